@@ -1,0 +1,59 @@
+package sentinel
+
+// DriftKind names a difference between two snapshots of a table's schema.
+type DriftKind string
+
+// The kinds of drift, in the order they are reported.
+const (
+	TableCreated         DriftKind = "table_created"
+	TableDropped         DriftKind = "table_dropped"
+	TableReplaced        DriftKind = "table_replaced" // same name, another object: dropped and made anew, or a table that became a view
+	ColumnAdded          DriftKind = "column_added"
+	ColumnRemoved        DriftKind = "column_removed"
+	ColumnRenamed        DriftKind = "column_renamed"
+	TypeWidened          DriftKind = "type_widened"
+	TypeNarrowed         DriftKind = "type_narrowed"
+	TypeChanged          DriftKind = "type_changed"
+	NullabilityLoosened  DriftKind = "nullability_loosened"
+	NullabilityTightened DriftKind = "nullability_tightened"
+	DefaultChanged       DriftKind = "default_changed"
+	GeneratedChanged     DriftKind = "generated_changed"
+	CollationChanged     DriftKind = "collation_changed"
+	ColumnsReordered     DriftKind = "columns_reordered"
+	PrimaryKeyChanged    DriftKind = "primary_key_changed"
+	UniqueChanged        DriftKind = "unique_changed"
+	ForeignKeyChanged    DriftKind = "foreign_key_changed"
+	IndexAdded           DriftKind = "index_added"
+	IndexRemoved         DriftKind = "index_removed"
+	PartitionAdded       DriftKind = "partition_added"
+	PartitionRemoved     DriftKind = "partition_removed"
+	ViewChanged          DriftKind = "view_changed"
+	CommentChanged       DriftKind = "comment_changed"
+)
+
+// Compatibility says what a drift means for those who read the table.
+type Compatibility string
+
+const (
+	Additive   Compatibility = "additive"   // something is there that was not
+	Compatible Compatibility = "compatible" // every existing reader goes on working
+	Breaking   Compatibility = "breaking"   // some existing reader or writer may fail or see other values
+)
+
+// Drift is one named difference.
+type Drift struct {
+	Kind          DriftKind
+	Object        string // the column, index, key or partition; "" for the table itself
+	Before        string // in words; "" where there was nothing
+	After         string
+	Compatibility Compatibility
+	Status        Status // what the check's policy makes of it; Pass when ignored
+}
+
+// Key identifies the drift from tick to tick: "column_removed:note".
+func (d Drift) Key() string {
+	if d.Object == "" {
+		return string(d.Kind)
+	}
+	return string(d.Kind) + ":" + d.Object
+}

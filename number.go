@@ -1,0 +1,128 @@
+package sentinel
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// Number is one measured value: absent (SQL NULL), an exact 64-bit integer, or
+// a float. Counts keep every digit above 2^53. The zero value is absent, so
+// "no value" and 0 never look alike. Number is comparable, but use [Number.Cmp]
+// for order: Int(1) and Float(1) are equal in value and different as Go values.
+type Number struct {
+	bits uint64
+	kind numberKind
+}
+
+type numberKind uint8
+
+const (
+	absent numberKind = iota
+	integer
+	floating
+)
+
+// Int returns an exact integer.
+func Int(v int64) Number { return Number{uint64(v), integer} }
+
+// Float returns a float. NaN and infinities are kept: they are values a
+// database can hold, and [Number.Finite] tells them apart.
+func Float(v float64) Number { return Number{math.Float64bits(v), floating} }
+
+// Absent reports whether there is no value (SQL NULL, or nothing asked).
+func (n Number) Absent() bool { return n.kind == absent }
+
+// Int64 returns the exact integer; ok is false for floats and absent values.
+func (n Number) Int64() (v int64, ok bool) { return int64(n.bits), n.kind == integer }
+
+// Float64 returns the nearest float; NaN when absent.
+func (n Number) Float64() float64 {
+	switch n.kind {
+	case integer:
+		return float64(int64(n.bits))
+	case floating:
+		return math.Float64frombits(n.bits)
+	}
+	return math.NaN()
+}
+
+// Finite reports whether the number can be compared with a bound: present and
+// neither NaN nor infinite.
+func (n Number) Finite() bool {
+	f := n.Float64()
+	return !math.IsNaN(f) && !math.IsInf(f, 0)
+}
+
+// Cmp compares by value, exactly even between large integers and floats:
+// -1, 0 or +1. Both numbers must be finite; anything else compares as 0.
+func (n Number) Cmp(m Number) int {
+	if !n.Finite() || !m.Finite() {
+		return 0
+	}
+	return n.rational().Cmp(m.rational())
+}
+
+func (n Number) rational() *big.Rat {
+	if v, ok := n.Int64(); ok {
+		return new(big.Rat).SetInt64(v)
+	}
+	return new(big.Rat).SetFloat64(n.Float64())
+}
+
+// String formats the number with all its digits; "null" when absent.
+func (n Number) String() string {
+	switch n.kind {
+	case integer:
+		return strconv.FormatInt(int64(n.bits), 10)
+	case floating:
+		return strconv.FormatFloat(n.Float64(), 'g', -1, 64)
+	}
+	return "null"
+}
+
+// ParseNumber reads what [Number.String] wrote, and any decimal an engine
+// prints. An integer beyond 64 bits becomes an error, never a rounded float.
+func ParseNumber(s string) (Number, error) {
+	s = strings.TrimSpace(s)
+	if s == "null" || s == "" {
+		return Number{}, nil
+	}
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err == nil {
+		return Int(v), nil
+	}
+	if strings.Trim(s, "+-0123456789") == "" {
+		return Number{}, fmt.Errorf("number %q does not fit in 64 bits", s)
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return Number{}, fmt.Errorf("number %q: not a decimal number", s)
+	}
+	return Float(f), nil
+}
+
+const maxExactFloat = 1 << 53
+
+// MarshalJSON writes a JSON number; integers beyond ±2^53 and non-finite floats
+// become strings (most JSON readers would round or reject them), absent is null.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if n.Absent() {
+		return []byte("null"), nil
+	}
+	v, isInt := n.Int64()
+	if isInt && (v > maxExactFloat || v < -maxExactFloat) || !n.Finite() {
+		return json.Marshal(n.String())
+	}
+	return []byte(n.String()), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	v, err := ParseNumber(strings.Trim(string(b), `"`))
+	*n = v
+	return err
+}

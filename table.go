@@ -1,0 +1,111 @@
+package sentinel
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
+
+// Table names one table, view or partitioned table of one warehouse. The parts
+// are the catalog's exact spelling, unquoted. It is comparable and serves as key.
+type Table struct {
+	Warehouse string // the name under `warehouses:` in the configuration
+	Schema    string // PostgreSQL schema, MySQL database, SQLite "main"
+	Name      string
+}
+
+// String returns warehouse.schema.table, quoting with double quotes the parts
+// that hold a dot, a quote or white space. ParseTable reads it back.
+func (t Table) String() string {
+	parts := []string{quotePart(t.Warehouse)}
+	if t.Schema != "" {
+		parts = append(parts, quotePart(t.Schema))
+	}
+	return strings.Join(append(parts, quotePart(t.Name)), ".")
+}
+
+// Compare orders tables by warehouse, schema and name.
+func (t Table) Compare(u Table) int {
+	return cmp.Or(cmp.Compare(t.Warehouse, u.Warehouse), cmp.Compare(t.Schema, u.Schema), cmp.Compare(t.Name, u.Name))
+}
+
+// MarshalText encodes the table as [Table.String].
+func (t Table) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText decodes what [ParseTable] accepts.
+func (t *Table) UnmarshalText(b []byte) error {
+	v, err := ParseTable(string(b))
+	*t = v
+	return err
+}
+
+func quotePart(s string) string {
+	if s == "" || strings.ContainsAny(s, ".\" \t\r\n") {
+		return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+	}
+	return s
+}
+
+// ParseTable reads warehouse.schema.table or warehouse.table (the engine's
+// default schema; Schema stays empty). A part may be quoted with double quotes,
+// a quote inside it doubled: shop.public."odd.name".
+func ParseTable(s string) (Table, error) {
+	parts, err := splitName(s)
+	if err != nil {
+		return Table{}, err
+	}
+	switch len(parts) {
+	case 2:
+		return Table{Warehouse: parts[0], Name: parts[1]}, nil
+	case 3:
+		return Table{Warehouse: parts[0], Schema: parts[1], Name: parts[2]}, nil
+	}
+	return Table{}, fmt.Errorf("table %q: want warehouse.schema.table or warehouse.table", s)
+}
+
+func splitName(s string) ([]string, error) {
+	var parts []string
+	for rest := s; ; {
+		part, tail, err := cutPart(rest)
+		if err != nil {
+			return nil, fmt.Errorf("table %q: %w", s, err)
+		}
+		if part == "" {
+			return nil, fmt.Errorf("table %q: empty part %d", s, len(parts)+1)
+		}
+		parts = append(parts, part)
+		if tail == "" {
+			return parts, nil
+		}
+		if tail == "." {
+			return nil, fmt.Errorf("table %q: ends in a dot", s)
+		}
+		rest = tail[1:]
+	}
+}
+
+// cutPart takes the first part of a dotted name; tail is empty or starts with a dot.
+func cutPart(s string) (part, tail string, err error) {
+	if !strings.HasPrefix(s, `"`) {
+		i := strings.IndexByte(s, '.')
+		if i < 0 {
+			i = len(s)
+		}
+		return s[:i], s[i:], nil
+	}
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] != '"':
+			b.WriteByte(s[i])
+		case i+1 < len(s) && s[i+1] == '"':
+			b.WriteByte('"')
+			i++
+		case i+1 == len(s) || s[i+1] == '.':
+			return b.String(), s[i+1:], nil
+		default:
+			return "", "", fmt.Errorf("unexpected %q after a closing quote", s[i+1:])
+		}
+	}
+	return "", "", fmt.Errorf("a quote is not closed")
+}
