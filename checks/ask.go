@@ -1,0 +1,68 @@
+package checks
+
+import (
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Ask is one question to the table. Exactly one of Aggregate, Groups and Query
+// is set.
+type Ask struct {
+	Key       string // the check's own name for the answer, unique within the check
+	Aggregate *Aggregate
+	Groups    *Groups
+	Query     *Query
+}
+
+// Aggregate is one number over the rows of the table. All aggregates of a
+// dataset become one statement.
+type Aggregate struct {
+	Func   string // count, max, min, sum, avg, or "" when Expr is an aggregate already
+	Column string // plain column (exact catalog name); quoted by the planner
+	Expr   string // SQL expression written by the user, instead of Column
+	Epoch  bool   // the value is a timestamp: answer Unix seconds
+	Where  string // SQL filter written by the user
+	Window Window
+}
+
+// Window is a half-open range [From, To) of a time column; a zero bound is open.
+// Bounds are computed in Go and bound as parameters so that partitions prune.
+type Window struct {
+	Column   string
+	From, To time.Time
+}
+
+// Groups counts rows by columns: the Limit largest groups, the rest as one.
+type Groups struct {
+	By     []string // columns
+	Where  string
+	Window Window
+	Limit  int
+}
+
+// Query is a statement of its own that returns one value, or with Rows many.
+type Query struct {
+	SQL   string
+	Epoch bool // the value is a timestamp
+}
+
+// Answers are the answers so far, by Ask.Key.
+type Answers map[string]Answer
+
+// Answer is one answer. Err set means that nobody knows: it is never a zero.
+type Answer struct {
+	Number   sentinel.Number
+	Groups   []Group // largest first; Other holds what the limit cut off
+	Other    Group
+	Err      error
+	AsOf     time.Time // the database's clock when it answered
+	Evidence sentinel.Evidence
+}
+
+// Group is one group of a Groups ask.
+type Group struct {
+	Segment string // "country=DE, plan=pro"; NULL is spelled <null>
+	Count   sentinel.Number
+	Size    int // number of groups folded into this one; 1 but for Other
+}

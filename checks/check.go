@@ -1,0 +1,159 @@
+// Package checks holds the kinds of checks, one file each, and the planner that
+// turns all checks of a table into one statement.
+//
+// A check never talks to a database. It says what it needs to know beforehand
+// (Needs), asks for numbers (Ask), and judges the answers (Judge); the executor
+// ([Run]) does the reading, for all tables of a warehouse at once.
+package checks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Check is one rule on one dataset. The exported fields of the concrete type
+// are its YAML configuration. All methods are pure and may be called
+// concurrently after Validate has returned nil.
+type Check interface {
+	// Common returns the options every kind has.
+	Common() *Options
+	// Validate checks the configuration and fills in defaults; an error names
+	// the field and what to do. The zero value of a kind that requires a field
+	// fails cleanly.
+	Validate() error
+	// Needs says what must be known before Ask: catalog facts, history, baseline.
+	Needs(t Target) Needs
+	// Ask returns the numbers wanted from the table. It is called again with the
+	// answers so far, and ends the questions by returning none: a second round
+	// is how a cheap answer that does not decide is followed by a dearer one.
+	Ask(t Target, a Answers) []Ask
+	// Judge decides. It sees every answer, also those that are errors.
+	Judge(t Target, a Answers) sentinel.Result
+}
+
+// Options are the fields every kind has. They are inlined in a check's YAML.
+type Options struct {
+	ID       string `yaml:"id"`       // stable identity of history and incidents; derived when empty
+	Name     string `yaml:"name"`     // for people
+	Where    string `yaml:"where"`    // SQL filter on the rows looked at
+	Schedule string `yaml:"schedule"` // cron; default: the dataset's
+	Timezone string `yaml:"timezone"` // IANA name; default: the dataset's
+	Owner    string `yaml:"owner"`
+	Tier     string `yaml:"tier"` // critical, warning, info
+	Runbook  string `yaml:"runbook"`
+	// Confirm: a bad result counts only when the last Of runs hold at least
+	// Failures bad ones. Zero: every bad result counts.
+	Confirm *Confirm `yaml:"confirm"`
+}
+
+// Confirm is N-of-M: Failures bad results among the last Of.
+type Confirm struct {
+	Failures int `yaml:"failures"`
+	Of       int `yaml:"of"`
+}
+
+// Common implements Check for every type that embeds Options.
+func (o *Options) Common() *Options { return o }
+
+// Target is a dataset at one tick, with what is known of it before asking.
+type Target struct {
+	Check      string // id
+	Table      sentinel.Table
+	TimeColumn string         // the dataset's time column; "" when none is configured
+	Location   *time.Location // nil: no time zone is configured, time-zone-less columns cannot be judged
+	Tick       time.Time
+	Known      Known
+}
+
+// Needs is what a check must know before it asks.
+type Needs struct {
+	Facts     warehouse.Facts // of the dataset itself
+	Like      *sentinel.Table // another dataset, with LikeFacts
+	LikeFacts warehouse.Facts
+	History   []Series // observations remembered by the store
+	Baseline  bool     // the accepted schema snapshot of this check
+}
+
+// Series names remembered observations of this check.
+type Series struct {
+	Metric  string
+	Segment string
+	Since   time.Time // oldest point wanted; a cap on look-back always holds
+	Limit   int       // newest points wanted at most
+}
+
+// Known is what was read before asking.
+type Known struct {
+	Catalog    *warehouse.Catalog // nil when Err is set
+	Relation   *warehouse.Table   // nil: the table does not exist (only when Err is nil)
+	Err        error              // the catalog could not be read
+	Like       *warehouse.Table
+	LikeErr    error
+	Baseline   *warehouse.Table            // nil: nothing accepted yet
+	History    map[Series][]sentinel.Point // keys as in Needs
+	HistoryErr error
+}
+
+// Job is all checks of one dataset that are due at one tick.
+type Job struct {
+	Table      sentinel.Table
+	TimeColumn string
+	Location   *time.Location
+	Tick       time.Time
+	Checks     []Check // validated, each with Options.ID set
+}
+
+// Env is what the executor reads from.
+type Env struct {
+	// Warehouse returns the open warehouse of that name.
+	Warehouse func(name string) (*warehouse.DB, error)
+	// History returns remembered points, oldest first. Nil: nothing is remembered.
+	History func(ctx context.Context, check string, s Series) ([]sentinel.Point, error)
+	// Baseline returns the accepted schema snapshot, nil when there is none.
+	Baseline func(ctx context.Context, check string) (*warehouse.Table, error)
+	// Now is the wall clock, for durations only.
+	Now func() time.Time
+}
+
+// Outcome is one job done.
+type Outcome struct {
+	Job     Job
+	Results []sentinel.Result // one per check, in the job's order
+	// Baselines are first snapshots to be remembered, by check id.
+	Baselines map[string]*warehouse.Table
+}
+
+var kinds = map[string]func() Check{}
+
+// Register adds a kind; it is called from init functions only and panics on a
+// name taken twice.
+func Register(kind string, zero func() Check) {
+	if _, taken := kinds[kind]; taken {
+		panic("checks: kind registered twice: " + kind)
+	}
+	kinds[kind] = zero
+}
+
+// New returns the zero value of a kind, ready to be configured.
+func New(kind string) (Check, error) {
+	zero, ok := kinds[kind]
+	if !ok {
+		return nil, fmt.Errorf("unknown check %q: want one of %v", kind, Kinds())
+	}
+	return zero(), nil
+}
+
+// Kinds returns the registered kinds in alphabetical order.
+func Kinds() []string {
+	names := make([]string, 0, len(kinds))
+	for k := range kinds {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,189 @@
+package warehouse
+
+import "time"
+
+// Facts is a set of kinds of catalog facts.
+type Facts uint16
+
+const (
+	Columns    Facts = 1 << iota // columns with types, nullability, defaults, comments
+	Keys                         // primary, unique and foreign keys
+	Indexes                      // indexes with their leading columns
+	Partitions                   // partition key and partitions with bounds
+	Views                        // view definitions
+	Estimates                    // row and size estimates
+	Changes                      // change counters and modification times
+	AllFacts   Facts = 1<<iota - 1
+)
+
+// Scope is what a catalog read covers.
+type Scope struct {
+	Tables []TableName // nil: every table of every schema that is not the engine's own
+	Facts  Facts       // tables' existence, kind, identity and comment are always read
+}
+
+// TableName is a table inside one warehouse.
+type TableName struct{ Schema, Name string }
+
+// Catalog is one consistent look at an engine's catalog.
+type Catalog struct {
+	AsOf   time.Time // the database's clock
+	Facts  Facts     // what was asked for and read
+	Tables map[TableName]*Table
+	// DefaultSchema is where an unqualified name lives (PostgreSQL: first of
+	// search_path; MySQL: the DSN's database; SQLite: main).
+	DefaultSchema string
+	Standby       bool // the server is a read-only replica
+}
+
+// TableKind is what kind of relation a name stands for.
+type TableKind string
+
+const (
+	BaseTable        TableKind = "table"
+	PartitionedTable TableKind = "partitioned_table"
+	View             TableKind = "view"
+	MaterializedView TableKind = "materialized_view"
+	ForeignTable     TableKind = "foreign_table"
+)
+
+// Table is everything the catalog says of one relation. Slices keep the
+// catalog's order (columns by position, the rest by name).
+type Table struct {
+	TableName
+	ID      string // the engine's identity (PostgreSQL oid); changes when a table is dropped and made anew; "" if the engine has none
+	Kind    TableKind
+	Comment string
+
+	Columns      []Column
+	PrimaryKey   *Key
+	Unique       []Key // unique constraints and unique indexes, without the primary key
+	ForeignKeys  []ForeignKey
+	Indexes      []Index // all, also those behind keys
+	PartitionKey []string
+	PartitionBy  string // range, list, hash; "" when not partitioned
+	Partitions   []Partition
+	Definition   string // of a view
+
+	Rows     int64     // the engine's estimate, partitions summed; -1 when it has none (never analysed)
+	Bytes    int64     // on disk, partitions summed; -1 unknown
+	Written  int64     // rows inserted + updated + deleted since the counters were reset, partitions summed; -1 unknown
+	Modified time.Time // when data last changed, as the engine says (PostgreSQL track_commit_timestamp, MySQL UPDATE_TIME); zero unknown
+	Analyzed time.Time // when the estimate was made; zero unknown
+
+	// Unreadable names facts the session may not see or that failed; a diff must
+	// never read their absence as a removal.
+	Unreadable Facts
+}
+
+// Column is one column.
+type Column struct {
+	Name      string
+	ID        string // stable identity (PostgreSQL attnum), "" if the engine has none
+	Position  int    // from 1, without dropped columns
+	Type      Type
+	Nullable  bool
+	Default   string // expression; "" when none
+	Generated string // expression of a generated or identity column; "" when none
+	Collation string // "" when the database's default
+	Comment   string
+}
+
+// Type is a column's type as the engine spells it and in canonical form.
+type Type struct {
+	Native    string // as the engine prints it: "character varying(20)", "int(10) unsigned"
+	Family    Family // canonical, comparable across engines
+	Length    int    // characters or bytes; 0 when unlimited or meaningless
+	Precision int    // total digits; of times: fractional digits + 1, so that 0 means unset
+	Scale     int
+	Bits      int // integers and floats: 8, 16, 24, 32, 64
+	Unsigned  bool
+	Zoned     bool     // timestamps and times that know their time zone
+	Values    []string // enum or set labels in order
+	Element   *Type    // arrays
+}
+
+// Family groups types that hold the same kind of value in every engine.
+type Family string
+
+const (
+	Boolean   Family = "boolean"
+	Integer   Family = "integer"
+	Decimal   Family = "decimal"
+	FloatType Family = "float"
+	Text      Family = "text"
+	FixedText Family = "fixed_text"
+	Binary    Family = "binary"
+	Date      Family = "date"
+	Time      Family = "time"
+	Timestamp Family = "timestamp"
+	Interval  Family = "interval"
+	UUID      Family = "uuid"
+	JSON      Family = "json"
+	Enum      Family = "enum"
+	Array     Family = "array"
+	Other     Family = "other" // compared by Native
+)
+
+// Key is a primary or unique key.
+type Key struct {
+	Name    string
+	Columns []string
+}
+
+// ForeignKey points to another table.
+type ForeignKey struct {
+	Name       string
+	Columns    []string
+	References TableName
+	RefColumns []string
+	OnUpdate   string
+	OnDelete   string
+}
+
+// Index is one index. Definition is the engine's text without the index's own
+// name and table, so that a rename is not a change.
+type Index struct {
+	Name       string
+	Columns    []string // leading first; an expression stands as its text in parentheses
+	Unique     bool
+	Method     string // btree, hash, gin, ...
+	Partial    string // predicate; "" when the index covers all rows
+	Invalid    bool
+	Definition string
+}
+
+// Partition is one leaf or sub-partition of a partitioned table.
+type Partition struct {
+	Name  string
+	Bound string // as the engine prints it
+	Rows  int64  // estimate; -1 unknown
+	// From and To are the typed range of a single-column range partition, as
+	// text in the key column's own form; "" for an open end. IsRange is false
+	// for list, hash, default and multi-column partitions.
+	From, To string
+	IsRange  bool
+	Default  bool
+}
+
+// Column returns the named column, or nil.
+func (t *Table) Column(name string) *Column {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
+// LeadsIndex reports whether the column is the first of a valid, total btree
+// index, so that its maximum costs an index look-up and not a scan.
+func (t *Table) LeadsIndex(column string) bool {
+	for _, ix := range t.Indexes {
+		ordered := ix.Method == "" || ix.Method == "btree"
+		if ordered && !ix.Invalid && ix.Partial == "" && len(ix.Columns) > 0 && ix.Columns[0] == column {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,68 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+var dialects = map[string]Dialect{}
+
+// Register adds a dialect; it is called from init functions only and panics on
+// a name taken twice.
+func Register(name string, d Dialect) {
+	if _, taken := dialects[name]; taken {
+		panic("warehouse: dialect registered twice: " + name)
+	}
+	dialects[name] = d
+}
+
+// Dialects returns the registered dialects in alphabetical order.
+func Dialects() []string {
+	names := make([]string, 0, len(dialects))
+	for n := range dialects {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// DB is one open warehouse. All methods may be called concurrently.
+type DB struct {
+	Config  Config
+	Dialect Dialect
+	pool    Sessions
+}
+
+// Open prepares a warehouse; it does not need the server to be up. An error
+// tells what is wrong with the configuration and never shows the DSN.
+func Open(cfg Config) (*DB, error) {
+	if cfg.Dialect == "" {
+		cfg.Dialect = dialectOf(cfg.DSN.Reveal())
+	}
+	d, ok := dialects[cfg.Dialect]
+	if !ok {
+		return nil, fmt.Errorf("warehouse %s: unknown dialect %q: want one of %s",
+			cfg.Name, cfg.Dialect, strings.Join(Dialects(), ", "))
+	}
+	cfg = cfg.withDefaults()
+	pool, err := d.Open(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
+	}
+	return &DB{Config: cfg, Dialect: d, pool: pool}, nil
+}
+
+// Run sends statements; see [Sessions.Run].
+func (db *DB) Run(ctx context.Context, statements []Statement, done func(i int, rows Rows, err error)) {
+	db.pool.Run(ctx, statements, done)
+}
+
+// Catalog reads catalog facts; see [Dialect.Catalog].
+func (db *DB) Catalog(ctx context.Context, scope Scope) (*Catalog, error) {
+	return db.Dialect.Catalog(ctx, db.pool, scope)
+}
+
+// Close closes all connections.
+func (db *DB) Close() error { return db.pool.Close() }

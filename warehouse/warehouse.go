@@ -1,0 +1,80 @@
+// Package warehouse talks to the databases that Sentinel watches: one file per
+// dialect, a small read-only and time-limited pool per warehouse, catalog
+// snapshots, and one function per engine that quotes identifiers.
+package warehouse
+
+import (
+	"context"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Config says how to reach one warehouse. Its exported fields are the YAML
+// under `warehouses: NAME:`.
+type Config struct {
+	Name             string          `yaml:"-"`
+	Dialect          string          `yaml:"dialect"`           // postgres, mysql, sqlite; implied by the DSN's scheme
+	DSN              sentinel.Secret `yaml:"dsn"`               // postgres://..., mysql://... or user:pw@tcp(host)/db, sqlite:path
+	MaxConnections   int             `yaml:"max_connections"`   // default 4
+	StatementTimeout time.Duration   `yaml:"statement_timeout"` // default 30s; the server cancels the statement
+	LockTimeout      time.Duration   `yaml:"lock_timeout"`      // default 1s
+	ChangeCounters   bool            `yaml:"change_counters"`   // skip tables the engine says nothing was written to since the last look
+}
+
+// Dialect is what one engine spells and does differently. A dialect is one
+// file that registers itself; the conformance suite sweeps the registry.
+type Dialect interface {
+	// Open prepares a pool of read-only sessions with the timeouts of cfg set by
+	// connection options, time zone UTC and application name "sentinel". It does
+	// not need the server to be up.
+	Open(cfg Config) (Sessions, error)
+	// Quote quotes one identifier, always; an error for what the engine cannot
+	// name (empty, NUL, invalid UTF-8, control and bidi characters, too long).
+	Quote(ident string) (string, error)
+	// Param spells the n-th bound parameter, from 1.
+	Param(n int) string
+	// Epoch turns a timestamp, date or (SQLite) number expression into Unix
+	// seconds with microseconds, reading time-zone-less values as UTC. "" asks
+	// for the database's own clock.
+	Epoch(expr string) string
+	// Catalog reads the facts of all tables in scope in one consistent look, with
+	// a number of statements that does not depend on the number of tables.
+	Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error)
+}
+
+// Sessions is a pool of connections of one engine.
+type Sessions interface {
+	// Run sends the statements, as a pipeline where the engine has one, and
+	// calls done once for each with its index. A failing statement never fails
+	// its neighbours. It returns when all are answered; when ctx ends, running
+	// statements are cancelled on the server and the rest answer ctx's error.
+	// done may be called from several goroutines, never for one index twice.
+	Run(ctx context.Context, statements []Statement, done func(i int, rows Rows, err error))
+	// Close closes all connections.
+	Close() error
+}
+
+// Statement is one SQL statement with its bound arguments.
+type Statement struct {
+	SQL  string
+	Args []any // int64, float64, string, bool, time.Time (bound as UTC timestamp), nil
+}
+
+// Rows is a whole answer: rows of cells, in the statement's order.
+type Rows [][]Cell
+
+// Cell is one value in the engine's text form.
+type Cell struct {
+	Text string
+	Null bool
+}
+
+// Number reads the cell as a number; absent for NULL. A count beyond 64 bits
+// is an error, never rounded.
+func (c Cell) Number() (sentinel.Number, error) {
+	if c.Null {
+		return sentinel.Number{}, nil
+	}
+	return sentinel.ParseNumber(c.Text)
+}
