@@ -39,7 +39,7 @@ type DB struct {
 // tells what is wrong with the configuration and never shows the DSN.
 func Open(cfg Config) (*DB, error) {
 	if cfg.Dialect == "" {
-		cfg.Dialect = dialectOf(cfg.DSN.Reveal())
+		cfg.Dialect = DialectOf(cfg.DSN.Reveal())
 	}
 	d, ok := dialects[cfg.Dialect]
 	if !ok {

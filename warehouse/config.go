@@ -1,0 +1,90 @@
+package warehouse
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+func (c Config) withDefaults() Config {
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = 4
+	}
+	if c.StatementTimeout <= 0 {
+		c.StatementTimeout = 30 * time.Second
+	}
+	if c.LockTimeout <= 0 {
+		c.LockTimeout = time.Second
+	}
+	if c.Now == nil {
+		c.Now = func() time.Time { return time.Time{} }
+	}
+	return c
+}
+
+// DialectOf tells the dialect a DSN implies by its form; "" when it implies none.
+func DialectOf(dsn string) string {
+	scheme, _, _ := strings.Cut(dsn, ":")
+	switch {
+	case scheme == "postgres" || scheme == "postgresql":
+		return "postgres"
+	case scheme == "mysql" || scheme == "mariadb":
+		return "mysql"
+	case scheme == "sqlite" || scheme == "file":
+		return "sqlite"
+	case strings.Contains(dsn, "@tcp(") || strings.Contains(dsn, "@unix("):
+		return "mysql"
+	}
+	return ""
+}
+
+// connectionLifetime bounds how long a connection is kept: a server behind a
+// moved address is found again without a restart of the agent.
+const connectionLifetime = time.Hour
+
+// checkIdentifier refuses names that no engine should be asked to quote.
+// Bidirectional controls are refused because they make a statement read
+// differently from what it does.
+func checkIdentifier(name string) error {
+	switch {
+	case name == "":
+		return errors.New("an identifier is empty")
+	case !utf8.ValidString(name):
+		return fmt.Errorf("identifier %q is not valid UTF-8", name)
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return fmt.Errorf("identifier %q holds the control character %U", name, r)
+		}
+	}
+	return nil
+}
+
+func quoteDouble(name string, maxBytes int) (string, error) {
+	if err := checkIdentifier(name); err != nil {
+		return "", err
+	}
+	if maxBytes > 0 && len(name) > maxBytes {
+		return "", fmt.Errorf("identifier %q has %d bytes; the engine keeps %d", name, len(name), maxBytes)
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`, nil
+}
+
+// QuoteTable quotes schema and table for a statement.
+func QuoteTable(d Dialect, t TableName) (string, error) {
+	name, err := d.Quote(t.Name)
+	if err != nil {
+		return "", err
+	}
+	if t.Schema == "" {
+		return name, nil
+	}
+	schema, err := d.Quote(t.Schema)
+	if err != nil {
+		return "", err
+	}
+	return schema + "." + name, nil
+}

@@ -1,0 +1,78 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrorKind classes what an engine answered, so that people can be told what
+// to do and retries stay with what a retry can help.
+type ErrorKind string
+
+const (
+	Unreachable   ErrorKind = "unreachable"    // refused, DNS, TLS, connection lost
+	Unauthorized  ErrorKind = "unauthorized"   // wrong password or user
+	Forbidden     ErrorKind = "forbidden"      // the user lacks a privilege
+	MissingTable  ErrorKind = "missing_table"  // or schema, or database
+	MissingColumn ErrorKind = "missing_column" //
+	TimedOut      ErrorKind = "timeout"        // statement_timeout, or the caller's deadline
+	Locked        ErrorKind = "locked"         // lock_timeout
+	Transient     ErrorKind = "transient"      // deadlock, serialization, too many connections, shutdown
+	BadStatement  ErrorKind = "bad_statement"  // syntax, types, anything a retry cannot help
+)
+
+// Error is what an engine or the way to it answered. Its text never holds the
+// DSN's password.
+type Error struct {
+	Kind ErrorKind
+	Code string // SQLSTATE or the engine's number; "" when there is none
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("%s: %v", e.Kind, e.Err)
+	}
+	return fmt.Sprintf("%s (%s): %v", e.Kind, e.Code, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Temporary reports whether the same statement may succeed later unchanged.
+func (e *Error) Temporary() bool {
+	switch e.Kind {
+	case Unreachable, TimedOut, Locked, Transient:
+		return true
+	}
+	return false
+}
+
+// KindOf returns the class of err; "" when err is nil or not from an engine.
+func KindOf(err error) ErrorKind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return TimedOut
+	}
+	return ""
+}
+
+// scrubbed replaces secrets of the DSN in an error's text.
+type scrubbed struct {
+	err    error
+	secret string
+}
+
+func (s scrubbed) Error() string { return strings.ReplaceAll(s.err.Error(), s.secret, "***") }
+func (s scrubbed) Unwrap() error { return s.err }
+
+func scrub(err error, secret string) error {
+	if err == nil || secret == "" || !strings.Contains(err.Error(), secret) {
+		return err
+	}
+	return scrubbed{err, secret}
+}

@@ -1,0 +1,306 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func init() { Register("mysql", MySQL{}) }
+
+// MySQL is MySQL 8 and MariaDB 10.6 and later.
+type MySQL struct{}
+
+// Quote implements Dialect.
+func (MySQL) Quote(ident string) (string, error) {
+	if err := checkIdentifier(ident); err != nil {
+		return "", err
+	}
+	if n := utf8.RuneCountInString(ident); n > 64 {
+		return "", fmt.Errorf("identifier %q has %d characters; the engine keeps 64", ident, n)
+	}
+	return "`" + strings.ReplaceAll(ident, "`", "``") + "`", nil
+}
+
+// Param implements Dialect.
+func (MySQL) Param(int) string { return "?" }
+
+// Epoch implements Dialect. UNIX_TIMESTAMP ends in 2038; this does not. Zero
+// dates come out as NULL.
+func (MySQL) Epoch(expr string) string {
+	if expr == "" {
+		expr = "utc_timestamp(6)"
+	}
+	return "timestampdiff(MICROSECOND, '1970-01-01', " + expr + ") / 1000000"
+}
+
+// Open implements Dialect.
+func (MySQL) Open(cfg Config) (Sessions, error) {
+	dsn, err := mysqlConfig(cfg.DSN.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("dsn: %w", scrub(err, passwordOf(cfg.DSN.Reveal())))
+	}
+	seconds := strconv.FormatFloat(max(1, cfg.LockTimeout.Seconds()), 'f', 0, 64)
+	if dsn.Params == nil {
+		dsn.Params = map[string]string{}
+	}
+	dsn.Params["time_zone"] = "'+00:00'"
+	dsn.Params["lock_wait_timeout"] = seconds
+	dsn.Params["innodb_lock_wait_timeout"] = seconds
+	dsn.MultiStatements, dsn.InterpolateParams, dsn.ParseTime, dsn.Loc = false, false, false, time.UTC
+	if dsn.Timeout == 0 {
+		dsn.Timeout = 10 * time.Second
+	}
+	connector, err := mysql.NewConnector(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("dsn: %w", scrub(err, dsn.Passwd))
+	}
+	s := &mysqlSessions{setup: mysqlSetup(cfg), now: cfg.Now, idle: make(chan *mysqlSession, cfg.MaxConnections)}
+	s.db = sql.OpenDB(&mysqlConnector{Connector: connector, sessions: s})
+	s.max, s.timeout, s.args = cfg.MaxConnections, cfg.StatementTimeout+2*time.Second, func(a []any) []any { return mysqlArgs(a) }
+	s.class = func(err error) error { return mysqlError(scrub(err, dsn.Passwd)) }
+	s.db.SetMaxOpenConns(cfg.MaxConnections + 1) // one more, for KILL QUERY
+	s.db.SetMaxIdleConns(cfg.MaxConnections)
+	s.db.SetConnMaxLifetime(connectionLifetime)
+	return s, nil
+}
+
+// mysqlConfig accepts mysql://user:pw@host:port/db?... and the driver's own form.
+func mysqlConfig(dsn string) (*mysql.Config, error) {
+	if !strings.HasPrefix(dsn, "mysql://") && !strings.HasPrefix(dsn, "mariadb://") {
+		return mysql.ParseDSN(dsn)
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return nil, errors.New("not a URL; want mysql://user:password@host:3306/database")
+	}
+	query := u.Query()
+	network, addr := "tcp", u.Host
+	if socket := query.Get("socket"); socket != "" {
+		network, addr = "unix", socket
+		query.Del("socket")
+	} else if u.Port() == "" {
+		addr = net.JoinHostPort(u.Hostname(), "3306")
+	}
+	form := mysql.NewConfig().FormatDSN() // "/" with the driver's defaults
+	if q := query.Encode(); q != "" {
+		form += "?" + q
+	}
+	cfg, err := mysql.ParseDSN(form)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Net, cfg.Addr, cfg.DBName, cfg.User = network, addr, strings.TrimPrefix(u.Path, "/"), u.User.Username()
+	cfg.Passwd, _ = u.User.Password()
+	return cfg, nil
+}
+
+// mysqlSetup is what a new session is told once. MariaDB limits every statement
+// by max_statement_time, MySQL only SELECTs by max_execution_time: each knows
+// its own, and the other's is an error that says which server this is.
+func mysqlSetup(cfg Config) []string {
+	return []string{
+		"SET SESSION TRANSACTION READ ONLY",
+		fmt.Sprintf("SET SESSION max_statement_time=%g", cfg.StatementTimeout.Seconds()),
+		fmt.Sprintf("SET SESSION max_execution_time=%d, information_schema_stats_expiry=0", cfg.StatementTimeout.Milliseconds()),
+	}
+}
+
+const mysqlUnknownVariable = 1193
+
+// mysqlConnector sets a new session up and remembers its id for KILL QUERY.
+type mysqlConnector struct {
+	driver.Connector
+	sessions *mysqlSessions
+}
+
+// Connect implements driver.Connector.
+func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, statement := range c.sessions.setup {
+		_, err := conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
+		var e *mysql.MySQLError
+		if errors.As(err, &e) && e.Number == mysqlUnknownVariable {
+			continue
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("setting up the session: %w", err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// mysqlSessions adds the cancelling of a running statement on the server: the
+// driver itself only drops the connection, and the statement would go on.
+type mysqlSessions struct {
+	sqlSessions
+	setup []string
+	now   func() time.Time
+	idle  chan *mysqlSession
+}
+
+// Run implements Sessions.
+func (s *mysqlSessions) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
+	spread(s.max, len(statements), func(i int) {
+		rows, err := s.one(ctx, statements[i])
+		done(i, rows, err)
+	})
+}
+
+func (s *mysqlSessions) one(ctx context.Context, st Statement) (Rows, error) {
+	for {
+		c, kept, err := s.acquire(ctx)
+		if err != nil {
+			return nil, s.class(errors.Join(err, ctx.Err()))
+		}
+		rows, err := s.cancellable(ctx, c, st)
+		broken := err != nil && mysqlError(err).(*Error).Kind == Unreachable
+		s.release(c, broken)
+		switch {
+		case err == nil:
+			return rows, nil
+		case broken && kept && ctx.Err() == nil:
+			continue // the server was restarted since the connection was last used
+		}
+		return nil, s.class(errors.Join(err, ctx.Err()))
+	}
+}
+
+// cancellable runs the statement without ctx and kills it on the server when
+// ctx ends, so that the connection stays usable.
+func (s *mysqlSessions) cancellable(ctx context.Context, c *mysqlSession, st Statement) (Rows, error) {
+	answered := make(chan struct{})
+	var killer sync.WaitGroup
+	killer.Go(func() {
+		select {
+		case <-answered:
+		case <-ctx.Done():
+			s.kill(c.id)
+		}
+	})
+	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	defer cancel()
+	rows, err := s.on(run, c.conn, st)
+	close(answered)
+	killer.Wait()
+	return rows, err
+}
+
+// mysqlSession is a kept connection with the id that KILL QUERY needs.
+type mysqlSession struct {
+	conn *sql.Conn
+	id   int64
+	born time.Time
+}
+
+// acquire takes an idle session or opens one; Run has no more workers than
+// there may be sessions, and DB.Run calls share them.
+func (s *mysqlSessions) acquire(ctx context.Context) (c *mysqlSession, kept bool, err error) {
+	select {
+	case c := <-s.idle:
+		if s.now().Sub(c.born) < connectionLifetime {
+			return c, true, nil
+		}
+		s.release(c, true)
+	default:
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	c = &mysqlSession{conn: conn, born: s.now()}
+	if err := conn.QueryRowContext(ctx, "SELECT connection_id()").Scan(&c.id); err != nil {
+		return nil, false, errors.Join(err, conn.Close())
+	}
+	return c, false, nil
+}
+
+func (s *mysqlSessions) release(c *mysqlSession, drop bool) {
+	if !drop {
+		select {
+		case s.idle <- c:
+			return
+		default:
+		}
+	}
+	// Raw with ErrBadConn makes database/sql close the connection for good.
+	_ = c.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = c.conn.Close()
+}
+
+// Close implements Sessions.
+func (s *mysqlSessions) Close() error {
+	for {
+		select {
+		case c := <-s.idle:
+			s.release(c, true)
+		default:
+			return s.db.Close()
+		}
+	}
+}
+
+func (s *mysqlSessions) on(ctx context.Context, conn *sql.Conn, st Statement) (Rows, error) {
+	rows, err := conn.QueryContext(ctx, st.SQL, s.args(st.Args)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out, err := scanRows(rows)
+	return out, errors.Join(err, rows.Err())
+}
+
+func (s *mysqlSessions) kill(id int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	// When this fails the server's own limit ends the statement a little later.
+	_, _ = s.db.ExecContext(ctx, "KILL QUERY "+strconv.FormatInt(id, 10))
+}
+
+func mysqlArgs(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		if t, ok := a.(time.Time); ok {
+			out[i] = t.UTC().Format("2006-01-02 15:04:05.999999")
+		} else {
+			out[i] = a
+		}
+	}
+	return out
+}
+
+var mysqlKinds = map[uint16]ErrorKind{
+	1044: Forbidden, 1045: Unauthorized, 1142: Forbidden, 1143: Forbidden, 1227: Forbidden, 1370: Forbidden,
+	1049: MissingTable, 1146: MissingTable, 1109: MissingTable, 1054: MissingColumn,
+	1969: TimedOut, 3024: TimedOut, 1317: TimedOut, 1205: Locked,
+	1213: Transient, 1040: Transient, 1203: Transient, 1053: Transient, 1927: Transient,
+}
+
+func mysqlError(err error) error {
+	var e *mysql.MySQLError
+	if errors.As(err, &e) {
+		kind, ok := mysqlKinds[e.Number]
+		if !ok {
+			kind = BadStatement
+		}
+		return &Error{Kind: kind, Code: strconv.Itoa(int(e.Number)), Err: err}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return &Error{Kind: TimedOut, Err: err}
+	}
+	return &Error{Kind: Unreachable, Err: err}
+}

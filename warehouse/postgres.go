@@ -1,0 +1,353 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+)
+
+func init() { Register("postgres", Postgres{}) }
+
+// Postgres is PostgreSQL 12 and later.
+type Postgres struct{}
+
+// Quote implements Dialect. PostgreSQL cuts names at 63 bytes without a word,
+// so longer ones are refused here.
+func (Postgres) Quote(ident string) (string, error) { return quoteDouble(ident, 63) }
+
+// Param implements Dialect.
+func (Postgres) Param(n int) string { return "$" + strconv.Itoa(n) }
+
+// Epoch implements Dialect.
+func (Postgres) Epoch(expr string) string {
+	if expr == "" {
+		return "extract(epoch FROM clock_timestamp())"
+	}
+	return "extract(epoch FROM " + expr + ")"
+}
+
+// Open implements Dialect. All session settings travel with the connection's
+// start-up message: no statement is spent on them.
+func (Postgres) Open(cfg Config) (Sessions, error) {
+	cc, err := pgconn.ParseConfig(cfg.DSN.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("dsn: %w", scrub(err, passwordOf(cfg.DSN.Reveal())))
+	}
+	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	for k, v := range map[string]string{
+		"default_transaction_read_only":       "on",
+		"statement_timeout":                   ms(cfg.StatementTimeout),
+		"lock_timeout":                        ms(cfg.LockTimeout),
+		"idle_in_transaction_session_timeout": ms(cfg.StatementTimeout),
+		"TimeZone":                            "UTC",
+		"DateStyle":                           "ISO",
+		"application_name":                    "sentinel",
+	} {
+		cc.RuntimeParams[k] = v
+	}
+	if cc.ConnectTimeout == 0 {
+		cc.ConnectTimeout = 10 * time.Second
+	}
+	cc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 3 * time.Second}
+	}
+	return &pgSessions{config: cc, now: cfg.Now, slots: make(chan *pgSession, cfg.MaxConnections), max: cfg.MaxConnections}, nil
+}
+
+func passwordOf(dsn string) string {
+	if u, err := url.Parse(dsn); err == nil && u.User != nil {
+		p, _ := u.User.Password()
+		return p
+	}
+	for _, field := range strings.Fields(dsn) {
+		if p, ok := strings.CutPrefix(field, "password="); ok {
+			return strings.Trim(p, "'")
+		}
+	}
+	return ""
+}
+
+// pgSessions keeps up to max connections, opened when they are needed.
+type pgSessions struct {
+	config *pgconn.Config
+	now    func() time.Time
+	slots  chan *pgSession // idle connections
+
+	mu     sync.Mutex
+	opened int
+	max    int
+	closed bool
+}
+
+type pgSession struct {
+	conn  *pgconn.PgConn
+	born  time.Time
+	fresh bool // connected for this chunk: if it breaks, a new one would too
+}
+
+// pipelineChunk is how many statements one connection takes at a time: large
+// enough that round trips vanish, small enough that connections share the work.
+const pipelineChunk = 32
+
+// Run implements Sessions: connections take chunks of statements and send each
+// chunk as one pipeline with a Sync after every statement.
+func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
+	var next int
+	var mu sync.Mutex
+	take := func() (from, to int) {
+		mu.Lock()
+		defer mu.Unlock()
+		from = next
+		next = min(next+pipelineChunk, len(statements))
+		return from, next
+	}
+	workers := min(s.max, (len(statements)+4*pipelineChunk-1)/(4*pipelineChunk))
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for {
+				from, to := take()
+				if from == to {
+					return
+				}
+				s.chunk(ctx, statements, from, to, done)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// chunk runs statements [from, to). A connection that breaks answers the
+// statement under way and the rest of the chunk goes to a new one, so that a
+// restarted server costs one statement and not the tick.
+func (s *pgSessions) chunk(ctx context.Context, statements []Statement, from, to int, done func(int, Rows, error)) {
+	for from < to {
+		c, err := s.acquire(ctx)
+		if err != nil {
+			for i := from; i < to; i++ {
+				done(i, nil, err)
+			}
+			return
+		}
+		fresh := c.fresh
+		c.fresh = false
+		n, broken := c.pipeline(ctx, statements[from:to], func(i int, rows Rows, err error) { done(from+i, rows, err) })
+		s.release(c)
+		if broken != nil && (fresh || n > 0 || ctx.Err() != nil) {
+			done(from+n, nil, pgError(broken))
+			n++
+		}
+		from += n
+	}
+}
+
+// pipeline sends all statements and reads their answers in order. It returns
+// how many were answered, and the error of a connection that broke.
+func (c *pgSession) pipeline(ctx context.Context, statements []Statement, done func(int, Rows, error)) (int, error) {
+	p := c.conn.StartPipeline(ctx)
+	for _, st := range statements {
+		p.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
+		p.SendPipelineSync()
+	}
+	answered, err := 0, p.Flush()
+	if err == nil {
+		answered, err = readPipeline(p, len(statements), done)
+	}
+	if closeErr := p.Close(); err == nil && answered < len(statements) {
+		err = closeErr
+		if err == nil {
+			err = errors.New("the server ended the pipeline early")
+		}
+	}
+	return answered, err
+}
+
+func readPipeline(p *pgconn.Pipeline, n int, done func(int, Rows, error)) (answered int, err error) {
+	var rows Rows
+	var failed error
+	for answered < n {
+		result, err := p.GetResults()
+		var server *pgconn.PgError
+		switch {
+		case errors.As(err, &server):
+			failed = pgError(err)
+			continue
+		case err != nil:
+			return answered, err
+		}
+		switch r := result.(type) {
+		case *pgconn.ResultReader:
+			if rows, err = readRows(r); err != nil {
+				failed = pgError(err)
+				if !errors.As(err, &server) {
+					return answered, err
+				}
+			}
+		case *pgconn.PipelineSync:
+			done(answered, rows, failed)
+			answered++
+			rows, failed = nil, nil
+		case nil:
+			return answered, errors.New("the server ended the pipeline early")
+		}
+	}
+	return answered, nil
+}
+
+func readRows(r *pgconn.ResultReader) (Rows, error) {
+	var rows Rows
+	for r.NextRow() {
+		values := r.Values()
+		row := make([]Cell, len(values))
+		for i, v := range values {
+			if v == nil {
+				row[i].Null = true
+			} else {
+				row[i].Text = string(v)
+			}
+		}
+		rows = append(rows, row)
+	}
+	_, err := r.Close()
+	return rows, err
+}
+
+// textArgs gives arguments in text form; the server infers their types.
+func textArgs(args []any) [][]byte {
+	out := make([][]byte, len(args))
+	for i, a := range args {
+		switch v := a.(type) {
+		case nil:
+		case time.Time:
+			out[i] = v.UTC().AppendFormat(nil, "2006-01-02 15:04:05.999999Z07:00")
+		case string:
+			out[i] = []byte(v)
+		default:
+			out[i] = fmt.Append(nil, v)
+		}
+	}
+	return out
+}
+
+func (s *pgSessions) acquire(ctx context.Context) (*pgSession, error) {
+	for {
+		select {
+		case c := <-s.slots:
+			if !c.conn.IsClosed() && s.now().Sub(c.born) < connectionLifetime {
+				return c, nil
+			}
+			s.discard(c)
+			continue
+		default:
+		}
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, errors.New("the warehouse is closed")
+		}
+		if s.opened < s.max {
+			s.opened++
+			s.mu.Unlock()
+			return s.connect(ctx)
+		}
+		s.mu.Unlock()
+		select {
+		case c := <-s.slots:
+			if !c.conn.IsClosed() {
+				return c, nil
+			}
+			s.discard(c)
+		case <-ctx.Done():
+			return nil, pgError(ctx.Err())
+		}
+	}
+}
+
+func (s *pgSessions) connect(ctx context.Context) (*pgSession, error) {
+	conn, err := pgconn.ConnectConfig(ctx, s.config)
+	if err != nil {
+		s.mu.Lock()
+		s.opened--
+		s.mu.Unlock()
+		return nil, pgError(scrub(err, s.config.Password))
+	}
+	return &pgSession{conn, s.now(), true}, nil
+}
+
+func (s *pgSessions) release(c *pgSession) {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed || c.conn.IsClosed() {
+		s.discard(c)
+		return
+	}
+	s.slots <- c
+}
+
+func (s *pgSessions) discard(c *pgSession) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	// The connection is given up whatever its farewell answers.
+	_ = c.conn.Close(ctx)
+	s.mu.Lock()
+	s.opened--
+	s.mu.Unlock()
+}
+
+// Close implements Sessions. Connections in use are closed when they come back.
+func (s *pgSessions) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	for {
+		select {
+		case c := <-s.slots:
+			s.discard(c)
+		default:
+			return nil
+		}
+	}
+}
+
+// pgError classes an error by its SQLSTATE.
+func pgError(err error) error {
+	if err == nil || KindOf(err) != "" && errors.As(err, new(*Error)) {
+		return err
+	}
+	var server *pgconn.PgError
+	if !errors.As(err, &server) {
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			return &Error{Kind: TimedOut, Err: err}
+		}
+		return &Error{Kind: Unreachable, Err: err}
+	}
+	kind := BadStatement
+	switch code := server.Code; {
+	case code == "42P01", code == "3F000", code == "3D000":
+		kind = MissingTable
+	case code == "42703":
+		kind = MissingColumn
+	case code == "42501":
+		kind = Forbidden
+	case strings.HasPrefix(code, "28"):
+		kind = Unauthorized
+	case code == "57014":
+		kind = TimedOut
+	case code == "55P03":
+		kind = Locked
+	case code == "40001", code == "40P01", code == "53300", code == "57P01", code == "57P02", code == "57P03":
+		kind = Transient
+	case strings.HasPrefix(code, "08"):
+		kind = Unreachable
+	}
+	return &Error{Kind: kind, Code: server.Code, Err: err}
+}

@@ -1,0 +1,270 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// listSeparator joins lists inside one catalog cell. No identifier that can be
+// quoted here holds it (see checkIdentifier).
+const listSeparator = "\x1f"
+
+// pgRelations picks the relations in scope; every other part joins it. Names
+// come as bound arrays. The reading is one statement, and so one snapshot.
+const pgRelations = `WITH rel AS MATERIALIZED (
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, c.relpages
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r','p','v','m','f') AND %s)`
+
+const pgEverySchema = `n.nspname NOT IN ('pg_catalog','information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%' AND NOT c.relispartition`
+
+// pgParts are the rows of the one catalog statement, by fact. Each part gives
+// kind, oid, ordinal and ten text cells.
+var pgParts = []struct {
+	fact Facts
+	sql  string
+}{
+	{0, `SELECT 'server', 0::oid, 0, extract(epoch FROM clock_timestamp())::text, pg_is_in_recovery()::text, current_schema()::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL`},
+	{0, `SELECT 'table', r.oid, 0, r.nspname::text, r.relname::text, r.relkind::text, obj_description(r.oid, 'pg_class'), NULL, NULL, NULL, NULL, NULL, NULL FROM rel r`},
+	{Views, `SELECT 'view', r.oid, 0, pg_get_viewdef(r.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('v','m')`},
+	{Estimates, `SELECT 'estimate', r.oid, 0, l.reltuples::text, (l.relpages::bigint * 8192)::text, extract(epoch FROM greatest(pg_stat_get_last_analyze_time(l.oid), pg_stat_get_last_autoanalyze_time(l.oid)))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM rel r JOIN pg_catalog.pg_class l ON l.oid = r.oid WHERE r.relkind IN ('r','m')
+UNION ALL SELECT 'estimate', r.oid, 0, CASE WHEN bool_or(l.reltuples < 0 AND l.relpages > 0) THEN '-1' ELSE sum(greatest(l.reltuples, 0))::text END, (sum(l.relpages)::bigint * 8192)::text, extract(epoch FROM min(greatest(pg_stat_get_last_analyze_time(l.oid), pg_stat_get_last_autoanalyze_time(l.oid))))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM rel r CROSS JOIN LATERAL pg_partition_tree(r.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid WHERE r.relkind = 'p' AND p.isleaf GROUP BY r.oid`},
+	{Changes, `SELECT 'written', r.oid, 0, (pg_stat_get_tuples_inserted(r.oid) + pg_stat_get_tuples_updated(r.oid) + pg_stat_get_tuples_deleted(r.oid))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('r','m')
+UNION ALL SELECT 'written', r.oid, 0, sum(pg_stat_get_tuples_inserted(p.relid) + pg_stat_get_tuples_updated(p.relid) + pg_stat_get_tuples_deleted(p.relid))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM rel r CROSS JOIN LATERAL pg_partition_tree(r.oid) p WHERE r.relkind = 'p' AND p.isleaf GROUP BY r.oid`},
+	{Columns, `SELECT 'column', a.attrelid, a.attnum::int, a.attname::text, format_type(a.atttypid, a.atttypmod), CASE WHEN y.typtype = 'd' THEN format_type(y.typbasetype, y.typtypmod) WHEN y.typtype = 'e' THEN (SELECT string_agg(e.enumlabel, E'\x1f' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = y.oid) END, y.typtype::text, (NOT a.attnotnull)::text,
+CASE WHEN a.atthasdef AND a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) WHEN a.attidentity = 'a' THEN 'identity always' WHEN a.attidentity = 'd' THEN 'identity by default' END,
+CASE WHEN a.attcollation <> y.typcollation THEN (SELECT o.collname::text FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation) END,
+col_description(a.attrelid, a.attnum), NULL
+FROM rel r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped`},
+	{Keys, `SELECT 'key', k.conrelid, 0, k.conname::text, k.contype::text, (SELECT string_agg(a.attname, E'\x1f' ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY u(att, n) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.att),
+fn.nspname::text, fc.relname::text, (SELECT string_agg(a.attname, E'\x1f' ORDER BY u.n) FROM unnest(k.confkey) WITH ORDINALITY u(att, n) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.att), k.confupdtype::text, k.confdeltype::text, NULL, NULL
+FROM rel r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid LEFT JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace WHERE k.contype IN ('p','u','f')`},
+	{Indexes, `SELECT 'index', i.indrelid, 0, c.relname::text, i.indisunique::text, (i.indisvalid AND i.indisready)::text, m.amname::text,
+(SELECT string_agg(CASE WHEN i.indkey[s.k - 1] = 0 THEN '(' || pg_get_indexdef(i.indexrelid, s.k, true) || ')' ELSE (SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[s.k - 1]) END, E'\x1f' ORDER BY s.k) FROM generate_series(1, i.indnkeyatts) s(k)),
+pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(i.indexrelid), i.indisprimary::text, NULL, NULL
+FROM rel r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam`},
+	{Partitions, `SELECT 'partitioned', p.partrelid, 0, p.partstrat::text, (SELECT string_agg(coalesce(a.attname::text, '()'), E'\x1f' ORDER BY u.n) FROM unnest(p.partattrs::int2[]) WITH ORDINALITY u(att, n) LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.att AND u.att > 0), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.oid
+UNION ALL SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.reltuples::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_inherits h ON h.inhparent = r.oid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid WHERE r.relkind = 'p'`},
+}
+
+// Catalog implements Dialect: one statement whatever the scope.
+func (d Postgres) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
+	st := pgCatalogStatement(scope)
+	var rows Rows
+	var err error
+	s.Run(ctx, []Statement{st}, func(_ int, r Rows, e error) { rows, err = r, e })
+	if err != nil {
+		return nil, fmt.Errorf("reading the catalog: %w", err)
+	}
+	return pgCatalog(rows, scope.Facts)
+}
+
+func pgCatalogStatement(scope Scope) Statement {
+	filter, args := pgEverySchema, []any(nil)
+	if scope.Tables != nil {
+		filter = `(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
+		schemas, names := make([]string, len(scope.Tables)), make([]string, len(scope.Tables))
+		for i, t := range scope.Tables {
+			schemas[i], names[i] = t.Schema, t.Name
+		}
+		args = []any{pgArray(schemas), pgArray(names)}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, pgRelations, filter)
+	sep := "\n"
+	for _, p := range pgParts {
+		if p.fact&scope.Facts == p.fact {
+			b.WriteString(sep + p.sql)
+			sep = "\nUNION ALL "
+		}
+	}
+	return Statement{SQL: b.String(), Args: args}
+}
+
+func pgArray(items []string) string {
+	quoted := make([]string, len(items))
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	for i, s := range items {
+		quoted[i] = `"` + escape.Replace(s) + `"`
+	}
+	return "{" + strings.Join(quoted, ",") + "}"
+}
+
+func pgCatalog(rows Rows, facts Facts) (*Catalog, error) {
+	c := &Catalog{Facts: facts, Tables: map[TableName]*Table{}}
+	byOID := map[string]*Table{}
+	for _, r := range rows {
+		if r[0].Text == "table" {
+			t := pgTable(r)
+			c.Tables[t.TableName], byOID[t.ID] = t, t
+		}
+	}
+	for _, r := range rows {
+		cells := r[3:]
+		t := byOID[r[1].Text]
+		switch kind := r[0].Text; {
+		case kind == "server":
+			asOf, err := epochTime(cells[0])
+			if err != nil {
+				return nil, fmt.Errorf("reading the server's clock: %w", err)
+			}
+			c.AsOf, c.Standby, c.DefaultSchema = asOf, cells[1].Text == "true", cells[2].Text
+		case t == nil || kind == "table":
+		default:
+			if err := pgFact(t, kind, r[2].Text, cells); err != nil {
+				return nil, fmt.Errorf("reading the catalog of %s.%s: %w", t.Schema, t.Name, err)
+			}
+		}
+	}
+	for _, t := range c.Tables {
+		t.finish()
+	}
+	return c, nil
+}
+
+func pgTable(r []Cell) *Table {
+	kinds := map[string]TableKind{"r": BaseTable, "p": PartitionedTable, "v": View, "m": MaterializedView, "f": ForeignTable}
+	return &Table{
+		TableName: TableName{r[3].Text, r[4].Text}, ID: r[1].Text, Kind: kinds[r[5].Text], Comment: r[6].Text,
+		Rows: -1, Bytes: -1, Written: -1,
+	}
+}
+
+func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
+	switch kind {
+	case "view":
+		t.Definition = c[0].Text
+	case "estimate":
+		rows, err := strconv.ParseFloat(c[0].Text, 64)
+		if err != nil {
+			return err
+		}
+		t.Rows = int64(rows)
+		if t.Bytes, err = strconv.ParseInt(c[1].Text, 10, 64); err != nil {
+			return err
+		}
+		t.Analyzed, err = epochTime(c[2])
+		return err
+	case "written":
+		t.Written, err = strconv.ParseInt(c[0].Text, 10, 64)
+		return err
+	case "column":
+		return pgColumn(t, ordinal, c)
+	case "key":
+		pgKey(t, c)
+	case "index":
+		t.Indexes = append(t.Indexes, Index{
+			Name: c[0].Text, Unique: c[1].Text == "true", Invalid: c[2].Text != "true", Method: c[3].Text,
+			Columns: splitList(c[4]), Partial: c[5].Text, Definition: pgIndexBody(c[6].Text),
+		})
+	case "partitioned":
+		t.PartitionBy = map[string]string{"r": "range", "l": "list", "h": "hash"}[c[0].Text]
+		t.PartitionKey = splitList(c[1])
+	case "partition":
+		rows, err := strconv.ParseFloat(c[2].Text, 64)
+		if err != nil {
+			return err
+		}
+		t.Partitions = append(t.Partitions, pgPartition(c[0].Text, c[1].Text, int64(rows)))
+	}
+	return nil
+}
+
+func pgColumn(t *Table, ordinal string, c []Cell) error {
+	position, err := strconv.Atoi(ordinal)
+	if err != nil {
+		return err
+	}
+	col := Column{
+		Name: c[0].Text, ID: ordinal, Position: position, Nullable: c[4].Text == "true",
+		Default: c[5].Text, Generated: c[6].Text, Collation: c[7].Text, Comment: c[8].Text,
+	}
+	switch c[3].Text {
+	case "d":
+		col.Type = pgType(c[2].Text)
+		col.Type.Native = c[1].Text
+	case "e":
+		col.Type = Type{Native: c[1].Text, Family: Enum, Values: splitList(c[2])}
+	default:
+		col.Type = pgType(c[1].Text)
+	}
+	t.Columns = append(t.Columns, col)
+	return nil
+}
+
+var pgActions = map[string]string{"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+
+func pgKey(t *Table, c []Cell) {
+	key := Key{Name: c[0].Text, Columns: splitList(c[2])}
+	switch c[1].Text {
+	case "p":
+		t.PrimaryKey = &key
+	case "u":
+		t.Unique = append(t.Unique, key)
+	case "f":
+		t.ForeignKeys = append(t.ForeignKeys, ForeignKey{
+			Name: key.Name, Columns: key.Columns, References: TableName{c[3].Text, c[4].Text},
+			RefColumns: splitList(c[5]), OnUpdate: pgActions[c[6].Text], OnDelete: pgActions[c[7].Text],
+		})
+	}
+}
+
+// pgIndexBody cuts "CREATE [UNIQUE] INDEX name ON table USING ..." down to what
+// follows the table's name.
+func pgIndexBody(def string) string {
+	if i := strings.Index(def, " USING "); i >= 0 {
+		return def[i+1:]
+	}
+	return def
+}
+
+var pgRange = regexp.MustCompile(`^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE)|(-?[0-9]+))\) TO \((?:'([^']*)'|(MAXVALUE)|(-?[0-9]+))\)$`)
+
+func pgPartition(name, bound string, rows int64) Partition {
+	p := Partition{Name: name, Bound: bound, Rows: rows, Default: bound == "DEFAULT"}
+	if m := pgRange.FindStringSubmatch(bound); m != nil {
+		p.IsRange, p.From, p.To = true, m[1]+m[3], m[4]+m[6]
+	}
+	return p
+}
+
+func splitList(c Cell) []string {
+	if c.Null || c.Text == "" {
+		return nil
+	}
+	return strings.Split(c.Text, listSeparator)
+}
+
+func epochTime(c Cell) (time.Time, error) {
+	if c.Null || c.Text == "" {
+		return time.Time{}, nil
+	}
+	f, err := strconv.ParseFloat(c.Text, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(int64(f * 1e6)).UTC(), nil
+}
+
+// finish puts what came in any order into the order that Table promises.
+func (t *Table) finish() {
+	slices.SortFunc(t.Columns, func(a, b Column) int { return a.Position - b.Position })
+	for i := range t.Columns {
+		t.Columns[i].Position = i + 1
+	}
+	slices.SortFunc(t.Unique, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(t.ForeignKeys, func(a, b ForeignKey) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(t.Indexes, func(a, b Index) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(t.Partitions, func(a, b Partition) int { return strings.Compare(a.Name, b.Name) })
+}
