@@ -33,9 +33,11 @@ type Window struct {
 	From, To time.Time
 }
 
-// Groups counts rows by columns: the Limit largest groups, the rest as one.
+// Groups counts rows by columns, or by equal steps of the window's column: the
+// Limit largest groups, the rest as one.
 type Groups struct {
-	By     []string // columns
+	By     []string      // columns
+	Every  time.Duration // instead of By: segments are Unix time divided by this
 	Where  string
 	Window Window
 	Limit  int

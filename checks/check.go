@@ -118,6 +118,8 @@ type Env struct {
 	Baseline func(ctx context.Context, check string) (*warehouse.Table, error)
 	// Now is the wall clock, for durations only.
 	Now func() time.Time
+	// Memory keeps answers for warehouses with change_counters. Nil: nothing is kept.
+	Memory *Memory
 }
 
 // Outcome is one job done.
@@ -126,6 +128,7 @@ type Outcome struct {
 	Results []sentinel.Result // one per check, in the job's order
 	// Baselines are first snapshots to be remembered, by check id.
 	Baselines map[string]*warehouse.Table
+	Statement *warehouse.Statement // the merged statement of the first round; nil when nothing was asked
 }
 
 var kinds = map[string]func() Check{}

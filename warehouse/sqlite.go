@@ -105,3 +105,13 @@ func sqliteError(err error) error {
 	}
 	return &Error{Kind: kind, Code: fmt.Sprint(e.Code()), Err: err}
 }
+
+// Comparable returns how a statement compares a column with an instant: the
+// expression for the column and the argument to bind. SQLite keeps times as
+// texts and numbers of several forms, so both sides become Unix seconds there.
+func Comparable(d Dialect, column string, at time.Time) (expr string, arg any) {
+	if _, ok := d.(SQLite); ok {
+		return d.Epoch(column), float64(at.UnixMicro()) / 1e6
+	}
+	return column, at
+}

@@ -170,3 +170,28 @@ func sqliteType(native string) Type {
 	}
 	return t
 }
+
+// ParseType reads a type as people declare it, in any engine's words.
+func ParseType(declared string) Type {
+	name, rest, sized := strings.Cut(strings.ToLower(strings.TrimSpace(declared)), "(")
+	aliases := map[string]string{
+		"varchar": "character varying", "char": "character", "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint",
+		"decimal": "numeric", "float": "double precision", "double": "double precision", "float8": "double precision", "float4": "real",
+		"bool": "boolean", "string": "text", "timestamptz": "timestamp with time zone", "datetime": "timestamp without time zone",
+		"timestamp": "timestamp without time zone",
+	}
+	if full, ok := aliases[strings.TrimSpace(name)]; ok {
+		name = full
+	}
+	if sized {
+		name += "(" + rest
+	}
+	t := pgType(name)
+	if t.Family == Other {
+		if m := mysqlType(strings.ToLower(declared)); m.Family != Other {
+			t = m
+		}
+	}
+	t.Native = declared
+	return t
+}

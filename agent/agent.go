@@ -1,0 +1,281 @@
+// Package agent runs checks on their schedules: it asks, judges, remembers,
+// publishes and keeps incidents. A tick goes through it in the order of
+// [Agent.tick]: ask, judge, record, publish.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Meta is what is said about a dataset's results besides their numbers.
+type Meta struct {
+	Tier    string // critical, warning, info
+	Owner   string
+	Runbook string
+}
+
+// Check is one configured check with its schedule.
+type Check struct {
+	checks.Check
+	Schedule schedule.Schedule
+	Meta     Meta
+}
+
+// Dataset is one table with its checks.
+type Dataset struct {
+	Table      sentinel.Table
+	TimeColumn string
+	Location   *time.Location // nil: none configured
+	Checks     []Check
+}
+
+// Plan is what an agent does: it is replaced as a whole on reload.
+type Plan struct {
+	Warehouses map[string]*warehouse.DB
+	// Datasets resolves wildcards and names against the warehouses' catalogs. It
+	// is called at the start and every Refresh; problems do not keep the other
+	// datasets from being checked.
+	Datasets  func(ctx context.Context) (datasets []Dataset, problems []error)
+	Refresh   time.Duration // default 10m
+	Jitter    time.Duration // ticks start up to this much late, spread by schedule
+	Retention time.Duration // default 90 days
+	Close     func() error  // closes the warehouses once the plan is replaced; nil: nothing to close
+}
+
+func (p Plan) open(name string) (*warehouse.DB, error) {
+	db, ok := p.Warehouses[name]
+	if !ok {
+		return nil, fmt.Errorf("warehouse %s is not configured", name)
+	}
+	return db, nil
+}
+
+// Agent is the running whole. Fields are set before Run and not changed after.
+type Agent struct {
+	Store     *store.Store
+	Metrics   *exporters.Prometheus
+	Exporters []exporters.Exporter
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	mu            sync.Mutex // guards what follows; held while results are judged and recorded
+	incidents     *incidents
+	confirmations confirmations
+	backlog       []store.Batch // not recorded yet: the store could not be written
+	memory        *checks.Memory
+	ready         bool
+
+	reload chan reloadRequest
+}
+
+type reloadRequest struct {
+	plan Plan
+	done chan struct{}
+}
+
+// Run checks by plan until ctx ends, then lets running ticks finish within
+// their statement timeouts, records them, and returns. It returns early only
+// when the store cannot be read at the start.
+func (a *Agent) Run(ctx context.Context, plan Plan) error {
+	if err := a.recall(ctx); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		planCtx, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- a.runPlan(planCtx, plan) }()
+		select {
+		case r := <-a.reloads():
+			stop()
+			err := <-done
+			close(r.done)
+			plan = r.plan
+			if err != nil {
+				a.Log.Error("closing the replaced configuration", "error", err)
+			}
+		case err := <-done:
+			stop()
+			return errors.Join(err, a.flush(context.WithoutCancel(ctx)))
+		}
+	}
+	return nil
+}
+
+// Reload replaces the plan: running ticks of the old one finish first. It
+// returns when the new plan is in force or ctx ends.
+func (a *Agent) Reload(ctx context.Context, plan Plan) error {
+	r := reloadRequest{plan, make(chan struct{})}
+	select {
+	case a.reloads() <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *Agent) reloads() chan reloadRequest {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.reload == nil {
+		a.reload = make(chan reloadRequest)
+	}
+	return a.reload
+}
+
+// Ready reports whether the agent has read its memory and resolved its datasets.
+func (a *Agent) Ready() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ready
+}
+
+// recall reads from the store what the agent must know before its first tick.
+func (a *Agent) recall(ctx context.Context) error {
+	open, err := a.Store.OpenIncidents(ctx)
+	if err != nil {
+		return err
+	}
+	states, err := a.Store.States(ctx, confirmState)
+	if err != nil {
+		return err
+	}
+	last, err := a.Store.LastResults(ctx, store.Filter{})
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.incidents = newIncidents(open)
+	a.confirmations = confirmations{}
+	a.memory = &checks.Memory{}
+	for _, s := range states {
+		if err := a.confirmations.decode(s.Key, s.Data); err != nil {
+			a.Log.Warn("forgetting a damaged state", "check", s.Key, "error", err)
+		}
+	}
+	for _, r := range last {
+		if r.Status == sentinel.Pass {
+			a.incidents.lastGood[r.Check] = r.Tick
+		}
+	}
+	a.Metrics.IncidentsOpen(a.incidents.unresolved())
+	return a.Metrics.Export(ctx, last)
+}
+
+const confirmState = "confirm"
+
+// runPlan owns every goroutine of one plan and waits for them.
+func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	loops := map[string]*loop{}
+	for name := range plan.Warehouses {
+		l := newLoop(a, name, plan.open, plan.Jitter)
+		loops[name] = l
+		running.Go(func() { l.run(ctx) })
+	}
+	running.Go(func() { a.housekeep(ctx, plan) })
+	a.resolve(ctx, plan, loops)
+	running.Wait()
+	if plan.Close != nil {
+		return plan.Close()
+	}
+	return nil
+}
+
+// resolve hands the loops their datasets, now and every Refresh, sooner while
+// there are problems (a warehouse that was down at the start).
+func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) {
+	refresh := plan.Refresh
+	if refresh == 0 {
+		refresh = 10 * time.Minute
+	}
+	for ctx.Err() == nil {
+		datasets, problems := plan.Datasets(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		for _, p := range problems {
+			a.Log.Warn("resolving datasets", "error", p)
+		}
+		byWarehouse := map[string][]Dataset{}
+		ids := map[string]bool{}
+		for _, d := range datasets {
+			for _, c := range d.Checks {
+				ids[c.Common().ID] = true
+			}
+			byWarehouse[d.Table.Warehouse] = append(byWarehouse[d.Table.Warehouse], d)
+		}
+		for name, l := range loops {
+			l.set(byWarehouse[name])
+		}
+		if len(problems) == 0 {
+			a.Metrics.Keep(ids)
+		}
+		a.mu.Lock()
+		a.ready = true
+		a.mu.Unlock()
+		wait := refresh
+		if len(problems) > 0 {
+			wait = min(refresh, time.Minute)
+		}
+		if !sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
+// housekeep prunes what is older than the retention, at the start and daily,
+// and writes down what could not be recorded before.
+func (a *Agent) housekeep(ctx context.Context, plan Plan) {
+	retention := plan.Retention
+	if retention == 0 {
+		retention = 90 * 24 * time.Hour
+	}
+	var pruned time.Time
+	for {
+		if now := a.Now(); now.Sub(pruned) >= 24*time.Hour {
+			pruned = now
+			if n, err := a.Store.Prune(ctx, now, retention); err != nil && ctx.Err() == nil {
+				a.Log.Error("pruning history", "error", err)
+			} else if err == nil {
+				a.Log.Debug("pruned history", "removed", n)
+			}
+		}
+		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Error("recording results kept in memory", "error", err)
+		}
+		if !sleep(ctx, time.Minute) {
+			return
+		}
+	}
+}
+
+// sleep waits and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

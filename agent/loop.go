@@ -1,0 +1,217 @@
+package agent
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+	"sync"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// loop finds the due ticks of one warehouse. All checks due at one instant run
+// as one batch, so that the catalog is read once and statements share a pipeline.
+type loop struct {
+	agent  *Agent
+	name   string
+	open   func(name string) (*warehouse.DB, error) // all warehouses, for comparisons
+	jitter time.Duration
+
+	changed chan struct{} // a new set of datasets is there
+
+	mu      sync.Mutex
+	entries []*entry
+	busy    map[sentinel.Table]bool // in a running batch: one at a time a dataset
+	running map[string]bool         // entries in a running batch, by key
+}
+
+func newLoop(a *Agent, name string, open func(string) (*warehouse.DB, error), jitter time.Duration) *loop {
+	return &loop{
+		agent: a, name: name, open: open, jitter: jitter,
+		changed: make(chan struct{}, 1), busy: map[sentinel.Table]bool{}, running: map[string]bool{},
+	}
+}
+
+// entry is one schedule of one dataset.
+type entry struct {
+	dataset Dataset
+	sched   schedule.Schedule
+	checks  []Check
+	last    time.Time // the last tick that was started or counted as missed
+	next    time.Time
+}
+
+// set replaces the datasets. Ticks already started stay started.
+func (l *loop) set(datasets []Dataset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := map[string]time.Time{}
+	for _, e := range l.entries {
+		known[e.key()] = e.last
+	}
+	var entries []*entry
+	for _, d := range datasets {
+		for _, e := range splitBySchedule(d) {
+			e.last = known[e.key()]
+			entries = append(entries, e)
+		}
+	}
+	l.entries = entries
+	l.wake()
+}
+
+func (l *loop) wake() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+func splitBySchedule(d Dataset) []*entry {
+	var entries []*entry
+	for _, c := range d.Checks {
+		i := slices.IndexFunc(entries, func(e *entry) bool { return e.sched.String() == c.Schedule.String() })
+		if i < 0 {
+			entries = append(entries, &entry{dataset: d, sched: c.Schedule})
+			i = len(entries) - 1
+		}
+		entries[i].checks = append(entries[i].checks, c)
+	}
+	return entries
+}
+
+func (e *entry) key() string { return e.sched.String() + "\x00" + e.dataset.Table.String() }
+
+// run starts batches until ctx ends and waits for the last of them.
+func (l *loop) run(ctx context.Context) {
+	var batches sync.WaitGroup
+	defer batches.Wait()
+	recorded, err := l.agent.Store.LastTicks(ctx)
+	if err != nil {
+		l.agent.Log.Error("reading the last ticks", "warehouse", l.name, "error", err)
+	}
+	for ctx.Err() == nil {
+		now := l.agent.Now()
+		for tick, due := range l.due(now, recorded) {
+			batches.Go(func() {
+				if sleep(ctx, l.delay(tick)) {
+					l.agent.tick(ctx, l, tick, due)
+				}
+				l.release(due)
+			})
+		}
+		l.wait(ctx, now)
+	}
+}
+
+// wait returns at the next tick, when the datasets change, or when ctx ends.
+func (l *loop) wait(ctx context.Context, now time.Time) {
+	l.mu.Lock()
+	next := now.Add(time.Hour)
+	for _, e := range l.entries {
+		if e.next.Before(next) && !e.next.IsZero() {
+			next = e.next
+		}
+	}
+	l.mu.Unlock()
+	timer := time.NewTimer(next.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-l.changed:
+	case <-timer.C:
+	}
+}
+
+// due takes the entries whose tick has come, grouped by tick, and counts the
+// ticks that are not run: those slept through (the latest runs once) and those
+// that come while the same entry is still running. An entry whose dataset is
+// busy with another schedule's checks waits until that batch is done.
+func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time.Time][]*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	due := map[time.Time][]*entry{}
+	for _, e := range l.entries {
+		if e.last.IsZero() {
+			e.last = recorded[store.TickKey{Schedule: e.sched.String(), Table: e.dataset.Table}]
+		}
+		tick := e.sched.Prev(now)
+		e.next = e.sched.Next(now)
+		if tick.IsZero() || !tick.After(e.last) {
+			continue
+		}
+		if l.running[e.key()] {
+			e.last = tick
+			l.agent.Metrics.JobSkipped(e.dataset.Table)
+			l.agent.Log.Warn("tick skipped: the last one is still running", "dataset", e.dataset.Table, "tick", tick)
+			continue
+		}
+		if l.busy[e.dataset.Table] && !slices.ContainsFunc(due[tick], func(d *entry) bool { return d.dataset.Table == e.dataset.Table }) {
+			continue
+		}
+		if missed := e.missed(tick); missed > 0 {
+			l.agent.Metrics.TicksMissed(e.dataset.Table, missed)
+			l.agent.Log.Warn("ticks missed", "dataset", e.dataset.Table, "ticks", missed, "since", e.last)
+		}
+		e.last = tick
+		l.busy[e.dataset.Table], l.running[e.key()] = true, true
+		due[tick] = append(due[tick], e)
+	}
+	return due
+}
+
+// missed counts the ticks between the last one and tick, up to a thousand.
+func (e *entry) missed(tick time.Time) int {
+	if e.last.IsZero() {
+		return 0
+	}
+	n := 0
+	for t := e.sched.Next(e.last); t.Before(tick) && !t.IsZero() && n < 1000; t = e.sched.Next(t) {
+		n++
+	}
+	return n
+}
+
+func (l *loop) release(due []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range due {
+		delete(l.busy, e.dataset.Table)
+		delete(l.running, e.key())
+	}
+	l.wake()
+}
+
+// delay spreads the batches of different warehouses and schedules inside the
+// jitter, always the same for the same tick of day.
+func (l *loop) delay(tick time.Time) time.Duration {
+	if l.jitter <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	h.Write([]byte(l.name + tick.Format("15:04:05")))
+	return time.Duration(h.Sum64() % uint64(l.jitter))
+}
+
+// jobs merges the entries of one tick into one job a dataset.
+func jobs(tick time.Time, due []*entry) []checks.Job {
+	index := map[sentinel.Table]int{}
+	var out []checks.Job
+	for _, e := range due {
+		i, ok := index[e.dataset.Table]
+		if !ok {
+			i = len(out)
+			index[e.dataset.Table] = i
+			out = append(out, checks.Job{Table: e.dataset.Table, TimeColumn: e.dataset.TimeColumn, Location: e.dataset.Location, Tick: tick})
+		}
+		for _, c := range e.checks {
+			out[i].Checks = append(out[i].Checks, c.Check)
+		}
+	}
+	return out
+}

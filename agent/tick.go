@@ -1,0 +1,172 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// tick is the path of a datum: ask, judge, record, publish.
+func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry) {
+	// A tick that has begun is finished, also when the agent is told to stop:
+	// statement timeouts bound it.
+	ctx = context.WithoutCancel(ctx)
+	env := checks.Env{
+		Warehouse: l.open, History: a.history, Baseline: a.baseline,
+		Now: a.Now, Memory: a.memory,
+	}
+	outcomes := checks.Run(ctx, env, l.name, jobs(tick, due))
+	a.observe(l.name, outcomes)
+
+	meta := metaByCheck(due)
+	batch, err := a.judge(outcomes, meta)
+	if err != nil {
+		a.Log.Error("encoding a snapshot", "warehouse", l.name, "error", err)
+	}
+	for _, e := range due {
+		batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: tick})
+	}
+	if err := a.record(ctx, batch); err != nil {
+		a.Log.Error("recording results; they are kept in memory", "warehouse", l.name, "tick", tick, "error", err)
+	}
+	a.publish(ctx, batch)
+}
+
+func metaByCheck(due []*entry) map[string]Check {
+	m := map[string]Check{}
+	for _, e := range due {
+		for _, c := range e.checks {
+			m[c.Common().ID] = c
+		}
+	}
+	return m
+}
+
+// judge confirms findings and turns results into incidents. The batch it
+// returns is to be recorded whole.
+func (a *Agent) judge(outcomes []checks.Outcome, meta map[string]Check) (store.Batch, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	batch := store.Batch{Baselines: map[string]store.Snapshot{}}
+	var problems []error
+	for _, o := range outcomes {
+		for i := range o.Results {
+			r := &o.Results[i]
+			c := meta[r.Check]
+			rule := c.Common().Confirm
+			a.confirmations.apply(rule, r)
+			if rule != nil {
+				data, err := a.confirmations.encode(r.Check)
+				problems = append(problems, err)
+				batch.States = append(batch.States, store.State{Kind: confirmState, Key: r.Check, Data: data})
+			}
+			batch.Incidents = append(batch.Incidents, a.incidents.apply(*r, c.Meta)...)
+			batch.Results = append(batch.Results, *r)
+		}
+		for id, t := range o.Baselines {
+			data, err := checks.EncodeSnapshot(t)
+			if err != nil {
+				problems = append(problems, err)
+				continue
+			}
+			batch.Baselines[id] = store.Snapshot{Data: data, TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look"}
+		}
+	}
+	return batch, errors.Join(problems...)
+}
+
+// backlogLimit bounds what is kept in memory while the store cannot be written.
+const backlogLimit = 100
+
+// record writes the batch, after those that could not be written before.
+func (a *Agent) record(ctx context.Context, batch store.Batch) error {
+	a.mu.Lock()
+	a.backlog = append(a.backlog, batch)
+	if drop := len(a.backlog) - backlogLimit; drop > 0 {
+		a.Log.Error("dropping results that could not be recorded", "batches", drop)
+		a.backlog = a.backlog[drop:]
+	}
+	a.mu.Unlock()
+	return a.flush(ctx)
+}
+
+func (a *Agent) flush(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.backlog) > 0 {
+		dropped, err := a.Store.Record(ctx, a.backlog[0])
+		if err != nil {
+			a.Metrics.StoreUp(false)
+			return err
+		}
+		if dropped > 0 {
+			a.Log.Debug("results were recorded before", "results", dropped)
+		}
+		a.backlog = a.backlog[1:]
+	}
+	a.Metrics.StoreUp(true)
+	return nil
+}
+
+// history reads remembered points for a check.
+func (a *Agent) history(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
+	return a.Store.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
+}
+
+// baseline reads a check's accepted schema.
+func (a *Agent) baseline(ctx context.Context, check string) (*warehouse.Table, error) {
+	snapshot, ok, err := a.Store.Baseline(ctx, check)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return checks.DecodeSnapshot(snapshot.Data)
+}
+
+// observe exports whether the warehouse answered, and its clock.
+func (a *Agent) observe(name string, outcomes []checks.Outcome) {
+	now, up, took := a.Now(), false, time.Duration(0)
+	var skew time.Duration
+	for _, o := range outcomes {
+		for _, r := range o.Results {
+			took = r.Duration
+			if r.Status != sentinel.Error && !r.Evidence.AsOf.IsZero() {
+				up, skew = true, r.Evidence.AsOf.Sub(now)
+			}
+		}
+	}
+	a.Metrics.Warehouse(name, up, skew, took)
+}
+
+// publish hands the results to every exporter; one that fails stops no other.
+func (a *Agent) publish(ctx context.Context, batch store.Batch) {
+	if err := a.Metrics.Export(ctx, batch.Results); err != nil {
+		a.Log.Error("exporting metrics", "error", err)
+	}
+	for _, e := range a.Exporters {
+		if err := e.Export(ctx, batch.Results); err != nil {
+			a.Log.Error("exporting results", "exporter", e, "error", err)
+		}
+	}
+	a.mu.Lock()
+	a.Metrics.IncidentsOpen(a.incidents.unresolved())
+	a.mu.Unlock()
+	for _, i := range batch.Incidents {
+		a.logIncident(i)
+	}
+}
+
+// logIncident writes one line a transition: an incident that just goes on is silent.
+func (a *Agent) logIncident(i sentinel.Incident) {
+	args := []any{"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key, "severity", i.Severity, "message", i.Message}
+	switch {
+	case i.State == sentinel.Resolved:
+		a.Log.Info("incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened))...)
+	case i.Opened.Equal(i.Updated):
+		a.Log.Warn("incident opened", args...)
+	}
+}

@@ -1,0 +1,158 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Bound is a condition on a number: "> 0", "<= 5", "= 3", "!= 0",
+// "between 10 and 1000", "not between 1 and 2"; with Percent the numbers are
+// percent. As a threshold (`warn`, `fail`) it tells when the data is bad.
+// The zero Bound is unset.
+type Bound struct {
+	Op      string // >, >=, <, <=, =, !=, between, not between; "" when unset
+	Low     sentinel.Number
+	High    sentinel.Number // of between only
+	Percent bool
+}
+
+var (
+	boundSimple  = regexp.MustCompile(`^(>=|<=|!=|<>|=|>|<)\s*(\S+?)\s*(%?)$`)
+	boundBetween = regexp.MustCompile(`^(not\s+)?between\s+(\S+?)\s*(%?)\s+and\s+(\S+?)\s*(%?)$`)
+)
+
+// ParseBound reads a condition.
+func ParseBound(s string) (Bound, error) {
+	text := strings.ToLower(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(s), "when ")))
+	bad := fmt.Errorf("bound %q: want an operator and a number such as \"> 0\", \"< -50%%\" or \"between 10 and 1000\"", s)
+	if m := boundSimple.FindStringSubmatch(text); m != nil {
+		n, err := parsePlainNumber(m[2])
+		if err != nil {
+			return Bound{}, bad
+		}
+		op := m[1]
+		if op == "<>" {
+			op = "!="
+		}
+		return Bound{Op: op, Low: n, Percent: m[3] == "%"}, nil
+	}
+	m := boundBetween.FindStringSubmatch(text)
+	if m == nil {
+		return Bound{}, bad
+	}
+	low, err1 := parsePlainNumber(m[2])
+	high, err2 := parsePlainNumber(m[4])
+	if err1 != nil || err2 != nil || m[3] != m[5] && m[3] != "" {
+		return Bound{}, bad
+	}
+	if low.Cmp(high) > 0 {
+		return Bound{}, fmt.Errorf("bound %q: the first number is larger than the second", s)
+	}
+	op := "between"
+	if m[1] != "" {
+		op = "not between"
+	}
+	return Bound{Op: op, Low: low, High: high, Percent: m[5] == "%"}, nil
+}
+
+// parsePlainNumber reads 1_000_000, 1,000 and 1.5; NaN and infinity are no bounds.
+func parsePlainNumber(s string) (sentinel.Number, error) {
+	n, err := sentinel.ParseNumber(strings.NewReplacer("_", "", ",", "").Replace(s))
+	if err != nil {
+		return n, err
+	}
+	if !n.Finite() {
+		return n, strconv.ErrSyntax
+	}
+	return n, nil
+}
+
+// Set reports whether there is a condition.
+func (b Bound) Set() bool { return b.Op != "" }
+
+// Holds reports whether n fulfils the condition. n must be finite.
+func (b Bound) Holds(n sentinel.Number) bool {
+	low := n.Cmp(b.Low)
+	switch b.Op {
+	case ">":
+		return low > 0
+	case ">=":
+		return low >= 0
+	case "<":
+		return low < 0
+	case "<=":
+		return low <= 0
+	case "=":
+		return low == 0
+	case "!=":
+		return low != 0
+	case "between":
+		return low >= 0 && n.Cmp(b.High) <= 0
+	case "not between":
+		return low < 0 || n.Cmp(b.High) > 0
+	}
+	return false
+}
+
+// Not returns the opposite condition.
+func (b Bound) Not() Bound {
+	opposite := map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "=", "between": "not between", "not between": "between"}
+	b.Op = opposite[b.Op]
+	return b
+}
+
+// String writes the condition back.
+func (b Bound) String() string {
+	unit := ""
+	if b.Percent {
+		unit = "%"
+	}
+	switch b.Op {
+	case "":
+		return ""
+	case "between", "not between":
+		return fmt.Sprintf("%s %s and %s%s", b.Op, groupDigits(b.Low), groupDigits(b.High), unit)
+	}
+	return fmt.Sprintf("%s %s%s", b.Op, groupDigits(b.Low), unit)
+}
+
+// UnmarshalText reads a condition.
+func (b *Bound) UnmarshalText(text []byte) (err error) {
+	*b, err = ParseBound(string(text))
+	return err
+}
+
+// UnmarshalYAML reads a condition written as a string.
+func (b *Bound) UnmarshalYAML(data []byte) error {
+	var text string
+	if err := yaml.Unmarshal(data, &text); err != nil {
+		return fmt.Errorf("want a bound such as \"> 0\" or \"between 10 and 1000\"")
+	}
+	return b.UnmarshalText([]byte(text))
+}
+
+// groupDigits writes a number for people: 1,234,567.
+func groupDigits(n sentinel.Number) string {
+	v, ok := n.Int64()
+	if !ok {
+		if n.Absent() {
+			return "no value"
+		}
+		return strconv.FormatFloat(n.Float64(), 'g', 6, 64)
+	}
+	s := strconv.FormatInt(v, 10)
+	start := 0
+	if v < 0 {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

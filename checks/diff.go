@@ -1,0 +1,335 @@
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// DiffOptions narrow a diff.
+type DiffOptions struct {
+	// Across compares tables of different engines or databases: names and
+	// canonical types, nullability and primary key only, since the rest is
+	// spelled differently everywhere.
+	Across bool
+	// Facts compared; 0: what both sides have.
+	Facts warehouse.Facts
+}
+
+// Diff names the differences between two looks at a table, in the order of the
+// kinds. A nil side is a table that does not exist. What either side could not
+// read is not compared: a failed look is never a removal.
+func Diff(before, after *warehouse.Table, o DiffOptions) []sentinel.Drift {
+	switch {
+	case before == nil && after == nil:
+		return nil
+	case before == nil:
+		return []sentinel.Drift{{Kind: sentinel.TableCreated, After: string(after.Kind), Compatibility: sentinel.Additive}}
+	case after == nil:
+		return []sentinel.Drift{{Kind: sentinel.TableDropped, Before: string(before.Kind), Compatibility: sentinel.Breaking}}
+	}
+	d := &differ{before: before, after: after, across: o.Across}
+	d.facts = ^(before.Unreadable | after.Unreadable)
+	if o.Facts != 0 {
+		d.facts &= o.Facts
+	}
+	d.identity()
+	if d.facts&warehouse.Columns != 0 && len(before.Columns) > 0 && len(after.Columns) > 0 {
+		d.columns()
+	}
+	if d.facts&warehouse.Keys != 0 {
+		d.keys()
+	}
+	if !o.Across {
+		d.structure()
+	}
+	return d.drifts
+}
+
+type differ struct {
+	before, after *warehouse.Table
+	across        bool
+	facts         warehouse.Facts
+	drifts        []sentinel.Drift
+}
+
+func (d *differ) add(kind sentinel.DriftKind, object, before, after string, c sentinel.Compatibility) {
+	d.drifts = append(d.drifts, sentinel.Drift{Kind: kind, Object: object, Before: before, After: after, Compatibility: c})
+}
+
+// identity tells a table that was dropped and made anew, or became a view,
+// from one that was altered.
+func (d *differ) identity() {
+	b, a := d.before, d.after
+	switch {
+	case d.across:
+	case b.Kind != a.Kind:
+		d.add(sentinel.TableReplaced, "", words(b.Kind), words(a.Kind), sentinel.Breaking)
+	case b.ID != "" && a.ID != "" && b.ID != a.ID:
+		d.add(sentinel.TableReplaced, "", "object "+b.ID, "object "+a.ID, sentinel.Compatible)
+	}
+}
+
+func words(k warehouse.TableKind) string { return strings.ReplaceAll(string(k), "_", " ") }
+
+// same reports whether both snapshots are of one object, so that column
+// identities can be compared.
+func (d *differ) same() bool {
+	return !d.across && d.before.ID != "" && d.before.ID == d.after.ID
+}
+
+func (d *differ) columns() {
+	pairs, added, removed := d.match()
+	for _, c := range added {
+		compat := sentinel.Additive
+		if !c.Nullable && c.Default == "" && c.Generated == "" && !d.across {
+			compat = sentinel.Breaking // writers that do not name it fail
+		}
+		d.add(sentinel.ColumnAdded, c.Name, "", describeColumn(c), compat)
+	}
+	for _, c := range removed {
+		d.add(sentinel.ColumnRemoved, c.Name, describeColumn(c), "", sentinel.Breaking)
+	}
+	for _, p := range pairs {
+		d.column(p[0], p[1])
+	}
+	d.order(pairs)
+}
+
+// match pairs the columns: by identity where the engine has one, which is what
+// tells a rename from a drop and an add; else by name.
+func (d *differ) match() (pairs [][2]*warehouse.Column, added, removed []*warehouse.Column) {
+	key := func(c *warehouse.Column) string { return c.Name }
+	switch {
+	case d.same():
+		key = func(c *warehouse.Column) string { return c.ID }
+	case d.across:
+		key = func(c *warehouse.Column) string { return strings.ToLower(c.Name) }
+	}
+	old := map[string]*warehouse.Column{}
+	for i := range d.before.Columns {
+		old[key(&d.before.Columns[i])] = &d.before.Columns[i]
+	}
+	for i := range d.after.Columns {
+		c := &d.after.Columns[i]
+		if b := old[key(c)]; b != nil {
+			pairs = append(pairs, [2]*warehouse.Column{b, c})
+			delete(old, key(c))
+		} else {
+			added = append(added, c)
+		}
+	}
+	for i := range d.before.Columns {
+		if c := &d.before.Columns[i]; old[key(c)] == c {
+			removed = append(removed, c)
+		}
+	}
+	return pairs, added, removed
+}
+
+func (d *differ) column(b, a *warehouse.Column) {
+	if b.Name != a.Name && !d.across {
+		d.add(sentinel.ColumnRenamed, a.Name, b.Name, a.Name, sentinel.Breaking)
+	}
+	kind := typeDrift(b.Type, a.Type, d.across)
+	if kind != "" {
+		compat := sentinel.Breaking
+		if kind == sentinel.TypeWidened {
+			compat = sentinel.Compatible
+		}
+		d.add(kind, a.Name, typeText(b.Type, d.across), typeText(a.Type, d.across), compat)
+	}
+	switch {
+	case b.Nullable && !a.Nullable:
+		d.add(sentinel.NullabilityTightened, a.Name, "nullable", "not null", sentinel.Breaking) // writers of NULL fail
+	case !b.Nullable && a.Nullable:
+		d.add(sentinel.NullabilityLoosened, a.Name, "not null", "nullable", sentinel.Breaking) // readers meet NULL
+	}
+	if d.across {
+		return
+	}
+	if x, y := normalDefault(b.Default), normalDefault(a.Default); x != y {
+		d.add(sentinel.DefaultChanged, a.Name, orNone(x), orNone(y), sentinel.Compatible)
+	}
+	if b.Generated != a.Generated {
+		d.add(sentinel.GeneratedChanged, a.Name, orNone(b.Generated), orNone(a.Generated), sentinel.Breaking)
+	}
+	if b.Collation != a.Collation && kind == "" {
+		d.add(sentinel.CollationChanged, a.Name, orNone(b.Collation), orNone(a.Collation), sentinel.Breaking)
+	}
+	if b.Comment != a.Comment {
+		d.add(sentinel.CommentChanged, a.Name, orNone(b.Comment), orNone(a.Comment), sentinel.Compatible)
+	}
+}
+
+// order compares the order of the columns that both sides have, so that an
+// added or removed column does not move its neighbours.
+func (d *differ) order(pairs [][2]*warehouse.Column) {
+	if d.across || slices.IsSortedFunc(pairs, func(x, y [2]*warehouse.Column) int { return x[0].Position - y[0].Position }) {
+		return
+	}
+	var was, is []string
+	for _, p := range pairs {
+		is = append(is, p[1].Name)
+	}
+	slices.SortFunc(pairs, func(x, y [2]*warehouse.Column) int { return x[0].Position - y[0].Position })
+	for _, p := range pairs {
+		was = append(was, p[1].Name)
+	}
+	d.add(sentinel.ColumnsReordered, "", strings.Join(was, ", "), strings.Join(is, ", "), sentinel.Compatible)
+}
+
+func (d *differ) keys() {
+	was, is := d.renamed(primaryKey(d.before)), primaryKey(d.after)
+	if d.across {
+		was, is = strings.ToLower(was), strings.ToLower(is)
+	}
+	if was != is {
+		d.add(sentinel.PrimaryKeyChanged, "", orNone(was), orNone(is), sentinel.Breaking)
+	}
+	if d.across {
+		return
+	}
+	d.sets(uniqueKeys(d.before), uniqueKeys(d.after), sentinel.UniqueChanged, sentinel.UniqueChanged, sentinel.Breaking, sentinel.Breaking)
+	d.sets(foreignKeys(d.before), foreignKeys(d.after), sentinel.ForeignKeyChanged, sentinel.ForeignKeyChanged, sentinel.Breaking, sentinel.Compatible)
+}
+
+// renamed writes a key of before with the names its columns have now.
+func (d *differ) renamed(key string) string {
+	if !d.same() || key == "" {
+		return key
+	}
+	now := map[string]string{}
+	for _, c := range d.after.Columns {
+		now[c.ID] = c.Name
+	}
+	var out []string
+	for _, name := range d.before.PrimaryKey.Columns {
+		if c := d.before.Column(name); c != nil && now[c.ID] != "" {
+			name = now[c.ID]
+		}
+		out = append(out, name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (d *differ) structure() {
+	b, a := d.before, d.after
+	if d.facts&warehouse.Indexes != 0 {
+		d.sets(indexes(b), indexes(a), sentinel.IndexAdded, sentinel.IndexRemoved, sentinel.Compatible, sentinel.Compatible)
+	}
+	if d.facts&warehouse.Partitions != 0 {
+		d.sets(partitions(b), partitions(a), sentinel.PartitionAdded, sentinel.PartitionRemoved, sentinel.Additive, sentinel.Breaking)
+	}
+	if x, y := oneLine(b.Definition), oneLine(a.Definition); d.facts&warehouse.Views != 0 && x != y && b.Kind == a.Kind {
+		d.add(sentinel.ViewChanged, "", x, y, sentinel.Breaking)
+	}
+	if b.Comment != a.Comment {
+		d.add(sentinel.CommentChanged, "", orNone(b.Comment), orNone(a.Comment), sentinel.Compatible)
+	}
+}
+
+// sets compares named things by what they are: name -> description.
+func (d *differ) sets(before, after map[string]string, added, removed sentinel.DriftKind, addCompat, removeCompat sentinel.Compatibility) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if after[name] != before[name] {
+			d.add(removed, name, before[name], orNone(after[name]), removeCompat)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		was, known := before[name]
+		if was != after[name] && (!known || added != removed) {
+			d.add(added, name, orNone(was), after[name], addCompat)
+		}
+	}
+}
+
+func primaryKey(t *warehouse.Table) string {
+	if t.PrimaryKey == nil {
+		return ""
+	}
+	return strings.Join(t.PrimaryKey.Columns, ", ")
+}
+
+func uniqueKeys(t *warehouse.Table) map[string]string {
+	out := map[string]string{}
+	for _, k := range t.Unique {
+		out[k.Name] = "(" + strings.Join(k.Columns, ", ") + ")"
+	}
+	return out
+}
+
+func foreignKeys(t *warehouse.Table) map[string]string {
+	out := map[string]string{}
+	for _, k := range t.ForeignKeys {
+		out[k.Name] = fmt.Sprintf("(%s) references %s (%s) on update %s on delete %s", strings.Join(k.Columns, ", "),
+			strings.Trim(k.References.Schema+"."+k.References.Name, "."), strings.Join(k.RefColumns, ", "), k.OnUpdate, k.OnDelete)
+	}
+	return out
+}
+
+// indexes leaves out those behind keys: a key that changes is told once.
+func indexes(t *warehouse.Table) map[string]string {
+	keys := uniqueKeys(t)
+	out := map[string]string{}
+	for _, ix := range t.Indexes {
+		isKey := t.PrimaryKey != nil && (ix.Name == t.PrimaryKey.Name || ix.Name == "PRIMARY" || ix.Unique && slices.Equal(ix.Columns, t.PrimaryKey.Columns))
+		if _, unique := keys[ix.Name]; unique || isKey {
+			continue
+		}
+		text := ix.Definition
+		if text == "" {
+			text = ix.Method + " (" + strings.Join(ix.Columns, ", ") + ")"
+		}
+		if ix.Unique {
+			text = "unique " + text
+		}
+		if ix.Invalid {
+			text += " (invalid)"
+		}
+		out[ix.Name] = text
+	}
+	return out
+}
+
+func partitions(t *warehouse.Table) map[string]string {
+	out := map[string]string{}
+	for _, p := range t.Partitions {
+		out[p.Name] = p.Bound
+	}
+	return out
+}
+
+func describeColumn(c *warehouse.Column) string {
+	text := c.Type.Native
+	if !c.Nullable {
+		text += " not null"
+	}
+	if c.Default != "" {
+		text += " default " + c.Default
+	}
+	return text
+}
+
+// normalDefault drops what engines write one way today and another tomorrow:
+// casts of literals and outer parentheses.
+func normalDefault(s string) string {
+	s = strings.TrimSpace(s)
+	if strings.HasPrefix(s, "'") {
+		if i := strings.LastIndex(s, "'::"); i > 0 && !strings.Contains(s[i+3:], "'") {
+			s = s[:i+1]
+		}
+	}
+	return s
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

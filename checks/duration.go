@@ -1,0 +1,103 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Duration is a span as people write it: 30m, 1d6h, 2w, or dbt's
+// {count: 12, period: hour}.
+type Duration time.Duration
+
+var durationPart = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(w|d|h|ms|m|s)`)
+
+var durationUnits = map[string]time.Duration{
+	"w": 7 * 24 * time.Hour, "d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond,
+}
+
+// ParseDuration reads 1d6h and its like.
+func ParseDuration(s string) (Duration, error) {
+	rest := strings.ReplaceAll(strings.TrimSpace(s), " ", "")
+	bad := fmt.Errorf("duration %q: want a number and a unit (s, m, h, d, w), such as 30m or 1d6h", s)
+	if rest == "0" {
+		return 0, nil
+	}
+	if rest == "" {
+		return 0, bad
+	}
+	var total time.Duration
+	for rest != "" {
+		m := durationPart.FindStringSubmatch(rest)
+		if m == nil {
+			return 0, bad
+		}
+		n, err := strconv.ParseFloat(m[1], 64)
+		if err != nil || n > 1e6 {
+			return 0, bad
+		}
+		total += time.Duration(n * float64(durationUnits[m[2]]))
+		rest = rest[len(m[0]):]
+	}
+	return Duration(total), nil
+}
+
+// UnmarshalText reads 1d6h.
+func (d *Duration) UnmarshalText(b []byte) (err error) {
+	*d, err = ParseDuration(string(b))
+	return err
+}
+
+// UnmarshalYAML reads 1d6h or {count, period}.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	var text string
+	if err := yaml.Unmarshal(b, &text); err == nil {
+		return d.UnmarshalText([]byte(text))
+	}
+	var dbt struct {
+		Count  int    `yaml:"count"`
+		Period string `yaml:"period"`
+	}
+	if err := yaml.UnmarshalWithOptions(b, &dbt, yaml.Strict()); err != nil {
+		return fmt.Errorf("want a duration such as 1d6h, or {count: 12, period: hour}")
+	}
+	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
+	unit, ok := units[dbt.Period]
+	if !ok || dbt.Count <= 0 {
+		return fmt.Errorf("want {count: a positive number, period: minute, hour or day}")
+	}
+	*d = Duration(time.Duration(dbt.Count) * unit)
+	return nil
+}
+
+// String writes the span for people: "3h 12m", "1d 6h", "45s".
+func (d Duration) String() string { return humanDuration(time.Duration(d)) }
+
+func humanDuration(d time.Duration) string {
+	sign := ""
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	if d < time.Second {
+		return sign + d.Round(time.Millisecond).String()
+	}
+	d = d.Round(time.Second)
+	if d >= time.Hour {
+		d = d.Round(time.Minute)
+	}
+	var parts []string
+	for _, u := range []struct {
+		name string
+		unit time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
+		if n := d / u.unit; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d%s", n, u.name))
+			d -= n * u.unit
+		}
+	}
+	return sign + strings.Join(parts[:min(2, len(parts))], " ")
+}

@@ -1,0 +1,368 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+func init() { Register("freshness", func() Check { return &Freshness{} }) }
+
+// Freshness holds the age of a table's newest row against thresholds, or its
+// arrival against a deadline. The database's clock is the clock.
+type Freshness struct {
+	Options    `yaml:",inline"`
+	Column     string   `yaml:"column"`     // default: the dataset's time_column
+	Expression string   `yaml:"expression"` // SQL expression instead of a column
+	Query      string   `yaml:"query"`      // statement that returns the newest timestamp, such as from a control table
+	Catalog    string   `yaml:"catalog"`    // only: the engine's own record of the last change, without reading rows
+	Warn       Duration `yaml:"warn"`
+	Fail       Duration `yaml:"fail"`
+	Expected   string   `yaml:"expected"`         // cron: when data is expected by
+	Grace      Duration `yaml:"grace"`            // time allowed after Expected
+	Holidays   string   `yaml:"holidays"`         // .ics or text file of days without data
+	MaxFuture  Duration `yaml:"max_future"`       // default 5m: newer timestamps than that from now are bad data
+	OnFuture   Policy   `yaml:"on_future"`        // default warn
+	OnEmpty    Policy   `yaml:"on_empty"`         // default fail
+	OnMissing  Policy   `yaml:"on_missing_table"` // default fail
+
+	calendar schedule.Calendar
+}
+
+// Validate implements Check.
+func (f *Freshness) Validate() error {
+	sources := 0
+	for _, s := range []string{f.Column, f.Expression, f.Query, f.Catalog} {
+		if s != "" {
+			sources++
+		}
+	}
+	switch {
+	case sources > 1:
+		return errors.New("column, expression, query and catalog exclude each other: keep one")
+	case f.Catalog != "" && f.Catalog != "only":
+		return fmt.Errorf("catalog: unknown word %q: want only", f.Catalog)
+	case f.Query != "" && f.Where != "":
+		return errors.New("where has no effect on query: put the condition into the query")
+	case f.Warn == 0 && f.Fail == 0 && f.Expected == "":
+		return errors.New("nothing to hold the age against: set warn, fail or expected")
+	case f.Warn < 0 || f.Fail < 0 || f.Grace < 0 || f.MaxFuture < 0:
+		return errors.New("durations must be positive")
+	case f.Warn > 0 && f.Fail > 0 && f.Warn > f.Fail:
+		return fmt.Errorf("warn (%s) is longer than fail (%s)", f.Warn, f.Fail)
+	case f.Expected == "" && (f.Grace > 0 || f.Holidays != ""):
+		return errors.New("grace and holidays need expected")
+	}
+	if f.MaxFuture == 0 {
+		f.MaxFuture = Duration(5 * time.Minute)
+	}
+	if f.Expected != "" {
+		if _, err := schedule.Parse(f.Expected, time.UTC); err != nil {
+			return fmt.Errorf("expected: %w", err)
+		}
+	}
+	if f.Holidays != "" {
+		var err error
+		if f.calendar, err = schedule.LoadCalendar(f.Holidays); err != nil {
+			return err
+		}
+	}
+	return errors.Join(f.validateOptions(), f.OnFuture.validate("on_future", "warn"),
+		f.OnEmpty.validate("on_empty", "fail"), f.OnMissing.validate("on_missing_table", "fail"))
+}
+
+// Needs implements Check.
+func (f *Freshness) Needs(Target) Needs {
+	facts := warehouse.Columns | warehouse.Indexes | warehouse.Partitions
+	if f.Catalog != "" {
+		facts |= warehouse.Estimates // with which MySQL's update time comes
+	}
+	return Needs{Facts: facts}
+}
+
+const (
+	askNewest  = "newest"      // over everything
+	askRecent  = "newest_part" // over the newest partitions
+	askPresent = "newest_past" // over rows that are not in the future
+	askControl = "control"
+)
+
+// Ask implements Check. First the newest partitions are asked, where the table
+// has some: when what is found there is fresh enough, the whole is too.
+func (f *Freshness) Ask(t Target, a Answers) []Ask {
+	if f.Query != "" {
+		return []Ask{{Key: askControl, Query: &Query{SQL: f.Query, Epoch: true}}}
+	}
+	column := f.column(t)
+	if f.Catalog != "" || f.Expression == "" && (t.Known.Relation == nil || t.Known.Relation.Column(column) == nil) {
+		return nil
+	}
+	newest := Aggregate{Func: "max", Column: column, Expr: f.Expression, Epoch: true, Where: f.Where}
+	if f.Expression != "" {
+		newest.Column = ""
+	}
+	var asks []Ask
+	recent, partial := f.recentWindow(t)
+	if got, asked := a[askRecent]; partial && (!asked || got.Err == nil && f.freshEnough(t, got)) {
+		part := newest
+		part.Window = recent
+		asks = append(asks, Ask{Key: askRecent, Aggregate: &part})
+	} else {
+		asks = append(asks, Ask{Key: askNewest, Aggregate: &newest})
+	}
+	if got, key := f.answer(a); key != "" && got.Err == nil && f.future(t, got) > 0 && f.Expression == "" {
+		past := newest
+		past.Window = Window{Column: column, To: f.bound(t, got.AsOf.Add(time.Duration(f.MaxFuture)))}
+		asks = append(asks, Ask{Key: askPresent, Aggregate: &past})
+	}
+	return asks
+}
+
+func (f *Freshness) column(t Target) string {
+	if f.Column != "" {
+		return f.Column
+	}
+	return t.TimeColumn
+}
+
+// bound writes an instant as the column's own kind of time.
+func (f *Freshness) bound(t Target, at time.Time) time.Time {
+	if naive(t.Known.Relation.Column(f.column(t))) && t.Location != nil {
+		return asWall(at, t.Location)
+	}
+	return at
+}
+
+// recentWindow covers the two newest partitions that are not in the future.
+func (f *Freshness) recentWindow(t Target) (Window, bool) {
+	rel := t.Known.Relation
+	if rel == nil || rel.PartitionBy != "range" || len(rel.PartitionKey) != 1 || rel.Column(rel.PartitionKey[0]) == nil {
+		return Window{}, false
+	}
+	var starts []time.Time
+	for _, p := range rel.Partitions {
+		at, err := parseTimestamp(p.From, time.UTC)
+		if p.IsRange && err == nil && !at.After(t.Tick) {
+			starts = append(starts, at)
+		}
+	}
+	if len(starts) < 3 {
+		return Window{}, false
+	}
+	slices.SortFunc(starts, time.Time.Compare)
+	return Window{Column: rel.PartitionKey[0], From: starts[len(starts)-2]}, true
+}
+
+// answer returns the newest timestamp found so far, and the ask it comes from.
+func (f *Freshness) answer(a Answers) (Answer, string) {
+	for _, key := range []string{askPresent, askNewest, askControl, askRecent} {
+		if got, ok := a[key]; ok {
+			return got, key
+		}
+	}
+	return Answer{}, ""
+}
+
+// newestTime reads the answer as an instant.
+func (f *Freshness) newestTime(t Target, got Answer) (time.Time, error) {
+	at := seconds(got.Number)
+	if f.Query != "" || f.Expression != "" || !naive(t.Known.Relation.Column(f.column(t))) {
+		return at, nil
+	}
+	if t.Location == nil {
+		return at, fmt.Errorf("column %s has no time zone of its own: set `timezone:` on the check, the dataset or in defaults", f.column(t))
+	}
+	return inZone(at, t.Location), nil
+}
+
+// future is by how much the answer lies further ahead than is allowed.
+func (f *Freshness) future(t Target, got Answer) time.Duration {
+	if math.IsInf(got.Number.Float64(), 1) {
+		return math.MaxInt64
+	}
+	at, err := f.newestTime(t, got)
+	if err != nil || !got.Number.Finite() {
+		return 0
+	}
+	return at.Sub(got.AsOf) - time.Duration(f.MaxFuture)
+}
+
+func (f *Freshness) freshEnough(t Target, got Answer) bool {
+	if !got.Number.Finite() || f.future(t, got) > 0 {
+		return false
+	}
+	at, err := f.newestTime(t, got)
+	return err == nil && len(f.late(t, at, got.AsOf)) == 0
+}
+
+// late holds the newest row against age and deadline.
+func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
+	var findings []sentinel.Finding
+	age := max(0, now.Sub(newest))
+	seen := fmt.Sprintf("newest row %s old (%s)", humanDuration(age), clockText(newest, t.Location))
+	observed := sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)
+	for _, limit := range []struct {
+		most   Duration
+		status sentinel.Status
+	}{{f.Fail, sentinel.Fail}, {f.Warn, sentinel.Warn}} {
+		if limit.most > 0 && age > time.Duration(limit.most) {
+			expected := "at most " + limit.most.String()
+			findings = append(findings, sentinel.Finding{Status: limit.status, Observed: observed, Expected: expected, Message: seen + ", expected " + expected})
+			break
+		}
+	}
+	if due, since := f.deadline(t, now); !due.IsZero() && newest.Before(since) {
+		expected := fmt.Sprintf("new rows by %s", clockText(due, t.Location))
+		findings = append(findings, sentinel.Finding{Key: "deadline", Status: sentinel.Fail, Observed: observed, Expected: expected,
+			Message: fmt.Sprintf("missed the deadline of %s: %s", clockText(due, t.Location), seen)})
+	}
+	return findings
+}
+
+// deadline returns the latest deadline that has passed (with grace), and the
+// deadline before it: rows newer than that one must have come.
+func (f *Freshness) deadline(t Target, now time.Time) (due, since time.Time) {
+	if f.Expected == "" {
+		return due, since
+	}
+	s, err := schedule.Parse(f.Expected, t.Location)
+	if err != nil { // Validate has refused it
+		return due, since
+	}
+	at := s.Prev(now.Add(-time.Duration(f.Grace)))
+	for range 400 {
+		if at.IsZero() {
+			return time.Time{}, time.Time{}
+		}
+		if !f.calendar.Holiday(at) {
+			if !due.IsZero() {
+				return due, at
+			}
+			due = at
+		}
+		at = s.Prev(at.Add(-time.Second))
+	}
+	return time.Time{}, time.Time{}
+}
+
+// Judge implements Check.
+func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
+	const kind = "freshness"
+	if t.Known.Err != nil && f.Query == "" {
+		return cannotLook(kind, t.Known.Err)
+	}
+	if t.Known.Relation == nil && f.Query == "" {
+		return missingTable(kind, t, f.OnMissing)
+	}
+	got, err := f.evidence(t, a)
+	if err != nil {
+		return cannotLook(kind, err)
+	}
+	var findings []sentinel.Finding
+	if first, ahead := f.aheadOf(t, a); ahead > 0 {
+		findings = append(findings, sentinel.Finding{Key: "future_timestamp", Status: f.OnFuture.status(), Observed: first.Number,
+			Expected: "at most " + f.MaxFuture.String() + " ahead", Message: f.futureMessage(t, first)})
+	}
+	if !got.Number.Finite() {
+		message := "no row has a timestamp"
+		if len(findings) > 0 {
+			message = "no row has a timestamp that is not in the future"
+		}
+		findings = append(findings, sentinel.Finding{Key: "empty", Status: f.OnEmpty.status(), Message: message, Expected: "at least one row"})
+		r := conclude(kind, findings, message)
+		r.Evidence = got.Evidence
+		return r
+	}
+	newest, err := f.newestTime(t, got)
+	if err != nil {
+		return cannotLook(kind, err)
+	}
+	age := max(0, got.AsOf.Sub(newest))
+	findings = append(findings, f.late(t, newest, got.AsOf)...)
+	r := conclude(kind, findings, fmt.Sprintf("newest row %s old (%s)", humanDuration(age), clockText(newest, t.Location)))
+	r.Evidence = got.Evidence
+	r.Evidence.AsOf = got.AsOf
+	r.Observations = []sentinel.Observation{
+		{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)},
+		{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)},
+	}
+	return r
+}
+
+// evidence picks the answer to judge by and says where it comes from.
+func (f *Freshness) evidence(t Target, a Answers) (Answer, error) {
+	if f.Catalog != "" {
+		at := t.Known.Relation.Modified
+		if at.IsZero() {
+			return Answer{}, errors.New("the engine keeps no time of the last change for this table: use a column instead of `catalog: only`")
+		}
+		return Answer{Number: sentinel.Float(float64(at.UnixMicro()) / 1e6), AsOf: t.Known.Catalog.AsOf,
+			Evidence: sentinel.Evidence{Source: "catalog", Confidence: sentinel.Estimated, Note: "time of the last change as the engine keeps it"}}, nil
+	}
+	if f.Query == "" && f.Expression == "" {
+		if err := f.columnError(t); err != nil {
+			return Answer{}, err
+		}
+	}
+	got, key := f.answer(a)
+	if key == "" {
+		return got, errors.New("the database was not asked")
+	}
+	if key == askRecent {
+		got.Evidence.Confidence, got.Evidence.Note = sentinel.Bounded, "read in the newest partitions"
+	}
+	return got, got.Err
+}
+
+func (f *Freshness) columnError(t Target) error {
+	column := f.column(t)
+	if column == "" {
+		return errors.New("no column: set `column:` on the check or `time_column:` on the dataset")
+	}
+	if t.Known.Relation.Column(column) != nil {
+		return nil
+	}
+	var names []string
+	for _, c := range t.Known.Relation.Columns {
+		names = append(names, c.Name)
+	}
+	return fmt.Errorf("column %s does not exist; the table has %s", column, strings.Join(names, ", "))
+}
+
+// aheadOf returns the answer that first showed a timestamp too far ahead.
+func (f *Freshness) aheadOf(t Target, a Answers) (Answer, time.Duration) {
+	for _, key := range []string{askNewest, askRecent, askControl} {
+		if got, ok := a[key]; ok && got.Err == nil {
+			if ahead := f.future(t, got); ahead > 0 {
+				return got, ahead
+			}
+		}
+	}
+	return Answer{}, 0
+}
+
+func (f *Freshness) futureMessage(t Target, got Answer) string {
+	if !got.Number.Finite() {
+		return "a row's timestamp is infinity"
+	}
+	at, err := f.newestTime(t, got)
+	if err != nil {
+		at = seconds(got.Number)
+	}
+	return fmt.Sprintf("a row's timestamp is %s ahead of the database's clock (%s)", humanDuration(at.Sub(got.AsOf)), clockText(at, t.Location))
+}
+
+// clockText writes an instant as people of the dataset's zone read it.
+func clockText(at time.Time, loc *time.Location) string {
+	if loc == nil {
+		loc = time.UTC
+	}
+	return at.In(loc).Format("2006-01-02 15:04 MST")
+}

@@ -1,0 +1,125 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Policy is what a situation means: pass, warn, fail or unknown; ignore is
+// another word for pass, error for fail.
+type Policy string
+
+// validate fills in the default and refuses unknown words.
+func (p *Policy) validate(field string, byDefault Policy) error {
+	switch *p {
+	case "":
+		*p = byDefault
+	case "ignore":
+		*p = "pass"
+	case "error":
+		*p = "fail"
+	case "pass", "warn", "fail", "unknown":
+	default:
+		return fmt.Errorf("%s: unknown word %q: want ignore, warn, fail or unknown", field, string(*p))
+	}
+	return nil
+}
+
+func (p Policy) status() sentinel.Status {
+	switch p {
+	case "warn":
+		return sentinel.Warn
+	case "fail":
+		return sentinel.Fail
+	case "unknown":
+		return sentinel.Unknown
+	}
+	return sentinel.Pass
+}
+
+// validateOptions checks what every kind has.
+func (o *Options) validateOptions() error {
+	if o.Tier != "" && !slices.Contains([]string{"critical", "warning", "info"}, o.Tier) {
+		return fmt.Errorf("tier: unknown word %q: want critical, warning or info", o.Tier)
+	}
+	if c := o.Confirm; c != nil && (c.Failures < 1 || c.Of < c.Failures || c.Of > 64) {
+		return errors.New("confirm: want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
+	}
+	return nil
+}
+
+// cannotLook is the result of a check that could not look: it says nothing
+// about the data, and tells what to do.
+func cannotLook(kind string, err error) sentinel.Result {
+	msg := err.Error()
+	if advice := adviceFor(err); advice != "" {
+		msg += ": " + advice
+	}
+	return sentinel.Result{Kind: kind, Status: sentinel.Error, Message: "could not look: " + oneLine(msg)}
+}
+
+func adviceFor(err error) string {
+	switch warehouse.KindOf(err) {
+	case warehouse.Unreachable:
+		return "is the server up, and the DSN's host and port right?"
+	case warehouse.Unauthorized:
+		return "check user and password of the DSN"
+	case warehouse.Forbidden:
+		return "grant SELECT on it to the user of the DSN"
+	case warehouse.TimedOut:
+		return "raise statement_timeout, or narrow the check with `where` or `bucket`"
+	case warehouse.MissingColumn:
+		return "was the column renamed or dropped?"
+	}
+	return ""
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// missingTable is the result on a table that does not exist.
+func missingTable(kind string, t Target, p Policy) sentinel.Result {
+	f := sentinel.Finding{Key: "missing_table", Status: p.status(), Message: "the table does not exist", Expected: "a table"}
+	return conclude(kind, []sentinel.Finding{f}, "the table does not exist")
+}
+
+// conclude makes a result from findings: the worst is its message, or the
+// words for a pass when there is none.
+func conclude(kind string, findings []sentinel.Finding, pass string) sentinel.Result {
+	findings = slices.DeleteFunc(findings, func(f sentinel.Finding) bool { return f.Status == sentinel.Pass })
+	slices.SortStableFunc(findings, func(a, b sentinel.Finding) int {
+		switch {
+		case a.Status.Worse(b.Status):
+			return -1
+		case b.Status.Worse(a.Status):
+			return 1
+		}
+		return 0
+	})
+	r := sentinel.Result{Kind: kind, Status: sentinel.Worst(findings), Findings: findings, Message: pass}
+	if len(findings) > 0 {
+		r.Message = findings[0].Message
+		if n := len(findings) - 1; n > 0 {
+			r.Message += fmt.Sprintf(" (and %d more)", n)
+		}
+	}
+	return r
+}
+
+// against holds a number against thresholds that say when it is bad.
+func against(key, what string, n sentinel.Number, warn, fail Bound) (sentinel.Finding, bool) {
+	for _, t := range []struct {
+		bound  Bound
+		status sentinel.Status
+	}{{fail, sentinel.Fail}, {warn, sentinel.Warn}} {
+		if t.bound.Set() && n.Finite() && t.bound.Holds(n) {
+			expected := t.bound.Not().String()
+			return sentinel.Finding{Key: key, Status: t.status, Observed: n, Expected: expected, Message: what + ", expected " + expected}, true
+		}
+	}
+	return sentinel.Finding{}, false
+}

@@ -1,0 +1,63 @@
+package checks
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// span is the range of the buckets that must have rows.
+func (p *Partitions) span(t Target) (from, to time.Time) {
+	_, to = p.Every.closed(t.Tick, time.Duration(p.Delay), zone(t))
+	return p.Every.add(to, -p.Last, zone(t)), to
+}
+
+// grain is the width of the groups asked for: a quarter of an hour fits every
+// time zone.
+func (p *Partitions) grain() time.Duration { return 15 * time.Minute }
+
+// judgePartitions adds the buckets without a row to the result.
+func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sentinel.Result {
+	p := c.ExpectedPartitions
+	isNaive := naive(t.Known.Relation.Column(c.column(t)))
+	filled := map[time.Time]bool{}
+	for _, g := range got.Groups {
+		grain, err := strconv.ParseInt(g.Segment, 10, 64)
+		if err != nil {
+			continue // rows without a time belong to no bucket
+		}
+		at := time.Unix(grain*int64(p.grain()/time.Second), 0)
+		if isNaive {
+			at = inZone(at, zone(t))
+		}
+		filled[p.Every.start(at, zone(t))] = true
+	}
+	var missing []string
+	from, to := p.span(t)
+	for at := from; at.Before(to); at = p.Every.add(at, 1, zone(t)) {
+		if !filled[p.Every.start(at, zone(t))] {
+			missing = append(missing, p.Every.label(at, zone(t)))
+		}
+	}
+	findings := r.Findings
+	for _, label := range missing {
+		findings = append(findings, sentinel.Finding{Key: "missing_partition:" + label, Status: sentinel.Fail, Observed: sentinel.Int(0),
+			Expected: "rows for " + label, Message: "no rows for " + label})
+	}
+	if len(missing) > 1 {
+		for i := range findings {
+			if strings.HasPrefix(findings[i].Key, "missing_partition:") {
+				findings[i].Message = fmt.Sprintf("%s (%d of the last %d missing)", findings[i].Message, len(missing), p.Last)
+			}
+		}
+	}
+	done := conclude("row_count", findings, fmt.Sprintf("%s; all of the last %d %ss have rows", r.Message, p.Last, p.Every))
+	if len(findings) == 0 && r.Status != sentinel.Pass {
+		done.Status, done.Message = r.Status, r.Message
+	}
+	done.Evidence, done.Observations = r.Evidence, append(r.Observations, sentinel.Observation{Metric: "missing_partitions", Value: sentinel.Int(int64(len(missing)))})
+	return done
+}

@@ -1,0 +1,393 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+func init() { Register("row_count", func() Check { return &RowCount{} }) }
+
+// RowCount counts rows: all, filtered, of the last closed time bucket, or by
+// segment; against bounds, against its own past, and for missing buckets.
+type RowCount struct {
+	Options            `yaml:",inline"`
+	Warn               Bound       `yaml:"warn"` // bad when it holds: "< 1000"
+	Fail               Bound       `yaml:"fail"`
+	Min                *int64      `yaml:"min"`    // another word for fail: "< min"
+	Max                *int64      `yaml:"max"`    // another word for fail: "> max"
+	Bucket             Period      `yaml:"bucket"` // count the last closed hour, day, week or month of the time column
+	Column             string      `yaml:"column"` // of the bucket; default: the dataset's time_column
+	Delay              Duration    `yaml:"delay"`  // a bucket is closed this long after its end
+	By                 []string    `yaml:"by"`     // count each combination of these columns' values
+	Limit              int         `yaml:"limit"`  // largest segments looked at, the rest is "other"; default 100
+	Change             *Change     `yaml:"change"`
+	ExpectedPartitions *Partitions `yaml:"expected_partitions"`
+	Estimate           bool        `yaml:"estimate"`         // the catalog's estimate where it decides
+	OnMissing          Policy      `yaml:"on_missing_table"` // default fail
+}
+
+// Change holds a count against the same check's past.
+type Change struct {
+	Against string `yaml:"against"` // previous, average, same_weekday (also same_day_last_week)
+	Over    int    `yaml:"over"`    // points of an average; default 7
+	Warn    Bound  `yaml:"warn"`    // in percent: "< -20%"
+	Fail    Bound  `yaml:"fail"`
+}
+
+// Partitions names the buckets that must have rows.
+type Partitions struct {
+	Every Period   `yaml:"every"` // hour, day, week, month
+	Last  int      `yaml:"last"`  // closed ones looked at; default 7
+	Delay Duration `yaml:"delay"`
+}
+
+// Validate implements Check.
+func (c *RowCount) Validate() error {
+	if c.Min != nil && c.Max != nil && *c.Min > *c.Max {
+		return fmt.Errorf("min (%d) is larger than max (%d)", *c.Min, *c.Max)
+	}
+	if (c.Min != nil || c.Max != nil) && c.Fail.Set() {
+		return errors.New("min and max are other words for fail: keep one of them")
+	}
+	if c.Warn.Percent || c.Fail.Percent {
+		return errors.New("warn and fail: a percentage of what? Put it under `change:`")
+	}
+	switch {
+	case c.Min != nil && c.Max != nil:
+		c.Fail = Bound{Op: "not between", Low: sentinel.Int(*c.Min), High: sentinel.Int(*c.Max)}
+	case c.Min != nil:
+		c.Fail = Bound{Op: "<", Low: sentinel.Int(*c.Min)}
+	case c.Max != nil:
+		c.Fail = Bound{Op: ">", Low: sentinel.Int(*c.Max)}
+	}
+	if c.Limit == 0 {
+		c.Limit = 100
+	}
+	switch {
+	case c.Limit < 1 || c.Limit > 1000:
+		return errors.New("limit: want 1 to 1000 segments")
+	case c.Estimate && (c.Where != "" || c.Bucket != "" || len(c.By) > 0):
+		return errors.New("estimate: the catalog knows the whole table only: leave out where, bucket and by")
+	case c.Delay != 0 && c.Bucket == "":
+		return errors.New("delay needs bucket")
+	case c.Delay < 0:
+		return errors.New("delay must be positive")
+	}
+	return errors.Join(c.validateOptions(), c.Bucket.validate("bucket"), c.Change.validate(), c.ExpectedPartitions.validate(),
+		c.OnMissing.validate("on_missing_table", "fail"))
+}
+
+func (c *Change) validate() error {
+	if c == nil {
+		return nil
+	}
+	switch c.Against {
+	case "":
+		c.Against = "previous"
+	case "same_day_last_week":
+		c.Against = "same_weekday"
+	case "avg":
+		c.Against = "average"
+	case "previous", "average", "same_weekday":
+	default:
+		return fmt.Errorf("change: against: unknown word %q: want previous, average or same_weekday", c.Against)
+	}
+	if c.Over == 0 {
+		c.Over = 7
+	}
+	switch {
+	case c.Over < 1 || c.Over > 366:
+		return errors.New("change: over: want 1 to 366 points")
+	case !c.Warn.Set() && !c.Fail.Set():
+		return errors.New("change: set warn or fail, such as fail: \"< -50%\"")
+	}
+	return nil
+}
+
+func (p *Partitions) validate() error {
+	if p == nil {
+		return nil
+	}
+	if p.Every == "" {
+		p.Every = "day"
+	}
+	if p.Last == 0 {
+		p.Last = 7
+	}
+	if p.Last < 1 || p.Last > 400 || p.Delay < 0 {
+		return errors.New("expected_partitions: want last from 1 to 400, and a positive delay")
+	}
+	return p.Every.validate("expected_partitions: every")
+}
+
+// Needs implements Check.
+func (c *RowCount) Needs(t Target) Needs {
+	n := Needs{Facts: warehouse.Columns | warehouse.Partitions}
+	if c.Estimate {
+		n.Facts |= warehouse.Estimates
+	}
+	if c.Change != nil {
+		n.History = []Series{c.past(t)}
+	}
+	return n
+}
+
+// past is the part of the count's own history that Change looks at.
+func (c *RowCount) past(t Target) Series {
+	return Series{Metric: "row_count", Since: t.Tick.AddDate(0, 0, -400), Limit: 10000}
+}
+
+const (
+	askCount    = "count"
+	askSegments = "segments"
+	askBuckets  = "buckets"
+)
+
+// Ask implements Check.
+func (c *RowCount) Ask(t Target, a Answers) []Ask {
+	if t.Known.Relation == nil || c.timeError(t) != nil {
+		return nil
+	}
+	var asks []Ask
+	window := c.window(t)
+	switch {
+	case len(c.By) > 0:
+		asks = append(asks, Ask{Key: askSegments, Groups: &Groups{By: c.By, Where: c.Where, Window: window, Limit: c.Limit}})
+	case !c.estimateDecides(t):
+		asks = append(asks, Ask{Key: askCount, Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
+	}
+	if p := c.ExpectedPartitions; p != nil {
+		from, to := p.span(t)
+		asks = append(asks, Ask{Key: askBuckets, Groups: &Groups{Every: p.grain(), Where: c.Where, Limit: 20000,
+			Window: Window{Column: c.column(t), From: c.bound(t, from), To: c.bound(t, to)}}})
+	}
+	return asks
+}
+
+func (c *RowCount) column(t Target) string {
+	if c.Column != "" {
+		return c.Column
+	}
+	return t.TimeColumn
+}
+
+// window is the closed bucket, as bounds that prune partitions; empty without one.
+func (c *RowCount) window(t Target) Window {
+	if c.Bucket == "" {
+		return Window{}
+	}
+	from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	return Window{Column: c.column(t), From: c.bound(t, from), To: c.bound(t, to)}
+}
+
+func (c *RowCount) bound(t Target, at time.Time) time.Time {
+	if naive(t.Known.Relation.Column(c.column(t))) && t.Location != nil {
+		return asWall(at, t.Location)
+	}
+	return at
+}
+
+func zone(t Target) *time.Location {
+	if t.Location == nil {
+		return time.UTC
+	}
+	return t.Location
+}
+
+// timeError says why the time column cannot be used, where one is needed.
+func (c *RowCount) timeError(t Target) error {
+	if c.Bucket == "" && c.ExpectedPartitions == nil {
+		return nil
+	}
+	f := Freshness{Column: c.Column}
+	if err := f.columnError(t); err != nil {
+		return err
+	}
+	col := t.Known.Relation.Column(c.column(t))
+	if col.Type.Family == warehouse.Timestamp && !col.Type.Zoned && t.Location == nil {
+		return fmt.Errorf("column %s has no time zone of its own: set `timezone:` on the check, the dataset or in defaults", col.Name)
+	}
+	return nil
+}
+
+// estimateDecides reports whether the catalog's estimate is far enough from
+// every threshold that an exact count would say the same.
+func (c *RowCount) estimateDecides(t Target) bool {
+	rows := t.Known.Relation.Rows
+	if !c.Estimate || rows < 0 || c.Change != nil || rows == 0 {
+		return false
+	}
+	for _, b := range []Bound{c.Fail, c.Warn} {
+		if !b.Set() {
+			continue
+		}
+		for _, factor := range []float64{1 - estimateError, 1, 1 + estimateError} {
+			if b.Holds(sentinel.Float(float64(rows) * factor)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// estimateError is the relative error allowed for: autovacuum analyses a table
+// anew after a tenth of it changed, and a sample adds to that.
+const estimateError = 0.25
+
+// Judge implements Check.
+func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
+	const kind = "row_count"
+	switch {
+	case t.Known.Err != nil:
+		return cannotLook(kind, t.Known.Err)
+	case t.Known.Relation == nil:
+		return missingTable(kind, t, c.OnMissing)
+	}
+	if err := c.timeError(t); err != nil {
+		return cannotLook(kind, err)
+	}
+	for _, key := range []string{askCount, askSegments, askBuckets} {
+		if err := a[key].Err; err != nil {
+			return cannotLook(kind, err)
+		}
+	}
+	var r sentinel.Result
+	if len(c.By) > 0 {
+		r = c.judgeSegments(t, a[askSegments])
+	} else {
+		r = c.judgeCount(t, a)
+	}
+	if c.ExpectedPartitions != nil {
+		r = c.judgePartitions(t, a[askBuckets], r)
+	}
+	return r
+}
+
+func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
+	got, exact := a[askCount]
+	n, about := got.Number, ""
+	if !exact {
+		n, about = sentinel.Int(t.Known.Relation.Rows), "about "
+		got.Evidence = sentinel.Evidence{Source: "catalog_estimate", Confidence: sentinel.Estimated}
+	}
+	o := sentinel.Observation{Metric: "row_count", Value: n}
+	what := about + groupDigits(n) + " rows"
+	if c.Bucket != "" {
+		o.Bucket, _ = c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+		what += " for " + c.Bucket.label(o.Bucket, zone(t))
+	}
+	var findings []sentinel.Finding
+	if f, bad := against("", what, n, c.Warn, c.Fail); bad {
+		findings = append(findings, f)
+	}
+	learning := ""
+	if c.Change != nil {
+		f, bad, wait := c.judgeChange(t, o, what)
+		learning = wait
+		if bad {
+			findings = append(findings, f)
+		}
+	}
+	r := conclude("row_count", findings, what)
+	if r.Status == sentinel.Pass && learning != "" {
+		r.Status, r.Message = sentinel.Unknown, what+"; "+learning
+	}
+	r.Evidence, r.Observations = got.Evidence, []sentinel.Observation{o}
+	return r
+}
+
+// judgeChange holds the count against the past; wait says what is missing when
+// there is not enough of it. The count itself is never part of its own past.
+func (c *RowCount) judgeChange(t Target, o sentinel.Observation, what string) (f sentinel.Finding, bad bool, wait string) {
+	at := o.Bucket
+	if at.IsZero() {
+		at = t.Tick
+	}
+	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.past(t)]), func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
+	reference, words, ok := c.Change.reference(past, at, c.Bucket, zone(t))
+	if !ok {
+		return f, false, fmt.Sprintf("learning: no value to compare with yet (%s)", words)
+	}
+	if reference == 0 {
+		return f, false, fmt.Sprintf("%s is 0: no percentage of it", words)
+	}
+	percent := (o.Value.Float64() - reference) / math.Abs(reference) * 100
+	change := sentinel.Float(math.Round(percent*100) / 100)
+	text := fmt.Sprintf("%s, %+.1f%% against %s (%s)", what, percent, words, groupDigits(sentinel.Int(int64(math.Round(reference)))))
+	f, bad = against("change", text, change, c.Change.Warn, c.Change.Fail)
+	return f, bad, ""
+}
+
+// reference computes what to compare with, and its name.
+func (c *Change) reference(past []sentinel.Point, at time.Time, bucket Period, loc *time.Location) (v float64, words string, ok bool) {
+	switch c.Against {
+	case "average":
+		words = fmt.Sprintf("the average of the last %d", c.Over)
+		if len(past) < c.Over {
+			return 0, words, false
+		}
+		for _, p := range past[len(past)-c.Over:] {
+			v += p.Value / float64(c.Over)
+		}
+		return v, words, true
+	case "same_weekday":
+		words = "the same day last week"
+		want := at.In(loc).AddDate(0, 0, -7)
+		slack := 12 * time.Hour
+		if bucket == "hour" {
+			slack = 30 * time.Minute
+		}
+		best := slack
+		for _, p := range past {
+			if off := p.Time.Sub(want).Abs(); off <= best {
+				best, v, ok = off, p.Value, true
+			}
+		}
+		return v, words, ok
+	}
+	if len(past) == 0 {
+		return 0, "the previous value", false
+	}
+	return past[len(past)-1].Value, "the previous value", true
+}
+
+func (c *RowCount) judgeSegments(t Target, got Answer) sentinel.Result {
+	var findings []sentinel.Finding
+	var observations []sentinel.Observation
+	var bucket time.Time
+	if c.Bucket != "" {
+		bucket, _ = c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	}
+	groups := got.Groups
+	if got.Other.Size > 0 {
+		groups = append(slices.Clone(groups), got.Other)
+	}
+	for _, g := range groups {
+		observations = append(observations, sentinel.Observation{Metric: "row_count", Segment: g.Segment, Bucket: bucket, Value: g.Count})
+		if g.Size > 1 {
+			continue // a sum of segments has no bound of its own
+		}
+		if f, bad := against(g.Segment, fmt.Sprintf("%s rows in %s", groupDigits(g.Count), g.Segment), g.Count, c.Warn, c.Fail); bad {
+			findings = append(findings, f)
+		}
+	}
+	pass := fmt.Sprintf("%d segments", len(got.Groups))
+	if got.Other.Size > 0 {
+		pass = fmt.Sprintf("%d largest segments and %d more as one (limit: %d)", len(got.Groups), got.Other.Size, c.Limit)
+	}
+	if len(got.Groups) == 0 {
+		pass = "no rows, so no segments"
+		if f, bad := against("", "no rows in any segment", sentinel.Int(0), c.Warn, c.Fail); bad {
+			findings = append(findings, f)
+		}
+	}
+	r := conclude("row_count", findings, pass)
+	r.Evidence, r.Observations = got.Evidence, observations
+	return r
+}

@@ -1,0 +1,402 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// maxRounds bounds how often a check may follow a cheap answer with a dearer
+// question.
+const maxRounds = 3
+
+// Run does all jobs of one warehouse that are due at one tick: it reads the
+// catalog once, asks all tables in one pipeline, and judges. Outcomes come in
+// the order of the jobs, one result per check whatever fails.
+func Run(ctx context.Context, env Env, name string, jobs []Job) []Outcome {
+	r := newRun(ctx, env, name, jobs)
+	for range maxRounds {
+		if !r.round(ctx) {
+			break
+		}
+	}
+	return r.judge()
+}
+
+// PlannedStatement is what a check would send.
+type PlannedStatement struct {
+	Table     sentinel.Table
+	Checks    []string
+	Statement warehouse.Statement
+	Err       error // the catalog could not be read, or the table is missing
+}
+
+// Plan returns the statements of the first round, in the order of the jobs,
+// without sending them; catalogs are read.
+func Plan(ctx context.Context, env Env, name string, jobs []Job) []PlannedStatement {
+	r := newRun(ctx, env, name, jobs)
+	var out []PlannedStatement
+	for _, j := range r.jobs {
+		var ids []string
+		for _, c := range j.job.Checks {
+			ids = append(ids, c.Common().ID)
+		}
+		before := len(out)
+		for _, st := range r.statements(j, j.asks()) {
+			out = append(out, PlannedStatement{j.job.Table, ids, st.Statement, nil})
+		}
+		switch rel := j.targets[0].Known; {
+		case rel.Err != nil:
+			out = append(out, PlannedStatement{j.job.Table, ids, warehouse.Statement{}, rel.Err})
+		case rel.Relation == nil:
+			out = append(out, PlannedStatement{j.job.Table, ids, warehouse.Statement{}, errors.New("the table does not exist")})
+		case len(out) == before:
+			out = append(out, PlannedStatement{j.job.Table, ids, warehouse.Statement{}, nil})
+		}
+	}
+	return out
+}
+
+// run is one call of Run.
+type run struct {
+	env   Env
+	db    *warehouse.DB
+	dbErr error
+	jobs  []*jobRun
+	start time.Time
+}
+
+// jobRun is one job under way; the slices run parallel to the job's checks.
+type jobRun struct {
+	job     Job
+	targets []Target
+	answers []Answers
+	spent   time.Duration
+}
+
+func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
+	r := &run{env: env, start: env.Now()}
+	r.db, r.dbErr = env.Warehouse(name)
+	needs := make([][]Needs, len(jobs))
+	for i, j := range jobs {
+		jr := &jobRun{job: j}
+		for _, c := range j.Checks {
+			t := Target{Check: c.Common().ID, Table: j.Table, TimeColumn: j.TimeColumn, Location: location(c, j), Tick: j.Tick}
+			jr.targets = append(jr.targets, t)
+			jr.answers = append(jr.answers, Answers{})
+			needs[i] = append(needs[i], c.Needs(t))
+		}
+		r.jobs = append(r.jobs, jr)
+	}
+	r.readCatalogs(ctx, needs)
+	for i, jr := range r.jobs {
+		for k := range jr.targets {
+			r.recall(ctx, &jr.targets[k], needs[i][k])
+		}
+	}
+	return r
+}
+
+// location is the check's own time zone, else the dataset's.
+func location(c Check, j Job) *time.Location {
+	if name := c.Common().Timezone; name != "" {
+		if loc, err := time.LoadLocation(name); err == nil { // Validate has refused unknown zones
+			return loc
+		}
+	}
+	return j.Location
+}
+
+// readCatalogs reads the facts of all jobs' tables, and of the tables they are
+// compared with, once per warehouse.
+func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
+	type want struct {
+		facts  warehouse.Facts
+		tables []warehouse.TableName
+	}
+	wants := map[string]*want{}
+	add := func(t sentinel.Table, f warehouse.Facts) {
+		w := wants[t.Warehouse]
+		if w == nil {
+			w = &want{}
+			wants[t.Warehouse] = w
+		}
+		w.facts |= f
+		w.tables = append(w.tables, warehouse.TableName{Schema: t.Schema, Name: t.Name})
+	}
+	for i, jr := range r.jobs {
+		// Columns tell how a time column reads, indexes and partitions how to ask.
+		facts := warehouse.Columns | warehouse.Indexes
+		if r.db != nil && r.db.Config.ChangeCounters {
+			facts |= warehouse.Changes
+		}
+		for _, n := range needs[i] {
+			facts |= n.Facts
+			if n.Like != nil {
+				add(*n.Like, n.LikeFacts)
+			}
+		}
+		add(jr.job.Table, facts)
+	}
+	catalogs := map[string]*warehouse.Catalog{}
+	failed := map[string]error{}
+	for name, w := range wants {
+		db, err := r.env.Warehouse(name)
+		if err == nil {
+			catalogs[name], err = readCatalog(ctx, db, w.facts, w.tables)
+		}
+		failed[name] = err
+	}
+	find := func(t sentinel.Table) (*warehouse.Table, error) {
+		if err := failed[t.Warehouse]; err != nil {
+			return nil, err
+		}
+		c := catalogs[t.Warehouse]
+		if t.Schema == "" {
+			t.Schema = c.DefaultSchema
+		}
+		return c.Tables[warehouse.TableName{Schema: t.Schema, Name: t.Name}], nil
+	}
+	for i, jr := range r.jobs {
+		for k := range jr.targets {
+			known := &jr.targets[k].Known
+			known.Relation, known.Err = find(jr.job.Table)
+			known.Catalog = catalogs[jr.job.Table.Warehouse]
+			if like := needs[i][k].Like; like != nil {
+				known.Like, known.LikeErr = find(*like)
+			}
+		}
+	}
+}
+
+// readCatalog reads the tables' facts. Names without a schema need the engine's
+// default, which only a first look tells.
+func readCatalog(ctx context.Context, db *warehouse.DB, facts warehouse.Facts, tables []warehouse.TableName) (*warehouse.Catalog, error) {
+	tables = slices.Clone(tables)
+	if slices.ContainsFunc(tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
+		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
+		if err != nil {
+			return nil, err
+		}
+		for i := range tables {
+			if tables[i].Schema == "" {
+				tables[i].Schema = c.DefaultSchema
+			}
+		}
+	}
+	return db.Catalog(ctx, warehouse.Scope{Tables: tables, Facts: facts})
+}
+
+// recall reads what the check remembers.
+func (r *run) recall(ctx context.Context, t *Target, n Needs) {
+	if n.Baseline && r.env.Baseline != nil {
+		b, err := r.env.Baseline(ctx, t.Check)
+		t.Known.Baseline = b
+		t.Known.HistoryErr = err
+	}
+	if len(n.History) == 0 || r.env.History == nil {
+		return
+	}
+	t.Known.History = map[Series][]sentinel.Point{}
+	for _, s := range n.History {
+		points, err := r.env.History(ctx, t.Check, s)
+		if err != nil {
+			t.Known.HistoryErr = fmt.Errorf("reading history: %w", err)
+		}
+		t.Known.History[s] = points
+	}
+}
+
+// question is an ask with the check that asked it.
+type question struct {
+	check int
+	ask   Ask
+}
+
+// asks returns what the checks of a job want to know next. Nothing is asked of
+// a table whose catalog could not be read, or that does not exist, except a
+// statement of the user's own.
+func (j *jobRun) asks() []question {
+	var out []question
+	for k, c := range j.job.Checks {
+		t := j.targets[k]
+		for _, a := range c.Ask(t, j.answers[k]) {
+			if _, answered := j.answers[k][a.Key]; answered || t.Known.Relation == nil && a.Query == nil {
+				continue
+			}
+			out = append(out, question{k, a})
+		}
+	}
+	return out
+}
+
+// planned is a statement with the questions it answers.
+type planned struct {
+	warehouse.Statement
+	job       *jobRun
+	questions []question
+	columns   []int // of merged aggregates
+	took      time.Duration
+}
+
+// statements compiles questions: all aggregates into one, the rest singly.
+// What cannot be compiled is answered with its error.
+func (r *run) statements(j *jobRun, questions []question) []*planned {
+	if r.db == nil {
+		for _, q := range questions {
+			j.answers[q.check][q.ask.Key] = Answer{Err: r.dbErr}
+		}
+		return nil
+	}
+	var out []*planned
+	merged := &planned{job: j}
+	var aggregates []*Aggregate
+	for _, q := range questions {
+		rel := j.targets[q.check].Known.Relation
+		switch {
+		case q.ask.Aggregate != nil:
+			if answer, ok := r.recallAnswer(j, rel, q); ok {
+				j.answers[q.check][q.ask.Key] = answer
+				continue
+			}
+			merged.questions = append(merged.questions, q)
+			aggregates = append(aggregates, q.ask.Aggregate)
+		case q.ask.Groups != nil:
+			st, err := compileGroups(r.db.Dialect, rel, q.ask.Groups)
+			if err != nil {
+				j.answers[q.check][q.ask.Key] = Answer{Err: err}
+				continue
+			}
+			out = append(out, &planned{Statement: st, job: j, questions: []question{q}})
+		case q.ask.Query != nil:
+			st := warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";")}
+			out = append(out, &planned{Statement: st, job: j, questions: []question{q}})
+		}
+	}
+	if len(aggregates) == 0 {
+		return out
+	}
+	c, err := compile(r.db.Dialect, j.targets[0].Known.Relation, aggregates)
+	if err != nil {
+		for _, q := range merged.questions {
+			j.answers[q.check][q.ask.Key] = Answer{Err: err}
+		}
+		return out
+	}
+	merged.Statement, merged.columns = c.statement, c.columns
+	return append([]*planned{merged}, out...)
+}
+
+func (r *run) recallAnswer(j *jobRun, rel *warehouse.Table, q question) (Answer, bool) {
+	if !r.db.Config.ChangeCounters {
+		return Answer{}, false
+	}
+	answer, ok := r.env.Memory.recall(j.job.Table, rel, q.ask.Aggregate)
+	if ok {
+		answer.AsOf = j.targets[q.check].Known.Catalog.AsOf
+	}
+	return answer, ok
+}
+
+// round asks everything that is open in one pipeline. A merged statement that
+// fails is asked again member by member, so that one broken check never takes
+// its neighbours down.
+func (r *run) round(ctx context.Context) (asked bool) {
+	var batch []*planned
+	for _, j := range r.jobs {
+		if q := j.asks(); len(q) > 0 {
+			asked = true
+			batch = append(batch, r.statements(j, q)...)
+		}
+	}
+	var again []*planned
+	for _, p := range r.send(ctx, batch) {
+		if len(p.questions) > 1 {
+			for _, q := range p.questions {
+				again = append(again, r.statements(p.job, []question{q})...)
+			}
+		}
+	}
+	r.send(ctx, again)
+	return asked
+}
+
+// send runs statements, decodes their answers, and returns the merged ones
+// that failed for a reason that may be one member's.
+func (r *run) send(ctx context.Context, batch []*planned) (failed []*planned) {
+	if len(batch) == 0 {
+		return nil
+	}
+	statements := make([]warehouse.Statement, len(batch))
+	for i, p := range batch {
+		statements[i] = p.Statement
+	}
+	rows := make([]warehouse.Rows, len(batch))
+	errs := make([]error, len(batch))
+	r.db.Run(ctx, statements, func(i int, answer warehouse.Rows, err error) { rows[i], errs[i] = answer, err })
+	for i, p := range batch {
+		if errs[i] != nil && len(p.questions) > 1 && mayBeOneMember(errs[i]) {
+			failed = append(failed, p)
+			continue
+		}
+		p.decode(rows[i], errs[i])
+		if r.db.Config.ChangeCounters && errs[i] == nil {
+			for _, q := range p.questions {
+				if q.ask.Aggregate != nil {
+					r.env.Memory.learn(p.job.job.Table, p.job.targets[q.check].Known.Relation, q.ask.Aggregate, p.job.answers[q.check][q.ask.Key])
+				}
+			}
+		}
+	}
+	return failed
+}
+
+// mayBeOneMember: a server that is gone or a table that is missing is nobody's
+// fault in particular, and asking again would only add to the trouble.
+func mayBeOneMember(err error) bool {
+	switch warehouse.KindOf(err) {
+	case warehouse.BadStatement, warehouse.MissingColumn, warehouse.Forbidden, warehouse.TimedOut:
+		return true
+	}
+	return false
+}
+
+// judge turns answers into results.
+func (r *run) judge() []Outcome {
+	out := make([]Outcome, len(r.jobs))
+	took := r.env.Now().Sub(r.start)
+	for i, j := range r.jobs {
+		o := Outcome{Job: j.job, Baselines: map[string]*warehouse.Table{}}
+		for k, c := range j.job.Checks {
+			res := judgeOne(c, j.targets[k], j.answers[k])
+			res.Duration = took
+			o.Results = append(o.Results, res)
+			if s, ok := c.(*Schema); ok && s.learns(j.targets[k]) {
+				o.Baselines[res.Check] = j.targets[k].Known.Relation
+			}
+		}
+		out[i] = o
+	}
+	return out
+}
+
+// judgeOne fills in what every result carries.
+func judgeOne(c Check, t Target, a Answers) sentinel.Result {
+	res := c.Judge(t, a)
+	res.Check, res.Table, res.Tick = t.Check, t.Table, t.Tick
+	if t.Known.Catalog != nil {
+		if res.Evidence.AsOf.IsZero() {
+			res.Evidence.AsOf = t.Known.Catalog.AsOf
+		}
+		if t.Known.Catalog.Standby {
+			res.Evidence.Note = strings.TrimPrefix(res.Evidence.Note+"; read on a standby", "; ")
+		}
+	}
+	return res
+}

@@ -1,0 +1,353 @@
+package checks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+func init() { Register("schema", func() Check { return &Schema{} }) }
+
+// Schema names how a table's shape differs from its reference: declared
+// columns, another dataset, or (the default) what it looked like when it was
+// first seen or last accepted.
+type Schema struct {
+	Options       `yaml:",inline"`
+	Columns       DeclaredColumns `yaml:"columns"`          // declared: name and, where it matters, type and nullability
+	Extra         Policy          `yaml:"extra"`            // columns that are not declared: default warn
+	Like          *sentinel.Table `yaml:"like"`             // another dataset, also of another engine
+	IgnoreColumns []string        `yaml:"ignore_columns"`   // patterns with *
+	OnMissing     Policy          `yaml:"on_missing_table"` // default fail
+
+	Severities `yaml:",inline"`
+}
+
+// Severities say what each kind of drift means.
+type Severities struct {
+	TableCreated         Policy `yaml:"table_created"`
+	TableDropped         Policy `yaml:"table_dropped"`
+	TableReplaced        Policy `yaml:"table_replaced"`
+	ColumnAdded          Policy `yaml:"column_added"`
+	ColumnRemoved        Policy `yaml:"column_removed"`
+	ColumnRenamed        Policy `yaml:"column_renamed"`
+	TypeWidened          Policy `yaml:"type_widened"`
+	TypeNarrowed         Policy `yaml:"type_narrowed"`
+	TypeChanged          Policy `yaml:"type_changed"`
+	NullabilityLoosened  Policy `yaml:"nullability_loosened"`
+	NullabilityTightened Policy `yaml:"nullability_tightened"`
+	DefaultChanged       Policy `yaml:"default_changed"`
+	GeneratedChanged     Policy `yaml:"generated_changed"`
+	CollationChanged     Policy `yaml:"collation_changed"`
+	ColumnsReordered     Policy `yaml:"columns_reordered"`
+	PrimaryKeyChanged    Policy `yaml:"primary_key_changed"`
+	UniqueChanged        Policy `yaml:"unique_changed"`
+	ForeignKeyChanged    Policy `yaml:"foreign_key_changed"`
+	IndexAdded           Policy `yaml:"index_added"`
+	IndexRemoved         Policy `yaml:"index_removed"`
+	PartitionAdded       Policy `yaml:"partition_added"`
+	PartitionRemoved     Policy `yaml:"partition_removed"`
+	ViewChanged          Policy `yaml:"view_changed"`
+	CommentChanged       Policy `yaml:"comment_changed"`
+}
+
+// byKind lists each kind with its policy and default: what breaks readers
+// fails, what they should know of warns, what is routine is ignored.
+func (s *Severities) byKind() []struct {
+	kind      sentinel.DriftKind
+	policy    *Policy
+	byDefault Policy
+} {
+	return []struct {
+		kind      sentinel.DriftKind
+		policy    *Policy
+		byDefault Policy
+	}{
+		{sentinel.TableCreated, &s.TableCreated, "warn"}, {sentinel.TableDropped, &s.TableDropped, "fail"}, {sentinel.TableReplaced, &s.TableReplaced, "fail"},
+		{sentinel.ColumnAdded, &s.ColumnAdded, "warn"}, {sentinel.ColumnRemoved, &s.ColumnRemoved, "fail"}, {sentinel.ColumnRenamed, &s.ColumnRenamed, "fail"},
+		{sentinel.TypeWidened, &s.TypeWidened, "warn"}, {sentinel.TypeNarrowed, &s.TypeNarrowed, "fail"}, {sentinel.TypeChanged, &s.TypeChanged, "fail"},
+		{sentinel.NullabilityLoosened, &s.NullabilityLoosened, "warn"}, {sentinel.NullabilityTightened, &s.NullabilityTightened, "warn"},
+		{sentinel.DefaultChanged, &s.DefaultChanged, "warn"}, {sentinel.GeneratedChanged, &s.GeneratedChanged, "warn"}, {sentinel.CollationChanged, &s.CollationChanged, "warn"},
+		{sentinel.ColumnsReordered, &s.ColumnsReordered, "pass"}, {sentinel.PrimaryKeyChanged, &s.PrimaryKeyChanged, "fail"},
+		{sentinel.UniqueChanged, &s.UniqueChanged, "warn"}, {sentinel.ForeignKeyChanged, &s.ForeignKeyChanged, "warn"},
+		{sentinel.IndexAdded, &s.IndexAdded, "pass"}, {sentinel.IndexRemoved, &s.IndexRemoved, "warn"},
+		{sentinel.PartitionAdded, &s.PartitionAdded, "pass"}, {sentinel.PartitionRemoved, &s.PartitionRemoved, "pass"},
+		{sentinel.ViewChanged, &s.ViewChanged, "fail"}, {sentinel.CommentChanged, &s.CommentChanged, "pass"},
+	}
+}
+
+// DeclaredColumn is what a column must be; Type and Nullable may be left out.
+type DeclaredColumn struct {
+	Name     string `yaml:"name"`
+	Type     string `yaml:"type"`
+	Nullable *bool  `yaml:"nullable"`
+}
+
+// DeclaredColumns is a list of columns, of names, or a map of name to type.
+type DeclaredColumns []DeclaredColumn
+
+// UnmarshalYAML reads the three forms.
+func (d *DeclaredColumns) UnmarshalYAML(b []byte) error {
+	var byName yaml.MapSlice
+	if err := yaml.Unmarshal(b, &byName); err == nil {
+		for _, item := range byName {
+			name, typ := fmt.Sprint(item.Key), ""
+			if item.Value != nil {
+				typ = fmt.Sprint(item.Value)
+			}
+			*d = append(*d, DeclaredColumn{Name: name, Type: typ})
+		}
+		return nil
+	}
+	var names []string
+	if err := yaml.Unmarshal(b, &names); err == nil {
+		for _, n := range names {
+			*d = append(*d, DeclaredColumn{Name: n})
+		}
+		return nil
+	}
+	var list []DeclaredColumn
+	if err := yaml.UnmarshalWithOptions(b, &list, yaml.Strict()); err != nil {
+		return errors.New("want a list of {name, type, nullable}, a list of names, or a map of name: type")
+	}
+	*d = list
+	return nil
+}
+
+// Validate implements Check.
+func (s *Schema) Validate() error {
+	if len(s.Columns) > 0 && s.Like != nil {
+		return errors.New("columns and like exclude each other: keep one")
+	}
+	if s.Where != "" {
+		return errors.New("where has no effect on a schema")
+	}
+	seen := map[string]bool{}
+	for _, c := range s.Columns {
+		if c.Name == "" || seen[c.Name] {
+			return fmt.Errorf("columns: %q is empty or listed twice", c.Name)
+		}
+		seen[c.Name] = true
+	}
+	for _, p := range s.IgnoreColumns {
+		if _, err := path.Match(p, ""); err != nil {
+			return fmt.Errorf("ignore_columns: %q is not a pattern", p)
+		}
+	}
+	errs := []error{s.validateOptions(), s.Extra.validate("extra", "warn"), s.OnMissing.validate("on_missing_table", "fail")}
+	for _, k := range s.byKind() {
+		errs = append(errs, k.policy.validate(string(k.kind), k.byDefault))
+	}
+	return errors.Join(errs...)
+}
+
+const schemaFacts = warehouse.Columns | warehouse.Keys | warehouse.Indexes | warehouse.Partitions | warehouse.Views
+
+// Needs implements Check.
+func (s *Schema) Needs(Target) Needs {
+	n := Needs{Facts: schemaFacts, Baseline: s.Like == nil && len(s.Columns) == 0}
+	if s.Like != nil {
+		n.Like, n.LikeFacts = s.Like, warehouse.Columns|warehouse.Keys
+	}
+	return n
+}
+
+// Ask implements Check: the catalog holds everything.
+func (s *Schema) Ask(Target, Answers) []Ask { return nil }
+
+// learns reports whether this look is the first, to be remembered.
+func (s *Schema) learns(t Target) bool {
+	return s.Like == nil && len(s.Columns) == 0 && t.Known.Err == nil && t.Known.HistoryErr == nil &&
+		t.Known.Baseline == nil && t.Known.Relation != nil && t.Known.Relation.Unreadable == 0
+}
+
+// Judge implements Check.
+func (s *Schema) Judge(t Target, _ Answers) sentinel.Result {
+	const kind = "schema"
+	switch {
+	case t.Known.Err != nil:
+		return cannotLook(kind, t.Known.Err)
+	case t.Known.HistoryErr != nil:
+		return cannotLook(kind, t.Known.HistoryErr)
+	case t.Known.Relation == nil && t.Known.Baseline == nil:
+		return missingTable(kind, t, s.OnMissing)
+	case s.Like != nil:
+		return s.judgeLike(t)
+	case len(s.Columns) > 0:
+		return s.result(s.declared(t.Known.Relation), fmt.Sprintf("as declared: %d columns", len(s.Columns)))
+	case t.Known.Baseline == nil:
+		return s.result(nil, fmt.Sprintf("baseline taken: %d columns", len(t.Known.Relation.Columns)))
+	}
+	drifts := Diff(t.Known.Baseline, t.Known.Relation, DiffOptions{Facts: schemaFacts})
+	return s.result(drifts, fmt.Sprintf("%d columns, as in the baseline", len(t.Known.Baseline.Columns)))
+}
+
+func (s *Schema) judgeLike(t Target) sentinel.Result {
+	switch {
+	case t.Known.LikeErr != nil:
+		return cannotLook("schema", fmt.Errorf("reading %s: %w", s.Like, t.Known.LikeErr))
+	case t.Known.Like == nil:
+		return cannotLook("schema", fmt.Errorf("%s, which this table must be like, does not exist", s.Like))
+	}
+	if t.Known.Relation == nil {
+		return missingTable("schema", t, s.OnMissing)
+	}
+	// What the source has and the table lacks was added to the source: the words
+	// say what the table must follow.
+	drifts := Diff(t.Known.Relation, t.Known.Like, DiffOptions{Across: true})
+	return s.result(drifts, fmt.Sprintf("like %s: %d columns", s.Like, len(t.Known.Like.Columns)))
+}
+
+// declared compares the table with the columns of the configuration.
+func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
+	if rel == nil {
+		return Diff(&warehouse.Table{}, nil, DiffOptions{})
+	}
+	var drifts []sentinel.Drift
+	for _, want := range s.Columns {
+		is := rel.Column(want.Name)
+		if is == nil {
+			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnRemoved, Object: want.Name, Before: strings.TrimSpace("declared " + want.Type), Compatibility: sentinel.Breaking})
+			continue
+		}
+		if want.Type != "" {
+			declared := warehouse.ParseType(want.Type)
+			if kind := declaredDrift(declared, is.Type); kind != "" {
+				drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: want.Type, After: is.Type.Native, Compatibility: sentinel.Breaking})
+			}
+		}
+		if want.Nullable != nil && *want.Nullable != is.Nullable {
+			kind, before, after := sentinel.NullabilityLoosened, "not null", "nullable"
+			if *want.Nullable {
+				kind, before, after = sentinel.NullabilityTightened, after, before
+			}
+			drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: before, After: after, Compatibility: sentinel.Breaking})
+		}
+	}
+	for i := range rel.Columns {
+		c := &rel.Columns[i]
+		if !slices.ContainsFunc(s.Columns, func(d DeclaredColumn) bool { return d.Name == c.Name }) {
+			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnAdded, Object: c.Name, After: describeColumn(c), Compatibility: sentinel.Additive})
+		}
+	}
+	return drifts
+}
+
+// declaredDrift compares a declared type: a bare "varchar" or "numeric" leaves
+// the size open.
+func declaredDrift(declared, is warehouse.Type) sentinel.DriftKind {
+	if declared.Family == warehouse.Other {
+		if strings.EqualFold(declared.Native, is.Native) {
+			return ""
+		}
+		return sentinel.TypeChanged
+	}
+	if declared.Length == 0 && !strings.Contains(declared.Native, "(") {
+		is.Length, is.Precision, is.Scale = 0, 0, 0
+		declared.Precision, declared.Scale, declared.Length = 0, 0, 0
+	}
+	return typeDrift(declared, is, true)
+}
+
+// result gives each drift its severity and makes findings of those that count.
+func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
+	policies := map[sentinel.DriftKind]Policy{}
+	for _, k := range s.byKind() {
+		policies[k.kind] = *k.policy
+	}
+	if len(s.Columns) > 0 {
+		policies[sentinel.ColumnAdded] = s.Extra
+	}
+	var findings []sentinel.Finding
+	kept := drifts[:0:0]
+	for _, d := range drifts {
+		if s.ignored(d.Object) {
+			continue
+		}
+		d.Status = policies[d.Kind].status()
+		kept = append(kept, d)
+		if d.Status != sentinel.Pass {
+			findings = append(findings, sentinel.Finding{Key: d.Key(), Status: d.Status, Message: driftText(d), Expected: orNone(d.Before)})
+		}
+	}
+	r := conclude("schema", findings, pass)
+	r.Drifts = kept
+	r.Evidence = sentinel.Evidence{Source: "catalog", Confidence: sentinel.Exact}
+	return r
+}
+
+func (s *Schema) ignored(column string) bool {
+	return slices.ContainsFunc(s.IgnoreColumns, func(p string) bool {
+		ok, err := path.Match(p, column)
+		return ok && err == nil
+	})
+}
+
+// driftText writes a drift in one line.
+func driftText(d sentinel.Drift) string {
+	text := string(d.Kind)
+	if d.Object != "" {
+		text += " " + d.Object
+	}
+	switch {
+	case d.Before != "" && d.After != "":
+		text += ": " + shorten(d.Before) + " -> " + shorten(d.After)
+	case d.Before+d.After != "":
+		text += ": " + shorten(d.Before+d.After)
+	}
+	return text
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 120 {
+		return string(r[:117]) + "..."
+	}
+	return s
+}
+
+// snapshotVersion is the form of stored snapshots.
+const snapshotVersion = 1
+
+type snapshotForm struct {
+	Version int
+	Table   *warehouse.Table
+}
+
+// EncodeSnapshot writes a table's shape for the store.
+func EncodeSnapshot(t *warehouse.Table) ([]byte, error) {
+	return json.Marshal(snapshotForm{snapshotVersion, t})
+}
+
+// DecodeSnapshot reads what EncodeSnapshot wrote.
+func DecodeSnapshot(b []byte) (*warehouse.Table, error) {
+	var s snapshotForm
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("decoding a schema snapshot: %w", err)
+	}
+	if s.Version != snapshotVersion || s.Table == nil {
+		return nil, fmt.Errorf("decoding a schema snapshot: form %d is not known to this version", s.Version)
+	}
+	return s.Table, nil
+}
+
+// RenderDrifts writes drifts for a terminal, one a line, with + for additive,
+// ~ for compatible and ! for breaking.
+func RenderDrifts(drifts []sentinel.Drift) string {
+	marks := map[sentinel.Compatibility]string{sentinel.Additive: "+", sentinel.Compatible: "~", sentinel.Breaking: "!"}
+	var b strings.Builder
+	for _, d := range drifts {
+		status := d.Status.String()
+		if d.Status == sentinel.Pass {
+			status = "ignored"
+		}
+		fmt.Fprintf(&b, "  %s %-8s %s\n", marks[d.Compatibility], status, driftText(d))
+	}
+	return b.String()
+}

@@ -1,0 +1,70 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("sql", func() Check { return &SQL{} }) }
+
+// SQL holds the one number that a statement returns against thresholds.
+type SQL struct {
+	Options `yaml:",inline"`
+	Query   string `yaml:"query"` // returns one row of one number
+	Warn    Bound  `yaml:"warn"`  // bad when it holds
+	Fail    Bound  `yaml:"fail"`
+	OnNull  Policy `yaml:"on_null"` // no row, or NULL: default unknown
+}
+
+// Validate implements Check.
+func (s *SQL) Validate() error {
+	switch {
+	case s.Query == "":
+		return errors.New("query: want a statement that returns one number")
+	case !s.Warn.Set() && !s.Fail.Set():
+		return errors.New("nothing to hold the number against: set warn or fail, such as fail: \"> 0\"")
+	case s.Warn.Percent || s.Fail.Percent:
+		return errors.New("warn and fail: a percentage of nothing: leave the % out")
+	case s.Where != "":
+		return errors.New("where has no effect on query: put the condition into the query")
+	}
+	return errors.Join(s.validateOptions(), s.OnNull.validate("on_null", "unknown"))
+}
+
+// Needs implements Check.
+func (s *SQL) Needs(Target) Needs { return Needs{} }
+
+// Ask implements Check.
+func (s *SQL) Ask(Target, Answers) []Ask {
+	return []Ask{{Key: "value", Query: &Query{SQL: s.Query}}}
+}
+
+// Judge implements Check.
+func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
+	const kind = "sql"
+	got, asked := a["value"]
+	switch {
+	case !asked && t.Known.Err != nil:
+		return cannotLook(kind, t.Known.Err)
+	case !asked:
+		return cannotLook(kind, errors.New("the database was not asked"))
+	case got.Err != nil:
+		return cannotLook(kind, got.Err)
+	case got.Number.Absent():
+		f := sentinel.Finding{Key: "null", Status: s.OnNull.status(), Message: "the query has no value (NULL or no row)", Expected: "a number"}
+		return conclude(kind, []sentinel.Finding{f}, f.Message)
+	case !got.Number.Finite():
+		return cannotLook(kind, fmt.Errorf("the query answers %s, which cannot be compared", got.Number))
+	}
+	var findings []sentinel.Finding
+	what := "the query answers " + groupDigits(got.Number)
+	if f, bad := against("", what, got.Number, s.Warn, s.Fail); bad {
+		findings = append(findings, f)
+	}
+	r := conclude(kind, findings, what)
+	r.Evidence = got.Evidence
+	r.Observations = []sentinel.Observation{{Metric: "value", Value: got.Number}}
+	return r
+}

@@ -1,0 +1,82 @@
+// Package config turns a YAML file into validated values. It is the only
+// package that knows YAML's shape, and reports every mistake of a file at once.
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Config is a whole file.
+type Config struct {
+	State      string // sqlite:PATH, relative to the file
+	Listen     string
+	Token      sentinel.Secret
+	Retention  time.Duration
+	Jitter     time.Duration
+	MaxSeries  int
+	Warehouses []warehouse.Config // by name
+	Datasets   []Dataset
+	Warnings   []string // what is allowed but seldom meant
+}
+
+// Dataset is one entry under `datasets:`.
+type Dataset struct {
+	Table      sentinel.Table // Schema and Name may hold the wildcards * and %
+	Exclude    []string       // names taken back from a wildcard
+	TimeColumn string
+	Location   *time.Location // nil: none configured
+	DependsOn  []sentinel.Table
+	Checks     []Check
+}
+
+// Check is one validated check.
+type Check struct {
+	checks.Check
+	Kind     string
+	Schedule schedule.Schedule
+	Tier     string
+	Owner    string
+	Runbook  string
+}
+
+// maxSize bounds what is read: a configuration of 20,000 checks has 2 MB.
+const maxSize = 8 << 20
+
+// Load reads and validates a file. The error is an *Errors with every mistake.
+// env looks a variable up, as os.LookupEnv does.
+func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxSize {
+		return nil, &Errors{List: []Mistake{{File: path, Line: 1, Column: 1, Message: "the file is larger than 8 MB: is it the right one?"}}}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data, env)
+}
+
+// Parse validates a file's content; name is what mistakes are reported for, and
+// relative paths in the file start from its directory.
+func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
+	r := &reader{file: name, dir: filepath.Dir(name), env: env, source: data, lines: splitLines(data)}
+	root := r.parse(data)
+	if root == nil {
+		return nil, r.errors()
+	}
+	c := r.config(root)
+	if len(r.mistakes) > 0 {
+		return nil, r.errors()
+	}
+	return c, nil
+}

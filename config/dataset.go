@@ -1,0 +1,305 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+var warehouseType = reflect.TypeFor[warehouse.Config]()
+
+func (r *reader) datasets(c *Config, n ast.Node, base inherited) {
+	list, ok := n.(*ast.SequenceNode)
+	if !ok {
+		r.wrong(n, "want a list of datasets, each starting with `- table: warehouse.schema.table`")
+		return
+	}
+	if len(list.Values) == 0 {
+		r.wrong(n, "no dataset: want at least one `- table: warehouse.schema.table`")
+	}
+	ids := map[string]ast.Node{}
+	tables := map[sentinel.Table]ast.Node{}
+	for _, v := range list.Values {
+		d, where := r.dataset(c, v, base, ids)
+		if d.Table == (sentinel.Table{}) {
+			continue
+		}
+		if first, twice := tables[d.Table]; twice {
+			r.wrong(where, "%s stands here and in line %d: put its checks into one entry", d.Table, first.GetToken().Position.Line)
+		}
+		tables[d.Table] = where
+		c.Datasets = append(c.Datasets, d)
+	}
+	r.cycles(c.Datasets, tables)
+}
+
+func (r *reader) dataset(c *Config, n ast.Node, base inherited, ids map[string]ast.Node) (d Dataset, where ast.Node) {
+	where = n
+	var list ast.Node
+	for _, f := range r.fields(n, "a dataset with `table:` and `checks:`") {
+		switch f.name {
+		case "table":
+			where = f.value
+			d.Table = r.table(c, f.value)
+		case "exclude":
+			r.decode(f.value, &d.Exclude)
+		case "time_column":
+			if !isNull(f.value) {
+				d.TimeColumn, _ = r.text(f.value)
+			}
+		case "depends_on":
+			var names []string
+			r.decode(f.value, &names)
+			for _, name := range names {
+				t, err := sentinel.ParseTable(name)
+				if err != nil {
+					r.wrong(f.value, "%v", err)
+				}
+				d.DependsOn = append(d.DependsOn, t)
+			}
+		case "checks":
+			list = f.value
+		default:
+			if !r.inherit(&base, f) {
+				r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(datasetKeys)))
+			}
+		}
+	}
+	if d.Table == (sentinel.Table{}) {
+		if where == n {
+			r.wrong(n, "a dataset without `table:`")
+		}
+		return d, where
+	}
+	if base.timezone != "" {
+		loc, err := schedule.Zone(base.timezone)
+		if err == nil {
+			d.Location = loc
+		}
+	}
+	items, ok := list.(*ast.SequenceNode)
+	if !ok || len(items.Values) == 0 {
+		r.wrong(where, "%s has no checks: want `checks:` with a list such as `- row_count > 0`", d.Table)
+		return d, where
+	}
+	for _, item := range items.Values {
+		if check, ok := r.check(c, d, item, base, ids); ok {
+			d.Checks = append(d.Checks, check)
+		}
+	}
+	return d, where
+}
+
+func (r *reader) table(c *Config, n ast.Node) sentinel.Table {
+	text, ok := r.text(n)
+	if !ok {
+		return sentinel.Table{}
+	}
+	t, err := sentinel.ParseTable(text)
+	if err != nil {
+		r.wrong(n, "%v", err)
+		return sentinel.Table{}
+	}
+	names := make([]string, len(c.Warehouses))
+	for i, w := range c.Warehouses {
+		names[i] = w.Name
+	}
+	if !slices.Contains(names, t.Warehouse) {
+		r.wrong(n, "%s", unknownWord("warehouse", t.Warehouse, names))
+	}
+	return t
+}
+
+// check reads one item of `checks:`: a short form, or a kind with its fields.
+func (r *reader) check(c *Config, d Dataset, n ast.Node, base inherited, ids map[string]ast.Node) (Check, bool) {
+	kind, check, ok := r.decodeCheck(n)
+	if !ok {
+		return Check{}, false
+	}
+	o := check.Common()
+	if f, isFresh := check.(*checks.Freshness); isFresh && f.Holidays != "" {
+		f.Holidays = r.path(f.Holidays)
+	}
+	if o.Confirm == nil && !r.says(n, "confirm") {
+		o.Confirm = base.confirm
+	}
+	if err := check.Validate(); err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			r.wrong(n, "%s: %s", kind, line)
+		}
+		return Check{}, false
+	}
+	zone := cmp.Or(o.Timezone, base.timezone)
+	loc, err := schedule.Zone(cmp.Or(zone, "UTC"))
+	if err != nil {
+		r.wrong(n, "%v", err)
+		return Check{}, false
+	}
+	s, err := schedule.Parse(cmp.Or(o.Schedule, base.schedule), loc)
+	if err != nil {
+		r.wrong(n, "%v", err)
+		return Check{}, false
+	}
+	if schedule.Ambiguous(cmp.Or(o.Schedule, base.schedule)) {
+		line, _ := position(n.GetToken())
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: cron %q fires on either of its two day fields, not on both", r.file, line, cmp.Or(o.Schedule, base.schedule)))
+	}
+	if o.ID == "" {
+		o.ID = d.Table.String() + "/" + identity(kind, check)
+	}
+	if first, twice := ids[o.ID]; twice {
+		r.wrong(n, "the check %q stands here and in line %d: give one of them another `id:`", o.ID, first.GetToken().Position.Line)
+		return Check{}, false
+	}
+	ids[o.ID] = n
+	return Check{Check: check, Kind: kind, Schedule: s, Tier: cmp.Or(o.Tier, base.tier), Owner: cmp.Or(o.Owner, base.owner), Runbook: cmp.Or(o.Runbook, base.runbook)}, true
+}
+
+// says reports whether a check's mapping holds the key, also as null.
+func (r *reader) says(n ast.Node, key string) bool {
+	m, ok := n.(*ast.MappingNode)
+	if !ok || len(m.Values) != 1 {
+		return false
+	}
+	inner, ok := m.Values[0].Value.(*ast.MappingNode)
+	return ok && slices.ContainsFunc(inner.Values, func(v *ast.MappingValueNode) bool { return keyText(v.Key) == key })
+}
+
+func (r *reader) decodeCheck(n ast.Node) (kind string, check checks.Check, ok bool) {
+	m, isMap := n.(*ast.MappingNode)
+	if !isMap {
+		text, ok := r.text(n)
+		if !ok {
+			return "", nil, false
+		}
+		if check, err := checks.New(text); err == nil {
+			return text, check, true
+		}
+		kind, check, err := checks.ShortForm(text)
+		if err != nil {
+			r.wrong(n, "%v", err)
+			return "", nil, false
+		}
+		return kind, check, true
+	}
+	if len(m.Values) != 1 {
+		r.wrong(n, "a check is one kind with its fields, such as `- row_count: {min: 1}`: indent the fields below the kind")
+		return "", nil, false
+	}
+	f := r.fields(m, "a check")[0]
+	check, err := checks.New(f.name)
+	if err != nil {
+		r.wrong(f.key, "%s", unknownWord("check", f.name, checks.Kinds()))
+		return "", nil, false
+	}
+	if isNull(f.value) {
+		return f.name, check, true
+	}
+	r.aliases(f.name, f.value)
+	return f.name, check, r.decode(f.value, check)
+}
+
+// aliases accepts the words of other tools: error for fail everywhere, and
+// dbt's warn_after and error_after.
+func (r *reader) aliases(kind string, n ast.Node) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return
+	}
+	for _, v := range m.Values {
+		to := map[string]string{"error": "fail", "error_after": "fail", "warn_after": "warn"}[keyText(v.Key)]
+		key, isText := v.Key.(*ast.StringNode)
+		if to == "" || !isText || kind == "schema" || kind == "sql" && to == "warn" {
+			continue
+		}
+		key.Value = to
+		key.Token.Value = to
+	}
+}
+
+// identity names a check by what it looks at, never by its thresholds, so that
+// history goes on when they change.
+func identity(kind string, c checks.Check) string {
+	switch c := c.(type) {
+	case *checks.Freshness:
+		switch {
+		case c.Expected != "":
+			return kind + ":deadline"
+		case c.Column != "":
+			return kind + ":" + c.Column
+		}
+	case *checks.RowCount:
+		parts := []string{kind}
+		if c.Bucket != "" {
+			parts = append(parts, string(c.Bucket))
+		}
+		parts = append(parts, c.By...)
+		if c.Change != nil {
+			parts = append(parts, "change")
+		}
+		if c.ExpectedPartitions != nil {
+			parts = append(parts, "partitions")
+		}
+		if c.Where != "" {
+			parts = append(parts, c.Where)
+		}
+		return strings.Join(parts, ":")
+	case *checks.Schema:
+		switch {
+		case c.Like != nil:
+			return kind + ":like:" + c.Like.String()
+		case len(c.Columns) > 0:
+			return kind + ":declared"
+		}
+	}
+	if name := c.Common().Name; name != "" {
+		return kind + ":" + name
+	}
+	return kind
+}
+
+// cycles refuses datasets that depend on themselves.
+func (r *reader) cycles(datasets []Dataset, at map[sentinel.Table]ast.Node) {
+	needs := map[sentinel.Table][]sentinel.Table{}
+	for _, d := range datasets {
+		needs[d.Table] = d.DependsOn
+	}
+	done := map[sentinel.Table]bool{}
+	var path []sentinel.Table
+	var visit func(t sentinel.Table) bool
+	visit = func(t sentinel.Table) bool {
+		if i := slices.Index(path, t); i >= 0 {
+			var names []string
+			for _, p := range append(path[i:], t) {
+				names = append(names, p.String())
+			}
+			r.wrong(at[path[i]], "depends_on goes in a circle: %s", strings.Join(names, " -> "))
+			return false
+		}
+		if done[t] {
+			return true
+		}
+		path = append(path, t)
+		ok := true
+		for _, up := range needs[t] {
+			ok = ok && visit(up)
+		}
+		path = path[:len(path)-1]
+		done[t] = true
+		return ok
+	}
+	for _, d := range datasets {
+		if !visit(d.Table) {
+			return
+		}
+	}
+}

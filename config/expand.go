@@ -1,0 +1,95 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Wild reports whether a table's name is a pattern.
+func Wild(t sentinel.Table) bool { return strings.ContainsAny(t.Schema+t.Name, "*%") }
+
+// Resolve turns a dataset into those that a catalog has for it: names are found
+// exactly first, then without regard to case; a pattern becomes one dataset a
+// table. A name that is not there stays as it is written, for its checks to say so.
+func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
+	written := d.Table
+	if d.Table.Schema == "" {
+		d.Table.Schema = c.DefaultSchema
+	}
+	if !Wild(d.Table) {
+		name, err := find(c, d.Table)
+		if err != nil {
+			return nil, err
+		}
+		d.Table.Schema, d.Table.Name = name.Schema, name.Name
+		return []Dataset{d}, nil
+	}
+	var out []Dataset
+	for _, name := range slices.SortedFunc(maps.Keys(c.Tables), func(a, b warehouse.TableName) int {
+		return strings.Compare(a.Schema+"\x00"+a.Name, b.Schema+"\x00"+b.Name)
+	}) {
+		if !matches(d.Table.Schema, name.Schema) || !matches(d.Table.Name, name.Name) ||
+			slices.ContainsFunc(d.Exclude, func(p string) bool { return matches(p, name.Name) || matches(p, name.Schema+"."+name.Name) }) {
+			continue
+		}
+		one := d
+		one.Table = sentinel.Table{Warehouse: d.Table.Warehouse, Schema: name.Schema, Name: name.Name}
+		one.Checks = nil
+		for _, check := range d.Checks {
+			one.Checks = append(one.Checks, check.on(written, one.Table))
+		}
+		out = append(out, one)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s matches no table", d.Table)
+	}
+	return out, nil
+}
+
+// on copies a pattern's check for one table, with an id of its own.
+func (c Check) on(pattern, table sentinel.Table) Check {
+	clone := reflect.New(reflect.TypeOf(c.Check).Elem())
+	clone.Elem().Set(reflect.ValueOf(c.Check).Elem())
+	c.Check = clone.Interface().(checks.Check)
+	o := c.Common()
+	if rest, ok := strings.CutPrefix(o.ID, pattern.String()+"/"); ok {
+		o.ID = table.String() + "/" + rest
+	} else {
+		o.ID += "/" + table.String()
+	}
+	return c
+}
+
+func matches(pattern, name string) bool {
+	escape := strings.NewReplacer(`\`, `\\`, `[`, `\[`, `?`, `\?`, "%", "*")
+	ok, err := path.Match(escape.Replace(pattern), name)
+	return ok && err == nil
+}
+
+func find(c *warehouse.Catalog, t sentinel.Table) (warehouse.TableName, error) {
+	exact := warehouse.TableName{Schema: t.Schema, Name: t.Name}
+	if c.Tables[exact] != nil {
+		return exact, nil
+	}
+	var folded []warehouse.TableName
+	for name := range c.Tables {
+		if strings.EqualFold(name.Schema, t.Schema) && strings.EqualFold(name.Name, t.Name) {
+			folded = append(folded, name)
+		}
+	}
+	switch len(folded) {
+	case 0:
+		return exact, nil
+	case 1:
+		return folded[0], nil
+	}
+	return exact, fmt.Errorf("%s is ambiguous: the warehouse has %d tables whose names differ in case alone: write the name exactly", t, len(folded))
+}

@@ -1,0 +1,196 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// inherited is what datasets take from `defaults:` and checks from datasets.
+type inherited struct {
+	schedule string
+	timezone string
+	owner    string
+	tier     string
+	runbook  string
+	confirm  *checks.Confirm
+	set      map[string]ast.Node // where each was written
+}
+
+var (
+	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "warehouses", "defaults", "datasets"}
+	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
+	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks"}, defaultKeys...)
+	warehouseKeys = append(knownKeys(warehouseType), "dsn_file")
+)
+
+// config reads the whole file; with mistakes noted its value is not to be used.
+func (r *reader) config(root *ast.MappingNode) *Config {
+	c := &Config{State: "sqlite:sentinel.db", Listen: "127.0.0.1:9780", Retention: 90 * 24 * time.Hour, MaxSeries: 50000}
+	base := inherited{schedule: "*/5 * * * *", tier: "warning"}
+	var datasets ast.Node
+	for _, f := range r.fields(root, "keys such as `warehouses:` and `datasets:`") {
+		switch f.name {
+		case "state":
+			c.State, _ = r.text(f.value)
+		case "listen":
+			c.Listen, _ = r.text(f.value)
+		case "token":
+			s, _ := r.text(f.value)
+			c.Token = sentinel.Secret(s)
+		case "token_file":
+			c.Token, _ = r.secretFile(f.value)
+		case "retention":
+			c.Retention = r.duration(f.value)
+		case "jitter":
+			c.Jitter = r.duration(f.value)
+		case "max_series":
+			r.decode(f.value, &c.MaxSeries)
+		case "warehouses":
+			c.Warehouses = r.warehouses(f.value)
+		case "defaults":
+			for _, d := range r.fields(f.value, "defaults such as {schedule: \"*/5 * * * *\", timezone: Europe/Berlin}") {
+				if !r.inherit(&base, d) {
+					r.wrong(d.key, "%s", unknownWord("key", d.name, slices.Clone(defaultKeys)))
+				}
+			}
+		case "datasets":
+			datasets = f.value
+		default:
+			r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(topKeys)))
+		}
+	}
+	if path, ok := strings.CutPrefix(c.State, "sqlite:"); ok {
+		c.State = "sqlite:" + r.path(path)
+	} else {
+		r.wrong(root, "state: want sqlite:PATH")
+	}
+	if len(c.Warehouses) == 0 {
+		r.wrong(root, "no warehouse: want `warehouses:` with at least one name")
+	}
+	if datasets == nil {
+		r.wrong(root, "no dataset: want `datasets:` with at least one table")
+		return c
+	}
+	r.datasets(c, datasets, base)
+	return c
+}
+
+func (r *reader) duration(n ast.Node) time.Duration {
+	var d checks.Duration
+	r.decode(n, &d)
+	return time.Duration(d)
+}
+
+// inherit reads one key that is inherited; an explicit null switches what was
+// inherited off. It reports whether the key is one.
+func (r *reader) inherit(to *inherited, f field) bool {
+	if !slices.Contains(defaultKeys, f.name) {
+		return false
+	}
+	if f.name == "confirm" {
+		to.confirm = nil
+		if !isNull(f.value) {
+			to.confirm = &checks.Confirm{}
+			r.decode(f.value, to.confirm)
+		}
+		return true
+	}
+	value := ""
+	if !isNull(f.value) {
+		value, _ = r.text(f.value)
+	}
+	switch f.name {
+	case "schedule":
+		if value == "" {
+			r.wrong(f.value, "a schedule is needed: want cron such as */5 * * * *")
+		} else if _, err := schedule.Parse(value, time.UTC); err != nil {
+			r.wrong(f.value, "%v", err)
+		} else {
+			to.schedule = value
+		}
+	case "timezone":
+		if value != "" {
+			if _, err := schedule.Zone(value); err != nil {
+				r.wrong(f.value, "%v", err)
+				return true
+			}
+		}
+		to.timezone = value
+	case "tier":
+		if tiers := []string{"critical", "warning", "info"}; value != "" && !slices.Contains(tiers, value) {
+			r.wrong(f.value, "%s", unknownWord("tier", value, tiers))
+			return true
+		}
+		to.tier = cmp.Or(value, "warning")
+	case "owner":
+		to.owner = value
+	case "runbook":
+		to.runbook = value
+	}
+	return true
+}
+
+func (r *reader) warehouses(n ast.Node) []warehouse.Config {
+	var out []warehouse.Config
+	for _, f := range r.fields(n, "names of warehouses, each with a `dsn:`") {
+		w := warehouse.Config{Name: f.name}
+		if strings.ContainsAny(f.name, ".\" \t") || f.name == "" {
+			r.wrong(f.key, "the name of a warehouse stands before a dot in `table:`: leave out dots, quotes and spaces")
+		}
+		for _, k := range r.fields(f.value, "`dsn:` and its like") {
+			r.warehouseKey(&w, k)
+		}
+		switch {
+		case w.DSN == "":
+			r.wrong(f.key, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", f.name)
+		case w.Dialect == "" && warehouse.DialectOf(w.DSN.Reveal()) == "":
+			r.wrong(f.key, "warehouse %s: the dsn does not tell its dialect: add `dialect:` (%s)", f.name, strings.Join(warehouse.Dialects(), ", "))
+		default:
+			w.Dialect = cmp.Or(w.Dialect, warehouse.DialectOf(w.DSN.Reveal()))
+		}
+		if w.Dialect == "sqlite" {
+			w.DSN = sentinel.Secret("sqlite:" + r.path(warehouse.SQLitePath(w.DSN.Reveal())))
+		}
+		out = append(out, w)
+	}
+	slices.SortFunc(out, func(a, b warehouse.Config) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+func (r *reader) warehouseKey(w *warehouse.Config, k field) {
+	switch k.name {
+	case "dsn":
+		s, _ := r.text(k.value)
+		w.DSN = sentinel.Secret(s)
+		r.secrets = append(r.secrets, s)
+	case "dsn_file":
+		w.DSN, _ = r.secretFile(k.value)
+	case "dialect":
+		w.Dialect, _ = r.text(k.value)
+		if w.Dialect != "" && !slices.Contains(warehouse.Dialects(), w.Dialect) {
+			r.wrong(k.value, "%s", unknownWord("dialect", w.Dialect, warehouse.Dialects()))
+		}
+	case "max_connections":
+		r.decode(k.value, &w.MaxConnections)
+		if w.MaxConnections < 0 || w.MaxConnections > 100 {
+			r.wrong(k.value, "want 1 to 100 connections")
+		}
+	case "statement_timeout":
+		w.StatementTimeout = r.duration(k.value)
+	case "lock_timeout":
+		w.LockTimeout = r.duration(k.value)
+	case "change_counters":
+		r.decode(k.value, &w.ChangeCounters)
+	default:
+		r.wrong(k.key, "%s", unknownWord("key", k.name, slices.Clone(warehouseKeys)))
+	}
+}

@@ -1,0 +1,164 @@
+// Package schedule tells when things are due: cron expressions in a time zone
+// that neither double nor lose a tick at a change of daylight saving, and
+// holiday calendars. It guards github.com/robfig/cron/v3, whose parser panics
+// on some inputs and whose expressions skip the spring gap and fire twice in
+// the autumn hour.
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Schedule is a cron expression in a time zone. The zero value never fires.
+type Schedule struct {
+	spec string
+	loc  *time.Location
+	cron cron.Schedule // in UTC, over wall-clock times written as UTC
+	step time.Duration // of "@every"
+}
+
+var parser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+
+// horizon is how far ahead an expression must fire to be possible at all:
+// 29 February may be eight years away.
+const horizon = 9 * 366 * 24 * time.Hour
+
+// Parse reads five cron fields, @hourly and its like, or @every 5m (at least
+// one second), in loc. The error says what is wrong and what to write instead.
+func Parse(spec string, loc *time.Location) (s Schedule, err error) {
+	spec = strings.TrimSpace(spec)
+	if loc == nil {
+		loc = time.UTC
+	}
+	if strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ=") {
+		return s, fmt.Errorf("cron %q: write the zone as `timezone:`, not inside the expression", spec)
+	}
+	if rest, ok := strings.CutPrefix(spec, "@every "); ok {
+		step, err := time.ParseDuration(strings.TrimSpace(rest))
+		if err != nil || step < time.Second {
+			return s, fmt.Errorf("cron %q: want `@every` and a duration of at least 1s, such as @every 5m", spec)
+		}
+		return Schedule{spec, loc, nil, step}, nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s, err = Schedule{}, fmt.Errorf("cron %q: not a cron expression: want minute hour day-of-month month day-of-week, such as */5 * * * *", spec)
+		}
+	}()
+	parsed, err := parser.Parse(spec)
+	if err != nil {
+		return s, fmt.Errorf("cron %q: %s: want minute hour day-of-month month day-of-week, such as */5 * * * *", spec, strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	if next := parsed.Next(start); next.IsZero() || next.Sub(start) > horizon {
+		return s, fmt.Errorf("cron %q: never fires", spec)
+	}
+	return Schedule{spec, loc, parsed, 0}, nil
+}
+
+// Ambiguous reports whether both day fields are restricted, which cron reads as
+// "either", seldom what is meant.
+func Ambiguous(spec string) bool {
+	f := strings.Fields(spec)
+	return len(f) == 5 && f[2] != "*" && f[4] != "*" && f[2] != "?" && f[4] != "?"
+}
+
+// String returns the expression, with the zone when it is not UTC. Equal
+// schedules have equal strings.
+func (s Schedule) String() string {
+	if s.loc == nil || s.loc == time.UTC {
+		return s.spec
+	}
+	return s.spec + " " + s.loc.String()
+}
+
+// IsZero reports whether the schedule was never set.
+func (s Schedule) IsZero() bool { return s.spec == "" }
+
+// Next returns the first fire after t. A wall-clock time inside the spring gap
+// fires once, at the moment the clock jumps to; one inside the autumn hour
+// fires once, at its first occurrence.
+func (s Schedule) Next(t time.Time) time.Time {
+	if s.step > 0 {
+		return t.Truncate(s.step).Add(s.step)
+	}
+	if s.cron == nil {
+		return time.Time{}
+	}
+	wall := asWall(t.In(s.loc))
+	// In the second pass of the autumn hour wall times of the first pass lie
+	// ahead of the wall clock but not of t: they are skipped by the comparison.
+	for {
+		wall = s.cron.Next(wall)
+		if wall.IsZero() {
+			return time.Time{}
+		}
+		if at := fromWall(wall, s.loc); at.After(t) {
+			return at
+		}
+	}
+}
+
+// Prev returns the latest fire at or before t; zero when there was none within
+// nine years.
+func (s Schedule) Prev(t time.Time) time.Time {
+	if s.step > 0 {
+		return t.Truncate(s.step)
+	}
+	if s.cron == nil {
+		return time.Time{}
+	}
+	for back := 2 * time.Hour; back < 2*horizon; back *= 4 {
+		var last time.Time
+		for at := s.Next(t.Add(-back)); !at.IsZero() && !at.After(t); at = s.Next(at) {
+			last = at
+		}
+		if !last.IsZero() {
+			return last
+		}
+	}
+	return time.Time{}
+}
+
+// asWall writes the wall clock of t as if it were UTC.
+func asWall(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
+
+// fromWall returns the first instant at which the zone's clock shows at least
+// the wall time.
+func fromWall(wall time.Time, loc *time.Location) time.Time {
+	at := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, loc)
+	if asWall(at).Equal(wall) {
+		// time.Date promises no particular one of two occurrences: try the earlier.
+		_, offset := at.Zone()
+		_, before := at.Add(-24 * time.Hour).Zone()
+		if earlier := at.Add(time.Duration(offset-before) * time.Second); before != offset && asWall(earlier.In(loc)).Equal(wall) && earlier.Before(at) {
+			return earlier
+		}
+		return at
+	}
+	// The gap: the clock jumps over the wall time at the zone's transition.
+	start, end := at.ZoneBounds()
+	if asWall(at).After(wall) {
+		return start
+	}
+	return end
+}
+
+// ErrZone is wrapped by Zone's error.
+var ErrZone = errors.New("unknown time zone")
+
+// Zone loads an IANA zone by name.
+func Zone(name string) (*time.Location, error) {
+	loc, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fmt.Errorf("%w %q: want an IANA name such as Europe/Berlin or UTC", ErrZone, name)
+	}
+	return loc, nil
+}

@@ -1,0 +1,136 @@
+// Package web serves what the agent knows over HTTP: a status page, a JSON API,
+// metrics, health, and reload. Reading needs no token; every request that
+// changes something needs the bearer token of the configuration.
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// Server is the agent's HTTP side. Its fields are set before Serve.
+type Server struct {
+	Store   *store.Store
+	Metrics http.Handler
+	Token   sentinel.Secret             // "" refuses every changing request
+	Reload  func(context.Context) error // loads the configuration anew and puts it in force
+	Ready   func() bool
+	Now     func() time.Time
+	Log     *slog.Logger
+	Version string
+}
+
+// Serve answers on l until ctx ends, then lets requests finish for up to five
+// seconds. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving http: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := srv.Shutdown(grace)
+	if served := <-served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}
+
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.Metrics)
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { s.text(w, http.StatusOK, "healthy") })
+	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.Handle("POST /-/reload", s.changing(s.reload))
+	mux.HandleFunc("GET /api/v1/results", s.results)
+	mux.HandleFunc("GET /api/v1/incidents", s.incidents)
+	mux.HandleFunc("GET /api/v1/history", s.history)
+	mux.HandleFunc("GET /{$}", s.page)
+	return http.MaxBytesHandler(mux, 1<<20)
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if !s.Ready() {
+		s.text(w, http.StatusServiceUnavailable, "starting: the datasets are not resolved yet")
+		return
+	}
+	s.text(w, http.StatusOK, "ready")
+}
+
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	if err := s.Reload(r.Context()); err != nil {
+		s.text(w, http.StatusUnprocessableEntity, "the running configuration stays in force\n"+err.Error())
+		return
+	}
+	s.text(w, http.StatusOK, "reloaded")
+}
+
+// changing lets a request through that carries the token. Digests are compared,
+// in constant time, so that not even the token's length shows.
+func (s *Server) changing(next http.HandlerFunc) http.Handler {
+	want := sha256.Sum256([]byte(s.Token.Reveal()))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(given))
+		switch {
+		case s.Token == "":
+			s.text(w, http.StatusForbidden, "changing requests are off: set `token:` in the configuration")
+		case !ok || subtle.ConstantTimeCompare(got[:], want[:]) != 1:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			s.text(w, http.StatusUnauthorized, "this request needs the header `Authorization: Bearer TOKEN`")
+		default:
+			next(w, r)
+		}
+	})
+}
+
+func (s *Server) text(w http.ResponseWriter, code int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	if _, err := fmt.Fprintln(w, body); err != nil {
+		s.Log.Debug("writing a response", "error", err)
+	}
+}
+
+func (s *Server) json(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		s.Log.Error("answering a request", "error", err)
+		s.text(w, http.StatusInternalServerError, "the agent's memory cannot be read; see its log")
+		return
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		s.Log.Error("encoding a response", "error", err)
+		s.text(w, http.StatusInternalServerError, "the answer cannot be encoded; see the agent's log")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if _, err := w.Write(append(body, '\n')); err != nil {
+		s.Log.Debug("writing a response", "error", err)
+	}
+}
