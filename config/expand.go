@@ -93,3 +93,6 @@ func find(c *warehouse.Catalog, t sentinel.Table) (warehouse.TableName, error) {
 	}
 	return exact, fmt.Errorf("%s is ambiguous: the warehouse has %d tables whose names differ in case alone: write the name exactly", t, len(folded))
 }
+
+// Match reports whether a whole name matches a pattern with * and %.
+func Match(pattern, name string) bool { return pattern == name || matches(pattern, name) }

@@ -66,3 +66,24 @@ func (db *DB) Catalog(ctx context.Context, scope Scope) (*Catalog, error) {
 
 // Close closes all connections.
 func (db *DB) Close() error { return db.pool.Close() }
+
+// Explain returns the engine's plan of a statement, without running it.
+func (db *DB) Explain(ctx context.Context, st Statement) (string, error) {
+	st.SQL = "EXPLAIN " + st.SQL
+	if db.Config.Dialect == "sqlite" {
+		st.SQL = "EXPLAIN QUERY PLAN " + strings.TrimPrefix(st.SQL, "EXPLAIN ")
+	}
+	var out []string
+	var failed error
+	db.Run(ctx, []Statement{st}, func(_ int, rows Rows, err error) {
+		failed = err
+		for _, r := range rows {
+			cells := make([]string, len(r))
+			for i, c := range r {
+				cells[i] = c.Text
+			}
+			out = append(out, strings.Join(cells, "  "))
+		}
+	})
+	return strings.Join(out, "\n"), failed
+}

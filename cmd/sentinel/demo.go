@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+func newDemo() *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch an embedded warehouse with a live loader and staged incidents",
+		Long: `Makes a warehouse in a temporary folder, loads it every second, stages incidents
+one after the other, and runs the real agent on a real configuration file. Shows
+what was seen and how long it took. Runs until Ctrl-C, or with --once to a
+summary.`,
+		Example: "  sentinel demo --once",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return demo(cmd, once) },
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "stage each incident once, print a summary, and exit")
+	return cmd
+}
+
+const demoConfig = `# The demo's own configuration: a real one looks the same.
+state: sqlite:state.db
+listen: 127.0.0.1:0
+
+warehouses:
+  shop:
+    dsn: sqlite:shop.db
+
+defaults: {schedule: "@every 1s", timezone: UTC, owner: demo}
+
+datasets:
+  - table: shop.orders
+    time_column: created_at
+    tier: critical
+    checks:
+      - freshness: {warn: 3s, fail: 4s}
+      - row_count > 0
+      - row_count:
+          id: orders-by-day
+          expected_partitions: {every: day, last: 5}
+      - schema
+  - table: shop.daily_sales
+    time_column: day
+    checks:
+      - row_count:
+          id: sales-volume
+          change: {against: previous, fail: "< -30%"}
+  - table: shop.customers
+    checks:
+      - schema
+      - row_count > 0
+`
+
+// incident is one thing the demo does to the warehouse.
+type stagedIncident struct {
+	name   string
+	check  string // the check that must see it
+	key    string // prefix of the finding's key
+	break_ func(context.Context, *demoWarehouse) error
+	mend   func(context.Context, *demoWarehouse) error
+}
+
+func stagedIncidents() []stagedIncident {
+	run := func(statements ...string) func(context.Context, *demoWarehouse) error {
+		return func(ctx context.Context, w *demoWarehouse) error { return w.exec(ctx, statements...) }
+	}
+	pause := func(paused bool) func(context.Context, *demoWarehouse) error {
+		return func(_ context.Context, w *demoWarehouse) error { w.pause(paused); return nil }
+	}
+	return []stagedIncident{
+		{"the loader is late", "shop.orders/freshness", "", pause(true), pause(false)},
+		{"a partition is missing", "orders-by-day", "missing_partition:",
+			run(`CREATE TABLE kept AS SELECT * FROM orders WHERE date(created_at) = date('now', '-2 days')`, `DELETE FROM orders WHERE date(created_at) = date('now', '-2 days')`),
+			run(`INSERT INTO orders (id, customer_id, amount, created_at) SELECT id, customer_id, amount, created_at FROM kept`, `DROP TABLE kept`)},
+		{"half the rows are gone", "sales-volume", "change",
+			run(`CREATE TABLE kept AS SELECT * FROM daily_sales WHERE id % 2 = 0`, `DELETE FROM daily_sales WHERE id % 2 = 0`),
+			run(`INSERT INTO daily_sales SELECT * FROM kept`, `DROP TABLE kept`)},
+		{"a column is added", "shop.orders/schema", "column_added", run(`ALTER TABLE orders ADD COLUMN coupon TEXT`), run(`ALTER TABLE orders DROP COLUMN coupon`)},
+		{"a column is removed", "shop.customers/schema", "column_removed", run(`ALTER TABLE customers DROP COLUMN email`), run(`ALTER TABLE customers ADD COLUMN email TEXT`)},
+	}
+}
+
+func demo(cmd *cobra.Command, once bool) error {
+	dir, err := os.MkdirTemp("", "sentinel-demo-")
+	if err != nil {
+		return couldNotLook(err)
+	}
+	defer os.RemoveAll(dir)
+	out := cmd.OutOrStdout()
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
+	w, err := newDemoWarehouse(ctx, filepath.Join(dir, "shop.db"))
+	if err != nil {
+		return couldNotLook(err)
+	}
+	path := filepath.Join(dir, "sentinel.yaml")
+	if err := os.WriteFile(path, []byte(demoConfig), 0o600); err != nil {
+		return couldNotLook(err)
+	}
+	cfg, err := config.Load(path, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer stop()
+	var loaded, ran error
+	parts.Go(func() { loaded = w.load(ctx) })
+	address := make(chan string, 1)
+	agentDone := make(chan struct{})
+	parts.Go(func() {
+		defer close(agentDone)
+		agentCmd := *cmd
+		agentCmd.SetContext(ctx)
+		ran = runAgent(&agentCmd, cfg, slog.New(slog.NewTextHandler(io.Discard, nil)), func(a string) { address <- a })
+	})
+	select {
+	case a := <-address:
+		fmt.Fprintf(out, "configuration  %s\nstatus page    http://%s/\nmetrics        http://%s/metrics\n\n", path, a, a)
+	case <-agentDone:
+		return ran
+	}
+	err = stage(ctx, out, cfg, w, once)
+	stop()
+	parts.Wait()
+	if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+		err = nil // Ctrl-C is how the demo ends
+	}
+	return errors.Join(couldNotLook(errors.Join(err, loaded)), ran, w.db.Close())
+}
+
+// stage breaks and mends, and tells how long the agent took to see it.
+func stage(ctx context.Context, out io.Writer, cfg *config.Config, w *demoWarehouse, once bool) error {
+	memory, err := store.OpenReader(ctx, cfg.State)
+	if err != nil {
+		return err
+	}
+	defer memory.Close()
+	fmt.Fprintf(out, "%-26s %-9s %-9s %s\n", "STAGED", "SEEN IN", "CLEAR IN", "WHAT SENTINEL SAID")
+	start := clock()
+	seen := 0
+	for round := 0; ; round++ {
+		// Let every check look once, so that baselines are taken.
+		if err := until(ctx, func() (bool, error) { return settled(ctx, memory) }); err != nil {
+			return err
+		}
+		for _, i := range stagedIncidents() {
+			line, err := i.play(ctx, memory, w)
+			if err != nil {
+				return fmt.Errorf("%s: %w", i.name, err)
+			}
+			seen++
+			fmt.Fprintln(out, line)
+		}
+		if once {
+			_, err := fmt.Fprintf(out, "\n%d incidents staged, %d seen and cleared, %d rows loaded, in %s\n", seen, seen, w.rows(), clock().Sub(start).Round(time.Second))
+			return err
+		}
+	}
+}
+
+// play stages one incident and waits until it is seen, then mended and cleared.
+func (i stagedIncident) play(ctx context.Context, memory *store.Store, w *demoWarehouse) (string, error) {
+	open := func() (message string, err error) {
+		incidents, err := memory.OpenIncidents(ctx)
+		for _, o := range incidents {
+			if o.Check == i.check && strings.HasPrefix(o.Key, i.key) && !o.Monitor {
+				return o.Message, nil
+			}
+		}
+		return "", err
+	}
+	message := ""
+	begin := clock()
+	if err := i.break_(ctx, w); err != nil {
+		return "", err
+	}
+	if err := until(ctx, func() (ok bool, err error) { message, err = open(); return message != "", err }); err != nil {
+		return "", fmt.Errorf("not seen: %w", err)
+	}
+	seen := clock().Sub(begin)
+	begin = clock()
+	if err := i.mend(ctx, w); err != nil {
+		return "", err
+	}
+	if err := until(ctx, func() (bool, error) { m, err := open(); return m == "", err }); err != nil {
+		return "", fmt.Errorf("not cleared: %w", err)
+	}
+	return fmt.Sprintf("%-26s %-9s %-9s %s", i.name, seen.Round(100*time.Millisecond), clock().Sub(begin).Round(100*time.Millisecond), message), nil
+}
+
+func settled(ctx context.Context, memory *store.Store) (bool, error) {
+	results, err := memory.LastResults(ctx, store.Filter{})
+	return len(results) >= 7, err
+}
+
+// until polls a condition for up to half a minute.
+func until(ctx context.Context, met func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := met()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// demoWarehouse is the embedded warehouse with its loader.
+type demoWarehouse struct {
+	db *sql.DB
+
+	mu     sync.Mutex
+	paused bool
+	loaded int
+}
+
+func newDemoWarehouse(ctx context.Context, path string) (*demoWarehouse, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return nil, err
+	}
+	w := &demoWarehouse{db: db}
+	return w, w.exec(ctx,
+		`CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT)`,
+		`CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, amount NUMERIC(12,2), created_at TIMESTAMP NOT NULL)`,
+		`CREATE INDEX orders_created_at ON orders (created_at)`,
+		`CREATE TABLE daily_sales (id INTEGER PRIMARY KEY, day DATE, amount NUMERIC(12,2))`,
+		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO customers SELECT i, 'customer ' || i, 'c' || i || '@example.com' FROM n`,
+		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000) INSERT INTO orders SELECT i, i % 200, i % 97 + 0.5, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ((7000 - i) * 86.4) || ' seconds') FROM n`,
+		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO daily_sales SELECT i, date('now', '-' || (i % 30) || ' days'), i % 31 FROM n`)
+}
+
+func (w *demoWarehouse) exec(ctx context.Context, statements ...string) error {
+	for _, s := range statements {
+		if _, err := w.db.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *demoWarehouse) pause(paused bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paused = paused
+}
+
+func (w *demoWarehouse) rows() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.loaded
+}
+
+// load inserts orders every second until ctx ends.
+func (w *demoWarehouse) load(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		w.mu.Lock()
+		paused := w.paused
+		w.mu.Unlock()
+		if paused {
+			continue
+		}
+		err := w.exec(ctx, `INSERT INTO orders (customer_id, amount, created_at) VALUES (1, 9.5, strftime('%Y-%m-%d %H:%M:%f', 'now')), (2, 19.5, strftime('%Y-%m-%d %H:%M:%f', 'now'))`)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("loading: %w", err)
+		}
+		w.mu.Lock()
+		w.loaded += 2
+		w.mu.Unlock()
+	}
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web"
+)
+
+func newRun() *cobra.Command {
+	var logFormat, logLevel string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the agent: check on schedule, remember, serve metrics",
+		Long: `Runs until SIGINT or SIGTERM. SIGHUP, or POST /-/reload with the token, loads
+the configuration anew; one that does not load changes nothing.`,
+		Example: "  sentinel run -c sentinel.yaml --log-format json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLog(cmd, logFormat, logLevel)
+			if err != nil {
+				return err
+			}
+			cfg, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			return runAgent(cmd, cfg, log, nil)
+		},
+	}
+	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
+	cmd.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func newLog(cmd *cobra.Command, format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level: unknown word %q: want debug, info, warn or error", level)
+	}
+	options := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), options)), nil
+	}
+	return nil, fmt.Errorf("--log-format: unknown word %q: want text or json", format)
+}
+
+// runAgent runs agent and HTTP server until the command's context ends. started
+// is told the address that is served, where it is not nil.
+func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started func(addr string)) error {
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
+	memory, err := store.Open(ctx, cfg.State)
+	if err != nil {
+		return couldNotLook(err)
+	}
+	metrics := exporters.NewPrometheus(versionString())
+	metrics.MaxSeries = cfg.MaxSeries
+	p, err := plan(cfg)
+	if err != nil {
+		return errors.Join(err, memory.Close())
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return couldNotLook(errors.Join(fmt.Errorf("listen: %w", err), p.Close(), memory.Close()))
+	}
+	a := &agent.Agent{Store: memory, Metrics: metrics, Now: clock, Log: log}
+	reload := func(ctx context.Context) error { return reloadConfig(ctx, cmd, a, metrics, log) }
+	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Now: clock, Log: log, Version: versionString()}
+	metrics.Reloaded(true, clock())
+	log.Info("sentinel is running", "version", versionString(), "listen", listener.Addr().String(), "state", cfg.State, "datasets", len(cfg.Datasets))
+	for _, w := range cfg.Warnings {
+		log.Warn(w)
+	}
+	if started != nil {
+		started(listener.Addr().String())
+	}
+	var parts sync.WaitGroup
+	var served, ran error
+	parts.Go(func() { served = server.Serve(ctx, listener); stop() })
+	parts.Go(func() { ran = a.Run(ctx, p); stop() })
+	parts.Go(func() { hangups(ctx, reload, log) })
+	parts.Wait()
+	log.Info("sentinel has stopped")
+	return couldNotLook(errors.Join(served, ran, memory.Close()))
+}
+
+// hangups reloads at every SIGHUP until ctx ends.
+func hangups(ctx context.Context, reload func(context.Context) error, log *slog.Logger) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			if err := reload(ctx); err != nil {
+				log.Error("reload: the running configuration stays in force", "error", err)
+			}
+		}
+	}
+}
+
+// reloadConfig puts the file's new content in force. What is bound at the start
+// (listen, state, token) needs a restart, and is said so.
+func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, metrics *exporters.Prometheus, log *slog.Logger) error {
+	cfg, err := load(cmd)
+	if err != nil {
+		metrics.Reloaded(false, clock())
+		return err
+	}
+	p, err := plan(cfg)
+	if err != nil {
+		metrics.Reloaded(false, clock())
+		return err
+	}
+	if err := a.Reload(ctx, p); err != nil {
+		metrics.Reloaded(false, clock())
+		return errors.Join(err, p.Close())
+	}
+	metrics.Reloaded(true, clock())
+	log.Info("reloaded", "datasets", len(cfg.Datasets), "note", "changes of listen, state and token need a restart")
+	return nil
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// load reads the file named by --config.
+func load(cmd *cobra.Command) (*config.Config, error) {
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(path, os.LookupEnv)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: name a file with -c, or write one with `sentinel init DSN`", err)
+	}
+	return cfg, err
+}
+
+// openWarehouses opens all warehouses of a configuration; none needs to be up.
+func openWarehouses(cfg *config.Config) (map[string]*warehouse.DB, func() error, error) {
+	open := map[string]*warehouse.DB{}
+	closeAll := func() (err error) {
+		for _, db := range open {
+			err = errors.Join(err, db.Close())
+		}
+		return err
+	}
+	for _, w := range cfg.Warehouses {
+		w.Now = clock
+		db, err := warehouse.Open(w)
+		if err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
+		open[w.Name] = db
+	}
+	return open, closeAll, nil
+}
+
+// plan makes what an agent does out of a configuration.
+func plan(cfg *config.Config) (agent.Plan, error) {
+	open, closeAll, err := openWarehouses(cfg)
+	if err != nil {
+		return agent.Plan{}, err
+	}
+	return agent.Plan{
+		Warehouses: open, Jitter: cfg.Jitter, Retention: cfg.Retention, Close: closeAll,
+		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) { return resolve(ctx, cfg, open) },
+	}, nil
+}
+
+// resolve finds the configured datasets in the catalogs: one look a warehouse,
+// and none where every name is written out with its schema. A warehouse that
+// cannot be read leaves names as they are written and patterns for later.
+func resolve(ctx context.Context, cfg *config.Config, open map[string]*warehouse.DB) (out []agent.Dataset, problems []error) {
+	for _, w := range cfg.Warehouses {
+		var mine []config.Dataset
+		var names []warehouse.TableName
+		wild := false
+		for _, d := range cfg.Datasets {
+			if d.Table.Warehouse == w.Name {
+				mine = append(mine, d)
+				names = append(names, warehouse.TableName{Schema: d.Table.Schema, Name: d.Table.Name})
+				wild = wild || config.Wild(d.Table) || d.Table.Schema == ""
+			}
+		}
+		if len(mine) == 0 {
+			continue
+		}
+		scope := warehouse.Scope{Tables: names}
+		if wild {
+			scope.Tables = nil
+		}
+		catalog, err := open[w.Name].Catalog(ctx, scope)
+		if err == nil && !wild && len(catalog.Tables) < len(names) {
+			// A name is not there as it is written: look for it in another case.
+			catalog, err = open[w.Name].Catalog(ctx, warehouse.Scope{})
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("warehouse %s: %w", w.Name, err))
+			catalog = &warehouse.Catalog{}
+		}
+		for _, d := range mine {
+			found, err := d.Resolve(catalog)
+			if err != nil && catalog.Tables != nil {
+				problems = append(problems, err)
+			}
+			for _, f := range found {
+				out = append(out, agentDataset(f))
+			}
+		}
+	}
+	return out, problems
+}
+
+func agentDataset(d config.Dataset) agent.Dataset {
+	out := agent.Dataset{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location}
+	for _, c := range d.Checks {
+		out.Checks = append(out.Checks, agent.Check{Check: c.Check, Schedule: c.Schedule, Meta: agent.Meta{Tier: c.Tier, Owner: c.Owner, Runbook: c.Runbook}})
+	}
+	return out
+}
+
+// only keeps the datasets a pattern like shop.public.* names; "" keeps all.
+func only(datasets []agent.Dataset, pattern string) ([]agent.Dataset, error) {
+	if pattern == "" {
+		return datasets, nil
+	}
+	kept := slices.DeleteFunc(slices.Clone(datasets), func(d agent.Dataset) bool { return !config.Match(pattern, d.Table.String()) })
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("--dataset %s names none of the %d datasets", pattern, len(datasets))
+	}
+	return kept, nil
+}
+
+// jobsOf makes one job a dataset, by warehouse.
+func jobsOf(datasets []agent.Dataset) (byWarehouse map[string][]checks.Job) {
+	byWarehouse = map[string][]checks.Job{}
+	now := clock()
+	for _, d := range datasets {
+		j := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: now}
+		for _, c := range d.Checks {
+			j.Checks = append(j.Checks, c.Check)
+		}
+		byWarehouse[d.Table.Warehouse] = append(byWarehouse[d.Table.Warehouse], j)
+	}
+	return byWarehouse
+}
+
+// reader opens the configured state for reading.
+func reader(cmd *cobra.Command) (*store.Store, error) {
+	cfg, err := load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.OpenReader(cmd.Context(), cfg.State)
+	return s, couldNotLook(err)
+}
+
+func parseDataset(name string) (sentinel.Table, error) {
+	t, err := sentinel.ParseTable(name)
+	if err != nil {
+		return t, fmt.Errorf("--dataset: %w", err)
+	}
+	return t, nil
+}
