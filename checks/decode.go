@@ -3,6 +3,7 @@ package checks
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,18 +49,9 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 	width := max(1, len(g.By))
 	var shown int64
 	for _, r := range rows {
-		parts := make([]string, width)
-		for i, c := range r[:width] {
-			value := c.Text
-			if c.Null {
-				value = "<null>"
-			}
-			parts[i] = value
-			if g.Every > 0 {
-				parts[i] = strings.TrimSuffix(value, ".0")
-			} else {
-				parts[i] = g.By[i] + "=" + value
-			}
+		segment, err := segmentOf(r[:width], g)
+		if err != nil {
+			return Answer{Err: err}
 		}
 		n, err := r[width].Number()
 		if err != nil {
@@ -67,7 +59,7 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 		}
 		v, _ := n.Int64()
 		shown += v
-		a.Groups = append(a.Groups, Group{Segment: strings.Join(parts, ", "), Count: n, Size: 1})
+		a.Groups = append(a.Groups, Group{Segment: segment, Count: n, Size: 1})
 	}
 	if len(rows) == 0 {
 		return a
@@ -85,6 +77,25 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 		a.Other = Group{Segment: "other", Count: sentinel.Int(all - shown), Size: int(n) - len(rows)}
 	}
 	return a
+}
+
+// segmentOf names a group: its columns' values, or its step of time.
+func segmentOf(cells []warehouse.Cell, g *Groups) (string, error) {
+	if g.Every > 0 && !cells[0].Null {
+		n, err := cells[0].Number()
+		return strconv.FormatInt(int64(n.Float64()), 10), err
+	}
+	parts := make([]string, len(cells))
+	for i, c := range cells {
+		parts[i] = "<null>"
+		if !c.Null {
+			parts[i] = c.Text
+		}
+		if g.Every == 0 {
+			parts[i] = g.By[i] + "=" + parts[i]
+		}
+	}
+	return strings.Join(parts, ", "), nil
 }
 
 func decodeQuery(rows warehouse.Rows, q *Query, loc *time.Location) Answer {

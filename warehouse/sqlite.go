@@ -26,14 +26,13 @@ func (SQLite) Quote(ident string) (string, error) { return quoteDouble(ident, 0)
 // Param implements Dialect.
 func (SQLite) Param(int) string { return "?" }
 
-// Epoch implements Dialect. Numbers are taken as Unix seconds; texts as SQLite's
-// date functions read them.
+// Epoch implements Dialect. Numbers are Unix seconds (Julian days where they are
+// small), texts as SQLite's date functions read them.
 func (SQLite) Epoch(expr string) string {
 	if expr == "" {
 		return "unixepoch('now', 'subsec')"
 	}
-	return "CASE typeof(" + expr + ") WHEN 'integer' THEN " + expr + " WHEN 'real' THEN " + expr +
-		" ELSE round((julianday(" + expr + ") - 2440587.5) * 86400.0, 3) END"
+	return "unixepoch(" + expr + ", 'auto', 'subsec')"
 }
 
 // SQLitePath takes the file's path out of a DSN: sqlite:shop.db, file:shop.db.
