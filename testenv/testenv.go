@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ type Server struct {
 	args []string
 	cred *syscall.Credential
 	ping func() error
+	gone chan struct{} // closed when the process has ended
 }
 
 var (
@@ -195,26 +197,59 @@ func StartMySQL(options ...string) (*Server, error) {
 	return s, s.Start()
 }
 
-// Start starts the server, again after Stop or Kill, and waits until it answers.
+// Start starts the server, again after Halt, and waits until it answers. A
+// server whose predecessor's shared memory is not gone yet is started anew.
 func (s *Server) Start() error {
-	s.cmd = s.command(s.args[0], s.args[1:]...)
+	for deadline := time.Now().Add(60 * time.Second); ; {
+		if err := s.launch(); err != nil {
+			return err
+		}
+		err := s.wait(deadline)
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			s.Stop()
+			return fmt.Errorf("%s did not answer within a minute: %w\n%s", s.args[0], err, text)
+		}
+	}
+}
+
+func (s *Server) launch() error {
+	cmd, gone := s.command(s.args[0], s.args[1:]...), make(chan struct{})
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if err = s.ping(); err == nil {
-			return nil
+	cmd.Stdout, cmd.Stderr = log, log
+	s.cmd, s.gone = cmd, gone
+	// Pdeathsig follows the thread that starts the process: keep it.
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // its exit code says nothing that the log does not
+			close(gone)
 		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			s.Stop()
-			return fmt.Errorf("%s did not answer within a minute: %w\n%s", s.args[0], err, text)
+	}()
+	return <-started
+}
+
+// wait polls until the server answers, ends, or the time is up.
+func (s *Server) wait(deadline time.Time) error {
+	for {
+		err := s.ping()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-s.gone:
+			return err
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
@@ -228,9 +263,8 @@ func (s *Server) Halt(kill bool) {
 	} else if strings.Contains(s.args[0], "postgres") {
 		signal = syscall.SIGINT // fast shutdown: do not wait for clients
 	}
-	// Both answers say the process is gone, which is what is wanted.
-	_ = s.cmd.Process.Signal(signal)
-	_ = s.cmd.Wait()
+	_ = s.cmd.Process.Signal(signal) // an error says it is gone already
+	<-s.gone
 }
 
 // Stop stops the server and removes its data.

@@ -37,12 +37,12 @@ func (MySQL) Quote(ident string) (string, error) {
 func (MySQL) Param(int) string { return "?" }
 
 // Epoch implements Dialect. UNIX_TIMESTAMP ends in 2038; this does not. Zero
-// dates come out as NULL.
+// dates come out as NULL. A division would keep four digits only.
 func (MySQL) Epoch(expr string) string {
 	if expr == "" {
 		expr = "utc_timestamp(6)"
 	}
-	return "timestampdiff(MICROSECOND, '1970-01-01', " + expr + ") / 1000000"
+	return "timestampdiff(MICROSECOND, '1970-01-01', " + expr + ") * 0.000001"
 }
 
 // Open implements Dialect.
