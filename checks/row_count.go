@@ -368,10 +368,10 @@ func (c *RowCount) judgeSegments(t Target, got Answer) sentinel.Result {
 	if got.Other.Size > 0 {
 		groups = append(slices.Clone(groups), got.Other)
 	}
-	for _, g := range groups {
+	for i, g := range groups {
 		observations = append(observations, sentinel.Observation{Metric: "row_count", Segment: g.Segment, Bucket: bucket, Value: g.Count})
-		if g.Size > 1 {
-			continue // a sum of segments has no bound of its own
+		if i == len(got.Groups) {
+			continue // the sum of the rest has no bound of its own
 		}
 		if f, bad := against(g.Segment, fmt.Sprintf("%s rows in %s", groupDigits(g.Count), g.Segment), g.Count, c.Warn, c.Fail); bad {
 			findings = append(findings, f)

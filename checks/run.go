@@ -77,7 +77,6 @@ type jobRun struct {
 	job     Job
 	targets []Target
 	answers []Answers
-	spent   time.Duration
 }
 
 func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
@@ -242,7 +241,6 @@ type planned struct {
 	job       *jobRun
 	questions []question
 	columns   []int // of merged aggregates
-	took      time.Duration
 }
 
 // statements compiles questions: all aggregates into one, the rest singly.

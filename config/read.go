@@ -22,7 +22,6 @@ type inherited struct {
 	tier     string
 	runbook  string
 	confirm  *checks.Confirm
-	set      map[string]ast.Node // where each was written
 }
 
 var (

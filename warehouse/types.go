@@ -1,26 +1,21 @@
 package warehouse
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
 
-// typeText takes a type as an engine prints it apart: name, numbers in
-// parentheses, and what follows them.
-var typeText = regexp.MustCompile(`^([a-z_" ]+?)\s*(?:\(([^)]*)\))?\s*([a-z ]*)$`)
-
+// splitType takes a type as an engine prints it apart: name, the numbers in
+// parentheses, and what follows them. Without parentheses all is name.
 func splitType(native string) (name string, numbers []int, suffix string) {
-	m := typeText.FindStringSubmatch(strings.ToLower(strings.TrimSpace(native)))
-	if m == nil {
-		return strings.ToLower(native), nil, ""
-	}
-	for _, n := range strings.Split(m[2], ",") {
+	name, rest, _ := strings.Cut(strings.ToLower(native), "(")
+	inside, suffix, _ := strings.Cut(rest, ")")
+	for _, n := range strings.Split(inside, ",") {
 		if v, err := strconv.Atoi(strings.TrimSpace(n)); err == nil {
 			numbers = append(numbers, v)
 		}
 	}
-	return strings.TrimSpace(m[1]), numbers, strings.TrimSpace(m[3])
+	return strings.TrimSpace(name), numbers, strings.TrimSpace(suffix)
 }
 
 func number(numbers []int, i int) int {

@@ -1,0 +1,36 @@
+# `make help` lists the targets.
+GO ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build test lint vet deps fuzz bench demo
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+
+build: ## build bin/sentinel
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/sentinel ./cmd/sentinel
+
+deps: ## install what the tests start servers from (Debian)
+	sh scripts/deps.sh
+
+test: deps lint ## everything CI runs: build, lint, all tests with the race detector
+	$(GO) build ./...
+	$(GO) test -race -timeout 12m ./...
+
+lint: vet ## go vet, gofmt, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	$(GO) run $(STATICCHECK) ./...
+
+vet:
+	$(GO) vet ./...
+
+fuzz: ## fuzz quoting, cron and configuration for a minute each
+	$(GO) test -run '^$$' -fuzz FuzzQuote -fuzztime 1m ./warehouse
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./schedule
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./config
+
+bench: ## benchmarks of planning, judging, diffing and recording
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+demo: ## watch the embedded warehouse
+	$(GO) run ./cmd/sentinel demo

@@ -1,0 +1,415 @@
+package checks_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/testenv"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// bench is one engine with an empty database, and what it takes to run checks.
+type bench struct {
+	tb     testing.TB
+	name   string
+	driver string
+	admin  string
+	schema string
+	db     *warehouse.DB
+	env    checks.Env
+	tick   time.Time
+	loc    *time.Location
+	column string // the dataset's time column
+}
+
+func onEveryEngine(t *testing.T, do func(b *bench)) {
+	t.Helper()
+	for _, name := range warehouse.Dialects() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			do(newBench(t, name, warehouse.Config{}))
+		})
+	}
+}
+
+func newBench(tb testing.TB, name string, cfg warehouse.Config) *bench {
+	tb.Helper()
+	b := &bench{tb: tb, name: name, tick: time.Now(), loc: time.UTC, column: "at"}
+	var dsn string
+	switch name {
+	case "postgres":
+		dsn = testenv.Postgres(tb)
+		b.driver, b.admin, b.schema = "pgx", dsn, "public"
+	case "mysql":
+		dsn = testenv.MySQL(tb)
+		_, db, _ := strings.Cut(dsn, "/")
+		b.driver, b.admin, b.schema = "mysql", dsn, db
+	case "sqlite":
+		path := filepath.Join(tb.TempDir(), "w.db")
+		b.driver, b.admin, b.schema, dsn = "sqlite", path, "main", "sqlite:"+path
+		testenv.Exec(tb, "sqlite", path, "PRAGMA journal_mode=WAL")
+	default:
+		tb.Fatalf("dialect %s is not in this suite", name)
+	}
+	cfg.Name, cfg.Dialect, cfg.DSN, cfg.Now = "w", name, sentinel.Secret(dsn), time.Now
+	db, err := warehouse.Open(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b.db = db
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	b.env = checks.Env{Now: time.Now, Memory: &checks.Memory{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+	return b
+}
+
+func (b *bench) exec(statements ...string) {
+	b.tb.Helper()
+	testenv.Exec(b.tb, b.driver, b.admin, statements...)
+}
+
+// ago writes a time as a literal that every engine reads as UTC wall clock.
+func (b *bench) ago(d time.Duration) string {
+	return "'" + b.tick.Add(-d).UTC().Format("2006-01-02 15:04:05") + "'"
+}
+
+// job puts checks on a table; ids are given in order.
+func (b *bench) job(table string, list ...checks.Check) checks.Job {
+	b.tb.Helper()
+	j := checks.Job{Table: sentinel.Table{Warehouse: "w", Schema: b.schema, Name: table}, TimeColumn: b.column, Location: b.loc, Tick: b.tick}
+	for i, c := range list {
+		if c.Common().ID == "" {
+			c.Common().ID = fmt.Sprintf("c%d", i)
+		}
+		if err := c.Validate(); err != nil {
+			b.tb.Fatal(err)
+		}
+		j.Checks = append(j.Checks, c)
+	}
+	return j
+}
+
+func (b *bench) run(table string, list ...checks.Check) []sentinel.Result {
+	b.tb.Helper()
+	return checks.Run(b.tb.Context(), b.env, "w", []checks.Job{b.job(table, list...)})[0].Results
+}
+
+// want runs one check and holds its status and a part of its message.
+func (b *bench) want(table string, c checks.Check, status sentinel.Status, message string) sentinel.Result {
+	b.tb.Helper()
+	r := b.run(table, c)[0]
+	if r.Status != status || !strings.Contains(r.Message, message) {
+		b.tb.Errorf("%s: %s %q, want %s %q", table, r.Status, r.Message, status, message)
+	}
+	return r
+}
+
+// column type of a time without a zone, which every engine has.
+func (b *bench) plain() string {
+	return map[string]string{"postgres": "timestamp", "mysql": "datetime", "sqlite": "timestamp"}[b.name]
+}
+
+func bound(tb testing.TB, s string) checks.Bound {
+	tb.Helper()
+	v, err := checks.ParseBound(s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
+const hour, minute = checks.Duration(time.Hour), checks.Duration(time.Minute)
+
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE fresh (id integer, at "+b.plain()+")", "INSERT INTO fresh VALUES (1, "+b.ago(10*time.Minute)+"), (2, "+b.ago(30*time.Hour)+")",
+			"CREATE TABLE hollow (id integer, at "+b.plain()+")")
+		r := b.want("fresh", &checks.Freshness{Warn: 30 * minute, Fail: hour}, sentinel.Pass, "newest row 10m")
+		if len(r.Observations) != 2 || r.Observations[0].Metric != "freshness_seconds" || r.Observations[0].Value.Float64() < 590 || r.Observations[0].Value.Float64() > 700 {
+			b.tb.Errorf("observations: %+v", r.Observations)
+		}
+		b.want("fresh", &checks.Freshness{Warn: 5 * minute, Fail: hour}, sentinel.Warn, "expected at most 5m")
+		b.want("fresh", &checks.Freshness{Fail: 5 * minute}, sentinel.Fail, "expected at most 5m")
+		b.want("fresh", &checks.Freshness{Fail: 24 * hour, Options: checks.Options{Where: "id = 2"}}, sentinel.Fail, "newest row 1d 6h old")
+		b.want("fresh", &checks.Freshness{Fail: hour, Expression: "nope"}, sentinel.Error, "could not look")
+		b.want("fresh", &checks.Freshness{Fail: hour, Expression: "CASE WHEN id = 1 THEN at END"}, sentinel.Pass, "newest row 10m")
+		b.want("fresh", &checks.Freshness{Fail: hour, Query: "SELECT max(at) FROM fresh"}, sentinel.Pass, "newest row 10m")
+		b.want("fresh", &checks.Freshness{Fail: hour, Column: "nope"}, sentinel.Error, "column nope does not exist; the table has id, at")
+		b.want("hollow", &checks.Freshness{Fail: hour}, sentinel.Fail, "no row has a timestamp")
+		b.want("hollow", &checks.Freshness{Fail: hour, OnEmpty: "ignore"}, sentinel.Pass, "no row has a timestamp")
+		b.want("missing", &checks.Freshness{Fail: hour}, sentinel.Fail, "the table does not exist")
+		b.want("missing", &checks.Freshness{Fail: hour, OnMissing: "unknown"}, sentinel.Unknown, "the table does not exist")
+	})
+}
+
+func TestFutureTimestampsNeverLookFresh(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE ahead (id integer, at "+b.plain()+")", "INSERT INTO ahead VALUES (1, "+b.ago(-48*time.Hour)+"), (2, "+b.ago(3*time.Hour)+")")
+		r := b.want("ahead", &checks.Freshness{Fail: hour}, sentinel.Fail, "newest row 3h")
+		keys := map[string]sentinel.Status{}
+		for _, f := range r.Findings {
+			keys[f.Key] = f.Status
+		}
+		if keys["future_timestamp"] != sentinel.Warn || keys[""] != sentinel.Fail {
+			b.tb.Errorf("findings: %+v", r.Findings)
+		}
+		b.want("ahead", &checks.Freshness{Fail: 4 * hour}, sentinel.Warn, "ahead of the database's clock")
+		b.want("ahead", &checks.Freshness{Fail: 4 * hour, OnFuture: "fail"}, sentinel.Fail, "ahead of the database's clock")
+	})
+}
+
+func TestTimesWithoutAZoneNeedOne(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"postgres", "mysql"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, name, warehouse.Config{})
+			wall := b.tick.Add(-10 * time.Minute).In(berlin).Format("2006-01-02 15:04:05")
+			b.exec("CREATE TABLE local (at "+b.plain()+")", "INSERT INTO local VALUES ('"+wall+"')")
+			b.loc = nil
+			b.want("local", &checks.Freshness{Fail: hour}, sentinel.Error, "set `timezone:`")
+			b.loc = berlin
+			b.want("local", &checks.Freshness{Fail: hour}, sentinel.Pass, "newest row 10m")
+		})
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		due := b.tick.Add(-30 * time.Minute).UTC()
+		cron := fmt.Sprintf("%d %d * * *", due.Minute(), due.Hour())
+		b.exec("CREATE TABLE daily (at "+b.plain()+")", "INSERT INTO daily VALUES ("+b.ago(26*time.Hour)+")")
+		r := b.want("daily", &checks.Freshness{Expected: cron}, sentinel.Fail, "missed the deadline of "+due.Format("2006-01-02 15:04"))
+		if r.Findings[0].Key != "deadline" {
+			b.tb.Errorf("finding %+v", r.Findings[0])
+		}
+		b.want("daily", &checks.Freshness{Expected: cron, Grace: hour}, sentinel.Pass, "newest row 1d 2h")
+		b.exec("INSERT INTO daily VALUES (" + b.ago(20*time.Hour) + ")")
+		b.want("daily", &checks.Freshness{Expected: cron}, sentinel.Pass, "newest row 20h")
+	})
+}
+
+func TestRowCount(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		day := 24 * time.Hour
+		b.exec("CREATE TABLE n (id integer, country varchar(2), at " + b.plain() + ")")
+		for i := range 5 {
+			b.exec(fmt.Sprintf("INSERT INTO n VALUES (1, 'DE', %[1]s), (2, 'FR', %[1]s), (3, NULL, %[1]s)", b.ago(time.Duration(i)*day)))
+		}
+		b.want("n", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "15 rows")
+		b.want("n", &checks.RowCount{Fail: bound(t, "not between 20 and 30")}, sentinel.Fail, "15 rows, expected between 20 and 30")
+		b.want("n", &checks.RowCount{Warn: bound(t, "< 20"), Fail: bound(t, "< 10")}, sentinel.Warn, "15 rows, expected >= 20")
+		b.want("n", &checks.RowCount{Fail: bound(t, "!= 5"), Options: checks.Options{Where: "country = 'DE'"}}, sentinel.Pass, "5 rows")
+		r := b.want("n", &checks.RowCount{Bucket: "day", Fail: bound(t, "!= 3")}, sentinel.Pass, "3 rows for "+b.tick.Add(-day).UTC().Format(time.DateOnly))
+		if o := r.Observations[0]; !o.Bucket.Equal(b.tick.UTC().Truncate(day).Add(-day)) {
+			b.tb.Errorf("bucket %v", o.Bucket)
+		}
+		r = b.want("n", &checks.RowCount{By: []string{"country"}, Fail: bound(t, "< 5")}, sentinel.Pass, "3 segments")
+		var segments []string
+		for _, o := range r.Observations {
+			segments = append(segments, o.Segment+" "+o.Value.String())
+		}
+		slices.Sort(segments)
+		if got := strings.Join(segments, "; "); got != "country=<null> 5; country=DE 5; country=FR 5" {
+			b.tb.Errorf("segments: %s", got)
+		}
+		r = b.want("n", &checks.RowCount{By: []string{"country"}, Limit: 2, Fail: bound(t, "> 4")}, sentinel.Fail, "5 rows in country=")
+		if last := r.Observations[len(r.Observations)-1]; last.Segment != "other" || last.Value.String() != "5" || len(r.Findings) != 2 {
+			b.tb.Errorf("other: %+v", r.Observations)
+		}
+		b.want("gone", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Fail, "does not exist")
+	})
+}
+
+func TestExpectedPartitionsListsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		day := 24 * time.Hour
+		b.exec("CREATE TABLE p (at " + b.plain() + ")")
+		for _, i := range []int{0, 1, 2, 4, 5} {
+			b.exec("INSERT INTO p VALUES (" + b.ago(time.Duration(i)*day) + ")")
+		}
+		missing := b.tick.Add(-3 * day).UTC().Format(time.DateOnly)
+		r := b.want("p", &checks.RowCount{ExpectedPartitions: &checks.Partitions{Every: "day", Last: 5}}, sentinel.Fail, "no rows for "+missing)
+		if len(r.Findings) != 1 || r.Findings[0].Key != "missing_partition:"+missing {
+			b.tb.Errorf("findings %+v", r.Findings)
+		}
+		b.exec("INSERT INTO p VALUES (" + b.ago(3*day) + ")")
+		b.want("p", &checks.RowCount{ExpectedPartitions: &checks.Partitions{Every: "day", Last: 5}}, sentinel.Pass, "all of the last 5 days have rows")
+	})
+}
+
+func TestChangeAgainstThePast(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite", warehouse.Config{})
+	b.exec("CREATE TABLE c (id integer)", "INSERT INTO c VALUES (1), (2), (3), (4)")
+	var past []sentinel.Point
+	b.env.History = func(_ context.Context, _ string, _ checks.Series) ([]sentinel.Point, error) { return past, nil }
+	change := func(against string, over int) *checks.RowCount {
+		return &checks.RowCount{Change: &checks.Change{Against: against, Over: over, Fail: bound(t, "< -50%")}}
+	}
+	b.want("c", change("previous", 0), sentinel.Unknown, "learning")
+	day := 24 * time.Hour
+	past = []sentinel.Point{{Time: b.tick.Add(-7 * day), Value: 5}, {Time: b.tick.Add(-day), Value: 10}, {Time: b.tick, Value: 1}}
+	b.want("c", change("previous", 0), sentinel.Fail, "4 rows, -60.0% against the previous value (10)")
+	b.want("c", change("same_day_last_week", 0), sentinel.Pass, "4 rows")
+	b.want("c", change("average", 2), sentinel.Pass, "4 rows")
+	b.want("c", change("average", 3), sentinel.Unknown, "learning")
+	past[1].Bad = true
+	b.want("c", change("previous", 0), sentinel.Pass, "4 rows")
+}
+
+func TestSQL(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE s (n integer)", "INSERT INTO s VALUES (3), (4)")
+		b.want("s", &checks.SQL{Query: "SELECT sum(n) FROM s;", Fail: bound(t, "> 7")}, sentinel.Pass, "the query answers 7")
+		b.want("s", &checks.SQL{Query: "SELECT sum(n) FROM s", Fail: bound(t, "> 6")}, sentinel.Fail, "expected <= 6")
+		b.want("s", &checks.SQL{Query: "SELECT max(n) FROM s WHERE n > 9", Fail: bound(t, "> 6")}, sentinel.Unknown, "no value")
+		b.want("s", &checks.SQL{Query: "SELECT n FROM s", Fail: bound(t, "> 6")}, sentinel.Error, "want one number")
+		b.want("s", &checks.SQL{Query: "SELECT nope FROM s", Fail: bound(t, "> 6")}, sentinel.Error, "could not look")
+	})
+}
+
+func TestABrokenCheckLeavesItsNeighboursAlone(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE mix (id integer, at "+b.plain()+")", "INSERT INTO mix VALUES (1, "+b.ago(time.Minute)+")")
+		results := b.run("mix",
+			&checks.RowCount{Fail: bound(t, "< 1")},
+			&checks.RowCount{Fail: bound(t, "< 1"), Options: checks.Options{Where: "nope = 1"}},
+			&checks.Freshness{Fail: hour})
+		for i, want := range []sentinel.Status{sentinel.Pass, sentinel.Error, sentinel.Pass} {
+			if results[i].Status != want {
+				t.Errorf("%s: %s %s, want %s", results[i].Check, results[i].Status, results[i].Message, want)
+			}
+		}
+	})
+}
+
+func TestAllScalarChecksOfATableAreOneStatement(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE one (id integer, at "+b.plain()+")", "CREATE INDEX one_at ON one (at)")
+		planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job("one",
+			&checks.RowCount{Fail: bound(t, "< 1")}, &checks.RowCount{Fail: bound(t, "< 1"), Options: checks.Options{Where: "id > 1"}},
+			&checks.RowCount{Bucket: "day", Fail: bound(t, "< 1")}, &checks.RowCount{Bucket: "hour", Fail: bound(t, "< 1")},
+			&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: hour, Options: checks.Options{Where: "id = 7"}}, &checks.Schema{})})
+		if len(planned) != 1 || planned[0].Err != nil {
+			t.Fatalf("%d statements: %+v", len(planned), planned)
+		}
+		if _, err := b.db.Explain(t.Context(), planned[0].Statement); err != nil {
+			t.Errorf("%v\n%s", err, planned[0].Statement.SQL)
+		}
+	})
+}
+
+func TestPartitionsArePruned(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres", warehouse.Config{})
+	b.exec("CREATE TABLE events (id bigint, at timestamptz NOT NULL, updated_at timestamptz) PARTITION BY RANGE (at)")
+	day := b.tick.UTC().Truncate(24 * time.Hour)
+	for i := range 10 {
+		from := day.AddDate(0, 0, i-9)
+		b.exec(fmt.Sprintf("CREATE TABLE events_%d PARTITION OF events FOR VALUES FROM ('%s') TO ('%s')", i, from.Format(time.DateOnly), from.AddDate(0, 0, 1).Format(time.DateOnly)))
+	}
+	b.exec("INSERT INTO events SELECT i, now() - i * interval '1 hour', now() - i * interval '1 hour' FROM generate_series(0, 100) i")
+	planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job("events", &checks.RowCount{Bucket: "day", Fail: bound(t, "< 1")}, &checks.Freshness{Column: "updated_at", Fail: hour})})
+	sql := planned[0].Statement.SQL
+	for i, a := range planned[0].Statement.Args { // EXPLAIN with the bounds as constants shows what a bound plan prunes
+		sql = strings.ReplaceAll(sql, fmt.Sprintf("$%d", i+1), "'"+a.(time.Time).UTC().Format(time.RFC3339)+"'")
+	}
+	text, err := b.db.Explain(t.Context(), warehouse.Statement{SQL: sql})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		if strings.Contains(text, fmt.Sprintf(" on events_%d ", i)) {
+			t.Errorf("partition %d is read:\n%s", i, text)
+		}
+	}
+	if !strings.Contains(text, "events_8") || !strings.Contains(text, "events_9") {
+		t.Errorf("yesterday's and today's partitions are not read:\n%s", text)
+	}
+	r := b.want("events", &checks.Freshness{Column: "updated_at", Fail: hour}, sentinel.Pass, "newest row")
+	if r.Evidence.Confidence != sentinel.Bounded {
+		t.Errorf("evidence %+v, want bounded", r.Evidence)
+	}
+	b.exec("UPDATE events SET updated_at = updated_at - interval '3 days'", "UPDATE events SET updated_at = now() - interval '2 hours' WHERE id = 90")
+	r = b.want("events", &checks.Freshness{Column: "updated_at", Fail: hour}, sentinel.Fail, "newest row 2h old")
+	if r.Evidence.Confidence != sentinel.Exact {
+		t.Errorf("evidence %+v, want exact: the newest row is in an old partition", r.Evidence)
+	}
+}
+
+func TestEstimates(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres", warehouse.Config{})
+	b.exec("CREATE TABLE e AS SELECT generate_series(1, 5000) AS id")
+	r := b.want("e", &checks.RowCount{Estimate: true, Fail: bound(t, "< 1000")}, sentinel.Pass, "5,000 rows")
+	if r.Evidence.Source != "scan" {
+		t.Errorf("evidence %+v, want a scan: the table was never analysed", r.Evidence)
+	}
+	b.exec("ANALYZE e")
+	r = b.want("e", &checks.RowCount{Estimate: true, Fail: bound(t, "< 1000")}, sentinel.Pass, "about 5,000 rows")
+	if r.Evidence.Confidence != sentinel.Estimated {
+		t.Errorf("evidence %+v", r.Evidence)
+	}
+	r = b.want("e", &checks.RowCount{Estimate: true, Fail: bound(t, "< 4500")}, sentinel.Pass, "5,000 rows")
+	if r.Evidence.Confidence != sentinel.Exact {
+		t.Errorf("evidence %+v: so close to the threshold the rows must be counted", r.Evidence)
+	}
+}
+
+func TestInfinityIsBadData(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres", warehouse.Config{})
+	b.exec("CREATE TABLE inf (at timestamptz)", "INSERT INTO inf VALUES ('infinity'), (now() - interval '10 minutes')")
+	b.want("inf", &checks.Freshness{Fail: hour}, sentinel.Warn, "infinity")
+}
+
+func TestChangeCountersSkipIdleTables(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres", warehouse.Config{ChangeCounters: true, MaxConnections: 1})
+	b.exec("CREATE TABLE idle (id integer, at timestamptz)", "INSERT INTO idle VALUES (1, now())")
+	poll(t, func() bool { // the server publishes its counters with a delay
+		b.run("idle", &checks.RowCount{Fail: bound(t, "< 1")}, &checks.Freshness{Fail: hour})
+		r := b.run("idle", &checks.RowCount{Fail: bound(t, "< 1")}, &checks.Freshness{Fail: hour})
+		return r[0].Evidence.Source == "change_counters" && r[1].Evidence.Source == "change_counters"
+	})
+	b.exec("INSERT INTO idle VALUES (2, now())")
+	poll(t, func() bool {
+		return strings.HasPrefix(b.run("idle", &checks.RowCount{Fail: bound(t, "< 1")})[0].Message, "2 rows")
+	})
+}
+
+// poll waits until a condition holds, for as long as a loaded machine may take.
+func poll(t *testing.T, met func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !met(); {
+		if time.Now().After(deadline) {
+			t.Fatal("the condition was not met in time")
+		}
+	}
+}
