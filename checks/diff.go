@@ -37,7 +37,12 @@ func Diff(before, after *warehouse.Table, o DiffOptions) []sentinel.Drift {
 	if o.Facts != 0 {
 		d.facts &= o.Facts
 	}
-	d.identity()
+	if d.identity(); before.Kind != after.Kind && !o.Across {
+		// A view has no keys, and its columns are what its query makes them:
+		// beside the replacement only lost and new columns are news.
+		d.names()
+		return d.drifts
+	}
 	if d.facts&warehouse.Columns != 0 && len(before.Columns) > 0 && len(after.Columns) > 0 {
 		d.columns()
 	}
@@ -69,6 +74,7 @@ func (d *differ) identity() {
 	case d.across:
 	case b.Kind != a.Kind:
 		d.add(sentinel.TableReplaced, "", words(b.Kind), words(a.Kind), sentinel.Breaking)
+	case b.Kind == warehouse.View: // a view made anew is as good as the old one
 	case b.ID != "" && a.ID != "" && b.ID != a.ID:
 		d.add(sentinel.TableReplaced, "", "object "+b.ID, "object "+a.ID, sentinel.Compatible)
 	}
@@ -83,6 +89,15 @@ func (d *differ) same() bool {
 }
 
 func (d *differ) columns() {
+	pairs := d.names()
+	for _, p := range pairs {
+		d.column(p[0], p[1])
+	}
+	d.order(pairs)
+}
+
+// names tells added and removed columns, and returns the others in pairs.
+func (d *differ) names() [][2]*warehouse.Column {
 	pairs, added, removed := d.match()
 	for _, c := range added {
 		compat := sentinel.Additive
@@ -94,10 +109,7 @@ func (d *differ) columns() {
 	for _, c := range removed {
 		d.add(sentinel.ColumnRemoved, c.Name, describeColumn(c), "", sentinel.Breaking)
 	}
-	for _, p := range pairs {
-		d.column(p[0], p[1])
-	}
-	d.order(pairs)
+	return pairs
 }
 
 // match pairs the columns: by identity where the engine has one, which is what

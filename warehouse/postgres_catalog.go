@@ -164,10 +164,14 @@ func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
 	case "key":
 		pgKey(t, c)
 	case "index":
-		t.Indexes = append(t.Indexes, Index{
+		ix := Index{
 			Name: c[0].Text, Unique: c[1].Text == "true", Invalid: c[2].Text != "true", Method: c[3].Text,
 			Columns: splitList(c[4]), Partial: c[5].Text, Definition: pgIndexBody(c[6].Text),
-		})
+		}
+		t.Indexes = append(t.Indexes, ix)
+		if ix.Unique && ix.Partial == "" && c[7].Text != "true" {
+			t.Unique = append(t.Unique, Key{ix.Name, ix.Columns}) // with or without a constraint of its name
+		}
 	case "partitioned":
 		t.PartitionBy = map[string]string{"r": "range", "l": "list", "h": "hash"}[c[0].Text]
 		t.PartitionKey = splitList(c[1])
@@ -264,6 +268,7 @@ func (t *Table) finish() {
 		t.Columns[i].Position = i + 1
 	}
 	slices.SortFunc(t.Unique, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
+	t.Unique = slices.CompactFunc(t.Unique, func(a, b Key) bool { return a.Name == b.Name })
 	slices.SortFunc(t.ForeignKeys, func(a, b ForeignKey) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(t.Indexes, func(a, b Index) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(t.Partitions, func(a, b Partition) int { return strings.Compare(a.Name, b.Name) })
