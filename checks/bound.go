@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -129,13 +129,7 @@ func (b *Bound) UnmarshalText(text []byte) (err error) {
 }
 
 // UnmarshalYAML reads a condition written as a string.
-func (b *Bound) UnmarshalYAML(data []byte) error {
-	var text string
-	if err := yaml.Unmarshal(data, &text); err != nil {
-		return fmt.Errorf("want a bound such as \"> 0\" or \"between 10 and 1000\"")
-	}
-	return b.UnmarshalText([]byte(text))
-}
+func (b *Bound) UnmarshalYAML(n ast.Node) error { return b.UnmarshalText([]byte(scalarText(n))) }
 
 // groupDigits writes a number for people: 1,234,567.
 func groupDigits(n sentinel.Number) string {

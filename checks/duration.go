@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Duration is a span as people write it: 30m, 1d6h, 2w, or dbt's
@@ -53,16 +54,15 @@ func (d *Duration) UnmarshalText(b []byte) (err error) {
 }
 
 // UnmarshalYAML reads 1d6h or {count, period}.
-func (d *Duration) UnmarshalYAML(b []byte) error {
-	var text string
-	if err := yaml.Unmarshal(b, &text); err == nil {
-		return d.UnmarshalText([]byte(text))
+func (d *Duration) UnmarshalYAML(n ast.Node) error {
+	if _, isMap := n.(*ast.MappingNode); !isMap {
+		return d.UnmarshalText([]byte(scalarText(n)))
 	}
 	var dbt struct {
 		Count  int    `yaml:"count"`
 		Period string `yaml:"period"`
 	}
-	if err := yaml.UnmarshalWithOptions(b, &dbt, yaml.Strict()); err != nil {
+	if err := yaml.NodeToValue(n, &dbt, yaml.Strict()); err != nil {
 		return fmt.Errorf("want a duration such as 1d6h, or {count: 12, period: hour}")
 	}
 	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
@@ -100,4 +100,12 @@ func humanDuration(d time.Duration) string {
 		}
 	}
 	return sign + strings.Join(parts[:min(2, len(parts))], " ")
+}
+
+// scalarText is a scalar as it is written, without quotes.
+func scalarText(n ast.Node) string {
+	if s, ok := n.(*ast.StringNode); ok {
+		return s.Value
+	}
+	return n.String()
 }

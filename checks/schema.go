@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -94,9 +95,9 @@ type DeclaredColumn struct {
 type DeclaredColumns []DeclaredColumn
 
 // UnmarshalYAML reads the three forms.
-func (d *DeclaredColumns) UnmarshalYAML(b []byte) error {
+func (d *DeclaredColumns) UnmarshalYAML(n ast.Node) error {
 	var byName yaml.MapSlice
-	if err := yaml.Unmarshal(b, &byName); err == nil {
+	if err := yaml.NodeToValue(n, &byName); err == nil {
 		for _, item := range byName {
 			name, typ := fmt.Sprint(item.Key), ""
 			if item.Value != nil {
@@ -107,14 +108,14 @@ func (d *DeclaredColumns) UnmarshalYAML(b []byte) error {
 		return nil
 	}
 	var names []string
-	if err := yaml.Unmarshal(b, &names); err == nil {
+	if err := yaml.NodeToValue(n, &names); err == nil {
 		for _, n := range names {
 			*d = append(*d, DeclaredColumn{Name: n})
 		}
 		return nil
 	}
 	var list []DeclaredColumn
-	if err := yaml.UnmarshalWithOptions(b, &list, yaml.Strict()); err != nil {
+	if err := yaml.NodeToValue(n, &list, yaml.Strict()); err != nil {
 		return errors.New("want a list of {name, type, nullable}, a list of names, or a map of name: type")
 	}
 	*d = list

@@ -149,6 +149,7 @@ func (r *reader) warehouses(n ast.Node) []warehouse.Config {
 			r.warehouseKey(&w, k)
 		}
 		switch {
+		case w.DSN == "" && r.hasDSN(f.value): // what is wrong with it is said already
 		case w.DSN == "":
 			r.wrong(f.key, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", f.name)
 		case w.Dialect == "" && warehouse.DialectOf(w.DSN.Reveal()) == "":
@@ -163,6 +164,11 @@ func (r *reader) warehouses(n ast.Node) []warehouse.Config {
 	}
 	slices.SortFunc(out, func(a, b warehouse.Config) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+func (r *reader) hasDSN(n ast.Node) bool {
+	m, ok := n.(*ast.MappingNode)
+	return ok && slices.ContainsFunc(m.Values, func(v *ast.MappingValueNode) bool { return strings.HasPrefix(keyText(v.Key), "dsn") })
 }
 
 func (r *reader) warehouseKey(w *warehouse.Config, k field) {

@@ -47,8 +47,12 @@ func (r *reader) errors() error {
 // wrong notes a mistake at a node.
 func (r *reader) wrong(n ast.Node, format string, args ...any) {
 	line, column := 1, 1
-	if n != nil && n.GetToken() != nil {
-		line, column = n.GetToken().Position.Line, n.GetToken().Position.Column
+	if n != nil {
+		// A mapping's own token is its first colon; people look for its key.
+		if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+			n = m.Values[0].Key
+		}
+		line, column = position(n.GetToken())
 	}
 	r.wrongAt(line, column, fmt.Sprintf(format, args...))
 }
@@ -186,8 +190,15 @@ func (r *reader) decodeError(n ast.Node, err error, v any) {
 	if m := unknownField.FindStringSubmatch(message); m != nil {
 		message = unknownWord("key", m[1], knownKeys(reflect.TypeOf(v)))
 	}
+	if m := wrongType.FindStringSubmatch(message); m != nil {
+		message = "want " + typeWords[m[1]]
+	}
 	r.wrongAt(line, column, strings.TrimSpace(message))
 }
+
+var wrongType = regexp.MustCompile(`Go (?:value|struct field \S+) of type (?:\S+\.)?(int|int64|bool|string|float64)$`)
+
+var typeWords = map[string]string{"int": "a whole number", "int64": "a whole number", "bool": "true or false", "string": "a text", "float64": "a number"}
 
 func firstValue(n ast.Node) ast.Node {
 	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {

@@ -1,0 +1,219 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+func env(pairs ...string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		for _, p := range pairs {
+			if v, ok := strings.CutPrefix(p, name+"="); ok {
+				return v, true
+			}
+		}
+		return "", false
+	}
+}
+
+func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load("testdata/mistakes.yaml", env())
+	var mistakes *config.Errors
+	if !errors.As(err, &mistakes) || len(mistakes.List) < 20 {
+		t.Fatalf("%v", err)
+	}
+	got := err.Error() + "\n"
+	if *update {
+		if err := os.WriteFile("testdata/mistakes.golden", []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/mistakes.golden")
+	if err != nil || got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s (%v)", got, want, err)
+	}
+	if strings.Contains(got, "topsecret") {
+		t.Error("a secret is shown")
+	}
+}
+
+func TestSingleMistakes(t *testing.T) {
+	t.Parallel()
+	head := "warehouses: {w: {dsn: \"sqlite:w.db\"}}\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"an empty file":     {"", "1:1: the file is empty"},
+		"only a comment":    {"# nothing\n", "1:1: the file is empty"},
+		"a tab":             {"warehouses:\n\tw: {}\n", "2:1: a tab in the indentation"},
+		"not a mapping":     {"- a\n- b\n", "want keys such as `warehouses:`"},
+		"a duplicate key":   {head + "listen: a\nlisten: b\n", "listen"},
+		"two documents":     {head + "---\na: b\n", "a second document"},
+		"an alias":          {"warehouses: &a {w: {dsn: \"sqlite:w.db\"}}\ndefaults: *a\n", "aliases are not used"},
+		"no dataset":        {head, "no dataset"},
+		"an unset variable": {"warehouses: {w: {dsn: \"${NOT_SET}\"}}\ndatasets: [{table: w.t, checks: [schema]}]\n", "the environment variable NOT_SET is not set"},
+		"an empty variable": {"warehouses: {w: {dsn: \"${EMPTY}\"}}\ndatasets: [{table: w.t, checks: [schema]}]\n", "the environment variable EMPTY is empty"},
+		"a missing file":    {"warehouses: {w: {dsn_file: nowhere}}\ndatasets: [{table: w.t, checks: [schema]}]\n", "nowhere"},
+		"the same id twice": {head + "datasets:\n  - table: w.t\n    checks:\n      - schema: {id: x}\n      - row_count: {id: x}\n", "6:9: the check \"x\" stands here and in line"},
+		"the same table":    {head + "datasets:\n  - {table: w.t, checks: [schema]}\n  - {table: w.t, checks: [row_count > 0]}\n", "stands here and in line 3"},
+		"a cron prefix":     {head + "defaults: {schedule: \"TZ=UTC 0 6 * * *\"}\ndatasets: [{table: w.t, checks: [schema]}]\n", "write the zone as `timezone:`"},
+		"wrong indentation": {head + "datasets:\n  - table: w.t\n    checks:\n      - row_count:\n        min: 1\n", "indent the fields below the kind"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Parse("f.yaml", []byte(c.text), env("EMPTY="))
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "f.yaml:") {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+const whole = `
+state: sqlite:state.db
+token: ${TOKEN}
+warehouses:
+  shop: {dsn: "${SHOP_DSN:-postgres://reader:pw@db/shop}", statement_timeout: 10s}
+defaults: {schedule: "*/10 * * * *", timezone: Europe/Berlin, owner: platform, confirm: {failures: 2, of: 3}}
+datasets:
+  - table: shop.public.orders
+    time_column: created_at
+    tier: critical
+    checks:
+      - freshness: {column: updated_at, warn_after: {count: 12, period: hour}, error_after: {count: 24, period: hour}}
+      - freshness: {expected: "0 6 * * 1-5", grace: 30m}
+      - freshness(created_at) < 1d6h
+      - row_count between 10 and 1_000
+      - row_count: {bucket: day, delay: 2h, change: {against: same_day_last_week, fail: "< -50%"}, confirm: null, owner: ann}
+      - schema: {like: shop.staging.orders}
+      - schema: {columns: {id: bigint, note: null}}
+      - sql: {query: "SELECT 1", fail: "> $$5"}
+  - table: shop.mart.dim_%
+    exclude: [dim_tmp*]
+    owner: null
+    checks: [schema]
+`
+
+func TestAWholeFile(t *testing.T) {
+	t.Parallel()
+	text := strings.ReplaceAll(whole, "$$5", "5")
+	c, err := config.Parse("dir/f.yaml", []byte(text), env("TOKEN=abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.State != "sqlite:"+filepath.Join("dir", "state.db") || c.Token.Reveal() != "abcdef" || c.Warehouses[0].Dialect != "postgres" || c.Warehouses[0].StatementTimeout != 10*time.Second {
+		t.Errorf("%+v", c)
+	}
+	d := c.Datasets[0]
+	var ids []string
+	for _, k := range d.Checks {
+		ids = append(ids, strings.TrimPrefix(k.Common().ID, "shop.public.orders/"))
+	}
+	if got := strings.Join(ids, " "); got != "freshness:updated_at freshness:deadline freshness:created_at row_count row_count:day:change schema:like:shop.staging.orders schema:declared sql" {
+		t.Errorf("ids %s", got)
+	}
+	fresh := d.Checks[0].Check.(*checks.Freshness)
+	if time.Duration(fresh.Warn) != 12*time.Hour || time.Duration(fresh.Fail) != 24*time.Hour || d.Checks[0].Owner != "platform" || d.Checks[0].Tier != "critical" || fresh.Confirm.Failures != 2 {
+		t.Errorf("freshness %+v %+v", fresh, d.Checks[0])
+	}
+	count := d.Checks[4]
+	if count.Common().Confirm != nil || count.Owner != "ann" || c.Datasets[1].Checks[0].Owner != "" {
+		t.Errorf("an explicit null switches an inherited default off: %+v", count)
+	}
+	if d.Location.String() != "Europe/Berlin" || d.Checks[0].Schedule.String() != "*/10 * * * * Europe/Berlin" {
+		t.Errorf("zone %v, schedule %v", d.Location, d.Checks[0].Schedule)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse("f.yaml", []byte(strings.ReplaceAll(whole, "$$5", "5")), env("TOKEN=abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog := &warehouse.Catalog{DefaultSchema: "public", Tables: map[warehouse.TableName]*warehouse.Table{}}
+	for _, name := range []string{"dim_a", "dim_b", "dim_tmp_x", "fact"} {
+		catalog.Tables[warehouse.TableName{Schema: "mart", Name: name}] = &warehouse.Table{}
+	}
+	catalog.Tables[warehouse.TableName{Schema: "public", Name: "Orders"}] = &warehouse.Table{}
+	found, err := c.Datasets[1].Resolve(catalog)
+	if err != nil || len(found) != 2 || found[1].Table.Name != "dim_b" || found[1].Checks[0].Common().ID != "shop.mart.dim_b/schema" || found[0].Checks[0].Common().ID != "shop.mart.dim_a/schema" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	one, err := c.Datasets[0].Resolve(catalog)
+	if err != nil || one[0].Table.Name != "Orders" {
+		t.Errorf("names are found without regard to case: %+v, %v", one, err)
+	}
+	catalog.Tables[warehouse.TableName{Schema: "public", Name: "ORDERS"}] = &warehouse.Table{}
+	if _, err := c.Datasets[0].Resolve(catalog); err == nil || !strings.Contains(err.Error(), "ambiguous") {
+		t.Errorf("%v, want ambiguous", err)
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse("f.yaml", []byte(strings.ReplaceAll(whole, "$$5", "5")), env("TOKEN=abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v", c.Token, c.Warehouses, c.Warehouses); strings.Contains(text, "pw@") || strings.Contains(text, "abcdef") {
+		t.Error(text)
+	}
+	if text, err := sentinel.Secret("x").MarshalText(); err != nil || string(text) != "***" {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func TestJSONSchemaNamesEveryKey(t *testing.T) {
+	t.Parallel()
+	schema := string(config.JSONSchema())
+	for _, key := range append(checks.Kinds(), "state", "dsn_file", "expected_partitions", "column_removed", "max_future", "same", "confirm") {
+		if key != "same" && !strings.Contains(schema, `"`+key+`"`) {
+			t.Errorf("%s is not in the schema", key)
+		}
+	}
+}
+
+func many(n int) []byte {
+	var b strings.Builder
+	b.WriteString("warehouses: {w: {dsn: \"sqlite:w.db\"}}\ndatasets:\n")
+	for i := range n / 4 {
+		fmt.Fprintf(&b, "  - table: w.s.t_%d\n    time_column: at\n    checks:\n      - row_count > 0\n      - freshness: {warn: 1h, fail: 2h}\n      - schema\n      - row_count: {bucket: day, fail: \"< 10\"}\n", i)
+	}
+	return []byte(b.String())
+}
+
+func BenchmarkLoad20000Checks(b *testing.B) {
+	data := many(20000)
+	for b.Loop() {
+		if _, err := config.Parse("f.yaml", data, env()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(whole))
+	f.Add(many(8))
+	if data, err := os.ReadFile("testdata/mistakes.yaml"); err == nil {
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, err := config.Parse("f.yaml", data, env("TOKEN=abcdef"))
+		if err != nil && !strings.HasPrefix(err.Error(), "f.yaml:") {
+			t.Errorf("an error without a place: %v", err)
+		}
+	})
+}
