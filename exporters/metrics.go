@@ -18,7 +18,7 @@ var (
 	CheckLastRun      = Metric{"sentinel_check_last_run_timestamp_seconds", "gauge", "Tick of the check's last run.", byCheck}
 	Freshness         = Metric{"sentinel_freshness_seconds", "gauge", "Age of the newest row by the database's clock.", byCheck}
 	NewestTimestamp   = Metric{"sentinel_newest_timestamp_seconds", "gauge", "Timestamp of the newest row.", byCheck}
-	RowCount          = Metric{"sentinel_row_count", "gauge", "Rows counted: of the table, of the last closed bucket, or of a segment.", bySegment}
+	RowCount          = Metric{"sentinel_rows", "gauge", "Rows counted: of the table, of the last closed bucket, or of a segment.", bySegment}
 	MissingPartitions = Metric{"sentinel_missing_partitions", "gauge", "Expected buckets without a row.", byCheck}
 	CheckValue        = Metric{"sentinel_check_value", "gauge", "Value of a check that has no metric of its own.", bySegment}
 	SchemaDrifts      = Metric{"sentinel_schema_drifts", "gauge", "Differences from the schema's reference that are not ignored.", append(byCheck[:3:3], "kind")}

@@ -1,0 +1,158 @@
+package exporters_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/exporters"
+)
+
+var tick = time.Unix(1_800_000_000, 0).UTC()
+
+func result(i int) sentinel.Result {
+	return sentinel.Result{
+		Check: fmt.Sprintf("shop.public.t_%d/row_count", i), Kind: "row_count", Table: sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("t_%d", i)},
+		Tick: tick, Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(int64(i))}, {Metric: "freshness_seconds", Value: sentinel.Float(1.5)}},
+	}
+}
+
+func scrape(p *exporters.Prometheus) string {
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
+}
+
+func export(tb testing.TB, p *exporters.Prometheus, results ...sentinel.Result) {
+	tb.Helper()
+	if err := p.Export(context.Background(), results); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// everything fills every metric.
+func everything(tb testing.TB) *exporters.Prometheus {
+	p := exporters.NewPrometheus("v1")
+	odd := result(1)
+	odd.Check, odd.Table.Name = "odd\"\\\nid", "größe \"x\""
+	odd.Observations = append(odd.Observations, sentinel.Observation{Metric: "value", Segment: "c=\"a\\b\"", Value: sentinel.Int(9007199254740993)},
+		sentinel.Observation{Metric: "newest_timestamp_seconds", Value: sentinel.Float(1.8e9)}, sentinel.Observation{Metric: "missing_partitions", Value: sentinel.Int(0)}, sentinel.Observation{Metric: "row_count"})
+	odd.Drifts = []sentinel.Drift{{Kind: sentinel.ColumnAdded, Object: "x", Status: sentinel.Warn}, {Kind: sentinel.IndexAdded, Status: sentinel.Pass}}
+	odd.Scores = []sentinel.Score{{Score: 0.2, Low: 1, High: 2}}
+	export(tb, p, result(2), odd)
+	p.IncidentsOpen(map[string]int{"critical": 1})
+	p.TicksMissed(odd.Table, 2)
+	p.JobSkipped(odd.Table)
+	p.Warehouse("shop", true, time.Millisecond, time.Second)
+	p.StoreUp(true)
+	p.Reloaded(true, tick)
+	return p
+}
+
+func TestMetricsPassPromtool(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("promtool", "check", "metrics")
+	cmd.Stdin = strings.NewReader(scrape(everything(t)))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("promtool check metrics (install it with `make deps`): %v\n%s", err, out)
+	}
+}
+
+func TestEveryListedMetricIsExportedAndParses(t *testing.T) {
+	t.Parallel()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(scrape(everything(t))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range exporters.Metrics() {
+		f := families[m.Name]
+		if f == nil {
+			t.Errorf("%s is listed and not exported", m.Name)
+			continue
+		}
+		if got := strings.ToLower(f.GetType().String()); got != m.Type {
+			t.Errorf("%s is a %s, listed as %s", m.Name, got, m.Type)
+		}
+		for _, metric := range f.Metric {
+			if len(metric.Label) != len(m.Labels) {
+				t.Errorf("%s has the labels %v, listed as %v", m.Name, metric.Label, m.Labels)
+			}
+		}
+		delete(families, m.Name)
+	}
+	for name := range families {
+		if strings.HasPrefix(name, "sentinel_") {
+			t.Errorf("%s is exported and not listed", name)
+		}
+	}
+}
+
+func TestTheLastValueStaysWithItsAge(t *testing.T) {
+	t.Parallel()
+	p := exporters.NewPrometheus("v1")
+	export(t, p, result(1))
+	failed := result(1)
+	failed.Status, failed.Tick, failed.Observations = sentinel.Error, tick.Add(time.Hour), nil
+	export(t, p, failed)
+	text := scrape(p)
+	for _, want := range []string{
+		`sentinel_check_status{warehouse="shop",dataset="public.t_1",check="shop.public.t_1/row_count",kind="row_count"} 4`,
+		`sentinel_rows{warehouse="shop",dataset="public.t_1",check="shop.public.t_1/row_count",segment=""} 1`,
+		`sentinel_check_last_run_timestamp_seconds{warehouse="shop",dataset="public.t_1",check="shop.public.t_1/row_count"} 1.8e+09`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("missing %s in\n%s", want, text)
+		}
+	}
+	p.Keep(map[string]bool{})
+	if strings.Contains(scrape(p), "t_1") {
+		t.Error("a check taken out of the configuration is still exported")
+	}
+}
+
+func TestACapOnSeries(t *testing.T) {
+	t.Parallel()
+	p := exporters.NewPrometheus("v1")
+	p.MaxSeries = 10
+	for i := range 10 {
+		export(t, p, result(i))
+	}
+	if text := scrape(p); strings.Count(text, "\nsentinel_rows{")+strings.Count(text, "\nsentinel_freshness_seconds{") > 10 || !strings.Contains(text, "sentinel_series_dropped 30") {
+		t.Error(text)
+	}
+}
+
+func FuzzLabels(f *testing.F) {
+	f.Add("a\"b\\c\nd", "ü\xff")
+	f.Fuzz(func(t *testing.T, check, segment string) {
+		p := exporters.NewPrometheus("v1")
+		r := result(1)
+		r.Check, r.Observations[0].Segment = check, segment
+		export(t, p, r)
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		if _, err := parser.TextToMetricFamilies(bytes.NewReader([]byte(scrape(p)))); err != nil {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func BenchmarkScrape20000Checks(b *testing.B) {
+	p := exporters.NewPrometheus("v1")
+	p.MaxSeries = 200000
+	for i := range 20000 {
+		export(b, p, result(i))
+	}
+	for b.Loop() {
+		scrape(p)
+	}
+}
