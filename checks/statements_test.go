@@ -1,0 +1,95 @@
+package checks_test
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/testenv"
+	"github.com/sentinel-dq/sentinel/warehouse"
+
+	"time"
+)
+
+// TestTwoHundredTables counts, by the server's own statistics, what a tick over
+// 200 tables with freshness, row_count and schema sends: one statement a table
+// and a constant number for the catalog.
+func TestTwoHundredTables(t *testing.T) {
+	t.Parallel()
+	servers := map[string]struct {
+		start  func() (*testenv.Server, error)
+		driver string
+		at     string
+		count  string // statements so far, the counting one included
+		limit  int64  // beside the 200
+	}{
+		"postgres": {func() (*testenv.Server, error) {
+			return testenv.StartPostgres("fsync=off", "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all")
+		}, "pgx", "timestamptz", "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'", 4},
+		// MariaDB counts the statements that set a session up, too: five a connection.
+		"mysql": {func() (*testenv.Server, error) { return testenv.StartMySQL() }, "mysql", "datetime", "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'QUESTIONS'", 40},
+	}
+	for name, s := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, err := s.start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Stop()
+			schema, dsn := "public", strings.Replace(server.DSN, "postgres@", "reader@", 1)
+			setup := []string{"CREATE EXTENSION pg_stat_statements", "CREATE ROLE reader LOGIN", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader"}
+			admin := server.DSN
+			if name == "mysql" {
+				schema, setup = "shop", nil
+				testenv.Exec(t, "mysql", server.DSN, "CREATE DATABASE shop")
+				admin += "shop"
+				dsn = admin
+			}
+			for i := range 200 {
+				setup = append(setup, fmt.Sprintf("CREATE TABLE t_%d (id integer PRIMARY KEY, at %s)", i, s.at), fmt.Sprintf("INSERT INTO t_%d VALUES (1, now())", i))
+			}
+			testenv.Exec(t, s.driver, admin, setup...)
+			db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: name, DSN: sentinel.Secret(dsn), Now: time.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			b := &bench{tb: t, schema: schema, column: "at", loc: time.UTC, tick: time.Now()}
+			b.env = checks.Env{Now: time.Now, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+			var jobs []checks.Job
+			for i := range 200 {
+				jobs = append(jobs, b.job(fmt.Sprintf("t_%d", i), &checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(t, "< 1")}, &checks.Schema{}))
+			}
+			before := questions(t, s.driver, admin, s.count)
+			for _, o := range checks.Run(t.Context(), b.env, "w", jobs) {
+				for _, r := range o.Results {
+					if r.Status != sentinel.Pass {
+						t.Errorf("%s %s: %s", r.Table, r.Kind, r.Message)
+					}
+				}
+			}
+			sent := questions(t, s.driver, admin, s.count) - before
+			if sent > 200+s.limit || sent < 200 {
+				t.Errorf("%d statements for 200 tables, want at most %d", sent, 200+s.limit)
+			}
+			t.Logf("%d statements for 200 tables with 600 checks", sent)
+		})
+	}
+}
+
+func questions(t *testing.T, driver, dsn, query string) (n int64) {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
