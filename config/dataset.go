@@ -26,6 +26,7 @@ func (r *reader) datasets(c *Config, n ast.Node, base inherited) {
 	if len(list.Values) == 0 {
 		r.wrong(n, "no dataset: want at least one `- table: warehouse.schema.table`")
 	}
+	cut(list)
 	ids := map[string]ast.Node{}
 	tables := map[sentinel.Table]ast.Node{}
 	for _, v := range list.Values {
@@ -91,6 +92,7 @@ func (r *reader) dataset(c *Config, n ast.Node, base inherited, ids map[string]a
 		r.wrong(where, "%s has no checks: want `checks:` with a list such as `- row_count > 0`", d.Table)
 		return d, where
 	}
+	cut(items)
 	for _, item := range items.Values {
 		if check, ok := r.check(c, d, item, base, ids); ok {
 			d.Checks = append(d.Checks, check)

@@ -41,6 +41,9 @@ func (r *reader) errors() error {
 		}
 		return a.Column - b.Column
 	})
+	for i := range r.mistakes { // again: a secret may be read after a mistake on its line
+		r.mistakes[i].Message, r.mistakes[i].Source = r.mask(r.mistakes[i].Message), r.mask(r.mistakes[i].Source)
+	}
 	return &Errors{List: slices.Compact(r.mistakes)}
 }
 
@@ -70,7 +73,17 @@ var secretKey = regexp.MustCompile(`^(\s*-?\s*)(\w*(?:dsn|token|password|secret|
 // maskLine hides the value of a key that holds a secret.
 func maskLine(line string) string { return secretKey.ReplaceAllString(line, "$1$2:$3***") }
 
+// userInfo is the user and password of an address: postgres://u:pw@host or
+// u:pw@tcp(host).
+var userInfo = regexp.MustCompile(`://[^/\s"']*@|[^\s"',{]*:[^\s"']*@(tcp|unix)\(`)
+
 func (r *reader) mask(s string) string {
+	s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
+		if strings.HasPrefix(m, "://") {
+			return "://***@"
+		}
+		return "***" + m[strings.LastIndex(m, "@"):]
+	})
 	for _, secret := range r.secrets {
 		if len(secret) > 3 {
 			s = strings.ReplaceAll(s, secret, "***")
@@ -131,6 +144,17 @@ func position(t *token.Token) (line, column int) {
 		return 1, 1
 	}
 	return t.Position.Line, t.Position.Column
+}
+
+// cut ends the chain of tokens between the items of a list. The library walks
+// the whole chain around each value that decodes itself from text: uncut that is
+// the whole file every time, and loading takes the square of its size.
+func cut(list *ast.SequenceNode) {
+	for _, e := range list.Entries {
+		if start := e.Start; start != nil && start.Prev != nil {
+			start.Prev.Next, start.Prev = nil, nil
+		}
+	}
 }
 
 // field is one key of a mapping.
@@ -277,6 +301,9 @@ func (r *reader) text(n ast.Node) (string, bool) {
 	case *ast.MappingNode, *ast.SequenceNode:
 		r.wrong(n, "want a text")
 		return "", false
+	}
+	if plain, ok := n.(*ast.StringNode); ok && !strings.Contains(plain.Value, "$") {
+		return plain.Value, true
 	}
 	ok := r.decode(n, &s)
 	return s, ok

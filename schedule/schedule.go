@@ -82,13 +82,17 @@ func (s Schedule) IsZero() bool { return s.spec == "" }
 
 // Next returns the first fire after t. A wall-clock time inside the spring gap
 // fires once, at the moment the clock jumps to; one inside the autumn hour
-// fires once, at its first occurrence.
+// fires once, at its first occurrence. An expression for every hour is no
+// wall-clock time but a rhythm: it goes on through both hours, as in cron(8).
 func (s Schedule) Next(t time.Time) time.Time {
 	if s.step > 0 {
 		return t.Truncate(s.step).Add(s.step)
 	}
 	if s.cron == nil {
 		return time.Time{}
+	}
+	if spec, ok := s.cron.(*cron.SpecSchedule); ok && spec.Hour&everyHour != 0 {
+		return s.nextRunning(t)
 	}
 	wall := asWall(t.In(s.loc))
 	// In the second pass of the autumn hour wall times of the first pass lie
@@ -101,6 +105,30 @@ func (s Schedule) Next(t time.Time) time.Time {
 		if at := fromWall(wall, s.loc); at.After(t) {
 			return at
 		}
+	}
+}
+
+// everyHour is the bit that the cron parser sets for a "*" in the hour field.
+const everyHour = 1 << 63
+
+// nextRunning is Next for expressions of every hour: within one offset from UTC
+// wall time and time run alike, and at a change of offset it starts again.
+func (s Schedule) nextRunning(t time.Time) time.Time {
+	at := t.In(s.loc)
+	wall := asWall(at)
+	for {
+		next := s.cron.Next(wall)
+		if next.IsZero() {
+			return time.Time{}
+		}
+		_, offset := at.Zone()
+		_, end := at.ZoneBounds()
+		fire := next.Add(-time.Duration(offset) * time.Second).In(s.loc)
+		if end.IsZero() || fire.Before(end) {
+			return fire
+		}
+		at = end.In(s.loc)
+		wall = asWall(at).Add(-time.Second)
 	}
 }
 

@@ -49,6 +49,9 @@ func TestDaylightSaving(t *testing.T) {
 		{"every 30 minutes in the gap", "*/30 2 * * *", "2026-03-29T00:00:00Z", "2026-03-29T12:00:00Z", "29T01:00"},
 		{"a time in the autumn hour fires once", "30 2 * * *", "2026-10-24T00:00:00Z", "2026-10-26T12:00:00Z", "24T00:30 25T00:30 26T01:30"},
 		{"hourly goes on through spring", "0 * * * *", "2026-03-28T23:30:00Z", "2026-03-29T03:00:00Z", "29T00:00 29T01:00 29T02:00 29T03:00"},
+		{"hourly goes on through autumn", "0 * * * *", "2026-10-24T23:30:00Z", "2026-10-25T03:00:00Z", "25T00:00 25T01:00 25T02:00 25T03:00"},
+		{"every 20 minutes goes on through autumn", "*/20 * * * *", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", "25T00:40 25T01:00 25T01:20 25T01:40 25T02:00"},
+		{"every 20 minutes goes on through spring", "*/20 * * * *", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "29T00:40 29T01:00 29T01:20"},
 		{"weekdays by six", "0 6 * * 1-5", "2026-11-19T12:00:00Z", "2026-11-23T12:00:00Z", "20T05:00 23T05:00"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
