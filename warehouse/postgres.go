@@ -50,6 +50,7 @@ func (Postgres) Open(cfg Config) (Sessions, error) {
 		"TimeZone":                            "UTC",
 		"DateStyle":                           "ISO",
 		"application_name":                    "sentinel",
+		"jit":                                 "off", // compiling costs more than the catalog's statement itself
 	} {
 		cc.RuntimeParams[k] = v
 	}

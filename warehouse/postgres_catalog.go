@@ -30,10 +30,10 @@ var pgParts = []struct {
 	sql  string
 }{
 	{0, `SELECT 'server', 0::oid, 0, extract(epoch FROM clock_timestamp())::text, pg_is_in_recovery()::text, current_schema()::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL`},
-	{0, `SELECT 'table', r.oid, 0, r.nspname::text, r.relname::text, r.relkind::text, obj_description(r.oid, 'pg_class'), NULL, NULL, NULL, NULL, NULL, NULL FROM rel r`},
+	{0, `SELECT 'table', r.oid, 0, r.nspname::text, r.relname::text, r.relkind::text, o.description, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r LEFT JOIN pg_catalog.pg_description o ON o.objoid = r.oid AND o.objsubid = 0 AND o.classoid = 'pg_catalog.pg_class'::regclass`},
 	{Views, `SELECT 'view', r.oid, 0, pg_get_viewdef(r.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('v','m')`},
-	{Estimates, `SELECT 'estimate', r.oid, 0, l.reltuples::text, (l.relpages::bigint * 8192)::text, extract(epoch FROM greatest(pg_stat_get_last_analyze_time(l.oid), pg_stat_get_last_autoanalyze_time(l.oid)))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM rel r JOIN pg_catalog.pg_class l ON l.oid = r.oid WHERE r.relkind IN ('r','m')
+	{Estimates, `SELECT 'estimate', r.oid, 0, r.reltuples::text, (r.relpages::bigint * 8192)::text, extract(epoch FROM greatest(pg_stat_get_last_analyze_time(r.oid), pg_stat_get_last_autoanalyze_time(r.oid)))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM rel r WHERE r.relkind IN ('r','m')
 UNION ALL SELECT 'estimate', r.oid, 0, CASE WHEN bool_or(l.reltuples < 0 AND l.relpages > 0) THEN '-1' ELSE sum(greatest(l.reltuples, 0))::text END, (sum(l.relpages)::bigint * 8192)::text, extract(epoch FROM min(greatest(pg_stat_get_last_analyze_time(l.oid), pg_stat_get_last_autoanalyze_time(l.oid))))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM rel r CROSS JOIN LATERAL pg_partition_tree(r.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid WHERE r.relkind = 'p' AND p.isleaf GROUP BY r.oid`},
 	{Changes, `SELECT 'written', r.oid, 0, (pg_stat_get_tuples_inserted(r.oid) + pg_stat_get_tuples_updated(r.oid) + pg_stat_get_tuples_deleted(r.oid))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('r','m')
@@ -43,16 +43,18 @@ FROM rel r CROSS JOIN LATERAL pg_partition_tree(r.oid) p WHERE r.relkind = 'p' A
 CASE WHEN a.atthasdef AND a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
 CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) WHEN a.attidentity = 'a' THEN 'identity always' WHEN a.attidentity = 'd' THEN 'identity by default' END,
 CASE WHEN a.attcollation <> y.typcollation THEN (SELECT o.collname::text FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation) END,
-col_description(a.attrelid, a.attnum), NULL
+o.description, NULL
 FROM rel r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_description o ON o.objoid = a.attrelid AND o.objsubid = a.attnum AND o.classoid = 'pg_catalog.pg_class'::regclass
 LEFT JOIN pg_catalog.pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped`},
-	{Keys, `SELECT 'key', k.conrelid, 0, k.conname::text, k.contype::text, (SELECT string_agg(a.attname, E'\x1f' ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY u(att, n) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.att),
-fn.nspname::text, fc.relname::text, (SELECT string_agg(a.attname, E'\x1f' ORDER BY u.n) FROM unnest(k.confkey) WITH ORDINALITY u(att, n) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.att), k.confupdtype::text, k.confdeltype::text, NULL, NULL
+	{Keys, `SELECT 'key', k.conrelid, 0, k.conname::text, k.contype::text, array_to_string(k.conkey, ' '),
+fn.nspname::text, fc.relname::text, CASE WHEN k.contype = 'f' THEN (SELECT string_agg(a.attname, E'\x1f' ORDER BY u.n) FROM unnest(k.confkey) WITH ORDINALITY u(att, n) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.att) END, k.confupdtype::text, k.confdeltype::text, NULL, NULL
 FROM rel r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid LEFT JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace WHERE k.contype IN ('p','u','f')`},
 	{Indexes, `SELECT 'index', i.indrelid, 0, c.relname::text, i.indisunique::text, (i.indisvalid AND i.indisready)::text, m.amname::text,
-(SELECT string_agg(CASE WHEN i.indkey[s.k - 1] = 0 THEN '(' || pg_get_indexdef(i.indexrelid, s.k, true) || ')' ELSE (SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[s.k - 1]) END, E'\x1f' ORDER BY s.k) FROM generate_series(1, i.indnkeyatts) s(k)),
-pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(i.indexrelid), i.indisprimary::text, NULL, NULL
+i.indkey::text, i.indoption::text, i.indnkeyatts::text,
+CASE WHEN 0 = ANY (i.indkey) THEN (SELECT string_agg(pg_get_indexdef(i.indexrelid, s.k, true), E'\x1f' ORDER BY s.k) FROM generate_series(1, i.indnkeyatts) s(k)) END,
+pg_get_expr(i.indpred, i.indrelid), i.indisprimary::text
 FROM rel r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam`},
 	{Partitions, `SELECT 'partitioned', p.partrelid, 0, p.partstrat::text, (SELECT string_agg(coalesce(a.attname::text, '()'), E'\x1f' ORDER BY u.n) FROM unnest(p.partattrs::int2[]) WITH ORDINALITY u(att, n) LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.att AND u.att > 0), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.oid
 UNION ALL SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.reltuples::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_inherits h ON h.inhparent = r.oid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid WHERE r.relkind = 'p'`},
@@ -60,6 +62,9 @@ UNION ALL SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.rel
 
 // Catalog implements Dialect: one statement whatever the scope.
 func (d Postgres) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
+	if scope.Facts&(Keys|Indexes) != 0 {
+		scope.Facts |= Columns
+	}
 	st := pgCatalogStatement(scope)
 	var rows Rows
 	var err error
@@ -110,6 +115,8 @@ func pgCatalog(rows Rows, facts Facts) (*Catalog, error) {
 			c.Tables[t.TableName], byOID[t.ID] = t, t
 		}
 	}
+	// Keys and indexes name columns by number, so columns are read before them.
+	slices.SortStableFunc(rows, func(a, b []Cell) int { return pgOrder(a) - pgOrder(b) })
 	for _, r := range rows {
 		cells := r[3:]
 		t := byOID[r[1].Text]
@@ -131,6 +138,13 @@ func pgCatalog(rows Rows, facts Facts) (*Catalog, error) {
 		t.finish()
 	}
 	return c, nil
+}
+
+func pgOrder(row []Cell) int {
+	if row[0].Text == "column" {
+		return 0
+	}
+	return 1
 }
 
 func pgTable(r []Cell) *Table {
@@ -164,12 +178,12 @@ func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
 	case "key":
 		pgKey(t, c)
 	case "index":
-		ix := Index{
-			Name: c[0].Text, Unique: c[1].Text == "true", Invalid: c[2].Text != "true", Method: c[3].Text,
-			Columns: splitList(c[4]), Partial: c[5].Text, Definition: pgIndexBody(c[6].Text),
+		ix, err := pgIndex(t, c)
+		if err != nil {
+			return err
 		}
 		t.Indexes = append(t.Indexes, ix)
-		if ix.Unique && ix.Partial == "" && c[7].Text != "true" {
+		if ix.Unique && ix.Partial == "" && c[9].Text != "true" {
 			t.Unique = append(t.Unique, Key{ix.Name, ix.Columns}) // with or without a constraint of its name
 		}
 	case "partitioned":
@@ -210,7 +224,7 @@ func pgColumn(t *Table, ordinal string, c []Cell) error {
 var pgActions = map[string]string{"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 
 func pgKey(t *Table, c []Cell) {
-	key := Key{Name: c[0].Text, Columns: splitList(c[2])}
+	key := Key{Name: c[0].Text, Columns: t.columnsNumbered(c[2].Text)}
 	switch c[1].Text {
 	case "p":
 		t.PrimaryKey = &key
@@ -224,13 +238,57 @@ func pgKey(t *Table, c []Cell) {
 	}
 }
 
-// pgIndexBody cuts "CREATE [UNIQUE] INDEX name ON table USING ..." down to what
-// follows the table's name.
-func pgIndexBody(def string) string {
-	if i := strings.Index(def, " USING "); i >= 0 {
-		return def[i+1:]
+// pgIndex reads an index. Its columns come as numbers, which cost the server
+// nothing; only expressions are written out there.
+func pgIndex(t *Table, c []Cell) (Index, error) {
+	ix := Index{Name: c[0].Text, Unique: c[1].Text == "true", Invalid: c[2].Text != "true", Method: c[3].Text, Partial: c[8].Text}
+	n, err := strconv.Atoi(c[6].Text)
+	if err != nil {
+		return ix, err
 	}
-	return def
+	expressions, options := splitList(c[7]), strings.Fields(c[5].Text)
+	var parts []string
+	for k, attnum := range strings.Fields(c[4].Text) {
+		name := t.columnNumbered(attnum)
+		switch {
+		case attnum == "0" && k < len(expressions):
+			name = "(" + expressions[k] + ")"
+		case attnum == "0":
+			name = "(expression)"
+		}
+		part := name
+		if k < len(options) && k < n {
+			part += map[string]string{"1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}[options[k]]
+		}
+		if k < n {
+			ix.Columns = append(ix.Columns, name)
+		} else {
+			part = "include " + part
+		}
+		parts = append(parts, part)
+	}
+	ix.Definition = ix.Method + " (" + strings.Join(parts, ", ") + ")"
+	if ix.Partial != "" {
+		ix.Definition += " where " + ix.Partial
+	}
+	return ix, nil
+}
+
+// columnNumbered names the column with an attnum.
+func (t *Table) columnNumbered(attnum string) string {
+	for i := range t.Columns {
+		if t.Columns[i].ID == attnum {
+			return t.Columns[i].Name
+		}
+	}
+	return "column " + attnum
+}
+
+func (t *Table) columnsNumbered(attnums string) (names []string) {
+	for _, n := range strings.Fields(attnums) {
+		names = append(names, t.columnNumbered(n))
+	}
+	return names
 }
 
 var pgRange = regexp.MustCompile(`^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE)|(-?[0-9]+))\) TO \((?:'([^']*)'|(MAXVALUE)|(-?[0-9]+))\)$`)
