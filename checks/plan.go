@@ -61,8 +61,8 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) (scans []*scan, place [
 	for i, a := range asks {
 		own := ""
 		switch {
-		case (a.Func == "max" || a.Func == "min") && a.Where == "" && a.Column != "" && rel.LeadsIndex(a.Column):
-			// An index look-up; inside another scan it would read every row.
+		case a.looksUp(rel) && !slices.ContainsFunc(asks, func(b *Aggregate) bool { return b.Func != "" && !b.looksUp(rel) && b.Window.equal(a.Window) }):
+			// An index look-up, where no scan reads the same rows anyway.
 			own = a.Func + " " + a.Column
 		case a.Func == "":
 			// The user's own aggregate cannot be put into a CASE.
@@ -78,6 +78,11 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) (scans []*scan, place [
 		place[i] = at
 	}
 	return scans, place
+}
+
+// looksUp reports whether an index answers the aggregate alone.
+func (a *Aggregate) looksUp(rel *warehouse.Table) bool {
+	return (a.Func == "max" || a.Func == "min") && a.Where == "" && a.Column != "" && rel.LeadsIndex(a.Column)
 }
 
 func (w Window) equal(v Window) bool {

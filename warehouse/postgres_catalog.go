@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -72,7 +73,16 @@ func (d Postgres) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalo
 	if err != nil {
 		return nil, fmt.Errorf("reading the catalog: %w", err)
 	}
-	return pgCatalog(rows, scope.Facts)
+	c, err := pgCatalog(rows, scope.Facts)
+	if err != nil || scope.Tables == nil {
+		return c, err
+	}
+	wanted := make(map[TableName]bool, len(scope.Tables))
+	for _, t := range scope.Tables {
+		wanted[t] = true
+	}
+	maps.DeleteFunc(c.Tables, func(name TableName, _ *Table) bool { return !wanted[name] })
+	return c, nil
 }
 
 func pgCatalogStatement(scope Scope) Statement {
@@ -84,6 +94,10 @@ func pgCatalogStatement(scope Scope) Statement {
 			schemas[i], names[i] = t.Schema, t.Name
 		}
 		args = []any{pgArray(schemas), pgArray(names)}
+		if len(names) > manyTables {
+			slices.Sort(schemas)
+			filter, args = `n.nspname = ANY ($1::text[])`, []any{pgArray(slices.Compact(schemas))}
+		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, pgRelations, filter)
@@ -96,6 +110,10 @@ func pgCatalogStatement(scope Scope) Statement {
 	}
 	return Statement{SQL: b.String(), Args: args}
 }
+
+// manyTables is from where on whole schemas are read in one pass instead of
+// table by table through the catalog's indexes.
+const manyTables = 50
 
 func pgArray(items []string) string {
 	quoted := make([]string, len(items))

@@ -1,0 +1,93 @@
+package sentinel_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// TestLayers holds the packages to their order: each imports only those before
+// it. docs/architecture.md says what each is for.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	const module = "github.com/sentinel-dq/sentinel"
+	allowed := map[string][]string{
+		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""},
+		"/checks": {"", "/schedule", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks"},
+		"/agent": {"", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store"}, "/testenv": {}, "/bench": {"/testenv"},
+		"/cmd/sentinel": {"", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/agent", "/web"},
+	}
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		words := strings.Fields(line)
+		name := strings.TrimPrefix(words[0], module)
+		may, listed := allowed[name]
+		if !listed {
+			t.Errorf("package %s has no place in the layers", words[0])
+		}
+		for _, imported := range words[1:] {
+			if rest, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(may, rest) {
+				t.Errorf("%s must not import %s", words[0], imported)
+			}
+		}
+	}
+}
+
+func TestNumbersKeepEveryDigit(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"9007199254740993": `"9007199254740993"`, "0": "0", "1.5": "1.5", "null": "null", "NaN": `"NaN"`, "-7": "-7"} {
+		n, err := sentinel.ParseNumber(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(n)
+		if err != nil || string(data) != want {
+			t.Errorf("%s: %s, %v, want %s", text, data, err, want)
+		}
+		var back sentinel.Number
+		if err := json.Unmarshal(data, &back); err != nil || back.String() != n.String() {
+			t.Errorf("%s came back as %s, %v", text, back, err)
+		}
+	}
+	if _, err := sentinel.ParseNumber("18446744073709551616"); err == nil {
+		t.Error("an integer beyond 64 bits must be an error")
+	}
+	if sentinel.Int(9007199254740993).Cmp(sentinel.Float(9007199254740992)) != 1 {
+		t.Error("comparison loses a digit")
+	}
+}
+
+func TestTableNames(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]sentinel.Table{
+		"w.t": {Warehouse: "w", Name: "t"}, "w.s.t": {Warehouse: "w", Schema: "s", Name: "t"},
+		`w.s."odd.na""me"`: {Warehouse: "w", Schema: "s", Name: `odd.na"me`},
+	} {
+		got, err := sentinel.ParseTable(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%s: %+v %s, %v", text, got, got, err)
+		}
+	}
+	for _, bad := range []string{"", "t", "a.b.c.d", "w..t", "w.t.", `w."t`, `w."t"x`} {
+		if got, err := sentinel.ParseTable(bad); err == nil {
+			t.Errorf("%q: %+v, want an error", bad, got)
+		}
+	}
+}
+
+func TestStatusesFold(t *testing.T) {
+	t.Parallel()
+	order := []sentinel.Status{sentinel.Pass, sentinel.Unknown, sentinel.Warn, sentinel.Error, sentinel.Fail}
+	for i := 1; i < len(order); i++ {
+		if !order[i].Worse(order[i-1]) || order[i-1].Worse(order[i]) {
+			t.Errorf("%s must outweigh %s", order[i], order[i-1])
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web"
+)
+
+// serve starts a server with one failed check in its memory.
+func serve(t *testing.T, token sentinel.Secret, reload func(context.Context) error) string {
+	t.Helper()
+	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, tick := sentinel.Table{Warehouse: "w", Schema: "public", Name: "orders"}, time.Unix(1_800_000_000, 0).UTC()
+	_, err = memory.Record(t.Context(), store.Batch{
+		Ticks: []store.TickRecord{{Schedule: "s", Table: table, Tick: tick}},
+		Results: []sentinel.Result{{Check: "rows", Kind: "row_count", Table: table, Tick: tick, Status: sentinel.Fail, Message: "<script>0 rows</script>",
+			Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(0)}}}},
+		Incidents: []sentinel.Incident{{ID: "i1", Check: "rows", Table: table, State: sentinel.Open, Severity: sentinel.Fail, Opened: tick, Message: "0 rows"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &web.Server{Store: memory, Metrics: exporters.NewPrometheus("v"), Token: token, Reload: reload, Ready: func() bool { return false },
+		Now: func() time.Time { return tick.Add(time.Minute) }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, memory.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + listener.Addr().String()
+}
+
+func call(t *testing.T, method, url, token string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	base := serve(t, "secret", nil)
+	for _, c := range []struct {
+		path string
+		code int
+		want string
+	}{
+		{"/-/healthy", 200, "healthy"},
+		{"/-/ready", 503, "not resolved yet"},
+		{"/metrics", 200, "sentinel_build_info"},
+		{"/", 200, "&lt;script&gt;0 rows&lt;/script&gt;"},
+		{"/api/v1/results?dataset=w.public.orders", 200, `"Status":"fail"`},
+		{"/api/v1/results?dataset=w.public.none", 200, "[]"},
+		{"/api/v1/results?dataset=nonsense", 400, "want warehouse.schema.table"},
+		{"/api/v1/incidents", 200, `"ID":"i1"`},
+		{"/api/v1/history?check=rows&metric=row_count", 200, `"Value":0`},
+		{"/api/v1/history?check=rows", 400, "want ?check=ID&metric=NAME"},
+		{"/api/v1/history?check=rows&metric=row_count&limit=many", 400, "limit"},
+		{"/nowhere", 404, ""},
+	} {
+		if code, body := call(t, "GET", base+c.path, ""); code != c.code || !strings.Contains(body, c.want) {
+			t.Errorf("%s: %d %s, want %d %s", c.path, code, body, c.code, c.want)
+		}
+	}
+}
+
+func TestReloadNeedsTheToken(t *testing.T) {
+	t.Parallel()
+	reloaded := 0
+	base := serve(t, "secret", func(context.Context) error {
+		if reloaded++; reloaded > 1 {
+			return errors.New("f.yaml:1:1: broken")
+		}
+		return nil
+	})
+	for _, c := range []struct {
+		token string
+		code  int
+		want  string
+	}{
+		{"", 401, "Authorization: Bearer TOKEN"}, {"wrong", 401, "Bearer"}, {"secret", 200, "reloaded"}, {"secret", 422, "stays in force\nf.yaml:1:1: broken"},
+	} {
+		if code, body := call(t, "POST", base+"/-/reload", c.token); code != c.code || !strings.Contains(body, c.want) {
+			t.Errorf("token %q: %d %s, want %d", c.token, code, body, c.code)
+		}
+	}
+	if code, _ := call(t, "POST", serve(t, "", nil)+"/-/reload", ""); code != 403 {
+		t.Errorf("without a configured token: %d, want 403", code)
+	}
+}
