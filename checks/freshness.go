@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +79,7 @@ func (f *Freshness) Validate() error {
 
 // Needs implements Check.
 func (f *Freshness) Needs(Target) Needs {
-	facts := warehouse.Columns | warehouse.Indexes | warehouse.Partitions
+	facts := warehouse.Columns | warehouse.Indexes
 	if f.Catalog != "" {
 		facts |= warehouse.Estimates // with which MySQL's update time comes
 	}
@@ -140,24 +139,22 @@ func (f *Freshness) bound(t Target, at time.Time) time.Time {
 	return at
 }
 
-// recentWindow covers the two newest partitions that are not in the future.
+// recentWindow covers the partitions in which a row that is fresh enough is
+// most likely: those of the longest age allowed, and of a day at least.
 func (f *Freshness) recentWindow(t Target) (Window, bool) {
 	rel := t.Known.Relation
-	if rel == nil || rel.PartitionBy != "range" || len(rel.PartitionKey) != 1 || rel.Column(rel.PartitionKey[0]) == nil {
+	if rel == nil || rel.PartitionBy != "range" || len(rel.PartitionKey) != 1 {
 		return Window{}, false
 	}
-	var starts []time.Time
-	for _, p := range rel.Partitions {
-		at, err := parseTimestamp(p.From, time.UTC)
-		if p.IsRange && err == nil && !at.After(t.Tick) {
-			starts = append(starts, at)
-		}
-	}
-	if len(starts) < 3 {
+	key := rel.Column(rel.PartitionKey[0])
+	if key == nil || key.Type.Family != warehouse.Timestamp && key.Type.Family != warehouse.Date {
 		return Window{}, false
 	}
-	slices.SortFunc(starts, time.Time.Compare)
-	return Window{Column: rel.PartitionKey[0], From: starts[len(starts)-2]}, true
+	from := t.Tick.Add(-max(24*time.Hour, time.Duration(f.Warn), time.Duration(f.Fail)))
+	if naive(key) && t.Location != nil {
+		from = asWall(from, t.Location)
+	}
+	return Window{Column: key.Name, From: from}, true
 }
 
 // answer returns the newest timestamp found so far, and the ask it comes from.

@@ -128,7 +128,7 @@ func (p *Partitions) validate() error {
 
 // Needs implements Check.
 func (c *RowCount) Needs(t Target) Needs {
-	n := Needs{Facts: warehouse.Columns | warehouse.Partitions}
+	n := Needs{Facts: warehouse.Columns}
 	if c.Estimate {
 		n.Facts |= warehouse.Estimates
 	}

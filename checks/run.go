@@ -376,7 +376,7 @@ func (r *run) judge() []Outcome {
 			res.Duration = took
 			o.Results = append(o.Results, res)
 			if s, ok := c.(*Schema); ok && s.learns(j.targets[k]) {
-				o.Baselines[res.Check] = j.targets[k].Known.Relation
+				o.Baselines[res.Check] = s.snapshot(j.targets[k])
 			}
 		}
 		out[i] = o

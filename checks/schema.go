@@ -149,11 +149,19 @@ func (s *Schema) Validate() error {
 	return errors.Join(errs...)
 }
 
-const schemaFacts = warehouse.Columns | warehouse.Keys | warehouse.Indexes | warehouse.Partitions | warehouse.Views
+// facts are what the check compares. Partitions come and go by the day, so
+// they are read only where someone wants to hear of it.
+func (s *Schema) facts() warehouse.Facts {
+	facts := warehouse.Columns | warehouse.Keys | warehouse.Indexes | warehouse.Views
+	if s.PartitionAdded != "pass" || s.PartitionRemoved != "pass" {
+		facts |= warehouse.Partitions
+	}
+	return facts
+}
 
 // Needs implements Check.
 func (s *Schema) Needs(Target) Needs {
-	n := Needs{Facts: schemaFacts, Baseline: s.Like == nil && len(s.Columns) == 0}
+	n := Needs{Facts: s.facts(), Baseline: s.Like == nil && len(s.Columns) == 0}
 	if s.Like != nil {
 		n.Like, n.LikeFacts = s.Like, warehouse.Columns|warehouse.Keys
 	}
@@ -162,6 +170,14 @@ func (s *Schema) Needs(Target) Needs {
 
 // Ask implements Check: the catalog holds everything.
 func (s *Schema) Ask(Target, Answers) []Ask { return nil }
+
+// snapshot is the table as a baseline: what was not read is marked, so that a
+// later look does not take it for added.
+func (s *Schema) snapshot(t Target) *warehouse.Table {
+	table := *t.Known.Relation
+	table.Unreadable |= warehouse.AllFacts &^ t.Known.Catalog.Facts
+	return &table
+}
 
 // learns reports whether this look is the first, to be remembered.
 func (s *Schema) learns(t Target) bool {
@@ -186,7 +202,7 @@ func (s *Schema) Judge(t Target, _ Answers) sentinel.Result {
 	case t.Known.Baseline == nil:
 		return s.result(nil, fmt.Sprintf("baseline taken: %d columns", len(t.Known.Relation.Columns)))
 	}
-	drifts := Diff(t.Known.Baseline, t.Known.Relation, DiffOptions{Facts: schemaFacts})
+	drifts := Diff(t.Known.Baseline, t.Known.Relation, DiffOptions{Facts: s.facts()})
 	return s.result(drifts, fmt.Sprintf("%d columns, as in the baseline", len(t.Known.Baseline.Columns)))
 }
 

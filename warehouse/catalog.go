@@ -9,7 +9,7 @@ const (
 	Columns    Facts = 1 << iota // columns with types, nullability, defaults, comments
 	Keys                         // primary, unique and foreign keys
 	Indexes                      // indexes with their leading columns
-	Partitions                   // partition key and partitions with bounds
+	Partitions                   // partitions with bounds; the partition key comes without being asked for where that is free
 	Views                        // view definitions
 	Estimates                    // row and size estimates
 	Changes                      // change counters and modification times

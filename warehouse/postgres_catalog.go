@@ -57,8 +57,8 @@ i.indkey::text, i.indoption::text, i.indnkeyatts::text,
 CASE WHEN 0 = ANY (i.indkey) THEN (SELECT string_agg(pg_get_indexdef(i.indexrelid, s.k, true), E'\x1f' ORDER BY s.k) FROM generate_series(1, i.indnkeyatts) s(k)) END,
 pg_get_expr(i.indpred, i.indrelid), i.indisprimary::text
 FROM rel r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam`},
-	{Partitions, `SELECT 'partitioned', p.partrelid, 0, p.partstrat::text, (SELECT string_agg(coalesce(a.attname::text, '()'), E'\x1f' ORDER BY u.n) FROM unnest(p.partattrs::int2[]) WITH ORDINALITY u(att, n) LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.att AND u.att > 0), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.oid
-UNION ALL SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.reltuples::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_inherits h ON h.inhparent = r.oid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid WHERE r.relkind = 'p'`},
+	{0, `SELECT 'partitioned', p.partrelid, 0, p.partstrat::text, (SELECT string_agg(coalesce(a.attname::text, '()'), E'\x1f' ORDER BY u.n) FROM unnest(p.partattrs::int2[]) WITH ORDINALITY u(att, n) LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.att AND u.att > 0), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.oid`},
+	{Partitions, `SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.reltuples::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_inherits h ON h.inhparent = r.oid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid WHERE r.relkind = 'p'`},
 }
 
 // Catalog implements Dialect: one statement whatever the scope.
