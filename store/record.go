@@ -3,10 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -18,11 +15,12 @@ type TickKey struct {
 	Table    sentinel.Table
 }
 
-// TickRecord says that a tick was run.
+// TickRecord says that a tick was run, or why it was not.
 type TickRecord struct {
 	Schedule string
 	Table    sentinel.Table
 	Tick     time.Time
+	Skipped  string // the reason, one line; "" for a tick that was run
 }
 
 // Snapshot is an accepted schema, as the checks package encodes it.
@@ -43,37 +41,37 @@ type State struct {
 type Batch struct {
 	Ticks     []TickRecord
 	Results   []sentinel.Result
-	Baselines map[string]Snapshot // first snapshots, by check id
+	Baselines map[string]Snapshot // first snapshots, by check id; never move one that is there
 	Incidents []sentinel.Incident // as they are now
 	States    []State
 }
 
-// Record stores a batch in one transaction. What belongs to a dataset whose
-// ticks are all recorded already is left out and counted, so that a batch may
-// be recorded again after an error whose outcome is not known.
+// Record stores a batch in one transaction: all of it or, on an error, nothing.
+// What belongs to a dataset whose ticks are all recorded already is left out,
+// and a batch without any new tick altogether, so that a batch may be recorded
+// again after an error whose outcome is not known. dropped counts the results
+// left out. Results that come without ticks are always stored; the newest one
+// of a check and tick wins, as does the newest value of a bucket.
 func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
+	rows, err := encode(b.Results)
+	if err != nil {
+		return 0, fmt.Errorf("recording: %w", err)
+	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		w := &writer{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}}
-		known := w.ticks(b.Ticks)
-		for _, r := range b.Results {
-			if known[r.Table] {
-				dropped++
-				continue
-			}
-			w.result(r)
+		w := newWriter(tx)
+		known := w.ticks(ctx, b.Ticks)
+		if len(b.Ticks) > 0 && allKnown(known) {
+			dropped = len(b.Results)
+			return w.err
 		}
-		for id, snapshot := range b.Baselines {
-			w.exec(`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`,
-				id, micros(snapshot.TakenAt), snapshot.AcceptedBy, snapshot.Why, snapshot.Data, id)
-		}
+		dropped = w.results(ctx, rows, known)
+		w.baselines(ctx, b.Baselines)
 		for _, i := range b.Incidents {
 			if !known[i.Table] {
-				w.incident(i)
+				w.incident(ctx, i)
 			}
 		}
-		for _, st := range b.States {
-			w.exec(`INSERT INTO state (kind, key, data) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET data = excluded.data`, st.Kind, st.Key, st.Data)
-		}
+		w.states(ctx, b.States)
 		return w.err
 	})
 	if err != nil {
@@ -82,104 +80,67 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 	return dropped, nil
 }
 
-// writer keeps the prepared statements and the first error of a transaction.
-type writer struct {
-	ctx        context.Context // of the transaction, whose life the writer shares
-	tx         *sql.Tx
-	statements map[string]*sql.Stmt
-	err        error
+func allKnown(known map[sentinel.Table]bool) bool {
+	for _, old := range known {
+		if !old {
+			return false
+		}
+	}
+	return true
 }
 
-func (w *writer) stmt(query string) *sql.Stmt {
-	if st := w.statements[query]; st != nil {
-		return st
-	}
-	st, err := w.tx.PrepareContext(w.ctx, query)
-	if err != nil {
-		w.err = err
-		return nil
-	}
-	w.statements[query] = st
-	return st
-}
-
-func (w *writer) exec(query string, args ...any) (affected int64) {
-	if w.err != nil {
-		return 0
-	}
-	st := w.stmt(query)
-	if w.err != nil {
-		return 0
-	}
-	res, err := st.ExecContext(w.ctx, args...)
-	if err != nil {
-		w.err = err
-		return 0
-	}
-	affected, w.err = res.RowsAffected()
-	return affected
-}
-
-// ticks inserts the records and returns the tables that brought nothing new.
-func (w *writer) ticks(records []TickRecord) map[sentinel.Table]bool {
-	known := map[sentinel.Table]bool{}
+// ticks inserts the records and returns the tables: true for those that
+// brought nothing new.
+func (w *writer) ticks(ctx context.Context, records []TickRecord) map[sentinel.Table]bool {
+	known := make(map[sentinel.Table]bool, len(records))
+	var last []any
 	for _, t := range records {
-		added := w.exec(`INSERT INTO tick (schedule, dataset, tick) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, t.Schedule, t.Table.String(), micros(t.Tick))
+		dataset, tick := t.Table.String(), micros(t.Tick)
+		added := w.exec(ctx, insertTick, 1, []any{t.Schedule, dataset, tick, t.Skipped})
+		last = append(last, t.Schedule, dataset, tick)
 		if old, seen := known[t.Table]; !seen || old {
 			known[t.Table] = added == 0
 		}
 	}
+	w.many(ctx, insertLastTick, last, nil)
 	return known
 }
 
-func (w *writer) result(r sentinel.Result) {
-	body, err := encodeResult(r)
-	if err != nil {
-		w.err = err
-		return
-	}
-	w.exec(`INSERT INTO result (check_id, tick, status, duration, message) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET status = excluded.status, duration = excluded.duration, message = excluded.message`,
-		r.Check, micros(r.Tick), int(r.Status), r.Duration.Microseconds(), r.Message)
-	w.exec(`INSERT INTO last_result (check_id, dataset, tick, body) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET dataset = excluded.dataset, tick = excluded.tick, body = excluded.body WHERE excluded.tick >= tick`,
-		r.Check, r.Table.String(), micros(r.Tick), body)
-	for _, o := range r.Observations {
-		at := o.Bucket
-		if at.IsZero() {
-			at = r.Tick
+// results writes the rows of the results that are new.
+func (w *writer) results(ctx context.Context, rows []row, known map[sentinel.Table]bool) (dropped int) {
+	var runs, last, observations []any
+	for _, r := range rows {
+		if known[r.table] {
+			dropped++
+			continue
 		}
-		w.exec(`INSERT INTO series (check_id, metric, segment) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, r.Check, o.Metric, o.Segment)
-		w.exec(`INSERT INTO observation (series, at, value) SELECT id, ?, ? FROM series WHERE check_id = ? AND metric = ? AND segment = ? ON CONFLICT DO UPDATE SET value = excluded.value`,
-			micros(at), sqlValue(o.Value), r.Check, o.Metric, o.Segment)
+		runs = append(runs, r.run...)
+		last = append(last, r.last...)
+		observations = append(observations, r.observations...)
+	}
+	w.many(ctx, insertResult, runs, nil)
+	w.many(ctx, insertLast, last, nil)
+	w.many(ctx, insertObservation, observations, w.series)
+	return dropped
+}
+
+// series adds the series of observation rows that found none: part holds their
+// arguments.
+func (w *writer) series(ctx context.Context, part []any) {
+	width := insertObservation.width
+	for ; len(part) > 0; part = part[width:] {
+		w.exec(ctx, insertSeries, 1, part[:insertSeries.width])
 	}
 }
 
-func sqlValue(n sentinel.Number) any {
-	if v, ok := n.Int64(); ok {
-		return v
+func (w *writer) baselines(ctx context.Context, first map[string]Snapshot) {
+	for id, v := range first {
+		w.exec(ctx, insertBaseline, 1, []any{id, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, id})
 	}
-	if n.Finite() {
-		return n.Float64()
-	}
-	return nil
 }
 
-func (w *writer) incident(i sentinel.Incident) {
-	body, err := json.Marshal(i)
-	if err != nil {
-		w.err = err
-		return
+func (w *writer) states(ctx context.Context, states []State) {
+	for _, st := range states {
+		w.exec(ctx, insertState, 1, []any{st.Kind, st.Key, st.Data})
 	}
-	var resolved any
-	if i.State == sentinel.Resolved {
-		resolved = micros(i.Resolved)
-	}
-	w.exec(`INSERT INTO incident (id, check_id, finding, opened, resolved, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET resolved = excluded.resolved, body = excluded.body`,
-		i.ID, i.Check, i.Key, micros(i.Opened), resolved, body)
-}
-
-// encodeResult writes the result as JSON. The scores of series that are still
-// learning have no expected range, which JSON cannot hold: they are left out.
-func encodeResult(r sentinel.Result) ([]byte, error) {
-	r.Scores = slices.DeleteFunc(slices.Clone(r.Scores), func(s sentinel.Score) bool { return math.IsNaN(s.Low) || math.IsNaN(s.High) })
-	return json.Marshal(r)
 }

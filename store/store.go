@@ -8,56 +8,49 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the engine
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// ErrLocked: another process writes to the file.
-var ErrLocked = errors.New("another sentinel is using this state")
-
-// ErrNewer: the file was written by a newer Sentinel.
-var ErrNewer = errors.New("the state was written by a newer sentinel")
-
-// Store is an open state file. Its methods may be called concurrently.
+// Store is an open state file. Its methods may be called concurrently; those
+// that write queue up. On a store from [OpenReader] every write is an error.
 type Store struct {
-	db   *sql.DB
-	path string
-	lock *os.File // nil for readers
+	path   string
+	lock   *os.File // nil for readers
+	reads  *sql.DB
+	writes *sql.DB // one connection; nil for readers
+
+	writing sync.Mutex // held for the length of a write transaction
 }
 
-// Open opens, and where it is missing creates, the state for writing. url is
-// sqlite:PATH. The error says whether the directory is missing, the file is no
-// state, belongs to a newer version ([ErrNewer]) or is in use ([ErrLocked]).
+// Open opens, and where it is missing creates, the state for writing, and
+// brings an older one up to this version. url is sqlite:PATH; the file is
+// created readable by its owner alone. The error says whether the directory is
+// missing, the file is no state, belongs to a newer version ([ErrNewer]), is in
+// use ([ErrLocked]) or cannot be written.
 func Open(ctx context.Context, url string) (*Store, error) {
 	path, err := pathOf(url)
 	if err != nil {
+		return nil, err
+	}
+	if err := create(path); err != nil {
 		return nil, err
 	}
 	lock, err := lockFile(path)
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(path, "rwc")
-	if err == nil {
-		s.lock = lock
-		err = s.migrate(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(describe(path, err), lock.Close())
+	s := &Store{path: path, lock: lock}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(describe(path, err), s.Close())
 	}
 	return s, nil
 }
@@ -71,16 +64,12 @@ func OpenReader(ctx context.Context, url string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("state: %w: run `sentinel run` or `sentinel check` first", err)
 	}
-	s, err := open(path, "ro")
-	if err != nil {
-		return nil, describe(path, err)
-	}
-	version, err := s.version(ctx)
-	if err == nil && version > len(migrationNames()) {
-		err = ErrNewer
+	s := &Store{path: path}
+	if s.reads, err = connect(path, "ro", 2); err == nil {
+		err = s.current(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(describe(path, err), s.db.Close())
+		return nil, errors.Join(describe(path, err), s.Close())
 	}
 	return s, nil
 }
@@ -91,16 +80,46 @@ func pathOf(url string) (string, error) {
 		scheme, _, _ := strings.Cut(url, ":")
 		return "", fmt.Errorf("state: unknown kind %q: want sqlite:PATH", scheme)
 	}
-	return filepath.Clean(path), nil
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("state %s: %w", path, err)
+	}
+	// Two names of one file must meet in one lock.
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path, nil
 }
 
-func open(path, mode string) (*Store, error) {
-	if dir := filepath.Dir(path); mode != "ro" {
-		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("the directory %s: %w: create it first", dir, err)
-		}
+// create makes the file before the engine does, so that the file and the ones
+// the engine puts beside it are never readable by others.
+func create(path string) error {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("state %s: there is no directory %s: create it first", path, dir)
 	}
-	pragmas := []string{"busy_timeout(5000)", "foreign_keys(0)", "cache_size(-2000)"}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return describe(path, err)
+	}
+	return f.Close()
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	if s.writes, err = connect(s.path, "rw", 1); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	s.reads, err = connect(s.path, "ro", 2)
+	return err
+}
+
+func connect(path, mode string, connections int) (*sql.DB, error) {
+	// A commit in write-ahead mode survives the death of the process without a
+	// sync; a power cut may take back the last commits, never tear one.
+	pragmas := []string{"busy_timeout(5000)", "cache_size(-2000)"}
 	if mode != "ro" {
 		pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(NORMAL)")
 	}
@@ -109,134 +128,81 @@ func open(path, mode string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(2) // one writes while another reads
-	return &Store{db: db, path: path}, nil
+	db.SetMaxOpenConns(connections)
+	return db, nil
 }
 
-// lockFile takes the writer's lock: a file of its own, since SQLite's locks
-// come and go with transactions.
-func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("state %s: %w", path, err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		pid := make([]byte, 32)
-		n, _ := f.Read(pid)
-		err = fmt.Errorf("state %s: %w (process %s): stop it, or give this one another `state:`", path, ErrLocked, strings.TrimSpace(string(pid[:n])))
-		return nil, errors.Join(err, f.Close())
-	}
-	err = f.Truncate(0)
-	if err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("state %s: %w", path, err), f.Close())
-	}
-	return f, nil
-}
-
-func describe(path string, err error) error {
-	text := err.Error()
-	switch {
-	case errors.Is(err, ErrNewer):
-		return fmt.Errorf("state %s: %w: run that version, or keep this state and name another", path, err)
-	case strings.Contains(text, "not a database") || strings.Contains(text, "malformed"):
-		return fmt.Errorf("state %s: not a sentinel state, or damaged: move it away, or restore a back-up (%w)", path, err)
-	case strings.Contains(text, "readonly") || strings.Contains(text, "unable to open"):
-		return fmt.Errorf("state %s: cannot be written: check the permissions of the file and its directory (%w)", path, err)
-	}
-	return fmt.Errorf("state %s: %w", path, err)
-}
-
-// Close closes the file and gives the lock back.
+// Close closes the file and gives the lock back. A second call does nothing.
 func (s *Store) Close() error {
-	err := s.db.Close()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	var err error
+	if s.reads != nil {
+		err = errors.Join(err, s.reads.Close())
+	}
+	if s.writes != nil {
+		err = errors.Join(err, s.writes.Close()) // the last to close folds the log into the file
+	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
+		s.lock = nil
 	}
 	return err
 }
 
-func migrationNames() []string {
-	entries, err := migrations.ReadDir("migrations")
-	if err != nil {
-		panic(err) // embedded at build time
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = "migrations/" + e.Name()
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (s *Store) version(ctx context.Context) (v int, err error) {
-	err = s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v)
-	return v, err
-}
-
-// migrate brings an older file to this version, one transaction a step.
-func (s *Store) migrate(ctx context.Context) error {
-	version, err := s.version(ctx)
-	if err != nil {
-		return err
-	}
-	names := migrationNames()
-	if version > len(names) {
-		return ErrNewer
-	}
-	for i := version; i < len(names); i++ {
-		text, err := migrations.ReadFile(names[i])
-		if err != nil {
-			return err
-		}
-		err = s.write(ctx, func(tx *sql.Tx) error {
-			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", i+1))
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("migrating to version %d: %w", i+1, err)
-		}
-	}
-	return os.Chmod(s.path, 0o600)
-}
-
-// write runs do in one transaction.
+// write runs do in one transaction; nothing of it stays when do fails.
 func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	if s.writes == nil {
+		return errReadOnly
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	tx, err := s.writes.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return errors.Join(err, rollback(tx))
 	}
 	return tx.Commit()
+}
+
+// rollback undoes tx, unless the end of its context or the engine already did:
+// SQLite takes a transaction back by itself when the disk is full.
+func rollback(tx *sql.Tx) error {
+	err := tx.Rollback()
+	if err == nil || errors.Is(err, sql.ErrTxDone) || strings.Contains(err.Error(), "no transaction is active") {
+		return nil
+	}
+	return fmt.Errorf("rolling back: %w", err)
+}
+
+// insert runs one statement in a transaction of its own.
+func (s *Store) insert(ctx context.Context, query string, args ...any) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return err
+	})
+}
+
+// each calls do for every row of a query.
+func (s *Store) each(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {
+	rows, err := s.reads.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("reading: %w", describe(s.path, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows.Scan); err != nil {
+			return fmt.Errorf("reading: %w", describe(s.path, err))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading: %w", describe(s.path, err))
+	}
+	return nil
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func fromMicros(v int64) time.Time { return time.UnixMicro(v).UTC() }
-
-// Backup writes a consistent copy of the state to path, which must not exist.
-func (s *Store) Backup(ctx context.Context, path string) error {
-	if _, err := s.db.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-		return fmt.Errorf("backing up the state to %s: %w", path, err)
-	}
-	return os.Chmod(path, 0o600)
-}
-
-// Verify reads the whole file and reports the first damage it finds.
-func (s *Store) Verify(ctx context.Context) error {
-	var answer string
-	if err := s.db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&answer); err != nil {
-		return describe(s.path, err)
-	}
-	if answer != "ok" {
-		return fmt.Errorf("state %s: damaged: %s", s.path, answer)
-	}
-	return nil
-}

@@ -1,15 +1,11 @@
 package store_test
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
+	"math"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,18 +13,12 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// TestMain lets the test binary stand in for an agent that is killed.
-func TestMain(m *testing.M) {
-	if path := os.Getenv("SENTINEL_TEST_WRITER"); path != "" {
-		if err := writeUntilKilled(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(m.Run())
-}
+var (
+	orders    = sentinel.Table{Warehouse: "shop", Schema: "public", Name: "orders"}
+	customers = sentinel.Table{Warehouse: "shop", Schema: "public", Name: `odd."name`}
+)
 
-var orders = sentinel.Table{Warehouse: "shop", Schema: "public", Name: "orders"}
+const everyMinute = "* * * * *"
 
 func open(tb testing.TB, path string) *store.Store {
 	tb.Helper()
@@ -36,22 +26,36 @@ func open(tb testing.TB, path string) *store.Store {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = s.Close() }) // twice is harmless
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
 	return s
 }
 
+func openNew(tb testing.TB) *store.Store {
+	tb.Helper()
+	return open(tb, filepath.Join(tb.TempDir(), "s.db"))
+}
+
+func at(n int) time.Time { return time.Unix(int64(1_800_000_000+60*n), 0).UTC() }
+
 func batch(n int) store.Batch {
-	tick := time.Unix(int64(1_800_000_000+60*n), 0).UTC()
 	return store.Batch{
-		Ticks: []store.TickRecord{{Schedule: "* * * * *", Table: orders, Tick: tick}},
+		Ticks: []store.TickRecord{{Schedule: everyMinute, Table: orders, Tick: at(n)}},
 		Results: []sentinel.Result{{
-			Check: "rows", Kind: "row_count", Table: orders, Tick: tick, Status: sentinel.Pass, Message: "fine",
-			Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(9007199254740993 + int64(n))}, {Metric: "ratio", Value: sentinel.Float(0.5)}, {Metric: "nothing"}},
+			Check: "rows", Kind: "row_count", Table: orders, Tick: at(n), Status: sentinel.Pass, Message: "fine",
+			Observations: []sentinel.Observation{
+				{Metric: "row_count", Value: sentinel.Int(9007199254740993 + int64(n))},
+				{Metric: "ratio", Value: sentinel.Float(0.5)},
+				{Metric: "nothing"},
+			},
 		}},
 	}
 }
 
-func record(tb testing.TB, s *store.Store, b store.Batch) int {
+func record(tb testing.TB, s *store.Store, b store.Batch) (dropped int) {
 	tb.Helper()
 	dropped, err := s.Record(tb.Context(), b)
 	if err != nil {
@@ -60,228 +64,261 @@ func record(tb testing.TB, s *store.Store, b store.Batch) int {
 	return dropped
 }
 
+func values(tb testing.TB, s *store.Store, metric, segment string, limit int) (out []float64) {
+	tb.Helper()
+	points, err := s.Points(tb.Context(), "rows", metric, segment, time.Time{}, limit)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if !slices.IsSortedFunc(points, func(a, b sentinel.Point) int { return a.Time.Compare(b.Time) }) {
+		tb.Errorf("points are not oldest first: %v", points)
+	}
+	for _, p := range points {
+		out = append(out, p.Value)
+	}
+	return out
+}
+
 func TestWhatIsRecordedIsRemembered(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
 	for n := range 5 {
-		record(t, s, batch(n))
-	}
-	if dropped := record(t, s, batch(3)); dropped != 1 {
-		t.Errorf("the same tick again: %d results dropped, want 1", dropped)
+		if dropped := record(t, s, batch(n)); dropped != 0 {
+			t.Errorf("tick %d is new: %d results dropped", n, dropped)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, path)
-	points, err := s.Points(t.Context(), "rows", "row_count", "", time.Time{}, 3)
-	if err != nil || len(points) != 3 || !points[0].Time.Before(points[2].Time) || points[2].Value != 9007199254740997 {
-		t.Errorf("points %+v, %v", points, err)
+	if got := values(t, s, "row_count", "", 3); len(got) != 3 || got[2] != 9007199254740997 {
+		t.Errorf("the newest three: %v", got)
 	}
-	if none, err := s.Points(t.Context(), "rows", "nothing", "", time.Time{}, 9); err != nil || len(none) != 0 {
-		t.Errorf("an absent value is no point: %v, %v", none, err)
-	}
-	last, err := s.LastResults(t.Context(), store.Filter{Table: orders})
-	if err != nil || len(last) != 1 || last[0].Observations[0].Value.String() != "9007199254740997" {
-		t.Errorf("last results %+v, %v", last, err)
+	if got := values(t, s, "nothing", "", 9); len(got) != 0 {
+		t.Errorf("an absent value is no point: %v", got)
 	}
 	ticks, err := s.LastTicks(t.Context())
-	if err != nil || !ticks[store.TickKey{Schedule: "* * * * *", Table: orders}].Equal(batch(4).Ticks[0].Tick) {
-		t.Errorf("ticks %v, %v", ticks, err)
+	if err != nil || !ticks[store.TickKey{Schedule: everyMinute, Table: orders}].Equal(at(4)) {
+		t.Errorf("last ticks %v, %v", ticks, err)
 	}
-	runs, err := s.Runs(t.Context(), "rows", time.Time{}.Add(time.Hour), 2)
-	if err != nil || len(runs) != 2 || runs[0].Message != "fine" {
+	runs, err := s.Runs(t.Context(), "rows", at(1), 2)
+	if err != nil || len(runs) != 2 || !runs[0].Tick.Equal(at(4)) || runs[0].Message != "fine" {
 		t.Errorf("runs %+v, %v", runs, err)
 	}
+	series, err := s.SeriesOf(t.Context(), "rows")
+	if err != nil || len(series) != 3 {
+		t.Errorf("series %v, %v", series, err)
+	}
 }
 
-func TestLabelsBaselinesIncidentsAndRetention(t *testing.T) {
+// The last result comes back whole: what the gate, the page and the metrics
+// after a restart show is what was seen.
+func TestLastResultIsWhole(t *testing.T) {
 	t.Parallel()
-	s := open(t, filepath.Join(t.TempDir(), "s.db"))
-	ctx := t.Context()
-	first := store.Snapshot{Data: []byte("one"), TakenAt: time.Unix(1, 0), AcceptedBy: "sentinel", Why: "first look"}
-	b := batch(0)
-	b.Baselines = map[string]store.Snapshot{"schema": first}
-	b.Incidents = []sentinel.Incident{{ID: "i1", Check: "rows", Key: "k", Table: orders, State: sentinel.Open, Opened: b.Results[0].Tick}}
-	b.States = []store.State{{Kind: "confirm", Key: "rows", Data: []byte("{}")}}
-	record(t, s, b)
+	s := openNew(t)
+	want := sentinel.Result{
+		Check: "all", Kind: "schema", Table: customers, Tick: at(1), Duration: 1500 * time.Microsecond, Status: sentinel.Fail, Message: "two things",
+		Evidence:     sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: at(1), Note: "standby"},
+		Observations: []sentinel.Observation{{Metric: "row_count", Segment: "country=DE", Bucket: at(0), Value: sentinel.Int(math.MaxInt64)}},
+		Findings:     []sentinel.Finding{{Key: "k", Status: sentinel.Fail, Message: "m", Observed: sentinel.Float(math.Inf(1)), Expected: "> 0"}},
+		Drifts:       []sentinel.Drift{{Kind: sentinel.ColumnRemoved, Object: "note", Before: "text", Compatibility: sentinel.Breaking, Status: sentinel.Fail}},
+		Scores:       []sentinel.Score{{Segment: "country=DE", Time: at(0), Value: 12, Score: 0.25, Low: math.Inf(-1), High: 20.5, State: sentinel.Normal, Reason: "as usual"}},
+	}
+	record(t, s, store.Batch{Results: []sentinel.Result{want}})
+	got, err := s.LastResults(t.Context(), store.Filter{Table: customers, Check: "all"})
+	if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
+	}
+	if other, err := s.LastResults(t.Context(), store.Filter{Table: orders}); err != nil || len(other) != 0 {
+		t.Errorf("of another dataset: %v, %v", other, err)
+	}
+
+	older := want
+	older.Tick, older.Scores = at(0), nil
+	record(t, s, store.Batch{Results: []sentinel.Result{older}})
+	if got, err := s.LastResults(t.Context(), store.Filter{}); err != nil || len(got) != 1 || !got[0].Tick.Equal(at(1)) {
+		t.Errorf("an older result came later and must not win: %+v, %v", got, err)
+	}
+
+	learning := want
+	learning.Tick, learning.Scores = at(2), []sentinel.Score{{Low: math.NaN(), High: math.NaN(), State: sentinel.Learning}}
+	record(t, s, store.Batch{Results: []sentinel.Result{learning}})
+	got, err = s.LastResults(t.Context(), store.Filter{})
+	if err != nil || len(got) != 1 || len(got[0].Scores) != 1 || !math.IsNaN(got[0].Scores[0].Low) || got[0].Scores[0].State != sentinel.Learning {
+		t.Errorf("a score without a range yet: %+v, %v", got, err)
+	}
+}
+
+func TestATickIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	first := batch(1)
+	first.States = []store.State{{Kind: "confirm", Key: "rows", Data: []byte("new")}}
+	record(t, s, first)
+
 	again := batch(1)
-	again.Baselines = map[string]store.Snapshot{"schema": {Data: []byte("two")}}
-	record(t, s, again)
-	if got, ok, err := s.Baseline(ctx, "schema"); err != nil || !ok || string(got.Data) != "one" {
-		t.Errorf("a first look never moves a baseline: %s, %v, %v", got.Data, ok, err)
+	again.Results[0].Message, again.Results[0].Observations[1].Value = "doubled", sentinel.Float(9)
+	again.States = []store.State{{Kind: "confirm", Key: "rows", Data: []byte("doubled")}}
+	again.Incidents = []sentinel.Incident{{ID: "i", Check: "rows", Table: orders, State: sentinel.Open, Opened: at(1)}}
+	if dropped := record(t, s, again); dropped != 1 {
+		t.Errorf("%d results dropped, want 1", dropped)
 	}
-	if err := s.AcceptBaseline(ctx, "schema", store.Snapshot{Data: []byte("three"), TakenAt: time.Unix(2, 0), AcceptedBy: "ann", Why: "release"}); err != nil {
-		t.Fatal(err)
+	if got := values(t, s, "ratio", "", 9); !slices.Equal(got, []float64{0.5}) {
+		t.Errorf("points %v", got)
 	}
-	if got, _, err := s.Baseline(ctx, "schema"); err != nil || string(got.Data) != "three" || got.AcceptedBy != "ann" {
-		t.Errorf("accepted: %+v, %v", got, err)
+	if data, ok, err := s.State(t.Context(), "confirm", "rows"); err != nil || !ok || string(data) != "new" {
+		t.Errorf("state %s, %v, %v", data, ok, err)
 	}
-	if open, err := s.OpenIncidents(ctx); err != nil || len(open) != 1 {
-		t.Errorf("open incidents %v, %v", open, err)
+	if open, err := s.OpenIncidents(t.Context()); err != nil || len(open) != 0 {
+		t.Errorf("incidents %v, %v", open, err)
 	}
-	done := batch(2)
-	done.Incidents = []sentinel.Incident{{ID: "i1", Check: "rows", Key: "k", Table: orders, State: sentinel.Resolved, Opened: b.Results[0].Tick, Resolved: done.Results[0].Tick}}
-	record(t, s, done)
-	if open, err := s.OpenIncidents(ctx); err != nil || len(open) != 0 {
-		t.Errorf("open incidents %v, %v", open, err)
+
+	both := batch(1) // a known tick beside a new one of another dataset
+	other := both.Results[0]
+	other.Check, other.Table = "other", customers
+	both.Results = append(both.Results, other)
+	both.Ticks = append(both.Ticks, store.TickRecord{Schedule: everyMinute, Table: customers, Tick: at(1)})
+	if dropped := record(t, s, both); dropped != 1 {
+		t.Errorf("%d results dropped, want the one of orders", dropped)
 	}
-	at := batch(1).Results[0].Tick
-	if err := s.Label(ctx, store.Label{Check: "rows", From: at, To: at, Exclude: true, Why: "migration", Who: "ann"}); err != nil {
-		t.Fatal(err)
-	}
-	points, err := s.Points(ctx, "rows", "row_count", "", time.Time{}, 9)
-	if err != nil || len(points) != 3 || points[0].Bad || !points[1].Bad || points[2].Bad {
-		t.Errorf("labelled points %+v, %v", points, err)
-	}
-	if n, err := s.Prune(ctx, at.Add(100*24*time.Hour), 90*24*time.Hour); err != nil || n == 0 {
-		t.Errorf("pruned %d, %v", n, err)
-	}
-	ticks, err := s.LastTicks(ctx)
-	if err != nil || len(ticks) != 1 {
-		t.Errorf("the last tick outlives the retention: %v, %v", ticks, err)
-	}
-	if err := s.Verify(ctx); err != nil {
-		t.Error(err)
-	}
-	backup := filepath.Join(t.TempDir(), "copy.db")
-	if err := s.Backup(ctx, backup); err != nil {
-		t.Fatal(err)
-	}
-	if got, _, err := open(t, backup).Baseline(ctx, "schema"); err != nil || string(got.Data) != "three" {
-		t.Errorf("the back-up has %s, %v", got.Data, err)
+	if runs, err := s.Runs(t.Context(), "other", time.Time{}, 9); err != nil || len(runs) != 1 {
+		t.Errorf("the new dataset's runs: %v, %v", runs, err)
 	}
 }
 
-func TestOpenSaysWhatIsWrong(t *testing.T) {
+func TestSkippedTicksKeepTheirReason(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
+	s := openNew(t)
+	record(t, s, store.Batch{Ticks: []store.TickRecord{
+		{Schedule: everyMinute, Table: orders, Tick: at(1)},
+		{Schedule: everyMinute, Table: orders, Tick: at(2), Skipped: "the one before was still running"},
+	}})
+	ticks, err := s.Ticks(t.Context(), orders, 9)
+	if err != nil || len(ticks) != 2 || ticks[0].Skipped != "the one before was still running" || ticks[1].Skipped != "" {
+		t.Errorf("ticks %+v, %v", ticks, err)
 	}
-	for url, want := range map[string]string{
-		"redis://x": "want sqlite:PATH",
-		"sqlite:" + filepath.Join(dir, "no/s.db"):                            "no such file",
-		"sqlite:" + write("text.db", strings.Repeat("not a database ", 100)): "not a sentinel state",
-	} {
-		if _, err := store.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", url, err, want)
-		}
-	}
-	if _, err := store.OpenReader(t.Context(), "sqlite:"+filepath.Join(dir, "none.db")); err == nil {
-		t.Error("a reader must not create a state")
-	}
-	path := filepath.Join(dir, "s.db")
-	open(t, path)
-	if _, err := store.Open(t.Context(), "sqlite:"+path); !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
-		t.Errorf("a second writer: %v", err)
-	}
-	r, err := store.OpenReader(t.Context(), "sqlite:"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
+	last, err := s.LastTicks(t.Context())
+	if err != nil || !last[store.TickKey{Schedule: everyMinute, Table: orders}].Equal(at(2)) {
+		t.Errorf("a skipped tick is not due again: %v, %v", last, err)
 	}
 }
 
-// writeUntilKilled records ticks and says so after each commit.
-func writeUntilKilled(path string) error {
-	ctx := context.Background()
-	s, err := store.Open(ctx, "sqlite:"+path)
-	if err != nil {
-		return err
-	}
-	last, err := s.LastTicks(ctx)
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, tick := range last {
-		n = int((tick.Unix()-1_800_000_000)/60) + 1
-	}
-	for ; ; n++ {
+// Many series in one batch, written in groups of several sizes; the value of a
+// bucket seen again replaces the one before.
+func TestSegmentsAndBuckets(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	const segments = 64 + 2*8 + 3
+	for n := range 2 {
 		b := batch(n)
-		b.Baselines = map[string]store.Snapshot{fmt.Sprint("schema", n): {Data: []byte("x"), TakenAt: b.Results[0].Tick}}
-		if _, err := s.Record(ctx, b); err != nil {
-			return err
+		b.Results[0].Observations = nil
+		for i := range segments {
+			b.Results[0].Observations = append(b.Results[0].Observations,
+				sentinel.Observation{Metric: "row_count", Segment: strconv.Itoa(i), Bucket: at(-60), Value: sentinel.Int(int64(1000*n + i))})
 		}
-		fmt.Println(n)
+		record(t, s, b)
+	}
+	for i := range segments {
+		if got := values(t, s, "row_count", strconv.Itoa(i), 9); !slices.Equal(got, []float64{float64(1000 + i)}) {
+			t.Errorf("segment %d: %v", i, got)
+		}
+	}
+	if series, err := s.SeriesOf(t.Context(), ""); err != nil || len(series) != segments {
+		t.Errorf("%d series, %v", len(series), err)
 	}
 }
 
-// TestKillNine kills a writer again and again: the state opens, no tick is
-// there twice, and nothing that was committed is lost.
-func TestKillNine(t *testing.T) {
+func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "s.db")
-	committed := -1
-	for kill := range 50 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "SENTINEL_TEST_WRITER="+path)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
+	s, ctx := openNew(t), t.Context()
+	if _, ok, err := s.Baseline(ctx, "schema"); ok || err != nil {
+		t.Errorf("there is none yet: %v, %v", ok, err)
+	}
+	for n, data := range []string{"first", "second"} {
+		b := batch(n)
+		b.Baselines = map[string]store.Snapshot{"schema": {Data: []byte(data), TakenAt: at(n), AcceptedBy: "sentinel", Why: "first look"}}
+		record(t, s, b)
+	}
+	if got, ok, err := s.Baseline(ctx, "schema"); err != nil || !ok || string(got.Data) != "first" || !got.TakenAt.Equal(at(0)) {
+		t.Errorf("a later look moved it: %+v, %v, %v", got, ok, err)
+	}
+	accepted := store.Snapshot{Data: []byte("third"), TakenAt: at(9), AcceptedBy: "ann", Why: "release"}
+	if err := s.AcceptBaseline(ctx, "schema", accepted); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := s.Baseline(ctx, "schema"); err != nil || !reflect.DeepEqual(got, accepted) {
+		t.Errorf("accepted %+v, %v", got, err)
+	}
+	if history, err := s.Baselines(ctx, "schema"); err != nil || len(history) != 2 || string(history[1].Data) != "first" {
+		t.Errorf("history %+v, %v", history, err)
+	}
+}
+
+func TestIncidentsOpenAndResolve(t *testing.T) {
+	t.Parallel()
+	s, ctx := openNew(t), t.Context()
+	put := func(n int, i sentinel.Incident) {
+		b := batch(n)
+		i.Check, i.Key, i.Table = "rows", "k", orders
+		b.Incidents = []sentinel.Incident{i}
+		record(t, s, b)
+	}
+	ids := func(list []sentinel.Incident, err error) (out []string) {
+		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		for _, i := range list {
+			out = append(out, i.ID+" "+string(i.State))
 		}
-		lines := bufio.NewScanner(out)
-		for i := 0; i <= kill%7 && lines.Scan(); i++ {
-			n, err := strconv.Atoi(lines.Text())
-			if err != nil || n <= committed {
-				t.Fatalf("kill %d: wrote tick %s after %d", kill, lines.Text(), committed)
-			}
-			committed = n
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		for lines.Scan() { // what was committed before the kill arrived
-			if n, err := strconv.Atoi(lines.Text()); err == nil {
-				committed = n
-			}
-		}
-		_ = cmd.Wait() // killed
+		return out
 	}
-	s := open(t, path)
-	if err := s.Verify(t.Context()); err != nil {
-		t.Fatal(err)
+	put(0, sentinel.Incident{ID: "1", State: sentinel.Open, Opened: at(0), Observed: sentinel.Int(7)})
+	if got := ids(s.OpenIncidents(ctx)); !slices.Equal(got, []string{"1 open"}) {
+		t.Errorf("open: %v", got)
 	}
-	points, err := s.Points(t.Context(), "rows", "row_count", "", time.Time{}, 1_000_000)
-	if err != nil || len(points) <= committed {
-		t.Errorf("%d points of %d committed ticks, %v", len(points), committed+1, err)
+	put(1, sentinel.Incident{ID: "1", State: sentinel.Resolved, Opened: at(0), Resolved: at(1)})
+	if got := ids(s.OpenIncidents(ctx)); len(got) != 0 {
+		t.Errorf("open after the end: %v", got)
 	}
-	for i := 1; i < len(points); i++ {
-		if points[i].Time.Sub(points[i-1].Time) != time.Minute {
-			t.Fatalf("ticks %v and %v follow each other", points[i-1].Time, points[i].Time)
-		}
+	// The end of 2 was never recorded: 3 must not be kept out by it.
+	put(2, sentinel.Incident{ID: "2", State: sentinel.Open, Opened: at(2)})
+	put(3, sentinel.Incident{ID: "3", State: sentinel.Open, Opened: at(3)})
+	if got := ids(s.Incidents(ctx, store.IncidentFilter{Check: "rows", Resolved: true})); !slices.Equal(got, []string{"3 open", "2 resolved", "1 resolved"}) {
+		t.Errorf("all: %v", got)
 	}
-	for n := range committed + 1 {
-		if _, ok, err := s.Baseline(t.Context(), fmt.Sprint("schema", n)); err != nil || !ok {
-			t.Fatalf("baseline %d is lost: %v", n, err)
-		}
+	if got := ids(s.Incidents(ctx, store.IncidentFilter{Resolved: true, Limit: 1})); !slices.Equal(got, []string{"3 open"}) {
+		t.Errorf("newest: %v", got)
 	}
 }
 
-func BenchmarkRecord100000Observations(b *testing.B) {
-	for b.Loop() {
-		b.StopTimer()
-		s := open(b, filepath.Join(b.TempDir(), "s.db"))
-		b.StartTimer()
-		for n := range 100 {
-			v := batch(n)
-			v.Results[0].Observations = v.Results[0].Observations[:0]
-			for i := range 1000 {
-				v.Results[0].Observations = append(v.Results[0].Observations, sentinel.Observation{Metric: "row_count", Segment: strconv.Itoa(i), Value: sentinel.Int(int64(i))})
-			}
-			record(b, s, v)
+func TestLabelsMarkPoints(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	for n := range 4 {
+		record(t, s, batch(n))
+	}
+	label := func(from, to int, exclude bool) {
+		t.Helper()
+		if err := s.Label(t.Context(), store.Label{Check: "rows", From: at(from), To: at(to), Exclude: exclude, Why: "migration", Who: "ann"}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	b.ReportMetric(100_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	label(1, 3, true)
+	label(2, 2, false) // taken back
+	points, err := s.Points(t.Context(), "rows", "ratio", "", time.Time{}, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bad []bool
+	for _, p := range points {
+		bad = append(bad, p.Bad)
+	}
+	if !slices.Equal(bad, []bool{false, true, false, true}) {
+		t.Errorf("bad points: %v", bad)
+	}
+	if err := s.Label(t.Context(), store.Label{Check: "rows", From: at(2), To: at(1)}); err == nil {
+		t.Error("a label that ends before it begins was kept")
+	}
 }

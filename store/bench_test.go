@@ -1,0 +1,95 @@
+package store_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// cpu is the processor time this process has used.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// BenchmarkRecord100k writes 100,000 observations of 1,000 series, 1,000 a batch.
+func BenchmarkRecord100k(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		s := open(b, filepath.Join(b.TempDir(), "s.db"))
+		b.StartTimer()
+		for n := range 100 {
+			v := batch(n)
+			v.Results[0].Observations = v.Results[0].Observations[:0]
+			for i := range 1000 {
+				v.Results[0].Observations = append(v.Results[0].Observations, sentinel.Observation{Metric: "row_count", Segment: strconv.Itoa(i), Value: sentinel.Int(int64(i))})
+			}
+			record(b, s, v)
+		}
+	}
+	b.ReportMetric(100_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// tickOf is one tick of 200 datasets with three checks each.
+func tickOf(n int) (b store.Batch) {
+	for i := range 200 {
+		table := sentinel.Table{Warehouse: "shop", Schema: "mart", Name: fmt.Sprintf("table_%03d", i)}
+		b.Ticks = append(b.Ticks, store.TickRecord{Schedule: everyMinute, Table: table, Tick: at(n)})
+		for _, kind := range []string{"freshness", "row_count", "schema"} {
+			r := sentinel.Result{
+				Check: table.String() + "/" + kind, Kind: kind, Table: table, Tick: at(n), Duration: time.Millisecond,
+				Message: "1234567 rows, expected > 0", Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: at(n)},
+			}
+			if kind != "schema" {
+				r.Observations = []sentinel.Observation{{Metric: kind, Value: sentinel.Int(int64(1234567 + n))}}
+			}
+			b.Results = append(b.Results, r)
+		}
+	}
+	return b
+}
+
+// BenchmarkRecordTick writes a tick of 200 datasets with three checks each into
+// a state that knows their series.
+func BenchmarkRecordTick(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "s.db"))
+	record(b, s, tickOf(0))
+	n := 0
+	before := cpu(b)
+	for b.Loop() {
+		n++
+		record(b, s, tickOf(n))
+	}
+	b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+	st, err := s.Stats(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(st.Bytes)/float64(st.Results), "bytes/result")
+}
+
+// BenchmarkPoints reads the 10,000 newest points of one series among many.
+func BenchmarkPoints(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "s.db"))
+	v := batch(0)
+	v.Results[0].Observations = nil
+	for i := range 12_000 {
+		v.Results[0].Observations = append(v.Results[0].Observations, sentinel.Observation{Metric: "row_count", Bucket: at(-i), Value: sentinel.Int(int64(i))})
+	}
+	record(b, s, v)
+	for b.Loop() {
+		if got := values(b, s, "row_count", "", 10_000); len(got) != 10_000 {
+			b.Fatal(len(got))
+		}
+	}
+}

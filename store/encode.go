@@ -1,0 +1,95 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// row is a result as the arguments of the inserts it takes.
+type row struct {
+	table                   sentinel.Table
+	run, last, observations []any
+}
+
+// encode turns results into rows, before the transaction begins.
+func encode(results []sentinel.Result) ([]row, error) {
+	rows := make([]row, len(results))
+	for i, r := range results {
+		body, err := json.Marshal(storedResult{r, storedScores(r.Scores)})
+		if err != nil {
+			return nil, fmt.Errorf("the result of %s: %w", r.Check, err)
+		}
+		tick := micros(r.Tick)
+		rows[i] = row{
+			table: r.Table,
+			run:   []any{r.Check, tick, int(r.Status), r.Duration.Microseconds(), r.Message},
+			last:  []any{r.Check, r.Table.String(), tick, body},
+		}
+		for _, o := range r.Observations {
+			at := tick
+			if !o.Bucket.IsZero() {
+				at = micros(o.Bucket)
+			}
+			rows[i].observations = append(rows[i].observations, r.Check, o.Metric, o.Segment, at, sqlValue(o.Value))
+		}
+	}
+	return rows, nil
+}
+
+// sqlValue keeps integers exact; what is absent or no finite number is NULL.
+func sqlValue(n sentinel.Number) any {
+	if v, ok := n.Int64(); ok {
+		return v
+	}
+	if n.Finite() {
+		return n.Float64()
+	}
+	return nil
+}
+
+// storedResult is a result as JSON: its scores shadow those of the result.
+type storedResult struct {
+	sentinel.Result
+	Scores []storedScore
+}
+
+// storedScore holds the floats as numbers, which also write what JSON cannot:
+// a series that is learning has no expected range, NaN.
+type storedScore struct {
+	Segment                 string
+	Time                    time.Time
+	Value, Score, Low, High sentinel.Number
+	State                   sentinel.ScoreState
+	Reason                  string
+}
+
+func storedScores(scores []sentinel.Score) []storedScore {
+	out := make([]storedScore, len(scores))
+	for i, s := range scores {
+		out[i] = storedScore{s.Segment, s.Time, sentinel.Float(s.Value), sentinel.Float(s.Score), sentinel.Float(s.Low), sentinel.Float(s.High), s.State, s.Reason}
+	}
+	return out
+}
+
+func (r storedResult) result() sentinel.Result {
+	r.Result.Scores = nil
+	for _, s := range r.Scores {
+		r.Result.Scores = append(r.Result.Scores,
+			sentinel.Score{Segment: s.Segment, Time: s.Time, Value: s.Value.Float64(), Score: s.Score.Float64(), Low: s.Low.Float64(), High: s.High.Float64(), State: s.State, Reason: s.Reason})
+	}
+	return r.Result
+}
+
+func scanJSON(scan func(...any) error, v any) error {
+	var body []byte
+	if err := scan(&body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Baseline returns the accepted schema of a check; ok is false when there is none.
+func (s *Store) Baseline(ctx context.Context, check string) (snapshot Snapshot, ok bool, err error) {
+	history, err := s.baselines(ctx, check, 1)
+	if err != nil || len(history) == 0 {
+		return Snapshot{}, false, err
+	}
+	return history[0], true, nil
+}
+
+// Baselines returns every schema ever accepted for a check, newest first.
+func (s *Store) Baselines(ctx context.Context, check string) ([]Snapshot, error) {
+	return s.baselines(ctx, check, -1)
+}
+
+func (s *Store) baselines(ctx context.Context, check string, limit int) ([]Snapshot, error) {
+	var out []Snapshot
+	err := s.each(ctx, `SELECT taken_at, accepted_by, why, data FROM baseline WHERE check_id = ? ORDER BY id DESC LIMIT ?`, []any{check, limit}, func(scan func(...any) error) error {
+		var v Snapshot
+		var taken int64
+		if err := scan(&taken, &v.AcceptedBy, &v.Why, &v.Data); err != nil {
+			return err
+		}
+		v.TakenAt = fromMicros(taken)
+		out = append(out, v)
+		return nil
+	})
+	return out, err
+}
+
+// AcceptBaseline makes snapshot the reference of a check; earlier ones are kept.
+func (s *Store) AcceptBaseline(ctx context.Context, check string, v Snapshot) error {
+	err := s.insert(ctx, `INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) VALUES (?, ?, ?, ?, ?)`,
+		check, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data)
+	if err != nil {
+		return fmt.Errorf("accepting the baseline of %s: %w", check, describe(s.path, err))
+	}
+	return nil
+}
+
+// Label is what people say about a stretch of a check's series: of those with
+// this segment, whatever their metric.
+type Label struct {
+	Check, Segment string
+	From, To       time.Time // both inclusive
+	Exclude        bool      // the points are no part of what is normal; false takes an earlier label back
+	Why, Who       string
+}
+
+// Label keeps a label. Where labels overlap, the latest kept one counts.
+func (s *Store) Label(ctx context.Context, l Label) error {
+	if l.To.Before(l.From) {
+		return fmt.Errorf("labelling %s: %s is before %s", l.Check, l.To.Format(time.RFC3339), l.From.Format(time.RFC3339))
+	}
+	err := s.insert(ctx, `INSERT INTO label (check_id, segment, from_at, to_at, exclude, why, who) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		l.Check, l.Segment, micros(l.From), micros(l.To), l.Exclude, l.Why, l.Who)
+	if err != nil {
+		return fmt.Errorf("labelling %s: %w", l.Check, describe(s.path, err))
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Pruned counts the rows that [Store.Prune] removed.
+type Pruned struct{ Ticks, Results, Observations, Incidents int64 }
+
+const (
+	// tickRetention bounds how long ticks are kept: they only tell whether one
+	// was recorded already, and that is asked within minutes or after downtime.
+	tickRetention = 14 * 24 * time.Hour
+
+	// One transaction of Prune removes so many rows, or goes through so many
+	// series, so that recording waits for a part of it, not for the whole.
+	pruneRows, pruneSeries = 10_000, 200
+)
+
+// Prune forgets runs, observations and resolved incidents older than the
+// retention, and ticks older than that or two weeks. The last result of a check,
+// the last tick of a schedule and dataset, baselines, labels and states stay. On
+// an error what was removed until then is counted.
+func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duration) (p Pruned, err error) {
+	before := micros(now.Add(-retention))
+	ticksBefore := micros(now.Add(-min(retention, tickRetention)))
+	for _, part := range []struct {
+		removed *int64
+		remove  string
+		before  int64
+	}{
+		{&p.Ticks, `DELETE FROM tick WHERE (tick, schedule, dataset) IN (SELECT tick, schedule, dataset FROM tick WHERE tick < ? ORDER BY tick LIMIT ?)`, ticksBefore},
+		{&p.Results, `DELETE FROM result WHERE (tick, check_id) IN (SELECT tick, check_id FROM result WHERE tick < ? ORDER BY tick LIMIT ?)`, before},
+		{&p.Incidents, `DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE resolved < ? LIMIT ?)`, before},
+	} {
+		for last := int64(pruneRows); last == pruneRows && err == nil; {
+			last, err = s.remove(ctx, part.remove, []any{part.before, pruneRows})
+			*part.removed += last
+		}
+		if err != nil {
+			return p, err
+		}
+	}
+	p.Observations, err = s.pruneObservations(ctx, before)
+	return p, err
+}
+
+func (s *Store) pruneObservations(ctx context.Context, before int64) (removed int64, err error) {
+	var bound [][]any
+	err = s.each(ctx, `SELECT id FROM series`, nil, func(scan func(...any) error) error {
+		var id int64
+		err := scan(&id)
+		bound = append(bound, []any{id, before})
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("pruning: %w", err)
+	}
+	for some := range slices.Chunk(bound, pruneSeries) {
+		n, err := s.remove(ctx, `DELETE FROM observation WHERE series = ? AND at < ?`, some...)
+		removed += n
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// remove runs a statement once for each list of arguments, in one transaction,
+// and returns how many rows are gone.
+func (s *Store) remove(ctx context.Context, statement string, args ...[]any) (removed int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		st, err := tx.PrepareContext(ctx, statement)
+		if err != nil {
+			return err
+		}
+		for _, a := range args {
+			result, err := st.ExecContext(ctx, a...)
+			if err != nil {
+				return err
+			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			removed += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("pruning: %w", describe(s.path, err)) // taken back
+	}
+	return removed, nil
+}
+
+// Backup writes a consistent copy of the state to path, also while an agent
+// writes. The file must not exist; it is readable by its owner alone, and a
+// state of its own: [Open] it, or put it in the place of a lost one.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("backing up state %s: %w", s.path, err)
+	}
+	_, err = s.reads.ExecContext(ctx, "VACUUM INTO ?", path)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("backing up state %s to %s: %w", s.path, path, errors.Join(err, os.Remove(path)))
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// syncDirectory makes the name of a new file survive a power cut.
+func syncDirectory(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Verify reads the whole file and reports the first damage it finds
+// ([ErrDamaged]).
+func (s *Store) Verify(ctx context.Context) error {
+	var answer string
+	if err := s.reads.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&answer); err != nil {
+		return describe(s.path, err)
+	}
+	if answer != "ok" {
+		return fmt.Errorf("state %s: %w: %s: restore a back-up", s.path, ErrDamaged, answer)
+	}
+	return nil
+}
+
+// Stats says how large the memory is.
+type Stats struct {
+	Bytes                                                            int64 // on disk, with the write-ahead log
+	Ticks, Results, Series, Observations, Baselines, Incidents, Open int64 // rows; Open: unresolved incidents
+	Oldest, Newest                                                   time.Time
+}
+
+// Stats counts rows, which reads every index once: for people, not for a scrape.
+// Oldest and Newest are of the recorded ticks; zero when there are none.
+func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
+	for _, suffix := range []string{"", "-wal"} {
+		info, err := os.Stat(s.path + suffix)
+		if err == nil {
+			st.Bytes += info.Size()
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return Stats{}, fmt.Errorf("state: %w", err)
+		}
+	}
+	err = s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT count(*) FROM result), (SELECT count(*) FROM series), (SELECT count(*) FROM observation),
+(SELECT count(*) FROM baseline), (SELECT count(*) FROM incident), (SELECT count(*) FROM incident WHERE resolved IS NULL), (SELECT min(tick) FROM tick), (SELECT max(tick) FROM tick)`, nil,
+		func(scan func(...any) error) error {
+			var oldest, newest sql.NullInt64
+			err := scan(&st.Ticks, &st.Results, &st.Series, &st.Observations, &st.Baselines, &st.Incidents, &st.Open, &oldest, &newest)
+			if oldest.Valid {
+				st.Oldest, st.Newest = fromMicros(oldest.Int64), fromMicros(newest.Int64)
+			}
+			return err
+		})
+	return st, err
+}

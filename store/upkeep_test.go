@@ -1,0 +1,127 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+const day = 24 * time.Hour
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	s, ctx := openNew(t), t.Context()
+	b := batch(0)
+	b.Baselines = map[string]store.Snapshot{"schema": {Data: []byte("one")}}
+	b.Incidents = []sentinel.Incident{
+		{ID: "over", Check: "rows", Key: "a", Table: orders, State: sentinel.Resolved, Opened: at(0), Resolved: at(0)},
+		{ID: "open", Check: "rows", Key: "b", Table: orders, State: sentinel.Open, Opened: at(0)},
+	}
+	record(t, s, b)
+	late := batch(0)
+	late.Ticks[0].Tick = at(0).Add(30 * day)
+	late.Results[0].Tick = at(0).Add(30 * day)
+	record(t, s, late)
+
+	if got, err := s.Prune(ctx, at(0).Add(80*day), 90*day); err != nil || got != (store.Pruned{Ticks: 2}) {
+		t.Errorf("before the retention ends only ticks of more than two weeks go: %+v, %v", got, err)
+	}
+	if got, err := s.Prune(ctx, at(0).Add(100*day), 90*day); err != nil || got != (store.Pruned{Results: 1, Observations: 3, Incidents: 1}) {
+		t.Errorf("after 100 days: %+v, %v", got, err)
+	}
+	if got, err := s.Prune(ctx, at(0).Add(300*day), 90*day); err != nil || got != (store.Pruned{Results: 1, Observations: 3}) {
+		t.Errorf("after 300 days: %+v, %v", got, err)
+	}
+	ticks, err := s.LastTicks(ctx)
+	if err != nil || !ticks[store.TickKey{Schedule: everyMinute, Table: orders}].Equal(at(0).Add(30*day)) {
+		t.Errorf("the last tick stays: %v, %v", ticks, err)
+	}
+	if last, err := s.LastResults(ctx, store.Filter{}); err != nil || len(last) != 1 {
+		t.Errorf("the last result stays: %v, %v", last, err)
+	}
+	if _, ok, err := s.Baseline(ctx, "schema"); err != nil || !ok {
+		t.Errorf("the baseline stays: %v, %v", ok, err)
+	}
+	st, err := s.Stats(ctx)
+	st.Bytes = 0
+	if want := (store.Stats{Series: 3, Baselines: 1, Incidents: 1, Open: 1}); err != nil || st != want {
+		t.Errorf("stats %+v, %v\nwant  %+v", st, err, want)
+	}
+}
+
+func TestStatsOfAnEmptyState(t *testing.T) {
+	t.Parallel()
+	st, err := openNew(t).Stats(t.Context())
+	if err != nil || st.Bytes == 0 || st.Ticks != 0 || !st.Oldest.IsZero() {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// A back-up taken beside a writing agent is a state of its own.
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "s.db"))
+	record(t, s, batch(0))
+	reader, err := store.OpenReader(t.Context(), "sqlite:"+filepath.Join(dir, "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "copy.db")
+	if err := errors.Join(reader.Backup(t.Context(), path), reader.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the back-up is readable by others: %v, %v", info.Mode(), err)
+	}
+	record(t, s, batch(1))
+	backup := open(t, path)
+	if err := backup.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := values(t, backup, "ratio", "", 9); len(got) != 1 {
+		t.Errorf("the back-up has %v, want what was there when it was taken", got)
+	}
+	if dropped := record(t, backup, batch(1)); dropped != 0 {
+		t.Error("the back-up does not go on where it was taken")
+	}
+	if err := s.Backup(t.Context(), path); !errors.Is(err, os.ErrExist) {
+		t.Errorf("an existing file was overwritten: %v", err)
+	}
+}
+
+// Verify finds a page that was overwritten behind the engine's back.
+func TestVerifyFindsDamage(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	for n := range 500 {
+		record(t, s, batch(n))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte(strings.Repeat("x", 4096)), info.Size()-4096); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, path).Verify(t.Context()); !errors.Is(err, store.ErrDamaged) {
+		t.Errorf("got %v", err)
+	}
+}

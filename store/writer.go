@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+// shape is an insert of one or many rows: head, row repeated with commas, tail.
+type shape struct {
+	head, row, tail string
+	width           int // parameters a row
+}
+
+var (
+	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped) VALUES `, `(?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 4}
+
+	insertLastTick = shape{`INSERT INTO last_tick (schedule, dataset, tick) VALUES `, `(?, ?, ?)`,
+		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = max(last_tick.tick, excluded.tick)`, 3}
+
+	insertResult = shape{`INSERT INTO result (check_id, tick, status, duration, message) VALUES `, `(?, ?, ?, ?, ?)`,
+		` ON CONFLICT (tick, check_id) DO UPDATE SET status = excluded.status, duration = excluded.duration, message = excluded.message`, 5}
+
+	insertLast = shape{`INSERT INTO last_result (check_id, dataset, tick, body) VALUES `, `(?, ?, ?, ?)`,
+		` ON CONFLICT (check_id) DO UPDATE SET dataset = excluded.dataset, tick = excluded.tick, body = excluded.body WHERE excluded.tick >= last_result.tick`, 4}
+
+	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3}
+
+	// Writes as many rows as have a series already. CROSS JOIN keeps the engine
+	// from walking all series in search of a few values.
+	insertObservation = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(?, ?, ?, ?, ?)`,
+		`) INSERT INTO observation (series, at, value) SELECT s.id, v.at, v.value FROM v CROSS JOIN series s ON s.check_id = v.check_id AND s.metric = v.metric AND s.segment = v.segment WHERE true
+ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 5}
+
+	insertBaseline = shape{`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) `, `SELECT ?, ?, ?, ?, ?`, ` WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`, 6}
+
+	insertIncident = shape{`INSERT INTO incident (id, check_id, finding, opened, resolved, body) VALUES `, `(?, ?, ?, ?, ?, ?)`,
+		` ON CONFLICT (id) DO UPDATE SET resolved = excluded.resolved, body = excluded.body`, 6}
+
+	insertState = shape{`INSERT INTO state (kind, key, data) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (kind, key) DO UPDATE SET data = excluded.data`, 3}
+)
+
+// statement is a shape for a number of rows: prepared once a transaction.
+type statement struct {
+	shape shape
+	rows  int
+}
+
+func (s statement) sql() string {
+	return s.shape.head + s.shape.row + strings.Repeat(", "+s.shape.row, s.rows-1) + s.shape.tail
+}
+
+// writer writes within one transaction, which closes its statements, and keeps
+// its first error, after which it does nothing.
+type writer struct {
+	tx       *sql.Tx
+	prepared map[statement]*sql.Stmt
+	err      error
+}
+
+func newWriter(tx *sql.Tx) *writer { return &writer{tx: tx, prepared: map[statement]*sql.Stmt{}} }
+
+// sizes are the numbers of rows an insert is prepared for, largest first.
+var sizes = [...]int{64, 8, 1}
+
+// many inserts rows of arguments. Where fewer were written than given, missing
+// is called with their arguments, and they are written again.
+func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(context.Context, []any)) {
+	for _, rows := range sizes {
+		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
+			part := args[:width]
+			written := w.exec(ctx, sh, rows, part)
+			if missing != nil && written < int64(rows) {
+				missing(ctx, part)
+				w.exec(ctx, sh, rows, part)
+			}
+		}
+	}
+}
+
+// exec runs an insert of some rows and returns how many it wrote.
+func (w *writer) exec(ctx context.Context, sh shape, rows int, args []any) (written int64) {
+	st := w.prepare(ctx, statement{sh, rows})
+	if w.err != nil {
+		return 0
+	}
+	result, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		w.err = err
+		return 0
+	}
+	written, w.err = result.RowsAffected()
+	return written
+}
+
+func (w *writer) prepare(ctx context.Context, s statement) *sql.Stmt {
+	st := w.prepared[s]
+	if st == nil && w.err == nil {
+		st, w.err = w.tx.PrepareContext(ctx, s.sql())
+		w.prepared[s] = st
+	}
+	return st
+}
