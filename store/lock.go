@@ -30,6 +30,12 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
+// unlockFile gives the lock back at once: closing alone would leave it with a
+// child that is between fork and exec and still holds the descriptor.
+func unlockFile(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 func inUse(path string, f *os.File, err error) error {
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return fmt.Errorf("state %s: locking %s: %w", path, f.Name(), err)

@@ -144,7 +144,7 @@ func (s *Store) Close() error {
 		err = errors.Join(err, s.writes.Close()) // the last to close folds the log into the file
 	}
 	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
+		err = errors.Join(err, unlockFile(s.lock))
 		s.lock = nil
 	}
 	return err
