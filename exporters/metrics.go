@@ -8,7 +8,18 @@ type Metric struct {
 	Labels []string
 }
 
+// buckets are a histogram's classic ones: checks and statements take
+// milliseconds to minutes, incidents and repairs seconds to days.
+func (m Metric) buckets() []float64 {
+	switch m.Name {
+	case TimeToDetect.Name, TimeToResolve.Name, TimeToRepair.Name:
+		return []float64{1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600}
+	}
+	return []float64{0.005, 0.02, 0.08, 0.32, 1.28, 5.12, 20.48, 81.92}
+}
+
 var byCheck = []string{"warehouse", "dataset", "check"}
+var byDataset = byCheck[:2:2]
 var bySegment = append(byCheck[:3:3], "segment")
 
 // The metrics of checks: one series per check, and per segment where the check
@@ -43,10 +54,58 @@ var (
 	SeriesDropped    = Metric{"sentinel_series_dropped", "gauge", "Series left out of /metrics because of max_series.", nil}
 )
 
-// Metrics lists all metrics, those of checks first.
-func Metrics() []Metric {
+// The metrics of datasets, of their deadlines, and of how good predictions were.
+var (
+	DatasetInfo     = Metric{"sentinel_dataset_info", "gauge", "Always 1: who owns the dataset and how much it matters.", append(byDataset[:2:2], "owner", "tier")}
+	Risk            = Metric{"sentinel_risk", "gauge", "Probability that the dataset misses its next deadline.", byDataset}
+	Deadline        = Metric{"sentinel_deadline_timestamp_seconds", "gauge", "The dataset's next deadline.", byDataset}
+	ExpectedArrival = Metric{"sentinel_expected_arrival_timestamp_seconds", "gauge", "When the dataset's next load is expected.", byDataset}
+	RiskBrier       = Metric{"sentinel_risk_brier_score", "gauge", "Mean squared error of the risks of the last 30 days; 0 is perfect.", byDataset}
+	RiskSkill       = Metric{"sentinel_risk_brier_skill", "gauge", "How much better than the base rate the risks of the last 30 days were: 1 is perfect, 0 no better.", byDataset}
+	RiskCalibration = Metric{"sentinel_risk_calibration_error", "gauge", "Mean distance of risks from the rate of misses over the last 30 days.", byDataset}
+	RiskLead        = Metric{"sentinel_risk_lead_seconds", "gauge", "How long before the deadline the misses of the last 30 days were warned of, on average.", byDataset}
+	RiskModel       = Metric{"sentinel_risk_model_active", "gauge", "1 while the dataset's own model answers, 0 while it is switched off for being worse than the base rate.", byDataset}
+)
+
+// The metrics of incidents, repairs and notifications.
+var (
+	Incidents            = Metric{"sentinel_incidents_total", "counter", "Transitions of incidents: opened, reopened, escalated, resolved.", []string{"tier", "transition"}}
+	TimeToDetect         = Metric{"sentinel_time_to_detect_seconds", "histogram", "Time from the last good look to the opening of an incident.", []string{"tier"}}
+	TimeToResolve        = Metric{"sentinel_time_to_resolve_seconds", "histogram", "Time from the opening of an incident to its end.", []string{"tier"}}
+	TimeToRepair         = Metric{"sentinel_time_to_repair_seconds", "histogram", "Time from planning a repair to its verified success.", []string{"action"}}
+	Repairs              = Metric{"sentinel_repairs_total", "counter", "Repairs that ended, by outcome: succeeded, rolled_back, failed, dead_letter, cancelled, superseded.", append(byDataset[:2:2], "action", "outcome")}
+	RepairsActive        = Metric{"sentinel_repairs_active", "gauge", "Repairs that have not ended, by state.", []string{"state"}}
+	BreakerState         = Metric{"sentinel_breaker_state", "gauge", "Circuit breaker: 0 closed, 1 half-open, 2 open.", []string{"breaker"}}
+	Retries              = Metric{"sentinel_retries_total", "counter", "Tries after the first, of repairs and notifications.", []string{"of"}}
+	DeadLetters          = Metric{"sentinel_dead_letters", "gauge", "What was given up and waits for a person.", []string{"of"}}
+	AuditEntries         = Metric{"sentinel_audit_entries", "gauge", "Length of the audit log.", nil}
+	Notifications        = Metric{"sentinel_notifications_total", "counter", "Notifications by channel and outcome: sent, retried, dead.", []string{"channel", "outcome"}}
+	NotificationsPending = Metric{"sentinel_notifications_pending", "gauge", "Notifications that wait to be sent.", nil}
+)
+
+// The metrics of what the agent costs a warehouse.
+var (
+	Statements      = Metric{"sentinel_warehouse_statements_total", "counter", "Statements sent to the warehouse.", []string{"warehouse"}}
+	StatementErrors = Metric{"sentinel_warehouse_errors_total", "counter", "Statements that the warehouse answered with an error, by kind.", []string{"warehouse", "kind"}}
+	Connections     = Metric{"sentinel_warehouse_connections_total", "counter", "Connections opened to the warehouse.", []string{"warehouse"}}
+	QuerySeconds    = Metric{"sentinel_warehouse_query_seconds", "histogram", "Time from sending a batch of statements to its last answer.", []string{"warehouse"}}
+)
+
+// Metrics lists all metrics: those rendered from results first, then the
+// agent's own.
+func Metrics() []Metric { return append(rendered(), registered()...) }
+
+// rendered lists the series of checks, which are kept as text.
+func rendered() []Metric {
+	return []Metric{CheckStatus, CheckLastRun, Freshness, NewestTimestamp, RowCount, MissingPartitions, CheckValue, SchemaDrifts, AnomalyScore, ExpectedLow, ExpectedHigh}
+}
+
+// registered lists the metrics that client_golang keeps.
+func registered() []Metric {
 	return []Metric{
-		CheckStatus, CheckLastRun, Freshness, NewestTimestamp, RowCount, MissingPartitions, CheckValue, SchemaDrifts, AnomalyScore, ExpectedLow, ExpectedHigh,
 		BuildInfo, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped, WarehouseUp, ClockSkew, StoreUp, ReloadSuccessful, ReloadTimestamp, SeriesDropped,
+		DatasetInfo, Risk, Deadline, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead, RiskModel,
+		Incidents, TimeToDetect, TimeToResolve, TimeToRepair, Repairs, RepairsActive, BreakerState, Retries, DeadLetters, AuditEntries, Notifications, NotificationsPending,
+		Statements, StatementErrors, Connections, QuerySeconds,
 	}
 }

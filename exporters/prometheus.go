@@ -26,19 +26,10 @@ import (
 type Prometheus struct {
 	MaxSeries int // series of checks exported at most; default 50,000
 
-	registry *prometheus.Registry
-
-	results   *prometheus.CounterVec
-	duration  *prometheus.HistogramVec
-	incidents *prometheus.GaugeVec
-	missed    *prometheus.CounterVec
-	skipped   *prometheus.CounterVec
-	up        *prometheus.GaugeVec
-	skew      *prometheus.GaugeVec
-	store     prometheus.Gauge
-	reloadOK  prometheus.Gauge
-	reloadAt  prometheus.Gauge
-	dropped   prometheus.Gauge
+	registry   *prometheus.Registry
+	gauges     map[string]*prometheus.GaugeVec // by metric name, as all three
+	counters   map[string]*prometheus.CounterVec
+	histograms map[string]*prometheus.HistogramVec
 
 	mu     sync.Mutex
 	checks map[string][]sample // by check id
@@ -53,28 +44,54 @@ type sample struct {
 
 // NewPrometheus returns an exporter with the agent's metrics registered.
 func NewPrometheus(version string) *Prometheus {
-	p := &Prometheus{MaxSeries: 50000, registry: prometheus.NewRegistry(), checks: map[string][]sample{}}
-	gauge := func(m Metric) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Name: m.Name, Help: m.Help})
+	p := &Prometheus{
+		MaxSeries: 50000, registry: prometheus.NewRegistry(), checks: map[string][]sample{},
+		gauges: map[string]*prometheus.GaugeVec{}, counters: map[string]*prometheus.CounterVec{}, histograms: map[string]*prometheus.HistogramVec{},
 	}
-	gauges := func(m Metric) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.Name, Help: m.Help}, m.Labels)
+	for _, m := range registered() {
+		p.registry.MustRegister(p.collector(m))
 	}
-	counters := func(m Metric) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: m.Name, Help: m.Help}, m.Labels)
-	}
-	p.results, p.missed, p.skipped = counters(CheckResults), counters(TicksMissed), counters(JobsSkipped)
-	p.incidents, p.up, p.skew = gauges(IncidentsOpen), gauges(WarehouseUp), gauges(ClockSkew)
-	p.store, p.reloadOK, p.reloadAt, p.dropped = gauge(StoreUp), gauge(ReloadSuccessful), gauge(ReloadTimestamp), gauge(SeriesDropped)
-	p.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: CheckDuration.Name, Help: CheckDuration.Help, Buckets: prometheus.ExponentialBuckets(0.005, 4, 8),
-		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
-	}, CheckDuration.Labels)
-	build := gauges(BuildInfo)
-	build.WithLabelValues(version).Set(1)
-	p.registry.MustRegister(p.results, p.missed, p.skipped, p.incidents, p.up, p.skew, p.store, p.reloadOK, p.reloadAt, p.dropped, p.duration, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.Set(BuildInfo, 1, version)
 	return p
+}
+
+// collector makes what client_golang keeps of a metric.
+func (p *Prometheus) collector(m Metric) prometheus.Collector {
+	switch m.Type {
+	case "counter":
+		p.counters[m.Name] = prometheus.NewCounterVec(prometheus.CounterOpts{Name: m.Name, Help: m.Help}, m.Labels)
+		return p.counters[m.Name]
+	case "histogram":
+		p.histograms[m.Name] = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: m.Name, Help: m.Help, Buckets: m.buckets(),
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+		}, m.Labels)
+		return p.histograms[m.Name]
+	}
+	p.gauges[m.Name] = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.Name, Help: m.Help}, m.Labels)
+	return p.gauges[m.Name]
+}
+
+// Set sets a gauge of the agent; labels are in the metric's order.
+func (p *Prometheus) Set(m Metric, v float64, labels ...string) {
+	p.gauges[m.Name].WithLabelValues(labels...).Set(v)
+}
+
+// Add adds to a counter of the agent.
+func (p *Prometheus) Add(m Metric, v float64, labels ...string) {
+	p.counters[m.Name].WithLabelValues(labels...).Add(v)
+}
+
+// Observe puts a value into a histogram of the agent.
+func (p *Prometheus) Observe(m Metric, v float64, labels ...string) {
+	p.histograms[m.Name].WithLabelValues(labels...).Observe(v)
+}
+
+// Forget takes a series of a gauge out, such as the risk of a dataset that is
+// no longer configured.
+func (p *Prometheus) Forget(m Metric, labels ...string) {
+	p.gauges[m.Name].DeleteLabelValues(labels...)
 }
 
 // Export implements Exporter: the last value of each check stays.
@@ -83,7 +100,7 @@ func (p *Prometheus) Export(_ context.Context, results []sentinel.Result) error 
 	defer p.mu.Unlock()
 	for _, r := range results {
 		p.checks[r.Check] = render(r, p.checks[r.Check])
-		p.results.WithLabelValues(r.Table.Warehouse, r.Status.String()).Inc()
+		p.Add(CheckResults, 1, r.Table.Warehouse, r.Status.String())
 	}
 	p.text = nil
 	return nil
@@ -104,11 +121,7 @@ func (p *Prometheus) Keep(ids map[string]bool) {
 // render writes a result's samples. A run that could not look keeps the last
 // numbers, whose age is exported, and changes the status alone.
 func render(r sentinel.Result, last []sample) []sample {
-	dataset := r.Table.Name
-	if r.Table.Schema != "" {
-		dataset = r.Table.Schema + "." + r.Table.Name
-	}
-	base := `warehouse="` + escape(r.Table.Warehouse) + `",dataset="` + escape(dataset) + `",check="` + escape(r.Check) + `"`
+	base := `warehouse="` + escape(r.Table.Warehouse) + `",dataset="` + escape(DatasetLabel(r.Table)) + `",check="` + escape(r.Check) + `"`
 	out := []sample{{&CheckStatus, "{" + base + `,kind="` + escape(r.Kind) + `"}`, strconv.Itoa(int(r.Status))}}
 	if r.Status == sentinel.Error {
 		return append(out, slices.DeleteFunc(slices.Clone(last), func(s sample) bool { return s.metric == &CheckStatus })...)
@@ -189,7 +202,7 @@ func (p *Prometheus) exposition() []byte {
 			}
 		}
 	}
-	p.dropped.Set(float64(max(0, series-limit)))
+	p.Set(SeriesDropped, float64(max(0, series-limit)))
 	var b bytes.Buffer
 	for _, m := range slices.SortedFunc(maps.Keys(byMetric), func(a, b *Metric) int { return strings.Compare(a.Name, b.Name) }) {
 		b.WriteString("# HELP " + m.Name + " " + m.Help + "\n# TYPE " + m.Name + " " + m.Type + "\n")
@@ -228,21 +241,23 @@ func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // IncidentsOpen sets the number of unresolved incidents by tier.
 func (p *Prometheus) IncidentsOpen(byTier map[string]int) {
 	for tier, n := range byTier {
-		p.incidents.WithLabelValues(tier).Set(float64(n))
+		p.Set(IncidentsOpen, float64(n), tier)
 	}
 }
 
 // TicksMissed counts ticks that were slept through.
 func (p *Prometheus) TicksMissed(t sentinel.Table, n int) {
-	p.missed.WithLabelValues(t.Warehouse, datasetOf(t)).Add(float64(n))
+	p.Add(TicksMissed, float64(n), t.Warehouse, DatasetLabel(t))
 }
 
 // JobSkipped counts a tick whose dataset was still busy.
 func (p *Prometheus) JobSkipped(t sentinel.Table) {
-	p.skipped.WithLabelValues(t.Warehouse, datasetOf(t)).Inc()
+	p.Add(JobsSkipped, 1, t.Warehouse, DatasetLabel(t))
 }
 
-func datasetOf(t sentinel.Table) string {
+// DatasetLabel is the value of the label `dataset`: the table's name in its
+// warehouse.
+func DatasetLabel(t sentinel.Table) string {
 	if t.Schema == "" {
 		return t.Name
 	}
@@ -251,21 +266,21 @@ func datasetOf(t sentinel.Table) string {
 
 // Warehouse sets whether a warehouse answers, and by how much its clock is ahead.
 func (p *Prometheus) Warehouse(name string, up bool, skew time.Duration, took time.Duration) {
-	p.up.WithLabelValues(name).Set(number(up))
+	p.Set(WarehouseUp, number(up), name)
 	if up {
-		p.skew.WithLabelValues(name).Set(skew.Seconds())
+		p.Set(ClockSkew, skew.Seconds(), name)
 	}
-	p.duration.WithLabelValues(name).Observe(took.Seconds())
+	p.Observe(CheckDuration, took.Seconds(), name)
 }
 
 // StoreUp sets whether the agent's memory can be written.
-func (p *Prometheus) StoreUp(up bool) { p.store.Set(number(up)) }
+func (p *Prometheus) StoreUp(up bool) { p.Set(StoreUp, number(up)) }
 
 // Reloaded sets the outcome of loading the configuration.
 func (p *Prometheus) Reloaded(ok bool, at time.Time) {
-	p.reloadOK.Set(number(ok))
+	p.Set(ReloadSuccessful, number(ok))
 	if ok {
-		p.reloadAt.Set(float64(at.UnixMilli()) / 1000)
+		p.Set(ReloadTimestamp, float64(at.UnixMilli())/1000)
 	}
 }
 

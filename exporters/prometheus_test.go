@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,17 @@ func everything(tb testing.TB) *exporters.Prometheus {
 	p.Warehouse("shop", true, time.Millisecond, time.Second)
 	p.StoreUp(true)
 	p.Reloaded(true, tick)
+	for _, m := range exporters.Metrics()[11:] {
+		labels := slices.Repeat([]string{"a"}, len(m.Labels))
+		switch m.Type {
+		case "gauge":
+			p.Set(m, 1, labels...)
+		case "counter":
+			p.Add(m, 1, labels...)
+		case "histogram":
+			p.Observe(m, 1, labels...)
+		}
+	}
 	return p
 }
 
