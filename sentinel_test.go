@@ -16,10 +16,11 @@ func TestLayers(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/sentinel-dq/sentinel"
 	allowed := map[string][]string{
-		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""},
+		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse"},
+		"/anomaly/benchmark": {"", "/anomaly"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict"}, "/predict/benchmark/run": {"/predict/benchmark"},
 		"/checks": {"", "/schedule", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks"},
-		"/agent": {"", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store"}, "/testenv": {}, "/bench": {"/testenv"},
-		"/cmd/sentinel": {"", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/agent", "/web"},
+		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store"}, "/testenv": {}, "/bench": {"/testenv"},
+		"/cmd/sentinel": {"", "/anomaly", "/anomaly/benchmark", "/predict", "/predict/benchmark", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/agent", "/web"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
 	if err != nil {

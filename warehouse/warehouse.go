@@ -16,6 +16,7 @@ type Config struct {
 	Name             string           `yaml:"-"`
 	Dialect          string           `yaml:"dialect"`           // postgres, mysql, sqlite; implied by the DSN's scheme
 	DSN              sentinel.Secret  `yaml:"dsn"`               // postgres://..., mysql://... or user:pw@tcp(host)/db, sqlite:path
+	RepairDSN        sentinel.Secret  `yaml:"repair_dsn"`        // where repairs write; checks never use it
 	MaxConnections   int              `yaml:"max_connections"`   // default 4
 	StatementTimeout time.Duration    `yaml:"statement_timeout"` // default 30s; the server cancels the statement
 	LockTimeout      time.Duration    `yaml:"lock_timeout"`      // default 1s

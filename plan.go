@@ -1,0 +1,141 @@
+package sentinel
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Plan is a repair as data. It is saved before anything is done, shown to the
+// person who approves it, and carried out without looking anything else up: a
+// plan that no longer fits what it was made against is not applied.
+type Plan struct {
+	Action  string // the registered name: reload_partition, alter_table, webhook, ...
+	Table   Table  // what is changed; for a hook, what it is run for
+	Scope   string // which part of the table: "created_at in [2026-11-20, 2026-11-21)", "column note"; "" for the whole
+	Summary string // one line: what will be done
+	Steps   []Step // in order
+	Hazards []string
+	Class   RepairClass
+	Why     string // why this class; "" where there is nothing to say
+	Rows    int64  // rows it will write at most; -1 when that cannot be told
+	// Guarantee says what happens when an agent dies in the middle.
+	Guarantee Guarantee
+	// Fingerprint is of the target as it was planned against; "" where the action
+	// has nothing to compare.
+	Fingerprint string
+	// Details is what the action needs to carry the plan out. No secrets.
+	Details json.RawMessage
+}
+
+// Step is one thing a plan does, with its undo.
+type Step struct {
+	Name   string
+	Do     []string // the statements or the request, as they will be sent; without secrets
+	Undo   []string // what takes it back; empty when nothing does
+	NoUndo string   // why it cannot be taken back; "" when Undo does
+}
+
+// RepairClass says who may let a plan go ahead.
+type RepairClass string
+
+// The classes, from the harmless to the forbidden.
+const (
+	ClassAuto    RepairClass = "auto"    // bounded and reversible: mode auto may apply it
+	ClassApprove RepairClass = "approve" // a person decides, whatever the mode
+	ClassRefused RepairClass = "refused" // never applied: the plan tells a person what would have to be done
+)
+
+// Guarantee is what holds when an agent dies, or two try the same.
+type Guarantee string
+
+// The guarantees.
+const (
+	ExactlyOnce Guarantee = "exactly_once"  // fence and ledger commit with the change
+	LookedUp    Guarantee = "looked_up"     // the outcome can be asked for before a second try
+	AtLeastOnce Guarantee = "at_least_once" // a second try may do it twice
+)
+
+// Hash identifies the plan's content: an approval is for one hash.
+func (p Plan) Hash() string {
+	data, err := json.Marshal(p)
+	if err != nil { // strings, numbers and raw JSON that was marshalled before
+		panic(fmt.Sprintf("plan of %s: %v", p.Action, err))
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Repair is one attempt of Sentinel to make an incident go away, from planned
+// to its end.
+type Repair struct {
+	ID       string // sortable by time
+	Key      string // idempotency key: at most one repair that has not ended exists per key
+	Policy   string // id of the configured repair
+	Incident string
+	Check    string
+	Table    Table
+	Plan     Plan
+	Mode     string // off, plan, auto, shadow: as configured when it was planned
+	State    RepairState
+	Version  int64 // grows with every transition
+	Fence    int64 // grows with every agent that takes it up
+	Holder   string
+	Attempts int
+	NextAt   time.Time // when it may be tried again (retry_wait) or its lease ends
+	Approval *Approval
+	Message  string // one line: why it stands where it stands
+	Source   string // where the data came from, when from a fallback
+	Linked   string // the repair this one retries, "" for a first one
+
+	Created  time.Time
+	Updated  time.Time
+	Applied  time.Time // zero until it was
+	Finished time.Time // zero until it ended
+}
+
+// Approval is a person's yes to one plan.
+type Approval struct {
+	By      string
+	At      time.Time
+	Hash    string // of the plan that was read
+	Expires time.Time
+}
+
+// RepairState is where a repair stands.
+type RepairState string
+
+// The states of a repair. Each is durable before the act it announces.
+const (
+	RepairPlanned    RepairState = "planned"
+	AwaitingApproval RepairState = "awaiting_approval"
+	RepairQueued     RepairState = "queued"
+	RepairPreflight  RepairState = "preflight"
+	RepairStaging    RepairState = "staging"
+	RepairStaged     RepairState = "staged"
+	RepairApplying   RepairState = "applying"
+	RepairApplied    RepairState = "applied"
+	RepairVerifying  RepairState = "verifying"
+	RepairSucceeded  RepairState = "succeeded"
+	RepairSuppressed RepairState = "suppressed" // maintenance, cool-down, open breaker or spent budget: looked at again later
+	RetryWait        RepairState = "retry_wait"
+	OutcomeUnknown   RepairState = "unknown" // it may or may not have happened, and cannot be looked up
+	RollingBack      RepairState = "rolling_back"
+	RolledBack       RepairState = "rolled_back"
+	RepairFailed     RepairState = "failed"
+	DeadLetter       RepairState = "dead_letter" // given up; kept until a person acknowledges it
+	RepairCancelled  RepairState = "cancelled"
+	Superseded       RepairState = "superseded" // the incident ended before anything was applied
+	ShadowDone       RepairState = "shadow"     // planned and recorded only
+)
+
+// Final reports whether the repair has ended.
+func (s RepairState) Final() bool {
+	switch s {
+	case RepairSucceeded, RolledBack, RepairFailed, DeadLetter, RepairCancelled, Superseded, ShadowDone:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package repair
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrNothing says that there is nothing to repair: the target already is as
+// the plan would make it.
+var ErrNothing = errors.New("there is nothing to repair")
+
+// RefusedError says that a repair must not be done, and what a person may do.
+// It is never tried again.
+type RefusedError struct{ Why string }
+
+// Error implements error.
+func (e *RefusedError) Error() string { return "refused: " + e.Why }
+
+// ChangedError says that the target is no longer what was planned against:
+// the repair is planned anew, never forced.
+type ChangedError struct{ What string }
+
+// Error implements error.
+func (e *ChangedError) Error() string { return "the target has changed since the plan: " + e.What }
+
+// FencedError says that another agent has taken the repair up since.
+type FencedError struct{ Fence int64 }
+
+// Error implements error.
+func (e *FencedError) Error() string {
+	return fmt.Sprintf("another agent has taken this repair up: fence %d is no longer the newest", e.Fence)
+}
+
+// TransientError says that the same try may succeed later: a lock that was not
+// to be had, a deadlock, a server that was busy. After is how long the other
+// side asked to wait; 0 when it did not say.
+type TransientError struct {
+	Err   error
+	After time.Duration
+}
+
+// Error implements error.
+func (e *TransientError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what happened.
+func (e *TransientError) Unwrap() error { return e.Err }
+
+// UnknownError says that the change may or may not have been made, and that
+// only a look at the target can tell.
+type UnknownError struct{ Err error }
+
+// Error implements error.
+func (e *UnknownError) Error() string { return "outcome unknown: " + e.Err.Error() }
+
+// Unwrap returns what happened.
+func (e *UnknownError) Unwrap() error { return e.Err }
