@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	sentinel "github.com/sentinel-dq/sentinel"
 )
 
@@ -61,9 +59,11 @@ func ParseBound(s string) (Bound, error) {
 	return Bound{Op: op, Low: low, High: high, Percent: m[5] == "%"}, nil
 }
 
+var ungroup = strings.NewReplacer("_", "", ",", "")
+
 // parsePlainNumber reads 1_000_000, 1,000 and 1.5; NaN and infinity are no bounds.
 func parsePlainNumber(s string) (sentinel.Number, error) {
-	n, err := sentinel.ParseNumber(strings.NewReplacer("_", "", ",", "").Replace(s))
+	n, err := sentinel.ParseNumber(ungroup.Replace(s))
 	if err != nil {
 		return n, err
 	}
@@ -127,9 +127,6 @@ func (b *Bound) UnmarshalText(text []byte) (err error) {
 	*b, err = ParseBound(string(text))
 	return err
 }
-
-// UnmarshalYAML reads a condition written as a string.
-func (b *Bound) UnmarshalYAML(n ast.Node) error { return b.UnmarshalText([]byte(scalarText(n))) }
 
 // groupDigits writes a number for people: 1,234,567.
 func groupDigits(n sentinel.Number) string {

@@ -1,14 +1,12 @@
 package checks
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
 )
 
 // Duration is a span as people write it: 30m, 1d6h, 2w, or dbt's
@@ -53,25 +51,13 @@ func (d *Duration) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// UnmarshalYAML reads 1d6h or {count, period}.
-func (d *Duration) UnmarshalYAML(n ast.Node) error {
-	if _, isMap := n.(*ast.MappingNode); !isMap {
-		return d.UnmarshalText([]byte(scalarText(n)))
+// Periods is dbt's way to write a span: a count of minutes, hours or days.
+func Periods(count int, period string) (time.Duration, error) {
+	unit, ok := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[period]
+	if !ok || count <= 0 {
+		return 0, errors.New("want {count: a positive number, period: minute, hour or day}")
 	}
-	var dbt struct {
-		Count  int    `yaml:"count"`
-		Period string `yaml:"period"`
-	}
-	if err := yaml.NodeToValue(n, &dbt, yaml.Strict()); err != nil {
-		return fmt.Errorf("want a duration such as 1d6h, or {count: 12, period: hour}")
-	}
-	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
-	unit, ok := units[dbt.Period]
-	if !ok || dbt.Count <= 0 {
-		return fmt.Errorf("want {count: a positive number, period: minute, hour or day}")
-	}
-	*d = Duration(time.Duration(dbt.Count) * unit)
-	return nil
+	return time.Duration(count) * unit, nil
 }
 
 // String writes the span for people: "3h 12m", "1d 6h", "45s".
@@ -100,12 +86,4 @@ func humanDuration(d time.Duration) string {
 		}
 	}
 	return sign + strings.Join(parts[:min(2, len(parts))], " ")
-}
-
-// scalarText is a scalar as it is written, without quotes.
-func scalarText(n ast.Node) string {
-	if s, ok := n.(*ast.StringNode); ok {
-		return s.Value
-	}
-	return n.String()
 }

@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -93,34 +90,6 @@ type DeclaredColumn struct {
 
 // DeclaredColumns is a list of columns, of names, or a map of name to type.
 type DeclaredColumns []DeclaredColumn
-
-// UnmarshalYAML reads the three forms.
-func (d *DeclaredColumns) UnmarshalYAML(n ast.Node) error {
-	var byName yaml.MapSlice
-	if err := yaml.NodeToValue(n, &byName); err == nil {
-		for _, item := range byName {
-			name, typ := fmt.Sprint(item.Key), ""
-			if item.Value != nil {
-				typ = fmt.Sprint(item.Value)
-			}
-			*d = append(*d, DeclaredColumn{Name: name, Type: typ})
-		}
-		return nil
-	}
-	var names []string
-	if err := yaml.NodeToValue(n, &names); err == nil {
-		for _, n := range names {
-			*d = append(*d, DeclaredColumn{Name: n})
-		}
-		return nil
-	}
-	var list []DeclaredColumn
-	if err := yaml.NodeToValue(n, &list, yaml.Strict()); err != nil {
-		return errors.New("want a list of {name, type, nullable}, a list of names, or a map of name: type")
-	}
-	*d = list
-	return nil
-}
 
 // Validate implements Check.
 func (s *Schema) Validate() error {

@@ -6,8 +6,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
@@ -17,25 +18,23 @@ import (
 
 var warehouseType = reflect.TypeFor[warehouse.Config]()
 
-func (r *reader) datasets(c *Config, n ast.Node, base inherited) {
-	list, ok := n.(*ast.SequenceNode)
-	if !ok {
+func (r *reader) datasets(c *Config, n *yaml.Node, base inherited) {
+	if n.Kind != yaml.SequenceNode {
 		r.wrong(n, "want a list of datasets, each starting with `- table: warehouse.schema.table`")
 		return
 	}
-	if len(list.Values) == 0 {
+	if len(n.Content) == 0 {
 		r.wrong(n, "no dataset: want at least one `- table: warehouse.schema.table`")
 	}
-	cut(list)
-	ids := map[string]ast.Node{}
-	tables := map[sentinel.Table]ast.Node{}
-	for _, v := range list.Values {
+	ids := map[string]*yaml.Node{}
+	tables := map[sentinel.Table]*yaml.Node{}
+	for _, v := range n.Content {
 		d, where := r.dataset(c, v, base, ids)
 		if d.Table == (sentinel.Table{}) {
 			continue
 		}
 		if first, twice := tables[d.Table]; twice {
-			r.wrong(where, "%s stands here and in line %d: put its checks into one entry", d.Table, first.GetToken().Position.Line)
+			r.wrong(where, "%s stands here and in line %d: put its checks into one entry", d.Table, first.Line)
 		}
 		tables[d.Table] = where
 		c.Datasets = append(c.Datasets, d)
@@ -43,9 +42,9 @@ func (r *reader) datasets(c *Config, n ast.Node, base inherited) {
 	r.cycles(c.Datasets, tables)
 }
 
-func (r *reader) dataset(c *Config, n ast.Node, base inherited, ids map[string]ast.Node) (d Dataset, where ast.Node) {
+func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string]*yaml.Node) (d Dataset, where *yaml.Node) {
 	where = n
-	var list ast.Node
+	var list *yaml.Node
 	for _, f := range r.fields(n, "a dataset with `table:` and `checks:`") {
 		switch f.name {
 		case "table":
@@ -58,14 +57,14 @@ func (r *reader) dataset(c *Config, n ast.Node, base inherited, ids map[string]a
 				d.TimeColumn, _ = r.text(f.value)
 			}
 		case "depends_on":
-			var names []string
-			r.decode(f.value, &names)
-			for _, name := range names {
-				t, err := sentinel.ParseTable(name)
-				if err != nil {
-					r.wrong(f.value, "%v", err)
+			if f.value.Kind != yaml.SequenceNode {
+				r.wrong(f.value, "want a list of tables")
+				break
+			}
+			for _, item := range f.value.Content {
+				if t := r.table(c, item); t != (sentinel.Table{}) {
+					d.DependsOn = append(d.DependsOn, t)
 				}
-				d.DependsOn = append(d.DependsOn, t)
 			}
 		case "checks":
 			list = f.value
@@ -87,13 +86,11 @@ func (r *reader) dataset(c *Config, n ast.Node, base inherited, ids map[string]a
 			d.Location = loc
 		}
 	}
-	items, ok := list.(*ast.SequenceNode)
-	if !ok || len(items.Values) == 0 {
+	if list == nil || list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
 		r.wrong(where, "%s has no checks: want `checks:` with a list such as `- row_count > 0`", d.Table)
 		return d, where
 	}
-	cut(items)
-	for _, item := range items.Values {
+	for _, item := range list.Content {
 		if check, ok := r.check(c, d, item, base, ids); ok {
 			d.Checks = append(d.Checks, check)
 		}
@@ -101,7 +98,7 @@ func (r *reader) dataset(c *Config, n ast.Node, base inherited, ids map[string]a
 	return d, where
 }
 
-func (r *reader) table(c *Config, n ast.Node) sentinel.Table {
+func (r *reader) table(c *Config, n *yaml.Node) sentinel.Table {
 	text, ok := r.text(n)
 	if !ok {
 		return sentinel.Table{}
@@ -122,7 +119,7 @@ func (r *reader) table(c *Config, n ast.Node) sentinel.Table {
 }
 
 // check reads one item of `checks:`: a short form, or a kind with its fields.
-func (r *reader) check(c *Config, d Dataset, n ast.Node, base inherited, ids map[string]ast.Node) (Check, bool) {
+func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids map[string]*yaml.Node) (Check, bool) {
 	kind, check, ok := r.decodeCheck(n)
 	if !ok {
 		return Check{}, false
@@ -136,7 +133,7 @@ func (r *reader) check(c *Config, d Dataset, n ast.Node, base inherited, ids map
 	}
 	if err := check.Validate(); err != nil {
 		for _, line := range strings.Split(err.Error(), "\n") {
-			r.wrong(n, "%s: %s", kind, line)
+			r.wrong(blamed(n, line), "%s: %s", kind, line)
 		}
 		return Check{}, false
 	}
@@ -146,39 +143,68 @@ func (r *reader) check(c *Config, d Dataset, n ast.Node, base inherited, ids map
 		r.wrong(n, "%v", err)
 		return Check{}, false
 	}
-	s, err := schedule.Parse(cmp.Or(o.Schedule, base.schedule), loc)
+	s, err := r.schedule(cmp.Or(o.Schedule, base.schedule), loc)
 	if err != nil {
 		r.wrong(n, "%v", err)
 		return Check{}, false
 	}
 	if schedule.Ambiguous(cmp.Or(o.Schedule, base.schedule)) {
-		line, _ := position(n.GetToken())
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: cron %q fires on either of its two day fields, not on both", r.file, line, cmp.Or(o.Schedule, base.schedule)))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: cron %q fires on either of its two day fields, not on both", r.file, n.Line, cmp.Or(o.Schedule, base.schedule)))
 	}
 	if o.ID == "" {
 		o.ID = d.Table.String() + "/" + identity(kind, check)
 	}
 	if first, twice := ids[o.ID]; twice {
-		r.wrong(n, "the check %q stands here and in line %d: give one of them another `id:`", o.ID, first.GetToken().Position.Line)
+		r.wrong(n, "the check %q stands here and in line %d: give one of them another `id:`", o.ID, first.Line)
 		return Check{}, false
 	}
 	ids[o.ID] = n
 	return Check{Check: check, Kind: kind, Schedule: s, Tier: cmp.Or(o.Tier, base.tier), Owner: cmp.Or(o.Owner, base.owner), Runbook: cmp.Or(o.Runbook, base.runbook)}, true
 }
 
-// says reports whether a check's mapping holds the key, also as null.
-func (r *reader) says(n ast.Node, key string) bool {
-	m, ok := n.(*ast.MappingNode)
-	if !ok || len(m.Values) != 1 {
-		return false
+// schedule parses a cron expression once a file.
+func (r *reader) schedule(expr string, loc *time.Location) (schedule.Schedule, error) {
+	key := expr + "\x00" + loc.String()
+	s, known := r.schedules[key]
+	if known {
+		return s, nil
 	}
-	inner, ok := m.Values[0].Value.(*ast.MappingNode)
-	return ok && slices.ContainsFunc(inner.Values, func(v *ast.MappingValueNode) bool { return keyText(v.Key) == key })
+	s, err := schedule.Parse(expr, loc)
+	if err == nil {
+		r.schedules[key] = s
+	}
+	return s, err
 }
 
-func (r *reader) decodeCheck(n ast.Node) (kind string, check checks.Check, ok bool) {
-	m, isMap := n.(*ast.MappingNode)
-	if !isMap {
+// blamed follows the words at the start of a message ("change: against: ...")
+// into a check's mapping, as far as they are its keys.
+func blamed(check *yaml.Node, message string) *yaml.Node {
+	if check.Kind != yaml.MappingNode {
+		return check
+	}
+	return within(check.Content[1], message, check)
+}
+
+func within(n *yaml.Node, message string, otherwise *yaml.Node) *yaml.Node {
+	word, rest, _ := strings.Cut(message, " ")
+	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
+		if n.Content[i].Value == strings.TrimSuffix(word, ":") {
+			return within(n.Content[i+1], rest, n.Content[i+1])
+		}
+	}
+	return otherwise
+}
+
+// says reports whether a check's mapping holds the key, also as null.
+func (r *reader) says(n *yaml.Node, key string) bool {
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[1].Kind != yaml.MappingNode {
+		return false
+	}
+	return slices.ContainsFunc(r.fields(n.Content[1], ""), func(f field) bool { return f.name == key })
+}
+
+func (r *reader) decodeCheck(n *yaml.Node) (kind string, check checks.Check, ok bool) {
+	if n.Kind != yaml.MappingNode {
 		text, ok := r.text(n)
 		if !ok {
 			return "", nil, false
@@ -193,11 +219,11 @@ func (r *reader) decodeCheck(n ast.Node) (kind string, check checks.Check, ok bo
 		}
 		return kind, check, true
 	}
-	if len(m.Values) != 1 {
+	if len(n.Content) != 2 {
 		r.wrong(n, "a check is one kind with its fields, such as `- row_count: {min: 1}`: indent the fields below the kind")
 		return "", nil, false
 	}
-	f := r.fields(m, "a check")[0]
+	f := r.fields(n, "a check")[0]
 	check, err := checks.New(f.name)
 	if err != nil {
 		r.wrong(f.key, "%s", unknownWord("check", f.name, checks.Kinds()))
@@ -212,19 +238,16 @@ func (r *reader) decodeCheck(n ast.Node) (kind string, check checks.Check, ok bo
 
 // aliases accepts the words of other tools: error for fail everywhere, and
 // dbt's warn_after and error_after.
-func (r *reader) aliases(kind string, n ast.Node) {
-	m, ok := n.(*ast.MappingNode)
-	if !ok {
+func (r *reader) aliases(kind string, n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
 		return
 	}
-	for _, v := range m.Values {
-		to := map[string]string{"error": "fail", "error_after": "fail", "warn_after": "warn"}[keyText(v.Key)]
-		key, isText := v.Key.(*ast.StringNode)
-		if to == "" || !isText || kind == "schema" || kind == "sql" && to == "warn" {
-			continue
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		to := map[string]string{"error": "fail", "error_after": "fail", "warn_after": "warn"}[key.Value]
+		if to != "" && kind != "schema" && (kind != "sql" || to != "warn") {
+			key.Value = to
 		}
-		key.Value = to
-		key.Token.Value = to
 	}
 }
 
@@ -270,7 +293,7 @@ func identity(kind string, c checks.Check) string {
 }
 
 // cycles refuses datasets that depend on themselves.
-func (r *reader) cycles(datasets []Dataset, at map[sentinel.Table]ast.Node) {
+func (r *reader) cycles(datasets []Dataset, at map[sentinel.Table]*yaml.Node) {
 	needs := map[sentinel.Table][]sentinel.Table{}
 	for _, d := range datasets {
 		needs[d.Table] = d.DependsOn

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
@@ -28,14 +28,14 @@ var (
 	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "warehouses", "defaults", "datasets"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
 	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks"}, defaultKeys...)
-	warehouseKeys = append(knownKeys(warehouseType), "dsn_file")
+	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file")
 )
 
 // config reads the whole file; with mistakes noted its value is not to be used.
-func (r *reader) config(root *ast.MappingNode) *Config {
+func (r *reader) config(root *yaml.Node) *Config {
 	c := &Config{State: "sqlite:sentinel.db", Listen: "127.0.0.1:9780", Retention: 90 * 24 * time.Hour, MaxSeries: 50000}
 	base := inherited{schedule: "*/5 * * * *", tier: "warning"}
-	var datasets ast.Node
+	var datasets *yaml.Node
 	for _, f := range r.fields(root, "keys such as `warehouses:` and `datasets:`") {
 		switch f.name {
 		case "state":
@@ -81,12 +81,6 @@ func (r *reader) config(root *ast.MappingNode) *Config {
 	}
 	r.datasets(c, datasets, base)
 	return c
-}
-
-func (r *reader) duration(n ast.Node) time.Duration {
-	var d checks.Duration
-	r.decode(n, &d)
-	return time.Duration(d)
 }
 
 // inherit reads one key that is inherited; an explicit null switches what was
@@ -138,7 +132,7 @@ func (r *reader) inherit(to *inherited, f field) bool {
 	return true
 }
 
-func (r *reader) warehouses(n ast.Node) []warehouse.Config {
+func (r *reader) warehouses(n *yaml.Node) []warehouse.Config {
 	var out []warehouse.Config
 	for _, f := range r.fields(n, "names of warehouses, each with a `dsn:`") {
 		w := warehouse.Config{Name: f.name}
@@ -166,9 +160,8 @@ func (r *reader) warehouses(n ast.Node) []warehouse.Config {
 	return out
 }
 
-func (r *reader) hasDSN(n ast.Node) bool {
-	m, ok := n.(*ast.MappingNode)
-	return ok && slices.ContainsFunc(m.Values, func(v *ast.MappingValueNode) bool { return strings.HasPrefix(keyText(v.Key), "dsn") })
+func (r *reader) hasDSN(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && slices.ContainsFunc(r.fields(n, ""), func(f field) bool { return strings.HasPrefix(f.name, "dsn") })
 }
 
 func (r *reader) warehouseKey(w *warehouse.Config, k field) {

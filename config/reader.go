@@ -4,19 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
 )
 
 // reader walks a file's nodes and collects mistakes instead of stopping.
@@ -28,6 +26,8 @@ type reader struct {
 	lines    []string
 	secrets  []string // values that no message may show
 	mistakes []Mistake
+
+	schedules map[string]schedule.Schedule // parsed, by expression and zone
 }
 
 func splitLines(data []byte) []string {
@@ -48,14 +48,10 @@ func (r *reader) errors() error {
 }
 
 // wrong notes a mistake at a node.
-func (r *reader) wrong(n ast.Node, format string, args ...any) {
+func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 	line, column := 1, 1
 	if n != nil {
-		// A mapping's own token is its first colon; people look for its key.
-		if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
-			n = m.Values[0].Key
-		}
-		line, column = position(n.GetToken())
+		line, column = n.Line, n.Column
 	}
 	r.wrongAt(line, column, fmt.Sprintf(format, args...))
 }
@@ -93,7 +89,7 @@ func (r *reader) mask(s string) string {
 }
 
 // parse reads the syntax. It answers nil after noting a mistake.
-func (r *reader) parse(data []byte) *ast.MappingNode {
+func (r *reader) parse(data []byte) *yaml.Node {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	for i, line := range r.lines {
 		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") {
@@ -103,214 +99,131 @@ func (r *reader) parse(data []byte) *ast.MappingNode {
 	if len(r.mistakes) > 0 {
 		return nil
 	}
-	f, err := parser.ParseBytes(data, 0)
-	if err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, second yaml.Node
+	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		r.syntax(err)
 		return nil
 	}
-	if len(f.Docs) > 1 {
-		r.wrong(f.Docs[1].Body, "a second document: keep one in the file")
-		return nil
-	}
-	if len(f.Docs) == 0 || f.Docs[0].Body == nil || f.Docs[0].Body.Type() == ast.NullType || f.Docs[0].Body.Type() == ast.CommentType {
+	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
 		r.wrongAt(1, 1, "the file is empty: want `warehouses:` and `datasets:`")
 		return nil
 	}
-	for _, n := range ast.Filter(ast.AliasType, f.Docs[0].Body) {
+	if err := decoder.Decode(&second); err == nil {
+		r.wrong(&second, "a second document: keep one in the file")
+		return nil
+	} else if !errors.Is(err, io.EOF) {
+		r.syntax(err)
+		return nil
+	}
+	root := doc.Content[0]
+	if n := aliasIn(root); n != nil {
 		r.wrong(n, "aliases are not used here: put what is shared under `defaults:`")
 		return nil
 	}
-	m, ok := f.Docs[0].Body.(*ast.MappingNode)
-	if !ok {
-		r.wrong(f.Docs[0].Body, "want keys such as `warehouses:` and `datasets:` at the top")
+	if root.Kind != yaml.MappingNode {
+		r.wrong(root, "want keys such as `warehouses:` and `datasets:` at the top")
 		return nil
 	}
-	return m
+	return root
+}
+
+func aliasIn(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n
+	}
+	for _, c := range n.Content {
+		if a := aliasIn(c); a != nil {
+			return a
+		}
+	}
+	return nil
 }
 
 // syntax takes position and words out of the parser's error.
 func (r *reader) syntax(err error) {
-	var y yaml.Error
-	if errors.As(err, &y) {
-		line, column := position(y.GetToken())
-		r.wrongAt(line, column, y.GetMessage())
+	var load *yaml.LoadError
+	if !errors.As(err, &load) {
+		r.wrongAt(1, 1, err.Error())
 		return
 	}
-	r.wrongAt(1, 1, err.Error())
-}
-
-func position(t *token.Token) (line, column int) {
-	if t == nil || t.Position == nil {
-		return 1, 1
-	}
-	return t.Position.Line, t.Position.Column
-}
-
-// cut ends the chain of tokens between the items of a list. The library walks
-// the whole chain around each value that decodes itself from text: uncut that is
-// the whole file every time, and loading takes the square of its size.
-func cut(list *ast.SequenceNode) {
-	for _, e := range list.Entries {
-		if start := e.Start; start != nil && start.Prev != nil {
-			start.Prev.Next, start.Prev = nil, nil
-		}
-	}
+	r.wrongAt(load.Mark.Line, load.Mark.Column, load.Message)
 }
 
 // field is one key of a mapping.
 type field struct {
 	name  string
-	key   ast.Node
-	value ast.Node
+	key   *yaml.Node
+	value *yaml.Node
 }
 
-// fields returns a mapping's keys; anything else is a mistake.
-func (r *reader) fields(n ast.Node, want string) []field {
-	m, ok := n.(*ast.MappingNode)
-	if !ok {
+// fields returns a mapping's keys; anything else is a mistake, and so is a key
+// that stands there twice.
+func (r *reader) fields(n *yaml.Node, want string) []field {
+	if n.Kind != yaml.MappingNode {
 		r.wrong(n, "want %s", want)
 		return nil
 	}
-	out := make([]field, 0, len(m.Values))
-	for _, v := range m.Values {
-		out = append(out, field{keyText(v.Key), v.Key, v.Value})
+	out := make([]field, 0, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		f := field{n.Content[i].Value, n.Content[i], n.Content[i+1]}
+		if f.key.Kind != yaml.ScalarNode {
+			r.wrong(f.key, "want a word as key")
+			continue
+		}
+		if j := slices.IndexFunc(out, func(o field) bool { return o.name == f.name }); j >= 0 {
+			r.wrong(f.key, "the key %q stands here and in line %d: keep one", f.name, out[j].key.Line)
+			continue
+		}
+		out = append(out, f)
 	}
 	return out
 }
 
-func keyText(k ast.Node) string { return strings.Trim(k.GetToken().Value, `"'`) }
-
-func isNull(n ast.Node) bool { return n == nil || n.Type() == ast.NullType }
-
-// decode decodes a node into v, expanding ${VAR} in its texts first. Mistakes
-// are noted with their place; it reports whether there were none.
-func (r *reader) decode(n ast.Node, v any) bool {
-	before := len(r.mistakes)
-	r.expand(n)
-	if len(r.mistakes) > before {
-		return false
-	}
-	if err := yaml.NodeToValue(n, v, yaml.Strict()); err != nil {
-		r.decodeError(n, err, v)
-		return false
-	}
-	return true
-}
-
-var unknownField = regexp.MustCompile(`unknown field "([^"]+)"`)
-
-func (r *reader) decodeError(n ast.Node, err error, v any) {
-	var y yaml.Error
-	line, column := position(n.GetToken())
-	message := err.Error()
-	if errors.As(err, &y) {
-		if y.GetToken() != nil {
-			line, column = position(y.GetToken())
-		}
-		message = y.GetMessage()
-	} else if at := firstValue(n); at != nil {
-		line, column = position(at.GetToken())
-	}
-	if m := unknownField.FindStringSubmatch(message); m != nil {
-		message = unknownWord("key", m[1], knownKeys(reflect.TypeOf(v)))
-	}
-	if m := wrongType.FindStringSubmatch(message); m != nil {
-		message = "want " + typeWords[m[1]]
-	}
-	r.wrongAt(line, column, strings.TrimSpace(message))
-}
-
-var wrongType = regexp.MustCompile(`Go (?:value|struct field \S+) of type (?:\S+\.)?(int|int64|bool|string|float64)$`)
-
-var typeWords = map[string]string{"int": "a whole number", "int64": "a whole number", "bool": "true or false", "string": "a text", "float64": "a number"}
-
-func firstValue(n ast.Node) ast.Node {
-	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
-		return m.Values[0]
-	}
-	return n
-}
-
-// knownKeys lists the yaml names of a struct and of what it inlines, nested
-// ones too: the message does not tell which level the word stood on.
-func knownKeys(t reflect.Type) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var out []string
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		switch {
-		case !f.IsExported() || name == "-":
-		case options == "inline":
-			out = append(out, knownKeys(f.Type)...)
-		case name != "":
-			out = append(out, name)
-		}
-	}
-	return out
+func isNull(n *yaml.Node) bool {
+	return n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
 var variable = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
 
-// expand replaces ${VAR} and ${VAR:-default} in all texts below a node. $$ is
+// text reads a scalar as text, with ${VAR} and ${VAR:-default} replaced. $$ is
 // a dollar sign.
-func (r *reader) expand(n ast.Node) {
-	ast.Walk(expander{r}, n)
-}
-
-type expander struct{ r *reader }
-
-// Visit implements ast.Visitor.
-func (e expander) Visit(n ast.Node) ast.Visitor {
-	s, ok := n.(*ast.StringNode)
-	if !ok || !strings.Contains(s.Value, "$") {
-		return e
-	}
-	s.Value = variable.ReplaceAllStringFunc(s.Value, func(m string) string {
-		if m == "$$" {
-			return "$"
-		}
-		parts := variable.FindStringSubmatch(m)
-		value, set := e.r.env(parts[1])
-		switch {
-		case set && value != "":
-			e.r.secrets = append(e.r.secrets, value)
-			return value
-		case parts[2] != "":
-			return parts[3]
-		}
-		state := "is not set"
-		if set {
-			state = "is empty"
-		}
-		e.r.wrong(n, "the environment variable %s %s: set it, or write ${%s:-default}", parts[1], state, parts[1])
-		return ""
-	})
-	return e
-}
-
-// text reads a scalar as text.
-func (r *reader) text(n ast.Node) (string, bool) {
-	var s string
-	switch n.(type) {
-	case *ast.MappingNode, *ast.SequenceNode:
+func (r *reader) text(n *yaml.Node) (string, bool) {
+	if n.Kind != yaml.ScalarNode {
 		r.wrong(n, "want a text")
 		return "", false
 	}
-	if plain, ok := n.(*ast.StringNode); ok && !strings.Contains(plain.Value, "$") {
-		return plain.Value, true
+	if !strings.Contains(n.Value, "$") {
+		return n.Value, true
 	}
-	ok := r.decode(n, &s)
-	return s, ok
+	before := len(r.mistakes)
+	out := variable.ReplaceAllStringFunc(n.Value, func(m string) string { return r.variable(n, m) })
+	return out, len(r.mistakes) == before
+}
+
+func (r *reader) variable(n *yaml.Node, m string) string {
+	if m == "$$" {
+		return "$"
+	}
+	parts := variable.FindStringSubmatch(m)
+	value, set := r.env(parts[1])
+	switch {
+	case set && value != "":
+		r.secrets = append(r.secrets, value)
+		return value
+	case parts[2] != "":
+		return parts[3]
+	}
+	state := "is not set"
+	if set {
+		state = "is empty"
+	}
+	r.wrong(n, "the environment variable %s %s: set it, or write ${%s:-default}", parts[1], state, parts[1])
+	return ""
 }
 
 // secretFile reads a secret from a file named in the configuration.
-func (r *reader) secretFile(n ast.Node) (sentinel.Secret, bool) {
+func (r *reader) secretFile(n *yaml.Node) (sentinel.Secret, bool) {
 	path, ok := r.text(n)
 	if !ok {
 		return "", false

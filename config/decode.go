@@ -1,0 +1,258 @@
+package config
+
+import (
+	"encoding"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sentinel-dq/sentinel/checks"
+)
+
+// decode reads a node into what v points to. Fields are found by their yaml
+// tags, a key without one is a mistake, and so is a value of another type; each
+// is noted at its own place. It reports whether there were none.
+func (r *reader) decode(n *yaml.Node, v any) bool {
+	before := len(r.mistakes)
+	r.value(n, reflect.ValueOf(v).Elem())
+	return len(r.mistakes) == before
+}
+
+func (r *reader) value(n *yaml.Node, v reflect.Value) {
+	if isNull(n) {
+		v.SetZero()
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		r.value(n, v.Elem())
+		return
+	}
+	switch t := v.Addr().Interface().(type) {
+	case *checks.Duration, *time.Duration:
+		v.SetInt(int64(r.duration(n)))
+		return
+	case *checks.DeclaredColumns:
+		*t = r.columns(n)
+		return
+	case encoding.TextUnmarshaler:
+		if text, ok := r.text(n); ok {
+			if err := t.UnmarshalText([]byte(text)); err != nil {
+				r.wrong(n, "%v", err)
+			}
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		r.structure(n, v)
+	case reflect.Slice:
+		r.list(n, v)
+	case reflect.Map:
+		r.mapping(n, v)
+	case reflect.Interface:
+		v.Set(reflect.ValueOf(r.anything(n)))
+	default:
+		r.scalar(n, v)
+	}
+}
+
+func (r *reader) structure(n *yaml.Node, v reflect.Value) {
+	fields := fieldsOf(v.Type())
+	for _, f := range r.fields(n, "keys such as "+strings.Join(fields.names[:min(3, len(fields.names))], ", ")) {
+		index, known := fields.index[f.name]
+		if !known {
+			r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(fields.names)))
+			continue
+		}
+		r.value(f.value, v.FieldByIndex(index))
+	}
+}
+
+// list also takes a single text where a list of texts is wanted.
+func (r *reader) list(n *yaml.Node, v reflect.Value) {
+	items := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		items = n.Content
+	} else if n.Kind != yaml.ScalarNode || v.Type().Elem().Kind() == reflect.Struct {
+		r.wrong(n, "want a list")
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	for i, item := range items {
+		r.value(item, v.Index(i))
+	}
+}
+
+func (r *reader) mapping(n *yaml.Node, v reflect.Value) {
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, f := range r.fields(n, "a mapping") {
+		item := reflect.New(v.Type().Elem()).Elem()
+		r.value(f.value, item)
+		v.SetMapIndex(reflect.ValueOf(f.name).Convert(v.Type().Key()), item)
+	}
+}
+
+// anything is for fields that pass YAML on, such as a hook's JSON body.
+func (r *reader) anything(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for _, f := range r.fields(n, "a mapping") {
+			out[f.name] = nil
+			if !isNull(f.value) {
+				out[f.name] = r.anything(f.value)
+			}
+		}
+		return out
+	case yaml.SequenceNode:
+		out := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			out[i] = r.anything(item)
+		}
+		return out
+	}
+	text, _ := r.text(n)
+	switch n.ShortTag() {
+	case "!!int":
+		if i, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64); err == nil {
+			return i
+		}
+	case "!!float":
+		if f, err := strconv.ParseFloat(text, 64); err == nil {
+			return f
+		}
+	case "!!bool":
+		if b, err := strconv.ParseBool(text); err == nil {
+			return b
+		}
+	}
+	return text
+}
+
+func (r *reader) scalar(n *yaml.Node, v reflect.Value) {
+	text, ok := r.text(n)
+	if !ok {
+		return
+	}
+	digits := strings.ReplaceAll(text, "_", "")
+	var err error
+	want := "a text"
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		var b bool
+		b, err = strconv.ParseBool(text)
+		v.SetBool(b)
+		want = "true or false"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		var i int64
+		i, err = strconv.ParseInt(digits, 10, v.Type().Bits())
+		v.SetInt(i)
+		want = "a whole number"
+	case reflect.Float64, reflect.Float32:
+		var f float64
+		f, err = strconv.ParseFloat(digits, 64)
+		v.SetFloat(f)
+		want = "a number"
+	default:
+		r.wrong(n, "cannot be configured: %s", v.Type())
+	}
+	if err != nil {
+		r.wrong(n, "%q: want %s", r.mask(text), want)
+	}
+}
+
+// duration reads 1d6h, or dbt's {count: 12, period: hour}.
+func (r *reader) duration(n *yaml.Node) time.Duration {
+	if n.Kind != yaml.MappingNode {
+		text, ok := r.text(n)
+		d, err := checks.ParseDuration(text)
+		if ok && err != nil {
+			r.wrong(n, "%v", err)
+		}
+		return time.Duration(d)
+	}
+	var dbt struct {
+		Count  int    `yaml:"count"`
+		Period string `yaml:"period"`
+	}
+	if !r.decode(n, &dbt) {
+		return 0
+	}
+	d, err := checks.Periods(dbt.Count, dbt.Period)
+	if err != nil {
+		r.wrong(n, "%v", err)
+	}
+	return d
+}
+
+// columns reads a list of names, a map of name to type, or a list of
+// {name, type, nullable}.
+func (r *reader) columns(n *yaml.Node) (out checks.DeclaredColumns) {
+	const want = "want a list of {name, type, nullable}, a list of names, or a map of name: type"
+	switch n.Kind {
+	case yaml.MappingNode:
+		for _, f := range r.fields(n, want) {
+			c := checks.DeclaredColumn{Name: f.name}
+			if !isNull(f.value) {
+				c.Type, _ = r.text(f.value)
+			}
+			out = append(out, c)
+		}
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			c := checks.DeclaredColumn{}
+			if item.Kind == yaml.ScalarNode {
+				c.Name, _ = r.text(item)
+			} else {
+				r.decode(item, &c)
+			}
+			out = append(out, c)
+		}
+	default:
+		r.wrong(n, want)
+	}
+	return out
+}
+
+// structFields are a struct's fields by their YAML names, those of inlined
+// structs too.
+type structFields struct {
+	names []string
+	index map[string][]int
+}
+
+var fieldCache sync.Map // of structFields by reflect.Type
+
+func fieldsOf(t reflect.Type) structFields {
+	if s, known := fieldCache.Load(t); known {
+		return s.(structFields)
+	}
+	s := structFields{index: map[string][]int{}}
+	s.add(t, nil)
+	fieldCache.Store(t, s)
+	return s
+}
+
+func (s *structFields) add(t reflect.Type, path []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		at := append(slices.Clone(path), i)
+		switch {
+		case !f.IsExported() || name == "-":
+		case options == "inline":
+			s.add(f.Type, at)
+		case name != "":
+			s.names = append(s.names, name)
+			s.index[name] = at
+		}
+	}
+}
