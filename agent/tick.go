@@ -17,7 +17,7 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 	// statement timeouts bound it.
 	ctx = context.WithoutCancel(ctx)
 	env := checks.Env{
-		Warehouse: l.open, History: a.history, Baseline: a.baseline,
+		Warehouse: l.open, History: a.history, Baselines: a.baselines,
 		Now: a.Now, Memory: a.memory,
 	}
 	outcomes := checks.Run(ctx, env, l.name, jobs(tick, due))
@@ -118,13 +118,13 @@ func (a *Agent) history(ctx context.Context, check string, s checks.Series) ([]s
 	return a.Store.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
 }
 
-// baseline reads a check's accepted schema.
-func (a *Agent) baseline(ctx context.Context, check string) (*warehouse.Table, error) {
-	snapshot, ok, err := a.Store.Baseline(ctx, check)
-	if err != nil || !ok {
+// baselines reads the checks' accepted schemas.
+func (a *Agent) baselines(ctx context.Context, ids []string) (map[string]*warehouse.Table, error) {
+	encoded, err := a.Store.CurrentBaselines(ctx, ids)
+	if err != nil {
 		return nil, err
 	}
-	return checks.DecodeSnapshot(snapshot.Data)
+	return checks.DecodeSnapshots(encoded)
 }
 
 // observe exports whether the warehouse answered, and its clock.

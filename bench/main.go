@@ -215,7 +215,7 @@ func build(ctx context.Context, conn *pgx.Conn) error {
 		}
 		statements = append(statements,
 			fmt.Sprintf("CREATE TABLE public.events_%s PARTITION OF public.events FOR VALUES FROM ('%s') TO ('%s')", name, start, end),
-			fmt.Sprintf(`INSERT INTO public.events_%s SELECT %d::bigint * %d + i, t, t, (i * 7919) %% 1000003, md5((i / 12)::text)::uuid, 'view', 'DE', i %% 100, false, CASE WHEN i %% 10 = 0 THEN 'note ' || i END FROM (SELECT i, '%s'::timestamptz + (i - 1) * ((%s - '%s'::timestamptz) / %d) AS t FROM generate_series(1, %d) i) s`, name, i, *perDay, start, until, start, *perDay, *perDay),
+			fmt.Sprintf(`INSERT INTO public.events_%s SELECT %d::bigint * %d + i, t, t, (i::bigint * 7919) %% 1000003, md5((i / 12)::text)::uuid, 'view', 'DE', i %% 100, false, CASE WHEN i %% 10 = 0 THEN 'note ' || i END FROM (SELECT i, '%s'::timestamptz + (i - 1) * ((%s - '%s'::timestamptz) / %d) AS t FROM generate_series(1, %d) i) s`, name, i, *perDay, start, until, start, *perDay, *perDay),
 			fmt.Sprintf("CREATE INDEX ON public.events_%s (created_at)", name), fmt.Sprintf("CREATE INDEX ON public.events_%s (updated_at)", name))
 	}
 	for i := 1; i <= *tables; i++ {

@@ -114,8 +114,9 @@ type Env struct {
 	Warehouse func(name string) (*warehouse.DB, error)
 	// History returns remembered points, oldest first. Nil: nothing is remembered.
 	History func(ctx context.Context, check string, s Series) ([]sentinel.Point, error)
-	// Baseline returns the accepted schema snapshot, nil when there is none.
-	Baseline func(ctx context.Context, check string) (*warehouse.Table, error)
+	// Baselines returns the accepted schema snapshots of those of the checks that
+	// have one.
+	Baselines func(ctx context.Context, checks []string) (map[string]*warehouse.Table, error)
 	// Now is the wall clock, for durations only.
 	Now func() time.Time
 	// Memory keeps answers for warehouses with change_counters. Nil: nothing is kept.

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -15,6 +16,39 @@ import (
 type Memory struct {
 	mu     sync.Mutex
 	tables map[sentinel.Table]*remembered
+	// catalogs are the last looks at each set of tables that falls due together.
+	catalogs map[catalogKey]*warehouse.Catalog
+}
+
+// catalogKey names a set of tables by a hash: a look that is not of these
+// tables is told by the engine itself.
+type catalogKey struct {
+	warehouse string
+	tables    uint64
+}
+
+var seed = maphash.MakeSeed()
+
+func keyOf(name string, tables []warehouse.TableName) catalogKey {
+	return catalogKey{name, maphash.Comparable(seed, fmt.Sprint(tables))}
+}
+
+// rememberedCatalogs bounds the sets of tables remembered.
+const rememberedCatalogs = 64
+
+func (m *Memory) catalog(name string, tables []warehouse.TableName) *warehouse.Catalog {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.catalogs[keyOf(name, tables)]
+}
+
+func (m *Memory) keep(name string, tables []warehouse.TableName, c *warehouse.Catalog) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.catalogs == nil || len(m.catalogs) >= rememberedCatalogs {
+		m.catalogs = map[catalogKey]*warehouse.Catalog{}
+	}
+	m.catalogs[keyOf(name, tables)] = c
 }
 
 type remembered struct {

@@ -94,12 +94,35 @@ func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
 		r.jobs = append(r.jobs, jr)
 	}
 	r.readCatalogs(ctx, needs)
+	r.recallBaselines(ctx, needs)
 	for i, jr := range r.jobs {
 		for k := range jr.targets {
 			r.recall(ctx, &jr.targets[k], needs[i][k])
 		}
 	}
 	return r
+}
+
+// recallBaselines reads all checks' accepted schemas at once.
+func (r *run) recallBaselines(ctx context.Context, needs [][]Needs) {
+	var wanting []*Target
+	var ids []string
+	for i, jr := range r.jobs {
+		for k := range jr.targets {
+			if needs[i][k].Baseline {
+				wanting, ids = append(wanting, &jr.targets[k]), append(ids, jr.targets[k].Check)
+			}
+		}
+	}
+	if len(ids) == 0 || r.env.Baselines == nil {
+		return
+	}
+	known, err := r.env.Baselines(ctx, ids)
+	for _, t := range wanting {
+		if t.Known.Baseline = known[t.Check]; t.Known.Baseline == nil {
+			t.Known.HistoryErr = err
+		}
+	}
 }
 
 // location is the check's own time zone, else the dataset's.
@@ -148,7 +171,7 @@ func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
 	for name, w := range wants {
 		db, err := r.env.Warehouse(name)
 		if err == nil {
-			catalogs[name], err = readCatalog(ctx, db, w.facts, w.tables)
+			catalogs[name], err = readCatalog(ctx, db, r.env.Memory, w.facts, w.tables)
 		}
 		failed[name] = err
 	}
@@ -176,7 +199,7 @@ func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
 
 // readCatalog reads the tables' facts. Names without a schema need the engine's
 // default, which only a first look tells.
-func readCatalog(ctx context.Context, db *warehouse.DB, facts warehouse.Facts, tables []warehouse.TableName) (*warehouse.Catalog, error) {
+func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, facts warehouse.Facts, tables []warehouse.TableName) (*warehouse.Catalog, error) {
 	tables = slices.Clone(tables)
 	if slices.ContainsFunc(tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
 		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
@@ -189,16 +212,20 @@ func readCatalog(ctx context.Context, db *warehouse.DB, facts warehouse.Facts, t
 			}
 		}
 	}
-	return db.Catalog(ctx, warehouse.Scope{Tables: tables, Facts: facts})
+	scope := warehouse.Scope{Tables: tables, Facts: facts}
+	if !db.Config.ChangeCounters || memory == nil {
+		return db.Catalog(ctx, scope)
+	}
+	scope.Previous = memory.catalog(db.Config.Name, tables)
+	c, err := db.Catalog(ctx, scope)
+	if err == nil {
+		memory.keep(db.Config.Name, tables, c)
+	}
+	return c, err
 }
 
 // recall reads what the check remembers.
 func (r *run) recall(ctx context.Context, t *Target, n Needs) {
-	if n.Baseline && r.env.Baseline != nil {
-		b, err := r.env.Baseline(ctx, t.Check)
-		t.Known.Baseline = b
-		t.Known.HistoryErr = err
-	}
 	if len(n.History) == 0 || r.env.History == nil {
 		return
 	}

@@ -323,6 +323,22 @@ func DecodeSnapshot(b []byte) (*warehouse.Table, error) {
 	return s.Table, nil
 }
 
+// DecodeSnapshots decodes the snapshots of several checks; one that is damaged
+// is left out and said in the error.
+func DecodeSnapshots(encoded map[string][]byte) (map[string]*warehouse.Table, error) {
+	out := make(map[string]*warehouse.Table, len(encoded))
+	var damaged []error
+	for id, data := range encoded {
+		t, err := DecodeSnapshot(data)
+		if err != nil {
+			damaged = append(damaged, fmt.Errorf("check %s: %w", id, err))
+			continue
+		}
+		out[id] = t
+	}
+	return out, errors.Join(damaged...)
+}
+
 // RenderDrifts writes drifts for a terminal, one a line, with + for additive,
 // ~ for compatible and ! for breaking.
 func RenderDrifts(drifts []sentinel.Drift) string {

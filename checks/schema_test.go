@@ -121,7 +121,9 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	onEveryEngine(t, func(b *bench) {
 		b.exec("CREATE TABLE base (id integer, note varchar(10))")
 		var accepted *warehouse.Table
-		b.env.Baseline = func(ctx, string) (*warehouse.Table, error) { return accepted, nil }
+		b.env.Baselines = func(ctx, []string) (map[string]*warehouse.Table, error) {
+			return map[string]*warehouse.Table{"c0": accepted}, nil
+		}
 		o := checks.Run(b.tb.Context(), b.env, "w", []checks.Job{b.job("base", &checks.Schema{})})[0]
 		if o.Results[0].Status != sentinel.Pass || o.Baselines["c0"] == nil {
 			b.tb.Fatalf("first look: %+v", o)
@@ -155,7 +157,9 @@ func TestAFailedLookIsNoRemoval(t *testing.T) {
 		t.Errorf("drifts %v", d)
 	}
 	b := newBench(t, "sqlite", warehouse.Config{})
-	b.env.Baseline = func(ctx, string) (*warehouse.Table, error) { return full, nil }
+	b.env.Baselines = func(ctx, []string) (map[string]*warehouse.Table, error) {
+		return map[string]*warehouse.Table{"c0": full}, nil
+	}
 	b.env.Warehouse = func(string) (*warehouse.DB, error) {
 		return warehouse.Open(warehouse.Config{Name: "gone", DSN: "sqlite:/nowhere/gone.db"})
 	}

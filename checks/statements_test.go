@@ -1,8 +1,10 @@
 package checks_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -92,4 +94,90 @@ func questions(t *testing.T, driver, dsn, query string) (n int64) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestNothingWritten: where the change counters say that nothing was written, a
+// tick over 200 tables reads next to no block, opens no further connection, and
+// a change of data or definition is seen at the next tick.
+func TestNothingWritten(t *testing.T) {
+	t.Parallel()
+	server, err := testenv.StartPostgres("fsync=off", "autovacuum=off", "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	setup := []string{"CREATE EXTENSION pg_stat_statements", "CREATE ROLE reader LOGIN", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader"}
+	for i := range 200 {
+		setup = append(setup, fmt.Sprintf("CREATE TABLE t_%d (id integer PRIMARY KEY, at timestamptz)", i), fmt.Sprintf("INSERT INTO t_%d VALUES (1, now())", i))
+	}
+	testenv.Exec(t, "pgx", server.DSN, setup...)
+	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret(strings.Replace(server.DSN, "postgres@", "reader@", 1)), ChangeCounters: true, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	b := &bench{tb: t, schema: "public", column: "at", loc: time.UTC, tick: time.Now()}
+	accepted := map[string]*warehouse.Table{}
+	b.env = checks.Env{
+		Now: time.Now, Memory: &checks.Memory{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
+		Baselines: func(context.Context, []string) (map[string]*warehouse.Table, error) { return accepted, nil },
+	}
+	tick := func() (bad []string) {
+		var jobs []checks.Job
+		for i := range 200 {
+			j := b.job(fmt.Sprintf("t_%d", i), &checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(t, "> 1")}, &checks.Schema{})
+			j.Checks[2].Common().ID = fmt.Sprint("schema ", i)
+			jobs = append(jobs, j)
+		}
+		for _, o := range checks.Run(t.Context(), b.env, "w", jobs) {
+			maps.Copy(accepted, o.Baselines)
+			for _, r := range o.Results {
+				if r.Status != sentinel.Pass {
+					bad = append(bad, r.Table.Name+" "+r.Kind)
+				}
+			}
+		}
+		return bad
+	}
+	// The counters of the tables' making reach the server's statistics within a
+	// second; until then the catalog is read anew.
+	const blocks = "SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'"
+	var used int64
+	eventually(t, "an idle tick reads at most 100 blocks", func() bool {
+		before := questions(t, "pgx", server.DSN, blocks)
+		if bad := tick(); len(bad) > 0 {
+			t.Fatalf("not pass: %v", bad)
+		}
+		used = questions(t, "pgx", server.DSN, blocks) - before
+		return used <= 100
+	})
+	t.Logf("%d blocks for 200 tables with 600 checks", used)
+	if n := questions(t, "pgx", server.DSN, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'reader'"); n > 4 {
+		t.Errorf("%d connections", n)
+	}
+	const sessions = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+	opened := questions(t, "pgx", server.DSN, sessions)
+	for range 20 {
+		tick()
+	}
+	if n := questions(t, "pgx", server.DSN, sessions) - opened; n > 3 { // the test's own two are among them
+		t.Errorf("%d connections opened in 20 ticks", n)
+	}
+	testenv.Exec(t, "pgx", server.DSN, "INSERT INTO t_7 VALUES (2, now())", "ALTER TABLE t_9 ADD COLUMN note text", "DROP TABLE t_11")
+	eventually(t, "the changes are seen", func() bool {
+		bad := strings.Join(tick(), ", ")
+		return strings.Contains(bad, "t_7 row_count") && strings.Contains(bad, "t_9 schema") && strings.Contains(bad, "t_11 schema")
+	})
+}
+
+func eventually(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for !met() {
+		select {
+		case <-deadline:
+			t.Fatalf("in vain: %s", what)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -31,6 +32,24 @@ func (s *Store) baselines(ctx context.Context, check string, limit int) ([]Snaps
 		v.TakenAt = fromMicros(taken)
 		out = append(out, v)
 		return nil
+	})
+	return out, err
+}
+
+// CurrentBaselines returns the accepted schemas, encoded, of those of the checks
+// that have one.
+func (s *Store) CurrentBaselines(ctx context.Context, checks []string) (map[string][]byte, error) {
+	ids, err := json.Marshal(checks)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]byte, len(checks))
+	err = s.each(ctx, `SELECT check_id, data FROM baseline WHERE id IN (SELECT (SELECT max(id) FROM baseline b WHERE b.check_id = j.value) FROM json_each(?) j)`, []any{string(ids)}, func(scan func(...any) error) error {
+		var id string
+		var data []byte
+		err := scan(&id, &data)
+		out[id] = data
+		return err
 	})
 	return out, err
 }

@@ -6,7 +6,7 @@ import "time"
 type Facts uint16
 
 const (
-	Columns    Facts = 1 << iota // columns with types, nullability, defaults, comments
+	Columns    Facts = 1 << iota // columns with types, nullability, defaults; comments, also the table's
 	Keys                         // primary, unique and foreign keys
 	Indexes                      // indexes with their leading columns
 	Partitions                   // partitions with bounds; the partition key comes without being asked for where that is free
@@ -19,7 +19,11 @@ const (
 // Scope is what a catalog read covers.
 type Scope struct {
 	Tables []TableName // nil: every table of every schema that is not the engine's own
-	Facts  Facts       // tables' existence, kind, identity and comment are always read
+	Facts  Facts       // tables' existence, kind and identity are always read
+	// Previous is an earlier answer to the same scope. An engine that can tell
+	// from its change counters that no definition has changed since answers it
+	// again, with new counters; it needs the fact Changes, and no Estimates.
+	Previous *Catalog
 }
 
 // TableName is a table inside one warehouse.
@@ -34,6 +38,9 @@ type Catalog struct {
 	// search_path; MySQL: the DSN's database; SQLite: main).
 	DefaultSchema string
 	Standby       bool // the server is a read-only replica
+
+	scope Scope  // what was asked
+	stamp string // of the engine's counters over its own catalog; "" when it has none
 }
 
 // TableKind is what kind of relation a name stands for.
@@ -51,56 +58,58 @@ const (
 // catalog's order (columns by position, the rest by name).
 type Table struct {
 	TableName
-	ID      string // the engine's identity (PostgreSQL oid); changes when a table is dropped and made anew; "" if the engine has none
-	Kind    TableKind
-	Comment string
+	ID      string    `json:",omitzero"` // the engine's identity (PostgreSQL oid); changes when a table is dropped and made anew; "" if the engine has none
+	Kind    TableKind `json:",omitzero"`
+	Comment string    `json:",omitzero"`
 
-	Columns      []Column
-	PrimaryKey   *Key
-	Unique       []Key // unique constraints and unique indexes, without the primary key
-	ForeignKeys  []ForeignKey
-	Indexes      []Index // all, also those behind keys
-	PartitionKey []string
-	PartitionBy  string // range, list, hash; "" when not partitioned
-	Partitions   []Partition
-	Definition   string // of a view
+	Columns      []Column     `json:",omitzero"`
+	PrimaryKey   *Key         `json:",omitzero"`
+	Unique       []Key        `json:",omitzero"` // unique constraints and unique indexes, without the primary key
+	ForeignKeys  []ForeignKey `json:",omitzero"`
+	Indexes      []Index      `json:",omitzero"` // all, also those behind keys
+	PartitionKey []string     `json:",omitzero"`
+	PartitionBy  string       `json:",omitzero"` // range, list, hash; "" when not partitioned
+	Partitions   []Partition  `json:",omitzero"`
+	Definition   string       `json:",omitzero"` // of a view
 
-	Rows     int64     // the engine's estimate, partitions summed; -1 when it has none (never analysed)
-	Bytes    int64     // on disk, partitions summed; -1 unknown
-	Written  int64     // rows inserted + updated + deleted since the counters were reset, partitions summed; -1 unknown
-	Modified time.Time // when data last changed, as the engine says (PostgreSQL track_commit_timestamp, MySQL UPDATE_TIME); zero unknown
-	Analyzed time.Time // when the estimate was made; zero unknown
+	Rows     int64     `json:",omitzero"` // the engine's estimate, partitions summed; -1 when it has none (never analysed)
+	Bytes    int64     `json:",omitzero"` // on disk, partitions summed; -1 unknown
+	Written  int64     `json:",omitzero"` // rows inserted + updated + deleted since the counters were reset, partitions summed; -1 unknown
+	Modified time.Time `json:",omitzero"` // when data last changed, as the engine says (PostgreSQL track_commit_timestamp, MySQL UPDATE_TIME); zero unknown
+	Analyzed time.Time `json:",omitzero"` // when the estimate was made; zero unknown
 
 	// Unreadable names facts the session may not see or that failed; a diff must
 	// never read their absence as a removal.
-	Unreadable Facts
+	Unreadable Facts `json:",omitzero"`
+
+	storage []string // what Written sums over: the table itself, or its partitions' leaves
 }
 
 // Column is one column.
 type Column struct {
-	Name      string
-	ID        string // stable identity (PostgreSQL attnum), "" if the engine has none
-	Position  int    // from 1, without dropped columns
-	Type      Type
-	Nullable  bool
-	Default   string // expression; "" when none
-	Generated string // expression of a generated or identity column; "" when none
-	Collation string // "" when the database's default
-	Comment   string
+	Name      string `json:",omitzero"`
+	ID        string `json:",omitzero"` // stable identity (PostgreSQL attnum), "" if the engine has none
+	Position  int    `json:",omitzero"` // from 1, without dropped columns
+	Type      Type   `json:",omitzero"`
+	Nullable  bool   `json:",omitzero"`
+	Default   string `json:",omitzero"` // expression; "" when none
+	Generated string `json:",omitzero"` // expression of a generated or identity column; "" when none
+	Collation string `json:",omitzero"` // "" when the database's default
+	Comment   string `json:",omitzero"`
 }
 
 // Type is a column's type as the engine spells it and in canonical form.
 type Type struct {
-	Native    string // as the engine prints it: "character varying(20)", "int(10) unsigned"
-	Family    Family // canonical, comparable across engines
-	Length    int    // characters or bytes; 0 when unlimited or meaningless
-	Precision int    // total digits; of times: fractional digits + 1, so that 0 means unset
-	Scale     int
-	Bits      int // integers and floats: 8, 16, 24, 32, 64
-	Unsigned  bool
-	Zoned     bool     // timestamps and times that know their time zone
-	Values    []string // enum or set labels in order
-	Element   *Type    // arrays
+	Native    string   `json:",omitzero"` // as the engine prints it: "character varying(20)", "int(10) unsigned"
+	Family    Family   `json:",omitzero"` // canonical, comparable across engines
+	Length    int      `json:",omitzero"` // characters or bytes; 0 when unlimited or meaningless
+	Precision int      `json:",omitzero"` // total digits; of times: fractional digits + 1, so that 0 means unset
+	Scale     int      `json:",omitzero"`
+	Bits      int      `json:",omitzero"` // integers and floats: 8, 16, 24, 32, 64
+	Unsigned  bool     `json:",omitzero"`
+	Zoned     bool     `json:",omitzero"` // timestamps and times that know their time zone
+	Values    []string `json:",omitzero"` // enum or set labels in order
+	Element   *Type    `json:",omitzero"` // arrays
 }
 
 // Family groups types that hold the same kind of value in every engine.
@@ -127,43 +136,43 @@ const (
 
 // Key is a primary or unique key.
 type Key struct {
-	Name    string
-	Columns []string
+	Name    string   `json:",omitzero"`
+	Columns []string `json:",omitzero"`
 }
 
 // ForeignKey points to another table.
 type ForeignKey struct {
-	Name       string
-	Columns    []string
-	References TableName
-	RefColumns []string
-	OnUpdate   string
-	OnDelete   string
+	Name       string    `json:",omitzero"`
+	Columns    []string  `json:",omitzero"`
+	References TableName `json:",omitzero"`
+	RefColumns []string  `json:",omitzero"`
+	OnUpdate   string    `json:",omitzero"`
+	OnDelete   string    `json:",omitzero"`
 }
 
 // Index is one index. Definition is the engine's text without the index's own
 // name and table, so that a rename is not a change.
 type Index struct {
-	Name       string
-	Columns    []string // leading first; an expression stands as its text in parentheses
-	Unique     bool
-	Method     string // btree, hash, gin, ...
-	Partial    string // predicate; "" when the index covers all rows
-	Invalid    bool
-	Definition string
+	Name       string   `json:",omitzero"`
+	Columns    []string `json:",omitzero"` // leading first; an expression stands as its text in parentheses
+	Unique     bool     `json:",omitzero"`
+	Method     string   `json:",omitzero"` // btree, hash, gin, ...
+	Partial    string   `json:",omitzero"` // predicate; "" when the index covers all rows
+	Invalid    bool     `json:",omitzero"`
+	Definition string   `json:",omitzero"`
 }
 
 // Partition is one leaf or sub-partition of a partitioned table.
 type Partition struct {
-	Name  string
-	Bound string // as the engine prints it
-	Rows  int64  // estimate; -1 unknown
+	Name  string `json:",omitzero"`
+	Bound string `json:",omitzero"` // as the engine prints it
+	Rows  int64  `json:",omitzero"` // estimate; -1 unknown
 	// From and To are the typed range of a single-column range partition, as
 	// text in the key column's own form; "" for an open end. IsRange is false
 	// for list, hash, default and multi-column partitions.
-	From, To string
-	IsRange  bool
-	Default  bool
+	From, To string `json:",omitzero"`
+	IsRange  bool   `json:",omitzero"`
+	Default  bool   `json:",omitzero"`
 }
 
 // Column returns the named column, or nil.

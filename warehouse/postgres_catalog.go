@@ -16,11 +16,21 @@ import (
 const listSeparator = "\x1f"
 
 // pgRelations picks the relations in scope; every other part joins it. Names
-// come as bound arrays. The reading is one statement, and so one snapshot.
-const pgRelations = `WITH rel AS MATERIALIZED (
+// come as bound arrays. The reading is one statement, and so one snapshot. Comments,
+// which two parts read, are scanned once where many tables are asked for, and
+// looked up where few are.
+const pgRelations = `WITH RECURSIVE descr AS %[1]s (SELECT objoid, objsubid, description FROM pg_catalog.pg_description WHERE classoid = 1259),
+rel AS MATERIALIZED (
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, c.relpages
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r','p','v','m','f') AND %s)`
+WHERE c.relkind IN ('r','p','v','m','f') AND %[2]s),
+tree AS (
+SELECT oid, oid AS leaf FROM rel WHERE relkind = 'p'
+UNION ALL SELECT t.oid, h.inhrelid FROM tree t JOIN pg_catalog.pg_inherits h ON h.inhparent = t.leaf)`
+
+// pgNoIndex stands where a join of many tables must not look its rows up one by
+// one, which the planner, who expects few, would: a cast has no index.
+const pgNoIndex = "/*cast*/"
 
 const pgEverySchema = `n.nspname NOT IN ('pg_catalog','information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%' AND NOT c.relispartition`
 
@@ -31,22 +41,24 @@ var pgParts = []struct {
 	sql  string
 }{
 	{0, `SELECT 'server', 0::oid, 0, extract(epoch FROM clock_timestamp())::text, pg_is_in_recovery()::text, current_schema()::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL`},
-	{0, `SELECT 'table', r.oid, 0, r.nspname::text, r.relname::text, r.relkind::text, o.description, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r LEFT JOIN pg_catalog.pg_description o ON o.objoid = r.oid AND o.objsubid = 0 AND o.classoid = 'pg_catalog.pg_class'::regclass`},
+	{Changes, `SELECT 'stamp', 0::oid, 0, ` + pgStamp + `, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`},
+	{0, `SELECT 'table', r.oid, 0, r.nspname::text, r.relname::text, r.relkind::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r`},
+	{Columns, `SELECT 'comment', r.oid, 0, o.description, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN descr o ON o.objoid = r.oid AND o.objsubid = 0`},
 	{Views, `SELECT 'view', r.oid, 0, pg_get_viewdef(r.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('v','m')`},
 	{Estimates, `SELECT 'estimate', r.oid, 0, r.reltuples::text, (r.relpages::bigint * 8192)::text, extract(epoch FROM greatest(pg_stat_get_last_analyze_time(r.oid), pg_stat_get_last_autoanalyze_time(r.oid)))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM rel r WHERE r.relkind IN ('r','m')
 UNION ALL SELECT 'estimate', r.oid, 0, CASE WHEN bool_or(l.reltuples < 0 AND l.relpages > 0) THEN '-1' ELSE sum(greatest(l.reltuples, 0))::text END, (sum(l.relpages)::bigint * 8192)::text, extract(epoch FROM min(greatest(pg_stat_get_last_analyze_time(l.oid), pg_stat_get_last_autoanalyze_time(l.oid))))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM rel r CROSS JOIN LATERAL pg_partition_tree(r.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid WHERE r.relkind = 'p' AND p.isleaf GROUP BY r.oid`},
-	{Changes, `SELECT 'written', r.oid, 0, (pg_stat_get_tuples_inserted(r.oid) + pg_stat_get_tuples_updated(r.oid) + pg_stat_get_tuples_deleted(r.oid))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('r','m')
-UNION ALL SELECT 'written', r.oid, 0, sum(pg_stat_get_tuples_inserted(p.relid) + pg_stat_get_tuples_updated(p.relid) + pg_stat_get_tuples_deleted(p.relid))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM rel r CROSS JOIN LATERAL pg_partition_tree(r.oid) p WHERE r.relkind = 'p' AND p.isleaf GROUP BY r.oid`},
+FROM tree r JOIN pg_catalog.pg_class l ON l.oid = r.leaf WHERE l.relkind <> 'p' GROUP BY r.oid`},
+	{Changes, `SELECT 'written', r.oid, 0, (pg_stat_get_tuples_inserted(r.oid) + pg_stat_get_tuples_updated(r.oid) + pg_stat_get_tuples_deleted(r.oid))::text, r.oid::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('r','m')
+UNION ALL SELECT 'written', r.oid, 0, sum(pg_stat_get_tuples_inserted(r.leaf) + pg_stat_get_tuples_updated(r.leaf) + pg_stat_get_tuples_deleted(r.leaf))::text, string_agg(r.leaf::text, E'\x1f'), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM tree r GROUP BY r.oid`},
 	{Columns, `SELECT 'column', a.attrelid, a.attnum::int, a.attname::text, format_type(a.atttypid, a.atttypmod), CASE WHEN y.typtype = 'd' THEN format_type(y.typbasetype, y.typtypmod) WHEN y.typtype = 'e' THEN (SELECT string_agg(e.enumlabel, E'\x1f' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = y.oid) END, y.typtype::text, (NOT a.attnotnull)::text,
 CASE WHEN a.atthasdef AND a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
 CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) WHEN a.attidentity = 'a' THEN 'identity always' WHEN a.attidentity = 'd' THEN 'identity by default' END,
 CASE WHEN a.attcollation <> y.typcollation THEN (SELECT o.collname::text FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation) END,
 o.description, NULL
 FROM rel r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
-LEFT JOIN pg_catalog.pg_description o ON o.objoid = a.attrelid AND o.objsubid = a.attnum AND o.classoid = 'pg_catalog.pg_class'::regclass
+LEFT JOIN descr o ON o.objoid = a.attrelid AND o.objsubid = a.attnum
 LEFT JOIN pg_catalog.pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped`},
 	{Keys, `SELECT 'key', k.conrelid, 0, k.conname::text, k.contype::text, array_to_string(k.conkey, ' '),
@@ -56,7 +68,7 @@ FROM rel r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid LEFT JOIN pg_ca
 i.indkey::text, i.indoption::text, i.indnkeyatts::text,
 CASE WHEN 0 = ANY (i.indkey) THEN (SELECT string_agg(pg_get_indexdef(i.indexrelid, s.k, true), E'\x1f' ORDER BY s.k) FROM generate_series(1, i.indnkeyatts) s(k)) END,
 pg_get_expr(i.indpred, i.indrelid), i.indisprimary::text
-FROM rel r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam`},
+FROM rel r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_class c ON c.oid` + pgNoIndex + ` = i.indexrelid` + pgNoIndex + ` JOIN pg_catalog.pg_am m ON m.oid = c.relam`},
 	{0, `SELECT 'partitioned', p.partrelid, 0, p.partstrat::text, (SELECT string_agg(coalesce(a.attname::text, '()'), E'\x1f' ORDER BY u.n) FROM unnest(p.partattrs::int2[]) WITH ORDINALITY u(att, n) LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.att AND u.att > 0), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.oid`},
 	{Partitions, `SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.reltuples::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_inherits h ON h.inhparent = r.oid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid WHERE r.relkind = 'p'`},
 }
@@ -66,16 +78,21 @@ func (d Postgres) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalo
 	if scope.Facts&(Keys|Indexes) != 0 {
 		scope.Facts |= Columns
 	}
-	st := pgCatalogStatement(scope)
-	var rows Rows
-	var err error
-	s.Run(ctx, []Statement{st}, func(_ int, r Rows, e error) { rows, err = r, e })
+	if c, err := pgUnchanged(ctx, s, scope); c != nil || err != nil {
+		return c, err
+	}
+	rows, err := ask(ctx, s, pgCatalogStatement(scope))
 	if err != nil {
-		return nil, fmt.Errorf("reading the catalog: %w", err)
+		return nil, err
 	}
 	c, err := pgCatalog(rows, scope.Facts)
-	if err != nil || scope.Tables == nil {
-		return c, err
+	if err != nil {
+		return nil, err
+	}
+	scope.Previous = nil
+	c.scope = scope
+	if scope.Tables == nil {
+		return c, nil
 	}
 	wanted := make(map[TableName]bool, len(scope.Tables))
 	for _, t := range scope.Tables {
@@ -86,8 +103,10 @@ func (d Postgres) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalo
 }
 
 func pgCatalogStatement(scope Scope) Statement {
-	filter, args := pgEverySchema, []any(nil)
+	filter, args, shared := pgEverySchema, []any(nil), "MATERIALIZED"
+	cast := "::int8"
 	if scope.Tables != nil {
+		shared, cast = "NOT MATERIALIZED", ""
 		filter = `(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
 		schemas, names := make([]string, len(scope.Tables)), make([]string, len(scope.Tables))
 		for i, t := range scope.Tables {
@@ -96,15 +115,15 @@ func pgCatalogStatement(scope Scope) Statement {
 		args = []any{pgArray(schemas), pgArray(names)}
 		if len(names) > manyTables {
 			slices.Sort(schemas)
-			filter, args = `n.nspname = ANY ($1::text[])`, []any{pgArray(slices.Compact(schemas))}
+			filter, args, shared, cast = `n.nspname = ANY ($1::text[])`, []any{pgArray(slices.Compact(schemas))}, "MATERIALIZED", "::int8"
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, pgRelations, filter)
+	fmt.Fprintf(&b, pgRelations, shared, filter)
 	sep := "\n"
 	for _, p := range pgParts {
 		if p.fact&scope.Facts == p.fact {
-			b.WriteString(sep + p.sql)
+			b.WriteString(sep + strings.ReplaceAll(p.sql, pgNoIndex, cast))
 			sep = "\nUNION ALL "
 		}
 	}
@@ -145,6 +164,8 @@ func pgCatalog(rows Rows, facts Facts) (*Catalog, error) {
 				return nil, fmt.Errorf("reading the server's clock: %w", err)
 			}
 			c.AsOf, c.Standby, c.DefaultSchema = asOf, cells[1].Text == "true", cells[2].Text
+		case kind == "stamp":
+			c.stamp = cells[0].Text
 		case t == nil || kind == "table":
 		default:
 			if err := pgFact(t, kind, r[2].Text, cells); err != nil {
@@ -168,13 +189,15 @@ func pgOrder(row []Cell) int {
 func pgTable(r []Cell) *Table {
 	kinds := map[string]TableKind{"r": BaseTable, "p": PartitionedTable, "v": View, "m": MaterializedView, "f": ForeignTable}
 	return &Table{
-		TableName: TableName{r[3].Text, r[4].Text}, ID: r[1].Text, Kind: kinds[r[5].Text], Comment: r[6].Text,
+		TableName: TableName{r[3].Text, r[4].Text}, ID: r[1].Text, Kind: kinds[r[5].Text],
 		Rows: -1, Bytes: -1, Written: -1,
 	}
 }
 
 func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
 	switch kind {
+	case "comment":
+		t.Comment = c[0].Text
 	case "view":
 		t.Definition = c[0].Text
 	case "estimate":
@@ -190,6 +213,7 @@ func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
 		return err
 	case "written":
 		t.Written, err = strconv.ParseInt(c[0].Text, 10, 64)
+		t.storage = splitList(c[1])
 		return err
 	case "column":
 		return pgColumn(t, ordinal, c)
