@@ -1,6 +1,5 @@
 # `make help` lists the targets.
 GO ?= go
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: help build test lint vet deps fuzz bench demo
 
@@ -19,7 +18,7 @@ test: deps lint ## everything CI runs: build, lint, all tests with the race dete
 
 lint: vet ## go vet, gofmt, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 
 vet:
 	$(GO) vet ./...

@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -262,5 +264,36 @@ func TestSleptThroughTicksAreCounted(t *testing.T) {
 		if got := e.missed(at.Add(after)); got != want {
 			t.Errorf("after %v: %d, want %d", after, got, want)
 		}
+	}
+}
+
+// BenchmarkIdleAgent reports the memory of an agent that waits for the next
+// tick of 10,000 checks.
+func BenchmarkIdleAgent(b *testing.B) {
+	hourly, err := schedule.Parse("0 * * * *", time.UTC)
+	if err != nil {
+		b.Fatal(err)
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		before := heap()
+		l := newLoop(&Agent{Now: time.Now}, "w", nil, 0)
+		var datasets []Dataset
+		for i := range 2500 {
+			d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprint("t", i)}, Location: time.UTC}
+			for k, c := range []checks.Check{&checks.Freshness{}, &checks.RowCount{}, &checks.Schema{}, &checks.SQL{}} {
+				c.Common().ID = fmt.Sprint("t", i, "/", k)
+				d.Checks = append(d.Checks, Check{Check: c, Schedule: hourly, Meta: Meta{Tier: "warning"}})
+			}
+			datasets = append(datasets, d)
+		}
+		l.set(datasets)
+		b.ReportMetric(float64(heap()-before)/10000, "B/check")
+		runtime.KeepAlive(l)
 	}
 }

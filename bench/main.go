@@ -4,6 +4,7 @@
 // blocks) come from pg_stat_statements, CPU and memory from the kernel.
 //
 //	go run ./bench [-tables 200] [-rows 10000] [-days 60] [-per-day 5000] [-rounds 5]
+//	go run ./bench -agent 2000,20000 [-length 1m]
 package main
 
 import (
@@ -31,6 +32,8 @@ var (
 	days   = flag.Int("days", 60, "day partitions of events")
 	perDay = flag.Int("per-day", 5000, "rows a day (335000: 20.1 million rows in all)")
 	rounds = flag.Int("rounds", 5, "rounds; medians are printed")
+	agents = flag.String("agent", "", "measure running agents instead, with these numbers of checks (2000,20000)")
+	length = flag.Duration("length", time.Minute, "how long each agent runs")
 	floor  = flag.String("floor", "", "internal: run the floor on this DSN")
 )
 
@@ -79,6 +82,18 @@ func run(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	if *agents != "" {
+		for _, n := range strings.Split(*agents, ",") {
+			checks, err := strconv.Atoi(n)
+			if err != nil {
+				return fmt.Errorf("-agent: %w", err)
+			}
+			if err := runningAgent(ctx, conn, binary, dir, reader, checks, *length); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	fmt.Printf("%-22s %-10s %10s %10s %10s %10s %10s\n", "warehouse", "who", "statements", "blocks", "cpu ms", "wall ms", "rss MB")
 	for _, name := range []string{"mart", "events", "events-estimate", "rich"} {

@@ -13,6 +13,9 @@ type Ask struct {
 	Aggregate *Aggregate
 	Groups    *Groups
 	Query     *Query
+	// Of asks the aggregate of the table that Needs.Like named, which may be in
+	// another warehouse, instead of the dataset's own.
+	Of *sentinel.Table
 }
 
 // Aggregate is one number over the rows of the table. All aggregates of a

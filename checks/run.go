@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -265,6 +266,7 @@ func (j *jobRun) asks() []question {
 // planned is a statement with the questions it answers.
 type planned struct {
 	warehouse.Statement
+	db        *warehouse.DB
 	job       *jobRun
 	questions []question
 	columns   []int // of merged aggregates
@@ -279,12 +281,13 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 		}
 		return nil
 	}
-	var out []*planned
-	merged := &planned{job: j}
+	out := r.elsewhere(j, questions)
+	merged := &planned{job: j, db: r.db}
 	var aggregates []*Aggregate
 	for _, q := range questions {
 		rel := j.targets[q.check].Known.Relation
 		switch {
+		case q.ask.Of != nil:
 		case q.ask.Aggregate != nil:
 			if answer, ok := r.recallAnswer(j, rel, q); ok {
 				j.answers[q.check][q.ask.Key] = answer
@@ -298,10 +301,10 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 				j.answers[q.check][q.ask.Key] = Answer{Err: err}
 				continue
 			}
-			out = append(out, &planned{Statement: st, job: j, questions: []question{q}})
+			out = append(out, &planned{Statement: st, db: r.db, job: j, questions: []question{q}})
 		case q.ask.Query != nil:
 			st := warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";")}
-			out = append(out, &planned{Statement: st, job: j, questions: []question{q}})
+			out = append(out, &planned{Statement: st, db: r.db, job: j, questions: []question{q}})
 		}
 	}
 	if len(aggregates) == 0 {
@@ -316,6 +319,39 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 	}
 	merged.Statement, merged.columns = c.statement, c.columns
 	return append([]*planned{merged}, out...)
+}
+
+// elsewhere compiles the questions to other tables, one statement a check.
+func (r *run) elsewhere(j *jobRun, questions []question) (out []*planned) {
+	byCheck := map[int]*planned{}
+	aggregates := map[int][]*Aggregate{}
+	for _, q := range questions {
+		if q.ask.Of == nil {
+			continue
+		}
+		if byCheck[q.check] == nil {
+			byCheck[q.check] = &planned{job: j}
+			out = append(out, byCheck[q.check])
+		}
+		p := byCheck[q.check]
+		p.questions = append(p.questions, q)
+		aggregates[q.check] = append(aggregates[q.check], q.ask.Aggregate)
+	}
+	return slices.DeleteFunc(out, func(p *planned) bool {
+		check := p.questions[0].check
+		db, err := r.env.Warehouse(p.questions[0].ask.Of.Warehouse)
+		var c compiled
+		if err == nil {
+			c, err = compile(db.Dialect, j.targets[check].Known.Like, aggregates[check])
+		}
+		p.db, p.Statement, p.columns = db, c.statement, c.columns
+		for _, q := range p.questions {
+			if err != nil {
+				j.answers[check][q.ask.Key] = Answer{Err: err}
+			}
+		}
+		return err != nil
+	})
 }
 
 func (r *run) recallAnswer(j *jobRun, rel *warehouse.Table, q question) (Answer, bool) {
@@ -358,13 +394,23 @@ func (r *run) send(ctx context.Context, batch []*planned) (failed []*planned) {
 	if len(batch) == 0 {
 		return nil
 	}
-	statements := make([]warehouse.Statement, len(batch))
-	for i, p := range batch {
-		statements[i] = p.Statement
-	}
 	rows := make([]warehouse.Rows, len(batch))
 	errs := make([]error, len(batch))
-	r.db.Run(ctx, statements, func(i int, answer warehouse.Rows, err error) { rows[i], errs[i] = answer, err })
+	byDB := map[*warehouse.DB][]int{}
+	for i, p := range batch {
+		byDB[p.db] = append(byDB[p.db], i)
+	}
+	var sides sync.WaitGroup
+	for db, members := range byDB {
+		statements := make([]warehouse.Statement, len(members))
+		for k, i := range members {
+			statements[k] = batch[i].Statement
+		}
+		sides.Go(func() {
+			db.Run(ctx, statements, func(k int, answer warehouse.Rows, err error) { rows[members[k]], errs[members[k]] = answer, err })
+		})
+	}
+	sides.Wait()
 	for i, p := range batch {
 		if errs[i] != nil && len(p.questions) > 1 && mayBeOneMember(errs[i]) {
 			failed = append(failed, p)
@@ -373,7 +419,7 @@ func (r *run) send(ctx context.Context, batch []*planned) (failed []*planned) {
 		p.decode(rows[i], errs[i])
 		if r.db.Config.ChangeCounters && errs[i] == nil {
 			for _, q := range p.questions {
-				if q.ask.Aggregate != nil {
+				if q.ask.Aggregate != nil && q.ask.Of == nil {
 					r.env.Memory.learn(p.job.job.Table, p.job.targets[q.check].Known.Relation, q.ask.Aggregate, p.job.answers[q.check][q.ask.Key])
 				}
 			}

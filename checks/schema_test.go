@@ -2,9 +2,11 @@ package checks_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
@@ -228,4 +230,33 @@ func BenchmarkPlan10000Checks(b *testing.B) {
 		checks.Plan(b.Context(), bench.env, "w", jobs)
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms/10000checks")
+}
+
+// BenchmarkJudge judges the answers of a freshness, a row_count and a schema check.
+func BenchmarkJudge(b *testing.B) {
+	table := &warehouse.Table{TableName: warehouse.TableName{Schema: "s", Name: "t"}, Kind: warehouse.BaseTable, Columns: []warehouse.Column{{Name: "c0", Type: warehouse.ParseType("timestamptz")}}}
+	for i := range 9 {
+		table.Columns = append(table.Columns, warehouse.Column{Name: fmt.Sprint("column", i), Position: i + 2, Type: warehouse.ParseType("numeric(12,2)")})
+	}
+	target := checks.Target{Table: sentinel.Table{Warehouse: "w", Schema: "s", Name: "t"}, TimeColumn: "c0", Location: time.UTC, Tick: time.Unix(1_800_000_000, 0)}
+	target.Known.Relation, target.Known.Baseline, target.Known.Catalog = table, table, &warehouse.Catalog{}
+	list := []checks.Check{&checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(b, "< 1")}, &checks.Schema{}}
+	var answers []checks.Answers
+	for _, c := range list {
+		if err := c.Validate(); err != nil {
+			b.Fatal(err)
+		}
+		a := checks.Answers{}
+		for _, q := range c.Ask(target, a) {
+			a[q.Key] = checks.Answer{Number: sentinel.Int(target.Tick.Unix() - 60), AsOf: target.Tick}
+		}
+		answers = append(answers, a)
+	}
+	for b.Loop() {
+		for i, c := range list {
+			if r := c.Judge(target, answers[i]); r.Status != sentinel.Pass {
+				b.Fatal(r.Message)
+			}
+		}
+	}
 }

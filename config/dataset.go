@@ -278,6 +278,8 @@ func identity(kind string, c checks.Check) string {
 			parts = append(parts, c.Where)
 		}
 		return strings.Join(parts, ":")
+	case *checks.Reconcile:
+		return kind + ":" + c.With.String()
 	case *checks.Schema:
 		switch {
 		case c.Like != nil:

@@ -85,7 +85,7 @@ func schemaOf(t reflect.Type) object {
 			object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms) ?)+$|^0$`},
 			closed(object{"count": object{"type": "integer"}, "period": object{"enum": []string{"minute", "hour", "day"}}}, "count", "period"),
 		}}
-	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[sentinel.Secret](), reflect.TypeFor[sentinel.Table]():
+	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[sentinel.Secret](), reflect.TypeFor[sentinel.Table]():
 		return object{"type": "string"}
 	case reflect.TypeFor[checks.Policy]():
 		return object{"enum": []string{"ignore", "pass", "warn", "fail", "error", "unknown"}}

@@ -3,8 +3,10 @@ package exporters_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -166,5 +168,28 @@ func BenchmarkScrape20000Checks(b *testing.B) {
 	}
 	for b.Loop() {
 		scrape(p)
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/metrics.md")
+
+// TestMetricsAreDocumented holds docs/metrics.md to the table of metrics; run
+// with -update to write it.
+func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("# Metrics\n\nWritten by `go test ./exporters -update` from the table that registers them. A metric is there\nonce what it tells of has happened. The Go runtime's and the process's metrics (`go_*`,\n`process_*`) come beside them.\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n")
+	for _, m := range exporters.Metrics() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, strings.Join(m.Labels, ", "), m.Help)
+	}
+	const page = "../docs/metrics.md"
+	if *update {
+		if err := os.WriteFile(page, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil || string(got) != b.String() {
+		t.Errorf("docs/metrics.md is not as the metrics are: run go test ./exporters -update (%v)", err)
 	}
 }

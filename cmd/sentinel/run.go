@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -91,6 +92,8 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	if started != nil {
 		started(listener.Addr().String())
 	}
+	debug.SetGCPercent(50) // an agent has time and no memory to spare
+	debug.FreeOSMemory()   // what reading the configuration took
 	var parts sync.WaitGroup
 	var served, ran error
 	parts.Go(func() { served = server.Serve(ctx, listener); stop() })

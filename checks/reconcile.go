@@ -1,0 +1,213 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+func init() { Register("reconcile", func() Check { return &Reconcile{} }) }
+
+// Reconcile holds the table against another one that must have the same rows,
+// in the same warehouse or another: their number, and the sums of columns.
+type Reconcile struct {
+	Options   `yaml:",inline"`
+	With      *sentinel.Table `yaml:"with"`      // warehouse.schema.table
+	Tolerance Tolerance       `yaml:"tolerance"` // "1%" or "100"; default: none
+	Sum       []string        `yaml:"sum"`       // columns whose sums must agree too
+	Bucket    Period          `yaml:"bucket"`    // only the last closed hour, day, week or month
+	Column    string          `yaml:"column"`    // of the bucket, in both tables; default: the dataset's time_column
+	Delay     Duration        `yaml:"delay"`     // a bucket is closed this long after its end
+	OnMissing Policy          `yaml:"on_missing_table"`
+	Severity  Policy          `yaml:"severity"` // of a difference: warn or fail (default)
+}
+
+// Tolerance is how far two numbers may be apart: a number, or a percentage of
+// the larger.
+type Tolerance struct {
+	By      float64
+	Percent bool
+}
+
+// UnmarshalText reads "1%" or "100".
+func (t *Tolerance) UnmarshalText(b []byte) error {
+	text, percent := strings.CutSuffix(strings.TrimSpace(string(b)), "%")
+	v, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(text), "_", ""), 64)
+	if err != nil || math.IsNaN(v) || v < 0 || percent && v > 100 {
+		return fmt.Errorf("tolerance %q: want a number such as 100, or a percentage such as 1%%", b)
+	}
+	*t = Tolerance{v, percent}
+	return nil
+}
+
+// String writes the tolerance for people.
+func (t Tolerance) String() string {
+	switch {
+	case t.By == 0:
+		return "equal"
+	case t.Percent:
+		return fmt.Sprintf("at most %g%% apart", t.By)
+	}
+	return fmt.Sprintf("at most %g apart", t.By)
+}
+
+// holds reports whether two numbers are close enough; equal ones always are,
+// also where a float could not tell.
+func (t Tolerance) holds(a, b sentinel.Number) bool {
+	if a.Cmp(b) == 0 {
+		return true
+	}
+	x, y := a.Float64(), b.Float64()
+	limit := t.By
+	if t.Percent {
+		limit = t.By / 100 * max(math.Abs(x), math.Abs(y))
+	}
+	return limit > 0 && math.Abs(x-y) <= limit
+}
+
+// Validate implements Check.
+func (c *Reconcile) Validate() error {
+	switch {
+	case c.With == nil:
+		return errors.New("with: want the other table, such as replica.public.orders")
+	case c.Delay != 0 && c.Bucket == "":
+		return errors.New("delay needs bucket")
+	case c.Delay < 0:
+		return errors.New("delay must be positive")
+	case c.Severity == "unknown" || c.Severity == "ignore":
+		return errors.New("severity: want warn or fail")
+	}
+	return errors.Join(c.validateOptions(), c.Bucket.validate("bucket"), c.OnMissing.validate("on_missing_table", "fail"), c.Severity.validate("severity", "fail"))
+}
+
+// Needs implements Check.
+func (c *Reconcile) Needs(Target) Needs {
+	return Needs{Facts: warehouse.Columns, Like: c.With, LikeFacts: warehouse.Columns}
+}
+
+// Ask implements Check: the same questions to both tables.
+func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
+	if t.Known.Relation == nil || t.Known.Like == nil || c.timeError(t) != nil {
+		return nil
+	}
+	var asks []Ask
+	for _, side := range []struct {
+		of  *sentinel.Table
+		rel *warehouse.Table
+	}{{nil, t.Known.Relation}, {c.With, t.Known.Like}} {
+		prefix := "here "
+		if side.of != nil {
+			prefix = "there "
+		}
+		window := c.window(t, side.rel)
+		asks = append(asks, Ask{Key: prefix + "rows", Of: side.of, Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
+		for _, column := range c.Sum {
+			asks = append(asks, Ask{Key: prefix + column, Of: side.of, Aggregate: &Aggregate{Func: "sum", Column: column, Where: c.Where, Window: window}})
+		}
+	}
+	return asks
+}
+
+func (c *Reconcile) column(t Target) string {
+	if c.Column != "" {
+		return c.Column
+	}
+	return t.TimeColumn
+}
+
+func (c *Reconcile) timeError(t Target) error {
+	if c.Bucket == "" {
+		return nil
+	}
+	if c.column(t) == "" {
+		return errors.New("bucket needs a time column: set `time_column:` on the dataset, or `column:` here")
+	}
+	for _, rel := range []*warehouse.Table{t.Known.Relation, t.Known.Like} {
+		if naive(rel.Column(c.column(t))) && t.Location == nil {
+			return fmt.Errorf("column %s has no time zone: set `timezone:` on the dataset", c.column(t))
+		}
+	}
+	return nil
+}
+
+func (c *Reconcile) window(t Target, rel *warehouse.Table) Window {
+	if c.Bucket == "" {
+		return Window{}
+	}
+	from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	if naive(rel.Column(c.column(t))) && t.Location != nil {
+		from, to = asWall(from, t.Location), asWall(to, t.Location)
+	}
+	return Window{Column: c.column(t), From: from, To: to}
+}
+
+// Judge implements Check.
+func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
+	const kind = "reconcile"
+	switch {
+	case t.Known.Err != nil:
+		return cannotLook(kind, t.Known.Err)
+	case t.Known.LikeErr != nil:
+		return cannotLook(kind, fmt.Errorf("%s: %w", c.With, t.Known.LikeErr))
+	case t.Known.Relation == nil:
+		return missingTable(kind, t, c.OnMissing)
+	case t.Known.Like == nil:
+		return cannotLook(kind, fmt.Errorf("%s does not exist", c.With))
+	}
+	if err := c.timeError(t); err != nil {
+		return cannotLook(kind, err)
+	}
+	var findings []sentinel.Finding
+	var observed []sentinel.Observation
+	seen := ""
+	for _, what := range append([]string{"rows"}, c.Sum...) {
+		here, there := a["here "+what], a["there "+what]
+		if err := errors.Join(here.Err, there.Err); err != nil {
+			return cannotLook(kind, err)
+		}
+		name, key := what, ""
+		if what != "rows" {
+			name, key = "sum of "+what, "sum="+what
+		}
+		text := fmt.Sprintf("%s: %s, %s in %s", name, groupDigits(here.Number), groupDigits(there.Number), c.With)
+		if what == "rows" {
+			seen = text
+			observed = append(observed, sentinel.Observation{Metric: "row_count", Value: here.Number})
+		}
+		observed = append(observed, sentinel.Observation{Metric: "difference", Segment: key, Value: difference(here.Number, there.Number)})
+		if !c.agrees(here.Number, there.Number) {
+			findings = append(findings, sentinel.Finding{Key: key, Status: c.Severity.status(), Observed: here.Number,
+				Expected: fmt.Sprintf("%s, %s", groupDigits(there.Number), c.Tolerance), Message: text + ", expected " + c.Tolerance.String()})
+		}
+	}
+	r := conclude(kind, findings, seen)
+	r.Observations = observed
+	r.Evidence = a["here rows"].Evidence
+	return r
+}
+
+// agrees compares; a sum over no rows (NULL) agrees with another one alone.
+func (c *Reconcile) agrees(a, b sentinel.Number) bool {
+	if a.Absent() || b.Absent() {
+		return a.Absent() == b.Absent()
+	}
+	return a.Finite() && b.Finite() && c.Tolerance.holds(a, b)
+}
+
+func difference(a, b sentinel.Number) sentinel.Number {
+	x, okX := a.Int64()
+	y, okY := b.Int64()
+	if d := x - y; okX && okY && (d < x) == (y > 0) {
+		return sentinel.Int(d)
+	}
+	if a.Absent() || b.Absent() {
+		return sentinel.Number{}
+	}
+	return sentinel.Float(a.Float64() - b.Float64())
+}
