@@ -14,6 +14,7 @@ import (
 type Plan struct {
 	Action  string // the registered name: reload_partition, alter_table, webhook, ...
 	Table   Table  // what is changed; for a hook, what it is run for
+	Finding string // the key of the finding it is to make go away; "" for any of the check\'s
 	Scope   string // which part of the table: "created_at in [2026-11-20, 2026-11-21)", "column note"; "" for the whole
 	Summary string // one line: what will be done
 	Steps   []Step // in order
@@ -80,8 +81,9 @@ type Repair struct {
 	Plan     Plan
 	Mode     string // off, plan, auto, shadow: as configured when it was planned
 	State    RepairState
-	Version  int64 // grows with every transition
-	Fence    int64 // grows with every agent that takes it up
+	Resume   RepairState // retry_wait and unknown: what is tried again
+	Version  int64       // grows with every transition
+	Fence    int64       // grows with every agent that takes it up
 	Holder   string
 	Attempts int
 	NextAt   time.Time // when it may be tried again (retry_wait) or its lease ends

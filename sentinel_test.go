@@ -16,7 +16,7 @@ func TestLayers(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/sentinel-dq/sentinel"
 	allowed := map[string][]string{
-		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse"},
+		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse", "/store"},
 		"/anomaly/benchmark": {"", "/anomaly"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict"}, "/predict/benchmark/run": {"/predict/benchmark"},
 		"/checks": {"", "/schedule", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks"},
 		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store"}, "/testenv": {}, "/bench": {"/testenv"},

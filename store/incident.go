@@ -23,6 +23,15 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]sentinel.Inc
 	return s.incidents(ctx, `SELECT body FROM incident WHERE (?1 = '' OR check_id = ?1) AND (?2 OR resolved IS NULL) ORDER BY opened DESC, id LIMIT ?3`, f.Check, f.Resolved, f.Limit)
 }
 
+// Incident returns one incident; ok is false when there is none of that id.
+func (s *Store) Incident(ctx context.Context, id string) (i sentinel.Incident, ok bool, err error) {
+	found, err := s.incidents(ctx, `SELECT body FROM incident WHERE id = ?`, id)
+	if err != nil || len(found) == 0 {
+		return i, false, err
+	}
+	return found[0], true, nil
+}
+
 // OpenIncidents returns all unresolved incidents, oldest first.
 func (s *Store) OpenIncidents(ctx context.Context) ([]sentinel.Incident, error) {
 	return s.incidents(ctx, `SELECT body FROM incident WHERE resolved IS NULL ORDER BY opened, id`)

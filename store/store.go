@@ -29,6 +29,7 @@ type Store struct {
 	writes *sql.DB // one connection; nil for readers
 
 	writing sync.Mutex // held for the length of a write transaction
+	syncing sync.Mutex // held while commits wait for the disk
 }
 
 // Open opens, and where it is missing creates, the state for writing, and
@@ -119,7 +120,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 func connect(path, mode string, connections int) (*sql.DB, error) {
 	// A commit in write-ahead mode survives the death of the process without a
 	// sync; a power cut may take back the last commits, never tear one.
-	pragmas := []string{"busy_timeout(5000)", "cache_size(-2000)"}
+	pragmas := []string{"busy_timeout(5000)", "cache_size(-500)"}
 	if mode != "ro" {
 		pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(NORMAL)")
 	}
@@ -129,6 +130,9 @@ func connect(path, mode string, connections int) (*sql.DB, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(connections)
+	if mode == "ro" {
+		db.SetConnMaxIdleTime(10 * time.Second) // an idle connection keeps its pages in memory
+	}
 	return db, nil
 }
 
@@ -165,6 +169,24 @@ func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
 		return errors.Join(err, rollback(tx))
 	}
 	return tx.Commit()
+}
+
+// durably is write for what must survive a power cut too: repairs, the audit
+// log. The commit waits for the disk.
+func (s *Store) durably(ctx context.Context, do func(*sql.Tx) error) (err error) {
+	if s.writes == nil {
+		return errReadOnly
+	}
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	if _, err := s.writes.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
+		return err
+	}
+	defer func() {
+		_, reset := s.writes.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL")
+		err = errors.Join(err, reset)
+	}()
+	return s.write(ctx, do)
 }
 
 // rollback undoes tx, unless the end of its context or the engine already did:

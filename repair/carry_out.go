@@ -1,0 +1,266 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// Retries wait a random part of a span that doubles with each try (full jitter).
+const (
+	retryBase = 5 * time.Second
+	retryCap  = 15 * time.Minute
+)
+
+// carryOut takes a repair up under a lease and goes through its steps until it
+// ends or has to wait.
+func (e *Engine) carryOut(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
+	lease := orDefault(e.Lease, 30*time.Second)
+	begin := e.Now()
+	r, err := e.Store.ClaimRepair(ctx, r, e.Holder, e.Now(), e.Now().Add(lease))
+	if err != nil {
+		return r, err
+	}
+	h := &hold{engine: e, id: r.ID, fence: r.Fence, lease: lease}
+	ctx, stop := h.start(ctx, begin)
+	defer stop()
+	target, err := e.Target(ctx, r.Table)
+	if err != nil {
+		return e.afterError(ctx, p, r, &TransientError{Err: err})
+	}
+	for !r.State.Final() {
+		if err := h.alive(ctx); err != nil {
+			return r, nil // whoever takes it up next goes on from the saved state
+		}
+		before := r.State
+		r, err = e.step(ctx, p, r, target, h)
+		if err != nil {
+			return r, err
+		}
+		if r.State == before || r.State == sentinel.RetryWait || r.State == sentinel.OutcomeUnknown || r.NextAt.After(e.Now()) {
+			break
+		}
+	}
+	return r, nil
+}
+
+// step does what the repair's state says comes next, and saves where that led.
+func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, t *Target, h *hold) (sentinel.Repair, error) {
+	run := &Run{Repair: r, Target: t, Alive: func() error { return h.alive(ctx) }, Failpoint: e.failpoint, Progress: func(string) {}}
+	switch r.State {
+	case sentinel.RepairQueued, sentinel.RetryWait, sentinel.OutcomeUnknown:
+		return e.resume(ctx, r)
+	case sentinel.RepairPreflight:
+		if why := e.held(r.Table); why != "" {
+			return e.suppress(ctx, r, why)
+		}
+		return e.move(ctx, r, sentinel.RepairStaging, "")
+	case sentinel.RepairStaging:
+		if err := p.Action.Stage(ctx, run); err != nil {
+			return e.afterError(ctx, p, r, err)
+		}
+		r.Source = run.From
+		return e.move(ctx, r, sentinel.RepairStaged, "")
+	case sentinel.RepairStaged:
+		if gone, err := e.superseded(ctx, r); gone || err != nil {
+			if err != nil {
+				return r, err
+			}
+			return e.move(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
+		}
+		return e.move(ctx, r, sentinel.RepairApplying, "")
+	case sentinel.RepairApplying:
+		if err := p.Action.Apply(ctx, run); err != nil {
+			return e.afterError(ctx, p, r, err)
+		}
+		r.Applied, r.NextAt = e.Now(), e.Now().Add(p.Settle)
+		return e.move(ctx, r, sentinel.RepairApplied, r.Plan.Summary)
+	case sentinel.RepairApplied:
+		return e.move(ctx, r, sentinel.RepairVerifying, "")
+	case sentinel.RepairVerifying:
+		return e.verify(ctx, p, r)
+	case sentinel.RollingBack:
+		return e.rollBack(ctx, p, r, run)
+	}
+	return r, fmt.Errorf("state %q is not known to this version", r.State)
+}
+
+// resume goes back to where a repair waited: a new try of what was tried.
+func (e *Engine) resume(ctx context.Context, r sentinel.Repair) (sentinel.Repair, error) {
+	to := orDefault(r.Resume, sentinel.RepairPreflight)
+	if to == sentinel.RepairStaging || to == sentinel.RepairPreflight {
+		to = sentinel.RepairPreflight // whether it may go ahead is asked again
+	}
+	if r.State == sentinel.RepairQueued {
+		r.Attempts++
+	}
+	r.Resume, r.NextAt = "", time.Time{}
+	return e.move(ctx, r, to, "")
+}
+
+// verify runs the check that failed. What it says of the data decides; when it
+// cannot look, it is asked again later.
+func (e *Engine) verify(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
+	if r.Check == "" { // started by an alert or a risk: nothing here to verify with
+		return e.succeed(ctx, p, r, "applied; there is no check to verify it with")
+	}
+	result, err := e.Check(ctx, r)
+	if err == nil && result.Status == sentinel.Error {
+		err = errors.New(result.Message)
+	}
+	if err != nil {
+		return e.afterError(ctx, p, r, &TransientError{Err: fmt.Errorf("verifying: %w", err)})
+	}
+	if !stillBad(result, r) {
+		return e.succeed(ctx, p, r, "verified: "+result.Message)
+	}
+	if err := e.countBreaker(ctx, breakerName(p), false); err != nil {
+		return r, err
+	}
+	message := "the check is still bad: " + result.Message
+	if p.OnFailure == "escalate" {
+		return e.move(ctx, r, sentinel.DeadLetter, message)
+	}
+	r.Attempts = 1 // the way back has tries of its own
+	return e.move(ctx, r, sentinel.RollingBack, message)
+}
+
+// stillBad reports whether the finding the repair was for is still there.
+func stillBad(result sentinel.Result, r sentinel.Repair) bool {
+	key := r.Plan.Finding
+	for _, f := range result.Findings {
+		if f.Status.Bad() && (key == "" || f.Key == key) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) succeed(ctx context.Context, p *Policy, r sentinel.Repair, message string) (sentinel.Repair, error) {
+	if err := e.countBreaker(ctx, breakerName(p), true); err != nil {
+		return r, err
+	}
+	return e.move(ctx, r, sentinel.RepairSucceeded, message)
+}
+
+func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run *Run) (sentinel.Repair, error) {
+	why := r.Message
+	err := p.Action.Rollback(ctx, run)
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return e.move(ctx, r, sentinel.DeadLetter, "applied, did not help, and stays: "+refused.Why)
+	case err != nil:
+		return e.afterError(ctx, p, r, err)
+	}
+	return e.move(ctx, r, sentinel.RolledBack, "taken back. "+why)
+}
+
+// afterError saves what an error means: wait and try again, ask for the outcome,
+// plan anew, or give up and let people hear of it.
+func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, err error) (sentinel.Repair, error) {
+	ctx = context.WithoutCancel(ctx)
+	var transient *TransientError
+	var unknown *UnknownError
+	var changed *ChangedError
+	var fenced *FencedError
+	switch {
+	case errors.As(err, &fenced):
+		return r, fmt.Errorf("%w: %w", store.ErrStale, err)
+	case errors.Is(err, errNotAlive):
+		return r, nil
+	case errors.As(err, &unknown) && r.Plan.Guarantee != sentinel.AtLeastOnce && r.Attempts <= p.Retries:
+		return e.wait(ctx, r, sentinel.OutcomeUnknown, retryBase, err)
+	case errors.As(err, &transient) && r.Attempts <= p.Retries:
+		return e.wait(ctx, r, sentinel.RetryWait, max(transient.After, backoff(r.Attempts)), err)
+	case errors.As(err, &changed) && r.Applied.IsZero():
+		return e.move(ctx, r, sentinel.RepairCancelled, err.Error()+"; it is planned anew while the check stays bad")
+	}
+	if err := e.countBreaker(ctx, breakerName(p), false); err != nil {
+		return r, err
+	}
+	return e.move(ctx, r, sentinel.DeadLetter, fmt.Sprintf("while %s: %v", r.State, err))
+}
+
+func (e *Engine) wait(ctx context.Context, r sentinel.Repair, state sentinel.RepairState, span time.Duration, err error) (sentinel.Repair, error) {
+	r.Resume, r.NextAt = r.State, e.Now().Add(span)
+	r.Attempts++
+	return e.move(ctx, r, state, err.Error())
+}
+
+// backoff is the full jitter of the n-th try: uniform from 0 to base*2^n, capped.
+func backoff(n int) time.Duration {
+	span := min(retryCap, retryBase<<min(n, 20))
+	return time.Duration(rand.Int64N(int64(span)))
+}
+
+var errNotAlive = errors.New("the lease is lost, or the agent stops")
+
+// hold is a lease being held. It is trusted from the start of its last renewal
+// to a margin before others may take the repair up; Now carries Go's monotonic
+// reading, so that a clock that is set changes nothing.
+type hold struct {
+	engine *Engine
+	id     string
+	fence  int64
+	lease  time.Duration
+
+	mu    sync.Mutex
+	until time.Time
+}
+
+// start renews the lease every third of its time, in a goroutine that stop
+// waits for; ctx ends when the lease is lost.
+func (h *hold) start(ctx context.Context, begin time.Time) (context.Context, func()) {
+	h.until = begin.Add(h.lease - h.lease/10)
+	held, cancel := context.WithCancel(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		ticker := time.NewTicker(h.lease / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-ticker.C:
+			}
+			began := h.engine.Now()
+			err := h.engine.Store.ExtendLease(held, h.id, h.fence, h.engine.Now().Add(h.lease))
+			h.mu.Lock()
+			if err == nil {
+				h.until = began.Add(h.lease - h.lease/10)
+			}
+			lost := errors.Is(err, store.ErrStale) || h.engine.Now().After(h.until)
+			h.mu.Unlock()
+			if lost {
+				cancel()
+				return
+			}
+		}
+	})
+	return held, func() {
+		cancel()
+		renewing.Wait()
+		// Given back at once; if that fails it runs out by itself.
+		_ = h.engine.Store.ExtendLease(context.WithoutCancel(ctx), h.id, h.fence, time.Unix(0, 0))
+	}
+}
+
+// alive fails when nothing more may be done.
+func (h *hold) alive(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() != nil || h.engine.Now().After(h.until) {
+		return errNotAlive
+	}
+	if h.engine.Killed != nil && h.engine.Killed() {
+		return fmt.Errorf("%w: the kill switch is thrown", errNotAlive)
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// Engine carries repairs through their states. Every transition is saved
+// before the act it announces, so that after kill -9 at any point the next
+// engine finds the repair and goes on, or takes it back. Fields are set before
+// use and not changed after, except by SetPolicies.
+type Engine struct {
+	Store  *store.Store
+	Holder string // names this agent; two agents never share a name
+	Now    func() time.Time
+	// Target opens what a repair of a table acts on.
+	Target func(ctx context.Context, t sentinel.Table) (*Target, error)
+	// Check runs the check that failed again and returns its new result.
+	Check func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
+	// Quiet says why nothing may be done to a table now: a maintenance window or
+	// a silence. Nil: never.
+	Quiet func(now time.Time, t sentinel.Table) (why string, quiet bool)
+	// Killed is the global kill switch, asked before every step. Nil: never.
+	Killed func() bool
+	// Moved hears of every saved transition. Nil: nobody.
+	Moved func(ctx context.Context, r sentinel.Repair)
+	// Breaker hears of every change of a circuit breaker. Nil: nobody.
+	Breaker func(name string, state int)
+	// Failpoint is called at named places, for tests that kill the process there.
+	Failpoint func(name string)
+	Lease     time.Duration // default 30s
+
+	mu       sync.Mutex
+	policies []*Policy
+}
+
+// SetPolicies replaces the configured repairs. A repair under way keeps the
+// plan it has; its action is looked up by its policy's id.
+func (e *Engine) SetPolicies(policies []*Policy) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.policies = policies
+}
+
+func (e *Engine) policy(id string) *Policy {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range e.policies {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// PoliciesFor returns the policies that are for an incident.
+func (e *Engine) PoliciesFor(i sentinel.Incident) (out []*Policy) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range e.policies {
+		if p.For(i) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Consider plans a repair for an incident and saves the plan. It answers nil
+// without an error when there is nothing to do, or a repair of the same thing
+// is under way already. Nothing is changed anywhere but in the store.
+func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentinel.Repair, error) {
+	target, err := e.Target(ctx, p.Table)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := p.Action.Plan(ctx, target, why)
+	var refused *RefusedError
+	switch {
+	case errors.Is(err, ErrNothing):
+		return nil, nil
+	case errors.As(err, &refused):
+		plan = sentinel.Plan{Action: p.Kind, Table: p.Table, Scope: why.Incident.Key, Summary: "nothing: " + refused.Why, Class: sentinel.ClassRefused, Why: refused.Why}
+	case err != nil:
+		return nil, fmt.Errorf("planning %s of %s: %w", p.Kind, p.Table, err)
+	}
+	plan.Action = p.Kind
+	now := e.Now()
+	r := sentinel.Repair{
+		ID: newID(now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check, Table: p.Table,
+		Plan: plan, Mode: string(p.Mode), State: sentinel.RepairPlanned, Version: 1, Created: now, Updated: now,
+	}
+	if again, err := e.decidedAlready(ctx, r); again || err != nil {
+		return nil, err
+	}
+	if p.Mode == Shadow || !p.chosen(why.Incident.ID) {
+		r.State, r.Finished = sentinel.ShadowDone, now
+		r.Message = "planned only: " + map[bool]string{true: "mode shadow", false: "outside of the roll-out"}[p.Mode == Shadow]
+	}
+	created, err := e.Store.AddRepair(ctx, r, e.audit(r, "planned", plan.Hash()+" "+plan.Summary))
+	if err != nil || !created {
+		return nil, err
+	}
+	e.tell(ctx, r)
+	return &r, nil
+}
+
+// decidedAlready reports whether the same plan for the same incident has ended
+// in a way that a new try would not change: refused, rejected, or in shadow.
+func (e *Engine) decidedAlready(ctx context.Context, r sentinel.Repair) (bool, error) {
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check, Limit: 50})
+	return slices.ContainsFunc(past, func(o sentinel.Repair) bool {
+		if o.Key != r.Key || o.Incident != r.Incident {
+			return false
+		}
+		switch o.State {
+		case sentinel.ShadowDone, sentinel.RepairCancelled, sentinel.DeadLetter:
+			return o.Plan.Hash() == r.Plan.Hash()
+		}
+		return false
+	}), err
+}
+
+// newID is sortable by time and unique.
+func newID(now time.Time) string {
+	return fmt.Sprintf("r%s%08x", strings.ReplaceAll(now.UTC().Format("20060102t150405.000"), ".", ""), rand.Uint32())
+}
+
+func (e *Engine) audit(r sentinel.Repair, what, detail string) store.AuditEntry {
+	return store.AuditEntry{At: e.Now(), Actor: e.Holder, What: "repair." + what, Subject: r.ID, Detail: detail}
+}
+
+func (e *Engine) tell(ctx context.Context, r sentinel.Repair) {
+	if e.Moved != nil {
+		e.Moved(ctx, r)
+	}
+}
+
+func (e *Engine) failpoint(name string) {
+	if e.Failpoint != nil {
+		e.Failpoint(name)
+	}
+}
+
+// move saves a transition.
+func (e *Engine) move(ctx context.Context, r sentinel.Repair, to sentinel.RepairState, message string) (sentinel.Repair, error) {
+	r.State, r.Message, r.Updated = to, message, e.Now()
+	if to.Final() {
+		r.Finished = r.Updated
+	}
+	e.failpoint("before_" + string(to))
+	r, err := e.Store.MoveRepair(ctx, r, e.audit(r, string(to), message))
+	if err != nil {
+		return r, err
+	}
+	e.failpoint("after_" + string(to))
+	e.tell(ctx, r)
+	return r, nil
+}
+
+// Advance carries every repair that has something to do as far as it goes now.
+// Repairs of different tables go side by side; a state that cannot be written
+// stops them all (fail closed). The errors of single repairs are joined.
+func (e *Engine) Advance(ctx context.Context) error {
+	active, err := e.Store.Repairs(ctx, store.RepairFilter{Active: true})
+	if err != nil {
+		return err
+	}
+	slices.Reverse(active) // oldest first
+	byTable := map[sentinel.Table][]sentinel.Repair{}
+	for _, r := range active {
+		byTable[r.Table] = append(byTable[r.Table], r)
+	}
+	var wg sync.WaitGroup
+	errs := make(chan error, len(active))
+	for _, repairs := range byTable {
+		wg.Go(func() {
+			for _, r := range repairs {
+				if err := e.advance(ctx, r); err != nil && !errors.Is(err, store.ErrStale) {
+					errs <- fmt.Errorf("repair %s of %s: %w", r.ID, r.Table, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	var all []error
+	for err := range errs {
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// advance moves one repair until it ends, waits, or ctx is done.
+func (e *Engine) advance(ctx context.Context, r sentinel.Repair) error {
+	for !r.State.Final() && ctx.Err() == nil && !r.NextAt.After(e.Now()) {
+		p := e.policy(r.Policy)
+		var next sentinel.Repair
+		var err error
+		switch {
+		case p == nil && r.Applied.IsZero():
+			next, err = e.move(ctx, r, sentinel.RepairCancelled, "its policy is no longer configured")
+		case p == nil:
+			next, err = e.move(ctx, r, sentinel.DeadLetter, "applied, and its policy is no longer configured: verify it by hand")
+		case r.State == sentinel.RepairPlanned, r.State == sentinel.RepairSuppressed:
+			next, err = e.guard(ctx, p, r)
+		case r.State == sentinel.AwaitingApproval:
+			next, err = e.awaitApproval(ctx, p, r)
+		default:
+			next, err = e.carryOut(ctx, p, r)
+		}
+		if err != nil {
+			return err
+		}
+		if next.Version == r.Version {
+			return nil // nothing to do for now
+		}
+		r = next
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// suppressedFor is how long a suppressed repair waits before it is looked at
+// again.
+const suppressedFor = time.Minute
+
+// guard decides what becomes of a planned repair: nothing (refused), a person,
+// wait, or go ahead.
+func (e *Engine) guard(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
+	if r.Plan.Class == sentinel.ClassRefused {
+		return e.move(ctx, r, sentinel.DeadLetter, "refused: "+r.Plan.Why)
+	}
+	if gone, err := e.superseded(ctx, r); gone || err != nil {
+		if err != nil {
+			return r, err
+		}
+		return e.move(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
+	}
+	if why := e.held(r.Table); why != "" {
+		return e.suppress(ctx, r, why)
+	}
+	if why, err := e.spent(ctx, p, r); why != "" || err != nil {
+		if err != nil {
+			return r, err
+		}
+		return e.suppress(ctx, r, why)
+	}
+	if why := e.needsPerson(p, r); why != "" && r.Approval == nil {
+		r.NextAt = time.Time{}
+		return e.move(ctx, r, sentinel.AwaitingApproval, why+": sentinel repair approve "+r.ID)
+	}
+	if p.DryRun {
+		return e.move(ctx, r, sentinel.ShadowDone, "dry_run: it would have been applied now")
+	}
+	ok, err := e.tryBreaker(ctx, breakerName(p), r.ID)
+	if err != nil {
+		return r, err
+	}
+	if !ok {
+		return e.suppress(ctx, r, "the circuit breaker is open: the last repairs of this kind failed")
+	}
+	r.NextAt = time.Time{}
+	return e.move(ctx, r, sentinel.RepairQueued, "")
+}
+
+func breakerName(p *Policy) string { return p.ID + " " + p.Table.String() }
+
+// suppress waits; saying the same again is not a transition.
+func (e *Engine) suppress(ctx context.Context, r sentinel.Repair, why string) (sentinel.Repair, error) {
+	if r.State == sentinel.RepairSuppressed && r.Message == why {
+		return r, nil
+	}
+	r.NextAt = e.Now().Add(suppressedFor)
+	return e.move(ctx, r, sentinel.RepairSuppressed, why)
+}
+
+// held says what keeps everything on a table from being touched now.
+func (e *Engine) held(t sentinel.Table) string {
+	if e.Killed != nil && e.Killed() {
+		return "the kill switch is thrown"
+	}
+	if e.Quiet != nil {
+		if why, quiet := e.Quiet(e.Now(), t); quiet {
+			return why
+		}
+	}
+	return ""
+}
+
+// spent says which budget of the policy is used up.
+func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (string, error) {
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-p.Window - p.Cooldown), Limit: 10000})
+	if err != nil {
+		return "", err
+	}
+	begun := 0
+	var last time.Time
+	for _, o := range past {
+		if o.Policy != p.ID || o.Table != r.Table || o.ID == r.ID || o.Attempts == 0 {
+			continue
+		}
+		begun++
+		if o.Updated.After(last) {
+			last = o.Updated
+		}
+	}
+	if begun < p.Attempts {
+		return "", nil
+	}
+	until := last.Add(p.Cooldown)
+	if !e.Now().Before(until) {
+		return "", nil
+	}
+	return fmt.Sprintf("%d repairs within %s: cooling down until %s", begun, p.Window+p.Cooldown, until.UTC().Format("15:04 UTC")), nil
+}
+
+// needsPerson says why a person has to decide.
+func (e *Engine) needsPerson(p *Policy, r sentinel.Repair) string {
+	switch {
+	case p.Mode != Auto:
+		return "mode " + string(p.Mode) + " wants a person's approval"
+	case r.Plan.Class != sentinel.ClassAuto:
+		return orDefault(r.Plan.Why, "plans of class "+string(r.Plan.Class)+" want a person's approval")
+	case r.Plan.Rows > p.MaxRows:
+		return fmt.Sprintf("it writes %d rows, more than max_rows %d", r.Plan.Rows, p.MaxRows)
+	}
+	return ""
+}
+
+// awaitApproval lets an approved plan go on, and one nobody approved expire.
+func (e *Engine) awaitApproval(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
+	if r.Approval != nil && r.Approval.Hash == r.Plan.Hash() && e.Now().Before(r.Approval.Expires) {
+		return e.guard(ctx, p, r)
+	}
+	if e.Now().Sub(r.Created) > p.Approval {
+		return e.move(ctx, r, sentinel.RepairCancelled, fmt.Sprintf("nobody approved the plan within %s", p.Approval))
+	}
+	if gone, err := e.superseded(ctx, r); gone || err != nil {
+		if err != nil {
+			return r, err
+		}
+		return e.move(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
+	}
+	return r, nil
+}
+
+// superseded reports whether the incident that the repair is for has ended.
+func (e *Engine) superseded(ctx context.Context, r sentinel.Repair) (bool, error) {
+	if r.Incident == "" || !r.Applied.IsZero() {
+		return false, nil
+	}
+	i, ok, err := e.Store.Incident(ctx, r.Incident)
+	return ok && i.State == sentinel.Resolved, err
+}

@@ -1,0 +1,139 @@
+package repair
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Mode is how far a policy may go by itself.
+type Mode string
+
+// The modes.
+const (
+	Off    Mode = "off"
+	Manual Mode = "plan"   // a person approves each plan
+	Auto   Mode = "auto"   // plans of class auto are applied at once
+	Shadow Mode = "shadow" // plans are recorded and never applied
+)
+
+// Policy is one configured repair: when what fails, do this, within these
+// limits. Its exported fields, beside the action's own key, are the YAML of an
+// item under `repair:`.
+type Policy struct {
+	ID     string         `yaml:"id"` // stable; derived when empty
+	Table  sentinel.Table `yaml:"-"`
+	On     []string       `yaml:"on"` // row_count, schema.column_added, freshness.deadline, risk, alert.NAME, or a check's id
+	Mode   Mode           `yaml:"mode"`
+	DryRun bool           `yaml:"dry_run"` // plan and guard as in mode, but end before anything is done
+	// Rollout lets this share of incidents be repaired ("10%"); the rest is
+	// recorded as in shadow.
+	Rollout Share `yaml:"rollout"`
+
+	Attempts  int           `yaml:"attempts"`        // repairs in a window, default 3
+	Window    time.Duration `yaml:"window"`          // default 1h
+	Cooldown  time.Duration `yaml:"cooldown"`        // after the last of them, default 1h
+	Retries   int           `yaml:"retries"`         // tries of one repair after transient errors, default 5
+	MaxRows   int64         `yaml:"max_rows"`        // a plan that writes more is for a person; default 5 million
+	Approval  time.Duration `yaml:"approval_within"` // a plan nobody approved expires, default 24h
+	Settle    time.Duration `yaml:"settle"`          // wait before verifying
+	OnFailure string        `yaml:"on_failure"`      // rollback (default) or escalate: when the check stays bad
+	Escalate  string        `yaml:"escalate"`        // after (default): people hear only when repair failed; at_once
+
+	Action Action `yaml:"-"`
+	Kind   string `yaml:"-"` // the action's registered name
+}
+
+// Share is a part of a whole, written as a percentage.
+type Share float64
+
+// UnmarshalText reads 10%.
+func (s *Share) UnmarshalText(b []byte) error {
+	var v float64
+	if n, err := fmt.Sscanf(string(b), "%g%%", &v); n != 1 || err != nil || v < 0 || v > 100 {
+		return fmt.Errorf("%q: want a percentage such as 10%%", b)
+	}
+	*s = Share(v / 100)
+	return nil
+}
+
+// Validate checks the policy and fills in defaults.
+func (p *Policy) Validate() error {
+	if len(p.On) == 0 {
+		return errors.New("on: want what the repair is for, such as row_count or schema.column_added")
+	}
+	defaults := []struct{ have, want *time.Duration }{{&p.Window, ptr(time.Hour)}, {&p.Cooldown, ptr(time.Hour)}, {&p.Approval, ptr(24 * time.Hour)}}
+	for _, d := range defaults {
+		if *d.have == 0 {
+			*d.have = *d.want
+		}
+		if *d.have < 0 {
+			return errors.New("window, cooldown and approval_within must be positive")
+		}
+	}
+	p.Mode = orDefault(p.Mode, Manual)
+	p.OnFailure = orDefault(p.OnFailure, "rollback")
+	p.Escalate = orDefault(p.Escalate, "after")
+	p.Attempts = orDefault(p.Attempts, 3)
+	p.Retries = orDefault(p.Retries, 5)
+	p.MaxRows = orDefault(p.MaxRows, 5_000_000)
+	p.Rollout = orDefault(p.Rollout, 1)
+	switch {
+	case !slices.Contains([]Mode{Off, Manual, Auto, Shadow}, p.Mode):
+		return fmt.Errorf("mode: unknown word %q: want off, plan, auto or shadow", p.Mode)
+	case p.OnFailure != "rollback" && p.OnFailure != "escalate":
+		return fmt.Errorf("on_failure: unknown word %q: want rollback or escalate", p.OnFailure)
+	case p.Escalate != "after" && p.Escalate != "at_once":
+		return fmt.Errorf("escalate: unknown word %q: want after or at_once", p.Escalate)
+	case p.Attempts < 1 || p.Retries < 1 || p.MaxRows < 1 || p.Settle < 0:
+		return errors.New("attempts, retries, max_rows and settle must be positive")
+	}
+	if p.Action == nil {
+		return fmt.Errorf("no action: want one of %s", strings.Join(Actions(), ", "))
+	}
+	return p.Action.Validate()
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// For reports whether the policy is for an incident. A key such as
+// "missing_partition:2026-01-01" is named by its part before the colon.
+func (p *Policy) For(i sentinel.Incident) bool {
+	if p.Mode == Off || i.Monitor || i.Table != p.Table {
+		return false
+	}
+	kind, _, _ := strings.Cut(i.Key, ":")
+	for _, on := range p.On {
+		if on == i.Check || on == i.Kind || kind != "" && on == i.Kind+"."+kind {
+			return true
+		}
+	}
+	return false
+}
+
+// key is the idempotency key: of two agents that see the same incident, one
+// makes a repair. It holds no clock and no attempt.
+func (p *Policy) key(plan sentinel.Plan) string {
+	return strings.Join([]string{p.ID, plan.Table.String(), plan.Action, plan.Scope}, "|")
+}
+
+// chosen reports whether the roll-out lets this incident be repaired: always the
+// same answer for the same incident.
+func (p *Policy) chosen(incident string) bool {
+	h := fnv.New32a()
+	h.Write([]byte(incident))
+	return float64(h.Sum32()%10000)/10000 < float64(p.Rollout)
+}

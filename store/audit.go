@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AuditEntry is one line of the append-only log of who did what.
+type AuditEntry struct {
+	Seq     int64 // from 1, without gaps
+	At      time.Time
+	Actor   string // a person, an agent, or "sentinel"
+	What    string // repair.applied, repair.approved, config.loaded, ...
+	Subject string // the id of what it was done to
+	Detail  string // one line or the exact statements; without secrets
+	Hash    string // of this entry and, through it, of all before
+}
+
+// hash chains an entry to the one before it.
+func (e AuditEntry) hash(previous string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{previous, strconv.FormatInt(e.Seq, 10), strconv.FormatInt(micros(e.At), 10), e.Actor, e.What, e.Subject, e.Detail}, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// AppendAudit adds an entry of its own; Seq and Hash are filled in.
+func (s *Store) AppendAudit(ctx context.Context, e AuditEntry) error {
+	err := s.durably(ctx, func(tx *sql.Tx) error { return appendAudit(ctx, tx, e) })
+	if err != nil {
+		return fmt.Errorf("writing the audit log: %w", describe(s.path, err))
+	}
+	return nil
+}
+
+func appendAudit(ctx context.Context, tx *sql.Tx, e AuditEntry) error {
+	var previous string
+	err := tx.QueryRowContext(ctx, `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`).Scan(&e.Seq, &previous)
+	if err != nil && err != sql.ErrNoRows {
+		return err
+	}
+	e.Seq++
+	_, err = tx.ExecContext(ctx, `INSERT INTO audit (seq, at, actor, what, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		e.Seq, micros(e.At), e.Actor, e.What, e.Subject, e.Detail, e.hash(previous))
+	return err
+}
+
+// Audit returns the newest limit entries about a subject ("": all), newest first.
+func (s *Store) Audit(ctx context.Context, subject string, limit int) ([]AuditEntry, error) {
+	return s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit WHERE ?1 = '' OR subject = ?1 ORDER BY seq DESC LIMIT ?2`, subject, limit)
+}
+
+func (s *Store) auditEntries(ctx context.Context, query string, args ...any) (out []AuditEntry, err error) {
+	err = s.each(ctx, query, args, func(scan func(...any) error) error {
+		var e AuditEntry
+		var at int64
+		err := scan(&e.Seq, &at, &e.Actor, &e.What, &e.Subject, &e.Detail, &e.Hash)
+		e.At = fromMicros(at)
+		out = append(out, e)
+		return err
+	})
+	return out, err
+}
+
+// VerifyAudit reads the whole log and reports its length and last hash. The
+// error names the first entry that was changed, or the place where some are
+// missing. That the end was cut off shows only against a hash kept elsewhere.
+func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, err error) {
+	all, err := s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit ORDER BY seq`)
+	for _, e := range all {
+		if e.Seq != entries+1 {
+			return entries, head, fmt.Errorf("the audit log lacks entries %d to %d", entries+1, e.Seq-1)
+		}
+		if e.hash(head) != e.Hash {
+			return entries, head, fmt.Errorf("entry %d of the audit log (%s %s, %s) is not what was written", e.Seq, e.What, e.Subject, e.At.Format(time.RFC3339))
+		}
+		entries, head = e.Seq, e.Hash
+	}
+	return entries, head, err
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// ErrStale: somebody else has moved the repair, or taken it up, since it was read.
+var ErrStale = errors.New("the repair has changed since it was read")
+
+// RepairFilter narrows repairs; a zero field does not.
+type RepairFilter struct {
+	ID     string
+	Check  string
+	Active bool // only those that have not ended
+	State  sentinel.RepairState
+	Since  time.Time // created at or after
+	Limit  int       // newest at most; 0: 1000
+}
+
+// Repairs returns repairs, newest first.
+func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Repair, err error) {
+	if f.Limit <= 0 {
+		f.Limit = 1000
+	}
+	since := int64(-1 << 62)
+	if !f.Since.IsZero() {
+		since = micros(f.Since)
+	}
+	err = s.each(ctx, `SELECT body FROM repair WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR check_id = ?2) AND (NOT ?3 OR final = 0) AND (?4 = '' OR state = ?4) AND created >= ?5 ORDER BY created DESC, id DESC LIMIT ?6`,
+		[]any{f.ID, f.Check, f.Active, string(f.State), since, f.Limit}, func(scan func(...any) error) error {
+			var r sentinel.Repair
+			err := scanJSON(scan, &r)
+			out = append(out, r)
+			return err
+		})
+	return out, err
+}
+
+// AddRepair saves a new repair with its audit entry. created is false, and
+// nothing is saved, when one with the same key has not ended yet.
+func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (created bool, err error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return false, err
+	}
+	err = s.durably(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO repair (id, key, check_id, state, final, version, fence, holder, lease, created, body) VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?) ON CONFLICT DO NOTHING`,
+			r.ID, r.Key, r.Check, r.State, r.State.Final(), r.Version, r.Fence, micros(r.Created), body)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if err != nil || n == 0 {
+			return err
+		}
+		created = true
+		return appendAudit(ctx, tx, why)
+	})
+	if err != nil {
+		return false, fmt.Errorf("saving a repair: %w", describe(s.path, err))
+	}
+	return created, nil
+}
+
+// MoveRepair saves a transition and its audit entry in one transaction, and
+// returns the repair with its new version. It answers [ErrStale] when the
+// repair was moved or taken up by somebody else since r was read.
+func (s *Store) MoveRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (sentinel.Repair, error) {
+	before := r.Version
+	r.Version++
+	body, err := json.Marshal(r)
+	if err != nil {
+		return r, err
+	}
+	err = s.durably(ctx, func(tx *sql.Tx) error {
+		err := oneRow(tx.ExecContext(ctx, `UPDATE repair SET state = ?, final = ?, version = ?, holder = ?, body = ? WHERE id = ? AND version = ? AND fence = ?`,
+			r.State, r.State.Final(), r.Version, r.Holder, body, r.ID, before, r.Fence))
+		if err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, why)
+	})
+	if err != nil {
+		r.Version = before
+		return r, repairError("moving", r.ID, s.path, err)
+	}
+	return r, nil
+}
+
+// ClaimRepair takes a repair up for holder until the lease ends, with the next
+// fence. It answers [ErrStale] while another holder's lease runs, and when the
+// repair was moved since r was read.
+func (s *Store) ClaimRepair(ctx context.Context, r sentinel.Repair, holder string, now, until time.Time) (sentinel.Repair, error) {
+	before := r
+	r.Version++
+	r.Fence++
+	r.Holder = holder
+	body, err := json.Marshal(r)
+	if err != nil {
+		return r, err
+	}
+	err = s.durably(ctx, func(tx *sql.Tx) error {
+		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET version = ?, fence = ?, holder = ?, lease = ?, body = ? WHERE id = ? AND version = ? AND fence = ? AND final = 0 AND lease <= ?`,
+			r.Version, r.Fence, holder, micros(until), body, r.ID, before.Version, before.Fence, micros(now)))
+	})
+	if err != nil {
+		return before, repairError("taking up", r.ID, s.path, err)
+	}
+	return r, nil
+}
+
+// ExtendLease keeps a repair for its holder until a later time, or gives it
+// back with a time that has passed. It answers [ErrStale] when somebody else
+// has taken it up.
+func (s *Store) ExtendLease(ctx context.Context, id string, fence int64, until time.Time) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET lease = ? WHERE id = ? AND fence = ?`, micros(until), id, fence))
+	})
+	return repairError("holding", id, s.path, err)
+}
+
+func oneRow(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		err = ErrStale
+	}
+	return err
+}
+
+func repairError(what, id, path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrStale):
+		return fmt.Errorf("%s repair %s: %w", what, id, ErrStale)
+	}
+	return fmt.Errorf("%s repair %s: %w", what, id, describe(path, err))
+}
+
+// Breaker is a circuit breaker as it is remembered; the repair package knows
+// what its body means.
+type Breaker struct {
+	Name    string
+	Version int64
+	Body    []byte
+}
+
+// Breakers returns all breakers, by name.
+func (s *Store) Breakers(ctx context.Context) (out []Breaker, err error) {
+	err = s.each(ctx, `SELECT name, version, body FROM breaker ORDER BY name`, nil, func(scan func(...any) error) error {
+		var b Breaker
+		err := scan(&b.Name, &b.Version, &b.Body)
+		out = append(out, b)
+		return err
+	})
+	return out, err
+}
+
+// SetBreaker saves a breaker read with b.Version (0: there was none). ok is
+// false when somebody else has changed it since: of two agents that let a trial
+// through an open breaker, one wins.
+func (s *Store) SetBreaker(ctx context.Context, b Breaker) (ok bool, err error) {
+	err = s.durably(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO breaker (name, version, body) SELECT ?1, ?2 + 1, ?3 WHERE ?2 > 0 OR NOT EXISTS (SELECT 1 FROM breaker WHERE name = ?1) ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body WHERE breaker.version = ?2`, b.Name, b.Version, b.Body)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		ok = n == 1
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("saving breaker %s: %w", b.Name, describe(s.path, err))
+	}
+	return ok, nil
+}
