@@ -39,10 +39,11 @@ type Action interface {
 // Trigger is why a repair is wanted.
 type Trigger struct {
 	Incident   sentinel.Incident
-	Result     sentinel.Result // the failed check's last: its findings, drifts and observations
-	TimeColumn string          // of the dataset; "" when none is configured
-	Location   *time.Location  // of the dataset; nil when none is configured
-	Like       *sentinel.Table // the table a schema check compares with
+	Result     sentinel.Result    // the failed check's last: its findings, drifts and observations
+	TimeColumn string             // of the dataset; "" when none is configured
+	Location   *time.Location     // of the dataset; nil when none is configured
+	Like       *sentinel.Table    // the table a schema check compares with
+	Declared   []warehouse.Column // the columns a schema check declares; Type may be empty
 	// Labels are those of an incoming alert, or what else a hook may want to
 	// know; never secrets.
 	Labels map[string]string

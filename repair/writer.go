@@ -1,14 +1,387 @@
 package repair
 
 import (
+	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
 
+	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Writer holds the sessions of one warehouse's repair_dsn.
+// Writer holds the sessions of one warehouse's repair_dsn. It keeps two small
+// tables in the target: a fence, which refuses whoever has been overtaken, and
+// a ledger of what was done. Both change in the same transaction as the data,
+// so that two agents, a zombie, or a new try after a lost reply never apply
+// twice.
 type Writer struct {
 	DB      *sql.DB
 	Dialect warehouse.Dialect // quotes and spells
 	Engine  string            // postgres, mysql, sqlite
+
+	class func(error) error
+	lock  time.Duration
+
+	mu       sync.Mutex
+	prepared map[string]bool // schemas whose fence and ledger are there
+}
+
+// statementLimit bounds one statement of a repair on the server.
+const statementLimit = 15 * time.Minute
+
+// OpenWriter prepares the sessions of cfg.RepairDSN; the server need not be up.
+func OpenWriter(cfg warehouse.Config) (*Writer, error) {
+	db, engine, class, err := warehouse.OpenForWriting(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
+	}
+	d, err := warehouse.DialectNamed(engine)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	lock := cfg.LockTimeout
+	if lock <= 0 {
+		lock = time.Second
+	}
+	return &Writer{DB: db, Dialect: d, Engine: engine, class: class, lock: lock, prepared: map[string]bool{}}, nil
+}
+
+// Close closes the sessions.
+func (w *Writer) Close() error { return w.DB.Close() }
+
+// Param spells the n-th bound parameter.
+func (w *Writer) Param(n int) string { return w.Dialect.Param(n) }
+
+// Name quotes a table's name.
+func (w *Writer) Name(t warehouse.TableName) (string, error) {
+	return warehouse.QuoteTable(w.Dialect, t)
+}
+
+// own names a table of Sentinel's: in a schema of its own where the engine has
+// schemas, beside the target where it has not.
+func (w *Writer) own(schema, name string) warehouse.TableName {
+	if w.Engine == "postgres" {
+		return warehouse.TableName{Schema: "sentinel", Name: name}
+	}
+	return warehouse.TableName{Schema: schema, Name: "sentinel_" + name}
+}
+
+func (w *Writer) ownSQL(schema, name string) string {
+	t := w.own(schema, name)
+	quoted, err := w.Name(t)
+	if err != nil { // the schema is the target's, which was quoted before
+		return t.Name
+	}
+	return quoted
+}
+
+// stagePrefix begins the names of staging tables, before the repair's id.
+const stagePrefix = "stage_"
+
+// Staging names a table that belongs to one repair.
+func (w *Writer) Staging(r sentinel.Repair, suffix string) warehouse.TableName {
+	return w.own(r.Table.Schema, stagePrefix+r.ID+"_"+suffix)
+}
+
+// Prepare makes fence and ledger where they are missing.
+func (w *Writer) Prepare(ctx context.Context, schema string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.prepared[schema] {
+		return nil
+	}
+	text, key := "text", "text"
+	if w.Engine == "mysql" {
+		text, key = "varchar(200)", "varchar(64)"
+	}
+	statements := []string{
+		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (fence_key %s NOT NULL PRIMARY KEY, token bigint NOT NULL)", w.ownSQL(schema, "fence"), key),
+		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (repair_id %s NOT NULL, step %s NOT NULL, token bigint NOT NULL, row_count bigint NOT NULL, applied_at %s NOT NULL, PRIMARY KEY (repair_id, step))", w.ownSQL(schema, "ledger"), key, key, text),
+	}
+	if w.Engine == "postgres" {
+		statements = append([]string{"CREATE SCHEMA IF NOT EXISTS sentinel"}, statements...)
+	}
+	if w.Engine == "mysql" {
+		for i := range statements {
+			statements[i] += " ENGINE=InnoDB"
+		}
+	}
+	for _, s := range statements {
+		if there, err := w.there(ctx, schema); there || err != nil {
+			w.prepared[schema] = err == nil
+			return w.classed("looking for fence and ledger", err)
+		}
+		if _, err := w.DB.ExecContext(ctx, s); err != nil {
+			return w.classed("making fence and ledger", err)
+		}
+	}
+	w.prepared[schema] = true
+	return nil
+}
+
+// there reports whether both tables exist, so that a user without CREATE can
+// use those that an administrator made.
+func (w *Writer) there(ctx context.Context, schema string) (bool, error) {
+	query := "SELECT count(*) FROM information_schema.tables WHERE table_schema = " + w.Param(1) + " AND table_name IN (" + w.Param(2) + ", " + w.Param(3) + ")"
+	fence, ledger := w.own(schema, "fence"), w.own(schema, "ledger")
+	args := []any{fence.Schema, fence.Name, ledger.Name}
+	if w.Engine == "sqlite" {
+		query, args = "SELECT count(*) FROM sqlite_master WHERE name IN (?, ?)", args[1:]
+	}
+	n := 0
+	err := w.DB.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n == 2, err
+}
+
+// classed wraps an error of the engine; what may pass becomes a TransientError.
+func (w *Writer) classed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range []any{new(*RefusedError), new(*ChangedError), new(*FencedError), new(*TransientError), new(*UnknownError)} {
+		if errors.As(err, known) {
+			return err
+		}
+	}
+	if errors.Is(err, errNotAlive) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: %w", errNotAlive, err)
+	}
+	err = w.class(err)
+	var engine *warehouse.Error
+	wrapped := fmt.Errorf("%s: %w", doing, err)
+	if errors.As(err, &engine) && engine.Temporary() || errors.Is(err, sql.ErrConnDone) {
+		return &TransientError{Err: wrapped}
+	}
+	return wrapped
+}
+
+// begin opens a transaction with the limits that keep a waiting repair from
+// holding anybody else up.
+func (w *Writer) begin(ctx context.Context, r *Run) (*sql.Tx, error) {
+	tx, err := w.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if w.Engine != "postgres" {
+		return tx, nil
+	}
+	_, err = tx.ExecContext(ctx, "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true), set_config('idle_in_transaction_session_timeout', '60s', true), set_config('application_name', $3, true), set_config('client_connection_check_interval', '500ms', true)",
+		fmt.Sprintf("%dms", w.lock.Milliseconds()), fmt.Sprintf("%dms", statementLimit.Milliseconds()), fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence))
+	if err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return tx, nil
+}
+
+// fenceKey names what is fenced: a repair's idempotency key, of any length.
+func fenceKey(r sentinel.Repair) string {
+	sum := sha256.Sum256([]byte(r.Key))
+	return hex.EncodeToString(sum[:16])
+}
+
+// pass lets the newest fence through and refuses older ones; the row stays
+// locked to the end of the transaction, so that repairs of one thing queue up.
+func (w *Writer) pass(ctx context.Context, tx *sql.Tx, r *Run) error {
+	table, key := w.ownSQL(r.Repair.Table.Schema, "fence"), fenceKey(r.Repair)
+	insert := "INSERT INTO " + table + " (fence_key, token) VALUES (" + w.Param(1) + ", 0) ON CONFLICT DO NOTHING"
+	if w.Engine == "mysql" {
+		insert = "INSERT IGNORE INTO " + table + " (fence_key, token) VALUES (?, 0)"
+	}
+	if _, err := tx.ExecContext(ctx, insert, key); err != nil {
+		return err
+	}
+	read := "SELECT token FROM " + table + " WHERE fence_key = " + w.Param(1)
+	if w.Engine != "sqlite" { // whose transactions exclude each other from the start
+		read += " FOR UPDATE"
+	}
+	var token int64
+	if err := tx.QueryRowContext(ctx, read, key).Scan(&token); err != nil {
+		return err
+	}
+	if token > r.Repair.Fence {
+		return &FencedError{Fence: r.Repair.Fence}
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE "+table+" SET token = "+w.Param(1)+" WHERE fence_key = "+w.Param(2), r.Repair.Fence, key)
+	return err
+}
+
+// Done reports whether the ledger says that a step was done.
+func (w *Writer) Done(ctx context.Context, r sentinel.Repair, step string) (bool, error) {
+	if err := w.Prepare(ctx, r.Table.Schema); err != nil {
+		return false, err
+	}
+	done, err := w.ledger(ctx, w.DB, r, step)
+	return done, w.classed("reading the ledger", err)
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (w *Writer) ledger(ctx context.Context, q querier, r sentinel.Repair, step string) (bool, error) {
+	n := 0
+	err := q.QueryRowContext(ctx, "SELECT count(*) FROM "+w.ownSQL(r.Table.Schema, "ledger")+" WHERE repair_id = "+w.Param(1)+" AND step = "+w.Param(2), r.ID, step).Scan(&n)
+	return n > 0, err
+}
+
+// Commit runs do in one transaction with fence and ledger. already is true, and
+// nothing is done, when the ledger has the step. After a commit whose reply was
+// lost the ledger is read; [UnknownError] is left for when that fails too.
+func (w *Writer) Commit(ctx context.Context, r *Run, step string, do func(ctx context.Context, tx *sql.Tx) (rows int64, err error)) (already bool, err error) {
+	if err := r.alive(); err != nil {
+		return false, err
+	}
+	if err := w.Prepare(ctx, r.Repair.Table.Schema); err != nil {
+		return false, err
+	}
+	tx, err := w.begin(ctx, r)
+	if err != nil {
+		return false, w.classed("beginning", err)
+	}
+	already, err = w.inTransaction(ctx, tx, r, step, do)
+	if err != nil || already {
+		// An error of the way back is of no more interest than the one that led here.
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && err != nil {
+			err = errors.Join(err, undo)
+		}
+		return already, w.classed("step "+step, err)
+	}
+	r.failpoint("in_" + step + "_txn")
+	if err := tx.Commit(); err != nil {
+		return w.afterLostCommit(ctx, r, step, err)
+	}
+	r.failpoint("after_" + step + "_commit")
+	return false, nil
+}
+
+func (w *Writer) inTransaction(ctx context.Context, tx *sql.Tx, r *Run, step string, do func(context.Context, *sql.Tx) (int64, error)) (already bool, err error) {
+	if err := w.pass(ctx, tx, r); err != nil {
+		return false, err
+	}
+	if already, err = w.ledger(ctx, tx, r.Repair, step); already || err != nil {
+		return already, err
+	}
+	rows, err := do(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	if err := r.alive(); err != nil {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO "+w.ownSQL(r.Repair.Table.Schema, "ledger")+" (repair_id, step, token, row_count, applied_at) VALUES ("+strings.Join([]string{w.Param(1), w.Param(2), w.Param(3), w.Param(4), w.Param(5)}, ", ")+")",
+		r.Repair.ID, step, r.Repair.Fence, rows, r.now().UTC().Format(time.RFC3339))
+	return false, err
+}
+
+// afterLostCommit tells a commit that happened from one that did not.
+func (w *Writer) afterLostCommit(ctx context.Context, r *Run, step string, lost error) (bool, error) {
+	probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := w.Orphans(probe, r); err != nil {
+		return false, &UnknownError{Err: errors.Join(w.class(lost), err)}
+	}
+	done, err := w.ledger(probe, w.DB, r.Repair, step)
+	switch {
+	case err != nil:
+		return false, &UnknownError{Err: errors.Join(w.class(lost), w.class(err))}
+	case done:
+		return false, nil
+	}
+	return false, &TransientError{Err: fmt.Errorf("committing %s: %w", step, w.class(lost))}
+}
+
+// Mark writes a ledger row outside of the change it is about: the intent and
+// the outcome of what cannot share a transaction, such as MySQL's DDL.
+func (w *Writer) Mark(ctx context.Context, r *Run, step string) (already bool, err error) {
+	return w.Commit(ctx, r, step, func(context.Context, *sql.Tx) (int64, error) { return 0, nil })
+}
+
+// Orphans waits until no session of this repair with an older fence is left,
+// and ends those of a server that lets it: only then the ledger tells the truth.
+func (w *Writer) Orphans(ctx context.Context, r *Run) error {
+	if w.Engine != "postgres" {
+		return nil // InnoDB's row lock on the fence makes the next transaction wait
+	}
+	for {
+		n := 0
+		err := w.DB.QueryRowContext(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE $1 AND application_name <> $2 AND pid <> pg_backend_pid()`,
+			"sentinel/"+r.Repair.ID+"/%", fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence)).Scan(&n)
+		if err != nil {
+			return w.class(err)
+		}
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Sweep drops the staging tables of repairs that keep has no more use for, in
+// one schema ("" is the engine's own for PostgreSQL).
+func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID string) bool) (dropped []string, err error) {
+	first := w.own(schema, stagePrefix)
+	query, args := "SELECT table_name FROM information_schema.tables WHERE table_schema = "+w.Param(1), []any{first.Schema}
+	if w.Engine == "sqlite" {
+		query, args = "SELECT name FROM sqlite_master WHERE type = 'table'", nil
+	}
+	rows, err := w.DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, w.classed("looking for staging tables", err)
+	}
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, errors.Join(w.class(err), rows.Close())
+		}
+		if rest, ours := strings.CutPrefix(name, first.Name); ours {
+			if id, _, ok := strings.Cut(rest, "_"); ok && !keep(id) {
+				names = append(names, name)
+			}
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, w.classed("looking for staging tables", err)
+	}
+	for _, name := range names {
+		quoted, err := w.Name(warehouse.TableName{Schema: first.Schema, Name: name})
+		if err != nil {
+			return dropped, err
+		}
+		if _, err := w.DB.ExecContext(ctx, "DROP TABLE "+quoted); err != nil {
+			return dropped, w.classed("dropping "+name, err)
+		}
+		dropped = append(dropped, name)
+	}
+	return dropped, nil
+}
+
+func (r *Run) alive() error {
+	if r.Alive == nil {
+		return nil
+	}
+	return r.Alive()
+}
+
+func (r *Run) failpoint(name string) {
+	if r.Failpoint != nil {
+		r.Failpoint(name)
+	}
+}
+
+func (r *Run) now() time.Time {
+	if r.Target.Now == nil {
+		return time.Time{}
+	}
+	return r.Target.Now()
 }

@@ -44,13 +44,17 @@ func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Rep
 }
 
 // AddRepair saves a new repair with its audit entry. created is false, and
-// nothing is saved, when one with the same key has not ended yet.
+// nothing is saved, when one with the same key has not ended yet. Its fence
+// starts above those of all earlier repairs with its key.
 func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (created bool, err error) {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return false, err
-	}
 	err = s.durably(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(fence), 0) FROM repair WHERE key = ?`, r.Key).Scan(&r.Fence); err != nil {
+			return err
+		}
+		body, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO repair (id, key, check_id, state, final, version, fence, holder, lease, created, body) VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?) ON CONFLICT DO NOTHING`,
 			r.ID, r.Key, r.Check, r.State, r.State.Final(), r.Version, r.Fence, micros(r.Created), body)
 		if err != nil {

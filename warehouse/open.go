@@ -28,6 +28,15 @@ func Dialects() []string {
 	return names
 }
 
+// DialectNamed returns a registered dialect.
+func DialectNamed(name string) (Dialect, error) {
+	d, ok := dialects[name]
+	if !ok {
+		return nil, fmt.Errorf("unknown dialect %q: want one of %s", name, strings.Join(Dialects(), ", "))
+	}
+	return d, nil
+}
+
 // DB is one open warehouse. All methods may be called concurrently.
 type DB struct {
 	Config  Config
@@ -41,10 +50,9 @@ func Open(cfg Config) (*DB, error) {
 	if cfg.Dialect == "" {
 		cfg.Dialect = DialectOf(cfg.DSN.Reveal())
 	}
-	d, ok := dialects[cfg.Dialect]
-	if !ok {
-		return nil, fmt.Errorf("warehouse %s: unknown dialect %q: want one of %s",
-			cfg.Name, cfg.Dialect, strings.Join(Dialects(), ", "))
+	d, err := DialectNamed(cfg.Dialect)
+	if err != nil {
+		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
 	}
 	cfg = cfg.withDefaults()
 	pool, err := d.Open(cfg)

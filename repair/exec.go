@@ -1,0 +1,194 @@
+package repair
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("exec", func() Action { return &Exec{} }) }
+
+// Exec runs a program: an argument list, never a shell; a clean environment; a
+// process group of its own that ends when its time is over.
+type Exec struct {
+	Command    []string                   `yaml:"command"`
+	Env        map[string]sentinel.Secret `yaml:"env"`
+	Dir        string                     `yaml:"dir"`
+	Timeout    time.Duration              `yaml:"timeout"`    // default 10m
+	Idempotent bool                       `yaml:"idempotent"` // it may run twice for one SENTINEL_REPAIR_ID
+	Undo       []string                   `yaml:"undo"`
+}
+
+// outputLimit is how much of a program's output is kept: its end.
+const outputLimit = 64 << 10
+
+// Validate implements Action.
+func (e *Exec) Validate() error {
+	e.Timeout = orDefault(e.Timeout, 10*time.Minute)
+	for name, command := range map[string][]string{"command": e.Command, "undo": e.Undo} {
+		if len(command) == 0 && name == "undo" {
+			continue
+		}
+		if len(command) == 0 || !filepath.IsAbs(command[0]) {
+			return fmt.Errorf("%s: want a list that begins with the absolute path of a program", name)
+		}
+	}
+	if e.Timeout < 0 {
+		return errors.New("timeout must be positive")
+	}
+	return nil
+}
+
+// Plan implements Action.
+func (e *Exec) Plan(_ context.Context, _ *Target, why Trigger) (plan sentinel.Plan, err error) {
+	i := why.Incident
+	step := sentinel.Step{Name: "run", Do: []string{strings.Join(e.Command, " ")}, NoUndo: "no undo is configured"}
+	if len(e.Undo) > 0 {
+		step.Undo, step.NoUndo = []string{strings.Join(e.Undo, " ")}, ""
+	}
+	plan = sentinel.Plan{
+		Action: "exec", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: "run " + step.Do[0], Steps: []sentinel.Step{step},
+		Class: sentinel.ClassAuto, Guarantee: sentinel.AtLeastOnce, Rows: -1,
+	}
+	if e.Idempotent {
+		plan.Guarantee = sentinel.LookedUp
+	}
+	plan.Details, err = json.Marshal(map[string]string{"SENTINEL_TABLE": i.Table.String(), "SENTINEL_CHECK": i.Check, "SENTINEL_FINDING": i.Key, "SENTINEL_INCIDENT": i.ID, "SENTINEL_MESSAGE": i.Message})
+	return plan, err
+}
+
+// Stage implements Action.
+func (e *Exec) Stage(context.Context, *Run) error { return nil }
+
+// Apply implements Action. A program that was begun by an agent that died may
+// have run in part: only an idempotent one is run again.
+func (e *Exec) Apply(ctx context.Context, r *Run) error {
+	r.failpoint("before_apply")
+	begun, err := e.begin(r, "apply")
+	if err != nil {
+		return err
+	}
+	if begun && !e.Idempotent {
+		return &UnknownError{Err: errors.New("the program was begun by an agent that died, and is not declared idempotent")}
+	}
+	return e.run(ctx, r, e.Command, "apply")
+}
+
+// Rollback implements Action.
+func (e *Exec) Rollback(ctx context.Context, r *Run) error {
+	if len(e.Undo) == 0 {
+		return &RefusedError{"no undo is configured"}
+	}
+	return e.run(ctx, r, e.Undo, "rollback")
+}
+
+// begin leaves a mark that outlives this process: the pid file of a program,
+// under the temporary directory. A program that still runs is waited for by
+// trying again later.
+func (e *Exec) begin(r *Run, step string) (begunBefore bool, err error) {
+	data, err := os.ReadFile(e.mark(r, step))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(data), &pid); err == nil && pid > 0 && syscall.Kill(-pid, 0) == nil {
+		return true, &TransientError{Err: fmt.Errorf("the program of an earlier try still runs (process group %d)", pid), After: 10 * time.Second}
+	}
+	return true, nil
+}
+
+func (e *Exec) mark(r *Run, step string) string {
+	return filepath.Join(os.TempDir(), "sentinel-"+r.Repair.ID+"-"+step+".pid")
+}
+
+func (e *Exec) run(ctx context.Context, r *Run, command []string, step string) error {
+	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir, cmd.Env = e.Dir, e.environment(r)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second // then the pipes close; the group is killed below
+	out := &tail{limit: outputLimit}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", command[0], err)
+	}
+	mark := e.mark(r, step)
+	marked := os.WriteFile(mark, fmt.Appendf(nil, "%d\n", cmd.Process.Pid), 0o600)
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		// Whatever of the group ignored the polite request.
+		if kill := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); kill != nil && !errors.Is(kill, syscall.ESRCH) {
+			err = errors.Join(err, kill)
+		}
+	}
+	if marked != nil {
+		return fmt.Errorf("leaving a mark: %w", marked)
+	}
+	if err := os.Remove(mark); err != nil {
+		return err
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%s did not end within %s: %s", command[0], e.Timeout, e.masked(out))
+	case err != nil:
+		return fmt.Errorf("%s: %w: %s", command[0], err, e.masked(out))
+	}
+	r.failpoint("after_apply_commit")
+	return nil
+}
+
+func (e *Exec) environment(r *Run) []string {
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "SENTINEL_REPAIR_ID=" + r.Repair.ID}
+	var about map[string]string
+	if err := json.Unmarshal(r.Repair.Plan.Details, &about); err == nil {
+		for k, v := range about {
+			env = append(env, k+"="+strings.ReplaceAll(v, "\x00", ""))
+		}
+	}
+	for k, v := range e.Env {
+		env = append(env, k+"="+v.Reveal())
+	}
+	return env
+}
+
+// masked is the output's last line without the secrets of the environment.
+func (e *Exec) masked(out *tail) string {
+	text := strings.TrimSpace(out.String())
+	for _, v := range e.Env {
+		if len(v) > 3 {
+			text = strings.ReplaceAll(text, v.Reveal(), "***")
+		}
+	}
+	lines := strings.Split(text, "\n")
+	return lines[len(lines)-1]
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	bytes.Buffer
+	limit int
+}
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	n, err := t.Buffer.Write(p)
+	if over := t.Len() - t.limit; over > 0 {
+		t.Next(over)
+	}
+	return n, err
+}

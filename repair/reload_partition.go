@@ -1,0 +1,442 @@
+package repair
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+func init() { Register("reload_partition", func() Action { return &ReloadPartition{} }) }
+
+// ReloadPartition loads one time window of a table again from a source: into a
+// staging table first, verified there, and then in one transaction in place of
+// what the window holds. The old rows are kept for a while, to go back to.
+type ReloadPartition struct {
+	From        []sentinel.Table `yaml:"from"`          // sources, tried in order; all with the table's columns
+	Partition   string           `yaml:"partition"`     // time column; default: the dataset's time_column
+	Bucket      string           `yaml:"bucket"`        // hour, day (default), week, month
+	Key         []string         `yaml:"key"`           // columns that are unique; default: the primary key
+	Columns     []string         `yaml:"columns"`       // loaded; default: all that are not generated
+	KeepFor     time.Duration    `yaml:"keep_preimage"` // default 24h
+	MinRatio    float64          `yaml:"min_ratio"`     // new rows against those there, default 0.9
+	AllowEmpty  bool             `yaml:"allow_empty"`   // a source without rows for the window may empty it
+	LateBy      time.Duration    `yaml:"late_by"`       // a window is closed this long after its end, default 2h
+	SingleWrite bool             `yaml:"single_writer"` // nobody else writes to a window that is open
+	BatchRows   int              `yaml:"batch_rows"`    // read at a time from another warehouse, default 20000
+	MaxRows     int64            `yaml:"max_rows"`      // a window with more is refused, default 5 million
+}
+
+// Validate implements Action.
+func (a *ReloadPartition) Validate() error {
+	a.Bucket = orDefault(a.Bucket, "day")
+	a.KeepFor = orDefault(a.KeepFor, 24*time.Hour)
+	a.MinRatio = orDefault(a.MinRatio, 0.9)
+	a.LateBy = orDefault(a.LateBy, 2*time.Hour)
+	a.BatchRows = orDefault(a.BatchRows, 20_000)
+	a.MaxRows = orDefault(a.MaxRows, 5_000_000)
+	switch {
+	case len(a.From) == 0:
+		return errors.New("from: want a source, such as shop.staging.orders")
+	case !slices.Contains([]string{"hour", "day", "week", "month"}, a.Bucket):
+		return fmt.Errorf("bucket: unknown word %q: want hour, day, week or month", a.Bucket)
+	case a.MinRatio < 0 || a.MinRatio > 1:
+		return errors.New("min_ratio: want 0 to 1")
+	case a.KeepFor < 0 || a.LateBy < 0 || a.BatchRows < 1 || a.MaxRows < 1:
+		return errors.New("keep_preimage, late_by, batch_rows and max_rows must be positive")
+	}
+	return nil
+}
+
+// reload is what a plan's Details hold.
+type reload struct {
+	Column   string
+	From, To time.Time // as bound: wall clock for a column without a zone
+	Columns  []string
+	Key      []string
+	Sources  []sentinel.Table
+	Rows     int64 // in the window when it was planned
+}
+
+// Plan implements Action.
+func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (plan sentinel.Plan, err error) {
+	here, err := relation(ctx, t.Read, why.Incident.Table)
+	if err != nil {
+		return plan, err
+	}
+	w := reload{Column: cmp.Or(a.Partition, why.TimeColumn), Columns: a.Columns, Key: a.Key, Sources: a.From}
+	if err := a.complete(here, &w); err != nil {
+		return plan, err
+	}
+	from, to, err := a.window(why)
+	if err != nil {
+		return plan, err
+	}
+	column := here.Column(w.Column)
+	w.From, w.To = bounds(column, from, to, why.Location)
+	plan = sentinel.Plan{
+		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
+		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: fingerprint(here),
+	}
+	s := scope{t.Read.Dialect, t.Read.Config.Dialect, here.TableName, w}
+	if w.Rows, err = s.count(ctx, t.Read); err != nil {
+		return plan, err
+	}
+	if now := t.Now(); len(w.Key) == 0 && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
+		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no key tells their rows from these: set key, single_writer, or wait", a.LateBy)
+	}
+	if err := a.describe(ctx, t, &plan, w, s); err != nil {
+		return plan, err
+	}
+	plan.Details, err = json.Marshal(w)
+	return plan, err
+}
+
+// complete fills in columns and key from the table, and refuses what it lacks.
+func (a *ReloadPartition) complete(here *warehouse.Table, w *reload) error {
+	switch {
+	case w.Column == "":
+		return &RefusedError{"it has no time column: set `partition:`, or `time_column:` on the dataset"}
+	case len(here.Columns) == 0:
+		return errors.New("its columns could not be read")
+	case here.Column(w.Column) == nil:
+		return &RefusedError{"there is no column " + w.Column}
+	case here.Kind != warehouse.BaseTable && here.Kind != warehouse.PartitionedTable:
+		return &RefusedError{"it is a " + strings.ReplaceAll(string(here.Kind), "_", " ")}
+	}
+	if len(w.Columns) == 0 {
+		for _, c := range here.Columns {
+			if c.Generated == "" || strings.HasPrefix(c.Generated, "identity by default") {
+				w.Columns = append(w.Columns, c.Name)
+			}
+		}
+	}
+	if len(w.Key) == 0 && here.PrimaryKey != nil {
+		w.Key = here.PrimaryKey.Columns
+	}
+	for _, c := range slices.Concat(w.Columns, w.Key) {
+		if here.Column(c) == nil {
+			return &RefusedError{"there is no column " + c}
+		}
+	}
+	if !slices.Contains(w.Columns, w.Column) {
+		return &RefusedError{"columns: " + w.Column + " has to be among them"}
+	}
+	return nil
+}
+
+// window tells which part of the table to reload from what the check found.
+func (a *ReloadPartition) window(why Trigger) (from, to time.Time, err error) {
+	loc := why.Location
+	if loc == nil {
+		loc = time.UTC
+	}
+	if _, label, ok := strings.Cut(why.Incident.Key, "missing_partition:"); ok {
+		for _, layout := range []string{"2006-01-02 15:04 MST", "2006-01-02", "2006-01"} {
+			if from, err = time.ParseInLocation(layout, strings.TrimPrefix(label, "the week of "), loc); err == nil {
+				return from, a.end(from), nil
+			}
+		}
+		return from, to, &RefusedError{fmt.Sprintf("%q is no date", label)}
+	}
+	for _, o := range why.Result.Observations {
+		if o.Metric == "row_count" && !o.Bucket.IsZero() {
+			return o.Bucket.In(loc), a.end(o.Bucket.In(loc)), nil
+		}
+	}
+	return from, to, &RefusedError{"the check does not tell which window is bad: use row_count with `bucket:` or `expected_partitions:`"}
+}
+
+func (a *ReloadPartition) end(from time.Time) time.Time {
+	switch a.Bucket {
+	case "hour":
+		return from.Add(time.Hour)
+	case "week":
+		return from.AddDate(0, 0, 7)
+	case "month":
+		return from.AddDate(0, 1, 0)
+	}
+	return from.AddDate(0, 0, 1)
+}
+
+// bounds are the window as the column's values are written.
+func bounds(c *warehouse.Column, from, to time.Time, loc *time.Location) (time.Time, time.Time) {
+	if c.Type.Family == warehouse.Timestamp && c.Type.Zoned {
+		return from.UTC(), to.UTC()
+	}
+	wall := func(t time.Time) time.Time {
+		if loc != nil {
+			t = t.In(loc)
+		}
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	}
+	return wall(from), wall(to)
+}
+
+// scope is the window of one table, in one engine's words.
+type scope struct {
+	dialect warehouse.Dialect
+	engine  string
+	table   warehouse.TableName
+	reload
+}
+
+// where is the window as a condition, its bounds from parameter n on.
+func (s scope) where(n int) (string, []any, error) {
+	column, err := s.dialect.Quote(s.Column)
+	return fmt.Sprintf("%s >= %s AND %s < %s", column, s.dialect.Param(n), column, s.dialect.Param(n+1)),
+		warehouse.Bind(s.engine, []any{s.From, s.To}), err
+}
+
+func (s scope) columns() (string, error) { return list(s.dialect, s.reload.Columns) }
+
+func list(d warehouse.Dialect, names []string) (string, error) {
+	out := make([]string, len(names))
+	for i, n := range names {
+		q, err := d.Quote(n)
+		if err != nil {
+			return "", err
+		}
+		out[i] = q
+	}
+	return strings.Join(out, ", "), nil
+}
+
+// count counts the window's rows.
+func (s scope) count(ctx context.Context, db *warehouse.DB) (int64, error) {
+	table, err := warehouse.QuoteTable(s.dialect, s.table)
+	if err != nil {
+		return 0, &RefusedError{err.Error()}
+	}
+	where, args, err := s.where(1)
+	if err != nil {
+		return 0, &RefusedError{err.Error()}
+	}
+	rows, err := one(ctx, db, warehouse.Statement{SQL: "SELECT count(*) FROM " + table + " WHERE " + where, Args: args})
+	if err != nil {
+		return 0, transient(fmt.Errorf("counting %s: %w", table, err))
+	}
+	n, err := rows[0][0].Number()
+	if err != nil {
+		return 0, err
+	}
+	v, _ := n.Int64()
+	return v, nil
+}
+
+// describe writes the plan for people: what the first usable source holds now,
+// and the statements.
+func (a *ReloadPartition) describe(ctx context.Context, t *Target, plan *sentinel.Plan, w reload, s scope) error {
+	var problems []error
+	for _, source := range w.Sources {
+		n, err := a.available(ctx, t, source, w)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", source, err))
+			continue
+		}
+		if n == w.Rows && len(problems) == 0 && n > 0 && plan.Finding == "" {
+			plan.Hazards = append(plan.Hazards, "source and table have the same number of rows")
+		}
+		plan.Rows = n + w.Rows
+		plan.Summary = fmt.Sprintf("reload %s of %s from %s: %d rows in place of %d", plan.Scope, plan.Table, source, n, w.Rows)
+		table, err := warehouse.QuoteTable(s.dialect, s.table)
+		if err != nil {
+			return err
+		}
+		where, _, err := s.where(1)
+		if err != nil {
+			return err
+		}
+		columns, err := s.columns()
+		if err != nil {
+			return err
+		}
+		plan.Steps = []sentinel.Step{{
+			Name: "reload",
+			Do: []string{
+				"copy the window of " + source.String() + " to a staging table and verify it",
+				"DELETE FROM " + table + " WHERE " + where,
+				"INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging",
+			},
+			Undo: []string{"the same with the rows that were there, kept for " + a.KeepFor.String()},
+		}}
+		return nil
+	}
+	err := errors.Join(problems...)
+	var refused *RefusedError
+	if errors.As(err, &refused) || err == nil {
+		return &RefusedError{strings.ReplaceAll(fmt.Sprint(err), "\n", "; ")}
+	}
+	return err
+}
+
+// available checks a source before it is used: it is there, has the columns,
+// and has rows for the window.
+func (a *ReloadPartition) available(ctx context.Context, t *Target, source sentinel.Table, w reload) (int64, error) {
+	db, err := t.Warehouse(source.Warehouse)
+	if err != nil {
+		return 0, err
+	}
+	rel, err := relation(ctx, db, source)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range w.Columns {
+		if rel.Column(c) == nil {
+			return 0, &RefusedError{"it has no column " + c}
+		}
+	}
+	n, err := scope{db.Dialect, db.Config.Dialect, rel.TableName, w}.count(ctx, db)
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0 && !a.AllowEmpty:
+		return 0, &RefusedError{"it has no rows for the window (allow_empty would let it empty the target)"}
+	case n > a.MaxRows:
+		return 0, &RefusedError{fmt.Sprintf("%d rows are more than max_rows %d", n, a.MaxRows)}
+	case float64(n) < a.MinRatio*float64(w.Rows):
+		return 0, &RefusedError{fmt.Sprintf("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, w.Rows)}
+	}
+	return n, nil
+}
+
+func (a *ReloadPartition) details(r *Run) (w reload, err error) {
+	if r.Target.Write == nil {
+		return w, &RefusedError{"no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
+	}
+	err = json.Unmarshal(r.Repair.Plan.Details, &w)
+	return w, err
+}
+
+// Apply implements Action: the old rows are kept, deleted, and the staged ones
+// put in their place, in one transaction with fence and ledger.
+func (a *ReloadPartition) Apply(ctx context.Context, r *Run) error {
+	w, err := a.details(r)
+	if err != nil {
+		return err
+	}
+	r.failpoint("before_apply")
+	return a.exchange(ctx, r, w, "apply", "new", "old")
+}
+
+// Rollback implements Action: the rows that were there come back, unless
+// somebody has written to the window since.
+func (a *ReloadPartition) Rollback(ctx context.Context, r *Run) error {
+	w, err := a.details(r)
+	if err != nil {
+		return err
+	}
+	if done, err := r.Target.Write.Done(ctx, r.Repair, "apply"); err != nil || !done {
+		return err // nothing was applied
+	}
+	r.failpoint("before_rollback")
+	return a.exchange(ctx, r, w, "rollback", "old", "")
+}
+
+// exchange puts the rows of the staging table from in place of the window's,
+// which are kept in keep when that is named.
+func (a *ReloadPartition) exchange(ctx context.Context, r *Run, w reload, step, from, keep string) error {
+	writer := r.Target.Write
+	s := scope{writer.Dialect, writer.Engine, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}
+	x, err := a.names(r, s, from, keep)
+	if err != nil {
+		return err
+	}
+	if done, err := writer.Done(ctx, r.Repair, step); done || err != nil {
+		return err
+	}
+	if keep != "" {
+		if err := writer.makeLike(ctx, x.keep, x.table, x.columns); err != nil {
+			return err
+		}
+	}
+	_, err = writer.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
+		if step == "rollback" {
+			if err := x.unchangedSince(ctx, tx, r); err != nil {
+				return 0, err
+			}
+		}
+		if keep != "" {
+			for _, st := range []string{"DELETE FROM " + x.keep, "INSERT INTO " + x.keep + " (" + x.columns + ") SELECT " + x.columns + " FROM " + x.table + " WHERE " + x.where} {
+				args := x.args
+				if strings.HasPrefix(st, "DELETE") {
+					args = nil
+				}
+				if _, err := tx.ExecContext(ctx, st, args...); err != nil {
+					return 0, err
+				}
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.table+" WHERE "+x.where, x.args...); err != nil {
+			return 0, err
+		}
+		res, err := tx.ExecContext(ctx, "INSERT INTO "+x.table+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.from)
+		if err != nil {
+			return 0, err
+		}
+		rows, err := res.RowsAffected()
+		if err != nil {
+			return 0, err
+		}
+		var now, staged int64
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+x.table+" WHERE "+x.where, x.args...).Scan(&now); err != nil {
+			return 0, err
+		}
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+x.from).Scan(&staged); err != nil {
+			return 0, err
+		}
+		if now != staged {
+			return 0, fmt.Errorf("the window would hold %d rows, and %d were staged: something else writes to it", now, staged)
+		}
+		return rows, nil
+	})
+	return err
+}
+
+// exchanged are quoted names and the window's condition.
+type exchanged struct {
+	table, from, keep, columns, where string
+	args                              []any
+	writer                            *Writer
+}
+
+func (a *ReloadPartition) names(r *Run, s scope, from, keep string) (x exchanged, err error) {
+	x.writer = r.Target.Write
+	var errs [5]error
+	x.table, errs[0] = x.writer.Name(s.table)
+	x.from, errs[1] = x.writer.Name(x.writer.Staging(r.Repair, from))
+	if keep != "" {
+		x.keep, errs[2] = x.writer.Name(x.writer.Staging(r.Repair, keep))
+	}
+	x.columns, errs[3] = s.columns()
+	x.where, x.args, errs[4] = s.where(1)
+	if err := errors.Join(errs[:]...); err != nil {
+		return x, &RefusedError{err.Error()}
+	}
+	return x, nil
+}
+
+// unchangedSince refuses to take back what others have added to: the window
+// must hold what this repair put there.
+func (x exchanged) unchangedSince(ctx context.Context, tx *sql.Tx, r *Run) error {
+	var put, now int64
+	err := tx.QueryRowContext(ctx, "SELECT row_count FROM "+x.writer.ownSQL(r.Repair.Table.Schema, "ledger")+" WHERE repair_id = "+x.writer.Param(1)+" AND step = "+x.writer.Param(2), r.Repair.ID, "apply").Scan(&put)
+	if err != nil {
+		return err
+	}
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+x.table+" WHERE "+x.where, x.args...).Scan(&now); err != nil {
+		return err
+	}
+	if put != now {
+		return &RefusedError{fmt.Sprintf("the window holds %d rows by now, and the repair put %d there: somebody has written since", now, put)}
+	}
+	return nil
+}
