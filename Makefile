@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help build test lint vet deps fuzz bench demo
+.PHONY: help build test lint vet deps fuzz bench demo torture
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ fuzz: ## fuzz quoting, cron and configuration for a minute each
 bench: deps ## measure beside a hand-written floor on a private PostgreSQL (BENCH="-per-day 335000" for 20 million rows)
 	$(GO) run ./bench $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+torture: deps ## kill repairing agents at every failpoint, 504 times
+	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair
 
 demo: ## watch the embedded warehouse
 	$(GO) run ./cmd/sentinel demo

@@ -3,6 +3,7 @@ package repair_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -15,8 +16,6 @@ import (
 	"github.com/sentinel-dq/sentinel/testenv"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
-
-func TestMain(m *testing.M) { testenv.Main(m) }
 
 var engines = []string{"postgres", "mysql", "sqlite"}
 
@@ -58,44 +57,59 @@ func newBench(t *testing.T, engine string) *bench {
 		b.driver, b.dsn, b.schema, dsn = "sqlite", path, "main", "sqlite:"+path
 		b.exec("PRAGMA journal_mode=WAL")
 	}
-	b.open(dsn)
-	b.store = b.openStore()
+	if err := b.open(dsn); err != nil {
+		t.Fatal(err)
+	}
+	b.store = reopened(t, b)
+	t.Cleanup(func() {
+		if err := errors.Join(b.store.Close(), b.read.Close(), b.write.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 	b.repair = b.newEngine("agent-1")
 	return b
 }
 
-func (b *bench) open(dsn string) {
+func (b *bench) open(dsn string) error {
 	cfg := warehouse.Config{Name: "w", Dialect: b.engine, DSN: sentinel.Secret(dsn), RepairDSN: sentinel.Secret(dsn), LockTimeout: time.Second, Now: clock}
 	read, err := warehouse.Open(cfg)
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	write, err := repair.OpenWriter(cfg)
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	b.read, b.write = read, write
-	b.t.Cleanup(func() {
-		if err := read.Close(); err != nil {
-			b.t.Error(err)
-		}
-		if err := write.Close(); err != nil {
-			b.t.Error(err)
-		}
-	})
+	return err
 }
 
-func (b *bench) openStore() *store.Store {
-	s, err := store.Open(b.t.Context(), "sqlite:"+b.state)
+func reopened(t *testing.T, b *bench) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite:"+b.state)
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	b.t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			b.t.Error(err)
-		}
-	})
 	return s
+}
+
+// leaseOfChildren is short, so that the next agent need not wait long for what
+// a killed one has taken up.
+const leaseOfChildren = 200 * time.Millisecond
+
+// benchOf is what a child process works on.
+func benchOf(ctx context.Context, c child) (*bench, error) {
+	b := &bench{engine: c.Engine, driver: c.Driver, dsn: c.DSN, schema: c.Schema, state: c.State}
+	dsn := c.DSN
+	if c.Engine == "sqlite" {
+		dsn = "sqlite:" + dsn
+	}
+	if err := b.open(dsn); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.store, err = store.Open(ctx, "sqlite:"+b.state); err != nil {
+		return nil, err
+	}
+	b.repair = b.newEngine("child")
+	return b, nil
 }
 
 func (b *bench) newEngine(holder string) *repair.Engine {

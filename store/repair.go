@@ -45,12 +45,14 @@ func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Rep
 
 // AddRepair saves a new repair with its audit entry. created is false, and
 // nothing is saved, when one with the same key has not ended yet. Its fence
-// starts above those of all earlier repairs with its key.
+// starts above those of all earlier repairs with its key, and at the milliseconds
+// since 1970, so that a state that was lost does not start below its past.
 func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (created bool, err error) {
 	err = s.durably(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(fence), 0) FROM repair WHERE key = ?`, r.Key).Scan(&r.Fence); err != nil {
 			return err
 		}
+		r.Fence = max(r.Fence, r.Created.UnixMilli())
 		body, err := json.Marshal(r)
 		if err != nil {
 			return err
