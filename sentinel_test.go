@@ -18,8 +18,8 @@ func TestLayers(t *testing.T) {
 	allowed := map[string][]string{
 		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse", "/store"},
 		"/anomaly/benchmark": {"", "/anomaly"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict"}, "/predict/benchmark/run": {"/predict/benchmark"},
-		"/checks": {"", "/schedule", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks"},
-		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store"}, "/testenv": {}, "/bench": {"/testenv"},
+		"/checks": {"", "/schedule", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly"},
+		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store", "/repair"}, "/testenv": {}, "/bench": {"/testenv"},
 		"/cmd/sentinel": {"", "/anomaly", "/anomaly/benchmark", "/predict", "/predict/benchmark", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/agent", "/web"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()

@@ -14,6 +14,7 @@ import (
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -39,11 +40,13 @@ type Dataset struct {
 	TimeColumn string
 	Location   *time.Location // nil: none configured
 	Checks     []Check
+	Repairs    []*repair.Policy
 }
 
 // Plan is what an agent does: it is replaced as a whole on reload.
 type Plan struct {
 	Warehouses map[string]*warehouse.DB
+	Writers    map[string]*repair.Writer // of warehouses with a repair_dsn
 	// Datasets resolves wildcards and names against the warehouses' catalogs. It
 	// is called at the start and every Refresh; problems do not keep the other
 	// datasets from being checked.
@@ -67,6 +70,7 @@ type Agent struct {
 	Store     *store.Store
 	Metrics   *exporters.Prometheus
 	Exporters []exporters.Exporter
+	Repair    *repair.Engine // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
 	Now       func() time.Time
 	Log       *slog.Logger
 
@@ -75,9 +79,11 @@ type Agent struct {
 	confirmations confirmations
 	backlog       []store.Batch // not recorded yet: the store could not be written
 	memory        *checks.Memory
+	located       map[string]located
 	ready         bool
 
 	reload chan reloadRequest
+	wanted chan repair.Trigger
 }
 
 type reloadRequest struct {
@@ -89,6 +95,7 @@ type reloadRequest struct {
 // their statement timeouts, records them, and returns. It returns early only
 // when the store cannot be read at the start.
 func (a *Agent) Run(ctx context.Context, plan Plan) error {
+	a.wanted = make(chan repair.Trigger, 1000)
 	if err := a.recall(ctx); err != nil {
 		return err
 	}
@@ -191,7 +198,9 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 		loops[name] = l
 		running.Go(func() { l.run(ctx) })
 	}
+	a.equip(plan)
 	running.Go(func() { a.housekeep(ctx, plan) })
+	running.Go(func() { a.repairs(ctx, plan) })
 	a.resolve(ctx, plan, loops)
 	running.Wait()
 	if plan.Close != nil {
@@ -215,6 +224,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		for _, p := range problems {
 			a.Log.Warn("resolving datasets", "error", p)
 		}
+		a.learn(datasets)
 		byWarehouse := map[string][]Dataset{}
 		ids := map[string]bool{}
 		for _, d := range datasets {

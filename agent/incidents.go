@@ -118,6 +118,20 @@ func (t *incidents) resolve(r sentinel.Result, bad map[string]bool, monitorOnly 
 	return ended
 }
 
+// set moves an unresolved incident to a state; ok is false when there is none
+// of that id, or it is there already. What a person has acknowledged stays so.
+func (t *incidents) set(id string, to sentinel.IncidentState) (i sentinel.Incident, ok bool) {
+	for key, i := range t.open {
+		if i.ID != id || i.State == sentinel.Resolved || i.State == to || i.State == sentinel.Acknowledged {
+			continue
+		}
+		i.State = to
+		t.open[key] = i
+		return i, true
+	}
+	return i, false
+}
+
 // unresolved counts open incidents by tier.
 func (t *incidents) unresolved() map[string]int {
 	n := map[string]int{"critical": 0, "warning": 0, "info": 0}

@@ -35,6 +35,7 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 		a.Log.Error("recording results; they are kept in memory", "warehouse", l.name, "tick", tick, "error", err)
 	}
 	a.publish(ctx, batch)
+	a.wantRepairs(batch)
 }
 
 func metaByCheck(due []*entry) map[string]Check {
@@ -166,7 +167,9 @@ func (a *Agent) logIncident(i sentinel.Incident) {
 	switch {
 	case i.State == sentinel.Resolved:
 		a.Log.Info("incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened))...)
-	case i.Opened.Equal(i.Updated):
+	case i.State == sentinel.Open && i.Opened.Equal(i.Updated):
 		a.Log.Warn("incident opened", args...)
+	case i.State == sentinel.Escalated:
+		a.Log.Warn("incident escalated", args...)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -23,6 +24,7 @@ type Config struct {
 	MaxSeries  int
 	Warehouses []warehouse.Config // by name
 	Datasets   []Dataset
+	RepairsOff bool     // the kill switch
 	Warnings   []string // what is allowed but seldom meant
 }
 
@@ -34,6 +36,7 @@ type Dataset struct {
 	Location   *time.Location // nil: none configured
 	DependsOn  []sentinel.Table
 	Checks     []Check
+	Repairs    []*repair.Policy // Table is the dataset's, or for a pattern set by Resolve
 }
 
 // Check is one validated check.

@@ -44,7 +44,7 @@ func (r *reader) datasets(c *Config, n *yaml.Node, base inherited) {
 
 func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string]*yaml.Node) (d Dataset, where *yaml.Node) {
 	where = n
-	var list *yaml.Node
+	var list, repairs *yaml.Node
 	for _, f := range r.fields(n, "a dataset with `table:` and `checks:`") {
 		switch f.name {
 		case "table":
@@ -68,6 +68,8 @@ func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string
 			}
 		case "checks":
 			list = f.value
+		case "repair":
+			repairs = f.value
 		default:
 			if !r.inherit(&base, f) {
 				r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(datasetKeys)))
@@ -94,6 +96,9 @@ func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string
 		if check, ok := r.check(c, d, item, base, ids); ok {
 			d.Checks = append(d.Checks, check)
 		}
+	}
+	if repairs != nil {
+		d.Repairs = r.repairs(c, d, repairs)
 	}
 	return d, where
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,11 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append(pages, "../README.md", "../docs/configuration.md") {
+	repairs, err := filepath.Glob("../docs/repair/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range slices.Concat(pages, repairs, []string{"../README.md", "../docs/configuration.md"}) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +37,10 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 		}
 		for _, b := range blocks {
 			block := b[1]
-			if strings.HasPrefix(block, "- ") {
+			switch {
+			case strings.HasPrefix(block, "- on:"):
+				block = "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.t\n    checks: [row_count > 0]\n    repair:\n      " + strings.ReplaceAll(block, "\n", "\n      ")
+			case strings.HasPrefix(block, "- "):
 				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.t\n    checks:\n      " + strings.ReplaceAll(block, "\n", "\n      ")
 			}
 			if _, err := config.Parse(filepath.Base(page), []byte(block), env("SHOP_DSN=postgres://reader@db/shop")); err != nil {

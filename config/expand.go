@@ -30,6 +30,12 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 			return nil, err
 		}
 		d.Table.Schema, d.Table.Name = name.Schema, name.Name
+		d.Repairs = slices.Clone(d.Repairs)
+		for i, p := range d.Repairs {
+			mine := *p
+			mine.Table = d.Table
+			d.Repairs[i] = &mine
+		}
 		return []Dataset{d}, nil
 	}
 	var out []Dataset
@@ -45,6 +51,13 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 		one.Checks = nil
 		for _, check := range d.Checks {
 			one.Checks = append(one.Checks, check.on(written, one.Table))
+		}
+		one.Repairs = nil
+		for _, p := range d.Repairs {
+			mine := *p
+			mine.Table = one.Table
+			mine.ID = strings.Replace(p.ID, written.String(), one.Table.String(), 1)
+			one.Repairs = append(one.Repairs, &mine)
 		}
 		out = append(out, one)
 	}

@@ -8,6 +8,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -30,12 +31,14 @@ func JSONSchema() []byte {
 		"time_column": object{"type": []string{"string", "null"}},
 		"depends_on":  object{"type": "array", "items": object{"type": "string"}},
 		"checks":      object{"type": "array", "minItems": 1, "items": checkSchema()},
+		"repair":      object{"type": "array", "items": repairSchema()},
 	}
 	for k, v := range inherit {
 		dataset[k] = v
 	}
 	wh := schemaOf(warehouseType)
 	wh["properties"].(object)["dsn_file"] = object{"type": "string"}
+	wh["properties"].(object)["repair_dsn_file"] = object{"type": "string"}
 	wh["properties"].(object)["dialect"] = object{"enum": warehouse.Dialects()}
 	duration := schemaOf(reflect.TypeFor[checks.Duration]())
 	root := object{
@@ -43,7 +46,7 @@ func JSONSchema() []byte {
 		"required": []string{"warehouses", "datasets"},
 		"properties": object{
 			"state": object{"type": "string", "default": "sqlite:sentinel.db"}, "listen": object{"type": "string", "default": "127.0.0.1:9780"},
-			"token": object{"type": "string"}, "token_file": object{"type": "string"}, "retention": duration, "jitter": duration,
+			"repairs": object{"enum": []any{"on", "off", true, false}}, "token": object{"type": "string"}, "token_file": object{"type": "string"}, "retention": duration, "jitter": duration,
 			"max_series": object{"type": "integer", "minimum": 1}, "warehouses": object{"type": "object", "additionalProperties": wh},
 			"defaults": closed(inherit), "datasets": object{"type": "array", "minItems": 1, "items": closed(dataset, "table", "checks")},
 		},
@@ -77,6 +80,22 @@ func checkSchema() object {
 	return object{"anyOf": []any{object{"type": "string", "description": "a short form: row_count > 0, freshness(column) < 1d, schema"}, full}}
 }
 
+// repairSchema is an item of `repair:`: a policy's keys and one action.
+func repairSchema() object {
+	o := schemaOf(reflect.TypeFor[repair.Policy]())
+	properties := o["properties"].(object)
+	for _, name := range repair.Actions() {
+		a, err := repair.New(name)
+		if err != nil {
+			panic(err) // listed by the registry
+		}
+		properties[name] = object{"anyOf": []any{schemaOf(reflect.TypeOf(a).Elem()), object{"type": "null"}}}
+	}
+	properties["mode"] = object{"enum": []repair.Mode{repair.Off, repair.Manual, repair.Auto, repair.Shadow}}
+	o["required"] = []string{"on"}
+	return o
+}
+
 // schemaOf describes a type as its YAML is written.
 func schemaOf(t reflect.Type) object {
 	switch t {
@@ -85,7 +104,7 @@ func schemaOf(t reflect.Type) object {
 			object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms) ?)+$|^0$`},
 			closed(object{"count": object{"type": "integer"}, "period": object{"enum": []string{"minute", "hour", "day"}}}, "count", "period"),
 		}}
-	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[sentinel.Secret](), reflect.TypeFor[sentinel.Table]():
+	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[sentinel.Secret](), reflect.TypeFor[sentinel.Table](), reflect.TypeFor[repair.Share]():
 		return object{"type": "string"}
 	case reflect.TypeFor[checks.Policy]():
 		return object{"enum": []string{"ignore", "pass", "warn", "fail", "error", "unknown"}}
@@ -98,7 +117,11 @@ func schemaOf(t reflect.Type) object {
 	case reflect.Pointer:
 		return schemaOf(t.Elem())
 	case reflect.Slice:
-		return object{"type": "array", "items": schemaOf(t.Elem())}
+		return object{"anyOf": []any{object{"type": "array", "items": schemaOf(t.Elem())}, schemaOf(t.Elem())}}
+	case reflect.Map:
+		return object{"type": "object"}
+	case reflect.Float64:
+		return object{"type": "number"}
 	case reflect.Bool:
 		return object{"type": "boolean"}
 	case reflect.Int, reflect.Int64:

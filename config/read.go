@@ -25,10 +25,10 @@ type inherited struct {
 }
 
 var (
-	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "warehouses", "defaults", "datasets"}
+	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
-	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks"}, defaultKeys...)
-	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file")
+	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair"}, defaultKeys...)
+	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file")
 )
 
 // config reads the whole file; with mistakes noted its value is not to be used.
@@ -51,6 +51,12 @@ func (r *reader) config(root *yaml.Node) *Config {
 			c.Retention = r.duration(f.value)
 		case "jitter":
 			c.Jitter = r.duration(f.value)
+		case "repairs":
+			word, _ := r.text(f.value)
+			if word != "on" && word != "off" {
+				r.wrong(f.value, "want on, or off to stop all repairs")
+			}
+			c.RepairsOff = word == "off"
 		case "max_series":
 			r.decode(f.value, &c.MaxSeries)
 		case "warehouses":
@@ -153,6 +159,9 @@ func (r *reader) warehouses(n *yaml.Node) []warehouse.Config {
 		}
 		if w.Dialect == "sqlite" {
 			w.DSN = sentinel.Secret("sqlite:" + r.path(warehouse.SQLitePath(w.DSN.Reveal())))
+			if w.RepairDSN != "" {
+				w.RepairDSN = sentinel.Secret("sqlite:" + r.path(warehouse.SQLitePath(w.RepairDSN.Reveal())))
+			}
 		}
 		out = append(out, w)
 	}
@@ -172,6 +181,12 @@ func (r *reader) warehouseKey(w *warehouse.Config, k field) {
 		r.secrets = append(r.secrets, s)
 	case "dsn_file":
 		w.DSN, _ = r.secretFile(k.value)
+	case "repair_dsn":
+		s, _ := r.text(k.value)
+		w.RepairDSN = sentinel.Secret(s)
+		r.secrets = append(r.secrets, s)
+	case "repair_dsn_file":
+		w.RepairDSN, _ = r.secretFile(k.value)
 	case "dialect":
 		w.Dialect, _ = r.text(k.value)
 		if w.Dialect != "" && !slices.Contains(warehouse.Dialects(), w.Dialect) {

@@ -125,3 +125,21 @@ func (d Decisions) Discard(ctx context.Context, id, why string) (sentinel.Repair
 	r.State, r.Message = sentinel.RepairFailed, r.Message+" (acknowledged by "+d.Who+": "+why+")"
 	return d.save(ctx, r, "discarded", why)
 }
+
+// Decide takes a decision by its name: approve, reject, rollback, retry or
+// discard. hash is for approve alone.
+func Decide(ctx context.Context, d Decisions, what, id, hash, why string) (sentinel.Repair, error) {
+	switch what {
+	case "approve":
+		return d.Approve(ctx, id, hash, 0)
+	case "reject":
+		return d.Reject(ctx, id, why)
+	case "rollback":
+		return d.Rollback(ctx, id, why)
+	case "retry":
+		return d.Retry(ctx, id)
+	case "discard":
+		return d.Discard(ctx, id, why)
+	}
+	return sentinel.Repair{}, fmt.Errorf("unknown decision %q: want approve, reject, rollback, retry or discard", what)
+}

@@ -27,6 +27,9 @@ type Server struct {
 	Token   sentinel.Secret             // "" refuses every changing request
 	Reload  func(context.Context) error // loads the configuration anew and puts it in force
 	Ready   func() bool
+	// Alert starts the repairs that are configured for an alert of a table and
+	// answers how many were planned. Nil refuses alerts.
+	Alert   func(ctx context.Context, name string, t sentinel.Table, labels map[string]string) (int, error)
 	Now     func() time.Time
 	Log     *slog.Logger
 	Version string
@@ -68,6 +71,9 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/results", s.results)
 	mux.HandleFunc("GET /api/v1/incidents", s.incidents)
 	mux.HandleFunc("GET /api/v1/history", s.history)
+	mux.HandleFunc("GET /api/v1/repairs", s.repairs)
+	mux.Handle("POST /api/v1/repairs/{id}/{what}", s.changing(s.decide))
+	mux.Handle("POST /api/v1/alerts", s.changing(s.alerts))
 	mux.HandleFunc("GET /{$}", s.page)
 	return http.MaxBytesHandler(mux, 1<<20)
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ import (
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/web"
 )
@@ -81,9 +84,12 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	if err != nil {
 		return couldNotLook(errors.Join(fmt.Errorf("listen: %w", err), p.Close(), memory.Close()))
 	}
-	a := &agent.Agent{Store: memory, Metrics: metrics, Now: clock, Log: log}
-	reload := func(ctx context.Context) error { return reloadConfig(ctx, cmd, a, metrics, log) }
-	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Now: clock, Log: log, Version: versionString()}
+	var killed atomic.Bool
+	killed.Store(cfg.RepairsOff)
+	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Killed: func() bool { return killed.Load() || os.Getenv("SENTINEL_REPAIRS") == "off" }}
+	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Now: clock, Log: log}
+	reload := func(ctx context.Context) error { return reloadConfig(ctx, cmd, a, metrics, &killed, log) }
+	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, Now: clock, Log: log, Version: versionString()}
 	metrics.Reloaded(true, clock())
 	log.Info("sentinel is running", "version", versionString(), "listen", listener.Addr().String(), "state", cfg.State, "datasets", len(cfg.Datasets))
 	for _, w := range cfg.Warnings {
@@ -102,6 +108,15 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	parts.Wait()
 	log.Info("sentinel has stopped")
 	return couldNotLook(errors.Join(served, ran, memory.Close()))
+}
+
+// holder names this agent: no other one, now or later, has the name.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "agent"
+	}
+	return fmt.Sprintf("%s/%d/%x", host, os.Getpid(), rand.Uint32())
 }
 
 // hangups reloads at every SIGHUP until ctx ends.
@@ -123,7 +138,7 @@ func hangups(ctx context.Context, reload func(context.Context) error, log *slog.
 
 // reloadConfig puts the file's new content in force. What is bound at the start
 // (listen, state, token) needs a restart, and is said so.
-func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, metrics *exporters.Prometheus, log *slog.Logger) error {
+func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, metrics *exporters.Prometheus, killed *atomic.Bool, log *slog.Logger) error {
 	cfg, err := load(cmd)
 	if err != nil {
 		metrics.Reloaded(false, clock())
@@ -134,6 +149,7 @@ func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, metri
 		metrics.Reloaded(false, clock())
 		return err
 	}
+	killed.Store(cfg.RepairsOff)
 	if err := a.Reload(ctx, p); err != nil {
 		metrics.Reloaded(false, clock())
 		return errors.Join(err, p.Close())

@@ -13,6 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -50,14 +51,41 @@ func openWarehouses(cfg *config.Config) (map[string]*warehouse.DB, func() error,
 	return open, closeAll, nil
 }
 
+// openWriters opens the sessions of every repair_dsn.
+func openWriters(cfg *config.Config) (map[string]*repair.Writer, func() error, error) {
+	open := map[string]*repair.Writer{}
+	closeAll := func() (err error) {
+		for _, w := range open {
+			err = errors.Join(err, w.Close())
+		}
+		return err
+	}
+	for _, w := range cfg.Warehouses {
+		if w.RepairDSN == "" {
+			continue
+		}
+		writer, err := repair.OpenWriter(w)
+		if err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
+		open[w.Name] = writer
+	}
+	return open, closeAll, nil
+}
+
 // plan makes what an agent does out of a configuration.
 func plan(cfg *config.Config) (agent.Plan, error) {
 	open, closeAll, err := openWarehouses(cfg)
 	if err != nil {
 		return agent.Plan{}, err
 	}
+	writers, closeWriters, err := openWriters(cfg)
+	if err != nil {
+		return agent.Plan{}, errors.Join(err, closeAll())
+	}
 	return agent.Plan{
-		Warehouses: open, Jitter: cfg.Jitter, Retention: cfg.Retention, Close: closeAll,
+		Warehouses: open, Writers: writers, Jitter: cfg.Jitter, Retention: cfg.Retention,
+		Close:    func() error { return errors.Join(closeAll(), closeWriters()) },
 		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) { return resolve(ctx, cfg, open) },
 	}, nil
 }
@@ -107,7 +135,7 @@ func resolve(ctx context.Context, cfg *config.Config, open map[string]*warehouse
 }
 
 func agentDataset(d config.Dataset) agent.Dataset {
-	out := agent.Dataset{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location}
+	out := agent.Dataset{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Repairs: d.Repairs}
 	for _, c := range d.Checks {
 		out.Checks = append(out.Checks, agent.Check{Check: c.Check, Schedule: c.Schedule, Meta: agent.Meta{Tier: c.Tier, Owner: c.Owner, Runbook: c.Runbook}})
 	}

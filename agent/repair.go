@@ -1,0 +1,279 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// repairEvery is how often repairs are looked at besides when one is planned.
+const repairEvery = 5 * time.Second
+
+// sweepEvery is how often staging tables that nobody needs are dropped.
+const sweepEvery = time.Hour
+
+// located is a check with the dataset it belongs to.
+type located struct {
+	dataset Dataset
+	check   Check
+}
+
+// equip gives the engine of repairs what it needs of the agent.
+func (a *Agent) equip(plan Plan) {
+	if a.Repair == nil {
+		return
+	}
+	a.Repair.Target = func(_ context.Context, t sentinel.Table) (*repair.Target, error) {
+		db, err := plan.open(t.Warehouse)
+		if err != nil {
+			return nil, err
+		}
+		return &repair.Target{Read: db, Write: plan.Writers[t.Warehouse], Warehouse: plan.open, Now: a.Now}, nil
+	}
+	a.Repair.Check = func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
+		return a.checkAgain(ctx, plan, r.Check)
+	}
+	a.Repair.Moved = a.repairMoved
+	a.Repair.Breaker = func(name string, state int) { a.Metrics.Set(exporters.BreakerState, float64(state), name) }
+}
+
+// learn keeps where each check belongs, and hands the engine its policies.
+func (a *Agent) learn(datasets []Dataset) {
+	byID := map[string]located{}
+	var policies []*repair.Policy
+	for _, d := range datasets {
+		for _, c := range d.Checks {
+			byID[c.Common().ID] = located{d, c}
+		}
+		policies = append(policies, d.Repairs...)
+	}
+	a.mu.Lock()
+	a.located = byID
+	a.mu.Unlock()
+	if a.Repair != nil {
+		a.Repair.SetPolicies(policies)
+	}
+}
+
+// checkAgain runs one check outside of its schedule, and records what it finds
+// like a tick's result, so that its incident ends, or goes on, at once.
+func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.Result, error) {
+	a.mu.Lock()
+	at, known := a.located[id]
+	a.mu.Unlock()
+	if !known {
+		return sentinel.Result{}, fmt.Errorf("check %s is not configured any more", id)
+	}
+	env := checks.Env{Warehouse: plan.open, History: a.history, Baselines: a.baselines, Now: a.Now, Memory: &checks.Memory{}}
+	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
+	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
+	batch, err := a.judge(outcomes, map[string]Check{id: at.check})
+	if err != nil {
+		return sentinel.Result{}, err
+	}
+	if err := a.record(ctx, batch); err != nil {
+		return sentinel.Result{}, err
+	}
+	a.publish(ctx, batch)
+	return batch.Results[0], nil
+}
+
+// wantRepairs tells the repair loop of incidents that are bad now. It never
+// waits: what does not fit is wanted again at the next tick.
+func (a *Agent) wantRepairs(batch store.Batch) {
+	if a.Repair == nil {
+		return
+	}
+	results := map[string]sentinel.Result{}
+	for _, r := range batch.Results {
+		results[r.Check] = r
+	}
+	for _, i := range batch.Incidents {
+		if i.State == sentinel.Resolved || i.Monitor || len(a.Repair.PoliciesFor(i)) == 0 {
+			continue
+		}
+		select {
+		case a.wanted <- a.trigger(i, results[i.Check]):
+		default:
+		}
+	}
+}
+
+func (a *Agent) trigger(i sentinel.Incident, r sentinel.Result) repair.Trigger {
+	a.mu.Lock()
+	at := a.located[i.Check]
+	a.mu.Unlock()
+	t := repair.Trigger{Incident: i, Result: r, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location}
+	if s, ok := at.check.Check.(*checks.Schema); ok {
+		t.Like = s.Like
+		for _, c := range s.Columns {
+			declared := warehouse.Column{Name: c.Name, Type: warehouse.ParseType(c.Type), Nullable: c.Nullable == nil || *c.Nullable}
+			t.Declared = append(t.Declared, declared)
+		}
+	}
+	return t
+}
+
+// repairs plans and carries out until ctx ends; a repair under way then stops
+// at its next step and is taken up by whoever runs next.
+func (a *Agent) repairs(ctx context.Context, plan Plan) {
+	if a.Repair == nil {
+		return
+	}
+	tick := time.NewTicker(repairEvery)
+	defer tick.Stop()
+	var swept time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case why := <-a.wanted:
+			a.consider(ctx, why)
+		case <-tick.C:
+		}
+		if err := a.Repair.Advance(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Error("repairing", "error", err)
+		}
+		a.countRepairs(ctx)
+		if now := a.Now(); now.Sub(swept) >= sweepEvery {
+			swept = now
+			a.sweep(ctx, plan)
+		}
+	}
+}
+
+func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
+	for _, p := range a.Repair.PoliciesFor(why.Incident) {
+		if _, err := a.Repair.Consider(ctx, p, why); err != nil && ctx.Err() == nil {
+			a.Log.Error("planning a repair", "policy", p.ID, "incident", why.Incident.ID, "error", err)
+		}
+	}
+}
+
+// RepairAlert plans what the policies named alert.NAME for a table want done.
+// It answers how many repairs were planned.
+func (a *Agent) RepairAlert(ctx context.Context, name string, table sentinel.Table, labels map[string]string) (planned int, err error) {
+	if a.Repair == nil {
+		return 0, errors.New("repairs are off")
+	}
+	i := sentinel.Incident{ID: "alert-" + labels["fingerprint"], Kind: "alert." + name, Table: table, Message: labels["summary"], Opened: a.Now()}
+	for _, p := range a.Repair.PoliciesFor(i) {
+		r, considered := a.Repair.Consider(ctx, p, repair.Trigger{Incident: i, Labels: labels})
+		err = errors.Join(err, considered)
+		if r != nil {
+			planned++
+		}
+	}
+	return planned, err
+}
+
+// repairMoved follows a repair: its incident says where it stands, and metrics
+// and log tell of it.
+func (a *Agent) repairMoved(ctx context.Context, r sentinel.Repair) {
+	level := a.Log.Info
+	if r.State == sentinel.DeadLetter || r.State == sentinel.RolledBack {
+		level = a.Log.Warn
+	}
+	level("repair "+string(r.State), "repair", r.ID, "dataset", r.Table, "action", r.Plan.Action, "incident", r.Incident, "message", r.Message)
+	dataset := exporters.DatasetLabel(r.Table)
+	if r.State.Final() {
+		a.Metrics.Add(exporters.Repairs, 1, r.Table.Warehouse, dataset, r.Plan.Action, string(r.State))
+	}
+	switch r.State {
+	case sentinel.RepairSucceeded:
+		a.Metrics.Observe(exporters.TimeToRepair, r.Finished.Sub(r.Created).Seconds(), r.Plan.Action)
+	case sentinel.RetryWait:
+		a.Metrics.Add(exporters.Retries, 1, "repair")
+	}
+	if to := incidentStateOf(r.State); to != "" {
+		a.setIncidentState(ctx, r.Incident, to)
+	}
+}
+
+// incidentStateOf is what a repair's state makes of its incident: people hear
+// of it only where automatic recovery has failed or may not go on by itself.
+func incidentStateOf(s sentinel.RepairState) sentinel.IncidentState {
+	switch s {
+	case sentinel.RepairQueued, sentinel.RepairPreflight, sentinel.RepairApplying:
+		return sentinel.Repairing
+	case sentinel.RepairVerifying:
+		return sentinel.Verifying
+	case sentinel.AwaitingApproval, sentinel.DeadLetter, sentinel.RolledBack, sentinel.RepairCancelled:
+		return sentinel.Escalated
+	}
+	return ""
+}
+
+func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.IncidentState) {
+	a.mu.Lock()
+	i, ok := a.incidents.set(id, to)
+	a.mu.Unlock()
+	if !ok {
+		return
+	}
+	if err := a.record(ctx, store.Batch{Incidents: []sentinel.Incident{i}}); err != nil {
+		a.Log.Error("recording an incident's state", "incident", id, "error", err)
+	}
+	a.logIncident(i)
+}
+
+func (a *Agent) countRepairs(ctx context.Context) {
+	active, err := a.Store.Repairs(ctx, store.RepairFilter{Active: true})
+	dead, deadErr := a.Store.Repairs(ctx, store.RepairFilter{State: sentinel.DeadLetter})
+	if err := errors.Join(err, deadErr); err != nil {
+		if ctx.Err() == nil {
+			a.Log.Error("counting repairs", "error", err)
+		}
+		return
+	}
+	states := map[sentinel.RepairState]int{sentinel.AwaitingApproval: 0, sentinel.RepairSuppressed: 0, sentinel.RetryWait: 0, sentinel.RepairApplying: 0}
+	for _, r := range active {
+		states[r.State]++
+	}
+	for s, n := range states {
+		a.Metrics.Set(exporters.RepairsActive, float64(n), string(s))
+	}
+	a.Metrics.Set(exporters.DeadLetters, float64(len(dead)), "repair")
+}
+
+// sweep drops staging tables whose repairs have ended and whose rows are not
+// kept to go back to any more.
+func (a *Agent) sweep(ctx context.Context, plan Plan) {
+	const keepFor = 24 * time.Hour
+	recent, err := a.Store.Repairs(ctx, store.RepairFilter{Limit: 10000})
+	if err != nil {
+		a.Log.Error("sweeping staging tables", "error", err)
+		return
+	}
+	kept := map[string]bool{}
+	schemas := map[string]map[string]bool{}
+	for _, r := range recent {
+		kept[r.ID] = !r.State.Final() || a.Now().Sub(r.Finished) < keepFor
+		if schemas[r.Table.Warehouse] == nil {
+			schemas[r.Table.Warehouse] = map[string]bool{}
+		}
+		schemas[r.Table.Warehouse][r.Table.Schema] = true
+	}
+	for name, bySchema := range schemas {
+		w := plan.Writers[name]
+		for schema := range bySchema {
+			if w == nil {
+				continue
+			}
+			dropped, err := w.Sweep(ctx, schema, func(id string) bool { return kept[id] })
+			if err != nil && ctx.Err() == nil {
+				a.Log.Error("sweeping staging tables", "warehouse", name, "error", err)
+			} else if len(dropped) > 0 {
+				a.Log.Info("dropped staging tables", "warehouse", name, "tables", dropped)
+			}
+		}
+	}
+}
