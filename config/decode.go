@@ -23,6 +23,8 @@ func (r *reader) decode(n *yaml.Node, v any) bool {
 	return len(r.mistakes) == before
 }
 
+var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
+
 func (r *reader) value(n *yaml.Node, v reflect.Value) {
 	if isNull(n) {
 		v.SetZero()
@@ -79,7 +81,7 @@ func (r *reader) list(n *yaml.Node, v reflect.Value) {
 	items := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		items = n.Content
-	} else if n.Kind != yaml.ScalarNode || v.Type().Elem().Kind() == reflect.Struct {
+	} else if n.Kind != yaml.ScalarNode || v.Type().Elem().Kind() == reflect.Struct && !reflect.PointerTo(v.Type().Elem()).Implements(textType) {
 		r.wrong(n, "want a list")
 		return
 	}

@@ -123,6 +123,13 @@ func relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehou
 		return nil, fmt.Errorf("warehouse %s is not configured", t.Warehouse)
 	}
 	name := warehouse.TableName{Schema: t.Schema, Name: t.Name}
+	if name.Schema == "" {
+		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
+		if err != nil {
+			return nil, transient(err)
+		}
+		name.Schema = c.DefaultSchema
+	}
 	c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts &^ warehouse.Views})
 	if err != nil {
 		return nil, transient(err)

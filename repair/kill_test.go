@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
@@ -137,7 +138,8 @@ func killAt(t *testing.T, b *bench, c child, old string) {
 	}
 	c.Failpoint = ""
 	var r sentinel.Repair
-	for range 20 { // an orphan of the killed agent may have to be waited for
+	// The killed agent's lease has to run out first.
+	for deadline := clock().Add(30 * time.Second); clock().Before(deadline); {
 		if err := runChild(t, c); err != nil {
 			t.Fatalf("after %s: %v", c.Failpoint, err)
 		}

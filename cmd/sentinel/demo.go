@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -43,6 +44,7 @@ listen: 127.0.0.1:0
 warehouses:
   shop:
     dsn: sqlite:shop.db
+    repair_dsn: sqlite:shop.db
 
 defaults: {schedule: "@every 1s", timezone: UTC, owner: demo}
 
@@ -57,6 +59,10 @@ datasets:
           id: orders-by-day
           expected_partitions: {every: day, last: 5}
       - schema
+    repair:
+      - on: [row_count.missing_partition]
+        reload_partition: {from: shop.orders_archive}
+        mode: auto
   - table: shop.daily_sales
     time_column: day
     checks:
@@ -66,7 +72,20 @@ datasets:
   - table: shop.customers
     checks:
       - schema
+      - schema: {like: shop.crm_customers, column_added: fail, column_removed: pass, primary_key_changed: pass}
       - row_count > 0
+    repair:
+      - on: [schema.column_added]
+        alter_table:
+        mode: auto
+  - table: shop.invoices
+    time_column: day
+    checks:
+      - row_count: {id: paid-invoices, bucket: day, where: amount > 0, fail: "< 10"}
+    repair:
+      - on: [row_count]
+        reload_partition: {from: shop.invoices_archive, bucket: day}
+        mode: auto
 `
 
 // incident is one thing the demo does to the warehouse.
@@ -75,7 +94,9 @@ type stagedIncident struct {
 	check  string // the check that must see it
 	key    string // prefix of the finding's key
 	break_ func(context.Context, *demoWarehouse) error
-	mend   func(context.Context, *demoWarehouse) error
+	mend   func(context.Context, *demoWarehouse) error // nil: the agent repairs it
+	// fails is set where the agent's repair is to fail and be taken back, before mend.
+	fails bool
 }
 
 func stagedIncidents() []stagedIncident {
@@ -86,15 +107,17 @@ func stagedIncidents() []stagedIncident {
 		return func(_ context.Context, w *demoWarehouse) error { w.pause(paused); return nil }
 	}
 	return []stagedIncident{
-		{"the loader is late", "shop.orders/freshness", "", pause(true), pause(false)},
+		{"the loader is late", "shop.orders/freshness", "", pause(true), pause(false), false},
 		{"a partition is missing", "orders-by-day", "missing_partition:",
-			run(`CREATE TABLE kept AS SELECT * FROM orders WHERE date(created_at) = date('now', '-2 days')`, `DELETE FROM orders WHERE date(created_at) = date('now', '-2 days')`),
-			run(`INSERT INTO orders (id, customer_id, amount, created_at) SELECT id, customer_id, amount, created_at FROM kept`, `DROP TABLE kept`)},
+			run(`INSERT OR IGNORE INTO orders_archive SELECT id, customer_id, amount, created_at FROM orders`, `DELETE FROM orders WHERE date(created_at) = date('now', '-2 days')`), nil, false},
 		{"half the rows are gone", "sales-volume", "change",
 			run(`CREATE TABLE kept AS SELECT * FROM daily_sales WHERE id % 2 = 0`, `DELETE FROM daily_sales WHERE id % 2 = 0`),
-			run(`INSERT INTO daily_sales SELECT * FROM kept`, `DROP TABLE kept`)},
-		{"a column is added", "shop.orders/schema", "column_added", run(`ALTER TABLE orders ADD COLUMN coupon TEXT`), run(`ALTER TABLE orders DROP COLUMN coupon`)},
-		{"a column is removed", "shop.customers/schema", "column_removed", run(`ALTER TABLE customers DROP COLUMN email`), run(`ALTER TABLE customers ADD COLUMN email TEXT`)},
+			run(`INSERT INTO daily_sales SELECT * FROM kept`, `DROP TABLE kept`), false},
+		{"a column is added", "shop.orders/schema", "column_added", run(`ALTER TABLE orders ADD COLUMN coupon TEXT`), run(`ALTER TABLE orders DROP COLUMN coupon`), false},
+		{"a column is removed", "shop.customers/schema:like:shop.crm_customers", "column_added:email", run(`ALTER TABLE customers DROP COLUMN email`), nil, false},
+		{"the source has a new column", "shop.customers/schema:like:shop.crm_customers", "column_added:segment", run(`ALTER TABLE crm_customers ADD COLUMN segment varchar(20)`), nil, false},
+		{"a reload does not help", "paid-invoices", "", run(`UPDATE invoices SET amount = NULL WHERE day = date('now', '-1 day')`),
+			run(`UPDATE invoices SET amount = 10 WHERE day = date('now', '-1 day')`), true},
 	}
 }
 
@@ -154,7 +177,7 @@ func stage(ctx context.Context, out io.Writer, cfg *config.Config, w *demoWareho
 		return err
 	}
 	defer memory.Close()
-	fmt.Fprintf(out, "%-26s %-9s %-9s %s\n", "STAGED", "SEEN IN", "CLEAR IN", "WHAT SENTINEL SAID")
+	fmt.Fprintf(out, "%-27s %-8s %-9s %-28s %s\n", "STAGED", "SEEN IN", "CLEAR IN", "REPAIR", "WHAT SENTINEL SAID")
 	start := clock()
 	seen := 0
 	for round := 0; ; round++ {
@@ -188,28 +211,66 @@ func (i stagedIncident) play(ctx context.Context, memory *store.Store, w *demoWa
 		}
 		return "", err
 	}
+	// A repair may end an incident before it is looked for.
+	told := func(since time.Time) (message string, err error) {
+		incidents, err := memory.Incidents(ctx, store.IncidentFilter{Check: i.check, Resolved: true})
+		for _, o := range incidents {
+			if strings.HasPrefix(o.Key, i.key) && !o.Monitor && o.Updated.After(since) {
+				return o.Message, nil
+			}
+		}
+		return "", err
+	}
 	message := ""
 	begin := clock()
 	if err := i.break_(ctx, w); err != nil {
 		return "", err
 	}
-	if err := until(ctx, func() (ok bool, err error) { message, err = open(); return message != "", err }); err != nil {
+	if err := until(ctx, func() (ok bool, err error) { message, err = told(begin.Add(-time.Second)); return message != "", err }); err != nil {
 		return "", fmt.Errorf("not seen: %w", err)
 	}
 	seen := clock().Sub(begin)
 	begin = clock()
-	if err := i.mend(ctx, w); err != nil {
-		return "", err
+	repaired := "by hand"
+	if i.mend == nil || i.fails {
+		end := sentinel.RepairSucceeded
+		if i.fails {
+			end = sentinel.RolledBack
+		}
+		if err := until(ctx, func() (bool, error) { return repairEnded(ctx, memory, i.check, end) }); err != nil {
+			return "", fmt.Errorf("no repair that %s: %w", end, err)
+		}
+		repaired = "verified"
+	}
+	if i.fails {
+		repaired = "taken back, then by hand"
+	}
+	if i.mend != nil {
+		if err := i.mend(ctx, w); err != nil {
+			return "", err
+		}
 	}
 	if err := until(ctx, func() (bool, error) { m, err := open(); return m == "", err }); err != nil {
 		return "", fmt.Errorf("not cleared: %w", err)
 	}
-	return fmt.Sprintf("%-26s %-9s %-9s %s", i.name, seen.Round(100*time.Millisecond), clock().Sub(begin).Round(100*time.Millisecond), message), nil
+	return fmt.Sprintf("%-27s %-8s %-9s %-28s %s", i.name, seen.Round(100*time.Millisecond), clock().Sub(begin).Round(100*time.Millisecond), repaired, message), nil
+}
+
+// repairEnded reports whether the check's newest repair has come to an end.
+func repairEnded(ctx context.Context, memory *store.Store, check string, end sentinel.RepairState) (bool, error) {
+	repairs, err := memory.Repairs(ctx, store.RepairFilter{Check: check, Limit: 1})
+	if err != nil || len(repairs) == 0 {
+		return false, err
+	}
+	if r := repairs[0]; r.State.Final() && r.State != end && r.State != sentinel.RepairCancelled {
+		return false, fmt.Errorf("repair %s: %s: %s", r.ID, r.State, r.Message)
+	}
+	return repairs[0].State == end, nil
 }
 
 func settled(ctx context.Context, memory *store.Store) (bool, error) {
 	results, err := memory.LastResults(ctx, store.Filter{})
-	return len(results) >= 7, err
+	return len(results) >= 9, err
 }
 
 // until polls a condition for up to half a minute.
@@ -250,6 +311,12 @@ func newDemoWarehouse(ctx context.Context, path string) (*demoWarehouse, error) 
 		`CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT)`,
 		`CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, amount NUMERIC(12,2), created_at TIMESTAMP NOT NULL)`,
 		`CREATE INDEX orders_created_at ON orders (created_at)`,
+		`CREATE TABLE orders_archive (id INTEGER PRIMARY KEY, customer_id INTEGER, amount NUMERIC(12,2), created_at TIMESTAMP NOT NULL)`,
+		`CREATE TABLE crm_customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT)`,
+		`CREATE TABLE invoices (id INTEGER PRIMARY KEY, day DATE NOT NULL, amount NUMERIC(12,2))`,
+		`CREATE TABLE invoices_archive (id INTEGER PRIMARY KEY, day DATE NOT NULL, amount NUMERIC(12,2))`,
+		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO invoices SELECT i, date('now', '-' || (i % 10) || ' days'), 10 FROM n`,
+		`INSERT INTO invoices_archive SELECT id, day, NULL FROM invoices`,
 		`CREATE TABLE daily_sales (id INTEGER PRIMARY KEY, day DATE, amount NUMERIC(12,2))`,
 		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO customers SELECT i, 'customer ' || i, 'c' || i || '@example.com' FROM n`,
 		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000) INSERT INTO orders SELECT i, i % 200, i % 97 + 0.5, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ((7000 - i) * 86.4) || ' seconds') FROM n`,
