@@ -1,0 +1,203 @@
+package predict
+
+import (
+	"math"
+	"time"
+)
+
+// Features of a period, in the order of a [Vector]. Each is centred so that 0
+// is neutral, and scaled to about one unit.
+const (
+	Bias = iota
+	SlowRate
+	FastRate
+	WeekdayRate
+	ChainRate
+	LastMissed
+	LastWeekMissed
+	MissRun
+	NothingRun
+	SinceMiss
+	UsualMargin
+	LastMargin
+	MarginTrend
+	MarginSpread
+	Forecast
+	VolumeChange
+	Weekend
+	YearEnd
+	MonthEnd
+	Holiday
+	Gap
+	UpstreamRisk
+	UpstreamLate
+	AnomalyScore
+	LoadRetries
+	DurationTrend
+	FeatureCount // how many there are
+)
+
+// FeatureNames are the words of [Coefficients] and reports, by index.
+var FeatureNames = [FeatureCount]string{
+	"bias", "slow_rate", "fast_rate", "weekday_rate", "chain_rate", "last_missed", "last_week_missed", "miss_run",
+	"nothing_run", "since_miss", "usual_margin", "last_margin", "margin_trend", "margin_spread", "forecast",
+	"volume_change", "weekend", "year_end", "month_end", "holiday", "gap",
+	"upstream_risk", "upstream_late", "anomaly_score", "load_retries", "duration_trend",
+}
+
+// Vector is the features of one period. NaN marks a feature that is not known:
+// it neither adds to a risk nor is it learned from.
+type Vector [FeatureCount]float64
+
+// Known returns v with unknown features neutral.
+func (v Vector) Known() Vector {
+	for i, x := range v {
+		if math.IsNaN(x) {
+			v[i] = 0
+		}
+	}
+	return v
+}
+
+// Features returns what the model knows of the period c from the outcomes
+// learned so far, all of them of earlier periods.
+func (m *Model) Features(c Context) Vector {
+	var v Vector
+	v[Bias] = 1
+	m.rates(&v, c)
+	m.runs(&v)
+	m.margins(&v)
+	m.load(&v)
+	m.calendar(&v, c)
+	upstream(&v, c)
+	return v
+}
+
+// rates are the shares of misses: slow and fast exponential averages, of the
+// same weekday, and after the same last two outcomes (a Markov chain).
+func (m *Model) rates(v *Vector, c Context) {
+	v[SlowRate] = logit(clamp(m.slow, .01, .99)) / 2
+	v[FastRate] = logit(clamp(m.fast, .02, .98)) / 2
+	v[WeekdayRate] = m.weekday[c.Deadline.Weekday()].logit(m.slow) - v[SlowRate]*2
+	v[ChainRate] = m.chain[m.state()].logit(m.slow) / 2
+}
+
+// runs are the outcomes themselves: the last, the one a week ago, how long
+// misses and days with nothing at all have gone on, and since when they ended.
+func (m *Model) runs(v *Vector) {
+	n := len(m.history)
+	v[LastMissed], v[LastWeekMissed] = math.NaN(), math.NaN()
+	if n > 0 {
+		v[LastMissed] = indicator(m.history[n-1].missed())
+	}
+	if n >= 7 {
+		v[LastWeekMissed] = indicator(m.history[n-7].missed())
+	}
+	missed, nothing, kept := 0, 0, 0
+	for missed < n && m.history[n-1-missed].missed() {
+		missed++
+	}
+	for nothing < n && math.IsNaN(m.history[n-1-nothing].margin) {
+		nothing++
+	}
+	for kept < n && !m.history[n-1-kept].missed() {
+		kept++
+	}
+	v[MissRun] = math.Log1p(float64(missed))
+	v[NothingRun] = math.Log1p(float64(nothing))
+	v[SinceMiss] = math.Log1p(float64(kept)) / 2
+}
+
+// margins are how close to the deadline arrivals come, in units that suit a
+// deadline minutes or hours away: asinh of ten minutes.
+func (m *Model) margins(v *Vector) {
+	for _, i := range []int{UsualMargin, LastMargin, MarginTrend, MarginSpread, Forecast} {
+		v[i] = math.NaN()
+	}
+	recent := m.recentMargins(14)
+	if len(recent) < 5 {
+		return
+	}
+	usual, spread := median(recent), math.Max(deviation(recent), 5)
+	v[UsualMargin] = asinh10(usual)
+	v[LastMargin] = asinh10(recent[len(recent)-1])
+	v[MarginSpread] = math.Log(spread/30) / 2
+	k := len(recent)
+	v[MarginTrend] = clamp((median(recent[max(0, k-3):])-median(recent[max(0, k-10):]))/spread, -2, 2)
+	v[Forecast] = m.forecast(recent)
+}
+
+func asinh10(minutes float64) float64 { return math.Asinh(minutes/10) / 3 }
+
+// forecast is the logit of the share of recent arrivals, weighted by their
+// age, that came after the deadline if arrivals were spread by a small kernel.
+func (m *Model) forecast(margins []float64) float64 {
+	width := math.Max(deviation(margins)/2, 5)
+	total, late, w := 0.0, 0.0, 1.0
+	for i := len(margins) - 1; i >= 0; i-- {
+		total += w
+		late += w * logistic(1.7*margins[i]/width)
+		w *= .85
+	}
+	return logit(clamp(late/total, .01, .99)) / 2
+}
+
+// load is what the last loads were like beside those before.
+func (m *Model) load(v *Vector) {
+	v[VolumeChange] = lastAgainst(m.history, func(p period) float64 { return p.volume })
+	v[DurationTrend] = lastAgainst(m.history, func(p period) float64 { return p.duration })
+}
+
+// lastAgainst is the last of ten values less the median of the others, NaN
+// when the last or most of the others are not known.
+func lastAgainst(history []period, value func(period) float64) float64 {
+	n := len(history)
+	if n == 0 {
+		return math.NaN()
+	}
+	var before []float64
+	for _, p := range history[max(0, n-10) : n-1] {
+		if x := value(p); !math.IsNaN(x) {
+			before = append(before, x)
+		}
+	}
+	if len(before) < 4 {
+		return math.NaN()
+	}
+	return clamp(value(history[n-1])-median(before), -2, 2)
+}
+
+func (m *Model) calendar(v *Vector, c Context) {
+	d := c.Deadline
+	v[Weekend] = indicator(d.Weekday() == time.Saturday || d.Weekday() == time.Sunday)
+	v[YearEnd] = indicator(d.Month() == time.December && d.Day() >= 23 || d.Month() == time.January && d.Day() <= 2)
+	v[MonthEnd] = indicator(d.AddDate(0, 0, 1).Day() == 1)
+	v[Holiday] = indicator(c.Holiday)
+	if n := len(m.history); n > 0 {
+		v[Gap] = math.Log(clamp(d.Sub(m.history[n-1].deadline).Hours()/24, 1, 7))
+	}
+}
+
+// upstream folds everything the dataset depends on into its worst state.
+func upstream(v *Vector, c Context) {
+	v[UpstreamRisk], v[UpstreamLate] = math.NaN(), math.NaN()
+	for _, u := range c.Upstreams {
+		v[UpstreamLate] = larger(v[UpstreamLate], math.Log1p(math.Max(0, u.Late.Minutes())/30))
+		if u.Risk.Finite() {
+			v[UpstreamRisk] = larger(v[UpstreamRisk], clamp(u.Risk.Float64(), 0, 1))
+		}
+	}
+	v[AnomalyScore] = c.Anomaly.Float64()
+	v[LoadRetries] = math.Log1p(math.Max(0, c.Retries.Float64()))
+	if c.Retries.Absent() {
+		v[LoadRetries] = math.NaN()
+	}
+}
+
+// larger is the maximum where NaN means not known yet.
+func larger(a, b float64) float64 {
+	if math.IsNaN(a) {
+		return b
+	}
+	return math.Max(a, b)
+}
