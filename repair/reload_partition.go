@@ -3,7 +3,6 @@ package repair
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +21,7 @@ func init() { Register("reload_partition", func() Action { return &ReloadPartiti
 // what the window holds. The old rows are kept for a while, to go back to.
 type ReloadPartition struct {
 	From        []sentinel.Table `yaml:"from"`          // sources, tried in order; all with the table's columns
-	Partition   string           `yaml:"partition"`     // time column; default: the dataset's time_column
+	Partition   string           `yaml:"partition"`     // time column, also as column::date; default: the dataset's time_column
 	Bucket      string           `yaml:"bucket"`        // hour, day (default), week, month
 	Key         []string         `yaml:"key"`           // columns that are unique; default: the primary key
 	Columns     []string         `yaml:"columns"`       // loaded; default: all that are not generated
@@ -37,6 +36,11 @@ type ReloadPartition struct {
 
 // Validate implements Action.
 func (a *ReloadPartition) Validate() error {
+	if column, cast := strings.CutSuffix(a.Partition, "::date"); cast {
+		if a.Partition = column; orDefault(a.Bucket, "day") != "day" {
+			return fmt.Errorf("partition: ::date is a day, and bucket says %s: leave one of them out", a.Bucket)
+		}
+	}
 	a.Bucket = orDefault(a.Bucket, "day")
 	a.KeepFor = orDefault(a.KeepFor, 24*time.Hour)
 	a.MinRatio = orDefault(a.MinRatio, 0.9)
@@ -60,6 +64,7 @@ func (a *ReloadPartition) Validate() error {
 type reload struct {
 	Column   string
 	From, To time.Time // as bound: wall clock for a column without a zone
+	Date     bool      // the column holds dates, without a time of day
 	Columns  []string
 	Key      []string
 	Sources  []sentinel.Table
@@ -82,6 +87,9 @@ func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (pla
 	}
 	column := here.Column(w.Column)
 	w.From, w.To = bounds(column, from, to, why.Location)
+	if w.Date = column.Type.Family == warehouse.Date; w.Date && a.Bucket == "hour" {
+		return plan, &RefusedError{w.Column + " holds dates, which tell no hours"}
+	}
 	plan = sentinel.Plan{
 		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
 		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: fingerprint(here),
@@ -90,8 +98,8 @@ func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (pla
 	if w.Rows, err = s.count(ctx, t.Read); err != nil {
 		return plan, err
 	}
-	if now := t.Now(); len(w.Key) == 0 && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
-		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no key tells their rows from these: set key, single_writer, or wait", a.LateBy)
+	if now := t.Now(); !realKey(here, w.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
+		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no unique key of the table keeps their rows from standing there twice: add one, set single_writer, or wait", a.LateBy)
 	}
 	if err := a.describe(ctx, t, &plan, w, s); err != nil {
 		return plan, err
@@ -192,6 +200,10 @@ type scope struct {
 // where is the window as a condition, its bounds from parameter n on.
 func (s scope) where(n int) (string, []any, error) {
 	column, err := s.dialect.Quote(s.Column)
+	if s.Date && s.engine == "sqlite" { // which compares texts: a date is less than its own midnight
+		return fmt.Sprintf("%s >= %s AND %s < %s", column, s.dialect.Param(n), column, s.dialect.Param(n+1)),
+			[]any{s.From.Format(time.DateOnly), s.To.Format(time.DateOnly)}, err
+	}
 	return fmt.Sprintf("%s >= %s AND %s < %s", column, s.dialect.Param(n), column, s.dialect.Param(n+1)),
 		warehouse.Bind(s.engine, []any{s.From, s.To}), err
 }
@@ -339,104 +351,4 @@ func (a *ReloadPartition) Rollback(ctx context.Context, r *Run) error {
 	}
 	r.failpoint("before_rollback")
 	return a.exchange(ctx, r, w, "rollback", "old", "")
-}
-
-// exchange puts the rows of the staging table from in place of the window's,
-// which are kept in keep when that is named.
-func (a *ReloadPartition) exchange(ctx context.Context, r *Run, w reload, step, from, keep string) error {
-	writer := r.Target.Write
-	s := scope{writer.Dialect, writer.Engine, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}
-	x, err := a.names(r, s, from, keep)
-	if err != nil {
-		return err
-	}
-	if done, err := writer.Done(ctx, r.Repair, step); done || err != nil {
-		return err
-	}
-	if keep != "" {
-		if err := writer.makeLike(ctx, x.keep, x.table, x.columns); err != nil {
-			return err
-		}
-	}
-	_, err = writer.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
-		if step == "rollback" {
-			if err := x.unchangedSince(ctx, tx, r); err != nil {
-				return 0, err
-			}
-		}
-		if keep != "" {
-			for _, st := range []string{"DELETE FROM " + x.keep, "INSERT INTO " + x.keep + " (" + x.columns + ") SELECT " + x.columns + " FROM " + x.table + " WHERE " + x.where} {
-				args := x.args
-				if strings.HasPrefix(st, "DELETE") {
-					args = nil
-				}
-				if _, err := tx.ExecContext(ctx, st, args...); err != nil {
-					return 0, err
-				}
-			}
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.table+" WHERE "+x.where, x.args...); err != nil {
-			return 0, err
-		}
-		res, err := tx.ExecContext(ctx, "INSERT INTO "+x.table+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.from)
-		if err != nil {
-			return 0, err
-		}
-		rows, err := res.RowsAffected()
-		if err != nil {
-			return 0, err
-		}
-		var now, staged int64
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+x.table+" WHERE "+x.where, x.args...).Scan(&now); err != nil {
-			return 0, err
-		}
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+x.from).Scan(&staged); err != nil {
-			return 0, err
-		}
-		if now != staged {
-			return 0, fmt.Errorf("the window would hold %d rows, and %d were staged: something else writes to it", now, staged)
-		}
-		return rows, nil
-	})
-	return err
-}
-
-// exchanged are quoted names and the window's condition.
-type exchanged struct {
-	table, from, keep, columns, where string
-	args                              []any
-	writer                            *Writer
-}
-
-func (a *ReloadPartition) names(r *Run, s scope, from, keep string) (x exchanged, err error) {
-	x.writer = r.Target.Write
-	var errs [5]error
-	x.table, errs[0] = x.writer.Name(s.table)
-	x.from, errs[1] = x.writer.Name(x.writer.Staging(r.Repair, from))
-	if keep != "" {
-		x.keep, errs[2] = x.writer.Name(x.writer.Staging(r.Repair, keep))
-	}
-	x.columns, errs[3] = s.columns()
-	x.where, x.args, errs[4] = s.where(1)
-	if err := errors.Join(errs[:]...); err != nil {
-		return x, &RefusedError{err.Error()}
-	}
-	return x, nil
-}
-
-// unchangedSince refuses to take back what others have added to: the window
-// must hold what this repair put there.
-func (x exchanged) unchangedSince(ctx context.Context, tx *sql.Tx, r *Run) error {
-	var put, now int64
-	err := tx.QueryRowContext(ctx, "SELECT row_count FROM "+x.writer.ownSQL(r.Repair.Table.Schema, "ledger")+" WHERE repair_id = "+x.writer.Param(1)+" AND step = "+x.writer.Param(2), r.Repair.ID, "apply").Scan(&put)
-	if err != nil {
-		return err
-	}
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+x.table+" WHERE "+x.where, x.args...).Scan(&now); err != nil {
-		return err
-	}
-	if put != now {
-		return &RefusedError{fmt.Sprintf("the window holds %d rows by now, and the repair put %d there: somebody has written since", now, put)}
-	}
-	return nil
 }

@@ -3,8 +3,10 @@ package repair
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -100,32 +102,53 @@ func (a *ReloadPartition) stageFrom(ctx context.Context, r *Run, w reload, sourc
 	if err != nil {
 		return err
 	}
+	if x.marks, err = writer.marksOf(ctx, r.Repair); err != nil {
+		return err
+	}
 	if err := writer.makeLike(ctx, x.from, x.table, x.columns); err != nil {
 		return err
 	}
 	if source.Warehouse == r.Repair.Table.Warehouse {
-		err = a.copyWithin(ctx, r, x, s, source)
+		err = a.copyWithin(ctx, r, x, source)
 	} else {
-		err = a.copyAcross(ctx, r, x, w, source, here)
+		err = a.copyAcross(ctx, r, x, w, source, here, expected)
 	}
 	if err != nil {
 		return err
 	}
-	return a.verifyStaged(ctx, x, w, here, expected)
+	if err := a.verifyStaged(ctx, x, w, here, expected); err != nil {
+		return err
+	}
+	return writer.fenced(ctx, r, "remembering what was staged", func(tx *sql.Tx) error {
+		staged, err := writer.checksumOf(ctx, tx, x.from, x.names, "")
+		if err != nil {
+			return err
+		}
+		return x.marks.set(ctx, tx, stagedMark, string(staged))
+	})
 }
 
-// copyWithin copies inside one server, in one statement and one snapshot, and
-// compares what was copied with what is there.
-func (a *ReloadPartition) copyWithin(ctx context.Context, r *Run, x exchanged, s scope, source sentinel.Table) error {
+// remember saves what the window holds before the source is read: what comes to
+// it from there on is seen, and not deleted.
+func (x exchanged) remember(ctx context.Context, tx *sql.Tx) error {
+	now, err := x.window(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return x.marks.set(ctx, tx, windowMark, string(now))
+}
+
+// copyWithin copies inside one server, in one transaction with one snapshot of
+// the source, and holds what was copied to the checksum of what is there.
+func (a *ReloadPartition) copyWithin(ctx context.Context, r *Run, x exchanged, source sentinel.Table) error {
 	from, err := x.writer.Name(warehouse.TableName{Schema: source.Schema, Name: source.Name})
 	if err != nil {
 		return &RefusedError{err.Error()}
 	}
-	tx, err := x.writer.begin(ctx, r)
-	if err != nil {
-		return x.writer.classed("staging", err)
-	}
-	copied := func() error {
+	return x.writer.fenced(ctx, r, "staging from "+source.String(), func(tx *sql.Tx) error {
+		if err := x.remember(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.from); err != nil {
 			return err
 		}
@@ -140,50 +163,141 @@ func (a *ReloadPartition) copyWithin(ctx context.Context, r *Run, x exchanged, s
 		if n > a.MaxRows {
 			return &RefusedError{fmt.Sprintf("%d rows are more than max_rows %d", n, a.MaxRows)}
 		}
-		return r.alive()
-	}()
-	r.failpoint("staging_batch")
-	if copied != nil {
-		return x.writer.classed("staging from "+source.String(), errors.Join(copied, tx.Rollback()))
+		if err := x.sameAs(ctx, tx, from); err != nil {
+			return err
+		}
+		r.failpoint("staging_batch")
+		return nil
+	})
+}
+
+// sameAs compares what was staged with its source: a type that holds less, or a
+// writer in between, shows.
+func (x exchanged) sameAs(ctx context.Context, tx *sql.Tx, source string) error {
+	there, err := x.writer.checksumOf(ctx, tx, source, x.names, " WHERE "+x.where, x.args...)
+	if err != nil {
+		return err
 	}
-	return x.writer.classed("staging", tx.Commit())
+	here, err := x.writer.checksumOf(ctx, tx, x.from, x.names, "")
+	if err != nil {
+		return err
+	}
+	if here != there {
+		return &TransientError{Err: fmt.Errorf("what was copied (%s) is not what the source holds (%s): it is being written to, or a type of the table's holds less than the source's", here, there)}
+	}
+	return nil
+}
+
+// batchAt is how far staging in batches has come.
+type batchAt struct {
+	Source   sentinel.Table
+	Expected int64    // rows of the source when staging began
+	Last     []string // key of the last row staged; empty before the first
+	Rows     int64    // staged
+	Done     bool
 }
 
 // copyAcross reads the window from another warehouse in batches in the order of
-// the key, and writes each in one transaction. Without a key there is one batch.
-func (a *ReloadPartition) copyAcross(ctx context.Context, r *Run, x exchanged, w reload, source sentinel.Table, here *warehouse.Table) error {
+// the key, and writes each in one transaction with its checkpoint: after a
+// crash the next agent goes on behind it. A source that has moved meanwhile is
+// read anew. Without a key there is one batch, and so no more than fits one.
+func (a *ReloadPartition) copyAcross(ctx context.Context, r *Run, x exchanged, w reload, source sentinel.Table, here *warehouse.Table, expected int64) error {
+	if len(w.Key) == 0 && expected > int64(a.BatchRows) {
+		return &RefusedError{fmt.Sprintf("without a key its %d rows would have to be read in one go, and batch_rows is %d: set key", expected, a.BatchRows)}
+	}
 	db, err := r.Target.Warehouse(source.Warehouse)
 	if err != nil {
 		return err
 	}
 	s := scope{db.Dialect, db.Config.Dialect, warehouse.TableName{Schema: source.Schema, Name: source.Name}, w}
-	if _, err := x.writer.DB.ExecContext(ctx, "DELETE FROM "+x.from); err != nil {
-		return x.writer.classed("staging", err)
+	at, err := x.resume(ctx, r, source, expected)
+	if err != nil {
+		return err
 	}
-	var last []string
-	for {
-		rows, err := a.batch(ctx, db, s, last)
+	for !at.Done {
+		rows, err := a.batch(ctx, db, s, at.Last)
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 {
-			return nil
-		}
-		if err := r.alive(); err != nil {
+		if at, err = a.stageBatch(ctx, r, x, w, here, at, rows); err != nil {
 			return err
 		}
-		if err := a.insertBatch(ctx, x, w, here, rows); err != nil {
-			return x.writer.classed("staging from "+source.String(), err)
-		}
+		r.progress(fmt.Sprintf("staged %d of %d rows", at.Rows, at.Expected))
 		r.failpoint("staging_batch")
-		if len(w.Key) == 0 || len(rows) < a.BatchRows {
-			return nil
-		}
-		last = last[:0]
-		for _, k := range w.Key {
-			last = append(last, rows[len(rows)-1][indexOf(w.Columns, k)].Text)
+	}
+	return a.unmoved(ctx, r, x, db, s, at)
+}
+
+// resume finds the checkpoint of this source; where there is none that fits,
+// staging begins anew with an empty table.
+func (x exchanged) resume(ctx context.Context, r *Run, source sentinel.Table, expected int64) (at batchAt, err error) {
+	text, err := x.marks.get(ctx, x.writer.DB, batchMark)
+	if err != nil {
+		return at, x.writer.classed("reading the checkpoint", err)
+	}
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &at); err != nil {
+			return at, fmt.Errorf("reading the checkpoint: %w", err)
 		}
 	}
+	if text != "" && at.Source == source && at.Expected == expected {
+		return at, nil
+	}
+	at = batchAt{Source: source, Expected: expected}
+	return at, x.writer.fenced(ctx, r, "staging", func(tx *sql.Tx) error {
+		if err := x.remember(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.from); err != nil {
+			return err
+		}
+		return x.checkpoint(ctx, tx, at)
+	})
+}
+
+func (x exchanged) checkpoint(ctx context.Context, tx *sql.Tx, at batchAt) error {
+	text, err := json.Marshal(at)
+	if err != nil {
+		return err
+	}
+	return x.marks.set(ctx, tx, batchMark, string(text))
+}
+
+// stageBatch writes one batch with its checkpoint.
+func (a *ReloadPartition) stageBatch(ctx context.Context, r *Run, x exchanged, w reload, here *warehouse.Table, at batchAt, rows warehouse.Rows) (batchAt, error) {
+	next := at
+	next.Rows += int64(len(rows))
+	next.Done = len(rows) < a.BatchRows || len(w.Key) == 0
+	if next.Rows > a.MaxRows {
+		return at, &RefusedError{fmt.Sprintf("more than max_rows %d", a.MaxRows)}
+	}
+	if len(rows) > 0 {
+		next.Last = nil
+		for _, k := range w.Key {
+			next.Last = append(next.Last, rows[len(rows)-1][indexOf(w.Columns, k)].Text)
+		}
+	}
+	err := x.writer.fenced(ctx, r, "staging from "+at.Source.String(), func(tx *sql.Tx) error {
+		if err := a.insertBatch(ctx, tx, x, w, here, rows); err != nil {
+			return err
+		}
+		return x.checkpoint(ctx, tx, next)
+	})
+	return next, err
+}
+
+// unmoved holds the source to what it was when staging began. One that has
+// moved is staged anew with the next try.
+func (a *ReloadPartition) unmoved(ctx context.Context, r *Run, x exchanged, db *warehouse.DB, s scope, at batchAt) error {
+	now, err := s.count(ctx, db)
+	if err != nil || now == at.Rows && now == at.Expected {
+		return err
+	}
+	err = x.writer.fenced(ctx, r, "staging", func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) })
+	if err != nil {
+		return err
+	}
+	return &TransientError{Err: fmt.Errorf("%s has %d rows by now, had %d, and %d were read: it is being written to", at.Source, now, at.Expected, at.Rows)}
 }
 
 func indexOf(names []string, name string) int {
@@ -232,15 +346,10 @@ func (a *ReloadPartition) batch(ctx context.Context, db *warehouse.DB, s scope, 
 	return rows, nil
 }
 
-// insertBatch writes rows in one transaction, some hundred a statement.
-func (a *ReloadPartition) insertBatch(ctx context.Context, x exchanged, w reload, here *warehouse.Table, rows warehouse.Rows) (err error) {
-	tx, err := x.writer.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	const perStatement = 200
-	for begin := 0; begin < len(rows) && err == nil; begin += perStatement {
-		part := rows[begin:min(begin+perStatement, len(rows))]
+// insertBatch writes rows, some hundred a statement.
+func (a *ReloadPartition) insertBatch(ctx context.Context, tx *sql.Tx, x exchanged, w reload, here *warehouse.Table, rows warehouse.Rows) error {
+	const parameters = 2000 // of one statement; every engine takes more
+	for part := range slices.Chunk(rows, max(1, parameters/len(w.Columns))) {
 		var marks []string
 		var args []any
 		for _, row := range part {
@@ -251,12 +360,11 @@ func (a *ReloadPartition) insertBatch(ctx context.Context, x exchanged, w reload
 			}
 			marks = append(marks, "("+strings.Join(one, ", ")+")")
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO "+x.from+" ("+x.columns+") VALUES "+strings.Join(marks, ", "), args...)
+		if _, err := tx.ExecContext(ctx, "INSERT INTO "+x.from+" ("+x.columns+") VALUES "+strings.Join(marks, ", "), args...); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return nil
 }
 
 // carry turns one engine's text into what another reads as the same value.
@@ -277,62 +385,4 @@ func carry(engine string, c *warehouse.Column, cell warehouse.Cell) any {
 		return strings.TrimSuffix(strings.TrimSuffix(cell.Text, "+00"), "Z")
 	}
 	return cell.Text
-}
-
-// verifyStaged holds the staging table to what the target must have: the
-// number of rows, the window, and a key that is unique and complete.
-func (a *ReloadPartition) verifyStaged(ctx context.Context, x exchanged, w reload, here *warehouse.Table, expected int64) error {
-	count := func(condition string, args ...any) (n int64, err error) {
-		err = x.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM "+x.from+condition, args...).Scan(&n)
-		return n, x.writer.classed("verifying what was staged", err)
-	}
-	all, err := count("")
-	if err != nil {
-		return err
-	}
-	if all < expected {
-		return &TransientError{Err: fmt.Errorf("%d rows were staged of %d: the source is being written to", all, expected)}
-	}
-	if float64(all) < a.MinRatio*float64(w.Rows) || all == 0 && !a.AllowEmpty {
-		return &RefusedError{fmt.Sprintf("%d rows were staged, and %d are there", all, w.Rows)}
-	}
-	inside, err := count(" WHERE "+x.where, x.args...)
-	if err != nil {
-		return err
-	}
-	if inside != all {
-		return &RefusedError{fmt.Sprintf("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all, w.Column)}
-	}
-	for _, name := range w.Columns {
-		c := here.Column(name)
-		if c.Nullable {
-			continue
-		}
-		quoted, err := x.writer.Dialect.Quote(name)
-		if err != nil {
-			return &RefusedError{err.Error()}
-		}
-		nulls, err := count(" WHERE " + quoted + " IS NULL")
-		if err != nil {
-			return err
-		}
-		if nulls > 0 {
-			return &RefusedError{fmt.Sprintf("%d rows of the source have no %s, which may not be empty", nulls, name)}
-		}
-	}
-	if len(w.Key) == 0 {
-		return nil
-	}
-	key, err := list(x.writer.Dialect, w.Key)
-	if err != nil {
-		return &RefusedError{err.Error()}
-	}
-	var twice int64
-	if err := x.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+x.from+" GROUP BY "+key+" HAVING count(*) > 1) twice").Scan(&twice); err != nil {
-		return x.writer.classed("verifying what was staged", err)
-	}
-	if twice > 0 {
-		return &RefusedError{fmt.Sprintf("%d values of the key (%s) stand more than once in the source", twice, strings.Join(w.Key, ", "))}
-	}
-	return nil
 }

@@ -379,6 +379,12 @@ func (r *Run) failpoint(name string) {
 	}
 }
 
+func (r *Run) progress(message string) {
+	if r.Progress != nil {
+		r.Progress(message)
+	}
+}
+
 func (r *Run) now() time.Time {
 	if r.Target.Now == nil {
 		return time.Time{}
