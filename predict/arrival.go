@@ -22,25 +22,23 @@ func (m *Model) recentMargins(n int) []float64 {
 }
 
 // Survival is the share of on-time arrivals that came later than left before
-// their deadline, each weighted half as much per halfLife periods of age, with
-// half an arrival added on either side (a Kaplan-Meier curve of the arrivals
-// that made it). It is 1 with nothing known.
+// their deadline, smoothed by five minutes, each weighted half as much per
+// halfLife periods of age. It is 1 with nothing known.
 func (m *Model) Survival(left time.Duration, halfLife float64) float64 {
 	decay, w := math.Exp2(-1/halfLife), 1.0
+	const width, prior = 5, .1 // minutes; arrivals
 	total, later := 0.0, 0.0
 	for i := len(m.history) - 1; i >= 0; i-- {
 		if p := m.history[i]; !p.missed() {
 			total += w
-			if p.margin > -left.Minutes() {
-				later += w
-			}
+			later += w * logistic((p.margin+left.Minutes())/width)
 		}
 		w *= decay
 	}
 	if total == 0 {
 		return 1
 	}
-	return (later + .1) / (total + .1)
+	return (later + prior) / (total + prior)
 }
 
 // Quantile returns when the share q of periods like the remembered ones have

@@ -29,6 +29,9 @@ const (
 	MonthEnd
 	Holiday
 	Gap
+	Unexpected
+	WeekdayMargin
+	WeekdayLast
 	UpstreamRisk
 	UpstreamLate
 	AnomalyScore
@@ -41,7 +44,7 @@ const (
 var FeatureNames = [FeatureCount]string{
 	"bias", "slow_rate", "fast_rate", "weekday_rate", "chain_rate", "last_missed", "last_week_missed", "miss_run",
 	"nothing_run", "since_miss", "usual_margin", "last_margin", "margin_trend", "margin_spread", "forecast",
-	"volume_change", "weekend", "year_end", "month_end", "holiday", "gap",
+	"volume_change", "weekend", "year_end", "month_end", "holiday", "gap", "unexpected", "weekday_margin", "weekday_last",
 	"upstream_risk", "upstream_late", "anomaly_score", "load_retries", "duration_trend",
 }
 
@@ -68,6 +71,7 @@ func (m *Model) Features(c Context) Vector {
 	m.runs(&v)
 	m.margins(&v)
 	m.load(&v)
+	m.sameWeekday(&v, c)
 	m.calendar(&v, c)
 	upstream(&v, c)
 	return v
@@ -79,6 +83,7 @@ func (m *Model) rates(v *Vector, c Context) {
 	v[SlowRate] = logit(clamp(m.slow, .01, .99)) / 2
 	v[FastRate] = logit(clamp(m.fast, .02, .98)) / 2
 	v[WeekdayRate] = m.weekday[c.Deadline.Weekday()].logit(m.slow) - v[SlowRate]*2
+	v[Unexpected] = m.unexpected * 2
 	v[ChainRate] = m.chain[m.state()].logit(m.slow) / 2
 }
 
@@ -140,6 +145,28 @@ func (m *Model) forecast(margins []float64) float64 {
 		w *= .85
 	}
 	return logit(clamp(late/total, .01, .99)) / 2
+}
+
+// sameWeekday is how close to the deadline this weekday usually comes, and its
+// share of misses with the latest counting most.
+func (m *Model) sameWeekday(v *Vector, c Context) {
+	var margins []float64
+	missed, n := 0.0, 0.0
+	for _, p := range m.history {
+		if p.deadline.Weekday() != c.Deadline.Weekday() {
+			continue
+		}
+		n = n*.6 + 1
+		missed = missed*.6 + indicator(p.missed())
+		if !math.IsNaN(p.margin) {
+			margins = append(margins, p.margin)
+		}
+	}
+	v[WeekdayMargin] = math.NaN()
+	if k := len(margins); k >= 3 {
+		v[WeekdayMargin] = asinh10(median(margins[max(0, k-5):]))
+	}
+	v[WeekdayLast] = logit(clamp((missed+.5*m.slow+.05)/(n+.6), .01, .99))/2 - v[SlowRate]
 }
 
 // load is what the last loads were like beside those before.

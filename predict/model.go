@@ -19,15 +19,17 @@ const warmup = 28
 // Model is the predictor of one dataset. Make one with [New]. It is not safe
 // for concurrent use.
 type Model struct {
-	prior      Prior
-	regression regression
-	open       openRegression
-	history    []period // oldest first, at most memory
-	slow, fast float64  // exponential averages of misses, weights .04 and .2
-	weekday    [7]rate
-	chain      [4]rate // by the last two outcomes
-	record     record
-	outcomes   int
+	prior       Prior
+	regression  regression
+	open        regression
+	history     []period // oldest first, at most memory
+	slow, fast  float64  // exponential averages of misses, weights .04 and .2
+	unexpected  float64  // exponential average of misses less their weekday's rate
+	weekday     [7]rate
+	chain       [4]rate // by the last two outcomes
+	calibration platt
+	record      record
+	outcomes    int
 }
 
 // rate is a share of misses whose past fades.
@@ -45,9 +47,12 @@ func (r rate) logit(base float64) float64 {
 
 // New returns a model that has seen nothing and answers from the prior.
 func New(p Prior) *Model {
-	m := &Model{prior: p, slow: .12, fast: .12}
-	m.regression.reset(&p)
-	m.open.reset(&p)
+	m := &Model{
+		prior:       p,
+		regression:  newRegression(p.Mean[:], p.Precision[:]),
+		calibration: newPlatt(),
+		slow:        .12, fast: .12,
+	}
 	return m
 }
 
@@ -61,9 +66,15 @@ func (m *Model) state() int {
 }
 
 // DayAhead returns the probability that the period misses its deadline from
-// the outcomes learned so far, without looking at the time of day.
+// the outcomes learned so far, without looking at the time of day; calibrated
+// where that has proved better, and never switched off.
 func (m *Model) DayAhead(c Context) float64 {
-	return clamp(logistic(m.regression.score(m.Features(c))), .001, .999)
+	x := m.Features(c).Known()
+	raw := m.regression.score(x[:])
+	if m.calibration.better() {
+		raw = m.calibration.score(raw)
+	}
+	return clamp(logistic(raw), .001, .999)
 }
 
 // DayAheadRisk is DayAhead, or the rate of 28 periods while the regression is
@@ -86,7 +97,7 @@ func (m *Model) atTime(day float64, c Context, now time.Time) float64 {
 		return 1
 	}
 	v := m.openFeatures(day, c.Deadline.Sub(now))
-	return clamp(logistic(m.open.score(v)), .001, .999)
+	return clamp(logistic(dot(m.prior.Open[:], v[:])), .001, .999)
 }
 
 // rate28 is the smoothed share of misses in the last 28 periods.
@@ -130,10 +141,11 @@ func (m *Model) Learn(c Context, o Outcome) bool {
 		return false
 	}
 	missed := o.Missed(c.Deadline)
-	v := m.Features(c)
+	x := m.Features(c).Known()
 	day := m.DayAhead(c)
 	m.record.add(forecast{day, m.base(), m.rate28(), missed, lead(c, o)})
-	m.regression.learn(v, missed, &m.prior)
+	m.calibration.learn(m.regression.score(x[:]), missed)
+	m.regression.learn(x[:], missed, m.prior.Precision[:])
 	m.remember(newPeriod(c, o), missed)
 	return true
 }
@@ -147,6 +159,8 @@ func (m *Model) remember(p period, missed bool) {
 	if len(m.history) >= 2 {
 		m.chain[m.state()].add(missed, .99)
 	}
+	e := indicator(missed) - logistic(m.weekday[p.deadline.Weekday()].logit(m.slow))
+	m.unexpected += .3 * (e - m.unexpected)
 	m.weekday[p.deadline.Weekday()].add(missed, .95)
 	m.slow += .04 * (indicator(missed) - m.slow)
 	m.fast += .2 * (indicator(missed) - m.fast)

@@ -21,6 +21,7 @@ func init() { Register("reload_partition", func() Action { return &ReloadPartiti
 // what the window holds. The old rows are kept for a while, to go back to.
 type ReloadPartition struct {
 	From        []sentinel.Table `yaml:"from"`          // sources, tried in order; all with the table's columns
+	File        []string         `yaml:"file"`          // tried after them: CSV or JSONL of the window, with {date} in its name
 	Partition   string           `yaml:"partition"`     // time column, also as column::date; default: the dataset's time_column
 	Bucket      string           `yaml:"bucket"`        // hour, day (default), week, month
 	Key         []string         `yaml:"key"`           // columns that are unique; default: the primary key
@@ -48,8 +49,8 @@ func (a *ReloadPartition) Validate() error {
 	a.BatchRows = orDefault(a.BatchRows, 20_000)
 	a.MaxRows = orDefault(a.MaxRows, 5_000_000)
 	switch {
-	case len(a.From) == 0:
-		return errors.New("from: want a source, such as shop.staging.orders")
+	case len(a.From)+len(a.File) == 0:
+		return errors.New("from: want a source, such as shop.staging.orders, or file: orders-{date}.csv")
 	case !slices.Contains([]string{"hour", "day", "week", "month"}, a.Bucket):
 		return fmt.Errorf("bucket: unknown word %q: want hour, day, week or month", a.Bucket)
 	case a.MinRatio < 0 || a.MinRatio > 1:
@@ -68,7 +69,8 @@ type reload struct {
 	Columns  []string
 	Key      []string
 	Sources  []sentinel.Table
-	Rows     int64 // in the window when it was planned
+	Files    []string // with the date in their names
+	Rows     int64    // in the window when it was planned
 }
 
 // Plan implements Action.
@@ -89,6 +91,9 @@ func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (pla
 	w.From, w.To = bounds(column, from, to, why.Location)
 	if w.Date = column.Type.Family == warehouse.Date; w.Date && a.Bucket == "hour" {
 		return plan, &RefusedError{w.Column + " holds dates, which tell no hours"}
+	}
+	for _, f := range a.File {
+		w.Files = append(w.Files, strings.ReplaceAll(f, "{date}", from.Format(time.DateOnly)))
 	}
 	plan = sentinel.Plan{
 		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
@@ -248,8 +253,8 @@ func (s scope) count(ctx context.Context, db *warehouse.DB) (int64, error) {
 // and the statements.
 func (a *ReloadPartition) describe(ctx context.Context, t *Target, plan *sentinel.Plan, w reload, s scope) error {
 	var problems []error
-	for _, source := range w.Sources {
-		n, err := a.available(ctx, t, source, w)
+	for _, source := range w.sources() {
+		n, err := a.ready(ctx, t, source, w)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", source, err))
 			continue
@@ -307,17 +312,31 @@ func (a *ReloadPartition) available(ctx context.Context, t *Target, source senti
 		}
 	}
 	n, err := scope{db.Dialect, db.Config.Dialect, rel.TableName, w}.count(ctx, db)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, err
-	case n == 0 && !a.AllowEmpty:
-		return 0, &RefusedError{"it has no rows for the window (allow_empty would let it empty the target)"}
-	case n > a.MaxRows:
-		return 0, &RefusedError{fmt.Sprintf("%d rows are more than max_rows %d", n, a.MaxRows)}
-	case float64(n) < a.MinRatio*float64(w.Rows):
-		return 0, &RefusedError{fmt.Sprintf("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, w.Rows)}
 	}
-	return n, nil
+	return n, a.enough(n, w)
+}
+
+// enough refuses a source that has too few rows for the window, or too many.
+func (a *ReloadPartition) enough(n int64, w reload) error {
+	switch {
+	case n == 0 && !a.AllowEmpty:
+		return &RefusedError{"it has no rows for the window (allow_empty would let it empty the target)"}
+	case n > a.MaxRows:
+		return &RefusedError{fmt.Sprintf("%d rows are more than max_rows %d", n, a.MaxRows)}
+	case float64(n) < a.MinRatio*float64(w.Rows):
+		return &RefusedError{fmt.Sprintf("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, w.Rows)}
+	}
+	return nil
+}
+
+// ready checks a source of either kind, and counts its rows.
+func (a *ReloadPartition) ready(ctx context.Context, t *Target, s source, w reload) (int64, error) {
+	if s.path != "" {
+		return a.fileAvailable(s.path, w)
+	}
+	return a.available(ctx, t, s.table, w)
 }
 
 func (a *ReloadPartition) details(r *Run) (w reload, err error) {

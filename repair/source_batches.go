@@ -38,7 +38,7 @@ func (a *ReloadPartition) copyAcross(ctx context.Context, r *Run, x exchanged, w
 		return err
 	}
 	s := scope{db.Dialect, db.Config.Dialect, there.TableName, w}
-	at, err := x.resume(ctx, r, source, expected)
+	at, err := x.resume(ctx, r, source.String(), expected)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (a *ReloadPartition) copyAcross(ctx context.Context, r *Run, x exchanged, w
 		if err != nil {
 			return err
 		}
-		if at, err = a.stageBatch(ctx, r, x, w, here, at, carried(x.writer.Engine, there, w.Columns, rows)); err != nil {
+		if at, err = a.stageBatch(ctx, r, x, w, here, at, carried(x.writer.Engine, there, w.Columns, rows), len(rows) < a.BatchRows || len(w.Key) == 0); err != nil {
 			return err
 		}
 		r.progress(fmt.Sprintf("staged %d of %d rows", at.Rows, at.Expected))
@@ -58,7 +58,7 @@ func (a *ReloadPartition) copyAcross(ctx context.Context, r *Run, x exchanged, w
 
 // resume finds the checkpoint of this source; where there is none that fits,
 // staging begins anew with an empty table.
-func (x exchanged) resume(ctx context.Context, r *Run, source sentinel.Table, expected int64) (at batchAt, err error) {
+func (x exchanged) resume(ctx context.Context, r *Run, source string, expected int64) (at batchAt, err error) {
 	text, err := x.marks.get(ctx, x.writer.DB, batchMark)
 	if err != nil {
 		return at, x.writer.classed("reading the checkpoint", err)
@@ -68,10 +68,10 @@ func (x exchanged) resume(ctx context.Context, r *Run, source sentinel.Table, ex
 			return at, fmt.Errorf("reading the checkpoint: %w", err)
 		}
 	}
-	if text != "" && at.Source == source.String() && at.Expected == expected {
+	if text != "" && at.Source == source && at.Expected == expected {
 		return at, nil
 	}
-	at = batchAt{Source: source.String(), Expected: expected}
+	at = batchAt{Source: source, Expected: expected}
 	return at, x.writer.fenced(ctx, r, "staging", func(tx *sql.Tx) error {
 		if err := x.remember(ctx, tx); err != nil {
 			return err
@@ -91,11 +91,11 @@ func (x exchanged) checkpoint(ctx context.Context, tx *sql.Tx, at batchAt) error
 	return x.marks.set(ctx, tx, batchMark, string(text))
 }
 
-// stageBatch writes one batch with its checkpoint.
-func (a *ReloadPartition) stageBatch(ctx context.Context, r *Run, x exchanged, w reload, here *warehouse.Table, at batchAt, rows warehouse.Rows) (batchAt, error) {
+// stageBatch writes one batch, perhaps the last, with its checkpoint.
+func (a *ReloadPartition) stageBatch(ctx context.Context, r *Run, x exchanged, w reload, here *warehouse.Table, at batchAt, rows warehouse.Rows, last bool) (batchAt, error) {
 	next := at
 	next.Rows += int64(len(rows))
-	next.Done = len(rows) < a.BatchRows || len(w.Key) == 0
+	next.Done = last
 	if next.Rows > a.MaxRows {
 		return at, &RefusedError{fmt.Sprintf("more than max_rows %d", a.MaxRows)}
 	}

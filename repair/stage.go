@@ -37,18 +37,18 @@ func (a *ReloadPartition) Stage(ctx context.Context, r *Run) error {
 		return &ChangedError{"its columns, keys or partitions are others now"}
 	}
 	var problems []error
-	for i, source := range w.Sources {
+	for i, source := range w.sources() {
 		err := a.stageFrom(ctx, r, w, source, here)
-		var refused *RefusedError
-		switch {
-		case err == nil:
+		if err == nil {
 			if r.From = ""; i > 0 {
 				r.From = source.String()
 			}
 			r.failpoint("staged")
 			return nil
-		case !errors.As(err, &refused) && !isTransient(err):
-			return err
+		}
+		var fenced *FencedError
+		if errors.As(err, &fenced) || r.alive() != nil || ctx.Err() != nil {
+			return err // nothing that another source could help
 		}
 		problems = append(problems, fmt.Errorf("%s: %w", source, err))
 	}
@@ -89,8 +89,8 @@ func (w *Writer) makeLike(ctx context.Context, name, table, columns string) erro
 	return nil
 }
 
-func (a *ReloadPartition) stageFrom(ctx context.Context, r *Run, w reload, source sentinel.Table, here *warehouse.Table) error {
-	expected, err := a.available(ctx, r.Target, source, w)
+func (a *ReloadPartition) stageFrom(ctx context.Context, r *Run, w reload, source source, here *warehouse.Table) error {
+	expected, err := a.ready(ctx, r.Target, source, w)
 	if err != nil {
 		return err
 	}
@@ -106,10 +106,13 @@ func (a *ReloadPartition) stageFrom(ctx context.Context, r *Run, w reload, sourc
 	if err := writer.makeLike(ctx, x.from, x.table, x.columns); err != nil {
 		return err
 	}
-	if source.Warehouse == r.Repair.Table.Warehouse {
-		err = a.copyWithin(ctx, r, x, source)
-	} else {
-		err = a.copyAcross(ctx, r, x, w, source, here, expected)
+	switch {
+	case source.path != "":
+		err = a.copyFile(ctx, r, x, w, source.path, here)
+	case source.table.Warehouse == r.Repair.Table.Warehouse:
+		err = a.copyWithin(ctx, r, x, source.table)
+	default:
+		err = a.copyAcross(ctx, r, x, w, source.table, here, expected)
 	}
 	if err != nil {
 		return err

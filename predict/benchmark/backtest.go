@@ -65,7 +65,7 @@ func LeaveOneOut(feeds []Feed, lead time.Duration) ([][]float64, error) {
 	out := make([][]float64, len(feeds))
 	for i, f := range feeds {
 		others := append(append([]Feed(nil), feeds[:i]...), feeds[i+1:]...)
-		prior, err := FitPrior(others)
+		prior, err := FitPrior(others, nil)
 		if err != nil {
 			return nil, fmt.Errorf("leave out %s: %w", f.Name, err)
 		}

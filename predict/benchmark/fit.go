@@ -9,29 +9,71 @@ import (
 
 // FitPrior fits the pooled prior on the feeds: a ridge logistic regression on
 // the features of every period after the warm-up, then the regression of open
-// periods on the own day-ahead risks of models that start from that prior.
-func FitPrior(feeds []Feed) (predict.Prior, error) {
-	start := predict.DefaultPrior()
-	var x [][]float64
-	var y []bool
+// periods on the day-ahead risks of models that start from that prior. What
+// the feeds lack (upstreams, anomaly scores, retries, durations) is fitted on
+// the simulated feeds, the rest held.
+func FitPrior(feeds, simulated []Feed) (predict.Prior, error) {
+	prior := predict.DefaultPrior()
+	x, y := rows(feeds)
+	mean, err := predict.Fit(x, y, make([]float64, predict.FeatureCount), constant(predict.FeatureCount, 2))
+	if err != nil {
+		return prior, fmt.Errorf("fit prior: %w", err)
+	}
+	if len(simulated) > 0 {
+		if mean, err = fitUnobserved(mean, simulated); err != nil {
+			return prior, fmt.Errorf("fit prior: simulated: %w", err)
+		}
+	}
+	copy(prior.Mean[:], mean)
+	return fitOpen(prior, feeds)
+}
+
+// unobserved are the features the recorded feeds lack.
+var unobserved = []int{predict.UpstreamRisk, predict.UpstreamLate, predict.AnomalyScore, predict.LoadRetries, predict.DurationTrend}
+
+func fitUnobserved(mean []float64, simulated []Feed) ([]float64, error) {
+	precision := constant(len(mean), 100)
+	precision[predict.Bias] = 2
+	for _, i := range unobserved {
+		precision[i] = 2
+	}
+	x, y := rows(simulated)
+	fitted, err := predict.Fit(x, y, mean, precision)
+	if err != nil {
+		return nil, err
+	}
+	out := append([]float64(nil), mean...)
+	for _, i := range unobserved {
+		out[i] = fitted[i]
+	}
+	return out, nil
+}
+
+// rows are the features and truths of all periods after the warm-up.
+func rows(feeds []Feed) (x [][]float64, y []bool) {
 	for _, f := range feeds {
-		m := predict.New(start)
+		m := predict.New(predict.DefaultPrior())
 		for i, p := range f.Periods {
 			if i >= Warmup {
 				v := m.Features(p.Context).Known()
-				x = append(x, v[:])
-				y = append(y, p.Missed)
+				x, y = append(x, v[:]), append(y, p.Missed)
 			}
 			m.Learn(p.Context, p.Outcome)
 		}
 	}
-	mean, err := predict.Fit(x, y, make([]float64, predict.FeatureCount), constant(predict.FeatureCount, 2))
-	if err != nil {
-		return start, fmt.Errorf("fit prior: %w", err)
+	return x, y
+}
+
+// typical is the mean of each feature over the feeds.
+func typical(feeds []Feed) []float64 {
+	x, _ := rows(feeds)
+	out := make([]float64, predict.FeatureCount)
+	for _, row := range x {
+		for i, v := range row {
+			out[i] += v / float64(len(x))
+		}
 	}
-	prior := start
-	copy(prior.Mean[:], mean)
-	return fitOpen(prior, feeds)
+	return out
 }
 
 func constant(n int, v float64) []float64 {

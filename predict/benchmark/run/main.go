@@ -29,11 +29,11 @@ func run(data, prior, out string) error {
 	if prior == "" {
 		return benchmark.WriteReport(feeds, out)
 	}
-	fitted, err := benchmark.FitPrior(feeds)
+	fitted, err := benchmark.FitPrior(feeds, benchmark.Simulate(1, 40, 400))
 	if err != nil {
 		return err
 	}
-	source, err := benchmark.PriorSource(fitted)
+	source, err := benchmark.PriorSource(fitted, feeds)
 	if err != nil {
 		return err
 	}

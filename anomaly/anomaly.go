@@ -1,0 +1,180 @@
+// Package anomaly says whether a value is unusual for its series: detectors
+// that learn online, with no tuning, and explain what they say. They read no
+// clock and no store; what they remember is small and can be written down.
+package anomaly
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Detector judges a point against what it learnt before, and then learns from
+// it. A point labelled bad is judged and not learnt. Detectors are not safe for
+// concurrent use.
+type Detector interface {
+	Observe(c Config, p sentinel.Point) sentinel.Score
+}
+
+// Config is what people write under `anomaly:`.
+type Config struct {
+	Detector    string   `yaml:"detector"`     // default profile; see Names
+	Direction   string   `yaml:"direction"`    // drop, spike or both (default)
+	FalseAlarms string   `yaml:"false_alarms"` // targeted at most: "1/month", "1/quarter", "1/year"; default 1 in 40 weeks
+	IgnoreBelow Floors   `yaml:"ignore_below"`
+	Status      string   `yaml:"status"` // of an alarm: warn or fail (default)
+	Sensitivity *float64 `yaml:"sensitivity"`
+
+	Location *time.Location `yaml:"-"`
+	Unit     string         `yaml:"-"` // of values, for people: "rows"
+	perWeek  float64
+}
+
+// defaultPerWeek is the targeted rate of false alarms a series and week.
+const defaultPerWeek = 1.0 / 40
+
+// Floors are how far off a value must be to matter at all; both hold.
+type Floors struct {
+	Absolute float64 `yaml:"absolute"`
+	Relative float64 `yaml:"relative"` // 0.1 is ten percent
+}
+
+// Validate checks the configuration and fills in defaults.
+func (c *Config) Validate() error {
+	if c.Detector == "" {
+		c.Detector = "profile"
+	}
+	if c.Direction == "" {
+		c.Direction = "both"
+	}
+	if c.Status == "" {
+		c.Status = "fail"
+	}
+	rates := map[string]float64{"day": 7, "week": 1, "month": 7 / 30.44, "quarter": 7 / 91.3, "year": 7 / 365.25}
+	c.perWeek = defaultPerWeek
+	if c.FalseAlarms != "" {
+		var n float64
+		count, unit, _ := strings.Cut(c.FalseAlarms, "/")
+		if _, err := fmt.Sscan(count, &n); err != nil || n <= 0 || rates[unit] == 0 {
+			return fmt.Errorf("false_alarms: %q: want a number a day, week, month, quarter or year, such as 1/month", c.FalseAlarms)
+		}
+		c.perWeek = n * rates[unit]
+	}
+	switch {
+	case detectors[c.Detector] == nil:
+		return fmt.Errorf("detector: unknown word %q: want one of %s", c.Detector, strings.Join(Names(), ", "))
+	case !slices.Contains([]string{"drop", "spike", "both"}, c.Direction):
+		return fmt.Errorf("direction: unknown word %q: want drop, spike or both", c.Direction)
+	case c.Status != "warn" && c.Status != "fail":
+		return fmt.Errorf("status: unknown word %q: want warn or fail", c.Status)
+	case c.IgnoreBelow.Absolute < 0 || c.IgnoreBelow.Relative < 0:
+		return errors.New("ignore_below must be positive")
+	case c.Sensitivity != nil && (*c.Sensitivity <= 0 || *c.Sensitivity > 10):
+		return errors.New("sensitivity: want a number of spreads from 0 to 10; leave it out to go by false_alarms")
+	}
+	return nil
+}
+
+// limit is the share of points that may be alarms, for points so many seconds
+// apart. Points closer than an hour say much the same and count as hourly ones.
+func (c Config) limit(step float64) float64 {
+	perWeek := c.perWeek
+	if perWeek == 0 {
+		perWeek = defaultPerWeek
+	}
+	if c.Sensitivity != nil {
+		return math.Erfc(*c.Sensitivity / math.Sqrt2)
+	}
+	return min(0.05, perWeek*max(step, 3600)/(7*86400))
+}
+
+// counts reports whether being off by this much, on this side, matters.
+func (c Config) counts(v, expected float64) bool {
+	d := v - expected
+	switch {
+	case c.Direction == "drop" && d > 0, c.Direction == "spike" && d < 0:
+		return false
+	}
+	return math.Abs(d) >= c.IgnoreBelow.Absolute && math.Abs(d) >= c.IgnoreBelow.Relative*math.Abs(expected)
+}
+
+var detectors = map[string]func() Detector{}
+
+// Register adds a detector; it is called from init functions only and panics on
+// a name taken twice.
+func Register(name string, newDetector func() Detector) {
+	if detectors[name] != nil {
+		panic("anomaly: detector registered twice: " + name)
+	}
+	detectors[name] = newDetector
+}
+
+// New returns a detector that knows nothing yet.
+func New(name string) (Detector, error) {
+	f := detectors[name]
+	if f == nil {
+		return nil, fmt.Errorf("unknown detector %q: want one of %s", name, strings.Join(Names(), ", "))
+	}
+	return f(), nil
+}
+
+// Names returns the detectors in alphabetical order.
+func Names() []string {
+	var names []string
+	for n := range detectors {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func learning(have, want int) string { return fmt.Sprintf("learning, %d of %d points", have, want) }
+
+// reason words an alarm.
+func reason(c Config, s *state, pt sentinel.Point, f forecast, out sentinel.Score) string {
+	when := pt.Time
+	if c.Location != nil {
+		when = when.In(c.Location)
+	}
+	place := when.Weekday().String()
+	if !s.daily() {
+		place += when.Format(" 15:04")
+	}
+	unit := ""
+	if c.Unit != "" {
+		unit = " " + c.Unit
+	}
+	text := fmt.Sprintf("%s%s, expected %s to %s for a %s (%d points of history)", round(pt.Value), unit, round(out.Low), round(out.High), place, s.N)
+	if out.State == sentinel.LevelShift {
+		text = fmt.Sprintf("%s%s: lower than usual for some time (about %s expected for a %s)", round(pt.Value), unit, round(f.seasonal), place)
+		if pt.Value > f.seasonal {
+			text = strings.Replace(text, "lower", "higher", 1)
+		}
+	}
+	return text
+}
+
+// round writes a number with three digits or as the whole number it is.
+func round(v float64) string {
+	if math.Abs(v) >= 100 {
+		return group(int64(math.Round(v)))
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+func group(v int64) string {
+	text := fmt.Sprint(v)
+	sign := ""
+	if v < 0 {
+		sign, text = "-", text[1:]
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return sign + text
+}

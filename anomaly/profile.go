@@ -1,0 +1,378 @@
+package anomaly
+
+import (
+	"math"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("profile", func() Detector { return &Profile{} }) }
+
+// Profile is the default detector. It expects what the best of a few simple
+// forecasts expects (the last value, the level, the hour of day, the hour of
+// week, and the hour of week moved by how the last day went), measures how far
+// off the value is in proportion, and asks how often anything as far off has
+// been seen: an alarm is what the budget of false alarms leaves room for. Slow
+// losses, which no single point shows, add up in a two-sided cumulative sum
+// (Page 1954). The value under test is never in what it is held against.
+//
+// State is some 4 KB for an hourly series and 2 KB for a daily one.
+type Profile struct {
+	state
+}
+
+// The constants are memories in numbers of points, and caps in spreads. None
+// depends on a series.
+const (
+	slotsADay    = 24
+	slotsAWeek   = 7 * slotsADay
+	levelMemory  = 12.0   // points
+	errorMemory  = 100.0  // points over which forecasts are compared
+	spreadMemory = 1000.0 // points
+	tailMemory   = 80.0   // values in the tail
+	slotMemory   = 30.0   // values of one hour of week
+	dayMemory    = 30.0   // values of one hour of day
+	longDays     = 30.0   // what is usual whatever the hour
+	trendDays    = 14.0   // times the memory of how the last day went
+	winsor       = 5.0    // spreads that a value may move what is learnt from it
+	errorCap     = 12.0   // spreads that one error counts in a sum
+	offset       = 0.1    // of the usual size, so that small values are not judged by their ratio
+	floorSpread  = 0.02   // no value is unusual for being a few percent off
+	tailPart     = 0.1    // of what is seen is its tail
+	silence      = 24 * time.Hour
+	calmPoints   = 3 // in a row end an episode
+)
+
+// state is everything that is remembered of a series; it is what MarshalBinary writes.
+type state struct {
+	N                int // points learnt
+	Last             time.Time
+	Prev             float64
+	Step             float64 // seconds between points, typically
+	Size             float64 // usual size
+	Low              float64 // smallest value seen, where negative
+	Level            float64
+	Fraction         bool // not all values are whole numbers
+	Zeros            int  // values of zero seen
+	Week             [slotsAWeek]slot
+	Day              [slotsADay]slot
+	Ratio            float64 // how the last day went, as a logarithm
+	Errors           [experts]float64
+	Spread           float64
+	SlowError        float64          // spread of the seasonal forecast's error
+	Trend            float64          // how the last weeks differ from the profile, as a logarithm
+	Window           [longest]float32 // the last seasonal errors, newest first
+	Seen             int
+	Long, LongSpread float64        // of the logarithm, over two weeks
+	Tails            [tests][2]tail // by test, and by side: drops, spikes
+	Since            time.Time
+	Peak             float64
+	Open             bool
+	Calm             int
+	Side             float64 // sum of signs inside an episode
+	Inside           int     // points inside the episode
+	Shift            float64 // mean log ratio inside it
+	Flat             int     // equal values in a row
+	FlatMost         int     // most equal values in a row that were usual
+}
+
+// slot is what is known of one hour of day or of week.
+type slot struct {
+	Mean, Spread float32
+	N, Zeros     uint16
+}
+
+// longest is the longest window over which errors are added up.
+const longest = 24
+
+// tests are what is held against its own past: the one-step error, and the
+// seasonal error over windows of these lengths (daily: the second row).
+const tests = 6
+
+var windows = [2][]int{{1, 3, 8, 24}, {1, 2, 4, 7}}
+
+// tail is how the largest tenth of a quantity is distributed: its lower end, by
+// stochastic approximation, and the mean excess over it.
+type tail struct {
+	U, Excess float32
+	N         uint16 // values that were beyond U
+}
+
+// p is the probability of a value at least as large.
+func (t *tail) p(x float64) float64 {
+	if x <= float64(t.U) {
+		return 1
+	}
+	return tailPart * math.Exp(-(x-float64(t.U))/float64(t.Excess))
+}
+
+func (t *tail) learn(x float64, n int) {
+	if t.U == 0 {
+		t.U, t.Excess = 1.7, 1.2 // spreads: wider than normal, until more is known
+	}
+	gain := max(2/float64(n+4), 0.01) * float64(t.U+t.Excess)
+	if x > float64(t.U) {
+		if t.N < math.MaxUint16 {
+			t.N++
+		}
+		over := min(x-float64(t.U), 6*float64(t.Excess))
+		t.Excess += float32((over - float64(t.Excess)) / min(float64(t.N)+8, tailMemory))
+		t.U += float32(gain * (1 - tailPart))
+		return
+	}
+	t.U = max(0.2, t.U-float32(gain*tailPart))
+}
+
+const (
+	byLast = iota
+	byLevel
+	byDay
+	byWeek
+	byWeekMoved
+	experts
+)
+
+func (s *slot) learn(v, spread, memory float64) {
+	a := max(1/float64(s.N+1), 1/memory)
+	s.Mean += float32(a * (v - float64(s.Mean)))
+	s.Spread += float32(a * (spread - float64(s.Spread)))
+	if s.N < math.MaxUint16 {
+		s.N++
+	}
+}
+
+// minPoints is how many points a series needs before anything is said of it.
+func (s *state) minPoints() int {
+	if s.daily() {
+		return 7
+	}
+	return 48
+}
+
+func (s *state) daily() bool { return s.Step >= 20*3600 }
+
+func (s *state) slots(t time.Time) (day, week int) {
+	if s.daily() {
+		return 0, int(t.Weekday())
+	}
+	return t.Hour(), int(t.Weekday())*slotsADay + t.Hour()
+}
+
+// Observe implements Detector.
+func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
+	s := &p.state
+	v := pt.Value
+	out := sentinel.Score{Time: pt.Time, Value: v, State: sentinel.Learning, Low: math.NaN(), High: math.NaN()}
+	if math.IsNaN(v) || math.IsInf(v, 0) || !s.Last.IsZero() && !pt.Time.After(s.Last) {
+		return out // nothing can be said, and nothing learnt
+	}
+	t := pt.Time
+	if c.Location != nil {
+		t = t.In(c.Location)
+	}
+	if s.N < s.minPoints() {
+		if !pt.Bad {
+			s.learn(t, v, s.forecast(t), 0)
+		}
+		out.Reason = learning(s.N, s.minPoints())
+		return out
+	}
+	f := s.forecast(t)
+	z, r := s.standardise(v, f)
+	limit := c.limit(s.Step)
+	x, have := s.sizes(v, f, z)
+	prob, test := 1.0, 0
+	for i := range tests {
+		side := 0
+		if x[i] > 0 {
+			side = 1
+		}
+		if have[i] && s.Tails[i][side].U > 0 {
+			if p := s.Tails[i][side].p(math.Abs(x[i])); p < prob {
+				prob, test = p, i
+			}
+		}
+	}
+	prob = min(1, prob*tests) // Bonferroni: each test has its part of the budget
+	out = p.verdict(c, pt, f, z, r, prob, limit, test)
+	if !pt.Bad {
+		s.learn(t, v, f, z)
+	}
+	return out
+}
+
+// sizes are what the tests look at now, for a value and its forecast: positive
+// for spikes, negative for drops.
+func (s *state) sizes(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
+	x[0], have[0] = z, true
+	if s.LongSpread > 0 {
+		x[tests-1] = (v - s.Long) / max(1.25*s.LongSpread, floorSpread*s.Size)
+		have[tests-1] = true
+	}
+	if s.SlowError <= 0 || !f.have[byWeek] {
+		return x, have
+	}
+	e := s.seasonalError(v, f)
+	daily := 0
+	if s.daily() {
+		daily = 1
+	}
+	sum := e
+	k := 1
+	for i, n := range windows[daily] {
+		for ; k < n && k <= s.Seen; k++ {
+			sum += float64(s.Window[k-1])
+		}
+		if s.Seen+1 < n {
+			break
+		}
+		x[i+1], have[i+1] = sum/math.Sqrt(float64(n)), true
+	}
+	return x, have
+}
+
+// seasonalError is how far off the profile, moved by the trend, is.
+func (s *state) seasonalError(v float64, f forecast) float64 {
+	w := &s.Week[f.week]
+	d := &s.Day[f.day]
+	local := s.SlowError
+	if w.N >= 3 {
+		l := d
+		if s.daily() {
+			l = w
+		}
+		local = math.Sqrt(s.SlowError * max(float64(l.Spread), 0.3*s.SlowError))
+	}
+	spread := max(1.25*local, floorSpread)
+	if !s.Fraction {
+		spread = math.Hypot(spread, 1/math.Sqrt(max(f.all[byWeek], 0)+1))
+	}
+	e := (s.log(v) - s.log(f.all[byWeek]) - s.Trend) / spread
+	return min(max(e, -errorCap), errorCap)
+}
+
+// verdict keeps the episode and words what is found.
+func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, limit float64, test int) sentinel.Score {
+	s := &p.state
+	v := pt.Value
+	width := s.width(limit) * f.spread
+	out := sentinel.Score{
+		Time: pt.Time, Value: v, State: sentinel.Normal, Score: min(1, 0.5*math.Log(prob)/math.Log(limit)),
+		Low: s.unlog(s.log(f.value) - width), High: s.unlog(s.log(f.value) + width),
+	}
+	alarm := prob <= limit
+	kind := sentinel.Onset
+	if s.hard(v, f) {
+		alarm, out.Score = true, max(out.Score, 0.9)
+	}
+	if alarm && test >= 2 {
+		kind = sentinel.LevelShift
+	}
+	if !c.counts(v, f.value) {
+		alarm = false
+		out.Score = min(out.Score, 0.49)
+	}
+	return p.episode(c, pt, f, z, r, alarm, kind, out)
+}
+
+// width is how many spreads off a value may be within the budget.
+func (s *state) width(limit float64) float64 {
+	t := s.Tails[0][0]
+	if s.Tails[0][1].Excess > t.Excess {
+		t = s.Tails[0][1]
+	}
+	return float64(t.U) + float64(t.Excess)*math.Log(tailPart*3/limit)
+}
+
+// hard are the rules beside the model: nothing at an hour that has hardly ever
+// had nothing, and one value again and again where that is not usual.
+func (s *state) hard(v float64, f forecast) bool {
+	own := &s.Day[f.day]
+	if s.daily() {
+		own = &s.Week[f.week]
+	}
+	lowest := math.Inf(1)
+	for i := range experts {
+		if f.have[i] && i != byLast {
+			lowest = min(lowest, f.all[i])
+		}
+	}
+	absent := v <= 0 && s.Low >= 0 && own.N >= 4 && 20*int(own.Zeros) < int(own.N) && lowest >= 10
+	return absent || s.stuck(v)
+}
+
+// stuck reports that the same value has come too often in a row.
+func (s *state) stuck(v float64) bool {
+	return v == s.Prev && v != 0 && s.FlatMost <= 2 && s.Flat+1 >= 4+3*s.FlatMost
+}
+
+func (p *Profile) episode(c Config, pt sentinel.Point, f forecast, z, r float64, alarm bool, kind sentinel.ScoreState, out sentinel.Score) sentinel.Score {
+	s := &p.state
+	switch {
+	case alarm && !s.Open:
+		s.Open, s.Since, s.Peak, s.Calm, s.Side, s.Inside, s.Shift = true, pt.Time, math.Abs(z), 0, 0, 0, 0
+		out.State = kind
+		out.Score = max(out.Score, 0.5)
+		out.Reason = reason(c, s, pt, f, out)
+	case s.Open:
+		out.State = sentinel.Ongoing
+		if !alarm {
+			out.State = sentinel.Recovering
+		}
+		out.Score = min(out.Score, 0.49)
+		s.Peak = max(s.Peak, math.Abs(z))
+	default:
+		out.Score = min(out.Score, 0.49)
+	}
+	if s.Open {
+		s.inside(pt, f, alarm)
+	}
+	return out
+}
+
+// inside follows an episode: it ends after calm and silence; a level that has
+// proved itself becomes the expected one.
+func (s *state) inside(pt sentinel.Point, f forecast, alarm bool) {
+	s.Inside++
+	away := s.log(pt.Value) - s.log(f.seasonal)
+	s.Shift += (away - s.Shift) / float64(s.Inside)
+	s.Side += sign(away)
+	if alarm {
+		s.Calm = 0
+	} else {
+		s.Calm++
+	}
+	proved := max(5, int(86400/max(s.Step, 1)))
+	if s.Inside >= proved && math.Abs(s.Side) >= 0.9*float64(s.Inside) {
+		s.adopt()
+	}
+	if s.Calm >= calmPoints && pt.Time.Sub(s.Since) >= silence {
+		s.Open = false
+	}
+}
+
+// adopt moves the profile to the level that the episode has shown.
+func (s *state) adopt() {
+	for i := range s.Week {
+		if s.Week[i].N > 0 {
+			s.Week[i].Mean = float32(s.unlog(s.log(float64(s.Week[i].Mean)) + s.Shift))
+		}
+	}
+	for i := range s.Day {
+		if s.Day[i].N > 0 {
+			s.Day[i].Mean = float32(s.unlog(s.log(float64(s.Day[i].Mean)) + s.Shift))
+		}
+	}
+	s.Ratio, s.Trend, s.Side, s.Inside, s.Shift, s.Seen = 0, 0, 0, 0, 0, 0
+}
+
+func sign(v float64) float64 {
+	switch {
+	case v > 0:
+		return 1
+	case v < 0:
+		return -1
+	}
+	return 0
+}

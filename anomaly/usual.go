@@ -1,0 +1,176 @@
+package anomaly
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// The usual detectors, by the names people know them by, to compare with. Each
+// holds a value against a trailing window and says only the onset of what lasts.
+func init() {
+	usual := map[string]func(*window, sentinel.Point) (expected, spread float64, ok bool){
+		"zscore": meanOf, "mad": medianOf, "seasonal_zscore": seasonal, "ewma": weighted, "changepoint": changed,
+	}
+	for name, judge := range usual {
+		Register(name, func() Detector { return &window{judge: judge, spreads: spreadsOf(name)} })
+	}
+}
+
+// spreadsOf is how many spreads off an alarm is: three, as the rules are known;
+// a change of level is held to more, since it looks at many places.
+func spreadsOf(name string) float64 {
+	if name == "changepoint" {
+		return 5
+	}
+	return 3
+}
+
+// windowPoints is how much a window holds: two weeks of hours.
+const windowPoints = 336
+
+// window is a trailing window of points, oldest first.
+type window struct {
+	judge   func(*window, sentinel.Point) (expected, spread float64, ok bool)
+	spreads float64
+
+	points     []sentinel.Point
+	mean, vari float64 // exponentially weighted
+	told       time.Time
+}
+
+// Observe implements Detector.
+func (w *window) Observe(c Config, p sentinel.Point) sentinel.Score {
+	out := sentinel.Score{Time: p.Time, Value: p.Value, State: sentinel.Learning, Low: math.NaN(), High: math.NaN()}
+	if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) || len(w.points) > 0 && !p.Time.After(w.points[len(w.points)-1].Time) {
+		return out
+	}
+	spreads := w.spreads
+	if c.Sensitivity != nil {
+		spreads = *c.Sensitivity
+	}
+	expected, spread, ok := w.judge(w, p)
+	if ok {
+		spread = max(spread, 1e-9+math.Abs(expected)*floorSpread/3)
+		out.State, out.Low, out.High = sentinel.Normal, expected-spreads*spread, expected+spreads*spread
+		z := math.Abs(p.Value-expected) / spread
+		out.Score = min(1, 0.5*z/spreads)
+		switch {
+		case z < spreads || !c.counts(p.Value, expected):
+			out.Score = min(out.Score, 0.49)
+		case !w.told.IsZero() && p.Time.Sub(w.told) < 72*time.Hour:
+			out.State, out.Score = sentinel.Ongoing, 0.49
+		default:
+			out.State = sentinel.Onset
+			out.Reason = fmt.Sprintf("%s, expected %s to %s", round(p.Value), round(out.Low), round(out.High))
+			w.told = p.Time
+		}
+	} else {
+		out.Reason = learning(len(w.points), 14)
+	}
+	if !p.Bad {
+		w.learn(p)
+	}
+	return out
+}
+
+func (w *window) learn(p sentinel.Point) {
+	if len(w.points) == windowPoints {
+		w.points = slices.Delete(w.points, 0, 1)
+	}
+	w.points = append(w.points, p)
+	const memory = 0.06
+	if len(w.points) == 1 {
+		w.mean = p.Value
+		return
+	}
+	d := p.Value - w.mean
+	w.mean += memory * d
+	w.vari = (1 - memory) * (w.vari + memory*d*d)
+}
+
+func (w *window) values(keep func(sentinel.Point) bool) []float64 {
+	var out []float64
+	for _, q := range w.points {
+		if keep == nil || keep(q) {
+			out = append(out, q.Value)
+		}
+	}
+	return out
+}
+
+// meanOf is the z-score of the window.
+func meanOf(w *window, _ sentinel.Point) (expected, spread float64, ok bool) {
+	v := w.values(nil)
+	if len(v) < 14 {
+		return 0, 0, false
+	}
+	expected, spread = stat.MeanStdDev(v, nil)
+	return expected, spread, true
+}
+
+// medianOf is the median, with the median of distances from it in place of a
+// standard deviation.
+func medianOf(w *window, _ sentinel.Point) (expected, spread float64, ok bool) {
+	v := w.values(nil)
+	if len(v) < 14 {
+		return 0, 0, false
+	}
+	expected = median(v)
+	for i := range v {
+		v[i] = math.Abs(v[i] - expected)
+	}
+	return expected, 1.4826 * median(v), true
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return stat.Quantile(0.5, stat.Empirical, v, nil)
+}
+
+// seasonal is Elementary's rule: the z-score among points of the same weekday,
+// or of the same hour of day where points come more often.
+func seasonal(w *window, p sentinel.Point) (expected, spread float64, ok bool) {
+	if len(w.points) < 14 {
+		return 0, 0, false
+	}
+	daily := w.points[len(w.points)-1].Time.Sub(w.points[0].Time) >= 20*time.Hour*time.Duration(len(w.points)-1)
+	v := w.values(func(q sentinel.Point) bool {
+		if daily {
+			return q.Time.Weekday() == p.Time.Weekday()
+		}
+		return q.Time.Hour() == p.Time.Hour()
+	})
+	if len(v) < 7 {
+		return 0, 0, false
+	}
+	expected, spread = stat.MeanStdDev(v, nil)
+	return expected, spread, true
+}
+
+// weighted is a control chart of the exponentially weighted mean.
+func weighted(w *window, _ sentinel.Point) (expected, spread float64, ok bool) {
+	return w.mean, math.Sqrt(w.vari), len(w.points) >= 14
+}
+
+// changed holds the newest points, the one under test among them, against those
+// before: the difference of means in standard errors. The value expected and
+// the spread are put so that the last point stands for the newest ones.
+func changed(w *window, p sentinel.Point) (expected, spread float64, ok bool) {
+	const newest = 12
+	v := w.values(nil)
+	if len(v) < 3*newest {
+		return 0, 0, false
+	}
+	before := v[:len(v)-newest+1]
+	now := append(slices.Clone(v[len(v)-newest+1:]), p.Value)
+	m0, s0 := stat.MeanStdDev(before, nil)
+	m1 := stat.Mean(now, nil)
+	shift := p.Value - m1
+	return m0 + shift, s0 * math.Sqrt(1/float64(newest)+1/float64(len(before))), true
+}
