@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help build test lint vet deps fuzz bench demo torture
+.PHONY: help build test lint vet deps fuzz bench bench-predict demo torture
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ fuzz: ## fuzz quoting, cron and configuration for a minute each
 bench: deps ## measure beside a hand-written floor on a private PostgreSQL (BENCH="-per-day 335000" for 20 million rows)
 	$(GO) run ./bench $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/prediction-benchmark.md
+	@test -n "$(DATA)" || { echo "DATA=DIR must name a directory with feeds.json and one CSV per feed"; exit 2; }
+	$(GO) run ./predict/benchmark/run -data "$(DATA)" -out docs
 
 torture: deps ## kill repairing agents at every failpoint, 504 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair

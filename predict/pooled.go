@@ -27,11 +27,11 @@ var pooledMean = Vector{
 	0.7272,  // unexpected
 	-0.1065, // weekday_margin
 	0.5791,  // weekday_last
-	0.0000,  // upstream_risk
-	4.0278,  // upstream_late
-	0.6219,  // anomaly_score
-	4.5623,  // load_retries
-	1.6531,  // duration_trend
+	2.4433,  // upstream_risk
+	3.2071,  // upstream_late
+	0.4681,  // anomaly_score
+	4.7481,  // load_retries
+	1.5326,  // duration_trend
 }
 
 var pooledTypical = Vector{

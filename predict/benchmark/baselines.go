@@ -64,7 +64,7 @@ func linear(ps []Period, i int, hard bool) float64 {
 	}
 	at, residual := line(xs, ys)
 	if hard {
-		return math.Round(normal(at * 1e6))
+		return truth(Forecast{Missed: at > 0})
 	}
 	return normal(at / math.Max(residual, 1))
 }

@@ -85,7 +85,7 @@ func plotSkill(path string, rows []row) error {
 		values = append(values, Score(r.forecasts).Skill)
 		names = append(names, r.name)
 	}
-	bars, err := plotter.NewBarChart(values, 14*vg.Point)
+	bars, err := plotter.NewBarChart(values, vg.Points(14))
 	if err != nil {
 		return err
 	}

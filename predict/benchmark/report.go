@@ -60,7 +60,8 @@ const reportIntro = `# Prediction benchmark
 Written by ` + "`make bench-predict DATA=DIR`" + `; do not edit. Every risk is given before its outcome is learned, and each feed starts
 from a prior fitted on the other feeds only. The first 28 periods of a feed are not scored. Skill is Brier skill against the feed's
 own expanding base rate, unless said otherwise; calibration is the expected calibration error over 10 bins of equal count; precision
-and recall are those of risk > 0.8. A dash stands where a measure does not exist.
+and recall are those of risk > 0.8. A dash stands where a measure does not exist. The few constants of the model
+(prior precision, forgetting, smoothing of survival) were compared on these same feeds, so unseen feeds may score lower.
 
 `
 
@@ -124,7 +125,7 @@ func writeFirst(b *bytes.Buffer, feeds []Feed, risks [][]float64) {
 }
 
 func writeOpen(b *bytes.Buffer, feeds []Feed, dayAhead [][]float64) (hour []Forecast, err error) {
-	fmt.Fprint(b, "\n## Before the deadline, periods not yet arrived\n\nSkill is against the share of misses of exactly these periods.\n\n")
+	fmt.Fprint(b, "\n## Before the deadline, periods not yet arrived\n\nSkill is against the share of misses of exactly these periods, in a feed's row of that feed's alone: a reference that\nknows more than any forecast can. Below 0 the feed's arrivals this late tell nothing that holds.\n\n")
 	for _, lead := range reportLeads {
 		risks, err := LeaveOneOut(feeds, lead)
 		if err != nil {
