@@ -106,6 +106,9 @@ func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (pla
 	if now := t.Now(); !realKey(here, w.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
 		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no unique key of the table keeps their rows from standing there twice: add one, set single_writer, or wait", a.LateBy)
 	}
+	if err := bystanders(ctx, t.Read, here, &plan); err != nil {
+		return plan, err
+	}
 	if err := a.describe(ctx, t, &plan, w, s); err != nil {
 		return plan, err
 	}

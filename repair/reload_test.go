@@ -322,3 +322,38 @@ func TestAColumnOfDatesIsReloadedByDays(t *testing.T) {
 		}
 	})
 }
+
+func TestRowsOfOtherTablesAreNotDeletedWithTheWindow(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"postgres", "mysql"} {
+		b := newBench(t, engine)
+		b.orders()
+		b.exec("CREATE TABLE order_lines (id integer PRIMARY KEY, order_id integer, FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE)", "INSERT INTO order_lines VALUES (1, 101)")
+		a := b.fromStaging()
+		b.must(a.Validate())
+		var refused *repair.RefusedError
+		if _, err := a.Plan(t.Context(), b.target(), b.incident(tuesday)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "order_lines") {
+			t.Errorf("%s: %v", engine, err)
+		}
+	}
+}
+
+func TestATableWithTriggersWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.orders()
+		b.exec("CREATE TABLE log (id integer)")
+		switch b.engine {
+		case "postgres":
+			b.exec("CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (OLD.id); RETURN OLD; END'", "CREATE TRIGGER noted BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION note()")
+		case "mysql":
+			b.exec("CREATE TRIGGER noted BEFORE DELETE ON orders FOR EACH ROW INSERT INTO log VALUES (OLD.id)")
+		case "sqlite":
+			b.exec("CREATE TRIGGER noted BEFORE DELETE ON orders BEGIN INSERT INTO log VALUES (OLD.id); END")
+		}
+		r := b.planned(b.fromStaging(), b.target())
+		if p := r.Repair.Plan; p.Class != sentinel.ClassApprove || !strings.Contains(p.Why, "noted") {
+			t.Errorf("%s: %s", p.Class, p.Why)
+		}
+	})
+}
