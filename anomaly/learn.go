@@ -41,7 +41,7 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 	}
 	held := v
 	size := 0.0
-	if s.N > 5 && f.spread > 0 && s.Spread > 0 {
+	if s.N > 5 && f.spread > 0 {
 		r := s.log(v) - s.log(f.value)
 		size = math.Abs(r)
 		if cap := winsor * max(f.spread, floorSpread); size > cap {
@@ -55,11 +55,11 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 			}
 		}
 		s.Spread += (1.25*size - s.Spread) / min(float64(s.N), spreadMemory)
-		x, have := s.sizes(v, f, z)
+		x, have := s.usualSizes(v, z)
 		for i := range tests {
-			if have[i] && s.N > s.minPoints()/2 {
-				s.Tails[i][0].learn(max(0, -x[i]), s.N)
-				s.Tails[i][1].learn(max(0, x[i]), s.N)
+			if have[i] && s.N > s.minPoints()/2 && s.N%s.every(i) == 0 {
+				s.Tails[i][0].learn(max(0, -x[i]))
+				s.Tails[i][1].learn(max(0, x[i]))
 			}
 		}
 		s.seasonal(v, f)
@@ -124,10 +124,31 @@ func (s *state) seasonal(v float64, f forecast) {
 	}
 	e = min(max(e, -cap), cap)
 	standard := s.seasonalError(v, f)
-	copy(s.Window[1:], s.Window[:longest-1])
+	copy(s.Window[1:], s.Window[:])
 	s.Window[0] = float32(standard)
-	s.Seen = min(s.Seen+1, longest)
+	s.Seen = min(s.Seen+1, len(s.Window))
 	s.Ratio += (e - s.Ratio) / memory
 	s.Trend += (e - s.Trend) / (memory * trendDays)
 	s.SlowError += (math.Abs(e-s.Trend) - s.SlowError) / spreadMemory
+}
+
+// usualSizes are the sizes that the tails learn from. Sums are learnt as they
+// were one longest window ago: an incident that grows must not make itself usual
+// before it is found.
+func (s *state) usualSizes(v, z float64) (x [tests]float64, have [tests]bool) {
+	x, have = s.single(v, z)
+	w := windows[s.pace()]
+	if ago := w[1]; s.Seen > ago {
+		s.sums(&x, &have, float64(s.Window[ago]), ago+1)
+	}
+	return x, have
+}
+
+// every is how often a test's size is learnt: sums over long windows overlap,
+// and would learn one incident many times.
+func (s *state) every(test int) int {
+	if test == 0 || test == tests-1 {
+		return 1
+	}
+	return max(1, windows[s.pace()][test-1]/3)
 }

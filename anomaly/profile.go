@@ -60,9 +60,9 @@ type state struct {
 	Ratio            float64 // how the last day went, as a logarithm
 	Errors           [experts]float64
 	Spread           float64
-	SlowError        float64          // spread of the seasonal forecast's error
-	Trend            float64          // how the last weeks differ from the profile, as a logarithm
-	Window           [longest]float32 // the last seasonal errors, newest first
+	SlowError        float64              // spread of the seasonal forecast's error
+	Trend            float64              // how the last weeks differ from the profile, as a logarithm
+	Window           [2 * longest]float32 // the last seasonal errors, newest first
 	Seen             int
 	Long, LongSpread float64        // of the logarithm, over two weeks
 	Tails            [tests][2]tail // by test, and by side: drops, spikes
@@ -83,6 +83,9 @@ type slot struct {
 	N, Zeros     uint16
 }
 
+// largest is what a value may be for sums and squares of it to stay finite.
+const largest = 1e100
+
 // longest is the longest window over which errors are added up.
 const longest = 24
 
@@ -97,21 +100,36 @@ var windows = [2][]int{{1, 3, 8, 24}, {1, 2, 4, 7}}
 type tail struct {
 	U, Excess float32
 	N         uint16 // values that were beyond U
+	Learnt    uint16 // values at all
 }
 
 // p is the probability of a value at least as large.
 func (t *tail) p(x float64) float64 {
-	if x <= float64(t.U) {
+	u, excess := t.shape()
+	if x <= u {
 		return 1
 	}
-	return tailPart * math.Exp(-(x-float64(t.U))/float64(t.Excess))
+	return tailPart * math.Exp(-(x-u)/excess)
 }
 
-func (t *tail) learn(x float64, n int) {
+// shape is the lower end and the mean excess: as long as nothing was learnt,
+// those of something wider than the normal distribution.
+func (t *tail) shape() (u, excess float64) {
 	if t.U == 0 {
-		t.U, t.Excess = 1.7, 1.2 // spreads: wider than normal, until more is known
+		return 1.7, 1.2
 	}
-	gain := max(2/float64(n+4), 0.01) * float64(t.U+t.Excess)
+	return float64(t.U), float64(t.Excess)
+}
+
+func (t *tail) learn(x float64) {
+	if t.U == 0 {
+		u, excess := t.shape()
+		t.U, t.Excess = float32(u), float32(excess)
+	}
+	if t.Learnt < math.MaxUint16 {
+		t.Learnt++
+	}
+	gain := max(2/float64(t.Learnt+4), 0.01) * float64(t.U+t.Excess)
 	if x > float64(t.U) {
 		if t.N < math.MaxUint16 {
 			t.N++
@@ -152,6 +170,14 @@ func (s *state) minPoints() int {
 
 func (s *state) daily() bool { return s.Step >= 20*3600 }
 
+// pace is the index into windows.
+func (s *state) pace() int {
+	if s.daily() {
+		return 1
+	}
+	return 0
+}
+
 func (s *state) slots(t time.Time) (day, week int) {
 	if s.daily() {
 		return 0, int(t.Weekday())
@@ -164,7 +190,7 @@ func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 	s := &p.state
 	v := pt.Value
 	out := sentinel.Score{Time: pt.Time, Value: v, State: sentinel.Learning, Low: math.NaN(), High: math.NaN()}
-	if math.IsNaN(v) || math.IsInf(v, 0) || !s.Last.IsZero() && !pt.Time.After(s.Last) {
+	if math.IsNaN(v) || math.Abs(v) > largest || !s.Last.IsZero() && !pt.Time.After(s.Last) {
 		return out // nothing can be said, and nothing learnt
 	}
 	t := pt.Time
@@ -188,7 +214,7 @@ func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 		if x[i] > 0 {
 			side = 1
 		}
-		if have[i] && s.Tails[i][side].U > 0 {
+		if have[i] {
 			if p := s.Tails[i][side].p(math.Abs(x[i])); p < prob {
 				prob, test = p, i
 			}
@@ -205,31 +231,38 @@ func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 // sizes are what the tests look at now, for a value and its forecast: positive
 // for spikes, negative for drops.
 func (s *state) sizes(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
+	x, have = s.single(v, z)
+	if s.SlowError <= 0 || !f.have[byWeek] {
+		return x, have
+	}
+	e := s.seasonalError(v, f)
+	s.sums(&x, &have, e, 0)
+	return x, have
+}
+
+// single are the sizes of one value alone.
+func (s *state) single(v, z float64) (x [tests]float64, have [tests]bool) {
 	x[0], have[0] = z, true
 	if s.LongSpread > 0 {
 		x[tests-1] = (v - s.Long) / max(1.25*s.LongSpread, floorSpread*s.Size)
 		have[tests-1] = true
 	}
-	if s.SlowError <= 0 || !f.have[byWeek] {
-		return x, have
-	}
-	e := s.seasonalError(v, f)
-	daily := 0
-	if s.daily() {
-		daily = 1
-	}
-	sum := e
-	k := 1
-	for i, n := range windows[daily] {
-		for ; k < n && k <= s.Seen; k++ {
-			sum += float64(s.Window[k-1])
-		}
-		if s.Seen+1 < n {
-			break
-		}
-		x[i+1], have[i+1] = sum/math.Sqrt(float64(n)), true
-	}
 	return x, have
+}
+
+// sums adds up the newest error and those before it over each window, leaving
+// out the newest skip of the latter.
+func (s *state) sums(x *[tests]float64, have *[tests]bool, e float64, skip int) {
+	sum, k := e, 1
+	for i, n := range windows[s.pace()] {
+		for ; k < n && skip+k <= s.Seen; k++ {
+			sum += float64(s.Window[skip+k-1])
+		}
+		if have[i+1] = k == n; !have[i+1] {
+			return
+		}
+		x[i+1] = sum / math.Sqrt(float64(n))
+	}
 }
 
 // seasonalError is how far off the profile, moved by the trend, is.
@@ -278,11 +311,11 @@ func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, l
 
 // width is how many spreads off a value may be within the budget.
 func (s *state) width(limit float64) float64 {
-	t := s.Tails[0][0]
-	if s.Tails[0][1].Excess > t.Excess {
-		t = s.Tails[0][1]
+	u, excess := s.Tails[0][0].shape()
+	if v, wider := s.Tails[0][1].shape(); wider > excess {
+		u, excess = v, wider
 	}
-	return float64(t.U) + float64(t.Excess)*math.Log(tailPart*3/limit)
+	return u + excess*math.Log(tailPart*tests/limit)
 }
 
 // hard are the rules beside the model: nothing at an hour that has hardly ever
@@ -304,7 +337,8 @@ func (s *state) hard(v float64, f forecast) bool {
 
 // stuck reports that the same value has come too often in a row.
 func (s *state) stuck(v float64) bool {
-	return v == s.Prev && v != 0 && s.FlatMost <= 2 && s.Flat+1 >= 4+3*s.FlatMost
+	before := s.N - s.Flat // points before the run
+	return v == s.Prev && v != 0 && before >= 2*s.minPoints() && s.FlatMost <= 2 && s.Flat+1 >= 4+3*s.FlatMost
 }
 
 func (p *Profile) episode(c Config, pt sentinel.Point, f forecast, z, r float64, alarm bool, kind sentinel.ScoreState, out sentinel.Score) sentinel.Score {

@@ -47,7 +47,7 @@ type window struct {
 // Observe implements Detector.
 func (w *window) Observe(c Config, p sentinel.Point) sentinel.Score {
 	out := sentinel.Score{Time: p.Time, Value: p.Value, State: sentinel.Learning, Low: math.NaN(), High: math.NaN()}
-	if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) || len(w.points) > 0 && !p.Time.After(w.points[len(w.points)-1].Time) {
+	if math.IsNaN(p.Value) || math.Abs(p.Value) > largest || len(w.points) > 0 && !p.Time.After(w.points[len(w.points)-1].Time) {
 		return out
 	}
 	spreads := w.spreads

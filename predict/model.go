@@ -21,7 +21,6 @@ const warmup = 28
 type Model struct {
 	prior       Prior
 	regression  regression
-	open        regression
 	history     []period // oldest first, at most memory
 	slow, fast  float64  // exponential averages of misses, weights .04 and .2
 	unexpected  float64  // exponential average of misses less their weekday's rate

@@ -45,7 +45,7 @@ func (h *Webhook) Validate() error {
 			continue
 		}
 		if u, err := url.Parse(v.Reveal()); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return fmt.Errorf("%s: want http://... or https://...", name)
+			return fmt.Errorf("%s: want an address that starts with http:// or https://", name)
 		}
 	}
 	if h.Timeout < 0 {

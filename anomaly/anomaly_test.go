@@ -1,0 +1,279 @@
+package anomaly_test
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly"
+)
+
+var monday = time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
+
+func profile(t testing.TB, c anomaly.Config) (*anomaly.Profile, anomaly.Config) {
+	t.Helper()
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return &anomaly.Profile{}, c
+}
+
+// feed observes n points, one every step, and returns what was said of them.
+func feed(d anomaly.Detector, c anomaly.Config, from time.Time, step time.Duration, n int, value func(i int) float64) []sentinel.Score {
+	out := make([]sentinel.Score, n)
+	for i := range n {
+		out[i] = d.Observe(c, sentinel.Point{Time: from.Add(time.Duration(i) * step), Value: value(i)})
+	}
+	return out
+}
+
+func alarms(scores []sentinel.Score) (n int) {
+	for _, s := range scores {
+		if s.Score >= 0.5 {
+			n++
+		}
+	}
+	return n
+}
+
+// weekly is a count with the shape of a shop's day and week.
+func weekly(rng *rand.Rand) func(i int) float64 {
+	return func(i int) float64 {
+		hour, day := float64(i%24), (i/24)%7
+		mean := 1000 * (1 + 0.6*math.Sin((hour-9)/24*2*math.Pi))
+		if day >= 5 {
+			mean *= 0.5
+		}
+		return math.Round(mean * math.Exp(0.1*rng.NormFloat64()))
+	}
+}
+
+func TestFalseAlarmsStayWithinTheBudget(t *testing.T) {
+	t.Parallel()
+	for name, step := range map[string]time.Duration{"hourly": time.Hour, "daily": 24 * time.Hour} {
+		rng := rand.New(rand.NewPCG(1, 2))
+		weeks, told := 0.0, 0
+		for range 40 {
+			d, c := profile(t, anomaly.Config{FalseAlarms: "1/month"})
+			n := int(26 * 7 * 24 * time.Hour / step)
+			value := weekly(rng)
+			if name == "daily" {
+				value = func(i int) float64 { return math.Round((5000 - 1000*float64(i%7/5)) * math.Exp(0.1*rng.NormFloat64())) }
+			}
+			scores := feed(d, c, monday, step, n, value)
+			told += alarms(scores)
+			weeks += 26
+		}
+		rate := float64(told) / weeks * 30.44 / 7
+		t.Logf("%s: %.2f false alarms a month, 1 allowed", name, rate)
+		if rate > 1 {
+			t.Errorf("%s: %.2f false alarms a month", name, rate)
+		}
+	}
+}
+
+func TestWhatPeopleWouldSee(t *testing.T) {
+	t.Parallel()
+	day := 24
+	for name, c := range map[string]struct {
+		change func(i int, v float64) float64 // from hour 0 of the ninth week on
+		within int                            // hours
+	}{
+		"nothing comes":            {func(int, float64) float64 { return 0 }, 2},
+		"a double load":            {func(i int, v float64) float64 { return 2 * v }, 12},
+		"half is missing":          {func(i int, v float64) float64 { return 0.5 * v }, 12},
+		"a quarter less, for days": {func(i int, v float64) float64 { return 0.75 * v }, 3 * day},
+		"the same number for ever": {func(int, float64) float64 { return 777 }, day},
+	} {
+		usual := weekly(rand.New(rand.NewPCG(3, 4)))
+		d, conf := profile(t, anomaly.Config{})
+		before := feed(d, conf, monday, time.Hour, 8*7*day, usual)
+		after := feed(d, conf, monday.Add(8*7*24*time.Hour), time.Hour, c.within, func(i int) float64 { return c.change(i, usual(8*7*day+i)) })
+		if alarms(after) != 1 {
+			t.Errorf("%s: told %d times within %d hours (%d before)", name, alarms(after), c.within, alarms(before))
+		}
+		for _, s := range after {
+			if s.Score >= 0.5 && (s.Reason == "" || s.State != sentinel.Onset && s.State != sentinel.LevelShift) {
+				t.Errorf("%s: %+v", name, s)
+			}
+		}
+	}
+}
+
+func TestAFlatSeriesThatHalves(t *testing.T) {
+	t.Parallel()
+	d, c := profile(t, anomaly.Config{})
+	feed(d, c, monday, 24*time.Hour, 60, func(int) float64 { return 10000 })
+	if s := feed(d, c, monday.AddDate(0, 0, 60), 24*time.Hour, 1, func(int) float64 { return 5000 })[0]; s.Score < 0.5 || !strings.Contains(s.Reason, "5,000, expected") {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestANewLevelIsToldOnceAndAccepted(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	d, c := profile(t, anomaly.Config{})
+	feed(d, c, monday, time.Hour, 6*168, weekly(rng))
+	low := weekly(rng)
+	scores := feed(d, c, monday.Add(6*168*time.Hour), time.Hour, 6*168, func(i int) float64 { return math.Round(0.4 * low(i)) })
+	if first, later := alarms(scores[:168]), alarms(scores[2*168:]); first < 1 || first > 2 || later > 1 {
+		t.Errorf("told %d times in the first week and %d times after the second", first, later)
+	}
+	if s := scores[len(scores)-1]; s.State != sentinel.Normal {
+		t.Errorf("after six weeks at the new level: %+v", s)
+	}
+}
+
+func TestAQuietTableIsNotGaussian(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(7, 8))
+	told := 0
+	for range 20 {
+		d, c := profile(t, anomaly.Config{})
+		told += alarms(feed(d, c, monday, time.Hour, 12*168, func(int) float64 {
+			n := 0.0
+			for p := rng.Float64(); p > math.Exp(-0.7); p *= rng.Float64() { // Poisson of mean 0.7
+				n++
+			}
+			return n
+		}))
+	}
+	if rate := float64(told) / (20 * 12); rate > 0.1 {
+		t.Errorf("%.2f alarms a week", rate)
+	}
+}
+
+func TestDirectionFloorsAndLabels(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]anomaly.Config{
+		"only spikes":        {Direction: "spike"},
+		"less than 60% off":  {IgnoreBelow: anomaly.Floors{Relative: 0.6}},
+		"less than 9000 off": {IgnoreBelow: anomaly.Floors{Absolute: 9000}},
+	} {
+		d, conf := profile(t, c)
+		feed(d, conf, monday, 24*time.Hour, 60, func(i int) float64 { return 10000 + float64(i%7) })
+		if s := feed(d, conf, monday.AddDate(0, 0, 60), 24*time.Hour, 1, func(int) float64 { return 5000 })[0]; s.Score >= 0.5 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	d, c := profile(t, anomaly.Config{})
+	feed(d, c, monday, 24*time.Hour, 30, func(i int) float64 { return 1000 + float64(i%7) })
+	before, err := d.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := d.Observe(c, sentinel.Point{Time: monday.AddDate(0, 0, 40), Value: 1005, Bad: true}); s.State == sentinel.Learning {
+		t.Errorf("a bad point is judged: %+v", s)
+	}
+	if after, err := d.MarshalBinary(); err != nil || len(after) != len(before) {
+		t.Errorf("a bad point was learnt (%v)", err)
+	}
+}
+
+func TestLearningSaysHowFarItIs(t *testing.T) {
+	t.Parallel()
+	d, c := profile(t, anomaly.Config{})
+	scores := feed(d, c, monday, 24*time.Hour, 8, func(int) float64 { return 5 })
+	if scores[3].State != sentinel.Learning || scores[3].Reason != "learning, 4 of 7 points" || scores[7].State == sentinel.Learning {
+		t.Errorf("%+v %+v", scores[3], scores[7])
+	}
+}
+
+// TestARestartChangesNothing writes the state down after every point.
+func TestARestartChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		step  time.Duration
+		limit int
+	}{"hourly": {time.Hour, 8 << 10}, "daily": {24 * time.Hour, 3 << 10}} {
+		rng := rand.New(rand.NewPCG(9, 10))
+		value := weekly(rng)
+		whole, conf := profile(t, anomaly.Config{})
+		restarted := &anomaly.Profile{}
+		largest := 0
+		for i := range 1500 {
+			p := sentinel.Point{Time: monday.Add(time.Duration(i) * c.step), Value: value(i)}
+			a, b := whole.Observe(conf, p), restarted.Observe(conf, p)
+			if a.Score != b.Score || a.State != b.State {
+				t.Fatalf("%s: point %d: %+v, after a restart %+v", name, i, a, b)
+			}
+			data, err := restarted.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			largest = max(largest, len(data))
+			restarted = &anomaly.Profile{}
+			if err := restarted.UnmarshalBinary(data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Logf("%s: %d bytes at most", name, largest)
+		if largest > c.limit {
+			t.Errorf("%s: %d bytes, want at most %d", name, largest, c.limit)
+		}
+	}
+	d := &anomaly.Profile{}
+	for _, damaged := range [][]byte{nil, {1}, {9, 0, 0, 0, 0, 1}, []byte("\x01abcdefgh")} {
+		if err := d.UnmarshalBinary(damaged); !errors.Is(err, anomaly.ErrState) {
+			t.Errorf("%v: %v", damaged, err)
+		}
+	}
+}
+
+func TestMistakesInTheConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, c := range []anomaly.Config{{Detector: "magic"}, {Direction: "up"}, {FalseAlarms: "never"}, {FalseAlarms: "0/month"}, {Status: "bad"}, {IgnoreBelow: anomaly.Floors{Relative: -1}}} {
+		if err := c.Validate(); err == nil {
+			t.Errorf("%+v is accepted", c)
+		}
+	}
+}
+
+func FuzzObserve(f *testing.F) {
+	f.Add(int64(0), 1.0, int64(3600), math.Inf(1))
+	f.Add(int64(-5), -1e300, int64(0), math.NaN())
+	f.Fuzz(func(t *testing.T, at int64, v float64, step int64, odd float64) {
+		for _, name := range anomaly.Names() {
+			d, err := anomaly.New(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := anomaly.Config{Detector: name}
+			if err := c.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 80 {
+				value := v * float64(1+i%5)
+				if i%17 == 16 {
+					value = odd
+				}
+				s := d.Observe(c, sentinel.Point{Time: time.Unix(at+int64(i)*(step%1e6), 0), Value: value})
+				if math.IsNaN(s.Score) || s.Score < 0 || s.Score > 1 {
+					t.Fatalf("%s: score %v of %v", name, s.Score, value)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkObserve(b *testing.B) {
+	d, c := profile(b, anomaly.Config{})
+	value := weekly(rand.New(rand.NewPCG(11, 12)))
+	values := make([]float64, 4096)
+	for i := range values {
+		values[i] = value(i)
+	}
+	feed(d, c, monday, time.Hour, len(values), func(i int) float64 { return values[i] })
+	at := monday.Add(time.Duration(len(values)) * time.Hour)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		d.Observe(c, sentinel.Point{Time: at, Value: values[i%len(values)]})
+		at = at.Add(time.Hour)
+		i++
+	}
+}
