@@ -27,6 +27,12 @@ type Incident struct {
 	Expected string
 	Ticks    int // bad results so far
 	Flaps    int // times it was reopened
+
+	// Transitions counts what people are told of: opened (1), then each time it
+	// was reopened, acknowledged, escalated, resolved or grew worse. It numbers
+	// notices, so that one sent twice is known by its key.
+	Transitions int
+	Upstream    string // id of the incident of a failed upstream dataset that explains this one; "" for none
 }
 
 // IncidentState is where an incident stands.

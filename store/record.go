@@ -44,6 +44,7 @@ type Batch struct {
 	Baselines map[string]Snapshot // first snapshots, by check id; never move one that is there
 	Incidents []sentinel.Incident // as they are now
 	States    []State
+	Outbox    []OutboxItem // the notices of these incidents, see [Store.Enqueue]
 }
 
 // Record stores a batch in one transaction: all of it or, on an error, nothing.
@@ -72,6 +73,7 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 			}
 		}
 		w.states(ctx, b.States)
+		w.outbox(ctx, b.Outbox)
 		return w.err
 	})
 	if err != nil {

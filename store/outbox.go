@@ -1,0 +1,241 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// OutboxState is where a notice on its way to a channel stands.
+type OutboxState string
+
+const (
+	OutboxPending OutboxState = "pending" // waits, or a try is under way
+	OutboxSent    OutboxState = "sent"    // the channel took it
+	OutboxDead    OutboxState = "dead"    // given up: waits for a person to retry or discard it
+)
+
+// OutboxItem is one transition of one incident on its way to one channel. The
+// first block is given by whoever enqueues it, the second is kept by the store.
+type OutboxItem struct {
+	Key      string // names the transition; with Channel it exists once
+	Channel  string
+	Incident string // items of one incident and channel leave in the order they came
+	Upstream string // the incident that explains this one, whose conversation it joins; "" for none
+	Kind     string
+	Group    string // items of one group may leave as one notice
+	NextAt   time.Time
+	Created  time.Time
+	Notice   []byte // JSON; the notify package knows what it means
+
+	Seq       int64
+	State     OutboxState
+	Bundle    string // the key of the notice it leaves in; "" before the first try
+	Thread    string // id of the incident that leads its conversation; "" before the first try
+	Ref       string // what the channel answered, such as the id of a message
+	Attempts  int
+	Finished  time.Time // when it was sent or given up; zero before
+	LastError string
+}
+
+var insertOutbox = shape{`INSERT INTO outbox (key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body) VALUES `,
+	`(?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, ?, 0, '', ?)`, ` ON CONFLICT (key, channel) DO NOTHING`, 9}
+
+// outbox writes items; those that are there already stay as they are.
+func (w *writer) outbox(ctx context.Context, items []OutboxItem) {
+	args := make([]any, 0, len(items)*insertOutbox.width)
+	for _, i := range items {
+		args = append(args, i.Key, i.Channel, i.Incident, i.Upstream, i.Kind, i.Group, micros(i.NextAt), micros(i.Created), i.Notice)
+	}
+	w.many(ctx, insertOutbox, args, nil)
+}
+
+// Enqueue adds items outside of a tick, all or, on an error, none. One whose key
+// and channel are known already is left as it is, so that the same items may be
+// enqueued again, and by several agents.
+func (s *Store) Enqueue(ctx context.Context, items []OutboxItem) error {
+	if len(items) == 0 {
+		return nil
+	}
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		w := newWriter(tx)
+		w.outbox(ctx, items)
+		return w.err
+	})
+	if err != nil {
+		return fmt.Errorf("enqueueing notices: %w", describe(s.path, err))
+	}
+	return nil
+}
+
+const outboxColumns = `seq, key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body`
+
+func scanOutbox(scan func(...any) error) (i OutboxItem, err error) {
+	var next, created, finished int64
+	err = scan(&i.Seq, &i.Key, &i.Channel, &i.Incident, &i.Upstream, &i.Kind, &i.Group, &i.State, &i.Bundle, &i.Thread, &i.Ref, &next, &i.Attempts, &created, &finished, &i.LastError, &i.Notice)
+	i.NextAt, i.Created = fromMicros(next), fromMicros(created)
+	if finished != 0 {
+		i.Finished = fromMicros(finished)
+	}
+	return i, err
+}
+
+func readOutbox(ctx context.Context, tx *sql.Tx, query string, args ...any) (items []OutboxItem, err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		i, err := scanOutbox(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	return items, rows.Err()
+}
+
+// OutboxFilter narrows what [Store.Outbox] lists.
+type OutboxFilter struct {
+	State    OutboxState // "" for all
+	Channel  string      // "" for all
+	Incident string      // "" for all
+	Limit    int         // 0: 1000
+}
+
+// Outbox lists items in the order they came.
+func (s *Store) Outbox(ctx context.Context, f OutboxFilter) (items []OutboxItem, err error) {
+	where, args := []string{"1 = 1"}, []any{}
+	for _, c := range [...]struct{ column, value string }{{"state", string(f.State)}, {"channel", f.Channel}, {"incident", f.Incident}} {
+		if c.value != "" {
+			where, args = append(where, c.column+" = ?"), append(args, c.value)
+		}
+	}
+	if f.Limit <= 0 {
+		f.Limit = 1000
+	}
+	query := `SELECT ` + outboxColumns + ` FROM outbox WHERE ` + strings.Join(where, " AND ") + ` ORDER BY seq LIMIT ?`
+	err = s.each(ctx, query, append(args, f.Limit), func(scan func(...any) error) error {
+		i, err := scanOutbox(scan)
+		items = append(items, i)
+		return err
+	})
+	return items, err
+}
+
+// OutboxCount is how many items of a channel stand in a state.
+type OutboxCount struct {
+	Channel string
+	State   OutboxState
+	Items   int64
+	Oldest  time.Time // when the oldest of them came
+}
+
+// OutboxCounts counts by channel and state.
+func (s *Store) OutboxCounts(ctx context.Context) (counts []OutboxCount, err error) {
+	err = s.each(ctx, `SELECT channel, state, count(*), min(created) FROM outbox GROUP BY channel, state ORDER BY channel, state`, nil, func(scan func(...any) error) error {
+		var c OutboxCount
+		var oldest int64
+		err := scan(&c.Channel, &c.State, &c.Items, &oldest)
+		c.Oldest = fromMicros(oldest)
+		counts = append(counts, c)
+		return err
+	})
+	return counts, err
+}
+
+// Told is what a channel was told of an incident, or will be.
+type Told struct {
+	Incident, Channel string
+	Last              time.Time // when the newest item came
+	Reminders         int       // items of kind reminder
+	Sent              bool      // an item has arrived
+}
+
+// OutboxTold returns what was told of unresolved incidents, and of those among
+// ids; what was given up does not count.
+func (s *Store) OutboxTold(ctx context.Context, ids []string) (told []Told, err error) {
+	seen := map[string]bool{}
+	read := func(scan func(...any) error) error {
+		var t Told
+		var last, sent int64
+		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders, &sent)
+		t.Last, t.Sent = fromMicros(last), sent > 0
+		if !seen[t.Incident+"\x00"+t.Channel] {
+			told = append(told, t)
+		}
+		return err
+	}
+	const columns = `SELECT o.incident, o.channel, max(o.created), sum(CASE WHEN o.kind = 'reminder' THEN 1 ELSE 0 END), sum(CASE WHEN o.state = 'sent' THEN 1 ELSE 0 END) FROM outbox o `
+	const grouped = ` AND o.state <> 'dead' GROUP BY o.incident, o.channel ORDER BY o.incident, o.channel`
+	if err = s.each(ctx, columns+`JOIN incident i ON i.id = o.incident WHERE i.resolved IS NULL`+grouped, nil, read); err != nil {
+		return nil, err
+	}
+	for _, t := range told {
+		seen[t.Incident+"\x00"+t.Channel] = true
+	}
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), 500)]
+		ids = ids[len(part):]
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
+		}
+		if err = s.each(ctx, columns+`WHERE o.incident IN (`+marks(len(part))+`)`+grouped, args, read); err != nil {
+			return nil, err
+		}
+	}
+	return told, nil
+}
+
+// marks are n placeholders.
+func marks(n int) string { return strings.TrimPrefix(strings.Repeat(", ?", n), ", ") }
+
+// bundled selects a dead item and the ones that were to leave with it.
+const bundled = ` state = 'dead' AND (seq = ? OR bundle <> '' AND EXISTS (SELECT 1 FROM outbox b WHERE b.seq = ? AND b.bundle = outbox.bundle AND b.channel = outbox.channel))`
+
+// RetryOutbox sends a dead item, and those it was bundled with, on its way
+// again at now. It answers [ErrStale] when the item is not dead, and when its
+// incident was resolved meanwhile: nobody should hear now that it opened.
+func (s *Store) RetryOutbox(ctx context.Context, seq int64, now time.Time) error {
+	return s.person(ctx, "retrying", seq, `UPDATE outbox SET state = 'pending', attempts = 0, created = ?, finished = 0, next_at = ? WHERE`+bundled+`
+AND (kind = 'recovered' OR NOT EXISTS (SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NOT NULL))`, micros(now), micros(now), seq, seq)
+}
+
+// DiscardOutbox removes a dead item, and those it was bundled with, for good.
+// It answers [ErrStale] when there is no dead one of that number.
+func (s *Store) DiscardOutbox(ctx context.Context, seq int64) error {
+	// The inner look at the item must not miss it once it is gone itself.
+	return s.person(ctx, "discarding", seq, `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE`+bundled+`)`, seq, seq)
+}
+
+func (s *Store) person(ctx context.Context, what string, seq int64, statement string, args ...any) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if err == nil && n == 0 {
+			err = ErrStale
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrStale):
+		return fmt.Errorf("%s notice %d: %w: it is not given up, or its incident is resolved by now", what, seq, err)
+	case err != nil:
+		return fmt.Errorf("%s notice %d: %w", what, seq, describe(s.path, err))
+	}
+	return nil
+}
+
+// PruneOutbox forgets what was sent before now minus the retention and whose
+// incident is over: an open one's are still asked for.
+func (s *Store) PruneOutbox(ctx context.Context, now time.Time, retention time.Duration) (removed int64, err error) {
+	return s.remove(ctx, `DELETE FROM outbox WHERE state = 'sent' AND finished < ? AND NOT EXISTS (SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NULL)`, []any{micros(now.Add(-retention))})
+}

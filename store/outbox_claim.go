@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// OutboxBundle is what leaves as one notice: items of one channel, each of
+// another incident, in the order they came. Who claimed it settles it with
+// [Store.SentOutbox], [Store.PostponeOutbox] or [Store.BuryOutbox].
+type OutboxBundle struct {
+	Channel  string
+	Key      string // the same at every try
+	Attempts int    // with this one
+	Since    time.Time
+	Mixed    bool // its items are of several groups
+	Items    []OutboxItem
+	// Others counts by thread the unresolved incidents told in it beside Items.
+	Others map[string]int
+}
+
+// OutboxClaim says what [Store.ClaimOutbox] takes.
+type OutboxClaim struct {
+	Channel string
+	Now     time.Time
+	Until   time.Time // nobody else tries before; a killed try is taken up again then
+	Mixed   bool      // put everything that is due into one notice, whatever its group
+	Limit   int       // items a bundle; 0: 1000
+}
+
+// free holds for items o that no earlier one of their incident and channel is
+// ahead of.
+const free = ` AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.channel = o.channel AND e.incident = o.incident AND e.state = 'pending' AND e.seq < o.seq)`
+
+// ClaimOutbox takes the next bundle that is due: one tried before, or the oldest
+// free item with all free ones of its group. An item of an incident never leaves
+// before an earlier one of it is sent or given up. ok is false when nothing is
+// due, or another agent was faster.
+func (s *Store) ClaimOutbox(ctx context.Context, c OutboxClaim) (b OutboxBundle, ok bool, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		first, err := readOutbox(ctx, tx, `SELECT `+outboxColumns+` FROM outbox o WHERE channel = ? AND state = 'pending' AND next_at <= ?`+free+` ORDER BY next_at, seq LIMIT 1`, c.Channel, micros(c.Now))
+		if err != nil || len(first) == 0 {
+			return err
+		}
+		b, err = bundle(ctx, tx, c, first[0])
+		if err == nil {
+			err = b.take(ctx, tx, c)
+		}
+		if err == nil {
+			b.Others, err = b.others(ctx, tx)
+		}
+		ok = err == nil
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrStale):
+		return OutboxBundle{}, false, nil
+	case err != nil:
+		return OutboxBundle{}, false, fmt.Errorf("claiming notices: %w", describe(s.path, err))
+	}
+	return b, ok, nil
+}
+
+// bundle gathers what leaves together with first.
+func bundle(ctx context.Context, tx *sql.Tx, c OutboxClaim, first OutboxItem) (b OutboxBundle, err error) {
+	b = OutboxBundle{Channel: c.Channel, Key: first.Bundle}
+	if c.Limit <= 0 {
+		c.Limit = 1000
+	}
+	const query = `SELECT ` + outboxColumns + ` FROM outbox o WHERE channel = ? AND state = 'pending'`
+	switch {
+	case first.Bundle != "":
+		b.Items, err = readOutbox(ctx, tx, query+` AND bundle = ? ORDER BY seq`, c.Channel, first.Bundle)
+	case c.Mixed:
+		b.Items, err = readOutbox(ctx, tx, query+` AND bundle = '' AND next_at <= ?`+free+` ORDER BY seq LIMIT ?`, c.Channel, micros(c.Now), c.Limit)
+	default:
+		b.Items, err = readOutbox(ctx, tx, query+` AND bundle = '' AND grp = ?`+free+` ORDER BY seq LIMIT ?`, c.Channel, first.Group, c.Limit)
+	}
+	if err != nil {
+		return b, err
+	}
+	if b.Key == "" {
+		b.Key = bundleKey(b.Items)
+		err = b.converse(ctx, tx)
+	}
+	b.Since = b.Items[0].Created
+	for _, i := range b.Items {
+		b.Mixed = b.Mixed || i.Group != b.Items[0].Group
+		if i.Created.Before(b.Since) {
+			b.Since = i.Created
+		}
+	}
+	return b, err
+}
+
+func bundleKey(items []OutboxItem) string {
+	if len(items) == 1 {
+		return items[0].Key
+	}
+	h := sha256.New()
+	for _, i := range items {
+		fmt.Fprintf(h, "%s\n", i.Key)
+	}
+	return fmt.Sprintf("%s+%d-%s", items[0].Key, len(items)-1, hex.EncodeToString(h.Sum(nil)[:8]))
+}
+
+// converse gives every item the thread it belongs to: that of its own incident,
+// else that of its upstream, else a new one led by the first item that has no
+// cause of its own.
+func (b *OutboxBundle) converse(ctx context.Context, tx *sql.Tx) error {
+	var incidents []any
+	for _, i := range b.Items {
+		incidents = append(incidents, i.Incident)
+		if i.Upstream != "" {
+			incidents = append(incidents, i.Upstream)
+		}
+	}
+	known := map[string]string{}
+	for part := range slices.Chunk(incidents, 500) {
+		query := `SELECT incident, thread FROM outbox WHERE channel = ? AND thread <> '' AND state <> 'dead' AND incident IN (` + marks(len(part)) + `) ORDER BY seq`
+		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), known); err != nil {
+			return err
+		}
+	}
+	lead := ""
+	for _, i := range b.Items {
+		if known[i.Incident] == "" && known[i.Upstream] == "" && (lead == "" || i.Upstream == "") {
+			lead = i.Incident
+			if i.Upstream == "" {
+				break
+			}
+		}
+	}
+	for n := range b.Items {
+		i := &b.Items[n]
+		if i.Thread = known[i.Incident]; i.Thread == "" && i.Upstream != "" {
+			i.Thread = known[i.Upstream]
+		}
+		if i.Thread == "" {
+			i.Thread = lead
+		}
+	}
+	return nil
+}
+
+// pairs reads rows of two texts into a map; the latest row of a key counts.
+func pairs(ctx context.Context, tx *sql.Tx, query string, args []any, into map[string]string) (err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var k, v string
+		if err := rows.Scan(&k, &v); err != nil {
+			return err
+		}
+		into[k] = v
+	}
+	return rows.Err()
+}
+
+// take marks the items as tried until the end of the claim. It answers ErrStale
+// when another agent took one of them meanwhile.
+func (b *OutboxBundle) take(ctx context.Context, tx *sql.Tx, c OutboxClaim) error {
+	seqs := map[string][]any{} // by thread
+	for n := range b.Items {
+		i := &b.Items[n]
+		seqs[i.Thread] = append(seqs[i.Thread], i.Seq)
+		i.Attempts++
+		b.Attempts = max(b.Attempts, i.Attempts)
+	}
+	fresh := b.Items[0].Bundle == ""
+	for thread, all := range seqs {
+		for part := range slices.Chunk(all, 500) {
+			args := append([]any{b.Key, thread, micros(c.Until)}, part...)
+			query := `UPDATE outbox SET bundle = ?, thread = ?, next_at = ?, attempts = attempts + 1 WHERE seq IN (` + marks(len(part)) + `) AND state = 'pending'`
+			if fresh {
+				query += ` AND bundle = ''`
+			} else {
+				query, args = query+` AND next_at <= ?`, append(args, micros(c.Now))
+			}
+			res, err := tx.ExecContext(ctx, query, args...)
+			if err != nil {
+				return err
+			}
+			if n, err := res.RowsAffected(); err != nil || n != int64(len(part)) {
+				return errors.Join(err, ErrStale)
+			}
+		}
+	}
+	for n := range b.Items {
+		b.Items[n].Bundle, b.Items[n].NextAt = b.Key, c.Until
+	}
+	return b.refer(ctx, tx, seqs)
+}
+
+// refer gives the items what the channel answered when their threads began.
+func (b *OutboxBundle) refer(ctx context.Context, tx *sql.Tx, threads map[string][]any) error {
+	refs := map[string]string{}
+	for part := range slices.Chunk(threadNames(threads), 500) {
+		query := `SELECT thread, ref FROM outbox WHERE channel = ? AND ref <> '' AND thread IN (` + marks(len(part)) + `) ORDER BY seq DESC`
+		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), refs); err != nil {
+			return err
+		}
+	}
+	for n := range b.Items {
+		b.Items[n].Ref = refs[b.Items[n].Thread]
+	}
+	return nil
+}
+
+func threadNames(threads map[string][]any) (names []any) {
+	for t := range threads {
+		names = append(names, t)
+	}
+	return names
+}
+
+func (b *OutboxBundle) others(ctx context.Context, tx *sql.Tx) (map[string]int, error) {
+	here, threads := map[string]bool{}, map[string][]any{}
+	for _, i := range b.Items {
+		here[i.Incident], threads[i.Thread] = true, nil
+	}
+	others := map[string]int{}
+	for part := range slices.Chunk(threadNames(threads), 500) {
+		found := map[string]string{}
+		query := `SELECT DISTINCT o.incident, o.thread FROM outbox o JOIN incident i ON i.id = o.incident WHERE o.channel = ? AND i.resolved IS NULL AND o.thread IN (` + marks(len(part)) + `)`
+		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), found); err != nil {
+			return nil, err
+		}
+		for incident, thread := range found {
+			if !here[incident] {
+				others[thread]++
+			}
+		}
+	}
+	return others, nil
+}
+
+// SentOutbox says that the channel took the bundle, and what it answered. Like
+// the other two it answers [ErrStale] when the claim ran out and somebody else
+// has taken the bundle up since.
+func (s *Store) SentOutbox(ctx context.Context, b OutboxBundle, ref string, now time.Time) error {
+	return s.settle(ctx, b, `state = 'sent', ref = ?, finished = ?, last_error = ''`, ref, micros(now))
+}
+
+// PostponeOutbox says that the bundle did not arrive, why, and when to try again.
+func (s *Store) PostponeOutbox(ctx context.Context, b OutboxBundle, at time.Time, why string) error {
+	return s.settle(ctx, b, `next_at = ?, last_error = ?`, micros(at), why)
+}
+
+// BuryOutbox gives the bundle up: it waits for a person.
+func (s *Store) BuryOutbox(ctx context.Context, b OutboxBundle, now time.Time, why string) error {
+	return s.settle(ctx, b, `state = 'dead', finished = ?, last_error = ?`, micros(now), why)
+}
+
+func (s *Store) settle(ctx context.Context, b OutboxBundle, set string, args ...any) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE outbox SET `+set+` WHERE channel = ? AND bundle = ? AND state = 'pending' AND attempts <= ?`, append(args, b.Channel, b.Key, b.Attempts)...)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n != int64(len(b.Items)) {
+			return errors.Join(err, ErrStale)
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, ErrStale):
+		return fmt.Errorf("settling notice %s: %w", b.Key, err)
+	case err != nil:
+		return fmt.Errorf("settling notice %s: %w", b.Key, describe(s.path, err))
+	}
+	return nil
+}
+
+// NextOutbox says when the next bundle of a channel is due; ok is false when
+// none waits.
+func (s *Store) NextOutbox(ctx context.Context, channel string) (at time.Time, ok bool, err error) {
+	err = s.each(ctx, `SELECT next_at FROM outbox o WHERE channel = ? AND state = 'pending'`+free+` ORDER BY next_at LIMIT 1`, []any{channel}, func(scan func(...any) error) error {
+		var next int64
+		err := scan(&next)
+		at, ok = fromMicros(next), true
+		return err
+	})
+	return at, ok, err
+}
