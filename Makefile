@@ -1,10 +1,10 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help build test lint vet deps fuzz bench bench-predict demo torture
+.PHONY: help build test lint vet deps fuzz bench bench-anomaly bench-predict demo torture
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 build: ## build bin/sentinel
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/sentinel ./cmd/sentinel
@@ -31,6 +31,10 @@ fuzz: ## fuzz quoting, cron and configuration for a minute each
 bench: deps ## measure beside a hand-written floor on a private PostgreSQL (BENCH="-per-day 335000" for 20 million rows)
 	$(GO) run ./bench $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-anomaly: ## judge every detector on the series of DATA=DIR and write docs/anomaly-benchmark.md
+	@test -n "$(DATA)" || { echo "DATA=DIR must name a directory with NAME_windows.json files and their series"; exit 2; }
+	$(GO) run ./anomaly/benchmark/run -data "$(DATA)" -out docs
 
 bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/prediction-benchmark.md
 	@test -n "$(DATA)" || { echo "DATA=DIR must name a directory with feeds.json and one CSV per feed"; exit 2; }

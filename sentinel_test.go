@@ -17,10 +17,10 @@ func TestLayers(t *testing.T) {
 	const module = "github.com/sentinel-dq/sentinel"
 	allowed := map[string][]string{
 		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse", "/store"},
-		"/anomaly/benchmark": {"", "/anomaly"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict"}, "/predict/benchmark/run": {"/predict/benchmark"},
+		"/chart": {}, "/anomaly/benchmark": {"", "/anomaly", "/chart"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict", "/chart"}, "/predict/benchmark/run": {"/predict/benchmark"},
 		"/checks": {"", "/schedule", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly"},
 		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store", "/repair"}, "/testenv": {}, "/bench": {"/testenv"},
-		"/cmd/sentinel": {"", "/anomaly", "/anomaly/benchmark", "/predict", "/predict/benchmark", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/agent", "/web"},
+		"/cmd/sentinel": {"", "/chart", "/anomaly", "/anomaly/benchmark", "/predict", "/predict/benchmark", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/agent", "/web"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
 	if err != nil {

@@ -145,10 +145,14 @@ func write(path string, rows []Row, scores []sentinel.Score) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	w := csv.NewWriter(f)
+	return WriteScores(f, rows, scores)
+}
+
+// WriteScores writes timestamp,value,score lines, times as they were read.
+func WriteScores(to io.Writer, rows []Row, scores []sentinel.Score) error {
 	lines := [][]string{{"timestamp", "value", "score"}}
 	for i, r := range rows {
 		lines = append(lines, []string{r.Text, strconv.FormatFloat(r.Point.Value, 'g', -1, 64), strconv.FormatFloat(scores[i].Score, 'f', 4, 64)})
 	}
-	return w.WriteAll(lines)
+	return csv.NewWriter(to).WriteAll(lines)
 }

@@ -1,98 +1,55 @@
 package benchmark
 
 import (
-	"fmt"
-	"image/color"
-	"os"
 	"path/filepath"
 	"slices"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
+	"github.com/sentinel-dq/sentinel/chart"
 )
 
 func writePlots(dir string, day, hour []Forecast, perFeed []row) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("write plots: %w", err)
-	}
 	if err := plotReliability(filepath.Join(dir, "prediction-reliability.svg"), day, hour); err != nil {
-		return fmt.Errorf("write plots: %w", err)
+		return err
 	}
-	if err := plotSkill(filepath.Join(dir, "prediction-skill.svg"), perFeed); err != nil {
-		return fmt.Errorf("write plots: %w", err)
+	bars := chart.Chart{Title: "Brier skill over the feed's own base rate, day-ahead", Width: 620, Height: 60 + 24*len(perFeed)}
+	for _, r := range perFeed {
+		bars.Bars = append(bars.Bars, chart.Bar{Name: r.name, Value: Score(r.forecasts).Skill})
 	}
-	return nil
+	return chart.Save(filepath.Join(dir, "prediction-skill.svg"), bars)
 }
 
 // plotReliability draws mean risk against the share of misses in 10 bins of
 // equal count, day-ahead and an hour before the deadline.
 func plotReliability(path string, day, hour []Forecast) error {
-	p := plot.New()
-	p.Title.Text = "Reliability: forecast against what happened"
-	p.X.Label.Text, p.Y.Label.Text = "mean risk of the bin", "share missed"
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
-	diagonal, err := plotter.NewLine(plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 1}})
-	if err != nil {
-		return err
+	c := chart.Chart{
+		Title: "Reliability: forecast against what happened", X: "mean risk of the bin", Y: "share missed",
+		Width: 520, Height: 460, Limits: &chart.Box{From: 0, To: 1, Low: 0, High: 1},
+		Lines: []chart.Line{{Color: "#b0b0b0", X: []float64{0, 1}, Y: []float64{0, 1}}},
 	}
-	diagonal.Color = color.Gray{Y: 160}
-	p.Add(diagonal)
-	curves := []struct {
-		name  string
-		fs    []Forecast
-		color color.Color
-	}{
-		{"day-ahead", day, color.RGBA{R: 31, G: 119, B: 180, A: 255}},
-		{"60 minutes before", hour, color.RGBA{R: 214, G: 96, B: 20, A: 255}},
+	for _, curve := range []struct {
+		name string
+		fs   []Forecast
+	}{{"day-ahead", day}, {"60 minutes before", hour}} {
+		l := chart.Line{Name: curve.name}
+		l.X, l.Y = reliabilityBins(curve.fs)
+		c.Lines = append(c.Lines, l)
 	}
-	for _, c := range curves {
-		line, points, err := plotter.NewLinePoints(reliabilityBins(c.fs))
-		if err != nil {
-			return err
-		}
-		line.Color, points.Color = c.color, c.color
-		p.Add(line, points)
-		p.Legend.Add(c.name, line, points)
-	}
-	p.Legend.Left, p.Legend.Top = true, true
-	return p.Save(14*vg.Centimeter, 12*vg.Centimeter, path)
+	c.Lines[1].Color, c.Lines[2].Color = "#1f77b4", "#d66014"
+	return chart.Save(path, c)
 }
 
-func reliabilityBins(fs []Forecast) plotter.XYs {
+func reliabilityBins(fs []Forecast) (x, y []float64) {
 	o := slices.SortedFunc(slices.Values(fs), func(a, b Forecast) int { return order(a.Risk, b.Risk) })
-	var out plotter.XYs
 	for k := range 10 {
 		bin := o[k*len(o)/10 : (k+1)*len(o)/10]
-		var xy plotter.XY
+		risk, missed := 0.0, 0.0
 		for _, f := range bin {
-			xy.X += f.Risk / float64(len(bin))
-			xy.Y += truth(f) / float64(len(bin))
+			risk += f.Risk / float64(len(bin))
+			missed += truth(f) / float64(len(bin))
 		}
 		if len(bin) > 0 {
-			out = append(out, xy)
+			x, y = append(x, risk), append(y, missed)
 		}
 	}
-	return out
-}
-
-func plotSkill(path string, rows []row) error {
-	p := plot.New()
-	p.Title.Text = "Brier skill over the feed's own base rate, day-ahead"
-	var values plotter.Values
-	var names []string
-	for _, r := range rows {
-		values = append(values, Score(r.forecasts).Skill)
-		names = append(names, r.name)
-	}
-	bars, err := plotter.NewBarChart(values, vg.Points(14))
-	if err != nil {
-		return err
-	}
-	bars.Horizontal = true
-	bars.Color = color.RGBA{R: 31, G: 119, B: 180, A: 255}
-	p.Add(bars)
-	p.NominalY(names...)
-	p.X.Min = min(0, p.X.Min)
-	return p.Save(16*vg.Centimeter, 9*vg.Centimeter, path)
+	return x, y
 }

@@ -3,6 +3,7 @@ package benchmark
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -64,6 +65,21 @@ and recall are those of risk > 0.8. A dash stands where a measure does not exist
 (prior precision, forgetting, smoothing of survival) were compared on these same feeds, so unseen feeds may score lower.
 
 `
+
+// WriteSummary writes a table of how the predictor as shipped does on each feed,
+// day-ahead or lead before the deadline.
+func WriteSummary(feeds []Feed, lead time.Duration, w io.Writer) error {
+	var b bytes.Buffer
+	var rows []row
+	var all []Forecast
+	for _, f := range feeds {
+		fs := Forecasts(f, Replay(f, predict.DefaultPrior(), lead), lead)
+		rows, all = append(rows, row{f.Name, fs}), append(all, fs...)
+	}
+	writeTable(&b, append(rows, row{"all", all}))
+	_, err := w.Write(b.Bytes())
+	return err
+}
 
 func pool(feeds []Feed, risks [][]float64, lead time.Duration) []Forecast {
 	var out []Forecast
