@@ -29,6 +29,7 @@ type Result struct {
 	Evidence Evidence
 
 	Observations []Observation
+	Past         []Observation // values of earlier buckets, oldest first: read once, when nothing was remembered of the check
 	Findings     []Finding // what is not as it must be, one per segment or drift; empty on pass
 	Drifts       []Drift   // schema checks: all differences, also the ignored ones
 	Scores       []Score   // anomaly scores, where a detector looked

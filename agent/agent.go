@@ -79,6 +79,7 @@ type Agent struct {
 	confirmations confirmations
 	backlog       []store.Batch // not recorded yet: the store could not be written
 	memory        *checks.Memory
+	scorer        *Scorer
 	located       map[string]located
 	ready         bool
 
@@ -172,6 +173,7 @@ func (a *Agent) recall(ctx context.Context) error {
 	a.incidents = newIncidents(open)
 	a.confirmations = confirmations{}
 	a.memory = &checks.Memory{}
+	a.scorer = &Scorer{Store: a.Store}
 	for _, s := range states {
 		if err := a.confirmations.decode(s.Key, s.Data); err != nil {
 			a.Log.Warn("forgetting a damaged state", "check", s.Key, "error", err)
@@ -238,6 +240,9 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		}
 		if len(problems) == 0 {
 			a.Metrics.Keep(ids)
+			a.mu.Lock()
+			a.scorer.watch.Keep(ids)
+			a.mu.Unlock()
 		}
 		a.mu.Lock()
 		a.ready = true

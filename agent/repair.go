@@ -75,7 +75,7 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	env := checks.Env{Warehouse: plan.open, History: a.history, Baselines: a.baselines, Now: a.Now, Memory: &checks.Memory{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
-	batch, err := a.judge(outcomes, map[string]Check{id: at.check})
+	batch, err := a.judge(ctx, outcomes, map[string]Check{id: at.check})
 	if err != nil {
 		return sentinel.Result{}, err
 	}

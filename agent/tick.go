@@ -18,15 +18,15 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 	ctx = context.WithoutCancel(ctx)
 	env := checks.Env{
 		Warehouse: l.open, History: a.history, Baselines: a.baselines,
-		Now: a.Now, Memory: a.memory,
+		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
 	}
 	outcomes := checks.Run(ctx, env, l.name, jobs(tick, due))
 	a.observe(l.name, outcomes)
 
 	meta := metaByCheck(due)
-	batch, err := a.judge(outcomes, meta)
+	batch, err := a.judge(ctx, outcomes, meta)
 	if err != nil {
-		a.Log.Error("encoding a snapshot", "warehouse", l.name, "error", err)
+		a.Log.Error("judging", "warehouse", l.name, "error", err)
 	}
 	for _, e := range due {
 		batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: tick})
@@ -50,7 +50,7 @@ func metaByCheck(due []*entry) map[string]Check {
 
 // judge confirms findings and turns results into incidents. The batch it
 // returns is to be recorded whole.
-func (a *Agent) judge(outcomes []checks.Outcome, meta map[string]Check) (store.Batch, error) {
+func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[string]Check) (store.Batch, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	batch := store.Batch{Baselines: map[string]store.Snapshot{}}
@@ -59,6 +59,10 @@ func (a *Agent) judge(outcomes []checks.Outcome, meta map[string]Check) (store.B
 		for i := range o.Results {
 			r := &o.Results[i]
 			c := meta[r.Check]
+			if watched := c.Common().Anomaly; watched != nil {
+				states, err := a.scorer.Score(ctx, *watched, r)
+				problems, batch.States = append(problems, err), append(batch.States, states...)
+			}
 			rule := c.Common().Confirm
 			a.confirmations.apply(rule, r)
 			if rule != nil {
@@ -79,6 +83,12 @@ func (a *Agent) judge(outcomes []checks.Outcome, meta map[string]Check) (store.B
 		}
 	}
 	return batch, errors.Join(problems...)
+}
+
+func (a *Agent) isNew(ctx context.Context, check string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.scorer.New(ctx, check)
 }
 
 // backlogLimit bounds what is kept in memory while the store cannot be written.

@@ -27,11 +27,15 @@ type Config struct {
 	Direction   string   `yaml:"direction"`    // drop, spike or both (default)
 	FalseAlarms string   `yaml:"false_alarms"` // targeted at most: "1/month", "1/quarter", "1/year"; default 1 in 40 weeks
 	IgnoreBelow Floors   `yaml:"ignore_below"`
-	Status      string   `yaml:"status"` // of an alarm: warn or fail (default)
-	Sensitivity *float64 `yaml:"sensitivity"`
+	Status      string   `yaml:"status"`      // of an alarm: warn or fail (default)
+	Sensitivity *float64 `yaml:"sensitivity"` // in spreads, instead of false_alarms; fewer alarms with more
+	Holidays    string   `yaml:"holidays"`    // .ics or text file: these days are like Sundays
 
-	Location *time.Location `yaml:"-"`
-	Unit     string         `yaml:"-"` // of values, for people: "rows"
+	Location *time.Location       `yaml:"-"`
+	Holiday  func(time.Time) bool `yaml:"-"` // nil: no day is
+	Metric   string               `yaml:"-"` // which of a check's values is watched
+	Unit     string               `yaml:"-"` // of values, for people: "rows"
+	Alone    bool                 `yaml:"-"` // the check has no threshold of its own: while learning it is unknown
 	perWeek  float64
 }
 
@@ -149,12 +153,23 @@ func reason(c Config, s *state, pt sentinel.Point, f forecast, out sentinel.Scor
 	if c.Unit != "" {
 		unit = " " + c.Unit
 	}
-	text := fmt.Sprintf("%s%s, expected %s to %s for a %s (%d points of history)", round(pt.Value), unit, round(out.Low), round(out.High), place, s.N)
+	history := fmt.Sprintf("%d points", s.N)
+	if weeks := float64(s.N) * s.Step / (7 * 86400); weeks >= 2 {
+		history = fmt.Sprintf("%.0f weeks", weeks)
+	}
+	text := fmt.Sprintf("%s%s, expected %s to %s for a %s (%s of history)", round(pt.Value), unit, round(out.Low), round(out.High), place, history)
 	if out.State == sentinel.LevelShift {
-		text = fmt.Sprintf("%s%s: lower than usual for some time (about %s expected for a %s)", round(pt.Value), unit, round(f.seasonal), place)
+		side := "lower"
 		if pt.Value > f.seasonal {
-			text = strings.Replace(text, "lower", "higher", 1)
+			side = "higher"
 		}
+		text = fmt.Sprintf("%s%s: %s than usual for some time (about %s expected for a %s)", round(pt.Value), unit, side, round(f.seasonal), place)
+	}
+	switch {
+	case pt.Value < s.Bottom:
+		text += "; the lowest so far"
+	case pt.Value > s.Top:
+		text += "; the highest so far"
 	}
 	return text
 }

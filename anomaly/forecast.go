@@ -17,8 +17,8 @@ type forecast struct {
 	week     int
 }
 
-func (s *state) forecast(t time.Time) (f forecast) {
-	f.day, f.week = s.slots(t)
+func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
+	f.day, f.week = s.slots(t, holiday)
 	d, w := &s.Day[f.day], &s.Week[f.week]
 	f.all = [experts]float64{s.Prev, s.Level, float64(d.Mean), float64(w.Mean), 0}
 	f.have = [experts]bool{s.N > 0, s.N > 0, d.N >= 2 && !s.daily(), w.N >= 2, w.N >= 2}

@@ -29,12 +29,14 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 	s.N++
 	a := max(1/float64(s.N), 1/200.0)
 	s.Size += a * (math.Abs(v-s.Low) - s.Size)
+	s.Bottom, s.Top = min(s.Bottom, v), max(s.Top, v)
 	if first {
+		s.Bottom, s.Top = v, v
 		s.Level, s.Prev, s.Last = v, v, t
 		return
 	}
 	s.runs(v)
-	day, week := s.slots(t)
+	day, week := f.day, f.week
 	if v == 0 {
 		s.Day[day].zero()
 		s.Week[week].zero()

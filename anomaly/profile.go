@@ -49,9 +49,12 @@ type state struct {
 	N                int // points learnt
 	Last             time.Time
 	Prev             float64
-	Step             float64 // seconds between points, typically
-	Size             float64 // usual size
-	Low              float64 // smallest value seen, where negative
+	Step             float64        // seconds between points, typically
+	Size             float64        // usual size
+	Low              float64        // smallest value seen, where negative
+	Bottom, Top      float64        // smallest and largest value seen
+	Why              string         // of the open episode
+	Final            sentinel.Score // of the newest point
 	Level            float64
 	Fraction         bool // not all values are whole numbers
 	Zeros            int  // values of zero seen
@@ -178,11 +181,16 @@ func (s *state) pace() int {
 	return 0
 }
 
-func (s *state) slots(t time.Time) (day, week int) {
-	if s.daily() {
-		return 0, int(t.Weekday())
+// slots are the places of a time in the profiles. A holiday is like a Sunday.
+func (s *state) slots(t time.Time, holiday bool) (day, week int) {
+	weekday := t.Weekday()
+	if holiday {
+		weekday = time.Sunday
 	}
-	return t.Hour(), int(t.Weekday())*slotsADay + t.Hour()
+	if s.daily() {
+		return 0, int(weekday)
+	}
+	return t.Hour(), int(weekday)*slotsADay + t.Hour()
 }
 
 // Observe implements Detector.
@@ -197,35 +205,48 @@ func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 	if c.Location != nil {
 		t = t.In(c.Location)
 	}
+	holiday := c.Holiday != nil && c.Holiday(t)
 	if s.N < s.minPoints() {
 		if !pt.Bad {
-			s.learn(t, v, s.forecast(t), 0)
+			s.learn(t, v, s.forecast(t, holiday), 0)
 		}
 		out.Reason = learning(s.N, s.minPoints())
+		s.Final = out
 		return out
 	}
-	f := s.forecast(t)
+	f := s.forecast(t, holiday)
 	z, r := s.standardise(v, f)
 	limit := c.limit(s.Step)
 	x, have := s.sizes(v, f, z)
-	prob, test := 1.0, 0
+	prob, shift := s.rarest(x, have, limit)
+	out = p.verdict(c, pt, f, z, r, prob, limit, shift)
+	if !pt.Bad {
+		s.learn(t, v, f, z)
+	}
+	s.Final = out
+	return out
+}
+
+// rarest is how improbable the rarest of the sizes is, and whether no value
+// alone, but only the sum of several is beyond the limit.
+func (s *state) rarest(x [tests]float64, have [tests]bool, limit float64) (prob float64, shift bool) {
+	prob, alone := 1.0, 1.0
 	for i := range tests {
+		if !have[i] {
+			continue
+		}
 		side := 0
 		if x[i] > 0 {
 			side = 1
 		}
-		if have[i] {
-			if p := s.Tails[i][side].p(math.Abs(x[i])); p < prob {
-				prob, test = p, i
-			}
+		p := s.Tails[i][side].p(math.Abs(x[i]))
+		prob = min(prob, p)
+		if i <= 1 || i == tests-1 {
+			alone = min(alone, p)
 		}
 	}
-	prob = min(1, prob*tests) // Bonferroni: each test has its part of the budget
-	out = p.verdict(c, pt, f, z, r, prob, limit, test)
-	if !pt.Bad {
-		s.learn(t, v, f, z)
-	}
-	return out
+	// Bonferroni: each test has its part of the budget.
+	return min(1, prob*tests), alone*tests > limit
 }
 
 // sizes are what the tests look at now, for a value and its forecast: positive
@@ -286,7 +307,7 @@ func (s *state) seasonalError(v float64, f forecast) float64 {
 }
 
 // verdict keeps the episode and words what is found.
-func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, limit float64, test int) sentinel.Score {
+func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, limit float64, shift bool) sentinel.Score {
 	s := &p.state
 	v := pt.Value
 	width := s.width(limit) * f.spread
@@ -299,7 +320,7 @@ func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, l
 	if s.hard(v, f) {
 		alarm, out.Score = true, max(out.Score, 0.9)
 	}
-	if alarm && test >= 2 {
+	if alarm && shift {
 		kind = sentinel.LevelShift
 	}
 	if !c.counts(v, f.value) {
@@ -349,17 +370,19 @@ func (p *Profile) episode(c Config, pt sentinel.Point, f forecast, z, r float64,
 		out.State = kind
 		out.Score = max(out.Score, 0.5)
 		out.Reason = reason(c, s, pt, f, out)
+		s.Why = out.Reason
 	case s.Open:
 		out.State = sentinel.Ongoing
 		if !alarm {
 			out.State = sentinel.Recovering
 		}
 		out.Score = min(out.Score, 0.49)
+		out.Reason = s.Why
 		s.Peak = max(s.Peak, math.Abs(z))
 	default:
 		out.Score = min(out.Score, 0.49)
 	}
-	if s.Open {
+	if s.Open && !pt.Bad {
 		s.inside(pt, f, alarm)
 	}
 	return out

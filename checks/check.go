@@ -13,6 +13,7 @@ import (
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -49,6 +50,8 @@ type Options struct {
 	// Confirm: a bad result counts only when the last Of runs hold at least
 	// Failures bad ones. Zero: every bad result counts.
 	Confirm *Confirm `yaml:"confirm"`
+	// Anomaly: also hold the check's number against what is normal for it.
+	Anomaly *anomaly.Config `yaml:"anomaly"`
 }
 
 // Confirm is N-of-M: Failures bad results among the last Of.
@@ -77,6 +80,7 @@ type Needs struct {
 	LikeFacts warehouse.Facts
 	History   []Series // observations remembered by the store
 	Baseline  bool     // the accepted schema snapshot of this check
+	Past      bool     // whether anything is remembered of this check at all
 }
 
 // Series names remembered observations of this check.
@@ -97,6 +101,7 @@ type Known struct {
 	Baseline   *warehouse.Table            // nil: nothing accepted yet
 	History    map[Series][]sentinel.Point // keys as in Needs
 	HistoryErr error
+	New        bool // nothing is remembered of the check: its past may be read from the table
 }
 
 // Job is all checks of one dataset that are due at one tick.
@@ -117,6 +122,8 @@ type Env struct {
 	// Baselines returns the accepted schema snapshots of those of the checks that
 	// have one.
 	Baselines func(ctx context.Context, checks []string) (map[string]*warehouse.Table, error)
+	// New reports whether nothing is remembered of a check. Nil: never.
+	New func(check string) bool
 	// Now is the wall clock, for durations only.
 	Now func() time.Time
 	// Memory keeps answers for warehouses with change_counters. Nil: nothing is kept.

@@ -50,8 +50,8 @@ func (f *Freshness) Validate() error {
 		return fmt.Errorf("catalog: unknown word %q: want only", f.Catalog)
 	case f.Query != "" && f.Where != "":
 		return errors.New("where has no effect on query: put the condition into the query")
-	case f.Warn == 0 && f.Fail == 0 && f.Expected == "":
-		return errors.New("nothing to hold the age against: set warn, fail or expected")
+	case f.Warn == 0 && f.Fail == 0 && f.Expected == "" && f.Anomaly == nil:
+		return errors.New("nothing to hold the age against: set warn, fail, expected or anomaly: {}")
 	case f.Warn < 0 || f.Fail < 0 || f.Grace < 0 || f.MaxFuture < 0:
 		return errors.New("durations must be positive")
 	case f.Warn > 0 && f.Fail > 0 && f.Warn > f.Fail:
@@ -73,7 +73,8 @@ func (f *Freshness) Validate() error {
 			return err
 		}
 	}
-	return errors.Join(f.validateOptions(), f.OnFuture.validate("on_future", "warn"),
+	alone := f.Warn == 0 && f.Fail == 0 && f.Expected == ""
+	return errors.Join(f.validateOptions(), f.watch("freshness_seconds", "seconds old", "spike", alone), f.OnFuture.validate("on_future", "warn"),
 		f.OnEmpty.validate("on_empty", "fail"), f.OnMissing.validate("on_missing_table", "fail"))
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -49,6 +50,38 @@ func (o *Options) validateOptions() error {
 	}
 	if c := o.Confirm; c != nil && (c.Failures < 1 || c.Of < c.Failures || c.Of > 64) {
 		return errors.New("confirm: want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
+	}
+	return nil
+}
+
+// watch completes `anomaly:` for a kind whose number is metric; alone says that
+// the check has no other rule.
+func (o *Options) watch(metric, unit, direction string, alone bool) error {
+	a := o.Anomaly
+	if a == nil {
+		return nil
+	}
+	if a.Direction == "" {
+		a.Direction = direction
+	}
+	if err := a.Validate(); err != nil {
+		return fmt.Errorf("anomaly: %w", err)
+	}
+	if a.Holidays != "" && a.Holiday == nil {
+		calendar, err := schedule.LoadCalendar(a.Holidays)
+		if err != nil {
+			return fmt.Errorf("anomaly: %w", err)
+		}
+		a.Holiday = calendar.Holiday
+	}
+	a.Metric, a.Unit, a.Alone = metric, unit, alone
+	return nil
+}
+
+// unwatched refuses `anomaly:` where there is no number to watch.
+func (o *Options) unwatched(kind string) error {
+	if o.Anomaly != nil {
+		return fmt.Errorf("anomaly: %s has no number to watch: put it on row_count, freshness or sql", kind)
 	}
 	return nil
 }

@@ -17,28 +17,39 @@ func (p *Partitions) span(t Target) (from, to time.Time) {
 
 // grain is the width of the groups asked for: a quarter of an hour fits every
 // time zone.
-func (p *Partitions) grain() time.Duration { return 15 * time.Minute }
+const (
+	grain     = 15 * time.Minute
+	maxGrains = 20000
+)
+
+// perBucket adds the grains' rows up by the period that holds them. Keys are
+// the periods' starts.
+func (c *RowCount) perBucket(t Target, got Answer, every Period) map[time.Time]int64 {
+	isNaive := naive(t.Known.Relation.Column(c.column(t)))
+	rows := map[time.Time]int64{}
+	for _, g := range got.Groups {
+		n, err := strconv.ParseInt(g.Segment, 10, 64)
+		if err != nil {
+			continue // rows without a time belong to no bucket
+		}
+		at := time.Unix(n*int64(grain/time.Second), 0)
+		if isNaive {
+			at = inZone(at, zone(t))
+		}
+		count, _ := g.Count.Int64() // a count is an integer
+		rows[every.start(at, zone(t))] += count
+	}
+	return rows
+}
 
 // judgePartitions adds the buckets without a row to the result.
 func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sentinel.Result {
 	p := c.ExpectedPartitions
-	isNaive := naive(t.Known.Relation.Column(c.column(t)))
-	filled := map[time.Time]bool{}
-	for _, g := range got.Groups {
-		grain, err := strconv.ParseInt(g.Segment, 10, 64)
-		if err != nil {
-			continue // rows without a time belong to no bucket
-		}
-		at := time.Unix(grain*int64(p.grain()/time.Second), 0)
-		if isNaive {
-			at = inZone(at, zone(t))
-		}
-		filled[p.Every.start(at, zone(t))] = true
-	}
+	filled := c.perBucket(t, got, p.Every)
 	var missing []string
 	from, to := p.span(t)
 	for at := from; at.Before(to); at = p.Every.add(at, 1, zone(t)) {
-		if !filled[p.Every.start(at, zone(t))] {
+		if filled[p.Every.start(at, zone(t))] == 0 {
 			missing = append(missing, p.Every.label(at, zone(t)))
 		}
 	}

@@ -83,7 +83,7 @@ func (c *Reconcile) Validate() error {
 	case c.Severity == "unknown" || c.Severity == "ignore":
 		return errors.New("severity: want warn or fail")
 	}
-	return errors.Join(c.validateOptions(), c.Bucket.validate("bucket"), c.OnMissing.validate("on_missing_table", "fail"), c.Severity.validate("severity", "fail"))
+	return errors.Join(c.validateOptions(), c.unwatched("reconcile"), c.Bucket.validate("bucket"), c.OnMissing.validate("on_missing_table", "fail"), c.Severity.validate("severity", "fail"))
 }
 
 // Needs implements Check.

@@ -79,7 +79,8 @@ func (c *RowCount) Validate() error {
 	case c.Delay < 0:
 		return errors.New("delay must be positive")
 	}
-	return errors.Join(c.validateOptions(), c.Bucket.validate("bucket"), c.Change.validate(), c.ExpectedPartitions.validate(),
+	alone := !c.Warn.Set() && !c.Fail.Set() && c.Change == nil && c.ExpectedPartitions == nil
+	return errors.Join(c.validateOptions(), c.watch("row_count", "rows", "both", alone), c.Bucket.validate("bucket"), c.Change.validate(), c.ExpectedPartitions.validate(),
 		c.OnMissing.validate("on_missing_table", "fail"))
 }
 
@@ -128,18 +129,18 @@ func (p *Partitions) validate() error {
 
 // Needs implements Check.
 func (c *RowCount) Needs(t Target) Needs {
-	n := Needs{Facts: warehouse.Columns}
+	n := Needs{Facts: warehouse.Columns, Past: c.hasPast()}
 	if c.Estimate {
 		n.Facts |= warehouse.Estimates
 	}
 	if c.Change != nil {
-		n.History = []Series{c.past(t)}
+		n.History = []Series{c.series(t)}
 	}
 	return n
 }
 
-// past is the part of the count's own history that Change looks at.
-func (c *RowCount) past(t Target) Series {
+// series is the part of the count's own history that Change looks at.
+func (c *RowCount) series(t Target) Series {
 	return Series{Metric: "row_count", Since: t.Tick.AddDate(0, 0, -400), Limit: 10000}
 }
 
@@ -147,6 +148,7 @@ const (
 	askCount    = "count"
 	askSegments = "segments"
 	askBuckets  = "buckets"
+	askPast     = "past"
 )
 
 // Ask implements Check.
@@ -164,8 +166,11 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 	}
 	if p := c.ExpectedPartitions; p != nil {
 		from, to := p.span(t)
-		asks = append(asks, Ask{Key: askBuckets, Groups: &Groups{Every: p.grain(), Where: c.Where, Limit: 20000,
+		asks = append(asks, Ask{Key: askBuckets, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
 			Window: Window{Column: c.column(t), From: c.bound(t, from), To: c.bound(t, to)}}})
+	}
+	if c.wantsPast(t) {
+		asks = append(asks, c.askPast(t))
 	}
 	return asks
 }
@@ -266,6 +271,9 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 	if c.ExpectedPartitions != nil {
 		r = c.judgePartitions(t, a[askBuckets], r)
 	}
+	if c.wantsPast(t) {
+		r.Past = c.past(t, a[askPast])
+	}
 	return r
 }
 
@@ -309,7 +317,7 @@ func (c *RowCount) judgeChange(t Target, o sentinel.Observation, what string) (f
 	if at.IsZero() {
 		at = t.Tick
 	}
-	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.past(t)]), func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
+	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.series(t)]), func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
 	reference, words, ok := c.Change.reference(past, at, c.Bucket, zone(t))
 	if !ok {
 		return f, false, fmt.Sprintf("learning: no value to compare with yet (%s)", words)

@@ -227,6 +227,7 @@ func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, facts wa
 
 // recall reads what the check remembers.
 func (r *run) recall(ctx context.Context, t *Target, n Needs) {
+	t.Known.New = n.Past && r.env.New != nil && r.env.New(t.Check)
 	if len(n.History) == 0 || r.env.History == nil {
 		return
 	}

@@ -111,7 +111,7 @@ func (s *Schema) Validate() error {
 			return fmt.Errorf("ignore_columns: %q is not a pattern", p)
 		}
 	}
-	errs := []error{s.validateOptions(), s.Extra.validate("extra", "warn"), s.OnMissing.validate("on_missing_table", "fail")}
+	errs := []error{s.validateOptions(), s.unwatched("schema"), s.Extra.validate("extra", "warn"), s.OnMissing.validate("on_missing_table", "fail")}
 	for _, k := range s.byKind() {
 		errs = append(errs, k.policy.validate(string(k.kind), k.byDefault))
 	}

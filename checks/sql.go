@@ -23,14 +23,14 @@ func (s *SQL) Validate() error {
 	switch {
 	case s.Query == "":
 		return errors.New("query: want a statement that returns one number")
-	case !s.Warn.Set() && !s.Fail.Set():
-		return errors.New("nothing to hold the number against: set warn or fail, such as fail: \"> 0\"")
+	case !s.Warn.Set() && !s.Fail.Set() && s.Anomaly == nil:
+		return errors.New("nothing to hold the number against: set warn or fail, such as fail: \"> 0\", or anomaly: {}")
 	case s.Warn.Percent || s.Fail.Percent:
 		return errors.New("warn and fail: a percentage of nothing: leave the % out")
 	case s.Where != "":
 		return errors.New("where has no effect on query: put the condition into the query")
 	}
-	return errors.Join(s.validateOptions(), s.OnNull.validate("on_null", "unknown"))
+	return errors.Join(s.validateOptions(), s.watch("value", "", "both", !s.Warn.Set() && !s.Fail.Set()), s.OnNull.validate("on_null", "unknown"))
 }
 
 // Needs implements Check.

@@ -133,6 +133,9 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 	if f, isFresh := check.(*checks.Freshness); isFresh && f.Holidays != "" {
 		f.Holidays = r.path(f.Holidays)
 	}
+	if o.Anomaly != nil && o.Anomaly.Holidays != "" {
+		o.Anomaly.Holidays = r.path(o.Anomaly.Holidays)
+	}
 	if o.Confirm == nil && !r.says(n, "confirm") {
 		o.Confirm = base.confirm
 	}
@@ -147,6 +150,9 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 	if err != nil {
 		r.wrong(n, "%v", err)
 		return Check{}, false
+	}
+	if o.Anomaly != nil {
+		o.Anomaly.Location = loc
 	}
 	s, err := r.schedule(cmp.Or(o.Schedule, base.schedule), loc)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -18,6 +19,8 @@ type row struct {
 func encode(results []sentinel.Result) ([]row, error) {
 	rows := make([]row, len(results))
 	for i, r := range results {
+		observations := slices.Concat(r.Past, r.Observations)
+		r.Past = nil // remembered as observations alone
 		body, err := json.Marshal(storedResult{r, storedScores(r.Scores)})
 		if err != nil {
 			return nil, fmt.Errorf("the result of %s: %w", r.Check, err)
@@ -28,7 +31,7 @@ func encode(results []sentinel.Result) ([]row, error) {
 			run:   []any{r.Check, tick, int(r.Status), r.Duration.Microseconds(), r.Message},
 			last:  []any{r.Check, r.Table.String(), tick, body},
 		}
-		for _, o := range r.Observations {
+		for _, o := range observations {
 			at := tick
 			if !o.Bucket.IsZero() {
 				at = micros(o.Bucket)

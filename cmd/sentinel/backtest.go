@@ -162,7 +162,7 @@ func (b *backtest) series(cmd *cobra.Command, args []string) (rows []benchmark.R
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	points, err := s.Points(cmd.Context(), b.check, b.metric, b.segment, time.Time{}, 0)
+	points, err := s.Points(cmd.Context(), b.check, b.metric, b.segment, time.Time{}, 1<<30)
 	if err != nil {
 		return nil, "", couldNotLook(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -94,7 +95,13 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 	if datasets, err = only(datasets, dataset); err != nil {
 		return nil, 0, err
 	}
+	var scorer *agent.Scorer
+	if memory != nil {
+		scorer = &agent.Scorer{Store: memory}
+		env.New = oneByOne(func(check string) bool { return scorer.New(ctx, check) })
+	}
 	outcomes := runJobs(ctx, env, jobsOf(datasets))
+	states := scoreAll(ctx, cmd, scorer, outcomes)
 	for _, o := range outcomes {
 		results = append(results, o.Results...)
 	}
@@ -102,11 +109,40 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 		return nil, 0, couldNotLook(errors.Join(problems...))
 	}
 	if writable {
-		if err := record(ctx, memory, outcomes); err != nil {
+		if err := record(ctx, memory, outcomes, states); err != nil {
 			return nil, 0, couldNotLook(err)
 		}
 	}
 	return results, clock().Sub(start), nil
+}
+
+// oneByOne lets one goroutine in at a time: warehouses run side by side.
+func oneByOne(ask func(string) bool) func(string) bool {
+	var mu sync.Mutex
+	return func(check string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return ask(check)
+	}
+}
+
+// scoreAll holds the results against what is normal for them; without a state
+// nothing is known, and nothing is said.
+func scoreAll(ctx context.Context, cmd *cobra.Command, scorer *agent.Scorer, outcomes []checks.Outcome) (states []store.State) {
+	for _, o := range outcomes {
+		for i, c := range o.Job.Checks {
+			watched := c.Common().Anomaly
+			if watched == nil || scorer == nil {
+				continue
+			}
+			some, err := scorer.Score(ctx, *watched, &o.Results[i])
+			if err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+err.Error())
+			}
+			states = append(states, some...)
+		}
+	}
+	return states
 }
 
 // openState opens the state for writing, or beside a running agent for reading.
@@ -140,8 +176,8 @@ func runJobs(ctx context.Context, env checks.Env, jobs map[string][]checks.Job) 
 	return slices.Concat(done...)
 }
 
-func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome) error {
-	batch := store.Batch{Baselines: map[string]store.Snapshot{}}
+func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome, states []store.State) error {
+	batch := store.Batch{Baselines: map[string]store.Snapshot{}, States: states}
 	for _, o := range outcomes {
 		batch.Results = append(batch.Results, o.Results...)
 		for id, t := range o.Baselines {

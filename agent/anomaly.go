@@ -1,0 +1,92 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// Scorer holds results against what is normal for their series. What the
+// detectors learnt is kept in the store now and then; a restart replays the
+// observations remembered since.
+type Scorer struct {
+	Store *store.Store
+	watch anomaly.Watch
+	old   map[string]bool // checks of which something is remembered
+}
+
+const anomalyState = "anomaly"
+
+// New reports whether nothing is remembered of a check's values. What cannot be
+// looked up is not new: its past is not read again.
+func (s *Scorer) New(ctx context.Context, check string) bool {
+	if s.old[check] {
+		return false
+	}
+	series, err := s.Store.SeriesOf(ctx, check)
+	if err == nil && len(series) == 0 {
+		return true
+	}
+	if s.old == nil {
+		s.old = map[string]bool{}
+	}
+	s.old[check] = true
+	return false
+}
+
+// Forget makes the scorer learn a check's series anew from what is remembered,
+// because people have labelled a part of it. The states are to be recorded.
+func (s *Scorer) Forget(ctx context.Context, check string) ([]store.State, error) {
+	s.watch.Forget(check)
+	series, err := s.Store.SeriesOf(ctx, check)
+	var states []store.State
+	for _, v := range series {
+		states = append(states, store.State{Kind: anomalyState, Key: seriesKey(anomaly.Series(v))})
+	}
+	return states, err
+}
+
+// Score adds scores and what they find to a result of a check with `anomaly:`.
+// The states are to be recorded with it. An error says which series start anew;
+// the result is scored all the same where it can be.
+func (s *Scorer) Score(ctx context.Context, c anomaly.Config, r *sentinel.Result) (states []store.State, err error) {
+	var problems []error
+	for _, series := range s.watch.Wanted(c, *r) {
+		if !s.watch.Knows(c, series) {
+			problems = append(problems, s.restore(ctx, c, series))
+		}
+	}
+	s.watch.Score(c, r)
+	saved, err := s.watch.Unsaved(r.Check)
+	for _, v := range saved {
+		states = append(states, store.State{Kind: anomalyState, Key: seriesKey(v.Series), Data: v.Data})
+	}
+	return states, errors.Join(append(problems, err)...)
+}
+
+func (s *Scorer) restore(ctx context.Context, c anomaly.Config, series anomaly.Series) error {
+	state, _, err := s.Store.State(ctx, anomalyState, seriesKey(series))
+	if err != nil {
+		state = nil // its history is replayed instead
+	}
+	span, limit := anomaly.LookBack()
+	return errors.Join(err, s.watch.Restore(c, series, state, func(since time.Time) ([]sentinel.Point, error) {
+		if since.IsZero() {
+			newest, err := s.Store.Points(ctx, series.Check, series.Metric, series.Segment, time.Time{}, 1)
+			if err != nil || len(newest) == 0 {
+				return nil, err
+			}
+			since = newest[0].Time.Add(-span)
+		}
+		return s.Store.Points(ctx, series.Check, series.Metric, series.Segment, since, limit)
+	}))
+}
+
+func seriesKey(s anomaly.Series) string {
+	return fmt.Sprintf("%s\x1f%s\x1f%s", s.Check, s.Metric, s.Segment)
+}

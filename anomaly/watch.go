@@ -1,0 +1,271 @@
+package anomaly
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Series names one series of a check.
+type Series struct{ Check, Metric, Segment string }
+
+// Watch follows the series of checks, a detector each. It is not safe for
+// concurrent use.
+type Watch struct {
+	checks map[string]map[Series]*watched
+}
+
+type watched struct {
+	detector Detector
+	name     string
+	score    sentinel.Score // of the newest point
+	unsaved  int            // points since the state was last written down
+	absent   int            // points in a row without a value
+}
+
+const (
+	saveEvery   = 24   // points, so that a restart replays few
+	replayLimit = 5000 // points of history replayed at most: the look-back without a saved state
+	replaySpan  = 400 * 24 * time.Hour
+	forgetAfter = 100 // points in a row without a value, for a segment that is gone
+)
+
+// LookBack is how much history [Watch.Restore] can use.
+func LookBack() (span time.Duration, points int) { return replaySpan, replayLimit }
+
+// Knows reports whether the series is followed already by the configured detector.
+func (w *Watch) Knows(c Config, s Series) bool {
+	k := w.checks[s.Check][s]
+	return k != nil && k.name == c.Detector
+}
+
+// Restore begins to follow a series: from a saved state (nil: none) and the
+// points remembered since, or from those points alone. points is asked for
+// what came after a time. A damaged state is reported, and learnt anew.
+func (w *Watch) Restore(c Config, s Series, state []byte, points func(since time.Time) ([]sentinel.Point, error)) error {
+	d, err := New(c.Detector)
+	if err != nil {
+		return err
+	}
+	k := &watched{detector: d, name: c.Detector, score: sentinel.Score{Segment: s.Segment, State: sentinel.Learning, Reason: learning(0, 0)}}
+	var damaged error
+	var since time.Time
+	if p, can := d.(*Profile); can && len(state) > 0 {
+		if damaged = p.UnmarshalBinary(state); damaged == nil {
+			since, k.score = p.state.Last, p.state.Final
+			k.score.Segment = s.Segment
+		}
+	}
+	past, err := points(since)
+	if err != nil {
+		return errors.Join(damaged, fmt.Errorf("history of %s %s: %w", s.Check, s.Segment, err))
+	}
+	for _, p := range past {
+		k.observe(c, s, p)
+	}
+	if w.checks == nil {
+		w.checks = map[string]map[Series]*watched{}
+	}
+	if w.checks[s.Check] == nil {
+		w.checks[s.Check] = map[Series]*watched{}
+	}
+	w.checks[s.Check][s] = k
+	if damaged != nil {
+		return fmt.Errorf("%s %s: learning anew from %d remembered points: %w", s.Check, s.Segment, len(past), damaged)
+	}
+	return nil
+}
+
+// observe takes one point in and keeps what is said of it. A point that was
+// judged before is held against the range it had then: late rows end an alarm,
+// and rows that are gone begin one. It is learnt once.
+func (k *watched) observe(c Config, s Series, p sentinel.Point) {
+	if p.Time.Equal(k.score.Time) {
+		k.again(c, p.Value)
+		return
+	}
+	if p.Time.Before(k.score.Time) {
+		return
+	}
+	k.score = k.detector.Observe(c, p)
+	k.score.Segment = s.Segment
+	k.unsaved++
+	if episode(k.score.State) {
+		k.score.Score = max(k.score.Score, 0.5) // the alarm lasts as long as the episode
+	}
+}
+
+func (k *watched) again(c Config, v float64) {
+	if v == k.score.Value || k.score.State == sentinel.Learning {
+		return
+	}
+	k.score.Value = v
+	switch inside := v >= k.score.Low && v <= k.score.High; {
+	case inside:
+		k.score.Score, k.score.State, k.score.Reason = 0, sentinel.Normal, ""
+	case k.score.Score < 0.5 && c.counts(v, (k.score.Low+k.score.High)/2):
+		k.score.Score, k.score.State = 0.5, sentinel.Onset
+		k.score.Reason = fmt.Sprintf("%s %s, expected %s to %s; it was counted before and has changed", round(v), c.Unit, round(k.score.Low), round(k.score.High))
+	}
+}
+
+func episode(s sentinel.ScoreState) bool {
+	switch s {
+	case sentinel.Onset, sentinel.Ongoing, sentinel.Recovering, sentinel.LevelShift, sentinel.SlowDrift:
+		return true
+	}
+	return false
+}
+
+// Wanted are the series of a result that a configuration watches: those of its
+// values, and those known before that have no value now.
+func (w *Watch) Wanted(c Config, r sentinel.Result) (out []Series) {
+	if r.Status == sentinel.Error {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, o := range r.Observations {
+		if o.Metric == c.Metric && !seen[o.Segment] && o.Value.Finite() {
+			seen[o.Segment] = true
+			out = append(out, Series{r.Check, o.Metric, o.Segment})
+		}
+	}
+	return out
+}
+
+// Score judges a result's values, all of whose series are known, and adds what
+// it finds to the result: scores, findings and status.
+func (w *Watch) Score(c Config, r *sentinel.Result) {
+	wanted := w.Wanted(c, *r)
+	if len(wanted) == 0 {
+		return
+	}
+	known := w.checks[r.Check]
+	bad := r.Status.Bad() // by its own thresholds: no part of what is normal
+	for _, o := range append(append([]sentinel.Observation{}, r.Past...), r.Observations...) {
+		k := known[Series{r.Check, o.Metric, o.Segment}]
+		if o.Metric != c.Metric || k == nil || !o.Value.Finite() {
+			continue
+		}
+		at := o.Bucket
+		if at.IsZero() {
+			at = r.Tick
+		}
+		k.observe(c, Series{Segment: o.Segment}, sentinel.Point{Time: at, Value: o.Value.Float64(), Bad: bad})
+		k.absent = 0
+	}
+	for _, s := range wanted {
+		w.conclude(c, r, known[s].score)
+	}
+	w.scoreAbsent(c, r, wanted)
+	w.summarise(c, r)
+}
+
+// scoreAbsent judges segments that have had values and have none now: they are 0.
+func (w *Watch) scoreAbsent(c Config, r *sentinel.Result, present []Series) {
+	if len(present) == 0 || present[0].Segment == "" {
+		return
+	}
+	here := map[Series]bool{}
+	for _, s := range present {
+		here[s] = true
+	}
+	at := r.Tick
+	if b := r.Observations[0].Bucket; !b.IsZero() {
+		at = b
+	}
+	for s, k := range w.checks[r.Check] {
+		if s.Metric != c.Metric || here[s] {
+			continue
+		}
+		if k.absent++; k.absent > forgetAfter {
+			delete(w.checks[r.Check], s)
+			continue
+		}
+		k.observe(c, s, sentinel.Point{Time: at})
+		w.conclude(c, r, k.score)
+	}
+}
+
+func (w *Watch) conclude(c Config, r *sentinel.Result, s sentinel.Score) {
+	r.Scores = append(r.Scores, s)
+	if s.Score < 0.5 {
+		return
+	}
+	key, where := "anomaly", ""
+	if s.Segment != "" {
+		key, where = "anomaly:"+s.Segment, s.Segment+": "
+	}
+	f := sentinel.Finding{
+		Key: key, Status: sentinel.Fail, Message: where + s.Reason, Observed: sentinel.Float(s.Value), Expected: round(s.Low) + " to " + round(s.High),
+	}
+	if c.Status == "warn" {
+		f.Status = sentinel.Warn
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+// summarise makes the result's status and line tell of the scores.
+func (w *Watch) summarise(c Config, r *sentinel.Result) {
+	first := r.Scores[0]
+	switch worst := sentinel.Worst(r.Findings); {
+	case worst.Worse(r.Status):
+		for _, f := range r.Findings {
+			if f.Status == worst {
+				r.Message = f.Message
+				break
+			}
+		}
+		r.Status = worst
+	case r.Status != sentinel.Pass || len(r.Scores) > 1:
+	case first.State == sentinel.Learning:
+		r.Message += "; " + first.Reason
+		if c.Alone {
+			r.Status = sentinel.Unknown
+		}
+	default:
+		r.Message += fmt.Sprintf("; %s to %s expected", round(first.Low), round(first.High))
+	}
+}
+
+// Saved is a series' state to be written down.
+type Saved struct {
+	Series Series
+	Data   []byte
+}
+
+// Unsaved returns the states of a check's series that should be written down
+// now, because many points came since.
+func (w *Watch) Unsaved(check string) (out []Saved, err error) {
+	for s, k := range w.checks[check] {
+		if k.unsaved < saveEvery {
+			continue
+		}
+		m, can := k.detector.(encoding.BinaryMarshaler)
+		if !can {
+			continue // its history is replayed
+		}
+		data, err := m.MarshalBinary()
+		if err != nil {
+			return out, err
+		}
+		out = append(out, Saved{s, data})
+		k.unsaved = 0
+	}
+	return out, nil
+}
+
+// Forget forgets the series of one check.
+func (w *Watch) Forget(check string) { delete(w.checks, check) }
+
+// Keep forgets the series of all other checks.
+func (w *Watch) Keep(checks map[string]bool) {
+	for id := range w.checks {
+		if !checks[id] {
+			delete(w.checks, id)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package checks
+
+import (
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// lookBack is how much of a table's past a new check reads, by bucket: enough
+// for the detector's profiles, and bounded.
+var lookBack = map[Period]time.Duration{
+	"hour": 8 * 7 * 24 * time.Hour, "day": 26 * 7 * 24 * time.Hour, "week": 26 * 7 * 24 * time.Hour, "month": 26 * 7 * 24 * time.Hour,
+}
+
+// wantsPast reports whether the check learns what is normal and has nothing to
+// learn from yet, while the table itself still holds its past buckets.
+func (c *RowCount) wantsPast(t Target) bool { return t.Known.New && c.hasPast() }
+
+// hasPast reports whether the table itself can tell what the count has been.
+func (c *RowCount) hasPast() bool { return c.Anomaly != nil && c.Bucket != "" && len(c.By) == 0 }
+
+// askPast counts the past buckets in one GROUP BY over a bounded window. It
+// groups by quarters of an hour, which fit every time zone.
+func (c *RowCount) askPast(t Target) Ask {
+	to, _ := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	from := c.Bucket.start(to.Add(-lookBack[c.Bucket]), zone(t))
+	return Ask{Key: askPast, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
+		Window: Window{Column: c.column(t), From: c.bound(t, from), To: c.bound(t, to)}}}
+}
+
+// past are the counts of the buckets before the one judged, oldest first, from
+// the first with rows on: a bucket without rows between counts 0.
+func (c *RowCount) past(t Target, got Answer) (out []sentinel.Observation) {
+	if got.Err != nil || got.Other.Size > 0 {
+		return nil // learnt from now on instead: the check itself goes on
+	}
+	counts := c.perBucket(t, got, c.Bucket)
+	if len(counts) == 0 {
+		return nil
+	}
+	end, _ := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	at := end
+	for b := range counts {
+		if b.Before(at) {
+			at = b
+		}
+	}
+	for ; at.Before(end); at = c.Bucket.add(at, 1, zone(t)) {
+		out = append(out, sentinel.Observation{Metric: "row_count", Bucket: at, Value: sentinel.Int(counts[c.Bucket.start(at, zone(t))])})
+	}
+	return out
+}
