@@ -1,0 +1,138 @@
+package notify
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("alertmanager", func() Notifier { return &Alertmanager{} }) }
+
+// Alertmanager posts alerts to the v2 API of one Alertmanager, or of every
+// member of a cluster. An Alertmanager forgets what is not repeated, also when
+// it restarts: what is open is posted again every [Alertmanager.Resend].
+type Alertmanager struct {
+	URL      []sentinel.Secret `yaml:"url"`
+	Username string            `yaml:"username"`
+	Password sentinel.Secret   `yaml:"password"`
+	Token    sentinel.Secret   `yaml:"token"`  // sent as a bearer token, instead of a user name
+	Every    time.Duration     `yaml:"resend"` // default 1m
+	Expire   time.Duration     `yaml:"expire"` // default 1h: when an alert ends if the agent falls silent
+	Labels   map[string]string `yaml:"labels"` // added to every alert
+}
+
+// Validate implements Notifier.
+func (a *Alertmanager) Validate() error {
+	a.Every, a.Expire = orDefault(a.Every, time.Minute), orDefault(a.Expire, time.Hour)
+	if len(a.URL) == 0 {
+		return errors.New("url: want the address of an Alertmanager, such as http://alertmanager:9093")
+	}
+	for _, u := range a.URL {
+		if err := needURL("url", u); err != nil {
+			return err
+		}
+	}
+	if a.Every < 0 || a.Expire <= a.Every {
+		return fmt.Errorf("expire: %s must be longer than resend: %s", a.Expire, a.Every)
+	}
+	return nil
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Resend is how often the dispatcher posts again what is open. A channel with
+// this method gets notices of kind [Refresh], which no outbox keeps.
+func (a *Alertmanager) Resend() time.Duration { return a.Every }
+
+// alert is one of the v2 API.
+type alert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+}
+
+// Notify implements Notifier. One member of a cluster that takes the alerts is
+// enough: the others get them with the next resend.
+func (a *Alertmanager) Notify(ctx context.Context, n Notice) (string, error) {
+	alerts := []alert{}
+	for _, e := range n.Entries {
+		if e.Kind != Acknowledged {
+			alerts = append(alerts, a.alert(n, e))
+		}
+	}
+	if len(alerts) == 0 {
+		return "", nil
+	}
+	var first error
+	taken := false
+	for _, base := range a.URL {
+		_, err := post(ctx, call{
+			URL: strings.TrimSuffix(base.Reveal(), "/") + "/api/v2/alerts", Header: a.header(), Body: alerts,
+			Secrets: append([]sentinel.Secret{a.Password, a.Token}, a.URL...), Notice: n,
+		})
+		taken = taken || err == nil
+		if first == nil {
+			first = err
+		}
+	}
+	if taken {
+		return "", nil
+	}
+	return "", first
+}
+
+func (a *Alertmanager) header() map[string]string {
+	switch {
+	case a.Token != "":
+		return map[string]string{"Authorization": "Bearer " + a.Token.Reveal()}
+	case a.Username != "":
+		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password.Reveal()))}
+	}
+	return nil
+}
+
+// alert describes an incident. Its labels are its identity there: what changes
+// while it is open, such as the severity, is an annotation.
+func (a *Alertmanager) alert(n Notice, e Entry) alert {
+	i := e.Incident
+	labels := map[string]string{
+		"alertname": "SentinelIncident", "warehouse": i.Table.Warehouse, "dataset": i.Table.String(), "check": i.Check, "kind": i.Kind,
+		"key": i.Key, "tier": i.Tier, "owner": i.Owner,
+	}
+	if n.Test {
+		labels["alertname"] = "SentinelTest"
+	}
+	for k, v := range a.Labels {
+		labels[k] = v
+	}
+	for k, v := range labels {
+		if v = flat(v); v == "" {
+			delete(labels, k) // an empty label is none
+		} else {
+			labels[k] = v
+		}
+	}
+	one := Notice{Kind: e.Kind, Tier: i.Tier, Entries: []Entry{e}, At: n.At, URL: n.URL, Test: n.Test}
+	annotations := map[string]string{"summary": one.Title(), "description": strings.TrimSpace(one.Text()), "incident": i.ID, "severity": i.Severity.String()}
+	if i.Runbook != "" {
+		annotations["runbook_url"] = i.Runbook
+	}
+	ends := n.At.Add(a.Expire)
+	if e.Kind == Recovered {
+		ends = i.Resolved
+	}
+	return alert{labels, annotations, i.Opened, ends, one.Link()}
+}

@@ -1,0 +1,167 @@
+// Package notify tells people and systems of incidents: once, in order, and
+// with the reason in it. One file per channel; a planner decides who hears of
+// what, the store's outbox remembers it, and the dispatcher sends it.
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Notifier is one kind of channel. Its exported fields are its YAML. Notify may
+// be called again with the same notice (the same [Notice.Key]) after an error
+// or a crash, never twice at once for one channel.
+type Notifier interface {
+	// Validate checks the configuration and fills in defaults; an error names the
+	// field and what to do.
+	Validate() error
+	// Notify tells. ref is what the channel answered, if later notices of the
+	// same thread can refer to it (the id of a message), or "". An error is a
+	// [PermanentError], a [RetryAfterError], or transient.
+	Notify(ctx context.Context, n Notice) (ref string, err error)
+}
+
+// Kind is why a notice is sent.
+type Kind string
+
+const (
+	Opened       Kind = "opened"
+	Reopened     Kind = "reopened"
+	Worsened     Kind = "worsened" // a warning became a failure
+	Escalated    Kind = "escalated"
+	Acknowledged Kind = "acknowledged"
+	Recovered    Kind = "recovered"
+	Reminder     Kind = "reminder"
+	Digest       Kind = "digest"  // several kinds or groups, where a channel's rate was spent
+	Refresh      Kind = "refresh" // what is still open, for channels that forget; not news
+)
+
+// Notice is what is told to one channel at once.
+type Notice struct {
+	Kind    Kind
+	Key     string // the same at every try; made of incidents and their transitions
+	Tier    string // the highest of its incidents: critical, warning or info
+	Entries []Entry
+	At      time.Time // of this try
+	Trace   string    // W3C traceparent of the tick that caused it; may be empty
+	URL     string    // where people reach the agent; may be empty
+	Test    bool      // sent by hand to try the channel
+}
+
+// Entry is one incident of a notice.
+type Entry struct {
+	Kind     Kind
+	Incident sentinel.Incident
+	Thread   string // id of the incident that leads the conversation on this channel; its own when it stands alone
+	Ref      string // what the channel answered when the thread began
+	Others   int    // unresolved incidents of the thread beside those of the notice
+}
+
+// News reports whether the entry says that something is wrong now.
+func (e Entry) News() bool { return e.Kind != Recovered && e.Kind != Acknowledged }
+
+// PermanentError is an error that a retry cannot help: the notice is given up
+// and waits for a person.
+type PermanentError struct{ Err error }
+
+func (e *PermanentError) Error() string { return e.Err.Error() }
+func (e *PermanentError) Unwrap() error { return e.Err }
+
+// RetryAfterError is a transient error of a receiver that said when to come
+// back: no try is made before.
+type RetryAfterError struct {
+	After time.Duration
+	Err   error
+}
+
+func (e *RetryAfterError) Error() string {
+	return fmt.Sprintf("%s: asks to wait %s", e.Err, e.After)
+}
+func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+func permanent(format string, args ...any) error {
+	return &PermanentError{fmt.Errorf(format, args...)}
+}
+
+// isPermanent reports whether a retry cannot help.
+func isPermanent(err error) bool {
+	var p *PermanentError
+	return errors.As(err, &p)
+}
+
+var kinds = map[string]func() Notifier{}
+
+// Register adds a kind of channel; it is called from init functions only and
+// panics on a name taken twice.
+func Register(kind string, newNotifier func() Notifier) {
+	if _, taken := kinds[kind]; taken {
+		panic("notify: kind registered twice: " + kind)
+	}
+	kinds[kind] = newNotifier
+}
+
+// New returns a channel's zero value.
+func New(kind string) (Notifier, error) {
+	f, ok := kinds[kind]
+	if !ok {
+		return nil, fmt.Errorf("unknown kind of channel %q: want one of %v", kind, Kinds())
+	}
+	return f(), nil
+}
+
+// Kinds returns the registered kinds in alphabetical order.
+func Kinds() []string {
+	var names []string
+	for k := range kinds {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// thread is what a notice says of one conversation.
+type thread struct {
+	ID      string
+	Ref     string
+	Others  int
+	Entries []Entry
+}
+
+// threads splits a notice by conversation, in the order they appear in it.
+func (n Notice) threads() []thread {
+	var all []thread
+	at := map[string]int{}
+	for _, e := range n.Entries {
+		i, ok := at[e.Thread]
+		if !ok {
+			i = len(all)
+			at[e.Thread] = i
+			all = append(all, thread{ID: e.Thread, Ref: e.Ref, Others: e.Others})
+		}
+		all[i].Entries = append(all[i].Entries, e)
+	}
+	return all
+}
+
+// kind is what the thread's page should do: Opened to raise it, Acknowledged,
+// Recovered to end it, "" to leave it as it is.
+func (t thread) kind() Kind {
+	end := Recovered
+	for _, e := range t.Entries {
+		switch {
+		case e.News():
+			return Opened
+		case e.Kind == Acknowledged:
+			end = Acknowledged
+		}
+	}
+	if end == Recovered && t.Others > 0 {
+		return ""
+	}
+	return end
+}

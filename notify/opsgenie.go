@@ -1,0 +1,97 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("opsgenie", func() Notifier { return &Opsgenie{} }) }
+
+// Opsgenie creates, acknowledges and closes alerts. Incidents told at once
+// become one alert, whose alias is the id of the first of them; it is closed
+// when all of them are over.
+type Opsgenie struct {
+	APIKey sentinel.Secret `yaml:"api_key"`
+	URL    string          `yaml:"url"`   // default https://api.opsgenie.com; the EU has another
+	Teams  []string        `yaml:"teams"` // who is responsible; none: the integration's own team
+}
+
+// Validate implements Notifier.
+func (o *Opsgenie) Validate() error {
+	o.URL = orDefault(o.URL, "https://api.opsgenie.com")
+	if o.APIKey == "" {
+		return errors.New("api_key: want the key of an API integration")
+	}
+	return needURL("url", sentinel.Secret(o.URL))
+}
+
+// opsgenieAlert is what creates an alert.
+type opsgenieAlert struct {
+	Message     string              `json:"message"`
+	Alias       string              `json:"alias"`
+	Description string              `json:"description"`
+	Responders  []opsgenieResponder `json:"responders,omitempty"`
+	Tags        []string            `json:"tags"`
+	Details     map[string]string   `json:"details,omitempty"`
+	Entity      string              `json:"entity"`
+	Source      string              `json:"source"`
+	Priority    string              `json:"priority"`
+}
+
+type opsgenieResponder struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// opsgenieNote goes with closing and acknowledging.
+type opsgenieNote struct {
+	Source string `json:"source"`
+	Note   string `json:"note"`
+}
+
+// Notify implements Notifier: one request an alert.
+func (o *Opsgenie) Notify(ctx context.Context, n Notice) (string, error) {
+	for _, t := range n.threads() {
+		kind, part := t.kind(), n.only(t)
+		path, body := "", any(nil)
+		switch kind {
+		case Opened:
+			body = o.alert(t.ID, part)
+		case Acknowledged, Recovered:
+			path = "/" + url.PathEscape(t.ID) + map[Kind]string{Acknowledged: "/acknowledge", Recovered: "/close"}[kind] + "?identifierType=alias"
+			body = opsgenieNote{"sentinel", part.Title()}
+		default:
+			continue
+		}
+		_, err := post(ctx, call{
+			URL: strings.TrimSuffix(o.URL, "/") + "/v2/alerts" + path, Header: map[string]string{"Authorization": "GenieKey " + o.APIKey.Reveal()},
+			Body: body, Secrets: []sentinel.Secret{o.APIKey}, Notice: n,
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func (o *Opsgenie) alert(alias string, n Notice) opsgenieAlert {
+	i := n.Entries[0].Incident
+	a := opsgenieAlert{
+		Message: clip(n.Title(), 130), Alias: alias, Description: clip(n.Title()+"\n\n"+n.Text(), 15000), Entity: i.Table.String(), Source: "sentinel",
+		Tags: []string{"sentinel", n.Tier}, Priority: map[string]string{"critical": "P1", "warning": "P3", "info": "P5"}[n.Tier],
+	}
+	for _, team := range o.Teams {
+		a.Responders = append(a.Responders, opsgenieResponder{team, "team"})
+	}
+	if len(n.Entries) == 1 {
+		a.Details = map[string]string{}
+		for _, f := range n.Entries[0].Facts(n.At) {
+			a.Details[f.Name] = f.Value
+		}
+	}
+	return a
+}

@@ -1,0 +1,108 @@
+package notify
+
+import (
+	"context"
+	"errors"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("teams", func() Notifier { return &Teams{} }) }
+
+// Teams posts Adaptive Cards to a workflow's webhook of Microsoft Teams.
+type Teams struct {
+	WebhookURL sentinel.Secret `yaml:"webhook_url"`
+}
+
+// Validate implements Notifier.
+func (t *Teams) Validate() error {
+	if t.WebhookURL == "" {
+		return errors.New("webhook_url: want the address of a workflow that posts to a channel when a webhook request is received")
+	}
+	return needURL("webhook_url", t.WebhookURL)
+}
+
+type teamsMessage struct {
+	Type        string            `json:"type"`
+	Attachments []teamsAttachment `json:"attachments"`
+}
+
+type teamsAttachment struct {
+	ContentType string    `json:"contentType"`
+	Content     teamsCard `json:"content"`
+}
+
+type teamsCard struct {
+	Schema  string         `json:"$schema"`
+	Type    string         `json:"type"`
+	Version string         `json:"version"`
+	Body    []teamsBlock   `json:"body"`
+	Actions []teamsAction  `json:"actions,omitempty"`
+	Teams   map[string]any `json:"msteams"`
+}
+
+// teamsBlock is a RichTextBlock: the runs of one are never read as Markdown.
+type teamsBlock struct {
+	Type    string     `json:"type"`
+	Inlines []teamsRun `json:"inlines"`
+}
+
+type teamsRun struct {
+	Type   string `json:"type"`
+	Text   string `json:"text"`
+	Size   string `json:"size,omitempty"`
+	Weight string `json:"weight,omitempty"`
+	Color  string `json:"color,omitempty"`
+}
+
+type teamsAction struct {
+	Type  string `json:"type"`
+	Title string `json:"title"`
+	URL   string `json:"url"`
+}
+
+func teamsLine(runs ...teamsRun) teamsBlock {
+	for i := range runs {
+		runs[i].Type = "TextRun"
+	}
+	return teamsBlock{"RichTextBlock", runs}
+}
+
+// Notify implements Notifier. An acknowledgement is not told: a card cannot be
+// an answer to another.
+func (t *Teams) Notify(ctx context.Context, n Notice) (string, error) {
+	if n.Kind == Acknowledged {
+		return "", nil
+	}
+	card := teamsCard{Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4", Teams: map[string]any{"width": "Full"}}
+	card.Body = append(card.Body, teamsLine(teamsRun{Text: n.Title(), Size: "Large", Weight: "Bolder", Color: teamsColor(n)}))
+	if link := n.Link(); link != "" {
+		card.Actions = append(card.Actions, teamsAction{"Action.OpenUrl", "Open", link})
+	}
+	if len(n.Entries) == 1 && n.Kind != Digest {
+		e := n.Entries[0]
+		card.Body = append(card.Body, teamsLine(teamsRun{Text: clip(flat(e.Incident.Message), 2000)}))
+		for _, f := range e.Facts(n.At) {
+			card.Body = append(card.Body, teamsLine(teamsRun{Text: f.Name + ": ", Weight: "Bolder"}, teamsRun{Text: f.Value}))
+		}
+		if isLink(e.Incident.Runbook) {
+			card.Actions = append(card.Actions, teamsAction{"Action.OpenUrl", "Runbook", e.Incident.Runbook})
+		}
+	} else {
+		for _, line := range n.Lines() {
+			card.Body = append(card.Body, teamsLine(teamsRun{Text: line}))
+		}
+	}
+	body := teamsMessage{"message", []teamsAttachment{{"application/vnd.microsoft.card.adaptive", card}}}
+	_, err := post(ctx, call{URL: t.WebhookURL.Reveal(), Body: body, Secrets: []sentinel.Secret{t.WebhookURL}, Notice: n})
+	return "", err
+}
+
+func teamsColor(n Notice) string {
+	for _, e := range n.Entries {
+		if e.News() {
+			return map[string]string{"critical": "Attention", "warning": "Warning", "info": "Accent"}[n.Tier]
+		}
+	}
+	return "Good"
+}
