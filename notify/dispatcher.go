@@ -1,0 +1,191 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// Channel is a configured way to tell.
+type Channel struct {
+	Name     string
+	Notifier Notifier // validated
+	Rate     Rate     // the zero value: [DefaultRate]
+}
+
+// Outcomes that [Dispatcher.Sent] is called with.
+const (
+	OutcomeSent    = "sent"
+	OutcomeRetried = "retried"
+	OutcomeDead    = "dead"
+)
+
+// Dispatcher sends what the outbox holds: one worker a channel, so that a dead
+// one holds up no other. The fields are set before Run and not changed after.
+type Dispatcher struct {
+	Store    *store.Store
+	Channels []Channel
+	Planner  *Planner         // for reminders; nil: none
+	URL      string           // where people reach the agent; may be empty
+	Now      func() time.Time // the clock
+	Rand     func() float64   // in [0, 1), safe for concurrent use; spreads retries
+
+	Timeout  time.Duration // of one try; default 15s
+	Base     time.Duration // the first retry comes within; default 5s, doubled with every try
+	Cap      time.Duration // no retry waits longer; default 15m
+	Attempts int           // tries before a notice may be given up; default 10
+	GiveUp   time.Duration // age before a notice may be given up; default 24h
+	Every    time.Duration // how often reminders are looked for; default 1m
+
+	// Sent counts the notices by outcome; may be nil.
+	Sent func(channel, outcome string)
+	// Problem hears of what went wrong, for the log: a try that did not arrive, a
+	// notice given up, a store that cannot be read; may be nil.
+	Problem func(channel string, err error)
+
+	once  sync.Once
+	wakes []chan struct{}
+}
+
+func (d *Dispatcher) start() {
+	d.once.Do(func() {
+		d.Timeout, d.Base, d.Cap = orDefault(d.Timeout, 15*time.Second), orDefault(d.Base, 5*time.Second), orDefault(d.Cap, 15*time.Minute)
+		d.Attempts, d.GiveUp, d.Every = orDefault(d.Attempts, 10), orDefault(d.GiveUp, 24*time.Hour), orDefault(d.Every, time.Minute)
+		d.wakes = make([]chan struct{}, len(d.Channels))
+		for i := range d.wakes {
+			d.wakes[i] = make(chan struct{}, 1)
+		}
+	})
+}
+
+// Wake makes the workers look at the outbox now; it never waits. Without it
+// they look when something is due, and every few seconds.
+func (d *Dispatcher) Wake() {
+	d.start()
+	for _, w := range d.wakes {
+		select {
+		case w <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Run sends until ctx ends, and returns when all its goroutines have. A try
+// that is cut off by the end is made again by the next Run. It is called once.
+func (d *Dispatcher) Run(ctx context.Context) {
+	d.start()
+	var workers sync.WaitGroup
+	for i, c := range d.Channels {
+		w := &worker{d: d, channel: c, bucket: newBucket(c.Rate, d.Now())}
+		if r, ok := c.Notifier.(interface{ Resend() time.Duration }); ok {
+			w.resend = r.Resend()
+		}
+		workers.Go(func() { w.run(ctx, d.wakes[i]) })
+	}
+	if d.Planner != nil {
+		workers.Go(func() { d.remind(ctx) })
+	}
+	workers.Wait()
+}
+
+// remind enqueues reminders until ctx ends.
+func (d *Dispatcher) remind(ctx context.Context) {
+	for {
+		if err := d.remindOnce(ctx); err != nil && ctx.Err() == nil {
+			d.problem("", fmt.Errorf("looking for reminders: %w", err))
+		}
+		if !wait(ctx, d.Every, nil) {
+			return
+		}
+	}
+}
+
+func (d *Dispatcher) remindOnce(ctx context.Context) error {
+	open, err := d.Store.OpenIncidents(ctx)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	told, err := d.Store.OutboxTold(ctx, nil)
+	if err != nil {
+		return err
+	}
+	items, err := d.Planner.Remind(open, told, d.Now())
+	if err != nil || len(items) == 0 {
+		return err
+	}
+	if err := d.Store.Enqueue(ctx, items); err != nil {
+		return err
+	}
+	d.Wake()
+	return nil
+}
+
+// wait waits until the time is over or wake is heard; false when ctx has ended.
+func wait(ctx context.Context, long time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(max(long, 0))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wake:
+	case <-timer.C:
+	}
+	return ctx.Err() == nil
+}
+
+func (d *Dispatcher) problem(channel string, err error) {
+	if d.Problem != nil {
+		d.Problem(channel, err)
+	}
+}
+
+func (d *Dispatcher) sent(channel, outcome string) {
+	if d.Sent != nil {
+		d.Sent(channel, outcome)
+	}
+}
+
+// Test sends a notice that says it is a test through one channel, at once and
+// past the outbox, and returns what the channel answered.
+func (d *Dispatcher) Test(ctx context.Context, channel string) error {
+	d.start()
+	now := d.Now()
+	for _, c := range d.Channels {
+		if c.Name == channel {
+			ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+			defer cancel()
+			if _, err := c.Notifier.Notify(ctx, testNotice(now, d.URL)); err != nil {
+				return fmt.Errorf("testing channel %s: %w", channel, err)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("testing channel %s: there is none of this name", channel)
+}
+
+// testNotice is of an incident that has come and gone, so that nothing stays
+// open at the receiver for long.
+func testNotice(now time.Time, url string) Notice {
+	i := sentinel.Incident{
+		ID: "test-" + now.UTC().Format("20060102T150405"), Check: "test", Kind: "test", Table: sentinel.Table{Warehouse: "sentinel", Name: "test"},
+		Tier: "info", Owner: "nobody", State: sentinel.Open, Severity: sentinel.Warn, Opened: now, Updated: now,
+		Message: "this is a test of the channel", Expected: "that you can read it", Observed: sentinel.Int(1), Transitions: 1,
+	}
+	e := Entry{Kind: Opened, Incident: i, Thread: i.ID}
+	return Notice{Kind: Opened, Key: i.ID + "/1/opened", Tier: i.Tier, Entries: []Entry{e}, At: now, URL: url, Test: true}
+}
+
+// settleTime is how long the outcome of a try may take to be stored once the
+// program ends.
+const settleTime = 5 * time.Second
+
+// lease is how long nobody else makes a try that is under way.
+func (d *Dispatcher) lease() time.Duration { return d.Timeout + 2*settleTime }
+
+// errCut is of a try that was cut off by the end of the program.
+var errCut = errors.New("the agent was stopped during the try")

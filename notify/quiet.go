@@ -1,0 +1,237 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
+)
+
+// Quiet holds what keeps incidents from being told: maintenance windows, which
+// are configured, and silences, which people set. Evaluation goes on, and what
+// is still wrong afterwards is told then.
+type Quiet struct {
+	Windows  []Window // validated
+	Silences []Silence
+}
+
+// Suppressed says why an incident is not told at now; it reads nothing else.
+func (q Quiet) Suppressed(i sentinel.Incident, now time.Time) (why string, ok bool) {
+	for n := range q.Windows {
+		if w := &q.Windows[n]; w.matches(i) && w.Active(now) {
+			return "maintenance: " + w.Name, true
+		}
+	}
+	for _, s := range q.Silences {
+		if s.Suppresses(i, now) {
+			return "silenced by " + s.Who + ": " + s.Why, true
+		}
+	}
+	return "", false
+}
+
+// Silence keeps what it matches from being told until it expires.
+type Silence struct {
+	ID       string    `json:"id"`
+	Incident string    `json:"incident,omitempty"` // one incident, by id
+	Dataset  string    `json:"dataset,omitempty"`  // warehouse.schema.table, with * and %; "": any
+	Check    string    `json:"check,omitempty"`    // a check's id, with * and %; "": any
+	Finding  string    `json:"finding,omitempty"`  // a finding's key, with * and %; "": any
+	Tier     string    `json:"tier,omitempty"`
+	Owner    string    `json:"owner,omitempty"`
+	From     time.Time `json:"from"`
+	Until    time.Time `json:"until"`
+	Who      string    `json:"who"`
+	Why      string    `json:"why"`
+}
+
+// Validate demands what a silence must never be without: a bound in time,
+// something it matches, and who set it why.
+func (s Silence) Validate() error {
+	switch {
+	case s.Incident+s.Dataset+s.Check+s.Finding+s.Tier+s.Owner == "":
+		return errors.New("silence: say what: an incident, dataset, check, finding, tier or owner")
+	case s.Until.IsZero() || !s.Until.After(s.From):
+		return errors.New("silence: until: want a time after its beginning")
+	case s.Who == "" || s.Why == "":
+		return errors.New("silence: say who sets it and why")
+	case s.Tier != "" && !slices.Contains(tiers, s.Tier):
+		return fmt.Errorf("silence: tier: %q: want critical, warning or info", s.Tier)
+	}
+	return nil
+}
+
+// Suppresses reports whether the silence keeps an incident quiet at now.
+func (s Silence) Suppresses(i sentinel.Incident, now time.Time) bool {
+	if now.Before(s.From) || !now.Before(s.Until) {
+		return false
+	}
+	for _, m := range [...]struct{ pattern, value string }{
+		{s.Incident, i.ID}, {s.Dataset, i.Table.String()}, {s.Check, i.Check}, {s.Finding, i.Key}, {s.Tier, i.Tier}, {s.Owner, i.Owner},
+	} {
+		if m.pattern != "" && !match(m.pattern, m.value) {
+			return false
+		}
+	}
+	return true
+}
+
+// Window is a time in which incidents are not told. It takes one of three
+// forms: once (from and to are dates with times), weekly (from and to are times
+// of day, on days or on every day), or cron with a duration.
+type Window struct {
+	Name     string        `yaml:"name"`
+	From     string        `yaml:"from"`     // "2026-03-29 01:00", RFC 3339, or "02:00"
+	To       string        `yaml:"to"`       // the same form; a time of day at or before from is that of the next day
+	Days     []string      `yaml:"days"`     // mon, tue ... or mon-fri: those on which from lies
+	Cron     string        `yaml:"cron"`     // when it begins, instead of from and to
+	Duration time.Duration `yaml:"duration"` // with cron
+	Timezone string        `yaml:"timezone"` // default UTC
+	Until    string        `yaml:"until"`    // when the window itself expires: a date, or a date with a time
+	Dataset  []string      `yaml:"dataset"`  // with * and %; none: all
+	Tier     []string      `yaml:"tier"`     // none: all
+	Owner    []string      `yaml:"owner"`    // none: all
+
+	loc            *time.Location
+	begin, end     time.Time         // once
+	starts, stops  schedule.Schedule // weekly: times of day; cron: starts alone
+	sameDay        bool              // weekly: to is later than from
+	expires        time.Time
+	isOnce, isCron bool
+}
+
+func (w *Window) matches(i sentinel.Incident) bool {
+	return matchAny(w.Dataset, i.Table.String()) && matchAny(w.Tier, i.Tier) && matchAny(w.Owner, i.Owner)
+}
+
+// Validate reads the times; a window must be validated before it is used.
+func (w *Window) Validate() (err error) {
+	if w.loc, err = schedule.Zone(orDefault(w.Timezone, "UTC")); err != nil {
+		return fmt.Errorf("timezone: %w", err)
+	}
+	for _, t := range w.Tier {
+		if !slices.Contains(tiers, t) {
+			return fmt.Errorf("tier: %q: want critical, warning or info", t)
+		}
+	}
+	if w.Until != "" {
+		if w.expires, err = w.instant(w.Until); err != nil {
+			return fmt.Errorf("until: %w", err)
+		}
+	}
+	w.isCron, w.isOnce = w.Cron != "", strings.Contains(w.From, "-")
+	switch {
+	case w.isCron:
+		return w.validateCron()
+	case w.From == "" || w.To == "":
+		return errors.New("from: want from and to, or cron and duration")
+	case w.isOnce:
+		return w.validateOnce()
+	}
+	return w.validateWeekly()
+}
+
+func (w *Window) validateCron() (err error) {
+	if w.From != "" || w.To != "" || len(w.Days) > 0 || w.Duration <= 0 {
+		return errors.New("cron: goes with a positive duration, and without from, to and days")
+	}
+	w.starts, err = schedule.Parse(w.Cron, w.loc)
+	return err
+}
+
+func (w *Window) validateOnce() (err error) {
+	if len(w.Days) > 0 || w.Duration != 0 {
+		return errors.New("days, duration: a window that is once has none")
+	}
+	if w.begin, err = w.instant(w.From); err != nil {
+		return fmt.Errorf("from: %w", err)
+	}
+	if w.end, err = w.instant(w.To); err != nil {
+		return fmt.Errorf("to: %w", err)
+	}
+	if !w.end.After(w.begin) {
+		return errors.New("to: must be after from")
+	}
+	return nil
+}
+
+func (w *Window) validateWeekly() error {
+	from, err := time.Parse("15:04", w.From)
+	if err != nil {
+		return fmt.Errorf("from: %q: want a time such as 02:00, or a date with a time", w.From)
+	}
+	to, err := time.Parse("15:04", w.To)
+	if err != nil {
+		return fmt.Errorf("to: %q: want a time such as 04:00, as in from", w.To)
+	}
+	if w.Duration != 0 {
+		return errors.New("duration: goes with cron")
+	}
+	days := "*"
+	if len(w.Days) > 0 {
+		days = strings.ToLower(strings.Join(w.Days, ","))
+	}
+	w.sameDay = to.After(from)
+	if w.starts, err = schedule.Parse(fmt.Sprintf("%d %d * * %s", from.Minute(), from.Hour(), days), w.loc); err != nil {
+		return fmt.Errorf("days: %v: want days such as mon or mon-fri", w.Days)
+	}
+	w.stops, err = schedule.Parse(fmt.Sprintf("%d %d * * *", to.Minute(), to.Hour()), w.loc)
+	return err
+}
+
+// instant reads a date, a date with a time in the window's zone, or RFC 3339.
+func (w *Window) instant(s string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, w.loc); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q: want a date with a time such as 2026-03-29 01:00", s)
+}
+
+// Active reports whether now lies in the window. Times of day are those of the
+// zone's clock: over the hour that comes twice in autumn the window lasts until
+// the second of two equal times, and one that lies in the hour left out in
+// spring does not take place.
+func (w *Window) Active(now time.Time) bool {
+	switch {
+	case !w.expires.IsZero() && !now.Before(w.expires):
+		return false
+	case w.isOnce:
+		return !now.Before(w.begin) && now.Before(w.end)
+	}
+	start := w.starts.Prev(now)
+	switch {
+	case start.IsZero():
+		return false
+	case w.isCron:
+		return now.Before(start.Add(w.Duration))
+	}
+	return now.Before(w.stop(start.In(w.loc)))
+}
+
+// stop is when the weekly window that begins at start ends.
+func (w *Window) stop(start time.Time) time.Time {
+	end := w.stops.Next(start).In(w.loc)
+	if w.sameDay && end.YearDay() != start.YearDay() {
+		return start // from and to were both left out by the clock
+	}
+	_, offset := end.Zone()
+	_, change := end.ZoneBounds()
+	if change.IsZero() {
+		return end
+	}
+	_, later := change.Zone()
+	again := end.Add(time.Duration(offset-later) * time.Second)
+	if later < offset && !again.Before(change) {
+		return again
+	}
+	return end
+}

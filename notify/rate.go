@@ -1,0 +1,49 @@
+package notify
+
+import (
+	"errors"
+	"time"
+)
+
+// Rate bounds how many notices a channel gets: Burst at once, and one more
+// every Every. What is beyond waits and leaves as one digest.
+type Rate struct {
+	Burst int           `yaml:"burst"`
+	Every time.Duration `yaml:"every"`
+}
+
+// DefaultRate lets 20 notices through at once and four a minute after.
+var DefaultRate = Rate{Burst: 20, Every: 15 * time.Second}
+
+// Validate checks a configured rate; the zero value stands for [DefaultRate].
+func (r Rate) Validate() error {
+	if r != (Rate{}) && (r.Burst < 1 || r.Every <= 0) {
+		return errors.New("rate: want burst of at least 1 and every, such as {burst: 20, every: 15s}")
+	}
+	return nil
+}
+
+// bucket is a token bucket; it belongs to one goroutine.
+type bucket struct {
+	rate   Rate
+	tokens int
+	last   time.Time // when the last token was added
+}
+
+func newBucket(r Rate, now time.Time) *bucket {
+	r = orDefault(r, DefaultRate)
+	return &bucket{r, r.Burst, now}
+}
+
+// take takes a token, or says how long until there is one.
+func (b *bucket) take(now time.Time) (dry time.Duration) {
+	if grown := int(now.Sub(b.last) / b.rate.Every); grown > 0 {
+		b.tokens = min(b.rate.Burst, b.tokens+grown)
+		b.last = b.last.Add(time.Duration(grown) * b.rate.Every)
+	}
+	if b.tokens == 0 {
+		return b.last.Add(b.rate.Every).Sub(now)
+	}
+	b.tokens--
+	return 0
+}

@@ -1,0 +1,141 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// Defaults of routes.
+const (
+	defaultGroupWait = 30 * time.Second
+	defaultRepeat    = 4 * time.Hour
+)
+
+// Route says which incidents go to which channels. Of a list of routes the
+// first that matches an incident is taken, and those after it as long as the
+// ones taken say Continue.
+type Route struct {
+	Tier    []string `yaml:"tier"`    // critical, warning, info; none: any
+	Owner   []string `yaml:"owner"`   // * and % stand for any text; none: any
+	Dataset []string `yaml:"dataset"` // warehouse.schema.table, with * and %; none: any
+	To      []string `yaml:"to"`      // names of channels; none: nobody is told
+
+	Continue      bool           `yaml:"continue"`
+	OnlyEscalated bool           `yaml:"only_escalated"` // tell only once automatic recovery has failed or is not allowed
+	GroupBy       []string       `yaml:"group_by"`       // warehouse, schema, dataset, tier, owner, kind, check; default warehouse and tier
+	GroupWait     *time.Duration `yaml:"group_wait"`     // how long a notice waits for others of its group; default 30s
+	Repeat        *time.Duration `yaml:"repeat"`         // how often people are reminded; default 4h; 0s: never
+}
+
+var groupings = map[string]func(sentinel.Incident) string{
+	"warehouse": func(i sentinel.Incident) string { return i.Table.Warehouse },
+	"schema":    func(i sentinel.Incident) string { return i.Table.Warehouse + "." + i.Table.Schema },
+	"dataset":   func(i sentinel.Incident) string { return i.Table.String() },
+	"tier":      func(i sentinel.Incident) string { return i.Tier },
+	"owner":     func(i sentinel.Incident) string { return i.Owner },
+	"kind":      func(i sentinel.Incident) string { return i.Kind },
+	"check":     func(i sentinel.Incident) string { return i.Check },
+}
+
+var tiers = []string{"critical", "warning", "info"}
+
+// Validate checks the route against the names of the channels.
+func (r *Route) Validate(channels []string) error {
+	for _, t := range r.Tier {
+		if !slices.Contains(tiers, t) {
+			return fmt.Errorf("tier: %q: want critical, warning or info", t)
+		}
+	}
+	for _, to := range r.To {
+		if !slices.Contains(channels, to) {
+			return fmt.Errorf("to: there is no channel %q: want one of %v", to, channels)
+		}
+	}
+	for _, g := range r.GroupBy {
+		if groupings[g] == nil {
+			return fmt.Errorf("group_by: %q: want warehouse, schema, dataset, tier, owner, kind or check", g)
+		}
+	}
+	if r.groupWait() < 0 || r.repeat() < 0 {
+		return errors.New("group_wait and repeat must not be negative")
+	}
+	return nil
+}
+
+func (r *Route) groupWait() time.Duration {
+	if r.GroupWait == nil {
+		return defaultGroupWait
+	}
+	return *r.GroupWait
+}
+
+func (r *Route) repeat() time.Duration {
+	if r.Repeat == nil {
+		return defaultRepeat
+	}
+	return *r.Repeat
+}
+
+// Matches reports whether an incident takes this route.
+func (r *Route) Matches(i sentinel.Incident) bool {
+	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchAny(r.Dataset, i.Table.String())
+}
+
+// group names what may be told together: incidents of one kind of transition,
+// on one route, that agree in what the route groups by.
+func (r *Route) group(n int, kind Kind, i sentinel.Incident) string {
+	by := r.GroupBy
+	if len(by) == 0 {
+		by = []string{"warehouse", "tier"}
+	}
+	parts := []string{fmt.Sprint(n), string(kind)}
+	for _, g := range by {
+		parts = append(parts, groupings[g](i))
+	}
+	return strings.Join(parts, "\x1f")
+}
+
+// DefaultRoutes is used where none are configured: critical and warning
+// incidents go to every channel, info ones to those of kind log alone.
+func DefaultRoutes(channels []Channel) []Route {
+	var all, logs []string
+	for _, c := range channels {
+		all = append(all, c.Name)
+		if _, isLog := c.Notifier.(*Log); isLog {
+			logs = append(logs, c.Name)
+		}
+	}
+	return []Route{{Tier: []string{"critical", "warning"}, To: all}, {To: logs}}
+}
+
+// matchAny reports whether one of the patterns matches; no patterns match all.
+func matchAny(patterns []string, s string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return match(p, s) })
+}
+
+// match compares with a pattern in which * and % stand for any text.
+func match(pattern, s string) bool {
+	parts := strings.FieldsFunc("^"+pattern+"$", func(r rune) bool { return r == '*' || r == '%' })
+	s = "^" + s + "$"
+	if len(parts) == 1 {
+		return s == parts[0]
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if !strings.HasPrefix(s, first) || len(s) < len(first)+len(last) || !strings.HasSuffix(s, last) {
+		return false
+	}
+	s = s[len(first) : len(s)-len(last)]
+	for _, p := range parts[1 : len(parts)-1] {
+		_, rest, found := strings.Cut(s, p)
+		if !found {
+			return false
+		}
+		s = rest
+	}
+	return true
+}

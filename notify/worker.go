@@ -1,0 +1,181 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// poll bounds how long a worker sleeps: other agents and commands write to the
+// outbox too, and cannot wake it.
+const poll = 5 * time.Second
+
+// worker sends what one channel is to be told.
+type worker struct {
+	d       *Dispatcher
+	channel Channel
+	bucket  *bucket
+	behind  bool          // a token had to be waited for: everything due leaves as one notice
+	resend  time.Duration // 0: the channel forgets nothing
+	resent  time.Time
+}
+
+func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
+	for {
+		idle, err := w.step(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.d.problem(w.channel.Name, err)
+			idle = poll
+		}
+		if !wait(ctx, idle, wake) {
+			return
+		}
+	}
+}
+
+// step sends at most one bundle and says how long nothing more is to be done.
+func (w *worker) step(ctx context.Context) (idle time.Duration, err error) {
+	now := w.d.Now()
+	if err := w.refresh(ctx, now); err != nil {
+		w.d.problem(w.channel.Name, err) // what is new is told all the same
+	}
+	next, ok, err := w.d.Store.NextOutbox(ctx, w.channel.Name)
+	if err != nil {
+		return 0, err
+	}
+	idle = poll
+	if ok {
+		idle = min(idle, next.Sub(now))
+	}
+	if w.resend > 0 {
+		idle = min(idle, w.resent.Add(w.resend).Sub(now))
+	}
+	if !ok || next.After(now) {
+		w.behind = false
+		return idle, nil
+	}
+	if dry := w.bucket.take(now); dry > 0 {
+		w.behind = true
+		return min(dry, poll), nil
+	}
+	b, ok, err := w.d.Store.ClaimOutbox(ctx, store.OutboxClaim{Channel: w.channel.Name, Now: now, Until: now.Add(w.d.lease()), Mixed: w.behind})
+	if err != nil || !ok {
+		return 0, err
+	}
+	return 0, w.send(ctx, b)
+}
+
+// send makes one try and stores its outcome, also when the program is ending.
+func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
+	n, err := w.notice(b)
+	ref := ""
+	if err == nil {
+		try, cancel := context.WithTimeout(ctx, w.d.Timeout)
+		ref, err = w.channel.Notifier.Notify(try, n)
+		cancel()
+	}
+	cut := err != nil && ctx.Err() != nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	now := w.d.Now()
+	var after *RetryAfterError
+	switch {
+	case err == nil:
+		w.d.sent(w.channel.Name, OutcomeSent)
+		return w.d.Store.SentOutbox(ctx, b, ref, now)
+	case cut:
+		return w.d.Store.PostponeOutbox(ctx, b, now, errCut.Error())
+	case isPermanent(err), b.Attempts >= w.d.Attempts && now.Sub(b.Since) >= w.d.GiveUp:
+		w.d.sent(w.channel.Name, OutcomeDead)
+		w.d.problem(w.channel.Name, fmt.Errorf("giving up %q after %d tries: %w", n.Title(), b.Attempts, err))
+		return w.d.Store.BuryOutbox(ctx, b, now, err.Error())
+	}
+	at := now.Add(w.backoff(b.Attempts))
+	if errors.As(err, &after) {
+		// No sooner than asked, and all agents not at the same instant.
+		at = now.Add(after.After + min(w.backoff(b.Attempts), after.After/10))
+	}
+	w.d.sent(w.channel.Name, OutcomeRetried)
+	w.d.problem(w.channel.Name, fmt.Errorf("sending %q, try %d, the next at %s: %w", n.Title(), b.Attempts, at.UTC().Format(time.RFC3339), err))
+	return w.d.Store.PostponeOutbox(ctx, b, at, err.Error())
+}
+
+// backoff is a random time up to a bound that doubles with every try ("full
+// jitter", M. Brooker, Exponential Backoff and Jitter, 2015).
+func (w *worker) backoff(attempts int) time.Duration {
+	bound := w.d.Base
+	for range attempts - 1 {
+		if bound *= 2; bound >= w.d.Cap {
+			break
+		}
+	}
+	return time.Duration(w.d.Rand() * float64(min(bound, w.d.Cap)))
+}
+
+// notice is what a bundle tells.
+func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
+	n := Notice{Key: b.Key, At: w.d.Now(), URL: w.d.URL}
+	for _, item := range b.Items {
+		var told note
+		if err := json.Unmarshal(item.Notice, &told); err != nil {
+			return n, permanent("reading notice %s: %w", item.Key, err)
+		}
+		n.Entries = append(n.Entries, Entry{Kind(item.Kind), told.Incident, item.Thread, item.Ref, b.Others[item.Thread]})
+		n.Trace = orDefault(n.Trace, told.Trace)
+	}
+	n.Kind, n.Tier = n.Entries[0].Kind, tierOf(n.Entries)
+	if b.Mixed {
+		n.Kind = Digest
+	}
+	return n, nil
+}
+
+// refresh tells a channel that forgets again of everything that is open and
+// that it was told of. It does not go through the outbox: what gets lost is
+// repeated.
+func (w *worker) refresh(ctx context.Context, now time.Time) error {
+	if w.resend == 0 || now.Sub(w.resent) < w.resend {
+		return nil
+	}
+	w.resent = now
+	n, err := w.open(ctx)
+	if err != nil || len(n.Entries) == 0 {
+		return err
+	}
+	n.At, n.URL, n.Tier = now, w.d.URL, tierOf(n.Entries)
+	try, cancel := context.WithTimeout(ctx, w.d.Timeout)
+	defer cancel()
+	if _, err := w.channel.Notifier.Notify(try, n); err != nil {
+		return fmt.Errorf("repeating what is open: %w", err)
+	}
+	return nil
+}
+
+// open gathers what the channel was told of and is not resolved.
+func (w *worker) open(ctx context.Context) (Notice, error) {
+	n := Notice{Kind: Refresh, Key: "refresh"}
+	told, err := w.d.Store.OutboxTold(ctx, nil)
+	if err != nil {
+		return n, err
+	}
+	told = slices.DeleteFunc(told, func(t store.Told) bool { return t.Channel != w.channel.Name || !t.Sent })
+	if len(told) == 0 {
+		return n, nil
+	}
+	heard := map[string]bool{}
+	for _, t := range told {
+		heard[t.Incident] = true
+	}
+	incidents, err := w.d.Store.OpenIncidents(ctx)
+	for _, i := range incidents {
+		if heard[i.ID] {
+			n.Entries = append(n.Entries, Entry{Kind: Refresh, Incident: i, Thread: i.ID})
+		}
+	}
+	return n, err
+}
