@@ -41,6 +41,8 @@ type Dataset struct {
 	Location   *time.Location // nil: none configured
 	Checks     []Check
 	Repairs    []*repair.Policy
+	DependsOn  []sentinel.Table
+	Risk       *Risk // nil: the dataset has no deadline
 }
 
 // Plan is what an agent does: it is replaced as a whole on reload.
@@ -80,6 +82,7 @@ type Agent struct {
 	backlog       []store.Batch // not recorded yet: the store could not be written
 	memory        *checks.Memory
 	scorer        *Scorer
+	forecasts     forecasts
 	located       map[string]located
 	ready         bool
 
@@ -203,6 +206,7 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	a.equip(plan)
 	running.Go(func() { a.housekeep(ctx, plan) })
 	running.Go(func() { a.repairs(ctx, plan) })
+	running.Go(func() { a.watchRisks(ctx) })
 	a.resolve(ctx, plan, loops)
 	running.Wait()
 	if plan.Close != nil {
@@ -227,12 +231,14 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 			a.Log.Warn("resolving datasets", "error", p)
 		}
 		a.learn(datasets)
+		a.forecast(ctx, datasets)
 		byWarehouse := map[string][]Dataset{}
 		ids := map[string]bool{}
 		for _, d := range datasets {
 			for _, c := range d.Checks {
 				ids[c.Common().ID] = true
 			}
+			ids[RiskCheck(d.Table)] = d.Risk != nil
 			byWarehouse[d.Table.Warehouse] = append(byWarehouse[d.Table.Warehouse], d)
 		}
 		for name, l := range loops {

@@ -39,6 +39,9 @@ func (a *Agent) equip(plan Plan) {
 		return &repair.Target{Read: db, Write: plan.Writers[t.Warehouse], Warehouse: plan.open, Now: a.Now}, nil
 	}
 	a.Repair.Check = func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
+		if result, ok := a.riskNow(r.Check); ok {
+			return result, nil
+		}
 		return a.checkAgain(ctx, plan, r.Check)
 	}
 	a.Repair.Moved = a.repairMoved

@@ -82,6 +82,7 @@ func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[s
 			batch.Baselines[id] = store.Snapshot{Data: data, TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look"}
 		}
 	}
+	a.arrivals(outcomes, &batch)
 	return batch, errors.Join(problems...)
 }
 

@@ -78,6 +78,9 @@ func (f *Freshness) Validate() error {
 		f.OnEmpty.validate("on_empty", "fail"), f.OnMissing.validate("on_missing_table", "fail"))
 }
 
+// Holiday reports whether a day has no deadline.
+func (f *Freshness) Holiday(t time.Time) bool { return f.calendar.Holiday(t) }
+
 // Needs implements Check.
 func (f *Freshness) Needs(Target) Needs {
 	facts := warehouse.Columns | warehouse.Indexes

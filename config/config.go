@@ -36,6 +36,7 @@ type Dataset struct {
 	Location   *time.Location // nil: none configured
 	DependsOn  []sentinel.Table
 	Checks     []Check
+	Risk       *Risk            // nil: no deadline is known, or risk is off
 	Repairs    []*repair.Policy // Table is the dataset's, or for a pattern set by Resolve
 }
 

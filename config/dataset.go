@@ -44,7 +44,7 @@ func (r *reader) datasets(c *Config, n *yaml.Node, base inherited) {
 
 func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string]*yaml.Node) (d Dataset, where *yaml.Node) {
 	where = n
-	var list, repairs *yaml.Node
+	var list, repairs, risk *yaml.Node
 	for _, f := range r.fields(n, "a dataset with `table:` and `checks:`") {
 		switch f.name {
 		case "table":
@@ -70,6 +70,8 @@ func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string
 			list = f.value
 		case "repair":
 			repairs = f.value
+		case "risk":
+			risk = f.value
 		default:
 			if !r.inherit(&base, f) {
 				r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(datasetKeys)))
@@ -97,6 +99,7 @@ func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string
 			d.Checks = append(d.Checks, check)
 		}
 	}
+	d.Risk = r.risk(d, risk)
 	if repairs != nil {
 		d.Repairs = r.repairs(c, d, repairs)
 	}

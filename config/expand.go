@@ -21,6 +21,12 @@ func Wild(t sentinel.Table) bool { return strings.ContainsAny(t.Schema+t.Name, "
 // table. A name that is not there stays as it is written, for its checks to say so.
 func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 	written := d.Table
+	d.DependsOn = slices.Clone(d.DependsOn)
+	for i, up := range d.DependsOn {
+		if up.Schema == "" && up.Warehouse == d.Table.Warehouse {
+			d.DependsOn[i].Schema = c.DefaultSchema
+		}
+	}
 	if d.Table.Schema == "" {
 		d.Table.Schema = c.DefaultSchema
 	}

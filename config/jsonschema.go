@@ -32,6 +32,7 @@ func JSONSchema() []byte {
 		"depends_on":  object{"type": "array", "items": object{"type": "string"}},
 		"checks":      object{"type": "array", "minItems": 1, "items": checkSchema()},
 		"repair":      object{"type": "array", "items": repairSchema()},
+		"risk":        object{"anyOf": []any{schemaOf(reflect.TypeFor[Risk]()), object{"enum": []any{"off", false, nil}}}},
 	}
 	for k, v := range inherit {
 		dataset[k] = v

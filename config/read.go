@@ -27,7 +27,7 @@ type inherited struct {
 var (
 	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
-	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair"}, defaultKeys...)
+	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
 	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file")
 )
 

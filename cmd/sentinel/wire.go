@@ -135,9 +135,19 @@ func resolve(ctx context.Context, cfg *config.Config, open map[string]*warehouse
 }
 
 func agentDataset(d config.Dataset) agent.Dataset {
-	out := agent.Dataset{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Repairs: d.Repairs}
+	out := agent.Dataset{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Repairs: d.Repairs, DependsOn: d.DependsOn}
 	for _, c := range d.Checks {
 		out.Checks = append(out.Checks, agent.Check{Check: c.Check, Schedule: c.Schedule, Meta: agent.Meta{Tier: c.Tier, Owner: c.Owner, Runbook: c.Runbook}})
+	}
+	if k := d.Risk; k != nil {
+		arrivals := out.Checks[k.Check]
+		out.Risk = &agent.Risk{
+			Check: arrivals.Common().ID, Deadline: k.Schedule, Grace: k.Grace, Holiday: k.Holiday, Age: k.Age,
+			Threshold: *k.Threshold, Clear: *k.Clear, Horizon: k.Horizon, Status: sentinel.Warn, Meta: arrivals.Meta,
+		}
+		if k.Status == "fail" {
+			out.Risk.Status = sentinel.Fail
+		}
 	}
 	return out
 }

@@ -1,0 +1,150 @@
+package agent
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// watched is an agent whose clock the test moves, with one dataset that must
+// arrive by six.
+type watched struct {
+	*testing.T
+	agent *Agent
+	now   time.Time
+	table sentinel.Table
+}
+
+func watchOrders(t *testing.T, state string) *watched {
+	t.Helper()
+	w := &watched{T: t, now: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "orders"}}
+	memory, err := store.Open(t.Context(), "sqlite:"+state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := memory.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.agent = &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if err := w.agent.recall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	six, err := schedule.Parse("0 6 * * *", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.agent.forecast(t.Context(), []Dataset{{Table: w.table, Risk: &Risk{
+		Check: "fresh", Deadline: six, Threshold: 0.5, Clear: 0.4, Status: sentinel.Warn, Meta: Meta{Tier: "critical", Owner: "ann"},
+	}}})
+	return w
+}
+
+// look is one tick of the freshness check.
+func (w *watched) look(newest time.Time) {
+	w.Helper()
+	r := sentinel.Result{
+		Check: "fresh", Kind: "freshness", Table: w.table, Tick: w.now, Status: sentinel.Pass,
+		Observations: []sentinel.Observation{{Metric: "newest_timestamp_seconds", Value: sentinel.Int(newest.Unix())}},
+	}
+	batch, err := w.agent.judge(context.Background(), []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}, map[string]Check{"fresh": everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})})
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := w.agent.record(context.Background(), batch); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// days lets days pass with a load at a time of day, looking every half hour.
+func (w *watched) days(n int, load time.Duration) {
+	w.Helper()
+	for range n * 48 {
+		w.now = w.now.Add(30 * time.Minute)
+		newest := w.now.Truncate(24 * time.Hour).Add(load)
+		if newest.After(w.now) {
+			newest = newest.AddDate(0, 0, -1)
+		}
+		w.look(newest)
+	}
+}
+
+func (w *watched) warnings() (open []sentinel.Incident) {
+	w.Helper()
+	all, err := w.agent.Store.OpenIncidents(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, i := range all {
+		if i.Kind == RiskKind && i.State != sentinel.Resolved {
+			open = append(open, i)
+		}
+	}
+	return open
+}
+
+func TestAMissIsForeseenToldAndScored(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state.db")
+	w := watchOrders(t, state)
+	w.days(60, 5*time.Hour+20*time.Minute)
+	if open := w.warnings(); len(open) != 0 {
+		t.Fatalf("sixty days on time: %+v", open)
+	}
+	// Today nothing comes: what was here by 5:20 on every day is not here at 5:50.
+	last := w.now.Truncate(24 * time.Hour).Add(-24*time.Hour + 5*time.Hour + 20*time.Minute)
+	for range 11 {
+		w.now = w.now.Add(30 * time.Minute)
+		w.look(last)
+	}
+	w.now = w.now.Add(25 * time.Minute) // 5:55, between the looks
+	w.agent.mu.Lock()
+	batch := w.agent.warn(w.now, nil)
+	w.agent.mu.Unlock()
+	if err := w.agent.record(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	open := w.warnings()
+	if len(open) != 1 || open[0].Tier != "critical" || !strings.Contains(open[0].Message, "chance that w.main.orders misses") || !strings.Contains(open[0].Message, "5m left") || !strings.Contains(open[0].Message, "not arrived yet") {
+		t.Fatalf("five minutes before the deadline: %+v", open)
+	}
+	metrics := httptest.NewRecorder()
+	w.agent.Metrics.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{`sentinel_risk{dataset="main.orders",warehouse="w"} 0.`, "sentinel_deadline_timestamp_seconds{", "sentinel_risk_brier_score{", "sentinel_risk_model_active{"} {
+		if !strings.Contains(metrics.Body.String(), want) {
+			t.Errorf("no %s in /metrics", want)
+		}
+	}
+	// It comes at last, too late: the warning ends, and is counted as right.
+	w.now = w.now.Add(35 * time.Minute)
+	w.look(w.now.Add(-5 * time.Minute))
+	if open := w.warnings(); len(open) != 0 {
+		t.Errorf("after the arrival: %+v", open)
+	}
+	r := w.agent.forecasts[w.table].Tracker.Model.Report()
+	if r.Misses != 1 || r.Warned != 1 || r.Lead != 5*time.Minute {
+		t.Errorf("report %+v", r)
+	}
+
+	// Another agent that takes over knows the same.
+	again := &watched{T: t, agent: &Agent{Store: w.agent.Store, Metrics: exporters.NewPrometheus("test"), Now: w.agent.Now, Log: w.agent.Log}, now: w.now, table: w.table}
+	if err := again.agent.recall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again.agent.forecast(t.Context(), []Dataset{w.agent.forecasts[w.table].Dataset})
+	if got := again.agent.forecasts[w.table].Tracker.Model.Report(); got.Misses != r.Misses || got.Brier != r.Brier {
+		t.Errorf("after a restart %+v, before %+v", got, r)
+	}
+}

@@ -1,0 +1,122 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/schedule"
+)
+
+// Risk is what stands under a dataset's `risk:`: by when its next load must
+// have come, and from what risk of a miss on people are warned.
+type Risk struct {
+	Deadline  string        `yaml:"deadline"` // "06:00", or cron; default: the freshness check's expected and grace, else its fail age
+	Grace     time.Duration `yaml:"grace"`
+	Holidays  string        `yaml:"holidays"`
+	Threshold *float64      `yaml:"threshold"` // default 0.8
+	Clear     *float64      `yaml:"clear"`     // a warning ends below this; default threshold - 0.2
+	Horizon   time.Duration `yaml:"horizon"`   // warn only this long before the deadline
+	Status    string        `yaml:"status"`    // warn (default) or fail
+
+	Check    int                  `yaml:"-"` // which of the dataset's checks tells of arrivals
+	Schedule schedule.Schedule    `yaml:"-"` // of the deadlines; zero: Age decides
+	Age      time.Duration        `yaml:"-"`
+	Holiday  func(time.Time) bool `yaml:"-"`
+}
+
+// risk reads `risk:`; without it a freshness check with `expected` is enough.
+func (r *reader) risk(d Dataset, n *yaml.Node) *Risk {
+	out := &Risk{Check: -1}
+	if n != nil {
+		if text, scalar := n.Value, n.Kind == yaml.ScalarNode; scalar && (text == "off" || text == "false" || isNull(n)) {
+			return nil
+		}
+		if !r.decode(n, out) {
+			return nil
+		}
+	}
+	var fresh *checks.Freshness
+	for i, c := range d.Checks {
+		f, is := c.Check.(*checks.Freshness)
+		if is && (fresh == nil || fresh.Expected == "" && f.Expected != "") {
+			fresh, out.Check = f, i
+		}
+	}
+	if n == nil && (fresh == nil || fresh.Expected == "") {
+		return nil
+	}
+	if err := out.complete(d, fresh, r.path); err != nil {
+		r.wrong(within(n, err.Error(), n), "risk: %v", err)
+		return nil
+	}
+	return out
+}
+
+func (k *Risk) complete(d Dataset, fresh *checks.Freshness, path func(string) string) error {
+	if fresh == nil {
+		return fmt.Errorf("%s has no freshness check, which tells when rows arrive: add one, such as `- freshness: {fail: 26h}`", d.Table)
+	}
+	spec := k.Deadline
+	if spec == "" {
+		spec = fresh.Expected
+		if k.Grace == 0 {
+			k.Grace = time.Duration(fresh.Grace)
+		}
+		k.Holiday = fresh.Holiday
+	}
+	if hour, minute, found := strings.Cut(spec, ":"); found && !strings.Contains(spec, " ") {
+		spec = minute + " " + hour + " * * *"
+	}
+	zone := d.Location
+	if zone == nil {
+		zone = time.UTC
+	}
+	var err error
+	switch {
+	case spec != "":
+		if k.Schedule, err = schedule.Parse(spec, zone); err != nil {
+			return fmt.Errorf("deadline: %w", err)
+		}
+	case fresh.Fail > 0:
+		k.Age = time.Duration(fresh.Fail)
+	default:
+		return fmt.Errorf("deadline: say by when rows must have come, such as \"06:00\": the freshness check has neither expected nor fail")
+	}
+	if k.Holidays != "" {
+		calendar, err := schedule.LoadCalendar(path(k.Holidays))
+		if err != nil {
+			return err
+		}
+		k.Holiday = calendar.Holiday
+	}
+	return k.bounds()
+}
+
+func (k *Risk) bounds() error {
+	threshold := 0.8
+	if k.Threshold == nil {
+		k.Threshold = &threshold
+	}
+	if k.Clear == nil {
+		low := max(*k.Threshold-0.2, *k.Threshold/2)
+		k.Clear = &low
+	}
+	if k.Status == "" {
+		k.Status = "warn"
+	}
+	switch {
+	case *k.Threshold <= 0 || *k.Threshold >= 1:
+		return fmt.Errorf("threshold: want a probability between 0 and 1, such as 0.8")
+	case *k.Clear <= 0 || *k.Clear > *k.Threshold:
+		return fmt.Errorf("clear: want a probability of at most the threshold, %g", *k.Threshold)
+	case k.Grace < 0 || k.Horizon < 0:
+		return fmt.Errorf("grace and horizon must be positive")
+	case k.Status != "warn" && k.Status != "fail":
+		return fmt.Errorf("status: unknown word %q: want warn or fail", k.Status)
+	}
+	return nil
+}
