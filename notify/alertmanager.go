@@ -125,7 +125,8 @@ func (a *Alertmanager) alert(n Notice, e Entry) alert {
 			labels[k] = v
 		}
 	}
-	one := Notice{Kind: e.Kind, Tier: i.Tier, Entries: []Entry{e}, At: n.At, URL: n.URL, Test: n.Test}
+	// Without the time of this try: what is repeated does not change.
+	one := Notice{Kind: e.Kind, Tier: i.Tier, Entries: []Entry{e}, URL: n.URL, Test: n.Test}
 	annotations := map[string]string{"summary": one.Title(), "description": strings.TrimSpace(one.Text()), "incident": i.ID, "severity": i.Severity.String()}
 	if i.Runbook != "" {
 		annotations["runbook_url"] = i.Runbook

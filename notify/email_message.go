@@ -46,7 +46,10 @@ func (e *Email) message(n Notice) ([]byte, error) {
 	if err := part(parts, "text/html", page); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), parts.Close()
+	if err := parts.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 func (e *Email) header(b *bytes.Buffer, n Notice, boundary string) {

@@ -65,7 +65,10 @@ func countDatasets(of []Entry) string {
 	if len(warehouses) > 2 {
 		where = fmt.Sprint(len(warehouses), " warehouses")
 	}
-	if len(datasets) == 1 {
+	switch {
+	case len(of) == 1:
+		return of[0].Incident.Table.String()
+	case len(datasets) == 1:
 		return fmt.Sprintf("%d checks of %s", len(of), of[0].Incident.Table)
 	}
 	return fmt.Sprintf("%d datasets of %s", len(datasets), where)
@@ -130,8 +133,6 @@ func (e Entry) verb(many bool, now time.Time) string {
 			return "still " + state
 		}
 		return "still " + state + ", for " + span(now.Sub(e.Incident.Opened))
-	case Refresh:
-		return "still " + state
 	}
 	return state
 }

@@ -1,0 +1,386 @@
+package notify_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+var orders = sentinel.Table{Warehouse: "shop", Schema: "public", Name: "orders"}
+
+// agent records transitions as the agent does: incidents and their notices in
+// one transaction.
+type agent struct {
+	t       testing.TB
+	store   *store.Store
+	planner *notify.Planner
+	known   map[string]sentinel.Incident
+	ticks   int
+	wakes   func()
+}
+
+func newAgent(t testing.TB, routes ...notify.Route) *agent {
+	return &agent{t: t, store: openStore(t), planner: &notify.Planner{Routes: routes}, known: map[string]sentinel.Incident{}}
+}
+
+// record stores what the incidents are now.
+func (a *agent) record(now time.Time, incidents ...sentinel.Incident) {
+	a.t.Helper()
+	batch := store.Batch{Ticks: []store.TickRecord{{Schedule: "test", Table: orders, Tick: night.Add(time.Duration(a.ticks) * time.Minute)}}}
+	a.ticks++
+	var changes []notify.Change
+	var ids []string
+	for _, i := range incidents {
+		after, kind := notify.Track(a.known[i.ID], i)
+		a.known[i.ID] = after
+		batch.Incidents = append(batch.Incidents, after)
+		ids = append(ids, i.ID)
+		if kind != "" {
+			changes = append(changes, notify.Change{Kind: kind, Incident: after})
+		}
+	}
+	told, err := a.store.OutboxTold(a.t.Context(), ids)
+	if err == nil {
+		batch.Outbox, err = a.planner.Plan(changes, told, now)
+	}
+	if err == nil {
+		_, err = a.store.Record(a.t.Context(), batch)
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if a.wakes != nil {
+		a.wakes()
+	}
+}
+
+// dispatcher sends quickly, on the real clock.
+func (a *agent) dispatcher(channels ...notify.Channel) *notify.Dispatcher {
+	for _, c := range channels {
+		channel(a.t, c.Notifier)
+	}
+	d := &notify.Dispatcher{
+		Store: a.store, Channels: channels, Now: time.Now, Rand: func() float64 { return 0.5 },
+		Timeout: 300 * time.Millisecond, Base: 5 * time.Millisecond, Cap: 40 * time.Millisecond,
+	}
+	a.wakes = d.Wake
+	return d
+}
+
+// running runs a dispatcher until the returned stop is called, at the latest at
+// the end of the test.
+func running(t testing.TB, d *notify.Dispatcher) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { d.Run(ctx) })
+	stop = func() { cancel(); run.Wait() }
+	t.Cleanup(stop)
+	return stop
+}
+
+func (a *agent) count(state store.OutboxState) int {
+	items, err := a.store.Outbox(a.t.Context(), store.OutboxFilter{State: state, Limit: 10_000})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return len(items)
+}
+
+var at0s = time.Duration(0)
+
+// to is a route for everything that does not wait for a group.
+func to(names ...string) notify.Route { return notify.Route{To: names, GroupWait: &at0s} }
+
+func hook(name string, r *receiver) notify.Channel {
+	return notify.Channel{Name: name, Notifier: &notify.Webhook{URL: sentinel.Secret(r.URL)}, Rate: notify.Rate{Burst: 10_000, Every: time.Millisecond}}
+}
+
+// drop takes a request and closes the connection: the reply is lost.
+func drop(w http.ResponseWriter) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	if err := conn.Close(); err != nil {
+		panic(err)
+	}
+}
+
+// Whatever a receiver does to two tries of every notice, each transition arrives,
+// under one key, and those of an incident in their order.
+func TestEveryTransitionArrives(t *testing.T) {
+	t.Parallel()
+	for name, misbehave := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"answers 500":          func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"answers 429, seconds": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "1"); w.WriteHeader(429) },
+		"answers 429, a date": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", time.Now().Add(1500*time.Millisecond).UTC().Format(http.TimeFormat))
+			w.WriteHeader(429)
+		},
+		"never answers":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"loses the reply": func(w http.ResponseWriter, _ *http.Request) { drop(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tries := map[string]int{}
+			var mu sync.Mutex
+			r := answering(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				tries[r.Header.Get("Idempotency-Key")]++
+				early := tries[r.Header.Get("Idempotency-Key")] <= 2
+				mu.Unlock()
+				if early {
+					misbehave(w, r)
+				}
+			})
+			a := newAgent(t, to("hook"))
+			running(t, a.dispatcher(hook("hook", r)))
+			one, two := incident(1), incident(2)
+			two.Table.Warehouse = "lake" // no group with the first
+			a.record(time.Now(), one)
+			a.record(time.Now(), resolved(one, time.Minute), two)
+			eventually(t, "all is sent", func() bool { return a.count(store.OutboxSent) == 3 })
+			mu.Lock()
+			defer mu.Unlock()
+			if len(tries) != 3 || tries["inc0001/1/opened"] < 3 || tries["inc0001/2/recovered"] < 3 || tries["inc0002/1/opened"] < 3 {
+				t.Errorf("tries by key: %v", tries)
+			}
+			inOrder(t, r.got())
+		})
+	}
+}
+
+// inOrder checks that no notice of an incident came before an earlier one of
+// it had come for the last time.
+func inOrder(t *testing.T, got []request) {
+	t.Helper()
+	last := map[string]string{}
+	for _, g := range got {
+		id, transition, _ := strings.Cut(g.Header.Get("Idempotency-Key"), "/")
+		if transition < last[id] {
+			t.Errorf("%s/%s after %s", id, transition, last[id])
+		}
+		last[id] = transition
+	}
+}
+
+// A receiver that says when to come back is not asked before.
+func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
+	var times []time.Time
+	r := answering(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		times = append(times, time.Now()) // one request at a time
+		if n == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(503)
+		}
+	})
+	a := newAgent(t, to("hook"))
+	stop := running(t, a.dispatcher(hook("hook", r)))
+	a.record(time.Now(), incident(1))
+	eventually(t, "it is sent", func() bool { return a.count(store.OutboxSent) == 1 })
+	stop()
+	if len(times) != 2 || times[1].Sub(times[0]) < time.Second {
+		t.Errorf("asked at %v", times)
+	}
+}
+
+// A channel that is dead holds up no other, and what it cannot take is kept.
+func TestADeadChannelHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	dead := answering(t, func(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	alive := answering(t, says(200, ""))
+	a := newAgent(t, to("dead", "alive"))
+	stop := running(t, a.dispatcher(hook("dead", dead), hook("alive", alive)))
+	for n := range 20 {
+		i := incident(n + 1)
+		i.Table.Warehouse = fmt.Sprint("w", n) // twenty groups
+		a.record(time.Now(), i)
+	}
+	eventually(t, "the living one has all", func() bool { return len(alive.got()) == 20 })
+	stop()
+	if n := a.count(store.OutboxPending); n != 20 {
+		t.Errorf("%d wait for the dead channel, want 20", n)
+	}
+}
+
+// What a retry cannot help is given up at once, with the reason, and said.
+func TestPermanentErrorsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(401, "who are you? s3cret"))
+	a := newAgent(t, to("hook"))
+	c := hook("hook", r)
+	c.Notifier = &notify.Webhook{URL: sentinel.Secret(r.URL + "/s3cret"), Secret: "s3cret"}
+	d := a.dispatcher(c)
+	var mu sync.Mutex
+	var problems, outcomes []string
+	d.Problem = func(channel string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		problems = append(problems, channel+": "+err.Error())
+	}
+	d.Sent = func(channel, outcome string) {
+		mu.Lock()
+		defer mu.Unlock()
+		outcomes = append(outcomes, channel+" "+outcome)
+	}
+	stop := running(t, d)
+	a.record(time.Now(), incident(1))
+	eventually(t, "it is given up", func() bool { return a.count(store.OutboxDead) == 1 })
+	stop()
+	if len(r.got()) != 1 || !slices.Equal(outcomes, []string{"hook dead"}) {
+		t.Errorf("%d tries, outcomes %v", len(r.got()), outcomes)
+	}
+	if len(problems) != 1 || !strings.Contains(problems[0], "401") || strings.Contains(problems[0], "s3cret") {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+// An outage of a day's length loses nothing; after that a notice is given up.
+func TestTransientErrorsAreGivenUpAfterADay(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(500, ""))
+	a := newAgent(t, to("hook"))
+	var mu sync.Mutex
+	now := night
+	d := a.dispatcher(hook("hook", r))
+	d.Base, d.Cap, d.Rand = time.Nanosecond, time.Nanosecond, func() float64 { return 0 }
+	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	running(t, d)
+	a.record(night, incident(1))
+	eventually(t, "it is tried often", func() bool { return len(r.got()) > 30 })
+	if a.count(store.OutboxDead) != 0 {
+		t.Error("given up within the day")
+	}
+	mu.Lock()
+	now = night.Add(24 * time.Hour)
+	mu.Unlock()
+	eventually(t, "it is given up", func() bool { return a.count(store.OutboxDead) == 1 })
+}
+
+// A thousand datasets that fail at once are a handful of notices.
+func TestAThousandFailuresAtOnce(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(200, `{"ok":true,"ts":"1.1"}`))
+	a := newAgent(t, to("hook", "slack"))
+	var all []sentinel.Incident
+	for n := range 1000 {
+		i := incident(n + 1)
+		i.Table.Warehouse = fmt.Sprint("warehouse", n%2)
+		i.Tier = []string{"critical", "warning"}[n/2%2]
+		all = append(all, i)
+	}
+	a.record(time.Now(), all...)
+	slack := notify.Channel{Name: "slack", Notifier: &notify.Slack{Token: "x", Channel: "c", URL: r.URL}}
+	stop := running(t, a.dispatcher(hook("hook", r), slack))
+	eventually(t, "all is sent", func() bool { return a.count(store.OutboxSent) == 2000 })
+	stop()
+	incidents := 0
+	for _, g := range r.got() {
+		var body struct{ Incidents []struct{ ID string } }
+		if err := json.Unmarshal([]byte(g.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		incidents += len(body.Incidents)
+	}
+	t.Logf("1000 datasets failed in 2 warehouses and 2 tiers: %d notices on 2 channels", len(r.got()))
+	if len(r.got()) != 8 || incidents != 1000 {
+		t.Errorf("%d notices with %d incidents, want 4 on each of two channels with 1000", len(r.got()), incidents)
+	}
+}
+
+// Beyond its rate a channel gets one digest of everything that waited.
+func TestRateOverflowBecomesADigest(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(200, ""))
+	a := newAgent(t, to("hook"))
+	c := hook("hook", r)
+	c.Rate = notify.Rate{Burst: 2, Every: 700 * time.Millisecond}
+	for n := range 10 {
+		i := incident(n + 1)
+		i.Table.Warehouse = fmt.Sprint("w", n)
+		a.record(time.Now(), i)
+	}
+	stop := running(t, a.dispatcher(c))
+	eventually(t, "all is sent", func() bool { return a.count(store.OutboxSent) == 10 })
+	stop()
+	var kinds []string
+	for _, g := range r.got() {
+		var body struct {
+			Kind      string
+			Incidents []any
+		}
+		if err := json.Unmarshal([]byte(g.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		kinds = append(kinds, fmt.Sprint(body.Kind, " ", len(body.Incidents)))
+	}
+	if !slices.Equal(kinds, []string{"opened 1", "opened 1", "digest 8"}) {
+		t.Error(kinds)
+	}
+}
+
+// What goes on is told again while nobody looks at it.
+func TestReminders(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(200, ""))
+	route := to("hook")
+	repeat := 4 * time.Hour
+	route.Repeat = &repeat
+	a := newAgent(t, route)
+	var mu sync.Mutex
+	now := night
+	d := a.dispatcher(hook("hook", r))
+	d.Planner, d.Every = a.planner, 5*time.Millisecond
+	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	running(t, d)
+	a.record(night, incident(1), incident(2))
+	later := func(hours int, sent int) {
+		mu.Lock()
+		now = night.Add(time.Duration(hours) * time.Hour)
+		mu.Unlock()
+		eventually(t, fmt.Sprint(sent, " are sent"), func() bool { return a.count(store.OutboxSent) == sent })
+	}
+	later(0, 2)
+	seen := incident(2)
+	seen.State = sentinel.Acknowledged
+	a.record(night.Add(time.Hour), seen)
+	later(3, 3)
+	later(4, 4)
+	later(8, 5)
+	var keys []string
+	for _, g := range r.got() {
+		keys = append(keys, g.Header.Get("Idempotency-Key"))
+	}
+	if want := []string{"inc0002/2/acknowledged", "inc0001/reminder/1", "inc0001/reminder/2"}; !slices.Equal(keys[1:], want) {
+		t.Errorf("%v, want %v", keys[1:], want)
+	}
+}
+
+func TestTestNotice(t *testing.T) {
+	t.Parallel()
+	r := answering(t, func(n int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader([]int{200, 403}[n-1]) })
+	a := newAgent(t)
+	d := a.dispatcher(hook("hook", r))
+	if err := d.Test(t.Context(), "hook"); err != nil || !strings.Contains(r.got()[0].Body, `"test":true`) || !strings.Contains(r.got()[0].Body, "TEST, nothing is wrong") {
+		t.Error(err, r.got())
+	}
+	var permanent *notify.PermanentError
+	if err := d.Test(t.Context(), "hook"); !errors.As(err, &permanent) {
+		t.Error(err)
+	}
+	if err := d.Test(t.Context(), "pigeon"); err == nil {
+		t.Error("an unknown channel was tested")
+	}
+}

@@ -1,0 +1,179 @@
+package notify_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
+)
+
+// notices are what each channel's wire format is shown with.
+func notices() []notify.Notice {
+	one := incident(1)
+	one.Key = "2026-11-20"
+	acknowledged := told(notify.Acknowledged, one)
+	acknowledged.Entries[0].Ref = "171.1"
+	over := told(notify.Recovered, resolved(one, 5*time.Minute))
+	over.Entries[0].Ref = "171.1"
+	group := told(notify.Opened, many(12)...)
+	part := told(notify.Recovered, resolved(incident(2), time.Minute))
+	part.Entries[0].Thread, part.Entries[0].Others = "inc0001", 11
+	return []notify.Notice{told(notify.Opened, one), acknowledged, over, group, part}
+}
+
+// wire sends the notices to a receiver and writes down what it got.
+func wire(t *testing.T, answer string, configure func(url string) notify.Notifier) string {
+	t.Helper()
+	r := answering(t, says(http.StatusOK, answer))
+	n := channel(t, configure(r.URL))
+	var out strings.Builder
+	for _, notice := range notices() {
+		before := len(r.got())
+		ref, err := n.Notify(t.Context(), notice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&out, "== %s, %d incidents; the channel keeps %q\n", notice.Kind, len(notice.Entries), ref)
+		for _, got := range r.got()[before:] {
+			fmt.Fprintf(&out, "%s %s\n", got.Method, got.Path)
+			for _, h := range []string{"Authorization", "Content-Type", "Idempotency-Key", "Sentinel-Timestamp", "Traceparent"} {
+				if v := got.Header.Get(h); v != "" {
+					fmt.Fprintf(&out, "%s: %s\n", h, v)
+				}
+			}
+			var pretty bytes.Buffer
+			if err := json.Indent(&pretty, []byte(got.Body), "", " "); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&out, "%s\n", &pretty)
+		}
+	}
+	return out.String()
+}
+
+func TestWireFormats(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer    string
+		configure func(url string) notify.Notifier
+	}{
+		"alertmanager": {"", func(u string) notify.Notifier {
+			return &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret(u + "/")}, Token: "t0ken", Labels: map[string]string{"team": "data"}}
+		}},
+		"slack_webhook": {"ok", func(u string) notify.Notifier {
+			return &notify.Slack{WebhookURL: sentinel.Secret(u + "/services/T/B/x")}
+		}},
+		"slack_bot": {`{"ok":true,"ts":"171.2"}`, func(u string) notify.Notifier {
+			return &notify.Slack{Token: "xoxb-1", Channel: "C1", URL: u + "/api"}
+		}},
+		"teams": {"1", func(u string) notify.Notifier { return &notify.Teams{WebhookURL: sentinel.Secret(u + "/workflows/1")} }},
+		"pagerduty": {`{"status":"success"}`, func(u string) notify.Notifier {
+			return &notify.PagerDuty{RoutingKey: "r0uting", URL: u + "/v2/enqueue"}
+		}},
+		"opsgenie": {`{"result":"Request will be processed"}`, func(u string) notify.Notifier {
+			return &notify.Opsgenie{APIKey: "k3y", URL: u, Teams: []string{"data"}}
+		}},
+		"webhook": {"", func(u string) notify.Notifier {
+			return &notify.Webhook{URL: sentinel.Secret(u + "/hook?token=1"), Secret: "s3cret", Headers: map[string]sentinel.Secret{"Authorization": "Bearer h"}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name+".golden", wire(t, c.answer, c.configure))
+		})
+	}
+}
+
+func TestLog(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := channel(t, &notify.Log{Out: &out})
+	for _, n := range notices() {
+		if _, err := log.Notify(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden(t, "log.golden", out.String())
+	file := t.TempDir() + "/n.jsonl"
+	log = channel(t, &notify.Log{File: file})
+	for range 2 {
+		if _, err := log.Notify(t.Context(), notices()[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lines := strings.Count(read(t, file), "\n"); lines != 2 {
+		t.Errorf("%d lines, want 2", lines)
+	}
+	if _, err := (&notify.Log{File: t.TempDir() + "/none/n.jsonl"}).Notify(t.Context(), notices()[0]); err == nil {
+		t.Error("a file that cannot be written is no error")
+	}
+}
+
+// A receiver can tell that a notice is from Sentinel, is whole, and is new.
+func TestWebhookIsSigned(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(204, ""))
+	hook := channel(t, &notify.Webhook{URL: sentinel.Secret(r.URL), Secret: "s3cret"})
+	n := told(notify.Opened, incident(1))
+	n.Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for range 2 {
+		if _, err := hook.Notify(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		n.At = n.At.Add(time.Hour) // a later try
+	}
+	got := r.got()
+	for _, g := range got {
+		mac := hmac.New(sha256.New, []byte("s3cret"))
+		fmt.Fprintf(mac, "%s.%s", g.Header.Get("Sentinel-Timestamp"), g.Body)
+		if want := "sha256=" + hex.EncodeToString(mac.Sum(nil)); g.Header.Get("Sentinel-Signature") != want {
+			t.Errorf("signature %s, want %s", g.Header.Get("Sentinel-Signature"), want)
+		}
+		if g.Header.Get("Idempotency-Key") != n.Key || g.Header.Get("Traceparent") != n.Trace {
+			t.Errorf("%v", g.Header)
+		}
+	}
+	if got[0].Body != got[1].Body || got[0].Header.Get("Sentinel-Timestamp") == got[1].Header.Get("Sentinel-Timestamp") {
+		t.Error("a later try must have the same body and a time of its own")
+	}
+}
+
+// A page is raised once for incidents told at once, and ends with the last.
+func TestPagesEndWithTheLastIncident(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(202, "{}"))
+	pager := channel(t, &notify.PagerDuty{RoutingKey: "k", URL: r.URL})
+	ends := told(notify.Recovered, resolved(incident(1), time.Minute))
+	early := ends
+	early.Entries = []notify.Entry{{Kind: notify.Recovered, Incident: resolved(incident(2), time.Minute), Thread: "inc0001", Others: 1}}
+	two := told(notify.Opened, incident(1), incident(2))
+	two.Kind, two.Entries[1].Thread = notify.Digest, "inc0002"
+	for _, n := range []notify.Notice{told(notify.Opened, many(3)...), early, ends, two} {
+		if _, err := pager.Notify(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var events []string
+	for _, g := range r.got() {
+		var e struct {
+			Action   string `json:"event_action"`
+			DedupKey string `json:"dedup_key"`
+		}
+		if err := json.Unmarshal([]byte(g.Body), &e); err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e.Action+" "+e.DedupKey)
+	}
+	if got := strings.Join(events, ", "); got != "trigger inc0001, resolve inc0001, trigger inc0001, trigger inc0002" {
+		t.Error(got)
+	}
+}
