@@ -87,6 +87,7 @@ type Repair struct {
 	Holder   string
 	Attempts int
 	NextAt   time.Time // when it may be tried again (retry_wait) or its lease ends
+	Asked    time.Time // when another system was first seen to work on the step under way; zero when none does
 	Approval *Approval
 	Message  string // one line: why it stands where it stands
 	Source   string // where the data came from, when from a fallback

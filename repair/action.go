@@ -29,7 +29,7 @@ type Action interface {
 	Stage(ctx context.Context, r *Run) error
 	// Apply makes the change, once: what was applied before, by whoever, is found
 	// (ledger, lookup) and not done again. An outcome that cannot be told is an
-	// [UnknownError].
+	// [UnknownError]; work that goes on elsewhere a [RunningError].
 	Apply(ctx context.Context, r *Run) error
 	// Rollback takes an applied change back, once, or says in a [RefusedError] why
 	// it cannot.
@@ -53,6 +53,9 @@ type Trigger struct {
 type Run struct {
 	Repair sentinel.Repair // with its plan, fence and attempt
 	Target *Target
+	// Resumed: the step was begun by an agent that did not come back. What it did
+	// has to be found out before it is done again.
+	Resumed bool
 	// Alive is asked before every step: it fails when the lease is lost, the kill
 	// switch is thrown or the agent stops, and then nothing more may be done.
 	Alive func() error

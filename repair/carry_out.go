@@ -34,12 +34,15 @@ func (e *Engine) carryOut(ctx context.Context, p *Policy, r sentinel.Repair) (se
 	if err != nil {
 		return e.afterError(ctx, p, r, &TransientError{Err: err})
 	}
+	resumed := r.State == sentinel.RepairApplying
 	for !r.State.Final() {
 		if err := h.alive(ctx); err != nil {
 			return r, nil // whoever takes it up next goes on from the saved state
 		}
 		before := r.State
-		r, err = e.step(ctx, p, r, target, h)
+		run := &Run{Repair: r, Target: target, Resumed: resumed, Alive: func() error { return h.alive(ctx) }, Failpoint: e.failpoint, Progress: func(string) {}}
+		resumed = false
+		r, err = e.step(ctx, p, r, run)
 		if err != nil {
 			return r, err
 		}
@@ -51,8 +54,7 @@ func (e *Engine) carryOut(ctx context.Context, p *Policy, r sentinel.Repair) (se
 }
 
 // step does what the repair's state says comes next, and saves where that led.
-func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, t *Target, h *hold) (sentinel.Repair, error) {
-	run := &Run{Repair: r, Target: t, Alive: func() error { return h.alive(ctx) }, Failpoint: e.failpoint, Progress: func(string) {}}
+func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Run) (sentinel.Repair, error) {
 	switch r.State {
 	case sentinel.RepairQueued, sentinel.RetryWait, sentinel.OutcomeUnknown:
 		return e.resume(ctx, r)
@@ -79,7 +81,7 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, t *Targ
 		if err := p.Action.Apply(ctx, run); err != nil {
 			return e.afterError(ctx, p, r, err)
 		}
-		r.Applied, r.NextAt = e.Now(), e.Now().Add(p.Settle)
+		r.Applied, r.NextAt, r.Asked = e.Now(), e.Now().Add(p.Settle), time.Time{}
 		return e.move(ctx, r, sentinel.RepairApplied, r.Plan.Summary)
 	case sentinel.RepairApplied:
 		return e.move(ctx, r, sentinel.RepairVerifying, "")
@@ -170,11 +172,15 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 	var unknown *UnknownError
 	var changed *ChangedError
 	var fenced *FencedError
+	var running *RunningError
 	switch {
 	case errors.As(err, &fenced):
 		return r, fmt.Errorf("%w: %w", store.ErrStale, err)
 	case errors.Is(err, errNotAlive):
 		return r, nil
+	case errors.As(err, &running):
+		r.Asked, r.NextAt, r.Attempts = orDefault(r.Asked, e.Now()), e.Now().Add(running.After), 1
+		return e.move(ctx, r, r.State, running.What)
 	case errors.As(err, &unknown) && r.Plan.Guarantee != sentinel.AtLeastOnce && r.Attempts <= p.Retries:
 		return e.wait(ctx, r, sentinel.OutcomeUnknown, retryBase, err)
 	case errors.As(err, &transient) && r.Attempts <= p.Retries:

@@ -220,8 +220,8 @@ func (e *Engine) advance(ctx context.Context, r sentinel.Repair) error {
 		if err != nil {
 			return err
 		}
-		if next.Version == r.Version {
-			return nil // nothing to do for now
+		if next.Version == r.Version || next.State == r.State {
+			return nil // nothing to do for now; taking it up alone is a new version
 		}
 		r = next
 	}

@@ -55,3 +55,14 @@ func (e *UnknownError) Error() string { return "outcome unknown: " + e.Err.Error
 
 // Unwrap returns what happened.
 func (e *UnknownError) Unwrap() error { return e.Err }
+
+// RunningError says that another system works on the step, and was asked for it
+// only once: the repair stays where it is, and is looked at again after a while.
+// It is no failed try; how often it may be said is the action's to limit.
+type RunningError struct {
+	What  string
+	After time.Duration
+}
+
+// Error implements error.
+func (e *RunningError) Error() string { return e.What }

@@ -63,8 +63,18 @@ func (e *Exec) Plan(_ context.Context, _ *Target, why Trigger) (plan sentinel.Pl
 	if e.Idempotent {
 		plan.Guarantee = sentinel.LookedUp
 	}
-	plan.Details, err = json.Marshal(map[string]string{"SENTINEL_TABLE": i.Table.String(), "SENTINEL_CHECK": i.Check, "SENTINEL_FINDING": i.Key, "SENTINEL_INCIDENT": i.ID, "SENTINEL_MESSAGE": i.Message})
+	told, _ := about(why, "") // most triggers have no window, and need none here
+	plan.Details, err = json.Marshal(environmentOf(told))
 	return plan, err
+}
+
+// environmentOf is what a program is told of what it is run for.
+func environmentOf(s subject) map[string]string {
+	env := map[string]string{"SENTINEL_TABLE": s.Table, "SENTINEL_CHECK": s.Check, "SENTINEL_FINDING": s.Finding, "SENTINEL_INCIDENT": s.Incident, "SENTINEL_MESSAGE": s.Message}
+	if s.WindowStart != "" {
+		env["SENTINEL_WINDOW_START"], env["SENTINEL_WINDOW_END"] = s.WindowStart, s.WindowEnd
+	}
+	return env
 }
 
 // Stage implements Action.
@@ -78,7 +88,7 @@ func (e *Exec) Apply(ctx context.Context, r *Run) error {
 	if err != nil {
 		return err
 	}
-	if begun && !e.Idempotent {
+	if (begun || r.Resumed) && !e.Idempotent {
 		return &UnknownError{Err: errors.New("the program was begun by an agent that died, and is not declared idempotent")}
 	}
 	return e.run(ctx, r, e.Command, "apply")
@@ -92,9 +102,8 @@ func (e *Exec) Rollback(ctx context.Context, r *Run) error {
 	return e.run(ctx, r, e.Undo, "rollback")
 }
 
-// begin leaves a mark that outlives this process: the pid file of a program,
-// under the temporary directory. A program that still runs is waited for by
-// trying again later.
+// begin looks at the mark of an earlier try. A program that still runs is waited
+// for by trying again later.
 func (e *Exec) begin(r *Run, step string) (begunBefore bool, err error) {
 	data, err := os.ReadFile(e.mark(r, step))
 	switch {
@@ -104,17 +113,45 @@ func (e *Exec) begin(r *Run, step string) (begunBefore bool, err error) {
 		return false, err
 	}
 	var pid int
-	if _, err := fmt.Sscan(string(data), &pid); err == nil && pid > 0 && syscall.Kill(-pid, 0) == nil {
+	var started string
+	if _, err := fmt.Sscan(string(data), &pid, &started); err == nil && syscall.Kill(-pid, 0) == nil && stillThe(pid, started) {
 		return true, &TransientError{Err: fmt.Errorf("the program of an earlier try still runs (process group %d)", pid), After: 10 * time.Second}
 	}
 	return true, nil
 }
 
+// stillThe reports whether a process group is the one that began with this
+// leader. A leader that has ended leaves its number to nobody while the group
+// lives; one with another start time is a stranger's.
+func stillThe(pid int, started string) bool {
+	now := startOf(pid)
+	return now == "" || now == started
+}
+
+// startOf is when a process began, in the kernel's ticks since boot; "" where
+// it has ended, or /proc is not to be had.
+func startOf(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // a name may hold anything, also a space
+	fields := strings.Fields(rest)
+	const starttime = 22 - 3 // of proc(5), counted from the field after the name
+	if len(fields) <= starttime {
+		return ""
+	}
+	return fields[starttime]
+}
+
+// mark is a file that outlives this process: written before a program begins,
+// and with its pid once it has begun.
 func (e *Exec) mark(r *Run, step string) string {
 	return filepath.Join(os.TempDir(), "sentinel-"+r.Repair.ID+"-"+step+".pid")
 }
 
 func (e *Exec) run(ctx context.Context, r *Run, command []string, step string) error {
+	agent := ctx
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
@@ -124,11 +161,14 @@ func (e *Exec) run(ctx context.Context, r *Run, command []string, step string) e
 	cmd.WaitDelay = 10 * time.Second // then the pipes close; the group is killed below
 	out := &tail{limit: outputLimit}
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", command[0], err)
-	}
 	mark := e.mark(r, step)
-	marked := os.WriteFile(mark, fmt.Appendf(nil, "%d\n", cmd.Process.Pid), 0o600)
+	if err := os.WriteFile(mark, []byte("begun\n"), 0o600); err != nil {
+		return fmt.Errorf("leaving a mark: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(fmt.Errorf("starting %s: %w", command[0], err), os.Remove(mark))
+	}
+	marked := os.WriteFile(mark, fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, startOf(cmd.Process.Pid)), 0o600)
 	err := cmd.Wait()
 	if ctx.Err() != nil {
 		// Whatever of the group ignored the polite request.
@@ -143,6 +183,8 @@ func (e *Exec) run(ctx context.Context, r *Run, command []string, step string) e
 		return err
 	}
 	switch {
+	case agent.Err() != nil && err != nil:
+		return &UnknownError{Err: fmt.Errorf("the agent stopped, and ended %s", command[0])}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%s did not end within %s: %s", command[0], e.Timeout, e.masked(out))
 	case err != nil:

@@ -105,7 +105,7 @@ func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error
 	now := d.Now()
 	r := old
 	r.ID, r.Linked, r.State, r.Version, r.Fence, r.Holder, r.Attempts = newID(now), old.ID, sentinel.RepairPlanned, 1, 0, "", 0
-	r.Resume, r.Approval, r.Message, r.NextAt, r.Created, r.Updated, r.Applied, r.Finished = "", nil, "", time.Time{}, now, now, time.Time{}, time.Time{}
+	r.Resume, r.Approval, r.Message, r.NextAt, r.Created, r.Updated, r.Applied, r.Asked, r.Finished = "", nil, "", time.Time{}, now, now, time.Time{}, time.Time{}, time.Time{}
 	created, err := d.Store.AddRepair(ctx, r, store.AuditEntry{At: now, Actor: d.Who, What: "repair.retried", Subject: r.ID, Detail: "after " + old.ID})
 	if err == nil && !created {
 		err = fmt.Errorf("a repair of the same thing is under way: sentinel repair list")

@@ -9,14 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -44,8 +39,8 @@ func (h *Webhook) Validate() error {
 		if v == "" && name != "url" {
 			continue
 		}
-		if u, err := url.Parse(v.Reveal()); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return fmt.Errorf("%s: want an address that starts with http:// or https://", name)
+		if err := address(name, v.Reveal()); err != nil {
+			return err
 		}
 	}
 	if h.Timeout < 0 {
@@ -56,14 +51,8 @@ func (h *Webhook) Validate() error {
 
 // hookBody is what is sent; docs/repair/webhook.md describes it.
 type hookBody struct {
-	Repair   string            `json:"repair"`
-	Undo     bool              `json:"undo,omitempty"`
-	Incident string            `json:"incident"`
-	Check    string            `json:"check"`
-	Table    string            `json:"table"`
-	Finding  string            `json:"finding"`
-	Message  string            `json:"message"`
-	Labels   map[string]string `json:"labels,omitempty"`
+	subject
+	Undo bool `json:"undo,omitempty"`
 }
 
 // Plan implements Action.
@@ -86,7 +75,8 @@ func (h *Webhook) Plan(_ context.Context, _ *Target, why Trigger) (plan sentinel
 	if h.Idempotent || h.Lookup != "" {
 		plan.Guarantee = sentinel.LookedUp
 	}
-	plan.Details, err = json.Marshal(hookBody{Incident: i.ID, Check: i.Check, Table: i.Table.String(), Finding: i.Key, Message: i.Message, Labels: why.Labels})
+	body, _ := about(why, "") // most triggers have no window, and need none here
+	plan.Details, err = json.Marshal(body)
 	return plan, err
 }
 
@@ -97,10 +87,13 @@ func (h *Webhook) Stage(context.Context, *Run) error { return nil }
 // another; where it cannot be, the repair stops and says so.
 func (h *Webhook) Apply(ctx context.Context, r *Run) error {
 	r.failpoint("before_apply")
-	if r.Repair.Attempts > 1 && h.Lookup != "" {
+	switch {
+	case h.Lookup != "" && (r.Resumed || r.Repair.Attempts > 1):
 		if done, err := h.done(ctx, r); done || err != nil {
 			return err
 		}
+	case r.Resumed && !h.Idempotent:
+		return &UnknownError{Err: errors.New("it was being asked for by an agent that died, and there is neither lookup nor idempotent")}
 	}
 	return h.post(ctx, r, h.URL, false)
 }
@@ -146,61 +139,19 @@ func (h *Webhook) post(ctx context.Context, r *Run, to sentinel.Secret, undo boo
 	return err
 }
 
-// send makes one request and classes its outcome: what never reached the other
-// side, or was refused for now, is transient; a lost reply is unknown unless
-// the receiver is idempotent.
 func (h *Webhook) send(ctx context.Context, r *Run, method, to string, body []byte) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
-	if err != nil {
-		return 0, errors.New("the address is not valid")
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "sentinel")
-	req.Header.Set("Idempotency-Key", r.Repair.ID+map[bool]string{true: "-undo"}[bytes.Contains(body, []byte(`"undo":true`))])
+	c := call{Method: method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent, AllowPrivate: h.AllowPrivate, Header: http.Header{}}
+	c.Header.Set("Idempotency-Key", r.Repair.ID+map[bool]string{true: "-undo"}[bytes.Contains(body, []byte(`"undo":true`))])
 	for k, v := range h.Headers {
-		req.Header.Set(k, v.Reveal())
+		c.Header.Set(k, v.Reveal())
 	}
 	if h.Secret != "" {
 		at := strconv.FormatInt(r.now().Unix(), 10)
-		req.Header.Set("Sentinel-Timestamp", at)
-		req.Header.Set("Sentinel-Signature", "sha256="+Sign(h.Secret, at, body))
+		c.Header.Set("Sentinel-Timestamp", at)
+		c.Header.Set("Sentinel-Signature", "sha256="+Sign(h.Secret, at, body))
 	}
-	resp, err := client(h.AllowPrivate).Do(req)
-	if err != nil {
-		return 0, h.lost(err)
-	}
-	defer resp.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	if err != nil {
-		return resp.StatusCode, h.lost(err)
-	}
-	switch {
-	case resp.StatusCode < 300:
-		return resp.StatusCode, nil
-	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout || resp.StatusCode >= 500:
-		return resp.StatusCode, &TransientError{Err: fmt.Errorf("the receiver answers %s", resp.Status), After: RetryAfter(resp.Header.Get("Retry-After"), r.now())}
-	}
-	return resp.StatusCode, fmt.Errorf("the receiver answers %s: %s", resp.Status, strings.Join(strings.Fields(string(said)), " "))
-}
-
-// lost classes an error of the way there and back. Its text leaves the address
-// out, which may hold a token.
-func (h *Webhook) lost(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" || h.Idempotent {
-		return &TransientError{Err: fmt.Errorf("asking: %w", err)}
-	}
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		return refused
-	}
-	return &UnknownError{Err: fmt.Errorf("asking: %w", err)}
+	status, _, err := c.do(ctx, r.now)
+	return status, err
 }
 
 // Sign is the hex HMAC-SHA256 of "timestamp.body" under a secret.
@@ -209,35 +160,4 @@ func Sign(secret sentinel.Secret, timestamp string, body []byte) string {
 	mac.Write([]byte(timestamp + "."))
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
-}
-
-// RetryAfter reads the header in both of its forms; 0 when it says nothing.
-func RetryAfter(v string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(v); err == nil && seconds >= 0 {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(v); err == nil && at.After(now) {
-		return at.Sub(now)
-	}
-	return 0
-}
-
-// client follows no redirects and, unless told to, connects to no link-local
-// address: the check is made on the address that is dialled, whatever a name
-// resolved to before.
-func client(allowPrivate bool) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	if !allowPrivate {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			host, err := netip.ParseAddrPort(address)
-			if err == nil && (host.Addr().IsLinkLocalUnicast() || host.Addr().IsLinkLocalMulticast() || host.Addr().IsMulticast()) {
-				return &RefusedError{address + " is a link-local address, where clouds keep credentials: allow_private lets it through"}
-			}
-			return nil
-		}
-	}
-	return &http.Client{
-		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, ResponseHeaderTimeout: time.Minute},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }

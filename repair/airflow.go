@@ -1,0 +1,331 @@
+package repair
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("airflow", func() Action { return &Airflow{} }) }
+
+// Airflow triggers a DAG run, or clears tasks of one that exists, through
+// Apache Airflow's stable REST API, and follows it to its end. A triggered run
+// is named after the repair, so that it is found again and never made twice.
+type Airflow struct {
+	URL          string            `yaml:"url"` // of the web server, such as https://airflow.example.com
+	API          string            `yaml:"api"` // v2 (default, Airflow 3) or v1 (Airflow 2)
+	DAG          string            `yaml:"dag"`
+	Conf         map[string]string `yaml:"conf"`  // handed to the run; placeholders are filled
+	Clear        *AirflowClear     `yaml:"clear"` // clear tasks of a run instead of triggering one
+	UndoDAG      string            `yaml:"undo_dag"`
+	Token        sentinel.Secret   `yaml:"token"` // bearer; else user and password
+	User         string            `yaml:"user"`
+	Password     sentinel.Secret   `yaml:"password"`
+	Bucket       string            `yaml:"bucket"`  // how long a window is: day (default), hour, week or month
+	Timeout      time.Duration     `yaml:"timeout"` // of the run, default 1h
+	Poll         time.Duration     `yaml:"poll"`    // default 15s
+	AllowPrivate bool              `yaml:"allow_private"`
+}
+
+// AirflowClear names the tasks to run again.
+type AirflowClear struct {
+	Run        string   `yaml:"run"`        // dag_run_id, such as scheduled__{day}T00:00:00+00:00
+	Tasks      []string `yaml:"tasks"`      // all of the run when empty
+	Succeeded  bool     `yaml:"succeeded"`  // also tasks that succeeded; only failed ones else
+	Downstream bool     `yaml:"downstream"` // and all that depend on them
+}
+
+// airflowDetails is what a plan keeps: what is asked for, with {repair} where the
+// repair's id goes.
+type airflowDetails struct {
+	DAG   string
+	Run   string          // to be cleared; "" where one is triggered
+	Clear json.RawMessage `json:",omitempty"`
+	Conf  json.RawMessage `json:",omitempty"`
+}
+
+// Validate implements Action.
+func (a *Airflow) Validate() error {
+	a.API, a.Bucket, a.URL = orDefault(a.API, "v2"), orDefault(a.Bucket, "day"), strings.TrimRight(a.URL, "/")
+	if err := errors.Join(address("url", a.URL), patience(&a.Timeout, &a.Poll, time.Hour)); err != nil {
+		return err
+	}
+	if a.API != "v1" && a.API != "v2" {
+		return fmt.Errorf("api: unknown word %q: want v2 (Airflow 3) or v1 (Airflow 2)", a.API)
+	}
+	switch {
+	case a.DAG == "":
+		return errors.New("dag: want the id of a DAG")
+	case a.Token == "" && (a.User == "" || a.Password == ""):
+		return errors.New("token: want a token, or user and password")
+	case a.Clear != nil && a.Clear.Run == "":
+		return errors.New("clear: run: want a dag_run_id, such as scheduled__{day}T00:00:00+00:00")
+	case a.Clear != nil && len(a.Conf) > 0:
+		return errors.New("conf: a cleared run keeps its own: leave it out")
+	case a.Clear != nil:
+		return errors.Join(bucketWord(a.Bucket), named("clear: run", a.Clear.Run))
+	}
+	return errors.Join(bucketWord(a.Bucket), namedAll("conf", a.Conf))
+}
+
+// Plan implements Action.
+func (a *Airflow) Plan(_ context.Context, _ *Target, why Trigger) (plan sentinel.Plan, err error) {
+	s, noWindow := about(why, a.Bucket)
+	d := airflowDetails{DAG: a.DAG}
+	if d.Conf, err = a.conf(s); err != nil {
+		return plan, err
+	}
+	step := sentinel.Step{Name: "trigger", Do: []string{"POST " + a.path(a.DAG, "dagRuns") + " as " + runName("{repair}", false) + " with conf " + string(d.Conf)}, NoUndo: "no undo_dag is configured"}
+	summary := "trigger DAG " + a.DAG + " on " + a.URL
+	asked := slices.Collect(maps.Values(a.Conf))
+	if c := a.Clear; c != nil {
+		asked = []string{c.Run}
+		d.Run = s.fill(c.Run)
+		body := map[string]any{"dry_run": false, "dag_run_id": d.Run, "only_failed": !c.Succeeded, "reset_dag_runs": true, "include_downstream": c.Downstream}
+		if len(c.Tasks) > 0 {
+			body["task_ids"] = c.Tasks
+		}
+		if d.Clear, err = json.Marshal(body); err != nil {
+			return plan, err
+		}
+		step.Name, step.Do = "clear", []string{"POST " + a.path(a.DAG, "clearTaskInstances") + " " + string(d.Clear)}
+		summary = "clear run " + d.Run + " of DAG " + a.DAG + " on " + a.URL
+	}
+	if noWindow != nil && windowed(asked...) {
+		return plan, noWindow
+	}
+	if a.UndoDAG != "" {
+		step.Undo, step.NoUndo = []string{"POST " + a.path(a.UndoDAG, "dagRuns") + " as " + runName("{repair}", true)}, ""
+	}
+	plan = hookPlan("airflow", why, summary, step)
+	if a.Clear != nil && a.Clear.Succeeded {
+		plan.Guarantee = sentinel.AtLeastOnce // tasks that were cleared look like ones that were not, once they have run
+	}
+	plan.Details, err = json.Marshal(d)
+	return plan, err
+}
+
+// conf is what a run is handed: what the configuration says, and under
+// "sentinel" what it is for.
+func (a *Airflow) conf(s subject) (json.RawMessage, error) {
+	s.Repair = "{repair}"
+	conf := map[string]any{"sentinel": s}
+	for k, v := range a.Conf {
+		conf[k] = s.fill(v)
+	}
+	return json.Marshal(conf)
+}
+
+// Stage implements Action.
+func (a *Airflow) Stage(context.Context, *Run) error { return nil }
+
+// Apply implements Action.
+func (a *Airflow) Apply(ctx context.Context, r *Run) error {
+	r.failpoint("before_apply")
+	var d airflowDetails
+	if err := json.Unmarshal(r.Repair.Plan.Details, &d); err != nil {
+		return err
+	}
+	if a.Clear != nil {
+		return a.clear(ctx, r, d)
+	}
+	return a.trigger(ctx, r, d, d.DAG, false)
+}
+
+// Rollback implements Action.
+func (a *Airflow) Rollback(ctx context.Context, r *Run) error {
+	if a.UndoDAG == "" {
+		return &RefusedError{"no undo_dag is configured"}
+	}
+	var d airflowDetails
+	if err := json.Unmarshal(r.Repair.Plan.Details, &d); err != nil {
+		return err
+	}
+	return a.trigger(ctx, r, d, a.UndoDAG, true)
+}
+
+// runName is the dag_run_id of a repair.
+func runName(repair string, undo bool) string {
+	return "sentinel__" + repair + map[bool]string{true: "__undo"}[undo]
+}
+
+func (a *Airflow) trigger(ctx context.Context, r *Run, d airflowDetails, dag string, undo bool) error {
+	name := runName(r.Repair.ID, undo)
+	f := followed{Poll: a.Poll, Timeout: a.Timeout}
+	f.Find = func(ctx context.Context) (job, error) { return a.find(ctx, r, dag, name, "") }
+	f.Submit = func(ctx context.Context) error {
+		if err := a.runnable(ctx, r, dag); err != nil {
+			return err
+		}
+		body := map[string]any{"dag_run_id": name, "conf": json.RawMessage(withID(d.Conf, r))}
+		if a.API == "v2" {
+			body["logical_date"] = nil // required; null never collides with another run's
+		}
+		status, err := a.ask(ctx, r, http.MethodPost, a.path(dag, "dagRuns"), body, false, nil)
+		if status == http.StatusConflict {
+			return nil // an earlier try's arrived after all
+		}
+		return err
+	}
+	return f.step(ctx, r, undo)
+}
+
+// clear runs tasks of a run again. That they were cleared is written into the
+// run's note, after they were: an agent that dies in between clears once more
+// what is still failed, which is nothing.
+func (a *Airflow) clear(ctx context.Context, r *Run, d airflowDetails) error {
+	note := "cleared by sentinel, repair " + r.Repair.ID
+	f := followed{Poll: a.Poll, Timeout: a.Timeout}
+	f.Find = func(ctx context.Context) (job, error) { return a.find(ctx, r, d.DAG, d.Run, note) }
+	f.Submit = func(ctx context.Context) error {
+		if r.Resumed && a.Clear.Succeeded {
+			return &UnknownError{Err: errors.New("an agent that died was clearing tasks, and may have cleared them")}
+		}
+		if err := a.runnable(ctx, r, d.DAG); err != nil {
+			return err
+		}
+		if _, err := a.ask(ctx, r, http.MethodPost, a.path(d.DAG, "clearTaskInstances"), d.Clear, !a.Clear.Succeeded, nil); err != nil {
+			return err
+		}
+		to := a.path(d.DAG, "dagRuns", d.Run) + "?update_mask=note"
+		if a.API == "v1" {
+			to = a.path(d.DAG, "dagRuns", d.Run, "setNote")
+		}
+		_, err := a.ask(ctx, r, http.MethodPatch, to, map[string]string{"note": note}, true, nil)
+		return err
+	}
+	return f.step(ctx, r, false)
+}
+
+// find looks a run up. With a note it has to be there, and counts as asked for
+// only when it bears the note.
+func (a *Airflow) find(ctx context.Context, r *Run, dag, name, note string) (job, error) {
+	j := job{Name: "run " + name + " of DAG " + dag}
+	var run struct {
+		State string `json:"state"`
+		Note  string `json:"note"`
+	}
+	status, err := a.ask(ctx, r, http.MethodGet, a.path(dag, "dagRuns", name), nil, true, &run)
+	switch {
+	case status == http.StatusNotFound && note == "":
+		return j, nil
+	case status == http.StatusNotFound:
+		return j, &RefusedError{"there is no " + j.Name}
+	case err != nil:
+		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
+	case note != "" && run.Note != note:
+		return j, nil
+	}
+	switch run.State {
+	case "success":
+		j.State = jobDone
+	case "failed":
+		j.State, j.Why = jobFailed, a.whatFailed(ctx, r, dag, name)
+	default:
+		j.State, j.Why = jobRunning, run.State
+	}
+	return j, nil
+}
+
+// whatFailed names the failed tasks of a run. It is for people only: that they
+// cannot be told is told instead.
+func (a *Airflow) whatFailed(ctx context.Context, r *Run, dag, name string) string {
+	var tasks struct {
+		Instances []struct {
+			Task string `json:"task_id"`
+		} `json:"task_instances"`
+	}
+	if _, err := a.ask(ctx, r, http.MethodGet, a.path(dag, "dagRuns", name, "taskInstances")+"?state=failed&limit=10", nil, true, &tasks); err != nil {
+		return "which task failed could not be read: " + err.Error()
+	}
+	var names []string
+	for _, t := range tasks.Instances {
+		names = append(names, t.Task)
+	}
+	return "failed tasks: " + orDefault(strings.Join(names, ", "), "none is named")
+}
+
+// runnable refuses a DAG whose runs would wait for ever.
+func (a *Airflow) runnable(ctx context.Context, r *Run, dag string) error {
+	var state struct {
+		Paused bool `json:"is_paused"`
+	}
+	status, err := a.ask(ctx, r, http.MethodGet, a.path(dag), nil, true, &state)
+	switch {
+	case status == http.StatusNotFound:
+		return &RefusedError{"there is no DAG " + dag + " on " + a.URL}
+	case err != nil:
+		return fmt.Errorf("looking at DAG %s: %w", dag, err)
+	case state.Paused:
+		return &RefusedError{"DAG " + dag + " is paused, and a run would wait: unpause it, and retry the repair"}
+	}
+	return nil
+}
+
+// path is an address under a DAG.
+func (a *Airflow) path(dag string, rest ...string) string {
+	parts := []string{a.URL, "api", a.API, "dags", url.PathEscape(dag)}
+	for _, p := range rest {
+		parts = append(parts, url.PathEscape(p))
+	}
+	return strings.Join(parts, "/")
+}
+
+// ask makes one request with the configured identity.
+func (a *Airflow) ask(ctx context.Context, r *Run, method, to string, body any, repeatable bool, answer any) (int, error) {
+	c := call{Method: method, URL: to, Timeout: hookTimeout, Repeatable: repeatable, AllowPrivate: a.AllowPrivate, Header: http.Header{}}
+	if err := a.authorize(ctx, r, c.Header); err != nil {
+		return 0, err
+	}
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return 0, err
+		}
+		c.Body = data
+	}
+	if answer == nil {
+		status, _, err := c.do(ctx, r.now)
+		return status, err
+	}
+	return c.json(ctx, r.now, answer)
+}
+
+// authorize adds who asks. Airflow 3 takes no password with a request: a token
+// is asked for with it first.
+func (a *Airflow) authorize(ctx context.Context, r *Run, h http.Header) error {
+	switch {
+	case a.Token != "":
+		h.Set("Authorization", "Bearer "+a.Token.Reveal())
+		return nil
+	case a.API == "v1":
+		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password.Reveal())))
+		return nil
+	}
+	data, err := json.Marshal(map[string]string{"username": a.User, "password": a.Password.Reveal()})
+	if err != nil {
+		return err
+	}
+	var got struct {
+		Token string `json:"access_token"`
+	}
+	c := call{Method: http.MethodPost, URL: a.URL + "/auth/token", Body: data, Timeout: hookTimeout, Repeatable: true, AllowPrivate: a.AllowPrivate}
+	if _, err := c.json(ctx, r.now, &got); err != nil {
+		return fmt.Errorf("logging in to Airflow: %w", err)
+	}
+	if got.Token == "" {
+		return errors.New("logging in to Airflow: the answer has no access_token")
+	}
+	h.Set("Authorization", "Bearer "+got.Token)
+	return nil
+}

@@ -1,0 +1,177 @@
+package repair
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("dbt", func() Action { return &DBT{} }) }
+
+// DBT builds models anew: with the dbt command, as exec runs a program, or as a
+// run of a dbt Cloud job, which bears the repair's id as its cause.
+type DBT struct {
+	Select      []string                   `yaml:"select"`
+	Vars        map[string]string          `yaml:"vars"`       // placeholders are filled
+	Microbatch  bool                       `yaml:"microbatch"` // only the window that the check found: --event-time-start and -end
+	FullRefresh bool                       `yaml:"full_refresh"`
+	Bucket      string                     `yaml:"bucket"`     // how long a window is: day (default), hour, week or month
+	Timeout     time.Duration              `yaml:"timeout"`    // default 1h
+	Program     string                     `yaml:"program"`    // default /usr/local/bin/dbt
+	Project     string                     `yaml:"project"`    // the directory of dbt_project.yml
+	Profiles    string                     `yaml:"profiles"`   // the directory of profiles.yml; default: the project's
+	Target      string                     `yaml:"target"`     // of profiles.yml
+	Env         map[string]sentinel.Secret `yaml:"env"`        // for env_var() in profiles.yml
+	Idempotent  bool                       `yaml:"idempotent"` // built twice is as built once; microbatches always are
+	Cloud       *DBTCloud                  `yaml:"cloud"`      // run a job there instead of a program here
+}
+
+// Validate implements Action.
+func (d *DBT) Validate() error {
+	d.Bucket, d.Timeout = orDefault(d.Bucket, "day"), orDefault(d.Timeout, time.Hour)
+	for _, s := range d.Select {
+		if s == "" || strings.HasPrefix(s, "-") || strings.ContainsAny(s, " \t\n'\"") {
+			return fmt.Errorf("select: %q is no selector of dbt", s)
+		}
+	}
+	if err := errors.Join(bucketWord(d.Bucket), namedAll("vars", d.Vars)); err != nil {
+		return err
+	}
+	switch {
+	case d.Timeout < 0:
+		return errors.New("timeout must be positive")
+	case d.Microbatch && d.FullRefresh:
+		return errors.New("full_refresh builds everything: leave microbatch out")
+	case d.Cloud != nil && (d.Program != "" || d.Project != "" || d.Profiles != "" || d.Target != "" || len(d.Env) > 0):
+		return errors.New("cloud: the job there has its own program, project, profiles, target and env")
+	case len(d.Select) == 0 && (d.Cloud == nil || len(d.Vars) > 0 || d.Microbatch || d.FullRefresh):
+		return errors.New("select: want at least one selector, such as orders or +orders")
+	case d.Cloud != nil:
+		return d.Cloud.validate()
+	case !filepath.IsAbs(d.Project):
+		return errors.New("project: want the absolute path of the directory with dbt_project.yml")
+	}
+	d.Program, d.Profiles = orDefault(d.Program, "/usr/local/bin/dbt"), orDefault(d.Profiles, d.Project)
+	return d.program(nil).Validate()
+}
+
+// program is the exec that carries a command out.
+func (d *DBT) program(arguments []string) *Exec {
+	return &Exec{Command: append([]string{d.Program}, arguments...), Env: d.Env, Dir: d.Project, Timeout: d.Timeout, Idempotent: d.Idempotent || d.Microbatch}
+}
+
+// dbtDetails is what a plan keeps.
+type dbtDetails struct {
+	Arguments []string // of dbt, with {repair} where the repair's id goes
+	About     subject
+}
+
+// Plan implements Action.
+func (d *DBT) Plan(_ context.Context, _ *Target, why Trigger) (plan sentinel.Plan, err error) {
+	s, noWindow := about(why, d.Bucket)
+	if noWindow != nil && (d.Microbatch || windowed(slices.Collect(maps.Values(d.Vars))...)) {
+		return plan, noWindow
+	}
+	arguments, err := d.arguments(s)
+	if err != nil {
+		return plan, err
+	}
+	step := sentinel.Step{Name: "build", Do: []string{d.Program + " " + shellLike(arguments)}, NoUndo: notTakenBack}
+	if d.Cloud != nil {
+		step.Do = []string{d.Cloud.describe(arguments)}
+	}
+	plan = hookPlan("dbt", why, step.Do[0], step)
+	if d.Cloud == nil && !d.program(nil).Idempotent {
+		plan.Guarantee = sentinel.AtLeastOnce
+	}
+	plan.Details, err = json.Marshal(dbtDetails{arguments, s})
+	return plan, err
+}
+
+const notTakenBack = "what dbt has built is not taken back: build it again from a good source"
+
+// arguments are dbt's; none at all leave a dbt Cloud job as it is configured
+// there.
+func (d *DBT) arguments(s subject) ([]string, error) {
+	if len(d.Select) == 0 {
+		return nil, nil
+	}
+	out := append([]string{"build", "--select"}, d.Select...)
+	if d.Cloud == nil {
+		out = append(out, "--project-dir", d.Project, "--profiles-dir", d.Profiles, "--no-use-colors")
+		if d.Target != "" {
+			out = append(out, "--target", d.Target)
+		}
+	}
+	if d.FullRefresh {
+		out = append(out, "--full-refresh")
+	}
+	if len(d.Vars) > 0 {
+		s.Repair = "{repair}"
+		filled := map[string]string{}
+		for k, v := range d.Vars {
+			filled[k] = s.fill(v)
+		}
+		vars, err := json.Marshal(filled)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, "--vars", string(vars))
+	}
+	if d.Microbatch {
+		from, err := time.Parse(time.RFC3339, s.WindowStart)
+		if err != nil {
+			return nil, err
+		}
+		to, err := time.Parse(time.RFC3339, s.WindowEnd)
+		if err != nil {
+			return nil, err
+		}
+		const layout = "2006-01-02T15:04:05" // dbt takes UTC
+		out = append(out, "--event-time-start", from.UTC().Format(layout), "--event-time-end", to.UTC().Format(layout))
+	}
+	return out, nil
+}
+
+// shellLike writes arguments as a shell, and dbt Cloud, read them.
+func shellLike(arguments []string) string {
+	out := make([]string, len(arguments))
+	for i, a := range arguments {
+		if out[i] = a; strings.ContainsAny(a, " \t{}[]\"'$*;&|<>()\\`") {
+			out[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// Stage implements Action.
+func (d *DBT) Stage(context.Context, *Run) error { return nil }
+
+// Apply implements Action.
+func (d *DBT) Apply(ctx context.Context, r *Run) error {
+	var planned dbtDetails
+	if err := json.Unmarshal(withID(r.Repair.Plan.Details, r), &planned); err != nil {
+		return err
+	}
+	if d.Cloud != nil {
+		r.failpoint("before_apply")
+		return d.Cloud.follow(ctx, r, planned.Arguments, d.Timeout)
+	}
+	run := *r
+	var err error
+	if run.Repair.Plan.Details, err = json.Marshal(environmentOf(planned.About)); err != nil {
+		return err
+	}
+	return d.program(planned.Arguments).Apply(ctx, &run)
+}
+
+// Rollback implements Action.
+func (d *DBT) Rollback(context.Context, *Run) error { return &RefusedError{notTakenBack} }
