@@ -14,6 +14,7 @@ import (
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
@@ -56,6 +57,7 @@ type Plan struct {
 	Refresh   time.Duration // default 10m
 	Jitter    time.Duration // ticks start up to this much late, spread by schedule
 	Retention time.Duration // default 90 days
+	Telling   *Telling      // nil: nobody hears of incidents
 	Close     func() error  // closes the warehouses once the plan is replaced; nil: nothing to close
 }
 
@@ -83,6 +85,8 @@ type Agent struct {
 	memory        *checks.Memory
 	scorer        *Scorer
 	forecasts     forecasts
+	telling       *Telling
+	silences      []notify.Silence
 	located       map[string]located
 	ready         bool
 
@@ -171,8 +175,13 @@ func (a *Agent) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	silences, err := a.recallSilences(ctx)
+	if err != nil {
+		return err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.silences = silences
 	a.incidents = newIncidents(open)
 	a.confirmations = confirmations{}
 	a.memory = &checks.Memory{}
@@ -204,6 +213,10 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 		running.Go(func() { l.run(ctx) })
 	}
 	a.equip(plan)
+	a.tellBy(plan.Telling)
+	if plan.Telling != nil && plan.Telling.Dispatcher != nil {
+		running.Go(func() { plan.Telling.Dispatcher.Run(ctx) })
+	}
 	running.Go(func() { a.housekeep(ctx, plan) })
 	running.Go(func() { a.repairs(ctx, plan) })
 	running.Go(func() { a.watchRisks(ctx) })
@@ -283,6 +296,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Error("recording results kept in memory", "error", err)
 		}
+		a.countNotices(ctx)
 		if !sleep(ctx, time.Minute) {
 			return
 		}

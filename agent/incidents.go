@@ -3,12 +3,14 @@ package agent
 import (
 	"encoding/base32"
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
 )
 
 // monitorKey marks the incident of a check that cannot look. It says nothing
@@ -28,13 +30,19 @@ const reopenWindow = 30 * time.Minute
 type incidents struct {
 	open     map[incidentKey]sentinel.Incident // unresolved, and resolved less than reopenWindow ago
 	lastGood map[string]time.Time
-	errors   map[string]int // runs in a row that could not look, by check
+	errors   map[string]int  // runs in a row that could not look, by check
+	changes  []notify.Change // what people may have to hear of, since it was last taken
+
+	// What the agent knows besides; nil functions know nothing.
+	upstreams map[sentinel.Table][]sentinel.Table
+	quiet     func(i sentinel.Incident, now time.Time) (why string, ok bool)
+	held      func(i sentinel.Incident) bool // automatic recovery is tried before people hear of it
 }
 
 type incidentKey struct{ check, key string }
 
 func newIncidents(known []sentinel.Incident) *incidents {
-	t := &incidents{map[incidentKey]sentinel.Incident{}, map[string]time.Time{}, map[string]int{}}
+	t := &incidents{open: map[incidentKey]sentinel.Incident{}, lastGood: map[string]time.Time{}, errors: map[string]int{}}
 	for _, i := range known {
 		t.open[incidentKey{i.Check, i.Key}] = i
 	}
@@ -76,13 +84,15 @@ func (t *incidents) apply(r sentinel.Result, about Meta) []sentinel.Incident {
 // raise opens the finding's incident, or keeps it open with the newest evidence.
 func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sentinel.Incident {
 	key := incidentKey{r.Check, f.Key}
-	i, known := t.open[key]
+	before, known := t.open[key]
+	i := before
 	switch {
 	case known && i.State != sentinel.Resolved:
 	case known && r.Tick.Sub(i.Resolved) <= reopenWindow:
 		i.State, i.Resolved = sentinel.Open, time.Time{}
 		i.Flaps++
 	default:
+		before = sentinel.Incident{}
 		i = sentinel.Incident{
 			ID: incidentID(r, f), Check: r.Check, Kind: r.Kind, Key: f.Key, Table: r.Table,
 			State: sentinel.Open, Opened: r.Tick, LastGood: t.lastGood[r.Check], Monitor: f.Status == sentinel.Error,
@@ -92,8 +102,78 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 	i.Severity, i.Message, i.Observed, i.Expected = f.Status, f.Message, f.Observed, f.Expected
 	i.Updated = r.Tick
 	i.Ticks++
-	t.open[key] = i
+	if before.ID == "" {
+		i.Upstream = t.cause(i)
+		if t.held != nil && t.held(i) {
+			i.State = sentinel.Repairing
+		}
+	}
+	return t.put(key, before, t.suppress(i, r.Tick))
+}
+
+// suppress marks what a silence or a maintenance window keeps quiet, and takes
+// the mark back after it.
+func (t *incidents) suppress(i sentinel.Incident, now time.Time) sentinel.Incident {
+	if t.quiet == nil {
+		return i
+	}
+	switch _, quiet := t.quiet(i, now); {
+	case quiet && i.State == sentinel.Open:
+		i.State = sentinel.Suppressed
+	case !quiet && i.State == sentinel.Suppressed:
+		i.State = sentinel.Open
+	}
 	return i
+}
+
+// cause is the open incident of a dataset that this one's depends on, if any:
+// the one furthest up.
+func (t *incidents) cause(i sentinel.Incident) (id string) {
+	seen := map[sentinel.Table]bool{i.Table: true}
+	next := t.upstreams[i.Table]
+	for len(next) > 0 {
+		var further []sentinel.Table
+		for _, table := range next {
+			if seen[table] {
+				continue
+			}
+			seen[table] = true
+			further = append(further, t.upstreams[table]...)
+			if up := t.worst(table); up != "" {
+				id = up
+			}
+		}
+		next = further
+	}
+	return id
+}
+
+// worst is the id of the first data incident of a table that is open; "" if
+// none is.
+func (t *incidents) worst(table sentinel.Table) (id string) {
+	for _, i := range t.open {
+		if i.Table == table && i.State != sentinel.Resolved && !i.Monitor && (id == "" || i.ID < id) {
+			id = i.ID
+		}
+	}
+	return id
+}
+
+// put keeps an incident as it is now, and what people may have to hear of it.
+func (t *incidents) put(key incidentKey, before, after sentinel.Incident) sentinel.Incident {
+	after, kind := notify.Track(before, after)
+	if kind != "" {
+		t.changes = append(t.changes, notify.Change{Kind: kind, Incident: after})
+	}
+	t.open[key] = after
+	return after
+}
+
+// take returns the changes since it was last called.
+func (t *incidents) take() []notify.Change {
+	changes := t.changes
+	t.changes = nil
+	return changes
 }
 
 // resolve ends the check's incidents that are no longer bad; monitorOnly ends
@@ -110,9 +190,9 @@ func (t *incidents) resolve(r sentinel.Result, bad map[string]bool, monitorOnly 
 			}
 			continue
 		}
+		before := i
 		i.State, i.Resolved = sentinel.Resolved, r.Tick
-		t.open[key] = i
-		ended = append(ended, i)
+		ended = append(ended, t.put(key, before, i))
 	}
 	slices.SortFunc(ended, func(a, b sentinel.Incident) int { return strings.Compare(a.Key, b.Key) })
 	return ended
@@ -125,11 +205,30 @@ func (t *incidents) set(id string, to sentinel.IncidentState) (i sentinel.Incide
 		if i.ID != id || i.State == sentinel.Resolved || i.State == to || i.State == sentinel.Acknowledged {
 			continue
 		}
+		before := i
 		i.State = to
-		t.open[key] = i
-		return i, true
+		return t.put(key, before, i), true
 	}
 	return i, false
+}
+
+// decide is a person's word on an unresolved incident: acknowledge or resolve.
+func (t *incidents) decide(id string, to sentinel.IncidentState, now time.Time) (sentinel.Incident, error) {
+	for key, i := range t.open {
+		if i.ID != id {
+			continue
+		}
+		if i.State == sentinel.Resolved {
+			return i, fmt.Errorf("incident %s is resolved already, since %s", id, i.Resolved.Format(time.RFC3339))
+		}
+		before := i
+		i.State = to
+		if to == sentinel.Resolved {
+			i.Resolved = now
+		}
+		return t.put(key, before, i), nil
+	}
+	return sentinel.Incident{}, fmt.Errorf("there is no open incident %q: sentinel incidents list shows them", id)
 }
 
 // unresolved counts open incidents by tier.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -58,8 +59,13 @@ func (a *Agent) learn(datasets []Dataset) {
 		}
 		policies = append(policies, d.Repairs...)
 	}
+	upstreams := map[sentinel.Table][]sentinel.Table{}
+	for _, d := range datasets {
+		upstreams[d.Table] = d.DependsOn
+	}
 	a.mu.Lock()
 	a.located = byID
+	a.incidents.upstreams = upstreams
 	a.mu.Unlock()
 	if a.Repair != nil {
 		a.Repair.SetPolicies(policies)
@@ -159,6 +165,17 @@ func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 			a.Log.Error("planning a repair", "policy", p.ID, "incident", why.Incident.ID, "error", err)
 		}
 	}
+	if why.Incident.State != sentinel.Repairing {
+		return
+	}
+	active, err := a.Store.Repairs(ctx, store.RepairFilter{Active: true, Check: why.Incident.Check})
+	if err != nil {
+		a.Log.Error("looking for repairs under way", "incident", why.Incident.ID, "error", err)
+		return
+	}
+	if !slices.ContainsFunc(active, func(r sentinel.Repair) bool { return r.Incident == why.Incident.ID }) {
+		a.setIncidentState(ctx, why.Incident.ID, sentinel.Escalated) // nothing will be done: people must
+	}
 }
 
 // RepairAlert plans what the policies named alert.NAME for a table want done.
@@ -218,13 +235,19 @@ func incidentStateOf(s sentinel.RepairState) sentinel.IncidentState {
 func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.IncidentState) {
 	a.mu.Lock()
 	i, ok := a.incidents.set(id, to)
+	var notices []store.OutboxItem
+	var err error
+	if ok {
+		notices, err = a.notices(ctx)
+	}
 	a.mu.Unlock()
 	if !ok {
 		return
 	}
-	if err := a.record(ctx, store.Batch{Incidents: []sentinel.Incident{i}}); err != nil {
+	if err = errors.Join(err, a.record(ctx, store.Batch{Incidents: []sentinel.Incident{i}, Outbox: notices})); err != nil {
 		a.Log.Error("recording an incident's state", "incident", id, "error", err)
 	}
+	a.wakeTelling()
 	a.logIncident(i)
 }
 

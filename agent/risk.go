@@ -131,7 +131,12 @@ func (a *Agent) watchRisks(ctx context.Context) {
 	for sleep(ctx, time.Minute) {
 		a.mu.Lock()
 		batch := a.warn(a.Now(), nil)
+		var err error
+		batch.Outbox, err = a.notices(ctx)
 		a.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error("planning notices", "error", err)
+		}
 		if len(batch.Results) == 0 {
 			continue
 		}

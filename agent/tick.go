@@ -83,7 +83,9 @@ func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[s
 		}
 	}
 	a.arrivals(outcomes, &batch)
-	return batch, errors.Join(problems...)
+	var err error
+	batch.Outbox, err = a.notices(ctx)
+	return batch, errors.Join(append(problems, err)...)
 }
 
 func (a *Agent) isNew(ctx context.Context, check string) bool {
@@ -167,6 +169,9 @@ func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 	a.mu.Lock()
 	a.Metrics.IncidentsOpen(a.incidents.unresolved())
 	a.mu.Unlock()
+	if len(batch.Outbox) > 0 {
+		a.wakeTelling()
+	}
 	for _, i := range batch.Incidents {
 		a.logIncident(i)
 	}

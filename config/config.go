@@ -9,6 +9,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -24,8 +25,12 @@ type Config struct {
 	MaxSeries  int
 	Warehouses []warehouse.Config // by name
 	Datasets   []Dataset
-	RepairsOff bool     // the kill switch
-	Warnings   []string // what is allowed but seldom meant
+	Channels   []notify.Channel // by name
+	Routes     []notify.Route   // the default ones where none are written
+	Windows    []notify.Window  // maintenance
+	URL        string           // where people reach the agent; may be empty
+	RepairsOff bool             // the kill switch
+	Warnings   []string         // what is allowed but seldom meant
 }
 
 // Dataset is one entry under `datasets:`.

@@ -8,6 +8,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -49,7 +50,10 @@ func JSONSchema() []byte {
 			"state": object{"type": "string", "default": "sqlite:sentinel.db"}, "listen": object{"type": "string", "default": "127.0.0.1:9780"},
 			"repairs": object{"enum": []any{"on", "off", true, false}}, "token": object{"type": "string"}, "token_file": object{"type": "string"}, "retention": duration, "jitter": duration,
 			"max_series": object{"type": "integer", "minimum": 1}, "warehouses": object{"type": "object", "additionalProperties": wh},
-			"defaults": closed(inherit), "datasets": object{"type": "array", "minItems": 1, "items": closed(dataset, "table", "checks")},
+			"notify": object{"type": "object", "additionalProperties": channelSchema()}, "external_url": object{"type": "string"},
+			"routes":      object{"type": "array", "items": schemaOf(reflect.TypeFor[notify.Route]())},
+			"maintenance": object{"type": "array", "items": schemaOf(reflect.TypeFor[notify.Window]())},
+			"defaults":    closed(inherit), "datasets": object{"type": "array", "minItems": 1, "items": closed(dataset, "table", "checks")},
 		},
 	}
 	out, err := json.MarshalIndent(root, "", "  ")

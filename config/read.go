@@ -10,6 +10,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -25,7 +26,7 @@ type inherited struct {
 }
 
 var (
-	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets"}
+	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
 	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
 	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file")
@@ -35,7 +36,7 @@ var (
 func (r *reader) config(root *yaml.Node) *Config {
 	c := &Config{State: "sqlite:sentinel.db", Listen: "127.0.0.1:9780", Retention: 90 * 24 * time.Hour, MaxSeries: 50000}
 	base := inherited{schedule: "*/5 * * * *", tier: "warning"}
-	var datasets *yaml.Node
+	var datasets, routes *yaml.Node
 	for _, f := range r.fields(root, "keys such as `warehouses:` and `datasets:`") {
 		switch f.name {
 		case "state":
@@ -67,6 +68,14 @@ func (r *reader) config(root *yaml.Node) *Config {
 					r.wrong(d.key, "%s", unknownWord("key", d.name, slices.Clone(defaultKeys)))
 				}
 			}
+		case "notify":
+			c.Channels = r.channels(f.value)
+		case "routes":
+			routes = f.value
+		case "maintenance":
+			c.Windows = r.maintenance(f.value)
+		case "external_url":
+			c.URL = r.externalURL(f.value)
 		case "datasets":
 			datasets = f.value
 		default:
@@ -77,6 +86,10 @@ func (r *reader) config(root *yaml.Node) *Config {
 		c.State = "sqlite:" + r.path(path)
 	} else {
 		r.wrong(root, "state: want sqlite:PATH")
+	}
+	c.Routes = notify.DefaultRoutes(c.Channels)
+	if routes != nil {
+		c.Routes = r.routes(routes, c.Channels)
 	}
 	if len(c.Warehouses) == 0 {
 		r.wrong(root, "no warehouse: want `warehouses:` with at least one name")

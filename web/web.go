@@ -30,6 +30,7 @@ type Server struct {
 	// Alert starts the repairs that are configured for an alert of a table and
 	// answers how many were planned. Nil refuses alerts.
 	Alert   func(ctx context.Context, name string, t sentinel.Table, labels map[string]string) (int, error)
+	People  People
 	Now     func() time.Time
 	Log     *slog.Logger
 	Version string
@@ -70,6 +71,10 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("POST /-/reload", s.changing(s.reload))
 	mux.HandleFunc("GET /api/v1/results", s.results)
 	mux.HandleFunc("GET /api/v1/incidents", s.incidents)
+	mux.HandleFunc("GET /api/v1/incidents/{id}", s.incident)
+	mux.Handle("POST /api/v1/incidents/{id}/{what}", s.changing(s.say))
+	mux.Handle("POST /api/v1/silences", s.changing(s.silence))
+	mux.Handle("POST /api/v1/labels", s.changing(s.label))
 	mux.HandleFunc("GET /api/v1/history", s.history)
 	mux.HandleFunc("GET /api/v1/repairs", s.repairs)
 	mux.Handle("POST /api/v1/repairs/{id}/{what}", s.changing(s.decide))

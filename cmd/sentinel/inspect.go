@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os/user"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -215,41 +214,7 @@ func newHistory() *cobra.Command {
 	cmd.Flags().StringVar(&metric, "metric", "", "row_count, freshness_seconds, ...")
 	cmd.Flags().StringVar(&segment, "segment", "", "segment, such as country=DE")
 	cmd.Flags().IntVar(&limit, "limit", 100, "newest at most")
-	return cmd
-}
-
-func newIncidents() *cobra.Command {
-	cmd := &cobra.Command{Use: "incidents", Short: "List incidents", Example: "  sentinel incidents list --all"}
-	var all bool
-	list := &cobra.Command{
-		Use:     "list",
-		Short:   "List open incidents, with --all also resolved ones",
-		Example: "  sentinel incidents list",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			s, err := reader(cmd)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
-			incidents, err := s.Incidents(cmd.Context(), store.IncidentFilter{Resolved: all})
-			if err != nil {
-				return couldNotLook(err)
-			}
-			if len(incidents) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no incidents")
-				return err
-			}
-			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "OPENED\tSTATE\tSEVERITY\tTIER\tDATASET\tWHAT")
-			for _, i := range incidents {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Opened.Format(time.RFC3339), i.State, i.Severity, i.Tier, i.Table, i.Message)
-			}
-			return tw.Flush()
-		},
-	}
-	list.Flags().BoolVar(&all, "all", false, "also resolved ones")
-	cmd.AddCommand(list)
+	cmd.AddCommand(newLabel())
 	return cmd
 }
 
@@ -328,10 +293,7 @@ func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
 	if datasets, err = only(datasets, dataset); err != nil {
 		return err
 	}
-	who := "unknown"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
+	who := whoAmI()
 	accepted := 0
 	for _, d := range datasets {
 		name := warehouse.TableName{Schema: d.Table.Schema, Name: d.Table.Name}

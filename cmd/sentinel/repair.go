@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"os/user"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -187,10 +182,7 @@ func decide(cmd *cobra.Command, what, id, hash, why string) (r sentinel.Repair, 
 	if err != nil {
 		return r, err
 	}
-	who := "unknown"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
+	who := whoAmI()
 	memory, err := store.Open(cmd.Context(), cfg.State)
 	if err == nil {
 		defer func() { err = errors.Join(err, memory.Close()) }()
@@ -199,37 +191,7 @@ func decide(cmd *cobra.Command, what, id, hash, why string) (r sentinel.Repair, 
 	if !errors.Is(err, store.ErrLocked) {
 		return r, couldNotLook(err)
 	}
-	if cfg.Token == "" {
-		return r, errors.New("an agent is running, and takes decisions with a token alone: set `token:` in the configuration and restart it")
-	}
-	return askAgent(cmd.Context(), "http://"+cfg.Listen+"/api/v1/repairs/"+id+"/"+what, cfg.Token, map[string]string{"who": who, "why": why, "hash": hash})
-}
-
-func askAgent(ctx context.Context, url string, token sentinel.Secret, body map[string]string) (r sentinel.Repair, err error) {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return r, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
-	if err != nil {
-		return r, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token.Reveal())
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return r, couldNotLook(fmt.Errorf("asking the running agent: %w", err))
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return r, couldNotLook(err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return r, errors.New(strings.TrimSpace(string(answer)))
-	}
-	return r, json.Unmarshal(answer, &r)
+	return r, askAgent(cmd.Context(), cfg, "repairs/"+id+"/"+what, map[string]string{"who": who, "why": why, "hash": hash}, &r)
 }
 
 func newDoctor() *cobra.Command {
@@ -240,7 +202,7 @@ func newDoctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := plan(cfg)
+			p, err := plan(cfg, nil)
 			if err != nil {
 				return err
 			}

@@ -76,7 +76,7 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	}
 	metrics := exporters.NewPrometheus(versionString())
 	metrics.MaxSeries = cfg.MaxSeries
-	p, err := plan(cfg)
+	p, err := plan(cfg, memory)
 	if err != nil {
 		return errors.Join(err, memory.Close())
 	}
@@ -88,8 +88,8 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	killed.Store(cfg.RepairsOff)
 	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Killed: func() bool { return killed.Load() || os.Getenv("SENTINEL_REPAIRS") == "off" }}
 	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Now: clock, Log: log}
-	reload := func(ctx context.Context) error { return reloadConfig(ctx, cmd, a, metrics, &killed, log) }
-	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, Now: clock, Log: log, Version: versionString()}
+	reload := func(ctx context.Context) error { return reloadConfig(ctx, cmd, a, memory, metrics, &killed, log) }
+	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, People: web.People{Incident: a.Decide, Silence: a.Silence, Label: a.Label}, Now: clock, Log: log, Version: versionString()}
 	metrics.Reloaded(true, clock())
 	log.Info("sentinel is running", "version", versionString(), "listen", listener.Addr().String(), "state", cfg.State, "datasets", len(cfg.Datasets))
 	for _, w := range cfg.Warnings {
@@ -138,13 +138,13 @@ func hangups(ctx context.Context, reload func(context.Context) error, log *slog.
 
 // reloadConfig puts the file's new content in force. What is bound at the start
 // (listen, state, token) needs a restart, and is said so.
-func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, metrics *exporters.Prometheus, killed *atomic.Bool, log *slog.Logger) error {
+func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, memory *store.Store, metrics *exporters.Prometheus, killed *atomic.Bool, log *slog.Logger) error {
 	cfg, err := load(cmd)
 	if err != nil {
 		metrics.Reloaded(false, clock())
 		return err
 	}
-	p, err := plan(cfg)
+	p, err := plan(cfg, memory)
 	if err != nil {
 		metrics.Reloaded(false, clock())
 		return err

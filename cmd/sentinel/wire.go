@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -74,7 +76,7 @@ func openWriters(cfg *config.Config) (map[string]*repair.Writer, func() error, e
 }
 
 // plan makes what an agent does out of a configuration.
-func plan(cfg *config.Config) (agent.Plan, error) {
+func plan(cfg *config.Config, memory *store.Store) (agent.Plan, error) {
 	open, closeAll, err := openWarehouses(cfg)
 	if err != nil {
 		return agent.Plan{}, err
@@ -84,10 +86,23 @@ func plan(cfg *config.Config) (agent.Plan, error) {
 		return agent.Plan{}, errors.Join(err, closeAll())
 	}
 	return agent.Plan{
-		Warehouses: open, Writers: writers, Jitter: cfg.Jitter, Retention: cfg.Retention,
+		Warehouses: open, Writers: writers, Jitter: cfg.Jitter, Retention: cfg.Retention, Telling: telling(cfg, memory),
 		Close:    func() error { return errors.Join(closeAll(), closeWriters()) },
 		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) { return resolve(ctx, cfg, open) },
 	}, nil
+}
+
+// telling is who hears of incidents by a configuration.
+func telling(cfg *config.Config, memory *store.Store) *agent.Telling {
+	t := &agent.Telling{Planner: &notify.Planner{Routes: cfg.Routes}, Windows: cfg.Windows}
+	if memory != nil && len(cfg.Channels) > 0 {
+		t.Dispatcher = dispatcher(cfg, memory)
+	}
+	return t
+}
+
+func dispatcher(cfg *config.Config, memory *store.Store) *notify.Dispatcher {
+	return &notify.Dispatcher{Store: memory, Channels: cfg.Channels, URL: cfg.URL, Now: clock, Rand: rand.Float64}
 }
 
 // resolve finds the configured datasets in the catalogs: one look a warehouse,
