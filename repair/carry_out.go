@@ -70,6 +70,9 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 		r.Source = run.From
 		return e.move(ctx, r, sentinel.RepairStaged, "")
 	case sentinel.RepairStaged:
+		if why := e.held(r.Table); why != "" {
+			return e.suppress(ctx, r, why)
+		}
 		if gone, err := e.superseded(ctx, r); gone || err != nil {
 			if err != nil {
 				return r, err

@@ -98,12 +98,12 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 		ID: newID(now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check, Table: p.Table,
 		Plan: plan, Mode: string(p.Mode), State: sentinel.RepairPlanned, Version: 1, Created: now, Updated: now,
 	}
-	if again, err := e.decidedAlready(ctx, r); again || err != nil {
-		return nil, err
-	}
 	if p.Mode == Shadow || !p.chosen(why.Incident.ID) {
 		r.State, r.Finished = sentinel.ShadowDone, now
 		r.Message = "planned only: " + map[bool]string{true: "mode shadow", false: "outside of the roll-out"}[p.Mode == Shadow]
+	}
+	if again, err := e.decidedAlready(ctx, p, r); again || err != nil {
+		return nil, err
 	}
 	created, err := e.Store.AddRepair(ctx, r, e.audit(r, "planned", plan.Hash()+" "+plan.Summary))
 	if err != nil || !created {
@@ -114,15 +114,18 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 }
 
 // decidedAlready reports whether the same plan for the same incident has ended
-// in a way that a new try would not change: refused, rejected, or in shadow.
-func (e *Engine) decidedAlready(ctx context.Context, r sentinel.Repair) (bool, error) {
+// in a way that a new try would not change: refused, rejected, or in shadow while
+// it still is.
+func (e *Engine) decidedAlready(ctx context.Context, p *Policy, r sentinel.Repair) (bool, error) {
 	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check, Limit: 50})
 	return slices.ContainsFunc(past, func(o sentinel.Repair) bool {
 		if o.Key != r.Key || o.Incident != r.Incident {
 			return false
 		}
 		switch o.State {
-		case sentinel.ShadowDone, sentinel.RepairCancelled, sentinel.DeadLetter:
+		case sentinel.ShadowDone:
+			return (p.DryRun || r.State == sentinel.ShadowDone) && o.Plan.Hash() == r.Plan.Hash()
+		case sentinel.RepairCancelled, sentinel.DeadLetter:
 			return o.Plan.Hash() == r.Plan.Hash()
 		}
 		return false

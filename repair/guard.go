@@ -34,7 +34,7 @@ func (e *Engine) guard(ctx context.Context, p *Policy, r sentinel.Repair) (senti
 		}
 		return e.suppress(ctx, r, why)
 	}
-	if why := e.needsPerson(p, r); why != "" && r.Approval == nil {
+	if why := e.needsPerson(p, r); why != "" && !e.approved(r) {
 		r.NextAt = time.Time{}
 		return e.move(ctx, r, sentinel.AwaitingApproval, why+": sentinel repair approve "+r.ID)
 	}
@@ -116,9 +116,14 @@ func (e *Engine) needsPerson(p *Policy, r sentinel.Repair) string {
 	return ""
 }
 
+// approved reports whether a person's yes to this very plan still holds.
+func (e *Engine) approved(r sentinel.Repair) bool {
+	return r.Approval != nil && r.Approval.Hash == r.Plan.Hash() && e.Now().Before(r.Approval.Expires)
+}
+
 // awaitApproval lets an approved plan go on, and one nobody approved expire.
 func (e *Engine) awaitApproval(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
-	if r.Approval != nil && r.Approval.Hash == r.Plan.Hash() && e.Now().Before(r.Approval.Expires) {
+	if e.approved(r) {
 		return e.guard(ctx, p, r)
 	}
 	if e.Now().Sub(r.Created) > p.Approval {

@@ -48,7 +48,7 @@ func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Dur
 	switch {
 	case hash != "" && hash != current:
 		return r, fmt.Errorf("repair %s: the plan has changed since it was read (%s, now %s): read it again with `sentinel repair show %s`", id, hash, current, id)
-	case r.Approval != nil && r.Approval.Hash == current:
+	case r.Approval != nil && r.Approval.Hash == current && d.Now().Before(r.Approval.Expires):
 		return r, nil
 	case r.State != sentinel.AwaitingApproval:
 		return r, fmt.Errorf("repair %s is %s: only one that awaits approval can be approved", id, r.State)

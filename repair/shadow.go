@@ -1,0 +1,118 @@
+package repair
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// ShadowReport says how often a policy's plans that were recorded and not
+// applied (mode shadow, outside of the roll-out, dry_run) would have been right.
+type ShadowReport struct {
+	Policy  string
+	Planned int
+	// Confirmed: the same repair (table, action, scope) was applied for the same
+	// incident after all, and helped. Contradicted: it did not.
+	Confirmed, Contradicted int
+	// Needless: the incident ended by itself before a repair would have.
+	Needless int
+	// Refused: the plan itself said that it must not be applied.
+	Refused int
+	// Untold: the incident went on for long enough, and nobody tried the repair.
+	Untold int
+	// Open: the incident has not ended.
+	Open int
+}
+
+// Right is the share of plans that would have been right among those that can be
+// told; ok is false when none can be.
+func (s ShadowReport) Right() (share float64, ok bool) {
+	told := s.Confirmed + s.Contradicted + s.Needless
+	if told == 0 {
+		return 0, false
+	}
+	return float64(s.Confirmed) / float64(told), true
+}
+
+// shadowLimit is how many repairs a report looks at: the newest.
+const shadowLimit = 100_000
+
+// ShadowReports tells of all plans made since a time and not applied, by policy. An
+// incident that ended within grace of its plan would have ended before the
+// repair: grace is how long a repair takes.
+func ShadowReports(ctx context.Context, memory *store.Store, since time.Time, grace time.Duration) ([]ShadowReport, error) {
+	all, err := memory.Repairs(ctx, store.RepairFilter{Since: since, Limit: shadowLimit})
+	if err != nil {
+		return nil, err
+	}
+	type what struct {
+		incident, action, scope string
+		table                   sentinel.Table
+	}
+	same := func(r sentinel.Repair) what { return what{r.Incident, r.Plan.Action, r.Plan.Scope, r.Table} }
+	helped := map[what]bool{}
+	for _, r := range slices.Backward(all) { // the newest outcome counts
+		switch r.State {
+		case sentinel.RepairSucceeded:
+			helped[same(r)] = true
+		case sentinel.RolledBack, sentinel.DeadLetter, sentinel.RepairFailed:
+			if !r.Applied.IsZero() {
+				helped[same(r)] = false
+			}
+		}
+	}
+	reports := map[string]*ShadowReport{}
+	for _, r := range all {
+		if r.State != sentinel.ShadowDone {
+			continue
+		}
+		if reports[r.Policy] == nil {
+			reports[r.Policy] = &ShadowReport{Policy: r.Policy}
+		}
+		helps, tried := helped[same(r)]
+		if err := reports[r.Policy].count(ctx, memory, r, tried, helps, grace); err != nil {
+			return nil, err
+		}
+	}
+	var out []ShadowReport
+	for _, s := range reports {
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(a, b ShadowReport) int { return cmp.Compare(a.Policy, b.Policy) })
+	return out, nil
+}
+
+// count adds one plan.
+func (s *ShadowReport) count(ctx context.Context, memory *store.Store, r sentinel.Repair, tried, helps bool, grace time.Duration) error {
+	s.Planned++
+	if r.Plan.Class == sentinel.ClassRefused {
+		s.Refused++
+		return nil
+	}
+	if tried {
+		if helps {
+			s.Confirmed++
+		} else {
+			s.Contradicted++
+		}
+		return nil
+	}
+	i, known, err := memory.Incident(ctx, r.Incident)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		s.Untold++
+	case i.State != sentinel.Resolved:
+		s.Open++
+	case i.Resolved.Sub(r.Created) <= grace:
+		s.Needless++
+	default:
+		s.Untold++
+	}
+	return nil
+}
