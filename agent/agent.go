@@ -87,6 +87,7 @@ type Agent struct {
 	forecasts     forecasts
 	telling       *Telling
 	silences      []notify.Silence
+	described     map[[4]string]bool // labels of sentinel_dataset_info
 	located       map[string]located
 	ready         bool
 
@@ -245,6 +246,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		}
 		a.learn(datasets)
 		a.forecast(ctx, datasets)
+		a.describe(datasets)
 		byWarehouse := map[string][]Dataset{}
 		ids := map[string]bool{}
 		for _, d := range datasets {
@@ -274,6 +276,36 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 			return
 		}
 	}
+}
+
+// describe exports who owns the datasets and how much they matter: the highest
+// tier of a dataset's checks, and the first owner.
+func (a *Agent) describe(datasets []Dataset) {
+	rank := map[string]int{"critical": 2, "warning": 1}
+	now := map[[4]string]bool{}
+	for _, d := range datasets {
+		var owner, tier string
+		for _, c := range d.Checks {
+			if owner == "" {
+				owner = c.Meta.Owner
+			}
+			if tier == "" || rank[c.Meta.Tier] > rank[tier] {
+				tier = c.Meta.Tier
+			}
+		}
+		now[[4]string{d.Table.Warehouse, exporters.DatasetLabel(d.Table), owner, tier}] = true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for labels := range a.described {
+		if !now[labels] {
+			a.Metrics.Forget(exporters.DatasetInfo, labels[:]...)
+		}
+	}
+	for labels := range now {
+		a.Metrics.Set(exporters.DatasetInfo, 1, labels[:]...)
+	}
+	a.described = now
 }
 
 // housekeep prunes what is older than the retention, at the start and daily,

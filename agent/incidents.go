@@ -10,6 +10,7 @@ import (
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
 )
 
@@ -157,6 +158,21 @@ func (t *incidents) worst(table sentinel.Table) (id string) {
 		}
 	}
 	return id
+}
+
+// hold keeps an incident open while its number is better but not yet where it
+// clears.
+func (t *incidents) hold(clear checks.Bound, r *sentinel.Result) {
+	i, open := t.open[incidentKey{r.Check, ""}]
+	if !clear.Set() || r.Status != sentinel.Pass || !open || i.State == sentinel.Resolved || len(r.Observations) == 0 {
+		return
+	}
+	n := r.Observations[0].Value
+	if n.Absent() || clear.Holds(n) {
+		return
+	}
+	r.Status, r.Message = sentinel.Warn, fmt.Sprintf("%s: better, but not yet %s", r.Message, clear)
+	r.Findings = append(r.Findings, sentinel.Finding{Status: sentinel.Warn, Message: r.Message, Observed: n, Expected: clear.String()})
 }
 
 // put keeps an incident as it is now, and what people may have to hear of it.

@@ -258,4 +258,14 @@ func (a *Agent) countNotices(ctx context.Context) {
 	}
 	a.Metrics.Set(exporters.NotificationsPending, float64(by[store.OutboxPending]))
 	a.Metrics.Set(exporters.DeadLetters, float64(by[store.OutboxDead]), "notification")
+	newest, err := a.Store.Audit(ctx, "", 1)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.Log.Error("reading the audit log", "error", err)
+		}
+		return
+	}
+	for _, e := range newest {
+		a.Metrics.Set(exporters.AuditEntries, float64(e.Seq))
+	}
 }

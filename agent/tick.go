@@ -63,6 +63,7 @@ func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[s
 				states, err := a.scorer.Score(ctx, *watched, r)
 				problems, batch.States = append(problems, err), append(batch.States, states...)
 			}
+			a.incidents.hold(c.Common().Clear, r)
 			rule := c.Common().Confirm
 			a.confirmations.apply(rule, r)
 			if rule != nil {

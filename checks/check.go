@@ -50,6 +50,9 @@ type Options struct {
 	// Confirm: a bad result counts only when the last Of runs hold at least
 	// Failures bad ones. Zero: every bad result counts.
 	Confirm *Confirm `yaml:"confirm"`
+	// Clear: an incident of row_count or sql ends only when this holds ("> 1200"
+	// beside fail: "< 1000"), so that a number near its threshold does not flap.
+	Clear Bound `yaml:"clear"`
 	// Anomaly: also hold the check's number against what is normal for it.
 	Anomaly *anomaly.Config `yaml:"anomaly"`
 }

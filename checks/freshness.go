@@ -74,7 +74,7 @@ func (f *Freshness) Validate() error {
 		}
 	}
 	alone := f.Warn == 0 && f.Fail == 0 && f.Expected == ""
-	return errors.Join(f.validateOptions(), f.watch("freshness_seconds", "seconds old", "spike", alone), f.OnFuture.validate("on_future", "warn"),
+	return errors.Join(f.validateOptions(), f.unclear("freshness"), f.watch("freshness_seconds", "seconds old", "spike", alone), f.OnFuture.validate("on_future", "warn"),
 		f.OnEmpty.validate("on_empty", "fail"), f.OnMissing.validate("on_missing_table", "fail"))
 }
 

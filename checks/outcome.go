@@ -51,6 +51,9 @@ func (o *Options) validateOptions() error {
 	if c := o.Confirm; c != nil && (c.Failures < 1 || c.Of < c.Failures || c.Of > 64) {
 		return errors.New("confirm: want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
 	}
+	if o.Clear.Percent {
+		return errors.New("clear: a percentage of what? Want a number, such as \"> 1200\"")
+	}
 	return nil
 }
 
@@ -78,10 +81,20 @@ func (o *Options) watch(metric, unit, direction string, alone bool) error {
 	return nil
 }
 
-// unwatched refuses `anomaly:` where there is no number to watch.
+// unwatched refuses what needs a number where there is none to watch.
 func (o *Options) unwatched(kind string) error {
+	if err := o.unclear(kind); err != nil {
+		return err
+	}
 	if o.Anomaly != nil {
 		return fmt.Errorf("anomaly: %s has no number to watch: put it on row_count, freshness or sql", kind)
+	}
+	return nil
+}
+
+func (o *Options) unclear(kind string) error {
+	if o.Clear.Set() {
+		return fmt.Errorf("clear: %s has no number that could clear: put it on row_count or sql", kind)
 	}
 	return nil
 }

@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+func table(name string) sentinel.Table {
+	return sentinel.Table{Warehouse: "w", Schema: "main", Name: name}
+}
+
+func bad(name string, minute int) sentinel.Result {
+	r := result(sentinel.Fail, minute, "")
+	r.Check, r.Table = name, table(name)
+	return r
+}
+
+func TestADownstreamIncidentNamesItsCause(t *testing.T) {
+	t.Parallel()
+	in := newIncidents(nil)
+	in.upstreams = map[sentinel.Table][]sentinel.Table{table("report"): {table("orders")}, table("orders"): {table("raw")}}
+	raw := in.apply(bad("raw", 0), Meta{})[0]
+	report := in.apply(bad("report", 1), Meta{})[0]
+	if report.Upstream != raw.ID {
+		t.Errorf("caused by %q, want %q, two steps up", report.Upstream, raw.ID)
+	}
+	if alone := in.apply(bad("other", 1), Meta{})[0]; alone.Upstream != "" {
+		t.Errorf("another dataset is caused by %q", alone.Upstream)
+	}
+	blind := result(sentinel.Error, 2)
+	blind.Check, blind.Table = "lookup", table("lookup")
+	in.upstreams[table("late")] = []sentinel.Table{table("lookup")}
+	for range monitorAfter {
+		in.apply(blind, Meta{})
+	}
+	if late := in.apply(bad("late", 3), Meta{})[0]; late.Upstream != "" {
+		t.Errorf("a check that cannot look says nothing about the data: %q", late.Upstream)
+	}
+}
+
+func TestWhatIsQuietIsMarkedAndComesBack(t *testing.T) {
+	t.Parallel()
+	in := newIncidents(nil)
+	quiet := true
+	in.quiet = func(sentinel.Incident, time.Time) (string, bool) { return "maintenance", quiet }
+	if i := in.apply(bad("t", 0), Meta{})[0]; i.State != sentinel.Suppressed {
+		t.Errorf("in the window: %s", i.State)
+	}
+	quiet = false
+	if i := in.apply(bad("t", 1), Meta{})[0]; i.State != sentinel.Open {
+		t.Errorf("after the window: %s", i.State)
+	}
+	if changes := in.take(); len(changes) != 1 || changes[0].Kind != notify.Opened {
+		t.Errorf("changes %+v", changes)
+	}
+}
+
+func TestHysteresis(t *testing.T) {
+	t.Parallel()
+	clears, err := checks.ParseBound("> 1200")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := newIncidents(nil)
+	for minute, c := range []struct {
+		rows int64
+		fail bool
+		want string
+	}{{900, true, "fail"}, {1100, false, "warn"}, {1250, false, "pass"}, {1100, false, "pass"}} {
+		r := result(sentinel.Pass, minute)
+		if c.fail {
+			r = result(sentinel.Fail, minute, "")
+		}
+		r.Message, r.Observations = "seen", []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(c.rows)}}
+		in.hold(clears, &r)
+		if in.apply(r, Meta{}); r.Status.String() != c.want {
+			t.Errorf("%d rows: %s, want %s (%s)", c.rows, r.Status, c.want, r.Message)
+		}
+		if c.want == "warn" && !strings.Contains(r.Message, "better, but not yet > 1,200") {
+			t.Error(r.Message)
+		}
+	}
+}
+
+func TestPeopleDecide(t *testing.T) {
+	t.Parallel()
+	w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
+	a := w.agent
+	a.mu.Lock()
+	i := a.incidents.apply(bad("orders", 0), Meta{Tier: "critical"})[0]
+	a.mu.Unlock()
+	if _, err := a.Decide(t.Context(), "ack", i.ID, "", "no name"); err == nil {
+		t.Error("a decision without a name")
+	}
+	if _, err := a.Decide(t.Context(), "explode", i.ID, "ann", ""); err == nil || !strings.Contains(err.Error(), "want ack or resolve") {
+		t.Errorf("%v", err)
+	}
+	if got, err := a.Decide(t.Context(), "ack", i.ID, "ann", "on it"); err != nil || got.State != sentinel.Acknowledged {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	a.mu.Lock()
+	if _, moved := a.incidents.set(i.ID, sentinel.Escalated); moved {
+		t.Error("what a person has acknowledged stays so")
+	}
+	a.mu.Unlock()
+	if got, err := a.Decide(t.Context(), "resolve", i.ID, "ann", "done"); err != nil || got.State != sentinel.Resolved {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	log, err := a.Store.Audit(t.Context(), i.ID, 10)
+	if err != nil || len(log) != 2 || log[0].What != "incident.resolve" || log[0].Actor != "ann" {
+		t.Errorf("audit %+v, %v", log, err)
+	}
+
+	// A silence outlives the agent, and ends by itself.
+	s := notify.Silence{ID: "s1", Dataset: "w.main.*", From: w.now, Until: w.now.Add(time.Hour), Who: "ann", Why: "migration"}
+	if err := a.Silence(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.recall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if why, quiet := a.suppressed(i, w.now); !quiet || why != "silenced by ann: migration" {
+		t.Errorf("%q %t", why, quiet)
+	}
+	if _, quiet := a.suppressed(i, w.now.Add(time.Hour)); quiet {
+		t.Error("silent for ever")
+	}
+	if err := a.Label(t.Context(), store.Label{Check: "orders", From: w.now, To: w.now, Exclude: true, Who: "ann"}); err == nil {
+		t.Error("a label without a reason")
+	}
+}
