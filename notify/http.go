@@ -122,14 +122,33 @@ func retryAfter(v string, now time.Time) time.Duration {
 // scrub replaces secrets in an error's text, keeping its class.
 func (c call) scrub(err error) error { return scrub(err, c.Secrets) }
 
+// parts are a secret and what of it gives it away: the words of a header, and
+// what an address holds beside its host.
+func parts(secret string) []string {
+	if secret == "" {
+		return nil
+	}
+	all := []string{secret}
+	inside := secret
+	if _, rest, ok := strings.Cut(secret, "://"); ok {
+		_, inside, _ = strings.Cut(rest, "/")
+	}
+	for _, word := range strings.FieldsFunc(inside, func(r rune) bool { return strings.ContainsRune("/?&= ", r) }) {
+		if len(word) >= 6 {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
 func scrub(err error, secrets []sentinel.Secret) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
 	for _, s := range secrets {
-		if s != "" {
-			text = strings.ReplaceAll(text, s.Reveal(), "***")
+		for _, part := range parts(s.Reveal()) {
+			text = strings.ReplaceAll(text, part, "***")
 		}
 	}
 	if text == err.Error() {

@@ -1,0 +1,135 @@
+package notify_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// alertmanagerProgram is the one of Debian or of the project's releases;
+// scripts/deps.sh installs it.
+func alertmanagerProgram(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"prometheus-alertmanager", "alertmanager"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("there is no alertmanager: run scripts/deps.sh")
+	return ""
+}
+
+// startAlertmanager starts one on a port and waits until it is ready.
+func startAlertmanager(t *testing.T, address string) (stop func()) {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "am.yml")
+	if err := os.WriteFile(config, []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(alertmanagerProgram(t), "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--cluster.listen-address=")
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+			var exit *exec.ExitError
+			if err := cmd.Wait(); !errors.As(err, &exit) {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	eventually(t, "alertmanager is ready", func() bool {
+		resp, err := http.Get("http://" + address + "/-/ready")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == 200
+	})
+	return stop
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// active are the alerts that fire at an Alertmanager.
+func active(t *testing.T, address string) (alerts []struct {
+	Labels, Annotations map[string]string
+	StartsAt, EndsAt    time.Time
+}) {
+	t.Helper()
+	resp, err := http.Get("http://" + address + "/api/v2/alerts?active=true")
+	if err != nil {
+		return nil // between two lives
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&alerts); err != nil {
+		t.Fatal(err)
+	}
+	return alerts
+}
+
+// A real Alertmanager shows an incident from its beginning to its end, knows it
+// again after a restart, and would forget it if the agent fell silent.
+func TestRealAlertmanager(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	stop := startAlertmanager(t, address)
+	a := newAgent(t, to("am"))
+	am := &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret("http://" + freeAddress(t)), sentinel.Secret("http://" + address)}, Every: 20 * time.Millisecond, Expire: time.Hour}
+	d := a.dispatcher(notify.Channel{Name: "am", Notifier: am})
+	d.Timeout = 5 * time.Second
+	ctx, cancel := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { d.Run(ctx) })
+	t.Cleanup(func() { cancel(); run.Wait() })
+
+	one := incident(1)
+	one.Opened = time.Now().Add(-time.Minute).Truncate(time.Millisecond).UTC()
+	a.record(time.Now(), one)
+	eventually(t, "the alert fires", func() bool { return len(active(t, address)) == 1 })
+	alert := active(t, address)[0]
+	if alert.Labels["dataset"] != "shop.public.orders_1" || alert.Labels["tier"] != "critical" || alert.Annotations["incident"] != "inc0001" || alert.Annotations["runbook_url"] == "" ||
+		!alert.StartsAt.Equal(one.Opened) || time.Until(alert.EndsAt) < 55*time.Minute {
+		t.Errorf("%+v", alert)
+	}
+
+	stop()
+	startAlertmanager(t, address)
+	eventually(t, "it fires again after a restart", func() bool { return len(active(t, address)) == 1 })
+
+	over := resolved(a.known["inc0001"], 0)
+	over.Resolved = time.Now().UTC()
+	a.record(time.Now(), over)
+	eventually(t, "it ends", func() bool { return a.count(store.OutboxSent) == 2 && len(active(t, address)) == 0 })
+}

@@ -1,0 +1,178 @@
+package notify_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// drop takes a request and closes the connection: the reply is lost.
+func drop(w http.ResponseWriter) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	if err := conn.Close(); err != nil {
+		panic(err)
+	}
+}
+
+// Whatever a receiver does to two tries of every notice, each transition arrives,
+// under one key, and those of an incident in their order.
+func TestEveryTransitionArrives(t *testing.T) {
+	t.Parallel()
+	for name, misbehave := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"answers 500":          func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"answers 429, seconds": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "1"); w.WriteHeader(429) },
+		"answers 429, a date": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", time.Now().Add(1500*time.Millisecond).UTC().Format(http.TimeFormat))
+			w.WriteHeader(429)
+		},
+		"never answers":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"loses the reply": func(w http.ResponseWriter, _ *http.Request) { drop(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tries := map[string]int{}
+			var mu sync.Mutex
+			r := answering(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				tries[r.Header.Get("Idempotency-Key")]++
+				early := tries[r.Header.Get("Idempotency-Key")] <= 2
+				mu.Unlock()
+				if early {
+					misbehave(w, r)
+				}
+			})
+			a := newAgent(t, to("hook"))
+			running(t, a.dispatcher(hook("hook", r)))
+			one, two := incident(1), incident(2)
+			two.Table.Warehouse = "lake" // no group with the first
+			a.record(time.Now(), one)
+			a.record(time.Now(), resolved(one, time.Minute), two)
+			eventually(t, "all is sent", func() bool { return a.count(store.OutboxSent) == 3 })
+			mu.Lock()
+			defer mu.Unlock()
+			if len(tries) != 3 || tries["inc0001/1/opened"] < 3 || tries["inc0001/2/recovered"] < 3 || tries["inc0002/1/opened"] < 3 {
+				t.Errorf("tries by key: %v", tries)
+			}
+			inOrder(t, r.got())
+		})
+	}
+}
+
+// inOrder checks that no notice of an incident came before an earlier one of
+// it had come for the last time.
+func inOrder(t *testing.T, got []request) {
+	t.Helper()
+	last := map[string]string{}
+	for _, g := range got {
+		id, transition, _ := strings.Cut(g.Header.Get("Idempotency-Key"), "/")
+		if transition < last[id] {
+			t.Errorf("%s/%s after %s", id, transition, last[id])
+		}
+		last[id] = transition
+	}
+}
+
+// A receiver that says when to come back is not asked before.
+func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
+	var times []time.Time
+	r := answering(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		times = append(times, time.Now()) // one request at a time
+		if n == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(503)
+		}
+	})
+	a := newAgent(t, to("hook"))
+	stop := running(t, a.dispatcher(hook("hook", r)))
+	a.record(time.Now(), incident(1))
+	eventually(t, "it is sent", func() bool { return a.count(store.OutboxSent) == 1 })
+	stop()
+	if len(times) != 2 || times[1].Sub(times[0]) < time.Second {
+		t.Errorf("asked at %v", times)
+	}
+}
+
+// A channel that is dead holds up no other, and what it cannot take is kept.
+func TestADeadChannelHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	dead := answering(t, func(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	alive := answering(t, says(200, ""))
+	a := newAgent(t, to("dead", "alive"))
+	stop := running(t, a.dispatcher(hook("dead", dead), hook("alive", alive)))
+	for n := range 20 {
+		i := incident(n + 1)
+		i.Table.Warehouse = fmt.Sprint("w", n) // twenty groups
+		a.record(time.Now(), i)
+	}
+	eventually(t, "the living one has all", func() bool { return a.count(store.OutboxSent) == 20 })
+	stop()
+	if n := a.count(store.OutboxPending); n != 20 {
+		t.Errorf("%d wait for the dead channel, want 20", n)
+	}
+}
+
+// What a retry cannot help is given up at once, with the reason, and said.
+func TestPermanentErrorsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(401, "who are you? s3cret"))
+	a := newAgent(t, to("hook"))
+	c := hook("hook", r)
+	c.Notifier = &notify.Webhook{URL: sentinel.Secret(r.URL + "/s3cret"), Secret: "s3cret"}
+	d := a.dispatcher(c)
+	var mu sync.Mutex
+	var problems, outcomes []string
+	d.Problem = func(channel string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		problems = append(problems, channel+": "+err.Error())
+	}
+	d.Sent = func(channel, outcome string) {
+		mu.Lock()
+		defer mu.Unlock()
+		outcomes = append(outcomes, channel+" "+outcome)
+	}
+	stop := running(t, d)
+	a.record(time.Now(), incident(1))
+	eventually(t, "it is given up", func() bool { return a.count(store.OutboxDead) == 1 })
+	stop()
+	if len(r.got()) != 1 || !slices.Equal(outcomes, []string{"hook dead"}) {
+		t.Errorf("%d tries, outcomes %v", len(r.got()), outcomes)
+	}
+	if len(problems) != 1 || !strings.Contains(problems[0], "401") || strings.Contains(problems[0], "s3cret") {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+// An outage of a day's length loses nothing; after that a notice is given up.
+func TestTransientErrorsAreGivenUpAfterADay(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(500, ""))
+	a := newAgent(t, to("hook"))
+	var mu sync.Mutex
+	now := night
+	d := a.dispatcher(hook("hook", r))
+	d.Base, d.Cap, d.Rand = time.Nanosecond, time.Nanosecond, func() float64 { return 0 }
+	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	running(t, d)
+	a.record(night, incident(1))
+	eventually(t, "it is tried often", func() bool { return len(r.got()) > 30 })
+	if a.count(store.OutboxDead) != 0 {
+		t.Error("given up within the day")
+	}
+	mu.Lock()
+	now = night.Add(24 * time.Hour)
+	mu.Unlock()
+	eventually(t, "it is given up", func() bool { return a.count(store.OutboxDead) == 1 })
+}

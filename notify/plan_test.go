@@ -1,0 +1,214 @@
+package notify_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// brief writes items as "channel key", sorted.
+func brief(items []store.OutboxItem) string {
+	var out []string
+	for _, i := range items {
+		out = append(out, i.Channel+" "+i.Key)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+func plan(t *testing.T, p *notify.Planner, told []store.Told, changes ...notify.Change) []store.OutboxItem {
+	t.Helper()
+	items, err := p.Plan(changes, told, night)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return items
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	routes := []notify.Route{
+		{Tier: []string{"critical"}, Dataset: []string{"shop.*"}, To: []string{"pager", "chat"}, Continue: true},
+		{Owner: []string{"finance-%"}, To: []string{"finance", "chat"}},
+		{Dataset: []string{"shop.private.*"}},
+		{To: []string{"rest"}},
+	}
+	for name, c := range map[string]struct {
+		change func(*sentinel.Incident)
+		want   string
+	}{
+		"the first match, and on":    {func(i *sentinel.Incident) {}, "chat pager rest"},
+		"each channel once":          {func(i *sentinel.Incident) { i.Owner = "finance-eu" }, "chat finance pager"},
+		"the first match is all":     {func(i *sentinel.Incident) { i.Tier, i.Owner = "info", "finance-eu" }, "chat finance"},
+		"a route to nobody":          {func(i *sentinel.Incident) { i.Tier, i.Table.Schema = "info", "private" }, ""},
+		"what no other route takes":  {func(i *sentinel.Incident) { i.Tier = "info" }, "rest"},
+		"a pattern is no substring":  {func(i *sentinel.Incident) { i.Table.Warehouse = "workshop" }, "rest"},
+		"an owner is not its prefix": {func(i *sentinel.Incident) { i.Tier, i.Owner = "info", "finance" }, "rest"},
+	} {
+		i := incident(1)
+		c.change(&i)
+		var got []string
+		for _, item := range plan(t, &notify.Planner{Routes: routes}, nil, notify.Change{Kind: notify.Opened, Incident: i}) {
+			got = append(got, item.Channel)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestDefaultRoutes(t *testing.T) {
+	t.Parallel()
+	p := &notify.Planner{Routes: notify.DefaultRoutes([]notify.Channel{{Name: "chat", Notifier: &notify.Slack{}}, {Name: "file", Notifier: &notify.Log{}}})}
+	warning, info := incident(2), incident(3)
+	warning.Tier, info.Tier = "warning", "info"
+	got := brief(plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)}, notify.Change{Kind: notify.Opened, Incident: warning}, notify.Change{Kind: notify.Opened, Incident: info}))
+	if want := "chat inc0001/1/opened, chat inc0002/1/opened, file inc0001/1/opened, file inc0002/1/opened, file inc0003/1/opened"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+func TestRouteMistakes(t *testing.T) {
+	t.Parallel()
+	ago := -time.Second
+	for want, r := range map[string]notify.Route{
+		"no channel \"pigeon\"": {To: []string{"pigeon"}},
+		"tier:":                 {Tier: []string{"urgent"}},
+		"group_by:":             {GroupBy: []string{"colour"}},
+		"negative":              {Repeat: &ago},
+	} {
+		if err := r.Validate([]string{"chat"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+	good := notify.Route{To: []string{"chat"}, Tier: []string{"info"}, GroupBy: []string{"schema", "check"}}
+	if err := good.Validate([]string{"chat"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The end is told to those who were told of the beginning, also when the routes
+// have changed since; and what is under maintenance to nobody.
+func TestWhoHears(t *testing.T) {
+	t.Parallel()
+	over := notify.Change{Kind: notify.Recovered, Incident: resolved(incident(1), time.Minute)}
+	opened := notify.Change{Kind: notify.Opened, Incident: incident(1)}
+	escalated := incident(1)
+	escalated.State, escalated.Transitions = sentinel.Escalated, 2
+	suppressed := incident(1)
+	suppressed.State = sentinel.Suppressed
+	all := &notify.Planner{Routes: []notify.Route{{To: []string{"chat", "pager"}}}}
+	late := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}, OnlyEscalated: true}}}
+	quiet := &notify.Planner{Routes: all.Routes, Suppressed: func(sentinel.Incident, time.Time) (string, bool) { return "maintenance", true }}
+	for name, c := range map[string]struct {
+		p      *notify.Planner
+		told   []store.Told
+		change notify.Change
+		want   string
+	}{
+		"opened":                       {all, nil, opened, "chat inc0001/1/opened, pager inc0001/1/opened"},
+		"over, nobody was told":        {all, nil, over, ""},
+		"over, one was told":           {all, []store.Told{{Incident: "inc0001", Channel: "pager"}}, over, "pager inc0001/2/recovered"},
+		"over, another was told":       {all, []store.Told{{Incident: "inc0002", Channel: "pager"}}, over, ""},
+		"over, told by a former route": {all, []store.Told{{Incident: "inc0001", Channel: "old"}}, over, "old inc0001/2/recovered"},
+		"opened, people only late":     {late, nil, opened, ""},
+		"escalated":                    {late, nil, notify.Change{Kind: notify.Escalated, Incident: escalated}, "chat inc0001/2/escalated"},
+		"in maintenance":               {quiet, nil, opened, ""},
+		"suppressed":                   {all, nil, notify.Change{Kind: notify.Opened, Incident: suppressed}, ""},
+		"over, in maintenance":         {quiet, []store.Told{{Incident: "inc0001", Channel: "chat"}}, over, "chat inc0001/2/recovered"},
+	} {
+		if got := brief(plan(t, c.p, c.told, c.change)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	groups := func(p *notify.Planner, incidents ...sentinel.Incident) int {
+		var changes []notify.Change
+		for _, i := range incidents {
+			changes = append(changes, notify.Change{Kind: notify.Opened, Incident: i})
+		}
+		distinct := map[string]bool{}
+		for _, i := range plan(t, p, nil, changes...) {
+			distinct[i.Group] = true
+		}
+		return len(distinct)
+	}
+	p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}}}}
+	info, lake, down := incident(2), incident(3), incident(4)
+	info.Tier, lake.Table.Warehouse = "info", "lake"
+	down.Table.Warehouse, down.Upstream = "lake", "inc0001"
+	if n := groups(p, incident(1), incident(5)); n != 1 {
+		t.Errorf("one warehouse and tier: %d groups", n)
+	}
+	if n := groups(p, incident(1), info, lake); n != 3 {
+		t.Errorf("different warehouses and tiers: %d groups", n)
+	}
+	if n := groups(p, incident(1), down); n != 1 {
+		t.Errorf("an upstream and its downstream: %d groups", n)
+	}
+	if n := groups(&notify.Planner{Routes: []notify.Route{{To: []string{"chat"}, GroupBy: []string{"dataset"}}}}, incident(1), incident(5)); n != 2 {
+		t.Errorf("by dataset: %d groups", n)
+	}
+	items := plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)})
+	if wait := items[0].NextAt.Sub(night); wait != 30*time.Second {
+		t.Errorf("a group waits %s", wait)
+	}
+}
+
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	at := func(s sentinel.IncidentState, severity sentinel.Status) sentinel.Incident {
+		return sentinel.Incident{ID: "i", State: s, Severity: severity, Transitions: 3}
+	}
+	for _, c := range []struct {
+		before, after sentinel.Incident
+		want          notify.Kind
+	}{
+		{sentinel.Incident{}, at(sentinel.Open, sentinel.Fail), notify.Opened},
+		{sentinel.Incident{}, at(sentinel.Resolved, sentinel.Fail), ""},
+		{at(sentinel.Open, sentinel.Fail), at(sentinel.Open, sentinel.Fail), ""},
+		{at(sentinel.Open, sentinel.Warn), at(sentinel.Open, sentinel.Fail), notify.Worsened},
+		{at(sentinel.Open, sentinel.Fail), at(sentinel.Open, sentinel.Warn), ""},
+		{at(sentinel.Open, sentinel.Fail), at(sentinel.Resolved, sentinel.Fail), notify.Recovered},
+		{at(sentinel.Resolved, sentinel.Fail), at(sentinel.Open, sentinel.Fail), notify.Reopened},
+		{at(sentinel.Open, sentinel.Fail), at(sentinel.Repairing, sentinel.Fail), ""},
+		{at(sentinel.Repairing, sentinel.Fail), at(sentinel.Escalated, sentinel.Fail), notify.Escalated},
+		{at(sentinel.Escalated, sentinel.Fail), at(sentinel.Acknowledged, sentinel.Fail), notify.Acknowledged},
+	} {
+		after, kind := notify.Track(c.before, c.after)
+		counted := c.before.Transitions
+		if c.want != "" {
+			counted++
+		}
+		if kind != c.want || after.Transitions != counted {
+			t.Errorf("%s to %s: %q, %d transitions", c.before.State, c.after.State, kind, after.Transitions)
+		}
+	}
+}
+
+// What could not be told when it happened is told once it can be, and once.
+func TestLateNotices(t *testing.T) {
+	t.Parallel()
+	quiet := true
+	p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}}}, Suppressed: func(sentinel.Incident, time.Time) (string, bool) { return "", quiet }}
+	seen, done, down := incident(2), resolved(incident(3), time.Minute), incident(4)
+	seen.State = sentinel.Acknowledged
+	open := []sentinel.Incident{incident(1), seen, done, down}
+	told := []store.Told{{Incident: down.ID, Channel: "chat", Last: night}} // it waits: the channel is down
+	for _, want := range []string{"", "chat inc0001/1/opened"} {
+		items, err := p.Remind(open, told, night.Add(5*time.Hour))
+		if err != nil || brief(items) != want {
+			t.Errorf("%s, %v, want %s", brief(items), err, want)
+		}
+		quiet = false
+	}
+}
