@@ -14,6 +14,17 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
+// documented are the variables that the examples name.
+func documented(name string) (string, bool) {
+	switch {
+	case name == "SHOP_DSN":
+		return "postgres://reader@db/shop", true
+	case strings.HasSuffix(name, "_URL"):
+		return "https://hooks.example.com/x", true
+	}
+	return "s3cret", true
+}
+
 // TestDocumentedConfigurationLoads loads every YAML block of README and docs;
 // a list of checks is put on a table first.
 func TestDocumentedConfigurationLoads(t *testing.T) {
@@ -26,7 +37,12 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range slices.Concat(pages, repairs, []string{"../README.md", "../docs/configuration.md"}) {
+	channels, err := filepath.Glob("../docs/notify/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	single := []string{"../README.md", "../docs/configuration.md", "../docs/anomaly.md", "../docs/prediction.md", "../docs/notifications.md"}
+	for _, page := range slices.Concat(pages, repairs, channels, single) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -40,10 +56,14 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 			switch {
 			case strings.HasPrefix(block, "- on:"):
 				block = "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.t\n    checks: [row_count > 0]\n    repair:\n      " + strings.ReplaceAll(block, "\n", "\n      ")
+			case strings.Contains(page, "/notify/"):
+				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets: [{table: shop.t, checks: [row_count > 0]}]\nnotify:\n  it:\n    " + strings.ReplaceAll(block, "\n", "\n    ")
+			case strings.HasPrefix(block, "routes:"), strings.HasPrefix(block, "maintenance:"):
+				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets: [{table: shop.t, checks: [row_count > 0]}]\nnotify: {pager: {log: {}}, chat: {log: {}}, finance-mail: {log: {}}}\n" + block
 			case strings.HasPrefix(block, "- "):
 				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.t\n    checks:\n      " + strings.ReplaceAll(block, "\n", "\n      ")
 			}
-			if _, err := config.Parse(filepath.Base(page), []byte(block), env("SHOP_DSN=postgres://reader@db/shop")); err != nil {
+			if _, err := config.Parse(filepath.Base(page), []byte(block), documented); err != nil {
 				t.Errorf("%v", err)
 			}
 		}
