@@ -229,8 +229,13 @@ type hold struct {
 func (h *hold) start(ctx context.Context, begin time.Time) (context.Context, func()) {
 	h.until = begin.Add(h.lease - h.lease/10)
 	held, cancel := context.WithCancel(ctx)
+	// A state that does not answer must not keep the end of the trust from being
+	// noticed.
+	trust := h.lease - h.lease/10
+	end := time.AfterFunc(trust, cancel)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
+		defer func() { end.Stop() }()
 		ticker := time.NewTicker(h.lease / 3)
 		defer ticker.Stop()
 		for {
@@ -239,12 +244,14 @@ func (h *hold) start(ctx context.Context, begin time.Time) (context.Context, fun
 				return
 			case <-ticker.C:
 			}
-			began := h.engine.Now()
+			began, renewed := h.engine.Now(), time.AfterFunc(trust, cancel)
 			err := h.engine.Store.ExtendLease(held, h.id, h.fence, h.engine.Now().Add(h.lease))
 			h.mu.Lock()
 			if err == nil {
-				h.until = began.Add(h.lease - h.lease/10)
+				h.until = began.Add(trust)
+				end, renewed = renewed, end
 			}
+			renewed.Stop()
 			lost := errors.Is(err, store.ErrStale) || h.engine.Now().After(h.until)
 			h.mu.Unlock()
 			if lost {

@@ -31,6 +31,9 @@ func (a *ReloadPartition) exchange(ctx context.Context, r *Run, w reload, step, 
 	if done, err := writer.Done(ctx, r.Repair, step); done || err != nil {
 		return err
 	}
+	if err := same(ctx, r, step); err != nil {
+		return err
+	}
 	if x.marks, err = writer.marksOf(ctx, r.Repair); err != nil {
 		return err
 	}
@@ -40,13 +43,32 @@ func (a *ReloadPartition) exchange(ctx context.Context, r *Run, w reload, step, 
 		}
 	}
 	_, err = writer.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
-		there, err := x.unchanged(ctx, tx)
+		there, err := x.unchanged(ctx, tx) // from here on nobody alters the table
 		if err != nil {
+			return 0, err
+		}
+		if err := same(ctx, r, step); err != nil {
 			return 0, err
 		}
 		return x.replace(ctx, tx, there)
 	})
 	return err
+}
+
+// same holds the table to the one that was planned against: one that was made
+// anew, or altered, is planned for anew. The way back asks for the rows alone.
+func same(ctx context.Context, r *Run, step string) error {
+	if step != "apply" || r.Repair.Plan.Fingerprint == "" {
+		return nil
+	}
+	here, err := relation(ctx, r.Target.Read, r.Repair.Table)
+	if err != nil {
+		return err
+	}
+	if fingerprint(here) != r.Repair.Plan.Fingerprint {
+		return &ChangedError{"it was made anew, or its columns, keys or partitions are others now"}
+	}
+	return nil
 }
 
 func (a *ReloadPartition) names(r *Run, s scope, from, keep string) (x exchanged, err error) {
