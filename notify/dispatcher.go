@@ -30,7 +30,7 @@ const (
 type Dispatcher struct {
 	Store    *store.Store
 	Channels []Channel
-	Planner  *Planner         // for reminders; nil: none
+	Planner  *Planner         // for reminders, and ends nobody was told of; nil: none
 	URL      string           // where people reach the agent; may be empty
 	Now      func() time.Time // the clock
 	Rand     func() float64   // in [0, 1), safe for concurrent use; spreads retries
@@ -40,7 +40,7 @@ type Dispatcher struct {
 	Cap      time.Duration // no retry waits longer; default 15m
 	Attempts int           // tries before a notice may be given up; default 10
 	GiveUp   time.Duration // age before a notice may be given up; default 24h
-	Every    time.Duration // how often reminders are looked for; default 1m
+	Every    time.Duration // how often reminders and what was missed are looked for; default 1m
 
 	// Sent counts the notices by outcome; may be nil.
 	Sent func(channel, outcome string)
@@ -87,17 +87,21 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		}
 		workers.Go(func() { w.run(ctx, d.wakes[i]) })
 	}
-	if d.Planner != nil {
-		workers.Go(func() { d.remind(ctx) })
-	}
+	workers.Go(func() { d.keepHouse(ctx) })
 	workers.Wait()
 }
 
-// remind enqueues reminders until ctx ends.
-func (d *Dispatcher) remind(ctx context.Context) {
+// keepHouse looks from time to time for what no tick brings: reminders, ends
+// that were stored without their notice, channels that are gone.
+func (d *Dispatcher) keepHouse(ctx context.Context) {
 	for {
-		if err := d.remindOnce(ctx); err != nil && ctx.Err() == nil {
-			d.problem("", fmt.Errorf("looking for reminders: %w", err))
+		for _, job := range []struct {
+			what string
+			do   func(context.Context) error
+		}{{"looking for reminders", d.remind}, {"looking for ends nobody was told of", d.settleUp}, {"looking for notices without a channel", d.orphans}} {
+			if err := job.do(ctx); err != nil && ctx.Err() == nil {
+				d.problem("", fmt.Errorf("%s: %w", job.what, err))
+			}
 		}
 		if !wait(ctx, d.Every, nil) {
 			return
@@ -105,24 +109,82 @@ func (d *Dispatcher) remind(ctx context.Context) {
 	}
 }
 
-func (d *Dispatcher) remindOnce(ctx context.Context) error {
+func (d *Dispatcher) remind(ctx context.Context) error {
+	if d.Planner == nil {
+		return nil
+	}
 	open, err := d.Store.OpenIncidents(ctx)
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	told, err := d.Store.OutboxTold(ctx, nil)
+	told, err := d.Store.OutboxTold(ctx)
 	if err != nil {
 		return err
 	}
 	items, err := d.Planner.Remind(open, told, d.Now())
-	if err != nil || len(items) == 0 {
+	if err != nil {
 		return err
+	}
+	return d.enqueue(ctx, items)
+}
+
+// settleUp tells of ends whose notices could not be planned when they were
+// stored, or that the store itself found.
+func (d *Dispatcher) settleUp(ctx context.Context) error {
+	if d.Planner == nil {
+		return nil
+	}
+	now := d.Now()
+	owed, err := d.Store.OutboxOwed(ctx, now.Add(-d.GiveUp))
+	if err != nil {
+		return err
+	}
+	var changes []Change
+	seen := map[string]bool{}
+	for _, o := range owed {
+		if seen[o.Incident] {
+			continue
+		}
+		seen[o.Incident] = true
+		i, ok, err := d.Store.Incident(ctx, o.Incident)
+		if err != nil {
+			return err
+		}
+		if ok {
+			changes = append(changes, Change{Kind: Recovered, Incident: i})
+		}
+	}
+	items, err := d.Planner.Plan(changes, owed, now)
+	if err != nil {
+		return err
+	}
+	return d.enqueue(ctx, items)
+}
+
+func (d *Dispatcher) enqueue(ctx context.Context, items []store.OutboxItem) error {
+	if len(items) == 0 {
+		return nil
 	}
 	if err := d.Store.Enqueue(ctx, items); err != nil {
 		return err
 	}
 	d.Wake()
 	return nil
+}
+
+// orphans gives up what has waited for a day for channels that are not
+// configured any more.
+func (d *Dispatcher) orphans(ctx context.Context) error {
+	var names []string
+	for _, c := range d.Channels {
+		names = append(names, c.Name)
+	}
+	now := d.Now()
+	n, err := d.Store.BuryOrphans(ctx, names, now.Add(-d.GiveUp), now)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%d notices are given up: their channels are not configured any more", n)
+	}
+	return err
 }
 
 // wait waits until the time is over or wake is heard; false when ctx has ended.
@@ -150,16 +212,13 @@ func (d *Dispatcher) sent(channel, outcome string) {
 	}
 }
 
-// Test sends a notice that says it is a test through one channel, at once and
-// past the outbox, and returns what the channel answered.
+// Test sends through one channel, at once and past the outbox, a notice that
+// says it is a test, and then that it is over, so that no page stays open.
 func (d *Dispatcher) Test(ctx context.Context, channel string) error {
 	d.start()
-	now := d.Now()
 	for _, c := range d.Channels {
 		if c.Name == channel {
-			ctx, cancel := context.WithTimeout(ctx, d.Timeout)
-			defer cancel()
-			if _, err := c.Notifier.Notify(ctx, testNotice(now, d.URL)); err != nil {
+			if err := d.test(ctx, c.Notifier); err != nil {
 				return fmt.Errorf("testing channel %s: %w", channel, err)
 			}
 			return nil
@@ -168,16 +227,28 @@ func (d *Dispatcher) Test(ctx context.Context, channel string) error {
 	return fmt.Errorf("testing channel %s: there is none of this name", channel)
 }
 
-// testNotice is of an incident that has come and gone, so that nothing stays
-// open at the receiver for long.
-func testNotice(now time.Time, url string) Notice {
+func (d *Dispatcher) test(ctx context.Context, to Notifier) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*d.Timeout)
+	defer cancel()
+	now := d.Now()
 	i := sentinel.Incident{
 		ID: "test-" + now.UTC().Format("20060102T150405"), Check: "test", Kind: "test", Table: sentinel.Table{Warehouse: "sentinel", Name: "test"},
 		Tier: "info", Owner: "nobody", State: sentinel.Open, Severity: sentinel.Warn, Opened: now, Updated: now,
-		Message: "this is a test of the channel", Expected: "that you can read it", Observed: sentinel.Int(1), Transitions: 1,
+		Message: "this is a test of the channel", Expected: "that you can read it", Observed: sentinel.Int(1),
 	}
-	e := Entry{Kind: Opened, Incident: i, Thread: i.ID}
-	return Notice{Kind: Opened, Key: i.ID + "/1/opened", Tier: i.Tier, Entries: []Entry{e}, At: now, URL: url, Test: true}
+	ref := ""
+	for _, kind := range []Kind{Opened, Recovered} {
+		if kind == Recovered {
+			i.State, i.Resolved = sentinel.Resolved, now
+		}
+		e := Entry{Kind: kind, Incident: i, Thread: i.ID, Ref: ref}
+		var err error
+		ref, err = to.Notify(ctx, Notice{Kind: kind, Key: i.ID + "/" + string(kind), Tier: i.Tier, Entries: []Entry{e}, At: now, URL: d.URL, Test: true})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleTime is how long the outcome of a try may take to be stored once the

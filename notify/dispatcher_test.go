@@ -50,7 +50,7 @@ func (a *agent) record(now time.Time, incidents ...sentinel.Incident) {
 			changes = append(changes, notify.Change{Kind: kind, Incident: after})
 		}
 	}
-	told, err := a.store.OutboxTold(a.t.Context(), ids)
+	told, err := a.store.OutboxTold(a.t.Context(), ids...)
 	if err == nil {
 		batch.Outbox, err = a.planner.Plan(changes, told, now)
 	}
@@ -207,11 +207,16 @@ func TestReminders(t *testing.T) {
 
 func TestTestNotice(t *testing.T) {
 	t.Parallel()
-	r := answering(t, func(n int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader([]int{200, 403}[n-1]) })
+	r := answering(t, func(n int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader([]int{200, 200, 403}[n-1]) })
 	a := newAgent(t)
 	d := a.dispatcher(hook("hook", r))
-	if err := d.Test(t.Context(), "hook"); err != nil || !strings.Contains(r.got()[0].Body, `"test":true`) || !strings.Contains(r.got()[0].Body, "TEST, nothing is wrong") {
-		t.Error(err, r.got())
+	if err := d.Test(t.Context(), "hook"); err != nil {
+		t.Fatal(err)
+	}
+	for n, kind := range []string{"opened", "recovered"} {
+		if body := r.got()[n].Body; !strings.Contains(body, `"test":true`) || !strings.Contains(body, "TEST, nothing is wrong") || !strings.Contains(body, `"kind":"`+kind) {
+			t.Error(body)
+		}
 	}
 	var permanent *notify.PermanentError
 	if err := d.Test(t.Context(), "hook"); !errors.As(err, &permanent) {
@@ -219,6 +224,27 @@ func TestTestNotice(t *testing.T) {
 	}
 	if err := d.Test(t.Context(), "pigeon"); err == nil {
 		t.Error("an unknown channel was tested")
+	}
+}
+
+// An end that was stored without its notice is told all the same, once.
+func TestEndsNobodyWasToldOf(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(200, ""))
+	a := newAgent(t, to("hook"))
+	d := a.dispatcher(hook("hook", r))
+	d.Planner, d.Every = a.planner, 5*time.Millisecond
+	running(t, d)
+	a.record(time.Now(), incident(1))
+	eventually(t, "the opening is sent", func() bool { return a.count(store.OutboxSent) == 1 })
+	over := resolved(a.known["inc0001"], 0)
+	over.Resolved = time.Now()
+	if _, err := a.store.Record(t.Context(), store.Batch{Incidents: []sentinel.Incident{over}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end is sent", func() bool { return a.count(store.OutboxSent) == 2 })
+	if got := r.got(); len(got) != 2 || got[1].Header.Get("Idempotency-Key") != "inc0001/2/recovered" {
+		t.Errorf("%+v", got)
 	}
 }
 

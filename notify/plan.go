@@ -66,7 +66,7 @@ type note struct {
 }
 
 // Plan returns the items that belong into the outbox in the transaction that
-// stores the incidents. told is what [store.Store.OutboxTold] says of them:
+// stores the incidents; changes are in the order they happened. told is what [store.Store.OutboxTold] says of them:
 // who was told that something is wrong hears that it is over, and nobody else.
 func (p *Planner) Plan(changes []Change, told []store.Told, now time.Time) ([]store.OutboxItem, error) {
 	hearers := map[string][]string{}
@@ -90,6 +90,7 @@ func (p *Planner) Plan(changes []Change, told []store.Told, now time.Time) ([]st
 		for _, r := range p.routes(c.Incident) {
 			if !p.Routes[r].OnlyEscalated || c.Kind == Escalated || c.Incident.State == sentinel.Escalated {
 				out.add(c, p.Routes[r].To, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].groupWait())
+				hearers[c.Incident.ID] = append(hearers[c.Incident.ID], p.Routes[r].To...)
 			}
 		}
 	}

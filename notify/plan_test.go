@@ -129,6 +129,16 @@ func TestWhoHears(t *testing.T) {
 	}
 }
 
+// What opened and ended between two writes is told from beginning to end.
+func TestAWholeIncidentAtOnce(t *testing.T) {
+	t.Parallel()
+	p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}}}}
+	items := plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)}, notify.Change{Kind: notify.Recovered, Incident: resolved(incident(1), time.Minute)})
+	if got := brief(items); got != "chat inc0001/1/opened, chat inc0001/2/recovered" {
+		t.Error(got)
+	}
+}
+
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	groups := func(p *notify.Planner, incidents ...sentinel.Incident) int {

@@ -15,6 +15,10 @@ import (
 // outbox too, and cannot wake it.
 const poll = 5 * time.Second
 
+// bundleLimit bounds the incidents of a notice, and with it the body that a
+// receiver has to take.
+const bundleLimit = 500
+
 // worker sends what one channel is to be told.
 type worker struct {
 	d       *Dispatcher
@@ -63,7 +67,7 @@ func (w *worker) step(ctx context.Context) (idle time.Duration, err error) {
 		w.behind = true
 		return min(dry, poll), nil
 	}
-	b, ok, err := w.d.Store.ClaimOutbox(ctx, store.OutboxClaim{Channel: w.channel.Name, Now: now, Until: now.Add(w.d.lease()), Mixed: w.behind})
+	b, ok, err := w.d.Store.ClaimOutbox(ctx, store.OutboxClaim{Channel: w.channel.Name, Now: now, Until: now.Add(w.d.lease()), Mixed: w.behind, Limit: bundleLimit})
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -159,7 +163,7 @@ func (w *worker) refresh(ctx context.Context, now time.Time) error {
 // open gathers what the channel was told of and is not resolved.
 func (w *worker) open(ctx context.Context) (Notice, error) {
 	n := Notice{Kind: Refresh, Key: "refresh"}
-	told, err := w.d.Store.OutboxTold(ctx, nil)
+	told, err := w.d.Store.OutboxTold(ctx)
 	if err != nil {
 		return n, err
 	}

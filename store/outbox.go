@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -156,40 +157,46 @@ type Told struct {
 	Sent              bool      // an item has arrived
 }
 
-// OutboxTold returns what was told of unresolved incidents, and of those among
-// ids; what was given up does not count.
-func (s *Store) OutboxTold(ctx context.Context, ids []string) (told []Told, err error) {
-	seen := map[string]bool{}
-	read := func(scan func(...any) error) error {
-		var t Told
-		var last, sent int64
-		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders, &sent)
-		t.Last, t.Sent = fromMicros(last), sent > 0
-		if !seen[t.Incident+"\x00"+t.Channel] {
-			told = append(told, t)
-		}
-		return err
+const toldColumns = `SELECT o.incident, o.channel, max(o.created), sum(CASE WHEN o.kind = 'reminder' THEN 1 ELSE 0 END), sum(CASE WHEN o.state = 'sent' THEN 1 ELSE 0 END) FROM outbox o JOIN incident i ON i.id = o.incident WHERE o.state <> 'dead' AND `
+
+const toldGroups = ` GROUP BY o.incident, o.channel ORDER BY o.incident, o.channel`
+
+// OutboxTold returns what was told of the incidents of these ids, or without
+// any of all that are unresolved; what was given up does not count.
+func (s *Store) OutboxTold(ctx context.Context, ids ...string) (told []Told, err error) {
+	if len(ids) == 0 {
+		return s.told(ctx, `i.resolved IS NULL`)
 	}
-	const columns = `SELECT o.incident, o.channel, max(o.created), sum(CASE WHEN o.kind = 'reminder' THEN 1 ELSE 0 END), sum(CASE WHEN o.state = 'sent' THEN 1 ELSE 0 END) FROM outbox o `
-	const grouped = ` AND o.state <> 'dead' GROUP BY o.incident, o.channel ORDER BY o.incident, o.channel`
-	if err = s.each(ctx, columns+`JOIN incident i ON i.id = o.incident WHERE i.resolved IS NULL`+grouped, nil, read); err != nil {
-		return nil, err
-	}
-	for _, t := range told {
-		seen[t.Incident+"\x00"+t.Channel] = true
-	}
-	for len(ids) > 0 {
-		part := ids[:min(len(ids), 500)]
-		ids = ids[len(part):]
+	for part := range slices.Chunk(ids, 500) {
 		args := make([]any, len(part))
 		for i, id := range part {
 			args[i] = id
 		}
-		if err = s.each(ctx, columns+`WHERE o.incident IN (`+marks(len(part))+`)`+grouped, args, read); err != nil {
+		some, err := s.told(ctx, `o.incident IN (`+marks(len(part))+`)`, args...)
+		if err != nil {
 			return nil, err
 		}
+		told = append(told, some...)
 	}
 	return told, nil
+}
+
+// OutboxOwed returns who was told of incidents that were resolved since, and
+// not that they are over: their end was stored without its notice.
+func (s *Store) OutboxOwed(ctx context.Context, since time.Time) ([]Told, error) {
+	return s.told(ctx, `i.resolved >= ? AND NOT EXISTS (SELECT 1 FROM outbox later WHERE later.incident = o.incident AND later.channel = o.channel AND later.seq >= o.seq AND later.kind = 'recovered')`, micros(since))
+}
+
+func (s *Store) told(ctx context.Context, where string, args ...any) (told []Told, err error) {
+	err = s.each(ctx, toldColumns+where+toldGroups, args, func(scan func(...any) error) error {
+		var t Told
+		var last, sent int64
+		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders, &sent)
+		t.Last, t.Sent = fromMicros(last), sent > 0
+		told = append(told, t)
+		return err
+	})
+	return told, err
 }
 
 // marks are n placeholders.
@@ -232,6 +239,17 @@ func (s *Store) person(ctx context.Context, what string, seq int64, statement st
 		return fmt.Errorf("%s notice %d: %w", what, seq, describe(s.path, err))
 	}
 	return nil
+}
+
+// BuryOrphans gives up what has waited since before a time for channels that are
+// not among the configured ones, and returns how many items that were.
+func (s *Store) BuryOrphans(ctx context.Context, configured []string, before, now time.Time) (int64, error) {
+	args := []any{micros(now), micros(before)}
+	for _, c := range configured {
+		args = append(args, c)
+	}
+	args = append(args, "") // no channel has no name: the list is never empty
+	return s.remove(ctx, `UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is not configured any more' WHERE state = 'pending' AND created < ? AND channel NOT IN (`+marks(len(configured)+1)+`)`, args)
 }
 
 // PruneOutbox forgets what was sent before now minus the retention and whose

@@ -191,7 +191,9 @@ func TestOutboxTold(t *testing.T) {
 	elsewhere.Channel = "pager"
 	s := outbox(t, notice("a", 1, "opened", "g"), reminded, elsewhere)
 	b := batch(1)
-	b.Incidents = []sentinel.Incident{{ID: "a", Check: "a", Table: orders, State: sentinel.Open, Opened: at(1)}}
+	b.Incidents = []sentinel.Incident{
+		{ID: "a", Check: "a", Table: orders, State: sentinel.Open, Opened: at(1)}, {ID: "b", Check: "b", Table: orders, State: sentinel.Resolved, Opened: at(1), Resolved: at(4)},
+	}
 	if _, err := s.Record(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
@@ -200,16 +202,41 @@ func TestOutboxTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []store.Told{{Incident: "a", Channel: "chat", Last: at(3).UTC(), Reminders: 1, Sent: true}}
-	got, err := s.OutboxTold(t.Context(), nil)
+	got, err := s.OutboxTold(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	same(t, "of what is open", got, want)
-	got, err = s.OutboxTold(t.Context(), []string{"a", "b"})
-	if err != nil {
+	ended := store.Told{Incident: "b", Channel: "pager", Last: at(1).UTC()}
+	if got, err = s.OutboxTold(t.Context(), "a", "b"); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "and of what is asked for", got, append(want, store.Told{Incident: "b", Channel: "pager", Last: at(1).UTC()}))
+	same(t, "and of what is asked for", got, append(want, ended))
+	over := notice("b", 5, "recovered", "r")
+	over.Channel = "pager"
+	for _, owed := range [][]store.Told{{ended}, nil} {
+		if got, err = s.OutboxOwed(t.Context(), at(4)); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "who was not told of the end", got, owed)
+		if err := s.Enqueue(t.Context(), []store.OutboxItem{over}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What waits for a channel that was taken out of the configuration is given up.
+func TestOutboxOrphans(t *testing.T) {
+	t.Parallel()
+	s := outbox(t, notice("a", 1, "opened", "g"), notice("b", 5, "opened", "g"))
+	for _, c := range []struct {
+		configured []string
+		want       int64
+	}{{[]string{"mail", "chat"}, 0}, {[]string{"mail"}, 1}, {nil, 0}} {
+		if n, err := s.BuryOrphans(t.Context(), c.configured, at(3), at(9)); err != nil || n != c.want {
+			t.Errorf("%v: %d given up, %v, want %d", c.configured, n, err, c.want)
+		}
+	}
 }
 
 // What was sent is forgotten after the retention, but not while its incident
