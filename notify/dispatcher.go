@@ -117,7 +117,7 @@ func (d *Dispatcher) remind(ctx context.Context) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	told, err := d.Store.OutboxTold(ctx)
+	told, err := d.Store.OutboxTold(ctx, nil)
 	if err != nil {
 		return err
 	}

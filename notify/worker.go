@@ -163,7 +163,7 @@ func (w *worker) refresh(ctx context.Context, now time.Time) error {
 // open gathers what the channel was told of and is not resolved.
 func (w *worker) open(ctx context.Context) (Notice, error) {
 	n := Notice{Kind: Refresh, Key: "refresh"}
-	told, err := w.d.Store.OutboxTold(ctx)
+	told, err := w.d.Store.OutboxTold(ctx, nil)
 	if err != nil {
 		return n, err
 	}

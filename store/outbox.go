@@ -163,7 +163,7 @@ const toldGroups = ` GROUP BY o.incident, o.channel ORDER BY o.incident, o.chann
 
 // OutboxTold returns what was told of the incidents of these ids, or without
 // any of all that are unresolved; what was given up does not count.
-func (s *Store) OutboxTold(ctx context.Context, ids ...string) (told []Told, err error) {
+func (s *Store) OutboxTold(ctx context.Context, ids []string) (told []Told, err error) {
 	if len(ids) == 0 {
 		return s.told(ctx, `i.resolved IS NULL`)
 	}

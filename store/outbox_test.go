@@ -202,13 +202,13 @@ func TestOutboxTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []store.Told{{Incident: "a", Channel: "chat", Last: at(3).UTC(), Reminders: 1, Sent: true}}
-	got, err := s.OutboxTold(t.Context())
+	got, err := s.OutboxTold(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	same(t, "of what is open", got, want)
 	ended := store.Told{Incident: "b", Channel: "pager", Last: at(1).UTC()}
-	if got, err = s.OutboxTold(t.Context(), "a", "b"); err != nil {
+	if got, err = s.OutboxTold(t.Context(), []string{"a", "b"}); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "and of what is asked for", got, append(want, ended))
