@@ -89,7 +89,11 @@ func (e *Exec) Apply(ctx context.Context, r *Run) error {
 		return err
 	}
 	if (begun || r.Resumed) && !e.Idempotent {
-		return &UnknownError{Err: errors.New("the program was begun by an agent that died, and is not declared idempotent")}
+		err := errors.New("the program was begun by an agent that died, and is not declared idempotent")
+		if gone := os.Remove(e.mark(r, "apply")); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return &UnknownError{Err: err}
 	}
 	return e.run(ctx, r, e.Command, "apply")
 }

@@ -10,7 +10,6 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
-	"github.com/sentinel-dq/sentinel/store"
 )
 
 func TestC16ATableThatIsAnotherOneNowIsNotTouched(t *testing.T) {
@@ -176,34 +175,4 @@ func TestC45AnAgentThatIsStoppedLeavesItsRepairToTheNext(t *testing.T) {
 			t.Errorf("the table holds\n%s", got)
 		}
 	})
-}
-
-// diesAfterAsking carries a repair to the point where its hook has been asked,
-// and loses the agent there, and all it would have saved.
-func (b *bench) diesAfterAsking(p *repair.Policy) *repair.Engine {
-	b.t.Helper()
-	_, err := b.repair.Consider(b.t.Context(), p, b.incident("x"))
-	b.must(err)
-	b.repair.Failpoint = func(name string) {
-		if name == "after_apply_commit" {
-			b.must(b.store.Close())
-		}
-	}
-	if err := b.repair.Advance(b.t.Context()); err == nil {
-		b.t.Fatal("the state was gone, and nobody noticed")
-	}
-	b.store = reopened(b.t, b)
-	next := b.newEngine("agent-2")
-	next.SetPolicies([]*repair.Policy{p})
-	next.Now = func() time.Time { return clock().Add(time.Minute) } // the lease of the dead one has run out
-	return next
-}
-
-func (b *bench) only() sentinel.Repair {
-	b.t.Helper()
-	all, err := b.store.Repairs(b.t.Context(), store.RepairFilter{})
-	if err != nil || len(all) != 1 {
-		b.t.Fatalf("%+v, %v", all, err)
-	}
-	return all[0]
 }

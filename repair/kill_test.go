@@ -34,6 +34,8 @@ var backwards = []string{"before_rolling_back", "after_rolling_back", "before_ro
 type child struct {
 	Engine, Driver, DSN, Schema, State, Failpoint string
 	Helps                                         bool
+	Program                                       []string // run by exec, in place of a reload
+	Idempotent                                    bool     // that program
 }
 
 // TestMain lets this binary be the agent that is killed.
@@ -70,6 +72,9 @@ func carryOutAsChild(told string) error {
 	b.repair.Lease = leaseOfChildren
 	p := &repair.Policy{ID: "orders/reload_partition", Table: b.table("orders"), On: []string{"row_count"}, Mode: repair.Auto, Kind: "reload_partition",
 		Action: &repair.ReloadPartition{From: []sentinel.Table{b.table("staging")}}}
+	if len(c.Program) > 0 {
+		p.Kind, p.Action = "exec", &repair.Exec{Command: c.Program, Idempotent: c.Idempotent}
+	}
 	if err := p.Validate(); err != nil {
 		return err
 	}
@@ -116,7 +121,7 @@ func TestC46KilledAnywhere(t *testing.T) {
 						points = backwards
 					}
 					for _, point := range points {
-						killAt(t, b, child{engine, b.driver, b.dsn, b.schema, b.state, point, helps}, old)
+						killAt(t, b, child{Engine: engine, Driver: b.driver, DSN: b.dsn, Schema: b.schema, State: b.state, Failpoint: point, Helps: helps}, old)
 						kills++
 					}
 				}
