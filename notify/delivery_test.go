@@ -176,3 +176,39 @@ func TestTransientErrorsAreGivenUpAfterADay(t *testing.T) {
 	mu.Unlock()
 	eventually(t, "it is given up", func() bool { return a.count(store.OutboxDead) == 1 })
 }
+
+// The time to the next try is random up to a bound that doubles from 5 seconds
+// to a quarter of an hour.
+func TestRetriesBackOff(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(500, ""))
+	a := newAgent(t, to("hook"))
+	a.record(night, incident(1))
+	var mu sync.Mutex
+	now := night
+	d := a.dispatcher(hook("hook", r))
+	d.Base, d.Cap, d.Rand = 0, 0, func() float64 { return 1 } // the whole bound
+	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	running(t, d)
+	var waits []string
+	for try := 1; try <= 10; try++ {
+		var next time.Time
+		eventually(t, fmt.Sprint("try ", try), func() bool {
+			items, err := a.store.Outbox(t.Context(), store.OutboxFilter{})
+			if err != nil || items[0].Attempts != try || items[0].LastError == "" {
+				return false
+			}
+			next = items[0].NextAt
+			// A try that is under way is leased for its timeout and ten seconds.
+			return len(r.got()) == try && !next.Equal(now.Add(d.Timeout+10*time.Second))
+		})
+		waits = append(waits, next.Sub(now).String())
+		mu.Lock()
+		now = next
+		mu.Unlock()
+		d.Wake()
+	}
+	if got := strings.Join(waits, " "); got != "5s 10s 20s 40s 1m20s 2m40s 5m20s 10m40s 15m0s 15m0s" {
+		t.Error(got)
+	}
+}

@@ -205,7 +205,7 @@ func (b *OutboxBundle) take(ctx context.Context, tx *sql.Tx, c OutboxClaim) erro
 func (b *OutboxBundle) refer(ctx context.Context, tx *sql.Tx, threads map[string][]any) error {
 	refs := map[string]string{}
 	for part := range slices.Chunk(threadNames(threads), 500) {
-		query := `SELECT thread, ref FROM outbox WHERE channel = ? AND ref <> '' AND thread IN (` + marks(len(part)) + `) ORDER BY seq DESC`
+		query := `SELECT thread, ref FROM outbox WHERE channel = ? AND thread <> '' AND ref <> '' AND thread IN (` + marks(len(part)) + `) ORDER BY seq DESC`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), refs); err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func (b *OutboxBundle) others(ctx context.Context, tx *sql.Tx) (map[string]int, 
 	others := map[string]int{}
 	for part := range slices.Chunk(threadNames(threads), 500) {
 		found := map[string]string{}
-		query := `SELECT DISTINCT o.incident, o.thread FROM outbox o JOIN incident i ON i.id = o.incident WHERE o.channel = ? AND i.resolved IS NULL AND o.thread IN (` + marks(len(part)) + `)`
+		query := `SELECT DISTINCT o.incident, o.thread FROM outbox o JOIN incident i ON i.id = o.incident WHERE o.channel = ? AND o.thread <> '' AND i.resolved IS NULL AND o.thread IN (` + marks(len(part)) + `)`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), found); err != nil {
 			return nil, err
 		}

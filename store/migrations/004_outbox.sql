@@ -14,4 +14,6 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due ON outbox (channel, next_at) WHERE state = 'pending';
 CREATE INDEX outbox_incident ON outbox (incident, channel, seq);
-CREATE INDEX outbox_bundle ON outbox (channel, bundle) WHERE bundle <> '';
+CREATE INDEX outbox_thread ON outbox (channel, thread, seq) WHERE thread <> '';
+CREATE INDEX outbox_unsent ON outbox (channel, state, created) WHERE state <> 'sent';
+CREATE INDEX incident_resolved ON incident (resolved) WHERE resolved IS NOT NULL;
