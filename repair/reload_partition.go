@@ -31,6 +31,7 @@ type ReloadPartition struct {
 	AllowEmpty  bool             `yaml:"allow_empty"`   // a source without rows for the window may empty it
 	LateBy      time.Duration    `yaml:"late_by"`       // a window is closed this long after its end, default 2h
 	SingleWrite bool             `yaml:"single_writer"` // nobody else writes to a window that is open
+	NoTriggers  bool             `yaml:"no_triggers"`   // said here where the reading account may not see them
 	BatchRows   int              `yaml:"batch_rows"`    // read at a time from another warehouse, default 20000
 	MaxRows     int64            `yaml:"max_rows"`      // a window with more is refused, default 5 million
 }
@@ -106,7 +107,7 @@ func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (pla
 	if now := t.Now(); !realKey(here, w.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
 		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no unique key of the table keeps their rows from standing there twice: add one, set single_writer, or wait", a.LateBy)
 	}
-	if err := bystanders(ctx, t.Read, here, &plan); err != nil {
+	if err := bystanders(ctx, t.Read, here, a.NoTriggers, &plan); err != nil {
 		return plan, err
 	}
 	if err := a.describe(ctx, t, &plan, w, s); err != nil {
