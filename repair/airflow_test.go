@@ -138,6 +138,15 @@ func TestADAGWhoseRunsWouldWaitIsNotTriggered(t *testing.T) {
 
 func TestTasksAreClearedOnceAndTheRunIsFollowed(t *testing.T) {
 	t.Parallel()
+	for api, noted := range map[string]string{"v1": "/setNote", "v2": ""} {
+		t.Run(api, func(t *testing.T) {
+			t.Parallel()
+			clearsTasks(t, api, noted)
+		})
+	}
+}
+
+func clearsTasks(t *testing.T, api, noted string) {
 	var note atomic.Value
 	note.Store("")
 	server := newRemote(t, func(w http.ResponseWriter, a asked, n int) {
@@ -148,7 +157,7 @@ func TestTasksAreClearedOnceAndTheRunIsFollowed(t *testing.T) {
 			lose(w) // the reply, or the request: only failed tasks are cleared, so it is asked again
 		case strings.HasSuffix(a.Path, "/clearTaskInstances"):
 			says(w, 200, `{"task_instances": []}`)
-		case strings.HasSuffix(a.Path, "/setNote"):
+		case a.Method == http.MethodPatch:
 			var got struct{ Note string }
 			if err := json.Unmarshal([]byte(a.Body), &got); err != nil {
 				t.Error(err)
@@ -161,19 +170,27 @@ func TestTasksAreClearedOnceAndTheRunIsFollowed(t *testing.T) {
 		}
 	})
 	r, _ := carried(t, "airflow", &repair.Airflow{
-		URL: server.URL, API: "v1", DAG: "reload", User: "sentinel", Password: "s3cret",
+		URL: server.URL, API: api, DAG: "reload", Token: "s3cret",
 		Clear: &repair.AirflowClear{Run: "scheduled__{day}T00:00:00+00:00", Tasks: []string{"load"}, Downstream: true},
 	})
-	cleared := server.seen("POST", "/api/v1/dags/reload/clearTaskInstances")
+	cleared := server.seen("POST", "/api/"+api+"/dags/reload/clearTaskInstances")
 	ended{sentinel.RepairSucceeded, "", 2}.check(t, r, len(cleared))
 	if want := `{"dag_run_id":"scheduled__2026-03-11T00:00:00+00:00","dry_run":false,"include_downstream":true,"only_failed":true,"reset_dag_runs":true,"task_ids":["load"]}`; cleared[0].Body != want {
 		t.Errorf("asked %s", cleared[0].Body)
 	}
-	if want := "Basic " + base64.StdEncoding.EncodeToString([]byte("sentinel:s3cret")); cleared[0].Auth != want {
-		t.Errorf("as %s", cleared[0].Auth)
+	if patches := server.seen("PATCH", "/dagRuns/scheduled__2026-03-11T00:00:00+00:00"+noted); len(patches) != 1 || patches[0].Body != `{"note":"cleared by sentinel, repair `+r.ID+`"}` {
+		t.Errorf("noted %+v", patches)
 	}
-	if noted := server.seen("PATCH", "/dagRuns/scheduled__2026-03-11T00:00:00+00:00/setNote"); len(noted) != 1 || !strings.Contains(noted[0].Body, r.ID) {
-		t.Errorf("noted %+v", noted)
+}
+
+func TestAirflow2TakesThePasswordWithEachRequest(t *testing.T) {
+	t.Parallel()
+	server := airflowOf(t, accepted, "success")
+	r, _ := carried(t, "airflow", &repair.Airflow{URL: server.URL, API: "v1", DAG: "reload", User: "sentinel", Password: "s3cret"})
+	posts := server.seen("POST", "/api/v1/dags/reload/dagRuns")
+	ended{sentinel.RepairSucceeded, "", 1}.check(t, r, len(posts))
+	if want := "Basic " + base64.StdEncoding.EncodeToString([]byte("sentinel:s3cret")); posts[0].Auth != want || strings.Contains(posts[0].Body, "logical_date") {
+		t.Errorf("asked %+v", posts[0])
 	}
 }
 
@@ -202,7 +219,7 @@ func TestAirflowIsLoggedInToAndARepairThatDidNotHelpTakenBack(t *testing.T) {
 	b.bad = func(context.Context) (bool, error) { return true, nil }
 	r, _ := carriedFrom(t, b, "airflow", &repair.Airflow{URL: server.URL, DAG: "reload", UndoDAG: "unload", User: "sentinel", Password: "s3cret"})
 	back := server.seen("POST", "/dags/unload/dagRuns")
-	ended{sentinel.RolledBack, "taken back", 1}.check(t, r, len(back))
+	ended{sentinel.RolledBack, "taken back. the check is still bad", 1}.check(t, r, len(back))
 	if !strings.Contains(back[0].Body, "sentinel__"+r.ID+"__undo") || back[0].Auth != "Bearer of-today" {
 		t.Errorf("asked %+v", back[0])
 	}

@@ -183,6 +183,9 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 		return r, nil
 	case errors.As(err, &running):
 		r.Asked, r.NextAt, r.Attempts = orDefault(r.Asked, e.Now()), e.Now().Add(running.After), 1
+		if r.State == sentinel.RollingBack { // whose message is why
+			return e.move(ctx, r, r.State, r.Message)
+		}
 		return e.move(ctx, r, r.State, running.What)
 	case errors.As(err, &unknown) && r.Plan.Guarantee != sentinel.AtLeastOnce && r.Attempts <= p.Retries:
 		return e.wait(ctx, r, sentinel.OutcomeUnknown, retryBase, err)

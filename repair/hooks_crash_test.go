@@ -1,6 +1,7 @@
 package repair_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,6 +160,43 @@ func TestC47AProgramThatOutlivesItsAgent(t *testing.T) {
 			runs, err := os.ReadFile(filepath.Join(dir, "runs"))
 			b.must(err)
 			c.want.check(t, b.only(), strings.Count(string(runs), "\n"))
+		})
+	}
+}
+
+func TestC45AnAgentThatIsStoppedEndsItsProgram(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		idempotent bool
+		stopped    sentinel.RepairState
+		want       ended
+	}{
+		"may run twice":     {true, sentinel.OutcomeUnknown, ended{sentinel.RepairSucceeded, "", 2}},
+		"may not run twice": {false, sentinel.DeadLetter, ended{sentinel.DeadLetter, "outcome unknown: the agent stopped, and ended", 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, dir := newBench(t, "sqlite"), t.TempDir()
+			p := b.policy("exec", &repair.Exec{Command: []string{script(t, `cd "$1"; echo $$ >> runs; [ -e again ] || exec sleep 600`), dir}, Idempotent: c.idempotent}, repair.Auto)
+			_, err := b.repair.Consider(t.Context(), p, b.incident("x"))
+			b.must(err)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			done := make(chan error, 1)
+			go func() { done <- b.repair.Advance(ctx) }()
+			runs := func() int {
+				data, err := os.ReadFile(filepath.Join(dir, "runs"))
+				if err != nil {
+					return 0 // not yet
+				}
+				return strings.Count(string(data), "\n")
+			}
+			until(t, "the program has begun", func() bool { return runs() == 1 })
+			stop()
+			b.must(<-done, os.WriteFile(filepath.Join(dir, "again"), nil, 0o600))
+			b.stands(b.only(), c.stopped, "the agent stopped")
+			b.must(b.later("agent-2", p, time.Minute).Advance(t.Context()))
+			c.want.check(t, b.only(), runs())
 		})
 	}
 }
