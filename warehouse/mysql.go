@@ -66,7 +66,7 @@ func (MySQL) Open(cfg Config) (Sessions, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dsn: %w", scrub(err, dsn.Passwd))
 	}
-	s := &mysqlSessions{setup: mysqlSetup(cfg), now: cfg.Now, idle: make(chan *mysqlSession, cfg.MaxConnections)}
+	s := &mysqlSessions{meter: cfg.Meter, setup: mysqlSetup(cfg), now: cfg.Now, idle: make(chan *mysqlSession, cfg.MaxConnections)}
 	s.db = sql.OpenDB(&mysqlConnector{Connector: connector, sessions: s})
 	s.max, s.timeout, s.args = cfg.MaxConnections, cfg.StatementTimeout+2*time.Second, func(a []any) []any { return mysqlArgs(a) }
 	s.class = func(err error) error { return mysqlError(scrub(err, dsn.Passwd)) }
@@ -141,6 +141,7 @@ func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, errors.Join(fmt.Errorf("setting up the session: %w", err), conn.Close())
 		}
 	}
+	c.sessions.meter.connected()
 	return conn, nil
 }
 
@@ -148,6 +149,7 @@ func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 // driver itself only drops the connection, and the statement would go on.
 type mysqlSessions struct {
 	sqlSessions
+	meter *Meter
 	setup []string
 	now   func() time.Time
 	idle  chan *mysqlSession

@@ -59,6 +59,9 @@ func Open(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
 	}
+	if cfg.Meter != nil {
+		pool = &metered{pool, cfg.Meter, cfg.Now}
+	}
 	return &DB{Config: cfg, Dialect: d, pool: pool}, nil
 }
 

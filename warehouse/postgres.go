@@ -60,7 +60,7 @@ func (Postgres) Open(cfg Config) (Sessions, error) {
 	cc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 3 * time.Second}
 	}
-	return &pgSessions{config: cc, now: cfg.Now, slots: make(chan *pgSession, cfg.MaxConnections), max: cfg.MaxConnections}, nil
+	return &pgSessions{meter: cfg.Meter, config: cc, now: cfg.Now, slots: make(chan *pgSession, cfg.MaxConnections), max: cfg.MaxConnections}, nil
 }
 
 func passwordOf(dsn string) string {
@@ -79,6 +79,7 @@ func passwordOf(dsn string) string {
 // pgSessions keeps up to max connections, opened when they are needed.
 type pgSessions struct {
 	config *pgconn.Config
+	meter  *Meter
 	now    func() time.Time
 	slots  chan *pgSession // idle connections
 
@@ -280,6 +281,7 @@ func (s *pgSessions) connect(ctx context.Context) (*pgSession, error) {
 		s.mu.Unlock()
 		return nil, pgError(scrub(err, s.config.Password))
 	}
+	s.meter.connected()
 	return &pgSession{conn, s.now(), true}, nil
 }
 

@@ -21,6 +21,7 @@ type Config struct {
 	StatementTimeout time.Duration    `yaml:"statement_timeout"` // default 30s; the server cancels the statement
 	LockTimeout      time.Duration    `yaml:"lock_timeout"`      // default 1s
 	Now              func() time.Time `yaml:"-"`                 // wall clock, for connection lifetimes; nil: connections live for ever
+	Meter            *Meter           `yaml:"-"`                 // nil: nothing is counted
 	ChangeCounters   bool             `yaml:"change_counters"`   // skip tables the engine says nothing was written to since the last look
 }
 

@@ -76,7 +76,7 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	}
 	metrics := exporters.NewPrometheus(versionString())
 	metrics.MaxSeries = cfg.MaxSeries
-	p, err := plan(cfg, memory)
+	p, err := plan(cfg, memory, metrics)
 	if err != nil {
 		return errors.Join(err, memory.Close())
 	}
@@ -144,7 +144,7 @@ func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, memor
 		metrics.Reloaded(false, clock())
 		return err
 	}
-	p, err := plan(cfg, memory)
+	p, err := plan(cfg, memory, metrics)
 	if err != nil {
 		metrics.Reloaded(false, clock())
 		return err

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
@@ -34,7 +36,7 @@ func load(cmd *cobra.Command) (*config.Config, error) {
 }
 
 // openWarehouses opens all warehouses of a configuration; none needs to be up.
-func openWarehouses(cfg *config.Config) (map[string]*warehouse.DB, func() error, error) {
+func openWarehouses(cfg *config.Config, metrics *exporters.Prometheus) (map[string]*warehouse.DB, func() error, error) {
 	open := map[string]*warehouse.DB{}
 	closeAll := func() (err error) {
 		for _, db := range open {
@@ -44,6 +46,9 @@ func openWarehouses(cfg *config.Config) (map[string]*warehouse.DB, func() error,
 	}
 	for _, w := range cfg.Warehouses {
 		w.Now = clock
+		if metrics != nil {
+			w.Meter = meter(metrics, w.Name)
+		}
 		db, err := warehouse.Open(w)
 		if err != nil {
 			return nil, nil, errors.Join(err, closeAll())
@@ -51,6 +56,20 @@ func openWarehouses(cfg *config.Config) (map[string]*warehouse.DB, func() error,
 		open[w.Name] = db
 	}
 	return open, closeAll, nil
+}
+
+// meter exports what a warehouse is asked.
+func meter(metrics *exporters.Prometheus, name string) *warehouse.Meter {
+	return &warehouse.Meter{
+		Statement: func(kind warehouse.ErrorKind) {
+			metrics.Add(exporters.Statements, 1, name)
+			if kind != "" {
+				metrics.Add(exporters.StatementErrors, 1, name, string(kind))
+			}
+		},
+		Batch:     func(took time.Duration) { metrics.Observe(exporters.QuerySeconds, took.Seconds(), name) },
+		Connected: func() { metrics.Add(exporters.Connections, 1, name) },
+	}
 }
 
 // openWriters opens the sessions of every repair_dsn.
@@ -76,8 +95,8 @@ func openWriters(cfg *config.Config) (map[string]*repair.Writer, func() error, e
 }
 
 // plan makes what an agent does out of a configuration.
-func plan(cfg *config.Config, memory *store.Store) (agent.Plan, error) {
-	open, closeAll, err := openWarehouses(cfg)
+func plan(cfg *config.Config, memory *store.Store, metrics *exporters.Prometheus) (agent.Plan, error) {
+	open, closeAll, err := openWarehouses(cfg, metrics)
 	if err != nil {
 		return agent.Plan{}, err
 	}

@@ -1,0 +1,45 @@
+package warehouse
+
+import (
+	"context"
+	"time"
+)
+
+// Meter hears what a warehouse is asked, for metrics. Its functions are called
+// concurrently and must not block; nil ones are left out.
+type Meter struct {
+	Statement func(kind ErrorKind)     // one statement was answered; "" without an error
+	Batch     func(took time.Duration) // from sending a batch to its last answer
+	Connected func()                   // a connection was opened
+}
+
+func (m *Meter) connected() {
+	if m != nil && m.Connected != nil {
+		m.Connected()
+	}
+}
+
+// metered counts what its pool is asked.
+type metered struct {
+	Sessions
+	meter *Meter
+	now   func() time.Time
+}
+
+// Run implements Sessions.
+func (s *metered) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
+	start := s.now()
+	s.Sessions.Run(ctx, statements, func(i int, rows Rows, err error) {
+		if s.meter.Statement != nil {
+			kind := KindOf(err)
+			if err != nil && kind == "" {
+				kind = "other"
+			}
+			s.meter.Statement(kind)
+		}
+		done(i, rows, err)
+	})
+	if s.meter.Batch != nil && len(statements) > 0 {
+		s.meter.Batch(s.now().Sub(start))
+	}
+}
