@@ -34,7 +34,8 @@ const (
 )
 
 // followed is how a job is brought about: found by its name, asked for where it
-// is not there, and looked at again every Poll for up to Timeout.
+// is not there, and looked at again for up to Timeout: every Poll at first, and
+// then less often, for each look is saved.
 type followed struct {
 	Poll, Timeout time.Duration
 	Find          func(ctx context.Context) (job, error)
@@ -68,7 +69,11 @@ func (f followed) step(ctx context.Context, r *Run, undo bool) error {
 	case !asked.IsZero() && r.now().Sub(asked) >= f.Timeout:
 		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.Timeout, orDefault(j.Why, "it is running"))
 	}
-	return &RunningError{What: j.Name + ": " + orDefault(j.Why, "running"), After: f.Poll}
+	wait := f.Poll
+	if !asked.IsZero() {
+		wait = max(wait, r.now().Sub(asked)/20)
+	}
+	return &RunningError{What: j.Name + ": " + orDefault(j.Why, "running"), After: wait}
 }
 
 // patience checks and fills in the times of a hook that follows a job.
