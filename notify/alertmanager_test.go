@@ -108,7 +108,6 @@ func TestRealAlertmanager(t *testing.T) {
 	a := newAgent(t, to("am"))
 	am := &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret("http://" + freeAddress(t)), sentinel.Secret("http://" + address)}, Every: 20 * time.Millisecond, Expire: time.Hour}
 	d := a.dispatcher(notify.Channel{Name: "am", Notifier: am})
-	d.Timeout = 5 * time.Second
 	ctx, cancel := context.WithCancel(t.Context())
 	var run sync.WaitGroup
 	run.Go(func() { d.Run(ctx) })
@@ -132,4 +131,36 @@ func TestRealAlertmanager(t *testing.T) {
 	over.Resolved = time.Now().UTC()
 	a.record(time.Now(), over)
 	eventually(t, "it ends", func() bool { return a.count(store.OutboxSent) == 2 && len(active(t, address)) == 0 })
+}
+
+// An incident that ends while what is open is repeated does not burn on at the
+// receiver, whoever told of its end.
+func TestRepeatingDoesNotReviveWhatIsOver(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, to("am"))
+	var end func()
+	r := answering(t, func(n int, _ http.ResponseWriter, _ *http.Request) {
+		if n == 2 { // the first repetition; the other agent is faster
+			end()
+		}
+	})
+	d := a.dispatcher(notify.Channel{Name: "am", Notifier: &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret(r.URL)}, Every: 20 * time.Millisecond}})
+	over := make(chan time.Time, 1)
+	end = func() {
+		i := resolved(a.known["inc0001"], time.Hour)
+		if _, err := a.store.Record(context.WithoutCancel(t.Context()), store.Batch{Incidents: []sentinel.Incident{i}}); err != nil {
+			t.Error(err)
+		}
+		over <- i.Resolved
+	}
+	running(t, d)
+	a.record(time.Now(), incident(1))
+	eventually(t, "its end is posted", func() bool { return len(r.got()) >= 3 })
+	var alerts []struct{ EndsAt time.Time }
+	if err := json.Unmarshal([]byte(r.got()[2].Body), &alerts); err != nil {
+		t.Fatal(err)
+	}
+	if want := <-over; len(alerts) != 1 || !alerts[0].EndsAt.Equal(want) {
+		t.Errorf("%+v, want an end at %s", alerts, want)
+	}
 }

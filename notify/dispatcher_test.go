@@ -72,7 +72,7 @@ func (a *agent) dispatcher(channels ...notify.Channel) *notify.Dispatcher {
 	}
 	d := &notify.Dispatcher{
 		Store: a.store, Channels: channels, Now: time.Now, Rand: func() float64 { return 0.5 },
-		Timeout: 300 * time.Millisecond, Base: 5 * time.Millisecond, Cap: 40 * time.Millisecond,
+		Timeout: 10 * time.Second, Base: 5 * time.Millisecond, Cap: 40 * time.Millisecond,
 	}
 	a.wakes = d.Wake
 	return d

@@ -208,15 +208,15 @@ func (n Notice) Text() string {
 	return b.String()
 }
 
-// Link is the agent's page of the incident, or of all of a group; "" where the
-// agent's address is not configured.
+// Link is the agent's status page, at the incident where there is one alone; ""
+// where the agent's address is not configured.
 func (n Notice) Link() string {
 	if n.URL == "" {
 		return ""
 	}
-	link := strings.TrimSuffix(n.URL, "/") + "/incidents"
+	link := strings.TrimSuffix(n.URL, "/") + "/"
 	if len(n.Entries) == 1 {
-		link += "/" + n.Entries[0].Incident.ID
+		link += "#incident-" + n.Entries[0].Incident.ID
 	}
 	return link
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -141,7 +142,7 @@ func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
 
 // refresh tells a channel that forgets again of everything that is open and
 // that it was told of. It does not go through the outbox: what gets lost is
-// repeated.
+// repeated. What another agent told it meanwhile to be over is taken back.
 func (w *worker) refresh(ctx context.Context, now time.Time) error {
 	if w.resend == 0 || now.Sub(w.resent) < w.resend {
 		return nil
@@ -151,10 +152,38 @@ func (w *worker) refresh(ctx context.Context, now time.Time) error {
 	if err != nil || len(n.Entries) == 0 {
 		return err
 	}
-	n.At, n.URL, n.Tier = now, w.d.URL, tierOf(n.Entries)
-	try, cancel := context.WithTimeout(ctx, w.d.Timeout)
+	if err := w.repeat(ctx, n); err != nil {
+		return err
+	}
+	still, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	n.Entries = slices.DeleteFunc(n.Entries, func(e Entry) bool {
+		return slices.ContainsFunc(still.Entries, func(s Entry) bool { return s.Incident.ID == e.Incident.ID })
+	})
+	for at := range n.Entries {
+		e := &n.Entries[at]
+		i, ok, err := w.d.Store.Incident(ctx, e.Incident.ID)
+		if err != nil {
+			return err
+		}
+		if ok && i.State == sentinel.Resolved {
+			e.Kind, e.Incident = Recovered, i
+		}
+	}
+	if len(n.Entries) == 0 {
+		return nil
+	}
+	return w.repeat(ctx, n)
+}
+
+// repeat makes one try outside of the outbox.
+func (w *worker) repeat(ctx context.Context, n Notice) error {
+	n.At, n.URL, n.Tier = w.d.Now(), w.d.URL, tierOf(n.Entries)
+	ctx, cancel := context.WithTimeout(ctx, w.d.Timeout)
 	defer cancel()
-	if _, err := w.channel.Notifier.Notify(try, n); err != nil {
+	if _, err := w.channel.Notifier.Notify(ctx, n); err != nil {
 		return fmt.Errorf("repeating what is open: %w", err)
 	}
 	return nil
