@@ -222,3 +222,30 @@ func TestLateNotices(t *testing.T) {
 		quiet = false
 	}
 }
+
+func TestRates(t *testing.T) {
+	t.Parallel()
+	for _, good := range []notify.Rate{{}, {Burst: 1, Every: time.Second}} {
+		if err := good.Validate(); err != nil {
+			t.Errorf("%+v: %v", good, err)
+		}
+	}
+	for _, bad := range []notify.Rate{{Burst: 1}, {Every: time.Second}, {Burst: -1, Every: time.Second}} {
+		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "burst") {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestDatasetPatterns(t *testing.T) {
+	t.Parallel()
+	for pattern, matches := range map[string]bool{
+		"shop.public.orders_1": true, "*": true, "shop.*": true, "%orders%": true, "shop.*.orders_*": true, "*_1": true, "shop.%ic.*s_1": true,
+		"shop": false, "orders_1": false, "shop.*.customers": false, "*.public.*.orders_1": false, "shop.public.orders_1*1": false, "": false,
+	} {
+		r := notify.Route{Dataset: []string{pattern}}
+		if r.Matches(incident(1)) != matches {
+			t.Errorf("%q matches: %t", pattern, !matches)
+		}
+	}
+}

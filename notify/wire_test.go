@@ -177,3 +177,23 @@ func TestPagesEndWithTheLastIncident(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestPagerSeverity(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(202, "{}"))
+	pager := channel(t, &notify.PagerDuty{RoutingKey: "k", URL: r.URL})
+	for n, c := range []struct {
+		tier     string
+		severity sentinel.Status
+		want     string
+	}{{"critical", sentinel.Warn, "critical"}, {"warning", sentinel.Fail, "error"}, {"warning", sentinel.Warn, "warning"}, {"info", sentinel.Fail, "info"}} {
+		i := incident(1)
+		i.Tier, i.Severity = c.tier, c.severity
+		if _, err := pager.Notify(t.Context(), told(notify.Opened, i)); err != nil {
+			t.Fatal(err)
+		}
+		if body := r.got()[n].Body; !strings.Contains(body, `"severity":"`+c.want+`"`) {
+			t.Errorf("%s %s: %s", c.tier, c.severity, body)
+		}
+	}
+}
