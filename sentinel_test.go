@@ -16,7 +16,7 @@ func TestLayers(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/sentinel-dq/sentinel"
 	allowed := map[string][]string{
-		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse", "/store"},
+		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/grafana/generate": {}, "/repair": {"", "/warehouse", "/store"},
 		"/chart": {}, "/anomaly/benchmark": {"", "/anomaly", "/chart"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict", "/chart"}, "/predict/benchmark/run": {"/predict/benchmark"},
 		"/checks": {"", "/schedule", "/anomaly", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly"},
 		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store", "/repair", "/notify"}, "/testenv": {}, "/bench": {"/testenv"},

@@ -304,6 +304,8 @@ func (a *Agent) describe(datasets []Dataset) {
 	}
 	for labels := range now {
 		a.Metrics.Set(exporters.DatasetInfo, 1, labels[:]...)
+		a.Metrics.Add(exporters.TicksMissed, 0, labels[0], labels[1])
+		a.Metrics.Add(exporters.JobsSkipped, 0, labels[0], labels[1])
 	}
 	a.described = now
 }
@@ -323,6 +325,9 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 				a.Log.Error("pruning history", "error", err)
 			} else if err == nil {
 				a.Log.Debug("pruned history", "removed", n)
+			}
+			if _, err := a.Store.PruneOutbox(ctx, now, retention); err != nil && ctx.Err() == nil {
+				a.Log.Error("pruning the outbox", "error", err)
 			}
 		}
 		if err := a.flush(ctx); err != nil && ctx.Err() == nil {

@@ -32,6 +32,9 @@ func (a *Agent) tellBy(t *Telling) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.telling = t
+	for _, of := range []string{"repair", "notification"} {
+		a.Metrics.Add(exporters.Retries, 0, of)
+	}
 	a.incidents.quiet, a.incidents.held = a.suppressed, a.heldBack
 	if a.Repair != nil {
 		a.Repair.Quiet = a.underMaintenance
@@ -45,6 +48,11 @@ func (a *Agent) tellBy(t *Telling) {
 		return a.untold(i, now)
 	}
 	if d := t.Dispatcher; d != nil {
+		for _, c := range d.Channels { // there before the first event, so that it is not lost to increase()
+			for _, outcome := range []string{notify.OutcomeSent, notify.OutcomeRetried, notify.OutcomeDead} {
+				a.Metrics.Add(exporters.Notifications, 0, c.Name, outcome)
+			}
+		}
 		d.Planner = t.Planner
 		d.Sent = func(channel, outcome string) {
 			a.Metrics.Add(exporters.Notifications, 1, channel, outcome)
@@ -265,7 +273,9 @@ func (a *Agent) countNotices(ctx context.Context) {
 		}
 		return
 	}
+	entries := 0.0
 	for _, e := range newest {
-		a.Metrics.Set(exporters.AuditEntries, float64(e.Seq))
+		entries = float64(e.Seq)
 	}
+	a.Metrics.Set(exporters.AuditEntries, entries)
 }

@@ -48,6 +48,16 @@ func (r *reader) channel(f field) (c notify.Channel, ok bool) {
 		if !isNull(k.value) && !r.decode(k.value, made) {
 			continue
 		}
+		switch m := made.(type) { // paths start from the file's folder
+		case *notify.Log:
+			if m.File != "" {
+				m.File = r.path(m.File)
+			}
+		case *notify.Email:
+			if m.CAFile != "" {
+				m.CAFile = r.path(m.CAFile)
+			}
+		}
 		if err := made.Validate(); err != nil {
 			for _, line := range strings.Split(err.Error(), "\n") {
 				r.wrong(within(k.value, line, k.value), "%s: %s", k.name, line)

@@ -90,6 +90,15 @@ func TestEveryAlertIsComplete(t *testing.T) {
 			}
 		}
 	}
+	table, err := os.ReadFile("../docs/prometheus.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range load(t) {
+		if r.Alert != "" && !strings.Contains(string(table), "| ["+r.Alert+"](runbooks/"+r.Alert+".md) | "+r.Labels["severity"]+" |") {
+			t.Errorf("docs/prometheus.md does not list %s with severity %s", r.Alert, r.Labels["severity"])
+		}
+	}
 	there, err := filepath.Glob("../docs/runbooks/Sentinel*.md")
 	if err != nil || len(there) != len(linked) {
 		t.Errorf("%d pages, %d linked from alerts (%v)", len(there), len(linked), err)

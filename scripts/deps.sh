@@ -6,10 +6,11 @@ have() { command -v "$1" >/dev/null 2>&1; }
 missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || have initdb || [ -n "${SENTINEL_TEST_POSTGRES_DSN:-}" ] || missing="$missing postgresql"
 have mariadbd || [ -x /usr/sbin/mariadbd ] || [ -n "${SENTINEL_TEST_MYSQL_DSN:-}" ] || missing="$missing mariadb-server"
-have promtool || missing="$missing prometheus"
+have promtool && have prometheus || missing="$missing prometheus"
+have prometheus-alertmanager || missing="$missing prometheus-alertmanager"
 [ -z "$missing" ] && exit 0
 if ! have apt-get; then
-	echo "missing:$missing. Install PostgreSQL, MariaDB and promtool, or name servers by SENTINEL_TEST_POSTGRES_DSN and SENTINEL_TEST_MYSQL_DSN." >&2
+	echo "missing:$missing. Install PostgreSQL, MariaDB, Prometheus and Alertmanager, or name servers by SENTINEL_TEST_POSTGRES_DSN and SENTINEL_TEST_MYSQL_DSN." >&2
 	exit 1
 fi
 as_root=""

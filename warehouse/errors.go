@@ -23,6 +23,11 @@ const (
 	BadStatement  ErrorKind = "bad_statement"  // syntax, types, anything a retry cannot help
 )
 
+// ErrorKinds are all classes.
+func ErrorKinds() []ErrorKind {
+	return []ErrorKind{Unreachable, Unauthorized, Forbidden, MissingTable, MissingColumn, TimedOut, Locked, Transient, BadStatement}
+}
+
 // Error is what an engine or the way to it answered. Its text never holds the
 // DSN's password.
 type Error struct {

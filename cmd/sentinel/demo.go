@@ -46,6 +46,10 @@ warehouses:
     dsn: sqlite:shop.db
     repair_dsn: sqlite:shop.db
 
+notify:
+  notices: {log: {file: notices.jsonl}}
+routes: [{to: notices, group_wait: 1s}]
+
 defaults: {schedule: "@every 1s", timezone: UTC, owner: demo}
 
 datasets:
@@ -58,7 +62,10 @@ datasets:
       - row_count:
           id: orders-by-day
           expected_partitions: {every: day, last: 5}
+      - row_count: {id: orders-by-hour, bucket: hour, anomaly: {status: warn}}
+      - sql: {name: largest-order, query: "SELECT max(amount) FROM orders", fail: "> 1000"}
       - schema
+    risk: {threshold: 0.97}
     repair:
       - on: [row_count.missing_partition]
         reload_partition: {from: shop.orders_archive}
@@ -270,7 +277,7 @@ func repairEnded(ctx context.Context, memory *store.Store, check string, end sen
 
 func settled(ctx context.Context, memory *store.Store) (bool, error) {
 	results, err := memory.LastResults(ctx, store.Filter{})
-	return len(results) >= 9, err
+	return len(results) >= 11, err
 }
 
 // until polls a condition for up to half a minute.

@@ -58,8 +58,14 @@ func openWarehouses(cfg *config.Config, metrics *exporters.Prometheus) (map[stri
 	return open, closeAll, nil
 }
 
-// meter exports what a warehouse is asked.
+// meter exports what a warehouse is asked. Counters are there before the first
+// event, so that it is not lost to increase().
 func meter(metrics *exporters.Prometheus, name string) *warehouse.Meter {
+	metrics.Add(exporters.Statements, 0, name)
+	metrics.Add(exporters.Connections, 0, name)
+	for _, kind := range warehouse.ErrorKinds() {
+		metrics.Add(exporters.StatementErrors, 0, name, string(kind))
+	}
 	return &warehouse.Meter{
 		Statement: func(kind warehouse.ErrorKind) {
 			metrics.Add(exporters.Statements, 1, name)
