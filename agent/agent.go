@@ -54,11 +54,12 @@ type Plan struct {
 	// is called at the start and every Refresh; problems do not keep the other
 	// datasets from being checked.
 	Datasets  func(ctx context.Context) (datasets []Dataset, problems []error)
-	Refresh   time.Duration // default 10m
-	Jitter    time.Duration // ticks start up to this much late, spread by schedule
-	Retention time.Duration // default 90 days
-	Telling   *Telling      // nil: nobody hears of incidents
-	Close     func() error  // closes the warehouses once the plan is replaced; nil: nothing to close
+	Refresh   time.Duration      // default 10m
+	Jitter    time.Duration      // ticks start up to this much late, spread by schedule
+	Retention time.Duration      // default 90 days
+	Telling   *Telling           // nil: nobody hears of incidents
+	Exporters []*exporters.Queue // run and closed by the agent
+	Close     func() error       // closes the warehouses once the plan is replaced; nil: nothing to close
 }
 
 func (p Plan) open(name string) (*warehouse.DB, error) {
@@ -71,12 +72,11 @@ func (p Plan) open(name string) (*warehouse.DB, error) {
 
 // Agent is the running whole. Fields are set before Run and not changed after.
 type Agent struct {
-	Store     *store.Store
-	Metrics   *exporters.Prometheus
-	Exporters []exporters.Exporter
-	Repair    *repair.Engine // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
-	Now       func() time.Time
-	Log       *slog.Logger
+	Store   *store.Store
+	Metrics *exporters.Prometheus
+	Repair  *repair.Engine // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
+	Now     func() time.Time
+	Log     *slog.Logger
 
 	mu            sync.Mutex // guards what follows; held while results are judged and recorded
 	incidents     *incidents
@@ -86,6 +86,7 @@ type Agent struct {
 	scorer        *Scorer
 	forecasts     forecasts
 	telling       *Telling
+	exporters     []*exporters.Queue
 	silences      []notify.Silence
 	described     map[[4]string]bool // labels of sentinel_dataset_info
 	located       map[string]located
@@ -215,6 +216,15 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	}
 	a.equip(plan)
 	a.tellBy(plan.Telling)
+	for _, q := range plan.Exporters {
+		q.Problem = func(name string, dropped int, err error) {
+			a.Log.Error("exporting results", "exporter", name, "lost", dropped, "error", err)
+		}
+		running.Go(func() { q.Run(ctx) })
+	}
+	a.mu.Lock()
+	a.exporters = plan.Exporters
+	a.mu.Unlock()
 	if plan.Telling != nil && plan.Telling.Dispatcher != nil {
 		running.Go(func() { plan.Telling.Dispatcher.Run(ctx) })
 	}

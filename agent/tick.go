@@ -162,12 +162,12 @@ func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 	if err := a.Metrics.Export(ctx, batch.Results); err != nil {
 		a.Log.Error("exporting metrics", "error", err)
 	}
-	for _, e := range a.Exporters {
-		if err := e.Export(ctx, batch.Results); err != nil {
-			a.Log.Error("exporting results", "exporter", e, "error", err)
+	a.mu.Lock()
+	for _, q := range a.exporters {
+		if err := q.Export(ctx, batch.Results); err != nil {
+			a.Log.Error("exporting results", "exporter", q.Name, "error", err)
 		}
 	}
-	a.mu.Lock()
 	a.Metrics.IncidentsOpen(a.incidents.unresolved())
 	a.mu.Unlock()
 	if len(batch.Outbox) > 0 {

@@ -9,6 +9,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
@@ -28,9 +29,16 @@ type Config struct {
 	Channels   []notify.Channel // by name
 	Routes     []notify.Route   // the default ones where none are written
 	Windows    []notify.Window  // maintenance
-	URL        string           // where people reach the agent; may be empty
-	RepairsOff bool             // the kill switch
-	Warnings   []string         // what is allowed but seldom meant
+	Exporters  []Exporter
+	URL        string   // where people reach the agent; may be empty
+	RepairsOff bool     // the kill switch
+	Warnings   []string // what is allowed but seldom meant
+}
+
+// Exporter is one configured destination of results.
+type Exporter struct {
+	Kind string
+	exporters.Exporter
 }
 
 // Dataset is one entry under `datasets:`.

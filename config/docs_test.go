@@ -41,8 +41,12 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	destinations, err := filepath.Glob("../docs/exporters/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	single := []string{"../README.md", "../docs/configuration.md", "../docs/anomaly.md", "../docs/prediction.md", "../docs/notifications.md"}
-	for _, page := range slices.Concat(pages, repairs, channels, single) {
+	for _, page := range slices.Concat(pages, repairs, channels, destinations, single) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -56,6 +60,8 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 			switch {
 			case strings.HasPrefix(block, "- on:"):
 				block = "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.t\n    checks: [row_count > 0]\n    repair:\n      " + strings.ReplaceAll(block, "\n", "\n      ")
+			case strings.Contains(page, "/exporters/"):
+				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets: [{table: shop.t, checks: [row_count > 0]}]\nexporters:\n  - " + strings.ReplaceAll(block, "\n", "\n    ")
 			case strings.Contains(page, "/notify/"):
 				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets: [{table: shop.t, checks: [row_count > 0]}]\nnotify:\n  it:\n    " + strings.ReplaceAll(block, "\n", "\n    ")
 			case strings.HasPrefix(block, "routes:"), strings.HasPrefix(block, "maintenance:"):

@@ -51,6 +51,7 @@ func JSONSchema() []byte {
 			"repairs": object{"enum": []any{"on", "off", true, false}}, "token": object{"type": "string"}, "token_file": object{"type": "string"}, "retention": duration, "jitter": duration,
 			"max_series": object{"type": "integer", "minimum": 1}, "warehouses": object{"type": "object", "additionalProperties": wh},
 			"notify": object{"type": "object", "additionalProperties": channelSchema()}, "external_url": object{"type": "string"},
+			"exporters":   object{"type": "array", "items": exporterSchema()},
 			"routes":      object{"type": "array", "items": schemaOf(reflect.TypeFor[notify.Route]())},
 			"maintenance": object{"type": "array", "items": schemaOf(reflect.TypeFor[notify.Window]())},
 			"defaults":    closed(inherit), "datasets": object{"type": "array", "minItems": 1, "items": closed(dataset, "table", "checks")},

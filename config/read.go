@@ -26,7 +26,7 @@ type inherited struct {
 }
 
 var (
-	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url"}
+	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
 	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
 	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file")
@@ -74,6 +74,8 @@ func (r *reader) config(root *yaml.Node) *Config {
 			routes = f.value
 		case "maintenance":
 			c.Windows = r.maintenance(f.value)
+		case "exporters":
+			c.Exporters = r.exporters(f.value)
 		case "external_url":
 			c.URL = r.externalURL(f.value)
 		case "datasets":

@@ -50,13 +50,9 @@ func (r *reader) channel(f field) (c notify.Channel, ok bool) {
 		}
 		switch m := made.(type) { // paths start from the file's folder
 		case *notify.Log:
-			if m.File != "" {
-				m.File = r.path(m.File)
-			}
+			m.File = r.optionalPath(m.File)
 		case *notify.Email:
-			if m.CAFile != "" {
-				m.CAFile = r.path(m.CAFile)
-			}
+			m.CAFile = r.optionalPath(m.CAFile)
 		}
 		if err := made.Validate(); err != nil {
 			for _, line := range strings.Split(err.Error(), "\n") {

@@ -4,13 +4,136 @@ package exporters
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
 
-// Exporter takes the results of each tick. Export may be called from several
-// goroutines at once.
+// Exporter takes the results of each tick. The exported fields of a registered
+// one are its YAML. Export may be called from several goroutines at once.
 type Exporter interface {
+	// Validate checks the configuration and fills in defaults.
+	Validate() error
 	Export(ctx context.Context, results []sentinel.Result) error
 	Close(ctx context.Context) error
+}
+
+var kinds = map[string]func() Exporter{}
+
+// Register adds a kind of exporter; it is called from init functions only and
+// panics on a name taken twice.
+func Register(kind string, zero func() Exporter) {
+	if kinds[kind] != nil {
+		panic("exporters: kind registered twice: " + kind)
+	}
+	kinds[kind] = zero
+}
+
+// New returns the zero value of a kind.
+func New(kind string) (Exporter, error) {
+	zero := kinds[kind]
+	if zero == nil {
+		return nil, fmt.Errorf("unknown exporter %q: want one of %s", kind, strings.Join(Kinds(), ", "))
+	}
+	return zero(), nil
+}
+
+// Kinds returns the registered kinds in alphabetical order.
+func Kinds() (names []string) {
+	for k := range kinds {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Queue stands before an exporter that may be slow: Export never waits. What
+// does not fit is dropped, the oldest first, and counted.
+type Queue struct {
+	Exporter
+	Name    string
+	Size    int                                       // batches; default 1000
+	Problem func(name string, dropped int, err error) // of a batch that did not arrive, or of dropped ones; may be nil
+
+	mu      sync.Mutex
+	waiting [][]sentinel.Result
+	wake    chan struct{}
+	once    sync.Once
+}
+
+func (q *Queue) start() {
+	q.once.Do(func() {
+		q.wake = make(chan struct{}, 1)
+		if q.Size == 0 {
+			q.Size = 1000
+		}
+	})
+}
+
+// Export implements Exporter.
+func (q *Queue) Export(_ context.Context, results []sentinel.Result) error {
+	if len(results) == 0 {
+		return nil
+	}
+	q.start()
+	q.mu.Lock()
+	q.waiting = append(q.waiting, results)
+	dropped := max(0, len(q.waiting)-q.Size)
+	q.waiting = q.waiting[dropped:]
+	q.mu.Unlock()
+	if dropped > 0 {
+		q.problem(dropped, errors.New("the destination is too slow"))
+	}
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Run hands batches on until ctx ends, then those that wait, as long as they
+// arrive, and closes the exporter.
+func (q *Queue) Run(ctx context.Context) {
+	q.start()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-q.wake:
+			q.drain(ctx)
+		}
+	}
+	last := context.WithoutCancel(ctx)
+	q.drain(last)
+	if err := q.Exporter.Close(last); err != nil {
+		q.problem(0, err)
+	}
+}
+
+func (q *Queue) drain(ctx context.Context) {
+	for {
+		q.mu.Lock()
+		if len(q.waiting) == 0 {
+			q.mu.Unlock()
+			return
+		}
+		next := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		q.mu.Unlock()
+		if err := q.Exporter.Export(ctx, next); err != nil {
+			q.problem(len(next), err)
+			if ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+func (q *Queue) problem(dropped int, err error) {
+	if q.Problem != nil {
+		q.Problem(q.Name, dropped, err)
+	}
 }

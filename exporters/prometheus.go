@@ -106,6 +106,9 @@ func (p *Prometheus) Export(_ context.Context, results []sentinel.Result) error 
 	return nil
 }
 
+// Validate implements Exporter.
+func (p *Prometheus) Validate() error { return nil }
+
 // Close implements Exporter.
 func (p *Prometheus) Close(context.Context) error { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -85,7 +86,13 @@ func TestCommands(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("HOME", e.WorkDir)
-			return nil
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			_, port, err := net.SplitHostPort(l.Addr().String())
+			e.Setenv("PORT", port) // free a moment ago
+			return errors.Join(err, l.Close())
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sql": func(ts *testscript.TestScript, neg bool, args []string) {

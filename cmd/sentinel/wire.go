@@ -110,7 +110,12 @@ func plan(cfg *config.Config, memory *store.Store, metrics *exporters.Prometheus
 	if err != nil {
 		return agent.Plan{}, errors.Join(err, closeAll())
 	}
+	var destinations []*exporters.Queue
+	for _, e := range cfg.Exporters {
+		destinations = append(destinations, &exporters.Queue{Exporter: e.Exporter, Name: e.Kind})
+	}
 	return agent.Plan{
+		Exporters:  destinations,
 		Warehouses: open, Writers: writers, Jitter: cfg.Jitter, Retention: cfg.Retention, Telling: telling(cfg, memory),
 		Close:    func() error { return errors.Join(closeAll(), closeWriters()) },
 		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) { return resolve(ctx, cfg, open) },

@@ -1,0 +1,87 @@
+package exporters
+
+import (
+	"context"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("cloudwatch", func() Exporter { return &CloudWatch{} }) }
+
+// CloudWatch writes CloudWatch's embedded metric format, one JSON object a line:
+// to standard output, as Lambda and ECS collect it, or to a file that the
+// CloudWatch agent reads.
+type CloudWatch struct {
+	File      string `yaml:"file"`      // "": standard output
+	MaxSize   int64  `yaml:"max_size"`  // bytes at which the file becomes FILE.1; default 100 MB
+	Namespace string `yaml:"namespace"` // default Sentinel
+
+	lines lines
+}
+
+// Validate implements Exporter.
+func (c *CloudWatch) Validate() error {
+	if c.MaxSize == 0 {
+		c.MaxSize = 100 << 20
+	}
+	if c.Namespace == "" {
+		c.Namespace = "Sentinel"
+	}
+	return positive("max_size", c.MaxSize)
+}
+
+type emfMetric struct {
+	Name string
+	Unit string
+}
+
+// Export implements Exporter: a line for each result, and for each segment.
+func (c *CloudWatch) Export(_ context.Context, results []sentinel.Result) error {
+	var out []map[string]any
+	for _, r := range results {
+		out = append(out, c.emf(r)...)
+	}
+	data, err := encodeLines(out)
+	if err != nil {
+		return err
+	}
+	return c.lines.write(c.File, c.MaxSize, data)
+}
+
+// Close implements Exporter.
+func (c *CloudWatch) Close(context.Context) error { return c.lines.close() }
+
+func (c *CloudWatch) emf(r sentinel.Result) (out []map[string]any) {
+	bySegment := map[string][]sentinel.Observation{"": nil}
+	for _, o := range r.Observations {
+		if o.Value.Finite() {
+			bySegment[o.Segment] = append(bySegment[o.Segment], o)
+		}
+	}
+	for _, segment := range sortedKeys(bySegment) {
+		dimensions := []string{"warehouse", "dataset", "check"}
+		line := map[string]any{"warehouse": r.Table.Warehouse, "dataset": DatasetLabel(r.Table), "check": r.Check, "kind": r.Kind, "message": r.Message}
+		var metrics []emfMetric
+		if segment == "" {
+			line["status"] = int(r.Status)
+			metrics = append(metrics, emfMetric{"status", "None"})
+		} else {
+			line["segment"] = segment
+			dimensions = append(dimensions, "segment")
+		}
+		for _, o := range bySegment[segment] {
+			unit := "None"
+			switch o.Metric {
+			case "row_count":
+				unit = "Count"
+			case "freshness_seconds":
+				unit = "Seconds"
+			}
+			line[o.Metric] = exact(o.Value)
+			metrics = append(metrics, emfMetric{o.Metric, unit})
+		}
+		line["_aws"] = map[string]any{"Timestamp": r.Tick.UnixMilli(), "CloudWatchMetrics": []map[string]any{{"Namespace": c.Namespace, "Dimensions": [][]string{dimensions}, "Metrics": metrics}}}
+		out = append(out, line)
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+package exporters
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// httpTimeout bounds one delivery.
+const httpTimeout = 10 * time.Second
+
+var client = &http.Client{Timeout: httpTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// post sends a body and says what the destination answered when it did not
+// take it. The address may hold a secret and is never in the error.
+func post(ctx context.Context, to sentinel.Secret, headers map[string]string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.Reveal(), bytes.NewReader(body))
+	if err != nil {
+		return errors.New("the address cannot be used")
+	}
+	for k, v := range headers {
+		req.Header.Set(k, v)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the address
+		}
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 300))
+	if err == nil && resp.StatusCode/100 == 2 {
+		return nil
+	}
+	return fmt.Errorf("answered %s: %s", resp.Status, strings.Join(strings.Fields(string(answer)), " "))
+}
+
+// needURL demands an http address.
+func needURL(field string, s sentinel.Secret) error {
+	u, err := url.Parse(s.Reveal())
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%s: want an address that starts with http:// or https://", field)
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,74 @@
+package exporters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("influx", func() Exporter { return &Influx{} }) }
+
+// Influx writes line protocol to InfluxDB's v2 API, which Telegraf,
+// VictoriaMetrics and others also take.
+type Influx struct {
+	URL    sentinel.Secret `yaml:"url"` // http://host:8086
+	Token  sentinel.Secret `yaml:"token"`
+	Org    string          `yaml:"org"`
+	Bucket string          `yaml:"bucket"`
+}
+
+// Validate implements Exporter.
+func (i *Influx) Validate() error {
+	if i.Bucket == "" {
+		return errors.New("bucket: say where to write")
+	}
+	return needURL("url", i.URL)
+}
+
+// Export implements Exporter.
+func (i *Influx) Export(ctx context.Context, results []sentinel.Result) error {
+	var b strings.Builder
+	for _, r := range results {
+		writePoints(&b, r)
+	}
+	to := strings.TrimSuffix(i.URL.Reveal(), "/") + "/api/v2/write?" + url.Values{"org": {i.Org}, "bucket": {i.Bucket}, "precision": {"ns"}}.Encode()
+	headers := map[string]string{"Content-Type": "text/plain; charset=utf-8"}
+	if i.Token != "" {
+		headers["Authorization"] = "Token " + i.Token.Reveal()
+	}
+	if err := post(ctx, sentinel.Secret(to), headers, []byte(b.String())); err != nil {
+		return fmt.Errorf("influx: %w", err)
+	}
+	return nil
+}
+
+// Close implements Exporter.
+func (i *Influx) Close(context.Context) error { return nil }
+
+var (
+	influxTag   = strings.NewReplacer(",", `\,`, "=", `\=`, " ", `\ `, "\n", " ", `\`, `\\`)
+	influxText  = strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", " ")
+	influxStamp = func(r sentinel.Result) string { return strconv.FormatInt(r.Tick.UnixNano(), 10) }
+)
+
+// writePoints writes sentinel_check with the status, and sentinel_value with one
+// point a value.
+func writePoints(b *strings.Builder, r sentinel.Result) {
+	tags := ",check=" + influxTag.Replace(r.Check) + ",dataset=" + influxTag.Replace(DatasetLabel(r.Table)) + ",kind=" + influxTag.Replace(r.Kind) + ",warehouse=" + influxTag.Replace(r.Table.Warehouse)
+	fmt.Fprintf(b, "sentinel_check%s status=%di,duration_seconds=%s,message=\"%s\" %s\n", tags, int(r.Status), formatFloat(r.Duration.Seconds()), influxText.Replace(r.Message), influxStamp(r))
+	for _, o := range r.Observations {
+		if !o.Value.Finite() {
+			continue
+		}
+		segment := ""
+		if o.Segment != "" {
+			segment = ",segment=" + influxTag.Replace(o.Segment)
+		}
+		fmt.Fprintf(b, "sentinel_value%s,metric=%s%s value=%s %s\n", tags, influxTag.Replace(o.Metric), segment, formatFloat(o.Value.Float64()), influxStamp(r))
+	}
+}

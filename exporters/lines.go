@@ -1,0 +1,91 @@
+package exporters
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// lines appends whole lines to a file, which is rotated at a size, or to
+// standard output.
+type lines struct {
+	mu   sync.Mutex
+	file *os.File
+	size int64
+}
+
+// write appends lines; keep is the size at which path becomes path.1.
+func (l *lines) write(path string, keep int64, data []byte) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if path == "" {
+		_, err := os.Stdout.Write(data)
+		return err
+	}
+	if l.file == nil {
+		if l.file, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+			l.file = nil
+			return err
+		}
+		if l.size, err = l.file.Seek(0, io.SeekEnd); err != nil {
+			return err
+		}
+	}
+	n, err := l.file.Write(data)
+	l.size += int64(n)
+	if err != nil || l.size < keep {
+		return err
+	}
+	err = l.file.Close()
+	l.file = nil
+	return errors.Join(err, os.Rename(path, path+".1"))
+}
+
+func (l *lines) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.Close()
+	l.file = nil
+	return err
+}
+
+// encodeLines writes one JSON object a line.
+func encodeLines[T any](values []T) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	for _, v := range values {
+		if err := e.Encode(v); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// exact is a value as a JSON number with every digit; null when there is none.
+type exact sentinel.Number
+
+// MarshalJSON implements json.Marshaler.
+func (n exact) MarshalJSON() ([]byte, error) {
+	v := sentinel.Number(n)
+	if !v.Finite() {
+		return []byte("null"), nil
+	}
+	return []byte(v.String()), nil
+}
+
+func positive(name string, v int64) error {
+	if v < 0 {
+		return fmt.Errorf("%s must be positive", name)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package exporters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+func init() { Register("statsd", func() Exporter { return &StatsD{} }) }
+
+// StatsD sends gauges with DogStatsD tags by UDP, or over a Unix datagram socket.
+type StatsD struct {
+	Address string            `yaml:"address"` // host:port, or unix:///run/datadog.sock; default 127.0.0.1:8125
+	Prefix  string            `yaml:"prefix"`  // default sentinel.
+	Tags    map[string]string `yaml:"tags"`    // added to every gauge
+
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+// datagram is how long a packet may be: what an Ethernet frame carries.
+const datagram = 1432
+
+// Validate implements Exporter.
+func (s *StatsD) Validate() error {
+	if s.Address == "" {
+		s.Address = "127.0.0.1:8125"
+	}
+	if s.Prefix == "" {
+		s.Prefix = "sentinel."
+	}
+	if !strings.HasPrefix(s.Address, "unix://") {
+		if _, _, err := net.SplitHostPort(s.Address); err != nil {
+			return fmt.Errorf("address: want host:port or unix:///path: %w", err)
+		}
+	}
+	return nil
+}
+
+// Export implements Exporter.
+func (s *StatsD) Export(ctx context.Context, results []sentinel.Result) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		network, address := "udp", s.Address
+		if path, ok := strings.CutPrefix(s.Address, "unix://"); ok {
+			network, address = "unixgram", path
+		}
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return fmt.Errorf("statsd: %w", err)
+		}
+		s.conn = conn
+	}
+	var packet []byte
+	var failed error
+	flush := func() {
+		if len(packet) > 0 {
+			if _, err := s.conn.Write(packet); err != nil {
+				failed = errors.Join(failed, err)
+			}
+			packet = packet[:0]
+		}
+	}
+	for _, r := range results {
+		for _, line := range s.gauges(r) {
+			if len(packet) > 0 && len(packet)+1+len(line) > datagram {
+				flush()
+			}
+			if len(packet) > 0 {
+				packet = append(packet, '\n')
+			}
+			packet = append(packet, line...)
+		}
+	}
+	flush()
+	if failed != nil { // dialled anew next time: a socket may have been made again
+		failed = errors.Join(failed, s.conn.Close())
+		s.conn = nil
+		return fmt.Errorf("statsd: %w", failed)
+	}
+	return nil
+}
+
+// gauges are a result's lines: its status, and its values.
+func (s *StatsD) gauges(r sentinel.Result) []string {
+	tags := []string{"warehouse:" + tagValue(r.Table.Warehouse), "dataset:" + tagValue(DatasetLabel(r.Table)), "check:" + tagValue(r.Check), "kind:" + tagValue(r.Kind)}
+	for _, k := range sortedKeys(s.Tags) {
+		tags = append(tags, tagValue(k)+":"+tagValue(s.Tags[k]))
+	}
+	base := strings.Join(tags, ",")
+	out := []string{s.Prefix + "check.status:" + strconv.Itoa(int(r.Status)) + "|g|#" + base}
+	for _, o := range r.Observations {
+		if !o.Value.Finite() {
+			continue
+		}
+		line := s.Prefix + o.Metric + ":" + o.Value.String() + "|g|#" + base
+		if o.Segment != "" {
+			line += ",segment:" + tagValue(o.Segment)
+		}
+		out = append(out, line)
+	}
+	for _, v := range r.Scores {
+		out = append(out, s.Prefix+"anomaly_score:"+strconv.FormatFloat(v.Score, 'g', -1, 64)+"|g|#"+base+",segment:"+tagValue(v.Segment))
+	}
+	return out
+}
+
+// tagValue replaces what has a meaning in the protocol.
+func tagValue(s string) string {
+	return strings.NewReplacer(",", "_", "|", "_", "#", "_", "\n", "_", ":", "_").Replace(s)
+}
+
+// Close implements Exporter.
+func (s *StatsD) Close(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		return nil
+	}
+	err := s.conn.Close()
+	s.conn = nil
+	return err
+}
