@@ -32,6 +32,7 @@ type Incident struct {
 	// was reopened, acknowledged, escalated, resolved or grew worse. It numbers
 	// notices, so that one sent twice is known by its key.
 	Transitions int
+	Trace       string // id of the trace of the tick that opened it; "" where nothing is traced
 	Upstream    string // id of the incident of a failed upstream dataset that explains this one; "" for none
 }
 

@@ -30,9 +30,9 @@ type Result struct {
 
 	Observations []Observation
 	Past         []Observation // values of earlier buckets, oldest first: read once, when nothing was remembered of the check
-	Findings     []Finding // what is not as it must be, one per segment or drift; empty on pass
-	Drifts       []Drift   // schema checks: all differences, also the ignored ones
-	Scores       []Score   // anomaly scores, where a detector looked
+	Findings     []Finding     // what is not as it must be, one per segment or drift; empty on pass
+	Drifts       []Drift       // schema checks: all differences, also the ignored ones
+	Scores       []Score       // anomaly scores, where a detector looked
 }
 
 // Finding is one thing wrong. Its Key is stable from tick to tick: incidents

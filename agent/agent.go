@@ -18,6 +18,7 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/telemetry"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -74,7 +75,8 @@ func (p Plan) open(name string) (*warehouse.DB, error) {
 type Agent struct {
 	Store   *store.Store
 	Metrics *exporters.Prometheus
-	Repair  *repair.Engine // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
+	Repair  *repair.Engine       // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
+	Trace   *telemetry.Telemetry // nil: nothing is traced
 	Now     func() time.Time
 	Log     *slog.Logger
 

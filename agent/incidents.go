@@ -32,6 +32,7 @@ type incidents struct {
 	open     map[incidentKey]sentinel.Incident // unresolved, and resolved less than reopenWindow ago
 	lastGood map[string]time.Time
 	errors   map[string]int  // runs in a row that could not look, by check
+	trace    string          // id of the trace under way
 	changes  []notify.Change // what people may have to hear of, since it was last taken
 
 	// What the agent knows besides; nil functions know nothing.
@@ -104,6 +105,7 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 	i.Updated = r.Tick
 	i.Ticks++
 	if before.ID == "" {
+		i.Trace = t.trace
 		i.Upstream = t.cause(i)
 		if t.held != nil && t.held(i) {
 			i.State = sentinel.Repairing

@@ -12,6 +12,7 @@ import (
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
 // Telling is who hears of incidents, and when nobody does.
@@ -113,7 +114,8 @@ func (a *Agent) notices(ctx context.Context) ([]store.OutboxItem, error) {
 	changes := a.incidents.take()
 	now := a.Now()
 	var ended []string
-	for _, c := range changes {
+	for n, c := range changes {
+		changes[n].Trace = telemetry.Traceparent(ctx)
 		a.count(c)
 		if c.Kind == notify.Recovered || c.Kind == notify.Acknowledged {
 			ended = append(ended, c.Incident.ID)

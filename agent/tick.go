@@ -8,6 +8,7 @@ import (
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/telemetry"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -15,26 +16,34 @@ import (
 func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry) {
 	// A tick that has begun is finished, also when the agent is told to stop:
 	// statement timeouts bound it.
-	ctx = context.WithoutCancel(ctx)
+	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, tick, len(due))
+	defer end(nil)
 	env := checks.Env{
 		Warehouse: l.open, History: a.history, Baselines: a.baselines,
 		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
 	}
 	outcomes := checks.Run(ctx, env, l.name, jobs(tick, due))
-	a.observe(l.name, outcomes)
+	a.observe(ctx, l.name, outcomes)
 
 	meta := metaByCheck(due)
 	batch, err := a.judge(ctx, outcomes, meta)
 	if err != nil {
-		a.Log.Error("judging", "warehouse", l.name, "error", err)
+		a.Log.ErrorContext(ctx, "judging", "warehouse", l.name, "error", err)
 	}
 	for _, e := range due {
 		batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: tick})
 	}
-	if err := a.record(ctx, batch); err != nil {
-		a.Log.Error("recording results; they are kept in memory", "warehouse", l.name, "tick", tick, "error", err)
+	for _, r := range batch.Results {
+		a.Trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)
 	}
-	a.publish(ctx, batch)
+	recording, recorded := a.Trace.Step(ctx, "record", telemetry.Count{Name: "results", Value: len(batch.Results)}, telemetry.Count{Name: "notices", Value: len(batch.Outbox)})
+	err = a.record(recording, batch)
+	if recorded(err); err != nil {
+		a.Log.ErrorContext(ctx, "recording results; they are kept in memory", "warehouse", l.name, "tick", tick, "error", err)
+	}
+	publishing, published := a.Trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
+	a.publish(publishing, batch)
+	published(nil)
 	a.wantRepairs(batch)
 }
 
@@ -53,6 +62,7 @@ func metaByCheck(due []*entry) map[string]Check {
 func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[string]Check) (store.Batch, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.incidents.trace = telemetry.TraceID(ctx)
 	batch := store.Batch{Baselines: map[string]store.Snapshot{}}
 	var problems []error
 	for _, o := range outcomes {
@@ -103,7 +113,7 @@ func (a *Agent) record(ctx context.Context, batch store.Batch) error {
 	a.mu.Lock()
 	a.backlog = append(a.backlog, batch)
 	if drop := len(a.backlog) - backlogLimit; drop > 0 {
-		a.Log.Error("dropping results that could not be recorded", "batches", drop)
+		a.Log.ErrorContext(ctx, "dropping results that could not be recorded", "batches", drop)
 		a.backlog = a.backlog[drop:]
 	}
 	a.mu.Unlock()
@@ -120,7 +130,7 @@ func (a *Agent) flush(ctx context.Context) error {
 			return err
 		}
 		if dropped > 0 {
-			a.Log.Debug("results were recorded before", "results", dropped)
+			a.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
 		}
 		a.backlog = a.backlog[1:]
 	}
@@ -143,7 +153,7 @@ func (a *Agent) baselines(ctx context.Context, ids []string) (map[string]*wareho
 }
 
 // observe exports whether the warehouse answered, and its clock.
-func (a *Agent) observe(name string, outcomes []checks.Outcome) {
+func (a *Agent) observe(ctx context.Context, name string, outcomes []checks.Outcome) {
 	now, up, took := a.Now(), false, time.Duration(0)
 	var skew time.Duration
 	for _, o := range outcomes {
@@ -154,18 +164,18 @@ func (a *Agent) observe(name string, outcomes []checks.Outcome) {
 			}
 		}
 	}
-	a.Metrics.Warehouse(name, up, skew, took)
+	a.Metrics.Warehouse(name, up, skew, took, telemetry.TraceID(ctx))
 }
 
 // publish hands the results to every exporter; one that fails stops no other.
 func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 	if err := a.Metrics.Export(ctx, batch.Results); err != nil {
-		a.Log.Error("exporting metrics", "error", err)
+		a.Log.ErrorContext(ctx, "exporting metrics", "error", err)
 	}
 	a.mu.Lock()
 	for _, q := range a.exporters {
 		if err := q.Export(ctx, batch.Results); err != nil {
-			a.Log.Error("exporting results", "exporter", q.Name, "error", err)
+			a.Log.ErrorContext(ctx, "exporting results", "exporter", q.Name, "error", err)
 		}
 	}
 	a.Metrics.IncidentsOpen(a.incidents.unresolved())
@@ -174,19 +184,19 @@ func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 		a.wakeTelling()
 	}
 	for _, i := range batch.Incidents {
-		a.logIncident(i)
+		a.logIncident(ctx, i)
 	}
 }
 
 // logIncident writes one line a transition: an incident that just goes on is silent.
-func (a *Agent) logIncident(i sentinel.Incident) {
+func (a *Agent) logIncident(ctx context.Context, i sentinel.Incident) {
 	args := []any{"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key, "severity", i.Severity, "message", i.Message}
 	switch {
 	case i.State == sentinel.Resolved:
-		a.Log.Info("incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened))...)
+		a.Log.InfoContext(ctx, "incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened))...)
 	case i.State == sentinel.Open && i.Opened.Equal(i.Updated):
-		a.Log.Warn("incident opened", args...)
+		a.Log.WarnContext(ctx, "incident opened", args...)
 	case i.State == sentinel.Escalated:
-		a.Log.Warn("incident escalated", args...)
+		a.Log.WarnContext(ctx, "incident escalated", args...)
 	}
 }

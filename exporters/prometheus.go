@@ -14,7 +14,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -86,6 +88,30 @@ func (p *Prometheus) Add(m Metric, v float64, labels ...string) {
 // Observe puts a value into a histogram of the agent.
 func (p *Prometheus) Observe(m Metric, v float64, labels ...string) {
 	p.histograms[m.Name].WithLabelValues(labels...).Observe(v)
+}
+
+// ObserveTraced is Observe with the trace as an exemplar; "" for none.
+func (p *Prometheus) ObserveTraced(m Metric, v float64, traceID string, labels ...string) {
+	o := p.histograms[m.Name].WithLabelValues(labels...)
+	if e, can := o.(prometheus.ExemplarObserver); can && traceID != "" {
+		e.ObserveWithExemplar(v, prometheus.Labels{"trace_id": traceID})
+		return
+	}
+	o.Observe(v)
+}
+
+// Gather implements prometheus.Gatherer: everything that /metrics has.
+func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	byName, err := parser.TextToMetricFamilies(bytes.NewReader(p.exposition()))
+	if err != nil {
+		return nil, err
+	}
+	families, err := p.registry.Gather()
+	for _, f := range byName {
+		families = append(families, f)
+	}
+	return families, err
 }
 
 // Forget takes a series of a gauge out, such as the risk of a dataset that is
@@ -221,10 +247,15 @@ func (p *Prometheus) exposition() []byte {
 	return p.text
 }
 
-// ServeHTTP writes the checks' series, then the agent's own, in the text format.
+// ServeHTTP writes the checks' series, then the agent's own, in the text format,
+// or as OpenMetrics where that is asked for: exemplars need it.
 func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
+	if format.FormatType() != expfmt.TypeOpenMetrics {
+		format = expfmt.NewFormat(expfmt.TypeTextPlain)
+	}
 	text := p.exposition()
-	w.Header().Set("Content-Type", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
+	w.Header().Set("Content-Type", string(format))
 	if _, err := w.Write(text); err != nil {
 		return // the scraper has gone
 	}
@@ -233,9 +264,14 @@ func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	encoder := expfmt.NewEncoder(w, expfmt.NewFormat(expfmt.TypeTextPlain))
+	encoder := expfmt.NewEncoder(w, format)
 	for _, f := range families {
 		if err := encoder.Encode(f); err != nil {
+			return
+		}
+	}
+	if c, ends := encoder.(expfmt.Closer); ends {
+		if err := c.Close(); err != nil {
 			return
 		}
 	}
@@ -268,12 +304,12 @@ func DatasetLabel(t sentinel.Table) string {
 }
 
 // Warehouse sets whether a warehouse answers, and by how much its clock is ahead.
-func (p *Prometheus) Warehouse(name string, up bool, skew time.Duration, took time.Duration) {
+func (p *Prometheus) Warehouse(name string, up bool, skew time.Duration, took time.Duration, traceID string) {
 	p.Set(WarehouseUp, number(up), name)
 	if up {
 		p.Set(ClockSkew, skew.Seconds(), name)
 	}
-	p.Observe(CheckDuration, took.Seconds(), name)
+	p.ObserveTraced(CheckDuration, took.Seconds(), traceID, name)
 }
 
 // StoreUp sets whether the agent's memory can be written.

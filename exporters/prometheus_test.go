@@ -55,7 +55,7 @@ func everything(tb testing.TB) *exporters.Prometheus {
 	p.IncidentsOpen(map[string]int{"critical": 1})
 	p.TicksMissed(odd.Table, 2)
 	p.JobSkipped(odd.Table)
-	p.Warehouse("shop", true, time.Millisecond, time.Second)
+	p.Warehouse("shop", true, time.Millisecond, time.Second, "")
 	p.StoreUp(true)
 	p.Reloaded(true, tick)
 	for _, m := range exporters.Metrics()[11:] {
@@ -191,5 +191,30 @@ func TestMetricsAreDocumented(t *testing.T) {
 	got, err := os.ReadFile(page)
 	if err != nil || string(got) != b.String() {
 		t.Errorf("docs/metrics.md is not as the metrics are: run go test ./exporters -update (%v)", err)
+	}
+}
+
+func TestExemplarsComeWithOpenMetrics(t *testing.T) {
+	t.Parallel()
+	p := exporters.NewPrometheus("test")
+	p.ObserveTraced(exporters.CheckDuration, 0.2, "0af7651916cd43dd8448eb211c80319c", "shop")
+	if err := p.Export(t.Context(), []sentinel.Result{sample()}); err != nil {
+		t.Fatal(err)
+	}
+	for accept, want := range map[string]bool{"application/openmetrics-text;version=1.0.0": true, "text/plain": false} {
+		r := httptest.NewRequest("GET", "/metrics", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if got := strings.Contains(w.Body.String(), `# {trace_id="0af7651916cd43dd8448eb211c80319c"} 0.2`); got != want {
+			t.Errorf("%s: an exemplar: %t", accept, got)
+		}
+		if ended := strings.HasSuffix(w.Body.String(), "# EOF\n"); ended != want || !strings.Contains(w.Body.String(), "sentinel_check_status{") {
+			t.Errorf("%s: %s", accept, w.Body.String())
+		}
+	}
+	families, err := p.Gather()
+	if err != nil || len(families) < 3 {
+		t.Errorf("%d families, %v", len(families), err)
 	}
 }

@@ -11,6 +11,9 @@ type Meter struct {
 	Statement func(kind ErrorKind)     // one statement was answered; "" without an error
 	Batch     func(took time.Duration) // from sending a batch to its last answer
 	Connected func()                   // a connection was opened
+	// Trace hears of a statement that is sent, without the values bound to it, and
+	// returns what is told of the answer; nil where nobody wants to know.
+	Trace func(ctx context.Context, text string) (done func(rows int, err error))
 }
 
 func (m *Meter) connected() {
@@ -29,7 +32,17 @@ type metered struct {
 // Run implements Sessions.
 func (s *metered) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
 	start := s.now()
+	var told []func(int, error)
+	if s.meter.Trace != nil {
+		told = make([]func(int, error), len(statements))
+		for i, st := range statements {
+			told[i] = s.meter.Trace(ctx, st.SQL)
+		}
+	}
 	s.Sessions.Run(ctx, statements, func(i int, rows Rows, err error) {
+		if told != nil && told[i] != nil {
+			told[i](len(rows), err)
+		}
 		if s.meter.Statement != nil {
 			kind := KindOf(err)
 			if err != nil && kind == "" {

@@ -62,7 +62,7 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 	if err != nil {
 		return nil, 0, err
 	}
-	open, closeAll, err := openWarehouses(cfg, nil)
+	open, closeAll, err := openWarehouses(cfg, nil, nil)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -62,7 +62,7 @@ func newPlan() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			open, closeAll, err := openWarehouses(cfg, nil)
+			open, closeAll, err := openWarehouses(cfg, nil, nil)
 			if err != nil {
 				return err
 			}
@@ -281,7 +281,7 @@ func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
 		return couldNotLook(err)
 	}
 	defer func() { err = errors.Join(err, memory.Close()) }()
-	open, closeAll, err := openWarehouses(cfg, nil)
+	open, closeAll, err := openWarehouses(cfg, nil, nil)
 	if err != nil {
 		return err
 	}

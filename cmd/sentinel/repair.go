@@ -202,7 +202,7 @@ func newDoctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := plan(cfg, nil, nil)
+			p, err := plan(cfg, nil, nil, nil)
 			if err != nil {
 				return err
 			}

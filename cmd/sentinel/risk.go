@@ -68,7 +68,7 @@ func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	open, closeAll, err := openWarehouses(cfg, nil)
+	open, closeAll, err := openWarehouses(cfg, nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/telemetry"
 	"github.com/sentinel-dq/sentinel/web"
 )
 
@@ -76,9 +77,14 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	}
 	metrics := exporters.NewPrometheus(versionString())
 	metrics.MaxSeries = cfg.MaxSeries
-	p, err := plan(cfg, memory, metrics)
+	traces, err := telemetry.Start(ctx, versionString(), metrics)
 	if err != nil {
 		return errors.Join(err, memory.Close())
+	}
+	log = slog.New(traces.Handler(log.Handler()))
+	p, err := plan(cfg, memory, metrics, traces)
+	if err != nil {
+		return errors.Join(err, memory.Close(), traces.Shutdown(ctx))
 	}
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
@@ -87,8 +93,10 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	var killed atomic.Bool
 	killed.Store(cfg.RepairsOff)
 	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Killed: func() bool { return killed.Load() || os.Getenv("SENTINEL_REPAIRS") == "off" }}
-	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Now: clock, Log: log}
-	reload := func(ctx context.Context) error { return reloadConfig(ctx, cmd, a, memory, metrics, &killed, log) }
+	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Trace: traces, Now: clock, Log: log}
+	reload := func(ctx context.Context) error {
+		return reloadConfig(ctx, cmd, a, memory, metrics, traces, &killed, log)
+	}
 	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, People: web.People{Incident: a.Decide, Silence: a.Silence, Label: a.Label}, Now: clock, Log: log, Version: versionString()}
 	metrics.Reloaded(true, clock())
 	log.Info("sentinel is running", "version", versionString(), "listen", listener.Addr().String(), "state", cfg.State, "datasets", len(cfg.Datasets))
@@ -107,7 +115,7 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	parts.Go(func() { hangups(ctx, reload, log) })
 	parts.Wait()
 	log.Info("sentinel has stopped")
-	return couldNotLook(errors.Join(served, ran, memory.Close()))
+	return couldNotLook(errors.Join(served, ran, memory.Close(), traces.Shutdown(ctx)))
 }
 
 // holder names this agent: no other one, now or later, has the name.
@@ -138,13 +146,13 @@ func hangups(ctx context.Context, reload func(context.Context) error, log *slog.
 
 // reloadConfig puts the file's new content in force. What is bound at the start
 // (listen, state, token) needs a restart, and is said so.
-func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, memory *store.Store, metrics *exporters.Prometheus, killed *atomic.Bool, log *slog.Logger) error {
+func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, memory *store.Store, metrics *exporters.Prometheus, traces *telemetry.Telemetry, killed *atomic.Bool, log *slog.Logger) error {
 	cfg, err := load(cmd)
 	if err != nil {
 		metrics.Reloaded(false, clock())
 		return err
 	}
-	p, err := plan(cfg, memory, metrics)
+	p, err := plan(cfg, memory, metrics, traces)
 	if err != nil {
 		metrics.Reloaded(false, clock())
 		return err

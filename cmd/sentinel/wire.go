@@ -19,6 +19,7 @@ import (
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/telemetry"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -36,7 +37,7 @@ func load(cmd *cobra.Command) (*config.Config, error) {
 }
 
 // openWarehouses opens all warehouses of a configuration; none needs to be up.
-func openWarehouses(cfg *config.Config, metrics *exporters.Prometheus) (map[string]*warehouse.DB, func() error, error) {
+func openWarehouses(cfg *config.Config, metrics *exporters.Prometheus, traces *telemetry.Telemetry) (map[string]*warehouse.DB, func() error, error) {
 	open := map[string]*warehouse.DB{}
 	closeAll := func() (err error) {
 		for _, db := range open {
@@ -47,7 +48,7 @@ func openWarehouses(cfg *config.Config, metrics *exporters.Prometheus) (map[stri
 	for _, w := range cfg.Warehouses {
 		w.Now = clock
 		if metrics != nil {
-			w.Meter = meter(metrics, w.Name)
+			w.Meter = meter(metrics, traces, w)
 		}
 		db, err := warehouse.Open(w)
 		if err != nil {
@@ -60,13 +61,14 @@ func openWarehouses(cfg *config.Config, metrics *exporters.Prometheus) (map[stri
 
 // meter exports what a warehouse is asked. Counters are there before the first
 // event, so that it is not lost to increase().
-func meter(metrics *exporters.Prometheus, name string) *warehouse.Meter {
+func meter(metrics *exporters.Prometheus, traces *telemetry.Telemetry, w warehouse.Config) *warehouse.Meter {
+	name := w.Name
 	metrics.Add(exporters.Statements, 0, name)
 	metrics.Add(exporters.Connections, 0, name)
 	for _, kind := range warehouse.ErrorKinds() {
 		metrics.Add(exporters.StatementErrors, 0, name, string(kind))
 	}
-	return &warehouse.Meter{
+	m := &warehouse.Meter{
 		Statement: func(kind warehouse.ErrorKind) {
 			metrics.Add(exporters.Statements, 1, name)
 			if kind != "" {
@@ -76,6 +78,12 @@ func meter(metrics *exporters.Prometheus, name string) *warehouse.Meter {
 		Batch:     func(took time.Duration) { metrics.Observe(exporters.QuerySeconds, took.Seconds(), name) },
 		Connected: func() { metrics.Add(exporters.Connections, 1, name) },
 	}
+	if traces != nil {
+		m.Trace = func(ctx context.Context, text string) func(int, error) {
+			return traces.Statement(ctx, w.Dialect, name, text)
+		}
+	}
+	return m
 }
 
 // openWriters opens the sessions of every repair_dsn.
@@ -101,8 +109,8 @@ func openWriters(cfg *config.Config) (map[string]*repair.Writer, func() error, e
 }
 
 // plan makes what an agent does out of a configuration.
-func plan(cfg *config.Config, memory *store.Store, metrics *exporters.Prometheus) (agent.Plan, error) {
-	open, closeAll, err := openWarehouses(cfg, metrics)
+func plan(cfg *config.Config, memory *store.Store, metrics *exporters.Prometheus, traces *telemetry.Telemetry) (agent.Plan, error) {
+	open, closeAll, err := openWarehouses(cfg, metrics, traces)
 	if err != nil {
 		return agent.Plan{}, err
 	}

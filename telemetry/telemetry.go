@@ -1,0 +1,216 @@
+// Package telemetry sends traces, metrics and logs by OTLP, as the standard
+// OTEL_* variables say. Without them it is off, and a nil *Telemetry costs nothing.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/bridges/otelslog"
+	prometheusbridge "go.opentelemetry.io/contrib/bridges/prometheus"
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const scope = "github.com/sentinel-dq/sentinel"
+
+// Telemetry is what is sent. All methods may be called on nil, and concurrently.
+type Telemetry struct {
+	tracer   trace.Tracer // nil: no traces
+	logs     slog.Handler // nil: no logs
+	shutdown []func(context.Context) error
+}
+
+// wanted reports whether the variables ask for a signal: TRACES, METRICS or LOGS.
+func wanted(env func(string) string, signal string) bool {
+	switch exporter := env("OTEL_" + signal + "_EXPORTER"); {
+	case env("OTEL_SDK_DISABLED") == "true", exporter == "none":
+		return false
+	case exporter != "":
+		return true
+	}
+	return env("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || env("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT") != ""
+}
+
+// Start begins what the OTEL_* variables of the environment ask for; nil when
+// that is nothing. metrics is where the agent's metrics are gathered. Shutdown
+// must be called.
+func Start(ctx context.Context, version string, metrics prometheus.Gatherer) (*Telemetry, error) {
+	traces, gauges, logs := wanted(os.Getenv, "TRACES"), wanted(os.Getenv, "METRICS"), wanted(os.Getenv, "LOGS")
+	if !traces && !gauges && !logs {
+		return nil, nil
+	}
+	about, err := resource.New(ctx, resource.WithFromEnv(), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(),
+		resource.WithAttributes(attribute.String("service.name", serviceName()), attribute.String("service.version", version)))
+	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
+		return nil, fmt.Errorf("opentelemetry: %w", err)
+	}
+	t := &Telemetry{}
+	for _, start := range []struct {
+		wanted bool
+		begin  func() error
+	}{{traces, func() error { return t.traces(ctx, about) }}, {gauges, func() error { return t.metrics(ctx, about, metrics) }}, {logs, func() error { return t.logging(ctx, about) }}} {
+		if !start.wanted {
+			continue
+		}
+		if err := start.begin(); err != nil {
+			return nil, errors.Join(fmt.Errorf("opentelemetry: %w", err), t.Shutdown(ctx))
+		}
+	}
+	return t, nil
+}
+
+func serviceName() string {
+	if name := os.Getenv("OTEL_SERVICE_NAME"); name != "" {
+		return name
+	}
+	return "sentinel"
+}
+
+func (t *Telemetry) traces(ctx context.Context, about *resource.Resource) error {
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return err
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
+	t.tracer = provider.Tracer(scope)
+	t.shutdown = append(t.shutdown, provider.Shutdown)
+	return nil
+}
+
+func (t *Telemetry) metrics(ctx context.Context, about *resource.Resource, from prometheus.Gatherer) error {
+	bridge := prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(from))
+	autoexport.WithFallbackMetricProducer(func(context.Context) (sdkmetric.Producer, error) { return bridge, nil })
+	reader, err := autoexport.NewMetricReader(ctx)
+	if err != nil {
+		return err
+	}
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(about))
+	t.shutdown = append(t.shutdown, provider.Shutdown)
+	return nil
+}
+
+func (t *Telemetry) logging(ctx context.Context, about *resource.Resource) error {
+	exporter, err := autoexport.NewLogExporter(ctx)
+	if err != nil {
+		return err
+	}
+	provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)), sdklog.WithResource(about))
+	t.logs = otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
+	t.shutdown = append(t.shutdown, provider.Shutdown)
+	return nil
+}
+
+// Shutdown sends what waits, for at most five seconds.
+func (t *Telemetry) Shutdown(ctx context.Context) (err error) {
+	if t == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, stop := range t.shutdown {
+		err = errors.Join(err, stop(ctx))
+	}
+	return err
+}
+
+func nothing(error) {}
+
+// Tick begins the trace of one tick of a warehouse. end is called with what
+// went wrong, or nil.
+func (t *Telemetry) Tick(ctx context.Context, warehouse string, tick time.Time, datasets int) (_ context.Context, end func(error)) {
+	if t == nil || t.tracer == nil {
+		return ctx, nothing
+	}
+	ctx, span := t.tracer.Start(ctx, "tick "+warehouse, trace.WithNewRoot(), trace.WithAttributes(
+		attribute.String("sentinel.warehouse", warehouse), attribute.String("sentinel.tick", tick.UTC().Format(time.RFC3339)), attribute.Int("sentinel.datasets", datasets)))
+	return ctx, ending(span)
+}
+
+// Step begins a part of a tick, such as record.
+func (t *Telemetry) Step(ctx context.Context, name string, counts ...Count) (_ context.Context, end func(error)) {
+	if t == nil || t.tracer == nil {
+		return ctx, nothing
+	}
+	ctx, span := t.tracer.Start(ctx, name)
+	for _, c := range counts {
+		span.SetAttributes(attribute.Int("sentinel."+c.Name, c.Value))
+	}
+	return ctx, ending(span)
+}
+
+// Count is a number on a span: "results", 12.
+type Count struct {
+	Name  string
+	Value int
+}
+
+func ending(span trace.Span) func(error) {
+	return func(err error) {
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
+}
+
+// Result adds what a check found to the trace.
+func (t *Telemetry) Result(ctx context.Context, check, kind, status, message string, took time.Duration) {
+	if t == nil || t.tracer == nil {
+		return
+	}
+	trace.SpanFromContext(ctx).AddEvent("result", trace.WithAttributes(
+		attribute.String("sentinel.check", check), attribute.String("sentinel.kind", kind), attribute.String("sentinel.status", status),
+		attribute.String("sentinel.message", message), attribute.Float64("sentinel.duration_seconds", took.Seconds())))
+}
+
+// Statement begins the span of one statement sent to a warehouse, after the
+// semantic conventions for databases. The text holds no values: they are bound.
+// done is told how many rows came back. It is nil where nothing is traced.
+func (t *Telemetry) Statement(ctx context.Context, system, warehouse, text string) (done func(rows int, err error)) {
+	if t == nil || t.tracer == nil || !trace.SpanContextFromContext(ctx).IsValid() {
+		return nil
+	}
+	_, span := t.tracer.Start(ctx, "SELECT "+warehouse, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		attribute.String("db.system.name", systems[system]), attribute.String("db.namespace", warehouse), attribute.String("db.query.text", text), attribute.String("db.operation.name", "SELECT")))
+	return func(rows int, err error) {
+		span.SetAttributes(attribute.Int("db.response.returned_rows", rows))
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
+}
+
+// systems are the conventions' names of the dialects.
+var systems = map[string]string{"postgres": "postgresql", "mysql": "mysql", "sqlite": "sqlite"}
+
+// Traceparent is the W3C header of the trace under way; "" without one.
+func Traceparent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ""
+	}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return carrier.Get("traceparent")
+}
+
+// TraceID is the id of the trace under way; "" without one.
+func TraceID(ctx context.Context) string {
+	if c := trace.SpanContextFromContext(ctx); c.IsValid() {
+		return c.TraceID().String()
+	}
+	return ""
+}
