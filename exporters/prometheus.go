@@ -250,10 +250,7 @@ func (p *Prometheus) exposition() []byte {
 // ServeHTTP writes the checks' series, then the agent's own, in the text format,
 // or as OpenMetrics where that is asked for: exemplars need it.
 func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
-	if format.FormatType() != expfmt.TypeOpenMetrics {
-		format = expfmt.NewFormat(expfmt.TypeTextPlain)
-	}
+	format := expfmt.NegotiateAccept(r.Header, append(expfmt.DefaultOpenMetricsAcceptedFormats(), expfmt.NewFormat(expfmt.TypeTextPlain))...)
 	text := p.exposition()
 	w.Header().Set("Content-Type", string(format))
 	if _, err := w.Write(text); err != nil {
