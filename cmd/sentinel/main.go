@@ -85,7 +85,7 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
 	root.PersistentFlags().StringP("config", "c", "sentinel.yaml", "configuration file")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newDemo(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newGate(),
+		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newGate(),
 		newSchema(), newHistory(), newState(), newBacktest(), newRisk(), newIncidents(), newNotify(), newRepair(), newDoctor(), newRules(), newDashboards(), newVersion(),
 	)
 	return root
