@@ -443,11 +443,18 @@ func mayBeOneMember(err error) bool {
 func (r *run) judge() []Outcome {
 	out := make([]Outcome, len(r.jobs))
 	took := r.env.Now().Sub(r.start)
+	place := ""
+	if r.db != nil {
+		place = r.db.Place()
+	}
 	for i, j := range r.jobs {
 		o := Outcome{Job: j.job, Baselines: map[string]*warehouse.Table{}}
 		for k, c := range j.job.Checks {
 			res := judgeOne(c, j.targets[k], j.answers[k])
 			res.Duration = took
+			if place != "" && res.Status != sentinel.Error {
+				res.Evidence.Note = strings.TrimPrefix(res.Evidence.Note+"; answered by "+place, "; ")
+			}
 			o.Results = append(o.Results, res)
 			if s, ok := c.(*Schema); ok && s.learns(j.targets[k]) {
 				o.Baselines[res.Check] = s.snapshot(j.targets[k])

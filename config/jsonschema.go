@@ -41,6 +41,7 @@ func JSONSchema() []byte {
 	wh := schemaOf(warehouseType)
 	wh["properties"].(object)["dsn_file"] = object{"type": "string"}
 	wh["properties"].(object)["repair_dsn_file"] = object{"type": "string"}
+	wh["properties"].(object)["standby_dsn_file"] = object{"type": []string{"string", "array"}}
 	wh["properties"].(object)["dialect"] = object{"enum": warehouse.Dialects()}
 	duration := schemaOf(reflect.TypeFor[checks.Duration]())
 	root := object{

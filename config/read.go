@@ -29,7 +29,7 @@ var (
 	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
 	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
-	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file")
+	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file", "standby_dsn_file")
 )
 
 // config reads the whole file; with mistakes noted its value is not to be used.
@@ -202,6 +202,21 @@ func (r *reader) warehouseKey(w *warehouse.Config, k field) {
 		r.secrets = append(r.secrets, s)
 	case "repair_dsn_file":
 		w.RepairDSN, _ = r.secretFile(k.value)
+	case "standby_dsn":
+		r.decode(k.value, &w.StandbyDSN)
+		for _, s := range w.StandbyDSN {
+			r.secrets = append(r.secrets, s.Reveal())
+		}
+	case "standby_dsn_file":
+		items := []*yaml.Node{k.value}
+		if k.value.Kind == yaml.SequenceNode {
+			items = k.value.Content
+		}
+		for _, item := range items {
+			if s, ok := r.secretFile(item); ok {
+				w.StandbyDSN = append(w.StandbyDSN, s)
+			}
+		}
 	case "dialect":
 		w.Dialect, _ = r.text(k.value)
 		if w.Dialect != "" && !slices.Contains(warehouse.Dialects(), w.Dialect) {

@@ -82,7 +82,7 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 	if err != nil {
 		return nil, err
 	}
-	plan, err := p.Action.Plan(ctx, target, why)
+	plan, err := planOn(ctx, p, target, why)
 	var refused *RefusedError
 	switch {
 	case errors.Is(err, ErrNothing):
@@ -111,6 +111,17 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 	}
 	e.tell(ctx, r)
 	return &r, nil
+}
+
+// planOn plans, unless what is read comes from a standby: it may be behind what
+// would be changed.
+func planOn(ctx context.Context, p *Policy, target *Target, why Trigger) (sentinel.Plan, error) {
+	if target.Read != nil {
+		if place := target.Read.Place(); place != "" {
+			return sentinel.Plan{}, &RefusedError{Why: "the primary does not answer, and " + place + " is what checks read now: nothing is repaired by what a standby says"}
+		}
+	}
+	return p.Action.Plan(ctx, target, why)
 }
 
 // decidedAlready reports whether the same plan for the same incident has ended

@@ -11,6 +11,9 @@ type Meter struct {
 	Statement func(kind ErrorKind)     // one statement was answered; "" without an error
 	Batch     func(took time.Duration) // from sending a batch to its last answer
 	Connected func()                   // a connection was opened
+	// Breaker hears that a server (primary, standby 1, ...) is left alone for a
+	// while (2), or is asked again (0).
+	Breaker func(place string, state int)
 	// Trace hears of a statement that is sent, without the values bound to it, and
 	// returns what is told of the answer; nil where nobody wants to know.
 	Trace func(ctx context.Context, text string) (done func(rows int, err error))

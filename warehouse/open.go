@@ -2,9 +2,12 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
 )
 
 var dialects = map[string]Dialect{}
@@ -42,7 +45,12 @@ type DB struct {
 	Config  Config
 	Dialect Dialect
 	pool    Sessions
+	places  *failover
 }
+
+// Place is the server that statements go to now, such as "standby 1"; "" for the
+// primary.
+func (db *DB) Place() string { return db.places.Place() }
 
 // Open prepares a warehouse; it does not need the server to be up. An error
 // tells what is wrong with the configuration and never shows the DSN.
@@ -55,14 +63,24 @@ func Open(cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
 	}
 	cfg = cfg.withDefaults()
-	pool, err := d.Open(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
+	places := &failover{warehouse: cfg.Name, now: cfg.Now, meter: cfg.Meter}
+	for i, dsn := range append([]sentinel.Secret{cfg.DSN}, cfg.StandbyDSN...) {
+		name, one := "primary", cfg
+		if i > 0 {
+			name = fmt.Sprintf("standby %d", i)
+		}
+		one.DSN = dsn
+		pool, err := d.Open(one)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("warehouse %s: %s: %w", cfg.Name, name, err), places.Close())
+		}
+		places.places = append(places.places, &place{name: name, pool: pool})
 	}
+	var pool Sessions = places
 	if cfg.Meter != nil {
 		pool = &metered{pool, cfg.Meter, cfg.Now}
 	}
-	return &DB{Config: cfg, Dialect: d, pool: pool}, nil
+	return &DB{Config: cfg, Dialect: d, pool: pool, places: places}, nil
 }
 
 // Run sends statements; see [Sessions.Run].

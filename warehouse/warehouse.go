@@ -13,16 +13,17 @@ import (
 // Config says how to reach one warehouse. Its exported fields are the YAML
 // under `warehouses: NAME:`.
 type Config struct {
-	Name             string           `yaml:"-"`
-	Dialect          string           `yaml:"dialect"`           // postgres, mysql, sqlite; implied by the DSN's scheme
-	DSN              sentinel.Secret  `yaml:"dsn"`               // postgres://..., mysql://... or user:pw@tcp(host)/db, sqlite:path
-	RepairDSN        sentinel.Secret  `yaml:"repair_dsn"`        // where repairs write; checks never use it
-	MaxConnections   int              `yaml:"max_connections"`   // default 4
-	StatementTimeout time.Duration    `yaml:"statement_timeout"` // default 30s; the server cancels the statement
-	LockTimeout      time.Duration    `yaml:"lock_timeout"`      // default 1s
-	Now              func() time.Time `yaml:"-"`                 // wall clock, for connection lifetimes; nil: connections live for ever
-	Meter            *Meter           `yaml:"-"`                 // nil: nothing is counted
-	ChangeCounters   bool             `yaml:"change_counters"`   // skip tables the engine says nothing was written to since the last look
+	Name             string            `yaml:"-"`
+	Dialect          string            `yaml:"dialect"`           // postgres, mysql, sqlite; implied by the DSN's scheme
+	DSN              sentinel.Secret   `yaml:"dsn"`               // postgres://..., mysql://... or user:pw@tcp(host)/db, sqlite:path
+	StandbyDSN       []sentinel.Secret `yaml:"standby_dsn"`       // in order: checks go there while those before do not answer
+	RepairDSN        sentinel.Secret   `yaml:"repair_dsn"`        // where repairs write; checks never use it
+	MaxConnections   int               `yaml:"max_connections"`   // default 4
+	StatementTimeout time.Duration     `yaml:"statement_timeout"` // default 30s; the server cancels the statement
+	LockTimeout      time.Duration     `yaml:"lock_timeout"`      // default 1s
+	Now              func() time.Time  `yaml:"-"`                 // wall clock, for connection lifetimes; nil: connections live for ever
+	Meter            *Meter            `yaml:"-"`                 // nil: nothing is counted
+	ChangeCounters   bool              `yaml:"change_counters"`   // skip tables the engine says nothing was written to since the last look
 }
 
 // Dialect is what one engine spells and does differently. A dialect is one

@@ -77,6 +77,7 @@ func meter(metrics *exporters.Prometheus, traces *telemetry.Telemetry, w warehou
 		},
 		Batch:     func(took time.Duration) { metrics.Observe(exporters.QuerySeconds, took.Seconds(), name) },
 		Connected: func() { metrics.Add(exporters.Connections, 1, name) },
+		Breaker:   func(place string, state int) { metrics.Set(exporters.BreakerState, float64(state), name+" "+place) },
 	}
 	if traces != nil {
 		m.Trace = func(ctx context.Context, text string) func(int, error) {
