@@ -78,7 +78,8 @@ func TestANetworkThatMisbehaves(t *testing.T) {
 func between(t *testing.T, engine, dsn string) (*toxiproxy.Proxy, string) {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	upstream, join := "", func(string) string { return "" }
+	var upstream string
+	var join func(address string) string
 	if engine == "postgres" {
 		u, err := url.Parse(dsn)
 		if err != nil {

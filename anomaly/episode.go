@@ -1,0 +1,81 @@
+package anomaly
+
+import (
+	"math"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// episode opens an episode at its first alarm, keeps silent inside it, and says
+// again why it began.
+func (p *Profile) episode(c Config, pt sentinel.Point, f forecast, z, r float64, alarm bool, kind sentinel.ScoreState, out sentinel.Score) sentinel.Score {
+	s := &p.state
+	switch {
+	case alarm && !s.Open:
+		s.Open, s.Since, s.Peak, s.Calm, s.Side, s.Inside, s.Shift = true, pt.Time, math.Abs(z), 0, 0, 0, 0
+		out.State = kind
+		out.Score = max(out.Score, 0.5)
+		out.Reason = reason(c, s, pt, f, out)
+		s.Why = out.Reason
+	case s.Open:
+		out.State = sentinel.Ongoing
+		if !alarm {
+			out.State = sentinel.Recovering
+		}
+		out.Score = min(out.Score, 0.49)
+		out.Reason = s.Why
+		s.Peak = max(s.Peak, math.Abs(z))
+	default:
+		out.Score = min(out.Score, 0.49)
+	}
+	if s.Open && !pt.Bad {
+		s.inside(pt, f, alarm)
+	}
+	return out
+}
+
+// inside follows an episode: it ends after calm and silence; a level that has
+// proved itself becomes the expected one.
+func (s *state) inside(pt sentinel.Point, f forecast, alarm bool) {
+	s.Inside++
+	away := s.log(pt.Value) - s.log(f.seasonal)
+	s.Shift += (away - s.Shift) / float64(s.Inside)
+	s.Side += sign(away)
+	if alarm {
+		s.Calm = 0
+	} else {
+		s.Calm++
+	}
+	proved := max(5, int(86400/max(s.Step, 1)))
+	if s.Inside >= proved && math.Abs(s.Side) >= 0.9*float64(s.Inside) {
+		s.adopt()
+	}
+	if s.Calm >= calmPoints && pt.Time.Sub(s.Since) >= silence {
+		s.Open = false
+	}
+}
+
+// adopt moves the profile to the level that the episode has shown.
+func (s *state) adopt() {
+	for i := range s.Week {
+		if s.Week[i].N > 0 {
+			s.Week[i].Mean = float32(s.unlog(s.log(float64(s.Week[i].Mean)) + s.Shift))
+		}
+	}
+	for i := range s.Day {
+		if s.Day[i].N > 0 {
+			s.Day[i].Mean = float32(s.unlog(s.log(float64(s.Day[i].Mean)) + s.Shift))
+		}
+	}
+	s.Ratio, s.Trend, s.Side, s.Inside, s.Shift, s.Seen = 0, 0, 0, 0, 0, 0
+}
+
+func sign(v float64) float64 {
+	switch {
+	case v > 0:
+		return 1
+	case v < 0:
+		return -1
+	}
+	return 0
+}
