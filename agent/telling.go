@@ -55,6 +55,9 @@ func (a *Agent) tellBy(t *Telling) {
 			}
 		}
 		d.Planner = t.Planner
+		if a.Trace != nil {
+			d.Trace = a.Trace.Notice
+		}
 		d.Sent = func(channel, outcome string) {
 			a.Metrics.Add(exporters.Notifications, 1, channel, outcome)
 			if outcome == notify.OutcomeRetried {

@@ -42,6 +42,9 @@ type Dispatcher struct {
 	GiveUp   time.Duration // age before a notice may be given up; default 24h
 	Every    time.Duration // how often reminders and what was missed are looked for; default 1m
 
+	// Trace begins the span of a try as a part of the trace that a notice carries,
+	// and returns the span's own traceparent, which receivers get; may be nil.
+	Trace func(ctx context.Context, traceparent, channel string) (_ context.Context, own string, end func(error))
 	// Sent counts the notices by outcome; may be nil.
 	Sent func(channel, outcome string)
 	// Problem hears of what went wrong, for the log: a try that did not arrive, a

@@ -81,7 +81,14 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	ref := ""
 	if err == nil {
 		try, cancel := context.WithTimeout(ctx, w.d.Timeout)
-		ref, err = w.channel.Notifier.Notify(try, n)
+		if w.d.Trace == nil {
+			ref, err = w.channel.Notifier.Notify(try, n)
+		} else {
+			traced, parent, end := w.d.Trace(try, n.Trace, w.channel.Name)
+			n.Trace = orDefault(parent, n.Trace)
+			ref, err = w.channel.Notifier.Notify(traced, n)
+			end(err)
+		}
 		cancel()
 	}
 	cut := err != nil && ctx.Err() != nil

@@ -166,6 +166,17 @@ func ending(span trace.Span) func(error) {
 	}
 }
 
+// Notice begins the span of one try to tell a channel, as a part of the trace
+// whose traceparent the notice has carried through the outbox.
+func (t *Telemetry) Notice(ctx context.Context, traceparent, channel string) (_ context.Context, own string, end func(error)) {
+	if t == nil || t.tracer == nil {
+		return ctx, "", nothing
+	}
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
+	ctx, span := t.tracer.Start(ctx, "notify "+channel, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(attribute.String("sentinel.channel", channel)))
+	return ctx, Traceparent(ctx), ending(span)
+}
+
 // Result adds what a check found to the trace.
 func (t *Telemetry) Result(ctx context.Context, check, kind, status, message string, took time.Duration) {
 	if t == nil || t.tracer == nil {

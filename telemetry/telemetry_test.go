@@ -201,6 +201,10 @@ func TestATickArrives(t *testing.T) {
 			recorded(nil)
 			parent, id := telemetry.Traceparent(ctx), telemetry.TraceID(ctx)
 			end(nil)
+			_, own, told := tel.Notice(t.Context(), parent, "oncall") // later, from the outbox
+			if told(nil); !strings.HasPrefix(own, "00-"+id+"-") || own == parent {
+				t.Errorf("the notice carries %s, the tick %s", own, parent)
+			}
 			if err := tel.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -221,11 +225,11 @@ func (c *collector) check(t *testing.T, parent, id, written string) {
 		}
 		spans[s.Name] = s
 	}
-	tick, statement, record := spans["tick shop"], spans["SELECT shop"], spans["record"]
-	if len(c.spans) != 4 || tick == nil || statement == nil || record == nil || spans["broken"].GetStatus().GetMessage() != "syntax error" {
+	tick, statement, record, notice := spans["tick shop"], spans["SELECT shop"], spans["record"], spans["notify oncall"]
+	if len(c.spans) != 5 || notice == nil || tick == nil || statement == nil || record == nil || spans["broken"].GetStatus().GetMessage() != "syntax error" {
 		t.Fatalf("spans %v", c.spans)
 	}
-	for _, s := range []*tracepb.Span{statement, record} {
+	for _, s := range []*tracepb.Span{statement, record, notice} {
 		if !bytes.Equal(s.ParentSpanId, tick.SpanId) || !bytes.Equal(s.TraceId, tick.TraceId) {
 			t.Errorf("%s is no part of the tick", s.Name)
 		}
