@@ -15,6 +15,8 @@ type forecast struct {
 	seasonal float64
 	day      int
 	week     int
+	month    int     // place in the month; -1 for none
+	shift    float64 // that the profile was moved by for it
 }
 
 func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
@@ -23,6 +25,14 @@ func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
 	f.all = [experts]float64{s.Prev, s.Level, float64(d.Mean), float64(w.Mean), 0}
 	f.have = [experts]bool{s.N > 0, s.N > 0, d.N >= 2 && !s.daily(), w.N >= 2, w.N >= 2}
 	f.all[byWeekMoved] = s.unlog(s.log(float64(w.Mean)) + s.Ratio)
+	if f.month = s.monthPlace(t); f.month >= 0 {
+		f.shift = s.Month[f.month].certain()
+		for _, i := range []int{byDay, byWeek, byWeekMoved} {
+			if f.shift != 0 && f.have[i] {
+				f.all[i] = s.unlog(s.log(f.all[i]) + f.shift)
+			}
+		}
+	}
 	f.best = byLevel
 	for i := range experts {
 		if f.have[i] && s.Errors[i] < s.Errors[f.best] {
@@ -69,4 +79,26 @@ func (s *state) unlog(l float64) float64 { return math.Exp(l) - offset*max(s.Siz
 func (s *state) standardise(v float64, f forecast) (z, r float64) {
 	r = s.log(v) - s.log(f.value)
 	return r / f.spread, r
+}
+
+// monthPlace is 0 on the first and 1 on the last day of a month, else -1; it is
+// learnt of daily series alone.
+func (s *state) monthPlace(t time.Time) int {
+	switch {
+	case !s.daily():
+	case t.Day() == 1:
+		return 0
+	case t.AddDate(0, 0, 1).Day() == 1:
+		return 1
+	}
+	return -1
+}
+
+// certain is the mean of a place's differences, where there are enough of them
+// and they agree; else 0.
+func (s *slot) certain() float64 {
+	if s.N < 3 || math.Abs(float64(s.Mean)) < 3*float64(s.Spread) || math.Abs(float64(s.Mean)) < 0.1 {
+		return 0
+	}
+	return float64(s.Mean)
 }

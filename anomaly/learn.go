@@ -57,7 +57,7 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 			}
 		}
 		s.Spread += (1.25*size - s.Spread) / min(float64(s.N), spreadMemory)
-		x, have := s.usualSizes(v, z)
+		x, have := s.usualSizes(v, f, z)
 		for i := range tests {
 			if have[i] && s.N > s.minPoints()/2 && s.N%s.every(i) == 0 {
 				s.Tails[i][0].learn(max(0, -x[i]))
@@ -65,6 +65,7 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 			}
 		}
 		s.seasonal(v, f)
+		s.monthly(v, f)
 	} else {
 		r := math.Abs(s.log(v) - s.log(s.Prev))
 		s.Spread += (1.25*r - s.Spread) / float64(s.N)
@@ -72,6 +73,9 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 			s.Errors[i] = s.Spread
 		}
 		s.Errors[byWeek], s.Errors[byWeekMoved], s.Errors[byDay] = 1.5*s.Spread, 1.5*s.Spread, 1.5*s.Spread
+	}
+	if f.shift != 0 { // the profile is of days that are not special
+		held = s.unlog(s.log(held) - f.shift)
 	}
 	s.long(held)
 	s.Level += (held - s.Level) / min(float64(s.N), levelMemory)
@@ -134,11 +138,24 @@ func (s *state) seasonal(v float64, f forecast) {
 	s.SlowError += (math.Abs(e-s.Trend) - s.SlowError) / spreadMemory
 }
 
+// monthly learns how a day at an end of the month differs from the profile.
+func (s *state) monthly(v float64, f forecast) {
+	if f.month < 0 || !f.have[byWeek] {
+		return
+	}
+	m := &s.Month[f.month]
+	e := min(max(s.log(v)-s.log(f.all[byWeek])+f.shift, -3), 3)
+	m.learn(e, math.Abs(e-float64(m.Mean)), monthMemory)
+	if m.N == 1 {
+		m.Spread = float32(math.Abs(e)) // nothing is known of how they agree
+	}
+}
+
 // usualSizes are the sizes that the tails learn from. Sums are learnt as they
 // were one longest window ago: an incident that grows must not make itself usual
 // before it is found.
-func (s *state) usualSizes(v, z float64) (x [tests]float64, have [tests]bool) {
-	x, have = s.single(v, z)
+func (s *state) usualSizes(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
+	x, have = s.single(v, f, z)
 	w := windows[s.pace()]
 	if ago := w[1]; s.Seen > ago {
 		s.sums(&x, &have, float64(s.Window[ago]), ago+1)

@@ -33,6 +33,7 @@ const (
 	tailMemory   = 80.0   // values in the tail
 	slotMemory   = 30.0   // values of one hour of week
 	dayMemory    = 30.0   // values of one hour of day
+	monthMemory  = 12.0   // first or last days of a month
 	longDays     = 30.0   // what is usual whatever the hour
 	trendDays    = 14.0   // times the memory of how the last day went
 	winsor       = 5.0    // spreads that a value may move what is learnt from it
@@ -60,7 +61,8 @@ type state struct {
 	Zeros            int  // values of zero seen
 	Week             [slotsAWeek]slot
 	Day              [slotsADay]slot
-	Ratio            float64 // how the last day went, as a logarithm
+	Month            [monthPlaces]slot // how the first and the last day of a month differ from the profile, as logarithms
+	Ratio            float64           // how the last day went, as a logarithm
 	Errors           [experts]float64
 	Spread           float64
 	SlowError        float64              // spread of the seasonal forecast's error
@@ -85,6 +87,9 @@ type slot struct {
 	Mean, Spread float32
 	N, Zeros     uint16
 }
+
+// monthPlaces are the first and the last day of a month.
+const monthPlaces = 2
 
 // largest is what a value may be for sums and squares of it to stay finite.
 const largest = 1e100
@@ -252,7 +257,7 @@ func (s *state) rarest(x [tests]float64, have [tests]bool, limit float64) (prob 
 // sizes are what the tests look at now, for a value and its forecast: positive
 // for spikes, negative for drops.
 func (s *state) sizes(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
-	x, have = s.single(v, z)
+	x, have = s.single(v, f, z)
 	if s.SlowError <= 0 || !f.have[byWeek] {
 		return x, have
 	}
@@ -262,8 +267,11 @@ func (s *state) sizes(v float64, f forecast, z float64) (x [tests]float64, have 
 }
 
 // single are the sizes of one value alone.
-func (s *state) single(v, z float64) (x [tests]float64, have [tests]bool) {
+func (s *state) single(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
 	x[0], have[0] = z, true
+	if f.shift != 0 {
+		v = s.unlog(s.log(v) - f.shift)
+	}
 	if s.LongSpread > 0 {
 		x[tests-1] = (v - s.Long) / max(1.25*s.LongSpread, floorSpread*s.Size)
 		have[tests-1] = true
