@@ -57,6 +57,7 @@ type Plan struct {
 	Datasets  func(ctx context.Context) (datasets []Dataset, problems []error)
 	Refresh   time.Duration      // default 10m
 	Jitter    time.Duration      // ticks start up to this much late, spread by schedule
+	CatchUp   string             // of ticks slept through: one (also ""), all, none
 	Retention time.Duration      // default 90 days
 	Telling   *Telling           // nil: nobody hears of incidents
 	Exporters []*exporters.Queue // run and closed by the agent
@@ -212,7 +213,7 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	defer running.Wait()
 	loops := map[string]*loop{}
 	for name := range plan.Warehouses {
-		l := newLoop(a, name, plan.open, plan.Jitter)
+		l := newLoop(a, name, plan.open, plan.Jitter, plan.CatchUp)
 		loops[name] = l
 		running.Go(func() { l.run(ctx) })
 	}

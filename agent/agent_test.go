@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -282,7 +283,7 @@ func BenchmarkIdleAgent(b *testing.B) {
 	}
 	for b.Loop() {
 		before := heap()
-		l := newLoop(&Agent{Now: time.Now}, "w", nil, 0)
+		l := newLoop(&Agent{Now: time.Now}, "w", nil, 0, "")
 		var datasets []Dataset
 		for i := range 2500 {
 			d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprint("t", i)}, Location: time.UTC}
@@ -295,5 +296,38 @@ func BenchmarkIdleAgent(b *testing.B) {
 		l.set(datasets)
 		b.ReportMetric(float64(heap()-before)/10000, "B/check")
 		runtime.KeepAlive(l)
+	}
+}
+
+func TestWhatIsDoneOfTicksSleptThrough(t *testing.T) {
+	t.Parallel()
+	every, err := schedule.Parse("*/5 * * * *", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	now := last.Add(32 * time.Minute)
+	table := sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}
+	recorded := map[store.TickKey]time.Time{{Schedule: every.String(), Table: table}: last}
+	for catchUp, want := range map[string][]int{"": {30}, "one": {30}, "all": {5, 10, 15, 20, 25, 30}, "none": {}} {
+		a := &Agent{Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		l := newLoop(a, "w", nil, 0, catchUp)
+		l.set([]Dataset{{Table: table, Checks: []Check{{Check: &checks.RowCount{}, Schedule: every}}}})
+		got := []int{}
+		for range 10 {
+			for tick, due := range l.due(now, recorded) {
+				got = append(got, int(tick.Sub(last).Minutes()))
+				l.release(due)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("catch_up %q: ran %v, want %v", catchUp, got, want)
+		}
+		now := now.Add(5 * time.Minute) // and goes on with the next one
+		for tick := range l.due(now, recorded) {
+			if tick.Sub(last) != 35*time.Minute {
+				t.Errorf("catch_up %q: then %s", catchUp, tick)
+			}
+		}
 	}
 }

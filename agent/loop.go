@@ -21,6 +21,10 @@ type loop struct {
 	name   string
 	open   func(name string) (*warehouse.DB, error) // all warehouses, for comparisons
 	jitter time.Duration
+	// catchUp says what is done of the ticks slept through: one (the latest), all
+	// (each, the oldest first), none (of those before started).
+	catchUp string
+	started time.Time
 
 	changed chan struct{} // a new set of datasets is there
 
@@ -30,9 +34,12 @@ type loop struct {
 	running map[string]bool         // entries in a running batch, by key
 }
 
-func newLoop(a *Agent, name string, open func(string) (*warehouse.DB, error), jitter time.Duration) *loop {
+// catchUpMost bounds how many ticks are run afterwards, one by one.
+const catchUpMost = 500
+
+func newLoop(a *Agent, name string, open func(string) (*warehouse.DB, error), jitter time.Duration, catchUp string) *loop {
 	return &loop{
-		agent: a, name: name, open: open, jitter: jitter,
+		agent: a, name: name, open: open, jitter: jitter, catchUp: catchUp, started: a.Now(),
 		changed: make(chan struct{}, 1), busy: map[sentinel.Table]bool{}, running: map[string]bool{},
 	}
 }
@@ -154,7 +161,17 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		if l.busy[e.dataset.Table] && !slices.ContainsFunc(due[tick], func(d *entry) bool { return d.dataset.Table == e.dataset.Table }) {
 			continue
 		}
-		if missed := e.missed(tick); missed > 0 {
+		missed := e.missed(tick)
+		switch {
+		case l.catchUp == "all" && missed > 0 && missed <= catchUpMost:
+			tick, missed = e.sched.Next(e.last), 0 // the rest follow when this one is done
+		case l.catchUp == "none" && !e.last.IsZero() && tick.Before(l.started):
+			l.agent.Metrics.TicksMissed(e.dataset.Table, missed+1)
+			l.agent.Log.Warn("ticks missed, and not run afterwards", "dataset", e.dataset.Table, "ticks", missed+1, "since", e.last)
+			e.last = tick
+			continue
+		}
+		if missed > 0 {
 			l.agent.Metrics.TicksMissed(e.dataset.Table, missed)
 			l.agent.Log.Warn("ticks missed", "dataset", e.dataset.Table, "ticks", missed, "since", e.last)
 		}

@@ -23,6 +23,7 @@ type Config struct {
 	Token      sentinel.Secret
 	Retention  time.Duration
 	Jitter     time.Duration
+	CatchUp    string // of ticks slept through: one, all, none
 	MaxSeries  int
 	Warehouses []warehouse.Config // by name
 	Datasets   []Dataset

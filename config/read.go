@@ -26,7 +26,7 @@ type inherited struct {
 }
 
 var (
-	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters"}
+	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters", "catch_up"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
 	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
 	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file", "standby_dsn_file")
@@ -34,7 +34,7 @@ var (
 
 // config reads the whole file; with mistakes noted its value is not to be used.
 func (r *reader) config(root *yaml.Node) *Config {
-	c := &Config{State: "sqlite:sentinel.db", Listen: "127.0.0.1:9780", Retention: 90 * 24 * time.Hour, MaxSeries: 50000}
+	c := &Config{State: "sqlite:sentinel.db", CatchUp: "one", Listen: "127.0.0.1:9780", Retention: 90 * 24 * time.Hour, MaxSeries: 50000}
 	base := inherited{schedule: "*/5 * * * *", tier: "warning"}
 	var datasets, routes *yaml.Node
 	for _, f := range r.fields(root, "keys such as `warehouses:` and `datasets:`") {
@@ -58,6 +58,11 @@ func (r *reader) config(root *yaml.Node) *Config {
 				r.wrong(f.value, "want on, or off to stop all repairs")
 			}
 			c.RepairsOff = word == "off"
+		case "catch_up":
+			words := []string{"one", "all", "none"}
+			if c.CatchUp, _ = r.text(f.value); !slices.Contains(words, c.CatchUp) {
+				r.wrong(f.value, "%s", unknownWord("word", c.CatchUp, words))
+			}
 		case "max_series":
 			r.decode(f.value, &c.MaxSeries)
 		case "warehouses":

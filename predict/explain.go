@@ -110,6 +110,9 @@ func countMisses(ps []period, what string) string {
 	for _, p := range ps {
 		missed += int(indicator(p.missed()))
 	}
+	if len(ps) == 0 {
+		return "none of the " + what + ", for none is known yet"
+	}
 	return fmt.Sprintf("%d of the last %d %s", missed, len(ps), what)
 }
 

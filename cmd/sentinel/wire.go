@@ -125,7 +125,7 @@ func plan(cfg *config.Config, memory *store.Store, metrics *exporters.Prometheus
 	}
 	return agent.Plan{
 		Exporters:  destinations,
-		Warehouses: open, Writers: writers, Jitter: cfg.Jitter, Retention: cfg.Retention, Telling: telling(cfg, memory),
+		Warehouses: open, Writers: writers, Jitter: cfg.Jitter, CatchUp: cfg.CatchUp, Retention: cfg.Retention, Telling: telling(cfg, memory),
 		Close:    func() error { return errors.Join(closeAll(), closeWriters()) },
 		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) { return resolve(ctx, cfg, open) },
 	}, nil
