@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,9 @@ func ReadSeries(path string) (rows []Row, err error) {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
 		v, err := strconv.ParseFloat(record[value], 64)
+		if record[value] == "" { // a time without a value: nothing is said of it
+			v, err = math.NaN(), nil
+		}
 		if err != nil {
 			line, _ := r.FieldPos(0)
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
