@@ -34,7 +34,7 @@ func (b *bench) readAs(user string, grants ...string) *repair.Target {
 // TestC55 plans as accounts to which MySQL shows less than there is.
 func TestC55WhatAnAccountMayNotSeeIsNotTakenForNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "mysql")
+	b := newBenchAlone(t, "mysql")
 	b.orders()
 	schema, trigger := "SELECT ON "+b.schema+".*", "TRIGGER ON "+b.schema+".orders"
 	tables := []string{"SELECT ON " + b.schema + ".orders", "SELECT ON " + b.schema + ".staging"}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,14 +43,39 @@ type bench struct {
 
 func newBench(t *testing.T, engine string) *bench {
 	t.Helper()
-	b := &bench{t: t, engine: engine, state: filepath.Join(t.TempDir(), "state.db")}
-	dsn := ""
 	switch engine {
 	case "postgres":
-		dsn = testenv.Postgres(t)
+		return newBenchAt(t, engine, testenv.Postgres(t))
+	case "mysql":
+		return newBenchAt(t, engine, testenv.MySQL(t))
+	}
+	return newBenchAt(t, engine, "")
+}
+
+// newBenchAlone has a server of its own: for tests that change its accounts
+// while others would read its catalogs.
+func newBenchAlone(t *testing.T, engine string) *bench {
+	t.Helper()
+	if engine != "mysql" {
+		return newBench(t, engine)
+	}
+	s, err := testenv.StartMySQL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	name := fmt.Sprintf("alone_%x", rand.Uint32())
+	testenv.Exec(t, "mysql", s.DSN, "CREATE DATABASE "+name)
+	return newBenchAt(t, engine, s.DSN+name)
+}
+
+func newBenchAt(t *testing.T, engine, dsn string) *bench {
+	t.Helper()
+	b := &bench{t: t, engine: engine, state: filepath.Join(t.TempDir(), "state.db")}
+	switch engine {
+	case "postgres":
 		b.driver, b.dsn, b.schema = "pgx", dsn, "public"
 	case "mysql":
-		dsn = testenv.MySQL(t)
 		_, name, _ := strings.Cut(dsn, "/")
 		b.driver, b.dsn, b.schema = "mysql", dsn, name
 	case "sqlite":

@@ -33,7 +33,7 @@ func TestDocumentedPrivilegesAreEnough(t *testing.T) {
 	for engine, statements := range blocks {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, engine)
+			b := newBenchAlone(t, engine)
 			b.orders()
 			name := b.databaseName()
 			reader, writer := "r_"+name, "w_"+name
