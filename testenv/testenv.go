@@ -180,8 +180,13 @@ func StartMySQL(options ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := filepath.Join(s.dir, "data")
-	init := s.command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+	// A server that starts removes every temporary table it finds in its tmpdir,
+	// also those that another server is using: each has a directory of its own.
+	data, tmp := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "tmp")
+	if err := s.mkdir(tmp); err != nil {
+		return nil, err
+	}
+	init := s.command(install, "--no-defaults", "--datadir="+data, "--tmpdir="+tmp, "--auth-root-authentication-method=normal", "--skip-test-db")
 	if out, err := init.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 	}
@@ -189,7 +194,7 @@ func StartMySQL(options ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.args = append([]string{mariadbd, "--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
+	s.args = append([]string{mariadbd, "--no-defaults", "--datadir=" + data, "--tmpdir=" + tmp, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
 		"--socket=" + filepath.Join(s.dir, "s"), "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=128M", "--skip-log-bin",
 		"--sql-mode=STRICT_TRANS_TABLES", "--max-connections=200"}, options...)
 	s.DSN = fmt.Sprintf("root@tcp(127.0.0.1:%d)/", port)
@@ -293,6 +298,17 @@ func prepare(users ...string) (*Server, error) {
 		return s, os.Chown(dir, uid, gid)
 	}
 	return nil, fmt.Errorf("database servers refuse to run as root and none of the users %v exists: run `make deps`", users)
+}
+
+// mkdir makes a directory that the server may write to.
+func (s *Server) mkdir(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	if s.cred == nil {
+		return nil
+	}
+	return os.Chown(dir, int(s.cred.Uid), int(s.cred.Gid))
 }
 
 func (s *Server) command(name string, args ...string) *exec.Cmd {
