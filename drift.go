@@ -42,12 +42,12 @@ const (
 
 // Drift is one named difference.
 type Drift struct {
-	Kind          DriftKind
-	Object        string // the column, index, key or partition; "" for the table itself
-	Before        string // in words; "" where there was nothing
-	After         string
-	Compatibility Compatibility
-	Status        Status // what the check's policy makes of it; Pass when ignored
+	Kind          DriftKind     `json:"kind"`
+	Object        string        `json:"object,omitempty"` // the column, index, key or partition; "" for the table itself
+	Before        string        `json:"before,omitempty"` // in words; "" where there was nothing
+	After         string        `json:"after,omitempty"`
+	Compatibility Compatibility `json:"compatibility,omitempty"`
+	Status        Status        `json:"status"` // what the check's policy makes of it; Pass when ignored
 }
 
 // Key identifies the drift from tick to tick: "column_removed:note".

@@ -5,35 +5,35 @@ import "time"
 // Incident is what is wrong with one finding of one check, from opened to
 // resolved. At most one unresolved incident exists per (Check, Key).
 type Incident struct {
-	ID       string // stable and sortable: time-ordered
-	Check    string
-	Kind     string
-	Key      string // the finding's key; "" for the check as a whole
-	Table    Table
-	Tier     string // critical, warning or info
-	Owner    string
-	Runbook  string // link; "" when none is configured
-	State    IncidentState
-	Severity Status // Warn or Fail; Error for a monitor incident
-	Monitor  bool   // the check could not look: says nothing about the data
+	ID       string        `json:"id"` // stable and sortable: time-ordered
+	Check    string        `json:"check"`
+	Kind     string        `json:"kind"`
+	Key      string        `json:"key"` // the finding's key; "" for the check as a whole
+	Table    Table         `json:"dataset"`
+	Tier     string        `json:"tier"` // critical, warning or info
+	Owner    string        `json:"owner,omitempty"`
+	Runbook  string        `json:"runbook,omitempty"` // link; "" when none is configured
+	State    IncidentState `json:"state"`
+	Severity Status        `json:"severity"` // Warn or Fail; Error for a monitor incident
+	Monitor  bool          `json:"monitor"`  // the check could not look: says nothing about the data
 
-	Opened   time.Time // the tick of the first bad result
-	Updated  time.Time // the tick of the last bad result
-	Resolved time.Time // zero while open
-	LastGood time.Time // tick of the last good result before; zero if none is known
+	Opened   time.Time `json:"opened,omitzero"`    // the tick of the first bad result
+	Updated  time.Time `json:"updated,omitzero"`   // the tick of the last bad result
+	Resolved time.Time `json:"resolved,omitzero"`  // zero while open
+	LastGood time.Time `json:"last_good,omitzero"` // tick of the last good result before; zero if none is known
 
-	Message  string
-	Observed Number
-	Expected string
-	Ticks    int // bad results so far
-	Flaps    int // times it was reopened
+	Message  string `json:"message"`
+	Observed Number `json:"observed"`
+	Expected string `json:"expected,omitempty"`
+	Ticks    int    `json:"ticks"` // bad results so far
+	Flaps    int    `json:"flaps"` // times it was reopened
 
 	// Transitions counts what people are told of: opened (1), then each time it
 	// was reopened, acknowledged, escalated, resolved or grew worse. It numbers
 	// notices, so that one sent twice is known by its key.
-	Transitions int
-	Trace       string // id of the trace of the tick that opened it; "" where nothing is traced
-	Upstream    string // id of the incident of a failed upstream dataset that explains this one; "" for none
+	Transitions int    `json:"transitions"`
+	Trace       string `json:"trace,omitempty"`    // id of the trace of the tick that opened it; "" where nothing is traced
+	Upstream    string `json:"upstream,omitempty"` // id of the incident of a failed upstream dataset that explains this one; "" for none
 }
 
 // IncidentState is where an incident stands.

@@ -12,31 +12,31 @@ import (
 // person who approves it, and carried out without looking anything else up: a
 // plan that no longer fits what it was made against is not applied.
 type Plan struct {
-	Action  string // the registered name: reload_partition, alter_table, webhook, ...
-	Table   Table  // what is changed; for a hook, what it is run for
-	Finding string // the key of the finding it is to make go away; "" for any of the check\'s
-	Scope   string // which part of the table: "created_at in [2026-11-20, 2026-11-21)", "column note"; "" for the whole
-	Summary string // one line: what will be done
-	Steps   []Step // in order
-	Hazards []string
-	Class   RepairClass
-	Why     string // why this class; "" where there is nothing to say
-	Rows    int64  // rows it will write at most; -1 when that cannot be told
+	Action  string      `json:"action"`            // the registered name: reload_partition, alter_table, webhook, ...
+	Table   Table       `json:"dataset"`           // what is changed; for a hook, what it is run for
+	Finding string      `json:"finding,omitempty"` // the key of the finding it is to make go away; "" for any of the check\'s
+	Scope   string      `json:"scope,omitempty"`   // which part of the table: "created_at in [2026-11-20, 2026-11-21)", "column note"; "" for the whole
+	Summary string      `json:"summary"`           // one line: what will be done
+	Steps   []Step      `json:"steps"`             // in order
+	Hazards []string    `json:"hazards,omitempty"`
+	Class   RepairClass `json:"class"`
+	Why     string      `json:"why,omitempty"` // why this class; "" where there is nothing to say
+	Rows    int64       `json:"rows"`          // rows it will write at most; -1 when that cannot be told
 	// Guarantee says what happens when an agent dies in the middle.
-	Guarantee Guarantee
+	Guarantee Guarantee `json:"guarantee"`
 	// Fingerprint is of the target as it was planned against; "" where the action
 	// has nothing to compare.
-	Fingerprint string
+	Fingerprint string `json:"fingerprint,omitempty"`
 	// Details is what the action needs to carry the plan out. No secrets.
-	Details json.RawMessage
+	Details json.RawMessage `json:"details,omitempty"`
 }
 
 // Step is one thing a plan does, with its undo.
 type Step struct {
-	Name   string
-	Do     []string // the statements or the request, as they will be sent; without secrets
-	Undo   []string // what takes it back; empty when nothing does
-	NoUndo string   // why it cannot be taken back; "" when Undo does
+	Name   string   `json:"name"`
+	Do     []string `json:"do"`                // the statements or the request, as they will be sent; without secrets
+	Undo   []string `json:"undo,omitempty"`    // what takes it back; empty when nothing does
+	NoUndo string   `json:"no_undo,omitempty"` // why it cannot be taken back; "" when Undo does
 }
 
 // RepairClass says who may let a plan go ahead.
@@ -72,39 +72,39 @@ func (p Plan) Hash() string {
 // Repair is one attempt of Sentinel to make an incident go away, from planned
 // to its end.
 type Repair struct {
-	ID       string // sortable by time
-	Key      string // idempotency key: at most one repair that has not ended exists per key
-	Policy   string // id of the configured repair
-	Incident string
-	Check    string
-	Table    Table
-	Plan     Plan
-	Mode     string // off, plan, auto, shadow: as configured when it was planned
-	State    RepairState
-	Resume   RepairState // retry_wait and unknown: what is tried again
-	Version  int64       // grows with every transition
-	Fence    int64       // grows with every agent that takes it up
-	Holder   string
-	Attempts int
-	NextAt   time.Time // when it may be tried again (retry_wait) or its lease ends
-	Asked    time.Time // when another system was first seen to work on the step under way; zero when none does
-	Approval *Approval
-	Message  string // one line: why it stands where it stands
-	Source   string // where the data came from, when from a fallback
-	Linked   string // the repair this one retries, "" for a first one
+	ID       string      `json:"id"`               // sortable by time
+	Key      string      `json:"key"`              // idempotency key: at most one repair that has not ended exists per key
+	Policy   string      `json:"policy,omitempty"` // id of the configured repair
+	Incident string      `json:"incident,omitempty"`
+	Check    string      `json:"check"`
+	Table    Table       `json:"dataset"`
+	Plan     Plan        `json:"plan"`
+	Mode     string      `json:"mode"` // off, plan, auto, shadow: as configured when it was planned
+	State    RepairState `json:"state"`
+	Resume   RepairState `json:"resume,omitempty"` // retry_wait and unknown: what is tried again
+	Version  int64       `json:"version"`          // grows with every transition
+	Fence    int64       `json:"fence"`            // grows with every agent that takes it up
+	Holder   string      `json:"holder,omitempty"`
+	Attempts int         `json:"attempts"`
+	NextAt   time.Time   `json:"next_at,omitzero"` // when it may be tried again (retry_wait) or its lease ends
+	Asked    time.Time   `json:"asked,omitzero"`   // when another system was first seen to work on the step under way; zero when none does
+	Approval *Approval   `json:"approval,omitempty"`
+	Message  string      `json:"message"`          // one line: why it stands where it stands
+	Source   string      `json:"source,omitempty"` // where the data came from, when from a fallback
+	Linked   string      `json:"linked,omitempty"` // the repair this one retries, "" for a first one
 
-	Created  time.Time
-	Updated  time.Time
-	Applied  time.Time // zero until it was
-	Finished time.Time // zero until it ended
+	Created  time.Time `json:"created,omitzero"`
+	Updated  time.Time `json:"updated,omitzero"`
+	Applied  time.Time `json:"applied,omitzero"`  // zero until it was
+	Finished time.Time `json:"finished,omitzero"` // zero until it ended
 }
 
 // Approval is a person's yes to one plan.
 type Approval struct {
-	By      string
-	At      time.Time
-	Hash    string // of the plan that was read
-	Expires time.Time
+	By      string    `json:"by"`
+	At      time.Time `json:"at,omitzero"`
+	Hash    string    `json:"hash"` // of the plan that was read
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // RepairState is where a repair stands.

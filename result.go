@@ -1,13 +1,17 @@
 package sentinel
 
-import "time"
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
 
 // Observation is one number at one tick.
 type Observation struct {
-	Metric  string    // row_count, freshness_seconds, value, ...
-	Segment string    // "" for the whole, else "column=value, ..." (see checks)
-	Bucket  time.Time // start of the closed time window the number covers; zero when it covers none
-	Value   Number
+	Metric  string    `json:"metric"`            // row_count, freshness_seconds, value, ...
+	Segment string    `json:"segment,omitempty"` // "" for the whole, else "column=value, ..." (see checks)
+	Bucket  time.Time `json:"bucket,omitzero"`   // start of the closed time window the number covers; zero when it covers none
+	Value   Number    `json:"value"`
 }
 
 // Point is one value of a series, oldest first wherever points come in slices.
@@ -19,38 +23,60 @@ type Point struct {
 
 // Result is one run of one check at one tick.
 type Result struct {
-	Check    string // the check's stable id
-	Kind     string // freshness, row_count, schema, sql, ...
-	Table    Table
-	Tick     time.Time     // the scheduled instant, not the wall clock
-	Duration time.Duration // time spent asking and judging
-	Status   Status        // the worst of Findings, pass without any
-	Message  string        // one line for people: what was seen and what was expected
-	Evidence Evidence
+	Check    string        `json:"check"` // the check's stable id
+	Kind     string        `json:"kind"`  // freshness, row_count, schema, sql, ...
+	Table    Table         `json:"dataset"`
+	Tick     time.Time     `json:"tick,omitzero"` // the scheduled instant, not the wall clock
+	Duration time.Duration `json:"-"`             // time spent asking and judging
+	Status   Status        `json:"status"`        // the worst of Findings, pass without any
+	Message  string        `json:"message"`       // one line for people: what was seen and what was expected
+	Evidence Evidence      `json:"evidence,omitzero"`
 
-	Observations []Observation
-	Past         []Observation // values of earlier buckets, oldest first: read once, when nothing was remembered of the check
-	Findings     []Finding     // what is not as it must be, one per segment or drift; empty on pass
-	Drifts       []Drift       // schema checks: all differences, also the ignored ones
-	Scores       []Score       // anomaly scores, where a detector looked
+	Observations []Observation `json:"observations,omitempty"`
+	Past         []Observation `json:"past,omitempty"`     // values of earlier buckets, oldest first: read once, when nothing was remembered of the check
+	Findings     []Finding     `json:"findings,omitempty"` // what is not as it must be, one per segment or drift; empty on pass
+	Drifts       []Drift       `json:"drifts,omitempty"`   // schema checks: all differences, also the ignored ones
+	Scores       []Score       `json:"scores,omitempty"`   // anomaly scores, where a detector looked
 }
 
 // Finding is one thing wrong. Its Key is stable from tick to tick: incidents
 // open, stay and resolve by (check, key).
 type Finding struct {
-	Key      string // "" for the check as a whole; "country=DE", "future_timestamp", "column_removed:note", ...
-	Status   Status
-	Message  string // one line: observed, expected, since when
-	Observed Number
-	Expected string // the bound in words: "> 0", "at most 1h"
+	Key      string `json:"key"` // "" for the check as a whole; "country=DE", "future_timestamp", "column_removed:note", ...
+	Status   Status `json:"status"`
+	Message  string `json:"message"` // one line: observed, expected, since when
+	Observed Number `json:"observed"`
+	Expected string `json:"expected,omitempty"` // the bound in words: "> 0", "at most 1h"
+}
+
+// MarshalJSON writes the duration in seconds, as duration_seconds.
+func (r Result) MarshalJSON() ([]byte, error) {
+	return json.Marshal(resultJSON{(*plainResult)(&r), r.Duration.Seconds()})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (r *Result) UnmarshalJSON(b []byte) error {
+	v := resultJSON{plainResult: (*plainResult)(r)}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	r.Duration = time.Duration(math.Round(v.Seconds * float64(time.Second)))
+	return nil
+}
+
+type plainResult Result
+
+type resultJSON struct {
+	*plainResult
+	Seconds float64 `json:"duration_seconds"`
 }
 
 // Evidence says where an answer came from and how far to trust it.
 type Evidence struct {
-	Source     string // scan, index, catalog_estimate, change_counters, control_query, ...
-	Confidence Confidence
-	AsOf       time.Time // the database's clock when it was read; zero if it was not asked
-	Note       string    // what a reader should know: "standby", "unchanged since 11:05"
+	Source     string     `json:"source,omitempty"` // scan, index, catalog_estimate, change_counters, control_query, ...
+	Confidence Confidence `json:"confidence,omitempty"`
+	AsOf       time.Time  `json:"as_of,omitzero"` // the database's clock when it was read; zero if it was not asked
+	Note       string     `json:"note,omitempty"` // what a reader should know: "standby", "unchanged since 11:05"
 }
 
 // Confidence grades evidence.
@@ -75,14 +101,48 @@ func Worst(findings []Finding) Status {
 
 // Score is what an anomaly detector says of one point.
 type Score struct {
-	Segment string
-	Time    time.Time // the point's time
-	Value   float64
-	Score   float64 // 0 (as usual) to 1; an alarm at 0.5 and above
-	Low     float64 // expected range; NaN while learning
-	High    float64
-	State   ScoreState
-	Reason  string // one line: "812 rows, expected 9,400 to 11,200 for a Monday 02:00"
+	Segment string     `json:"segment,omitempty"`
+	Time    time.Time  `json:"time,omitzero"` // the point's time
+	Value   float64    `json:"value"`
+	Score   float64    `json:"score"` // 0 (as usual) to 1; an alarm at 0.5 and above
+	Low     float64    `json:"low"`   // expected range; NaN while learning
+	High    float64    `json:"high"`
+	State   ScoreState `json:"state"`
+	Reason  string     `json:"reason,omitempty"` // one line: "812 rows, expected 9,400 to 11,200 for a Monday 02:00"
+}
+
+// MarshalJSON writes a range that is not known yet (NaN) as null.
+func (s Score) MarshalJSON() ([]byte, error) {
+	return json.Marshal(scoreJSON{plainScore(s), Float(s.Value), Float(s.Score), orAbsent(s.Low), orAbsent(s.High)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Score) UnmarshalJSON(b []byte) error {
+	var v scoreJSON
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	*s = Score(v.plainScore)
+	s.Value, s.Score, s.Low, s.High = v.Value.Float64(), v.Score.Float64(), v.Low.Float64(), v.High.Float64()
+	return nil
+}
+
+type plainScore Score
+
+// scoreJSON shadows the floats by numbers, which also write what JSON cannot.
+type scoreJSON struct {
+	plainScore
+	Value Number `json:"value"`
+	Score Number `json:"score"`
+	Low   Number `json:"low"`
+	High  Number `json:"high"`
+}
+
+func orAbsent(v float64) Number {
+	if math.IsNaN(v) {
+		return Number{}
+	}
+	return Float(v)
 }
 
 // ScoreState is where a series stands.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -21,7 +20,7 @@ func encode(results []sentinel.Result) ([]row, error) {
 	for i, r := range results {
 		observations := slices.Concat(r.Past, r.Observations)
 		r.Past = nil // remembered as observations alone
-		body, err := json.Marshal(storedResult{r, storedScores(r.Scores)})
+		body, err := json.Marshal(r)
 		if err != nil {
 			return nil, fmt.Errorf("the result of %s: %w", r.Check, err)
 		}
@@ -51,39 +50,6 @@ func sqlValue(n sentinel.Number) any {
 		return n.Float64()
 	}
 	return nil
-}
-
-// storedResult is a result as JSON: its scores shadow those of the result.
-type storedResult struct {
-	sentinel.Result
-	Scores []storedScore
-}
-
-// storedScore holds the floats as numbers, which also write what JSON cannot:
-// a series that is learning has no expected range, NaN.
-type storedScore struct {
-	Segment                 string
-	Time                    time.Time
-	Value, Score, Low, High sentinel.Number
-	State                   sentinel.ScoreState
-	Reason                  string
-}
-
-func storedScores(scores []sentinel.Score) []storedScore {
-	out := make([]storedScore, len(scores))
-	for i, s := range scores {
-		out[i] = storedScore{s.Segment, s.Time, sentinel.Float(s.Value), sentinel.Float(s.Score), sentinel.Float(s.Low), sentinel.Float(s.High), s.State, s.Reason}
-	}
-	return out
-}
-
-func (r storedResult) result() sentinel.Result {
-	r.Result.Scores = nil
-	for _, s := range r.Scores {
-		r.Result.Scores = append(r.Result.Scores,
-			sentinel.Score{Segment: s.Segment, Time: s.Time, Value: s.Value.Float64(), Score: s.Score.Float64(), Low: s.Low.Float64(), High: s.High.Float64(), State: s.State, Reason: s.Reason})
-	}
-	return r.Result
 }
 
 func scanJSON(scan func(...any) error, v any) error {

@@ -67,10 +67,13 @@ func (s *Store) AcceptBaseline(ctx context.Context, check string, v Snapshot) er
 // Label is what people say about a stretch of a check's series: of those with
 // this segment, whatever their metric.
 type Label struct {
-	Check, Segment string
-	From, To       time.Time // both inclusive
-	Exclude        bool      // the points are no part of what is normal; false takes an earlier label back
-	Why, Who       string
+	Check   string    `json:"check"`
+	Segment string    `json:"segment,omitempty"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`      // both inclusive
+	Exclude bool      `json:"exclude"` // the points are no part of what is normal; false takes an earlier label back
+	Why     string    `json:"why"`
+	Who     string    `json:"who"`
 }
 
 // Label keeps a label. Where labels overlap, the latest kept one counts.

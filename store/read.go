@@ -100,11 +100,11 @@ func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, e
 	var out []sentinel.Result
 	err := s.each(ctx, `SELECT body FROM last_result WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR check_id = ?2) ORDER BY dataset, check_id`,
 		[]any{dataset, f.Check}, func(scan func(...any) error) error {
-			var r storedResult
+			var r sentinel.Result
 			if err := scanJSON(scan, &r); err != nil {
 				return err
 			}
-			out = append(out, r.result())
+			out = append(out, r)
 			return nil
 		})
 	return out, err

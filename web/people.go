@@ -50,7 +50,7 @@ func (s *Server) silence(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) label(w http.ResponseWriter, r *http.Request) {
 	var v store.Label
-	if s.body(w, r, &v, `{"Check": "...", "From": "2026-01-31T06:00:00Z", "To": "...", "Exclude": true, "Who": "ann", "Why": "..."}`) {
+	if s.body(w, r, &v, `{"check": "...", "from": "2026-01-31T06:00:00Z", "to": "...", "exclude": true, "who": "ann", "why": "..."}`) {
 		s.done(w, s.People.Label(r.Context(), v))
 	}
 }
