@@ -21,7 +21,7 @@ func init() { Register("reload_partition", func() Action { return &ReloadPartiti
 // what the window holds. The old rows are kept for a while, to go back to.
 type ReloadPartition struct {
 	From        []sentinel.Table `yaml:"from"`          // sources, tried in order; all with the table's columns
-	File        []string         `yaml:"file"`          // tried after them: CSV or JSONL of the window, with {date} in its name
+	File        []string         `yaml:"file"`          // tried after them: CSV, JSONL or Parquet of the window, with {date} in its name
 	Partition   string           `yaml:"partition"`     // time column, also as column::date; default: the dataset's time_column
 	Bucket      string           `yaml:"bucket"`        // hour, day (default), week, month
 	Key         []string         `yaml:"key"`           // columns that are unique; default: the primary key

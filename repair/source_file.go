@@ -21,14 +21,14 @@ import (
 )
 
 // fileFormats are those that a reload reads, by the ending of the name.
-var fileFormats = map[string]func(io.Reader) rowReader{".csv": csvRows, ".jsonl": jsonRows, ".ndjson": jsonRows}
+var fileFormats = map[string]func(*os.File) (rowReader, error){".csv": csvRows, ".jsonl": jsonRows, ".ndjson": jsonRows, ".parquet": parquetRows}
 
 // rowReader answers the next row, by column, or io.EOF.
 type rowReader func() (map[string]warehouse.Cell, error)
 
 // csvRows reads comma-separated values under a header. An empty field is NULL.
-func csvRows(r io.Reader) rowReader {
-	buffered := bufio.NewReader(r)
+func csvRows(f *os.File) (rowReader, error) {
+	buffered := bufio.NewReader(f)
 	if mark, err := buffered.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
 		_, _ = buffered.Discard(3) // what was just peeked at
 	}
@@ -51,13 +51,13 @@ func csvRows(r io.Reader) rowReader {
 			row[header[i]] = warehouse.Cell{Text: v, Null: v == ""}
 		}
 		return row, nil
-	}
+	}, nil
 }
 
 // jsonRows reads one JSON object a line. Numbers keep their digits; objects and
 // lists stay JSON; what a line leaves out is NULL.
-func jsonRows(r io.Reader) rowReader {
-	d := json.NewDecoder(r)
+func jsonRows(f *os.File) (rowReader, error) {
+	d := json.NewDecoder(f)
 	return func() (map[string]warehouse.Cell, error) {
 		var line map[string]json.RawMessage
 		if err := d.Decode(&line); err != nil {
@@ -74,7 +74,7 @@ func jsonRows(r io.Reader) rowReader {
 			row[name] = cell
 		}
 		return row, nil
-	}
+	}, nil
 }
 
 // file is one that is being read.
@@ -90,7 +90,7 @@ type file struct {
 func openFile(path string) (*file, error) {
 	format := fileFormats[strings.ToLower(filepath.Ext(path))]
 	if format == nil {
-		return nil, &RefusedError{"want a file that ends in .csv, .jsonl or .ndjson"}
+		return nil, &RefusedError{"want a file that ends in .csv, .jsonl, .ndjson or .parquet"}
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -99,9 +99,12 @@ func openFile(path string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &file{path: path, f: f, next: format(f), seen: map[string]bool{}}
+	out := &file{path: path, f: f, seen: map[string]bool{}}
 	if out.state, err = stateOf(path); err != nil {
 		return nil, errors.Join(err, f.Close())
+	}
+	if out.next, err = format(f); err != nil {
+		return nil, errors.Join(&RefusedError{fmt.Sprintf("%s cannot be read: %v", path, err)}, f.Close())
 	}
 	return out, nil
 }
@@ -209,7 +212,8 @@ func (a *ReloadPartition) copyFile(ctx context.Context, r *Run, x exchanged, w r
 }
 
 // respell writes what files spell otherwise as the engines read it: times with a
-// T and a zone, and empty text in columns that may not be NULL.
+// T and a zone, truth in engines that keep it as a number, and empty text in
+// columns that may not be NULL.
 func respell(rows warehouse.Rows, w reload, here *warehouse.Table) error {
 	for i, name := range w.Columns {
 		c := here.Column(name)
@@ -220,6 +224,9 @@ func respell(rows warehouse.Rows, w reload, here *warehouse.Table) error {
 					cell.Null = false
 				}
 				continue
+			}
+			if c.Type.Family == warehouse.Boolean || c.Type.Family == warehouse.Integer {
+				cell.Text = cmp.Or(truth[cell.Text], cell.Text)
 			}
 			if c.Type.Family != warehouse.Timestamp && name != w.Column {
 				continue
@@ -236,6 +243,9 @@ func respell(rows warehouse.Rows, w reload, here *warehouse.Table) error {
 	}
 	return nil
 }
+
+// truth is how every engine reads a boolean, also those that keep it as a number.
+var truth = map[string]string{"true": "1", "false": "0"}
 
 // source is a table or a file.
 type source struct {
