@@ -196,3 +196,117 @@ func TestC19OddNames(t *testing.T) {
 		}
 	})
 }
+
+// A constant default of the source comes along, and with it NOT NULL; old rows
+// have it without a rewrite. Any other default stays behind, and the plan says so.
+func TestConstantDefaultsComeAlong(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"postgres", "mysql"} {
+		b := newBench(t, engine)
+		b.orders()
+		b.exec("ALTER TABLE staging ADD COLUMN status varchar(12) NOT NULL DEFAULT 'new', ADD COLUMN tries integer NOT NULL DEFAULT -3, ADD COLUMN odd varchar(20) DEFAULT 'it''s', ADD COLUMN seen timestamp NOT NULL DEFAULT now()")
+		p := b.policy("alter_table", &repair.AlterTable{}, repair.Auto)
+		p.Attempts = 10
+		for column, c := range map[string]struct{ do, hazard, value string }{
+			"status": {"DEFAULT 'new' NOT NULL", "", "new"},
+			"tries":  {"DEFAULT -3 NOT NULL", "", "-3"},
+			"odd":    {"ADD COLUMN", "is no constant, and is left out", ""},
+			"seen":   {"ADD COLUMN", "is no constant, and is left out", ""},
+		} {
+			r := b.repaired(p, b.incident("column_added:"+column))
+			if r.State != sentinel.RepairSucceeded || !strings.Contains(r.Plan.Steps[0].Do[0], c.do) || !strings.Contains(strings.Join(r.Plan.Hazards, "\n"), c.hazard) {
+				t.Fatalf("%s %s: %s: %s\n%v\n%v", engine, column, r.State, r.Message, r.Plan.Steps, r.Plan.Hazards)
+			}
+			if got := queryAll(t, b.driver, b.dsn, "SELECT DISTINCT "+column+" FROM orders"); got != c.value+"|\n" {
+				t.Errorf("%s %s: old rows have %q, want %q", engine, column, got, c.value)
+			}
+			if c.value == "" {
+				continue
+			}
+			ann := repair.Decisions{Store: b.store, Now: clock, Who: "ann"}
+			if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
+				t.Fatal(err)
+			}
+			if r := b.advanced(r.ID); r.State != sentinel.RolledBack {
+				t.Errorf("%s %s: taken back: %s %s", engine, column, r.State, r.Message)
+			}
+		}
+	}
+}
+
+// What hangs on a table is listed, what others must do first is left to a
+// person, and what is not the user's own is left alone.
+func TestSurroundingsOfAnAlter(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres")
+	b.orders()
+	b.exec("ALTER TABLE staging ADD COLUMN coupon varchar(12), DROP COLUMN amount, ADD COLUMN \"Amount\" numeric(10,2), ALTER COLUMN note TYPE varchar(40)", "CREATE VIEW recent AS SELECT * FROM orders")
+	p := b.policy("alter_table", &repair.AlterTable{}, repair.Manual)
+	r := b.repaired(p, b.incident("column_added:coupon"))
+	if !strings.Contains(strings.Join(r.Plan.Hazards, "\n"), "view recent") || r.Plan.Class != sentinel.ClassAuto {
+		t.Errorf("with a view: %s %v", r.Plan.Class, r.Plan.Hazards)
+	}
+	b.exec("CREATE PUBLICATION " + "feed_" + b.databaseName() + " FOR TABLE orders")
+	if r := b.repaired(b.policy("alter_table", &repair.AlterTable{MaxPartitions: 2}, repair.Auto), b.incident("type_widened:note")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "depends on the column") {
+		t.Errorf("a column in a view: %s %s", r.State, r.Message)
+	}
+	b.exec("DROP VIEW recent")
+	if r := b.repaired(b.policy("alter_table", &repair.AlterTable{MaxPartitions: 3}, repair.Auto), b.incident("type_widened:note")); r.State != sentinel.AwaitingApproval || !strings.Contains(r.Plan.Why, "subscribers need the change first") {
+		t.Errorf("published: %s %s", r.State, r.Message)
+	}
+	if r := b.repaired(b.policy("alter_table", &repair.AlterTable{MaxPartitions: 4}, repair.Auto), b.incident("column_added:Amount")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "in case alone") {
+		t.Errorf("a name that differs in case: %s %s", r.State, r.Message)
+	}
+}
+
+// Privileges granted and dependents made between plan and apply change what was
+// planned against.
+func TestC48SurroundingsAreComparedToo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres")
+	b.orders()
+	b.exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
+	a := &repair.AlterTable{}
+	p := b.policy("alter_table", a, repair.Manual)
+	r := b.repaired(p, b.incident("column_added:coupon"))
+	b.exec("CREATE VIEW recent AS SELECT id FROM orders")
+	target := b.target()
+	var changed *repair.ChangedError
+	if err := a.Apply(t.Context(), &repair.Run{Target: target, Repair: r}); !errors.As(err, &changed) {
+		t.Errorf("applied: %v", err)
+	}
+}
+
+// A transaction that has held the table for long puts an ALTER off before it
+// queues for the lock, where it would hold up everybody behind it.
+func TestC06ALongTransactionPutsAnAlterOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres")
+	b.orders()
+	b.exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
+	a := &repair.AlterTable{Held: time.Millisecond}
+	r := b.repaired(b.policy("alter_table", a, repair.Manual), b.incident("column_added:coupon"))
+	db, err := sql.Open(b.driver, b.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec("SELECT count(*), pg_sleep(0.05) FROM orders"); err != nil {
+		t.Fatal(err)
+	}
+	target := b.target()
+	var later *repair.TransientError
+	if err := a.Apply(t.Context(), &repair.Run{Target: target, Repair: r}); !errors.As(err, &later) || !strings.Contains(err.Error(), "has held it since") {
+		t.Errorf("applied: %v", err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Apply(t.Context(), &repair.Run{Target: target, Repair: r}); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}

@@ -98,7 +98,7 @@ func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (pla
 	}
 	plan = sentinel.Plan{
 		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
-		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: fingerprint(here),
+		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: fingerprint(here, surroundings{}),
 	}
 	s := scope{t.Read.Dialect, t.Read.Config.Dialect, here.TableName, w}
 	if w.Rows, err = s.count(ctx, t.Read); err != nil {

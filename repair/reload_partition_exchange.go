@@ -65,7 +65,7 @@ func same(ctx context.Context, r *Run, step string) error {
 	if err != nil {
 		return err
 	}
-	if fingerprint(here) != r.Repair.Plan.Fingerprint {
+	if fingerprint(here, surroundings{}) != r.Repair.Plan.Fingerprint {
 		return &ChangedError{"it was made anew, or its columns, keys or partitions are others now"}
 	}
 	return nil

@@ -33,7 +33,7 @@ func (a *ReloadPartition) Stage(ctx context.Context, r *Run) error {
 	if err != nil {
 		return err
 	}
-	if fingerprint(here) != r.Repair.Plan.Fingerprint {
+	if fingerprint(here, surroundings{}) != r.Repair.Plan.Fingerprint {
 		return &ChangedError{"its columns, keys or partitions are others now"}
 	}
 	var problems []error

@@ -1,0 +1,52 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// relation reads everything the catalog says of one table.
+func relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehouse.Table, error) {
+	if db == nil {
+		return nil, fmt.Errorf("warehouse %s is not configured", t.Warehouse)
+	}
+	name := warehouse.TableName{Schema: t.Schema, Name: t.Name}
+	if name.Schema == "" {
+		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
+		if err != nil {
+			return nil, transient(err)
+		}
+		name.Schema = c.DefaultSchema
+	}
+	c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts &^ warehouse.Views})
+	if err != nil {
+		return nil, transient(err)
+	}
+	if c.Standby {
+		return nil, &RefusedError{"the server is a standby"}
+	}
+	rel := c.Tables[name]
+	if rel == nil {
+		return nil, &RefusedError{fmt.Sprintf("%s does not exist", t)}
+	}
+	return rel, nil
+}
+
+// transient marks an error of a read-only session that may pass.
+func transient(err error) error {
+	var engine *warehouse.Error
+	if errors.As(err, &engine) && engine.Temporary() {
+		return &TransientError{Err: err}
+	}
+	return err
+}
+
+// one runs a single statement on a read-only session.
+func one(ctx context.Context, db *warehouse.DB, st warehouse.Statement) (rows warehouse.Rows, err error) {
+	db.Run(ctx, []warehouse.Statement{st}, func(_ int, r warehouse.Rows, e error) { rows, err = r, e })
+	return rows, err
+}
