@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,10 @@ import (
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // watched is an agent whose clock the test moves, with one dataset that must
@@ -95,6 +98,35 @@ func (w *watched) warnings() (open []sentinel.Incident) {
 	return open
 }
 
+// startsTheJobEarly: a warning starts the hook configured `on: risk`, once,
+// while there is still time.
+func (w *watched) startsTheJobEarly(batch store.Batch) {
+	w.Helper()
+	asked := make(chan string, 10)
+	loader := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Idempotency-Key") }))
+	defer loader.Close()
+	policy := &repair.Policy{ID: "early", Table: w.table, On: []string{"risk"}, Mode: repair.Auto, Kind: "webhook", Action: &repair.Webhook{URL: sentinel.Secret(loader.URL)}}
+	if err := policy.Validate(); err != nil {
+		w.Fatal(err)
+	}
+	w.agent.Repair = &repair.Engine{Store: w.agent.Store, Holder: "test", Now: w.agent.Now}
+	w.agent.equip(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
+	w.agent.Repair.SetPolicies([]*repair.Policy{policy})
+	w.agent.wanted = make(chan repair.Trigger, 10)
+	w.agent.wantRepairs(batch)
+	for len(w.agent.wanted) > 0 {
+		w.agent.consider(w.Context(), <-w.agent.wanted)
+	}
+	for range 2 {
+		if err := w.agent.Repair.Advance(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+	}
+	if len(asked) != 1 || <-asked == "" {
+		w.Errorf("the job was started %d times", len(asked))
+	}
+}
+
 func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state.db")
@@ -120,6 +152,7 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	if len(open) != 1 || open[0].Tier != "critical" || !strings.Contains(open[0].Message, "chance that w.main.orders misses") || !strings.Contains(open[0].Message, "5m left") || !strings.Contains(open[0].Message, "not arrived yet") {
 		t.Fatalf("five minutes before the deadline: %+v", open)
 	}
+	w.startsTheJobEarly(batch)
 	metrics := httptest.NewRecorder()
 	w.agent.Metrics.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{`sentinel_risk{dataset="main.orders",warehouse="w"} 0.`, "sentinel_deadline_timestamp_seconds{", "sentinel_risk_brier_score{", "sentinel_risk_model_active{"} {
