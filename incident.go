@@ -34,6 +34,18 @@ type Incident struct {
 	Transitions int    `json:"transitions"`
 	Trace       string `json:"trace,omitempty"`    // id of the trace of the tick that opened it; "" where nothing is traced
 	Upstream    string `json:"upstream,omitempty"` // id of the incident of a failed upstream dataset that explains this one; "" for none
+	Cause       string `json:"cause,omitempty"`    // what went wrong there, or in the table's own schema, in one line; "" where nothing is known
+	Note        string `json:"note,omitempty"`     // what is to be said of the last transition: who acknowledged it and why, what a repair came to
+
+	Prior IncidentState `json:"prior,omitempty"` // while suppressed: where it stands otherwise
+}
+
+// Standing is the incident's state, leaving a silence or maintenance window out.
+func (i Incident) Standing() IncidentState {
+	if i.State == Suppressed && i.Prior != "" {
+		return i.Prior
+	}
+	return i.State
 }
 
 // IncidentState is where an incident stands.
@@ -44,7 +56,7 @@ const (
 	Acknowledged IncidentState = "acknowledged"
 	Repairing    IncidentState = "repairing"
 	Verifying    IncidentState = "verifying"
-	Suppressed   IncidentState = "suppressed" // a silence or maintenance window; evaluation goes on
+	Suppressed   IncidentState = "suppressed" // a silence or maintenance window; evaluation goes on, and the prior state comes back
 	Escalated    IncidentState = "escalated"  // automatic recovery failed, was refused, or is not allowed
 	Resolved     IncidentState = "resolved"
 )

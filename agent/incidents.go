@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"encoding/base32"
 	"encoding/binary"
 	"fmt"
@@ -91,7 +92,7 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 	switch {
 	case known && i.State != sentinel.Resolved:
 	case known && r.Tick.Sub(i.Resolved) <= reopenWindow:
-		i.State, i.Resolved = sentinel.Open, time.Time{}
+		i.State, i.Resolved, i.Note = sentinel.Open, time.Time{}, ""
 		i.Flaps++
 	default:
 		before = sentinel.Incident{}
@@ -106,11 +107,11 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 	i.Ticks++
 	if before.ID == "" {
 		i.Trace = t.trace
-		i.Upstream = t.cause(i)
 		if t.held != nil && t.held(i) {
 			i.State = sentinel.Repairing
 		}
 	}
+	i.Upstream, i.Cause = t.cause(i)
 	return t.put(key, before, t.suppress(i, r.Tick))
 }
 
@@ -121,17 +122,21 @@ func (t *incidents) suppress(i sentinel.Incident, now time.Time) sentinel.Incide
 		return i
 	}
 	switch _, quiet := t.quiet(i, now); {
-	case quiet && i.State == sentinel.Open:
-		i.State = sentinel.Suppressed
+	case quiet && i.State != sentinel.Suppressed:
+		i.State, i.Prior = sentinel.Suppressed, i.State
 	case !quiet && i.State == sentinel.Suppressed:
-		i.State = sentinel.Open
+		i.State, i.Prior = cmp.Or(i.Prior, sentinel.Open), ""
 	}
 	return i
 }
 
-// cause is the open incident of a dataset that this one's depends on, if any:
-// the one furthest up.
-func (t *incidents) cause(i sentinel.Incident) (id string) {
+// cause is the open incident that explains this one, and what it says: of the
+// datasets that this one's depends on, the one furthest up; else, without an id,
+// the drift of the table's own schema.
+func (t *incidents) cause(i sentinel.Incident) (id, what string) {
+	if i.Monitor {
+		return "", ""
+	}
 	seen := map[sentinel.Table]bool{i.Table: true}
 	next := t.upstreams[i.Table]
 	for len(next) > 0 {
@@ -142,24 +147,36 @@ func (t *incidents) cause(i sentinel.Incident) (id string) {
 			}
 			seen[table] = true
 			further = append(further, t.upstreams[table]...)
-			if up := t.worst(table); up != "" {
-				id = up
+			if up, ok := t.worst(table, func(o sentinel.Incident) bool { return true }); ok {
+				id, what = up.ID, up.Table.String()+": "+up.Message
 			}
 		}
 		next = further
 	}
-	return id
+	if own, ok := t.worst(i.Table, func(o sentinel.Incident) bool { return o.Kind == "schema" }); ok && id == "" && i.Kind != "schema" {
+		what = own.Message
+	}
+	return id, what
 }
 
-// worst is the id of the first data incident of a table that is open; "" if
-// none is.
-func (t *incidents) worst(table sentinel.Table) (id string) {
+// worst is the first data incident of a table that is open and wanted.
+func (t *incidents) worst(table sentinel.Table, wanted func(sentinel.Incident) bool) (first sentinel.Incident, ok bool) {
 	for _, i := range t.open {
-		if i.Table == table && i.State != sentinel.Resolved && !i.Monitor && (id == "" || i.ID < id) {
-			id = i.ID
+		if i.Table == table && i.State != sentinel.Resolved && !i.Monitor && wanted(i) && (!ok || i.ID < first.ID) {
+			first, ok = i, true
 		}
 	}
-	return id
+	return first, ok
+}
+
+// find is the unresolved incident of an id.
+func (t *incidents) find(id string) (sentinel.Incident, bool) {
+	for _, i := range t.open {
+		if i.ID == id && i.State != sentinel.Resolved {
+			return i, true
+		}
+	}
+	return sentinel.Incident{}, false
 }
 
 // hold keeps an incident open while its number is better but not yet where it
@@ -209,29 +226,35 @@ func (t *incidents) resolve(r sentinel.Result, bad map[string]bool, monitorOnly 
 			continue
 		}
 		before := i
-		i.State, i.Resolved = sentinel.Resolved, r.Tick
+		i.State, i.Prior, i.Resolved = sentinel.Resolved, "", r.Tick
 		ended = append(ended, t.put(key, before, i))
 	}
 	slices.SortFunc(ended, func(a, b sentinel.Incident) int { return strings.Compare(a.Key, b.Key) })
 	return ended
 }
 
-// set moves an unresolved incident to a state; ok is false when there is none
-// of that id, or it is there already. What a person has acknowledged stays so.
-func (t *incidents) set(id string, to sentinel.IncidentState) (i sentinel.Incident, ok bool) {
+// set moves an unresolved incident to a state, and notes why; ok is false when
+// there is none of that id, or it is there already. What a person has
+// acknowledged stays so, and what is suppressed goes on from there afterwards.
+func (t *incidents) set(id string, to sentinel.IncidentState, note string) (i sentinel.Incident, ok bool) {
 	for key, i := range t.open {
-		if i.ID != id || i.State == sentinel.Resolved || i.State == to || i.State == sentinel.Acknowledged {
+		if at := i.Standing(); i.ID != id || at == sentinel.Resolved || at == to || at == sentinel.Acknowledged {
 			continue
 		}
 		before := i
-		i.State = to
+		i.Note = note
+		if i.State == sentinel.Suppressed {
+			i.Prior = to
+		} else {
+			i.State = to
+		}
 		return t.put(key, before, i), true
 	}
 	return i, false
 }
 
 // decide is a person's word on an unresolved incident: acknowledge or resolve.
-func (t *incidents) decide(id string, to sentinel.IncidentState, now time.Time) (sentinel.Incident, error) {
+func (t *incidents) decide(id string, to sentinel.IncidentState, note string, now time.Time) (sentinel.Incident, error) {
 	for key, i := range t.open {
 		if i.ID != id {
 			continue
@@ -240,7 +263,7 @@ func (t *incidents) decide(id string, to sentinel.IncidentState, now time.Time) 
 			return i, fmt.Errorf("incident %s is resolved already, since %s", id, i.Resolved.Format(time.RFC3339))
 		}
 		before := i
-		i.State = to
+		i.State, i.Prior, i.Note = to, "", note
 		if to == sentinel.Resolved {
 			i.Resolved = now
 		}

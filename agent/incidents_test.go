@@ -102,11 +102,11 @@ func TestPeopleDecide(t *testing.T) {
 	if _, err := a.Decide(t.Context(), "explode", i.ID, "ann", ""); err == nil || !strings.Contains(err.Error(), "want ack or resolve") {
 		t.Errorf("%v", err)
 	}
-	if got, err := a.Decide(t.Context(), "ack", i.ID, "ann", "on it"); err != nil || got.State != sentinel.Acknowledged {
+	if got, err := a.Decide(t.Context(), "ack", i.ID, "ann", "on it"); err != nil || got.State != sentinel.Acknowledged || got.Note != "acknowledged by ann: on it" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	a.mu.Lock()
-	if _, moved := a.incidents.set(i.ID, sentinel.Escalated); moved {
+	if _, moved := a.incidents.set(i.ID, sentinel.Escalated, "a repair failed"); moved {
 		t.Error("what a person has acknowledged stays so")
 	}
 	a.mu.Unlock()
@@ -134,5 +134,57 @@ func TestPeopleDecide(t *testing.T) {
 	}
 	if err := a.Label(t.Context(), store.Label{Check: "orders", From: w.now, To: w.now, Exclude: true, Who: "ann"}); err == nil {
 		t.Error("a label without a reason")
+	}
+}
+
+// What a window keeps quiet stands afterwards where it stood, and what happens
+// to it meanwhile is not lost.
+func TestSuppressionKeepsTheState(t *testing.T) {
+	t.Parallel()
+	quiet := false
+	in := newIncidents(nil)
+	in.quiet = func(sentinel.Incident, time.Time) (string, bool) { return "migration", quiet }
+	i := in.apply(bad("orders", 0), Meta{})[0]
+	if _, err := in.decide(i.ID, sentinel.Acknowledged, "on it", i.Opened); err != nil {
+		t.Fatal(err)
+	}
+	quiet = true
+	if i = in.apply(bad("orders", 1), Meta{})[0]; i.State != sentinel.Suppressed || i.Standing() != sentinel.Acknowledged {
+		t.Errorf("inside the window: %s, otherwise %s", i.State, i.Standing())
+	}
+	quiet = false
+	if i = in.apply(bad("orders", 2), Meta{})[0]; i.State != sentinel.Acknowledged || i.Prior != "" {
+		t.Errorf("after the window: %s (%s)", i.State, i.Prior)
+	}
+	other := in.apply(bad("events", 3), Meta{})[0]
+	quiet = true
+	in.apply(bad("events", 4), Meta{})
+	if other, _ = in.set(other.ID, sentinel.Escalated, "a repair failed"); other.State != sentinel.Suppressed || other.Standing() != sentinel.Escalated {
+		t.Errorf("escalated inside the window: %s, otherwise %s", other.State, other.Standing())
+	}
+	quiet = false
+	if other = in.apply(bad("events", 5), Meta{})[0]; other.State != sentinel.Escalated || other.Note != "a repair failed" {
+		t.Errorf("after the window: %s: %s", other.State, other.Note)
+	}
+}
+
+// An incident names what went wrong above it, and that in its own schema.
+func TestCauseInWords(t *testing.T) {
+	t.Parallel()
+	in := newIncidents(nil)
+	drift := bad("orders", 0)
+	drift.Check, drift.Kind = "orders/schema", "schema"
+	drift.Findings[0].Message = "column_removed email: text"
+	in.apply(drift, Meta{})
+	i := in.apply(bad("orders", 0), Meta{})[0]
+	if i.Upstream != "" || i.Cause != "column_removed email: text" {
+		t.Errorf("its own schema: %q %q", i.Upstream, i.Cause)
+	}
+	in.upstreams = map[sentinel.Table][]sentinel.Table{i.Table: {bad("customers", 0).Table}}
+	up := bad("customers", 1)
+	up.Findings[0].Message = "newest row 2h old"
+	above := in.apply(up, Meta{})[0]
+	if i = in.apply(bad("orders", 1), Meta{})[0]; i.Upstream != above.ID || i.Cause != up.Table.String()+": newest row 2h old" {
+		t.Errorf("upstream: %q %q", i.Upstream, i.Cause)
 	}
 }

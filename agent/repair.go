@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -165,7 +166,7 @@ func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 			a.Log.Error("planning a repair", "policy", p.ID, "incident", why.Incident.ID, "error", err)
 		}
 	}
-	if why.Incident.State != sentinel.Repairing {
+	if why.Incident.Standing() != sentinel.Repairing {
 		return
 	}
 	active, err := a.Store.Repairs(ctx, store.RepairFilter{Active: true, Check: why.Incident.Check})
@@ -174,7 +175,7 @@ func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 		return
 	}
 	if !slices.ContainsFunc(active, func(r sentinel.Repair) bool { return r.Incident == why.Incident.ID }) {
-		a.setIncidentState(ctx, why.Incident.ID, sentinel.Escalated) // nothing will be done: people must
+		a.setIncidentState(ctx, why.Incident.ID, sentinel.Escalated, "no repair is planned: a person must act")
 	}
 }
 
@@ -214,7 +215,7 @@ func (a *Agent) repairMoved(ctx context.Context, r sentinel.Repair) {
 		a.Metrics.Add(exporters.Retries, 1, "repair")
 	}
 	if to := incidentStateOf(r.State); to != "" {
-		a.setIncidentState(ctx, r.Incident, to)
+		a.setIncidentState(ctx, r.Incident, to, repairNote(r))
 	}
 }
 
@@ -232,9 +233,21 @@ func incidentStateOf(s sentinel.RepairState) sentinel.IncidentState {
 	return ""
 }
 
-func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.IncidentState) {
+// repairNote says what a repair came to, and what a person can do about it.
+func repairNote(r sentinel.Repair) string {
+	note := fmt.Sprintf("repair %s (%s): %s", r.ID, r.Plan.Action, strings.ReplaceAll(string(r.State), "_", " "))
+	if r.Message != "" {
+		note += ": " + r.Message
+	}
+	if r.State == sentinel.AwaitingApproval {
+		note += "; sentinel repair approve " + r.ID
+	}
+	return note
+}
+
+func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.IncidentState, note string) {
 	a.mu.Lock()
-	i, ok := a.incidents.set(id, to)
+	i, ok := a.incidents.set(id, to, note)
 	var notices []store.OutboxItem
 	var err error
 	if ok {

@@ -43,6 +43,11 @@ func (a *Agent) tellBy(t *Telling) {
 	if t == nil {
 		return
 	}
+	t.Planner.Find = func(id string) (sentinel.Incident, bool) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.incidents.find(id)
+	}
 	t.Planner.Suppressed = func(i sentinel.Incident, now time.Time) (string, bool) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -81,7 +86,7 @@ func (a *Agent) suppressed(i sentinel.Incident, now time.Time) (why string, ok b
 // untold also keeps back what is being repaired: people hear of it when that
 // fails, or takes too long.
 func (a *Agent) untold(i sentinel.Incident, now time.Time) (why string, ok bool) {
-	if (i.State == sentinel.Repairing || i.State == sentinel.Verifying) && now.Sub(i.Opened) < holdFor && a.heldBack(i) {
+	if at := i.Standing(); (at == sentinel.Repairing || at == sentinel.Verifying) && now.Sub(i.Opened) < holdFor && a.heldBack(i) {
 		return "automatic recovery is under way", true
 	}
 	return a.suppressed(i, now)
@@ -135,7 +140,7 @@ func (a *Agent) notices(ctx context.Context) ([]store.OutboxItem, error) {
 		}
 	}
 	planner := *a.telling.Planner
-	planner.Suppressed = a.untold // the lock is held
+	planner.Suppressed, planner.Find = a.untold, a.incidents.find // the lock is held
 	return planner.Plan(changes, told, now)
 }
 
@@ -167,7 +172,11 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 		return sentinel.Incident{}, errors.New("who: say who decides")
 	}
 	a.mu.Lock()
-	i, err := a.incidents.decide(id, to, a.Now().UTC().Truncate(time.Second))
+	said := string(to) + " by " + who
+	if why != "" {
+		said += ": " + why
+	}
+	i, err := a.incidents.decide(id, to, said, a.Now().UTC().Truncate(time.Second))
 	var batch store.Batch
 	if err == nil {
 		batch.Incidents = []sentinel.Incident{i}

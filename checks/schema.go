@@ -260,7 +260,11 @@ func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
 		d.Status = policies[d.Kind].status()
 		kept = append(kept, d)
 		if d.Status != sentinel.Pass {
-			findings = append(findings, sentinel.Finding{Key: d.Key(), Status: d.Status, Message: driftText(d), Expected: orNone(d.Before)})
+			text := driftText(d)
+			if s.Like != nil { // drifts are named from the table's side: added is what the other has
+				text += ", in " + s.Like.String()
+			}
+			findings = append(findings, sentinel.Finding{Key: d.Key(), Status: d.Status, Message: text, Expected: orNone(d.Before)})
 		}
 	}
 	r := conclude("schema", findings, pass)

@@ -30,7 +30,7 @@ func Track(before, after sentinel.Incident) (sentinel.Incident, Kind) {
 }
 
 func transition(before, after sentinel.Incident) Kind {
-	isNew, was, is := before.ID == "", before.State, after.State
+	isNew, was, is := before.ID == "", before.Standing(), after.State
 	switch {
 	case isNew && is != sentinel.Resolved:
 		return Opened
@@ -54,9 +54,12 @@ func transition(before, after sentinel.Incident) Kind {
 // of the store. Its methods may be called concurrently.
 type Planner struct {
 	Routes []Route // [DefaultRoutes] where none are configured
-	// Suppressed says why an incident is not told at the moment; nil: never. See
-	// [Quiet].
+	// Suppressed says why an incident is not told at the moment; nil: as its state
+	// says. See [Quiet].
 	Suppressed func(i sentinel.Incident, now time.Time) (why string, ok bool)
+	// Find looks an unresolved incident up, so that one is grouped as its upstream
+	// is, also when that failed earlier; nil: only those that change at once.
+	Find func(id string) (sentinel.Incident, bool)
 }
 
 // note is what the outbox keeps of a transition.
@@ -79,7 +82,7 @@ func (p *Planner) Plan(changes []Change, told []store.Told, now time.Time) ([]st
 	}
 	out := items{now: now}
 	for _, c := range changes {
-		cause := root(c.Incident, here)
+		cause := p.root(c.Incident, here)
 		if c.Kind == Recovered || c.Kind == Acknowledged {
 			p.toHearers(&out, c, cause, hearers[c.Incident.ID])
 			continue
@@ -88,7 +91,7 @@ func (p *Planner) Plan(changes []Change, told []store.Told, now time.Time) ([]st
 			continue
 		}
 		for _, r := range p.routes(c.Incident) {
-			if !p.Routes[r].OnlyEscalated || c.Kind == Escalated || c.Incident.State == sentinel.Escalated {
+			if !p.Routes[r].OnlyEscalated || c.Kind == Escalated || c.Incident.Standing() == sentinel.Escalated {
 				out.add(c, p.Routes[r].To, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].groupWait())
 				hearers[c.Incident.ID] = append(hearers[c.Incident.ID], p.Routes[r].To...)
 			}
@@ -109,11 +112,14 @@ func (p *Planner) toHearers(out *items, c Change, cause sentinel.Incident, heare
 	out.add(c, hearers, other.group(-1, c.Kind, cause), defaultGroupWait)
 }
 
-// root is the incident by which one is grouped: its upstream, where both change
-// at once.
-func root(i sentinel.Incident, here map[string]sentinel.Incident) sentinel.Incident {
-	for range len(here) {
+// root is the incident by which one is grouped: the one furthest up that it
+// names as its cause.
+func (p *Planner) root(i sentinel.Incident, here map[string]sentinel.Incident) sentinel.Incident {
+	for range 100 { // causes never go round, but what is stored may be damaged
 		up, ok := here[i.Upstream]
+		if !ok && p.Find != nil && i.Upstream != "" {
+			up, ok = p.Find(i.Upstream)
+		}
 		if !ok {
 			return i
 		}
@@ -123,11 +129,8 @@ func root(i sentinel.Incident, here map[string]sentinel.Incident) sentinel.Incid
 }
 
 func (p *Planner) quiet(i sentinel.Incident, now time.Time) bool {
-	if i.State == sentinel.Suppressed {
-		return true
-	}
 	if p.Suppressed == nil {
-		return false
+		return i.State == sentinel.Suppressed
 	}
 	_, ok := p.Suppressed(i, now)
 	return ok
@@ -157,8 +160,12 @@ func (p *Planner) Remind(open []sentinel.Incident, told []store.Told, now time.T
 		known[[2]string{t.Incident, t.Channel}] = t
 	}
 	out := items{now: now}
+	here := map[string]sentinel.Incident{}
 	for _, i := range open {
-		if i.State == sentinel.Resolved || i.State == sentinel.Acknowledged || p.quiet(i, now) {
+		here[i.ID] = i
+	}
+	for _, i := range open {
+		if i.State == sentinel.Resolved || i.Standing() == sentinel.Acknowledged || p.quiet(i, now) {
 			continue
 		}
 		for _, r := range p.routes(i) {
@@ -166,10 +173,10 @@ func (p *Planner) Remind(open []sentinel.Incident, told []store.Told, now time.T
 			for _, channel := range route.To {
 				t, ok := known[[2]string{i.ID, channel}]
 				switch {
-				case !ok && (!route.OnlyEscalated || i.State == sentinel.Escalated):
-					out.add(Change{Kind: late(i), Incident: i}, []string{channel}, route.group(r, late(i), i), route.groupWait())
+				case !ok && (!route.OnlyEscalated || i.Standing() == sentinel.Escalated):
+					out.add(Change{Kind: late(i), Incident: i}, []string{channel}, route.group(r, late(i), p.root(i, here)), route.groupWait())
 				case ok && t.Sent && route.repeat() > 0 && now.Sub(t.Last) >= route.repeat():
-					out.remind(i, channel, t.Reminders+1, route.group(r, Reminder, i))
+					out.remind(i, channel, t.Reminders+1, route.group(r, Reminder, p.root(i, here)))
 				}
 			}
 		}
@@ -179,7 +186,7 @@ func (p *Planner) Remind(open []sentinel.Incident, told []store.Told, now time.T
 
 // late is the kind of a first notice that comes after the transition.
 func late(i sentinel.Incident) Kind {
-	if i.State == sentinel.Escalated {
+	if i.Standing() == sentinel.Escalated {
 		return Escalated
 	}
 	return Opened

@@ -165,6 +165,11 @@ func TestGroups(t *testing.T) {
 	if n := groups(p, incident(1), down); n != 1 {
 		t.Errorf("an upstream and its downstream: %d groups", n)
 	}
+	// Its upstream failed a minute earlier, and was told already.
+	p.Find = func(id string) (sentinel.Incident, bool) { return incident(1), id == "inc0001" }
+	if earlier, later := plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)}), plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: down}); earlier[0].Group != later[0].Group {
+		t.Errorf("a downstream that fails later: %s and %s", earlier[0].Group, later[0].Group)
+	}
 	if n := groups(&notify.Planner{Routes: []notify.Route{{To: []string{"chat"}, GroupBy: []string{"dataset"}}}}, incident(1), incident(5)); n != 2 {
 		t.Errorf("by dataset: %d groups", n)
 	}

@@ -153,12 +153,23 @@ func (e Entry) Facts(now time.Time) []Fact {
 	if e.Kind == Recovered {
 		all = append(all, Fact{"Recovered", since(i.Resolved, now)})
 	}
-	all = append(all, Fact{"Last good", since(i.LastGood, now)}, Fact{"Check", check}, Fact{"Owner", i.Owner}, Fact{"Upstream", i.Upstream},
+	all = append(all, Fact{"Last good", since(i.LastGood, now)}, Fact{"Check", check}, Fact{"Owner", i.Owner}, Fact{"Cause", cause(i)}, Fact{"Note", i.Note},
 		Fact{"Runbook", i.Runbook}, Fact{"Next", "sentinel incidents show " + i.ID})
 	for n := range all {
 		all[n].Value = clip(flat(all[n].Value), 500)
 	}
 	return slices.DeleteFunc(all, func(f Fact) bool { return f.Value == "" })
+}
+
+// cause is what explains an incident, in words, and where to read more of it.
+func cause(i sentinel.Incident) string {
+	switch {
+	case i.Upstream != "" && i.Cause != "":
+		return i.Cause + " (" + i.Upstream + ")"
+	case i.Upstream != "":
+		return i.Upstream
+	}
+	return i.Cause
 }
 
 // Lines are the incidents of a group, one a line, those that explain others

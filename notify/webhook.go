@@ -53,6 +53,8 @@ type hookIncident struct {
 	Owner      string          `json:"owner,omitempty"`
 	Runbook    string          `json:"runbook,omitempty"`
 	Upstream   string          `json:"upstream,omitempty"`
+	Cause      string          `json:"cause,omitempty"`
+	Note       string          `json:"note,omitempty"`
 	Message    string          `json:"message"`
 	Observed   sentinel.Number `json:"observed"`
 	Expected   string          `json:"expected,omitempty"`
@@ -70,7 +72,7 @@ func body(n Notice) ([]byte, error) {
 		i := e.Incident
 		b.Incidents = append(b.Incidents, hookIncident{
 			ID: i.ID, Transition: e.Kind, State: string(i.State), Severity: i.Severity, Monitor: i.Monitor, Dataset: i.Table.String(), Warehouse: i.Table.Warehouse,
-			Check: i.Check, CheckKind: i.Kind, Finding: i.Key, Tier: i.Tier, Owner: i.Owner, Runbook: i.Runbook, Upstream: i.Upstream,
+			Check: i.Check, CheckKind: i.Kind, Finding: i.Key, Tier: i.Tier, Owner: i.Owner, Runbook: i.Runbook, Upstream: i.Upstream, Cause: i.Cause, Note: i.Note,
 			Message: i.Message, Observed: i.Observed, Expected: i.Expected, Opened: i.Opened, Updated: i.Updated,
 			Resolved: orNull(i.Resolved), LastGood: orNull(i.LastGood), Flaps: i.Flaps,
 		})

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	_ "embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
@@ -16,7 +17,7 @@ import (
 var pageSource string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago": func(now, t time.Time) string { return now.Sub(t).Round(time.Second).String() },
+	"ago": func(now, t time.Time) string { return span(now.Sub(t)) },
 }).Parse(pageSource))
 
 type pageData struct {
@@ -24,8 +25,67 @@ type pageData struct {
 	Now       time.Time
 	Counts    map[sentinel.Status]int
 	Order     []sentinel.Status
-	Incidents []sentinel.Incident
+	Incidents []shown
 	Results   []sentinel.Result
+}
+
+// shown is an incident on the page: Below one that explains it.
+type shown struct {
+	sentinel.Incident
+	Below bool
+}
+
+// arrange puts the worst first, and those that another explains below it.
+func arrange(open []sentinel.Incident) (out []shown) {
+	slices.SortStableFunc(open, func(a, b sentinel.Incident) int {
+		switch {
+		case a.Severity.Worse(b.Severity):
+			return -1
+		case b.Severity.Worse(a.Severity):
+			return 1
+		}
+		return a.Opened.Compare(b.Opened)
+	})
+	placed := map[string]bool{}
+	var place func(i sentinel.Incident, below bool)
+	place = func(i sentinel.Incident, below bool) {
+		placed[i.ID] = true
+		out = append(out, shown{i, below})
+		for _, d := range open {
+			if d.Upstream == i.ID && !placed[d.ID] {
+				place(d, true)
+			}
+		}
+	}
+	here := map[string]bool{"": false}
+	for _, i := range open {
+		here[i.ID] = true
+	}
+	for _, i := range open {
+		if !here[i.Upstream] {
+			place(i, false)
+		}
+	}
+	for _, i := range open { // explained by each other: a damaged state is shown all the same
+		if !placed[i.ID] {
+			place(i, false)
+		}
+	}
+	return out
+}
+
+// span writes an age with its two largest units.
+func span(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return d.Round(time.Second).String()
+	case d < time.Hour:
+		return fmt.Sprintf("%dm %ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 // page shows open incidents and the last result of every check, worst first.
@@ -52,7 +112,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return cmp.Or(a.Table.Compare(b.Table), cmp.Compare(a.Check, b.Check))
 	})
 	data := pageData{
-		Version: s.Version, Now: s.Now(), Counts: map[sentinel.Status]int{}, Incidents: open, Results: results,
+		Version: s.Version, Now: s.Now(), Counts: map[sentinel.Status]int{}, Incidents: arrange(open), Results: results,
 		Order: []sentinel.Status{sentinel.Fail, sentinel.Error, sentinel.Warn, sentinel.Unknown, sentinel.Pass},
 	}
 	for _, r := range results {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"database/sql"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,63 +39,8 @@ summary.`,
 	return cmd
 }
 
-const demoConfig = `# The demo's own configuration: a real one looks the same.
-state: sqlite:state.db
-listen: 127.0.0.1:0
-
-warehouses:
-  shop:
-    dsn: sqlite:shop.db
-    repair_dsn: sqlite:shop.db
-
-notify:
-  notices: {log: {file: notices.jsonl}}
-routes: [{to: notices, group_wait: 1s}]
-
-defaults: {schedule: "@every 1s", timezone: UTC, owner: demo}
-
-datasets:
-  - table: shop.orders
-    time_column: created_at
-    tier: critical
-    checks:
-      - freshness: {warn: 3s, fail: 4s}
-      - row_count > 0
-      - row_count:
-          id: orders-by-day
-          expected_partitions: {every: day, last: 5}
-      - row_count: {id: orders-by-hour, bucket: hour, anomaly: {status: warn}}
-      - sql: {name: largest-order, query: "SELECT max(amount) FROM orders", fail: "> 1000"}
-      - schema
-    risk: {threshold: 0.97}
-    repair:
-      - on: [row_count.missing_partition]
-        reload_partition: {from: shop.orders_archive}
-        mode: auto
-  - table: shop.daily_sales
-    time_column: day
-    checks:
-      - row_count:
-          id: sales-volume
-          change: {against: previous, fail: "< -30%"}
-  - table: shop.customers
-    checks:
-      - schema
-      - schema: {like: shop.crm_customers, column_added: fail, column_removed: pass, primary_key_changed: pass}
-      - row_count > 0
-    repair:
-      - on: [schema.column_added]
-        alter_table:
-        mode: auto
-  - table: shop.invoices
-    time_column: day
-    checks:
-      - row_count: {id: paid-invoices, bucket: day, where: amount > 0, fail: "< 10"}
-    repair:
-      - on: [row_count]
-        reload_partition: {from: shop.invoices_archive, bucket: day}
-        mode: auto
-`
+//go:embed demo.yaml
+var demoConfig string
 
 // incident is one thing the demo does to the warehouse.
 type stagedIncident struct {
@@ -186,25 +133,46 @@ func stage(ctx context.Context, out io.Writer, cfg *config.Config, w *demoWareho
 	defer memory.Close()
 	fmt.Fprintf(out, "%-27s %-8s %-9s %-28s %s\n", "STAGED", "SEEN IN", "CLEAR IN", "REPAIR", "WHAT SENTINEL SAID")
 	start := clock()
-	seen := 0
-	for round := 0; ; round++ {
-		// Let every check look once, so that baselines are taken.
-		if err := until(ctx, func() (bool, error) { return settled(ctx, memory) }); err != nil {
-			return err
-		}
-		for _, i := range stagedIncidents() {
-			line, err := i.play(ctx, memory, w)
-			if err != nil {
-				return fmt.Errorf("%s: %w", i.name, err)
-			}
-			seen++
-			fmt.Fprintln(out, line)
-		}
-		if once {
-			_, err := fmt.Fprintf(out, "\n%d incidents staged, %d seen and cleared, %d rows loaded, in %s\n", seen, seen, w.rows(), clock().Sub(start).Round(time.Second))
+	// Let every check look once, so that baselines are taken.
+	if err := until(ctx, func() (bool, error) { return settled(ctx, memory) }); err != nil {
+		return err
+	}
+	all := stagedIncidents()
+	for _, i := range all {
+		if err := i.tell(ctx, out, memory, w); err != nil {
 			return err
 		}
 	}
+	fmt.Fprintf(out, "\n%d incidents staged, %d seen and cleared, %d rows loaded, in %s\n", len(all), len(all), w.rows(), clock().Sub(start).Round(time.Second))
+	if once {
+		return nil
+	}
+	fmt.Fprintln(out, "\nThe loader goes on, and breaks now and then. Ctrl-C ends it.")
+	// What the agent repairs is staged once: its attempts an hour are bounded.
+	byHand := slices.DeleteFunc(all, func(i stagedIncident) bool { return i.mend == nil || i.fails })
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(demoPause):
+		}
+		if err := byHand[n%len(byHand)].tell(ctx, out, memory, w); err != nil {
+			return err
+		}
+	}
+}
+
+// demoPause is how long all is well between two incidents.
+const demoPause = 15 * time.Second
+
+// tell plays an incident and prints its line.
+func (i stagedIncident) tell(ctx context.Context, out io.Writer, memory *store.Store, w *demoWarehouse) error {
+	line, err := i.play(ctx, memory, w)
+	if err != nil {
+		return fmt.Errorf("%s: %w", i.name, err)
+	}
+	_, err = fmt.Fprintln(out, line)
+	return err
 }
 
 // play stages one incident and waits until it is seen, then mended and cleared.

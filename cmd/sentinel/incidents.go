@@ -85,12 +85,16 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 }
 
 func writeIncident(w io.Writer, i sentinel.Incident, repairs []sentinel.Repair, told []store.OutboxItem, log []store.AuditEntry) error {
-	fmt.Fprintf(w, "%s  %s\n%s: %s\n\n", i.ID, i.State, i.Table, i.Message)
+	state := string(i.State)
+	if i.Standing() != i.State {
+		state += ", otherwise " + string(i.Standing())
+	}
+	fmt.Fprintf(w, "%s  %s\n%s: %s\n\n", i.ID, state, i.Table, i.Message)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
 		{"severity", i.Severity.String()}, {"tier", i.Tier}, {"owner", i.Owner}, {"observed", observedText(i)}, {"expected", i.Expected},
 		{"since", when(i.Opened)}, {"last seen", when(i.Updated)}, {"last good", when(i.LastGood)}, {"resolved", when(i.Resolved)},
-		{"seen", fmt.Sprintf("%d times, reopened %d times", i.Ticks, i.Flaps)}, {"check", i.Check}, {"finding", i.Key}, {"caused by", i.Upstream}, {"runbook", i.Runbook},
+		{"seen", fmt.Sprintf("%d times, reopened %d times", i.Ticks, i.Flaps)}, {"check", i.Check}, {"finding", i.Key}, {"caused by", i.Upstream}, {"cause", i.Cause}, {"note", i.Note}, {"runbook", i.Runbook},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(tw, "%s\t%s\n", row[0], row[1])
