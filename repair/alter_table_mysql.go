@@ -55,25 +55,11 @@ func (a *AlterTable) alterMySQL(ctx context.Context, r *Run, step, print string,
 	if done, err := w.Done(ctx, r.Repair, step); done || err != nil {
 		return err
 	}
-	conn, err := w.DB.Conn(ctx)
+	conn, unlock, err := w.locked(ctx, r)
 	if err != nil {
-		return w.classed("connecting", err)
+		return err
 	}
-	defer conn.Close()
-	lock := "sentinel/" + fenceKey(r.Repair)
-	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 2)", lock).Scan(&got); err != nil {
-		return w.classed("locking", err)
-	}
-	if got.Int64 != 1 {
-		return &TransientError{Err: errors.New("another repair of this table holds the lock")}
-	}
-	defer func() {
-		unlock, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		// The lock also ends with the session, whatever becomes of this.
-		_, _ = conn.ExecContext(unlock, "SELECT RELEASE_LOCK(?)", lock)
-	}()
+	defer unlock()
 	tried, err := w.Mark(ctx, r, step+"_intent")
 	if err != nil {
 		return err
@@ -103,6 +89,30 @@ func (a *AlterTable) alterMySQL(ctx context.Context, r *Run, step, print string,
 	_, err = w.Mark(ctx, r, step)
 	r.failpoint("after_" + step + "_commit")
 	return err
+}
+
+// locked is a session of MySQL's that keeps every other agent from the same
+// repair: DDL has no transaction for the fence to be in.
+func (w *Writer) locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock func(), err error) {
+	if conn, err = w.DB.Conn(ctx); err != nil {
+		return nil, nil, w.classed("connecting", err)
+	}
+	lock := "sentinel/" + fenceKey(r.Repair)
+	var got sql.NullInt64
+	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 2)", lock).Scan(&got)
+	if err == nil && got.Int64 != 1 {
+		err = &TransientError{Err: errors.New("another repair of this table holds the lock")}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(w.classed("locking", err), conn.Close())
+	}
+	return conn, func() {
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		// The lock also ends with the session, whatever becomes of this.
+		_, _ = conn.ExecContext(release, "SELECT RELEASE_LOCK(?)", lock)
+		_ = conn.Close()
+	}, nil
 }
 
 // instantAdd refuses servers whose INSTANT is not to be trusted with a table:

@@ -173,6 +173,11 @@ func (b *bench) orders() {
 	at := map[string]string{"postgres": "timestamptz", "mysql": "datetime", "sqlite": "text"}[b.engine]
 	b.exec("CREATE TABLE orders (id integer NOT NULL PRIMARY KEY, amount numeric(10,2), note varchar(20), at "+at+" NOT NULL)",
 		"CREATE TABLE staging (id integer NOT NULL PRIMARY KEY, amount numeric(10,2), note varchar(20), at "+at+" NOT NULL)")
+	b.fillOrders()
+}
+
+func (b *bench) fillOrders() {
+	b.t.Helper()
 	var rows []string
 	for d := range 3 {
 		for i := range 5 {

@@ -30,12 +30,19 @@ var failpoints = []string{
 // backwards are those on the way back, when the check stays bad.
 var backwards = []string{"before_rolling_back", "after_rolling_back", "before_rollback", "in_rollback_txn", "after_rollback_commit", "before_rolled_back", "after_rolled_back"}
 
+// Where a method of its own makes a difference.
+var (
+	aroundTheTarget     = []string{"before_stage", "staging_batch", "staged", "before_apply", "in_apply_txn", "after_apply_commit", "before_applied"}
+	backAroundTheTarget = []string{"before_rollback", "in_rollback_txn", "after_rollback_commit"}
+)
+
 // child is what the killed process is told.
 type child struct {
 	Engine, Driver, DSN, Schema, State, Failpoint string
 	Helps                                         bool
 	Program                                       []string // run by exec, in place of a reload
 	Idempotent                                    bool     // that program
+	Method                                        string   // of the reload
 }
 
 // TestMain lets this binary be the agent that is killed.
@@ -71,7 +78,7 @@ func carryOutAsChild(told string) error {
 	}
 	b.repair.Lease = leaseOfChildren
 	p := &repair.Policy{ID: "orders/reload_partition", Table: b.table("orders"), On: []string{"row_count"}, Mode: repair.Auto, Kind: "reload_partition",
-		Action: &repair.ReloadPartition{From: []sentinel.Table{b.table("staging")}}}
+		Action: &repair.ReloadPartition{From: []sentinel.Table{b.table("staging")}, Method: c.Method}}
 	if len(c.Program) > 0 {
 		p.Kind, p.Action = "exec", &repair.Exec{Command: c.Program, Idempotent: c.Idempotent}
 	}
@@ -104,11 +111,23 @@ func TestC46KilledAnywhere(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("SENTINEL_TORTURE")); err == nil {
 		rounds = n
 	}
-	for _, engine := range engines {
-		t.Run(engine, func(t *testing.T) {
+	sweeps := []struct {
+		engine, method     string
+		forward, backwards []string
+	}{
+		{"postgres", "", failpoints, backwards}, {"mysql", "", failpoints, backwards}, {"sqlite", "", failpoints, backwards},
+		{"postgres", "swap", aroundTheTarget, backAroundTheTarget}, {"mysql", "swap", aroundTheTarget, backAroundTheTarget},
+	}
+	for _, c := range sweeps {
+		t.Run(strings.TrimSpace(c.engine+" "+c.method), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, engine)
-			b.orders()
+			b := newBench(t, c.engine)
+			if c.method == "swap" {
+				b.partitions()
+				b.fillOrders()
+			} else {
+				b.orders()
+			}
 			old := b.content("orders")
 			if err := b.store.Close(); err != nil {
 				t.Fatal(err)
@@ -116,12 +135,12 @@ func TestC46KilledAnywhere(t *testing.T) {
 			kills := 0
 			for range rounds {
 				for _, helps := range []bool{true, false} {
-					points := failpoints
+					points := c.forward
 					if !helps {
-						points = backwards
+						points = c.backwards
 					}
 					for _, point := range points {
-						killAt(t, b, child{Engine: engine, Driver: b.driver, DSN: b.dsn, Schema: b.schema, State: b.state, Failpoint: point, Helps: helps}, old)
+						killAt(t, b, child{Engine: c.engine, Method: c.method, Driver: b.driver, DSN: b.dsn, Schema: b.schema, State: b.state, Failpoint: point, Helps: helps}, old)
 						kills++
 					}
 				}

@@ -23,6 +23,7 @@ type ReloadPartition struct {
 	From        []sentinel.Table `yaml:"from"`          // sources, tried in order; all with the table's columns
 	File        []string         `yaml:"file"`          // tried after them: CSV, JSONL or Parquet of the window, with {date} in its name
 	Partition   string           `yaml:"partition"`     // time column, also as column::date; default: the dataset's time_column
+	Method      string           `yaml:"method"`        // delete_insert (default), merge, swap
 	Bucket      string           `yaml:"bucket"`        // hour, day (default), week, month
 	Key         []string         `yaml:"key"`           // columns that are unique; default: the primary key
 	Columns     []string         `yaml:"columns"`       // loaded; default: all that are not generated
@@ -43,7 +44,10 @@ func (a *ReloadPartition) Validate() error {
 			return fmt.Errorf("partition: ::date is a day, and bucket says %s: leave one of them out", a.Bucket)
 		}
 	}
-	a.Bucket = orDefault(a.Bucket, "day")
+	a.Bucket, a.Method = orDefault(a.Bucket, "day"), orDefault(a.Method, "delete_insert")
+	if !slices.Contains([]string{"delete_insert", "merge", "swap"}, a.Method) {
+		return fmt.Errorf("method: unknown word %q: want delete_insert, merge or swap", a.Method)
+	}
 	a.KeepFor = orDefault(a.KeepFor, 24*time.Hour)
 	a.MinRatio = orDefault(a.MinRatio, 0.9)
 	a.LateBy = orDefault(a.LateBy, 2*time.Hour)
@@ -72,6 +76,7 @@ type reload struct {
 	Sources  []sentinel.Table
 	Files    []string // with the date in their names
 	Rows     int64    // in the window when it was planned
+	Leaf     *leaf    // method swap: the partition
 }
 
 // Plan implements Action.
@@ -106,6 +111,9 @@ func (a *ReloadPartition) Plan(ctx context.Context, t *Target, why Trigger) (pla
 	}
 	if now := t.Now(); !realKey(here, w.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
 		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no unique key of the table keeps their rows from standing there twice: add one, set single_writer, or wait", a.LateBy)
+	}
+	if err := a.suits(here, t.Read.Config.Dialect, &w, &plan); err != nil {
+		return plan, err
 	}
 	if err := bystanders(ctx, t.Read, here, a.NoTriggers, &plan); err != nil {
 		return plan, err
@@ -280,15 +288,8 @@ func (a *ReloadPartition) describe(ctx context.Context, t *Target, plan *sentine
 		if err != nil {
 			return err
 		}
-		plan.Steps = []sentinel.Step{{
-			Name: "reload",
-			Do: []string{
-				"copy the window of " + source.String() + " to a staging table and verify it",
-				"DELETE FROM " + table + " WHERE " + where,
-				"INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging",
-			},
-			Undo: []string{"the same with the rows that were there, kept for " + a.KeepFor.String()},
-		}}
+		do, undo := a.steps(w, t.Read.Config.Dialect, table, where, columns)
+		plan.Steps = []sentinel.Step{{Name: "reload", Do: append([]string{"copy the window of " + source.String() + " to a staging table and verify it"}, do...), Undo: []string{undo}}}
 		return nil
 	}
 	err := errors.Join(problems...)
@@ -359,7 +360,7 @@ func (a *ReloadPartition) Apply(ctx context.Context, r *Run) error {
 		return err
 	}
 	r.failpoint("before_apply")
-	return a.exchange(ctx, r, w, "apply", "new", "old")
+	return a.place(ctx, r, w, "apply", "new", "old")
 }
 
 // Rollback implements Action: the rows that were there come back, unless
@@ -373,5 +374,5 @@ func (a *ReloadPartition) Rollback(ctx context.Context, r *Run) error {
 		return err // nothing was applied
 	}
 	r.failpoint("before_rollback")
-	return a.exchange(ctx, r, w, "rollback", "old", "")
+	return a.place(ctx, r, w, "rollback", "old", "")
 }

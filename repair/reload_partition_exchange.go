@@ -50,6 +50,9 @@ func (a *ReloadPartition) exchange(ctx context.Context, r *Run, w reload, step, 
 		if err := same(ctx, r, step); err != nil {
 			return 0, err
 		}
+		if a.Method == "merge" {
+			return x.merge(ctx, tx, w)
+		}
 		return x.replace(ctx, tx, there)
 	})
 	return err

@@ -28,6 +28,9 @@ func (a *ReloadPartition) Stage(ctx context.Context, r *Run) error {
 	if err := writer.transactional(ctx, r.Repair.Table); err != nil {
 		return err
 	}
+	if swapped, err := a.swappedUntold(ctx, r, w); swapped || err != nil {
+		return err
+	}
 	r.failpoint("before_stage")
 	here, err := relation(ctx, r.Target.Read, r.Repair.Table)
 	if err != nil {
@@ -103,7 +106,7 @@ func (a *ReloadPartition) stageFrom(ctx context.Context, r *Run, w reload, sourc
 	if x.marks, err = writer.marksOf(ctx, r.Repair); err != nil {
 		return err
 	}
-	if err := writer.makeLike(ctx, x.from, x.table, x.columns); err != nil {
+	if err := a.makeStage(ctx, r, x, w); err != nil {
 		return err
 	}
 	switch {
