@@ -18,22 +18,23 @@ import (
 
 // Config is a whole file.
 type Config struct {
-	State      string // sqlite:PATH, relative to the file
-	Listen     string
-	Token      sentinel.Secret
-	Retention  time.Duration
-	Jitter     time.Duration
-	CatchUp    string // of ticks slept through: one, all, none
-	MaxSeries  int
-	Warehouses []warehouse.Config // by name
-	Datasets   []Dataset
-	Channels   []notify.Channel // by name
-	Routes     []notify.Route   // the default ones where none are written
-	Windows    []notify.Window  // maintenance
-	Exporters  []Exporter
-	URL        string   // where people reach the agent; may be empty
-	RepairsOff bool     // the kill switch
-	Warnings   []string // what is allowed but seldom meant
+	State        string // sqlite:PATH, relative to the file
+	Listen       string
+	Token        sentinel.Secret
+	Retention    time.Duration
+	Jitter       time.Duration
+	CatchUp      string // of ticks slept through: one, all, none
+	MaxSeries    int
+	Warehouses   []warehouse.Config // by name
+	Datasets     []Dataset
+	Channels     []notify.Channel // by name
+	Routes       []notify.Route   // the default ones where none are written
+	Windows      []notify.Window  // maintenance
+	Exporters    []Exporter
+	URL          string   // where people reach the agent; may be empty
+	RepairsOff   bool     // the kill switch
+	RepairBudget int      // repairs of all kinds that may begin in an hour; 0: 60
+	Warnings     []string // what is allowed but seldom meant
 }
 
 // Exporter is one configured destination of results.

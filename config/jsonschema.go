@@ -49,7 +49,7 @@ func JSONSchema() []byte {
 		"required": []string{"warehouses", "datasets"},
 		"properties": object{
 			"state": object{"type": "string", "default": "sqlite:sentinel.db"}, "listen": object{"type": "string", "default": "127.0.0.1:9780"},
-			"repairs": object{"enum": []any{"on", "off", true, false}}, "token": object{"type": "string"}, "token_file": object{"type": "string"}, "retention": duration, "jitter": duration, "catch_up": object{"enum": []string{"one", "all", "none"}},
+			"repairs": object{"enum": []any{"on", "off", true, false}}, "repair_budget": object{"type": "integer", "minimum": 0}, "token": object{"type": "string"}, "token_file": object{"type": "string"}, "retention": duration, "jitter": duration, "catch_up": object{"enum": []string{"one", "all", "none"}},
 			"max_series": object{"type": "integer", "minimum": 1}, "warehouses": object{"type": "object", "additionalProperties": wh},
 			"notify": object{"type": "object", "additionalProperties": channelSchema()}, "external_url": object{"type": "string"},
 			"exporters":   object{"type": "array", "items": exporterSchema()},

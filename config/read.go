@@ -26,7 +26,7 @@ type inherited struct {
 }
 
 var (
-	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters", "catch_up"}
+	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "repair_budget", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters", "catch_up"}
 	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
 	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
 	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file", "standby_dsn_file")
@@ -58,6 +58,10 @@ func (r *reader) config(root *yaml.Node) *Config {
 				r.wrong(f.value, "want on, or off to stop all repairs")
 			}
 			c.RepairsOff = word == "off"
+		case "repair_budget":
+			if r.decode(f.value, &c.RepairBudget); c.RepairBudget < 0 {
+				r.wrong(f.value, "want how many repairs may begin in an hour, such as 60")
+			}
 		case "catch_up":
 			words := []string{"one", "all", "none"}
 			if c.CatchUp, _ = r.text(f.value); !slices.Contains(words, c.CatchUp) {

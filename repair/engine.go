@@ -29,6 +29,9 @@ type Engine struct {
 	// Quiet says why nothing may be done to a table now: a maintenance window or
 	// a silence. Nil: never.
 	Quiet func(now time.Time, t sentinel.Table) (why string, quiet bool)
+	// Budget is how many repairs, of all policies together, may begin in an hour;
+	// 0: 60.
+	Budget int
 	// Killed is the global kill switch, asked before every step. Nil: never.
 	Killed func() bool
 	// Moved hears of every saved transition. Nil: nobody.
@@ -110,7 +113,7 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 		return nil, err
 	}
 	e.tell(ctx, r)
-	return &r, nil
+	return &r, e.countFlap(ctx, p, r)
 }
 
 // planOn plans, unless what is read comes from a standby: it may be behind what

@@ -76,15 +76,41 @@ func (e *Engine) held(t sentinel.Table) string {
 	return ""
 }
 
-// spent says which budget of the policy is used up.
+// countFlap counts the last repair as a failure when what it made go away is
+// back within the flap window: a repair that has to be done again and again
+// opens its breaker like one that does not work.
+func (e *Engine) countFlap(ctx context.Context, p *Policy, r sentinel.Repair) error {
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check, Since: e.Now().Add(-p.FlapWindow - p.Window), Limit: 100})
+	if err != nil || r.State.Final() {
+		return err
+	}
+	for _, o := range past { // newest first
+		if o.ID == r.ID || o.Policy != r.Policy || o.Table != r.Table || o.Plan.Scope != r.Plan.Scope {
+			continue
+		}
+		if o.State == sentinel.RepairSucceeded && e.Now().Sub(o.Finished) <= p.FlapWindow {
+			return e.countBreaker(ctx, breakerName(p), false)
+		}
+		return nil
+	}
+	return nil
+}
+
+// spent says which budget is used up: of the policy, or of all together.
 func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (string, error) {
-	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-p.Window - p.Cooldown), Limit: 10000})
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-max(p.Window+p.Cooldown, time.Hour)), Limit: 10000})
 	if err != nil {
 		return "", err
 	}
-	begun := 0
+	begun, all := 0, 0
 	var last time.Time
 	for _, o := range past {
+		if o.ID != r.ID && o.Attempts > 0 && e.Now().Sub(o.Created) < time.Hour {
+			all++
+		}
+		if e.Now().Sub(o.Created) > p.Window+p.Cooldown {
+			continue
+		}
 		if o.Policy != p.ID || o.Table != r.Table || o.ID == r.ID || o.Attempts == 0 {
 			continue
 		}
@@ -92,6 +118,9 @@ func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (strin
 		if o.Updated.After(last) {
 			last = o.Updated
 		}
+	}
+	if budget := orDefault(e.Budget, 60); all >= budget && r.Attempts == 0 {
+		return fmt.Sprintf("%d repairs began within the hour, as many as repair_budget allows", all), nil
 	}
 	if begun < p.Attempts {
 		return "", nil

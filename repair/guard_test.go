@@ -155,6 +155,66 @@ func TestTheKillSwitchStopsEverythingAtTheNextStep(t *testing.T) {
 	b.stands(b.advanced(r.ID), sentinel.RepairSucceeded, "")
 }
 
+// The switch that people throw is kept in the state: for every agent, and over
+// restarts.
+func TestTheKillSwitchIsRemembered(t *testing.T) {
+	t.Parallel()
+	b, at := timed(t)
+	b.repair.Killed = func() bool { _, off := repair.Thrown(t.Context(), b.store); return off }
+	if err := repair.Throw(t.Context(), b.store, true, "", "", clock()); err == nil {
+		t.Error("thrown by nobody")
+	}
+	b.must(repair.Throw(t.Context(), b.store, true, "ann", "moving the loader", clock()))
+	r := b.repaired(b.policy("act", &act{}, repair.Auto), b.incident("x"))
+	b.stands(r, sentinel.RepairSuppressed, "the kill switch is thrown")
+	if why, off := repair.Thrown(t.Context(), b.store); !off || !strings.Contains(why, "switched off by ann since") || !strings.Contains(why, "moving the loader") {
+		t.Errorf("%t %q", off, why)
+	}
+	b.must(repair.Throw(t.Context(), b.store, false, "ann", "moved", clock()))
+	at.Store(int64(2 * time.Minute))
+	b.stands(b.advanced(r.ID), sentinel.RepairSucceeded, "")
+	log, err := b.store.Audit(t.Context(), "repairs", 10)
+	if b.must(err); len(log) != 2 || log[0].What != "repairs.on" || log[1].Detail != "moving the loader" {
+		t.Errorf("audit %+v", log)
+	}
+}
+
+// What is bad again soon after it was repaired was not repaired: three times,
+// and the breaker opens.
+func TestARepairThatDoesNotLastCountsAsFailed(t *testing.T) {
+	t.Parallel()
+	b, at := timed(t)
+	p := b.policy("act", &act{}, repair.Auto)
+	p.Attempts = 100
+	var states []int
+	b.repair.Breaker = func(_ string, state int) { states = append(states, state) }
+	for i := range 5 {
+		at.Store(int64(time.Duration(i) * 5 * time.Minute))
+		r := b.repaired(p, b.incident("x"))
+		if r.State == sentinel.RepairSuppressed {
+			b.stands(r, sentinel.RepairSuppressed, "circuit breaker is open")
+			return
+		}
+		b.resolve("x")
+	}
+	t.Errorf("the breaker went through %v", states)
+}
+
+func TestABudgetOfAllRepairsTogether(t *testing.T) {
+	t.Parallel()
+	b, at := timed(t)
+	b.repair.Budget = 2
+	p := b.policy("act", &act{}, repair.Auto)
+	p.Attempts = 100
+	for i := range 2 {
+		b.stands(b.repaired(p, b.incident(fmt.Sprint("bad", i))), sentinel.RepairSucceeded, "")
+	}
+	r := b.repaired(p, b.incident("another"))
+	b.stands(r, sentinel.RepairSuppressed, "as many as repair_budget allows")
+	at.Store(int64(61 * time.Minute))
+	b.stands(b.advanced(r.ID), sentinel.RepairSucceeded, "")
+}
+
 func TestTheKillSwitchIsThrownWhileAnotherSystemWorks(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)

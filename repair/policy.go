@@ -35,15 +35,18 @@ type Policy struct {
 	// recorded as in shadow.
 	Rollout Share `yaml:"rollout"`
 
-	Attempts  int           `yaml:"attempts"`        // repairs in a window, default 3
-	Window    time.Duration `yaml:"window"`          // default 1h
-	Cooldown  time.Duration `yaml:"cooldown"`        // after the last of them, default 1h
-	Retries   int           `yaml:"retries"`         // tries of one repair after transient errors, default 5
-	MaxRows   int64         `yaml:"max_rows"`        // a plan that writes more is for a person; default 5 million
-	Approval  time.Duration `yaml:"approval_within"` // a plan nobody approved expires, default 24h
-	Settle    time.Duration `yaml:"settle"`          // wait before verifying
-	OnFailure string        `yaml:"on_failure"`      // rollback (default) or escalate: when the check stays bad
-	Escalate  string        `yaml:"escalate"`        // after (default): people hear only when repair failed; at_once
+	Attempts int           `yaml:"attempts"` // repairs in a window, default 3
+	Window   time.Duration `yaml:"window"`   // default 1h
+	Cooldown time.Duration `yaml:"cooldown"` // after the last of them, default 1h
+	// FlapWindow: when what was repaired is bad again this soon, the repair counts
+	// as failed; default 15m.
+	FlapWindow time.Duration `yaml:"flap_window"`
+	Retries    int           `yaml:"retries"`         // tries of one repair after transient errors, default 5
+	MaxRows    int64         `yaml:"max_rows"`        // a plan that writes more is for a person; default 5 million
+	Approval   time.Duration `yaml:"approval_within"` // a plan nobody approved expires, default 24h
+	Settle     time.Duration `yaml:"settle"`          // wait before verifying
+	OnFailure  string        `yaml:"on_failure"`      // rollback (default) or escalate: when the check stays bad
+	Escalate   string        `yaml:"escalate"`        // after (default): people hear only when repair failed; at_once
 
 	Action Action `yaml:"-"`
 	Kind   string `yaml:"-"` // the action's registered name
@@ -67,7 +70,7 @@ func (p *Policy) Validate() error {
 	if len(p.On) == 0 {
 		return errors.New("on: want what the repair is for, such as row_count or schema.column_added")
 	}
-	defaults := []struct{ have, want *time.Duration }{{&p.Window, ptr(time.Hour)}, {&p.Cooldown, ptr(time.Hour)}, {&p.Approval, ptr(24 * time.Hour)}}
+	defaults := []struct{ have, want *time.Duration }{{&p.Window, ptr(time.Hour)}, {&p.Cooldown, ptr(time.Hour)}, {&p.Approval, ptr(24 * time.Hour)}, {&p.FlapWindow, ptr(15 * time.Minute)}}
 	for _, d := range defaults {
 		if *d.have == 0 {
 			*d.have = *d.want

@@ -44,6 +44,19 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 	s.json(w, moved, nil)
 }
 
+// switchRepairs takes a person's word on all repairs at once: off or on.
+func (s *Server) switchRepairs(w http.ResponseWriter, r *http.Request) {
+	word := r.PathValue("word")
+	if word != "off" && word != "on" {
+		s.text(w, http.StatusNotFound, "want /api/v1/repairs/off or /api/v1/repairs/on")
+		return
+	}
+	var d decision
+	if s.body(w, r, &d, `{"who": "ann", "why": "..."}`) {
+		s.done(w, repair.Throw(r.Context(), s.Store, word == "off", d.Who, d.Why, s.Now()))
+	}
+}
+
 // webhook is Alertmanager's webhook, version 4.
 type webhook struct {
 	Version string  `json:"version"`

@@ -77,6 +77,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("POST /api/v1/labels", s.changing(s.label))
 	mux.HandleFunc("GET /api/v1/history", s.history)
 	mux.HandleFunc("GET /api/v1/repairs", s.repairs)
+	mux.Handle("POST /api/v1/repairs/{word}", s.changing(s.switchRepairs))
 	mux.Handle("POST /api/v1/repairs/{id}/{what}", s.changing(s.decide))
 	mux.Handle("POST /api/v1/alerts", s.changing(s.alerts))
 	mux.HandleFunc("GET /{$}", s.page)

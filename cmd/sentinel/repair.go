@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -32,7 +34,28 @@ func newRepair() *cobra.Command {
 		newRepairList("list", "List repairs, newest first", store.RepairFilter{}), newRepairShow(), newAudit(), newShadow(), dead,
 		newDecision("approve", "Let a plan be carried out"), newDecision("reject", "End a repair before it is carried out"),
 		newDecision("rollback", "Take an applied repair back"),
+		newSwitch("off", "Stop all repairs at their next step"), newSwitch("on", "Let repairs go on"),
 	)
+	return cmd
+}
+
+// newSwitch is the kill switch.
+func newSwitch(word, short string) *cobra.Command {
+	var why string
+	cmd := &cobra.Command{
+		Use: word, Short: short, Args: cobra.NoArgs, Example: "  sentinel repair " + word + " --why 'the loader is being moved'",
+		Long: "Holds for every agent of the state, and over restarts; the audit log keeps who and why.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := change(cmd, "repairs/"+word, map[string]string{"who": whoAmI(), "why": why}, nil, func(ctx context.Context, a *agent.Agent) error {
+				return repair.Throw(ctx, a.Store, word == "off", whoAmI(), why, clock())
+			})
+			if err == nil {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), "repairs are "+word)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the audit log")
 	return cmd
 }
 

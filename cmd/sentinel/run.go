@@ -92,7 +92,10 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	}
 	var killed atomic.Bool
 	killed.Store(cfg.RepairsOff)
-	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Killed: func() bool { return killed.Load() || os.Getenv("SENTINEL_REPAIRS") == "off" }}
+	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Budget: cfg.RepairBudget, Killed: func() bool {
+		_, off := repair.Thrown(ctx, memory)
+		return off || killed.Load() || os.Getenv("SENTINEL_REPAIRS") == "off"
+	}}
 	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Trace: traces, Now: clock, Log: log}
 	reload := func(ctx context.Context) error {
 		return reloadConfig(ctx, cmd, a, memory, metrics, traces, &killed, log)
@@ -112,7 +115,7 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	var served, ran error
 	parts.Go(func() { served = server.Serve(ctx, listener); stop() })
 	parts.Go(func() { ran = a.Run(ctx, p); stop() })
-	parts.Go(func() { hangups(ctx, reload, log) })
+	parts.Go(func() { signals(ctx, reload, memory, log) })
 	parts.Wait()
 	log.Info("sentinel has stopped")
 	return couldNotLook(errors.Join(served, ran, memory.Close(), traces.Shutdown(ctx)))
@@ -127,16 +130,23 @@ func holder() string {
 	return fmt.Sprintf("%s/%d/%x", host, os.Getpid(), rand.Uint32())
 }
 
-// hangups reloads at every SIGHUP until ctx ends.
-func hangups(ctx context.Context, reload func(context.Context) error, log *slog.Logger) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	defer signal.Stop(signals)
+// signals reloads at every SIGHUP, and stops all repairs at SIGUSR1, until ctx ends.
+func signals(ctx context.Context, reload func(context.Context) error, memory *store.Store, log *slog.Logger) {
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(came)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-signals:
+		case which := <-came:
+			if which == syscall.SIGUSR1 {
+				log.Warn("repairs are switched off by a signal; `sentinel repair on` lets them go on")
+				if err := repair.Throw(ctx, memory, true, "SIGUSR1", "a signal", clock()); err != nil {
+					log.Error("switching repairs off", "error", err)
+				}
+				continue
+			}
 			if err := reload(ctx); err != nil {
 				log.Error("reload: the running configuration stays in force", "error", err)
 			}
