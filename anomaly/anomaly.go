@@ -25,7 +25,7 @@ type Detector interface {
 type Config struct {
 	Detector    string   `yaml:"detector"`     // default profile; see Names
 	Direction   string   `yaml:"direction"`    // drop, spike or both (default)
-	FalseAlarms string   `yaml:"false_alarms"` // targeted at most: "1/month", "1/quarter", "1/year"; default 1 in 40 weeks
+	FalseAlarms string   `yaml:"false_alarms"` // targeted at most: "1/month", "1/quarter", "1/year"; default 1 in 50 weeks
 	IgnoreBelow Floors   `yaml:"ignore_below"`
 	Status      string   `yaml:"status"`      // of an alarm: warn or fail (default)
 	Sensitivity *float64 `yaml:"sensitivity"` // in spreads, instead of false_alarms; fewer alarms with more
@@ -40,7 +40,7 @@ type Config struct {
 }
 
 // defaultPerWeek is the targeted rate of false alarms a series and week.
-const defaultPerWeek = 1.0 / 40
+const defaultPerWeek = 1.0 / 50
 
 // Floors are how far off a value must be to matter at all; both hold.
 type Floors struct {
@@ -158,12 +158,19 @@ func reason(c Config, s *state, pt sentinel.Point, f forecast, out sentinel.Scor
 		history = fmt.Sprintf("%.0f weeks", weeks)
 	}
 	text := fmt.Sprintf("%s%s, expected %s to %s for a %s (%s of history)", round(pt.Value), unit, round(out.Low), round(out.High), place, history)
-	if out.State == sentinel.LevelShift {
+	if out.State == sentinel.LevelShift || out.State == sentinel.SlowDrift {
 		side := "lower"
 		if pt.Value > f.seasonal {
 			side = "higher"
 		}
-		text = fmt.Sprintf("%s%s: %s than usual for some time (about %s expected for a %s)", round(pt.Value), unit, side, round(f.seasonal), place)
+		how := side + " than usual for some time"
+		if out.State == sentinel.SlowDrift {
+			how = "drifting " + side + " for a day or more"
+			if s.daily() {
+				how = "drifting " + side + " for a week or more"
+			}
+		}
+		text = fmt.Sprintf("%s%s: %s (about %s expected for a %s)", round(pt.Value), unit, how, round(f.seasonal), place)
 	}
 	switch {
 	case pt.Value < s.Bottom:

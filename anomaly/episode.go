@@ -13,6 +13,7 @@ func (p *Profile) episode(c Config, pt sentinel.Point, f forecast, z, r float64,
 	switch {
 	case alarm && !s.Open:
 		s.Open, s.Since, s.Peak, s.Calm, s.Side, s.Inside, s.Shift = true, pt.Time, math.Abs(z), 0, 0, 0, 0
+		s.Drift.Told = true // by whatever test
 		out.State = kind
 		out.Score = max(out.Score, 0.5)
 		out.Reason = reason(c, s, pt, f, out)
@@ -55,8 +56,37 @@ func (s *state) inside(pt sentinel.Point, f forecast, alarm bool) {
 	}
 }
 
-// adopt moves the profile to the level that the episode has shown.
+// adopt moves the profile to the level that the episode has shown. The level that
+// was left is remembered: a holiday, or a load that was short for days, ends.
 func (s *state) adopt() {
+	s.Former, s.Back, s.Adopted = -s.Shift, 0, s.Last
+	s.move()
+}
+
+// comeBack takes the profile back to the former level once values have.
+func (s *state) comeBack(v float64, f forecast) {
+	if s.Former == 0 || !f.have[byWeek] {
+		return
+	}
+	if s.Last.Sub(s.Adopted) > formerLevel {
+		s.Former = 0
+		return
+	}
+	memory := max(3, min(12, 43200/max(s.Step, 1)))
+	e := s.log(v) - s.log(f.all[byWeek])
+	closer := 0.0
+	if math.Abs(e-s.Former) < math.Abs(e) {
+		closer = 1
+	}
+	if s.Back += (closer - s.Back) / memory; s.Back > 0.8 {
+		s.Shift, s.Former = s.Former, 0
+		s.move()
+	}
+}
+
+// move shifts the profile.
+func (s *state) move() {
+	s.Drift.move(s.Shift)
 	for i := range s.Week {
 		if s.Week[i].N > 0 {
 			s.Week[i].Mean = float32(s.unlog(s.log(float64(s.Week[i].Mean)) + s.Shift))

@@ -64,7 +64,8 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 				s.Tails[i][1].learn(max(0, x[i]))
 			}
 		}
-		s.seasonal(v, f)
+		s.comeBack(v, f)
+		s.seasonal(t, v, f)
 		s.monthly(v, f)
 	} else {
 		r := math.Abs(s.log(v) - s.log(s.Prev))
@@ -114,7 +115,7 @@ func (s *state) runs(v float64) {
 }
 
 // seasonal learns how far off the seasonal forecast is, and how the last day went.
-func (s *state) seasonal(v float64, f forecast) {
+func (s *state) seasonal(t time.Time, v float64, f forecast) {
 	if !f.have[byWeek] {
 		return
 	}
@@ -129,6 +130,7 @@ func (s *state) seasonal(v float64, f forecast) {
 		cap = math.Abs(e)
 	}
 	e = min(max(e, -cap), cap)
+	s.Drift.learn(t, e)
 	standard := s.seasonalError(v, f)
 	copy(s.Window[1:], s.Window[:])
 	s.Window[0] = float32(standard)
@@ -166,8 +168,11 @@ func (s *state) usualSizes(v float64, f forecast, z float64) (x [tests]float64, 
 // every is how often a test's size is learnt: sums over long windows overlap,
 // and would learn one incident many times.
 func (s *state) every(test int) int {
-	if test == 0 || test == tests-1 {
+	switch test {
+	case 0, againstLong:
 		return 1
+	case aStep:
+		return max(1, stepWindow[s.pace()]/3)
 	}
 	return max(1, windows[s.pace()][test-1]/3)
 }

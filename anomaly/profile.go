@@ -42,7 +42,8 @@ const (
 	floorSpread  = 0.02   // no value is unusual for being a few percent off
 	tailPart     = 0.1    // of what is seen is its tail
 	silence      = 24 * time.Hour
-	calmPoints   = 3 // in a row end an episode
+	calmPoints   = 3                   // in a row end an episode
+	formerLevel  = 14 * 24 * time.Hour // a level that was left is remembered
 )
 
 // state is everything that is remembered of a series; it is what MarshalBinary writes.
@@ -67,8 +68,9 @@ type state struct {
 	Spread           float64
 	SlowError        float64              // spread of the seasonal forecast's error
 	Trend            float64              // how the last weeks differ from the profile, as a logarithm
-	Window           [2 * longest]float32 // the last seasonal errors, newest first
+	Window           [3 * longest]float32 // the last seasonal errors, newest first
 	Seen             int
+	Drift            drifts
 	Long, LongSpread float64        // of the logarithm, over two weeks
 	Tails            [tests][2]tail // by test, and by side: drops, spikes
 	Since            time.Time
@@ -78,8 +80,12 @@ type state struct {
 	Side             float64 // sum of signs inside an episode
 	Inside           int     // points inside the episode
 	Shift            float64 // mean log ratio inside it
-	Flat             int     // equal values in a row
-	FlatMost         int     // most equal values in a row that were usual
+	Former           float64 // how far, as a logarithm, the level before the last adopted one is from it; 0: none is remembered
+	Back             float64 // share of the newest points that are closer to the former level
+	Adopted          time.Time
+	Late             time.Duration // how long rows usually come late, see lateness
+	Flat             int           // equal values in a row
+	FlatMost         int           // most equal values in a row that were usual
 }
 
 // slot is what is known of one hour of day or of week.
@@ -97,11 +103,22 @@ const largest = 1e100
 // longest is the longest window over which errors are added up.
 const longest = 24
 
-// tests are what is held against its own past: the one-step error, and the
-// seasonal error over windows of these lengths (daily: the second row).
-const tests = 6
+// tests are what is held against its own past: the one-step error, the seasonal
+// error over windows of these lengths (daily: the second row), the distance from
+// what is usual over two weeks, and a step of the seasonal error.
+const (
+	tests       = 7
+	longestSum  = 4
+	againstLong = 5
+	aStep       = 6
+)
 
 var windows = [2][]int{{1, 3, 8, 24}, {1, 2, 4, 7}}
+
+// stepWindow is the window whose mean error is held against that of the longest
+// window before it: a step shows there also where the days before went their own
+// way.
+var stepWindow = [2]int{24, 4}
 
 // tail is how the largest tenth of a quantity is distributed: its lower end, by
 // stochastic approximation, and the mean excess over it.
@@ -223,8 +240,8 @@ func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 	z, r := s.standardise(v, f)
 	limit := c.limit(s.Step)
 	x, have := s.sizes(v, f, z)
-	prob, shift := s.rarest(x, have, limit)
-	out = p.verdict(c, pt, f, z, r, prob, limit, shift)
+	prob, kind := s.rarest(x, have, limit)
+	out = p.verdict(c, pt, f, z, r, prob, limit, kind)
 	if !pt.Bad {
 		s.learn(t, v, f, z)
 	}
@@ -232,10 +249,14 @@ func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 	return out
 }
 
-// rarest is how improbable the rarest of the sizes is, and whether no value
-// alone, but only the sum of several is beyond the limit.
-func (s *state) rarest(x [tests]float64, have [tests]bool, limit float64) (prob float64, shift bool) {
-	prob, alone := 1.0, 1.0
+// rarest is how improbable the sizes are together: the harmonic mean of their
+// probabilities (Wilson 2019), which holds for tests that depend on each other.
+// One that stands alone counts like one of several tries; where several windows
+// say the same they are believed. kind says which test speaks loudest: that of a
+// value alone, a step, or errors that add up over the longest window.
+func (s *state) rarest(x [tests]float64, have [tests]bool, limit float64) (prob float64, kind sentinel.ScoreState) {
+	sum, n, alone := 0.0, 0.0, 1.0
+	least, loudest := 2.0, 0
 	for i := range tests {
 		if !have[i] {
 			continue
@@ -244,14 +265,24 @@ func (s *state) rarest(x [tests]float64, have [tests]bool, limit float64) (prob 
 		if x[i] > 0 {
 			side = 1
 		}
-		p := s.Tails[i][side].p(math.Abs(x[i]))
-		prob = min(prob, p)
-		if i <= 1 || i == tests-1 {
+		p := max(s.Tails[i][side].p(math.Abs(x[i])), 1e-300)
+		sum, n = sum+1/p, n+1
+		if p < least {
+			least, loudest = p, i
+		}
+		if i <= 1 || i == againstLong {
 			alone = min(alone, p)
 		}
 	}
-	// Bonferroni: each test has its part of the budget.
-	return min(1, prob*tests), alone*tests > limit
+	kind = sentinel.Onset
+	switch {
+	case alone*tests <= limit:
+	case loudest == longestSum:
+		kind = sentinel.SlowDrift
+	default:
+		kind = sentinel.LevelShift
+	}
+	return min(1, n/sum), kind
 }
 
 // sizes are what the tests look at now, for a value and its forecast: positive
@@ -273,8 +304,8 @@ func (s *state) single(v float64, f forecast, z float64) (x [tests]float64, have
 		v = s.unlog(s.log(v) - f.shift)
 	}
 	if s.LongSpread > 0 {
-		x[tests-1] = (v - s.Long) / max(1.25*s.LongSpread, floorSpread*s.Size)
-		have[tests-1] = true
+		x[againstLong] = (v - s.Long) / max(1.25*s.LongSpread, floorSpread*s.Size)
+		have[againstLong] = true
 	}
 	return x, have
 }
@@ -292,6 +323,28 @@ func (s *state) sums(x *[tests]float64, have *[tests]bool, e float64, skip int) 
 		}
 		x[i+1] = sum / math.Sqrt(float64(n))
 	}
+	x[aStep], have[aStep] = s.step(e, skip)
+}
+
+// step is how far the mean error of the newest points is from that of those
+// before them, where it leads away from the profile and not back to it.
+func (s *state) step(e float64, skip int) (size float64, have bool) {
+	n, long := stepWindow[s.pace()], windows[s.pace()][3]
+	if skip+n-1+long > s.Seen {
+		return 0, false
+	}
+	now, before := e, 0.0
+	for _, v := range s.Window[skip : skip+n-1] {
+		now += float64(v)
+	}
+	for _, v := range s.Window[skip+n-1 : skip+n-1+long] {
+		before += float64(v)
+	}
+	now, before = now/float64(n), before/float64(long)
+	if now*(now-before) <= 0 || math.Abs(now) <= math.Abs(before) {
+		return 0, true
+	}
+	return (now - before) / math.Sqrt(1/float64(n)+1/float64(long)), true
 }
 
 // seasonalError is how far off the profile, moved by the trend, is.
@@ -315,7 +368,7 @@ func (s *state) seasonalError(v float64, f forecast) float64 {
 }
 
 // verdict keeps the episode and words what is found.
-func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, limit float64, shift bool) sentinel.Score {
+func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, limit float64, kind sentinel.ScoreState) sentinel.Score {
 	s := &p.state
 	v := pt.Value
 	width := s.width(limit) * f.spread
@@ -324,12 +377,14 @@ func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, l
 		Low: s.unlog(s.log(f.value) - width), High: s.unlog(s.log(f.value) + width),
 	}
 	alarm := prob <= limit
-	kind := sentinel.Onset
-	if s.hard(v, f) {
-		alarm, out.Score = true, max(out.Score, 0.9)
+	if s.Drift.found() && !alarm && !s.Open {
+		alarm, kind, out.Score = true, sentinel.SlowDrift, max(out.Score, 0.6)
 	}
-	if alarm && shift {
-		kind = sentinel.LevelShift
+	if s.hard(v, f) {
+		if !alarm {
+			kind = sentinel.Onset
+		}
+		alarm, out.Score = true, max(out.Score, 0.9)
 	}
 	if !c.counts(v, f.value) {
 		alarm = false

@@ -11,7 +11,7 @@ import (
 )
 
 // stateVersion is the first byte of what MarshalBinary writes.
-const stateVersion = 1
+const stateVersion = 2
 
 // ErrState: a state that is damaged, or of another version. The detector knows
 // nothing then, and learns anew.

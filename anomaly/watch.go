@@ -24,6 +24,7 @@ type watched struct {
 	score    sentinel.Score // of the newest point
 	unsaved  int            // points since the state was last written down
 	absent   int            // points in a row without a value
+	late     lateness
 }
 
 const (
@@ -55,7 +56,7 @@ func (w *Watch) Restore(c Config, s Series, state []byte, points func(since time
 	var since time.Time
 	if p, can := d.(*Profile); can && len(state) > 0 {
 		if damaged = p.UnmarshalBinary(state); damaged == nil {
-			since, k.score = p.state.Last, p.state.Final
+			since, k.score, k.late.usual = p.state.Last, p.state.Final, p.state.Late
 			k.score.Segment = s.Segment
 		}
 	}
@@ -145,23 +146,34 @@ func (w *Watch) Score(c Config, r *sentinel.Result) {
 	}
 	known := w.checks[r.Check]
 	bad := r.Status.Bad() // by its own thresholds: no part of what is normal
-	for _, o := range append(append([]sentinel.Observation{}, r.Past...), r.Observations...) {
+	for i, o := range append(append([]sentinel.Observation{}, r.Past...), r.Observations...) {
 		k := known[Series{r.Check, o.Metric, o.Segment}]
 		if o.Metric != c.Metric || k == nil || !o.Value.Finite() {
 			continue
 		}
-		at := o.Bucket
-		if at.IsZero() {
-			at = r.Tick
+		p := sentinel.Point{Time: o.Bucket, Value: o.Value.Float64(), Bad: bad}
+		ready := []sentinel.Point{p}
+		switch {
+		case p.Time.IsZero():
+			ready[0].Time = r.Tick
+		case i >= len(r.Past):
+			ready = k.late.look(p, r.Tick)
 		}
-		k.observe(c, Series{Segment: o.Segment}, sentinel.Point{Time: at, Value: o.Value.Float64(), Bad: bad})
+		for _, p := range ready {
+			k.observe(c, Series{Segment: o.Segment}, p)
+		}
 		k.absent = 0
 	}
+	var waits time.Duration
 	for _, s := range wanted {
 		w.conclude(c, r, known[s].score)
+		waits = max(waits, known[s].late.waits(r.Tick))
 	}
 	w.scoreAbsent(c, r, wanted)
 	w.summarise(c, r)
+	if waits > 0 && r.Status != sentinel.Unknown {
+		r.Message += "; " + wait(waits)
+	}
 }
 
 // scoreAbsent judges segments that have had values and have none now: they are 0.
@@ -247,6 +259,9 @@ func (w *Watch) Unsaved(check string) (out []Saved, err error) {
 		m, can := k.detector.(encoding.BinaryMarshaler)
 		if !can {
 			continue // its history is replayed
+		}
+		if p, can := k.detector.(*Profile); can {
+			p.state.Late = k.late.usual
 		}
 		data, err := m.MarshalBinary()
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -125,6 +126,10 @@ func Backtest(dir, labels, detector, out string) (files int, err error) {
 			return files, fmt.Errorf("%s: %q leads out of the folder", labels, name)
 		}
 		rows, err := ReadSeries(filepath.Join(dir, name))
+		if errors.Is(err, os.ErrNotExist) { // names relative to the set's own folder: nab_windows.json of nab/
+			set, _, _ := strings.Cut(filepath.Base(labels), "_windows")
+			rows, err = ReadSeries(filepath.Join(dir, set, name))
+		}
 		if err != nil {
 			return files, err
 		}

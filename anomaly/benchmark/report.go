@@ -189,7 +189,51 @@ func (s Set) writeKinds(b *bytes.Buffer, results string) error {
 		}
 		fmt.Fprintln(b)
 	}
+	return s.writeDelays(b, filepath.Join(results, "profile"))
+}
+
+// writeDelays tells how long the default detector takes to find the incidents
+// that it finds, in points after their onset.
+func (s Set) writeDelays(b *bytes.Buffer, results string) error {
+	delays := map[string][]int{}
+	for file, incidents := range s.Kinds {
+		scored, err := readScored(filepath.Join(results, file), file, nil)
+		if err != nil {
+			return err
+		}
+		for _, i := range incidents {
+			if n, found, err := scored.delay(i); err != nil {
+				return err
+			} else if found {
+				delays[i[2]] = append(delays[i[2]], n)
+			}
+		}
+	}
+	fmt.Fprintf(b, "\nDelay of `profile`, in points from the onset of those found:\n\n| kind | found | median | 90th percentile |\n|---|---|---|---|\n")
+	for _, kind := range slices.Sorted(maps.Keys(delays)) {
+		d := delays[kind]
+		slices.Sort(d)
+		fmt.Fprintf(b, "| %s | %d | %d | %d |\n", kind, len(d), d[len(d)/2], d[min(len(d)-1, len(d)*9/10)])
+	}
 	return nil
+}
+
+// delay is how many points after its onset an incident is found.
+func (s *scored) delay(incident [3]string) (points int, found bool, err error) {
+	from, to, err := Window{incident[0], incident[1]}.times()
+	if err != nil {
+		return 0, false, err
+	}
+	for i := s.begin(); i < len(s.times); i++ {
+		if s.times[i].Before(from) || s.times[i].After(to) {
+			continue
+		}
+		if s.scores[i] >= 0.5 {
+			return points, true, nil
+		}
+		points++
+	}
+	return 0, false, nil
 }
 
 func (s *scored) count(table map[string]map[string][2]int, detector string, incident [3]string) error {
