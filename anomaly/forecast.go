@@ -81,17 +81,16 @@ func (s *state) standardise(v float64, f forecast) (z, r float64) {
 	return r / f.spread, r
 }
 
-// monthPlace is 0 on the first and 1 on the last day of a month, else -1; it is
-// learnt of daily series alone.
+// monthPlace is the day of the month, from 0, and one place for the last of each;
+// -1 for series that are not daily, of which it is not learnt.
 func (s *state) monthPlace(t time.Time) int {
 	switch {
 	case !s.daily():
-	case t.Day() == 1:
-		return 0
+		return -1
 	case t.AddDate(0, 0, 1).Day() == 1:
-		return 1
+		return monthPlaces - 1
 	}
-	return -1
+	return t.Day() - 1
 }
 
 // certain is the mean of a place's differences, where there are enough of them

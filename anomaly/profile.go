@@ -33,7 +33,7 @@ const (
 	tailMemory   = 80.0   // values in the tail
 	slotMemory   = 30.0   // values of one hour of week
 	dayMemory    = 30.0   // values of one hour of day
-	monthMemory  = 12.0   // first or last days of a month
+	monthMemory  = 12.0   // of one day of the month
 	longDays     = 30.0   // what is usual whatever the hour
 	trendDays    = 14.0   // times the memory of how the last day went
 	winsor       = 5.0    // spreads that a value may move what is learnt from it
@@ -62,7 +62,7 @@ type state struct {
 	Zeros            int  // values of zero seen
 	Week             [slotsAWeek]slot
 	Day              [slotsADay]slot
-	Month            [monthPlaces]slot // how the first and the last day of a month differ from the profile, as logarithms
+	Month            [monthPlaces]slot // how the days of a month differ from the profile, as logarithms
 	Ratio            float64           // how the last day went, as a logarithm
 	Errors           [experts]float64
 	Spread           float64
@@ -94,8 +94,8 @@ type slot struct {
 	N, Zeros     uint16
 }
 
-// monthPlaces are the first and the last day of a month.
-const monthPlaces = 2
+// monthPlaces are the days of a month, the last one of each apart.
+const monthPlaces = 32
 
 // largest is what a value may be for sums and squares of it to stay finite.
 const largest = 1e100
