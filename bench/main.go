@@ -4,6 +4,7 @@
 // blocks) come from pg_stat_statements, CPU and memory from the kernel.
 //
 //	go run ./bench [-tables 200] [-rows 10000] [-days 60] [-per-day 5000] [-rounds 5]
+//	go run ./bench -serve      keeps the warehouse up, for profiling
 //	go run ./bench -agent 2000,20000 [-length 1m]
 package main
 
@@ -14,6 +15,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,6 +36,7 @@ var (
 	rounds = flag.Int("rounds", 5, "rounds; medians are printed")
 	agents = flag.String("agent", "", "measure running agents instead, with these numbers of checks (2000,20000)")
 	length = flag.Duration("length", time.Minute, "how long each agent runs")
+	serve  = flag.Bool("serve", false, "only build the warehouse, print its DSN and wait for Ctrl-C")
 	floor  = flag.String("floor", "", "internal: run the floor on this DSN")
 )
 
@@ -67,6 +70,13 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("warehouse: %d tables of %d rows, events of %d rows in %d day partitions, built in %s\n\n", *tables, *rows, *days**perDay, *days, time.Since(start).Round(time.Second))
+	if *serve {
+		fmt.Println(strings.Replace(server.DSN, "postgres@", "reader@", 1))
+		interrupted := make(chan os.Signal, 1)
+		signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+		<-interrupted
+		return nil
+	}
 	dir, err := os.MkdirTemp("", "sentinel-bench-")
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ type People struct {
 	Incident func(ctx context.Context, what, id, who, why string) (sentinel.Incident, error) // ack, resolve
 	Silence  func(ctx context.Context, s notify.Silence) error
 	Label    func(ctx context.Context, l store.Label) error
+	Baseline func(ctx context.Context, check string, v store.Snapshot) error
 }
 
 // incident answers one incident.
@@ -52,6 +53,16 @@ func (s *Server) label(w http.ResponseWriter, r *http.Request) {
 	var v store.Label
 	if s.body(w, r, &v, `{"check": "...", "from": "2026-01-31T06:00:00Z", "to": "...", "exclude": true, "who": "ann", "why": "..."}`) {
 		s.done(w, s.People.Label(r.Context(), v))
+	}
+}
+
+func (s *Server) baseline(w http.ResponseWriter, r *http.Request) {
+	var v struct {
+		Check string
+		store.Snapshot
+	}
+	if s.body(w, r, &v, `{"Check": "...", "Data": "base64", "TakenAt": "2026-01-31T06:00:00Z", "AcceptedBy": "ann", "Why": "..."}`) {
+		s.done(w, s.People.Baseline(r.Context(), v.Check, v.Snapshot))
 	}
 }
 

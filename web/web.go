@@ -75,6 +75,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("POST /api/v1/incidents/{id}/{what}", s.changing(s.say))
 	mux.Handle("POST /api/v1/silences", s.changing(s.silence))
 	mux.Handle("POST /api/v1/labels", s.changing(s.label))
+	mux.Handle("POST /api/v1/baselines", s.changing(s.baseline))
 	mux.HandleFunc("GET /api/v1/history", s.history)
 	mux.HandleFunc("GET /api/v1/repairs", s.repairs)
 	mux.Handle("POST /api/v1/repairs/{word}", s.changing(s.switchRepairs))

@@ -100,7 +100,7 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	reload := func(ctx context.Context) error {
 		return reloadConfig(ctx, cmd, a, memory, metrics, traces, &killed, log)
 	}
-	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, People: web.People{Incident: a.Decide, Silence: a.Silence, Label: a.Label}, Now: clock, Log: log, Version: versionString()}
+	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, People: web.People{Incident: a.Decide, Silence: a.Silence, Label: a.Label, Baseline: a.AcceptBaseline}, Now: clock, Log: log, Version: versionString()}
 	metrics.Reloaded(true, clock())
 	log.Info("sentinel is running", "version", versionString(), "listen", listener.Addr().String(), "state", cfg.State, "datasets", len(cfg.Datasets))
 	for _, w := range cfg.Warnings {

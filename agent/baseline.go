@@ -1,0 +1,26 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// AcceptBaseline makes a shape, as checks.EncodeSnapshot writes it, the reference
+// of a schema check from its next tick on. It needs Store and Now alone, and may
+// be called while the agent runs.
+func (a *Agent) AcceptBaseline(ctx context.Context, check string, v store.Snapshot) error {
+	if check == "" || v.AcceptedBy == "" {
+		return errors.New("a baseline names its check, and who accepts it")
+	}
+	if _, err := checks.DecodeSnapshot(v.Data); err != nil {
+		return fmt.Errorf("accepting the baseline of %s: %w", check, err)
+	}
+	if err := a.Store.AcceptBaseline(ctx, check, v); err != nil {
+		return err
+	}
+	return a.Store.AppendAudit(ctx, store.AuditEntry{At: a.Now(), Actor: v.AcceptedBy, What: "baseline.accept", Subject: check, Detail: v.Why})
+}
