@@ -45,14 +45,19 @@ an environment variable.`,
 	return cmd
 }
 
-// proposal writes the configuration of a catalog.
-func proposal(name string, c *warehouse.Catalog) string {
-	variable := strings.ToUpper(strings.Map(func(r rune) rune {
+// variableOf is the environment variable with the DSN of a warehouse.
+func variableOf(warehouse string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '_'
-	}, name)) + "_DSN"
+	}, warehouse)) + "_DSN"
+}
+
+// proposal writes the configuration of a catalog.
+func proposal(name string, c *warehouse.Catalog) string {
+	variable := variableOf(name)
 	var b strings.Builder
 	fmt.Fprintf(&b, "state: sqlite:sentinel.db\n\nwarehouses:\n  %s:\n    dsn: ${%s}\n\ndefaults: {schedule: \"*/5 * * * *\", timezone: UTC}\n\ndatasets:\n", name, variable)
 	for _, key := range slices.SortedFunc(maps.Keys(c.Tables), func(a, b warehouse.TableName) int {

@@ -86,7 +86,7 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newGate(),
-		newSchema(), newHistory(), newState(), newBacktest(), newRisk(), newIncidents(), newNotify(), newRepair(), newDoctor(), newRules(), newDashboards(), newVersion(),
+		newSchema(), newHistory(), newState(), newBacktest(), newRisk(), newIncidents(), newNotify(), newRepair(), newDoctor(), newImport(), newRules(), newDashboards(), newVersion(),
 	)
 	return root
 }
