@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help build test lint vet deps fuzz bench bench-anomaly bench-predict demo torture
+.PHONY: help build test lint vet deps fuzz bench bench-anomaly bench-predict demo torture torture-cluster
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/pr
 
 torture: deps ## kill repairing agents at every failpoint, 504 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair
+
+torture-cluster: deps ## kill the leader of three agents with 2,000 datasets, ten times
+	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-1} $(GO) test -timeout 60m -run 'TestAgentsTakeOver' -v ./cmd/sentinel
 
 demo: ## watch the embedded warehouse
 	$(GO) run ./cmd/sentinel demo

@@ -37,6 +37,9 @@ type loop struct {
 // catchUpMost bounds how many ticks are run afterwards, one by one.
 const catchUpMost = 500
 
+// missedMost bounds how many missed ticks are counted, and written down, at once.
+const missedMost = 1000
+
 func newLoop(a *Agent, name string, open func(string) (*warehouse.DB, error), jitter time.Duration, catchUp string) *loop {
 	return &loop{
 		agent: a, name: name, open: open, jitter: jitter, catchUp: catchUp, started: a.Now(),
@@ -51,20 +54,45 @@ type entry struct {
 	checks  []Check
 	last    time.Time // the last tick that was started or counted as missed
 	next    time.Time
+	skipped []skip // not run, and not yet written down
+}
+
+// skip is a tick that is not run, and why.
+type skip struct {
+	tick time.Time
+	why  string
+}
+
+// The reasons.
+const (
+	stillRunning = "the tick before was still running"
+	nobodyRan    = "no agent ran at that time"
+)
+
+// skip keeps the newest reasons of an entry to be written down with its next tick.
+func (e *entry) skip(why string, ticks ...time.Time) {
+	for _, t := range ticks {
+		e.skipped = append(e.skipped, skip{t, why})
+	}
+	if extra := len(e.skipped) - missedMost; extra > 0 {
+		e.skipped = e.skipped[extra:]
+	}
 }
 
 // set replaces the datasets. Ticks already started stay started.
 func (l *loop) set(datasets []Dataset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known := map[string]time.Time{}
+	known := map[string]*entry{}
 	for _, e := range l.entries {
-		known[e.key()] = e.last
+		known[e.key()] = e
 	}
 	var entries []*entry
 	for _, d := range datasets {
 		for _, e := range splitBySchedule(d) {
-			e.last = known[e.key()]
+			if old := known[e.key()]; old != nil {
+				e.last, e.skipped = old.last, old.skipped
+			}
 			entries = append(entries, e)
 		}
 	}
@@ -154,6 +182,7 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		}
 		if l.running[e.key()] {
 			e.last = tick
+			e.skip(stillRunning, tick)
 			l.agent.Metrics.JobSkipped(e.dataset.Table)
 			l.agent.Log.Warn("tick skipped: the last one is still running", "dataset", e.dataset.Table, "tick", tick)
 			continue
@@ -163,17 +192,20 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		}
 		missed := e.missed(tick)
 		switch {
-		case l.catchUp == "all" && missed > 0 && missed <= catchUpMost:
-			tick, missed = e.sched.Next(e.last), 0 // the rest follow when this one is done
+		case l.catchUp == "all" && len(missed) > 0 && len(missed) <= catchUpMost:
+			tick, missed = e.sched.Next(e.last), nil // the rest follow when this one is done
 		case l.catchUp == "none" && !e.last.IsZero() && tick.Before(l.started):
-			l.agent.Metrics.TicksMissed(e.dataset.Table, missed+1)
-			l.agent.Log.Warn("ticks missed, and not run afterwards", "dataset", e.dataset.Table, "ticks", missed+1, "since", e.last)
+			missed = append(missed, tick)
+			e.skip(nobodyRan, missed...)
+			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
+			l.agent.Log.Warn("ticks missed, and not run afterwards", "dataset", e.dataset.Table, "ticks", len(missed), "since", e.last)
 			e.last = tick
 			continue
 		}
-		if missed > 0 {
-			l.agent.Metrics.TicksMissed(e.dataset.Table, missed)
-			l.agent.Log.Warn("ticks missed", "dataset", e.dataset.Table, "ticks", missed, "since", e.last)
+		if len(missed) > 0 {
+			e.skip(nobodyRan, missed...)
+			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
+			l.agent.Log.Warn("ticks missed", "dataset", e.dataset.Table, "ticks", len(missed), "since", e.last)
 		}
 		e.last = tick
 		l.busy[e.dataset.Table], l.running[e.key()] = true, true
@@ -182,16 +214,24 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 	return due
 }
 
-// missed counts the ticks between the last one and tick, up to a thousand.
-func (e *entry) missed(tick time.Time) int {
+// missed are the ticks between the last one and tick, the first missedMost.
+func (e *entry) missed(tick time.Time) (ticks []time.Time) {
 	if e.last.IsZero() {
-		return 0
+		return nil
 	}
-	n := 0
-	for t := e.sched.Next(e.last); t.Before(tick) && !t.IsZero() && n < 1000; t = e.sched.Next(t) {
-		n++
+	for t := e.sched.Next(e.last); t.Before(tick) && !t.IsZero() && len(ticks) < missedMost; t = e.sched.Next(t) {
+		ticks = append(ticks, t)
 	}
-	return n
+	return ticks
+}
+
+// told takes what is to be written down of an entry's ticks.
+func (l *loop) told(e *entry) []skip {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	skipped := e.skipped
+	e.skipped = nil
+	return skipped
 }
 
 func (l *loop) release(due []*entry) {

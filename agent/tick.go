@@ -32,6 +32,9 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 	}
 	for _, e := range due {
 		batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: tick})
+		for _, s := range l.told(e) {
+			batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
+		}
 	}
 	for _, r := range batch.Results {
 		a.Trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)

@@ -226,6 +226,10 @@ var cases = map[string][]struct {
 		{map[string]string{`sentinel_store_up{instance="i"}`: "0x10"}, "5m", 1},
 		{map[string]string{`sentinel_store_up{instance="i"}`: "0x1 1x10"}, "5m", 0},
 	},
+	"SentinelNobodyLeads": {
+		{map[string]string{`sentinel_leading{job="sentinel", instance="a"}`: "0x10", `sentinel_leading{job="sentinel", instance="b"}`: "0x10"}, "5m", 1},
+		{map[string]string{`sentinel_leading{job="sentinel", instance="a"}`: "0x10", `sentinel_leading{job="sentinel", instance="b"}`: "1x10"}, "5m", 0},
+	},
 	"SentinelWarehouseDown": {
 		{map[string]string{`sentinel_warehouse_up{warehouse="w"}`: "0x20"}, "10m", 1},
 		{map[string]string{`sentinel_warehouse_up{warehouse="w"}`: "0x4 1x20"}, "10m", 0},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	engine "modernc.org/sqlite/lib"
 )
@@ -31,6 +32,16 @@ var (
 // advice says what to do about an error, and which of the exported errors it is;
 // "" and nil when only the error itself can tell.
 func advice(err error) (todo string, kind error) {
+	var refused *pgconn.PgError
+	var unreachable *pgconn.ConnectError
+	switch {
+	case errors.As(err, &refused) && refused.Code == "42P01":
+		return "start `sentinel run` once to make its tables", nil
+	case errors.As(err, &refused) && refused.Code == "53100":
+		return "free some space", ErrFull
+	case errors.As(err, &unreachable):
+		return "is the server up, and are user and password right?", nil
+	}
 	var failure *sqlite.Error
 	if !errors.As(err, &failure) {
 		return todoWithoutEngine(err), nil

@@ -43,7 +43,7 @@ type OutboxItem struct {
 }
 
 var insertOutbox = shape{`INSERT INTO outbox (key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body) VALUES `,
-	`(?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, ?, 0, '', ?)`, ` ON CONFLICT (key, channel) DO NOTHING`, 9}
+	`(?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, ?, 0, '', ?)`, ` ON CONFLICT (key, channel) DO NOTHING`, 9, 0}
 
 // outbox writes items; those that are there already stay as they are.
 func (w *writer) outbox(ctx context.Context, items []OutboxItem) {

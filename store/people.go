@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +18,7 @@ func (s *Store) Baseline(ctx context.Context, check string) (snapshot Snapshot, 
 
 // Baselines returns every schema ever accepted for a check, newest first.
 func (s *Store) Baselines(ctx context.Context, check string) ([]Snapshot, error) {
-	return s.baselines(ctx, check, -1)
+	return s.baselines(ctx, check, 1<<30)
 }
 
 func (s *Store) baselines(ctx context.Context, check string, limit int) ([]Snapshot, error) {
@@ -39,19 +39,24 @@ func (s *Store) baselines(ctx context.Context, check string, limit int) ([]Snaps
 // CurrentBaselines returns the accepted schemas, encoded, of those of the checks
 // that have one.
 func (s *Store) CurrentBaselines(ctx context.Context, checks []string) (map[string][]byte, error) {
-	ids, err := json.Marshal(checks)
-	if err != nil {
-		return nil, err
-	}
 	out := make(map[string][]byte, len(checks))
-	err = s.each(ctx, `SELECT check_id, data FROM baseline WHERE id IN (SELECT (SELECT max(id) FROM baseline b WHERE b.check_id = j.value) FROM json_each(?) j)`, []any{string(ids)}, func(scan func(...any) error) error {
-		var id string
-		var data []byte
-		err := scan(&id, &data)
-		out[id] = data
-		return err
-	})
-	return out, err
+	for part := range slices.Chunk(checks, 500) {
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
+		}
+		err := s.each(ctx, `SELECT check_id, data FROM baseline b WHERE check_id IN (`+marks(len(part))+`) AND id = (SELECT max(id) FROM baseline n WHERE n.check_id = b.check_id)`, args, func(scan func(...any) error) error {
+			var id string
+			var data []byte
+			err := scan(&id, &data)
+			out[id] = data
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // AcceptBaseline makes snapshot the reference of a check; earlier ones are kept.

@@ -16,6 +16,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
 )
 
 // TestMain lets the test binary stand in for an agent in another process.
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(path))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(testenv.Main(m))
 }
 
 // observationsATick makes a transaction long enough for kills to land inside.

@@ -100,6 +100,9 @@ func (w *writer) ticks(ctx context.Context, records []TickRecord) map[sentinel.T
 		dataset, tick := t.Table.String(), micros(t.Tick)
 		added := w.exec(ctx, insertTick, 1, []any{t.Schedule, dataset, tick, t.Skipped})
 		last = append(last, t.Schedule, dataset, tick)
+		if t.Skipped != "" {
+			continue // brings nothing else
+		}
 		if old, seen := known[t.Table]; !seen || old {
 			known[t.Table] = added == 0
 		}

@@ -33,7 +33,7 @@ func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Rep
 	if !f.Since.IsZero() {
 		since = micros(f.Since)
 	}
-	err = s.each(ctx, `SELECT body FROM repair WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR check_id = ?2) AND (NOT ?3 OR final = 0) AND (?4 = '' OR state = ?4) AND created >= ?5 ORDER BY created DESC, id DESC LIMIT ?6`,
+	err = s.each(ctx, `SELECT body FROM repair WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR check_id = ?2) AND (NOT ?3 OR NOT final) AND (?4 = '' OR state = ?4) AND created >= ?5 ORDER BY created DESC, id DESC LIMIT ?6`,
 		[]any{f.ID, f.Check, f.Active, string(f.State), since, f.Limit}, func(scan func(...any) error) error {
 			var r sentinel.Repair
 			err := scanJSON(scan, &r)
@@ -113,7 +113,7 @@ func (s *Store) ClaimRepair(ctx context.Context, r sentinel.Repair, holder strin
 		return r, err
 	}
 	err = s.durably(ctx, func(tx *sql.Tx) error {
-		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET version = ?, fence = ?, holder = ?, lease = ?, body = ? WHERE id = ? AND version = ? AND fence = ? AND final = 0 AND lease <= ?`,
+		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET version = ?, fence = ?, holder = ?, lease = ?, body = ? WHERE id = ? AND version = ? AND fence = ? AND NOT final AND lease <= ?`,
 			r.Version, r.Fence, holder, micros(until), body, r.ID, before.Version, before.Fence, micros(now)))
 	})
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *Store) Breakers(ctx context.Context) (out []Breaker, err error) {
 // through an open breaker, one wins.
 func (s *Store) SetBreaker(ctx context.Context, b Breaker) (ok bool, err error) {
 	err = s.durably(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO breaker (name, version, body) SELECT ?1, ?2 + 1, ?3 WHERE ?2 > 0 OR NOT EXISTS (SELECT 1 FROM breaker WHERE name = ?1) ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body WHERE breaker.version = ?2`, b.Name, b.Version, b.Body)
+		res, err := tx.ExecContext(ctx, `INSERT INTO breaker (name, version, body) SELECT ?1, CAST(?2 AS BIGINT) + 1, ?3 WHERE CAST(?2 AS BIGINT) > 0 OR NOT EXISTS (SELECT 1 FROM breaker WHERE name = ?1) ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body WHERE breaker.version = CAST(?2 AS BIGINT)`, b.Name, b.Version, b.Body)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,8 @@ import (
 // that write queue up. On a store from [OpenReader] every write is an error.
 type Store struct {
 	path   string
-	lock   *os.File // nil for readers
+	lock   *os.File    // nil for readers
+	lead   *leadership // of a state in PostgreSQL, for writers
 	reads  *sql.DB
 	writes *sql.DB // one connection; nil for readers
 
@@ -38,6 +39,9 @@ type Store struct {
 // missing, the file is no state, belongs to a newer version ([ErrNewer]), is in
 // use ([ErrLocked]) or cannot be written.
 func Open(ctx context.Context, url string) (*Store, error) {
+	if isPostgres(url) {
+		return openPostgres(ctx, url)
+	}
 	path, err := pathOf(url)
 	if err != nil {
 		return nil, err
@@ -58,6 +62,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 
 // OpenReader opens an existing state for reading, also while an agent writes.
 func OpenReader(ctx context.Context, url string) (*Store, error) {
+	if isPostgres(url) {
+		return openPostgresReader(ctx, url)
+	}
 	path, err := pathOf(url)
 	if err != nil {
 		return nil, err
@@ -79,7 +86,7 @@ func pathOf(url string) (string, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok || path == "" {
 		scheme, _, _ := strings.Cut(url, ":")
-		return "", fmt.Errorf("state: unknown kind %q: want sqlite:PATH", scheme)
+		return "", fmt.Errorf("state: unknown kind %q: want sqlite:PATH or postgres://...", scheme)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -147,6 +154,9 @@ func (s *Store) Close() error {
 	if s.writes != nil {
 		err = errors.Join(err, s.writes.Close()) // the last to close folds the log into the file
 	}
+	if s.lead != nil {
+		err = errors.Join(err, s.lead.close())
+	}
 	if s.lock != nil {
 		err = errors.Join(err, unlockFile(s.lock))
 		s.lock = nil
@@ -161,11 +171,28 @@ func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	tx, err := s.writes.BeginTx(ctx, nil)
+	whole := ctx
+	if s.lead != nil {
+		// A commit over a network that is cut short may have happened or not: the
+		// statements may be cancelled, and the commit not.
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var cancel context.CancelFunc
+		whole, cancel = context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+	}
+	tx, err := s.writes.BeginTx(whole, nil)
 	if err != nil {
 		return err
 	}
-	if err := do(tx); err != nil {
+	if s.lead != nil {
+		err = s.lead.fence(ctx, tx)
+	}
+	if err == nil {
+		err = do(tx)
+	}
+	if err != nil {
 		return errors.Join(err, rollback(tx))
 	}
 	return tx.Commit()
@@ -176,6 +203,9 @@ func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
 func (s *Store) durably(ctx context.Context, do func(*sql.Tx) error) (err error) {
 	if s.writes == nil {
 		return errReadOnly
+	}
+	if s.lead != nil {
+		return s.write(ctx, do) // PostgreSQL's commits wait for the disk
 	}
 	s.syncing.Lock()
 	defer s.syncing.Unlock()

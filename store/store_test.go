@@ -6,11 +6,13 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
 )
 
 var (
@@ -22,7 +24,21 @@ const everyMinute = "* * * * *"
 
 func open(tb testing.TB, path string) *store.Store {
 	tb.Helper()
-	s, err := store.Open(tb.Context(), "sqlite:"+path)
+	return openURL(tb, "sqlite:"+path)
+}
+
+// openNew is an empty state: in PostgreSQL for what runs under [TestOnPostgres].
+func openNew(tb testing.TB) *store.Store {
+	tb.Helper()
+	if strings.HasPrefix(tb.Name(), "TestOnPostgres/") {
+		return openURL(tb, testenv.Postgres(tb))
+	}
+	return open(tb, filepath.Join(tb.TempDir(), "s.db"))
+}
+
+func openURL(tb testing.TB, url string) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), url)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -32,11 +48,6 @@ func open(tb testing.TB, path string) *store.Store {
 		}
 	})
 	return s
-}
-
-func openNew(tb testing.TB) *store.Store {
-	tb.Helper()
-	return open(tb, filepath.Join(tb.TempDir(), "s.db"))
 }
 
 func at(n int) time.Time { return time.Unix(int64(1_800_000_000+60*n), 0).UTC() }

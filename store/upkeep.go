@@ -104,6 +104,9 @@ func (s *Store) remove(ctx context.Context, statement string, args ...[]any) (re
 // writes. The file must not exist; it is readable by its owner alone, and a
 // state of its own: [Open] it, or put it in the place of a lost one.
 func (s *Store) Backup(ctx context.Context, path string) error {
+	if s.onPostgres() {
+		return s.export(ctx, path)
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("backing up state %s: %w", s.path, err)
@@ -130,6 +133,9 @@ func syncDirectory(path string) error {
 // Verify reads the whole file and reports the first damage it finds
 // ([ErrDamaged]).
 func (s *Store) Verify(ctx context.Context) error {
+	if s.onPostgres() {
+		return s.readAll(ctx)
+	}
 	var answer string
 	if err := s.reads.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&answer); err != nil {
 		return describe(s.path, err)
@@ -150,6 +156,12 @@ type Stats struct {
 // Stats counts rows, which reads every index once: for people, not for a scrape.
 // Oldest and Newest are of the recorded ticks; zero when there are none.
 func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
+	if s.onPostgres() {
+		if err := s.reads.QueryRowContext(ctx, "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace").Scan(&st.Bytes); err != nil {
+			return Stats{}, fmt.Errorf("state: %w", err)
+		}
+		return s.count(ctx, st)
+	}
 	for _, suffix := range []string{"", "-wal"} {
 		info, err := os.Stat(s.path + suffix)
 		if err == nil {
@@ -158,7 +170,11 @@ func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
 			return Stats{}, fmt.Errorf("state: %w", err)
 		}
 	}
-	err = s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT count(*) FROM result), (SELECT count(*) FROM series), (SELECT count(*) FROM observation),
+	return s.count(ctx, st)
+}
+
+func (s *Store) count(ctx context.Context, st Stats) (Stats, error) {
+	err := s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT count(*) FROM result), (SELECT count(*) FROM series), (SELECT count(*) FROM observation),
 (SELECT count(*) FROM baseline), (SELECT count(*) FROM incident), (SELECT count(*) FROM incident WHERE resolved IS NULL), (SELECT min(tick) FROM tick), (SELECT max(tick) FROM tick)`, nil,
 		func(scan func(...any) error) error {
 			var oldest, newest sql.NullInt64

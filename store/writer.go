@@ -10,34 +10,61 @@ import (
 type shape struct {
 	head, row, tail string
 	width           int // parameters a row
+	key             int // the first of them that name the row; 0: rows never clash
+}
+
+// latest leaves out rows that a later one of the same name replaces: PostgreSQL
+// refuses to write a row twice in one statement.
+func (sh shape) latest(args []any) []any {
+	if sh.key == 0 || len(args) <= sh.width {
+		return args
+	}
+	last := map[[4]any]int{}
+	name := func(at int) (n [4]any) {
+		copy(n[:], args[at:at+sh.key])
+		return n
+	}
+	for at := 0; at < len(args); at += sh.width {
+		last[name(at)] = at
+	}
+	if len(last)*sh.width == len(args) {
+		return args
+	}
+	var kept []any
+	for at := 0; at < len(args); at += sh.width {
+		if last[name(at)] == at {
+			kept = append(kept, args[at:at+sh.width]...)
+		}
+	}
+	return kept
 }
 
 var (
-	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped) VALUES `, `(?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 4}
+	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped) VALUES `, `(?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 4, 0}
 
 	insertLastTick = shape{`INSERT INTO last_tick (schedule, dataset, tick) VALUES `, `(?, ?, ?)`,
-		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = max(last_tick.tick, excluded.tick)`, 3}
+		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END`, 3, 2}
 
 	insertResult = shape{`INSERT INTO result (check_id, tick, status, duration, message) VALUES `, `(?, ?, ?, ?, ?)`,
-		` ON CONFLICT (tick, check_id) DO UPDATE SET status = excluded.status, duration = excluded.duration, message = excluded.message`, 5}
+		` ON CONFLICT (tick, check_id) DO UPDATE SET status = excluded.status, duration = excluded.duration, message = excluded.message`, 5, 2}
 
 	insertLast = shape{`INSERT INTO last_result (check_id, dataset, tick, body) VALUES `, `(?, ?, ?, ?)`,
-		` ON CONFLICT (check_id) DO UPDATE SET dataset = excluded.dataset, tick = excluded.tick, body = excluded.body WHERE excluded.tick >= last_result.tick`, 4}
+		` ON CONFLICT (check_id) DO UPDATE SET dataset = excluded.dataset, tick = excluded.tick, body = excluded.body WHERE excluded.tick >= last_result.tick`, 4, 1}
 
-	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3}
+	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3, 0}
 
 	// Writes as many rows as have a series already. CROSS JOIN keeps the engine
 	// from walking all series in search of a few values.
-	insertObservation = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(?, ?, ?, ?, ?)`,
-		`) INSERT INTO observation (series, at, value) SELECT s.id, v.at, v.value FROM v CROSS JOIN series s ON s.check_id = v.check_id AND s.metric = v.metric AND s.segment = v.segment WHERE true
-ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 5}
+	insertObservation = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS NUMERIC))`,
+		`) INSERT INTO observation (series, at, value) SELECT s.id, v.at, v.value FROM v CROSS JOIN series s WHERE s.check_id = v.check_id AND s.metric = v.metric AND s.segment = v.segment
+ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 5, 4}
 
-	insertBaseline = shape{`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) `, `SELECT ?, ?, ?, ?, ?`, ` WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`, 6}
+	insertBaseline = shape{`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) `, `SELECT ?, ?, ?, ?, ?`, ` WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`, 6, 0}
 
 	insertIncident = shape{`INSERT INTO incident (id, check_id, finding, opened, resolved, body) VALUES `, `(?, ?, ?, ?, ?, ?)`,
-		` ON CONFLICT (id) DO UPDATE SET resolved = excluded.resolved, body = excluded.body`, 6}
+		` ON CONFLICT (id) DO UPDATE SET resolved = excluded.resolved, body = excluded.body`, 6, 0}
 
-	insertState = shape{`INSERT INTO state (kind, key, data) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (kind, key) DO UPDATE SET data = excluded.data`, 3}
+	insertState = shape{`INSERT INTO state (kind, key, data) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (kind, key) DO UPDATE SET data = excluded.data`, 3, 0}
 )
 
 // statement is a shape for a number of rows: prepared once a transaction.
@@ -66,6 +93,7 @@ var sizes = [...]int{64, 8, 1}
 // many inserts rows of arguments. Where fewer were written than given, missing
 // is called with their arguments, and they are written again.
 func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(context.Context, []any)) {
+	args = sh.latest(args)
 	for _, rows := range sizes {
 		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
 			part := args[:width]

@@ -66,13 +66,31 @@ func newLog(cmd *cobra.Command, format, level string) (*slog.Logger, error) {
 	return nil, fmt.Errorf("--log-format: unknown word %q: want text or json", format)
 }
 
-// runAgent runs agent and HTTP server until the command's context ends. started
-// is told the address that is served, where it is not nil.
+// runAgent runs the agent until the command's context ends; one whose turn is over
+// stands by for the next. started is told the address that is served, where it
+// is not nil.
 func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started func(addr string)) error {
+	for {
+		err := runOnce(cmd, cfg, log, started)
+		if !errors.Is(err, errStandBy) || cmd.Context().Err() != nil {
+			return err
+		}
+		log.Warn("another agent has taken over: standing by")
+		if cfg, err = load(cmd); err != nil {
+			return err
+		}
+	}
+}
+
+// runOnce runs agent and HTTP server for as long as this agent leads.
+func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started func(addr string)) error {
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
-	memory, err := store.Open(ctx, cfg.State)
+	memory, err := lead(ctx, cfg, log)
 	if err != nil {
+		if cmd.Context().Err() != nil {
+			return nil // told to stop while it stood by
+		}
 		return couldNotLook(err)
 	}
 	metrics := exporters.NewPrometheus(versionString())
@@ -102,7 +120,8 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	}
 	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, People: web.People{Incident: a.Decide, Silence: a.Silence, Label: a.Label, Baseline: a.AcceptBaseline}, Now: clock, Log: log, Version: versionString()}
 	metrics.Reloaded(true, clock())
-	log.Info("sentinel is running", "version", versionString(), "listen", listener.Addr().String(), "state", cfg.State, "datasets", len(cfg.Datasets))
+	metrics.Set(exporters.Leading, 1)
+	log.Info("sentinel is running", "version", versionString(), "listen", listener.Addr().String(), "state", store.Redact(cfg.State), "datasets", len(cfg.Datasets))
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
@@ -112,12 +131,22 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 	debug.SetGCPercent(50) // an agent has time and no memory to spare
 	debug.FreeOSMemory()   // what reading the configuration took
 	var parts sync.WaitGroup
-	var served, ran error
+	var served, ran, led error
 	parts.Go(func() { served = server.Serve(ctx, listener); stop() })
 	parts.Go(func() { ran = a.Run(ctx, p); stop() })
 	parts.Go(func() { signals(ctx, reload, memory, log) })
+	if store.Shared(cfg.State) {
+		parts.Go(func() { led = keepLeading(ctx, memory, metrics, log); stop() })
+	}
 	parts.Wait()
 	log.Info("sentinel has stopped")
+	if led != nil {
+		// What could not be written belongs to whoever leads now.
+		if err := errors.Join(served, ran, memory.Close(), traces.Shutdown(ctx)); err != nil {
+			log.Warn("stepping back", "error", err)
+		}
+		return led
+	}
 	return couldNotLook(errors.Join(served, ran, memory.Close(), traces.Shutdown(ctx)))
 }
 

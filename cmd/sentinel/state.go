@@ -73,7 +73,7 @@ func verifyState(ctx context.Context, w io.Writer, url string) (err error) {
 		return couldNotLook(err)
 	}
 	_, err = fmt.Fprintf(w, "%s is sound: %d bytes, %d ticks, %d observations of %d series, %d incidents, %d audit entries (last hash %s)\n",
-		strings.TrimPrefix(url, "sqlite:"), st.Bytes, st.Ticks, st.Observations, st.Series, st.Incidents, entries, cmp.Or(head, "none"))
+		strings.TrimPrefix(store.Redact(url), "sqlite:"), st.Bytes, st.Ticks, st.Observations, st.Series, st.Incidents, entries, cmp.Or(head, "none"))
 	return err
 }
 
@@ -87,6 +87,9 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 	path := strings.TrimPrefix(cfg.State, "sqlite:")
 	if err := verifyState(cmd.Context(), io.Discard, "sqlite:"+from); err != nil {
 		return fmt.Errorf("the back-up %s: %w", from, err)
+	}
+	if store.Shared(cfg.State) {
+		return importState(cmd, cfg.State, from)
 	}
 	_, err = os.Stat(path)
 	if there := err == nil; there {
@@ -116,4 +119,19 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 		return couldNotLook(err)
 	}
 	return verifyState(cmd.Context(), cmd.OutOrStdout(), cfg.State)
+}
+
+// importState fills an empty state in PostgreSQL from a back-up.
+func importState(cmd *cobra.Command, url, from string) error {
+	s, err := store.Open(cmd.Context(), url)
+	if errors.Is(err, store.ErrLocked) {
+		return couldNotLook(fmt.Errorf("%w: stop the agents first", err))
+	}
+	if err != nil {
+		return couldNotLook(err)
+	}
+	if err := errors.Join(s.Import(cmd.Context(), from), s.Close()); err != nil {
+		return couldNotLook(err)
+	}
+	return verifyState(cmd.Context(), cmd.OutOrStdout(), url)
 }

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// copied are the tables of a state with their columns, in an order in which what
+// is referred to comes first. Both engines have the same.
+var copied = []struct {
+	table, columns string
+	identity       string // the column that numbers itself, if one does
+}{
+	{"tick", "tick, schedule, dataset, skipped", ""},
+	{"last_tick", "schedule, dataset, tick", ""},
+	{"result", "tick, check_id, status, duration, message", ""},
+	{"last_result", "check_id, dataset, tick, body", ""},
+	{"series", "id, check_id, metric, segment", "id"},
+	{"observation", "series, at, value", ""},
+	{"baseline", "id, check_id, taken_at, accepted_by, why, data", "id"},
+	{"incident", "id, check_id, finding, opened, resolved, body", ""},
+	{"label", "id, check_id, segment, from_at, to_at, exclude, why, who", "id"},
+	{"state", "kind, key, data", ""},
+	{"repair", "id, key, check_id, state, final, version, fence, holder, lease, created, body", ""},
+	{"audit", "seq, at, actor, what, subject, detail, hash", ""},
+	{"breaker", "name, version, body", ""},
+	{"outbox", "seq, key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body", "seq"},
+}
+
+// export writes a consistent copy of a state in PostgreSQL to a SQLite file: one
+// snapshot, also while an agent writes.
+func (s *Store) export(ctx context.Context, path string) (err error) {
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("backing up state %s: %s is there already", s.path, path)
+	}
+	file, err := Open(ctx, "sqlite:"+path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, file.Close(), os.Remove(path+".lock")); err != nil {
+			err = errors.Join(fmt.Errorf("backing up state %s to %s: %w", s.path, path, err), os.Remove(path))
+		}
+	}()
+	from, err := s.reads.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Rollback()) }()
+	return file.write(ctx, func(to *sql.Tx) error { return copyAll(ctx, from, to) })
+}
+
+// Import fills a state that nothing was recorded in yet from a back-up, a SQLite
+// file: after a loss, or to move from one engine to the other.
+func (s *Store) Import(ctx context.Context, path string) (err error) {
+	backup, err := OpenReader(ctx, "sqlite:"+path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, backup.Close()) }()
+	from, err := backup.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Rollback()) }()
+	err = s.write(ctx, func(to *sql.Tx) error {
+		used := false
+		if err := to.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tick) OR EXISTS (SELECT 1 FROM last_result) OR EXISTS (SELECT 1 FROM audit)").Scan(&used); err != nil {
+			return err
+		}
+		if used {
+			return errors.New("it holds a state already: name an empty database")
+		}
+		if err := copyAll(ctx, from, to); err != nil || !s.onPostgres() {
+			return err
+		}
+		for _, t := range copied {
+			if t.identity == "" {
+				continue
+			}
+			if _, err := to.ExecContext(ctx, fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%s', '%s'), (SELECT coalesce(max(%s), 0) + 1 FROM %s), false)", t.table, t.identity, t.identity, t.table)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("restoring %s into state %s: %w", path, s.path, err)
+	}
+	return nil
+}
+
+func copyAll(ctx context.Context, from, to *sql.Tx) error {
+	for _, t := range copied {
+		if err := copyTable(ctx, from, to, t.table, strings.Split(t.columns, ", ")); err != nil {
+			return fmt.Errorf("copying %s: %w", t.table, err)
+		}
+	}
+	return nil
+}
+
+func copyTable(ctx context.Context, from, to *sql.Tx, table string, columns []string) (err error) {
+	rows, err := from.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+table)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	insert, err := to.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES ("+marks(len(columns))+")")
+	if err != nil {
+		return err
+	}
+	values, into := make([]any, len(columns)), make([]any, len(columns))
+	for i, c := range columns {
+		switch {
+		case c == "value":
+			into[i] = new(exactValue)
+		case c == "exclude" || c == "final":
+			into[i] = new(bool)
+		default:
+			into[i] = &values[i]
+		}
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		args := make([]any, len(columns))
+		for i := range columns {
+			switch v := into[i].(type) {
+			case *exactValue:
+				args[i] = v.value
+			case *bool:
+				args[i] = *v
+			default:
+				args[i] = values[i]
+			}
+		}
+		if _, err := insert.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// readAll reads every row of a state in PostgreSQL, whose pages have checksums of
+// their own, and decodes what is encoded.
+func (s *Store) readAll(ctx context.Context) error {
+	for _, t := range copied {
+		n := 0
+		if err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT "+t.columns+" FROM "+t.table+" OFFSET 0) rows").Scan(&n); err != nil {
+			return fmt.Errorf("reading %s: %w", t.table, describe(s.path, err))
+		}
+	}
+	if _, err := s.LastResults(ctx, Filter{}); err != nil {
+		return err
+	}
+	if _, err := s.Incidents(ctx, IncidentFilter{Resolved: true, Limit: 1 << 30}); err != nil {
+		return err
+	}
+	_, err := s.Repairs(ctx, RepairFilter{Limit: 1 << 30})
+	return err
+}

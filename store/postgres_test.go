@@ -1,0 +1,179 @@
+package store_test
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
+)
+
+// TestOnPostgres runs what the state in SQLite must do on one in PostgreSQL.
+func TestOnPostgres(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]func(*testing.T){
+		"what is recorded is remembered": TestWhatIsRecordedIsRemembered, "the last result is whole": TestLastResultIsWhole, "a tick is recorded once": TestATickIsRecordedOnce,
+		"skipped ticks keep their reason": TestSkippedTicksKeepTheirReason, "segments and buckets": TestSegmentsAndBuckets, "a baseline moves only when accepted": TestBaselineMovesOnlyWhenAccepted,
+		"incidents open and resolve": TestIncidentsOpenAndResolve, "labels mark points": TestLabelsMarkPoints,
+		"the outbox is part of the tick": TestOutboxIsPartOfTheTick, "outbox order": TestOutboxOrder, "outbox threads": TestOutboxThreads, "outbox dead letters": TestOutboxDeadLetters,
+		"outbox told": TestOutboxTold, "outbox orphans": TestOutboxOrphans, "outbox prune": TestOutboxPrune, "retention": TestRetention, "an empty state": TestStatsOfAnEmptyState, "a cancelled record": TestCancelledRecord,
+	} {
+		t.Run(name, test)
+	}
+}
+
+// One agent leads. The next takes over when the first has gone, and what the
+// first would still write is refused.
+func TestOneAgentLeads(t *testing.T) {
+	t.Parallel()
+	url := testenv.Postgres(t)
+	first := openURL(t, url)
+	record(t, first, batch(1))
+	if _, err := store.Open(t.Context(), url); !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), "(process ") {
+		t.Fatalf("a second leader: %v", err)
+	}
+	reader, err := store.OpenReader(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if got := values(t, reader, "ratio", "", 10); len(got) != 1 {
+		t.Errorf("read beside the leader: %v", got)
+	}
+	if _, err := reader.Record(t.Context(), batch(2)); err == nil {
+		t.Error("a reader wrote")
+	}
+
+	// Its session is cut: nobody else has led, and it goes on.
+	cut := func() {
+		testenv.Exec(t, "pgx", url, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+	}
+	cut()
+	eventually(t, func() error { return first.Leading(t.Context()) })
+	record(t, first, batch(3))
+
+	// Cut again, and somebody else is quicker.
+	cut()
+	var second *store.Store
+	eventually(t, func() (err error) { second, err = store.Open(t.Context(), url); return err })
+	defer second.Close()
+	if err := first.Leading(t.Context()); !errors.Is(err, store.ErrLocked) {
+		t.Errorf("the first, while the second leads: %v", err)
+	}
+	if _, err := first.Record(t.Context(), batch(4)); !errors.Is(err, store.ErrOvertaken) {
+		t.Errorf("the overtaken one wrote: %v", err)
+	}
+	record(t, second, batch(4))
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		if err := first.Leading(t.Context()); !errors.Is(err, store.ErrOvertaken) {
+			return errors.New("the first leads again with an old memory")
+		}
+		return nil
+	})
+	if got := values(t, reader, "ratio", "", 10); len(got) != 3 {
+		t.Errorf("three ticks were recorded, and there are %d", len(got))
+	}
+}
+
+func eventually(t *testing.T, ok func() error) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+		err := ok()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPostgresStateSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	url := testenv.Postgres(t)
+	if _, err := store.OpenReader(t.Context(), url); err == nil || !strings.Contains(err.Error(), "sentinel run") {
+		t.Errorf("an empty database: %v", err)
+	}
+	if err := openURL(t, url).Close(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Exec(t, "pgx", url, "INSERT INTO sentinel_state_version VALUES (999)")
+	if _, err := store.Open(t.Context(), url); !errors.Is(err, store.ErrNewer) {
+		t.Errorf("a newer schema: %v", err)
+	}
+	for address, want := range map[string]string{
+		"postgres://sentinel:s3cret@127.0.0.1:1/state": "is the server up", "postgres://s3cret:s3cret@host:port/x": "address of PostgreSQL",
+	} {
+		_, err := store.Open(t.Context(), address)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret@") || strings.Contains(err.Error(), ":s3cret") {
+			t.Errorf("%v, want %q and no password", err, want)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]string{"postgres://a:b@h/d": "postgres://a:xxxxx@h/d", "sqlite:s.db": "sqlite:s.db"} {
+		if got := store.Redact(state); got != want {
+			t.Errorf("%s: %s", state, got)
+		}
+	}
+}
+
+// A back-up of a state in PostgreSQL is a SQLite file, and goes into either engine.
+func TestPostgresBackupGoesIntoEitherEngine(t *testing.T) {
+	t.Parallel()
+	s := openURL(t, testenv.Postgres(t))
+	for n := range 5 {
+		record(t, s, batch(n))
+	}
+	if err := s.AppendAudit(t.Context(), store.AuditEntry{At: at(1), Actor: "ann", What: "test", Subject: "x", Detail: "y"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Label(t.Context(), store.Label{Check: "rows", From: at(1), To: at(2), Exclude: true, Who: "ann", Why: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "backup.db")
+	if err := s.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Backup(t.Context(), path); err == nil {
+		t.Error("a back-up over another")
+	}
+	if err := s.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	again := openURL(t, testenv.Postgres(t))
+	if err := again.Import(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Import(t.Context(), path); err == nil || !strings.Contains(err.Error(), "holds a state already") {
+		t.Errorf("into a state that is used: %v", err)
+	}
+	want, err := s.Points(t.Context(), "rows", "row_count", "", time.Time{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, restored := range map[string]*store.Store{"the file": open(t, path), "another database": again} {
+		got, err := restored.Points(t.Context(), "rows", "row_count", "", time.Time{}, 10)
+		if err != nil || !slices.Equal(got, want) || len(got) != 5 || !got[1].Bad {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+		}
+		if entries, _, err := restored.VerifyAudit(t.Context()); err != nil || entries != 1 {
+			t.Errorf("%s: %d audit entries, %v", name, entries, err)
+		}
+		if dropped := record(t, restored, batch(4)); dropped != 1 {
+			t.Errorf("%s: a tick was recorded twice", name)
+		}
+		record(t, restored, batch(5)) // numbers go on where they were
+	}
+}
