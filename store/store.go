@@ -86,7 +86,7 @@ func pathOf(url string) (string, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok || path == "" {
 		scheme, _, _ := strings.Cut(url, ":")
-		return "", fmt.Errorf("state: unknown kind %q: want sqlite:PATH or postgres://...", scheme)
+		return "", fmt.Errorf("state: unknown kind %q: want sqlite:PATH or postgres://user@host/database", scheme)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
