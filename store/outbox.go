@@ -61,7 +61,7 @@ func (s *Store) Enqueue(ctx context.Context, items []OutboxItem) error {
 	if len(items) == 0 {
 		return nil
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.durably(ctx, func(tx *sql.Tx) error {
 		w := newWriter(tx)
 		w.outbox(ctx, items)
 		return w.err

@@ -43,7 +43,7 @@ const free = ` AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.channel = o.channe
 // before an earlier one of it is sent or given up. ok is false when nothing is
 // due, or another agent was faster.
 func (s *Store) ClaimOutbox(ctx context.Context, c OutboxClaim) (b OutboxBundle, ok bool, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.durably(ctx, func(tx *sql.Tx) error {
 		first, err := readOutbox(ctx, tx, `SELECT `+outboxColumns+` FROM outbox o WHERE channel = ? AND state = 'pending' AND next_at <= ?`+free+` ORDER BY next_at, seq LIMIT 1`, c.Channel, micros(c.Now))
 		if err != nil || len(first) == 0 {
 			return err
@@ -262,7 +262,7 @@ func (s *Store) BuryOutbox(ctx context.Context, b OutboxBundle, now time.Time, w
 }
 
 func (s *Store) settle(ctx context.Context, b OutboxBundle, set string, args ...any) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.durably(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE outbox SET `+set+` WHERE channel = ? AND bundle = ? AND state = 'pending' AND attempts <= ?`, append(args, b.Channel, b.Key, b.Attempts)...)
 		if err != nil {
 			return err

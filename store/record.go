@@ -58,7 +58,11 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("recording: %w", err)
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	write := s.write
+	if len(b.Outbox) > 0 {
+		write = s.durably // what people must hear of survives a power cut
+	}
+	err = write(ctx, func(tx *sql.Tx) error {
 		w := newWriter(tx)
 		known := w.ticks(ctx, b.Ticks)
 		if len(b.Ticks) > 0 && allKnown(known) {

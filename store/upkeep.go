@@ -5,19 +5,26 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
-// Pruned counts the rows that [Store.Prune] removed.
-type Pruned struct{ Ticks, Results, Observations, Incidents int64 }
+// Pruned counts the rows that [Store.Prune] removed; Thinned are observations
+// that were close to others.
+type Pruned struct{ Ticks, Results, Observations, Thinned, Incidents int64 }
 
 const (
 	// tickRetention bounds how long ticks are kept: they only tell whether one
 	// was recorded already, and that is asked within minutes or after downtime.
 	tickRetention = 14 * 24 * time.Hour
+
+	// thinAfter is how long every observation is kept; of older ones the last, the
+	// lowest and the highest of each hour stay.
+	thinAfter = 14 * 24 * time.Hour
 
 	// One transaction of Prune removes so many rows, or goes through so many
 	// series, so that recording waits for a part of it, not for the whole.
@@ -26,8 +33,10 @@ const (
 
 // Prune forgets runs, observations and resolved incidents older than the
 // retention, and ticks older than that or two weeks. The last result of a check,
-// the last tick of a schedule and dataset, baselines, labels and states stay. On
-// an error what was removed until then is counted.
+// the last tick of a schedule and dataset, baselines, labels and states stay. Of
+// observations older than two weeks the last, the lowest and the highest of each
+// hour stay: a year of a series that is looked at every minute is a year of hours.
+// On an error what was removed until then is counted.
 func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duration) (p Pruned, err error) {
 	before := micros(now.Add(-retention))
 	ticksBefore := micros(now.Add(-min(retention, tickRetention)))
@@ -48,29 +57,69 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 			return p, err
 		}
 	}
-	p.Observations, err = s.pruneObservations(ctx, before)
+	ids, err := s.seriesIDs(ctx)
+	if err != nil {
+		return p, fmt.Errorf("pruning: %w", err)
+	}
+	p.Observations, err = s.removeBySeries(ctx, ids, `DELETE FROM observation WHERE series = ? AND at < ?`, before)
+	if err != nil {
+		return p, err
+	}
+	p.Thinned, err = s.thin(ctx, ids, now)
 	return p, err
 }
 
-func (s *Store) pruneObservations(ctx context.Context, before int64) (removed int64, err error) {
-	var bound [][]any
+func (s *Store) seriesIDs(ctx context.Context) (ids []int64, err error) {
 	err = s.each(ctx, `SELECT id FROM series`, nil, func(scan func(...any) error) error {
 		var id int64
 		err := scan(&id)
-		bound = append(bound, []any{id, before})
+		ids = append(ids, id)
 		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("pruning: %w", err)
-	}
-	for some := range slices.Chunk(bound, pruneSeries) {
-		n, err := s.remove(ctx, `DELETE FROM observation WHERE series = ? AND at < ?`, some...)
+	return ids, err
+}
+
+// removeBySeries runs a statement for every series, whose id is its first argument.
+func (s *Store) removeBySeries(ctx context.Context, ids []int64, statement string, args ...any) (removed int64, err error) {
+	for some := range slices.Chunk(ids, pruneSeries) {
+		bound := make([][]any, len(some))
+		for i, id := range some {
+			bound[i] = append([]any{id}, args...)
+		}
+		n, err := s.remove(ctx, statement, bound...)
 		removed += n
 		if err != nil {
 			return removed, err
 		}
 	}
 	return removed, nil
+}
+
+// thinned remembers up to when observations are thinned.
+const thinned = "thinned"
+
+func (s *Store) thin(ctx context.Context, ids []int64, now time.Time) (removed int64, err error) {
+	const hour = int64(time.Hour / time.Microsecond)
+	to := micros(now.Add(-thinAfter)) / hour * hour
+	data, _, err := s.State(ctx, thinned, "")
+	if err != nil {
+		return 0, err
+	}
+	from := int64(math.MinInt64)
+	if v, err := strconv.ParseInt(string(data), 10, 64); err == nil {
+		from = v
+	}
+	if from >= to {
+		return 0, nil
+	}
+	removed, err = s.removeBySeries(ctx, ids, fmt.Sprintf(`DELETE FROM observation WHERE series = ?1 AND at >= ?2 AND at < ?3 AND at NOT IN (SELECT at FROM (
+SELECT at, row_number() OVER (PARTITION BY at / %d ORDER BY at DESC) AS newest, row_number() OVER (PARTITION BY at / %d ORDER BY value, at) AS lowest, row_number() OVER (PARTITION BY at / %d ORDER BY value DESC, at) AS highest
+FROM observation WHERE series = ?1 AND at >= ?2 AND at < ?3) kept WHERE newest = 1 OR lowest = 1 OR highest = 1)`, hour, hour, hour), from, to)
+	if err != nil {
+		return removed, err
+	}
+	_, err = s.Record(ctx, Batch{States: []State{{Kind: thinned, Data: []byte(strconv.FormatInt(to, 10))}}})
+	return removed, err
 }
 
 // remove runs a statement once for each list of arguments, in one transaction,

@@ -125,3 +125,41 @@ func TestVerifyFindsDamage(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Of what is older than two weeks the last, the lowest and the highest of each
+// hour stay, once and for all.
+func TestOldObservationsAreThinned(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	for n := range 180 { // three hours, every minute: the values go up and down
+		b := batch(n)
+		b.Results[0].Observations = []sentinel.Observation{{Metric: "ratio", Value: sentinel.Float(float64((n*37)%60 + n/60*100))}}
+		record(t, s, b)
+	}
+	first := at(0).Truncate(time.Hour)
+	if first.Before(at(0)) {
+		first = first.Add(time.Hour) // at(0) is in the middle of an hour
+	}
+	p, err := s.Prune(t.Context(), at(0).Add(14*24*time.Hour+3*time.Hour), 90*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := values(t, s, "ratio", "", 1000)
+	if p.Thinned == 0 || int64(len(got)) != 180-p.Thinned || len(got) > 4*3+60 {
+		t.Errorf("%d thinned, %d left", p.Thinned, len(got))
+	}
+	full := map[float64]bool{}
+	for _, v := range got {
+		full[v] = true
+	}
+	for n := range 180 { // the extremes of each whole hour that was thinned are there
+		v := float64((n*37)%60 + n/60*100)
+		if h := at(n).Truncate(time.Hour); (v == 0 || v == 259) && !full[v] && !h.Before(first) {
+			t.Errorf("%g of %s is gone", v, at(n))
+		}
+	}
+	again, err := s.Prune(t.Context(), at(0).Add(14*24*time.Hour+3*time.Hour), 90*24*time.Hour)
+	if err != nil || again.Thinned != 0 || len(values(t, s, "ratio", "", 1000)) != len(got) {
+		t.Errorf("thinned again: %+v, %v", again, err)
+	}
+}
