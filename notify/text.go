@@ -119,7 +119,7 @@ func (e Entry) verb(many bool, now time.Time) string {
 		if many || e.Incident.Resolved.IsZero() {
 			return "recovered"
 		}
-		return "recovered after " + span(e.Incident.Resolved.Sub(e.Incident.Opened))
+		return "recovered after " + Span(e.Incident.Resolved.Sub(e.Incident.Opened))
 	case Acknowledged:
 		return "acknowledged"
 	case Escalated:
@@ -132,7 +132,7 @@ func (e Entry) verb(many bool, now time.Time) string {
 		if many || now.IsZero() {
 			return "still " + state
 		}
-		return "still " + state + ", for " + span(now.Sub(e.Incident.Opened))
+		return "still " + state + ", for " + Span(now.Sub(e.Incident.Opened))
 	}
 	return state
 }
@@ -251,13 +251,13 @@ func since(t, now time.Time) string {
 	}
 	text := t.UTC().Format("2006-01-02 15:04 UTC")
 	if ago := now.Sub(t); !now.IsZero() && ago >= 0 {
-		text += " (" + span(ago) + " ago)"
+		text += " (" + Span(ago) + " ago)"
 	}
 	return text
 }
 
-// span writes a duration with its two largest units.
-func span(d time.Duration) string {
+// Span writes a duration with its two largest units.
+func Span(d time.Duration) string {
 	d = max(d, 0)
 	switch {
 	case d < time.Minute:

@@ -3,13 +3,13 @@ package web
 import (
 	"cmp"
 	_ "embed"
-	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -17,7 +17,7 @@ import (
 var pageSource string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago": func(now, t time.Time) string { return span(now.Sub(t)) },
+	"ago": func(now, t time.Time) string { return notify.Span(now.Sub(t)) },
 }).Parse(pageSource))
 
 type pageData struct {
@@ -72,20 +72,6 @@ func arrange(open []sentinel.Incident) (out []shown) {
 		}
 	}
 	return out
-}
-
-// span writes an age with its two largest units.
-func span(d time.Duration) string {
-	d = max(d, 0)
-	switch {
-	case d < time.Minute:
-		return d.Round(time.Second).String()
-	case d < time.Hour:
-		return fmt.Sprintf("%dm %ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 // page shows open incidents and the last result of every check, worst first.
