@@ -15,13 +15,15 @@ import (
 
 func newInit() *cobra.Command {
 	var name string
+	var catalogOnly bool
 	cmd := &cobra.Command{
 		Use:   "init DSN",
 		Short: "Read a warehouse's catalog and propose a configuration",
-		Long: `Reads the catalog and nothing else, and prints a configuration: every table with
-its time column where one is to be recognised, and checks that pass from the
-first run unless the data is bad. The DSN itself is not printed: it is read from
-an environment variable.`,
+		Long: `Reads the catalog, and from the rows of each table with a time column how they
+came in the last weeks (one GROUP BY a table, within the statement timeout), and
+prints a configuration: checks with thresholds above what is usual, and how many
+alarms each would have raised. The DSN itself is not printed: it is read from an
+environment variable.`,
 		Example: "  sentinel init postgres://reader@db/shop > sentinel.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -37,10 +39,17 @@ an environment variable.`,
 			if len(catalog.Tables) == 0 {
 				return couldNotLook(errors.New("the catalog shows no table: may the user of the DSN see any?"))
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), proposal(name, catalog))
+			known := map[warehouse.TableName]past{}
+			if !catalogOnly {
+				if known, err = recall(cmd.Context(), db, catalog); err != nil {
+					return err
+				}
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), proposal(name, catalog, known))
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&catalogOnly, "catalog-only", false, "read no rows: propose from the catalog alone")
 	cmd.Flags().StringVar(&name, "name", "main", "name of the warehouse in the configuration")
 	return cmd
 }
@@ -56,13 +65,11 @@ func variableOf(warehouse string) string {
 }
 
 // proposal writes the configuration of a catalog.
-func proposal(name string, c *warehouse.Catalog) string {
+func proposal(name string, c *warehouse.Catalog, known map[warehouse.TableName]past) string {
 	variable := variableOf(name)
 	var b strings.Builder
 	fmt.Fprintf(&b, "state: sqlite:sentinel.db\n\nwarehouses:\n  %s:\n    dsn: ${%s}\n\ndefaults: {schedule: \"*/5 * * * *\", timezone: UTC}\n\ndatasets:\n", name, variable)
-	for _, key := range slices.SortedFunc(maps.Keys(c.Tables), func(a, b warehouse.TableName) int {
-		return strings.Compare(a.Schema+"\x00"+a.Name, b.Schema+"\x00"+b.Name)
-	}) {
+	for _, key := range slices.SortedFunc(maps.Keys(c.Tables), compareNames) {
 		t := c.Tables[key]
 		fmt.Fprintf(&b, "  - table: %s\n", yamlText(sentinel.Table{Warehouse: name, Schema: key.Schema, Name: key.Name}.String()))
 		column := timeColumn(t)
@@ -73,8 +80,16 @@ func proposal(name string, c *warehouse.Catalog) string {
 		if t.Kind != warehouse.View {
 			b.WriteString("      - row_count > 0\n")
 		}
-		if column != "" {
-			fmt.Fprintf(&b, "      - freshness: {warn: 1d, fail: 2d}\n")
+		rows, read := known[key]
+		switch {
+		case column == "":
+		case !read:
+			b.WriteString("      - freshness: {warn: 1d, fail: 2d}\n")
+		default:
+			fmt.Fprintf(&b, "      - %s\n", rows.freshness())
+			if volume, ok := rows.volume(); ok {
+				fmt.Fprintf(&b, "      - %s\n", volume)
+			}
 		}
 	}
 	return b.String()
