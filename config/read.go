@@ -96,7 +96,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 	if path, ok := strings.CutPrefix(c.State, "sqlite:"); ok {
 		c.State = "sqlite:" + r.path(path)
 	} else if scheme, _, _ := strings.Cut(c.State, "://"); scheme != "postgres" && scheme != "postgresql" {
-		r.wrong(root, "state: want sqlite:PATH, or postgres://user@host/database for several agents")
+		r.wrong(root, "state: want sqlite:PATH, or the address of a PostgreSQL database (postgres:...) for several agents")
 	}
 	c.Routes = notify.DefaultRoutes(c.Channels)
 	if routes != nil {

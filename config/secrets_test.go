@@ -19,7 +19,7 @@ func TestNoSecretInAnyMistake(t *testing.T) {
 		"a variable in a threshold":             "warehouses: {w: {dsn: \"sqlite:w.db\"}}\ndatasets: [{table: w.t, checks: [row_count: {fail: \"${V}\"}]}]\n",
 		"a variable in a list":                  "warehouses: {w: {dsn: \"sqlite:w.db\"}}\ndatasets: [{table: w.t, depends_on: [\"${V}\"], checks: [schema]}]\n",
 		"a mistake before a MySQL dsn":          "warehouses: {w: {max_connections: many, dsn: \"u:hunter22@tcp(h)/d\"}}\n" + tail,
-		"a state with a password":               "state: postgres://u:hunter22@h/d\nwarehouses: {w: {dsn: \"sqlite:w.db\"}}\n" + tail,
+		"a state with a password":               "state: redis://u:hunter22@h/d\nwarehouses: {w: {dsn: \"sqlite:w.db\"}}\n" + tail,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
