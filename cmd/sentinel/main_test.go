@@ -22,8 +22,13 @@ import (
 	"github.com/sentinel-dq/sentinel/testenv"
 )
 
+// tests stops, in the end, the servers that they started.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int { return testenv.Main(t.M) }
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sentinel": main})
+	testscript.Main(tests{m}, map[string]func(){"sentinel": main})
 }
 
 // rememberArrivals writes sixty days of looks into a state: the day's rows came
