@@ -53,6 +53,10 @@ type Options struct {
 	// Clear: an incident of row_count or sql ends only when this holds ("> 1200"
 	// beside fail: "< 1000"), so that a number near its threshold does not flap.
 	Clear Bound `yaml:"clear"`
+	// Aspect is what the check looks at, such as "updated_at" or "day:country":
+	// Validate sets it, and it becomes part of a derived id. It never holds a
+	// threshold, so that history goes on when thresholds change. "": the whole.
+	Aspect string `yaml:"-"`
 	// Anomaly: also hold the check's number against what is normal for it.
 	Anomaly *anomaly.Config `yaml:"anomaly"`
 }

@@ -73,6 +73,10 @@ func (f *Freshness) Validate() error {
 			return err
 		}
 	}
+	f.Aspect = f.Column
+	if f.Expected != "" {
+		f.Aspect = "deadline"
+	}
 	alone := f.Warn == 0 && f.Fail == 0 && f.Expected == ""
 	return errors.Join(f.validateOptions(), f.unclear("freshness"), f.watch("freshness_seconds", "seconds old", "spike", alone), f.OnFuture.validate("on_future", "warn"),
 		f.OnEmpty.validate("on_empty", "fail"), f.OnMissing.validate("on_missing_table", "fail"))

@@ -83,6 +83,7 @@ func (c *Reconcile) Validate() error {
 	case c.Severity == "unknown" || c.Severity == "ignore":
 		return errors.New("severity: want warn or fail")
 	}
+	c.Aspect = c.With.String()
 	return errors.Join(c.validateOptions(), c.unwatched("reconcile"), c.Bucket.validate("bucket"), c.OnMissing.validate("on_missing_table", "fail"), c.Severity.validate("severity", "fail"))
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -79,9 +80,30 @@ func (c *RowCount) Validate() error {
 	case c.Delay < 0:
 		return errors.New("delay must be positive")
 	}
+	c.Aspect = c.aspect()
 	alone := !c.Warn.Set() && !c.Fail.Set() && c.Change == nil && c.ExpectedPartitions == nil
 	return errors.Join(c.validateOptions(), c.watch("row_count", "rows", "both", alone), c.Bucket.validate("bucket"), c.Change.validate(), c.ExpectedPartitions.validate(),
 		c.OnMissing.validate("on_missing_table", "fail"))
+}
+
+// aspect names the rows that are counted, and what besides bounds they are held
+// against.
+func (c *RowCount) aspect() string {
+	var parts []string
+	if c.Bucket != "" {
+		parts = append(parts, string(c.Bucket))
+	}
+	parts = append(parts, c.By...)
+	if c.Change != nil {
+		parts = append(parts, "change")
+	}
+	if c.ExpectedPartitions != nil {
+		parts = append(parts, "partitions")
+	}
+	if c.Where != "" {
+		parts = append(parts, c.Where)
+	}
+	return strings.Join(parts, ":")
 }
 
 func (c *Change) validate() error {

@@ -111,6 +111,12 @@ func (s *Schema) Validate() error {
 			return fmt.Errorf("ignore_columns: %q is not a pattern", p)
 		}
 	}
+	switch {
+	case s.Like != nil:
+		s.Aspect = "like:" + s.Like.String()
+	case len(s.Columns) > 0:
+		s.Aspect = "declared"
+	}
 	errs := []error{s.validateOptions(), s.unwatched("schema"), s.Extra.validate("extra", "warn"), s.OnMissing.validate("on_missing_table", "fail")}
 	for _, k := range s.byKind() {
 		errs = append(errs, k.policy.validate(string(k.kind), k.byDefault))

@@ -151,7 +151,7 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 	zone := cmp.Or(o.Timezone, base.timezone)
 	loc, err := schedule.Zone(cmp.Or(zone, "UTC"))
 	if err != nil {
-		r.wrong(n, "%v", err)
+		r.wrong(blamed(n, "timezone"), "%v", err)
 		return Check{}, false
 	}
 	if o.Anomaly != nil {
@@ -159,14 +159,17 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 	}
 	s, err := r.schedule(cmp.Or(o.Schedule, base.schedule), loc)
 	if err != nil {
-		r.wrong(n, "%v", err)
+		r.wrong(blamed(n, "schedule"), "%v", err)
 		return Check{}, false
 	}
 	if schedule.Ambiguous(cmp.Or(o.Schedule, base.schedule)) {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: cron %q fires on either of its two day fields, not on both", r.file, n.Line, cmp.Or(o.Schedule, base.schedule)))
 	}
 	if o.ID == "" {
-		o.ID = d.Table.String() + "/" + identity(kind, check)
+		o.ID = d.Table.String() + "/" + kind
+		if aspect := cmp.Or(o.Aspect, o.Name); aspect != "" {
+			o.ID += ":" + aspect
+		}
 	}
 	if first, twice := ids[o.ID]; twice {
 		r.wrong(n, "the check %q stands here and in line %d: give one of them another `id:`", o.ID, first.Line)
@@ -202,7 +205,7 @@ func blamed(check *yaml.Node, message string) *yaml.Node {
 func within(n *yaml.Node, message string, otherwise *yaml.Node) *yaml.Node {
 	word, rest, _ := strings.Cut(message, " ")
 	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
-		if n.Content[i].Value == strings.TrimSuffix(word, ":") {
+		if n.Content[i].Value == strings.TrimRight(word, ":,") {
 			return within(n.Content[i+1], rest, n.Content[i+1])
 		}
 	}
@@ -263,49 +266,6 @@ func (r *reader) aliases(kind string, n *yaml.Node) {
 			key.Value = to
 		}
 	}
-}
-
-// identity names a check by what it looks at, never by its thresholds, so that
-// history goes on when they change.
-func identity(kind string, c checks.Check) string {
-	switch c := c.(type) {
-	case *checks.Freshness:
-		switch {
-		case c.Expected != "":
-			return kind + ":deadline"
-		case c.Column != "":
-			return kind + ":" + c.Column
-		}
-	case *checks.RowCount:
-		parts := []string{kind}
-		if c.Bucket != "" {
-			parts = append(parts, string(c.Bucket))
-		}
-		parts = append(parts, c.By...)
-		if c.Change != nil {
-			parts = append(parts, "change")
-		}
-		if c.ExpectedPartitions != nil {
-			parts = append(parts, "partitions")
-		}
-		if c.Where != "" {
-			parts = append(parts, c.Where)
-		}
-		return strings.Join(parts, ":")
-	case *checks.Reconcile:
-		return kind + ":" + c.With.String()
-	case *checks.Schema:
-		switch {
-		case c.Like != nil:
-			return kind + ":like:" + c.Like.String()
-		case len(c.Columns) > 0:
-			return kind + ":declared"
-		}
-	}
-	if name := c.Common().Name; name != "" {
-		return kind + ":" + name
-	}
-	return kind
 }
 
 // cycles refuses datasets that depend on themselves.
