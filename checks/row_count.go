@@ -33,21 +33,6 @@ type RowCount struct {
 	OnMissing          Policy      `yaml:"on_missing_table"` // default fail
 }
 
-// Change holds a count against the same check's past.
-type Change struct {
-	Against string `yaml:"against"` // previous, average, same_weekday (also same_day_last_week)
-	Over    int    `yaml:"over"`    // points of an average; default 7
-	Warn    Bound  `yaml:"warn"`    // in percent: "< -20%"
-	Fail    Bound  `yaml:"fail"`
-}
-
-// Partitions names the buckets that must have rows.
-type Partitions struct {
-	Every Period   `yaml:"every"` // hour, day, week, month
-	Last  int      `yaml:"last"`  // closed ones looked at; default 7
-	Delay Duration `yaml:"delay"`
-}
-
 // Validate implements Check.
 func (c *RowCount) Validate() error {
 	if c.Min != nil && c.Max != nil && *c.Min > *c.Max {
@@ -104,49 +89,6 @@ func (c *RowCount) aspect() string {
 		parts = append(parts, c.Where)
 	}
 	return strings.Join(parts, ":")
-}
-
-func (c *Change) validate() error {
-	if c == nil {
-		return nil
-	}
-	switch c.Against {
-	case "":
-		c.Against = "previous"
-	case "same_day_last_week":
-		c.Against = "same_weekday"
-	case "avg":
-		c.Against = "average"
-	case "previous", "average", "same_weekday":
-	default:
-		return fmt.Errorf("change: against: unknown word %q: want previous, average or same_weekday", c.Against)
-	}
-	if c.Over == 0 {
-		c.Over = 7
-	}
-	switch {
-	case c.Over < 1 || c.Over > 366:
-		return errors.New("change: over: want 1 to 366 points")
-	case !c.Warn.Set() && !c.Fail.Set():
-		return errors.New("change: set warn or fail, such as fail: \"< -50%\"")
-	}
-	return nil
-}
-
-func (p *Partitions) validate() error {
-	if p == nil {
-		return nil
-	}
-	if p.Every == "" {
-		p.Every = "day"
-	}
-	if p.Last == 0 {
-		p.Last = 7
-	}
-	if p.Last < 1 || p.Last > 400 || p.Delay < 0 {
-		return errors.New("expected_partitions: want last from 1 to 400, and a positive delay")
-	}
-	return p.Every.validate("expected_partitions: every")
 }
 
 // Needs implements Check.

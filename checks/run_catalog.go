@@ -1,0 +1,148 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// recallBaselines reads all checks' accepted schemas at once.
+func (r *run) recallBaselines(ctx context.Context, needs [][]Needs) {
+	var wanting []*Target
+	var ids []string
+	for i, jr := range r.jobs {
+		for k := range jr.targets {
+			if needs[i][k].Baseline {
+				wanting, ids = append(wanting, &jr.targets[k]), append(ids, jr.targets[k].Check)
+			}
+		}
+	}
+	if len(ids) == 0 || r.env.Baselines == nil {
+		return
+	}
+	known, err := r.env.Baselines(ctx, ids)
+	for _, t := range wanting {
+		if t.Known.Baseline = known[t.Check]; t.Known.Baseline == nil {
+			t.Known.HistoryErr = err
+		}
+	}
+}
+
+// location is the check's own time zone, else the dataset's.
+func location(c Check, j Job) *time.Location {
+	if name := c.Common().Timezone; name != "" {
+		if loc, err := time.LoadLocation(name); err == nil { // Validate has refused unknown zones
+			return loc
+		}
+	}
+	return j.Location
+}
+
+// readCatalogs reads the facts of all jobs' tables, and of the tables they are
+// compared with, once per warehouse.
+func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
+	type want struct {
+		facts  warehouse.Facts
+		tables []warehouse.TableName
+	}
+	wants := map[string]*want{}
+	add := func(t sentinel.Table, f warehouse.Facts) {
+		w := wants[t.Warehouse]
+		if w == nil {
+			w = &want{}
+			wants[t.Warehouse] = w
+		}
+		w.facts |= f
+		w.tables = append(w.tables, warehouse.TableName{Schema: t.Schema, Name: t.Name})
+	}
+	for i, jr := range r.jobs {
+		// Columns tell how a time column reads, indexes and partitions how to ask.
+		facts := warehouse.Columns | warehouse.Indexes
+		if r.db != nil && r.db.Config.ChangeCounters {
+			facts |= warehouse.Changes
+		}
+		for _, n := range needs[i] {
+			facts |= n.Facts
+			if n.Like != nil {
+				add(*n.Like, n.LikeFacts)
+			}
+		}
+		add(jr.job.Table, facts)
+	}
+	catalogs := map[string]*warehouse.Catalog{}
+	failed := map[string]error{}
+	for name, w := range wants {
+		db, err := r.env.Warehouse(name)
+		if err == nil {
+			catalogs[name], err = readCatalog(ctx, db, r.env.Memory, w.facts, w.tables)
+		}
+		failed[name] = err
+	}
+	find := func(t sentinel.Table) (*warehouse.Table, error) {
+		if err := failed[t.Warehouse]; err != nil {
+			return nil, err
+		}
+		c := catalogs[t.Warehouse]
+		if t.Schema == "" {
+			t.Schema = c.DefaultSchema
+		}
+		return c.Tables[warehouse.TableName{Schema: t.Schema, Name: t.Name}], nil
+	}
+	for i, jr := range r.jobs {
+		for k := range jr.targets {
+			known := &jr.targets[k].Known
+			known.Relation, known.Err = find(jr.job.Table)
+			known.Catalog = catalogs[jr.job.Table.Warehouse]
+			if like := needs[i][k].Like; like != nil {
+				known.Like, known.LikeErr = find(*like)
+			}
+		}
+	}
+}
+
+// readCatalog reads the tables' facts. Names without a schema need the engine's
+// default, which only a first look tells.
+func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, facts warehouse.Facts, tables []warehouse.TableName) (*warehouse.Catalog, error) {
+	tables = slices.Clone(tables)
+	if slices.ContainsFunc(tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
+		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
+		if err != nil {
+			return nil, err
+		}
+		for i := range tables {
+			if tables[i].Schema == "" {
+				tables[i].Schema = c.DefaultSchema
+			}
+		}
+	}
+	scope := warehouse.Scope{Tables: tables, Facts: facts}
+	if !db.Config.ChangeCounters || memory == nil {
+		return db.Catalog(ctx, scope)
+	}
+	scope.Previous = memory.catalog(db.Config.Name, tables)
+	c, err := db.Catalog(ctx, scope)
+	if err == nil {
+		memory.keep(db.Config.Name, tables, c)
+	}
+	return c, err
+}
+
+// recall reads what the check remembers.
+func (r *run) recall(ctx context.Context, t *Target, n Needs) {
+	t.Known.New = n.Past && r.env.New != nil && r.env.New(t.Check)
+	if len(n.History) == 0 || r.env.History == nil {
+		return
+	}
+	t.Known.History = map[Series][]sentinel.Point{}
+	for _, s := range n.History {
+		points, err := r.env.History(ctx, t.Check, s)
+		if err != nil {
+			t.Known.HistoryErr = fmt.Errorf("reading history: %w", err)
+		}
+		t.Known.History[s] = points
+	}
+}
