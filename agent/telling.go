@@ -60,6 +60,7 @@ func (a *Agent) tellBy(t *Telling) {
 			}
 		}
 		d.Planner = t.Planner
+		d.Elsewhere = a.tellElsewhere
 		if a.Trace != nil {
 			d.Trace = a.Trace.Notice
 		}
