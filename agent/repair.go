@@ -265,7 +265,6 @@ func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.Inc
 		a.Log.Error("recording an incident's state", "incident", id, "error", err)
 	}
 	a.wakeTelling()
-	a.logIncident(ctx, i)
 }
 
 func (a *Agent) countRepairs(ctx context.Context) {

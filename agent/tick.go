@@ -190,20 +190,4 @@ func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 	if len(batch.Outbox) > 0 {
 		a.wakeTelling()
 	}
-	for _, i := range batch.Incidents {
-		a.logIncident(ctx, i)
-	}
-}
-
-// logIncident writes one line a transition: an incident that just goes on is silent.
-func (a *Agent) logIncident(ctx context.Context, i sentinel.Incident) {
-	args := []any{"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key, "severity", i.Severity, "message", i.Message}
-	switch {
-	case i.State == sentinel.Resolved:
-		a.Log.InfoContext(ctx, "incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened))...)
-	case i.State == sentinel.Open && i.Opened.Equal(i.Updated):
-		a.Log.WarnContext(ctx, "incident opened", args...)
-	case i.State == sentinel.Escalated:
-		a.Log.WarnContext(ctx, "incident escalated", args...)
-	}
 }

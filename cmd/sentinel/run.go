@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -115,6 +116,7 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Trace: traces, Now: clock, Log: log}
 	var crew *dispatch.Crew // nil: this agent is alone
 	if store.Shared(cfg.State) {
+		engine.Lease = sharedLease
 		a.Hand = &agent.Hand{Store: memory, Killed: engine.Killed, Now: clock, Log: log}
 		crew = newCrew(cfg, a.Hand, true, metrics, log)
 		a.Crew = crew
@@ -159,6 +161,10 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	}
 	return couldNotLook(errors.Join(served, ran, memory.Close(), traces.Shutdown(ctx)))
 }
+
+// sharedLease is how long a repair is kept for an agent that is not heard of any
+// more, where another could go on with it.
+const sharedLease = 8 * time.Second
 
 // holder names this agent: no other one, now or later, has the name.
 func holder() string {
