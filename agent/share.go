@@ -33,12 +33,13 @@ func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []ch
 	if others == 0 {
 		return checks.Run(ctx, env, name, jobs)
 	}
-	size := min(max((len(jobs)+others)/(others+1), partLeast), partMost)
+	parts := 2 * (others + 1) // so that an agent that is slower than others gets less
+	size := min(max((len(jobs)+parts-1)/parts, partLeast), partMost)
 	outcomes := make([]checks.Outcome, len(jobs))
-	var parts sync.WaitGroup
+	var under sync.WaitGroup
 	for from := 0; from < len(jobs); from += size {
 		part := jobs[from:min(from+size, len(jobs))]
-		parts.Go(func() {
+		under.Go(func() {
 			seen, err := a.lookElsewhere(ctx, name, part)
 			if err != nil {
 				a.Log.WarnContext(ctx, "looking oneself: the work could not be shared out", "warehouse", name, "error", err)
@@ -47,7 +48,7 @@ func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []ch
 			copy(outcomes[from:], seen)
 		})
 	}
-	parts.Wait()
+	under.Wait()
 	return outcomes
 }
 

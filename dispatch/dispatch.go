@@ -6,6 +6,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,17 +32,21 @@ var ErrGone = errors.New("the agent that had taken this did not answer")
 // called concurrently.
 type Handler = func(ctx context.Context, work json.RawMessage) (answer json.RawMessage, err error)
 
+// Kind is one kind of work. Each has a queue of its own.
+type Kind struct {
+	Do      Handler
+	Limit   time.Duration // of one piece, after which whoever has it is taken for dead; default 1m
+	Workers int           // pieces that an agent takes at a time; default 4
+}
+
 // Config is an agent's part in sharing work.
 type Config struct {
 	URL   string // of the state
 	ID    string // of this agent: up to 32 letters and digits; two agents never share one
 	Group string // agents of one group, up to 24 letters and digits, do each other's work
 	Leads bool   // hands out, and takes the answers
-	// Handlers by kind of work. Those of all agents of a group are the same.
-	Handlers map[string]Handler
-	// Limits by kind of work are how long one piece may take; default 1m.
-	Limits  map[string]time.Duration
-	Workers int // pieces of work done at a time; default 8
+	// Kinds of work, by name. Those of all agents of a group are the same.
+	Kinds map[string]Kind
 	// Shared hears what became of a piece of work: who did it, or an error when the
 	// one who had taken it did not answer. Nil: nobody.
 	Shared func(kind, by string, err error)
@@ -65,9 +70,12 @@ type Crew struct {
 
 // New makes an agent's part in sharing work.
 func New(cfg Config) *Crew {
-	if cfg.Workers == 0 {
-		cfg.Workers = 8
+	kinds := map[string]Kind{}
+	for name, k := range cfg.Kinds {
+		k.Limit, k.Workers = cmp.Or(k.Limit, time.Minute), cmp.Or(k.Workers, 4)
+		kinds[name] = k
 	}
+	cfg.Kinds = kinds
 	return &Crew{Config: cfg, regroup: make(chan string, 1), waiting: map[int64]*errand{}, early: map[int64]answer{}}
 }
 
@@ -274,20 +282,12 @@ func (c *Crew) Do(ctx context.Context, kind string, work json.RawMessage, again 
 	return c.here(ctx, kind, work)
 }
 
-// limit is how long a piece of work of a kind may take.
-func (c *Crew) limit(kind string) time.Duration {
-	if l := c.Limits[kind]; l > 0 {
-		return l
-	}
-	return time.Minute
-}
-
 func (c *Crew) here(ctx context.Context, kind string, work json.RawMessage) (json.RawMessage, error) {
-	do, known := c.Handlers[kind]
+	k, known := c.Kinds[kind]
 	if !known {
 		return nil, fmt.Errorf("this agent knows no work %q", kind)
 	}
-	body, err := do(ctx, work)
+	body, err := k.Do(ctx, work)
 	if err == nil {
 		c.shared(kind, c.ID, nil)
 	}

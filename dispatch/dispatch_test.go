@@ -29,13 +29,13 @@ type member struct {
 func join(t *testing.T, url, id, group string, leads bool, do dispatch.Handler) *member {
 	t.Helper()
 	m := &member{}
+	counted := func(ctx context.Context, work json.RawMessage) (json.RawMessage, error) {
+		m.did.Add(1)
+		return do(ctx, work)
+	}
 	m.Crew = dispatch.New(dispatch.Config{
 		URL: url, ID: id, Group: group, Leads: leads, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Limits: map[string]time.Duration{"slow": 2 * time.Second},
-		Handlers: map[string]dispatch.Handler{
-			"work": func(ctx context.Context, work json.RawMessage) (json.RawMessage, error) { m.did.Add(1); return do(ctx, work) },
-			"slow": func(ctx context.Context, work json.RawMessage) (json.RawMessage, error) { m.did.Add(1); return do(ctx, work) },
-		},
+		Kinds: map[string]dispatch.Kind{"work": {Do: counted}, "slow": {Do: counted, Limit: 2 * time.Second}},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	left := make(chan struct{})
@@ -182,7 +182,9 @@ func TestWhoCannot(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
 	leader := join(t, url, "a", "g", true, echo)
-	other := join(t, url, "b", "g", false, func(context.Context, json.RawMessage) (json.RawMessage, error) { return nil, errors.New("unknown here") })
+	other := join(t, url, "b", "g", false, func(context.Context, json.RawMessage) (json.RawMessage, error) {
+		return nil, errors.New("unknown here")
+	})
 	until(t, "the leader sees the other", crewOf(1)(leader))
 	for range 200 {
 		if got, err := leader.Do(t.Context(), "work", json.RawMessage(`2`), false); err != nil || string(got) != "2" {

@@ -50,7 +50,7 @@ func (e *errand) tell(a answer) {
 	}
 }
 
-func workQueue(group string) string { return "work_" + group }
+func workQueue(kind, group string) string { return kind + "_" + group }
 
 func answerQueue(leader string) string { return "answers_" + leader }
 
@@ -63,10 +63,11 @@ func (c *Crew) newClient(s *session) (*river.Client[pgx.Tx], error) {
 	river.AddWorker(workers, &worker{crew: c, session: s})
 	river.AddWorker(workers, river.WorkFunc(c.take))
 	longest := time.Minute
-	for _, l := range c.Limits {
-		longest = max(longest, l)
+	queues := map[string]river.QueueConfig{}
+	for name, k := range c.Kinds {
+		longest = max(longest, k.Limit)
+		queues[workQueue(name, s.group)] = river.QueueConfig{MaxWorkers: k.Workers}
 	}
-	queues := map[string]river.QueueConfig{workQueue(s.group): {MaxWorkers: c.Workers}}
 	if c.Leads {
 		queues[answerQueue(c.ID)] = river.QueueConfig{MaxWorkers: 4}
 	}
@@ -87,7 +88,9 @@ type worker struct {
 }
 
 // Timeout implements river.Worker.
-func (w *worker) Timeout(job *river.Job[task]) time.Duration { return w.crew.limit(job.Args.Work) }
+func (w *worker) Timeout(job *river.Job[task]) time.Duration {
+	return w.crew.Kinds[job.Args.Work].Limit
+}
 
 // Work implements river.Worker.
 func (w *worker) Work(ctx context.Context, job *river.Job[task]) error {
@@ -97,10 +100,10 @@ func (w *worker) Work(ctx context.Context, job *river.Job[task]) error {
 // work does a task and sends the answer to whoever handed it out.
 func (c *Crew) work(ctx context.Context, s *session, job *river.Job[task]) error {
 	r := reply{Task: job.ID, By: c.ID}
-	do, known := c.Handlers[job.Args.Work]
+	k, known := c.Kinds[job.Args.Work]
 	if !known {
 		r.Error = fmt.Sprintf("this agent knows no work %q", job.Args.Work)
-	} else if body, err := do(ctx, job.Args.Payload); err != nil {
+	} else if body, err := k.Do(ctx, job.Args.Payload); err != nil {
 		r.Error = err.Error()
 	} else {
 		r.Answer = body
@@ -134,12 +137,12 @@ func (c *Crew) take(_ context.Context, job *river.Job[reply]) error {
 // handOut puts work into the queue and waits for the answer.
 func (c *Crew) handOut(ctx context.Context, s *session, kind string, work json.RawMessage) answer {
 	since := c.Now()
-	put, err := s.client.Insert(ctx, task{Work: kind, Leader: c.ID, Payload: work}, once(workQueue(s.group)))
+	put, err := s.client.Insert(ctx, task{Work: kind, Leader: c.ID, Payload: work}, once(workQueue(kind, s.group)))
 	if err != nil {
 		return answer{err: err}
 	}
 	id := put.Job.ID
-	e := &errand{since: since, limit: c.limit(kind), answered: make(chan answer, 1)}
+	e := &errand{since: since, limit: c.Kinds[kind].Limit, answered: make(chan answer, 1)}
 	c.mu.Lock()
 	if c.session != s {
 		c.mu.Unlock()

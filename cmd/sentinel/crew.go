@@ -21,7 +21,7 @@ import (
 func newCrew(cfg *config.Config, hand *agent.Hand, leads bool, metrics *exporters.Prometheus, log *slog.Logger) *dispatch.Crew {
 	id := fmt.Sprintf("%016x", rand.Uint64())
 	return dispatch.New(dispatch.Config{
-		URL: cfg.State, ID: id, Group: group(cfg), Leads: leads, Handlers: hand.Handlers(), Limits: limits(cfg), Now: clock, Log: log,
+		URL: cfg.State, ID: id, Group: group(cfg), Leads: leads, Kinds: kinds(cfg, hand), Now: clock, Log: log,
 		Shared: func(kind, by string, err error) {
 			where := "elsewhere"
 			switch {
@@ -39,14 +39,21 @@ func newCrew(cfg *config.Config, hand *agent.Hand, leads bool, metrics *exporter
 // group is what agents must have in common to do each other's work.
 func group(cfg *config.Config) string { return cfg.Fingerprint(versionString()) }
 
-// limits are how long a piece of work may take before whoever has it is taken
-// for dead: a look by its statements' timeouts, a repair by nothing but its lease.
-func limits(cfg *config.Config) map[string]time.Duration {
-	look := time.Minute
+// kinds are the work that agents do for each other. A look is given up by its
+// statements' timeouts, a repair by nothing but its lease. An agent takes two parts
+// of a tick at a time, so that the others get theirs.
+func kinds(cfg *config.Config, hand *agent.Hand) map[string]dispatch.Kind {
+	look := dispatch.Kind{Limit: time.Minute, Workers: 2 * max(1, len(cfg.Warehouses))}
 	for _, w := range cfg.Warehouses {
-		look = max(look, 2*w.StatementTimeout+30*time.Second)
+		look.Limit = max(look.Limit, 2*w.StatementTimeout+30*time.Second)
 	}
-	return map[string]time.Duration{agent.WorkLook: look, agent.WorkRepair: 12 * time.Hour}
+	all := map[string]dispatch.Kind{agent.WorkLook: look, agent.WorkRepair: {Limit: 12 * time.Hour, Workers: 8}, agent.WorkTell: {}}
+	for name, do := range hand.Handlers() {
+		k := all[name]
+		k.Do = do
+		all[name] = k
+	}
+	return all
 }
 
 // killed is the kill switch of repairs: in the state, the environment, or the
