@@ -2,7 +2,7 @@
 // checks a second with 1, 2 and 4 of them, how the work was shared, and what a
 // check costs the state's server.
 //
-//	go run ./bench/agents [-agents 1,2,4] [-datasets 400] [-length 20s]
+//	go run ./bench/agents [-agents 1,2,4] [-datasets 2000] [-length 40s]
 //
 // It prints a row for slow tables, whose statements wait at the warehouse (a view
 // that sleeps), and one for quick tables, which measures this machine's cores.
@@ -31,9 +31,9 @@ import (
 
 var (
 	numbers  = flag.String("agents", "1,2,4", "numbers of agents")
-	datasets = flag.Int("datasets", 400, "tables, one row_count check each")
-	length   = flag.Duration("length", 20*time.Second, "how long each row is measured")
-	waits    = flag.Duration("waits", 40*time.Millisecond, "how long the statement of a slow table waits")
+	datasets = flag.Int("datasets", 2000, "tables, one row_count check each")
+	length   = flag.Duration("length", 40*time.Second, "how long each row is measured")
+	waits    = flag.Duration("waits", 20*time.Millisecond, "how long the statement of a slow table waits")
 )
 
 func main() {
