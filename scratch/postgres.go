@@ -6,6 +6,17 @@ import (
 	"strconv"
 )
 
+// Missing says which of the programs that StartPostgres and StartStandby need is
+// not installed.
+func Missing() error {
+	for _, name := range []string{"initdb", "pg_basebackup"} {
+		if _, err := find(name, "/usr/lib/postgresql/*/bin/"+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // StartPostgres starts a private PostgreSQL with settings such as "fsync=off".
 func StartPostgres(settings ...string) (*Server, error) {
 	initdb, err := find("initdb", "/usr/lib/postgresql/*/bin/initdb")

@@ -109,14 +109,19 @@ func (s *Server) Stop() {
 }
 
 func prepare(users ...string) (*Server, error) {
-	dir, err := os.MkdirTemp("", "sentinel-db-")
+	if os.Getuid() != 0 {
+		dir, err := os.MkdirTemp("", "sentinel-db-")
+		return &Server{dir: dir}, err
+	}
+	base := "" // TMPDIR, unless it is closed to the user that the server runs as
+	if !traversable(os.TempDir()) {
+		base = "/tmp"
+	}
+	dir, err := os.MkdirTemp(base, "sentinel-db-")
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{dir: dir}
-	if os.Getuid() != 0 {
-		return s, nil
-	}
 	for _, name := range users {
 		u, err := user.Lookup(name)
 		if err != nil {
@@ -128,6 +133,19 @@ func prepare(users ...string) (*Server, error) {
 		return s, os.Chown(dir, uid, gid)
 	}
 	return nil, fmt.Errorf("database servers refuse to run as root and none of the users %v exists: install the database's server package", users)
+}
+
+// traversable reports whether every user may go through a directory.
+func traversable(dir string) bool {
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode()&1 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
 }
 
 // mkdir makes a directory that the server may write to.
