@@ -72,6 +72,9 @@ func (t *incidents) apply(r sentinel.Result, about Meta) []sentinel.Incident {
 	t.errors[r.Check] = 0
 	bad := map[string]bool{}
 	for _, f := range r.Findings {
+		if f.Status == sentinel.Unknown {
+			bad[f.Key] = true // who cannot judge neither opens nor resolves
+		}
 		if f.Status.Bad() {
 			bad[f.Key] = true
 			changed = append(changed, t.raise(r, f, about))

@@ -105,10 +105,12 @@ type Known struct {
 	Err        error              // the catalog could not be read
 	Like       *warehouse.Table
 	LikeErr    error
+	LikeWhere  Where
 	Baseline   *warehouse.Table            // nil: nothing accepted yet
 	History    map[Series][]sentinel.Point // keys as in Needs
 	HistoryErr error
-	New        bool // nothing is remembered of the check: its past may be read from the table
+	Where      Where // which server answered; known to Judge alone
+	New        bool  // nothing is remembered of the check: its past may be read from the table
 }
 
 // Job is all checks of one dataset that are due at one tick.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -231,6 +232,24 @@ func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 	return findings
 }
 
+// lateAsOf is late without what only the lag of a standby makes late: rows that
+// the primary may have by now. What was late already when the standby's newest
+// transaction was committed is late.
+func (f *Freshness) lateAsOf(t Target, newest, asOf time.Time) []sentinel.Finding {
+	where := t.Known.Where
+	maybe, sure := f.late(t, newest, asOf), f.late(t, newest, where.at(asOf))
+	for i, m := range maybe {
+		k := slices.IndexFunc(sure, func(s sentinel.Finding) bool { return s.Key == m.Key })
+		if k >= 0 && where.told() {
+			maybe[i] = sure[k]
+			continue
+		}
+		maybe[i].Status = sentinel.Unknown
+		maybe[i].Message += ": the lag of the standby may be why"
+	}
+	return maybe
+}
+
 // deadline returns the latest deadline that has passed (with grace), and the
 // deadline before it: rows newer than that one must have come.
 func (f *Freshness) deadline(t Target, now time.Time) (due, since time.Time) {
@@ -289,14 +308,14 @@ func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 	if err != nil {
 		return cannotLook(kind, err)
 	}
-	age := max(0, got.AsOf.Sub(newest))
-	findings = append(findings, f.late(t, newest, got.AsOf)...)
+	age := max(0, t.Known.Where.at(got.AsOf).Sub(newest))
+	findings = append(findings, f.lateAsOf(t, newest, got.AsOf)...)
 	r := conclude(kind, findings, fmt.Sprintf("newest row %s old (%s)", humanDuration(age), clockText(newest, t.Location)))
 	r.Evidence = got.Evidence
 	r.Evidence.AsOf = got.AsOf
-	r.Observations = []sentinel.Observation{
-		{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)},
-		{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)},
+	r.Observations = []sentinel.Observation{{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)}}
+	if t.Known.Where.told() {
+		r.Observations = append([]sentinel.Observation{{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)}}, r.Observations...)
 	}
 	return r
 }

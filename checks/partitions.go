@@ -47,15 +47,22 @@ func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sent
 	p := c.ExpectedPartitions
 	filled := c.perBucket(t, got, p.Every)
 	var missing []string
+	lagging := map[string]bool{} // a standby may not have its rows yet
 	from, to := p.span(t)
 	for at := from; at.Before(to); at = p.Every.add(at, 1, zone(t)) {
 		if filled[p.Every.start(at, zone(t))] == 0 {
-			missing = append(missing, p.Every.label(at, zone(t)))
+			label := p.Every.label(at, zone(t))
+			missing = append(missing, label)
+			lagging[label] = !t.Known.Where.has(at, p.Every.add(at, 1, zone(t)), t.Known.Catalog.AsOf)
 		}
 	}
 	findings := r.Findings
 	for _, label := range missing {
-		findings = append(findings, sentinel.Finding{Key: "missing_partition:" + label, Status: sentinel.Fail, Observed: sentinel.Int(0),
+		status := sentinel.Fail
+		if lagging[label] {
+			status = sentinel.Unknown
+		}
+		findings = append(findings, sentinel.Finding{Key: "missing_partition:" + label, Status: status, Observed: sentinel.Int(0),
 			Expected: "rows for " + label, Message: "no rows for " + label})
 	}
 	if len(missing) > 1 {

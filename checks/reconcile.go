@@ -189,8 +189,24 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	}
 	r := conclude(kind, findings, seen)
 	r.Observations = observed
+	for _, where := range []Where{t.Known.Where, t.Known.LikeWhere} {
+		if where.Place != "" && r.Status.Bad() && !c.seenBy(where, t) {
+			r = undecided(r, "what "+where.Place+" has")
+		}
+	}
 	r.Evidence = a["here rows"].Evidence
 	return r
+}
+
+// seenBy reports whether a server that checks have moved to has all that is
+// compared.
+func (c *Reconcile) seenBy(where Where, t Target) bool {
+	asOf := t.Known.Catalog.AsOf
+	if c.Bucket == "" {
+		return where.has(asOf, asOf, asOf)
+	}
+	from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	return where.has(from, to, asOf)
 }
 
 // agrees compares; a sum over no rows (NULL) agrees with another one alone.

@@ -232,6 +232,11 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 	} else {
 		r = c.judgeCount(t, a)
 	}
+	if c.Bucket != "" {
+		if from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t)); !t.Known.Where.has(from, to, t.Known.Catalog.AsOf) {
+			r = undecided(r, c.Bucket.label(from, zone(t)))
+		}
+	}
 	if c.ExpectedPartitions != nil {
 		r = c.judgePartitions(t, a[askBuckets], r)
 	}

@@ -70,6 +70,7 @@ type run struct {
 	dbErr error
 	jobs  []*jobRun
 	start time.Time
+	place string // the server that is in use when the catalog is read
 }
 
 // jobRun is one job under way; the slices run parallel to the job's checks.
@@ -94,6 +95,9 @@ func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
 		r.jobs = append(r.jobs, jr)
 	}
 	r.readCatalogs(ctx, needs)
+	if r.db != nil {
+		r.place = r.db.Place()
+	}
 	r.recallBaselines(ctx, needs)
 	for i, jr := range r.jobs {
 		for k := range jr.targets {
@@ -305,18 +309,12 @@ func mayBeOneMember(err error) bool {
 func (r *run) judge() []Outcome {
 	out := make([]Outcome, len(r.jobs))
 	took := r.env.Now().Sub(r.start)
-	place := ""
-	if r.db != nil {
-		place = r.db.Place()
-	}
 	for i, j := range r.jobs {
 		o := Outcome{Job: j.job, Baselines: map[string]*warehouse.Table{}}
 		for k, c := range j.job.Checks {
+			j.targets[k].Known.Where = r.where(j.targets[k])
 			res := judgeOne(c, j.targets[k], j.answers[k])
 			res.Duration = took
-			if place != "" && res.Status != sentinel.Error {
-				res.Evidence.Note = strings.TrimPrefix(res.Evidence.Note+"; answered by "+place, "; ")
-			}
 			o.Results = append(o.Results, res)
 			if s, ok := c.(*Schema); ok && s.learns(j.targets[k]) {
 				o.Baselines[res.Check] = s.snapshot(j.targets[k])
@@ -331,13 +329,9 @@ func (r *run) judge() []Outcome {
 func judgeOne(c Check, t Target, a Answers) sentinel.Result {
 	res := c.Judge(t, a)
 	res.Check, res.Table, res.Tick = t.Check, t.Table, t.Tick
-	if t.Known.Catalog != nil {
-		if res.Evidence.AsOf.IsZero() {
-			res.Evidence.AsOf = t.Known.Catalog.AsOf
-		}
-		if t.Known.Catalog.Standby {
-			res.Evidence.Note = strings.TrimPrefix(res.Evidence.Note+"; read on a standby", "; ")
-		}
+	if t.Known.Catalog != nil && res.Evidence.AsOf.IsZero() {
+		res.Evidence.AsOf = t.Known.Catalog.AsOf
 	}
+	t.Known.Where.tell(&res)
 	return res
 }

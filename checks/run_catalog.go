@@ -75,9 +75,11 @@ func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
 	}
 	catalogs := map[string]*warehouse.Catalog{}
 	failed := map[string]error{}
+	open := map[string]*warehouse.DB{}
 	for name, w := range wants {
 		db, err := r.env.Warehouse(name)
 		if err == nil {
+			open[name] = db
 			catalogs[name], err = readCatalog(ctx, db, r.env.Memory, w.facts, w.tables)
 		}
 		failed[name] = err
@@ -99,6 +101,9 @@ func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
 			known.Catalog = catalogs[jr.job.Table.Warehouse]
 			if like := needs[i][k].Like; like != nil {
 				known.Like, known.LikeErr = find(*like)
+				if c, db := catalogs[like.Warehouse], open[like.Warehouse]; known.LikeErr == nil {
+					known.LikeWhere = Where{db.Place(), c.Standby, c.Lag}
+				}
 			}
 		}
 	}

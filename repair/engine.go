@@ -119,17 +119,6 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 	return &r, e.countFlap(ctx, p, r)
 }
 
-// planOn plans, unless what is read comes from a standby: it may be behind what
-// would be changed.
-func planOn(ctx context.Context, p *Policy, target *Target, why Trigger) (sentinel.Plan, error) {
-	if target.Read != nil {
-		if place := target.Read.Place(); place != "" {
-			return sentinel.Plan{}, &RefusedError{Why: "the primary does not answer, and " + place + " is what checks read now: nothing is repaired by what a standby says"}
-		}
-	}
-	return p.Action.Plan(ctx, target, why)
-}
-
 // decidedAlready reports whether the same plan for the same incident has ended
 // in a way that a new try would not change: refused, rejected, or in shadow while
 // it still is.

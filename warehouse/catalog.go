@@ -38,6 +38,7 @@ type Catalog struct {
 	// search_path; MySQL: the DSN's database; SQLite: main).
 	DefaultSchema string
 	Standby       bool // the server is a read-only replica
+	Lag           Lag  // of a standby
 
 	scope Scope  // what was asked
 	stamp string // of the engine's counters over its own catalog; "" when it has none

@@ -14,6 +14,9 @@ type Meter struct {
 	// Breaker hears that a server (primary, standby 1, ...) is left alone for a
 	// while (2), or is asked again (0).
 	Breaker func(place string, state int)
+	// Lag hears, whenever a catalog is read, whether a standby answered, and how far
+	// it is behind.
+	Lag func(standby bool, lag Lag)
 	// Trace hears of a statement that is sent, without the values bound to it, and
 	// returns what is told of the answer; nil where nobody wants to know.
 	Trace func(ctx context.Context, text string) (done func(rows int, err error))

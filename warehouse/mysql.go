@@ -262,7 +262,7 @@ func (s *mysqlSessions) on(ctx context.Context, conn *sql.Conn, st Statement) (R
 		return nil, err
 	}
 	defer rows.Close()
-	out, err := scanRows(rows)
+	out, err := scanRows(rows, st.names)
 	return out, errors.Join(err, rows.Err())
 }
 

@@ -64,6 +64,9 @@ func (d MySQL) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, 
 	for _, t := range c.Tables {
 		t.finish()
 	}
+	if c.Standby {
+		c.Lag = lagOfMySQL(ctx, s)
+	}
 	return c, nil
 }
 

@@ -90,7 +90,11 @@ func (db *DB) Run(ctx context.Context, statements []Statement, done func(i int, 
 
 // Catalog reads catalog facts; see [Dialect.Catalog].
 func (db *DB) Catalog(ctx context.Context, scope Scope) (*Catalog, error) {
-	return db.Dialect.Catalog(ctx, db.pool, scope)
+	c, err := db.Dialect.Catalog(ctx, db.pool, scope)
+	if m := db.Config.Meter; err == nil && m != nil && m.Lag != nil {
+		m.Lag(c.Standby, c.Lag)
+	}
+	return c, err
 }
 
 // Close closes all connections.

@@ -73,8 +73,27 @@ FROM rel r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_c
 	{Partitions, `SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.reltuples::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN pg_catalog.pg_inherits h ON h.inhparent = r.oid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid WHERE r.relkind = 'p'`},
 }
 
-// Catalog implements Dialect: one statement whatever the scope.
+// Catalog implements Dialect: one statement whatever the scope, and one more on
+// a standby.
 func (d Postgres) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
+	c, err := d.catalog(ctx, s, scope)
+	if err == nil && c.Standby {
+		c.Lag = lagOfPostgres(ctx, s)
+		c.forgetCounters()
+	}
+	return c, err
+}
+
+// forgetCounters: a standby does not count what it replays, so that its counters
+// of changes stand still whatever is written.
+func (c *Catalog) forgetCounters() {
+	c.stamp = ""
+	for _, t := range c.Tables {
+		t.Written = -1
+	}
+}
+
+func (d Postgres) catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
 	if scope.Facts&(Keys|Indexes) != 0 {
 		scope.Facts |= Columns
 	}

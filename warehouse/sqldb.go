@@ -52,14 +52,14 @@ func (s *sqlSessions) query(ctx context.Context, st Statement) (Rows, error) {
 		return nil, s.class(errors.Join(err, ctx.Err()))
 	}
 	defer rows.Close()
-	out, err := scanRows(rows)
+	out, err := scanRows(rows, st.names)
 	if err = errors.Join(err, rows.Err()); err != nil {
 		return nil, s.class(errors.Join(err, ctx.Err()))
 	}
 	return out, nil
 }
 
-func scanRows(rows *sql.Rows) (Rows, error) {
+func scanRows(rows *sql.Rows, names bool) (Rows, error) {
 	columns, err := rows.Columns()
 	if err != nil {
 		return nil, err
@@ -70,6 +70,13 @@ func scanRows(rows *sql.Rows) (Rows, error) {
 		into[i] = &values[i]
 	}
 	var out Rows
+	if names {
+		row := make([]Cell, len(columns))
+		for i, c := range columns {
+			row[i].Text = c
+		}
+		out = append(out, row)
+	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return nil, err

@@ -63,6 +63,8 @@ type Sessions interface {
 type Statement struct {
 	SQL  string
 	Args []any // int64, float64, string, bool, time.Time (bound as UTC timestamp), nil
+
+	names bool // MySQL: the first row of the answer holds the columns' names
 }
 
 // Rows is a whole answer: rows of cells, in the statement's order.

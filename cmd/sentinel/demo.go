@@ -250,7 +250,11 @@ func settled(ctx context.Context, memory *store.Store) (bool, error) {
 
 // until polls a condition for up to half a minute.
 func until(ctx context.Context, met func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	return untilIn(ctx, 30*time.Second, met)
+}
+
+func untilIn(ctx context.Context, limit time.Duration, met func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -78,6 +79,16 @@ func meter(metrics *exporters.Prometheus, traces *telemetry.Telemetry, w warehou
 		Batch:     func(took time.Duration) { metrics.Observe(exporters.QuerySeconds, took.Seconds(), name) },
 		Connected: func() { metrics.Add(exporters.Connections, 1, name) },
 		Breaker:   func(place string, state int) { metrics.Set(exporters.BreakerState, float64(state), name+" "+place) },
+	}
+	m.Lag = func(standby bool, lag warehouse.Lag) {
+		switch {
+		case !standby:
+			metrics.Forget(exporters.ReplicationLag, name)
+		case lag.Unknown != "":
+			metrics.Set(exporters.ReplicationLag, math.NaN(), name)
+		default:
+			metrics.Set(exporters.ReplicationLag, lag.Behind.Seconds(), name)
+		}
 	}
 	if traces != nil {
 		m.Trace = func(ctx context.Context, text string) func(int, error) {

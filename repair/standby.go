@@ -1,0 +1,58 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// planOn plans, unless what is read comes from a standby: it may be behind what
+// would be changed.
+func planOn(ctx context.Context, p *Policy, target *Target, why Trigger) (sentinel.Plan, error) {
+	if target.Read != nil {
+		if place := target.Read.Place(); place != "" {
+			if err := promoted(ctx, target, place); err != nil {
+				return sentinel.Plan{}, err
+			}
+		}
+	}
+	return p.Action.Plan(ctx, target, why)
+}
+
+// promoted refuses a server that checks have moved to while it is a standby, and
+// while repair_dsn leads to another one: a second server that can be written to
+// is no proof of a promotion.
+func promoted(ctx context.Context, target *Target, place string) error {
+	catalog, err := target.Read.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
+	if err != nil {
+		return transient(err)
+	}
+	if catalog.Standby {
+		return &RefusedError{Why: "the primary does not answer, and " + place + " is what checks read now: nothing is repaired by what a standby says"}
+	}
+	if target.Write == nil {
+		return nil // a hook: nothing is written by Sentinel
+	}
+	statement := identity[target.Write.Engine]
+	rows, err := one(ctx, target.Read, warehouse.Statement{SQL: statement})
+	if err != nil {
+		return transient(err)
+	}
+	var written string
+	if err := target.Write.DB.QueryRowContext(ctx, statement).Scan(&written); err != nil {
+		return target.Write.classed("asking which server repair_dsn leads to", err)
+	}
+	if len(rows) != 1 || rows[0][0].Text != written {
+		return &RefusedError{Why: fmt.Sprintf("checks read %s, and repair_dsn leads to another server: let it name the one that was promoted", place)}
+	}
+	return nil
+}
+
+// identity tells running servers apart, also a standby from its primary.
+var identity = map[string]string{
+	"postgres": "SELECT extract(epoch FROM pg_postmaster_start_time())::text",
+	"mysql":    "SELECT concat(@@hostname, ' ', @@port, ' ', @@server_id)",
+	"sqlite":   "SELECT file FROM pragma_database_list WHERE name = 'main'",
+}
