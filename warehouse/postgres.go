@@ -91,6 +91,7 @@ type pgSessions struct {
 
 type pgSession struct {
 	conn  *pgconn.PgConn
+	wire  *patient
 	born  time.Time
 	fresh bool // connected for this chunk: if it breaks, a new one would too
 }
@@ -190,6 +191,8 @@ func (c *pgSession) pipeline(ctx context.Context, statements []Statement, done f
 	}
 	answered, err := 0, p.Flush()
 	if err == nil {
+		c.wire.piped.Store(len(statements) > 1)
+		defer c.wire.piped.Store(false)
 		answered, err = readPipeline(p, len(statements), done)
 	}
 	if closeErr := p.Close(); err == nil && answered < len(statements) {
@@ -303,7 +306,8 @@ func (s *pgSessions) acquire(ctx context.Context) (*pgSession, error) {
 }
 
 func (s *pgSessions) connect(ctx context.Context) (*pgSession, error) {
-	conn, err := pgconn.ConnectConfig(ctx, s.config)
+	cfg, patient := patiently(s.config)
+	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
 		s.mu.Lock()
 		s.opened--
@@ -311,7 +315,7 @@ func (s *pgSessions) connect(ctx context.Context) (*pgSession, error) {
 		return nil, pgError(scrub(err, s.config.Password))
 	}
 	s.meter.connected()
-	return &pgSession{conn, s.now(), true}, nil
+	return &pgSession{conn: conn, wire: patient(), born: s.now(), fresh: true}, nil
 }
 
 func (s *pgSessions) release(c *pgSession) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -239,8 +240,13 @@ func coloured(w io.Writer, s sentinel.Status) string {
 	return colours[s] + word + "\x1b[0m"
 }
 
-func writeText(w io.Writer, results []sentinel.Result, took time.Duration) error {
+func writeText(to io.Writer, results []sentinel.Result, took time.Duration) error {
 	counts := map[sentinel.Status]int{}
+	words := map[sentinel.Status]string{}
+	for _, s := range []sentinel.Status{sentinel.Pass, sentinel.Warn, sentinel.Fail, sentinel.Unknown, sentinel.Error} {
+		words[s] = coloured(to, s)
+	}
+	w := bufio.NewWriterSize(to, 32<<10)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	var last sentinel.Table
 	for _, r := range results {
@@ -249,9 +255,9 @@ func writeText(w io.Writer, results []sentinel.Result, took time.Duration) error
 			fmt.Fprintf(tw, "%s\n", r.Table)
 			last = r.Table
 		}
-		fmt.Fprintf(tw, "  %s  %s\t%s\n", coloured(w, r.Status), shortID(r), r.Message)
+		fmt.Fprintf(tw, "  %s  %s\t%s\n", words[r.Status], shortID(r), r.Message)
 		for _, f := range r.Findings[min(1, len(r.Findings)):] {
-			fmt.Fprintf(tw, "  %s  \t%s\n", coloured(w, f.Status), f.Message)
+			fmt.Fprintf(tw, "  %s  \t%s\n", words[f.Status], f.Message)
 		}
 	}
 	if err := tw.Flush(); err != nil {
@@ -263,8 +269,8 @@ func writeText(w io.Writer, results []sentinel.Result, took time.Duration) error
 			line += fmt.Sprintf(", %d %s", counts[s], s)
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s (%s)\n", line, took.Round(time.Millisecond))
-	return err
+	fmt.Fprintf(w, "%s (%s)\n", line, took.Round(time.Millisecond))
+	return w.Flush()
 }
 
 // shortID leaves the table, which stands above, out of an id.
