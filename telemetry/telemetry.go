@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	prometheusbridge "go.opentelemetry.io/contrib/bridges/prometheus"
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -24,7 +23,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-const scope = "github.com/sentinel-dq/sentinel"
+const scopeName = "github.com/sentinel-dq/sentinel"
 
 // Telemetry is what is sent. All methods may be called on nil, and concurrently.
 type Telemetry struct {
@@ -61,7 +60,7 @@ func Start(ctx context.Context, version string, metrics prometheus.Gatherer) (*T
 	for _, start := range []struct {
 		wanted bool
 		begin  func() error
-	}{{traces, func() error { return t.traces(ctx, about) }}, {gauges, func() error { return t.metrics(ctx, about, metrics) }}, {logs, func() error { return t.logging(ctx, about) }}} {
+	}{{traces, func() error { return t.traces(about) }}, {gauges, func() error { return t.metrics(about, metrics) }}, {logs, func() error { return t.logging(about) }}} {
 		if !start.wanted {
 			continue
 		}
@@ -72,6 +71,14 @@ func Start(ctx context.Context, version string, metrics prometheus.Gatherer) (*T
 	return t, nil
 }
 
+// exporter is where a signal goes.
+func exporter(signal string, env func(string) string) (*client, error) {
+	if name := env("OTEL_" + signal + "_EXPORTER"); name != "" && name != "otlp" {
+		return nil, fmt.Errorf("OTEL_%s_EXPORTER: unknown word %q: want otlp or none", signal, name)
+	}
+	return newClient(signal, env)
+}
+
 func serviceName() string {
 	if name := os.Getenv("OTEL_SERVICE_NAME"); name != "" {
 		return name
@@ -79,36 +86,36 @@ func serviceName() string {
 	return "sentinel"
 }
 
-func (t *Telemetry) traces(ctx context.Context, about *resource.Resource) error {
-	exporter, err := autoexport.NewSpanExporter(ctx)
+func (t *Telemetry) traces(about *resource.Resource) error {
+	to, err := exporter("TRACES", os.Getenv)
 	if err != nil {
 		return err
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	t.tracer = provider.Tracer(scope)
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spanExporter{to}), sdktrace.WithResource(about))
+	t.tracer = provider.Tracer(scopeName)
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil
 }
 
-func (t *Telemetry) metrics(ctx context.Context, about *resource.Resource, from prometheus.Gatherer) error {
+func (t *Telemetry) metrics(about *resource.Resource, from prometheus.Gatherer) error {
 	bridge := prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(from))
-	autoexport.WithFallbackMetricProducer(func(context.Context) (sdkmetric.Producer, error) { return bridge, nil })
-	reader, err := autoexport.NewMetricReader(ctx)
+	to, err := exporter("METRICS", os.Getenv)
 	if err != nil {
 		return err
 	}
+	reader := sdkmetric.NewPeriodicReader(metricExporter{to}, sdkmetric.WithProducer(bridge))
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(about))
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil
 }
 
-func (t *Telemetry) logging(ctx context.Context, about *resource.Resource) error {
-	exporter, err := autoexport.NewLogExporter(ctx)
+func (t *Telemetry) logging(about *resource.Resource) error {
+	to, err := exporter("LOGS", os.Getenv)
 	if err != nil {
 		return err
 	}
-	provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)), sdklog.WithResource(about))
-	t.logs = otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
+	provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{to})), sdklog.WithResource(about))
+	t.logs = otelslog.NewHandler(scopeName, otelslog.WithLoggerProvider(provider))
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil
 }
