@@ -156,7 +156,7 @@ func TestFreshness(t *testing.T) {
 	})
 }
 
-func TestFutureTimestampsNeverLookFresh(t *testing.T) {
+func TestC12FutureTimestampsNeverLookFresh(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
 		b.exec("CREATE TABLE ahead (id integer, at "+b.plain()+")", "INSERT INTO ahead VALUES (1, "+b.ago(-48*time.Hour)+"), (2, "+b.ago(3*time.Hour)+")")
@@ -173,7 +173,7 @@ func TestFutureTimestampsNeverLookFresh(t *testing.T) {
 	})
 }
 
-func TestTimesWithoutAZoneNeedOne(t *testing.T) {
+func TestC11TimesWithoutAZoneNeedOne(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -382,7 +382,7 @@ func TestEstimates(t *testing.T) {
 	}
 }
 
-func TestInfinityIsBadData(t *testing.T) {
+func TestC14InfinityIsBadData(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "postgres", warehouse.Config{})
 	b.exec("CREATE TABLE inf (at timestamptz)", "INSERT INTO inf VALUES ('infinity'), (now() - interval '10 minutes')")
