@@ -387,6 +387,17 @@ func TestC14InfinityIsBadData(t *testing.T) {
 	b := newBench(t, "postgres", warehouse.Config{})
 	b.exec("CREATE TABLE inf (at timestamptz)", "INSERT INTO inf VALUES ('infinity'), (now() - interval '10 minutes')")
 	b.want("inf", &checks.Freshness{Fail: hour}, sentinel.Warn, "infinity")
+	b.exec("CREATE TABLE old (at timestamptz)", "INSERT INTO old VALUES ('-infinity')")
+	b.want("old", &checks.Freshness{Fail: hour}, sentinel.Fail, "no row has a timestamp")
+	b.exec("INSERT INTO old VALUES ('4713-01-01 BC')")
+	if r := b.want("old", &checks.Freshness{Fail: hour}, sentinel.Fail, "old"); len(r.Findings) != 1 || r.Findings[0].Key != "" {
+		t.Errorf("a date before Christ: %+v", r.Findings)
+	}
+	m := newBench(t, "mysql", warehouse.Config{})
+	m.exec("CREATE TABLE zero (at datetime)", "INSERT INTO zero VALUES ('0000-00-00 00:00:00')")
+	if r := m.want("zero", &checks.Freshness{Fail: hour}, sentinel.Fail, ""); len(r.Findings) != 1 || r.Findings[0].Key != "" && r.Findings[0].Key != "empty" {
+		t.Errorf("a zero date: %s %+v", r.Message, r.Findings) // MariaDB: of the year 0; MySQL: no timestamp
+	}
 }
 
 func TestChangeCountersSkipIdleTables(t *testing.T) {
