@@ -92,6 +92,7 @@ func TestC09AWrongClockIsTold(t *testing.T) {
 		skew := l.metric("sentinel_warehouse_clock_skew_seconds")
 		return skew < -590 && skew > -610
 	})
+	l.poll("the age is told", func() bool { return l.metric("sentinel_freshness_seconds") > 0 })
 	if age := l.metric("sentinel_freshness_seconds"); age < 1190 || age > 1260 {
 		t.Errorf("an age of %v s, want 20 minutes", age)
 	}
