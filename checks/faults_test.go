@@ -188,3 +188,29 @@ func TestC22WhatIsNoNumberIsNotCompared(t *testing.T) {
 	}
 	b.want("n", &checks.SQL{Query: "SELECT max(v) FROM n", Fail: bound(t, "> 5")}, sentinel.Error, "cannot be compared")
 }
+
+// TestC21NumbersTooLargeAreErrors: what does not fit into 64 bits is not
+// rounded, and a negative count stands as it is.
+func TestC21NumbersTooLargeAreErrors(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres", warehouse.Config{})
+	b.exec("CREATE TABLE big (n numeric)", "INSERT INTO big VALUES (9007199254740993), (1)")
+	r := b.want("big", &checks.SQL{Query: "SELECT max(n) FROM big", Fail: bound(t, "> 9007199254740993")}, sentinel.Pass, "9,007,199,254,740,993")
+	if data, err := json.Marshal(r.Observations[0].Value); err != nil || string(data) != `"9007199254740993"` {
+		t.Errorf("as JSON: %s, %v", data, err)
+	}
+	b.want("big", &checks.SQL{Query: "SELECT max(n) FROM big", Fail: bound(t, "> 9007199254740992")}, sentinel.Fail, "9,007,199,254,740,993")
+	b.want("big", &checks.SQL{Query: "SELECT 18446744073709551616", Fail: bound(t, "> 5")}, sentinel.Error, "does not fit in 64 bits")
+	b.want("big", &checks.SQL{Query: "SELECT -7", Fail: bound(t, "< 0")}, sentinel.Fail, "-7")
+}
+
+// TestC40ASegmentForEveryUser: the largest are kept, the rest is one.
+func TestC40ASegmentForEveryUser(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres", warehouse.Config{})
+	b.exec("CREATE TABLE clicks (user_id integer)", "INSERT INTO clicks SELECT i FROM generate_series(1, 20000) i")
+	r := b.want("clicks", &checks.RowCount{By: []string{"user_id"}, Fail: bound(t, "< 1")}, sentinel.Pass, "19900 more as one")
+	if last := r.Observations[len(r.Observations)-1]; len(r.Observations) != 101 || last.Segment != "other" || last.Value.String() != "19900" {
+		t.Errorf("%d observations, the last %+v", len(r.Observations), last)
+	}
+}
