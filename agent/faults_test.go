@@ -153,6 +153,28 @@ func TestC10AJumpIsNoticedWithinAMinute(t *testing.T) {
 	})
 }
 
+// TestC29TheAgentGoesOnWithoutItsState: somebody keeps the state locked. Checks
+// go on, the metric says what is wrong, and all is written down afterwards.
+func TestC29TheAgentGoesOnWithoutItsState(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (at timestamp)")
+	l := startWith(t, dir, time.Now, warehouse.Config{}, everySecond(t, "rows", &checks.RowCount{}))
+	l.poll("it runs", func() bool { return len(l.ticks()) >= 2 })
+	unlock := lockFile(t, filepath.Join(dir, "state.db"), "BEGIN IMMEDIATE")
+	l.poll("the metric says so", func() bool { return l.metric("sentinel_store_up") == 0 })
+	before := l.metric("sentinel_check_last_run_timestamp_seconds")
+	l.poll("checks go on", func() bool { return l.metric("sentinel_check_last_run_timestamp_seconds") > before })
+	unlock()
+	l.poll("it is well again", func() bool { return l.metric("sentinel_store_up") == 1 })
+	l.poll("it goes on recording", func() bool { return float64(l.ticks()[0].Tick.Unix()) > before+5 })
+	all := l.ticks()
+	if span := int(all[0].Tick.Sub(all[len(all)-1].Tick)/time.Second) + 1; len(all) != span {
+		t.Errorf("%d of %d seconds are written down", len(all), span)
+	}
+	l.end()
+}
+
 // TestC39ACheckThatIsSlowerThanItsSchedule: ticks that come meanwhile are left
 // out and counted; nothing piles up.
 func TestC39ACheckThatIsSlowerThanItsSchedule(t *testing.T) {
@@ -160,7 +182,7 @@ func TestC39ACheckThatIsSlowerThanItsSchedule(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "w.db")
 	testenv.Exec(t, "sqlite", path, "CREATE TABLE t (at timestamp)")
-	unlock := lockFile(t, path)
+	unlock := lockFile(t, path, "BEGIN EXCLUSIVE")
 	l := startWith(t, dir, time.Now, warehouse.Config{LockTimeout: 20 * time.Second}, everySecond(t, "rows", &checks.RowCount{}))
 	l.poll("ticks are left out", func() bool { return l.metric("sentinel_jobs_skipped_total") >= 2 })
 	if ran := l.ticks(); len(ran) > 0 {
@@ -180,8 +202,8 @@ func TestC39ACheckThatIsSlowerThanItsSchedule(t *testing.T) {
 	l.end()
 }
 
-// lockFile keeps everybody from reading a SQLite file.
-func lockFile(t *testing.T, path string) (unlock func()) {
+// lockFile keeps others from a SQLite file.
+func lockFile(t *testing.T, path, begin string) (unlock func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -191,7 +213,7 @@ func lockFile(t *testing.T, path string) (unlock func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+	if _, err := conn.ExecContext(t.Context(), begin); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
