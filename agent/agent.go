@@ -72,12 +72,26 @@ func (p Plan) open(name string) (*warehouse.DB, error) {
 	return db, nil
 }
 
+// refresh is how long after a look at the catalogs the next one comes.
+func (p Plan) refresh(problems bool) time.Duration {
+	every := p.Refresh
+	if every == 0 {
+		every = 10 * time.Minute
+	}
+	if problems {
+		every = min(every, time.Minute)
+	}
+	return every
+}
+
 // Agent is the running whole. Fields are set before Run and not changed after.
 type Agent struct {
 	Store   *store.Store
 	Metrics *exporters.Prometheus
 	Repair  *repair.Engine       // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
 	Trace   *telemetry.Telemetry // nil: nothing is traced
+	Crew    Crew                 // other agents, who do a part of the work; nil: this one does all of it
+	Hand    *Hand                // this agent's part of the work that the crew shares; nil without a crew
 	Now     func() time.Time
 	Log     *slog.Logger
 
@@ -245,10 +259,6 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 // resolve hands the loops their datasets, now and every Refresh, sooner while
 // there are problems (a warehouse that was down at the start).
 func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) {
-	refresh := plan.Refresh
-	if refresh == 0 {
-		refresh = 10 * time.Minute
-	}
 	for ctx.Err() == nil {
 		datasets, problems := plan.Datasets(ctx)
 		if ctx.Err() != nil {
@@ -258,6 +268,9 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 			a.Log.Warn("resolving datasets", "error", p)
 		}
 		a.learn(datasets)
+		if a.Hand != nil {
+			a.Hand.know(plan, datasets)
+		}
 		a.forecast(ctx, datasets)
 		a.describe(datasets)
 		byWarehouse := map[string][]Dataset{}
@@ -281,11 +294,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		a.mu.Lock()
 		a.ready = true
 		a.mu.Unlock()
-		wait := refresh
-		if len(problems) > 0 {
-			wait = min(refresh, time.Minute)
-		}
-		if !sleep(ctx, wait) {
+		if !sleep(ctx, plan.refresh(len(problems) > 0)) {
 			return
 		}
 	}

@@ -33,13 +33,8 @@ func (a *Agent) equip(plan Plan) {
 	if a.Repair == nil {
 		return
 	}
-	a.Repair.Target = func(_ context.Context, t sentinel.Table) (*repair.Target, error) {
-		db, err := plan.open(t.Warehouse)
-		if err != nil {
-			return nil, err
-		}
-		return &repair.Target{Read: db, Write: plan.Writers[t.Warehouse], Warehouse: plan.open, Now: a.Now}, nil
-	}
+	a.Repair.Target = func(_ context.Context, t sentinel.Table) (*repair.Target, error) { return plan.target(t, a.Now) }
+	a.Repair.Elsewhere = a.repairElsewhere
 	a.Repair.Check = func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
 		if result, ok := a.riskNow(r.Check); ok {
 			return result, nil
@@ -48,6 +43,15 @@ func (a *Agent) equip(plan Plan) {
 	}
 	a.Repair.Moved = a.repairMoved
 	a.Repair.Breaker = func(name string, state int) { a.Metrics.Set(exporters.BreakerState, float64(state), name) }
+}
+
+// target opens what a repair of a table acts on.
+func (p Plan) target(t sentinel.Table, now func() time.Time) (*repair.Target, error) {
+	db, err := p.open(t.Warehouse)
+	if err != nil {
+		return nil, err
+	}
+	return &repair.Target{Read: db, Write: p.Writers[t.Warehouse], Warehouse: p.open, Now: now}, nil
 }
 
 // learn keeps where each check belongs, and hands the engine its policies.
@@ -82,7 +86,7 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	if !known {
 		return sentinel.Result{}, fmt.Errorf("check %s is not configured any more", id)
 	}
-	env := checks.Env{Warehouse: plan.open, History: a.history, Baselines: a.baselines, Now: a.Now, Memory: &checks.Memory{}}
+	env := checks.Env{Warehouse: plan.open, History: history(a.Store), Baselines: baselines(a.Store), Now: a.Now, Memory: &checks.Memory{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
 	batch, err := a.judge(ctx, outcomes, map[string]Check{id: at.check})
@@ -261,7 +265,6 @@ func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.Inc
 		a.Log.Error("recording an incident's state", "incident", id, "error", err)
 	}
 	a.wakeTelling()
-	a.logIncident(ctx, i)
 }
 
 func (a *Agent) countRepairs(ctx context.Context) {

@@ -60,6 +60,7 @@ func (a *Agent) tellBy(t *Telling) {
 			}
 		}
 		d.Planner = t.Planner
+		d.Elsewhere = a.tellElsewhere
 		if a.Trace != nil {
 			d.Trace = a.Trace.Notice
 		}
@@ -125,6 +126,7 @@ func (a *Agent) notices(ctx context.Context) ([]store.OutboxItem, error) {
 	for n, c := range changes {
 		changes[n].Trace = telemetry.Traceparent(ctx)
 		a.count(c)
+		a.logChange(ctx, c)
 		if c.Kind == notify.Recovered || c.Kind == notify.Acknowledged {
 			ended = append(ended, c.Incident.ID)
 		}
@@ -158,6 +160,23 @@ func (a *Agent) count(c notify.Change) {
 		a.Metrics.Observe(exporters.TimeToResolve, i.Resolved.Sub(i.Opened).Seconds(), i.Tier)
 	case notify.Reopened, notify.Escalated:
 		a.Metrics.Add(exporters.Incidents, 1, i.Tier, string(c.Kind))
+	}
+}
+
+// logChange writes one line a transition: an incident that just goes on is silent.
+func (a *Agent) logChange(ctx context.Context, c notify.Change) {
+	i := c.Incident
+	args := []any{"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key, "severity", i.Severity, "message", i.Message}
+	if i.Note != "" {
+		args = append(args, "note", i.Note)
+	}
+	switch c.Kind {
+	case notify.Recovered:
+		a.Log.InfoContext(ctx, "incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened).Round(time.Second).String())...)
+	case notify.Acknowledged:
+		a.Log.InfoContext(ctx, "incident acknowledged", args...)
+	default:
+		a.Log.WarnContext(ctx, "incident "+string(c.Kind), args...)
 	}
 }
 

@@ -19,10 +19,10 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, tick, len(due))
 	defer end(nil)
 	env := checks.Env{
-		Warehouse: l.open, History: a.history, Baselines: a.baselines,
+		Warehouse: l.open, History: history(a.Store), Baselines: baselines(a.Store),
 		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
 	}
-	outcomes := checks.Run(ctx, env, l.name, jobs(tick, due))
+	outcomes := a.look(ctx, env, l.name, jobs(tick, due))
 	a.observe(ctx, l.name, outcomes)
 
 	meta := metaByCheck(due)
@@ -147,17 +147,21 @@ func (a *Agent) flush(ctx context.Context) error {
 }
 
 // history reads remembered points for a check.
-func (a *Agent) history(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
-	return a.Store.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
+func history(from *store.Store) func(context.Context, string, checks.Series) ([]sentinel.Point, error) {
+	return func(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
+		return from.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
+	}
 }
 
 // baselines reads the checks' accepted schemas.
-func (a *Agent) baselines(ctx context.Context, ids []string) (map[string]*warehouse.Table, error) {
-	encoded, err := a.Store.CurrentBaselines(ctx, ids)
-	if err != nil {
-		return nil, err
+func baselines(from *store.Store) func(context.Context, []string) (map[string]*warehouse.Table, error) {
+	return func(ctx context.Context, ids []string) (map[string]*warehouse.Table, error) {
+		encoded, err := from.CurrentBaselines(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		return checks.DecodeSnapshots(encoded)
 	}
-	return checks.DecodeSnapshots(encoded)
 }
 
 // observe exports whether the warehouse answered, and its clock.
@@ -190,21 +194,5 @@ func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 	a.mu.Unlock()
 	if len(batch.Outbox) > 0 {
 		a.wakeTelling()
-	}
-	for _, i := range batch.Incidents {
-		a.logIncident(ctx, i)
-	}
-}
-
-// logIncident writes one line a transition: an incident that just goes on is silent.
-func (a *Agent) logIncident(ctx context.Context, i sentinel.Incident) {
-	args := []any{"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key, "severity", i.Severity, "message", i.Message}
-	switch {
-	case i.State == sentinel.Resolved:
-		a.Log.InfoContext(ctx, "incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened))...)
-	case i.State == sentinel.Open && i.Opened.Equal(i.Updated):
-		a.Log.WarnContext(ctx, "incident opened", args...)
-	case i.State == sentinel.Escalated:
-		a.Log.WarnContext(ctx, "incident escalated", args...)
 	}
 }

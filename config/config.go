@@ -3,6 +3,9 @@
 package config
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"time"
@@ -35,6 +38,23 @@ type Config struct {
 	RepairsOff   bool     // the kill switch
 	RepairBudget int      // repairs of all kinds that may begin in an hour; 0: 60
 	Warnings     []string // what is allowed but seldom meant
+
+	source []byte
+}
+
+// Fingerprint names what the file and something else, such as a program's
+// version, say: 16 letters and digits, the same for files that differ only in
+// where an agent is reached.
+func (c *Config) Fingerprint(and string) string {
+	h := sha256.New()
+	h.Write([]byte(and))
+	for line := range bytes.Lines(c.source) {
+		if !bytes.HasPrefix(line, []byte("listen:")) && !bytes.HasPrefix(line, []byte("url:")) {
+			h.Write(bytes.TrimRight(line, " \r\n"))
+			h.Write([]byte{'\n'})
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // Exporter is one configured destination of results.
@@ -94,6 +114,9 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 		return nil, r.errors()
 	}
 	c := r.config(root)
+	if c != nil {
+		c.source = data
+	}
 	if len(r.mistakes) > 0 {
 		return nil, r.errors()
 	}

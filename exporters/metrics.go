@@ -50,6 +50,7 @@ var (
 	ClockSkew        = Metric{"sentinel_warehouse_clock_skew_seconds", "gauge", "The warehouse's clock minus the agent's.", []string{"warehouse"}}
 	ReplicationLag   = Metric{"sentinel_replication_lag_seconds", "gauge", "How far the standby that answers checks is behind its primary; NaN when it does not say, no series while a primary answers.", []string{"warehouse"}}
 	Leading          = Metric{"sentinel_leading", "gauge", "Whether this agent leads (1), or stands by for another one with the same state (0).", nil}
+	WorkShared       = Metric{"sentinel_work_shared_total", "counter", "Work of several agents with one state, by kind and by who did it: here, elsewhere, or unanswered by the agent that had taken it.", []string{"work", "where"}}
 	StoreUp          = Metric{"sentinel_store_up", "gauge", "Whether the agent's memory could be written at the last try.", nil}
 	ReloadSuccessful = Metric{"sentinel_config_last_reload_successful", "gauge", "Whether the last load of the configuration succeeded.", nil}
 	ReloadTimestamp  = Metric{"sentinel_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration in force was loaded.", nil}
@@ -105,7 +106,7 @@ func rendered() []Metric {
 // registered lists the metrics that client_golang keeps.
 func registered() []Metric {
 	return []Metric{
-		BuildInfo, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped, WarehouseUp, ClockSkew, ReplicationLag, StoreUp, Leading, ReloadSuccessful, ReloadTimestamp, SeriesDropped,
+		BuildInfo, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped, WarehouseUp, ClockSkew, ReplicationLag, StoreUp, Leading, WorkShared, ReloadSuccessful, ReloadTimestamp, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead, RiskModel,
 		Incidents, TimeToDetect, TimeToResolve, TimeToRepair, Repairs, RepairsActive, BreakerState, Retries, DeadLetters, AuditEntries, Notifications, NotificationsPending,
 		Statements, StatementErrors, Connections, QuerySeconds,

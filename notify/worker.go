@@ -82,11 +82,11 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	if err == nil {
 		try, cancel := context.WithTimeout(ctx, w.d.Timeout)
 		if w.d.Trace == nil {
-			ref, err = w.channel.Notifier.Notify(try, n)
+			ref, err = w.d.notify(try, w.channel, n)
 		} else {
 			traced, parent, end := w.d.Trace(try, n.Trace, w.channel.Name)
 			n.Trace = orDefault(parent, n.Trace)
-			ref, err = w.channel.Notifier.Notify(traced, n)
+			ref, err = w.d.notify(traced, w.channel, n)
 			end(err)
 		}
 		cancel()

@@ -64,7 +64,7 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 		}
 		return e.move(ctx, r, sentinel.RepairStaging, "")
 	case sentinel.RepairStaging:
-		if err := p.Action.Stage(ctx, run); err != nil {
+		if err := e.act(ctx, p, stepStage, run); err != nil {
 			return e.afterError(ctx, p, r, err)
 		}
 		r.Source = run.From
@@ -81,7 +81,7 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 		}
 		return e.move(ctx, r, sentinel.RepairApplying, "")
 	case sentinel.RepairApplying:
-		if err := p.Action.Apply(ctx, run); err != nil {
+		if err := e.act(ctx, p, stepApply, run); err != nil {
 			return e.afterError(ctx, p, r, err)
 		}
 		r.Applied, r.NextAt, r.Asked = e.Now(), e.Now().Add(p.Settle), time.Time{}
@@ -156,7 +156,7 @@ func (e *Engine) succeed(ctx context.Context, p *Policy, r sentinel.Repair, mess
 
 func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run *Run) (sentinel.Repair, error) {
 	why := r.Message
-	err := p.Action.Rollback(ctx, run)
+	err := e.act(ctx, p, stepRollback, run)
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):

@@ -36,6 +36,9 @@ type Engine struct {
 	Killed func() bool
 	// Moved hears of every saved transition. Nil: nobody.
 	Moved func(ctx context.Context, r sentinel.Repair)
+	// Elsewhere has another agent carry a step out, or answers [ErrNobody]; any
+	// other error says that the outcome is not known. Nil: there are no others.
+	Elsewhere func(ctx context.Context, t Task) (Did, error)
 	// Breaker hears of every change of a circuit breaker. Nil: nobody.
 	Breaker func(name string, state int)
 	// Failpoint is called at named places, for tests that kill the process there.

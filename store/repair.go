@@ -132,6 +132,15 @@ func (s *Store) ExtendLease(ctx context.Context, id string, fence int64, until t
 	return repairError("holding", id, s.path, err)
 }
 
+// RepairHeld reports whether a repair is still held under a fence.
+func (s *Store) RepairHeld(ctx context.Context, id string, fence int64, now time.Time) (held bool, err error) {
+	err = s.each(ctx, `SELECT 1 FROM repair WHERE id = ? AND fence = ? AND lease > ?`, []any{id, fence, micros(now)}, func(func(...any) error) error {
+		held = true
+		return nil
+	})
+	return held, err
+}
+
 func oneRow(res sql.Result, err error) error {
 	if err != nil {
 		return err

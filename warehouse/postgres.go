@@ -95,35 +95,64 @@ type pgSession struct {
 	fresh bool // connected for this chunk: if it breaks, a new one would too
 }
 
-// pipelineChunk is how many statements one connection takes at a time: large
-// enough that round trips vanish, small enough that connections share the work.
-const pipelineChunk = 32
+// A connection takes statements in chunks: the first small, since nobody knows
+// yet how long they take, and the next as many as take chunkTime, up to a number
+// that makes round trips vanish.
+const (
+	firstChunk    = 16
+	pipelineChunk = 32
+	chunkTime     = 500 * time.Millisecond
+)
 
 // Run implements Sessions: connections take chunks of statements and send each
-// chunk as one pipeline with a Sync after every statement.
+// chunk as one pipeline with a Sync after every statement. Quick statements need
+// few connections; while others wait for longer than chunkTime, more join in.
 func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
+	if len(statements) == 0 {
+		return
+	}
 	var next int
 	var mu sync.Mutex
-	take := func() (from, to int) {
+	taken := make(chan struct{}) // closed once nothing waits any more
+	take := func(size int) (from, to int) {
 		mu.Lock()
 		defer mu.Unlock()
 		from = next
-		next = min(next+pipelineChunk, len(statements))
+		next = min(next+size, len(statements))
+		if from < next && next == len(statements) {
+			close(taken)
+		}
 		return from, next
 	}
-	workers := min(s.max, (len(statements)+4*pipelineChunk-1)/(4*pipelineChunk))
 	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for {
-				from, to := take()
-				if from == to {
-					return
-				}
-				s.chunk(ctx, statements, from, to, done)
+	worker := func() {
+		for size := firstChunk; ; {
+			from, to := take(size)
+			if from == to {
+				return
 			}
-		})
+			begin := s.now()
+			s.chunk(ctx, statements, from, to, done)
+			each := max(s.now().Sub(begin)/time.Duration(to-from), 1)
+			size = int(min(max(chunkTime/each, 1), pipelineChunk))
+		}
 	}
+	workers := min(s.max, (len(statements)+4*pipelineChunk-1)/(4*pipelineChunk))
+	for range workers {
+		wg.Go(worker)
+	}
+	wg.Go(func() {
+		join := time.NewTicker(chunkTime)
+		defer join.Stop()
+		for ; workers < s.max; workers++ {
+			select {
+			case <-taken:
+				return
+			case <-join.C:
+				wg.Go(worker)
+			}
+		}
+	})
 	wg.Wait()
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,14 +25,32 @@ import (
 )
 
 // cluster is some agents with one state in PostgreSQL, each on an address of its
-// own; one leads, the others stand by.
+// own; one leads, the others do a share of the work.
 type cluster struct {
 	*testing.T
 	agent, dir, state string
+	shop              string // the warehouse
 	agents            []*member
 	mu                sync.Mutex
 	notices           map[string]int // by idempotency key
 }
+
+const clusterConfig = `
+state: %q
+listen: %s
+warehouses: {shop: {dsn: %[3]q, repair_dsn: %[3]q}}
+defaults: {schedule: "@every 1s", timezone: UTC}
+notify: {hook: {webhook: {url: %[4]q}}}
+routes: [{to: hook, group_wait: 0s}]
+repair_budget: 100000
+datasets:
+  - {table: shop.public.t_%%, checks: [row_count > 0]}
+  - {table: shop.public.quiet, checks: [row_count > 0]}
+  - table: shop.public.orders
+    time_column: at
+    checks: [{row_count: {bucket: day, fail: "< 10"}}]
+    repair: [{on: row_count, reload_partition: {from: shop.public.orders_source, min_ratio: 0.1}, mode: auto, attempts: 100000, flap_window: 1s}]
+`
 
 type member struct {
 	listen string
@@ -58,7 +77,11 @@ func newCluster(t *testing.T, agents, datasets int, state string) *cluster {
 	t.Cleanup(receiver.Close)
 	c.state = state
 	shop := testenv.Postgres(t)
-	statements := []string{"CREATE TABLE quiet (id bigint)"}
+	c.shop = shop
+	statements := []string{"CREATE TABLE quiet (id bigint)",
+		"CREATE TABLE orders (id bigint PRIMARY KEY, at timestamptz NOT NULL)",
+		"INSERT INTO orders SELECT i, date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '12 hours' FROM generate_series(1, 10) i",
+		"CREATE TABLE orders_source AS SELECT * FROM orders", "ALTER TABLE orders_source ADD PRIMARY KEY (id)"}
 	for i := range datasets {
 		statements = append(statements, fmt.Sprintf("CREATE TABLE t_%04d (id bigint); INSERT INTO t_%04d VALUES (1)", i, i))
 	}
@@ -80,8 +103,7 @@ func newCluster(t *testing.T, agents, datasets int, state string) *cluster {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		config := fmt.Sprintf("state: %q\nlisten: %s\nwarehouses: {shop: {dsn: %q}}\ndefaults: {schedule: \"@every 1s\"}\nnotify: {hook: {webhook: {url: %q}}}\nroutes: [{to: hook, group_wait: 0s}]\ndatasets:\n  - {table: shop.public.t_%%, checks: [row_count > 0]}\n  - {table: shop.public.quiet, checks: [row_count > 0]}\n",
-			c.state, m.listen, shop, receiver.URL)
+		config := fmt.Sprintf(clusterConfig, c.state, m.listen, shop, receiver.URL)
 		if err := os.WriteFile(filepath.Join(c.dir, fmt.Sprint(n, ".yaml")), []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -129,6 +151,13 @@ func (c *cluster) until(what string, met func() bool) {
 			for _, m := range c.agents {
 				text, _ := os.ReadFile(m.log)
 				c.Logf("%s\n%s", m.listen, text[max(0, len(text)-2000):])
+			}
+			if s, err := store.OpenReader(c.Context(), c.state); err == nil {
+				newest, _ := s.Repairs(c.Context(), store.RepairFilter{Limit: 5})
+				for _, r := range newest {
+					c.Logf("repair %s: %s: %s", r.ID, r.State, r.Message)
+				}
+				_ = s.Close() // what matters is said already
 			}
 			c.Fatalf("not within a minute: %s", what)
 		}
@@ -179,32 +208,42 @@ func (c *cluster) ticked(since time.Time) {
 	})
 }
 
-// TestAgentsTakeOver kills the agent that leads again and again. Another takes
-// over; every tick of every dataset was run once, or is written down as missed
-// with the reason; people heard of each transition once.
+// TestAgentsTakeOver kills agents again and again: the one that leads, and those
+// that do a share of its work. Every tick of every dataset was run once, or is
+// written down as missed with the reason; people heard of each transition once;
+// a table that loses rows all the time is repaired, each repair once.
 func TestAgentsTakeOver(t *testing.T) {
 	t.Parallel()
-	kills, datasets := 4, 30
+	kills, datasets := 6, 30
 	if n, err := strconv.Atoi(os.Getenv("SENTINEL_TORTURE")); err == nil {
-		kills, datasets = 10*n, 2000
+		kills, datasets = 20*n, 2000
 	}
 	c := newCluster(t, 3, datasets, testenv.Postgres(t))
 	random := rand.New(rand.NewPCG(3, 4))
 	var slowest time.Duration
 	c.ticked(time.Time{})
-	for range kills {
-		old := c.leader()
+	for n := range kills {
+		victim := c.leader()
+		if n%3 == 2 { // one that helps
+			victim = (victim + 1 + random.IntN(2)) % 3
+		}
+		testenv.Exec(t, "pgx", c.shop, fmt.Sprintf("DELETE FROM orders WHERE id = %d", 1+random.IntN(10)))
 		<-time.After(time.Duration(500+random.IntN(1000)) * time.Millisecond)
-		c.kill(old)
+		c.kill(victim)
 		died := time.Now()
 		c.ticked(died)
 		slowest = max(slowest, time.Since(died))
-		c.start(old)
+		c.start(victim)
 	}
 	t.Logf("%d kills of 3 agents with %d datasets: work was taken over within %s", kills, datasets, slowest.Round(100*time.Millisecond))
-	if slowest > 30*time.Second {
+	if slowest > 10*time.Second {
 		t.Errorf("taken over after %s", slowest)
 	}
+	c.until("the agents share the work", func() bool {
+		return countedOn(c.get(c.leader(), "/metrics"), `sentinel_work_shared_total{where="elsewhere",work="look"}`) > 0
+	})
+	c.until("the table is repaired", func() bool { return c.rows("SELECT count(*) FROM orders") == 10 })
+	c.until("no repair is under way", func() bool { return c.repairs(true) == 0 })
 	last := c.leader()
 	for n := range c.agents {
 		if n != last {
@@ -213,6 +252,12 @@ func TestAgentsTakeOver(t *testing.T) {
 	}
 	c.kill(last)
 	c.complete(datasets)
+	if done, ledger := c.repairs(false), c.rows("SELECT count(*) FROM sentinel.ledger WHERE step = 'apply'"); ledger == 0 || ledger > done {
+		t.Errorf("%d repairs were applied %d times", done, ledger)
+	}
+	if n := c.rows("SELECT count(*) FROM orders FULL JOIN orders_source USING (id, at) WHERE orders.id IS NULL OR orders_source.id IS NULL"); n != 0 {
+		t.Errorf("%d rows are not those of the source", n)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.notices) == 0 {
@@ -223,6 +268,47 @@ func TestAgentsTakeOver(t *testing.T) {
 			t.Errorf("%s came %d times", key, n)
 		}
 	}
+}
+
+// rows is the number that a statement to the warehouse returns.
+func (c *cluster) rows(query string) (n int) {
+	c.Helper()
+	db, err := sql.Open("pgx", c.shop)
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(c.Context(), query).Scan(&n); err != nil {
+		c.Fatal(err)
+	}
+	return n
+}
+
+// repairs counts those that have not ended, or all.
+func (c *cluster) repairs(active bool) int {
+	c.Helper()
+	s, err := store.OpenReader(c.Context(), c.state)
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer s.Close()
+	found, err := s.Repairs(c.Context(), store.RepairFilter{Active: active, Limit: 100_000})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return len(found)
+}
+
+// countedOn is the value of one series on a page of metrics.
+func countedOn(page, series string) float64 {
+	for line := range strings.Lines(page) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), series+" "); ok {
+			if v, err := strconv.ParseFloat(value, 64); err == nil {
+				return v
+			}
+		}
+	}
+	return 0
 }
 
 // complete holds the recorded ticks to the schedule: none is missing between the

@@ -7,8 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
@@ -23,19 +30,23 @@ const leadEvery = time.Second
 var errStandBy = errors.New("another agent leads")
 
 // lead opens the state. On one in PostgreSQL that another agent leads, it stands
-// by: it answers on its address that it is healthy and not ready, and takes over
-// as soon as the other is gone.
-func lead(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.Store, error) {
+// by: it does its share of the work, answers on its address that it is healthy
+// and not ready, and takes over as soon as the other is gone. The configuration
+// is then the one that was loaded last.
+func lead(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) (*store.Store, *config.Config, error) {
+	ctx := cmd.Context()
 	memory, err := store.Open(ctx, cfg.State)
 	if !errors.Is(err, store.ErrLocked) || !store.Shared(cfg.State) {
-		return memory, err
+		return memory, cfg, err
 	}
 	log.Info("standing by: another agent leads", "state", store.Redact(cfg.State), "reason", err)
+	metrics := exporters.NewPrometheus(versionString())
+	metrics.Set(exporters.Leading, 0)
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, nil, fmt.Errorf("listen: %w", err)
 	}
-	waiting := &http.Server{Handler: standBy(), ReadHeaderTimeout: 5 * time.Second}
+	waiting := &http.Server{Handler: standBy(metrics), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- waiting.Serve(listener) }()
 	defer func() {
@@ -44,12 +55,43 @@ func lead(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.Sto
 		}
 		<-served
 	}()
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, syscall.SIGHUP)
+	defer signal.Stop(hangUp)
+	for {
+		working, stop := context.WithCancel(ctx)
+		worked := make(chan error, 1)
+		go func() { worked <- help(working, cfg, metrics, log) }()
+		memory, err := awaitTurn(ctx, cfg, hangUp, log)
+		stop()
+		if closed := <-worked; closed != nil {
+			log.Error("closing what was worked with while standing by", "error", closed)
+		}
+		if memory != nil || err != nil {
+			return memory, cfg, err
+		}
+		if next, err := load(cmd); err != nil {
+			metrics.Reloaded(false, clock())
+			log.Error("reload: the running configuration stays in force", "error", err)
+		} else {
+			metrics.Reloaded(true, clock())
+			log.Info("reloaded", "datasets", len(next.Datasets))
+			cfg = next
+		}
+	}
+}
+
+// awaitTurn tries to open the state until no other agent leads. It returns
+// neither a state nor an error when the configuration is to be loaded anew.
+func awaitTurn(ctx context.Context, cfg *config.Config, reload <-chan os.Signal, log *slog.Logger) (*store.Store, error) {
 	tick := time.NewTicker(leadEvery)
 	defer tick.Stop()
 	for down := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-reload:
+			return nil, nil
 		case <-tick.C:
 		}
 		memory, err := store.Open(ctx, cfg.State)
@@ -68,14 +110,52 @@ func lead(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.Sto
 	}
 }
 
+// help does a share of the work for the agent that leads, until ctx ends.
+func help(ctx context.Context, cfg *config.Config, metrics *exporters.Prometheus, log *slog.Logger) error {
+	memory, err := openSoon(ctx, cfg, log)
+	if memory == nil {
+		return err
+	}
+	p, err := plan(cfg, memory, metrics, nil)
+	if err != nil {
+		return errors.Join(err, memory.Close())
+	}
+	hand := &agent.Hand{Store: memory, Killed: killed(ctx, memory, func() bool { return cfg.RepairsOff }), Now: clock, Log: log}
+	var parts sync.WaitGroup
+	parts.Go(func() { hand.Keep(ctx, p) })
+	parts.Go(func() { newCrew(cfg, hand, false, metrics, log).Run(ctx) })
+	parts.Wait()
+	return errors.Join(p.Close(), memory.Close())
+}
+
+// openSoon opens the state for reading as soon as it can be; nil when ctx ends
+// before.
+func openSoon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.Store, error) {
+	tick := time.NewTicker(leadEvery)
+	defer tick.Stop()
+	for said := false; ; {
+		memory, err := store.OpenReader(ctx, cfg.State)
+		if err == nil {
+			return memory, nil
+		}
+		if !said && ctx.Err() == nil {
+			said = true
+			log.Warn("no share of the work is done yet: the state cannot be read", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-tick.C:
+		}
+	}
+}
+
 // standBy is what an agent says that waits for its turn.
-func standBy() http.Handler {
+func standBy(metrics *exporters.Prometheus) http.Handler {
 	mux := http.NewServeMux()
 	say := func(code int, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, text, code) }
 	}
-	metrics := exporters.NewPrometheus(versionString())
-	metrics.Set(exporters.Leading, 0)
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /-/healthy", say(http.StatusOK, "healthy"))
 	mux.HandleFunc("/", say(http.StatusServiceUnavailable, "standing by: another agent leads"))

@@ -13,11 +13,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/dispatch"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
@@ -86,7 +88,7 @@ func runAgent(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started 
 func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started func(addr string)) error {
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
-	memory, err := lead(ctx, cfg, log)
+	memory, cfg, err := lead(cmd, cfg, log)
 	if err != nil {
 		if cmd.Context().Err() != nil {
 			return nil // told to stop while it stood by
@@ -108,15 +110,24 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	if err != nil {
 		return couldNotLook(errors.Join(fmt.Errorf("listen: %w", err), p.Close(), memory.Close()))
 	}
-	var killed atomic.Bool
-	killed.Store(cfg.RepairsOff)
-	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Budget: cfg.RepairBudget, Killed: func() bool {
-		_, off := repair.Thrown(ctx, memory)
-		return off || killed.Load() || os.Getenv("SENTINEL_REPAIRS") == "off"
-	}}
+	var repairsOff atomic.Bool
+	repairsOff.Store(cfg.RepairsOff)
+	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Budget: cfg.RepairBudget, Killed: killed(ctx, memory, repairsOff.Load)}
 	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Trace: traces, Now: clock, Log: log}
+	var crew *dispatch.Crew // nil: this agent is alone
+	if store.Shared(cfg.State) {
+		engine.Lease = sharedLease
+		a.Hand = &agent.Hand{Store: memory, Killed: engine.Killed, Now: clock, Log: log}
+		crew = newCrew(cfg, a.Hand, true, metrics, log)
+		a.Crew = crew
+	}
 	reload := func(ctx context.Context) error {
-		return reloadConfig(ctx, cmd, a, memory, metrics, traces, &killed, log)
+		return reloadConfig(ctx, cmd, a, memory, metrics, traces, func(cfg *config.Config) {
+			repairsOff.Store(cfg.RepairsOff)
+			if crew != nil {
+				crew.Regroup(group(cfg))
+			}
+		}, log)
 	}
 	server := &web.Server{Store: memory, Metrics: metrics, Token: cfg.Token, Reload: reload, Ready: a.Ready, Alert: a.RepairAlert, People: web.People{Incident: a.Decide, Silence: a.Silence, Label: a.Label, Baseline: a.AcceptBaseline}, Now: clock, Log: log, Version: versionString()}
 	metrics.Reloaded(true, clock())
@@ -135,7 +146,8 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	parts.Go(func() { served = server.Serve(ctx, listener); stop() })
 	parts.Go(func() { ran = a.Run(ctx, p); stop() })
 	parts.Go(func() { signals(ctx, reload, memory, log) })
-	if store.Shared(cfg.State) {
+	if crew != nil {
+		parts.Go(func() { crew.Run(ctx) })
 		parts.Go(func() { led = keepLeading(ctx, memory, metrics, log); stop() })
 	}
 	parts.Wait()
@@ -149,6 +161,10 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	}
 	return couldNotLook(errors.Join(served, ran, memory.Close(), traces.Shutdown(ctx)))
 }
+
+// sharedLease is how long a repair is kept for an agent that is not heard of any
+// more, where another could go on with it.
+const sharedLease = 8 * time.Second
 
 // holder names this agent: no other one, now or later, has the name.
 func holder() string {
@@ -185,7 +201,7 @@ func signals(ctx context.Context, reload func(context.Context) error, memory *st
 
 // reloadConfig puts the file's new content in force. What is bound at the start
 // (listen, state, token) needs a restart, and is said so.
-func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, memory *store.Store, metrics *exporters.Prometheus, traces *telemetry.Telemetry, killed *atomic.Bool, log *slog.Logger) error {
+func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, memory *store.Store, metrics *exporters.Prometheus, traces *telemetry.Telemetry, inForce func(*config.Config), log *slog.Logger) error {
 	cfg, err := load(cmd)
 	if err != nil {
 		metrics.Reloaded(false, clock())
@@ -196,7 +212,7 @@ func reloadConfig(ctx context.Context, cmd *cobra.Command, a *agent.Agent, memor
 		metrics.Reloaded(false, clock())
 		return err
 	}
-	killed.Store(cfg.RepairsOff)
+	inForce(cfg)
 	if err := a.Reload(ctx, p); err != nil {
 		metrics.Reloaded(false, clock())
 		return errors.Join(err, p.Close())

@@ -1,0 +1,206 @@
+package agent
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// passOn is a crew of one other agent, which does everything; what goes there and
+// back are the bytes that a queue would carry.
+type passOn struct {
+	hand *Hand
+	err  error
+	did  atomic.Int64
+}
+
+func (p *passOn) Others() int { return 1 }
+
+func (p *passOn) Do(ctx context.Context, kind string, work json.RawMessage, _ bool) (json.RawMessage, error) {
+	p.did.Add(1)
+	if p.err != nil {
+		return nil, p.err
+	}
+	return p.hand.Handlers()[kind](ctx, work)
+}
+
+// manyTables is a SQLite warehouse whose tables differ in what checks find.
+func manyTables(t *testing.T) (db *warehouse.DB, datasets []Dataset) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "w.db")
+	raw, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	every, err := schedule.Parse("@every 1s", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 25 {
+		name := fmt.Sprintf("t%d", i)
+		if i != 7 { // is missing
+			rows := fmt.Sprintf("CREATE TABLE %s (id bigint, kind text, at timestamp); INSERT INTO %s WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d) SELECT i, 'k'||(i %% 3), '2026-03-0'||(1 + i %% 5)||' 10:00:00' FROM n", name, name, 5*i+1)
+			if _, err := raw.Exec(rows); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list := []checks.Check{
+			&checks.RowCount{Options: checks.Options{ID: name + "/rows"}, Fail: bound(t, "< 20")},
+			&checks.RowCount{Options: checks.Options{ID: name + "/kinds"}, By: []string{"kind"}, Fail: bound(t, "< 10")},
+			&checks.Freshness{Options: checks.Options{ID: name + "/fresh"}, Column: "at", Fail: checks.Duration(48 * time.Hour)},
+			&checks.Schema{Options: checks.Options{ID: name + "/schema"}},
+			&checks.SQL{Options: checks.Options{ID: name + "/sql"}, Query: "SELECT count(*) FROM " + name + " WHERE no_such_column", Fail: bound(t, "> 0")},
+		}
+		d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: name}, Location: time.UTC}
+		for _, c := range list {
+			if err := c.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			d.Checks = append(d.Checks, Check{Check: c, Schedule: every})
+		}
+		datasets = append(datasets, d)
+	}
+	db, err = warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + file), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db, datasets
+}
+
+func bound(t *testing.T, text string) checks.Bound {
+	t.Helper()
+	b, err := checks.ParseBound(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestWhatAnotherAgentSeesIsTheSame: results, findings, first baselines.
+func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
+	t.Parallel()
+	db, datasets := manyTables(t)
+	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	at := time.Date(2026, 3, 6, 12, 0, 0, 0, time.UTC)
+	now := func() time.Time { return at }
+	hand := &Hand{Store: memory, Now: now, Log: log}
+	plan := Plan{Warehouses: map[string]*warehouse.DB{"w": db}}
+	hand.know(plan, datasets)
+	var due []*entry
+	for _, d := range datasets {
+		due = append(due, splitBySchedule(d)...)
+	}
+	env := checks.Env{Warehouse: plan.open, History: history(memory), Baselines: baselines(memory), Now: now, Memory: &checks.Memory{}, New: func(string) bool { return true }}
+	want := checks.Run(t.Context(), env, "w", jobs(at, due))
+	crew := &passOn{hand: hand}
+	a := &Agent{Store: memory, Now: now, Log: log, Crew: crew}
+	got := a.look(t.Context(), env, "w", jobs(at, due))
+	if shown(t, want) != shown(t, got) {
+		t.Errorf("here:\n%s\nelsewhere:\n%s", shown(t, want), shown(t, got))
+	}
+	if n := crew.did.Load(); n != 3 {
+		t.Errorf("25 datasets went out in %d parts, want 3 of ten at most", n)
+	}
+	// What nobody else can do is done here.
+	for _, crew := range []*passOn{{hand: &Hand{Store: memory, Now: now, Log: log}}, {err: errors.New("the queue is away")}} {
+		a.Crew = crew
+		if got := a.look(t.Context(), env, "w", jobs(at, due)); shown(t, want) != shown(t, got) {
+			t.Errorf("not done here:\n%s", shown(t, got))
+		}
+	}
+}
+
+// shown is outcomes as text, without what takes time.
+func shown(t *testing.T, outcomes []checks.Outcome) string {
+	t.Helper()
+	text := ""
+	for _, o := range outcomes {
+		for _, r := range o.Results {
+			r.Duration, r.Evidence.AsOf = 0, time.Time{}
+			if r.Kind == "freshness" { // by the clock of the database
+				r.Observations, r.Findings, r.Message = nil, nil, fmt.Sprint(len(r.Findings))
+			}
+			body, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += string(body) + "\n"
+		}
+		for id, b := range o.Baselines {
+			body, err := checks.EncodeSnapshot(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += fmt.Sprintf("%s %x\n", id, body)
+		}
+	}
+	return text
+}
+
+// mouth is a channel that answers what it is told to.
+type mouth struct {
+	heard []notify.Notice
+	err   error
+}
+
+func (m *mouth) Validate() error { return nil }
+
+func (m *mouth) Notify(_ context.Context, n notify.Notice) (string, error) {
+	m.heard = append(m.heard, n)
+	return "thread-1", m.err
+}
+
+// TestAnotherAgentTells: the channel hears the same notice, and what it answers
+// comes back.
+func TestAnotherAgentTells(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 6, 12, 0, 0, 0, time.UTC)
+	said := notify.Notice{
+		Kind: notify.Opened, Key: "i1/opened", Tier: "critical", At: at, URL: "https://dq.example",
+		Entries: []notify.Entry{{Kind: notify.Opened, Thread: "i1", Others: 2, Incident: sentinel.Incident{
+			ID: "i1", Check: "orders/rows", Table: sentinel.Table{Warehouse: "w", Name: "orders"}, State: sentinel.Open, Severity: sentinel.Fail,
+			Opened: at, Updated: at, Message: "0 rows", Observed: sentinel.Int(0), Expected: "> 0",
+		}}},
+	}
+	for _, answer := range []error{nil, errors.New("500"), &notify.PermanentError{Err: errors.New("400")}, &notify.RetryAfterError{After: time.Minute, Err: errors.New("429")}} {
+		there, here := &mouth{err: answer}, &mouth{err: answer}
+		channel := notify.Channel{Name: "pager", Notifier: there}
+		hand := &Hand{Now: time.Now}
+		hand.know(Plan{Telling: &Telling{Dispatcher: &notify.Dispatcher{Channels: []notify.Channel{channel}}}}, nil)
+		a := &Agent{Crew: &passOn{hand: hand}}
+		ref, err := a.tellElsewhere(t.Context(), channel, said)
+		wantRef, wantErr := here.Notify(t.Context(), said)
+		if ref != wantRef || fmt.Sprintf("%T %v", err, err) != fmt.Sprintf("%T %v", wantErr, wantErr) {
+			t.Errorf("%v: %q, %T %v", answer, ref, err, err)
+		}
+		if len(there.heard) != 1 || fmt.Sprintf("%+v", there.heard[0]) != fmt.Sprintf("%+v", said) {
+			t.Errorf("heard\n%+v\nwant\n%+v", there.heard, said)
+		}
+	}
+}
