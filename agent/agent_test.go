@@ -177,7 +177,7 @@ func result(status sentinel.Status, minute int, keys ...string) sentinel.Result 
 	return r
 }
 
-func TestOnlyALookResolves(t *testing.T) {
+func TestC03OnlyALookResolves(t *testing.T) {
 	t.Parallel()
 	inc := newIncidents(nil)
 	states := func(r sentinel.Result) (out string) {
@@ -299,7 +299,7 @@ func BenchmarkIdleAgent(b *testing.B) {
 	}
 }
 
-func TestWhatIsDoneOfTicksSleptThrough(t *testing.T) {
+func TestC38WhatIsDoneOfTicksSleptThrough(t *testing.T) {
 	t.Parallel()
 	every, err := schedule.Parse("*/5 * * * *", time.UTC)
 	if err != nil {

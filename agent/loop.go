@@ -144,10 +144,15 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
-// wait returns at the next tick, when the datasets change, or when ctx ends.
+// lookAgain is how long a clock that jumps, or a machine that sleeps, goes
+// unnoticed: timers go by a clock that does neither.
+const lookAgain = time.Minute
+
+// wait returns at the next tick or after lookAgain, when the datasets change, or
+// when ctx ends.
 func (l *loop) wait(ctx context.Context, now time.Time) {
 	l.mu.Lock()
-	next := now.Add(time.Hour)
+	next := now.Add(lookAgain)
 	for _, e := range l.entries {
 		if e.next.Before(next) && !e.next.IsZero() {
 			next = e.next

@@ -123,7 +123,12 @@ func (a *Agent) record(ctx context.Context, batch store.Batch) error {
 	return a.flush(ctx)
 }
 
+// flushTime bounds the wait for a state that is silent: results wait in memory.
+const flushTime = 20 * time.Second
+
 func (a *Agent) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for len(a.backlog) > 0 {

@@ -156,7 +156,7 @@ func TestFreshness(t *testing.T) {
 	})
 }
 
-func TestFutureTimestampsNeverLookFresh(t *testing.T) {
+func TestC12FutureTimestampsNeverLookFresh(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
 		b.exec("CREATE TABLE ahead (id integer, at "+b.plain()+")", "INSERT INTO ahead VALUES (1, "+b.ago(-48*time.Hour)+"), (2, "+b.ago(3*time.Hour)+")")
@@ -173,7 +173,7 @@ func TestFutureTimestampsNeverLookFresh(t *testing.T) {
 	})
 }
 
-func TestTimesWithoutAZoneNeedOne(t *testing.T) {
+func TestC11TimesWithoutAZoneNeedOne(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -382,11 +382,22 @@ func TestEstimates(t *testing.T) {
 	}
 }
 
-func TestInfinityIsBadData(t *testing.T) {
+func TestC14InfinityIsBadData(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "postgres", warehouse.Config{})
 	b.exec("CREATE TABLE inf (at timestamptz)", "INSERT INTO inf VALUES ('infinity'), (now() - interval '10 minutes')")
 	b.want("inf", &checks.Freshness{Fail: hour}, sentinel.Warn, "infinity")
+	b.exec("CREATE TABLE old (at timestamptz)", "INSERT INTO old VALUES ('-infinity')")
+	b.want("old", &checks.Freshness{Fail: hour}, sentinel.Fail, "no row has a timestamp")
+	b.exec("INSERT INTO old VALUES ('4713-01-01 BC')")
+	if r := b.want("old", &checks.Freshness{Fail: hour}, sentinel.Fail, "old"); len(r.Findings) != 1 || r.Findings[0].Key != "" {
+		t.Errorf("a date before Christ: %+v", r.Findings)
+	}
+	m := newBench(t, "mysql", warehouse.Config{})
+	m.exec("CREATE TABLE zero (at datetime)", "INSERT INTO zero VALUES ('0000-00-00 00:00:00')")
+	if r := m.want("zero", &checks.Freshness{Fail: hour}, sentinel.Fail, ""); len(r.Findings) != 1 || r.Findings[0].Key != "" && r.Findings[0].Key != "empty" {
+		t.Errorf("a zero date: %s %+v", r.Message, r.Findings) // MariaDB: of the year 0; MySQL: no timestamp
+	}
 }
 
 func TestChangeCountersSkipIdleTables(t *testing.T) {

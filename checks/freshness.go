@@ -197,7 +197,11 @@ func (f *Freshness) future(t Target, got Answer) time.Duration {
 	if err != nil || !got.Number.Finite() {
 		return 0
 	}
-	return at.Sub(got.AsOf) - time.Duration(f.MaxFuture)
+	// A difference of more than 292 years is cut, and must not be calculated with.
+	if ahead := at.Sub(got.AsOf); ahead > time.Duration(f.MaxFuture) {
+		return ahead - time.Duration(f.MaxFuture)
+	}
+	return 0
 }
 
 func (f *Freshness) freshEnough(t Target, got Answer) bool {

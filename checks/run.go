@@ -332,6 +332,9 @@ func judgeOne(c Check, t Target, a Answers) sentinel.Result {
 	if t.Known.Catalog != nil && res.Evidence.AsOf.IsZero() {
 		res.Evidence.AsOf = t.Known.Catalog.AsOf
 	}
+	if t.Known.Relation != nil && t.Known.Relation.Filtered && res.Status != sentinel.Error {
+		remark(&res, "partial: row security hides rows from the user of the DSN")
+	}
 	t.Known.Where.tell(&res)
 	return res
 }

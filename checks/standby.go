@@ -72,12 +72,11 @@ func (w Where) tell(r *sentinel.Result) {
 	if r.Status == sentinel.Error {
 		return
 	}
-	note := func(s string) { r.Evidence.Note = strings.TrimPrefix(r.Evidence.Note+"; "+s, "; ") }
 	if w.Place != "" {
-		note("answered by " + w.Place)
+		remark(r, "answered by "+w.Place)
 	}
 	if w.Standby {
-		note("read on a standby")
+		remark(r, "read on a standby")
 	}
 	text := w.text()
 	if text == "" {
@@ -87,6 +86,11 @@ func (w Where) tell(r *sentinel.Result) {
 	for i := range r.Findings {
 		r.Findings[i].Message += "; " + text
 	}
+}
+
+// remark adds what a reader of the evidence should know.
+func remark(r *sentinel.Result, what string) {
+	r.Evidence.Note = strings.TrimPrefix(r.Evidence.Note+"; "+what, "; ")
 }
 
 // undecided is the result of a count that the lag of a standby leaves short: it

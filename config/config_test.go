@@ -29,7 +29,7 @@ func env(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+func TestC24EveryMistakeIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load("testdata/mistakes.yaml", env())
 	var mistakes *config.Errors
@@ -51,7 +51,7 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 	}
 }
 
-func TestSingleMistakes(t *testing.T) {
+func TestC23SingleMistakes(t *testing.T) {
 	t.Parallel()
 	head := "warehouses: {w: {dsn: \"sqlite:w.db\"}}\n"
 	for name, c := range map[string]struct{ text, want string }{

@@ -134,7 +134,7 @@ func TestTheLastValueStaysWithItsAge(t *testing.T) {
 	}
 }
 
-func TestACapOnSeries(t *testing.T) {
+func TestC40ACapOnSeries(t *testing.T) {
 	t.Parallel()
 	p := exporters.NewPrometheus("v1")
 	p.MaxSeries = 10

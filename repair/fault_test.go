@@ -10,6 +10,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 func TestC16ATableThatIsAnotherOneNowIsNotTouched(t *testing.T) {
@@ -175,4 +176,40 @@ func TestC45AnAgentThatIsStoppedLeavesItsRepairToTheNext(t *testing.T) {
 			t.Errorf("the table holds\n%s", got)
 		}
 	})
+}
+
+func TestC15ATableThatIsGoneIsNotReloaded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.orders()
+		p := b.reload(repair.Auto)
+		planned, err := b.repair.Consider(t.Context(), p, b.incident(tuesday))
+		b.must(err)
+		b.exec("DROP TABLE orders")
+		if r := b.advanced(planned.ID); r.State == sentinel.RepairSucceeded || !r.Applied.IsZero() {
+			t.Errorf("planned before: %s %s", r.State, r.Message)
+		}
+		r, err := b.repair.Consider(t.Context(), p, b.incident("missing_partition:2026-03-10"))
+		b.must(err)
+		if r == nil || r.Plan.Class != sentinel.ClassRefused || !strings.Contains(r.Plan.Why, "does not exist") {
+			t.Errorf("planned after: %+v", r)
+		}
+	})
+}
+
+func TestC18DoctorWarnsOfRowSecurity(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "postgres")
+	b.orders()
+	b.exec("ALTER TABLE orders ENABLE ROW LEVEL SECURITY", "CREATE ROLE c18doctor LOGIN PASSWORD 'x'", "GRANT SELECT ON orders TO c18doctor")
+	t.Cleanup(func() { b.exec("DROP OWNED BY c18doctor", "DROP ROLE c18doctor") })
+	read, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret(b.as("c18doctor")), Now: clock})
+	b.must(err)
+	t.Cleanup(func() { b.must(read.Close()) })
+	for _, d := range repair.Doctor(t.Context(), read, nil) {
+		if d.Level == "warn" && strings.Contains(d.Text, "1 tables have row security") {
+			return
+		}
+	}
+	t.Error("the doctor says nothing")
 }

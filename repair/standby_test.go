@@ -2,8 +2,10 @@ package repair_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
@@ -16,29 +18,9 @@ import (
 // go on.
 func TestC02NothingIsRepairedByWhatAStandbySays(t *testing.T) {
 	t.Parallel()
-	primary, err := testenv.StartPostgres("fsync=off")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(primary.Stop)
-	b := newBenchAt(t, "postgres", primary.DSN)
-	b.orders()
-	standby, err := testenv.StartStandby(primary)
-	b.must(err)
-	t.Cleanup(standby.Stop)
+	b, p := newPair(t)
+	primary, standby, read, write := p.primary, p.standby, p.read, p.write
 	other := newBench(t, "postgres") // a second server that can be written to
-	cfg := warehouse.Config{Name: "w", DSN: sentinel.Secret(primary.DSN), StandbyDSN: []sentinel.Secret{sentinel.Secret(standby.DSN)}, Now: clock}
-	host := func(dsn string) string {
-		_, rest, _ := strings.Cut(dsn, "@")
-		at, _, _ := strings.Cut(rest, "/")
-		return at
-	}
-	cfg.RepairDSN = sentinel.Secret("postgres://postgres@" + host(primary.DSN) + "," + host(standby.DSN) + "/postgres?sslmode=disable&target_session_attrs=read-write")
-	read, err := warehouse.Open(cfg)
-	b.must(err)
-	write, err := repair.OpenWriter(cfg)
-	b.must(err)
-	t.Cleanup(func() { b.must(read.Close(), write.Close()) })
 	primary.Halt(true)
 	if _, err := read.Catalog(t.Context(), warehouse.Scope{}); err != nil || read.Place() != "standby 1" {
 		t.Fatalf("%v at %q", err, read.Place())
@@ -46,7 +28,7 @@ func TestC02NothingIsRepairedByWhatAStandbySays(t *testing.T) {
 	b.dsn = standby.DSN
 	use := func(w *repair.Writer) {
 		b.repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
-			return &repair.Target{Read: read, Write: w, Now: clock, Warehouse: func(string) (*warehouse.DB, error) { return read, nil }}, nil
+			return p.target(w), nil
 		}
 	}
 	refused := func(why string) {
@@ -67,5 +49,103 @@ func TestC02NothingIsRepairedByWhatAStandbySays(t *testing.T) {
 	use(write)
 	if r := b.repaired(b.reload(repair.Auto), b.incident(tuesday)); r.State != sentinel.RepairSucceeded || strings.Count(b.content("orders"), "new") != 8 {
 		t.Errorf("after the promotion: %s %s\n%s", r.State, r.Message, b.content("orders"))
+	}
+}
+
+// pair is a primary with a streaming standby, and what reads and writes on
+// whichever of them is there.
+type pair struct {
+	primary, standby *testenv.Server
+	read             *warehouse.DB
+	write            *repair.Writer
+}
+
+func newPair(t *testing.T) (*bench, *pair) {
+	t.Helper()
+	p := &pair{}
+	var err error
+	if p.primary, err = testenv.StartPostgres("fsync=off"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.primary.Stop)
+	b := newBenchAt(t, "postgres", p.primary.DSN)
+	b.orders()
+	p.standby, err = testenv.StartStandby(p.primary)
+	b.must(err)
+	t.Cleanup(p.standby.Stop)
+	host := func(dsn string) string {
+		_, rest, _ := strings.Cut(dsn, "@")
+		at, _, _ := strings.Cut(rest, "/")
+		return at
+	}
+	cfg := warehouse.Config{Name: "w", DSN: sentinel.Secret(p.primary.DSN), StandbyDSN: []sentinel.Secret{sentinel.Secret(p.standby.DSN)}, Now: clock}
+	cfg.RepairDSN = sentinel.Secret("postgres://postgres@" + host(p.primary.DSN) + "," + host(p.standby.DSN) + "/postgres?sslmode=disable&target_session_attrs=read-write")
+	p.read, err = warehouse.Open(cfg)
+	b.must(err)
+	p.write, err = repair.OpenWriter(cfg)
+	b.must(err)
+	t.Cleanup(func() { b.must(p.read.Close(), p.write.Close()) })
+	return b, p
+}
+
+func (p *pair) target(w *repair.Writer) *repair.Target {
+	return &repair.Target{Read: p.read, Write: w, Now: clock, Warehouse: func(string) (*warehouse.DB, error) { return p.read, nil }}
+}
+
+// TestC54AFailoverThatLostTheCommitIsRedone: a repair was committed on the
+// primary, which died before its standby had it. The ledger of the new primary
+// does not know of it, and it is carried out there.
+func TestC54AFailoverThatLostTheCommitIsRedone(t *testing.T) {
+	t.Parallel()
+	b, p := newPair(t)
+	b.repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) { return p.target(p.write), nil }
+	policy := b.reload(repair.Auto)
+	r, err := b.repair.Consider(t.Context(), policy, b.incident(tuesday))
+	b.must(err)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	b.repair.Failpoint = func(name string) {
+		switch name {
+		case "before_applying": // fence, ledger and staging are on the standby; what follows is not
+			b.must(p.standby.Exec("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"))
+			eventually(t, func() bool {
+				return queryAll(t, "pgx", p.standby.DSN, "SELECT count(*) FROM pg_stat_wal_receiver") == "0|\n"
+			})
+		case "after_apply_commit":
+			stop()
+		}
+	}
+	if err := b.repair.Advance(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if got := b.content("orders"); strings.Count(got, "new") != 8 {
+		t.Fatalf("committed on the primary:\n%s", got)
+	}
+	p.primary.Halt(true)
+	b.must(p.standby.Exec("SELECT pg_promote(true, 30)"))
+	b.dsn = p.standby.DSN
+	if got := b.content("orders"); strings.Contains(got, "new") {
+		t.Fatalf("the standby has the commit:\n%s", got)
+	}
+	next := b.newEngine("agent-2")
+	next.Target = b.repair.Target
+	next.SetPolicies([]*repair.Policy{policy})
+	var later time.Duration
+	next.Now = func() time.Time { return clock().Add(later) }
+	for range 5 { // connections to the dead primary are given up one by one
+		later += 16 * time.Minute
+		b.must(next.Advance(t.Context()))
+	}
+	if done := b.get(r.ID); done.State != sentinel.RepairSucceeded || strings.Count(b.content("orders"), "new") != 8 || strings.Count(b.content("orders"), "old") != 10 {
+		t.Errorf("%s: %s\n%s", done.State, done.Message, b.content("orders"))
+	}
+}
+
+func eventually(t *testing.T, met func() bool) {
+	t.Helper()
+	for deadline := clock().Add(30 * time.Second); !met(); {
+		if clock().After(deadline) {
+			t.Fatal("the condition was not met in time")
+		}
 	}
 }

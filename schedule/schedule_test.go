@@ -42,18 +42,11 @@ func fires(t *testing.T, spec, from, to string) string {
 	return strings.Join(out, " ")
 }
 
-func TestDaylightSaving(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, spec, from, to, want string }{
-		{"a time in the spring gap fires once, as the clock jumps", "30 2 * * *", "2026-03-28T00:00:00Z", "2026-03-30T12:00:00Z", "28T01:30 29T01:00 30T00:30"},
-		{"every 30 minutes in the gap", "*/30 2 * * *", "2026-03-29T00:00:00Z", "2026-03-29T12:00:00Z", "29T01:00"},
-		{"a time in the autumn hour fires once", "30 2 * * *", "2026-10-24T00:00:00Z", "2026-10-26T12:00:00Z", "24T00:30 25T00:30 26T01:30"},
-		{"hourly goes on through spring", "0 * * * *", "2026-03-28T23:30:00Z", "2026-03-29T03:00:00Z", "29T00:00 29T01:00 29T02:00 29T03:00"},
-		{"hourly goes on through autumn", "0 * * * *", "2026-10-24T23:30:00Z", "2026-10-25T03:00:00Z", "25T00:00 25T01:00 25T02:00 25T03:00"},
-		{"every 20 minutes goes on through autumn", "*/20 * * * *", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", "25T00:40 25T01:00 25T01:20 25T01:40 25T02:00"},
-		{"every 20 minutes goes on through spring", "*/20 * * * *", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "29T00:40 29T01:00 29T01:20"},
-		{"weekdays by six", "0 6 * * 1-5", "2026-11-19T12:00:00Z", "2026-11-23T12:00:00Z", "20T05:00 23T05:00"},
-	} {
+// firing is when an expression fires in Berlin between two instants.
+type firing struct{ name, spec, from, to, want string }
+
+func hold(t *testing.T, cases []firing) {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			if got := fires(t, c.spec, c.from, c.to); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
@@ -62,19 +55,52 @@ func TestDaylightSaving(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatCannotFire(t *testing.T) {
+func TestC34ATimeInTheSpringGapFiresOnceAfterIt(t *testing.T) {
 	t.Parallel()
-	for spec, want := range map[string]string{
-		"TZ=Europe/Berlin": "write the zone", "CRON_TZ=x 0 6 * * *": "write the zone", "0 0 30 2 *": "never fires", "@every 0s": "at least 1s",
-		"@every x": "at least 1s", "": "want minute hour", "61 * * * *": "want minute hour", "* * * *": "want minute hour", "@weekdays": "want minute hour",
-	} {
+	hold(t, []firing{
+		{"a time in the spring gap fires once, as the clock jumps", "30 2 * * *", "2026-03-28T00:00:00Z", "2026-03-30T12:00:00Z", "28T01:30 29T01:00 30T00:30"},
+		{"every 30 minutes in the gap", "*/30 2 * * *", "2026-03-29T00:00:00Z", "2026-03-29T12:00:00Z", "29T01:00"},
+		{"hourly goes on through spring", "0 * * * *", "2026-03-28T23:30:00Z", "2026-03-29T03:00:00Z", "29T00:00 29T01:00 29T02:00 29T03:00"},
+		{"every 20 minutes goes on through spring", "*/20 * * * *", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "29T00:40 29T01:00 29T01:20"},
+	})
+}
+
+func TestC35ATimeInTheAutumnHourFiresOnce(t *testing.T) {
+	t.Parallel()
+	hold(t, []firing{
+		{"a time in the autumn hour fires once", "30 2 * * *", "2026-10-24T00:00:00Z", "2026-10-26T12:00:00Z", "24T00:30 25T00:30 26T01:30"},
+		{"hourly goes on through autumn", "0 * * * *", "2026-10-24T23:30:00Z", "2026-10-25T03:00:00Z", "25T00:00 25T01:00 25T02:00 25T03:00"},
+		{"every 20 minutes goes on through autumn", "*/20 * * * *", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", "25T00:40 25T01:00 25T01:20 25T01:40 25T02:00"},
+		{"weekdays by six", "0 6 * * 1-5", "2026-11-19T12:00:00Z", "2026-11-23T12:00:00Z", "20T05:00 23T05:00"},
+	})
+}
+
+// refused holds what is said of expressions that are mistakes.
+func refused(t *testing.T, cases map[string]string) {
+	t.Helper()
+	for spec, want := range cases {
 		if _, err := Parse(spec, time.UTC); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%q) = %v, want an error with %q", spec, err, want)
 		}
 	}
-	if _, err := Zone("Europe/Berln"); err == nil {
-		t.Error("an unknown zone must be refused")
+}
+
+func TestC36AZoneInTheExpressionIsNoPanic(t *testing.T) {
+	t.Parallel()
+	refused(t, map[string]string{"TZ=Europe/Berlin": "write the zone", "CRON_TZ=x 0 6 * * *": "write the zone", "TZ=": "write the zone"})
+	for _, name := range []string{"Europe/Berln", "../etc/passwd"} {
+		if _, err := Zone(name); err == nil {
+			t.Errorf("the zone %s must be refused", name)
+		}
 	}
+}
+
+func TestC37WhatCanNeverFireIsRefused(t *testing.T) {
+	t.Parallel()
+	refused(t, map[string]string{
+		"0 0 30 2 *": "never fires", "@every 0s": "at least 1s", "@every 10ms": "at least 1s", "@every x": "at least 1s", "": "want minute hour",
+		"61 * * * *": "want minute hour", "* * * *": "want minute hour", "@weekdays": "want minute hour",
+	})
 }
 
 func FuzzParse(f *testing.F) {

@@ -169,7 +169,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 
 // A full disk loses nothing that was recorded, says so, and is over when there
 // is room again.
-func TestFullDisk(t *testing.T) {
+func TestC29AFullDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := openNew(t)
 	if err := s.LimitPages(t.Context(), 40); err != nil {

@@ -130,6 +130,10 @@ func (l *leadership) take(ctx context.Context, before func() error) error {
 	return nil
 }
 
+// frozenAfter is how long a leader may be silent ([Store.Leading]) before another
+// may take over.
+const frozenAfter = 10 * time.Second
+
 // connect opens the session that holds the lock.
 func (l *leadership) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := pgx.ParseConfig(l.url)
@@ -144,6 +148,11 @@ func (l *leadership) connect(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
+	}
+	// A process that is frozen keeps its connections; the server takes the lock of
+	// one that has not been heard of. Before PostgreSQL 14 it cannot.
+	if _, err := conn.Exec(ctx, "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'idle_session_timeout'", fmt.Sprint(frozenAfter.Milliseconds())); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
 	}
 	var got bool
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", leaderLock).Scan(&got); err != nil {

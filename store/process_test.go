@@ -82,7 +82,7 @@ func other(t *testing.T, path string) (cmd *exec.Cmd, lines *bufio.Scanner, comp
 }
 
 // Only one process writes; the other is told which one does, and may read.
-func TestSecondProcess(t *testing.T) {
+func TestC29OneProcessWrites(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "s.db")

@@ -171,28 +171,14 @@ func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	whole := ctx
 	if s.lead != nil {
-		// A commit over a network that is cut short may have happened or not: the
-		// statements may be cancelled, and the commit not.
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var cancel context.CancelFunc
-		whole, cancel = context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
+		return s.writeShared(ctx, do)
 	}
-	tx, err := s.writes.BeginTx(whole, nil)
+	tx, err := s.writes.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if s.lead != nil {
-		err = s.lead.fence(ctx, tx)
-	}
-	if err == nil {
-		err = do(tx)
-	}
-	if err != nil {
+	if err = do(tx); err != nil {
 		return errors.Join(err, rollback(tx))
 	}
 	return tx.Commit()
@@ -239,12 +225,19 @@ func (s *Store) insert(ctx context.Context, query string, args ...any) error {
 
 // each calls do for every row of a query.
 func (s *Store) each(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {
+	heard := func() {}
+	if isPostgres(s.path) {
+		var done func()
+		ctx, heard, done = impatient(ctx)
+		defer done()
+	}
 	rows, err := s.reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("reading: %w", describe(s.path, err))
 	}
 	defer rows.Close()
 	for rows.Next() {
+		heard()
 		if err := do(rows.Scan); err != nil {
 			return fmt.Errorf("reading: %w", describe(s.path, err))
 		}

@@ -73,6 +73,9 @@ type Table struct {
 	Partitions   []Partition  `json:",omitzero"`
 	Definition   string       `json:",omitzero"` // of a view
 
+	// Filtered: row security hides rows from the session's user (PostgreSQL).
+	Filtered bool `json:"-"`
+
 	Rows     int64     `json:",omitzero"` // the engine's estimate, partitions summed; -1 when it has none (never analysed)
 	Bytes    int64     `json:",omitzero"` // on disk, partitions summed; -1 unknown
 	Written  int64     `json:",omitzero"` // rows inserted + updated + deleted since the counters were reset, partitions summed; -1 unknown

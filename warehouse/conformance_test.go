@@ -152,7 +152,7 @@ func (f *fixture) table(name string) *warehouse.Table {
 	return t
 }
 
-func TestOddIdentifiersMakeTheRoundTrip(t *testing.T) {
+func TestC19OddIdentifiersMakeTheRoundTrip(t *testing.T) {
 	t.Parallel()
 	onEvery(t, func(t *testing.T, f *fixture) {
 		names := []string{`a"b`, "a`b", "semi;colon", "select", "Größe 表", "MixedCase", "dot.ted", "it's", "1st", "back\\slash", "per%cent"}
@@ -255,7 +255,7 @@ func TestBoundsCompareWithTimes(t *testing.T) {
 	})
 }
 
-func TestCountsKeepEveryDigit(t *testing.T) {
+func TestC21CountsKeepEveryDigit(t *testing.T) {
 	t.Parallel()
 	onEvery(t, func(t *testing.T, f *fixture) {
 		f.exec("CREATE TABLE big (n bigint)", "INSERT INTO big VALUES (9007199254740993)")
@@ -380,7 +380,7 @@ func TestSessionsAreReadOnly(t *testing.T) {
 	})
 }
 
-func TestTimeoutsEndTheStatementOnTheServer(t *testing.T) {
+func TestC04TimeoutsEndTheStatementOnTheServer(t *testing.T) {
 	t.Parallel()
 	for _, e := range engines() {
 		t.Run(e.name, func(t *testing.T) {
@@ -433,7 +433,7 @@ func (f *fixture) gone() {
 	}
 }
 
-func TestUserWithSelectAlone(t *testing.T) {
+func TestC17AUserWithSelectAlone(t *testing.T) {
 	t.Parallel()
 	for _, e := range engines()[:2] { // SQLite has no users
 		t.Run(e.name, func(t *testing.T) {
@@ -472,7 +472,7 @@ func TestUserWithSelectAlone(t *testing.T) {
 	}
 }
 
-func TestErrorsSayWhatIsWrongAndShowNoPassword(t *testing.T) {
+func TestC03ErrorsSayWhatIsWrongAndShowNoPassword(t *testing.T) {
 	t.Parallel()
 	for dsn, want := range map[string]warehouse.ErrorKind{
 		"postgres://u:topsecret@127.0.0.1:1/db?sslmode=disable": warehouse.Unreachable,
@@ -500,7 +500,7 @@ func TestErrorsSayWhatIsWrongAndShowNoPassword(t *testing.T) {
 	}
 }
 
-func TestARestartedServerIsFoundAgain(t *testing.T) {
+func TestC01ARestartedServerIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func() (*testenv.Server, error){
 		"postgres": func() (*testenv.Server, error) { return testenv.StartPostgres("fsync=off") },

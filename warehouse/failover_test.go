@@ -37,8 +37,8 @@ func ask(t *testing.T, db *warehouse.DB) (rows, place string, err error) {
 	return rows, db.Place(), err
 }
 
-// TestChecksMoveToTheStandbyAndBack on a real primary with a real streaming standby.
-func TestChecksMoveToTheStandbyAndBack(t *testing.T) {
+// TestC02ChecksMoveToTheStandbyAndBack on a real primary with a real streaming standby.
+func TestC02ChecksMoveToTheStandbyAndBack(t *testing.T) {
 	t.Parallel()
 	primary, err := testenv.StartPostgres("fsync=off")
 	if err != nil {

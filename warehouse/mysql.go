@@ -37,7 +37,7 @@ func (MySQL) Quote(ident string) (string, error) {
 func (MySQL) Param(int) string { return "?" }
 
 // Epoch implements Dialect. UNIX_TIMESTAMP ends in 2038; this does not. Zero
-// dates come out as NULL. A division would keep four digits only.
+// dates come out as NULL (MariaDB: as the year 0). A division would keep four digits only.
 func (MySQL) Epoch(expr string) string {
 	if expr == "" {
 		expr = "utc_timestamp(6)"

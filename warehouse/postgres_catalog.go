@@ -21,7 +21,7 @@ const listSeparator = "\x1f"
 // looked up where few are.
 const pgRelations = `WITH RECURSIVE descr AS %[1]s (SELECT objoid, objsubid, description FROM pg_catalog.pg_description WHERE classoid = 1259),
 rel AS MATERIALIZED (
-SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, c.relpages
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, c.relpages, c.relrowsecurity
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r','p','v','m','f') AND %[2]s),
 tree AS (
@@ -42,7 +42,7 @@ var pgParts = []struct {
 }{
 	{0, `SELECT 'server', 0::oid, 0, extract(epoch FROM clock_timestamp())::text, pg_is_in_recovery()::text, current_schema()::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL`},
 	{Changes, `SELECT 'stamp', 0::oid, 0, ` + pgStamp + `, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`},
-	{0, `SELECT 'table', r.oid, 0, r.nspname::text, r.relname::text, r.relkind::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r`},
+	{0, `SELECT 'table', r.oid, 0, r.nspname::text, r.relname::text, r.relkind::text, CASE WHEN r.relrowsecurity THEN row_security_active(r.oid)::text END, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r`},
 	{Columns, `SELECT 'comment', r.oid, 0, o.description, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r JOIN descr o ON o.objoid = r.oid AND o.objsubid = 0`},
 	{Views, `SELECT 'view', r.oid, 0, pg_get_viewdef(r.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM rel r WHERE r.relkind IN ('v','m')`},
 	{Estimates, `SELECT 'estimate', r.oid, 0, r.reltuples::text, (r.relpages::bigint * 8192)::text, extract(epoch FROM greatest(pg_stat_get_last_analyze_time(r.oid), pg_stat_get_last_autoanalyze_time(r.oid)))::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -209,7 +209,7 @@ func pgTable(r []Cell) *Table {
 	kinds := map[string]TableKind{"r": BaseTable, "p": PartitionedTable, "v": View, "m": MaterializedView, "f": ForeignTable}
 	return &Table{
 		TableName: TableName{r[3].Text, r[4].Text}, ID: r[1].Text, Kind: kinds[r[5].Text],
-		Rows: -1, Bytes: -1, Written: -1,
+		Filtered: r[6].Text == "true", Rows: -1, Bytes: -1, Written: -1,
 	}
 }
 

@@ -19,10 +19,10 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// TestANetworkThatMisbehaves puts a proxy between pool and server: every call
+// TestC05ANetworkThatMisbehaves puts a proxy between pool and server: every call
 // ends within its time limit, with an error of the right class or an answer,
 // works again when the network does, and leaves no goroutine and little memory.
-func TestANetworkThatMisbehaves(t *testing.T) {
+func TestC05ANetworkThatMisbehaves(t *testing.T) {
 	for engine, dsn := range map[string]string{"postgres": testenv.Postgres(t), "mysql": testenv.MySQL(t)} {
 		for name, c := range map[string]struct {
 			toxic string
