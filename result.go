@@ -75,8 +75,9 @@ type resultJSON struct {
 type Evidence struct {
 	Source     string     `json:"source,omitempty"` // scan, index, catalog_estimate, change_counters, control_query, ...
 	Confidence Confidence `json:"confidence,omitempty"`
-	AsOf       time.Time  `json:"as_of,omitzero"` // the database's clock when it was read; zero if it was not asked
-	Note       string     `json:"note,omitempty"` // what a reader should know: "standby", "unchanged since 11:05"
+	AsOf       time.Time  `json:"as_of,omitzero"`                   // the database's clock when it was read; zero if it was not asked
+	Lag        Number     `json:"replication_lag_seconds,omitzero"` // of the standby that answered; NaN when it does not say, absent for a primary
+	Note       string     `json:"note,omitempty"`                   // what a reader should know: "standby", "unchanged since 11:05"
 }
 
 // Confidence grades evidence.

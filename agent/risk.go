@@ -165,8 +165,13 @@ func (a *Agent) arrivals(outcomes []checks.Outcome, batch *store.Batch) {
 				switch {
 				case v.Metric == "row_count" && v.Segment == "" && !v.Bucket.IsZero():
 					f.Tracker.Volume(v.Value)
-				case v.Metric == "newest_timestamp_seconds" && r.Check == f.Dataset.Risk.Check:
-					a.arrived(f, o.Job.Tick, time.UnixMicro(int64(v.Value.Float64()*1e6)))
+				case v.Metric == "newest_timestamp_seconds" && r.Check == f.Dataset.Risk.Check && (r.Evidence.Lag.Absent() || r.Evidence.Lag.Finite()):
+					// A standby has what was there before its lag.
+					asOf := o.Job.Tick
+					if !r.Evidence.Lag.Absent() {
+						asOf = asOf.Add(-time.Duration(r.Evidence.Lag.Float64() * float64(time.Second)))
+					}
+					a.arrived(f, asOf, time.UnixMicro(int64(v.Value.Float64()*1e6)))
 					looked[o.Job.Table] = true
 				}
 			}

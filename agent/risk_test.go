@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -56,11 +57,14 @@ func watchOrders(t *testing.T, state string) *watched {
 }
 
 // look is one tick of the freshness check.
-func (w *watched) look(newest time.Time) {
+func (w *watched) look(newest time.Time, lag ...sentinel.Number) {
 	w.Helper()
 	r := sentinel.Result{
 		Check: "fresh", Kind: "freshness", Table: w.table, Tick: w.now, Status: sentinel.Pass,
 		Observations: []sentinel.Observation{{Metric: "newest_timestamp_seconds", Value: sentinel.Int(newest.Unix())}},
+	}
+	if len(lag) > 0 {
+		r.Evidence.Lag = lag[0]
 	}
 	batch, err := w.agent.judge(context.Background(), []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}, map[string]Check{"fresh": everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})})
 	if err != nil {
@@ -81,6 +85,33 @@ func (w *watched) days(n int, load time.Duration) {
 			newest = newest.AddDate(0, 0, -1)
 		}
 		w.look(newest)
+	}
+}
+
+// TestALaggingStandbyTeachesNoMiss: a load that came in time, and that a standby
+// shows after the deadline.
+func TestALaggingStandbyTeachesNoMiss(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lag    sentinel.Number
+		missed bool
+	}{
+		"a primary":                    {sentinel.Number{}, true},
+		"a standby that is behind":     {sentinel.Float(600), false},
+		"a standby that has it all":    {sentinel.Float(0), true},
+		"a standby that does not tell": {sentinel.Float(math.NaN()), false},
+	} {
+		w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
+		w.days(5, 5*time.Hour)
+		tracker := w.agent.forecasts[w.table].Tracker
+		deadline := tracker.Open().Deadline
+		w.now = deadline.Add(-time.Minute)
+		w.look(deadline.AddDate(0, 0, -1).Add(-time.Hour), c.lag)
+		w.now = deadline.Add(5 * time.Minute)
+		w.look(deadline.Add(-10*time.Minute), c.lag) // before the look a minute before the deadline, which did not see it
+		if missed := tracker.Model.Report().Misses > 0; missed != c.missed {
+			t.Errorf("%s: taken for a miss: %t", name, missed)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -77,6 +78,10 @@ func (w Where) tell(r *sentinel.Result) {
 	}
 	if w.Standby {
 		remark(r, "read on a standby")
+		r.Evidence.Lag = sentinel.Float(w.Lag.Behind.Seconds())
+		if w.Lag.Unknown != "" {
+			r.Evidence.Lag = sentinel.Float(math.NaN())
+		}
 	}
 	text := w.text()
 	if text == "" {
