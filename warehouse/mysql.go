@@ -78,6 +78,14 @@ func (MySQL) Open(cfg Config) (Sessions, error) {
 
 // mysqlConfig accepts mysql://user:pw@host:port/db?... and the driver's own form.
 func mysqlConfig(dsn string) (*mysql.Config, error) {
+	cfg, err := parseMySQL(dsn)
+	if err == nil {
+		cfg.Logger = &mysql.NopLogger{} // what it would say comes back as an error, and is told as one
+	}
+	return cfg, err
+}
+
+func parseMySQL(dsn string) (*mysql.Config, error) {
 	if !strings.HasPrefix(dsn, "mysql://") && !strings.HasPrefix(dsn, "mariadb://") {
 		return mysql.ParseDSN(dsn)
 	}

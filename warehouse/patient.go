@@ -28,18 +28,8 @@ func (p *patient) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
-// patiently makes connections of cfg patient, and returns where the last one is.
-func patiently(cfg *pgconn.Config) (*pgconn.Config, func() *patient) {
-	cfg = cfg.Copy()
-	dial := cfg.DialFunc
-	var last *patient
-	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		last = &patient{Conn: conn}
-		return last, nil
-	}
-	return cfg, func() *patient { return last }
+// patiently is what pgconn makes of a connection that is patient. Requests to
+// cancel a statement go over connections of their own, which are not.
+func patiently(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	return &patient{Conn: conn}, nil
 }

@@ -57,6 +57,7 @@ func (Postgres) Open(cfg Config) (Sessions, error) {
 	if cc.ConnectTimeout == 0 {
 		cc.ConnectTimeout = 10 * time.Second
 	}
+	cc.AfterNetConnect = patiently
 	cc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 3 * time.Second}
 	}
@@ -306,8 +307,7 @@ func (s *pgSessions) acquire(ctx context.Context) (*pgSession, error) {
 }
 
 func (s *pgSessions) connect(ctx context.Context) (*pgSession, error) {
-	cfg, patient := patiently(s.config)
-	conn, err := pgconn.ConnectConfig(ctx, cfg)
+	conn, err := pgconn.ConnectConfig(ctx, s.config)
 	if err != nil {
 		s.mu.Lock()
 		s.opened--
@@ -315,7 +315,7 @@ func (s *pgSessions) connect(ctx context.Context) (*pgSession, error) {
 		return nil, pgError(scrub(err, s.config.Password))
 	}
 	s.meter.connected()
-	return &pgSession{conn: conn, wire: patient(), born: s.now(), fresh: true}, nil
+	return &pgSession{conn: conn, wire: conn.Conn().(*patient), born: s.now(), fresh: true}, nil
 }
 
 func (s *pgSessions) release(c *pgSession) {
