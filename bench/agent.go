@@ -17,13 +17,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// runningAgent starts `sentinel run` with a number of checks every ten seconds
-// and prints what it costs while it runs: memory over time, CPU a statement,
-// scrape times and connections.
+// period is how often every check of a measured agent runs, and how often it is
+// scraped meanwhile.
+const period = 10 * time.Second
+
+// runningAgent starts `sentinel run` with two checks a table, the fresh rows and
+// the number of rows, and prints what it costs while it runs: memory over time,
+// CPU a table looked at, connections, and then the times of scrapes.
 func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader string, checks int, length time.Duration) error {
+	if err := buildViews(ctx, conn, checks/2); err != nil {
+		return err
+	}
 	config := filepath.Join(dir, fmt.Sprintf("agent-%d.yaml", checks))
 	const listen = "127.0.0.1:19780"
-	if err := os.WriteFile(config, []byte(agentConfig(checks, reader, listen)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(agentConfig(checks/2, reader, listen)), 0o600); err != nil {
 		return err
 	}
 	cmd := exec.Command(binary, "run", "-c", config, "--log-level", "error")
@@ -36,59 +43,80 @@ func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader strin
 			_ = cmd.Wait() // the agent's end is not what is measured
 		}
 	}()
-	const sent = "SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'"
-	const opened = "SELECT sessions::float8 FROM pg_stat_database WHERE datname = current_database()"
-	var statements, connections [2]float64
-	var cpu [2]time.Duration
-	var memory []float64
+	fmt.Printf("agent with %d checks of %d tables: RSS MB", checks, checks/2)
+	time.Sleep(2*period + period/2) // what starts is over
+	first, err := look(ctx, conn, cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	last := first
+	for begin := time.Now(); time.Since(begin) < length; {
+		time.Sleep(period)
+		if _, err := scrape("http://" + listen + "/metrics"); err != nil {
+			return err
+		}
+		if last, err = look(ctx, conn, cmd.Process.Pid); err != nil {
+			return err
+		}
+		fmt.Printf(" %.0f", last.rss)
+	}
+	n, cpu := last.statements-first.statements, last.cpu-first.cpu
+	fmt.Printf("\n  %.0f statements, CPU %.3f ms a statement, connections opened meanwhile %.0f\n", n, float64(cpu.Microseconds())/1000/n, last.connections-first.connections)
 	var scrapes []time.Duration
-	fmt.Printf("agent with %d checks: RSS MB", checks)
-	half := length / 6
-	for begin, next := time.Now(), half; time.Since(begin) < length; {
+	for range 300 {
+		time.Sleep(100 * time.Millisecond)
 		took, err := scrape("http://" + listen + "/metrics")
-		if err == nil {
-			scrapes = append(scrapes, took)
+		if err != nil {
+			return err
 		}
-		if time.Since(begin) >= next {
-			rss, used, err := process(cmd.Process.Pid)
-			if err != nil {
-				return err
-			}
-			i := 1
-			if len(memory) == 0 {
-				i = 0 // from here on nothing is warming up
-				scrapes = nil
-			}
-			cpu[i] = used
-			if err := conn.QueryRow(ctx, sent).Scan(&statements[i]); err != nil {
-				return err
-			}
-			if err := conn.QueryRow(ctx, opened).Scan(&connections[i]); err != nil {
-				return err
-			}
-			memory = append(memory, rss)
-			fmt.Printf(" %.0f", rss)
-			next += half
-		}
-		time.Sleep(200 * time.Millisecond)
+		scrapes = append(scrapes, took)
+	}
+	after, err := look(ctx, conn, cmd.Process.Pid)
+	if err != nil {
+		return err
 	}
 	slices.Sort(scrapes)
-	n := statements[1] - statements[0]
-	fmt.Printf("; %.0f statements, CPU a statement %.3f ms (scrapes and all), scrape p50 %s p99 %s, connections opened meanwhile %.0f\n",
-		n, float64((cpu[1]-cpu[0]).Microseconds())/1000/n, scrapes[len(scrapes)/2].Round(100*time.Microsecond), scrapes[len(scrapes)*99/100].Round(100*time.Microsecond), connections[1]-connections[0])
+	fmt.Printf("  %d scrapes: p50 %s p99 %s, RSS %.0f MB after them\n", len(scrapes), scrapes[len(scrapes)/2].Round(100*time.Microsecond), scrapes[len(scrapes)*99/100].Round(100*time.Microsecond), after.rss)
 	return nil
 }
 
-func agentConfig(checks int, dsn, listen string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "state: sqlite:agent-%d.db\nlisten: %s\nwarehouses: {w: {dsn: %q}}\ndefaults: {timezone: UTC, schedule: \"@every 10s\"}\ndatasets:\n", checks, listen, dsn)
-	perTable := checks / *tables
-	for i := range *tables {
-		fmt.Fprintf(&b, "  - table: w.mart.t_%03d\n    time_column: updated_at\n    checks: [schema, {freshness: {fail: 10000d}}", i+1)
-		for k := range perTable - 2 {
-			fmt.Fprintf(&b, ", {row_count: {id: \"t%d-%d\", where: \"qty <> %d\", fail: \"< 0\"}}", i, k, k)
+// buildViews makes n tables to look at, each a view of one of schema mart.
+func buildViews(ctx context.Context, conn *pgx.Conn, n int) error {
+	statements := []string{"DROP SCHEMA IF EXISTS views CASCADE", "CREATE SCHEMA views", "GRANT USAGE ON SCHEMA views TO reader"}
+	for i := range n {
+		statements = append(statements, fmt.Sprintf("CREATE VIEW views.v_%05d AS SELECT * FROM mart.t_%03d WHERE id > %d", i, i%*tables+1, *rows-10))
+	}
+	statements = append(statements, "GRANT SELECT ON ALL TABLES IN SCHEMA views TO reader")
+	for len(statements) > 0 { // a transaction holds a lock a view
+		part := statements[:min(1000, len(statements))]
+		statements = statements[len(part):]
+		if _, err := conn.Exec(ctx, strings.Join(part, ";")); err != nil {
+			return err
 		}
-		b.WriteString("]\n")
+	}
+	return nil
+}
+
+// cost is what an agent has used until now, by itself and of the server.
+type cost struct {
+	rss, statements, connections float64
+	cpu                          time.Duration
+}
+
+func look(ctx context.Context, conn *pgx.Conn, pid int) (c cost, err error) {
+	if c.rss, c.cpu, err = process(pid); err != nil {
+		return c, err
+	}
+	err = conn.QueryRow(ctx, `SELECT (SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'),
+		(SELECT sessions::float8 FROM pg_stat_database WHERE datname = current_database())`).Scan(&c.statements, &c.connections)
+	return c, err
+}
+
+func agentConfig(tables int, dsn, listen string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "state: sqlite:agent-%d.db\nlisten: %s\nwarehouses: {w: {dsn: %q}}\ndefaults: {timezone: UTC, schedule: \"@every %s\"}\ndatasets:\n", tables, listen, dsn, period)
+	for i := range tables {
+		fmt.Fprintf(&b, "  - table: w.views.v_%05d\n    time_column: updated_at\n    checks: [row_count > 0, {freshness: {fail: 10000d}}]\n", i)
 	}
 	return b.String()
 }

@@ -55,7 +55,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	server, err := testenv.StartPostgres("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all", "shared_buffers=1GB", "fsync=off", "autovacuum=off")
+	server, err := testenv.StartPostgres("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all", "pg_stat_statements.max=50000", "shared_buffers=1GB", "fsync=off", "autovacuum=off")
 	if err != nil {
 		return err
 	}
