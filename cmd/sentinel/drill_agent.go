@@ -65,29 +65,22 @@ func (a *drilled) stop() error {
 	return err
 }
 
-// seen waits for an incident of a check, gone for its end.
-func (a *drilled) seen(ctx context.Context, check string) (time.Duration, error) {
-	return a.wait(ctx, func(open []sentinel.Incident) bool { return has(open, check) })
+// seen waits for an incident of a check beside those it had, which may be over
+// already: a repair takes less time than there is between two looks.
+func (a *drilled) seen(ctx context.Context, check string, had int) (time.Duration, error) {
+	return a.wait(ctx, check, func(_, all int) bool { return all > had })
 }
 
+// gone waits for the end of a check's incidents.
 func (a *drilled) gone(ctx context.Context, check string) (time.Duration, error) {
-	return a.wait(ctx, func(open []sentinel.Incident) bool { return !has(open, check) })
+	return a.wait(ctx, check, func(open, _ int) bool { return open == 0 })
 }
 
-func has(open []sentinel.Incident, check string) bool {
-	for _, i := range open {
-		if i.Check == check && !i.Monitor && i.State != sentinel.Resolved {
-			return true
-		}
-	}
-	return false
-}
-
-func (a *drilled) wait(ctx context.Context, met func([]sentinel.Incident) bool) (time.Duration, error) {
+func (a *drilled) wait(ctx context.Context, check string, met func(open, all int) bool) (time.Duration, error) {
 	begin := clock()
 	err := until(ctx, func() (bool, error) {
-		open, err := a.memory.OpenIncidents(ctx)
-		return met(open), err
+		open, all, err := a.alarms(ctx, check)
+		return met(open, all), err
 	})
 	return clock().Sub(begin), err
 }
@@ -109,15 +102,18 @@ func (a *drilled) says(ctx context.Context, check string, met func(sentinel.Resu
 	return clock().Sub(begin), err
 }
 
-// falseAlarms counts the incidents of a check that say its data is bad.
-func (a *drilled) falseAlarms(ctx context.Context, check string) (n int, err error) {
-	all, err := a.memory.Incidents(ctx, store.IncidentFilter{Check: check, Resolved: true})
-	for _, i := range all {
-		if !i.Monitor {
-			n++
+// alarms counts the incidents of a check that say its data is bad.
+func (a *drilled) alarms(ctx context.Context, check string) (open, all int, err error) {
+	incidents, err := a.memory.Incidents(ctx, store.IncidentFilter{Check: check, Resolved: true})
+	for _, i := range incidents {
+		if i.Monitor {
+			continue
+		}
+		if all++; i.State != sentinel.Resolved {
+			open++
 		}
 	}
-	return n, err
+	return open, all, err
 }
 
 // lostTicks counts the seconds since an instant of which nothing is recorded:
@@ -141,7 +137,7 @@ func (a *drilled) lostTicks(ctx context.Context, table sentinel.Table, since tim
 // incidents of a check blamed its data.
 func (a *drilled) account(ctx context.Context, o *outcome, since time.Time, check string, table sentinel.Table) error {
 	lost, err := a.lostTicks(ctx, table, since)
-	wrong, failed := a.falseAlarms(ctx, check)
+	_, wrong, failed := a.alarms(ctx, check)
 	o.lost, o.wrong = o.lost+lost, o.wrong+wrong
 	return errors.Join(err, failed)
 }

@@ -17,10 +17,14 @@ import (
 // repair breaks something that a policy mends, and waits for its end.
 func (d *drilling) repair(ctx context.Context, name, check string, statements ...string) (o outcome, err error) {
 	o.name = name
+	_, had, err := d.alarms(ctx, check)
+	if err != nil {
+		return o, err
+	}
 	if err := d.warehouse.exec(ctx, statements...); err != nil {
 		return o, err
 	}
-	if o.detected, err = d.seen(ctx, check); err != nil {
+	if o.detected, err = d.seen(ctx, check, had); err != nil {
 		return o, fmt.Errorf("not detected: %w", err)
 	}
 	if o.repaired, err = d.gone(ctx, check); err != nil {
@@ -65,7 +69,7 @@ func (d *drilling) receiverDead(ctx context.Context) (o outcome, err error) {
 	if err := d.warehouse.exec(ctx, `CREATE TABLE kept AS SELECT * FROM invoices`, `DELETE FROM invoices`); err != nil {
 		return o, err
 	}
-	if o.detected, err = d.seen(ctx, "invoices"); err != nil {
+	if o.detected, err = d.seen(ctx, "invoices", 0); err != nil {
 		return o, fmt.Errorf("not detected: %w", err)
 	}
 	if err := d.warehouse.exec(ctx, `INSERT INTO invoices SELECT * FROM kept`, `DROP TABLE kept`); err != nil {

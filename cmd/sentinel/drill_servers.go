@@ -132,6 +132,10 @@ func (d *serving) replicaPromoted(ctx context.Context) (o outcome, err error) {
 	if err != nil {
 		return o, err
 	}
+	_, had, err := d.alarms(ctx, "pair")
+	if err != nil {
+		return o, err
+	}
 	if err := d.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return o, err
 	}
@@ -146,7 +150,7 @@ func (d *serving) replicaPromoted(ctx context.Context) (o outcome, err error) {
 	if err := errors.Join(err, d.cmd.Process.Signal(syscall.SIGCONT)); err != nil {
 		return o, err
 	}
-	if o.detected, err = d.seen(ctx, "pair"); err != nil {
+	if o.detected, err = d.seen(ctx, "pair", had); err != nil {
 		return o, fmt.Errorf("not detected on the standby: %w", err)
 	}
 	if err := until(ctx, func() (bool, error) {
