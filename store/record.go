@@ -98,21 +98,47 @@ func allKnown(known map[sentinel.Table]bool) bool {
 // ticks inserts the records and returns the tables: true for those that
 // brought nothing new.
 func (w *writer) ticks(ctx context.Context, records []TickRecord) map[sentinel.Table]bool {
-	known := make(map[sentinel.Table]bool, len(records))
-	var last []any
+	var all, last []any
 	for _, t := range records {
 		dataset, tick := t.Table.String(), micros(t.Tick)
-		added := w.exec(ctx, insertTick, 1, []any{t.Schedule, dataset, tick, t.Skipped})
+		all = append(all, t.Schedule, dataset, tick, t.Skipped)
 		last = append(last, t.Schedule, dataset, tick)
-		if t.Skipped != "" {
-			continue // brings nothing else
+	}
+	added := map[string]bool{}
+	w.returning(ctx, insertTick, all, func(scan func(...any) error) error {
+		var dataset, skipped string
+		if err := scan(&dataset, &skipped); err != nil {
+			return err
 		}
-		if old, seen := known[t.Table]; !seen || old {
-			known[t.Table] = added == 0
+		if skipped == "" { // others bring nothing else
+			added[dataset] = true
+		}
+		return nil
+	})
+	w.many(ctx, insertLastTick, newest(last), nil)
+	known := make(map[sentinel.Table]bool, len(records))
+	for _, t := range records {
+		if t.Skipped == "" {
+			known[t.Table] = !added[t.Table.String()]
 		}
 	}
-	w.many(ctx, insertLastTick, last, nil)
 	return known
+}
+
+// newest keeps the latest tick of each schedule and dataset.
+func newest(rows []any) (kept []any) {
+	at := map[[2]any]int{}
+	for i := 0; i < len(rows); i += 3 {
+		name := [2]any{rows[i], rows[i+1]}
+		k, seen := at[name]
+		if !seen {
+			at[name] = len(kept)
+			kept = append(kept, rows[i:i+3]...)
+		} else if rows[i+2].(int64) > kept[k+2].(int64) {
+			kept[k+2] = rows[i+2]
+		}
+	}
+	return kept
 }
 
 // results writes the rows of the results that are new.

@@ -40,7 +40,7 @@ func (sh shape) latest(args []any) []any {
 }
 
 var (
-	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped) VALUES `, `(?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 4, 0}
+	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped) VALUES `, `(?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING dataset, skipped`, 4, 0}
 
 	insertLastTick = shape{`INSERT INTO last_tick (schedule, dataset, tick) VALUES `, `(?, ?, ?)`,
 		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END`, 3, 2}
@@ -104,6 +104,33 @@ func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(co
 			}
 		}
 	}
+}
+
+// returning inserts rows of arguments, and calls do for each that was new.
+func (w *writer) returning(ctx context.Context, sh shape, args []any, do func(scan func(...any) error) error) {
+	for _, rows := range sizes {
+		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
+			st := w.prepare(ctx, statement{sh, rows})
+			if w.err != nil {
+				return
+			}
+			w.err = eachOf(ctx, st, args[:width], do)
+		}
+	}
+}
+
+func eachOf(ctx context.Context, st *sql.Stmt, args []any, do func(scan func(...any) error) error) error {
+	found, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		if err := do(found.Scan); err != nil {
+			return err
+		}
+	}
+	return found.Err()
 }
 
 // exec runs an insert of some rows and returns how many it wrote.
