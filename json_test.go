@@ -41,6 +41,39 @@ func TestResultAsJSON(t *testing.T) {
 	}
 }
 
+// AppendJSON writes what encoding/json makes of the struct's tags.
+func TestAppendJSONFollowsTheTags(t *testing.T) {
+	type plain sentinel.Result
+	at := time.Date(2026, 1, 31, 6, 0, 0, 123456000, time.FixedZone("", 3600))
+	odd := "a \"b\" \\ <c> & \u2028 größe \x01 \xff \n"
+	numbers := []sentinel.Number{{}, sentinel.Int(0), sentinel.Int(-1 << 53), sentinel.Int(1<<53 + 1), sentinel.Float(1.5), sentinel.Float(1e300), sentinel.Float(math.Inf(1)), sentinel.Float(math.NaN())}
+	full := sentinel.Result{
+		Check: "c", Kind: "k", Table: sentinel.Table{Warehouse: "shop", Schema: "a b", Name: odd}, Tick: at, Duration: 1234567, Status: sentinel.Warn, Message: odd,
+		Evidence: sentinel.Evidence{Source: odd, Confidence: sentinel.Exact, AsOf: at, Lag: sentinel.Float(0.25), Note: odd},
+		Findings: []sentinel.Finding{{Key: odd}}, Drifts: []sentinel.Drift{{Kind: sentinel.ColumnAdded, Object: odd}}, Scores: []sentinel.Score{{Low: math.NaN()}},
+	}
+	for _, n := range numbers {
+		full.Observations = append(full.Observations, sentinel.Observation{Metric: odd, Segment: odd, Bucket: at, Value: n}, sentinel.Observation{Metric: "m", Value: n})
+	}
+	full.Past = full.Observations[:1]
+	for _, r := range []sentinel.Result{{}, full, {Duration: time.Hour, Evidence: sentinel.Evidence{Note: "n"}}, {Duration: 1, Evidence: sentinel.Evidence{Lag: sentinel.Int(0)}}} {
+		want, err := json.Marshal(struct {
+			*plain
+			Seconds float64 `json:"duration_seconds"`
+		}{(*plain)(&r), r.Duration.Seconds()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.AppendJSON([]byte("before"))
+		if err != nil || string(got) != "before"+string(want) {
+			t.Errorf("%v\ngot  %s\nwant %s", err, got, want)
+		}
+	}
+	if _, err := (&sentinel.Result{Tick: time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)}).AppendJSON(nil); err == nil {
+		t.Error("a year of five digits is no time in JSON")
+	}
+}
+
 // A range that is not known is null, not a number, and read back as such.
 func TestScoreAsJSON(t *testing.T) {
 	data, err := json.Marshal(sentinel.Score{Value: 812, Low: math.NaN(), High: math.NaN(), State: sentinel.Learning})

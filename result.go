@@ -51,7 +51,7 @@ type Finding struct {
 
 // MarshalJSON writes the duration in seconds, as duration_seconds.
 func (r Result) MarshalJSON() ([]byte, error) {
-	return json.Marshal(resultJSON{(*plainResult)(&r), r.Duration.Seconds()})
+	return r.AppendJSON(nil)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.

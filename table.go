@@ -17,11 +17,10 @@ type Table struct {
 // String returns warehouse.schema.table, quoting with double quotes the parts
 // that hold a dot, a quote or white space. ParseTable reads it back.
 func (t Table) String() string {
-	parts := []string{quotePart(t.Warehouse)}
-	if t.Schema != "" {
-		parts = append(parts, quotePart(t.Schema))
+	if t.Schema == "" {
+		return quotePart(t.Warehouse) + "." + quotePart(t.Name)
 	}
-	return strings.Join(append(parts, quotePart(t.Name)), ".")
+	return quotePart(t.Warehouse) + "." + quotePart(t.Schema) + "." + quotePart(t.Name)
 }
 
 // Compare orders tables by warehouse, schema and name.

@@ -3,42 +3,27 @@ package store
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
 
-// row is a result as the arguments of the inserts it takes.
-type row struct {
-	table                   sentinel.Table
-	run, last, observations []any
-}
-
-// encode turns results into rows, before the transaction begins.
-func encode(results []sentinel.Result) ([]row, error) {
-	rows := make([]row, len(results))
+// encode writes every result as JSON, before the transaction begins. Values of
+// earlier buckets are remembered as observations alone.
+func encode(results []sentinel.Result) (bodies [][]byte, err error) {
+	bodies = make([][]byte, len(results))
+	var all []byte // what grows out of it stays valid
 	for i, r := range results {
-		observations := slices.Concat(r.Past, r.Observations)
-		r.Past = nil // remembered as observations alone
-		body, err := json.Marshal(r)
-		if err != nil {
+		r.Past = nil
+		begin := len(all)
+		if all, err = r.AppendJSON(all); err != nil {
 			return nil, fmt.Errorf("the result of %s: %w", r.Check, err)
 		}
-		tick := micros(r.Tick)
-		rows[i] = row{
-			table: r.Table,
-			run:   []any{r.Check, tick, int(r.Status), r.Duration.Microseconds(), r.Message},
-			last:  []any{r.Check, r.Table.String(), tick, body},
-		}
-		for _, o := range observations {
-			at := tick
-			if !o.Bucket.IsZero() {
-				at = micros(o.Bucket)
-			}
-			rows[i].observations = append(rows[i].observations, r.Check, o.Metric, o.Segment, at, sqlValue(o.Value))
+		bodies[i] = all[begin:len(all):len(all)]
+		if cap(all)-len(all) < 1<<10 {
+			all = make([]byte, 0, 16<<10)
 		}
 	}
-	return rows, nil
+	return bodies, nil
 }
 
 // sqlValue keeps integers exact; what is absent or no finite number is NULL.

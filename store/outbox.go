@@ -62,7 +62,7 @@ func (s *Store) Enqueue(ctx context.Context, items []OutboxItem) error {
 		return nil
 	}
 	err := s.durably(ctx, func(tx *sql.Tx) error {
-		w := newWriter(tx)
+		w := s.writer(tx)
 		w.outbox(ctx, items)
 		return w.err
 	})

@@ -54,7 +54,7 @@ type Batch struct {
 // left out. Results that come without ticks are always stored; the newest one
 // of a check and tick wins, as does the newest value of a bucket.
 func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
-	rows, err := encode(b.Results)
+	bodies, err := encode(b.Results)
 	if err != nil {
 		return 0, fmt.Errorf("recording: %w", err)
 	}
@@ -63,13 +63,13 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 		write = s.durably // what people must hear of survives a power cut
 	}
 	err = write(ctx, func(tx *sql.Tx) error {
-		w := newWriter(tx)
+		w := s.writer(tx)
 		known := w.ticks(ctx, b.Ticks)
 		if len(b.Ticks) > 0 && allKnown(known) {
 			dropped = len(b.Results)
 			return w.err
 		}
-		dropped = w.results(ctx, rows, known)
+		dropped = w.results(ctx, b.Results, bodies, known)
 		w.baselines(ctx, b.Baselines)
 		for _, i := range b.Incidents {
 			if !known[i.Table] {
@@ -141,31 +141,35 @@ func newest(rows []any) (kept []any) {
 	return kept
 }
 
-// results writes the rows of the results that are new.
-func (w *writer) results(ctx context.Context, rows []row, known map[sentinel.Table]bool) (dropped int) {
-	var runs, last, observations []any
-	for _, r := range rows {
-		if known[r.table] {
+// results writes the results that are new; bodies are their JSON.
+func (w *writer) results(ctx context.Context, results []sentinel.Result, bodies [][]byte, known map[sentinel.Table]bool) (dropped int) {
+	runs := make([]any, 0, len(results)*insertResult.width)
+	last := make([]any, 0, len(results)*insertLast.width)
+	var observed []observed
+	var table sentinel.Table
+	var dataset any
+	for i, r := range results {
+		if known[r.Table] {
 			dropped++
 			continue
 		}
-		runs = append(runs, r.run...)
-		last = append(last, r.last...)
-		observations = append(observations, r.observations...)
+		if r.Table != table || dataset == nil {
+			table, dataset = r.Table, r.Table.String()
+		}
+		var check, tick any = r.Check, micros(r.Tick)
+		runs = append(runs, check, tick, int(r.Status), r.Duration.Microseconds(), r.Message)
+		last = append(last, check, dataset, tick, bodies[i])
+		for _, o := range r.Past {
+			observed = append(observed, observe(r, o))
+		}
+		for _, o := range r.Observations {
+			observed = append(observed, observe(r, o))
+		}
 	}
 	w.many(ctx, insertResult, runs, nil)
 	w.many(ctx, insertLast, last, nil)
-	w.many(ctx, insertObservation, observations, w.series)
+	w.observations(ctx, observed)
 	return dropped
-}
-
-// series adds the series of observation rows that found none: part holds their
-// arguments.
-func (w *writer) series(ctx context.Context, part []any) {
-	width := insertObservation.width
-	for ; len(part) > 0; part = part[width:] {
-		w.exec(ctx, insertSeries, 1, part[:insertSeries.width])
-	}
 }
 
 func (w *writer) baselines(ctx context.Context, first map[string]Snapshot) {

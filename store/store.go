@@ -29,8 +29,9 @@ type Store struct {
 	reads  *sql.DB
 	writes *sql.DB // one connection; nil for readers
 
-	writing sync.Mutex // held for the length of a write transaction
-	syncing sync.Mutex // held while commits wait for the disk
+	writing sync.Mutex       // held for the length of a write transaction
+	series  map[Series]int64 // ids of series in SQLite, while writing is held
+	syncing sync.Mutex       // held while commits wait for the disk
 }
 
 // Open opens, and where it is missing creates, the state for writing, and
@@ -53,7 +54,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, lock: lock}
+	s := &Store{path: path, lock: lock, series: map[Series]int64{}}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(describe(path, err), s.Close())
 	}
@@ -179,9 +180,14 @@ func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
 		return err
 	}
 	if err = do(tx); err != nil {
-		return errors.Join(err, rollback(tx))
+		err = errors.Join(err, rollback(tx))
+	} else {
+		err = tx.Commit()
 	}
-	return tx.Commit()
+	if err != nil {
+		clear(s.series) // some may have been added by what is taken back
+	}
+	return err
 }
 
 // durably is write for what must survive a power cut too: repairs, the audit

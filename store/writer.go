@@ -14,7 +14,7 @@ type shape struct {
 }
 
 // latest leaves out rows that a later one of the same name replaces: PostgreSQL
-// refuses to write a row twice in one statement.
+// refuses to write a row twice in one statement, where SQLite writes it twice.
 func (sh shape) latest(args []any) []any {
 	if sh.key == 0 || len(args) <= sh.width {
 		return args
@@ -51,14 +51,6 @@ var (
 	insertLast = shape{`INSERT INTO last_result (check_id, dataset, tick, body) VALUES `, `(?, ?, ?, ?)`,
 		` ON CONFLICT (check_id) DO UPDATE SET dataset = excluded.dataset, tick = excluded.tick, body = excluded.body WHERE excluded.tick >= last_result.tick`, 4, 1}
 
-	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3, 0}
-
-	// Writes as many rows as have a series already. CROSS JOIN keeps the engine
-	// from walking all series in search of a few values.
-	insertObservation = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS NUMERIC))`,
-		`) INSERT INTO observation (series, at, value) SELECT s.id, v.at, v.value FROM v CROSS JOIN series s WHERE s.check_id = v.check_id AND s.metric = v.metric AND s.segment = v.segment
-ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 5, 4}
-
 	insertBaseline = shape{`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) `, `SELECT ?, ?, ?, ?, ?`, ` WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`, 6, 0}
 
 	insertIncident = shape{`INSERT INTO incident (id, check_id, finding, opened, resolved, body) VALUES `, `(?, ?, ?, ?, ?, ?)`,
@@ -80,12 +72,15 @@ func (s statement) sql() string {
 // writer writes within one transaction, which closes its statements, and keeps
 // its first error, after which it does nothing.
 type writer struct {
+	store    *Store
 	tx       *sql.Tx
 	prepared map[statement]*sql.Stmt
 	err      error
 }
 
-func newWriter(tx *sql.Tx) *writer { return &writer{tx: tx, prepared: map[statement]*sql.Stmt{}} }
+func (s *Store) writer(tx *sql.Tx) *writer {
+	return &writer{store: s, tx: tx, prepared: map[statement]*sql.Stmt{}}
+}
 
 // sizes are the numbers of rows an insert is prepared for, largest first.
 var sizes = [...]int{64, 8, 1}
@@ -93,7 +88,9 @@ var sizes = [...]int{64, 8, 1}
 // many inserts rows of arguments. Where fewer were written than given, missing
 // is called with their arguments, and they are written again.
 func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(context.Context, []any)) {
-	args = sh.latest(args)
+	if w.store.lead != nil {
+		args = sh.latest(args)
+	}
 	for _, rows := range sizes {
 		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
 			part := args[:width]

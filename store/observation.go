@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// observed is one value of a series.
+type observed struct {
+	series Series
+	at     int64
+	value  any
+}
+
+func observe(r sentinel.Result, o sentinel.Observation) observed {
+	at := r.Tick
+	if !o.Bucket.IsZero() {
+		at = o.Bucket
+	}
+	return observed{Series{r.Check, o.Metric, o.Segment}, micros(at), sqlValue(o.Value)}
+}
+
+var (
+	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3, 0}
+
+	insertObservation = shape{`INSERT INTO observation (series, at, value) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 3, 2}
+
+	// Writes as many rows as have a series already.
+	insertObservationByName = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS NUMERIC))`,
+		`) INSERT INTO observation (series, at, value) SELECT s.id, v.at, v.value FROM v CROSS JOIN series s WHERE s.check_id = v.check_id AND s.metric = v.metric AND s.segment = v.segment
+ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 5, 4}
+)
+
+// observations writes values. The ids of series in SQLite, which this process
+// alone writes, are remembered; those in PostgreSQL are looked up each time, since
+// a failover may take the youngest back.
+func (w *writer) observations(ctx context.Context, all []observed) {
+	if w.store.lead != nil {
+		args := make([]any, 0, len(all)*insertObservationByName.width)
+		for _, o := range all {
+			args = append(args, o.series.Check, o.series.Metric, o.series.Segment, o.at, o.value)
+		}
+		w.many(ctx, insertObservationByName, args, w.addSeries)
+		return
+	}
+	w.learnSeries(ctx, all)
+	args := make([]any, 0, len(all)*insertObservation.width)
+	for _, o := range all {
+		args = append(args, w.store.series[o.series], o.at, o.value)
+	}
+	w.many(ctx, insertObservation, args, nil)
+}
+
+// addSeries adds the series of observation rows that found none: part holds
+// their arguments.
+func (w *writer) addSeries(ctx context.Context, part []any) {
+	for width := insertObservationByName.width; len(part) > 0; part = part[width:] {
+		w.exec(ctx, insertSeries, 1, part[:insertSeries.width])
+	}
+}
+
+// learnSeries makes the ids of all series known, and adds those that are new.
+func (w *writer) learnSeries(ctx context.Context, all []observed) {
+	for _, o := range all {
+		if w.err != nil {
+			return
+		}
+		if _, known := w.store.series[o.series]; known {
+			continue
+		}
+		// What is remembered must not keep the text of a tick's answers alive.
+		s := Series{o.series.Check, strings.Clone(o.series.Metric), strings.Clone(o.series.Segment)}
+		name := []any{s.Check, s.Metric, s.Segment}
+		w.exec(ctx, insertSeries, 1, name)
+		if w.err == nil {
+			var id int64
+			w.err = w.tx.QueryRowContext(ctx, `SELECT id FROM series WHERE check_id = ? AND metric = ? AND segment = ?`, name...).Scan(&id)
+			w.store.series[s] = id
+		}
+	}
+}
