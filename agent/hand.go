@@ -76,18 +76,15 @@ func (h *Hand) Keep(ctx context.Context, plan Plan) {
 
 // know takes up what the plan's datasets are now.
 func (h *Hand) know(plan Plan, datasets []Dataset) {
-	byID, fixes := map[string]located{}, map[string]*repair.Policy{}
+	fixes := map[string]*repair.Policy{}
 	for _, d := range datasets {
-		for _, c := range d.Checks {
-			byID[c.Common().ID] = located{d, c}
-		}
 		for _, p := range d.Repairs {
 			fixes[p.ID] = p
 		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.plan, h.checks, h.fixes = plan, byID, fixes
+	h.plan, h.checks, h.fixes = plan, byID(datasets), fixes
 	if h.memory == nil {
 		h.memory = &checks.Memory{}
 	}

@@ -66,10 +66,10 @@ func (t *incidents) apply(r sentinel.Result, about Meta) []sentinel.Incident {
 		}
 		return changed
 	case sentinel.Unknown:
-		t.errors[r.Check] = 0
+		delete(t.errors, r.Check)
 		return t.resolve(r, map[string]bool{}, true)
 	}
-	t.errors[r.Check] = 0
+	delete(t.errors, r.Check)
 	bad := map[string]bool{}
 	for _, f := range r.Findings {
 		if f.Status == sentinel.Unknown {

@@ -31,7 +31,7 @@ type loop struct {
 	mu      sync.Mutex
 	entries []*entry
 	busy    map[sentinel.Table]bool // in a running batch: one at a time a dataset
-	running map[string]bool         // entries in a running batch, by key
+	running map[store.TickKey]bool  // entries in a running batch
 }
 
 // catchUpMost bounds how many ticks are run afterwards, one by one.
@@ -43,13 +43,13 @@ const missedMost = 1000
 func newLoop(a *Agent, name string, open func(string) (*warehouse.DB, error), jitter time.Duration, catchUp string) *loop {
 	return &loop{
 		agent: a, name: name, open: open, jitter: jitter, catchUp: catchUp, started: a.Now(),
-		changed: make(chan struct{}, 1), busy: map[sentinel.Table]bool{}, running: map[string]bool{},
+		changed: make(chan struct{}, 1), busy: map[sentinel.Table]bool{}, running: map[store.TickKey]bool{},
 	}
 }
 
 // entry is one schedule of one dataset.
 type entry struct {
-	dataset Dataset
+	dataset *Dataset
 	sched   schedule.Schedule
 	checks  []Check
 	last    time.Time // the last tick that was started or counted as missed
@@ -83,13 +83,13 @@ func (e *entry) skip(why string, ticks ...time.Time) {
 func (l *loop) set(datasets []Dataset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known := map[string]*entry{}
+	known := map[store.TickKey]*entry{}
 	for _, e := range l.entries {
 		known[e.key()] = e
 	}
 	var entries []*entry
-	for _, d := range datasets {
-		for _, e := range splitBySchedule(d) {
+	for i := range datasets {
+		for _, e := range splitBySchedule(&datasets[i]) {
 			if old := known[e.key()]; old != nil {
 				e.last, e.skipped = old.last, old.skipped
 			}
@@ -107,7 +107,7 @@ func (l *loop) wake() {
 	}
 }
 
-func splitBySchedule(d Dataset) []*entry {
+func splitBySchedule(d *Dataset) []*entry {
 	var entries []*entry
 	for _, c := range d.Checks {
 		i := slices.IndexFunc(entries, func(e *entry) bool { return e.sched.String() == c.Schedule.String() })
@@ -120,7 +120,9 @@ func splitBySchedule(d Dataset) []*entry {
 	return entries
 }
 
-func (e *entry) key() string { return e.sched.String() + "\x00" + e.dataset.Table.String() }
+func (e *entry) key() store.TickKey {
+	return store.TickKey{Schedule: e.sched.String(), Table: e.dataset.Table}
+}
 
 // run starts batches until ctx ends and waits for the last of them.
 func (l *loop) run(ctx context.Context) {
@@ -178,7 +180,7 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 	due := map[time.Time][]*entry{}
 	for _, e := range l.entries {
 		if e.last.IsZero() {
-			e.last = recorded[store.TickKey{Schedule: e.sched.String(), Table: e.dataset.Table}]
+			e.last = recorded[e.key()]
 		}
 		tick := e.sched.Prev(now)
 		e.next = e.sched.Next(now)

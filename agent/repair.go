@@ -24,8 +24,23 @@ const sweepEvery = time.Hour
 
 // located is a check with the dataset it belongs to.
 type located struct {
-	dataset Dataset
-	check   Check
+	dataset *Dataset
+	check   *Check
+}
+
+func byID(datasets []Dataset) map[string]located {
+	n := 0
+	for _, d := range datasets {
+		n += len(d.Checks)
+	}
+	m := make(map[string]located, n)
+	for i := range datasets {
+		d := &datasets[i]
+		for k := range d.Checks {
+			m[d.Checks[k].Common().ID] = located{d, &d.Checks[k]}
+		}
+	}
+	return m
 }
 
 // equip gives the engine of repairs what it needs of the agent.
@@ -56,12 +71,9 @@ func (p Plan) target(t sentinel.Table, now func() time.Time) (*repair.Target, er
 
 // learn keeps where each check belongs, and hands the engine its policies.
 func (a *Agent) learn(datasets []Dataset) {
-	byID := map[string]located{}
+	byID := byID(datasets)
 	var policies []*repair.Policy
 	for _, d := range datasets {
-		for _, c := range d.Checks {
-			byID[c.Common().ID] = located{d, c}
-		}
 		policies = append(policies, d.Repairs...)
 	}
 	upstreams := map[sentinel.Table][]sentinel.Table{}
@@ -89,7 +101,7 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	env := checks.Env{Warehouse: plan.open, History: history(a.Store), Baselines: baselines(a.Store), Now: a.Now, Memory: &checks.Memory{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
-	batch, err := a.judge(ctx, outcomes, map[string]Check{id: at.check})
+	batch, err := a.judge(ctx, outcomes, map[string]*Check{id: at.check})
 	if err != nil {
 		return sentinel.Result{}, err
 	}
@@ -103,7 +115,7 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 // wantRepairs tells the repair loop of incidents that are bad now. It never
 // waits: what does not fit is wanted again at the next tick.
 func (a *Agent) wantRepairs(batch store.Batch) {
-	if a.Repair == nil {
+	if a.Repair == nil || len(batch.Incidents) == 0 {
 		return
 	}
 	results := map[string]sentinel.Result{}
@@ -123,9 +135,13 @@ func (a *Agent) wantRepairs(batch store.Batch) {
 
 func (a *Agent) trigger(i sentinel.Incident, r sentinel.Result) repair.Trigger {
 	a.mu.Lock()
-	at := a.located[i.Check]
+	at, known := a.located[i.Check]
 	a.mu.Unlock()
-	t := repair.Trigger{Incident: i, Result: r, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location}
+	t := repair.Trigger{Incident: i, Result: r}
+	if !known {
+		return t
+	}
+	t.TimeColumn, t.Location = at.dataset.TimeColumn, at.dataset.Location
 	if s, ok := at.check.Check.(*checks.Schema); ok {
 		t.Like = s.Like
 		for _, c := range s.Columns {

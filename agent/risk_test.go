@@ -66,7 +66,8 @@ func (w *watched) look(newest time.Time, lag ...sentinel.Number) {
 	if len(lag) > 0 {
 		r.Evidence.Lag = lag[0]
 	}
-	batch, err := w.agent.judge(context.Background(), []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}, map[string]Check{"fresh": everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})})
+	fresh := everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})
+	batch, err := w.agent.judge(context.Background(), []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}, map[string]*Check{"fresh": &fresh})
 	if err != nil {
 		w.Fatal(err)
 	}

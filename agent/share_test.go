@@ -114,7 +114,7 @@ func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
 	hand.know(plan, datasets)
 	var due []*entry
 	for _, d := range datasets {
-		due = append(due, splitBySchedule(d)...)
+		due = append(due, splitBySchedule(&d)...)
 	}
 	env := checks.Env{Warehouse: plan.open, History: history(memory), Baselines: baselines(memory), Now: now, Memory: &checks.Memory{}, New: func(string) bool { return true }}
 	want := checks.Run(t.Context(), env, "w", jobs(at, due))

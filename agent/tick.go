@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -30,6 +31,7 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 	if err != nil {
 		a.Log.ErrorContext(ctx, "judging", "warehouse", l.name, "error", err)
 	}
+	batch.Ticks = make([]store.TickRecord, 0, len(due))
 	for _, e := range due {
 		batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: tick})
 		for _, s := range l.told(e) {
@@ -50,11 +52,15 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 	a.wantRepairs(batch)
 }
 
-func metaByCheck(due []*entry) map[string]Check {
-	m := map[string]Check{}
+func metaByCheck(due []*entry) map[string]*Check {
+	n := 0
 	for _, e := range due {
-		for _, c := range e.checks {
-			m[c.Common().ID] = c
+		n += len(e.checks)
+	}
+	m := make(map[string]*Check, n)
+	for _, e := range due {
+		for i := range e.checks {
+			m[e.checks[i].Common().ID] = &e.checks[i]
 		}
 	}
 	return m
@@ -62,11 +68,11 @@ func metaByCheck(due []*entry) map[string]Check {
 
 // judge confirms findings and turns results into incidents. The batch it
 // returns is to be recorded whole.
-func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[string]Check) (store.Batch, error) {
+func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[string]*Check) (store.Batch, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.incidents.trace = telemetry.TraceID(ctx)
-	batch := store.Batch{Baselines: map[string]store.Snapshot{}}
+	batch := store.Batch{Results: make([]sentinel.Result, 0, len(meta)), Baselines: map[string]store.Snapshot{}}
 	var problems []error
 	for _, o := range outcomes {
 		for i := range o.Results {
@@ -117,7 +123,7 @@ func (a *Agent) record(ctx context.Context, batch store.Batch) error {
 	a.backlog = append(a.backlog, batch)
 	if drop := len(a.backlog) - backlogLimit; drop > 0 {
 		a.Log.ErrorContext(ctx, "dropping results that could not be recorded", "batches", drop)
-		a.backlog = a.backlog[drop:]
+		a.backlog = slices.Delete(a.backlog, 0, drop)
 	}
 	a.mu.Unlock()
 	return a.flush(ctx)
@@ -140,7 +146,7 @@ func (a *Agent) flush(ctx context.Context) error {
 		if dropped > 0 {
 			a.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
 		}
-		a.backlog = a.backlog[1:]
+		a.backlog = slices.Delete(a.backlog, 0, 1) // it is forgotten, too
 	}
 	a.Metrics.StoreUp(true)
 	return nil
