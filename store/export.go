@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,21 +15,22 @@ import (
 var copied = []struct {
 	table, columns string
 	identity       string // the column that numbers itself, if one does
+	from           string // where it is read, if elsewhere
 }{
-	{"tick", "tick, schedule, dataset, skipped", ""},
-	{"last_tick", "schedule, dataset, tick", ""},
-	{"result", "tick, check_id, status, duration, message", ""},
-	{"last_result", "check_id, dataset, tick, body", ""},
-	{"series", "id, check_id, metric, segment", "id"},
-	{"observation", "series, at, value", ""},
-	{"baseline", "id, check_id, taken_at, accepted_by, why, data", "id"},
-	{"incident", "id, check_id, finding, opened, resolved, body", ""},
-	{"label", "id, check_id, segment, from_at, to_at, exclude, why, who", "id"},
-	{"state", "kind, key, data", ""},
-	{"repair", "id, key, check_id, state, final, version, fence, holder, lease, created, body", ""},
-	{"audit", "seq, at, actor, what, subject, detail, hash", ""},
-	{"breaker", "name, version, body", ""},
-	{"outbox", "seq, key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body", "seq"},
+	{table: "tick", columns: "tick, schedule, dataset, skipped"},
+	{table: "last_tick", columns: "schedule, dataset, tick"},
+	{table: "result", columns: "tick, check_id, status, duration, message"},
+	{table: "last_result", columns: "check_id, dataset, tick, body"},
+	{table: "series", columns: "id, check_id, metric, segment", identity: "id"},
+	{table: "observation", columns: "series, at, value", from: "point"},
+	{table: "baseline", columns: "id, check_id, taken_at, accepted_by, why, data", identity: "id"},
+	{table: "incident", columns: "id, check_id, finding, opened, resolved, body"},
+	{table: "label", columns: "id, check_id, segment, from_at, to_at, exclude, why, who", identity: "id"},
+	{table: "state", columns: "kind, key, data"},
+	{table: "repair", columns: "id, key, check_id, state, final, version, fence, holder, lease, created, body"},
+	{table: "audit", columns: "seq, at, actor, what, subject, detail, hash"},
+	{table: "breaker", columns: "name, version, body"},
+	{table: "outbox", columns: "seq, key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body", identity: "seq"},
 }
 
 // export writes a consistent copy of a state in PostgreSQL to a SQLite file: one
@@ -96,15 +98,15 @@ func (s *Store) Import(ctx context.Context, path string) (err error) {
 
 func copyAll(ctx context.Context, from, to *sql.Tx) error {
 	for _, t := range copied {
-		if err := copyTable(ctx, from, to, t.table, strings.Split(t.columns, ", ")); err != nil {
+		if err := copyTable(ctx, from, to, cmp.Or(t.from, t.table), t.table, strings.Split(t.columns, ", ")); err != nil {
 			return fmt.Errorf("copying %s: %w", t.table, err)
 		}
 	}
 	return nil
 }
 
-func copyTable(ctx context.Context, from, to *sql.Tx, table string, columns []string) (err error) {
-	rows, err := from.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+table)
+func copyTable(ctx context.Context, from, to *sql.Tx, source, table string, columns []string) (err error) {
+	rows, err := from.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+source)
 	if err != nil {
 		return err
 	}

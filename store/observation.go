@@ -25,7 +25,7 @@ func observe(r sentinel.Result, o sentinel.Observation) observed {
 var (
 	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3, 0}
 
-	insertObservation = shape{`INSERT INTO observation (series, at, value) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 3, 2}
+	insertRecent = shape{`INSERT INTO recent (series, at, value) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 3, 2}
 
 	// Writes as many rows as have a series already.
 	insertObservationByName = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS NUMERIC))`,
@@ -33,7 +33,7 @@ var (
 ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 5, 4}
 )
 
-// observations writes values. The ids of series in SQLite, which this process
+// observations writes values, in SQLite to the table recent. The ids of series in SQLite, which this process
 // alone writes, are remembered; those in PostgreSQL are looked up each time, since
 // a failover may take the youngest back.
 func (w *writer) observations(ctx context.Context, all []observed) {
@@ -46,11 +46,32 @@ func (w *writer) observations(ctx context.Context, all []observed) {
 		return
 	}
 	w.learnSeries(ctx, all)
-	args := make([]any, 0, len(all)*insertObservation.width)
+	args := make([]any, 0, len(all)*insertRecent.width)
 	for _, o := range all {
 		args = append(args, w.store.series[o.series], o.at, o.value)
 	}
-	w.many(ctx, insertObservation, args, nil)
+	w.many(ctx, insertRecent, args, nil)
+	if w.store.recent += len(all); w.store.recent >= foldTicks*max(len(w.store.series), foldSeries) {
+		w.fold(ctx)
+	}
+}
+
+// Values wait in the table recent for so many ticks of all series: the more, the
+// seldomer the page of every series is written, and the more pages hold what
+// waits. Few series are counted as foldSeries.
+const foldTicks, foldSeries = 16, 64
+
+// fold takes what waits to its series.
+func (w *writer) fold(ctx context.Context) {
+	for _, statement := range []string{
+		`INSERT INTO observation (series, at, value) SELECT series, at, value FROM recent WHERE true ORDER BY series, at ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`,
+		`DELETE FROM recent`,
+	} {
+		if w.err == nil {
+			_, w.err = w.tx.ExecContext(ctx, statement)
+		}
+	}
+	w.store.recent = 0
 }
 
 // addSeries adds the series of observation rows that found none: part holds

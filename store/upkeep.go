@@ -57,6 +57,9 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 			return p, err
 		}
 	}
+	if err := s.foldRecent(ctx); err != nil {
+		return p, fmt.Errorf("pruning: %w", err)
+	}
 	ids, err := s.seriesIDs(ctx)
 	if err != nil {
 		return p, fmt.Errorf("pruning: %w", err)
@@ -67,6 +70,18 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 	}
 	p.Thinned, err = s.thin(ctx, ids, now)
 	return p, err
+}
+
+// foldRecent takes what waits in SQLite to its series, where alone it is pruned.
+func (s *Store) foldRecent(ctx context.Context) error {
+	if s.lead != nil {
+		return nil
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		w := s.writer(tx)
+		w.fold(ctx)
+		return w.err
+	})
 }
 
 func (s *Store) seriesIDs(ctx context.Context) (ids []int64, err error) {
@@ -223,7 +238,7 @@ func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
 }
 
 func (s *Store) count(ctx context.Context, st Stats) (Stats, error) {
-	err := s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT count(*) FROM result), (SELECT count(*) FROM series), (SELECT count(*) FROM observation),
+	err := s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT count(*) FROM result), (SELECT count(*) FROM series), (SELECT count(*) FROM point),
 (SELECT count(*) FROM baseline), (SELECT count(*) FROM incident), (SELECT count(*) FROM incident WHERE resolved IS NULL), (SELECT min(tick) FROM tick), (SELECT max(tick) FROM tick)`, nil,
 		func(scan func(...any) error) error {
 			var oldest, newest sql.NullInt64
