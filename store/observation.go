@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"strings"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -23,7 +22,8 @@ func observe(r sentinel.Result, o sentinel.Observation) observed {
 }
 
 var (
-	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3, 0}
+	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING id, check_id, metric, segment`, 3, 0}
+	selectSeries = shape{`SELECT id, check_id, metric, segment FROM series WHERE check_id IN (`, `?`, `)`, 1, 0}
 
 	insertRecent = shape{`INSERT INTO recent (series, at, value) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 3, 2}
 
@@ -84,21 +84,31 @@ func (w *writer) addSeries(ctx context.Context, part []any) {
 
 // learnSeries makes the ids of all series known, and adds those that are new.
 func (w *writer) learnSeries(ctx context.Context, all []observed) {
+	checks := map[string]string{} // whose text is not a tick's answer: it stays in memory
+	var names []any
 	for _, o := range all {
-		if w.err != nil {
-			return
-		}
 		if _, known := w.store.series[o.series]; known {
 			continue
 		}
-		// What is remembered must not keep the text of a tick's answers alive.
-		s := Series{o.series.Check, strings.Clone(o.series.Metric), strings.Clone(o.series.Segment)}
-		name := []any{s.Check, s.Metric, s.Segment}
-		w.exec(ctx, insertSeries, 1, name)
-		if w.err == nil {
-			var id int64
-			w.err = w.tx.QueryRowContext(ctx, `SELECT id FROM series WHERE check_id = ? AND metric = ? AND segment = ?`, name...).Scan(&id)
-			w.store.series[s] = id
+		if _, seen := checks[o.series.Check]; !seen {
+			checks[o.series.Check] = o.series.Check
+			names = append(names, o.series.Check)
 		}
 	}
+	learn := func(scan func(...any) error) error {
+		var id int64
+		var s Series
+		err := scan(&id, &s.Check, &s.Metric, &s.Segment)
+		s.Check = checks[s.Check]
+		w.store.series[s] = id
+		return err
+	}
+	w.returning(ctx, selectSeries, names, learn)
+	var added []any
+	for _, o := range all {
+		if _, known := w.store.series[o.series]; !known {
+			added = append(added, o.series.Check, o.series.Metric, o.series.Segment)
+		}
+	}
+	w.returning(ctx, insertSeries, added, learn)
 }

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// shape is an insert of one or many rows: head, row repeated with commas, tail.
+// shape is a statement, mostly an insert, with one or many rows: head, row
+// repeated with commas, tail.
 type shape struct {
 	head, row, tail string
 	width           int // parameters a row
@@ -103,7 +104,8 @@ func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(co
 	}
 }
 
-// returning inserts rows of arguments, and calls do for each that was new.
+// returning runs a statement with rows of arguments, and calls do for each row
+// that it returns.
 func (w *writer) returning(ctx context.Context, sh shape, args []any, do func(scan func(...any) error) error) {
 	for _, rows := range sizes {
 		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
