@@ -51,7 +51,12 @@ func (w *writer) observations(ctx context.Context, all []observed) {
 		args = append(args, w.store.series[o.series], o.at, o.value)
 	}
 	w.many(ctx, insertRecent, args, nil)
-	if w.store.recent += len(all); w.store.recent >= foldTicks*max(len(w.store.series), foldSeries) {
+	if w.store.recent < 0 && w.err == nil {
+		w.err = w.tx.QueryRowContext(ctx, `SELECT count(*) FROM recent`).Scan(&w.store.recent)
+	} else {
+		w.store.recent += len(all)
+	}
+	if w.store.recent >= foldTicks*max(len(w.store.series), foldSeries) {
 		w.fold(ctx)
 	}
 }

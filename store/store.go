@@ -10,7 +10,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,7 +31,7 @@ type Store struct {
 
 	writing sync.Mutex       // held for the length of a write transaction
 	series  map[Series]int64 // ids of series in SQLite, while writing is held
-	recent  int              // values that wait to be folded, at most; as series
+	recent  int              // values that wait to be folded; negative: not counted yet; as series
 	syncing sync.Mutex       // held while commits wait for the disk
 }
 
@@ -56,7 +55,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, lock: lock, series: map[Series]int64{}, recent: math.MaxInt32 / 2}
+	s := &Store{path: path, lock: lock, series: map[Series]int64{}, recent: -1}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(describe(path, err), s.Close())
 	}
@@ -187,8 +186,8 @@ func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
 		err = tx.Commit()
 	}
 	if err != nil {
-		clear(s.series)              // some may have been added by what is taken back
-		s.recent = math.MaxInt32 / 2 // a fold may have been, too
+		clear(s.series) // some may have been added by what is taken back
+		s.recent = -1   // a fold may have been, too
 	}
 	return err
 }
