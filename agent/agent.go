@@ -110,7 +110,7 @@ type Agent struct {
 	ready         bool
 
 	reload chan reloadRequest
-	wanted chan repair.Trigger
+	wanted chan *repair.Trigger
 }
 
 type reloadRequest struct {
@@ -122,7 +122,7 @@ type reloadRequest struct {
 // their statement timeouts, records them, and returns. It returns early only
 // when the store cannot be read at the start.
 func (a *Agent) Run(ctx context.Context, plan Plan) error {
-	a.wanted = make(chan repair.Trigger, 1000)
+	a.wanted = make(chan *repair.Trigger, 1000)
 	if err := a.recall(ctx); err != nil {
 		return err
 	}

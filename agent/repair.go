@@ -127,7 +127,7 @@ func (a *Agent) wantRepairs(batch store.Batch) {
 			continue
 		}
 		select {
-		case a.wanted <- a.trigger(i, results[i.Check]):
+		case a.wanted <- new(a.trigger(i, results[i.Check])):
 		default:
 		}
 	}
@@ -166,7 +166,7 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 		case <-ctx.Done():
 			return
 		case why := <-a.wanted:
-			a.consider(ctx, why)
+			a.consider(ctx, *why)
 		case <-tick.C:
 		}
 		if err := a.Repair.Advance(ctx); err != nil && ctx.Err() == nil {

@@ -144,10 +144,10 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 	w.agent.Repair = &repair.Engine{Store: w.agent.Store, Holder: "test", Now: w.agent.Now}
 	w.agent.equip(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
 	w.agent.Repair.SetPolicies([]*repair.Policy{policy})
-	w.agent.wanted = make(chan repair.Trigger, 10)
+	w.agent.wanted = make(chan *repair.Trigger, 10)
 	w.agent.wantRepairs(batch)
 	for len(w.agent.wanted) > 0 {
-		w.agent.consider(w.Context(), <-w.agent.wanted)
+		w.agent.consider(w.Context(), *<-w.agent.wanted)
 	}
 	for range 2 {
 		if err := w.agent.Repair.Advance(w.Context()); err != nil {

@@ -84,7 +84,7 @@ func run(ctx context.Context) error {
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "sentinel")
 	make := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/sentinel")
-	make.Stderr = os.Stderr
+	make.Stderr, make.Env = os.Stderr, append(os.Environ(), "CGO_ENABLED=0") // as `make build` does
 	if err := make.Run(); err != nil {
 		return fmt.Errorf("building sentinel (run from the repository's root): %w", err)
 	}
