@@ -181,7 +181,7 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 
 // schedule parses a cron expression once a file.
 func (r *reader) schedule(expr string, loc *time.Location) (schedule.Schedule, error) {
-	key := expr + "\x00" + loc.String()
+	key := cron{expr, loc}
 	s, known := r.schedules[key]
 	if known {
 		return s, nil

@@ -135,7 +135,7 @@ func (r *reader) inherit(to *inherited, f field) bool {
 	case "schedule":
 		if value == "" {
 			r.wrong(f.value, "a schedule is needed: want cron such as */5 * * * *")
-		} else if _, err := schedule.Parse(value, time.UTC); err != nil {
+		} else if _, err := r.schedule(value, time.UTC); err != nil {
 			r.wrong(f.value, "%v", err)
 		} else {
 			to.schedule = value

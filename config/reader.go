@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -27,7 +28,13 @@ type reader struct {
 	secrets  []string // values that no message may show
 	mistakes []Mistake
 
-	schedules map[string]schedule.Schedule // parsed, by expression and zone
+	schedules map[cron]schedule.Schedule // parsed
+}
+
+// cron is an expression with its zone, which schedule.Zone returned.
+type cron struct {
+	expr string
+	zone *time.Location
 }
 
 func splitLines(data []byte) []string {
