@@ -108,7 +108,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 // Parse validates a file's content; name is what mistakes are reported for, and
 // relative paths in the file start from its directory.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
-	r := &reader{file: name, dir: filepath.Dir(name), env: env, source: data, lines: splitLines(data), schedules: map[cron]schedule.Schedule{}}
+	r := &reader{file: name, dir: filepath.Dir(name), env: env, source: data, schedules: map[cron]parsed{}, words: map[string]string{}}
 	root := r.parse(data)
 	if root == nil {
 		return nil, r.errors()

@@ -131,6 +131,7 @@ func (r *reader) inherit(to *inherited, f field) bool {
 	if !isNull(f.value) {
 		value, _ = r.text(f.value)
 	}
+	value = r.shared(value)
 	switch f.name {
 	case "schedule":
 		if value == "" {

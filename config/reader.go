@@ -24,17 +24,32 @@ type reader struct {
 	dir      string
 	env      func(string) (string, bool)
 	source   []byte
-	lines    []string
+	lines    []string // of source, once there is a mistake
 	secrets  []string // values that no message may show
 	mistakes []Mistake
 
-	schedules map[cron]schedule.Schedule // parsed
+	schedules map[cron]parsed
+	words     map[string]string // those that shared has seen
 }
 
 // cron is an expression with its zone, which schedule.Zone returned.
 type cron struct {
 	expr string
 	zone *time.Location
+}
+
+type parsed struct {
+	schedule.Schedule
+	ambiguous bool
+}
+
+// shared returns the same copy of a word that stands at many datasets, such as
+// an owner, so that one is kept.
+func (r *reader) shared(word string) string {
+	if _, known := r.words[word]; !known {
+		r.words[word] = word
+	}
+	return r.words[word]
 }
 
 func splitLines(data []byte) []string {
@@ -65,6 +80,9 @@ func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 
 func (r *reader) wrongAt(line, column int, message string) {
 	m := Mistake{File: r.file, Line: max(1, line), Column: max(1, column), Message: r.mask(message)}
+	if r.lines == nil {
+		r.lines = splitLines(r.source)
+	}
 	if line >= 1 && line <= len(r.lines) {
 		m.Source = r.mask(strings.TrimRight(maskLine(r.lines[line-1]), " \t"))
 	}
@@ -98,9 +116,11 @@ func (r *reader) mask(s string) string {
 // parse reads the syntax. It answers nil after noting a mistake.
 func (r *reader) parse(data []byte) *yaml.Node {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	for i, line := range r.lines {
-		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") {
-			r.wrongAt(i+1, strings.Index(indent, "\t")+1, "a tab in the indentation: YAML wants spaces")
+	number := 0
+	for line := range bytes.Lines(r.source) {
+		number++
+		if text := bytes.TrimLeft(line, " "); bytes.HasPrefix(text, []byte{'\t'}) {
+			r.wrongAt(number, len(line)-len(text)+1, "a tab in the indentation: YAML wants spaces")
 		}
 	}
 	if len(r.mistakes) > 0 {
