@@ -26,10 +26,9 @@ type inherited struct {
 }
 
 var (
-	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "repair_budget", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters", "catch_up"}
-	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
-	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
-	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file", "standby_dsn_file")
+	topKeys     = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "repair_budget", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters", "catch_up"}
+	defaultKeys = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
+	datasetKeys = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
 )
 
 // config reads the whole file; with mistakes noted its value is not to be used.
@@ -244,6 +243,6 @@ func (r *reader) warehouseKey(w *warehouse.Config, k field) {
 	case "change_counters":
 		r.decode(k.value, &w.ChangeCounters)
 	default:
-		r.wrong(k.key, "%s", unknownWord("key", k.name, slices.Clone(warehouseKeys)))
+		r.wrong(k.key, "%s", unknownWord("key", k.name, slices.Concat(fieldsOf(warehouseType).names, []string{"dsn_file", "repair_dsn_file", "standby_dsn_file"})))
 	}
 }

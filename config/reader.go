@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -89,17 +90,23 @@ func (r *reader) wrongAt(line, column int, message string) {
 	r.mistakes = append(r.mistakes, m)
 }
 
-var secretKey = regexp.MustCompile(`^(\s*-?\s*)(\w*(?:dsn|token|password|secret|url)):(\s*)\S.*$`)
+// pattern compiles an expression when it is first needed: hardly a run needs
+// any of them.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
+var secretKey = pattern(`^(\s*-?\s*)(\w*(?:dsn|token|password|secret|url)):(\s*)\S.*$`)
 
 // maskLine hides the value of a key that holds a secret.
-func maskLine(line string) string { return secretKey.ReplaceAllString(line, "$1$2:$3***") }
+func maskLine(line string) string { return secretKey().ReplaceAllString(line, "$1$2:$3***") }
 
 // userInfo is the user and password of an address: postgres://u:pw@host or
 // u:pw@tcp(host).
-var userInfo = regexp.MustCompile(`://[^/\s"']*@|[^\s"',{]*:[^\s"']*@(tcp|unix)\(`)
+var userInfo = pattern(`://[^/\s"']*@|[^\s"',{]*:[^\s"']*@(tcp|unix)\(`)
 
 func (r *reader) mask(s string) string {
-	s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
+	s = userInfo().ReplaceAllStringFunc(s, func(m string) string {
 		if strings.HasPrefix(m, "://") {
 			return "://***@"
 		}
@@ -211,7 +218,7 @@ func isNull(n *yaml.Node) bool {
 	return n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-var variable = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
+var variable = pattern(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
 
 // text reads a scalar as text, with ${VAR} and ${VAR:-default} replaced. $$ is
 // a dollar sign.
@@ -224,7 +231,7 @@ func (r *reader) text(n *yaml.Node) (string, bool) {
 		return n.Value, true
 	}
 	before := len(r.mistakes)
-	out := variable.ReplaceAllStringFunc(n.Value, func(m string) string { return r.variable(n, m) })
+	out := variable().ReplaceAllStringFunc(n.Value, func(m string) string { return r.variable(n, m) })
 	return out, len(r.mistakes) == before
 }
 
@@ -232,7 +239,7 @@ func (r *reader) variable(n *yaml.Node, m string) string {
 	if m == "$$" {
 		return "$"
 	}
-	parts := variable.FindStringSubmatch(m)
+	parts := variable().FindStringSubmatch(m)
 	value, set := r.env(parts[1])
 	switch {
 	case set && value != "":
