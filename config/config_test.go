@@ -197,6 +197,25 @@ func many(n int) []byte {
 	return []byte(b.String())
 }
 
+func TestTheFingerprintIsOfWhatAgentsShare(t *testing.T) {
+	t.Parallel()
+	fingerprint := func(file, and string) string {
+		c, err := config.Parse("f.yaml", []byte(file), env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Fingerprint(and)
+	}
+	file := string(many(8))
+	one := fingerprint(file, "v1")
+	if len(one) != 16 || one != fingerprint("listen: 127.0.0.1:1\n"+strings.ReplaceAll(file, "\n", " \r\n"), "v1") {
+		t.Errorf("%s: where an agent is reached, and how its lines end, is no difference", one)
+	}
+	if one == fingerprint(file, "v2") || one == fingerprint(file+"jitter: 1s\n", "v1") {
+		t.Errorf("%s: another version, or another file, is one", one)
+	}
+}
+
 // own says of each dataset what could stand under defaults.
 func own(n int) []byte {
 	const more = "\n    schedule: \"*/10 6-22 * * *\"\n    timezone: Europe/Berlin\n    owner: data-team\n    tier: critical\n    time_column: at\n"
