@@ -63,8 +63,11 @@ func (k *rows) change(id string, to func(old row) row) {
 func (k *rows) keep(stays func(id string) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	before := len(k.byID)
 	maps.DeleteFunc(k.byID, func(id string, _ *row) bool { return !stays(id) })
-	k.sorted = nil
+	if len(k.byID) < before {
+		k.sorted = nil
+	}
 }
 
 // all copies the rows, so that they are written while others change.
