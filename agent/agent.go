@@ -274,8 +274,9 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		a.forecast(ctx, datasets)
 		a.describe(datasets)
 		byWarehouse := map[string][]Dataset{}
-		ids := map[string]bool{}
+		ids, tables := map[string]bool{}, map[sentinel.Table]bool{}
 		for _, d := range datasets {
+			tables[d.Table] = true
 			for _, c := range d.Checks {
 				ids[c.Common().ID] = true
 			}
@@ -286,7 +287,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 			l.set(byWarehouse[name])
 		}
 		if len(problems) == 0 {
-			a.Metrics.Keep(ids)
+			a.Metrics.Keep(ids, tables)
 			a.mu.Lock()
 			a.scorer.watch.Keep(ids)
 			a.mu.Unlock()

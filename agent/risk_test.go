@@ -187,7 +187,7 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	w.startsTheJobEarly(batch)
 	metrics := httptest.NewRecorder()
 	w.agent.Metrics.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`sentinel_risk{dataset="main.orders",warehouse="w"} 0.`, "sentinel_deadline_timestamp_seconds{", "sentinel_risk_brier_score{", "sentinel_risk_model_active{"} {
+	for _, want := range []string{`sentinel_risk{warehouse="w",dataset="main.orders"} 0.`, "sentinel_deadline_timestamp_seconds{", "sentinel_risk_brier_score{", "sentinel_risk_model_active{"} {
 		if !strings.Contains(metrics.Body.String(), want) {
 			t.Errorf("no %s in /metrics", want)
 		}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -20,34 +21,40 @@ type Bound struct {
 	Percent bool
 }
 
-var (
-	boundSimple  = regexp.MustCompile(`^(>=|<=|!=|<>|=|>|<)\s*(\S+?)\s*(%?)$`)
-	boundBetween = regexp.MustCompile(`^(not\s+)?between\s+(\S+?)\s*(%?)\s+and\s+(\S+?)\s*(%?)$`)
-)
+var boundBetween = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(not\s+)?between\s+(\S+?)\s*(%?)\s+and\s+(\S+?)\s*(%?)$`)
+})
 
 // ParseBound reads a condition.
 func ParseBound(s string) (Bound, error) {
 	text := strings.ToLower(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(s), "when ")))
-	bad := fmt.Errorf("bound %q: want an operator and a number such as \"> 0\", \"< -50%%\" or \"between 10 and 1000\"", s)
-	if m := boundSimple.FindStringSubmatch(text); m != nil {
-		n, err := parsePlainNumber(m[2])
-		if err != nil {
-			return Bound{}, bad
+	bad := func() (Bound, error) {
+		return Bound{}, fmt.Errorf("bound %q: want an operator and a number such as \"> 0\", \"< -50%%\" or \"between 10 and 1000\"", s)
+	}
+	for _, op := range []string{">=", "<=", "!=", "<>", "=", ">", "<"} {
+		number, is := strings.CutPrefix(text, op)
+		if !is {
+			continue
 		}
-		op := m[1]
 		if op == "<>" {
 			op = "!="
 		}
-		return Bound{Op: op, Low: n, Percent: m[3] == "%"}, nil
+		number, percent := strings.CutSuffix(strings.TrimLeft(number, blanks), "%")
+		number = strings.TrimRight(number, blanks)
+		n, err := parsePlainNumber(number)
+		if err != nil || strings.ContainsAny(number, blanks) {
+			return bad()
+		}
+		return Bound{Op: op, Low: n, Percent: percent}, nil
 	}
-	m := boundBetween.FindStringSubmatch(text)
+	m := boundBetween().FindStringSubmatch(text)
 	if m == nil {
-		return Bound{}, bad
+		return bad()
 	}
 	low, err1 := parsePlainNumber(m[2])
 	high, err2 := parsePlainNumber(m[4])
 	if err1 != nil || err2 != nil || m[3] != m[5] && m[3] != "" {
-		return Bound{}, bad
+		return bad()
 	}
 	if low.Cmp(high) > 0 {
 		return Bound{}, fmt.Errorf("bound %q: the first number is larger than the second", s)
@@ -58,6 +65,8 @@ func ParseBound(s string) (Bound, error) {
 	}
 	return Bound{Op: op, Low: low, High: high, Percent: m[5] == "%"}, nil
 }
+
+const blanks = " \t\n\f\r"
 
 var ungroup = strings.NewReplacer("_", "", ",", "")
 
@@ -100,9 +109,10 @@ func (b Bound) Holds(n sentinel.Number) bool {
 	return false
 }
 
+var opposite = map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "=", "between": "not between", "not between": "between"}
+
 // Not returns the opposite condition.
 func (b Bound) Not() Bound {
-	opposite := map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "=", "between": "not between", "not between": "between"}
 	b.Op = opposite[b.Op]
 	return b
 }

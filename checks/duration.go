@@ -3,7 +3,6 @@ package checks
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,36 +12,44 @@ import (
 // {count: 12, period: hour}.
 type Duration time.Duration
 
-var durationPart = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(w|d|h|ms|m|s)`)
-
-var durationUnits = map[string]time.Duration{
-	"w": 7 * 24 * time.Hour, "d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond,
-}
+// durationUnits has ms before m, which is how it begins.
+var durationUnits = []struct {
+	name string
+	unit time.Duration
+}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"ms", time.Millisecond}, {"m", time.Minute}, {"s", time.Second}}
 
 // ParseDuration reads 1d6h and its like.
 func ParseDuration(s string) (Duration, error) {
 	rest := strings.ReplaceAll(strings.TrimSpace(s), " ", "")
-	bad := fmt.Errorf("duration %q: want a number and a unit (s, m, h, d, w), such as 30m or 1d6h", s)
 	if rest == "0" {
 		return 0, nil
 	}
-	if rest == "" {
-		return 0, bad
-	}
 	var total time.Duration
-	for rest != "" {
-		m := durationPart.FindStringSubmatch(rest)
-		if m == nil {
-			return 0, bad
+	for first := true; first || rest != ""; first = false {
+		part, after, ok := cutDuration(rest)
+		if !ok {
+			return 0, fmt.Errorf("duration %q: want a number and a unit (s, m, h, d, w), such as 30m or 1d6h", s)
 		}
-		n, err := strconv.ParseFloat(m[1], 64)
-		if err != nil || n > 1e6 {
-			return 0, bad
-		}
-		total += time.Duration(n * float64(durationUnits[m[2]]))
-		rest = rest[len(m[0]):]
+		total += part
+		rest = after
 	}
 	return Duration(total), nil
+}
+
+// cutDuration reads the first number and unit of 1d6h.
+func cutDuration(s string) (d time.Duration, after string, ok bool) {
+	unit := strings.TrimLeft(s, "0123456789.")
+	number := s[:len(s)-len(unit)]
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || n > 1e6 || number[0] == '.' || number[len(number)-1] == '.' {
+		return 0, s, false
+	}
+	for _, u := range durationUnits {
+		if after, ok = strings.CutPrefix(unit, u.name); ok {
+			return time.Duration(n * float64(u.unit)), after, true
+		}
+	}
+	return 0, s, false
 }
 
 // UnmarshalText reads 1d6h.

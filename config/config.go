@@ -39,22 +39,27 @@ type Config struct {
 	RepairBudget int      // repairs of all kinds that may begin in an hour; 0: 60
 	Warnings     []string // what is allowed but seldom meant
 
-	source []byte
+	digest []byte // of the file's lines
 }
 
 // Fingerprint names what the file and something else, such as a program's
 // version, say: 16 letters and digits, the same for files that differ only in
 // where an agent is reached.
 func (c *Config) Fingerprint(and string) string {
+	sum := sha256.Sum256(append([]byte(and), c.digest...))
+	return hex.EncodeToString(sum[:8])
+}
+
+// digest is of what the fingerprint is about.
+func digest(source []byte) []byte {
 	h := sha256.New()
-	h.Write([]byte(and))
-	for line := range bytes.Lines(c.source) {
+	for line := range bytes.Lines(source) {
 		if !bytes.HasPrefix(line, []byte("listen:")) && !bytes.HasPrefix(line, []byte("url:")) {
 			h.Write(bytes.TrimRight(line, " \r\n"))
 			h.Write([]byte{'\n'})
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return h.Sum(nil)
 }
 
 // Exporter is one configured destination of results.
@@ -108,14 +113,14 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 // Parse validates a file's content; name is what mistakes are reported for, and
 // relative paths in the file start from its directory.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
-	r := &reader{file: name, dir: filepath.Dir(name), env: env, source: data, lines: splitLines(data), schedules: map[string]schedule.Schedule{}}
+	r := &reader{file: name, dir: filepath.Dir(name), env: env, source: data, schedules: map[cron]parsed{}, words: map[string]string{}}
 	root := r.parse(data)
 	if root == nil {
 		return nil, r.errors()
 	}
 	c := r.config(root)
 	if c != nil {
-		c.source = data
+		c.digest = digest(data)
 	}
 	if len(r.mistakes) > 0 {
 		return nil, r.errors()

@@ -1,11 +1,13 @@
 package config_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -195,11 +197,53 @@ func many(n int) []byte {
 	return []byte(b.String())
 }
 
-func BenchmarkLoad20000Checks(b *testing.B) {
-	data := many(20000)
-	for b.Loop() {
-		if _, err := config.Parse("f.yaml", data, env()); err != nil {
-			b.Fatal(err)
+func TestTheFingerprintIsOfWhatAgentsShare(t *testing.T) {
+	t.Parallel()
+	fingerprint := func(file, and string) string {
+		c, err := config.Parse("f.yaml", []byte(file), env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Fingerprint(and)
+	}
+	file := string(many(8))
+	one := fingerprint(file, "v1")
+	if len(one) != 16 || one != fingerprint("listen: 127.0.0.1:1\n"+strings.ReplaceAll(file, "\n", " \r\n"), "v1") {
+		t.Errorf("%s: where an agent is reached, and how its lines end, is no difference", one)
+	}
+	if one == fingerprint(file, "v2") || one == fingerprint(file+"jitter: 1s\n", "v1") {
+		t.Errorf("%s: another version, or another file, is one", one)
+	}
+}
+
+// own says of each dataset what could stand under defaults.
+func own(n int) []byte {
+	const more = "\n    schedule: \"*/10 6-22 * * *\"\n    timezone: Europe/Berlin\n    owner: data-team\n    tier: critical\n    time_column: at\n"
+	return bytes.ReplaceAll(many(n), []byte("\n    time_column: at\n"), []byte(more))
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for name, file := range map[string]func(int) []byte{"defaults": many, "own": own} {
+		for _, n := range []int{600, 20000} {
+			b.Run(fmt.Sprintf("%s/checks=%d", name, n), func(b *testing.B) {
+				data := file(n)
+				var c *config.Config
+				var err error
+				b.ReportAllocs()
+				for b.Loop() {
+					if c, err = config.Parse("f.yaml", data, env()); err != nil {
+						b.Fatal(err)
+					}
+				}
+				var with, without runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&with)
+				runtime.KeepAlive(c)
+				c = nil
+				runtime.GC()
+				runtime.ReadMemStats(&without)
+				b.ReportMetric(float64(with.HeapAlloc-without.HeapAlloc)/float64(n), "kept-B/check")
+			})
 		}
 	}
 }

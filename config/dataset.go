@@ -26,6 +26,7 @@ func (r *reader) datasets(c *Config, n *yaml.Node, base inherited) {
 	if len(n.Content) == 0 {
 		r.wrong(n, "no dataset: want at least one `- table: warehouse.schema.table`")
 	}
+	c.Datasets = make([]Dataset, 0, len(n.Content))
 	ids := map[string]*yaml.Node{}
 	tables := map[sentinel.Table]*yaml.Node{}
 	for _, v := range n.Content {
@@ -55,6 +56,7 @@ func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string
 		case "time_column":
 			if !isNull(f.value) {
 				d.TimeColumn, _ = r.text(f.value)
+				d.TimeColumn = r.shared(d.TimeColumn)
 			}
 		case "depends_on":
 			if f.value.Kind != yaml.SequenceNode {
@@ -94,6 +96,7 @@ func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string
 		r.wrong(where, "%s has no checks: want `checks:` with a list such as `- row_count > 0`", d.Table)
 		return d, where
 	}
+	d.Checks = make([]Check, 0, len(list.Content))
 	for _, item := range list.Content {
 		if check, ok := r.check(c, d, item, base, ids); ok {
 			d.Checks = append(d.Checks, check)
@@ -116,11 +119,11 @@ func (r *reader) table(c *Config, n *yaml.Node) sentinel.Table {
 		r.wrong(n, "%v", err)
 		return sentinel.Table{}
 	}
-	names := make([]string, len(c.Warehouses))
-	for i, w := range c.Warehouses {
-		names[i] = w.Name
-	}
-	if !slices.Contains(names, t.Warehouse) {
+	if !slices.ContainsFunc(c.Warehouses, func(w warehouse.Config) bool { return w.Name == t.Warehouse }) {
+		names := make([]string, len(c.Warehouses))
+		for i, w := range c.Warehouses {
+			names[i] = w.Name
+		}
 		r.wrong(n, "%s", unknownWord("warehouse", t.Warehouse, names))
 	}
 	return t
@@ -162,7 +165,7 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 		r.wrong(blamed(n, "schedule"), "%v", err)
 		return Check{}, false
 	}
-	if schedule.Ambiguous(cmp.Or(o.Schedule, base.schedule)) {
+	if s.ambiguous {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: cron %q fires on either of its two day fields, not on both", r.file, n.Line, cmp.Or(o.Schedule, base.schedule)))
 	}
 	if o.ID == "" {
@@ -176,21 +179,21 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 		return Check{}, false
 	}
 	ids[o.ID] = n
-	return Check{Check: check, Kind: kind, Schedule: s, Tier: cmp.Or(o.Tier, base.tier), Owner: cmp.Or(o.Owner, base.owner), Runbook: cmp.Or(o.Runbook, base.runbook)}, true
+	return Check{Check: check, Kind: r.shared(kind), Schedule: s.Schedule, Tier: cmp.Or(o.Tier, base.tier), Owner: cmp.Or(o.Owner, base.owner), Runbook: cmp.Or(o.Runbook, base.runbook)}, true
 }
 
 // schedule parses a cron expression once a file.
-func (r *reader) schedule(expr string, loc *time.Location) (schedule.Schedule, error) {
-	key := expr + "\x00" + loc.String()
-	s, known := r.schedules[key]
-	if known {
-		return s, nil
+func (r *reader) schedule(expr string, loc *time.Location) (parsed, error) {
+	key := cron{expr, loc}
+	if p, known := r.schedules[key]; known {
+		return p, nil
 	}
 	s, err := schedule.Parse(expr, loc)
+	p := parsed{s, schedule.Ambiguous(expr)}
 	if err == nil {
-		r.schedules[key] = s
+		r.schedules[key] = p
 	}
-	return s, err
+	return p, err
 }
 
 // blamed follows the words at the start of a message ("change: against: ...")
@@ -217,7 +220,12 @@ func (r *reader) says(n *yaml.Node, key string) bool {
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[1].Kind != yaml.MappingNode {
 		return false
 	}
-	return slices.ContainsFunc(r.fields(n.Content[1], ""), func(f field) bool { return f.name == key })
+	for i := 0; i < len(n.Content[1].Content); i += 2 {
+		if n.Content[1].Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *reader) decodeCheck(n *yaml.Node) (kind string, check checks.Check, ok bool) {
@@ -225,9 +233,6 @@ func (r *reader) decodeCheck(n *yaml.Node) (kind string, check checks.Check, ok 
 		text, ok := r.text(n)
 		if !ok {
 			return "", nil, false
-		}
-		if check, err := checks.New(text); err == nil {
-			return text, check, true
 		}
 		kind, check, err := checks.ShortForm(text)
 		if err != nil {
@@ -253,6 +258,8 @@ func (r *reader) decodeCheck(n *yaml.Node) (kind string, check checks.Check, ok 
 	return f.name, check, r.decode(f.value, check)
 }
 
+var otherWords = map[string]string{"error": "fail", "error_after": "fail", "warn_after": "warn"}
+
 // aliases accepts the words of other tools: error for fail everywhere, and
 // dbt's warn_after and error_after.
 func (r *reader) aliases(kind string, n *yaml.Node) {
@@ -261,7 +268,7 @@ func (r *reader) aliases(kind string, n *yaml.Node) {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
-		to := map[string]string{"error": "fail", "error_after": "fail", "warn_after": "warn"}[key.Value]
+		to := otherWords[key.Value]
 		if to != "" && kind != "schema" && (kind != "sql" || to != "warn") {
 			key.Value = to
 		}
@@ -272,7 +279,9 @@ func (r *reader) aliases(kind string, n *yaml.Node) {
 func (r *reader) cycles(datasets []Dataset, at map[sentinel.Table]*yaml.Node) {
 	needs := map[sentinel.Table][]sentinel.Table{}
 	for _, d := range datasets {
-		needs[d.Table] = d.DependsOn
+		if len(d.DependsOn) > 0 {
+			needs[d.Table] = d.DependsOn
+		}
 	}
 	done := map[sentinel.Table]bool{}
 	var path []sentinel.Table
@@ -299,7 +308,7 @@ func (r *reader) cycles(datasets []Dataset, at map[sentinel.Table]*yaml.Node) {
 		return ok
 	}
 	for _, d := range datasets {
-		if !visit(d.Table) {
+		if len(d.DependsOn) > 0 && !visit(d.Table) {
 			return
 		}
 	}

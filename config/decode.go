@@ -66,7 +66,7 @@ func (r *reader) value(n *yaml.Node, v reflect.Value) {
 
 func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 	fields := fieldsOf(v.Type())
-	for _, f := range r.fields(n, "keys such as "+strings.Join(fields.names[:min(3, len(fields.names))], ", ")) {
+	for _, f := range r.fields(n, fields.want) {
 		index, known := fields.index[f.name]
 		if !known {
 			r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(fields.names)))
@@ -229,6 +229,7 @@ func (r *reader) columns(n *yaml.Node) (out checks.DeclaredColumns) {
 type structFields struct {
 	names []string
 	index map[string][]int
+	want  string // instead of what is no mapping
 }
 
 var fieldCache sync.Map // of structFields by reflect.Type
@@ -239,6 +240,7 @@ func fieldsOf(t reflect.Type) structFields {
 	}
 	s := structFields{index: map[string][]int{}}
 	s.add(t, nil)
+	s.want = "keys such as " + strings.Join(s.names[:min(3, len(s.names))], ", ")
 	fieldCache.Store(t, s)
 	return s
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 func init() { RegisterImporter("dbt", importDBT) }
 
 // plainColumn is a column's name and no expression.
-var plainColumn = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var plainColumn = pattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // dbtFreshness is what dbt hands down from sources to tables.
 type dbtFreshness struct {
@@ -119,7 +118,7 @@ func (s *source) dbtCheck(at *yaml.Node, table string, d dbtFreshness) (string, 
 	switch {
 	case d.query != "":
 		e.set("query", quoted(d.query))
-	case plainColumn.MatchString(d.column):
+	case plainColumn().MatchString(d.column):
 		e.set("column", quoted(d.column))
 	case d.column != "":
 		e.set("expression", quoted(d.column))

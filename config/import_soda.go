@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -13,11 +12,11 @@ import (
 func init() { RegisterImporter("soda", importSoda) }
 
 var (
-	sodaChecks = regexp.MustCompile(`^checks for (\S+?)(?:\s*\[(.+)\])?$`)
-	sodaFilter = regexp.MustCompile(`^filter (\S+?)\s*\[(.+)\]$`)
-	sodaFresh  = regexp.MustCompile(`^freshness\s*\(\s*([^),]+?)\s*\)\s*(.*)$`)
-	sodaMetric = regexp.MustCompile(`^(row_count|(?:missing|invalid|duplicate)_(?:count|percent)|avg|min|max|sum|avg_length|min_length|max_length)\s*(?:\(\s*([^)]*?)\s*\))?\s*(.*)$`)
-	sodaChange = regexp.MustCompile(`^change (avg last (\d+) |same day last week )?percent for row_count\s*(.*)$`)
+	sodaChecks = pattern(`^checks for (\S+?)(?:\s*\[(.+)\])?$`)
+	sodaFilter = pattern(`^filter (\S+?)\s*\[(.+)\]$`)
+	sodaFresh  = pattern(`^freshness\s*\(\s*([^),]+?)\s*\)\s*(.*)$`)
+	sodaMetric = pattern(`^(row_count|(?:missing|invalid|duplicate)_(?:count|percent)|avg|min|max|sum|avg_length|min_length|max_length)\s*(?:\(\s*([^)]*?)\s*\))?\s*(.*)$`)
+	sodaChange = pattern(`^change (avg last (\d+) |same day last week )?percent for row_count\s*(.*)$`)
 )
 
 // sodaTable is what `checks for` names: a table, and the rows of it.
@@ -36,7 +35,7 @@ func importSoda(file string, data []byte) (Imported, error) {
 	for _, root := range roots {
 		filters := map[string]string{}
 		for _, f := range pairs(root) {
-			if m := sodaFilter.FindStringSubmatch(f.name); m != nil {
+			if m := sodaFilter().FindStringSubmatch(f.name); m != nil {
 				filters[m[1]+" "+m[2]] = word(under(f.value, "where"))
 			}
 		}
@@ -48,9 +47,9 @@ func importSoda(file string, data []byte) (Imported, error) {
 }
 
 func (s *source) sodaBlock(f field, filters map[string]string) {
-	m := sodaChecks.FindStringSubmatch(f.name)
+	m := sodaChecks().FindStringSubmatch(f.name)
 	switch {
-	case sodaFilter.MatchString(f.name):
+	case sodaFilter().MatchString(f.name):
 	case strings.HasPrefix(f.name, "for each "):
 		s.sodaEach(f)
 	case m == nil:
@@ -112,9 +111,9 @@ func (s *source) sodaItem(t sodaTable, n *yaml.Node) []string {
 	t.where = and(t.where, word(under(below, "filter")))
 	e := &entry{}
 	var why string
-	switch m := sodaMetric.FindStringSubmatch(line); {
-	case sodaFresh.MatchString(line):
-		why = sodaFreshness(e, t, sodaFresh.FindStringSubmatch(line), below)
+	switch m := sodaMetric().FindStringSubmatch(line); {
+	case sodaFresh().MatchString(line):
+		why = sodaFreshness(e, t, sodaFresh().FindStringSubmatch(line), below)
 	case line == "schema":
 		why = s.sodaSchema(e, below)
 	case line == "failed rows":
@@ -123,8 +122,8 @@ func (s *source) sodaItem(t sodaTable, n *yaml.Node) []string {
 		e.kind = "row_count"
 		e.set("where", quoted(t.where))
 		e.set("anomaly", "{}")
-	case sodaChange.MatchString(line):
-		why = sodaChangeOf(e, t, sodaChange.FindStringSubmatch(line), below)
+	case sodaChange().MatchString(line):
+		why = sodaChangeOf(e, t, sodaChange().FindStringSubmatch(line), below)
 	case m != nil && (m[1] == "row_count") == (m[2] == ""):
 		why = sodaMetricOf(e, t, m, below)
 	default:

@@ -26,10 +26,9 @@ type inherited struct {
 }
 
 var (
-	topKeys       = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "repair_budget", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters", "catch_up"}
-	defaultKeys   = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
-	datasetKeys   = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
-	warehouseKeys = append(slices.Clone(fieldsOf(warehouseType).names), "dsn_file", "repair_dsn_file", "standby_dsn_file")
+	topKeys     = []string{"state", "listen", "token", "token_file", "retention", "jitter", "max_series", "repairs", "repair_budget", "warehouses", "defaults", "datasets", "notify", "routes", "maintenance", "external_url", "exporters", "catch_up"}
+	defaultKeys = []string{"schedule", "timezone", "owner", "tier", "runbook", "confirm"}
+	datasetKeys = append([]string{"table", "exclude", "time_column", "depends_on", "checks", "repair", "risk"}, defaultKeys...)
 )
 
 // config reads the whole file; with mistakes noted its value is not to be used.
@@ -131,11 +130,12 @@ func (r *reader) inherit(to *inherited, f field) bool {
 	if !isNull(f.value) {
 		value, _ = r.text(f.value)
 	}
+	value = r.shared(value)
 	switch f.name {
 	case "schedule":
 		if value == "" {
 			r.wrong(f.value, "a schedule is needed: want cron such as */5 * * * *")
-		} else if _, err := schedule.Parse(value, time.UTC); err != nil {
+		} else if _, err := r.schedule(value, time.UTC); err != nil {
 			r.wrong(f.value, "%v", err)
 		} else {
 			to.schedule = value
@@ -243,6 +243,6 @@ func (r *reader) warehouseKey(w *warehouse.Config, k field) {
 	case "change_counters":
 		r.decode(k.value, &w.ChangeCounters)
 	default:
-		r.wrong(k.key, "%s", unknownWord("key", k.name, slices.Clone(warehouseKeys)))
+		r.wrong(k.key, "%s", unknownWord("key", k.name, slices.Concat(fieldsOf(warehouseType).names, []string{"dsn_file", "repair_dsn_file", "standby_dsn_file"})))
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -23,11 +25,32 @@ type reader struct {
 	dir      string
 	env      func(string) (string, bool)
 	source   []byte
-	lines    []string
+	lines    []string // of source, once there is a mistake
 	secrets  []string // values that no message may show
 	mistakes []Mistake
 
-	schedules map[string]schedule.Schedule // parsed, by expression and zone
+	schedules map[cron]parsed
+	words     map[string]string // those that shared has seen
+}
+
+// cron is an expression with its zone, which schedule.Zone returned.
+type cron struct {
+	expr string
+	zone *time.Location
+}
+
+type parsed struct {
+	schedule.Schedule
+	ambiguous bool
+}
+
+// shared returns the same copy of a word that stands at many datasets, such as
+// an owner, so that one is kept.
+func (r *reader) shared(word string) string {
+	if _, known := r.words[word]; !known {
+		r.words[word] = word
+	}
+	return r.words[word]
 }
 
 func splitLines(data []byte) []string {
@@ -58,23 +81,32 @@ func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 
 func (r *reader) wrongAt(line, column int, message string) {
 	m := Mistake{File: r.file, Line: max(1, line), Column: max(1, column), Message: r.mask(message)}
+	if r.lines == nil {
+		r.lines = splitLines(r.source)
+	}
 	if line >= 1 && line <= len(r.lines) {
 		m.Source = r.mask(strings.TrimRight(maskLine(r.lines[line-1]), " \t"))
 	}
 	r.mistakes = append(r.mistakes, m)
 }
 
-var secretKey = regexp.MustCompile(`^(\s*-?\s*)(\w*(?:dsn|token|password|secret|url)):(\s*)\S.*$`)
+// pattern compiles an expression when it is first needed: hardly a run needs
+// any of them.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
+var secretKey = pattern(`^(\s*-?\s*)(\w*(?:dsn|token|password|secret|url)):(\s*)\S.*$`)
 
 // maskLine hides the value of a key that holds a secret.
-func maskLine(line string) string { return secretKey.ReplaceAllString(line, "$1$2:$3***") }
+func maskLine(line string) string { return secretKey().ReplaceAllString(line, "$1$2:$3***") }
 
 // userInfo is the user and password of an address: postgres://u:pw@host or
 // u:pw@tcp(host).
-var userInfo = regexp.MustCompile(`://[^/\s"']*@|[^\s"',{]*:[^\s"']*@(tcp|unix)\(`)
+var userInfo = pattern(`://[^/\s"']*@|[^\s"',{]*:[^\s"']*@(tcp|unix)\(`)
 
 func (r *reader) mask(s string) string {
-	s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
+	s = userInfo().ReplaceAllStringFunc(s, func(m string) string {
 		if strings.HasPrefix(m, "://") {
 			return "://***@"
 		}
@@ -91,9 +123,11 @@ func (r *reader) mask(s string) string {
 // parse reads the syntax. It answers nil after noting a mistake.
 func (r *reader) parse(data []byte) *yaml.Node {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	for i, line := range r.lines {
-		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") {
-			r.wrongAt(i+1, strings.Index(indent, "\t")+1, "a tab in the indentation: YAML wants spaces")
+	number := 0
+	for line := range bytes.Lines(r.source) {
+		number++
+		if text := bytes.TrimLeft(line, " "); bytes.HasPrefix(text, []byte{'\t'}) {
+			r.wrongAt(number, len(line)-len(text)+1, "a tab in the indentation: YAML wants spaces")
 		}
 	}
 	if len(r.mistakes) > 0 {
@@ -184,7 +218,7 @@ func isNull(n *yaml.Node) bool {
 	return n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-var variable = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
+var variable = pattern(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
 
 // text reads a scalar as text, with ${VAR} and ${VAR:-default} replaced. $$ is
 // a dollar sign.
@@ -197,7 +231,7 @@ func (r *reader) text(n *yaml.Node) (string, bool) {
 		return n.Value, true
 	}
 	before := len(r.mistakes)
-	out := variable.ReplaceAllStringFunc(n.Value, func(m string) string { return r.variable(n, m) })
+	out := variable().ReplaceAllStringFunc(n.Value, func(m string) string { return r.variable(n, m) })
 	return out, len(r.mistakes) == before
 }
 
@@ -205,7 +239,7 @@ func (r *reader) variable(n *yaml.Node, m string) string {
 	if m == "$$" {
 		return "$"
 	}
-	parts := variable.FindStringSubmatch(m)
+	parts := variable().FindStringSubmatch(m)
 	value, set := r.env(parts[1])
 	switch {
 	case set && value != "":

@@ -36,11 +36,9 @@ func (r *reader) repairs(c *Config, d Dataset, n *yaml.Node) (out []*repair.Poli
 	return out
 }
 
-var policyKeys = fieldsOf(reflect.TypeFor[repair.Policy]()).names
-
 // repair reads one item: an action by its name, and the keys of the policy.
 func (r *reader) repair(d Dataset, n *yaml.Node) *repair.Policy {
-	before := len(r.mistakes)
+	before, policyKeys := len(r.mistakes), fieldsOf(reflect.TypeFor[repair.Policy]()).names
 	p := &repair.Policy{Table: d.Table}
 	rest := &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	for _, f := range r.fields(n, "`on:` and an action such as `reload_partition:`") {

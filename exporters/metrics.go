@@ -18,6 +18,11 @@ func (m Metric) buckets() []float64 {
 	return []float64{0.005, 0.02, 0.08, 0.32, 1.28, 5.12, 20.48, 81.92}
 }
 
+// ofDataset reports whether there is a series of it a dataset, or several.
+func (m Metric) ofDataset() bool {
+	return len(m.Labels) >= len(byDataset) && m.Labels[1] == byDataset[1]
+}
+
 var byCheck = []string{"warehouse", "dataset", "check"}
 var byDataset = byCheck[:2:2]
 var bySegment = append(byCheck[:3:3], "segment")
@@ -44,8 +49,8 @@ var (
 	CheckResults     = Metric{"sentinel_check_results_total", "counter", "Runs of checks by outcome.", []string{"warehouse", "status"}}
 	CheckDuration    = Metric{"sentinel_check_duration_seconds", "histogram", "Time from asking to judging a batch of checks.", []string{"warehouse"}}
 	IncidentsOpen    = Metric{"sentinel_incidents_open", "gauge", "Unresolved incidents.", []string{"tier"}}
-	TicksMissed      = Metric{"sentinel_ticks_missed_total", "counter", "Ticks that were not run because the agent was down or asleep.", []string{"warehouse", "dataset"}}
-	JobsSkipped      = Metric{"sentinel_jobs_skipped_total", "counter", "Ticks that were not run because the dataset's last one was still running.", []string{"warehouse", "dataset"}}
+	TicksMissed      = Metric{"sentinel_ticks_missed_total", "counter", "Ticks that were not run because the agent was down or asleep.", byDataset}
+	JobsSkipped      = Metric{"sentinel_jobs_skipped_total", "counter", "Ticks that were not run because the dataset's last one was still running.", byDataset}
 	WarehouseUp      = Metric{"sentinel_warehouse_up", "gauge", "Whether the last look at the warehouse's catalog succeeded.", []string{"warehouse"}}
 	ClockSkew        = Metric{"sentinel_warehouse_clock_skew_seconds", "gauge", "The warehouse's clock minus the agent's.", []string{"warehouse"}}
 	ReplicationLag   = Metric{"sentinel_replication_lag_seconds", "gauge", "How far the standby that answers checks is behind its primary; NaN when it does not say, no series while a primary answers.", []string{"warehouse"}}
@@ -103,7 +108,8 @@ func rendered() []Metric {
 	return []Metric{CheckStatus, CheckLastRun, Freshness, NewestTimestamp, RowCount, MissingPartitions, CheckValue, SchemaDrifts, AnomalyScore, ExpectedLow, ExpectedHigh}
 }
 
-// registered lists the metrics that client_golang keeps.
+// registered lists the others: those of datasets are kept as text too, the rest
+// by client_golang.
 func registered() []Metric {
 	return []Metric{
 		BuildInfo, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped, WarehouseUp, ClockSkew, ReplicationLag, StoreUp, Leading, WorkShared, ReloadSuccessful, ReloadTimestamp, SeriesDropped,

@@ -1,6 +1,7 @@
 package exporters
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -9,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,38 +21,37 @@ import (
 	sentinel "github.com/sentinel-dq/sentinel"
 )
 
-// Prometheus serves results at /metrics. The metrics of the agent itself are
-// client_golang's; the series of checks, of which there may be a hundred
-// thousand, are kept as text and rendered when they have changed, so that a
-// scrape costs a copy. A scrape never sends a statement.
+// Prometheus serves results at /metrics. What there is one of a check or a
+// dataset, maybe a hundred thousand series, is kept as text and copied by a
+// scrape; the other metrics of the agent are client_golang's. A scrape never
+// sends a statement.
 type Prometheus struct {
 	MaxSeries int // series of checks exported at most; default 50,000
+
+	checks   *rows // by id
+	datasets *rows // by their labels
 
 	registry   *prometheus.Registry
 	gauges     map[string]*prometheus.GaugeVec // by metric name, as all three
 	counters   map[string]*prometheus.CounterVec
 	histograms map[string]*prometheus.HistogramVec
-
-	mu     sync.Mutex
-	checks map[string][]sample // by check id
-	text   []byte              // rendered; nil when checks have changed
-}
-
-type sample struct {
-	metric *Metric
-	labels string // {warehouse="shop",...}
-	value  string
 }
 
 // NewPrometheus returns an exporter with the agent's metrics registered.
 func NewPrometheus(version string) *Prometheus {
 	p := &Prometheus{
-		MaxSeries: 50000, registry: prometheus.NewRegistry(), checks: map[string][]sample{},
+		MaxSeries: 50000, registry: prometheus.NewRegistry(), checks: newRows(rendered()),
 		gauges: map[string]*prometheus.GaugeVec{}, counters: map[string]*prometheus.CounterVec{}, histograms: map[string]*prometheus.HistogramVec{},
 	}
+	var ofDatasets []Metric
 	for _, m := range registered() {
-		p.registry.MustRegister(p.collector(m))
+		if m.ofDataset() {
+			ofDatasets = append(ofDatasets, m)
+		} else {
+			p.registry.MustRegister(p.collector(m))
+		}
 	}
+	p.datasets = newRows(ofDatasets)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.Set(BuildInfo, 1, version)
 	return p
@@ -77,12 +76,32 @@ func (p *Prometheus) collector(m Metric) prometheus.Collector {
 
 // Set sets a gauge of the agent; labels are in the metric's order.
 func (p *Prometheus) Set(m Metric, v float64, labels ...string) {
+	if m.ofDataset() {
+		p.ofDataset(m, labels, func(float64) float64 { return v })
+		return
+	}
 	p.gauges[m.Name].WithLabelValues(labels...).Set(v)
 }
 
 // Add adds to a counter of the agent.
 func (p *Prometheus) Add(m Metric, v float64, labels ...string) {
+	if m.ofDataset() {
+		p.ofDataset(m, labels, func(old float64) float64 { return old + v })
+		return
+	}
 	p.counters[m.Name].WithLabelValues(labels...).Add(v)
+}
+
+// ofDataset changes the value of a dataset's sample; nil takes it out.
+func (p *Prometheus) ofDataset(m Metric, labels []string, change func(old float64) float64) {
+	base, more := datasetLabels(labels[0], labels[1]), ""
+	for i, label := range labels[2:] {
+		more += pair(m.Labels[2+i], label)
+	}
+	p.datasets.change(base, func(r row) row {
+		r.labels = base
+		return r.value(p.datasets.key(&m, more), change)
+	})
 }
 
 // Observe puts a value into a histogram of the agent.
@@ -102,8 +121,15 @@ func (p *Prometheus) ObserveTraced(m Metric, v float64, traceID string, labels .
 
 // Gather implements prometheus.Gatherer: everything that /metrics has.
 func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
+	var text bytes.Buffer
+	w := bufio.NewWriter(&text)
+	p.checks.write(w, p.shown(), false)
+	p.datasets.write(w, p.datasets.all(), false)
+	if err := w.Flush(); err != nil {
+		return nil, err
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	byName, err := parser.TextToMetricFamilies(bytes.NewReader(p.exposition()))
+	byName, err := parser.TextToMetricFamilies(&text)
 	if err != nil {
 		return nil, err
 	}
@@ -114,21 +140,22 @@ func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
 	return families, err
 }
 
-// Forget takes a series of a gauge out, such as the risk of a dataset that is
-// no longer configured.
+// Forget takes a series of a gauge out, such as the risk of a dataset that has
+// no deadline any more.
 func (p *Prometheus) Forget(m Metric, labels ...string) {
+	if m.ofDataset() {
+		p.ofDataset(m, labels, nil)
+		return
+	}
 	p.gauges[m.Name].DeleteLabelValues(labels...)
 }
 
 // Export implements Exporter: the last value of each check stays.
 func (p *Prometheus) Export(_ context.Context, results []sentinel.Result) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, r := range results {
-		p.checks[r.Check] = render(r, p.checks[r.Check])
+		p.checks.change(r.Check, func(last row) row { return p.render(r, last) })
 		p.Add(CheckResults, 1, r.Table.Warehouse, r.Status.String())
 	}
-	p.text = nil
 	return nil
 }
 
@@ -138,32 +165,34 @@ func (p *Prometheus) Validate() error { return nil }
 // Close implements Exporter.
 func (p *Prometheus) Close(context.Context) error { return nil }
 
-// Keep forgets the checks that are not in ids: those taken out of the
-// configuration.
-func (p *Prometheus) Keep(ids map[string]bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	maps.DeleteFunc(p.checks, func(id string, _ []sample) bool { return !ids[id] })
-	p.text = nil
+// Keep forgets the checks, by id, and datasets that are not named: those taken
+// out of the configuration.
+func (p *Prometheus) Keep(checks map[string]bool, datasets map[sentinel.Table]bool) {
+	p.checks.keep(func(id string) bool { return checks[id] })
+	labels := make(map[string]bool, len(datasets))
+	for t := range datasets {
+		labels[datasetLabels(t.Warehouse, DatasetLabel(t))] = true
+	}
+	p.datasets.keep(func(id string) bool { return labels[id] })
 }
 
 // render writes a result's samples. A run that could not look keeps the last
 // numbers, whose age is exported, and changes the status alone.
-func render(r sentinel.Result, last []sample) []sample {
-	base := `warehouse="` + escape(r.Table.Warehouse) + `",dataset="` + escape(DatasetLabel(r.Table)) + `",check="` + escape(r.Check) + `"`
-	out := []sample{{&CheckStatus, "{" + base + `,kind="` + escape(r.Kind) + `"}`, strconv.Itoa(int(r.Status))}}
+func (p *Prometheus) render(r sentinel.Result, last row) row {
+	labels := datasetLabels(r.Table.Warehouse, DatasetLabel(r.Table)) + pair("check", r.Check)
+	status := p.checks.line(&CheckStatus, pair("kind", r.Kind), strconv.Itoa(int(r.Status)))
 	if r.Status == sentinel.Error {
-		return append(out, slices.DeleteFunc(slices.Clone(last), func(s sample) bool { return s.metric == &CheckStatus })...)
+		_, numbers, _ := strings.Cut(last.lines, "\n")
+		return row{labels, status + numbers}
 	}
-	out = append(out, sample{&CheckLastRun, "{" + base + "}", formatFloat(float64(r.Tick.UnixMilli()) / 1000)})
+	lines := []string{status, p.checks.line(&CheckLastRun, "", formatFloat(float64(r.Tick.UnixMilli())/1000))}
 	for _, o := range r.Observations {
-		m := metricOf(o.Metric)
-		labels := "{" + base + "}"
+		m, segment := metricOf(o.Metric), ""
 		if len(m.Labels) == len(bySegment) {
-			labels = "{" + base + `,segment="` + escape(o.Segment) + `"}`
+			segment = pair("segment", o.Segment)
 		}
 		if !o.Value.Absent() {
-			out = append(out, sample{m, labels, formatNumber(o.Value)})
+			lines = append(lines, p.checks.line(m, segment, formatNumber(o.Value)))
 		}
 	}
 	drifts := map[sentinel.DriftKind]int{}
@@ -173,16 +202,17 @@ func render(r sentinel.Result, last []sample) []sample {
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(drifts)) {
-		out = append(out, sample{&SchemaDrifts, "{" + base + `,kind="` + string(kind) + `"}`, strconv.Itoa(drifts[kind])})
+		lines = append(lines, p.checks.line(&SchemaDrifts, pair("kind", string(kind)), strconv.Itoa(drifts[kind])))
 	}
 	for _, s := range r.Scores {
-		labels := "{" + base + `,segment="` + escape(s.Segment) + `"}`
-		out = append(out, sample{&AnomalyScore, labels, formatFloat(s.Score)})
+		segment := pair("segment", s.Segment)
+		lines = append(lines, p.checks.line(&AnomalyScore, segment, formatFloat(s.Score)))
 		if s.Low == s.Low && s.High == s.High {
-			out = append(out, sample{&ExpectedLow, labels, formatFloat(s.Low)}, sample{&ExpectedHigh, labels, formatFloat(s.High)})
+			lines = append(lines, p.checks.line(&ExpectedLow, segment, formatFloat(s.Low)), p.checks.line(&ExpectedHigh, segment, formatFloat(s.High)))
 		}
 	}
-	return out
+	slices.SortStableFunc(lines, func(a, b string) int { return cmp.Compare(a[0], b[0]) })
+	return row{labels, strings.Join(lines, "")}
 }
 
 // metricOf maps an observation to its exported metric.
@@ -213,64 +243,60 @@ var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 func escape(s string) string { return escaper.Replace(strings.ToValidUTF8(s, "\uFFFD")) }
 
-// exposition returns the checks' samples in the text format, rendered anew only
-// after a change.
-func (p *Prometheus) exposition() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.text != nil {
-		return p.text
-	}
-	ids := slices.Sorted(maps.Keys(p.checks))
-	byMetric := map[*Metric][]sample{}
-	series, limit := 0, cmp.Or(p.MaxSeries, 50000)
-	for _, id := range ids {
-		for _, s := range p.checks[id] {
-			if series++; series <= limit {
-				byMetric[s.metric] = append(byMetric[s.metric], s)
-			}
-		}
-	}
-	p.Set(SeriesDropped, float64(max(0, series-limit)))
-	var b bytes.Buffer
-	for _, m := range slices.SortedFunc(maps.Keys(byMetric), func(a, b *Metric) int { return strings.Compare(a.Name, b.Name) }) {
-		b.WriteString("# HELP " + m.Name + " " + m.Help + "\n# TYPE " + m.Name + " " + m.Type + "\n")
-		for _, s := range byMetric[m] {
-			b.WriteString(m.Name)
-			b.WriteString(s.labels)
-			b.WriteByte(' ')
-			b.WriteString(s.value)
-			b.WriteByte('\n')
-		}
-	}
-	p.text = b.Bytes()
-	return p.text
+// datasetLabels are the first labels of everything about a dataset.
+func datasetLabels(warehouse, dataset string) string {
+	return `warehouse="` + escape(warehouse) + `",dataset="` + escape(dataset) + `"`
 }
 
-// ServeHTTP writes the checks' series, then the agent's own, in the text format,
-// or as OpenMetrics where that is asked for: exemplars need it.
+// pair is one more label.
+func pair(name, value string) string { return "," + name + `="` + escape(value) + `"` }
+
+// shown are the rows of checks, without the samples that are too many.
+func (p *Prometheus) shown() []row {
+	all := p.checks.all()
+	left, dropped := cmp.Or(p.MaxSeries, 50000), 0
+	for i := range all {
+		lines := all[i].lines
+		n := strings.Count(lines, "\n")
+		for ; n > left; n-- {
+			lines = lines[:strings.LastIndexByte(lines[:len(lines)-1], '\n')+1]
+			dropped++
+		}
+		all[i].lines = lines
+		left -= n
+	}
+	p.Set(SeriesDropped, float64(dropped))
+	return all
+}
+
+// ServeHTTP writes the series of checks and datasets, then the agent's own, in
+// the text format, or as OpenMetrics where that is asked for: exemplars need it.
 func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	format := expfmt.NegotiateAccept(r.Header, append(expfmt.DefaultOpenMetricsAcceptedFormats(), expfmt.NewFormat(expfmt.TypeTextPlain))...)
-	text := p.exposition()
-	w.Header().Set("Content-Type", string(format))
-	if _, err := w.Write(text); err != nil {
-		return // the scraper has gone
-	}
+	openMetrics := format.FormatType() == expfmt.TypeOpenMetrics
+	checks, datasets := p.shown(), p.datasets.all()
 	families, err := p.registry.Gather()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	encoder := expfmt.NewEncoder(w, format)
+	w.Header().Set("Content-Type", string(format))
+	out := bufio.NewWriterSize(w, 64<<10) // few writes, and nowhere the whole answer
+	p.checks.write(out, checks, openMetrics)
+	p.datasets.write(out, datasets, openMetrics)
+	encoder := expfmt.NewEncoder(out, format)
 	for _, f := range families {
 		if err := encoder.Encode(f); err != nil {
-			return
+			return // the scraper has gone
 		}
 	}
 	if c, ends := encoder.(expfmt.Closer); ends {
 		if err := c.Close(); err != nil {
 			return
 		}
+	}
+	if err := out.Flush(); err != nil {
+		return
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,7 +129,7 @@ func TestTheLastValueStaysWithItsAge(t *testing.T) {
 			t.Errorf("missing %s in\n%s", want, text)
 		}
 	}
-	p.Keep(map[string]bool{})
+	p.Keep(nil, nil)
 	if strings.Contains(scrape(p), "t_1") {
 		t.Error("a check taken out of the configuration is still exported")
 	}
@@ -158,17 +159,6 @@ func FuzzLabels(f *testing.F) {
 			t.Errorf("%v", err)
 		}
 	})
-}
-
-func BenchmarkScrape20000Checks(b *testing.B) {
-	p := exporters.NewPrometheus("v1")
-	p.MaxSeries = 200000
-	for i := range 20000 {
-		export(b, p, result(i))
-	}
-	for b.Loop() {
-		scrape(p)
-	}
 }
 
 var update = flag.Bool("update", false, "write docs/metrics.md")
@@ -216,5 +206,85 @@ func TestExemplarsComeWithOpenMetrics(t *testing.T) {
 	families, err := p.Gather()
 	if err != nil || len(families) < 3 {
 		t.Errorf("%d families, %v", len(families), err)
+	}
+}
+
+// TestCountersOfDatasetsAreExact: nothing that is counted at once, or during a
+// scrape, gets lost, and every scrape is whole.
+func TestCountersOfDatasetsAreExact(t *testing.T) {
+	t.Parallel()
+	p := exporters.NewPrometheus("v1")
+	tables := map[sentinel.Table]bool{}
+	for i := range 3 {
+		table := result(i).Table
+		tables[table] = true
+		p.Add(exporters.TicksMissed, 0, table.Warehouse, exporters.DatasetLabel(table))
+		if text := scrape(p); !strings.Contains(text, fmt.Sprintf("sentinel_ticks_missed_total{warehouse=\"shop\",dataset=\"public.t_%d\"} 0\n", i)) {
+			t.Errorf("a dataset without missed ticks has no counter:\n%s", text)
+		}
+	}
+	var parts sync.WaitGroup
+	for range 4 {
+		parts.Go(func() {
+			for i := range 500 {
+				p.TicksMissed(result(i%3).Table, 2)
+				p.Add(exporters.Repairs, 1, "shop", "public.t_0", "sql", []string{"failed", "succeeded"}[i%2])
+				p.Set(exporters.Risk, 0.5, "shop", "public.t_1")
+				export(t, p, result(i))
+			}
+		})
+		parts.Go(func() {
+			for range 20 {
+				parser := expfmt.NewTextParser(model.UTF8Validation)
+				if _, err := parser.TextToMetricFamilies(strings.NewReader(scrape(p))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	parts.Wait()
+	text := scrape(p)
+	for _, want := range []string{
+		`sentinel_ticks_missed_total{warehouse="shop",dataset="public.t_0"} 1336`,
+		`sentinel_ticks_missed_total{warehouse="shop",dataset="public.t_1"} 1336`,
+		`sentinel_ticks_missed_total{warehouse="shop",dataset="public.t_2"} 1328`,
+		`sentinel_repairs_total{warehouse="shop",dataset="public.t_0",action="sql",outcome="failed"} 1000`,
+		`sentinel_repairs_total{warehouse="shop",dataset="public.t_0",action="sql",outcome="succeeded"} 1000`,
+		`sentinel_risk{warehouse="shop",dataset="public.t_1"} 0.5`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("missing %s", want)
+		}
+	}
+	p.Forget(exporters.Risk, "shop", "public.t_1")
+	delete(tables, result(0).Table)
+	p.Keep(nil, tables)
+	if text := scrape(p); strings.Contains(text, "t_0") || strings.Contains(text, "sentinel_risk{") || !strings.Contains(text, `dataset="public.t_1"} 1336`) {
+		t.Errorf("forgotten: a risk, and a dataset taken out of the configuration, and nothing else:\n%s", text)
+	}
+}
+
+func TestAMetricIsOneBlockOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	for accept, counter := range map[string]string{"application/openmetrics-text;version=1.0.0": "sentinel_ticks_missed", "text/plain": "sentinel_ticks_missed_total"} {
+		r := httptest.NewRequest("GET", "/metrics", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		everything(t).ServeHTTP(w, r)
+		text, seen := w.Body.String(), map[string]bool{}
+		if !strings.Contains(text, "# HELP "+counter+" Ticks that ") || !strings.Contains(text, "# TYPE "+counter+" counter\n"+`sentinel_ticks_missed_total{warehouse="a",dataset="a"} 1`+"\n") {
+			t.Errorf("%s: %s", accept, text)
+		}
+		block := ""
+		for line := range strings.Lines(text) {
+			if name, is := strings.CutPrefix(line, "# TYPE "); is {
+				if block, _, _ = strings.Cut(name, " "); seen[block] && strings.HasPrefix(block, "sentinel_") {
+					t.Errorf("%s: %s twice", accept, block)
+				}
+				seen[block] = true
+			} else if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, block) {
+				t.Errorf("%s: in the block of %s: %s", accept, block, line)
+			}
+		}
 	}
 }

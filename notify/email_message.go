@@ -9,10 +9,12 @@ import (
 	"mime/quotedprintable"
 	"net/textproto"
 	"strings"
+	"sync"
 	"time"
 )
 
-var mailPage = template.Must(template.New("").Parse(`<!doctype html><html><body style="font-family:sans-serif">
+var mailPage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Parse(`<!doctype html><html><body style="font-family:sans-serif">
 <h2>{{.Title}}</h2>
 {{if .Lines}}<ul>{{range .Lines}}<li>{{.}}</li>{{end}}</ul>{{else}}<p>{{.Message}}</p>
 <table>{{range .Facts}}<tr><th align="left">{{.Name}}</th><td>{{if .Link}}<a href="{{.Value}}">{{.Value}}</a>{{else}}{{.Value}}{{end}}</td></tr>
@@ -20,6 +22,7 @@ var mailPage = template.Must(template.New("").Parse(`<!doctype html><html><body 
 {{with .Link}}<p><a href="{{.}}">Open in Sentinel</a></p>{{end}}
 </body></html>
 `))
+})
 
 type mailFact struct {
 	Fact
@@ -98,6 +101,6 @@ func mailHTML(n Notice) ([]byte, error) {
 		view.Lines = n.Lines()
 	}
 	var b bytes.Buffer
-	err := mailPage.Execute(&b, view)
+	err := mailPage().Execute(&b, view)
 	return b.Bytes(), err
 }

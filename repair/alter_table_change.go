@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -51,12 +52,18 @@ func wanted(ctx context.Context, t *Target, why Trigger, name string) (warehouse
 	return found[0], nil
 }
 
+// pattern compiles an expression when it is first needed: most agents need none
+// of them.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // plainType is what a type may look like that is put into a statement: a name
 // with numbers, as the engine's own catalog spells it.
-var plainType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*( [A-Za-z]+)*(\([0-9]+(,[0-9]+)?\))?( [A-Za-z]+)*(\[\])*$`)
+var plainType = pattern(`^[A-Za-z][A-Za-z0-9_]*( [A-Za-z]+)*(\([0-9]+(,[0-9]+)?\))?( [A-Za-z]+)*(\[\])*$`)
 
 func checkType(native string) error {
-	if !plainType.MatchString(native) {
+	if !plainType().MatchString(native) {
 		return &RefusedError{fmt.Sprintf("type %q is not one that is altered to by itself", native)}
 	}
 	return nil
@@ -119,8 +126,8 @@ func addedColumn(engine string, want warehouse.Column, c *alteration) (definitio
 }
 
 var (
-	numberDefault = regexp.MustCompile(`^'?(-?[0-9]+(?:\.[0-9]+)?)'?(?:::[a-z ]+(?:\([0-9,]+\))?)?$`)
-	textDefault   = regexp.MustCompile(`^'([^'\\\x00-\x1f]*)'(?:::[a-z ]+(?:\([0-9]+\))?)?$`)
+	numberDefault = pattern(`^'?(-?[0-9]+(?:\.[0-9]+)?)'?(?:::[a-z ]+(?:\([0-9,]+\))?)?$`)
+	textDefault   = pattern(`^'([^'\\\x00-\x1f]*)'(?:::[a-z ]+(?:\([0-9]+\))?)?$`)
 )
 
 // literal is a column's default as every engine reads it, where it is a constant
@@ -132,7 +139,7 @@ func literal(c warehouse.Column) (text string, ok bool) {
 	}
 	switch c.Type.Family {
 	case warehouse.Integer, warehouse.Decimal:
-		if m := numberDefault.FindStringSubmatch(c.Default); m != nil {
+		if m := numberDefault().FindStringSubmatch(c.Default); m != nil {
 			return m[1], true
 		}
 	case warehouse.Boolean:
@@ -141,7 +148,7 @@ func literal(c warehouse.Column) (text string, ok bool) {
 			return c.Default, true
 		}
 	case warehouse.Text:
-		if m := textDefault.FindStringSubmatch(c.Default); m != nil {
+		if m := textDefault().FindStringSubmatch(c.Default); m != nil {
 			return "'" + m[1] + "'", true
 		}
 	}

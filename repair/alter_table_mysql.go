@@ -27,7 +27,7 @@ func mysqlWiden(c alteration, table, column string, have *warehouse.Column, want
 	}
 	c.Forward = fmt.Sprintf("ALTER TABLE %s MODIFY COLUMN %s %s", table, column, to.Native)
 	if have.Collation != "" {
-		if !plainType.MatchString(have.Collation) {
+		if !plainType().MatchString(have.Collation) {
 			return c, &RefusedError{"its collation has an odd name"}
 		}
 		c.Forward += " COLLATE " + have.Collation

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -43,7 +42,7 @@ const (
 	restartedAt      = "kubectl.kubernetes.io/restartedAt" // where kubectl rollout restart writes, and people look
 )
 
-var kubernetesName = regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$`)
+var kubernetesName = pattern(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`)
 
 // kubernetesDetails is what a plan keeps.
 type kubernetesDetails struct {
@@ -60,7 +59,7 @@ func (k *Kubernetes) Validate() error {
 		return errors.New("want either restart: a Deployment, or cronjob: a CronJob")
 	}
 	for field, name := range map[string]string{"restart": k.Restart, "cronjob": k.CronJob, "undo_cronjob": k.Undo, "namespace": k.Namespace} {
-		if name != "" && !kubernetesName.MatchString(name) {
+		if name != "" && (len(name) > 253 || !kubernetesName().MatchString(name)) {
 			return fmt.Errorf("%s: %q is no name of Kubernetes", field, name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -182,11 +183,17 @@ func fromWall(wall time.Time, loc *time.Location) time.Time {
 // ErrZone is wrapped by Zone's error.
 var ErrZone = errors.New("unknown time zone")
 
-// Zone loads an IANA zone by name.
+var zones sync.Map // of *time.Location by name
+
+// Zone loads an IANA zone by name, once: thousands of datasets share it.
 func Zone(name string) (*time.Location, error) {
+	if loc, known := zones.Load(name); known {
+		return loc.(*time.Location), nil
+	}
 	loc, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
 		return nil, fmt.Errorf("%w %q: want an IANA name such as Europe/Berlin or UTC", ErrZone, name)
 	}
-	return loc, nil
+	known, _ := zones.LoadOrStore(name, loc)
+	return known.(*time.Location), nil
 }

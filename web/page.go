@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -16,9 +17,11 @@ import (
 //go:embed page.html
 var pageSource string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago": func(now, t time.Time) string { return notify.Span(now.Sub(t)) },
-}).Parse(pageSource))
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"ago": func(now, t time.Time) string { return notify.Span(now.Sub(t)) },
+	}).Parse(pageSource))
+})
 
 type pageData struct {
 	Version   string
@@ -108,7 +111,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if err := pageTemplate.Execute(w, data); err != nil {
+	if err := pageTemplate().Execute(w, data); err != nil {
 		s.Log.Debug("writing the page", "error", err)
 	}
 }
