@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -39,15 +40,19 @@ type metered struct {
 func (s *metered) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
 	start := s.now()
 	var told []func(int, error)
+	var handed []int // rows that Each has taken
 	if s.meter.Trace != nil {
-		told = make([]func(int, error), len(statements))
+		told, handed, statements = make([]func(int, error), len(statements)), make([]int, len(statements)), slices.Clone(statements)
 		for i, st := range statements {
 			told[i] = s.meter.Trace(ctx, st.SQL)
+			if st.Each != nil {
+				statements[i].Each = counted(st.Each, &handed[i])
+			}
 		}
 	}
 	s.Sessions.Run(ctx, statements, func(i int, rows Rows, err error) {
 		if told != nil && told[i] != nil {
-			told[i](len(rows), err)
+			told[i](len(rows)+handed[i], err)
 		}
 		if s.meter.Statement != nil {
 			kind := KindOf(err)
@@ -60,5 +65,17 @@ func (s *metered) Run(ctx context.Context, statements []Statement, done func(int
 	})
 	if s.meter.Batch != nil && len(statements) > 0 {
 		s.meter.Batch(s.now().Sub(start))
+	}
+}
+
+// counted counts the rows that each takes of one answer.
+func counted(each func() func([]Cell) error, n *int) func() func([]Cell) error {
+	return func() func([]Cell) error {
+		take := each()
+		*n = 0
+		return func(row []Cell) error {
+			*n++
+			return take(row)
+		}
 	}
 }

@@ -177,12 +177,12 @@ func (s *mysqlSessions) one(ctx context.Context, st Statement) (Rows, error) {
 		if err != nil {
 			return nil, s.class(errors.Join(err, ctx.Err()))
 		}
-		rows, err := s.cancellable(ctx, c, st)
+		a, err := s.cancellable(ctx, c, st)
 		broken := err != nil && mysqlError(err).(*Error).Kind == Unreachable
 		s.release(c, broken)
 		switch {
 		case err == nil:
-			return rows, nil
+			return a.rows, a.refused
 		case broken && kept && ctx.Err() == nil:
 			continue // the server was restarted since the connection was last used
 		}
@@ -192,7 +192,7 @@ func (s *mysqlSessions) one(ctx context.Context, st Statement) (Rows, error) {
 
 // cancellable runs the statement without ctx and kills it on the server when
 // ctx ends, so that the connection stays usable.
-func (s *mysqlSessions) cancellable(ctx context.Context, c *mysqlSession, st Statement) (Rows, error) {
+func (s *mysqlSessions) cancellable(ctx context.Context, c *mysqlSession, st Statement) (answer, error) {
 	answered := make(chan struct{})
 	var killer sync.WaitGroup
 	killer.Go(func() {
@@ -204,10 +204,10 @@ func (s *mysqlSessions) cancellable(ctx context.Context, c *mysqlSession, st Sta
 	})
 	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
-	rows, err := s.on(run, c.conn, st)
+	a, err := s.on(run, c.conn, st)
 	close(answered)
 	killer.Wait()
-	return rows, err
+	return a, err
 }
 
 // mysqlSession is a kept connection with the id that KILL QUERY needs.
@@ -264,14 +264,14 @@ func (s *mysqlSessions) Close() error {
 	}
 }
 
-func (s *mysqlSessions) on(ctx context.Context, conn *sql.Conn, st Statement) (Rows, error) {
+func (s *mysqlSessions) on(ctx context.Context, conn *sql.Conn, st Statement) (answer, error) {
 	rows, err := conn.QueryContext(ctx, st.SQL, s.args(st.Args)...)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	defer rows.Close()
-	out, err := scanRows(rows, st.names)
-	return out, errors.Join(err, rows.Err())
+	a, err := scanRows(rows, st)
+	return a, errors.Join(err, rows.Err())
 }
 
 func (s *mysqlSessions) kill(id int64) {

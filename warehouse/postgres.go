@@ -194,7 +194,7 @@ func (c *pgSession) pipeline(ctx context.Context, statements []Statement, done f
 	if err == nil {
 		c.wire.piped.Store(len(statements) > 1)
 		defer c.wire.piped.Store(false)
-		answered, err = readPipeline(p, len(statements), done)
+		answered, err = readPipeline(p, statements, done)
 	}
 	if closeErr := p.Close(); err == nil && answered < len(statements) {
 		err = closeErr
@@ -205,10 +205,10 @@ func (c *pgSession) pipeline(ctx context.Context, statements []Statement, done f
 	return answered, err
 }
 
-func readPipeline(p *pgconn.Pipeline, n int, done func(int, Rows, error)) (answered int, err error) {
+func readPipeline(p *pgconn.Pipeline, statements []Statement, done func(int, Rows, error)) (answered int, err error) {
 	var rows Rows
 	var failed error
-	for answered < n {
+	for answered < len(statements) {
 		result, err := p.GetResults()
 		var server *pgconn.PgError
 		switch {
@@ -220,10 +220,18 @@ func readPipeline(p *pgconn.Pipeline, n int, done func(int, Rows, error)) (answe
 		}
 		switch r := result.(type) {
 		case *pgconn.ResultReader:
-			if rows, err = readRows(r); err != nil {
-				failed = pgError(err)
+			if each := statements[answered].Each; each != nil {
+				failed = handRows(r, each())
+			} else {
+				rows = readRows(r)
+			}
+			// What is left of the answer is read, and what ended it comes to light.
+			if _, err := r.Close(); err != nil {
 				if !errors.As(err, &server) {
 					return answered, err
+				}
+				if failed == nil {
+					failed = pgError(err)
 				}
 			}
 		case *pgconn.PipelineSync:
@@ -237,22 +245,78 @@ func readPipeline(p *pgconn.Pipeline, n int, done func(int, Rows, error)) (answe
 	return answered, nil
 }
 
-func readRows(r *pgconn.ResultReader) (Rows, error) {
-	var rows Rows
+// readRows keeps all rows. The cells of a row are cut from one string, and those
+// of many rows from one slice.
+func readRows(r *pgconn.ResultReader) (rows Rows) {
+	var cells []Cell
 	for r.NextRow() {
 		values := r.Values()
-		row := make([]Cell, len(values))
+		if len(cells) < len(values) {
+			cells = make([]Cell, len(values)*min(len(rows)+1, 64))
+		}
+		row := cells[:len(values):len(values)]
+		cells = cells[len(values):]
+		size := 0
+		for _, v := range values {
+			size += len(v)
+		}
+		var text strings.Builder
+		text.Grow(size)
+		for _, v := range values {
+			text.Write(v)
+		}
+		rest := text.String()
 		for i, v := range values {
-			if v == nil {
-				row[i].Null = true
-			} else {
-				row[i].Text = string(v)
-			}
+			row[i] = Cell{Text: rest[:len(v)], Null: v == nil}
+			rest = rest[len(v):]
 		}
 		rows = append(rows, row)
 	}
-	_, err := r.Close()
-	return rows, err
+	return rows
+}
+
+// handRows hands every row to take until that refuses one.
+func handRows(r *pgconn.ResultReader, take func([]Cell) error) error {
+	var row []Cell
+	known := words{}
+	for r.NextRow() {
+		values := r.Values()
+		if row == nil {
+			row = make([]Cell, len(values))
+		}
+		for i, v := range values {
+			if row[i].Null = v == nil; row[i].Text != string(v) { // else it is that of the row before
+				row[i].Text = known.text(v)
+			}
+		}
+		if err := take(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// words keeps one copy of each text of an answer, where most come many times.
+type words map[string]string
+
+const (
+	longestWord = 64      // a longer text, such as a view's, hardly comes again
+	mostWords   = 1 << 14 // bounds what is kept of an answer whose texts do not repeat
+)
+
+func (w words) text(b []byte) string {
+	if len(b) > longestWord {
+		return string(b)
+	}
+	if s, ok := w[string(b)]; ok {
+		return s
+	}
+	if len(w) == mostWords {
+		clear(w)
+	}
+	s := string(b)
+	w[s] = s
+	return s
 }
 
 // textArgs gives arguments in text form; the server infers their types.

@@ -3,7 +3,6 @@ package warehouse
 import (
 	"context"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -100,24 +99,21 @@ func (d Postgres) catalog(ctx context.Context, s Sessions, scope Scope) (*Catalo
 	if c, err := pgUnchanged(ctx, s, scope); c != nil || err != nil {
 		return c, err
 	}
-	rows, err := ask(ctx, s, pgCatalogStatement(scope))
-	if err != nil {
+	var reading *pgReading
+	st := pgCatalogStatement(scope)
+	st.Each = func() func([]Cell) error {
+		reading = newPgReading(scope)
+		return reading.row
+	}
+	if _, err := ask(ctx, s, st); err != nil {
 		return nil, err
 	}
-	c, err := pgCatalog(rows, scope.Facts)
+	c, err := reading.end()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the catalog: %w", err)
 	}
 	scope.Previous = nil
 	c.scope = scope
-	if scope.Tables == nil {
-		return c, nil
-	}
-	wanted := make(map[TableName]bool, len(scope.Tables))
-	for _, t := range scope.Tables {
-		wanted[t] = true
-	}
-	maps.DeleteFunc(c.Tables, func(name TableName, _ *Table) bool { return !wanted[name] })
 	return c, nil
 }
 
@@ -162,58 +158,140 @@ func pgArray(items []string) string {
 	return "{" + strings.Join(quoted, ",") + "}"
 }
 
-func pgCatalog(rows Rows, facts Facts) (*Catalog, error) {
-	c := &Catalog{Facts: facts, Tables: map[TableName]*Table{}}
-	byOID := map[string]*Table{}
-	for _, r := range rows {
-		if r[0].Text == "table" {
-			t := pgTable(r)
-			c.Tables[t.TableName], byOID[t.ID] = t, t
+// pgReading makes a catalog of the rows as they come. They may come in any
+// order: those that name a table or a column which is still to come wait.
+type pgReading struct {
+	catalog *Catalog
+	wanted  map[TableName]bool // nil: every table
+	byOID   map[string]*Table  // nil for one that is not wanted
+	types   map[string]Type    // by their native names, of which there are few
+	of      *Table             // whose columns come,
+	columns []Column           // and they, which are put there together
+	waiting [][]Cell
+}
+
+func newPgReading(scope Scope) *pgReading {
+	r := &pgReading{
+		catalog: &Catalog{Facts: scope.Facts, Tables: make(map[TableName]*Table, len(scope.Tables))},
+		byOID:   make(map[string]*Table, len(scope.Tables)), types: map[string]Type{},
+	}
+	if scope.Tables != nil {
+		r.wanted = make(map[TableName]bool, len(scope.Tables))
+		for _, t := range scope.Tables {
+			r.wanted[t] = true
 		}
 	}
-	// Keys and indexes name columns by number, so columns are read before them.
-	slices.SortStableFunc(rows, func(a, b []Cell) int { return pgOrder(a) - pgOrder(b) })
-	for _, r := range rows {
-		cells := r[3:]
-		t := byOID[r[1].Text]
-		switch kind := r[0].Text; {
-		case kind == "server":
-			asOf, err := epochTime(cells[0])
-			if err != nil {
-				return nil, fmt.Errorf("reading the server's clock: %w", err)
+	return r
+}
+
+// row takes the next row, which is used again for the one after it.
+func (r *pgReading) row(row []Cell) (err error) {
+	cells := row[3:]
+	switch kind := row[0].Text; kind {
+	case "server":
+		if r.catalog.AsOf, err = epochTime(cells[0]); err != nil {
+			return fmt.Errorf("the server's clock: %w", err)
+		}
+		r.catalog.Standby, r.catalog.DefaultSchema = cells[1].Text == "true", cells[2].Text
+	case "stamp":
+		r.catalog.stamp = cells[0].Text
+	case "table":
+		r.table(row)
+	default:
+		t, come := r.byOID[row[1].Text]
+		if kind != "column" || t != r.of {
+			r.columnsEnd()
+		}
+		if !come || !t.hasColumns(pgNumbers(kind, cells)) {
+			r.waiting = append(r.waiting, slices.Clone(row))
+			return nil
+		}
+		return r.fact(t, row)
+	}
+	return nil
+}
+
+// end reads what has waited, columns first, since the rest names them.
+func (r *pgReading) end() (*Catalog, error) {
+	for _, columns := range []bool{true, false} {
+		for _, row := range r.waiting {
+			if (row[0].Text == "column") != columns {
+				continue
 			}
-			c.AsOf, c.Standby, c.DefaultSchema = asOf, cells[1].Text == "true", cells[2].Text
-		case kind == "stamp":
-			c.stamp = cells[0].Text
-		case t == nil || kind == "table":
-		default:
-			if err := pgFact(t, kind, r[2].Text, cells); err != nil {
-				return nil, fmt.Errorf("reading the catalog of %s.%s: %w", t.Schema, t.Name, err)
+			if err := r.fact(r.byOID[row[1].Text], row); err != nil {
+				return nil, err
 			}
 		}
+		r.columnsEnd()
 	}
-	for _, t := range c.Tables {
+	for _, t := range r.catalog.Tables {
 		t.finish()
 	}
-	return c, nil
+	return r.catalog, nil
 }
 
-func pgOrder(row []Cell) int {
+var pgKinds = map[string]TableKind{"r": BaseTable, "p": PartitionedTable, "v": View, "m": MaterializedView, "f": ForeignTable}
+
+func (r *pgReading) table(row []Cell) {
+	id, name := row[1].Text, TableName{row[3].Text, row[4].Text}
+	if r.wanted != nil && !r.wanted[name] {
+		r.byOID[id] = nil
+		return
+	}
+	t := &Table{TableName: name, ID: id, Kind: pgKinds[row[5].Text], Filtered: row[6].Text == "true", Rows: -1, Bytes: -1, Written: -1}
+	r.catalog.Tables[name], r.byOID[id] = t, t
+}
+
+// columnsEnd gives the table whose columns came a slice of just their number.
+func (r *pgReading) columnsEnd() {
+	if r.of != nil {
+		r.of.Columns = append(r.of.Columns, r.columns...)
+		r.of, r.columns = nil, r.columns[:0]
+	}
+}
+
+// pgNumbers are the numbers of the columns that a row names.
+func pgNumbers(kind string, c []Cell) string {
+	switch kind {
+	case "key":
+		return c[2].Text
+	case "index":
+		return c[4].Text
+	}
+	return ""
+}
+
+// hasColumns reports whether all columns of a list of numbers have come; 0 is an
+// expression. A table that is not wanted lacks nothing.
+func (t *Table) hasColumns(attnums string) bool {
+	if t == nil {
+		return true
+	}
+	for n := range strings.FieldsSeq(attnums) {
+		if n != "0" && t.numbered(n) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fact adds what a row says to its table; nil is one that is not wanted.
+func (r *pgReading) fact(t *Table, row []Cell) (err error) {
+	if t == nil {
+		return nil
+	}
 	if row[0].Text == "column" {
-		return 0
+		err = r.column(t, row[2].Text, row[3:])
+	} else {
+		err = pgFact(t, row[0].Text, row[3:])
 	}
-	return 1
+	if err != nil {
+		return fmt.Errorf("%s.%s: %w", t.Schema, t.Name, err)
+	}
+	return nil
 }
 
-func pgTable(r []Cell) *Table {
-	kinds := map[string]TableKind{"r": BaseTable, "p": PartitionedTable, "v": View, "m": MaterializedView, "f": ForeignTable}
-	return &Table{
-		TableName: TableName{r[3].Text, r[4].Text}, ID: r[1].Text, Kind: kinds[r[5].Text],
-		Filtered: r[6].Text == "true", Rows: -1, Bytes: -1, Written: -1,
-	}
-}
-
-func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
+func pgFact(t *Table, kind string, c []Cell) (err error) {
 	switch kind {
 	case "comment":
 		t.Comment = c[0].Text
@@ -234,8 +312,6 @@ func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
 		t.Written, err = strconv.ParseInt(c[0].Text, 10, 64)
 		t.storage = splitList(c[1])
 		return err
-	case "column":
-		return pgColumn(t, ordinal, c)
 	case "key":
 		pgKey(t, c)
 	case "index":
@@ -248,7 +324,7 @@ func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
 			t.Unique = append(t.Unique, Key{ix.Name, ix.Columns}) // with or without a constraint of its name
 		}
 	case "partitioned":
-		t.PartitionBy = map[string]string{"r": "range", "l": "list", "h": "hash"}[c[0].Text]
+		t.PartitionBy = pgStrategies[c[0].Text]
 		t.PartitionKey = splitList(c[1])
 	case "partition":
 		rows, err := strconv.ParseFloat(c[2].Text, 64)
@@ -260,7 +336,13 @@ func pgFact(t *Table, kind, ordinal string, c []Cell) (err error) {
 	return nil
 }
 
-func pgColumn(t *Table, ordinal string, c []Cell) error {
+var pgStrategies = map[string]string{"r": "range", "l": "list", "h": "hash"}
+
+func (r *pgReading) column(t *Table, ordinal string, c []Cell) error {
+	if t != r.of {
+		r.columnsEnd()
+		r.of = t
+	}
 	position, err := strconv.Atoi(ordinal)
 	if err != nil {
 		return err
@@ -271,15 +353,24 @@ func pgColumn(t *Table, ordinal string, c []Cell) error {
 	}
 	switch c[3].Text {
 	case "d":
-		col.Type = pgType(c[2].Text)
+		col.Type = r.typeOf(c[2].Text)
 		col.Type.Native = c[1].Text
 	case "e":
 		col.Type = Type{Native: c[1].Text, Family: Enum, Values: splitList(c[2])}
 	default:
-		col.Type = pgType(c[1].Text)
+		col.Type = r.typeOf(c[1].Text)
 	}
-	t.Columns = append(t.Columns, col)
+	r.columns = append(r.columns, col)
 	return nil
+}
+
+func (r *pgReading) typeOf(native string) Type {
+	t, known := r.types[native]
+	if !known {
+		t = pgType(native)
+		r.types[native] = t
+	}
+	return t
 }
 
 var pgActions = map[string]string{"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
@@ -299,6 +390,8 @@ func pgKey(t *Table, c []Cell) {
 	}
 }
 
+var pgOptions = map[string]string{"1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
+
 // pgIndex reads an index. Its columns come as numbers, which cost the server
 // nothing; only expressions are written out there.
 func pgIndex(t *Table, c []Cell) (Index, error) {
@@ -308,8 +401,10 @@ func pgIndex(t *Table, c []Cell) (Index, error) {
 		return ix, err
 	}
 	expressions, options := splitList(c[7]), strings.Fields(c[5].Text)
-	var parts []string
-	for k, attnum := range strings.Fields(c[4].Text) {
+	numbers := strings.Fields(c[4].Text)
+	parts := make([]string, 0, len(numbers))
+	ix.Columns = make([]string, 0, len(numbers))
+	for k, attnum := range numbers {
 		name := t.columnNumbered(attnum)
 		switch {
 		case attnum == "0" && k < len(expressions):
@@ -319,7 +414,7 @@ func pgIndex(t *Table, c []Cell) (Index, error) {
 		}
 		part := name
 		if k < len(options) && k < n {
-			part += map[string]string{"1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}[options[k]]
+			part += pgOptions[options[k]]
 		}
 		if k < n {
 			ix.Columns = append(ix.Columns, name)
@@ -335,12 +430,20 @@ func pgIndex(t *Table, c []Cell) (Index, error) {
 	return ix, nil
 }
 
-// columnNumbered names the column with an attnum.
-func (t *Table) columnNumbered(attnum string) string {
+// numbered is the column with an attnum; nil if there is none.
+func (t *Table) numbered(attnum string) *Column {
 	for i := range t.Columns {
 		if t.Columns[i].ID == attnum {
-			return t.Columns[i].Name
+			return &t.Columns[i]
 		}
+	}
+	return nil
+}
+
+// columnNumbered names the column with an attnum.
+func (t *Table) columnNumbered(attnum string) string {
+	if c := t.numbered(attnum); c != nil {
+		return c.Name
 	}
 	return "column " + attnum
 }

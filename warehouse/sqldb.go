@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -52,42 +53,54 @@ func (s *sqlSessions) query(ctx context.Context, st Statement) (Rows, error) {
 		return nil, s.class(errors.Join(err, ctx.Err()))
 	}
 	defer rows.Close()
-	out, err := scanRows(rows, st.names)
+	a, err := scanRows(rows, st)
 	if err = errors.Join(err, rows.Err()); err != nil {
 		return nil, s.class(errors.Join(err, ctx.Err()))
 	}
-	return out, nil
+	return a.rows, a.refused
 }
 
-func scanRows(rows *sql.Rows, names bool) (Rows, error) {
+// answer is what a statement answers: its rows, or what the one who takes them
+// said of one.
+type answer struct {
+	rows    Rows
+	refused error
+}
+
+func scanRows(rows *sql.Rows, st Statement) (a answer, err error) {
 	columns, err := rows.Columns()
 	if err != nil {
-		return nil, err
+		return a, err
+	}
+	row := make([]Cell, len(columns))
+	take := func(row []Cell) error {
+		a.rows = append(a.rows, slices.Clone(row))
+		return nil
+	}
+	if st.Each != nil {
+		take = st.Each()
 	}
 	values := make([]sql.NullString, len(columns))
 	into := make([]any, len(columns))
 	for i := range values {
 		into[i] = &values[i]
 	}
-	var out Rows
-	if names {
-		row := make([]Cell, len(columns))
+	if st.names {
 		for i, c := range columns {
 			row[i].Text = c
 		}
-		out = append(out, row)
+		a.refused = take(row)
 	}
-	for rows.Next() {
+	for a.refused == nil && rows.Next() {
 		if err := rows.Scan(into...); err != nil {
-			return nil, err
+			return a, err
 		}
-		row := make([]Cell, len(columns))
 		for i, v := range values {
 			row[i] = Cell{Text: v.String, Null: !v.Valid}
 		}
-		out = append(out, row)
+		a.refused = take(row)
 	}
-	return out, nil
+	return a, nil
 }
 
 // Close implements Sessions.

@@ -10,7 +10,10 @@ import (
 func splitType(native string) (name string, numbers []int, suffix string) {
 	name, rest, _ := strings.Cut(strings.ToLower(native), "(")
 	inside, suffix, _ := strings.Cut(rest, ")")
-	for _, n := range strings.Split(inside, ",") {
+	for n := range strings.SplitSeq(inside, ",") {
+		if n == "" {
+			continue // no number, and no error to be made for it
+		}
 		if v, err := strconv.Atoi(strings.TrimSpace(n)); err == nil {
 			numbers = append(numbers, v)
 		}

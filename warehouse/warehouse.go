@@ -63,6 +63,12 @@ type Sessions interface {
 type Statement struct {
 	SQL  string
 	Args []any // int64, float64, string, bool, time.Time (bound as UTC timestamp), nil
+	// Each, when set, is called as an answer begins; what it returns is handed the
+	// answer's rows one by one, and Rows is nil. A statement that is sent again,
+	// because its connection broke, begins anew: no row counts twice. The row is
+	// used again for the next one, its texts stay as they are. An error fails the
+	// statement, which is not sent again for that: it says nothing of the server.
+	Each func() func(row []Cell) error
 
 	names bool // MySQL: the first row of the answer holds the columns' names
 }
