@@ -9,21 +9,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// pause is how long a patient connection lets answers come together.
-const pause = 3 * time.Millisecond
+// A patient connection lets answers come together for three quarters of the time
+// that those still awaited are thought to take, within these bounds.
+const shortPause, longPause = 3 * time.Millisecond, 50 * time.Millisecond
 
 // patient is a connection on which the answers of a pipeline are read some at a
 // time: a server sends each by itself, and to wake up for every one of them
 // costs an agent more than all else that it does.
 type patient struct {
 	net.Conn
-	piped atomic.Bool // a pipeline's answers are awaited
+	awaited atomic.Int64 // how long the answers of a pipeline may still take; 0: there is none
 }
 
 // Read implements net.Conn.
 func (p *patient) Read(b []byte) (int, error) {
-	if p.piped.Load() {
-		time.Sleep(pause)
+	if awaited := time.Duration(p.awaited.Load()); awaited > 0 {
+		time.Sleep(min(max(awaited*3/4, shortPause), longPause))
 	}
 	return p.Conn.Read(b)
 }

@@ -128,14 +128,15 @@ func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(
 	}
 	var wg sync.WaitGroup
 	worker := func() {
+		each := time.Duration(1) // that a statement takes
 		for size := firstChunk; ; {
 			from, to := take(size)
 			if from == to {
 				return
 			}
 			begin := s.now()
-			s.chunk(ctx, statements, from, to, done)
-			each := max(s.now().Sub(begin)/time.Duration(to-from), 1)
+			s.chunk(ctx, statements, from, to, each, done)
+			each = max(s.now().Sub(begin)/time.Duration(to-from), 1)
 			size = int(min(max(chunkTime/each, 1), pipelineChunk))
 		}
 	}
@@ -161,7 +162,7 @@ func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(
 // chunk runs statements [from, to). A connection that breaks answers the
 // statement under way and the rest of the chunk goes to a new one, so that a
 // restarted server costs one statement and not the tick.
-func (s *pgSessions) chunk(ctx context.Context, statements []Statement, from, to int, done func(int, Rows, error)) {
+func (s *pgSessions) chunk(ctx context.Context, statements []Statement, from, to int, each time.Duration, done func(int, Rows, error)) {
 	for from < to {
 		c, err := s.acquire(ctx)
 		if err != nil {
@@ -172,7 +173,7 @@ func (s *pgSessions) chunk(ctx context.Context, statements []Statement, from, to
 		}
 		fresh := c.fresh
 		c.fresh = false
-		n, broken := c.pipeline(ctx, statements[from:to], func(i int, rows Rows, err error) { done(from+i, rows, err) })
+		n, broken := c.pipeline(ctx, statements[from:to], each, func(i int, rows Rows, err error) { done(from+i, rows, err) })
 		s.release(c)
 		if broken != nil && (fresh || n > 0 || ctx.Err() != nil) {
 			done(from+n, nil, pgError(broken))
@@ -182,9 +183,9 @@ func (s *pgSessions) chunk(ctx context.Context, statements []Statement, from, to
 	}
 }
 
-// pipeline sends all statements and reads their answers in order. It returns
-// how many were answered, and the error of a connection that broke.
-func (c *pgSession) pipeline(ctx context.Context, statements []Statement, done func(int, Rows, error)) (int, error) {
+// pipeline sends all statements and reads their answers in order, which take about
+// each. It returns how many were answered, and the error of a connection that broke.
+func (c *pgSession) pipeline(ctx context.Context, statements []Statement, each time.Duration, done func(int, Rows, error)) (int, error) {
 	p := c.conn.StartPipeline(ctx)
 	for _, st := range statements {
 		p.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
@@ -192,9 +193,16 @@ func (c *pgSession) pipeline(ctx context.Context, statements []Statement, done f
 	}
 	answered, err := 0, p.Flush()
 	if err == nil {
-		c.wire.piped.Store(len(statements) > 1)
-		defer c.wire.piped.Store(false)
-		answered, err = readPipeline(p, statements, done)
+		left := len(statements)
+		if left > 1 {
+			c.wire.awaited.Store(int64(each) * int64(left))
+		}
+		answered, err = readPipeline(p, statements, func(i int, rows Rows, err error) {
+			left--
+			c.wire.awaited.Store(int64(each) * int64(left))
+			done(i, rows, err)
+		})
+		c.wire.awaited.Store(0)
 	}
 	if closeErr := p.Close(); err == nil && answered < len(statements) {
 		err = closeErr
