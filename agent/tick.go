@@ -10,7 +10,6 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/telemetry"
-	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // tick is the path of a datum: ask, judge, record, publish.
@@ -20,7 +19,7 @@ func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry)
 	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, tick, len(due))
 	defer end(nil)
 	env := checks.Env{
-		Warehouse: l.open, History: history(a.Store), Baselines: baselines(a.Store),
+		Warehouse: l.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines,
 		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
 	}
 	outcomes := a.look(ctx, env, l.name, jobs(tick, due))
@@ -156,17 +155,6 @@ func (a *Agent) flush(ctx context.Context) error {
 func history(from *store.Store) func(context.Context, string, checks.Series) ([]sentinel.Point, error) {
 	return func(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
 		return from.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
-	}
-}
-
-// baselines reads the checks' accepted schemas.
-func baselines(from *store.Store) func(context.Context, []string) (map[string]*warehouse.Table, error) {
-	return func(ctx context.Context, ids []string) (map[string]*warehouse.Table, error) {
-		encoded, err := from.CurrentBaselines(ctx, ids)
-		if err != nil {
-			return nil, err
-		}
-		return checks.DecodeSnapshots(encoded)
 	}
 }
 

@@ -129,8 +129,8 @@ type Env struct {
 	// History returns remembered points, oldest first. Nil: nothing is remembered.
 	History func(ctx context.Context, check string, s Series) ([]sentinel.Point, error)
 	// Baselines returns the accepted schema snapshots of those of the checks that
-	// have one.
-	Baselines func(ctx context.Context, checks []string) (map[string]*warehouse.Table, error)
+	// have one, as [EncodeSnapshot] wrote them.
+	Baselines func(ctx context.Context, checks []string) (map[string][]byte, error)
 	// New reports whether nothing is remembered of a check. Nil: never.
 	New func(check string) bool
 	// Now is the wall clock, for durations only.

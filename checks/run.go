@@ -317,7 +317,7 @@ func (r *run) judge() []Outcome {
 			res.Duration = took
 			o.Results = append(o.Results, res)
 			if s, ok := c.(*Schema); ok && s.learns(j.targets[k]) {
-				o.Baselines[res.Check] = s.snapshot(j.targets[k])
+				o.Baselines[res.Check] = snapshot(&j.targets[k])
 			}
 		}
 		out[i] = o

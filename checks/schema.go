@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -148,7 +149,7 @@ func (s *Schema) Ask(Target, Answers) []Ask { return nil }
 
 // snapshot is the table as a baseline: what was not read is marked, so that a
 // later look does not take it for added.
-func (s *Schema) snapshot(t Target) *warehouse.Table {
+func snapshot(t *Target) *warehouse.Table {
 	table := *t.Known.Relation
 	table.Unreadable |= warehouse.AllFacts &^ t.Known.Catalog.Facts
 	return &table
@@ -316,9 +317,16 @@ type snapshotForm struct {
 	Table   *warehouse.Table
 }
 
-// EncodeSnapshot writes a table's shape for the store.
+// EncodeSnapshot writes a table's shape for the store, without what changes with
+// its rows: the same shape is the same text.
 func EncodeSnapshot(t *warehouse.Table) ([]byte, error) {
-	return json.Marshal(snapshotForm{snapshotVersion, t})
+	shape := *t
+	shape.Rows, shape.Bytes, shape.Written, shape.Modified, shape.Analyzed = 0, 0, 0, time.Time{}, time.Time{}
+	shape.Partitions = slices.Clone(shape.Partitions)
+	for i := range shape.Partitions {
+		shape.Partitions[i].Rows = 0
+	}
+	return json.Marshal(snapshotForm{snapshotVersion, &shape})
 }
 
 // DecodeSnapshot reads what EncodeSnapshot wrote.

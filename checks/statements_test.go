@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 
@@ -117,10 +116,10 @@ func TestNothingWritten(t *testing.T) {
 	}
 	defer db.Close()
 	b := &bench{tb: t, schema: "public", column: "at", loc: time.UTC, tick: time.Now()}
-	accepted := map[string]*warehouse.Table{}
+	accepted := map[string][]byte{}
 	b.env = checks.Env{
 		Now: time.Now, Memory: &checks.Memory{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
-		Baselines: func(context.Context, []string) (map[string]*warehouse.Table, error) { return accepted, nil },
+		Baselines: func(context.Context, []string) (map[string][]byte, error) { return accepted, nil },
 	}
 	tick := func() (bad []string) {
 		var jobs []checks.Job
@@ -130,7 +129,11 @@ func TestNothingWritten(t *testing.T) {
 			jobs = append(jobs, j)
 		}
 		for _, o := range checks.Run(t.Context(), b.env, "w", jobs) {
-			maps.Copy(accepted, o.Baselines)
+			for id, table := range o.Baselines {
+				if accepted[id], err = checks.EncodeSnapshot(table); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for _, r := range o.Results {
 				if r.Status != sentinel.Pass {
 					bad = append(bad, r.Table.Name+" "+r.Kind)

@@ -82,13 +82,7 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 		env.History = func(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
 			return memory.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
 		}
-		env.Baselines = func(ctx context.Context, ids []string) (map[string]*warehouse.Table, error) {
-			encoded, err := memory.CurrentBaselines(ctx, ids)
-			if err != nil {
-				return nil, err
-			}
-			return checks.DecodeSnapshots(encoded)
-		}
+		env.Baselines = memory.CurrentBaselines
 	}
 	start := clock()
 	datasets, problems := resolve(ctx, cfg, open)
