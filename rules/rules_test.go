@@ -234,6 +234,12 @@ var cases = map[string][]struct {
 		{map[string]string{`sentinel_warehouse_up{warehouse="w"}`: "0x20"}, "10m", 1},
 		{map[string]string{`sentinel_warehouse_up{warehouse="w"}`: "0x4 1x20"}, "10m", 0},
 	},
+	"SentinelStandbyLags": {
+		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: "400x30"}, "20m", 1},
+		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: strings.Repeat("NaN ", 30)}, "20m", 1}, // it does not say
+		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: "20x30"}, "20m", 0},
+		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: "400x5 1x30"}, "20m", 0},
+	},
 	"SentinelClockSkew": {
 		{map[string]string{`sentinel_warehouse_clock_skew_seconds{warehouse="w"}`: "-45x30"}, "20m", 1},
 		{map[string]string{`sentinel_warehouse_clock_skew_seconds{warehouse="w"}`: "20x30"}, "20m", 0},
