@@ -1,6 +1,7 @@
 package sentinel
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -63,6 +64,11 @@ func (n Number) Cmp(m Number) int {
 	if !n.Finite() || !m.Finite() {
 		return 0
 	}
+	if a, ok := n.Int64(); ok {
+		if b, ok := m.Int64(); ok {
+			return cmp.Compare(a, b)
+		}
+	}
 	return n.rational().Cmp(m.rational())
 }
 
@@ -91,12 +97,12 @@ func ParseNumber(s string) (Number, error) {
 	if s == "null" || s == "" {
 		return Number{}, nil
 	}
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err == nil {
-		return Int(v), nil
-	}
 	if strings.Trim(s, "+-0123456789") == "" {
-		return Number{}, fmt.Errorf("number %q does not fit in 64 bits", s)
+		v, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return Number{}, fmt.Errorf("number %q does not fit in 64 bits", s)
+		}
+		return Int(v), nil
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {

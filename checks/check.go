@@ -143,7 +143,8 @@ type Env struct {
 type Outcome struct {
 	Job     Job
 	Results []sentinel.Result // one per check, in the job's order
-	// Baselines are first snapshots to be remembered, by check id.
+	// Baselines are first snapshots to be remembered, by check id; nil when there
+	// is none.
 	Baselines map[string]*warehouse.Table
 	Statement *warehouse.Statement // the merged statement of the first round; nil when nothing was asked
 }

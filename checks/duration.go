@@ -88,7 +88,7 @@ func humanDuration(d time.Duration) string {
 		unit time.Duration
 	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
 		if n := d / u.unit; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d%s", n, u.name))
+			parts = append(parts, strconv.FormatInt(int64(n), 10)+u.name)
 			d -= n * u.unit
 		}
 	}

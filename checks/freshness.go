@@ -216,7 +216,7 @@ func (f *Freshness) freshEnough(t Target, got Answer) bool {
 func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 	var findings []sentinel.Finding
 	age := max(0, now.Sub(newest))
-	seen := fmt.Sprintf("newest row %s old (%s)", humanDuration(age), clockText(newest, t.Location))
+	seen := func() string { return ageText(age, newest, t.Location) }
 	observed := sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)
 	for _, limit := range []struct {
 		most   Duration
@@ -224,14 +224,14 @@ func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 	}{{f.Fail, sentinel.Fail}, {f.Warn, sentinel.Warn}} {
 		if limit.most > 0 && age > time.Duration(limit.most) {
 			expected := "at most " + limit.most.String()
-			findings = append(findings, sentinel.Finding{Status: limit.status, Observed: observed, Expected: expected, Message: seen + ", expected " + expected})
+			findings = append(findings, sentinel.Finding{Status: limit.status, Observed: observed, Expected: expected, Message: seen() + ", expected " + expected})
 			break
 		}
 	}
 	if due, since := f.deadline(t, now); !due.IsZero() && newest.Before(since) {
 		expected := fmt.Sprintf("new rows by %s", clockText(due, t.Location))
 		findings = append(findings, sentinel.Finding{Key: "deadline", Status: sentinel.Fail, Observed: observed, Expected: expected,
-			Message: fmt.Sprintf("missed the deadline of %s: %s", clockText(due, t.Location), seen)})
+			Message: fmt.Sprintf("missed the deadline of %s: %s", clockText(due, t.Location), seen())})
 	}
 	return findings
 }
@@ -241,7 +241,11 @@ func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 // transaction was committed is late.
 func (f *Freshness) lateAsOf(t Target, newest, asOf time.Time) []sentinel.Finding {
 	where := t.Known.Where
-	maybe, sure := f.late(t, newest, asOf), f.late(t, newest, where.at(asOf))
+	maybe := f.late(t, newest, asOf)
+	if len(maybe) == 0 {
+		return nil
+	}
+	sure := f.late(t, newest, where.at(asOf))
 	for i, m := range maybe {
 		k := slices.IndexFunc(sure, func(s sentinel.Finding) bool { return s.Key == m.Key })
 		if k >= 0 && where.told() {
@@ -314,13 +318,14 @@ func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 	}
 	age := max(0, t.Known.Where.at(got.AsOf).Sub(newest))
 	findings = append(findings, f.lateAsOf(t, newest, got.AsOf)...)
-	r := conclude(kind, findings, fmt.Sprintf("newest row %s old (%s)", humanDuration(age), clockText(newest, t.Location)))
+	r := conclude(kind, findings, ageText(age, newest, t.Location))
 	r.Evidence = got.Evidence
 	r.Evidence.AsOf = got.AsOf
-	r.Observations = []sentinel.Observation{{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)}}
+	r.Observations = make([]sentinel.Observation, 0, 2)
 	if t.Known.Where.told() {
-		r.Observations = append([]sentinel.Observation{{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)}}, r.Observations...)
+		r.Observations = append(r.Observations, sentinel.Observation{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)})
 	}
+	r.Observations = append(r.Observations, sentinel.Observation{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)})
 	return r
 }
 
@@ -385,6 +390,11 @@ func (f *Freshness) futureMessage(t Target, got Answer) string {
 		at = seconds(got.Number)
 	}
 	return fmt.Sprintf("a row's timestamp is %s ahead of the database's clock (%s)", humanDuration(at.Sub(got.AsOf)), clockText(at, t.Location))
+}
+
+// ageText says how old the newest row is.
+func ageText(age time.Duration, newest time.Time, loc *time.Location) string {
+	return "newest row " + humanDuration(age) + " old (" + clockText(newest, loc) + ")"
 }
 
 // clockText writes an instant as people of the dataset's zone read it.

@@ -30,7 +30,12 @@ type catalogKey struct {
 var seed = maphash.MakeSeed()
 
 func keyOf(name string, tables []warehouse.TableName) catalogKey {
-	return catalogKey{name, maphash.Comparable(seed, fmt.Sprint(tables))}
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, t := range tables {
+		maphash.WriteComparable(&h, t)
+	}
+	return catalogKey{name, h.Sum64()}
 }
 
 // rememberedCatalogs bounds the sets of tables remembered.

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,20 +31,24 @@ func compile(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) (comp
 	}
 	scans, place := groupScans(rel, asks)
 	c := compiled{columns: make([]int, len(asks))}
-	var from, outputs []string
+	var from, outputs strings.Builder
 	position := 1
 	for i, s := range scans {
 		sql, n, err := s.compile(d, table, i, &c.statement.Args, asks, place, c.columns, position)
 		if err != nil {
 			return compiled{}, err
 		}
-		from = append(from, fmt.Sprintf("(%s) s%d", sql, i+1))
+		name := "s" + strconv.Itoa(i+1)
+		if i > 0 {
+			from.WriteString(" CROSS JOIN ")
+		}
+		from.WriteString("(" + sql + ") " + name)
 		for k := range n {
-			outputs = append(outputs, fmt.Sprintf("s%d.c%d", i+1, k+1))
+			outputs.WriteString(", " + name + ".c" + strconv.Itoa(k+1))
 		}
 		position += n
 	}
-	c.statement.SQL = "SELECT " + strings.Join(append([]string{d.Epoch("")}, outputs...), ", ") + " FROM " + strings.Join(from, " CROSS JOIN ")
+	c.statement.SQL = "SELECT " + d.Epoch("") + outputs.String() + " FROM " + from.String()
 	return c, nil
 }
 
@@ -92,7 +97,6 @@ func (w Window) equal(v Window) bool {
 // compile writes the scan and notes the position of its members' numbers.
 func (s *scan) compile(d warehouse.Dialect, table string, self int, args *[]any, asks []*Aggregate, place, columns []int, first int) (sql string, n int, err error) {
 	var outputs []string
-	seen := map[string]int{}
 	for i, a := range asks {
 		if place[i] != self {
 			continue
@@ -101,13 +105,15 @@ func (s *scan) compile(d warehouse.Dialect, table string, self int, args *[]any,
 		if err != nil {
 			return "", 0, err
 		}
-		k, known := seen[expr]
-		if !known {
+		k := slices.Index(outputs, expr)
+		if k < 0 {
 			k = len(outputs)
-			seen[expr] = k
-			outputs = append(outputs, fmt.Sprintf("%s AS c%d", expr, k+1))
+			outputs = append(outputs, expr)
 		}
 		columns[i] = first + k
+	}
+	for k := range outputs {
+		outputs[k] += " AS c" + strconv.Itoa(k+1)
 	}
 	sql = "SELECT " + strings.Join(outputs, ", ") + " FROM " + table
 	conditions, err := s.window.conditions(d, args)
@@ -140,7 +146,7 @@ func (w Window) conditions(d warehouse.Dialect, args *[]any) ([]string, error) {
 		if !b.at.IsZero() {
 			expr, arg := warehouse.Comparable(d, column, b.at)
 			*args = append(*args, arg)
-			out = append(out, fmt.Sprintf("%s %s %s", expr, b.op, d.Param(len(*args))))
+			out = append(out, expr+" "+b.op+" "+d.Param(len(*args)))
 		}
 	}
 	return out, nil

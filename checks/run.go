@@ -83,16 +83,18 @@ type jobRun struct {
 func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
 	r := &run{env: env, start: env.Now()}
 	r.db, r.dbErr = env.Warehouse(name)
+	r.jobs = make([]*jobRun, len(jobs))
 	needs := make([][]Needs, len(jobs))
 	for i, j := range jobs {
-		jr := &jobRun{job: j}
-		for _, c := range j.Checks {
-			t := Target{Check: c.Common().ID, Table: j.Table, TimeColumn: j.TimeColumn, Location: location(c, j), Tick: j.Tick}
-			jr.targets = append(jr.targets, t)
-			jr.answers = append(jr.answers, Answers{})
-			needs[i] = append(needs[i], c.Needs(t))
+		n := len(j.Checks)
+		jr := &jobRun{job: j, targets: make([]Target, n), answers: make([]Answers, n)}
+		needs[i] = make([]Needs, n)
+		for k, c := range j.Checks {
+			jr.targets[k] = Target{Check: c.Common().ID, Table: j.Table, TimeColumn: j.TimeColumn, Location: location(c, j), Tick: j.Tick}
+			jr.answers[k] = Answers{}
+			needs[i][k] = c.Needs(jr.targets[k])
 		}
-		r.jobs = append(r.jobs, jr)
+		r.jobs[i] = jr
 	}
 	r.readCatalogs(ctx, needs)
 	if r.db != nil {
@@ -124,6 +126,9 @@ func (j *jobRun) asks() []question {
 			if _, answered := j.answers[k][a.Key]; answered || t.Known.Relation == nil && a.Query == nil {
 				continue
 			}
+			if out == nil { // most checks ask one, in the first round alone
+				out = make([]question, 0, len(j.job.Checks))
+			}
 			out = append(out, question{k, a})
 		}
 	}
@@ -149,8 +154,8 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 		return nil
 	}
 	out := r.elsewhere(j, questions)
-	merged := &planned{job: j, db: r.db}
-	var aggregates []*Aggregate
+	merged := &planned{job: j, db: r.db, questions: make([]question, 0, len(questions))}
+	aggregates := make([]*Aggregate, 0, len(questions))
 	for _, q := range questions {
 		rel := j.targets[q.check].Known.Relation
 		switch {
@@ -310,13 +315,16 @@ func (r *run) judge() []Outcome {
 	out := make([]Outcome, len(r.jobs))
 	took := r.env.Now().Sub(r.start)
 	for i, j := range r.jobs {
-		o := Outcome{Job: j.job, Baselines: map[string]*warehouse.Table{}}
+		o := Outcome{Job: j.job, Results: make([]sentinel.Result, len(j.job.Checks))}
 		for k, c := range j.job.Checks {
 			j.targets[k].Known.Where = r.where(j.targets[k])
 			res := judgeOne(c, j.targets[k], j.answers[k])
 			res.Duration = took
-			o.Results = append(o.Results, res)
+			o.Results[k] = res
 			if s, ok := c.(*Schema); ok && s.learns(j.targets[k]) {
+				if o.Baselines == nil {
+					o.Baselines = map[string]*warehouse.Table{}
+				}
 				o.Baselines[res.Check] = snapshot(&j.targets[k])
 			}
 		}

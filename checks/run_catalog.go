@@ -72,7 +72,7 @@ func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
 	add := func(t sentinel.Table, f warehouse.Facts) {
 		w := wants[t.Warehouse]
 		if w == nil {
-			w = &want{}
+			w = &want{tables: make([]warehouse.TableName, 0, len(r.jobs))}
 			wants[t.Warehouse] = w
 		}
 		w.facts |= f

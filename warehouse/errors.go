@@ -56,6 +56,9 @@ func (e *Error) Temporary() bool {
 
 // KindOf returns the class of err; "" when err is nil or not from an engine.
 func KindOf(err error) ErrorKind {
+	if err == nil {
+		return "" // every statement's answer is looked at
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind

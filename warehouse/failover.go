@@ -77,9 +77,12 @@ func (f *failover) Run(ctx context.Context, statements []Statement, done func(in
 // try sends the statements in todo and returns those that did not reach the
 // server. Where there is no other server, everything is answered.
 func (f *failover) try(ctx context.Context, p *place, statements []Statement, todo []int, done func(int, Rows, error)) (unreached []int, cause error) {
-	part := make([]Statement, len(todo))
-	for k, i := range todo {
-		part[k] = statements[i]
+	part := statements
+	if len(todo) < len(statements) {
+		part = make([]Statement, len(todo))
+		for k, i := range todo {
+			part[k] = statements[i]
+		}
 	}
 	var mu sync.Mutex
 	p.pool.Run(ctx, part, func(k int, rows Rows, err error) {

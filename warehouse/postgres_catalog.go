@@ -485,6 +485,11 @@ func epochTime(c Cell) (time.Time, error) {
 
 // finish puts what came in any order into the order that Table promises.
 func (t *Table) finish() {
+	// Columns are large, and a hash join gives them last first, which is the most
+	// that sorting could have to move.
+	if n := len(t.Columns); n > 1 && t.Columns[0].Position > t.Columns[n-1].Position {
+		slices.Reverse(t.Columns)
+	}
 	slices.SortFunc(t.Columns, func(a, b Column) int { return a.Position - b.Position })
 	for i := range t.Columns {
 		t.Columns[i].Position = i + 1
