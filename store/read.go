@@ -98,7 +98,7 @@ func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, e
 		dataset = f.Table.String()
 	}
 	var out []sentinel.Result
-	err := s.each(ctx, `SELECT body FROM last_result WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR check_id = ?2) ORDER BY dataset, check_id`,
+	err := s.each(ctx, `SELECT body FROM last_result WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR check_id = ?2) ORDER BY check_id`,
 		[]any{dataset, f.Check}, func(scan func(...any) error) error {
 			var r sentinel.Result
 			if err := scanJSON(scan, &r); err != nil {
@@ -107,6 +107,7 @@ func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, e
 			out = append(out, r)
 			return nil
 		})
+	slices.SortStableFunc(out, func(a, b sentinel.Result) int { return a.Table.Compare(b.Table) })
 	return out, err
 }
 

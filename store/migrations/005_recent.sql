@@ -8,3 +8,6 @@ CREATE TABLE recent (
 CREATE VIEW point AS
 SELECT series, at, value FROM recent
 UNION ALL SELECT series, at, value FROM observation o WHERE NOT EXISTS (SELECT 1 FROM recent r WHERE r.series = o.series AND r.at = o.at);
+
+-- No question uses it, and every tick wrote it anew.
+DROP INDEX last_result_dataset;
