@@ -154,8 +154,8 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 		return nil
 	}
 	out := r.elsewhere(j, questions)
-	merged := &planned{job: j, db: r.db, questions: make([]question, 0, len(questions))}
-	aggregates := make([]*Aggregate, 0, len(questions))
+	var merged []question
+	var aggregates []*Aggregate
 	for _, q := range questions {
 		rel := j.targets[q.check].Known.Relation
 		switch {
@@ -165,7 +165,10 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 				j.answers[q.check][q.ask.Key] = answer
 				continue
 			}
-			merged.questions = append(merged.questions, q)
+			if merged == nil { // most often they are all
+				merged, aggregates = make([]question, 0, len(questions)), make([]*Aggregate, 0, len(questions))
+			}
+			merged = append(merged, q)
 			aggregates = append(aggregates, q.ask.Aggregate)
 		case q.ask.Groups != nil:
 			st, err := compileGroups(r.db.Dialect, rel, q.ask.Groups)
@@ -184,13 +187,12 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 	}
 	c, err := compile(r.db.Dialect, j.targets[0].Known.Relation, aggregates)
 	if err != nil {
-		for _, q := range merged.questions {
+		for _, q := range merged {
 			j.answers[q.check][q.ask.Key] = Answer{Err: err}
 		}
 		return out
 	}
-	merged.Statement, merged.columns = c.statement, c.columns
-	return append([]*planned{merged}, out...)
+	return append([]*planned{{Statement: c.statement, db: r.db, job: j, questions: merged, columns: c.columns}}, out...)
 }
 
 // elsewhere compiles the questions to other tables, one statement a check.
