@@ -83,9 +83,9 @@ func run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "sentinel")
-	make := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/sentinel")
-	make.Stderr, make.Env = os.Stderr, append(os.Environ(), "CGO_ENABLED=0") // as `make build` does
-	if err := make.Run(); err != nil {
+	builder := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/sentinel")
+	builder.Stderr, builder.Env = os.Stderr, append(os.Environ(), "CGO_ENABLED=0") // as `make build` does
+	if err := builder.Run(); err != nil {
 		return fmt.Errorf("building sentinel (run from the repository's root): %w", err)
 	}
 	reader := strings.Replace(server.DSN, "postgres@", "reader@", 1)
@@ -105,29 +105,36 @@ func run(ctx context.Context) error {
 		}
 		return nil
 	}
-	fmt.Printf("%-22s %-10s %10s %10s %10s %10s %10s\n", "warehouse", "who", "statements", "blocks", "cpu ms", "wall ms", "rss MB")
+	fmt.Printf("%-16s %-9s %10s %10s %8s %8s %7s\n", "warehouse", "who", "statements", "blocks", "cpu ms", "wall ms", "rss MB")
 	for _, name := range []string{"mart", "events", "events-estimate", "rich"} {
 		config := filepath.Join(dir, name+".yaml")
 		if err := os.WriteFile(config, []byte(configOf(name, reader)), 0o600); err != nil {
 			return err
 		}
-		var ours, theirs []measure
+		commands := []struct {
+			who  string
+			args []string
+		}{
+			{"sentinel", []string{binary, "check", "-c", config}},
+			{"no state", []string{binary, "check", "-c", config, "--no-state"}},
+			{"floor", append([]string{self}, append(floorArgs(reader), name)...)},
+		}
+		all := make([][]measure, len(commands))
 		for range *rounds + 1 { // the first round warms up
-			m, err := one(ctx, conn, exec.Command(binary, "check", "-c", config))
-			if err != nil {
-				return err
+			for i, c := range commands {
+				m, err := one(ctx, conn, exec.Command(c.args[0], c.args[1:]...))
+				if err != nil {
+					return err
+				}
+				all[i] = append(all[i], m)
 			}
-			f, err := one(ctx, conn, exec.Command(self, append(floorArgs(reader), name)...))
-			if err != nil {
-				return err
-			}
-			ours, theirs = append(ours, m), append(theirs, f)
 		}
-		a, b := median(ours[1:]), median(theirs[1:])
-		for who, m := range map[string]measure{"sentinel": a, "floor": b} {
-			fmt.Printf("%-22s %-10s %10.0f %10.0f %10.1f %10.1f %10.1f\n", name, who, m[0], m[1], m[2], m[3], m[4])
+		b := median(all[len(all)-1][1:])
+		for i, c := range commands {
+			a := median(all[i][1:])
+			fmt.Printf("%-16s %-9s %10.0f %10.0f %8.1f %8.1f %7.1f   ratio %5.2f %5.2f %5.2f %5.2f %5.2f\n", name, c.who, a[0], a[1], a[2], a[3], a[4], a[0]/b[0], a[1]/b[1], a[2]/b[2], a[3]/b[3], a[4]/b[4])
 		}
-		fmt.Printf("%-22s %-10s %10.2f %10.2f %10.2f %10.2f %10.2f\n\n", name, "ratio", a[0]/b[0], a[1]/b[1], a[2]/b[2], a[3]/b[3], a[4]/b[4])
+		fmt.Println()
 	}
 	return nil
 }
