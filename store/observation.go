@@ -13,7 +13,7 @@ type observed struct {
 	value  any
 }
 
-func observe(r sentinel.Result, o sentinel.Observation) observed {
+func observe(r *sentinel.Result, o sentinel.Observation) observed {
 	at := r.Tick
 	if !o.Bucket.IsZero() {
 		at = o.Bucket

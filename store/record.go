@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -54,10 +55,6 @@ type Batch struct {
 // left out. Results that come without ticks are always stored; the newest one
 // of a check and tick wins, as does the newest value of a bucket.
 func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
-	bodies, err := encode(b.Results)
-	if err != nil {
-		return 0, fmt.Errorf("recording: %w", err)
-	}
 	write := s.write
 	if len(b.Outbox) > 0 {
 		write = s.durably // what people must hear of survives a power cut
@@ -69,7 +66,7 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 			dropped = len(b.Results)
 			return w.err
 		}
-		dropped = w.results(ctx, b.Results, bodies, known)
+		dropped = w.results(ctx, b.Results, known)
 		w.baselines(ctx, b.Baselines)
 		for _, i := range b.Incidents {
 			if !known[i.Table] {
@@ -141,35 +138,34 @@ func newest(rows []any) (kept []any) {
 	return kept
 }
 
-// results writes the results that are new; bodies are their JSON.
-func (w *writer) results(ctx context.Context, results []sentinel.Result, bodies [][]byte, known map[sentinel.Table]bool) (dropped int) {
-	runs := make([]any, 0, len(results)*insertResult.width)
-	last := make([]any, 0, len(results)*insertLast.width)
-	var observed []observed
-	var table sentinel.Table
-	var dataset any
-	for i, r := range results {
+// resultsAtOnce bounds what is held as text and arguments of many results.
+const resultsAtOnce = 512
+
+// results writes the results that are new.
+func (w *writer) results(ctx context.Context, results []sentinel.Result, known map[sentinel.Table]bool) (dropped int) {
+	p := newPart(min(len(results), resultsAtOnce))
+	for i := range results {
+		r := &results[i]
 		if known[r.Table] {
 			dropped++
 			continue
 		}
-		if r.Table != table || dataset == nil {
-			table, dataset = r.Table, r.Table.String()
+		if err := p.add(r); err != nil {
+			w.err = errors.Join(w.err, err)
 		}
-		var check, tick any = r.Check, micros(r.Tick)
-		runs = append(runs, check, tick, int(r.Status), r.Duration.Microseconds(), r.Message)
-		last = append(last, check, dataset, tick, bodies[i])
-		for _, o := range r.Past {
-			observed = append(observed, observe(r, o))
-		}
-		for _, o := range r.Observations {
-			observed = append(observed, observe(r, o))
+		if len(p.runs) == resultsAtOnce*insertResult.width {
+			w.part(ctx, p)
 		}
 	}
-	w.many(ctx, insertResult, runs, nil)
-	w.many(ctx, insertLast, last, nil)
-	w.observations(ctx, observed)
+	w.part(ctx, p)
 	return dropped
+}
+
+func (w *writer) part(ctx context.Context, p *part) {
+	w.many(ctx, insertResult, p.runs, nil)
+	w.many(ctx, insertLast, p.last, nil)
+	w.observations(ctx, p.observed)
+	p.clear()
 }
 
 func (w *writer) baselines(ctx context.Context, first map[string]Snapshot) {
