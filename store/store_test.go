@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"math"
 	"path/filepath"
 	"reflect"
@@ -238,6 +239,48 @@ func TestSegmentsAndBuckets(t *testing.T) {
 	if series, err := s.SeriesOf(t.Context(), ""); err != nil || len(series) != segments {
 		t.Errorf("%d series, %v", len(series), err)
 	}
+}
+
+// Values wait together and go to their series many at a time: wherever one is, it
+// is read once, and the newest of a bucket is the one that counts.
+func TestNewestValuesAreReadWhereverTheyWait(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	days := func(tick int, values map[int]int64) store.Batch {
+		b := batch(tick)
+		b.Results[0].Observations = nil
+		for day, v := range values {
+			b.Results[0].Observations = append(b.Results[0].Observations, sentinel.Observation{Metric: "row_count", Bucket: at(day), Value: sentinel.Int(v)})
+		}
+		return b
+	}
+	many := map[int]int64{}
+	for day := range 1500 {
+		many[-day] = int64(day)
+	}
+	record(t, s, days(0, many)) // enough to go to their series at once
+	record(t, s, days(1, map[int]int64{-5: 999, 1: 7}))
+	expect := func(when string, n int, newest ...float64) {
+		t.Helper()
+		got := values(t, s, "row_count", "", 5000)
+		if len(got) != n || !slices.Equal(got[max(0, len(got)-len(newest)):], newest) {
+			t.Errorf("%s: %d values, the newest %v, want %d and %v", when, len(got), got[max(0, len(got)-len(newest)):], n, newest)
+		}
+	}
+	expect("after a bucket was counted again", 1501, 6, 999, 4, 3, 2, 1, 0, 7)
+
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Record(over, days(2, map[int]int64{2: 1})); err == nil {
+		t.Error("recorded after the end")
+	}
+	record(t, s, days(2, map[int]int64{2: 8, -5: 1000}))
+	expect("after a write that was taken back", 1502, 6, 1000, 4, 3, 2, 1, 0, 7, 8)
+
+	if _, err := s.Prune(t.Context(), at(2), 10*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	expect("after pruning", 11, 8, 7, 6, 1000, 4, 3, 2, 1, 0, 7, 8)
 }
 
 func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
