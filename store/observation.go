@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -33,9 +34,9 @@ var (
 ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 5, 4}
 )
 
-// observations writes values, in SQLite to the table recent. The ids of series in SQLite, which this process
-// alone writes, are remembered; those in PostgreSQL are looked up each time, since
-// a failover may take the youngest back.
+// observations writes values, in SQLite to the table recent. The ids of series
+// there, which this process alone writes, are remembered; those in PostgreSQL are
+// looked up each time, since a failover may take the youngest back.
 func (w *writer) observations(ctx context.Context, all []observed) {
 	if w.store.lead != nil {
 		args := make([]any, 0, len(all)*insertObservationByName.width)
@@ -48,7 +49,11 @@ func (w *writer) observations(ctx context.Context, all []observed) {
 	w.learnSeries(ctx, all)
 	args := make([]any, 0, len(all)*insertRecent.width)
 	for _, o := range all {
-		args = append(args, w.store.series[o.series], o.at, o.value)
+		id, known := w.store.series[o.series]
+		if !known && w.err == nil {
+			w.err = fmt.Errorf("the series %+q was not added", o.series)
+		}
+		args = append(args, id, o.at, o.value)
 	}
 	w.many(ctx, insertRecent, args, nil)
 	if w.store.recent < 0 && w.err == nil {

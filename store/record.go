@@ -154,14 +154,14 @@ func (w *writer) results(ctx context.Context, results []sentinel.Result, known m
 			w.err = errors.Join(w.err, err)
 		}
 		if len(p.runs) == resultsAtOnce*insertResult.width {
-			w.part(ctx, p)
+			w.put(ctx, p)
 		}
 	}
-	w.part(ctx, p)
+	w.put(ctx, p)
 	return dropped
 }
 
-func (w *writer) part(ctx context.Context, p *part) {
+func (w *writer) put(ctx context.Context, p *part) {
 	w.many(ctx, insertResult, p.runs, nil)
 	w.many(ctx, insertLast, p.last, nil)
 	w.observations(ctx, p.observed)

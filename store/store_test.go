@@ -239,6 +239,15 @@ func TestSegmentsAndBuckets(t *testing.T) {
 	if series, err := s.SeriesOf(t.Context(), ""); err != nil || len(series) != segments {
 		t.Errorf("%d series, %v", len(series), err)
 	}
+	for _, odd := range []string{"größe='ä\u2028'", `"; DROP TABLE series; --`, " ", "\x01\t\n"} {
+		b := batch(3)
+		b.Ticks, b.Results[0].Observations = nil, []sentinel.Observation{{Metric: "row_count", Segment: odd, Value: sentinel.Int(5)}}
+		record(t, s, b)
+		record(t, s, b)
+		if got := values(t, s, "row_count", odd, 9); !slices.Equal(got, []float64{5}) {
+			t.Errorf("segment %q: %v", odd, got)
+		}
+	}
 }
 
 // Values wait together and go to their series many at a time: wherever one is, it
