@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -301,6 +302,38 @@ func poll(t *testing.T, met func() bool) {
 	for deadline := time.Now().Add(30 * time.Second); !met(); {
 		if time.Now().After(deadline) {
 			t.Fatal("the condition was not met in time")
+		}
+	}
+}
+
+// A tick of very many tables is worked off a part at a time, with one look at the
+// catalog and outcomes in the order of the jobs.
+func TestATickOfVeryManyTables(t *testing.T) {
+	t.Parallel()
+	var statements atomic.Int64
+	b := newBench(t, "sqlite", warehouse.Config{Meter: &warehouse.Meter{Statement: func(warehouse.ErrorKind) { statements.Add(1) }}})
+	b.exec("CREATE TABLE many (id integer)", "INSERT INTO many VALUES (1), (2)")
+	jobs := func(n int) (list []checks.Job) {
+		for i := range n {
+			c := &checks.RowCount{Fail: bound(t, "> 1")}
+			c.ID = fmt.Sprint("rows ", i)
+			list = append(list, b.job("many", c))
+		}
+		return list
+	}
+	checks.Run(t.Context(), b.env, "w", jobs(1))
+	one := statements.Swap(0)
+	const n = 2345
+	outcomes := checks.Run(t.Context(), b.env, "w", jobs(n))
+	if got := statements.Load(); got != one+n-1 {
+		t.Errorf("%d statements for %d tables, %d for one", got, n, one)
+	}
+	if len(outcomes) != n {
+		t.Fatalf("%d outcomes", len(outcomes))
+	}
+	for i, o := range outcomes {
+		if len(o.Results) != 1 || o.Results[0].Check != fmt.Sprint("rows ", i) || o.Results[0].Status != sentinel.Fail {
+			t.Fatalf("outcome %d: %+v", i, o.Results)
 		}
 	}
 }

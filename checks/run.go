@@ -16,17 +16,27 @@ import (
 // question.
 const maxRounds = 3
 
+// jobsAtOnce bounds what is held of many tables: questions, answers, what is
+// remembered.
+const jobsAtOnce = 1000
+
 // Run does all jobs of one warehouse that are due at one tick: it reads the
 // catalog once, asks all tables in one pipeline, and judges. Outcomes come in
 // the order of the jobs, one result per check whatever fails.
 func Run(ctx context.Context, env Env, name string, jobs []Job) []Outcome {
 	r := newRun(ctx, env, name, jobs)
-	for range maxRounds {
-		if !r.round(ctx) {
-			break
+	out := make([]Outcome, 0, len(jobs))
+	for len(out) < len(jobs) {
+		r.take(ctx, jobs, len(out), min(len(out)+jobsAtOnce, len(jobs)))
+		for range maxRounds {
+			if !r.round(ctx) {
+				break
+			}
 		}
+		out = append(out, r.judge()...)
+		r.start = env.Now()
 	}
-	return r.judge()
+	return out
 }
 
 // PlannedStatement is what a check would send.
@@ -41,6 +51,7 @@ type PlannedStatement struct {
 // without sending them; catalogs are read.
 func Plan(ctx context.Context, env Env, name string, jobs []Job) []PlannedStatement {
 	r := newRun(ctx, env, name, jobs)
+	r.take(ctx, jobs, 0, len(jobs))
 	var out []PlannedStatement
 	for _, j := range r.jobs {
 		var ids []string
@@ -68,9 +79,11 @@ type run struct {
 	env   Env
 	db    *warehouse.DB
 	dbErr error
-	jobs  []*jobRun
+	needs [][]Needs // of all jobs' checks
+	looks map[string]look
+	place string    // the server that is in use when the catalog is read
+	jobs  []*jobRun // those under way
 	start time.Time
-	place string // the server that is in use when the catalog is read
 }
 
 // jobRun is one job under way; the slices run parallel to the job's checks.
@@ -83,22 +96,36 @@ type jobRun struct {
 func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
 	r := &run{env: env, start: env.Now()}
 	r.db, r.dbErr = env.Warehouse(name)
+	r.needs = make([][]Needs, len(jobs))
+	for i, j := range jobs {
+		r.needs[i] = make([]Needs, len(j.Checks))
+		for k, c := range j.Checks {
+			r.needs[i][k] = c.Needs(target(j, c))
+		}
+	}
+	r.readCatalogs(ctx, jobs)
+	if r.db != nil {
+		r.place = r.db.Place()
+	}
+	return r
+}
+
+func target(j Job, c Check) Target {
+	return Target{Check: c.Common().ID, Table: j.Table, TimeColumn: j.TimeColumn, Location: location(c, j), Tick: j.Tick}
+}
+
+// take makes jobs [from, to) those under way, with all that is known of them.
+func (r *run) take(ctx context.Context, jobs []Job, from, to int) {
+	jobs, needs := jobs[from:to], r.needs[from:to]
 	r.jobs = make([]*jobRun, len(jobs))
-	needs := make([][]Needs, len(jobs))
 	for i, j := range jobs {
 		n := len(j.Checks)
 		jr := &jobRun{job: j, targets: make([]Target, n), answers: make([]Answers, n)}
-		needs[i] = make([]Needs, n)
 		for k, c := range j.Checks {
-			jr.targets[k] = Target{Check: c.Common().ID, Table: j.Table, TimeColumn: j.TimeColumn, Location: location(c, j), Tick: j.Tick}
-			jr.answers[k] = Answers{}
-			needs[i][k] = c.Needs(jr.targets[k])
+			jr.targets[k], jr.answers[k] = target(j, c), Answers{}
+			r.knowTables(&jr.targets[k], needs[i][k])
 		}
 		r.jobs[i] = jr
-	}
-	r.readCatalogs(ctx, needs)
-	if r.db != nil {
-		r.place = r.db.Place()
 	}
 	r.recallBaselines(ctx, needs)
 	for i, jr := range r.jobs {
@@ -106,7 +133,6 @@ func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
 			r.recall(ctx, &jr.targets[k], needs[i][k])
 		}
 	}
-	return r
 }
 
 // question is an ask with the check that asked it.

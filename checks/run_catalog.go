@@ -8,6 +8,7 @@ import (
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -54,16 +55,34 @@ func recallBaseline(t *Target, data []byte) (*warehouse.Table, error) {
 // location is the check's own time zone, else the dataset's.
 func location(c Check, j Job) *time.Location {
 	if name := c.Common().Timezone; name != "" {
-		if loc, err := time.LoadLocation(name); err == nil { // Validate has refused unknown zones
+		if loc, err := schedule.Zone(name); err == nil { // Validate has refused unknown zones
 			return loc
 		}
 	}
 	return j.Location
 }
 
+// look is a warehouse with its catalog, or why that could not be read.
+type look struct {
+	db      *warehouse.DB
+	catalog *warehouse.Catalog
+	err     error
+}
+
+// find returns a table, nil where there is none.
+func (l look) find(t sentinel.Table) (*warehouse.Table, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
+	if t.Schema == "" {
+		t.Schema = l.catalog.DefaultSchema
+	}
+	return l.catalog.Tables[warehouse.TableName{Schema: t.Schema, Name: t.Name}], nil
+}
+
 // readCatalogs reads the facts of all jobs' tables, and of the tables they are
 // compared with, once per warehouse.
-func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
+func (r *run) readCatalogs(ctx context.Context, jobs []Job) {
 	type want struct {
 		facts  warehouse.Facts
 		tables []warehouse.TableName
@@ -72,59 +91,47 @@ func (r *run) readCatalogs(ctx context.Context, needs [][]Needs) {
 	add := func(t sentinel.Table, f warehouse.Facts) {
 		w := wants[t.Warehouse]
 		if w == nil {
-			w = &want{tables: make([]warehouse.TableName, 0, len(r.jobs))}
+			w = &want{tables: make([]warehouse.TableName, 0, len(jobs))}
 			wants[t.Warehouse] = w
 		}
 		w.facts |= f
 		w.tables = append(w.tables, warehouse.TableName{Schema: t.Schema, Name: t.Name})
 	}
-	for i, jr := range r.jobs {
+	for i, j := range jobs {
 		// Columns tell how a time column reads, indexes and partitions how to ask.
 		facts := warehouse.Columns | warehouse.Indexes
 		if r.db != nil && r.db.Config.ChangeCounters {
 			facts |= warehouse.Changes
 		}
-		for _, n := range needs[i] {
+		for _, n := range r.needs[i] {
 			facts |= n.Facts
 			if n.Like != nil {
 				add(*n.Like, n.LikeFacts)
 			}
 		}
-		add(jr.job.Table, facts)
+		add(j.Table, facts)
 	}
-	catalogs := map[string]*warehouse.Catalog{}
-	failed := map[string]error{}
-	open := map[string]*warehouse.DB{}
+	r.looks = map[string]look{}
 	for name, w := range wants {
-		db, err := r.env.Warehouse(name)
-		if err == nil {
-			open[name] = db
-			catalogs[name], err = readCatalog(ctx, db, r.env.Memory, w.facts, w.tables)
+		var l look
+		if l.db, l.err = r.env.Warehouse(name); l.err == nil {
+			l.catalog, l.err = readCatalog(ctx, l.db, r.env.Memory, w.facts, w.tables)
 		}
-		failed[name] = err
+		r.looks[name] = l
 	}
-	find := func(t sentinel.Table) (*warehouse.Table, error) {
-		if err := failed[t.Warehouse]; err != nil {
-			return nil, err
-		}
-		c := catalogs[t.Warehouse]
-		if t.Schema == "" {
-			t.Schema = c.DefaultSchema
-		}
-		return c.Tables[warehouse.TableName{Schema: t.Schema, Name: t.Name}], nil
+}
+
+// knowTables tells a check what the catalogs say of its tables.
+func (r *run) knowTables(t *Target, n Needs) {
+	own := r.looks[t.Table.Warehouse]
+	t.Known.Catalog = own.catalog
+	t.Known.Relation, t.Known.Err = own.find(t.Table)
+	if n.Like == nil {
+		return
 	}
-	for i, jr := range r.jobs {
-		for k := range jr.targets {
-			known := &jr.targets[k].Known
-			known.Relation, known.Err = find(jr.job.Table)
-			known.Catalog = catalogs[jr.job.Table.Warehouse]
-			if like := needs[i][k].Like; like != nil {
-				known.Like, known.LikeErr = find(*like)
-				if c, db := catalogs[like.Warehouse], open[like.Warehouse]; known.LikeErr == nil {
-					known.LikeWhere = Where{db.Place(), c.Standby, c.Lag}
-				}
-			}
-		}
+	other := r.looks[n.Like.Warehouse]
+	if t.Known.Like, t.Known.LikeErr = other.find(*n.Like); t.Known.LikeErr == nil {
+		t.Known.LikeWhere = Where{other.db.Place(), other.catalog.Standby, other.catalog.Lag}
 	}
 }
 
