@@ -107,6 +107,10 @@ func TestC54AFailoverThatLostTheCommitIsRedone(t *testing.T) {
 	b.repair.Failpoint = func(name string) {
 		switch name {
 		case "before_applying": // fence, ledger and staging are on the standby; what follows is not
+			written := strings.Trim(queryAll(t, "pgx", p.primary.DSN, "SELECT pg_current_wal_flush_lsn()::text"), "|\n")
+			eventually(t, func() bool {
+				return queryAll(t, "pgx", p.standby.DSN, "SELECT pg_last_wal_replay_lsn() >= '"+written+"'") == "true|\n"
+			})
 			b.must(p.standby.Exec("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"))
 			eventually(t, func() bool {
 				return queryAll(t, "pgx", p.standby.DSN, "SELECT count(*) FROM pg_stat_wal_receiver") == "0|\n"
