@@ -43,7 +43,7 @@ bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/pr
 torture: deps ## kill repairing agents at every failpoint, 504 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair
 
-torture-cluster: deps ## kill the leader of three agents with 2,000 datasets, ten times
+torture-cluster: deps ## kill the leader or a helper of three agents with 2,000 datasets, twenty times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-1} $(GO) test -timeout 60m -run 'TestAgentsTakeOver' -v ./cmd/sentinel
 
 demo: ## watch the embedded warehouse

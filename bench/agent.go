@@ -60,6 +60,7 @@ func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader strin
 		}
 		fmt.Printf(" %.0f", last.rss)
 	}
+	fmt.Printf("; %.0f of them are pages of the program's file", last.file)
 	n, cpu := last.statements-first.statements, last.cpu-first.cpu
 	fmt.Printf("\n  %.0f statements, CPU %.3f ms a statement, connections opened meanwhile %.0f\n", n, float64(cpu.Microseconds())/1000/n, last.connections-first.connections)
 	var scrapes []time.Duration
@@ -99,12 +100,12 @@ func buildViews(ctx context.Context, conn *pgx.Conn, n int) error {
 
 // cost is what an agent has used until now, by itself and of the server.
 type cost struct {
-	rss, statements, connections float64
-	cpu                          time.Duration
+	rss, file, statements, connections float64
+	cpu                                time.Duration
 }
 
 func look(ctx context.Context, conn *pgx.Conn, pid int) (c cost, err error) {
-	if c.rss, c.cpu, err = process(pid); err != nil {
+	if c.rss, c.file, c.cpu, err = process(pid); err != nil {
 		return c, err
 	}
 	err = conn.QueryRow(ctx, `SELECT (SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'),
@@ -132,18 +133,34 @@ func scrape(url string) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// process reads resident memory (MB) and CPU time of a process.
-func process(pid int) (rss float64, cpu time.Duration, err error) {
+// process reads resident memory (MB), the part of it that is the program's own
+// file, and CPU time of a process.
+func process(pid int) (rss, file float64, cpu time.Duration, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	var numbers [3]float64
-	for i, at := range []int{11, 12, 21} { // utime, stime in ticks of 10 ms; rss in pages
-		if numbers[i], err = strconv.ParseFloat(fields[at], 64); err != nil {
-			return 0, 0, err
+	var ticks [2]float64
+	for i, at := range []int{11, 12} { // utime, stime in ticks of 10 ms
+		if ticks[i], err = strconv.ParseFloat(fields[at], 64); err != nil {
+			return 0, 0, 0, err
 		}
 	}
-	return numbers[2] * float64(os.Getpagesize()) / (1 << 20), time.Duration(numbers[0]+numbers[1]) * 10 * time.Millisecond, nil
+	if data, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err != nil {
+		return 0, 0, 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		name, value, _ := strings.Cut(line, ":")
+		to := map[string]*float64{"VmRSS": &rss, "RssFile": &file}[name]
+		if to == nil {
+			continue
+		}
+		kB, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		*to = kB / 1024
+	}
+	return rss, file, time.Duration(ticks[0]+ticks[1]) * 10 * time.Millisecond, nil
 }

@@ -94,3 +94,16 @@ func humanDuration(d time.Duration) string {
 	}
 	return sign + strings.Join(parts[:min(2, len(parts))], " ")
 }
+
+// ageText says how old the newest row is.
+func ageText(age time.Duration, newest time.Time, loc *time.Location) string {
+	return "newest row " + humanDuration(age) + " old (" + clockText(newest, loc) + ")"
+}
+
+// clockText writes an instant as people of the dataset's zone read it.
+func clockText(at time.Time, loc *time.Location) string {
+	if loc == nil {
+		loc = time.UTC
+	}
+	return at.In(loc).Format("2006-01-02 15:04 MST")
+}

@@ -391,16 +391,3 @@ func (f *Freshness) futureMessage(t Target, got Answer) string {
 	}
 	return fmt.Sprintf("a row's timestamp is %s ahead of the database's clock (%s)", humanDuration(at.Sub(got.AsOf)), clockText(at, t.Location))
 }
-
-// ageText says how old the newest row is.
-func ageText(age time.Duration, newest time.Time, loc *time.Location) string {
-	return "newest row " + humanDuration(age) + " old (" + clockText(newest, loc) + ")"
-}
-
-// clockText writes an instant as people of the dataset's zone read it.
-func clockText(at time.Time, loc *time.Location) string {
-	if loc == nil {
-		loc = time.UTC
-	}
-	return at.In(loc).Format("2006-01-02 15:04 MST")
-}

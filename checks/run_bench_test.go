@@ -2,11 +2,10 @@ package checks_test
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/testenv"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -36,19 +35,9 @@ END LOOP; END $$`)
 	}
 	tick() // connects
 	b.ReportAllocs()
-	before := used(b)
+	before := testenv.CPU(b)
 	for b.Loop() {
 		tick()
 	}
-	b.ReportMetric(float64((used(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
-}
-
-// used is the CPU time of the process until now.
-func used(tb testing.TB) time.Duration {
-	tb.Helper()
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	b.ReportMetric(float64((testenv.CPU(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 }

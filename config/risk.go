@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,17 +28,8 @@ type Risk struct {
 	Holiday  func(time.Time) bool `yaml:"-"`
 }
 
-// expected reports whether a check tells when data is expected by.
-func expected(c Check) bool {
-	f, is := c.Check.(*checks.Freshness)
-	return is && f.Expected != ""
-}
-
 // risk reads `risk:`; without it a freshness check with `expected` is enough.
 func (r *reader) risk(d Dataset, n *yaml.Node) *Risk {
-	if n == nil && !slices.ContainsFunc(d.Checks, expected) {
-		return nil
-	}
 	out := &Risk{Check: -1}
 	if n != nil {
 		if text, scalar := n.Value, n.Kind == yaml.ScalarNode; scalar && (text == "off" || text == "false" || isNull(n)) {
@@ -55,6 +45,9 @@ func (r *reader) risk(d Dataset, n *yaml.Node) *Risk {
 		if is && (fresh == nil || fresh.Expected == "" && f.Expected != "") {
 			fresh, out.Check = f, i
 		}
+	}
+	if n == nil && (fresh == nil || fresh.Expected == "") {
+		return nil
 	}
 	if err := out.complete(d, fresh, r.path); err != nil {
 		r.wrong(within(n, err.Error(), n), "risk: %v", err)

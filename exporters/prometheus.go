@@ -295,9 +295,7 @@ func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := out.Flush(); err != nil {
-		return
-	}
+	_ = out.Flush() // the scraper has gone
 }
 
 // IncidentsOpen sets the number of unresolved incidents by tier.

@@ -4,23 +4,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
 )
-
-// cpu is the processor time this process has used.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
 
 // BenchmarkRecord100k writes 100,000 observations of 1,000 series, 1,000 a batch.
 func BenchmarkRecord100k(b *testing.B) {
@@ -65,12 +55,12 @@ func BenchmarkRecordTick(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "s.db"))
 	record(b, s, tickOf(0))
 	n := 0
-	before := cpu(b)
+	before := testenv.CPU(b)
 	for b.Loop() {
 		n++
 		record(b, s, tickOf(n))
 	}
-	b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(float64((testenv.CPU(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 	st, err := s.Stats(b.Context())
 	if err != nil {
 		b.Fatal(err)

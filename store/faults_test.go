@@ -13,7 +13,6 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
@@ -52,7 +51,7 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 	} {
 		t.Run(name, func(t *testing.T) {
 			direct := testenv.Postgres(t)
-			before := goleak.IgnoreCurrent()
+			leaks := testenv.Leaks(t)
 			proxy, through := proxied(t, direct)
 			s, err := store.Open(t.Context(), through)
 			if err != nil {
@@ -83,9 +82,7 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 				t.Error(err)
 			}
 			proxy.Stop()
-			goleak.VerifyNone(t, before, // and what the proxy itself leaves waiting at a link that was cut
-				goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
-				goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
+			leaks()
 			var memory runtime.MemStats
 			if runtime.ReadMemStats(&memory); memory.HeapInuse > 200<<20 {
 				t.Errorf("%d MB of heap", memory.HeapInuse>>20)

@@ -96,10 +96,15 @@ func allKnown(known map[sentinel.Table]bool) bool {
 // brought nothing new.
 func (w *writer) ticks(ctx context.Context, records []TickRecord) map[sentinel.Table]bool {
 	var all, last []any
+	newest := make(map[TickKey]time.Time, len(records))
 	for _, t := range records {
-		dataset, tick := t.Table.String(), micros(t.Tick)
-		all = append(all, t.Schedule, dataset, tick, t.Skipped)
-		last = append(last, t.Schedule, dataset, tick)
+		all = append(all, t.Schedule, t.Table.String(), micros(t.Tick), t.Skipped)
+		if key := (TickKey{t.Schedule, t.Table}); t.Tick.After(newest[key]) {
+			newest[key] = t.Tick
+		}
+	}
+	for key, tick := range newest {
+		last = append(last, key.Schedule, key.Table.String(), micros(tick))
 	}
 	added := map[string]bool{}
 	w.returning(ctx, insertTick, all, func(scan func(...any) error) error {
@@ -112,7 +117,7 @@ func (w *writer) ticks(ctx context.Context, records []TickRecord) map[sentinel.T
 		}
 		return nil
 	})
-	w.many(ctx, insertLastTick, newest(last), nil)
+	w.many(ctx, insertLastTick, last, nil)
 	known := make(map[sentinel.Table]bool, len(records))
 	for _, t := range records {
 		if t.Skipped == "" {
@@ -120,22 +125,6 @@ func (w *writer) ticks(ctx context.Context, records []TickRecord) map[sentinel.T
 		}
 	}
 	return known
-}
-
-// newest keeps the latest tick of each schedule and dataset.
-func newest(rows []any) (kept []any) {
-	at := map[[2]any]int{}
-	for i := 0; i < len(rows); i += 3 {
-		name := [2]any{rows[i], rows[i+1]}
-		k, seen := at[name]
-		if !seen {
-			at[name] = len(kept)
-			kept = append(kept, rows[i:i+3]...)
-		} else if rows[i+2].(int64) > kept[k+2].(int64) {
-			kept[k+2] = rows[i+2]
-		}
-	}
-	return kept
 }
 
 // resultsAtOnce bounds what is held as text and arguments of many results.

@@ -44,7 +44,7 @@ var (
 	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped) VALUES `, `(?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING dataset, skipped`, 4, 0}
 
 	insertLastTick = shape{`INSERT INTO last_tick (schedule, dataset, tick) VALUES `, `(?, ?, ?)`,
-		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END`, 3, 2}
+		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END`, 3, 0}
 
 	insertResult = shape{`INSERT INTO result (check_id, tick, status, duration, message) VALUES `, `(?, ?, ?, ?, ?)`,
 		` ON CONFLICT (tick, check_id) DO UPDATE SET status = excluded.status, duration = excluded.duration, message = excluded.message`, 5, 2}

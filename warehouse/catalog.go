@@ -1,6 +1,11 @@
 package warehouse
 
-import "time"
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Facts is a set of kinds of catalog facts.
 type Facts uint16
@@ -199,4 +204,33 @@ func (t *Table) LeadsIndex(column string) bool {
 		}
 	}
 	return false
+}
+
+func epochTime(c Cell) (time.Time, error) {
+	if c.Null || c.Text == "" {
+		return time.Time{}, nil
+	}
+	f, err := strconv.ParseFloat(c.Text, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(int64(f * 1e6)).UTC(), nil
+}
+
+// finish puts what came in any order into the order that Table promises.
+func (t *Table) finish() {
+	// Columns are large, and a hash join gives them last first, which is the most
+	// that sorting could have to move.
+	if n := len(t.Columns); n > 1 && t.Columns[0].Position > t.Columns[n-1].Position {
+		slices.Reverse(t.Columns)
+	}
+	slices.SortFunc(t.Columns, func(a, b Column) int { return a.Position - b.Position })
+	for i := range t.Columns {
+		t.Columns[i].Position = i + 1
+	}
+	slices.SortFunc(t.Unique, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
+	t.Unique = slices.CompactFunc(t.Unique, func(a, b Key) bool { return a.Name == b.Name })
+	slices.SortFunc(t.ForeignKeys, func(a, b ForeignKey) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(t.Indexes, func(a, b Index) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(t.Partitions, func(a, b Partition) int { return strings.Compare(a.Name, b.Name) })
 }

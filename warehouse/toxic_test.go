@@ -12,7 +12,6 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/testenv"
@@ -35,7 +34,7 @@ func TestC05ANetworkThatMisbehaves(t *testing.T) {
 			"cut after some bytes": {`{"name": "t", "type": "limit_data", "attributes": {"bytes": 200}}`, true},
 		} {
 			t.Run(engine+" "+name, func(t *testing.T) {
-				before := goleak.IgnoreCurrent()
+				leaks := testenv.Leaks(t)
 				proxy, through := between(t, engine, dsn)
 				db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.Secret(through), Now: time.Now, StatementTimeout: 2 * time.Second, LockTimeout: time.Second, MaxConnections: 2})
 				if err != nil {
@@ -64,9 +63,7 @@ func TestC05ANetworkThatMisbehaves(t *testing.T) {
 					t.Error(err)
 				}
 				proxy.Stop()
-				goleak.VerifyNone(t, before, // and what the proxy itself leaves waiting at a link that was cut
-					goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
-					goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
+				leaks()
 				var memory runtime.MemStats
 				if runtime.ReadMemStats(&memory); memory.HeapInuse > 200<<20 {
 					t.Errorf("%d MB of heap", memory.HeapInuse>>20)
