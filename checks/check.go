@@ -83,6 +83,7 @@ type Target struct {
 // Needs is what a check must know before it asks.
 type Needs struct {
 	Facts     warehouse.Facts // of the dataset itself
+	Column    string          // whose type must be known, of the dataset and of Like; "" for none
 	Like      *sentinel.Table // another dataset, with LikeFacts
 	LikeFacts warehouse.Facts
 	History   []Series // observations remembered by the store

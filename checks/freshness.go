@@ -87,12 +87,12 @@ func (f *Freshness) Validate() error {
 func (f *Freshness) Holiday(t time.Time) bool { return f.calendar.Holiday(t) }
 
 // Needs implements Check.
-func (f *Freshness) Needs(Target) Needs {
-	facts := warehouse.Columns | warehouse.Indexes
+func (f *Freshness) Needs(t Target) Needs {
+	n := Needs{Facts: warehouse.Indexes, Column: f.column(t)}
 	if f.Catalog != "" {
-		facts |= warehouse.Estimates // with which MySQL's update time comes
+		n.Facts |= warehouse.Estimates // with which MySQL's update time comes
 	}
-	return Needs{Facts: facts}
+	return n
 }
 
 const (

@@ -88,8 +88,8 @@ func (c *Reconcile) Validate() error {
 }
 
 // Needs implements Check.
-func (c *Reconcile) Needs(Target) Needs {
-	return Needs{Facts: warehouse.Columns, Like: c.With, LikeFacts: warehouse.Columns}
+func (c *Reconcile) Needs(t Target) Needs {
+	return Needs{Column: c.column(t), Like: c.With}
 }
 
 // Ask implements Check: the same questions to both tables.

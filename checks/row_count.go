@@ -93,7 +93,7 @@ func (c *RowCount) aspect() string {
 
 // Needs implements Check.
 func (c *RowCount) Needs(t Target) Needs {
-	n := Needs{Facts: warehouse.Columns, Past: c.hasPast()}
+	n := Needs{Column: c.column(t), Past: c.hasPast()}
 	if c.Estimate {
 		n.Facts |= warehouse.Estimates
 	}

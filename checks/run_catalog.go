@@ -83,42 +83,66 @@ func (l look) find(t sentinel.Table) (*warehouse.Table, error) {
 // readCatalogs reads the facts of all jobs' tables, and of the tables they are
 // compared with, once per warehouse.
 func (r *run) readCatalogs(ctx context.Context, jobs []Job) {
-	type want struct {
-		facts  warehouse.Facts
-		tables []warehouse.TableName
-	}
-	wants := map[string]*want{}
-	add := func(t sentinel.Table, f warehouse.Facts) {
+	wants := map[string]*warehouse.Scope{}
+	add := func(t sentinel.Table, f warehouse.Facts, column string) {
 		w := wants[t.Warehouse]
 		if w == nil {
-			w = &want{tables: make([]warehouse.TableName, 0, len(jobs))}
+			w = &warehouse.Scope{Tables: make([]warehouse.TableName, 0, len(jobs)), ColumnNames: []string{}}
 			wants[t.Warehouse] = w
 		}
-		w.facts |= f
-		w.tables = append(w.tables, warehouse.TableName{Schema: t.Schema, Name: t.Name})
+		w.Facts |= f
+		if name := (warehouse.TableName{Schema: t.Schema, Name: t.Name}); len(w.Tables) == 0 || w.Tables[len(w.Tables)-1] != name {
+			w.Tables = append(w.Tables, name)
+		}
+		if column != "" && !slices.Contains(w.ColumnNames, column) {
+			w.ColumnNames = append(w.ColumnNames, column)
+		}
 	}
 	for i, j := range jobs {
-		// Columns tell how a time column reads, indexes and partitions how to ask.
-		facts := warehouse.Columns | warehouse.Indexes
+		facts := warehouse.Indexes // they and partitions tell how to ask
 		if r.db != nil && r.db.Config.ChangeCounters {
 			facts |= warehouse.Changes
 		}
 		for _, n := range r.needs[i] {
-			facts |= n.Facts
+			add(j.Table, facts|n.Facts, n.Column)
 			if n.Like != nil {
-				add(*n.Like, n.LikeFacts)
+				add(*n.Like, n.LikeFacts, n.Column)
 			}
 		}
-		add(j.Table, facts)
 	}
 	r.looks = map[string]look{}
 	for name, w := range wants {
 		var l look
 		if l.db, l.err = r.env.Warehouse(name); l.err == nil {
-			l.catalog, l.err = readCatalog(ctx, l.db, r.env.Memory, w.facts, w.tables)
+			l.catalog, l.err = readCatalog(ctx, l.db, r.env.Memory, *w)
+			r.looks[name] = l
+			if w.Facts&warehouse.Columns == 0 && r.lacksColumns(jobs, name) { // people must hear which there are
+				w.Facts |= warehouse.Columns
+				l.catalog, l.err = readCatalog(ctx, l.db, r.env.Memory, *w)
+			}
 		}
 		r.looks[name] = l
 	}
+}
+
+// lacksColumns reports whether the catalog of a warehouse has a table without a
+// column that a check needs.
+func (r *run) lacksColumns(jobs []Job, name string) bool {
+	lacks := func(t sentinel.Table, column string) bool {
+		if t.Warehouse != name || column == "" {
+			return false
+		}
+		table, err := r.looks[name].find(t)
+		return err == nil && table != nil && table.Column(column) == nil
+	}
+	for i, j := range jobs {
+		for _, n := range r.needs[i] {
+			if lacks(j.Table, n.Column) || n.Like != nil && lacks(*n.Like, n.Column) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // knowTables tells a check what the catalogs say of its tables.
@@ -137,8 +161,8 @@ func (r *run) knowTables(t *Target, n Needs) {
 
 // readCatalog reads the tables' facts. Names without a schema need the engine's
 // default, which only a first look tells.
-func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, facts warehouse.Facts, tables []warehouse.TableName) (*warehouse.Catalog, error) {
-	tables = slices.Clone(tables)
+func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, scope warehouse.Scope) (*warehouse.Catalog, error) {
+	tables := slices.Clone(scope.Tables)
 	if slices.ContainsFunc(tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
 		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 		if err != nil {
@@ -150,7 +174,7 @@ func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, facts wa
 			}
 		}
 	}
-	scope := warehouse.Scope{Tables: tables, Facts: facts}
+	scope.Tables = tables
 	if !db.Config.ChangeCounters || memory == nil {
 		return db.Catalog(ctx, scope)
 	}

@@ -60,6 +60,10 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 		write = s.durably // what people must hear of survives a power cut
 	}
 	err = write(ctx, func(tx *sql.Tx) error {
+		ctx := ctx
+		if s.lead == nil {
+			ctx = context.WithoutCancel(ctx) // a file answers: else every insert has a goroutine waiting for the end of ctx
+		}
 		w := s.writer(tx)
 		known := w.ticks(ctx, b.Ticks)
 		if len(b.Ticks) > 0 && allKnown(known) {

@@ -25,6 +25,10 @@ const (
 type Scope struct {
 	Tables []TableName // nil: every table of every schema that is not the engine's own
 	Facts  Facts       // tables' existence, kind and identity are always read
+	// ColumnNames, where the fact Columns is not asked for, are the columns whose
+	// types are read all the same; others may come besides. nil: what is asked for
+	// decides.
+	ColumnNames []string
 	// Previous is an earlier answer to the same scope. An engine that can tell
 	// from its change counters that no definition has changed since answers it
 	// again, with new counters; it needs the fact Changes, and no Estimates.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -302,6 +303,13 @@ func TestCatalogShowsTablesViewsAndKeys(t *testing.T) {
 		c := f.catalog(warehouse.AllFacts, "child", "nowhere")
 		if len(c.Tables) != 1 || c.DefaultSchema != f.tables || c.Standby || c.AsOf.IsZero() {
 			t.Errorf("scope: %d tables, default schema %q", len(c.Tables), c.DefaultSchema)
+		}
+		some, err := f.db.Catalog(t.Context(), warehouse.Scope{Facts: warehouse.Indexes, Tables: []warehouse.TableName{{Schema: f.tables, Name: "child"}}, ColumnNames: []string{"at", "nowhere"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if child := some.Tables[warehouse.TableName{Schema: f.tables, Name: "child"}]; child == nil || some.Facts&warehouse.Columns != 0 || child.Column("nowhere") != nil || !reflect.DeepEqual(child.Column("at").Type, f.table("child").Column("at").Type) || !child.LeadsIndex("at") {
+			t.Errorf("some columns of child: %+v", child)
 		}
 		all, err := f.db.Catalog(t.Context(), warehouse.Scope{Facts: warehouse.Columns})
 		if err != nil || len(all.Tables) < 4 || all.Tables[warehouse.TableName{Schema: f.tables, Name: "empty_one"}] == nil {

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,13 +39,23 @@ var mysqlParts = []struct {
 // the tables the user has some privilege on; a view's text needs SHOW VIEW.
 func (d MySQL) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
 	where, args := mysqlScope(scope)
+	args = slices.Clip(args)
 	statements := []Statement{{SQL: `SELECT ` + d.Epoch("") + `, coalesce(database(), ''), @@global.read_only`}}
 	readers := []func(*Catalog, Rows) error{nil}
 	for i, p := range mysqlParts {
-		if p.fact == 0 || p.fact&scope.Facts != 0 {
-			statements = append(statements, Statement{SQL: fmt.Sprintf(p.sql, where), Args: args})
-			readers = append(readers, mysqlReaders[i])
+		st := Statement{SQL: fmt.Sprintf(p.sql, where), Args: args}
+		switch {
+		case p.fact == 0 || p.fact&scope.Facts != 0:
+		case p.fact == Columns && len(scope.ColumnNames) > 0:
+			st.SQL += " AND x.column_name IN (" + strings.TrimSuffix(strings.Repeat("?,", len(scope.ColumnNames)), ",") + ")"
+			for _, name := range scope.ColumnNames {
+				st.Args = append(st.Args, name)
+			}
+		default:
+			continue
 		}
+		statements = append(statements, st)
+		readers = append(readers, mysqlReaders[i])
 	}
 	answers, err := readAll(ctx, s, statements)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,24 +14,50 @@ import (
 // that those still awaited are thought to take, within these bounds.
 const shortPause, longPause = 3 * time.Millisecond, 50 * time.Millisecond
 
-// patient is a connection on which the answers of a pipeline are read some at a
-// time: a server sends each by itself, and to wake up for every one of them
-// costs an agent more than all else that it does.
+// patient is a connection on which answers are read some at a time: a server sends
+// each by itself, and to wake up for every one of them costs an agent more than all
+// else that it does.
 type patient struct {
 	net.Conn
-	awaited atomic.Int64 // how long the answers of a pipeline may still take; 0: there is none
+	socket  syscall.RawConn // nil where the connection has none
+	awaited atomic.Int64    // how long the answers of a pipeline may still take; 0: there is none
+	full    bool            // the last read filled its buffer: there may be more
 }
 
 // Read implements net.Conn.
-func (p *patient) Read(b []byte) (int, error) {
-	if awaited := time.Duration(p.awaited.Load()); awaited > 0 {
+func (p *patient) Read(b []byte) (n int, err error) {
+	if awaited := time.Duration(p.awaited.Load()); awaited > 0 && !p.full {
+		p.wakeAt(quietly)
 		time.Sleep(min(max(awaited*3/4, shortPause), longPause))
+		p.wakeAt(1)
 	}
-	return p.Conn.Read(b)
+	n, err = p.Conn.Read(b)
+	p.full = n == len(b)
+	return n, err
+}
+
+// quietly is how many bytes may come without a word, well within what a socket
+// holds.
+const quietly = 64 << 10
+
+// wakeAt asks the system to wake the process when so many bytes have come: the
+// runtime hears of every packet otherwise, also while nobody reads. Where that
+// cannot be asked for, more is heard and nothing lost.
+func (p *patient) wakeAt(bytes int) {
+	if p.socket != nil {
+		_ = p.socket.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, bytes) })
+	}
 }
 
 // patiently is what pgconn makes of a connection that is patient. Requests to
 // cancel a statement go over connections of their own, which are not.
 func patiently(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	return &patient{Conn: conn}, nil
+	p, under := &patient{Conn: conn}, conn
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		under = secured.NetConn()
+	}
+	if c, ok := under.(syscall.Conn); ok {
+		p.socket, _ = c.SyscallConn() // nil on an error
+	}
+	return p, nil
 }

@@ -28,6 +28,13 @@ UNION ALL SELECT t.oid, h.inhrelid FROM tree t JOIN pg_catalog.pg_inherits h ON 
 // one, which the planner, who expects few, would: a cast has no index.
 const pgNoIndex = "/*cast*/"
 
+// namedColumns is asked for where Columns is not: the columns that pgNames, the
+// parameter of Scope.ColumnNames, holds, and those that partition.
+const (
+	namedColumns Facts = AllFacts + 1
+	pgNames            = "$names"
+)
+
 const pgEverySchema = `n.nspname NOT IN ('pg_catalog','information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%' AND NOT c.relispartition`
 
 // pgParts are the rows of the one catalog statement, by fact. Each part gives
@@ -57,6 +64,9 @@ FROM rel r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid JOIN pg_catalog.
 LEFT JOIN descr o ON o.objoid = a.attrelid AND o.objsubid = a.attnum
 LEFT JOIN pg_catalog.pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped`},
+	{namedColumns, `SELECT 'column', a.attrelid, a.attnum::int, a.attname::text, format_type(a.atttypid, a.atttypmod), CASE WHEN y.typtype = 'd' THEN format_type(y.typbasetype, y.typtypmod) END, y.typtype::text, (NOT a.attnotnull)::text, NULL, NULL, NULL, NULL, NULL
+FROM rel r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+WHERE a.attnum > 0 AND NOT a.attisdropped AND (a.attname = ANY (` + pgNames + `::name[]) OR r.relkind = 'p')`},
 	{Keys, `SELECT 'key', k.conrelid, 0, k.conname::text, k.contype::text, array_to_string(k.conkey, ' '),
 fn.nspname::text, fc.relname::text, CASE WHEN k.contype = 'f' THEN (SELECT string_agg(a.attname, E'\x1f' ORDER BY u.n) FROM unnest(k.confkey) WITH ORDINALITY u(att, n) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.att) END, k.confupdtype::text, k.confdeltype::text, NULL, NULL
 FROM rel r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid LEFT JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace WHERE k.contype IN ('p','u','f')`},
@@ -90,7 +100,7 @@ func (c *Catalog) forgetCounters() {
 }
 
 func (d Postgres) catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
-	if scope.Facts&(Keys|Indexes) != 0 {
+	if scope.Facts&Keys != 0 || scope.Facts&Indexes != 0 && scope.ColumnNames == nil {
 		scope.Facts |= Columns
 	}
 	if c, err := pgUnchanged(ctx, s, scope); c != nil || err != nil {
@@ -130,12 +140,19 @@ func pgCatalogStatement(scope Scope) Statement {
 			filter, args, shared, cast = `n.nspname = ANY ($1::text[])`, []any{pgArray(slices.Compact(schemas))}, "MATERIALIZED", "::int8"
 		}
 	}
+	facts, names := scope.Facts, ""
+	if facts&Columns == 0 && len(scope.ColumnNames) > 0 {
+		facts |= namedColumns
+		args = append(args, pgArray(scope.ColumnNames))
+		names = fmt.Sprintf("$%d", len(args))
+	}
+	words := strings.NewReplacer(pgNoIndex, cast, pgNames, names)
 	var b strings.Builder
 	fmt.Fprintf(&b, pgRelations, shared, filter)
 	sep := "\n"
 	for _, p := range pgParts {
-		if p.fact&scope.Facts == p.fact {
-			b.WriteString(sep + strings.ReplaceAll(p.sql, pgNoIndex, cast))
+		if p.fact&facts == p.fact {
+			b.WriteString(sep + words.Replace(p.sql))
 			sep = "\nUNION ALL "
 		}
 	}

@@ -21,7 +21,7 @@ func (c *pgSession) pipeline(ctx context.Context, statements []Statement, each t
 	answered, err := 0, p.Flush()
 	if err == nil {
 		left := len(statements)
-		if left > 1 {
+		if left > 1 || statements[0].Each != nil { // many answers, or one of many rows
 			c.wire.awaited.Store(int64(each) * int64(left))
 		}
 		answered, err = readPipeline(p, statements, func(i int, rows Rows, err error) {

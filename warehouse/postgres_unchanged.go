@@ -23,7 +23,7 @@ UNION ALL SELECT 'written', r.t, sum(pg_stat_get_tuples_inserted(r.leaf) + pg_st
 // definition has changed since; else nil.
 func pgUnchanged(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
 	prev := scope.Previous
-	if prev == nil || prev.stamp == "" || scope.Facts != prev.scope.Facts || scope.Facts&Estimates != 0 || scope.Tables == nil || !slices.Equal(scope.Tables, prev.scope.Tables) {
+	if prev == nil || prev.stamp == "" || scope.Facts != prev.scope.Facts || scope.Facts&Estimates != 0 || scope.Tables == nil || !slices.Equal(scope.Tables, prev.scope.Tables) || !slices.Equal(scope.ColumnNames, prev.scope.ColumnNames) {
 		return nil, nil
 	}
 	var ids, leaves []string

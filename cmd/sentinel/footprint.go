@@ -9,9 +9,10 @@ import (
 )
 
 // forgetStart gives the pages of the program's own file back that only starting
-// has touched: every package's initialisation maps the 64 KB around it, which is
-// half of a small agent's memory. The system keeps them in its cache, and maps again what is
-// used. Where that cannot be done, nothing is lost.
+// has touched: every package's initialisation maps the 64 KB around it, as does the
+// reading of the configuration, which is half of a small agent's memory. The system
+// keeps them in its cache, and maps again what is used. Where that cannot be done,
+// nothing is lost.
 func forgetStart() {
 	f, err := os.Open("/proc/self/maps")
 	if err != nil {

@@ -141,6 +141,7 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	}
 	debug.SetGCPercent(50) // an agent has time and no memory to spare
 	debug.FreeOSMemory()   // what reading the configuration took
+	forgetStart()
 	var parts sync.WaitGroup
 	var served, ran, led error
 	parts.Go(func() { served = server.Serve(ctx, listener); stop() })
