@@ -23,7 +23,9 @@ const period = 10 * time.Second
 
 // runningAgent starts `sentinel run` with two checks a table, the fresh rows and
 // the number of rows, and prints what it costs while it runs: memory over time,
-// CPU a table looked at, connections, and then the times of scrapes.
+// CPU a table looked at, connections, and then the times of scrapes. Beside it runs
+// Debian's prometheus-sql-exporter, where it is installed: the same questions,
+// with nothing judged or remembered.
 func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader string, checks int, length time.Duration) error {
 	if err := buildViews(ctx, conn, checks/2); err != nil {
 		return err
@@ -33,17 +35,47 @@ func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader strin
 	if err := os.WriteFile(config, []byte(agentConfig(checks/2, reader, listen)), 0o600); err != nil {
 		return err
 	}
-	cmd := exec.Command(binary, "run", "-c", config, "--log-level", "error")
+	fmt.Printf("agent with %d checks of %d tables: RSS MB", checks, checks/2)
+	if err := watch(ctx, conn, exec.Command(binary, "run", "-c", config, "--log-level", "error"), "http://"+listen+"/metrics", length); err != nil {
+		return err
+	}
+	peer, err := exec.LookPath("prometheus-sql-exporter")
+	if err != nil || checks/2 > peerTables {
+		return nil
+	}
+	if err := os.WriteFile(config, []byte(peerConfig(checks/2, reader)), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.Command(peer, "-config.file", config, "-web.listen-address", listen)
+	cmd.Env = append(os.Environ(), "LOGLEVEL=error")
+	fmt.Print("sql_exporter, the same questions: RSS MB")
+	return watch(ctx, conn, cmd, "http://"+listen+"/metrics", length)
+}
+
+// peerTables is how many tables the peer is asked about at most: its memory grows
+// faster than the questions.
+const peerTables = 1000
+
+func peerConfig(tables int, dsn string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "jobs:\n- name: all\n  interval: %s\n  connections: [%q]\n  queries:\n", period, dsn)
+	for i := range tables {
+		fmt.Fprintf(&b, "  - {name: v_%05[1]d, help: rows, values: [rows, newest], query: 'SELECT count(*) AS rows, extract(epoch FROM max(updated_at))::float8 AS newest FROM views.v_%05[1]d'}\n", i)
+	}
+	return b.String()
+}
+
+// watch runs a command that looks at all tables every period, and prints its cost.
+func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, length time.Duration) error {
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	defer func() {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err == nil {
-			_ = cmd.Wait() // the agent's end is not what is measured
+			_ = cmd.Wait() // its end is not what is measured
 		}
 	}()
-	fmt.Printf("agent with %d checks of %d tables: RSS MB", checks, checks/2)
 	time.Sleep(2*period + period/2) // what starts is over
 	first, err := look(ctx, conn, cmd.Process.Pid)
 	if err != nil {
@@ -52,7 +84,7 @@ func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader strin
 	last := first
 	for begin := time.Now(); time.Since(begin) < length; {
 		time.Sleep(period)
-		if _, err := scrape("http://" + listen + "/metrics"); err != nil {
+		if _, err := scrape(metrics); err != nil {
 			return err
 		}
 		if last, err = look(ctx, conn, cmd.Process.Pid); err != nil {
@@ -66,7 +98,7 @@ func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader strin
 	var scrapes []time.Duration
 	for range 300 {
 		time.Sleep(100 * time.Millisecond)
-		took, err := scrape("http://" + listen + "/metrics")
+		took, err := scrape(metrics)
 		if err != nil {
 			return err
 		}

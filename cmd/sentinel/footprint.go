@@ -2,17 +2,18 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // forgetStart gives the pages of the program's own file back that only starting
-// has touched: every package's initialisation maps the 64 KB around it, as does the
-// reading of the configuration, which is half of a small agent's memory. The system
-// keeps them in its cache, and maps again what is used. Where that cannot be done,
-// nothing is lost.
+// has touched: every package's initialisation maps the 64 KB around it, which is
+// half of a small agent's memory. The system keeps them in its cache, and maps
+// again what is used. Where that cannot be done, nothing is lost.
 func forgetStart() {
 	f, err := os.Open("/proc/self/maps")
 	if err != nil {
@@ -32,5 +33,20 @@ func forgetStart() {
 			continue
 		}
 		_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, from, to-from, syscall.MADV_DONTNEED)
+	}
+}
+
+// firstMinute is over when an agent does only what it does all day.
+const firstMinute = time.Minute
+
+// settle gives back once more what the agent's first minute alone has used: reading
+// the configuration, making the state, the first looks.
+func settle(ctx context.Context) {
+	timer := time.NewTimer(firstMinute)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+		forgetStart()
 	}
 }

@@ -141,11 +141,11 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	}
 	debug.SetGCPercent(50) // an agent has time and no memory to spare
 	debug.FreeOSMemory()   // what reading the configuration took
-	forgetStart()
 	var parts sync.WaitGroup
 	var served, ran, led error
 	parts.Go(func() { served = server.Serve(ctx, listener); stop() })
 	parts.Go(func() { ran = a.Run(ctx, p); stop() })
+	parts.Go(func() { settle(ctx) })
 	parts.Go(func() { signals(ctx, reload, memory, log) })
 	if crew != nil {
 		parts.Go(func() { crew.Run(ctx) })
