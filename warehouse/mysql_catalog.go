@@ -3,7 +3,6 @@ package warehouse
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,7 +38,6 @@ var mysqlParts = []struct {
 // the tables the user has some privilege on; a view's text needs SHOW VIEW.
 func (d MySQL) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
 	where, args := mysqlScope(scope)
-	args = slices.Clip(args)
 	statements := []Statement{{SQL: `SELECT ` + d.Epoch("") + `, coalesce(database(), ''), @@global.read_only`}}
 	readers := []func(*Catalog, Rows) error{nil}
 	for i, p := range mysqlParts {
