@@ -182,6 +182,14 @@ func (t *incidents) find(id string) (sentinel.Incident, bool) {
 	return sentinel.Incident{}, false
 }
 
+// latest returns an incident as it is now.
+func (t *incidents) latest(i sentinel.Incident) sentinel.Incident {
+	if now, ok := t.open[incidentKey{i.Check, i.Key}]; ok && now.ID == i.ID {
+		return now
+	}
+	return i
+}
+
 // hold keeps an incident open while its number is better but not yet where it
 // clears.
 func (t *incidents) hold(clear checks.Bound, r *sentinel.Result) {

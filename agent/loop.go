@@ -262,20 +262,32 @@ func (l *loop) delay(tick time.Time) time.Duration {
 	return time.Duration(h.Sum64() % uint64(l.jitter))
 }
 
-// jobs merges the entries of one tick into one job a dataset.
-func jobs(tick time.Time, due []*entry) []checks.Job {
-	index := map[sentinel.Table]int{}
-	var out []checks.Job
-	for _, e := range due {
+// work is what is due at one tick: one job a dataset, with its checks, in the
+// job's order, and the entries it comes from.
+type work struct {
+	jobs    []checks.Job
+	checks  [][]*Check
+	entries [][]*entry
+}
+
+// merge makes the entries of one tick work.
+func merge(at time.Time, due []*entry) work {
+	var w work
+	index := make(map[sentinel.Table]int, len(due))
+	w.jobs, w.checks, w.entries = make([]checks.Job, 0, len(due)), make([][]*Check, 0, len(due)), make([][]*entry, 0, len(due))
+	for n, e := range due {
 		i, ok := index[e.dataset.Table]
 		if !ok {
-			i = len(out)
+			i = len(w.jobs)
 			index[e.dataset.Table] = i
-			out = append(out, checks.Job{Table: e.dataset.Table, TimeColumn: e.dataset.TimeColumn, Location: e.dataset.Location, Tick: tick})
+			w.jobs = append(w.jobs, checks.Job{Table: e.dataset.Table, TimeColumn: e.dataset.TimeColumn, Location: e.dataset.Location, Tick: at, Checks: make([]checks.Check, 0, len(e.checks))})
+			w.checks, w.entries = append(w.checks, make([]*Check, 0, len(e.checks))), append(w.entries, due[n:n+1:n+1])
+		} else {
+			w.entries[i] = append(w.entries[i], e)
 		}
-		for _, c := range e.checks {
-			out[i].Checks = append(out[i].Checks, c.Check)
+		for k := range e.checks {
+			w.jobs[i].Checks, w.checks[i] = append(w.jobs[i].Checks, e.checks[k].Check), append(w.checks[i], &e.checks[k])
 		}
 	}
-	return out
+	return w
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// repairEvery is how often repairs are looked at besides when one is planned.
-const repairEvery = 5 * time.Second
+// repairEvery is how often repairs are looked at besides when one is planned, and
+// repairIdle how often while none is under way that this process knows of.
+const repairEvery, repairIdle = 5 * time.Second, time.Minute
 
 // sweepEvery is how often staging tables that nobody needs are dropped.
 const sweepEvery = time.Hour
@@ -101,8 +102,15 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	env := checks.Env{Warehouse: plan.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines, Now: a.Now, Memory: &checks.Memory{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
-	batch, err := a.judge(ctx, outcomes, map[string]*Check{id: at.check})
-	if err != nil {
+	a.mu.Lock()
+	batch, err := a.judge(ctx, outcomes[0], []*Check{at.check})
+	looked := map[sentinel.Table]bool{}
+	a.arrivals(outcomes[0], looked)
+	batch.Add(a.warn(a.Now(), looked))
+	var noticed error
+	batch.Outbox, noticed = a.notices(ctx, a.incidents.take())
+	a.mu.Unlock()
+	if err := errors.Join(err, noticed); err != nil {
 		return sentinel.Result{}, err
 	}
 	if err := a.record(ctx, batch); err != nil {
@@ -160,7 +168,9 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 	}
 	tick := time.NewTicker(repairEvery)
 	defer tick.Stop()
-	var swept time.Time
+	var swept, looked time.Time
+	var idle bool
+	var seen uint64
 	for {
 		select {
 		case <-ctx.Done():
@@ -169,11 +179,18 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 			a.consider(ctx, *why)
 		case <-tick.C:
 		}
-		if err := a.Repair.Advance(ctx); err != nil && ctx.Err() == nil {
+		now, written := a.Now(), a.Store.RepairsWritten()
+		if idle && written == seen && now.Sub(looked) < repairIdle {
+			continue
+		}
+		seen, looked = written, now
+		err := a.Repair.Advance(ctx)
+		if err != nil && ctx.Err() == nil {
 			a.Log.Error("repairing", "error", err)
 		}
-		a.countRepairs(ctx)
-		if now := a.Now(); now.Sub(swept) >= sweepEvery {
+		active, counted := a.countRepairs(ctx)
+		idle = err == nil && counted && active == 0
+		if now.Sub(swept) >= sweepEvery {
 			swept = now
 			a.sweep(ctx, plan)
 		}
@@ -271,7 +288,7 @@ func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.Inc
 	var notices []store.OutboxItem
 	var err error
 	if ok {
-		notices, err = a.notices(ctx)
+		notices, err = a.notices(ctx, a.incidents.take())
 	}
 	a.mu.Unlock()
 	if !ok {
@@ -283,14 +300,15 @@ func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.Inc
 	a.wakeTelling()
 }
 
-func (a *Agent) countRepairs(ctx context.Context) {
+// countRepairs exports how many repairs are under way, and returns it.
+func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
 	active, err := a.Store.Repairs(ctx, store.RepairFilter{Active: true})
 	dead, deadErr := a.Store.Repairs(ctx, store.RepairFilter{State: sentinel.DeadLetter})
 	if err := errors.Join(err, deadErr); err != nil {
 		if ctx.Err() == nil {
 			a.Log.Error("counting repairs", "error", err)
 		}
-		return
+		return 0, false
 	}
 	states := map[sentinel.RepairState]int{sentinel.AwaitingApproval: 0, sentinel.RepairSuppressed: 0, sentinel.RetryWait: 0, sentinel.RepairApplying: 0}
 	for _, r := range active {
@@ -300,6 +318,7 @@ func (a *Agent) countRepairs(ctx context.Context) {
 		a.Metrics.Set(exporters.RepairsActive, float64(n), string(s))
 	}
 	a.Metrics.Set(exporters.DeadLetters, float64(len(dead)), "repair")
+	return len(active), true
 }
 
 // sweep drops staging tables whose repairs have ended and whose rows are not

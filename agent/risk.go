@@ -132,7 +132,7 @@ func (a *Agent) watchRisks(ctx context.Context) {
 		a.mu.Lock()
 		batch := a.warn(a.Now(), nil)
 		var err error
-		batch.Outbox, err = a.notices(ctx)
+		batch.Outbox, err = a.notices(ctx, a.incidents.take())
 		a.mu.Unlock()
 		if err != nil && ctx.Err() == nil {
 			a.Log.Error("planning notices", "error", err)
@@ -148,37 +148,31 @@ func (a *Agent) watchRisks(ctx context.Context) {
 	}
 }
 
-// arrivals teaches the forecasts of a tick's datasets what came, and adds their
-// early warnings to the batch.
-func (a *Agent) arrivals(outcomes []checks.Outcome, batch *store.Batch) {
-	looked := map[sentinel.Table]bool{}
-	for _, o := range outcomes {
-		f := a.forecasts[o.Job.Table]
-		if f == nil {
-			continue
+// arrivals teaches a dataset's forecast what came, and notes in looked that it did.
+func (a *Agent) arrivals(o checks.Outcome, looked map[sentinel.Table]bool) {
+	f := a.forecasts[o.Job.Table]
+	if f == nil {
+		return
+	}
+	for _, r := range o.Results {
+		for _, s := range r.Scores {
+			f.anomaly = math.Max(f.anomaly, s.Score)
 		}
-		for _, r := range o.Results {
-			for _, s := range r.Scores {
-				f.anomaly = math.Max(f.anomaly, s.Score)
-			}
-			for _, v := range r.Observations {
-				switch {
-				case v.Metric == "row_count" && v.Segment == "" && !v.Bucket.IsZero():
-					f.Tracker.Volume(v.Value)
-				case v.Metric == "newest_timestamp_seconds" && r.Check == f.Dataset.Risk.Check && (r.Evidence.Lag.Absent() || r.Evidence.Lag.Finite()):
-					// A standby has what was there before its lag.
-					asOf := o.Job.Tick
-					if !r.Evidence.Lag.Absent() {
-						asOf = asOf.Add(-time.Duration(r.Evidence.Lag.Float64() * float64(time.Second)))
-					}
-					a.arrived(f, asOf, time.UnixMicro(int64(v.Value.Float64()*1e6)))
-					looked[o.Job.Table] = true
+		for _, v := range r.Observations {
+			switch {
+			case v.Metric == "row_count" && v.Segment == "" && !v.Bucket.IsZero():
+				f.Tracker.Volume(v.Value)
+			case v.Metric == "newest_timestamp_seconds" && r.Check == f.Dataset.Risk.Check && (r.Evidence.Lag.Absent() || r.Evidence.Lag.Finite()):
+				// A standby has what was there before its lag.
+				asOf := o.Job.Tick
+				if !r.Evidence.Lag.Absent() {
+					asOf = asOf.Add(-time.Duration(r.Evidence.Lag.Float64() * float64(time.Second)))
 				}
+				a.arrived(f, asOf, time.UnixMicro(int64(v.Value.Float64()*1e6)))
+				looked[o.Job.Table] = true
 			}
 		}
 	}
-	more := a.warn(a.Now(), looked)
-	batch.Results, batch.Incidents, batch.States = append(batch.Results, more.Results...), append(batch.Incidents, more.Incidents...), append(batch.States, more.States...)
 }
 
 // arrived hands the newest row on to the tracker.

@@ -67,13 +67,9 @@ func (w *watched) look(newest time.Time, lag ...sentinel.Number) {
 		r.Evidence.Lag = lag[0]
 	}
 	fresh := everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})
-	batch, err := w.agent.judge(context.Background(), []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}, map[string]*Check{"fresh": &fresh})
-	if err != nil {
-		w.Fatal(err)
-	}
-	if err := w.agent.record(context.Background(), batch); err != nil {
-		w.Fatal(err)
-	}
+	t := &tick{agent: w.agent, loop: &loop{name: "w"}, at: w.now, work: work{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}, looked: map[sentinel.Table]bool{}}
+	t.take(context.Background(), 0, []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}})
+	t.end(context.Background())
 }
 
 // days lets days pass with a load at a time of day, looking every half hour.

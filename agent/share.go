@@ -27,11 +27,13 @@ const (
 	partMost  = 200
 )
 
-// look runs a tick's checks, shared out among the agents that are there.
-func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []checks.Job) []checks.Outcome {
+// look runs a tick's checks, shared out among the agents that are there, and hands
+// their outcomes on in the order of the jobs, some or all at a time.
+func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []checks.Job, hand func([]checks.Outcome)) {
 	others := a.others()
 	if others == 0 {
-		return checks.Run(ctx, env, name, jobs)
+		checks.RunParts(ctx, env, name, jobs, hand)
+		return
 	}
 	parts := 2 * (others + 1) // so that an agent that is slower than others gets less
 	size := min(max((len(jobs)+parts-1)/parts, partLeast), partMost)
@@ -49,7 +51,7 @@ func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []ch
 		})
 	}
 	under.Wait()
-	return outcomes
+	hand(outcomes)
 }
 
 // lookElsewhere has jobs of one tick looked at by any agent.

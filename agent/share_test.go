@@ -117,10 +117,10 @@ func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
 		due = append(due, splitBySchedule(&d)...)
 	}
 	env := checks.Env{Warehouse: plan.open, History: history(memory), Baselines: memory.CurrentBaselines, Now: now, Memory: &checks.Memory{}, New: func(string) bool { return true }}
-	want := checks.Run(t.Context(), env, "w", jobs(at, due))
+	want := checks.Run(t.Context(), env, "w", merge(at, due).jobs)
 	crew := &passOn{hand: hand}
 	a := &Agent{Store: memory, Now: now, Log: log, Crew: crew}
-	got := a.look(t.Context(), env, "w", jobs(at, due))
+	got := lookAll(t, a, env, merge(at, due).jobs)
 	if shown(t, want) != shown(t, got) {
 		t.Errorf("here:\n%s\nelsewhere:\n%s", shown(t, want), shown(t, got))
 	}
@@ -130,10 +130,15 @@ func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
 	// What nobody else can do is done here.
 	for _, crew := range []*passOn{{hand: &Hand{Store: memory, Now: now, Log: log}}, {err: errors.New("the queue is away")}} {
 		a.Crew = crew
-		if got := a.look(t.Context(), env, "w", jobs(at, due)); shown(t, want) != shown(t, got) {
+		if got := lookAll(t, a, env, merge(at, due).jobs); shown(t, want) != shown(t, got) {
 			t.Errorf("not done here:\n%s", shown(t, got))
 		}
 	}
+}
+
+func lookAll(t *testing.T, a *Agent, env checks.Env, jobs []checks.Job) (all []checks.Outcome) {
+	a.look(t.Context(), env, "w", jobs, func(part []checks.Outcome) { all = append(all, part...) })
+	return all
 }
 
 // shown is outcomes as text, without what takes time.

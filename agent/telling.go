@@ -119,8 +119,7 @@ func (a *Agent) underMaintenance(now time.Time, t sentinel.Table) (why string, q
 
 // notices are the outbox items of the incidents' changes since the last call.
 // They are stored with the incidents. The agent's lock is held.
-func (a *Agent) notices(ctx context.Context) ([]store.OutboxItem, error) {
-	changes := a.incidents.take()
+func (a *Agent) notices(ctx context.Context, changes []notify.Change) ([]store.OutboxItem, error) {
 	now := a.Now()
 	var ended []string
 	for n, c := range changes {
@@ -199,7 +198,7 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 	var batch store.Batch
 	if err == nil {
 		batch.Incidents = []sentinel.Incident{i}
-		batch.Outbox, err = a.notices(ctx)
+		batch.Outbox, err = a.notices(ctx, a.incidents.take())
 	}
 	a.mu.Unlock()
 	if err != nil {

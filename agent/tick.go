@@ -8,103 +8,167 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
-// tick is the path of a datum: ask, judge, record, publish.
-func (a *Agent) tick(ctx context.Context, l *loop, tick time.Time, due []*entry) {
+// tick is the path of a datum: ask, judge, record, publish. Datasets go it some
+// at a time, so that a tick of many holds a few of them in memory.
+func (a *Agent) tick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 	// A tick that has begun is finished, also when the agent is told to stop:
 	// statement timeouts bound it.
-	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, tick, len(due))
+	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
 	defer end(nil)
 	env := checks.Env{
 		Warehouse: l.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines,
 		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
 	}
-	outcomes := a.look(ctx, env, l.name, jobs(tick, due))
-	a.observe(ctx, l.name, outcomes)
+	t := &tick{agent: a, loop: l, at: at, work: merge(at, due), looked: map[sentinel.Table]bool{}}
+	next := 0
+	a.look(ctx, env, l.name, t.work.jobs, func(outcomes []checks.Outcome) {
+		t.take(ctx, next, outcomes)
+		next += len(outcomes)
+	})
+	t.end(ctx)
+}
 
-	meta := metaByCheck(due)
-	batch, err := a.judge(ctx, outcomes, meta)
-	if err != nil {
-		a.Log.ErrorContext(ctx, "judging", "warehouse", l.name, "error", err)
-	}
-	batch.Ticks = make([]store.TickRecord, 0, len(due))
-	for _, e := range due {
-		batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: tick})
-		for _, s := range l.told(e) {
-			batch.Ticks = append(batch.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
+// tick is one tick of a loop under way.
+type tick struct {
+	agent *Agent
+	loop  *loop
+	at    time.Time
+	work  work
+
+	// What the datasets bring whose incidents have changed, and these changes:
+	// they are recorded when all is seen, so that people hear of one upstream that
+	// failed, and not of all that come after it.
+	news    store.Batch
+	changes []notify.Change
+	looked  map[sentinel.Table]bool // a forecast has learnt from them
+
+	up   bool // the warehouse has answered
+	skew time.Duration
+	took time.Duration
+}
+
+// take judges and records some outcomes, those of the tick's jobs from the next on.
+func (t *tick) take(ctx context.Context, next int, outcomes []checks.Outcome) {
+	a := t.agent
+	t.answered(outcomes)
+	a.mu.Lock()
+	batch := store.Batch{Results: make([]sentinel.Result, 0, 2*len(outcomes)), Ticks: make([]store.TickRecord, 0, len(outcomes))}
+	for i, o := range outcomes {
+		one, err := a.judge(ctx, o, t.work.checks[next+i])
+		if err != nil {
+			a.Log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "dataset", o.Job.Table, "error", err)
+		}
+		a.arrivals(o, t.looked)
+		for _, e := range t.work.entries[next+i] {
+			one.Ticks = append(one.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: t.at})
+			for _, s := range t.loop.told(e) {
+				one.Ticks = append(one.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
+			}
+		}
+		if len(one.Incidents) > 0 {
+			t.news.Add(one)
+		} else {
+			batch.Add(one)
 		}
 	}
+	t.changes = append(t.changes, a.incidents.take()...)
+	a.mu.Unlock()
+	t.settle(ctx, batch)
+}
+
+// end judges what only the whole tick tells, and records the news.
+func (t *tick) end(ctx context.Context) {
+	a := t.agent
+	a.Metrics.Warehouse(t.loop.name, t.up, t.skew, t.took, telemetry.TraceID(ctx))
+	a.mu.Lock()
+	a.incidents.trace = telemetry.TraceID(ctx)
+	t.news.Add(a.warn(a.Now(), t.looked))
+	for n, i := range t.news.Incidents {
+		t.news.Incidents[n] = a.incidents.latest(i) // a repair or a person may have moved it meanwhile
+	}
+	var err error
+	t.news.Outbox, err = a.notices(ctx, append(t.changes, a.incidents.take()...))
+	a.mu.Unlock()
+	if err != nil {
+		a.Log.ErrorContext(ctx, "planning notices", "warehouse", t.loop.name, "error", err)
+	}
+	t.settle(ctx, t.news)
+	a.wantRepairs(t.news)
+}
+
+// settle records and publishes a batch.
+func (t *tick) settle(ctx context.Context, batch store.Batch) {
+	if len(batch.Ticks)+len(batch.Results) == 0 {
+		return
+	}
+	a := t.agent
 	for _, r := range batch.Results {
 		a.Trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)
 	}
 	recording, recorded := a.Trace.Step(ctx, "record", telemetry.Count{Name: "results", Value: len(batch.Results)}, telemetry.Count{Name: "notices", Value: len(batch.Outbox)})
-	err = a.record(recording, batch)
+	err := a.record(recording, batch)
 	if recorded(err); err != nil {
-		a.Log.ErrorContext(ctx, "recording results; they are kept in memory", "warehouse", l.name, "tick", tick, "error", err)
+		a.Log.ErrorContext(ctx, "recording results; they are kept in memory", "warehouse", t.loop.name, "tick", t.at, "error", err)
 	}
 	publishing, published := a.Trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
 	a.publish(publishing, batch)
 	published(nil)
-	a.wantRepairs(batch)
 }
 
-func metaByCheck(due []*entry) map[string]*Check {
-	n := 0
-	for _, e := range due {
-		n += len(e.checks)
-	}
-	m := make(map[string]*Check, n)
-	for _, e := range due {
-		for i := range e.checks {
-			m[e.checks[i].Common().ID] = &e.checks[i]
-		}
-	}
-	return m
-}
-
-// judge confirms findings and turns results into incidents. The batch it
-// returns is to be recorded whole.
-func (a *Agent) judge(ctx context.Context, outcomes []checks.Outcome, meta map[string]*Check) (store.Batch, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.incidents.trace = telemetry.TraceID(ctx)
-	batch := store.Batch{Results: make([]sentinel.Result, 0, len(meta)), Baselines: map[string]store.Snapshot{}}
-	var problems []error
+// answered notes whether the warehouse answers, and its clock.
+func (t *tick) answered(outcomes []checks.Outcome) {
+	now := t.agent.Now()
 	for _, o := range outcomes {
 		for i := range o.Results {
 			r := &o.Results[i]
-			c := meta[r.Check]
-			if watched := c.Common().Anomaly; watched != nil {
-				states, err := a.scorer.Score(ctx, *watched, r)
-				problems, batch.States = append(problems, err), append(batch.States, states...)
+			t.took = max(t.took, r.Duration)
+			if r.Status != sentinel.Error && !r.Evidence.AsOf.IsZero() {
+				t.up, t.skew = true, r.Evidence.AsOf.Sub(now)
 			}
-			a.incidents.hold(c.Common().Clear, r)
-			rule := c.Common().Confirm
-			a.confirmations.apply(rule, r)
-			if rule != nil {
-				data, err := a.confirmations.encode(r.Check)
-				problems = append(problems, err)
-				batch.States = append(batch.States, store.State{Kind: confirmState, Key: r.Check, Data: data})
-			}
-			batch.Incidents = append(batch.Incidents, a.incidents.apply(*r, c.Meta)...)
-			batch.Results = append(batch.Results, *r)
-		}
-		for id, t := range o.Baselines {
-			data, err := checks.EncodeSnapshot(t)
-			if err != nil {
-				problems = append(problems, err)
-				continue
-			}
-			batch.Baselines[id] = store.Snapshot{Data: data, TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look"}
 		}
 	}
-	a.arrivals(outcomes, &batch)
-	var err error
-	batch.Outbox, err = a.notices(ctx)
-	return batch, errors.Join(append(problems, err)...)
+}
+
+// judge confirms a dataset's findings and turns its results into incidents. The
+// checks are those of the results. What it returns is to be recorded whole. The
+// lock is held.
+func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch store.Batch, err error) {
+	a.incidents.trace = telemetry.TraceID(ctx)
+	batch.Results = o.Results
+	var problems []error
+	for i := range o.Results {
+		r, c := &o.Results[i], of[i]
+		options := c.Common()
+		if options.Anomaly != nil {
+			states, err := a.scorer.Score(ctx, *options.Anomaly, r)
+			problems, batch.States = append(problems, err), append(batch.States, states...)
+		}
+		a.incidents.hold(options.Clear, r)
+		a.confirmations.apply(options.Confirm, r)
+		if options.Confirm != nil {
+			data, err := a.confirmations.encode(r.Check)
+			problems = append(problems, err)
+			batch.States = append(batch.States, store.State{Kind: confirmState, Key: r.Check, Data: data})
+		}
+		batch.Incidents = append(batch.Incidents, a.incidents.apply(*r, c.Meta)...)
+	}
+	for id, t := range o.Baselines {
+		data, err := checks.EncodeSnapshot(t)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if batch.Baselines == nil {
+			batch.Baselines = map[string]store.Snapshot{}
+		}
+		batch.Baselines[id] = store.Snapshot{Data: data, TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look"}
+	}
+	return batch, errors.Join(problems...)
 }
 
 func (a *Agent) isNew(ctx context.Context, check string) bool {
@@ -113,16 +177,23 @@ func (a *Agent) isNew(ctx context.Context, check string) bool {
 	return a.scorer.New(ctx, check)
 }
 
-// backlogLimit bounds what is kept in memory while the store cannot be written.
-const backlogLimit = 100
+// backlogLimit bounds the results that are kept in memory while the store cannot
+// be written.
+const backlogLimit = 100_000
 
 // record writes the batch, after those that could not be written before.
 func (a *Agent) record(ctx context.Context, batch store.Batch) error {
 	a.mu.Lock()
 	a.backlog = append(a.backlog, batch)
-	if drop := len(a.backlog) - backlogLimit; drop > 0 {
-		a.Log.ErrorContext(ctx, "dropping results that could not be recorded", "batches", drop)
-		a.backlog = slices.Delete(a.backlog, 0, drop)
+	waiting := 0
+	for _, b := range a.backlog {
+		waiting += len(b.Results)
+	}
+	for waiting > backlogLimit && len(a.backlog) > 1 { // the oldest go first
+		dropped := len(a.backlog[0].Results)
+		a.Log.ErrorContext(ctx, "dropping results that could not be recorded", "results", dropped)
+		waiting -= dropped
+		a.backlog = slices.Delete(a.backlog, 0, 1)
 	}
 	a.mu.Unlock()
 	return a.flush(ctx)
@@ -156,21 +227,6 @@ func history(from *store.Store) func(context.Context, string, checks.Series) ([]
 	return func(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
 		return from.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
 	}
-}
-
-// observe exports whether the warehouse answered, and its clock.
-func (a *Agent) observe(ctx context.Context, name string, outcomes []checks.Outcome) {
-	now, up, took := a.Now(), false, time.Duration(0)
-	var skew time.Duration
-	for _, o := range outcomes {
-		for _, r := range o.Results {
-			took = r.Duration
-			if r.Status != sentinel.Error && !r.Evidence.AsOf.IsZero() {
-				up, skew = true, r.Evidence.AsOf.Sub(now)
-			}
-		}
-	}
-	a.Metrics.Warehouse(name, up, skew, took, telemetry.TraceID(ctx))
 }
 
 // publish hands the results to every exporter; one that fails stops no other.

@@ -52,8 +52,30 @@ type Query struct {
 	Epoch bool // the value is a timestamp
 }
 
-// Answers are the answers so far, by Ask.Key.
-type Answers map[string]Answer
+// Answers are the answers so far. There are few: most checks ask one question.
+type Answers []Answered
+
+// Answered is an answer with the Ask.Key of its question.
+type Answered struct {
+	Key string
+	Answer
+}
+
+// Get returns the answer to a question; ok is false when it was not asked.
+func (a Answers) Get(key string) (answer Answer, ok bool) {
+	for i := range a {
+		if a[i].Key == key {
+			return a[i].Answer, true
+		}
+	}
+	return Answer{}, false
+}
+
+// of is the answer to a question, zero when it was not asked.
+func (a Answers) of(key string) Answer {
+	answer, _ := a.Get(key)
+	return answer
+}
 
 // Answer is one answer. Err set means that nobody knows: it is never a zero.
 type Answer struct {

@@ -147,7 +147,6 @@ type Outcome struct {
 	// Baselines are first snapshots to be remembered, by check id; nil when there
 	// is none.
 	Baselines map[string]*warehouse.Table
-	Statement *warehouse.Statement // the merged statement of the first round; nil when nothing was asked
 }
 
 var kinds = map[string]func() Check{}

@@ -28,7 +28,7 @@ func (p *planned) decode(rows warehouse.Rows, err error) {
 		if answer.AsOf.IsZero() && p.job.targets[q.check].Known.Catalog != nil {
 			answer.AsOf = p.job.targets[q.check].Known.Catalog.AsOf
 		}
-		p.job.answers[q.check][q.ask.Key] = answer
+		p.job.answer(q, answer)
 	}
 }
 

@@ -118,7 +118,7 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 	}
 	var asks []Ask
 	recent, partial := f.recentWindow(t)
-	if got, asked := a[askRecent]; partial && (!asked || got.Err == nil && f.freshEnough(t, got)) {
+	if got, asked := a.Get(askRecent); partial && (!asked || got.Err == nil && f.freshEnough(t, got)) {
 		part := newest
 		part.Window = recent
 		asks = append(asks, Ask{Key: askRecent, Aggregate: &part})
@@ -169,7 +169,7 @@ func (f *Freshness) recentWindow(t Target) (Window, bool) {
 // answer returns the newest timestamp found so far, and the ask it comes from.
 func (f *Freshness) answer(a Answers) (Answer, string) {
 	for _, key := range []string{askPresent, askNewest, askControl, askRecent} {
-		if got, ok := a[key]; ok {
+		if got, ok := a.Get(key); ok {
 			return got, key
 		}
 	}
@@ -372,7 +372,7 @@ func (f *Freshness) columnError(t Target) error {
 // aheadOf returns the answer that first showed a timestamp too far ahead.
 func (f *Freshness) aheadOf(t Target, a Answers) (Answer, time.Duration) {
 	for _, key := range []string{askNewest, askRecent, askControl} {
-		if got, ok := a[key]; ok && got.Err == nil {
+		if got, ok := a.Get(key); ok && got.Err == nil {
 			if ahead := f.future(t, got); ahead > 0 {
 				return got, ahead
 			}

@@ -168,7 +168,7 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	var observed []sentinel.Observation
 	seen := ""
 	for _, what := range append([]string{"rows"}, c.Sum...) {
-		here, there := a["here "+what], a["there "+what]
+		here, there := a.of("here "+what), a.of("there "+what)
 		if err := errors.Join(here.Err, there.Err); err != nil {
 			return cannotLook(kind, err)
 		}
@@ -194,7 +194,7 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 			r = undecided(r, "what "+where.Place+" has")
 		}
 	}
-	r.Evidence = a["here rows"].Evidence
+	r.Evidence = a.of("here rows").Evidence
 	return r
 }
 

@@ -222,13 +222,13 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 		return cannotLook(kind, err)
 	}
 	for _, key := range []string{askCount, askSegments, askBuckets} {
-		if err := a[key].Err; err != nil {
+		if err := a.of(key).Err; err != nil {
 			return cannotLook(kind, err)
 		}
 	}
 	var r sentinel.Result
 	if len(c.By) > 0 {
-		r = c.judgeSegments(t, a[askSegments])
+		r = c.judgeSegments(t, a.of(askSegments))
 	} else {
 		r = c.judgeCount(t, a)
 	}
@@ -238,16 +238,16 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 		}
 	}
 	if c.ExpectedPartitions != nil {
-		r = c.judgePartitions(t, a[askBuckets], r)
+		r = c.judgePartitions(t, a.of(askBuckets), r)
 	}
 	if c.wantsPast(t) {
-		r.Past = c.past(t, a[askPast])
+		r.Past = c.past(t, a.of(askPast))
 	}
 	return r
 }
 
 func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
-	got, exact := a[askCount]
+	got, exact := a.Get(askCount)
 	n, about := got.Number, ""
 	if !exact {
 		n, about = sentinel.Int(t.Known.Relation.Rows), "about "

@@ -18,25 +18,30 @@ const maxRounds = 3
 
 // jobsAtOnce bounds what is held of many tables: questions, answers, what is
 // remembered.
-const jobsAtOnce = 1000
+const jobsAtOnce = 250
 
 // Run does all jobs of one warehouse that are due at one tick: it reads the
 // catalog once, asks all tables in one pipeline, and judges. Outcomes come in
 // the order of the jobs, one result per check whatever fails.
 func Run(ctx context.Context, env Env, name string, jobs []Job) []Outcome {
-	r := newRun(ctx, env, name, jobs)
 	out := make([]Outcome, 0, len(jobs))
-	for len(out) < len(jobs) {
-		r.take(ctx, jobs, len(out), min(len(out)+jobsAtOnce, len(jobs)))
+	RunParts(ctx, env, name, jobs, func(part []Outcome) { out = append(out, part...) })
+	return out
+}
+
+// RunParts is Run that hands the outcomes on some at a time.
+func RunParts(ctx context.Context, env Env, name string, jobs []Job, hand func([]Outcome)) {
+	r := newRun(ctx, env, name, jobs)
+	for from := 0; from < len(jobs); from += jobsAtOnce {
+		r.take(ctx, jobs, from, min(from+jobsAtOnce, len(jobs)))
 		for range maxRounds {
 			if !r.round(ctx) {
 				break
 			}
 		}
-		out = append(out, r.judge()...)
+		hand(r.judge())
 		r.start = env.Now()
 	}
-	return out
 }
 
 // PlannedStatement is what a check would send.
@@ -122,7 +127,7 @@ func (r *run) take(ctx context.Context, jobs []Job, from, to int) {
 		n := len(j.Checks)
 		jr := &jobRun{job: j, targets: make([]Target, n), answers: make([]Answers, n)}
 		for k, c := range j.Checks {
-			jr.targets[k], jr.answers[k] = target(j, c), Answers{}
+			jr.targets[k] = target(j, c)
 			r.knowTables(&jr.targets[k], needs[i][k])
 		}
 		r.jobs[i] = jr
@@ -149,7 +154,7 @@ func (j *jobRun) asks() []question {
 	for k, c := range j.job.Checks {
 		t := j.targets[k]
 		for _, a := range c.Ask(t, j.answers[k]) {
-			if _, answered := j.answers[k][a.Key]; answered || t.Known.Relation == nil && a.Query == nil {
+			if _, answered := j.answers[k].Get(a.Key); answered || t.Known.Relation == nil && a.Query == nil {
 				continue
 			}
 			if out == nil { // most checks ask one, in the first round alone
@@ -159,6 +164,17 @@ func (j *jobRun) asks() []question {
 		}
 	}
 	return out
+}
+
+// answer keeps an answer to a question, which replaces one that it had.
+func (j *jobRun) answer(q question, answer Answer) {
+	for i, a := range j.answers[q.check] {
+		if a.Key == q.ask.Key {
+			j.answers[q.check][i].Answer = answer
+			return
+		}
+	}
+	j.answers[q.check] = append(j.answers[q.check], Answered{q.ask.Key, answer})
 }
 
 // planned is a statement with the questions it answers.
@@ -175,7 +191,7 @@ type planned struct {
 func (r *run) statements(j *jobRun, questions []question) []*planned {
 	if r.db == nil {
 		for _, q := range questions {
-			j.answers[q.check][q.ask.Key] = Answer{Err: r.dbErr}
+			j.answer(q, Answer{Err: r.dbErr})
 		}
 		return nil
 	}
@@ -188,7 +204,7 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 		case q.ask.Of != nil:
 		case q.ask.Aggregate != nil:
 			if answer, ok := r.recallAnswer(j, rel, q); ok {
-				j.answers[q.check][q.ask.Key] = answer
+				j.answer(q, answer)
 				continue
 			}
 			if merged == nil { // most often they are all
@@ -199,7 +215,7 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 		case q.ask.Groups != nil:
 			st, err := compileGroups(r.db.Dialect, rel, q.ask.Groups)
 			if err != nil {
-				j.answers[q.check][q.ask.Key] = Answer{Err: err}
+				j.answer(q, Answer{Err: err})
 				continue
 			}
 			out = append(out, &planned{Statement: st, db: r.db, job: j, questions: []question{q}})
@@ -214,7 +230,7 @@ func (r *run) statements(j *jobRun, questions []question) []*planned {
 	c, err := compile(r.db.Dialect, j.targets[0].Known.Relation, aggregates)
 	if err != nil {
 		for _, q := range merged {
-			j.answers[q.check][q.ask.Key] = Answer{Err: err}
+			j.answer(q, Answer{Err: err})
 		}
 		return out
 	}
@@ -247,7 +263,7 @@ func (r *run) elsewhere(j *jobRun, questions []question) (out []*planned) {
 		p.db, p.Statement, p.columns = db, c.statement, c.columns
 		for _, q := range p.questions {
 			if err != nil {
-				j.answers[check][q.ask.Key] = Answer{Err: err}
+				j.answer(q, Answer{Err: err})
 			}
 		}
 		return err != nil
@@ -320,7 +336,7 @@ func (r *run) send(ctx context.Context, batch []*planned) (failed []*planned) {
 		if r.db.Config.ChangeCounters && errs[i] == nil {
 			for _, q := range p.questions {
 				if q.ask.Aggregate != nil && q.ask.Of == nil {
-					r.env.Memory.learn(p.job.job.Table, p.job.targets[q.check].Known.Relation, q.ask.Aggregate, p.job.answers[q.check][q.ask.Key])
+					r.env.Memory.learn(p.job.job.Table, p.job.targets[q.check].Known.Relation, q.ask.Aggregate, p.job.answers[q.check].of(q.ask.Key))
 				}
 			}
 		}

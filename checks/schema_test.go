@@ -253,9 +253,9 @@ func BenchmarkJudge(b *testing.B) {
 		if err := c.Validate(); err != nil {
 			b.Fatal(err)
 		}
-		a := checks.Answers{}
-		for _, q := range c.Ask(target, a) {
-			a[q.Key] = checks.Answer{Number: sentinel.Int(target.Tick.Unix() - 60), AsOf: target.Tick}
+		var a checks.Answers
+		for _, q := range c.Ask(target, nil) {
+			a = append(a, checks.Answered{Key: q.Key, Answer: checks.Answer{Number: sentinel.Int(target.Tick.Unix() - 60), AsOf: target.Tick}})
 		}
 		answers = append(answers, a)
 	}

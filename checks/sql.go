@@ -44,7 +44,7 @@ func (s *SQL) Ask(Target, Answers) []Ask {
 // Judge implements Check.
 func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "sql"
-	got, asked := a["value"]
+	got, asked := a.Get("value")
 	switch {
 	case !asked && t.Known.Err != nil:
 		return cannotLook(kind, t.Known.Err)

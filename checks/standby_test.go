@@ -87,9 +87,9 @@ func TestWhatAStandbyMayNotHaveYet(t *testing.T) {
 	fresh := &checks.Freshness{Fail: checks.Duration(time.Hour)}
 	deadline := &checks.Freshness{Expected: "0 12 * * *"}
 	newest := func(age time.Duration) checks.Answers {
-		return checks.Answers{"newest": {Number: sentinel.Float(float64(now.Add(-age).Unix())), AsOf: now}}
+		return checks.Answers{{Key: "newest", Answer: checks.Answer{Number: sentinel.Float(float64(now.Add(-age).Unix())), AsOf: now}}}
 	}
-	few := checks.Answers{"count": {Number: sentinel.Int(7), AsOf: now}, "buckets": {}}
+	few := checks.Answers{{Key: "count", Answer: checks.Answer{Number: sentinel.Int(7), AsOf: now}}, {Key: "buckets"}}
 	behind := func(d time.Duration) checks.Where {
 		return checks.Where{Place: "standby 1", Standby: true, Lag: warehouse.Lag{Behind: d}}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -46,6 +47,17 @@ type Batch struct {
 	Incidents []sentinel.Incident // as they are now
 	States    []State
 	Outbox    []OutboxItem // the notices of these incidents, see [Store.Enqueue]
+}
+
+// Add adds what another batch brings.
+func (b *Batch) Add(more Batch) {
+	b.Ticks, b.Results, b.Incidents = append(b.Ticks, more.Ticks...), append(b.Results, more.Results...), append(b.Incidents, more.Incidents...)
+	b.States, b.Outbox = append(b.States, more.States...), append(b.Outbox, more.Outbox...)
+	if b.Baselines == nil {
+		b.Baselines = more.Baselines
+	} else {
+		maps.Copy(b.Baselines, more.Baselines)
+	}
 }
 
 // Record stores a batch in one transaction: all of it or, on an error, nothing.

@@ -43,6 +43,10 @@ func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Rep
 	return out, err
 }
 
+// RepairsWritten grows with every repair that this process adds or moves: while it
+// does not, and no other process may write, a look finds what the last one found.
+func (s *Store) RepairsWritten() uint64 { return s.repairs.Load() }
+
 // AddRepair saves a new repair with its audit entry. created is false, and
 // nothing is saved, when one with the same key has not ended yet. Its fence
 // starts above those of all earlier repairs with its key, and at the milliseconds
@@ -72,6 +76,7 @@ func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry
 	if err != nil {
 		return false, fmt.Errorf("saving a repair: %w", describe(s.path, err))
 	}
+	s.repairs.Add(1)
 	return created, nil
 }
 
@@ -97,6 +102,7 @@ func (s *Store) MoveRepair(ctx context.Context, r sentinel.Repair, why AuditEntr
 		r.Version = before
 		return r, repairError("moving", r.ID, s.path, err)
 	}
+	s.repairs.Add(1)
 	return r, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the engine
@@ -33,6 +34,7 @@ type Store struct {
 	series  map[Series]int64 // ids of series in SQLite, while writing is held
 	recent  int              // values that wait to be folded; negative: not counted yet; as series
 	syncing sync.Mutex       // held while commits wait for the disk
+	repairs atomic.Uint64    // see RepairsWritten
 }
 
 // Open opens, and where it is missing creates, the state for writing, and
