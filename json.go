@@ -76,15 +76,23 @@ func (j *jsonWriter) value(v any) {
 
 func (j *jsonWriter) text(name, s string) {
 	j.key(name)
+	j.b = AppendJSONText(j.b, s)
+}
+
+// AppendJSONText appends s as a JSON text. What is no UTF-8 is replaced.
+func AppendJSONText(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			j.value(s)
-			return
+			text, err := json.Marshal(s)
+			if err != nil {
+				panic(err) // of a text there is none
+			}
+			return append(b, text...)
 		}
 	}
-	j.b = append(j.b, '"')
-	j.b = append(j.b, s...)
-	j.b = append(j.b, '"')
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
 }
 
 func (j *jsonWriter) textUnlessEmpty(name, s string) {

@@ -17,10 +17,8 @@ var copied = []struct {
 	identity       string // the column that numbers itself, if one does
 	from           string // where it is read, if elsewhere
 }{
-	{table: "tick", columns: "tick, schedule, dataset, skipped"},
-	{table: "last_tick", columns: "schedule, dataset, tick"},
-	{table: "result", columns: "tick, check_id, status, duration, message"},
-	{table: "last_result", columns: "check_id, dataset, tick, body"},
+	{table: "tick", columns: "tick, schedule, dataset, skipped, checks, runs"},
+	{table: "last_tick", columns: "schedule, dataset, tick, ran, results"},
 	{table: "series", columns: "id, check_id, metric, segment", identity: "id"},
 	{table: "observation", columns: "series, at, value", from: "point"},
 	{table: "baseline", columns: "id, check_id, taken_at, accepted_by, why, data", identity: "id"},
@@ -71,7 +69,7 @@ func (s *Store) Import(ctx context.Context, path string) (err error) {
 	defer func() { err = errors.Join(err, from.Rollback()) }()
 	err = s.write(ctx, func(to *sql.Tx) error {
 		used := false
-		if err := to.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tick) OR EXISTS (SELECT 1 FROM last_result) OR EXISTS (SELECT 1 FROM audit)").Scan(&used); err != nil {
+		if err := to.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tick) OR EXISTS (SELECT 1 FROM last_tick) OR EXISTS (SELECT 1 FROM audit)").Scan(&used); err != nil {
 			return err
 		}
 		if used {

@@ -33,7 +33,7 @@ func version(ctx context.Context, db *sql.DB) (v int, err error) {
 		return 0, err
 	}
 	var tables, ours int
-	err = db.QueryRowContext(ctx, "SELECT count(*), count(*) FILTER (WHERE name = 'last_result') FROM sqlite_master").Scan(&tables, &ours)
+	err = db.QueryRowContext(ctx, "SELECT count(*), count(*) FILTER (WHERE name IN ('last_result', 'last_tick')) FROM sqlite_master").Scan(&tables, &ours)
 	if err == nil && tables > 0 && ours == 0 {
 		err = errForeign
 	}

@@ -1,8 +1,16 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -12,7 +20,7 @@ import (
 // run or skipped.
 func (s *Store) LastTicks(ctx context.Context) (map[TickKey]time.Time, error) {
 	last := map[TickKey]time.Time{}
-	err := s.each(ctx, `SELECT schedule, dataset, tick FROM last_tick`, nil, func(scan func(...any) error) error {
+	err := s.each(ctx, `SELECT schedule, dataset, tick FROM last_tick WHERE schedule NOT LIKE 'once:%'`, nil, func(scan func(...any) error) error {
 		var key TickKey
 		var dataset string
 		var tick int64
@@ -34,7 +42,7 @@ func (s *Store) LastTicks(ctx context.Context) (map[TickKey]time.Time, error) {
 // ticks of all datasets.
 func (s *Store) Ticks(ctx context.Context, table sentinel.Table, limit int) ([]TickRecord, error) {
 	var out []TickRecord
-	err := s.each(ctx, `SELECT schedule, tick, skipped FROM tick WHERE dataset = ? ORDER BY tick DESC, schedule LIMIT ?`, []any{table.String(), limit}, func(scan func(...any) error) error {
+	err := s.each(ctx, `SELECT schedule, tick, skipped FROM tick WHERE dataset = ? AND schedule NOT LIKE 'once:%' ORDER BY tick DESC, schedule LIMIT ?`, []any{table.String(), limit}, func(scan func(...any) error) error {
 		t := TickRecord{Table: table}
 		var tick int64
 		if err := scan(&t.Schedule, &tick, &t.Skipped); err != nil {
@@ -90,25 +98,36 @@ type Filter struct {
 }
 
 // LastResults returns the last result of every check in the filter, whole, by
-// dataset and check. It outlives the retention, and the check's removal from
-// the configuration.
+// dataset and check. It outlives the retention, and the check's removal from the
+// configuration until its dataset is looked at again.
 func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, error) {
 	dataset := ""
 	if f.Table != (sentinel.Table{}) {
 		dataset = f.Table.String()
 	}
-	var out []sentinel.Result
-	err := s.each(ctx, `SELECT body FROM last_result WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR check_id = ?2) ORDER BY check_id`,
-		[]any{dataset, f.Check}, func(scan func(...any) error) error {
-			var r sentinel.Result
-			if err := scanJSON(scan, &r); err != nil {
-				return err
-			}
-			out = append(out, r)
+	last := map[string]sentinel.Result{}
+	err := s.each(ctx, `SELECT results FROM last_tick WHERE ran <> 0 AND (?1 = '' OR dataset = ?1)`, []any{dataset}, func(scan func(...any) error) error {
+		var body []byte
+		if err := scan(&body); err != nil {
+			return err
+		}
+		if f.Check != "" && !bytes.Contains(body, sentinel.AppendJSONText(nil, f.Check)) {
 			return nil
-		})
-	slices.SortStableFunc(out, func(a, b sentinel.Result) int { return a.Table.Compare(b.Table) })
-	return out, err
+		}
+		var results []sentinel.Result
+		if err := json.Unmarshal(body, &results); err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		for _, r := range results {
+			if before, known := last[r.Check]; (f.Check == "" || r.Check == f.Check) && (!known || r.Tick.After(before.Tick)) {
+				last[r.Check] = r
+			}
+		}
+		return nil
+	})
+	return slices.SortedFunc(maps.Values(last), func(a, b sentinel.Result) int {
+		return cmp.Or(a.Table.Compare(b.Table), strings.Compare(a.Check, b.Check))
+	}), err
 }
 
 // Run is one past run of a check.
@@ -120,22 +139,57 @@ type Run struct {
 	Message  string
 }
 
+// UnmarshalJSON reads a run as [group.appendRuns] writes it.
+func (r *Run) UnmarshalJSON(b []byte) error {
+	var status, micros int64
+	fields := []any{&r.Check, &status, &micros, &r.Message}
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return err
+	}
+	r.Status, r.Duration = sentinel.Status(status), time.Duration(micros)*time.Microsecond
+	return nil
+}
+
 // Runs returns the newest limit runs of a check since a tick, newest first. It
-// walks back over the runs of all checks: a check that runs rarely takes longer.
-func (s *Store) Runs(ctx context.Context, check string, since time.Time, limit int) ([]Run, error) {
-	var out []Run
-	// Runs are in the order of time: the walk back begins at the check's last one.
-	err := s.each(ctx, `SELECT check_id, tick, status, duration, message FROM result WHERE check_id = ?1 AND tick BETWEEN ?2 AND (SELECT tick FROM last_result WHERE check_id = ?1) ORDER BY tick DESC LIMIT ?3`,
-		[]any{check, micros(since), limit}, func(scan func(...any) error) error {
-			var r Run
-			var tick, micros int64
-			if err := scan(&r.Check, &tick, &r.Status, &micros, &r.Message); err != nil {
-				return err
-			}
-			r.Tick, r.Duration = fromMicros(tick), time.Duration(micros)*time.Microsecond
-			out = append(out, r)
+// walks back over the ticks of all datasets.
+func (s *Store) Runs(ctx context.Context, check string, since time.Time, limit int) (out []Run, err error) {
+	last, err := s.LastResults(ctx, Filter{Check: check})
+	if err != nil {
+		return nil, err
+	}
+	dataset, until := "", int64(math.MaxInt64) // of a check that is gone neither is known
+	if len(last) == 1 {
+		dataset, until = last[0].Table.String(), micros(last[0].Tick)
+	}
+	needle := sentinel.AppendJSONText(nil, check)
+	enough := errors.New("enough")
+	err = s.each(ctx, `SELECT tick, runs FROM tick WHERE tick BETWEEN ?1 AND ?2 AND (?3 = '' OR dataset = ?3) ORDER BY tick DESC`, []any{micros(since), until, dataset}, func(scan func(...any) error) error {
+		var tick int64
+		var body []byte
+		if err := scan(&tick, &body); err != nil {
+			return err
+		}
+		if !bytes.Contains(body, needle) || len(out) > 0 && out[len(out)-1].Tick.Equal(fromMicros(tick)) {
 			return nil
-		})
+		}
+		var runs []Run
+		if err := json.Unmarshal(body, &runs); err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		for _, r := range runs {
+			if r.Check == check {
+				r.Tick = fromMicros(tick)
+				out = append(out, r)
+			}
+		}
+		if len(out) >= limit {
+			return enough
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		err = nil
+	}
 	return out, err
 }
 

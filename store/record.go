@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -77,12 +76,11 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 			ctx = context.WithoutCancel(ctx) // a file answers: else every insert has a goroutine waiting for the end of ctx
 		}
 		w := s.writer(tx)
-		known := w.ticks(ctx, b.Ticks)
+		var known map[sentinel.Table]bool
+		known, dropped = w.ticks(ctx, b.Ticks, b.Results)
 		if len(b.Ticks) > 0 && allKnown(known) {
-			dropped = len(b.Results)
 			return w.err
 		}
-		dropped = w.results(ctx, b.Results, known)
 		w.baselines(ctx, b.Baselines)
 		for _, i := range b.Incidents {
 			if !known[i.Table] {
@@ -106,71 +104,6 @@ func allKnown(known map[sentinel.Table]bool) bool {
 		}
 	}
 	return true
-}
-
-// ticks inserts the records and returns the tables: true for those that
-// brought nothing new.
-func (w *writer) ticks(ctx context.Context, records []TickRecord) map[sentinel.Table]bool {
-	var all, last []any
-	newest := make(map[TickKey]time.Time, len(records))
-	for _, t := range records {
-		all = append(all, t.Schedule, t.Table.String(), micros(t.Tick), t.Skipped)
-		if key := (TickKey{t.Schedule, t.Table}); t.Tick.After(newest[key]) {
-			newest[key] = t.Tick
-		}
-	}
-	for key, tick := range newest {
-		last = append(last, key.Schedule, key.Table.String(), micros(tick))
-	}
-	added := map[string]bool{}
-	w.returning(ctx, insertTick, all, func(scan func(...any) error) error {
-		var dataset, skipped string
-		if err := scan(&dataset, &skipped); err != nil {
-			return err
-		}
-		if skipped == "" { // others bring nothing else
-			added[dataset] = true
-		}
-		return nil
-	})
-	w.many(ctx, insertLastTick, last, nil)
-	known := make(map[sentinel.Table]bool, len(records))
-	for _, t := range records {
-		if t.Skipped == "" {
-			known[t.Table] = !added[t.Table.String()]
-		}
-	}
-	return known
-}
-
-// resultsAtOnce bounds what is held as text and arguments of many results.
-const resultsAtOnce = 512
-
-// results writes the results that are new.
-func (w *writer) results(ctx context.Context, results []sentinel.Result, known map[sentinel.Table]bool) (dropped int) {
-	p := newPart(min(len(results), resultsAtOnce))
-	for i := range results {
-		r := &results[i]
-		if known[r.Table] {
-			dropped++
-			continue
-		}
-		if err := p.add(r); err != nil {
-			w.err = errors.Join(w.err, err)
-		}
-		if len(p.runs) == resultsAtOnce*insertResult.width {
-			w.put(ctx, p)
-		}
-	}
-	w.put(ctx, p)
-	return dropped
-}
-
-func (w *writer) put(ctx context.Context, p *part) {
-	w.many(ctx, insertResult, p.runs, nil)
-	w.many(ctx, insertLast, p.last, nil)
-	w.observations(ctx, p.observed)
-	p.clear()
 }
 
 func (w *writer) baselines(ctx context.Context, first map[string]Snapshot) {

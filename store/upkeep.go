@@ -15,13 +15,9 @@ import (
 
 // Pruned counts the rows that [Store.Prune] removed; Thinned are observations
 // that were close to others.
-type Pruned struct{ Ticks, Results, Observations, Thinned, Incidents int64 }
+type Pruned struct{ Ticks, Observations, Thinned, Incidents int64 }
 
 const (
-	// tickRetention bounds how long ticks are kept: they only tell whether one
-	// was recorded already, and that is asked within minutes or after downtime.
-	tickRetention = 14 * 24 * time.Hour
-
 	// thinAfter is how long every observation is kept; of older ones the last, the
 	// lowest and the highest of each hour stay.
 	thinAfter = 14 * 24 * time.Hour
@@ -31,22 +27,20 @@ const (
 	pruneRows, pruneSeries = 10_000, 200
 )
 
-// Prune forgets runs, observations and resolved incidents older than the
-// retention, and ticks older than that or two weeks. The last result of a check,
-// the last tick of a schedule and dataset, baselines, labels and states stay. Of
+// Prune forgets ticks with their runs, observations and resolved incidents older
+// than the retention. The last tick of a schedule and dataset with its results,
+// baselines, labels and states stay. Of
 // observations older than two weeks the last, the lowest and the highest of each
 // hour stay: a year of a series that is looked at every minute is a year of hours.
 // On an error what was removed until then is counted.
 func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duration) (p Pruned, err error) {
 	before := micros(now.Add(-retention))
-	ticksBefore := micros(now.Add(-min(retention, tickRetention)))
 	for _, part := range []struct {
 		removed *int64
 		remove  string
 		before  int64
 	}{
-		{&p.Ticks, `DELETE FROM tick WHERE (tick, schedule, dataset) IN (SELECT tick, schedule, dataset FROM tick WHERE tick < ? ORDER BY tick LIMIT ?)`, ticksBefore},
-		{&p.Results, `DELETE FROM result WHERE (tick, check_id) IN (SELECT tick, check_id FROM result WHERE tick < ? ORDER BY tick LIMIT ?)`, before},
+		{&p.Ticks, `DELETE FROM tick WHERE (tick, schedule, dataset) IN (SELECT tick, schedule, dataset FROM tick WHERE tick < ? ORDER BY tick LIMIT ?)`, before},
 		{&p.Incidents, `DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE resolved < ? LIMIT ?)`, before},
 	} {
 		for last := int64(pruneRows); last == pruneRows && err == nil; {
@@ -238,7 +232,7 @@ func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
 }
 
 func (s *Store) count(ctx context.Context, st Stats) (Stats, error) {
-	err := s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT count(*) FROM result), (SELECT count(*) FROM series), (SELECT count(*) FROM point),
+	err := s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT coalesce(sum(checks), 0) FROM tick), (SELECT count(*) FROM series), (SELECT count(*) FROM point),
 (SELECT count(*) FROM baseline), (SELECT count(*) FROM incident), (SELECT count(*) FROM incident WHERE resolved IS NULL), (SELECT min(tick) FROM tick), (SELECT max(tick) FROM tick)`, nil,
 		func(scan func(...any) error) error {
 			var oldest, newest sql.NullInt64

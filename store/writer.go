@@ -41,16 +41,14 @@ func (sh shape) latest(args []any) []any {
 }
 
 var (
-	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped) VALUES `, `(?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING dataset, skipped`, 4, 0}
+	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped, checks, runs) VALUES `, `(?, ?, ?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING dataset, skipped`, 6, 0}
 
-	insertLastTick = shape{`INSERT INTO last_tick (schedule, dataset, tick) VALUES `, `(?, ?, ?)`,
-		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END`, 3, 0}
+	insertOnce = shape{insertTick.head, insertTick.row, ` ON CONFLICT (tick, schedule, dataset) DO UPDATE SET checks = excluded.checks, runs = excluded.runs`, 6, 3}
 
-	insertResult = shape{`INSERT INTO result (check_id, tick, status, duration, message) VALUES `, `(?, ?, ?, ?, ?)`,
-		` ON CONFLICT (tick, check_id) DO UPDATE SET status = excluded.status, duration = excluded.duration, message = excluded.message`, 5, 2}
-
-	insertLast = shape{`INSERT INTO last_result (check_id, dataset, tick, body) VALUES `, `(?, ?, ?, ?)`,
-		` ON CONFLICT (check_id) DO UPDATE SET dataset = excluded.dataset, tick = excluded.tick, body = excluded.body WHERE excluded.tick >= last_result.tick`, 4, 1}
+	// The newest tick and the results of the newest run, which may be another.
+	insertLast = shape{`INSERT INTO last_tick (schedule, dataset, tick, ran, results) VALUES `, `(?, ?, ?, ?, ?)`,
+		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END,
+ran = CASE WHEN excluded.ran >= last_tick.ran THEN excluded.ran ELSE last_tick.ran END, results = CASE WHEN excluded.ran >= last_tick.ran THEN excluded.results ELSE last_tick.results END`, 5, 2}
 
 	insertBaseline = shape{`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) `, `SELECT ?, ?, ?, ?, ?`, ` WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`, 6, 0}
 

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+)
+
+// once begins the schedule of results that come without a tick, such as those of a
+// check run by hand: the rest names the checks, so that the same ones together
+// replace their last results.
+const once = "once:"
+
+// group is the results of one dataset at one tick: one row of tick and one of
+// last_tick.
+type group struct {
+	table   sentinel.Table
+	dataset string
+	tick    int64
+	results []*sentinel.Result
+	ticked  bool // a tick of the batch has taken it up
+}
+
+type groupKey struct {
+	table sentinel.Table
+	tick  int64
+}
+
+// groups sorts results by dataset and tick; first finds them.
+func groupsOf(results []sentinel.Result) (groups []group, index map[groupKey]int) {
+	index = make(map[groupKey]int, len(results)/2+1)
+	var last groupKey
+	of := make([]int, len(results))
+	sizes := make([]int, 0, len(results)/2+1)
+	for i := range results {
+		r := &results[i]
+		key := groupKey{r.Table, micros(r.Tick)}
+		if len(groups) > 0 && key == last {
+			of[i] = of[i-1]
+		} else {
+			n, known := index[key]
+			if !known {
+				n = len(groups)
+				index[key] = n
+				groups, sizes = append(groups, group{table: r.Table, dataset: r.Table.String(), tick: key.tick}), append(sizes, 0)
+			}
+			of[i], last = n, key
+		}
+		sizes[of[i]]++
+	}
+	all := make([]*sentinel.Result, len(results))
+	for i := range groups {
+		groups[i].results, all = all[:0:sizes[i]], all[sizes[i]:]
+	}
+	for i := range results {
+		g := &groups[of[i]]
+		g.results = append(g.results, &results[i])
+	}
+	return groups, index
+}
+
+// schedule is the one of results without a tick.
+func (g *group) schedule() string {
+	h := fnv.New64a()
+	for _, r := range g.results {
+		h.Write([]byte(r.Check))
+		h.Write([]byte{0})
+	}
+	return once + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, h.Sum64()))
+}
+
+// appendRuns appends what is kept of the group's runs.
+func (g *group) appendRuns(b []byte) []byte {
+	b = append(b, '[')
+	for i, r := range g.results {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = sentinel.AppendJSONText(append(b, '['), r.Check)
+		b = strconv.AppendInt(append(b, ','), int64(r.Status), 10)
+		b = strconv.AppendInt(append(b, ','), r.Duration.Microseconds(), 10)
+		b = append(sentinel.AppendJSONText(append(b, ','), r.Message), ']')
+	}
+	return append(b, ']')
+}
+
+// appendResults appends the group's results whole. Values of earlier buckets are
+// remembered as observations alone.
+func (g *group) appendResults(b []byte) (_ []byte, err error) {
+	b = append(b, '[')
+	for i, r := range g.results {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		whole := *r
+		whole.Past = nil
+		if b, err = whole.AppendJSON(b); err != nil {
+			return b, fmt.Errorf("the result of %s: %w", r.Check, err)
+		}
+	}
+	return append(b, ']'), nil
+}
+
+// part is the rows of some groups, as the arguments of their inserts.
+type part struct {
+	ticks, once, last []any
+	observed          []observed
+	text              []byte          // of all of them; what grows out of it stays valid
+	added             map[string]bool // datasets that a tick of the part is new of
+}
+
+// rowsAtOnce bounds what is held as text and arguments.
+const rowsAtOnce = 64
+
+// partText is how much memory for texts is kept from part to part.
+const partText = 128 << 10
+
+// keep appends to the part's text, and returns what was appended.
+func (p *part) keep(appendTo func([]byte) []byte) []byte {
+	begin := len(p.text)
+	p.text = appendTo(p.text)
+	return p.text[begin:len(p.text):len(p.text)]
+}
+
+// addLast adds a row of last_tick with the group's results, and their values.
+func (p *part) addLast(schedule any, dataset any, tick int64, g *group) (err error) {
+	body := p.keep(func(b []byte) []byte { b, err = g.appendResults(b); return b })
+	p.last = append(p.last, schedule, dataset, max(tick, g.tick), g.tick, body)
+	for _, r := range g.results {
+		for _, o := range r.Past {
+			p.observed = append(p.observed, observe(r, o))
+		}
+		for _, o := range r.Observations {
+			p.observed = append(p.observed, observe(r, o))
+		}
+	}
+	return err
+}
+
+// clear empties the part and keeps its memory for the next.
+func (p *part) clear() {
+	if cap(p.text) > partText {
+		p.text = nil
+	}
+	clear(p.ticks)
+	clear(p.once)
+	clear(p.last)
+	clear(p.observed)
+	clear(p.added)
+	p.ticks, p.once, p.last, p.observed, p.text = p.ticks[:0], p.once[:0], p.last[:0], p.observed[:0], p.text[:0]
+}
+
+// ticks inserts the ticks that are new, with the results of their datasets, and
+// then the results that have no tick. It returns the tables of the ticks: true for
+// those that brought nothing new, whose results are dropped.
+func (w *writer) ticks(ctx context.Context, records []TickRecord, results []sentinel.Result) (known map[sentinel.Table]bool, dropped int) {
+	groups, index := groupsOf(results)
+	later := newestSkipped(records)
+	known = make(map[sentinel.Table]bool, len(records))
+	p := &w.store.part
+	defer p.clear()
+	for from := 0; from < len(records) && w.err == nil; from += rowsAtOnce {
+		w.tickRows(ctx, p, records[from:min(from+rowsAtOnce, len(records))], groups, index, later, known)
+	}
+	var skipped []any
+	for key, tick := range later {
+		skipped = append(skipped, key.Schedule, key.Table.String(), micros(tick), 0, []byte{})
+	}
+	w.many(ctx, insertLast, skipped, nil)
+	for i := range groups {
+		g := &groups[i]
+		switch {
+		case known[g.table]:
+			dropped += len(g.results)
+		case !g.ticked:
+			w.onceRow(p, g)
+		}
+		if len(p.last) >= rowsAtOnce*insertLast.width {
+			w.put(ctx, p)
+		}
+	}
+	w.put(ctx, p)
+	return known, dropped
+}
+
+// newestSkipped are the newest ticks that were not run; nil for none.
+func newestSkipped(records []TickRecord) (newest map[TickKey]time.Time) {
+	for _, t := range records {
+		if t.Skipped == "" {
+			continue
+		}
+		if newest == nil {
+			newest = map[TickKey]time.Time{}
+		}
+		if key := (TickKey{t.Schedule, t.Table}); t.Tick.After(newest[key]) {
+			newest[key] = t.Tick
+		}
+	}
+	return newest
+}
+
+// tickRows inserts some ticks. Those that turn out to be new bring the results of
+// their group.
+func (w *writer) tickRows(ctx context.Context, p *part, records []TickRecord, groups []group, index map[groupKey]int, later map[TickKey]time.Time, known map[sentinel.Table]bool) {
+	p.clear()
+	var of [rowsAtOnce]*group
+	for i, t := range records {
+		n, has := index[groupKey{t.Table, micros(t.Tick)}]
+		g := &group{table: t.Table, tick: micros(t.Tick)}
+		if has && t.Skipped == "" {
+			g = &groups[n]
+		} else {
+			g.dataset = t.Table.String()
+		}
+		of[i] = g
+		p.ticks = append(p.ticks, t.Schedule, g.dataset, g.tick, t.Skipped, len(g.results), p.keep(g.appendRuns))
+	}
+	if p.added == nil {
+		p.added = map[string]bool{}
+	}
+	w.returning(ctx, insertTick, p.ticks, func(scan func(...any) error) error {
+		var dataset, skipped string
+		if err := scan(&dataset, &skipped); err != nil {
+			return err
+		}
+		if skipped == "" { // others bring nothing else
+			p.added[dataset] = true
+		}
+		return nil
+	})
+	for i, t := range records {
+		if t.Skipped != "" {
+			continue
+		}
+		g := of[i]
+		before, seen := known[t.Table]
+		known[t.Table] = !p.added[g.dataset] && (!seen || before)
+		if !p.added[g.dataset] {
+			continue
+		}
+		g.ticked = true
+		key := TickKey{t.Schedule, t.Table}
+		newest := t.Tick
+		if skip := later[key]; skip.After(newest) {
+			newest = skip
+		}
+		delete(later, key)
+		w.err = errors.Join(w.err, p.addLast(t.Schedule, p.ticks[i*insertTick.width+1], micros(newest), g))
+	}
+	w.put(ctx, p)
+}
+
+// onceRow adds the rows of results without a tick.
+func (w *writer) onceRow(p *part, g *group) {
+	var schedule, dataset any = g.schedule(), g.dataset
+	p.once = append(p.once, schedule, dataset, g.tick, "", len(g.results), p.keep(g.appendRuns))
+	w.err = errors.Join(w.err, p.addLast(schedule, dataset, g.tick, g))
+}
+
+// put writes what the part has besides its ticks, which are written already.
+func (w *writer) put(ctx context.Context, p *part) {
+	w.many(ctx, insertOnce, p.once, nil)
+	w.many(ctx, insertLast, p.last, nil)
+	w.observations(ctx, p.observed)
+	p.clear()
+}
