@@ -54,6 +54,7 @@ type entry struct {
 	checks  []Check
 	last    time.Time // the last tick that was started or counted as missed
 	next    time.Time
+	waits   bool   // nothing is due before next
 	skipped []skip // not run, and not yet written down
 }
 
@@ -179,12 +180,17 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
 	for _, e := range l.entries {
+		if e.waits && now.Before(e.next) {
+			continue
+		}
+		e.waits = false
 		if e.last.IsZero() {
 			e.last = recorded[e.key()]
 		}
 		tick := e.sched.Prev(now)
 		e.next = e.sched.Next(now)
 		if tick.IsZero() || !tick.After(e.last) {
+			e.waits = true
 			continue
 		}
 		if l.running[e.key()] {

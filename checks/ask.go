@@ -71,6 +71,11 @@ func (a Answers) Get(key string) (answer Answer, ok bool) {
 	return Answer{}, false
 }
 
+func (a Answers) asked(key string) bool {
+	_, ok := a.Get(key)
+	return ok
+}
+
 // of is the answer to a question, zero when it was not asked.
 func (a Answers) of(key string) Answer {
 	answer, _ := a.Get(key)

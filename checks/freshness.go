@@ -112,23 +112,22 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 	if f.Catalog != "" || f.Expression == "" && (t.Known.Relation == nil || t.Known.Relation.Column(column) == nil) {
 		return nil
 	}
-	newest := Aggregate{Func: "max", Column: column, Expr: f.Expression, Epoch: true, Where: f.Where}
-	if f.Expression != "" {
-		newest.Column = ""
+	newest := func(key string, w Window) Ask {
+		a := &Aggregate{Func: "max", Column: column, Expr: f.Expression, Epoch: true, Where: f.Where, Window: w}
+		if f.Expression != "" {
+			a.Column = ""
+		}
+		return Ask{Key: key, Aggregate: a}
 	}
 	var asks []Ask
 	recent, partial := f.recentWindow(t)
 	if got, asked := a.Get(askRecent); partial && (!asked || got.Err == nil && f.freshEnough(t, got)) {
-		part := newest
-		part.Window = recent
-		asks = append(asks, Ask{Key: askRecent, Aggregate: &part})
-	} else {
-		asks = append(asks, Ask{Key: askNewest, Aggregate: &newest})
+		asks = append(asks, newest(askRecent, recent))
+	} else if !a.asked(askNewest) {
+		asks = append(asks, newest(askNewest, Window{}))
 	}
 	if got, key := f.answer(a); key != "" && got.Err == nil && f.future(t, got) > 0 && f.Expression == "" {
-		past := newest
-		past.Window = Window{Column: column, To: f.bound(t, got.AsOf.Add(time.Duration(f.MaxFuture)))}
-		asks = append(asks, Ask{Key: askPresent, Aggregate: &past})
+		asks = append(asks, newest(askPresent, Window{Column: column, To: f.bound(t, got.AsOf.Add(time.Duration(f.MaxFuture)))}))
 	}
 	return asks
 }

@@ -125,6 +125,7 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 	switch {
 	case len(c.By) > 0:
 		asks = append(asks, Ask{Key: askSegments, Groups: &Groups{By: c.By, Where: c.Where, Window: window, Limit: c.Limit}})
+	case a.asked(askCount):
 	case !c.estimateDecides(t):
 		asks = append(asks, Ask{Key: askCount, Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
 	}

@@ -89,6 +89,11 @@ type run struct {
 	place string    // the server that is in use when the catalog is read
 	jobs  []*jobRun // those under way
 	start time.Time
+
+	// Memory of the jobs under way, used again for the next ones.
+	targets  []Target
+	answers  []Answers
+	answered []Answered
 }
 
 // jobRun is one job under way; the slices run parallel to the job's checks.
@@ -122,12 +127,21 @@ func target(j Job, c Check) Target {
 // take makes jobs [from, to) those under way, with all that is known of them.
 func (r *run) take(ctx context.Context, jobs []Job, from, to int) {
 	jobs, needs := jobs[from:to], r.needs[from:to]
+	total := 0
+	for _, j := range jobs {
+		total += len(j.Checks)
+	}
 	r.jobs = make([]*jobRun, len(jobs))
+	r.targets, r.answers, r.answered = room(r.targets, total), room(r.answers, total), room(r.answered, total)
+	runs := make([]jobRun, len(jobs))
+	at := 0
 	for i, j := range jobs {
-		n := len(j.Checks)
-		jr := &jobRun{job: j, targets: make([]Target, n), answers: make([]Answers, n)}
+		from, to := at, at+len(j.Checks)
+		at = to
+		jr := &runs[i]
+		*jr = jobRun{job: j, targets: r.targets[from:to:to], answers: r.answers[from:to:to]}
 		for k, c := range j.Checks {
-			jr.targets[k] = target(j, c)
+			jr.targets[k], jr.answers[k] = target(j, c), r.answered[from+k:from+k:from+k+1] // most checks ask once
 			r.knowTables(&jr.targets[k], needs[i][k])
 		}
 		r.jobs[i] = jr
@@ -138,6 +152,16 @@ func (r *run) take(ctx context.Context, jobs []Job, from, to int) {
 			r.recall(ctx, &jr.targets[k], needs[i][k])
 		}
 	}
+}
+
+// room is a slice of n zero values, in the memory of one that is not needed any
+// more where that is enough.
+func room[T any](old []T, n int) []T {
+	if cap(old) < n {
+		return make([]T, n)
+	}
+	clear(old[:cap(old)])
+	return old[:n]
 }
 
 // question is an ask with the check that asked it.
@@ -356,10 +380,12 @@ func mayBeOneMember(err error) bool {
 
 // judge turns answers into results.
 func (r *run) judge() []Outcome {
-	out := make([]Outcome, len(r.jobs))
+	out, all := make([]Outcome, len(r.jobs)), make([]sentinel.Result, len(r.targets))
 	took := r.env.Now().Sub(r.start)
 	for i, j := range r.jobs {
-		o := Outcome{Job: j.job, Results: make([]sentinel.Result, len(j.job.Checks))}
+		n := len(j.job.Checks)
+		o := Outcome{Job: j.job, Results: all[:n:n]}
+		all = all[n:]
 		for k, c := range j.job.Checks {
 			j.targets[k].Known.Where = r.where(j.targets[k])
 			res := judgeOne(c, j.targets[k], j.answers[k])

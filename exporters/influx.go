@@ -72,3 +72,5 @@ func writePoints(b *strings.Builder, r sentinel.Result) {
 		fmt.Fprintf(b, "sentinel_value%s,metric=%s%s value=%s %s\n", tags, influxTag.Replace(o.Metric), segment, formatFloat(o.Value.Float64()), influxStamp(r))
 	}
 }
+
+func formatFloat(f float64) string { return string(appendFloat(nil, f)) }

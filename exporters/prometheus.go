@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -94,13 +95,14 @@ func (p *Prometheus) Add(m Metric, v float64, labels ...string) {
 
 // ofDataset changes the value of a dataset's sample; nil takes it out.
 func (p *Prometheus) ofDataset(m Metric, labels []string, change func(old float64) float64) {
-	base, more := datasetLabels(labels[0], labels[1]), ""
+	base, key := appendDataset(nil, labels[0], labels[1]), []byte{p.datasets.letter(m.Name)}
 	for i, label := range labels[2:] {
-		more += pair(m.Labels[2+i], label)
+		key = appendPair(key, m.Labels[2+i], label)
 	}
-	p.datasets.change(base, func(r row) row {
-		r.labels = base
-		return r.value(p.datasets.key(&m, more), change)
+	key = append(key, ' ')
+	p.datasets.change(string(base), func(b []byte, old row) ([]byte, int) {
+		b = append(b, base...)
+		return old.appendValue(b, string(key), change), len(base)
 	})
 }
 
@@ -152,8 +154,9 @@ func (p *Prometheus) Forget(m Metric, labels ...string) {
 
 // Export implements Exporter: the last value of each check stays.
 func (p *Prometheus) Export(_ context.Context, results []sentinel.Result) error {
-	for _, r := range results {
-		p.checks.change(r.Check, func(last row) row { return p.render(r, last) })
+	for i := range results {
+		r := &results[i]
+		p.checks.change(r.Check, func(b []byte, last row) ([]byte, int) { return p.appendRow(b, r, last) })
 		p.Add(CheckResults, 1, r.Table.Warehouse, r.Status.String())
 	}
 	return nil
@@ -171,48 +174,77 @@ func (p *Prometheus) Keep(checks map[string]bool, datasets map[sentinel.Table]bo
 	p.checks.keep(func(id string) bool { return checks[id] })
 	labels := make(map[string]bool, len(datasets))
 	for t := range datasets {
-		labels[datasetLabels(t.Warehouse, DatasetLabel(t))] = true
+		labels[string(appendDataset(nil, t.Warehouse, DatasetLabel(t)))] = true
 	}
 	p.datasets.keep(func(id string) bool { return labels[id] })
 }
 
-// render writes a result's samples. A run that could not look keeps the last
-// numbers, whose age is exported, and changes the status alone.
-func (p *Prometheus) render(r sentinel.Result, last row) row {
-	labels := datasetLabels(r.Table.Warehouse, DatasetLabel(r.Table)) + pair("check", r.Check)
-	status := p.checks.line(&CheckStatus, pair("kind", r.Kind), strconv.Itoa(int(r.Status)))
+// appendRow writes a result's labels and samples, in the order of their metrics. A
+// run that could not look keeps the last numbers, whose age is exported, and
+// changes the status alone.
+func (p *Prometheus) appendRow(b []byte, r *sentinel.Result, last row) (_ []byte, labels int) {
+	b = appendPair(appendDataset(b, r.Table.Warehouse, DatasetLabel(r.Table)), "check", r.Check)
+	labels = len(b)
+	b = appendPair(append(b, 'a'), "kind", r.Kind)
+	b = append(strconv.AppendInt(append(b, ' '), int64(r.Status), 10), '\n')
 	if r.Status == sentinel.Error {
 		_, numbers, _ := strings.Cut(last.lines, "\n")
-		return row{labels, status + numbers}
+		return append(b, numbers...), labels
 	}
-	lines := []string{status, p.checks.line(&CheckLastRun, "", formatFloat(float64(r.Tick.UnixMilli())/1000))}
-	for _, o := range r.Observations {
-		m, segment := metricOf(o.Metric), ""
-		if len(m.Labels) == len(bySegment) {
-			segment = pair("segment", o.Segment)
+	for i, m := range p.checks.metrics {
+		letter := byte('a' + i)
+		switch m.Name {
+		case CheckStatus.Name:
+		case CheckLastRun.Name:
+			b = append(appendFloat(append(b, letter, ' '), float64(r.Tick.UnixMilli())/1000), '\n')
+		case SchemaDrifts.Name:
+			b = appendDrifts(b, letter, r.Drifts)
+		case AnomalyScore.Name, ExpectedLow.Name, ExpectedHigh.Name:
+			for _, s := range r.Scores {
+				value := s.Score
+				switch {
+				case m.Name == AnomalyScore.Name:
+				case s.Low != s.Low || s.High != s.High: // not known yet
+					continue
+				case m.Name == ExpectedLow.Name:
+					value = s.Low
+				default:
+					value = s.High
+				}
+				b = append(appendFloat(append(appendPair(append(b, letter), "segment", s.Segment), ' '), value), '\n')
+			}
+		default:
+			for _, o := range r.Observations {
+				if o.Value.Absent() || metricOf(o.Metric).Name != m.Name {
+					continue
+				}
+				b = append(b, letter)
+				if len(m.Labels) == len(bySegment) {
+					b = appendPair(b, "segment", o.Segment)
+				}
+				b = append(appendNumber(append(b, ' '), o.Value), '\n')
+			}
 		}
-		if !o.Value.Absent() {
-			lines = append(lines, p.checks.line(m, segment, formatNumber(o.Value)))
-		}
+	}
+	return b, labels
+}
+
+// appendDrifts writes how many differences of each kind are not ignored.
+func appendDrifts(b []byte, letter byte, all []sentinel.Drift) []byte {
+	if len(all) == 0 {
+		return b
 	}
 	drifts := map[sentinel.DriftKind]int{}
-	for _, d := range r.Drifts {
+	for _, d := range all {
 		if d.Status != sentinel.Pass {
 			drifts[d.Kind]++
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(drifts)) {
-		lines = append(lines, p.checks.line(&SchemaDrifts, pair("kind", string(kind)), strconv.Itoa(drifts[kind])))
+		b = appendPair(append(b, letter), "kind", string(kind))
+		b = append(strconv.AppendInt(append(b, ' '), int64(drifts[kind]), 10), '\n')
 	}
-	for _, s := range r.Scores {
-		segment := pair("segment", s.Segment)
-		lines = append(lines, p.checks.line(&AnomalyScore, segment, formatFloat(s.Score)))
-		if s.Low == s.Low && s.High == s.High {
-			lines = append(lines, p.checks.line(&ExpectedLow, segment, formatFloat(s.Low)), p.checks.line(&ExpectedHigh, segment, formatFloat(s.High)))
-		}
-	}
-	slices.SortStableFunc(lines, func(a, b string) int { return cmp.Compare(a[0], b[0]) })
-	return row{labels, strings.Join(lines, "")}
+	return b
 }
 
 // metricOf maps an observation to its exported metric.
@@ -230,26 +262,37 @@ func metricOf(name string) *Metric {
 	return &CheckValue
 }
 
-func formatNumber(n sentinel.Number) string {
+func appendNumber(b []byte, n sentinel.Number) []byte {
 	if v, ok := n.Int64(); ok {
-		return strconv.FormatInt(v, 10)
+		return strconv.AppendInt(b, v, 10)
 	}
-	return formatFloat(n.Float64())
+	return appendFloat(b, n.Float64())
 }
 
-func formatFloat(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+func appendFloat(b []byte, f float64) []byte { return strconv.AppendFloat(b, f, 'g', -1, 64) }
 
 var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-func escape(s string) string { return escaper.Replace(strings.ToValidUTF8(s, "\uFFFD")) }
-
-// datasetLabels are the first labels of everything about a dataset.
-func datasetLabels(warehouse, dataset string) string {
-	return `warehouse="` + escape(warehouse) + `",dataset="` + escape(dataset) + `"`
+func appendEscaped(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || c == '\\' || c == '"' || c == '\n' {
+			return append(b, escaper.Replace(strings.ToValidUTF8(s, "\uFFFD"))...)
+		}
+	}
+	return append(b, s...)
 }
 
-// pair is one more label.
-func pair(name, value string) string { return "," + name + `="` + escape(value) + `"` }
+// appendDataset appends the first labels of everything about a dataset.
+func appendDataset(b []byte, warehouse, dataset string) []byte {
+	b = append(appendEscaped(append(b, `warehouse="`...), warehouse), `",dataset="`...)
+	return append(appendEscaped(b, dataset), '"')
+}
+
+// appendPair appends one more label.
+func appendPair(b []byte, name, value string) []byte {
+	b = append(append(append(b, ','), name...), `="`...)
+	return append(appendEscaped(b, value), '"')
+}
 
 // shown are the rows of checks, without the samples that are too many.
 func (p *Prometheus) shown() []row {

@@ -17,6 +17,7 @@ type rows struct {
 	mu     sync.Mutex
 	byID   map[string]*row
 	sorted []*row // by labels; nil once a row has come or gone
+	text   []byte // memory for a row that is being written
 }
 
 // row is what is exported of one check or dataset. Its lines are in the order
@@ -28,20 +29,14 @@ type row struct {
 
 func newRows(metrics []Metric) *rows { return &rows{metrics: metrics, byID: map[string]*row{}} }
 
-// line is one sample's; more are the labels that its row does not have.
-func (k *rows) line(m *Metric, more, value string) string {
-	return k.key(m, more) + value + "\n"
+// letter begins the lines of a metric.
+func (k *rows) letter(name string) byte {
+	return byte('a' + slices.IndexFunc(k.metrics, func(m Metric) bool { return m.Name == name }))
 }
 
-// key is how a sample's line begins.
-func (k *rows) key(m *Metric, more string) string {
-	letter := 'a' + slices.IndexFunc(k.metrics, func(o Metric) bool { return o.Name == m.Name })
-	return string(rune(letter)) + more + " "
-}
-
-// change replaces a row, which is empty when it is new. A row left without
-// lines goes.
-func (k *rows) change(id string, to func(old row) row) {
+// change replaces a row, which is empty when it is new, by what is appended to b:
+// its labels, so many bytes, and its lines. A row left without lines goes.
+func (k *rows) change(id string, to func(b []byte, old row) (_ []byte, labels int)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r := k.byID[id]
@@ -49,14 +44,15 @@ func (k *rows) change(id string, to func(old row) row) {
 		r = &row{}
 		k.byID[id], k.sorted = r, nil
 	}
-	next := to(*r)
-	if next.lines == "" {
+	b, labels := to(k.text[:0], *r)
+	k.text = b
+	if len(b) == labels {
 		delete(k.byID, id)
 		k.sorted = nil
 		return
 	}
-	text, n := next.labels+next.lines, len(next.labels) // side by side: they are read together
-	*r = row{text[:n], text[n:]}
+	text := string(b) // side by side: they are read together
+	*r = row{text[:labels], text[labels:]}
 }
 
 // keep drops the rows of which it is not said that they stay.
@@ -122,24 +118,23 @@ func header(w *bufio.Writer, m Metric, openMetrics bool) {
 	w.WriteString("# HELP " + name + " " + m.Help + "\n# TYPE " + name + " " + m.Type + "\n")
 }
 
-// value changes the value of one sample of a row, 0 when there was none; nil
-// takes the sample out.
-func (r row) value(key string, change func(float64) float64) row {
+// appendValue appends the row's lines with the value of one sample changed, 0 when
+// there was none; nil takes the sample out. key is how its line begins.
+func (r row) appendValue(b []byte, key string, change func(float64) float64) []byte {
 	at := 0
 	for at < len(r.lines) && r.lines[at:] < key {
 		at += strings.IndexByte(r.lines[at:], '\n') + 1
 	}
-	before, after := r.lines[:at], r.lines[at:]
-	old := 0.0
+	b, after, old := append(b, r.lines[:at]...), r.lines[at:], 0.0
 	if strings.HasPrefix(after, key) {
 		var text string
 		text, after, _ = strings.Cut(after[len(key):], "\n")
-		if v, err := strconv.ParseFloat(text, 64); err == nil { // formatFloat wrote it
+		if v, err := strconv.ParseFloat(text, 64); err == nil { // appendFloat wrote it
 			old = v
 		}
 	}
-	if r.lines = before + after; change != nil {
-		r.lines = before + key + formatFloat(change(old)) + "\n" + after
+	if change != nil {
+		b = append(appendFloat(append(b, key...), change(old)), '\n')
 	}
-	return r
+	return append(b, after...)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -47,7 +48,8 @@ func (w *writer) observations(ctx context.Context, all []observed) {
 		return
 	}
 	w.learnSeries(ctx, all)
-	args := make([]any, 0, len(all)*insertRecent.width)
+	args := w.store.part.values[:0]
+	defer func() { clear(args); w.store.part.values = args[:0] }()
 	for _, o := range all {
 		id, known := w.store.series[o.series]
 		if !known && w.err == nil {
@@ -94,6 +96,9 @@ func (w *writer) addSeries(ctx context.Context, part []any) {
 
 // learnSeries makes the ids of all series known, and adds those that are new.
 func (w *writer) learnSeries(ctx context.Context, all []observed) {
+	if !slices.ContainsFunc(all, func(o observed) bool { _, known := w.store.series[o.series]; return !known }) {
+		return
+	}
 	checks := map[string]string{} // whose text is not a tick's answer: it stays in memory
 	var names []any
 	for _, o := range all {

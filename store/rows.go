@@ -24,8 +24,34 @@ type group struct {
 	table   sentinel.Table
 	dataset string
 	tick    int64
-	results []*sentinel.Result
+	results []sentinel.Result
 	ticked  bool // a tick of the batch has taken it up
+}
+
+// groupsOf groups results that come one after another and are of one dataset and
+// tick.
+func groupsOf(results []sentinel.Result) (groups []group) {
+	for i := range results {
+		r := &results[i]
+		if n := len(groups) - 1; n >= 0 && groups[n].is(r.Table, micros(r.Tick)) {
+			groups[n].results = results[i-len(groups[n].results) : i+1]
+			continue
+		}
+		if groups == nil {
+			groups = make([]group, 0, len(results))
+		}
+		groups = append(groups, group{table: r.Table, dataset: r.Table.String(), tick: micros(r.Tick), results: results[i : i+1]})
+	}
+	return groups
+}
+
+func (g *group) is(table sentinel.Table, tick int64) bool { return g.tick == tick && g.table == table }
+
+// finder finds groups: those of ticks come in their order, as a rule.
+type finder struct {
+	groups []group
+	next   int
+	index  map[groupKey]*group // once they did not
 }
 
 type groupKey struct {
@@ -33,43 +59,29 @@ type groupKey struct {
 	tick  int64
 }
 
-// groups sorts results by dataset and tick; first finds them.
-func groupsOf(results []sentinel.Result) (groups []group, index map[groupKey]int) {
-	index = make(map[groupKey]int, len(results)/2+1)
-	var last groupKey
-	of := make([]int, len(results))
-	sizes := make([]int, 0, len(results)/2+1)
-	for i := range results {
-		r := &results[i]
-		key := groupKey{r.Table, micros(r.Tick)}
-		if len(groups) > 0 && key == last {
-			of[i] = of[i-1]
-		} else {
-			n, known := index[key]
-			if !known {
-				n = len(groups)
-				index[key] = n
-				groups, sizes = append(groups, group{table: r.Table, dataset: r.Table.String(), tick: key.tick}), append(sizes, 0)
+// find returns the group of a dataset and tick, nil where there is none.
+func (f *finder) find(table sentinel.Table, tick int64) *group {
+	if f.next < len(f.groups) && f.groups[f.next].is(table, tick) {
+		f.next++
+		return &f.groups[f.next-1]
+	}
+	if f.index == nil {
+		f.index = make(map[groupKey]*group, len(f.groups))
+		for i := range f.groups {
+			g := &f.groups[i]
+			if key := (groupKey{g.table, g.tick}); f.index[key] == nil {
+				f.index[key] = g
 			}
-			of[i], last = n, key
 		}
-		sizes[of[i]]++
 	}
-	all := make([]*sentinel.Result, len(results))
-	for i := range groups {
-		groups[i].results, all = all[:0:sizes[i]], all[sizes[i]:]
-	}
-	for i := range results {
-		g := &groups[of[i]]
-		g.results = append(g.results, &results[i])
-	}
-	return groups, index
+	return f.index[groupKey{table, tick}]
 }
 
 // schedule is the one of results without a tick.
 func (g *group) schedule() string {
 	h := fnv.New64a()
-	for _, r := range g.results {
+	for i := range g.results {
+		r := &g.results[i]
 		h.Write([]byte(r.Check))
 		h.Write([]byte{0})
 	}
@@ -79,7 +91,8 @@ func (g *group) schedule() string {
 // appendRuns appends what is kept of the group's runs.
 func (g *group) appendRuns(b []byte) []byte {
 	b = append(b, '[')
-	for i, r := range g.results {
+	for i := range g.results {
+		r := &g.results[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -95,7 +108,8 @@ func (g *group) appendRuns(b []byte) []byte {
 // remembered as observations alone.
 func (g *group) appendResults(b []byte) (_ []byte, err error) {
 	b = append(b, '[')
-	for i, r := range g.results {
+	for i := range g.results {
+		r := &g.results[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -112,6 +126,7 @@ func (g *group) appendResults(b []byte) (_ []byte, err error) {
 type part struct {
 	ticks, once, last []any
 	observed          []observed
+	values            []any           // of those that are being written
 	text              []byte          // of all of them; what grows out of it stays valid
 	added             map[string]bool // datasets that a tick of the part is new of
 }
@@ -133,7 +148,8 @@ func (p *part) keep(appendTo func([]byte) []byte) []byte {
 func (p *part) addLast(schedule any, dataset any, tick int64, g *group) (err error) {
 	body := p.keep(func(b []byte) []byte { b, err = g.appendResults(b); return b })
 	p.last = append(p.last, schedule, dataset, max(tick, g.tick), g.tick, body)
-	for _, r := range g.results {
+	for i := range g.results {
+		r := &g.results[i]
 		for _, o := range r.Past {
 			p.observed = append(p.observed, observe(r, o))
 		}
@@ -161,13 +177,14 @@ func (p *part) clear() {
 // then the results that have no tick. It returns the tables of the ticks: true for
 // those that brought nothing new, whose results are dropped.
 func (w *writer) ticks(ctx context.Context, records []TickRecord, results []sentinel.Result) (known map[sentinel.Table]bool, dropped int) {
-	groups, index := groupsOf(results)
+	groups := groupsOf(results)
+	found := finder{groups: groups}
 	later := newestSkipped(records)
 	known = make(map[sentinel.Table]bool, len(records))
 	p := &w.store.part
 	defer p.clear()
 	for from := 0; from < len(records) && w.err == nil; from += rowsAtOnce {
-		w.tickRows(ctx, p, records[from:min(from+rowsAtOnce, len(records))], groups, index, later, known)
+		w.tickRows(ctx, p, records[from:min(from+rowsAtOnce, len(records))], &found, later, known)
 	}
 	var skipped []any
 	for key, tick := range later {
@@ -208,16 +225,16 @@ func newestSkipped(records []TickRecord) (newest map[TickKey]time.Time) {
 
 // tickRows inserts some ticks. Those that turn out to be new bring the results of
 // their group.
-func (w *writer) tickRows(ctx context.Context, p *part, records []TickRecord, groups []group, index map[groupKey]int, later map[TickKey]time.Time, known map[sentinel.Table]bool) {
+func (w *writer) tickRows(ctx context.Context, p *part, records []TickRecord, groups *finder, later map[TickKey]time.Time, known map[sentinel.Table]bool) {
 	p.clear()
 	var of [rowsAtOnce]*group
 	for i, t := range records {
-		n, has := index[groupKey{t.Table, micros(t.Tick)}]
-		g := &group{table: t.Table, tick: micros(t.Tick)}
-		if has && t.Skipped == "" {
-			g = &groups[n]
-		} else {
-			g.dataset = t.Table.String()
+		var g *group
+		if t.Skipped == "" {
+			g = groups.find(t.Table, micros(t.Tick))
+		}
+		if g == nil {
+			g = &group{table: t.Table, tick: micros(t.Tick), dataset: t.Table.String()}
 		}
 		of[i] = g
 		p.ticks = append(p.ticks, t.Schedule, g.dataset, g.tick, t.Skipped, len(g.results), p.keep(g.appendRuns))

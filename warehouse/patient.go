@@ -22,6 +22,26 @@ type patient struct {
 	socket  syscall.RawConn // nil where the connection has none
 	awaited atomic.Int64    // how long the answers of a pipeline may still take; 0: there is none
 	full    bool            // the last read filled its buffer: there may be more
+	more    bool            // what is written now waits for more
+	written []byte          // and waits here
+}
+
+// held is how much is written at once, at most.
+const held = 16 << 10
+
+// Write implements net.Conn.
+func (p *patient) Write(b []byte) (n int, err error) {
+	if p.more && len(p.written)+len(b) <= held {
+		p.written = append(p.written, b...)
+		return len(b), nil
+	}
+	if len(p.written) == 0 {
+		return p.Conn.Write(b)
+	}
+	before := len(p.written)
+	n, err = p.Conn.Write(append(p.written, b...))
+	p.written = p.written[:0]
+	return max(n-before, 0), err
 }
 
 // Read implements net.Conn.

@@ -14,11 +14,14 @@ import (
 // each. It returns how many were answered, and the error of a connection that broke.
 func (c *pgSession) pipeline(ctx context.Context, statements []Statement, each time.Duration, done func(int, Rows, error)) (int, error) {
 	p := c.conn.StartPipeline(ctx)
-	for _, st := range statements {
-		p.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
+	answered, err := 0, error(nil)
+	for i := 0; i < len(statements) && err == nil; i++ {
+		p.SendQueryParams(statements[i].SQL, textArgs(statements[i].Args), nil, nil, nil)
 		p.SendPipelineSync()
+		c.wire.more = i < len(statements)-1
+		err = p.Flush() // pgx gives the memory of what is sent away, but for little
 	}
-	answered, err := 0, p.Flush()
+	c.wire.more = false
 	if err == nil {
 		left := len(statements)
 		if left > 1 || statements[0].Each != nil { // many answers, or one of many rows

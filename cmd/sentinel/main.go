@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -48,7 +49,11 @@ func couldNotLook(err error) error {
 // clock is the one place where the program reads the time.
 func clock() time.Time { return time.Now() }
 
-func main() { forgetStart(); os.Exit(run(os.Args[1:])) }
+func main() {
+	runtime.MemProfileRate = 0 // nobody asks for profiles, whose table takes more than a megabyte
+	forgetStart()
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
