@@ -79,10 +79,11 @@ func (j *jsonWriter) text(name, s string) {
 	j.b = AppendJSONText(j.b, s)
 }
 
-// AppendJSONText appends s as a JSON text. What is no UTF-8 is replaced.
+// AppendJSONText appends s as a JSON text. What is no UTF-8 is replaced; <, > and &
+// stay as they are, which [json.Marshal] escapes.
 func AppendJSONText(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			text, err := json.Marshal(s)
 			if err != nil {
 				panic(err) // of a text there is none

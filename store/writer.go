@@ -81,8 +81,15 @@ func (s *Store) writer(tx *sql.Tx) *writer {
 	return &writer{store: s, tx: tx, prepared: map[statement]*sql.Stmt{}}
 }
 
-// sizes are the numbers of rows an insert is prepared for, largest first.
-var sizes = [...]int{64, 8, 1}
+// sizes are the numbers of rows an insert is prepared for, largest first: to read a
+// long statement costs SQLite more than to run a short one often, and PostgreSQL a
+// journey for each.
+func (w *writer) sizes() []int {
+	if w.store.lead != nil {
+		return []int{64, 8, 1}
+	}
+	return []int{16, 1}
+}
 
 // many inserts rows of arguments. Where fewer were written than given, missing
 // is called with their arguments, and they are written again.
@@ -90,7 +97,7 @@ func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(co
 	if w.store.lead != nil {
 		args = sh.latest(args)
 	}
-	for _, rows := range sizes {
+	for _, rows := range w.sizes() {
 		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
 			part := args[:width]
 			written := w.exec(ctx, sh, rows, part)
@@ -105,7 +112,7 @@ func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(co
 // returning runs a statement with rows of arguments, and calls do for each row
 // that it returns.
 func (w *writer) returning(ctx context.Context, sh shape, args []any, do func(scan func(...any) error) error) {
-	for _, rows := range sizes {
+	for _, rows := range w.sizes() {
 		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
 			st := w.prepare(ctx, statement{sh, rows})
 			if w.err != nil {
