@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -92,9 +93,11 @@ type Agent struct {
 	Trace   *telemetry.Telemetry // nil: nothing is traced
 	Crew    Crew                 // other agents, who do a part of the work; nil: this one does all of it
 	Hand    *Hand                // this agent's part of the work that the crew shares; nil without a crew
+	Rest    func()               // called when no tick is under way any more; nil: nothing is done then
 	Now     func() time.Time
 	Log     *slog.Logger
 
+	ticking       atomic.Int32
 	mu            sync.Mutex // guards what follows; held while results are judged and recorded
 	incidents     *incidents
 	confirmations confirmations

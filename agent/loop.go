@@ -109,6 +109,9 @@ func (l *loop) wake() {
 }
 
 func splitBySchedule(d *Dataset) []*entry {
+	if len(d.Checks) > 0 && !slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Schedule.String() != d.Checks[0].Schedule.String() }) {
+		return []*entry{{dataset: d, sched: d.Checks[0].Schedule, checks: d.Checks}} // as nearly always: nothing is copied
+	}
 	var entries []*entry
 	for _, c := range d.Checks {
 		i := slices.IndexFunc(entries, func(e *entry) bool { return e.sched.String() == c.Schedule.String() })
@@ -138,7 +141,11 @@ func (l *loop) run(ctx context.Context) {
 		for tick, due := range l.due(now, recorded) {
 			batches.Go(func() {
 				if sleep(ctx, l.delay(tick)) {
+					l.agent.ticking.Add(1)
 					l.agent.tick(ctx, l, tick, due)
+					if l.agent.ticking.Add(-1) == 0 && l.agent.Rest != nil {
+						l.agent.Rest()
+					}
 				}
 				l.release(due)
 			})

@@ -79,7 +79,9 @@ func (a *Agent) learn(datasets []Dataset) {
 	}
 	upstreams := map[sentinel.Table][]sentinel.Table{}
 	for _, d := range datasets {
-		upstreams[d.Table] = d.DependsOn
+		if len(d.DependsOn) > 0 {
+			upstreams[d.Table] = d.DependsOn
+		}
 	}
 	a.mu.Lock()
 	a.located = byID

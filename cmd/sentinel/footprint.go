@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"runtime/metrics"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -38,6 +41,30 @@ func forgetStart() {
 
 // firstMinute is over when an agent does only what it does all day.
 const firstMinute = time.Minute
+
+// Memory is given back once so much was used since the last time, and not more
+// often than restEvery.
+const worthGiving, restEvery = 4 << 20, 5 * time.Second
+
+// givesBack returns what an agent does when no tick is under way: the garbage of
+// the last one is not kept for the next, which may be an hour off.
+func givesBack() func() {
+	var mu sync.Mutex
+	var last time.Time
+	var used uint64
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+		metrics.Read(allocated)
+		now, total := clock(), allocated[0].Value.Uint64()
+		if total-used < worthGiving || now.Sub(last) < restEvery {
+			return
+		}
+		last, used = now, total
+		debug.FreeOSMemory()
+	}
+}
 
 // settle gives back once more what the agent's first minute alone has used: reading
 // the configuration, making the state, the first looks.

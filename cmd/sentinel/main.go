@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -50,7 +49,6 @@ func couldNotLook(err error) error {
 func clock() time.Time { return time.Now() }
 
 func main() {
-	runtime.MemProfileRate = 0 // nobody asks for profiles, whose table takes more than a megabyte
 	forgetStart()
 	os.Exit(run(os.Args[1:]))
 }

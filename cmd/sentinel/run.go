@@ -113,7 +113,7 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	var repairsOff atomic.Bool
 	repairsOff.Store(cfg.RepairsOff)
 	engine := &repair.Engine{Store: memory, Holder: holder(), Now: clock, Budget: cfg.RepairBudget, Killed: killed(ctx, memory, repairsOff.Load)}
-	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Trace: traces, Now: clock, Log: log}
+	a := &agent.Agent{Store: memory, Metrics: metrics, Repair: engine, Trace: traces, Rest: givesBack(), Now: clock, Log: log}
 	var crew *dispatch.Crew // nil: this agent is alone
 	if store.Shared(cfg.State) {
 		engine.Lease = sharedLease
@@ -139,8 +139,7 @@ func runOnce(cmd *cobra.Command, cfg *config.Config, log *slog.Logger, started f
 	if started != nil {
 		started(listener.Addr().String())
 	}
-	debug.SetGCPercent(50) // an agent has time and no memory to spare
-	debug.FreeOSMemory()   // what reading the configuration took
+	debug.FreeOSMemory() // what reading the configuration took
 	var parts sync.WaitGroup
 	var served, ran, led error
 	parts.Go(func() { served = server.Serve(ctx, listener); stop() })
