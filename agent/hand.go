@@ -142,7 +142,7 @@ func (h *Hand) look(ctx context.Context, work json.RawMessage) (json.RawMessage,
 	scorer := Scorer{Store: h.Store}
 	var asking sync.Mutex
 	env := checks.Env{
-		Warehouse: plan.open, History: history(h.Store), Baselines: h.Store.CurrentBaselines, Now: h.Now, Memory: memory,
+		Warehouse: plan.open, History: history(h.Store), Baselines: h.Store.CurrentBaselines, Digests: h.Store.BaselineDigests, Now: h.Now, Memory: memory,
 		New: func(check string) bool {
 			asking.Lock()
 			defer asking.Unlock()

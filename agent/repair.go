@@ -101,7 +101,7 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	if !known {
 		return sentinel.Result{}, fmt.Errorf("check %s is not configured any more", id)
 	}
-	env := checks.Env{Warehouse: plan.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines, Now: a.Now, Memory: &checks.Memory{}}
+	env := checks.Env{Warehouse: plan.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines, Digests: a.Store.BaselineDigests, Now: a.Now, Memory: &checks.Memory{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
 	a.mu.Lock()

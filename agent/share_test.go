@@ -116,7 +116,7 @@ func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
 	for _, d := range datasets {
 		due = append(due, splitBySchedule(&d)...)
 	}
-	env := checks.Env{Warehouse: plan.open, History: history(memory), Baselines: memory.CurrentBaselines, Now: now, Memory: &checks.Memory{}, New: func(string) bool { return true }}
+	env := checks.Env{Warehouse: plan.open, History: history(memory), Baselines: memory.CurrentBaselines, Digests: memory.BaselineDigests, Now: now, Memory: &checks.Memory{}, New: func(string) bool { return true }}
 	want := checks.Run(t.Context(), env, "w", merge(at, due).jobs)
 	crew := &passOn{hand: hand}
 	a := &Agent{Store: memory, Now: now, Log: log, Crew: crew}

@@ -21,7 +21,7 @@ func (a *Agent) tick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
 	defer end(nil)
 	env := checks.Env{
-		Warehouse: l.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines,
+		Warehouse: l.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines, Digests: a.Store.BaselineDigests,
 		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
 	}
 	t := &tick{agent: a, loop: l, at: at, work: merge(at, due), looked: map[sentinel.Table]bool{}}

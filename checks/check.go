@@ -132,6 +132,9 @@ type Env struct {
 	// Baselines returns the accepted schema snapshots of those of the checks that
 	// have one, as [EncodeSnapshot] wrote them.
 	Baselines func(ctx context.Context, checks []string) (map[string][]byte, error)
+	// Digests returns the SHA-256 of what Baselines would: most schemas are as they
+	// were, and need not be read to know that. Nil: they are read.
+	Digests func(ctx context.Context, checks []string) (map[string][]byte, error)
 	// New reports whether nothing is remembered of a check. Nil: never.
 	New func(check string) bool
 	// Now is the wall clock, for durations only.

@@ -21,7 +21,7 @@ var copied = []struct {
 	{table: "last_tick", columns: "schedule, dataset, tick, ran, results"},
 	{table: "series", columns: "id, check_id, metric, segment", identity: "id"},
 	{table: "observation", columns: "series, at, value", from: "point"},
-	{table: "baseline", columns: "id, check_id, taken_at, accepted_by, why, data", identity: "id"},
+	{table: "baseline", columns: "id, check_id, taken_at, accepted_by, why, data, digest", identity: "id"},
 	{table: "incident", columns: "id, check_id, finding, opened, resolved, body"},
 	{table: "label", columns: "id, check_id, segment, from_at, to_at, exclude, why, who", identity: "id"},
 	{table: "state", columns: "kind, key, data"},

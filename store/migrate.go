@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 //go:embed migrations/*.sql
@@ -81,6 +82,11 @@ func (s *Store) step(ctx context.Context, name string, version int) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
 			return err
+		}
+		if strings.HasSuffix(name, "_rows.sql") {
+			if err := digestBaselines(ctx, tx); err != nil {
+				return err
+			}
 		}
 		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
 		return err

@@ -1,17 +1,21 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
 )
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
@@ -91,7 +95,41 @@ func TestReaderSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Version 1 had no reason for skipped ticks; what it recorded stays.
+// older is what versions before wrote: a tick, two runs of a check, its last
+// result, and an accepted schema. %[1]s and %[2]s write bytes.
+const older = `INSERT INTO tick (schedule, dataset, tick%[3]s) VALUES ('* * * * *', 'shop.public.orders', 1800000180000000%[4]s);
+INSERT INTO result (check_id, tick, status, duration, message) VALUES ('rows', 1800000120000000, 1, 2500, 'a "few"'), ('rows', 1800000180000000, 0, 1500, 'fine');
+INSERT INTO last_result (check_id, dataset, tick, body) VALUES ('rows', 'shop.public.orders', 1800000180000000, %[1]s{"check":"rows","kind":"row_count","dataset":"shop.public.orders","tick":"2027-01-15T08:03:00Z","status":"pass","message":"fine","duration_seconds":0.0015}%[2]s);
+INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) VALUES ('schema', 1, 'ann', 'first', %[1]sone%[2]s), ('schema', 2, 'ann', 'second', %[1]stwo%[2]s)`
+
+// What an older version recorded stays.
+func stillThere(t *testing.T, s *store.Store) {
+	t.Helper()
+	if dropped := record(t, s, batch(3)); dropped != 1 {
+		t.Error("the tick of the older version is forgotten")
+	}
+	if ticks, err := s.Ticks(t.Context(), orders, 9); err != nil || len(ticks) != 1 || ticks[0].Skipped != "" {
+		t.Errorf("ticks %+v, %v", ticks, err)
+	}
+	last, err := s.LastResults(t.Context(), store.Filter{})
+	if err != nil || len(last) != 1 || last[0].Message != "fine" || !last[0].Tick.Equal(at(3)) || last[0].Duration != 1500*time.Microsecond {
+		t.Errorf("last results %+v, %v", last, err)
+	}
+	want := []store.Run{{Check: "rows", Tick: at(3), Duration: 1500 * time.Microsecond, Message: "fine"}, {Check: "rows", Tick: at(2), Status: 1, Duration: 2500 * time.Microsecond, Message: `a "few"`}}
+	if runs, err := s.Runs(t.Context(), "rows", time.Time{}, 9); err != nil || !slices.Equal(runs, want) {
+		t.Errorf("runs %+v, %v", runs, err)
+	}
+	digests, err := s.BaselineDigests(t.Context(), []string{"schema"})
+	if sum := sha256.Sum256([]byte("two")); err != nil || !bytes.Equal(digests["schema"], sum[:]) {
+		t.Errorf("digests %x, %v", digests, err)
+	}
+	record(t, s, batch(4))
+	last, err = s.LastResults(t.Context(), store.Filter{})
+	if err != nil || len(last) != 1 || !last[0].Tick.Equal(at(4)) {
+		t.Errorf("last results after the next tick %+v, %v", last, err)
+	}
+}
+
 func TestOlderStateIsBroughtUpToDate(t *testing.T) {
 	t.Parallel()
 	script, err := os.ReadFile("migrations/001_start.sql")
@@ -103,17 +141,26 @@ func TestOlderStateIsBroughtUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.Exec(string(script) + `; PRAGMA user_version = 1; INSERT INTO tick VALUES ('* * * * *', 'shop.public.orders', ` + strconv.FormatInt(at(3).UnixMicro(), 10) + `)`)
+	_, err = db.Exec(string(script) + "; PRAGMA user_version = 1; " + fmt.Sprintf(older, "CAST('", "' AS BLOB)", "", ""))
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, path)
-	if dropped := record(t, s, batch(3)); dropped != 1 {
-		t.Error("the tick of the older version is forgotten")
+	stillThere(t, open(t, path))
+}
+
+func TestOlderStateInPostgresIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
+	url := testenv.Postgres(t)
+	statements := []string{"CREATE TABLE sentinel_state_version (version INTEGER NOT NULL)", "INSERT INTO sentinel_state_version VALUES (2)"}
+	for _, name := range []string{"migrations_postgres/001_start.sql", "migrations_postgres/002_recent.sql"} {
+		script, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		statements = append(statements, string(script))
 	}
-	if ticks, err := s.Ticks(t.Context(), orders, 9); err != nil || len(ticks) != 1 || ticks[0].Skipped != "" {
-		t.Errorf("ticks %+v, %v", ticks, err)
-	}
+	testenv.Exec(t, "pgx", url, append(statements, fmt.Sprintf(older, "convert_to('", "', 'UTF8')", ", skipped", ", ''"))...)
+	stillThere(t, openURL(t, url))
 }
 
 // The file holds table names and messages: it is its owner's alone, and so are

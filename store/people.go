@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -39,13 +42,17 @@ func (s *Store) baselines(ctx context.Context, check string, limit int) ([]Snaps
 // CurrentBaselines returns the accepted schemas, encoded, of those of the checks
 // that have one.
 func (s *Store) CurrentBaselines(ctx context.Context, checks []string) (map[string][]byte, error) {
+	return s.newestBaselines(ctx, "data", checks)
+}
+
+func (s *Store) newestBaselines(ctx context.Context, column string, checks []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(checks))
 	for part := range slices.Chunk(checks, 500) {
 		args := make([]any, len(part))
 		for i, id := range part {
 			args[i] = id
 		}
-		err := s.each(ctx, `SELECT check_id, data FROM baseline b WHERE check_id IN (`+marks(len(part))+`) AND id = (SELECT max(id) FROM baseline n WHERE n.check_id = b.check_id)`, args, func(scan func(...any) error) error {
+		err := s.each(ctx, `SELECT check_id, `+column+` FROM baseline b WHERE check_id IN (`+marks(len(part))+`) AND id = (SELECT max(id) FROM baseline n WHERE n.check_id = b.check_id)`, args, func(scan func(...any) error) error {
 			var id string
 			var data []byte
 			err := scan(&id, &data)
@@ -59,10 +66,46 @@ func (s *Store) CurrentBaselines(ctx context.Context, checks []string) (map[stri
 	return out, nil
 }
 
+func digest(data []byte) []byte {
+	sum := sha256.Sum256(data)
+	return sum[:]
+}
+
+// digestBaselines gives the schemas in a file of an older version their digests.
+func digestBaselines(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT id, data FROM baseline")
+	if err != nil {
+		return err
+	}
+	digests := map[int64][]byte{}
+	for rows.Next() {
+		var id int64
+		var data []byte
+		if err := rows.Scan(&id, &data); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		digests[id] = digest(data)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	for id, d := range digests {
+		if _, err := tx.ExecContext(ctx, "UPDATE baseline SET digest = ? WHERE id = ?", d, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BaselineDigests returns the SHA-256 of what [Store.CurrentBaselines] returns.
+func (s *Store) BaselineDigests(ctx context.Context, checks []string) (map[string][]byte, error) {
+	return s.newestBaselines(ctx, "digest", checks)
+}
+
 // AcceptBaseline makes snapshot the reference of a check; earlier ones are kept.
 func (s *Store) AcceptBaseline(ctx context.Context, check string, v Snapshot) error {
-	err := s.insert(ctx, `INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) VALUES (?, ?, ?, ?, ?)`,
-		check, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data)
+	err := s.insert(ctx, `INSERT INTO baseline (check_id, taken_at, accepted_by, why, data, digest) VALUES (?, ?, ?, ?, ?, ?)`,
+		check, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, digest(v.Data))
 	if err != nil {
 		return fmt.Errorf("accepting the baseline of %s: %w", check, describe(s.path, err))
 	}

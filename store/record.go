@@ -108,7 +108,7 @@ func allKnown(known map[sentinel.Table]bool) bool {
 
 func (w *writer) baselines(ctx context.Context, first map[string]Snapshot) {
 	for id, v := range first {
-		w.exec(ctx, insertBaseline, 1, []any{id, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, id})
+		w.exec(ctx, insertBaseline, 1, []any{id, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, digest(v.Data), id})
 	}
 }
 

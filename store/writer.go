@@ -50,7 +50,7 @@ var (
 		` ON CONFLICT (schedule, dataset) DO UPDATE SET tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END,
 ran = CASE WHEN excluded.ran >= last_tick.ran THEN excluded.ran ELSE last_tick.ran END, results = CASE WHEN excluded.ran >= last_tick.ran THEN excluded.results ELSE last_tick.results END`, 5, 2}
 
-	insertBaseline = shape{`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) `, `SELECT ?, ?, ?, ?, ?`, ` WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`, 6, 0}
+	insertBaseline = shape{`INSERT INTO baseline (check_id, taken_at, accepted_by, why, data, digest) `, `SELECT ?, ?, ?, ?, ?, ?`, ` WHERE NOT EXISTS (SELECT 1 FROM baseline WHERE check_id = ?)`, 7, 0}
 
 	insertIncident = shape{`INSERT INTO incident (id, check_id, finding, opened, resolved, body) VALUES `, `(?, ?, ?, ?, ?, ?)`,
 		` ON CONFLICT (id) DO UPDATE SET resolved = excluded.resolved, body = excluded.body`, 6, 0}

@@ -82,7 +82,7 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 		env.History = func(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
 			return memory.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
 		}
-		env.Baselines = memory.CurrentBaselines
+		env.Baselines, env.Digests = memory.CurrentBaselines, memory.BaselineDigests
 	}
 	start := clock()
 	datasets, problems := resolve(ctx, cfg, open)

@@ -9,3 +9,8 @@ ALTER TABLE last_tick ADD COLUMN ran BIGINT NOT NULL DEFAULT 0, ADD COLUMN resul
 INSERT INTO last_tick (schedule, dataset, tick, ran, results)
 SELECT 'once:' || check_id, dataset, tick, tick, '\x5b'::bytea || body || '\x5d'::bytea FROM last_result;
 DROP TABLE last_result;
+
+ALTER TABLE baseline ADD COLUMN digest BYTEA NOT NULL DEFAULT '';
+UPDATE baseline SET digest = sha256(data);
+DROP INDEX baseline_check;
+CREATE INDEX baseline_check ON baseline (check_id, id, digest);
