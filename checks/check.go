@@ -107,7 +107,7 @@ type Known struct {
 	Like       *warehouse.Table
 	LikeErr    error
 	LikeWhere  Where
-	Baseline   *warehouse.Table            // nil: nothing accepted yet
+	Baseline   *warehouse.Table            // nil: nothing accepted yet; Relation itself where it is as accepted
 	History    map[Series][]sentinel.Point // keys as in Needs
 	HistoryErr error
 	Where      Where // which server answered; known to Judge alone

@@ -55,9 +55,8 @@ func (r *run) unlessUnchanged(ctx context.Context, wanting []*Target, ids []stri
 	left := wanting[:0]
 	for _, t := range wanting {
 		if d, ok := digests[t.Check]; ok && t.Known.Relation != nil {
-			table := snapshot(t)
-			if now, err := EncodeSnapshot(table); err == nil && sha256.Sum256(now) == [sha256.Size]byte(d) {
-				t.Known.Baseline = table
+			if now, err := EncodeSnapshot(snapshot(t)); err == nil && sha256.Sum256(now) == [sha256.Size]byte(d) {
+				t.Known.Baseline = t.Known.Relation
 				continue
 			}
 		}
@@ -70,10 +69,9 @@ func (r *run) unlessUnchanged(ctx context.Context, wanting []*Target, ids []stri
 // as nearly always: to write the table's takes a fraction of the time.
 func recallBaseline(t *Target, data []byte) (*warehouse.Table, error) {
 	if t.Known.Relation != nil {
-		table := snapshot(t)
-		now, err := EncodeSnapshot(table)
+		now, err := EncodeSnapshot(snapshot(t))
 		if err != nil || bytes.Equal(now, data) {
-			return table, err
+			return t.Known.Relation, err
 		}
 	}
 	return DecodeSnapshot(data)

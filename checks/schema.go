@@ -178,7 +178,10 @@ func (s *Schema) Judge(t Target, _ Answers) sentinel.Result {
 	case t.Known.Baseline == nil:
 		return s.result(nil, fmt.Sprintf("baseline taken: %d columns", len(t.Known.Relation.Columns)))
 	}
-	drifts := Diff(t.Known.Baseline, t.Known.Relation, DiffOptions{Facts: s.facts()})
+	var drifts []sentinel.Drift
+	if t.Known.Baseline != t.Known.Relation {
+		drifts = Diff(t.Known.Baseline, t.Known.Relation, DiffOptions{Facts: s.facts()})
+	}
 	return s.result(drifts, fmt.Sprintf("%d columns, as in the baseline", len(t.Known.Baseline.Columns)))
 }
 

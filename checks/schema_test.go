@@ -246,7 +246,8 @@ func BenchmarkJudge(b *testing.B) {
 		table.Columns = append(table.Columns, warehouse.Column{Name: fmt.Sprint("column", i), Position: i + 2, Type: warehouse.ParseType("numeric(12,2)")})
 	}
 	target := checks.Target{Table: sentinel.Table{Warehouse: "w", Schema: "s", Name: "t"}, TimeColumn: "c0", Location: time.UTC, Tick: time.Unix(1_800_000_000, 0)}
-	target.Known.Relation, target.Known.Baseline, target.Known.Catalog = table, table, &warehouse.Catalog{}
+	accepted := *table
+	target.Known.Relation, target.Known.Baseline, target.Known.Catalog = table, &accepted, &warehouse.Catalog{}
 	list := []checks.Check{&checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(b, "< 1")}, &checks.Schema{}}
 	var answers []checks.Answers
 	for _, c := range list {
