@@ -143,9 +143,7 @@ func (l *loop) run(ctx context.Context) {
 				if sleep(ctx, l.delay(tick)) {
 					l.agent.ticking.Add(1)
 					l.agent.tick(ctx, l, tick, due)
-					if l.agent.ticking.Add(-1) == 0 && l.agent.Rest != nil {
-						l.agent.Rest()
-					}
+					defer l.agent.rest()
 				}
 				l.release(due)
 			})

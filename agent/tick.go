@@ -33,6 +33,13 @@ func (a *Agent) tick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 	t.end(ctx)
 }
 
+// rest notes that a tick is over.
+func (a *Agent) rest() {
+	if a.ticking.Add(-1) == 0 && a.Rest != nil {
+		a.Rest()
+	}
+}
+
 // tick is one tick of a loop under way.
 type tick struct {
 	agent *Agent
@@ -103,7 +110,7 @@ func (t *tick) end(ctx context.Context) {
 
 // settle records and publishes a batch.
 func (t *tick) settle(ctx context.Context, batch store.Batch) {
-	if len(batch.Ticks)+len(batch.Results) == 0 {
+	if batch.Empty() {
 		return
 	}
 	a := t.agent

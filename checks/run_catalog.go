@@ -55,7 +55,7 @@ func (r *run) unlessUnchanged(ctx context.Context, wanting []*Target, ids []stri
 	left := wanting[:0]
 	for _, t := range wanting {
 		if d, ok := digests[t.Check]; ok && t.Known.Relation != nil {
-			if now, err := EncodeSnapshot(snapshot(t)); err == nil && sha256.Sum256(now) == [sha256.Size]byte(d) {
+			if now, err := EncodeSnapshot(snapshot(t)); err == nil && digestOf(now) == string(d) {
 				t.Known.Baseline = t.Known.Relation
 				continue
 			}
@@ -63,6 +63,11 @@ func (r *run) unlessUnchanged(ctx context.Context, wanting []*Target, ids []stri
 		left, changed = append(left, t), append(changed, t.Check)
 	}
 	return left, changed
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return string(sum[:])
 }
 
 // recallBaseline decodes a snapshot, unless it is that of the table as it is now,

@@ -59,6 +59,11 @@ func (b *Batch) Add(more Batch) {
 	}
 }
 
+// Empty reports whether there is nothing to record.
+func (b Batch) Empty() bool {
+	return len(b.Ticks)+len(b.Results)+len(b.Baselines)+len(b.Incidents)+len(b.States)+len(b.Outbox) == 0
+}
+
 // Record stores a batch in one transaction: all of it or, on an error, nothing.
 // What belongs to a dataset whose ticks are all recorded already is left out,
 // and a batch without any new tick altogether, so that a batch may be recorded

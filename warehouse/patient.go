@@ -22,7 +22,7 @@ type patient struct {
 	socket  syscall.RawConn // nil where the connection has none
 	awaited atomic.Int64    // how long the answers of a pipeline may still take; 0: there is none
 	full    bool            // the last read filled its buffer: there may be more
-	more    bool            // what is written now waits for more
+	more    atomic.Bool     // what is written now waits for more
 	written []byte          // and waits here
 }
 
@@ -31,7 +31,7 @@ const held = 16 << 10
 
 // Write implements net.Conn.
 func (p *patient) Write(b []byte) (n int, err error) {
-	if p.more && len(p.written)+len(b) <= held {
+	if p.more.Load() && len(p.written)+len(b) <= held {
 		p.written = append(p.written, b...)
 		return len(b), nil
 	}

@@ -18,10 +18,10 @@ func (c *pgSession) pipeline(ctx context.Context, statements []Statement, each t
 	for i := 0; i < len(statements) && err == nil; i++ {
 		p.SendQueryParams(statements[i].SQL, textArgs(statements[i].Args), nil, nil, nil)
 		p.SendPipelineSync()
-		c.wire.more = i < len(statements)-1
+		c.wire.more.Store(i < len(statements)-1)
 		err = p.Flush() // pgx gives the memory of what is sent away, but for little
 	}
-	c.wire.more = false
+	c.wire.more.Store(false)
 	if err == nil {
 		left := len(statements)
 		if left > 1 || statements[0].Each != nil { // many answers, or one of many rows
