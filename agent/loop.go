@@ -184,7 +184,9 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
-	for _, e := range l.entries {
+	var last *entry // most have the schedule of the one before
+	var before, after time.Time
+	for i, e := range l.entries {
 		if e.waits && now.Before(e.next) {
 			continue
 		}
@@ -192,8 +194,11 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		if e.last.IsZero() {
 			e.last = recorded[e.key()]
 		}
-		tick := e.sched.Prev(now)
-		e.next = e.sched.Next(now)
+		if last == nil || last.sched.String() != e.sched.String() {
+			last, before, after = e, e.sched.Prev(now), e.sched.Next(now)
+		}
+		tick := before
+		e.next = after
 		if tick.IsZero() || !tick.After(e.last) {
 			e.waits = true
 			continue
@@ -227,6 +232,9 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		}
 		e.last = tick
 		l.busy[e.dataset.Table], l.running[e.key()] = true, true
+		if due[tick] == nil {
+			due[tick] = make([]*entry, 0, min(len(l.entries)-i, 1024))
+		}
 		due[tick] = append(due[tick], e)
 	}
 	return due

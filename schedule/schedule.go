@@ -17,7 +17,7 @@ import (
 
 // Schedule is a cron expression in a time zone. The zero value never fires.
 type Schedule struct {
-	spec string
+	text string // see String
 	loc  *time.Location
 	cron cron.Schedule // in UTC, over wall-clock times written as UTC
 	step time.Duration // of "@every"
@@ -44,7 +44,7 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 		if err != nil || step < time.Second {
 			return s, fmt.Errorf("cron %q: want `@every` and a duration of at least 1s, such as @every 5m", spec)
 		}
-		return Schedule{spec, loc, nil, step}, nil
+		return Schedule{text(spec, loc), loc, nil, step}, nil
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -59,7 +59,7 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 	if next := parsed.Next(start); next.IsZero() || next.Sub(start) > horizon {
 		return s, fmt.Errorf("cron %q: never fires", spec)
 	}
-	return Schedule{spec, loc, parsed, 0}, nil
+	return Schedule{text(spec, loc), loc, parsed, 0}, nil
 }
 
 // Ambiguous reports whether both day fields are restricted, which cron reads as
@@ -71,15 +71,17 @@ func Ambiguous(spec string) bool {
 
 // String returns the expression, with the zone when it is not UTC. Equal
 // schedules have equal strings.
-func (s Schedule) String() string {
-	if s.loc == nil || s.loc == time.UTC {
-		return s.spec
+func (s Schedule) String() string { return s.text }
+
+func text(spec string, loc *time.Location) string {
+	if loc == time.UTC {
+		return spec
 	}
-	return s.spec + " " + s.loc.String()
+	return spec + " " + loc.String()
 }
 
 // IsZero reports whether the schedule was never set.
-func (s Schedule) IsZero() bool { return s.spec == "" }
+func (s Schedule) IsZero() bool { return s.text == "" }
 
 // Next returns the first fire after t. A wall-clock time inside the spring gap
 // fires once, at the moment the clock jumps to; one inside the autumn hour

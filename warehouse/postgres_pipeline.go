@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"time"
 
@@ -116,7 +117,7 @@ func readRows(r *pgconn.ResultReader) (rows Rows) {
 // handRows hands every row to take until that refuses one.
 func handRows(r *pgconn.ResultReader, take func([]Cell) error) error {
 	var row []Cell
-	known := words{}
+	known := new(words)
 	for r.NextRow() {
 		values := r.Values()
 		if row == nil {
@@ -134,27 +135,24 @@ func handRows(r *pgconn.ResultReader, take func([]Cell) error) error {
 	return nil
 }
 
-// words keeps one copy of each text of an answer, where most come many times.
-type words map[string]string
+// words keeps the texts of an answer that came last, where most come many times:
+// the names of types, not those of tables. It does not grow.
+type words [1 << 10]string
 
-const (
-	longestWord = 64      // a longer text, such as a view's, hardly comes again
-	mostWords   = 1 << 14 // bounds what is kept of an answer whose texts do not repeat
-)
+// longestWord: a longer text, such as a view's, hardly comes again.
+const longestWord = 64
 
-func (w words) text(b []byte) string {
+var wordSeed = maphash.MakeSeed()
+
+func (w *words) text(b []byte) string {
 	if len(b) > longestWord {
 		return string(b)
 	}
-	if s, ok := w[string(b)]; ok {
-		return s
+	kept := &w[maphash.Bytes(wordSeed, b)%uint64(len(w))]
+	if *kept != string(b) {
+		*kept = string(b)
 	}
-	if len(w) == mostWords {
-		clear(w)
-	}
-	s := string(b)
-	w[s] = s
-	return s
+	return *kept
 }
 
 // textArgs gives arguments in text form; the server infers their types.
