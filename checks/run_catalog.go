@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -39,7 +38,7 @@ func (r *run) recallBaselines(ctx context.Context, needs [][]Needs) {
 			t.Known.HistoryErr = err
 			continue
 		}
-		if t.Known.Baseline, t.Known.HistoryErr = recallBaseline(t, data); t.Known.HistoryErr != nil {
+		if t.Known.Baseline, t.Known.HistoryErr = DecodeSnapshot(data); t.Known.HistoryErr != nil {
 			t.Known.HistoryErr = fmt.Errorf("check %s: %w", t.Check, t.Known.HistoryErr)
 		}
 	}
@@ -68,18 +67,6 @@ func (r *run) unlessUnchanged(ctx context.Context, wanting []*Target, ids []stri
 func digestOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return string(sum[:])
-}
-
-// recallBaseline decodes a snapshot, unless it is that of the table as it is now,
-// as nearly always: to write the table's takes a fraction of the time.
-func recallBaseline(t *Target, data []byte) (*warehouse.Table, error) {
-	if t.Known.Relation != nil {
-		now, err := EncodeSnapshot(snapshot(t))
-		if err != nil || bytes.Equal(now, data) {
-			return t.Known.Relation, err
-		}
-	}
-	return DecodeSnapshot(data)
 }
 
 // location is the check's own time zone, else the dataset's.

@@ -2,6 +2,7 @@ package checks_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -120,6 +121,14 @@ func TestNothingWritten(t *testing.T) {
 	b.env = checks.Env{
 		Now: time.Now, Memory: &checks.Memory{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
 		Baselines: func(context.Context, []string) (map[string][]byte, error) { return accepted, nil },
+		Digests: func(context.Context, []string) (map[string][]byte, error) {
+			digests := map[string][]byte{}
+			for id, data := range accepted {
+				sum := sha256.Sum256(data)
+				digests[id] = sum[:]
+			}
+			return digests, nil
+		},
 	}
 	tick := func() (bad []string) {
 		var jobs []checks.Job

@@ -39,9 +39,6 @@ func forgetStart() {
 	}
 }
 
-// firstMinute is over when an agent does only what it does all day.
-const firstMinute = time.Minute
-
 // Memory is given back once so much was used since the last time, and not more
 // often than restEvery.
 const worthGiving, restEvery = 4 << 20, 5 * time.Second
@@ -65,6 +62,9 @@ func givesBack() func() {
 		debug.FreeOSMemory()
 	}
 }
+
+// firstMinute is over when an agent does only what it does all day.
+const firstMinute = time.Minute
 
 // settle gives back once more what the agent's first minute alone has used: reading
 // the configuration, making the state, the first looks.

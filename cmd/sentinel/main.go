@@ -48,10 +48,7 @@ func couldNotLook(err error) error {
 // clock is the one place where the program reads the time.
 func clock() time.Time { return time.Now() }
 
-func main() {
-	forgetStart()
-	os.Exit(run(os.Args[1:]))
-}
+func main() { forgetStart(); os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
