@@ -145,7 +145,12 @@ func (p *part) keep(appendTo func([]byte) []byte) []byte {
 }
 
 // addLast adds a row of last_tick with the group's results, and their values.
+// Without results those that are there stay.
 func (p *part) addLast(schedule any, dataset any, tick int64, g *group) (err error) {
+	if len(g.results) == 0 {
+		p.last = append(p.last, schedule, dataset, max(tick, g.tick), 0, []byte{})
+		return nil
+	}
 	body := p.keep(func(b []byte) []byte { b, err = g.appendResults(b); return b })
 	p.last = append(p.last, schedule, dataset, max(tick, g.tick), g.tick, body)
 	for i := range g.results {

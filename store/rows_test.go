@@ -32,6 +32,7 @@ func TestSchedulesThatMeet(t *testing.T) {
 			t.Errorf("runs of %s: %+v, %v", check, runs, err)
 		}
 	}
+	record(t, s, store.Batch{Ticks: []store.TickRecord{{Schedule: everyMinute, Table: customers, Tick: at(2)}}}) // without results
 	if last, err := s.LastResults(t.Context(), store.Filter{}); err != nil || len(last) != 3 {
 		t.Errorf("last results %+v, %v", last, err)
 	}
