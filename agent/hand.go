@@ -153,14 +153,10 @@ func (h *Hand) look(ctx context.Context, work json.RawMessage) (json.RawMessage,
 	for _, o := range checks.Run(ctx, env, w.Warehouse, jobs) {
 		out := lookOutcome{Results: o.Results}
 		for id, t := range o.Baselines {
-			data, err := checks.EncodeSnapshot(t)
-			if err != nil {
-				return nil, err
-			}
 			if out.Baselines == nil {
 				out.Baselines = map[string][]byte{}
 			}
-			out.Baselines[id] = data
+			out.Baselines[id] = checks.EncodeSnapshot(t)
 		}
 		a.Outcomes = append(a.Outcomes, out)
 	}

@@ -165,15 +165,10 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch
 		batch.Incidents = append(batch.Incidents, a.incidents.apply(*r, c.Meta)...)
 	}
 	for id, t := range o.Baselines {
-		data, err := checks.EncodeSnapshot(t)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
 		if batch.Baselines == nil {
 			batch.Baselines = map[string]store.Snapshot{}
 		}
-		batch.Baselines[id] = store.Snapshot{Data: data, TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look"}
+		batch.Baselines[id] = store.Snapshot{Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look"}
 	}
 	return batch, errors.Join(problems...)
 }

@@ -1,13 +1,11 @@
 package checks
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -57,18 +55,17 @@ type Severities struct {
 	CommentChanged       Policy `yaml:"comment_changed"`
 }
 
-// byKind lists each kind with its policy and default: what breaks readers
-// fails, what they should know of warns, what is routine is ignored.
-func (s *Severities) byKind() []struct {
+// severity is what a kind of drift means.
+type severity struct {
 	kind      sentinel.DriftKind
 	policy    *Policy
 	byDefault Policy
-} {
-	return []struct {
-		kind      sentinel.DriftKind
-		policy    *Policy
-		byDefault Policy
-	}{
+}
+
+// byKind lists each kind with its policy and default: what breaks readers
+// fails, what they should know of warns, what is routine is ignored.
+func (s *Severities) byKind() [24]severity {
+	return [...]severity{
 		{sentinel.TableCreated, &s.TableCreated, "warn"}, {sentinel.TableDropped, &s.TableDropped, "fail"}, {sentinel.TableReplaced, &s.TableReplaced, "fail"},
 		{sentinel.ColumnAdded, &s.ColumnAdded, "warn"}, {sentinel.ColumnRemoved, &s.ColumnRemoved, "fail"}, {sentinel.ColumnRenamed, &s.ColumnRenamed, "fail"},
 		{sentinel.TypeWidened, &s.TypeWidened, "warn"}, {sentinel.TypeNarrowed, &s.TypeNarrowed, "fail"}, {sentinel.TypeChanged, &s.TypeChanged, "fail"},
@@ -120,7 +117,9 @@ func (s *Schema) Validate() error {
 	}
 	errs := []error{s.validateOptions(), s.unwatched("schema"), s.Extra.validate("extra", "warn"), s.OnMissing.validate("on_missing_table", "fail")}
 	for _, k := range s.byKind() {
-		errs = append(errs, k.policy.validate(string(k.kind), k.byDefault))
+		if err := k.policy.validate(string(k.kind), k.byDefault); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -254,12 +253,17 @@ func declaredDrift(declared, is warehouse.Type) sentinel.DriftKind {
 
 // result gives each drift its severity and makes findings of those that count.
 func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
-	policies := map[sentinel.DriftKind]Policy{}
-	for _, k := range s.byKind() {
-		policies[k.kind] = *k.policy
-	}
-	if len(s.Columns) > 0 {
-		policies[sentinel.ColumnAdded] = s.Extra
+	severities := s.byKind()
+	status := func(kind sentinel.DriftKind) sentinel.Status {
+		if kind == sentinel.ColumnAdded && len(s.Columns) > 0 {
+			return s.Extra.status()
+		}
+		for _, k := range severities {
+			if k.kind == kind {
+				return k.policy.status()
+			}
+		}
+		return sentinel.Pass
 	}
 	var findings []sentinel.Finding
 	kept := drifts[:0:0]
@@ -267,7 +271,7 @@ func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
 		if s.ignored(d.Object) {
 			continue
 		}
-		d.Status = policies[d.Kind].status()
+		d.Status = status(d.Kind)
 		kept = append(kept, d)
 		if d.Status != sentinel.Pass {
 			text := driftText(d)
@@ -310,54 +314,6 @@ func shorten(s string) string {
 		return string(r[:117]) + "..."
 	}
 	return s
-}
-
-// snapshotVersion is the form of stored snapshots.
-const snapshotVersion = 1
-
-type snapshotForm struct {
-	Version int
-	Table   *warehouse.Table
-}
-
-// EncodeSnapshot writes a table's shape for the store, without what changes with
-// its rows: the same shape is the same text.
-func EncodeSnapshot(t *warehouse.Table) ([]byte, error) {
-	shape := *t
-	shape.Rows, shape.Bytes, shape.Written, shape.Modified, shape.Analyzed = 0, 0, 0, time.Time{}, time.Time{}
-	shape.Partitions = slices.Clone(shape.Partitions)
-	for i := range shape.Partitions {
-		shape.Partitions[i].Rows = 0
-	}
-	return json.Marshal(snapshotForm{snapshotVersion, &shape})
-}
-
-// DecodeSnapshot reads what EncodeSnapshot wrote.
-func DecodeSnapshot(b []byte) (*warehouse.Table, error) {
-	var s snapshotForm
-	if err := json.Unmarshal(b, &s); err != nil {
-		return nil, fmt.Errorf("decoding a schema snapshot: %w", err)
-	}
-	if s.Version != snapshotVersion || s.Table == nil {
-		return nil, fmt.Errorf("decoding a schema snapshot: form %d is not known to this version", s.Version)
-	}
-	return s.Table, nil
-}
-
-// DecodeSnapshots decodes the snapshots of several checks; one that is damaged
-// is left out and said in the error.
-func DecodeSnapshots(encoded map[string][]byte) (map[string]*warehouse.Table, error) {
-	out := make(map[string]*warehouse.Table, len(encoded))
-	var damaged []error
-	for id, data := range encoded {
-		t, err := DecodeSnapshot(data)
-		if err != nil {
-			damaged = append(damaged, fmt.Errorf("check %s: %w", id, err))
-			continue
-		}
-		out[id] = t
-	}
-	return out, errors.Join(damaged...)
 }
 
 // RenderDrifts writes drifts for a terminal, one a line, with + for additive,

@@ -130,11 +130,7 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 			if o.Results[0].Status != sentinel.Pass || o.Baselines["c0"] == nil {
 				b.tb.Fatalf("first look: %+v", o)
 			}
-			data, err := checks.EncodeSnapshot(o.Baselines["c0"])
-			if err != nil {
-				b.tb.Fatal(err)
-			}
-			return data
+			return checks.EncodeSnapshot(o.Baselines["c0"])
 		}
 		first := look()
 		b.exec("INSERT INTO base VALUES (1, 'a')")
@@ -164,10 +160,7 @@ func TestAFailedLookIsNoRemoval(t *testing.T) {
 		t.Errorf("drifts %v", d)
 	}
 	b := newBench(t, "sqlite", warehouse.Config{})
-	data, err := checks.EncodeSnapshot(full)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := checks.EncodeSnapshot(full)
 	b.env.Baselines = func(ctx, []string) (map[string][]byte, error) { return map[string][]byte{"c0": data}, nil }
 	b.env.Warehouse = func(string) (*warehouse.DB, error) {
 		return warehouse.Open(warehouse.Config{Name: "gone", DSN: "sqlite:/nowhere/gone.db"})

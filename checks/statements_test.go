@@ -139,9 +139,7 @@ func TestNothingWritten(t *testing.T) {
 		}
 		for _, o := range checks.Run(t.Context(), b.env, "w", jobs) {
 			for id, table := range o.Baselines {
-				if accepted[id], err = checks.EncodeSnapshot(table); err != nil {
-					t.Fatal(err)
-				}
+				accepted[id] = checks.EncodeSnapshot(table)
 			}
 			for _, r := range o.Results {
 				if r.Status != sentinel.Pass {

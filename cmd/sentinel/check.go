@@ -99,14 +99,12 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 	}
 	outcomes := runJobs(ctx, env, jobsOf(datasets))
 	states := scoreAll(ctx, cmd, scorer, outcomes)
-	for _, o := range outcomes {
-		results = append(results, o.Results...)
-	}
+	results = resultsOf(outcomes)
 	if len(results) == 0 && len(problems) > 0 {
 		return nil, 0, couldNotLook(errors.Join(problems...))
 	}
 	if writable {
-		if err := record(ctx, memory, outcomes, states); err != nil {
+		if err := record(ctx, memory, results, outcomes, states); err != nil {
 			return nil, 0, couldNotLook(err)
 		}
 	}
@@ -173,16 +171,19 @@ func runJobs(ctx context.Context, env checks.Env, jobs map[string][]checks.Job) 
 	return slices.Concat(done...)
 }
 
-func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome, states []store.State) error {
-	batch := store.Batch{Baselines: map[string]store.Snapshot{}, States: states}
+func resultsOf(outcomes []checks.Outcome) []sentinel.Result {
+	all := make([][]sentinel.Result, len(outcomes))
+	for i, o := range outcomes {
+		all[i] = o.Results
+	}
+	return slices.Concat(all...)
+}
+
+func record(ctx context.Context, s *store.Store, results []sentinel.Result, outcomes []checks.Outcome, states []store.State) error {
+	batch := store.Batch{Results: results, Baselines: map[string]store.Snapshot{}, States: states}
 	for _, o := range outcomes {
-		batch.Results = append(batch.Results, o.Results...)
 		for id, t := range o.Baselines {
-			data, err := checks.EncodeSnapshot(t)
-			if err != nil {
-				return err
-			}
-			batch.Baselines[id] = store.Snapshot{Data: data, TakenAt: o.Job.Tick, AcceptedBy: "sentinel check", Why: "first look"}
+			batch.Baselines[id] = store.Snapshot{Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel check", Why: "first look"}
 		}
 	}
 	_, err := s.Record(ctx, batch)
