@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -71,6 +72,21 @@ func (b Batch) Empty() bool {
 // left out. Results that come without ticks are always stored; the newest one
 // of a check and tick wins, as does the newest value of a bucket.
 func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
+	dropped, err = s.record(ctx, b, false)
+	if errors.Is(err, errRecorded) {
+		dropped, err = s.record(ctx, b, true)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("recording: %w", describe(s.path, err))
+	}
+	return dropped, nil
+}
+
+// errRecorded: a tick of the batch is recorded already, which is rare, and which to
+// ask for costs more than to begin again when it is so.
+var errRecorded = errors.New("a tick is recorded already")
+
+func (s *Store) record(ctx context.Context, b Batch, again bool) (dropped int, err error) {
 	write := s.write
 	if len(b.Outbox) > 0 {
 		write = s.durably // what people must hear of survives a power cut
@@ -81,6 +97,7 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 			ctx = context.WithoutCancel(ctx) // a file answers: else every insert has a goroutine waiting for the end of ctx
 		}
 		w := s.writer(tx)
+		w.again = again
 		var known map[sentinel.Table]bool
 		known, dropped = w.ticks(ctx, b.Ticks, b.Results)
 		if len(b.Ticks) > 0 && allKnown(known) {
@@ -96,10 +113,7 @@ func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 		w.outbox(ctx, b.Outbox)
 		return w.err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("recording: %w", describe(s.path, err))
-	}
-	return dropped, nil
+	return dropped, err
 }
 
 func allKnown(known map[sentinel.Table]bool) bool {

@@ -126,9 +126,8 @@ func (g *group) appendResults(b []byte) (_ []byte, err error) {
 type part struct {
 	ticks, once, last []any
 	observed          []observed
-	values            []any           // of those that are being written
-	text              []byte          // of all of them; what grows out of it stays valid
-	added             map[string]bool // datasets that a tick of the part is new of
+	values            []any  // of those that are being written
+	text              []byte // of all of them; what grows out of it stays valid
 }
 
 // rowsAtOnce bounds what is held as text and arguments.
@@ -174,7 +173,6 @@ func (p *part) clear() {
 	clear(p.once)
 	clear(p.last)
 	clear(p.observed)
-	clear(p.added)
 	p.ticks, p.once, p.last, p.observed, p.text = p.ticks[:0], p.once[:0], p.last[:0], p.observed[:0], p.text[:0]
 }
 
@@ -244,27 +242,18 @@ func (w *writer) tickRows(ctx context.Context, p *part, records []TickRecord, gr
 		of[i] = g
 		p.ticks = append(p.ticks, t.Schedule, g.dataset, g.tick, t.Skipped, len(g.results), p.keep(g.appendRuns))
 	}
-	if p.added == nil {
-		p.added = map[string]bool{}
+	added := w.addTicks(ctx, p.ticks)
+	if w.err != nil {
+		return
 	}
-	w.returning(ctx, insertTick, p.ticks, func(scan func(...any) error) error {
-		var dataset, skipped string
-		if err := scan(&dataset, &skipped); err != nil {
-			return err
-		}
-		if skipped == "" { // others bring nothing else
-			p.added[dataset] = true
-		}
-		return nil
-	})
 	for i, t := range records {
 		if t.Skipped != "" {
 			continue
 		}
 		g := of[i]
 		before, seen := known[t.Table]
-		known[t.Table] = !p.added[g.dataset] && (!seen || before)
-		if !p.added[g.dataset] {
+		known[t.Table] = !added(g.dataset) && (!seen || before)
+		if !added(g.dataset) {
 			continue
 		}
 		g.ticked = true
@@ -277,6 +266,28 @@ func (w *writer) tickRows(ctx context.Context, p *part, records []TickRecord, gr
 		w.err = errors.Join(w.err, p.addLast(t.Schedule, p.ticks[i*insertTick.width+1], micros(newest), g))
 	}
 	w.put(ctx, p)
+}
+
+// addTicks inserts rows of ticks. added tells for which datasets one was new.
+func (w *writer) addTicks(ctx context.Context, rows []any) (added func(dataset string) bool) {
+	if !w.again {
+		if n := w.many(ctx, insertTick, rows, nil); w.err == nil && n < int64(len(rows)/insertTick.width) {
+			w.err = errRecorded
+		}
+		return func(string) bool { return true }
+	}
+	fresh := map[string]bool{}
+	w.returning(ctx, insertTickAgain, rows, func(scan func(...any) error) error {
+		var dataset, skipped string
+		if err := scan(&dataset, &skipped); err != nil {
+			return err
+		}
+		if skipped == "" { // others bring nothing else
+			fresh[dataset] = true
+		}
+		return nil
+	})
+	return func(dataset string) bool { return fresh[dataset] }
 }
 
 // onceRow adds the rows of results without a tick.

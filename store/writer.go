@@ -41,7 +41,10 @@ func (sh shape) latest(args []any) []any {
 }
 
 var (
-	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped, checks, runs) VALUES `, `(?, ?, ?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING dataset, skipped`, 6, 0}
+	insertTick = shape{`INSERT INTO tick (schedule, dataset, tick, skipped, checks, runs) VALUES `, `(?, ?, ?, ?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 6, 0}
+
+	// The same, which says what was new.
+	insertTickAgain = shape{insertTick.head, insertTick.row, insertTick.tail + ` RETURNING dataset, skipped`, 6, 0}
 
 	insertOnce = shape{insertTick.head, insertTick.row, ` ON CONFLICT (tick, schedule, dataset) DO UPDATE SET checks = excluded.checks, runs = excluded.runs`, 6, 3}
 
@@ -74,6 +77,7 @@ type writer struct {
 	store    *Store
 	tx       *sql.Tx
 	prepared map[statement]*sql.Stmt
+	again    bool // some of the ticks are recorded already
 	err      error
 }
 
@@ -91,22 +95,25 @@ func (w *writer) sizes() []int {
 	return []int{16, 1}
 }
 
-// many inserts rows of arguments. Where fewer were written than given, missing
-// is called with their arguments, and they are written again.
-func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(context.Context, []any)) {
+// many inserts rows of arguments, and returns how many it wrote. Where fewer were
+// written than given, missing is called with their arguments, and they are written
+// again.
+func (w *writer) many(ctx context.Context, sh shape, args []any, missing func(context.Context, []any)) (written int64) {
 	if w.store.lead != nil {
 		args = sh.latest(args)
 	}
 	for _, rows := range w.sizes() {
 		for width := rows * sh.width; len(args) >= width && w.err == nil; args = args[width:] {
 			part := args[:width]
-			written := w.exec(ctx, sh, rows, part)
-			if missing != nil && written < int64(rows) {
+			n := w.exec(ctx, sh, rows, part)
+			if missing != nil && n < int64(rows) {
 				missing(ctx, part)
-				w.exec(ctx, sh, rows, part)
+				n = w.exec(ctx, sh, rows, part)
 			}
+			written += n
 		}
 	}
+	return written
 }
 
 // returning runs a statement with rows of arguments, and calls do for each row
