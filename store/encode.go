@@ -28,23 +28,3 @@ func scanJSON(scan func(...any) error, v any) error {
 	}
 	return nil
 }
-
-// exactValue reads an observation's number from either engine with all its
-// digits: nil, an int64 or a float64.
-type exactValue struct{ value any }
-
-// Scan implements sql.Scanner.
-func (e *exactValue) Scan(v any) error {
-	switch v := v.(type) {
-	case nil, int64, float64:
-		e.value = v
-		return nil
-	case string:
-		n, err := sentinel.ParseNumber(v)
-		e.value = sqlValue(n)
-		return err
-	case []byte:
-		return e.Scan(string(v))
-	}
-	return fmt.Errorf("an observation of type %T", v)
-}

@@ -1,26 +1,29 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+
+	sentinel "github.com/sentinel-dq/sentinel"
 )
 
+// observation is the table of values in PostgreSQL: SQLite has block and recent.
+const observation = "observation"
+
 // copied are the tables of a state with their columns, in an order in which what
-// is referred to comes first. Both engines have the same.
+// is referred to comes first. Both engines have the same but for observations.
 var copied = []struct {
 	table, columns string
 	identity       string // the column that numbers itself, if one does
-	from           string // where it is read, if elsewhere
 }{
 	{table: "tick", columns: "tick, schedule, dataset, skipped, checks, runs"},
 	{table: "last_tick", columns: "schedule, dataset, tick, ran, results"},
 	{table: "series", columns: "id, check_id, metric, segment", identity: "id"},
-	{table: "observation", columns: "series, at, value", from: "point"},
+	{table: observation, columns: "series, at, value"},
 	{table: "baseline", columns: "id, check_id, taken_at, accepted_by, why, data, digest", identity: "id"},
 	{table: "incident", columns: "id, check_id, finding, opened, resolved, body"},
 	{table: "label", columns: "id, check_id, segment, from_at, to_at, exclude, why, who", identity: "id"},
@@ -51,7 +54,7 @@ func (s *Store) export(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Rollback()) }()
-	return file.write(ctx, func(to *sql.Tx) error { return copyAll(ctx, from, to) })
+	return file.write(ctx, func(to *sql.Tx) error { return file.copyAll(ctx, from, to, observationsOfPostgres) })
 }
 
 // Import fills a state that nothing was recorded in yet from a back-up, a SQLite
@@ -75,7 +78,7 @@ func (s *Store) Import(ctx context.Context, path string) (err error) {
 		if used {
 			return errors.New("it holds a state already: name an empty database")
 		}
-		if err := copyAll(ctx, from, to); err != nil || !s.onPostgres() {
+		if err := s.copyAll(ctx, from, to, observationsOfFile); err != nil || !s.onPostgres() {
 			return err
 		}
 		for _, t := range copied {
@@ -94,17 +97,112 @@ func (s *Store) Import(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-func copyAll(ctx context.Context, from, to *sql.Tx) error {
+// observations reads the values of a state, some of one series at a time. Later
+// ones replace those of the same instant.
+type observations func(ctx context.Context, from *sql.Tx, do func(series int64, some []sample) error) error
+
+// copyAll fills s, to which the transaction belongs, from another state.
+func (s *Store) copyAll(ctx context.Context, from, to *sql.Tx, values observations) (err error) {
 	for _, t := range copied {
-		if err := copyTable(ctx, from, to, cmp.Or(t.from, t.table), t.table, strings.Split(t.columns, ", ")); err != nil {
+		if t.table == observation {
+			err = s.copyObservations(ctx, from, to, values)
+		} else {
+			err = copyTable(ctx, from, to, t.table, strings.Split(t.columns, ", "))
+		}
+		if err != nil {
 			return fmt.Errorf("copying %s: %w", t.table, err)
 		}
 	}
 	return nil
 }
 
-func copyTable(ctx context.Context, from, to *sql.Tx, source, table string, columns []string) (err error) {
-	rows, err := from.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+source)
+func (s *Store) copyObservations(ctx context.Context, from, to *sql.Tx, values observations) error {
+	w := s.writer(to)
+	return values(ctx, from, func(series int64, some []sample) error {
+		if !s.onPostgres() {
+			w.blocks(ctx, map[int64][]sample{series: some})
+			return w.err
+		}
+		args := make([]any, 0, len(some)*insertObservation.width)
+		for _, v := range some {
+			args = append(args, series, v.at, sqlValue(v.value))
+		}
+		w.many(ctx, insertObservation, args, nil)
+		return w.err
+	})
+}
+
+var insertObservation = shape{`INSERT INTO observation (series, at, value) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 3, 2}
+
+func observationsOfPostgres(ctx context.Context, from *sql.Tx, do func(int64, []sample) error) error {
+	var of int64
+	var some []sample
+	end := func() (err error) {
+		if len(some) > 0 {
+			err = do(of, some)
+			some = some[:0]
+		}
+		return err
+	}
+	err := eachRow(ctx, from, `SELECT series, at, value FROM observation ORDER BY series, at`, func(scan func(...any) error) error {
+		var series int64
+		var value sql.NullString
+		var v sample
+		err := scan(&series, &v.at, &value)
+		if err == nil {
+			v.value, err = sentinel.ParseNumber(value.String)
+		}
+		if err == nil && (series != of || len(some) == blockSamples) {
+			err = end()
+		}
+		of, some = series, append(some, v)
+		return err
+	})
+	return errors.Join(err, end())
+}
+
+func observationsOfFile(ctx context.Context, from *sql.Tx, do func(int64, []sample) error) error {
+	err := eachRow(ctx, from, `SELECT series, first, points FROM block`, func(scan func(...any) error) error {
+		var series, first int64
+		var text string
+		if err := scan(&series, &first, &text); err != nil {
+			return err
+		}
+		some, err := samplesOf(text, first)
+		if err != nil {
+			return err
+		}
+		return do(series, some)
+	})
+	if err != nil {
+		return err
+	}
+	return eachRow(ctx, from, `SELECT at, points FROM recent ORDER BY id`, func(scan func(...any) error) error {
+		var at int64
+		var text string
+		if err := scan(&at, &text); err != nil {
+			return err
+		}
+		var failed error
+		err := eachRecent(text, at, func(series int64, v sample) {
+			if failed == nil {
+				failed = do(series, []sample{v})
+			}
+		})
+		return errors.Join(err, failed)
+	})
+}
+
+func eachRow(ctx context.Context, tx *sql.Tx, query string, do func(scan func(...any) error) error) error {
+	st, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	return errors.Join(eachOf(ctx, st, nil, do), st.Close())
+}
+
+func copyTable(ctx context.Context, from, to *sql.Tx, table string, columns []string) (err error) {
+	rows, err := from.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+table)
 	if err != nil {
 		return err
 	}
@@ -116,8 +214,6 @@ func copyTable(ctx context.Context, from, to *sql.Tx, source, table string, colu
 	values, into := make([]any, len(columns)), make([]any, len(columns))
 	for i, c := range columns {
 		switch {
-		case c == "value":
-			into[i] = new(exactValue)
 		case c == "exclude" || c == "final":
 			into[i] = new(bool)
 		default:
@@ -131,8 +227,6 @@ func copyTable(ctx context.Context, from, to *sql.Tx, source, table string, colu
 		args := make([]any, len(columns))
 		for i := range columns {
 			switch v := into[i].(type) {
-			case *exactValue:
-				args[i] = v.value
 			case *bool:
 				args[i] = *v
 			default:

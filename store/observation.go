@@ -12,7 +12,7 @@ import (
 type observed struct {
 	series Series
 	at     int64
-	value  any
+	value  sentinel.Number
 }
 
 func observe(r *sentinel.Result, o sentinel.Observation) observed {
@@ -20,14 +20,12 @@ func observe(r *sentinel.Result, o sentinel.Observation) observed {
 	if !o.Bucket.IsZero() {
 		at = o.Bucket
 	}
-	return observed{Series{r.Check, o.Metric, o.Segment}, micros(at), sqlValue(o.Value)}
+	return observed{Series{r.Check, o.Metric, o.Segment}, micros(at), o.Value}
 }
 
 var (
 	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING id, check_id, metric, segment`, 3, 0}
 	selectSeries = shape{`SELECT id, check_id, metric, segment FROM series WHERE check_id IN (`, `?`, `)`, 1, 0}
-
-	insertRecent = shape{`INSERT INTO recent (series, at, value) VALUES `, `(?, ?, ?)`, ` ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`, 3, 2}
 
 	// Writes as many rows as have a series already.
 	insertObservationByName = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS NUMERIC))`,
@@ -42,48 +40,14 @@ func (w *writer) observations(ctx context.Context, all []observed) {
 	if w.store.lead != nil {
 		args := make([]any, 0, len(all)*insertObservationByName.width)
 		for _, o := range all {
-			args = append(args, o.series.Check, o.series.Metric, o.series.Segment, o.at, o.value)
+			args = append(args, o.series.Check, o.series.Metric, o.series.Segment, o.at, sqlValue(o.value))
 		}
 		w.many(ctx, insertObservationByName, args, w.addSeries)
 		return
 	}
-	w.learnSeries(ctx, all)
-	args := w.store.part.values[:0]
-	defer func() { clear(args); w.store.part.values = args[:0] }()
-	for _, o := range all {
-		id, known := w.store.series[o.series]
-		if !known && w.err == nil {
-			w.err = fmt.Errorf("the series %+q was not added", o.series)
-		}
-		args = append(args, id, o.at, o.value)
+	if w.learnSeries(ctx, all); w.err == nil {
+		w.wait(ctx, all)
 	}
-	w.many(ctx, insertRecent, args, nil)
-	if w.store.recent < 0 && w.err == nil {
-		w.err = w.tx.QueryRowContext(ctx, `SELECT count(*) FROM recent`).Scan(&w.store.recent)
-	} else {
-		w.store.recent += len(all)
-	}
-	if w.store.recent >= foldTicks*max(len(w.store.series), foldSeries) {
-		w.fold(ctx)
-	}
-}
-
-// Values wait in the table recent for so many ticks of all series: the more, the
-// seldomer the page of every series is written, and the more pages hold what
-// waits. Few series are counted as foldSeries.
-const foldTicks, foldSeries = 16, 64
-
-// fold takes what waits to its series.
-func (w *writer) fold(ctx context.Context) {
-	for _, statement := range []string{
-		`INSERT INTO observation (series, at, value) SELECT series, at, value FROM recent WHERE true ORDER BY series, at ON CONFLICT (series, at) DO UPDATE SET value = excluded.value`,
-		`DELETE FROM recent`,
-	} {
-		if w.err == nil {
-			_, w.err = w.tx.ExecContext(ctx, statement)
-		}
-	}
-	w.store.recent = 0
 }
 
 // addSeries adds the series of observation rows that found none: part holds
@@ -126,4 +90,9 @@ func (w *writer) learnSeries(ctx context.Context, all []observed) {
 		}
 	}
 	w.returning(ctx, insertSeries, added, learn)
+	for _, o := range all {
+		if _, known := w.store.series[o.series]; !known && w.err == nil {
+			w.err = fmt.Errorf("the series %+q was not added", o.series)
+		}
+	}
 }

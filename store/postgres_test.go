@@ -17,7 +17,7 @@ func TestOnPostgres(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(*testing.T){
 		"what is recorded is remembered": TestWhatIsRecordedIsRemembered, "the last result is whole": TestLastResultIsWhole, "a tick is recorded once": TestATickIsRecordedOnce,
-		"schedules that meet": TestSchedulesThatMeet, "skipped ticks keep their reason": TestSkippedTicksKeepTheirReason, "segments and buckets": TestSegmentsAndBuckets, "the newest values": TestNewestValuesAreReadWhereverTheyWait, "a baseline moves only when accepted": TestBaselineMovesOnlyWhenAccepted,
+		"schedules that meet": TestSchedulesThatMeet, "skipped ticks keep their reason": TestSkippedTicksKeepTheirReason, "segments and buckets": TestSegmentsAndBuckets, "the newest values": TestNewestValuesAreReadWhereverTheyWait, "points": TestPointsAreWhatWasRecordedLast, "a baseline moves only when accepted": TestBaselineMovesOnlyWhenAccepted,
 		"incidents open and resolve": TestIncidentsOpenAndResolve, "labels mark points": TestLabelsMarkPoints,
 		"the outbox is part of the tick": TestOutboxIsPartOfTheTick, "outbox order": TestOutboxOrder, "outbox threads": TestOutboxThreads, "outbox dead letters": TestOutboxDeadLetters,
 		"outbox told": TestOutboxTold, "outbox orphans": TestOutboxOrphans, "outbox prune": TestOutboxPrune, "retention": TestRetention, "old observations are thinned": TestOldObservationsAreThinned, "an empty state": TestStatsOfAnEmptyState, "a cancelled record": TestCancelledRecord,

@@ -55,27 +55,6 @@ func (s *Store) Ticks(ctx context.Context, table sentinel.Table, limit int) ([]T
 	return out, err
 }
 
-// Points returns the newest limit points of a series since a time, oldest
-// first. Bad is what the latest label over a point says. Absent values are left
-// out. Integers beyond 2^53 are rounded to the nearest float here alone.
-func (s *Store) Points(ctx context.Context, check, metric, segment string, since time.Time, limit int) ([]sentinel.Point, error) {
-	var points []sentinel.Point
-	err := s.each(ctx, `SELECT at, value, coalesce((SELECT l.exclude FROM label l WHERE l.check_id = ?1 AND l.segment = ?3 AND point.at BETWEEN l.from_at AND l.to_at ORDER BY l.id DESC LIMIT 1), false)
-FROM point WHERE series = (SELECT id FROM series WHERE check_id = ?1 AND metric = ?2 AND segment = ?3) AND at >= ?4 AND value IS NOT NULL ORDER BY at DESC LIMIT ?5`,
-		[]any{check, metric, segment, micros(since), limit}, func(scan func(...any) error) error {
-			var at int64
-			var p sentinel.Point
-			if err := scan(&at, &p.Value, &p.Bad); err != nil {
-				return err
-			}
-			p.Time = fromMicros(at)
-			points = append(points, p)
-			return nil
-		})
-	slices.Reverse(points)
-	return points, err
-}
-
 // Series is one remembered series of a check.
 type Series struct{ Check, Metric, Segment string }
 

@@ -126,7 +126,6 @@ func (g *group) appendResults(b []byte) (_ []byte, err error) {
 type part struct {
 	ticks, once, last []any
 	observed          []observed
-	values            []any  // of those that are being written
 	text              []byte // of all of them; what grows out of it stays valid
 }
 

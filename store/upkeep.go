@@ -51,14 +51,17 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 			return p, err
 		}
 	}
-	if err := s.foldRecent(ctx); err != nil {
-		return p, fmt.Errorf("pruning: %w", err)
-	}
 	ids, err := s.seriesIDs(ctx)
 	if err != nil {
 		return p, fmt.Errorf("pruning: %w", err)
 	}
-	p.Observations, err = s.removeBySeries(ctx, ids, `DELETE FROM observation WHERE series = ? AND at < ?`, before)
+	if s.onPostgres() {
+		p.Observations, err = s.removeBySeries(ctx, ids, `DELETE FROM observation WHERE series = ? AND at < ?`, before)
+	} else if err = s.foldRecent(ctx); err == nil {
+		p.Observations, err = s.reworkAll(ctx, ids, math.MinInt64, before, func(all []sample) []sample {
+			return slices.DeleteFunc(all, func(s sample) bool { return s.at < before })
+		})
+	}
 	if err != nil {
 		return p, err
 	}
@@ -66,16 +69,37 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 	return p, err
 }
 
-// foldRecent takes what waits in SQLite to its series, where alone it is pruned.
+// foldRecent takes what waits to its series, where alone it is pruned.
 func (s *Store) foldRecent(ctx context.Context) error {
-	if s.lead != nil {
-		return nil
-	}
-	return s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		w := s.writer(tx)
 		w.fold(ctx)
 		return w.err
 	})
+	if err != nil {
+		return fmt.Errorf("pruning: %w", describe(s.path, err))
+	}
+	return nil
+}
+
+// reworkAll changes the samples from one instant to before another of all series
+// in SQLite, and returns by how many there are fewer.
+func (s *Store) reworkAll(ctx context.Context, ids []int64, from, to int64, change func([]sample) []sample) (removed int64, err error) {
+	for some := range slices.Chunk(ids, pruneSeries) {
+		n := 0
+		err := s.write(ctx, func(tx *sql.Tx) error {
+			w := s.writer(tx)
+			for _, id := range some {
+				n += w.rework(ctx, id, from, to-1, change)
+			}
+			return w.err
+		})
+		if err != nil {
+			return removed, fmt.Errorf("pruning: %w", describe(s.path, err)) // taken back
+		}
+		removed += int64(n)
+	}
+	return removed, nil
 }
 
 func (s *Store) seriesIDs(ctx context.Context) (ids []int64, err error) {
@@ -104,13 +128,13 @@ func (s *Store) removeBySeries(ctx context.Context, ids []int64, statement strin
 	return removed, nil
 }
 
-// thinned remembers up to when observations are thinned.
-const thinned = "thinned"
+// thinnedTo is the state that says up to when observations are thinned.
+const thinnedTo = "thinned"
 
 func (s *Store) thin(ctx context.Context, ids []int64, now time.Time) (removed int64, err error) {
 	const hour = int64(time.Hour / time.Microsecond)
 	to := micros(now.Add(-thinAfter)) / hour * hour
-	data, _, err := s.State(ctx, thinned, "")
+	data, _, err := s.State(ctx, thinnedTo, "")
 	if err != nil {
 		return 0, err
 	}
@@ -121,13 +145,17 @@ func (s *Store) thin(ctx context.Context, ids []int64, now time.Time) (removed i
 	if from >= to {
 		return 0, nil
 	}
-	removed, err = s.removeBySeries(ctx, ids, fmt.Sprintf(`DELETE FROM observation WHERE series = ?1 AND at >= ?2 AND at < ?3 AND at NOT IN (SELECT at FROM (
-SELECT at, row_number() OVER (PARTITION BY at / %d ORDER BY at DESC) AS newest, row_number() OVER (PARTITION BY at / %d ORDER BY value, at) AS lowest, row_number() OVER (PARTITION BY at / %d ORDER BY value DESC, at) AS highest
+	if s.onPostgres() {
+		removed, err = s.removeBySeries(ctx, ids, fmt.Sprintf(`DELETE FROM observation WHERE series = ?1 AND at >= ?2 AND at < ?3 AND at NOT IN (SELECT at FROM (
+SELECT at, row_number() OVER (PARTITION BY at / %d ORDER BY at DESC) AS newest, row_number() OVER (PARTITION BY at / %d ORDER BY value, at) AS lowest, row_number() OVER (PARTITION BY at / %d ORDER BY value DESC NULLS LAST, at) AS highest
 FROM observation WHERE series = ?1 AND at >= ?2 AND at < ?3) kept WHERE newest = 1 OR lowest = 1 OR highest = 1)`, hour, hour, hour), from, to)
+	} else {
+		removed, err = s.reworkAll(ctx, ids, from, to, func(all []sample) []sample { return thinned(all, from, to) })
+	}
 	if err != nil {
 		return removed, err
 	}
-	_, err = s.Record(ctx, Batch{States: []State{{Kind: thinned, Data: []byte(strconv.FormatInt(to, 10))}}})
+	_, err = s.Record(ctx, Batch{States: []State{{Kind: thinnedTo, Data: []byte(strconv.FormatInt(to, 10))}}})
 	return removed, err
 }
 
@@ -201,10 +229,24 @@ func (s *Store) Verify(ctx context.Context) error {
 	if answer != "ok" {
 		return fmt.Errorf("state %s: %w: %s: restore a back-up", s.path, ErrDamaged, answer)
 	}
-	return nil
+	return s.verifyValues(ctx)
 }
 
-// Stats says how large the memory is.
+// verifyValues reads all values of a state in a file.
+func (s *Store) verifyValues(ctx context.Context) error {
+	tx, err := s.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return describe(s.path, err)
+	}
+	err = observationsOfFile(ctx, tx, func(int64, []sample) error { return nil })
+	if errors.Is(err, ErrDamaged) {
+		err = fmt.Errorf("state %s: %w: restore a back-up", s.path, err)
+	}
+	return errors.Join(err, rollback(tx))
+}
+
+// Stats says how large the memory is. Of observations, one that has replaced
+// another of its instant may be counted twice for a while.
 type Stats struct {
 	Bytes                                                            int64 // on disk, with the write-ahead log
 	Ticks, Results, Series, Observations, Baselines, Incidents, Open int64 // rows; Open: unresolved incidents
@@ -232,7 +274,11 @@ func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
 }
 
 func (s *Store) count(ctx context.Context, st Stats) (Stats, error) {
-	err := s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT coalesce(sum(checks), 0) FROM tick), (SELECT count(*) FROM series), (SELECT count(*) FROM point),
+	observations := `(SELECT coalesce(sum(n), 0) FROM block) + (SELECT coalesce(sum(n), 0) FROM recent)`
+	if s.onPostgres() {
+		observations = `(SELECT count(*) FROM observation)`
+	}
+	err := s.each(ctx, `SELECT (SELECT count(*) FROM tick), (SELECT coalesce(sum(checks), 0) FROM tick), (SELECT count(*) FROM series), `+observations+`,
 (SELECT count(*) FROM baseline), (SELECT count(*) FROM incident), (SELECT count(*) FROM incident WHERE resolved IS NULL), (SELECT min(tick) FROM tick), (SELECT max(tick) FROM tick)`, nil,
 		func(scan func(...any) error) error {
 			var oldest, newest sql.NullInt64
