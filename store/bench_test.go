@@ -83,3 +83,24 @@ func BenchmarkPoints(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkNewestPoint reads the newest point of each of 400 series, as a check
+// does that compares with the value before; fifteen ticks wait.
+func BenchmarkNewestPoint(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "s.db"))
+	for n := range 47 {
+		record(b, s, tickOf(n))
+	}
+	checks := tickOf(0).Results
+	for b.Loop() {
+		for _, r := range checks {
+			if r.Kind == "schema" {
+				continue
+			}
+			if got, err := s.Points(b.Context(), r.Check, r.Kind, "", at(0), 1); err != nil || len(got) != 1 {
+				b.Fatal(got, err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/400, "us/series")
+}

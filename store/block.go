@@ -73,6 +73,25 @@ func eachRecent(text string, at int64, do func(series int64, s sample)) error {
 	})
 }
 
+// recentOf appends the values of one series in a row of recent, whose others are
+// passed over unread.
+func recentOf(all []sample, text string, at, series int64) ([]sample, error) {
+	key := string(append(strconv.AppendInt([]byte{'['}, series, 10), ','))
+	for {
+		_, rest, more := strings.Cut(text, key)
+		if !more {
+			return all, nil
+		}
+		r := tuple{rest: rest}
+		s := sample{at: at + r.integer()}
+		s.value = r.number()
+		if r.err != nil {
+			return all, fmt.Errorf("%w: %w", ErrDamaged, r.err)
+		}
+		all, text = append(all, s), r.rest
+	}
+}
+
 // tuple is a JSON array of numbers that is being read.
 type tuple struct {
 	rest string

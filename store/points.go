@@ -46,18 +46,16 @@ var errEnough = errors.New("enough was read")
 func (s *Store) pointsOfFile(ctx context.Context, of Series, since int64, limit int) (points []sentinel.Point, err error) {
 	var id int64
 	var recent []sample
-	err = s.each(ctx, `SELECT s.id, coalesce(r.at, 0), coalesce(r.points, '[]') FROM series s LEFT JOIN recent r ON r.low <= s.id AND r.high >= s.id WHERE s.check_id = ? AND s.metric = ? AND s.segment = ? ORDER BY r.id`,
+	err = s.often(ctx, `SELECT s.id, coalesce(r.at, 0), coalesce(r.points, '[]') FROM series s LEFT JOIN recent r ON r.low <= s.id AND r.high >= s.id WHERE s.check_id = ? AND s.metric = ? AND s.segment = ? ORDER BY r.id`,
 		[]any{of.Check, of.Metric, of.Segment}, func(scan func(...any) error) error {
 			var at int64
 			var text string
 			if err := scan(&id, &at, &text); err != nil {
 				return err
 			}
-			return eachRecent(text, at, func(series int64, v sample) {
-				if series == id {
-					recent = append(recent, v)
-				}
-			})
+			var err error
+			recent, err = recentOf(recent, text, at, id)
+			return err
 		})
 	if err != nil || id == 0 {
 		return nil, err
@@ -79,7 +77,7 @@ func (s *Store) pointsOfFile(ctx context.Context, of Series, since int64, limit 
 		}
 		return same
 	}
-	err = s.each(ctx, `SELECT first, points FROM block WHERE series = ? AND last >= ? ORDER BY first DESC`, []any{id, since}, func(scan func(...any) error) error {
+	err = s.often(ctx, `SELECT first, points FROM block WHERE series = ? AND last >= ? ORDER BY first DESC`, []any{id, since}, func(scan func(...any) error) error {
 		var first int64
 		var text string
 		if err := scan(&first, &text); err != nil {

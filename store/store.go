@@ -36,6 +36,9 @@ type Store struct {
 	part    part             // memory that is used again; as series
 	syncing sync.Mutex       // held while commits wait for the disk
 	repairs atomic.Uint64    // see RepairsWritten
+
+	keeping   sync.Mutex
+	questions map[string]*sql.Stmt // that are kept, see often
 }
 
 // Open opens, and where it is missing creates, the state for writing, and
@@ -243,6 +246,37 @@ func (s *Store) each(ctx context.Context, query string, args []any, do func(scan
 		defer done()
 	}
 	rows, err := s.reads.QueryContext(ctx, query, args...)
+	return s.eachRead(rows, err, heard, do)
+}
+
+// often is each for a state in a file, where a question that comes often is read
+// once: else to read it is what costs most.
+func (s *Store) often(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {
+	st, err := s.kept(ctx, query)
+	if err != nil {
+		return fmt.Errorf("reading: %w", describe(s.path, err))
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	return s.eachRead(rows, err, func() {}, do)
+}
+
+func (s *Store) kept(ctx context.Context, query string) (st *sql.Stmt, err error) {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	if st = s.questions[query]; st != nil {
+		return st, nil
+	}
+	if st, err = s.reads.PrepareContext(ctx, query); err != nil {
+		return nil, err
+	}
+	if s.questions == nil {
+		s.questions = map[string]*sql.Stmt{}
+	}
+	s.questions[query] = st
+	return st, nil
+}
+
+func (s *Store) eachRead(rows *sql.Rows, err error, heard func(), do func(scan func(...any) error) error) error {
 	if err != nil {
 		return fmt.Errorf("reading: %w", describe(s.path, err))
 	}
