@@ -31,24 +31,27 @@ func compile(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) (comp
 	}
 	scans, place := groupScans(rel, asks)
 	c := compiled{columns: make([]int, len(asks))}
-	var from, outputs strings.Builder
+	from, outputs := make([]byte, 0, 128+64*len(asks)), make([]byte, 0, 64+16*len(asks))
+	outputs = append(append(outputs, "SELECT "...), d.Epoch("")...)
 	position := 1
-	for i, s := range scans {
-		sql, n, err := s.compile(d, table, i, &c.statement.Args, asks, place, c.columns, position)
-		if err != nil {
+	for i := range scans {
+		s := &scans[i]
+		if i > 0 {
+			from = append(from, " CROSS JOIN "...)
+		}
+		var n int
+		from = append(from, '(')
+		if from, n, err = s.compile(from, d, table, i, &c.statement.Args, asks, place, c.columns, position); err != nil {
 			return compiled{}, err
 		}
-		name := "s" + strconv.Itoa(i+1)
-		if i > 0 {
-			from.WriteString(" CROSS JOIN ")
-		}
-		from.WriteString("(" + sql + ") " + name)
+		from = strconv.AppendInt(append(from, ") s"...), int64(i+1), 10)
 		for k := range n {
-			outputs.WriteString(", " + name + ".c" + strconv.Itoa(k+1))
+			outputs = strconv.AppendInt(append(outputs, ", s"...), int64(i+1), 10)
+			outputs = strconv.AppendInt(append(outputs, ".c"...), int64(k+1), 10)
 		}
 		position += n
 	}
-	c.statement.SQL = "SELECT " + d.Epoch("") + outputs.String() + " FROM " + from.String()
+	c.statement.SQL = string(append(append(outputs, " FROM "...), from...))
 	return c, nil
 }
 
@@ -61,7 +64,7 @@ type scan struct {
 }
 
 // groupScans decides which asks share a scan. place is the scan of each ask.
-func groupScans(rel *warehouse.Table, asks []*Aggregate) (scans []*scan, place []int) {
+func groupScans(rel *warehouse.Table, asks []*Aggregate) (scans []scan, place []int) {
 	place = make([]int, len(asks))
 	for i, a := range asks {
 		own := ""
@@ -73,10 +76,10 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) (scans []*scan, place [
 			// The user's own aggregate cannot be put into a CASE.
 			own = "where " + a.Where
 		}
-		at := slices.IndexFunc(scans, func(s *scan) bool { return s.own == own && s.window.equal(a.Window) })
+		at := slices.IndexFunc(scans, func(s scan) bool { return s.own == own && s.window.equal(a.Window) })
 		if at < 0 {
 			at = len(scans)
-			scans = append(scans, &scan{window: a.Window, where: a.Where, own: own})
+			scans = append(scans, scan{window: a.Window, where: a.Where, own: own})
 		} else if scans[at].where != a.Where {
 			scans[at].mixed = true
 		}
@@ -94,39 +97,47 @@ func (w Window) equal(v Window) bool {
 	return w.Column == v.Column && w.From.Equal(v.From) && w.To.Equal(v.To)
 }
 
-// compile writes the scan and notes the position of its members' numbers.
-func (s *scan) compile(d warehouse.Dialect, table string, self int, args *[]any, asks []*Aggregate, place, columns []int, first int) (sql string, n int, err error) {
-	var outputs []string
+// compile appends the scan and notes the position of its members' numbers; n is how
+// many there are.
+func (s *scan) compile(b []byte, d warehouse.Dialect, table string, self int, args *[]any, asks []*Aggregate, place, columns []int, first int) (_ []byte, n int, err error) {
+	var room [8]string
+	outputs := room[:0]
+	b = append(b, "SELECT "...)
 	for i, a := range asks {
 		if place[i] != self {
 			continue
 		}
 		expr, err := a.sql(d, s.mixed)
 		if err != nil {
-			return "", 0, err
+			return nil, 0, err
 		}
 		k := slices.Index(outputs, expr)
 		if k < 0 {
 			k = len(outputs)
 			outputs = append(outputs, expr)
+			if k > 0 {
+				b = append(b, ", "...)
+			}
+			b = strconv.AppendInt(append(append(b, expr...), " AS c"...), int64(k+1), 10)
 		}
 		columns[i] = first + k
 	}
-	for k := range outputs {
-		outputs[k] += " AS c" + strconv.Itoa(k+1)
-	}
-	sql = "SELECT " + strings.Join(outputs, ", ") + " FROM " + table
+	b = append(append(b, " FROM "...), table...)
 	conditions, err := s.window.conditions(d, args)
 	if err != nil {
-		return "", 0, err
+		return nil, 0, err
 	}
 	if !s.mixed && s.where != "" {
 		conditions = append(conditions, "("+s.where+")")
 	}
-	if len(conditions) > 0 {
-		sql += " WHERE " + strings.Join(conditions, " AND ")
+	for i, condition := range conditions {
+		before := " AND "
+		if i == 0 {
+			before = " WHERE "
+		}
+		b = append(append(b, before...), condition...)
 	}
-	return sql, len(outputs), nil
+	return b, len(outputs), nil
 }
 
 // conditions writes the window with bound parameters.

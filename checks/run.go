@@ -105,11 +105,16 @@ func newRun(ctx context.Context, env Env, name string, jobs []Job) *run {
 	r := &run{env: env, start: env.Now()}
 	r.db, r.dbErr = env.Warehouse(name)
 	r.needs = make([][]Needs, len(jobs))
+	total := 0
+	for _, j := range jobs {
+		total += len(j.Checks)
+	}
+	all := make([]Needs, 0, total)
 	for i, j := range jobs {
-		r.needs[i] = make([]Needs, len(j.Checks))
-		for k, c := range j.Checks {
-			r.needs[i][k] = c.Needs(target(j, c))
+		for _, c := range j.Checks {
+			all = append(all, c.Needs(target(j, c)))
 		}
+		r.needs[i] = all[len(all)-len(j.Checks):]
 	}
 	r.readCatalogs(ctx, jobs)
 	if r.db != nil {

@@ -28,17 +28,14 @@ type group struct {
 	ticked  bool // a tick of the batch has taken it up
 }
 
-// groupsOf groups results that come one after another and are of one dataset and
-// tick.
-func groupsOf(results []sentinel.Result) (groups []group) {
+// groupsOf appends the groups of results that come one after another and are of one
+// dataset and tick.
+func groupsOf(groups []group, results []sentinel.Result) []group {
 	for i := range results {
 		r := &results[i]
 		if n := len(groups) - 1; n >= 0 && groups[n].is(r.Table, micros(r.Tick)) {
 			groups[n].results = results[i-len(groups[n].results) : i+1]
 			continue
-		}
-		if groups == nil {
-			groups = make([]group, 0, len(results))
 		}
 		groups = append(groups, group{table: r.Table, dataset: r.Table.String(), tick: micros(r.Tick), results: results[i : i+1]})
 	}
@@ -124,6 +121,7 @@ func (g *group) appendResults(b []byte) (_ []byte, err error) {
 
 // part is the rows of some groups, as the arguments of their inserts.
 type part struct {
+	groups            []group // of the whole batch
 	ticks, once, last []any
 	observed          []observed
 	text              []byte // of all of them; what grows out of it stays valid
@@ -163,6 +161,17 @@ func (p *part) addLast(schedule any, dataset any, tick int64, g *group) (err err
 	return err
 }
 
+// partGroups is how many groups memory is kept for.
+const partGroups = 1024
+
+// forget keeps the memory of groups for the next batch.
+func (p *part) forget(groups []group) {
+	clear(groups)
+	if p.groups = groups[:0]; cap(groups) > partGroups {
+		p.groups = nil
+	}
+}
+
 // clear empties the part and keeps its memory for the next.
 func (p *part) clear() {
 	if cap(p.text) > partText {
@@ -179,11 +188,12 @@ func (p *part) clear() {
 // then the results that have no tick. It returns the tables of the ticks: true for
 // those that brought nothing new, whose results are dropped.
 func (w *writer) ticks(ctx context.Context, records []TickRecord, results []sentinel.Result) (known map[sentinel.Table]bool, dropped int) {
-	groups := groupsOf(results)
+	p := &w.store.part
+	groups := groupsOf(p.groups[:0], results)
+	defer func() { p.forget(groups) }()
 	found := finder{groups: groups}
 	later := newestSkipped(records)
 	known = make(map[sentinel.Table]bool, len(records))
-	p := &w.store.part
 	defer p.clear()
 	for from := 0; from < len(records) && w.err == nil; from += rowsAtOnce {
 		w.tickRows(ctx, p, records[from:min(from+rowsAtOnce, len(records))], &found, later, known)
