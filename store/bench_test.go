@@ -85,7 +85,7 @@ func BenchmarkPoints(b *testing.B) {
 }
 
 // BenchmarkNewestPoint reads the newest point of each of 400 series, as a check
-// does that compares with the value before; fifteen ticks wait.
+// does that compares with the value before; twenty-three ticks wait.
 func BenchmarkNewestPoint(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "s.db"))
 	for n := range 47 {

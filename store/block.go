@@ -17,9 +17,10 @@ type sample struct {
 	value sentinel.Number
 }
 
-// A row of the table block holds so many values at most. Fewer than fewSamples
+// A row of the table block holds so many values at most: with more it would not stay
+// on its page. Fewer than fewSamples
 // join the values before them instead of becoming a row.
-const blockSamples, fewSamples = 64, 8
+const blockSamples, fewSamples = 24, 8
 
 // appendSamples appends samples as a row of block holds them.
 func appendSamples(b []byte, all []sample) []byte {

@@ -24,7 +24,7 @@ var (
 // Values wait in the table recent for so many ticks of all series: the more, the
 // seldomer the page of every series is written, and the more has to be read for
 // what is recent. Few series are counted as foldSeries.
-const foldTicks, foldSeries = 16, 64
+const foldTicks, foldSeries = 24, 64
 
 // wait writes values to the table recent, in one row.
 func (w *writer) wait(ctx context.Context, all []observed) {

@@ -174,7 +174,7 @@ func TestDamagedValues(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	for n := range 1100 { // many enough not to wait
+	for n := range 1600 { // many enough not to wait
 		b := batch(n)
 		b.Results[0].Observations = b.Results[0].Observations[:1]
 		record(t, s, b)

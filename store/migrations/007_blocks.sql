@@ -12,7 +12,7 @@ INSERT INTO observation (series, at, value) SELECT series, at, value FROM recent
 INSERT INTO block (series, first, last, n, points)
 SELECT series, first, max(at), count(*), '[' || group_concat('[' || (at - first) || ',' || CASE WHEN value IS NULL THEN 'null' ELSE quote(value) END || ']', ',' ORDER BY at) || ']'
 FROM (SELECT series, at, value, part, min(at) OVER (PARTITION BY series, part) AS first FROM
-  (SELECT series, at, value, (row_number() OVER (PARTITION BY series ORDER BY at) - 1) / 64 AS part FROM observation))
+  (SELECT series, at, value, (row_number() OVER (PARTITION BY series ORDER BY at) - 1) / 24 AS part FROM observation))
 GROUP BY series, part;
 DROP TABLE observation;
 DROP TABLE recent;
