@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 
 	sentinel "github.com/sentinel-dq/sentinel"
 )
@@ -24,8 +24,8 @@ func observe(r *sentinel.Result, o sentinel.Observation) observed {
 }
 
 var (
-	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING RETURNING id, check_id, metric, segment`, 3, 0}
-	selectSeries = shape{`SELECT id, check_id, metric, segment FROM series WHERE check_id IN (`, `?`, `)`, 1, 0}
+	insertSeries = shape{`INSERT INTO series (check_id, metric, segment) VALUES `, `(?, ?, ?)`, ` ON CONFLICT DO NOTHING`, 3, 0}
+	selectSeries = shape{`WITH v (n, check_id, metric, segment) AS (VALUES `, `(?, ?, ?, ?)`, `) SELECT v.n, s.id FROM v CROSS JOIN series s WHERE s.check_id = v.check_id AND s.metric = v.metric AND s.segment = v.segment`, 4, 0}
 
 	// Writes as many rows as have a series already.
 	insertObservationByName = shape{`WITH v (check_id, metric, segment, at, value) AS (VALUES `, `(CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS NUMERIC))`,
@@ -60,39 +60,54 @@ func (w *writer) addSeries(ctx context.Context, part []any) {
 
 // learnSeries makes the ids of all series known, and adds those that are new.
 func (w *writer) learnSeries(ctx context.Context, all []observed) {
-	if !slices.ContainsFunc(all, func(o observed) bool { _, known := w.store.series[o.series]; return !known }) {
+	unknown := w.lookUp(ctx, w.unknown(all))
+	if len(unknown) == 0 {
 		return
 	}
-	checks := map[string]string{} // whose text is not a tick's answer: it stays in memory
-	var names []any
-	for _, o := range all {
-		if _, known := w.store.series[o.series]; known {
-			continue
-		}
-		if _, seen := checks[o.series.Check]; !seen {
-			checks[o.series.Check] = o.series.Check
-			names = append(names, o.series.Check)
-		}
+	added := make([]any, 0, len(unknown)*insertSeries.width)
+	for _, s := range unknown {
+		added = append(added, s.Check, s.Metric, s.Segment)
 	}
-	learn := func(scan func(...any) error) error {
-		var id int64
-		var s Series
-		err := scan(&id, &s.Check, &s.Metric, &s.Segment)
-		s.Check = checks[s.Check]
-		w.store.series[s] = id
-		return err
+	w.many(ctx, insertSeries, added, nil)
+	if left := w.lookUp(ctx, unknown); len(left) > 0 && w.err == nil {
+		w.err = fmt.Errorf("the series %+q was not added", left[0])
 	}
-	w.returning(ctx, selectSeries, names, learn)
-	var added []any
+}
+
+// unknown are the series of values whose ids are not known.
+func (w *writer) unknown(all []observed) (unknown []Series) {
 	for _, o := range all {
 		if _, known := w.store.series[o.series]; !known {
-			added = append(added, o.series.Check, o.series.Metric, o.series.Segment)
+			if unknown == nil {
+				unknown = make([]Series, 0, len(all))
+			}
+			unknown = append(unknown, o.series)
 		}
 	}
-	w.returning(ctx, insertSeries, added, learn)
-	for _, o := range all {
-		if _, known := w.store.series[o.series]; !known && w.err == nil {
-			w.err = fmt.Errorf("the series %+q was not added", o.series)
+	return unknown
+}
+
+// lookUp learns the ids of series, and returns those that are not there.
+func (w *writer) lookUp(ctx context.Context, wanted []Series) (left []Series) {
+	args := make([]any, 0, len(wanted)*selectSeries.width)
+	for n, s := range wanted {
+		args = append(args, n, s.Check, s.Metric, s.Segment)
+	}
+	w.returning(ctx, selectSeries, args, func(scan func(...any) error) error {
+		var n int
+		var id int64
+		if err := scan(&n, &id); err != nil {
+			return err
+		}
+		s := wanted[n]
+		s.Segment = strings.Clone(s.Segment) // which is a part of a tick's answer
+		w.store.series[s] = id
+		return nil
+	})
+	for _, s := range wanted {
+		if _, known := w.store.series[s]; !known {
+			left = append(left, s)
 		}
 	}
+	return left
 }

@@ -135,6 +135,9 @@ const partText = 128 << 10
 
 // keep appends to the part's text, and returns what was appended.
 func (p *part) keep(appendTo func([]byte) []byte) []byte {
+	if p.text == nil {
+		p.text = make([]byte, 0, partText/2)
+	}
 	begin := len(p.text)
 	p.text = appendTo(p.text)
 	return p.text[begin:len(p.text):len(p.text)]

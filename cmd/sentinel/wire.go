@@ -160,11 +160,11 @@ func dispatcher(cfg *config.Config, memory *store.Store) *notify.Dispatcher {
 // cannot be read leaves names as they are written and patterns for later.
 func resolve(ctx context.Context, cfg *config.Config, open map[string]*warehouse.DB) (out []agent.Dataset, problems []error) {
 	for _, w := range cfg.Warehouses {
-		var mine []config.Dataset
-		var names []warehouse.TableName
+		var mine []*config.Dataset
+		names := make([]warehouse.TableName, 0, len(cfg.Datasets))
 		wild := false
-		for _, d := range cfg.Datasets {
-			if d.Table.Warehouse == w.Name {
+		for i := range cfg.Datasets {
+			if d := &cfg.Datasets[i]; d.Table.Warehouse == w.Name {
 				mine = append(mine, d)
 				names = append(names, warehouse.TableName{Schema: d.Table.Schema, Name: d.Table.Name})
 				wild = wild || config.Wild(d.Table) || d.Table.Schema == ""
@@ -201,6 +201,7 @@ func resolve(ctx context.Context, cfg *config.Config, open map[string]*warehouse
 
 func agentDataset(d config.Dataset) agent.Dataset {
 	out := agent.Dataset{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Repairs: d.Repairs, DependsOn: d.DependsOn}
+	out.Checks = make([]agent.Check, 0, len(d.Checks))
 	for _, c := range d.Checks {
 		out.Checks = append(out.Checks, agent.Check{Check: c.Check, Schedule: c.Schedule, Meta: agent.Meta{Tier: c.Tier, Owner: c.Owner, Runbook: c.Runbook}})
 	}
@@ -234,7 +235,7 @@ func jobsOf(datasets []agent.Dataset) (byWarehouse map[string][]checks.Job) {
 	byWarehouse = map[string][]checks.Job{}
 	now := clock()
 	for _, d := range datasets {
-		j := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: now}
+		j := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: now, Checks: make([]checks.Check, 0, len(d.Checks))}
 		for _, c := range d.Checks {
 			j.Checks = append(j.Checks, c.Check)
 		}
