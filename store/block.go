@@ -17,9 +17,9 @@ type sample struct {
 	value sentinel.Number
 }
 
-// A row of the table block holds so many values at most: with more it would not stay
-// on its page. Fewer than fewSamples
-// join the values before them instead of becoming a row.
+// A row of the table block holds so many values at most: with more it would not
+// stay on its page. Fewer than fewSamples join the values before them instead of
+// becoming a row.
 const blockSamples, fewSamples = 24, 8
 
 // appendSamples appends samples as a row of block holds them.

@@ -147,7 +147,11 @@ func thinned(all []sample, from, to int64) []sample {
 				n++
 			}
 		}
-		kept = append(kept, extremes(all[:n])...)
+		if n == 1 {
+			kept = append(kept, all[0])
+		} else {
+			kept = append(kept, extremes(all[:n])...)
+		}
 		all = all[n:]
 	}
 	return kept
@@ -178,9 +182,9 @@ func extremes(some []sample) (kept []sample) {
 
 // floor is the greatest multiple of step that is not above v.
 func floor(v, step int64) int64 {
-	if r := v % step; r < 0 {
-		return v - r - step
-	} else {
-		return v - r
+	r := v % step
+	if r < 0 {
+		r += step
 	}
+	return v - r
 }
