@@ -64,9 +64,8 @@ func givesBack() func() {
 	}
 }
 
-// room is how much a tick may use before garbage is collected, at least: that of a
-// thousand tables. To collect in the middle of a tick what is collected at its end
-// costs a tenth of it.
+// room is how much a tick may use before garbage is collected, at least: what a look
+// at a thousand tables uses. It is collected when the tick is over anyway.
 const room = 8 << 20
 
 // leaveRoom sets when the next collection begins; whoever sets GOGC decides.
