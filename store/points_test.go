@@ -203,3 +203,34 @@ func TestDamagedValues(t *testing.T) {
 		}
 	}
 }
+
+// A command, which knows a part of the series when it begins to write, waits as long
+// as an agent before values go to their series.
+func TestCommandsLetValuesWait(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s.db")
+	for n := range 20 {
+		var b store.Batch
+		for i := range 100 {
+			table := sentinel.Table{Warehouse: "shop", Schema: "mart", Name: fmt.Sprint("t", i)}
+			b.Results = append(b.Results, sentinel.Result{Check: table.String(), Kind: "sql", Table: table, Tick: at(n), Observations: []sentinel.Observation{{Metric: "value", Value: sentinel.Int(int64(n))}}})
+		}
+		s, err := store.Open(t.Context(), "sqlite:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record(t, s, b)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var blocks, waiting int
+	if err := db.QueryRow("SELECT (SELECT count(*) FROM block), (SELECT sum(n) FROM recent)").Scan(&blocks, &waiting); err != nil || blocks != 0 || waiting != 2000 {
+		t.Errorf("%d blocks, %d values wait: %v", blocks, waiting, err)
+	}
+}

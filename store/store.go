@@ -33,6 +33,7 @@ type Store struct {
 	writing sync.Mutex       // held for the length of a write transaction
 	series  map[Series]int64 // ids of series in SQLite, while writing is held
 	recent  int              // values that wait to be folded; negative: not counted yet; as series
+	known   int              // series that were there when they were counted; as series
 	part    part             // memory that is used again; as series
 	syncing sync.Mutex       // held while commits wait for the disk
 	repairs atomic.Uint64    // see RepairsWritten
