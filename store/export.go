@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -150,7 +151,7 @@ func observationsOfPostgres(ctx context.Context, from *sql.Tx, do func(int64, []
 		var v sample
 		err := scan(&series, &v.at, &value)
 		if err == nil {
-			v.value, err = sentinel.ParseNumber(value.String)
+			v.value, err = numeric(value.String)
 		}
 		if err == nil && (series != of || len(some) == blockSamples) {
 			err = end()
@@ -158,7 +159,21 @@ func observationsOfPostgres(ctx context.Context, from *sql.Tx, do func(int64, []
 		of, some = series, append(some, v)
 		return err
 	})
-	return errors.Join(err, end())
+	if err != nil {
+		return err
+	}
+	return end()
+}
+
+// numeric reads what PostgreSQL writes of a NUMERIC: of a large float all digits,
+// as if it were an integer.
+func numeric(text string) (sentinel.Number, error) {
+	n, err := sentinel.ParseNumber(text)
+	if err == nil {
+		return n, nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return sentinel.Float(f), err
 }
 
 func observationsOfFile(ctx context.Context, from *sql.Tx, do func(int64, []sample) error) error {

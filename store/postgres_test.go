@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
 )
@@ -133,8 +134,10 @@ func TestRedact(t *testing.T) {
 func TestPostgresBackupGoesIntoEitherEngine(t *testing.T) {
 	t.Parallel()
 	s := openURL(t, testenv.Postgres(t))
-	for n := range 5 {
-		record(t, s, batch(n))
+	for n := range 60 {
+		b := batch(n)
+		b.Results[0].Observations[1].Value = sentinel.Float([]float64{1e300, -1e19, 0.1, 5e-324, 3}[n%5]) // which NUMERIC writes out
+		record(t, s, b)
 	}
 	if err := s.AppendAudit(t.Context(), store.AuditEntry{At: at(1), Actor: "ann", What: "test", Subject: "x", Detail: "y"}); err != nil {
 		t.Fatal(err)
@@ -159,21 +162,23 @@ func TestPostgresBackupGoesIntoEitherEngine(t *testing.T) {
 	if err := again.Import(t.Context(), path); err == nil || !strings.Contains(err.Error(), "holds a state already") {
 		t.Errorf("into a state that is used: %v", err)
 	}
-	want, err := s.Points(t.Context(), "rows", "row_count", "", time.Time{}, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, restored := range map[string]*store.Store{"the file": open(t, path), "another database": again} {
-		got, err := restored.Points(t.Context(), "rows", "row_count", "", time.Time{}, 10)
-		if err != nil || !slices.Equal(got, want) || len(got) != 5 || !got[1].Bad {
-			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+		for _, metric := range []string{"row_count", "ratio"} {
+			want, err := s.Points(t.Context(), "rows", metric, "", time.Time{}, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := restored.Points(t.Context(), "rows", metric, "", time.Time{}, 100)
+			if err != nil || !slices.Equal(got, want) || len(got) != 60 || !got[1].Bad {
+				t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+			}
 		}
 		if entries, _, err := restored.VerifyAudit(t.Context()); err != nil || entries != 1 {
 			t.Errorf("%s: %d audit entries, %v", name, entries, err)
 		}
-		if dropped := record(t, restored, batch(4)); dropped != 1 {
+		if dropped := record(t, restored, batch(59)); dropped != 1 {
 			t.Errorf("%s: a tick was recorded twice", name)
 		}
-		record(t, restored, batch(5)) // numbers go on where they were
+		record(t, restored, batch(60)) // numbers go on where they were
 	}
 }
