@@ -54,12 +54,17 @@ type jsonWriter struct {
 }
 
 func (j *jsonWriter) key(name string) {
-	if j.b[len(j.b)-1] != '{' {
-		j.b = append(j.b, ',')
+	j.b = AppendJSONKey(j.b, name)
+}
+
+// AppendJSONKey appends the name of an object's next member, a plain word.
+func AppendJSONKey(b []byte, name string) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
 	}
-	j.b = append(j.b, '"')
-	j.b = append(j.b, name...)
-	j.b = append(j.b, '"', ':')
+	b = append(b, '"')
+	b = append(b, name...)
+	return append(b, '"', ':')
 }
 
 func (j *jsonWriter) any(name string, v any) {

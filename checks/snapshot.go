@@ -189,10 +189,7 @@ func (w *snapshotWriter) object(members func()) {
 }
 
 func (w *snapshotWriter) key(name string) {
-	if w.b[len(w.b)-1] != '{' {
-		w.b = append(w.b, ',')
-	}
-	w.b = append(append(append(w.b, '"'), name...), '"', ':')
+	w.b = sentinel.AppendJSONKey(w.b, name)
 }
 
 // value appends a text, with <, > and & escaped.

@@ -52,6 +52,7 @@ func samplesOf(text string, first int64) (all []sample, err error) {
 	all = make([]sample, 0, min(strings.Count(text, ","), blockSamples))
 	err = eachTuple(text, func(r *tuple) {
 		at := first + r.integer()
+		r.need(',')
 		all = append(all, sample{at, r.number()})
 	})
 	return all, err
@@ -69,7 +70,9 @@ func appendRecent(b []byte, series, offset int64, value sentinel.Number) []byte 
 func eachRecent(text string, at int64, do func(series int64, s sample)) error {
 	return eachTuple(text, func(r *tuple) {
 		series := r.integer()
+		r.need(',')
 		at := at + r.integer()
+		r.need(',')
 		do(series, sample{at, r.number()})
 	})
 }
@@ -85,6 +88,7 @@ func recentOf(all []sample, text string, at, series int64) ([]sample, error) {
 		}
 		r := tuple{rest: rest}
 		s := sample{at: at + r.integer()}
+		r.need(',')
 		s.value = r.number()
 		if r.err != nil {
 			return all, fmt.Errorf("%w: %w", ErrDamaged, r.err)
@@ -136,9 +140,8 @@ func (t *tuple) need(c byte) {
 	}
 }
 
-// word is the text of the next number, which a comma follows or the end.
+// word is the text of the next number.
 func (t *tuple) word() string {
-	t.skip(',')
 	end := strings.IndexAny(t.rest, ",]")
 	if end < 0 {
 		end = len(t.rest)

@@ -19,8 +19,8 @@ import (
 )
 
 // Whatever comes in whatever order, the newest value of an instant is the one that
-// is read: of few series and many, of buckets seen again and again, of a past that
-// is filled in later, after a prune, and after the state was opened anew.
+// is read: of buckets seen again and again, of a past that is filled in later, and
+// after a prune.
 func TestPointsAreWhatWasRecordedLast(t *testing.T) {
 	t.Parallel()
 	const seed = 7

@@ -247,18 +247,33 @@ func (s *Store) each(ctx context.Context, query string, args []any, do func(scan
 		defer done()
 	}
 	rows, err := s.reads.QueryContext(ctx, query, args...)
-	return s.eachRead(rows, err, heard, do)
+	if err != nil {
+		return fmt.Errorf("reading: %w", describe(s.path, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		heard()
+		if err := do(rows.Scan); err != nil {
+			return fmt.Errorf("reading: %w", describe(s.path, err))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading: %w", describe(s.path, err))
+	}
+	return nil
 }
 
 // often is each for a state in a file, where a question that comes often is read
 // once: else to read it is what costs most.
 func (s *Store) often(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {
 	st, err := s.kept(ctx, query)
+	if err == nil {
+		err = eachOf(ctx, st, args, do)
+	}
 	if err != nil {
 		return fmt.Errorf("reading: %w", describe(s.path, err))
 	}
-	rows, err := st.QueryContext(ctx, args...)
-	return s.eachRead(rows, err, func() {}, do)
+	return nil
 }
 
 func (s *Store) kept(ctx context.Context, query string) (st *sql.Stmt, err error) {
@@ -275,23 +290,6 @@ func (s *Store) kept(ctx context.Context, query string) (st *sql.Stmt, err error
 	}
 	s.questions[query] = st
 	return st, nil
-}
-
-func (s *Store) eachRead(rows *sql.Rows, err error, heard func(), do func(scan func(...any) error) error) error {
-	if err != nil {
-		return fmt.Errorf("reading: %w", describe(s.path, err))
-	}
-	defer rows.Close()
-	for rows.Next() {
-		heard()
-		if err := do(rows.Scan); err != nil {
-			return fmt.Errorf("reading: %w", describe(s.path, err))
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("reading: %w", describe(s.path, err))
-	}
-	return nil
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -17,15 +16,9 @@ import (
 // that were close to others.
 type Pruned struct{ Ticks, Observations, Thinned, Incidents int64 }
 
-const (
-	// thinAfter is how long every observation is kept; of older ones the last, the
-	// lowest and the highest of each hour stay.
-	thinAfter = 14 * 24 * time.Hour
-
-	// One transaction of Prune removes so many rows, or goes through so many
-	// series, so that recording waits for a part of it, not for the whole.
-	pruneRows, pruneSeries = 10_000, 200
-)
+// One transaction of Prune removes so many rows, or goes through so many series, so
+// that recording waits for a part of it, not for the whole.
+const pruneRows, pruneSeries = 10_000, 200
 
 // Prune forgets ticks with their runs, observations and resolved incidents older
 // than the retention. The last tick of a schedule and dataset with its results,
@@ -126,37 +119,6 @@ func (s *Store) removeBySeries(ctx context.Context, ids []int64, statement strin
 		}
 	}
 	return removed, nil
-}
-
-// thinnedTo is the state that says up to when observations are thinned.
-const thinnedTo = "thinned"
-
-func (s *Store) thin(ctx context.Context, ids []int64, now time.Time) (removed int64, err error) {
-	const hour = int64(time.Hour / time.Microsecond)
-	to := micros(now.Add(-thinAfter)) / hour * hour
-	data, _, err := s.State(ctx, thinnedTo, "")
-	if err != nil {
-		return 0, err
-	}
-	from := int64(math.MinInt64)
-	if v, err := strconv.ParseInt(string(data), 10, 64); err == nil {
-		from = v
-	}
-	if from >= to {
-		return 0, nil
-	}
-	if s.onPostgres() {
-		removed, err = s.removeBySeries(ctx, ids, fmt.Sprintf(`DELETE FROM observation WHERE series = ?1 AND at >= ?2 AND at < ?3 AND at NOT IN (SELECT at FROM (
-SELECT at, row_number() OVER (PARTITION BY at / %d ORDER BY at DESC) AS newest, row_number() OVER (PARTITION BY at / %d ORDER BY value, at) AS lowest, row_number() OVER (PARTITION BY at / %d ORDER BY value DESC NULLS LAST, at) AS highest
-FROM observation WHERE series = ?1 AND at >= ?2 AND at < ?3) kept WHERE newest = 1 OR lowest = 1 OR highest = 1)`, hour, hour, hour), from, to)
-	} else {
-		removed, err = s.reworkAll(ctx, ids, from, to, func(all []sample) []sample { return thinned(all, from, to) })
-	}
-	if err != nil {
-		return removed, err
-	}
-	_, err = s.Record(ctx, Batch{States: []State{{Kind: thinnedTo, Data: []byte(strconv.FormatInt(to, 10))}}})
-	return removed, err
 }
 
 // remove runs a statement once for each list of arguments, in one transaction,

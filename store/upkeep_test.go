@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,5 +162,31 @@ func TestOldObservationsAreThinned(t *testing.T) {
 	again, err := s.Prune(t.Context(), at(0).Add(14*24*time.Hour+3*time.Hour), 90*24*time.Hour)
 	if err != nil || again.Thinned != 0 || len(values(t, s, "ratio", "", 1000)) != len(got) {
 		t.Errorf("thinned again: %+v, %v", again, err)
+	}
+}
+
+// What is absent is neither the lowest nor the highest of its hour.
+func TestThinningPassesOverAbsentValues(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	begin := at(60).Truncate(time.Hour)
+	for n := range 60 {
+		b := batch(n)
+		b.Results[0].Observations = []sentinel.Observation{{Metric: "ratio", Bucket: begin.Add(time.Duration(n) * time.Minute), Value: sentinel.Int(int64(5))}}
+		switch o := &b.Results[0].Observations[0]; n {
+		case 0, 10, 30:
+			o.Value = sentinel.Number{}
+		case 20:
+			o.Value = sentinel.Int(9)
+		case 40:
+			o.Value = sentinel.Int(1)
+		}
+		record(t, s, b)
+	}
+	if _, err := s.Prune(t.Context(), begin.Add(14*24*time.Hour+2*time.Hour), 90*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got := values(t, s, "ratio", "", 100); !slices.Equal(got, []float64{9, 1, 5}) {
+		t.Errorf("left: %v", got)
 	}
 }
