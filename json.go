@@ -13,7 +13,9 @@ func (r *Result) AppendJSON(b []byte) (_ []byte, err error) {
 	j := jsonWriter{b: append(b, '{')}
 	j.text("check", r.Check)
 	j.text("kind", r.Kind)
-	j.text("dataset", r.Table.String())
+	if r.Table != (Table{}) {
+		j.text("dataset", r.Table.String())
+	}
 	j.time("tick", r.Tick)
 	j.text("status", r.Status.String())
 	j.text("message", r.Message)

@@ -25,7 +25,7 @@ type Point struct {
 type Result struct {
 	Check    string        `json:"check"` // the check's stable id
 	Kind     string        `json:"kind"`  // freshness, row_count, schema, sql, ...
-	Table    Table         `json:"dataset"`
+	Table    Table         `json:"dataset,omitzero"`
 	Tick     time.Time     `json:"tick,omitzero"` // the scheduled instant, not the wall clock
 	Duration time.Duration `json:"-"`             // time spent asking and judging
 	Status   Status        `json:"status"`        // the worst of Findings, pass without any

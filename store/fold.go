@@ -45,11 +45,7 @@ func (w *writer) wait(ctx context.Context, all []observed) {
 		return append(b, ']')
 	})
 	w.exec(ctx, insertRecent, 1, []any{low, high, at, len(all), string(text)})
-	if w.store.recent < 0 && w.err == nil { // the highest id is about how many series there are, of which a command may know a few
-		w.err = w.tx.QueryRowContext(ctx, `SELECT (SELECT sum(n) FROM recent), (SELECT max(id) FROM series)`).Scan(&w.store.recent, &w.store.known)
-	} else {
-		w.store.recent += len(all)
-	}
+	w.store.recent += len(all)
 	if w.store.recent >= foldTicks*max(len(w.store.series), w.store.known, foldSeries) {
 		w.fold(ctx)
 	}

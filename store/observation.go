@@ -45,8 +45,19 @@ func (w *writer) observations(ctx context.Context, all []observed) {
 		w.many(ctx, insertObservationByName, args, w.addSeries)
 		return
 	}
+	if w.store.recent < 0 {
+		w.count(ctx)
+	}
 	if w.learnSeries(ctx, all); w.err == nil {
 		w.wait(ctx, all)
+	}
+}
+
+// count counts what is there at the beginning: the values that wait, and the series,
+// of which a command may come to know a few. The highest id is about how many.
+func (w *writer) count(ctx context.Context) {
+	if w.err == nil {
+		w.err = w.tx.QueryRowContext(ctx, `SELECT (SELECT coalesce(sum(n), 0) FROM recent), (SELECT coalesce(max(id), 0) FROM series)`).Scan(&w.store.recent, &w.store.known)
 	}
 }
 
@@ -60,8 +71,12 @@ func (w *writer) addSeries(ctx context.Context, part []any) {
 
 // learnSeries makes the ids of all series known, and adds those that are new.
 func (w *writer) learnSeries(ctx context.Context, all []observed) {
-	unknown := w.lookUp(ctx, w.unknown(all))
-	if len(unknown) == 0 {
+	unknown := w.unknown(all)
+	if len(w.store.series) == 0 && w.store.known <= fewSeries*len(unknown) {
+		w.allSeries(ctx)
+		unknown = w.unknown(all)
+	}
+	if unknown = w.lookUp(ctx, unknown); len(unknown) == 0 {
 		return
 	}
 	added := make([]any, 0, len(unknown)*insertSeries.width)
@@ -72,6 +87,26 @@ func (w *writer) learnSeries(ctx context.Context, all []observed) {
 	if left := w.lookUp(ctx, unknown); len(left) > 0 && w.err == nil {
 		w.err = fmt.Errorf("the series %+q was not added", left[0])
 	}
+}
+
+// fewSeries is how many series there may be for one that is looked for and all of
+// them be read: to look one up costs as much as to read three in passing, and more
+// of them are looked for as a rule, by the next parts of a batch.
+const fewSeries = 16
+
+// allSeries makes the ids of all series known that are there.
+func (w *writer) allSeries(ctx context.Context) {
+	if w.err != nil {
+		return
+	}
+	w.store.series = make(map[Series]int64, w.store.known)
+	w.err = eachRow(ctx, w.tx, `SELECT id, check_id, metric, segment FROM series`, func(scan func(...any) error) error {
+		var id int64
+		var s Series
+		err := scan(&id, &s.Check, &s.Metric, &s.Segment)
+		w.store.series[s] = id
+		return err
+	})
 }
 
 // unknown are the series of values whose ids are not known.

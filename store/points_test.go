@@ -234,3 +234,38 @@ func TestCommandsLetValuesWait(t *testing.T) {
 		t.Errorf("%d blocks, %d values wait: %v", blocks, waiting, err)
 	}
 }
+
+// A command finds the series of its checks, however few of all they are, and adds
+// those that are new.
+func TestCommandsFindTheirSeries(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s.db")
+	looked := make([]int, 150)
+	for n, some := range [][2]int{{0, 100}, {40, 41}, {90, 93}, {20, 80}, {30, 150}, {149, 150}} {
+		var b store.Batch
+		for i := some[0]; i < some[1]; i++ {
+			looked[i]++
+			r := sentinel.Result{Check: fmt.Sprint("check ", i), Kind: "sql", Table: orders, Tick: at(n)}
+			for _, segment := range []string{"", "country=DE"} {
+				r.Observations = append(r.Observations, sentinel.Observation{Metric: "value", Segment: segment, Value: sentinel.Int(int64(1000*n + i + len(segment)))})
+			}
+			b.Results = append(b.Results, r)
+		}
+		s, err := store.Open(t.Context(), "sqlite:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record(t, s, b)
+		for i := some[0]; i < some[1]; i++ {
+			for _, segment := range []string{"", "country=DE"} {
+				points, err := s.Points(t.Context(), fmt.Sprint("check ", i), "value", segment, at(0), 10)
+				if err != nil || len(points) != looked[i] || points[looked[i]-1].Value != float64(1000*n+i+len(segment)) {
+					t.Fatalf("check %d, segment %q, command %d: %v, %v; want %d", i, segment, n, points, err, looked[i])
+				}
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

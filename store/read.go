@@ -85,9 +85,11 @@ func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, e
 		dataset = f.Table.String()
 	}
 	last := map[string]sentinel.Result{}
-	err := s.each(ctx, `SELECT results FROM last_tick WHERE ran <> 0 AND (?1 = '' OR dataset = ?1)`, []any{dataset}, func(scan func(...any) error) error {
+	err := s.each(ctx, `SELECT dataset, ran, results FROM last_tick WHERE ran <> 0 AND (?1 = '' OR dataset = ?1)`, []any{dataset}, func(scan func(...any) error) error {
+		var name string
+		var ran int64
 		var body []byte
-		if err := scan(&body); err != nil {
+		if err := scan(&name, &ran, &body); err != nil {
 			return err
 		}
 		if f.Check != "" && !bytes.Contains(body, sentinel.AppendJSONText(nil, f.Check)) {
@@ -97,7 +99,12 @@ func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, e
 		if err := json.Unmarshal(body, &results); err != nil {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
+		table, err := sentinel.ParseTable(name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 		for _, r := range results {
+			r.Table, r.Tick = table, fromMicros(ran)
 			if before, known := last[r.Check]; (f.Check == "" || r.Check == f.Check) && (!known || r.Tick.After(before.Tick)) {
 				last[r.Check] = r
 			}

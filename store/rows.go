@@ -101,8 +101,8 @@ func (g *group) appendRuns(b []byte) []byte {
 	return append(b, ']')
 }
 
-// appendResults appends the group's results whole. Values of earlier buckets are
-// remembered as observations alone.
+// appendResults appends the group's results without what their row says. Values of
+// earlier buckets are remembered as observations alone.
 func (g *group) appendResults(b []byte) (_ []byte, err error) {
 	b = append(b, '[')
 	for i := range g.results {
@@ -110,9 +110,9 @@ func (g *group) appendResults(b []byte) (_ []byte, err error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		whole := *r
-		whole.Past = nil
-		if b, err = whole.AppendJSON(b); err != nil {
+		short := *r
+		short.Table, short.Tick, short.Past = sentinel.Table{}, time.Time{}, nil
+		if b, err = short.AppendJSON(b); err != nil {
 			return b, fmt.Errorf("the result of %s: %w", r.Check, err)
 		}
 	}
