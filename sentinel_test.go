@@ -20,7 +20,7 @@ func TestLayers(t *testing.T) {
 		"/chart": {}, "/deploy": {}, "/anomaly/benchmark": {"", "/anomaly", "/chart"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict", "/chart"}, "/predict/benchmark/run": {"/predict/benchmark"},
 		"/checks": {"", "/schedule", "/anomaly", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly", "/exporters"},
 		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store", "/repair", "/notify"}, "/scratch": {}, "/testenv": {"/scratch"}, "/bench": {"/testenv"}, "/bench/agents": {"/testenv"},
-		"/cmd/sentinel": {"", "/chart", "/anomaly", "/anomaly/benchmark", "/predict", "/predict/benchmark", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/dispatch", "/agent", "/web", "/scratch"},
+		"/cmd/sentinel": {"", "/chart", "/anomaly", "/anomaly/benchmark", "/predict", "/predict/benchmark", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/dispatch", "/agent", "/web", "/scratch", "/cmd/sentinel/onecpu"}, "/cmd/sentinel/onecpu": {},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
 	if err != nil {

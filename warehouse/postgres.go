@@ -141,21 +141,24 @@ func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(
 		}
 	}
 	workers := min(s.max, (len(statements)+4*pipelineChunk-1)/(4*pipelineChunk))
-	for range workers {
+	for range workers - 1 {
 		wg.Go(worker)
 	}
-	wg.Go(func() {
-		join := time.NewTicker(chunkTime)
-		defer join.Stop()
-		for ; workers < s.max; workers++ {
-			select {
-			case <-taken:
-				return
-			case <-join.C:
-				wg.Go(worker)
+	if len(statements) > firstChunk {
+		wg.Go(func() {
+			join := time.NewTicker(chunkTime)
+			defer join.Stop()
+			for ; workers < s.max; workers++ {
+				select {
+				case <-taken:
+					return
+				case <-join.C:
+					wg.Go(worker)
+				}
 			}
-		}
-	})
+		})
+	}
+	worker()
 	wg.Wait()
 }
 

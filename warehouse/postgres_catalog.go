@@ -163,11 +163,12 @@ func pgCatalogStatement(scope Scope) Statement {
 // table by table through the catalog's indexes.
 const manyTables = 50
 
+var pgEscape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 func pgArray(items []string) string {
 	quoted := make([]string, len(items))
-	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	for i, s := range items {
-		quoted[i] = `"` + escape.Replace(s) + `"`
+		quoted[i] = `"` + pgEscape.Replace(s) + `"`
 	}
 	return "{" + strings.Join(quoted, ",") + "}"
 }

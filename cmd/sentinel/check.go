@@ -11,7 +11,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"text/tabwriter"
@@ -41,7 +40,7 @@ with its history but not recorded in it.`,
 			if !slices.Contains([]string{"text", "json", "junit"}, format) || !slices.Contains([]string{"warn", "fail"}, failOn) {
 				return fmt.Errorf("want --format text, json or junit and --fail-on warn or fail")
 			}
-			runtime.GOMAXPROCS(1) // the work is the warehouse's: a second thread would only wait beside the first
+			leaveRoomOnce()
 			results, took, err := checkOnce(cmd, dataset, noState)
 			if err != nil {
 				return err
@@ -165,7 +164,12 @@ func runJobs(ctx context.Context, env checks.Env, jobs map[string][]checks.Job) 
 	done := make([][]checks.Outcome, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {
-		wg.Go(func() { done[i] = checks.Run(ctx, env, name, jobs[name]) })
+		run := func() { done[i] = checks.Run(ctx, env, name, jobs[name]) }
+		if i < len(names)-1 {
+			wg.Go(run)
+		} else {
+			run() // this goroutine's stack has grown already
+		}
 	}
 	wg.Wait()
 	return slices.Concat(done...)

@@ -5,18 +5,40 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/cmd/sentinel/onecpu"
 )
 
-// forgetStart gives the pages of the program's own file back that only starting
-// has touched: every package's initialisation maps the 64 KB around it, which is
-// half of a small agent's memory. The system keeps them in its cache, and maps
-// again what is used. Where that cannot be done, nothing is lost.
+// growStack makes room on a goroutine's stack that has little on it yet. Where it
+// grows bit by bit below many frames, all of them are looked up each time, in tables
+// of which the 64 KB around every entry are mapped.
+//
+//go:noinline
+func growStack(at int) byte {
+	var room [40 << 10]byte
+	return room[at]
+}
+
+// useAllCPUs ends what onecpu began; whoever sets GOMAXPROCS decides.
+func useAllCPUs() {
+	if os.Getenv("GOMAXPROCS") != "" {
+		runtime.GOMAXPROCS(onecpu.Before)
+		return
+	}
+	runtime.SetDefaultGOMAXPROCS()
+}
+
+// forgetStart gives the pages of the program's own file back that only starting and
+// reading the configuration have touched: every package's initialisation maps the
+// 64 KB around it, which is half of a small agent's memory. The system keeps them in
+// its cache, and maps again what is used. Where that cannot be done, nothing is lost.
 func forgetStart() {
 	f, err := os.Open("/proc/self/maps")
 	if err != nil {
@@ -76,6 +98,19 @@ func leaveRoom() {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	debug.SetGCPercent(max(100, int(100*room/max(1, live[0].Value.Uint64()))))
+}
+
+// A command may use so much before garbage is collected, so that most are over
+// without. The runtime begins at leastHeap, at 100 %.
+const commandRoom, leastHeap = 16 << 20, 4 << 20
+
+// leaveRoomOnce leaves a command its room. What needs more goes on as usual.
+func leaveRoomOnce() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	debug.SetGCPercent(100 * commandRoom / leastHeap)
+	runtime.AddCleanup(new(*byte), func(usual int) { debug.SetGCPercent(usual) }, 100)
 }
 
 // firstMinute is over when an agent does only what it does all day.

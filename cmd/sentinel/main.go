@@ -48,7 +48,7 @@ func couldNotLook(err error) error {
 // clock is the one place where the program reads the time.
 func clock() time.Time { return time.Now() }
 
-func main() { forgetStart(); os.Exit(run(os.Args[1:])) }
+func main() { growStack(0); os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -81,6 +81,11 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
 		Example:       "  sentinel demo\n  sentinel init postgres://reader@db/shop > sentinel.yaml\n  sentinel run -c sentinel.yaml",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if cmd.CommandPath() != "sentinel check" { // whose work is the warehouse's
+				useAllCPUs()
+			}
+		},
 	}
 	root.PersistentFlags().StringP("config", "c", "sentinel.yaml", "configuration file")
 	root.CompletionOptions.HiddenDefaultCmd = true

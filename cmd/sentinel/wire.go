@@ -34,6 +34,7 @@ func load(cmd *cobra.Command) (*config.Config, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: name a file with -c, or write one with `sentinel init DSN`", err)
 	}
+	forgetStart() // a command has begun when it knows what to do
 	return cfg, err
 }
 
