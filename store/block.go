@@ -142,9 +142,9 @@ func (t *tuple) need(c byte) {
 
 // word is the text of the next number.
 func (t *tuple) word() string {
-	end := strings.IndexAny(t.rest, ",]")
-	if end < 0 {
-		end = len(t.rest)
+	end := 0
+	for end < len(t.rest) && t.rest[end] != ',' && t.rest[end] != ']' {
+		end++
 	}
 	word := t.rest[:end]
 	t.rest = t.rest[end:]

@@ -26,13 +26,17 @@ func growStack(at int) byte {
 	return room[at]
 }
 
-// useAllCPUs ends what onecpu began; whoever sets GOMAXPROCS decides.
-func useAllCPUs() {
-	if os.Getenv("GOMAXPROCS") != "" {
+// useCPUs ends what onecpu began, for commands that work on more than one CPU. One
+// does for those whose work is the warehouse's, with caches, and threads looking for
+// work, for one alone: an agent that looks at a thousand tables a second uses a
+// twentieth of it. Whoever sets GOMAXPROCS decides.
+func useCPUs(command string) {
+	switch {
+	case os.Getenv("GOMAXPROCS") != "":
 		runtime.GOMAXPROCS(onecpu.Before)
-		return
+	case command != "sentinel check" && command != "sentinel run":
+		runtime.SetDefaultGOMAXPROCS()
 	}
-	runtime.SetDefaultGOMAXPROCS()
 }
 
 // forgetStart gives the pages of the program's own file back that only starting and

@@ -78,14 +78,10 @@ func newRoot() *cobra.Command {
 possible: is the data fresh, is it all there, has its shape changed?
 
 Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
-		Example:       "  sentinel demo\n  sentinel init postgres://reader@db/shop > sentinel.yaml\n  sentinel run -c sentinel.yaml",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-			if cmd.CommandPath() != "sentinel check" { // whose work is the warehouse's
-				useAllCPUs()
-			}
-		},
+		Example:          "  sentinel demo\n  sentinel init postgres://reader@db/shop > sentinel.yaml\n  sentinel run -c sentinel.yaml",
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { useCPUs(cmd.CommandPath()) },
 	}
 	root.PersistentFlags().StringP("config", "c", "sentinel.yaml", "configuration file")
 	root.CompletionOptions.HiddenDefaultCmd = true

@@ -28,7 +28,7 @@ type tests struct{ *testing.M }
 func (t tests) Run() int { return testenv.Main(t.M) }
 
 // The number of tests that run side by side follows that of CPUs.
-func init() { useAllCPUs() }
+func init() { useCPUs("go test") }
 
 func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){"sentinel": main})
