@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -329,5 +330,40 @@ func TestC38WhatIsDoneOfTicksSleptThrough(t *testing.T) {
 				t.Errorf("catch_up %q: then %s", catchUp, tick)
 			}
 		}
+	}
+}
+
+// What happens to thousands of datasets at once is one line in the log.
+func TestTicksNotRunAreOneLine(t *testing.T) {
+	t.Parallel()
+	every, err := schedule.Parse("*/5 * * * *", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	var log strings.Builder
+	plain := slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
+	l := newLoop(&Agent{Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return last }, Log: slog.New(slog.NewTextHandler(&log, &plain))}, "w", nil, 0, "one")
+	var datasets []Dataset
+	recorded := map[store.TickKey]time.Time{}
+	for i := range 1000 {
+		table := sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprint("t", i)}
+		datasets = append(datasets, Dataset{Table: table, Checks: []Check{{Check: &checks.RowCount{}, Schedule: every}}})
+		recorded[store.TickKey{Schedule: every.String(), Table: table}] = last.Add(time.Duration(i%2) * -5 * time.Minute)
+	}
+	l.set(datasets)
+	for _, minutes := range []time.Duration{32, 36} { // of the second look the first is still running
+		l.due(last.Add(minutes*time.Minute), recorded)
+	}
+	want := `msg="ticks missed" datasets=1000 first=w.main.t0 ticks=6 since=2026-11-20T09:55:00.000Z
+msg="ticks skipped: the last ones are still running" datasets=1000 first=w.main.t0 ticks=1 since=2026-11-20T10:30:00.000Z
+`
+	if log.String() != want {
+		t.Errorf("got\n%swant\n%s", log.String(), want)
 	}
 }

@@ -181,6 +181,8 @@ func (l *loop) wait(ctx context.Context, now time.Time) {
 // that come while the same entry is still running. An entry whose dataset is
 // busy with another schedule's checks waits until that batch is done.
 func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time.Time][]*entry {
+	said := remarks{}
+	defer func() { said.tell(l.agent.Log) }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
@@ -204,10 +206,10 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			continue
 		}
 		if l.running[e.key()] {
+			said.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
 			e.last = tick
 			e.skip(stillRunning, tick)
 			l.agent.Metrics.JobSkipped(e.dataset.Table)
-			l.agent.Log.Warn("tick skipped: the last one is still running", "dataset", e.dataset.Table, "tick", tick)
 			continue
 		}
 		if l.busy[e.dataset.Table] && !slices.ContainsFunc(due[tick], func(d *entry) bool { return d.dataset.Table == e.dataset.Table }) {
@@ -221,14 +223,14 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			missed = append(missed, tick)
 			e.skip(nobodyRan, missed...)
 			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
-			l.agent.Log.Warn("ticks missed, and not run afterwards", "dataset", e.dataset.Table, "ticks", len(missed), "since", e.last)
+			said.add("ticks missed, and not run afterwards", e.dataset.Table, len(missed), e.last)
 			e.last = tick
 			continue
 		}
 		if len(missed) > 0 {
 			e.skip(nobodyRan, missed...)
 			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
-			l.agent.Log.Warn("ticks missed", "dataset", e.dataset.Table, "ticks", len(missed), "since", e.last)
+			said.add("ticks missed", e.dataset.Table, len(missed), e.last)
 		}
 		e.last = tick
 		l.busy[e.dataset.Table], l.running[e.key()] = true, true

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -57,6 +63,80 @@ func TestCostBesideTheFloor(t *testing.T) {
 			t.Errorf("%s costs more than %+v", name, limit)
 		}
 	}
+	config := strings.Replace(configOf("mart", reader), "state: sqlite:mart.db", "state: sqlite:agent.db\nlisten: 127.0.0.1:0", 1)
+	for _, by := range []struct {
+		who, cpus string
+		env       []string
+		room      func(percent string) bool
+	}{
+		{"itself", "1", nil, func(percent string) bool { return percent != "100" }}, // than what it holds: garbage is collected when the look is over
+		{"the environment", "3", []string{"GOMAXPROCS=3", "GOGC=77"}, func(percent string) bool { return percent == "77" }},
+	} {
+		t.Run("an agent chooses by "+by.who, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "agent.yaml")
+			if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(binary, "run", "-c", file)
+			cmd.Env = append(os.Environ(), by.env...)
+			address := startAgent(t, cmd)
+			var looked, cpus, percent string
+			for deadline := time.Now().Add(30 * time.Second); looked == "" || !by.room(percent); time.Sleep(50 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("%q looks; garbage is collected at %s %%", looked, percent)
+				}
+				looked, cpus, percent = metric(t, address, `sentinel_check_duration_seconds_count{warehouse="w"}`), metric(t, address, "go_sched_gomaxprocs_threads"), metric(t, address, "go_gc_gogc_percent")
+			}
+			if cpus != by.cpus {
+				t.Errorf("it runs on %s CPUs, want %s", cpus, by.cpus)
+			}
+		})
+	}
+}
+
+// startAgent returns where the agent's metrics are.
+func startAgent(t *testing.T, cmd *exec.Cmd) (url string) {
+	t.Helper()
+	logs, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(logs)
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		rest, _ := io.ReadAll(lines) // whatever it says
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the agent: %v\n%s", err, rest)
+		}
+	})
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, address, _ := strings.Cut(line, " listen=")
+	address, _, _ = strings.Cut(address, " ")
+	return fmt.Sprintf("http://%s/metrics", address)
+}
+
+// metric is the value of a series as it is written, "" where there is none.
+func metric(t *testing.T, url, name string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // TestMain lets the test's binary be the floor, as the command itself is.

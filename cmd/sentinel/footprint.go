@@ -18,7 +18,7 @@ import (
 
 // growStack makes room on a goroutine's stack that has little on it yet. Where it
 // grows bit by bit below many frames, all of them are looked up each time, in tables
-// of which the 64 KB around every entry are mapped.
+// of which the 64 KB around every entry are mapped. What is read stays in the program.
 //
 //go:noinline
 func growStack(at int) byte {
