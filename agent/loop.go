@@ -140,6 +140,7 @@ func (l *loop) run(ctx context.Context) {
 		now := l.agent.Now()
 		for tick, due := range l.due(now, recorded) {
 			batches.Go(func() {
+				sentinel.GrowStack()
 				if sleep(ctx, l.delay(tick)) {
 					l.agent.ticking.Add(1)
 					l.agent.tick(ctx, l, tick, due)

@@ -16,16 +16,6 @@ import (
 	"github.com/sentinel-dq/sentinel/cmd/sentinel/onecpu"
 )
 
-// growStack makes room on a goroutine's stack that has little on it yet. Where it
-// grows bit by bit below many frames, all of them are looked up each time, in tables
-// of which the 64 KB around every entry are mapped. What is read stays in the program.
-//
-//go:noinline
-func growStack(at int) byte {
-	var room [40 << 10]byte
-	return room[at]
-}
-
 // useCPUs ends what onecpu began, for commands that work on more than one CPU. One
 // does for those whose work is the warehouse's, with caches, and threads looking for
 // work, for one alone: an agent that looks at a thousand tables a second uses a
@@ -90,9 +80,10 @@ func givesBack() func() {
 	}
 }
 
-// room is how much a tick may use before garbage is collected, at least: what a look
-// at a thousand tables uses. It is collected when the tick is over anyway.
-const room = 8 << 20
+// room is how much a tick may use before garbage is collected: most of what a look at
+// a thousand tables uses. It is collected when the tick is over anyway. Where much is
+// held, a collection takes longer, and waits for leastRoom percent of that.
+const room, leastRoom = 6 << 20, 20
 
 // leaveRoom sets when the next collection begins; whoever sets GOGC decides.
 func leaveRoom() {
@@ -101,7 +92,7 @@ func leaveRoom() {
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	debug.SetGCPercent(max(100, int(100*room/max(1, live[0].Value.Uint64()))))
+	debug.SetGCPercent(max(leastRoom, int(100*room/max(1, live[0].Value.Uint64()))))
 }
 
 // A command may use so much before garbage is collected, so that most are over

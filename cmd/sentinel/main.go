@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	sentinel "github.com/sentinel-dq/sentinel"
 )
 
 // Exit codes. Their meaning never changes.
@@ -48,7 +50,7 @@ func couldNotLook(err error) error {
 // clock is the one place where the program reads the time.
 func clock() time.Time { return time.Now() }
 
-func main() { growStack(0); os.Exit(run(os.Args[1:])) }
+func main() { sentinel.GrowStack(); os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
