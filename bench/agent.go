@@ -81,6 +81,10 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 	if err != nil {
 		return err
 	}
+	// From now on the system keeps the highest memory anew.
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", cmd.Process.Pid), []byte("5"), 0); err != nil {
+		return err
+	}
 	last := first
 	for begin := time.Now(); time.Since(begin) < length; {
 		time.Sleep(period)
@@ -92,7 +96,7 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 		}
 		fmt.Printf(" %.0f", last.rss)
 	}
-	fmt.Printf("; %.0f of them are pages of the program's file", last.file)
+	fmt.Printf("; at most %.0f in between; %.0f are pages of the program's file", last.peak, last.file)
 	n, cpu := last.statements-first.statements, last.cpu-first.cpu
 	fmt.Printf("\n  %.0f statements, CPU %.3f ms a statement, connections opened meanwhile %.0f\n", n, float64(cpu.Microseconds())/1000/n, last.connections-first.connections)
 	var scrapes []time.Duration
@@ -132,12 +136,12 @@ func buildViews(ctx context.Context, conn *pgx.Conn, n int) error {
 
 // cost is what an agent has used until now, by itself and of the server.
 type cost struct {
-	rss, file, statements, connections float64
-	cpu                                time.Duration
+	rss, peak, file, statements, connections float64
+	cpu                                      time.Duration
 }
 
 func look(ctx context.Context, conn *pgx.Conn, pid int) (c cost, err error) {
-	if c.rss, c.file, c.cpu, err = process(pid); err != nil {
+	if c, err = process(pid); err != nil {
 		return c, err
 	}
 	err = conn.QueryRow(ctx, `SELECT (SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'),
@@ -165,34 +169,35 @@ func scrape(url string) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// process reads resident memory (MB), the part of it that is the program's own
-// file, and CPU time of a process.
-func process(pid int) (rss, file float64, cpu time.Duration, err error) {
+// process reads what a process has used: resident memory (MB) now and at most, the
+// part of it that is the program's own file, and CPU time.
+func process(pid int) (c cost, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, 0, err
+		return c, err
 	}
 	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
 	var ticks [2]float64
 	for i, at := range []int{11, 12} { // utime, stime in ticks of 10 ms
 		if ticks[i], err = strconv.ParseFloat(fields[at], 64); err != nil {
-			return 0, 0, 0, err
+			return c, err
 		}
 	}
 	if data, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err != nil {
-		return 0, 0, 0, err
+		return c, err
 	}
 	for line := range strings.Lines(string(data)) {
 		name, value, _ := strings.Cut(line, ":")
-		to := map[string]*float64{"VmRSS": &rss, "RssFile": &file}[name]
+		to := map[string]*float64{"VmRSS": &c.rss, "VmHWM": &c.peak, "RssFile": &c.file}[name]
 		if to == nil {
 			continue
 		}
 		kB, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
 		if err != nil {
-			return 0, 0, 0, err
+			return c, err
 		}
 		*to = kB / 1024
 	}
-	return rss, file, time.Duration(ticks[0]+ticks[1]) * 10 * time.Millisecond, nil
+	c.cpu = time.Duration(ticks[0]+ticks[1]) * 10 * time.Millisecond
+	return c, nil
 }

@@ -17,9 +17,9 @@ import (
 )
 
 // useCPUs ends what onecpu began, for commands that work on more than one CPU. One
-// does for those whose work is the warehouse's, with caches, and threads looking for
-// work, for one alone: an agent that looks at a thousand tables a second uses a
-// twentieth of it. Whoever sets GOMAXPROCS decides.
+// does where the work is the warehouse's: an agent that looks at a thousand tables a
+// second uses a twentieth of it, and each further one has caches of its own, and a
+// thread that looks for work. Whoever sets GOMAXPROCS decides.
 func useCPUs(command string) {
 	switch {
 	case os.Getenv("GOMAXPROCS") != "":
