@@ -83,7 +83,7 @@ func givesBack() func() {
 // room is how much a tick may use before garbage is collected: most of what a look at
 // a thousand tables uses. It is collected when the tick is over anyway. Where much is
 // held, a collection takes longer, and waits for leastRoom percent of that.
-const room, leastRoom = 6 << 20, 25
+const room, leastRoom = 6 << 20, 50
 
 // leaveRoom sets when the next collection begins; whoever sets GOGC decides.
 func leaveRoom() {
