@@ -261,7 +261,7 @@ func TestSleptThroughTicksAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	e := entry{sched: s, last: at}
+	e := entry{sched: s, progress: &progress{last: at}}
 	for after, want := range map[time.Duration]int{5 * time.Minute: 0, 10 * time.Minute: 1, 3 * time.Hour: 35} {
 		if got := len(e.missed(at.Add(after))); got != want {
 			t.Errorf("after %v: %d, want %d", after, got, want)

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"hash/fnv"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -29,9 +30,9 @@ type loop struct {
 	changed chan struct{} // a new set of datasets is there
 
 	mu      sync.Mutex
-	entries []*entry
-	busy    map[sentinel.Table]bool // in a running batch: one at a time a dataset
-	running map[store.TickKey]bool  // entries in a running batch
+	entries []*entry // those of a dataset stand together
+	gone    []*entry // not configured any more, and maybe still in a running batch
+	begun   bool     // an entry is there whose last tick was not asked for yet
 }
 
 // catchUpMost bounds how many ticks are run afterwards, one by one.
@@ -43,7 +44,7 @@ const missedMost = 1000
 func newLoop(a *Agent, name string, open func(string) (*warehouse.DB, error), jitter time.Duration, catchUp string) *loop {
 	return &loop{
 		agent: a, name: name, open: open, jitter: jitter, catchUp: catchUp, started: a.Now(),
-		changed: make(chan struct{}, 1), busy: map[sentinel.Table]bool{}, running: map[store.TickKey]bool{},
+		changed: make(chan struct{}, 1),
 	}
 }
 
@@ -52,10 +53,17 @@ type entry struct {
 	dataset *Dataset
 	sched   schedule.Schedule
 	checks  []Check
-	last    time.Time // the last tick that was started or counted as missed
 	next    time.Time
-	waits   bool   // nothing is due before next
-	skipped []skip // not run, and not yet written down
+	waits   bool // nothing is due before next
+	*progress
+}
+
+// progress is how far the ticks of a schedule of a dataset have come. It goes on
+// when the datasets are replaced.
+type progress struct {
+	last    time.Time // the last tick that was started or counted as missed
+	skipped []skip    // not run, and not yet written down
+	running bool      // in a running batch
 }
 
 // skip is a tick that is not run, and why.
@@ -84,20 +92,38 @@ func (e *entry) skip(why string, ticks ...time.Time) {
 func (l *loop) set(datasets []Dataset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known := map[store.TickKey]*entry{}
-	for _, e := range l.entries {
+	known := make(map[store.TickKey]*entry, len(l.entries))
+	for _, e := range slices.Concat(l.gone, l.entries) {
 		known[e.key()] = e
 	}
-	var entries []*entry
+	l.entries, l.gone = make([]*entry, 0, len(datasets)), nil
+	first, again := make(map[sentinel.Table]int, len(datasets)), false
 	for i := range datasets {
+		if _, there := first[datasets[i].Table]; there {
+			again = true // it has a name of its own, and is one of a pattern
+		} else {
+			first[datasets[i].Table] = i
+		}
 		for _, e := range splitBySchedule(&datasets[i]) {
 			if old := known[e.key()]; old != nil {
-				e.last, e.skipped = old.last, old.skipped
+				e.progress = old.progress
+			} else {
+				l.begun = true
 			}
-			entries = append(entries, e)
+			l.entries = append(l.entries, e)
 		}
 	}
-	l.entries = entries
+	if again {
+		slices.SortStableFunc(l.entries, func(a, b *entry) int { return first[a.dataset.Table] - first[b.dataset.Table] })
+	}
+	for _, e := range l.entries {
+		delete(known, e.key())
+	}
+	for _, e := range known {
+		if e.running {
+			l.gone = append(l.gone, e)
+		}
+	}
 	l.wake()
 }
 
@@ -110,13 +136,13 @@ func (l *loop) wake() {
 
 func splitBySchedule(d *Dataset) []*entry {
 	if len(d.Checks) > 0 && !slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Schedule.String() != d.Checks[0].Schedule.String() }) {
-		return []*entry{{dataset: d, sched: d.Checks[0].Schedule, checks: d.Checks}} // as nearly always: nothing is copied
+		return []*entry{{dataset: d, sched: d.Checks[0].Schedule, checks: d.Checks, progress: &progress{}}} // as nearly always: nothing is copied
 	}
 	var entries []*entry
 	for _, c := range d.Checks {
 		i := slices.IndexFunc(entries, func(e *entry) bool { return e.sched.String() == c.Schedule.String() })
 		if i < 0 {
-			entries = append(entries, &entry{dataset: d, sched: c.Schedule})
+			entries = append(entries, &entry{dataset: d, sched: c.Schedule, progress: &progress{}})
 			i = len(entries) - 1
 		}
 		entries[i].checks = append(entries[i].checks, c)
@@ -132,11 +158,8 @@ func (e *entry) key() store.TickKey {
 func (l *loop) run(ctx context.Context) {
 	var batches sync.WaitGroup
 	defer batches.Wait()
-	recorded, err := l.agent.Store.LastTicks(ctx)
-	if err != nil {
-		l.agent.Log.Error("reading the last ticks", "warehouse", l.name, "error", err)
-	}
 	for ctx.Err() == nil {
+		recorded := l.recorded(ctx)
 		now := l.agent.Now()
 		for tick, due := range l.due(now, recorded) {
 			batches.Go(func() {
@@ -151,6 +174,23 @@ func (l *loop) run(ctx context.Context) {
 		}
 		l.wait(ctx, now)
 	}
+}
+
+// recorded are the ticks the store knows, where they must be known: they are not held
+// afterwards.
+func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
+	l.mu.Lock()
+	begun := l.begun
+	l.begun = false
+	l.mu.Unlock()
+	if !begun {
+		return nil
+	}
+	recorded, err := l.agent.Store.LastTicks(ctx)
+	if err != nil {
+		l.agent.Log.Error("reading the last ticks", "warehouse", l.name, "error", err)
+	}
+	return recorded
 }
 
 // lookAgain is how long a clock that jumps, or a machine that sleeps, goes
@@ -206,14 +246,14 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			e.waits = true
 			continue
 		}
-		if l.running[e.key()] {
+		if e.running {
 			said.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
 			e.last = tick
 			e.skip(stillRunning, tick)
 			l.agent.Metrics.JobSkipped(e.dataset.Table)
 			continue
 		}
-		if l.busy[e.dataset.Table] && !slices.ContainsFunc(due[tick], func(d *entry) bool { return d.dataset.Table == e.dataset.Table }) {
+		if l.busy(i, due[tick]) {
 			continue
 		}
 		missed := e.missed(tick)
@@ -233,14 +273,38 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
 			said.add("ticks missed", e.dataset.Table, len(missed), e.last)
 		}
-		e.last = tick
-		l.busy[e.dataset.Table], l.running[e.key()] = true, true
+		e.last, e.running = tick, true
 		if due[tick] == nil {
 			due[tick] = make([]*entry, 0, min(len(l.entries)-i, 1024))
 		}
 		due[tick] = append(due[tick], e)
 	}
 	return due
+}
+
+// busy reports whether another entry of the dataset of entry i is in a running batch,
+// and not in the one that is put together: a dataset is in one at a time.
+func (l *loop) busy(i int, batch []*entry) bool {
+	table := l.entries[i].dataset.Table
+	elsewhere := func(e *entry) bool {
+		if !e.running || e.dataset.Table != table {
+			return false
+		}
+		for k := len(batch) - 1; k >= 0 && batch[k].dataset.Table == table; k-- {
+			if batch[k] == e {
+				return false
+			}
+		}
+		return true
+	}
+	from, to := i, i+1
+	for from > 0 && l.entries[from-1].dataset.Table == table {
+		from--
+	}
+	for to < len(l.entries) && l.entries[to].dataset.Table == table {
+		to++
+	}
+	return slices.ContainsFunc(l.entries[from:to], elsewhere) || slices.ContainsFunc(l.gone, elsewhere)
 }
 
 // missed are the ticks between the last one and tick, the first missedMost.
@@ -267,8 +331,7 @@ func (l *loop) release(due []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range due {
-		delete(l.busy, e.dataset.Table)
-		delete(l.running, e.key())
+		e.running = false
 	}
 	l.wake()
 }
@@ -284,32 +347,69 @@ func (l *loop) delay(tick time.Time) time.Duration {
 	return time.Duration(h.Sum64() % uint64(l.jitter))
 }
 
-// work is what is due at one tick: one job a dataset, with its checks, in the
-// job's order, and the entries it comes from.
+// work is some of what is due at one tick: one job a dataset, with its checks, in the
+// job's order, and the entries it comes from. Its memory is used again by merge.
 type work struct {
+	at      time.Time
 	jobs    []checks.Job
 	checks  [][]*Check
 	entries [][]*entry
+
+	plain []checks.Check // of all jobs, as
+	full  []*Check
 }
 
-// merge makes the entries of one tick work.
-func merge(at time.Time, due []*entry) work {
-	var w work
-	index := make(map[sentinel.Table]int, len(due))
-	w.jobs, w.checks, w.entries = make([]checks.Job, 0, len(due)), make([][]*Check, 0, len(due)), make([][]*entry, 0, len(due))
-	for n, e := range due {
-		i, ok := index[e.dataset.Table]
-		if !ok {
-			i = len(w.jobs)
-			index[e.dataset.Table] = i
-			w.jobs = append(w.jobs, checks.Job{Table: e.dataset.Table, TimeColumn: e.dataset.TimeColumn, Location: e.dataset.Location, Tick: at, Checks: make([]checks.Check, 0, len(e.checks))})
-			w.checks, w.entries = append(w.checks, make([]*Check, 0, len(e.checks))), append(w.entries, due[n:n+1:n+1])
-		} else {
-			w.entries[i] = append(w.entries[i], e)
+// merge makes entries the work; those of a dataset stand together.
+func (w *work) merge(due []*entry) {
+	n := 0
+	for _, e := range due {
+		n += len(e.checks)
+	}
+	w.jobs, w.checks, w.entries = slices.Grow(w.jobs[:0], len(due)), slices.Grow(w.checks[:0], len(due)), slices.Grow(w.entries[:0], len(due))
+	w.plain, w.full = slices.Grow(w.plain[:0], n), slices.Grow(w.full[:0], n)
+	for len(due) > 0 {
+		d, of, from := due[0].dataset, 1, len(w.plain)
+		for of < len(due) && due[of].dataset.Table == d.Table {
+			of++
 		}
-		for k := range e.checks {
-			w.jobs[i].Checks, w.checks[i] = append(w.jobs[i].Checks, e.checks[k].Check), append(w.checks[i], &e.checks[k])
+		for _, e := range due[:of] {
+			for k := range e.checks {
+				w.plain, w.full = append(w.plain, e.checks[k].Check), append(w.full, &e.checks[k])
+			}
+		}
+		w.jobs = append(w.jobs, checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: w.at, Checks: w.plain[from:len(w.plain):len(w.plain)]})
+		w.checks, w.entries = append(w.checks, w.full[from:len(w.full):len(w.full)]), append(w.entries, due[:of])
+		due = due[of:]
+	}
+}
+
+// jobsOf are the jobs of entries, each until the next one comes.
+func (w *work) jobsOf(due []*entry) iter.Seq[checks.Job] {
+	return func(yield func(checks.Job) bool) {
+		for part := range parts(due, atOnce) {
+			w.merge(part)
+			for _, j := range w.jobs {
+				if !yield(j) {
+					return
+				}
+			}
 		}
 	}
-	return w
+}
+
+// parts cuts entries into parts of about so many, and none between those of a
+// dataset.
+func parts(due []*entry, size int) iter.Seq[[]*entry] {
+	return func(yield func([]*entry) bool) {
+		for len(due) > 0 {
+			n := min(size, len(due))
+			for n < len(due) && due[n].dataset.Table == due[n-1].dataset.Table {
+				n++
+			}
+			if !yield(due[:n]) {
+				return
+			}
+			due = due[n:]
+		}
+	}
 }

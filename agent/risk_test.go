@@ -67,8 +67,8 @@ func (w *watched) look(newest time.Time, lag ...sentinel.Number) {
 		r.Evidence.Lag = lag[0]
 	}
 	fresh := everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})
-	t := &tick{agent: w.agent, loop: &loop{name: "w"}, at: w.now, work: work{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}, looked: map[sentinel.Table]bool{}}
-	t.take(context.Background(), 0, []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}})
+	t := &tick{agent: w.agent, loop: &loop{name: "w"}, at: w.now, looked: map[sentinel.Table]bool{}}
+	t.take(context.Background(), &work{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}, []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}})
 	t.end(context.Background())
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -27,14 +28,24 @@ const (
 	partMost  = 200
 )
 
+// atOnce bounds how many datasets are looked at at a time by an agent alone.
+const atOnce = 250
+
 // look runs a tick's checks, shared out among the agents that are there, and hands
-// their outcomes on in the order of the jobs, some or all at a time.
-func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []checks.Job, hand func([]checks.Outcome)) {
+// the outcomes on with the work they are of, some or all at a time. Neither is kept.
+func (a *Agent) look(ctx context.Context, env checks.Env, name string, at time.Time, due []*entry, hand func(*work, []checks.Outcome)) {
+	w := &work{at: at}
 	others := a.others()
 	if others == 0 {
-		checks.RunParts(ctx, env, name, jobs, hand)
+		look := checks.NewLook(ctx, env, name, w.jobsOf(due))
+		for part := range parts(due, atOnce) {
+			w.merge(part)
+			hand(w, look.At(ctx, w.jobs))
+		}
 		return
 	}
+	w.merge(due)
+	jobs := w.jobs
 	parts := 2 * (others + 1) // so that an agent that is slower than others gets less
 	size := min(max((len(jobs)+parts-1)/parts, partLeast), partMost)
 	outcomes := make([]checks.Outcome, len(jobs))
@@ -51,7 +62,7 @@ func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []ch
 		})
 	}
 	under.Wait()
-	hand(outcomes)
+	hand(w, outcomes)
 }
 
 // lookElsewhere has jobs of one tick looked at by any agent.

@@ -24,12 +24,8 @@ func (a *Agent) tick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 		Warehouse: l.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines, Digests: a.Store.BaselineDigests,
 		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
 	}
-	t := &tick{agent: a, loop: l, at: at, work: merge(at, due), looked: map[sentinel.Table]bool{}}
-	next := 0
-	a.look(ctx, env, l.name, t.work.jobs, func(outcomes []checks.Outcome) {
-		t.take(ctx, next, outcomes)
-		next += len(outcomes)
-	})
+	t := &tick{agent: a, loop: l, at: at, looked: map[sentinel.Table]bool{}}
+	a.look(ctx, env, l.name, at, due, func(w *work, outcomes []checks.Outcome) { t.take(ctx, w, outcomes) })
 	t.end(ctx)
 }
 
@@ -45,7 +41,7 @@ type tick struct {
 	agent *Agent
 	loop  *loop
 	at    time.Time
-	work  work
+	batch store.Batch // its memory is used again
 
 	// What the datasets bring whose incidents have changed, and these changes:
 	// they are recorded when all is seen, so that people hear of one upstream that
@@ -59,33 +55,33 @@ type tick struct {
 	took time.Duration
 }
 
-// take judges and records some outcomes, those of the tick's jobs from the next on.
-func (t *tick) take(ctx context.Context, next int, outcomes []checks.Outcome) {
+// take judges and records the outcomes of some work.
+func (t *tick) take(ctx context.Context, w *work, outcomes []checks.Outcome) {
 	a := t.agent
 	t.answered(outcomes)
 	a.mu.Lock()
-	batch := store.Batch{Results: make([]sentinel.Result, 0, 2*len(outcomes)), Ticks: make([]store.TickRecord, 0, len(outcomes))}
+	t.batch = store.Batch{Results: t.batch.Results[:0], Ticks: t.batch.Ticks[:0]}
 	for i, o := range outcomes {
-		one, err := a.judge(ctx, o, t.work.checks[next+i])
+		one, err := a.judge(ctx, o, w.checks[i])
 		if err != nil {
 			a.Log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "dataset", o.Job.Table, "error", err)
 		}
 		a.arrivals(o, t.looked)
-		for _, e := range t.work.entries[next+i] {
-			one.Ticks = append(one.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: t.at})
-			for _, s := range t.loop.told(e) {
-				one.Ticks = append(one.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
-			}
-		}
+		to := &t.batch
 		if len(one.Incidents) > 0 {
-			t.news.Add(one)
-		} else {
-			batch.Add(one)
+			to = &t.news
+		}
+		to.Add(one)
+		for _, e := range w.entries[i] {
+			to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: t.at})
+			for _, s := range t.loop.told(e) {
+				to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
+			}
 		}
 	}
 	t.changes = append(t.changes, a.incidents.take()...)
 	a.mu.Unlock()
-	t.settle(ctx, batch)
+	t.settle(ctx, t.batch)
 }
 
 // end judges what only the whole tick tells, and records the news.
@@ -183,10 +179,21 @@ func (a *Agent) isNew(ctx context.Context, check string) bool {
 // be written.
 const backlogLimit = 100_000
 
-// record writes the batch, after those that could not be written before.
+// record writes the batch, after those that could not be written before. A batch that
+// cannot be written is kept as a copy.
 func (a *Agent) record(ctx context.Context, batch store.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
 	a.mu.Lock()
-	a.backlog = append(a.backlog, batch)
+	defer a.mu.Unlock()
+	err := a.writeBacklog(ctx)
+	if err == nil {
+		err = a.write(ctx, batch)
+	}
+	if err == nil {
+		return nil
+	}
+	a.backlog = append(a.backlog, batch.Clone())
 	waiting := 0
 	for _, b := range a.backlog {
 		waiting += len(b.Results)
@@ -197,31 +204,40 @@ func (a *Agent) record(ctx context.Context, batch store.Batch) error {
 		waiting -= dropped
 		a.backlog = slices.Delete(a.backlog, 0, 1)
 	}
-	a.mu.Unlock()
-	return a.flush(ctx)
+	return err
 }
 
 // flushTime bounds the wait for a state that is silent: results wait in memory.
 const flushTime = 20 * time.Second
 
+// flush writes the batches that could not be written before.
 func (a *Agent) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.writeBacklog(ctx)
+}
+
+// writeBacklog is flush with the lock held.
+func (a *Agent) writeBacklog(ctx context.Context) error {
 	for len(a.backlog) > 0 {
-		dropped, err := a.Store.Record(ctx, a.backlog[0])
-		if err != nil {
-			a.Metrics.StoreUp(false)
+		if err := a.write(ctx, a.backlog[0]); err != nil {
 			return err
-		}
-		if dropped > 0 {
-			a.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
 		}
 		a.backlog = slices.Delete(a.backlog, 0, 1) // it is forgotten, too
 	}
 	a.Metrics.StoreUp(true)
 	return nil
+}
+
+func (a *Agent) write(ctx context.Context, batch store.Batch) error {
+	dropped, err := a.Store.Record(ctx, batch)
+	a.Metrics.StoreUp(err == nil)
+	if err == nil && dropped > 0 {
+		a.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
+	}
+	return err
 }
 
 // history reads remembered points for a check.

@@ -17,6 +17,18 @@ type compiled struct {
 	columns   []int // by ask
 }
 
+// compiler writes statements, in memory that is used again.
+type compiler struct {
+	asks          []*Aggregate // of the statement
+	from, outputs []byte       // its parts
+	scans         []scan       // its passes,
+	place         []int        // and which of them an ask belongs to
+	columns       []int        // of all statements until forget
+}
+
+// forget ends the validity of the columns of all statements so far.
+func (c *compiler) forget() { c.columns = c.columns[:0] }
+
 // compile merges aggregates of one table into one statement. Aggregates over
 // the same rows share a scan; different scans are derived tables of the same
 // statement, so that each prunes its partitions and uses its index alone:
@@ -24,24 +36,24 @@ type compiled struct {
 //	SELECT clock, s1.c1, s1.c2, s2.c1
 //	FROM (SELECT count(*) AS c1, sum(x) AS c2 FROM t WHERE at >= $1 AND at < $2) s1
 //	CROSS JOIN (SELECT max(at) AS c1 FROM t) s2
-func compile(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) (compiled, error) {
+func (c *compiler) compile(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) (out compiled, err error) {
 	table, err := warehouse.QuoteTable(d, rel.TableName)
 	if err != nil {
-		return compiled{}, err
+		return out, err
 	}
-	scans, place := groupScans(rel, asks)
-	c := compiled{columns: make([]int, len(asks))}
-	from, outputs := make([]byte, 0, 128+64*len(asks)), make([]byte, 0, 64+16*len(asks))
-	outputs = append(append(outputs, "SELECT "...), d.Epoch("")...)
+	c.groupScans(rel, asks)
+	before := len(c.columns)
+	c.columns = slices.Grow(c.columns, len(asks))[:before+len(asks)]
+	out.columns = c.columns[before:len(c.columns):len(c.columns)]
+	from, outputs := c.from[:0], append(append(c.outputs[:0], "SELECT "...), d.Epoch("")...)
 	position := 1
-	for i := range scans {
-		s := &scans[i]
+	for i := range c.scans {
 		if i > 0 {
 			from = append(from, " CROSS JOIN "...)
 		}
 		var n int
 		from = append(from, '(')
-		if from, n, err = s.compile(from, d, table, i, &c.statement.Args, asks, place, c.columns, position); err != nil {
+		if from, n, err = c.scan(from, d, table, i, &out.statement.Args, asks, out.columns, position); err != nil {
 			return compiled{}, err
 		}
 		from = strconv.AppendInt(append(from, ") s"...), int64(i+1), 10)
@@ -51,8 +63,10 @@ func compile(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) (comp
 		}
 		position += n
 	}
-	c.statement.SQL = string(append(append(outputs, " FROM "...), from...))
-	return c, nil
+	outputs = append(append(outputs, " FROM "...), from...)
+	c.from, c.outputs = from, outputs
+	out.statement.SQL = string(outputs)
+	return out, nil
 }
 
 // scan is one pass over the rows of a window.
@@ -63,10 +77,10 @@ type scan struct {
 	mixed  bool   // members have different filters
 }
 
-// groupScans decides which asks share a scan. place is the scan of each ask.
-func groupScans(rel *warehouse.Table, asks []*Aggregate) (scans []scan, place []int) {
-	place = make([]int, len(asks))
-	for i, a := range asks {
+// groupScans decides which asks share a scan, and which one is each ask's.
+func (c *compiler) groupScans(rel *warehouse.Table, asks []*Aggregate) {
+	scans, place := c.scans[:0], c.place[:0]
+	for _, a := range asks {
 		own := ""
 		switch {
 		case a.looksUp(rel) && !slices.ContainsFunc(asks, func(b *Aggregate) bool { return b.Func != "" && !b.looksUp(rel) && b.Window.equal(a.Window) }):
@@ -83,9 +97,9 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) (scans []scan, place []
 		} else if scans[at].where != a.Where {
 			scans[at].mixed = true
 		}
-		place[i] = at
+		place = append(place, at)
 	}
-	return scans, place
+	c.scans, c.place = scans, place
 }
 
 // looksUp reports whether an index answers the aggregate alone.
@@ -97,14 +111,15 @@ func (w Window) equal(v Window) bool {
 	return w.Column == v.Column && w.From.Equal(v.From) && w.To.Equal(v.To)
 }
 
-// compile appends the scan and notes the position of its members' numbers; n is how
-// many there are.
-func (s *scan) compile(b []byte, d warehouse.Dialect, table string, self int, args *[]any, asks []*Aggregate, place, columns []int, first int) (_ []byte, n int, err error) {
+// scan appends a scan and notes the position of its members' numbers; n is how many
+// there are.
+func (c *compiler) scan(b []byte, d warehouse.Dialect, table string, self int, args *[]any, asks []*Aggregate, columns []int, first int) (_ []byte, n int, err error) {
+	s := &c.scans[self]
 	var room [8]string
 	outputs := room[:0]
 	b = append(b, "SELECT "...)
 	for i, a := range asks {
-		if place[i] != self {
+		if c.place[i] != self {
 			continue
 		}
 		expr, err := a.sql(d, s.mixed)

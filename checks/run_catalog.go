@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -14,25 +15,23 @@ import (
 )
 
 // recallBaselines reads all checks' accepted schemas at once.
-func (r *run) recallBaselines(ctx context.Context, needs [][]Needs) {
+func (l *Look) recallBaselines(ctx context.Context) {
 	var wanting []*Target
 	var ids []string
-	for i, jr := range r.jobs {
-		for k := range jr.targets {
-			if needs[i][k].Baseline {
-				wanting, ids = append(wanting, &jr.targets[k]), append(ids, jr.targets[k].Check)
-			}
+	for i, n := range l.needs {
+		if n.Baseline {
+			wanting, ids = append(wanting, &l.targets[i]), append(ids, l.targets[i].Check)
 		}
 	}
-	if len(ids) == 0 || r.env.Baselines == nil {
+	if len(ids) == 0 || l.env.Baselines == nil {
 		return
 	}
-	if r.env.Digests != nil {
-		if wanting, ids = r.unlessUnchanged(ctx, wanting, ids); len(ids) == 0 {
+	if l.env.Digests != nil {
+		if wanting, ids = l.unlessUnchanged(ctx, wanting, ids); len(ids) == 0 {
 			return
 		}
 	}
-	known, err := r.env.Baselines(ctx, ids)
+	known, err := l.env.Baselines(ctx, ids)
 	for _, t := range wanting {
 		data, ok := known[t.Check]
 		if !ok {
@@ -47,8 +46,8 @@ func (r *run) recallBaselines(ctx context.Context, needs [][]Needs) {
 
 // unlessUnchanged leaves out the checks whose table is as it was accepted, by its
 // digest: that is known, then.
-func (r *run) unlessUnchanged(ctx context.Context, wanting []*Target, ids []string) (_ []*Target, changed []string) {
-	digests, err := r.env.Digests(ctx, ids)
+func (l *Look) unlessUnchanged(ctx context.Context, wanting []*Target, ids []string) (_ []*Target, changed []string) {
+	digests, err := l.env.Digests(ctx, ids)
 	if err != nil {
 		return wanting, ids // who reads them says what is wrong
 	}
@@ -77,98 +76,98 @@ func location(c Check, j Job) *time.Location {
 	return j.Location
 }
 
-// look is a warehouse with its catalog, or why that could not be read.
-type look struct {
+// view is a warehouse with its catalog, or why that could not be read.
+type view struct {
 	db      *warehouse.DB
+	scope   warehouse.Scope // what was asked for
 	catalog *warehouse.Catalog
 	err     error
 }
 
 // find returns a table, nil where there is none.
-func (l look) find(t sentinel.Table) (*warehouse.Table, error) {
-	if l.err != nil {
-		return nil, l.err
+func (v *view) find(t sentinel.Table) (*warehouse.Table, error) {
+	if v.err != nil {
+		return nil, v.err
 	}
 	if t.Schema == "" {
-		t.Schema = l.catalog.DefaultSchema
+		t.Schema = v.catalog.DefaultSchema
 	}
-	return l.catalog.Tables[warehouse.TableName{Schema: t.Schema, Name: t.Name}], nil
+	return v.catalog.Tables[warehouse.TableName{Schema: t.Schema, Name: t.Name}], nil
+}
+
+// wants adds a table, some facts of it, and a column whose type must be known.
+func (v *view) wants(t sentinel.Table, f warehouse.Facts, column string) {
+	s := &v.scope
+	s.Facts |= f
+	if name := (warehouse.TableName{Schema: t.Schema, Name: t.Name}); len(s.Tables) == 0 || s.Tables[len(s.Tables)-1] != name {
+		s.Tables = append(s.Tables, name)
+	}
+	if column != "" && !slices.Contains(s.ColumnNames, column) {
+		s.ColumnNames = append(s.ColumnNames, column)
+	}
 }
 
 // readCatalogs reads the facts of all jobs' tables, and of the tables they are
 // compared with, once per warehouse.
-func (r *run) readCatalogs(ctx context.Context, jobs []Job) {
-	wants := map[string]*warehouse.Scope{}
-	add := func(t sentinel.Table, f warehouse.Facts, column string) {
-		w := wants[t.Warehouse]
-		if w == nil {
-			w = &warehouse.Scope{Tables: make([]warehouse.TableName, 0, len(jobs)), ColumnNames: []string{}}
-			wants[t.Warehouse] = w
+func (l *Look) readCatalogs(ctx context.Context, jobs iter.Seq[Job]) {
+	l.views = map[string]*view{}
+	of := func(warehouseName string) *view {
+		if l.views[warehouseName] == nil {
+			l.views[warehouseName] = &view{scope: warehouse.Scope{ColumnNames: []string{}}}
 		}
-		w.Facts |= f
-		if name := (warehouse.TableName{Schema: t.Schema, Name: t.Name}); len(w.Tables) == 0 || w.Tables[len(w.Tables)-1] != name {
-			w.Tables = append(w.Tables, name)
-		}
-		if column != "" && !slices.Contains(w.ColumnNames, column) {
-			w.ColumnNames = append(w.ColumnNames, column)
-		}
+		return l.views[warehouseName]
 	}
-	for i, j := range jobs {
-		facts := warehouse.Indexes // they and partitions tell how to ask
-		if r.db != nil && r.db.Config.ChangeCounters {
-			facts |= warehouse.Changes
-		}
-		for _, n := range r.needs[i] {
-			add(j.Table, facts|n.Facts, n.Column)
+	facts := warehouse.Indexes // they and partitions tell how to ask
+	if l.db != nil && l.db.Config.ChangeCounters {
+		facts |= warehouse.Changes
+	}
+	for j := range jobs {
+		own := of(j.Table.Warehouse)
+		for _, c := range j.Checks {
+			n := c.Needs(target(j, c))
+			own.wants(j.Table, facts|n.Facts, n.Column)
 			if n.Like != nil {
-				add(*n.Like, n.LikeFacts, n.Column)
+				of(n.Like.Warehouse).wants(*n.Like, n.LikeFacts, n.Column)
 			}
 		}
 	}
-	r.looks = map[string]look{}
-	for name, w := range wants {
-		var l look
-		if l.db, l.err = r.env.Warehouse(name); l.err == nil {
-			l.catalog, l.err = readCatalog(ctx, l.db, r.env.Memory, *w)
-			r.looks[name] = l
-			if w.Facts&warehouse.Columns == 0 && r.lacksColumns(jobs, name) { // people must hear which there are
-				w.Facts |= warehouse.Columns
-				l.catalog, l.err = readCatalog(ctx, l.db, r.env.Memory, *w)
-			}
+	for name, v := range l.views {
+		if v.db, v.err = l.env.Warehouse(name); v.err == nil {
+			v.catalog, v.err = readCatalog(ctx, v.db, l.env.Memory, v.scope)
 		}
-		r.looks[name] = l
 	}
 }
 
-// lacksColumns reports whether the catalog of a warehouse has a table without a
-// column that a check needs.
-func (r *run) lacksColumns(jobs []Job, name string) bool {
-	lacks := func(t sentinel.Table, column string) bool {
-		if t.Warehouse != name || column == "" {
-			return false
+// knowColumns reads the catalog of a warehouse again, with all columns, where a table
+// lacks one that a check needs: people must hear which there are.
+func (l *Look) knowColumns(ctx context.Context) {
+	know := func(t sentinel.Table, column string) {
+		v := l.views[t.Warehouse]
+		if column == "" || v.err != nil || v.scope.Facts&warehouse.Columns != 0 {
+			return
 		}
-		table, err := r.looks[name].find(t)
-		return err == nil && table != nil && table.Column(column) == nil
-	}
-	for i, j := range jobs {
-		for _, n := range r.needs[i] {
-			if lacks(j.Table, n.Column) || n.Like != nil && lacks(*n.Like, n.Column) {
-				return true
-			}
+		if table, _ := v.find(t); table != nil && table.Column(column) == nil {
+			v.scope.Facts |= warehouse.Columns
+			v.catalog, v.err = readCatalog(ctx, v.db, l.env.Memory, v.scope)
 		}
 	}
-	return false
+	for i, n := range l.needs {
+		know(l.targets[i].Table, n.Column)
+		if n.Like != nil {
+			know(*n.Like, n.Column)
+		}
+	}
 }
 
 // knowTables tells a check what the catalogs say of its tables.
-func (r *run) knowTables(t *Target, n Needs) {
-	own := r.looks[t.Table.Warehouse]
+func (l *Look) knowTables(t *Target, n Needs) {
+	own := l.views[t.Table.Warehouse]
 	t.Known.Catalog = own.catalog
 	t.Known.Relation, t.Known.Err = own.find(t.Table)
 	if n.Like == nil {
 		return
 	}
-	other := r.looks[n.Like.Warehouse]
+	other := l.views[n.Like.Warehouse]
 	if t.Known.Like, t.Known.LikeErr = other.find(*n.Like); t.Known.LikeErr == nil {
 		t.Known.LikeWhere = Where{other.db.Place(), other.catalog.Standby, other.catalog.Lag}
 	}
@@ -202,14 +201,14 @@ func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, scope wa
 }
 
 // recall reads what the check remembers.
-func (r *run) recall(ctx context.Context, t *Target, n Needs) {
-	t.Known.New = n.Past && r.env.New != nil && r.env.New(t.Check)
-	if len(n.History) == 0 || r.env.History == nil {
+func (l *Look) recall(ctx context.Context, t *Target, n Needs) {
+	t.Known.New = n.Past && l.env.New != nil && l.env.New(t.Check)
+	if len(n.History) == 0 || l.env.History == nil {
 		return
 	}
 	t.Known.History = map[Series][]sentinel.Point{}
 	for _, s := range n.History {
-		points, err := r.env.History(ctx, t.Check, s)
+		points, err := l.env.History(ctx, t.Check, s)
 		if err != nil {
 			t.Known.HistoryErr = fmt.Errorf("reading history: %w", err)
 		}

@@ -16,95 +16,92 @@ type planned struct {
 	columns   []int // of merged aggregates
 }
 
-// statements compiles questions: all aggregates into one, the rest singly.
-// What cannot be compiled is answered with its error.
-func (r *run) statements(j *jobRun, questions []question) []*planned {
-	if r.db == nil {
+// statements appends the statements of a job's questions: all aggregates in one,
+// the rest singly. What cannot be compiled is answered with its error. The memory of
+// the questions is used.
+func (l *Look) statements(to []planned, j *jobRun, questions []question) []planned {
+	if l.db == nil {
 		for _, q := range questions {
-			j.answer(q, Answer{Err: r.dbErr})
+			j.answer(q, Answer{Err: l.dbErr})
 		}
-		return nil
+		return to
 	}
-	out := r.elsewhere(j, questions)
-	var merged []question
-	var aggregates []*Aggregate
+	first := len(to)
+	to = l.elsewhere(to, j, questions)
+	merged, aggregates := questions[:0], l.compiler.asks[:0] // most often they are all
 	for _, q := range questions {
 		rel := j.targets[q.check].Known.Relation
 		switch {
 		case q.ask.Of != nil:
 		case q.ask.Aggregate != nil:
-			if answer, ok := r.recallAnswer(j, rel, q); ok {
+			if answer, ok := l.recallAnswer(j, rel, q); ok {
 				j.answer(q, answer)
 				continue
 			}
-			if merged == nil { // most often they are all
-				merged, aggregates = make([]question, 0, len(questions)), make([]*Aggregate, 0, len(questions))
-			}
-			merged = append(merged, q)
-			aggregates = append(aggregates, q.ask.Aggregate)
+			merged, aggregates = append(merged, q), append(aggregates, q.ask.Aggregate)
 		case q.ask.Groups != nil:
-			st, err := compileGroups(r.db.Dialect, rel, q.ask.Groups)
+			st, err := compileGroups(l.db.Dialect, rel, q.ask.Groups)
 			if err != nil {
 				j.answer(q, Answer{Err: err})
 				continue
 			}
-			out = append(out, &planned{Statement: st, db: r.db, job: j, questions: []question{q}})
+			to = append(to, planned{Statement: st, db: l.db, job: j, questions: []question{q}})
 		case q.ask.Query != nil:
 			st := warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";")}
-			out = append(out, &planned{Statement: st, db: r.db, job: j, questions: []question{q}})
+			to = append(to, planned{Statement: st, db: l.db, job: j, questions: []question{q}})
 		}
 	}
-	if len(aggregates) == 0 {
-		return out
+	if l.compiler.asks = aggregates; len(merged) == 0 {
+		return to
 	}
-	c, err := compile(r.db.Dialect, j.targets[0].Known.Relation, aggregates)
+	c, err := l.compiler.compile(l.db.Dialect, j.targets[0].Known.Relation, aggregates)
 	if err != nil {
 		for _, q := range merged {
 			j.answer(q, Answer{Err: err})
 		}
-		return out
+		return to
 	}
-	return append([]*planned{{Statement: c.statement, db: r.db, job: j, questions: merged, columns: c.columns}}, out...)
+	return slices.Insert(to, first, planned{Statement: c.statement, db: l.db, job: j, questions: merged, columns: c.columns})
 }
 
-// elsewhere compiles the questions to other tables, one statement a check.
-func (r *run) elsewhere(j *jobRun, questions []question) (out []*planned) {
-	byCheck := map[int]*planned{}
-	aggregates := map[int][]*Aggregate{}
-	for _, q := range questions {
+// elsewhere appends the statements of the questions to other tables, one a check.
+func (l *Look) elsewhere(to []planned, j *jobRun, questions []question) []planned {
+	for len(questions) > 0 {
+		q := questions[0]
 		if q.ask.Of == nil {
+			questions = questions[1:]
 			continue
 		}
-		if byCheck[q.check] == nil {
-			byCheck[q.check] = &planned{job: j}
-			out = append(out, byCheck[q.check])
+		p := planned{job: j}
+		var aggregates []*Aggregate
+		for len(questions) > 0 && questions[0].check == q.check { // those of a check stand together
+			if q := questions[0]; q.ask.Of != nil {
+				p.questions, aggregates = append(p.questions, q), append(aggregates, q.ask.Aggregate)
+			}
+			questions = questions[1:]
 		}
-		p := byCheck[q.check]
-		p.questions = append(p.questions, q)
-		aggregates[q.check] = append(aggregates[q.check], q.ask.Aggregate)
-	}
-	return slices.DeleteFunc(out, func(p *planned) bool {
-		check := p.questions[0].check
-		db, err := r.env.Warehouse(p.questions[0].ask.Of.Warehouse)
+		db, err := l.env.Warehouse(q.ask.Of.Warehouse)
 		var c compiled
 		if err == nil {
-			c, err = compile(db.Dialect, j.targets[check].Known.Like, aggregates[check])
+			c, err = l.compiler.compile(db.Dialect, j.targets[q.check].Known.Like, aggregates)
 		}
-		p.db, p.Statement, p.columns = db, c.statement, c.columns
-		for _, q := range p.questions {
-			if err != nil {
+		if err != nil {
+			for _, q := range p.questions {
 				j.answer(q, Answer{Err: err})
 			}
+			continue
 		}
-		return err != nil
-	})
+		p.db, p.Statement, p.columns = db, c.statement, c.columns
+		to = append(to, p)
+	}
+	return to
 }
 
-func (r *run) recallAnswer(j *jobRun, rel *warehouse.Table, q question) (Answer, bool) {
-	if !r.db.Config.ChangeCounters {
+func (l *Look) recallAnswer(j *jobRun, rel *warehouse.Table, q question) (Answer, bool) {
+	if !l.db.Config.ChangeCounters {
 		return Answer{}, false
 	}
-	answer, ok := r.env.Memory.recall(j.job.Table, rel, q.ask.Aggregate)
+	answer, ok := l.env.Memory.recall(j.job.Table, rel, q.ask.Aggregate)
 	if ok {
 		answer.AsOf = j.targets[q.check].Known.Catalog.AsOf
 	}

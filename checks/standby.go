@@ -19,12 +19,12 @@ type Where struct {
 
 // where tells what answered a run: the server whose catalog was read, unless
 // another one has taken over since.
-func (r *run) where(t Target) Where {
-	if r.db == nil || t.Known.Catalog == nil {
+func (l *Look) where(t Target) Where {
+	if l.db == nil || t.Known.Catalog == nil {
 		return Where{}
 	}
-	w := Where{Place: r.db.Place(), Standby: t.Known.Catalog.Standby, Lag: t.Known.Catalog.Lag}
-	if w.Place != r.place {
+	w := Where{Place: l.db.Place(), Standby: t.Known.Catalog.Standby, Lag: t.Known.Catalog.Lag}
+	if w.Place != l.place {
 		w.Standby, w.Lag = true, warehouse.Lag{Unknown: "the server changed while it was asked"}
 	}
 	return w

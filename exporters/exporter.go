@@ -18,6 +18,7 @@ import (
 type Exporter interface {
 	// Validate checks the configuration and fills in defaults.
 	Validate() error
+	// Export keeps none of the results: their memory is used again.
 	Export(ctx context.Context, results []sentinel.Result) error
 	Close(ctx context.Context) error
 }
@@ -81,7 +82,7 @@ func (q *Queue) Export(_ context.Context, results []sentinel.Result) error {
 	}
 	q.start()
 	q.mu.Lock()
-	q.waiting = append(q.waiting, results)
+	q.waiting = append(q.waiting, slices.Clone(results))
 	dropped := max(0, len(q.waiting)-q.Size)
 	q.waiting = q.waiting[dropped:]
 	q.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	sentinel "github.com/sentinel-dq/sentinel"
@@ -58,6 +59,13 @@ func (b *Batch) Add(more Batch) {
 	} else {
 		maps.Copy(b.Baselines, more.Baselines)
 	}
+}
+
+// Clone copies the batch: what either holds is changed by nobody.
+func (b Batch) Clone() Batch {
+	b.Ticks, b.Results, b.Incidents = slices.Clone(b.Ticks), slices.Clone(b.Results), slices.Clone(b.Incidents)
+	b.States, b.Outbox, b.Baselines = slices.Clone(b.States), slices.Clone(b.Outbox), maps.Clone(b.Baselines)
+	return b
 }
 
 // Empty reports whether there is nothing to record.
