@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -100,9 +102,8 @@ func (p *Prometheus) ofDataset(m Metric, labels []string, change func(old float6
 		key = appendPair(key, m.Labels[2+i], label)
 	}
 	key = append(key, ' ')
-	p.datasets.change(string(base), func(b []byte, old row) ([]byte, int) {
-		b = append(b, base...)
-		return old.appendValue(b, string(key), change), len(base)
+	p.datasets.change(string(base), func(b, lines []byte) ([]byte, int) {
+		return appendValue(append(b, base...), lines, string(key), change), len(base)
 	})
 }
 
@@ -124,10 +125,7 @@ func (p *Prometheus) ObserveTraced(m Metric, v float64, traceID string, labels .
 // Gather implements prometheus.Gatherer: everything that /metrics has.
 func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
 	var text bytes.Buffer
-	w := bufio.NewWriter(&text)
-	p.checks.write(w, p.shown(), false)
-	p.datasets.write(w, p.datasets.all(), false)
-	if err := w.Flush(); err != nil {
+	if err := errors.Join(p.checks.write(&text, p.shown(), false), p.datasets.write(&text, p.datasets.shown(math.MaxInt), false)); err != nil {
 		return nil, err
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -156,7 +154,7 @@ func (p *Prometheus) Forget(m Metric, labels ...string) {
 func (p *Prometheus) Export(_ context.Context, results []sentinel.Result) error {
 	for i := range results {
 		r := &results[i]
-		p.checks.change(r.Check, func(b []byte, last row) ([]byte, int) { return p.appendRow(b, r, last) })
+		p.checks.change(r.Check, func(b, last []byte) ([]byte, int) { return p.appendRow(b, r, last) })
 		p.Add(CheckResults, 1, r.Table.Warehouse, r.Status.String())
 	}
 	return nil
@@ -182,13 +180,13 @@ func (p *Prometheus) Keep(checks map[string]bool, datasets map[sentinel.Table]bo
 // appendRow writes a result's labels and samples, in the order of their metrics. A
 // run that could not look keeps the last numbers, whose age is exported, and
 // changes the status alone.
-func (p *Prometheus) appendRow(b []byte, r *sentinel.Result, last row) (_ []byte, labels int) {
+func (p *Prometheus) appendRow(b []byte, r *sentinel.Result, last []byte) (_ []byte, labels int) {
 	b = appendPair(appendDataset(b, r.Table.Warehouse, DatasetLabel(r.Table)), "check", r.Check)
 	labels = len(b)
 	b = appendPair(append(b, 'a'), "kind", r.Kind)
 	b = append(strconv.AppendInt(append(b, ' '), int64(r.Status), 10), '\n')
 	if r.Status == sentinel.Error {
-		_, numbers, _ := strings.Cut(last.lines, "\n")
+		_, numbers, _ := bytes.Cut(last, []byte{'\n'})
 		return append(b, numbers...), labels
 	}
 	for i, m := range p.checks.metrics {
@@ -295,21 +293,10 @@ func appendPair(b []byte, name, value string) []byte {
 }
 
 // shown are the rows of checks, without the samples that are too many.
-func (p *Prometheus) shown() []row {
-	all := p.checks.all()
-	left, dropped := cmp.Or(p.MaxSeries, 50000), 0
-	for i := range all {
-		lines := all[i].lines
-		n := strings.Count(lines, "\n")
-		for ; n > left; n-- {
-			lines = lines[:strings.LastIndexByte(lines[:len(lines)-1], '\n')+1]
-			dropped++
-		}
-		all[i].lines = lines
-		left -= n
-	}
-	p.Set(SeriesDropped, float64(dropped))
-	return all
+func (p *Prometheus) shown() shown {
+	s := p.checks.shown(cmp.Or(p.MaxSeries, 50000))
+	p.Set(SeriesDropped, float64(s.dropped))
+	return s
 }
 
 // ServeHTTP writes the series of checks and datasets, then the agent's own, in
@@ -317,16 +304,17 @@ func (p *Prometheus) shown() []row {
 func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	format := expfmt.NegotiateAccept(r.Header, append(expfmt.DefaultOpenMetricsAcceptedFormats(), expfmt.NewFormat(expfmt.TypeTextPlain))...)
 	openMetrics := format.FormatType() == expfmt.TypeOpenMetrics
-	checks, datasets := p.shown(), p.datasets.all()
+	checks, datasets := p.shown(), p.datasets.shown(math.MaxInt)
 	families, err := p.registry.Gather()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", string(format))
-	out := bufio.NewWriterSize(w, 64<<10) // few writes, and nowhere the whole answer
-	p.checks.write(out, checks, openMetrics)
-	p.datasets.write(out, datasets, openMetrics)
+	if errors.Join(p.checks.write(w, checks, openMetrics), p.datasets.write(w, datasets, openMetrics)) != nil {
+		return // the scraper has gone
+	}
+	out := bufio.NewWriterSize(w, piece)
 	encoder := expfmt.NewEncoder(out, format)
 	for _, f := range families {
 		if err := encoder.Encode(f); err != nil {

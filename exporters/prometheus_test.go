@@ -147,6 +147,72 @@ func TestC40ACapOnSeries(t *testing.T) {
 	}
 }
 
+// TestRowsChangeWhileTheyAreScraped: each check is there once in every answer, with
+// numbers that it had, whatever comes and goes meanwhile.
+func TestRowsChangeWhileTheyAreScraped(t *testing.T) {
+	t.Parallel()
+	p := exporters.NewPrometheus("v1")
+	const n = 500 // more than one piece of the answer
+	for i := range n {
+		export(t, p, result(i))
+	}
+	var writing sync.WaitGroup
+	stop := make(chan struct{})
+	writing.Go(func() {
+		for k := 1; ; k++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			r := result(k % n)
+			switch k / n % 3 {
+			case 0:
+				r.Observations[0].Value = sentinel.Int(1_000_000_000)
+			case 1:
+				r.Status, r.Observations = sentinel.Error, nil
+			}
+			if err := p.Export(t.Context(), []sentinel.Result{r, result(n + k)}); err != nil {
+				t.Error(err)
+			}
+			if k%n == 0 {
+				p.Keep(nil, nil)
+				for i := range n {
+					if err := p.Export(t.Context(), []sentinel.Result{result(i)}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+	})
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	for range 10 {
+		families, err := parser.TextToMetricFamilies(strings.NewReader(scrape(p)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, m := range families["sentinel_rows"].GetMetric() {
+			check := ""
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "check" {
+					check = l.GetValue()
+				}
+			}
+			i := 0
+			if _, err := fmt.Sscanf(check, "shop.public.t_%d/row_count", &i); err != nil {
+				t.Fatal(check, err)
+			}
+			if v := m.GetGauge().GetValue(); seen[check] || v != 1_000_000_000 && v != result(i).Observations[0].Value.Float64() {
+				t.Errorf("%s: %v, seen before: %t", check, v, seen[check])
+			}
+			seen[check] = true
+		}
+	}
+	close(stop)
+	writing.Wait()
+}
+
 func FuzzLabels(f *testing.F) {
 	f.Add("a\"b\\c\nd", "ü\xff")
 	f.Fuzz(func(t *testing.T, check, segment string) {
