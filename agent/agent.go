@@ -108,7 +108,6 @@ type Agent struct {
 	telling       *Telling
 	exporters     []*exporters.Queue
 	silences      []notify.Silence
-	described     map[[4]string]bool // labels of sentinel_dataset_info
 	located       map[string]located
 	ready         bool
 
@@ -276,7 +275,6 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		}
 		a.forecast(ctx, datasets)
 		a.describe(datasets)
-		byWarehouse := map[string][]Dataset{}
 		ids, tables := map[string]bool{}, map[sentinel.Table]bool{}
 		for _, d := range datasets {
 			tables[d.Table] = true
@@ -284,10 +282,9 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 				ids[c.Common().ID] = true
 			}
 			ids[RiskCheck(d.Table)] = d.Risk != nil
-			byWarehouse[d.Table.Warehouse] = append(byWarehouse[d.Table.Warehouse], d)
 		}
-		for name, l := range loops {
-			l.set(byWarehouse[name])
+		for _, l := range loops {
+			l.set(datasets)
 		}
 		if len(problems) == 0 {
 			a.Metrics.Keep(ids, tables)
@@ -308,7 +305,6 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 // tier of a dataset's checks, and the first owner.
 func (a *Agent) describe(datasets []Dataset) {
 	rank := map[string]int{"critical": 2, "warning": 1}
-	now := map[[4]string]bool{}
 	for _, d := range datasets {
 		var owner, tier string
 		for _, c := range d.Checks {
@@ -319,21 +315,10 @@ func (a *Agent) describe(datasets []Dataset) {
 				tier = c.Meta.Tier
 			}
 		}
-		now[[4]string{d.Table.Warehouse, exporters.DatasetLabel(d.Table), owner, tier}] = true
+		a.Metrics.Describe(d.Table, owner, tier)
+		a.Metrics.TicksMissed(d.Table, 0)
+		a.Metrics.JobSkipped(d.Table, 0)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for labels := range a.described {
-		if !now[labels] {
-			a.Metrics.Forget(exporters.DatasetInfo, labels[:]...)
-		}
-	}
-	for labels := range now {
-		a.Metrics.Set(exporters.DatasetInfo, 1, labels[:]...)
-		a.Metrics.Add(exporters.TicksMissed, 0, labels[0], labels[1])
-		a.Metrics.Add(exporters.JobsSkipped, 0, labels[0], labels[1])
-	}
-	a.described = now
 }
 
 // housekeep prunes what is older than the retention, at the start and daily,

@@ -88,7 +88,8 @@ func (e *entry) skip(why string, ticks ...time.Time) {
 	}
 }
 
-// set replaces the datasets. Ticks already started stay started.
+// set replaces the datasets, by those of the warehouse. Ticks already started stay
+// started.
 func (l *loop) set(datasets []Dataset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,9 +97,12 @@ func (l *loop) set(datasets []Dataset) {
 	for _, e := range slices.Concat(l.gone, l.entries) {
 		known[e.key()] = e
 	}
-	l.entries, l.gone = make([]*entry, 0, len(datasets)), nil
-	first, again := make(map[sentinel.Table]int, len(datasets)), false
+	l.entries, l.gone = nil, nil
+	first, again := map[sentinel.Table]int{}, false
 	for i := range datasets {
+		if datasets[i].Table.Warehouse != l.name {
+			continue
+		}
 		if _, there := first[datasets[i].Table]; there {
 			again = true // it has a name of its own, and is one of a pattern
 		} else {
@@ -250,7 +254,7 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			said.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
 			e.last = tick
 			e.skip(stillRunning, tick)
-			l.agent.Metrics.JobSkipped(e.dataset.Table)
+			l.agent.Metrics.JobSkipped(e.dataset.Table, 1)
 			continue
 		}
 		if l.busy(i, due[tick]) {

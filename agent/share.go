@@ -37,7 +37,7 @@ func (a *Agent) look(ctx context.Context, env checks.Env, name string, at time.T
 	w := &work{at: at}
 	others := a.others()
 	if others == 0 {
-		look := checks.NewLook(ctx, env, name, w.jobsOf(due))
+		look := checks.NewLook(ctx, env, name, len(due), w.jobsOf(due))
 		for part := range parts(due, atOnce) {
 			w.merge(part)
 			hand(w, look.At(ctx, w.jobs))

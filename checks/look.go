@@ -49,11 +49,11 @@ type jobRun struct {
 }
 
 // NewLook reads the catalogs that the jobs need, which are all that the look will be
-// at. A job is not used after the next one has come.
-func NewLook(ctx context.Context, env Env, name string, jobs iter.Seq[Job]) *Look {
+// at, n at most. A job is not used after the next one has come.
+func NewLook(ctx context.Context, env Env, name string, n int, jobs iter.Seq[Job]) *Look {
 	l := &Look{env: env, start: env.Now()}
 	l.db, l.dbErr = env.Warehouse(name)
-	l.readCatalogs(ctx, jobs)
+	l.readCatalogs(ctx, n, jobs)
 	if l.db != nil {
 		l.place = l.db.Place()
 	}

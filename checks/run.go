@@ -18,7 +18,7 @@ const jobsAtOnce = 250
 // the order of the jobs, one result per check whatever fails.
 func Run(ctx context.Context, env Env, name string, jobs []Job) []Outcome {
 	out := make([]Outcome, 0, len(jobs))
-	l := NewLook(ctx, env, name, slices.Values(jobs))
+	l := NewLook(ctx, env, name, len(jobs), slices.Values(jobs))
 	for part := range slices.Chunk(jobs, jobsAtOnce) {
 		out = append(out, l.At(ctx, part)...)
 		l.results = nil // they are the caller's now
@@ -37,7 +37,7 @@ type PlannedStatement struct {
 // Plan returns the statements of the first round, in the order of the jobs,
 // without sending them; catalogs are read.
 func Plan(ctx context.Context, env Env, name string, jobs []Job) []PlannedStatement {
-	l := NewLook(ctx, env, name, slices.Values(jobs))
+	l := NewLook(ctx, env, name, len(jobs), slices.Values(jobs))
 	l.take(ctx, jobs)
 	var out []PlannedStatement
 	for i := range l.jobs {

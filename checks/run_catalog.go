@@ -109,11 +109,11 @@ func (v *view) wants(t sentinel.Table, f warehouse.Facts, column string) {
 
 // readCatalogs reads the facts of all jobs' tables, and of the tables they are
 // compared with, once per warehouse.
-func (l *Look) readCatalogs(ctx context.Context, jobs iter.Seq[Job]) {
+func (l *Look) readCatalogs(ctx context.Context, n int, jobs iter.Seq[Job]) {
 	l.views = map[string]*view{}
 	of := func(warehouseName string) *view {
 		if l.views[warehouseName] == nil {
-			l.views[warehouseName] = &view{scope: warehouse.Scope{ColumnNames: []string{}}}
+			l.views[warehouseName] = &view{scope: warehouse.Scope{Tables: make([]warehouse.TableName, 0, n), ColumnNames: []string{}}}
 		}
 		return l.views[warehouseName]
 	}
@@ -176,8 +176,9 @@ func (l *Look) knowTables(t *Target, n Needs) {
 // readCatalog reads the tables' facts. Names without a schema need the engine's
 // default, which only a first look tells.
 func readCatalog(ctx context.Context, db *warehouse.DB, memory *Memory, scope warehouse.Scope) (*warehouse.Catalog, error) {
-	tables := slices.Clone(scope.Tables)
+	tables := scope.Tables
 	if slices.ContainsFunc(tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
+		tables = slices.Clone(tables)
 		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 		if err != nil {
 			return nil, err

@@ -107,6 +107,22 @@ func (p *Prometheus) ofDataset(m Metric, labels []string, change func(old float6
 	})
 }
 
+// Describe sets who owns a dataset and how much it matters, instead of what it was.
+func (p *Prometheus) Describe(t sentinel.Table, owner, tier string) {
+	base, letter := appendDataset(nil, t.Warehouse, DatasetLabel(t)), p.datasets.letter(DatasetInfo.Name)
+	line := append(appendPair(appendPair([]byte{letter}, "owner", owner), "tier", tier), " 1\n"...)
+	p.datasets.change(string(base), func(b, lines []byte) ([]byte, int) {
+		before, after := 0, 0 // the lines of the metric begin and end
+		for after < len(lines) && lines[after] <= letter {
+			if lines[after] < letter {
+				before += bytes.IndexByte(lines[after:], '\n') + 1
+			}
+			after += bytes.IndexByte(lines[after:], '\n') + 1
+		}
+		return slices.Concat(append(b, base...), lines[:before], line, lines[after:]), len(base)
+	})
+}
+
 // Observe puts a value into a histogram of the agent.
 func (p *Prometheus) Observe(m Metric, v float64, labels ...string) {
 	p.histograms[m.Name].WithLabelValues(labels...).Observe(v)
@@ -341,9 +357,9 @@ func (p *Prometheus) TicksMissed(t sentinel.Table, n int) {
 	p.Add(TicksMissed, float64(n), t.Warehouse, DatasetLabel(t))
 }
 
-// JobSkipped counts a tick whose dataset was still busy.
-func (p *Prometheus) JobSkipped(t sentinel.Table) {
-	p.Add(JobsSkipped, 1, t.Warehouse, DatasetLabel(t))
+// JobSkipped counts ticks whose dataset was still busy.
+func (p *Prometheus) JobSkipped(t sentinel.Table, n int) {
+	p.Add(JobsSkipped, float64(n), t.Warehouse, DatasetLabel(t))
 }
 
 // DatasetLabel is the value of the label `dataset`: the table's name in its

@@ -55,7 +55,7 @@ func everything(tb testing.TB) *exporters.Prometheus {
 	export(tb, p, result(2), odd)
 	p.IncidentsOpen(map[string]int{"critical": 1})
 	p.TicksMissed(odd.Table, 2)
-	p.JobSkipped(odd.Table)
+	p.JobSkipped(odd.Table, 1)
 	p.Warehouse("shop", true, time.Millisecond, time.Second, "")
 	p.StoreUp(true)
 	p.Reloaded(true, tick)
@@ -132,6 +132,26 @@ func TestTheLastValueStaysWithItsAge(t *testing.T) {
 	p.Keep(nil, nil)
 	if strings.Contains(scrape(p), "t_1") {
 		t.Error("a check taken out of the configuration is still exported")
+	}
+}
+
+func TestADatasetHasOneOwner(t *testing.T) {
+	t.Parallel()
+	p := exporters.NewPrometheus("v1")
+	table := sentinel.Table{Warehouse: "shop", Schema: "public", Name: "orders"}
+	p.TicksMissed(table, 2)
+	p.Set(exporters.Risk, 0.5, "shop", "public.orders")
+	for _, owner := range []string{"ann", "bob", "bob", "cy"} {
+		p.Describe(table, owner, "critical")
+	}
+	text := scrape(p)
+	for _, want := range []string{`sentinel_dataset_info{warehouse="shop",dataset="public.orders",owner="cy",tier="critical"} 1`, `sentinel_ticks_missed_total{warehouse="shop",dataset="public.orders"} 2`, `sentinel_risk{warehouse="shop",dataset="public.orders"} 0.5`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("missing %s in\n%s", want, text)
+		}
+	}
+	if n := strings.Count(text, "\nsentinel_dataset_info{"); n != 1 {
+		t.Errorf("%d owners in\n%s", n, text)
 	}
 }
 

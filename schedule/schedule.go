@@ -15,8 +15,11 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule is a cron expression in a time zone. The zero value never fires.
-type Schedule struct {
+// Schedule is a cron expression in a time zone. The zero value never fires. Many
+// checks have the same one: a copy is a pointer.
+type Schedule struct{ rule *rule }
+
+type rule struct {
 	text string // see String
 	loc  *time.Location
 	cron cron.Schedule // in UTC, over wall-clock times written as UTC
@@ -44,7 +47,7 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 		if err != nil || step < time.Second {
 			return s, fmt.Errorf("cron %q: want `@every` and a duration of at least 1s, such as @every 5m", spec)
 		}
-		return Schedule{text(spec, loc), loc, nil, step}, nil
+		return Schedule{&rule{text(spec, loc), loc, nil, step}}, nil
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -59,7 +62,7 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 	if next := parsed.Next(start); next.IsZero() || next.Sub(start) > horizon {
 		return s, fmt.Errorf("cron %q: never fires", spec)
 	}
-	return Schedule{text(spec, loc), loc, parsed, 0}, nil
+	return Schedule{&rule{text(spec, loc), loc, parsed, 0}}, nil
 }
 
 // Ambiguous reports whether both day fields are restricted, which cron reads as
@@ -71,7 +74,12 @@ func Ambiguous(spec string) bool {
 
 // String returns the expression, with the zone when it is not UTC. Equal
 // schedules have equal strings.
-func (s Schedule) String() string { return s.text }
+func (s Schedule) String() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.rule.text
+}
 
 func text(spec string, loc *time.Location) string {
 	if loc == time.UTC {
@@ -81,31 +89,31 @@ func text(spec string, loc *time.Location) string {
 }
 
 // IsZero reports whether the schedule was never set.
-func (s Schedule) IsZero() bool { return s.text == "" }
+func (s Schedule) IsZero() bool { return s.rule == nil }
 
 // Next returns the first fire after t. A wall-clock time inside the spring gap
 // fires once, at the moment the clock jumps to; one inside the autumn hour
 // fires once, at its first occurrence. An expression for every hour is no
 // wall-clock time but a rhythm: it goes on through both hours, as in cron(8).
 func (s Schedule) Next(t time.Time) time.Time {
-	if s.step > 0 {
-		return t.Truncate(s.step).Add(s.step)
-	}
-	if s.cron == nil {
+	if s.IsZero() {
 		return time.Time{}
 	}
-	if spec, ok := s.cron.(*cron.SpecSchedule); ok && spec.Hour&everyHour != 0 {
+	if s.rule.step > 0 {
+		return t.Truncate(s.rule.step).Add(s.rule.step)
+	}
+	if spec, ok := s.rule.cron.(*cron.SpecSchedule); ok && spec.Hour&everyHour != 0 {
 		return s.nextRunning(t)
 	}
-	wall := asWall(t.In(s.loc))
+	wall := asWall(t.In(s.rule.loc))
 	// In the second pass of the autumn hour wall times of the first pass lie
 	// ahead of the wall clock but not of t: they are skipped by the comparison.
 	for {
-		wall = s.cron.Next(wall)
+		wall = s.rule.cron.Next(wall)
 		if wall.IsZero() {
 			return time.Time{}
 		}
-		if at := fromWall(wall, s.loc); at.After(t) {
+		if at := fromWall(wall, s.rule.loc); at.After(t) {
 			return at
 		}
 	}
@@ -117,20 +125,20 @@ const everyHour = 1 << 63
 // nextRunning is Next for expressions of every hour: within one offset from UTC
 // wall time and time run alike, and at a change of offset it starts again.
 func (s Schedule) nextRunning(t time.Time) time.Time {
-	at := t.In(s.loc)
+	at := t.In(s.rule.loc)
 	wall := asWall(at)
 	for {
-		next := s.cron.Next(wall)
+		next := s.rule.cron.Next(wall)
 		if next.IsZero() {
 			return time.Time{}
 		}
 		_, offset := at.Zone()
 		_, end := at.ZoneBounds()
-		fire := next.Add(-time.Duration(offset) * time.Second).In(s.loc)
+		fire := next.Add(-time.Duration(offset) * time.Second).In(s.rule.loc)
 		if end.IsZero() || fire.Before(end) {
 			return fire
 		}
-		at = end.In(s.loc)
+		at = end.In(s.rule.loc)
 		wall = asWall(at).Add(-time.Second)
 	}
 }
@@ -138,11 +146,11 @@ func (s Schedule) nextRunning(t time.Time) time.Time {
 // Prev returns the latest fire at or before t; zero when there was none within
 // nine years.
 func (s Schedule) Prev(t time.Time) time.Time {
-	if s.step > 0 {
-		return t.Truncate(s.step)
-	}
-	if s.cron == nil {
+	if s.IsZero() {
 		return time.Time{}
+	}
+	if s.rule.step > 0 {
+		return t.Truncate(s.rule.step)
 	}
 	for back := 2 * time.Hour; back < 2*horizon; back *= 4 {
 		var last time.Time

@@ -34,7 +34,7 @@ func (w *writer) wait(ctx context.Context, all []observed) {
 	low, high, at := int64(math.MaxInt64), int64(math.MinInt64), all[0].at
 	text := w.store.part.keep(func(b []byte) []byte {
 		for i, o := range all {
-			id := w.store.series[o.series]
+			id := w.store.series[o.series.key()]
 			low, high = min(low, id), max(high, id)
 			separator := byte(',')
 			if i == 0 {

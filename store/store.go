@@ -30,13 +30,13 @@ type Store struct {
 	reads  *sql.DB
 	writes *sql.DB // one connection; nil for readers
 
-	writing sync.Mutex       // held for the length of a write transaction
-	series  map[Series]int64 // ids of series in SQLite, while writing is held
-	recent  int              // values that wait to be folded; negative: not counted yet; as series
-	known   int              // series that were there when they were counted; as series
-	part    part             // memory that is used again; as series
-	syncing sync.Mutex       // held while commits wait for the disk
-	repairs atomic.Uint64    // see RepairsWritten
+	writing sync.Mutex          // held for the length of a write transaction
+	series  map[seriesKey]int64 // ids of series in SQLite, while writing is held
+	recent  int                 // values that wait to be folded; negative: not counted yet; as series
+	known   int                 // series that were there when they were counted; as series
+	part    part                // memory that is used again; as series
+	syncing sync.Mutex          // held while commits wait for the disk
+	repairs atomic.Uint64       // see RepairsWritten
 
 	keeping   sync.Mutex
 	questions map[string]*sql.Stmt // that are kept, see often
@@ -62,7 +62,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, lock: lock, series: map[Series]int64{}, recent: -1}
+	s := &Store{path: path, lock: lock, series: map[seriesKey]int64{}, recent: -1}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(describe(path, err), s.Close())
 	}

@@ -128,16 +128,20 @@ func pgCatalogStatement(scope Scope) Statement {
 	filter, args, shared := pgEverySchema, []any(nil), "MATERIALIZED"
 	cast := "::int8"
 	if scope.Tables != nil {
-		shared, cast = "NOT MATERIALIZED", ""
-		filter = `(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
-		schemas, names := make([]string, len(scope.Tables)), make([]string, len(scope.Tables))
+		var schemas, names []string
 		for i, t := range scope.Tables {
-			schemas[i], names[i] = t.Schema, t.Name
+			if len(scope.Tables) <= manyTables {
+				schemas, names = append(schemas, t.Schema), append(names, t.Name)
+			} else if i == 0 || t.Schema != scope.Tables[i-1].Schema { // theirs stand together as a rule
+				schemas = append(schemas, t.Schema)
+			}
 		}
-		args = []any{pgArray(schemas), pgArray(names)}
-		if len(names) > manyTables {
+		if len(scope.Tables) <= manyTables {
+			shared, cast = "NOT MATERIALIZED", ""
+			filter, args = `(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`, []any{pgArray(schemas), pgArray(names)}
+		} else {
 			slices.Sort(schemas)
-			filter, args, shared, cast = `n.nspname = ANY ($1::text[])`, []any{pgArray(slices.Compact(schemas))}, "MATERIALIZED", "::int8"
+			filter, args = `n.nspname = ANY ($1::text[])`, []any{pgArray(slices.Compact(schemas))}
 		}
 	}
 	facts, names := scope.Facts, ""

@@ -12,24 +12,22 @@ import (
 // order: those that name a table or a column which is still to come wait.
 type pgReading struct {
 	catalog *Catalog
-	wanted  map[TableName]bool // nil: every table
-	byOID   map[string]*Table  // nil for one that is not wanted
-	types   map[string]Type    // by their native names, of which there are few
-	of      *Table             // whose columns come,
-	columns []Column           // and they, which are put there together
+	every   bool              // else only tables that stand in the catalog already, empty until they come
+	byOID   map[string]*Table // nil for one that is not wanted
+	types   map[string]Type   // by their native names, of which there are few
+	of      *Table            // whose columns come,
+	columns []Column          // and they, which are put there together
 	waiting [][]Cell
 }
 
 func newPgReading(scope Scope) *pgReading {
 	r := &pgReading{
 		catalog: &Catalog{Facts: scope.Facts, Tables: make(map[TableName]*Table, len(scope.Tables))},
+		every:   scope.Tables == nil,
 		byOID:   make(map[string]*Table, len(scope.Tables)), types: map[string]Type{},
 	}
-	if scope.Tables != nil {
-		r.wanted = make(map[TableName]bool, len(scope.Tables))
-		for _, t := range scope.Tables {
-			r.wanted[t] = true
-		}
+	for _, t := range scope.Tables {
+		r.catalog.Tables[t] = nil
 	}
 	return r
 }
@@ -74,8 +72,12 @@ func (r *pgReading) end() (*Catalog, error) {
 		}
 		r.columnsEnd()
 	}
-	for _, t := range r.catalog.Tables {
-		t.finish()
+	for name, t := range r.catalog.Tables {
+		if t == nil {
+			delete(r.catalog.Tables, name)
+		} else {
+			t.finish()
+		}
 	}
 	return r.catalog, nil
 }
@@ -84,7 +86,7 @@ var pgKinds = map[string]TableKind{"r": BaseTable, "p": PartitionedTable, "v": V
 
 func (r *pgReading) table(row []Cell) {
 	id, name := row[1].Text, TableName{row[3].Text, row[4].Text}
-	if r.wanted != nil && !r.wanted[name] {
+	if _, wanted := r.catalog.Tables[name]; !wanted && !r.every {
 		r.byOID[id] = nil
 		return
 	}
