@@ -60,7 +60,11 @@ func (t *tick) take(ctx context.Context, w *work, outcomes []checks.Outcome) {
 	a := t.agent
 	t.answered(outcomes)
 	a.mu.Lock()
-	t.batch = store.Batch{Results: t.batch.Results[:0], Ticks: t.batch.Ticks[:0]}
+	n := 0
+	for _, o := range outcomes {
+		n += len(o.Results)
+	}
+	t.batch = store.Batch{Results: slices.Grow(t.batch.Results[:0], n), Ticks: slices.Grow(t.batch.Ticks[:0], len(outcomes))}
 	for i, o := range outcomes {
 		one, err := a.judge(ctx, o, w.checks[i])
 		if err != nil {
