@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"io"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/schedule"
+)
+
+// looping is a loop without a warehouse, and datasets for it: one check for each
+// schedule.
+func looping(t *testing.T, now time.Time) (*loop, func(name string, crons ...string) Dataset) {
+	t.Helper()
+	l := newLoop(&Agent{Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, "w", nil, 0, "one")
+	return l, func(name string, crons ...string) Dataset {
+		d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: name}}
+		for _, cron := range crons {
+			s, err := schedule.Parse(cron, time.UTC)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &checks.RowCount{}
+			c.ID = name + " " + cron
+			d.Checks = append(d.Checks, Check{Check: c, Schedule: s})
+		}
+		return d
+	}
+}
+
+// jobsDue are the checks of each job that is due, by tick.
+func jobsDue(l *loop, now time.Time) (jobs map[time.Time][][]string, due map[time.Time][]*entry) {
+	jobs, due = map[time.Time][][]string{}, l.due(now, nil)
+	for tick, entries := range due {
+		w := work{at: tick}
+		w.merge(entries)
+		for i, j := range w.jobs {
+			var ids []string
+			for k, c := range j.Checks {
+				if w.checks[i][k].Common() != c.Common() {
+					ids = append(ids, "not the job's")
+				}
+				ids = append(ids, c.Common().ID)
+			}
+			jobs[tick] = append(jobs[tick], ids)
+		}
+	}
+	return jobs, due
+}
+
+// TestADatasetIsInOneBatch: what is due of it at one tick is one job, and another
+// schedule of it waits until that is done.
+func TestADatasetIsInOneBatch(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	l, dataset := looping(t, now)
+	l.set([]Dataset{dataset("a", "*/5 * * * *", "0 * * * *"), dataset("b", "*/5 * * * *", "30 9 * * *"), dataset("a", "*/10 * * * *")})
+	jobs, due := jobsDue(l, now)
+	want := [][]string{{"a */5 * * * *", "a 0 * * * *", "a */10 * * * *"}, {"b */5 * * * *"}}
+	if len(jobs) != 1 || !slices.EqualFunc(jobs[now], want, slices.Equal) {
+		t.Fatalf("due: %v, want %v", jobs, want)
+	}
+	if again, _ := jobsDue(l, now); len(again) != 0 {
+		t.Errorf("due while they run: %v", again)
+	}
+	l.release(due[now])
+	before := now.Add(-30 * time.Minute)
+	if jobs, _ = jobsDue(l, now); len(jobs) != 1 || !slices.EqualFunc(jobs[before], [][]string{{"b 30 9 * * *"}}, slices.Equal) {
+		t.Errorf("due after it: %v", jobs)
+	}
+}
+
+// TestABatchOutlivesItsDatasets: ones that go and come back while they run.
+func TestABatchOutlivesItsDatasets(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	l, dataset := looping(t, now)
+	l.set([]Dataset{dataset("a", "*/5 * * * *"), dataset("b", "*/5 * * * *")})
+	jobs, due := jobsDue(l, now)
+	if len(jobs[now]) != 2 {
+		t.Fatal(jobs)
+	}
+	l.set([]Dataset{dataset("b", "*/5 * * * *"), dataset("a", "0 * * * *")})
+	if jobs, _ := jobsDue(l, now); len(jobs) != 0 {
+		t.Errorf("due while a schedule of before runs: %v", jobs)
+	}
+	l.set([]Dataset{dataset("b", "*/5 * * * *")})
+	l.set([]Dataset{dataset("b", "*/5 * * * *"), dataset("a", "0 * * * *", "*/5 * * * *")})
+	if jobs, _ := jobsDue(l, now); len(jobs) != 0 {
+		t.Errorf("due while a runs: %v", jobs)
+	}
+	l.release(due[now])
+	if jobs, _ := jobsDue(l, now); len(jobs) != 1 || !slices.EqualFunc(jobs[now], [][]string{{"a 0 * * * *"}}, slices.Equal) {
+		t.Errorf("due after it: %v", jobs)
+	}
+}
