@@ -145,7 +145,7 @@ func TestC10AJumpIsNoticedWithinAMinute(t *testing.T) {
 		l.set([]Dataset{{Table: theTable, Checks: []Check{{Check: &checks.RowCount{}, Schedule: hourly}}}})
 		<-l.changed
 		began := time.Now()
-		l.due(began, nil)
+		l.due(began, map[store.TickKey]time.Time{})
 		l.wait(t.Context(), began)
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("looks at the clock again after %s", took)

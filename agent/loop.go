@@ -32,7 +32,7 @@ type loop struct {
 	mu      sync.Mutex
 	entries []*entry // those of a dataset stand together
 	gone    []*entry // not configured any more, and maybe still in a running batch
-	begun   bool     // an entry is there whose last tick was not asked for yet
+	begun   bool     // an entry is there whose last tick the store must be asked for
 }
 
 // catchUpMost bounds how many ticks are run afterwards, one by one.
@@ -88,8 +88,8 @@ func (e *entry) skip(why string, ticks ...time.Time) {
 	}
 }
 
-// set replaces the datasets, by those of the warehouse. Ticks already started stay
-// started.
+// set replaces the datasets, by those of the warehouse, each of which is there once.
+// Ticks already started stay started.
 func (l *loop) set(datasets []Dataset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,30 +98,19 @@ func (l *loop) set(datasets []Dataset) {
 		known[e.key()] = e
 	}
 	l.entries, l.gone = nil, nil
-	first, again := map[sentinel.Table]int{}, false
 	for i := range datasets {
 		if datasets[i].Table.Warehouse != l.name {
 			continue
 		}
-		if _, there := first[datasets[i].Table]; there {
-			again = true // it has a name of its own, and is one of a pattern
-		} else {
-			first[datasets[i].Table] = i
-		}
 		for _, e := range splitBySchedule(&datasets[i]) {
 			if old := known[e.key()]; old != nil {
 				e.progress = old.progress
+				delete(known, e.key())
 			} else {
 				l.begun = true
 			}
 			l.entries = append(l.entries, e)
 		}
-	}
-	if again {
-		slices.SortStableFunc(l.entries, func(a, b *entry) int { return first[a.dataset.Table] - first[b.dataset.Table] })
-	}
-	for _, e := range l.entries {
-		delete(known, e.key())
 	}
 	for _, e := range known {
 		if e.running {
@@ -180,12 +169,10 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
-// recorded are the ticks the store knows, where they must be known: they are not held
-// afterwards.
+// recorded are the ticks the store knows, nil where nobody asks: they are not held.
 func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
 	l.mu.Lock()
 	begun := l.begun
-	l.begun = false
 	l.mu.Unlock()
 	if !begun {
 		return nil
@@ -193,6 +180,7 @@ func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
 	recorded, err := l.agent.Store.LastTicks(ctx)
 	if err != nil {
 		l.agent.Log.Error("reading the last ticks", "warehouse", l.name, "error", err)
+		return map[store.TickKey]time.Time{}
 	}
 	return recorded
 }
@@ -224,13 +212,18 @@ func (l *loop) wait(ctx context.Context, now time.Time) {
 // due takes the entries whose tick has come, grouped by tick, and counts the
 // ticks that are not run: those slept through (the latest runs once) and those
 // that come while the same entry is still running. An entry whose dataset is
-// busy with another schedule's checks waits until that batch is done.
+// busy with another schedule's checks waits until that batch is done. Nothing is due
+// while recorded must be asked for.
 func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time.Time][]*entry {
 	said := remarks{}
 	defer func() { said.tell(l.agent.Log) }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
+	if l.begun && recorded == nil {
+		return due // entries have come since then, and have woken the loop
+	}
+	l.begun = false
 	var last *entry // most have the schedule of the one before
 	var before, after time.Time
 	for i, e := range l.entries {

@@ -11,6 +11,7 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/store"
 )
 
 // looping is a loop without a warehouse, and datasets for it: one check for each
@@ -35,7 +36,7 @@ func looping(t *testing.T, now time.Time) (*loop, func(name string, crons ...str
 
 // jobsDue are the checks of each job that is due, by tick.
 func jobsDue(l *loop, now time.Time) (jobs map[time.Time][][]string, due map[time.Time][]*entry) {
-	jobs, due = map[time.Time][][]string{}, l.due(now, nil)
+	jobs, due = map[time.Time][][]string{}, l.due(now, map[store.TickKey]time.Time{})
 	for tick, entries := range due {
 		w := work{at: tick}
 		w.merge(entries)
@@ -59,7 +60,10 @@ func TestADatasetIsInOneBatch(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	l, dataset := looping(t, now)
-	l.set([]Dataset{dataset("a", "*/5 * * * *", "0 * * * *"), dataset("b", "*/5 * * * *", "30 9 * * *"), dataset("a", "*/10 * * * *")})
+	l.set([]Dataset{dataset("a", "*/5 * * * *", "0 * * * *", "*/10 * * * *"), dataset("b", "*/5 * * * *", "30 9 * * *")})
+	if due := l.due(now, nil); len(due) != 0 {
+		t.Errorf("due before the last ticks are known: %v", due)
+	}
 	jobs, due := jobsDue(l, now)
 	want := [][]string{{"a */5 * * * *", "a 0 * * * *", "a */10 * * * *"}, {"b */5 * * * *"}}
 	if len(jobs) != 1 || !slices.EqualFunc(jobs[now], want, slices.Equal) {

@@ -21,6 +21,10 @@ import (
 // scraped meanwhile.
 const period = 10 * time.Second
 
+// start is how long an agent runs before it is measured, and half a period, so that
+// it is looked at between ticks.
+const start = 2*time.Minute + period/2
+
 // runningAgent starts `sentinel run` with two checks a table, the fresh rows and
 // the number of rows, and prints what it costs while it runs: memory over time,
 // CPU a table looked at, connections, and then the times of scrapes. Beside it runs
@@ -76,7 +80,7 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 			_ = cmd.Wait() // its end is not what is measured
 		}
 	}()
-	time.Sleep(2*period + period/2) // what starts is over
+	time.Sleep(start)
 	first, err := look(ctx, conn, cmd.Process.Pid)
 	if err != nil {
 		return err
@@ -96,7 +100,7 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 		}
 		fmt.Printf(" %.0f", last.rss)
 	}
-	fmt.Printf("; at most %.0f in between; %.0f are pages of the program's file", last.peak, last.file)
+	fmt.Printf("; at most %.0f in between, %.0f in the first two minutes; %.0f are pages of the program's file", last.peak, first.peak, last.file)
 	n, cpu := last.statements-first.statements, last.cpu-first.cpu
 	fmt.Printf("\n  %.0f statements, CPU %.3f ms a statement, connections opened meanwhile %.0f\n", n, float64(cpu.Microseconds())/1000/n, last.connections-first.connections)
 	var scrapes []time.Duration

@@ -78,6 +78,8 @@ type Dataset struct {
 	Checks     []Check
 	Risk       *Risk            // nil: no deadline is known, or risk is off
 	Repairs    []*repair.Policy // Table is the dataset's, or for a pattern set by Resolve
+
+	ofPattern bool // Resolve has made it of a pattern
 }
 
 // Check is one validated check.

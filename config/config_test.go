@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func TestC24EveryMistakeIsReportedAtOnce(t *testing.T) {
 
 func TestC23SingleMistakes(t *testing.T) {
 	t.Parallel()
-	head := "warehouses: {w: {dsn: \"sqlite:w.db\"}}\n"
+	head := "warehouses: {w: {dsn: \"sqlite:w.db\", repair_dsn: \"sqlite:w.db\"}}\n"
 	for name, c := range map[string]struct{ text, want string }{
 		"an empty file":     {"", "1:1: the file is empty"},
 		"only a comment":    {"# nothing\n", "1:1: the file is empty"},
@@ -164,6 +165,61 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestEntriesOfOneTableAreOneDataset: one that names it and patterns that match it, in
+// any order.
+func TestEntriesOfOneTableAreOneDataset(t *testing.T) {
+	t.Parallel()
+	const before, named, after = `
+  - table: w.main.*
+    tier: info
+    time_column: at
+    depends_on: [w.main.up]
+    checks: [row_count > 0, {freshness: {expected: "0 6 * * *"}}]
+    repair: [{id: again, on: [freshness], reload_partition: {from: [w.main.up], partition: at}}]`, `
+  - table: w.main.orders
+    tier: critical
+    time_column: created
+    depends_on: [w.main.up, w.main.other]
+    checks: [{sql: {name: ids, query: select 1, fail: "> 5"}}, row_count > 5]`, `
+  - {table: w.main.ord%, time_column: late, checks: [row_count > 7, {row_count: {where: x > 1, min: 1}}]}`
+	catalog := &warehouse.Catalog{DefaultSchema: "main", Tables: map[warehouse.TableName]*warehouse.Table{}}
+	for _, name := range []string{"items", "orders", "up", "other"} {
+		catalog.Tables[warehouse.TableName{Schema: "main", Name: name}] = &warehouse.Table{}
+	}
+	for _, entries := range []string{before + named + after, named + before + after} {
+		c, err := config.Parse("f.yaml", []byte("warehouses: {w: {dsn: \"sqlite:w.db\", repair_dsn: \"sqlite:w.db\"}}\ndatasets:"+entries), env("TOKEN=abcdef"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []config.Dataset
+		for _, d := range c.Datasets {
+			some, err := d.Resolve(catalog)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, some...)
+		}
+		found = config.Together(found)
+		if len(found) != 4 {
+			t.Fatalf("%d datasets of 4 tables", len(found))
+		}
+		orders := found[slices.IndexFunc(found, func(d config.Dataset) bool { return d.Table.Name == "orders" })]
+		var got []string
+		for _, c := range orders.Checks {
+			got = append(got, strings.TrimPrefix(c.Common().ID, "w.main.orders/")+" "+c.Tier)
+			if r, ok := c.Check.(*checks.RowCount); ok && r.Where == "" && r.Fail.Low != sentinel.Int(5) {
+				t.Errorf("the pattern's row_count %v stands, not the table's own", r.Fail)
+			}
+		}
+		if want := "sql:ids critical, row_count critical, freshness:deadline info, row_count:x > 1 warning"; strings.Join(got, ", ") != want {
+			t.Errorf("checks %q, want %q", strings.Join(got, ", "), want)
+		}
+		if orders.TimeColumn != "created" || len(orders.DependsOn) != 2 || len(orders.Repairs) != 1 || orders.Risk == nil || orders.Risk.Check != 2 {
+			t.Errorf("%+v", orders)
+		}
+	}
+}
+
 func TestSecretsAreNeverShown(t *testing.T) {
 	t.Parallel()
 	c, err := config.Parse("f.yaml", []byte(strings.ReplaceAll(whole, "$$5", "5")), env("TOKEN=abcdef"))
@@ -190,7 +246,7 @@ func TestJSONSchemaNamesEveryKey(t *testing.T) {
 
 func many(n int) []byte {
 	var b strings.Builder
-	b.WriteString("warehouses: {w: {dsn: \"sqlite:w.db\"}}\ndatasets:\n")
+	b.WriteString("warehouses: {w: {dsn: \"sqlite:w.db\", repair_dsn: \"sqlite:w.db\"}}\ndatasets:\n")
 	for i := range n / 4 {
 		fmt.Fprintf(&b, "  - table: w.s.t_%d\n    time_column: at\n    checks:\n      - row_count > 0\n      - freshness: {warn: 1h, fail: 2h}\n      - schema\n      - row_count: {bucket: day, fail: \"< 10\"}\n", i)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -10,6 +11,7 @@ import (
 
 	sentinel "github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -53,6 +55,7 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 			continue
 		}
 		one := d
+		one.ofPattern = true
 		one.Table = sentinel.Table{Warehouse: d.Table.Warehouse, Schema: name.Schema, Name: name.Name}
 		one.Checks = nil
 		for _, check := range d.Checks {
@@ -71,6 +74,59 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 		return nil, fmt.Errorf("%s matches no table", d.Table)
 	}
 	return out, nil
+}
+
+// Together makes one dataset of those that are of the same table. It has the checks,
+// the repairs and the upstreams of all. What there is one of, such as the time column
+// and the checks and repairs of an id, is that of the dataset whose entry names the
+// table, not a pattern, and among patterns that of the first.
+func Together(datasets []Dataset) []Dataset {
+	at := make(map[sentinel.Table]int, len(datasets))
+	out := datasets[:0]
+	for _, d := range datasets {
+		i, there := at[d.Table]
+		switch {
+		case !there:
+			at[d.Table] = len(out)
+			out = append(out, d)
+		case out[i].ofPattern && !d.ofPattern:
+			out[i] = d.and(out[i])
+		default:
+			out[i] = out[i].and(d)
+		}
+	}
+	return out
+}
+
+// and adds what another dataset of the same table has besides.
+func (d Dataset) and(other Dataset) Dataset {
+	d.TimeColumn = cmp.Or(d.TimeColumn, other.TimeColumn)
+	d.Location = cmp.Or(d.Location, other.Location)
+	d.Checks, d.Repairs, d.DependsOn = slices.Clone(d.Checks), slices.Clone(d.Repairs), slices.Clone(d.DependsOn)
+	place := make([]int, len(other.Checks)) // of its checks in d
+	for i, c := range other.Checks {
+		id := c.Common().ID
+		if place[i] = slices.IndexFunc(d.Checks, func(c Check) bool { return c.Common().ID == id }); place[i] < 0 {
+			place[i] = len(d.Checks)
+			d.Checks = append(d.Checks, c)
+		}
+	}
+	for _, p := range other.Repairs {
+		if !slices.ContainsFunc(d.Repairs, func(own *repair.Policy) bool { return own.ID == p.ID }) {
+			d.Repairs = append(d.Repairs, p)
+		}
+	}
+	for _, up := range other.DependsOn {
+		if !slices.Contains(d.DependsOn, up) {
+			d.DependsOn = append(d.DependsOn, up)
+		}
+	}
+	if d.Risk == nil && other.Risk != nil {
+		risk := *other.Risk
+		risk.Check = place[risk.Check]
+		d.Risk = &risk
+	}
+	return d
 }
 
 // on copies a pattern's check for one table, with an id of its own.

@@ -187,14 +187,18 @@ func resolve(ctx context.Context, cfg *config.Config, open map[string]*warehouse
 			problems = append(problems, fmt.Errorf("warehouse %s: %w", w.Name, err))
 			catalog = &warehouse.Catalog{}
 		}
+		found := make([]config.Dataset, 0, len(mine))
 		for _, d := range mine {
-			found, err := d.Resolve(catalog)
+			some, err := d.Resolve(catalog)
 			if err != nil && catalog.Tables != nil {
 				problems = append(problems, err)
 			}
-			for _, f := range found {
-				out = append(out, agentDataset(f))
-			}
+			found = append(found, some...)
+		}
+		found = config.Together(found)
+		out = slices.Grow(out, len(found))
+		for _, d := range found {
+			out = append(out, agentDataset(d))
 		}
 	}
 	return out, problems
