@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,6 +92,52 @@ func TestCostBesideTheFloor(t *testing.T) {
 				t.Errorf("it runs on %s CPUs, want %s", cpus, by.cpus)
 			}
 		})
+	}
+	t.Run("a look takes little memory", func(t *testing.T) { looksTakeLittle(t, conn, binary, reader) })
+}
+
+// aLookTakes is how much memory a look at a table with two checks may take, until it is
+// collected: its statement, answer, two results, what is written down of them, and its
+// share of what a tick of 500 takes.
+const aLookTakes = 7 << 10
+
+// looksTakeLittle watches an agent, by what the server says that it was asked.
+func looksTakeLittle(t *testing.T, conn *pgx.Conn, binary, reader string) {
+	const views = 500
+	if err := buildViews(t.Context(), conn, views); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "agent.yaml")
+	config := strings.Replace(agentConfig(views, reader, "127.0.0.1:0"), period.String(), "1s", 1)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "run", "-c", file)
+	address := startAgent(t, cmd)
+	taken := func(after float64) (asked, bytes float64) {
+		for deadline := time.Now().Add(time.Minute); asked < after; time.Sleep(50 * time.Millisecond) {
+			c, err := look(t.Context(), conn, cmd.Process.Pid)
+			if err != nil || time.Now().After(deadline) {
+				t.Fatalf("%.0f statements, want %.0f: %v", c.statements, after, err)
+			}
+			asked = c.statements
+		}
+		bytes, err := strconv.ParseFloat(metric(t, address, "go_memstats_alloc_bytes_total"), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asked, bytes
+	}
+	before, err := look(t.Context(), conn, cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, first := taken(before.statements + 2*views)
+	to, last := taken(from + 5*views)
+	if each := (last - first) / (to - from); each > aLookTakes {
+		t.Errorf("a look at a table takes %.0f bytes, want %d at most", each, aLookTakes)
+	} else {
+		t.Logf("a look at a table takes %.0f bytes", each)
 	}
 }
 

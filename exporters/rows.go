@@ -63,7 +63,7 @@ func (k *rows) change(id string, to func(b, lines []byte) (_ []byte, labels int)
 		delete(k.byID, id)
 		k.sorted = nil
 	}
-	if len(b) > cap(r.text) {
+	if len(b) > cap(r.text) || len(b) < cap(r.text)/4 {
 		r.text = make([]byte, 0, len(b))
 	}
 	r.text, r.labels = append(r.text[:0], b...), uint32(labels)

@@ -80,8 +80,8 @@ func givesBack() func() {
 	}
 }
 
-// room is how much a tick may use before garbage is collected: most of what a look at
-// a thousand tables uses. It is collected when the tick is over anyway. Where much is
+// room is how much a tick may use before garbage is collected: more than a look at a
+// thousand tables uses. It is collected when the tick is over anyway. Where much is
 // held, a collection takes longer, and waits for leastRoom percent of that.
 const room, leastRoom = 6 << 20, 50
 
