@@ -116,9 +116,9 @@ func reopened(t *testing.T, b *bench) *store.Store {
 	return s
 }
 
-// leaseOfChildren is short, so that the next agent need not wait long for what
-// a killed one has taken up.
-const leaseOfChildren = 200 * time.Millisecond
+// leaseOfKilled is short, so that the next agent need not wait long for what a killed
+// one has taken up, and long enough for it to get there on a busy machine.
+const leaseOfKilled = 500 * time.Millisecond
 
 // benchOf is what a child process works on.
 func benchOf(ctx context.Context, c child) (*bench, error) {

@@ -149,7 +149,7 @@ func TestC47AProgramThatOutlivesItsAgent(t *testing.T) {
 			b.must(b.store.Close())
 			dir := t.TempDir()
 			program := []string{script(t, `cd "$1"; echo $$ >> runs; while [ ! -e end ]; do sleep 0.02; done`), dir}
-			pid := killedWhileItRuns(t, child{Engine: b.engine, Driver: b.driver, DSN: b.dsn, Schema: b.schema, State: b.state, Program: program, Idempotent: c.idempotent}, filepath.Join(dir, "runs"))
+			pid := killedWhileItRuns(t, child{Engine: b.engine, Driver: b.driver, DSN: b.dsn, Schema: b.schema, State: b.state, Lease: leaseOfKilled, Program: program, Idempotent: c.idempotent}, filepath.Join(dir, "runs"))
 			b.store = reopened(t, b)
 			p := b.policy("reload_partition", &repair.Exec{Command: program, Idempotent: c.idempotent}, repair.Auto)
 			b.must(b.later("agent-2", p, time.Minute).Advance(t.Context()))

@@ -40,9 +40,10 @@ var (
 type child struct {
 	Engine, Driver, DSN, Schema, State, Failpoint string
 	Helps                                         bool
-	Program                                       []string // run by exec, in place of a reload
-	Idempotent                                    bool     // that program
-	Method                                        string   // of the reload
+	Program                                       []string      // run by exec, in place of a reload
+	Idempotent                                    bool          // that program
+	Method                                        string        // of the reload
+	Lease                                         time.Duration // 0: as long as usual
 }
 
 // TestMain lets this binary be the agent that is killed.
@@ -76,7 +77,7 @@ func carryOutAsChild(told string) error {
 			select {}
 		}
 	}
-	b.repair.Lease = leaseOfChildren
+	b.repair.Lease = c.Lease
 	p := &repair.Policy{ID: "orders/reload_partition", Table: b.table("orders"), On: []string{"row_count"}, Mode: repair.Auto, Kind: "reload_partition",
 		Action: &repair.ReloadPartition{From: []sentinel.Table{b.table("staging")}, Method: c.Method}}
 	if len(c.Program) > 0 {
@@ -153,6 +154,7 @@ func TestC46KilledAnywhere(t *testing.T) {
 func killAt(t *testing.T, b *bench, c child, old string) {
 	t.Helper()
 	restore(t, b, old)
+	c.Lease = leaseOfKilled
 	if err := runChild(t, c); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("%s: the agent was to be killed: %v", c.Failpoint, err)
 	}
@@ -160,7 +162,7 @@ func killAt(t *testing.T, b *bench, c child, old string) {
 	if n := strings.Count(half, "new"); n != 0 && n != 8 {
 		t.Errorf("killed at %s: %d rows of 8 are new", c.Failpoint, n)
 	}
-	c.Failpoint = ""
+	c.Failpoint, c.Lease = "", 0
 	var r sentinel.Repair
 	// The killed agent's lease has to run out first.
 	for deadline := clock().Add(30 * time.Second); clock().Before(deadline); {
