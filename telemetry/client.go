@@ -180,7 +180,7 @@ func (c *client) send(ctx context.Context, request []byte) error {
 	var before error
 	for span := firstRetry; ; span = min(2*span, lastRetry) {
 		after, err := c.try(ctx, body)
-		if ctx.Err() != nil && before != nil {
+		if err != nil && ctx.Err() != nil && before != nil {
 			return before // the time is over in the middle of a try: the one before says why
 		}
 		before = err
