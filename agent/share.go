@@ -28,9 +28,6 @@ const (
 	partMost  = 200
 )
 
-// atOnce bounds how many datasets are looked at at a time by an agent alone.
-const atOnce = 250
-
 // look runs a tick's checks, shared out among the agents that are there, and hands
 // the outcomes on with the work they are of, some or all at a time. Neither is kept.
 func (a *Agent) look(ctx context.Context, env checks.Env, name string, at time.Time, due []*entry, hand func(*work, []checks.Outcome)) {
@@ -38,7 +35,7 @@ func (a *Agent) look(ctx context.Context, env checks.Env, name string, at time.T
 	others := a.others()
 	if others == 0 {
 		look := checks.NewLook(ctx, env, name, len(due), w.jobsOf(due))
-		for part := range parts(due, atOnce) {
+		for part := range parts(due, checks.JobsAtOnce) {
 			w.merge(part)
 			hand(w, look.At(ctx, w.jobs))
 		}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -77,5 +78,37 @@ func TestATickOfManyDatasets(t *testing.T) {
 	open, err := memory.OpenIncidents(t.Context())
 	if err != nil || len(open) != 2 {
 		t.Errorf("incidents %+v, %v", open, err)
+	}
+}
+
+// TestWhatIsNotRecordedIsKept although the memory of its batch is used again.
+func TestWhatIsNotRecordedIsKept(t *testing.T) {
+	t.Parallel()
+	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	a := &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	table, at := sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}, time.Now().UTC().Truncate(time.Second)
+	batch := store.Batch{
+		Results: []sentinel.Result{{Check: "c", Kind: "row_count", Table: table, Tick: at, Message: "as it was"}},
+		Ticks:   []store.TickRecord{{Schedule: "@hourly", Table: table, Tick: at}},
+	}
+	over, end := context.WithCancel(t.Context())
+	end()
+	if err := a.record(over, batch); err == nil {
+		t.Fatal("it was recorded in a time that is over")
+	}
+	batch.Results[0].Message, batch.Ticks[0].Schedule = "another", "another"
+	if err := a.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	results, err := memory.LastResults(t.Context(), store.Filter{})
+	if err != nil || len(results) != 1 || results[0].Message != "as it was" {
+		t.Errorf("%+v, %v", results, err)
+	}
+	if ticks, err := memory.LastTicks(t.Context()); err != nil || !ticks[store.TickKey{Schedule: "@hourly", Table: table}].Equal(at) {
+		t.Errorf("%v, %v", ticks, err)
 	}
 }

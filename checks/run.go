@@ -9,9 +9,9 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// jobsAtOnce bounds what is held of many tables: questions, answers, what is
-// remembered.
-const jobsAtOnce = 250
+// JobsAtOnce are as many as a look is best at: it bounds what is held of many tables,
+// questions, answers, what is remembered.
+const JobsAtOnce = 250
 
 // Run does all jobs of one warehouse that are due at one tick: it reads the
 // catalog once, asks all tables in one pipeline, and judges. Outcomes come in
@@ -19,7 +19,7 @@ const jobsAtOnce = 250
 func Run(ctx context.Context, env Env, name string, jobs []Job) []Outcome {
 	out := make([]Outcome, 0, len(jobs))
 	l := NewLook(ctx, env, name, len(jobs), slices.Values(jobs))
-	for part := range slices.Chunk(jobs, jobsAtOnce) {
+	for part := range slices.Chunk(jobs, JobsAtOnce) {
 		out = append(out, l.At(ctx, part)...)
 		l.results = nil // they are the caller's now
 	}
