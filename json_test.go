@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // What `sentinel check --format json`, the API and the state write of a result

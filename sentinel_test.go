@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // TestLayers holds the packages to their order: each imports only those before

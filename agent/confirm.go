@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 )
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // remarks are what is to be said of datasets that may be thousands: a line for each

@@ -3,7 +3,7 @@ package anomaly
 import (
 	"math"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // episode opens an episode at its first alarm, keeps silent inside it, and says

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // lateness learns for how long after its first look a closed bucket goes on to

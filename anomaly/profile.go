@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("profile", func() Detector { return &Profile{} }) }

@@ -3,7 +3,7 @@ package checks
 import (
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Ask is one question to the table. Exactly one of Aggregate, Groups and Query

@@ -3,7 +3,7 @@ package checks
 import (
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // lookBack is how much of a table's past a new check reads, by bucket: enough

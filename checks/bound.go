@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Bound is a condition on a number: "> 0", "<= 5", "= 3", "!= 0",

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("sql", func() Check { return &SQL{} }) }

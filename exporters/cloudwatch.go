@@ -3,7 +3,7 @@ package exporters
 import (
 	"context"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("cloudwatch", func() Exporter { return &CloudWatch{} }) }

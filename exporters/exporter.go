@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Exporter takes the results of each tick. The exported fields of a registered

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("influx", func() Exporter { return &Influx{} }) }

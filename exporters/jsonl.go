@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("jsonl", func() Exporter { return &JSONL{} }) }

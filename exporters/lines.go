@@ -9,7 +9,7 @@ import (
 	"os"
 	"sync"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // lines appends whole lines to a file, which is rotated at a size, or to

@@ -21,7 +21,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Prometheus serves results at /metrics. What there is one of a check or a

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("statsd", func() Exporter { return &StatsD{} }) }

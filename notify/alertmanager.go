@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("alertmanager", func() Notifier { return &Alertmanager{} }) }

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // maxAnswer is how much of an answer is read.

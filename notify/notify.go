@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Notifier is one kind of channel. Its exported fields are its YAML. Notify may

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("opsgenie", func() Notifier { return &Opsgenie{} }) }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("pagerduty", func() Notifier { return &PagerDuty{} }) }

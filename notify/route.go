@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Defaults of routes.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("teams", func() Notifier { return &Teams{} }) }

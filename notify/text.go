@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // listed is how many incidents of a group a message names; the rest is counted.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("webhook", func() Notifier { return &Webhook{} }) }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Period is what one deadline asks for: a row newer than Since by Deadline.

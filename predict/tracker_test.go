@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/predict"
 )
 

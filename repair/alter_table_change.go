@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 

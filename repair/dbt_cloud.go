@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // DBTCloud is a job of dbt Cloud, run through its administrative API v2.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
 )
 

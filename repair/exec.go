@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("exec", func() Action { return &Exec{} }) }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // job is work that another system does under a name that Sentinel chose, so

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("kubernetes", func() Action { return &Kubernetes{} }) }

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
 )
 

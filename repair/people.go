@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )

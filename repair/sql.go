@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("sql", func() Action { return &SQL{} }) }

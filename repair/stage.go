@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 

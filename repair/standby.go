@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 

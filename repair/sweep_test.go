@@ -5,7 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
 )
 

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 func init() { Register("webhook", func() Action { return &Webhook{} }) }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // sample is one value of a series: microseconds since 1970, and what was there.

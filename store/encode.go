@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // sqlValue keeps integers exact; what is absent or no finite number is NULL.

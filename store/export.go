@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // observation is the table of values in PostgreSQL: SQLite has block and recent.

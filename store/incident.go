@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // IncidentFilter narrows incidents.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // observed is one value of a series.

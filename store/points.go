@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Points returns the newest limit points of a series since a time, oldest

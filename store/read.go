@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // LastTicks returns the newest recorded tick of every schedule and dataset,

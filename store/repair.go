@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // ErrStale: somebody else has moved the repair, or taken it up, since it was read.

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // once begins the schedule of results that come without a tick, such as those of a

@@ -7,7 +7,7 @@ import (
 	"context"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Config says how to reach one warehouse. Its exported fields are the YAML

@@ -1,7 +1,7 @@
 package benchmark
 
 import (
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/chart"
 )
 

@@ -17,7 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/store"
 )

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 )
 

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/scratch"
 	"github.com/sentinel-dq/sentinel/store"
 )

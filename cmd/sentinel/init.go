@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	sentinel "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Exit codes. Their meaning never changes.
