@@ -23,13 +23,13 @@ type Detector interface {
 
 // Config is what people write under `anomaly:`.
 type Config struct {
-	Detector    string   `yaml:"detector"`     // default profile; see Names
-	Direction   string   `yaml:"direction"`    // drop, spike or both (default)
-	FalseAlarms string   `yaml:"false_alarms"` // targeted at most: "1/month", "1/quarter", "1/year"; default 1 in 50 weeks
-	IgnoreBelow Floors   `yaml:"ignore_below"`
-	Status      string   `yaml:"status"`      // of an alarm: warn or fail (default)
-	Sensitivity *float64 `yaml:"sensitivity"` // in spreads, instead of false_alarms; fewer alarms with more
-	Holidays    string   `yaml:"holidays"`    // .ics or text file: these days are like Sundays
+	Detector    string   `yaml:"detector" default:"profile" words:"detectors" doc:"Algorithm."`
+	Direction   string   `yaml:"direction" enum:"drop,spike,both" doc:"Side that counts. Default: spike for freshness, else both."`
+	FalseAlarms string   `yaml:"false_alarms" doc:"Target at most, such as 1/month. Default: 1 in 50 weeks."`
+	IgnoreBelow Floors   `yaml:"ignore_below" doc:"Deviations that are too small to matter."`
+	Status      string   `yaml:"status" default:"fail" enum:"warn,fail" doc:"Result of an alarm."`
+	Sensitivity *float64 `yaml:"sensitivity" doc:"Limit in spreads, up to 10, instead of false_alarms."`
+	Holidays    string   `yaml:"holidays" doc:".ics or text file of days that are like Sundays."`
 
 	Location *time.Location       `yaml:"-"`
 	Holiday  func(time.Time) bool `yaml:"-"` // nil: no day is
@@ -44,8 +44,8 @@ const defaultPerWeek = 1.0 / 50
 
 // Floors are how far off a value must be to matter at all; both hold.
 type Floors struct {
-	Absolute float64 `yaml:"absolute"`
-	Relative float64 `yaml:"relative"` // 0.1 is ten percent
+	Absolute float64 `yaml:"absolute" doc:"Smallest deviation that matters, in units."`
+	Relative float64 `yaml:"relative" doc:"Smallest deviation that matters; 0.1 is ten percent."`
 }
 
 // Validate checks the configuration and fills in defaults.

@@ -39,32 +39,32 @@ type Check interface {
 
 // Options are the fields every kind has. They are inlined in a check's YAML.
 type Options struct {
-	ID       string `yaml:"id"`       // stable identity of history and incidents; derived when empty
-	Name     string `yaml:"name"`     // for people
-	Where    string `yaml:"where"`    // SQL filter on the rows looked at
-	Schedule string `yaml:"schedule"` // cron; default: the dataset's
-	Timezone string `yaml:"timezone"` // IANA name; default: the dataset's
-	Owner    string `yaml:"owner"`
-	Tier     string `yaml:"tier"` // critical, warning, info
-	Runbook  string `yaml:"runbook"`
+	ID       string `yaml:"id" doc:"Identity of its history and incidents. Default: derived."`
+	Name     string `yaml:"name" doc:"Name for people."`
+	Where    string `yaml:"where" doc:"SQL condition on the rows to check."`
+	Schedule string `yaml:"schedule" doc:"Cron expression. Default: the dataset's."`
+	Timezone string `yaml:"timezone" doc:"IANA name. Default: the dataset's."`
+	Owner    string `yaml:"owner" doc:"Who is responsible. Default: the dataset's."`
+	Tier     string `yaml:"tier" enum:"critical,warning,info" doc:"Importance. Default: the dataset's."`
+	Runbook  string `yaml:"runbook" doc:"Link for whoever is notified. Default: the dataset's."`
 	// Confirm: a bad result counts only when the last Of runs hold at least
 	// Failures bad ones. Zero: every bad result counts.
-	Confirm *Confirm `yaml:"confirm"`
+	Confirm *Confirm `yaml:"confirm" doc:"Bad results that an incident needs. null: one is enough."`
 	// Clear: an incident of row_count or sql ends only when this holds ("> 1200"
 	// beside fail: "< 1000"), so that a number near its threshold does not flap.
-	Clear Bound `yaml:"clear"`
+	Clear Bound `yaml:"clear" doc:"An incident ends only when this holds, such as \"> 1200\"."`
 	// Aspect is what the check looks at, such as "updated_at" or "day:country":
 	// Validate sets it, and it becomes part of a derived id. It never holds a
 	// threshold, so that history goes on when thresholds change. "": the whole.
 	Aspect string `yaml:"-"`
 	// Anomaly: also hold the check's number against what is normal for it.
-	Anomaly *anomaly.Config `yaml:"anomaly"`
+	Anomaly *anomaly.Config `yaml:"anomaly" doc:"Also hold the number against what is normal for it."`
 }
 
 // Confirm is N-of-M: Failures bad results among the last Of.
 type Confirm struct {
-	Failures int `yaml:"failures"`
-	Of       int `yaml:"of"`
+	Failures int `yaml:"failures" doc:"Bad results needed."`
+	Of       int `yaml:"of" doc:"Latest runs they are counted in, up to 64."`
 }
 
 // Common implements Check for every type that embeds Options.

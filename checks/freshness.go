@@ -19,19 +19,19 @@ func init() { Register("freshness", func() Check { return &Freshness{} }) }
 // arrival against a deadline. The database's clock is the clock.
 type Freshness struct {
 	Options    `yaml:",inline"`
-	Column     string   `yaml:"column"`     // default: the dataset's time_column
-	Expression string   `yaml:"expression"` // SQL expression instead of a column
-	Query      string   `yaml:"query"`      // statement that returns the newest timestamp, such as from a control table
-	Catalog    string   `yaml:"catalog"`    // only: the engine's own record of the last change, without reading rows
-	Warn       Duration `yaml:"warn"`
-	Fail       Duration `yaml:"fail"`
-	Expected   string   `yaml:"expected"`         // cron: when data is expected by
-	Grace      Duration `yaml:"grace"`            // time allowed after Expected
-	Holidays   string   `yaml:"holidays"`         // .ics or text file of days without data
-	MaxFuture  Duration `yaml:"max_future"`       // default 5m: newer timestamps than that from now are bad data
-	OnFuture   Policy   `yaml:"on_future"`        // default warn
-	OnEmpty    Policy   `yaml:"on_empty"`         // default fail
-	OnMissing  Policy   `yaml:"on_missing_table"` // default fail
+	Column     string   `yaml:"column" doc:"Time column. Default: the dataset's time_column."`
+	Expression string   `yaml:"expression" doc:"SQL expression instead of a column."`
+	Query      string   `yaml:"query" doc:"Statement that returns the newest timestamp."`
+	Catalog    string   `yaml:"catalog" enum:"only" doc:"only: the engine's record of the last change; reads no rows."`
+	Warn       Duration `yaml:"warn" doc:"Age that warns."`
+	Fail       Duration `yaml:"fail" doc:"Age that fails."`
+	Expected   string   `yaml:"expected" doc:"Cron expression: when data is expected."`
+	Grace      Duration `yaml:"grace" doc:"Time allowed after expected."`
+	Holidays   string   `yaml:"holidays" doc:".ics or text file of days without data."`
+	MaxFuture  Duration `yaml:"max_future" default:"5m" doc:"Timestamps further in the future are bad data."`
+	OnFuture   Policy   `yaml:"on_future" default:"warn" doc:"Result of a timestamp in the future."`
+	OnEmpty    Policy   `yaml:"on_empty" default:"fail" doc:"Result of an empty table."`
+	OnMissing  Policy   `yaml:"on_missing_table" default:"fail" doc:"Result when the table does not exist."`
 
 	calendar schedule.Calendar
 }

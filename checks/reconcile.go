@@ -18,14 +18,14 @@ func init() { Register("reconcile", func() Check { return &Reconcile{} }) }
 // in the same warehouse or another: their number, and the sums of columns.
 type Reconcile struct {
 	Options   `yaml:",inline"`
-	With      *sentinel.Table `yaml:"with"`      // warehouse.schema.table
-	Tolerance Tolerance       `yaml:"tolerance"` // "1%" or "100"; default: none
-	Sum       []string        `yaml:"sum"`       // columns whose sums must agree too
-	Bucket    Period          `yaml:"bucket"`    // only the last closed hour, day, week or month
-	Column    string          `yaml:"column"`    // of the bucket, in both tables; default: the dataset's time_column
-	Delay     Duration        `yaml:"delay"`     // a bucket is closed this long after its end
-	OnMissing Policy          `yaml:"on_missing_table"`
-	Severity  Policy          `yaml:"severity"` // of a difference: warn or fail (default)
+	With      *sentinel.Table `yaml:"with" required:"true" doc:"The other table: warehouse.schema.table."`
+	Tolerance Tolerance       `yaml:"tolerance" doc:"Allowed difference: \"1%\" or \"100\". Default: none."`
+	Sum       []string        `yaml:"sum" doc:"Columns whose sums must agree too."`
+	Bucket    Period          `yaml:"bucket" doc:"Compare only the last closed period."`
+	Column    string          `yaml:"column" doc:"Time column of the bucket, in both tables. Default: time_column."`
+	Delay     Duration        `yaml:"delay" doc:"A bucket closes this long after its end."`
+	OnMissing Policy          `yaml:"on_missing_table" default:"fail" doc:"Result when a table does not exist."`
+	Severity  Policy          `yaml:"severity" default:"fail" doc:"Result of a difference."`
 }
 
 // Tolerance is how far two numbers may be apart: a number, or a percentage of

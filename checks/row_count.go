@@ -18,19 +18,19 @@ func init() { Register("row_count", func() Check { return &RowCount{} }) }
 // segment; against bounds, against its own past, and for missing buckets.
 type RowCount struct {
 	Options            `yaml:",inline"`
-	Warn               Bound       `yaml:"warn"` // bad when it holds: "< 1000"
-	Fail               Bound       `yaml:"fail"`
-	Min                *int64      `yaml:"min"`    // another word for fail: "< min"
-	Max                *int64      `yaml:"max"`    // another word for fail: "> max"
-	Bucket             Period      `yaml:"bucket"` // count the last closed hour, day, week or month of the time column
-	Column             string      `yaml:"column"` // of the bucket; default: the dataset's time_column
-	Delay              Duration    `yaml:"delay"`  // a bucket is closed this long after its end
-	By                 []string    `yaml:"by"`     // count each combination of these columns' values
-	Limit              int         `yaml:"limit"`  // largest segments looked at, the rest is "other"; default 100
-	Change             *Change     `yaml:"change"`
-	ExpectedPartitions *Partitions `yaml:"expected_partitions"`
-	Estimate           bool        `yaml:"estimate"`         // the catalog's estimate where it decides
-	OnMissing          Policy      `yaml:"on_missing_table"` // default fail
+	Warn               Bound       `yaml:"warn" doc:"Condition that warns: \"< 1000\"."`
+	Fail               Bound       `yaml:"fail" doc:"Condition that fails: \"< 10\"."`
+	Min                *int64      `yaml:"min" doc:"Fail below this, instead of fail."`
+	Max                *int64      `yaml:"max" doc:"Fail above this, instead of fail."`
+	Bucket             Period      `yaml:"bucket" doc:"Count only the last closed period of the time column."`
+	Column             string      `yaml:"column" doc:"Time column of the bucket. Default: time_column."`
+	Delay              Duration    `yaml:"delay" doc:"A bucket closes this long after its end."`
+	By                 []string    `yaml:"by" doc:"Count each combination of these columns' values."`
+	Limit              int         `yaml:"limit" default:"100" doc:"Largest segments kept, 1 to 1000. The rest is other."`
+	Change             *Change     `yaml:"change" doc:"Hold the count against its past."`
+	ExpectedPartitions *Partitions `yaml:"expected_partitions" doc:"Buckets that must have rows."`
+	Estimate           bool        `yaml:"estimate" doc:"Use the catalog's estimate where it decides."`
+	OnMissing          Policy      `yaml:"on_missing_table" default:"fail" doc:"Result when the table does not exist."`
 }
 
 // Validate implements Check.

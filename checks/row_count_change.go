@@ -7,17 +7,17 @@ import (
 
 // Change holds a count against the same check's past.
 type Change struct {
-	Against string `yaml:"against"` // previous, average, same_weekday (also same_day_last_week)
-	Over    int    `yaml:"over"`    // points of an average; default 7
-	Warn    Bound  `yaml:"warn"`    // in percent: "< -20%"
-	Fail    Bound  `yaml:"fail"`
+	Against string `yaml:"against" default:"previous" enum:"previous,average,same_weekday,same_day_last_week,avg" doc:"Past value to compare with."`
+	Over    int    `yaml:"over" default:"7" doc:"Points of an average, 1 to 366."`
+	Warn    Bound  `yaml:"warn" doc:"Change that warns, in percent: \"< -20%\"."`
+	Fail    Bound  `yaml:"fail" doc:"Change that fails, in percent: \"< -50%\"."`
 }
 
 // Partitions names the buckets that must have rows.
 type Partitions struct {
-	Every Period   `yaml:"every"` // hour, day, week, month
-	Last  int      `yaml:"last"`  // closed ones looked at; default 7
-	Delay Duration `yaml:"delay"`
+	Every Period   `yaml:"every" default:"day" doc:"Length of a bucket."`
+	Last  int      `yaml:"last" default:"7" doc:"Closed buckets to look at, 1 to 400."`
+	Delay Duration `yaml:"delay" doc:"A bucket closes this long after its end."`
 }
 
 func (c *Change) validate() error {

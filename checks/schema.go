@@ -18,41 +18,41 @@ func init() { Register("schema", func() Check { return &Schema{} }) }
 // first seen or last accepted.
 type Schema struct {
 	Options       `yaml:",inline"`
-	Columns       DeclaredColumns `yaml:"columns"`          // declared: name and, where it matters, type and nullability
-	Extra         Policy          `yaml:"extra"`            // columns that are not declared: default warn
-	Like          *sentinel.Table `yaml:"like"`             // another dataset, also of another engine
-	IgnoreColumns []string        `yaml:"ignore_columns"`   // patterns with *
-	OnMissing     Policy          `yaml:"on_missing_table"` // default fail
+	Columns       DeclaredColumns `yaml:"columns" doc:"Columns that must exist, with type and nullability where they matter."`
+	Extra         Policy          `yaml:"extra" default:"warn" doc:"Result of a column that is not declared."`
+	Like          *sentinel.Table `yaml:"like" doc:"Another dataset to compare with, also of another engine."`
+	IgnoreColumns []string        `yaml:"ignore_columns" doc:"Columns to leave out, with *."`
+	OnMissing     Policy          `yaml:"on_missing_table" default:"fail" doc:"Result when the table does not exist."`
 
 	Severities `yaml:",inline"`
 }
 
 // Severities say what each kind of drift means.
 type Severities struct {
-	TableCreated         Policy `yaml:"table_created"`
-	TableDropped         Policy `yaml:"table_dropped"`
-	TableReplaced        Policy `yaml:"table_replaced"`
-	ColumnAdded          Policy `yaml:"column_added"`
-	ColumnRemoved        Policy `yaml:"column_removed"`
-	ColumnRenamed        Policy `yaml:"column_renamed"`
-	TypeWidened          Policy `yaml:"type_widened"`
-	TypeNarrowed         Policy `yaml:"type_narrowed"`
-	TypeChanged          Policy `yaml:"type_changed"`
-	NullabilityLoosened  Policy `yaml:"nullability_loosened"`
-	NullabilityTightened Policy `yaml:"nullability_tightened"`
-	DefaultChanged       Policy `yaml:"default_changed"`
-	GeneratedChanged     Policy `yaml:"generated_changed"`
-	CollationChanged     Policy `yaml:"collation_changed"`
-	ColumnsReordered     Policy `yaml:"columns_reordered"`
-	PrimaryKeyChanged    Policy `yaml:"primary_key_changed"`
-	UniqueChanged        Policy `yaml:"unique_changed"`
-	ForeignKeyChanged    Policy `yaml:"foreign_key_changed"`
-	IndexAdded           Policy `yaml:"index_added"`
-	IndexRemoved         Policy `yaml:"index_removed"`
-	PartitionAdded       Policy `yaml:"partition_added"`
-	PartitionRemoved     Policy `yaml:"partition_removed"`
-	ViewChanged          Policy `yaml:"view_changed"`
-	CommentChanged       Policy `yaml:"comment_changed"`
+	TableCreated         Policy `yaml:"table_created" default:"warn" doc:"A table was created."`
+	TableDropped         Policy `yaml:"table_dropped" default:"fail" doc:"The table was dropped."`
+	TableReplaced        Policy `yaml:"table_replaced" default:"fail" doc:"The table was dropped and created again."`
+	ColumnAdded          Policy `yaml:"column_added" default:"warn" doc:"A column was added."`
+	ColumnRemoved        Policy `yaml:"column_removed" default:"fail" doc:"A column was removed."`
+	ColumnRenamed        Policy `yaml:"column_renamed" default:"fail" doc:"A column was renamed."`
+	TypeWidened          Policy `yaml:"type_widened" default:"warn" doc:"A type holds more values than before."`
+	TypeNarrowed         Policy `yaml:"type_narrowed" default:"fail" doc:"A type holds fewer values than before."`
+	TypeChanged          Policy `yaml:"type_changed" default:"fail" doc:"A type became another one."`
+	NullabilityLoosened  Policy `yaml:"nullability_loosened" default:"warn" doc:"A column may now be NULL."`
+	NullabilityTightened Policy `yaml:"nullability_tightened" default:"warn" doc:"A column may no longer be NULL."`
+	DefaultChanged       Policy `yaml:"default_changed" default:"warn" doc:"A column's default changed."`
+	GeneratedChanged     Policy `yaml:"generated_changed" default:"warn" doc:"A column's generation expression changed."`
+	CollationChanged     Policy `yaml:"collation_changed" default:"warn" doc:"A column's collation changed."`
+	ColumnsReordered     Policy `yaml:"columns_reordered" default:"pass" doc:"The order of columns changed."`
+	PrimaryKeyChanged    Policy `yaml:"primary_key_changed" default:"fail" doc:"The primary key changed."`
+	UniqueChanged        Policy `yaml:"unique_changed" default:"warn" doc:"A unique constraint changed."`
+	ForeignKeyChanged    Policy `yaml:"foreign_key_changed" default:"warn" doc:"A foreign key changed."`
+	IndexAdded           Policy `yaml:"index_added" default:"pass" doc:"An index was added."`
+	IndexRemoved         Policy `yaml:"index_removed" default:"warn" doc:"An index was removed."`
+	PartitionAdded       Policy `yaml:"partition_added" default:"pass" doc:"A partition was added."`
+	PartitionRemoved     Policy `yaml:"partition_removed" default:"pass" doc:"A partition was removed."`
+	ViewChanged          Policy `yaml:"view_changed" default:"fail" doc:"The definition of a view changed."`
+	CommentChanged       Policy `yaml:"comment_changed" default:"pass" doc:"A comment changed."`
 }
 
 // severity is what a kind of drift means.
@@ -81,9 +81,9 @@ func (s *Severities) byKind() [24]severity {
 
 // DeclaredColumn is what a column must be; Type and Nullable may be left out.
 type DeclaredColumn struct {
-	Name     string `yaml:"name"`
-	Type     string `yaml:"type"`
-	Nullable *bool  `yaml:"nullable"`
+	Name     string `yaml:"name" required:"true" doc:"Name of the column."`
+	Type     string `yaml:"type" doc:"Type, in any engine's spelling. Default: any."`
+	Nullable *bool  `yaml:"nullable" doc:"Whether it may be NULL. Default: either."`
 }
 
 // DeclaredColumns is a list of columns, of names, or a map of name to type.

@@ -12,10 +12,10 @@ func init() { Register("sql", func() Check { return &SQL{} }) }
 // SQL holds the one number that a statement returns against thresholds.
 type SQL struct {
 	Options `yaml:",inline"`
-	Query   string `yaml:"query"` // returns one row of one number
-	Warn    Bound  `yaml:"warn"`  // bad when it holds
-	Fail    Bound  `yaml:"fail"`
-	OnNull  Policy `yaml:"on_null"` // no row, or NULL: default unknown
+	Query   string `yaml:"query" required:"true" doc:"Statement that returns one number."`
+	Warn    Bound  `yaml:"warn" doc:"Condition that warns: \"> 0\"."`
+	Fail    Bound  `yaml:"fail" doc:"Condition that fails: \"> 5\"."`
+	OnNull  Policy `yaml:"on_null" default:"unknown" doc:"Result of no row, or NULL."`
 }
 
 // Validate implements Check.

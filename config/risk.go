@@ -14,13 +14,13 @@ import (
 // Risk is what stands under a dataset's `risk:`: by when its next load must
 // have come, and from what risk of a miss on people are warned.
 type Risk struct {
-	Deadline  string        `yaml:"deadline"` // "06:00", or cron; default: the freshness check's expected and grace, else its fail age
-	Grace     time.Duration `yaml:"grace"`
-	Holidays  string        `yaml:"holidays"`
-	Threshold *float64      `yaml:"threshold"` // default 0.8
-	Clear     *float64      `yaml:"clear"`     // a warning ends below this; default threshold - 0.2
-	Horizon   time.Duration `yaml:"horizon"`   // warn only this long before the deadline
-	Status    string        `yaml:"status"`    // warn (default) or fail
+	Deadline  string        `yaml:"deadline" doc:"06:00, or a cron expression. Default: that of the freshness check."`
+	Grace     time.Duration `yaml:"grace" doc:"Time allowed after the deadline."`
+	Holidays  string        `yaml:"holidays" doc:".ics or text file of days without a deadline."`
+	Threshold *float64      `yaml:"threshold" default:"0.8" doc:"Probability of a miss that warns."`
+	Clear     *float64      `yaml:"clear" doc:"A warning ends below this. Default: threshold - 0.2."`
+	Horizon   time.Duration `yaml:"horizon" doc:"Warn only this long before the deadline."`
+	Status    string        `yaml:"status" default:"warn" enum:"warn,fail" doc:"Result of a warning."`
 
 	Check    int                  `yaml:"-"` // which of the dataset's checks tells of arrivals
 	Schedule schedule.Schedule    `yaml:"-"` // of the deadlines; zero: Age decides

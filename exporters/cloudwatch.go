@@ -12,9 +12,9 @@ func init() { Register("cloudwatch", func() Exporter { return &CloudWatch{} }) }
 // to standard output, as Lambda and ECS collect it, or to a file that the
 // CloudWatch agent reads.
 type CloudWatch struct {
-	File      string `yaml:"file"`      // "": standard output
-	MaxSize   int64  `yaml:"max_size"`  // bytes at which the file becomes FILE.1; default 100 MB
-	Namespace string `yaml:"namespace"` // default Sentinel
+	File      string `yaml:"file" doc:"File to append to. Default: standard output."`
+	MaxSize   int64  `yaml:"max_size" default:"104857600" doc:"Bytes at which the file becomes FILE.1."`
+	Namespace string `yaml:"namespace" default:"Sentinel" doc:"Namespace of the metrics."`
 
 	lines lines
 }

@@ -16,10 +16,10 @@ func init() { Register("influx", func() Exporter { return &Influx{} }) }
 // Influx writes line protocol to InfluxDB's v2 API, which Telegraf,
 // VictoriaMetrics and others also take.
 type Influx struct {
-	URL    sentinel.Secret `yaml:"url"` // http://host:8086
-	Token  sentinel.Secret `yaml:"token"`
-	Org    string          `yaml:"org"`
-	Bucket string          `yaml:"bucket"`
+	URL    sentinel.Secret `yaml:"url" required:"true" doc:"Address of the server: http://host:8086."`
+	Token  sentinel.Secret `yaml:"token" doc:"API token."`
+	Org    string          `yaml:"org" doc:"Organization."`
+	Bucket string          `yaml:"bucket" required:"true" doc:"Bucket to write to."`
 }
 
 // Validate implements Exporter.

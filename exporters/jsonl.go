@@ -12,8 +12,8 @@ func init() { Register("jsonl", func() Exporter { return &JSONL{} }) }
 // JSONL writes every result as one line of JSON, for Elastic, Splunk, Loki and
 // the like.
 type JSONL struct {
-	File    string `yaml:"file"`     // "": standard output
-	MaxSize int64  `yaml:"max_size"` // bytes at which the file becomes FILE.1; default 100 MB
+	File    string `yaml:"file" doc:"File to append to. Default: standard output."`
+	MaxSize int64  `yaml:"max_size" default:"104857600" doc:"Bytes at which the file becomes FILE.1."`
 
 	lines lines
 }

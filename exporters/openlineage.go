@@ -17,10 +17,10 @@ func init() { Register("openlineage", func() Exporter { return &OpenLineage{} })
 // OpenLineage sends every result as a run event (spec 2-0-2) with the facets
 // dataQualityAssertions and dataQualityMetrics on its dataset.
 type OpenLineage struct {
-	URL       sentinel.Secret   `yaml:"url"`       // of the lineage endpoint: http://marquez:5000/api/v1/lineage
-	Token     sentinel.Secret   `yaml:"token"`     // sent as a bearer token
-	Namespace string            `yaml:"namespace"` // of the jobs; default sentinel
-	Datasets  map[string]string `yaml:"datasets"`  // namespace of each warehouse's datasets, such as {shop: "postgres://db:5432"}; default the warehouse's name
+	URL       sentinel.Secret   `yaml:"url" required:"true" doc:"Address of the lineage endpoint."`
+	Token     sentinel.Secret   `yaml:"token" doc:"Bearer token."`
+	Namespace string            `yaml:"namespace" default:"sentinel" doc:"Namespace of the jobs."`
+	Datasets  map[string]string `yaml:"datasets" doc:"Namespace of each warehouse's datasets. Default: its name."`
 }
 
 const (

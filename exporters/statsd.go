@@ -16,9 +16,9 @@ func init() { Register("statsd", func() Exporter { return &StatsD{} }) }
 
 // StatsD sends gauges with DogStatsD tags by UDP, or over a Unix datagram socket.
 type StatsD struct {
-	Address string            `yaml:"address"` // host:port, or unix:///run/datadog.sock; default 127.0.0.1:8125
-	Prefix  string            `yaml:"prefix"`  // default sentinel.
-	Tags    map[string]string `yaml:"tags"`    // added to every gauge
+	Address string            `yaml:"address" default:"127.0.0.1:8125" doc:"host:port, or unix:///PATH."`
+	Prefix  string            `yaml:"prefix" default:"sentinel." doc:"Start of every metric name."`
+	Tags    map[string]string `yaml:"tags" doc:"Tags to add to every gauge."`
 
 	mu   sync.Mutex
 	conn net.Conn

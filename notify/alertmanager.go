@@ -17,13 +17,13 @@ func init() { Register("alertmanager", func() Notifier { return &Alertmanager{} 
 // member of a cluster. An Alertmanager forgets what is not repeated, also when
 // it restarts: what is open is posted again every [Alertmanager.Resend].
 type Alertmanager struct {
-	URL      []sentinel.Secret `yaml:"url"`
-	Username string            `yaml:"username"`
-	Password sentinel.Secret   `yaml:"password"`
-	Token    sentinel.Secret   `yaml:"token"`  // sent as a bearer token, instead of a user name
-	Every    time.Duration     `yaml:"resend"` // default 1m
-	Expire   time.Duration     `yaml:"expire"` // default 1h: when an alert ends if the agent falls silent
-	Labels   map[string]string `yaml:"labels"` // added to every alert
+	URL      []sentinel.Secret `yaml:"url" required:"true" doc:"Addresses of the members of a cluster."`
+	Username string            `yaml:"username" doc:"Name for basic authentication."`
+	Password sentinel.Secret   `yaml:"password" doc:"Password for basic authentication."`
+	Token    sentinel.Secret   `yaml:"token" doc:"Bearer token, instead of a user name."`
+	Every    time.Duration     `yaml:"resend" default:"1m" doc:"How often open alerts are sent again."`
+	Expire   time.Duration     `yaml:"expire" default:"1h" doc:"When an alert ends if the agent falls silent."`
+	Labels   map[string]string `yaml:"labels" doc:"Labels to add to every alert."`
 }
 
 // Validate implements Notifier.

@@ -26,15 +26,15 @@ func init() { Register("email", func() Notifier { return &Email{} }) }
 // Email sends mail by SMTP: plain text and HTML. Mails of one incident share a
 // thread, and one that is sent again has the same Message-ID.
 type Email struct {
-	Host     string          `yaml:"host"`
-	Port     int             `yaml:"port"` // default 587; 465 with tls: implicit
-	From     string          `yaml:"from"`
-	To       []string        `yaml:"to"`
-	Username string          `yaml:"username"`
-	Password sentinel.Secret `yaml:"password"`
-	TLS      string          `yaml:"tls"`     // starttls (default, and never without), implicit, or none
-	CAFile   string          `yaml:"ca_file"` // trusted instead of the system's authorities
-	Hello    string          `yaml:"hello"`   // the name given to the server; default localhost
+	Host     string          `yaml:"host" required:"true" doc:"Name of an SMTP server."`
+	Port     int             `yaml:"port" doc:"Port. Default: 465 with tls: implicit, else 587."`
+	From     string          `yaml:"from" required:"true" doc:"Address of the sender."`
+	To       []string        `yaml:"to" required:"true" doc:"Addresses of the recipients."`
+	Username string          `yaml:"username" doc:"Name to log in with."`
+	Password sentinel.Secret `yaml:"password" doc:"Password to log in with."`
+	TLS      string          `yaml:"tls" enum:"starttls,implicit,none" doc:"Encryption. Default: implicit on port 465, else starttls."`
+	CAFile   string          `yaml:"ca_file" doc:"PEM file of authorities to trust instead of the system's."`
+	Hello    string          `yaml:"hello" default:"localhost" doc:"Host name that the agent gives to the server."`
 
 	roots *x509.CertPool
 }

@@ -13,8 +13,8 @@ func init() { Register("log", func() Notifier { return &Log{} }) }
 // Log writes every incident of a notice as one line of JSON, in the words of
 // the webhook's body, for what collects logs.
 type Log struct {
-	File string    `yaml:"file"` // appended to; "": standard output
-	Out  io.Writer `yaml:"-"`    // where to instead, for the program that embeds it; one write a line
+	File string    `yaml:"file" doc:"File to append to. Default: standard output."`
+	Out  io.Writer `yaml:"-"` // where to instead, for the program that embeds it; one write a line
 }
 
 // Validate implements Notifier.

@@ -15,9 +15,9 @@ func init() { Register("opsgenie", func() Notifier { return &Opsgenie{} }) }
 // become one alert, whose alias is the id of the first of them; it is closed
 // when all of them are over.
 type Opsgenie struct {
-	APIKey sentinel.Secret `yaml:"api_key"`
-	URL    string          `yaml:"url"`   // default https://api.opsgenie.com; the EU has another
-	Teams  []string        `yaml:"teams"` // who is responsible; none: the integration's own team
+	APIKey sentinel.Secret `yaml:"api_key" required:"true" doc:"Key of an API integration."`
+	URL    string          `yaml:"url" default:"https://api.opsgenie.com" doc:"Address of the API."`
+	Teams  []string        `yaml:"teams" doc:"Responders. Default: the team of the integration."`
 }
 
 // Validate implements Notifier.

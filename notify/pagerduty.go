@@ -14,8 +14,8 @@ func init() { Register("pagerduty", func() Notifier { return &PagerDuty{} }) }
 // one page, whose dedup_key is the id of the first of them; the page ends when
 // all of them are over.
 type PagerDuty struct {
-	RoutingKey sentinel.Secret `yaml:"routing_key"`
-	URL        string          `yaml:"url"` // default https://events.pagerduty.com/v2/enqueue; the EU has another
+	RoutingKey sentinel.Secret `yaml:"routing_key" required:"true" doc:"Integration key of a service (Events API v2)."`
+	URL        string          `yaml:"url" default:"https://events.pagerduty.com/v2/enqueue" doc:"Address of the Events API."`
 }
 
 // Validate implements Notifier.

@@ -84,17 +84,17 @@ func (s Silence) Suppresses(i sentinel.Incident, now time.Time) bool {
 // forms: once (from and to are dates with times), weekly (from and to are times
 // of day, on days or on every day), or cron with a duration.
 type Window struct {
-	Name     string        `yaml:"name"`
-	From     string        `yaml:"from"`     // "2026-03-29 01:00", RFC 3339, or "02:00"
-	To       string        `yaml:"to"`       // the same form; a time of day at or before from is that of the next day
-	Days     []string      `yaml:"days"`     // mon, tue ... or mon-fri: those on which from lies
-	Cron     string        `yaml:"cron"`     // when it begins, instead of from and to
-	Duration time.Duration `yaml:"duration"` // with cron
-	Timezone string        `yaml:"timezone"` // default UTC
-	Until    string        `yaml:"until"`    // when the window itself expires: a date, or a date with a time
-	Dataset  []string      `yaml:"dataset"`  // with * and %; none: all
-	Tier     []string      `yaml:"tier"`     // none: all
-	Owner    []string      `yaml:"owner"`    // none: all
+	Name     string        `yaml:"name" doc:"Name for people. Default: window and its number."`
+	From     string        `yaml:"from" doc:"Start: 2026-03-29 01:00, RFC 3339, or 02:00 for each day."`
+	To       string        `yaml:"to" doc:"End, in the form of from. A time of day may lie on the next day."`
+	Days     []string      `yaml:"days" doc:"Days on which a daily window starts: mon, tue or mon-fri."`
+	Cron     string        `yaml:"cron" doc:"Start as a cron expression, instead of from and to."`
+	Duration time.Duration `yaml:"duration" doc:"Length, with cron."`
+	Timezone string        `yaml:"timezone" default:"UTC" doc:"Time zone of all times (IANA name)."`
+	Until    string        `yaml:"until" doc:"When the window itself expires: a date, or a date with a time."`
+	Dataset  []string      `yaml:"dataset" doc:"Tables that it holds for, with * and %. Default: all."`
+	Tier     []string      `yaml:"tier" enum:"critical,warning,info" doc:"Tiers that it holds for. Default: all."`
+	Owner    []string      `yaml:"owner" doc:"Owners that it holds for, with * and %. Default: all."`
 
 	loc            *time.Location
 	begin, end     time.Time         // once

@@ -8,8 +8,8 @@ import (
 // Rate bounds how many notices a channel gets: Burst at once, and one more
 // every Every. What is beyond waits and leaves as one digest.
 type Rate struct {
-	Burst int           `yaml:"burst"`
-	Every time.Duration `yaml:"every"`
+	Burst int           `yaml:"burst" doc:"Messages that may leave at once."`
+	Every time.Duration `yaml:"every" doc:"One more message may leave after each of these."`
 }
 
 // DefaultRate lets 20 notices through at once and four a minute after.

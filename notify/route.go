@@ -20,16 +20,16 @@ const (
 // first that matches an incident is taken, and those after it as long as the
 // ones taken say Continue.
 type Route struct {
-	Tier    []string `yaml:"tier"`    // critical, warning, info; none: any
-	Owner   []string `yaml:"owner"`   // * and % stand for any text; none: any
-	Dataset []string `yaml:"dataset"` // warehouse.schema.table, with * and %; none: any
-	To      []string `yaml:"to"`      // names of channels; none: nobody is told
+	Tier    []string `yaml:"tier" enum:"critical,warning,info" doc:"Tiers that match. Default: any."`
+	Owner   []string `yaml:"owner" doc:"Owners that match, with * and %. Default: any."`
+	Dataset []string `yaml:"dataset" doc:"Tables that match, with * and %. Default: any."`
+	To      []string `yaml:"to" doc:"Names of channels. Empty: nobody is notified."`
 
-	Continue      bool           `yaml:"continue"`
-	OnlyEscalated bool           `yaml:"only_escalated"` // tell only once automatic recovery has failed or is not allowed
-	GroupBy       []string       `yaml:"group_by"`       // warehouse, schema, dataset, tier, owner, kind, check; default warehouse and tier
-	GroupWait     *time.Duration `yaml:"group_wait"`     // how long a notice waits for others of its group; default 30s
-	Repeat        *time.Duration `yaml:"repeat"`         // how often people are reminded; default 4h; 0s: never
+	Continue      bool           `yaml:"continue" doc:"Also try the routes after this one."`
+	OnlyEscalated bool           `yaml:"only_escalated" doc:"Notify only once a repair has failed or is not allowed."`
+	GroupBy       []string       `yaml:"group_by" default:"warehouse,tier" enum:"warehouse,schema,dataset,tier,owner,kind,check" doc:"What incidents must share to be one message."`
+	GroupWait     *time.Duration `yaml:"group_wait" default:"30s" doc:"How long a message waits for others of its group."`
+	Repeat        *time.Duration `yaml:"repeat" default:"4h" doc:"How often a message is repeated. 0s: never."`
 }
 
 var groupings = map[string]func(sentinel.Incident) string{

@@ -16,10 +16,10 @@ func init() { Register("slack", func() Notifier { return &Slack{} }) }
 // Slack posts messages: through an incoming webhook, or with a bot's token to a
 // channel, where what follows an incident answers in its thread.
 type Slack struct {
-	WebhookURL sentinel.Secret `yaml:"webhook_url"`
-	Token      sentinel.Secret `yaml:"token"`   // of a bot with chat:write
-	Channel    string          `yaml:"channel"` // id or #name; with token
-	URL        string          `yaml:"url"`     // default https://slack.com/api; with token
+	WebhookURL sentinel.Secret `yaml:"webhook_url" doc:"Address of an incoming webhook."`
+	Token      sentinel.Secret `yaml:"token" doc:"Token of a bot with chat:write, instead of webhook_url."`
+	Channel    string          `yaml:"channel" doc:"Channel id or #name, with token."`
+	URL        string          `yaml:"url" default:"https://slack.com/api" doc:"Address of the API, with token."`
 }
 
 // Validate implements Notifier.

@@ -11,7 +11,7 @@ func init() { Register("teams", func() Notifier { return &Teams{} }) }
 
 // Teams posts Adaptive Cards to a workflow's webhook of Microsoft Teams.
 type Teams struct {
-	WebhookURL sentinel.Secret `yaml:"webhook_url"`
+	WebhookURL sentinel.Secret `yaml:"webhook_url" required:"true" doc:"Address of a workflow that posts to a channel."`
 }
 
 // Validate implements Notifier.

@@ -17,10 +17,10 @@ func init() { Register("webhook", func() Notifier { return &Webhook{} }) }
 // Webhook posts notices as JSON, signed; docs/notify/webhook.md describes the
 // body and how a receiver checks the signature.
 type Webhook struct {
-	URL          sentinel.Secret            `yaml:"url"`
-	Secret       sentinel.Secret            `yaml:"secret"`        // signs the body
-	Headers      map[string]sentinel.Secret `yaml:"headers"`       // such as Authorization
-	AllowPrivate bool                       `yaml:"allow_private"` // link-local addresses, such as a cloud's metadata service
+	URL          sentinel.Secret            `yaml:"url" required:"true" doc:"Address that messages are posted to."`
+	Secret       sentinel.Secret            `yaml:"secret" doc:"Key that signs the body (HMAC-SHA256)."`
+	Headers      map[string]sentinel.Secret `yaml:"headers" doc:"Headers to send, such as Authorization."`
+	AllowPrivate bool                       `yaml:"allow_private" doc:"Allow link-local addresses, such as a metadata service."`
 }
 
 // Validate implements Notifier.

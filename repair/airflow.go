@@ -22,27 +22,27 @@ func init() { Register("airflow", func() Action { return &Airflow{} }) }
 // Apache Airflow's stable REST API, and follows it to its end. A triggered run
 // is named after the repair, so that it is found again and never made twice.
 type Airflow struct {
-	URL          string            `yaml:"url"` // of the web server, such as https://airflow.example.com
-	API          string            `yaml:"api"` // v2 (default, Airflow 3) or v1 (Airflow 2)
-	DAG          string            `yaml:"dag"`
-	Conf         map[string]string `yaml:"conf"`  // handed to the run; placeholders are filled
-	Clear        *AirflowClear     `yaml:"clear"` // clear tasks of a run instead of triggering one
-	UndoDAG      string            `yaml:"undo_dag"`
-	Token        sentinel.Secret   `yaml:"token"` // bearer; else user and password
-	User         string            `yaml:"user"`
-	Password     sentinel.Secret   `yaml:"password"`
-	Bucket       string            `yaml:"bucket"`  // how long a window is: day (default), hour, week or month
-	Timeout      time.Duration     `yaml:"timeout"` // of the run, default 1h
-	Poll         time.Duration     `yaml:"poll"`    // default 15s
-	AllowPrivate bool              `yaml:"allow_private"`
+	URL          string            `yaml:"url" required:"true" doc:"Address of the web server."`
+	API          string            `yaml:"api" default:"v2" enum:"v2,v1" doc:"Version of the API: v2 for Airflow 3, v1 for Airflow 2."`
+	DAG          string            `yaml:"dag" required:"true" doc:"Id of the DAG."`
+	Conf         map[string]string `yaml:"conf" doc:"Values for the run. Placeholders are filled in."`
+	Clear        *AirflowClear     `yaml:"clear" doc:"Clear tasks of a run instead of triggering one."`
+	UndoDAG      string            `yaml:"undo_dag" doc:"DAG that undoes what the run did."`
+	Token        sentinel.Secret   `yaml:"token" doc:"Bearer token."`
+	User         string            `yaml:"user" doc:"User name, instead of token."`
+	Password     sentinel.Secret   `yaml:"password" doc:"Password, with user."`
+	Bucket       string            `yaml:"bucket" default:"day" enum:"hour,day,week,month" doc:"Length of a window."`
+	Timeout      time.Duration     `yaml:"timeout" default:"1h" doc:"Longest wait for the run."`
+	Poll         time.Duration     `yaml:"poll" default:"15s" doc:"How often the state is read."`
+	AllowPrivate bool              `yaml:"allow_private" doc:"Allow link-local addresses."`
 }
 
 // AirflowClear names the tasks to run again.
 type AirflowClear struct {
-	Run        string   `yaml:"run"`        // dag_run_id, such as scheduled__{day}T00:00:00+00:00
-	Tasks      []string `yaml:"tasks"`      // all of the run when empty
-	Succeeded  bool     `yaml:"succeeded"`  // also tasks that succeeded; only failed ones else
-	Downstream bool     `yaml:"downstream"` // and all that depend on them
+	Run        string   `yaml:"run" required:"true" doc:"dag_run_id, such as scheduled__{day}T00:00:00+00:00."`
+	Tasks      []string `yaml:"tasks" doc:"Tasks to clear. Default: all of the run."`
+	Succeeded  bool     `yaml:"succeeded" doc:"Also clear tasks that succeeded."`
+	Downstream bool     `yaml:"downstream" doc:"Also clear the tasks that depend on them."`
 }
 
 // airflowDetails is what a plan keeps: what is asked for, with {repair} where the

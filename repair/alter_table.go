@@ -22,12 +22,12 @@ func init() { Register("alter_table", func() Action { return &AlterTable{} }) }
 type AlterTable struct {
 	// OwnerRole is taken on for the ALTER alone (PostgreSQL: only a table's owner
 	// may alter it).
-	OwnerRole string `yaml:"owner_role"`
+	OwnerRole string `yaml:"owner_role" doc:"Role to SET before the statements."`
 	// MaxPartitions bounds how many leaves an ALTER of their root locks; default 1000.
-	MaxPartitions int `yaml:"max_partitions"`
+	MaxPartitions int `yaml:"max_partitions" default:"1000" doc:"A table with more partitions is refused."`
 	// Held puts the ALTER off while a transaction has held the table for longer;
 	// default 30s.
-	Held time.Duration `yaml:"put_off_after"`
+	Held time.Duration `yaml:"put_off_after" default:"30s" doc:"A repair waits while a transaction holds the table this long."`
 }
 
 // Validate implements Action.

@@ -19,19 +19,19 @@ func init() { Register("dbt", func() Action { return &DBT{} }) }
 // DBT builds models anew: with the dbt command, as exec runs a program, or as a
 // run of a dbt Cloud job, which bears the repair's id as its cause.
 type DBT struct {
-	Select      []string                   `yaml:"select"`
-	Vars        map[string]string          `yaml:"vars"`       // placeholders are filled
-	Microbatch  bool                       `yaml:"microbatch"` // only the window that the check found: --event-time-start and -end
-	FullRefresh bool                       `yaml:"full_refresh"`
-	Bucket      string                     `yaml:"bucket"`     // how long a window is: day (default), hour, week or month
-	Timeout     time.Duration              `yaml:"timeout"`    // default 1h
-	Program     string                     `yaml:"program"`    // default /usr/local/bin/dbt
-	Project     string                     `yaml:"project"`    // the directory of dbt_project.yml
-	Profiles    string                     `yaml:"profiles"`   // the directory of profiles.yml; default: the project's
-	Target      string                     `yaml:"target"`     // of profiles.yml
-	Env         map[string]sentinel.Secret `yaml:"env"`        // for env_var() in profiles.yml
-	Idempotent  bool                       `yaml:"idempotent"` // built twice is as built once; microbatches always are
-	Cloud       *DBTCloud                  `yaml:"cloud"`      // run a job there instead of a program here
+	Select      []string                   `yaml:"select" doc:"Selectors of models, such as orders or +orders."`
+	Vars        map[string]string          `yaml:"vars" doc:"Variables of dbt. Placeholders are filled in."`
+	Microbatch  bool                       `yaml:"microbatch" doc:"Build only the window that the check found."`
+	FullRefresh bool                       `yaml:"full_refresh" doc:"Build incremental models from the beginning."`
+	Bucket      string                     `yaml:"bucket" default:"day" enum:"hour,day,week,month" doc:"Length of a window."`
+	Timeout     time.Duration              `yaml:"timeout" default:"1h" doc:"dbt is killed after this."`
+	Program     string                     `yaml:"program" doc:"Path of dbt. Default: /usr/local/bin/dbt."`
+	Project     string                     `yaml:"project" doc:"Directory of dbt_project.yml."`
+	Profiles    string                     `yaml:"profiles" doc:"Directory of profiles.yml. Default: project."`
+	Target      string                     `yaml:"target" doc:"Target of profiles.yml."`
+	Env         map[string]sentinel.Secret `yaml:"env" doc:"Variables for env_var() in profiles.yml."`
+	Idempotent  bool                       `yaml:"idempotent" doc:"Building twice gives the same result, as microbatches do."`
+	Cloud       *DBTCloud                  `yaml:"cloud" doc:"Run a job of dbt Cloud instead of a program."`
 }
 
 // Validate implements Action.

@@ -16,12 +16,12 @@ import (
 
 // DBTCloud is a job of dbt Cloud, run through its administrative API v2.
 type DBTCloud struct {
-	URL          string          `yaml:"url"` // default https://cloud.getdbt.com
-	Account      int64           `yaml:"account"`
-	Job          int64           `yaml:"job"`
-	Token        sentinel.Secret `yaml:"token"`
-	Poll         time.Duration   `yaml:"poll"` // default 15s
-	AllowPrivate bool            `yaml:"allow_private"`
+	URL          string          `yaml:"url" default:"https://cloud.getdbt.com" doc:"Address of dbt Cloud."`
+	Account      int64           `yaml:"account" required:"true" doc:"Id of the account."`
+	Job          int64           `yaml:"job" required:"true" doc:"Id of the job."`
+	Token        sentinel.Secret `yaml:"token" required:"true" doc:"API token."`
+	Poll         time.Duration   `yaml:"poll" default:"15s" doc:"How often the state is read."`
+	AllowPrivate bool            `yaml:"allow_private" doc:"Allow link-local addresses."`
 }
 
 func (c *DBTCloud) validate() error {

@@ -21,12 +21,12 @@ func init() { Register("exec", func() Action { return &Exec{} }) }
 // Exec runs a program: an argument list, never a shell; a clean environment; a
 // process group of its own that ends when its time is over.
 type Exec struct {
-	Command    []string                   `yaml:"command"`
-	Env        map[string]sentinel.Secret `yaml:"env"`
-	Dir        string                     `yaml:"dir"`
-	Timeout    time.Duration              `yaml:"timeout"`    // default 10m
-	Idempotent bool                       `yaml:"idempotent"` // it may run twice for one SENTINEL_REPAIR_ID
-	Undo       []string                   `yaml:"undo"`
+	Command    []string                   `yaml:"command" required:"true" doc:"Program, as an absolute path, and its arguments."`
+	Env        map[string]sentinel.Secret `yaml:"env" doc:"Variables of the program. It has no others."`
+	Dir        string                     `yaml:"dir" doc:"Working directory."`
+	Timeout    time.Duration              `yaml:"timeout" default:"10m" doc:"The program is killed after this."`
+	Idempotent bool                       `yaml:"idempotent" doc:"It may run twice for one SENTINEL_REPAIR_ID."`
+	Undo       []string                   `yaml:"undo" doc:"Program that undoes it, and its arguments."`
 }
 
 // outputLimit is how much of a program's output is kept: its end.

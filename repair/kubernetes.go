@@ -23,17 +23,17 @@ func init() { Register("kubernetes", func() Action { return &Kubernetes{} }) }
 // the pod it runs in. The Job is named after the repair, and the restart bears
 // its id, so that neither is made twice.
 type Kubernetes struct {
-	Restart      string            `yaml:"restart"`      // a Deployment
-	CronJob      string            `yaml:"cronjob"`      // run now what it would run
-	Undo         string            `yaml:"undo_cronjob"` // the CronJob that takes back what the Job did
-	Namespace    string            `yaml:"namespace"`    // default: the pod's
-	Env          map[string]string `yaml:"env"`          // added to the Job's containers; placeholders are filled
-	Bucket       string            `yaml:"bucket"`       // how long a window is: day (default), hour, week or month
-	Timeout      time.Duration     `yaml:"timeout"`      // default 30m
-	Poll         time.Duration     `yaml:"poll"`         // default 15s
-	Server       string            `yaml:"server"`       // default: the cluster's
-	Account      string            `yaml:"account"`      // the directory of token, ca.crt and namespace
-	AllowPrivate bool              `yaml:"allow_private"`
+	Restart      string            `yaml:"restart" doc:"Deployment to restart."`
+	CronJob      string            `yaml:"cronjob" doc:"CronJob to run now, instead of restart."`
+	Undo         string            `yaml:"undo_cronjob" doc:"CronJob that undoes what the job did."`
+	Namespace    string            `yaml:"namespace" doc:"Namespace. Default: the pod's."`
+	Env          map[string]string `yaml:"env" doc:"Variables to add to the job's containers. Placeholders are filled in."`
+	Bucket       string            `yaml:"bucket" default:"day" enum:"hour,day,week,month" doc:"Length of a window."`
+	Timeout      time.Duration     `yaml:"timeout" default:"30m" doc:"Longest wait for the end."`
+	Poll         time.Duration     `yaml:"poll" default:"15s" doc:"How often the state is read."`
+	Server       string            `yaml:"server" doc:"Address of the API server. Default: the cluster's."`
+	Account      string            `yaml:"account" default:"/var/run/secrets/kubernetes.io/serviceaccount" doc:"Directory of token, ca.crt and namespace."`
+	AllowPrivate bool              `yaml:"allow_private" doc:"Allow link-local addresses."`
 }
 
 const (

@@ -26,27 +26,27 @@ const (
 // limits. Its exported fields, beside the action's own key, are the YAML of an
 // item under `repair:`.
 type Policy struct {
-	ID     string         `yaml:"id"` // stable; derived when empty
+	ID     string         `yaml:"id" doc:"Identity of its history. Default: derived."`
 	Table  sentinel.Table `yaml:"-"`
-	On     []string       `yaml:"on"` // row_count, schema.column_added, freshness.deadline, risk, alert.NAME, or a check's id
-	Mode   Mode           `yaml:"mode"`
-	DryRun bool           `yaml:"dry_run"` // plan and guard as in mode, but end before anything is done
+	On     []string       `yaml:"on" required:"true" doc:"Kinds, kind.finding, risk, alert.NAME, or ids of checks."`
+	Mode   Mode           `yaml:"mode" default:"plan" doc:"Who decides: plan asks a person, auto applies, shadow only records."`
+	DryRun bool           `yaml:"dry_run" doc:"Plan and guard as mode says, but change nothing."`
 	// Rollout lets this share of incidents be repaired ("10%"); the rest is
 	// recorded as in shadow.
-	Rollout Share `yaml:"rollout"`
+	Rollout Share `yaml:"rollout" default:"100%" doc:"Share of incidents to repair. The rest is only recorded."`
 
-	Attempts int           `yaml:"attempts"` // repairs in a window, default 3
-	Window   time.Duration `yaml:"window"`   // default 1h
-	Cooldown time.Duration `yaml:"cooldown"` // after the last of them, default 1h
+	Attempts int           `yaml:"attempts" default:"3" doc:"Repairs allowed in a window."`
+	Window   time.Duration `yaml:"window" default:"1h" doc:"Window in which attempts are counted."`
+	Cooldown time.Duration `yaml:"cooldown" default:"1h" doc:"Pause after the last attempt."`
 	// FlapWindow: when what was repaired is bad again this soon, the repair counts
 	// as failed; default 15m.
-	FlapWindow time.Duration `yaml:"flap_window"`
-	Retries    int           `yaml:"retries"`         // tries of one repair after transient errors, default 5
-	MaxRows    int64         `yaml:"max_rows"`        // a plan that writes more is for a person; default 5 million
-	Approval   time.Duration `yaml:"approval_within"` // a plan nobody approved expires, default 24h
-	Settle     time.Duration `yaml:"settle"`          // wait before verifying
-	OnFailure  string        `yaml:"on_failure"`      // rollback (default) or escalate: when the check stays bad
-	Escalate   string        `yaml:"escalate"`        // after (default): people hear only when repair failed; at_once
+	FlapWindow time.Duration `yaml:"flap_window" default:"15m" doc:"A repair that is undone this soon has failed."`
+	Retries    int           `yaml:"retries" default:"5" doc:"Tries of one repair after transient errors."`
+	MaxRows    int64         `yaml:"max_rows" default:"5000000" doc:"A plan that writes more rows needs a person."`
+	Approval   time.Duration `yaml:"approval_within" default:"24h" doc:"A plan that nobody approves expires."`
+	Settle     time.Duration `yaml:"settle" doc:"Wait before the repair is verified."`
+	OnFailure  string        `yaml:"on_failure" default:"rollback" enum:"rollback,escalate" doc:"What to do when the check stays bad."`
+	Escalate   string        `yaml:"escalate" default:"after" enum:"after,at_once" doc:"When people are notified: after a failed repair, or at once."`
 
 	Action Action `yaml:"-"`
 	Kind   string `yaml:"-"` // the action's registered name

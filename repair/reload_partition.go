@@ -20,21 +20,21 @@ func init() { Register("reload_partition", func() Action { return &ReloadPartiti
 // staging table first, verified there, and then in one transaction in place of
 // what the window holds. The old rows are kept for a while, to go back to.
 type ReloadPartition struct {
-	From        []sentinel.Table `yaml:"from"`          // sources, tried in order; all with the table's columns
-	File        []string         `yaml:"file"`          // tried after them: CSV, JSONL or Parquet of the window, with {date} in its name
-	Partition   string           `yaml:"partition"`     // time column, also as column::date; default: the dataset's time_column
-	Method      string           `yaml:"method"`        // delete_insert (default), merge, swap
-	Bucket      string           `yaml:"bucket"`        // hour, day (default), week, month
-	Key         []string         `yaml:"key"`           // columns that are unique; default: the primary key
-	Columns     []string         `yaml:"columns"`       // loaded; default: all that are not generated
-	KeepFor     time.Duration    `yaml:"keep_preimage"` // default 24h
-	MinRatio    float64          `yaml:"min_ratio"`     // new rows against those there, default 0.9
-	AllowEmpty  bool             `yaml:"allow_empty"`   // a source without rows for the window may empty it
-	LateBy      time.Duration    `yaml:"late_by"`       // a window is closed this long after its end, default 2h
-	SingleWrite bool             `yaml:"single_writer"` // nobody else writes to a window that is open
-	NoTriggers  bool             `yaml:"no_triggers"`   // said here where the reading account may not see them
-	BatchRows   int              `yaml:"batch_rows"`    // read at a time from another warehouse, default 20000
-	MaxRows     int64            `yaml:"max_rows"`      // a window with more is refused, default 5 million
+	From        []sentinel.Table `yaml:"from" doc:"Source tables, tried in order, with the table's columns."`
+	File        []string         `yaml:"file" doc:"CSV, JSONL or Parquet files, tried after them; {date} is replaced."`
+	Partition   string           `yaml:"partition" doc:"Time column, also as column::date. Default: time_column."`
+	Method      string           `yaml:"method" default:"delete_insert" enum:"delete_insert,merge,swap" doc:"How rows are replaced."`
+	Bucket      string           `yaml:"bucket" default:"day" enum:"hour,day,week,month" doc:"Length of a window."`
+	Key         []string         `yaml:"key" doc:"Columns that are unique. Default: the primary key."`
+	Columns     []string         `yaml:"columns" doc:"Columns to load. Default: all that are not generated."`
+	KeepFor     time.Duration    `yaml:"keep_preimage" default:"24h" doc:"How long the old rows are kept."`
+	MinRatio    float64          `yaml:"min_ratio" default:"0.9" doc:"Smallest share of the old rows that a source must have."`
+	AllowEmpty  bool             `yaml:"allow_empty" doc:"Allow a source without rows to empty the window."`
+	LateBy      time.Duration    `yaml:"late_by" default:"2h" doc:"A window closes this long after its end."`
+	SingleWrite bool             `yaml:"single_writer" doc:"Nobody else writes to a window that is open."`
+	NoTriggers  bool             `yaml:"no_triggers" doc:"The table has no triggers, where the account cannot see them."`
+	BatchRows   int              `yaml:"batch_rows" default:"20000" doc:"Rows read at a time from another warehouse."`
+	MaxRows     int64            `yaml:"max_rows" default:"5000000" doc:"A window with more rows is refused."`
 }
 
 // Validate implements Action.

@@ -13,8 +13,8 @@ func init() { Register("sql", func() Action { return &SQL{} }) }
 // SQL runs statements on repair_dsn, in one transaction with fence and ledger.
 // They are the user's own, and nothing is put into them.
 type SQL struct {
-	Do   []string `yaml:"do"`
-	Undo []string `yaml:"undo"`
+	Do   []string `yaml:"do" required:"true" doc:"Statements, run in one transaction."`
+	Undo []string `yaml:"undo" doc:"Statements that undo them."`
 }
 
 // Validate implements Action.

@@ -22,14 +22,14 @@ func init() { Register("webhook", func() Action { return &Webhook{} }) }
 // Webhook asks another system to repair: one signed POST with an idempotency
 // key that is the same at every try.
 type Webhook struct {
-	URL          sentinel.Secret            `yaml:"url"`
-	Secret       sentinel.Secret            `yaml:"secret"`        // signs the body; see docs/repair/webhook.md
-	Headers      map[string]sentinel.Secret `yaml:"headers"`       // such as Authorization
-	Timeout      time.Duration              `yaml:"timeout"`       // default 30s
-	Lookup       sentinel.Secret            `yaml:"lookup"`        // GET with ?id=REPAIR: 200 it was done, 404 it was not
-	Idempotent   bool                       `yaml:"idempotent"`    // the receiver does nothing twice for one Idempotency-Key
-	UndoURL      sentinel.Secret            `yaml:"undo_url"`      // asked the same way to take it back
-	AllowPrivate bool                       `yaml:"allow_private"` // link-local addresses, such as a cloud's metadata service
+	URL          sentinel.Secret            `yaml:"url" required:"true" doc:"Address that is asked to repair."`
+	Secret       sentinel.Secret            `yaml:"secret" doc:"Key that signs the body (HMAC-SHA256)."`
+	Headers      map[string]sentinel.Secret `yaml:"headers" doc:"Headers to send, such as Authorization."`
+	Timeout      time.Duration              `yaml:"timeout" default:"30s" doc:"Longest wait for the answer."`
+	Lookup       sentinel.Secret            `yaml:"lookup" doc:"Address that says whether a repair was done: 200 or 404."`
+	Idempotent   bool                       `yaml:"idempotent" doc:"The receiver acts once for one Idempotency-Key."`
+	UndoURL      sentinel.Secret            `yaml:"undo_url" doc:"Address that is asked to undo."`
+	AllowPrivate bool                       `yaml:"allow_private" doc:"Allow link-local addresses, such as a metadata service."`
 }
 
 // Validate implements Action.

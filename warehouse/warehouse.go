@@ -14,16 +14,16 @@ import (
 // under `warehouses: NAME:`.
 type Config struct {
 	Name             string            `yaml:"-"`
-	Dialect          string            `yaml:"dialect"`           // postgres, mysql, sqlite; implied by the DSN's scheme
-	DSN              sentinel.Secret   `yaml:"dsn"`               // postgres://..., mysql://... or user:pw@tcp(host)/db, sqlite:path
-	StandbyDSN       []sentinel.Secret `yaml:"standby_dsn"`       // in order: checks go there while those before do not answer
-	RepairDSN        sentinel.Secret   `yaml:"repair_dsn"`        // where repairs write; checks never use it
-	MaxConnections   int               `yaml:"max_connections"`   // default 4
-	StatementTimeout time.Duration     `yaml:"statement_timeout"` // default 30s; the server cancels the statement
-	LockTimeout      time.Duration     `yaml:"lock_timeout"`      // default 1s
-	Now              func() time.Time  `yaml:"-"`                 // wall clock, for connection lifetimes; nil: connections live for ever
-	Meter            *Meter            `yaml:"-"`                 // nil: nothing is counted
-	ChangeCounters   bool              `yaml:"change_counters"`   // skip tables the engine says nothing was written to since the last look
+	Dialect          string            `yaml:"dialect" words:"dialects" doc:"Engine. Default: the one that the scheme of the DSN names."`
+	DSN              sentinel.Secret   `yaml:"dsn" doc:"Address: postgres://..., mysql://..., user:password@tcp(host)/db or sqlite:PATH."`
+	StandbyDSN       []sentinel.Secret `yaml:"standby_dsn" doc:"Addresses for checks, in order, while those before do not answer."`
+	RepairDSN        sentinel.Secret   `yaml:"repair_dsn" doc:"Address that repairs write to. Checks never use it."`
+	MaxConnections   int               `yaml:"max_connections" default:"4" doc:"Connections open at once, 1 to 100."`
+	StatementTimeout time.Duration     `yaml:"statement_timeout" default:"30s" doc:"The server cancels a statement that runs longer."`
+	LockTimeout      time.Duration     `yaml:"lock_timeout" default:"1s" doc:"The server cancels a statement that waits longer for a lock."`
+	Now              func() time.Time  `yaml:"-"` // wall clock, for connection lifetimes; nil: connections live for ever
+	Meter            *Meter            `yaml:"-"` // nil: nothing is counted
+	ChangeCounters   bool              `yaml:"change_counters" doc:"Skip tables that the engine's statistics say nobody wrote to."`
 }
 
 // Dialect is what one engine spells and does differently. A dialect is one
