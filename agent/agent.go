@@ -102,7 +102,7 @@ type Agent struct {
 	incidents     *incidents
 	confirmations confirmations
 	backlog       []store.Batch // not recorded yet: the store could not be written
-	memory        *checks.Memory
+	memory        *checks.Cache
 	scorer        *Scorer
 	forecasts     forecasts
 	telling       *Telling
@@ -205,7 +205,7 @@ func (a *Agent) recall(ctx context.Context) error {
 	a.silences = silences
 	a.incidents = newIncidents(open)
 	a.confirmations = confirmations{}
-	a.memory = &checks.Memory{}
+	a.memory = &checks.Cache{}
 	a.scorer = &Scorer{Store: a.Store}
 	for _, s := range states {
 		if err := a.confirmations.decode(s.Key, s.Data); err != nil {

@@ -43,7 +43,7 @@ type Hand struct {
 	Log    *slog.Logger
 
 	mu     sync.Mutex
-	memory *checks.Memory
+	memory *checks.Cache
 	plan   Plan
 	checks map[string]located // by id
 	fixes  map[string]*repair.Policy
@@ -86,12 +86,12 @@ func (h *Hand) know(plan Plan, datasets []Dataset) {
 	defer h.mu.Unlock()
 	h.plan, h.checks, h.fixes = plan, byID(datasets), fixes
 	if h.memory == nil {
-		h.memory = &checks.Memory{}
+		h.memory = &checks.Cache{}
 	}
 }
 
 // known is what this agent knows now.
-func (h *Hand) known() (Plan, map[string]located, *checks.Memory) {
+func (h *Hand) known() (Plan, map[string]located, *checks.Cache) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.plan, h.checks, h.memory
@@ -141,14 +141,12 @@ func (h *Hand) look(ctx context.Context, work json.RawMessage) (json.RawMessage,
 	}
 	scorer := Scorer{Store: h.Store}
 	var asking sync.Mutex
-	env := checks.Env{
-		Warehouse: plan.open, History: history(h.Store), Baselines: h.Store.CurrentBaselines, Digests: h.Store.BaselineDigests, Now: h.Now, Memory: memory,
-		New: func(check string) bool {
-			asking.Lock()
-			defer asking.Unlock()
-			return scorer.New(ctx, check)
-		},
+	isNew := func(ctx context.Context, check string) bool {
+		asking.Lock()
+		defer asking.Unlock()
+		return scorer.New(ctx, check)
 	}
+	env := checks.Env{Warehouse: plan.open, History: History(h.Store, isNew), Now: h.Now, Cache: memory}
 	var a lookAnswer
 	for _, o := range checks.Run(ctx, env, w.Warehouse, jobs) {
 		out := lookOutcome{Results: o.Results}

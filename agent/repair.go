@@ -13,7 +13,6 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
-	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // repairEvery is how often repairs are looked at besides when one is planned, and
@@ -101,7 +100,7 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	if !known {
 		return sentinel.Result{}, fmt.Errorf("check %s is not configured any more", id)
 	}
-	env := checks.Env{Warehouse: plan.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines, Digests: a.Store.BaselineDigests, Now: a.Now, Memory: &checks.Memory{}}
+	env := checks.Env{Warehouse: plan.open, History: History(a.Store, nil), Now: a.Now, Cache: &checks.Cache{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
 	a.mu.Lock()
@@ -152,12 +151,8 @@ func (a *Agent) trigger(i sentinel.Incident, r sentinel.Result) repair.Trigger {
 		return t
 	}
 	t.TimeColumn, t.Location = at.dataset.TimeColumn, at.dataset.Location
-	if s, ok := at.check.Check.(*checks.Schema); ok {
-		t.Like = s.Like
-		for _, c := range s.Columns {
-			declared := warehouse.Column{Name: c.Name, Type: warehouse.ParseType(c.Type), Nullable: c.Nullable == nil || *c.Nullable}
-			t.Declared = append(t.Declared, declared)
-		}
+	if s, ok := at.check.Check.(checks.SchemaCheck); ok {
+		t.Like, t.Declared = s.Reference()
 	}
 	return t
 }

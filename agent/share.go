@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -29,20 +28,15 @@ const (
 )
 
 // look runs a tick's checks, shared out among the agents that are there, and hands
-// the outcomes on with the work they are of, some or all at a time. Neither is kept.
-func (a *Agent) look(ctx context.Context, env checks.Env, name string, at time.Time, due []*entry, hand func(*work, []checks.Outcome)) {
-	w := &work{at: at}
+// the outcomes on in parts, with the index of each part's first job.
+func (a *Agent) look(ctx context.Context, env checks.Env, name string, jobs []checks.Job, hand func(first int, part []checks.Outcome)) {
 	others := a.others()
 	if others == 0 {
-		look := checks.NewLook(ctx, env, name, len(due), w.jobsOf(due))
-		for part := range parts(due, checks.JobsAtOnce) {
-			w.merge(part)
-			hand(w, look.At(ctx, w.jobs))
+		for first, part := range checks.Parts(ctx, env, name, jobs) {
+			hand(first, part)
 		}
 		return
 	}
-	w.merge(due)
-	jobs := w.jobs
 	parts := 2 * (others + 1) // so that an agent that is slower than others gets less
 	size := min(max((len(jobs)+parts-1)/parts, partLeast), partMost)
 	outcomes := make([]checks.Outcome, len(jobs))
@@ -59,7 +53,7 @@ func (a *Agent) look(ctx context.Context, env checks.Env, name string, at time.T
 		})
 	}
 	under.Wait()
-	hand(w, outcomes)
+	hand(0, outcomes)
 }
 
 // lookElsewhere has jobs of one tick looked at by any agent.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -117,7 +116,7 @@ func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
 	for _, d := range datasets {
 		due = append(due, splitBySchedule(&d)...)
 	}
-	env := checks.Env{Warehouse: plan.open, History: history(memory), Baselines: memory.CurrentBaselines, Digests: memory.BaselineDigests, Now: now, Memory: &checks.Memory{}, New: func(string) bool { return true }}
+	env := checks.Env{Warehouse: plan.open, History: History(memory, func(context.Context, string) bool { return true }), Now: now, Cache: &checks.Cache{}}
 	want := lookAll(t, &Agent{}, env, at, due)
 	crew := &passOn{hand: hand}
 	a := &Agent{Store: memory, Now: now, Log: log, Crew: crew}
@@ -138,12 +137,7 @@ func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
 }
 
 func lookAll(t *testing.T, a *Agent, env checks.Env, at time.Time, due []*entry) (all []checks.Outcome) {
-	a.look(t.Context(), env, "w", at, due, func(_ *work, part []checks.Outcome) {
-		for _, o := range part {
-			o.Results = slices.Clone(o.Results)
-			all = append(all, o)
-		}
-	})
+	a.look(t.Context(), env, "w", newWork(at, due).jobs, func(_ int, part []checks.Outcome) { all = append(all, part...) })
 	return all
 }
 

@@ -20,12 +20,10 @@ func (a *Agent) tick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 	// statement timeouts bound it.
 	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
 	defer end(nil)
-	env := checks.Env{
-		Warehouse: l.open, History: history(a.Store), Baselines: a.Store.CurrentBaselines, Digests: a.Store.BaselineDigests,
-		Now: a.Now, Memory: a.memory, New: func(check string) bool { return a.isNew(ctx, check) },
-	}
+	env := checks.Env{Warehouse: l.open, History: History(a.Store, a.isNew), Now: a.Now, Cache: a.memory}
 	t := &tick{agent: a, loop: l, at: at, looked: map[sentinel.Table]bool{}}
-	a.look(ctx, env, l.name, at, due, func(w *work, outcomes []checks.Outcome) { t.take(ctx, w, outcomes) })
+	w := newWork(at, due)
+	a.look(ctx, env, l.name, w.jobs, func(first int, part []checks.Outcome) { t.take(ctx, w, first, part) })
 	t.end(ctx)
 }
 
@@ -41,7 +39,6 @@ type tick struct {
 	agent *Agent
 	loop  *loop
 	at    time.Time
-	batch store.Batch // its memory is used again
 
 	// What the datasets bring whose incidents have changed, and these changes:
 	// they are recorded when all is seen, so that people hear of one upstream that
@@ -55,28 +52,24 @@ type tick struct {
 	took time.Duration
 }
 
-// take judges and records the outcomes of some work.
-func (t *tick) take(ctx context.Context, w *work, outcomes []checks.Outcome) {
+// take judges and records the outcomes of some of the work, from its job first on.
+func (t *tick) take(ctx context.Context, w *work, first int, outcomes []checks.Outcome) {
 	a := t.agent
 	t.answered(outcomes)
 	a.mu.Lock()
-	n := 0
-	for _, o := range outcomes {
-		n += len(o.Results)
-	}
-	t.batch = store.Batch{Results: slices.Grow(t.batch.Results[:0], n), Ticks: slices.Grow(t.batch.Ticks[:0], len(outcomes))}
+	var batch store.Batch
 	for i, o := range outcomes {
-		one, err := a.judge(ctx, o, w.checks[i])
+		one, err := a.judge(ctx, o, w.checks[first+i])
 		if err != nil {
 			a.Log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "dataset", o.Job.Table, "error", err)
 		}
 		a.arrivals(o, t.looked)
-		to := &t.batch
+		to := &batch
 		if len(one.Incidents) > 0 {
 			to = &t.news
 		}
 		to.Add(one)
-		for _, e := range w.entries[i] {
+		for _, e := range w.entries[first+i] {
 			to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: t.at})
 			for _, s := range t.loop.told(e) {
 				to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
@@ -85,7 +78,7 @@ func (t *tick) take(ctx context.Context, w *work, outcomes []checks.Outcome) {
 	}
 	t.changes = append(t.changes, a.incidents.take()...)
 	a.mu.Unlock()
-	t.settle(ctx, t.batch)
+	t.settle(ctx, batch)
 }
 
 // end judges what only the whole tick tells, and records the news.
@@ -242,13 +235,6 @@ func (a *Agent) write(ctx context.Context, batch store.Batch) error {
 		a.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
 	}
 	return err
-}
-
-// history reads remembered points for a check.
-func history(from *store.Store) func(context.Context, string, checks.Series) ([]sentinel.Point, error) {
-	return func(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
-		return from.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
-	}
 }
 
 // publish hands the results to every exporter; one that fails stops no other.

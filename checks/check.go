@@ -7,8 +7,8 @@
 package checks
 
 import (
-	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -106,12 +106,12 @@ type Known struct {
 	Err        error              // the catalog could not be read
 	Like       *warehouse.Table
 	LikeErr    error
-	LikeWhere  Where
+	LikeServer Server
 	Baseline   *warehouse.Table            // nil: nothing accepted yet; Relation itself where it is as accepted
 	History    map[Series][]sentinel.Point // keys as in Needs
 	HistoryErr error
-	Where      Where // which server answered; known to Judge alone
-	New        bool  // nothing is remembered of the check: its past may be read from the table
+	Server     Server // that answered; only Judge knows it
+	New        bool   // nothing is remembered of the check: its past may be read from the table
 }
 
 // Job is all checks of one dataset that are due at one tick.
@@ -127,20 +127,12 @@ type Job struct {
 type Env struct {
 	// Warehouse returns the open warehouse of that name.
 	Warehouse func(name string) (*warehouse.DB, error)
-	// History returns remembered points, oldest first. Nil: nothing is remembered.
-	History func(ctx context.Context, check string, s Series) ([]sentinel.Point, error)
-	// Baselines returns the accepted schema snapshots of those of the checks that
-	// have one, as [EncodeSnapshot] wrote them.
-	Baselines func(ctx context.Context, checks []string) (map[string][]byte, error)
-	// Digests returns the SHA-256 of what Baselines would: most schemas are as they
-	// were, and need not be read to know that. Nil: they are read.
-	Digests func(ctx context.Context, checks []string) (map[string][]byte, error)
-	// New reports whether nothing is remembered of a check. Nil: never.
-	New func(check string) bool
+	// History is what is remembered of the checks. Nil: nothing is.
+	History History
 	// Now is the wall clock, for durations only.
 	Now func() time.Time
-	// Memory keeps answers for warehouses with change_counters. Nil: nothing is kept.
-	Memory *Memory
+	// Cache keeps answers for warehouses with change_counters. Nil: nothing is kept.
+	Cache *Cache
 }
 
 // Outcome is one job done.
@@ -152,7 +144,32 @@ type Outcome struct {
 	Baselines map[string]*warehouse.Table
 }
 
-var kinds = map[string]func() Check{}
+// BaselineCheck is a check that compares a table with the first shape that was seen
+// of it, or the last one accepted.
+type BaselineCheck interface {
+	// TakesBaseline reports whether the table, as it is now, becomes the baseline.
+	TakesBaseline(t Target) bool
+}
+
+// DeadlineCheck is a check that knows when its dataset's data is expected.
+type DeadlineCheck interface {
+	// Deadline is the cron expression of the deadlines; "" if there is none.
+	Deadline() (expected string, grace time.Duration)
+	// Holiday reports whether a day has no deadline.
+	Holiday(t time.Time) bool
+}
+
+// SchemaCheck is a check that knows what shape its table must have.
+type SchemaCheck interface {
+	// Reference returns the dataset that the table must be like, or the columns that
+	// are declared for it. Both are nil if neither is configured.
+	Reference() (like *sentinel.Table, declared []warehouse.Column)
+}
+
+var (
+	kinds     = map[string]func() Check{}
+	kindNames = map[reflect.Type]string{}
+)
 
 // Register adds a kind; it is called from init functions only and panics on a
 // name taken twice.
@@ -161,7 +178,11 @@ func Register(kind string, zero func() Check) {
 		panic("checks: kind registered twice: " + kind)
 	}
 	kinds[kind] = zero
+	kindNames[reflect.TypeOf(zero())] = kind
 }
+
+// KindOf returns the name that a check's type is registered under.
+func KindOf(c Check) string { return kindNames[reflect.TypeOf(c)] }
 
 // New returns the zero value of a kind, ready to be configured.
 func New(kind string) (Check, error) {

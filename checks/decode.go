@@ -12,23 +12,23 @@ import (
 )
 
 // decode turns a statement's rows into the answers of its questions.
-func (p *planned) decode(rows warehouse.Rows, err error) {
+func (p *planned) decode() {
 	for i, q := range p.questions {
-		answer := Answer{Err: err}
-		if err == nil {
+		answer := Answer{Err: p.err}
+		if p.err == nil {
 			switch {
 			case q.ask.Aggregate != nil:
-				answer = decodeAggregate(rows, p.columns[i])
+				answer = decodeAggregate(p.rows, p.columns[i])
 			case q.ask.Groups != nil:
-				answer = decodeGroups(rows, q.ask.Groups)
+				answer = decodeGroups(p.rows, q.ask.Groups)
 			default:
-				answer = decodeQuery(rows, q.ask.Query, p.job.targets[q.check].Location)
+				answer = decodeQuery(p.rows, q.ask.Query, q.from.target.Location)
 			}
 		}
-		if answer.AsOf.IsZero() && p.job.targets[q.check].Known.Catalog != nil {
-			answer.AsOf = p.job.targets[q.check].Known.Catalog.AsOf
+		if catalog := q.from.target.Known.Catalog; answer.AsOf.IsZero() && catalog != nil {
+			answer.AsOf = catalog.AsOf
 		}
-		p.job.answer(q, answer)
+		q.answer(answer)
 	}
 }
 

@@ -1,7 +1,6 @@
 package checks_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,19 +144,19 @@ func TestChangeAgainstThePast(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "sqlite", warehouse.Config{})
 	b.exec("CREATE TABLE c (id integer)", "INSERT INTO c VALUES (1), (2), (3), (4)")
-	var past []sentinel.Point
-	b.env.History = func(_ context.Context, _ string, _ checks.Series) ([]sentinel.Point, error) { return past, nil }
+	past := &history{}
+	b.env.History = past
 	change := func(against string, over int) *checks.RowCount {
 		return &checks.RowCount{Change: &checks.Change{Against: against, Over: over, Fail: bound(t, "< -50%")}}
 	}
 	b.want("c", change("previous", 0), sentinel.Unknown, "learning")
 	day := 24 * time.Hour
-	past = []sentinel.Point{{Time: b.tick.Add(-7 * day), Value: 5}, {Time: b.tick.Add(-day), Value: 10}, {Time: b.tick, Value: 1}}
+	past.points = []sentinel.Point{{Time: b.tick.Add(-7 * day), Value: 5}, {Time: b.tick.Add(-day), Value: 10}, {Time: b.tick, Value: 1}}
 	b.want("c", change("previous", 0), sentinel.Fail, "4 rows, -60.0% against the previous value (10)")
 	b.want("c", change("same_day_last_week", 0), sentinel.Pass, "4 rows")
 	b.want("c", change("average", 2), sentinel.Pass, "4 rows")
 	b.want("c", change("average", 3), sentinel.Unknown, "learning")
-	past[1].Bad = true
+	past.points[1].Bad = true
 	b.want("c", change("previous", 0), sentinel.Pass, "4 rows")
 }
 

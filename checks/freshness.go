@@ -239,15 +239,15 @@ func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 // the primary may have by now. What was late already when the standby's newest
 // transaction was committed is late.
 func (f *Freshness) lateAsOf(t Target, newest, asOf time.Time) []sentinel.Finding {
-	where := t.Known.Where
+	server := t.Known.Server
 	maybe := f.late(t, newest, asOf)
 	if len(maybe) == 0 {
 		return nil
 	}
-	sure := f.late(t, newest, where.at(asOf))
+	sure := f.late(t, newest, server.completeUntil(asOf))
 	for i, m := range maybe {
 		k := slices.IndexFunc(sure, func(s sentinel.Finding) bool { return s.Key == m.Key })
-		if k >= 0 && where.told() {
+		if k >= 0 && server.lagKnown() {
 			maybe[i] = sure[k]
 			continue
 		}
@@ -287,14 +287,14 @@ func (f *Freshness) deadline(t Target, now time.Time) (due, since time.Time) {
 func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "freshness"
 	if t.Known.Err != nil && f.Query == "" {
-		return cannotLook(kind, t.Known.Err)
+		return errorResult(kind, t.Known.Err)
 	}
 	if t.Known.Relation == nil && f.Query == "" {
 		return missingTable(kind, t, f.OnMissing)
 	}
 	got, err := f.evidence(t, a)
 	if err != nil {
-		return cannotLook(kind, err)
+		return errorResult(kind, err)
 	}
 	var findings []sentinel.Finding
 	if first, ahead := f.aheadOf(t, a); ahead > 0 {
@@ -313,15 +313,15 @@ func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 	}
 	newest, err := f.newestTime(t, got)
 	if err != nil {
-		return cannotLook(kind, err)
+		return errorResult(kind, err)
 	}
-	age := max(0, t.Known.Where.at(got.AsOf).Sub(newest))
+	age := max(0, t.Known.Server.completeUntil(got.AsOf).Sub(newest))
 	findings = append(findings, f.lateAsOf(t, newest, got.AsOf)...)
 	r := conclude(kind, findings, ageText(age, newest, t.Location))
 	r.Evidence = got.Evidence
 	r.Evidence.AsOf = got.AsOf
 	r.Observations = make([]sentinel.Observation, 0, 2)
-	if t.Known.Where.told() {
+	if t.Known.Server.lagKnown() {
 		r.Observations = append(r.Observations, sentinel.Observation{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)})
 	}
 	r.Observations = append(r.Observations, sentinel.Observation{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)})

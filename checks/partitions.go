@@ -53,7 +53,7 @@ func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sent
 		if filled[p.Every.start(at, zone(t))] == 0 {
 			label := p.Every.label(at, zone(t))
 			missing = append(missing, label)
-			lagging[label] = !t.Known.Where.has(at, p.Every.add(at, 1, zone(t)), t.Known.Catalog.AsOf)
+			lagging[label] = !t.Known.Server.covers(at, p.Every.add(at, 1, zone(t)), t.Known.Catalog.AsOf)
 		}
 	}
 	findings := r.Findings

@@ -153,16 +153,16 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "reconcile"
 	switch {
 	case t.Known.Err != nil:
-		return cannotLook(kind, t.Known.Err)
+		return errorResult(kind, t.Known.Err)
 	case t.Known.LikeErr != nil:
-		return cannotLook(kind, fmt.Errorf("%s: %w", c.With, t.Known.LikeErr))
+		return errorResult(kind, fmt.Errorf("%s: %w", c.With, t.Known.LikeErr))
 	case t.Known.Relation == nil:
 		return missingTable(kind, t, c.OnMissing)
 	case t.Known.Like == nil:
-		return cannotLook(kind, fmt.Errorf("%s does not exist", c.With))
+		return errorResult(kind, fmt.Errorf("%s does not exist", c.With))
 	}
 	if err := c.timeError(t); err != nil {
-		return cannotLook(kind, err)
+		return errorResult(kind, err)
 	}
 	var findings []sentinel.Finding
 	var observed []sentinel.Observation
@@ -170,7 +170,7 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	for _, what := range append([]string{"rows"}, c.Sum...) {
 		here, there := a.of("here "+what), a.of("there "+what)
 		if err := errors.Join(here.Err, there.Err); err != nil {
-			return cannotLook(kind, err)
+			return errorResult(kind, err)
 		}
 		name, key := what, ""
 		if what != "rows" {
@@ -189,24 +189,24 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	}
 	r := conclude(kind, findings, seen)
 	r.Observations = observed
-	for _, where := range []Where{t.Known.Where, t.Known.LikeWhere} {
-		if where.Place != "" && r.Status.Bad() && !c.seenBy(where, t) {
-			r = undecided(r, "what "+where.Place+" has")
+	for _, server := range []Server{t.Known.Server, t.Known.LikeServer} {
+		if server.Place != "" && r.Status.Bad() && !c.coveredBy(server, t) {
+			r = incomplete(r, "what "+server.Place+" has")
 		}
 	}
 	r.Evidence = a.of("here rows").Evidence
 	return r
 }
 
-// seenBy reports whether a server that checks have moved to has all that is
+// coveredBy reports whether a server that checks have moved to has all that is
 // compared.
-func (c *Reconcile) seenBy(where Where, t Target) bool {
+func (c *Reconcile) coveredBy(server Server, t Target) bool {
 	asOf := t.Known.Catalog.AsOf
 	if c.Bucket == "" {
-		return where.has(asOf, asOf, asOf)
+		return server.covers(asOf, asOf, asOf)
 	}
 	from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
-	return where.has(from, to, asOf)
+	return server.covers(from, to, asOf)
 }
 
 // agrees compares; a sum over no rows (NULL) agrees with another one alone.

@@ -215,16 +215,16 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "row_count"
 	switch {
 	case t.Known.Err != nil:
-		return cannotLook(kind, t.Known.Err)
+		return errorResult(kind, t.Known.Err)
 	case t.Known.Relation == nil:
 		return missingTable(kind, t, c.OnMissing)
 	}
 	if err := c.timeError(t); err != nil {
-		return cannotLook(kind, err)
+		return errorResult(kind, err)
 	}
 	for _, key := range []string{askCount, askSegments, askBuckets} {
 		if err := a.of(key).Err; err != nil {
-			return cannotLook(kind, err)
+			return errorResult(kind, err)
 		}
 	}
 	var r sentinel.Result
@@ -234,8 +234,8 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 		r = c.judgeCount(t, a)
 	}
 	if c.Bucket != "" {
-		if from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t)); !t.Known.Where.has(from, to, t.Known.Catalog.AsOf) {
-			r = undecided(r, c.Bucket.label(from, zone(t)))
+		if from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t)); !t.Known.Server.covers(from, to, t.Known.Catalog.AsOf) {
+			r = incomplete(r, c.Bucket.label(from, zone(t)))
 		}
 	}
 	if c.ExpectedPartitions != nil {

@@ -154,10 +154,22 @@ func snapshot(t *Target) *warehouse.Table {
 	return &table
 }
 
-// learns reports whether this look is the first, to be remembered.
-func (s *Schema) learns(t Target) bool {
+// TakesBaseline implements [BaselineCheck]: the first shape seen is the baseline.
+func (s *Schema) TakesBaseline(t Target) bool {
 	return s.Like == nil && len(s.Columns) == 0 && t.Known.Err == nil && t.Known.HistoryErr == nil &&
 		t.Known.Baseline == nil && t.Known.Relation != nil && t.Known.Relation.Unreadable == 0
+}
+
+// Reference implements [SchemaCheck].
+func (s *Schema) Reference() (like *sentinel.Table, declared []warehouse.Column) {
+	for _, c := range s.Columns {
+		declared = append(declared, warehouse.Column{
+			Name:     c.Name,
+			Type:     warehouse.ParseType(c.Type),
+			Nullable: c.Nullable == nil || *c.Nullable,
+		})
+	}
+	return s.Like, declared
 }
 
 // Judge implements Check.
@@ -165,9 +177,9 @@ func (s *Schema) Judge(t Target, _ Answers) sentinel.Result {
 	const kind = "schema"
 	switch {
 	case t.Known.Err != nil:
-		return cannotLook(kind, t.Known.Err)
+		return errorResult(kind, t.Known.Err)
 	case t.Known.HistoryErr != nil:
-		return cannotLook(kind, t.Known.HistoryErr)
+		return errorResult(kind, t.Known.HistoryErr)
 	case t.Known.Relation == nil && t.Known.Baseline == nil:
 		return missingTable(kind, t, s.OnMissing)
 	case s.Like != nil:
@@ -187,9 +199,9 @@ func (s *Schema) Judge(t Target, _ Answers) sentinel.Result {
 func (s *Schema) judgeLike(t Target) sentinel.Result {
 	switch {
 	case t.Known.LikeErr != nil:
-		return cannotLook("schema", fmt.Errorf("reading %s: %w", s.Like, t.Known.LikeErr))
+		return errorResult("schema", fmt.Errorf("reading %s: %w", s.Like, t.Known.LikeErr))
 	case t.Known.Like == nil:
-		return cannotLook("schema", fmt.Errorf("%s, which this table must be like, does not exist", s.Like))
+		return errorResult("schema", fmt.Errorf("%s, which this table must be like, does not exist", s.Like))
 	}
 	if t.Known.Relation == nil {
 		return missingTable("schema", t, s.OnMissing)

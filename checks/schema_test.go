@@ -2,7 +2,6 @@ package checks_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,8 +12,6 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
-
-type ctx = context.Context
 
 // drift is one change by real DDL, and the drifts it must be told as.
 type drift struct {
@@ -123,8 +120,8 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
 		b.exec("CREATE TABLE base (id integer, note varchar(10))")
-		var accepted map[string][]byte
-		b.env.Baselines = func(ctx, []string) (map[string][]byte, error) { return accepted, nil }
+		accepted := &history{}
+		b.env.History = accepted
 		look := func() []byte {
 			o := checks.Run(b.tb.Context(), b.env, "w", []checks.Job{b.job("base", &checks.Schema{})})[0]
 			if o.Results[0].Status != sentinel.Pass || o.Baselines["c0"] == nil {
@@ -137,7 +134,7 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 		if again := look(); !bytes.Equal(again, first) {
 			b.tb.Errorf("the same shape with other rows:\n%s\n%s", first, again)
 		}
-		accepted = map[string][]byte{"c0": first}
+		accepted.baselines = map[string][]byte{"c0": first}
 		b.want("base", &checks.Schema{}, sentinel.Pass, "2 columns, as in the baseline")
 		b.exec("ALTER TABLE base ADD COLUMN extra integer")
 		for range 2 {
@@ -161,7 +158,7 @@ func TestAFailedLookIsNoRemoval(t *testing.T) {
 	}
 	b := newBench(t, "sqlite", warehouse.Config{})
 	data := checks.EncodeSnapshot(full)
-	b.env.Baselines = func(ctx, []string) (map[string][]byte, error) { return map[string][]byte{"c0": data}, nil }
+	b.env.History = &history{baselines: map[string][]byte{"c0": data}}
 	b.env.Warehouse = func(string) (*warehouse.DB, error) {
 		return warehouse.Open(warehouse.Config{Name: "gone", DSN: "sqlite:/nowhere/gone.db"})
 	}

@@ -1,6 +1,8 @@
 package checks_test
 
 import (
+	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,7 +72,7 @@ func newBench(tb testing.TB, name string, cfg warehouse.Config) *bench {
 			tb.Error(err)
 		}
 	})
-	b.env = checks.Env{Now: time.Now, Memory: &checks.Memory{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+	b.env = checks.Env{Now: time.Now, Cache: &checks.Cache{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
 	return b
 }
 
@@ -128,5 +130,34 @@ func bound(tb testing.TB, s string) checks.Bound {
 	}
 	return v
 }
+
+// history is a checks.History in memory.
+type history struct {
+	points    []sentinel.Point  // of every series
+	baselines map[string][]byte // by check
+	digests   bool              // of baselines are known
+}
+
+func (h *history) Points(context.Context, string, checks.Series) ([]sentinel.Point, error) {
+	return h.points, nil
+}
+
+func (h *history) Baselines(context.Context, []string) (map[string][]byte, error) {
+	return h.baselines, nil
+}
+
+func (h *history) BaselineDigests(context.Context, []string) (map[string][]byte, error) {
+	if !h.digests {
+		return nil, nil
+	}
+	digests := map[string][]byte{}
+	for id, data := range h.baselines {
+		sum := sha256.Sum256(data)
+		digests[id] = sum[:]
+	}
+	return digests, nil
+}
+
+func (h *history) IsNew(context.Context, string) bool { return false }
 
 const hour, minute = checks.Duration(time.Hour), checks.Duration(time.Minute)

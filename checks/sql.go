@@ -47,16 +47,16 @@ func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
 	got, asked := a.Get("value")
 	switch {
 	case !asked && t.Known.Err != nil:
-		return cannotLook(kind, t.Known.Err)
+		return errorResult(kind, t.Known.Err)
 	case !asked:
-		return cannotLook(kind, errors.New("the database was not asked"))
+		return errorResult(kind, errors.New("the database was not asked"))
 	case got.Err != nil:
-		return cannotLook(kind, got.Err)
+		return errorResult(kind, got.Err)
 	case got.Number.Absent():
 		f := sentinel.Finding{Key: "null", Status: s.OnNull.status(), Message: "the query has no value (NULL or no row)", Expected: "a number"}
 		return conclude(kind, []sentinel.Finding{f}, f.Message)
 	case !got.Number.Finite():
-		return cannotLook(kind, fmt.Errorf("the query answers %s, which cannot be compared", got.Number))
+		return errorResult(kind, fmt.Errorf("the query answers %s, which cannot be compared", got.Number))
 	}
 	var findings []sentinel.Finding
 	what := "the query answers " + groupDigits(got.Number)

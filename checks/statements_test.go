@@ -1,8 +1,6 @@
 package checks_test
 
 import (
-	"context"
-	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -117,18 +115,10 @@ func TestNothingWritten(t *testing.T) {
 	}
 	defer db.Close()
 	b := &bench{tb: t, schema: "public", column: "at", loc: time.UTC, tick: time.Now()}
-	accepted := map[string][]byte{}
+	accepted := &history{baselines: map[string][]byte{}, digests: true}
 	b.env = checks.Env{
-		Now: time.Now, Memory: &checks.Memory{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
-		Baselines: func(context.Context, []string) (map[string][]byte, error) { return accepted, nil },
-		Digests: func(context.Context, []string) (map[string][]byte, error) {
-			digests := map[string][]byte{}
-			for id, data := range accepted {
-				sum := sha256.Sum256(data)
-				digests[id] = sum[:]
-			}
-			return digests, nil
-		},
+		Now: time.Now, Cache: &checks.Cache{}, History: accepted,
+		Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
 	}
 	tick := func() (bad []string) {
 		var jobs []checks.Job
@@ -139,7 +129,7 @@ func TestNothingWritten(t *testing.T) {
 		}
 		for _, o := range checks.Run(t.Context(), b.env, "w", jobs) {
 			for id, table := range o.Baselines {
-				accepted[id] = checks.EncodeSnapshot(table)
+				accepted.baselines[id] = checks.EncodeSnapshot(table)
 			}
 			for _, r := range o.Results {
 				if r.Status != sentinel.Pass {

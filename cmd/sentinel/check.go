@@ -78,10 +78,6 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 			return nil, 0, couldNotLook(err)
 		}
 		defer func() { err = errors.Join(err, memory.Close()) }()
-		env.History = func(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
-			return memory.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
-		}
-		env.Baselines, env.Digests = memory.CurrentBaselines, memory.BaselineDigests
 	}
 	start := clock()
 	datasets, problems := resolve(ctx, cfg, open)
@@ -94,7 +90,7 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 	var scorer *agent.Scorer
 	if memory != nil {
 		scorer = &agent.Scorer{Store: memory}
-		env.New = oneByOne(func(check string) bool { return scorer.New(ctx, check) })
+		env.History = agent.History(memory, oneByOne(scorer.New))
 	}
 	outcomes := runJobs(ctx, env, jobsOf(datasets))
 	states := scoreAll(ctx, cmd, scorer, outcomes)
@@ -111,12 +107,12 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 }
 
 // oneByOne lets one goroutine in at a time: warehouses run side by side.
-func oneByOne(ask func(string) bool) func(string) bool {
+func oneByOne(ask func(context.Context, string) bool) func(context.Context, string) bool {
 	var mu sync.Mutex
-	return func(check string) bool {
+	return func(ctx context.Context, check string) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return ask(check)
+		return ask(ctx, check)
 	}
 }
 

@@ -47,7 +47,7 @@ func recall(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[wa
 		j.Checks = append(j.Checks, fresh)
 		jobs = append(jobs, j)
 	}
-	env := checks.Env{Warehouse: func(string) (*warehouse.DB, error) { return db, nil }, Now: clock, Memory: &checks.Memory{}, New: func(string) bool { return true }}
+	env := checks.Env{Warehouse: func(string) (*warehouse.DB, error) { return db, nil }, History: noHistory{}, Now: clock, Cache: &checks.Cache{}}
 	out := map[warehouse.TableName]past{}
 	for _, o := range checks.Run(ctx, env, db.Config.Name, jobs) {
 		p := past{age: -1}
@@ -164,3 +164,18 @@ func hoursText(d time.Duration) string {
 func compareNames(a, b warehouse.TableName) int {
 	return strings.Compare(a.Schema+"\x00"+a.Name, b.Schema+"\x00"+b.Name)
 }
+
+// noHistory remembers nothing: every check is new, and reads its past from the table.
+type noHistory struct{}
+
+func (noHistory) Points(context.Context, string, checks.Series) ([]sentinel.Point, error) {
+	return nil, nil
+}
+
+func (noHistory) Baselines(context.Context, []string) (map[string][]byte, error) { return nil, nil }
+
+func (noHistory) BaselineDigests(context.Context, []string) (map[string][]byte, error) {
+	return nil, nil
+}
+
+func (noHistory) IsNew(context.Context, string) bool { return true }

@@ -99,9 +99,9 @@ func (o *Options) unclear(kind string) error {
 	return nil
 }
 
-// cannotLook is the result of a check that could not look: it says nothing
+// errorResult is the result of a check that could not be evaluated: it says nothing
 // about the data, and tells what to do.
-func cannotLook(kind string, err error) sentinel.Result {
+func errorResult(kind string, err error) sentinel.Result {
 	msg := err.Error()
 	if advice := adviceFor(err); advice != "" {
 		msg += ": " + advice

@@ -90,37 +90,37 @@ func TestWhatAStandbyMayNotHaveYet(t *testing.T) {
 		return checks.Answers{{Key: "newest", Answer: checks.Answer{Number: sentinel.Float(float64(now.Add(-age).Unix())), AsOf: now}}}
 	}
 	few := checks.Answers{{Key: "count", Answer: checks.Answer{Number: sentinel.Int(7), AsOf: now}}, {Key: "buckets"}}
-	behind := func(d time.Duration) checks.Where {
-		return checks.Where{Place: "standby 1", Standby: true, Lag: warehouse.Lag{Behind: d}}
+	behind := func(d time.Duration) checks.Server {
+		return checks.Server{Place: "standby 1", Standby: true, Lag: warehouse.Lag{Behind: d}}
 	}
-	silent := checks.Where{Standby: true, Lag: warehouse.Lag{Unknown: "replication has stopped"}}
+	silent := checks.Server{Standby: true, Lag: warehouse.Lag{Unknown: "replication has stopped"}}
 	moved := silent
 	moved.Place = "standby 1"
 	for _, c := range []struct {
 		name    string
 		check   checks.Check
 		answers checks.Answers
-		where   checks.Where
+		server  checks.Server
 		want    sentinel.Status
 	}{
-		{"age, primary", fresh, newest(61 * time.Minute), checks.Where{}, sentinel.Fail},
+		{"age, primary", fresh, newest(61 * time.Minute), checks.Server{}, sentinel.Fail},
 		{"age, the lag explains it", fresh, newest(61 * time.Minute), behind(2 * time.Minute), sentinel.Unknown},
 		{"age, the lag does not explain it", fresh, newest(65 * time.Minute), behind(2 * time.Minute), sentinel.Fail},
 		{"age, fresh in spite of the lag", fresh, newest(5 * time.Minute), behind(2 * time.Minute), sentinel.Pass},
 		{"age, no lag", fresh, newest(61 * time.Minute), behind(0), sentinel.Fail},
-		{"age, promoted", fresh, newest(61 * time.Minute), checks.Where{Place: "standby 1"}, sentinel.Fail},
+		{"age, promoted", fresh, newest(61 * time.Minute), checks.Server{Place: "standby 1"}, sentinel.Fail},
 		{"age, the lag is unknown", fresh, newest(61 * time.Minute), moved, sentinel.Unknown},
 		{"age, fresh, the lag is unknown", fresh, newest(5 * time.Minute), moved, sentinel.Pass},
 		{"age, dsn is a replica that does not tell", fresh, newest(61 * time.Minute), silent, sentinel.Fail},
-		{"deadline, primary", deadline, newest(25 * time.Hour), checks.Where{}, sentinel.Fail},
+		{"deadline, primary", deadline, newest(25 * time.Hour), checks.Server{}, sentinel.Fail},
 		{"deadline that passed while the standby was behind", deadline, newest(23 * time.Hour), behind(time.Minute), sentinel.Pass},
 		{"deadline missed, as far as the standby knows", deadline, newest(24*time.Hour + time.Minute), behind(time.Minute), sentinel.Unknown},
 		{"deadline missed for long", deadline, newest(49 * time.Hour), behind(time.Minute), sentinel.Fail},
-		{"the last hour, primary", hourly, few, checks.Where{}, sentinel.Fail},
+		{"the last hour, primary", hourly, few, checks.Server{}, sentinel.Fail},
 		{"the last hour is not all there", hourly, few, behind(2 * time.Minute), sentinel.Unknown},
 		{"the last hour is all there", hourly, few, behind(10 * time.Second), sentinel.Fail},
 		{"the last day is all there", daily, few, behind(2 * time.Minute), sentinel.Fail},
-		{"a partition, primary", parts, few, checks.Where{}, sentinel.Fail},
+		{"a partition, primary", parts, few, checks.Server{}, sentinel.Fail},
 		{"an older partition is missing for certain", parts, few, behind(2 * time.Minute), sentinel.Fail},
 		{"partitions that may be on their way", parts, few, behind(3 * time.Hour), sentinel.Unknown},
 	} {
@@ -128,7 +128,7 @@ func TestWhatAStandbyMayNotHaveYet(t *testing.T) {
 			t.Fatal(c.name, err)
 		}
 		target := checks.Target{Check: "c", TimeColumn: "at", Location: time.UTC, Tick: now, Known: known}
-		target.Known.Where = c.where
+		target.Known.Server = c.server
 		if got := c.check.Judge(target, c.answers); got.Status != c.want {
 			t.Errorf("%s: %s, want %s: %s", c.name, got.Status, c.want, got.Message)
 		}

@@ -1,0 +1,286 @@
+package checks
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// maxRounds bounds how often a check may follow a cheap answer with a dearer
+// question.
+const maxRounds = 3
+
+// PartSize is the number of jobs that are asked and judged together. It bounds the
+// memory that a tick of very many tables takes.
+const PartSize = 250
+
+// Parts runs all jobs of one warehouse that are due at one tick. It reads the
+// catalog once; then it asks and judges PartSize jobs at a time. It yields the
+// outcomes of each part, in the order of the jobs, with the index of the part's
+// first job. There is one result per check, whatever fails. The caller owns what is
+// yielded.
+func Parts(ctx context.Context, env Env, warehouse string, jobs []Job) iter.Seq2[int, []Outcome] {
+	return func(yield func(int, []Outcome) bool) {
+		start := env.Now()
+		e := newExecutor(ctx, env, warehouse, jobs)
+		for first := 0; first < len(jobs); first += PartSize {
+			part := jobs[first:min(first+PartSize, len(jobs))]
+			if !yield(first, e.run(ctx, part, start)) {
+				return
+			}
+			start = env.Now()
+		}
+	}
+}
+
+// executor runs the checks of one warehouse at one tick. One goroutine uses it.
+type executor struct {
+	env      Env
+	db       *warehouse.DB
+	dbErr    error
+	catalogs map[string]*catalogView // by warehouse
+	place    string                  // the server that was in use when the catalog was read
+}
+
+// newExecutor opens the warehouse and reads the catalogs that the jobs need.
+func newExecutor(ctx context.Context, env Env, name string, jobs []Job) *executor {
+	e := &executor{env: env}
+	e.db, e.dbErr = env.Warehouse(name)
+	e.readCatalogs(ctx, jobs)
+	if e.db != nil {
+		e.place = e.db.Place()
+	}
+	return e
+}
+
+// jobRun is one job under way.
+type jobRun struct {
+	job    Job
+	checks []checkRun
+}
+
+// checkRun is one check under way.
+type checkRun struct {
+	check   Check
+	target  Target
+	needs   Needs
+	answers Answers
+	bug     error // a panic of the check; the check is not called again
+}
+
+// question is an ask with the check that asked it.
+type question struct {
+	from *checkRun
+	ask  Ask
+}
+
+// answer keeps the answer to the question; it replaces an earlier one.
+func (q question) answer(answer Answer) {
+	answers := q.from.answers
+	for i := range answers {
+		if answers[i].Key == q.ask.Key {
+			answers[i].Answer = answer
+			return
+		}
+	}
+	q.from.answers = append(answers, Answered{q.ask.Key, answer})
+}
+
+// run asks and judges one part of the jobs.
+func (e *executor) run(ctx context.Context, jobs []Job, start time.Time) []Outcome {
+	part := e.prepare(ctx, jobs)
+	for range maxRounds {
+		if !e.askRound(ctx, part) {
+			break
+		}
+	}
+	return e.judge(part, start)
+}
+
+func newTarget(j Job, c Check) Target {
+	return Target{
+		Check:      c.Common().ID,
+		Table:      j.Table,
+		TimeColumn: j.TimeColumn,
+		Location:   location(c, j),
+		Tick:       j.Tick,
+	}
+}
+
+// prepare gathers what the checks of the jobs must know before they ask.
+func (e *executor) prepare(ctx context.Context, jobs []Job) []jobRun {
+	part := make([]jobRun, len(jobs))
+	for i, j := range jobs {
+		part[i] = jobRun{job: j, checks: make([]checkRun, len(j.Checks))}
+		for k, c := range j.Checks {
+			run := &part[i].checks[k]
+			run.check, run.target = c, newTarget(j, c)
+			run.needs, run.bug = needsOf(c, run.target)
+		}
+	}
+	e.readMissingColumns(ctx, part)
+	for run := range allChecks(part) {
+		e.lookUpTables(run)
+	}
+	e.readBaselines(ctx, part)
+	for run := range allChecks(part) {
+		e.readHistory(ctx, run)
+	}
+	return part
+}
+
+// allChecks iterates over the checks of a part.
+func allChecks(part []jobRun) iter.Seq[*checkRun] {
+	return func(yield func(*checkRun) bool) {
+		for i := range part {
+			for k := range part[i].checks {
+				if !yield(&part[i].checks[k]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// questions returns what the checks of the job want to know next. Nothing is asked
+// of a table that does not exist, or whose catalog could not be read, except a
+// statement of the user's own.
+func (j *jobRun) questions() []question {
+	var out []question
+	for k := range j.checks {
+		run := &j.checks[k]
+		for _, a := range run.nextAsks() {
+			if run.answers.asked(a.Key) || run.target.Known.Relation == nil && a.Query == nil {
+				continue
+			}
+			out = append(out, question{run, a})
+		}
+	}
+	return out
+}
+
+// askRound asks everything that is open in one pipeline. A merged statement that
+// fails is asked again member by member, so that one broken check never takes its
+// neighbours down. It reports whether anything was asked.
+func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
+	var batch []planned
+	for i := range part {
+		if questions := part[i].questions(); len(questions) > 0 {
+			asked = true
+			batch = append(batch, e.statements(questions)...)
+		}
+	}
+	var again []planned
+	for _, p := range e.send(ctx, batch) {
+		for _, q := range p.questions {
+			again = append(again, e.statements([]question{q})...)
+		}
+	}
+	e.send(ctx, again)
+	return asked
+}
+
+// send runs statements, decodes their answers, and returns the merged ones that
+// failed for a reason that may be one member's.
+func (e *executor) send(ctx context.Context, batch []planned) (failed []planned) {
+	byDB := map[*warehouse.DB][]*planned{}
+	for i := range batch {
+		byDB[batch[i].db] = append(byDB[batch[i].db], &batch[i])
+	}
+	var running sync.WaitGroup
+	for db, group := range byDB {
+		running.Go(func() { runStatements(ctx, db, group) })
+	}
+	running.Wait()
+	for _, p := range batch {
+		if p.err != nil && len(p.questions) > 1 && mayBeOneMember(p.err) {
+			failed = append(failed, p)
+			continue
+		}
+		p.decode()
+		if e.db.Config.ChangeCounters && p.err == nil {
+			e.cacheAnswers(p)
+		}
+	}
+	return failed
+}
+
+func runStatements(ctx context.Context, db *warehouse.DB, group []*planned) {
+	statements := make([]warehouse.Statement, len(group))
+	for i, p := range group {
+		statements[i] = p.Statement
+	}
+	db.Run(ctx, statements, func(i int, rows warehouse.Rows, err error) {
+		group[i].rows = rows
+		group[i].err = err
+	})
+}
+
+func (e *executor) cacheAnswers(p planned) {
+	for _, q := range p.questions {
+		if q.ask.Aggregate != nil && q.ask.Of == nil {
+			t := &q.from.target
+			e.env.Cache.store(t.Table, t.Known.Relation, q.ask.Aggregate, q.from.answers.of(q.ask.Key))
+		}
+	}
+}
+
+// mayBeOneMember reports whether one member of a merged statement may be the cause
+// of its error. A server that is gone or a table that is missing is nobody's fault
+// in particular, and asking again would only add to the trouble.
+func mayBeOneMember(err error) bool {
+	switch warehouse.KindOf(err) {
+	case warehouse.BadStatement, warehouse.MissingColumn, warehouse.Forbidden, warehouse.TimedOut:
+		return true
+	}
+	return false
+}
+
+// judge turns answers into results.
+func (e *executor) judge(part []jobRun, start time.Time) []Outcome {
+	outcomes := make([]Outcome, len(part))
+	took := e.env.Now().Sub(start)
+	for i := range part {
+		j := &part[i]
+		o := Outcome{Job: j.job, Results: make([]sentinel.Result, len(j.checks))}
+		for k := range j.checks {
+			run := &j.checks[k]
+			run.target.Known.Server = e.server(run.target)
+			o.Results[k] = run.result()
+			o.Results[k].Duration = took
+			if b, ok := run.check.(BaselineCheck); ok && run.bug == nil && b.TakesBaseline(run.target) {
+				if o.Baselines == nil {
+					o.Baselines = map[string]*warehouse.Table{}
+				}
+				o.Baselines[run.target.Check] = snapshot(&run.target)
+			}
+		}
+		outcomes[i] = o
+	}
+	return outcomes
+}
+
+// result judges, and fills in what every result carries.
+func (run *checkRun) result() sentinel.Result {
+	t := run.target
+	var res sentinel.Result
+	if run.bug == nil {
+		run.bug = guard(run.check, "Judge", func() { res = run.check.Judge(t, run.answers) })
+	}
+	if run.bug != nil {
+		res = errorResult(KindOf(run.check), run.bug)
+	}
+	res.Check, res.Table, res.Tick = t.Check, t.Table, t.Tick
+	if t.Known.Catalog != nil && res.Evidence.AsOf.IsZero() {
+		res.Evidence.AsOf = t.Known.Catalog.AsOf
+	}
+	if t.Known.Relation != nil && t.Known.Relation.Filtered && res.Status != sentinel.Error {
+		addNote(&res, "partial: row security hides rows from the user of the DSN")
+	}
+	t.Known.Server.annotate(&res)
+	return res
+}

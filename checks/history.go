@@ -1,0 +1,103 @@
+package checks
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/sentinel-dq/sentinel"
+)
+
+// History is what is remembered of checks from earlier ticks. Runs of several
+// warehouses at once may share one; its methods may be called concurrently.
+type History interface {
+	// Points returns remembered observations of a check, oldest first.
+	Points(ctx context.Context, check string, s Series) ([]sentinel.Point, error)
+	// Baselines returns the accepted schema snapshots of those of the checks that
+	// have one, as [EncodeSnapshot] wrote them.
+	Baselines(ctx context.Context, checks []string) (map[string][]byte, error)
+	// BaselineDigests returns the SHA-256 of what Baselines would return. Most
+	// schemas are as they were, and are not read then. A check that is left out is
+	// read.
+	BaselineDigests(ctx context.Context, checks []string) (map[string][]byte, error)
+	// IsNew reports whether nothing is remembered of a check.
+	IsNew(ctx context.Context, check string) bool
+}
+
+// readBaselines reads the accepted schemas of all checks of a part at once.
+func (e *executor) readBaselines(ctx context.Context, part []jobRun) {
+	if e.env.History == nil {
+		return
+	}
+	var waiting []*Target
+	for run := range allChecks(part) {
+		if run.needs.Baseline {
+			waiting = append(waiting, &run.target)
+		}
+	}
+	if waiting = e.skipUnchanged(ctx, waiting); len(waiting) == 0 {
+		return
+	}
+	snapshots, err := e.env.History.Baselines(ctx, idsOf(waiting))
+	for _, t := range waiting {
+		data, ok := snapshots[t.Check]
+		if !ok {
+			t.Known.HistoryErr = err
+			continue
+		}
+		if t.Known.Baseline, err = DecodeSnapshot(data); err != nil {
+			t.Known.HistoryErr = fmt.Errorf("check %s: %w", t.Check, err)
+		}
+	}
+}
+
+// skipUnchanged sets the baseline of each check whose table is as it was accepted,
+// by its digest, and returns the others.
+func (e *executor) skipUnchanged(ctx context.Context, waiting []*Target) (changed []*Target) {
+	if len(waiting) == 0 {
+		return nil
+	}
+	digests, err := e.env.History.BaselineDigests(ctx, idsOf(waiting))
+	if err != nil {
+		return waiting // reading the baselines says what is wrong
+	}
+	for _, t := range waiting {
+		if digest, ok := digests[t.Check]; ok && t.Known.Relation != nil {
+			if sum := sha256.Sum256(EncodeSnapshot(snapshot(t))); bytes.Equal(sum[:], digest) {
+				t.Known.Baseline = t.Known.Relation
+				continue
+			}
+		}
+		changed = append(changed, t)
+	}
+	return changed
+}
+
+func idsOf(targets []*Target) []string {
+	ids := make([]string, len(targets))
+	for i, t := range targets {
+		ids[i] = t.Check
+	}
+	return ids
+}
+
+// readHistory reads the points that the check asks for.
+func (e *executor) readHistory(ctx context.Context, run *checkRun) {
+	if e.env.History == nil {
+		return
+	}
+	known := &run.target.Known
+	known.New = run.needs.Past && e.env.History.IsNew(ctx, run.target.Check)
+	if len(run.needs.History) == 0 {
+		return
+	}
+	known.History = map[Series][]sentinel.Point{}
+	for _, s := range run.needs.History {
+		points, err := e.env.History.Points(ctx, run.target.Check, s)
+		if err != nil {
+			known.HistoryErr = fmt.Errorf("reading history: %w", err)
+		}
+		known.History[s] = points
+	}
+}

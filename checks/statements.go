@@ -1,0 +1,108 @@
+package checks
+
+import (
+	"strings"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// planned is a statement with the questions it answers, and what came back.
+type planned struct {
+	warehouse.Statement
+	db        *warehouse.DB
+	questions []question
+	columns   []int // by question: where a merged aggregate's number stands
+	rows      warehouse.Rows
+	err       error
+}
+
+// statements plans the questions of one job: all aggregates in one statement, the
+// rest singly. What is cached, and what cannot be compiled, is answered at once.
+func (e *executor) statements(questions []question) []planned {
+	if e.db == nil {
+		for _, q := range questions {
+			q.answer(Answer{Err: e.dbErr})
+		}
+		return nil
+	}
+	var merged, single []question
+	of := map[*checkRun][]question{} // questions to other tables
+	var others []*checkRun           // the keys of of, in order
+	for _, q := range questions {
+		switch {
+		case q.ask.Of != nil:
+			if of[q.from] == nil {
+				others = append(others, q.from)
+			}
+			of[q.from] = append(of[q.from], q)
+		case q.ask.Aggregate == nil:
+			single = append(single, q)
+		default:
+			if answer, ok := e.cachedAnswer(q); ok {
+				q.answer(answer)
+				continue
+			}
+			merged = append(merged, q)
+		}
+	}
+	var out []planned
+	if len(merged) > 0 {
+		out = appendMerged(out, e.db, merged[0].from.target.Known.Relation, merged)
+	}
+	for _, run := range others {
+		db, err := e.env.Warehouse(of[run][0].ask.Of.Warehouse)
+		if err != nil {
+			for _, q := range of[run] {
+				q.answer(Answer{Err: err})
+			}
+			continue
+		}
+		out = appendMerged(out, db, run.target.Known.Like, of[run])
+	}
+	for _, q := range single {
+		st, err := compileSingle(e.db.Dialect, q)
+		if err != nil {
+			q.answer(Answer{Err: err})
+			continue
+		}
+		out = append(out, planned{Statement: st, db: e.db, questions: []question{q}})
+	}
+	return out
+}
+
+// appendMerged appends the one statement that answers all questions, which are
+// aggregates of one table.
+func appendMerged(out []planned, db *warehouse.DB, rel *warehouse.Table, questions []question) []planned {
+	aggregates := make([]*Aggregate, len(questions))
+	for i, q := range questions {
+		aggregates[i] = q.ask.Aggregate
+	}
+	c, err := compile(db.Dialect, rel, aggregates)
+	if err != nil {
+		for _, q := range questions {
+			q.answer(Answer{Err: err})
+		}
+		return out
+	}
+	return append(out, planned{Statement: c.statement, db: db, questions: questions, columns: c.columns})
+}
+
+// compileSingle writes the statement of a question that is not an aggregate.
+func compileSingle(d warehouse.Dialect, q question) (warehouse.Statement, error) {
+	if q.ask.Groups != nil {
+		return compileGroups(d, q.from.target.Known.Relation, q.ask.Groups)
+	}
+	return warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";")}, nil
+}
+
+func (e *executor) cachedAnswer(q question) (Answer, bool) {
+	if !e.db.Config.ChangeCounters {
+		return Answer{}, false
+	}
+	t := &q.from.target
+	answer, ok := e.env.Cache.load(t.Table, t.Known.Relation, q.ask.Aggregate)
+	if ok {
+		answer.AsOf = t.Known.Catalog.AsOf
+	}
+	return answer, ok
+}
