@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help build test lint vet deps fuzz bench bench-anomaly bench-predict demo torture torture-cluster
+.PHONY: help build test lint vet deps fuzz house bench bench-agents bench-anomaly bench-predict dashboards demo torture torture-cluster
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -15,13 +15,17 @@ deps: ## install what the tests start servers from (Debian)
 test: deps lint ## everything CI runs: build, lint, all tests with the race detector
 	$(GO) build ./...
 	$(GO) test -race -timeout 12m ./...
+	cd tools && $(GO) build ./... && $(GO) test -race -timeout 12m ./...
 
 lint: vet ## go vet, gofmt, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
-	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	$(GO) build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+	cd tools && ../bin/staticcheck ./...
 
 vet:
 	$(GO) vet ./...
+	cd tools && $(GO) vet ./...
 
 fuzz: ## fuzz quoting, cron and configuration for a minute each
 	$(GO) test -run '^$$' -fuzz FuzzQuote -fuzztime 1m ./warehouse
@@ -29,16 +33,25 @@ fuzz: ## fuzz quoting, cron and configuration for a minute each
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./config
 
 bench: deps ## measure beside a hand-written floor on a private PostgreSQL (BENCH="-per-day 335000" for 20 million rows)
-	$(GO) run ./bench $(BENCH)
+	$(GO) run -C tools ./bench $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-agents: deps ## measure agents that share one state in PostgreSQL (AGENTS="-agents 1,2")
+	$(GO) run -C tools ./bench-agents $(AGENTS)
 
 bench-anomaly: ## judge every detector on the series of DATA=DIR and write docs/anomaly-benchmark.md
 	@test -n "$(DATA)" || { echo "DATA=DIR must name a directory with NAME_windows.json files and their series"; exit 2; }
-	$(GO) run ./anomaly/benchmark/run -data "$(DATA)" -out docs
+	$(GO) run -C tools ./bench-anomaly -data "$(abspath $(DATA))" -out ../docs
 
 bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/prediction-benchmark.md
 	@test -n "$(DATA)" || { echo "DATA=DIR must name a directory with feeds.json and one CSV per feed"; exit 2; }
-	$(GO) run ./predict/benchmark/run -data "$(DATA)" -out docs
+	$(GO) run -C tools ./bench-predict -data "$(abspath $(DATA))" -out ../docs
+
+dashboards: ## write grafana/dashboards from tools/dashboards
+	$(GO) generate ./grafana
+
+house: ## count what the structure is held to, in production code
+	$(GO) run -C tools ./housecount ..
 
 torture: deps ## kill repairing agents at every failpoint, 504 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair

@@ -16,11 +16,11 @@ func TestLayers(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/sentinel-dq/sentinel"
 	allowed := map[string][]string{
-		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/dispatch": {}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/grafana/generate": {}, "/repair": {"", "/warehouse", "/store"},
-		"/chart": {}, "/deploy": {}, "/anomaly/benchmark": {"", "/anomaly", "/chart"}, "/anomaly/benchmark/run": {"/anomaly/benchmark"}, "/predict/benchmark": {"", "/predict", "/chart"}, "/predict/benchmark/run": {"/predict/benchmark"},
+		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/dispatch": {}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse", "/store"},
+		"/chart": {}, "/deploy": {}, "/anomaly/backtest": {"", "/anomaly", "/chart"}, "/predict/backtest": {"", "/predict"},
 		"/checks": {"", "/schedule", "/anomaly", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly", "/exporters"},
-		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store", "/repair", "/notify"}, "/scratch": {}, "/testenv": {"/scratch"}, "/bench": {"/testenv"}, "/bench/agents": {"/testenv"},
-		"/cmd/sentinel": {"", "/chart", "/anomaly", "/anomaly/benchmark", "/predict", "/predict/benchmark", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/dispatch", "/agent", "/web", "/scratch", "/cmd/sentinel/onecpu"}, "/cmd/sentinel/onecpu": {},
+		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store", "/repair", "/notify"}, "/scratch": {}, "/testenv": {"/scratch"},
+		"/cmd/sentinel": {"", "/chart", "/anomaly", "/anomaly/backtest", "/predict", "/predict/backtest", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/dispatch", "/agent", "/web", "/scratch", "/cmd/sentinel/onecpu"}, "/cmd/sentinel/onecpu": {},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
 	if err != nil {

@@ -326,6 +326,17 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 	}
 }
 
+func TestRemovedDetectorsAreRefusedWithTheOneToUse(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"zscore", "mad", "seasonal_zscore", "ewma", "changepoint"} {
+		c := anomaly.Config{Detector: name}
+		err := c.Validate()
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "use profile") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func FuzzObserve(f *testing.F) {
 	f.Add(int64(0), 1.0, int64(3600), math.Inf(1))
 	f.Add(int64(-5), -1e300, int64(0), math.NaN())

@@ -1,10 +1,11 @@
 // Package grafana holds the dashboards that come with Sentinel, and files to
-// provision them.
+// provision them. tools/dashboards writes the dashboards: change them there and run
+// `make dashboards`.
 package grafana
 
 import "embed"
 
-//go:generate go run ./generate dashboards
+//go:generate go run -C ../tools ./dashboards ../grafana/dashboards
 
 // Files are dashboards/*.json and provisioning/.
 //

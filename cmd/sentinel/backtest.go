@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sentinel-dq/sentinel/anomaly"
-	"github.com/sentinel-dq/sentinel/anomaly/benchmark"
-	risks "github.com/sentinel-dq/sentinel/predict/benchmark"
+	replay "github.com/sentinel-dq/sentinel/anomaly/backtest"
+	risks "github.com/sentinel-dq/sentinel/predict/backtest"
 )
 
 type backtest struct {
@@ -29,8 +29,8 @@ func newBacktest() *cobra.Command {
 	var b backtest
 	cmd := &cobra.Command{
 		Use:   "backtest [FILE.csv]",
-		Short: "Replay a series through the anomaly detectors, or arrivals through the risk model",
-		Long: `Replays values as if they came in one by one and prints what each detector would have told.
+		Short: "Replay a series through the anomaly detector, or arrivals through the risk model",
+		Long: `Replays values as if they came in one by one and prints the alarms that the detector would have raised.
 
 A series is a check's remembered values (--check, --metric), a CSV file with the columns
 timestamp and value, or every file that a labels file names under a folder (--data, --labels).
@@ -53,7 +53,7 @@ Labels: {"file.csv": [["start", "end"], ...]}; they judge, and are never learnt 
 	f.StringVar(&b.check, "check", "", "replay this check's remembered values")
 	f.StringVar(&b.metric, "metric", "", "which of the check's values, such as row_count")
 	f.StringVar(&b.segment, "segment", "", "of which segment, such as country=DE")
-	f.StringVar(&b.config.Detector, "detector", "", "only this one: "+strings.Join(anomaly.Names(), ", "))
+	f.StringVar(&b.config.Detector, "detector", "", "one of "+strings.Join(anomaly.Names(), ", "))
 	f.StringVar(&b.config.FalseAlarms, "false-alarms", "", "targeted at most, such as 1/month")
 	f.StringVar(&b.config.Direction, "direction", "", "drop, spike or both")
 	f.BoolVar(&b.risk, "risk", false, "replay arrival times through the risk model")
@@ -85,13 +85,13 @@ func (b *backtest) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	var windows []benchmark.Window
+	var windows []replay.Window
 	if b.labels != "" {
-		labels, err := benchmark.ReadLabels(b.labels)
+		labels, err := replay.ReadLabels(b.labels)
 		if err != nil {
 			return err
 		}
-		windows = append([]benchmark.Window{}, labels[title]...)
+		windows = append([]replay.Window{}, labels[title]...)
 	}
 	return b.one(cmd.OutOrStdout(), title, rows, windows)
 }
@@ -101,7 +101,7 @@ func (b *backtest) risks(w io.Writer) error {
 		return errors.New("backtest: --risk needs --data with a folder of feeds.json and one CSV a feed")
 	}
 	if b.format == "csv" {
-		return risks.Backtest(b.data, b.lead, w)
+		return risks.WriteRisks(b.data, b.lead, w)
 	}
 	feeds, err := risks.ReadFeeds(b.data)
 	if err != nil {
@@ -119,17 +119,17 @@ func (b *backtest) folder(w io.Writer) error {
 		if b.out == "" {
 			return errors.New("backtest: --format csv needs --out: a folder for the scored files")
 		}
-		n, err := benchmark.Backtest(b.data, b.labels, b.config.Detector, b.out)
+		n, err := replay.WriteFolder(b.data, b.labels, b.config.Detector, b.out)
 		if err == nil {
 			_, err = fmt.Fprintf(w, "%d files scored with %s under %s\n", n, b.config.Detector, b.out)
 		}
 		return err
 	}
-	labels, err := benchmark.ReadLabels(b.labels)
+	labels, err := replay.ReadLabels(b.labels)
 	if err != nil {
 		return err
 	}
-	names, err := benchmark.Names(b.labels)
+	names, err := replay.Names(b.labels)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (b *backtest) folder(w io.Writer) error {
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("%s: %q leads out of the folder", b.labels, name)
 		}
-		rows, err := benchmark.ReadSeries(filepath.Join(b.data, name))
+		rows, err := replay.ReadSeries(filepath.Join(b.data, name))
 		if err != nil {
 			return err
 		}
@@ -149,9 +149,9 @@ func (b *backtest) folder(w io.Writer) error {
 }
 
 // series reads one series: a file, or a check's remembered values.
-func (b *backtest) series(cmd *cobra.Command, args []string) (rows []benchmark.Row, title string, err error) {
+func (b *backtest) series(cmd *cobra.Command, args []string) (rows []replay.Row, title string, err error) {
 	if len(args) > 0 {
-		rows, err = benchmark.ReadSeries(args[0])
+		rows, err = replay.ReadSeries(args[0])
 		return rows, filepath.Base(args[0]), err
 	}
 	if b.metric == "" {
@@ -170,7 +170,7 @@ func (b *backtest) series(cmd *cobra.Command, args []string) (rows []benchmark.R
 		return nil, "", fmt.Errorf("no values of %s %s %s are remembered; sentinel history lists what is", b.check, b.metric, b.segment)
 	}
 	for _, p := range points {
-		rows = append(rows, benchmark.Row{Text: p.Time.Format(time.RFC3339), Point: p})
+		rows = append(rows, replay.Row{Text: p.Time.Format(time.RFC3339), Point: p})
 	}
 	return rows, strings.TrimSpace(b.check + " " + b.metric + " " + b.segment), nil
 }
@@ -178,33 +178,33 @@ func (b *backtest) series(cmd *cobra.Command, args []string) (rows []benchmark.R
 // shown is how many alarms are printed in words.
 const shown = 10
 
-func (b *backtest) one(w io.Writer, title string, rows []benchmark.Row, windows []benchmark.Window) error {
+func (b *backtest) one(w io.Writer, title string, rows []replay.Row, windows []replay.Window) error {
 	names := anomaly.Names()
 	if b.config.Detector != "profile" || b.format == "csv" {
 		names = []string{b.config.Detector}
 	} else { // the default first
 		names = append([]string{"profile"}, slices.DeleteFunc(names, func(n string) bool { return n == "profile" })...)
 	}
-	var all []benchmark.Replayed
+	var all []replay.Replayed
 	for _, n := range names {
-		r, err := benchmark.Compare(n, b.config, rows, windows)
+		r, err := replay.Compare(n, b.config, rows, windows)
 		if err != nil {
 			return err
 		}
 		all = append(all, r)
 	}
 	if b.plot != "" {
-		if err := benchmark.Plot(b.plot, title+" ("+all[0].Detector+")", all[0].Scores, windows, 0); err != nil {
+		if err := replay.Plot(b.plot, title+" ("+all[0].Detector+")", all[0].Scores, windows, 0); err != nil {
 			return fmt.Errorf("--plot: %w", err)
 		}
 	}
 	if b.format == "csv" {
-		return benchmark.WriteScores(w, rows, all[0].Scores)
+		return replay.WriteScores(w, rows, all[0].Scores)
 	}
 	return printReplays(w, title, all)
 }
 
-func printReplays(w io.Writer, title string, all []benchmark.Replayed) error {
+func printReplays(w io.Writer, title string, all []replay.Replayed) error {
 	first := all[0]
 	fmt.Fprintf(w, "%s: %d values over %.1f weeks\n\n", title, len(first.Scores), first.Weeks)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -1,0 +1,155 @@
+package backtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly"
+)
+
+// Replayed is the outcome of one detector on one series.
+type Replayed struct {
+	Detector string
+	Scores   []sentinel.Score // one a row
+	Weeks    float64          // length of the series
+	Learning int              // points that were not judged yet
+	Alarms   []sentinel.Score // scores of 0.5 and above
+	Labelled *Labelled        // nil without labels
+}
+
+// Labelled compares alarms with labelled windows.
+type Labelled struct {
+	Windows int             // labelled windows
+	Found   int             // windows with an alarm
+	False   int             // alarms outside of all windows
+	Delays  []time.Duration // from a found window's start to its first alarm, in the order of the windows
+}
+
+// Precision is the share of alarms' episodes that lie in a window.
+func (l Labelled) Precision() float64 { return float64(l.Found) / float64(max(1, l.Found+l.False)) }
+
+// Recall is the share of windows with an alarm.
+func (l Labelled) Recall() float64 { return float64(l.Found) / float64(max(1, l.Windows)) }
+
+// Compare replays a series through one detector. Windows may be nil. Every point
+// counts, also those that the detector judges while it has learnt little.
+func Compare(detector string, c anomaly.Config, rows []Row, windows []Window) (Replayed, error) {
+	c.Detector = detector
+	scores, err := Replay(detector, c, rows)
+	if err != nil {
+		return Replayed{}, err
+	}
+	r := Replayed{Detector: detector, Scores: scores}
+	if len(rows) > 1 {
+		r.Weeks = rows[len(rows)-1].Point.Time.Sub(rows[0].Point.Time).Hours() / (24 * 7)
+	}
+	for _, s := range scores {
+		if s.State == sentinel.Learning {
+			r.Learning++
+		}
+		if s.Score >= 0.5 {
+			r.Alarms = append(r.Alarms, s)
+		}
+	}
+	if windows != nil {
+		r.Labelled, err = judge(r.Alarms, windows)
+	}
+	return r, err
+}
+
+// judge holds alarms against the labelled windows.
+func judge(alarms []sentinel.Score, windows []Window) (*Labelled, error) {
+	l := &Labelled{Windows: len(windows)}
+	inside := make([]bool, len(alarms))
+	for _, w := range windows {
+		from, to, err := w.Times()
+		if err != nil {
+			return nil, fmt.Errorf("labels: %w", err)
+		}
+		found := false
+		for i, a := range alarms {
+			if a.Time.Before(from) || a.Time.After(to) {
+				continue
+			}
+			inside[i] = true
+			if !found {
+				found = true
+				l.Found++
+				l.Delays = append(l.Delays, a.Time.Sub(from))
+			}
+		}
+	}
+	for _, is := range inside {
+		if !is {
+			l.False++
+		}
+	}
+	return l, nil
+}
+
+// Replay runs a detector over a series, online: each point is judged before it
+// is learnt. It returns one score a row.
+func Replay(detector string, c anomaly.Config, rows []Row) ([]sentinel.Score, error) {
+	d, err := anomaly.New(detector)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	out := make([]sentinel.Score, len(rows))
+	for i, r := range rows {
+		out[i] = d.Observe(c, r.Point)
+	}
+	return out, nil
+}
+
+// WriteFolder replays every file that the labels name under dir and writes
+// timestamp,value,score to the same relative path under out. An alarm is a score
+// of 0.5 and above; only the onset of an episode has one. It does not read the
+// labels' windows. It returns the number of files written.
+func WriteFolder(dir, labels, detector, out string) (files int, err error) {
+	names, err := Names(labels)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		if !filepath.IsLocal(name) {
+			return files, fmt.Errorf("%s: %q leads out of the folder", labels, name)
+		}
+		rows, err := ReadSeries(filepath.Join(dir, name))
+		if errors.Is(err, os.ErrNotExist) { // nab_windows.json may name files relative to nab/
+			set, _, _ := strings.Cut(filepath.Base(labels), "_windows")
+			rows, err = ReadSeries(filepath.Join(dir, set, name))
+		}
+		if err != nil {
+			return files, err
+		}
+		scores, err := Replay(detector, anomaly.Config{Detector: detector}, rows)
+		if err != nil {
+			return files, err
+		}
+		if err := writeScored(filepath.Join(out, name), rows, scores); err != nil {
+			return files, err
+		}
+		files++
+	}
+	return files, nil
+}
+
+func writeScored(path string, rows []Row, scores []sentinel.Score) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return WriteScores(f, rows, scores)
+}

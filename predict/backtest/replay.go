@@ -1,0 +1,79 @@
+package backtest
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/predict"
+)
+
+// WriteRisks replays every feed of dir through the predictor as shipped and writes
+// feed,date,risk for every period. With lead 0 the risk is day-ahead: it knows the
+// periods before. With a positive lead it is the risk that long before the
+// deadline, of the periods that had not arrived by then.
+func WriteRisks(dir string, lead time.Duration, w io.Writer) error {
+	if lead < 0 {
+		return fmt.Errorf("backtest: lead %s is negative: give the time before the deadline", lead)
+	}
+	feeds, err := ReadFeeds(dir)
+	if err != nil {
+		return fmt.Errorf("backtest: %w", err)
+	}
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"feed", "date", "risk"}); err != nil {
+		return fmt.Errorf("backtest: %w", err)
+	}
+	for _, f := range feeds {
+		for i, risk := range Replay(f, predict.DefaultPrior(), lead) {
+			if lead > 0 && !f.Periods[i].Open(lead) {
+				continue
+			}
+			if err := out.Write([]string{f.Name, f.Periods[i].Date, strconv.FormatFloat(risk, 'f', 6, 64)}); err != nil {
+				return fmt.Errorf("backtest: %w", err)
+			}
+		}
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("backtest: %w", err)
+	}
+	return nil
+}
+
+// Replay returns the risk of every period of the feed from a model that
+// starts from the prior and learns each period after it was asked. With lead 0
+// the risk is day-ahead.
+func Replay(f Feed, prior predict.Prior, lead time.Duration) []float64 {
+	m := predict.New(prior)
+	risks := make([]float64, len(f.Periods))
+	for i, p := range f.Periods {
+		if lead > 0 {
+			risks[i] = m.Probability(p.Context, p.Context.Deadline.Add(-lead))
+		} else {
+			risks[i] = m.DayAheadRisk(p.Context)
+		}
+		m.Learn(p.Context, p.Outcome)
+	}
+	return risks
+}
+
+// Forecasts pairs risks with the truth of the scored periods: after the
+// warm-up and, with a lead, not yet arrived.
+func Forecasts(f Feed, risks []float64, lead time.Duration) []Forecast {
+	reference := BaseRates(f.Periods)
+	var out []Forecast
+	for i, p := range f.Periods {
+		if i >= Warmup && (lead == 0 || p.Open(lead)) {
+			out = append(out, Forecast{Risk: risks[i], Reference: reference[i], Missed: p.Missed})
+		}
+	}
+	return out
+}
+
+// Open reports whether the period had not arrived that long before its deadline.
+func (p Period) Open(lead time.Duration) bool {
+	return p.Outcome.Arrival.IsZero() || p.Outcome.Arrival.After(p.Context.Deadline.Add(-lead))
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel/anomaly"
+	"github.com/sentinel-dq/sentinel/anomaly/backtest"
+)
+
+// Set is a group of labelled series: NAME_windows.json beside the folder that
+// its file names are relative to.
+type Set struct {
+	Name    string
+	Dir     string
+	Labels  backtest.Labels
+	Neutral backtest.Labels
+	Kinds   map[string][][3]string // by file: start, end and kind of each injected incident; nil when not known
+	labels  string
+}
+
+// ReadSets finds the sets of a data folder: every *_windows.json but
+// neutral_windows.json. A set's files lie in the folder itself, or in one named
+// like the set.
+func ReadSets(data string) (sets []Set, err error) {
+	neutral, err := backtest.ReadLabels(filepath.Join(data, "neutral_windows.json"))
+	if err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(data, "*_windows.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), "_windows.json")
+		if name == "neutral" {
+			continue
+		}
+		s := Set{Name: name, Dir: data, Neutral: neutral, labels: f}
+		if s.Labels, err = backtest.ReadLabels(f); err != nil {
+			return nil, err
+		}
+		for file := range s.Labels {
+			if _, err := os.Stat(filepath.Join(data, file)); err != nil {
+				s.Dir = filepath.Join(data, name)
+			}
+		}
+		if s.Kinds, err = readKinds(filepath.Join(data, name+"_kinds.json")); err != nil {
+			return nil, err
+		}
+		sets = append(sets, s)
+	}
+	return sets, nil
+}
+
+func readKinds(path string) (kinds map[string][][3]string, err error) {
+	data, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, &kinds); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return kinds, nil
+}
+
+// plotted is how many points of a series a plot of the report shows.
+const plotted = 1500
+
+// WriteReport runs every detector over every set and writes
+// anomaly-benchmark.md and the plots it shows into out.
+func WriteReport(sets []Set, out string) (err error) {
+	work, err := os.MkdirTemp("", "sentinel-bench-anomaly-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	var b bytes.Buffer
+	fmt.Fprint(&b, reportIntro)
+	for _, s := range sets {
+		fmt.Fprintf(&b, "\n## %s: %d series\n\n", s.Name, len(s.Labels))
+		fmt.Fprint(&b, "| detector | NAB standard | NAB low FP | found | false | precision | recall | F1 | false a series-week | median delay, points | NAB standard without any one file |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+		for _, d := range anomaly.Names() {
+			if err := s.row(&b, d, filepath.Join(work, s.Name, d)); err != nil {
+				return err
+			}
+		}
+		if err := s.writeKinds(&b, filepath.Join(work, s.Name)); err != nil {
+			return err
+		}
+		if err := s.plots(&b, out); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(out, "anomaly-benchmark.md"), b.Bytes(), 0o644)
+}
+
+const reportIntro = `# Anomaly benchmark
+
+Written by ` + "`make bench-anomaly DATA=DIR`" + `; do not edit. Every detector runs online with its defaults, the same for all series;
+the labels are read by the scorer alone. An alarm is the onset of an episode. The score and the windows follow NAB v1.1
+(thresholds fixed at 0.5, not searched); an alarm inside a neutral window counts neither way. The first 15 % of a series, at most
+750 points, are not scored. The last column is the lowest and the highest score of the set with one file left out: how much hangs on
+one file. ` + "`profile`" + ` is the default. Its few constants were compared on these same series, so unseen ones may score lower.
+`
+
+func (s Set) row(b *bytes.Buffer, detector, dir string) error {
+	if _, err := backtest.WriteFolder(s.Dir, s.labels, detector, dir); err != nil {
+		return err
+	}
+	r, err := Score(dir, s.Labels, s.neutral(), 0.5)
+	if err != nil {
+		return err
+	}
+	low, high, err := s.jackknife(dir)
+	if err != nil {
+		return err
+	}
+	name := detector
+	if detector == "profile" {
+		name = "**profile**"
+	}
+	delay := "-"
+	if len(r.Delays) > 0 {
+		delay = fmt.Sprint(r.Delays[len(r.Delays)/2])
+	}
+	_, err = fmt.Fprintf(b, "| %s | %.1f | %.1f | %d of %d | %d | %.2f | %.2f | %.2f | %.3f | %s | %.1f to %.1f |\n", name,
+		r.NAB["standard"], r.NAB["reward_low_FP_rate"], r.Detected, r.Windows, r.FalseEpisodes, r.Precision, r.Recall, r.F1, r.FalsePerWeek, delay, low, high)
+	return err
+}
+
+// neutral windows are not used for NAB's own files, as its authors score.
+func (s Set) neutral() backtest.Labels {
+	if s.Name == "nab" {
+		return nil
+	}
+	return s.Neutral
+}
+
+// jackknife is the lowest and the highest standard score with one file left out.
+func (s Set) jackknife(dir string) (low, high float64, err error) {
+	low, high = 1000, -1000
+	for file := range s.Labels {
+		rest := maps.Clone(s.Labels)
+		delete(rest, file)
+		r, err := Score(dir, rest, s.neutral(), 0.5)
+		if err != nil {
+			return 0, 0, err
+		}
+		low, high = min(low, r.NAB["standard"]), max(high, r.NAB["standard"])
+	}
+	return low, high, nil
+}
+
+// writeKinds tells how many incidents of each kind were found, where kinds are known.
+func (s Set) writeKinds(b *bytes.Buffer, results string) error {
+	if s.Kinds == nil {
+		return nil
+	}
+	names := anomaly.Names()
+	table := map[string]map[string][2]int{} // kind, detector: found, all
+	for _, d := range names {
+		for file, incidents := range s.Kinds {
+			scored, err := readScored(filepath.Join(results, d, file), file, nil)
+			if err != nil {
+				return err
+			}
+			for _, i := range incidents {
+				if err := scored.count(table, d, i); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	fmt.Fprintf(b, "\nFound by kind:\n\n| kind | %s |\n|---|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(names)))
+	for _, kind := range slices.Sorted(maps.Keys(table)) {
+		fmt.Fprintf(b, "| %s |", kind)
+		for _, d := range names {
+			n := table[kind][d]
+			fmt.Fprintf(b, " %d of %d |", n[0], n[1])
+		}
+		fmt.Fprintln(b)
+	}
+	return s.writeDelays(b, filepath.Join(results, "profile"))
+}
+
+// writeDelays tells how long the default detector takes to find the incidents
+// that it finds, in points after their onset.
+func (s Set) writeDelays(b *bytes.Buffer, results string) error {
+	delays := map[string][]int{}
+	for file, incidents := range s.Kinds {
+		scored, err := readScored(filepath.Join(results, file), file, nil)
+		if err != nil {
+			return err
+		}
+		for _, i := range incidents {
+			if n, found, err := scored.delay(i); err != nil {
+				return err
+			} else if found {
+				delays[i[2]] = append(delays[i[2]], n)
+			}
+		}
+	}
+	fmt.Fprintf(b, "\nDelay of `profile`, in points from the onset of those found:\n\n| kind | found | median | 90th percentile |\n|---|---|---|---|\n")
+	for _, kind := range slices.Sorted(maps.Keys(delays)) {
+		d := delays[kind]
+		slices.Sort(d)
+		fmt.Fprintf(b, "| %s | %d | %d | %d |\n", kind, len(d), d[len(d)/2], d[min(len(d)-1, len(d)*9/10)])
+	}
+	return nil
+}
+
+// delay is how many points after its onset an incident is found.
+func (s *scored) delay(incident [3]string) (points int, found bool, err error) {
+	from, to, err := backtest.Window{incident[0], incident[1]}.Times()
+	if err != nil {
+		return 0, false, err
+	}
+	for i := s.begin(); i < len(s.times); i++ {
+		if s.times[i].Before(from) || s.times[i].After(to) {
+			continue
+		}
+		if s.scores[i] >= 0.5 {
+			return points, true, nil
+		}
+		points++
+	}
+	return 0, false, nil
+}
+
+func (s *scored) count(table map[string]map[string][2]int, detector string, incident [3]string) error {
+	from, to, err := backtest.Window{incident[0], incident[1]}.Times()
+	if err != nil {
+		return err
+	}
+	first := s.begin()
+	if first >= len(s.times) || to.Before(s.times[first]) {
+		return nil
+	}
+	kind := incident[2]
+	if table[kind] == nil {
+		table[kind] = map[string][2]int{}
+	}
+	n := table[kind][detector]
+	n[1]++
+	for i := first; i < len(s.times); i++ {
+		if s.scores[i] >= 0.5 && !s.times[i].Before(from) && !s.times[i].After(to) {
+			n[0]++
+			break
+		}
+	}
+	table[kind][detector] = n
+	return nil
+}
+
+// plots draws the two series of a set with the most labelled windows.
+func (s Set) plots(b *bytes.Buffer, out string) error {
+	names := slices.Sorted(maps.Keys(s.Labels))
+	slices.SortStableFunc(names, func(a, b string) int { return len(s.Labels[b]) - len(s.Labels[a]) })
+	for _, file := range names[:min(2, len(names))] {
+		rows, err := backtest.ReadSeries(filepath.Join(s.Dir, file))
+		if err != nil {
+			return err
+		}
+		scores, err := backtest.Replay("profile", anomaly.Config{}, rows)
+		if err != nil {
+			return err
+		}
+		name := "anomaly-" + strings.NewReplacer("/", "-", ".csv", "").Replace(s.Name+"-"+filepath.Base(file)) + ".svg"
+		if err := backtest.Plot(filepath.Join(out, "plots", name), file, scores, s.Labels[file], plotted); err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "\n![%s](plots/%s)\n", file, name)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"math"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/predict/backtest"
+)
+
+// baseline is a simple predictor to compare with: the risk of period i of a
+// feed, from periods[:i] and the deadline of period i alone.
+type baseline struct {
+	name string
+	risk func(periods []backtest.Period, i int) float64
+}
+
+var baselines = []baseline{
+	{"base rate, all periods", expandingRate},
+	{"base rate, 28 periods", rate28},
+	{"last value (two-state chain)", persistence},
+	{"predict_linear 14, normal residual", func(ps []backtest.Period, i int) float64 { return linear(ps, i, false) }},
+	{"predict_linear 14, hard 0 or 1", func(ps []backtest.Period, i int) float64 { return linear(ps, i, true) }},
+}
+
+func expandingRate(ps []backtest.Period, i int) float64 {
+	return share(ps[:i], func(int) bool { return true })
+}
+
+func rate28(ps []backtest.Period, i int) float64 {
+	return share(ps[max(0, i-28):i], func(int) bool { return true })
+}
+
+// persistence is the share of misses after the same last outcome.
+func persistence(ps []backtest.Period, i int) float64 {
+	if i == 0 {
+		return .5
+	}
+	return share(ps[:i], func(k int) bool { return k > 0 && ps[k-1].Missed == ps[i-1].Missed })
+}
+
+// share is the add-one smoothed share of misses among the periods taken.
+func share(ps []backtest.Period, take func(int) bool) float64 {
+	misses, n := 1.0, 2.0
+	for k, p := range ps {
+		if take(k) {
+			n++
+			if p.Missed {
+				misses++
+			}
+		}
+	}
+	return misses / n
+}
+
+// linear extrapolates the least-squares line through the last 14 arrivals'
+// distances from their deadlines, as Prometheus' predict_linear does with the
+// samples of a range; periods without arrival leave no sample.
+func linear(ps []backtest.Period, i int, hard bool) float64 {
+	var xs, ys []float64
+	for k := i - 1; k >= 0 && len(xs) < 14; k-- {
+		if !ps[k].Outcome.Arrival.IsZero() {
+			xs = append(xs, ps[k].Context.Deadline.Sub(ps[i].Context.Deadline).Hours()/24)
+			ys = append(ys, margin(ps[k]))
+		}
+	}
+	if len(xs) < 3 {
+		return expandingRate(ps, i)
+	}
+	at, residual := line(xs, ys)
+	if hard {
+		return indicator(at > 0)
+	}
+	return normal(at / math.Max(residual, 1))
+}
+
+// margin is the minutes from the deadline to the arrival.
+func margin(p backtest.Period) float64 { return p.Outcome.Arrival.Sub(p.Context.Deadline).Minutes() }
+
+// line is the least-squares line's value at x = 0 and its residual deviation.
+func line(xs, ys []float64) (at, residual float64) {
+	n := float64(len(xs))
+	var sx, sy, sxx, sxy float64
+	for k, x := range xs {
+		sx, sy, sxx, sxy = sx+x, sy+ys[k], sxx+x*x, sxy+x*ys[k]
+	}
+	slope := (n*sxy - sx*sy) / (n*sxx - sx*sx)
+	at = (sy - slope*sx) / n
+	for k, x := range xs {
+		residual += (ys[k] - at - slope*x) * (ys[k] - at - slope*x)
+	}
+	return at, math.Sqrt(residual / (n - 2))
+}
+
+func normal(z float64) float64 { return .5 * math.Erfc(-z/math.Sqrt2) }
+
+// hazard is the empirical hazard alone: of the last 60 periods, the share of
+// misses among those as open at the same time before the deadline.
+func hazard(ps []backtest.Period, i int, lead time.Duration) float64 {
+	from := max(0, i-60)
+	return share(ps[from:i], func(k int) bool { return ps[from+k].Open(lead) })
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sentinel-dq/sentinel/testenv"
+	"github.com/sentinel-dq/sentinel/tools/internal/product"
+)
+
+// TestCostBesideTheFloor holds what a check costs a PostgreSQL to what the
+// hand-written statements cost it: counts, which do not depend on the machine.
+func TestCostBesideTheFloor(t *testing.T) {
+	server, err := testenv.StartPostgres("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all", "shared_buffers=512MB", "fsync=off", "autovacuum=off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	conn, err := pgx.Connect(t.Context(), server.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if err := build(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "sentinel")
+	if err := product.Build(binary); err != nil {
+		t.Fatal(err)
+	}
+	reader := strings.Replace(server.DSN, "postgres@", "reader@", 1)
+	for name, limit := range map[string]struct{ statements, blocks, ratio float64 }{
+		"mart":            {205, 0, 1.02},
+		"rich":            {205, 0, 1.02},
+		"events":          {5, 250, 0}, // a few blocks of catalog beside the floor's; 1.02 of it at 20 million rows (make bench BENCH="-per-day 335000")
+		"events-estimate": {5, 250, 0},
+	} {
+		config := filepath.Join(dir, name+".yaml")
+		if err := os.WriteFile(config, []byte(configOf(name, reader)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		floor, err := one(t.Context(), conn, exec.Command(os.Args[0], append(floorArgs(reader), name)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := one(t.Context(), conn, exec.Command(binary, "check", "-c", config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.0f statements (floor %.0f), %.0f blocks (floor %.0f)", name, ours[0], floor[0], ours[1], floor[1])
+		if ours[0] > limit.statements || limit.blocks > 0 && ours[1] > limit.blocks || limit.ratio > 0 && ours[1] > limit.ratio*floor[1] {
+			t.Errorf("%s costs more than %+v", name, limit)
+		}
+	}
+	config := strings.Replace(configOf("mart", reader), "state: sqlite:mart.db", "state: sqlite:agent.db\nlisten: 127.0.0.1:0", 1)
+	for _, by := range []struct {
+		who, cpus string
+		env       []string
+		room      func(percent string) bool
+	}{
+		{"itself", "1", nil, func(percent string) bool { return percent != "100" }}, // than what it holds: garbage is collected when the look is over
+		{"the environment", "3", []string{"GOMAXPROCS=3", "GOGC=77"}, func(percent string) bool { return percent == "77" }},
+	} {
+		t.Run("an agent chooses by "+by.who, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "agent.yaml")
+			if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(binary, "run", "-c", file)
+			cmd.Env = append(os.Environ(), by.env...)
+			address := startAgent(t, cmd)
+			var looked, cpus, percent string
+			for deadline := time.Now().Add(30 * time.Second); looked == "" || !by.room(percent); time.Sleep(50 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("%q looks; garbage is collected at %s %%", looked, percent)
+				}
+				looked, cpus, percent = metric(t, address, `sentinel_check_duration_seconds_count{warehouse="w"}`), metric(t, address, "go_sched_gomaxprocs_threads"), metric(t, address, "go_gc_gogc_percent")
+			}
+			if cpus != by.cpus {
+				t.Errorf("it runs on %s CPUs, want %s", cpus, by.cpus)
+			}
+		})
+	}
+	t.Run("a look takes little memory", func(t *testing.T) { looksTakeLittle(t, conn, binary, reader) })
+}
+
+// aLookTakes is how much memory a look at a table with two checks may take, until it is
+// collected: its statement, answer, two results, what is written down of them, and its
+// share of what a tick of 500 takes.
+const aLookTakes = 7 << 10
+
+// looksTakeLittle watches an agent, by what the server says that it was asked.
+func looksTakeLittle(t *testing.T, conn *pgx.Conn, binary, reader string) {
+	const views = 500
+	if err := buildViews(t.Context(), conn, views); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "agent.yaml")
+	config := strings.Replace(agentConfig(views, reader, "127.0.0.1:0"), period.String(), "1s", 1)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "run", "-c", file)
+	address := startAgent(t, cmd)
+	taken := func(after float64) (asked, bytes float64) {
+		for deadline := time.Now().Add(time.Minute); asked < after; time.Sleep(50 * time.Millisecond) {
+			c, err := look(t.Context(), conn, cmd.Process.Pid)
+			if err != nil || time.Now().After(deadline) {
+				t.Fatalf("%.0f statements, want %.0f: %v", c.statements, after, err)
+			}
+			asked = c.statements
+		}
+		bytes, err := strconv.ParseFloat(metric(t, address, "go_memstats_alloc_bytes_total"), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asked, bytes
+	}
+	before, err := look(t.Context(), conn, cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, first := taken(before.statements + 2*views)
+	to, last := taken(from + 5*views)
+	if each := (last - first) / (to - from); each > aLookTakes {
+		t.Errorf("a look at a table takes %.0f bytes, want %d at most", each, aLookTakes)
+	} else {
+		t.Logf("a look at a table takes %.0f bytes", each)
+	}
+}
+
+// startAgent returns where the agent's metrics are.
+func startAgent(t *testing.T, cmd *exec.Cmd) (url string) {
+	t.Helper()
+	logs, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(logs)
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		rest, _ := io.ReadAll(lines) // whatever it says
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the agent: %v\n%s", err, rest)
+		}
+	})
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, address, _ := strings.Cut(line, " listen=")
+	address, _, _ = strings.Cut(address, " ")
+	return fmt.Sprintf("http://%s/metrics", address)
+}
+
+// metric is the value of a series as it is written, "" where there is none.
+func metric(t *testing.T, url, name string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// TestMain lets the test's binary be the floor, as the command itself is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "-floor" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
