@@ -57,7 +57,7 @@ torture: deps ## kill repairing agents at every failpoint, 504 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair
 
 torture-cluster: deps ## kill the leader or a helper of three agents with 2,000 datasets, twenty times
-	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-1} $(GO) test -timeout 60m -run 'TestAgentsTakeOver' -v ./cmd/sentinel
+	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-1} $(GO) test -timeout 60m -run 'TestAgentsTakeOver' -v ./app
 
 demo: ## watch the embedded warehouse
 	$(GO) run ./cmd/sentinel demo

@@ -16,11 +16,47 @@ func TestLayers(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/sentinel-dq/sentinel"
 	allowed := map[string][]string{
-		"": {}, "/schedule": {}, "/warehouse": {""}, "/store": {""}, "/dispatch": {}, "/exporters": {""}, "/anomaly": {""}, "/predict": {""}, "/telemetry": {""}, "/notify": {"", "/schedule", "/store"}, "/rules": {}, "/grafana": {}, "/repair": {"", "/warehouse", "/store"},
-		"/chart": {}, "/deploy": {}, "/anomaly/backtest": {"", "/anomaly", "/chart"}, "/predict/backtest": {"", "/predict"},
-		"/checks": {"", "/schedule", "/anomaly", "/warehouse"}, "/config": {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly", "/exporters"},
-		"/agent": {"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks"}, "/web": {"", "/store", "/repair", "/notify"}, "/scratch": {}, "/testenv": {"/scratch"},
-		"/cmd/sentinel": {"", "/chart", "/anomaly", "/anomaly/backtest", "/predict", "/predict/backtest", "/telemetry", "/notify", "/rules", "/grafana", "/repair", "/schedule", "/warehouse", "/store", "/exporters", "/checks", "/config", "/dispatch", "/agent", "/web", "/scratch", "/cmd/sentinel/onecpu"}, "/cmd/sentinel/onecpu": {},
+		"":                  {},
+		"/schedule":         {},
+		"/warehouse":        {""},
+		"/store":            {""},
+		"/dispatch":         {},
+		"/exporters":        {""},
+		"/anomaly":          {""},
+		"/predict":          {""},
+		"/telemetry":        {""},
+		"/notify":           {"", "/schedule", "/store"},
+		"/rules":            {},
+		"/grafana":          {},
+		"/repair":           {"", "/warehouse", "/store"},
+		"/chart":            {},
+		"/deploy":           {},
+		"/anomaly/backtest": {"", "/anomaly", "/chart"},
+		"/predict/backtest": {"", "/predict"},
+		"/checks":           {"", "/schedule", "/anomaly", "/warehouse"},
+		"/config":           {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly", "/exporters"},
+		"/agent": {
+			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",
+			"/exporters", "/checks",
+		},
+		"/web":     {"", "/store", "/repair", "/notify"},
+		"/scratch": {},
+		"/testenv": {"/scratch"},
+		"/app/setup": {
+			"", "/agent", "/config", "/exporters", "/notify", "/repair", "/store", "/telemetry", "/warehouse",
+		},
+		"/app/server": {
+			"/agent", "/app/setup", "/config", "/dispatch", "/exporters", "/repair", "/store", "/telemetry", "/web",
+		},
+		"/demo":  {"", "/app/server", "/app/setup", "/store"},
+		"/drill": {"", "/demo", "/scratch", "/store"},
+		"/app/cli": {
+			"", "/agent", "/anomaly", "/anomaly/backtest", "/app/server", "/app/setup", "/chart", "/checks", "/config",
+			"/demo", "/drill", "/exporters", "/grafana", "/notify", "/predict", "/predict/backtest", "/repair",
+			"/rules", "/store", "/warehouse",
+		},
+		"/app":          {"/app/cli"},
+		"/cmd/sentinel": {"/app"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -154,7 +153,6 @@ func (l *loop) run(ctx context.Context) {
 		now := l.agent.Now()
 		for tick, due := range l.due(now, recorded) {
 			batches.Go(func() {
-				sentinel.GrowStack()
 				if sleep(ctx, l.delay(tick)) {
 					l.agent.ticking.Add(1)
 					l.agent.tick(ctx, l, tick, due)

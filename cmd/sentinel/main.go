@@ -1,95 +1,17 @@
-// Command sentinel watches the data in a warehouse: is it fresh, is it all
-// there, has its shape changed? See `sentinel --help`.
+// Command sentinel watches the data in a warehouse. See `sentinel --help`.
+// Package app is where a reader goes on.
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
-	"github.com/spf13/cobra"
-
-	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/app"
 )
 
-// Exit codes. Their meaning never changes.
-const (
-	exitFine   = 0 // everything looked at is as it must be
-	exitFailed = 1 // data failed a check
-	exitUsage  = 2 // usage or configuration
-	exitError  = 3 // could not look: a database, the state or the network failed
-)
+// version is set by a release build with -ldflags "-X main.version=v1.2.3".
+var version string
 
-// exitCodeError carries the exit code of an error to main. A nil Err prints nothing.
-type exitCodeError struct {
-	code int
-	err  error
-}
-
-func (e *exitCodeError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit code %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *exitCodeError) Unwrap() error { return e.err }
-
-// couldNotLook marks an error of the world, not of the user.
-func couldNotLook(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &exitCodeError{exitError, err}
-}
-
-// clock is the one place where the program reads the time.
-func clock() time.Time { return time.Now() }
-
-func main() { sentinel.GrowStack(); os.Exit(run(os.Args[1:])) }
-
-func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	root := newRoot()
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitFine
-	}
-	code := exitUsage
-	var coded *exitCodeError
-	if errors.As(err, &coded) {
-		code = coded.code
-	}
-	if coded == nil || coded.err != nil {
-		fmt.Fprintln(root.ErrOrStderr(), "sentinel: "+err.Error())
-	}
-	return code
-}
-
-func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "sentinel",
-		Short: "Sentinel checks that the data in a warehouse is fresh, complete and in shape",
-		Long: `Sentinel runs beside a data warehouse. On a schedule it asks, as cheaply as
-possible: is the data fresh, is it all there, has its shape changed?
-
-Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
-		Example:          "  sentinel demo\n  sentinel init postgres://reader@db/shop > sentinel.yaml\n  sentinel run -c sentinel.yaml",
-		SilenceErrors:    true,
-		SilenceUsage:     true,
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) { useCPUs(cmd.CommandPath()) },
-	}
-	root.PersistentFlags().StringP("config", "c", "sentinel.yaml", "configuration file")
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(
-		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newGate(),
-		newSchema(), newHistory(), newState(), newBacktest(), newRisk(), newIncidents(), newNotify(), newRepair(), newDoctor(), newImport(), newRules(), newDashboards(), newVersion(),
-	)
-	return root
+func main() {
+	app.Version = version
+	os.Exit(app.Main())
 }

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// load reads the file named by --config.
+func load(cmd *cobra.Command) (*config.Config, error) {
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return nil, err
+	}
+	return setup.Load(path)
+}
+
+// setupOf makes parts for a command that runs once: nothing is counted or traced.
+func setupOf(cfg *config.Config) setup.Setup { return setup.Setup{Config: cfg, Now: clock} }
+
+// reader opens the configured state for reading.
+func reader(cmd *cobra.Command) (*store.Store, error) {
+	cfg, err := load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.OpenReader(cmd.Context(), cfg.State)
+	return s, unavailable(err)
+}
+
+// only keeps the datasets a pattern like shop.public.* names; "" keeps all.
+func only(datasets []agent.Dataset, pattern string) ([]agent.Dataset, error) {
+	if pattern == "" {
+		return datasets, nil
+	}
+	kept := slices.DeleteFunc(slices.Clone(datasets), func(d agent.Dataset) bool { return !config.Match(pattern, d.Table.String()) })
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("--dataset %s names none of the %d datasets", pattern, len(datasets))
+	}
+	return kept, nil
+}
+
+func parseDataset(name string) (sentinel.Table, error) {
+	t, err := sentinel.ParseTable(name)
+	if err != nil {
+		return t, fmt.Errorf("--dataset: %w", err)
+	}
+	return t, nil
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/config"
+)
+
+func newImport() *cobra.Command {
+	var warehouse, schema string
+	cmd := &cobra.Command{
+		Use:   "import " + strings.Join(config.Importers(), "|") + " FILE...",
+		Short: "Turn checks of another tool into a configuration",
+		Long: `Reads SodaCL checks (version 3) or the freshness of dbt sources, and prints a
+configuration. What cannot be taken over is listed with its line, on standard
+error and in comments at the end; nothing is dropped silently.`,
+		Example: "  sentinel import soda checks/*.yml --warehouse shop --schema public > sentinel.yaml\n  sentinel import dbt models/staging/sources.yml --warehouse shop > sentinel.yaml",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var all config.Imported
+			for _, file := range args[1:] {
+				data, err := os.ReadFile(file)
+				if err != nil {
+					return err
+				}
+				one, err := config.Import(args[0], file, data)
+				if err != nil {
+					return err
+				}
+				all.Datasets, all.Left = append(all.Datasets, one.Datasets...), append(all.Left, one.Left...)
+			}
+			for _, l := range all.Left {
+				fmt.Fprintln(cmd.ErrOrStderr(), "not taken over: "+l)
+			}
+			if len(all.Datasets) == 0 {
+				return errors.New("there is nothing that could be taken over")
+			}
+			variable := variableOf(warehouse)
+			text := all.YAML(warehouse, schema, variable)
+			if _, err := config.Parse("proposal", []byte(text), func(string) (string, bool) { return "sqlite:proposal.db", true }); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "this needs a hand before it loads:\n%v\n", err)
+			}
+			_, err := fmt.Fprint(cmd.OutOrStdout(), text)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&warehouse, "warehouse", "main", "name of the warehouse in the configuration")
+	cmd.Flags().StringVar(&schema, "schema", "", "schema of tables that are named without one")
+	return cmd
+}

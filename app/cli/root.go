@@ -1,0 +1,93 @@
+// Package cli is the command line: one file a command, with its flags. root.go
+// lists the commands and has the exit codes. Begin with [Main].
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes. Their meaning never changes.
+const (
+	exitFine   = 0 // everything looked at is as it must be
+	exitFailed = 1 // data failed a check
+	exitUsage  = 2 // usage or configuration
+	exitError  = 3 // could not look: a database, the state or the network failed
+)
+
+// exitCodeError carries an exit code to Main. Main prints nothing for a nil err.
+type exitCodeError struct {
+	code int
+	err  error
+}
+
+func (e *exitCodeError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitCodeError) Unwrap() error { return e.err }
+
+// unavailable marks an error of the surroundings, not of the user: the command
+// ends with exit code 3.
+func unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitCodeError{exitError, err}
+}
+
+// clock is the one place where the program reads the time.
+func clock() time.Time { return time.Now() }
+
+// Main runs a command line without the program's name and returns its exit code.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitFine
+	}
+	code := exitUsage
+	var coded *exitCodeError
+	if errors.As(err, &coded) {
+		code = coded.code
+	}
+	if coded == nil || coded.err != nil {
+		fmt.Fprintln(root.ErrOrStderr(), "sentinel: "+err.Error())
+	}
+	return code
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sentinel",
+		Short: "Sentinel checks that the data in a warehouse is fresh, complete and in shape",
+		Long: `Sentinel runs beside a data warehouse. On a schedule it asks, as cheaply as
+possible: is the data fresh, is it all there, has its shape changed?
+
+Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
+		Example:       "  sentinel demo\n  sentinel init postgres://reader@db/shop > sentinel.yaml\n  sentinel run -c sentinel.yaml",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.PersistentFlags().StringP("config", "c", "sentinel.yaml", "configuration file")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newGate(),
+		newSchema(), newHistory(), newState(), newBacktest(), newRisk(), newIncidents(), newNotify(),
+		newRepair(), newDoctor(), newImport(), newRules(), newDashboards(), newVersion(),
+	)
+	return root
+}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/app/server"
+)
+
+func newRun() *cobra.Command {
+	var logFormat, logLevel string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the agent: check on schedule, remember, serve metrics",
+		Long: `Runs until SIGINT or SIGTERM. SIGHUP, or POST /-/reload with the token, loads
+the configuration again; a file that does not load changes nothing.`,
+		Example: "  sentinel run -c sentinel.yaml --log-format json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLog(cmd, logFormat, logLevel)
+			if err != nil {
+				return err
+			}
+			return run(cmd, log)
+		},
+	}
+	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
+	cmd.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func run(cmd *cobra.Command, log *slog.Logger) error {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1) // the warehouse does the work; a second CPU costs the agent more than it gains
+	}
+	cfg, err := load(cmd)
+	if err != nil {
+		return err
+	}
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return err
+	}
+	options := server.Options{ConfigPath: path, Version: versionString(), Now: clock, Log: log}
+	return ofServer(server.New(cfg, options).Run(cmd.Context()))
+}
+
+// ofServer gives an error of a server its exit code.
+func ofServer(err error) error {
+	if configuration := new(server.ConfigError); errors.As(err, &configuration) {
+		return err
+	}
+	return unavailable(err)
+}
+
+func newLog(cmd *cobra.Command, format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level: unknown word %q: want debug, info, warn or error", level)
+	}
+	options := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), options)), nil
+	}
+	return nil, fmt.Errorf("--log-format: unknown word %q: want text or json", format)
+}

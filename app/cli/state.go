@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+func newState() *cobra.Command {
+	cmd := &cobra.Command{Use: "state", Short: "Back up, restore and verify the agent's state", Example: "  sentinel state backup sentinel-backup.db"}
+	var force bool
+	restore := &cobra.Command{
+		Use: "restore FILE", Short: "Put a back-up in the place of the state; stop the agent first", Args: cobra.ExactArgs(1), Example: "  sentinel state restore sentinel-backup.db --force",
+		Long: "The back-up is verified first. A state that is there is kept as STATE.before-restore.",
+		RunE: func(cmd *cobra.Command, args []string) error { return restoreState(cmd, args[0], force) },
+	}
+	restore.Flags().BoolVar(&force, "force", false, "also where there is a state already")
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "backup FILE", Short: "Write a consistent copy of the state, also while the agent runs", Args: cobra.ExactArgs(1), Example: "  sentinel state backup sentinel-backup.db",
+			RunE: func(cmd *cobra.Command, args []string) (err error) {
+				s, err := reader(cmd)
+				if err != nil {
+					return err
+				}
+				defer func() { err = errors.Join(err, s.Close()) }()
+				if err := s.Backup(cmd.Context(), args[0]); err != nil {
+					return unavailable(err)
+				}
+				return verifyState(cmd.Context(), cmd.OutOrStdout(), "sqlite:"+args[0])
+			},
+		},
+		&cobra.Command{
+			Use: "verify [FILE]", Short: "Read the whole state, or a back-up, and say whether it is sound", Args: cobra.MaximumNArgs(1), Example: "  sentinel state verify",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return verifyState(cmd.Context(), cmd.OutOrStdout(), "sqlite:"+args[0])
+				}
+				cfg, err := load(cmd)
+				if err != nil {
+					return err
+				}
+				return verifyState(cmd.Context(), cmd.OutOrStdout(), cfg.State)
+			},
+		}, restore)
+	return cmd
+}
+
+// verifyState reads every page, and the audit log's chain.
+func verifyState(ctx context.Context, w io.Writer, url string) (err error) {
+	s, err := store.OpenReader(ctx, url)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Verify(ctx); err != nil {
+		return &exitCodeError{exitFailed, err}
+	}
+	entries, head, err := s.VerifyAudit(ctx)
+	if err != nil {
+		return &exitCodeError{exitFailed, err}
+	}
+	st, err := s.Stats(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	_, err = fmt.Fprintf(w, "%s is sound: %d bytes, %d ticks, %d observations of %d series, %d incidents, %d audit entries (last hash %s)\n",
+		strings.TrimPrefix(store.Redact(url), "sqlite:"), st.Bytes, st.Ticks, st.Observations, st.Series, st.Incidents, entries, cmp.Or(head, "none"))
+	return err
+}
+
+// restoreState copies the back-up beside the state and renames it into its
+// place, so that a crash leaves the one or the other.
+func restoreState(cmd *cobra.Command, from string, force bool) error {
+	cfg, err := load(cmd)
+	if err != nil {
+		return err
+	}
+	path := strings.TrimPrefix(cfg.State, "sqlite:")
+	if err := verifyState(cmd.Context(), io.Discard, "sqlite:"+from); err != nil {
+		return fmt.Errorf("the back-up %s: %w", from, err)
+	}
+	if store.Shared(cfg.State) {
+		return importState(cmd, cfg.State, from)
+	}
+	_, err = os.Stat(path)
+	if there := err == nil; there {
+		if !force {
+			return fmt.Errorf("%s is there: move it away, or restore with --force", path)
+		}
+		current, err := store.Open(cmd.Context(), cfg.State)
+		if errors.Is(err, store.ErrLocked) {
+			return unavailable(fmt.Errorf("%w: stop the agent first", err))
+		}
+		if err == nil { // a damaged one is what restoring is for
+			if err := current.Close(); err != nil {
+				return unavailable(err)
+			}
+		}
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Rename(path+suffix, path+".before-restore"+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return unavailable(err)
+			}
+		}
+	}
+	backup, err := store.OpenReader(cmd.Context(), "sqlite:"+from)
+	if err != nil {
+		return unavailable(err)
+	}
+	if err := errors.Join(backup.Backup(cmd.Context(), path), backup.Close()); err != nil {
+		return unavailable(err)
+	}
+	return verifyState(cmd.Context(), cmd.OutOrStdout(), cfg.State)
+}
+
+// importState fills an empty state in PostgreSQL from a back-up.
+func importState(cmd *cobra.Command, url, from string) error {
+	s, err := store.Open(cmd.Context(), url)
+	if errors.Is(err, store.ErrLocked) {
+		return unavailable(fmt.Errorf("%w: stop the agents first", err))
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	if err := errors.Join(s.Import(cmd.Context(), from), s.Close()); err != nil {
+		return unavailable(err)
+	}
+	return verifyState(cmd.Context(), cmd.OutOrStdout(), url)
+}

@@ -1,0 +1,198 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// leadEvery is how often an agent that stands by tries to lead, and one that
+// leads makes sure that it still does.
+const leadEvery = time.Second
+
+// errStandBy: another agent leads now. This one forgets what it knows, and waits
+// for its turn.
+var errStandBy = errors.New("another agent leads")
+
+// lead opens the state. On a state in PostgreSQL that another agent leads, this
+// agent stands by: it does its share of the work, answers on its address that it
+// is healthy and not ready, and takes over as soon as the other is gone.
+func (s *Server) lead(ctx context.Context) (*store.Store, error) {
+	state, err := store.Open(ctx, s.config.State)
+	if !errors.Is(err, store.ErrLocked) || !store.Shared(s.config.State) {
+		return state, err
+	}
+	s.Log.Info("standing by: another agent leads", "state", store.Redact(s.config.State), "reason", err)
+	metrics := exporters.NewPrometheus(s.Version)
+	metrics.Set(exporters.Leading, 0)
+	listener, err := net.Listen("tcp", s.config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	waiting := &http.Server{Handler: standBy(metrics), ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- waiting.Serve(listener) }()
+	defer func() {
+		if err := waiting.Close(); err != nil {
+			s.Log.Error("closing the address of an agent that stands by", "error", err)
+		}
+		<-served
+	}()
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, syscall.SIGHUP)
+	defer signal.Stop(hangUp)
+	for {
+		working, stop := context.WithCancel(ctx)
+		worked := make(chan error, 1)
+		go func() { worked <- s.help(working, metrics) }()
+		state, err := awaitTurn(ctx, s.config, hangUp, s.Log)
+		stop()
+		if closed := <-worked; closed != nil {
+			s.Log.Error("closing what was worked with while standing by", "error", closed)
+		}
+		if state != nil || err != nil {
+			return state, err
+		}
+		s.reloadStandby(metrics)
+	}
+}
+
+// reloadStandby reads the configuration again while this agent stands by.
+func (s *Server) reloadStandby(metrics *exporters.Prometheus) {
+	next, err := setup.Load(s.ConfigPath)
+	metrics.Reloaded(err == nil, s.Now())
+	if err != nil {
+		s.Log.Error("reload: the running configuration stays in force", "error", err)
+		return
+	}
+	s.Log.Info("reloaded", "datasets", len(next.Datasets))
+	s.config = next
+}
+
+// awaitTurn tries to open the state until no other agent leads. It returns
+// neither a state nor an error when the configuration is to be loaded anew.
+func awaitTurn(ctx context.Context, cfg *config.Config, reload <-chan os.Signal, log *slog.Logger) (*store.Store, error) {
+	tick := time.NewTicker(leadEvery)
+	defer tick.Stop()
+	for down := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-reload:
+			return nil, nil
+		case <-tick.C:
+		}
+		memory, err := store.Open(ctx, cfg.State)
+		switch {
+		case err == nil:
+			log.Info("taking over: no other agent leads", "state", store.Redact(cfg.State))
+			return memory, nil
+		case errors.Is(err, store.ErrNewer):
+			return nil, err
+		case errors.Is(err, store.ErrLocked):
+			down = false
+		case ctx.Err() == nil && !down:
+			down = true
+			log.Warn("standing by: the state does not answer", "error", err)
+		}
+	}
+}
+
+// help does a share of the work for the agent that leads, until ctx ends.
+func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error {
+	cfg := s.config
+	state, err := openSoon(ctx, cfg, s.Log)
+	if state == nil {
+		return err
+	}
+	p, err := setup.Setup{Config: cfg, Now: s.Now, Metrics: metrics}.Plan(state)
+	if err != nil {
+		return errors.Join(err, state.Close())
+	}
+	off := func() bool { return cfg.RepairsOff }
+	hand := &agent.Hand{Store: state, Killed: killed(ctx, state, off), Now: s.Now, Log: s.Log}
+	var parts sync.WaitGroup
+	parts.Go(func() { hand.Keep(ctx, p) })
+	parts.Go(func() { s.newCrew(cfg, hand, false, metrics).Run(ctx) })
+	parts.Wait()
+	return errors.Join(p.Close(), state.Close())
+}
+
+// openSoon opens the state for reading as soon as it can be; nil when ctx ends
+// before.
+func openSoon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.Store, error) {
+	tick := time.NewTicker(leadEvery)
+	defer tick.Stop()
+	for said := false; ; {
+		memory, err := store.OpenReader(ctx, cfg.State)
+		if err == nil {
+			return memory, nil
+		}
+		if !said && ctx.Err() == nil {
+			said = true
+			log.Warn("no share of the work is done yet: the state cannot be read", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-tick.C:
+		}
+	}
+}
+
+// standBy is what an agent says that waits for its turn.
+func standBy(metrics *exporters.Prometheus) http.Handler {
+	mux := http.NewServeMux()
+	say := func(code int, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, text, code) }
+	}
+	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /-/healthy", say(http.StatusOK, "healthy"))
+	mux.HandleFunc("/", say(http.StatusServiceUnavailable, "standing by: another agent leads"))
+	return mux
+}
+
+// keepLeading watches the lock of a shared state until ctx ends. It returns
+// errStandBy when another agent has led since; while the state does not answer
+// the agent goes on from memory, and what must be written waits.
+func keepLeading(ctx context.Context, memory *store.Store, metrics *exporters.Prometheus, log *slog.Logger) error {
+	metrics.Set(exporters.Leading, 1)
+	tick := time.NewTicker(leadEvery)
+	defer tick.Stop()
+	for lost := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := memory.Leading(ctx)
+		switch {
+		case err == nil:
+			if lost {
+				log.Info("the state answers again, and nobody else has led")
+			}
+			lost = false
+			metrics.Set(exporters.Leading, 1)
+		case errors.Is(err, store.ErrOvertaken), errors.Is(err, store.ErrLocked):
+			return errStandBy
+		case ctx.Err() == nil && !lost:
+			lost = true
+			metrics.Set(exporters.Leading, 0)
+			log.Error("the state does not answer: checks go on, results wait in memory, nothing is repaired", "error", err)
+		}
+	}
+}

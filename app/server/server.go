@@ -1,0 +1,79 @@
+// Package server runs an agent: its state, checks, web server, exporters,
+// telemetry, and its part in a cluster. Begin with [Server.Run]. One time of
+// leading is a term (term.go); lead.go is what happens before it.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/config"
+)
+
+// Options are what a server is made of besides its configuration.
+type Options struct {
+	ConfigPath string // is read again at every reload
+	Version    string
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Server is one agent. It leads or stands by, as long as Run runs.
+type Server struct {
+	Options
+	config    *config.Config // the newest that loaded; only Run's goroutine uses it
+	listening chan string
+}
+
+// ConfigError says that the agent cannot run by its configuration. All other
+// errors of a Server come from its surroundings: a database, the state or the
+// network.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// New makes a server. cfg is what was read from options.ConfigPath.
+func New(cfg *config.Config, options Options) *Server {
+	return &Server{Options: options, config: cfg, listening: make(chan string, 1)}
+}
+
+// Listening receives the address that is served when the agent begins to lead.
+func (s *Server) Listening() <-chan string { return s.listening }
+
+// Run runs the agent until ctx ends. An agent that another one has taken over
+// from stands by, with the configuration as it is then.
+func (s *Server) Run(ctx context.Context) error {
+	for {
+		err := s.runTerm(ctx)
+		if !errors.Is(err, errStandBy) || ctx.Err() != nil {
+			return err
+		}
+		s.Log.Warn("another agent has taken over: standing by")
+		cfg, err := setup.Load(s.ConfigPath)
+		if err != nil {
+			return &ConfigError{err}
+		}
+		s.config = cfg
+	}
+}
+
+// runTerm waits until this agent leads, and runs everything while it does.
+func (s *Server) runTerm(ctx context.Context) error {
+	state, err := s.lead(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // ctx ended while the agent stood by
+		}
+		return err
+	}
+	t, err := s.newTerm(ctx, state)
+	if err != nil {
+		return errors.Join(err, state.Close())
+	}
+	return t.run(ctx)
+}

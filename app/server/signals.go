@@ -1,0 +1,35 @@
+package server
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/sentinel-dq/sentinel/repair"
+)
+
+// handleSignals reloads at every SIGHUP, and switches repairs off at SIGUSR1,
+// until ctx ends.
+func (t *term) handleSignals(ctx context.Context) {
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(received)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case which := <-received:
+			if which == syscall.SIGUSR1 {
+				t.Log.Warn("repairs are switched off by a signal; `sentinel repair on` lets them go on")
+				if err := repair.Throw(ctx, t.state, true, "SIGUSR1", "a signal", t.Now()); err != nil {
+					t.Log.Error("switching repairs off", "error", err)
+				}
+				continue
+			}
+			if err := t.reload(ctx); err != nil {
+				t.Log.Error("reload: the running configuration stays in force", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/dispatch"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/telemetry"
+	"github.com/sentinel-dq/sentinel/web"
+)
+
+// term is one time of leading: from the opened state until ctx ends or another
+// agent leads.
+type term struct {
+	Options
+	config   *config.Config // what the term began with
+	state    *store.Store
+	metrics  *exporters.Prometheus
+	traces   *telemetry.Telemetry
+	listener net.Listener
+	plan     agent.Plan // what the term began with
+	agent    *agent.Agent
+	crew     *dispatch.Crew // nil: the state is this agent's own
+
+	repairsOff atomic.Bool // by the configuration in force
+}
+
+// newTerm makes all parts of an agent that leads. On an error it has closed
+// everything but the state.
+func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error) {
+	t := &term{Options: s.Options, config: s.config, state: state}
+	t.metrics = exporters.NewPrometheus(s.Version)
+	t.metrics.MaxSeries = s.config.MaxSeries
+	var err error
+	if t.traces, err = telemetry.Start(ctx, s.Version, t.metrics); err != nil {
+		return nil, &ConfigError{err}
+	}
+	t.Log = slog.New(t.traces.Handler(s.Log.Handler()))
+	if t.plan, err = t.setup(s.config).Plan(state); err != nil {
+		return nil, errors.Join(&ConfigError{err}, t.traces.Shutdown(ctx))
+	}
+	if t.listener, err = net.Listen("tcp", s.config.Listen); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: %w", err), t.plan.Close(), t.traces.Shutdown(ctx))
+	}
+	t.repairsOff.Store(s.config.RepairsOff)
+	t.makeAgent(ctx)
+	select {
+	case s.listening <- t.listener.Addr().String():
+	default: // nobody took the address of the term before
+	}
+	return t, nil
+}
+
+func (t *term) setup(cfg *config.Config) setup.Setup {
+	return setup.Setup{Config: cfg, Now: t.Now, Metrics: t.metrics, Traces: t.traces}
+}
+
+func (t *term) makeAgent(ctx context.Context) {
+	engine := &repair.Engine{
+		Store:  t.state,
+		Holder: holder(),
+		Now:    t.Now,
+		Budget: t.config.RepairBudget,
+		Killed: killed(ctx, t.state, t.repairsOff.Load),
+	}
+	t.agent = &agent.Agent{
+		Store:   t.state,
+		Metrics: t.metrics,
+		Repair:  engine,
+		Trace:   t.traces,
+		Rest:    debug.FreeOSMemory,
+		Now:     t.Now,
+		Log:     t.Log,
+	}
+	if !store.Shared(t.config.State) {
+		return
+	}
+	engine.Lease = sharedLease
+	t.agent.Hand = &agent.Hand{Store: t.state, Killed: engine.Killed, Now: t.Now, Log: t.Log}
+	t.crew = t.newCrew(t.config, t.agent.Hand, true, t.metrics)
+	t.agent.Crew = t.crew
+}
+
+// run runs the agent and its HTTP server until ctx ends, one of them fails, or
+// another agent leads. Then it closes everything, also the state.
+func (t *term) run(ctx context.Context) error {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	t.metrics.Reloaded(true, t.Now())
+	t.metrics.Set(exporters.Leading, 1)
+	t.Log.Info("sentinel is running", "version", t.Version, "listen", t.listener.Addr().String(),
+		"state", store.Redact(t.config.State), "datasets", len(t.config.Datasets))
+	for _, w := range t.config.Warnings {
+		t.Log.Warn(w)
+	}
+	debug.FreeOSMemory() // what reading the configuration took
+	var parts sync.WaitGroup
+	var served, ran, led error
+	parts.Go(func() { served = t.web().Serve(running, t.listener); stop() })
+	parts.Go(func() { ran = t.agent.Run(running, t.plan); stop() })
+	parts.Go(func() { t.handleSignals(running) })
+	if t.crew != nil {
+		parts.Go(func() { t.crew.Run(running) })
+		parts.Go(func() { led = keepLeading(running, t.state, t.metrics, t.Log); stop() })
+	}
+	parts.Wait()
+	t.Log.Info("sentinel has stopped")
+	err := errors.Join(served, ran, t.state.Close(), t.traces.Shutdown(running))
+	if led != nil {
+		// What could not be written belongs to whoever leads now.
+		if err != nil {
+			t.Log.Warn("stepping back", "error", err)
+		}
+		return led
+	}
+	return err
+}
+
+func (t *term) web() *web.Server {
+	return &web.Server{
+		Store:   t.state,
+		Metrics: t.metrics,
+		Token:   t.config.Token,
+		Reload:  t.reload,
+		Ready:   t.agent.Ready,
+		Alert:   t.agent.RepairAlert,
+		People: web.People{
+			Incident: t.agent.Decide, Silence: t.agent.Silence, Label: t.agent.Label, Baseline: t.agent.AcceptBaseline,
+		},
+		Now:     t.Now,
+		Log:     t.Log,
+		Version: t.Version,
+	}
+}
+
+// reload puts the file's new content in force. What is bound at the start
+// (listen, state, token) needs a restart. A file that does not load changes
+// nothing.
+func (t *term) reload(ctx context.Context) error {
+	err := t.tryReload(ctx)
+	t.metrics.Reloaded(err == nil, t.Now())
+	return err
+}
+
+func (t *term) tryReload(ctx context.Context) error {
+	cfg, err := setup.Load(t.ConfigPath)
+	if err != nil {
+		return err
+	}
+	p, err := t.setup(cfg).Plan(t.state)
+	if err != nil {
+		return err
+	}
+	t.repairsOff.Store(cfg.RepairsOff)
+	if t.crew != nil {
+		t.crew.Regroup(group(cfg, t.Version))
+	}
+	if err := t.agent.Reload(ctx, p); err != nil {
+		return errors.Join(err, p.Close())
+	}
+	t.Log.Info("reloaded", "datasets", len(cfg.Datasets), "note", "changes of listen, state and token need a restart")
+	return nil
+}
+
+// sharedLease is how long a repair stays with an agent that is not heard of any
+// more. Then another agent goes on with it.
+const sharedLease = 8 * time.Second
+
+// holder names this agent. No other one, now or later, has the name.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "agent"
+	}
+	return fmt.Sprintf("%s/%d/%x", host, os.Getpid(), rand.Uint32())
+}

@@ -1,0 +1,135 @@
+// Package setup turns a configuration into the parts that work by it: open
+// warehouses, sessions for repairs, resolved datasets, and an agent's plan.
+// [Setup.Plan] makes all of them at once.
+package setup
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/telemetry"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Setup makes parts by one configuration.
+type Setup struct {
+	Config  *config.Config
+	Now     func() time.Time
+	Metrics *exporters.Prometheus // nil: statements are not counted
+	Traces  *telemetry.Telemetry  // nil: statements are not traced
+}
+
+// Warehouses are open connection pools by the warehouse's name.
+type Warehouses map[string]*warehouse.DB
+
+// Close closes all of them.
+func (w Warehouses) Close() (err error) {
+	for _, db := range w {
+		err = errors.Join(err, db.Close())
+	}
+	return err
+}
+
+// Writers are the sessions of every `repair_dsn` by the warehouse's name.
+type Writers map[string]*repair.Writer
+
+// Close closes all of them.
+func (w Writers) Close() (err error) {
+	for _, writer := range w {
+		err = errors.Join(err, writer.Close())
+	}
+	return err
+}
+
+// Warehouses opens all warehouses of the configuration. None needs to be up.
+func (s Setup) Warehouses() (Warehouses, error) {
+	open := Warehouses{}
+	for _, w := range s.Config.Warehouses {
+		w.Now = s.Now
+		if s.Metrics != nil {
+			w.Meter = s.meter(w)
+		}
+		db, err := warehouse.Open(w)
+		if err != nil {
+			return nil, errors.Join(err, open.Close())
+		}
+		open[w.Name] = db
+	}
+	return open, nil
+}
+
+// Writers opens the sessions of every `repair_dsn`. No server needs to be up.
+func (s Setup) Writers() (Writers, error) {
+	open := Writers{}
+	for _, w := range s.Config.Warehouses {
+		if w.RepairDSN == "" {
+			continue
+		}
+		writer, err := repair.OpenWriter(w)
+		if err != nil {
+			return nil, errors.Join(err, open.Close())
+		}
+		open[w.Name] = writer
+	}
+	return open, nil
+}
+
+// Plan makes what an agent does by the configuration. Closing the plan closes
+// its warehouses and writers. Without a state nobody is notified.
+func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
+	open, err := s.Warehouses()
+	if err != nil {
+		return agent.Plan{}, err
+	}
+	writers, err := s.Writers()
+	if err != nil {
+		return agent.Plan{}, errors.Join(err, open.Close())
+	}
+	var destinations []*exporters.Queue
+	for _, e := range s.Config.Exporters {
+		destinations = append(destinations, &exporters.Queue{Exporter: e.Exporter, Name: e.Kind})
+	}
+	return agent.Plan{
+		Exporters:  destinations,
+		Warehouses: open,
+		Writers:    writers,
+		Jitter:     s.Config.Jitter,
+		CatchUp:    s.Config.CatchUp,
+		Retention:  s.Config.Retention,
+		Telling:    s.Notifications(state),
+		Close:      func() error { return errors.Join(open.Close(), writers.Close()) },
+		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) {
+			return s.Datasets(ctx, open)
+		},
+	}, nil
+}
+
+// Notifications is who is notified of incidents by the configuration. Without a
+// state, or without a channel, nothing is sent.
+func (s Setup) Notifications(state *store.Store) *agent.Telling {
+	t := &agent.Telling{Planner: &notify.Planner{Routes: s.Config.Routes}, Windows: s.Config.Windows}
+	if state != nil && len(s.Config.Channels) > 0 {
+		t.Dispatcher = s.Dispatcher(state)
+	}
+	return t
+}
+
+// Dispatcher sends notifications through the configuration's channels. Its
+// queue is in the state; nil is enough for [notify.Dispatcher.Test].
+func (s Setup) Dispatcher(state *store.Store) *notify.Dispatcher {
+	return &notify.Dispatcher{
+		Store:    state,
+		Channels: s.Config.Channels,
+		URL:      s.Config.URL,
+		Now:      s.Now,
+		Rand:     rand.Float64,
+	}
+}

@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"context"
+
+	"github.com/sentinel-dq/sentinel"
+)
+
+// incident is one thing that the demo does to the warehouse.
+type incident struct {
+	name  string
+	check string // the check that must see it
+	key   string // prefix of the finding's key
+	cause change
+	mend  change // nil: the agent repairs it
+	// undone is set where the agent's repair is to fail and be rolled back. Then
+	// mend is used.
+	undone bool
+}
+
+// change changes the warehouse.
+type change func(context.Context, *Warehouse) error
+
+func execute(statements ...string) change {
+	return func(ctx context.Context, w *Warehouse) error { return w.Exec(ctx, statements...) }
+}
+
+func pause(paused bool) change {
+	return func(_ context.Context, w *Warehouse) error {
+		w.Pause(paused)
+		return nil
+	}
+}
+
+// repairState is the end of the incident's repair; "" if a person mends it.
+func (i incident) repairState() sentinel.RepairState {
+	switch {
+	case i.undone:
+		return sentinel.RolledBack
+	case i.mend == nil:
+		return sentinel.RepairSucceeded
+	}
+	return ""
+}
+
+var incidents = []incident{
+	{
+		name:  "the loader is late",
+		check: "shop.orders/freshness",
+		cause: pause(true),
+		mend:  pause(false),
+	},
+	{
+		name:  "a partition is missing",
+		check: "orders-by-day",
+		key:   "missing_partition:",
+		cause: execute(
+			`INSERT OR IGNORE INTO orders_archive SELECT id, customer_id, amount, created_at FROM orders`,
+			`DELETE FROM orders WHERE date(created_at) = date('now', '-2 days')`,
+		),
+	},
+	{
+		name:  "half the rows are gone",
+		check: "sales-volume",
+		key:   "change",
+		cause: execute(
+			`CREATE TABLE kept AS SELECT * FROM daily_sales WHERE id % 2 = 0`,
+			`DELETE FROM daily_sales WHERE id % 2 = 0`,
+		),
+		mend: execute(`INSERT INTO daily_sales SELECT * FROM kept`, `DROP TABLE kept`),
+	},
+	{
+		name:  "a column is added",
+		check: "shop.orders/schema",
+		key:   "column_added",
+		cause: execute(`ALTER TABLE orders ADD COLUMN coupon TEXT`),
+		mend:  execute(`ALTER TABLE orders DROP COLUMN coupon`),
+	},
+	{
+		name:  "a column is removed",
+		check: "shop.customers/schema:like:shop.crm_customers",
+		key:   "column_added:email",
+		cause: execute(`ALTER TABLE customers DROP COLUMN email`),
+	},
+	{
+		name:  "the source has a new column",
+		check: "shop.customers/schema:like:shop.crm_customers",
+		key:   "column_added:segment",
+		cause: execute(`ALTER TABLE crm_customers ADD COLUMN segment varchar(20)`),
+	},
+	{
+		name:   "a reload does not help",
+		check:  "paid-invoices",
+		cause:  execute(`UPDATE invoices SET amount = NULL WHERE day = date('now', '-1 day')`),
+		mend:   execute(`UPDATE invoices SET amount = 10 WHERE day = date('now', '-1 day')`),
+		undone: true,
+	},
+}

@@ -1,0 +1,25 @@
+package demo
+
+import (
+	"context"
+	"time"
+)
+
+// Poll asks every 50 ms until a condition is met, fails, or limit is over.
+func Poll(ctx context.Context, limit time.Duration, met func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := met()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
