@@ -1,8 +1,10 @@
 package sentinel_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"os"
 	"reflect"
 	"testing"
 	"time"
@@ -41,36 +43,79 @@ func TestResultAsJSON(t *testing.T) {
 	}
 }
 
-// AppendJSON writes what encoding/json makes of the struct's tags.
-func TestAppendJSONFollowsTheTags(t *testing.T) {
-	type plain sentinel.Result
+// full is a result with every field set, to odd values.
+func full() sentinel.Result {
 	at := time.Date(2026, 1, 31, 6, 0, 0, 123456000, time.FixedZone("", 3600))
 	odd := "a \"b\" \\ <c> & \u2028 größe \x01 \xff \n"
-	numbers := []sentinel.Number{{}, sentinel.Int(0), sentinel.Int(-1 << 53), sentinel.Int(1<<53 + 1), sentinel.Float(1.5), sentinel.Float(1e300), sentinel.Float(math.Inf(1)), sentinel.Float(math.NaN())}
-	full := sentinel.Result{
-		Check: "c", Kind: "k", Table: sentinel.Table{Warehouse: "shop", Schema: "a b", Name: odd}, Tick: at, Duration: 1234567, Status: sentinel.Warn, Message: odd,
-		Evidence: sentinel.Evidence{Source: odd, Confidence: sentinel.Exact, AsOf: at, Lag: sentinel.Float(0.25), Note: odd},
-		Findings: []sentinel.Finding{{Key: odd}}, Drifts: []sentinel.Drift{{Kind: sentinel.ColumnAdded, Object: odd}}, Scores: []sentinel.Score{{Low: math.NaN()}},
+	r := sentinel.Result{
+		Check: "c<d", Kind: "k", Table: sentinel.Table{Warehouse: "shop", Schema: "a b", Name: odd}, Tick: at,
+		Duration: 1234567, Status: sentinel.Warn, Message: odd,
+		Evidence: sentinel.Evidence{
+			Source: odd, Confidence: sentinel.Exact, AsOf: at, Lag: sentinel.Float(0.25), Note: odd,
+		},
+		Past:     []sentinel.Observation{{Metric: odd, Segment: odd, Bucket: at}},
+		Findings: []sentinel.Finding{{Key: odd}},
+		Drifts:   []sentinel.Drift{{Kind: sentinel.ColumnAdded, Object: odd}},
+		Scores:   []sentinel.Score{{Low: math.NaN()}},
 	}
-	for _, n := range numbers {
-		full.Observations = append(full.Observations, sentinel.Observation{Metric: odd, Segment: odd, Bucket: at, Value: n}, sentinel.Observation{Metric: "m", Value: n})
+	for _, n := range []sentinel.Number{
+		{}, sentinel.Int(0), sentinel.Int(-1 << 53), sentinel.Int(1<<53 + 1), sentinel.Float(1.5), sentinel.Float(1e300),
+		sentinel.Float(math.Inf(1)), sentinel.Float(math.NaN()),
+	} {
+		r.Observations = append(r.Observations, sentinel.Observation{Metric: "m", Value: n})
 	}
-	full.Past = full.Observations[:1]
-	for _, r := range []sentinel.Result{{}, full, {Duration: time.Hour, Evidence: sentinel.Evidence{Note: "n"}}, {Duration: 1, Evidence: sentinel.Evidence{Lag: sentinel.Int(0)}}} {
-		want, err := json.Marshal(struct {
-			*plain
-			Seconds float64 `json:"duration_seconds"`
-		}{(*plain)(&r), r.Duration.Seconds()})
+	return r
+}
+
+// The form of results is as it has been: states and readers of the API hold such.
+func TestTheFormOfResultsStays(t *testing.T) {
+	results := []sentinel.Result{
+		full(), {}, {Duration: time.Hour, Evidence: sentinel.Evidence{Note: "n"}},
+		{Duration: 1, Evidence: sentinel.Evidence{Lag: sentinel.Int(0)}},
+	}
+	var got bytes.Buffer
+	for _, r := range results {
+		data, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := r.AppendJSON([]byte("before"))
-		if err != nil || string(got) != "before"+string(want) {
-			t.Errorf("%v\ngot  %s\nwant %s", err, got, want)
+		got.Write(append(data, '\n'))
+		var back sentinel.Result
+		if err := json.Unmarshal(data, &back); err != nil {
+			t.Fatal(err)
+		}
+		data = bytes.ReplaceAll(data, []byte(`\ufffd`), []byte("\ufffd")) // what was no UTF-8 is a character now
+		if again, err := json.Marshal(back); err != nil || !bytes.Equal(again, data) {
+			t.Errorf("read back: %v\n%s\nwant\n%s", err, again, data)
 		}
 	}
-	if _, err := (&sentinel.Result{Tick: time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)}).AppendJSON(nil); err == nil {
+	want, err := os.ReadFile("testdata/results.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("got\n%s\nwant\n%s", got.Bytes(), want)
+	}
+	if _, err := json.Marshal(sentinel.Result{Tick: time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)}); err == nil {
 		t.Error("a year of five digits is no time in JSON")
+	}
+}
+
+// A hash tells plans apart, and never fails.
+func TestHashOfAPlan(t *testing.T) {
+	plans := []sentinel.Plan{
+		{}, {Action: "a"}, {Rows: 1}, {Details: json.RawMessage(`{"a":1}`)},
+		{Details: json.RawMessage(`{`)}, {Details: json.RawMessage(`{{`)}, {Action: "a", Details: json.RawMessage(`{`)},
+	}
+	seen := map[string]int{}
+	for i, p := range plans {
+		if before, is := seen[p.Hash()]; is {
+			t.Errorf("plans %d and %d have the same hash", before, i)
+		}
+		seen[p.Hash()] = i
+	}
+	if got, want := plans[1].Hash(), "1c8d29ef8184e678"; got != want {
+		t.Errorf("hash %s, want %s: approvals that are stored are for it", got, want)
 	}
 }
 

@@ -59,11 +59,12 @@ const (
 	AtLeastOnce Guarantee = "at_least_once" // a second try may do it twice
 )
 
-// Hash identifies the plan's content: an approval is for one hash.
+// Hash identifies the plan's content: an approval is for one hash. Plans that differ
+// in a field have different hashes, also those whose Details are no valid JSON.
 func (p Plan) Hash() string {
 	data, err := json.Marshal(p)
-	if err != nil { // strings, numbers and raw JSON that was marshalled before
-		panic(fmt.Sprintf("plan of %s: %v", p.Action, err))
+	if err != nil {
+		data = fmt.Appendf(nil, "%#v", p)
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])

@@ -51,7 +51,7 @@ type Finding struct {
 
 // MarshalJSON writes the duration in seconds, as duration_seconds.
 func (r Result) MarshalJSON() ([]byte, error) {
-	return r.AppendJSON(nil)
+	return json.Marshal(resultJSON{(*plainResult)(&r), r.Duration.Seconds()})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -64,8 +64,10 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// plainResult has the fields of a Result without its methods.
 type plainResult Result
 
+// resultJSON is a Result as it is written.
 type resultJSON struct {
 	*plainResult
 	Seconds float64 `json:"duration_seconds"`

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -92,7 +91,7 @@ func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, e
 		if err := scan(&name, &ran, &body); err != nil {
 			return err
 		}
-		if f.Check != "" && !bytes.Contains(body, sentinel.AppendJSONText(nil, f.Check)) {
+		if f.Check != "" && !mayName(body, f.Check) {
 			return nil
 		}
 		var results []sentinel.Result
@@ -147,7 +146,6 @@ func (s *Store) Runs(ctx context.Context, check string, since time.Time, limit i
 	if len(last) == 1 {
 		dataset, until = last[0].Table.String(), micros(last[0].Tick)
 	}
-	needle := sentinel.AppendJSONText(nil, check)
 	enough := errors.New("enough")
 	err = s.each(ctx, `SELECT tick, runs FROM tick WHERE tick BETWEEN ?1 AND ?2 AND (?3 = '' OR dataset = ?3) ORDER BY tick DESC`, []any{micros(since), until, dataset}, func(scan func(...any) error) error {
 		var tick int64
@@ -155,7 +153,7 @@ func (s *Store) Runs(ctx context.Context, check string, since time.Time, limit i
 		if err := scan(&tick, &body); err != nil {
 			return err
 		}
-		if !bytes.Contains(body, needle) || len(out) > 0 && out[len(out)-1].Tick.Equal(fromMicros(tick)) {
+		if !mayName(body, check) || len(out) > 0 && out[len(out)-1].Tick.Equal(fromMicros(tick)) {
 			return nil
 		}
 		var runs []Run

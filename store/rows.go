@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -93,10 +94,10 @@ func (g *group) appendRuns(b []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = sentinel.AppendJSONText(append(b, '['), r.Check)
+		b = appendJSONText(append(b, '['), r.Check)
 		b = strconv.AppendInt(append(b, ','), int64(r.Status), 10)
 		b = strconv.AppendInt(append(b, ','), r.Duration.Microseconds(), 10)
-		b = append(sentinel.AppendJSONText(append(b, ','), r.Message), ']')
+		b = append(appendJSONText(append(b, ','), r.Message), ']')
 	}
 	return append(b, ']')
 }
@@ -112,9 +113,11 @@ func (g *group) appendResults(b []byte) (_ []byte, err error) {
 		}
 		short := *r
 		short.Table, short.Tick, short.Past = sentinel.Table{}, time.Time{}, nil
-		if b, err = short.AppendJSON(b); err != nil {
+		data, err := json.Marshal(short)
+		if err != nil {
 			return b, fmt.Errorf("the result of %s: %w", r.Check, err)
 		}
+		b = append(b, data...)
 	}
 	return append(b, ']'), nil
 }
