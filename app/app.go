@@ -23,6 +23,7 @@ import (
 	"os"
 
 	"github.com/sentinel-dq/sentinel/app/cli"
+	_ "github.com/sentinel-dq/sentinel/warehouse/all" // the only place that names the engines
 )
 
 // Version is what `sentinel version` prints. Empty means the version of the

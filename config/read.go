@@ -181,16 +181,25 @@ func (r *reader) warehouses(n *yaml.Node) []warehouse.Config {
 		default:
 			w.Dialect = cmp.Or(w.Dialect, warehouse.DialectOf(w.DSN.Reveal()))
 		}
-		if w.Dialect == "sqlite" {
-			w.DSN = sentinel.Secret("sqlite:" + r.path(warehouse.SQLitePath(w.DSN.Reveal())))
-			if w.RepairDSN != "" {
-				w.RepairDSN = sentinel.Secret("sqlite:" + r.path(warehouse.SQLitePath(w.RepairDSN.Reveal())))
-			}
-		}
+		r.resolveFiles(&w)
 		out = append(out, w)
 	}
 	slices.SortFunc(out, func(a, b warehouse.Config) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// resolveFiles makes the paths in DSNs of files relative to the configuration.
+func (r *reader) resolveFiles(w *warehouse.Config) {
+	d, err := warehouse.DialectNamed(w.Dialect)
+	files, ok := d.(warehouse.FileDialect)
+	if err != nil || !ok {
+		return
+	}
+	for _, dsn := range []*sentinel.Secret{&w.DSN, &w.RepairDSN} {
+		if *dsn != "" {
+			*dsn = sentinel.Secret(files.Resolve(dsn.Reveal(), r.path))
+		}
+	}
 }
 
 func (r *reader) hasDSN(n *yaml.Node) bool {

@@ -195,14 +195,14 @@ func (t *Telemetry) Result(ctx context.Context, check, kind, status, message str
 }
 
 // Statement begins the span of one statement sent to a warehouse, after the
-// semantic conventions for databases. The text holds no values: they are bound.
+// semantic conventions for databases; system is their db.system.name. The text holds no values: they are bound.
 // done is told how many rows came back. It is nil where nothing is traced.
 func (t *Telemetry) Statement(ctx context.Context, system, warehouse, text string) (done func(rows int, err error)) {
 	if t == nil || t.tracer == nil || !trace.SpanContextFromContext(ctx).IsValid() {
 		return nil
 	}
 	_, span := t.tracer.Start(ctx, "SELECT "+warehouse, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String("db.system.name", systems[system]), attribute.String("db.namespace", warehouse), attribute.String("db.query.text", text), attribute.String("db.operation.name", "SELECT")))
+		attribute.String("db.system.name", system), attribute.String("db.namespace", warehouse), attribute.String("db.query.text", text), attribute.String("db.operation.name", "SELECT")))
 	return func(rows int, err error) {
 		span.SetAttributes(attribute.Int("db.response.returned_rows", rows))
 		if err != nil {
@@ -211,9 +211,6 @@ func (t *Telemetry) Statement(ctx context.Context, system, warehouse, text strin
 		span.End()
 	}
 }
-
-// systems are the conventions' names of the dialects.
-var systems = map[string]string{"postgres": "postgresql", "mysql": "mysql", "sqlite": "sqlite"}
 
 // Traceparent is the W3C header of the trace under way; "" without one.
 func Traceparent(ctx context.Context) string {

@@ -192,9 +192,9 @@ func TestATickArrives(t *testing.T) {
 			log := slog.New(tel.Handler(slog.NewTextHandler(&written, nil)))
 
 			ctx, end := tel.Tick(t.Context(), "shop", time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC), 2)
-			done := tel.Statement(ctx, "postgres", "shop", "SELECT count(*) FROM orders WHERE at >= $1")
+			done := tel.Statement(ctx, "postgresql", "shop", "SELECT count(*) FROM orders WHERE at >= $1")
 			done(1, nil)
-			tel.Statement(ctx, "postgres", "shop", "SELECT broken")(0, errors.New("syntax error"))
+			tel.Statement(ctx, "postgresql", "shop", "SELECT broken")(0, errors.New("syntax error"))
 			tel.Result(ctx, "shop.orders/row_count", "row_count", "fail", "0 rows", time.Millisecond)
 			step, recorded := tel.Step(ctx, "record", telemetry.Count{Name: "results", Value: 1})
 			log.ErrorContext(step, "it is written down", "why", "test")

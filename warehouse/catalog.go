@@ -49,8 +49,9 @@ type Catalog struct {
 	Standby       bool // the server is a read-only replica
 	Lag           Lag  // of a standby
 
-	scope Scope  // what was asked
-	stamp string // of the engine's counters over its own catalog; "" when it has none
+	// State is what the dialect keeps for a later [Scope.Previous]; nobody else
+	// reads it.
+	State any
 }
 
 // TableKind is what kind of relation a name stands for.
@@ -94,8 +95,6 @@ type Table struct {
 	// Unreadable names facts the session may not see or that failed; a diff must
 	// never read their absence as a removal.
 	Unreadable Facts `json:",omitzero"`
-
-	storage []string // what Written sums over: the table itself, or its partitions' leaves
 }
 
 // Column is one column.
@@ -210,7 +209,8 @@ func (t *Table) LeadsIndex(column string) bool {
 	return false
 }
 
-func epochTime(c Cell) (time.Time, error) {
+// EpochTime reads a cell that [Dialect.Epoch] gave; the zero time for NULL.
+func EpochTime(c Cell) (time.Time, error) {
 	if c.Null || c.Text == "" {
 		return time.Time{}, nil
 	}
@@ -221,8 +221,9 @@ func epochTime(c Cell) (time.Time, error) {
 	return time.UnixMicro(int64(f * 1e6)).UTC(), nil
 }
 
-// finish puts what came in any order into the order that Table promises.
-func (t *Table) finish() {
+// Sort puts what came in any order into the order that Table promises, and numbers
+// the columns from 1. Every dialect calls it once for each table that it has read.
+func (t *Table) Sort() {
 	// Columns are large, and a hash join gives them last first, which is the most
 	// that sorting could have to move.
 	if n := len(t.Columns); n > 1 && t.Columns[0].Position > t.Columns[n-1].Position {

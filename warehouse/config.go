@@ -25,30 +25,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// DialectOf tells the dialect a DSN implies by its form; "" when it implies none.
-func DialectOf(dsn string) string {
-	scheme, _, _ := strings.Cut(dsn, ":")
-	switch {
-	case scheme == "postgres" || scheme == "postgresql":
-		return "postgres"
-	case scheme == "mysql" || scheme == "mariadb":
-		return "mysql"
-	case scheme == "sqlite" || scheme == "file":
-		return "sqlite"
-	case strings.Contains(dsn, "@tcp(") || strings.Contains(dsn, "@unix("):
-		return "mysql"
-	}
-	return ""
-}
-
-// connectionLifetime bounds how long a connection is kept: a server behind a
+// ConnectionLifetime bounds how long a connection is kept: a server behind a
 // moved address is found again without a restart of the agent.
-const connectionLifetime = time.Hour
+const ConnectionLifetime = time.Hour
 
-// checkIdentifier refuses names that no engine should be asked to quote.
+// CheckIdentifier refuses names that no engine should be asked to quote.
 // Bidirectional controls are refused because they make a statement read
 // differently from what it does.
-func checkIdentifier(name string) error {
+func CheckIdentifier(name string) error {
 	switch {
 	case name == "":
 		return errors.New("an identifier is empty")
@@ -63,8 +47,10 @@ func checkIdentifier(name string) error {
 	return nil
 }
 
-func quoteDouble(name string, maxBytes int) (string, error) {
-	if err := checkIdentifier(name); err != nil {
+// QuoteDouble quotes an identifier with double quotes, as standard SQL has it. It
+// refuses one of more than maxBytes bytes; 0 sets no limit.
+func QuoteDouble(name string, maxBytes int) (string, error) {
+	if err := CheckIdentifier(name); err != nil {
 		return "", err
 	}
 	if maxBytes > 0 && len(name) > maxBytes {

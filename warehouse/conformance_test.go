@@ -16,6 +16,9 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/testenv"
 	"github.com/sentinel-dq/sentinel/warehouse"
+	"github.com/sentinel-dq/sentinel/warehouse/mysql"
+	"github.com/sentinel-dq/sentinel/warehouse/postgres"
+	"github.com/sentinel-dq/sentinel/warehouse/sqlite"
 )
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
@@ -188,7 +191,7 @@ func FuzzQuote(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		for dialect, quote := range map[warehouse.Dialect]string{warehouse.Postgres{}: `"`, warehouse.MySQL{}: "`", warehouse.SQLite{}: `"`} {
+		for dialect, quote := range map[warehouse.Dialect]string{postgres.Dialect{}: `"`, mysql.Dialect{}: "`", sqlite.Dialect{}: `"`} {
 			q, err := dialect.Quote(name)
 			if err != nil {
 				continue

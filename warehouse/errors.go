@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -78,7 +79,36 @@ type scrubbed struct {
 func (s scrubbed) Error() string { return strings.ReplaceAll(s.err.Error(), s.secret, "***") }
 func (s scrubbed) Unwrap() error { return s.err }
 
-func scrub(err error, secret string) error {
+// PasswordOf finds the password of a DSN: of a URL, of user:password@address, or
+// of words such as password=secret; "" when there is none.
+func PasswordOf(dsn string) string {
+	if u, err := url.Parse(dsn); err == nil && u.User != nil {
+		p, _ := u.User.Password()
+		return p
+	}
+	if before, _, ok := cutLast(dsn, "@"); ok {
+		if _, p, ok := strings.Cut(before, ":"); ok {
+			return p
+		}
+	}
+	for _, field := range strings.Fields(dsn) {
+		if p, ok := strings.CutPrefix(field, "password="); ok {
+			return strings.Trim(p, "'")
+		}
+	}
+	return ""
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// Scrub replaces a secret in the text of an error. It returns err itself where the
+// text does not hold the secret; errors.Is and errors.As see through it.
+func Scrub(err error, secret string) error {
 	if err == nil || secret == "" || !strings.Contains(err.Error(), secret) {
 		return err
 	}

@@ -23,7 +23,8 @@ type Meter struct {
 	Trace func(ctx context.Context, text string) (done func(rows int, err error))
 }
 
-func (m *Meter) connected() {
+// CountConnection counts a connection that was opened; m may be nil. Dialects call it.
+func (m *Meter) CountConnection() {
 	if m != nil && m.Connected != nil {
 		m.Connected()
 	}

@@ -12,13 +12,26 @@ import (
 
 var dialects = map[string]Dialect{}
 
-// Register adds a dialect; it is called from init functions only and panics on
-// a name taken twice.
-func Register(name string, d Dialect) {
+// Register adds a dialect. Call it from an init function: a program that imports
+// the engine's package has the engine, as with the drivers of database/sql. It
+// panics on a name taken twice.
+func Register(d Dialect) {
+	name := d.Name()
 	if _, taken := dialects[name]; taken {
 		panic("warehouse: dialect registered twice: " + name)
 	}
 	dialects[name] = d
+}
+
+// DialectOf returns the name of the dialect whose DSNs have this form; "" when no
+// registered dialect takes it.
+func DialectOf(dsn string) string {
+	for _, name := range Dialects() {
+		if dialects[name].Matches(dsn) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Dialects returns the registered dialects in alphabetical order.
@@ -102,9 +115,10 @@ func (db *DB) Close() error { return db.pool.Close() }
 
 // Explain returns the engine's plan of a statement, without running it.
 func (db *DB) Explain(ctx context.Context, st Statement) (string, error) {
-	st.SQL = "EXPLAIN " + st.SQL
-	if db.Config.Dialect == "sqlite" {
-		st.SQL = "EXPLAIN QUERY PLAN " + strings.TrimPrefix(st.SQL, "EXPLAIN ")
+	if d, ok := db.Dialect.(Explainer); ok {
+		st.SQL = d.Explain(st.SQL)
+	} else {
+		st.SQL = "EXPLAIN " + st.SQL
 	}
 	var out []string
 	var failed error

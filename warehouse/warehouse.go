@@ -26,9 +26,15 @@ type Config struct {
 	ChangeCounters   bool              `yaml:"change_counters" doc:"Skip tables that the engine's statistics say nobody wrote to."`
 }
 
-// Dialect is what one engine spells and does differently. A dialect is one
-// file that registers itself; the conformance suite sweeps the registry.
+// Dialect is what one engine spells and does differently. A dialect is a package
+// that registers itself when it is imported; see [Register]. What most engines do
+// alike is not in it: the optional interfaces are in optional.go.
 type Dialect interface {
+	// Name is the dialect's name in `dialect:`, such as "postgres".
+	Name() string
+	// Matches reports whether a DSN is in the form of this dialect, such as by its
+	// scheme. A DSN that no dialect takes needs a `dialect:` beside it.
+	Matches(dsn string) bool
 	// Open prepares a pool of read-only sessions with the timeouts of cfg set by
 	// connection options, time zone UTC and application name "sentinel". It does
 	// not need the server to be up.
@@ -70,7 +76,9 @@ type Statement struct {
 	// statement, which is not sent again for that: it says nothing of the server.
 	Each func() func(row []Cell) error
 
-	names bool // MySQL: the first row of the answer holds the columns' names
+	// Header asks for the columns' names as the first row of the answer. Only the
+	// dialect itself sets it, for statements of its Catalog.
+	Header bool
 }
 
 // Rows is a whole answer: rows of cells, in the statement's order.

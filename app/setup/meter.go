@@ -44,7 +44,7 @@ func (s Setup) meter(w warehouse.Config) *warehouse.Meter {
 	}
 	if traces := s.Traces; traces != nil {
 		m.Trace = func(ctx context.Context, text string) func(int, error) {
-			return traces.Statement(ctx, w.Dialect, name, text)
+			return traces.Statement(ctx, warehouse.SystemName(w.Dialect), name, text)
 		}
 	}
 	return m

@@ -1,4 +1,4 @@
-package warehouse
+package sqlite
 
 import (
 	"context"
@@ -6,75 +6,77 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-const sqliteTables = `FROM sqlite_schema s WHERE s.type IN ('table','view') AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'`
+const tablesFrom = `FROM sqlite_schema s WHERE s.type IN ('table','view') AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'`
 
-var sqliteCatalog = []string{
+var catalogSQL = []string{
 	`SELECT unixepoch('now','subsec')`,
-	`SELECT s.name, s.type, s.sql, s.rootpage ` + sqliteTables,
+	`SELECT s.name, s.type, s.sql, s.rootpage ` + tablesFrom,
 	`SELECT s.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden FROM sqlite_schema s, pragma_table_xinfo(s.name) c WHERE s.type IN ('table','view') AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND c.hidden <> 1`,
 	`SELECT s.name, i.name, i."unique", i.origin, i.partial, x.name, d.sql FROM sqlite_schema s, pragma_index_list(s.name) i, pragma_index_info(i.name) x LEFT JOIN sqlite_schema d ON d.type = 'index' AND d.name = i.name WHERE s.type = 'table' ORDER BY s.name, i.name, x.seqno`,
 	`SELECT s.name, f.id, f."table", f."from", f."to", f.on_update, f.on_delete FROM sqlite_schema s, pragma_foreign_key_list(s.name) f WHERE s.type = 'table' ORDER BY s.name, f.id, f.seq`,
 	`SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'`,
 }
 
-// Catalog implements Dialect: a constant number of statements. A schema that
+// Catalog implements warehouse.Dialect: a constant number of statements. A schema that
 // changes between them is seen as SQLite's schema cookie moving, and read again.
-func (d SQLite) Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error) {
-	cookie := Statement{SQL: `PRAGMA schema_version`}
-	var statements []Statement
-	for _, q := range sqliteCatalog {
-		statements = append(statements, Statement{SQL: q})
+func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope) (*warehouse.Catalog, error) {
+	cookie := warehouse.Statement{SQL: `PRAGMA schema_version`}
+	var statements []warehouse.Statement
+	for _, q := range catalogSQL {
+		statements = append(statements, warehouse.Statement{SQL: q})
 	}
 	for range 3 {
-		before, err := readAll(ctx, s, []Statement{cookie})
+		before, err := warehouse.ReadAll(ctx, s, []warehouse.Statement{cookie})
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
-		answers, err := readAll(ctx, s, statements)
+		answers, err := warehouse.ReadAll(ctx, s, statements)
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
-		after, err := readAll(ctx, s, []Statement{cookie})
+		after, err := warehouse.ReadAll(ctx, s, []warehouse.Statement{cookie})
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
 		if before[0][0][0] == after[0][0][0] {
-			return sqliteRead(ctx, s, scope, answers)
+			return readCatalog(ctx, s, scope, answers)
 		}
 	}
-	return nil, &Error{Kind: Transient, Err: fmt.Errorf("reading the catalog: the schema changed three times meanwhile")}
+	return nil, &warehouse.Error{Kind: warehouse.Transient, Err: fmt.Errorf("reading the catalog: the schema changed three times meanwhile")}
 }
 
-func sqliteRead(ctx context.Context, s Sessions, scope Scope, a []Rows) (*Catalog, error) {
-	asOf, err := epochTime(a[0][0][0])
+func readCatalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope, a []warehouse.Rows) (*warehouse.Catalog, error) {
+	asOf, err := warehouse.EpochTime(a[0][0][0])
 	if err != nil {
 		return nil, fmt.Errorf("reading the clock: %w", err)
 	}
-	c := &Catalog{AsOf: asOf, Facts: scope.Facts, Tables: map[TableName]*Table{}, DefaultSchema: "main"}
+	c := &warehouse.Catalog{AsOf: asOf, Facts: scope.Facts, Tables: map[warehouse.TableName]*warehouse.Table{}, DefaultSchema: "main"}
 	for _, r := range a[1] {
-		name := TableName{"main", r[0].Text}
+		name := warehouse.TableName{Schema: "main", Name: r[0].Text}
 		if scope.Tables != nil && !slices.Contains(scope.Tables, name) {
 			continue
 		}
 		// A dropped table's root page may be taken again, so it is no identity.
-		t := &Table{TableName: name, Kind: BaseTable, Rows: -1, Bytes: -1, Written: -1}
+		t := &warehouse.Table{TableName: name, Kind: warehouse.BaseTable, Rows: -1, Bytes: -1, Written: -1}
 		if r[1].Text == "view" {
-			t.Kind, t.Definition = View, r[2].Text
+			t.Kind, t.Definition = warehouse.View, r[2].Text
 		}
 		c.Tables[name] = t
 	}
-	if err := sqliteFacts(c, a); err != nil {
+	if err := readFacts(c, a); err != nil {
 		return nil, fmt.Errorf("reading the catalog: %w", err)
 	}
-	if len(a[5]) > 0 && scope.Facts&Estimates != 0 {
-		stat, err := readAll(ctx, s, []Statement{{SQL: `SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl`}})
+	if len(a[5]) > 0 && scope.Facts&warehouse.Estimates != 0 {
+		stat, err := warehouse.ReadAll(ctx, s, []warehouse.Statement{{SQL: `SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl`}})
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
 		for _, r := range stat[0] {
-			if t := c.Tables[TableName{"main", r[0].Text}]; t != nil {
+			if t := c.Tables[warehouse.TableName{Schema: "main", Name: r[0].Text}]; t != nil {
 				if t.Rows, err = strconv.ParseInt(r[1].Text, 10, 64); err != nil {
 					return nil, fmt.Errorf("reading sqlite_stat1: %w", err)
 				}
@@ -82,13 +84,13 @@ func sqliteRead(ctx context.Context, s Sessions, scope Scope, a []Rows) (*Catalo
 		}
 	}
 	for _, t := range c.Tables {
-		t.finish()
+		t.Sort()
 	}
 	return c, nil
 }
 
-func sqliteFacts(c *Catalog, a []Rows) error {
-	at := func(name string) *Table { return c.Tables[TableName{"main", name}] }
+func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
+	at := func(name string) *warehouse.Table { return c.Tables[warehouse.TableName{Schema: "main", Name: name}] }
 	keys := map[string]map[int]string{}
 	for _, r := range a[2] {
 		t := at(r[0].Text)
@@ -99,7 +101,7 @@ func sqliteFacts(c *Catalog, a []Rows) error {
 		if err != nil {
 			return err
 		}
-		col := Column{Name: r[2].Text, Position: position + 1, Type: sqliteType(r[3].Text), Nullable: r[4].Text == "0", Default: r[5].Text}
+		col := warehouse.Column{Name: r[2].Text, Position: position + 1, Type: parseType(r[3].Text), Nullable: r[4].Text == "0", Default: r[5].Text}
 		if r[7].Text == "2" || r[7].Text == "3" {
 			col.Generated = "generated"
 		}
@@ -118,34 +120,34 @@ func sqliteFacts(c *Catalog, a []Rows) error {
 		t.Columns = append(t.Columns, col)
 	}
 	for name, columns := range keys {
-		key := Key{}
+		key := warehouse.Key{}
 		for n := 1; n <= len(columns); n++ {
 			key.Columns = append(key.Columns, columns[n])
 		}
 		at(name).PrimaryKey = &key
 		if len(columns) == 1 && isRowID(at(name), columns[1]) {
-			at(name).Indexes = append(at(name).Indexes, Index{Name: "rowid", Columns: key.Columns, Unique: true, Method: "btree"})
+			at(name).Indexes = append(at(name).Indexes, warehouse.Index{Name: "rowid", Columns: key.Columns, Unique: true, Method: "btree"})
 		}
 	}
 	for _, r := range a[3] {
 		if t := at(r[0].Text); t != nil {
-			sqliteIndex(t, r)
+			readIndex(t, r)
 		}
 	}
 	for _, r := range a[4] {
 		if t := at(r[0].Text); t != nil {
-			sqliteForeignKey(t, r)
+			readForeignKey(t, r)
 		}
 	}
 	return nil
 }
 
-func isRowID(t *Table, column string) bool {
+func isRowID(t *warehouse.Table, column string) bool {
 	col := t.Column(column)
 	return col != nil && strings.EqualFold(col.Type.Native, "integer")
 }
 
-func sqliteIndex(t *Table, r []Cell) {
+func readIndex(t *warehouse.Table, r []warehouse.Cell) {
 	column := r[5].Text
 	if r[5].Null {
 		column = "(expression)"
@@ -153,7 +155,7 @@ func sqliteIndex(t *Table, r []Cell) {
 	if n := len(t.Indexes); n > 0 && t.Indexes[n-1].Name == r[1].Text {
 		t.Indexes[n-1].Columns = append(t.Indexes[n-1].Columns, column)
 	} else {
-		ix := Index{Name: r[1].Text, Columns: []string{column}, Unique: r[2].Text == "1", Method: "btree", Definition: sqliteIndexBody(r[6].Text)}
+		ix := warehouse.Index{Name: r[1].Text, Columns: []string{column}, Unique: r[2].Text == "1", Method: "btree", Definition: indexBody(r[6].Text)}
 		if r[4].Text == "1" {
 			_, ix.Partial, _ = strings.Cut(strings.ToLower(r[6].Text), " where ")
 		}
@@ -161,27 +163,27 @@ func sqliteIndex(t *Table, r []Cell) {
 	}
 	ix := t.Indexes[len(t.Indexes)-1]
 	if ix.Unique && r[3].Text != "pk" && ix.Partial == "" {
-		t.Unique = slices.DeleteFunc(t.Unique, func(k Key) bool { return k.Name == ix.Name })
-		t.Unique = append(t.Unique, Key{Name: ix.Name, Columns: slices.Clone(ix.Columns)})
+		t.Unique = slices.DeleteFunc(t.Unique, func(k warehouse.Key) bool { return k.Name == ix.Name })
+		t.Unique = append(t.Unique, warehouse.Key{Name: ix.Name, Columns: slices.Clone(ix.Columns)})
 	}
 }
 
-func sqliteIndexBody(sql string) string {
+func indexBody(sql string) string {
 	if i := strings.Index(sql, "("); i >= 0 {
 		return sql[i:]
 	}
 	return ""
 }
 
-func sqliteForeignKey(t *Table, r []Cell) {
+func readForeignKey(t *warehouse.Table, r []warehouse.Cell) {
 	name := "fk_" + r[1].Text
 	if n := len(t.ForeignKeys); n > 0 && t.ForeignKeys[n-1].Name == name {
 		fk := &t.ForeignKeys[n-1]
 		fk.Columns, fk.RefColumns = append(fk.Columns, r[3].Text), append(fk.RefColumns, r[4].Text)
 		return
 	}
-	t.ForeignKeys = append(t.ForeignKeys, ForeignKey{
-		Name: name, Columns: []string{r[3].Text}, References: TableName{"main", r[2].Text}, RefColumns: []string{r[4].Text},
+	t.ForeignKeys = append(t.ForeignKeys, warehouse.ForeignKey{
+		Name: name, Columns: []string{r[3].Text}, References: warehouse.TableName{Schema: "main", Name: r[2].Text}, RefColumns: []string{r[4].Text},
 		OnUpdate: strings.ToLower(r[5].Text), OnDelete: strings.ToLower(r[6].Text),
 	})
 }

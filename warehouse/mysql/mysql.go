@@ -1,4 +1,4 @@
-package warehouse
+package mysql
 
 import (
 	"context"
@@ -15,16 +15,28 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
+	"github.com/sentinel-dq/sentinel/warehouse/sqlpool"
 )
 
-func init() { Register("mysql", MySQL{}) }
+func init() { warehouse.Register(Dialect{}) }
 
 // MySQL is MySQL 8 and MariaDB 10.6 and later.
-type MySQL struct{}
+type Dialect struct{}
 
-// Quote implements Dialect.
-func (MySQL) Quote(ident string) (string, error) {
-	if err := checkIdentifier(ident); err != nil {
+// Name implements warehouse.Dialect.
+func (Dialect) Name() string { return "mysql" }
+
+// Matches implements warehouse.Dialect.
+func (Dialect) Matches(dsn string) bool {
+	scheme, _, _ := strings.Cut(dsn, ":")
+	return scheme == "mysql" || scheme == "mariadb" || strings.Contains(dsn, "@tcp(") || strings.Contains(dsn, "@unix(")
+}
+
+// Quote implements warehouse.Dialect.
+func (Dialect) Quote(ident string) (string, error) {
+	if err := warehouse.CheckIdentifier(ident); err != nil {
 		return "", err
 	}
 	if n := utf8.RuneCountInString(ident); n > 64 {
@@ -33,23 +45,23 @@ func (MySQL) Quote(ident string) (string, error) {
 	return "`" + strings.ReplaceAll(ident, "`", "``") + "`", nil
 }
 
-// Param implements Dialect.
-func (MySQL) Param(int) string { return "?" }
+// Param implements warehouse.Dialect.
+func (Dialect) Param(int) string { return "?" }
 
-// Epoch implements Dialect. UNIX_TIMESTAMP ends in 2038; this does not. Zero
+// Epoch implements warehouse.Dialect. UNIX_TIMESTAMP ends in 2038; this does not. Zero
 // dates come out as NULL (MariaDB: as the year 0). A division would keep four digits only.
-func (MySQL) Epoch(expr string) string {
+func (Dialect) Epoch(expr string) string {
 	if expr == "" {
 		expr = "utc_timestamp(6)"
 	}
 	return "timestampdiff(MICROSECOND, '1970-01-01', " + expr + ") * 0.000001"
 }
 
-// Open implements Dialect.
-func (MySQL) Open(cfg Config) (Sessions, error) {
-	dsn, err := mysqlConfig(cfg.DSN.Reveal())
+// Open implements warehouse.Dialect.
+func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
+	dsn, err := parseDSN(cfg.DSN.Reveal())
 	if err != nil {
-		return nil, fmt.Errorf("dsn: %w", scrub(err, passwordOf(cfg.DSN.Reveal())))
+		return nil, fmt.Errorf("dsn: %w", warehouse.Scrub(err, warehouse.PasswordOf(cfg.DSN.Reveal())))
 	}
 	seconds := strconv.FormatFloat(max(1, cfg.LockTimeout.Seconds()), 'f', 0, 64)
 	if dsn.Params == nil {
@@ -64,28 +76,34 @@ func (MySQL) Open(cfg Config) (Sessions, error) {
 	}
 	connector, err := mysql.NewConnector(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("dsn: %w", scrub(err, dsn.Passwd))
+		return nil, fmt.Errorf("dsn: %w", warehouse.Scrub(err, dsn.Passwd))
 	}
-	s := &mysqlSessions{meter: cfg.Meter, setup: mysqlSetup(cfg), now: cfg.Now, idle: make(chan *mysqlSession, cfg.MaxConnections)}
-	s.db = sql.OpenDB(&mysqlConnector{Connector: connector, sessions: s})
-	s.max, s.timeout, s.args = cfg.MaxConnections, cfg.StatementTimeout+2*time.Second, func(a []any) []any { return mysqlArgs(a) }
-	s.class = func(err error) error { return mysqlError(scrub(err, dsn.Passwd)) }
+	s := &sessions{
+		max:      cfg.MaxConnections,
+		timeout:  cfg.StatementTimeout + 2*time.Second,
+		password: dsn.Passwd,
+		meter:    cfg.Meter,
+		setup:    setupStatements(cfg),
+		now:      cfg.Now,
+		idle:     make(chan *session, cfg.MaxConnections),
+	}
+	s.db = sql.OpenDB(&sessionConnector{Connector: connector, sessions: s})
 	s.db.SetMaxOpenConns(cfg.MaxConnections + 1) // one more, for KILL QUERY
 	s.db.SetMaxIdleConns(cfg.MaxConnections)
-	s.db.SetConnMaxLifetime(connectionLifetime)
+	s.db.SetConnMaxLifetime(warehouse.ConnectionLifetime)
 	return s, nil
 }
 
 // mysqlConfig accepts mysql://user:pw@host:port/db?... and the driver's own form.
-func mysqlConfig(dsn string) (*mysql.Config, error) {
-	cfg, err := parseMySQL(dsn)
+func parseDSN(dsn string) (*mysql.Config, error) {
+	cfg, err := parseForm(dsn)
 	if err == nil {
 		cfg.Logger = &mysql.NopLogger{} // what it would say comes back as an error, and is told as one
 	}
 	return cfg, err
 }
 
-func parseMySQL(dsn string) (*mysql.Config, error) {
+func parseForm(dsn string) (*mysql.Config, error) {
 	if !strings.HasPrefix(dsn, "mysql://") && !strings.HasPrefix(dsn, "mariadb://") {
 		return mysql.ParseDSN(dsn)
 	}
@@ -117,7 +135,7 @@ func parseMySQL(dsn string) (*mysql.Config, error) {
 // mysqlSetup is what a new session is told once. MariaDB limits every statement
 // by max_statement_time, MySQL only SELECTs by max_execution_time: each knows
 // its own, and the other's is an error that says which server this is.
-func mysqlSetup(cfg Config) []string {
+func setupStatements(cfg warehouse.Config) []string {
 	return []string{
 		"SET SESSION TRANSACTION READ ONLY",
 		fmt.Sprintf("SET SESSION max_statement_time=%g", cfg.StatementTimeout.Seconds()),
@@ -125,16 +143,16 @@ func mysqlSetup(cfg Config) []string {
 	}
 }
 
-const mysqlUnknownVariable = 1193
+const unknownVariable = 1193
 
 // mysqlConnector sets a new session up and remembers its id for KILL QUERY.
-type mysqlConnector struct {
+type sessionConnector struct {
 	driver.Connector
-	sessions *mysqlSessions
+	sessions *sessions
 }
 
 // Connect implements driver.Connector.
-func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
+func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -142,47 +160,50 @@ func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	for _, statement := range c.sessions.setup {
 		_, err := conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
 		var e *mysql.MySQLError
-		if errors.As(err, &e) && e.Number == mysqlUnknownVariable {
+		if errors.As(err, &e) && e.Number == unknownVariable {
 			continue
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("setting up the session: %w", err), conn.Close())
 		}
 	}
-	c.sessions.meter.connected()
+	c.sessions.meter.CountConnection()
 	return conn, nil
 }
 
 // mysqlSessions adds the cancelling of a running statement on the server: the
 // driver itself only drops the connection, and the statement would go on.
-type mysqlSessions struct {
-	sqlSessions
-	meter *Meter
-	setup []string
-	now   func() time.Time
-	idle  chan *mysqlSession
+type sessions struct {
+	db       *sql.DB
+	max      int
+	timeout  time.Duration // of one statement, should the server not end it
+	password string        // kept out of errors
+	meter    *warehouse.Meter
+	setup    []string
+	now      func() time.Time
+	idle     chan *session
 }
 
-// Run implements Sessions.
-func (s *mysqlSessions) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
-	spread(s.max, len(statements), func(i int) {
+// Run implements warehouse.Sessions.
+func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
+	sqlpool.Each(s.max, len(statements), func(i int) {
 		rows, err := s.one(ctx, statements[i])
 		done(i, rows, err)
 	})
 }
 
-func (s *mysqlSessions) one(ctx context.Context, st Statement) (Rows, error) {
+func (s *sessions) one(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
 	for {
 		c, kept, err := s.acquire(ctx)
 		if err != nil {
 			return nil, s.class(errors.Join(err, ctx.Err()))
 		}
 		a, err := s.cancellable(ctx, c, st)
-		broken := err != nil && mysqlError(err).(*Error).Kind == Unreachable
+		broken := err != nil && classify(err).(*warehouse.Error).Kind == warehouse.Unreachable
 		s.release(c, broken)
 		switch {
 		case err == nil:
-			return a.rows, a.refused
+			return a.Rows, a.Refused
 		case broken && kept && ctx.Err() == nil:
 			continue // the server was restarted since the connection was last used
 		}
@@ -192,7 +213,7 @@ func (s *mysqlSessions) one(ctx context.Context, st Statement) (Rows, error) {
 
 // cancellable runs the statement without ctx and kills it on the server when
 // ctx ends, so that the connection stays usable.
-func (s *mysqlSessions) cancellable(ctx context.Context, c *mysqlSession, st Statement) (answer, error) {
+func (s *sessions) cancellable(ctx context.Context, c *session, st warehouse.Statement) (sqlpool.Answer, error) {
 	answered := make(chan struct{})
 	var killer sync.WaitGroup
 	killer.Go(func() {
@@ -211,7 +232,7 @@ func (s *mysqlSessions) cancellable(ctx context.Context, c *mysqlSession, st Sta
 }
 
 // mysqlSession is a kept connection with the id that KILL QUERY needs.
-type mysqlSession struct {
+type session struct {
 	conn *sql.Conn
 	id   int64
 	born time.Time
@@ -219,10 +240,10 @@ type mysqlSession struct {
 
 // acquire takes an idle session or opens one; Run has no more workers than
 // there may be sessions, and DB.Run calls share them.
-func (s *mysqlSessions) acquire(ctx context.Context) (c *mysqlSession, kept bool, err error) {
+func (s *sessions) acquire(ctx context.Context) (c *session, kept bool, err error) {
 	select {
 	case c := <-s.idle:
-		if s.now().Sub(c.born) < connectionLifetime {
+		if s.now().Sub(c.born) < warehouse.ConnectionLifetime {
 			return c, true, nil
 		}
 		s.release(c, true)
@@ -232,14 +253,14 @@ func (s *mysqlSessions) acquire(ctx context.Context) (c *mysqlSession, kept bool
 	if err != nil {
 		return nil, false, err
 	}
-	c = &mysqlSession{conn: conn, born: s.now()}
+	c = &session{conn: conn, born: s.now()}
 	if err := conn.QueryRowContext(ctx, "SELECT connection_id()").Scan(&c.id); err != nil {
 		return nil, false, errors.Join(err, conn.Close())
 	}
 	return c, false, nil
 }
 
-func (s *mysqlSessions) release(c *mysqlSession, drop bool) {
+func (s *sessions) release(c *session, drop bool) {
 	if !drop {
 		select {
 		case s.idle <- c:
@@ -252,8 +273,11 @@ func (s *mysqlSessions) release(c *mysqlSession, drop bool) {
 	_ = c.conn.Close()
 }
 
-// Close implements Sessions.
-func (s *mysqlSessions) Close() error {
+// class classes an error of the driver, without the password.
+func (s *sessions) class(err error) error { return classify(warehouse.Scrub(err, s.password)) }
+
+// Close implements warehouse.Sessions.
+func (s *sessions) Close() error {
 	for {
 		select {
 		case c := <-s.idle:
@@ -264,24 +288,24 @@ func (s *mysqlSessions) Close() error {
 	}
 }
 
-func (s *mysqlSessions) on(ctx context.Context, conn *sql.Conn, st Statement) (answer, error) {
-	rows, err := conn.QueryContext(ctx, st.SQL, s.args(st.Args)...)
+func (s *sessions) on(ctx context.Context, conn *sql.Conn, st warehouse.Statement) (sqlpool.Answer, error) {
+	rows, err := conn.QueryContext(ctx, st.SQL, bind(st.Args)...)
 	if err != nil {
-		return answer{}, err
+		return sqlpool.Answer{}, err
 	}
 	defer rows.Close()
-	a, err := scanRows(rows, st)
+	a, err := sqlpool.Scan(rows, st)
 	return a, errors.Join(err, rows.Err())
 }
 
-func (s *mysqlSessions) kill(id int64) {
+func (s *sessions) kill(id int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	// When this fails the server's own limit ends the statement a little later.
 	_, _ = s.db.ExecContext(ctx, "KILL QUERY "+strconv.FormatInt(id, 10))
 }
 
-func mysqlArgs(args []any) []any {
+func bind(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
 		if t, ok := a.(time.Time); ok {
@@ -293,24 +317,24 @@ func mysqlArgs(args []any) []any {
 	return out
 }
 
-var mysqlKinds = map[uint16]ErrorKind{
-	1044: Forbidden, 1045: Unauthorized, 1142: Forbidden, 1143: Forbidden, 1227: Forbidden, 1370: Forbidden,
-	1049: MissingTable, 1146: MissingTable, 1109: MissingTable, 1054: MissingColumn,
-	1969: TimedOut, 3024: TimedOut, 1317: TimedOut, 1205: Locked,
-	1213: Transient, 1040: Transient, 1203: Transient, 1053: Transient, 1927: Transient,
+var errorKinds = map[uint16]warehouse.ErrorKind{
+	1044: warehouse.Forbidden, 1045: warehouse.Unauthorized, 1142: warehouse.Forbidden, 1143: warehouse.Forbidden, 1227: warehouse.Forbidden, 1370: warehouse.Forbidden,
+	1049: warehouse.MissingTable, 1146: warehouse.MissingTable, 1109: warehouse.MissingTable, 1054: warehouse.MissingColumn,
+	1969: warehouse.TimedOut, 3024: warehouse.TimedOut, 1317: warehouse.TimedOut, 1205: warehouse.Locked,
+	1213: warehouse.Transient, 1040: warehouse.Transient, 1203: warehouse.Transient, 1053: warehouse.Transient, 1927: warehouse.Transient,
 }
 
-func mysqlError(err error) error {
+func classify(err error) error {
 	var e *mysql.MySQLError
 	if errors.As(err, &e) {
-		kind, ok := mysqlKinds[e.Number]
+		kind, ok := errorKinds[e.Number]
 		if !ok {
-			kind = BadStatement
+			kind = warehouse.BadStatement
 		}
-		return &Error{Kind: kind, Code: strconv.Itoa(int(e.Number)), Err: err}
+		return &warehouse.Error{Kind: kind, Code: strconv.Itoa(int(e.Number)), Err: err}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return &Error{Kind: TimedOut, Err: err}
+		return &warehouse.Error{Kind: warehouse.TimedOut, Err: err}
 	}
-	return &Error{Kind: Unreachable, Err: err}
+	return &warehouse.Error{Kind: warehouse.Unreachable, Err: err}
 }

@@ -1,4 +1,4 @@
-package warehouse
+package postgres
 
 import (
 	"math/rand/v2"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/testenv"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // TestCatalogRowsMayComeInAnyOrder: the server promises none for the parts of a
@@ -27,7 +29,7 @@ func TestCatalogRowsMayComeInAnyOrder(t *testing.T) {
 		"CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM ('2026-11-02') TO ('2026-11-03')",
 		"CREATE TABLE unwanted (id integer PRIMARY KEY)",
 		"CREATE VIEW seen AS SELECT id FROM child")
-	pool, err := Postgres{}.Open(Config{DSN: sentinel.Secret(dsn), Now: time.Now}.withDefaults())
+	pool, err := Dialect{}.Open(warehouse.Config{DSN: sentinel.Secret(dsn), Now: time.Now, MaxConnections: 1, StatementTimeout: 30 * time.Second, LockTimeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,17 +38,17 @@ func TestCatalogRowsMayComeInAnyOrder(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	scope := Scope{Facts: AllFacts}
+	scope := warehouse.Scope{Facts: warehouse.AllFacts}
 	for _, name := range []string{"parent", "child", "parts", "seen", "missing"} {
-		scope.Tables = append(scope.Tables, TableName{"public", name})
+		scope.Tables = append(scope.Tables, warehouse.TableName{Schema: "public", Name: name})
 	}
-	rows, err := ask(t.Context(), pool, pgCatalogStatement(Scope{Facts: AllFacts}))
+	rows, err := warehouse.Ask(t.Context(), pool, catalogStatement(warehouse.Scope{Facts: warehouse.AllFacts}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(rows Rows) (c *Catalog, waited int) {
-		reading := newPgReading(scope)
-		reused := make([]Cell, len(rows[0]))
+	read := func(rows warehouse.Rows) (c *warehouse.Catalog, waited int) {
+		reading := newReading(scope)
+		reused := make([]warehouse.Cell, len(rows[0]))
 		for _, row := range rows {
 			copy(reused, row)
 			if err := reading.row(reused); err != nil {
@@ -60,7 +62,7 @@ func TestCatalogRowsMayComeInAnyOrder(t *testing.T) {
 		return c, waited
 	}
 	want, waited := read(rows)
-	child := want.Tables[TableName{"public", "child"}]
+	child := want.Tables[warehouse.TableName{Schema: "public", Name: "child"}]
 	if len(want.Tables) != 4 || len(child.Columns) != 4 || len(child.ForeignKeys) != 2 || len(child.Indexes) != 2 || want.DefaultSchema != "public" {
 		t.Fatalf("%d tables, child %+v", len(want.Tables), child)
 	}

@@ -1,4 +1,4 @@
-package warehouse
+package postgres
 
 import (
 	"context"
@@ -9,31 +9,22 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// pipeline sends all statements and reads their answers in order, which take about
-// each. It returns how many were answered, and the error of a connection that broke.
-func (c *pgSession) pipeline(ctx context.Context, statements []Statement, each time.Duration, done func(int, Rows, error)) (int, error) {
+// pipeline sends all statements and reads their answers in order. It returns how
+// many were answered, and the error of a connection that broke.
+func (c *session) pipeline(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) (int, error) {
 	p := c.conn.StartPipeline(ctx)
-	answered, err := 0, error(nil)
-	for i := 0; i < len(statements) && err == nil; i++ {
-		p.SendQueryParams(statements[i].SQL, textArgs(statements[i].Args), nil, nil, nil)
+	for _, st := range statements {
+		p.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
 		p.SendPipelineSync()
-		c.wire.more.Store(i < len(statements)-1)
-		err = p.Flush() // pgx gives the memory of what is sent away, but for little
 	}
-	c.wire.more.Store(false)
+	answered := 0
+	err := p.Flush()
 	if err == nil {
-		left := len(statements)
-		if left > 1 || statements[0].Each != nil { // many answers, or one of many rows
-			c.wire.awaited.Store(int64(each) * int64(left))
-		}
-		answered, err = readPipeline(p, statements, func(i int, rows Rows, err error) {
-			left--
-			c.wire.awaited.Store(int64(each) * int64(left))
-			done(i, rows, err)
-		})
-		c.wire.awaited.Store(0)
+		answered, err = readPipeline(p, statements, done)
 	}
 	if closeErr := p.Close(); err == nil && answered < len(statements) {
 		err = closeErr
@@ -44,15 +35,15 @@ func (c *pgSession) pipeline(ctx context.Context, statements []Statement, each t
 	return answered, err
 }
 
-func readPipeline(p *pgconn.Pipeline, statements []Statement, done func(int, Rows, error)) (answered int, err error) {
-	var rows Rows
+func readPipeline(p *pgconn.Pipeline, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) (answered int, err error) {
+	var rows warehouse.Rows
 	var failed error
 	for answered < len(statements) {
 		result, err := p.GetResults()
 		var server *pgconn.PgError
 		switch {
 		case errors.As(err, &server):
-			failed = pgError(err)
+			failed = classify(err)
 			continue
 		case err != nil:
 			return answered, err
@@ -70,7 +61,7 @@ func readPipeline(p *pgconn.Pipeline, statements []Statement, done func(int, Row
 					return answered, err
 				}
 				if failed == nil {
-					failed = pgError(err)
+					failed = classify(err)
 				}
 			}
 		case *pgconn.PipelineSync:
@@ -86,12 +77,12 @@ func readPipeline(p *pgconn.Pipeline, statements []Statement, done func(int, Row
 
 // readRows keeps all rows. The cells of a row are cut from one string, and those
 // of many rows from one slice.
-func readRows(r *pgconn.ResultReader) (rows Rows) {
-	var cells []Cell
+func readRows(r *pgconn.ResultReader) (rows warehouse.Rows) {
+	var cells []warehouse.Cell
 	for r.NextRow() {
 		values := r.Values()
 		if len(cells) < len(values) {
-			cells = make([]Cell, len(values)*min(len(rows)+1, 64))
+			cells = make([]warehouse.Cell, len(values)*min(len(rows)+1, 64))
 		}
 		row := cells[:len(values):len(values)]
 		cells = cells[len(values):]
@@ -106,7 +97,7 @@ func readRows(r *pgconn.ResultReader) (rows Rows) {
 		}
 		rest := text.String()
 		for i, v := range values {
-			row[i] = Cell{Text: rest[:len(v)], Null: v == nil}
+			row[i] = warehouse.Cell{Text: rest[:len(v)], Null: v == nil}
 			rest = rest[len(v):]
 		}
 		rows = append(rows, row)
@@ -115,13 +106,13 @@ func readRows(r *pgconn.ResultReader) (rows Rows) {
 }
 
 // handRows hands every row to take until that refuses one.
-func handRows(r *pgconn.ResultReader, take func([]Cell) error) error {
-	var row []Cell
+func handRows(r *pgconn.ResultReader, take func([]warehouse.Cell) error) error {
+	var row []warehouse.Cell
 	known := new(words)
 	for r.NextRow() {
 		values := r.Values()
 		if row == nil {
-			row = make([]Cell, len(values))
+			row = make([]warehouse.Cell, len(values))
 		}
 		for i, v := range values {
 			if row[i].Null = v == nil; row[i].Text != string(v) { // else it is that of the row before

@@ -1,4 +1,4 @@
-package warehouse
+package postgres
 
 import (
 	"fmt"
@@ -6,25 +6,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // pgReading makes a catalog of the rows as they come. They may come in any
 // order: those that name a table or a column which is still to come wait.
-type pgReading struct {
-	catalog *Catalog
-	every   bool              // else only tables that stand in the catalog already, empty until they come
-	byOID   map[string]*Table // nil for one that is not wanted
-	types   map[string]Type   // by their native names, of which there are few
-	of      *Table            // whose columns come,
-	columns []Column          // and they, which are put there together
-	waiting [][]Cell
+type reading struct {
+	catalog *warehouse.Catalog
+	state   *state
+	every   bool                        // else only tables that stand in the catalog already, empty until they come
+	byOID   map[string]*warehouse.Table // nil for one that is not wanted
+	types   map[string]warehouse.Type   // by their native names, of which there are few
+	of      *warehouse.Table            // whose columns come,
+	columns []warehouse.Column          // and they, which are put there together
+	waiting [][]warehouse.Cell
 }
 
-func newPgReading(scope Scope) *pgReading {
-	r := &pgReading{
-		catalog: &Catalog{Facts: scope.Facts, Tables: make(map[TableName]*Table, len(scope.Tables))},
+func newReading(scope warehouse.Scope) *reading {
+	state := &state{storage: map[warehouse.TableName][]string{}}
+	r := &reading{
+		state:   state,
+		catalog: &warehouse.Catalog{State: state, Facts: scope.Facts, Tables: make(map[warehouse.TableName]*warehouse.Table, len(scope.Tables))},
 		every:   scope.Tables == nil,
-		byOID:   make(map[string]*Table, len(scope.Tables)), types: map[string]Type{},
+		byOID:   make(map[string]*warehouse.Table, len(scope.Tables)), types: map[string]warehouse.Type{},
 	}
 	for _, t := range scope.Tables {
 		r.catalog.Tables[t] = nil
@@ -33,16 +38,16 @@ func newPgReading(scope Scope) *pgReading {
 }
 
 // row takes the next row, which is used again for the one after it.
-func (r *pgReading) row(row []Cell) (err error) {
+func (r *reading) row(row []warehouse.Cell) (err error) {
 	cells := row[3:]
 	switch kind := row[0].Text; kind {
 	case "server":
-		if r.catalog.AsOf, err = epochTime(cells[0]); err != nil {
+		if r.catalog.AsOf, err = warehouse.EpochTime(cells[0]); err != nil {
 			return fmt.Errorf("the server's clock: %w", err)
 		}
 		r.catalog.Standby, r.catalog.DefaultSchema = cells[1].Text == "true", cells[2].Text
 	case "stamp":
-		r.catalog.stamp = cells[0].Text
+		r.state.stamp = cells[0].Text
 	case "table":
 		r.table(row)
 	default:
@@ -50,7 +55,7 @@ func (r *pgReading) row(row []Cell) (err error) {
 		if kind != "column" || t != r.of {
 			r.columnsEnd()
 		}
-		if !come || !t.hasColumns(pgNumbers(kind, cells)) {
+		if !come || !hasColumns(t, columnNumbers(kind, cells)) {
 			r.waiting = append(r.waiting, slices.Clone(row))
 			return nil
 		}
@@ -60,7 +65,7 @@ func (r *pgReading) row(row []Cell) (err error) {
 }
 
 // end reads what has waited, columns first, since the rest names them.
-func (r *pgReading) end() (*Catalog, error) {
+func (r *reading) end() (*warehouse.Catalog, error) {
 	for _, columns := range []bool{true, false} {
 		for _, row := range r.waiting {
 			if (row[0].Text == "column") != columns {
@@ -76,26 +81,26 @@ func (r *pgReading) end() (*Catalog, error) {
 		if t == nil {
 			delete(r.catalog.Tables, name)
 		} else {
-			t.finish()
+			t.Sort()
 		}
 	}
 	return r.catalog, nil
 }
 
-var pgKinds = map[string]TableKind{"r": BaseTable, "p": PartitionedTable, "v": View, "m": MaterializedView, "f": ForeignTable}
+var kinds = map[string]warehouse.TableKind{"r": warehouse.BaseTable, "p": warehouse.PartitionedTable, "v": warehouse.View, "m": warehouse.MaterializedView, "f": warehouse.ForeignTable}
 
-func (r *pgReading) table(row []Cell) {
-	id, name := row[1].Text, TableName{row[3].Text, row[4].Text}
+func (r *reading) table(row []warehouse.Cell) {
+	id, name := row[1].Text, warehouse.TableName{Schema: row[3].Text, Name: row[4].Text}
 	if _, wanted := r.catalog.Tables[name]; !wanted && !r.every {
 		r.byOID[id] = nil
 		return
 	}
-	t := &Table{TableName: name, ID: id, Kind: pgKinds[row[5].Text], Filtered: row[6].Text == "true", Rows: -1, Bytes: -1, Written: -1}
+	t := &warehouse.Table{TableName: name, ID: id, Kind: kinds[row[5].Text], Filtered: row[6].Text == "true", Rows: -1, Bytes: -1, Written: -1}
 	r.catalog.Tables[name], r.byOID[id] = t, t
 }
 
 // columnsEnd gives the table whose columns came a slice of just their number.
-func (r *pgReading) columnsEnd() {
+func (r *reading) columnsEnd() {
 	if r.of != nil {
 		r.of.Columns = append(r.of.Columns, r.columns...)
 		r.of, r.columns = nil, r.columns[:0]
@@ -103,7 +108,7 @@ func (r *pgReading) columnsEnd() {
 }
 
 // pgNumbers are the numbers of the columns that a row names.
-func pgNumbers(kind string, c []Cell) string {
+func columnNumbers(kind string, c []warehouse.Cell) string {
 	switch kind {
 	case "key":
 		return c[2].Text
@@ -115,12 +120,12 @@ func pgNumbers(kind string, c []Cell) string {
 
 // hasColumns reports whether all columns of a list of numbers have come; 0 is an
 // expression. A table that is not wanted lacks nothing.
-func (t *Table) hasColumns(attnums string) bool {
+func hasColumns(t *warehouse.Table, attnums string) bool {
 	if t == nil {
 		return true
 	}
 	for n := range strings.FieldsSeq(attnums) {
-		if n != "0" && t.numbered(n) == nil {
+		if n != "0" && numbered(t, n) == nil {
 			return false
 		}
 	}
@@ -128,14 +133,14 @@ func (t *Table) hasColumns(attnums string) bool {
 }
 
 // fact adds what a row says to its table; nil is one that is not wanted.
-func (r *pgReading) fact(t *Table, row []Cell) (err error) {
+func (r *reading) fact(t *warehouse.Table, row []warehouse.Cell) (err error) {
 	if t == nil {
 		return nil
 	}
 	if row[0].Text == "column" {
 		err = r.column(t, row[2].Text, row[3:])
 	} else {
-		err = pgFact(t, row[0].Text, row[3:])
+		err = r.tableFact(t, row[0].Text, row[3:])
 	}
 	if err != nil {
 		return fmt.Errorf("%s.%s: %w", t.Schema, t.Name, err)
@@ -143,7 +148,7 @@ func (r *pgReading) fact(t *Table, row []Cell) (err error) {
 	return nil
 }
 
-func pgFact(t *Table, kind string, c []Cell) (err error) {
+func (r *reading) tableFact(t *warehouse.Table, kind string, c []warehouse.Cell) (err error) {
 	switch kind {
 	case "comment":
 		t.Comment = c[0].Text
@@ -158,39 +163,39 @@ func pgFact(t *Table, kind string, c []Cell) (err error) {
 		if t.Bytes, err = strconv.ParseInt(c[1].Text, 10, 64); err != nil {
 			return err
 		}
-		t.Analyzed, err = epochTime(c[2])
+		t.Analyzed, err = warehouse.EpochTime(c[2])
 		return err
 	case "written":
 		t.Written, err = strconv.ParseInt(c[0].Text, 10, 64)
-		t.storage = splitList(c[1])
+		r.state.storage[t.TableName] = splitList(c[1])
 		return err
 	case "key":
-		pgKey(t, c)
+		readKey(t, c)
 	case "index":
-		ix, err := pgIndex(t, c)
+		ix, err := readIndex(t, c)
 		if err != nil {
 			return err
 		}
 		t.Indexes = append(t.Indexes, ix)
 		if ix.Unique && ix.Partial == "" && c[9].Text != "true" {
-			t.Unique = append(t.Unique, Key{ix.Name, ix.Columns}) // with or without a constraint of its name
+			t.Unique = append(t.Unique, warehouse.Key{Name: ix.Name, Columns: ix.Columns}) // with or without a constraint of its name
 		}
 	case "partitioned":
-		t.PartitionBy = pgStrategies[c[0].Text]
+		t.PartitionBy = strategies[c[0].Text]
 		t.PartitionKey = splitList(c[1])
 	case "partition":
 		rows, err := strconv.ParseFloat(c[2].Text, 64)
 		if err != nil {
 			return err
 		}
-		t.Partitions = append(t.Partitions, pgPartition(c[0].Text, c[1].Text, int64(rows)))
+		t.Partitions = append(t.Partitions, readPartition(c[0].Text, c[1].Text, int64(rows)))
 	}
 	return nil
 }
 
-var pgStrategies = map[string]string{"r": "range", "l": "list", "h": "hash"}
+var strategies = map[string]string{"r": "range", "l": "list", "h": "hash"}
 
-func (r *pgReading) column(t *Table, ordinal string, c []Cell) error {
+func (r *reading) column(t *warehouse.Table, ordinal string, c []warehouse.Cell) error {
 	if t != r.of {
 		r.columnsEnd()
 		r.of = t
@@ -199,7 +204,7 @@ func (r *pgReading) column(t *Table, ordinal string, c []Cell) error {
 	if err != nil {
 		return err
 	}
-	col := Column{
+	col := warehouse.Column{
 		Name: c[0].Text, ID: ordinal, Position: position, Nullable: c[4].Text == "true",
 		Default: c[5].Text, Generated: c[6].Text, Collation: c[7].Text, Comment: c[8].Text,
 	}
@@ -208,7 +213,7 @@ func (r *pgReading) column(t *Table, ordinal string, c []Cell) error {
 		col.Type = r.typeOf(c[2].Text)
 		col.Type.Native = c[1].Text
 	case "e":
-		col.Type = Type{Native: c[1].Text, Family: Enum, Values: splitList(c[2])}
+		col.Type = warehouse.Type{Native: c[1].Text, Family: warehouse.Enum, Values: splitList(c[2])}
 	default:
 		col.Type = r.typeOf(c[1].Text)
 	}
@@ -216,38 +221,38 @@ func (r *pgReading) column(t *Table, ordinal string, c []Cell) error {
 	return nil
 }
 
-func (r *pgReading) typeOf(native string) Type {
+func (r *reading) typeOf(native string) warehouse.Type {
 	t, known := r.types[native]
 	if !known {
-		t = pgType(native)
+		t = warehouse.StandardType(native)
 		r.types[native] = t
 	}
 	return t
 }
 
-var pgActions = map[string]string{"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+var actions = map[string]string{"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 
-func pgKey(t *Table, c []Cell) {
-	key := Key{Name: c[0].Text, Columns: t.columnsNumbered(c[2].Text)}
+func readKey(t *warehouse.Table, c []warehouse.Cell) {
+	key := warehouse.Key{Name: c[0].Text, Columns: columnsNumbered(t, c[2].Text)}
 	switch c[1].Text {
 	case "p":
 		t.PrimaryKey = &key
 	case "u":
 		t.Unique = append(t.Unique, key)
 	case "f":
-		t.ForeignKeys = append(t.ForeignKeys, ForeignKey{
-			Name: key.Name, Columns: key.Columns, References: TableName{c[3].Text, c[4].Text},
-			RefColumns: splitList(c[5]), OnUpdate: pgActions[c[6].Text], OnDelete: pgActions[c[7].Text],
+		t.ForeignKeys = append(t.ForeignKeys, warehouse.ForeignKey{
+			Name: key.Name, Columns: key.Columns, References: warehouse.TableName{Schema: c[3].Text, Name: c[4].Text},
+			RefColumns: splitList(c[5]), OnUpdate: actions[c[6].Text], OnDelete: actions[c[7].Text],
 		})
 	}
 }
 
-var pgOptions = map[string]string{"1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
+var indexOptions = map[string]string{"1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 
 // pgIndex reads an index. Its columns come as numbers, which cost the server
 // nothing; only expressions are written out there.
-func pgIndex(t *Table, c []Cell) (Index, error) {
-	ix := Index{Name: c[0].Text, Unique: c[1].Text == "true", Invalid: c[2].Text != "true", Method: c[3].Text, Partial: c[8].Text}
+func readIndex(t *warehouse.Table, c []warehouse.Cell) (warehouse.Index, error) {
+	ix := warehouse.Index{Name: c[0].Text, Unique: c[1].Text == "true", Invalid: c[2].Text != "true", Method: c[3].Text, Partial: c[8].Text}
 	n, err := strconv.Atoi(c[6].Text)
 	if err != nil {
 		return ix, err
@@ -257,7 +262,7 @@ func pgIndex(t *Table, c []Cell) (Index, error) {
 	parts := make([]string, 0, len(numbers))
 	ix.Columns = make([]string, 0, len(numbers))
 	for k, attnum := range numbers {
-		name := t.columnNumbered(attnum)
+		name := columnNumbered(t, attnum)
 		switch {
 		case attnum == "0" && k < len(expressions):
 			name = "(" + expressions[k] + ")"
@@ -266,7 +271,7 @@ func pgIndex(t *Table, c []Cell) (Index, error) {
 		}
 		part := name
 		if k < len(options) && k < n {
-			part += pgOptions[options[k]]
+			part += indexOptions[options[k]]
 		}
 		if k < n {
 			ix.Columns = append(ix.Columns, name)
@@ -283,7 +288,7 @@ func pgIndex(t *Table, c []Cell) (Index, error) {
 }
 
 // numbered is the column with an attnum; nil if there is none.
-func (t *Table) numbered(attnum string) *Column {
+func numbered(t *warehouse.Table, attnum string) *warehouse.Column {
 	for i := range t.Columns {
 		if t.Columns[i].ID == attnum {
 			return &t.Columns[i]
@@ -293,31 +298,31 @@ func (t *Table) numbered(attnum string) *Column {
 }
 
 // columnNumbered names the column with an attnum.
-func (t *Table) columnNumbered(attnum string) string {
-	if c := t.numbered(attnum); c != nil {
+func columnNumbered(t *warehouse.Table, attnum string) string {
+	if c := numbered(t, attnum); c != nil {
 		return c.Name
 	}
 	return "column " + attnum
 }
 
-func (t *Table) columnsNumbered(attnums string) (names []string) {
+func columnsNumbered(t *warehouse.Table, attnums string) (names []string) {
 	for _, n := range strings.Fields(attnums) {
-		names = append(names, t.columnNumbered(n))
+		names = append(names, columnNumbered(t, n))
 	}
 	return names
 }
 
-var pgRange = regexp.MustCompile(`^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE)|(-?[0-9]+))\) TO \((?:'([^']*)'|(MAXVALUE)|(-?[0-9]+))\)$`)
+var rangeBound = regexp.MustCompile(`^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE)|(-?[0-9]+))\) TO \((?:'([^']*)'|(MAXVALUE)|(-?[0-9]+))\)$`)
 
-func pgPartition(name, bound string, rows int64) Partition {
-	p := Partition{Name: name, Bound: bound, Rows: rows, Default: bound == "DEFAULT"}
-	if m := pgRange.FindStringSubmatch(bound); m != nil {
+func readPartition(name, bound string, rows int64) warehouse.Partition {
+	p := warehouse.Partition{Name: name, Bound: bound, Rows: rows, Default: bound == "DEFAULT"}
+	if m := rangeBound.FindStringSubmatch(bound); m != nil {
 		p.IsRange, p.From, p.To = true, m[1]+m[3], m[4]+m[6]
 	}
 	return p
 }
 
-func splitList(c Cell) []string {
+func splitList(c warehouse.Cell) []string {
 	if c.Null || c.Text == "" {
 		return nil
 	}

@@ -1,10 +1,9 @@
-package warehouse
+package postgres
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,34 +11,48 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-func init() { Register("postgres", Postgres{}) }
+func init() { warehouse.Register(Dialect{}) }
 
 // Postgres is PostgreSQL 12 and later.
-type Postgres struct{}
+type Dialect struct{}
 
-// Quote implements Dialect. PostgreSQL cuts names at 63 bytes without a word,
+// Name implements warehouse.Dialect.
+func (Dialect) Name() string { return "postgres" }
+
+// SystemName implements warehouse.SystemNamer.
+func (Dialect) SystemName() string { return "postgresql" }
+
+// Matches implements warehouse.Dialect.
+func (Dialect) Matches(dsn string) bool {
+	scheme, _, _ := strings.Cut(dsn, ":")
+	return scheme == "postgres" || scheme == "postgresql"
+}
+
+// Quote implements warehouse.Dialect. PostgreSQL cuts names at 63 bytes without a word,
 // so longer ones are refused here.
-func (Postgres) Quote(ident string) (string, error) { return quoteDouble(ident, 63) }
+func (Dialect) Quote(ident string) (string, error) { return warehouse.QuoteDouble(ident, 63) }
 
-// Param implements Dialect.
-func (Postgres) Param(n int) string { return "$" + strconv.Itoa(n) }
+// Param implements warehouse.Dialect.
+func (Dialect) Param(n int) string { return "$" + strconv.Itoa(n) }
 
-// Epoch implements Dialect.
-func (Postgres) Epoch(expr string) string {
+// Epoch implements warehouse.Dialect.
+func (Dialect) Epoch(expr string) string {
 	if expr == "" {
 		return "extract(epoch FROM clock_timestamp())"
 	}
 	return "extract(epoch FROM " + expr + ")"
 }
 
-// Open implements Dialect. All session settings travel with the connection's
+// Open implements warehouse.Dialect. All session settings travel with the connection's
 // start-up message: no statement is spent on them.
-func (Postgres) Open(cfg Config) (Sessions, error) {
+func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 	cc, err := pgconn.ParseConfig(cfg.DSN.Reveal())
 	if err != nil {
-		return nil, fmt.Errorf("dsn: %w", scrub(err, passwordOf(cfg.DSN.Reveal())))
+		return nil, fmt.Errorf("dsn: %w", warehouse.Scrub(err, warehouse.PasswordOf(cfg.DSN.Reveal())))
 	}
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	for k, v := range map[string]string{
@@ -57,32 +70,18 @@ func (Postgres) Open(cfg Config) (Sessions, error) {
 	if cc.ConnectTimeout == 0 {
 		cc.ConnectTimeout = 10 * time.Second
 	}
-	cc.AfterNetConnect = patiently
 	cc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 3 * time.Second}
 	}
-	return &pgSessions{meter: cfg.Meter, config: cc, now: cfg.Now, slots: make(chan *pgSession, cfg.MaxConnections), max: cfg.MaxConnections}, nil
-}
-
-func passwordOf(dsn string) string {
-	if u, err := url.Parse(dsn); err == nil && u.User != nil {
-		p, _ := u.User.Password()
-		return p
-	}
-	for _, field := range strings.Fields(dsn) {
-		if p, ok := strings.CutPrefix(field, "password="); ok {
-			return strings.Trim(p, "'")
-		}
-	}
-	return ""
+	return &sessions{meter: cfg.Meter, config: cc, now: cfg.Now, slots: make(chan *session, cfg.MaxConnections), max: cfg.MaxConnections}, nil
 }
 
 // pgSessions keeps up to max connections, opened when they are needed.
-type pgSessions struct {
+type sessions struct {
 	config *pgconn.Config
-	meter  *Meter
+	meter  *warehouse.Meter
 	now    func() time.Time
-	slots  chan *pgSession // idle connections
+	slots  chan *session // idle connections
 
 	mu     sync.Mutex
 	opened int
@@ -90,9 +89,8 @@ type pgSessions struct {
 	closed bool
 }
 
-type pgSession struct {
+type session struct {
 	conn  *pgconn.PgConn
-	wire  *patient
 	born  time.Time
 	fresh bool // connected for this chunk: if it breaks, a new one would too
 }
@@ -106,10 +104,10 @@ const (
 	chunkTime     = 500 * time.Millisecond
 )
 
-// Run implements Sessions: connections take chunks of statements and send each
+// Run implements warehouse.Sessions: connections take chunks of statements and send each
 // chunk as one pipeline with a Sync after every statement. Quick statements need
 // few connections; while others wait for longer than chunkTime, more join in.
-func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
+func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
 	if len(statements) == 0 {
 		return
 	}
@@ -135,7 +133,7 @@ func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(
 				return
 			}
 			begin := s.now()
-			s.chunk(ctx, statements, from, to, each, done)
+			s.chunk(ctx, statements, from, to, done)
 			each = max(s.now().Sub(begin)/time.Duration(to-from), 1)
 			size = int(min(max(chunkTime/each, 1), pipelineChunk))
 		}
@@ -165,7 +163,7 @@ func (s *pgSessions) Run(ctx context.Context, statements []Statement, done func(
 // chunk runs statements [from, to). A connection that breaks answers the
 // statement under way and the rest of the chunk goes to a new one, so that a
 // restarted server costs one statement and not the tick.
-func (s *pgSessions) chunk(ctx context.Context, statements []Statement, from, to int, each time.Duration, done func(int, Rows, error)) {
+func (s *sessions) chunk(ctx context.Context, statements []warehouse.Statement, from, to int, done func(int, warehouse.Rows, error)) {
 	for from < to {
 		c, err := s.acquire(ctx)
 		if err != nil {
@@ -176,21 +174,21 @@ func (s *pgSessions) chunk(ctx context.Context, statements []Statement, from, to
 		}
 		fresh := c.fresh
 		c.fresh = false
-		n, broken := c.pipeline(ctx, statements[from:to], each, func(i int, rows Rows, err error) { done(from+i, rows, err) })
+		n, broken := c.pipeline(ctx, statements[from:to], func(i int, rows warehouse.Rows, err error) { done(from+i, rows, err) })
 		s.release(c)
 		if broken != nil && (fresh || n > 0 || ctx.Err() != nil) {
-			done(from+n, nil, pgError(broken))
+			done(from+n, nil, classify(broken))
 			n++
 		}
 		from += n
 	}
 }
 
-func (s *pgSessions) acquire(ctx context.Context) (*pgSession, error) {
+func (s *sessions) acquire(ctx context.Context) (*session, error) {
 	for {
 		select {
 		case c := <-s.slots:
-			if !c.conn.IsClosed() && s.now().Sub(c.born) < connectionLifetime {
+			if !c.conn.IsClosed() && s.now().Sub(c.born) < warehouse.ConnectionLifetime {
 				return c, nil
 			}
 			s.discard(c)
@@ -215,24 +213,24 @@ func (s *pgSessions) acquire(ctx context.Context) (*pgSession, error) {
 			}
 			s.discard(c)
 		case <-ctx.Done():
-			return nil, pgError(ctx.Err())
+			return nil, classify(ctx.Err())
 		}
 	}
 }
 
-func (s *pgSessions) connect(ctx context.Context) (*pgSession, error) {
+func (s *sessions) connect(ctx context.Context) (*session, error) {
 	conn, err := pgconn.ConnectConfig(ctx, s.config)
 	if err != nil {
 		s.mu.Lock()
 		s.opened--
 		s.mu.Unlock()
-		return nil, pgError(scrub(err, s.config.Password))
+		return nil, classify(warehouse.Scrub(err, s.config.Password))
 	}
-	s.meter.connected()
-	return &pgSession{conn: conn, wire: conn.Conn().(*patient), born: s.now(), fresh: true}, nil
+	s.meter.CountConnection()
+	return &session{conn: conn, born: s.now(), fresh: true}, nil
 }
 
-func (s *pgSessions) release(c *pgSession) {
+func (s *sessions) release(c *session) {
 	s.mu.Lock()
 	closed := s.closed
 	s.mu.Unlock()
@@ -243,7 +241,7 @@ func (s *pgSessions) release(c *pgSession) {
 	s.slots <- c
 }
 
-func (s *pgSessions) discard(c *pgSession) {
+func (s *sessions) discard(c *session) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	// The connection is given up whatever its farewell answers.
@@ -253,8 +251,8 @@ func (s *pgSessions) discard(c *pgSession) {
 	s.mu.Unlock()
 }
 
-// Close implements Sessions. Connections in use are closed when they come back.
-func (s *pgSessions) Close() error {
+// Close implements warehouse.Sessions. Connections in use are closed when they come back.
+func (s *sessions) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -269,35 +267,35 @@ func (s *pgSessions) Close() error {
 }
 
 // pgError classes an error by its SQLSTATE.
-func pgError(err error) error {
-	if err == nil || KindOf(err) != "" && errors.As(err, new(*Error)) {
+func classify(err error) error {
+	if err == nil || warehouse.KindOf(err) != "" && errors.As(err, new(*warehouse.Error)) {
 		return err
 	}
 	var server *pgconn.PgError
 	if !errors.As(err, &server) {
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-			return &Error{Kind: TimedOut, Err: err}
+			return &warehouse.Error{Kind: warehouse.TimedOut, Err: err}
 		}
-		return &Error{Kind: Unreachable, Err: err}
+		return &warehouse.Error{Kind: warehouse.Unreachable, Err: err}
 	}
-	kind := BadStatement
+	kind := warehouse.BadStatement
 	switch code := server.Code; {
 	case code == "42P01", code == "3F000", code == "3D000":
-		kind = MissingTable
+		kind = warehouse.MissingTable
 	case code == "42703":
-		kind = MissingColumn
+		kind = warehouse.MissingColumn
 	case code == "42501":
-		kind = Forbidden
+		kind = warehouse.Forbidden
 	case strings.HasPrefix(code, "28"):
-		kind = Unauthorized
+		kind = warehouse.Unauthorized
 	case code == "57014":
-		kind = TimedOut
+		kind = warehouse.TimedOut
 	case code == "55P03":
-		kind = Locked
+		kind = warehouse.Locked
 	case code == "40001", code == "40P01", code == "53300", code == "57P01", code == "57P02", code == "57P03":
-		kind = Transient
+		kind = warehouse.Transient
 	case strings.HasPrefix(code, "08"):
-		kind = Unreachable
+		kind = warehouse.Unreachable
 	}
-	return &Error{Kind: kind, Code: server.Code, Err: err}
+	return &warehouse.Error{Kind: kind, Code: server.Code, Err: err}
 }

@@ -1,0 +1,3 @@
+package repair_test
+
+import _ "github.com/sentinel-dq/sentinel/warehouse/all" // the dialects that the tests run on

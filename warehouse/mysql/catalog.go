@@ -1,0 +1,235 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// mysqlScope narrows an information_schema view aliased x to the scope.
+func scopeFilter(scope warehouse.Scope) (string, []any) {
+	if scope.Tables == nil {
+		return `x.table_schema NOT IN ('mysql','information_schema','performance_schema','sys')`, nil
+	}
+	if len(scope.Tables) == 0 {
+		return "1 = 0", nil
+	}
+	args := make([]any, 0, 2*len(scope.Tables))
+	for _, t := range scope.Tables {
+		args = append(args, t.Schema, t.Name)
+	}
+	return "(x.table_schema, x.table_name) IN (" + strings.TrimSuffix(strings.Repeat("(?,?),", len(scope.Tables)), ",") + ")", args
+}
+
+var parts = []struct {
+	fact warehouse.Facts
+	sql  string
+}{
+	{0, `SELECT x.table_schema, x.table_name, x.table_type, x.table_comment, x.table_rows, x.data_length + x.index_length, timestampdiff(MICROSECOND, '1970-01-01', x.update_time) / 1000000, coalesce(x.create_options, '') FROM information_schema.tables x WHERE %s`},
+	{warehouse.Columns, `SELECT x.table_schema, x.table_name, x.column_name, x.ordinal_position, x.column_type, x.is_nullable, x.column_default, x.extra, x.generation_expression, x.collation_name, x.column_comment FROM information_schema.columns x WHERE %s`},
+	{warehouse.Keys, `SELECT x.table_schema, x.table_name, x.constraint_name, x.column_name, x.referenced_table_schema, x.referenced_table_name, x.referenced_column_name, r.update_rule, r.delete_rule FROM information_schema.key_column_usage x LEFT JOIN information_schema.referential_constraints r ON r.constraint_schema = x.constraint_schema AND r.table_name = x.table_name AND r.constraint_name = x.constraint_name WHERE %s ORDER BY x.table_schema, x.table_name, x.constraint_name, x.ordinal_position`},
+	{warehouse.Keys | warehouse.Indexes, `SELECT x.table_schema, x.table_name, x.index_name, x.non_unique, x.column_name, x.index_type, x.sub_part, x.collation FROM information_schema.statistics x WHERE %s ORDER BY x.table_schema, x.table_name, x.index_name, x.seq_in_index`},
+	{warehouse.Partitions, `SELECT x.table_schema, x.table_name, x.partition_name, x.partition_method, x.partition_expression, x.partition_description, x.table_rows FROM information_schema.partitions x WHERE x.partition_name IS NOT NULL AND %s ORDER BY x.partition_ordinal_position`},
+	{warehouse.Views, `SELECT x.table_schema, x.table_name, x.view_definition FROM information_schema.views x WHERE %s`},
+}
+
+// Catalog implements warehouse.Dialect: a constant number of statements. MySQL shows only
+// the tables the user has some privilege on; a view's text needs SHOW VIEW.
+func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope) (*warehouse.Catalog, error) {
+	where, args := scopeFilter(scope)
+	statements := []warehouse.Statement{{SQL: `SELECT ` + d.Epoch("") + `, coalesce(database(), ''), @@global.read_only`}}
+	readers := []func(*warehouse.Catalog, warehouse.Rows) error{nil}
+	for i, p := range parts {
+		st := warehouse.Statement{SQL: fmt.Sprintf(p.sql, where), Args: args}
+		switch {
+		case p.fact == 0 || p.fact&scope.Facts != 0:
+		case p.fact == warehouse.Columns && len(scope.ColumnNames) > 0:
+			st.SQL += " AND x.column_name IN (" + strings.TrimSuffix(strings.Repeat("?,", len(scope.ColumnNames)), ",") + ")"
+			for _, name := range scope.ColumnNames {
+				st.Args = append(st.Args, name)
+			}
+		default:
+			continue
+		}
+		statements = append(statements, st)
+		readers = append(readers, partReaders[i])
+	}
+	answers, err := warehouse.ReadAll(ctx, s, statements)
+	if err != nil {
+		return nil, fmt.Errorf("reading the catalog: %w", err)
+	}
+	server := answers[0][0]
+	asOf, err := warehouse.EpochTime(server[0])
+	if err != nil {
+		return nil, fmt.Errorf("reading the server's clock: %w", err)
+	}
+	c := &warehouse.Catalog{AsOf: asOf, Facts: scope.Facts, Tables: map[warehouse.TableName]*warehouse.Table{}, DefaultSchema: server[1].Text, Standby: server[2].Text == "1"}
+	for i, read := range readers[1:] {
+		if err := read(c, answers[i+1]); err != nil {
+			return nil, fmt.Errorf("reading the catalog: %w", err)
+		}
+	}
+	for _, t := range c.Tables {
+		t.Sort()
+	}
+	if c.Standby {
+		c.Lag = lagOf(ctx, s)
+	}
+	return c, nil
+}
+
+var partReaders = []func(*warehouse.Catalog, warehouse.Rows) error{readTables, readColumns, readKeys, readIndexes, readPartitions, readViews}
+
+func readTables(c *warehouse.Catalog, rows warehouse.Rows) (err error) {
+	for _, r := range rows {
+		t := &warehouse.Table{TableName: warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}, Kind: warehouse.BaseTable, Comment: r[3].Text, Rows: -1, Bytes: -1, Written: -1}
+		switch {
+		case strings.Contains(r[2].Text, "VIEW"):
+			t.Kind, t.Comment = warehouse.View, ""
+		case strings.Contains(r[7].Text, "partitioned"):
+			t.Kind = warehouse.PartitionedTable
+		}
+		if !r[4].Null {
+			if t.Rows, err = strconv.ParseInt(r[4].Text, 10, 64); err != nil {
+				return err
+			}
+		}
+		if !r[5].Null {
+			if t.Bytes, err = strconv.ParseInt(r[5].Text, 10, 64); err != nil {
+				return err
+			}
+		}
+		if t.Modified, err = warehouse.EpochTime(r[6]); err != nil {
+			return err
+		}
+		c.Tables[t.TableName] = t
+	}
+	return nil
+}
+
+func readColumns(c *warehouse.Catalog, rows warehouse.Rows) error {
+	for _, r := range rows {
+		t := c.Tables[warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}]
+		if t == nil {
+			continue
+		}
+		position, err := strconv.Atoi(r[3].Text)
+		if err != nil {
+			return err
+		}
+		col := warehouse.Column{
+			Name: r[2].Text, Position: position, Type: parseType(r[4].Text), Nullable: r[5].Text == "YES",
+			Default: r[6].Text, Generated: r[8].Text, Collation: r[9].Text, Comment: r[10].Text,
+		}
+		// MariaDB writes the missing default of a nullable column as NULL.
+		if strings.EqualFold(col.Default, "null") {
+			col.Default = ""
+		}
+		if strings.Contains(r[7].Text, "auto_increment") {
+			col.Generated = "auto_increment"
+		}
+		t.Columns = append(t.Columns, col)
+	}
+	return nil
+}
+
+func readKeys(c *warehouse.Catalog, rows warehouse.Rows) error {
+	for _, r := range rows {
+		t := c.Tables[warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}]
+		if t == nil || r[5].Null {
+			continue // primary and unique keys come with the indexes
+		}
+		if n := len(t.ForeignKeys); n == 0 || t.ForeignKeys[n-1].Name != r[2].Text {
+			t.ForeignKeys = append(t.ForeignKeys, warehouse.ForeignKey{
+				Name: r[2].Text, References: warehouse.TableName{Schema: r[4].Text, Name: r[5].Text},
+				OnUpdate: strings.ToLower(r[7].Text), OnDelete: strings.ToLower(r[8].Text),
+			})
+		}
+		fk := &t.ForeignKeys[len(t.ForeignKeys)-1]
+		fk.Columns, fk.RefColumns = append(fk.Columns, r[3].Text), append(fk.RefColumns, r[6].Text)
+	}
+	return nil
+}
+
+func readIndexes(c *warehouse.Catalog, rows warehouse.Rows) error {
+	for _, r := range rows {
+		t := c.Tables[warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}]
+		if t == nil {
+			continue
+		}
+		column := r[4].Text
+		if r[4].Null {
+			column = "(expression)"
+		}
+		if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != r[2].Text {
+			t.Indexes = append(t.Indexes, warehouse.Index{Name: r[2].Text, Unique: r[3].Text == "0", Method: strings.ToLower(r[5].Text)})
+		}
+		ix := &t.Indexes[len(t.Indexes)-1]
+		ix.Columns = append(ix.Columns, column)
+		part := column
+		if !r[6].Null {
+			part += "(" + r[6].Text + ")"
+		}
+		if r[7].Text == "D" {
+			part += " DESC"
+		}
+		ix.Definition = strings.TrimPrefix(ix.Definition+", "+part, ", ")
+	}
+	for _, t := range c.Tables {
+		for _, ix := range t.Indexes {
+			switch {
+			case ix.Name == "PRIMARY":
+				t.PrimaryKey = &warehouse.Key{Name: ix.Name, Columns: ix.Columns}
+			case ix.Unique:
+				t.Unique = append(t.Unique, warehouse.Key{Name: ix.Name, Columns: ix.Columns})
+			}
+		}
+	}
+	return nil
+}
+
+func readPartitions(c *warehouse.Catalog, rows warehouse.Rows) error {
+	last := map[*warehouse.Table]string{}
+	for _, r := range rows {
+		t := c.Tables[warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}]
+		if t == nil {
+			continue
+		}
+		method := strings.ToLower(r[3].Text)
+		t.Kind = warehouse.PartitionedTable
+		t.PartitionBy, _, _ = strings.Cut(method, " ")
+		t.PartitionKey = []string{strings.ReplaceAll(r[4].Text, "`", "")}
+		p := warehouse.Partition{Name: r[2].Text, Bound: method + " " + r[5].Text, Rows: -1}
+		if strings.HasPrefix(method, "range") {
+			p.IsRange, p.From, p.To = true, last[t], strings.Trim(r[5].Text, "'")
+			if p.To == "MAXVALUE" {
+				p.To = ""
+			}
+			last[t] = p.To
+		}
+		if !r[6].Null {
+			n, err := strconv.ParseInt(r[6].Text, 10, 64)
+			if err != nil {
+				return err
+			}
+			p.Rows = n
+		}
+		t.Partitions = append(t.Partitions, p)
+	}
+	return nil
+}
+
+func readViews(c *warehouse.Catalog, rows warehouse.Rows) error {
+	for _, r := range rows {
+		if t := c.Tables[warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}]; t != nil {
+			t.Definition = r[2].Text
+			if t.Definition == "" {
+				t.Unreadable |= warehouse.Views
+			}
+		}
+	}
+	return nil
+}

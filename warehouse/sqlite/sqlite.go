@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
+	"github.com/sentinel-dq/sentinel/warehouse/sqlpool"
+)
+
+func init() { warehouse.Register(Dialect{}) }
+
+// SQLite is a SQLite 3 database file, opened read-only.
+type Dialect struct{}
+
+// Quote implements warehouse.Dialect.
+func (Dialect) Quote(ident string) (string, error) { return warehouse.QuoteDouble(ident, 0) }
+
+// Param implements warehouse.Dialect.
+func (Dialect) Param(int) string { return "?" }
+
+// Epoch implements warehouse.Dialect. Numbers are Unix seconds (Julian days where they are
+// small), texts as SQLite's date functions read them.
+func (Dialect) Epoch(expr string) string {
+	if expr == "" {
+		return "unixepoch('now', 'subsec')"
+	}
+	return "unixepoch(" + expr + ", 'auto', 'subsec')"
+}
+
+// SQLitePath takes the file's path out of a DSN: sqlite:shop.db, file:shop.db.
+func Path(dsn string) string {
+	path := strings.TrimPrefix(strings.TrimPrefix(dsn, "sqlite:"), "file:")
+	path, _, _ = strings.Cut(strings.TrimPrefix(path, "//"), "?")
+	return path
+}
+
+// Open implements warehouse.Dialect.
+func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
+	path := Path(cfg.DSN.Reveal())
+	if path == "" {
+		return nil, errors.New("dsn: want sqlite:PATH")
+	}
+	pragmas := url.Values{"mode": {"ro"}, "_pragma": {
+		"query_only(1)", fmt.Sprintf("busy_timeout(%d)", cfg.LockTimeout.Milliseconds()),
+	}}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("dsn: %w", err)
+	}
+	db.SetMaxOpenConns(cfg.MaxConnections)
+	db.SetConnMaxLifetime(warehouse.ConnectionLifetime)
+	return &sqlpool.Pool{
+		DB:             db,
+		MaxConnections: cfg.MaxConnections,
+		Timeout:        cfg.StatementTimeout,
+		Translator:     translator{path: path},
+	}, nil
+}
+
+// translator is the driver's part of a pool on one file.
+type translator struct{ path string }
+
+// Bind implements sqlpool.Translator.
+func (translator) Bind(args []any) []any { return bind(args) }
+
+// Classify implements sqlpool.Translator. The driver's "unable to open database
+// file" does not say why; the file does.
+func (t translator) Classify(err error) error {
+	if _, statErr := os.Stat(t.path); statErr != nil {
+		return &warehouse.Error{Kind: warehouse.Unreachable, Err: statErr}
+	}
+	return classify(err)
+}
+
+// sqliteArgs binds times as the text form SQLite's own functions write.
+func bind(args []any) []any {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if t, ok := a.(time.Time); ok {
+			out[i] = t.UTC().Format("2006-01-02 15:04:05.999")
+		}
+	}
+	return out
+}
+
+func classify(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return &warehouse.Error{Kind: warehouse.TimedOut, Err: err}
+	}
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return &warehouse.Error{Kind: warehouse.BadStatement, Err: err}
+	}
+	kind := warehouse.BadStatement
+	switch code, text := e.Code()&0xff, e.Error(); {
+	case strings.Contains(text, "no such table"):
+		kind = warehouse.MissingTable
+	case strings.Contains(text, "no such column"):
+		kind = warehouse.MissingColumn
+	case code == sqlitelib.SQLITE_INTERRUPT:
+		kind = warehouse.TimedOut
+	case code == sqlitelib.SQLITE_BUSY || code == sqlitelib.SQLITE_LOCKED:
+		kind = warehouse.Locked
+	case code == sqlitelib.SQLITE_CANTOPEN || code == sqlitelib.SQLITE_NOTADB || code == sqlitelib.SQLITE_IOERR || code == sqlitelib.SQLITE_CORRUPT:
+		kind = warehouse.Unreachable
+	case code == sqlitelib.SQLITE_PERM || code == sqlitelib.SQLITE_AUTH || code == sqlitelib.SQLITE_READONLY:
+		kind = warehouse.Forbidden
+	}
+	return &warehouse.Error{Kind: kind, Code: fmt.Sprint(e.Code()), Err: err}
+}
+
+// Compare implements warehouse.Comparer: SQLite keeps times as texts and numbers of several
+// forms, so both sides become Unix seconds.
+func (d Dialect) Compare(column string, at time.Time) (expr string, arg any) {
+	return d.Epoch(column), float64(at.UnixMicro()) / 1e6
+}
+
+// Explain implements warehouse.Explainer.
+func (Dialect) Explain(sql string) string { return "EXPLAIN QUERY PLAN " + sql }
+
+// Matches implements warehouse.Dialect.
+func (Dialect) Matches(dsn string) bool {
+	scheme, _, _ := strings.Cut(dsn, ":")
+	return scheme == "sqlite" || scheme == "file"
+}
+
+// Name implements warehouse.Dialect.
+func (Dialect) Name() string { return "sqlite" }
+
+// Resolve implements warehouse.FileDialect.
+func (Dialect) Resolve(dsn string, absolute func(path string) string) string {
+	return "sqlite:" + absolute(Path(dsn))
+}

@@ -1,0 +1,152 @@
+// Package sqlpool runs a warehouse's statements through database/sql. It is for
+// dialects of engines that have no pipeline: [Pool] is the whole of
+// [warehouse.Sessions], and [Each] and [Scan] are its parts for a dialect with
+// sessions of its own.
+package sqlpool
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Translator is what a driver needs done to arguments and errors.
+type Translator interface {
+	// Bind turns arguments into what the driver takes. It leaves args as it is.
+	Bind(args []any) []any
+	// Classify turns an error of the driver into a [warehouse.Error].
+	Classify(err error) error
+}
+
+// Pool is a pool over database/sql. Each statement has a deadline of its own, for
+// engines that cannot be given one. The driver must end a running statement when
+// its context ends.
+type Pool struct {
+	DB             *sql.DB
+	MaxConnections int           // statements that run at once
+	Timeout        time.Duration // of one statement
+	Translator     Translator
+}
+
+// Run implements warehouse.Sessions.
+func (p *Pool) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
+	Each(p.MaxConnections, len(statements), func(i int) {
+		rows, err := p.query(ctx, statements[i])
+		done(i, rows, err)
+	})
+}
+
+// Close implements warehouse.Sessions.
+func (p *Pool) Close() error { return p.DB.Close() }
+
+func (p *Pool) query(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	rows, err := p.DB.QueryContext(ctx, st.SQL, p.Translator.Bind(st.Args)...)
+	if err != nil {
+		return nil, p.Translator.Classify(errors.Join(err, ctx.Err()))
+	}
+	defer rows.Close()
+	answer, err := Scan(rows, st)
+	if err = errors.Join(err, rows.Err()); err != nil {
+		return nil, p.Translator.Classify(errors.Join(err, ctx.Err()))
+	}
+	return answer.Rows, answer.Refused
+}
+
+// Each calls do for 0 to n-1 from up to workers goroutines, and waits.
+func Each(workers, n int, do func(i int)) {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(workers, n) {
+		wg.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// Answer is the answer to a statement.
+type Answer struct {
+	Rows    warehouse.Rows // nil where the statement has Each
+	Refused error          // what Each answered to a row
+}
+
+// Scan reads the rows of a statement's answer, or hands them to its Each. An error
+// comes from the driver; rows.Err is left to the caller.
+func Scan(rows *sql.Rows, st warehouse.Statement) (a Answer, err error) {
+	columns, err := rows.Columns()
+	if err != nil {
+		return a, err
+	}
+	take := func(row []warehouse.Cell) error {
+		a.Rows = append(a.Rows, slices.Clone(row))
+		return nil
+	}
+	if st.Each != nil {
+		take = st.Each()
+	}
+	row := make([]warehouse.Cell, len(columns))
+	if st.Header {
+		for i, c := range columns {
+			row[i].Text = c
+		}
+		a.Refused = take(row)
+	}
+	into := make([]any, len(columns))
+	for i := range into {
+		into[i] = (*cell)(&row[i])
+	}
+	for a.Refused == nil && rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return a, err
+		}
+		a.Refused = take(row)
+	}
+	return a, nil
+}
+
+// cell takes a driver's value in text form.
+type cell warehouse.Cell
+
+// Scan implements sql.Scanner.
+func (c *cell) Scan(value any) error {
+	*c = cell{}
+	switch v := value.(type) {
+	case nil:
+		c.Null = true
+	case string:
+		c.Text = v
+	case []byte:
+		c.Text = string(v)
+	case int64:
+		c.Text = strconv.FormatInt(v, 10)
+	case float64:
+		c.Text = strconv.FormatFloat(v, 'g', -1, 64)
+	case float32:
+		c.Text = strconv.FormatFloat(float64(v), 'g', -1, 32)
+	case bool:
+		c.Text = strconv.FormatBool(v)
+	case time.Time:
+		c.Text = v.Format(time.RFC3339Nano)
+	case *big.Int:
+		c.Text = v.String()
+	default: // other integers, and types of the driver that print themselves
+		c.Text = fmt.Sprint(v)
+	}
+	return nil
+}
