@@ -55,14 +55,14 @@ type Plan struct {
 	// Datasets resolves wildcards and names against the warehouses' catalogs. It
 	// is called at the start and every Refresh; problems do not keep the other
 	// datasets from being checked.
-	Datasets  func(ctx context.Context) (datasets []Dataset, problems []error)
-	Refresh   time.Duration      // default 10m
-	Jitter    time.Duration      // ticks start up to this much late, spread by schedule
-	CatchUp   string             // of ticks slept through: one (also ""), all, none
-	Retention time.Duration      // default 90 days
-	Telling   *Telling           // nil: nobody hears of incidents
-	Exporters []*exporters.Queue // run and closed by the agent
-	Close     func() error       // closes the warehouses once the plan is replaced; nil: nothing to close
+	Datasets      func(ctx context.Context) (datasets []Dataset, problems []error)
+	Refresh       time.Duration      // default 10m
+	Jitter        time.Duration      // ticks start up to this much late, spread by schedule
+	CatchUp       string             // of ticks slept through: one (also ""), all, none
+	Retention     time.Duration      // default 90 days
+	Notifications *Notifications     // nil: nobody hears of incidents
+	Exporters     []*exporters.Queue // run and closed by the agent
+	Close         func() error       // closes the warehouses once the plan is replaced; nil: nothing to close
 }
 
 func (p Plan) open(name string) (*warehouse.DB, error) {
@@ -73,8 +73,8 @@ func (p Plan) open(name string) (*warehouse.DB, error) {
 	return db, nil
 }
 
-// refresh is how long after a look at the catalogs the next one comes.
-func (p Plan) refresh(problems bool) time.Duration {
+// RefreshAfter is how long after datasets were resolved they are resolved again.
+func (p Plan) RefreshAfter(problems bool) time.Duration {
 	every := p.Refresh
 	if every == 0 {
 		every = 10 * time.Minute
@@ -91,8 +91,7 @@ type Agent struct {
 	Metrics *exporters.Prometheus
 	Repair  *repair.Engine       // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
 	Trace   *telemetry.Telemetry // nil: nothing is traced
-	Crew    Crew                 // other agents, who do a part of the work; nil: this one does all of it
-	Hand    *Hand                // this agent's part of the work that the crew shares; nil without a crew
+	Runner  checks.Runner        // runs the checks of a tick; nil: [checks.Local]
 	Rest    func()               // called when no tick is under way any more; nil: nothing is done then
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -103,9 +102,10 @@ type Agent struct {
 	confirmations confirmations
 	backlog       []store.Batch // not recorded yet: the store could not be written
 	memory        *checks.Cache
+	history       checks.History
 	scorer        *Scorer
 	forecasts     forecasts
-	telling       *Telling
+	telling       *Notifications
 	exporters     []*exporters.Queue
 	silences      []notify.Silence
 	located       map[string]located
@@ -206,6 +206,7 @@ func (a *Agent) recall(ctx context.Context) error {
 	a.incidents = newIncidents(open)
 	a.confirmations = confirmations{}
 	a.memory = &checks.Cache{}
+	a.history = NewHistory(a.Store)
 	a.scorer = &Scorer{Store: a.Store}
 	for _, s := range states {
 		if err := a.confirmations.decode(s.Key, s.Data); err != nil {
@@ -234,7 +235,7 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 		running.Go(func() { l.run(ctx) })
 	}
 	a.equip(plan)
-	a.tellBy(plan.Telling)
+	a.tellBy(plan.Notifications)
 	for _, q := range plan.Exporters {
 		q.Problem = func(name string, dropped int, err error) {
 			a.Log.Error("exporting results", "exporter", name, "lost", dropped, "error", err)
@@ -244,8 +245,8 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	a.mu.Lock()
 	a.exporters = plan.Exporters
 	a.mu.Unlock()
-	if plan.Telling != nil && plan.Telling.Dispatcher != nil {
-		running.Go(func() { plan.Telling.Dispatcher.Run(ctx) })
+	if plan.Notifications != nil && plan.Notifications.Dispatcher != nil {
+		running.Go(func() { plan.Notifications.Dispatcher.Run(ctx) })
 	}
 	running.Go(func() { a.housekeep(ctx, plan) })
 	running.Go(func() { a.repairs(ctx, plan) })
@@ -270,9 +271,6 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 			a.Log.Warn("resolving datasets", "error", p)
 		}
 		a.learn(datasets)
-		if a.Hand != nil {
-			a.Hand.know(plan, datasets)
-		}
 		a.forecast(ctx, datasets)
 		a.describe(datasets)
 		ids, tables := map[string]bool{}, map[sentinel.Table]bool{}
@@ -295,7 +293,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		a.mu.Lock()
 		a.ready = true
 		a.mu.Unlock()
-		if !sleep(ctx, plan.refresh(len(problems) > 0)) {
+		if !sleep(ctx, plan.RefreshAfter(len(problems) > 0)) {
 			return
 		}
 	}

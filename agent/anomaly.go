@@ -17,27 +17,9 @@ import (
 type Scorer struct {
 	Store *store.Store
 	watch anomaly.Watch
-	old   map[string]bool // checks of which something is remembered
 }
 
 const anomalyState = "anomaly"
-
-// New reports whether nothing is remembered of a check's values. What cannot be
-// looked up is not new: its past is not read again.
-func (s *Scorer) New(ctx context.Context, check string) bool {
-	if s.old[check] {
-		return false
-	}
-	series, err := s.Store.SeriesOf(ctx, check)
-	if err == nil && len(series) == 0 {
-		return true
-	}
-	if s.old == nil {
-		s.old = map[string]bool{}
-	}
-	s.old[check] = true
-	return false
-}
 
 // Forget makes the scorer learn a check's series anew from what is remembered,
 // because people have labelled a part of it. The states are to be recorded.

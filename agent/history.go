@@ -2,35 +2,63 @@ package agent
 
 import (
 	"context"
+	"sync"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// History returns what a store remembers of checks. isNew reports whether nothing is
-// remembered of a check; it may be called concurrently. Nil: no check is new.
-func History(from *store.Store, isNew func(ctx context.Context, check string) bool) checks.History {
-	return history{from, isNew}
+// NewHistory returns what a store remembers of checks. It may be used
+// concurrently.
+func NewHistory(from *store.Store) checks.History {
+	return &history{store: from, known: map[string]bool{}}
 }
 
 type history struct {
 	store *store.Store
-	isNew func(ctx context.Context, check string) bool
+
+	mu    sync.Mutex
+	known map[string]bool // checks of which something is remembered
 }
 
-func (h history) Points(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
+// Points implements checks.History.
+func (h *history) Points(ctx context.Context, check string, s checks.Series) ([]sentinel.Point, error) {
 	return h.store.Points(ctx, check, s.Metric, s.Segment, s.Since, s.Limit)
 }
 
-func (h history) Baselines(ctx context.Context, ids []string) (map[string][]byte, error) {
+// Baselines implements checks.History.
+func (h *history) Baselines(ctx context.Context, ids []string) (map[string][]byte, error) {
 	return h.store.CurrentBaselines(ctx, ids)
 }
 
-func (h history) BaselineDigests(ctx context.Context, ids []string) (map[string][]byte, error) {
+// BaselineDigests implements checks.History.
+func (h *history) BaselineDigests(ctx context.Context, ids []string) (map[string][]byte, error) {
 	return h.store.BaselineDigests(ctx, ids)
 }
 
-func (h history) IsNew(ctx context.Context, check string) bool {
-	return h.isNew != nil && h.isNew(ctx, check)
+// IsNew implements checks.History. A check that cannot be looked up is not new, so
+// that its past is not read again.
+func (h *history) IsNew(ctx context.Context, check string) bool {
+	h.mu.Lock()
+	known := h.known[check]
+	h.mu.Unlock()
+	if known {
+		return false
+	}
+	series, err := h.store.SeriesOf(ctx, check)
+	if err == nil && len(series) == 0 {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.known[check] = true
+	return false
 }
+
+// knownHistory is a history in which no check is new: a single run of a check
+// does not read the table's past.
+type knownHistory struct{ checks.History }
+
+// IsNew implements checks.History.
+func (knownHistory) IsNew(context.Context, string) bool { return false }

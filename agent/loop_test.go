@@ -38,7 +38,7 @@ func looping(t *testing.T, now time.Time) (*loop, func(name string, crons ...str
 func jobsDue(l *loop, now time.Time) (jobs map[time.Time][][]string, due map[time.Time][]*entry) {
 	jobs, due = map[time.Time][][]string{}, l.due(now, map[store.TickKey]time.Time{})
 	for tick, entries := range due {
-		w := newWork(tick, entries)
+		w := newBatch(tick, entries)
 		for i, j := range w.jobs {
 			var ids []string
 			for k, c := range j.Checks {

@@ -49,7 +49,6 @@ func (a *Agent) equip(plan Plan) {
 		return
 	}
 	a.Repair.Target = func(_ context.Context, t sentinel.Table) (*repair.Target, error) { return plan.target(t, a.Now) }
-	a.Repair.Elsewhere = a.repairElsewhere
 	a.Repair.Check = func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
 		if result, ok := a.riskNow(r.Check); ok {
 			return result, nil
@@ -100,7 +99,7 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	if !known {
 		return sentinel.Result{}, fmt.Errorf("check %s is not configured any more", id)
 	}
-	env := checks.Env{Warehouse: plan.open, History: History(a.Store, nil), Now: a.Now, Cache: &checks.Cache{}}
+	env := checks.Env{Warehouse: plan.open, History: knownHistory{a.history}, Now: a.Now, Cache: &checks.Cache{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
 	a.mu.Lock()
@@ -294,7 +293,7 @@ func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.Inc
 	if err = errors.Join(err, a.record(ctx, store.Batch{Incidents: []sentinel.Incident{i}, Outbox: notices})); err != nil {
 		a.Log.Error("recording an incident's state", "incident", id, "error", err)
 	}
-	a.wakeTelling()
+	a.wakeDispatcher()
 }
 
 // countRepairs exports how many repairs are under way, and returns it.

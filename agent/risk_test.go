@@ -68,7 +68,7 @@ func (w *watched) look(newest time.Time, lag ...sentinel.Number) {
 	}
 	fresh := everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})
 	t := &tick{agent: w.agent, loop: &loop{name: "w"}, at: w.now, looked: map[sentinel.Table]bool{}}
-	t.take(context.Background(), &work{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}, 0, []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}})
+	t.take(context.Background(), &batch{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}, []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}})
 	t.end(context.Background())
 }
 

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -20,11 +19,20 @@ func (a *Agent) tick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 	// statement timeouts bound it.
 	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
 	defer end(nil)
-	env := checks.Env{Warehouse: l.open, History: History(a.Store, a.isNew), Now: a.Now, Cache: a.memory}
+	env := checks.Env{Warehouse: l.open, History: a.history, Now: a.Now, Cache: a.memory}
 	t := &tick{agent: a, loop: l, at: at, looked: map[sentinel.Table]bool{}}
-	w := newWork(at, due)
-	a.look(ctx, env, l.name, w.jobs, func(first int, part []checks.Outcome) { t.take(ctx, w, first, part) })
+	b := newBatch(at, due)
+	for first, outcomes := range a.runner().Run(ctx, env, l.name, b.jobs) {
+		t.take(ctx, b.slice(first, len(outcomes)), outcomes)
+	}
 	t.end(ctx)
+}
+
+func (a *Agent) runner() checks.Runner {
+	if a.Runner == nil {
+		return checks.Local{}
+	}
+	return a.Runner
 }
 
 // rest notes that a tick is over.
@@ -39,7 +47,6 @@ type tick struct {
 	agent *Agent
 	loop  *loop
 	at    time.Time
-
 	// What the datasets bring whose incidents have changed, and these changes:
 	// they are recorded when all is seen, so that people hear of one upstream that
 	// failed, and not of all that come after it.
@@ -52,14 +59,14 @@ type tick struct {
 	took time.Duration
 }
 
-// take judges and records the outcomes of some of the work, from its job first on.
-func (t *tick) take(ctx context.Context, w *work, first int, outcomes []checks.Outcome) {
+// take judges and records the outcomes of a part of the batch.
+func (t *tick) take(ctx context.Context, w *batch, outcomes []checks.Outcome) {
 	a := t.agent
 	t.answered(outcomes)
 	a.mu.Lock()
 	var batch store.Batch
 	for i, o := range outcomes {
-		one, err := a.judge(ctx, o, w.checks[first+i])
+		one, err := a.judge(ctx, o, w.checks[i])
 		if err != nil {
 			a.Log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "dataset", o.Job.Table, "error", err)
 		}
@@ -69,7 +76,7 @@ func (t *tick) take(ctx context.Context, w *work, first int, outcomes []checks.O
 			to = &t.news
 		}
 		to.Add(one)
-		for _, e := range w.entries[first+i] {
+		for _, e := range w.entries[i] {
 			to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: t.at})
 			for _, s := range t.loop.told(e) {
 				to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
@@ -166,12 +173,6 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch
 	return batch, errors.Join(problems...)
 }
 
-func (a *Agent) isNew(ctx context.Context, check string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.scorer.New(ctx, check)
-}
-
 // backlogLimit bounds the results that are kept in memory while the store cannot
 // be written.
 const backlogLimit = 100_000
@@ -199,7 +200,7 @@ func (a *Agent) record(ctx context.Context, batch store.Batch) error {
 		dropped := len(a.backlog[0].Results)
 		a.Log.ErrorContext(ctx, "dropping results that could not be recorded", "results", dropped)
 		waiting -= dropped
-		a.backlog = slices.Delete(a.backlog, 0, 1)
+		a.backlog = append([]store.Batch(nil), a.backlog[1:]...)
 	}
 	return err
 }
@@ -222,7 +223,7 @@ func (a *Agent) writeBacklog(ctx context.Context) error {
 		if err := a.write(ctx, a.backlog[0]); err != nil {
 			return err
 		}
-		a.backlog = slices.Delete(a.backlog, 0, 1) // it is forgotten, too
+		a.backlog = append([]store.Batch(nil), a.backlog[1:]...) // it is forgotten, too
 	}
 	a.Metrics.StoreUp(true)
 	return nil
@@ -251,6 +252,6 @@ func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 	a.Metrics.IncidentsOpen(a.incidents.unresolved())
 	a.mu.Unlock()
 	if len(batch.Outbox) > 0 {
-		a.wakeTelling()
+		a.wakeDispatcher()
 	}
 }

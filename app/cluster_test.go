@@ -24,9 +24,9 @@ import (
 	"github.com/sentinel-dq/sentinel/testenv"
 )
 
-// cluster is some agents with one state in PostgreSQL, each on an address of its
+// testCluster is some agents with one state in PostgreSQL, each on an address of its
 // own; one leads, the others do a share of the work.
-type cluster struct {
+type testCluster struct {
 	*testing.T
 	agent, dir, state string
 	shop              string // the warehouse
@@ -58,9 +58,9 @@ type member struct {
 	log    string
 }
 
-func newCluster(t *testing.T, agents, datasets int, state string) *cluster {
+func newCluster(t *testing.T, agents, datasets int, state string) *testCluster {
 	t.Helper()
-	c := &cluster{T: t, dir: t.TempDir(), notices: map[string]int{}}
+	c := &testCluster{T: t, dir: t.TempDir(), notices: map[string]int{}}
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var notice struct{ Key string }
 		body, err := io.ReadAll(r.Body)
@@ -118,7 +118,7 @@ func newCluster(t *testing.T, agents, datasets int, state string) *cluster {
 	return c
 }
 
-func (c *cluster) start(n int) {
+func (c *testCluster) start(n int) {
 	c.Helper()
 	m := c.agents[n]
 	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -133,7 +133,7 @@ func (c *cluster) start(n int) {
 	}
 }
 
-func (c *cluster) kill(n int) {
+func (c *testCluster) kill(n int) {
 	if m := c.agents[n]; m.cmd != nil {
 		_ = m.cmd.Process.Kill() // an error says that it has ended already
 		_ = m.cmd.Wait()         // killed, as was wanted
@@ -142,7 +142,7 @@ func (c *cluster) kill(n int) {
 }
 
 // until polls a condition for up to a minute.
-func (c *cluster) until(what string, met func() bool) {
+func (c *testCluster) until(what string, met func() bool) {
 	c.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -165,7 +165,7 @@ func (c *cluster) until(what string, met func() bool) {
 }
 
 // get is what an agent answers with 200; "" for anything else.
-func (c *cluster) get(n int, path string) string {
+func (c *testCluster) get(n int, path string) string {
 	client := &http.Client{Timeout: 2 * time.Second}
 	resp, err := client.Get("http://" + c.agents[n].listen + path)
 	if err != nil {
@@ -180,7 +180,7 @@ func (c *cluster) get(n int, path string) string {
 }
 
 // leader is the agent that is ready; those that stand by are not.
-func (c *cluster) leader() (leads int) {
+func (c *testCluster) leader() (leads int) {
 	c.Helper()
 	c.until("an agent leads", func() bool {
 		for n := range c.agents {
@@ -194,7 +194,7 @@ func (c *cluster) leader() (leads int) {
 	return leads
 }
 
-func (c *cluster) ticked(since time.Time) {
+func (c *testCluster) ticked(since time.Time) {
 	c.Helper()
 	quiet := sentinel.Table{Warehouse: "shop", Schema: "public", Name: "quiet"}
 	c.until("a tick is written down", func() bool {
@@ -271,7 +271,7 @@ func TestAgentsTakeOver(t *testing.T) {
 }
 
 // rows is the number that a statement to the warehouse returns.
-func (c *cluster) rows(query string) (n int) {
+func (c *testCluster) rows(query string) (n int) {
 	c.Helper()
 	db, err := sql.Open("pgx", c.shop)
 	if err != nil {
@@ -285,7 +285,7 @@ func (c *cluster) rows(query string) (n int) {
 }
 
 // repairs counts those that have not ended, or all.
-func (c *cluster) repairs(active bool) int {
+func (c *testCluster) repairs(active bool) int {
 	c.Helper()
 	s, err := store.OpenReader(c.Context(), c.state)
 	if err != nil {
@@ -313,7 +313,7 @@ func countedOn(page, series string) float64 {
 
 // complete holds the recorded ticks to the schedule: none is missing between the
 // first and the last, and none is there twice.
-func (c *cluster) complete(datasets int) {
+func (c *testCluster) complete(datasets int) {
 	c.Helper()
 	s, err := store.OpenReader(c.Context(), c.state)
 	if err != nil {

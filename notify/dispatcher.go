@@ -42,8 +42,8 @@ type Dispatcher struct {
 	GiveUp   time.Duration // age before a notice may be given up; default 24h
 	Every    time.Duration // how often reminders and what was missed are looked for; default 1m
 
-	// Elsewhere makes a try, on this agent or another; may be nil: here.
-	Elsewhere func(ctx context.Context, c Channel, n Notice) (ref string, err error)
+	// Deliverer makes every try. Nil: [Local].
+	Deliverer Deliverer
 	// Trace begins the span of a try as a part of the trace that a notice carries,
 	// and returns the span's own traceparent, which receivers get; may be nil.
 	Trace func(ctx context.Context, traceparent, channel string) (_ context.Context, own string, end func(error))
@@ -207,10 +207,10 @@ func wait(ctx context.Context, long time.Duration, wake <-chan struct{}) bool {
 
 // notify makes one try.
 func (d *Dispatcher) notify(ctx context.Context, c Channel, n Notice) (ref string, err error) {
-	if d.Elsewhere != nil {
-		return d.Elsewhere(ctx, c, n)
+	if d.Deliverer != nil {
+		return d.Deliverer.Deliver(ctx, c, n)
 	}
-	return c.Notifier.Notify(ctx, n)
+	return Local{}.Deliver(ctx, c, n)
 }
 
 func (d *Dispatcher) problem(channel string, err error) {

@@ -89,7 +89,7 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 	var scorer *agent.Scorer
 	if memory != nil {
 		scorer = &agent.Scorer{Store: memory}
-		env.History = agent.History(memory, oneByOne(scorer.New))
+		env.History = agent.NewHistory(memory)
 	}
 	outcomes := runJobs(ctx, env, jobsOf(datasets))
 	states := scoreAll(ctx, cmd, scorer, outcomes)
@@ -117,16 +117,6 @@ func jobsOf(datasets []agent.Dataset) (byWarehouse map[string][]checks.Job) {
 		byWarehouse[d.Table.Warehouse] = append(byWarehouse[d.Table.Warehouse], j)
 	}
 	return byWarehouse
-}
-
-// oneByOne lets one goroutine in at a time: warehouses run side by side.
-func oneByOne(ask func(context.Context, string) bool) func(context.Context, string) bool {
-	var mu sync.Mutex
-	return func(ctx context.Context, check string) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return ask(ctx, check)
-	}
 }
 
 // scoreAll holds the results against what is normal for them; without a state

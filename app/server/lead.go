@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/app/setup"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
@@ -124,10 +123,10 @@ func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error 
 		return errors.Join(err, state.Close())
 	}
 	off := func() bool { return cfg.RepairsOff }
-	hand := &agent.Hand{Store: state, Killed: killed(ctx, state, off), Now: s.Now, Log: s.Log}
+	worker := s.newWorker(state, killed(ctx, state, off))
 	var parts sync.WaitGroup
-	parts.Go(func() { hand.Keep(ctx, p) })
-	parts.Go(func() { s.newCrew(cfg, hand, false, metrics).Run(ctx) })
+	parts.Go(func() { keepUpdated(ctx, p, worker, s.Log) })
+	parts.Go(func() { s.newMember(cfg, worker, false, metrics).Run(ctx) })
 	parts.Wait()
 	return errors.Join(p.Close(), state.Close())
 }

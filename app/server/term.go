@@ -15,8 +15,8 @@ import (
 
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/config"
-	"github.com/sentinel-dq/sentinel/dispatch"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
@@ -35,7 +35,8 @@ type term struct {
 	listener net.Listener
 	plan     agent.Plan // what the term began with
 	agent    *agent.Agent
-	crew     *dispatch.Crew // nil: the state is this agent's own
+	member   *cluster.Member // nil: the state is this agent's own
+	worker   *cluster.Worker // of the member
 
 	repairsOff atomic.Bool // by the configuration in force
 }
@@ -91,9 +92,11 @@ func (t *term) makeAgent(ctx context.Context) {
 		return
 	}
 	engine.Lease = sharedLease
-	t.agent.Hand = &agent.Hand{Store: t.state, Killed: engine.Killed, Now: t.Now, Log: t.Log}
-	t.crew = t.newCrew(t.config, t.agent.Hand, true, t.metrics)
-	t.agent.Crew = t.crew
+	t.worker = t.newWorker(t.state, engine.Killed)
+	t.member = t.newMember(t.config, t.worker, true, t.metrics)
+	t.agent.Runner = &cluster.Runner{Member: t.member, Log: t.Log}
+	engine.Elsewhere = (&cluster.Steps{Member: t.member}).Do
+	t.plan = shared(t.plan, t.member, t.worker)
 }
 
 // run runs the agent and its HTTP server until ctx ends, one of them fails, or
@@ -114,8 +117,8 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { served = t.web().Serve(running, t.listener); stop() })
 	parts.Go(func() { ran = t.agent.Run(running, t.plan); stop() })
 	parts.Go(func() { t.handleSignals(running) })
-	if t.crew != nil {
-		parts.Go(func() { t.crew.Run(running) })
+	if t.member != nil {
+		parts.Go(func() { t.member.Run(running) })
 		parts.Go(func() { led = keepLeading(running, t.state, t.metrics, t.Log); stop() })
 	}
 	parts.Wait()
@@ -167,8 +170,9 @@ func (t *term) tryReload(ctx context.Context) error {
 		return err
 	}
 	t.repairsOff.Store(cfg.RepairsOff)
-	if t.crew != nil {
-		t.crew.Regroup(group(cfg, t.Version))
+	if t.member != nil {
+		p = shared(p, t.member, t.worker)
+		t.member.Regroup(group(cfg, t.Version))
 	}
 	if err := t.agent.Reload(ctx, p); err != nil {
 		return errors.Join(err, p.Close())

@@ -98,14 +98,14 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 		destinations = append(destinations, &exporters.Queue{Exporter: e.Exporter, Name: e.Kind})
 	}
 	return agent.Plan{
-		Exporters:  destinations,
-		Warehouses: open,
-		Writers:    writers,
-		Jitter:     s.Config.Jitter,
-		CatchUp:    s.Config.CatchUp,
-		Retention:  s.Config.Retention,
-		Telling:    s.Notifications(state),
-		Close:      func() error { return errors.Join(open.Close(), writers.Close()) },
+		Exporters:     destinations,
+		Warehouses:    open,
+		Writers:       writers,
+		Jitter:        s.Config.Jitter,
+		CatchUp:       s.Config.CatchUp,
+		Retention:     s.Config.Retention,
+		Notifications: s.Notifications(state),
+		Close:         func() error { return errors.Join(open.Close(), writers.Close()) },
 		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) {
 			return s.Datasets(ctx, open)
 		},
@@ -114,8 +114,8 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 
 // Notifications is who is notified of incidents by the configuration. Without a
 // state, or without a channel, nothing is sent.
-func (s Setup) Notifications(state *store.Store) *agent.Telling {
-	t := &agent.Telling{Planner: &notify.Planner{Routes: s.Config.Routes}, Windows: s.Config.Windows}
+func (s Setup) Notifications(state *store.Store) *agent.Notifications {
+	t := &agent.Notifications{Planner: &notify.Planner{Routes: s.Config.Routes}, Windows: s.Config.Windows}
 	if state != nil && len(s.Config.Channels) > 0 {
 		t.Dispatcher = s.Dispatcher(state)
 	}

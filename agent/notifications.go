@@ -15,8 +15,8 @@ import (
 	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
-// Telling is who hears of incidents, and when nobody does.
-type Telling struct {
+// Notifications is who hears of incidents, and when nobody does.
+type Notifications struct {
 	Planner    *notify.Planner
 	Dispatcher *notify.Dispatcher
 	Windows    []notify.Window // maintenance: nobody is told, and nothing is repaired
@@ -29,7 +29,7 @@ const silenceState = "silence"
 const holdFor = 30 * time.Minute
 
 // tellBy puts a plan's routes and windows in force.
-func (a *Agent) tellBy(t *Telling) {
+func (a *Agent) tellBy(t *Notifications) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.telling = t
@@ -60,7 +60,6 @@ func (a *Agent) tellBy(t *Telling) {
 			}
 		}
 		d.Planner = t.Planner
-		d.Elsewhere = a.tellElsewhere
 		if a.Trace != nil {
 			d.Trace = a.Trace.Notice
 		}
@@ -207,7 +206,7 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 	if err := a.record(ctx, batch); err != nil {
 		return i, err
 	}
-	a.wakeTelling()
+	a.wakeDispatcher()
 	return i, a.Store.AppendAudit(ctx, store.AuditEntry{At: a.Now(), Actor: who, What: "incident." + what, Subject: id, Detail: why})
 }
 
@@ -249,7 +248,7 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 
 // Recall reads from the store what Decide, Silence and Label need while no
 // agent runs. t says who hears of it once one does.
-func (a *Agent) Recall(ctx context.Context, t *Telling) error {
+func (a *Agent) Recall(ctx context.Context, t *Notifications) error {
 	if err := a.recall(ctx); err != nil {
 		return err
 	}
@@ -257,7 +256,7 @@ func (a *Agent) Recall(ctx context.Context, t *Telling) error {
 	return nil
 }
 
-func (a *Agent) wakeTelling() {
+func (a *Agent) wakeDispatcher() {
 	a.mu.Lock()
 	t := a.telling
 	a.mu.Unlock()

@@ -1,4 +1,4 @@
-package dispatch_test
+package cluster_test
 
 import (
 	"context"
@@ -12,30 +12,37 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sentinel-dq/sentinel/dispatch"
+	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/testenv"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// member is an agent of a test's crew.
+// member is an agent of a test's cluster.
 type member struct {
-	*dispatch.Crew
+	*cluster.Member
 	did  atomic.Int64
 	stop func() // returns once it has left
 }
 
+// handler is a function as a cluster.Handler.
+type handler func(ctx context.Context, task json.RawMessage) (json.RawMessage, error)
+
+func (h handler) Handle(ctx context.Context, task json.RawMessage) (json.RawMessage, error) {
+	return h(ctx, task)
+}
+
 // join begins an agent whose only work is do.
-func join(t *testing.T, url, id, group string, leads bool, do dispatch.Handler) *member {
+func join(t *testing.T, url, id, group string, leads bool, do handler) *member {
 	t.Helper()
 	m := &member{}
-	counted := func(ctx context.Context, work json.RawMessage) (json.RawMessage, error) {
+	counted := handler(func(ctx context.Context, task json.RawMessage) (json.RawMessage, error) {
 		m.did.Add(1)
-		return do(ctx, work)
-	}
-	m.Crew = dispatch.New(dispatch.Config{
+		return do(ctx, task)
+	})
+	m.Member = cluster.New(cluster.Config{
 		URL: url, ID: id, Group: group, Leads: leads, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Kinds: map[string]dispatch.Kind{"work": {Do: counted}, "slow": {Do: counted, Limit: 2 * time.Second}},
+		Kinds: map[string]cluster.Kind{"work": {Handler: counted}, "slow": {Handler: counted, Limit: 2 * time.Second}},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	left := make(chan struct{})
@@ -56,8 +63,8 @@ func until(t *testing.T, what string, met func() bool) {
 	}
 }
 
-func crewOf(n int64) func(*member) func() bool {
-	return func(m *member) func() bool { return func() bool { return int64(m.Others()) == n } }
+func withPeers(n int64) func(*member) func() bool {
+	return func(m *member) func() bool { return func() bool { return int64(m.Peers()) == n } }
 }
 
 func echo(_ context.Context, work json.RawMessage) (json.RawMessage, error) { return work, nil }
@@ -76,7 +83,7 @@ func TestWorkIsSharedOut(t *testing.T) {
 	leader := join(t, url, "a", "g1", true, busy)
 	members := []*member{leader, join(t, url, "b", "g1", false, busy), join(t, url, "c", "g1", false, busy)}
 	stranger := join(t, url, "d", "g2", false, busy)
-	until(t, "the leader sees the others", crewOf(2)(leader))
+	until(t, "the leader sees the others", withPeers(2)(leader))
 	const pieces = 120
 	var all sync.WaitGroup
 	for i := range pieces {
@@ -117,9 +124,9 @@ func TestAloneNobodyIsAsked(t *testing.T) {
 	}
 	do()
 	other := join(t, url, "b", "g", false, echo)
-	until(t, "the leader sees the other", crewOf(1)(leader))
+	until(t, "the leader sees the other", withPeers(1)(leader))
 	other.stop()
-	until(t, "the leader sees it leave", crewOf(0)(leader))
+	until(t, "the leader sees it leave", withPeers(0)(leader))
 	before := leader.did.Load()
 	do()
 	if leader.did.Load() != before+1 {
@@ -127,7 +134,7 @@ func TestAloneNobodyIsAsked(t *testing.T) {
 	}
 	leader.Regroup("h")
 	joined := join(t, url, "c", "h", false, echo)
-	until(t, "the leader sees those of its new configuration", crewOf(1)(leader))
+	until(t, "the leader sees those of its new configuration", withPeers(1)(leader))
 	joined.stop()
 }
 
@@ -144,7 +151,7 @@ func TestWhoTakesAndDoesNotAnswer(t *testing.T) {
 	}
 	leader := join(t, url, "a", "g", true, echo)
 	other := join(t, url, "b", "g", false, hang)
-	until(t, "the leader sees the other", crewOf(1)(leader))
+	until(t, "the leader sees the other", withPeers(1)(leader))
 	do := func(again bool) (json.RawMessage, error) {
 		for { // until the other one takes it, and not the leader itself
 			before := other.did.Load()
@@ -154,7 +161,7 @@ func TestWhoTakesAndDoesNotAnswer(t *testing.T) {
 			}
 		}
 	}
-	if _, err := do(false); !errors.Is(err, dispatch.ErrGone) {
+	if _, err := do(false); !errors.Is(err, cluster.ErrGone) {
 		t.Errorf("work that must not be done twice: %v", err)
 	}
 	if got, err := do(true); err != nil || string(got) != "1" {
@@ -185,7 +192,7 @@ func TestWhoCannot(t *testing.T) {
 	other := join(t, url, "b", "g", false, func(context.Context, json.RawMessage) (json.RawMessage, error) {
 		return nil, errors.New("unknown here")
 	})
-	until(t, "the leader sees the other", crewOf(1)(leader))
+	until(t, "the leader sees the other", withPeers(1)(leader))
 	for range 200 {
 		if got, err := leader.Do(t.Context(), "work", json.RawMessage(`2`), false); err != nil || string(got) != "2" {
 			t.Fatalf("%s, %v", got, err)
@@ -206,7 +213,7 @@ func TestTheQueueStopsAndComesBack(t *testing.T) {
 	}
 	t.Cleanup(server.Stop)
 	leader, other := join(t, server.DSN, "a", "g", true, echo), join(t, server.DSN, "b", "g", false, echo)
-	until(t, "the leader sees the other", crewOf(1)(leader))
+	until(t, "the leader sees the other", withPeers(1)(leader))
 	server.Halt(true)
 	for i := range 20 {
 		if _, err := leader.Do(t.Context(), "slow", json.RawMessage(`3`), true); err != nil {
@@ -216,7 +223,7 @@ func TestTheQueueStopsAndComesBack(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the leader sees the other again", crewOf(1)(leader))
+	until(t, "the leader sees the other again", withPeers(1)(leader))
 	before := other.did.Load()
 	until(t, "the other takes work again", func() bool {
 		_, err := leader.Do(t.Context(), "slow", json.RawMessage(`4`), true)

@@ -1,4 +1,4 @@
-package agent
+package cluster_test
 
 import (
 	"context"
@@ -14,33 +14,34 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/notify"
-	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// passOn is a crew of one other agent, which does everything; what goes there and
-// back are the bytes that a queue would carry.
-type passOn struct {
-	hand *Hand
-	err  error
-	did  atomic.Int64
+// onePeer is a cluster of one other agent, which does everything; what goes there
+// and back are the bytes that a queue would carry.
+type onePeer struct {
+	worker *cluster.Worker
+	err    error
+	did    atomic.Int64
 }
 
-func (p *passOn) Others() int { return 1 }
+func (p *onePeer) Peers() int { return 1 }
 
-func (p *passOn) Do(ctx context.Context, kind string, work json.RawMessage, _ bool) (json.RawMessage, error) {
+func (p *onePeer) Do(ctx context.Context, kind string, work json.RawMessage, _ bool) (json.RawMessage, error) {
 	p.did.Add(1)
 	if p.err != nil {
 		return nil, p.err
 	}
-	return p.hand.Handlers()[kind](ctx, work)
+	return p.worker.Handlers()[kind].Handle(ctx, work)
 }
 
 // manyTables is a SQLite warehouse whose tables differ in what checks find.
-func manyTables(t *testing.T) (db *warehouse.DB, datasets []Dataset) {
+func manyTables(t *testing.T) (db *warehouse.DB, datasets []cluster.Dataset) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "w.db")
 	raw, err := sql.Open("sqlite", file)
@@ -48,10 +49,6 @@ func manyTables(t *testing.T) (db *warehouse.DB, datasets []Dataset) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	every, err := schedule.Parse("@every 1s", time.UTC)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i := range 25 {
 		name := fmt.Sprintf("t%d", i)
 		if i != 7 { // is missing
@@ -67,12 +64,12 @@ func manyTables(t *testing.T) (db *warehouse.DB, datasets []Dataset) {
 			&checks.Schema{Options: checks.Options{ID: name + "/schema"}},
 			&checks.SQL{Options: checks.Options{ID: name + "/sql"}, Query: "SELECT count(*) FROM " + name + " WHERE no_such_column", Fail: bound(t, "> 0")},
 		}
-		d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: name}, Location: time.UTC}
+		var d cluster.Dataset
+		d.Job = checks.Job{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: name}, Location: time.UTC, Checks: list}
 		for _, c := range list {
 			if err := c.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			d.Checks = append(d.Checks, Check{Check: c, Schedule: every})
 		}
 		datasets = append(datasets, d)
 	}
@@ -97,8 +94,8 @@ func bound(t *testing.T, text string) checks.Bound {
 	return b
 }
 
-// TestWhatAnotherAgentSeesIsTheSame: results, findings, first baselines.
-func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
+// TestARemoteRunIsTheSame: results, findings, first baselines.
+func TestARemoteRunIsTheSame(t *testing.T) {
 	t.Parallel()
 	db, datasets := manyTables(t)
 	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
@@ -109,36 +106,41 @@ func TestWhatAnotherAgentSeesIsTheSame(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	at := time.Date(2026, 3, 6, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return at }
-	hand := &Hand{Store: memory, Now: now, Log: log}
-	plan := Plan{Warehouses: map[string]*warehouse.DB{"w": db}}
-	hand.know(plan, datasets)
-	var due []*entry
+	history := agent.NewHistory(memory)
+	worker := &cluster.Worker{Store: memory, History: history, Now: now, Log: log}
+	warehouses := map[string]*warehouse.DB{"w": db}
+	worker.Update(cluster.Resources{Warehouses: warehouses, Datasets: datasets})
+	var jobs []checks.Job
 	for _, d := range datasets {
-		due = append(due, splitBySchedule(&d)...)
+		j := d.Job
+		j.Tick = at
+		jobs = append(jobs, j)
 	}
-	env := checks.Env{Warehouse: plan.open, History: History(memory, func(context.Context, string) bool { return true }), Now: now, Cache: &checks.Cache{}}
-	want := lookAll(t, &Agent{}, env, at, due)
-	crew := &passOn{hand: hand}
-	a := &Agent{Store: memory, Now: now, Log: log, Crew: crew}
-	got := lookAll(t, a, env, at, due)
-	if shown(t, want) != shown(t, got) {
-		t.Errorf("here:\n%s\nelsewhere:\n%s", shown(t, want), shown(t, got))
+	env := checks.Env{
+		Warehouse: func(name string) (*warehouse.DB, error) { return warehouses[name], nil },
+		History:   history, Now: now, Cache: &checks.Cache{},
 	}
-	if n := crew.did.Load(); n != 3 {
+	run := func(r checks.Runner) string {
+		var all []checks.Outcome
+		for _, part := range r.Run(t.Context(), env, "w", jobs) {
+			all = append(all, part...)
+		}
+		return shown(t, all)
+	}
+	want := run(checks.Local{})
+	peer := &onePeer{worker: worker}
+	if got := run(&cluster.Runner{Member: peer, Log: log}); want != got {
+		t.Errorf("here:\n%s\nelsewhere:\n%s", want, got)
+	}
+	if n := peer.did.Load(); n != 3 {
 		t.Errorf("25 datasets went out in %d parts, want 3 of ten at most", n)
 	}
-	// What nobody else can do is done here.
-	for _, crew := range []*passOn{{hand: &Hand{Store: memory, Now: now, Log: log}}, {err: errors.New("the queue is away")}} {
-		a.Crew = crew
-		if got := lookAll(t, a, env, at, due); shown(t, want) != shown(t, got) {
-			t.Errorf("not done here:\n%s", shown(t, got))
+	// What no peer can do runs here.
+	for _, peer := range []*onePeer{{worker: &cluster.Worker{Store: memory, Now: now, Log: log}}, {err: errors.New("the queue is away")}} {
+		if got := run(&cluster.Runner{Member: peer, Log: log}); want != got {
+			t.Errorf("not run here:\n%s", got)
 		}
 	}
-}
-
-func lookAll(t *testing.T, a *Agent, env checks.Env, at time.Time, due []*entry) (all []checks.Outcome) {
-	a.look(t.Context(), env, "w", newWork(at, due).jobs, func(_ int, part []checks.Outcome) { all = append(all, part...) })
-	return all
 }
 
 // shown is outcomes as text, without what takes time.
@@ -164,22 +166,21 @@ func shown(t *testing.T, outcomes []checks.Outcome) string {
 	return text
 }
 
-// mouth is a channel that answers what it is told to.
-type mouth struct {
-	heard []notify.Notice
-	err   error
+// recordingNotifier keeps what it is sent, and answers with an error of the test's.
+type recordingNotifier struct {
+	got []notify.Notice
+	err error
 }
 
-func (m *mouth) Validate() error { return nil }
+func (m *recordingNotifier) Validate() error { return nil }
 
-func (m *mouth) Notify(_ context.Context, n notify.Notice) (string, error) {
-	m.heard = append(m.heard, n)
+func (m *recordingNotifier) Notify(_ context.Context, n notify.Notice) (string, error) {
+	m.got = append(m.got, n)
 	return "thread-1", m.err
 }
 
-// TestAnotherAgentTells: the channel hears the same notice, and what it answers
-// comes back.
-func TestAnotherAgentTells(t *testing.T) {
+// TestAPeerDelivers: the channel gets the same notice, and its answer comes back.
+func TestAPeerDelivers(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 6, 12, 0, 0, 0, time.UTC)
 	said := notify.Notice{
@@ -190,18 +191,18 @@ func TestAnotherAgentTells(t *testing.T) {
 		}}},
 	}
 	for _, answer := range []error{nil, errors.New("500"), &notify.PermanentError{Err: errors.New("400")}, &notify.RetryAfterError{After: time.Minute, Err: errors.New("429")}} {
-		there, here := &mouth{err: answer}, &mouth{err: answer}
+		there, here := &recordingNotifier{err: answer}, &recordingNotifier{err: answer}
 		channel := notify.Channel{Name: "pager", Notifier: there}
-		hand := &Hand{Now: time.Now}
-		hand.know(Plan{Telling: &Telling{Dispatcher: &notify.Dispatcher{Channels: []notify.Channel{channel}}}}, nil)
-		a := &Agent{Crew: &passOn{hand: hand}}
-		ref, err := a.tellElsewhere(t.Context(), channel, said)
+		worker := &cluster.Worker{Now: time.Now}
+		worker.Update(cluster.Resources{Channels: []notify.Channel{channel}})
+		d := &cluster.Deliverer{Member: &onePeer{worker: worker}}
+		ref, err := d.Deliver(t.Context(), channel, said)
 		wantRef, wantErr := here.Notify(t.Context(), said)
 		if ref != wantRef || fmt.Sprintf("%T %v", err, err) != fmt.Sprintf("%T %v", wantErr, wantErr) {
 			t.Errorf("%v: %q, %T %v", answer, ref, err, err)
 		}
-		if len(there.heard) != 1 || fmt.Sprintf("%+v", there.heard[0]) != fmt.Sprintf("%+v", said) {
-			t.Errorf("heard\n%+v\nwant\n%+v", there.heard, said)
+		if len(there.got) != 1 || fmt.Sprintf("%+v", there.got[0]) != fmt.Sprintf("%+v", said) {
+			t.Errorf("got\n%+v\nwant\n%+v", there.got, said)
 		}
 	}
 }

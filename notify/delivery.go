@@ -6,8 +6,22 @@ import (
 	"time"
 )
 
-// Delivery is what became of one try to tell, as data: an agent may have another
-// one make it.
+// Deliverer makes one try to deliver a notice to a channel, here or on another
+// agent. The errors are those of [Notifier.Notify].
+type Deliverer interface {
+	Deliver(ctx context.Context, c Channel, n Notice) (ref string, err error)
+}
+
+// Local is the Deliverer that delivers from this agent.
+type Local struct{}
+
+// Deliver implements Deliverer.
+func (Local) Deliver(ctx context.Context, c Channel, n Notice) (ref string, err error) {
+	return c.Notifier.Notify(ctx, n)
+}
+
+// Delivery is what became of one try to deliver, as data: another agent may have
+// made it.
 type Delivery struct {
 	Ref       string        `json:"ref,omitempty"` // what the channel answered
 	Error     string        `json:"error,omitempty"`

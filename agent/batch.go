@@ -1,0 +1,49 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/sentinel-dq/sentinel/checks"
+)
+
+// batch is what is due of a warehouse at one tick. The slices run parallel: there
+// is one job for each dataset.
+type batch struct {
+	jobs    []checks.Job
+	checks  [][]*Check // the checks of a job, in its order
+	entries [][]*entry // the schedules that a job is of
+}
+
+// newBatch makes entries a batch. Those of a dataset stand together.
+func newBatch(at time.Time, due []*entry) *batch {
+	b := &batch{}
+	for len(due) > 0 {
+		d := due[0].dataset
+		n := 1
+		for n < len(due) && due[n].dataset.Table == d.Table {
+			n++
+		}
+		job := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: at}
+		var full []*Check
+		for _, e := range due[:n] {
+			for k := range e.checks {
+				job.Checks = append(job.Checks, e.checks[k].Check)
+				full = append(full, &e.checks[k])
+			}
+		}
+		b.jobs = append(b.jobs, job)
+		b.checks = append(b.checks, full)
+		b.entries = append(b.entries, due[:n])
+		due = due[n:]
+	}
+	return b
+}
+
+// slice is a part of the batch: n jobs from one on.
+func (b *batch) slice(from, n int) *batch {
+	return &batch{
+		jobs:    b.jobs[from : from+n],
+		checks:  b.checks[from : from+n],
+		entries: b.entries[from : from+n],
+	}
+}

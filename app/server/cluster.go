@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/cluster"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// newWorker makes what does this agent's tasks.
+func (o Options) newWorker(state *store.Store, killed func() bool) *cluster.Worker {
+	return &cluster.Worker{Store: state, History: agent.NewHistory(state), Killed: killed, Now: o.Now, Log: o.Log}
+}
+
+// newMember makes this agent a member of the cluster of those that have the same
+// state and the same configuration.
+func (o Options) newMember(
+	cfg *config.Config, worker *cluster.Worker, leads bool, metrics *exporters.Prometheus,
+) *cluster.Member {
+	id := fmt.Sprintf("%016x", rand.Uint64())
+	return cluster.New(cluster.Config{
+		URL:      cfg.State,
+		ID:       id,
+		Group:    group(cfg, o.Version),
+		Leads:    leads,
+		Kinds:    kinds(cfg, worker),
+		Observer: &taskObserver{id: id, metrics: metrics, log: o.Log},
+		Now:      o.Now,
+		Log:      o.Log,
+	})
+}
+
+// taskObserver counts the tasks of the cluster.
+type taskObserver struct {
+	id      string // of this agent
+	metrics *exporters.Prometheus
+	log     *slog.Logger
+}
+
+// TaskDone implements cluster.Observer.
+func (o *taskObserver) TaskDone(kind, worker string, err error) {
+	where := "elsewhere"
+	switch {
+	case err != nil:
+		where = "unanswered"
+		o.log.Warn("a worker did not answer", "work", kind, "agent", worker)
+	case worker == o.id:
+		where = "here"
+	}
+	o.metrics.Add(exporters.WorkShared, 1, kind, where)
+}
+
+// group is what agents must have in common to do each other's tasks.
+func group(cfg *config.Config, version string) string { return cfg.Fingerprint(version) }
+
+// kinds are the kinds of task that agents do for each other. The statements'
+// timeouts limit a part of a tick, and its lease a repair. An agent takes two parts
+// of a tick at a time, so that the others get theirs.
+func kinds(cfg *config.Config, worker *cluster.Worker) map[string]cluster.Kind {
+	parts := cluster.Kind{Limit: time.Minute, Workers: 2 * max(1, len(cfg.Warehouses))}
+	for _, w := range cfg.Warehouses {
+		parts.Limit = max(parts.Limit, 2*w.StatementTimeout+30*time.Second)
+	}
+	all := map[string]cluster.Kind{
+		cluster.KindChecks:   parts,
+		cluster.KindRepair:   {Limit: 12 * time.Hour, Workers: 8},
+		cluster.KindDelivery: {},
+	}
+	for name, h := range worker.Handlers() {
+		k := all[name]
+		k.Handler = h
+		all[name] = k
+	}
+	return all
+}
+
+// shared makes a plan one of a cluster: all agents deliver its notices, and the
+// worker learns its datasets whenever they are resolved.
+func shared(p agent.Plan, member *cluster.Member, worker *cluster.Worker) agent.Plan {
+	if p.Notifications != nil && p.Notifications.Dispatcher != nil {
+		p.Notifications.Dispatcher.Deliverer = &cluster.Deliverer{Member: member}
+	}
+	resolve := p.Datasets
+	p.Datasets = func(ctx context.Context) ([]agent.Dataset, []error) {
+		datasets, problems := resolve(ctx)
+		if ctx.Err() == nil {
+			worker.Update(resources(p, datasets))
+		}
+		return datasets, problems
+	}
+	return p
+}
+
+// resources are a plan's, with its datasets as they are now.
+func resources(p agent.Plan, datasets []agent.Dataset) cluster.Resources {
+	r := cluster.Resources{Warehouses: p.Warehouses, Writers: p.Writers}
+	if p.Notifications != nil && p.Notifications.Dispatcher != nil {
+		r.Channels = p.Notifications.Dispatcher.Channels
+	}
+	for _, d := range datasets {
+		of := cluster.Dataset{Repairs: d.Repairs}
+		of.Job.Table, of.Job.TimeColumn, of.Job.Location = d.Table, d.TimeColumn, d.Location
+		for _, c := range d.Checks {
+			of.Job.Checks = append(of.Job.Checks, c.Check)
+		}
+		r.Datasets = append(r.Datasets, of)
+	}
+	return r
+}
+
+// keepUpdated resolves a plan's datasets for a worker, again and again until ctx
+// ends, for an agent that does not lead.
+func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log *slog.Logger) {
+	for ctx.Err() == nil {
+		datasets, problems := p.Datasets(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		for _, problem := range problems {
+			log.Warn("resolving datasets", "error", problem)
+		}
+		worker.Update(resources(p, datasets))
+		timer := time.NewTimer(p.RefreshAfter(len(problems) > 0))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// killed is the kill switch of repairs: in the state, the environment, or the
+// configuration.
+func killed(ctx context.Context, memory *store.Store, configured func() bool) func() bool {
+	return func() bool {
+		_, off := repair.Thrown(ctx, memory)
+		return off || configured() || os.Getenv("SENTINEL_REPAIRS") == "off"
+	}
+}

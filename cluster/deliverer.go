@@ -1,0 +1,23 @@
+package cluster
+
+import (
+	"context"
+
+	"github.com/sentinel-dq/sentinel/notify"
+)
+
+// Deliverer makes one try to deliver a notice on any agent of the group. The
+// notice has the same key whoever delivers it.
+type Deliverer struct{ Member Submitter }
+
+// Deliver implements notify.Deliverer.
+func (d *Deliverer) Deliver(ctx context.Context, c notify.Channel, n notify.Notice) (ref string, err error) {
+	if d.Member.Peers() == 0 {
+		return notify.Local{}.Deliver(ctx, c, n)
+	}
+	var done notify.Delivery
+	if err := do(ctx, d.Member, KindDelivery, deliveryTask{c.Name, n}, true, &done); err != nil {
+		return "", err
+	}
+	return done.Result()
+}

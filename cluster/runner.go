@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+
+	"github.com/sentinel-dq/sentinel/checks"
+)
+
+// Runner runs the checks of a tick on all agents of the group. What the others
+// cannot do runs here.
+type Runner struct {
+	Member Submitter
+	Log    *slog.Logger
+}
+
+// Submitter has tasks done. [Member] is one.
+type Submitter interface {
+	// Peers is how many live agents there are besides this one.
+	Peers() int
+	// Do has a task done, see [Member.Do].
+	Do(ctx context.Context, kind string, task json.RawMessage, retry bool) (json.RawMessage, error)
+}
+
+// Parts of a tick have between partLeast and partMost datasets: smaller ones are
+// not worth the way, larger ones wait for one agent.
+const (
+	partLeast = 10
+	partMost  = 200
+)
+
+// Run implements checks.Runner. With peers it yields all outcomes at once.
+func (r *Runner) Run(
+	ctx context.Context, env checks.Env, warehouse string, jobs []checks.Job,
+) iter.Seq2[int, []checks.Outcome] {
+	peers := r.Member.Peers()
+	if peers == 0 {
+		return checks.Local{}.Run(ctx, env, warehouse, jobs)
+	}
+	return func(yield func(int, []checks.Outcome) bool) {
+		parts := 2 * (peers + 1) // so that an agent that is slower than others gets less
+		size := min(max((len(jobs)+parts-1)/parts, partLeast), partMost)
+		outcomes := make([]checks.Outcome, len(jobs))
+		var running sync.WaitGroup
+		for from := 0; from < len(jobs); from += size {
+			part := jobs[from:min(from+size, len(jobs))]
+			running.Go(func() { copy(outcomes[from:], r.runPart(ctx, env, warehouse, part)) })
+		}
+		running.Wait()
+		yield(0, outcomes)
+	}
+}
+
+func (r *Runner) runPart(ctx context.Context, env checks.Env, warehouse string, part []checks.Job) []checks.Outcome {
+	outcomes, err := r.runRemotely(ctx, warehouse, part)
+	if err != nil {
+		r.Log.WarnContext(ctx, "running checks locally: dispatch failed", "warehouse", warehouse, "error", err)
+		return checks.Run(ctx, env, warehouse, part)
+	}
+	return outcomes
+}
+
+func (r *Runner) runRemotely(ctx context.Context, warehouse string, jobs []checks.Job) ([]checks.Outcome, error) {
+	t := checksTask{Warehouse: warehouse, Tick: jobs[0].Tick}
+	for _, j := range jobs {
+		part := checksJob{Table: j.Table.String()}
+		for _, c := range j.Checks {
+			part.Checks = append(part.Checks, c.Common().ID)
+		}
+		t.Jobs = append(t.Jobs, part)
+	}
+	var answer checksAnswer
+	if err := do(ctx, r.Member, KindChecks, t, true, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Outcomes) != len(jobs) {
+		return nil, fmt.Errorf("%d answers to %d jobs", len(answer.Outcomes), len(jobs))
+	}
+	outcomes := make([]checks.Outcome, len(jobs))
+	for i, o := range answer.Outcomes {
+		if len(o.Results) != len(jobs[i].Checks) {
+			return nil, fmt.Errorf("%d results of %d checks of %s", len(o.Results), len(jobs[i].Checks), jobs[i].Table)
+		}
+		for k := range o.Results {
+			o.Results[k].Tick = jobs[i].Tick
+		}
+		baselines, err := checks.DecodeSnapshots(o.Baselines)
+		if err != nil {
+			return nil, err
+		}
+		outcomes[i] = checks.Outcome{Job: jobs[i], Results: o.Results, Baselines: baselines}
+	}
+	return outcomes, nil
+}
+
+// do has a task done and decodes the answer.
+func do(ctx context.Context, m Submitter, kind string, task any, retry bool, answer any) error {
+	data, err := json.Marshal(task)
+	if err != nil {
+		return err
+	}
+	body, err := m.Do(ctx, kind, data, retry)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, answer)
+}

@@ -1,0 +1,19 @@
+package cluster
+
+import (
+	"context"
+
+	"github.com/sentinel-dq/sentinel/repair"
+)
+
+// Steps has any agent of the group carry out one step of a repair.
+type Steps struct{ Member Submitter }
+
+// Do carries out a task on any agent. It returns [repair.ErrNobody] where this
+// agent is alone; any other error says that the outcome is not known.
+func (s *Steps) Do(ctx context.Context, t repair.Task) (done repair.Did, err error) {
+	if s.Member.Peers() == 0 {
+		return done, repair.ErrNobody
+	}
+	return done, do(ctx, s.Member, KindRepair, t, false, &done)
+}
