@@ -13,13 +13,18 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/web"
 )
 
+type reloader func(context.Context) error
+
+func (r reloader) Reload(ctx context.Context) error { return r(ctx) }
+
 // serve starts a server with one failed check in its memory.
-func serve(t *testing.T, token sentinel.Secret, reload func(context.Context) error) string {
+func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
 	t.Helper()
 	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
 	if err != nil {
@@ -39,8 +44,15 @@ func serve(t *testing.T, token sentinel.Secret, reload func(context.Context) err
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &web.Server{Store: memory, Metrics: exporters.NewPrometheus("v"), Token: token, Reload: reload, Ready: func() bool { return false },
-		Now: func() time.Time { return tick.Add(time.Minute) }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	s := &web.Server{
+		Store:    memory,
+		Metrics:  exporters.NewPrometheus("v"),
+		Token:    token,
+		Agent:    &agent.Agent{}, // has not started
+		Reloader: reload,
+		Now:      func() time.Time { return tick.Add(time.Minute) },
+		Log:      slog.New(slog.DiscardHandler),
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, listener) }()

@@ -27,7 +27,7 @@ func (t *term) handleSignals(ctx context.Context) {
 				}
 				continue
 			}
-			if err := t.reload(ctx); err != nil {
+			if err := t.Reload(ctx); err != nil {
 				t.Log.Error("reload: the running configuration stays in force", "error", err)
 			}
 		}

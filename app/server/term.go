@@ -136,25 +136,21 @@ func (t *term) run(ctx context.Context) error {
 
 func (t *term) web() *web.Server {
 	return &web.Server{
-		Store:   t.state,
-		Metrics: t.metrics,
-		Token:   t.config.Token,
-		Reload:  t.reload,
-		Ready:   t.agent.Ready,
-		Alert:   t.agent.RepairAlert,
-		People: web.People{
-			Incident: t.agent.Decide, Silence: t.agent.Silence, Label: t.agent.Label, Baseline: t.agent.AcceptBaseline,
-		},
-		Now:     t.Now,
-		Log:     t.Log,
-		Version: t.Version,
+		Store:    t.state,
+		Metrics:  t.metrics,
+		Token:    t.config.Token,
+		Agent:    t.agent,
+		Reloader: t,
+		Now:      t.Now,
+		Log:      t.Log,
+		Version:  t.Version,
 	}
 }
 
-// reload puts the file's new content in force. What is bound at the start
+// Reload puts the file's new content in force. What is bound at the start
 // (listen, state, token) needs a restart. A file that does not load changes
 // nothing.
-func (t *term) reload(ctx context.Context) error {
+func (t *term) Reload(ctx context.Context) error {
 	err := t.tryReload(ctx)
 	t.metrics.Reloaded(err == nil, t.Now())
 	return err
