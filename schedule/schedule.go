@@ -113,7 +113,7 @@ func (s Schedule) Next(t time.Time) time.Time {
 		if wall.IsZero() {
 			return time.Time{}
 		}
-		if at := fromWall(wall, s.rule.loc); at.After(t) {
+		if at := firstAt(wall, s.rule.loc); at.After(t) {
 			return at
 		}
 	}
@@ -133,7 +133,7 @@ func (s Schedule) nextRunning(t time.Time) time.Time {
 			return time.Time{}
 		}
 		_, offset := at.Zone()
-		_, end := at.ZoneBounds()
+		_, end := bounds(at)
 		fire := next.Add(-time.Duration(offset) * time.Second).In(s.rule.loc)
 		if end.IsZero() || fire.Before(end) {
 			return fire
@@ -167,27 +167,6 @@ func (s Schedule) Prev(t time.Time) time.Time {
 // asWall writes the wall clock of t as if it were UTC.
 func asWall(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-}
-
-// fromWall returns the first instant at which the zone's clock shows at least
-// the wall time.
-func fromWall(wall time.Time, loc *time.Location) time.Time {
-	at := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, loc)
-	if asWall(at).Equal(wall) {
-		// time.Date promises no particular one of two occurrences: try the earlier.
-		_, offset := at.Zone()
-		_, before := at.Add(-24 * time.Hour).Zone()
-		if earlier := at.Add(time.Duration(offset-before) * time.Second); before != offset && asWall(earlier.In(loc)).Equal(wall) && earlier.Before(at) {
-			return earlier
-		}
-		return at
-	}
-	// The gap: the clock jumps over the wall time at the zone's transition.
-	start, end := at.ZoneBounds()
-	if asWall(at).After(wall) {
-		return start
-	}
-	return end
 }
 
 // ErrZone is wrapped by Zone's error.
