@@ -2,54 +2,21 @@ package checks
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // Duration is a span as people write it: 30m, 1d6h, 2w, or dbt's
 // {count: 12, period: hour}.
 type Duration time.Duration
 
-// durationUnits has ms before m, which is how it begins.
-var durationUnits = []struct {
-	name string
-	unit time.Duration
-}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"ms", time.Millisecond}, {"m", time.Minute}, {"s", time.Second}}
-
-// ParseDuration reads 1d6h and its like.
+// ParseDuration reads a duration such as 1d6h.
 func ParseDuration(s string) (Duration, error) {
-	rest := strings.ReplaceAll(strings.TrimSpace(s), " ", "")
-	if rest == "0" {
-		return 0, nil
-	}
-	var total time.Duration
-	for first := true; first || rest != ""; first = false {
-		part, after, ok := cutDuration(rest)
-		if !ok {
-			return 0, fmt.Errorf("duration %q: want a number and a unit (s, m, h, d, w), such as 30m or 1d6h", s)
-		}
-		total += part
-		rest = after
-	}
-	return Duration(total), nil
-}
-
-// cutDuration reads the first number and unit of 1d6h.
-func cutDuration(s string) (d time.Duration, after string, ok bool) {
-	unit := strings.TrimLeft(s, "0123456789.")
-	number := s[:len(s)-len(unit)]
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n > 1e6 || number[0] == '.' || number[len(number)-1] == '.' {
-		return 0, s, false
-	}
-	for _, u := range durationUnits {
-		if after, ok = strings.CutPrefix(unit, u.name); ok {
-			return time.Duration(n * float64(u.unit)), after, true
-		}
-	}
-	return 0, s, false
+	d, err := settings.ParseDuration(s)
+	return Duration(d), err
 }
 
 // UnmarshalText reads 1d6h.

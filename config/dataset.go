@@ -13,6 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -76,7 +77,7 @@ func (r *reader) dataset(c *Config, n *yaml.Node, base inherited, ids map[string
 			risk = f.value
 		default:
 			if !r.inherit(&base, f) {
-				r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(datasetKeys)))
+				r.wrong(f.key, "%s", settings.UnknownWord("key", f.name, datasetKeys))
 			}
 		}
 	}
@@ -124,7 +125,7 @@ func (r *reader) table(c *Config, n *yaml.Node) sentinel.Table {
 		for i, w := range c.Warehouses {
 			names[i] = w.Name
 		}
-		r.wrong(n, "%s", unknownWord("warehouse", t.Warehouse, names))
+		r.wrong(n, "%s", settings.UnknownWord("warehouse", t.Warehouse, names))
 	}
 	return t
 }
@@ -248,7 +249,7 @@ func (r *reader) decodeCheck(n *yaml.Node) (kind string, check checks.Check, ok 
 	f := r.fields(n, "a check")[0]
 	check, err := checks.New(f.name)
 	if err != nil {
-		r.wrong(f.key, "%s", unknownWord("check", f.name, checks.Kinds()))
+		r.wrong(f.key, "%s", settings.UnknownWord("check", f.name, checks.Kinds()))
 		return "", nil, false
 	}
 	if isNull(f.value) {

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // decode reads a node into what v points to. Fields are found by their yaml
@@ -69,7 +70,7 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 	for _, f := range r.fields(n, fields.want) {
 		index, known := fields.index[f.name]
 		if !known {
-			r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(fields.names)))
+			r.wrong(f.key, "%s", settings.UnknownWord("key", f.name, fields.names))
 			continue
 		}
 		r.value(f.value, v.FieldByIndex(index))

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -33,52 +32,4 @@ func (e *Errors) Error() string {
 		fmt.Fprintf(&b, "\n%d mistakes", n)
 	}
 	return b.String()
-}
-
-// nearest returns the known word closest to one that is not known, if it is
-// close enough to be what was meant.
-func nearest(word string, known []string) (string, bool) {
-	best, distance := "", len(word)/3+2
-	for _, k := range known {
-		if d := editDistance(strings.ToLower(word), strings.ToLower(k)); d < distance {
-			best, distance = k, d
-		}
-	}
-	return best, best != ""
-}
-
-// editDistance counts insertions, deletions, replacements and swaps of
-// neighbours (Damerau's restricted distance).
-func editDistance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		row[0] = i
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(y)]
-}
-
-func unknownWord(what, word string, known []string) string {
-	slices.Sort(known)
-	if near, ok := nearest(word, known); ok {
-		return fmt.Sprintf("unknown %s %q: did you mean %q?", what, word, near)
-	}
-	if len(known) > 16 {
-		known = append(known[:16:16], "...")
-	}
-	return fmt.Sprintf("unknown %s %q: want one of %s", what, word, strings.Join(known, ", "))
 }

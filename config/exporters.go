@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // exporters reads `exporters:`, a list with one kind an item.
@@ -24,7 +25,7 @@ func (r *reader) exporters(n *yaml.Node) (out []Exporter) {
 		f := fields[0]
 		e, err := exporters.New(f.name)
 		if err != nil {
-			r.wrong(f.key, "%s", unknownWord("exporter", f.name, exporters.Kinds()))
+			r.wrong(f.key, "%s", settings.UnknownWord("exporter", f.name, exporters.Kinds()))
 			continue
 		}
 		if !isNull(f.value) && !r.decode(f.value, e) {

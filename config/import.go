@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sentinel-dq/sentinel/settings"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -48,7 +49,7 @@ func Importers() []string { return slices.Sorted(maps.Keys(importers)) }
 func Import(tool, file string, data []byte) (Imported, error) {
 	i, known := importers[tool]
 	if !known {
-		return Imported{}, errors.New(unknownWord("tool", tool, Importers()))
+		return Imported{}, errors.New(settings.UnknownWord("tool", tool, Importers()))
 	}
 	return i(file, data)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -64,7 +65,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		case "catch_up":
 			words := []string{"one", "all", "none"}
 			if c.CatchUp, _ = r.text(f.value); !slices.Contains(words, c.CatchUp) {
-				r.wrong(f.value, "%s", unknownWord("word", c.CatchUp, words))
+				r.wrong(f.value, "%s", settings.UnknownWord("word", c.CatchUp, words))
 			}
 		case "max_series":
 			r.decode(f.value, &c.MaxSeries)
@@ -73,7 +74,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		case "defaults":
 			for _, d := range r.fields(f.value, "defaults such as {schedule: \"*/5 * * * *\", timezone: Europe/Berlin}") {
 				if !r.inherit(&base, d) {
-					r.wrong(d.key, "%s", unknownWord("key", d.name, slices.Clone(defaultKeys)))
+					r.wrong(d.key, "%s", settings.UnknownWord("key", d.name, defaultKeys))
 				}
 			}
 		case "notify":
@@ -89,7 +90,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		case "datasets":
 			datasets = f.value
 		default:
-			r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Clone(topKeys)))
+			r.wrong(f.key, "%s", settings.UnknownWord("key", f.name, topKeys))
 		}
 	}
 	if path, ok := strings.CutPrefix(c.State, "sqlite:"); ok {
@@ -150,7 +151,7 @@ func (r *reader) inherit(to *inherited, f field) bool {
 		to.timezone = value
 	case "tier":
 		if tiers := []string{"critical", "warning", "info"}; value != "" && !slices.Contains(tiers, value) {
-			r.wrong(f.value, "%s", unknownWord("tier", value, tiers))
+			r.wrong(f.value, "%s", settings.UnknownWord("tier", value, tiers))
 			return true
 		}
 		to.tier = cmp.Or(value, "warning")
@@ -238,7 +239,7 @@ func (r *reader) warehouseKey(w *warehouse.Config, k field) {
 	case "dialect":
 		w.Dialect, _ = r.text(k.value)
 		if w.Dialect != "" && !slices.Contains(warehouse.Dialects(), w.Dialect) {
-			r.wrong(k.value, "%s", unknownWord("dialect", w.Dialect, warehouse.Dialects()))
+			r.wrong(k.value, "%s", settings.UnknownWord("dialect", w.Dialect, warehouse.Dialects()))
 		}
 	case "max_connections":
 		r.decode(k.value, &w.MaxConnections)
@@ -252,6 +253,6 @@ func (r *reader) warehouseKey(w *warehouse.Config, k field) {
 	case "change_counters":
 		r.decode(k.value, &w.ChangeCounters)
 	default:
-		r.wrong(k.key, "%s", unknownWord("key", k.name, slices.Concat(fieldsOf(warehouseType).names, []string{"dsn_file", "repair_dsn_file", "standby_dsn_file"})))
+		r.wrong(k.key, "%s", settings.UnknownWord("key", k.name, slices.Concat(fieldsOf(warehouseType).names, []string{"dsn_file", "repair_dsn_file", "standby_dsn_file"})))
 	}
 }

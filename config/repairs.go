@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // repairs reads a dataset's list under `repair:`.
@@ -44,7 +45,7 @@ func (r *reader) repair(d Dataset, n *yaml.Node) *repair.Policy {
 	for _, f := range r.fields(n, "`on:` and an action such as `reload_partition:`") {
 		if !slices.Contains(repair.Actions(), f.name) {
 			if !slices.Contains(policyKeys, f.name) {
-				r.wrong(f.key, "%s", unknownWord("key", f.name, slices.Concat(policyKeys, repair.Actions())))
+				r.wrong(f.key, "%s", settings.UnknownWord("key", f.name, slices.Concat(policyKeys, repair.Actions())))
 				continue
 			}
 			rest.Content = append(rest.Content, f.key, f.value)

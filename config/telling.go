@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // channels reads `notify:`: names, each with one kind and how often at most.
@@ -38,7 +39,7 @@ func (r *reader) channel(f field) (c notify.Channel, ok bool) {
 		made, err := notify.New(k.name)
 		switch {
 		case err != nil:
-			r.wrong(k.key, "%s", unknownWord("channel", k.name, append(notify.Kinds(), "rate")))
+			r.wrong(k.key, "%s", settings.UnknownWord("channel", k.name, append(notify.Kinds(), "rate")))
 			continue
 		case c.Notifier != nil:
 			r.wrong(k.key, "a second kind: give it a name of its own")

@@ -1,0 +1,120 @@
+package settings
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Complete gives every field of the struct that v points to its default where
+// it has its zero value, and checks the words of those that have a list of
+// them. It does the same for the structs in it. The error holds [FieldError]
+// values. It panics on a default that is not of its field's type.
+func Complete(v any) error { return complete(reflect.ValueOf(v).Elem()) }
+
+// Default returns a struct whose fields have their defaults.
+func Default[T any]() T {
+	var v T
+	if err := Complete(&v); err != nil {
+		panic(fmt.Sprintf("settings: a default of %T is not allowed: %v", v, err)) // a mistake in a tag
+	}
+	return v
+}
+
+func complete(v reflect.Value) error {
+	var wrong []error
+	for _, k := range Keys(v.Type()) {
+		f := v.FieldByIndex(k.Index)
+		if k.Default != "" && f.IsZero() {
+			if err := set(f, k.Default); err != nil {
+				panic(fmt.Sprintf("settings: default of %s in %s: %v", k.Name, v.Type(), err)) // a mistake in a tag
+			}
+		}
+		if len(k.Words) > 0 {
+			wrong = append(wrong, checkWords(k, f))
+		}
+		if f.Kind() == reflect.Pointer && !f.IsNil() {
+			f = f.Elem()
+		}
+		if f.Kind() == reflect.Struct && len(Keys(f.Type())) > 0 {
+			wrong = append(wrong, In(k.Name, complete(f)))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func checkWords(k Key, f reflect.Value) error {
+	if f.Kind() == reflect.String && f.String() != "" && !slices.Contains(k.Words, f.String()) {
+		return Wrong(k.Name, "%s", UnknownWord("word", f.String(), k.Words))
+	}
+	if f.Kind() != reflect.Slice {
+		return nil
+	}
+	var wrong []error
+	for i := range f.Len() {
+		if word := f.Index(i).String(); !slices.Contains(k.Words, word) {
+			wrong = append(wrong, Wrong(Index(k.Name, i), "%s", UnknownWord("word", word, k.Words)))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// set reads a default from its tag.
+func set(f reflect.Value, text string) (err error) {
+	if f.Kind() == reflect.Pointer {
+		f.Set(reflect.New(f.Type().Elem()))
+		return set(f.Elem(), text)
+	}
+	if f.Type() == reflect.TypeFor[time.Duration]() {
+		d, err := ParseDuration(text)
+		f.SetInt(int64(d))
+		return err
+	}
+	if t, ok := f.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return t.UnmarshalText([]byte(text))
+	}
+	if f.Kind() != reflect.Slice {
+		_, err = SetScalar(f, text)
+		return err
+	}
+	words := strings.Split(text, ",")
+	f.Set(reflect.MakeSlice(f.Type(), len(words), len(words)))
+	for i, word := range words {
+		if err := set(f.Index(i), word); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetScalar gives a text, a number, or true or false to a field of that kind.
+// want says what the field holds, such as "a whole number".
+func SetScalar(f reflect.Value, text string) (want string, err error) {
+	digits := strings.ReplaceAll(text, "_", "")
+	switch f.Kind() {
+	case reflect.String:
+		f.SetString(text)
+		return "a text", nil
+	case reflect.Bool:
+		var b bool
+		b, err = strconv.ParseBool(text)
+		f.SetBool(b)
+		return "true or false", err
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		var i int64
+		i, err = strconv.ParseInt(digits, 10, f.Type().Bits())
+		f.SetInt(i)
+		return "a whole number", err
+	case reflect.Float64, reflect.Float32:
+		var n float64
+		n, err = strconv.ParseFloat(digits, 64)
+		f.SetFloat(n)
+		return "a number", err
+	}
+	return "nothing", fmt.Errorf("%s cannot be configured", f.Type())
+}
