@@ -4,7 +4,6 @@
 package anomaly
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // Detector judges a point against what it learnt before, and then learns from
@@ -50,14 +50,11 @@ type Floors struct {
 
 // Validate checks the configuration and fills in defaults.
 func (c *Config) Validate() error {
-	if c.Detector == "" {
-		c.Detector = "profile"
+	if err := settings.Complete(c); err != nil {
+		return err
 	}
 	if c.Direction == "" {
 		c.Direction = "both"
-	}
-	if c.Status == "" {
-		c.Status = "fail"
 	}
 	rates := map[string]float64{"day": 7, "week": 1, "month": 7 / 30.44, "quarter": 7 / 91.3, "year": 7 / 365.25}
 	c.perWeek = defaultPerWeek
@@ -65,23 +62,21 @@ func (c *Config) Validate() error {
 		var n float64
 		count, unit, _ := strings.Cut(c.FalseAlarms, "/")
 		if _, err := fmt.Sscan(count, &n); err != nil || n <= 0 || rates[unit] == 0 {
-			return fmt.Errorf("false_alarms: %q: want a number a day, week, month, quarter or year, such as 1/month", c.FalseAlarms)
+			return settings.Wrong("false_alarms", "%q: want a number a day, week, month, quarter or year, such as 1/month", c.FalseAlarms)
 		}
 		c.perWeek = n * rates[unit]
 	}
 	switch {
 	case detectors[c.Detector] == nil && slices.Contains(removed, c.Detector):
-		return fmt.Errorf("detector: %q was for comparison only and is gone: use profile, or leave the key out", c.Detector)
+		return settings.Wrong("detector", "%q was for comparison only and is gone: use profile, or leave the key out", c.Detector)
 	case detectors[c.Detector] == nil:
-		return fmt.Errorf("detector: unknown word %q: want %s", c.Detector, strings.Join(Names(), ", "))
-	case !slices.Contains([]string{"drop", "spike", "both"}, c.Direction):
-		return fmt.Errorf("direction: unknown word %q: want drop, spike or both", c.Direction)
-	case c.Status != "warn" && c.Status != "fail":
-		return fmt.Errorf("status: unknown word %q: want warn or fail", c.Status)
-	case c.IgnoreBelow.Absolute < 0 || c.IgnoreBelow.Relative < 0:
-		return errors.New("ignore_below must be positive")
+		return settings.Wrong("detector", "%s", settings.UnknownWord("word", c.Detector, Names()))
+	case c.IgnoreBelow.Absolute < 0:
+		return settings.Wrong("ignore_below.absolute", "must be positive")
+	case c.IgnoreBelow.Relative < 0:
+		return settings.Wrong("ignore_below.relative", "must be positive")
 	case c.Sensitivity != nil && (*c.Sensitivity <= 0 || *c.Sensitivity > 10):
-		return errors.New("sensitivity: want a number of spreads from 0 to 10; leave it out to go by false_alarms")
+		return settings.Wrong("sensitivity", "want a number of spreads from 0 to 10; leave it out to go by false_alarms")
 	}
 	return nil
 }

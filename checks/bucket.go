@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -9,14 +8,8 @@ import (
 // dataset's own time zone, whatever daylight saving does to its length.
 type Period string
 
-// validate refuses unknown words; empty stays empty.
-func (p Period) validate(field string) error {
-	switch p {
-	case "", "hour", "day", "week", "month":
-		return nil
-	}
-	return fmt.Errorf("%s: unknown period %q: want hour, day, week or month", field, string(p))
-}
+// Words are the periods.
+func (Period) Words() []string { return []string{"hour", "day", "week", "month"} }
 
 // start returns the beginning of the period that holds t.
 func (p Period) start(t time.Time, loc *time.Location) time.Time {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -38,40 +39,28 @@ type Freshness struct {
 
 // Validate implements Check.
 func (f *Freshness) Validate() error {
-	sources := 0
-	for _, s := range []string{f.Column, f.Expression, f.Query, f.Catalog} {
-		if s != "" {
-			sources++
-		}
+	if err := errors.Join(complete(f), f.unclear("freshness"), f.sources()); err != nil {
+		return err
 	}
 	switch {
-	case sources > 1:
-		return errors.New("column, expression, query and catalog exclude each other: keep one")
-	case f.Catalog != "" && f.Catalog != "only":
-		return fmt.Errorf("catalog: unknown word %q: want only", f.Catalog)
-	case f.Query != "" && f.Where != "":
-		return errors.New("where has no effect on query: put the condition into the query")
 	case f.Warn == 0 && f.Fail == 0 && f.Expected == "" && f.Anomaly == nil:
-		return errors.New("nothing to hold the age against: set warn, fail, expected or anomaly: {}")
-	case f.Warn < 0 || f.Fail < 0 || f.Grace < 0 || f.MaxFuture < 0:
-		return errors.New("durations must be positive")
+		return settings.Wrong("", "nothing to hold the age against: set warn, fail, expected or anomaly: {}")
 	case f.Warn > 0 && f.Fail > 0 && f.Warn > f.Fail:
-		return fmt.Errorf("warn (%s) is longer than fail (%s)", f.Warn, f.Fail)
-	case f.Expected == "" && (f.Grace > 0 || f.Holidays != ""):
-		return errors.New("grace and holidays need expected")
-	}
-	if f.MaxFuture == 0 {
-		f.MaxFuture = Duration(5 * time.Minute)
+		return settings.Wrong("warn", "%s is longer than fail (%s)", f.Warn, f.Fail)
+	case f.Expected == "" && f.Grace > 0:
+		return settings.Wrong("grace", "needs expected")
+	case f.Expected == "" && f.Holidays != "":
+		return settings.Wrong("holidays", "needs expected")
 	}
 	if f.Expected != "" {
 		if _, err := schedule.Parse(f.Expected, time.UTC); err != nil {
-			return fmt.Errorf("expected: %w", err)
+			return settings.In("expected", err)
 		}
 	}
 	if f.Holidays != "" {
 		var err error
 		if f.calendar, err = schedule.LoadCalendar(f.Holidays); err != nil {
-			return err
+			return settings.In("holidays", err)
 		}
 	}
 	f.Aspect = f.Column
@@ -79,8 +68,26 @@ func (f *Freshness) Validate() error {
 		f.Aspect = "deadline"
 	}
 	alone := f.Warn == 0 && f.Fail == 0 && f.Expected == ""
-	return errors.Join(f.validateOptions(), f.unclear("freshness"), f.watch("freshness_seconds", "seconds old", "spike", alone), f.OnFuture.validate("on_future", "warn"),
-		f.OnEmpty.validate("on_empty", "fail"), f.OnMissing.validate("on_missing_table", "fail"))
+	return f.watch("freshness_seconds", "seconds old", "spike", alone)
+}
+
+// sources checks that the newest timestamp has one source.
+func (f *Freshness) sources() error {
+	given := ""
+	for _, s := range []struct{ field, value string }{
+		{"column", f.Column}, {"expression", f.Expression}, {"query", f.Query}, {"catalog", f.Catalog},
+	} {
+		if s.value != "" && given != "" {
+			return settings.Wrong(s.field, "column, expression, query and catalog exclude each other: keep one")
+		}
+		if s.value != "" {
+			given = s.field
+		}
+	}
+	if f.Query != "" && f.Where != "" {
+		return settings.Wrong("where", "has no effect on query: put the condition into the query")
+	}
+	return nil
 }
 
 // Holiday reports whether a day has no deadline.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -73,18 +74,19 @@ func (t Tolerance) holds(a, b sentinel.Number) bool {
 
 // Validate implements Check.
 func (c *Reconcile) Validate() error {
+	if err := errors.Join(complete(c), c.unwatched("reconcile")); err != nil {
+		return err
+	}
 	switch {
 	case c.With == nil:
-		return errors.New("with: want the other table, such as replica.public.orders")
+		return settings.Wrong("with", "want the other table, such as replica.public.orders")
 	case c.Delay != 0 && c.Bucket == "":
-		return errors.New("delay needs bucket")
-	case c.Delay < 0:
-		return errors.New("delay must be positive")
-	case c.Severity == "unknown" || c.Severity == "ignore":
-		return errors.New("severity: want warn or fail")
+		return settings.Wrong("delay", "needs bucket")
+	case c.Severity != "warn" && c.Severity != "fail":
+		return settings.Wrong("severity", "want warn or fail")
 	}
 	c.Aspect = c.With.String()
-	return errors.Join(c.validateOptions(), c.unwatched("reconcile"), c.Bucket.validate("bucket"), c.OnMissing.validate("on_missing_table", "fail"), c.Severity.validate("severity", "fail"))
+	return nil
 }
 
 // Needs implements Check.

@@ -1,13 +1,14 @@
 package checks
 
 import (
-	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -15,20 +16,33 @@ import (
 // another word for pass, error for fail.
 type Policy string
 
-// validate fills in the default and refuses unknown words.
-func (p *Policy) validate(field string, byDefault Policy) error {
-	switch *p {
-	case "":
-		*p = byDefault
+// Words are the policies, with their other names.
+func (Policy) Words() []string { return []string{"ignore", "pass", "warn", "fail", "error", "unknown"} }
+
+// plain replaces the other names of a policy.
+func (p Policy) plain() Policy {
+	switch p {
 	case "ignore":
-		*p = "pass"
+		return "pass"
 	case "error":
-		*p = "fail"
-	case "pass", "warn", "fail", "unknown":
-	default:
-		return fmt.Errorf("%s: unknown word %q: want ignore, warn, fail or unknown", field, string(*p))
+		return "fail"
 	}
-	return nil
+	return p
+}
+
+// complete fills in the defaults of a check, checks its words, and replaces the
+// other names of policies.
+func complete(check Check) error {
+	if err := settings.Complete(check); err != nil {
+		return err
+	}
+	v := reflect.ValueOf(check).Elem()
+	for _, k := range settings.Keys(v.Type()) {
+		if p, is := v.FieldByIndex(k.Index).Addr().Interface().(*Policy); is {
+			*p = p.plain()
+		}
+	}
+	return check.Common().validateOptions()
 }
 
 func (p Policy) status() sentinel.Status {
@@ -45,14 +59,15 @@ func (p Policy) status() sentinel.Status {
 
 // validateOptions checks what every kind has.
 func (o *Options) validateOptions() error {
-	if o.Tier != "" && !slices.Contains([]string{"critical", "warning", "info"}, o.Tier) {
-		return fmt.Errorf("tier: unknown word %q: want critical, warning or info", o.Tier)
-	}
 	if c := o.Confirm; c != nil && (c.Failures < 1 || c.Of < c.Failures || c.Of > 64) {
-		return errors.New("confirm: want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
+		field := "confirm.of"
+		if c.Failures < 1 {
+			field = "confirm.failures"
+		}
+		return settings.Wrong(field, "want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
 	}
 	if o.Clear.Percent {
-		return errors.New("clear: a percentage of what? Want a number, such as \"> 1200\"")
+		return settings.Wrong("clear", "a percentage of what? Want a number, such as \"> 1200\"")
 	}
 	return nil
 }
@@ -68,12 +83,12 @@ func (o *Options) watch(metric, unit, direction string, alone bool) error {
 		a.Direction = direction
 	}
 	if err := a.Validate(); err != nil {
-		return fmt.Errorf("anomaly: %w", err)
+		return settings.In("anomaly", err)
 	}
 	if a.Holidays != "" && a.Holiday == nil {
 		calendar, err := schedule.LoadCalendar(a.Holidays)
 		if err != nil {
-			return fmt.Errorf("anomaly: %w", err)
+			return settings.In("anomaly.holidays", err)
 		}
 		a.Holiday = calendar.Holiday
 	}
@@ -87,14 +102,14 @@ func (o *Options) unwatched(kind string) error {
 		return err
 	}
 	if o.Anomaly != nil {
-		return fmt.Errorf("anomaly: %s has no number to watch: put it on row_count, freshness or sql", kind)
+		return settings.Wrong("anomaly", "%s has no number to watch: put it on row_count, freshness or sql", kind)
 	}
 	return nil
 }
 
 func (o *Options) unclear(kind string) error {
 	if o.Clear.Set() {
-		return fmt.Errorf("clear: %s has no number that could clear: put it on row_count or sql", kind)
+		return settings.Wrong("clear", "%s has no number that could clear: put it on row_count or sql", kind)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -35,14 +36,21 @@ type RowCount struct {
 
 // Validate implements Check.
 func (c *RowCount) Validate() error {
+	if err := complete(c); err != nil {
+		return err
+	}
 	if c.Min != nil && c.Max != nil && *c.Min > *c.Max {
-		return fmt.Errorf("min (%d) is larger than max (%d)", *c.Min, *c.Max)
+		return settings.Wrong("min", "%d is larger than max (%d)", *c.Min, *c.Max)
 	}
 	if (c.Min != nil || c.Max != nil) && c.Fail.Set() {
-		return errors.New("min and max are other words for fail: keep one of them")
+		return settings.Wrong("fail", "min and max are other words for fail: keep one of them")
 	}
-	if c.Warn.Percent || c.Fail.Percent {
-		return errors.New("warn and fail: a percentage of what? Put it under `change:`")
+	const percentage = "a percentage of what? Put it under `change:`"
+	if c.Warn.Percent {
+		return settings.Wrong("warn", percentage)
+	}
+	if c.Fail.Percent {
+		return settings.Wrong("fail", percentage)
 	}
 	switch {
 	case c.Min != nil && c.Max != nil:
@@ -52,23 +60,21 @@ func (c *RowCount) Validate() error {
 	case c.Max != nil:
 		c.Fail = Bound{Op: ">", Low: sentinel.Int(*c.Max)}
 	}
-	if c.Limit == 0 {
-		c.Limit = 100
-	}
 	switch {
 	case c.Limit < 1 || c.Limit > 1000:
-		return errors.New("limit: want 1 to 1000 segments")
+		return settings.Wrong("limit", "want 1 to 1000 segments")
 	case c.Estimate && (c.Where != "" || c.Bucket != "" || len(c.By) > 0):
-		return errors.New("estimate: the catalog knows the whole table only: leave out where, bucket and by")
+		return settings.Wrong("estimate", "the catalog knows the whole table only: leave out where, bucket and by")
 	case c.Delay != 0 && c.Bucket == "":
-		return errors.New("delay needs bucket")
-	case c.Delay < 0:
-		return errors.New("delay must be positive")
+		return settings.Wrong("delay", "needs bucket")
 	}
 	c.Aspect = c.aspect()
 	alone := !c.Warn.Set() && !c.Fail.Set() && c.Change == nil && c.ExpectedPartitions == nil
-	return errors.Join(c.validateOptions(), c.watch("row_count", "rows", "both", alone), c.Bucket.validate("bucket"), c.Change.validate(), c.ExpectedPartitions.validate(),
-		c.OnMissing.validate("on_missing_table", "fail"))
+	return errors.Join(
+		c.watch("row_count", "rows", "both", alone),
+		c.Change.validate(),
+		c.ExpectedPartitions.validate(),
+	)
 }
 
 // aspect names the rows that are counted, and what besides bounds they are held

@@ -1,8 +1,7 @@
 package checks
 
 import (
-	"errors"
-	"fmt"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // Change holds a count against the same check's past.
@@ -25,24 +24,16 @@ func (c *Change) validate() error {
 		return nil
 	}
 	switch c.Against {
-	case "":
-		c.Against = "previous"
 	case "same_day_last_week":
 		c.Against = "same_weekday"
 	case "avg":
 		c.Against = "average"
-	case "previous", "average", "same_weekday":
-	default:
-		return fmt.Errorf("change: against: unknown word %q: want previous, average or same_weekday", c.Against)
-	}
-	if c.Over == 0 {
-		c.Over = 7
 	}
 	switch {
 	case c.Over < 1 || c.Over > 366:
-		return errors.New("change: over: want 1 to 366 points")
+		return settings.Wrong("change.over", "want 1 to 366 points")
 	case !c.Warn.Set() && !c.Fail.Set():
-		return errors.New("change: set warn or fail, such as fail: \"< -50%\"")
+		return settings.Wrong("change", "set warn or fail, such as fail: \"< -50%%\"")
 	}
 	return nil
 }
@@ -51,14 +42,8 @@ func (p *Partitions) validate() error {
 	if p == nil {
 		return nil
 	}
-	if p.Every == "" {
-		p.Every = "day"
+	if p.Last < 1 || p.Last > 400 {
+		return settings.Wrong("expected_partitions.last", "want 1 to 400 buckets")
 	}
-	if p.Last == 0 {
-		p.Last = 7
-	}
-	if p.Last < 1 || p.Last > 400 || p.Delay < 0 {
-		return errors.New("expected_partitions: want last from 1 to 400, and a positive delay")
-	}
-	return p.Every.validate("expected_partitions: every")
+	return nil
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -55,28 +57,14 @@ type Severities struct {
 	CommentChanged       Policy `yaml:"comment_changed" default:"pass" doc:"A comment changed."`
 }
 
-// severity is what a kind of drift means.
-type severity struct {
-	kind      sentinel.DriftKind
-	policy    *Policy
-	byDefault Policy
-}
-
-// byKind lists each kind with its policy and default: what breaks readers
-// fails, what they should know of warns, what is routine is ignored.
-func (s *Severities) byKind() [24]severity {
-	return [...]severity{
-		{sentinel.TableCreated, &s.TableCreated, "warn"}, {sentinel.TableDropped, &s.TableDropped, "fail"}, {sentinel.TableReplaced, &s.TableReplaced, "fail"},
-		{sentinel.ColumnAdded, &s.ColumnAdded, "warn"}, {sentinel.ColumnRemoved, &s.ColumnRemoved, "fail"}, {sentinel.ColumnRenamed, &s.ColumnRenamed, "fail"},
-		{sentinel.TypeWidened, &s.TypeWidened, "warn"}, {sentinel.TypeNarrowed, &s.TypeNarrowed, "fail"}, {sentinel.TypeChanged, &s.TypeChanged, "fail"},
-		{sentinel.NullabilityLoosened, &s.NullabilityLoosened, "warn"}, {sentinel.NullabilityTightened, &s.NullabilityTightened, "warn"},
-		{sentinel.DefaultChanged, &s.DefaultChanged, "warn"}, {sentinel.GeneratedChanged, &s.GeneratedChanged, "warn"}, {sentinel.CollationChanged, &s.CollationChanged, "warn"},
-		{sentinel.ColumnsReordered, &s.ColumnsReordered, "pass"}, {sentinel.PrimaryKeyChanged, &s.PrimaryKeyChanged, "fail"},
-		{sentinel.UniqueChanged, &s.UniqueChanged, "warn"}, {sentinel.ForeignKeyChanged, &s.ForeignKeyChanged, "warn"},
-		{sentinel.IndexAdded, &s.IndexAdded, "pass"}, {sentinel.IndexRemoved, &s.IndexRemoved, "warn"},
-		{sentinel.PartitionAdded, &s.PartitionAdded, "pass"}, {sentinel.PartitionRemoved, &s.PartitionRemoved, "pass"},
-		{sentinel.ViewChanged, &s.ViewChanged, "fail"}, {sentinel.CommentChanged, &s.CommentChanged, "pass"},
+// of returns what a kind of drift means: the key that has its name.
+func (s *Severities) of(kind sentinel.DriftKind) Policy {
+	for _, k := range settings.Keys(reflect.TypeFor[Severities]()) {
+		if k.Name == string(kind) {
+			return reflect.ValueOf(s).Elem().FieldByIndex(k.Index).Interface().(Policy)
+		}
 	}
+	return "pass"
 }
 
 // DeclaredColumn is what a column must be; Type and Nullable may be left out.
@@ -91,22 +79,25 @@ type DeclaredColumns []DeclaredColumn
 
 // Validate implements Check.
 func (s *Schema) Validate() error {
+	if err := errors.Join(complete(s), s.unwatched("schema")); err != nil {
+		return err
+	}
 	if len(s.Columns) > 0 && s.Like != nil {
-		return errors.New("columns and like exclude each other: keep one")
+		return settings.Wrong("like", "columns and like exclude each other: keep one")
 	}
 	if s.Where != "" {
-		return errors.New("where has no effect on a schema")
+		return settings.Wrong("where", "has no effect on a schema")
 	}
 	seen := map[string]bool{}
-	for _, c := range s.Columns {
+	for i, c := range s.Columns {
 		if c.Name == "" || seen[c.Name] {
-			return fmt.Errorf("columns: %q is empty or listed twice", c.Name)
+			return settings.Wrong(settings.Index("columns", i), "%q is empty or listed twice", c.Name)
 		}
 		seen[c.Name] = true
 	}
-	for _, p := range s.IgnoreColumns {
+	for i, p := range s.IgnoreColumns {
 		if _, err := path.Match(p, ""); err != nil {
-			return fmt.Errorf("ignore_columns: %q is not a pattern", p)
+			return settings.Wrong(settings.Index("ignore_columns", i), "%q is not a pattern", p)
 		}
 	}
 	switch {
@@ -115,13 +106,7 @@ func (s *Schema) Validate() error {
 	case len(s.Columns) > 0:
 		s.Aspect = "declared"
 	}
-	errs := []error{s.validateOptions(), s.unwatched("schema"), s.Extra.validate("extra", "warn"), s.OnMissing.validate("on_missing_table", "fail")}
-	for _, k := range s.byKind() {
-		if err := k.policy.validate(string(k.kind), k.byDefault); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // facts are what the check compares. Partitions come and go by the day, so
@@ -265,17 +250,11 @@ func declaredDrift(declared, is warehouse.Type) sentinel.DriftKind {
 
 // result gives each drift its severity and makes findings of those that count.
 func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
-	severities := s.byKind()
 	status := func(kind sentinel.DriftKind) sentinel.Status {
 		if kind == sentinel.ColumnAdded && len(s.Columns) > 0 {
 			return s.Extra.status()
 		}
-		for _, k := range severities {
-			if k.kind == kind {
-				return k.policy.status()
-			}
-		}
-		return sentinel.Pass
+		return s.of(kind).status()
 	}
 	var findings []sentinel.Finding
 	kept := drifts[:0:0]

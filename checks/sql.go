@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("sql", func() Check { return &SQL{} }) }
@@ -20,17 +21,22 @@ type SQL struct {
 
 // Validate implements Check.
 func (s *SQL) Validate() error {
+	if err := complete(s); err != nil {
+		return err
+	}
 	switch {
 	case s.Query == "":
-		return errors.New("query: want a statement that returns one number")
+		return settings.Wrong("query", "want a statement that returns one number")
 	case !s.Warn.Set() && !s.Fail.Set() && s.Anomaly == nil:
-		return errors.New("nothing to hold the number against: set warn or fail, such as fail: \"> 0\", or anomaly: {}")
-	case s.Warn.Percent || s.Fail.Percent:
-		return errors.New("warn and fail: a percentage of nothing: leave the % out")
+		return settings.Wrong("", "nothing to hold the number against: set warn or fail, such as fail: \"> 0\", or anomaly: {}")
+	case s.Warn.Percent:
+		return settings.Wrong("warn", "a percentage of nothing: leave the %% out")
+	case s.Fail.Percent:
+		return settings.Wrong("fail", "a percentage of nothing: leave the %% out")
 	case s.Where != "":
-		return errors.New("where has no effect on query: put the condition into the query")
+		return settings.Wrong("where", "has no effect on query: put the condition into the query")
 	}
-	return errors.Join(s.validateOptions(), s.watch("value", "", "both", !s.Warn.Set() && !s.Fail.Set()), s.OnNull.validate("on_null", "unknown"))
+	return s.watch("value", "", "both", !s.Warn.Set() && !s.Fail.Set())
 }
 
 // Needs implements Check.

@@ -147,15 +147,13 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 		o.Confirm = base.confirm
 	}
 	if err := check.Validate(); err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			r.wrong(blamed(n, line), "%s: %s", kind, line)
-		}
+		r.invalid(fieldsNode(n), n, kind, err)
 		return Check{}, false
 	}
 	zone := cmp.Or(o.Timezone, base.timezone)
 	loc, err := schedule.Zone(cmp.Or(zone, "UTC"))
 	if err != nil {
-		r.wrong(blamed(n, "timezone"), "%v", err)
+		r.wrong(nodeOf(fieldsNode(n), n, "timezone"), "%v", err)
 		return Check{}, false
 	}
 	if o.Anomaly != nil {
@@ -163,7 +161,7 @@ func (r *reader) check(c *Config, d Dataset, n *yaml.Node, base inherited, ids m
 	}
 	s, err := r.schedule(cmp.Or(o.Schedule, base.schedule), loc)
 	if err != nil {
-		r.wrong(blamed(n, "schedule"), "%v", err)
+		r.wrong(nodeOf(fieldsNode(n), n, "schedule"), "%v", err)
 		return Check{}, false
 	}
 	if s.ambiguous {
@@ -197,23 +195,12 @@ func (r *reader) schedule(expr string, loc *time.Location) (parsed, error) {
 	return p, err
 }
 
-// blamed follows the words at the start of a message ("change: against: ...")
-// into a check's mapping, as far as they are its keys.
-func blamed(check *yaml.Node, message string) *yaml.Node {
+// fieldsNode is the mapping of a check's fields; the item itself for a short form.
+func fieldsNode(check *yaml.Node) *yaml.Node {
 	if check.Kind != yaml.MappingNode {
 		return check
 	}
-	return within(check.Content[1], message, check)
-}
-
-func within(n *yaml.Node, message string, otherwise *yaml.Node) *yaml.Node {
-	word, rest, _ := strings.Cut(message, " ")
-	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
-		if n.Content[i].Value == strings.TrimRight(word, ":,") {
-			return within(n.Content[i+1], rest, n.Content[i+1])
-		}
-	}
-	return otherwise
+	return check.Content[1]
 }
 
 // says reports whether a check's mapping holds the key, also as null.

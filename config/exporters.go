@@ -2,7 +2,6 @@ package config
 
 import (
 	"reflect"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -38,9 +37,7 @@ func (r *reader) exporters(n *yaml.Node) (out []Exporter) {
 			e.File = r.optionalPath(e.File)
 		}
 		if err := e.Validate(); err != nil {
-			for _, line := range strings.Split(err.Error(), "\n") {
-				r.wrong(within(f.value, line, f.value), "%s: %s", f.name, line)
-			}
+			r.invalid(f.value, f.value, f.name, err)
 			continue
 		}
 		out = append(out, Exporter{f.name, e})

@@ -3,7 +3,6 @@ package config
 import (
 	"reflect"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -69,9 +68,7 @@ func (r *reader) repair(d Dataset, n *yaml.Node) *repair.Policy {
 		return nil
 	}
 	if err := p.Validate(); err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			r.wrong(within(n, line, n), "repair: %s", line)
-		}
+		r.invalid(n, n, "repair", err)
 		return nil
 	}
 	return p

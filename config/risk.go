@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // Risk is what stands under a dataset's `risk:`: by when its next load must
@@ -50,7 +50,7 @@ func (r *reader) risk(d Dataset, n *yaml.Node) *Risk {
 		return nil
 	}
 	if err := out.complete(d, fresh, r.path); err != nil {
-		r.wrong(within(n, err.Error(), n), "risk: %v", err)
+		r.invalid(n, n, "risk", err)
 		return nil
 	}
 	return out
@@ -58,7 +58,7 @@ func (r *reader) risk(d Dataset, n *yaml.Node) *Risk {
 
 func (k *Risk) complete(d Dataset, fresh *checks.Freshness, path func(string) string) error {
 	if fresh == nil {
-		return fmt.Errorf("%s has no freshness check, which tells when rows arrive: add one, such as `- freshness: {fail: 26h}`", d.Table)
+		return settings.Wrong("", "%s has no freshness check, which tells when rows arrive: add one, such as `- freshness: {fail: 26h}`", d.Table)
 	}
 	spec := k.Deadline
 	if spec == "" {
@@ -79,17 +79,17 @@ func (k *Risk) complete(d Dataset, fresh *checks.Freshness, path func(string) st
 	switch {
 	case spec != "":
 		if k.Schedule, err = schedule.Parse(spec, zone); err != nil {
-			return fmt.Errorf("deadline: %w", err)
+			return settings.In("deadline", err)
 		}
 	case fresh.Fail > 0:
 		k.Age = time.Duration(fresh.Fail)
 	default:
-		return fmt.Errorf("deadline: say by when rows must have come, such as \"06:00\": the freshness check has neither expected nor fail")
+		return settings.Wrong("deadline", "say by when rows must have come, such as \"06:00\": the freshness check has neither expected nor fail")
 	}
 	if k.Holidays != "" {
 		calendar, err := schedule.LoadCalendar(path(k.Holidays))
 		if err != nil {
-			return err
+			return settings.In("holidays", err)
 		}
 		k.Holiday = calendar.Holiday
 	}
@@ -97,26 +97,18 @@ func (k *Risk) complete(d Dataset, fresh *checks.Freshness, path func(string) st
 }
 
 func (k *Risk) bounds() error {
-	threshold := 0.8
-	if k.Threshold == nil {
-		k.Threshold = &threshold
+	if err := settings.Complete(k); err != nil {
+		return err
 	}
 	if k.Clear == nil {
 		low := max(*k.Threshold-0.2, *k.Threshold/2)
 		k.Clear = &low
 	}
-	if k.Status == "" {
-		k.Status = "warn"
-	}
 	switch {
 	case *k.Threshold <= 0 || *k.Threshold >= 1:
-		return fmt.Errorf("threshold: want a probability between 0 and 1, such as 0.8")
+		return settings.Wrong("threshold", "want a probability between 0 and 1, such as 0.8")
 	case *k.Clear <= 0 || *k.Clear > *k.Threshold:
-		return fmt.Errorf("clear: want a probability of at most the threshold, %g", *k.Threshold)
-	case k.Grace < 0 || k.Horizon < 0:
-		return fmt.Errorf("grace and horizon must be positive")
-	case k.Status != "warn" && k.Status != "fail":
-		return fmt.Errorf("status: unknown word %q: want warn or fail", k.Status)
+		return settings.Wrong("clear", "want a probability of at most the threshold, %g", *k.Threshold)
 	}
 	return nil
 }

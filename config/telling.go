@@ -31,7 +31,7 @@ func (r *reader) channel(f field) (c notify.Channel, ok bool) {
 		if k.name == "rate" {
 			if r.decode(k.value, &c.Rate) {
 				if err := c.Rate.Validate(); err != nil {
-					r.wrong(k.value, "%v", err)
+					r.invalid(k.value, k.value, "rate", err)
 				}
 			}
 			continue
@@ -56,9 +56,7 @@ func (r *reader) channel(f field) (c notify.Channel, ok bool) {
 			m.CAFile = r.optionalPath(m.CAFile)
 		}
 		if err := made.Validate(); err != nil {
-			for _, line := range strings.Split(err.Error(), "\n") {
-				r.wrong(within(k.value, line, k.value), "%s: %s", k.name, line)
-			}
+			r.invalid(k.value, k.value, k.name, err)
 		}
 	}
 	if c.Notifier == nil && len(r.mistakes) == before {
@@ -83,7 +81,7 @@ func (r *reader) routes(n *yaml.Node, channels []notify.Channel) (out []notify.R
 			continue
 		}
 		if err := route.Validate(names); err != nil {
-			r.wrong(within(item, err.Error(), item), "%v", err)
+			r.invalid(item, item, "", err)
 			continue
 		}
 		out = append(out, route)
@@ -103,7 +101,7 @@ func (r *reader) maintenance(n *yaml.Node) (out []notify.Window) {
 			continue
 		}
 		if err := w.Validate(); err != nil {
-			r.wrong(within(item, err.Error(), item), "%v", err)
+			r.invalid(item, item, "", err)
 			continue
 		}
 		if w.Name == "" {

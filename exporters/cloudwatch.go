@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("cloudwatch", func() Exporter { return &CloudWatch{} }) }
@@ -21,11 +22,8 @@ type CloudWatch struct {
 
 // Validate implements Exporter.
 func (c *CloudWatch) Validate() error {
-	if c.MaxSize == 0 {
-		c.MaxSize = 100 << 20
-	}
-	if c.Namespace == "" {
-		c.Namespace = "Sentinel"
+	if err := settings.Complete(c); err != nil {
+		return err
 	}
 	return positive("max_size", c.MaxSize)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // httpTimeout bounds one delivery.
@@ -51,7 +52,7 @@ func post(ctx context.Context, to sentinel.Secret, headers map[string]string, bo
 func needURL(field string, s sentinel.Secret) error {
 	u, err := url.Parse(s.Reveal())
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("%s: want an address that starts with http:// or https://", field)
+		return settings.Wrong(field, "want an address that starts with http:// or https://")
 	}
 	return nil
 }

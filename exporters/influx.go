@@ -2,13 +2,13 @@ package exporters
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("influx", func() Exporter { return &Influx{} }) }
@@ -25,7 +25,7 @@ type Influx struct {
 // Validate implements Exporter.
 func (i *Influx) Validate() error {
 	if i.Bucket == "" {
-		return errors.New("bucket: say where to write")
+		return settings.Wrong("bucket", "say where to write")
 	}
 	return needURL("url", i.URL)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("jsonl", func() Exporter { return &JSONL{} }) }
@@ -58,8 +59,8 @@ type lineDrift struct {
 
 // Validate implements Exporter.
 func (j *JSONL) Validate() error {
-	if j.MaxSize == 0 {
-		j.MaxSize = 100 << 20
+	if err := settings.Complete(j); err != nil {
+		return err
 	}
 	return positive("max_size", j.MaxSize)
 }

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // lines appends whole lines to a file, which is rotated at a size, or to
@@ -85,7 +85,7 @@ func (n exact) MarshalJSON() ([]byte, error) {
 
 func positive(name string, v int64) error {
 	if v < 0 {
-		return fmt.Errorf("%s must be positive", name)
+		return settings.Wrong(name, "must be positive")
 	}
 	return nil
 }

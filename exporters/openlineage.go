@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("openlineage", func() Exporter { return &OpenLineage{} }) }
@@ -32,8 +33,8 @@ const (
 
 // Validate implements Exporter.
 func (o *OpenLineage) Validate() error {
-	if o.Namespace == "" {
-		o.Namespace = "sentinel"
+	if err := settings.Complete(o); err != nil {
+		return err
 	}
 	return needURL("url", o.URL)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("statsd", func() Exporter { return &StatsD{} }) }
@@ -29,15 +30,12 @@ const datagram = 1432
 
 // Validate implements Exporter.
 func (s *StatsD) Validate() error {
-	if s.Address == "" {
-		s.Address = "127.0.0.1:8125"
-	}
-	if s.Prefix == "" {
-		s.Prefix = "sentinel."
+	if err := settings.Complete(s); err != nil {
+		return err
 	}
 	if !strings.HasPrefix(s.Address, "unix://") {
 		if _, _, err := net.SplitHostPort(s.Address); err != nil {
-			return fmt.Errorf("address: want host:port or unix:///path: %w", err)
+			return settings.Wrong("address", "want host:port or unix:///path: %v", err)
 		}
 	}
 	return nil

@@ -3,12 +3,11 @@ package notify
 import (
 	"context"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("alertmanager", func() Notifier { return &Alertmanager{} }) }
@@ -28,17 +27,19 @@ type Alertmanager struct {
 
 // Validate implements Notifier.
 func (a *Alertmanager) Validate() error {
-	a.Every, a.Expire = orDefault(a.Every, time.Minute), orDefault(a.Expire, time.Hour)
-	if len(a.URL) == 0 {
-		return errors.New("url: want the address of an Alertmanager, such as http://alertmanager:9093")
+	if err := settings.Complete(a); err != nil {
+		return err
 	}
-	for _, u := range a.URL {
-		if err := needURL("url", u); err != nil {
+	if len(a.URL) == 0 {
+		return settings.Wrong("url", "want the address of an Alertmanager, such as http://alertmanager:9093")
+	}
+	for i, u := range a.URL {
+		if err := needURL(settings.Index("url", i), u); err != nil {
 			return err
 		}
 	}
 	if a.Every < 0 || a.Expire <= a.Every {
-		return fmt.Errorf("expire: %s must be longer than resend: %s", a.Expire, a.Every)
+		return settings.Wrong("expire", "%s must be longer than resend: %s", a.Expire, a.Every)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("email", func() Notifier { return &Email{} }) }
@@ -45,20 +46,23 @@ func (e *Email) Validate() error {
 		e.TLS = map[bool]string{true: "implicit", false: "starttls"}[e.Port == 465]
 	}
 	e.Port = orDefault(e.Port, map[bool]int{true: 465, false: 587}[e.TLS == "implicit"])
-	e.Hello = orDefault(e.Hello, "localhost")
+	if err := settings.Complete(e); err != nil {
+		return err
+	}
 	switch {
 	case e.Host == "":
-		return errors.New("host: want the name of an SMTP server")
-	case e.TLS != "starttls" && e.TLS != "implicit" && e.TLS != "none":
-		return fmt.Errorf("tls: %q: want starttls, implicit or none", e.TLS)
+		return settings.Wrong("host", "want the name of an SMTP server")
 	case e.Password != "" && e.TLS == "none" && !isLoopback(e.Host):
-		return errors.New("tls: none would send the password in the clear")
+		return settings.Wrong("tls", "none would send the password in the clear")
 	case len(e.To) == 0:
-		return errors.New("to: want at least one address")
+		return settings.Wrong("to", "want at least one address")
 	}
-	for _, address := range append([]string{e.From}, e.To...) {
+	if _, err := mail.ParseAddress(e.From); err != nil {
+		return settings.Wrong("from", "%q is no mail address: %v", e.From, err)
+	}
+	for i, address := range e.To {
 		if _, err := mail.ParseAddress(address); err != nil {
-			return fmt.Errorf("%q is no mail address: %w", address, err)
+			return settings.Wrong(settings.Index("to", i), "%q is no mail address: %v", address, err)
 		}
 	}
 	if e.CAFile == "" {
@@ -66,10 +70,10 @@ func (e *Email) Validate() error {
 	}
 	pem, err := os.ReadFile(e.CAFile)
 	if err != nil {
-		return fmt.Errorf("ca_file: %w", err)
+		return settings.In("ca_file", err)
 	}
 	if e.roots = x509.NewCertPool(); !e.roots.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("ca_file %s: no certificate in it", e.CAFile)
+		return settings.Wrong("ca_file", "%s: no certificate in it", e.CAFile)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // maxAnswer is how much of an answer is read.
@@ -209,7 +210,7 @@ func client(private bool) *http.Client {
 // needURL checks an address of the configuration.
 func needURL(field string, v sentinel.Secret) error {
 	if u, err := url.Parse(v.Reveal()); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("%s: want an address that starts with http:// or https://", field)
+		return settings.Wrong(field, "want an address that starts with http:// or https://")
 	}
 	return nil
 }

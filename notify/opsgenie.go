@@ -2,11 +2,11 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("opsgenie", func() Notifier { return &Opsgenie{} }) }
@@ -22,9 +22,11 @@ type Opsgenie struct {
 
 // Validate implements Notifier.
 func (o *Opsgenie) Validate() error {
-	o.URL = orDefault(o.URL, "https://api.opsgenie.com")
+	if err := settings.Complete(o); err != nil {
+		return err
+	}
 	if o.APIKey == "" {
-		return errors.New("api_key: want the key of an API integration")
+		return settings.Wrong("api_key", "want the key of an API integration")
 	}
 	return needURL("url", sentinel.Secret(o.URL))
 }

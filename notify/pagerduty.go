@@ -2,10 +2,10 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("pagerduty", func() Notifier { return &PagerDuty{} }) }
@@ -20,9 +20,11 @@ type PagerDuty struct {
 
 // Validate implements Notifier.
 func (p *PagerDuty) Validate() error {
-	p.URL = orDefault(p.URL, "https://events.pagerduty.com/v2/enqueue")
+	if err := settings.Complete(p); err != nil {
+		return err
+	}
 	if p.RoutingKey == "" {
-		return errors.New("routing_key: want the integration key of a service (Events API v2)")
+		return settings.Wrong("routing_key", "want the integration key of a service (Events API v2)")
 	}
 	return needURL("url", sentinel.Secret(p.URL))
 }

@@ -109,7 +109,7 @@ func (p *Planner) toHearers(out *items, c Change, cause sentinel.Incident, heare
 	}
 	// The routes may have changed since.
 	other := Route{}
-	out.add(c, hearers, other.group(-1, c.Kind, cause), defaultGroupWait)
+	out.add(c, hearers, other.group(-1, c.Kind, cause), *routeDefaults.GroupWait)
 }
 
 // root is the incident by which one is grouped: the one furthest up that it

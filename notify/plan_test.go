@@ -78,10 +78,10 @@ func TestRouteMistakes(t *testing.T) {
 	t.Parallel()
 	ago := -time.Second
 	for want, r := range map[string]notify.Route{
-		"no channel \"pigeon\"": {To: []string{"pigeon"}},
-		"tier:":                 {Tier: []string{"urgent"}},
-		"group_by:":             {GroupBy: []string{"colour"}},
-		"negative":              {Repeat: &ago},
+		"no channel \"pigeon\"":     {To: []string{"pigeon"}},
+		"tier[0]: unknown word":     {Tier: []string{"urgent"}},
+		"group_by[0]: unknown word": {GroupBy: []string{"colour"}},
+		"negative":                  {Repeat: &ago},
 	} {
 		if err := r.Validate([]string{"chat"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // Quiet holds what keeps incidents from being told: maintenance windows, which
@@ -110,17 +111,15 @@ func (w *Window) matches(i sentinel.Incident) bool {
 
 // Validate reads the times; a window must be validated before it is used.
 func (w *Window) Validate() (err error) {
-	if w.loc, err = schedule.Zone(orDefault(w.Timezone, "UTC")); err != nil {
-		return fmt.Errorf("timezone: %w", err)
+	if err := settings.Complete(w); err != nil {
+		return err
 	}
-	for _, t := range w.Tier {
-		if !slices.Contains(tiers, t) {
-			return fmt.Errorf("tier: %q: want critical, warning or info", t)
-		}
+	if w.loc, err = schedule.Zone(w.Timezone); err != nil {
+		return settings.In("timezone", err)
 	}
 	if w.Until != "" {
 		if w.expires, err = w.instant(w.Until); err != nil {
-			return fmt.Errorf("until: %w", err)
+			return settings.In("until", err)
 		}
 	}
 	w.isCron, w.isOnce = w.Cron != "", strings.Contains(w.From, "-")
@@ -128,7 +127,7 @@ func (w *Window) Validate() (err error) {
 	case w.isCron:
 		return w.validateCron()
 	case w.From == "" || w.To == "":
-		return errors.New("from: want from and to, or cron and duration")
+		return settings.Wrong("from", "want from and to, or cron and duration")
 	case w.isOnce:
 		return w.validateOnce()
 	}
@@ -137,24 +136,27 @@ func (w *Window) Validate() (err error) {
 
 func (w *Window) validateCron() (err error) {
 	if w.From != "" || w.To != "" || len(w.Days) > 0 || w.Duration <= 0 {
-		return errors.New("cron: goes with a positive duration, and without from, to and days")
+		return settings.Wrong("cron", "goes with a positive duration, and without from, to and days")
 	}
 	w.starts, err = schedule.Parse(w.Cron, w.loc)
-	return err
+	return settings.In("cron", err)
 }
 
 func (w *Window) validateOnce() (err error) {
-	if len(w.Days) > 0 || w.Duration != 0 {
-		return errors.New("days, duration: a window that is once has none")
+	if len(w.Days) > 0 {
+		return settings.Wrong("days", "a window that is once has none")
+	}
+	if w.Duration != 0 {
+		return settings.Wrong("duration", "a window that is once has none")
 	}
 	if w.begin, err = w.instant(w.From); err != nil {
-		return fmt.Errorf("from: %w", err)
+		return settings.In("from", err)
 	}
 	if w.end, err = w.instant(w.To); err != nil {
-		return fmt.Errorf("to: %w", err)
+		return settings.In("to", err)
 	}
 	if !w.end.After(w.begin) {
-		return errors.New("to: must be after from")
+		return settings.Wrong("to", "must be after from")
 	}
 	return nil
 }
@@ -162,14 +164,14 @@ func (w *Window) validateOnce() (err error) {
 func (w *Window) validateWeekly() error {
 	from, err := time.Parse("15:04", w.From)
 	if err != nil {
-		return fmt.Errorf("from: %q: want a time such as 02:00, or a date with a time", w.From)
+		return settings.Wrong("from", "%q: want a time such as 02:00, or a date with a time", w.From)
 	}
 	to, err := time.Parse("15:04", w.To)
 	if err != nil {
-		return fmt.Errorf("to: %q: want a time such as 04:00, as in from", w.To)
+		return settings.Wrong("to", "%q: want a time such as 04:00, as in from", w.To)
 	}
 	if w.Duration != 0 {
-		return errors.New("duration: goes with cron")
+		return settings.Wrong("duration", "goes with cron")
 	}
 	days := "*"
 	if len(w.Days) > 0 {
@@ -177,7 +179,7 @@ func (w *Window) validateWeekly() error {
 	}
 	w.sameDay = to.After(from)
 	if w.starts, err = schedule.Parse(fmt.Sprintf("%d %d * * %s", from.Minute(), from.Hour(), days), w.loc); err != nil {
-		return fmt.Errorf("days: %v: want days such as mon or mon-fri", w.Days)
+		return settings.Wrong("days", "%v: want days such as mon or mon-fri", w.Days)
 	}
 	w.stops, err = schedule.Parse(fmt.Sprintf("%d %d * * *", to.Minute(), to.Hour()), w.loc)
 	return err

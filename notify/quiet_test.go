@@ -87,7 +87,7 @@ func TestWindowMistakes(t *testing.T) {
 		"never fires":           {Cron: "0 1 30 2 *", Duration: time.Hour},
 		"to: \"2026":            {From: "02:00", To: "2026-12-05 22:00"},
 		"from: \"2am\"":         {From: "2am", To: "3am"},
-		"tier:":                 {From: "02:00", To: "03:00", Tier: []string{"urgent"}},
+		"tier[0]: unknown word": {From: "02:00", To: "03:00", Tier: []string{"urgent"}},
 		"until:":                {From: "02:00", To: "03:00", Until: "soon"},
 		"goes with cron":        {From: "02:00", To: "03:00", Duration: time.Hour},
 		"a window that is once": {From: "2026-12-05 22:00", To: "2026-12-06 22:00", Days: []string{"mon"}},

@@ -1,8 +1,9 @@
 package notify
 
 import (
-	"errors"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // Rate bounds how many notices a channel gets: Burst at once, and one more
@@ -17,8 +18,14 @@ var DefaultRate = Rate{Burst: 20, Every: 15 * time.Second}
 
 // Validate checks a configured rate; the zero value stands for [DefaultRate].
 func (r Rate) Validate() error {
-	if r != (Rate{}) && (r.Burst < 1 || r.Every <= 0) {
-		return errors.New("rate: want burst of at least 1 and every, such as {burst: 20, every: 15s}")
+	const example = "want burst of at least 1 and every, such as {burst: 20, every: 15s}"
+	switch {
+	case r == Rate{}:
+		return nil
+	case r.Burst < 1:
+		return settings.Wrong("burst", example)
+	case r.Every <= 0:
+		return settings.Wrong("every", example)
 	}
 	return nil
 }

@@ -1,20 +1,17 @@
 package notify
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Defaults of routes.
-const (
-	defaultGroupWait = 30 * time.Second
-	defaultRepeat    = 4 * time.Hour
-)
+// routeDefaults holds the defaults of a route that was not validated.
+var routeDefaults = settings.Default[Route]()
 
 // Route says which incidents go to which channels. Of a list of routes the
 // first that matches an incident is taken, and those after it as long as the
@@ -46,37 +43,33 @@ var tiers = []string{"critical", "warning", "info"}
 
 // Validate checks the route against the names of the channels.
 func (r *Route) Validate(channels []string) error {
-	for _, t := range r.Tier {
-		if !slices.Contains(tiers, t) {
-			return fmt.Errorf("tier: %q: want critical, warning or info", t)
-		}
+	if err := settings.Complete(r); err != nil {
+		return err
 	}
-	for _, to := range r.To {
+	for i, to := range r.To {
 		if !slices.Contains(channels, to) {
-			return fmt.Errorf("to: there is no channel %q: want one of %v", to, channels)
+			return settings.Wrong(settings.Index("to", i), "there is no channel %q: want one of %v", to, channels)
 		}
 	}
-	for _, g := range r.GroupBy {
-		if groupings[g] == nil {
-			return fmt.Errorf("group_by: %q: want warehouse, schema, dataset, tier, owner, kind or check", g)
-		}
+	if r.groupWait() < 0 {
+		return settings.Wrong("group_wait", "must not be negative")
 	}
-	if r.groupWait() < 0 || r.repeat() < 0 {
-		return errors.New("group_wait and repeat must not be negative")
+	if r.repeat() < 0 {
+		return settings.Wrong("repeat", "must not be negative")
 	}
 	return nil
 }
 
 func (r *Route) groupWait() time.Duration {
 	if r.GroupWait == nil {
-		return defaultGroupWait
+		return *routeDefaults.GroupWait
 	}
 	return *r.GroupWait
 }
 
 func (r *Route) repeat() time.Duration {
 	if r.Repeat == nil {
-		return defaultRepeat
+		return *routeDefaults.Repeat
 	}
 	return *r.Repeat
 }
@@ -91,7 +84,7 @@ func (r *Route) Matches(i sentinel.Incident) bool {
 func (r *Route) group(n int, kind Kind, i sentinel.Incident) string {
 	by := r.GroupBy
 	if len(by) == 0 {
-		by = []string{"warehouse", "tier"}
+		by = routeDefaults.GroupBy
 	}
 	parts := []string{fmt.Sprint(n), string(kind)}
 	for _, g := range by {

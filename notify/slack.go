@@ -3,12 +3,12 @@ package notify
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("slack", func() Notifier { return &Slack{} }) }
@@ -24,14 +24,16 @@ type Slack struct {
 
 // Validate implements Notifier.
 func (s *Slack) Validate() error {
-	s.URL = orDefault(s.URL, "https://slack.com/api")
+	if err := settings.Complete(s); err != nil {
+		return err
+	}
 	switch {
 	case s.WebhookURL != "" && s.Token != "":
-		return errors.New("webhook_url and token: want one of them")
+		return settings.Wrong("token", "webhook_url and token exclude each other: keep one")
 	case s.WebhookURL != "":
 		return needURL("webhook_url", s.WebhookURL)
 	case s.Token == "" || s.Channel == "":
-		return errors.New("webhook_url: want an incoming webhook's address, or token and channel")
+		return settings.Wrong("webhook_url", "want an incoming webhook's address, or token and channel")
 	}
 	return needURL("url", sentinel.Secret(s.URL))
 }

@@ -2,9 +2,9 @@ package notify
 
 import (
 	"context"
-	"errors"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("teams", func() Notifier { return &Teams{} }) }
@@ -17,7 +17,7 @@ type Teams struct {
 // Validate implements Notifier.
 func (t *Teams) Validate() error {
 	if t.WebhookURL == "" {
-		return errors.New("webhook_url: want the address of a workflow that posts to a channel when a webhook request is received")
+		return settings.Wrong("webhook_url", "want the address of a workflow that posts to a channel when a webhook request is received")
 	}
 	return needURL("webhook_url", t.WebhookURL)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("airflow", func() Action { return &Airflow{} }) }
@@ -56,26 +57,26 @@ type airflowDetails struct {
 
 // Validate implements Action.
 func (a *Airflow) Validate() error {
-	a.API, a.Bucket, a.URL = orDefault(a.API, "v2"), orDefault(a.Bucket, "day"), strings.TrimRight(a.URL, "/")
-	if err := errors.Join(address("url", a.URL), patience(&a.Timeout, &a.Poll, time.Hour)); err != nil {
+	if err := settings.Complete(a); err != nil {
 		return err
 	}
-	if a.API != "v1" && a.API != "v2" {
-		return fmt.Errorf("api: unknown word %q: want v2 (Airflow 3) or v1 (Airflow 2)", a.API)
+	a.URL = strings.TrimRight(a.URL, "/")
+	if err := errors.Join(address("url", a.URL), positive(a.Timeout, a.Poll)); err != nil {
+		return err
 	}
 	switch {
 	case a.DAG == "":
-		return errors.New("dag: want the id of a DAG")
+		return settings.Wrong("dag", "want the id of a DAG")
 	case a.Token == "" && (a.User == "" || a.Password == ""):
-		return errors.New("token: want a token, or user and password")
+		return settings.Wrong("token", "want a token, or user and password")
 	case a.Clear != nil && a.Clear.Run == "":
-		return errors.New("clear: run: want a dag_run_id, such as scheduled__{day}T00:00:00+00:00")
+		return settings.Wrong("clear.run", "want a dag_run_id, such as scheduled__{day}T00:00:00+00:00")
 	case a.Clear != nil && len(a.Conf) > 0:
-		return errors.New("conf: a cleared run keeps its own: leave it out")
+		return settings.Wrong("conf", "a cleared run keeps its own: leave it out")
 	case a.Clear != nil:
-		return errors.Join(bucketWord(a.Bucket), named("clear: run", a.Clear.Run))
+		return named("clear.run", a.Clear.Run)
 	}
-	return errors.Join(bucketWord(a.Bucket), namedAll("conf", a.Conf))
+	return namedAll("conf", a.Conf)
 }
 
 // Plan implements Action.

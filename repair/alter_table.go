@@ -4,12 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -32,12 +32,14 @@ type AlterTable struct {
 
 // Validate implements Action.
 func (a *AlterTable) Validate() error {
-	if a.MaxPartitions == 0 {
-		a.MaxPartitions = 1000
+	if err := settings.Complete(a); err != nil {
+		return err
 	}
-	a.Held = orDefault(a.Held, 30*time.Second)
-	if a.MaxPartitions < 1 || a.Held < 0 {
-		return errors.New("max_partitions and put_off_after must be positive")
+	if a.MaxPartitions < 1 {
+		return settings.Wrong("max_partitions", "must be positive")
+	}
+	if a.Held < 0 {
+		return settings.Wrong("put_off_after", "must be positive")
 	}
 	return nil
 }

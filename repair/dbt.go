@@ -3,8 +3,6 @@ package repair
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("dbt", func() Action { return &DBT{} }) }
@@ -36,30 +35,37 @@ type DBT struct {
 
 // Validate implements Action.
 func (d *DBT) Validate() error {
-	d.Bucket, d.Timeout = orDefault(d.Bucket, "day"), orDefault(d.Timeout, time.Hour)
-	for _, s := range d.Select {
+	if err := settings.Complete(d); err != nil {
+		return err
+	}
+	for i, s := range d.Select {
 		if s == "" || strings.HasPrefix(s, "-") || strings.ContainsAny(s, " \t\n'\"") {
-			return fmt.Errorf("select: %q is no selector of dbt", s)
+			return settings.Wrong(settings.Index("select", i), "%q is no selector of dbt", s)
 		}
 	}
-	if err := errors.Join(bucketWord(d.Bucket), namedAll("vars", d.Vars)); err != nil {
+	if err := namedAll("vars", d.Vars); err != nil {
+		return err
+	}
+	own := d.Program != "" || d.Project != "" || d.Profiles != "" || d.Target != "" || len(d.Env) > 0
+	if err := positive(d.Timeout, 0); err != nil {
 		return err
 	}
 	switch {
-	case d.Timeout < 0:
-		return errors.New("timeout must be positive")
 	case d.Microbatch && d.FullRefresh:
-		return errors.New("full_refresh builds everything: leave microbatch out")
-	case d.Cloud != nil && (d.Program != "" || d.Project != "" || d.Profiles != "" || d.Target != "" || len(d.Env) > 0):
-		return errors.New("cloud: the job there has its own program, project, profiles, target and env")
+		return settings.Wrong("full_refresh", "it builds everything: leave microbatch out")
+	case d.Cloud != nil && own:
+		return settings.Wrong("cloud", "the job there has its own program, project, profiles, target and env")
 	case len(d.Select) == 0 && (d.Cloud == nil || len(d.Vars) > 0 || d.Microbatch || d.FullRefresh):
-		return errors.New("select: want at least one selector, such as orders or +orders")
+		return settings.Wrong("select", "want at least one selector, such as orders or +orders")
 	case d.Cloud != nil:
-		return d.Cloud.validate()
+		return settings.In("cloud", d.Cloud.validate())
 	case !filepath.IsAbs(d.Project):
-		return errors.New("project: want the absolute path of the directory with dbt_project.yml")
+		return settings.Wrong("project", "want the absolute path of the directory with dbt_project.yml")
 	}
 	d.Program, d.Profiles = orDefault(d.Program, "/usr/local/bin/dbt"), orDefault(d.Profiles, d.Project)
+	if !filepath.IsAbs(d.Program) {
+		return settings.Wrong("program", "want the absolute path of dbt")
+	}
 	return d.program(nil).Validate()
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // DBTCloud is a job of dbt Cloud, run through its administrative API v2.
@@ -25,12 +26,16 @@ type DBTCloud struct {
 }
 
 func (c *DBTCloud) validate() error {
-	c.URL = strings.TrimRight(orDefault(c.URL, "https://cloud.getdbt.com"), "/")
-	if c.Account <= 0 || c.Job <= 0 || c.Token == "" {
-		return errors.New("cloud: want account, job and token")
+	c.URL = strings.TrimRight(c.URL, "/")
+	switch {
+	case c.Account <= 0:
+		return settings.Wrong("account", "want the id of the account")
+	case c.Job <= 0:
+		return settings.Wrong("job", "want the id of the job")
+	case c.Token == "":
+		return settings.Wrong("token", "want an API token")
 	}
-	timeout := time.Hour
-	return errors.Join(address("cloud: url", c.URL), patience(&timeout, &c.Poll, time.Hour))
+	return errors.Join(address("url", c.URL), positive(0, c.Poll))
 }
 
 // describe is the request, for people.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("exec", func() Action { return &Exec{} }) }
@@ -34,17 +35,18 @@ const outputLimit = 64 << 10
 
 // Validate implements Action.
 func (e *Exec) Validate() error {
-	e.Timeout = orDefault(e.Timeout, 10*time.Minute)
-	for name, command := range map[string][]string{"command": e.Command, "undo": e.Undo} {
-		if len(command) == 0 && name == "undo" {
-			continue
-		}
-		if len(command) == 0 || !filepath.IsAbs(command[0]) {
-			return fmt.Errorf("%s: want a list that begins with the absolute path of a program", name)
-		}
+	if err := settings.Complete(e); err != nil {
+		return err
+	}
+	const want = "want a list that begins with the absolute path of a program"
+	if len(e.Command) == 0 || !filepath.IsAbs(e.Command[0]) {
+		return settings.Wrong("command", want)
+	}
+	if len(e.Undo) > 0 && !filepath.IsAbs(e.Undo[0]) {
+		return settings.Wrong("undo", want)
 	}
 	if e.Timeout < 0 {
-		return errors.New("timeout must be positive")
+		return settings.Wrong("timeout", "must be positive")
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // answerLimit is how much of an answer is read; a longer one is cut.
@@ -144,7 +146,7 @@ func client(allowPrivate bool, roots *x509.CertPool) *http.Client {
 // address checks that a configured address can be asked.
 func address(field, v string) error {
 	if u, err := url.Parse(v); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("%s: want an address that starts with http:// or https://", field)
+		return settings.Wrong(field, "want an address that starts with http:// or https://")
 	}
 	return nil
 }

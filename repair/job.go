@@ -3,7 +3,6 @@ package repair
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // job is work that another system does under a name that Sentinel chose, so
@@ -76,11 +76,13 @@ func (f followed) step(ctx context.Context, r *Run, undo bool) error {
 	return &RunningError{What: j.Name + ": " + orDefault(j.Why, "running"), After: wait}
 }
 
-// patience checks and fills in the times of a hook that follows a job.
-func patience(timeout, poll *time.Duration, otherwise time.Duration) error {
-	*timeout, *poll = orDefault(*timeout, otherwise), orDefault(*poll, 15*time.Second)
-	if *timeout < 0 || *poll < 0 {
-		return errors.New("timeout and poll must be positive")
+// positive refuses times that cannot be waited for.
+func positive(timeout, poll time.Duration) error {
+	if timeout < 0 {
+		return settings.Wrong("timeout", "must be positive")
+	}
+	if poll < 0 {
+		return settings.Wrong("poll", "must be positive")
 	}
 	return nil
 }
@@ -136,7 +138,7 @@ func named(field, text string) error {
 			continue // JSON, not a placeholder
 		}
 		if !slices.Contains(placeholders, word) {
-			return fmt.Errorf("%s: unknown placeholder {%s}: want one of %s", field, word, strings.Join(placeholders, ", "))
+			return settings.Wrong(field, "unknown placeholder {%s}: want one of %s", word, strings.Join(placeholders, ", "))
 		}
 	}
 	return nil
@@ -145,16 +147,9 @@ func named(field, text string) error {
 // namedAll checks the values of a map.
 func namedAll(field string, m map[string]string) error {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if err := named(field+": "+k, m[k]); err != nil {
+		if err := named(settings.Member(field, k), m[k]); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func bucketWord(v string) error {
-	if !slices.Contains([]string{"hour", "day", "week", "month"}, v) {
-		return fmt.Errorf("bucket: unknown word %q: want hour, day, week or month", v)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("kubernetes", func() Action { return &Kubernetes{} }) }
@@ -54,13 +54,21 @@ type kubernetesDetails struct {
 
 // Validate implements Action.
 func (k *Kubernetes) Validate() error {
-	k.Account, k.Bucket, k.Server = orDefault(k.Account, accountDirectory), orDefault(k.Bucket, "day"), strings.TrimRight(k.Server, "/")
-	if (k.Restart == "") == (k.CronJob == "") {
-		return errors.New("want either restart: a Deployment, or cronjob: a CronJob")
+	if err := settings.Complete(k); err != nil {
+		return err
 	}
-	for field, name := range map[string]string{"restart": k.Restart, "cronjob": k.CronJob, "undo_cronjob": k.Undo, "namespace": k.Namespace} {
-		if name != "" && (len(name) > 253 || !kubernetesName().MatchString(name)) {
-			return fmt.Errorf("%s: %q is no name of Kubernetes", field, name)
+	k.Server = strings.TrimRight(k.Server, "/")
+	if err := positive(k.Timeout, k.Poll); err != nil {
+		return err
+	}
+	if (k.Restart == "") == (k.CronJob == "") {
+		return settings.Wrong("", "want either restart: a Deployment, or cronjob: a CronJob")
+	}
+	for _, n := range []struct{ field, name string }{
+		{"restart", k.Restart}, {"cronjob", k.CronJob}, {"undo_cronjob", k.Undo}, {"namespace", k.Namespace},
+	} {
+		if n.name != "" && (len(n.name) > 253 || !kubernetesName().MatchString(n.name)) {
+			return settings.Wrong(n.field, "%q is no name of Kubernetes", n.name)
 		}
 	}
 	if k.Server != "" {
@@ -68,10 +76,13 @@ func (k *Kubernetes) Validate() error {
 			return err
 		}
 	}
-	if k.Restart != "" && (k.Undo != "" || len(k.Env) > 0) {
-		return errors.New("restart takes neither env nor undo_cronjob")
+	if k.Restart != "" && k.Undo != "" {
+		return settings.Wrong("undo_cronjob", "restart takes neither env nor undo_cronjob")
 	}
-	return errors.Join(patience(&k.Timeout, &k.Poll, 30*time.Minute), bucketWord(k.Bucket), namedAll("env", k.Env))
+	if k.Restart != "" && len(k.Env) > 0 {
+		return settings.Wrong("env", "restart takes neither env nor undo_cronjob")
+	}
+	return namedAll("env", k.Env)
 }
 
 // Plan implements Action.

@@ -1,14 +1,13 @@
 package repair
 
 import (
-	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // Mode is how far a policy may go by itself.
@@ -21,6 +20,11 @@ const (
 	Auto   Mode = "auto"   // plans of class auto are applied at once
 	Shadow Mode = "shadow" // plans are recorded and never applied
 )
+
+// Words are the modes.
+func (Mode) Words() []string {
+	return []string{string(Off), string(Manual), string(Auto), string(Shadow)}
+}
 
 // Policy is one configured repair: when what fails, do this, within these
 // limits. Its exported fields, beside the action's own key, are the YAML of an
@@ -67,39 +71,41 @@ func (s *Share) UnmarshalText(b []byte) error {
 
 // Validate checks the policy and fills in defaults.
 func (p *Policy) Validate() error {
+	if err := settings.Complete(p); err != nil {
+		return err
+	}
 	if len(p.On) == 0 {
-		return errors.New("on: want what the repair is for, such as row_count or schema.column_added")
+		return settings.Wrong("on", "want what the repair is for, such as row_count or schema.column_added")
 	}
-	defaults := []struct{ have, want *time.Duration }{{&p.Window, ptr(time.Hour)}, {&p.Cooldown, ptr(time.Hour)}, {&p.Approval, ptr(24 * time.Hour)}, {&p.FlapWindow, ptr(15 * time.Minute)}}
-	for _, d := range defaults {
-		if *d.have == 0 {
-			*d.have = *d.want
-		}
-		if *d.have < 0 {
-			return errors.New("window, cooldown and approval_within must be positive")
-		}
-	}
-	p.Mode = orDefault(p.Mode, Manual)
-	p.OnFailure = orDefault(p.OnFailure, "rollback")
-	p.Escalate = orDefault(p.Escalate, "after")
-	p.Attempts = orDefault(p.Attempts, 3)
-	p.Retries = orDefault(p.Retries, 5)
-	p.MaxRows = orDefault(p.MaxRows, 5_000_000)
-	p.Rollout = orDefault(p.Rollout, 1)
-	switch {
-	case !slices.Contains([]Mode{Off, Manual, Auto, Shadow}, p.Mode):
-		return fmt.Errorf("mode: unknown word %q: want off, plan, auto or shadow", p.Mode)
-	case p.OnFailure != "rollback" && p.OnFailure != "escalate":
-		return fmt.Errorf("on_failure: unknown word %q: want rollback or escalate", p.OnFailure)
-	case p.Escalate != "after" && p.Escalate != "at_once":
-		return fmt.Errorf("escalate: unknown word %q: want after or at_once", p.Escalate)
-	case p.Attempts < 1 || p.Retries < 1 || p.MaxRows < 1 || p.Settle < 0:
-		return errors.New("attempts, retries, max_rows and settle must be positive")
+	if err := p.limits(); err != nil {
+		return err
 	}
 	if p.Action == nil {
-		return fmt.Errorf("no action: want one of %s", strings.Join(Actions(), ", "))
+		return settings.Wrong("", "no action: want one of %s", strings.Join(Actions(), ", "))
 	}
-	return p.Action.Validate()
+	return settings.In(p.Kind, p.Action.Validate())
+}
+
+// limits checks that what must be positive is.
+func (p *Policy) limits() error {
+	for _, l := range []struct {
+		field string
+		ok    bool
+	}{
+		{"window", p.Window >= 0},
+		{"cooldown", p.Cooldown >= 0},
+		{"approval_within", p.Approval >= 0},
+		{"flap_window", p.FlapWindow >= 0},
+		{"attempts", p.Attempts >= 1},
+		{"retries", p.Retries >= 1},
+		{"max_rows", p.MaxRows >= 1},
+		{"settle", p.Settle >= 0},
+	} {
+		if !l.ok {
+			return settings.Wrong(l.field, "must be positive")
+		}
+	}
+	return nil
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -41,27 +42,25 @@ type ReloadPartition struct {
 func (a *ReloadPartition) Validate() error {
 	if column, cast := strings.CutSuffix(a.Partition, "::date"); cast {
 		if a.Partition = column; orDefault(a.Bucket, "day") != "day" {
-			return fmt.Errorf("partition: ::date is a day, and bucket says %s: leave one of them out", a.Bucket)
+			return settings.Wrong("partition", "::date is a day, and bucket says %s: leave one of them out", a.Bucket)
 		}
 	}
-	a.Bucket, a.Method = orDefault(a.Bucket, "day"), orDefault(a.Method, "delete_insert")
-	if !slices.Contains([]string{"delete_insert", "merge", "swap"}, a.Method) {
-		return fmt.Errorf("method: unknown word %q: want delete_insert, merge or swap", a.Method)
+	if err := settings.Complete(a); err != nil {
+		return err
 	}
-	a.KeepFor = orDefault(a.KeepFor, 24*time.Hour)
-	a.MinRatio = orDefault(a.MinRatio, 0.9)
-	a.LateBy = orDefault(a.LateBy, 2*time.Hour)
-	a.BatchRows = orDefault(a.BatchRows, 20_000)
-	a.MaxRows = orDefault(a.MaxRows, 5_000_000)
 	switch {
 	case len(a.From)+len(a.File) == 0:
-		return errors.New("from: want a source, such as shop.staging.orders, or file: orders-{date}.csv")
-	case !slices.Contains([]string{"hour", "day", "week", "month"}, a.Bucket):
-		return fmt.Errorf("bucket: unknown word %q: want hour, day, week or month", a.Bucket)
+		return settings.Wrong("from", "want a source, such as shop.staging.orders, or file: orders-{date}.csv")
 	case a.MinRatio < 0 || a.MinRatio > 1:
-		return errors.New("min_ratio: want 0 to 1")
-	case a.KeepFor < 0 || a.LateBy < 0 || a.BatchRows < 1 || a.MaxRows < 1:
-		return errors.New("keep_preimage, late_by, batch_rows and max_rows must be positive")
+		return settings.Wrong("min_ratio", "want 0 to 1")
+	case a.KeepFor < 0:
+		return settings.Wrong("keep_preimage", "must be positive")
+	case a.LateBy < 0:
+		return settings.Wrong("late_by", "must be positive")
+	case a.BatchRows < 1:
+		return settings.Wrong("batch_rows", "must be positive")
+	case a.MaxRows < 1:
+		return settings.Wrong("max_rows", "must be positive")
 	}
 	return nil
 }

@@ -3,9 +3,9 @@ package repair
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("sql", func() Action { return &SQL{} }) }
@@ -20,7 +20,7 @@ type SQL struct {
 // Validate implements Action.
 func (s *SQL) Validate() error {
 	if len(s.Do) == 0 {
-		return errors.New("do: want at least one statement")
+		return settings.Wrong("do", "want at least one statement")
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("webhook", func() Action { return &Webhook{} }) }
@@ -34,17 +35,22 @@ type Webhook struct {
 
 // Validate implements Action.
 func (h *Webhook) Validate() error {
-	h.Timeout = orDefault(h.Timeout, 30*time.Second)
-	for name, v := range map[string]sentinel.Secret{"url": h.URL, "lookup": h.Lookup, "undo_url": h.UndoURL} {
-		if v == "" && name != "url" {
+	if err := settings.Complete(h); err != nil {
+		return err
+	}
+	for _, a := range []struct {
+		field   string
+		address sentinel.Secret
+	}{{"url", h.URL}, {"lookup", h.Lookup}, {"undo_url", h.UndoURL}} {
+		if a.address == "" && a.field != "url" {
 			continue
 		}
-		if err := address(name, v.Reveal()); err != nil {
+		if err := address(a.field, a.address.Reveal()); err != nil {
 			return err
 		}
 	}
 	if h.Timeout < 0 {
-		return errors.New("timeout must be positive")
+		return settings.Wrong("timeout", "must be positive")
 	}
 	return nil
 }

@@ -7,20 +7,21 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
+// withDefaults fills in what is not configured. Numbers below zero count as not
+// configured.
 func (c Config) withDefaults() Config {
-	if c.MaxConnections <= 0 {
-		c.MaxConnections = 4
-	}
-	if c.StatementTimeout <= 0 {
-		c.StatementTimeout = 30 * time.Second
-	}
-	if c.LockTimeout <= 0 {
-		c.LockTimeout = time.Second
-	}
+	c.MaxConnections = max(c.MaxConnections, 0)
+	c.StatementTimeout = max(c.StatementTimeout, 0)
+	c.LockTimeout = max(c.LockTimeout, 0)
 	if c.Now == nil {
 		c.Now = func() time.Time { return time.Time{} }
+	}
+	if err := settings.Complete(&c); err != nil {
+		panic(err) // no key of a warehouse is checked by Complete
 	}
 	return c
 }

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+// invalid notes the mistakes that a Validate method found in what was decoded
+// from n, each at the value of its field. A mistake whose field is not in the
+// file stands at otherwise. what names the struct in the message; it may be
+// empty.
+func (r *reader) invalid(n, otherwise *yaml.Node, what string, err error) {
+	if what != "" {
+		what += ": "
+	}
+	for _, e := range settings.Fields(err) {
+		r.wrong(nodeOf(n, otherwise, e.Field), "%s%s", what, e)
+	}
+}
+
+// nodeOf follows a field's path, such as change.fail, columns[2].type or
+// env["HOME"], as far as the file has it.
+func nodeOf(n, otherwise *yaml.Node, path string) *yaml.Node {
+	found := otherwise
+	for path != "" && n != nil {
+		var step string
+		step, path = nextStep(path)
+		if n = child(n, step); n != nil {
+			found = n
+		}
+	}
+	return found
+}
+
+// nextStep cuts the first key or [index] from a path.
+func nextStep(path string) (step, rest string) {
+	path = strings.TrimPrefix(path, ".")
+	if quoted, err := strconv.QuotedPrefix(strings.TrimPrefix(path, "[")); err == nil {
+		key, err := strconv.Unquote(quoted)
+		if err == nil {
+			return key, strings.TrimPrefix(path[1+len(quoted):], "]")
+		}
+	}
+	if strings.HasPrefix(path, "[") {
+		step, rest, _ = strings.Cut(path, "]")
+		return step, rest
+	}
+	end := strings.IndexAny(path, ".[")
+	if end < 0 {
+		return path, ""
+	}
+	return path[:end], path[end:]
+}
+
+// child returns what a step leads to: the value of a key, or an item. A single
+// value counts as a list of one.
+func child(n *yaml.Node, step string) *yaml.Node {
+	index, isIndex := strings.CutPrefix(step, "[")
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if isIndex && strconv.Itoa(i/2) == index || n.Content[i].Value == step {
+				return n.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(index); isIndex && err == nil && i < len(n.Content) {
+			return n.Content[i]
+		}
+	case yaml.ScalarNode:
+		if isIndex && index == "0" {
+			return n
+		}
+	}
+	return nil
+}
