@@ -1,5 +1,7 @@
 // Package telemetry sends traces, metrics and logs by OTLP, as the standard
 // OTEL_* variables say. Without them it is off, and a nil *Telemetry costs nothing.
+// [Start] is where a reader begins; settings.go checks the variables, otlp.go makes
+// the exporters, log.go writes trace ids into log lines.
 package telemetry
 
 import (
@@ -51,32 +53,38 @@ func Start(ctx context.Context, version string, metrics prometheus.Gatherer) (*T
 	if !traces && !gauges && !logs {
 		return nil, nil
 	}
-	about, err := resource.New(ctx, resource.WithFromEnv(), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(),
-		resource.WithAttributes(attribute.String("service.name", serviceName()), attribute.String("service.version", version)))
-	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
+	about, err := describe(ctx, version)
+	if err != nil {
 		return nil, fmt.Errorf("opentelemetry: %w", err)
 	}
 	t := &Telemetry{}
-	for _, start := range []struct {
-		wanted bool
-		begin  func() error
-	}{{traces, func() error { return t.traces(about) }}, {gauges, func() error { return t.metrics(about, metrics) }}, {logs, func() error { return t.logging(about) }}} {
-		if !start.wanted {
-			continue
-		}
-		if err := start.begin(); err != nil {
-			return nil, errors.Join(fmt.Errorf("opentelemetry: %w", err), t.Shutdown(ctx))
-		}
+	if traces {
+		err = t.startTraces(ctx, about)
+	}
+	if gauges && err == nil {
+		err = t.startMetrics(ctx, about, metrics)
+	}
+	if logs && err == nil {
+		err = t.startLogs(ctx, about)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opentelemetry: %w", err), t.Shutdown(ctx))
 	}
 	return t, nil
 }
 
-// exporter is where a signal goes.
-func exporter(signal string, env func(string) string) (*client, error) {
-	if name := env("OTEL_" + signal + "_EXPORTER"); name != "" && name != "otlp" {
-		return nil, fmt.Errorf("OTEL_%s_EXPORTER: unknown word %q: want otlp or none", signal, name)
+// describe returns what this process is. An attribute that cannot be found out is
+// left out.
+func describe(ctx context.Context, version string) (*resource.Resource, error) {
+	about, err := resource.New(ctx,
+		resource.WithFromEnv(), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(),
+		resource.WithAttributes(
+			attribute.String("service.name", serviceName()),
+			attribute.String("service.version", version)))
+	if errors.Is(err, resource.ErrPartialResource) {
+		err = nil
 	}
-	return newClient(signal, env)
+	return about, err
 }
 
 func serviceName() string {
@@ -86,35 +94,48 @@ func serviceName() string {
 	return "sentinel"
 }
 
-func (t *Telemetry) traces(about *resource.Resource) error {
-	to, err := exporter("TRACES", os.Getenv)
+func (t *Telemetry) startTraces(ctx context.Context, about *resource.Resource) error {
+	s, err := readSettings("TRACES", os.Getenv)
 	if err != nil {
 		return err
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spanExporter{to}), sdktrace.WithResource(about))
+	to, err := s.spanExporter(ctx)
+	if err != nil {
+		return err
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(to), sdktrace.WithResource(about))
 	t.tracer = provider.Tracer(scopeName)
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil
 }
 
-func (t *Telemetry) metrics(about *resource.Resource, from prometheus.Gatherer) error {
-	bridge := prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(from))
-	to, err := exporter("METRICS", os.Getenv)
+func (t *Telemetry) startMetrics(ctx context.Context, about *resource.Resource, from prometheus.Gatherer) error {
+	s, err := readSettings("METRICS", os.Getenv)
 	if err != nil {
 		return err
 	}
-	reader := sdkmetric.NewPeriodicReader(metricExporter{to}, sdkmetric.WithProducer(bridge))
+	to, err := s.metricExporter(ctx)
+	if err != nil {
+		return err
+	}
+	bridge := prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(from))
+	reader := sdkmetric.NewPeriodicReader(to, sdkmetric.WithProducer(bridge))
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(about))
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil
 }
 
-func (t *Telemetry) logging(about *resource.Resource) error {
-	to, err := exporter("LOGS", os.Getenv)
+func (t *Telemetry) startLogs(ctx context.Context, about *resource.Resource) error {
+	s, err := readSettings("LOGS", os.Getenv)
 	if err != nil {
 		return err
 	}
-	provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{to})), sdklog.WithResource(about))
+	to, err := s.logExporter(ctx)
+	if err != nil {
+		return err
+	}
+	processor := sdklog.NewBatchProcessor(to)
+	provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(processor), sdklog.WithResource(about))
 	t.logs = otelslog.NewHandler(scopeName, otelslog.WithLoggerProvider(provider))
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil

@@ -1,0 +1,119 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// retry is how long and how often a request is tried again.
+var retry = otlptracehttp.RetryConfig{
+	Enabled:         true,
+	InitialInterval: 500 * time.Millisecond,
+	MaxInterval:     10 * time.Second,
+	MaxElapsedTime:  time.Minute,
+}
+
+// spanExporter returns the exporter of traces. The libraries read the variables;
+// validate has checked them.
+func (s settings) spanExporter(ctx context.Context) (_ sdktrace.SpanExporter, err error) {
+	var to sdktrace.SpanExporter
+	if s.grpc {
+		options := []otlptracegrpc.Option{otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig(retry))}
+		if s.target != "" {
+			options = append(options, otlptracegrpc.WithEndpoint(s.target))
+		}
+		to, err = otlptracegrpc.New(ctx, options...)
+	} else {
+		to, err = otlptracehttp.New(ctx, otlptracehttp.WithRetry(retry))
+	}
+	return spanScrubber{to, s}, s.scrub(err)
+}
+
+// metricExporter returns the exporter of metrics.
+func (s settings) metricExporter(ctx context.Context) (_ sdkmetric.Exporter, err error) {
+	var to sdkmetric.Exporter
+	if s.grpc {
+		options := []otlpmetricgrpc.Option{otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig(retry))}
+		if s.target != "" {
+			options = append(options, otlpmetricgrpc.WithEndpoint(s.target))
+		}
+		to, err = otlpmetricgrpc.New(ctx, options...)
+	} else {
+		to, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
+	}
+	return metricScrubber{to, s}, s.scrub(err)
+}
+
+// logExporter returns the exporter of log records.
+func (s settings) logExporter(ctx context.Context) (_ sdklog.Exporter, err error) {
+	var to sdklog.Exporter
+	if s.grpc {
+		options := []otlploggrpc.Option{otlploggrpc.WithRetry(otlploggrpc.RetryConfig(retry))}
+		if s.target != "" {
+			options = append(options, otlploggrpc.WithEndpoint(s.target))
+		}
+		to, err = otlploggrpc.New(ctx, options...)
+	} else {
+		to, err = otlploghttp.New(ctx, otlploghttp.WithRetry(otlploghttp.RetryConfig(retry)))
+	}
+	return logScrubber{to, s}, s.scrub(err)
+}
+
+// scrub takes the values of headers out of an error: a receiver may repeat them in
+// its answer, and the SDK writes the error to the log.
+func (s settings) scrub(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for _, secret := range s.secrets {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}
+
+type spanScrubber struct {
+	sdktrace.SpanExporter
+	settings settings
+}
+
+// ExportSpans implements sdktrace.SpanExporter.
+func (e spanScrubber) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	return e.settings.scrub(e.SpanExporter.ExportSpans(ctx, spans))
+}
+
+type metricScrubber struct {
+	sdkmetric.Exporter
+	settings settings
+}
+
+// Export implements sdkmetric.Exporter.
+func (e metricScrubber) Export(ctx context.Context, metrics *metricdata.ResourceMetrics) error {
+	return e.settings.scrub(e.Exporter.Export(ctx, metrics))
+}
+
+type logScrubber struct {
+	sdklog.Exporter
+	settings settings
+}
+
+// Export implements sdklog.Exporter.
+func (e logScrubber) Export(ctx context.Context, records []sdklog.Record) error {
+	return e.settings.scrub(e.Exporter.Export(ctx, records))
+}
