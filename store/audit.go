@@ -30,14 +30,14 @@ func (e AuditEntry) hash(previous string) string {
 
 // AppendAudit adds an entry of its own; Seq and Hash are filled in.
 func (s *Store) AppendAudit(ctx context.Context, e AuditEntry) error {
-	err := s.durably(ctx, func(tx *sql.Tx) error { return appendAudit(ctx, tx, e) })
+	err := s.writeDurably(ctx, func(ctx context.Context, tx *txn) error { return appendAudit(ctx, tx, e) })
 	if err != nil {
-		return fmt.Errorf("writing the audit log: %w", describe(s.path, err))
+		return fmt.Errorf("writing the audit log: %w", s.describe(err))
 	}
 	return nil
 }
 
-func appendAudit(ctx context.Context, tx *sql.Tx, e AuditEntry) error {
+func appendAudit(ctx context.Context, tx *txn, e AuditEntry) error {
 	var previous string
 	err := tx.QueryRowContext(ctx, `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`).Scan(&e.Seq, &previous)
 	if err != nil && err != sql.ErrNoRows {

@@ -47,7 +47,7 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 		"reset":                {`{"name": "t", "type": "reset_peer", "attributes": {"timeout": 0}}`, true},
 		"half open":            {`{"name": "t", "type": "timeout", "attributes": {"timeout": 0}}`, true},
 		"half open, to it":     {`{"name": "t", "type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`, true},
-		"cut after some bytes": {`{"name": "t", "type": "limit_data", "attributes": {"bytes": 300}}`, true},
+		"cut after some bytes": {`{"name": "t", "type": "limit_data", "attributes": {"bytes": 50}}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			direct := testenv.Postgres(t)

@@ -3,9 +3,10 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
 // IncidentFilter narrows incidents.
@@ -41,11 +42,9 @@ func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]sen
 	var out []sentinel.Incident
 	err := s.each(ctx, query, args, func(scan func(...any) error) error {
 		var i sentinel.Incident
-		if err := scanJSON(scan, &i); err != nil {
-			return err
-		}
+		err := scanJSON(scan, &i)
 		out = append(out, i)
-		return nil
+		return err
 	})
 	return out, err
 }
@@ -53,46 +52,63 @@ func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]sen
 // incident writes an incident as it is now. At most one of a finding is open:
 // an older one still open here, whose end was never recorded, ends where the
 // new one begins, so that one lost batch cannot keep all later ones out.
-func (w *writer) incident(ctx context.Context, i sentinel.Incident) {
+func (t *txn) incident(ctx context.Context, i sentinel.Incident) error {
 	if i.State != sentinel.Resolved {
-		for _, old := range w.othersOpen(ctx, i) {
-			old.State, old.Resolved = sentinel.Resolved, i.Opened
-			w.putIncident(ctx, old)
+		others, err := t.othersOpen(ctx, i)
+		if err != nil {
+			return err
+		}
+		for _, old := range others {
+			old.State = sentinel.Resolved
+			old.Resolved = i.Opened
+			if err := t.putIncident(ctx, old); err != nil {
+				return err
+			}
 		}
 	}
-	w.putIncident(ctx, i)
+	return t.putIncident(ctx, i)
 }
 
-func (w *writer) othersOpen(ctx context.Context, i sentinel.Incident) (others []sentinel.Incident) {
-	if w.err != nil {
-		return nil
-	}
-	rows, err := w.tx.QueryContext(ctx, `SELECT body FROM incident WHERE check_id = ? AND finding = ? AND resolved IS NULL AND id <> ?`, i.Check, i.Key, i.ID)
-	if err != nil {
-		w.err = err
-		return nil
-	}
-	defer func() { w.err = errors.Join(w.err, rows.Close()) }()
-	for rows.Next() {
+func (t *txn) othersOpen(ctx context.Context, i sentinel.Incident) (others []sentinel.Incident, err error) {
+	const query = `
+SELECT body FROM incident
+WHERE check_id = ? AND finding = ? AND resolved IS NULL AND id <> ?`
+	args := []any{i.Check, i.Key, i.ID}
+	err = engine.Each(ctx, t, query, args, func(scan func(...any) error) error {
 		var other sentinel.Incident
-		if w.err = scanJSON(rows.Scan, &other); w.err != nil {
-			return nil
-		}
+		err := scanJSON(scan, &other)
 		others = append(others, other)
-	}
-	w.err = rows.Err()
-	return others
+		return err
+	})
+	return others, err
 }
 
-func (w *writer) putIncident(ctx context.Context, i sentinel.Incident) {
+var insertIncident = statement{
+	head:  `INSERT INTO incident (id, check_id, finding, opened, resolved, body) VALUES `,
+	row:   `(?, ?, ?, ?, ?, ?)`,
+	tail:  ` ON CONFLICT (id) DO UPDATE SET resolved = excluded.resolved, body = excluded.body`,
+	width: 6,
+}
+
+func (t *txn) putIncident(ctx context.Context, i sentinel.Incident) error {
 	body, err := json.Marshal(i)
 	if err != nil {
-		w.err = errors.Join(w.err, err)
-		return
+		return err
 	}
 	var resolved any
 	if i.State == sentinel.Resolved {
 		resolved = micros(i.Resolved)
 	}
-	w.exec(ctx, insertIncident, 1, []any{i.ID, i.Check, i.Key, micros(i.Opened), resolved, body})
+	return t.exec(ctx, insertIncident, []any{i.ID, i.Check, i.Key, micros(i.Opened), resolved, body})
+}
+
+func scanJSON(scan func(...any) error, v any) error {
+	var body []byte
+	if err := scan(&body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
 }

@@ -132,7 +132,7 @@ func stillThere(t *testing.T, s *store.Store) {
 
 func TestOlderStateIsBroughtUpToDate(t *testing.T) {
 	t.Parallel()
-	script, err := os.ReadFile("migrations/001_start.sql")
+	script, err := os.ReadFile("sqlite/migrations/001_start.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestOlderStateInPostgresIsBroughtUpToDate(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
 	statements := []string{"CREATE TABLE sentinel_state_version (version INTEGER NOT NULL)", "INSERT INTO sentinel_state_version VALUES (2)"}
-	for _, name := range []string{"migrations_postgres/001_start.sql", "migrations_postgres/002_recent.sql"} {
+	for _, name := range []string{"postgres/migrations/001_start.sql", "postgres/migrations/002_recent.sql"} {
 		script, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

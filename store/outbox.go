@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,16 +41,21 @@ type OutboxItem struct {
 	LastError string
 }
 
-var insertOutbox = shape{`INSERT INTO outbox (key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body) VALUES `,
-	`(?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, ?, 0, '', ?)`, ` ON CONFLICT (key, channel) DO NOTHING`, 9, 0}
+var insertOutbox = statement{
+	head: `INSERT INTO outbox (key, channel, incident, upstream, kind, grp, state,
+bundle, thread, ref, next_at, attempts, created, finished, last_error, body) VALUES `,
+	row:   `(?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, ?, 0, '', ?)`,
+	tail:  ` ON CONFLICT (key, channel) DO NOTHING`,
+	width: 9,
+}
 
 // outbox writes items; those that are there already stay as they are.
-func (w *writer) outbox(ctx context.Context, items []OutboxItem) {
+func (t *txn) outbox(ctx context.Context, items []OutboxItem) error {
 	args := make([]any, 0, len(items)*insertOutbox.width)
 	for _, i := range items {
 		args = append(args, i.Key, i.Channel, i.Incident, i.Upstream, i.Kind, i.Group, micros(i.NextAt), micros(i.Created), i.Notice)
 	}
-	w.many(ctx, insertOutbox, args, nil)
+	return t.exec(ctx, insertOutbox, args)
 }
 
 // Enqueue adds items outside of a tick, all or, on an error, none. One whose key
@@ -61,13 +65,11 @@ func (s *Store) Enqueue(ctx context.Context, items []OutboxItem) error {
 	if len(items) == 0 {
 		return nil
 	}
-	err := s.durably(ctx, func(tx *sql.Tx) error {
-		w := s.writer(tx)
-		w.outbox(ctx, items)
-		return w.err
+	err := s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
+		return tx.outbox(ctx, items)
 	})
 	if err != nil {
-		return fmt.Errorf("enqueueing notices: %w", describe(s.path, err))
+		return fmt.Errorf("enqueueing notices: %w", s.describe(err))
 	}
 	return nil
 }
@@ -84,7 +86,7 @@ func scanOutbox(scan func(...any) error) (i OutboxItem, err error) {
 	return i, err
 }
 
-func readOutbox(ctx context.Context, tx *sql.Tx, query string, args ...any) (items []OutboxItem, err error) {
+func readOutbox(ctx context.Context, tx *txn, query string, args ...any) (items []OutboxItem, err error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -174,7 +176,7 @@ func (s *Store) OutboxTold(ctx context.Context, ids []string) (told []Told, err 
 		for i, id := range part {
 			args[i] = id
 		}
-		some, err := s.told(ctx, `i.id IN (`+marks(len(part))+`)`, args...)
+		some, err := s.told(ctx, `i.id IN (`+placeholders(len(part))+`)`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -201,8 +203,8 @@ func (s *Store) told(ctx context.Context, where string, args ...any) (told []Tol
 	return told, err
 }
 
-// marks are n placeholders.
-func marks(n int) string { return strings.TrimPrefix(strings.Repeat(", ?", n), ", ") }
+// placeholders are n parameters, for a list.
+func placeholders(n int) string { return strings.TrimPrefix(strings.Repeat(", ?", n), ", ") }
 
 // bundled selects a dead item and the ones that were to leave with it.
 const bundled = ` state = 'dead' AND (seq = ? OR bundle <> '' AND EXISTS (SELECT 1 FROM outbox b WHERE b.seq = ? AND b.bundle = outbox.bundle AND b.channel = outbox.channel))`
@@ -223,12 +225,8 @@ func (s *Store) DiscardOutbox(ctx context.Context, seq int64) error {
 }
 
 func (s *Store) person(ctx context.Context, what string, seq int64, statement string, args ...any) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, statement, args...)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
+	err := s.write(ctx, func(ctx context.Context, tx *txn) error {
+		n, err := affected(tx.ExecContext(ctx, statement, args...))
 		if err == nil && n == 0 {
 			err = ErrStale
 		}
@@ -238,7 +236,7 @@ func (s *Store) person(ctx context.Context, what string, seq int64, statement st
 	case errors.Is(err, ErrStale):
 		return fmt.Errorf("%s notice %d: %w: it is not given up, or its incident is resolved by now", what, seq, err)
 	case err != nil:
-		return fmt.Errorf("%s notice %d: %w", what, seq, describe(s.path, err))
+		return fmt.Errorf("%s notice %d: %w", what, seq, s.describe(err))
 	}
 	return nil
 }
@@ -251,11 +249,12 @@ func (s *Store) BuryOrphans(ctx context.Context, configured []string, before, no
 		args = append(args, c)
 	}
 	args = append(args, "") // no channel has no name: the list is never empty
-	return s.remove(ctx, `UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is not configured any more' WHERE state = 'pending' AND created < ? AND channel NOT IN (`+marks(len(configured)+1)+`)`, args)
+	return s.remove(ctx, `UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is not configured any more'
+WHERE state = 'pending' AND created < ? AND channel NOT IN (`+placeholders(len(configured)+1)+`)`, args...)
 }
 
 // PruneOutbox forgets what was sent before now minus the retention and whose
 // incident is over: an open one's are still asked for.
 func (s *Store) PruneOutbox(ctx context.Context, now time.Time, retention time.Duration) (removed int64, err error) {
-	return s.remove(ctx, `DELETE FROM outbox WHERE state = 'sent' AND finished < ? AND NOT EXISTS (SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NULL)`, []any{micros(now.Add(-retention))})
+	return s.remove(ctx, `DELETE FROM outbox WHERE state = 'sent' AND finished < ? AND NOT EXISTS (SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NULL)`, micros(now.Add(-retention)))
 }

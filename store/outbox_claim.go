@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -43,7 +42,7 @@ const free = ` AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.channel = o.channe
 // before an earlier one of it is sent or given up. ok is false when nothing is
 // due, or another agent was faster.
 func (s *Store) ClaimOutbox(ctx context.Context, c OutboxClaim) (b OutboxBundle, ok bool, err error) {
-	err = s.durably(ctx, func(tx *sql.Tx) error {
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		first, err := readOutbox(ctx, tx, `SELECT `+outboxColumns+` FROM outbox o WHERE channel = ? AND state = 'pending' AND next_at <= ?`+free+` ORDER BY next_at, seq LIMIT 1`, c.Channel, micros(c.Now))
 		if err != nil || len(first) == 0 {
 			return err
@@ -62,13 +61,13 @@ func (s *Store) ClaimOutbox(ctx context.Context, c OutboxClaim) (b OutboxBundle,
 	case errors.Is(err, ErrStale):
 		return OutboxBundle{}, false, nil
 	case err != nil:
-		return OutboxBundle{}, false, fmt.Errorf("claiming notices: %w", describe(s.path, err))
+		return OutboxBundle{}, false, fmt.Errorf("claiming notices: %w", s.describe(err))
 	}
 	return b, ok, nil
 }
 
 // bundle gathers what leaves together with first.
-func bundle(ctx context.Context, tx *sql.Tx, c OutboxClaim, first OutboxItem) (b OutboxBundle, err error) {
+func bundle(ctx context.Context, tx *txn, c OutboxClaim, first OutboxItem) (b OutboxBundle, err error) {
 	b = OutboxBundle{Channel: c.Channel, Key: first.Bundle}
 	if c.Limit <= 0 {
 		c.Limit = 1000
@@ -113,7 +112,7 @@ func bundleKey(items []OutboxItem) string {
 // converse gives every item the thread it belongs to: that of its own incident,
 // else that of its upstream, else a new one led by the first item that has no
 // cause of its own.
-func (b *OutboxBundle) converse(ctx context.Context, tx *sql.Tx) error {
+func (b *OutboxBundle) converse(ctx context.Context, tx *txn) error {
 	var incidents []any
 	for _, i := range b.Items {
 		incidents = append(incidents, i.Incident)
@@ -123,7 +122,7 @@ func (b *OutboxBundle) converse(ctx context.Context, tx *sql.Tx) error {
 	}
 	known := map[string]string{}
 	for part := range slices.Chunk(incidents, 500) {
-		query := `SELECT incident, thread FROM outbox WHERE channel = ? AND thread <> '' AND state <> 'dead' AND incident IN (` + marks(len(part)) + `) ORDER BY seq`
+		query := `SELECT incident, thread FROM outbox WHERE channel = ? AND thread <> '' AND state <> 'dead' AND incident IN (` + placeholders(len(part)) + `) ORDER BY seq`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), known); err != nil {
 			return err
 		}
@@ -150,7 +149,7 @@ func (b *OutboxBundle) converse(ctx context.Context, tx *sql.Tx) error {
 }
 
 // pairs reads rows of two texts into a map; the latest row of a key counts.
-func pairs(ctx context.Context, tx *sql.Tx, query string, args []any, into map[string]string) (err error) {
+func pairs(ctx context.Context, tx *txn, query string, args []any, into map[string]string) (err error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -168,7 +167,7 @@ func pairs(ctx context.Context, tx *sql.Tx, query string, args []any, into map[s
 
 // take marks the items as tried until the end of the claim. It answers ErrStale
 // when another agent took one of them meanwhile.
-func (b *OutboxBundle) take(ctx context.Context, tx *sql.Tx, c OutboxClaim) error {
+func (b *OutboxBundle) take(ctx context.Context, tx *txn, c OutboxClaim) error {
 	seqs := map[string][]any{} // by thread
 	for n := range b.Items {
 		i := &b.Items[n]
@@ -180,7 +179,7 @@ func (b *OutboxBundle) take(ctx context.Context, tx *sql.Tx, c OutboxClaim) erro
 	for thread, all := range seqs {
 		for part := range slices.Chunk(all, 500) {
 			args := append([]any{b.Key, thread, micros(c.Until)}, part...)
-			query := `UPDATE outbox SET bundle = ?, thread = ?, next_at = ?, attempts = attempts + 1 WHERE seq IN (` + marks(len(part)) + `) AND state = 'pending'`
+			query := `UPDATE outbox SET bundle = ?, thread = ?, next_at = ?, attempts = attempts + 1 WHERE seq IN (` + placeholders(len(part)) + `) AND state = 'pending'`
 			if fresh {
 				query += ` AND bundle = ''`
 			} else {
@@ -202,10 +201,10 @@ func (b *OutboxBundle) take(ctx context.Context, tx *sql.Tx, c OutboxClaim) erro
 }
 
 // refer gives the items what the channel answered when their threads began.
-func (b *OutboxBundle) refer(ctx context.Context, tx *sql.Tx, threads map[string][]any) error {
+func (b *OutboxBundle) refer(ctx context.Context, tx *txn, threads map[string][]any) error {
 	refs := map[string]string{}
 	for part := range slices.Chunk(threadNames(threads), 500) {
-		query := `SELECT thread, ref FROM outbox WHERE channel = ? AND thread <> '' AND ref <> '' AND thread IN (` + marks(len(part)) + `) ORDER BY seq DESC`
+		query := `SELECT thread, ref FROM outbox WHERE channel = ? AND thread <> '' AND ref <> '' AND thread IN (` + placeholders(len(part)) + `) ORDER BY seq DESC`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), refs); err != nil {
 			return err
 		}
@@ -223,7 +222,7 @@ func threadNames(threads map[string][]any) (names []any) {
 	return names
 }
 
-func (b *OutboxBundle) others(ctx context.Context, tx *sql.Tx) (map[string]int, error) {
+func (b *OutboxBundle) others(ctx context.Context, tx *txn) (map[string]int, error) {
 	here, threads := map[string]bool{}, map[string][]any{}
 	for _, i := range b.Items {
 		here[i.Incident], threads[i.Thread] = true, nil
@@ -231,7 +230,7 @@ func (b *OutboxBundle) others(ctx context.Context, tx *sql.Tx) (map[string]int, 
 	others := map[string]int{}
 	for part := range slices.Chunk(threadNames(threads), 500) {
 		found := map[string]string{}
-		query := `SELECT DISTINCT o.incident, o.thread FROM outbox o JOIN incident i ON i.id = o.incident WHERE o.channel = ? AND o.thread <> '' AND i.resolved IS NULL AND o.thread IN (` + marks(len(part)) + `)`
+		query := `SELECT DISTINCT o.incident, o.thread FROM outbox o JOIN incident i ON i.id = o.incident WHERE o.channel = ? AND o.thread <> '' AND i.resolved IS NULL AND o.thread IN (` + placeholders(len(part)) + `)`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), found); err != nil {
 			return nil, err
 		}
@@ -262,7 +261,7 @@ func (s *Store) BuryOutbox(ctx context.Context, b OutboxBundle, now time.Time, w
 }
 
 func (s *Store) settle(ctx context.Context, b OutboxBundle, set string, args ...any) error {
-	err := s.durably(ctx, func(tx *sql.Tx) error {
+	err := s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		res, err := tx.ExecContext(ctx, `UPDATE outbox SET `+set+` WHERE channel = ? AND bundle = ? AND state = 'pending' AND attempts <= ?`, append(args, b.Channel, b.Key, b.Attempts)...)
 		if err != nil {
 			return err
@@ -276,7 +275,7 @@ func (s *Store) settle(ctx context.Context, b OutboxBundle, set string, args ...
 	case errors.Is(err, ErrStale):
 		return fmt.Errorf("settling notice %s: %w", b.Key, err)
 	case err != nil:
-		return fmt.Errorf("settling notice %s: %w", b.Key, describe(s.path, err))
+		return fmt.Errorf("settling notice %s: %w", b.Key, s.describe(err))
 	}
 	return nil
 }

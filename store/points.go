@@ -2,106 +2,128 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
+	"github.com/sentinel-dq/sentinel/store/internal/format"
+)
+
+const (
+	selectRecent = `
+SELECT s.id, r.points FROM series s LEFT JOIN recent r ON r.low <= s.id AND r.high >= s.id
+WHERE s.check_id = ? AND s.metric = ? AND s.segment = ?
+ORDER BY r.id`
+	selectBlocks = `
+SELECT first, points FROM block
+WHERE series = ? AND first < ? AND last >= ?
+ORDER BY first DESC LIMIT ?`
 )
 
 // Points returns the newest limit points of a series since a time, oldest
 // first. Bad is what the latest label over a point says. Absent values are left
 // out. Integers beyond 2^53 are rounded to the nearest float here alone.
-func (s *Store) Points(ctx context.Context, check, metric, segment string, since time.Time, limit int) (points []sentinel.Point, err error) {
-	read := s.pointsOfFile
-	if s.onPostgres() {
-		read = s.pointsOfPostgres
-	}
-	if points, err = read(ctx, Series{check, metric, segment}, micros(since), limit); err != nil {
-		return nil, err
-	}
-	slices.Reverse(points)
-	return points, s.label(ctx, check, segment, points)
-}
-
-// pointsOfPostgres reads the newest points, newest first.
-func (s *Store) pointsOfPostgres(ctx context.Context, of Series, since int64, limit int) (points []sentinel.Point, err error) {
-	err = s.each(ctx, `SELECT at, value FROM observation WHERE series = (SELECT id FROM series WHERE check_id = ?1 AND metric = ?2 AND segment = ?3) AND at >= ?4 AND value IS NOT NULL ORDER BY at DESC LIMIT ?5`,
-		[]any{of.Check, of.Metric, of.Segment, since, limit}, func(scan func(...any) error) error {
-			var at int64
-			var p sentinel.Point
-			err := scan(&at, &p.Value)
-			p.Time = fromMicros(at)
-			points = append(points, p)
-			return err
-		})
-	return points, err
-}
-
-var errEnough = errors.New("enough was read")
-
-// pointsOfFile reads the newest points, newest first: what is recent before what
-// is in blocks, since a fold meanwhile takes it from one to the other.
-func (s *Store) pointsOfFile(ctx context.Context, of Series, since int64, limit int) (points []sentinel.Point, err error) {
-	var id int64
-	var recent []sample
-	err = s.often(ctx, `SELECT s.id, coalesce(r.at, 0), coalesce(r.points, '[]') FROM series s LEFT JOIN recent r ON r.low <= s.id AND r.high >= s.id WHERE s.check_id = ? AND s.metric = ? AND s.segment = ? ORDER BY r.id`,
-		[]any{of.Check, of.Metric, of.Segment}, func(scan func(...any) error) error {
-			var at int64
-			var text string
-			if err := scan(&id, &at, &text); err != nil {
-				return err
-			}
-			var err error
-			recent, err = recentOf(recent, text, at, id)
-			return err
-		})
+func (s *Store) Points(
+	ctx context.Context, check, metric, segment string, since time.Time, limit int,
+) (points []sentinel.Point, err error) {
+	// What is recent is read first: a fold meanwhile moves it to blocks.
+	id, recent, err := s.recentOf(ctx, Series{check, metric, segment})
 	if err != nil || id == 0 {
 		return nil, err
 	}
-	recent = inOrder(recent)
-	// add adds a sample unless there are enough, and first the recent ones that are
-	// not older: of two of one instant the recent one stays.
-	add := func(v sample) {
-		if v.at >= since && !v.value.Absent() && len(points) < limit {
-			points = append(points, sentinel.Point{Time: fromMicros(v.at), Value: v.value.Float64()})
+	n := newest{since: micros(since), limit: limit, recent: recent, before: math.MaxInt64}
+	for before := int64(math.MaxInt64); !n.done; {
+		blocks, err := s.blocksBefore(ctx, id, before, micros(since), limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range blocks {
+			n.addBlock(b.samples)
+			before = b.first
+		}
+		if len(blocks) == 0 {
+			n.addRecent(n.since)
+			break
 		}
 	}
-	upTo := func(at int64) (same bool) {
-		for len(recent) > 0 && recent[len(recent)-1].at >= at {
-			v := recent[len(recent)-1]
-			recent = recent[:len(recent)-1]
-			add(v)
-			same = same || v.at == at
-		}
-		return same
-	}
-	err = s.often(ctx, `SELECT first, points FROM block WHERE series = ? AND last >= ? ORDER BY first DESC`, []any{id, since}, func(scan func(...any) error) error {
-		var first int64
-		var text string
-		if err := scan(&first, &text); err != nil {
+	slices.Reverse(n.points)
+	return n.points, s.label(ctx, check, segment, n.points)
+}
+
+// recentOf reads the id of a series, 0 when there is none, and its values in the
+// table recent by time.
+func (s *Store) recentOf(ctx context.Context, of Series) (id int64, recent []format.Sample, err error) {
+	args := []any{of.Check, of.Metric, of.Segment}
+	err = s.eachPrepared(ctx, s.selectRecent, args, func(scan func(...any) error) error {
+		var points []byte
+		if err := scan(&id, &points); err != nil || points == nil {
 			return err
 		}
-		block, err := samplesOf(text, first)
-		if err != nil {
-			return fmt.Errorf("a block of series %d: %w", id, err)
-		}
-		for _, v := range slices.Backward(block) {
-			if !upTo(v.at) {
-				add(v)
+		return format.EachInBundle(points, func(o format.Observed) {
+			if o.Series == id {
+				recent = append(recent, o.Sample)
 			}
-			if len(points) == limit || v.at < since {
-				return errEnough
-			}
-		}
-		return nil
+		})
 	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return nil, err
+	return id, lastOfInstant(recent), err
+}
+
+// blocksBefore reads blocks that begin before an instant and end since another,
+// newest first: about as many as hold limit samples.
+func (s *Store) blocksBefore(ctx context.Context, id, before, since int64, limit int) (blocks []block, err error) {
+	n := min(limit/engine.BlockSamples+2, 1000)
+	err = s.eachPrepared(ctx, s.selectBlocks, []any{id, before, since, n}, func(scan func(...any) error) error {
+		var b block
+		var points []byte
+		if err := scan(&b.first, &points); err != nil {
+			return err
+		}
+		var err error
+		b.samples, err = format.DecodeBlock(points)
+		blocks = append(blocks, b)
+		return err
+	})
+	return blocks, err
+}
+
+// newest gathers the newest points of a series, newest first, out of its blocks
+// and of what is recent. Of two samples of one instant the recent one counts.
+type newest struct {
+	since  int64
+	limit  int
+	recent []format.Sample // by time; shrinks at its end
+	before int64           // what was gathered last: later samples are there already
+	points []sentinel.Point
+	done   bool
+}
+
+func (n *newest) addBlock(samples []format.Sample) {
+	for _, s := range slices.Backward(samples) {
+		n.addRecent(s.At)
+		n.add(s)
+		n.done = n.done || s.At < n.since
 	}
-	upTo(since)
-	return points, nil
+}
+
+// addRecent adds the recent samples that are not older than an instant.
+func (n *newest) addRecent(at int64) {
+	for len(n.recent) > 0 && n.recent[len(n.recent)-1].At >= at {
+		n.add(n.recent[len(n.recent)-1])
+		n.recent = n.recent[:len(n.recent)-1]
+	}
+}
+
+func (n *newest) add(s format.Sample) {
+	if s.At >= n.before || s.At < n.since || n.done {
+		return
+	}
+	n.before = s.At
+	if !s.Value.Absent() {
+		n.points = append(n.points, sentinel.Point{Time: fromMicros(s.At), Value: s.Value.Float64()})
+	}
+	n.done = len(n.points) >= n.limit
 }
 
 // label marks the points that the latest label over them excludes.
@@ -109,19 +131,20 @@ func (s *Store) label(ctx context.Context, check, segment string, points []senti
 	if len(points) == 0 {
 		return nil
 	}
-	open := make([]bool, len(points)) // no later label is over it
-	for i := range open {
-		open[i] = true
-	}
-	return s.each(ctx, `SELECT from_at, to_at, exclude FROM label WHERE check_id = ? AND segment = ? ORDER BY id DESC`, []any{check, segment}, func(scan func(...any) error) error {
+	const query = `
+SELECT from_at, to_at, exclude FROM label
+WHERE check_id = ? AND segment = ? ORDER BY id DESC`
+	labelled := make([]bool, len(points)) // by a later label
+	return s.each(ctx, query, []any{check, segment}, func(scan func(...any) error) error {
 		var from, to int64
 		var exclude bool
 		if err := scan(&from, &to, &exclude); err != nil {
 			return err
 		}
 		for i := range points {
-			if at := micros(points[i].Time); open[i] && from <= at && at <= to {
-				points[i].Bad, open[i] = exclude, false
+			if at := micros(points[i].Time); !labelled[i] && from <= at && at <= to {
+				points[i].Bad = exclude
+				labelled[i] = true
 			}
 		}
 		return nil

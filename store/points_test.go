@@ -120,7 +120,7 @@ func TestValuesOfAnOlderStateStay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	scripts, err := filepath.Glob("migrations/00[1-6]*.sql")
+	scripts, err := filepath.Glob("sqlite/migrations/00[1-6]*.sql")
 	if err != nil || len(scripts) != 6 {
 		t.Fatalf("scripts %v, %v", scripts, err)
 	}
@@ -162,10 +162,8 @@ func TestValuesOfAnOlderStateStay(t *testing.T) {
 		t.Errorf("stats %+v, %v", st, err)
 	}
 	record(t, s, batch(300))
-	// People read the view.
-	var n, large int
-	if err := db.QueryRow("SELECT count(*), count(*) FILTER (WHERE value = 9007199254741293) FROM point").Scan(&n, &large); err != nil || n != 2*202+3 || large != 1 {
-		t.Errorf("the view has %d rows, %d of them the newest number: %v", n, large, err)
+	if got := values(t, s, "row_count", "", 1); len(got) != 1 || got[0] != 9007199254741293 {
+		t.Errorf("the newest number: %v", got)
 	}
 }
 
@@ -184,8 +182,8 @@ func TestDamagedValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, text := range []string{"", "[", "[[0,1]", "[[0,1]]x", "[[0]]", "[[0,1],]", "[[0,1,2]]", "[[0,one]]", "[[,1]]", "[[0,1]", "{}", "[[0,99999999999999999999]]", "[0,1]"} {
-		result, err := db.Exec("UPDATE block SET points = ? WHERE first = (SELECT min(first) FROM block)", text)
+	for _, text := range []string{"", "[[0,1]]", "\x02\x00\x01", "\x01\x00\x03", "\x01\x00\x02\x01", "\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
+		result, err := db.Exec("UPDATE block SET points = ? WHERE first = (SELECT min(first) FROM block)", []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,8 +43,8 @@ func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Rep
 	return out, err
 }
 
-// RepairsWritten grows with every repair that this process adds or moves: while it
-// does not, and no other process may write, a look finds what the last one found.
+// RepairsWritten grows with every repair that this process adds or moves. While it
+// does not, and no other process may write, the repairs are as they were.
 func (s *Store) RepairsWritten() uint64 { return s.repairs.Load() }
 
 // AddRepair saves a new repair with its audit entry. created is false, and
@@ -52,7 +52,7 @@ func (s *Store) RepairsWritten() uint64 { return s.repairs.Load() }
 // starts above those of all earlier repairs with its key, and at the milliseconds
 // since 1970, so that a state that was lost does not start below its past.
 func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (created bool, err error) {
-	err = s.durably(ctx, func(tx *sql.Tx) error {
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(fence), 0) FROM repair WHERE key = ?`, r.Key).Scan(&r.Fence); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry
 		return appendAudit(ctx, tx, why)
 	})
 	if err != nil {
-		return false, fmt.Errorf("saving a repair: %w", describe(s.path, err))
+		return false, fmt.Errorf("saving a repair: %w", s.describe(err))
 	}
 	s.repairs.Add(1)
 	return created, nil
@@ -90,7 +90,7 @@ func (s *Store) MoveRepair(ctx context.Context, r sentinel.Repair, why AuditEntr
 	if err != nil {
 		return r, err
 	}
-	err = s.durably(ctx, func(tx *sql.Tx) error {
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		err := oneRow(tx.ExecContext(ctx, `UPDATE repair SET state = ?, final = ?, version = ?, holder = ?, body = ? WHERE id = ? AND version = ? AND fence = ?`,
 			r.State, r.State.Final(), r.Version, r.Holder, body, r.ID, before, r.Fence))
 		if err != nil {
@@ -100,7 +100,7 @@ func (s *Store) MoveRepair(ctx context.Context, r sentinel.Repair, why AuditEntr
 	})
 	if err != nil {
 		r.Version = before
-		return r, repairError("moving", r.ID, s.path, err)
+		return r, s.repairError("moving", r.ID, err)
 	}
 	s.repairs.Add(1)
 	return r, nil
@@ -118,12 +118,12 @@ func (s *Store) ClaimRepair(ctx context.Context, r sentinel.Repair, holder strin
 	if err != nil {
 		return r, err
 	}
-	err = s.durably(ctx, func(tx *sql.Tx) error {
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET version = ?, fence = ?, holder = ?, lease = ?, body = ? WHERE id = ? AND version = ? AND fence = ? AND NOT final AND lease <= ?`,
 			r.Version, r.Fence, holder, micros(until), body, r.ID, before.Version, before.Fence, micros(now)))
 	})
 	if err != nil {
-		return before, repairError("taking up", r.ID, s.path, err)
+		return before, s.repairError("taking up", r.ID, err)
 	}
 	return r, nil
 }
@@ -132,10 +132,10 @@ func (s *Store) ClaimRepair(ctx context.Context, r sentinel.Repair, holder strin
 // back with a time that has passed. It answers [ErrStale] when somebody else
 // has taken it up.
 func (s *Store) ExtendLease(ctx context.Context, id string, fence int64, until time.Time) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *txn) error {
 		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET lease = ? WHERE id = ? AND fence = ?`, micros(until), id, fence))
 	})
-	return repairError("holding", id, s.path, err)
+	return s.repairError("holding", id, err)
 }
 
 // RepairHeld reports whether a repair is still held under a fence.
@@ -158,14 +158,14 @@ func oneRow(res sql.Result, err error) error {
 	return err
 }
 
-func repairError(what, id, path string, err error) error {
+func (s *Store) repairError(what, id string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrStale):
 		return fmt.Errorf("%s repair %s: %w", what, id, ErrStale)
 	}
-	return fmt.Errorf("%s repair %s: %w", what, id, describe(path, err))
+	return fmt.Errorf("%s repair %s: %w", what, id, s.describe(err))
 }
 
 // Breaker is a circuit breaker as it is remembered; the repair package knows
@@ -191,7 +191,7 @@ func (s *Store) Breakers(ctx context.Context) (out []Breaker, err error) {
 // false when somebody else has changed it since: of two agents that let a trial
 // through an open breaker, one wins.
 func (s *Store) SetBreaker(ctx context.Context, b Breaker) (ok bool, err error) {
-	err = s.durably(ctx, func(tx *sql.Tx) error {
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO breaker (name, version, body) SELECT ?1, CAST(?2 AS BIGINT) + 1, ?3 WHERE CAST(?2 AS BIGINT) > 0 OR NOT EXISTS (SELECT 1 FROM breaker WHERE name = ?1) ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body WHERE breaker.version = CAST(?2 AS BIGINT)`, b.Name, b.Version, b.Body)
 		if err != nil {
 			return err
@@ -201,7 +201,7 @@ func (s *Store) SetBreaker(ctx context.Context, b Breaker) (ok bool, err error) 
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("saving breaker %s: %w", b.Name, describe(s.path, err))
+		return false, fmt.Errorf("saving breaker %s: %w", b.Name, s.describe(err))
 	}
 	return ok, nil
 }

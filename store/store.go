@@ -1,8 +1,12 @@
 // Package store is the agent's memory: ticks, results, observations, schema
-// baselines, incidents, labels and the state of models. It is one SQLite file
-// in write-ahead mode, written by one process at a time and readable by others
-// meanwhile. Everything a tick brings is recorded in one transaction, so that
-// after kill -9 a tick is there as a whole or not at all.
+// baselines, incidents, labels, repairs, the outbox of notifications, and what
+// models keep. It lies in a SQLite file (package store/sqlite) or in a
+// PostgreSQL database (package store/postgres); both hold the same tables in the
+// same format (package store/internal/format).
+//
+// Begin with [Open] and [Store.Record]. Everything a tick brings is recorded in
+// one transaction, so that after kill -9 a tick is there as a whole or not at
+// all.
 package store
 
 import (
@@ -10,286 +14,199 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	_ "modernc.org/sqlite" // the engine
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
+	"github.com/sentinel-dq/sentinel/store/postgres"
+	"github.com/sentinel-dq/sentinel/store/sqlite"
 )
 
-// Store is an open state file. Its methods may be called concurrently; those
-// that write queue up. On a store from [OpenReader] every write is an error.
+// The errors of a state, for [errors.Is].
+var (
+	// ErrLocked: another process writes to the state.
+	ErrLocked = engine.ErrLocked
+	// ErrNewer: the state was written by a newer Sentinel.
+	ErrNewer = engine.ErrNewer
+	// ErrFull: there is no space to write. What was recorded before stays, and
+	// recording continues once there is space again.
+	ErrFull = engine.ErrFull
+	// ErrDamaged: the file is not a database, or parts of it cannot be read.
+	ErrDamaged = engine.ErrDamaged
+	// ErrOvertaken: another agent has led since. What this process remembers may
+	// be old: it must start again.
+	ErrOvertaken = engine.ErrOvertaken
+)
+
+// dbEngine is a database that holds the state. Packages store/sqlite and
+// store/postgres implement it; openEngine chooses one.
+type dbEngine interface {
+	// Name is the address without its password.
+	Name() string
+	// Reads is the pool for reading.
+	Reads() *sql.DB
+	// Snapshot begins a transaction that reads the state as it is at one instant.
+	Snapshot(ctx context.Context) (*sql.Tx, error)
+	// Write runs do in one transaction, which waits for the disk when durable.
+	// One goroutine at a time calls it. A reader answers engine.ErrReadOnly.
+	Write(ctx context.Context, durable bool, do func(context.Context, *sql.Tx) error) error
+	// Watch bounds the wait for the next row of a query.
+	Watch(ctx context.Context) (_ context.Context, progress, stop func())
+	// InsertSizes are the numbers of rows that an insert is prepared for,
+	// largest first. The last is 1.
+	InsertSizes() []int
+	// Describe adds to an error which state it is about and what to do.
+	Describe(err error) error
+	// Leading checks that this process may still write.
+	Leading(ctx context.Context) error
+	// AfterCopy continues the numbering of rows after tables were filled. It
+	// takes the columns that number themselves by table.
+	AfterCopy(ctx context.Context, tx *sql.Tx, identities map[string]string) error
+	// Backup writes a consistent copy to a new SQLite file. An engine that cannot
+	// calls copyTo.
+	Backup(ctx context.Context, path string, copyTo func(context.Context, string) error) error
+	// Verify checks what the engine itself can check.
+	Verify(ctx context.Context) error
+	// Size is the bytes on disk.
+	Size(ctx context.Context) (int64, error)
+	Close() error
+}
+
+// Store is an open state. All methods may be called concurrently. One goroutine
+// writes; calls that write wait for it, and each ends with its context. On a
+// store from [OpenReader] every write is an error.
 type Store struct {
-	path   string
-	lock   *os.File    // nil for readers
-	lead   *leadership // of a state in PostgreSQL, for writers
-	reads  *sql.DB
-	writes *sql.DB // one connection; nil for readers
+	engine dbEngine
+	jobs   chan job
+	quit   chan struct{} // closed by Close
+	ended  chan struct{} // closed when the writing goroutine has ended
+	close  sync.Once
+	closed error // of the first Close
 
-	writing sync.Mutex          // held for the length of a write transaction
-	series  map[seriesKey]int64 // ids of series in SQLite, while writing is held
-	recent  int                 // values that wait to be folded; negative: not counted yet; as series
-	known   int                 // series that were there when they were counted; as series
-	part    part                // memory that is used again; as series
-	syncing sync.Mutex          // held while commits wait for the disk
-	repairs atomic.Uint64       // see RepairsWritten
+	selectRecent *sql.Stmt // see Points
+	selectBlocks *sql.Stmt
 
-	keeping   sync.Mutex
-	questions map[string]*sql.Stmt // that are kept, see often
+	repairs atomic.Uint64 // see RepairsWritten
 }
 
 // Open opens, and where it is missing creates, the state for writing, and
-// brings an older one up to this version. url is sqlite:PATH; the file is
-// created readable by its owner alone. The error says whether the directory is
-// missing, the file is no state, belongs to a newer version ([ErrNewer]), is in
-// use ([ErrLocked]) or cannot be written.
+// brings an older one up to this version. url is sqlite:PATH or an address of
+// PostgreSQL; a file is created readable by its owner alone. The error says
+// whether the directory is missing, the file is no state, belongs to a newer
+// version ([ErrNewer]), is in use ([ErrLocked]) or cannot be written.
 func Open(ctx context.Context, url string) (*Store, error) {
-	if isPostgres(url) {
-		return openPostgres(ctx, url)
-	}
-	path, err := pathOf(url)
+	e, err := openEngine(ctx, url, true)
 	if err != nil {
 		return nil, err
 	}
-	if err := create(path); err != nil {
-		return nil, err
-	}
-	lock, err := lockFile(path)
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{path: path, lock: lock, series: map[seriesKey]int64{}, recent: -1}
-	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(describe(path, err), s.Close())
-	}
-	return s, nil
+	return start(ctx, e)
 }
 
 // OpenReader opens an existing state for reading, also while an agent writes.
 func OpenReader(ctx context.Context, url string) (*Store, error) {
-	if isPostgres(url) {
-		return openPostgresReader(ctx, url)
-	}
-	path, err := pathOf(url)
+	e, err := openEngine(ctx, url, false)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("state: %w: run `sentinel run` or `sentinel check` first", err)
-	}
-	s := &Store{path: path}
-	if s.reads, err = connect(path, "ro", 2); err == nil {
-		err = s.current(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(describe(path, err), s.Close())
-	}
-	return s, nil
+	return start(ctx, e)
 }
 
-func pathOf(url string) (string, error) {
+// openEngine is the one place that chooses an engine.
+func openEngine(ctx context.Context, url string, write bool) (dbEngine, error) {
+	if postgres.Handles(url) {
+		if write {
+			return postgres.Open(ctx, url)
+		}
+		return postgres.OpenReader(ctx, url)
+	}
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok || path == "" {
 		scheme, _, _ := strings.Cut(url, ":")
-		return "", fmt.Errorf("state: unknown kind %q: want sqlite:PATH or postgres://user@host/database", scheme)
+		return nil, fmt.Errorf("state: unknown kind %q: want sqlite:PATH or postgres://user@host/database", scheme)
 	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", fmt.Errorf("state %s: %w", path, err)
+	if write {
+		return sqlite.Open(ctx, path)
 	}
-	// Two names of one file must meet in one lock.
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	return path, nil
+	return sqlite.OpenReader(ctx, path)
 }
 
-// create makes the file before the engine does, so that the file and the ones
-// the engine puts beside it are never readable by others.
-func create(path string) error {
-	dir := filepath.Dir(path)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("state %s: there is no directory %s: create it first", path, dir)
+// Shared reports whether several agents may use a state: one in PostgreSQL.
+func Shared(url string) bool { return postgres.Handles(url) }
+
+// Redact writes a state's address without its password.
+func Redact(url string) string {
+	if !postgres.Handles(url) {
+		return url
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return describe(path, err)
-	}
-	return f.Close()
+	return postgres.Redact(url)
 }
 
-func (s *Store) open(ctx context.Context) (err error) {
-	if s.writes, err = connect(s.path, "rw", 1); err != nil {
-		return err
-	}
-	if err := s.migrate(ctx); err != nil {
-		return err
-	}
-	s.reads, err = connect(s.path, "ro", 2)
-	return err
-}
-
-func connect(path, mode string, connections int) (*sql.DB, error) {
-	// A commit in write-ahead mode survives the death of the process without a
-	// sync; a power cut may take back the last commits, never tear one.
-	pragmas := []string{"busy_timeout(5000)", "cache_size(-500)"}
-	if mode != "ro" {
-		pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(NORMAL)")
-	}
-	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_txlock": {"immediate"}}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(connections)
-	if mode == "ro" {
-		db.SetConnMaxIdleTime(10 * time.Second) // an idle connection keeps its pages in memory
-	}
-	return db, nil
-}
-
-// Close closes the file and gives the lock back. A second call does nothing.
-func (s *Store) Close() error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+func start(ctx context.Context, e dbEngine) (*Store, error) {
+	s := &Store{engine: e, jobs: make(chan job), quit: make(chan struct{}), ended: make(chan struct{})}
 	var err error
-	if s.reads != nil {
-		err = errors.Join(err, s.reads.Close())
-	}
-	if s.writes != nil {
-		err = errors.Join(err, s.writes.Close()) // the last to close folds the log into the file
-	}
-	if s.lead != nil {
-		err = errors.Join(err, s.lead.close())
-	}
-	if s.lock != nil {
-		err = errors.Join(err, unlockFile(s.lock))
-		s.lock = nil
-	}
-	return err
-}
-
-// write runs do in one transaction; nothing of it stays when do fails.
-func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
-	if s.writes == nil {
-		return errReadOnly
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if s.lead != nil {
-		return s.writeShared(ctx, do)
-	}
-	tx, err := s.writes.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err = do(tx); err != nil {
-		err = errors.Join(err, rollback(tx))
-	} else {
-		err = tx.Commit()
+	if s.selectRecent, err = e.Reads().PrepareContext(ctx, selectRecent); err == nil {
+		s.selectBlocks, err = e.Reads().PrepareContext(ctx, selectBlocks)
 	}
 	if err != nil {
-		clear(s.series) // some may have been added by what is taken back
-		s.recent = -1   // a fold may have been, too
+		return nil, errors.Join(e.Describe(err), e.Close())
 	}
-	return err
+	go s.writeJobs()
+	return s, nil
 }
 
-// durably is write for what must survive a power cut too: repairs, the audit
-// log. The commit waits for the disk.
-func (s *Store) durably(ctx context.Context, do func(*sql.Tx) error) (err error) {
-	if s.writes == nil {
-		return errReadOnly
-	}
-	if s.lead != nil {
-		return s.write(ctx, do) // PostgreSQL's commits wait for the disk
-	}
-	s.syncing.Lock()
-	defer s.syncing.Unlock()
-	if _, err := s.writes.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
-		return err
-	}
-	defer func() {
-		_, reset := s.writes.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL")
-		err = errors.Join(err, reset)
-	}()
-	return s.write(ctx, do)
-}
-
-// rollback undoes tx, unless the end of its context or the engine already did:
-// SQLite takes a transaction back by itself when the disk is full.
-func rollback(tx *sql.Tx) error {
-	err := tx.Rollback()
-	if err == nil || errors.Is(err, sql.ErrTxDone) || strings.Contains(err.Error(), "no transaction is active") {
-		return nil
-	}
-	return fmt.Errorf("rolling back: %w", err)
-}
-
-// insert runs one statement in a transaction of its own.
-func (s *Store) insert(ctx context.Context, query string, args ...any) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, query, args...)
-		return err
+// Close waits for the write that is under way, closes the state and gives the
+// lock back. A second call does nothing.
+func (s *Store) Close() error {
+	s.close.Do(func() {
+		close(s.quit)
+		<-s.ended
+		s.closed = s.engine.Close()
 	})
+	return s.closed
 }
+
+// Leading checks that this process still leads, and takes the lock again where
+// its session was lost and nobody else has led since. [ErrOvertaken] is final:
+// what is remembered in this process is old. Any other error may pass: until
+// then nothing is written. States in SQLite always lead.
+func (s *Store) Leading(ctx context.Context) error { return s.engine.Leading(ctx) }
+
+// describe adds to an error which state it is about and what to do.
+func (s *Store) describe(err error) error { return s.engine.Describe(err) }
 
 // each calls do for every row of a query.
 func (s *Store) each(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {
-	heard := func() {}
-	if isPostgres(s.path) {
-		var done func()
-		ctx, heard, done = impatient(ctx)
-		defer done()
-	}
-	rows, err := s.reads.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("reading: %w", describe(s.path, err))
-	}
-	defer rows.Close()
-	for rows.Next() {
-		heard()
-		if err := do(rows.Scan); err != nil {
-			return fmt.Errorf("reading: %w", describe(s.path, err))
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("reading: %w", describe(s.path, err))
-	}
-	return nil
+	return s.eachWith(ctx, s.engine.Reads(), query, args, do)
 }
 
-// often is each for a state in a file, where a question that comes often is read
-// once: else to read it is what costs most.
-func (s *Store) often(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {
-	st, err := s.kept(ctx, query)
-	if err == nil {
-		err = eachOf(ctx, st, args, do)
-	}
-	if err != nil {
-		return fmt.Errorf("reading: %w", describe(s.path, err))
-	}
-	return nil
+// prepared runs a statement in place of a query's text.
+type prepared struct{ *sql.Stmt }
+
+func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return p.Stmt.QueryContext(ctx, args...)
 }
 
-func (s *Store) kept(ctx context.Context, query string) (st *sql.Stmt, err error) {
-	s.keeping.Lock()
-	defer s.keeping.Unlock()
-	if st = s.questions[query]; st != nil {
-		return st, nil
+// eachPrepared is each for a statement that was parsed before: for queries that
+// come often and return little.
+func (s *Store) eachPrepared(ctx context.Context, st *sql.Stmt, args []any, do func(scan func(...any) error) error) error {
+	return s.eachWith(ctx, prepared{st}, "", args, do)
+}
+
+func (s *Store) eachWith(
+	ctx context.Context, q engine.Querier, query string, args []any, do func(scan func(...any) error) error,
+) error {
+	ctx, progress, stop := s.engine.Watch(ctx)
+	defer stop()
+	err := engine.Each(ctx, q, query, args, func(scan func(...any) error) error {
+		progress()
+		return do(scan)
+	})
+	if err != nil {
+		return fmt.Errorf("reading: %w", s.describe(err))
 	}
-	if st, err = s.reads.PrepareContext(ctx, query); err != nil {
-		return nil, err
-	}
-	if s.questions == nil {
-		s.questions = map[string]*sql.Stmt{}
-	}
-	s.questions[query] = st
-	return st, nil
+	return nil
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

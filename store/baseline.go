@@ -2,12 +2,8 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // Baseline returns the accepted schema of a check; ok is false when there is none.
@@ -52,7 +48,7 @@ func (s *Store) newestBaselines(ctx context.Context, column string, checks []str
 		for i, id := range part {
 			args[i] = id
 		}
-		err := s.each(ctx, `SELECT check_id, `+column+` FROM baseline b WHERE check_id IN (`+marks(len(part))+`) AND id = (SELECT max(id) FROM baseline n WHERE n.check_id = b.check_id)`, args, func(scan func(...any) error) error {
+		err := s.each(ctx, `SELECT check_id, `+column+` FROM baseline b WHERE check_id IN (`+placeholders(len(part))+`) AND id = (SELECT max(id) FROM baseline n WHERE n.check_id = b.check_id)`, args, func(scan func(...any) error) error {
 			var id string
 			var data []byte
 			err := scan(&id, &data)
@@ -66,37 +62,6 @@ func (s *Store) newestBaselines(ctx context.Context, column string, checks []str
 	return out, nil
 }
 
-func digest(data []byte) []byte {
-	sum := sha256.Sum256(data)
-	return sum[:]
-}
-
-// digestBaselines gives the schemas in a file of an older version their digests.
-func digestBaselines(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, "SELECT id, data FROM baseline")
-	if err != nil {
-		return err
-	}
-	digests := map[int64][]byte{}
-	for rows.Next() {
-		var id int64
-		var data []byte
-		if err := rows.Scan(&id, &data); err != nil {
-			return errors.Join(err, rows.Close())
-		}
-		digests[id] = digest(data)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	for id, d := range digests {
-		if _, err := tx.ExecContext(ctx, "UPDATE baseline SET digest = ? WHERE id = ?", d, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // BaselineDigests returns the SHA-256 of what [Store.CurrentBaselines] returns.
 func (s *Store) BaselineDigests(ctx context.Context, checks []string) (map[string][]byte, error) {
 	return s.newestBaselines(ctx, "digest", checks)
@@ -107,32 +72,7 @@ func (s *Store) AcceptBaseline(ctx context.Context, check string, v Snapshot) er
 	err := s.insert(ctx, `INSERT INTO baseline (check_id, taken_at, accepted_by, why, data, digest) VALUES (?, ?, ?, ?, ?, ?)`,
 		check, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, digest(v.Data))
 	if err != nil {
-		return fmt.Errorf("accepting the baseline of %s: %w", check, describe(s.path, err))
-	}
-	return nil
-}
-
-// Label is what people say about a stretch of a check's series: of those with
-// this segment, whatever their metric.
-type Label struct {
-	Check   string    `json:"check"`
-	Segment string    `json:"segment,omitempty"`
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`      // both inclusive
-	Exclude bool      `json:"exclude"` // the points are no part of what is normal; false takes an earlier label back
-	Why     string    `json:"why"`
-	Who     string    `json:"who"`
-}
-
-// Label keeps a label. Where labels overlap, the latest kept one counts.
-func (s *Store) Label(ctx context.Context, l Label) error {
-	if l.To.Before(l.From) {
-		return fmt.Errorf("labelling %s: %s is before %s", l.Check, l.To.Format(time.RFC3339), l.From.Format(time.RFC3339))
-	}
-	err := s.insert(ctx, `INSERT INTO label (check_id, segment, from_at, to_at, exclude, why, who) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		l.Check, l.Segment, micros(l.From), micros(l.To), l.Exclude, l.Why, l.Who)
-	if err != nil {
-		return fmt.Errorf("labelling %s: %w", l.Check, describe(s.path, err))
+		return fmt.Errorf("accepting the baseline of %s: %w", check, s.describe(err))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
 // lockFile takes the writer's lock and leaves this process's id in it. It is a
@@ -45,5 +47,5 @@ func inUse(path string, f *os.File, err error) error {
 	if n, err := f.Read(text); err == nil { // an empty file: the other is just starting
 		who = " (process " + strings.TrimSpace(string(text[:n])) + ")"
 	}
-	return fmt.Errorf("state %s: %w%s: stop it, or give this one another `state:`", path, ErrLocked, who)
+	return fmt.Errorf("state %s: %w%s: stop it, or give this one another `state:`", path, engine.ErrLocked, who)
 }

@@ -1,0 +1,209 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store/internal/format"
+)
+
+// LastTicks returns the newest recorded tick of every schedule and dataset,
+// run or skipped.
+func (s *Store) LastTicks(ctx context.Context) (map[TickKey]time.Time, error) {
+	last := map[TickKey]time.Time{}
+	const query = `SELECT schedule, dataset, tick FROM last_tick WHERE schedule NOT LIKE 'once:%'`
+	err := s.each(ctx, query, nil, func(scan func(...any) error) error {
+		var key TickKey
+		var dataset string
+		var tick int64
+		if err := scan(&key.Schedule, &dataset, &tick); err != nil {
+			return err
+		}
+		var err error
+		if key.Table, err = sentinel.ParseTable(dataset); err != nil {
+			return err
+		}
+		last[key] = fromMicros(tick)
+		return nil
+	})
+	return last, err
+}
+
+// tickPage is how many rows of the table tick are read at a time.
+const tickPage = 100
+
+// eachTick calls do for the ticks of a dataset, or of all when dataset is "",
+// from one instant to another, newest first. It ends when do returns true.
+func (s *Store) eachTick(
+	ctx context.Context, dataset string, from, to int64, do func(at int64, schedule string, t format.Tick) (enough bool),
+) error {
+	const query = `
+SELECT id, tick, schedule, body FROM tick
+WHERE tick >= ?1 AND tick <= ?2 AND (tick < ?2 OR id < ?3) AND (?4 = '' OR low <= ?4 AND high >= ?4)
+ORDER BY tick DESC, id DESC LIMIT ?5`
+	before := int64(math.MaxInt64) // of the ids at the instant to
+	for enough := false; !enough; {
+		n := 0
+		err := s.each(ctx, query, []any{from, to, before, dataset, tickPage}, func(scan func(...any) error) error {
+			var schedule string
+			var body []byte
+			if err := scan(&before, &to, &schedule, &body); err != nil || enough {
+				return err
+			}
+			n++
+			ticks, err := format.DecodeTicks(body)
+			for _, t := range ticks {
+				if !enough && (dataset == "" || t.Dataset == dataset) {
+					enough = do(to, schedule, t)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		enough = enough || n < tickPage
+	}
+	return nil
+}
+
+// Ticks returns the newest limit ticks of a dataset, of all its schedules,
+// newest first, those that were skipped with the reason. It reads back over the
+// ticks of all datasets.
+func (s *Store) Ticks(ctx context.Context, table sentinel.Table, limit int) ([]TickRecord, error) {
+	var out []TickRecord
+	last := int64(math.MaxInt64)
+	err := s.eachTick(ctx, table.String(), math.MinInt64, math.MaxInt64, func(at int64, schedule string, t format.Tick) bool {
+		if len(out) >= limit && at != last { // all of one instant are sorted below
+			return true
+		}
+		if !strings.HasPrefix(schedule, once) {
+			out = append(out, TickRecord{Schedule: schedule, Table: table, Tick: fromMicros(at), Skipped: t.Skipped})
+			last = at
+		}
+		return false
+	})
+	slices.SortStableFunc(out, func(a, b TickRecord) int {
+		return cmp.Or(b.Tick.Compare(a.Tick), strings.Compare(a.Schedule, b.Schedule))
+	})
+	return out[:min(limit, len(out))], err
+}
+
+// Filter narrows results; a zero field does not.
+type Filter struct {
+	Table sentinel.Table
+	Check string
+}
+
+// LastResults returns the last result of every check in the filter, whole, by
+// dataset and check. It outlives the retention, and the check's removal from the
+// configuration until its dataset is checked again.
+func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, error) {
+	dataset := ""
+	if f.Table != (sentinel.Table{}) {
+		dataset = f.Table.String()
+	}
+	last := map[string]sentinel.Result{}
+	const query = `SELECT dataset, ran, results FROM last_tick WHERE ran <> 0 AND (?1 = '' OR dataset = ?1)`
+	err := s.each(ctx, query, []any{dataset}, func(scan func(...any) error) error {
+		var name string
+		var ran int64
+		var body []byte
+		if err := scan(&name, &ran, &body); err != nil {
+			return err
+		}
+		var results []sentinel.Result
+		if err := json.Unmarshal(body, &results); err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		table, err := sentinel.ParseTable(name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		for _, r := range results {
+			if f.Check != "" && r.Check != f.Check {
+				continue
+			}
+			r.Table = table
+			r.Tick = fromMicros(ran)
+			if before, known := last[r.Check]; !known || r.Tick.After(before.Tick) {
+				last[r.Check] = r
+			}
+		}
+		return nil
+	})
+	return slices.SortedFunc(maps.Values(last), func(a, b sentinel.Result) int {
+		return cmp.Or(a.Table.Compare(b.Table), strings.Compare(a.Check, b.Check))
+	}), err
+}
+
+// Run is one past run of a check.
+type Run struct {
+	Check    string
+	Tick     time.Time
+	Status   sentinel.Status
+	Duration time.Duration
+	Message  string
+}
+
+// Runs returns the newest limit runs of a check since a tick, newest first, one
+// for each instant. It reads back over the ticks of all datasets.
+func (s *Store) Runs(ctx context.Context, check string, since time.Time, limit int) (out []Run, err error) {
+	last, err := s.LastResults(ctx, Filter{Check: check})
+	if err != nil {
+		return nil, err
+	}
+	dataset, until := "", int64(math.MaxInt64) // of a check that is gone neither is known
+	if len(last) == 1 {
+		dataset = last[0].Table.String()
+		until = micros(last[0].Tick)
+	}
+	err = s.eachTick(ctx, dataset, micros(since), until, func(at int64, _ string, t format.Tick) bool {
+		tick := fromMicros(at)
+		if len(out) > 0 && out[len(out)-1].Tick.Equal(tick) {
+			return false
+		}
+		for _, r := range t.Runs {
+			if r.Check == check {
+				out = append(out, Run{
+					Check: check, Tick: tick, Status: sentinel.Status(r.Status),
+					Duration: time.Duration(r.Duration) * time.Microsecond, Message: r.Message,
+				})
+				break
+			}
+		}
+		return len(out) >= limit
+	})
+	return out, err
+}
+
+// State returns one state; ok is false when there is none.
+func (s *Store) State(ctx context.Context, kind, key string) (data []byte, ok bool, err error) {
+	const query = `SELECT data FROM state WHERE kind = ? AND key = ?`
+	err = s.each(ctx, query, []any{kind, key}, func(scan func(...any) error) error {
+		ok = true
+		return scan(&data)
+	})
+	return data, ok, err
+}
+
+// States returns all states of a kind, by key.
+func (s *Store) States(ctx context.Context, kind string) ([]State, error) {
+	var out []State
+	const query = `SELECT key, data FROM state WHERE kind = ? ORDER BY key`
+	err := s.each(ctx, query, []any{kind}, func(scan func(...any) error) error {
+		st := State{Kind: kind}
+		err := scan(&st.Key, &st.Data)
+		out = append(out, st)
+		return err
+	})
+	return out, err
+}

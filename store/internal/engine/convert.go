@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/sentinel-dq/sentinel/store/internal/format"
+)
+
+// TicksPerRow bounds the datasets in one row of the table tick, and so what is
+// decoded to read one of them.
+const TicksPerRow = 128
+
+// InsertTick is the statement that adds one row to the table tick.
+const InsertTick = `INSERT INTO tick (tick, schedule, low, high, n, checks, body) VALUES (?, ?, ?, ?, ?, ?, ?)`
+
+// TickArgs are the arguments of [InsertTick]. ticks must not be empty.
+func TickArgs(at int64, schedule string, ticks []format.Tick, encode *format.TickEncoder) ([]any, error) {
+	low := ticks[0].Dataset
+	high := low
+	checks := 0
+	for _, t := range ticks {
+		low = min(low, t.Dataset)
+		high = max(high, t.Dataset)
+		checks += len(t.Runs)
+	}
+	body, err := encode.Encode(ticks)
+	return []any{at, schedule, low, high, len(ticks), checks, body}, err
+}
+
+// oldTick is a row of the table tick before it held many datasets a row.
+type oldTick struct {
+	at                int64
+	schedule, dataset string
+	skipped           string
+	runs              []byte // JSON: [[check, status, microseconds, message], ...]
+}
+
+// conversionPage is how many rows a conversion reads at a time.
+const conversionPage = 5000
+
+// ConvertTicks moves the rows of the table old_tick to the table tick, those of
+// one instant and schedule together.
+func ConvertTicks(ctx context.Context, tx *sql.Tx) error {
+	last := oldTick{at: -1 << 63}
+	first := last
+	var part []format.Tick
+	var encode format.TickEncoder
+	put := func() error {
+		if len(part) == 0 {
+			return nil
+		}
+		args, err := TickArgs(first.at, first.schedule, part, &encode)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, InsertTick, args...)
+		}
+		part = nil
+		return err
+	}
+	for {
+		page, err := oldTicks(ctx, tx, last)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return put()
+		}
+		for _, row := range page {
+			if row.at != first.at || row.schedule != first.schedule || len(part) == TicksPerRow {
+				if err := put(); err != nil {
+					return err
+				}
+				first = row
+			}
+			tick, err := row.convert()
+			if err != nil {
+				return err
+			}
+			part = append(part, tick)
+		}
+		last = page[len(page)-1]
+	}
+}
+
+// oldTicks reads the rows after last.
+func oldTicks(ctx context.Context, tx *sql.Tx, last oldTick) (page []oldTick, err error) {
+	const query = `
+SELECT tick, schedule, dataset, skipped, runs FROM old_tick
+WHERE (tick, schedule, dataset) > (?, ?, ?)
+ORDER BY tick, schedule, dataset LIMIT ?`
+	args := []any{last.at, last.schedule, last.dataset, conversionPage}
+	err = Each(ctx, tx, query, args, func(scan func(...any) error) error {
+		var t oldTick
+		err := scan(&t.at, &t.schedule, &t.dataset, &t.skipped, &t.runs)
+		page = append(page, t)
+		return err
+	})
+	return page, err
+}
+
+func (t oldTick) convert() (format.Tick, error) {
+	tick := format.Tick{Dataset: t.dataset, Skipped: t.skipped}
+	var runs [][]json.RawMessage
+	if err := json.Unmarshal(t.runs, &runs); err != nil {
+		return tick, fmt.Errorf("the runs of %s: %w", t.dataset, err)
+	}
+	for _, fields := range runs {
+		if len(fields) != 4 {
+			return tick, fmt.Errorf("a run of %s has %d fields", t.dataset, len(fields))
+		}
+		var run format.Run
+		err := errors.Join(
+			json.Unmarshal(fields[0], &run.Check),
+			json.Unmarshal(fields[1], &run.Status),
+			json.Unmarshal(fields[2], &run.Duration),
+			json.Unmarshal(fields[3], &run.Message),
+		)
+		if err != nil {
+			return tick, fmt.Errorf("a run of %s: %w", t.dataset, err)
+		}
+		tick.Runs = append(tick.Runs, run)
+	}
+	return tick, nil
+}
+
+// BlockSamples bounds the values in one row of the table block.
+const BlockSamples = 24
+
+// InsertBlock is the statement that adds one row to the table block.
+const InsertBlock = `INSERT INTO block (series, first, last, n, points) VALUES (?, ?, ?, ?, ?)`
+
+// BlockArgs are the arguments of [InsertBlock]. The samples are in the order of
+// time, and there is one at least.
+func BlockArgs(series int64, samples []format.Sample) []any {
+	last := samples[len(samples)-1].At
+	return []any{series, samples[0].At, last, len(samples), format.AppendBlock(nil, samples)}
+}

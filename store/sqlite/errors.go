@@ -1,0 +1,42 @@
+package sqlite
+
+import (
+	"errors"
+	"io/fs"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
+)
+
+// Describe adds to an error which file it is about and what to do.
+func (d *DB) Describe(err error) error { return describe(d.path, err) }
+
+func describe(path string, err error) error {
+	kind, todo := classify(err)
+	return engine.Describe(path, err, kind, todo)
+}
+
+// classify says which of the exported errors of a state err is, and what to do
+// about it; nil and "" when only the error itself can tell.
+func classify(err error) (kind error, todo string) {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, "check the permissions of the file and of its directory"
+		}
+		return nil, engine.Advice(err)
+	}
+	switch failure.Code() & 0xff { // the low byte is the kind, the rest refines it
+	case lib.SQLITE_FULL:
+		return engine.ErrFull, "free some space"
+	case lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT:
+		return engine.ErrDamaged, "move it away, or restore a back-up"
+	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
+		return nil, "check the permissions of the file and of its directory"
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		return nil, "another program keeps the file locked: close it"
+	}
+	return nil, ""
+}

@@ -1,0 +1,99 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"fmt"
+
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+func migrationNames() []string { return engine.MigrationNames(migrations, "migrations") }
+
+// conversions are the steps in Go that follow a script, by the script's name.
+var conversions = map[string]func(context.Context, *sql.Tx) error{
+	"migrations/006_rows.sql":   digestBaselines,
+	"migrations/008_format.sql": convert,
+}
+
+// version reads the version of the file, 0 for an empty one. A database that
+// holds the tables of another program is refused before anything is written.
+func version(ctx context.Context, db *sql.DB) (v int, err error) {
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+		return 0, err
+	}
+	const query = `SELECT count(*), count(*) FILTER (WHERE name IN ('last_result', 'last_tick')) FROM sqlite_master`
+	var tables, ours int
+	err = db.QueryRowContext(ctx, query).Scan(&tables, &ours)
+	if err == nil && tables > 0 && ours == 0 {
+		err = engine.ErrForeign
+	}
+	return v, err
+}
+
+// migrate brings an older file to this version, one transaction a step, so that
+// a kill in between leaves a whole older version.
+func (d *DB) migrate(ctx context.Context) error {
+	v, err := version(ctx, d.writes)
+	if err != nil {
+		return err
+	}
+	names := migrationNames()
+	if v > len(names) {
+		return engine.ErrNewer
+	}
+	for i := v; i < len(names); i++ {
+		if err := d.step(ctx, names[i], i+1); err != nil {
+			return fmt.Errorf("migrating to version %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (d *DB) step(ctx context.Context, name string, version int) error {
+	text, err := migrations.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return d.Write(ctx, false, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+			return err
+		}
+		if convert := conversions[name]; convert != nil {
+			if err := convert(ctx, tx); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
+		return err
+	})
+}
+
+// digestBaselines gives the schemas in a file of an older version their digests.
+func digestBaselines(ctx context.Context, tx *sql.Tx) error {
+	digests := map[int64][]byte{}
+	err := engine.Each(ctx, tx, "SELECT id, data FROM baseline", nil, func(scan func(...any) error) error {
+		var id int64
+		var data []byte
+		if err := scan(&id, &data); err != nil {
+			return err
+		}
+		sum := sha256.Sum256(data)
+		digests[id] = sum[:]
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for id, digest := range digests {
+		if _, err := tx.ExecContext(ctx, "UPDATE baseline SET digest = ? WHERE id = ?", digest, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,315 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
+	"github.com/sentinel-dq/sentinel/store/internal/format"
+)
+
+// once begins the schedule of results that come without a tick, such as those of
+// a check run by hand. The rest names the checks, so that the same ones together
+// replace their last results.
+const once = "once:"
+
+// runGroup is the results of one dataset at one tick.
+type runGroup struct {
+	table   sentinel.Table
+	tick    int64
+	results []*sentinel.Result
+	stored  bool // with a tick of the batch
+}
+
+type groupKey struct {
+	table sentinel.Table
+	tick  int64
+}
+
+// groupResults gathers results by dataset and tick, in the order they come.
+func groupResults(results []sentinel.Result) (groups []*runGroup, index map[groupKey]*runGroup) {
+	index = map[groupKey]*runGroup{}
+	for i := range results {
+		r := &results[i]
+		key := groupKey{r.Table, micros(r.Tick)}
+		g := index[key]
+		if g == nil {
+			g = &runGroup{table: r.Table, tick: key.tick}
+			index[key] = g
+			groups = append(groups, g)
+		}
+		g.results = append(g.results, r)
+	}
+	return groups, index
+}
+
+// onceSchedule is the schedule of results without a tick.
+func (g *runGroup) onceSchedule() string {
+	h := fnv.New64a()
+	for _, r := range g.results {
+		h.Write([]byte(r.Check))
+		h.Write([]byte{0})
+	}
+	return once + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, h.Sum64()))
+}
+
+// runs are what is kept of the group for the table tick.
+func (g *runGroup) runs() []format.Run {
+	runs := make([]format.Run, len(g.results))
+	for i, r := range g.results {
+		runs[i] = format.Run{Check: r.Check, Status: int(r.Status), Duration: r.Duration.Microseconds(), Message: r.Message}
+	}
+	return runs
+}
+
+// lastResults are the results without what their row says, as JSON. Values of
+// earlier buckets are remembered as observations alone.
+func (g *runGroup) lastResults() ([]byte, error) {
+	short := make([]sentinel.Result, len(g.results))
+	for i, r := range g.results {
+		short[i] = *r
+		short[i].Table = sentinel.Table{}
+		short[i].Tick = time.Time{}
+		short[i].Past = nil
+	}
+	body, err := json.Marshal(short)
+	if err != nil {
+		return nil, fmt.Errorf("the results of %s: %w", g.table, err)
+	}
+	return body, nil
+}
+
+func (g *runGroup) observed() (all []observed) {
+	for _, r := range g.results {
+		for _, o := range r.Past {
+			all = append(all, observe(r, o))
+		}
+		for _, o := range r.Observations {
+			all = append(all, observe(r, o))
+		}
+	}
+	return all
+}
+
+// tickRow is a row of the table tick while it is built.
+type tickRow struct {
+	tick     int64
+	schedule string
+	records  []TickRecord
+}
+
+// tickRows gathers ticks by instant and schedule, in the order they come.
+func tickRows(records []TickRecord) (rows []*tickRow) {
+	type key struct {
+		tick     int64
+		schedule string
+	}
+	open := map[key]*tickRow{}
+	for _, t := range records {
+		k := key{micros(t.Tick), t.Schedule}
+		row := open[k]
+		if row == nil || len(row.records) == engine.TicksPerRow {
+			row = &tickRow{tick: k.tick, schedule: k.schedule}
+			open[k] = row
+			rows = append(rows, row)
+		}
+		row.records = append(row.records, t)
+	}
+	return rows
+}
+
+// ticks stores the ticks that are new, with the results of their datasets, and
+// then the results that have no tick. It returns the tables of the ticks that
+// were run: true for those that brought nothing new, whose results are dropped.
+func (t *txn) ticks(
+	ctx context.Context, records []TickRecord, results []sentinel.Result,
+) (known map[sentinel.Table]bool, dropped int, err error) {
+	groups, index := groupResults(results)
+	last := lastTicks{}
+	known = make(map[sentinel.Table]bool, len(records))
+	var values []observed
+	for _, row := range tickRows(records) {
+		fresh, err := t.insertRow(ctx, row, index)
+		if err != nil {
+			return nil, 0, err
+		}
+		for i, record := range row.records {
+			if record.Skipped != "" {
+				last.add(record.Schedule, record.Table, row.tick, nil)
+				continue
+			}
+			if before, seen := known[record.Table]; !seen || before {
+				known[record.Table] = !fresh[i]
+			}
+			if !fresh[i] {
+				continue
+			}
+			g := index[groupKey{record.Table, row.tick}]
+			last.add(record.Schedule, record.Table, row.tick, g)
+			if g != nil && !g.stored {
+				g.stored = true
+				values = append(values, g.observed()...)
+			}
+		}
+	}
+	for _, g := range groups {
+		switch {
+		case known[g.table]:
+			dropped += len(g.results)
+		case !g.stored:
+			if err := t.insertOnce(ctx, g); err != nil {
+				return nil, 0, err
+			}
+			last.add(g.onceSchedule(), g.table, g.tick, g)
+			values = append(values, g.observed()...)
+		}
+	}
+	if err := t.lastTicks(ctx, last); err != nil {
+		return nil, 0, err
+	}
+	return known, dropped, t.observations(ctx, values)
+}
+
+// insertRow stores those of a row's ticks that are not recorded yet. fresh tells
+// which they are.
+func (t *txn) insertRow(ctx context.Context, row *tickRow, index map[groupKey]*runGroup) (fresh []bool, err error) {
+	names := make([]string, len(row.records))
+	for i, record := range row.records {
+		names[i] = record.Table.String()
+	}
+	recorded, err := t.recorded(ctx, row.tick, row.schedule, slices.Min(names), slices.Max(names))
+	if err != nil {
+		return nil, err
+	}
+	fresh = make([]bool, len(names))
+	var ticks []format.Tick
+	for i, record := range row.records {
+		if recorded[names[i]] {
+			continue
+		}
+		recorded[names[i]] = true
+		fresh[i] = true
+		tick := format.Tick{Dataset: names[i], Skipped: record.Skipped}
+		if g := index[groupKey{record.Table, row.tick}]; g != nil && record.Skipped == "" {
+			tick.Runs = g.runs()
+		}
+		ticks = append(ticks, tick)
+	}
+	return fresh, t.insertTick(ctx, row.tick, row.schedule, ticks)
+}
+
+// recorded reads which datasets from low to high have a tick of this schedule.
+func (t *txn) recorded(ctx context.Context, tick int64, schedule, low, high string) (map[string]bool, error) {
+	const query = `SELECT body FROM tick WHERE tick = ? AND schedule = ? AND low <= ? AND high >= ?`
+	recorded := map[string]bool{}
+	st, err := t.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	args := []any{tick, schedule, high, low}
+	err = engine.Each(ctx, prepared{st}, "", args, func(scan func(...any) error) error {
+		var body []byte
+		if err := scan(&body); err != nil {
+			return err
+		}
+		ticks, err := format.DecodeTicks(body)
+		for _, t := range ticks {
+			recorded[t.Dataset] = true
+		}
+		return err
+	})
+	return recorded, err
+}
+
+func (t *txn) insertTick(ctx context.Context, tick int64, schedule string, ticks []format.Tick) error {
+	if len(ticks) == 0 {
+		return nil
+	}
+	args, err := engine.TickArgs(tick, schedule, ticks, &t.encoder)
+	if err != nil {
+		return err
+	}
+	st, err := t.prepare(ctx, engine.InsertTick)
+	if err == nil {
+		_, err = st.ExecContext(ctx, args...)
+	}
+	return err
+}
+
+// insertOnce stores results without a tick, in place of those of the same checks
+// at the same instant.
+func (t *txn) insertOnce(ctx context.Context, g *runGroup) error {
+	schedule, dataset := g.onceSchedule(), g.table.String()
+	const query = `DELETE FROM tick WHERE tick = ? AND schedule = ? AND low = ?`
+	if _, err := t.ExecContext(ctx, query, g.tick, schedule, dataset); err != nil {
+		return err
+	}
+	return t.insertTick(ctx, g.tick, schedule, []format.Tick{{Dataset: dataset, Runs: g.runs()}})
+}
+
+// lastTicks are the rows for the table last_tick: for each schedule and dataset
+// the newest tick, and the newest group of results, nil for none.
+type lastTicks map[TickKey]lastTick
+
+type lastTick struct {
+	tick  int64
+	group *runGroup
+}
+
+func (l lastTicks) add(schedule string, table sentinel.Table, tick int64, g *runGroup) {
+	key := TickKey{schedule, table}
+	before, seen := l[key]
+	if !seen {
+		l[key] = lastTick{tick, g}
+		return
+	}
+	if before.group != nil && (g == nil || g.tick < before.group.tick) {
+		g = before.group
+	}
+	l[key] = lastTick{max(tick, before.tick), g}
+}
+
+// insertLast keeps the newest tick, and the results of the newest run, which may
+// be another.
+var insertLast = statement{
+	head: `INSERT INTO last_tick (schedule, dataset, tick, ran, results) VALUES `,
+	row:  `(?, ?, ?, ?, ?)`,
+	tail: ` ON CONFLICT (schedule, dataset) DO UPDATE SET
+tick = CASE WHEN excluded.tick > last_tick.tick THEN excluded.tick ELSE last_tick.tick END,
+ran = CASE WHEN excluded.ran >= last_tick.ran THEN excluded.ran ELSE last_tick.ran END,
+results = CASE WHEN excluded.ran >= last_tick.ran THEN excluded.results ELSE last_tick.results END`,
+	width: 5,
+}
+
+func (t *txn) lastTicks(ctx context.Context, last lastTicks) error {
+	keys := make([]TickKey, 0, len(last))
+	for key := range last {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b TickKey) int {
+		return cmp.Or(strings.Compare(a.Schedule, b.Schedule), a.Table.Compare(b.Table))
+	})
+	args := make([]any, 0, len(keys)*insertLast.width)
+	for _, key := range keys {
+		row := last[key]
+		ran, body := int64(0), []byte{}
+		if row.group != nil && len(row.group.results) > 0 {
+			ran = row.group.tick
+			var err error
+			if body, err = row.group.lastResults(); err != nil {
+				return err
+			}
+		}
+		args = append(args, key.Schedule, key.Table.String(), row.tick, ran, body)
+	}
+	return t.exec(ctx, insertLast, args)
+}
