@@ -234,7 +234,7 @@ func (t *txn) insertTick(ctx context.Context, tick int64, schedule string, ticks
 	if len(ticks) == 0 {
 		return nil
 	}
-	args, err := engine.TickArgs(tick, schedule, ticks, &t.encoder)
+	args, err := engine.TickArgs(tick, schedule, ticks, &t.memory.encoder)
 	if err != nil {
 		return err
 	}

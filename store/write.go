@@ -92,7 +92,6 @@ type txn struct {
 	sizes    []int
 	memory   *memory
 	prepared map[string]*sql.Stmt // closed by the end of the transaction
-	encoder  format.TickEncoder
 }
 
 // memory is what the writing goroutine remembers between transactions. It is
@@ -101,6 +100,7 @@ type memory struct {
 	series  map[Series]int64 // ids
 	newest  int64            // the highest id when series was read or added to
 	waiting int64            // values in the table recent; negative: not counted yet
+	encoder format.TickEncoder
 }
 
 func newMemory() *memory { return &memory{series: map[Series]int64{}, waiting: -1} }
