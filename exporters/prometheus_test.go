@@ -167,12 +167,12 @@ func TestC40ACapOnSeries(t *testing.T) {
 	}
 }
 
-// TestRowsChangeWhileTheyAreScraped: each check is there once in every answer, with
+// TestSeriesChangeWhileTheyAreScraped: each check is there once in every answer, with
 // numbers that it had, whatever comes and goes meanwhile.
-func TestRowsChangeWhileTheyAreScraped(t *testing.T) {
+func TestSeriesChangeWhileTheyAreScraped(t *testing.T) {
 	t.Parallel()
 	p := exporters.NewPrometheus("v1")
-	const n = 500 // more than one piece of the answer
+	const n = 500 // more than one buffer of the answer
 	for i := range n {
 		export(t, p, result(i))
 	}
