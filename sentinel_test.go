@@ -39,6 +39,10 @@ func TestLayers(t *testing.T) {
 		"/rules":                 {},
 		"/grafana":               {},
 		"/repair":                {"", "/warehouse", "/store", "/settings"},
+		"/repair/reload":         {"", "/repair", "/settings", "/warehouse"},
+		"/repair/alter":          {"", "/repair", "/settings", "/warehouse"},
+		"/repair/hooks":          {"", "/repair", "/settings"},
+		"/repair/all":            {"/repair/alter", "/repair/hooks", "/repair/reload"},
 		"/chart":                 {},
 		"/deploy":                {},
 		"/anomaly/backtest":      {"", "/anomaly", "/chart"},
@@ -66,8 +70,9 @@ func TestLayers(t *testing.T) {
 			"/demo", "/drill", "/exporters", "/grafana", "/notify", "/predict", "/predict/backtest", "/repair",
 			"/rules", "/store", "/warehouse",
 		},
-		"/app":          {"/app/cli", "/warehouse/all"},
-		"/cmd/sentinel": {"/app"},
+		"/repair/repairtest": {"", "/repair", "/repair/reload", "/store", "/testenv", "/warehouse", "/warehouse/all"},
+		"/app":               {"/app/cli", "/repair/all", "/warehouse/all"},
+		"/cmd/sentinel":      {"/app"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
 	if err != nil {

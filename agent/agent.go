@@ -89,7 +89,7 @@ func (p Plan) RefreshAfter(problems bool) time.Duration {
 type Agent struct {
 	Store   *store.Store
 	Metrics *exporters.Prometheus
-	Repair  *repair.Engine       // nil: nothing is ever repaired; Target, Check and the callbacks are set by Run
+	Repair  *repair.Config       // of the engine of repairs; nil: nothing is ever repaired
 	Trace   *telemetry.Telemetry // nil: nothing is traced
 	Runner  checks.Runner        // runs the checks of a tick; nil: [checks.Local]
 	Rest    func()               // called when no tick is under way any more; nil: nothing is done then
@@ -110,6 +110,10 @@ type Agent struct {
 	silences      []notify.Silence
 	located       map[string]located
 	ready         bool
+	plan          Plan // in force, for repairs
+
+	engineOnce sync.Once
+	engine     *repair.Engine // see repairEngine
 
 	reload chan reloadRequest
 	wanted chan *repair.Trigger
@@ -234,7 +238,7 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 		loops[name] = l
 		running.Go(func() { l.run(ctx) })
 	}
-	a.equip(plan)
+	a.use(plan)
 	a.tellBy(plan.Notifications)
 	for _, q := range plan.Exporters {
 		q.Problem = func(name string, dropped int, err error) {

@@ -37,9 +37,6 @@ func (a *Agent) tellBy(t *Notifications) {
 		a.Metrics.Add(exporters.Retries, 0, of)
 	}
 	a.incidents.quiet, a.incidents.held = a.suppressed, a.heldBack
-	if a.Repair != nil {
-		a.Repair.Quiet = a.underMaintenance
-	}
 	if t == nil {
 		return
 	}
@@ -98,7 +95,7 @@ func (a *Agent) heldBack(i sentinel.Incident) bool {
 	if a.Repair == nil || i.Monitor {
 		return false
 	}
-	for _, p := range a.Repair.PoliciesFor(i) {
+	for _, p := range a.repairEngine().PoliciesFor(i) {
 		if p.Mode == repair.Auto && !p.DryRun && p.Escalate == "after" {
 			return true
 		}

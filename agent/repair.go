@@ -13,6 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // repairEvery is how often repairs are looked at besides when one is planned, and
@@ -43,21 +44,60 @@ func byID(datasets []Dataset) map[string]located {
 	return m
 }
 
-// equip gives the engine of repairs what it needs of the agent.
-func (a *Agent) equip(plan Plan) {
+// repairEngine is the engine of repairs, made when it is first asked for; nil when
+// nothing is ever repaired.
+func (a *Agent) repairEngine() *repair.Engine {
 	if a.Repair == nil {
-		return
+		return nil
 	}
-	a.Repair.Target = func(_ context.Context, t sentinel.Table) (*repair.Target, error) { return plan.target(t, a.Now) }
-	a.Repair.Check = func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
-		if result, ok := a.riskNow(r.Check); ok {
-			return result, nil
-		}
-		return a.checkAgain(ctx, plan, r.Check)
-	}
-	a.Repair.Moved = a.repairMoved
-	a.Repair.Breaker = func(name string, state int) { a.Metrics.Set(exporters.BreakerState, float64(state), name) }
+	a.engineOnce.Do(func() { a.engine = repair.NewEngine(*a.Repair, repairHost{a}) })
+	return a.engine
 }
+
+// repairHost is what the engine of repairs needs of the agent.
+type repairHost struct{ agent *Agent }
+
+func (h repairHost) plan() Plan {
+	h.agent.mu.Lock()
+	defer h.agent.mu.Unlock()
+	return h.agent.plan
+}
+
+// Target implements [repair.Host].
+func (h repairHost) Target(_ context.Context, t sentinel.Table) (*repair.Target, error) {
+	return h.plan().target(t, h.agent.Now)
+}
+
+// Check implements [repair.Host].
+func (h repairHost) Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
+	if result, ok := h.agent.riskNow(r.Check); ok {
+		return result, nil
+	}
+	return h.agent.checkAgain(ctx, h.plan(), r.Check)
+}
+
+// Quiet implements [repair.Host].
+func (h repairHost) Quiet(now time.Time, t sentinel.Table) (why string, quiet bool) {
+	return h.agent.underMaintenance(now, t)
+}
+
+// Moved implements [repair.Host].
+func (h repairHost) Moved(ctx context.Context, r sentinel.Repair) { h.agent.repairMoved(ctx, r) }
+
+// BreakerMoved implements [repair.Host].
+func (h repairHost) BreakerMoved(name string, state int) {
+	h.agent.Metrics.Set(exporters.BreakerState, float64(state), name)
+}
+
+// use puts a plan in force for repairs.
+func (a *Agent) use(plan Plan) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.plan = plan
+}
+
+// Open implements [repair.Sources].
+func (p Plan) Open(name string) (*warehouse.DB, error) { return p.open(name) }
 
 // target opens what a repair of a table acts on.
 func (p Plan) target(t sentinel.Table, now func() time.Time) (*repair.Target, error) {
@@ -65,7 +105,7 @@ func (p Plan) target(t sentinel.Table, now func() time.Time) (*repair.Target, er
 	if err != nil {
 		return nil, err
 	}
-	return &repair.Target{Read: db, Write: p.Writers[t.Warehouse], Warehouse: p.open, Now: now}, nil
+	return &repair.Target{Read: db, Write: p.Writers[t.Warehouse], Sources: p, Now: now}, nil
 }
 
 // learn keeps where each check belongs, and hands the engine its policies.
@@ -85,8 +125,8 @@ func (a *Agent) learn(datasets []Dataset) {
 	a.located = byID
 	a.incidents.upstreams = upstreams
 	a.mu.Unlock()
-	if a.Repair != nil {
-		a.Repair.SetPolicies(policies)
+	if engine := a.repairEngine(); engine != nil {
+		engine.SetPolicies(policies)
 	}
 }
 
@@ -131,7 +171,7 @@ func (a *Agent) wantRepairs(batch store.Batch) {
 		results[r.Check] = r
 	}
 	for _, i := range batch.Incidents {
-		if i.State == sentinel.Resolved || i.Monitor || len(a.Repair.PoliciesFor(i)) == 0 {
+		if i.State == sentinel.Resolved || i.Monitor || len(a.repairEngine().PoliciesFor(i)) == 0 {
 			continue
 		}
 		select {
@@ -180,7 +220,7 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 			continue
 		}
 		seen, looked = written, now
-		err := a.Repair.Advance(ctx)
+		err := a.repairEngine().Advance(ctx)
 		if err != nil && ctx.Err() == nil {
 			a.Log.Error("repairing", "error", err)
 		}
@@ -194,8 +234,8 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 }
 
 func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
-	for _, p := range a.Repair.PoliciesFor(why.Incident) {
-		if _, err := a.Repair.Consider(ctx, p, why); err != nil && ctx.Err() == nil {
+	for _, p := range a.repairEngine().PoliciesFor(why.Incident) {
+		if _, err := a.repairEngine().Consider(ctx, p, why); err != nil && ctx.Err() == nil {
 			a.Log.Error("planning a repair", "policy", p.ID, "incident", why.Incident.ID, "error", err)
 		}
 	}
@@ -219,8 +259,8 @@ func (a *Agent) RepairAlert(ctx context.Context, name string, table sentinel.Tab
 		return 0, errors.New("repairs are off")
 	}
 	i := sentinel.Incident{ID: "alert-" + labels["fingerprint"], Kind: "alert." + name, Table: table, Message: labels["summary"], Opened: a.Now()}
-	for _, p := range a.Repair.PoliciesFor(i) {
-		r, considered := a.Repair.Consider(ctx, p, repair.Trigger{Incident: i, Labels: labels})
+	for _, p := range a.repairEngine().PoliciesFor(i) {
+		r, considered := a.repairEngine().Consider(ctx, p, repair.Trigger{Incident: i, Labels: labels})
 		err = errors.Join(err, considered)
 		if r != nil {
 			planned++

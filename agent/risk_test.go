@@ -16,6 +16,7 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/hooks"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -133,20 +134,20 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 	asked := make(chan string, 10)
 	loader := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Idempotency-Key") }))
 	defer loader.Close()
-	policy := &repair.Policy{ID: "early", Table: w.table, On: []string{"risk"}, Mode: repair.Auto, Kind: "webhook", Action: &repair.Webhook{URL: sentinel.Secret(loader.URL)}}
+	policy := &repair.Policy{ID: "early", Table: w.table, On: []string{"risk"}, Mode: repair.Auto, Kind: "webhook", Action: &hooks.Webhook{URL: sentinel.Secret(loader.URL)}}
 	if err := policy.Validate(); err != nil {
 		w.Fatal(err)
 	}
-	w.agent.Repair = &repair.Engine{Store: w.agent.Store, Holder: "test", Now: w.agent.Now}
-	w.agent.equip(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
-	w.agent.Repair.SetPolicies([]*repair.Policy{policy})
+	w.agent.Repair = &repair.Config{Store: w.agent.Store, Holder: "test", Now: w.agent.Now}
+	w.agent.use(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
+	w.agent.repairEngine().SetPolicies([]*repair.Policy{policy})
 	w.agent.wanted = make(chan *repair.Trigger, 10)
 	w.agent.wantRepairs(batch)
 	for len(w.agent.wanted) > 0 {
 		w.agent.consider(w.Context(), *<-w.agent.wanted)
 	}
 	for range 2 {
-		if err := w.agent.Repair.Advance(w.Context()); err != nil {
+		if err := w.agent.repairEngine().Advance(w.Context()); err != nil {
 			w.Fatal(err)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"os"
 
 	"github.com/sentinel-dq/sentinel/app/cli"
+	_ "github.com/sentinel-dq/sentinel/repair/all"    // the actions of repairs
 	_ "github.com/sentinel-dq/sentinel/warehouse/all" // the only place that names the engines
 )
 

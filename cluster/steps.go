@@ -9,9 +9,9 @@ import (
 // Steps has any agent of the group carry out one step of a repair.
 type Steps struct{ Member Submitter }
 
-// Do carries out a task on any agent. It returns [repair.ErrNobody] where this
+// Step implements [repair.Stepper]: any agent carries out the task. It returns [repair.ErrNobody] where this
 // agent is alone; any other error says that the outcome is not known.
-func (s *Steps) Do(ctx context.Context, t repair.Task) (done repair.Did, err error) {
+func (s *Steps) Step(ctx context.Context, t repair.Task) (done repair.Did, err error) {
 	if s.Member.Peers() == 0 {
 		return done, repair.ErrNobody
 	}

@@ -37,6 +37,9 @@ type Resources struct {
 	Datasets   []Dataset
 }
 
+// Open implements [repair.Sources].
+func (r Resources) Open(name string) (*warehouse.DB, error) { return r.warehouse(name) }
+
 // Worker does the tasks that this agent takes. It asks and acts; it neither judges
 // over time nor remembers. It does tasks once it has its resources, see
 // [Worker.Update]. The fields are set before use and not changed after.
@@ -45,8 +48,8 @@ type Worker struct {
 	Store *store.Store
 	// History is what checks compare with.
 	History checks.History
-	// Killed is the kill switch of repairs.
-	Killed func() bool
+	// Switch is the kill switch of repairs. Nil: it is never set.
+	Switch repair.Switch
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -215,9 +218,8 @@ func (w *Worker) carryOut(ctx context.Context, data json.RawMessage) (json.RawMe
 		return nil, err
 	}
 	target := &repair.Target{
-		Read: db, Write: has.Writers[t.Repair.Table.Warehouse], Warehouse: has.warehouse, Now: w.Now,
+		Read: db, Write: has.Writers[t.Repair.Table.Warehouse], Sources: has, Now: w.Now,
 	}
-	return json.Marshal(t.Do(ctx, policy, target, func() error {
-		return repair.Held(ctx, w.Store, t, w.Now(), w.Killed != nil && w.Killed())
-	}))
+	held := repair.Held{Context: ctx, Store: w.Store, Task: t, Now: w.Now, Switch: w.Switch}
+	return json.Marshal(t.Do(ctx, policy, target, held))
 }

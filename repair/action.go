@@ -1,7 +1,12 @@
-// Package repair makes bad data good again where it is allowed to: a repair is
+// Package repair makes bad data good again where it is allowed to. A repair is
 // planned as data, saved, guarded, applied once, verified by the check that
-// failed, and taken back when it did not help. One file per action; the engine
-// carries any action through the same states.
+// failed, and taken back when it did not help.
+//
+// The [Engine] carries every [Action] through the same states: engine.go plans,
+// guard.go decides whether a plan may go ahead, carry_out.go runs its steps,
+// decisions.go takes what people say. The actions are in packages of their own
+// (reload, alter, hooks), which register themselves when they are imported.
+// Begin with action.go and then [Engine.Advance].
 package repair
 
 import (
@@ -53,18 +58,56 @@ type Trigger struct {
 type Run struct {
 	Repair sentinel.Repair // with its plan, fence and attempt
 	Target *Target
-	// Resumed: the step was begun by an agent that did not come back. What it did
-	// has to be found out before it is done again.
+	// Resumed says that the step was begun by an agent that did not come back. What
+	// that agent did has to be found out before anything is done again.
 	Resumed bool
-	// Alive is asked before every step: it fails when the lease is lost, the kill
-	// switch is thrown or the agent stops, and then nothing more may be done.
-	Alive func() error
-	// Failpoint is called at named places, for tests that kill the process there.
-	Failpoint func(name string)
-	// Progress reports a checkpoint for people, such as "staged 120,000 of 400,000 rows".
-	Progress func(message string)
+	// Control is asked before every change. Nil lets everything through.
+	Control Control
 	// From is set by an action that took its data from a fallback source.
 	From string
+}
+
+// Control is what a running step asks of the one that runs it. Its methods may
+// be called concurrently.
+type Control interface {
+	// Alive fails when the lease is lost, the kill switch is set or the agent
+	// stops. Nothing more may be changed then.
+	Alive() error
+	// Reached is told of named places in a step, so that tests can stop the
+	// process there.
+	Reached(place string)
+}
+
+// Alive fails when nothing more may be changed; see [Control].
+func (r *Run) Alive() error {
+	if r.Control == nil {
+		return nil
+	}
+	return r.Control.Alive()
+}
+
+// Reached tells tests of a named place; see [Control].
+func (r *Run) Reached(place string) {
+	if r.Control != nil {
+		r.Control.Reached(place)
+	}
+}
+
+// Now is the wall clock; the zero time for a target without one.
+func (r *Run) Now() time.Time {
+	if r.Target.Now == nil {
+		return time.Time{}
+	}
+	return r.Target.Now()
+}
+
+// Writer returns the sessions that the step writes with, and refuses the step
+// where no repair_dsn is configured.
+func (r *Run) Writer() (*Writer, error) {
+	if r.Target.Write == nil {
+		return nil, &RefusedError{"no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
+	}
+	return r.Target.Write, nil
 }
 
 // Target is where a repair acts.
@@ -73,9 +116,15 @@ type Target struct {
 	// Write holds the sessions of repair_dsn; nil when none is configured. Plan
 	// never uses it.
 	Write *Writer
-	// Warehouse finds the others, as sources.
-	Warehouse func(name string) (*warehouse.DB, error)
-	Now       func() time.Time
+	// Sources finds the warehouses that data can be read from.
+	Sources Sources
+	Now     func() time.Time
+}
+
+// Sources finds the other warehouses of a configuration.
+type Sources interface {
+	// Open returns the read-only sessions of a warehouse by its name.
+	Open(warehouse string) (*warehouse.DB, error)
 }
 
 var actions = map[string]func() Action{}

@@ -131,8 +131,8 @@ func (e *Engine) saveBreaker(ctx context.Context, name string, row store.Breaker
 	}
 	row.Body = body
 	saved, err := e.Store.SetBreaker(ctx, row)
-	if saved && e.Breaker != nil {
-		e.Breaker(name, b.State)
+	if saved {
+		e.host.BreakerMoved(name, b.State)
 	}
 	return saved, err
 }

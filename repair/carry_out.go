@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,26 +22,25 @@ const (
 // carryOut takes a repair up under a lease and goes through its steps until it
 // ends or has to wait.
 func (e *Engine) carryOut(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
-	lease := orDefault(e.Lease, 30*time.Second)
 	begin := e.Now()
-	r, err := e.Store.ClaimRepair(ctx, r, e.Holder, e.Now(), e.Now().Add(lease))
+	r, err := e.Store.ClaimRepair(ctx, r, e.Holder, e.Now(), e.Now().Add(e.Lease))
 	if err != nil {
 		return r, err
 	}
-	h := &hold{engine: e, id: r.ID, fence: r.Fence, lease: lease}
+	h := &hold{engine: e, id: r.ID, fence: r.Fence, lease: e.Lease, ctx: ctx}
 	ctx, stop := h.start(ctx, begin)
 	defer stop()
-	target, err := e.Target(ctx, r.Table)
+	target, err := e.host.Target(ctx, r.Table)
 	if err != nil {
 		return e.afterError(ctx, p, r, &TransientError{Err: err})
 	}
 	resumed := r.State == sentinel.RepairApplying
 	for !r.State.Final() {
-		if err := h.alive(ctx); err != nil {
+		if err := h.Alive(); err != nil {
 			return r, nil // whoever takes it up next goes on from the saved state
 		}
 		before := r.State
-		run := &Run{Repair: r, Target: target, Resumed: resumed, Alive: func() error { return h.alive(ctx) }, Failpoint: e.failpoint, Progress: func(string) {}}
+		run := &Run{Repair: r, Target: target, Resumed: resumed, Control: h}
 		resumed = false
 		r, err = e.step(ctx, p, r, run)
 		if err != nil {
@@ -59,7 +59,7 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 	case sentinel.RepairQueued, sentinel.RetryWait, sentinel.OutcomeUnknown:
 		return e.resume(ctx, r)
 	case sentinel.RepairPreflight:
-		if why := e.held(r.Table); why != "" {
+		if why := e.held(ctx, r.Table); why != "" {
 			return e.suppress(ctx, r, why)
 		}
 		return e.move(ctx, r, sentinel.RepairStaging, "")
@@ -70,7 +70,7 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 		r.Source = run.From
 		return e.move(ctx, r, sentinel.RepairStaged, "")
 	case sentinel.RepairStaged:
-		if why := e.held(r.Table); why != "" {
+		if why := e.held(ctx, r.Table); why != "" {
 			return e.suppress(ctx, r, why)
 		}
 		if gone, err := e.superseded(ctx, r); gone || err != nil {
@@ -98,7 +98,7 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 
 // resume goes back to where a repair waited: a new try of what was tried.
 func (e *Engine) resume(ctx context.Context, r sentinel.Repair) (sentinel.Repair, error) {
-	to := orDefault(r.Resume, sentinel.RepairPreflight)
+	to := cmp.Or(r.Resume, sentinel.RepairPreflight)
 	if to == sentinel.RepairStaging || to == sentinel.RepairPreflight {
 		to = sentinel.RepairPreflight // whether it may go ahead is asked again
 	}
@@ -115,7 +115,7 @@ func (e *Engine) verify(ctx context.Context, p *Policy, r sentinel.Repair) (sent
 	if r.Check == "" { // started by an alert or a risk: nothing here to verify with
 		return e.succeed(ctx, p, r, "applied; there is no check to verify it with")
 	}
-	result, err := e.Check(ctx, r)
+	result, err := e.checkAgain(ctx, r)
 	if err == nil && result.Status == sentinel.Error {
 		err = errors.New(result.Message)
 	}
@@ -134,6 +134,12 @@ func (e *Engine) verify(ctx context.Context, p *Policy, r sentinel.Repair) (sent
 	}
 	r.Attempts = 1 // the way back has tries of its own
 	return e.move(ctx, r, sentinel.RollingBack, message)
+}
+
+// checkAgain has the host run the check; a panic there is an error like any other.
+func (e *Engine) checkAgain(ctx context.Context, r sentinel.Repair) (result sentinel.Result, err error) {
+	defer recovered("running the check again", &err)
+	return e.host.Check(ctx, r)
 }
 
 // stillBad reports whether the finding the repair was for is still there.
@@ -182,7 +188,7 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 	case errors.Is(err, errNotAlive):
 		return r, nil
 	case errors.As(err, &running):
-		r.Asked, r.NextAt, r.Attempts = orDefault(r.Asked, e.Now()), e.Now().Add(running.After), 1
+		r.Asked, r.NextAt, r.Attempts = cmp.Or(r.Asked, e.Now()), e.Now().Add(running.After), 1
 		if r.State == sentinel.RollingBack { // whose message is why
 			return e.move(ctx, r, r.State, r.Message)
 		}
@@ -222,6 +228,7 @@ type hold struct {
 	id     string
 	fence  int64
 	lease  time.Duration
+	ctx    context.Context // of the step; ends when the lease is lost
 
 	mu    sync.Mutex
 	until time.Time
@@ -232,6 +239,7 @@ type hold struct {
 func (h *hold) start(ctx context.Context, begin time.Time) (context.Context, func()) {
 	h.until = begin.Add(h.lease - h.lease/10)
 	held, cancel := context.WithCancel(ctx)
+	h.ctx = held
 	// A state that does not answer must not keep the end of the trust from being
 	// noticed.
 	trust := h.lease - h.lease/10
@@ -271,15 +279,18 @@ func (h *hold) start(ctx context.Context, begin time.Time) (context.Context, fun
 	}
 }
 
-// alive fails when nothing more may be done.
-func (h *hold) alive(ctx context.Context) error {
+// Alive implements [Control].
+func (h *hold) Alive() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ctx.Err() != nil || h.engine.Now().After(h.until) {
+	if h.ctx.Err() != nil || h.engine.Now().After(h.until) {
 		return errNotAlive
 	}
-	if h.engine.Killed != nil && h.engine.Killed() {
-		return fmt.Errorf("%w: the kill switch is thrown", errNotAlive)
+	if h.engine.killed(h.ctx) {
+		return fmt.Errorf("%w: the kill switch is set", errNotAlive)
 	}
 	return nil
 }
+
+// Reached implements [Control].
+func (h *hold) Reached(place string) { h.engine.failpoint(place) }

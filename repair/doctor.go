@@ -66,7 +66,7 @@ func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []Diagnosis
 func readPowers(ctx context.Context, read *warehouse.DB, say func(level, format string, args ...any)) {
 	switch read.Config.Dialect {
 	case "postgres":
-		rows, err := one(ctx, read, warehouse.Statement{SQL: `SELECT r.rolsuper::text, r.rolbypassrls::text, (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r','p'))::text, (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relkind IN ('r','p') AND c.relnamespace::regnamespace::text NOT IN ('pg_catalog','information_schema') AND (has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'DELETE')))::text, (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relrowsecurity)::text FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`})
+		rows, err := Query(ctx, read, warehouse.Statement{SQL: `SELECT r.rolsuper::text, r.rolbypassrls::text, (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r','p'))::text, (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relkind IN ('r','p') AND c.relnamespace::regnamespace::text NOT IN ('pg_catalog','information_schema') AND (has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'DELETE')))::text, (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relrowsecurity)::text FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`})
 		if err != nil || len(rows) == 0 {
 			say("warn", "dsn: its privileges could not be read: %v", err)
 			return
@@ -86,7 +86,7 @@ func readPowers(ctx context.Context, read *warehouse.DB, say func(level, format 
 			say("warn", "dsn: %s tables have row security: checks see the rows of their user alone", secured)
 		}
 	case "mysql":
-		rows, err := one(ctx, read, warehouse.Statement{SQL: "SHOW GRANTS"})
+		rows, err := Query(ctx, read, warehouse.Statement{SQL: "SHOW GRANTS"})
 		if err != nil {
 			say("warn", "dsn: its privileges could not be read: %v", err)
 			return

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,39 +15,57 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Engine carries repairs through their states. Every transition is saved
-// before the act it announces, so that after kill -9 at any point the next
-// engine finds the repair and goes on, or takes it back. Fields are set before
-// use and not changed after, except by SetPolicies.
-type Engine struct {
+// Config says what an [Engine] works with.
+type Config struct {
 	Store  *store.Store
 	Holder string // names this agent; two agents never share a name
 	Now    func() time.Time
-	// Target opens what a repair of a table acts on.
-	Target func(ctx context.Context, t sentinel.Table) (*Target, error)
-	// Check runs the check that failed again and returns its new result.
-	Check func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
-	// Quiet says why nothing may be done to a table now: a maintenance window or
-	// a silence. Nil: never.
-	Quiet func(now time.Time, t sentinel.Table) (why string, quiet bool)
+	// Switch is the kill switch, asked before every change. Nil: it is never set.
+	Switch Switch
+	// Remote has other agents carry steps out. Nil: this agent does all of them.
+	Remote Stepper
 	// Budget is how many repairs, of all policies together, may begin in an hour;
-	// 0: 60.
+	// 0 means 60.
 	Budget int
-	// Killed is the global kill switch, asked before every step. Nil: never.
-	Killed func() bool
-	// Moved hears of every saved transition. Nil: nobody.
-	Moved func(ctx context.Context, r sentinel.Repair)
-	// Elsewhere has another agent carry a step out, or answers [ErrNobody]; any
-	// other error says that the outcome is not known. Nil: there are no others.
-	Elsewhere func(ctx context.Context, t Task) (Did, error)
-	// Breaker hears of every change of a circuit breaker. Nil: nobody.
-	Breaker func(name string, state int)
+	// Lease is how long a repair that was taken up belongs to this agent; 0 means 30s.
+	Lease time.Duration
 	// Failpoint is called at named places, for tests that kill the process there.
-	Failpoint func(name string)
-	Lease     time.Duration // default 30s
+	Failpoint func(place string)
+}
+
+// Host is what an engine needs of the agent around it. Its methods are called
+// concurrently, one repair of a table at a time.
+type Host interface {
+	// Target opens what a repair of a table acts on.
+	Target(ctx context.Context, t sentinel.Table) (*Target, error)
+	// Check runs the check that failed again and returns its new result.
+	Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
+	// Quiet says why nothing may be done to a table now, such as a maintenance window.
+	Quiet(now time.Time, t sentinel.Table) (why string, quiet bool)
+	// Moved is told of every saved transition.
+	Moved(ctx context.Context, r sentinel.Repair)
+	// BreakerMoved is told of every saved change of a circuit breaker: [Closed],
+	// [HalfOpen] or [Open].
+	BreakerMoved(name string, state int)
+}
+
+// Engine carries repairs through their states. Every transition is saved
+// before the act it announces, so that after kill -9 at any point the next
+// engine finds the repair and goes on, or takes it back. Its methods may be
+// called concurrently.
+type Engine struct {
+	Config
+	host Host
 
 	mu       sync.Mutex
 	policies []*Policy
+}
+
+// NewEngine makes an engine without policies.
+func NewEngine(c Config, host Host) *Engine {
+	c.Budget = cmp.Or(c.Budget, 60)
+	c.Lease = cmp.Or(c.Lease, 30*time.Second)
+	return &Engine{Config: c, host: host}
 }
 
 // SetPolicies replaces the configured repairs. A repair under way keeps the
@@ -84,21 +103,34 @@ func (e *Engine) PoliciesFor(i sentinel.Incident) (out []*Policy) {
 // without an error when there is nothing to do, or a repair of the same thing
 // is under way already. Nothing is changed anywhere but in the store.
 func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentinel.Repair, error) {
-	target, err := e.Target(ctx, p.Table)
+	target, err := e.host.Target(ctx, p.Table)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := planOn(ctx, p, target, why)
+	plan, err := p.plan(ctx, target, why)
 	var refused *RefusedError
 	switch {
 	case errors.Is(err, ErrNothing):
 		return nil, nil
 	case errors.As(err, &refused):
-		plan = sentinel.Plan{Action: p.Kind, Table: p.Table, Scope: why.Incident.Key, Summary: "nothing: " + refused.Why, Class: sentinel.ClassRefused, Why: refused.Why}
+		plan = sentinel.Plan{
+			Action: p.Kind, Table: p.Table, Scope: why.Incident.Key, Summary: "nothing: " + refused.Why,
+			Class: sentinel.ClassRefused, Why: refused.Why,
+		}
 	case err != nil:
 		return nil, fmt.Errorf("planning %s of %s: %w", p.Kind, p.Table, err)
 	}
 	plan.Action = p.Kind
+	r, err := e.planned(ctx, p, why, plan)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return r, e.countFlap(ctx, p, *r)
+}
+
+// planned saves a plan as a repair. It answers nil when the same plan was decided
+// on before, or a repair of the same thing is under way.
+func (e *Engine) planned(ctx context.Context, p *Policy, why Trigger, plan sentinel.Plan) (*sentinel.Repair, error) {
 	now := e.Now()
 	r := sentinel.Repair{
 		ID: newID(now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check, Table: p.Table,
@@ -115,8 +147,8 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 	if err != nil || !created {
 		return nil, err
 	}
-	e.tell(ctx, r)
-	return &r, e.countFlap(ctx, p, r)
+	e.host.Moved(ctx, r)
+	return &r, nil
 }
 
 // decidedAlready reports whether the same plan for the same incident has ended
@@ -147,12 +179,6 @@ func (e *Engine) audit(r sentinel.Repair, what, detail string) store.AuditEntry 
 	return store.AuditEntry{At: e.Now(), Actor: e.Holder, What: "repair." + what, Subject: r.ID, Detail: detail}
 }
 
-func (e *Engine) tell(ctx context.Context, r sentinel.Repair) {
-	if e.Moved != nil {
-		e.Moved(ctx, r)
-	}
-}
-
 func (e *Engine) failpoint(name string) {
 	if e.Failpoint != nil {
 		e.Failpoint(name)
@@ -171,7 +197,7 @@ func (e *Engine) move(ctx context.Context, r sentinel.Repair, to sentinel.Repair
 		return r, err
 	}
 	e.failpoint("after_" + string(to))
-	e.tell(ctx, r)
+	e.host.Moved(ctx, r)
 	return r, nil
 }
 
@@ -193,7 +219,7 @@ func (e *Engine) Advance(ctx context.Context) error {
 	for _, repairs := range byTable {
 		wg.Go(func() {
 			for _, r := range repairs {
-				if err := e.advance(ctx, r); err != nil && !errors.Is(err, store.ErrStale) {
+				if err := e.advanceSafely(ctx, r); err != nil && !errors.Is(err, store.ErrStale) {
 					errs <- fmt.Errorf("repair %s of %s: %w", r.ID, r.Table, err)
 				}
 			}
@@ -206,6 +232,12 @@ func (e *Engine) Advance(ctx context.Context) error {
 		all = append(all, err)
 	}
 	return errors.Join(all...)
+}
+
+// advanceSafely is advance where a panic is that repair's error.
+func (e *Engine) advanceSafely(ctx context.Context, r sentinel.Repair) (err error) {
+	defer recovered("carrying it out", &err)
+	return e.advance(ctx, r)
 }
 
 // advance moves one repair until it ends, waits, or ctx is done.

@@ -3,6 +3,7 @@ package repair
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -66,3 +67,23 @@ type RunningError struct {
 
 // Error implements error.
 func (e *RunningError) Error() string { return e.What }
+
+// PanicError says that the code of an action, or of a check that verifies one,
+// panicked. It is final, as an error is that no other kind fits.
+type PanicError struct {
+	Doing string // what was under way
+	Value any    // what was panicked with
+	Stack []byte // of the goroutine, as [debug.Stack] writes it
+}
+
+// Error implements error.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("%s panicked: %v (a defect of Sentinel or of a module built into it)", e.Doing, e.Value)
+}
+
+// recovered turns a panic into an error; it is deferred.
+func recovered(doing string, err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Doing: doing, Value: v, Stack: debug.Stack()}
+	}
+}

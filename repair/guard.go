@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -25,7 +26,7 @@ func (e *Engine) guard(ctx context.Context, p *Policy, r sentinel.Repair) (senti
 		}
 		return e.move(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
 	}
-	if why := e.held(r.Table); why != "" {
+	if why := e.held(ctx, r.Table); why != "" {
 		return e.suppress(ctx, r, why)
 	}
 	if why, err := e.spent(ctx, p, r); why != "" || err != nil {
@@ -64,14 +65,12 @@ func (e *Engine) suppress(ctx context.Context, r sentinel.Repair, why string) (s
 }
 
 // held says what keeps everything on a table from being touched now.
-func (e *Engine) held(t sentinel.Table) string {
-	if e.Killed != nil && e.Killed() {
-		return "the kill switch is thrown"
+func (e *Engine) held(ctx context.Context, t sentinel.Table) string {
+	if e.killed(ctx) {
+		return "the kill switch is set"
 	}
-	if e.Quiet != nil {
-		if why, quiet := e.Quiet(e.Now(), t); quiet {
-			return why
-		}
+	if why, quiet := e.host.Quiet(e.Now(), t); quiet {
+		return why
 	}
 	return ""
 }
@@ -119,7 +118,7 @@ func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (strin
 			last = o.Updated
 		}
 	}
-	if budget := orDefault(e.Budget, 60); all >= budget && r.Attempts == 0 {
+	if all >= e.Budget && r.Attempts == 0 {
 		return fmt.Sprintf("%d repairs began within the hour, as many as repair_budget allows", all), nil
 	}
 	if begun < p.Attempts {
@@ -138,7 +137,7 @@ func (e *Engine) needsPerson(p *Policy, r sentinel.Repair) string {
 	case p.Mode != Auto:
 		return "mode " + string(p.Mode) + " wants a person's approval"
 	case r.Plan.Class != sentinel.ClassAuto:
-		return orDefault(r.Plan.Why, "plans of class "+string(r.Plan.Class)+" want a person's approval")
+		return cmp.Or(r.Plan.Why, "plans of class "+string(r.Plan.Class)+" want a person's approval")
 	case r.Plan.Rows > p.MaxRows:
 		return fmt.Sprintf("it writes %d rows, more than max_rows %d", r.Plan.Rows, p.MaxRows)
 	}

@@ -108,16 +108,6 @@ func (p *Policy) limits() error {
 	return nil
 }
 
-func ptr[T any](v T) *T { return &v }
-
-func orDefault[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 // For reports whether the policy is for an incident. A key such as
 // "missing_partition:2026-01-01" is named by its part before the colon.
 func (p *Policy) For(i sentinel.Incident) bool {

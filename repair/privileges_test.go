@@ -1,7 +1,6 @@
 package repair_test
 
 import (
-	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -33,66 +33,45 @@ func TestDocumentedPrivilegesAreEnough(t *testing.T) {
 	for engine, statements := range blocks {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			b := newBenchAlone(t, engine)
-			b.orders()
-			name := b.databaseName()
+			b := repairtest.NewAlone(t, engine)
+			b.Orders()
+			name := b.DatabaseName()
 			reader, writer := "r_"+name, "w_"+name
 			run := strings.NewReplacer("sentinel_reader", reader, "sentinel_repair", writer, "shop.*", name+".*", "DATABASE shop", "DATABASE "+name, "change-me", "x").Replace(statements)
 			for _, s := range strings.Split(strings.TrimSpace(run), ";\n") {
-				b.exec(strings.TrimSuffix(s, ";"))
+				b.Exec(strings.TrimSuffix(s, ";"))
 			}
 			t.Cleanup(func() {
 				for _, user := range []string{reader, writer} {
 					if engine == "mysql" {
-						b.exec("DROP USER '" + user + "'@'%'")
+						b.Exec("DROP USER '" + user + "'@'%'")
 						continue
 					}
-					b.exec("DROP OWNED BY "+user, "DROP ROLE "+user)
+					b.Exec("DROP OWNED BY "+user, "DROP ROLE "+user)
 				}
 			})
-			cfg := warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.Secret(b.as(reader)), RepairDSN: sentinel.Secret(b.as(writer)), Now: clock}
+			cfg := warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.Secret(b.As(reader)), RepairDSN: sentinel.Secret(b.As(writer)), Now: repairtest.Clock}
 			read, err := warehouse.Open(cfg)
-			b.must(err)
+			b.Must(err)
 			write, err := repair.OpenWriter(cfg)
-			b.must(err)
-			t.Cleanup(func() { b.must(read.Close(), write.Close()) })
+			b.Must(err)
+			t.Cleanup(func() { b.Must(read.Close(), write.Close()) })
 			for _, d := range repair.Doctor(t.Context(), read, write) {
 				if d.Level == "fail" || d.Level == "warn" && strings.HasPrefix(d.Text, "dsn:") {
 					t.Errorf("doctor: %s %s", d.Level, d.Text)
 				}
 			}
-			target := &repair.Target{Read: read, Write: write, Now: clock, Warehouse: func(string) (*warehouse.DB, error) { return read, nil }}
-			a := b.fromStaging()
-			r := b.planned(a, target)
+			target := &repair.Target{Read: read, Write: write, Now: repairtest.Clock, Sources: repairtest.Sources{"": read}}
+			a := b.FromStaging()
+			r := b.Planned(a, target)
 			if r.Repair.Plan.Class != sentinel.ClassAuto {
 				t.Errorf("%s: %s", r.Repair.Plan.Class, r.Repair.Plan.Why)
 			}
-			b.must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
-			if got := b.content("orders"); strings.Count(got, "new") != 8 {
+			b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+			if got := b.Content("orders"); strings.Count(got, "new") != 8 {
 				t.Errorf("after the reload\n%s", got)
 			}
-			b.must(a.Rollback(t.Context(), r))
+			b.Must(a.Rollback(t.Context(), r))
 		})
 	}
-}
-
-func (b *bench) databaseName() string {
-	if b.engine == "mysql" {
-		return b.schema
-	}
-	u, err := url.Parse(b.dsn)
-	b.must(err)
-	return strings.TrimPrefix(u.Path, "/")
-}
-
-// as is the DSN of another user of the same database.
-func (b *bench) as(user string) string {
-	if b.engine == "mysql" {
-		_, server, _ := strings.Cut(b.dsn, "@")
-		return user + ":x@" + server
-	}
-	u, err := url.Parse(b.dsn)
-	b.must(err)
-	u.User = url.UserPassword(user, "x")
-	return u.String()
 }

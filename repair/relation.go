@@ -9,8 +9,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// relation reads everything the catalog says of one table.
-func relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehouse.Table, error) {
+// Relation reads everything the catalog says of one table.
+func Relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehouse.Table, error) {
 	if db == nil {
 		return nil, fmt.Errorf("warehouse %s is not configured", t.Warehouse)
 	}
@@ -18,13 +18,13 @@ func relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehou
 	if name.Schema == "" {
 		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 		if err != nil {
-			return nil, transient(err)
+			return nil, Transient(err)
 		}
 		name.Schema = c.DefaultSchema
 	}
 	c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts &^ warehouse.Views})
 	if err != nil {
-		return nil, transient(err)
+		return nil, Transient(err)
 	}
 	if c.Standby {
 		return nil, &RefusedError{"the server is a standby"}
@@ -36,8 +36,8 @@ func relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehou
 	return rel, nil
 }
 
-// transient marks an error of a read-only session that may pass.
-func transient(err error) error {
+// Transient marks an error of a read-only session that may pass.
+func Transient(err error) error {
 	var engine *warehouse.Error
 	if errors.As(err, &engine) && engine.Temporary() {
 		return &TransientError{Err: err}
@@ -45,8 +45,8 @@ func transient(err error) error {
 	return err
 }
 
-// one runs a single statement on a read-only session.
-func one(ctx context.Context, db *warehouse.DB, st warehouse.Statement) (rows warehouse.Rows, err error) {
+// Query runs a single statement on a read-only session.
+func Query(ctx context.Context, db *warehouse.DB, st warehouse.Statement) (rows warehouse.Rows, err error) {
 	db.Run(ctx, []warehouse.Statement{st}, func(_ int, r warehouse.Rows, e error) { rows, err = r, e })
 	return rows, err
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// planOn plans, unless what is read comes from a standby: it may be behind what
-// would be changed.
-func planOn(ctx context.Context, p *Policy, target *Target, why Trigger) (sentinel.Plan, error) {
+// plan plans, unless what is read comes from a standby: it may be behind what
+// would be changed. A panic of the action is the plan's error.
+func (p *Policy) plan(ctx context.Context, target *Target, why Trigger) (plan sentinel.Plan, err error) {
+	defer recovered("planning", &err)
 	if target.Read != nil {
 		if place := target.Read.Place(); place != "" {
 			if err := promoted(ctx, target, place); err != nil {
@@ -27,7 +28,7 @@ func planOn(ctx context.Context, p *Policy, target *Target, why Trigger) (sentin
 func promoted(ctx context.Context, target *Target, place string) error {
 	catalog, err := target.Read.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 	if err != nil {
-		return transient(err)
+		return Transient(err)
 	}
 	if catalog.Standby {
 		return &RefusedError{Why: "the primary does not answer, and " + place + " is what checks read now: nothing is repaired by what a standby says"}
@@ -36,13 +37,13 @@ func promoted(ctx context.Context, target *Target, place string) error {
 		return nil // a hook: nothing is written by Sentinel
 	}
 	statement := identity[target.Write.Engine]
-	rows, err := one(ctx, target.Read, warehouse.Statement{SQL: statement})
+	rows, err := Query(ctx, target.Read, warehouse.Statement{SQL: statement})
 	if err != nil {
-		return transient(err)
+		return Transient(err)
 	}
 	var written string
 	if err := target.Write.DB.QueryRowContext(ctx, statement).Scan(&written); err != nil {
-		return target.Write.classed("asking which server repair_dsn leads to", err)
+		return target.Write.Classed("asking which server repair_dsn leads to", err)
 	}
 	if len(rows) != 1 || rows[0][0].Text != written {
 		return &RefusedError{Why: fmt.Sprintf("checks read %s, and repair_dsn leads to another server: let it name the one that was promoted", place)}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
 	"github.com/sentinel-dq/sentinel/testenv"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -20,35 +21,35 @@ func TestC02NothingIsRepairedByWhatAStandbySays(t *testing.T) {
 	t.Parallel()
 	b, p := newPair(t)
 	primary, standby, read, write := p.primary, p.standby, p.read, p.write
-	other := newBench(t, "postgres") // a second server that can be written to
+	other := repairtest.New(t, "postgres") // a second server that can be written to
 	primary.Halt(true)
 	if _, err := read.Catalog(t.Context(), warehouse.Scope{}); err != nil || read.Place() != "standby 1" {
 		t.Fatalf("%v at %q", err, read.Place())
 	}
-	b.dsn = standby.DSN
+	b.DSN = standby.DSN
 	use := func(w *repair.Writer) {
-		b.repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
+		b.Repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
 			return p.target(w), nil
 		}
 	}
 	refused := func(why string) {
 		t.Helper()
-		before := b.content("orders")
-		r, err := b.repair.Consider(t.Context(), b.reload(repair.Auto), b.incident(tuesday))
-		b.must(err, b.repair.Advance(t.Context()))
-		if r == nil || r.Plan.Class != sentinel.ClassRefused || !strings.Contains(r.Plan.Why, why) || b.content("orders") != before {
+		before := b.Content("orders")
+		r, err := b.Repair.Consider(t.Context(), b.Reload(repair.Auto), b.Incident(repairtest.Tuesday))
+		b.Must(err, b.Repair.Advance(t.Context()))
+		if r == nil || r.Plan.Class != sentinel.ClassRefused || !strings.Contains(r.Plan.Why, why) || b.Content("orders") != before {
 			t.Errorf("%+v", r)
 		}
 	}
 	use(write)
 	refused("nothing is repaired by what a standby says")
 
-	b.must(standby.Exec("SELECT pg_promote(true, 30)"))
-	use(other.write)
+	b.Must(standby.Exec("SELECT pg_promote(true, 30)"))
+	use(other.Write)
 	refused("repair_dsn leads to another server")
 	use(write)
-	if r := b.repaired(b.reload(repair.Auto), b.incident(tuesday)); r.State != sentinel.RepairSucceeded || strings.Count(b.content("orders"), "new") != 8 {
-		t.Errorf("after the promotion: %s %s\n%s", r.State, r.Message, b.content("orders"))
+	if r := b.Repaired(b.Reload(repair.Auto), b.Incident(repairtest.Tuesday)); r.State != sentinel.RepairSucceeded || strings.Count(b.Content("orders"), "new") != 8 {
+		t.Errorf("after the promotion: %s %s\n%s", r.State, r.Message, b.Content("orders"))
 	}
 }
 
@@ -60,7 +61,7 @@ type pair struct {
 	write            *repair.Writer
 }
 
-func newPair(t *testing.T) (*bench, *pair) {
+func newPair(t *testing.T) (*repairtest.Bench, *pair) {
 	t.Helper()
 	p := &pair{}
 	var err error
@@ -68,28 +69,28 @@ func newPair(t *testing.T) (*bench, *pair) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.primary.Stop)
-	b := newBenchAt(t, "postgres", p.primary.DSN)
-	b.orders()
+	b := repairtest.NewAt(t, "postgres", p.primary.DSN)
+	b.Orders()
 	p.standby, err = testenv.StartStandby(p.primary)
-	b.must(err)
+	b.Must(err)
 	t.Cleanup(p.standby.Stop)
 	host := func(dsn string) string {
 		_, rest, _ := strings.Cut(dsn, "@")
 		at, _, _ := strings.Cut(rest, "/")
 		return at
 	}
-	cfg := warehouse.Config{Name: "w", DSN: sentinel.Secret(p.primary.DSN), StandbyDSN: []sentinel.Secret{sentinel.Secret(p.standby.DSN)}, Now: clock}
+	cfg := warehouse.Config{Name: "w", DSN: sentinel.Secret(p.primary.DSN), StandbyDSN: []sentinel.Secret{sentinel.Secret(p.standby.DSN)}, Now: repairtest.Clock}
 	cfg.RepairDSN = sentinel.Secret("postgres://postgres@" + host(p.primary.DSN) + "," + host(p.standby.DSN) + "/postgres?sslmode=disable&target_session_attrs=read-write")
 	p.read, err = warehouse.Open(cfg)
-	b.must(err)
+	b.Must(err)
 	p.write, err = repair.OpenWriter(cfg)
-	b.must(err)
-	t.Cleanup(func() { b.must(p.read.Close(), p.write.Close()) })
+	b.Must(err)
+	t.Cleanup(func() { b.Must(p.read.Close(), p.write.Close()) })
 	return b, p
 }
 
 func (p *pair) target(w *repair.Writer) *repair.Target {
-	return &repair.Target{Read: p.read, Write: w, Now: clock, Warehouse: func(string) (*warehouse.DB, error) { return p.read, nil }}
+	return &repair.Target{Read: p.read, Write: w, Now: repairtest.Clock, Sources: repairtest.Sources{"": p.read}}
 }
 
 // TestC54AFailoverThatLostTheCommitIsRedone: a repair was committed on the
@@ -98,57 +99,57 @@ func (p *pair) target(w *repair.Writer) *repair.Target {
 func TestC54AFailoverThatLostTheCommitIsRedone(t *testing.T) {
 	t.Parallel()
 	b, p := newPair(t)
-	b.repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) { return p.target(p.write), nil }
-	policy := b.reload(repair.Auto)
-	r, err := b.repair.Consider(t.Context(), policy, b.incident(tuesday))
-	b.must(err)
+	b.Repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) { return p.target(p.write), nil }
+	policy := b.Reload(repair.Auto)
+	r, err := b.Repair.Consider(t.Context(), policy, b.Incident(repairtest.Tuesday))
+	b.Must(err)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	b.repair.Failpoint = func(name string) {
+	b.Repair.Failpoint = func(name string) {
 		switch name {
 		case "before_applying": // fence, ledger and staging are on the standby; what follows is not
-			written := strings.Trim(queryAll(t, "pgx", p.primary.DSN, "SELECT pg_current_wal_flush_lsn()::text"), "|\n")
+			written := strings.Trim(repairtest.Query(t, "pgx", p.primary.DSN, "SELECT pg_current_wal_flush_lsn()::text"), "|\n")
 			eventually(t, func() bool {
-				return queryAll(t, "pgx", p.standby.DSN, "SELECT pg_last_wal_replay_lsn() >= '"+written+"'") == "true|\n"
+				return repairtest.Query(t, "pgx", p.standby.DSN, "SELECT pg_last_wal_replay_lsn() >= '"+written+"'") == "true|\n"
 			})
-			b.must(p.standby.Exec("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"))
+			b.Must(p.standby.Exec("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"))
 			eventually(t, func() bool {
-				return queryAll(t, "pgx", p.standby.DSN, "SELECT count(*) FROM pg_stat_wal_receiver") == "0|\n"
+				return repairtest.Query(t, "pgx", p.standby.DSN, "SELECT count(*) FROM pg_stat_wal_receiver") == "0|\n"
 			})
 		case "after_apply_commit":
 			stop()
 		}
 	}
-	if err := b.repair.Advance(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	if err := b.Repair.Advance(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if got := b.content("orders"); strings.Count(got, "new") != 8 {
+	if got := b.Content("orders"); strings.Count(got, "new") != 8 {
 		t.Fatalf("committed on the primary:\n%s", got)
 	}
 	p.primary.Halt(true)
-	b.must(p.standby.Exec("SELECT pg_promote(true, 30)"))
-	b.dsn = p.standby.DSN
-	if got := b.content("orders"); strings.Contains(got, "new") {
+	b.Must(p.standby.Exec("SELECT pg_promote(true, 30)"))
+	b.DSN = p.standby.DSN
+	if got := b.Content("orders"); strings.Contains(got, "new") {
 		t.Fatalf("the standby has the commit:\n%s", got)
 	}
-	next := b.newEngine("agent-2")
-	next.Target = b.repair.Target
+	next := b.NewAgent("agent-2", nil)
+	next.Target = b.Repair.Target
 	next.SetPolicies([]*repair.Policy{policy})
 	var later time.Duration
-	next.Now = func() time.Time { return clock().Add(later) }
+	next.Now = func() time.Time { return repairtest.Clock().Add(later) }
 	for range 5 { // connections to the dead primary are given up one by one
 		later += 16 * time.Minute
-		b.must(next.Advance(t.Context()))
+		b.Must(next.Advance(t.Context()))
 	}
-	if done := b.get(r.ID); done.State != sentinel.RepairSucceeded || strings.Count(b.content("orders"), "new") != 8 || strings.Count(b.content("orders"), "old") != 10 {
-		t.Errorf("%s: %s\n%s", done.State, done.Message, b.content("orders"))
+	if done := b.Get(r.ID); done.State != sentinel.RepairSucceeded || strings.Count(b.Content("orders"), "new") != 8 || strings.Count(b.Content("orders"), "old") != 10 {
+		t.Errorf("%s: %s\n%s", done.State, done.Message, b.Content("orders"))
 	}
 }
 
 func eventually(t *testing.T, met func() bool) {
 	t.Helper()
-	for deadline := clock().Add(30 * time.Second); !met(); {
-		if clock().After(deadline) {
+	for deadline := repairtest.Clock().Add(30 * time.Second); !met(); {
+		if repairtest.Clock().After(deadline) {
 			t.Fatal("the condition was not met in time")
 		}
 	}

@@ -3,10 +3,17 @@ package repair_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/alter"
+	"github.com/sentinel-dq/sentinel/repair/hooks"
+	"github.com/sentinel-dq/sentinel/repair/reload"
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
 // example is a configured action and the finding it is for. Those that act on
@@ -18,18 +25,23 @@ type example struct {
 	apply  bool
 }
 
-func examples(b *bench, receiver string) map[string][]example {
-	staging := []sentinel.Table{b.table("staging")}
+func examples(b *repairtest.Bench, receiver string) map[string][]example {
+	staging := []sentinel.Table{b.Table("staging")}
 	return map[string][]example{
-		"reload_partition": {{&repair.ReloadPartition{From: staging}, tuesday, true}, {&repair.ReloadPartition{From: staging, Method: "merge"}, tuesday, true}},
-		"alter_table":      {{&repair.AlterTable{}, "column_added:coupon", b.engine != "sqlite"}}, // SQLite drops no column beside an open reader
-		"sql":              {{&repair.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"}}, tuesday, true}},
-		"exec":             {{&repair.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, tuesday, true}},
-		"webhook":          {{&repair.Webhook{URL: sentinel.Secret(receiver + "/do"), UndoURL: sentinel.Secret(receiver + "/undo")}, tuesday, true}},
-		"airflow":          {{&repair.Airflow{URL: receiver, DAG: "reload", Token: "t"}, tuesday, false}},
-		"dbt":              {{&repair.DBT{Program: "/bin/true", Project: b.t.TempDir(), Select: []string{"orders"}}, tuesday, false}},
-		"kubernetes":       {{&repair.Kubernetes{CronJob: "reload", Namespace: "etl"}, tuesday, false}},
+		"reload_partition": {{&reload.Partition{From: staging}, repairtest.Tuesday, true}, {&reload.Partition{From: staging, Method: "merge"}, repairtest.Tuesday, true}},
+		"alter_table":      {{&alter.Table{}, "column_added:coupon", b.Engine != "sqlite"}}, // SQLite drops no column beside an open reader
+		"sql":              {{&hooks.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"}}, repairtest.Tuesday, true}},
+		"exec":             {{&hooks.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, repairtest.Tuesday, true}},
+		"webhook":          {{&hooks.Webhook{URL: sentinel.Secret(receiver + "/do"), UndoURL: sentinel.Secret(receiver + "/undo")}, repairtest.Tuesday, true}},
+		"airflow":          {{&hooks.Airflow{URL: receiver, DAG: "reload", Token: "t"}, repairtest.Tuesday, false}},
+		"dbt":              {{&hooks.DBT{Program: "/bin/true", Project: b.T.TempDir(), Select: []string{"orders"}}, repairtest.Tuesday, false}},
+		"kubernetes":       {{&hooks.Kubernetes{CronJob: "reload", Namespace: "etl"}, repairtest.Tuesday, false}},
 	}
+}
+
+// shipped are the actions that are no test's own.
+func shipped() []string {
+	return slices.DeleteFunc(repair.Actions(), func(kind string) bool { return strings.HasPrefix(kind, "test_") })
 }
 
 // Every action there is, on every engine: a plan changes nothing, says for each
@@ -39,23 +51,23 @@ func TestEveryActionPlansWithoutATraceAndIsTakenBack(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(receiver.Close)
-	each(t, func(t *testing.T, b *bench) {
-		b.orders()
-		b.exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
-		before, target := b.content("orders"), b.target()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
+		before, target := b.Content("orders"), b.Target()
 		all := examples(b, receiver.URL)
-		for _, kind := range repair.Actions() {
+		for _, kind := range shipped() {
 			if len(all[kind]) == 0 {
 				t.Errorf("%s: no example of this action is swept", kind)
 			}
 			for n, e := range all[kind] {
-				b.must(e.action.Validate())
-				plan, err := e.action.Plan(t.Context(), target, b.incident(e.key))
+				b.Must(e.action.Validate())
+				plan, err := e.action.Plan(t.Context(), target, b.Incident(e.key))
 				if err != nil {
 					t.Errorf("%s: %v", kind, err)
 					continue
 				}
-				if b.content("orders") != before {
+				if b.Content("orders") != before {
 					t.Fatalf("%s: the plan changed the table", kind)
 				}
 				for _, s := range plan.Steps {
@@ -68,12 +80,28 @@ func TestEveryActionPlansWithoutATraceAndIsTakenBack(t *testing.T) {
 				}
 				plan.Action = kind
 				id := kind[:3] + string(rune('a'+n))
-				r := &repair.Run{Target: target, Repair: sentinel.Repair{ID: id, Key: id, Table: b.table("orders"), Plan: plan, Fence: 1, Attempts: 1}}
-				b.must(e.action.Stage(t.Context(), r), e.action.Apply(t.Context(), r), e.action.Rollback(t.Context(), r))
-				if got := b.content("orders"); got != before {
+				r := &repair.Run{Target: target, Repair: sentinel.Repair{ID: id, Key: id, Table: b.Table("orders"), Plan: plan, Fence: 1, Attempts: 1}}
+				b.Must(e.action.Stage(t.Context(), r), e.action.Apply(t.Context(), r), e.action.Rollback(t.Context(), r))
+				if got := b.Content("orders"); got != before {
 					t.Fatalf("%s: applied and taken back, the table holds\n%s", kind, got)
 				}
 			}
 		}
 	})
+}
+
+func TestZeroValuesFailCleanly(t *testing.T) {
+	t.Parallel()
+	for _, kind := range shipped() {
+		a, err := repair.New(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Validate(); err != nil && err.Error() == "" {
+			t.Errorf("%s: an empty error", kind)
+		}
+		if _, err := os.Stat("../docs/repair/" + kind + ".md"); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -115,10 +115,10 @@ func (w *Writer) Prepare(ctx context.Context, schema string) error {
 	for _, s := range statements {
 		if there, err := w.there(ctx, schema); there || err != nil {
 			w.prepared[schema] = err == nil
-			return w.classed("looking for fence and ledger", err)
+			return w.Classed("looking for fence and ledger", err)
 		}
 		if _, err := w.DB.ExecContext(ctx, s); err != nil {
-			return w.classed("making fence and ledger", err)
+			return w.Classed("making fence and ledger", err)
 		}
 	}
 	w.prepared[schema] = true
@@ -139,8 +139,8 @@ func (w *Writer) there(ctx context.Context, schema string) (bool, error) {
 	return n == 2, err
 }
 
-// classed wraps an error of the engine; what may pass becomes a TransientError.
-func (w *Writer) classed(doing string, err error) error {
+// Classed wraps an error of the engine; what may pass becomes a TransientError.
+func (w *Writer) Classed(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -217,14 +217,14 @@ func (w *Writer) Done(ctx context.Context, r sentinel.Repair, step string) (bool
 		return false, err
 	}
 	done, err := w.ledger(ctx, w.DB, r, step)
-	return done, w.classed("reading the ledger", err)
+	return done, w.Classed("reading the ledger", err)
 }
 
-type querier interface {
+type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func (w *Writer) ledger(ctx context.Context, q querier, r sentinel.Repair, step string) (bool, error) {
+func (w *Writer) ledger(ctx context.Context, q Querier, r sentinel.Repair, step string) (bool, error) {
 	n := 0
 	err := q.QueryRowContext(ctx, "SELECT count(*) FROM "+w.ownSQL(r.Table.Schema, "ledger")+" WHERE repair_id = "+w.Param(1)+" AND step = "+w.Param(2), r.ID, step).Scan(&n)
 	return n > 0, err
@@ -234,7 +234,7 @@ func (w *Writer) ledger(ctx context.Context, q querier, r sentinel.Repair, step 
 // nothing is done, when the ledger has the step. After a commit whose reply was
 // lost the ledger is read; [UnknownError] is left for when that fails too.
 func (w *Writer) Commit(ctx context.Context, r *Run, step string, do func(ctx context.Context, tx *sql.Tx) (rows int64, err error)) (already bool, err error) {
-	if err := r.alive(); err != nil {
+	if err := r.Alive(); err != nil {
 		return false, err
 	}
 	if err := w.Prepare(ctx, r.Repair.Table.Schema); err != nil {
@@ -242,22 +242,32 @@ func (w *Writer) Commit(ctx context.Context, r *Run, step string, do func(ctx co
 	}
 	tx, err := w.begin(ctx, r)
 	if err != nil {
-		return false, w.classed("beginning", err)
+		return false, w.Classed("beginning", err)
 	}
+	defer rollBackPanic(tx)
 	already, err = w.inTransaction(ctx, tx, r, step, do)
 	if err != nil || already {
 		// An error of the way back is of no more interest than the one that led here.
 		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && err != nil {
 			err = errors.Join(err, undo)
 		}
-		return already, w.classed("step "+step, err)
+		return already, w.Classed("step "+step, err)
 	}
-	r.failpoint("in_" + step + "_txn")
+	r.Reached("in_" + step + "_txn")
 	if err := tx.Commit(); err != nil {
 		return w.afterLostCommit(ctx, r, step, err)
 	}
-	r.failpoint("after_" + step + "_commit")
+	r.Reached("after_" + step + "_commit")
 	return false, nil
+}
+
+// rollBackPanic gives the session back when the code of an action panics; it is
+// deferred.
+func rollBackPanic(tx *sql.Tx) {
+	if v := recover(); v != nil {
+		_ = tx.Rollback() // the panic is what counts
+		panic(v)
+	}
 }
 
 func (w *Writer) inTransaction(ctx context.Context, tx *sql.Tx, r *Run, step string, do func(context.Context, *sql.Tx) (int64, error)) (already bool, err error) {
@@ -271,11 +281,11 @@ func (w *Writer) inTransaction(ctx context.Context, tx *sql.Tx, r *Run, step str
 	if err != nil {
 		return false, err
 	}
-	if err := r.alive(); err != nil {
+	if err := r.Alive(); err != nil {
 		return false, err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO "+w.ownSQL(r.Repair.Table.Schema, "ledger")+" (repair_id, step, token, row_count, applied_at) VALUES ("+strings.Join([]string{w.Param(1), w.Param(2), w.Param(3), w.Param(4), w.Param(5)}, ", ")+")",
-		r.Repair.ID, step, r.Repair.Fence, rows, r.now().UTC().Format(time.RFC3339))
+		r.Repair.ID, step, r.Repair.Fence, rows, r.Now().UTC().Format(time.RFC3339))
 	return false, err
 }
 
@@ -294,6 +304,30 @@ func (w *Writer) afterLostCommit(ctx context.Context, r *Run, step string, lost 
 		return false, nil
 	}
 	return false, &TransientError{Err: fmt.Errorf("committing %s: %w", step, w.class(lost))}
+}
+
+// Fenced runs do in a transaction that an overtaken agent does not get into.
+// doing says what for, in an error.
+func (w *Writer) Fenced(ctx context.Context, r *Run, doing string, do func(tx *sql.Tx) error) error {
+	if err := r.Alive(); err != nil {
+		return err
+	}
+	tx, err := w.begin(ctx, r)
+	if err != nil {
+		return w.Classed(doing, err)
+	}
+	defer rollBackPanic(tx)
+	err = w.pass(ctx, tx, r)
+	if err == nil {
+		err = do(tx)
+	}
+	if err == nil {
+		err = r.Alive()
+	}
+	if err != nil {
+		return w.Classed(doing, errors.Join(err, tx.Rollback()))
+	}
+	return w.Classed(doing, tx.Commit())
 }
 
 // Mark writes a ledger row outside of the change it is about: the intent and
@@ -326,6 +360,30 @@ func (w *Writer) Orphans(ctx context.Context, r *Run) error {
 	}
 }
 
+// Locked is a session of MySQL's that keeps every other agent from the same
+// repair: DDL has no transaction for the fence to be in.
+func (w *Writer) Locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock func(), err error) {
+	if conn, err = w.DB.Conn(ctx); err != nil {
+		return nil, nil, w.Classed("connecting", err)
+	}
+	lock := "sentinel/" + fenceKey(r.Repair)
+	var got sql.NullInt64
+	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 2)", lock).Scan(&got)
+	if err == nil && got.Int64 != 1 {
+		err = &TransientError{Err: errors.New("another repair of this table holds the lock")}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(w.Classed("locking", err), conn.Close())
+	}
+	return conn, func() {
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		// The lock also ends with the session, whatever becomes of this.
+		_, _ = conn.ExecContext(release, "SELECT RELEASE_LOCK(?)", lock)
+		_ = conn.Close()
+	}, nil
+}
+
 // Sweep drops the staging tables of repairs that keep has no more use for, in
 // one schema ("" is the engine's own for PostgreSQL).
 func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID string) bool) (dropped []string, err error) {
@@ -336,7 +394,7 @@ func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID st
 	}
 	rows, err := w.DB.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, w.classed("looking for staging tables", err)
+		return nil, w.Classed("looking for staging tables", err)
 	}
 	var names []string
 	for rows.Next() {
@@ -351,7 +409,7 @@ func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID st
 		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, w.classed("looking for staging tables", err)
+		return nil, w.Classed("looking for staging tables", err)
 	}
 	for _, name := range names {
 		quoted, err := w.Name(warehouse.TableName{Schema: first.Schema, Name: name})
@@ -359,35 +417,9 @@ func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID st
 			return dropped, err
 		}
 		if _, err := w.DB.ExecContext(ctx, "DROP TABLE "+quoted); err != nil {
-			return dropped, w.classed("dropping "+name, err)
+			return dropped, w.Classed("dropping "+name, err)
 		}
 		dropped = append(dropped, name)
 	}
 	return dropped, nil
-}
-
-func (r *Run) alive() error {
-	if r.Alive == nil {
-		return nil
-	}
-	return r.Alive()
-}
-
-func (r *Run) failpoint(name string) {
-	if r.Failpoint != nil {
-		r.Failpoint(name)
-	}
-}
-
-func (r *Run) progress(message string) {
-	if r.Progress != nil {
-		r.Progress(message)
-	}
-}
-
-func (r *Run) now() time.Time {
-	if r.Target.Now == nil {
-		return time.Time{}
-	}
-	return r.Target.Now()
 }

@@ -51,6 +51,6 @@ func (s *Server) switchRepairs(w http.ResponseWriter, r *http.Request) {
 	}
 	var d decision
 	if s.decode(w, r, &d, `{"who": "ann", "why": "..."}`) {
-		s.done(w, repair.Throw(r.Context(), s.Store, setting == "off", d.Who, d.Why, s.Now()))
+		s.done(w, repair.SetKillSwitch(r.Context(), s.Store, setting == "off", d.Who, d.Why, s.Now()))
 	}
 }

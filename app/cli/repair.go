@@ -47,7 +47,7 @@ func newSwitch(word, short string) *cobra.Command {
 		Long: "Holds for every agent of the state, and over restarts; the audit log keeps who and why.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := change(cmd, "repairs/"+word, map[string]string{"who": whoAmI(), "why": why}, nil, func(ctx context.Context, a *agent.Agent) error {
-				return repair.Throw(ctx, a.Store, word == "off", whoAmI(), why, clock())
+				return repair.SetKillSwitch(ctx, a.Store, word == "off", whoAmI(), why, clock())
 			})
 			if err == nil {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "repairs are "+word)

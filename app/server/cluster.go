@@ -17,8 +17,8 @@ import (
 )
 
 // newWorker makes what does this agent's tasks.
-func (o Options) newWorker(state *store.Store, killed func() bool) *cluster.Worker {
-	return &cluster.Worker{Store: state, History: agent.NewHistory(state), Killed: killed, Now: o.Now, Log: o.Log}
+func (o Options) newWorker(state *store.Store, off repair.Switch) *cluster.Worker {
+	return &cluster.Worker{Store: state, History: agent.NewHistory(state), Switch: off, Now: o.Now, Log: o.Log}
 }
 
 // newMember makes this agent a member of the cluster of those that have the same
@@ -138,11 +138,13 @@ func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log 
 	}
 }
 
-// killed is the kill switch of repairs: in the state, the environment, or the
+// killSwitch is the kill switch of repairs: in the state, the environment, or the
 // configuration.
-func killed(ctx context.Context, memory *store.Store, configured func() bool) func() bool {
-	return func() bool {
-		_, off := repair.Thrown(ctx, memory)
-		return off || configured() || os.Getenv("SENTINEL_REPAIRS") == "off"
-	}
+func killSwitch(state *store.Store, configured bool) *repair.StoredSwitch {
+	s := &repair.StoredSwitch{Store: state}
+	s.Configure(switchedOff(configured))
+	return s
 }
+
+// switchedOff reports whether this agent is told to repair nothing.
+func switchedOff(configured bool) bool { return configured || os.Getenv("SENTINEL_REPAIRS") == "off" }

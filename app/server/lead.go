@@ -122,8 +122,7 @@ func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error 
 	if err != nil {
 		return errors.Join(err, state.Close())
 	}
-	off := func() bool { return cfg.RepairsOff }
-	worker := s.newWorker(state, killed(ctx, state, off))
+	worker := s.newWorker(state, killSwitch(state, cfg.RepairsOff))
 	var parts sync.WaitGroup
 	parts.Go(func() { keepUpdated(ctx, p, worker, s.Log) })
 	parts.Go(func() { s.newMember(cfg, worker, false, metrics).Run(ctx) })

@@ -22,7 +22,7 @@ func (t *term) handleSignals(ctx context.Context) {
 		case which := <-received:
 			if which == syscall.SIGUSR1 {
 				t.Log.Warn("repairs are switched off by a signal; `sentinel repair on` lets them go on")
-				if err := repair.Throw(ctx, t.state, true, "SIGUSR1", "a signal", t.Now()); err != nil {
+				if err := repair.SetKillSwitch(ctx, t.state, true, "SIGUSR1", "a signal", t.Now()); err != nil {
 					t.Log.Error("switching repairs off", "error", err)
 				}
 				continue

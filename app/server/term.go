@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sentinel-dq/sentinel/agent"
@@ -38,7 +37,7 @@ type term struct {
 	member   *cluster.Member // nil: the state is this agent's own
 	worker   *cluster.Worker // of the member
 
-	repairsOff atomic.Bool // by the configuration in force
+	repairsOff *repair.StoredSwitch
 }
 
 // newTerm makes all parts of an agent that leads. On an error it has closed
@@ -58,8 +57,8 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	if t.listener, err = net.Listen("tcp", s.config.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), t.plan.Close(), t.traces.Shutdown(ctx))
 	}
-	t.repairsOff.Store(s.config.RepairsOff)
-	t.makeAgent(ctx)
+	t.repairsOff = killSwitch(state, s.config.RepairsOff)
+	t.makeAgent()
 	select {
 	case s.listening <- t.listener.Addr().String():
 	default: // nobody took the address of the term before
@@ -71,13 +70,13 @@ func (t *term) setup(cfg *config.Config) setup.Setup {
 	return setup.Setup{Config: cfg, Now: t.Now, Metrics: t.metrics, Traces: t.traces}
 }
 
-func (t *term) makeAgent(ctx context.Context) {
-	engine := &repair.Engine{
+func (t *term) makeAgent() {
+	engine := &repair.Config{
 		Store:  t.state,
 		Holder: holder(),
 		Now:    t.Now,
 		Budget: t.config.RepairBudget,
-		Killed: killed(ctx, t.state, t.repairsOff.Load),
+		Switch: t.repairsOff,
 	}
 	t.agent = &agent.Agent{
 		Store:   t.state,
@@ -92,10 +91,10 @@ func (t *term) makeAgent(ctx context.Context) {
 		return
 	}
 	engine.Lease = sharedLease
-	t.worker = t.newWorker(t.state, engine.Killed)
+	t.worker = t.newWorker(t.state, t.repairsOff)
 	t.member = t.newMember(t.config, t.worker, true, t.metrics)
 	t.agent.Runner = &cluster.Runner{Member: t.member, Log: t.Log}
-	engine.Elsewhere = (&cluster.Steps{Member: t.member}).Do
+	engine.Remote = &cluster.Steps{Member: t.member}
 	t.plan = shared(t.plan, t.member, t.worker)
 }
 
@@ -165,7 +164,7 @@ func (t *term) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.repairsOff.Store(cfg.RepairsOff)
+	t.repairsOff.Configure(switchedOff(cfg.RepairsOff))
 	if t.member != nil {
 		p = shared(p, t.member, t.worker)
 		t.member.Regroup(group(cfg, t.Version))

@@ -1,0 +1,9 @@
+package alter_test
+
+import (
+	"testing"
+
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
+)
+
+func TestMain(m *testing.M) { repairtest.Main(m) }

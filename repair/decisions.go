@@ -1,0 +1,146 @@
+package repair
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// Decisions are what people may say of a repair. They need the store alone, so
+// that a command can take them while the agent is down.
+type Decisions struct {
+	Store *store.Store
+	Now   func() time.Time
+	Who   string
+}
+
+func (d Decisions) get(ctx context.Context, id string) (sentinel.Repair, error) {
+	found, err := d.Store.Repairs(ctx, store.RepairFilter{ID: id})
+	if err != nil {
+		return sentinel.Repair{}, err
+	}
+	if len(found) == 0 {
+		return sentinel.Repair{}, fmt.Errorf("there is no repair %q: sentinel repair list shows them", id)
+	}
+	return found[0], nil
+}
+
+func (d Decisions) save(ctx context.Context, r sentinel.Repair, what, detail string) (sentinel.Repair, error) {
+	r.Updated = d.Now()
+	if r.State.Final() {
+		r.Finished = r.Updated
+	}
+	return d.Store.MoveRepair(ctx, r, store.AuditEntry{At: d.Now(), Actor: d.Who, What: "repair." + what, Subject: r.ID, Detail: detail})
+}
+
+// Approve says yes to one plan. hash is of the plan that was read ("" takes the
+// current one); a plan that has changed since is not approved. Saying it twice
+// changes nothing.
+func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Duration) (sentinel.Repair, error) {
+	r, err := d.get(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	current := r.Plan.Hash()
+	switch {
+	case hash != "" && hash != current:
+		return r, fmt.Errorf("repair %s: the plan has changed since it was read (%s, now %s): read it again with `sentinel repair show %s`", id, hash, current, id)
+	case r.Approval != nil && r.Approval.Hash == current && d.Now().Before(r.Approval.Expires):
+		return r, nil
+	case r.State != sentinel.AwaitingApproval:
+		return r, fmt.Errorf("repair %s is %s: only one that awaits approval can be approved", id, r.State)
+	}
+	r.Approval = &sentinel.Approval{By: d.Who, At: d.Now(), Hash: current, Expires: d.Now().Add(cmp.Or(within, time.Hour))}
+	r.Message = "approved by " + d.Who
+	return d.save(ctx, r, "approved", current)
+}
+
+// Reject says no: the repair ends, and the same plan is not made again for the
+// same incident.
+func (d Decisions) Reject(ctx context.Context, id, why string) (sentinel.Repair, error) {
+	r, err := d.get(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	if r.State.Final() || !r.Applied.IsZero() {
+		return r, fmt.Errorf("repair %s is %s: it is too late to reject it", id, r.State)
+	}
+	switch r.State {
+	case sentinel.RepairPlanned, sentinel.AwaitingApproval, sentinel.RepairSuppressed, sentinel.RetryWait:
+	default:
+		return r, fmt.Errorf("repair %s is being carried out (%s): wait for its end, or set the kill switch", id, r.State)
+	}
+	r.State, r.Message = sentinel.RepairCancelled, "rejected by "+d.Who+": "+why
+	return d.save(ctx, r, "rejected", why)
+}
+
+// Rollback asks for an applied repair to be taken back; the agent does it.
+func (d Decisions) Rollback(ctx context.Context, id, why string) (sentinel.Repair, error) {
+	r, err := d.get(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	if r.State != sentinel.RepairSucceeded && r.State != sentinel.DeadLetter || r.Applied.IsZero() {
+		return r, fmt.Errorf("repair %s is %s: only one that was applied can be taken back", id, r.State)
+	}
+	r.State, r.Message, r.Attempts, r.NextAt, r.Finished = sentinel.RollingBack, "asked for by "+d.Who+": "+why, 1, time.Time{}, time.Time{}
+	return d.save(ctx, r, "rollback_asked", why)
+}
+
+// Retry makes a new repair of one that was given up, linked to it.
+func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error) {
+	old, err := d.get(ctx, id)
+	if err != nil {
+		return old, err
+	}
+	if old.State != sentinel.DeadLetter || old.Plan.Class == sentinel.ClassRefused {
+		return old, fmt.Errorf("repair %s is %s: only a dead letter whose plan was not refused can be tried again", id, old.State)
+	}
+	if _, err := d.Discard(ctx, id, "tried again"); err != nil {
+		return old, err
+	}
+	now := d.Now()
+	r := old
+	r.ID, r.Linked, r.State, r.Version, r.Fence, r.Holder, r.Attempts = newID(now), old.ID, sentinel.RepairPlanned, 1, 0, "", 0
+	r.Resume, r.Approval, r.Message, r.NextAt, r.Created, r.Updated, r.Applied, r.Asked, r.Finished = "", nil, "", time.Time{}, now, now, time.Time{}, time.Time{}, time.Time{}
+	created, err := d.Store.AddRepair(ctx, r, store.AuditEntry{At: now, Actor: d.Who, What: "repair.retried", Subject: r.ID, Detail: "after " + old.ID})
+	if err == nil && !created {
+		err = fmt.Errorf("a repair of the same thing is under way: sentinel repair list")
+	}
+	return r, err
+}
+
+// Discard acknowledges a dead letter: it is kept, and no longer counted.
+func (d Decisions) Discard(ctx context.Context, id, why string) (sentinel.Repair, error) {
+	r, err := d.get(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	if r.State != sentinel.DeadLetter {
+		return r, fmt.Errorf("repair %s is %s, not a dead letter", id, r.State)
+	}
+	r.State, r.Message = sentinel.RepairFailed, r.Message+" (acknowledged by "+d.Who+": "+why+")"
+	return d.save(ctx, r, "discarded", why)
+}
+
+// Decide takes a decision by its name: approve, reject, rollback, retry or
+// discard. hash is for approve alone.
+func Decide(ctx context.Context, d Decisions, what, id, hash, why string) (sentinel.Repair, error) {
+	switch what {
+	case "approve":
+		return d.Approve(ctx, id, hash, 0)
+	case "reject":
+		return d.Reject(ctx, id, why)
+	case "rollback":
+		return d.Rollback(ctx, id, why)
+	case "retry":
+		return d.Retry(ctx, id)
+	case "discard":
+		return d.Discard(ctx, id, why)
+	}
+	return sentinel.Repair{}, fmt.Errorf("unknown decision %q: want approve, reject, rollback, retry or discard", what)
+}

@@ -1,0 +1,119 @@
+package hooks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+// DBTCloud is a job of dbt Cloud, run through its administrative API v2.
+type DBTCloud struct {
+	URL          string          `yaml:"url" default:"https://cloud.getdbt.com" doc:"Address of dbt Cloud."`
+	Account      int64           `yaml:"account" required:"true" doc:"Id of the account."`
+	Job          int64           `yaml:"job" required:"true" doc:"Id of the job."`
+	Token        sentinel.Secret `yaml:"token" required:"true" doc:"API token."`
+	Poll         time.Duration   `yaml:"poll" default:"15s" doc:"How often the state is read."`
+	AllowPrivate bool            `yaml:"allow_private" doc:"Allow link-local addresses."`
+}
+
+func (c *DBTCloud) validate() error {
+	c.URL = strings.TrimRight(c.URL, "/")
+	switch {
+	case c.Account <= 0:
+		return settings.Wrong("account", "want the id of the account")
+	case c.Job <= 0:
+		return settings.Wrong("job", "want the id of the job")
+	case c.Token == "":
+		return settings.Wrong("token", "want an API token")
+	}
+	return errors.Join(address("url", c.URL), positive(0, c.Poll))
+}
+
+// describe is the request, for people.
+func (c *DBTCloud) describe(arguments []string) string {
+	text := "POST " + c.path("jobs", strconv.FormatInt(c.Job, 10), "run") + " cause " + cause("{repair}")
+	if len(arguments) > 0 {
+		text += " steps_override dbt " + shellLike(arguments)
+	}
+	return text
+}
+
+// cause is what a run is found again by.
+func cause(repair string) string { return "sentinel repair " + repair }
+
+func (c *DBTCloud) path(rest ...string) string {
+	return c.URL + "/api/v2/accounts/" + strconv.FormatInt(c.Account, 10) + "/" + strings.Join(rest, "/") + "/"
+}
+
+func (c *DBTCloud) follow(ctx context.Context, r *repair.Run, arguments []string, timeout time.Duration) error {
+	f := followed{Poll: c.Poll, Timeout: timeout}
+	f.Find = func(ctx context.Context) (job, error) { return c.find(ctx, r) }
+	f.Submit = func(ctx context.Context) error {
+		body := map[string]any{"cause": cause(r.Repair.ID)}
+		if len(arguments) > 0 {
+			body["steps_override"] = []string{"dbt " + shellLike(arguments)}
+		}
+		data, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		_, _, err = c.call(http.MethodPost, c.path("jobs", strconv.FormatInt(c.Job, 10), "run"), data).do(ctx, r.Now)
+		return err
+	}
+	return f.step(ctx, r, false)
+}
+
+func (c *DBTCloud) call(method, to string, body []byte) call {
+	h := http.Header{"Authorization": {"Token " + c.Token.Reveal()}}
+	return call{Method: method, URL: to, Body: body, Header: h, Timeout: hookTimeout, Repeatable: method == http.MethodGet, AllowPrivate: c.AllowPrivate}
+}
+
+// recent is how many runs of a job are looked through for a repair's.
+const recent = 100
+
+// find looks for the run that bears the repair's id, among the newest.
+func (c *DBTCloud) find(ctx context.Context, r *repair.Run) (job, error) {
+	j := job{Name: fmt.Sprintf("the run of dbt Cloud job %d", c.Job)}
+	q := url.Values{"job_definition_id": {strconv.FormatInt(c.Job, 10)}, "order_by": {"-id"}, "limit": {strconv.Itoa(recent)}, "include_related": {`["trigger"]`}}
+	var runs struct {
+		Data []struct {
+			ID       int64                  `json:"id"`
+			Status   int                    `json:"status"`
+			Word     string                 `json:"status_humanized"`
+			Message  string                 `json:"status_message"`
+			Link     string                 `json:"href"`
+			Trigger  struct{ Cause string } `json:"trigger"`
+			Complete bool                   `json:"is_complete"`
+		} `json:"data"`
+	}
+	if _, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, r.Now, &runs); err != nil {
+		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
+	}
+	const success = 10 // of the API's run statuses
+	for _, run := range runs.Data {
+		if run.Trigger.Cause != cause(r.Repair.ID) {
+			continue
+		}
+		j.Name = fmt.Sprintf("run %d of dbt Cloud job %d", run.ID, c.Job)
+		switch {
+		case run.Status == success:
+			j.State = jobDone
+		case run.Complete:
+			j.State, j.Why = jobFailed, strings.TrimSpace(run.Word+" "+run.Message+" "+run.Link)
+		default:
+			j.State, j.Why = jobRunning, run.Word
+		}
+		break
+	}
+	return j, nil
+}

@@ -1,0 +1,243 @@
+package hooks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+func init() { repair.Register("exec", func() repair.Action { return &Exec{} }) }
+
+// Exec runs a program: an argument list, never a shell; a clean environment; a
+// process group of its own that ends when its time is over.
+type Exec struct {
+	Command    []string                   `yaml:"command" required:"true" doc:"Program, as an absolute path, and its arguments."`
+	Env        map[string]sentinel.Secret `yaml:"env" doc:"Variables of the program. It has no others."`
+	Dir        string                     `yaml:"dir" doc:"Working directory."`
+	Timeout    time.Duration              `yaml:"timeout" default:"10m" doc:"The program is killed after this."`
+	Idempotent bool                       `yaml:"idempotent" doc:"It may run twice for one SENTINEL_REPAIR_ID."`
+	Undo       []string                   `yaml:"undo" doc:"Program that undoes it, and its arguments."`
+}
+
+// outputLimit is how much of a program's output is kept: its end.
+const outputLimit = 64 << 10
+
+// Validate implements Action.
+func (e *Exec) Validate() error {
+	if err := settings.Complete(e); err != nil {
+		return err
+	}
+	const want = "want a list that begins with the absolute path of a program"
+	if len(e.Command) == 0 || !filepath.IsAbs(e.Command[0]) {
+		return settings.Wrong("command", want)
+	}
+	if len(e.Undo) > 0 && !filepath.IsAbs(e.Undo[0]) {
+		return settings.Wrong("undo", want)
+	}
+	if e.Timeout < 0 {
+		return settings.Wrong("timeout", "must be positive")
+	}
+	return nil
+}
+
+// Plan implements Action.
+func (e *Exec) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
+	i := why.Incident
+	step := sentinel.Step{Name: "run", Do: []string{strings.Join(e.Command, " ")}, NoUndo: "no undo is configured"}
+	if len(e.Undo) > 0 {
+		step.Undo, step.NoUndo = []string{strings.Join(e.Undo, " ")}, ""
+	}
+	plan = sentinel.Plan{
+		Action: "exec", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: "run " + step.Do[0], Steps: []sentinel.Step{step},
+		Class: sentinel.ClassAuto, Guarantee: sentinel.AtLeastOnce, Rows: -1,
+	}
+	if e.Idempotent {
+		plan.Guarantee = sentinel.LookedUp
+	}
+	told, _ := about(why, "") // most triggers have no window, and need none here
+	plan.Details, err = json.Marshal(environmentOf(told))
+	return plan, err
+}
+
+// environmentOf is what a program is told of what it is run for.
+func environmentOf(s subject) map[string]string {
+	env := map[string]string{"SENTINEL_TABLE": s.Table, "SENTINEL_CHECK": s.Check, "SENTINEL_FINDING": s.Finding, "SENTINEL_INCIDENT": s.Incident, "SENTINEL_MESSAGE": s.Message}
+	if s.WindowStart != "" {
+		env["SENTINEL_WINDOW_START"], env["SENTINEL_WINDOW_END"] = s.WindowStart, s.WindowEnd
+	}
+	return env
+}
+
+// Stage implements Action.
+func (e *Exec) Stage(context.Context, *repair.Run) error { return nil }
+
+// Apply implements Action. A program that was begun by an agent that died may
+// have run in part: only an idempotent one is run again.
+func (e *Exec) Apply(ctx context.Context, r *repair.Run) error {
+	r.Reached("before_apply")
+	begun, err := e.begin(r, "apply")
+	if err != nil {
+		return err
+	}
+	if (begun || r.Resumed) && !e.Idempotent {
+		err := errors.New("the program was begun by an agent that died, and is not declared idempotent")
+		if gone := os.Remove(e.mark(r, "apply")); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return &repair.UnknownError{Err: err}
+	}
+	return e.run(ctx, r, e.Command, "apply")
+}
+
+// Rollback implements Action.
+func (e *Exec) Rollback(ctx context.Context, r *repair.Run) error {
+	if len(e.Undo) == 0 {
+		return &repair.RefusedError{Why: "no undo is configured"}
+	}
+	return e.run(ctx, r, e.Undo, "rollback")
+}
+
+// begin looks at the mark of an earlier try. A program that still runs is waited
+// for by trying again later.
+func (e *Exec) begin(r *repair.Run, step string) (begunBefore bool, err error) {
+	data, err := os.ReadFile(e.mark(r, step))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	var pid int
+	var started string
+	if _, err := fmt.Sscan(string(data), &pid, &started); err == nil && syscall.Kill(-pid, 0) == nil && stillThe(pid, started) {
+		return true, &repair.TransientError{Err: fmt.Errorf("the program of an earlier try still runs (process group %d)", pid), After: 10 * time.Second}
+	}
+	return true, nil
+}
+
+// stillThe reports whether a process group is the one that began with this
+// leader. A leader that has ended leaves its number to nobody while the group
+// lives; one with another start time is a stranger's.
+func stillThe(pid int, started string) bool {
+	now := startOf(pid)
+	return now == "" || now == started
+}
+
+// startOf is when a process began, in the kernel's ticks since boot; "" where
+// it has ended, or /proc is not to be had.
+func startOf(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // a name may hold anything, also a space
+	fields := strings.Fields(rest)
+	const starttime = 22 - 3 // of proc(5), counted from the field after the name
+	if len(fields) <= starttime {
+		return ""
+	}
+	return fields[starttime]
+}
+
+// mark is a file that outlives this process: written before a program begins,
+// and with its pid once it has begun.
+func (e *Exec) mark(r *repair.Run, step string) string {
+	return filepath.Join(os.TempDir(), "sentinel-"+r.Repair.ID+"-"+step+".pid")
+}
+
+func (e *Exec) run(ctx context.Context, r *repair.Run, command []string, step string) error {
+	agent := ctx
+	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir, cmd.Env = e.Dir, e.environment(r)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second // then the pipes close; the group is killed below
+	out := &tail{limit: outputLimit}
+	cmd.Stdout, cmd.Stderr = out, out
+	mark := e.mark(r, step)
+	if err := os.WriteFile(mark, []byte("begun\n"), 0o600); err != nil {
+		return fmt.Errorf("leaving a mark: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(fmt.Errorf("starting %s: %w", command[0], err), os.Remove(mark))
+	}
+	marked := os.WriteFile(mark, fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, startOf(cmd.Process.Pid)), 0o600)
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		// Whatever of the group ignored the polite request.
+		if kill := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); kill != nil && !errors.Is(kill, syscall.ESRCH) {
+			err = errors.Join(err, kill)
+		}
+	}
+	if marked != nil {
+		return fmt.Errorf("leaving a mark: %w", marked)
+	}
+	if err := os.Remove(mark); err != nil {
+		return err
+	}
+	switch {
+	case agent.Err() != nil && err != nil:
+		return &repair.UnknownError{Err: fmt.Errorf("the agent stopped, and ended %s", command[0])}
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%s did not end within %s: %s", command[0], e.Timeout, e.masked(out))
+	case err != nil:
+		return fmt.Errorf("%s: %w: %s", command[0], err, e.masked(out))
+	}
+	r.Reached("after_apply_commit")
+	return nil
+}
+
+func (e *Exec) environment(r *repair.Run) []string {
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "SENTINEL_REPAIR_ID=" + r.Repair.ID}
+	var about map[string]string
+	if err := json.Unmarshal(r.Repair.Plan.Details, &about); err == nil {
+		for k, v := range about {
+			env = append(env, k+"="+strings.ReplaceAll(v, "\x00", ""))
+		}
+	}
+	for k, v := range e.Env {
+		env = append(env, k+"="+v.Reveal())
+	}
+	return env
+}
+
+// masked is the output's last line without the secrets of the environment.
+func (e *Exec) masked(out *tail) string {
+	text := strings.TrimSpace(out.String())
+	for _, v := range e.Env {
+		if len(v) > 3 {
+			text = strings.ReplaceAll(text, v.Reveal(), "***")
+		}
+	}
+	lines := strings.Split(text, "\n")
+	return lines[len(lines)-1]
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	bytes.Buffer
+	limit int
+}
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	n, err := t.Buffer.Write(p)
+	if over := t.Len() - t.limit; over > 0 {
+		t.Next(over)
+	}
+	return n, err
+}

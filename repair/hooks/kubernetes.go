@@ -1,0 +1,212 @@
+package hooks
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+func init() { repair.Register("kubernetes", func() repair.Action { return &Kubernetes{} }) }
+
+// Kubernetes restarts a Deployment, or runs a Job made from a CronJob, and
+// follows it to its end. It speaks to the API server as the service account of
+// the pod it runs in. The Job is named after the repair, and the restart bears
+// its id, so that neither is made twice.
+type Kubernetes struct {
+	Restart      string            `yaml:"restart" doc:"Deployment to restart."`
+	CronJob      string            `yaml:"cronjob" doc:"CronJob to run now, instead of restart."`
+	Undo         string            `yaml:"undo_cronjob" doc:"CronJob that undoes what the job did."`
+	Namespace    string            `yaml:"namespace" doc:"Namespace. Default: the pod's."`
+	Env          map[string]string `yaml:"env" doc:"Variables to add to the job's containers. Placeholders are filled in."`
+	Bucket       string            `yaml:"bucket" default:"day" enum:"hour,day,week,month" doc:"Length of a window."`
+	Timeout      time.Duration     `yaml:"timeout" default:"30m" doc:"Longest wait for the end."`
+	Poll         time.Duration     `yaml:"poll" default:"15s" doc:"How often the state is read."`
+	Server       string            `yaml:"server" doc:"Address of the API server. Default: the cluster's."`
+	Account      string            `yaml:"account" default:"/var/run/secrets/kubernetes.io/serviceaccount" doc:"Directory of token, ca.crt and namespace."`
+	AllowPrivate bool              `yaml:"allow_private" doc:"Allow link-local addresses."`
+}
+
+const (
+	accountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
+	repairAnnotation = "sentinel-dq.github.io/repair"
+	restartedAt      = "kubectl.kubernetes.io/restartedAt" // where kubectl rollout restart writes, and people look
+)
+
+var kubernetesName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`) })
+
+// kubernetesDetails is what a plan keeps.
+type kubernetesDetails struct {
+	Namespace string
+	Restart   string            `json:",omitempty"`
+	CronJob   string            `json:",omitempty"`
+	Env       map[string]string `json:",omitempty"` // with {repair} where the repair's id goes
+}
+
+// Validate implements Action.
+func (k *Kubernetes) Validate() error {
+	if err := settings.Complete(k); err != nil {
+		return err
+	}
+	k.Server = strings.TrimRight(k.Server, "/")
+	if err := positive(k.Timeout, k.Poll); err != nil {
+		return err
+	}
+	if (k.Restart == "") == (k.CronJob == "") {
+		return settings.Wrong("", "want either restart: a Deployment, or cronjob: a CronJob")
+	}
+	for _, n := range []struct{ field, name string }{
+		{"restart", k.Restart}, {"cronjob", k.CronJob}, {"undo_cronjob", k.Undo}, {"namespace", k.Namespace},
+	} {
+		if n.name != "" && (len(n.name) > 253 || !kubernetesName().MatchString(n.name)) {
+			return settings.Wrong(n.field, "%q is no name of Kubernetes", n.name)
+		}
+	}
+	if k.Server != "" {
+		if err := address("server", k.Server); err != nil {
+			return err
+		}
+	}
+	if k.Restart != "" && k.Undo != "" {
+		return settings.Wrong("undo_cronjob", "restart takes neither env nor undo_cronjob")
+	}
+	if k.Restart != "" && len(k.Env) > 0 {
+		return settings.Wrong("env", "restart takes neither env nor undo_cronjob")
+	}
+	return namedAll("env", k.Env)
+}
+
+// Plan implements Action.
+func (k *Kubernetes) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
+	d := kubernetesDetails{Namespace: k.Namespace, Restart: k.Restart, CronJob: k.CronJob}
+	if d.Namespace == "" {
+		name, err := os.ReadFile(filepath.Join(k.Account, "namespace"))
+		if err != nil {
+			return plan, &repair.RefusedError{Why: "namespace: none is configured, and this is no pod: " + err.Error()}
+		}
+		d.Namespace = strings.TrimSpace(string(name))
+	}
+	s, noWindow := about(why, k.Bucket)
+	d.Env = k.environment(s)
+	var step sentinel.Step
+	var summary string
+	if k.Restart != "" {
+		summary = "restart Deployment " + d.Namespace + "/" + k.Restart
+		step = sentinel.Step{Name: "restart", Do: []string{"PATCH " + deployment(d) + " annotation " + repairAnnotation + "={repair}"}, NoUndo: "a restart cannot be taken back"}
+	} else {
+		for _, v := range k.Env {
+			if noWindow != nil && windowed(v) {
+				return plan, noWindow
+			}
+		}
+		summary = "run a Job of CronJob " + d.Namespace + "/" + k.CronJob
+		step = sentinel.Step{Name: "run", Do: []string{"POST " + jobs(d) + " " + jobName("{repair}", false) + " from CronJob " + k.CronJob}, NoUndo: "no undo_cronjob is configured"}
+		if k.Undo != "" {
+			step.Undo, step.NoUndo = []string{"POST " + jobs(d) + " " + jobName("{repair}", true) + " from CronJob " + k.Undo}, ""
+		}
+	}
+	plan = hookPlan("kubernetes", why, summary, step)
+	plan.Details, err = json.Marshal(d)
+	return plan, err
+}
+
+// environment is what the Job's containers are told, as exec tells a program.
+func (k *Kubernetes) environment(s subject) map[string]string {
+	if k.Restart != "" {
+		return nil
+	}
+	s.Repair = "{repair}"
+	env := environmentOf(s)
+	env["SENTINEL_REPAIR_ID"] = s.Repair
+	for name, v := range k.Env {
+		env[name] = s.fill(v)
+	}
+	return env
+}
+
+// Stage implements Action.
+func (k *Kubernetes) Stage(context.Context, *repair.Run) error { return nil }
+
+// Apply implements Action.
+func (k *Kubernetes) Apply(ctx context.Context, r *repair.Run) error {
+	r.Reached("before_apply")
+	var d kubernetesDetails
+	if err := json.Unmarshal(withID(r.Repair.Plan.Details, r), &d); err != nil {
+		return err
+	}
+	if d.Restart != "" {
+		return k.restart(ctx, r, d)
+	}
+	return k.runJob(ctx, r, d, d.CronJob, false)
+}
+
+// Rollback implements Action.
+func (k *Kubernetes) Rollback(ctx context.Context, r *repair.Run) error {
+	var d kubernetesDetails
+	if err := json.Unmarshal(withID(r.Repair.Plan.Details, r), &d); err != nil {
+		return err
+	}
+	switch {
+	case d.Restart != "":
+		return &repair.RefusedError{Why: "a restart cannot be taken back"}
+	case k.Undo == "":
+		return &repair.RefusedError{Why: "no undo_cronjob is configured"}
+	}
+	return k.runJob(ctx, r, d, k.Undo, true)
+}
+
+func deployment(d kubernetesDetails) string {
+	return "/apis/apps/v1/namespaces/" + d.Namespace + "/deployments/" + d.Restart
+}
+
+func jobs(d kubernetesDetails) string { return "/apis/batch/v1/namespaces/" + d.Namespace + "/jobs" }
+
+// ask makes one request as the service account. Token and authority are read
+// anew: the kubelet renews them.
+func (k *Kubernetes) ask(ctx context.Context, r *repair.Run, method, path string, body any, answer any) (int, error) {
+	server := k.Server
+	if server == "" {
+		host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
+		if host == "" || port == "" {
+			return 0, &repair.RefusedError{Why: "this is no pod of a cluster: set server and account"}
+		}
+		server = "https://" + net.JoinHostPort(host, port)
+	}
+	c := call{Method: method, URL: server + path, Timeout: hookTimeout, Repeatable: true, AllowPrivate: k.AllowPrivate, Header: http.Header{}}
+	token, err := os.ReadFile(filepath.Join(k.Account, "token"))
+	if err != nil {
+		return 0, fmt.Errorf("the service account's token: %w", err)
+	}
+	c.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	if method == http.MethodPatch {
+		c.Header.Set("Content-Type", "application/strategic-merge-patch+json")
+	}
+	if strings.HasPrefix(server, "https://") {
+		authority, err := os.ReadFile(filepath.Join(k.Account, "ca.crt"))
+		if err != nil {
+			return 0, fmt.Errorf("the cluster's authority: %w", err)
+		}
+		c.Roots = x509.NewCertPool()
+		if !c.Roots.AppendCertsFromPEM(authority) {
+			return 0, fmt.Errorf("the cluster's authority: %s holds no certificate", filepath.Join(k.Account, "ca.crt"))
+		}
+	}
+	if body != nil {
+		if c.Body, err = json.Marshal(body); err != nil {
+			return 0, err
+		}
+	}
+	return c.json(ctx, r.Now, answer)
+}

@@ -1,0 +1,80 @@
+package hooks
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+func init() { repair.Register("sql", func() repair.Action { return &SQL{} }) }
+
+// SQL runs statements on repair_dsn, in one transaction with fence and ledger.
+// They are the user's own, and nothing is put into them.
+type SQL struct {
+	Do   []string `yaml:"do" required:"true" doc:"Statements, run in one transaction."`
+	Undo []string `yaml:"undo" doc:"Statements that undo them."`
+}
+
+// Validate implements Action.
+func (s *SQL) Validate() error {
+	if len(s.Do) == 0 {
+		return settings.Wrong("do", "want at least one statement")
+	}
+	return nil
+}
+
+// Plan implements Action.
+func (s *SQL) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (sentinel.Plan, error) {
+	i := why.Incident
+	step := sentinel.Step{Name: "run", Do: s.Do, Undo: s.Undo}
+	if len(s.Undo) == 0 {
+		step.NoUndo = "no undo is configured"
+	}
+	return sentinel.Plan{
+		Action: "sql", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: "run: " + s.Do[0], Steps: []sentinel.Step{step},
+		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Rows: -1,
+	}, nil
+}
+
+// Stage implements Action.
+func (s *SQL) Stage(context.Context, *repair.Run) error { return nil }
+
+// Apply implements Action: what the plan says, which may be older than the
+// configuration.
+func (s *SQL) Apply(ctx context.Context, r *repair.Run) error {
+	r.Reached("before_apply")
+	return s.run(ctx, r, "apply", r.Repair.Plan.Steps[0].Do)
+}
+
+// Rollback implements Action.
+func (s *SQL) Rollback(ctx context.Context, r *repair.Run) error {
+	step := r.Repair.Plan.Steps[0]
+	if len(step.Undo) == 0 {
+		return &repair.RefusedError{Why: step.NoUndo}
+	}
+	return s.run(ctx, r, "rollback", step.Undo)
+}
+
+func (s *SQL) run(ctx context.Context, r *repair.Run, step string, statements []string) error {
+	if r.Target.Write == nil {
+		return &repair.RefusedError{Why: "no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
+	}
+	_, err := r.Target.Write.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
+		for _, st := range statements {
+			res, err := tx.ExecContext(ctx, st)
+			if err != nil {
+				return rows, err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return rows, err
+			}
+			rows += n
+		}
+		return rows, nil
+	})
+	return err
+}

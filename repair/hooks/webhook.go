@@ -1,0 +1,170 @@
+package hooks
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+func init() { repair.Register("webhook", func() repair.Action { return &Webhook{} }) }
+
+// Webhook asks another system to repair: one signed POST with an idempotency
+// key that is the same at every try.
+type Webhook struct {
+	URL          sentinel.Secret            `yaml:"url" required:"true" doc:"Address that is asked to repair."`
+	Secret       sentinel.Secret            `yaml:"secret" doc:"Key that signs the body (HMAC-SHA256)."`
+	Headers      map[string]sentinel.Secret `yaml:"headers" doc:"Headers to send, such as Authorization."`
+	Timeout      time.Duration              `yaml:"timeout" default:"30s" doc:"Longest wait for the answer."`
+	Lookup       sentinel.Secret            `yaml:"lookup" doc:"Address that says whether a repair was done: 200 or 404."`
+	Idempotent   bool                       `yaml:"idempotent" doc:"The receiver acts once for one Idempotency-Key."`
+	UndoURL      sentinel.Secret            `yaml:"undo_url" doc:"Address that is asked to undo."`
+	AllowPrivate bool                       `yaml:"allow_private" doc:"Allow link-local addresses, such as a metadata service."`
+}
+
+// Validate implements Action.
+func (h *Webhook) Validate() error {
+	if err := settings.Complete(h); err != nil {
+		return err
+	}
+	for _, a := range []struct {
+		field   string
+		address sentinel.Secret
+	}{{"url", h.URL}, {"lookup", h.Lookup}, {"undo_url", h.UndoURL}} {
+		if a.address == "" && a.field != "url" {
+			continue
+		}
+		if err := address(a.field, a.address.Reveal()); err != nil {
+			return err
+		}
+	}
+	if h.Timeout < 0 {
+		return settings.Wrong("timeout", "must be positive")
+	}
+	return nil
+}
+
+// hookBody is what is sent; docs/repair/webhook.md describes it.
+type hookBody struct {
+	subject
+	Undo bool `json:"undo,omitempty"`
+}
+
+// Plan implements Action.
+func (h *Webhook) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
+	host := ""
+	if u, err := url.Parse(h.URL.Reveal()); err == nil {
+		host = u.Scheme + "://" + u.Host
+	}
+	i := why.Incident
+	plan = sentinel.Plan{
+		Action: "webhook", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: fmt.Sprintf("ask %s to repair %s: %s", host, i.Table, i.Message),
+		Class: sentinel.ClassAuto, Guarantee: sentinel.AtLeastOnce, Rows: -1,
+		Steps: []sentinel.Step{{Name: "ask", Do: []string{"POST " + host + " (path and headers not shown)"}}},
+	}
+	if h.UndoURL != "" {
+		plan.Steps[0].Undo = []string{"POST to undo_url"}
+	} else {
+		plan.Steps[0].NoUndo = "no undo_url is configured"
+	}
+	if h.Idempotent || h.Lookup != "" {
+		plan.Guarantee = sentinel.LookedUp
+	}
+	body, _ := about(why, "") // most triggers have no window, and need none here
+	plan.Details, err = json.Marshal(body)
+	return plan, err
+}
+
+// Stage implements Action.
+func (h *Webhook) Stage(context.Context, *repair.Run) error { return nil }
+
+// Apply implements Action. A try whose outcome is not known is looked up before
+// another; where it cannot be, the repair stops and says so.
+func (h *Webhook) Apply(ctx context.Context, r *repair.Run) error {
+	r.Reached("before_apply")
+	switch {
+	case h.Lookup != "" && (r.Resumed || r.Repair.Attempts > 1):
+		if done, err := h.done(ctx, r); done || err != nil {
+			return err
+		}
+	case r.Resumed && !h.Idempotent:
+		return &repair.UnknownError{Err: errors.New("it was being asked for by an agent that died, and there is neither lookup nor idempotent")}
+	}
+	return h.post(ctx, r, h.URL, false)
+}
+
+// Rollback implements Action.
+func (h *Webhook) Rollback(ctx context.Context, r *repair.Run) error {
+	if h.UndoURL == "" {
+		return &repair.RefusedError{Why: "no undo_url is configured"}
+	}
+	return h.post(ctx, r, h.UndoURL, true)
+}
+
+func (h *Webhook) done(ctx context.Context, r *repair.Run) (bool, error) {
+	u, err := url.Parse(h.Lookup.Reveal())
+	if err != nil {
+		return false, err
+	}
+	q := u.Query()
+	q.Set("id", r.Repair.ID)
+	u.RawQuery = q.Encode()
+	status, err := h.send(ctx, r, http.MethodGet, u.String(), nil)
+	switch {
+	case status == http.StatusNotFound:
+		return false, nil
+	case err != nil:
+		return false, &repair.UnknownError{Err: fmt.Errorf("looking up: %w", err)}
+	}
+	return true, nil
+}
+
+func (h *Webhook) post(ctx context.Context, r *repair.Run, to sentinel.Secret, undo bool) error {
+	var body hookBody
+	if err := json.Unmarshal(r.Repair.Plan.Details, &body); err != nil {
+		return err
+	}
+	body.Repair, body.Undo = r.Repair.ID, undo
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	_, err = h.send(ctx, r, http.MethodPost, to.Reveal(), data)
+	r.Reached("after_apply_commit")
+	return err
+}
+
+func (h *Webhook) send(ctx context.Context, r *repair.Run, method, to string, body []byte) (int, error) {
+	c := call{Method: method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent, AllowPrivate: h.AllowPrivate, Header: http.Header{}}
+	c.Header.Set("Idempotency-Key", r.Repair.ID+map[bool]string{true: "-undo"}[bytes.Contains(body, []byte(`"undo":true`))])
+	for k, v := range h.Headers {
+		c.Header.Set(k, v.Reveal())
+	}
+	if h.Secret != "" {
+		at := strconv.FormatInt(r.Now().Unix(), 10)
+		c.Header.Set("Sentinel-Timestamp", at)
+		c.Header.Set("Sentinel-Signature", "sha256="+Sign(h.Secret, at, body))
+	}
+	status, _, err := c.do(ctx, r.Now)
+	return status, err
+}
+
+// Sign is the hex HMAC-SHA256 of "timestamp.body" under a secret.
+func Sign(secret sentinel.Secret, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+	mac.Write([]byte(timestamp + "."))
+	mac.Write(body)
+	return hex.EncodeToString(mac.Sum(nil))
+}

@@ -1,0 +1,110 @@
+package repair_test
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
+)
+
+// panics is an action with a defect in one of its methods.
+type panics struct{ in string }
+
+func init() { repair.Register("test_panics", func() repair.Action { return &panics{in: "plan"} }) }
+
+func (a *panics) check(method string) {
+	if a.in == method {
+		var nothing map[string]int
+		nothing[method]++
+	}
+}
+
+func (a *panics) Validate() error { return nil }
+
+func (a *panics) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (sentinel.Plan, error) {
+	a.check("plan")
+	i := why.Incident
+	return sentinel.Plan{Table: i.Table, Finding: i.Key, Scope: i.Key, Class: sentinel.ClassAuto}, nil
+}
+
+func (a *panics) Stage(context.Context, *repair.Run) error {
+	a.check("stage")
+	return nil
+}
+
+func (a *panics) Apply(ctx context.Context, r *repair.Run) error {
+	a.check("apply")
+	_, err := r.Target.Write.Commit(ctx, r, "apply", func(ctx context.Context, tx *sql.Tx) (int64, error) {
+		if _, err := tx.ExecContext(ctx, "UPDATE orders SET note = 'half' WHERE id = 1"); err != nil {
+			return 0, err
+		}
+		a.check("transaction")
+		return 1, nil
+	})
+	return err
+}
+
+func (a *panics) Rollback(context.Context, *repair.Run) error {
+	a.check("roll_back")
+	return nil
+}
+
+// TestAPanicEndsItsRepairAlone: a defect in an action is the error of its own
+// repair. Others go on, nothing stays locked, and the engine lives.
+func TestAPanicEndsItsRepairAlone(t *testing.T) {
+	t.Parallel()
+	for in, step := range map[string]string{
+		"stage": "the step stage panicked", "apply": "the step apply panicked",
+		"transaction": "the step apply panicked", "roll_back": "the step roll_back panicked",
+	} {
+		t.Run(in, func(t *testing.T) {
+			t.Parallel()
+			repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+				b.Orders()
+				before := b.Content("orders")
+				b.Bad = func(context.Context) (bool, error) { return in == "roll_back", nil }
+				broken := b.Policy("test_panics", &panics{in: in}, repair.Auto)
+				r, err := b.Repair.Consider(t.Context(), broken, b.Incident("broken"))
+				b.Must(err)
+				sound := *broken
+				sound.ID, sound.Action = "orders/sound", &panics{}
+				b.Repair.SetPolicies([]*repair.Policy{broken, &sound})
+				b.Stands(b.Advanced(r.ID), sentinel.DeadLetter, step+": assignment to entry in nil map")
+				if got := b.Content("orders"); in != "roll_back" && got != before {
+					t.Errorf("half of a transaction stayed:\n%s", got)
+				}
+				b.Bad = func(context.Context) (bool, error) { return false, nil }
+				next := b.Repaired(&sound, b.Incident("sound"))
+				b.Stands(next, sentinel.RepairSucceeded, "")
+			})
+		})
+	}
+}
+
+func TestAPanicWhilePlanningIsThePlansError(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.Orders()
+	a, err := repair.New("test_panics")
+	b.Must(err)
+	p := b.Policy("test_panics", a, repair.Auto)
+	r, err := b.Repair.Consider(t.Context(), p, b.Incident("x"))
+	if r != nil || err == nil || !strings.Contains(err.Error(), "planning panicked: assignment to entry in nil map") {
+		t.Errorf("planned %+v, %v", r, err)
+	}
+}
+
+// TestAPanicOfTheCheckIsTriedAgain: the check that verifies panics, as a check
+// may; the repair waits as it does for one that cannot look.
+func TestAPanicOfTheCheckIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.Orders()
+	p := b.Policy("test_panics", &panics{}, repair.Auto)
+	b.Repair.Check = func(context.Context, sentinel.Repair) (sentinel.Result, error) { panic("boom") }
+	b.Stands(b.Repaired(p, b.Incident("x")), sentinel.RetryWait, "running the check again panicked: boom")
+}

@@ -1,0 +1,55 @@
+package reload_test
+
+import (
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
+	"github.com/sentinel-dq/sentinel/testenv"
+)
+
+// TestC30 gives MariaDB one file that may not grow beyond 32 MB, and fills it.
+func TestC30AFullTablespaceLeavesTheTableAlone(t *testing.T) {
+	t.Parallel()
+	server, err := testenv.StartMySQL("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:32M")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	testenv.Exec(t, "mysql", server.DSN, "CREATE DATABASE small")
+	b := repairtest.NewAt(t, "mysql", server.DSN+"small")
+	b.Orders()
+	before := b.Content("orders")
+	a := b.FromStaging()
+	r := b.Planned(a, b.Target())
+	b.Must(b.Write.Prepare(t.Context(), b.Schema))
+
+	fill(b, "ballast", 250_000)
+	if err := a.Stage(t.Context(), r); err == nil || !noRoom(err) {
+		t.Errorf("staged on a full disk: %v", err)
+	}
+	if got := b.Content("orders"); got != before {
+		t.Errorf("the table holds\n%s", got)
+	}
+}
+
+// noRoom: a table is full (1114), or cannot be made (1005).
+func noRoom(err error) bool {
+	return strings.Contains(err.Error(), "is full") || strings.Contains(err.Error(), "No more room")
+}
+
+// fill writes rows of a width into a new table until there is no room.
+func fill(b *repairtest.Bench, table string, width int) {
+	b.T.Helper()
+	b.Exec("CREATE TABLE " + table + " (body longtext)")
+	db, err := sql.Open(b.Driver, b.DSN)
+	b.Must(err)
+	for err == nil {
+		_, err = db.ExecContext(b.T.Context(), "INSERT INTO "+table+" VALUES (repeat('x', ?))", width)
+	}
+	if !noRoom(err) {
+		b.T.Error(err)
+	}
+	b.Must(db.Close())
+}

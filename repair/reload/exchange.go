@@ -1,0 +1,187 @@
+package reload
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// exchanged are quoted names and the window's condition.
+type exchanged struct {
+	table, from, keep, columns, where string
+	args                              []any
+	names                             []string // columns, not quoted
+	writer                            *repair.Writer
+	marks                             marks
+}
+
+// exchange puts the rows of the staging table from in place of the window's,
+// which are kept in keep when that is named: in one transaction, with fence and
+// ledger.
+func (a *Partition) exchange(ctx context.Context, r *repair.Run, w reload, step, from, keep string) error {
+	writer := r.Target.Write
+	s := scope{writer.Dialect, writer.Engine, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}
+	x, err := a.names(r, s, from, keep)
+	if err != nil {
+		return err
+	}
+	if done, err := writer.Done(ctx, r.Repair, step); done || err != nil {
+		return err
+	}
+	if err := same(ctx, r, step); err != nil {
+		return err
+	}
+	if x.marks, err = marksOf(ctx, writer, r.Repair); err != nil {
+		return err
+	}
+	if keep != "" {
+		if err := makeLike(ctx, writer, x.keep, x.table, x.columns); err != nil {
+			return err
+		}
+	}
+	_, err = writer.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
+		there, err := x.unchanged(ctx, tx) // from here on nobody alters the table
+		if err != nil {
+			return 0, err
+		}
+		if err := same(ctx, r, step); err != nil {
+			return 0, err
+		}
+		if a.Method == "merge" {
+			return x.merge(ctx, tx, w)
+		}
+		return x.replace(ctx, tx, there)
+	})
+	return err
+}
+
+// same holds the table to the one that was planned against: one that was made
+// anew, or altered, is planned for anew. The way back asks for the rows alone.
+func same(ctx context.Context, r *repair.Run, step string) error {
+	if step != "apply" || r.Repair.Plan.Fingerprint == "" {
+		return nil
+	}
+	here, err := repair.Relation(ctx, r.Target.Read, r.Repair.Table)
+	if err != nil {
+		return err
+	}
+	if repair.Fingerprint(here, repair.Surroundings{}) != r.Repair.Plan.Fingerprint {
+		return &repair.ChangedError{What: "it was made anew, or its columns, keys or partitions are others now"}
+	}
+	return nil
+}
+
+func (a *Partition) names(r *repair.Run, s scope, from, keep string) (x exchanged, err error) {
+	x.writer, x.names = r.Target.Write, s.reload.Columns
+	var errs [5]error
+	x.table, errs[0] = x.writer.Name(s.table)
+	x.from, errs[1] = x.writer.Name(x.writer.Staging(r.Repair, from))
+	if keep != "" {
+		x.keep, errs[2] = x.writer.Name(x.writer.Staging(r.Repair, keep))
+	}
+	x.columns, errs[3] = s.columns()
+	x.where, x.args, errs[4] = s.where(1)
+	if err := errors.Join(errs[:]...); err != nil {
+		return x, &repair.RefusedError{Why: err.Error()}
+	}
+	return x, nil
+}
+
+// window is the checksum of what the window of the target holds.
+func (x exchanged) window(ctx context.Context, tx *sql.Tx) (checksum, error) {
+	return checksumOf(ctx, x.writer, tx, x.table, x.names, " WHERE "+x.where, x.args...)
+}
+
+// unchanged keeps the window's rows and holds them, and the rows that are to
+// come, to what was remembered of them: before staging for a reload, after the
+// exchange for the way back. Rows that came late are not deleted unseen. It
+// answers how many rows there are.
+func (x exchanged) unchanged(ctx context.Context, tx *sql.Tx) (there int64, err error) {
+	if x.keep == "" {
+		return x.untouched(ctx, tx)
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.keep); err != nil {
+		return 0, err
+	}
+	res, err := tx.ExecContext(ctx, "INSERT INTO "+x.keep+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.table+" WHERE "+x.where, x.args...)
+	if err != nil {
+		return 0, err
+	}
+	for _, held := range []struct{ mark, table, what string }{
+		{windowMark, x.keep, "rows of the window were written since the source was read"},
+		{stagedMark, x.from, "the staged rows are not those that were verified"},
+	} {
+		then, err := x.marks.get(ctx, tx, held.mark)
+		if err != nil {
+			return 0, err
+		}
+		now, err := checksumOf(ctx, x.writer, tx, held.table, x.names, "")
+		if err != nil {
+			return 0, err
+		}
+		if string(now) != then {
+			return 0, &repair.ChangedError{What: fmt.Sprintf("%s (%s; then %s)", held.what, now, cmp.Or(then, "nothing"))}
+		}
+	}
+	return res.RowsAffected()
+}
+
+// untouched refuses to take back what others have written to: the window must
+// hold exactly what this repair put there.
+func (x exchanged) untouched(ctx context.Context, tx *sql.Tx) (there int64, err error) {
+	put, err := x.marks.get(ctx, tx, appliedMark)
+	if err != nil {
+		return 0, err
+	}
+	if put == "" {
+		return 0, &repair.RefusedError{Why: "the rows that were there before are no longer kept: reload the window from a source"}
+	}
+	now, err := x.window(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	if string(now) != put {
+		return 0, &repair.RefusedError{Why: fmt.Sprintf("somebody has written to the window since: it holds %s by now, and the repair put %s there", now, put)}
+	}
+	_, err = fmt.Sscanf(put, "%d rows", &there)
+	return there, err
+}
+
+// replace deletes the window's rows, of which there are as many as there were a
+// moment ago, and puts the staged ones in their place.
+func (x exchanged) replace(ctx context.Context, tx *sql.Tx, there int64) (rows int64, err error) {
+	res, err := tx.ExecContext(ctx, "DELETE FROM "+x.table+" WHERE "+x.where, x.args...)
+	if err != nil {
+		return 0, err
+	}
+	deleted, err := res.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	if deleted != there {
+		return 0, &repair.ChangedError{What: fmt.Sprintf("%d rows were in the window, and %d a moment later", there, deleted)}
+	}
+	if res, err = tx.ExecContext(ctx, "INSERT INTO "+x.table+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.from); err != nil {
+		return 0, err
+	}
+	if rows, err = res.RowsAffected(); err != nil {
+		return 0, err
+	}
+	now, err := x.window(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	var held int64
+	if _, err := fmt.Sscanf(string(now), "%d rows", &held); err != nil {
+		return 0, err
+	}
+	if held != rows {
+		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %d rows, and %d were staged: something else writes to it", held, rows)}
+	}
+	return rows, x.marks.set(ctx, tx, appliedMark, string(now))
+}

@@ -1,0 +1,191 @@
+package reload
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// suits refuses a method that the table cannot take, and says what is special.
+func (a *Partition) suits(here *warehouse.Table, engine string, w *reload, plan *sentinel.Plan) (err error) {
+	switch a.Method {
+	case "merge":
+		if !realKey(here, w.Key) {
+			return &repair.RefusedError{Why: "method merge: no unique key of the table is within " + cmp.Or(strings.Join(w.Key, ", "), "its columns")}
+		}
+	case "swap":
+		if w.Leaf, err = leafOf(here, engine, *w); err != nil {
+			return err
+		}
+		if engine == "mysql" {
+			plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the window tells whether it was done
+		}
+		if slices.ContainsFunc(here.Partitions, func(p warehouse.Partition) bool { return p.Default }) {
+			plan.Hazards = append(plan.Hazards, "the DEFAULT partition is locked and looked through when the new one is attached")
+		}
+		plan.Hazards = append(plan.Hazards, "the table is locked, for a moment, against readers too")
+	}
+	return nil
+}
+
+// steps words what the method does, and how it is taken back.
+func (a *Partition) steps(w reload, engine, table, where, columns string) (do []string, undo string) {
+	switch {
+	case a.Method == "merge":
+		return []string{
+			"DELETE FROM " + table + " WHERE " + where + " AND the key (" + strings.Join(w.Key, ", ") + ") is not in staging",
+			"INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging, updating rows whose key is there",
+		}, "the same with the rows that were there, kept for " + a.KeepFor.String()
+	case a.Method == "swap" && engine == "mysql":
+		return []string{"ALTER TABLE " + table + " EXCHANGE PARTITION " + w.Leaf.Name + " WITH TABLE staging"}, "the same again: the partition that was there is kept for " + a.KeepFor.String()
+	case a.Method == "swap":
+		return []string{"ALTER TABLE " + table + " DETACH PARTITION " + w.Leaf.Name, "ALTER TABLE " + table + " ATTACH PARTITION staging " + w.Leaf.Bound},
+			"the same with the partition that was there, kept for " + a.KeepFor.String()
+	}
+	return []string{"DELETE FROM " + table + " WHERE " + where, "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging"},
+		"the same with the rows that were there, kept for " + a.KeepFor.String()
+}
+
+// makeStage makes the table that rows are staged in: a partition to be, where it
+// is to be swapped in.
+func (a *Partition) makeStage(ctx context.Context, r *repair.Run, x exchanged, w reload) error {
+	if w.Leaf == nil {
+		return makeLike(ctx, x.writer, x.from, x.table, x.columns)
+	}
+	s, err := a.swapNames(x, r, w.Leaf, w)
+	if err != nil {
+		return err
+	}
+	if x.writer.Engine == "mysql" {
+		return s.makeLeafMySQL(ctx)
+	}
+	return s.makeLeaf(ctx)
+}
+
+// place puts the staged rows, or on the way back the old ones, into the table by
+// the method that was planned.
+func (a *Partition) place(ctx context.Context, r *repair.Run, w reload, step, from, keep string) error {
+	if w.Leaf == nil {
+		return a.exchange(ctx, r, w, step, from, keep)
+	}
+	s, err := a.swapOf(ctx, r, w)
+	if err != nil {
+		return err
+	}
+	if s.writer.Engine == "mysql" {
+		return s.swapMySQL(ctx, r, step)
+	}
+	return s.swap(ctx, r, step)
+}
+
+// swapOf are the names and marks of a repair's swap.
+func (a *Partition) swapOf(ctx context.Context, r *repair.Run, w reload) (s swapped, err error) {
+	writer := r.Target.Write
+	x, err := a.names(r, scope{writer.Dialect, writer.Engine, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}, "new", "")
+	if err != nil {
+		return s, err
+	}
+	if x.marks, err = marksOf(ctx, writer, r.Repair); err != nil {
+		return s, err
+	}
+	return a.swapNames(x, r, w.Leaf, w)
+}
+
+// merge deletes the window's rows that are not staged, and inserts or updates
+// those that are. Rows that stay as they are are not written, so that nobody who
+// follows the table sees them come and go.
+func (x exchanged) merge(ctx context.Context, tx *sql.Tx, w reload) (rows int64, err error) {
+	quote := func(names []string, format string) (out []string, err error) {
+		for _, n := range names {
+			q, err := x.writer.Dialect.Quote(n)
+			if err != nil {
+				return nil, &repair.RefusedError{Why: err.Error()}
+			}
+			out = append(out, strings.ReplaceAll(format, "?", q))
+		}
+		return out, nil
+	}
+	same, err := quote(w.Key, "s.? = t.?")
+	if err != nil {
+		return 0, err
+	}
+	key, err := quote(w.Key, "?")
+	if err != nil {
+		return 0, err
+	}
+	rest := slices.DeleteFunc(slices.Clone(w.Columns), func(c string) bool { return slices.Contains(w.Key, c) })
+	count := func(query string, args ...any) (n int64, err error) {
+		err = tx.QueryRowContext(ctx, query, args...).Scan(&n)
+		return n, err
+	}
+	outside, err := count("SELECT count(*) FROM "+x.table+" t JOIN "+x.from+" s ON "+strings.Join(same, " AND ")+" WHERE NOT ("+strings.ReplaceAll(x.where, quotedColumn(x, w), "t."+quotedColumn(x, w))+")", x.args...)
+	if err != nil {
+		return 0, err
+	}
+	if outside > 0 {
+		return 0, &repair.RefusedError{Why: fmt.Sprintf("%d keys of the source belong to rows outside of the window, which would be moved into it", outside)}
+	}
+	gone, err := tx.ExecContext(ctx, "DELETE FROM "+x.table+" WHERE "+x.where+" AND NOT EXISTS (SELECT 1 FROM "+x.from+" s WHERE "+strings.ReplaceAll(strings.Join(same, " AND "), "t.", x.table+".")+")", x.args...)
+	if err != nil {
+		return 0, err
+	}
+	st := "INSERT INTO " + x.table + " (" + x.columns + ") SELECT " + x.columns + " FROM " + x.from
+	switch {
+	case x.writer.Engine == "mysql":
+		set, err := quote(w.Columns, "? = VALUES(?)") // MySQL leaves rows alone that would not change
+		if err != nil {
+			return 0, err
+		}
+		st += " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
+	case len(rest) == 0:
+		st += " WHERE true ON CONFLICT (" + strings.Join(key, ", ") + ") DO NOTHING"
+	default:
+		set, err := quote(rest, "? = excluded.?")
+		if err != nil {
+			return 0, err
+		}
+		differs, err := quote(rest, x.table+".? IS DISTINCT FROM excluded.?")
+		if err != nil {
+			return 0, err
+		}
+		st += " WHERE true ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ") + " WHERE " + strings.Join(differs, " OR ")
+	}
+	put, err := tx.ExecContext(ctx, st)
+	if err != nil {
+		return 0, err
+	}
+	if rows, err = put.RowsAffected(); err != nil {
+		return 0, err
+	}
+	deleted, err := gone.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	now, err := x.window(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	staged, err := checksumOf(ctx, x.writer, tx, x.from, x.names, "")
+	if err != nil {
+		return 0, err
+	}
+	if now != staged {
+		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %s, and %s were staged: something else writes to it", now, staged)}
+	}
+	return rows + deleted, x.marks.set(ctx, tx, appliedMark, string(now))
+}
+
+func quotedColumn(x exchanged, w reload) string {
+	q, err := x.writer.Dialect.Quote(w.Column)
+	if err != nil {
+		return w.Column // the condition was written with it before
+	}
+	return q
+}

@@ -1,0 +1,323 @@
+package reload_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/reload"
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
+)
+
+func TestC51ALateRowIsNotLost(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		a := b.FromStaging()
+		r := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), r))
+		b.Exec("INSERT INTO orders VALUES (150, 1, 'late', '2026-03-11 23:00:00')")
+		before := b.Content("orders")
+		var changed *repair.ChangedError
+		if err := a.Apply(t.Context(), r); !errors.As(err, &changed) || b.Content("orders") != before {
+			t.Errorf("%v\n%s", err, b.Content("orders"))
+		}
+	})
+}
+
+func TestC51AnOpenWindowNeedsAKeyThatTheTableHolds(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "postgres")
+	b.Orders()
+	late := b.Target()
+	soon := *late
+	soon.Now = func() time.Time { return repairtest.Day0.AddDate(0, 0, 2).Add(time.Hour) } // it closes at two
+	for _, c := range []struct {
+		name   string
+		target *repair.Target
+		action reload.Partition
+		want   sentinel.RepairClass
+	}{
+		{"closed window", late, reload.Partition{}, sentinel.ClassAuto},
+		{"open window", &soon, reload.Partition{}, sentinel.ClassApprove},
+		{"open window, single writer", &soon, reload.Partition{SingleWrite: true}, sentinel.ClassAuto},
+		{"open window, a key that is only configured", &soon, reload.Partition{Key: []string{"id"}}, sentinel.ClassApprove},
+	} {
+		c.action.From = []sentinel.Table{b.Table("staging")}
+		b.Exec("ALTER TABLE orders DROP CONSTRAINT IF EXISTS orders_pkey")
+		if r := b.Planned(&c.action, c.target); r.Repair.Plan.Class != c.want {
+			t.Errorf("%s: %s, want %s (%s)", c.name, r.Repair.Plan.Class, c.want, r.Repair.Plan.Why)
+		}
+	}
+	b.Exec("ALTER TABLE orders ADD PRIMARY KEY (id)")
+	if r := b.Planned(b.FromStaging(), &soon); r.Repair.Plan.Class != sentinel.ClassAuto {
+		t.Errorf("open window, primary key: %s", r.Repair.Plan.Class)
+	}
+}
+
+func TestRowsThatWereChangedSinceAreNotTakenBack(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		a := b.FromStaging()
+		r := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+		b.Exec("UPDATE orders SET note = 'by hand' WHERE id = 103")
+		before := b.Content("orders")
+		var refused *repair.RefusedError
+		if err := a.Rollback(t.Context(), r); !errors.As(err, &refused) || b.Content("orders") != before {
+			t.Errorf("%v\n%s", err, b.Content("orders"))
+		}
+		b.Exec("UPDATE orders SET note = 'new' WHERE id = 103")
+		for range 2 { // the second time it is found in the ledger
+			b.Must(a.Rollback(t.Context(), r))
+		}
+		if got := b.Content("orders"); strings.Contains(got, "new") || strings.Count(got, "old") != 15 {
+			t.Errorf("taken back:\n%s", got)
+		}
+	})
+}
+
+func TestC54ALedgerThatAFailoverLostIsAppliedAgain(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		old := b.Content("orders")
+		a := b.FromStaging()
+		r := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r), a.Apply(t.Context(), r))
+		good := b.Content("orders")
+		// What the replica that takes over has: neither the rows nor the ledger.
+		b.Must(a.Rollback(t.Context(), r))
+		if b.Content("orders") != old {
+			t.Fatalf("not as it was:\n%s", b.Content("orders"))
+		}
+		ledger := "sentinel_ledger"
+		if b.Engine == "postgres" {
+			ledger = "sentinel.ledger"
+		}
+		b.Exec("DELETE FROM " + ledger)
+		b.Must(a.Apply(t.Context(), r))
+		if b.Content("orders") != good {
+			t.Errorf("applied again:\n%s", b.Content("orders"))
+		}
+	})
+}
+
+func TestC06ALockedRowIsWaitedForAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		a := b.FromStaging()
+		r := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), r))
+		tx, err := b.Write.DB.BeginTx(t.Context(), nil)
+		b.Must(err)
+		_, err = tx.ExecContext(t.Context(), "UPDATE orders SET note = note WHERE id = 101")
+		b.Must(err)
+		var again *repair.TransientError
+		if err := a.Apply(t.Context(), r); !errors.As(err, &again) {
+			t.Errorf("while another holds a row: %v", err)
+		}
+		b.Must(tx.Rollback(), a.Apply(t.Context(), r))
+		if got := b.Content("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "old") != 10 {
+			t.Errorf("the table holds\n%s", got)
+		}
+	})
+}
+
+// TestC30 gives SQLite a file that may not grow: what a full disk answers.
+func TestC30AFullDiskInStagingLeavesTheTableAlone(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.Orders()
+	for i := range 20 {
+		b.Exec(fmt.Sprintf("INSERT INTO staging VALUES (%d, 1, '%s', '2026-03-11 12:00:00')", 1000+i, strings.Repeat("x", 4000)))
+	}
+	before := b.Content("orders")
+	b.Write.DB.SetMaxOpenConns(1)
+	var pages int
+	b.Must(b.Write.DB.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages))
+	b.Must(b.Write.DB.QueryRowContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages+10)).Scan(&pages))
+	a := b.FromStaging()
+	r := b.Planned(a, b.Target())
+	if err := a.Stage(t.Context(), r); err == nil || !strings.Contains(err.Error(), "full") || b.Content("orders") != before {
+		t.Errorf("%v\n%s", err, b.Content("orders"))
+	}
+	b.Sweep()
+}
+
+func TestC32AnOvertakenAgentCannotStage(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		a := b.FromStaging()
+		old := b.Planned(a, b.Target())
+		r := *old
+		r.Repair.Fence = 2
+		b.Must(a.Stage(t.Context(), &r))
+		var fenced *repair.FencedError
+		if err := a.Stage(t.Context(), old); !errors.As(err, &fenced) {
+			t.Errorf("staging with an older fence: %v", err)
+		}
+		if err := a.Apply(t.Context(), old); !errors.As(err, &fenced) {
+			t.Errorf("applying with an older fence: %v", err)
+		}
+		b.Must(a.Apply(t.Context(), &r))
+	})
+}
+
+// across is a target of one engine with its source in another.
+func across(b, from *repairtest.Bench) *repair.Target {
+	t := *b.Target()
+	t.Sources = repairtest.Sources{"src": from.Read}
+	return &t
+}
+
+func TestAWindowIsReloadedFromEveryOtherEngine(t *testing.T) {
+	t.Parallel()
+	for _, source := range repairtest.Engines {
+		for _, engine := range repairtest.Engines {
+			t.Run(source+" to "+engine, func(t *testing.T) {
+				t.Parallel()
+				from, b := repairtest.New(t, source), repairtest.New(t, engine)
+				from.Orders()
+				b.Orders()
+				from.Exec("UPDATE staging SET note = 'new''s \\ ü', amount = NULL WHERE id = 104")
+				a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
+				r := b.Planned(a, across(b, from))
+				b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+				query := "SELECT id, amount, note, at FROM %s WHERE id >= 100 AND id < 200 ORDER BY 1"
+				got, want := shown(b, fmt.Sprintf(query, "orders")), shown(from, fmt.Sprintf(query, "staging"))
+				if got != want {
+					t.Errorf("got\n%swant\n%s", got, want)
+				}
+			})
+		}
+	}
+}
+
+// shown is what a query answers, in a form that all repairtest.Engines share.
+func shown(b *repairtest.Bench, query string) string {
+	b.T.Helper()
+	out := repairtest.Query(b.T, b.Driver, b.DSN, query)
+	return strings.NewReplacer(".00|", "|", "T", " ", "+00:00", "", "Z", "").Replace(out)
+}
+
+func TestStagingGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		from := repairtest.New(t, "sqlite")
+		from.Orders()
+		b.Orders()
+		a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 2}
+		r := b.Planned(a, across(b, from))
+		stopped, batches := errors.New("the agent stops"), 0
+		count := func(place string) {
+			if place == "staging_batch" {
+				batches++
+			}
+		}
+		stop := func() error {
+			if batches == 2 {
+				return stopped
+			}
+			return nil
+		}
+		r.Control = repairtest.Control{OnAlive: stop, OnReached: count}
+		if err := a.Stage(t.Context(), r); !errors.Is(err, stopped) {
+			t.Fatalf("%v", err)
+		}
+		r.Repair.Fence, batches = 2, 0
+		r.Control = repairtest.Control{OnReached: count}
+		b.Must(a.Stage(t.Context(), r))
+		if batches != 3 { // rows 5 and 6, 7 and 8, and the empty one that ends it
+			t.Errorf("%d batches after the first two of two rows each", batches)
+		}
+		b.Must(a.Apply(t.Context(), r))
+		if got := b.Content("orders"); strings.Count(got, "new") != 8 {
+			t.Errorf("the table holds\n%s", got)
+		}
+	})
+}
+
+func TestASourceThatMovesWhileItIsStagedIsReadAnew(t *testing.T) {
+	t.Parallel()
+	b, from := repairtest.New(t, "postgres"), repairtest.New(t, "sqlite")
+	from.Orders()
+	b.Orders()
+	a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
+	r := b.Planned(a, across(b, from))
+	once := false
+	r.Control = repairtest.Control{OnReached: func(place string) {
+		if place == "staging_batch" && !once {
+			once = true // a row with a key that was passed already
+			from.Exec("INSERT INTO staging VALUES (99, 1, 'new', '2026-03-11 01:00:00')")
+		}
+	}}
+	var again *repair.TransientError
+	if err := a.Stage(t.Context(), r); !errors.As(err, &again) {
+		t.Fatalf("%v", err)
+	}
+	b.Must(a.Stage(context.WithoutCancel(t.Context()), r), a.Apply(t.Context(), r))
+	if got := b.Content("orders"); strings.Count(got, "new") != 9 {
+		t.Errorf("the table holds\n%s", got)
+	}
+}
+
+func TestAColumnOfDatesIsReloadedByDays(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		for _, table := range []string{"orders", "staging"} {
+			b.Exec("CREATE TABLE "+table+" (id integer NOT NULL PRIMARY KEY, day date NOT NULL, note varchar(20))",
+				"INSERT INTO "+table+" VALUES (1, '2026-03-10', '"+table+"'), (2, '2026-03-11', '"+table+"'), (3, '2026-03-12', '"+table+"')")
+		}
+		a := b.FromStaging()
+		a.Partition = "day::date"
+		r := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+		if got := repairtest.Query(t, b.Driver, b.DSN, "SELECT note FROM orders ORDER BY id"); got != "orders|\nstaging|\norders|\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestRowsOfOtherTablesAreNotDeletedWithTheWindow(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"postgres", "mysql"} {
+		b := repairtest.New(t, engine)
+		b.Orders()
+		b.Exec("CREATE TABLE order_lines (id integer PRIMARY KEY, order_id integer, FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE)", "INSERT INTO order_lines VALUES (1, 101)")
+		a := b.FromStaging()
+		b.Must(a.Validate())
+		var refused *repair.RefusedError
+		if _, err := a.Plan(t.Context(), b.Target(), b.Incident(repairtest.Tuesday)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "order_lines") {
+			t.Errorf("%s: %v", engine, err)
+		}
+	}
+}
+
+func TestATableWithTriggersWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		b.Exec("CREATE TABLE log (id integer)")
+		switch b.Engine {
+		case "postgres":
+			b.Exec("CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (OLD.id); RETURN OLD; END'", "CREATE TRIGGER noted BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION note()")
+		case "mysql":
+			b.Exec("CREATE TRIGGER noted BEFORE DELETE ON orders FOR EACH ROW INSERT INTO log VALUES (OLD.id)")
+		case "sqlite":
+			b.Exec("CREATE TRIGGER noted BEFORE DELETE ON orders BEGIN INSERT INTO log VALUES (OLD.id); END")
+		}
+		r := b.Planned(b.FromStaging(), b.Target())
+		if p := r.Repair.Plan; p.Class != sentinel.ClassApprove || !strings.Contains(p.Why, "noted") {
+			t.Errorf("%s: %s", p.Class, p.Why)
+		}
+	})
+}

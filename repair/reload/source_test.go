@@ -1,0 +1,106 @@
+package reload_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/reload"
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
+)
+
+func TestAWindowIsReloadedFromAFile(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, text, want string }{
+		{"orders-2026-03-11.csv", "\ufeffid,extra,note,amount,at\n1100,x,\"a, b\",1.5,2026-03-11 01:00:00\n1101,x,,,2026-03-11T02:00:00Z\n1102,x,new,2,2026-03-11 03:00:00\n1103,x,new,2,2026-03-11 03:00:00\n1104,x,new,2,2026-03-11 03:00:00\n", "1100|1.5|a, b|\n1101|||\n"},
+		{"orders-2026-03-11.jsonl", `{"id": 1100, "note": "a, b", "amount": 1.5, "at": "2026-03-11 01:00:00"}
+{"id": 1101, "note": null, "at": "2026-03-11T02:00:00Z"}
+{"id": 1102, "note": "new", "amount": 2, "at": "2026-03-11 03:00:00"}
+{"id": 1103, "note": "new", "amount": 2, "at": "2026-03-11 03:00:00"}
+{"id": 1104, "note": "new", "amount": 2, "at": "2026-03-11 03:00:00"}
+`, "1100|1.5|a, b|\n1101|||\n"},
+	} {
+		repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+			b.Orders()
+			before := b.Content("orders")
+			dir := t.TempDir()
+			b.Must(os.WriteFile(filepath.Join(dir, c.name), []byte(c.text), 0o600))
+			a := &reload.Partition{From: []sentinel.Table{b.Table("nowhere")}, File: []string{filepath.Join(dir, strings.ReplaceAll(c.name, "2026-03-11", "{date}"))}, BatchRows: 2}
+			r := b.Planned(a, b.Target())
+			b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+			if !strings.HasSuffix(r.From, c.name) {
+				t.Errorf("from %q", r.From)
+			}
+			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.DSN, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
+			if got != c.want {
+				t.Errorf("%s: got\n%s", c.name, got)
+			}
+			b.Must(a.Rollback(t.Context(), r))
+			if b.Content("orders") != before {
+				t.Errorf("taken back:\n%s", b.Content("orders"))
+			}
+		})
+	}
+}
+
+func TestAFileThatIsNotWholeIsRefused(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.Orders()
+	before := b.Content("orders")
+	good := "id,amount,note,at\n" + strings.Repeat("1,1,x,2026-03-11 01:00:00\n", 4)
+	for name, c := range map[string]struct{ text, want string }{
+		"quote.csv":  {good + `5,1,"x,2026-03-11 01:00:00`, "row 5"},
+		"fields.csv": {good + "5,1\n", "wrong number of fields"},
+		"column.csv": {"id,amount,at\n" + strings.Repeat("1,1,2026-03-11 01:00:00\n", 5), "no column note"},
+		"empty.csv":  {"", "no rows"},
+		"short.csv":  {"id,amount,note,at\n1,1,x,2026-03-11 01:00:00\n", "fewer than 90%"},
+		"cut.jsonl":  {strings.Repeat(`{"id": 1, "amount": 1, "note": "x", "at": "2026-03-11 01:00:00"}`+"\n", 5) + `{"id": 6, "am`, "row 6"},
+		"what.xml":   {"<a/>", "want a file that ends in"},
+		"absent.csv": {"-", "no such file"},
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if c.text != "-" {
+			b.Must(os.WriteFile(path, []byte(c.text), 0o600))
+		}
+		a := &reload.Partition{File: []string{path}}
+		b.Must(a.Validate())
+		_, err := a.Plan(t.Context(), b.Target(), b.Incident(repairtest.Tuesday))
+		var refused *repair.RefusedError
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if b.Content("orders") != before {
+		t.Error("the table was touched")
+	}
+}
+
+func TestC50RowsOfAnotherWindowOrWithoutATimeFailInStaging(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		before := b.Content("orders")
+		for _, c := range []struct{ last, want string }{
+			{"5,1,x,2026-03-12 01:00:00", "outside of the window"},
+			{"5,1,x,", "at"},
+			{"4,1,x,2026-03-11 01:00:00", "more than once"},
+		} {
+			path := filepath.Join(t.TempDir(), "orders.csv")
+			b.Must(os.WriteFile(path, []byte("id,amount,note,at\n1,1,x,2026-03-11 01:00:00\n2,1,x,2026-03-11 01:00:00\n3,1,x,2026-03-11 01:00:00\n4,1,x,2026-03-11 01:00:00\n"+c.last+"\n"), 0o600))
+			a := &reload.Partition{File: []string{path}}
+			r := b.Planned(a, b.Target())
+			if err := a.Stage(t.Context(), r); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %v", c.last, err)
+			}
+			if b.Content("orders") != before {
+				t.Error("the table was touched")
+			}
+			b.Sweep()
+		}
+	})
+}

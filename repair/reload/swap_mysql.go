@@ -1,0 +1,133 @@
+package reload
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/sentinel-dq/sentinel/repair"
+)
+
+// makeLeafMySQL makes an empty table that can be exchanged with a partition: the
+// same columns, keys and options, and no partitions.
+func (s swapped) makeLeafMySQL(ctx context.Context) error {
+	w := s.writer
+	var there int
+	name := s.staged
+	if err := w.DB.QueryRowContext(ctx, "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ? AND create_options NOT LIKE '%partitioned%'", s.database, name).Scan(&there); err != nil {
+		return w.Classed("looking for the staged partition", err)
+	}
+	if there > 0 {
+		return nil
+	}
+	for _, st := range []string{"DROP TABLE IF EXISTS " + s.from, "CREATE TABLE " + s.from + " LIKE " + s.table, "ALTER TABLE " + s.from + " REMOVE PARTITIONING"} {
+		if _, err := w.DB.ExecContext(ctx, st); err != nil {
+			return w.Classed("making a partition", err)
+		}
+	}
+	return nil
+}
+
+// swapMySQL exchanges the staged table with the partition. DDL commits by
+// itself: intent and outcome are marked around it, and after a crash the window
+// tells which of the two it holds. The staged table holds the old rows then.
+func (s swapped) swapMySQL(ctx context.Context, r *repair.Run, step string) error {
+	w := s.writer
+	if done, err := w.Done(ctx, r.Repair, step); done || err != nil {
+		return err
+	}
+	conn, unlock, err := w.Locked(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	tried, err := w.Mark(ctx, r, step+"_intent")
+	if err != nil {
+		return err
+	}
+	before, after := windowMark, stagedMark
+	if step == "rollback" {
+		before, after = appliedMark, windowMark
+	}
+	at, err := s.stands(ctx, before, after)
+	if err != nil {
+		return err
+	}
+	switch {
+	case at.window == at.after && tried: // it was carried out, and nobody could say so
+	case at.window != at.before && step == "rollback":
+		return &repair.RefusedError{Why: fmt.Sprintf("somebody has written to the window since: it holds %s by now, and the repair put %s there", at.window, at.before)}
+	case at.window != at.before:
+		return &repair.ChangedError{What: fmt.Sprintf("rows of the window were written since the source was read (%s; then %s)", at.window, cmp.Or(at.before, "nothing"))}
+	case at.staged != at.after:
+		return &repair.ChangedError{What: fmt.Sprintf("the staged rows are not those that were verified (%s; then %s)", at.staged, cmp.Or(at.after, "nothing"))}
+	default:
+		if err := same(ctx, r, step); err != nil {
+			return err
+		}
+		if err := s.exchangePartition(ctx, r, conn); err != nil {
+			return err
+		}
+		// Rows that came in the last moment went out with the old partition.
+		if now, err := s.stands(ctx, before, after); err != nil {
+			return err
+		} else if now.staged != at.before {
+			return errors.Join(&repair.ChangedError{What: "rows were written to the window in the moment of the swap, which is taken back"}, s.exchangePartition(ctx, r, conn))
+		}
+	}
+	r.Reached("in_" + step + "_txn")
+	_, err = w.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
+		if step == "apply" {
+			if err := s.marks.set(ctx, tx, appliedMark, at.after); err != nil {
+				return 0, err
+			}
+		}
+		_, err = fmt.Sscanf(at.after, "%d rows", &rows)
+		return rows, err
+	})
+	r.Reached("after_" + step + "_commit")
+	return err
+}
+
+// swappedUntold reports whether MySQL has exchanged the partition for an agent
+// that could not say so: the staged table holds the old rows then, and must not
+// be staged anew.
+func (a *Partition) swappedUntold(ctx context.Context, r *repair.Run, w reload) (bool, error) {
+	if w.Leaf == nil || r.Target.Write.Engine != "mysql" {
+		return false, nil
+	}
+	if tried, err := r.Target.Write.Done(ctx, r.Repair, "apply_intent"); !tried || err != nil {
+		return false, err
+	}
+	s, err := a.swapOf(ctx, r, w)
+	if err != nil {
+		return false, err
+	}
+	at, err := s.stands(ctx, windowMark, stagedMark)
+	return at.window == at.after && at.staged == at.before, err
+}
+
+// standing are checksums: of the window and of the staged table as they are, and
+// of the window as it must be before and after the swap.
+type standing struct{ window, staged, before, after string }
+
+func (s swapped) stands(ctx context.Context, before, after string) (at standing, err error) {
+	tx, err := s.writer.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return at, s.writer.Classed("reading the window", err)
+	}
+	window, err1 := s.window(ctx, tx)
+	staged, err2 := checksumOf(ctx, s.writer, tx, s.from, s.names, "")
+	at.window, at.staged = string(window), string(staged)
+	var err3, err4 error
+	at.before, err3 = s.marks.get(ctx, tx, before)
+	at.after, err4 = s.marks.get(ctx, tx, after)
+	return at, s.writer.Classed("reading the window", errors.Join(err1, err2, err3, err4, tx.Rollback()))
+}
+
+func (s swapped) exchangePartition(ctx context.Context, r *repair.Run, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "/* sentinel/"+r.Repair.ID+" */ ALTER TABLE "+s.table+" EXCHANGE PARTITION "+s.leafName+" WITH TABLE "+s.from)
+	return s.writer.Classed("exchanging the partition", err)
+}

@@ -1,0 +1,68 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// verifyStaged holds the staging table to what the target must have: the
+// number of rows, the window, and a key that is unique and complete.
+func (a *Partition) verifyStaged(ctx context.Context, x exchanged, w reload, here *warehouse.Table, expected int64) error {
+	count := func(condition string, args ...any) (n int64, err error) {
+		err = x.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM "+x.from+condition, args...).Scan(&n)
+		return n, x.writer.Classed("verifying what was staged", err)
+	}
+	all, err := count("")
+	if err != nil {
+		return err
+	}
+	if all < expected {
+		return &repair.TransientError{Err: fmt.Errorf("%d rows were staged of %d: the source is being written to", all, expected)}
+	}
+	if float64(all) < a.MinRatio*float64(w.Rows) || all == 0 && !a.AllowEmpty {
+		return &repair.RefusedError{Why: fmt.Sprintf("%d rows were staged, and %d are there", all, w.Rows)}
+	}
+	inside, err := count(" WHERE "+x.where, x.args...)
+	if err != nil {
+		return err
+	}
+	if inside != all {
+		return &repair.RefusedError{Why: fmt.Sprintf("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all, w.Column)}
+	}
+	for _, name := range w.Columns {
+		c := here.Column(name)
+		if c.Nullable {
+			continue
+		}
+		quoted, err := x.writer.Dialect.Quote(name)
+		if err != nil {
+			return &repair.RefusedError{Why: err.Error()}
+		}
+		nulls, err := count(" WHERE " + quoted + " IS NULL")
+		if err != nil {
+			return err
+		}
+		if nulls > 0 {
+			return &repair.RefusedError{Why: fmt.Sprintf("%d rows of the source have no %s, which may not be empty", nulls, name)}
+		}
+	}
+	if len(w.Key) == 0 {
+		return nil
+	}
+	key, err := list(x.writer.Dialect, w.Key)
+	if err != nil {
+		return &repair.RefusedError{Why: err.Error()}
+	}
+	var twice int64
+	if err := x.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+x.from+" GROUP BY "+key+" HAVING count(*) > 1) twice").Scan(&twice); err != nil {
+		return x.writer.Classed("verifying what was staged", err)
+	}
+	if twice > 0 {
+		return &repair.RefusedError{Why: fmt.Sprintf("%d values of the key (%s) stand more than once in the source", twice, strings.Join(w.Key, ", "))}
+	}
+	return nil
+}

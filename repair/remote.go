@@ -1,0 +1,163 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// The steps of a repair that change something.
+const (
+	stepStage    = "stage"
+	stepApply    = "apply"
+	stepRollback = "roll_back"
+)
+
+// Task is one step of a repair as data, for another agent to carry out. The
+// engine that hands it out holds the lease, and saves what became of it.
+type Task struct {
+	Step    string          `json:"step"`
+	Repair  sentinel.Repair `json:"repair"`
+	Resumed bool            `json:"resumed,omitempty"`
+}
+
+// Did is what became of a task, as data.
+type Did struct {
+	From    string        `json:"from,omitempty"` // the fallback source, where one was used
+	Outcome string        `json:"outcome"`        // done, or the kind of error
+	Message string        `json:"message,omitempty"`
+	After   time.Duration `json:"after,omitempty"`
+}
+
+// Stepper carries single steps of repairs out on other agents.
+type Stepper interface {
+	// Step has another agent carry a step out. It answers [ErrNobody] when there is
+	// none; any other error says that the outcome is not known.
+	Step(ctx context.Context, t Task) (Did, error)
+}
+
+// ErrNobody says: there is no other agent to carry a step out.
+var ErrNobody = errors.New("there is no other agent")
+
+// Do carries the task out on this agent. control is asked before every change.
+func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control) Did {
+	run := &Run{Repair: t.Repair, Target: target, Resumed: t.Resumed, Control: control}
+	err := p.do(ctx, t.Step, run)
+	d := Did{From: run.From, Outcome: "done"}
+	var transient *TransientError
+	var unknown *UnknownError
+	var changed *ChangedError
+	var fenced *FencedError
+	var running *RunningError
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		return d
+	case errors.As(err, &fenced):
+		d.Outcome = "fenced"
+	case errors.Is(err, errNotAlive):
+		d.Outcome = "not_alive"
+	case errors.As(err, &running):
+		d.Outcome, d.Message, d.After = "running", running.What, running.After
+		return d
+	case errors.As(err, &unknown):
+		d.Outcome, d.Message = "unknown", unknown.Err.Error()
+		return d
+	case errors.As(err, &transient):
+		d.Outcome, d.Message, d.After = "transient", transient.Err.Error(), transient.After
+		return d
+	case errors.As(err, &changed):
+		d.Outcome, d.Message = "changed", changed.What
+		return d
+	case errors.As(err, &refused):
+		d.Outcome, d.Message = "refused", refused.Why
+		return d
+	default:
+		d.Outcome = "failed"
+	}
+	d.Message = err.Error()
+	return d
+}
+
+// err is the error that the outcome was.
+func (d Did) err(fence int64) error {
+	switch d.Outcome {
+	case "done":
+		return nil
+	case "fenced":
+		return &FencedError{Fence: fence}
+	case "not_alive":
+		return errNotAlive
+	case "running":
+		return &RunningError{What: d.Message, After: d.After}
+	case "unknown":
+		return &UnknownError{Err: errors.New(d.Message)}
+	case "transient":
+		return &TransientError{Err: errors.New(d.Message), After: d.After}
+	case "changed":
+		return &ChangedError{What: d.Message}
+	case "refused":
+		return &RefusedError{Why: d.Message}
+	}
+	return errors.New(d.Message)
+}
+
+// do is a step of the policy's action, here. A panic is the step's error.
+func (p *Policy) do(ctx context.Context, step string, run *Run) (err error) {
+	defer recovered("the step "+step, &err)
+	switch step {
+	case stepStage:
+		return p.Action.Stage(ctx, run)
+	case stepApply:
+		return p.Action.Apply(ctx, run)
+	case stepRollback:
+		return p.Action.Rollback(ctx, run)
+	}
+	return fmt.Errorf("step %q is not known to this version", step)
+}
+
+// act carries a step out, here or on another agent. One that nobody answers for is
+// taken up again from the saved state, with a newer fence, as after a crash.
+func (e *Engine) act(ctx context.Context, p *Policy, step string, run *Run) error {
+	if e.Remote == nil {
+		return p.do(ctx, step, run)
+	}
+	did, err := e.Remote.Step(ctx, Task{Step: step, Repair: run.Repair, Resumed: run.Resumed})
+	switch {
+	case errors.Is(err, ErrNobody):
+		return p.do(ctx, step, run)
+	case err != nil:
+		return fmt.Errorf("%w: %w", errNotAlive, err)
+	}
+	run.From = did.From
+	return did.err(run.Repair.Fence)
+}
+
+// Held is the [Control] of a task on the agent that carries it out: it fails when
+// the engine that handed the task out holds the repair no longer.
+type Held struct {
+	Context context.Context // of the task
+	Store   *store.Store
+	Task    Task
+	Now     func() time.Time
+	Switch  Switch // the kill switch; nil: it is never set
+}
+
+// Alive implements [Control].
+func (h Held) Alive() error {
+	held, err := h.Store.RepairHeld(h.Context, h.Task.Repair.ID, h.Task.Repair.Fence, h.Now())
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errNotAlive, err)
+	case !held || h.Context.Err() != nil || h.Switch != nil && h.Switch.Killed(h.Context):
+		return errNotAlive
+	}
+	return nil
+}
+
+// Reached implements [Control].
+func (h Held) Reached(string) {}

@@ -1,0 +1,184 @@
+package repair_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/repair/repairtest"
+)
+
+// onAnotherAgent makes another agent of the bench carry steps out: what goes there and
+// back goes as bytes. after may lose an answer.
+func onAnotherAgent(b *repairtest.Bench, p *repair.Policy, after func(repair.Task) error) (tasks func() []repair.Task) {
+	var mu sync.Mutex
+	var seen []repair.Task
+	b.Repair.Remote = func(ctx context.Context, t repair.Task) (did repair.Did, err error) {
+		sent, err := json.Marshal(t)
+		if err != nil {
+			return did, err
+		}
+		var got repair.Task
+		if err := json.Unmarshal(sent, &got); err != nil {
+			return did, err
+		}
+		mu.Lock()
+		seen = append(seen, got)
+		mu.Unlock()
+		target, err := b.Repair.Target(ctx, got.Repair.Table)
+		if err != nil {
+			return did, err
+		}
+		answer, err := json.Marshal(got.Do(ctx, p, target, repair.Held{Context: ctx, Store: b.Store, Task: got, Now: repairtest.Clock}))
+		if err != nil {
+			return did, err
+		}
+		if after != nil {
+			if err := after(got); err != nil {
+				return did, err
+			}
+		}
+		return did, json.Unmarshal(answer, &did)
+	}
+	return func() []repair.Task {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+}
+
+func steps(tasks []repair.Task) string {
+	var names []string
+	for _, t := range tasks {
+		names = append(names, t.Step)
+	}
+	return strings.Join(names, " ")
+}
+
+// TestAnotherAgentCarriesARepairOut: what is changed, and taken back, is the same.
+func TestAnotherAgentCarriesARepairOut(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		p := b.Reload(repair.Auto)
+		tasks := onAnotherAgent(b, p, nil)
+		if r := b.Repaired(p, b.Incident(repairtest.Tuesday)); r.State != sentinel.RepairSucceeded || !strings.Contains(b.Content("orders"), "new") {
+			t.Fatalf("%s: %s\n%s", r.State, r.Message, b.Content("orders"))
+		}
+		if got := steps(tasks()); got != "stage apply" {
+			t.Errorf("carried out remotely: %s", got)
+		}
+	})
+}
+
+func TestAnotherAgentTakesARepairBack(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		before := b.Content("orders")
+		b.Bad = func(context.Context) (bool, error) { return true, nil }
+		p := b.Reload(repair.Auto)
+		tasks := onAnotherAgent(b, p, nil)
+		if r := b.Repaired(p, b.Incident(repairtest.Tuesday)); r.State != sentinel.RolledBack || b.Content("orders") != before {
+			t.Fatalf("%s: %s\n%s", r.State, r.Message, b.Content("orders"))
+		}
+		if got := steps(tasks()); got != "stage apply roll_back" {
+			t.Errorf("carried out remotely: %s", got)
+		}
+	})
+}
+
+// TestAnAnswerThatIsLost: the step was done, and nobody heard of it. It is taken
+// up again with a newer fence, finds that it was done, and does it no second time.
+func TestAnAnswerThatIsLost(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+		b.Orders()
+		p := b.Reload(repair.Auto)
+		lost := map[string]bool{}
+		tasks := onAnotherAgent(b, p, func(task repair.Task) error {
+			if lost[task.Step] {
+				return nil
+			}
+			lost[task.Step] = true
+			return errors.New("the agent is gone")
+		})
+		r := b.Repaired(p, b.Incident(repairtest.Tuesday))
+		for range 5 {
+			if r.State.Final() {
+				break
+			}
+			r = b.Advanced(r.ID)
+		}
+		if r.State != sentinel.RepairSucceeded {
+			t.Fatalf("%s: %s", r.State, r.Message)
+		}
+		all := tasks()
+		if got := steps(all); got != "stage stage apply apply" {
+			t.Errorf("carried out remotely: %s", got)
+		}
+		if first, second := all[2], all[3]; second.Repair.Fence <= first.Repair.Fence || !second.Resumed {
+			t.Errorf("the second try has fence %d after %d, resumed %v", second.Repair.Fence, first.Repair.Fence, second.Resumed)
+		}
+		ledger := "sentinel_ledger"
+		if b.Engine == "postgres" {
+			ledger = "sentinel.ledger"
+		}
+		if rows := repairtest.Query(t, b.Driver, b.DSN, "SELECT step FROM "+ledger); strings.Count(rows, "apply") != 1 {
+			t.Errorf("the ledger has %s", rows)
+		}
+		// Who had it and comes back late changes nothing: somebody else holds it now.
+		before := b.Content("orders")
+		for _, late := range []repair.Task{all[0], all[2]} {
+			late.Do(t.Context(), p, b.Target(), repair.Held{Context: t.Context(), Store: b.Store, Task: late, Now: repairtest.Clock})
+		}
+		if b.Content("orders") != before || strings.Count(repairtest.Query(t, b.Driver, b.DSN, "SELECT step FROM "+ledger), "apply") != 1 {
+			t.Error("a late one changed the table again")
+		}
+	})
+}
+
+// TestNobodyElse: steps are carried out here while this agent is alone.
+func TestNobodyElse(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.Orders()
+	b.Repair.Remote = func(context.Context, repair.Task) (repair.Did, error) { return repair.Did{}, repair.ErrNobody }
+	if r := b.Repaired(b.Reload(repair.Auto), b.Incident(repairtest.Tuesday)); r.State != sentinel.RepairSucceeded {
+		t.Errorf("%s: %s", r.State, r.Message)
+	}
+}
+
+// TestErrorsOfAnotherAgent mean what they mean here.
+func TestErrorsOfAnotherAgent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want sentinel.RepairState
+	}{
+		{&repair.RefusedError{Why: "no"}, sentinel.DeadLetter},
+		{&repair.TransientError{Err: errors.New("busy")}, sentinel.RetryWait},
+		{&repair.UnknownError{Err: errors.New("cut off")}, sentinel.OutcomeUnknown},
+		{&repair.ChangedError{What: "another column"}, sentinel.RepairCancelled},
+		{&repair.RunningError{What: "the job runs", After: 1}, sentinel.RepairApplying},
+		{errors.New("broken"), sentinel.DeadLetter},
+	} {
+		b := repairtest.New(t, "sqlite")
+		b.Orders()
+		p := b.Policy("act", &act{apply: func(context.Context, *repair.Run) error { return c.err }}, repair.Auto)
+		here := b.Repaired(p, b.Incident(repairtest.Tuesday))
+		other := repairtest.New(t, "sqlite")
+		other.Orders()
+		q := other.Policy("act", &act{apply: func(context.Context, *repair.Run) error { return c.err }}, repair.Auto)
+		onAnotherAgent(other, q, nil)
+		there := other.Repaired(q, other.Incident(repairtest.Tuesday))
+		if here.State != c.want || there.State != here.State || there.Message != here.Message {
+			t.Errorf("%T: here %s (%s), remotely %s (%s), want %s", c.err, here.State, here.Message, there.State, there.Message, c.want)
+		}
+	}
+}

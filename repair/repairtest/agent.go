@@ -1,0 +1,122 @@
+package repairtest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Agent is an engine whose surroundings a test steers. Its fields are set between
+// the engine's calls.
+type Agent struct {
+	*repair.Engine
+	Now       func() time.Time
+	Target    func(ctx context.Context, t sentinel.Table) (*repair.Target, error)
+	Check     func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
+	Quiet     func(now time.Time, t sentinel.Table) (why string, quiet bool)
+	Breaker   func(name string, state int)
+	Failpoint func(place string)
+	Killed    func() bool
+	Remote    func(ctx context.Context, t repair.Task) (repair.Did, error) // nil: there are no other agents
+}
+
+// NewAgent is another agent of the bench. change, when it is not nil, changes the
+// configuration of its engine.
+func (b *Bench) NewAgent(holder string, change func(*repair.Config)) *Agent {
+	a := &Agent{
+		Now: Clock,
+		Target: func(context.Context, sentinel.Table) (*repair.Target, error) {
+			return &repair.Target{Read: b.Read, Write: b.Write, Now: Clock, Sources: Sources{"": b.Read}}, nil
+		},
+		Check:     b.check,
+		Quiet:     func(time.Time, sentinel.Table) (string, bool) { return "", false },
+		Breaker:   func(string, int) {},
+		Failpoint: func(string) {},
+		Killed:    func() bool { return false },
+	}
+	c := repair.Config{Store: b.Store, Holder: holder, Now: func() time.Time { return a.Now() }}
+	c.Switch, c.Remote = host{a}, host{a}
+	c.Failpoint = func(place string) { a.Failpoint(place) }
+	if change != nil {
+		change(&c)
+	}
+	a.Engine = repair.NewEngine(c, host{a})
+	b.Bad = func(context.Context) (bool, error) { return false, nil }
+	return a
+}
+
+// check is bad while Bad says so.
+func (b *Bench) check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
+	bad, err := b.Bad(ctx)
+	result := sentinel.Result{Check: r.Check, Status: sentinel.Pass, Message: "fine"}
+	if bad {
+		result.Status, result.Message = sentinel.Fail, "still bad"
+		result.Findings = []sentinel.Finding{{Key: r.Plan.Finding, Status: sentinel.Fail, Message: "still bad"}}
+	}
+	return result, err
+}
+
+// host is what an engine sees of its agent.
+type host struct{ agent *Agent }
+
+func (h host) Target(ctx context.Context, t sentinel.Table) (*repair.Target, error) {
+	return h.agent.Target(ctx, t)
+}
+
+func (h host) Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
+	return h.agent.Check(ctx, r)
+}
+
+func (h host) Quiet(now time.Time, t sentinel.Table) (string, bool) { return h.agent.Quiet(now, t) }
+
+func (h host) Moved(context.Context, sentinel.Repair) {}
+
+func (h host) BreakerMoved(name string, state int) { h.agent.Breaker(name, state) }
+
+func (h host) Killed(context.Context) bool { return h.agent.Killed() }
+
+func (h host) Step(ctx context.Context, t repair.Task) (repair.Did, error) {
+	if h.agent.Remote == nil {
+		return repair.Did{}, repair.ErrNobody
+	}
+	return h.agent.Remote(ctx, t)
+}
+
+// Sources are warehouses by name; that of "" stands for all others.
+type Sources map[string]*warehouse.DB
+
+// Open implements [repair.Sources].
+func (s Sources) Open(name string) (*warehouse.DB, error) {
+	if db := s[name]; db != nil {
+		return db, nil
+	}
+	if db := s[""]; db != nil {
+		return db, nil
+	}
+	return nil, errors.New("no warehouse " + name)
+}
+
+// Control is a [repair.Control] whose parts a test may leave out.
+type Control struct {
+	OnAlive   func() error
+	OnReached func(place string)
+}
+
+// Alive implements [repair.Control].
+func (c Control) Alive() error {
+	if c.OnAlive == nil {
+		return nil
+	}
+	return c.OnAlive()
+}
+
+// Reached implements [repair.Control].
+func (c Control) Reached(place string) {
+	if c.OnReached != nil {
+		c.OnReached(place)
+	}
+}
