@@ -28,7 +28,8 @@ vet:
 	cd tools && $(GO) vet ./...
 
 fuzz: ## fuzz quoting, cron and configuration for a minute each
-	$(GO) test -run '^$$' -fuzz FuzzQuote -fuzztime 1m ./warehouse
+	for engine in postgres mysql sqlite; do \
+		$(GO) test -run '^$$' -fuzz FuzzQuote -fuzztime 1m ./warehouse/$$engine || exit 1; done
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./schedule
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./config
 

@@ -193,7 +193,8 @@ func compileGroups(d warehouse.Dialect, rel *warehouse.Table, g *Groups) (wareho
 		if err != nil {
 			return warehouse.Statement{}, err
 		}
-		columns = []string{fmt.Sprintf("floor(%s / %d)", d.Epoch(column), int64(g.Every/time.Second))}
+		bucket := fmt.Sprintf("%s / %d", d.Epoch(column), int64(g.Every/time.Second))
+		columns = []string{warehouse.Floor(d, bucket)}
 	}
 	for i, c := range g.By {
 		if columns[i], err = d.Quote(c); err != nil {
@@ -209,8 +210,9 @@ func compileGroups(d warehouse.Dialect, rel *warehouse.Table, g *Groups) (wareho
 		conditions = append(conditions, "("+g.Where+")")
 	}
 	by := strings.Join(columns, ", ")
-	st.SQL = fmt.Sprintf("SELECT %s, count(*), count(*) OVER (), sum(count(*)) OVER ()"+
-		" FROM %s%s GROUP BY %s ORDER BY count(*) DESC, %s LIMIT %d",
-		by, table, whereClause(conditions), by, by, g.Limit)
+	groups := fmt.Sprintf("SELECT %s, count(*), count(*) OVER (), sum(count(*)) OVER ()"+
+		" FROM %s%s GROUP BY %s ORDER BY count(*) DESC, %s",
+		by, table, whereClause(conditions), by, by)
+	st.SQL = warehouse.Limit(d, groups, g.Limit)
 	return st, nil
 }

@@ -86,24 +86,19 @@ func PasswordOf(dsn string) string {
 		p, _ := u.User.Password()
 		return p
 	}
-	if before, _, ok := cutLast(dsn, "@"); ok {
-		if _, p, ok := strings.Cut(before, ":"); ok {
-			return p
-		}
-	}
 	for _, field := range strings.Fields(dsn) {
 		if p, ok := strings.CutPrefix(field, "password="); ok {
 			return strings.Trim(p, "'")
 		}
 	}
-	return ""
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
+	if _, rest, ok := strings.Cut(dsn, "://"); ok {
+		dsn = rest
 	}
-	return s, "", false
+	if at := strings.LastIndex(dsn, "@"); at >= 0 {
+		_, p, _ := strings.Cut(dsn[:at], ":")
+		return p
+	}
+	return ""
 }
 
 // Scrub replaces a secret in the text of an error. It returns err itself where the

@@ -132,37 +132,3 @@ func TestC08TooManyConnections(t *testing.T) {
 		})
 	}
 }
-
-// TestC19NamesAreNeverCut: each engine's longest name makes the round trip, one
-// that is longer is refused.
-func TestC19NamesAreNeverCut(t *testing.T) {
-	t.Parallel()
-	onEvery(t, func(t *testing.T, f *fixture) {
-		longest := map[string]string{"postgres": strings.Repeat("n", 63), "mysql": strings.Repeat("n", 64), "sqlite": strings.Repeat("n", 300)}[f.name]
-		names := []string{longest, "order by", "Größe", "a\u00a0b"}
-		if f.name != "mysql" {
-			names = append(names, "😀") // MySQL's own catalog is of three bytes a character
-		}
-		for _, name := range names {
-			q, err := f.db.Dialect.Quote(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f.exec("CREATE TABLE "+q+" (id integer)", "INSERT INTO "+q+" VALUES (7)")
-			if cell, err := f.ask(t.Context(), f.db, "SELECT max(id) FROM "+q); err != nil || cell.Text != "7" {
-				t.Errorf("%s: %v, %v", name, cell, err)
-			}
-			if f.table(name).Name != name {
-				t.Errorf("%s is another name in the catalog", name)
-			}
-		}
-		if f.name == "sqlite" {
-			return // it has no longest name
-		}
-		for _, long := range []string{longest + "n", strings.Repeat("ü", 65)} {
-			if q, err := f.db.Dialect.Quote(long); err == nil {
-				t.Errorf("Quote(%q) = %s", long, q)
-			}
-		}
-	})
-}

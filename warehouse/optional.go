@@ -1,6 +1,9 @@
 package warehouse
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Comparer is a dialect that keeps times in no type of its own.
 type Comparer interface {
@@ -51,4 +54,34 @@ type TypeParser interface {
 	// ParseType reads a declared type, in lower case. The family of one that it
 	// does not know is Other.
 	ParseType(declared string) Type
+}
+
+// Limiter is a dialect that has no LIMIT.
+type Limiter interface {
+	// Limit returns the statement that answers with the first n rows of sql, which
+	// ends in ORDER BY.
+	Limit(sql string, n int) string
+}
+
+// Limit returns the statement that answers with the first n rows of sql.
+func Limit(d Dialect, sql string, n int) string {
+	if l, ok := d.(Limiter); ok {
+		return l.Limit(sql, n)
+	}
+	return sql + " LIMIT " + strconv.Itoa(n)
+}
+
+// Floorer is a dialect that has no function floor.
+type Floorer interface {
+	// Floor returns the expression for the largest whole number that is not above
+	// expr.
+	Floor(expr string) string
+}
+
+// Floor returns the expression for the largest whole number that is not above expr.
+func Floor(d Dialect, expr string) string {
+	if f, ok := d.(Floorer); ok {
+		return f.Floor(expr)
+	}
+	return "floor(" + expr + ")"
 }

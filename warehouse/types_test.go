@@ -9,7 +9,7 @@ import (
 
 func TestStandardTypes(t *testing.T) {
 	t.Parallel()
-	dialecttest.Types(t, warehouse.StandardType, map[string]warehouse.Type{
+	dialecttest.CheckTypes(t, warehouse.StandardType, map[string]warehouse.Type{
 		"integer":                     warehouse.Type{Family: warehouse.Integer, Bits: 32},
 		"bigint":                      warehouse.Type{Family: warehouse.Integer, Bits: 64},
 		"character varying":           warehouse.Type{Family: warehouse.Text},
@@ -31,7 +31,7 @@ func TestStandardTypes(t *testing.T) {
 
 func TestDeclaredTypes(t *testing.T) {
 	t.Parallel()
-	dialecttest.Types(t, warehouse.ParseType, map[string]warehouse.Type{
+	dialecttest.CheckTypes(t, warehouse.ParseType, map[string]warehouse.Type{
 		"varchar(20)": warehouse.Type{Family: warehouse.Text, Length: 20},
 		"TIMESTAMPTZ": warehouse.Type{Family: warehouse.Timestamp, Precision: 7, Zoned: true},
 		"int":         warehouse.Type{Family: warehouse.Integer, Bits: 32},

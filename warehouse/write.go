@@ -2,8 +2,9 @@ package warehouse
 
 import (
 	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,7 +36,7 @@ func OpenForWriting(cfg Config) (db *sql.DB, dialect string, classify func(error
 	}
 	d, ok := dialects[dialect].(WriteDialect)
 	if !ok {
-		return nil, "", nil, errors.New("repair_dsn: want postgres://..., mysql://... or sqlite:PATH")
+		return nil, "", nil, fmt.Errorf("repair_dsn: no dialect that can be written with takes it; want one of %s", strings.Join(writers(), ", "))
 	}
 	password := PasswordOf(dsn)
 	db, err = d.OpenForWriting(cfg)
@@ -45,6 +46,14 @@ func OpenForWriting(cfg Config) (db *sql.DB, dialect string, classify func(error
 	db.SetMaxOpenConns(cfg.MaxConnections)
 	db.SetConnMaxIdleTime(time.Minute)
 	return db, dialect, func(err error) error { return d.Classify(Scrub(err, password)) }, nil
+}
+
+// writers are the dialects that can be written with.
+func writers() []string {
+	return slices.DeleteFunc(Dialects(), func(name string) bool {
+		_, ok := dialects[name].(WriteDialect)
+		return !ok
+	})
 }
 
 // Bind turns arguments into what the driver of a dialect takes; see

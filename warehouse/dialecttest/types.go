@@ -7,9 +7,9 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Types checks that read gives every type its canonical form, and keeps the
+// CheckTypes checks that read gives every type its canonical form, and keeps the
 // engine's own words in Native. Native may be left out of want.
-func Types(t *testing.T, read func(native string) warehouse.Type, want map[string]warehouse.Type) {
+func CheckTypes(t *testing.T, read func(native string) warehouse.Type, want map[string]warehouse.Type) {
 	t.Helper()
 	for native, want := range want {
 		got := read(native)

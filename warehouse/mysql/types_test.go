@@ -9,7 +9,7 @@ import (
 
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	dialecttest.Types(t, parseType, map[string]warehouse.Type{
+	dialecttest.CheckTypes(t, parseType, map[string]warehouse.Type{
 		"int(10) unsigned": warehouse.Type{Family: warehouse.Integer, Bits: 32, Unsigned: true},
 		"int unsigned":     warehouse.Type{Family: warehouse.Integer, Bits: 32, Unsigned: true},
 		"tinyint(1)":       warehouse.Type{Family: warehouse.Integer, Bits: 8},

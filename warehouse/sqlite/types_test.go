@@ -9,7 +9,7 @@ import (
 
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	dialecttest.Types(t, parseType, map[string]warehouse.Type{
+	dialecttest.CheckTypes(t, parseType, map[string]warehouse.Type{
 		"INTEGER":       warehouse.Type{Family: warehouse.Integer, Bits: 64},
 		"VARCHAR(30)":   warehouse.Type{Family: warehouse.Text, Length: 30},
 		"NUMERIC(12,2)": warehouse.Type{Family: warehouse.Decimal, Precision: 12, Scale: 2},

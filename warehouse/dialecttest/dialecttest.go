@@ -1,0 +1,278 @@
+// Package dialecttest is the conformance suite of warehouse dialects, as
+// testing/fstest is for file systems. A dialect, also one in another Go module,
+// proves itself with one call of [Run] in its own test:
+//
+//	func TestDialect(t *testing.T) {
+//		dialecttest.Run(t, dialecttest.Fixture{Dialect: Dialect{}, NewDatabase: fresh, ...})
+//	}
+//
+// The suite quotes all its identifiers by the dialect and takes the names of types
+// from the fixture. Begin to read at [Fixture] and [Run]; docs/warehouse/new-dialect.md
+// is the guide.
+package dialecttest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// Fixture is what the suite has to know of an engine beside its dialect.
+type Fixture struct {
+	Dialect warehouse.Dialect
+	// NewDatabase makes an empty database, which goes away with the test.
+	NewDatabase func(tb testing.TB) Database
+
+	Types Types
+	// ZoneSuffix follows a literal of Types.Zoned that is in UTC, such as "+00". Leave
+	// it empty where literals have no zone.
+	ZoneSuffix string
+	// ZonedInSessionZone says that the driver's session reads literals of Types.Zoned
+	// in a zone other than UTC, so that the suite must not compare them.
+	ZonedInSessionZone bool
+	// TimePrecision is the unit that timestamps keep; 0 is a microsecond.
+	TimePrecision time.Duration
+
+	// LongestName is the number of ASCII characters that the longest identifier has;
+	// 0 when there is no limit.
+	LongestName int
+	// NoAstralNames says that identifiers have no characters beyond U+FFFF.
+	NoAstralNames bool
+
+	// NoCascade says that foreign keys have no ON DELETE CASCADE.
+	NoCascade bool
+	// ReadsNamedColumnsOnly says that Catalog reads no columns beside those of
+	// Scope.ColumnNames.
+	ReadsNamedColumnsOnly bool
+
+	// Partitioned makes a table "parts" with columns id and at (a timestamp), and a
+	// range partition for each of 2026-11-01 and 2026-11-02; nil when the engine has
+	// no partitions.
+	Partitioned []string
+	// Sleep is a SELECT that runs for a minute.
+	Sleep string
+	// Running counts the statements Sleep that run on the server in this database;
+	// "" when there is no server.
+	Running string
+	// ManyRows makes one answer of n rows with more than 1,000 characters each, from
+	// the table "h" with a column id and 100 rows. Optional; see [Proxied].
+	ManyRows func(n int) string
+
+	// Unreachable are DSNs of servers or files that do not exist. Those with a
+	// password have "topsecret".
+	Unreachable []string
+	// Malformed are DSNs that the dialect's Open refuses; passwords are "topsecret".
+	Malformed []string
+}
+
+// Types are the names of types in CREATE TABLE.
+type Types struct {
+	Boolean string
+	Integer string // of 32 bits or more
+	BigInt  string // of 64 bits
+	Decimal string // of 12 digits, 2 of them after the point
+	Text    string // of 100 characters or more
+	Zoned   string // a timestamp that knows its zone, or is in UTC; nullable
+	Plain   string // a timestamp without a zone; "" when there is none
+	Date    string
+}
+
+// Database is one empty database of an engine.
+type Database interface {
+	// DSN is its address for the warehouse.
+	DSN() string
+	// Schema is the schema of its tables, as the catalog names it.
+	Schema() string
+	// Exec runs statements as the database's owner, and fails the test on an error.
+	Exec(tb testing.TB, statements ...string)
+}
+
+// WithUsers is a [Database] with users and privileges.
+type WithUsers interface {
+	// Reader makes a user with the password "topsecret" who may select from one table
+	// and nothing else, and returns the user's DSN.
+	Reader(tb testing.TB, table string) (dsn string)
+}
+
+// Restartable is a [Database] on a server of its own, for [RestartedServer].
+type Restartable interface {
+	Kill(tb testing.TB)
+	Start(tb testing.TB)
+}
+
+// Proxied is a [Database] whose server is spoken to over TCP.
+type Proxied interface {
+	// Address is the server's host and port.
+	Address() string
+	// Through is the DSN of the same database at another address.
+	Through(address string) (dsn string)
+}
+
+// SQL is a [Database] that database/sql can write to. Embed it where the engine has
+// more to offer.
+type SQL struct {
+	Driver    string // of sql.Open
+	Owner     string // the owner's DSN, in the driver's form
+	Warehouse string // the DSN for the warehouse
+	In        string // the schema of the tables
+}
+
+// Run runs the suite on one dialect. Every test is a subtest with databases of its
+// own, and all of them run in parallel.
+func Run(t *testing.T, f Fixture) {
+	t.Helper()
+	s := suite{f}
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T)
+	}{
+		{"registered", s.registered}, {"identifiers", s.identifiers}, {"longest names", s.longestNames},
+		{"times", s.times}, {"windows", s.windows}, {"parameters", s.parameters}, {"NULL", s.nulls},
+		{"big counts", s.bigCounts}, {"planner's SQL", s.plannerSQL}, {"explain", s.explain},
+		{"catalog", s.catalogFacts}, {"catalog of some columns", s.someColumns}, {"partitions", s.partitions},
+		{"one statement fails alone", s.failsAlone}, {"read-only", s.readOnly}, {"timeouts", s.timeouts},
+		{"reader's privileges", s.privileges}, {"errors", s.errors}, {"rows one by one", s.rowsOneByOne},
+		{"refused rows", s.refusedRows}, {"broken connection", s.brokenConnection},
+		{"writing", s.writing},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t)
+		})
+	}
+}
+
+// bracketed is an identifier in the suite's own SQL.
+var bracketed = regexp.MustCompile(`\[[^\]]*\]`)
+
+type suite struct{ Fixture }
+
+// base is a database that a warehouse is open on.
+type base struct {
+	Database
+	suite suite
+	t     *testing.T
+	db    *warehouse.DB
+}
+
+func (s suite) open(t *testing.T, cfg warehouse.Config) *base {
+	t.Helper()
+	d := s.NewDatabase(t)
+	return &base{Database: d, suite: s, t: t, db: s.connect(t, d.DSN(), cfg)}
+}
+
+func (s suite) connect(t *testing.T, dsn string, cfg warehouse.Config) *warehouse.DB {
+	t.Helper()
+	cfg.Name = "w"
+	cfg.Dialect = s.Dialect.Name()
+	cfg.DSN = sentinel.Secret(dsn)
+	cfg.Now = time.Now
+	db, err := warehouse.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// exec runs statements, in which [name] is a quoted identifier.
+func (b *base) exec(statements ...string) {
+	b.t.Helper()
+	for i, st := range statements {
+		statements[i] = b.suite.quoted(b.t, st)
+	}
+	b.Exec(b.t, statements...)
+}
+
+// quoted writes identifiers in brackets as the dialect quotes them.
+func (s suite) quoted(t *testing.T, statement string) string {
+	t.Helper()
+	return bracketed.ReplaceAllStringFunc(statement, func(name string) string {
+		q, err := s.Dialect.Quote(name[1 : len(name)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	})
+}
+
+// ask returns the first cell of a statement with identifiers in brackets.
+func (b *base) ask(statement string, args ...any) (warehouse.Cell, error) {
+	return one(b.t.Context(), b.db, b.suite.quoted(b.t, statement), args...)
+}
+
+// want fails the test unless the first cell of a statement has this text.
+func (b *base) want(text, statement string, args ...any) {
+	b.t.Helper()
+	if cell, err := b.ask(statement, args...); err != nil || cell.Null || cell.Text != text {
+		b.t.Errorf("%s %v: %+v, %v, want %s", statement, args, cell, err, text)
+	}
+}
+
+func one(ctx context.Context, db *warehouse.DB, text string, args ...any) (cell warehouse.Cell, failed error) {
+	statements := []warehouse.Statement{{SQL: text, Args: args}}
+	db.Run(ctx, statements, func(_ int, rows warehouse.Rows, err error) {
+		switch failed = err; {
+		case err != nil:
+		case len(rows) == 0:
+			failed = fmt.Errorf("no rows")
+		default:
+			cell = rows[0][0]
+		}
+	})
+	return cell, failed
+}
+
+func (b *base) name(table string) warehouse.TableName {
+	return warehouse.TableName{Schema: b.Schema(), Name: table}
+}
+
+func (b *base) read(scope warehouse.Scope) *warehouse.Catalog {
+	b.t.Helper()
+	c, err := b.db.Catalog(b.t.Context(), scope)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c
+}
+
+func (b *base) table(name string) *warehouse.Table {
+	b.t.Helper()
+	scope := warehouse.Scope{Facts: warehouse.AllFacts, Tables: []warehouse.TableName{b.name(name)}}
+	table := b.read(scope).Tables[b.name(name)]
+	if table == nil {
+		b.t.Fatalf("the table %s is not in the catalog", name)
+	}
+	return table
+}
+
+// DSN implements Database.
+func (d SQL) DSN() string { return d.Warehouse }
+
+// Schema implements Database.
+func (d SQL) Schema() string { return d.In }
+
+// Exec implements Database.
+func (d SQL) Exec(tb testing.TB, statements ...string) {
+	tb.Helper()
+	db, err := sql.Open(d.Driver, d.Owner)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			tb.Fatalf("%s\n%v", s, err)
+		}
+	}
+}
