@@ -103,8 +103,8 @@ datasets:
   - row_count > 0
   - row_count: {fail: "< 1", by: region}
   - freshness(at) < 3h
-  - freshness(at) < 10m
-  - schema: {columns: [{name: id}, {name: region, type: text}]}
+  - freshness: {id: stale, fail: 10m}
+  - schema: {columns: [{name: id}, {name: region, type: text}, {name: at}]}
 `), func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
