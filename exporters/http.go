@@ -8,23 +8,25 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // httpTimeout bounds one delivery.
 const httpTimeout = 10 * time.Second
 
-var client = &http.Client{Timeout: httpTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// client keeps its connections: a destination gets a request every few seconds.
+var client = outbound.Client(outbound.Options{AllowPrivate: true, Proxy: true, KeepAlive: true})
 
 // post sends a body and says what the destination answered when it did not
 // take it. The address may hold a secret and is never in the error.
 func post(ctx context.Context, to sentinel.Secret, headers map[string]string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.Reveal(), bytes.NewReader(body))
 	if err != nil {
 		return errors.New("the address cannot be used")
@@ -34,24 +36,19 @@ func post(ctx context.Context, to sentinel.Secret, headers map[string]string, bo
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // without the address
-		}
-		return err
+		return outbound.WithoutURL(err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 300))
 	if err == nil && resp.StatusCode/100 == 2 {
 		return nil
 	}
-	return fmt.Errorf("answered %s: %s", resp.Status, strings.Join(strings.Fields(string(answer)), " "))
+	return fmt.Errorf("answered %s: %s", resp.Status, outbound.OneLine(string(answer), 300))
 }
 
 // needURL demands an http address.
 func needURL(field string, s sentinel.Secret) error {
-	u, err := url.Parse(s.Reveal())
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if !outbound.IsURL(s.Reveal()) {
 		return settings.Wrong(field, "want an address that starts with http:// or https://")
 	}
 	return nil

@@ -3,6 +3,8 @@ package notify
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -15,23 +17,29 @@ type Deliverer interface {
 // Local is the Deliverer that delivers from this agent.
 type Local struct{}
 
-// Deliver implements Deliverer.
+// Deliver implements Deliverer. A panic of the channel is an error of this try, with
+// the stack in it.
 func (Local) Deliver(ctx context.Context, c Channel, n Notice) (ref string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("channel %s panicked: %v\n%s", c.Name, r, debug.Stack())
+		}
+	}()
 	return c.Notifier.Notify(ctx, n)
 }
 
-// Delivery is what became of one try to deliver, as data: another agent may have
+// Delivery is the outcome of one try to deliver, as data: another agent may have
 // made it.
 type Delivery struct {
 	Ref       string        `json:"ref,omitempty"` // what the channel answered
 	Error     string        `json:"error,omitempty"`
 	Permanent bool          `json:"permanent,omitempty"`
-	After     time.Duration `json:"after,omitempty"` // the receiver asks to wait so long
+	After     time.Duration `json:"after,omitempty"` // how long the receiver asks to wait
 }
 
 // Deliver makes one try on this agent.
 func (c Channel) Deliver(ctx context.Context, n Notice) Delivery {
-	ref, err := c.Notifier.Notify(ctx, n)
+	ref, err := Local{}.Deliver(ctx, c, n)
 	d := Delivery{Ref: ref}
 	if err == nil {
 		return d

@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -215,5 +216,42 @@ func TestRetriesBackOff(t *testing.T) {
 	}
 	if got := strings.Join(waits, " "); got != "5s 10s 20s 40s 1m20s 2m40s 5m20s 10m40s 15m0s 15m0s" {
 		t.Error(got)
+	}
+}
+
+// broken is a channel with a bug.
+type broken struct{ notify.Log }
+
+func (*broken) Notify(context.Context, notify.Notice) (string, error) {
+	var none map[string]int
+	none["x"] = 1
+	return "", nil
+}
+
+func TestAPanicOfAChannelIsAnErrorOfThatTry(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(200, ""))
+	a := newAgent(t, to("broken", "hook"))
+	d := a.dispatcher(notify.Channel{Name: "broken", Notifier: &broken{}}, hook("hook", r))
+	problems := make(chan error, 100)
+	d.Problem = func(channel string, err error) {
+		if channel == "broken" {
+			select {
+			case problems <- err:
+			default:
+			}
+		}
+	}
+	a.record(time.Now(), incident(1))
+	running(t, d)
+	for range 2 { // it is tried again
+		if err := <-problems; !strings.Contains(err.Error(), "channel broken panicked") {
+			t.Error(err)
+		}
+	}
+	eventually(t, "the other channel is told", func() bool { return len(r.got()) == 1 })
+	answer := notify.Channel{Name: "broken", Notifier: &broken{}}.Deliver(t.Context(), told(notify.Opened, incident(1)))
+	if _, err := answer.Result(); err == nil || !strings.Contains(err.Error(), "panicked") {
+		t.Errorf("as data: %v", err)
 	}
 }

@@ -231,7 +231,7 @@ func (d *Dispatcher) Test(ctx context.Context, channel string) error {
 	d.start()
 	for _, c := range d.Channels {
 		if c.Name == channel {
-			if err := d.test(ctx, c.Notifier); err != nil {
+			if err := d.test(ctx, c); err != nil {
 				return fmt.Errorf("testing channel %s: %w", channel, err)
 			}
 			return nil
@@ -240,7 +240,7 @@ func (d *Dispatcher) Test(ctx context.Context, channel string) error {
 	return fmt.Errorf("testing channel %s: there is none of this name", channel)
 }
 
-func (d *Dispatcher) test(ctx context.Context, to Notifier) error {
+func (d *Dispatcher) test(ctx context.Context, to Channel) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*d.Timeout)
 	defer cancel()
 	now := d.Now()
@@ -256,7 +256,11 @@ func (d *Dispatcher) test(ctx context.Context, to Notifier) error {
 		}
 		e := Entry{Kind: kind, Incident: i, Thread: i.ID, Ref: ref}
 		var err error
-		ref, err = to.Notify(ctx, Notice{Kind: kind, Key: i.ID + "/" + string(kind), Tier: i.Tier, Entries: []Entry{e}, At: now, URL: d.URL, Test: true})
+		n := Notice{
+			Kind: kind, Key: i.ID + "/" + string(kind), Tier: i.Tier,
+			Entries: []Entry{e}, At: now, URL: d.URL, Test: true,
+		}
+		ref, err = Local{}.Deliver(ctx, to, n)
 		if err != nil {
 			return err
 		}

@@ -190,7 +190,7 @@ func (w *worker) repeat(ctx context.Context, n Notice) error {
 	n.At, n.URL, n.Tier = w.d.Now(), w.d.URL, tierOf(n.Entries)
 	ctx, cancel := context.WithTimeout(ctx, w.d.Timeout)
 	defer cancel()
-	if _, err := w.channel.Notifier.Notify(ctx, n); err != nil {
+	if _, err := (Local{}).Deliver(ctx, w.channel, n); err != nil {
 		return fmt.Errorf("repeating what is open: %w", err)
 	}
 	return nil

@@ -3,7 +3,6 @@ package hooks
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -11,13 +10,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/settings"
 )
@@ -53,7 +48,9 @@ func (c call) do(ctx context.Context, now func() time.Time) (status int, said []
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("User-Agent", "sentinel")
-	resp, err := client(c.AllowPrivate, c.Roots).Do(req)
+	resp, err := outbound.Client(outbound.Options{
+		AllowPrivate: c.AllowPrivate, Roots: c.Roots, HeaderTimeout: time.Minute,
+	}).Do(req)
 	if err != nil {
 		return 0, nil, c.lost(err)
 	}
@@ -66,20 +63,17 @@ func (c call) do(ctx context.Context, now func() time.Time) (status int, said []
 	case resp.StatusCode < 300:
 		return resp.StatusCode, said, nil
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout || resp.StatusCode >= 500:
-		return resp.StatusCode, said, &repair.TransientError{Err: fmt.Errorf("the receiver answers %s", resp.Status), After: RetryAfter(resp.Header.Get("Retry-After"), now())}
+		return resp.StatusCode, said, &repair.TransientError{Err: fmt.Errorf("the receiver answers %s", resp.Status), After: outbound.RetryAfter(resp.Header.Get("Retry-After"), now())}
 	}
-	return resp.StatusCode, said, fmt.Errorf("the receiver answers %s: %s", resp.Status, oneLine(said))
+	return resp.StatusCode, said, fmt.Errorf("the receiver answers %s: %s", resp.Status, outbound.OneLine(string(said), 300))
 }
 
 // lost classes an error of the way there and back.
 func (c call) lost(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	var refused *repair.RefusedError
-	if errors.As(err, &refused) {
-		return refused
+	err = outbound.WithoutURL(err)
+	var address *outbound.AddressError
+	if errors.As(err, &address) {
+		return &repair.RefusedError{Why: address.Error()}
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" || c.Repeatable {
@@ -100,53 +94,9 @@ func (c call) json(ctx context.Context, now func() time.Time, v any) (status int
 	return status, nil
 }
 
-// oneLine is the beginning of an answer, for people.
-func oneLine(said []byte) string {
-	const limit = 300
-	line := strings.Join(strings.Fields(string(said)), " ")
-	if len(line) > limit {
-		line = strings.ToValidUTF8(line[:limit], "") + "..."
-	}
-	return line
-}
-
-// RetryAfter reads the header in both of its forms; 0 when it says nothing.
-func RetryAfter(v string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(v); err == nil && seconds >= 0 {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(v); err == nil && at.After(now) {
-		return at.Sub(now)
-	}
-	return 0
-}
-
-// client follows no redirects and, unless told to, connects to no link-local
-// address: the check is made on the address that is dialled, whatever a name
-// resolved to before.
-func client(allowPrivate bool, roots *x509.CertPool) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	if !allowPrivate {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			host, err := netip.ParseAddrPort(address)
-			if err == nil && (host.Addr().IsLinkLocalUnicast() || host.Addr().IsLinkLocalMulticast() || host.Addr().IsMulticast()) {
-				return &repair.RefusedError{Why: address + " is a link-local address, where clouds keep credentials: allow_private lets it through"}
-			}
-			return nil
-		}
-	}
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, DisableKeepAlives: true, ResponseHeaderTimeout: time.Minute,
-			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // address checks that a configured address can be asked.
 func address(field, v string) error {
-	if u, err := url.Parse(v); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if !outbound.IsURL(v) {
 		return settings.Wrong(field, "want an address that starts with http:// or https://")
 	}
 	return nil
