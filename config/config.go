@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
@@ -103,7 +105,8 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 		return nil, err
 	}
 	if info.Size() > maxSize {
-		return nil, &Errors{List: []Mistake{{File: path, Line: 1, Column: 1, Message: "the file is larger than 8 MB: is it the right one?"}}}
+		const message = "the file is larger than 8 MB: is it the right one?"
+		return nil, &Errors{List: []Mistake{{File: path, Line: 1, Column: 1, Message: message}}}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -115,15 +118,22 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 // Parse validates a file's content; name is what mistakes are reported for, and
 // relative paths in the file start from its directory.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
-	r := &reader{file: name, dir: filepath.Dir(name), env: env, source: data, schedules: map[cron]parsed{}, words: map[string]string{}}
+	r := &reader{
+		file:      name,
+		dir:       filepath.Dir(name),
+		env:       env,
+		source:    data,
+		bad:       map[*yaml.Node]bool{},
+		schedules: map[cron]parsed{},
+		words:     map[string]string{},
+	}
 	root := r.parse(data)
 	if root == nil {
 		return nil, r.errors()
 	}
+	r.root = root
 	c := r.config(root)
-	if c != nil {
-		c.digest = digest(data)
-	}
+	c.digest = digest(data)
 	if len(r.mistakes) > 0 {
 		return nil, r.errors()
 	}

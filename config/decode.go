@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/settings"
 )
@@ -24,9 +24,18 @@ func (r *reader) decode(n *yaml.Node, v any) bool {
 	return len(r.mistakes) == before
 }
 
+// nodeDecoder is a type that reads its node itself.
+type nodeDecoder interface {
+	decodeNode(r *reader, n *yaml.Node)
+}
+
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 func (r *reader) value(n *yaml.Node, v reflect.Value) {
+	if d, ok := v.Addr().Interface().(nodeDecoder); ok {
+		d.decodeNode(r, n)
+		return
+	}
 	if isNull(n) {
 		v.SetZero()
 		return
@@ -66,15 +75,38 @@ func (r *reader) value(n *yaml.Node, v reflect.Value) {
 }
 
 func (r *reader) structure(n *yaml.Node, v reflect.Value) {
-	fields := fieldsOf(v.Type())
-	for _, f := range r.fields(n, fields.want) {
-		index, known := fields.index[f.name]
-		if !known {
-			r.wrong(f.key, "%s", settings.UnknownWord("key", f.name, fields.names))
-			continue
-		}
-		r.value(f.value, v.FieldByIndex(index))
+	if l, ok := v.Addr().Interface().(interface{ place(n *yaml.Node) }); ok {
+		l.place(n)
 	}
+	kinds, _ := v.Addr().Interface().(kinded)
+	if kinds != nil && kinds.registry().only != "" && (n.Kind != yaml.MappingNode || len(n.Content) != 2) {
+		r.wrong(n, "%s", kinds.registry().only)
+		return
+	}
+	keys := settings.Keys(v.Type())
+	for _, f := range r.fields(n, wanted(keys, kinds)) {
+		i := slices.IndexFunc(keys, func(k settings.Key) bool { return k.Name == f.name })
+		switch {
+		case i >= 0:
+			r.value(f.value, v.FieldByIndex(keys[i].Index))
+		case kinds != nil && slices.Contains(kinds.registry().names(), f.name):
+			kinds.take(r, f)
+		default:
+			r.unknown(f, keys, kinds)
+		}
+	}
+}
+
+// wanted says what is wanted instead of what is no mapping.
+func wanted(keys []settings.Key, kinds kinded) string {
+	if kinds != nil {
+		return "a kind such as `" + kinds.registry().names()[0] + ":` with its fields"
+	}
+	var names []string
+	for _, k := range keys[:min(3, len(keys))] {
+		names = append(names, k.Name)
+	}
+	return "keys such as " + strings.Join(names, ", ")
 }
 
 // list also takes a single text where a list of texts is wanted.
@@ -143,49 +175,32 @@ func (r *reader) scalar(n *yaml.Node, v reflect.Value) {
 	if !ok {
 		return
 	}
-	digits := strings.ReplaceAll(text, "_", "")
-	var err error
-	want := "a text"
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString(text)
-	case reflect.Bool:
-		var b bool
-		b, err = strconv.ParseBool(text)
-		v.SetBool(b)
-		want = "true or false"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		var i int64
-		i, err = strconv.ParseInt(digits, 10, v.Type().Bits())
-		v.SetInt(i)
-		want = "a whole number"
-	case reflect.Float64, reflect.Float32:
-		var f float64
-		f, err = strconv.ParseFloat(digits, 64)
-		v.SetFloat(f)
-		want = "a number"
-	default:
-		r.wrong(n, "cannot be configured: %s", v.Type())
+	if v.Type() == reflect.TypeFor[sentinel.Secret]() {
+		r.secrets = append(r.secrets, text)
 	}
+	want, err := settings.SetScalar(v, text)
 	if err != nil {
 		r.wrong(n, "%q: want %s", r.mask(text), want)
 	}
+}
+
+// counted is dbt's way to write a duration.
+type counted struct {
+	Count  int    `yaml:"count" required:"true" doc:"How many."`
+	Period string `yaml:"period" required:"true" enum:"minute,hour,day" doc:"Of what."`
 }
 
 // duration reads 1d6h, or dbt's {count: 12, period: hour}.
 func (r *reader) duration(n *yaml.Node) time.Duration {
 	if n.Kind != yaml.MappingNode {
 		text, ok := r.text(n)
-		d, err := checks.ParseDuration(text)
+		d, err := settings.ParseDuration(text)
 		if ok && err != nil {
 			r.wrong(n, "%v", err)
 		}
-		return time.Duration(d)
+		return d
 	}
-	var dbt struct {
-		Count  int    `yaml:"count"`
-		Period string `yaml:"period"`
-	}
+	var dbt counted
 	if !r.decode(n, &dbt) {
 		return 0
 	}
@@ -223,41 +238,4 @@ func (r *reader) columns(n *yaml.Node) (out checks.DeclaredColumns) {
 		r.wrong(n, want)
 	}
 	return out
-}
-
-// structFields are a struct's fields by their YAML names, those of inlined
-// structs too.
-type structFields struct {
-	names []string
-	index map[string][]int
-	want  string // instead of what is no mapping
-}
-
-var fieldCache sync.Map // of structFields by reflect.Type
-
-func fieldsOf(t reflect.Type) structFields {
-	if s, known := fieldCache.Load(t); known {
-		return s.(structFields)
-	}
-	s := structFields{index: map[string][]int{}}
-	s.add(t, nil)
-	s.want = "keys such as " + strings.Join(s.names[:min(3, len(s.names))], ", ")
-	fieldCache.Store(t, s)
-	return s
-}
-
-func (s *structFields) add(t reflect.Type, path []int) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		at := append(slices.Clone(path), i)
-		switch {
-		case !f.IsExported() || name == "-":
-		case options == "inline":
-			s.add(f.Type, at)
-		case name != "":
-			s.names = append(s.names, name)
-			s.index[name] = at
-		}
-	}
 }

@@ -3,61 +3,40 @@ package config
 import (
 	"encoding/json"
 	"reflect"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
-	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
+// object is a JSON object of the schema.
 type object = map[string]any
 
+// description says how a type that reads its node itself is written.
+type description struct {
+	of    reflect.Type
+	null  bool   // null is a value
+	off   bool   // off, false and null are values
+	short string // describes a text that stands for the whole; empty: none does
+}
+
+// describer is a type with a description.
+type describer interface{ describe() description }
+
+// wordLists are the lists that a `words` tag names.
+var wordLists = map[string]func() []string{"detectors": anomaly.Names, "dialects": warehouse.Dialects}
+
 // JSONSchema returns the format's schema (draft 2020-12), generated from the
-// types and the registered checks, for editors that complete and check YAML.
+// tags of the configuration's structs, for editors that complete and check YAML.
 func JSONSchema() []byte {
-	inherit := object{
-		"schedule": object{"type": "string", "description": "cron: minute hour day-of-month month day-of-week"},
-		"timezone": object{"type": []string{"string", "null"}, "description": "IANA name, such as Europe/Berlin"},
-		"tier":     object{"enum": []any{"critical", "warning", "info", nil}},
-		"owner":    object{"type": []string{"string", "null"}},
-		"runbook":  object{"type": []string{"string", "null"}},
-		"confirm":  object{"anyOf": []any{schemaOf(reflect.TypeFor[checks.Confirm]()), object{"type": "null"}}},
-	}
-	dataset := object{
-		"table":       object{"type": "string", "description": "warehouse.schema.table; * and % are wildcards"},
-		"exclude":     object{"type": "array", "items": object{"type": "string"}},
-		"time_column": object{"type": []string{"string", "null"}},
-		"depends_on":  object{"type": "array", "items": object{"type": "string"}},
-		"checks":      object{"type": "array", "minItems": 1, "items": checkSchema()},
-		"repair":      object{"type": "array", "items": repairSchema()},
-		"risk":        object{"anyOf": []any{schemaOf(reflect.TypeFor[Risk]()), object{"enum": []any{"off", false, nil}}}},
-	}
-	for k, v := range inherit {
-		dataset[k] = v
-	}
-	wh := schemaOf(warehouseType)
-	wh["properties"].(object)["dsn_file"] = object{"type": "string"}
-	wh["properties"].(object)["repair_dsn_file"] = object{"type": "string"}
-	wh["properties"].(object)["standby_dsn_file"] = object{"type": []string{"string", "array"}}
-	wh["properties"].(object)["dialect"] = object{"enum": warehouse.Dialects()}
-	duration := schemaOf(reflect.TypeFor[checks.Duration]())
-	root := object{
-		"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Sentinel configuration", "type": "object", "additionalProperties": false,
-		"required": []string{"warehouses", "datasets"},
-		"properties": object{
-			"state": object{"type": "string", "default": "sqlite:sentinel.db"}, "listen": object{"type": "string", "default": "127.0.0.1:9780"},
-			"repairs": object{"enum": []any{"on", "off", true, false}}, "repair_budget": object{"type": "integer", "minimum": 0}, "token": object{"type": "string"}, "token_file": object{"type": "string"}, "retention": duration, "jitter": duration, "catch_up": object{"enum": []string{"one", "all", "none"}},
-			"max_series": object{"type": "integer", "minimum": 1}, "warehouses": object{"type": "object", "additionalProperties": wh},
-			"notify": object{"type": "object", "additionalProperties": channelSchema()}, "external_url": object{"type": "string"},
-			"exporters":   object{"type": "array", "items": exporterSchema()},
-			"routes":      object{"type": "array", "items": schemaOf(reflect.TypeFor[notify.Route]())},
-			"maintenance": object{"type": "array", "items": schemaOf(reflect.TypeFor[notify.Window]())},
-			"defaults":    closed(inherit), "datasets": object{"type": "array", "minItems": 1, "items": closed(dataset, "table", "checks")},
-		},
-	}
+	root := structSchema(reflect.TypeFor[file]())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "Sentinel configuration"
 	out, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
 		panic(err) // maps of texts
@@ -65,92 +44,180 @@ func JSONSchema() []byte {
 	return append(out, '\n')
 }
 
-func closed(properties object, required ...string) object {
+// structSchema describes a struct by its keys and, in an entry that has one, the
+// kinds of its registry.
+func structSchema(t reflect.Type) object {
+	properties := object{}
+	var required []string
+	for _, k := range settings.Keys(t) {
+		properties[k.Name] = keySchema(k)
+		if k.Required && !hasFileKey(t, k.Name) {
+			required = append(required, k.Name)
+		}
+	}
 	o := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if kinds, ok := reflect.New(t).Interface().(kinded); ok {
+		reg := kinds.registry()
+		for _, name := range reg.names() {
+			properties[name] = kindSchema(reg, name)
+		}
+		if reg.only != "" {
+			o["minProperties"] = 1
+			o["maxProperties"] = 1
+		}
+	}
 	if len(required) > 0 {
 		o["required"] = required
 	}
 	return o
 }
 
-func checkSchema() object {
-	kinds := object{}
-	for _, name := range checks.Kinds() {
-		c, err := checks.New(name)
-		if err != nil {
-			panic(err) // listed by the registry
+// hasFileKey reports whether a key's value may stand in a file instead.
+func hasFileKey(t reflect.Type, name string) bool {
+	for _, k := range settings.Keys(t) {
+		if k.Name == name+"_file" {
+			return true
 		}
-		kinds[name] = object{"anyOf": []any{schemaOf(reflect.TypeOf(c).Elem()), object{"type": "null"}}}
 	}
-	full := closed(kinds)
-	full["minProperties"], full["maxProperties"] = 1, 1
-	return object{"anyOf": []any{object{"type": "string", "description": "a short form: row_count > 0, freshness(column) < 1d, schema"}, full}}
+	return false
 }
 
-// repairSchema is an item of `repair:`: a policy's keys and one action.
-func repairSchema() object {
-	o := schemaOf(reflect.TypeFor[repair.Policy]())
-	properties := o["properties"].(object)
-	for _, name := range repair.Actions() {
-		a, err := repair.New(name)
-		if err != nil {
-			panic(err) // listed by the registry
-		}
-		properties[name] = object{"anyOf": []any{schemaOf(reflect.TypeOf(a).Elem()), object{"type": "null"}}}
+func kindSchema(reg registry, name string) object {
+	t := kindType(reg, name)
+	return object{
+		"description": reg.doc(name),
+		"anyOf":       []any{structSchema(t), object{"type": "null"}},
 	}
-	properties["mode"] = object{"enum": []repair.Mode{repair.Off, repair.Manual, repair.Auto, repair.Shadow}}
-	o["required"] = []string{"on"}
+}
+
+// kindType returns the struct of a registered kind.
+func kindType(reg registry, name string) reflect.Type {
+	made, err := reg.new(name)
+	if err != nil {
+		panic(err) // listed by the registry
+	}
+	return reflect.TypeOf(made).Elem()
+}
+
+func keySchema(k settings.Key) object {
+	o := typeSchema(k.Type)
+	if words := wordsOfKey(k); words != nil {
+		o = withWords(k, words)
+	}
+	o["description"] = k.Doc
+	if k.Default != "" {
+		o["default"] = defaultValue(k)
+	}
 	return o
 }
 
-// schemaOf describes a type as its YAML is written.
-func schemaOf(t reflect.Type) object {
+func withWords(k settings.Key, words []string) object {
+	values := make([]any, 0, len(words)+2)
+	for _, w := range words {
+		values = append(values, w)
+	}
+	if k.Name == "repairs" {
+		values = append(values, true, false) // what YAML 1.1 reads on and off as
+	}
+	if d, ok := reflect.Zero(k.Type).Interface().(describer); ok && d.describe().null {
+		values = append(values, nil)
+	}
+	if k.Type.Kind() != reflect.Slice {
+		return object{"enum": values}
+	}
+	return listSchema(object{"enum": values})
+}
+
+// wordsOfKey returns the words that a key may have; nil: any.
+func wordsOfKey(k settings.Key) []string {
+	if list := wordLists[k.List]; list != nil {
+		return list()
+	}
+	return k.Words
+}
+
+// defaultValue is a default as JSON has it.
+func defaultValue(k settings.Key) any {
+	switch k.Type.Kind() {
+	case reflect.Int, reflect.Int64, reflect.Float64, reflect.Bool:
+		var v any
+		if json.Unmarshal([]byte(k.Default), &v) == nil {
+			return v
+		}
+	}
+	return k.Default
+}
+
+func listSchema(item object) object {
+	return object{"anyOf": []any{object{"type": "array", "items": item}, item}}
+}
+
+// typeSchema describes a type as its YAML is written.
+func typeSchema(t reflect.Type) object {
+	if d, ok := reflect.Zero(t).Interface().(describer); ok && t.Kind() != reflect.Pointer {
+		return describedSchema(t, d.describe())
+	}
 	switch t {
 	case reflect.TypeFor[checks.Duration](), reflect.TypeFor[time.Duration]():
+		pattern := `^([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms) ?)+$|^0$`
 		return object{"anyOf": []any{
-			object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(w|d|h|m|s|ms) ?)+$|^0$`},
-			closed(object{"count": object{"type": "integer"}, "period": object{"enum": []string{"minute", "hour", "day"}}}, "count", "period"),
+			object{"type": "string", "pattern": pattern},
+			structSchema(reflect.TypeFor[counted]()),
 		}}
-	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[sentinel.Secret](), reflect.TypeFor[sentinel.Table](), reflect.TypeFor[repair.Share]():
+	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[sentinel.Secret](),
+		reflect.TypeFor[sentinel.Table](), reflect.TypeFor[repair.Share]():
 		return object{"type": "string"}
-	case reflect.TypeFor[checks.Policy]():
-		return object{"enum": []string{"ignore", "pass", "warn", "fail", "error", "unknown"}}
-	case reflect.TypeFor[checks.Period]():
-		return object{"enum": []string{"hour", "day", "week", "month"}}
 	case reflect.TypeFor[checks.DeclaredColumns]():
-		return object{"type": []string{"array", "object"}}
+		column := structSchema(reflect.TypeFor[checks.DeclaredColumn]())
+		return object{"anyOf": []any{
+			object{"type": "array", "items": object{"anyOf": []any{column, object{"type": "string"}}}},
+			object{"type": "object", "additionalProperties": object{"type": []string{"string", "null"}}},
+		}}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return schemaOf(t.Elem())
+		return typeSchema(t.Elem())
 	case reflect.Slice:
-		return object{"anyOf": []any{object{"type": "array", "items": schemaOf(t.Elem())}, schemaOf(t.Elem())}}
+		if d := t.Elem(); d.Kind() == reflect.Struct && len(settings.Keys(d)) > 0 || d == reflect.TypeFor[checkEntry]() {
+			return object{"type": "array", "items": typeSchema(d)}
+		}
+		return listSchema(typeSchema(t.Elem()))
 	case reflect.Map:
-		return object{"type": "object"}
+		return object{"type": "object", "additionalProperties": typeSchema(t.Elem())}
+	case reflect.Struct:
+		return structSchema(t)
 	case reflect.Float64:
 		return object{"type": "number"}
 	case reflect.Bool:
 		return object{"type": "boolean"}
 	case reflect.Int, reflect.Int64:
 		return object{"type": "integer"}
-	case reflect.Struct:
-		properties := object{}
-		fill(properties, t)
-		return closed(properties)
 	}
 	return object{"type": "string"}
 }
 
-func fill(properties object, t reflect.Type) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		switch {
-		case !f.IsExported() || name == "-":
-		case options == "inline":
-			fill(properties, f.Type)
-		case name != "":
-			properties[name] = schemaOf(f.Type)
-		}
+func describedSchema(t reflect.Type, d description) object {
+	var inner object
+	if d.of == t {
+		inner = structSchema(t)
+	} else {
+		inner = typeSchema(d.of)
 	}
+	either := []any{inner}
+	if d.short != "" {
+		either = append(either, object{"type": "string", "description": d.short})
+	}
+	if d.null {
+		either = append(either, object{"type": "null"})
+	}
+	if d.off {
+		either = append(either, object{"enum": []any{"off", false, nil}})
+	}
+	if len(either) == 1 {
+		return inner
+	}
+	return object{"anyOf": either}
 }
+
+// shown is a default or word as Markdown code.
+func shown(text string) string { return "`" + strconv.Quote(text)[1:len(strconv.Quote(text))-1] + "`" }

@@ -78,3 +78,19 @@ func child(n *yaml.Node, step string) *yaml.Node {
 	}
 	return nil
 }
+
+// given reports whether a mapping has a key, also as null.
+func given(n *yaml.Node, key string) bool {
+	return n != nil && n.Kind == yaml.MappingNode && child(n, key) != nil
+}
+
+// keyOf returns the node of a name under a key of the file.
+func (r *reader) keyOf(block, name string) *yaml.Node {
+	n := child(r.root, block)
+	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i]
+		}
+	}
+	return r.root
+}

@@ -28,6 +28,8 @@ type reader struct {
 	lines    []string // of source, once there is a mistake
 	secrets  []string // values that no message may show
 	mistakes []Mistake
+	root     *yaml.Node
+	bad      map[*yaml.Node]bool // nodes with a mistake
 
 	schedules map[cron]parsed
 	words     map[string]string // those that shared has seen
@@ -74,9 +76,18 @@ func (r *reader) errors() error {
 func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 	line, column := 1, 1
 	if n != nil {
+		r.bad[n] = true
 		line, column = n.Line, n.Column
 	}
 	r.wrongAt(line, column, fmt.Sprintf(format, args...))
+}
+
+// isWrong reports whether a mistake was noted in n or below it.
+func (r *reader) isWrong(n *yaml.Node) bool {
+	if len(r.bad) == 0 || n == nil {
+		return false
+	}
+	return r.bad[n] || slices.ContainsFunc(n.Content, r.isWrong)
 }
 
 func (r *reader) wrongAt(line, column int, message string) {

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -28,17 +26,17 @@ type Risk struct {
 	Holiday  func(time.Time) bool `yaml:"-"`
 }
 
-// risk reads `risk:`; without it a freshness check with `expected` is enough.
-func (r *reader) risk(d Dataset, n *yaml.Node) *Risk {
-	out := &Risk{Check: -1}
-	if n != nil {
-		if text, scalar := n.Value, n.Kind == yaml.ScalarNode; scalar && (text == "off" || text == "false" || isNull(n)) {
-			return nil
-		}
-		if !r.decode(n, out) {
-			return nil
-		}
+// risk completes `risk:`; without it a freshness check with `expected` is enough.
+func (r *reader) risk(d Dataset, e riskEntry) *Risk {
+	if e.off {
+		return nil
 	}
+	n := e.node
+	out := e.value
+	if out == nil {
+		out = &Risk{}
+	}
+	out.Check = -1
 	var fresh *checks.Freshness
 	for i, c := range d.Checks {
 		f, is := c.Check.(*checks.Freshness)

@@ -17,12 +17,18 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/settings"
 )
+
+// Limits bounds what /metrics shows.
+type Limits struct {
+	MaxSeries int `yaml:"max_series" default:"50000" doc:"Series of checks on /metrics at most."`
+}
 
 // Prometheus serves results at /metrics. A scrape never sends a statement: it shows
 // what results and the agent's parts have set.
 type Prometheus struct {
-	MaxSeries int // series of checks exported at most; default 50,000
+	Limits
 
 	checks   *seriesSet // by check id
 	datasets *seriesSet // by their labels
@@ -33,12 +39,10 @@ type Prometheus struct {
 	histograms map[string]*prometheus.HistogramVec // by metric name
 }
 
-const defaultMaxSeries = 50000
-
 // NewPrometheus returns an exporter with the agent's metrics registered.
 func NewPrometheus(version string) *Prometheus {
 	p := &Prometheus{
-		MaxSeries:  defaultMaxSeries,
+		Limits:     settings.Default[Limits](),
 		checks:     newSeriesSet(checkMetrics()),
 		registry:   prometheus.NewRegistry(),
 		gauges:     map[string]*prometheus.GaugeVec{},
@@ -156,7 +160,7 @@ func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
 
 // checkSeries returns the series of checks, without those that are too many.
 func (p *Prometheus) checkSeries() [][]series {
-	checks, dropped := p.checks.snapshot(cmp.Or(p.MaxSeries, defaultMaxSeries))
+	checks, dropped := p.checks.snapshot(cmp.Or(p.MaxSeries, settings.Default[Limits]().MaxSeries))
 	p.Set(SeriesDropped, float64(dropped))
 	return checks
 }

@@ -15,7 +15,16 @@ import (
 // it has its zero value, and checks the words of those that have a list of
 // them. It does the same for the structs in it. The error holds [FieldError]
 // values. It panics on a default that is not of its field's type.
-func Complete(v any) error { return complete(reflect.ValueOf(v).Elem()) }
+func Complete(v any) error {
+	Defaults(v)
+	return CheckWords(v)
+}
+
+// Defaults is the first half of [Complete].
+func Defaults(v any) { defaults(reflect.ValueOf(v).Elem()) }
+
+// CheckWords is the second half of [Complete].
+func CheckWords(v any) error { return words(reflect.ValueOf(v).Elem()) }
 
 // Default returns a struct whose fields have their defaults.
 func Default[T any]() T {
@@ -26,8 +35,7 @@ func Default[T any]() T {
 	return v
 }
 
-func complete(v reflect.Value) error {
-	var wrong []error
+func defaults(v reflect.Value) {
 	for _, k := range Keys(v.Type()) {
 		f := v.FieldByIndex(k.Index)
 		if k.Default != "" && f.IsZero() {
@@ -35,17 +43,37 @@ func complete(v reflect.Value) error {
 				panic(fmt.Sprintf("settings: default of %s in %s: %v", k.Name, v.Type(), err)) // a mistake in a tag
 			}
 		}
+		if nested, ok := structIn(f); ok {
+			defaults(nested)
+		}
+	}
+}
+
+func words(v reflect.Value) error {
+	var wrong []error
+	for _, k := range Keys(v.Type()) {
+		f := v.FieldByIndex(k.Index)
 		if len(k.Words) > 0 {
 			wrong = append(wrong, checkWords(k, f))
 		}
-		if f.Kind() == reflect.Pointer && !f.IsNil() {
-			f = f.Elem()
-		}
-		if f.Kind() == reflect.Struct && len(Keys(f.Type())) > 0 {
-			wrong = append(wrong, In(k.Name, complete(f)))
+		if nested, ok := structIn(f); ok {
+			wrong = append(wrong, In(k.Name, words(nested)))
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// structIn returns the configuration struct that a field holds or points to.
+// One with a Validate method of its own completes itself.
+func structIn(f reflect.Value) (reflect.Value, bool) {
+	if f.Kind() == reflect.Pointer && !f.IsNil() {
+		f = f.Elem()
+	}
+	if f.Kind() != reflect.Struct || len(Keys(f.Type())) == 0 {
+		return f, false
+	}
+	_, itself := f.Addr().Interface().(interface{ Validate() error })
+	return f, !itself
 }
 
 func checkWords(k Key, f reflect.Value) error {

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"reflect"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// file is the whole file as it is written. The tags of its fields, and of the
+// structs in it, are the only list of keys that there is.
+type file struct {
+	State     string          `yaml:"state" default:"sqlite:sentinel.db" doc:"Where the agent keeps its state: sqlite:PATH, or postgres://... for several agents."`
+	Listen    string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
+	Token     sentinel.Secret `yaml:"token" doc:"Secret that requests which change something must send."`
+	TokenFile secretFile      `yaml:"token_file" doc:"File that holds the token, instead of token."`
+	Retention time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
+	Jitter    time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
+	CatchUp   string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks to run: the latest, all or none."`
+
+	exporters.Limits `yaml:",inline"`
+
+	Repairs      string `yaml:"repairs" default:"on" enum:"on,off" doc:"off: the kill switch; no repair starts."`
+	RepairBudget int    `yaml:"repair_budget" default:"60" doc:"Repairs of all kinds that may start in an hour."`
+	ExternalURL  string `yaml:"external_url" doc:"Address of the agent for people, for links in messages."`
+
+	Warehouses  map[string]*warehouseEntry `yaml:"warehouses" required:"true" doc:"Databases to watch, by name."`
+	Defaults    inheritable                `yaml:"defaults" doc:"What datasets inherit."`
+	Datasets    []datasetEntry             `yaml:"datasets" required:"true" doc:"Tables to check."`
+	Notify      map[string]*channelEntry   `yaml:"notify" doc:"Channels for messages, by name."`
+	Routes      []routeEntry               `yaml:"routes" doc:"Which incidents go to which channels. Default: all to all."`
+	Maintenance []windowEntry              `yaml:"maintenance" doc:"Times in which nobody is notified."`
+	Exporters   []exporterEntry            `yaml:"exporters" doc:"Destinations of results, beside /metrics."`
+}
+
+// inheritable is what datasets inherit from `defaults:`, and checks from their
+// dataset. An explicit null switches an inherited value off.
+type inheritable struct {
+	Schedule maybe[string]          `yaml:"schedule" doc:"Cron expression of the checks. Default: */5 * * * *."`
+	Timezone maybe[string]          `yaml:"timezone" doc:"Time zone of schedules and columns (IANA name). Schedules default to UTC."`
+	Owner    maybe[string]          `yaml:"owner" doc:"Who is responsible."`
+	Tier     maybe[string]          `yaml:"tier" enum:"critical,warning,info" doc:"Importance. Default: warning."`
+	Runbook  maybe[string]          `yaml:"runbook" doc:"Link for whoever is notified."`
+	Confirm  maybe[*checks.Confirm] `yaml:"confirm" doc:"Bad results that an incident needs. Default: one is enough."`
+}
+
+// warehouseEntry is a value of `warehouses:`.
+type warehouseEntry struct {
+	located
+	warehouse.Config `yaml:",inline"`
+
+	DSNFile        secretFile   `yaml:"dsn_file" doc:"File that holds the DSN, instead of dsn."`
+	RepairDSNFile  secretFile   `yaml:"repair_dsn_file" doc:"File that holds the DSN, instead of repair_dsn."`
+	StandbyDSNFile []secretFile `yaml:"standby_dsn_file" doc:"Files that hold DSNs, after those of standby_dsn."`
+}
+
+// datasetEntry is an item of `datasets:`.
+type datasetEntry struct {
+	located
+	Table      sentinel.Table   `yaml:"table" required:"true" doc:"Name: warehouse.schema.table. * and % are wildcards."`
+	Exclude    []string         `yaml:"exclude" doc:"Names to leave out of a wildcard, with * and %."`
+	TimeColumn string           `yaml:"time_column" doc:"Column that tells when a row was written."`
+	DependsOn  []sentinel.Table `yaml:"depends_on" doc:"Tables that this one is made from."`
+	Checks     []checkEntry     `yaml:"checks" required:"true" doc:"What to check."`
+	Repair     []policyEntry    `yaml:"repair" doc:"What may be done when a check fails."`
+	Risk       riskEntry        `yaml:"risk" doc:"Predicts a missed deadline. Default: on where freshness has expected."`
+
+	inheritable `yaml:",inline"`
+}
+
+// checkEntry is an item of `checks:`.
+type checkEntry struct {
+	located
+	kind[checks.Check]
+}
+
+// policyEntry is an item of `repair:`.
+type policyEntry struct {
+	located
+	repair.Policy `yaml:",inline"`
+	kind[repair.Action]
+}
+
+// channelEntry is a value of `notify:`.
+type channelEntry struct {
+	located
+	Rate notify.Rate `yaml:"rate" doc:"Bounds how many messages leave. Default: {burst: 20, every: 15s}."`
+	kind[notify.Notifier]
+}
+
+// exporterEntry is an item of `exporters:`.
+type exporterEntry struct {
+	located
+	kind[exporters.Exporter]
+}
+
+// routeEntry is an item of `routes:`.
+type routeEntry struct {
+	located
+	notify.Route `yaml:",inline"`
+}
+
+// windowEntry is an item of `maintenance:`.
+type windowEntry struct {
+	located
+	notify.Window `yaml:",inline"`
+}
+
+// riskEntry is the value of a dataset's `risk:`.
+type riskEntry struct {
+	located
+	off   bool
+	value *Risk
+}
+
+func (e *riskEntry) decodeNode(r *reader, n *yaml.Node) {
+	e.place(n)
+	if n.Kind == yaml.ScalarNode && (n.Value == "off" || n.Value == "false" || isNull(n)) {
+		e.off = true
+		return
+	}
+	e.value = &Risk{}
+	e.off = !r.decode(n, e.value)
+}
+
+func (riskEntry) describe() description { return description{of: reflect.TypeFor[Risk](), off: true} }
+
+// located knows its place in the file.
+type located struct{ node *yaml.Node }
+
+func (l *located) place(n *yaml.Node) { l.node = n }
+
+// maybe is a value that may be left out, and may be null.
+type maybe[T any] struct {
+	given bool
+	value T // zero where the file says null
+}
+
+func (m *maybe[T]) decodeNode(r *reader, n *yaml.Node) {
+	m.given = true
+	r.decode(n, &m.value)
+}
+
+func (maybe[T]) describe() description { return description{of: reflect.TypeFor[T](), null: true} }
+
+// secretFile is a secret that stands in a file of its own.
+type secretFile sentinel.Secret
+
+func (s *secretFile) decodeNode(r *reader, n *yaml.Node) {
+	secret, _ := r.secretFile(n)
+	*s = secretFile(secret)
+}
+
+func (secretFile) describe() description { return description{of: reflect.TypeFor[string]()} }

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"reflect"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+// registry is a set of kinds, each a struct whose fields are its keys.
+type registry struct {
+	word   string // what an unknown key is called
+	title  string // what a kind is called in the documentation
+	page   string // folder of its page in docs/
+	names  func() []string
+	new    func(name string) (any, error)
+	only   string // said where more than one key stands in an entry; empty: it has other keys
+	second string // said of a second kind
+}
+
+var registries = map[reflect.Type]registry{
+	reflect.TypeFor[checks.Check](): {
+		word: "check", title: "check", page: "checks", names: checks.Kinds, new: maker(checks.New),
+		only: "a check is one kind with its fields, such as `- row_count: {min: 1}`: indent the fields below the kind",
+	},
+	reflect.TypeFor[exporters.Exporter](): {
+		word: "exporter", title: "exporter", page: "exporters", names: exporters.Kinds, new: maker(exporters.New),
+		only: "an exporter is one kind with its fields, such as `- jsonl: {file: results.jsonl}`",
+	},
+	reflect.TypeFor[notify.Notifier](): {
+		word: "channel", title: "channel", page: "notify", names: notify.Kinds, new: maker(notify.New),
+		second: "a second kind: give it a name of its own",
+	},
+	reflect.TypeFor[repair.Action](): {
+		word: "key", title: "repair action", page: "repair", names: repair.Actions, new: maker(repair.New),
+		second: "a second action: give it an item of its own",
+	},
+}
+
+// doc describes a kind in one sentence.
+func (reg registry) doc(name string) string {
+	return "Keys of the " + reg.title + " " + name + ": see docs/" + reg.page + "/" + name + ".md."
+}
+
+// maker forgets the type of what a registry's New returns.
+func maker[T any](create func(string) (T, error)) func(string) (any, error) {
+	return func(name string) (any, error) { return create(name) }
+}
+
+// kind is one kind of the registry of T, under its name.
+type kind[T any] struct {
+	kindName string // empty: none was given
+	fields   *yaml.Node
+	it       T
+}
+
+// kinded is an entry that embeds a kind.
+type kinded interface {
+	registry() registry
+	take(r *reader, f field)
+}
+
+func (*kind[T]) registry() registry { return registries[reflect.TypeFor[T]()] }
+
+// take decodes a kind's fields.
+func (k *kind[T]) take(r *reader, f field) {
+	reg := k.registry()
+	if k.kindName != "" {
+		r.wrong(f.key, "%s", reg.second)
+		return
+	}
+	made, err := reg.new(f.name)
+	if err != nil {
+		r.wrong(f.key, "%v", err)
+		return
+	}
+	k.kindName, k.fields, k.it = r.shared(f.name), f.value, made.(T)
+	if isNull(f.value) {
+		return
+	}
+	if reg.word == "check" {
+		r.aliases(f.name, f.value)
+	}
+	r.decode(f.value, made)
+}
+
+// decodeNode also takes the short form of a check, such as row_count > 0.
+func (c *checkEntry) decodeNode(r *reader, n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode {
+		r.structure(n, reflect.ValueOf(c).Elem())
+		return
+	}
+	c.place(n)
+	text, ok := r.text(n)
+	if !ok {
+		return
+	}
+	name, check, err := checks.ShortForm(text)
+	if err != nil {
+		r.wrong(n, "%v", err)
+		return
+	}
+	c.kindName, c.it, c.fields = r.shared(name), check, n
+}
+
+func (checkEntry) describe() description {
+	return description{of: reflect.TypeFor[checkEntry](), short: "Short form: row_count > 0, freshness(column) < 1d, schema."}
+}
+
+// unknown says that an entry has no such key or kind.
+func (r *reader) unknown(f field, keys []settings.Key, kinds kinded) {
+	word := "key"
+	var known []string
+	for _, k := range keys {
+		known = append(known, k.Name)
+	}
+	if kinds != nil {
+		word = kinds.registry().word
+		known = append(known, kinds.registry().names()...)
+	}
+	r.wrong(f.key, "%s", settings.UnknownWord(word, f.name, known))
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel/notify"
+)
+
+// channels validates `notify:` and orders it by name.
+func (r *reader) channels(entries map[string]*channelEntry) (out []notify.Channel) {
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		e := entries[name]
+		if e == nil {
+			e = &channelEntry{}
+		}
+		if e.node != nil && r.isWrong(e.node) {
+			continue
+		}
+		if e.it == nil {
+			const message = "channel %s has no kind: want one of %s"
+			r.wrong(r.keyOf("notify", name), message, name, strings.Join(notify.Kinds(), ", "))
+			continue
+		}
+		if err := e.Rate.Validate(); err != nil {
+			r.invalid(child(e.node, "rate"), child(e.node, "rate"), "rate", err)
+			continue
+		}
+		switch m := e.it.(type) { // paths start from the file's folder
+		case *notify.Log:
+			m.File = r.optionalPath(m.File)
+		case *notify.Email:
+			m.CAFile = r.optionalPath(m.CAFile)
+		}
+		if err := e.it.Validate(); err != nil {
+			r.invalid(e.fields, e.fields, e.kindName, err)
+			continue
+		}
+		out = append(out, notify.Channel{Name: name, Notifier: e.it, Rate: e.Rate})
+	}
+	return out
+}
+
+// routes validates `routes:`, which name channels.
+func (r *reader) routes(entries []routeEntry, channels []string) (out []notify.Route) {
+	slices.Sort(channels)
+	for i := range entries {
+		e := &entries[i]
+		if err := e.Route.Validate(channels); err != nil {
+			r.invalid(e.node, e.node, "", err)
+			continue
+		}
+		out = append(out, e.Route)
+	}
+	return out
+}
+
+// maintenance validates `maintenance:`.
+func (r *reader) maintenance(entries []windowEntry) (out []notify.Window) {
+	for i := range entries {
+		w := &entries[i].Window
+		if entries[i].node == nil || r.isWrong(entries[i].node) {
+			continue
+		}
+		if err := w.Validate(); err != nil {
+			r.invalid(entries[i].node, entries[i].node, "", err)
+			continue
+		}
+		if w.Name == "" {
+			w.Name = fmt.Sprintf("window %d", i+1)
+		}
+		out = append(out, *w)
+	}
+	return out
+}
