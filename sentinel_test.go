@@ -49,7 +49,7 @@ func TestLayers(t *testing.T) {
 		"/anomaly/backtest":      {"", "/anomaly", "/chart"},
 		"/predict/backtest":      {"", "/predict"},
 		"/checks":                {"", "/schedule", "/anomaly", "/warehouse", "/settings"},
-		"/config":                {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly", "/exporters", "/settings"},
+		"/config":                {"", "/schedule", "/warehouse", "/checks", "/repair", "/notify", "/anomaly", "/exporters", "/settings", "/store"},
 		"/agent": {
 			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",
 			"/exporters", "/checks",

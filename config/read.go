@@ -16,6 +16,7 @@ import (
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/settings"
+	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -64,14 +65,11 @@ func (r *reader) config(root *yaml.Node) *Config {
 }
 
 func (r *reader) state(root *yaml.Node, state string) string {
-	if path, ok := strings.CutPrefix(state, "sqlite:"); ok {
-		return "sqlite:" + r.path(path)
+	resolved, err := store.Resolve(state, r.path)
+	if err != nil {
+		r.wrong(nodeOf(root, root, "state"), "state: %v", err)
 	}
-	if scheme, _, _ := strings.Cut(state, "://"); scheme != "postgres" && scheme != "postgresql" {
-		const want = "state: want sqlite:PATH, or the address of a PostgreSQL database (postgres:...) for several agents"
-		r.wrong(nodeOf(root, root, "state"), "%s", want)
-	}
-	return state
+	return resolved
 }
 
 // externalURL checks where people reach the agent.

@@ -132,6 +132,19 @@ func openEngine(ctx context.Context, url string, write bool) (dbEngine, error) {
 	return sqlite.OpenReader(ctx, path)
 }
 
+// Resolve checks the form of a state's address. It replaces the path of a file by
+// what absolute makes of it. An address of no known form is an error.
+func Resolve(url string, absolute func(path string) string) (string, error) {
+	if postgres.Handles(url) {
+		return url, nil
+	}
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return "", errors.New("want sqlite:PATH, or the address of a PostgreSQL database (postgres:...) for several agents")
+	}
+	return "sqlite:" + absolute(path), nil
+}
+
 // Shared reports whether several agents may use a state: one in PostgreSQL.
 func Shared(url string) bool { return postgres.Handles(url) }
 
