@@ -26,7 +26,7 @@ func TestLayers(t *testing.T) {
 		"/warehouse/mysql":       {"/warehouse", "/warehouse/sqlpool"},
 		"/warehouse/sqlite":      {"/warehouse", "/warehouse/sqlpool"},
 		"/warehouse/all":         {"/warehouse/postgres", "/warehouse/mysql", "/warehouse/sqlite"},
-		"/warehouse/dialecttest": {"/warehouse"},
+		"/warehouse/dialecttest": {"", "/warehouse"},
 		"/store":                 {"", "/store/internal/engine", "/store/internal/format", "/store/sqlite", "/store/postgres"},
 		"/store/sqlite":          {"", "/store/internal/engine", "/store/internal/format"},
 		"/store/postgres":        {"", "/store/internal/engine", "/store/internal/format"},

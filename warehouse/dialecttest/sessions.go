@@ -58,6 +58,12 @@ func (s suite) readOnly(t *testing.T) {
 	b.want("1", "SELECT count(*) FROM [kept]")
 }
 
+// Timeouts is the part of [Run] on statements that take too long.
+func Timeouts(t *testing.T, f Fixture) {
+	t.Helper()
+	suite{f}.timeouts(t)
+}
+
 // timeouts: the statement ends, on the server too, when its time or the caller's
 // is over.
 func (s suite) timeouts(t *testing.T) {

@@ -85,6 +85,11 @@ func TestDialect(t *testing.T) {
 	dialecttest.Run(t, fixture())
 }
 
+func TestC04TimeoutsEndTheStatementOnTheServer(t *testing.T) {
+	t.Parallel()
+	dialecttest.Timeouts(t, fixture())
+}
+
 func FuzzQuote(f *testing.F) { dialecttest.FuzzQuote(f, Dialect{}) }
 
 // restartable is a server of the test's own.
@@ -104,7 +109,7 @@ func (r restartable) Start(tb testing.TB) {
 	}
 }
 
-func TestRestartedServer(t *testing.T) {
+func TestC01ARestartedServerIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	f := fixture()
 	f.NewDatabase = func(tb testing.TB) dialecttest.Database {
