@@ -151,6 +151,9 @@ func copyTable(ctx context.Context, from *sql.Tx, to *txn, t stateTable) error {
 			if into[i] == &flags[i] {
 				values[i] = flags[i]
 			}
+			if b, ok := values[i].([]byte); ok && b == nil { // empty, and not NULL
+				values[i] = []byte{}
+			}
 		}
 		return to.exec(ctx, insert, values)
 	})

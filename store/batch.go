@@ -119,7 +119,8 @@ func (t *txn) record(ctx context.Context, b Batch) (dropped int, err error) {
 		}
 	}
 	for _, st := range b.States {
-		if err := t.exec(ctx, insertState, []any{st.Kind, st.Key, st.Data}); err != nil {
+		data := append([]byte{}, st.Data...) // nil would be NULL
+		if err := t.exec(ctx, insertState, []any{st.Kind, st.Key, data}); err != nil {
 			return 0, err
 		}
 	}

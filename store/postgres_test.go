@@ -22,6 +22,7 @@ func TestOnPostgres(t *testing.T) {
 		"incidents open and resolve": TestIncidentsOpenAndResolve, "labels mark points": TestLabelsMarkPoints,
 		"the outbox is part of the tick": TestOutboxIsPartOfTheTick, "outbox order": TestOutboxOrder, "outbox threads": TestOutboxThreads, "outbox dead letters": TestOutboxDeadLetters,
 		"outbox told": TestOutboxTold, "outbox orphans": TestOutboxOrphans, "outbox prune": TestOutboxPrune, "retention": TestRetention, "old observations are thinned": TestOldObservationsAreThinned, "absent values are thinned": TestThinningPassesOverAbsentValues, "an empty state": TestStatsOfAnEmptyState, "a cancelled record": TestCancelledRecord,
+		"a panic": TestPanicInAWrite, "a state without data": TestStateWithoutData,
 	} {
 		t.Run(name, test)
 	}

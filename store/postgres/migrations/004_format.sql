@@ -35,3 +35,7 @@ CREATE TABLE recent (
   points BYTEA NOT NULL
 );
 CREATE INDEX recent_low ON recent (low);
+
+-- A state in SQLite never held NULL here.
+UPDATE state SET data = '' WHERE data IS NULL;
+ALTER TABLE state ALTER COLUMN data SET NOT NULL;

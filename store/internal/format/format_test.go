@@ -1,0 +1,196 @@
+package format
+
+import (
+	"bytes"
+	"compress/zlib"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel"
+)
+
+var extremes = []sentinel.Number{
+	{}, sentinel.Int(0), sentinel.Int(-1), sentinel.Int(math.MaxInt64), sentinel.Int(math.MinInt64),
+	sentinel.Int(9007199254740993), sentinel.Float(0), sentinel.Float(math.Copysign(0, -1)), sentinel.Float(3),
+	sentinel.Float(0.1), sentinel.Float(1e300), sentinel.Float(5e-324), sentinel.Float(-math.MaxFloat64),
+}
+
+func randomNumber(random *rand.Rand) sentinel.Number {
+	switch random.IntN(4) {
+	case 0:
+		return extremes[random.IntN(len(extremes))]
+	case 1:
+		return sentinel.Int(random.Int64() >> random.IntN(64))
+	case 2:
+		if n := sentinel.Float(math.Float64frombits(random.Uint64())); n.Finite() {
+			return n
+		}
+		return sentinel.Number{}
+	}
+	return sentinel.Int(int64(random.IntN(1000)))
+}
+
+// A block gives back what was put in, bit for bit: the kind of every number too.
+func TestBlocksComeBack(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 2000 {
+		at := random.Int64() >> random.IntN(64)
+		var samples []Sample
+		for range random.IntN(60) {
+			samples = append(samples, Sample{At: at, Value: randomNumber(random)})
+			step := int64(60_000_000)
+			if random.IntN(3) == 0 {
+				step = 1 + random.Int64N(1<<40)
+			}
+			if at > math.MaxInt64-step {
+				break
+			}
+			at += step
+		}
+		prefix := []byte("before")
+		encoded := AppendBlock(slices.Clone(prefix), samples)
+		if !bytes.HasPrefix(encoded, prefix) {
+			t.Fatal("what was there before is gone")
+		}
+		got, err := DecodeBlock(encoded[len(prefix):])
+		if err != nil || !slices.Equal(got, samples) {
+			t.Fatalf("block %d: %v, %v; want %v", n, got, err, samples)
+		}
+	}
+}
+
+func TestBundlesComeBack(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for n := range 2000 {
+		var want, got []Observed
+		for range random.IntN(60) {
+			o := Observed{Series: 1 + random.Int64()>>(1+random.IntN(62))}
+			o.At = random.Int64() >> random.IntN(64)
+			o.Value = randomNumber(random)
+			want = append(want, o)
+		}
+		err := EachInBundle(AppendBundle(nil, want), func(o Observed) { got = append(got, o) })
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("bundle %d: %v, %v; want %v", n, got, err, want)
+		}
+	}
+}
+
+// What is not finite is absent.
+func TestNotFiniteIsAbsent(t *testing.T) {
+	t.Parallel()
+	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		got, err := DecodeBlock(AppendBlock(nil, []Sample{{At: 1, Value: sentinel.Float(f)}}))
+		if err != nil || len(got) != 1 || !got[0].Value.Absent() {
+			t.Errorf("%g came back as %v, %v", f, got, err)
+		}
+	}
+}
+
+// The layout is that of the package's documentation.
+func TestLayout(t *testing.T) {
+	t.Parallel()
+	samples := []Sample{
+		{At: 100, Value: sentinel.Int(7)}, {At: 110, Value: sentinel.Int(5)},
+		{At: 120}, {At: 140, Value: sentinel.Float(1)},
+	}
+	want := []byte{
+		4,             // values
+		200, 1, 1, 14, // time 100; integer 7
+		20, 1, 3, // a step of 10; integer 7 - 2
+		0, 0, // the same step; absent
+		20, 2, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, // a step longer by 10; float 1
+	}
+	if got := AppendBlock(nil, samples); !bytes.Equal(got, want) {
+		t.Errorf("block %v, want %v", got, want)
+	}
+	values := []Observed{{3, samples[0]}, {5, samples[1]}}
+	want = []byte{2, 6, 200, 1, 1, 14, 4, 20, 1, 10}
+	if got := AppendBundle(nil, values); !bytes.Equal(got, want) {
+		t.Errorf("bundle %v, want %v", got, want)
+	}
+}
+
+// Bytes that are cut off or changed are damaged, or other values: never a panic,
+// never much memory.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	samples := make([]Sample, 40)
+	for i := range samples {
+		samples[i] = Sample{At: int64(i) * 60_000_000, Value: randomNumber(random)}
+	}
+	whole := AppendBlock(nil, samples)
+	for n := range whole {
+		if _, err := DecodeBlock(whole[:n]); !errors.Is(err, ErrDamaged) {
+			t.Errorf("the first %d bytes: %v", n, err)
+		}
+	}
+	if _, err := DecodeBlock(append(slices.Clone(whole), 0)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a byte too many: %v", err)
+	}
+	for range 20_000 {
+		broken := slices.Clone(whole)
+		broken[random.IntN(len(broken))] = byte(random.IntN(256))
+		_, err := DecodeBlock(broken)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			t.Fatal(err)
+		}
+		if err := EachInBundle(broken, func(Observed) {}); err != nil && !errors.Is(err, ErrDamaged) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTicksComeBack(t *testing.T) {
+	t.Parallel()
+	want := []Tick{
+		{Dataset: "shop.mart.orders", Runs: []Run{{Check: "a<b>&\"ü", Status: 2, Duration: 1500, Message: "two\nlines\u2028"}, {Check: "b"}}},
+		{Dataset: `shop.mart."odd.name"`, Skipped: "the one before was still running"},
+	}
+	var encoder TickEncoder
+	for range 2 { // it may be used again
+		body, err := encoder.Encode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeTicks(body)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		for n := range body {
+			if _, err := DecodeTicks(body[:n]); !errors.Is(err, ErrDamaged) {
+				t.Errorf("the first %d bytes: %v", n, err)
+			}
+		}
+	}
+	var other bytes.Buffer
+	w := zlib.NewWriter(&other)
+	_, err := w.Write([]byte("{}"))
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeTicks(other.Bytes()); !errors.Is(err, ErrDamaged) {
+		t.Errorf("other JSON: %v", err)
+	}
+}
+
+func FuzzDecodeBlock(f *testing.F) {
+	f.Add(AppendBlock(nil, []Sample{{At: 1, Value: sentinel.Int(1)}, {At: 2, Value: sentinel.Float(2)}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		samples, err := DecodeBlock(b)
+		if err != nil {
+			return
+		}
+		again, err := DecodeBlock(AppendBlock(nil, samples))
+		if err != nil || len(again) != len(samples) {
+			t.Fatalf("%v came back as %v, %v", samples, again, err)
+		}
+	})
+}

@@ -1,0 +1,170 @@
+package store_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
+)
+
+// The files in testdata were made by an agent of commit 04396a3, the last one
+// before both engines had one format: old-sqlite.db.gz is its state in a file,
+// old-postgres.sql.gz is its state in PostgreSQL as pg_dump --inserts writes it,
+// and old-*.json.gz is what the store of that commit told of them, as dumpState
+// gathers it.
+
+func unzipped(t *testing.T, name string) []byte {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// oldFile unpacks the state in a file, and returns its address.
+func oldFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "state.db")
+	if err := os.WriteFile(path, unzipped(t, "old-sqlite.db.gz"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite:" + path
+}
+
+// oldDatabase fills a database with the state, and returns its address.
+func oldDatabase(t *testing.T) string {
+	t.Helper()
+	url := testenv.Postgres(t)
+	testenv.Exec(t, "pgx", url, string(unzipped(t, "old-postgres.sql.gz")))
+	return url
+}
+
+// wantDump compares what a state holds with what it held before.
+func wantDump(t *testing.T, s *store.Store, golden string) {
+	t.Helper()
+	d, err := dumpState(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want dump
+	if err := json.Unmarshal(unzipped(t, golden), &want); err != nil {
+		t.Fatal(err)
+	}
+	// What was written and what is read again are compared in the same clothes.
+	text, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got dump
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	g, w := reflect.ValueOf(got), reflect.ValueOf(want)
+	for i := range g.NumField() {
+		if reflect.DeepEqual(g.Field(i).Interface(), w.Field(i).Interface()) {
+			continue
+		}
+		a, errA := json.Marshal(g.Field(i).Interface())
+		b, errB := json.Marshal(w.Field(i).Interface())
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		at := 0
+		for at < min(len(a), len(b)) && a[at] == b[at] {
+			at++
+		}
+		from := max(0, at-200)
+		t.Errorf("%s: got\n%s\nwant\n%s", g.Type().Field(i).Name, a[from:min(len(a), at+200)], b[from:min(len(b), at+200)])
+	}
+	if len(want.Points) < 10 || len(want.Incidents) == 0 || len(want.Repairs) == 0 || len(want.Outbox) == 0 ||
+		len(want.Audit) == 0 || len(want.Baselines) == 0 || len(want.States["anomaly"]) == 0 || want.Stats.Ticks < 100 {
+		t.Errorf("the fixture is poor: %+v", want.Stats)
+	}
+}
+
+func TestStateFileOfTheFormatBefore(t *testing.T) {
+	t.Parallel()
+	url := oldFile(t)
+	wantDump(t, openURL(t, url), "old-sqlite.json.gz")
+}
+
+func TestStateInPostgresOfTheFormatBefore(t *testing.T) {
+	t.Parallel()
+	url := oldDatabase(t)
+	s := openURL(t, url)
+	wantDump(t, s, "old-postgres.json.gz")
+
+	// It moves to a file, and from there to another database.
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := s.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	other := openURL(t, testenv.Postgres(t))
+	if err := other.Import(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	wantDump(t, open(t, path), "old-postgres.json.gz")
+	wantDump(t, other, "old-postgres.json.gz")
+	if err := other.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A reader leaves an older state as it is, and says what to do.
+func TestReaderOfTheFormatBefore(t *testing.T) {
+	t.Parallel()
+	url := oldFile(t)
+	path := strings.TrimPrefix(url, "sqlite:")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.OpenReader(t.Context(), url); err == nil || !strings.Contains(err.Error(), "older version") {
+		t.Errorf("a reader opened it: %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a reader changed it: %v", err)
+	}
+}
+
+// A panic in a write is that write's error. Nothing of it stays, and the store
+// continues.
+func TestPanicInAWrite(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	if err := s.Panic(t.Context()); err == nil || !strings.Contains(err.Error(), "injected") {
+		t.Errorf("got %v", err)
+	}
+	if _, ok, err := s.State(t.Context(), "panic", ""); ok || err != nil {
+		t.Errorf("what it wrote stays: %v, %v", ok, err)
+	}
+	record(t, s, batch(1))
+}
+
+// A state without data is empty on both engines.
+func TestStateWithoutData(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	record(t, s, store.Batch{States: []store.State{{Kind: "anomaly", Key: "reset"}}})
+	if data, ok, err := s.State(t.Context(), "anomaly", "reset"); !ok || len(data) != 0 || err != nil {
+		t.Errorf("%q, %v, %v", data, ok, err)
+	}
+}
