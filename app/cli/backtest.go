@@ -30,14 +30,14 @@ func newBacktest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backtest [FILE.csv]",
 		Short: "Replay a series through the anomaly detector, or arrivals through the risk model",
-		Long: `Replays values as if they came in one by one and prints the alarms that the detector would have raised.
+		Long: `Replays values as if they came in one by one and prints the alarms that the detector would have raised.,
 
 A series is a check's remembered values (--check, --metric), a CSV file with the columns
 timestamp and value, or every file that a labels file names under a folder (--data, --labels).
 With --risk the folder holds feeds.json and one CSV of arrival times a feed.
 
 Labels: {"file.csv": [["start", "end"], ...]}; they judge, and are never learnt from.`,
-		Example: `  sentinel backtest rows.csv --plot rows.svg
+		Example: `  sentinel backtest rows.csv --plot rows.svg,
   sentinel backtest --check shop.public.orders/row_count --metric row_count
   sentinel backtest --data series --labels labels.json --format csv --out scored
   sentinel backtest --risk --data feeds --format csv --lead 60m > risks.csv`,

@@ -1,19 +1,12 @@
 package cli
 
 import (
-	"bufio"
-	"cmp"
 	"context"
-	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -209,122 +202,4 @@ func verdict(results []sentinel.Result, failOn string) error {
 		return &exitCodeError{code: code}
 	}
 	return nil
-}
-
-func writeResults(w io.Writer, format string, results []sentinel.Result, took time.Duration) error {
-	switch format {
-	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(results)
-	case "junit":
-		return writeJUnit(w, results)
-	}
-	return writeText(w, results, took)
-}
-
-var colours = map[sentinel.Status]string{sentinel.Pass: "\x1b[32m", sentinel.Warn: "\x1b[33m", sentinel.Fail: "\x1b[31m", sentinel.Unknown: "\x1b[36m", sentinel.Error: "\x1b[35m"}
-
-// coloured marks a status on a terminal; NO_COLOR switches that off.
-func coloured(w io.Writer, s sentinel.Status) string {
-	f, isFile := w.(*os.File)
-	word := fmt.Sprintf("%-7s", s)
-	if !isFile || os.Getenv("NO_COLOR") != "" {
-		return word
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return word
-	}
-	return colours[s] + word + "\x1b[0m"
-}
-
-func writeText(to io.Writer, results []sentinel.Result, took time.Duration) error {
-	counts := map[sentinel.Status]int{}
-	words := map[sentinel.Status]string{}
-	for _, s := range []sentinel.Status{sentinel.Pass, sentinel.Warn, sentinel.Fail, sentinel.Unknown, sentinel.Error} {
-		words[s] = coloured(to, s)
-	}
-	w := bufio.NewWriterSize(to, 32<<10)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var last sentinel.Table
-	for _, r := range results {
-		counts[r.Status]++
-		if r.Table != last {
-			fmt.Fprintf(tw, "%s\n", r.Table)
-			last = r.Table
-		}
-		fmt.Fprintf(tw, "  %s  %s\t%s\n", words[r.Status], shortID(r), r.Message)
-		for _, f := range r.Findings[min(1, len(r.Findings)):] {
-			fmt.Fprintf(tw, "  %s  \t%s\n", words[f.Status], f.Message)
-		}
-	}
-	if err := tw.Flush(); err != nil {
-		return err
-	}
-	line := fmt.Sprintf("\n%d checks", len(results))
-	for _, s := range []sentinel.Status{sentinel.Pass, sentinel.Warn, sentinel.Fail, sentinel.Unknown, sentinel.Error} {
-		if counts[s] > 0 {
-			line += fmt.Sprintf(", %d %s", counts[s], s)
-		}
-	}
-	fmt.Fprintf(w, "%s (%s)\n", line, took.Round(time.Millisecond))
-	return w.Flush()
-}
-
-// shortID leaves the table, which stands above, out of an id.
-func shortID(r sentinel.Result) string {
-	prefix := r.Table.String() + "/"
-	if len(r.Check) > len(prefix) && r.Check[:len(prefix)] == prefix {
-		return r.Check[len(prefix):]
-	}
-	return cmp.Or(r.Check, r.Kind)
-}
-
-type junitSuite struct {
-	XMLName  xml.Name    `xml:"testsuite"`
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Errors   int         `xml:"errors,attr"`
-	Cases    []junitCase `xml:"testcase"`
-}
-
-type junitCase struct {
-	Class   string     `xml:"classname,attr"`
-	Name    string     `xml:"name,attr"`
-	Seconds float64    `xml:"time,attr"`
-	Failure *junitText `xml:"failure,omitempty"`
-	Error   *junitText `xml:"error,omitempty"`
-	Out     string     `xml:"system-out,omitempty"`
-}
-
-type junitText struct {
-	Type    string `xml:"type,attr"`
-	Message string `xml:"message,attr"`
-}
-
-func writeJUnit(w io.Writer, results []sentinel.Result) error {
-	suite := junitSuite{Name: "sentinel", Tests: len(results)}
-	for _, r := range results {
-		c := junitCase{Class: r.Table.String(), Name: shortID(r), Seconds: r.Duration.Seconds(), Out: r.Message}
-		switch r.Status {
-		case sentinel.Fail, sentinel.Warn:
-			c.Failure = &junitText{r.Status.String(), r.Message}
-			suite.Failures++
-		case sentinel.Error:
-			c.Error = &junitText{"error", r.Message}
-			suite.Errors++
-		}
-		suite.Cases = append(suite.Cases, c)
-	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	e := xml.NewEncoder(w)
-	e.Indent("", "  ")
-	if err := e.Encode(suite); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
 }

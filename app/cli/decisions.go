@@ -21,39 +21,55 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-func whoAmI() string {
+// userName is who decides, for the audit log.
+func userName() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username
 	}
 	return "unknown"
 }
 
-// change makes a person's change: in the running agent through its API, or
-// while none runs in the state itself.
-func change(cmd *cobra.Command, path string, body, answer any, offline func(context.Context, *agent.Agent) error) (err error) {
+// change is a person's change of what the agent remembers.
+type change struct {
+	path    string // of the API, below /api/v1/
+	body    any    // of the request
+	answer  any    // the API's answer is decoded into it; nil: there is none
+	offline func(context.Context, *agent.Agent) error
+}
+
+// apply makes the change through the API of the running agent. While none runs,
+// it makes the change in the state itself.
+func (c change) apply(cmd *cobra.Command) (err error) {
 	cfg, err := load(cmd)
 	if err != nil {
 		return err
 	}
-	memory, err := store.Open(cmd.Context(), cfg.State)
+	state, err := store.Open(cmd.Context(), cfg.State)
 	if errors.Is(err, store.ErrLocked) {
-		return askAgent(cmd.Context(), cfg, path, body, answer)
+		return postToAgent(cmd.Context(), cfg, c.path, c.body, c.answer)
 	}
 	if err != nil {
 		return unavailable(err)
 	}
-	defer func() { err = errors.Join(err, memory.Close()) }()
-	a := &agent.Agent{Store: memory, Metrics: exporters.NewPrometheus(versionString()), Now: clock, Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	a := &agent.Agent{
+		Store:   state,
+		Metrics: exporters.NewPrometheus(versionString()),
+		Now:     clock,
+		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
+	}
 	if err := a.Recall(cmd.Context(), setupOf(cfg).Notifications(nil)); err != nil {
 		return unavailable(err)
 	}
-	return offline(cmd.Context(), a)
+	return c.offline(cmd.Context(), a)
 }
 
-// askAgent posts to the running agent and decodes its answer, unless that is nil.
-func askAgent(ctx context.Context, cfg *config.Config, path string, body, into any) error {
+// postToAgent posts to the running agent's API and decodes the answer, unless
+// answer is nil.
+func postToAgent(ctx context.Context, cfg *config.Config, path string, body, answer any) error {
 	if cfg.Token == "" {
-		return errors.New("an agent is running, and takes decisions with a token alone: set `token:` in the configuration and restart it")
+		return errors.New("an agent is running, and takes decisions with a token alone: " +
+			"set `token:` in the configuration and restart it")
 	}
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -61,7 +77,8 @@ func askAgent(ctx context.Context, cfg *config.Config, path string, body, into a
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+cfg.Listen+"/api/v1/"+path, bytes.NewReader(data))
+	url := "http://" + cfg.Listen + "/api/v1/" + path
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
@@ -71,68 +88,15 @@ func askAgent(ctx context.Context, cfg *config.Config, path string, body, into a
 		return unavailable(fmt.Errorf("asking the running agent: %w", err))
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
 		return unavailable(err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return errors.New(strings.TrimSpace(string(answer)))
+		return errors.New(strings.TrimSpace(string(text)))
 	}
-	if into == nil {
+	if answer == nil {
 		return nil
 	}
-	return json.Unmarshal(answer, into)
-}
-
-// newLabel says which points of a series are not what is normal.
-func newLabel() *cobra.Command {
-	var l store.Label
-	var from, to string
-	var include bool
-	cmd := &cobra.Command{
-		Use: "label", Short: "Take points out of what is normal for a check, or back in",
-		Long:    "Points labelled with --exclude are no part of any baseline: the check's detectors learn\nanew from what is remembered, without them. --include takes a label back.",
-		Example: "  sentinel history label --check shop.public.orders/row_count:day --from 2026-11-01 --to 2026-11-03 --exclude --why 'backfill ran twice'",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if l.Exclude == include {
-				return errors.New("say --exclude, or --include to take a label back")
-			}
-			if l.From, err = parseWhen(from); err != nil {
-				return fmt.Errorf("--from: %w", err)
-			}
-			if l.To, err = parseWhen(to); err != nil {
-				return fmt.Errorf("--to: %w", err)
-			}
-			l.Who = whoAmI()
-			err = change(cmd, "labels", l, nil, func(ctx context.Context, a *agent.Agent) error { return a.Label(ctx, l) })
-			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "labelled %s from %s to %s\n", l.Check, l.From.Format(time.RFC3339), l.To.Format(time.RFC3339))
-			}
-			return err
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&l.Check, "check", "", "the check's id")
-	f.StringVar(&l.Segment, "segment", "", "segment, such as country=DE")
-	f.StringVar(&from, "from", "", "first point, such as 2026-11-01 or 2026-11-01T06:00:00Z")
-	f.StringVar(&to, "to", "", "last point")
-	f.BoolVar(&l.Exclude, "exclude", false, "these points are not normal")
-	f.BoolVar(&include, "include", false, "these points are normal after all")
-	f.StringVar(&l.Why, "why", "", "reason, kept with the label")
-	for _, name := range []string{"check", "from", "to", "why"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err) // named above
-		}
-	}
-	return cmd
-}
-
-func parseWhen(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q: want a time such as 2026-11-01 or 2026-11-01T06:00:00Z", s)
+	return json.Unmarshal(text, answer)
 }

@@ -11,7 +11,7 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch an embedded warehouse with a live loader and staged incidents",
-		Long: `Makes a warehouse in a temporary folder, loads it every second, stages incidents
+		Long: `Makes a warehouse in a temporary folder, loads it every second, stages incidents,
 one after the other, and runs the real agent on a real configuration file. Shows
 what was seen and how long it took. Runs until Ctrl-C, or with --once to a
 summary.`,

@@ -14,15 +14,16 @@ func newDrill() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drill",
 		Short: "Stage failures on scratch warehouses and say what was detected, repaired, lost and done twice",
-		Long: `Makes scratch warehouses, runs the real agent on them as a process of its own, and
+		Long: `Makes scratch warehouses, runs the real agent on them as a process of its own, and,
 stages failures. On an embedded one: the loader stops, a partition is lost, the source
 has a new column, the database is away, the receiver of notifications is dead, the agent
 is killed. On private PostgreSQL servers, where initdb and pg_basebackup are installed:
 the database is killed, the replica is promoted. Run it regularly: it touches nothing of
 yours, and takes about a minute. FALSE counts incidents that blamed data which was fine.
 Exit code 1 when something was lost, done twice or blamed, 3 when it did not come back.`,
-		Example: "  sentinel drill\n  sentinel drill --servers off",
-		Args:    cobra.NoArgs,
+		Example: `  sentinel drill
+  sentinel drill --servers off`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if servers != "auto" && servers != "on" && servers != "off" {
 				return fmt.Errorf("--servers %s: want auto, on or off", servers)

@@ -10,13 +10,21 @@ import (
 )
 
 func newRules() *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Prometheus rules that come with Sentinel", Example: "  sentinel rules export /etc/prometheus/rules"}
+	cmd := &cobra.Command{
+		Use:     "rules",
+		Short:   "Prometheus rules that come with Sentinel",
+		Example: "  sentinel rules export /etc/prometheus/rules",
+	}
 	cmd.AddCommand(newExport("Write the recording rules and alerts into a folder", "/etc/prometheus/rules", rules.Export))
 	return cmd
 }
 
 func newDashboards() *cobra.Command {
-	cmd := &cobra.Command{Use: "dashboards", Short: "Grafana dashboards that come with Sentinel", Example: "  sentinel dashboards export grafana"}
+	cmd := &cobra.Command{
+		Use:     "dashboards",
+		Short:   "Grafana dashboards that come with Sentinel",
+		Example: "  sentinel dashboards export grafana",
+	}
 	cmd.AddCommand(newExport("Write the dashboards and provisioning files into a folder", "grafana", func(dir string, force bool) ([]string, error) {
 		return rules.ExportFS(grafana.Files, dir, force)
 	}))
@@ -26,7 +34,10 @@ func newDashboards() *cobra.Command {
 func newExport(short, example string, export func(dir string, force bool) ([]string, error)) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use: "export DIR", Short: short, Args: cobra.ExactArgs(1), Example: "  sentinel ... export " + example,
+		Use:     "export DIR",
+		Short:   short,
+		Args:    cobra.ExactArgs(1),
+		Example: "  sentinel ... export " + example,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			written, err := export(args[0], force)
 			for _, path := range written {

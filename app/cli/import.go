@@ -16,11 +16,12 @@ func newImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import " + strings.Join(config.Importers(), "|") + " FILE...",
 		Short: "Turn checks of another tool into a configuration",
-		Long: `Reads SodaCL checks (version 3) or the freshness of dbt sources, and prints a
+		Long: `Reads SodaCL checks (version 3) or the freshness of dbt sources, and prints a,
 configuration. What cannot be taken over is listed with its line, on standard
 error and in comments at the end; nothing is dropped silently.`,
-		Example: "  sentinel import soda checks/*.yml --warehouse shop --schema public > sentinel.yaml\n  sentinel import dbt models/staging/sources.yml --warehouse shop > sentinel.yaml",
-		Args:    cobra.MinimumNArgs(2),
+		Example: `  sentinel import soda checks/*.yml --warehouse shop --schema public > sentinel.yaml
+  sentinel import dbt models/staging/sources.yml --warehouse shop > sentinel.yaml`,
+		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var all config.Imported
 			for _, file := range args[1:] {

@@ -13,23 +13,35 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
-	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
 func newIncidents() *cobra.Command {
-	cmd := &cobra.Command{Use: "incidents", Short: "List, show, acknowledge, resolve and silence incidents", Example: "  sentinel incidents list --all"}
+	cmd := &cobra.Command{
+		Use:     "incidents",
+		Short:   "List, show, acknowledge, resolve and silence incidents",
+		Example: "  sentinel incidents list --all",
+	}
 	var all bool
 	list := &cobra.Command{
-		Use: "list", Short: "List open incidents, with --all also resolved ones", Example: "  sentinel incidents list", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return listIncidents(cmd, all) },
+		Use:     "list",
+		Short:   "List open incidents, with --all also resolved ones",
+		Example: "  sentinel incidents list",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return listIncidents(cmd, all) },
 	}
 	list.Flags().BoolVar(&all, "all", false, "also resolved ones")
 	show := &cobra.Command{
-		Use: "show ID", Short: "Show an incident: what was seen, since when, who was told, what was repaired", Example: "  sentinel incidents show 0cq1k4mg3s8qo", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return showIncident(cmd, args[0]) },
+		Use:     "show ID",
+		Short:   "Show an incident: what was seen, since when, who was told, what was repaired",
+		Example: "  sentinel incidents show 0cq1k4mg3s8qo",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return showIncident(cmd, args[0]) },
 	}
-	cmd.AddCommand(list, show, newWord("ack", "Say that somebody is on it: no more reminders"), newWord("resolve", "End an incident by hand; it opens again if its check still finds it"), newSilence())
+	cmd.AddCommand(list, show, newSilence(),
+		newIncidentDecision("ack", "Say that somebody is on it: no more reminders"),
+		newIncidentDecision("resolve", "End an incident by hand; it opens again if its check still finds it"),
+	)
 	return cmd
 }
 
@@ -50,7 +62,8 @@ func listIncidents(cmd *cobra.Command, all bool) (err error) {
 	tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ID\tOPENED\tSTATE\tSEVERITY\tTIER\tDATASET\tWHAT")
 	for _, i := range incidents {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.Opened.Format(time.RFC3339), i.State, i.Severity, i.Tier, i.Table, i.Message)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			i.ID, i.Opened.Format(time.RFC3339), i.State, i.Severity, i.Tier, i.Table, i.Message)
 	}
 	return tw.Flush()
 }
@@ -73,7 +86,7 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 	if err != nil {
 		return unavailable(err)
 	}
-	told, err := s.Outbox(ctx, store.OutboxFilter{Incident: id})
+	notifications, err := s.Outbox(ctx, store.OutboxFilter{Incident: id})
 	if err != nil {
 		return unavailable(err)
 	}
@@ -81,105 +94,103 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 	if err != nil {
 		return unavailable(err)
 	}
-	return writeIncident(cmd.OutOrStdout(), i, repairs, told, log)
+	return incidentPage{i, repairs, notifications, log}.write(cmd.OutOrStdout())
 }
 
-func writeIncident(w io.Writer, i sentinel.Incident, repairs []sentinel.Repair, told []store.OutboxItem, log []store.AuditEntry) error {
-	state := string(i.State)
-	if i.Standing() != i.State {
-		state += ", otherwise " + string(i.Standing())
+// incidentPage is all that is remembered of an incident.
+type incidentPage struct {
+	sentinel.Incident
+	repairs       []sentinel.Repair // of its check
+	notifications []store.OutboxItem
+	log           []store.AuditEntry
+}
+
+func (p incidentPage) write(w io.Writer) error {
+	state := string(p.State)
+	if p.Standing() != p.State {
+		state += ", otherwise " + string(p.Standing())
 	}
-	fmt.Fprintf(w, "%s  %s\n%s: %s\n\n", i.ID, state, i.Table, i.Message)
+	fmt.Fprintf(w, "%s  %s\n%s: %s\n\n", p.ID, state, p.Table, p.Message)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
-		{"severity", i.Severity.String()}, {"tier", i.Tier}, {"owner", i.Owner}, {"observed", observedText(i)}, {"expected", i.Expected},
-		{"since", when(i.Opened)}, {"last seen", when(i.Updated)}, {"last good", when(i.LastGood)}, {"resolved", when(i.Resolved)},
-		{"seen", fmt.Sprintf("%d times, reopened %d times", i.Ticks, i.Flaps)}, {"check", i.Check}, {"finding", i.Key}, {"caused by", i.Upstream}, {"cause", i.Cause}, {"note", i.Note}, {"runbook", i.Runbook},
-	} {
+	for _, row := range p.rows() {
 		if row[1] != "" {
 			fmt.Fprintf(tw, "%s\t%s\n", row[0], row[1])
 		}
 	}
-	for _, r := range repairs {
-		if r.Incident == i.ID {
+	for _, r := range p.repairs {
+		if r.Incident == p.ID {
 			fmt.Fprintf(tw, "repair\t%s %s: %s\n", r.ID, r.State, cmp.Or(r.Message, r.Plan.Summary))
 		}
 	}
-	for _, o := range told {
-		fmt.Fprintf(tw, "told\t%s of %s: %s %s\n", o.Channel, o.Kind, o.State, cmp.Or(when(o.Finished), o.LastError))
+	for _, n := range p.notifications {
+		fmt.Fprintf(tw, "told\t%s of %s: %s %s\n", n.Channel, n.Kind, n.State, cmp.Or(timeText(n.Finished), n.LastError))
 	}
-	for _, e := range log {
-		fmt.Fprintf(tw, "%s\t%s by %s: %s\n", when(e.At), e.What, e.Actor, e.Detail)
+	for _, e := range p.log {
+		fmt.Fprintf(tw, "%s\t%s by %s: %s\n", timeText(e.At), e.What, e.Actor, e.Detail)
 	}
 	return tw.Flush()
 }
 
-func observedText(i sentinel.Incident) string {
-	if i.Observed.Absent() {
-		return ""
+// rows are names and values. Rows without a value are not printed.
+func (p incidentPage) rows() [][2]string {
+	observed := ""
+	if !p.Observed.Absent() {
+		observed = p.Observed.String()
 	}
-	return i.Observed.String()
+	return [][2]string{
+		{"severity", p.Severity.String()},
+		{"tier", p.Tier},
+		{"owner", p.Owner},
+		{"observed", observed},
+		{"expected", p.Expected},
+		{"since", timeText(p.Opened)},
+		{"last seen", timeText(p.Updated)},
+		{"last good", timeText(p.LastGood)},
+		{"resolved", timeText(p.Resolved)},
+		{"seen", fmt.Sprintf("%d times, reopened %d times", p.Ticks, p.Flaps)},
+		{"check", p.Check},
+		{"finding", p.Key},
+		{"caused by", p.Upstream},
+		{"cause", p.Cause},
+		{"note", p.Note},
+		{"runbook", p.Runbook},
+	}
 }
 
-func when(t time.Time) string {
+// timeText writes a time in UTC; "" for the zero time.
+func timeText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
 }
 
-// newWord is a command by which a person speaks of an incident.
-func newWord(what, short string) *cobra.Command {
+// newIncidentDecision is the command ack or resolve.
+func newIncidentDecision(what, short string) *cobra.Command {
 	var why string
 	cmd := &cobra.Command{
-		Use: what + " ID", Short: short, Example: "  sentinel incidents " + what + " 0cq1k4mg3s8qo --why 'reloading by hand'", Args: cobra.ExactArgs(1),
+		Use:     what + " ID",
+		Short:   short,
+		Example: "  sentinel incidents " + what + " 0cq1k4mg3s8qo --why 'reloading by hand'",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var i sentinel.Incident
-			err := change(cmd, "incidents/"+args[0]+"/"+what, map[string]string{"who": whoAmI(), "why": why}, &i, func(ctx context.Context, a *agent.Agent) (err error) {
-				i, err = a.Decide(ctx, what, args[0], whoAmI(), why)
+			err := change{
+				path:   "incidents/" + args[0] + "/" + what,
+				body:   map[string]string{"who": userName(), "why": why},
+				answer: &i,
+				offline: func(ctx context.Context, a *agent.Agent) (err error) {
+					i, err = a.Decide(ctx, what, args[0], userName(), why)
+					return err
+				},
+			}.apply(cmd)
+			if err != nil {
 				return err
-			})
-			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s: %s\n", i.ID, i.State, i.Table, i.Message)
 			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s: %s\n", i.ID, i.State, i.Table, i.Message)
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the audit log")
-	return cmd
-}
-
-func newSilence() *cobra.Command {
-	var s notify.Silence
-	var lasts time.Duration
-	cmd := &cobra.Command{
-		Use: "silence [ID]", Short: "Tell nobody of an incident, a dataset or a tier, for a time",
-		Long:    "Checks go on, and what is still wrong when the silence ends is told then.",
-		Example: "  sentinel incidents silence 0cq1k4mg3s8qo --for 2h --why 'loader is being fixed'\n  sentinel incidents silence --dataset 'shop.staging.*' --for 1h --why 'migration'",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				s.Incident = args[0]
-			}
-			s.From, s.Who = clock().UTC().Truncate(time.Second), whoAmI()
-			s.Until = s.From.Add(lasts)
-			s.ID = "s" + s.From.Format("20060102t150405.000")
-			if err := s.Validate(); err != nil {
-				return err
-			}
-			err := change(cmd, "silences", s, nil, func(ctx context.Context, a *agent.Agent) error { return a.Silence(ctx, s) })
-			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "silent until %s\n", s.Until.Format(time.RFC3339))
-			}
-			return err
-		},
-	}
-	f := cmd.Flags()
-	f.DurationVar(&lasts, "for", time.Hour, "how long")
-	f.StringVar(&s.Dataset, "dataset", "", "warehouse.schema.table, with * for any text")
-	f.StringVar(&s.Check, "check", "", "a check's id")
-	f.StringVar(&s.Tier, "tier", "", "critical, warning or info")
-	f.StringVar(&s.Owner, "owner", "", "an owner")
-	f.StringVar(&s.Why, "why", "", "reason, kept with the silence")
 	return cmd
 }

@@ -19,7 +19,7 @@ func newInit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init DSN",
 		Short: "Read a warehouse's catalog and propose a configuration",
-		Long: `Reads the catalog, and from the rows of each table with a time column how they
+		Long: `Reads the catalog, and from the rows of each table with a time column how they,
 came in the last weeks (one GROUP BY a table, within the statement timeout), and
 prints a configuration: checks with thresholds above what is usual, and how many
 alarms each would have raised. The DSN itself is not printed: it is read from an

@@ -13,9 +13,17 @@ import (
 )
 
 func newNotify() *cobra.Command {
-	cmd := &cobra.Command{Use: "notify", Short: "Try channels, and see what could not be sent", Example: "  sentinel notify test oncall\n  sentinel notify dead list"}
+	cmd := &cobra.Command{
+		Use:   "notify",
+		Short: "Try channels, and see what could not be sent",
+		Example: `  sentinel notify test oncall
+  sentinel notify dead list`,
+	}
 	test := &cobra.Command{
-		Use: "test CHANNEL", Short: "Send a marked test notice through a channel, now", Example: "  sentinel notify test oncall", Args: cobra.ExactArgs(1),
+		Use:     "test CHANNEL",
+		Short:   "Send a marked test notice through a channel, now",
+		Example: "  sentinel notify test oncall",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := load(cmd)
 			if err != nil {
@@ -36,9 +44,16 @@ func newNotify() *cobra.Command {
 			return err
 		},
 	}
-	dead := &cobra.Command{Use: "dead", Short: "Notices that were given up", Example: "  sentinel notify dead list"}
+	dead := &cobra.Command{
+		Use:     "dead",
+		Short:   "Notices that were given up",
+		Example: "  sentinel notify dead list",
+	}
 	dead.AddCommand(&cobra.Command{
-		Use: "list", Short: "List them", Example: "  sentinel notify dead list", Args: cobra.NoArgs,
+		Use:     "list",
+		Short:   "List them",
+		Example: "  sentinel notify dead list",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			s, err := reader(cmd)
 			if err != nil {
@@ -67,7 +82,10 @@ func newNotify() *cobra.Command {
 
 func newDeadWord(what, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: what + " NUMBER", Short: short + "; stop the agent first", Example: "  sentinel notify dead " + what + " 17", Args: cobra.ExactArgs(1),
+		Use:     what + " NUMBER",
+		Short:   short + "; stop the agent first",
+		Example: "  sentinel notify dead " + what + " 17",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			seq, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil {

@@ -20,10 +20,18 @@ import (
 )
 
 func newRisk() *cobra.Command {
-	cmd := &cobra.Command{Use: "risk", Short: "Explain and judge the predictions of missed deadlines", Example: "  sentinel risk explain shop.public.orders\n  sentinel risk report"}
+	cmd := &cobra.Command{
+		Use:   "risk",
+		Short: "Explain and judge the predictions of missed deadlines",
+		Example: `  sentinel risk explain shop.public.orders
+  sentinel risk report`,
+	}
 	var plot string
 	report := &cobra.Command{
-		Use: "report", Short: "How good the predictions of the last 30 periods were, by dataset", Args: cobra.NoArgs, Example: "  sentinel risk report --plot reliability.svg",
+		Use:     "report",
+		Short:   "How good the predictions of the last 30 periods were, by dataset",
+		Args:    cobra.NoArgs,
+		Example: "  sentinel risk report --plot reliability.svg",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := forecasts(cmd, "")
 			if err != nil {
@@ -39,7 +47,10 @@ func newRisk() *cobra.Command {
 	}
 	report.Flags().StringVar(&plot, "plot", "", "draw forecasts against what happened to this .svg")
 	cmd.AddCommand(report, &cobra.Command{
-		Use: "explain DATASET", Short: "What makes the risk of a dataset's next deadline what it is", Args: cobra.ExactArgs(1), Example: "  sentinel risk explain shop.public.orders",
+		Use:     "explain DATASET",
+		Short:   "What makes the risk of a dataset's next deadline what it is",
+		Args:    cobra.ExactArgs(1),
+		Example: "  sentinel risk explain shop.public.orders",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, err := forecasts(cmd, args[0])
 			if err != nil {

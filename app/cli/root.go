@@ -74,11 +74,13 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sentinel",
 		Short: "Sentinel checks that the data in a warehouse is fresh, complete and in shape",
-		Long: `Sentinel runs beside a data warehouse. On a schedule it asks, as cheaply as
+		Long: `Sentinel runs beside a data warehouse. On a schedule it asks, as cheaply as,
 possible: is the data fresh, is it all there, has its shape changed?
 
 Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
-		Example:       "  sentinel demo\n  sentinel init postgres://reader@db/shop > sentinel.yaml\n  sentinel run -c sentinel.yaml",
+		Example: `  sentinel demo
+  sentinel init postgres://reader@db/shop > sentinel.yaml
+  sentinel run -c sentinel.yaml`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

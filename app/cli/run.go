@@ -17,7 +17,7 @@ func newRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the agent: check on schedule, remember, serve metrics",
-		Long: `Runs until SIGINT or SIGTERM. SIGHUP, or POST /-/reload with the token, loads
+		Long: `Runs until SIGINT or SIGTERM. SIGHUP, or POST /-/reload with the token, loads,
 the configuration again; a file that does not load changes nothing.`,
 		Example: "  sentinel run -c sentinel.yaml --log-format json",
 		Args:    cobra.NoArgs,

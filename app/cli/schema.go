@@ -16,7 +16,12 @@ import (
 )
 
 func newSchema() *cobra.Command {
-	cmd := &cobra.Command{Use: "schema", Short: "Show and accept schema drift", Example: "  sentinel schema diff\n  sentinel schema accept --dataset shop.public.orders --why 'release 42'"}
+	cmd := &cobra.Command{
+		Use:   "schema",
+		Short: "Show and accept schema drift",
+		Example: `  sentinel schema diff
+  sentinel schema accept --dataset shop.public.orders --why 'release 42'`,
+	}
 	var dataset, why string
 	diff := &cobra.Command{
 		Use:     "diff",
@@ -79,7 +84,7 @@ func openBaselines(ctx context.Context, cfg *config.Config) (baselines, error) {
 	if errors.Is(err, store.ErrLocked) {
 		s, err = store.OpenReader(ctx, cfg.State)
 		return baselines{s, func(ctx context.Context, check string, v store.Snapshot) error {
-			return askAgent(ctx, cfg, "baselines", struct {
+			return postToAgent(ctx, cfg, "baselines", struct {
 				Check string
 				store.Snapshot
 			}{check, v}, nil)
@@ -146,7 +151,7 @@ func acceptDataset(cmd *cobra.Command, memory baselines, db *warehouse.DB, d age
 		if err != nil {
 			return accepted, unavailable(err)
 		}
-		if err := memory.accept(ctx, s.ID, store.Snapshot{Data: checks.EncodeSnapshot(now), TakenAt: clock(), AcceptedBy: whoAmI(), Why: why}); err != nil {
+		if err := memory.accept(ctx, s.ID, store.Snapshot{Data: checks.EncodeSnapshot(now), TakenAt: clock(), AcceptedBy: userName(), Why: why}); err != nil {
 			return accepted, unavailable(err)
 		}
 		accepted++

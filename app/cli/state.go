@@ -15,17 +15,27 @@ import (
 )
 
 func newState() *cobra.Command {
-	cmd := &cobra.Command{Use: "state", Short: "Back up, restore and verify the agent's state", Example: "  sentinel state backup sentinel-backup.db"}
+	cmd := &cobra.Command{
+		Use:     "state",
+		Short:   "Back up, restore and verify the agent's state",
+		Example: "  sentinel state backup sentinel-backup.db",
+	}
 	var force bool
 	restore := &cobra.Command{
-		Use: "restore FILE", Short: "Put a back-up in the place of the state; stop the agent first", Args: cobra.ExactArgs(1), Example: "  sentinel state restore sentinel-backup.db --force",
-		Long: "The back-up is verified first. A state that is there is kept as STATE.before-restore.",
-		RunE: func(cmd *cobra.Command, args []string) error { return restoreState(cmd, args[0], force) },
+		Use:     "restore FILE",
+		Short:   "Put a back-up in the place of the state; stop the agent first",
+		Args:    cobra.ExactArgs(1),
+		Example: "  sentinel state restore sentinel-backup.db --force",
+		Long:    "The back-up is verified first. A state that is there is kept as STATE.before-restore.",
+		RunE:    func(cmd *cobra.Command, args []string) error { return restoreState(cmd, args[0], force) },
 	}
 	restore.Flags().BoolVar(&force, "force", false, "also where there is a state already")
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "backup FILE", Short: "Write a consistent copy of the state, also while the agent runs", Args: cobra.ExactArgs(1), Example: "  sentinel state backup sentinel-backup.db",
+			Use:     "backup FILE",
+			Short:   "Write a consistent copy of the state, also while the agent runs",
+			Args:    cobra.ExactArgs(1),
+			Example: "  sentinel state backup sentinel-backup.db",
 			RunE: func(cmd *cobra.Command, args []string) (err error) {
 				s, err := reader(cmd)
 				if err != nil {
@@ -39,7 +49,10 @@ func newState() *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use: "verify [FILE]", Short: "Read the whole state, or a back-up, and say whether it is sound", Args: cobra.MaximumNArgs(1), Example: "  sentinel state verify",
+			Use:     "verify [FILE]",
+			Short:   "Read the whole state, or a back-up, and say whether it is sound",
+			Args:    cobra.MaximumNArgs(1),
+			Example: "  sentinel state verify",
 			RunE: func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
 					return verifyState(cmd.Context(), cmd.OutOrStdout(), "sqlite:"+args[0])

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+func newPlan() *cobra.Command {
+	var dataset string
+	var explain bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Print the statements that the checks would send",
+		Long: `Reads the catalogs and prints, per dataset, the statements its checks would send now.
+Nothing else is asked of the tables; --explain asks the engine for its plan of each.`,
+		Example: "  sentinel plan --dataset shop.public.orders --explain",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			cfg, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			open, err := setupOf(cfg).Warehouses()
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, open.Close()) }()
+			datasets, problems := setupOf(cfg).Datasets(cmd.Context(), open)
+			if len(problems) > 0 {
+				return unavailable(errors.Join(problems...))
+			}
+			if datasets, err = only(datasets, dataset); err != nil {
+				return err
+			}
+			env := checks.Env{Now: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
+			return printPlan(cmd, env, open, jobsOf(datasets), explain)
+		},
+	}
+	cmd.Flags().StringVar(&dataset, "dataset", "", "only datasets that match, such as shop.public.*")
+	cmd.Flags().BoolVar(&explain, "explain", false, "also print the engine's plan")
+	return cmd
+}
+
+func printPlan(cmd *cobra.Command, env checks.Env, open map[string]*warehouse.DB, jobs map[string][]checks.Job, explain bool) error {
+	w := cmd.OutOrStdout()
+	statements, tables := 0, 0
+	for _, name := range slices.Sorted(maps.Keys(jobs)) {
+		tables += len(jobs[name])
+		for _, p := range checks.Plan(cmd.Context(), env, name, jobs[name]) {
+			fmt.Fprintf(w, "-- %s (%d checks)\n", p.Table, len(p.Checks))
+			switch {
+			case p.Err != nil:
+				fmt.Fprintf(w, "-- nothing to send: %v\n", p.Err)
+				continue
+			case p.Statement.SQL == "":
+				fmt.Fprintln(w, "-- the catalog answers all of it")
+				continue
+			}
+			statements++
+			fmt.Fprintln(w, p.Statement.SQL+";")
+			for i, a := range p.Statement.Args {
+				if t, ok := a.(time.Time); ok {
+					a = t.UTC().Format(time.RFC3339)
+				}
+				fmt.Fprintf(w, "--   %d: %v\n", i+1, a)
+			}
+			if explain {
+				text, err := open[name].Explain(cmd.Context(), p.Statement)
+				if err != nil {
+					return unavailable(err)
+				}
+				fmt.Fprintln(w, text)
+			}
+		}
+	}
+	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one look at each warehouse's catalog\n", statements, tables)
+	return err
+}

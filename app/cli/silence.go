@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/notify"
+)
+
+// newSilence is the command that keeps notifications back for a time.
+func newSilence() *cobra.Command {
+	var s notify.Silence
+	var lasts time.Duration
+	cmd := &cobra.Command{
+		Use:   "silence [ID]",
+		Short: "Send no notifications of an incident, a dataset or a tier, for a time",
+		Long:  "Checks go on. What is still wrong when the silence ends is notified then.",
+		Example: `  sentinel incidents silence 0cq1k4mg3s8qo --for 2h --why 'loader is being fixed'
+  sentinel incidents silence --dataset 'shop.staging.*' --for 1h --why 'migration'`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				s.Incident = args[0]
+			}
+			s.From, s.Who = clock().UTC().Truncate(time.Second), userName()
+			s.Until = s.From.Add(lasts)
+			s.ID = "s" + s.From.Format("20060102t150405.000")
+			if err := s.Validate(); err != nil {
+				return err
+			}
+			err := change{
+				path:    "silences",
+				body:    s,
+				offline: func(ctx context.Context, a *agent.Agent) error { return a.Silence(ctx, s) },
+			}.apply(cmd)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "silent until %s\n", s.Until.Format(time.RFC3339))
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&lasts, "for", time.Hour, "how long")
+	f.StringVar(&s.Dataset, "dataset", "", "warehouse.schema.table, with * for any text")
+	f.StringVar(&s.Check, "check", "", "a check's id")
+	f.StringVar(&s.Tier, "tier", "", "critical, warning or info")
+	f.StringVar(&s.Owner, "owner", "", "an owner")
+	f.StringVar(&s.Why, "why", "", "reason, kept with the silence")
+	return cmd
+}
