@@ -83,7 +83,8 @@ func newCluster(t *testing.T, agents, datasets int, state string) *testCluster {
 		"INSERT INTO orders SELECT i, date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '12 hours' FROM generate_series(1, 10) i",
 		"CREATE TABLE orders_source AS SELECT * FROM orders", "ALTER TABLE orders_source ADD PRIMARY KEY (id)"}
 	for i := range datasets {
-		statements = append(statements, fmt.Sprintf("CREATE TABLE t_%04d (id bigint); INSERT INTO t_%04d VALUES (1)", i, i))
+		statements = append(statements, fmt.Sprintf("CREATE TABLE t_%04d (id bigint); INSERT INTO t_%04d VALUES (1)",
+			i, i))
 	}
 	testenv.Exec(t, "pgx", shop, strings.Join(statements, ";"))
 	self, err := os.Executable()
@@ -235,7 +236,8 @@ func TestAgentsTakeOver(t *testing.T) {
 		slowest = max(slowest, time.Since(died))
 		c.start(victim)
 	}
-	t.Logf("%d kills of 3 agents with %d datasets: work was taken over within %s", kills, datasets, slowest.Round(100*time.Millisecond))
+	t.Logf("%d kills of 3 agents with %d datasets: work was taken over within %s",
+		kills, datasets, slowest.Round(100*time.Millisecond))
 	if slowest > 10*time.Second {
 		t.Errorf("taken over after %s", slowest)
 	}
@@ -380,7 +382,8 @@ func TestStateStopsAndComesBack(t *testing.T) {
 	}
 	back := time.Now()
 	c.ticked(back)
-	t.Logf("after the state was back, a tick was written down within %s", time.Since(back).Round(100*time.Millisecond))
+	t.Logf("after the state was back, a tick was written down within %s",
+		time.Since(back).Round(100*time.Millisecond))
 	for n := range c.agents {
 		c.kill(n)
 	}

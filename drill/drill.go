@@ -93,7 +93,8 @@ func staged(ctx context.Context, failures ...func(context.Context) (Outcome, err
 // Report writes a table with a line for each Outcome.
 func Report(out io.Writer, outcomes []Outcome) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-32s %-12s %-12s %-5s %-6s %-6s %s\n", "FAILURE", "DETECTED IN", "WELL IN", "LOST", "TWICE", "FALSE", "")
+	fmt.Fprintf(&b, "%-32s %-12s %-12s %-5s %-6s %-6s %s\n",
+		"FAILURE", "DETECTED IN", "WELL IN", "LOST", "TWICE", "FALSE", "")
 	for _, o := range outcomes {
 		fmt.Fprintf(&b, "%-32s %-12s %-12s %-5d %-6d %-6d %s\n",
 			o.Name, took(o.Detected), took(o.Repaired), o.Lost, o.Twice, o.Wrong, o.Note)

@@ -113,7 +113,8 @@ func (d *serving) databaseKilled(ctx context.Context) (o Outcome, err error) {
 	}); err != nil {
 		return o, fmt.Errorf("checks do not move back: %w", err)
 	}
-	o.Note = fmt.Sprintf("checks were on the standby meanwhile, and moved back %s after it was up", took(d.now().Sub(back)))
+	o.Note = fmt.Sprintf("checks were on the standby meanwhile, and moved back %s after it was up",
+		took(d.now().Sub(back)))
 	return o, errors.Join(d.account(ctx, &o, begin, "alone", inPublic("alone")), d.account(ctx, &o, begin, "pair", inPublic("pair")))
 }
 

@@ -32,7 +32,8 @@ func newAudit() *cobra.Command {
 			}
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, e := range entries {
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, e.At.Format(time.RFC3339), e.Actor, e.What, e.Subject, e.Detail)
+				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n",
+					e.Seq, e.At.Format(time.RFC3339), e.Actor, e.What, e.Subject, e.Detail)
 			}
 			fmt.Fprintf(tw, "\n%d entries, none changed; the last hash is %s\n", n, cmp.Or(head, "none"))
 			return tw.Flush()

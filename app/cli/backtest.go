@@ -167,7 +167,8 @@ func (b *backtest) series(cmd *cobra.Command, args []string) (rows []replay.Row,
 		return nil, "", unavailable(err)
 	}
 	if len(points) == 0 {
-		return nil, "", fmt.Errorf("no values of %s %s %s are remembered; sentinel history lists what is", b.check, b.metric, b.segment)
+		return nil, "", fmt.Errorf("no values of %s %s %s are remembered; sentinel history lists what is",
+			b.check, b.metric, b.segment)
 	}
 	for _, p := range points {
 		rows = append(rows, replay.Row{Text: p.Time.Format(time.RFC3339), Point: p})
@@ -214,14 +215,16 @@ func printReplays(w io.Writer, title string, all []replay.Replayed) error {
 	}
 	fmt.Fprintln(tw, head)
 	for _, r := range all {
-		fmt.Fprintf(tw, "%s\t%d\t%.2f\t%d points", r.Detector, len(r.Alarms), float64(len(r.Alarms))/max(r.Weeks, 1.0/7), r.Learning)
+		fmt.Fprintf(tw, "%s\t%d\t%.2f\t%d points",
+			r.Detector, len(r.Alarms), float64(len(r.Alarms))/max(r.Weeks, 1.0/7), r.Learning)
 		if l := r.Labelled; l != nil {
 			delay := "-"
 			if len(l.Delays) > 0 {
 				slices.Sort(l.Delays)
 				delay = l.Delays[len(l.Delays)/2].String()
 			}
-			fmt.Fprintf(tw, "\t%d of %d\t%d\t%.2f\t%.2f\t%s", l.Found, l.Windows, l.False, l.Precision(), l.Recall(), delay)
+			fmt.Fprintf(tw, "\t%d of %d\t%d\t%.2f\t%.2f\t%s",
+				l.Found, l.Windows, l.False, l.Precision(), l.Recall(), delay)
 		}
 		fmt.Fprintln(tw)
 	}

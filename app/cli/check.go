@@ -30,17 +30,18 @@ with its history but not recorded in it.`,
 		Example: "  sentinel check --dataset 'shop.public.*' --fail-on warn --format junit > report.xml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains([]string{"text", "json", "junit"}, format) || !slices.Contains([]string{"warn", "fail"}, failOn) {
-				return fmt.Errorf("want --format text, json or junit and --fail-on warn or fail")
+			formats, levels := []string{"text", "json", "junit"}, []string{"warn", "fail"}
+			if !slices.Contains(formats, format) || !slices.Contains(levels, failOn) {
+				return errors.New("want --format text, json or junit and --fail-on warn or fail")
 			}
-			results, took, err := checkOnce(cmd, dataset, noState)
+			r, err := checkOnce(cmd, dataset, noState)
 			if err != nil {
 				return err
 			}
-			if err := writeResults(cmd.OutOrStdout(), format, results, took); err != nil {
+			if err := r.write(cmd.OutOrStdout(), format); err != nil {
 				return err
 			}
-			return verdict(results, failOn)
+			return verdict(r.results, failOn)
 		},
 	}
 	cmd.Flags().StringVar(&dataset, "dataset", "", "only datasets that match, such as shop.public.*")
@@ -50,26 +51,35 @@ with its history but not recorded in it.`,
 	return cmd
 }
 
-func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sentinel.Result, took time.Duration, err error) {
+// report is what one run of the checks brought.
+type report struct {
+	results []sentinel.Result
+	took    time.Duration
+}
+
+// checkOnce runs the checks of the datasets that match, and records their
+// results unless an agent runs or noState is set.
+func checkOnce(cmd *cobra.Command, dataset string, noState bool) (r report, err error) {
 	ctx := cmd.Context()
 	cfg, err := load(cmd)
 	if err != nil {
-		return nil, 0, err
+		return r, err
 	}
 	open, err := setupOf(cfg).Warehouses()
 	if err != nil {
-		return nil, 0, err
+		return r, err
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
 	env := checks.Env{Now: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
-	var memory *store.Store
+	var state *store.Store
 	writable := false
 	if !noState {
-		memory, writable, err = openState(ctx, cmd, cfg.State)
+		state, writable, err = openState(cmd, cfg.State)
 		if err != nil {
-			return nil, 0, unavailable(err)
+			return r, unavailable(err)
 		}
-		defer func() { err = errors.Join(err, memory.Close()) }()
+		defer func() { err = errors.Join(err, state.Close()) }()
+		env.History = agent.NewHistory(state)
 	}
 	start := clock()
 	datasets, problems := setupOf(cfg).Datasets(ctx, open)
@@ -77,25 +87,26 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (results []sent
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}
 	if datasets, err = only(datasets, dataset); err != nil {
-		return nil, 0, err
-	}
-	var scorer *agent.Scorer
-	if memory != nil {
-		scorer = &agent.Scorer{Store: memory}
-		env.History = agent.NewHistory(memory)
+		return r, err
 	}
 	outcomes := runJobs(ctx, env, jobsOf(datasets))
-	states := scoreAll(ctx, cmd, scorer, outcomes)
-	results = resultsOf(outcomes)
-	if len(results) == 0 && len(problems) > 0 {
-		return nil, 0, unavailable(errors.Join(problems...))
+	var states []store.State
+	if state != nil {
+		states = scoreAll(cmd, &agent.Scorer{Store: state}, outcomes)
+	}
+	for _, o := range outcomes {
+		r.results = append(r.results, o.Results...)
+	}
+	if len(r.results) == 0 && len(problems) > 0 {
+		return r, unavailable(errors.Join(problems...))
 	}
 	if writable {
-		if err := record(ctx, memory, results, outcomes, states); err != nil {
-			return nil, 0, unavailable(err)
+		if err := record(ctx, state, outcomes, states); err != nil {
+			return r, unavailable(err)
 		}
 	}
-	return results, clock().Sub(start), nil
+	r.took = clock().Sub(start)
+	return r, nil
 }
 
 // jobsOf makes one job a dataset, by warehouse.
@@ -103,7 +114,7 @@ func jobsOf(datasets []agent.Dataset) (byWarehouse map[string][]checks.Job) {
 	byWarehouse = map[string][]checks.Job{}
 	now := clock()
 	for _, d := range datasets {
-		j := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: now, Checks: make([]checks.Check, 0, len(d.Checks))}
+		j := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: now}
 		for _, c := range d.Checks {
 			j.Checks = append(j.Checks, c.Check)
 		}
@@ -112,16 +123,16 @@ func jobsOf(datasets []agent.Dataset) (byWarehouse map[string][]checks.Job) {
 	return byWarehouse
 }
 
-// scoreAll holds the results against what is normal for them; without a state
-// nothing is known, and nothing is said.
-func scoreAll(ctx context.Context, cmd *cobra.Command, scorer *agent.Scorer, outcomes []checks.Outcome) (states []store.State) {
+// scoreAll compares the results with what is normal for them. It returns the
+// detectors' new states.
+func scoreAll(cmd *cobra.Command, scorer *agent.Scorer, outcomes []checks.Outcome) (states []store.State) {
 	for _, o := range outcomes {
 		for i, c := range o.Job.Checks {
 			watched := c.Common().Anomaly
-			if watched == nil || scorer == nil {
+			if watched == nil {
 				continue
 			}
-			some, err := scorer.Score(ctx, *watched, &o.Results[i])
+			some, err := scorer.Score(cmd.Context(), *watched, &o.Results[i])
 			if err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+err.Error())
 			}
@@ -132,22 +143,14 @@ func scoreAll(ctx context.Context, cmd *cobra.Command, scorer *agent.Scorer, out
 }
 
 // openState opens the state for writing, or beside a running agent for reading.
-func openState(ctx context.Context, cmd *cobra.Command, url string) (s *store.Store, writable bool, err error) {
-	s, err = store.Open(ctx, url)
+func openState(cmd *cobra.Command, url string) (s *store.Store, writable bool, err error) {
+	s, err = store.Open(cmd.Context(), url)
 	if !errors.Is(err, store.ErrLocked) {
 		return s, err == nil, err
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: the agent that runs keeps the state; these results are not recorded")
-	s, err = store.OpenReader(ctx, url)
+	s, err = store.OpenReader(cmd.Context(), url)
 	return s, false, err
-}
-
-func baseline(ctx context.Context, s *store.Store, check string) (*warehouse.Table, error) {
-	snapshot, ok, err := s.Baseline(ctx, check)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return checks.DecodeSnapshot(snapshot.Data)
 }
 
 // runJobs runs the warehouses side by side.
@@ -156,38 +159,32 @@ func runJobs(ctx context.Context, env checks.Env, jobs map[string][]checks.Job) 
 	done := make([][]checks.Outcome, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {
-		run := func() { done[i] = checks.Run(ctx, env, name, jobs[name]) }
-		if i < len(names)-1 {
-			wg.Go(run)
-		} else {
-			run() // this goroutine's stack has grown already
-		}
+		wg.Go(func() { done[i] = checks.Run(ctx, env, name, jobs[name]) })
 	}
 	wg.Wait()
 	return slices.Concat(done...)
 }
 
-func resultsOf(outcomes []checks.Outcome) []sentinel.Result {
-	all := make([][]sentinel.Result, len(outcomes))
-	for i, o := range outcomes {
-		all[i] = o.Results
-	}
-	return slices.Concat(all...)
-}
-
-func record(ctx context.Context, s *store.Store, results []sentinel.Result, outcomes []checks.Outcome, states []store.State) error {
-	batch := store.Batch{Results: results, Baselines: map[string]store.Snapshot{}, States: states}
+// record writes results, first baselines and the detectors' states.
+func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome, states []store.State) error {
+	batch := store.Batch{Baselines: map[string]store.Snapshot{}, States: states}
 	for _, o := range outcomes {
+		batch.Results = append(batch.Results, o.Results...)
 		for id, t := range o.Baselines {
-			batch.Baselines[id] = store.Snapshot{Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel check", Why: "first look"}
+			batch.Baselines[id] = store.Snapshot{
+				Data:       checks.EncodeSnapshot(t),
+				TakenAt:    o.Job.Tick,
+				AcceptedBy: "sentinel check",
+				Why:        "first look",
+			}
 		}
 	}
 	_, err := s.Record(ctx, batch)
 	return err
 }
 
-// verdict turns results into the exit code: failed data outweighs not having
-// looked.
+// verdict turns results into the exit code. Failed data outweighs a check that
+// could not look.
 func verdict(results []sentinel.Result, failOn string) error {
 	code := exitFine
 	for _, r := range results {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +39,12 @@ func only(datasets []agent.Dataset, pattern string) ([]agent.Dataset, error) {
 	if pattern == "" {
 		return datasets, nil
 	}
-	kept := slices.DeleteFunc(slices.Clone(datasets), func(d agent.Dataset) bool { return !config.Match(pattern, d.Table.String()) })
+	var kept []agent.Dataset
+	for _, d := range datasets {
+		if config.Match(pattern, d.Table.String()) {
+			kept = append(kept, d)
+		}
+	}
 	if len(kept) == 0 {
 		return nil, fmt.Errorf("--dataset %s names none of the %d datasets", pattern, len(datasets))
 	}

@@ -15,7 +15,8 @@ func newRules() *cobra.Command {
 		Short:   "Prometheus rules that come with Sentinel",
 		Example: "  sentinel rules export /etc/prometheus/rules",
 	}
-	cmd.AddCommand(newExport("Write the recording rules and alerts into a folder", "/etc/prometheus/rules", rules.Export))
+	const short = "Write the recording rules and alerts into a folder"
+	cmd.AddCommand(newExport(short, "rules export /etc/prometheus/rules", rules.Export))
 	return cmd
 }
 
@@ -25,9 +26,11 @@ func newDashboards() *cobra.Command {
 		Short:   "Grafana dashboards that come with Sentinel",
 		Example: "  sentinel dashboards export grafana",
 	}
-	cmd.AddCommand(newExport("Write the dashboards and provisioning files into a folder", "grafana", func(dir string, force bool) ([]string, error) {
+	export := func(dir string, force bool) ([]string, error) {
 		return rules.ExportFS(grafana.Files, dir, force)
-	}))
+	}
+	const short = "Write the dashboards and provisioning files into a folder"
+	cmd.AddCommand(newExport(short, "dashboards export grafana", export))
 	return cmd
 }
 
@@ -37,7 +40,7 @@ func newExport(short, example string, export func(dir string, force bool) ([]str
 		Use:     "export DIR",
 		Short:   short,
 		Args:    cobra.ExactArgs(1),
-		Example: "  sentinel ... export " + example,
+		Example: "  sentinel " + example,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			written, err := export(args[0], force)
 			for _, path := range written {

@@ -35,14 +35,16 @@ func newGate() *cobra.Command {
 				return unavailable(err)
 			}
 			if len(results) == 0 {
-				return unavailable(fmt.Errorf("no result for %s yet: is it configured, and the agent running?", table))
+				return unavailable(fmt.Errorf("no result for %s yet: is it configured, and the agent running?",
+					table))
 			}
 			if err := writeText(cmd.OutOrStdout(), results, 0); err != nil {
 				return err
 			}
 			for _, r := range results {
 				if age := clock().Sub(r.Tick); maxAge > 0 && age > maxAge {
-					return unavailable(fmt.Errorf("the last result of %s is %s old: is the agent running?", r.Check, age.Round(time.Second)))
+					return unavailable(fmt.Errorf("the last result of %s is %s old: is the agent running?",
+						r.Check, age.Round(time.Second)))
 				}
 			}
 			return verdict(results, failOn)

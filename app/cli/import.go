@@ -43,8 +43,9 @@ error and in comments at the end; nothing is dropped silently.`,
 			}
 			variable := variableOf(warehouse)
 			text := all.YAML(warehouse, schema, variable)
-			if _, err := config.Parse("proposal", []byte(text), func(string) (string, bool) { return "sqlite:proposal.db", true }); err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "this needs a hand before it loads:\n%v\n", err)
+			dsn := func(string) (string, bool) { return "sqlite:proposal.db", true }
+			if _, err := config.Parse("proposal", []byte(text), dsn); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "this needs a change before it loads:\n%v\n", err)
 			}
 			_, err := fmt.Fprint(cmd.OutOrStdout(), text)
 			return err

@@ -123,7 +123,8 @@ func (p incidentPage) write(w io.Writer) error {
 		}
 	}
 	for _, n := range p.notifications {
-		fmt.Fprintf(tw, "told\t%s of %s: %s %s\n", n.Channel, n.Kind, n.State, cmp.Or(timeText(n.Finished), n.LastError))
+		fmt.Fprintf(tw, "told\t%s of %s: %s %s\n",
+			n.Channel, n.Kind, n.State, cmp.Or(timeText(n.Finished), n.LastError))
 	}
 	for _, e := range p.log {
 		fmt.Fprintf(tw, "%s\t%s by %s: %s\n", timeText(e.At), e.What, e.Actor, e.Detail)

@@ -32,7 +32,8 @@ environment variable.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, db.Close()) }()
-			catalog, err := db.Catalog(cmd.Context(), warehouse.Scope{Facts: warehouse.Columns | warehouse.Indexes | warehouse.Estimates | warehouse.Partitions})
+			facts := warehouse.Columns | warehouse.Indexes | warehouse.Estimates | warehouse.Partitions
+			catalog, err := db.Catalog(cmd.Context(), warehouse.Scope{Facts: facts})
 			if err != nil {
 				return unavailable(err)
 			}
@@ -41,7 +42,7 @@ environment variable.`,
 			}
 			known := map[warehouse.TableName]past{}
 			if !catalogOnly {
-				if known, err = recall(cmd.Context(), db, catalog); err != nil {
+				if known, err = readPast(cmd.Context(), db, catalog); err != nil {
 					return err
 				}
 			}
@@ -64,14 +65,27 @@ func variableOf(warehouse string) string {
 	}, warehouse)) + "_DSN"
 }
 
+// proposalHead is for a warehouse's name and the variable with its DSN.
+const proposalHead = `state: sqlite:sentinel.db
+
+warehouses:
+  %s:
+    dsn: ${%s}
+
+defaults: {schedule: "*/5 * * * *", timezone: UTC}
+
+datasets:
+`
+
 // proposal writes the configuration of a catalog.
 func proposal(name string, c *warehouse.Catalog, known map[warehouse.TableName]past) string {
 	variable := variableOf(name)
 	var b strings.Builder
-	fmt.Fprintf(&b, "state: sqlite:sentinel.db\n\nwarehouses:\n  %s:\n    dsn: ${%s}\n\ndefaults: {schedule: \"*/5 * * * *\", timezone: UTC}\n\ndatasets:\n", name, variable)
+	fmt.Fprintf(&b, proposalHead, name, variable)
 	for _, key := range slices.SortedFunc(maps.Keys(c.Tables), compareNames) {
 		t := c.Tables[key]
-		fmt.Fprintf(&b, "  - table: %s\n", yamlText(sentinel.Table{Warehouse: name, Schema: key.Schema, Name: key.Name}.String()))
+		fmt.Fprintf(&b, "  - table: %s\n",
+			yamlText(sentinel.Table{Warehouse: name, Schema: key.Schema, Name: key.Name}.String()))
 		column := timeColumn(t)
 		if column != "" {
 			fmt.Fprintf(&b, "    time_column: %s\n", yamlText(column))
@@ -100,7 +114,10 @@ func yamlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") +
 // timeColumn guesses the column that tells when a row was written: a timestamp
 // by name, the most telling name first, one that leads an index before others.
 func timeColumn(t *warehouse.Table) string {
-	hints := []string{"loaded", "ingested", "updated", "modified", "changed", "created", "inserted", "event", "time", "_at", "_ts", "date"}
+	hints := []string{
+		"loaded", "ingested", "updated", "modified", "changed", "created", "inserted",
+		"event", "time", "_at", "_ts", "date",
+	}
 	best, rank := "", 1<<30
 	for _, c := range t.Columns {
 		if c.Type.Family != warehouse.Timestamp && c.Type.Family != warehouse.Date {

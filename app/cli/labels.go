@@ -22,8 +22,9 @@ func newLabel() *cobra.Command {
 		Short: "Take points out of what is normal for a check, or back in",
 		Long: `Points labelled with --exclude are no part of any baseline: the check's detectors learn
 anew from what is remembered, without them. --include takes a label back.`,
-		Example: "  sentinel history label --check shop.public.orders/row_count:day --from 2026-11-01 --to 2026-11-03 --exclude --why 'backfill ran twice'",
-		Args:    cobra.NoArgs,
+		Example: `  sentinel history label --check shop.public.orders/row_count:day \
+    --from 2026-11-01 --to 2026-11-03 --exclude --why 'backfill ran twice'`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if l.Exclude == include {
 				return errors.New("say --exclude, or --include to take a label back")

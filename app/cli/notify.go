@@ -21,7 +21,7 @@ func newNotify() *cobra.Command {
 	}
 	test := &cobra.Command{
 		Use:     "test CHANNEL",
-		Short:   "Send a marked test notice through a channel, now",
+		Short:   "Send a marked test notification through a channel, now",
 		Example: "  sentinel notify test oncall",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,7 +34,8 @@ func newNotify() *cobra.Command {
 				names = append(names, c.Name)
 			}
 			if len(names) == 0 {
-				return errors.New("no channel is configured: add one under `notify:`, such as `oncall: {slack: {url: ${SLACK_URL}}}`")
+				return errors.New("no channel is configured: " +
+					"add one under `notify:`, such as `oncall: {slack: {url: ${SLACK_URL}}}`")
 			}
 			d := setupOf(cfg).Dispatcher(nil)
 			if err := d.Test(cmd.Context(), args[0]); err != nil {
@@ -49,7 +50,17 @@ func newNotify() *cobra.Command {
 		Short:   "Notices that were given up",
 		Example: "  sentinel notify dead list",
 	}
-	dead.AddCommand(&cobra.Command{
+	dead.AddCommand(
+		newDeadList(),
+		newDeadDecision("retry", "Send one again"),
+		newDeadDecision("discard", "Put one away for good"),
+	)
+	cmd.AddCommand(test, dead)
+	return cmd
+}
+
+func newDeadList() *cobra.Command {
+	return &cobra.Command{
 		Use:     "list",
 		Short:   "List them",
 		Example: "  sentinel notify dead list",
@@ -71,16 +82,16 @@ func newNotify() *cobra.Command {
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(tw, "NUMBER\tCHANNEL\tINCIDENT\tKIND\tTRIES\tWHY")
 			for _, i := range items {
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%d\t%s\n", i.Seq, i.Channel, i.Incident, i.Kind, i.Attempts, i.LastError)
+				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%d\t%s\n",
+					i.Seq, i.Channel, i.Incident, i.Kind, i.Attempts, i.LastError)
 			}
 			return tw.Flush()
 		},
-	}, newDeadWord("retry", "Send one again"), newDeadWord("discard", "Put one away for good"))
-	cmd.AddCommand(test, dead)
-	return cmd
+	}
 }
 
-func newDeadWord(what, short string) *cobra.Command {
+// newDeadDecision is the command retry or discard.
+func newDeadDecision(what, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:     what + " NUMBER",
 		Short:   short + "; stop the agent first",

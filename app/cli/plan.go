@@ -3,12 +3,14 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sentinel-dq/sentinel/app/setup"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -40,8 +42,7 @@ Nothing else is asked of the tables; --explain asks the engine for its plan of e
 			if datasets, err = only(datasets, dataset); err != nil {
 				return err
 			}
-			env := checks.Env{Now: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
-			return printPlan(cmd, env, open, jobsOf(datasets), explain)
+			return printPlan(cmd, open, jobsOf(datasets), explain)
 		},
 	}
 	cmd.Flags().StringVar(&dataset, "dataset", "", "only datasets that match, such as shop.public.*")
@@ -49,8 +50,9 @@ Nothing else is asked of the tables; --explain asks the engine for its plan of e
 	return cmd
 }
 
-func printPlan(cmd *cobra.Command, env checks.Env, open map[string]*warehouse.DB, jobs map[string][]checks.Job, explain bool) error {
+func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]checks.Job, explain bool) error {
 	w := cmd.OutOrStdout()
+	env := checks.Env{Now: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
 	statements, tables := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(jobs)) {
 		tables += len(jobs[name])
@@ -65,13 +67,7 @@ func printPlan(cmd *cobra.Command, env checks.Env, open map[string]*warehouse.DB
 				continue
 			}
 			statements++
-			fmt.Fprintln(w, p.Statement.SQL+";")
-			for i, a := range p.Statement.Args {
-				if t, ok := a.(time.Time); ok {
-					a = t.UTC().Format(time.RFC3339)
-				}
-				fmt.Fprintf(w, "--   %d: %v\n", i+1, a)
-			}
+			printStatement(w, p.Statement)
 			if explain {
 				text, err := open[name].Explain(cmd.Context(), p.Statement)
 				if err != nil {
@@ -81,6 +77,17 @@ func printPlan(cmd *cobra.Command, env checks.Env, open map[string]*warehouse.DB
 			}
 		}
 	}
-	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one look at each warehouse's catalog\n", statements, tables)
+	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one look at each warehouse's catalog\n",
+		statements, tables)
 	return err
+}
+
+func printStatement(w io.Writer, s warehouse.Statement) {
+	fmt.Fprintln(w, s.SQL+";")
+	for i, a := range s.Args {
+		if t, ok := a.(time.Time); ok {
+			a = t.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "--   %d: %v\n", i+1, a)
+	}
 }

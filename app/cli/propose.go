@@ -20,9 +20,9 @@ type past struct {
 	age         time.Duration          // of the newest row; negative when it is not known
 }
 
-// recall reads the past of all tables with a time column: one GROUP BY a table
+// readPast reads the past of all tables with a time column: one GROUP BY a table
 // over a bounded window, as a new check with `anomaly:` would.
-func recall(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[warehouse.TableName]past, error) {
+func readPast(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[warehouse.TableName]past, error) {
 	var jobs []checks.Job
 	for _, key := range slices.SortedFunc(maps.Keys(c.Tables), compareNames) {
 		t := c.Tables[key]
@@ -30,7 +30,12 @@ func recall(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[wa
 		if column == "" || t.Kind == warehouse.View {
 			continue
 		}
-		j := checks.Job{Table: sentinel.Table{Warehouse: db.Config.Name, Schema: key.Schema, Name: key.Name}, TimeColumn: column, Location: time.UTC, Tick: clock()}
+		j := checks.Job{
+			Table:      sentinel.Table{Warehouse: db.Config.Name, Schema: key.Schema, Name: key.Name},
+			TimeColumn: column,
+			Location:   time.UTC,
+			Tick:       clock(),
+		}
 		for _, bucket := range []checks.Period{"hour", "day"} {
 			count := &checks.RowCount{Bucket: bucket}
 			count.ID, count.Anomaly = string(bucket), &anomaly.Config{}
@@ -47,7 +52,12 @@ func recall(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[wa
 		j.Checks = append(j.Checks, fresh)
 		jobs = append(jobs, j)
 	}
-	env := checks.Env{Warehouse: func(string) (*warehouse.DB, error) { return db, nil }, History: noHistory{}, Now: clock, Cache: &checks.Cache{}}
+	env := checks.Env{
+		Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
+		History:   noHistory{},
+		Now:       clock,
+		Cache:     &checks.Cache{},
+	}
 	out := map[warehouse.TableName]past{}
 	for _, o := range checks.Run(ctx, env, db.Config.Name, jobs) {
 		p := past{age: -1}
@@ -90,7 +100,8 @@ func (p past) freshness() (check string) {
 	if p.age > warn {
 		over++
 	}
-	return fmt.Sprintf("freshness: {warn: %s, fail: %s}   # rows come every %s; would have warned %s in %s", hoursText(warn), hoursText(fail), hoursText(usual), counted(over, "time"), weeksOf(p.hours))
+	return fmt.Sprintf("freshness: {warn: %s, fail: %s}   # rows come every %s; would have warned %s in %s",
+		hoursText(warn), hoursText(fail), hoursText(usual), counted(over, "time"), weeksOf(p.hours))
 }
 
 // gaps are the times between hours with rows.
@@ -130,7 +141,8 @@ func (p past) volume() (check string, ok bool) {
 	if mean < 1 {
 		return "", false
 	}
-	return fmt.Sprintf("row_count: {bucket: day, delay: 1h, anomaly: {}}   # about %.0f a day; would have raised %s in %s", mean, counted(alarms, "alarm"), weeksOf(p.days)), true
+	const text = "row_count: {bucket: day, delay: 1h, anomaly: {}}   # about %.0f a day; would have raised %s in %s"
+	return fmt.Sprintf(text, mean, counted(alarms, "alarm"), weeksOf(p.days)), true
 }
 
 func weeksOf(o []sentinel.Observation) string {

@@ -102,7 +102,8 @@ func newRepairList(use, short string, filter store.RepairFilter) *cobra.Command 
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(tw, "ID\tSTATE\tDATASET\tACTION\tWHAT")
 			for _, r := range repairs {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, r.Table, r.Plan.Action, cmp.Or(r.Message, r.Plan.Summary))
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n",
+					r.ID, r.State, r.Table, r.Plan.Action, cmp.Or(r.Message, r.Plan.Summary))
 			}
 			return tw.Flush()
 		},

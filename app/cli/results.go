@@ -14,19 +14,30 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-func writeResults(w io.Writer, format string, results []sentinel.Result, took time.Duration) error {
+// write writes the results as text, json or junit.
+func (r report) write(w io.Writer, format string) error {
 	switch format {
 	case "json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		return e.Encode(results)
+		return e.Encode(r.results)
 	case "junit":
-		return writeJUnit(w, results)
+		return writeJUnit(w, r.results)
 	}
-	return writeText(w, results, took)
+	return writeText(w, r.results, r.took)
 }
 
-var colours = map[sentinel.Status]string{sentinel.Pass: "\x1b[32m", sentinel.Warn: "\x1b[33m", sentinel.Fail: "\x1b[31m", sentinel.Unknown: "\x1b[36m", sentinel.Error: "\x1b[35m"}
+// statuses are in the order in which a summary counts them.
+var statuses = []sentinel.Status{sentinel.Pass, sentinel.Warn, sentinel.Fail, sentinel.Unknown, sentinel.Error}
+
+// colours are those of a terminal.
+var colours = map[sentinel.Status]string{
+	sentinel.Pass:    "\x1b[32m",
+	sentinel.Warn:    "\x1b[33m",
+	sentinel.Fail:    "\x1b[31m",
+	sentinel.Unknown: "\x1b[36m",
+	sentinel.Error:   "\x1b[35m",
+}
 
 // coloured marks a status on a terminal; NO_COLOR switches that off.
 func coloured(w io.Writer, s sentinel.Status) string {
@@ -44,7 +55,7 @@ func coloured(w io.Writer, s sentinel.Status) string {
 func writeText(to io.Writer, results []sentinel.Result, took time.Duration) error {
 	counts := map[sentinel.Status]int{}
 	words := map[sentinel.Status]string{}
-	for _, s := range []sentinel.Status{sentinel.Pass, sentinel.Warn, sentinel.Fail, sentinel.Unknown, sentinel.Error} {
+	for _, s := range statuses {
 		words[s] = coloured(to, s)
 	}
 	w := bufio.NewWriterSize(to, 32<<10)
@@ -65,7 +76,7 @@ func writeText(to io.Writer, results []sentinel.Result, took time.Duration) erro
 		return err
 	}
 	line := fmt.Sprintf("\n%d checks", len(results))
-	for _, s := range []sentinel.Status{sentinel.Pass, sentinel.Warn, sentinel.Fail, sentinel.Unknown, sentinel.Error} {
+	for _, s := range statuses {
 		if counts[s] > 0 {
 			line += fmt.Sprintf(", %d %s", counts[s], s)
 		}

@@ -102,9 +102,16 @@ func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err e
 		out = append(out, f)
 	}
 	if len(out) == 0 {
-		return nil, errors.New("no dataset here has a deadline: give its freshness check `expected:`, or the dataset `risk: {deadline: \"06:00\"}`")
+		return nil, errors.New("no dataset here has a deadline: " +
+			"give its freshness check `expected:`, or the dataset `risk: {deadline: \"06:00\"}`")
 	}
 	return out, nil
+}
+
+var modelText = map[string]string{
+	predict.Own:      "the dataset's own model",
+	predict.Pooled:   "the pooled model: too few periods of its own yet",
+	predict.BaseRate: "the rate of misses: the model has done worse than it and is off",
 }
 
 func explainRisk(w io.Writer, f *agent.Forecast, now time.Time) error {
@@ -116,10 +123,10 @@ func explainRisk(w io.Writer, f *agent.Forecast, now time.Time) error {
 	}
 	var b strings.Builder
 	fmt.Fprintln(&b, agent.RiskText(risk, now))
-	model := map[string]string{predict.Own: "the dataset's own model", predict.Pooled: "the pooled model: too few periods of its own yet", predict.BaseRate: "the rate of misses: the model has done worse than it and is off"}[risk.Model]
-	fmt.Fprintf(&b, "answered by %s\n", model)
+	fmt.Fprintf(&b, "answered by %s\n", modelText[risk.Model])
 	if !risk.Arrival.IsZero() {
-		fmt.Fprintf(&b, "expected to arrive about %s\n", risk.Arrival.In(risk.Deadline.Location()).Format("Mon 15:04"))
+		fmt.Fprintf(&b, "expected to arrive about %s\n",
+			risk.Arrival.In(risk.Deadline.Location()).Format("Mon 15:04"))
 	}
 	fmt.Fprint(&b, "\nlog odds  what was seen (0 is a typical period; 0.7 doubles the odds)\n")
 	for _, part := range f.Tracker.Model.Explain(f.Tracker.Context(), now) {
@@ -151,14 +158,17 @@ func printRiskReport(w io.Writer, all []*agent.Forecast) error {
 		if r.Off {
 			answers = "base rate (the model did worse)"
 		}
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\t%s\t%s\t%d of %d\t%s\t%s\n", f.Dataset.Table, r.Outcomes, r.Misses, known(r.Brier), known(r.Skill), known(r.Calibration), r.Warned, r.Misses, strings.TrimSuffix(lead, "0s"), answers)
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\t%s\t%s\t%d of %d\t%s\t%s\n",
+			f.Dataset.Table, r.Outcomes, r.Misses, known(r.Brier), known(r.Skill), known(r.Calibration),
+			r.Warned, r.Misses, strings.TrimSuffix(lead, "0s"), answers)
 		addBins(&bins, r.Reliability)
 	}
 	fmt.Fprintln(tw, "\nRISK GIVEN\tPERIODS\tMEAN RISK\tMISSED")
 	for _, b := range bins {
 		if b.Count > 0 {
 			n := float64(b.Count)
-			fmt.Fprintf(tw, "%.1f to %.1f\t%d\t%.2f\t%.2f  %s\n", b.Low, b.High, b.Count, b.Risk/n, b.Missed/n, strings.Repeat("#", int(math.Round(20*b.Missed/n))))
+			fmt.Fprintf(tw, "%.1f to %.1f\t%d\t%.2f\t%.2f  %s\n",
+				b.Low, b.High, b.Count, b.Risk/n, b.Missed/n, strings.Repeat("#", int(math.Round(20*b.Missed/n))))
 		}
 	}
 	return tw.Flush()
@@ -194,7 +204,9 @@ func plotReliability(path string, all []*agent.Forecast) error {
 		}
 	}
 	return chart.Save(path, chart.Chart{
-		Title: "Forecast against what happened, last 30 periods", X: "mean risk given", Y: "share missed", Width: 520, Height: 460,
+		Title: "Forecast against what happened, last 30 periods",
+		X:     "mean risk given", Y: "share missed",
+		Width: 520, Height: 460,
 		Limits: &chart.Box{From: 0, To: 1, Low: 0, High: 1},
 		Lines:  []chart.Line{{Color: "#b0b0b0", X: []float64{0, 1}, Y: []float64{0, 1}}, l}, Points: []chart.Line{l},
 	})

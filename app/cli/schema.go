@@ -25,21 +25,23 @@ func newSchema() *cobra.Command {
 	var dataset, why string
 	diff := &cobra.Command{
 		Use:     "diff",
-		Short:   "Look now and print the drifts of every schema check",
+		Short:   "Read the tables' shapes now and print the drifts of every schema check",
 		Example: "  sentinel schema diff --dataset shop.public.orders",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			results, _, err := checkOnce(cmd, dataset, false)
+			r, err := checkOnce(cmd, dataset, false)
 			if err != nil {
 				return err
 			}
-			return printDrifts(cmd, results)
+			return printDrifts(cmd, r.results)
 		},
 	}
 	accept := &cobra.Command{
-		Use:     "accept",
-		Short:   "Make the tables' present shape the baseline",
-		Long:    "Looks at the tables now and makes what is there the reference of their schema checks.\nThe drifts accepted are printed, and kept with who and why. While an agent runs, it\nis asked to do so, which takes the `token:` of the configuration.",
+		Use:   "accept",
+		Short: "Make the tables' present shape the baseline",
+		Long: `Reads the tables' shapes now and makes them the reference of their schema checks.
+The accepted drifts are printed, and kept with who and why. While an agent runs, it
+is asked to do so, which takes the ` + "`token:`" + ` of the configuration.`,
 		Example: "  sentinel schema accept --dataset shop.public.orders --why 'release 42'",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return acceptSchema(cmd, dataset, why) },
@@ -72,26 +74,12 @@ func printDrifts(cmd *cobra.Command, results []sentinel.Result) error {
 	return verdict(results, "fail")
 }
 
-// baselines is where accepted shapes are kept: the state itself, or the agent
-// that holds it open.
-type baselines struct {
-	*store.Store
-	accept func(ctx context.Context, check string, v store.Snapshot) error
-}
-
-func openBaselines(ctx context.Context, cfg *config.Config) (baselines, error) {
-	s, err := store.Open(ctx, cfg.State)
-	if errors.Is(err, store.ErrLocked) {
-		s, err = store.OpenReader(ctx, cfg.State)
-		return baselines{s, func(ctx context.Context, check string, v store.Snapshot) error {
-			return postToAgent(ctx, cfg, "baselines", struct {
-				Check string
-				store.Snapshot
-			}{check, v}, nil)
-		}}, err
-	}
-	a := &agent.Agent{Store: s, Now: clock}
-	return baselines{s, a.AcceptBaseline}, err
+// acceptance makes the tables' present shapes baselines.
+type acceptance struct {
+	config *config.Config
+	state  *store.Store
+	agent  *agent.Agent // nil: another process runs the agent, and is asked
+	why    string
 }
 
 func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
@@ -100,11 +88,11 @@ func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
 	if err != nil {
 		return err
 	}
-	memory, err := openBaselines(ctx, cfg)
-	if err != nil {
+	a := acceptance{config: cfg, why: why}
+	if err := a.open(ctx); err != nil {
 		return unavailable(err)
 	}
-	defer func() { err = errors.Join(err, memory.Close()) }()
+	defer func() { err = errors.Join(err, a.state.Close()) }()
 	open, err := setupOf(cfg).Warehouses()
 	if err != nil {
 		return err
@@ -119,9 +107,9 @@ func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
 	}
 	accepted := 0
 	for _, d := range datasets {
-		n, err := acceptDataset(cmd, memory, open[d.Table.Warehouse], d, why)
+		n, err := a.acceptDataset(cmd, open[d.Table.Warehouse], d)
 		if err != nil {
-			return err
+			return unavailable(err)
 		}
 		accepted += n
 	}
@@ -129,14 +117,26 @@ func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
 	return err
 }
 
+// open opens the state: for writing, or beside a running agent for reading.
+func (a *acceptance) open(ctx context.Context) (err error) {
+	a.state, err = store.Open(ctx, a.config.State)
+	if errors.Is(err, store.ErrLocked) {
+		a.state, err = store.OpenReader(ctx, a.config.State)
+		return err
+	}
+	a.agent = &agent.Agent{Store: a.state, Now: clock}
+	return err
+}
+
 // acceptDataset makes a table's shape the baseline of those of its schema checks
-// that learn one.
-func acceptDataset(cmd *cobra.Command, memory baselines, db *warehouse.DB, d agent.Dataset, why string) (accepted int, err error) {
+// that learn one. It returns how many.
+func (a *acceptance) acceptDataset(cmd *cobra.Command, db *warehouse.DB, d agent.Dataset) (accepted int, err error) {
 	ctx := cmd.Context()
 	name := warehouse.TableName{Schema: d.Table.Schema, Name: d.Table.Name}
-	catalog, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts})
+	scope := warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts}
+	catalog, err := db.Catalog(ctx, scope)
 	if err != nil {
-		return 0, unavailable(err)
+		return 0, err
 	}
 	for _, c := range d.Checks {
 		s, ok := c.Check.(*checks.Schema)
@@ -145,17 +145,45 @@ func acceptDataset(cmd *cobra.Command, memory baselines, db *warehouse.DB, d age
 		}
 		now := catalog.Tables[name]
 		if now == nil {
-			return accepted, unavailable(fmt.Errorf("%s does not exist: take its check out of the configuration instead", d.Table))
+			return accepted, fmt.Errorf("%s does not exist: take its check out of the configuration instead", d.Table)
 		}
-		before, err := baseline(ctx, memory.Store, s.ID)
+		before, err := baseline(ctx, a.state, s.ID)
 		if err != nil {
-			return accepted, unavailable(err)
+			return accepted, err
 		}
-		if err := memory.accept(ctx, s.ID, store.Snapshot{Data: checks.EncodeSnapshot(now), TakenAt: clock(), AcceptedBy: userName(), Why: why}); err != nil {
-			return accepted, unavailable(err)
+		if err := a.accept(ctx, s.ID, now); err != nil {
+			return accepted, err
 		}
 		accepted++
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", s.ID, checks.RenderDrifts(checks.Diff(before, now, checks.DiffOptions{})))
+		drifts := checks.Diff(before, now, checks.DiffOptions{})
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", s.ID, checks.RenderDrifts(drifts))
 	}
 	return accepted, nil
+}
+
+// accept makes a shape the baseline of a check.
+func (a *acceptance) accept(ctx context.Context, check string, shape *warehouse.Table) error {
+	snapshot := store.Snapshot{
+		Data:       checks.EncodeSnapshot(shape),
+		TakenAt:    clock(),
+		AcceptedBy: userName(),
+		Why:        a.why,
+	}
+	if a.agent != nil {
+		return a.agent.AcceptBaseline(ctx, check, snapshot)
+	}
+	body := struct {
+		Check string
+		store.Snapshot
+	}{check, snapshot}
+	return postToAgent(ctx, a.config, "baselines", body, nil)
+}
+
+// baseline reads a check's baseline; nil if it has none.
+func baseline(ctx context.Context, s *store.Store, check string) (*warehouse.Table, error) {
+	snapshot, ok, err := s.Baseline(ctx, check)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return checks.DecodeSnapshot(snapshot.Data)
 }

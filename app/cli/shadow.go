@@ -44,7 +44,8 @@ needless because the incident ended by itself within --grace.`,
 				if share, ok := r.Right(); ok {
 					right = fmt.Sprintf("%.0f %%", 100*share)
 				}
-				fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", r.Policy, r.Planned, r.Confirmed, r.Contradicted, r.Needless, r.Refused, r.Untold, r.Open, right)
+				fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
+					r.Policy, r.Planned, r.Confirmed, r.Contradicted, r.Needless, r.Refused, r.Untold, r.Open, right)
 			}
 			return tw.Flush()
 		},

@@ -85,8 +85,10 @@ func verifyState(ctx context.Context, w io.Writer, url string) (err error) {
 	if err != nil {
 		return unavailable(err)
 	}
-	_, err = fmt.Fprintf(w, "%s is sound: %d bytes, %d ticks, %d observations of %d series, %d incidents, %d audit entries (last hash %s)\n",
-		strings.TrimPrefix(store.Redact(url), "sqlite:"), st.Bytes, st.Ticks, st.Observations, st.Series, st.Incidents, entries, cmp.Or(head, "none"))
+	_, err = fmt.Fprintf(w, "%s is sound: %d bytes, %d ticks, "+
+		"%d observations of %d series, %d incidents, %d audit entries (last hash %s)\n",
+		strings.TrimPrefix(store.Redact(url), "sqlite:"), st.Bytes, st.Ticks, st.Observations, st.Series,
+		st.Incidents, entries, cmp.Or(head, "none"))
 	return err
 }
 
@@ -119,7 +121,8 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 			}
 		}
 		for _, suffix := range []string{"", "-wal", "-shm"} {
-			if err := os.Rename(path+suffix, path+".before-restore"+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			err := os.Rename(path+suffix, path+".before-restore"+suffix)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				return unavailable(err)
 			}
 		}

@@ -32,7 +32,8 @@ func newValidate() *cobra.Command {
 			for _, w := range cfg.Warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+w)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "valid: %d warehouses, %d datasets, %d checks\n", len(cfg.Warehouses), len(cfg.Datasets), n)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "valid: %d warehouses, %d datasets, %d checks\n",
+				len(cfg.Warehouses), len(cfg.Datasets), n)
 			return err
 		},
 	}
