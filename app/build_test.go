@@ -19,12 +19,16 @@ type program struct {
 	path string
 }
 
-// newProgram makes the folder. dsn has one %s for the path of a SQLite file.
-func newProgram(t *testing.T, dsn string) *program {
+// newProgram makes the folder. The warehouse's settings lead to its file shop.db.
+func newProgram(t *testing.T, warehouse string) *program {
 	t.Helper()
 	dir := t.TempDir()
-	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"), "CREATE TABLE orders (id INTEGER PRIMARY KEY)", "INSERT INTO orders VALUES (1)")
-	config := fmt.Sprintf("warehouses: {shop: {%s}}\ndatasets: [{table: shop.main.orders, checks: [row_count > 0, schema]}]\n", dsn)
+	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"),
+		"CREATE TABLE orders (id INTEGER PRIMARY KEY)", "INSERT INTO orders VALUES (1)")
+	config := `
+warehouses: {shop: {` + warehouse + `}}
+datasets: [{table: shop.main.orders, checks: [row_count > 0, schema]}]
+`
 	if err := os.WriteFile(filepath.Join(dir, "sentinel.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -102,12 +106,16 @@ import (
 
 	"github.com/sentinel-dq/sentinel/app"
 	"github.com/sentinel-dq/sentinel/warehouse"
+	"github.com/sentinel-dq/sentinel/warehouse/sqlite"
 )
 
 // dialect is SQLite under another name.
-type dialect struct{ warehouse.SQLite }
+type dialect struct{ sqlite.Dialect }
 
-func init() { warehouse.Register("outside", dialect{}) }
+func (dialect) Name() string        { return "outside" }
+func (dialect) Matches(string) bool { return false }
+
+func init() { warehouse.Register(dialect{}) }
 
 func main() { os.Exit(app.Main()) }
 `
@@ -138,7 +146,8 @@ func TestOutsideModule(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	goRun(t, module, []string{"GOPROXY=off", "GOFLAGS=-mod=mod " + os.Getenv("GOFLAGS"), "GOWORK=off"}, "build", "-o", p.path, ".")
+	env := []string{"GOPROXY=off", "GOWORK=off", "GOFLAGS=-mod=mod " + os.Getenv("GOFLAGS")}
+	goRun(t, module, env, "build", "-o", p.path, ".")
 	p.want("valid: 1 warehouses, 1 datasets, 2 checks", "validate")
 	p.want("2 checks, 2 pass", "check")
 }
