@@ -65,3 +65,13 @@ func TestNumbersBeyond64BitsAreErrors(t *testing.T) {
 		t.Errorf("NULL: %v, %v", n, err)
 	}
 }
+
+// TestEveryDialectHasItsPage: docs/warehouse has a page for each registered dialect.
+func TestEveryDialectHasItsPage(t *testing.T) {
+	t.Parallel()
+	for _, name := range warehouse.Dialects() {
+		if _, err := os.Stat("../docs/warehouse/" + name + ".md"); err != nil {
+			t.Error(err)
+		}
+	}
+}
