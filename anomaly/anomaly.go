@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/registry"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -67,9 +68,9 @@ func (c *Config) Validate() error {
 		c.perWeek = n * rates[unit]
 	}
 	switch {
-	case detectors[c.Detector] == nil && slices.Contains(removed, c.Detector):
+	case !detectors.Has(c.Detector) && slices.Contains(removed, c.Detector):
 		return settings.Wrong("detector", "%q was for comparison only and is gone: use profile, or leave the key out", c.Detector)
-	case detectors[c.Detector] == nil:
+	case !detectors.Has(c.Detector):
 		return settings.Wrong("detector", "%s", settings.UnknownWord("word", c.Detector, Names()))
 	case c.IgnoreBelow.Absolute < 0:
 		return settings.Wrong("ignore_below.absolute", "must be positive")
@@ -104,7 +105,7 @@ func (c Config) counts(v, expected float64) bool {
 	return math.Abs(d) >= c.IgnoreBelow.Absolute && math.Abs(d) >= c.IgnoreBelow.Relative*math.Abs(expected)
 }
 
-var detectors = map[string]func() Detector{}
+var detectors = registry.New[func() Detector]("detector")
 
 // removed are the textbook detectors that earlier versions accepted. They were
 // there to compare with; tools/bench-anomaly still does.
@@ -112,31 +113,19 @@ var removed = []string{"changepoint", "ewma", "mad", "seasonal_zscore", "zscore"
 
 // Register adds a detector; it is called from init functions only and panics on
 // a name taken twice.
-func Register(name string, newDetector func() Detector) {
-	if detectors[name] != nil {
-		panic("anomaly: detector registered twice: " + name)
-	}
-	detectors[name] = newDetector
-}
+func Register(name string, newDetector func() Detector) { detectors.Add(name, newDetector) }
 
 // New returns a detector that knows nothing yet.
 func New(name string) (Detector, error) {
-	f := detectors[name]
-	if f == nil {
-		return nil, fmt.Errorf("unknown detector %q: want %s", name, strings.Join(Names(), ", "))
+	newDetector, err := detectors.Get(name)
+	if err != nil {
+		return nil, err
 	}
-	return f(), nil
+	return newDetector(), nil
 }
 
 // Names returns the detectors in alphabetical order.
-func Names() []string {
-	var names []string
-	for n := range detectors {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}
+func Names() []string { return detectors.Names() }
 
 func learning(have, want int) string { return fmt.Sprintf("learning, %d of %d points", have, want) }
 

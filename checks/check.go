@@ -7,13 +7,12 @@
 package checks
 
 import (
-	"fmt"
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/anomaly"
+	"github.com/sentinel-dq/sentinel/internal/registry"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -167,17 +166,14 @@ type SchemaCheck interface {
 }
 
 var (
-	kinds     = map[string]func() Check{}
+	kinds     = registry.New[func() Check]("check")
 	kindNames = map[reflect.Type]string{}
 )
 
 // Register adds a kind; it is called from init functions only and panics on a
 // name taken twice.
 func Register(kind string, zero func() Check) {
-	if _, taken := kinds[kind]; taken {
-		panic("checks: kind registered twice: " + kind)
-	}
-	kinds[kind] = zero
+	kinds.Add(kind, zero)
 	kindNames[reflect.TypeOf(zero())] = kind
 }
 
@@ -186,19 +182,12 @@ func KindOf(c Check) string { return kindNames[reflect.TypeOf(c)] }
 
 // New returns the zero value of a kind, ready to be configured.
 func New(kind string) (Check, error) {
-	zero, ok := kinds[kind]
-	if !ok {
-		return nil, fmt.Errorf("unknown check %q: want one of %v", kind, Kinds())
+	zero, err := kinds.Get(kind)
+	if err != nil {
+		return nil, err
 	}
 	return zero(), nil
 }
 
 // Kinds returns the registered kinds in alphabetical order.
-func Kinds() []string {
-	names := make([]string, 0, len(kinds))
-	for k := range kinds {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	return names
-}
+func Kinds() []string { return kinds.Names() }

@@ -18,8 +18,9 @@ var shortFreshness = sync.OnceValue(func() *regexp.Regexp {
 //	row_count between 10 and 1000
 //	freshness(created_at) < 1d6h
 func ShortForm(s string) (kind string, c Check, err error) {
-	if zero := kinds[s]; zero != nil {
-		return s, zero(), nil
+	if kinds.Has(s) {
+		c, err := New(s)
+		return s, c, err
 	}
 	text := strings.TrimSpace(s)
 	if rest, is := strings.CutPrefix(text, "row_count"); is {

@@ -5,12 +5,10 @@ package exporters
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/registry"
 )
 
 // Exporter takes the results of each tick. The exported fields of a registered
@@ -24,34 +22,23 @@ type Exporter interface {
 	Close(ctx context.Context) error
 }
 
-var kinds = map[string]func() Exporter{}
+var kinds = registry.New[func() Exporter]("exporter")
 
 // Register adds a kind of exporter; it is called from init functions only and
 // panics on a name taken twice.
-func Register(kind string, zero func() Exporter) {
-	if kinds[kind] != nil {
-		panic("exporters: kind registered twice: " + kind)
-	}
-	kinds[kind] = zero
-}
+func Register(kind string, zero func() Exporter) { kinds.Add(kind, zero) }
 
 // New returns the zero value of a kind.
 func New(kind string) (Exporter, error) {
-	zero := kinds[kind]
-	if zero == nil {
-		return nil, fmt.Errorf("unknown exporter %q: want one of %s", kind, strings.Join(Kinds(), ", "))
+	zero, err := kinds.Get(kind)
+	if err != nil {
+		return nil, err
 	}
 	return zero(), nil
 }
 
 // Kinds returns the registered kinds in alphabetical order.
-func Kinds() (names []string) {
-	for k := range kinds {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	return names
-}
+func Kinds() []string { return kinds.Names() }
 
 // Queue stands before an exporter that may be slow: Export never waits. What
 // does not fit is dropped, the oldest first, and reported.

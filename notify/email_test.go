@@ -160,11 +160,11 @@ func TestMailConfiguration(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*notify.Email){
-		"no mail address":   func(e *notify.Email) { e.To = []string{"bob"} },
-		"at least one":      func(e *notify.Email) { e.To = nil },
-		"in the clear":      func(e *notify.Email) { e.TLS, e.Password = "none", sentinel.Secret("x") },
-		"starttls, implici": func(e *notify.Email) { e.TLS = "ssl" },
-		"ca_file":           func(e *notify.Email) { e.CAFile = "/no/such/file" },
+		"no mail address":          func(e *notify.Email) { e.To = []string{"bob"} },
+		"at least one":             func(e *notify.Email) { e.To = nil },
+		"in the clear":             func(e *notify.Email) { e.TLS, e.Password = "none", sentinel.Secret("x") },
+		"implicit, none, starttls": func(e *notify.Email) { e.TLS = "ssl" },
+		"ca_file":                  func(e *notify.Email) { e.CAFile = "/no/such/file" },
 	} {
 		e := good
 		change(&e)

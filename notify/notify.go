@@ -7,10 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/registry"
 )
 
 // Notifier is one kind of channel. Its exported fields are its YAML. Notify may
@@ -94,35 +94,23 @@ func isPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
-var kinds = map[string]func() Notifier{}
+var kinds = registry.New[func() Notifier]("kind of channel")
 
 // Register adds a kind of channel; it is called from init functions only and
 // panics on a name taken twice.
-func Register(kind string, newNotifier func() Notifier) {
-	if _, taken := kinds[kind]; taken {
-		panic("notify: kind registered twice: " + kind)
-	}
-	kinds[kind] = newNotifier
-}
+func Register(kind string, newNotifier func() Notifier) { kinds.Add(kind, newNotifier) }
 
 // New returns a channel's zero value.
 func New(kind string) (Notifier, error) {
-	f, ok := kinds[kind]
-	if !ok {
-		return nil, fmt.Errorf("unknown kind of channel %q: want one of %v", kind, Kinds())
+	newNotifier, err := kinds.Get(kind)
+	if err != nil {
+		return nil, err
 	}
-	return f(), nil
+	return newNotifier(), nil
 }
 
 // Kinds returns the registered kinds in alphabetical order.
-func Kinds() []string {
-	var names []string
-	for k := range kinds {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	return names
-}
+func Kinds() []string { return kinds.Names() }
 
 // thread is what a notice says of one conversation.
 type thread struct {

@@ -11,11 +11,10 @@ package repair
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/registry"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -127,32 +126,20 @@ type Sources interface {
 	Open(warehouse string) (*warehouse.DB, error)
 }
 
-var actions = map[string]func() Action{}
+var actions = registry.New[func() Action]("repair action")
 
 // Register adds an action; it is called from init functions only and panics on
 // a name taken twice.
-func Register(name string, newAction func() Action) {
-	if _, taken := actions[name]; taken {
-		panic("repair: action registered twice: " + name)
-	}
-	actions[name] = newAction
-}
+func Register(name string, newAction func() Action) { actions.Add(name, newAction) }
 
 // New returns an action's zero value.
 func New(name string) (Action, error) {
-	f, ok := actions[name]
-	if !ok {
-		return nil, fmt.Errorf("unknown repair action %q", name)
+	newAction, err := actions.Get(name)
+	if err != nil {
+		return nil, err
 	}
-	return f(), nil
+	return newAction(), nil
 }
 
 // Actions returns the registered names in alphabetical order.
-func Actions() []string {
-	var names []string
-	for n := range actions {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}
+func Actions() []string { return actions.Names() }

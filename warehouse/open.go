@@ -4,54 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/registry"
 )
 
-var dialects = map[string]Dialect{}
+var dialects = registry.New[Dialect]("dialect")
 
 // Register adds a dialect. Call it from an init function: a program that imports
 // the engine's package has the engine, as with the drivers of database/sql. It
 // panics on a name taken twice.
-func Register(d Dialect) {
-	name := d.Name()
-	if _, taken := dialects[name]; taken {
-		panic("warehouse: dialect registered twice: " + name)
-	}
-	dialects[name] = d
-}
+func Register(d Dialect) { dialects.Add(d.Name(), d) }
 
 // DialectOf returns the name of the dialect whose DSNs have this form; "" when no
 // registered dialect takes it.
 func DialectOf(dsn string) string {
 	for _, name := range Dialects() {
-		if dialects[name].Matches(dsn) {
+		if registered(name).Matches(dsn) {
 			return name
 		}
 	}
 	return ""
 }
 
-// Dialects returns the registered dialects in alphabetical order.
-func Dialects() []string {
-	names := make([]string, 0, len(dialects))
-	for n := range dialects {
-		names = append(names, n)
+// registered returns a dialect; nil where none has the name.
+func registered(name string) Dialect {
+	d, err := dialects.Get(name)
+	if err != nil {
+		return nil
 	}
-	slices.Sort(names)
-	return names
+	return d
 }
 
+// Dialects returns the registered dialects in alphabetical order.
+func Dialects() []string { return dialects.Names() }
+
 // DialectNamed returns a registered dialect.
-func DialectNamed(name string) (Dialect, error) {
-	d, ok := dialects[name]
-	if !ok {
-		return nil, fmt.Errorf("unknown dialect %q: want one of %s", name, strings.Join(Dialects(), ", "))
-	}
-	return d, nil
-}
+func DialectNamed(name string) (Dialect, error) { return dialects.Get(name) }
 
 // DB is one open warehouse. All methods may be called concurrently.
 type DB struct {

@@ -43,7 +43,7 @@ type SystemNamer interface {
 // SystemName is OpenTelemetry's db.system.name of a registered dialect: the
 // dialect's own name where it has no other.
 func SystemName(dialect string) string {
-	if d, ok := dialects[dialect].(SystemNamer); ok {
+	if d, ok := registered(dialect).(SystemNamer); ok {
 		return d.SystemName()
 	}
 	return dialect

@@ -93,7 +93,7 @@ func ParseType(declared string) Type {
 		if t.Family != Other {
 			break
 		}
-		if d, ok := dialects[n].(TypeParser); ok {
+		if d, ok := registered(n).(TypeParser); ok {
 			t = d.ParseType(strings.ToLower(declared))
 		}
 	}

@@ -34,7 +34,7 @@ func OpenForWriting(cfg Config) (db *sql.DB, dialect string, classify func(error
 	if dialect == "" {
 		dialect = cfg.Dialect
 	}
-	d, ok := dialects[dialect].(WriteDialect)
+	d, ok := registered(dialect).(WriteDialect)
 	if !ok {
 		return nil, "", nil, fmt.Errorf("repair_dsn: no dialect that can be written with takes it; want one of %s", strings.Join(writers(), ", "))
 	}
@@ -51,7 +51,7 @@ func OpenForWriting(cfg Config) (db *sql.DB, dialect string, classify func(error
 // writers are the dialects that can be written with.
 func writers() []string {
 	return slices.DeleteFunc(Dialects(), func(name string) bool {
-		_, ok := dialects[name].(WriteDialect)
+		_, ok := registered(name).(WriteDialect)
 		return !ok
 	})
 }
@@ -59,7 +59,7 @@ func writers() []string {
 // Bind turns arguments into what the driver of a dialect takes; see
 // [WriteDialect].
 func Bind(dialect string, args []any) []any {
-	if d, ok := dialects[dialect].(WriteDialect); ok {
+	if d, ok := registered(dialect).(WriteDialect); ok {
 		return d.Bind(args)
 	}
 	return args
