@@ -22,10 +22,10 @@ func (c *RowCount) hasPast() bool { return c.Anomaly != nil && c.Bucket != "" &&
 // askPast counts the past buckets in one GROUP BY over a bounded window. It
 // groups by quarters of an hour, which fit every time zone.
 func (c *RowCount) askPast(t Target) Ask {
-	to, _ := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
-	from := c.Bucket.start(to.Add(-lookBack[c.Bucket]), zone(t))
+	to, _ := c.closed(t)
+	from := c.Bucket.start(to.Add(-lookBack[c.Bucket]), t.zone())
 	return Ask{Key: askPast, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
-		Window: Window{Column: c.column(t), From: c.bound(t, from), To: c.bound(t, to)}}}
+		Window: c.between(t, t.Known.Relation, from, to)}}
 }
 
 // past are the counts of the buckets before the one judged, oldest first, from
@@ -38,15 +38,15 @@ func (c *RowCount) past(t Target, got Answer) (out []sentinel.Observation) {
 	if len(counts) == 0 {
 		return nil
 	}
-	end, _ := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	end, _ := c.closed(t)
 	at := end
 	for b := range counts {
 		if b.Before(at) {
 			at = b
 		}
 	}
-	for ; at.Before(end); at = c.Bucket.add(at, 1, zone(t)) {
-		out = append(out, sentinel.Observation{Metric: "row_count", Bucket: at, Value: sentinel.Int(counts[c.Bucket.start(at, zone(t))])})
+	for ; at.Before(end); at = c.Bucket.add(at, 1, t.zone()) {
+		out = append(out, sentinel.Observation{Metric: "row_count", Bucket: at, Value: sentinel.Int(counts[c.Bucket.start(at, t.zone())])})
 	}
 	return out
 }

@@ -146,16 +146,31 @@ type Outcome struct {
 // BaselineCheck is a check that compares a table with the first shape that was seen
 // of it, or the last one accepted.
 type BaselineCheck interface {
+	// ComparesWithBaseline reports whether the check, as configured, has a baseline.
+	ComparesWithBaseline() bool
 	// TakesBaseline reports whether the table, as it is now, becomes the baseline.
 	TakesBaseline(t Target) bool
 }
 
-// DeadlineCheck is a check that knows when its dataset's data is expected.
+// DeadlineCheck is a check that sees rows arrive, and knows when they are expected.
 type DeadlineCheck interface {
-	// Deadline is the cron expression of the deadlines; "" if there is none.
-	Deadline() (expected string, grace time.Duration)
+	Deadline() Deadline
 	// Holiday reports whether a day has no deadline.
 	Holiday(t time.Time) bool
+}
+
+// Deadline is when a dataset's rows are expected.
+type Deadline struct {
+	Expected string        // cron expression; "" if none is configured
+	Grace    time.Duration // allowed after Expected
+	MaxAge   time.Duration // largest allowed age of the newest row; zero if none is configured
+}
+
+// FileCheck is a check that reads files which its configuration names.
+type FileCheck interface {
+	// Files points at the fields that hold the names. Relative ones are resolved
+	// before Validate is called.
+	Files() []*string
 }
 
 // SchemaCheck is a check that knows what shape its table must have.

@@ -101,7 +101,7 @@ func TestRowCount(t *testing.T) {
 		b.want("n", &checks.RowCount{Fail: bound(t, "not between 20 and 30")}, sentinel.Fail, "15 rows, expected between 20 and 30")
 		b.want("n", &checks.RowCount{Warn: bound(t, "< 20"), Fail: bound(t, "< 10")}, sentinel.Warn, "15 rows, expected >= 20")
 		b.want("n", &checks.RowCount{Fail: bound(t, "!= 5"), Options: checks.Options{Where: "country = 'DE'"}}, sentinel.Pass, "5 rows")
-		r := b.want("n", &checks.RowCount{Bucket: "day", Fail: bound(t, "!= 3")}, sentinel.Pass, "3 rows for "+b.tick.Add(-day).UTC().Format(time.DateOnly))
+		r := b.want("n", &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "!= 3")}, sentinel.Pass, "3 rows for "+b.tick.Add(-day).UTC().Format(time.DateOnly))
 		if o := r.Observations[0]; !o.Bucket.Equal(b.tick.UTC().Truncate(day).Add(-day)) {
 			b.tb.Errorf("bucket %v", o.Bucket)
 		}
@@ -194,7 +194,7 @@ func TestAllScalarChecksOfATableAreOneStatement(t *testing.T) {
 		b.exec("CREATE TABLE one (id integer, at "+b.plain()+")", "CREATE INDEX one_at ON one (at)")
 		planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job("one",
 			&checks.RowCount{Fail: bound(t, "< 1")}, &checks.RowCount{Fail: bound(t, "< 1"), Options: checks.Options{Where: "id > 1"}},
-			&checks.RowCount{Bucket: "day", Fail: bound(t, "< 1")}, &checks.RowCount{Bucket: "hour", Fail: bound(t, "< 1")},
+			&checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "< 1")}, &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "hour"}, Fail: bound(t, "< 1")},
 			&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: hour, Options: checks.Options{Where: "id = 7"}}, &checks.Schema{})})
 		if len(planned) != 1 || planned[0].Err != nil {
 			t.Fatalf("%d statements: %+v", len(planned), planned)
@@ -215,7 +215,7 @@ func TestPartitionsArePruned(t *testing.T) {
 		b.exec(fmt.Sprintf("CREATE TABLE events_%d PARTITION OF events FOR VALUES FROM ('%s') TO ('%s')", i, from.Format(time.DateOnly), from.AddDate(0, 0, 1).Format(time.DateOnly)))
 	}
 	b.exec("INSERT INTO events SELECT i, now() - i * interval '1 hour', now() - i * interval '1 hour' FROM generate_series(0, 100) i")
-	planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job("events", &checks.RowCount{Bucket: "day", Fail: bound(t, "< 1")}, &checks.Freshness{Column: "updated_at", Fail: hour})})
+	planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job("events", &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "< 1")}, &checks.Freshness{Column: "updated_at", Fail: hour})})
 	sql := planned[0].Statement.SQL
 	for i, a := range planned[0].Statement.Args { // EXPLAIN with the bounds as constants shows what a bound plan prunes
 		sql = strings.ReplaceAll(sql, fmt.Sprintf("$%d", i+1), "'"+a.(time.Time).UTC().Format(time.RFC3339)+"'")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -39,7 +38,7 @@ type Freshness struct {
 
 // Validate implements Check.
 func (f *Freshness) Validate() error {
-	if err := errors.Join(complete(f), f.unclear("freshness"), f.sources()); err != nil {
+	if err := errors.Join(complete(f), f.sources()); err != nil {
 		return err
 	}
 	switch {
@@ -67,8 +66,14 @@ func (f *Freshness) Validate() error {
 	if f.Expected != "" {
 		f.Aspect = "deadline"
 	}
-	alone := f.Warn == 0 && f.Fail == 0 && f.Expected == ""
-	return f.watch("freshness_seconds", "seconds old", "spike", alone)
+	return f.watch(f.measure())
+}
+
+func (f *Freshness) measure() measurement {
+	return measurement{
+		Metric: "freshness_seconds", Unit: "seconds old", Direction: "spike",
+		Alone: f.Warn == 0 && f.Fail == 0 && f.Expected == "",
+	}
 }
 
 // sources checks that the newest timestamp has one source.
@@ -90,12 +95,20 @@ func (f *Freshness) sources() error {
 	return nil
 }
 
-// Holiday reports whether a day has no deadline.
+// Deadline implements [DeadlineCheck].
+func (f *Freshness) Deadline() Deadline {
+	return Deadline{Expected: f.Expected, Grace: time.Duration(f.Grace), MaxAge: time.Duration(f.Fail)}
+}
+
+// Files implements [FileCheck].
+func (f *Freshness) Files() []*string { return []*string{&f.Holidays} }
+
+// Holiday implements [DeadlineCheck].
 func (f *Freshness) Holiday(t time.Time) bool { return f.calendar.Holiday(t) }
 
 // Needs implements Check.
 func (f *Freshness) Needs(t Target) Needs {
-	n := Needs{Facts: warehouse.Indexes, Column: f.column(t)}
+	n := Needs{Facts: warehouse.Indexes, Column: t.columnName(f.Column)}
 	if f.Catalog != "" {
 		n.Facts |= warehouse.Estimates // with which MySQL's update time comes
 	}
@@ -115,7 +128,7 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 	if f.Query != "" {
 		return []Ask{{Key: askControl, Query: &Query{SQL: f.Query, Epoch: true}}}
 	}
-	column := f.column(t)
+	column := t.columnName(f.Column)
 	if f.Catalog != "" || f.Expression == "" && (t.Known.Relation == nil || t.Known.Relation.Column(column) == nil) {
 		return nil
 	}
@@ -134,24 +147,9 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 		asks = append(asks, newest(askNewest, Window{}))
 	}
 	if got, key := f.answer(a); key != "" && got.Err == nil && f.future(t, got) > 0 && f.Expression == "" {
-		asks = append(asks, newest(askPresent, Window{Column: column, To: f.bound(t, got.AsOf.Add(time.Duration(f.MaxFuture)))}))
+		asks = append(asks, newest(askPresent, Window{Column: column, To: t.bound(t.Known.Relation.Column(column), got.AsOf.Add(time.Duration(f.MaxFuture)))}))
 	}
 	return asks
-}
-
-func (f *Freshness) column(t Target) string {
-	if f.Column != "" {
-		return f.Column
-	}
-	return t.TimeColumn
-}
-
-// bound writes an instant as the column's own kind of time.
-func (f *Freshness) bound(t Target, at time.Time) time.Time {
-	if naive(t.Known.Relation.Column(f.column(t))) && t.Location != nil {
-		return asWall(at, t.Location)
-	}
-	return at
 }
 
 // recentWindow covers the partitions in which a row that is fresh enough is
@@ -166,10 +164,7 @@ func (f *Freshness) recentWindow(t Target) (Window, bool) {
 		return Window{}, false
 	}
 	from := t.Tick.Add(-max(24*time.Hour, time.Duration(f.Warn), time.Duration(f.Fail)))
-	if naive(key) && t.Location != nil {
-		from = asWall(from, t.Location)
-	}
-	return Window{Column: key.Name, From: from}, true
+	return Window{Column: key.Name, From: t.bound(key, from)}, true
 }
 
 // answer returns the newest timestamp found so far, and the ask it comes from.
@@ -185,11 +180,11 @@ func (f *Freshness) answer(a Answers) (Answer, string) {
 // newestTime reads the answer as an instant.
 func (f *Freshness) newestTime(t Target, got Answer) (time.Time, error) {
 	at := seconds(got.Number)
-	if f.Query != "" || f.Expression != "" || !naive(t.Known.Relation.Column(f.column(t))) {
+	if f.Query != "" || f.Expression != "" || !naive(t.Known.Relation.Column(t.columnName(f.Column))) {
 		return at, nil
 	}
 	if t.Location == nil {
-		return at, fmt.Errorf("column %s has no time zone of its own: set `timezone:` on the check, the dataset or in defaults", f.column(t))
+		return at, fmt.Errorf("column %s has no time zone of its own: set `timezone:` on the check, the dataset or in defaults", t.columnName(f.Column))
 	}
 	return inZone(at, t.Location), nil
 }
@@ -346,7 +341,7 @@ func (f *Freshness) evidence(t Target, a Answers) (Answer, error) {
 			Evidence: sentinel.Evidence{Source: "catalog", Confidence: sentinel.Estimated, Note: "time of the last change as the engine keeps it"}}, nil
 	}
 	if f.Query == "" && f.Expression == "" {
-		if err := f.columnError(t); err != nil {
+		if _, err := t.Column(f.Column); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -358,21 +353,6 @@ func (f *Freshness) evidence(t Target, a Answers) (Answer, error) {
 		got.Evidence.Confidence, got.Evidence.Note = sentinel.Bounded, "read in the newest partitions"
 	}
 	return got, got.Err
-}
-
-func (f *Freshness) columnError(t Target) error {
-	column := f.column(t)
-	if column == "" {
-		return errors.New("no column: set `column:` on the check or `time_column:` on the dataset")
-	}
-	if t.Known.Relation.Column(column) != nil {
-		return nil
-	}
-	var names []string
-	for _, c := range t.Known.Relation.Columns {
-		names = append(names, c.Name)
-	}
-	return fmt.Errorf("column %s does not exist; the table has %s", column, strings.Join(names, ", "))
 }
 
 // aheadOf returns the answer that first showed a timestamp too far ahead.

@@ -11,8 +11,8 @@ import (
 
 // span is the range of the buckets that must have rows.
 func (p *Partitions) span(t Target) (from, to time.Time) {
-	_, to = p.Every.closed(t.Tick, time.Duration(p.Delay), zone(t))
-	return p.Every.add(to, -p.Last, zone(t)), to
+	_, to = p.Every.closed(t.Tick, time.Duration(p.Delay), t.zone())
+	return p.Every.add(to, -p.Last, t.zone()), to
 }
 
 // grain is the width of the groups asked for: a quarter of an hour fits every
@@ -25,7 +25,7 @@ const (
 // perBucket adds the grains' rows up by the period that holds them. Keys are
 // the periods' starts.
 func (c *RowCount) perBucket(t Target, got Answer, every Period) map[time.Time]int64 {
-	isNaive := naive(t.Known.Relation.Column(c.column(t)))
+	isNaive := naive(t.Known.Relation.Column(t.columnName(c.Column)))
 	rows := map[time.Time]int64{}
 	for _, g := range got.Groups {
 		n, err := strconv.ParseInt(g.Segment, 10, 64)
@@ -34,10 +34,10 @@ func (c *RowCount) perBucket(t Target, got Answer, every Period) map[time.Time]i
 		}
 		at := time.Unix(n*int64(grain/time.Second), 0)
 		if isNaive {
-			at = inZone(at, zone(t))
+			at = inZone(at, t.zone())
 		}
 		count, _ := g.Count.Int64() // a count is an integer
-		rows[every.start(at, zone(t))] += count
+		rows[every.start(at, t.zone())] += count
 	}
 	return rows
 }
@@ -49,11 +49,11 @@ func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sent
 	var missing []string
 	lagging := map[string]bool{} // a standby may not have its rows yet
 	from, to := p.span(t)
-	for at := from; at.Before(to); at = p.Every.add(at, 1, zone(t)) {
-		if filled[p.Every.start(at, zone(t))] == 0 {
-			label := p.Every.label(at, zone(t))
+	for at := from; at.Before(to); at = p.Every.add(at, 1, t.zone()) {
+		if filled[p.Every.start(at, t.zone())] == 0 {
+			label := p.Every.label(at, t.zone())
 			missing = append(missing, label)
-			lagging[label] = !t.Known.Server.covers(at, p.Every.add(at, 1, zone(t)), t.Known.Catalog.AsOf)
+			lagging[label] = !t.Known.Server.covers(at, p.Every.add(at, 1, t.zone()), t.Known.Catalog.AsOf)
 		}
 	}
 	findings := r.Findings

@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -22,11 +21,9 @@ type Reconcile struct {
 	With      *sentinel.Table `yaml:"with" required:"true" doc:"The other table: warehouse.schema.table."`
 	Tolerance Tolerance       `yaml:"tolerance" doc:"Allowed difference: \"1%\" or \"100\". Default: none."`
 	Sum       []string        `yaml:"sum" doc:"Columns whose sums must agree too."`
-	Bucket    Period          `yaml:"bucket" doc:"Compare only the last closed period."`
-	Column    string          `yaml:"column" doc:"Time column of the bucket, in both tables. Default: time_column."`
-	Delay     Duration        `yaml:"delay" doc:"A bucket closes this long after its end."`
-	OnMissing Policy          `yaml:"on_missing_table" default:"fail" doc:"Result when a table does not exist."`
-	Severity  Policy          `yaml:"severity" default:"fail" doc:"Result of a difference."`
+	Bucketed  `yaml:",inline"`
+	OnMissing Policy `yaml:"on_missing_table" default:"fail" doc:"Result when a table does not exist."`
+	Severity  Policy `yaml:"severity" default:"fail" doc:"Result of a difference."`
 }
 
 // Tolerance is how far two numbers may be apart: a number, or a percentage of
@@ -74,24 +71,22 @@ func (t Tolerance) holds(a, b sentinel.Number) bool {
 
 // Validate implements Check.
 func (c *Reconcile) Validate() error {
-	if err := errors.Join(complete(c), c.unwatched("reconcile")); err != nil {
+	if err := complete(c); err != nil {
 		return err
 	}
 	switch {
 	case c.With == nil:
 		return settings.Wrong("with", "want the other table, such as replica.public.orders")
-	case c.Delay != 0 && c.Bucket == "":
-		return settings.Wrong("delay", "needs bucket")
 	case c.Severity != "warn" && c.Severity != "fail":
 		return settings.Wrong("severity", "want warn or fail")
 	}
 	c.Aspect = c.With.String()
-	return nil
+	return c.validateBucket()
 }
 
 // Needs implements Check.
 func (c *Reconcile) Needs(t Target) Needs {
-	return Needs{Column: c.column(t), Like: c.With}
+	return Needs{Column: t.columnName(c.Column), Like: c.With}
 }
 
 // Ask implements Check: the same questions to both tables.
@@ -117,37 +112,17 @@ func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
 	return asks
 }
 
-func (c *Reconcile) column(t Target) string {
-	if c.Column != "" {
-		return c.Column
-	}
-	return t.TimeColumn
-}
-
+// timeError says why the time column of a table cannot be used, if one is needed.
 func (c *Reconcile) timeError(t Target) error {
 	if c.Bucket == "" {
 		return nil
 	}
-	if c.column(t) == "" {
-		return errors.New("bucket needs a time column: set `time_column:` on the dataset, or `column:` here")
-	}
 	for _, rel := range []*warehouse.Table{t.Known.Relation, t.Known.Like} {
-		if naive(rel.Column(c.column(t))) && t.Location == nil {
-			return fmt.Errorf("column %s has no time zone: set `timezone:` on the dataset", c.column(t))
+		if _, err := c.timeColumn(t, rel); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func (c *Reconcile) window(t Target, rel *warehouse.Table) Window {
-	if c.Bucket == "" {
-		return Window{}
-	}
-	from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
-	if naive(rel.Column(c.column(t))) && t.Location != nil {
-		from, to = asWall(from, t.Location), asWall(to, t.Location)
-	}
-	return Window{Column: c.column(t), From: from, To: to}
 }
 
 // Judge implements Check.
@@ -207,7 +182,7 @@ func (c *Reconcile) coveredBy(server Server, t Target) bool {
 	if c.Bucket == "" {
 		return server.covers(asOf, asOf, asOf)
 	}
-	from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+	from, to := c.closed(t)
 	return server.covers(from, to, asOf)
 }
 

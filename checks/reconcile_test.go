@@ -48,7 +48,7 @@ func TestReconcile(t *testing.T) {
 			t.Errorf("%s: %s %q, want %s %q", name, r.Status, r.Message, c.status, c.says)
 		}
 	}
-	closed := checks.Reconcile{With: with, Bucket: "day"}
+	closed := checks.Reconcile{With: with, Bucketed: checks.Bucketed{Bucket: "day"}}
 	b.tick = time.Now().AddDate(0, 0, 1)
 	if r := b.run("t", &closed)[0]; r.Status != sentinel.Fail || !strings.Contains(r.Message, "rows: 100, 99") {
 		t.Errorf("today's rows, seen tomorrow: %s %s", r.Status, r.Message)

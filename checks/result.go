@@ -42,7 +42,7 @@ func complete(check Check) error {
 			*p = p.plain()
 		}
 	}
-	return check.Common().validateOptions()
+	return check.Common().validateOptions(check)
 }
 
 func (p Policy) status() sentinel.Status {
@@ -58,7 +58,16 @@ func (p Policy) status() sentinel.Status {
 }
 
 // validateOptions checks what every kind has.
-func (o *Options) validateOptions() error {
+func (o *Options) validateOptions(check Check) error {
+	number, isMeasured := check.(measured)
+	if o.Clear.Set() && !(isMeasured && number.measure().Clears) {
+		return settings.Wrong("clear", "%s has no number that could clear: put it on %s", KindOf(check),
+			kindsWith(func(m measurement) bool { return m.Clears }))
+	}
+	if o.Anomaly != nil && !isMeasured {
+		return settings.Wrong("anomaly", "%s has no number to watch: put it on %s", KindOf(check),
+			kindsWith(func(measurement) bool { return true }))
+	}
 	if c := o.Confirm; c != nil && (c.Failures < 1 || c.Of < c.Failures || c.Of > 64) {
 		field := "confirm.of"
 		if c.Failures < 1 {
@@ -72,15 +81,27 @@ func (o *Options) validateOptions() error {
 	return nil
 }
 
-// watch completes `anomaly:` for a kind whose number is metric; alone says that
-// the check has no other rule.
-func (o *Options) watch(metric, unit, direction string, alone bool) error {
+// measured is implemented by the kinds with a number that can be held against what
+// is normal for it.
+type measured interface{ measure() measurement }
+
+// measurement describes the number of a kind.
+type measurement struct {
+	Metric    string // of its observations
+	Unit      string // in words; "" if it has none
+	Direction string // default of `direction:`: drop, spike or both
+	Alone     bool   // the check has no other rule
+	Clears    bool   // `clear:` may be set for it
+}
+
+// watch completes `anomaly:` for a kind with a number.
+func (o *Options) watch(m measurement) error {
 	a := o.Anomaly
 	if a == nil {
 		return nil
 	}
 	if a.Direction == "" {
-		a.Direction = direction
+		a.Direction = m.Direction
 	}
 	if err := a.Validate(); err != nil {
 		return settings.In("anomaly", err)
@@ -92,26 +113,34 @@ func (o *Options) watch(metric, unit, direction string, alone bool) error {
 		}
 		a.Holiday = calendar.Holiday
 	}
-	a.Metric, a.Unit, a.Alone = metric, unit, alone
+	a.Metric = m.Metric
+	a.Unit = m.Unit
+	a.Alone = m.Alone
 	return nil
 }
 
-// unwatched refuses what needs a number where there is none to watch.
-func (o *Options) unwatched(kind string) error {
-	if err := o.unclear(kind); err != nil {
-		return err
+// kindsWith lists the registered kinds whose number fits.
+func kindsWith(fits func(measurement) bool) string {
+	var names []string
+	for _, kind := range Kinds() {
+		zero, err := kinds.Get(kind)
+		if err != nil {
+			continue // Kinds has named it
+		}
+		if c, ok := zero().(measured); ok && fits(c.measure()) {
+			names = append(names, kind)
+		}
 	}
-	if o.Anomaly != nil {
-		return settings.Wrong("anomaly", "%s has no number to watch: put it on row_count, freshness or sql", kind)
-	}
-	return nil
+	return orList(names)
 }
 
-func (o *Options) unclear(kind string) error {
-	if o.Clear.Set() {
-		return settings.Wrong("clear", "%s has no number that could clear: put it on row_count or sql", kind)
+// orList joins words: "a, b or c".
+func orList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
 	}
-	return nil
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // errorResult is the result of a check that could not be evaluated: it says nothing

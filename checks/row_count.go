@@ -19,13 +19,11 @@ func init() { Register("row_count", func() Check { return &RowCount{} }) }
 // segment; against bounds, against its own past, and for missing buckets.
 type RowCount struct {
 	Options            `yaml:",inline"`
-	Warn               Bound       `yaml:"warn" doc:"Condition that warns: \"< 1000\"."`
-	Fail               Bound       `yaml:"fail" doc:"Condition that fails: \"< 10\"."`
-	Min                *int64      `yaml:"min" doc:"Fail below this, instead of fail."`
-	Max                *int64      `yaml:"max" doc:"Fail above this, instead of fail."`
-	Bucket             Period      `yaml:"bucket" doc:"Count only the last closed period of the time column."`
-	Column             string      `yaml:"column" doc:"Time column of the bucket. Default: time_column."`
-	Delay              Duration    `yaml:"delay" doc:"A bucket closes this long after its end."`
+	Warn               Bound  `yaml:"warn" doc:"Condition that warns: \"< 1000\"."`
+	Fail               Bound  `yaml:"fail" doc:"Condition that fails: \"< 10\"."`
+	Min                *int64 `yaml:"min" doc:"Fail below this, instead of fail."`
+	Max                *int64 `yaml:"max" doc:"Fail above this, instead of fail."`
+	Bucketed           `yaml:",inline"`
 	By                 []string    `yaml:"by" doc:"Count each combination of these columns' values."`
 	Limit              int         `yaml:"limit" default:"100" doc:"Largest segments kept, 1 to 1000. The rest is other."`
 	Change             *Change     `yaml:"change" doc:"Hold the count against its past."`
@@ -65,16 +63,21 @@ func (c *RowCount) Validate() error {
 		return settings.Wrong("limit", "want 1 to 1000 segments")
 	case c.Estimate && (c.Where != "" || c.Bucket != "" || len(c.By) > 0):
 		return settings.Wrong("estimate", "the catalog knows the whole table only: leave out where, bucket and by")
-	case c.Delay != 0 && c.Bucket == "":
-		return settings.Wrong("delay", "needs bucket")
 	}
 	c.Aspect = c.aspect()
-	alone := !c.Warn.Set() && !c.Fail.Set() && c.Change == nil && c.ExpectedPartitions == nil
 	return errors.Join(
-		c.watch("row_count", "rows", "both", alone),
+		c.validateBucket(),
+		c.watch(c.measure()),
 		c.Change.validate(),
 		c.ExpectedPartitions.validate(),
 	)
+}
+
+func (c *RowCount) measure() measurement {
+	return measurement{
+		Metric: "row_count", Unit: "rows", Direction: "both", Clears: true,
+		Alone: !c.Warn.Set() && !c.Fail.Set() && c.Change == nil && c.ExpectedPartitions == nil,
+	}
 }
 
 // aspect names the rows that are counted, and what besides bounds they are held
@@ -99,7 +102,7 @@ func (c *RowCount) aspect() string {
 
 // Needs implements Check.
 func (c *RowCount) Needs(t Target) Needs {
-	n := Needs{Column: c.column(t), Past: c.hasPast()}
+	n := Needs{Column: t.columnName(c.Column), Past: c.hasPast()}
 	if c.Estimate {
 		n.Facts |= warehouse.Estimates
 	}
@@ -127,7 +130,8 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 		return nil
 	}
 	var asks []Ask
-	window := c.window(t)
+	rel := t.Known.Relation
+	window := c.window(t, rel)
 	switch {
 	case len(c.By) > 0:
 		asks = append(asks, Ask{Key: askSegments, Groups: &Groups{By: c.By, Where: c.Where, Window: window, Limit: c.Limit}})
@@ -138,7 +142,7 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 	if p := c.ExpectedPartitions; p != nil {
 		from, to := p.span(t)
 		asks = append(asks, Ask{Key: askBuckets, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
-			Window: Window{Column: c.column(t), From: c.bound(t, from), To: c.bound(t, to)}}})
+			Window: c.between(t, rel, from, to)}})
 	}
 	if c.wantsPast(t) {
 		asks = append(asks, c.askPast(t))
@@ -146,50 +150,13 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 	return asks
 }
 
-func (c *RowCount) column(t Target) string {
-	if c.Column != "" {
-		return c.Column
-	}
-	return t.TimeColumn
-}
-
-// window is the closed bucket, as bounds that prune partitions; empty without one.
-func (c *RowCount) window(t Target) Window {
-	if c.Bucket == "" {
-		return Window{}
-	}
-	from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
-	return Window{Column: c.column(t), From: c.bound(t, from), To: c.bound(t, to)}
-}
-
-func (c *RowCount) bound(t Target, at time.Time) time.Time {
-	if naive(t.Known.Relation.Column(c.column(t))) && t.Location != nil {
-		return asWall(at, t.Location)
-	}
-	return at
-}
-
-func zone(t Target) *time.Location {
-	if t.Location == nil {
-		return time.UTC
-	}
-	return t.Location
-}
-
-// timeError says why the time column cannot be used, where one is needed.
+// timeError says why the time column cannot be used, if one is needed.
 func (c *RowCount) timeError(t Target) error {
 	if c.Bucket == "" && c.ExpectedPartitions == nil {
 		return nil
 	}
-	f := Freshness{Column: c.Column}
-	if err := f.columnError(t); err != nil {
-		return err
-	}
-	col := t.Known.Relation.Column(c.column(t))
-	if col.Type.Family == warehouse.Timestamp && !col.Type.Zoned && t.Location == nil {
-		return fmt.Errorf("column %s has no time zone of its own: set `timezone:` on the check, the dataset or in defaults", col.Name)
-	}
-	return nil
+	_, err := c.timeColumn(t, t.Known.Relation)
+	return err
 }
 
 // estimateDecides reports whether the catalog's estimate is far enough from
@@ -240,8 +207,8 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 		r = c.judgeCount(t, a)
 	}
 	if c.Bucket != "" {
-		if from, to := c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t)); !t.Known.Server.covers(from, to, t.Known.Catalog.AsOf) {
-			r = incomplete(r, c.Bucket.label(from, zone(t)))
+		if from, to := c.closed(t); !t.Known.Server.covers(from, to, t.Known.Catalog.AsOf) {
+			r = incomplete(r, c.Bucket.label(from, t.zone()))
 		}
 	}
 	if c.ExpectedPartitions != nil {
@@ -263,8 +230,8 @@ func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
 	o := sentinel.Observation{Metric: "row_count", Value: n}
 	what := about + groupDigits(n) + " rows"
 	if c.Bucket != "" {
-		o.Bucket, _ = c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
-		what += " for " + c.Bucket.label(o.Bucket, zone(t))
+		o.Bucket, _ = c.closed(t)
+		what += " for " + c.Bucket.label(o.Bucket, t.zone())
 	}
 	var findings []sentinel.Finding
 	if f, bad := against("", what, n, c.Warn, c.Fail); bad {
@@ -294,7 +261,7 @@ func (c *RowCount) judgeChange(t Target, o sentinel.Observation, what string) (f
 		at = t.Tick
 	}
 	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.series(t)]), func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
-	reference, words, ok := c.Change.reference(past, at, c.Bucket, zone(t))
+	reference, words, ok := c.Change.reference(past, at, c.Bucket, t.zone())
 	if !ok {
 		return f, false, fmt.Sprintf("learning: no value to compare with yet (%s)", words)
 	}
@@ -346,7 +313,7 @@ func (c *RowCount) judgeSegments(t Target, got Answer) sentinel.Result {
 	var observations []sentinel.Observation
 	var bucket time.Time
 	if c.Bucket != "" {
-		bucket, _ = c.Bucket.closed(t.Tick, time.Duration(c.Delay), zone(t))
+		bucket, _ = c.closed(t)
 	}
 	groups := got.Groups
 	if got.Other.Size > 0 {

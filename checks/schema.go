@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"reflect"
@@ -79,7 +78,7 @@ type DeclaredColumns []DeclaredColumn
 
 // Validate implements Check.
 func (s *Schema) Validate() error {
-	if err := errors.Join(complete(s), s.unwatched("schema")); err != nil {
+	if err := complete(s); err != nil {
 		return err
 	}
 	if len(s.Columns) > 0 && s.Like != nil {
@@ -121,7 +120,7 @@ func (s *Schema) facts() warehouse.Facts {
 
 // Needs implements Check.
 func (s *Schema) Needs(Target) Needs {
-	n := Needs{Facts: s.facts(), Baseline: s.Like == nil && len(s.Columns) == 0}
+	n := Needs{Facts: s.facts(), Baseline: s.ComparesWithBaseline()}
 	if s.Like != nil {
 		n.Like, n.LikeFacts = s.Like, warehouse.Columns|warehouse.Keys
 	}
@@ -139,9 +138,12 @@ func snapshot(t *Target) *warehouse.Table {
 	return &table
 }
 
+// ComparesWithBaseline implements [BaselineCheck].
+func (s *Schema) ComparesWithBaseline() bool { return s.Like == nil && len(s.Columns) == 0 }
+
 // TakesBaseline implements [BaselineCheck]: the first shape seen is the baseline.
 func (s *Schema) TakesBaseline(t Target) bool {
-	return s.Like == nil && len(s.Columns) == 0 && t.Known.Err == nil && t.Known.HistoryErr == nil &&
+	return s.ComparesWithBaseline() && t.Known.Err == nil && t.Known.HistoryErr == nil &&
 		t.Known.Baseline == nil && t.Known.Relation != nil && t.Known.Relation.Unreadable == 0
 }
 

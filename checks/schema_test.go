@@ -221,7 +221,7 @@ func BenchmarkPlan10000Checks(b *testing.B) {
 	bench.exec("CREATE TABLE t (id integer, at timestamp)")
 	var jobs []checks.Job
 	for range 2500 {
-		jobs = append(jobs, bench.job("t", &checks.RowCount{}, &checks.Freshness{Fail: hour}, &checks.RowCount{Bucket: "day"}, &checks.Schema{}))
+		jobs = append(jobs, bench.job("t", &checks.RowCount{}, &checks.Freshness{Fail: hour}, &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}}, &checks.Schema{}))
 	}
 	for b.Loop() {
 		checks.Plan(b.Context(), bench.env, "w", jobs)

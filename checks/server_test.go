@@ -81,8 +81,8 @@ func TestWhatAStandbyMayNotHaveYet(t *testing.T) {
 	now := time.Date(2026, 3, 5, 12, 0, 30, 0, time.UTC)
 	rel := &warehouse.Table{Columns: []warehouse.Column{{Name: "at", Type: warehouse.Type{Family: warehouse.Timestamp, Zoned: true}}}}
 	known := checks.Known{Relation: rel, Catalog: &warehouse.Catalog{AsOf: now}}
-	hourly := &checks.RowCount{Bucket: "hour", Fail: bound(t, "< 100")}
-	daily := &checks.RowCount{Bucket: "day", Fail: bound(t, "< 100")}
+	hourly := &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "hour"}, Fail: bound(t, "< 100")}
+	daily := &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "< 100")}
 	parts := &checks.RowCount{Fail: bound(t, "< 0"), ExpectedPartitions: &checks.Partitions{Every: "hour", Last: 2}}
 	fresh := &checks.Freshness{Fail: checks.Duration(time.Hour)}
 	deadline := &checks.Freshness{Expected: "0 12 * * *"}

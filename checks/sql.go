@@ -36,7 +36,11 @@ func (s *SQL) Validate() error {
 	case s.Where != "":
 		return settings.Wrong("where", "has no effect on query: put the condition into the query")
 	}
-	return s.watch("value", "", "both", !s.Warn.Set() && !s.Fail.Set())
+	return s.watch(s.measure())
+}
+
+func (s *SQL) measure() measurement {
+	return measurement{Metric: "value", Direction: "both", Clears: true, Alone: !s.Warn.Set() && !s.Fail.Set()}
 }
 
 // Needs implements Check.

@@ -138,8 +138,10 @@ func (r *reader) check(
 
 // resolvePaths makes the paths of a check relative to the configuration.
 func (r *reader) resolvePaths(check checks.Check) {
-	if f, ok := check.(*checks.Freshness); ok {
-		f.Holidays = r.optionalPath(f.Holidays)
+	if f, ok := check.(checks.FileCheck); ok {
+		for _, path := range f.Files() {
+			*path = r.optionalPath(*path)
+		}
 	}
 	if a := check.Common().Anomaly; a != nil {
 		a.Holidays = r.optionalPath(a.Holidays)

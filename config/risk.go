@@ -37,14 +37,14 @@ func (r *reader) risk(d Dataset, e riskEntry) *Risk {
 		out = &Risk{}
 	}
 	out.Check = -1
-	var fresh *checks.Freshness
+	var fresh checks.DeadlineCheck
 	for i, c := range d.Checks {
-		f, is := c.Check.(*checks.Freshness)
-		if is && (fresh == nil || fresh.Expected == "" && f.Expected != "") {
+		f, ok := c.Check.(checks.DeadlineCheck)
+		if ok && (fresh == nil || fresh.Deadline().Expected == "" && f.Deadline().Expected != "") {
 			fresh, out.Check = f, i
 		}
 	}
-	if n == nil && (fresh == nil || fresh.Expected == "") {
+	if n == nil && (fresh == nil || fresh.Deadline().Expected == "") {
 		return nil
 	}
 	if err := out.complete(d, fresh, r.path); err != nil {
@@ -54,15 +54,15 @@ func (r *reader) risk(d Dataset, e riskEntry) *Risk {
 	return out
 }
 
-func (k *Risk) complete(d Dataset, fresh *checks.Freshness, path func(string) string) error {
+func (k *Risk) complete(d Dataset, fresh checks.DeadlineCheck, path func(string) string) error {
 	if fresh == nil {
 		return settings.Wrong("", "%s has no freshness check, which tells when rows arrive: add one, such as `- freshness: {fail: 26h}`", d.Table)
 	}
-	spec := k.Deadline
+	spec, deadline := k.Deadline, fresh.Deadline()
 	if spec == "" {
-		spec = fresh.Expected
+		spec = deadline.Expected
 		if k.Grace == 0 {
-			k.Grace = time.Duration(fresh.Grace)
+			k.Grace = deadline.Grace
 		}
 		k.Holiday = fresh.Holiday
 	}
@@ -79,8 +79,8 @@ func (k *Risk) complete(d Dataset, fresh *checks.Freshness, path func(string) st
 		if k.Schedule, err = schedule.Parse(spec, zone); err != nil {
 			return settings.In("deadline", err)
 		}
-	case fresh.Fail > 0:
-		k.Age = time.Duration(fresh.Fail)
+	case deadline.MaxAge > 0:
+		k.Age = deadline.MaxAge
 	default:
 		return settings.Wrong("deadline", "say by when rows must have come, such as \"06:00\": the freshness check has neither expected nor fail")
 	}

@@ -37,7 +37,7 @@ func readPast(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[
 			Tick:       clock(),
 		}
 		for _, bucket := range []checks.Period{"hour", "day"} {
-			count := &checks.RowCount{Bucket: bucket}
+			count := &checks.RowCount{Bucketed: checks.Bucketed{Bucket: bucket}}
 			count.ID, count.Anomaly = string(bucket), &anomaly.Config{}
 			if err := count.Validate(); err != nil {
 				return nil, err

@@ -139,24 +139,24 @@ func (a *acceptance) acceptDataset(cmd *cobra.Command, db *warehouse.DB, d agent
 		return 0, err
 	}
 	for _, c := range d.Checks {
-		s, ok := c.Check.(*checks.Schema)
-		if !ok || s.Like != nil || len(s.Columns) > 0 {
+		if b, ok := c.Check.(checks.BaselineCheck); !ok || !b.ComparesWithBaseline() {
 			continue
 		}
+		id := c.Common().ID
 		now := catalog.Tables[name]
 		if now == nil {
 			return accepted, fmt.Errorf("%s does not exist: take its check out of the configuration instead", d.Table)
 		}
-		before, err := baseline(ctx, a.state, s.ID)
+		before, err := baseline(ctx, a.state, id)
 		if err != nil {
 			return accepted, err
 		}
-		if err := a.accept(ctx, s.ID, now); err != nil {
+		if err := a.accept(ctx, id, now); err != nil {
 			return accepted, err
 		}
 		accepted++
 		drifts := checks.Diff(before, now, checks.DiffOptions{})
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", s.ID, checks.RenderDrifts(drifts))
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", id, checks.RenderDrifts(drifts))
 	}
 	return accepted, nil
 }
