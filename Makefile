@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help build test lint vet deps fuzz house bench bench-agents bench-anomaly bench-predict dashboards demo torture torture-cluster
+.PHONY: help build docs test lint vet deps fuzz house bench bench-agents bench-anomaly bench-predict dashboards demo torture torture-cluster
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -16,6 +16,9 @@ test: deps lint ## everything CI runs: build, lint, all tests with the race dete
 	$(GO) build ./...
 	$(GO) test -race -timeout 12m ./...
 	cd tools && $(GO) build ./... && $(GO) test -race -timeout 12m ./...
+
+docs: ## write docs/reference.md
+	$(GO) test ./config -run TestReferenceIsGenerated -update
 
 lint: vet ## go vet, gofmt, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

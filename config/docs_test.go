@@ -56,19 +56,7 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 			t.Errorf("%s has no example", page)
 		}
 		for _, b := range blocks {
-			block := b[1]
-			switch {
-			case strings.HasPrefix(block, "- on:"):
-				block = "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.t\n    checks: [row_count > 0]\n    repair:\n      " + strings.ReplaceAll(block, "\n", "\n      ")
-			case strings.Contains(page, "/exporters/"):
-				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets: [{table: shop.t, checks: [row_count > 0]}]\nexporters:\n  - " + strings.ReplaceAll(block, "\n", "\n    ")
-			case strings.Contains(page, "/notify/"):
-				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets: [{table: shop.t, checks: [row_count > 0]}]\nnotify:\n  it:\n    " + strings.ReplaceAll(block, "\n", "\n    ")
-			case strings.HasPrefix(block, "routes:"), strings.HasPrefix(block, "maintenance:"):
-				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets: [{table: shop.t, checks: [row_count > 0]}]\nnotify: {pager: {log: {}}, chat: {log: {}}, finance-mail: {log: {}}}\n" + block
-			case strings.HasPrefix(block, "- "):
-				block = "warehouses: {shop: {dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.t\n    checks:\n      " + strings.ReplaceAll(block, "\n", "\n      ")
-			}
+			block := config.FileWithExample(filepath.Base(filepath.Dir(page)), b[1])
 			if _, err := config.Parse(filepath.Base(page), []byte(block), documented); err != nil {
 				t.Errorf("%v", err)
 			}

@@ -11,13 +11,14 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // file is the whole file as it is written. The tags of its fields, and of the
 // structs in it, are the only list of keys that there is.
 type file struct {
-	State     string          `yaml:"state" default:"sqlite:sentinel.db" doc:"Where the agent keeps its state: sqlite:PATH, or postgres://... for several agents."`
+	State     string          `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
 	Listen    string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
 	Token     sentinel.Secret `yaml:"token" doc:"Secret that requests which change something must send."`
 	TokenFile secretFile      `yaml:"token_file" doc:"File that holds the token, instead of token."`
@@ -43,10 +44,10 @@ type file struct {
 // inheritable is what datasets inherit from `defaults:`, and checks from their
 // dataset. An explicit null switches an inherited value off.
 type inheritable struct {
-	Schedule maybe[string]          `yaml:"schedule" doc:"Cron expression of the checks. Default: */5 * * * *."`
-	Timezone maybe[string]          `yaml:"timezone" doc:"Time zone of schedules and columns (IANA name). Schedules default to UTC."`
+	Schedule maybe[string]          `yaml:"schedule" default:"*/5 * * * *" doc:"Cron expression of the checks."`
+	Timezone maybe[string]          `yaml:"timezone" doc:"IANA name. Default: UTC for schedules, none for columns."`
 	Owner    maybe[string]          `yaml:"owner" doc:"Who is responsible."`
-	Tier     maybe[string]          `yaml:"tier" enum:"critical,warning,info" doc:"Importance. Default: warning."`
+	Tier     maybe[string]          `yaml:"tier" default:"warning" enum:"critical,warning,info" doc:"Importance."`
 	Runbook  maybe[string]          `yaml:"runbook" doc:"Link for whoever is notified."`
 	Confirm  maybe[*checks.Confirm] `yaml:"confirm" doc:"Bad results that an incident needs. Default: one is enough."`
 }
@@ -146,6 +147,13 @@ type maybe[T any] struct {
 func (m *maybe[T]) decodeNode(r *reader, n *yaml.Node) {
 	m.given = true
 	r.decode(n, &m.value)
+}
+
+// UnmarshalText reads a default.
+func (m *maybe[T]) UnmarshalText(text []byte) error {
+	m.given = true
+	_, err := settings.SetScalar(reflect.ValueOf(&m.value).Elem(), string(text))
+	return err
 }
 
 func (maybe[T]) describe() description { return description{of: reflect.TypeFor[T](), null: true} }

@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -218,6 +217,3 @@ func describedSchema(t reflect.Type, d description) object {
 	}
 	return object{"anyOf": either}
 }
-
-// shown is a default or word as Markdown code.
-func shown(text string) string { return "`" + strconv.Quote(text)[1:len(strconv.Quote(text))-1] + "`" }

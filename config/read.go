@@ -52,7 +52,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 	if len(f.Warehouses) == 0 {
 		r.wrong(root, "no warehouse: want `warehouses:` with at least one name")
 	}
-	base := inherited{schedule: "*/5 * * * *", tier: "warning"}
+	var base inherited
 	r.inherit(&base, f.Defaults, child(root, "defaults"))
 	switch n := child(root, "datasets"); {
 	case n == nil:
@@ -113,10 +113,10 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 	}
 	if from.Tier.given {
 		tier := r.shared(from.Tier.value)
-		if words := wordsOf(reflect.TypeFor[inheritable](), "tier"); tier != "" && !slices.Contains(words, tier) {
+		if words := keyIn(reflect.TypeFor[inheritable](), "tier").Words; tier != "" && !slices.Contains(words, tier) {
 			r.wrong(nodeOf(n, n, "tier"), "%s", settings.UnknownWord("tier", tier, words))
 		} else {
-			to.tier = cmp.Or(tier, "warning")
+			to.tier = cmp.Or(tier, keyIn(reflect.TypeFor[inheritable](), "tier").Default)
 		}
 	}
 	if from.Owner.given {
@@ -130,14 +130,14 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 	}
 }
 
-// wordsOf returns the words of one key of a struct.
-func wordsOf(t reflect.Type, name string) []string {
+// keyIn returns one key of a struct.
+func keyIn(t reflect.Type, name string) settings.Key {
 	for _, k := range settings.Keys(t) {
 		if k.Name == name {
-			return k.Words
+			return k
 		}
 	}
-	return nil
+	return settings.Key{}
 }
 
 // warehouses checks `warehouses:` and orders it by name.

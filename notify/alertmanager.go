@@ -39,7 +39,11 @@ func (a *Alertmanager) Validate() error {
 		}
 	}
 	if a.Every < 0 || a.Expire <= a.Every {
-		return settings.Wrong("expire", "%s must be longer than resend: %s", a.Expire, a.Every)
+		field := "expire"
+		if a.Expire == settings.Default[Alertmanager]().Expire {
+			field = "resend"
+		}
+		return settings.Wrong(field, "expire (%s) must be longer than resend (%s)", a.Expire, a.Every)
 	}
 	return nil
 }

@@ -1,0 +1,165 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/settings"
+)
+
+// A kind's fields that are right, beside the one that is set wrong.
+var right = map[string]string{
+	"checks/freshness":        "warn: 1h",
+	"checks/reconcile":        "with: shop.other",
+	"checks/row_count":        "bucket: day",
+	"checks/sql":              "query: select 1",
+	"notify/email":            "host: h, from: a@example.com, to: [b@example.com]",
+	"notify/alertmanager":     "url: https://example.com",
+	"notify/opsgenie":         "api_key: k",
+	"notify/pagerduty":        "routing_key: k",
+	"notify/slack":            "webhook_url: https://example.com",
+	"notify/teams":            "webhook_url: https://example.com",
+	"exporters/influx":        "url: https://example.com, bucket: b",
+	"exporters/openlineage":   "url: https://example.com",
+	"repair/airflow":          "url: https://example.com, dag: d, token: t",
+	"repair/dbt":              "project: /p, select: [m]",
+	"repair/exec":             "command: [/bin/true]",
+	"repair/kubernetes":       "cronjob: c",
+	"repair/reload_partition": "from: [shop.other]",
+	"repair/sql":              "do: [select 1]",
+	"repair/webhook":          "url: https://example.com",
+	"notify/webhook":          "url: https://example.com",
+}
+
+// wrongValues are values that are wrong for most fields. A field may take some
+// of them; a mistake that one of them makes must stand at the field.
+var wrongValues = []string{
+	"{not_a_key: 1}", "[{not_a_key: 1}]", "nonsense", "-7", "\"> 20%\"", "1h", "[nonsense]", "\"\"", "shop.other", "{\"A.b\": \"{dya}\"}",
+}
+
+// TestC23MistakesStandAtTheirField sets every field of every kind to wrong
+// values. At least one is refused, and what is refused is told at the field.
+func TestC23MistakesStandAtTheirField(t *testing.T) {
+	t.Parallel()
+	for _, reg := range registries {
+		for _, name := range reg.names() {
+			for _, k := range settings.Keys(kindType(reg, name)) {
+				sweepField(t, reg, name, k)
+			}
+		}
+	}
+}
+
+func sweepField(t *testing.T, reg registry, name string, k settings.Key) {
+	t.Helper()
+	refused := false
+	for _, value := range wrongValues {
+		text, line := withField(reg, name, k.Name, value)
+		_, err := Parse("f.yaml", []byte(text), func(string) (string, bool) { return "x", true })
+		var mistakes *Errors
+		if !errors.As(err, &mistakes) {
+			continue
+		}
+		for _, m := range mistakes.List {
+			if m.Line == line {
+				refused = true
+			} else if !other(m.Message, name, k.Name) {
+				t.Errorf("%s.%s: %s is told at line %d, want %d: %s\n%s", name, k.Name, value, m.Line, line, m.Message, text)
+			}
+		}
+	}
+	if !refused {
+		t.Errorf("%s.%s takes every value", name, k.Name)
+	}
+}
+
+// other reports whether a mistake is of the other fields, for which the swept
+// one leaves no room: such as a second source of a timestamp.
+func other(message, kind, field string) bool {
+	for _, known := range []string{
+		"exclude each other", "restart takes neither", "want either restart", "has no effect on query", "leave out where, bucket and by",
+	} {
+		if strings.Contains(message, known) {
+			return true
+		}
+	}
+	rest := strings.TrimPrefix(strings.TrimPrefix(message, "repair: "), kind)
+	return !strings.Contains(rest, field)
+}
+
+// withField writes a file in which one field of a kind stands on a line of its
+// own. It returns the text and the number of that line.
+func withField(reg registry, name, field, value string) (text string, line int) {
+	var fields []string
+	for _, f := range strings.Split(right[reg.page+"/"+name], ", ") {
+		if f != "" && !strings.HasPrefix(f, field+":") {
+			fields = append(fields, "    "+f)
+		}
+	}
+	fields = append(fields, fmt.Sprintf("    %s: %s", field, value))
+	item := "- " + name + ":\n" + strings.Join(fields, "\n")
+	switch reg.page {
+	case "repair":
+		item = "- on: [x]\n  " + name + ":\n" + strings.Join(fields, "\n")
+	case "notify":
+		item = name + ":\n" + strings.Join(fields, "\n")
+	case "exporters":
+		item = name + ":\n" + strings.Join(fields, "\n")
+	}
+	text = FileWithExample(reg.page, item)
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if strings.HasPrefix(strings.TrimSpace(l), field+": ") {
+			line = i + 1
+		}
+	}
+	return text, line
+}
+
+// TestC23PositionOfNestedFields follows paths into lists, mappings and blocks.
+func TestC23PositionOfNestedFields(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ folder, item, at string }{
+		{"checks", "- row_count: {bucket: day, fail: \"> 20%\"}", "\"> 20%\""},
+		{"checks", "- row_count: {anomaly: {detector: profil}}", "profil"},
+		{"checks", "- row_count: {anomaly: {ignore_below: {relative: -1}}}", "-1"},
+		{"checks", "- row_count: {change: {against: tomorrow, fail: \"> 1%\"}}", "tomorrow"},
+		{"checks", "- schema: {columns: [{name: a}, {name: b}, {name: c, type: [x]}]}", "[x]"},
+		{"checks", "- schema: {columns: [a, b, a]}", "a]"},
+		{"checks", "- sql: {query: select 1, fail: \"> 5\", confirm: {failures: 3, of: 2}}", "2}"},
+		{"notify", "email: {host: h, from: a@x.org, to: [b@x.org, nobody]}", "nobody"},
+		{"repair", "- on: [x]\n  airflow: {url: \"https://x.org\", dag: d, token: t, conf: {\"a.b\": \"{dya}\"}}", "\"{dya}\""},
+		{"repair", "- on: [x]\n  mode: automatic\n  sql: {do: [x]}", "automatic"},
+		{"docs", "routes: [{to: [team, pigeon]}]", "pigeon"},
+		{"docs", "maintenance: [{from: \"02:00\", to: \"04:00\", days: [mon], tier: [urgent]}]", "urgent"},
+	} {
+		text := FileWithExample(c.folder, c.item)
+		_, err := Parse("f.yaml", []byte(text), func(string) (string, bool) { return "x", true })
+		var mistakes *Errors
+		if !errors.As(err, &mistakes) || len(mistakes.List) != 1 {
+			t.Errorf("%s: %v, want one mistake", c.item, err)
+			continue
+		}
+		m := mistakes.List[0]
+		if got := strings.Split(text, "\n")[m.Line-1][m.Column-1:]; !strings.HasPrefix(got, c.at) {
+			t.Errorf("%s: told at %q, want %q", c.item, got, c.at)
+		}
+	}
+}
+
+// TestDefaultsAreOfTheirFieldsTypes completes the zero value of every struct of
+// keys: a default in a tag that cannot be read panics.
+func TestDefaultsAreOfTheirFieldsTypes(t *testing.T) {
+	t.Parallel()
+	seen := map[reflect.Type]bool{}
+	walkStructs(reflect.TypeFor[file](), seen, func(reflect.Type, settings.Key) {})
+	for s := range seen {
+		if s.Kind() == reflect.Struct && s != reflect.TypeFor[checks.Confirm]() {
+			settings.Defaults(reflect.New(s).Interface())
+		}
+	}
+}
