@@ -15,6 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
@@ -96,27 +97,29 @@ type Agent struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 
-	ticking       atomic.Int32
-	mu            sync.Mutex // guards what follows; held while results are judged and recorded
+	ready    atomic.Bool
+	ticking  atomic.Int32
+	recorder *recorder // owns all writing of what is judged
+
+	// mu guards what follows. It is never held across I/O.
+	mu            sync.Mutex
 	incidents     *incidents
 	confirmations confirmations
-	backlog       []store.Batch // not recorded yet: the store could not be written
-	memory        *checks.Cache
+	cache         *checks.Cache
 	history       checks.History
 	scorer        *Scorer
 	forecasts     forecasts
-	telling       *Notifications
+	notifications *Notifications
 	exporters     []*exporters.Queue
 	silences      []notify.Silence
 	located       map[string]located
-	ready         bool
 	plan          Plan // in force, for repairs
 
 	engineOnce sync.Once
 	engine     *repair.Engine // see repairEngine
 
-	reload chan reloadRequest
-	wanted chan *repair.Trigger
+	reload   chan reloadRequest
+	triggers chan *repair.Trigger
 }
 
 type reloadRequest struct {
@@ -128,8 +131,8 @@ type reloadRequest struct {
 // their statement timeouts, records them, and returns. It returns early only
 // when the store cannot be read at the start.
 func (a *Agent) Run(ctx context.Context, plan Plan) error {
-	a.wanted = make(chan *repair.Trigger, 1000)
-	if err := a.recall(ctx); err != nil {
+	a.triggers = make(chan *repair.Trigger, 1000)
+	if err := a.start(ctx); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
@@ -147,10 +150,10 @@ func (a *Agent) Run(ctx context.Context, plan Plan) error {
 			}
 		case err := <-done:
 			stop()
-			return errors.Join(err, a.flush(context.WithoutCancel(ctx)))
+			return errors.Join(err, a.Stop())
 		}
 	}
-	return nil
+	return a.Stop()
 }
 
 // Reload replaces the plan: running ticks of the old one finish first. It
@@ -179,15 +182,13 @@ func (a *Agent) reloads() chan reloadRequest {
 	return a.reload
 }
 
-// Ready reports whether the agent has read its memory and resolved its datasets.
-func (a *Agent) Ready() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.ready
-}
+// Ready reports whether the agent has read its memory and resolved its datasets. It
+// never waits.
+func (a *Agent) Ready() bool { return a.ready.Load() }
 
-// recall reads from the store what the agent must know before its first tick.
-func (a *Agent) recall(ctx context.Context) error {
+// start reads from the store what the agent must know before its first tick, and
+// begins to record.
+func (a *Agent) start(ctx context.Context) error {
 	open, err := a.Store.OpenIncidents(ctx)
 	if err != nil {
 		return err
@@ -200,7 +201,7 @@ func (a *Agent) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	silences, err := a.recallSilences(ctx)
+	silences, err := a.loadSilences(ctx)
 	if err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (a *Agent) recall(ctx context.Context) error {
 	a.silences = silences
 	a.incidents = newIncidents(open)
 	a.confirmations = confirmations{}
-	a.memory = &checks.Cache{}
+	a.cache = &checks.Cache{}
 	a.history = NewHistory(a.Store)
 	a.scorer = &Scorer{Store: a.Store}
 	for _, s := range states {
@@ -223,7 +224,11 @@ func (a *Agent) recall(ctx context.Context) error {
 		}
 	}
 	a.Metrics.IncidentsOpen(a.incidents.unresolved())
-	return a.Metrics.Export(ctx, last)
+	if err := a.Metrics.Export(ctx, last); err != nil {
+		return err
+	}
+	a.recorder = startRecorder(a)
+	return nil
 }
 
 const confirmState = "confirm"
@@ -236,26 +241,26 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	for name := range plan.Warehouses {
 		l := newLoop(a, name, plan.open, plan.Jitter, plan.CatchUp)
 		loops[name] = l
-		running.Go(func() { l.run(ctx) })
+		running.Go(func() { a.supervise(ctx, "schedule", l.run) })
 	}
 	a.use(plan)
-	a.tellBy(plan.Notifications)
+	a.notifyBy(plan.Notifications)
 	for _, q := range plan.Exporters {
 		q.Problem = func(name string, dropped int, err error) {
 			a.Log.Error("exporting results", "exporter", name, "lost", dropped, "error", err)
 		}
-		running.Go(func() { q.Run(ctx) })
+		running.Go(func() { a.supervise(ctx, "exporter", q.Run) })
 	}
 	a.mu.Lock()
 	a.exporters = plan.Exporters
 	a.mu.Unlock()
 	if plan.Notifications != nil && plan.Notifications.Dispatcher != nil {
-		running.Go(func() { plan.Notifications.Dispatcher.Run(ctx) })
+		running.Go(func() { a.supervise(ctx, "notifications", plan.Notifications.Dispatcher.Run) })
 	}
-	running.Go(func() { a.housekeep(ctx, plan) })
-	running.Go(func() { a.repairs(ctx, plan) })
-	running.Go(func() { a.watchRisks(ctx) })
-	a.resolve(ctx, plan, loops)
+	running.Go(func() { a.supervise(ctx, "housekeeping", func(ctx context.Context) { a.housekeep(ctx, plan) }) })
+	running.Go(func() { a.supervise(ctx, "repairs", func(ctx context.Context) { a.repairs(ctx, plan) }) })
+	running.Go(func() { a.supervise(ctx, "risks", a.watchRisks) })
+	a.supervise(ctx, "datasets", func(ctx context.Context) { a.resolve(ctx, plan, loops) })
 	running.Wait()
 	if plan.Close != nil {
 		return plan.Close()
@@ -275,7 +280,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 			a.Log.Warn("resolving datasets", "error", p)
 		}
 		a.learn(datasets)
-		a.forecast(ctx, datasets)
+		a.setForecasts(ctx, datasets)
 		a.describe(datasets)
 		ids, tables := map[string]bool{}, map[sentinel.Table]bool{}
 		for _, d := range datasets {
@@ -294,9 +299,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 			a.scorer.watch.Keep(ids)
 			a.mu.Unlock()
 		}
-		a.mu.Lock()
-		a.ready = true
-		a.mu.Unlock()
+		a.ready.Store(true)
 		if !sleep(ctx, plan.RefreshAfter(len(problems) > 0)) {
 			return
 		}
@@ -323,8 +326,8 @@ func (a *Agent) describe(datasets []Dataset) {
 	}
 }
 
-// housekeep prunes what is older than the retention, at the start and daily,
-// and writes down what could not be recorded before.
+// housekeep prunes what is older than the retention, at the start and daily, and
+// counts what waits to be sent.
 func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 	retention := plan.Retention
 	if retention == 0 {
@@ -343,11 +346,37 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 				a.Log.Error("pruning the outbox", "error", err)
 			}
 		}
-		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
-			a.Log.Error("recording results kept in memory", "error", err)
-		}
 		a.countNotices(ctx)
 		if !sleep(ctx, time.Minute) {
+			return
+		}
+	}
+}
+
+// tickEnded calls Rest when no other tick is under way.
+func (a *Agent) tickEnded() {
+	if a.ticking.Add(-1) == 0 && a.Rest != nil {
+		a.Rest()
+	}
+}
+
+// recovered counts and logs a bug that was recovered from.
+func (a *Agent) recovered(ctx context.Context, where string, bug *panics.Error) {
+	a.Metrics.Add(exporters.Panics, 1, where)
+	a.Log.ErrorContext(ctx, "recovered from a bug", "where", where, "panic", bug.Value, "stack", string(bug.Stack))
+}
+
+// supervise runs a loop until it returns. A loop that a bug ends begins again after
+// a moment.
+func (a *Agent) supervise(ctx context.Context, where string, loop func(context.Context)) {
+	for {
+		err := panics.Catch(func() error { loop(ctx); return nil })
+		var bug *panics.Error
+		if !errors.As(err, &bug) {
+			return
+		}
+		a.recovered(ctx, where, bug)
+		if !sleep(ctx, time.Second) {
 			return
 		}
 	}

@@ -123,7 +123,10 @@ func TestPeopleDecide(t *testing.T) {
 	if err := a.Silence(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.recall(t.Context()); err != nil {
+	if err := a.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if why, quiet := a.suppressed(i, w.now); !quiet || why != "silenced by ann: migration" {

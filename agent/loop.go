@@ -73,6 +73,7 @@ type skip struct {
 const (
 	stillRunning = "the tick before was still running"
 	nobodyRan    = "no agent ran at that time"
+	bugEnded     = "a bug ended the tick; the agent's log has its stack"
 )
 
 // skip keeps the newest reasons of an entry to be written down with its next tick.
@@ -153,12 +154,12 @@ func (l *loop) run(ctx context.Context) {
 		now := l.agent.Now()
 		for tick, due := range l.due(now, recorded) {
 			batches.Go(func() {
+				defer l.release(due)
 				if sleep(ctx, l.delay(tick)) {
 					l.agent.ticking.Add(1)
-					l.agent.tick(ctx, l, tick, due)
-					defer l.agent.rest()
+					defer l.agent.tickEnded()
+					l.agent.runTick(ctx, l, tick, due)
 				}
-				l.release(due)
 			})
 		}
 		l.wait(ctx, now)
@@ -181,15 +182,15 @@ func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
 	return recorded
 }
 
-// lookAgain is how long a clock that jumps, or a machine that sleeps, goes
-// unnoticed: timers go by a clock that does neither.
-const lookAgain = time.Minute
+// maxSleep bounds how long a clock that jumps, or a machine that sleeps, goes
+// unnoticed: timers follow a clock that does neither.
+const maxSleep = time.Minute
 
-// wait returns at the next tick or after lookAgain, when the datasets change, or
+// wait returns at the next tick or after maxSleep, when the datasets change, or
 // when ctx ends.
 func (l *loop) wait(ctx context.Context, now time.Time) {
 	l.mu.Lock()
-	next := now.Add(lookAgain)
+	next := now.Add(maxSleep)
 	for _, e := range l.entries {
 		if e.next.Before(next) && !e.next.IsZero() {
 			next = e.next
@@ -211,8 +212,8 @@ func (l *loop) wait(ctx context.Context, now time.Time) {
 // busy with another schedule's checks waits until that batch is done. Nothing is due
 // while recorded must be asked for.
 func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time.Time][]*entry {
-	said := remarks{}
-	defer func() { said.tell(l.agent.Log) }()
+	skipped := skipLog{}
+	defer func() { skipped.write(l.agent.Log) }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
@@ -240,7 +241,7 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			continue
 		}
 		if e.running {
-			said.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
+			skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
 			e.last = tick
 			e.skip(stillRunning, tick)
 			l.agent.Metrics.JobSkipped(e.dataset.Table, 1)
@@ -257,14 +258,14 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			missed = append(missed, tick)
 			e.skip(nobodyRan, missed...)
 			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
-			said.add("ticks missed, and not run afterwards", e.dataset.Table, len(missed), e.last)
+			skipped.add("ticks missed, and not run afterwards", e.dataset.Table, len(missed), e.last)
 			e.last = tick
 			continue
 		}
 		if len(missed) > 0 {
 			e.skip(nobodyRan, missed...)
 			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
-			said.add("ticks missed", e.dataset.Table, len(missed), e.last)
+			skipped.add("ticks missed", e.dataset.Table, len(missed), e.last)
 		}
 		e.last, e.running = tick, true
 		if due[tick] == nil {
@@ -311,13 +312,31 @@ func (e *entry) missed(tick time.Time) (ticks []time.Time) {
 	return ticks
 }
 
-// told takes what is to be written down of an entry's ticks.
-func (l *loop) told(e *entry) []skip {
+// tickRecords are what is to be recorded of an entry's ticks: the one that was run,
+// and those that were skipped before it.
+func (l *loop) tickRecords(e *entry, at time.Time) []store.TickRecord {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	skipped := e.skipped
 	e.skipped = nil
-	return skipped
+	l.mu.Unlock()
+	name := e.sched.String()
+	records := []store.TickRecord{{Schedule: name, Table: e.dataset.Table, Tick: at}}
+	for _, s := range skipped {
+		records = append(records, store.TickRecord{Schedule: name, Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
+	}
+	return records
+}
+
+// skipAfterPanic notes that a bug kept a tick of entries from being judged.
+func (l *loop) skipAfterPanic(at time.Time, of [][]*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, entries := range of {
+		for _, e := range entries {
+			e.skip(bugEnded, at)
+			l.agent.Metrics.JobSkipped(e.dataset.Table, 1)
+		}
+	}
 }
 
 func (l *loop) release(due []*entry) {

@@ -12,7 +12,6 @@ import (
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
-	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
 // Notifications is who hears of incidents, and when nobody does.
@@ -28,11 +27,11 @@ const silenceState = "silence"
 // repair that takes longer is news.
 const holdFor = 30 * time.Minute
 
-// tellBy puts a plan's routes and windows in force.
-func (a *Agent) tellBy(t *Notifications) {
+// notifyBy puts a plan's routes and windows in force.
+func (a *Agent) notifyBy(t *Notifications) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.telling = t
+	a.notifications = t
 	for _, of := range []string{"repair", "notification"} {
 		a.Metrics.Add(exporters.Retries, 0, of)
 	}
@@ -48,7 +47,7 @@ func (a *Agent) tellBy(t *Notifications) {
 	t.Planner.Suppressed = func(i sentinel.Incident, now time.Time) (string, bool) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return a.untold(i, now)
+		return a.withheld(i, now)
 	}
 	if d := t.Dispatcher; d != nil {
 		for _, c := range d.Channels { // there before the first event, so that it is not lost to increase()
@@ -70,19 +69,19 @@ func (a *Agent) tellBy(t *Notifications) {
 	}
 }
 
-// suppressed says why an incident is quiet: a window, or a silence. The agent's
-// lock is held.
+// suppressed says why nobody is notified of an incident: a window, or a silence.
+// The lock is held.
 func (a *Agent) suppressed(i sentinel.Incident, now time.Time) (why string, ok bool) {
 	q := notify.Quiet{Silences: a.silences}
-	if a.telling != nil {
-		q.Windows = a.telling.Windows
+	if a.notifications != nil {
+		q.Windows = a.notifications.Windows
 	}
 	return q.Suppressed(i, now)
 }
 
-// untold also keeps back what is being repaired: people hear of it when that
+// withheld also keeps back what is being repaired: people hear of it when that
 // fails, or takes too long.
-func (a *Agent) untold(i sentinel.Incident, now time.Time) (why string, ok bool) {
+func (a *Agent) withheld(i sentinel.Incident, now time.Time) (why string, ok bool) {
 	if at := i.Standing(); (at == sentinel.Repairing || at == sentinel.Verifying) && now.Sub(i.Opened) < holdFor && a.heldBack(i) {
 		return "automatic recovery is under way", true
 	}
@@ -107,38 +106,10 @@ func (a *Agent) heldBack(i sentinel.Incident) bool {
 func (a *Agent) underMaintenance(now time.Time, t sentinel.Table) (why string, quiet bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.telling == nil {
+	if a.notifications == nil {
 		return "", false
 	}
-	return notify.Quiet{Windows: a.telling.Windows}.Suppressed(sentinel.Incident{Table: t}, now)
-}
-
-// notices are the outbox items of the incidents' changes since the last call.
-// They are stored with the incidents. The agent's lock is held.
-func (a *Agent) notices(ctx context.Context, changes []notify.Change) ([]store.OutboxItem, error) {
-	now := a.Now()
-	var ended []string
-	for n, c := range changes {
-		changes[n].Trace = telemetry.Traceparent(ctx)
-		a.count(c)
-		a.logChange(ctx, c)
-		if c.Kind == notify.Recovered || c.Kind == notify.Acknowledged {
-			ended = append(ended, c.Incident.ID)
-		}
-	}
-	if a.telling == nil || len(changes) == 0 {
-		return nil, nil
-	}
-	var told []store.Told
-	if len(ended) > 0 {
-		var err error
-		if told, err = a.Store.OutboxTold(ctx, ended); err != nil {
-			return nil, fmt.Errorf("who was told: %w", err)
-		}
-	}
-	planner := *a.telling.Planner
-	planner.Suppressed, planner.Find = a.untold, a.incidents.find // the lock is held
-	return planner.Plan(changes, told, now)
+	return notify.Quiet{Windows: a.notifications.Windows}.Suppressed(sentinel.Incident{Table: t}, now)
 }
 
 // count exports a transition.
@@ -175,8 +146,10 @@ func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 	}
 }
 
-// Decide takes a person's word on an incident: ack or resolve. One that is
-// resolved by hand opens again when its check still finds it.
+// Decide takes a person's decision on an incident: ack or resolve. One that is
+// resolved by hand opens again when its check still finds it. Decide waits for the
+// store as long as ctx lives; the decision is in force at once, and is recorded
+// later where the store cannot be written now.
 func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error) {
 	to, known := map[string]sentinel.IncidentState{"ack": sentinel.Acknowledged, "resolve": sentinel.Resolved}[what]
 	switch {
@@ -185,29 +158,25 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 	case who == "":
 		return sentinel.Incident{}, errors.New("who: say who decides")
 	}
-	a.mu.Lock()
-	said := string(to) + " by " + who
+	note := string(to) + " by " + who
 	if why != "" {
-		said += ": " + why
+		note += ": " + why
 	}
-	i, err := a.incidents.decide(id, to, said, a.Now().UTC().Truncate(time.Second))
-	var batch store.Batch
-	if err == nil {
-		batch.Incidents = []sentinel.Incident{i}
-		batch.Outbox, err = a.notices(ctx, a.incidents.take())
-	}
-	a.mu.Unlock()
+	a.mu.Lock()
+	i, err := a.incidents.decide(id, to, note, a.Now().UTC().Truncate(time.Second))
 	if err != nil {
+		a.mu.Unlock()
 		return i, err
 	}
-	if err := a.record(ctx, batch); err != nil {
-		return i, err
-	}
-	a.wakeDispatcher()
-	return i, a.Store.AppendAudit(ctx, store.AuditEntry{At: a.Now(), Actor: who, What: "incident." + what, Subject: id, Detail: why})
+	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.take(),
+		store.AuditEntry{At: a.Now(), Actor: who, What: "incident." + what, Subject: id, Detail: why})
+	a.mu.Unlock()
+	a.announce(rec)
+	return i, a.recorder.wait(ctx, rec)
 }
 
-// Silence keeps what it matches from being told until it expires.
+// Silence keeps what it matches from being notified until it expires. Silence waits
+// for the store as long as ctx lives; the silence is in force at once.
 func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	if err := s.Validate(); err != nil {
 		return err
@@ -216,13 +185,13 @@ func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	if err != nil {
 		return err
 	}
+	batch := store.Batch{States: []store.State{{Kind: silenceState, Key: s.ID, Data: data}}}
 	a.mu.Lock()
 	a.silences = append(a.silences, s)
+	rec := a.submit(ctx, batch, nil,
+		store.AuditEntry{At: a.Now(), Actor: s.Who, What: "silence.set", Subject: s.ID, Detail: string(data)})
 	a.mu.Unlock()
-	if err := a.record(ctx, store.Batch{States: []store.State{{Kind: silenceState, Key: s.ID, Data: data}}}); err != nil {
-		return err
-	}
-	return a.Store.AppendAudit(ctx, store.AuditEntry{At: a.Now(), Actor: s.Who, What: "silence.set", Subject: s.ID, Detail: string(data)})
+	return a.recorder.wait(ctx, rec)
 }
 
 // Label keeps what people say about a stretch of a check's series, and has its
@@ -234,36 +203,42 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if err := a.Store.Label(ctx, l); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	states, err := a.scorer.Forget(ctx, l.Check)
-	a.mu.Unlock()
+	states, err := a.scorer.forgotten(ctx, l.Check)
 	if err != nil {
 		return err
 	}
-	return a.record(ctx, store.Batch{States: states})
+	a.mu.Lock()
+	a.scorer.Forget(l.Check)
+	rec := a.submit(ctx, store.Batch{States: states}, nil)
+	a.mu.Unlock()
+	return a.recorder.wait(ctx, rec)
 }
 
-// Recall reads from the store what Decide, Silence and Label need while no
-// agent runs. t says who hears of it once one does.
-func (a *Agent) Recall(ctx context.Context, t *Notifications) error {
-	if err := a.recall(ctx); err != nil {
+// Start reads from the store what the agent must know, and begins to record. It is
+// for Decide, Silence and Label while no agent runs; [Agent.Run] calls it itself.
+// n says who is notified once an agent runs.
+func (a *Agent) Start(ctx context.Context, n *Notifications) error {
+	if err := a.start(ctx); err != nil {
 		return err
 	}
-	a.tellBy(t)
+	a.notifyBy(n)
 	return nil
 }
 
+// Stop writes what could not be written before, and ends what Start began.
+func (a *Agent) Stop() error { return a.recorder.stop() }
+
 func (a *Agent) wakeDispatcher() {
 	a.mu.Lock()
-	t := a.telling
+	n := a.notifications
 	a.mu.Unlock()
-	if t != nil && t.Dispatcher != nil {
-		t.Dispatcher.Wake()
+	if n != nil && n.Dispatcher != nil {
+		n.Dispatcher.Wake()
 	}
 }
 
-// recallSilences reads the silences that have not expired.
-func (a *Agent) recallSilences(ctx context.Context) ([]notify.Silence, error) {
+// loadSilences reads the silences that have not expired.
+func (a *Agent) loadSilences(ctx context.Context) ([]notify.Silence, error) {
 	states, err := a.Store.States(ctx, silenceState)
 	var out []notify.Silence
 	for _, s := range states {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
@@ -142,27 +143,32 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	env := checks.Env{Warehouse: plan.open, History: knownHistory{a.history}, Now: a.Now, Cache: &checks.Cache{}}
 	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
-	a.mu.Lock()
-	batch, err := a.judge(ctx, outcomes[0], []*Check{at.check})
-	looked := map[sentinel.Table]bool{}
-	a.arrivals(outcomes[0], looked)
-	batch.Add(a.warn(a.Now(), looked))
-	var noticed error
-	batch.Outbox, noticed = a.notices(ctx, a.incidents.take())
-	a.mu.Unlock()
-	if err := errors.Join(err, noticed); err != nil {
-		return sentinel.Result{}, err
+	b := &batch{checks: [][]*Check{{at.check}}}
+	learnt := a.loadSeries(ctx, b, outcomes)
+	rec, err := a.judgeAgain(ctx, outcomes[0], at.check, learnt)
+	if waited := a.await(rec); waited != nil && !errors.Is(waited, errBehind) {
+		err = errors.Join(err, waited)
 	}
-	if err := a.record(ctx, batch); err != nil {
-		return sentinel.Result{}, err
-	}
-	a.publish(ctx, batch)
-	return batch.Results[0], nil
+	a.publish(ctx, rec.batch)
+	return rec.batch.Results[0], err
 }
 
-// wantRepairs tells the repair loop of incidents that are bad now. It never
-// waits: what does not fit is wanted again at the next tick.
-func (a *Agent) wantRepairs(batch store.Batch) {
+// judgeAgain judges the outcome of one check outside of its schedule, and submits
+// what is to be recorded.
+func (a *Agent) judgeAgain(ctx context.Context, o checks.Outcome, c *Check, learnt *anomaly.Watch) (*record, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.scorer.watch.Merge(learnt)
+	judged, err := a.judge(ctx, o, []*Check{c})
+	observed := map[sentinel.Table]bool{}
+	a.learnArrivals(o, observed)
+	judged.Add(a.judgeRisks(a.Now(), observed))
+	return a.submit(ctx, judged, a.incidents.take()), err
+}
+
+// triggerRepairs tells the repair loop of incidents that are bad now. It never
+// waits: what does not fit comes again at the next tick.
+func (a *Agent) triggerRepairs(batch store.Batch) {
 	if a.Repair == nil || len(batch.Incidents) == 0 {
 		return
 	}
@@ -175,7 +181,7 @@ func (a *Agent) wantRepairs(batch store.Batch) {
 			continue
 		}
 		select {
-		case a.wanted <- new(a.trigger(i, results[i.Check])):
+		case a.triggers <- new(a.trigger(i, results[i.Check])):
 		default:
 		}
 	}
@@ -211,7 +217,7 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 		select {
 		case <-ctx.Done():
 			return
-		case why := <-a.wanted:
+		case why := <-a.triggers:
 			a.consider(ctx, *why)
 		case <-tick.C:
 		}
@@ -321,19 +327,15 @@ func repairNote(r sentinel.Repair) string {
 func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.IncidentState, note string) {
 	a.mu.Lock()
 	i, ok := a.incidents.set(id, to, note)
-	var notices []store.OutboxItem
-	var err error
-	if ok {
-		notices, err = a.notices(ctx, a.incidents.take())
-	}
-	a.mu.Unlock()
 	if !ok {
+		a.mu.Unlock()
 		return
 	}
-	if err = errors.Join(err, a.record(ctx, store.Batch{Incidents: []sentinel.Incident{i}, Outbox: notices})); err != nil {
+	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.take())
+	a.mu.Unlock()
+	if err := a.await(rec); err != nil && !errors.Is(err, errBehind) {
 		a.Log.Error("recording an incident's state", "incident", id, "error", err)
 	}
-	a.wakeDispatcher()
 }
 
 // countRepairs exports how many repairs are under way, and returns it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"time"
@@ -95,25 +96,33 @@ func NewForecast(ctx context.Context, memory *store.Store, d Dataset) (*Forecast
 	return f, errors.Join(err, pointsErr)
 }
 
-// forecast takes up the datasets' deadlines; those known go on.
-func (a *Agent) forecast(ctx context.Context, datasets []Dataset) {
+// setForecasts takes over the datasets' deadlines; forecasts that are there go on.
+func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	known := maps.Clone(a.forecasts)
+	a.mu.Unlock()
 	next := forecasts{}
 	for _, d := range datasets {
 		if d.Risk == nil {
 			continue
 		}
-		f := a.forecasts[d.Table]
+		f := known[d.Table]
 		if f == nil {
 			var err error
 			if f, err = NewForecast(ctx, a.Store, d); err != nil {
 				a.Log.Warn("the risk of a dataset is learnt anew", "dataset", d.Table, "error", err)
 			}
 		}
-		f.Dataset, f.Tracker.Next = d, d.Risk.next
-		f.alarm.Raise, f.alarm.Clear = d.Risk.Threshold, d.Risk.Clear
 		next[d.Table] = f
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, d := range datasets {
+		if f := next[d.Table]; f != nil {
+			f.Dataset = d
+			f.Tracker.Next = d.Risk.next
+			f.alarm.Raise, f.alarm.Clear = d.Risk.Threshold, d.Risk.Clear
+		}
 	}
 	for t := range a.forecasts {
 		if next[t] == nil {
@@ -125,31 +134,26 @@ func (a *Agent) forecast(ctx context.Context, datasets []Dataset) {
 	a.forecasts = next
 }
 
-// watchRisks looks at every open period once a minute: risk grows while nothing
+// watchRisks judges every open period once a minute: risk grows while nothing
 // arrives, also between the checks.
 func (a *Agent) watchRisks(ctx context.Context) {
 	for sleep(ctx, time.Minute) {
 		a.mu.Lock()
-		batch := a.warn(a.Now(), nil)
-		var err error
-		batch.Outbox, err = a.notices(ctx, a.incidents.take())
+		rec := a.submit(ctx, a.judgeRisks(a.Now(), nil), a.incidents.take())
 		a.mu.Unlock()
-		if err != nil && ctx.Err() == nil {
-			a.Log.Error("planning notices", "error", err)
-		}
-		if len(batch.Results) == 0 {
-			continue
-		}
-		if err := a.record(ctx, batch); err != nil && ctx.Err() == nil {
+		if err := a.await(rec); err != nil && !errors.Is(err, errBehind) && ctx.Err() == nil {
 			a.Log.Error("recording an early warning; it is kept in memory", "error", err)
 		}
-		a.publish(ctx, batch)
-		a.wantRepairs(batch)
+		if len(rec.batch.Results) > 0 {
+			a.publish(ctx, rec.batch)
+			a.triggerRepairs(rec.batch)
+		}
 	}
 }
 
-// arrivals teaches a dataset's forecast what came, and notes in looked that it did.
-func (a *Agent) arrivals(o checks.Outcome, looked map[sentinel.Table]bool) {
+// learnArrivals teaches a dataset's forecast what arrived, and notes in observed
+// that it did. The lock is held.
+func (a *Agent) learnArrivals(o checks.Outcome, observed map[sentinel.Table]bool) {
 	f := a.forecasts[o.Job.Table]
 	if f == nil {
 		return
@@ -169,7 +173,7 @@ func (a *Agent) arrivals(o checks.Outcome, looked map[sentinel.Table]bool) {
 					asOf = asOf.Add(-time.Duration(r.Evidence.Lag.Float64() * float64(time.Second)))
 				}
 				a.arrived(f, asOf, time.UnixMicro(int64(v.Value.Float64()*1e6)))
-				looked[o.Job.Table] = true
+				observed[o.Job.Table] = true
 			}
 		}
 	}
@@ -197,10 +201,10 @@ func (a *Agent) arrived(f *Forecast, now, newest time.Time) {
 	}
 }
 
-// warn exports the risks, raises and clears early warnings, and returns what is
-// to be recorded: the results of datasets just looked at, and of those whose
-// warning changed.
-func (a *Agent) warn(now time.Time, looked map[sentinel.Table]bool) (batch store.Batch) {
+// judgeRisks exports the risks, raises and clears early warnings, and returns what
+// is to be recorded: the results of observed datasets, and of those whose warning
+// changed. The lock is held.
+func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (batch store.Batch) {
 	for t, f := range a.forecasts {
 		risk, ok := f.Tracker.Risk(now)
 		if !ok {
@@ -218,7 +222,7 @@ func (a *Agent) warn(now time.Time, looked map[sentinel.Table]bool) (batch store
 			f.Tracker.Warned(now)
 			f.unsaved = true
 		}
-		if changed || looked[t] {
+		if changed || observed[t] {
 			r := f.result(risk, now)
 			batch.Results = append(batch.Results, r)
 			batch.Incidents = append(batch.Incidents, a.incidents.apply(r, f.Dataset.Risk.Meta)...)

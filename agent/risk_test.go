@@ -44,21 +44,32 @@ func watchOrders(t *testing.T, state string) *watched {
 		}
 	})
 	w.agent = &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	if err := w.agent.recall(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, w.agent)
 	six, err := schedule.Parse("0 6 * * *", time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.agent.forecast(t.Context(), []Dataset{{Table: w.table, Risk: &Risk{
+	w.agent.setForecasts(t.Context(), []Dataset{{Table: w.table, Risk: &Risk{
 		Check: "fresh", Deadline: six, Threshold: 0.5, Clear: 0.4, Status: sentinel.Warn, Meta: Meta{Tier: "critical", Owner: "ann"},
 	}}})
 	return w
 }
 
-// look is one tick of the freshness check.
-func (w *watched) look(newest time.Time, lag ...sentinel.Number) {
+// begin starts an agent that records, and stops it at the end of the test.
+func begin(t *testing.T, a *Agent) {
+	t.Helper()
+	if err := a.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// run is one tick of the freshness check.
+func (w *watched) run(newest time.Time, lag ...sentinel.Number) {
 	w.Helper()
 	r := sentinel.Result{
 		Check: "fresh", Kind: "freshness", Table: w.table, Tick: w.now, Status: sentinel.Pass,
@@ -68,9 +79,13 @@ func (w *watched) look(newest time.Time, lag ...sentinel.Number) {
 		r.Evidence.Lag = lag[0]
 	}
 	fresh := everySecond(w.T, "fresh", &checks.Freshness{Fail: checks.Duration(100 * time.Hour)})
-	t := &tick{agent: w.agent, loop: &loop{name: "w"}, at: w.now, looked: map[sentinel.Table]bool{}}
-	t.take(context.Background(), &batch{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}, []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}})
-	t.end(context.Background())
+	ctx := context.Background()
+	t := &tickRun{agent: w.agent, loop: &loop{name: "w"}, at: w.now, observed: map[sentinel.Table]bool{}}
+	b := &batch{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}
+	outcomes := []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}
+	t.observe(outcomes)
+	t.record(ctx, t.judge(ctx, b, outcomes, w.agent.loadSeries(ctx, b, outcomes)))
+	t.finish(ctx)
 }
 
 // days lets days pass with a load at a time of day, looking every half hour.
@@ -82,7 +97,7 @@ func (w *watched) days(n int, load time.Duration) {
 		if newest.After(w.now) {
 			newest = newest.AddDate(0, 0, -1)
 		}
-		w.look(newest)
+		w.run(newest)
 	}
 }
 
@@ -104,9 +119,9 @@ func TestALaggingStandbyTeachesNoMiss(t *testing.T) {
 		tracker := w.agent.forecasts[w.table].Tracker
 		deadline := tracker.Open().Deadline
 		w.now = deadline.Add(-time.Minute)
-		w.look(deadline.AddDate(0, 0, -1).Add(-time.Hour), c.lag)
+		w.run(deadline.AddDate(0, 0, -1).Add(-time.Hour), c.lag)
 		w.now = deadline.Add(5 * time.Minute)
-		w.look(deadline.Add(-10*time.Minute), c.lag) // before the look a minute before the deadline, which did not see it
+		w.run(deadline.Add(-10*time.Minute), c.lag) // before the look a minute before the deadline, which did not see it
 		if missed := tracker.Model.Report().Misses > 0; missed != c.missed {
 			t.Errorf("%s: taken for a miss: %t", name, missed)
 		}
@@ -141,10 +156,10 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 	w.agent.Repair = &repair.Config{Store: w.agent.Store, Holder: "test", Now: w.agent.Now}
 	w.agent.use(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
 	w.agent.repairEngine().SetPolicies([]*repair.Policy{policy})
-	w.agent.wanted = make(chan *repair.Trigger, 10)
-	w.agent.wantRepairs(batch)
-	for len(w.agent.wanted) > 0 {
-		w.agent.consider(w.Context(), *<-w.agent.wanted)
+	w.agent.triggers = make(chan *repair.Trigger, 10)
+	w.agent.triggerRepairs(batch)
+	for len(w.agent.triggers) > 0 {
+		w.agent.consider(w.Context(), *<-w.agent.triggers)
 	}
 	for range 2 {
 		if err := w.agent.repairEngine().Advance(w.Context()); err != nil {
@@ -168,13 +183,14 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	last := w.now.Truncate(24 * time.Hour).Add(-24*time.Hour + 5*time.Hour + 20*time.Minute)
 	for range 11 {
 		w.now = w.now.Add(30 * time.Minute)
-		w.look(last)
+		w.run(last)
 	}
 	w.now = w.now.Add(25 * time.Minute) // 5:55, between the looks
 	w.agent.mu.Lock()
-	batch := w.agent.warn(w.now, nil)
+	batch := w.agent.judgeRisks(w.now, nil)
+	rec := w.agent.submit(t.Context(), batch, nil)
 	w.agent.mu.Unlock()
-	if err := w.agent.record(t.Context(), batch); err != nil {
+	if err := w.agent.recorder.wait(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
 	open := w.warnings()
@@ -191,7 +207,7 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	}
 	// It comes at last, too late: the warning ends, and is counted as right.
 	w.now = w.now.Add(35 * time.Minute)
-	w.look(w.now.Add(-5 * time.Minute))
+	w.run(w.now.Add(-5 * time.Minute))
 	if open := w.warnings(); len(open) != 0 {
 		t.Errorf("after the arrival: %+v", open)
 	}
@@ -202,10 +218,8 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 
 	// Another agent that takes over knows the same.
 	again := &watched{T: t, agent: &Agent{Store: w.agent.Store, Metrics: exporters.NewPrometheus("test"), Now: w.agent.Now, Log: w.agent.Log}, now: w.now, table: w.table}
-	if err := again.agent.recall(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	again.agent.forecast(t.Context(), []Dataset{w.agent.forecasts[w.table].Dataset})
+	begin(t, again.agent)
+	again.agent.setForecasts(t.Context(), []Dataset{w.agent.forecasts[w.table].Dataset})
 	if got := again.agent.forecasts[w.table].Tracker.Model.Report(); got.Misses != r.Misses || got.Brier != r.Brier {
 		t.Errorf("after a restart %+v, before %+v", got, r)
 	}

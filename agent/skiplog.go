@@ -9,23 +9,23 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// remarks are what is to be said of datasets that may be thousands: a line for each
-// message, not for each of them.
-type remarks map[string]*remark
+// skipLog gathers what is logged of ticks that are not run: one line for each
+// message, for thousands of datasets too.
+type skipLog map[string]*skipLine
 
-type remark struct {
+type skipLine struct {
 	first    sentinel.Table
 	datasets int
-	ticks    int // the most of a dataset
+	ticks    int // the largest number of a dataset
 	since    time.Time
 }
 
-// add says that a number of a dataset's ticks, since one, were not run.
-func (r remarks) add(message string, table sentinel.Table, ticks int, since time.Time) {
-	m := r[message]
+// add notes that some ticks of a dataset were not run, from since on.
+func (s skipLog) add(message string, table sentinel.Table, ticks int, since time.Time) {
+	m := s[message]
 	if m == nil {
-		m = &remark{first: table, since: since}
-		r[message] = m
+		m = &skipLine{first: table, since: since}
+		s[message] = m
 	}
 	m.datasets++
 	m.ticks = max(m.ticks, ticks)
@@ -34,9 +34,9 @@ func (r remarks) add(message string, table sentinel.Table, ticks int, since time
 	}
 }
 
-func (r remarks) tell(log *slog.Logger) {
-	for _, message := range slices.Sorted(maps.Keys(r)) {
-		m := r[message]
+func (s skipLog) write(log *slog.Logger) {
+	for _, message := range slices.Sorted(maps.Keys(s)) {
+		m := s[message]
 		log.Warn(message, "datasets", m.datasets, "first", m.first, "ticks", m.ticks, "since", m.since)
 	}
 }

@@ -6,26 +6,84 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
-// tick is the path of a datum: ask, judge, record, publish. Datasets go it some
-// at a time, so that a tick of many holds a few of them in memory.
-func (a *Agent) tick(ctx context.Context, l *loop, at time.Time, due []*entry) {
+// runTick is the path of a datum: what is due is asked, judged, recorded,
+// published, repaired; deliveries go through the outbox. See the steps of
+// [tickRun].
+func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 	// A tick that has begun is finished, also when the agent is told to stop:
 	// statement timeouts bound it.
 	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
-	defer end(nil)
-	env := checks.Env{Warehouse: l.open, History: a.history, Now: a.Now, Cache: a.memory}
-	t := &tick{agent: a, loop: l, at: at, looked: map[sentinel.Table]bool{}}
-	b := newBatch(at, due)
-	for first, outcomes := range a.runner().Run(ctx, env, l.name, b.jobs) {
-		t.take(ctx, b.slice(first, len(outcomes)), outcomes)
+	t := &tickRun{agent: a, loop: l, at: at, batch: newBatch(at, due), observed: map[sentinel.Table]bool{}}
+	err := panics.Catch(func() error { t.run(ctx); return nil })
+	if err == nil {
+		err = panics.Catch(func() error { t.finish(ctx); return nil })
 	}
-	t.end(ctx)
+	var bug *panics.Error
+	if errors.As(err, &bug) {
+		a.recovered(ctx, "tick", bug)
+		l.skipAfterPanic(at, t.batch.entries[t.judged:])
+	}
+	end(err)
+}
+
+// tickRun is one tick of a warehouse under way.
+type tickRun struct {
+	agent  *Agent
+	loop   *loop
+	at     time.Time
+	batch  *batch
+	judged int // jobs of the batch that are judged
+
+	// What the datasets bring whose incidents have changed, and the changes. They are
+	// recorded when the whole tick is judged, so that people are notified of the one
+	// upstream that failed, and not of all that depends on it.
+	news     store.Batch
+	changes  []notify.Change
+	observed map[sentinel.Table]bool // a forecast has learnt from them
+
+	problems []error       // of judging
+	up       bool          // the warehouse has answered
+	skew     time.Duration // its clock minus the agent's
+	duration time.Duration // the longest of a check
+}
+
+// run takes the parts of the batch through the steps, one after the other.
+func (t *tickRun) run(ctx context.Context) {
+	env := checks.Env{Warehouse: t.loop.open, History: t.agent.history, Now: t.agent.Now, Cache: t.agent.cache}
+	runner := t.agent.runner()
+	for first, outcomes := range runner.Run(ctx, env, t.loop.name, t.batch.jobs) { // asks
+		part := t.batch.slice(first, len(outcomes))
+		t.observe(outcomes)
+		learnt := t.agent.loadSeries(ctx, part, outcomes)
+		recorded := t.judge(ctx, part, outcomes, learnt)
+		t.judged = first + len(outcomes)
+		t.record(ctx, recorded)
+		t.agent.publish(ctx, recorded.batch)
+	}
+}
+
+// finish judges what only the whole tick tells, and takes it through the other
+// steps: incidents, notices in the outbox, repairs.
+func (t *tickRun) finish(ctx context.Context) {
+	a := t.agent
+	if err := errors.Join(t.problems...); err != nil {
+		a.Log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "error", err)
+	}
+	a.Metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
+	recorded := t.judgeWhole(ctx)
+	t.record(ctx, recorded)
+	if !recorded.batch.Empty() {
+		a.publish(ctx, recorded.batch)
+	}
+	a.triggerRepairs(recorded.batch)
 }
 
 func (a *Agent) runner() checks.Runner {
@@ -35,115 +93,106 @@ func (a *Agent) runner() checks.Runner {
 	return a.Runner
 }
 
-// rest notes that a tick is over.
-func (a *Agent) rest() {
-	if a.ticking.Add(-1) == 0 && a.Rest != nil {
-		a.Rest()
-	}
-}
-
-// tick is one tick of a loop under way.
-type tick struct {
-	agent *Agent
-	loop  *loop
-	at    time.Time
-	// What the datasets bring whose incidents have changed, and these changes:
-	// they are recorded when all is seen, so that people hear of one upstream that
-	// failed, and not of all that come after it.
-	news    store.Batch
-	changes []notify.Change
-	looked  map[sentinel.Table]bool // a forecast has learnt from them
-
-	up   bool // the warehouse has answered
-	skew time.Duration
-	took time.Duration
-}
-
-// take judges and records the outcomes of a part of the batch.
-func (t *tick) take(ctx context.Context, w *batch, outcomes []checks.Outcome) {
-	a := t.agent
-	t.answered(outcomes)
-	a.mu.Lock()
-	var batch store.Batch
-	for i, o := range outcomes {
-		one, err := a.judge(ctx, o, w.checks[i])
-		if err != nil {
-			a.Log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "dataset", o.Job.Table, "error", err)
-		}
-		a.arrivals(o, t.looked)
-		to := &batch
-		if len(one.Incidents) > 0 {
-			to = &t.news
-		}
-		to.Add(one)
-		for _, e := range w.entries[i] {
-			to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: t.at})
-			for _, s := range t.loop.told(e) {
-				to.Ticks = append(to.Ticks, store.TickRecord{Schedule: e.sched.String(), Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
-			}
-		}
-	}
-	t.changes = append(t.changes, a.incidents.take()...)
-	a.mu.Unlock()
-	t.settle(ctx, batch)
-}
-
-// end judges what only the whole tick tells, and records the news.
-func (t *tick) end(ctx context.Context) {
-	a := t.agent
-	a.Metrics.Warehouse(t.loop.name, t.up, t.skew, t.took, telemetry.TraceID(ctx))
-	a.mu.Lock()
-	a.incidents.trace = telemetry.TraceID(ctx)
-	t.news.Add(a.warn(a.Now(), t.looked))
-	for n, i := range t.news.Incidents {
-		t.news.Incidents[n] = a.incidents.latest(i) // a repair or a person may have moved it meanwhile
-	}
-	var err error
-	t.news.Outbox, err = a.notices(ctx, append(t.changes, a.incidents.take()...))
-	a.mu.Unlock()
-	if err != nil {
-		a.Log.ErrorContext(ctx, "planning notices", "warehouse", t.loop.name, "error", err)
-	}
-	t.settle(ctx, t.news)
-	a.wantRepairs(t.news)
-}
-
-// settle records and publishes a batch.
-func (t *tick) settle(ctx context.Context, batch store.Batch) {
-	if batch.Empty() {
-		return
-	}
-	a := t.agent
-	for _, r := range batch.Results {
-		a.Trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)
-	}
-	recording, recorded := a.Trace.Step(ctx, "record", telemetry.Count{Name: "results", Value: len(batch.Results)}, telemetry.Count{Name: "notices", Value: len(batch.Outbox)})
-	err := a.record(recording, batch)
-	if recorded(err); err != nil {
-		a.Log.ErrorContext(ctx, "recording results; they are kept in memory", "warehouse", t.loop.name, "tick", t.at, "error", err)
-	}
-	publishing, published := a.Trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
-	a.publish(publishing, batch)
-	published(nil)
-}
-
-// answered notes whether the warehouse answers, and its clock.
-func (t *tick) answered(outcomes []checks.Outcome) {
+// observe notes whether the warehouse answers, and its clock.
+func (t *tickRun) observe(outcomes []checks.Outcome) {
 	now := t.agent.Now()
 	for _, o := range outcomes {
 		for i := range o.Results {
 			r := &o.Results[i]
-			t.took = max(t.took, r.Duration)
+			t.duration = max(t.duration, r.Duration)
 			if r.Status != sentinel.Error && !r.Evidence.AsOf.IsZero() {
-				t.up, t.skew = true, r.Evidence.AsOf.Sub(now)
+				t.up = true
+				t.skew = r.Evidence.AsOf.Sub(now)
 			}
 		}
 	}
 }
 
+// loadSeries reads from the store what the detectors of a part have to know, before
+// it is judged under the lock.
+func (a *Agent) loadSeries(ctx context.Context, b *batch, outcomes []checks.Outcome) *anomaly.Watch {
+	type series struct {
+		config anomaly.Config
+		list   []anomaly.Series
+	}
+	var unknown []series
+	a.mu.Lock()
+	for i, o := range outcomes {
+		for k, r := range o.Results {
+			c := b.checks[i][k].Common().Anomaly
+			if c == nil {
+				continue
+			}
+			if list := a.scorer.unknown(*c, r); len(list) > 0 {
+				unknown = append(unknown, series{*c, list})
+			}
+		}
+	}
+	a.mu.Unlock()
+	all := &anomaly.Watch{}
+	for _, s := range unknown {
+		learnt, err := a.scorer.load(ctx, s.config, s.list)
+		if err != nil {
+			a.Log.ErrorContext(ctx, "reading what is remembered of series", "error", err)
+		}
+		all.Merge(learnt)
+	}
+	return all
+}
+
+// judge judges a part of the batch, and submits what is to be recorded.
+func (t *tickRun) judge(ctx context.Context, b *batch, outcomes []checks.Outcome, learnt *anomaly.Watch) *record {
+	a := t.agent
+	var batch store.Batch
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.scorer.watch.Merge(learnt)
+	for i, o := range outcomes {
+		judged, err := a.judge(ctx, o, b.checks[i])
+		t.problems = append(t.problems, err)
+		a.learnArrivals(o, t.observed)
+		to := &batch
+		if len(judged.Incidents) > 0 {
+			to = &t.news
+		}
+		to.Add(judged)
+		for _, e := range b.entries[i] {
+			to.Ticks = append(to.Ticks, t.loop.tickRecords(e, t.at)...)
+		}
+	}
+	t.changes = append(t.changes, a.incidents.take()...)
+	return a.submit(ctx, batch, nil)
+}
+
+// judgeWhole judges what only the whole tick tells, and submits the news.
+func (t *tickRun) judgeWhole(ctx context.Context) *record {
+	a := t.agent
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.incidents.trace = telemetry.TraceID(ctx)
+	t.news.Add(a.judgeRisks(a.Now(), t.observed))
+	for n, i := range t.news.Incidents {
+		t.news.Incidents[n] = a.incidents.latest(i) // a repair or a decision may have moved it meanwhile
+	}
+	return a.submit(ctx, t.news, append(t.changes, a.incidents.take()...))
+}
+
+// record waits until the part is recorded, or is known to wait in memory.
+func (t *tickRun) record(ctx context.Context, rec *record) {
+	a := t.agent
+	a.announce(rec)
+	for _, r := range rec.batch.Results {
+		a.Trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)
+	}
+	_, end := a.Trace.Step(ctx, "record",
+		telemetry.Count{Name: "results", Value: len(rec.batch.Results)},
+		telemetry.Count{Name: "changes", Value: len(rec.changes)})
+	end(a.recorder.waitBriefly(rec))
+}
+
 // judge confirms a dataset's findings and turns its results into incidents. The
 // checks are those of the results. What it returns is to be recorded whole. The
-// lock is held.
+// lock is held; nothing is read.
 func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch store.Batch, err error) {
 	a.incidents.trace = telemetry.TraceID(ctx)
 	batch.Results = o.Results
@@ -152,8 +201,9 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch
 		r, c := &o.Results[i], of[i]
 		options := c.Common()
 		if options.Anomaly != nil {
-			states, err := a.scorer.Score(ctx, *options.Anomaly, r)
-			problems, batch.States = append(problems, err), append(batch.States, states...)
+			states, err := a.scorer.score(*options.Anomaly, r)
+			problems = append(problems, err)
+			batch.States = append(batch.States, states...)
 		}
 		a.incidents.hold(options.Clear, r)
 		a.confirmations.apply(options.Confirm, r)
@@ -168,90 +218,63 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch
 		if batch.Baselines == nil {
 			batch.Baselines = map[string]store.Snapshot{}
 		}
-		batch.Baselines[id] = store.Snapshot{Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look"}
+		batch.Baselines[id] = store.Snapshot{
+			Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look",
+		}
 	}
 	return batch, errors.Join(problems...)
 }
 
-// backlogLimit bounds the results that are kept in memory while the store cannot
-// be written.
-const backlogLimit = 100_000
-
-// record writes the batch, after those that could not be written before. A batch that
-// cannot be written is kept as a copy.
-func (a *Agent) record(ctx context.Context, batch store.Batch) error {
-	ctx, cancel := context.WithTimeout(ctx, flushTime)
-	defer cancel()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	err := a.writeBacklog(ctx)
-	if err == nil {
-		err = a.write(ctx, batch)
+// submit queues what is to be recorded. The lock is held, so that records are in
+// the order of the transitions.
+func (a *Agent) submit(
+	ctx context.Context, batch store.Batch, changes []notify.Change, audit ...store.AuditEntry,
+) *record {
+	rec := &record{ctx: context.WithoutCancel(ctx), batch: batch, changes: changes, at: a.Now(), audit: audit}
+	if a.notifications != nil {
+		rec.planner = a.notifications.Planner
 	}
-	if err == nil {
-		return nil
+	for n := range changes {
+		changes[n].Trace = telemetry.Traceparent(ctx)
 	}
-	a.backlog = append(a.backlog, batch.Clone())
-	waiting := 0
-	for _, b := range a.backlog {
-		waiting += len(b.Results)
+	if batch.Empty() && len(changes)+len(audit) == 0 {
+		rec.outcome = make(chan error, 1)
+		rec.outcome <- nil
+		return rec
 	}
-	for waiting > backlogLimit && len(a.backlog) > 1 { // the oldest go first
-		dropped := len(a.backlog[0].Results)
-		a.Log.ErrorContext(ctx, "dropping results that could not be recorded", "results", dropped)
-		waiting -= dropped
-		a.backlog = append([]store.Batch(nil), a.backlog[1:]...)
-	}
-	return err
+	a.recorder.submit(rec)
+	return rec
 }
 
-// flushTime bounds the wait for a state that is silent: results wait in memory.
-const flushTime = 20 * time.Second
-
-// flush writes the batches that could not be written before.
-func (a *Agent) flush(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, flushTime)
-	defer cancel()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.writeBacklog(ctx)
+// await waits until a record is written, or is known to wait in memory.
+func (a *Agent) await(rec *record) error {
+	a.announce(rec)
+	return a.recorder.waitBriefly(rec)
 }
 
-// writeBacklog is flush with the lock held.
-func (a *Agent) writeBacklog(ctx context.Context) error {
-	for len(a.backlog) > 0 {
-		if err := a.write(ctx, a.backlog[0]); err != nil {
-			return err
-		}
-		a.backlog = append([]store.Batch(nil), a.backlog[1:]...) // it is forgotten, too
+// announce counts and logs the transitions of a record.
+func (a *Agent) announce(rec *record) {
+	for _, c := range rec.changes {
+		a.count(c)
+		a.logChange(rec.ctx, c)
 	}
-	a.Metrics.StoreUp(true)
-	return nil
-}
-
-func (a *Agent) write(ctx context.Context, batch store.Batch) error {
-	dropped, err := a.Store.Record(ctx, batch)
-	a.Metrics.StoreUp(err == nil)
-	if err == nil && dropped > 0 {
-		a.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
-	}
-	return err
 }
 
 // publish hands the results to every exporter; one that fails stops no other.
 func (a *Agent) publish(ctx context.Context, batch store.Batch) {
+	ctx, end := a.Trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
+	defer end(nil)
 	if err := a.Metrics.Export(ctx, batch.Results); err != nil {
 		a.Log.ErrorContext(ctx, "exporting metrics", "error", err)
 	}
 	a.mu.Lock()
-	for _, q := range a.exporters {
+	queues := a.exporters
+	unresolved := a.incidents.unresolved()
+	a.mu.Unlock()
+	for _, q := range queues {
 		if err := q.Export(ctx, batch.Results); err != nil {
 			a.Log.ErrorContext(ctx, "exporting results", "exporter", q.Name, "error", err)
 		}
 	}
-	a.Metrics.IncidentsOpen(a.incidents.unresolved())
-	a.mu.Unlock()
-	if len(batch.Outbox) > 0 {
-		a.wakeDispatcher()
-	}
+	a.Metrics.IncidentsOpen(unresolved)
 }

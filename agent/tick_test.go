@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,9 +38,7 @@ func TestATickOfManyDatasets(t *testing.T) {
 	}
 	defer memory.Close()
 	a := &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	if err := a.recall(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, a)
 	name := func(i int) sentinel.Table {
 		return sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprintf("t_%d", i)}
 	}
@@ -57,13 +54,13 @@ func TestATickOfManyDatasets(t *testing.T) {
 	a.forecasts = forecasts{name(1): learnt}
 	l := newLoop(a, "w", Plan{Warehouses: map[string]*warehouse.DB{"w": db}}.open, 0, "one")
 	at := time.Now().Truncate(time.Second)
-	a.tick(t.Context(), l, at, due)
+	a.runTick(t.Context(), l, at, due)
 	if _, ok, err := memory.State(t.Context(), riskState, name(1).String()); !ok || err != nil {
 		t.Errorf("the risk model is not written down: %v", err)
 	}
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "DELETE FROM t_0", fmt.Sprintf("DELETE FROM t_%d", n-1))
 	for range 2 { // the second time it is known already
-		a.tick(t.Context(), l, at.Add(time.Second), due)
+		a.runTick(t.Context(), l, at.Add(time.Second), due)
 	}
 	results, err := memory.LastResults(t.Context(), store.Filter{})
 	if err != nil || len(results) != n {
@@ -81,34 +78,46 @@ func TestATickOfManyDatasets(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotRecordedIsKept although the memory of its batch is used again.
-func TestWhatIsNotRecordedIsKept(t *testing.T) {
+// TestWhatIsNotRecordedWaits in order, up to a limit, and is written afterwards.
+func TestWhatIsNotRecordedWaits(t *testing.T) {
 	t.Parallel()
-	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
+	path := filepath.Join(t.TempDir(), "state.db")
+	memory, err := store.Open(t.Context(), "sqlite:"+path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer memory.Close()
 	a := &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	begin(t, a)
+	unlock := lockFile(t, path, "BEGIN IMMEDIATE")
 	table, at := sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}, time.Now().UTC().Truncate(time.Second)
-	batch := store.Batch{
-		Results: []sentinel.Result{{Check: "c", Kind: "row_count", Table: table, Tick: at, Message: "as it was"}},
-		Ticks:   []store.TickRecord{{Schedule: "@hourly", Table: table, Tick: at}},
+	const n = 5
+	var last *record
+	for i := range n {
+		tick := at.Add(time.Duration(i) * time.Second)
+		many := make([]sentinel.Result, backlogLimit/(n-1))
+		for k := range many {
+			many[k] = sentinel.Result{Check: "c", Kind: "row_count", Table: table, Tick: tick, Message: fmt.Sprint(i)}
+		}
+		last = a.submit(t.Context(), store.Batch{
+			Results: many,
+			Ticks:   []store.TickRecord{{Schedule: "@hourly", Table: table, Tick: tick}},
+		}, nil)
 	}
-	over, end := context.WithCancel(t.Context())
-	end()
-	if err := a.record(over, batch); err == nil {
-		t.Fatal("it was recorded in a time that is over")
+	if err := a.recorder.wait(t.Context(), last); err == nil {
+		t.Error("it was recorded in a state that is locked")
 	}
-	batch.Results[0].Message, batch.Ticks[0].Schedule = "another", "another"
-	if err := a.flush(t.Context()); err != nil {
+	unlock()
+	if err := a.recorder.stop(); err != nil {
 		t.Fatal(err)
 	}
+	a.recorder = startRecorder(a) // for the end of the test
 	results, err := memory.LastResults(t.Context(), store.Filter{})
-	if err != nil || len(results) != 1 || results[0].Message != "as it was" {
+	if err != nil || len(results) != 1 || results[0].Message != fmt.Sprint(n-1) {
 		t.Errorf("%+v, %v", results, err)
 	}
-	if ticks, err := memory.LastTicks(t.Context()); err != nil || !ticks[store.TickKey{Schedule: "@hourly", Table: table}].Equal(at) {
-		t.Errorf("%v, %v", ticks, err)
+	ticks, err := memory.Ticks(t.Context(), table, 2*n)
+	if err != nil || len(ticks) != n-1 {
+		t.Errorf("%d ticks, want those within the limit, without the oldest: %+v, %v", len(ticks), ticks, err)
 	}
 }

@@ -80,6 +80,23 @@ func (w *Watch) Restore(c Config, s Series, state []byte, points func(since time
 	return nil
 }
 
+// Merge adds the series of another watch, except those that this one knows.
+func (w *Watch) Merge(other *Watch) {
+	if w.checks == nil {
+		w.checks = map[string]map[Series]*watched{}
+	}
+	for check, list := range other.checks {
+		if w.checks[check] == nil {
+			w.checks[check] = map[Series]*watched{}
+		}
+		for s, k := range list {
+			if known := w.checks[check][s]; known == nil || known.name != k.name {
+				w.checks[check][s] = k
+			}
+		}
+	}
+}
+
 // observe takes one point in and keeps what is said of it. A point that was
 // judged before is held against the range it had then: late rows end an alarm,
 // and rows that are gone begin one. It is learnt once.
@@ -166,8 +183,12 @@ func (w *Watch) Score(c Config, r *sentinel.Result) {
 	}
 	var waits time.Duration
 	for _, s := range wanted {
-		w.conclude(c, r, known[s].score)
-		waits = max(waits, known[s].late.waits(r.Tick))
+		k := known[s]
+		if k == nil { // its past could not be read: it is judged from the next result on
+			continue
+		}
+		w.conclude(c, r, k.score)
+		waits = max(waits, k.late.waits(r.Tick))
 	}
 	w.scoreAbsent(c, r, wanted)
 	w.summarise(c, r)

@@ -151,6 +151,11 @@ var (
 			"elsewhere (by another agent), or unanswered (by the agent that had taken them).",
 		[]string{"work", "where"},
 	}
+	Panics = Metric{
+		"sentinel_panics_total", "counter",
+		"Bugs (panics) that the agent recovered from, by where they were.",
+		[]string{"where"},
+	}
 	StoreUp = Metric{
 		"sentinel_store_up", "gauge",
 		"Whether the last write to the agent's state succeeded.",
@@ -325,7 +330,7 @@ func checkMetrics() []Metric {
 func agentMetrics() []Metric {
 	return []Metric{
 		BuildInfo, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped,
-		WarehouseUp, ClockSkew, ReplicationLag, StoreUp, Leading, WorkShared,
+		WarehouseUp, ClockSkew, ReplicationLag, Panics, StoreUp, Leading, WorkShared,
 		ReloadSuccessful, ReloadTimestamp, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead, RiskModel,
 		Incidents, TimeToDetect, TimeToResolve, TimeToRepair, Repairs, RepairsActive, BreakerState, Retries, DeadLetters,

@@ -58,9 +58,10 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 		Now:     clock,
 		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
 	}
-	if err := a.Recall(cmd.Context(), setupOf(cfg).Notifications(nil)); err != nil {
+	if err := a.Start(cmd.Context(), setupOf(cfg).Notifications(nil)); err != nil {
 		return unavailable(err)
 	}
+	defer func() { err = errors.Join(err, a.Stop()) }()
 	return c.offline(cmd.Context(), a)
 }
 

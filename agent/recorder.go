@@ -1,0 +1,289 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/internal/panics"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// backlogLimit bounds the results that wait in memory while the store cannot be
+// written. Beyond it the oldest are dropped.
+const backlogLimit = 100_000
+
+// The times of the recorder.
+const (
+	writeTimeout = 20 * time.Second // of one write
+	recordWait   = 5 * time.Second  // a tick waits so long for its record
+	retryEvery   = 5 * time.Second  // how often a failed write is tried again
+)
+
+// errBehind says that the store is not written at the moment. What is recorded
+// waits in memory.
+var errBehind = errors.New("the state cannot be written now; what is recorded waits in memory")
+
+// record is what is written together: a batch, and what follows from it.
+type record struct {
+	ctx     context.Context // carries the trace; its end means nothing
+	batch   store.Batch
+	changes []notify.Change // transitions in the batch, of which people may be notified
+	planner *notify.Planner // plans the notices; nil: nobody is notified
+	at      time.Time       // when the changes were judged
+	outcome chan error      // buffers the outcome of the first try
+
+	// Only the recorder uses these.
+	unwritten store.Batch // the batch, with its notices once they are planned
+	audit     []store.AuditEntry
+	planned   bool
+}
+
+// answer gives the outcome of a try to whoever waits. The first one stands until
+// somebody takes it.
+func (rec *record) answer(err error) {
+	select {
+	case rec.outcome <- err:
+	default:
+	}
+}
+
+// recorder owns the agent's writing to the store. One goroutine writes records in
+// the order in which they were submitted. What cannot be written waits and is
+// tried again.
+type recorder struct {
+	agent *Agent
+
+	behind   atomic.Bool // the last write failed, or takes long
+	wake     chan struct{}
+	stopping chan struct{}
+	ended    chan struct{}
+
+	mu      sync.Mutex
+	queue   []*record
+	waiting int   // results in the queue
+	dropped int   // results dropped and not yet logged
+	err     error // why the oldest record could not be written
+}
+
+func startRecorder(a *Agent) *recorder {
+	r := &recorder{
+		agent: a, wake: make(chan struct{}, 1), stopping: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go r.run()
+	return r
+}
+
+// submit queues a record. It never blocks, so that it may be called under the lock
+// that orders transitions.
+func (r *recorder) submit(rec *record) {
+	rec.outcome = make(chan error, 1)
+	rec.unwritten = rec.batch
+	r.mu.Lock()
+	r.queue = append(r.queue, rec)
+	r.waiting += len(rec.batch.Results)
+	r.trim()
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// trim drops the oldest records beyond the limit. The lock is held.
+func (r *recorder) trim() {
+	for r.waiting > backlogLimit && len(r.queue) > 1 {
+		first := r.queue[0]
+		r.queue = slices.Delete(r.queue, 0, 1)
+		r.waiting -= len(first.batch.Results)
+		r.dropped += len(first.batch.Results)
+	}
+}
+
+// wait waits for the outcome of a record, or for ctx.
+func (r *recorder) wait(ctx context.Context, rec *record) error {
+	select {
+	case err := <-rec.outcome:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// waitBriefly is how a tick waits. It does not wait for a store that is not
+// written now, unless very much waits already.
+func (r *recorder) waitBriefly(rec *record) error {
+	limit := recordWait
+	if r.behind.Load() {
+		r.mu.Lock()
+		many := r.waiting > backlogLimit/2
+		r.mu.Unlock()
+		if !many {
+			return errBehind
+		}
+		limit = writeTimeout
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case err := <-rec.outcome:
+		return err
+	case <-timer.C:
+		r.behind.Store(true)
+		return errBehind
+	}
+}
+
+// stop writes what waits, and returns what kept it from doing so. A write that
+// fails is not tried again.
+func (r *recorder) stop() error {
+	close(r.stopping)
+	<-r.ended
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		return nil
+	}
+	return r.err
+}
+
+func (r *recorder) run() {
+	defer close(r.ended)
+	retry := time.NewTicker(retryEvery)
+	defer retry.Stop()
+	for {
+		select {
+		case <-r.stopping:
+			r.drain()
+			return
+		case <-r.wake:
+		case <-retry.C:
+		}
+		r.drain()
+	}
+}
+
+// drain writes records until none waits, or one cannot be written.
+func (r *recorder) drain() {
+	defer r.logDropped()
+	for rec := r.take(); rec != nil; rec = r.take() {
+		err := panics.Catch(func() error { return r.write(rec) })
+		var bug *panics.Error
+		switch {
+		case errors.As(err, &bug):
+			r.agent.recovered(rec.ctx, "recorder", bug)
+			r.agent.Log.Error("dropping results that cannot be recorded", "results", len(rec.batch.Results))
+			rec.answer(err)
+		case err != nil:
+			r.failed(rec, err)
+			return
+		default:
+			rec.answer(nil)
+		}
+	}
+	if r.behind.Swap(false) {
+		r.agent.Log.Info("the state is written again")
+	}
+}
+
+func (r *recorder) logDropped() {
+	r.mu.Lock()
+	dropped := r.dropped
+	r.dropped = 0
+	r.mu.Unlock()
+	if dropped > 0 {
+		r.agent.Log.Error("dropped results that could not be recorded", "results", dropped)
+	}
+}
+
+// take removes the oldest record; nil when none waits.
+func (r *recorder) take() *record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		return nil
+	}
+	rec := r.queue[0]
+	r.queue = slices.Delete(r.queue, 0, 1)
+	r.waiting -= len(rec.batch.Results)
+	return rec
+}
+
+// failed puts a record back, and answers everybody who waits.
+func (r *recorder) failed(rec *record, err error) {
+	r.agent.Metrics.StoreUp(false)
+	if !r.behind.Swap(true) {
+		r.agent.Log.ErrorContext(rec.ctx, "recording results; they are kept in memory", "error", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = slices.Insert(r.queue, 0, rec)
+	r.waiting += len(rec.batch.Results)
+	r.trim()
+	r.err = err
+	for _, waiting := range r.queue {
+		waiting.answer(err)
+	}
+}
+
+// write writes one record.
+func (r *recorder) write(rec *record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(rec.ctx), writeTimeout)
+	defer cancel()
+	if err := r.plan(ctx, rec); err != nil {
+		return err
+	}
+	if !rec.unwritten.Empty() {
+		dropped, err := r.agent.Store.Record(ctx, rec.unwritten)
+		if err != nil {
+			return err
+		}
+		if dropped > 0 {
+			r.agent.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
+		}
+		rec.unwritten = store.Batch{} // what fails from here on does not write it again
+	}
+	for len(rec.audit) > 0 {
+		if err := r.agent.Store.AppendAudit(ctx, rec.audit[0]); err != nil {
+			return err
+		}
+		rec.audit = rec.audit[1:]
+	}
+	r.agent.Metrics.StoreUp(true)
+	if rec.planner != nil && len(rec.changes) > 0 {
+		r.agent.wakeDispatcher()
+	}
+	return nil
+}
+
+// plan adds the notices of a record's changes to its batch. It asks the store who
+// was notified before: all earlier records are written by now.
+func (r *recorder) plan(ctx context.Context, rec *record) error {
+	if rec.planned || rec.planner == nil || len(rec.changes) == 0 {
+		return nil
+	}
+	var ended []string
+	for _, c := range rec.changes {
+		if c.Kind == notify.Recovered || c.Kind == notify.Acknowledged {
+			ended = append(ended, c.Incident.ID)
+		}
+	}
+	var notified []store.Told
+	if len(ended) > 0 {
+		var err error
+		if notified, err = r.agent.Store.OutboxTold(ctx, ended); err != nil {
+			return err
+		}
+	}
+	notices, err := rec.planner.Plan(rec.changes, notified, rec.at)
+	if err != nil {
+		r.agent.Log.ErrorContext(ctx, "planning notices", "error", err)
+	}
+	rec.unwritten.Outbox = notices
+	rec.planned = true
+	return nil
+}
