@@ -6,33 +6,44 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// episode opens an episode at its first alarm, keeps silent inside it, and says
-// again why it began.
-func (p *Profile) episode(c Config, pt sentinel.Point, f forecast, z, r float64, alarm bool, kind sentinel.ScoreState, out sentinel.Score) sentinel.Score {
+// episode opens an episode at its first alarm. Inside an episode nothing is an alarm
+// again; the reason is that of its beginning.
+func (p *Profile) episode(c Config, e evidence, out sentinel.Score) sentinel.Score {
 	s := &p.state
 	switch {
-	case alarm && !s.Open:
-		s.Open, s.Since, s.Peak, s.Calm, s.Side, s.Inside, s.Shift = true, pt.Time, math.Abs(z), 0, 0, 0, 0
-		s.Drift.Told = true // by whatever test
-		out.State = kind
+	case e.alarm && !s.Open:
+		s.open(e)
+		out.State = e.kind
 		out.Score = max(out.Score, 0.5)
-		out.Reason = reason(c, s, pt, f, out)
+		out.Reason = reason(c, s, e.point, e.forecast, out)
 		s.Why = out.Reason
 	case s.Open:
 		out.State = sentinel.Ongoing
-		if !alarm {
+		if !e.alarm {
 			out.State = sentinel.Recovering
 		}
 		out.Score = min(out.Score, 0.49)
 		out.Reason = s.Why
-		s.Peak = max(s.Peak, math.Abs(z))
+		s.Peak = max(s.Peak, math.Abs(e.err))
 	default:
 		out.Score = min(out.Score, 0.49)
 	}
-	if s.Open && !pt.Bad {
-		s.inside(pt, f, alarm)
+	if s.Open && !e.point.Bad {
+		s.inside(e.point, e.forecast, e.alarm)
 	}
 	return out
+}
+
+// open begins an episode.
+func (s *state) open(e evidence) {
+	s.Open = true
+	s.Since = e.point.Time
+	s.Peak = math.Abs(e.err)
+	s.Calm = 0
+	s.Side = 0
+	s.Inside = 0
+	s.Shift = 0
+	s.Drift.Told = true // the episode reports the drift, whichever test opened it
 }
 
 // inside follows an episode: it ends after calm and silence; a level that has

@@ -76,9 +76,9 @@ func (s *state) log(v float64) float64 {
 
 func (s *state) unlog(l float64) float64 { return math.Exp(l) - offset*max(s.Size, 1e-9) + s.Low }
 
-func (s *state) standardise(v float64, f forecast) (z, r float64) {
-	r = s.log(v) - s.log(f.value)
-	return r / f.spread, r
+// standardise returns how far a value is from its forecast, in spreads.
+func (s *state) standardise(v float64, f forecast) float64 {
+	return (s.log(v) - s.log(f.value)) / f.spread
 }
 
 // monthPlace is the day of the month, from 0, and one place for the last of each;

@@ -46,46 +46,58 @@ const (
 	formerLevel  = 14 * 24 * time.Hour // a level that was left is remembered
 )
 
-// state is everything that is remembered of a series; it is what MarshalBinary writes.
+// state is everything that is remembered of a series. MarshalBinary writes it: a field
+// keeps its name and its place outside of other structs, so that stored states stay
+// readable.
 type state struct {
-	N                int // points learnt
-	Last             time.Time
-	Prev             float64
-	Step             float64        // seconds between points, typically
-	Size             float64        // usual size
-	Low              float64        // smallest value seen, where negative
-	Bottom, Top      float64        // smallest and largest value seen
-	Why              string         // of the open episode
-	Final            sentinel.Score // of the newest point
-	Level            float64
-	Fraction         bool // not all values are whole numbers
-	Zeros            int  // values of zero seen
-	Week             [slotsAWeek]slot
-	Day              [slotsADay]slot
-	Month            [monthPlaces]slot // how the days of a month differ from the profile, as logarithms
-	Ratio            float64           // how the last day went, as a logarithm
-	Errors           [experts]float64
-	Spread           float64
-	SlowError        float64              // spread of the seasonal forecast's error
-	Trend            float64              // how the last weeks differ from the profile, as a logarithm
-	Window           [3 * longest]float32 // the last seasonal errors, newest first
-	Seen             int
-	Drift            drifts
-	Long, LongSpread float64        // of the logarithm, over two weeks
-	Tails            [tests][2]tail // by test, and by side: drops, spikes
-	Since            time.Time
-	Peak             float64
-	Open             bool
-	Calm             int
-	Side             float64 // sum of signs inside an episode
-	Inside           int     // points inside the episode
-	Shift            float64 // mean log ratio inside it
-	Former           float64 // how far, as a logarithm, the level before the last adopted one is from it; 0: none is remembered
-	Back             float64 // share of the newest points that are closer to the former level
-	Adopted          time.Time
-	Late             time.Duration // how long rows usually come late, see lateness
-	Flat             int           // equal values in a row
-	FlatMost         int           // most equal values in a row that were usual
+	// The series.
+	N           int            // points learnt
+	Last        time.Time      // of the newest point
+	Prev        float64        // value of the newest point
+	Step        float64        // usual seconds between points
+	Size        float64        // usual size of values
+	Low         float64        // smallest value seen, if negative; else 0
+	Bottom, Top float64        // smallest and largest value seen
+	Fraction    bool           // not all values are whole numbers
+	Zeros       int            // values of zero seen
+	Flat        int            // equal values in a row now
+	FlatMost    int            // most equal values in a row that were usual
+	Late        time.Duration  // how long rows usually come late, see lateness
+	Final       sentinel.Score // of the newest point
+
+	// The profile, from which values are forecast.
+	Level     float64
+	Week      [slotsAWeek]slot
+	Day       [slotsADay]slot
+	Month     [monthPlaces]slot // how the days of a month differ from the profile, as logarithms
+	Ratio     float64           // how the last day differs from the profile, as a logarithm
+	Trend     float64           // how the last weeks differ from the profile, as a logarithm
+	Errors    [experts]float64  // of each forecast
+	Spread    float64           // of the forecast's error
+	SlowError float64           // spread of the seasonal forecast's error
+
+	// The tests.
+	Window     [3 * longest]float32 // the last seasonal errors, newest first
+	Seen       int                  // errors in Window
+	Drift      drifts
+	Long       float64        // mean of the logarithm over two weeks
+	LongSpread float64        // its spread
+	Tails      [tests][2]tail // by test, and by side: drops, spikes
+
+	// The open episode.
+	Open   bool
+	Since  time.Time // when it began
+	Why    string    // the reason of its first alarm
+	Peak   float64   // largest error, in spreads
+	Calm   int       // points in a row without an alarm
+	Side   float64   // sum of the signs of its points' differences from the profile
+	Inside int       // points
+	Shift  float64   // mean difference from the profile, as a logarithm
+
+	// The level that the last adopted one replaced.
+	Former  float64   // its distance from the adopted one, as a logarithm; 0: none is remembered
+	Back    float64   // share of the newest points that are closer to it
+	Adopted time.Time // when it was replaced
 }
 
 // slot is what is known of one hour of day or of week.
@@ -190,11 +202,11 @@ func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 		return out
 	}
 	f := s.forecast(t, holiday)
-	z, r := s.standardise(v, f)
+	z := s.standardise(v, f)
 	limit := c.limit(s.Step)
 	x, have := s.sizes(v, f, z)
 	prob, kind := s.rarest(x, have, limit)
-	out = p.verdict(c, pt, f, z, r, prob, limit, kind)
+	out = p.verdict(c, evidence{point: pt, forecast: f, err: z, prob: prob, limit: limit, kind: kind})
 	if !pt.Bad {
 		s.learn(t, v, f, z)
 	}
@@ -320,30 +332,48 @@ func (s *state) seasonalError(v float64, f forecast) float64 {
 	return min(max(e, -errorCap), errorCap)
 }
 
-// verdict keeps the episode and words what is found.
-func (p *Profile) verdict(c Config, pt sentinel.Point, f forecast, z, r, prob, limit float64, kind sentinel.ScoreState) sentinel.Score {
+// evidence is what the tests say of one point.
+type evidence struct {
+	point    sentinel.Point
+	forecast forecast
+	err      float64             // of the forecast, in spreads
+	prob     float64             // of the sizes of all tests together
+	limit    float64             // of prob: an alarm at or below it
+	kind     sentinel.ScoreState // of an alarm
+	alarm    bool
+}
+
+// verdict decides whether a point is an alarm, and scores it.
+func (p *Profile) verdict(c Config, e evidence) sentinel.Score {
 	s := &p.state
-	v := pt.Value
-	width := s.width(limit) * f.spread
+	v, expected := e.point.Value, e.forecast.value
+	width := s.width(e.limit) * e.forecast.spread
 	out := sentinel.Score{
-		Time: pt.Time, Value: v, State: sentinel.Normal, Score: min(1, 0.5*math.Log(prob)/math.Log(limit)),
-		Low: s.unlog(s.log(f.value) - width), High: s.unlog(s.log(f.value) + width),
+		Time:  e.point.Time,
+		Value: v,
+		State: sentinel.Normal,
+		Score: min(1, 0.5*math.Log(e.prob)/math.Log(e.limit)),
+		Low:   s.unlog(s.log(expected) - width),
+		High:  s.unlog(s.log(expected) + width),
 	}
-	alarm := prob <= limit
-	if s.Drift.found() && !alarm && !s.Open {
-		alarm, kind, out.Score = true, sentinel.SlowDrift, max(out.Score, 0.6)
+	e.alarm = e.prob <= e.limit
+	if s.Drift.found() && !e.alarm && !s.Open {
+		e.alarm = true
+		e.kind = sentinel.SlowDrift
+		out.Score = max(out.Score, 0.6)
 	}
-	if s.hard(v, f) {
-		if !alarm {
-			kind = sentinel.Onset
+	if s.hard(v, e.forecast) {
+		if !e.alarm {
+			e.kind = sentinel.Onset
 		}
-		alarm, out.Score = true, max(out.Score, 0.9)
+		e.alarm = true
+		out.Score = max(out.Score, 0.9)
 	}
-	if !c.counts(v, f.value) {
-		alarm = false
+	if !c.counts(v, expected) {
+		e.alarm = false
 		out.Score = min(out.Score, 0.49)
 	}
-	return p.episode(c, pt, f, z, r, alarm, kind, out)
+	return p.episode(c, e, out)
 }
 
 // width is how many spreads off a value may be within the budget.
