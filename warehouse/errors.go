@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ErrorKind classes what an engine answered, so that people can be told what
-// to do and retries stay with what a retry can help.
+// ErrorKind classes the errors of engines: what the user has to do, and whether a retry
+// can help.
 type ErrorKind string
 
 const (
@@ -26,7 +26,9 @@ const (
 
 // ErrorKinds are all classes.
 func ErrorKinds() []ErrorKind {
-	return []ErrorKind{Unreachable, Unauthorized, Forbidden, MissingTable, MissingColumn, TimedOut, Locked, Transient, BadStatement}
+	return []ErrorKind{
+		Unreachable, Unauthorized, Forbidden, MissingTable, MissingColumn, TimedOut, Locked, Transient, BadStatement,
+	}
 }
 
 // Error is what an engine or the way to it answered. Its text never holds the

@@ -33,12 +33,26 @@ func (n TypeNumbers) At(i int) int {
 	return 0
 }
 
+// standardTypes are the types of [StandardType] by name.
 var standardTypes = map[string]Type{
-	"boolean": {Family: Boolean}, "smallint": {Family: Integer, Bits: 16}, "integer": {Family: Integer, Bits: 32},
-	"bigint": {Family: Integer, Bits: 64}, "real": {Family: FloatType, Bits: 32}, "double precision": {Family: FloatType, Bits: 64},
-	"numeric": {Family: Decimal}, "character varying": {Family: Text}, "text": {Family: Text}, "character": {Family: FixedText},
-	"bytea": {Family: Binary}, "date": {Family: Date}, "time": {Family: Time}, "timestamp": {Family: Timestamp},
-	"interval": {Family: Interval}, "uuid": {Family: UUID}, "json": {Family: JSON}, "jsonb": {Family: JSON},
+	"boolean":           {Family: Boolean},
+	"smallint":          {Family: Integer, Bits: 16},
+	"integer":           {Family: Integer, Bits: 32},
+	"bigint":            {Family: Integer, Bits: 64},
+	"real":              {Family: FloatType, Bits: 32},
+	"double precision":  {Family: FloatType, Bits: 64},
+	"numeric":           {Family: Decimal},
+	"character varying": {Family: Text},
+	"text":              {Family: Text},
+	"character":         {Family: FixedText},
+	"bytea":             {Family: Binary},
+	"date":              {Family: Date},
+	"time":              {Family: Time},
+	"timestamp":         {Family: Timestamp},
+	"interval":          {Family: Interval},
+	"uuid":              {Family: UUID},
+	"json":              {Family: JSON},
+	"jsonb":             {Family: JSON},
 }
 
 // StandardType reads a type by the names of the SQL standard, such as "character
@@ -73,15 +87,29 @@ func StandardType(native string) Type {
 	return t
 }
 
+// aliases are common names of standard types.
+var aliases = map[string]string{
+	"varchar":     "character varying",
+	"char":        "character",
+	"int":         "integer",
+	"int4":        "integer",
+	"int8":        "bigint",
+	"int2":        "smallint",
+	"decimal":     "numeric",
+	"float":       "double precision",
+	"double":      "double precision",
+	"float8":      "double precision",
+	"float4":      "real",
+	"bool":        "boolean",
+	"string":      "text",
+	"timestamptz": "timestamp with time zone",
+	"datetime":    "timestamp without time zone",
+	"timestamp":   "timestamp without time zone",
+}
+
 // ParseType reads a type as people declare it, in any engine's words.
 func ParseType(declared string) Type {
 	name, rest, sized := strings.Cut(strings.ToLower(strings.TrimSpace(declared)), "(")
-	aliases := map[string]string{
-		"varchar": "character varying", "char": "character", "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint",
-		"decimal": "numeric", "float": "double precision", "double": "double precision", "float8": "double precision", "float4": "real",
-		"bool": "boolean", "string": "text", "timestamptz": "timestamp with time zone", "datetime": "timestamp without time zone",
-		"timestamp": "timestamp without time zone",
-	}
 	if full, ok := aliases[strings.TrimSpace(name)]; ok {
 		name = full
 	}

@@ -36,7 +36,8 @@ func OpenForWriting(cfg Config) (db *sql.DB, dialect string, classify func(error
 	}
 	d, ok := registered(dialect).(WriteDialect)
 	if !ok {
-		return nil, "", nil, fmt.Errorf("repair_dsn: no dialect that can be written with takes it; want one of %s", strings.Join(writers(), ", "))
+		return nil, "", nil, fmt.Errorf("repair_dsn: want the address of a warehouse that can be written to: %s",
+			strings.Join(writers(), ", "))
 	}
 	password := PasswordOf(dsn)
 	db, err = d.OpenForWriting(cfg)

@@ -71,8 +71,14 @@ func (s suite) catalogFacts(t *testing.T) {
 	if len(again.Tables) != 1 || !reflect.DeepEqual(again.Tables[b.name("child")].Columns, child.Columns) {
 		t.Errorf("read after a previous catalog: %+v", again.Tables)
 	}
-	if all := b.read(warehouse.Scope{Facts: warehouse.Columns}); len(all.Tables) != 4 || all.Tables[b.name("empty_one")] == nil {
-		t.Errorf("the whole catalog has %d tables, want 4", len(all.Tables))
+	ours := 0
+	for name := range b.read(warehouse.Scope{Facts: warehouse.Columns}).Tables { // the server may have other databases
+		if name.Schema == b.Schema() {
+			ours++
+		}
+	}
+	if ours != 4 {
+		t.Errorf("the whole catalog has %d tables of this schema, want 4", ours)
 	}
 	if none := b.read(warehouse.Scope{Facts: warehouse.Columns, Tables: []warehouse.TableName{}}); len(none.Tables) != 0 {
 		t.Errorf("no table was asked for, %d were read", len(none.Tables))

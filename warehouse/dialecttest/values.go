@@ -156,17 +156,22 @@ func (s suite) parameters(t *testing.T) {
 		b.want("1", where, arg)
 		b.want("0", where, nil)
 	}
-	second := fmt.Sprintf("SELECT count(*) FROM [p] WHERE [word] = %s AND [whole] = %s", s.Dialect.Param(1), s.Dialect.Param(2))
+	second := fmt.Sprintf("SELECT count(*) FROM [p] WHERE [word] = %s AND [whole] = %s",
+		s.Dialect.Param(1), s.Dialect.Param(2))
 	b.want("1", second, "", int64(2))
 	b.want("0", second, "' OR 1 = 1 --", int64(2))
 }
 
 func (s suite) nulls(t *testing.T) {
 	b := s.open(t, warehouse.Config{})
-	b.exec("CREATE TABLE [n] ([id] "+s.Types.Integer+", [word] "+s.Types.Text+")", "INSERT INTO [n] VALUES (1, NULL), (2, '')")
+	b.exec("CREATE TABLE [n] ([id] "+s.Types.Integer+", [word] "+s.Types.Text+")",
+		"INSERT INTO [n] VALUES (1, NULL), (2, '')")
 	b.want("1", "SELECT count([word]) FROM [n]")
 	b.want("", "SELECT [word] FROM [n] WHERE [id] = 2")
-	for _, statement := range []string{"SELECT [word] FROM [n] WHERE [id] = 1", "SELECT max([id]) FROM [n] WHERE [id] > 2"} {
+	for _, statement := range []string{
+		"SELECT [word] FROM [n] WHERE [id] = 1",
+		"SELECT max([id]) FROM [n] WHERE [id] > 2",
+	} {
 		if cell, err := b.ask(statement); err != nil || !cell.Null || cell.Text != "" {
 			t.Errorf("%s: %+v, %v, want NULL", statement, cell, err)
 		}

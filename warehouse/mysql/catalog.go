@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,7 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// mysqlScope narrows an information_schema view aliased x to the scope.
+// scopeFilter narrows an information_schema view aliased x to the scope.
 func scopeFilter(scope warehouse.Scope) (string, []any) {
 	if scope.Tables == nil {
 		return `x.table_schema NOT IN ('mysql','information_schema','performance_schema','sys')`, nil
@@ -24,16 +25,29 @@ func scopeFilter(scope warehouse.Scope) (string, []any) {
 	return "(x.table_schema, x.table_name) IN (" + strings.TrimSuffix(strings.Repeat("(?,?),", len(scope.Tables)), ",") + ")", args
 }
 
+//go:embed sql/*.sql
+var queries embed.FS
+
+// query returns the text of an embedded statement, or part of one.
+func query(name string) string {
+	text, err := queries.ReadFile("sql/" + name + ".sql")
+	if err != nil {
+		panic(err) // a file of the program itself
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// parts are the statements of a catalog, by fact. $filter stands for the scope.
 var parts = []struct {
 	fact warehouse.Facts
 	sql  string
 }{
-	{0, `SELECT x.table_schema, x.table_name, x.table_type, x.table_comment, x.table_rows, x.data_length + x.index_length, timestampdiff(MICROSECOND, '1970-01-01', x.update_time) / 1000000, coalesce(x.create_options, '') FROM information_schema.tables x WHERE %s`},
-	{warehouse.Columns, `SELECT x.table_schema, x.table_name, x.column_name, x.ordinal_position, x.column_type, x.is_nullable, x.column_default, x.extra, x.generation_expression, x.collation_name, x.column_comment FROM information_schema.columns x WHERE %s`},
-	{warehouse.Keys, `SELECT x.table_schema, x.table_name, x.constraint_name, x.column_name, x.referenced_table_schema, x.referenced_table_name, x.referenced_column_name, r.update_rule, r.delete_rule FROM information_schema.key_column_usage x LEFT JOIN information_schema.referential_constraints r ON r.constraint_schema = x.constraint_schema AND r.table_name = x.table_name AND r.constraint_name = x.constraint_name WHERE %s ORDER BY x.table_schema, x.table_name, x.constraint_name, x.ordinal_position`},
-	{warehouse.Keys | warehouse.Indexes, `SELECT x.table_schema, x.table_name, x.index_name, x.non_unique, x.column_name, x.index_type, x.sub_part, x.collation FROM information_schema.statistics x WHERE %s ORDER BY x.table_schema, x.table_name, x.index_name, x.seq_in_index`},
-	{warehouse.Partitions, `SELECT x.table_schema, x.table_name, x.partition_name, x.partition_method, x.partition_expression, x.partition_description, x.table_rows FROM information_schema.partitions x WHERE x.partition_name IS NOT NULL AND %s ORDER BY x.partition_ordinal_position`},
-	{warehouse.Views, `SELECT x.table_schema, x.table_name, x.view_definition FROM information_schema.views x WHERE %s`},
+	{0, query("tables")},
+	{warehouse.Columns, query("columns")},
+	{warehouse.Keys, query("keys")},
+	{warehouse.Keys | warehouse.Indexes, query("indexes")},
+	{warehouse.Partitions, query("partitions")},
+	{warehouse.Views, query("views")},
 }
 
 // Catalog implements warehouse.Dialect: a constant number of statements. MySQL shows only
@@ -43,7 +57,7 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 	statements := []warehouse.Statement{{SQL: `SELECT ` + d.Epoch("") + `, coalesce(database(), ''), @@global.read_only`}}
 	readers := []func(*warehouse.Catalog, warehouse.Rows) error{nil}
 	for i, p := range parts {
-		st := warehouse.Statement{SQL: fmt.Sprintf(p.sql, where), Args: args}
+		st := warehouse.Statement{SQL: strings.Replace(p.sql, "$filter", where, 1), Args: args}
 		switch {
 		case p.fact == 0 || p.fact&scope.Facts != 0:
 		case p.fact == warehouse.Columns && len(scope.ColumnNames) > 0:

@@ -8,11 +8,11 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// mysqlLags are the ways to ask, in the order they are tried: MariaDB with any
+// lagStatements are the ways to ask, in the order they are tried: MariaDB with any
 // number of primaries, MySQL 8.0.22 and later, older ones.
 var lagStatements = []string{"SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"}
 
-// lagOfMySQL never fails: what cannot be told is unknown. Of several primaries
+// lagOf never fails: what cannot be told is unknown. Of several primaries
 // the one it is furthest behind counts.
 func lagOf(ctx context.Context, s warehouse.Sessions) warehouse.Lag {
 	var rows warehouse.Rows

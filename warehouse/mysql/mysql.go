@@ -94,7 +94,7 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 	return s, nil
 }
 
-// mysqlConfig accepts mysql://user:pw@host:port/db?... and the driver's own form.
+// parseDSN accepts mysql://user:pw@host:port/db?... and the driver's own form.
 func parseDSN(dsn string) (*mysql.Config, error) {
 	cfg, err := parseForm(dsn)
 	if err == nil {
@@ -132,20 +132,21 @@ func parseForm(dsn string) (*mysql.Config, error) {
 	return cfg, nil
 }
 
-// mysqlSetup is what a new session is told once. MariaDB limits every statement
+// setupStatements is what a new session is told once. MariaDB limits every statement
 // by max_statement_time, MySQL only SELECTs by max_execution_time: each knows
 // its own, and the other's is an error that says which server this is.
 func setupStatements(cfg warehouse.Config) []string {
 	return []string{
 		"SET SESSION TRANSACTION READ ONLY",
 		fmt.Sprintf("SET SESSION max_statement_time=%g", cfg.StatementTimeout.Seconds()),
-		fmt.Sprintf("SET SESSION max_execution_time=%d, information_schema_stats_expiry=0", cfg.StatementTimeout.Milliseconds()),
+		fmt.Sprintf("SET SESSION max_execution_time=%d, information_schema_stats_expiry=0",
+			cfg.StatementTimeout.Milliseconds()),
 	}
 }
 
 const unknownVariable = 1193
 
-// mysqlConnector sets a new session up and remembers its id for KILL QUERY.
+// sessionConnector sets a new session up and remembers its id for KILL QUERY.
 type sessionConnector struct {
 	driver.Connector
 	sessions *sessions
@@ -171,7 +172,7 @@ func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// mysqlSessions adds the cancelling of a running statement on the server: the
+// sessions adds the cancelling of a running statement on the server: the
 // driver itself only drops the connection, and the statement would go on.
 type sessions struct {
 	db       *sql.DB
@@ -231,7 +232,7 @@ func (s *sessions) cancellable(ctx context.Context, c *session, st warehouse.Sta
 	return a, err
 }
 
-// mysqlSession is a kept connection with the id that KILL QUERY needs.
+// session is a kept connection with the id that KILL QUERY needs.
 type session struct {
 	conn *sql.Conn
 	id   int64
@@ -317,11 +318,17 @@ func bind(args []any) []any {
 	return out
 }
 
+// errorKinds are the kinds of the server's errors, by number.
 var errorKinds = map[uint16]warehouse.ErrorKind{
-	1044: warehouse.Forbidden, 1045: warehouse.Unauthorized, 1142: warehouse.Forbidden, 1143: warehouse.Forbidden, 1227: warehouse.Forbidden, 1370: warehouse.Forbidden,
-	1049: warehouse.MissingTable, 1146: warehouse.MissingTable, 1109: warehouse.MissingTable, 1054: warehouse.MissingColumn,
-	1969: warehouse.TimedOut, 3024: warehouse.TimedOut, 1317: warehouse.TimedOut, 1205: warehouse.Locked,
-	1213: warehouse.Transient, 1040: warehouse.Transient, 1203: warehouse.Transient, 1053: warehouse.Transient, 1927: warehouse.Transient,
+	1044: warehouse.Forbidden, 1142: warehouse.Forbidden, 1143: warehouse.Forbidden,
+	1227: warehouse.Forbidden, 1370: warehouse.Forbidden,
+	1045: warehouse.Unauthorized,
+	1049: warehouse.MissingTable, 1146: warehouse.MissingTable, 1109: warehouse.MissingTable,
+	1054: warehouse.MissingColumn,
+	1969: warehouse.TimedOut, 3024: warehouse.TimedOut, 1317: warehouse.TimedOut,
+	1205: warehouse.Locked,
+	1213: warehouse.Transient, 1040: warehouse.Transient, 1203: warehouse.Transient,
+	1053: warehouse.Transient, 1927: warehouse.Transient,
 }
 
 func classify(err error) error {

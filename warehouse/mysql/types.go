@@ -6,17 +6,37 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
+// families are the types by name.
 var families = map[string]warehouse.Type{
-	"tinyint": {Family: warehouse.Integer, Bits: 8}, "smallint": {Family: warehouse.Integer, Bits: 16}, "mediumint": {Family: warehouse.Integer, Bits: 24},
-	"int": {Family: warehouse.Integer, Bits: 32}, "bigint": {Family: warehouse.Integer, Bits: 64}, "float": {Family: warehouse.FloatType, Bits: 32},
-	"double": {Family: warehouse.FloatType, Bits: 64}, "decimal": {Family: warehouse.Decimal}, "varchar": {Family: warehouse.Text}, "char": {Family: warehouse.FixedText},
-	"tinytext": {Family: warehouse.Text, Length: 255}, "text": {Family: warehouse.Text, Length: 65535}, "mediumtext": {Family: warehouse.Text, Length: 1<<24 - 1}, "longtext": {Family: warehouse.Text},
-	"binary": {Family: warehouse.Binary}, "varbinary": {Family: warehouse.Binary}, "tinyblob": {Family: warehouse.Binary, Length: 255}, "blob": {Family: warehouse.Binary, Length: 65535},
-	"mediumblob": {Family: warehouse.Binary, Length: 1<<24 - 1}, "longblob": {Family: warehouse.Binary}, "date": {Family: warehouse.Date}, "time": {Family: warehouse.Time},
-	"datetime": {Family: warehouse.Timestamp}, "timestamp": {Family: warehouse.Timestamp, Zoned: true}, "json": {Family: warehouse.JSON}, "uuid": {Family: warehouse.UUID},
+	"tinyint":    {Family: warehouse.Integer, Bits: 8},
+	"smallint":   {Family: warehouse.Integer, Bits: 16},
+	"mediumint":  {Family: warehouse.Integer, Bits: 24},
+	"int":        {Family: warehouse.Integer, Bits: 32},
+	"bigint":     {Family: warehouse.Integer, Bits: 64},
+	"float":      {Family: warehouse.FloatType, Bits: 32},
+	"double":     {Family: warehouse.FloatType, Bits: 64},
+	"decimal":    {Family: warehouse.Decimal},
+	"varchar":    {Family: warehouse.Text},
+	"char":       {Family: warehouse.FixedText},
+	"tinytext":   {Family: warehouse.Text, Length: 255},
+	"text":       {Family: warehouse.Text, Length: 65535},
+	"mediumtext": {Family: warehouse.Text, Length: 1<<24 - 1},
+	"longtext":   {Family: warehouse.Text},
+	"binary":     {Family: warehouse.Binary},
+	"varbinary":  {Family: warehouse.Binary},
+	"tinyblob":   {Family: warehouse.Binary, Length: 255},
+	"blob":       {Family: warehouse.Binary, Length: 65535},
+	"mediumblob": {Family: warehouse.Binary, Length: 1<<24 - 1},
+	"longblob":   {Family: warehouse.Binary},
+	"date":       {Family: warehouse.Date},
+	"time":       {Family: warehouse.Time},
+	"datetime":   {Family: warehouse.Timestamp},
+	"timestamp":  {Family: warehouse.Timestamp, Zoned: true},
+	"json":       {Family: warehouse.JSON},
+	"uuid":       {Family: warehouse.UUID},
 }
 
-// mysqlType reads information_schema's COLUMN_TYPE.
+// parseType reads information_schema's COLUMN_TYPE.
 func parseType(native string) warehouse.Type {
 	for _, labelled := range []string{"enum(", "set("} {
 		if body, ok := strings.CutPrefix(native, labelled); ok {

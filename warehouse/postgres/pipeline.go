@@ -15,7 +15,7 @@ import (
 
 // pipeline sends all statements and reads their answers in order. It returns how
 // many were answered, and the error of a connection that broke.
-func (c *session) pipeline(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) (int, error) {
+func (c *session) pipeline(ctx context.Context, statements []warehouse.Statement, done answers) (int, error) {
 	p := c.conn.StartPipeline(ctx)
 	for _, st := range statements {
 		p.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
@@ -35,7 +35,8 @@ func (c *session) pipeline(ctx context.Context, statements []warehouse.Statement
 	return answered, err
 }
 
-func readPipeline(p *pgconn.Pipeline, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) (answered int, err error) {
+// readPipeline reads the answers to all statements, and returns how many came.
+func readPipeline(p *pgconn.Pipeline, statements []warehouse.Statement, done answers) (answered int, err error) {
 	var rows warehouse.Rows
 	var failed error
 	for answered < len(statements) {
@@ -55,7 +56,7 @@ func readPipeline(p *pgconn.Pipeline, statements []warehouse.Statement, done fun
 			} else {
 				rows = readRows(r)
 			}
-			// What is left of the answer is read, and what ended it comes to light.
+			// Close reads the rest of the answer and returns the error that ended it.
 			if _, err := r.Close(); err != nil {
 				if !errors.As(err, &server) {
 					return answered, err
@@ -126,11 +127,11 @@ func handRows(r *pgconn.ResultReader, take func([]warehouse.Cell) error) error {
 	return nil
 }
 
-// words keeps the texts of an answer that came last, where most come many times:
-// the names of types, not those of tables. It does not grow.
+// words keeps the last texts of an answer, of which most come many times, such as the
+// names of types. Its size is fixed.
 type words [1 << 10]string
 
-// longestWord: a longer text, such as a view's, hardly comes again.
+// longestWord is the length above which a text, such as a view's, is not kept.
 const longestWord = 64
 
 var wordSeed = maphash.MakeSeed()

@@ -47,8 +47,8 @@ func (Dialect) Epoch(expr string) string {
 	return "extract(epoch FROM " + expr + ")"
 }
 
-// Open implements warehouse.Dialect. All session settings travel with the connection's
-// start-up message: no statement is spent on them.
+// Open implements warehouse.Dialect. The session's settings are in the start-up message
+// and cost no statement.
 func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 	cc, err := pgconn.ParseConfig(cfg.DSN.Reveal())
 	if err != nil {
@@ -73,10 +73,19 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 	cc.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 3 * time.Second}
 	}
-	return &sessions{meter: cfg.Meter, config: cc, now: cfg.Now, slots: make(chan *session, cfg.MaxConnections), max: cfg.MaxConnections}, nil
+	return &sessions{
+		meter:  cfg.Meter,
+		config: cc,
+		now:    cfg.Now,
+		slots:  make(chan *session, cfg.MaxConnections),
+		max:    cfg.MaxConnections,
+	}, nil
 }
 
-// pgSessions keeps up to max connections, opened when they are needed.
+// answers takes the answer to statement i.
+type answers func(i int, rows warehouse.Rows, err error)
+
+// sessions keeps up to max connections, opened when they are needed.
 type sessions struct {
 	config *pgconn.Config
 	meter  *warehouse.Meter
@@ -92,28 +101,28 @@ type sessions struct {
 type session struct {
 	conn  *pgconn.PgConn
 	born  time.Time
-	fresh bool // connected for this chunk: if it breaks, a new one would too
+	fresh bool // connected for this chunk; if it breaks, a new connection would too
 }
 
-// A connection takes statements in chunks: the first small, since nobody knows
-// yet how long they take, and the next as many as take chunkTime, up to a number
-// that makes round trips vanish.
+// A connection takes statements in chunks. The first chunk is small, because it is
+// unknown how long statements take. The next have as many as take chunkTime, at most
+// pipelineChunk.
 const (
 	firstChunk    = 16
 	pipelineChunk = 32
 	chunkTime     = 500 * time.Millisecond
 )
 
-// Run implements warehouse.Sessions: connections take chunks of statements and send each
-// chunk as one pipeline with a Sync after every statement. Quick statements need
-// few connections; while others wait for longer than chunkTime, more join in.
+// Run implements warehouse.Sessions. Each connection sends a chunk of statements as one
+// pipeline, with a Sync after every statement. One connection begins; another joins
+// after every chunkTime while statements wait.
 func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
 	if len(statements) == 0 {
 		return
 	}
 	var next int
 	var mu sync.Mutex
-	taken := make(chan struct{}) // closed once nothing waits any more
+	taken := make(chan struct{}) // closed when no statement waits any more
 	take := func(size int) (from, to int) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -126,14 +135,14 @@ func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, do
 	}
 	var wg sync.WaitGroup
 	worker := func() {
-		each := time.Duration(1) // that a statement takes
+		each := time.Duration(1) // the time that a statement takes
 		for size := firstChunk; ; {
 			from, to := take(size)
 			if from == to {
 				return
 			}
 			begin := s.now()
-			s.chunk(ctx, statements, from, to, done)
+			s.chunk(ctx, statements[:to], from, done)
 			each = max(s.now().Sub(begin)/time.Duration(to-from), 1)
 			size = int(min(max(chunkTime/each, 1), pipelineChunk))
 		}
@@ -160,10 +169,11 @@ func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, do
 	wg.Wait()
 }
 
-// chunk runs statements [from, to). A connection that breaks answers the
-// statement under way and the rest of the chunk goes to a new one, so that a
-// restarted server costs one statement and not the tick.
-func (s *sessions) chunk(ctx context.Context, statements []warehouse.Statement, from, to int, done func(int, warehouse.Rows, error)) {
+// chunk runs the statements from the given index on. When a connection breaks, the
+// statement under way fails and the rest go to a new connection: a restarted server
+// costs one statement.
+func (s *sessions) chunk(ctx context.Context, statements []warehouse.Statement, from int, done answers) {
+	to := len(statements)
 	for from < to {
 		c, err := s.acquire(ctx)
 		if err != nil {
@@ -174,7 +184,9 @@ func (s *sessions) chunk(ctx context.Context, statements []warehouse.Statement, 
 		}
 		fresh := c.fresh
 		c.fresh = false
-		n, broken := c.pipeline(ctx, statements[from:to], func(i int, rows warehouse.Rows, err error) { done(from+i, rows, err) })
+		n, broken := c.pipeline(ctx, statements[from:], func(i int, rows warehouse.Rows, err error) {
+			done(from+i, rows, err)
+		})
 		s.release(c)
 		if broken != nil && (fresh || n > 0 || ctx.Err() != nil) {
 			done(from+n, nil, classify(broken))
@@ -244,7 +256,7 @@ func (s *sessions) release(c *session) {
 func (s *sessions) discard(c *session) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	// The connection is given up whatever its farewell answers.
+	// The connection is given up also when closing it fails.
 	_ = c.conn.Close(ctx)
 	s.mu.Lock()
 	s.opened--
@@ -266,7 +278,7 @@ func (s *sessions) Close() error {
 	}
 }
 
-// pgError classes an error by its SQLSTATE.
+// classify classes an error by its SQLSTATE.
 func classify(err error) error {
 	if err == nil || warehouse.KindOf(err) != "" && errors.As(err, new(*warehouse.Error)) {
 		return err

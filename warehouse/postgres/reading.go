@@ -10,26 +10,30 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// pgReading makes a catalog of the rows as they come. They may come in any
-// order: those that name a table or a column which is still to come wait.
+// reading builds a catalog from its rows. Rows may come in any order: a row that names
+// a table or column which has not come yet waits.
 type reading struct {
 	catalog *warehouse.Catalog
 	state   *state
 	every   bool                        // else only tables that stand in the catalog already, empty until they come
-	byOID   map[string]*warehouse.Table // nil for one that is not wanted
-	types   map[string]warehouse.Type   // by their native names, of which there are few
-	of      *warehouse.Table            // whose columns come,
-	columns []warehouse.Column          // and they, which are put there together
+	byOID   map[string]*warehouse.Table // nil for a table that is not in scope
+	types   map[string]warehouse.Type   // by native name
+	of      *warehouse.Table            // the table whose columns are being read
+	columns []warehouse.Column          // the columns read for it so far
 	waiting [][]warehouse.Cell
 }
 
 func newReading(scope warehouse.Scope) *reading {
 	state := &state{storage: map[warehouse.TableName][]string{}}
 	r := &reading{
-		state:   state,
-		catalog: &warehouse.Catalog{State: state, Facts: scope.Facts, Tables: make(map[warehouse.TableName]*warehouse.Table, len(scope.Tables))},
-		every:   scope.Tables == nil,
-		byOID:   make(map[string]*warehouse.Table, len(scope.Tables)), types: map[string]warehouse.Type{},
+		state: state,
+		catalog: &warehouse.Catalog{
+			State:  state,
+			Facts:  scope.Facts,
+			Tables: make(map[warehouse.TableName]*warehouse.Table, len(scope.Tables)),
+		},
+		every: scope.Tables == nil,
+		byOID: make(map[string]*warehouse.Table, len(scope.Tables)), types: map[string]warehouse.Type{},
 	}
 	for _, t := range scope.Tables {
 		r.catalog.Tables[t] = nil
@@ -37,7 +41,7 @@ func newReading(scope warehouse.Scope) *reading {
 	return r
 }
 
-// row takes the next row, which is used again for the one after it.
+// row takes the next row. The caller uses the slice again for the row after it.
 func (r *reading) row(row []warehouse.Cell) (err error) {
 	cells := row[3:]
 	switch kind := row[0].Text; kind {
@@ -64,7 +68,7 @@ func (r *reading) row(row []warehouse.Cell) (err error) {
 	return nil
 }
 
-// end reads what has waited, columns first, since the rest names them.
+// end reads the rows that have waited, columns first, because the others name them.
 func (r *reading) end() (*warehouse.Catalog, error) {
 	for _, columns := range []bool{true, false} {
 		for _, row := range r.waiting {
@@ -87,7 +91,14 @@ func (r *reading) end() (*warehouse.Catalog, error) {
 	return r.catalog, nil
 }
 
-var kinds = map[string]warehouse.TableKind{"r": warehouse.BaseTable, "p": warehouse.PartitionedTable, "v": warehouse.View, "m": warehouse.MaterializedView, "f": warehouse.ForeignTable}
+// kinds are the kinds of relations, by pg_class.relkind.
+var kinds = map[string]warehouse.TableKind{
+	"r": warehouse.BaseTable,
+	"p": warehouse.PartitionedTable,
+	"v": warehouse.View,
+	"m": warehouse.MaterializedView,
+	"f": warehouse.ForeignTable,
+}
 
 func (r *reading) table(row []warehouse.Cell) {
 	id, name := row[1].Text, warehouse.TableName{Schema: row[3].Text, Name: row[4].Text}
@@ -95,11 +106,19 @@ func (r *reading) table(row []warehouse.Cell) {
 		r.byOID[id] = nil
 		return
 	}
-	t := &warehouse.Table{TableName: name, ID: id, Kind: kinds[row[5].Text], Filtered: row[6].Text == "true", Rows: -1, Bytes: -1, Written: -1}
+	t := &warehouse.Table{
+		TableName: name,
+		ID:        id,
+		Kind:      kinds[row[5].Text],
+		Filtered:  row[6].Text == "true",
+		Rows:      -1,
+		Bytes:     -1,
+		Written:   -1,
+	}
 	r.catalog.Tables[name], r.byOID[id] = t, t
 }
 
-// columnsEnd gives the table whose columns came a slice of just their number.
+// columnsEnd hands the table its columns in a slice of exact size.
 func (r *reading) columnsEnd() {
 	if r.of != nil {
 		r.of.Columns = append(r.of.Columns, r.columns...)
@@ -107,7 +126,7 @@ func (r *reading) columnsEnd() {
 	}
 }
 
-// pgNumbers are the numbers of the columns that a row names.
+// columnNumbers are the numbers of the columns that a row names.
 func columnNumbers(kind string, c []warehouse.Cell) string {
 	switch kind {
 	case "key":
@@ -132,7 +151,7 @@ func hasColumns(t *warehouse.Table, attnums string) bool {
 	return true
 }
 
-// fact adds what a row says to its table; nil is one that is not wanted.
+// fact adds a row to its table; t is nil for a table that is not in scope.
 func (r *reading) fact(t *warehouse.Table, row []warehouse.Cell) (err error) {
 	if t == nil {
 		return nil
@@ -178,7 +197,8 @@ func (r *reading) tableFact(t *warehouse.Table, kind string, c []warehouse.Cell)
 		}
 		t.Indexes = append(t.Indexes, ix)
 		if ix.Unique && ix.Partial == "" && c[9].Text != "true" {
-			t.Unique = append(t.Unique, warehouse.Key{Name: ix.Name, Columns: ix.Columns}) // with or without a constraint of its name
+			// A constraint of the same name is the same key: Sort drops one of them.
+			t.Unique = append(t.Unique, warehouse.Key{Name: ix.Name, Columns: ix.Columns})
 		}
 	case "partitioned":
 		t.PartitionBy = strategies[c[0].Text]
@@ -249,10 +269,16 @@ func readKey(t *warehouse.Table, c []warehouse.Cell) {
 
 var indexOptions = map[string]string{"1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 
-// pgIndex reads an index. Its columns come as numbers, which cost the server
-// nothing; only expressions are written out there.
+// readIndex reads an index. Its columns are numbers, which cost the server nothing;
+// only expressions are texts.
 func readIndex(t *warehouse.Table, c []warehouse.Cell) (warehouse.Index, error) {
-	ix := warehouse.Index{Name: c[0].Text, Unique: c[1].Text == "true", Invalid: c[2].Text != "true", Method: c[3].Text, Partial: c[8].Text}
+	ix := warehouse.Index{
+		Name:    c[0].Text,
+		Unique:  c[1].Text == "true",
+		Invalid: c[2].Text != "true",
+		Method:  c[3].Text,
+		Partial: c[8].Text,
+	}
 	n, err := strconv.Atoi(c[6].Text)
 	if err != nil {
 		return ix, err
@@ -312,7 +338,9 @@ func columnsNumbered(t *warehouse.Table, attnums string) (names []string) {
 	return names
 }
 
-var rangeBound = regexp.MustCompile(`^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE)|(-?[0-9]+))\) TO \((?:'([^']*)'|(MAXVALUE)|(-?[0-9]+))\)$`)
+// rangeBound is the bound of a partition by range of one column.
+var rangeBound = regexp.MustCompile(`^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE)|(-?[0-9]+))\)` +
+	` TO \((?:'([^']*)'|(MAXVALUE)|(-?[0-9]+))\)$`)
 
 func readPartition(name, bound string, rows int64) warehouse.Partition {
 	p := warehouse.Partition{Name: name, Bound: bound, Rows: rows, Default: bound == "DEFAULT"}

@@ -6,22 +6,27 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// pgStamp is the state of the server's counters of changes to its own catalog:
+// stampSQL is the state of the server's counters of changes to its own catalog:
 // every definition stands in one of these catalogs, whose numbers the server
 // fixes (pg_class 1259, pg_attribute 1249, pg_type 1247, pg_index 2610,
 // pg_constraint 2606, pg_attrdef 2604, pg_inherits 2611, pg_description 2609,
 // pg_rewrite 2618, pg_namespace 2615, pg_partitioned_table 3350, pg_enum 3501).
 // Counters are kept in memory: reading them reads no block.
-const stampSQL = `(SELECT string_agg((pg_stat_get_tuples_inserted(o) + pg_stat_get_tuples_updated(o) + pg_stat_get_tuples_deleted(o))::text, ',' ORDER BY o) FROM unnest('{1259,1249,1247,2610,2606,2604,2611,2609,2618,2615,3350,3501}'::oid[]) o)`
+var stampSQL = query("catalog_counters")
 
-const countersSQL = `SELECT 'server', 0::oid, extract(epoch FROM clock_timestamp())::text, pg_is_in_recovery()::text, ` + stampSQL + `
-UNION ALL SELECT 'written', r.t, sum(pg_stat_get_tuples_inserted(r.leaf) + pg_stat_get_tuples_updated(r.leaf) + pg_stat_get_tuples_deleted(r.leaf))::text, NULL, NULL FROM unnest($1::oid[], $2::oid[]) r(t, leaf) GROUP BY r.t`
+// stampParam stands for stampSQL in other statements.
+const stampParam = "$stamp"
 
-// pgState is what the next reading of the same scope needs of this one.
+// countersSQL reads the counters of changes of the tables $1, each a sum over the
+// relations $2 that it consists of.
+var countersSQL = strings.ReplaceAll(query("counters"), stampParam, stampSQL)
+
+// state is what the next reading of the same scope needs of this one.
 type state struct {
 	scope   warehouse.Scope                  // what was asked for
 	stamp   string                           // of the server's counters over its own catalog; "" when it has none
@@ -34,7 +39,7 @@ func (s *state) answers(scope warehouse.Scope) bool {
 		slices.Equal(scope.Tables, s.scope.Tables) && slices.Equal(scope.ColumnNames, s.scope.ColumnNames)
 }
 
-// pgUnchanged answers scope.Previous again, with the counters of now, when no
+// unchanged answers scope.Previous again, with the counters of now, when no
 // definition has changed since; else nil.
 func unchanged(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope) (*warehouse.Catalog, error) {
 	prev := scope.Previous

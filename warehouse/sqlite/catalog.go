@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,15 +11,27 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-const tablesFrom = `FROM sqlite_schema s WHERE s.type IN ('table','view') AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'`
+//go:embed sql/*.sql
+var queries embed.FS
 
+// query returns the text of an embedded statement, or part of one.
+func query(name string) string {
+	text, err := queries.ReadFile("sql/" + name + ".sql")
+	if err != nil {
+		panic(err) // a file of the program itself
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// catalogSQL are the statements of a catalog; readCatalog takes their answers in this
+// order.
 var catalogSQL = []string{
-	`SELECT unixepoch('now','subsec')`,
-	`SELECT s.name, s.type, s.sql, s.rootpage ` + tablesFrom,
-	`SELECT s.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden FROM sqlite_schema s, pragma_table_xinfo(s.name) c WHERE s.type IN ('table','view') AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND c.hidden <> 1`,
-	`SELECT s.name, i.name, i."unique", i.origin, i.partial, x.name, d.sql FROM sqlite_schema s, pragma_index_list(s.name) i, pragma_index_info(i.name) x LEFT JOIN sqlite_schema d ON d.type = 'index' AND d.name = i.name WHERE s.type = 'table' ORDER BY s.name, i.name, x.seqno`,
-	`SELECT s.name, f.id, f."table", f."from", f."to", f.on_update, f.on_delete FROM sqlite_schema s, pragma_foreign_key_list(s.name) f WHERE s.type = 'table' ORDER BY s.name, f.id, f.seq`,
-	`SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'`,
+	query("clock"),
+	query("tables"),
+	query("columns"),
+	query("indexes"),
+	query("foreign_keys"),
+	query("has_estimates"),
 }
 
 // Catalog implements warehouse.Dialect: a constant number of statements. A schema that

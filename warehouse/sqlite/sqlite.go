@@ -38,7 +38,7 @@ func (Dialect) Epoch(expr string) string {
 	return "unixepoch(" + expr + ", 'auto', 'subsec')"
 }
 
-// SQLitePath takes the file's path out of a DSN: sqlite:shop.db, file:shop.db.
+// Path takes the file's path out of a DSN: sqlite:shop.db, file:shop.db.
 func Path(dsn string) string {
 	path := strings.TrimPrefix(strings.TrimPrefix(dsn, "sqlite:"), "file:")
 	path, _, _ = strings.Cut(strings.TrimPrefix(path, "//"), "?")
@@ -83,7 +83,7 @@ func (t translator) Classify(err error) error {
 	return classify(err)
 }
 
-// sqliteArgs binds times as the text form SQLite's own functions write.
+// bind binds times as the text form SQLite's own functions write.
 func bind(args []any) []any {
 	out := slices.Clone(args)
 	for i, a := range out {
@@ -112,7 +112,8 @@ func classify(err error) error {
 		kind = warehouse.TimedOut
 	case code == sqlitelib.SQLITE_BUSY || code == sqlitelib.SQLITE_LOCKED:
 		kind = warehouse.Locked
-	case code == sqlitelib.SQLITE_CANTOPEN || code == sqlitelib.SQLITE_NOTADB || code == sqlitelib.SQLITE_IOERR || code == sqlitelib.SQLITE_CORRUPT:
+	case code == sqlitelib.SQLITE_CANTOPEN || code == sqlitelib.SQLITE_NOTADB,
+		code == sqlitelib.SQLITE_IOERR || code == sqlitelib.SQLITE_CORRUPT:
 		kind = warehouse.Unreachable
 	case code == sqlitelib.SQLITE_PERM || code == sqlitelib.SQLITE_AUTH || code == sqlitelib.SQLITE_READONLY:
 		kind = warehouse.Forbidden

@@ -6,7 +6,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// sqliteType reads a declared type by SQLite's affinity rules, with the common
+// parseType reads a declared type by SQLite's affinity rules, with the common
 // date and decimal names kept apart since people compare them across engines.
 func parseType(native string) warehouse.Type {
 	name, numbers, _ := warehouse.SplitType(native)

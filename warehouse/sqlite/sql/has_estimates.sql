@@ -1,0 +1,3 @@
+SELECT 1
+FROM sqlite_schema
+WHERE name = 'sqlite_stat1'
