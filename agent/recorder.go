@@ -272,10 +272,10 @@ func (r *recorder) plan(ctx context.Context, rec *record) error {
 			ended = append(ended, c.Incident.ID)
 		}
 	}
-	var notified []store.Told
+	var notified []store.Notified
 	if len(ended) > 0 {
 		var err error
-		if notified, err = r.agent.Store.OutboxTold(ctx, ended); err != nil {
+		if notified, err = r.agent.Store.OutboxNotified(ctx, ended); err != nil {
 			return err
 		}
 	}

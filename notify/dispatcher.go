@@ -122,7 +122,7 @@ func (d *Dispatcher) remind(ctx context.Context) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	told, err := d.Store.OutboxTold(ctx, nil)
+	told, err := d.Store.OutboxNotified(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (d *Dispatcher) settleUp(ctx context.Context) error {
 		return nil
 	}
 	now := d.Now()
-	owed, err := d.Store.OutboxOwed(ctx, now.Add(-d.GiveUp))
+	owed, err := d.Store.OutboxWithoutRecovery(ctx, now.Add(-d.GiveUp))
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (d *Dispatcher) orphans(ctx context.Context) error {
 		names = append(names, c.Name)
 	}
 	now := d.Now()
-	n, err := d.Store.BuryOrphans(ctx, names, now.Add(-d.GiveUp), now)
+	n, err := d.Store.DeadLetterOrphans(ctx, names, now.Add(-d.GiveUp), now)
 	if err == nil && n > 0 {
 		err = fmt.Errorf("%d notices are given up: their channels are not configured any more", n)
 	}

@@ -50,7 +50,7 @@ func (a *agent) record(now time.Time, incidents ...sentinel.Incident) {
 			changes = append(changes, notify.Change{Kind: kind, Incident: after})
 		}
 	}
-	told, err := a.store.OutboxTold(a.t.Context(), ids)
+	told, err := a.store.OutboxNotified(a.t.Context(), ids)
 	if err == nil {
 		batch.Outbox, err = a.planner.Plan(changes, told, now)
 	}

@@ -55,7 +55,7 @@ func notifyUntilKilled(path, receiver string) error {
 	for n := len(known); ; n++ {
 		<-tick.C
 		i, change := flip(byID, n%killIncidents)
-		told, err := s.OutboxTold(ctx, []string{i.ID})
+		told, err := s.OutboxNotified(ctx, []string{i.ID})
 		if err != nil {
 			return err
 		}

@@ -69,9 +69,9 @@ type note struct {
 }
 
 // Plan returns the items that belong into the outbox in the transaction that
-// stores the incidents; changes are in the order they happened. told is what [store.Store.OutboxTold] says of them:
+// stores the incidents; changes are in the order they happened. told is what [store.Store.OutboxNotified] says of them:
 // who was told that something is wrong hears that it is over, and nobody else.
-func (p *Planner) Plan(changes []Change, told []store.Told, now time.Time) ([]store.OutboxItem, error) {
+func (p *Planner) Plan(changes []Change, told []store.Notified, now time.Time) ([]store.OutboxItem, error) {
 	hearers := map[string][]string{}
 	for _, t := range told {
 		hearers[t.Incident] = append(hearers[t.Incident], t.Channel)
@@ -154,8 +154,8 @@ func (p *Planner) routes(i sentinel.Incident) (taken []int) {
 // resolved nor acknowledged, and the first notice of what nobody could be told
 // of before, such as an incident whose maintenance window is over. Called again
 // with the same arguments it returns the same items.
-func (p *Planner) Remind(open []sentinel.Incident, told []store.Told, now time.Time) ([]store.OutboxItem, error) {
-	known := map[[2]string]store.Told{}
+func (p *Planner) Remind(open []sentinel.Incident, told []store.Notified, now time.Time) ([]store.OutboxItem, error) {
+	known := map[[2]string]store.Notified{}
 	for _, t := range told {
 		known[[2]string{t.Incident, t.Channel}] = t
 	}

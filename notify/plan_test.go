@@ -21,7 +21,7 @@ func brief(items []store.OutboxItem) string {
 	return strings.Join(out, ", ")
 }
 
-func plan(t *testing.T, p *notify.Planner, told []store.Told, changes ...notify.Change) []store.OutboxItem {
+func plan(t *testing.T, p *notify.Planner, told []store.Notified, changes ...notify.Change) []store.OutboxItem {
 	t.Helper()
 	items, err := p.Plan(changes, told, night)
 	if err != nil {
@@ -108,20 +108,20 @@ func TestWhoHears(t *testing.T) {
 	quiet := &notify.Planner{Routes: all.Routes, Suppressed: func(sentinel.Incident, time.Time) (string, bool) { return "maintenance", true }}
 	for name, c := range map[string]struct {
 		p      *notify.Planner
-		told   []store.Told
+		told   []store.Notified
 		change notify.Change
 		want   string
 	}{
 		"opened":                       {all, nil, opened, "chat inc0001/1/opened, pager inc0001/1/opened"},
 		"over, nobody was told":        {all, nil, over, ""},
-		"over, one was told":           {all, []store.Told{{Incident: "inc0001", Channel: "pager"}}, over, "pager inc0001/2/recovered"},
-		"over, another was told":       {all, []store.Told{{Incident: "inc0002", Channel: "pager"}}, over, ""},
-		"over, told by a former route": {all, []store.Told{{Incident: "inc0001", Channel: "old"}}, over, "old inc0001/2/recovered"},
+		"over, one was told":           {all, []store.Notified{{Incident: "inc0001", Channel: "pager"}}, over, "pager inc0001/2/recovered"},
+		"over, another was told":       {all, []store.Notified{{Incident: "inc0002", Channel: "pager"}}, over, ""},
+		"over, told by a former route": {all, []store.Notified{{Incident: "inc0001", Channel: "old"}}, over, "old inc0001/2/recovered"},
 		"opened, people only late":     {late, nil, opened, ""},
 		"escalated":                    {late, nil, notify.Change{Kind: notify.Escalated, Incident: escalated}, "chat inc0001/2/escalated"},
 		"in maintenance":               {quiet, nil, opened, ""},
 		"suppressed":                   {all, nil, notify.Change{Kind: notify.Opened, Incident: suppressed}, ""},
-		"over, in maintenance":         {quiet, []store.Told{{Incident: "inc0001", Channel: "chat"}}, over, "chat inc0001/2/recovered"},
+		"over, in maintenance":         {quiet, []store.Notified{{Incident: "inc0001", Channel: "chat"}}, over, "chat inc0001/2/recovered"},
 	} {
 		if got := brief(plan(t, c.p, c.told, c.change)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -218,7 +218,7 @@ func TestLateNotices(t *testing.T) {
 	seen, done, down := incident(2), resolved(incident(3), time.Minute), incident(4)
 	seen.State = sentinel.Acknowledged
 	open := []sentinel.Incident{incident(1), seen, done, down}
-	told := []store.Told{{Incident: down.ID, Channel: "chat", Last: night}} // it waits: the channel is down
+	told := []store.Notified{{Incident: down.ID, Channel: "chat", Last: night}} // it waits: the channel is down
 	for _, want := range []string{"", "chat inc0001/1/opened"} {
 		items, err := p.Remind(open, told, night.Add(5*time.Hour))
 		if err != nil || brief(items) != want {

@@ -105,7 +105,7 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	case isPermanent(err), b.Attempts >= w.d.Attempts && now.Sub(b.Since) >= w.d.GiveUp:
 		w.d.sent(w.channel.Name, OutcomeDead)
 		w.d.problem(w.channel.Name, fmt.Errorf("giving up %q after %d tries: %w", n.Title(), b.Attempts, err))
-		return w.d.Store.BuryOutbox(ctx, b, now, err.Error())
+		return w.d.Store.DeadLetterOutbox(ctx, b, now, err.Error())
 	}
 	at := now.Add(w.backoff(b.Attempts))
 	if errors.As(err, &after) {
@@ -199,11 +199,11 @@ func (w *worker) repeat(ctx context.Context, n Notice) error {
 // open gathers what the channel was told of and is not resolved.
 func (w *worker) open(ctx context.Context) (Notice, error) {
 	n := Notice{Kind: Refresh, Key: "refresh"}
-	told, err := w.d.Store.OutboxTold(ctx, nil)
+	told, err := w.d.Store.OutboxNotified(ctx, nil)
 	if err != nil {
 		return n, err
 	}
-	told = slices.DeleteFunc(told, func(t store.Told) bool { return t.Channel != w.channel.Name || !t.Sent })
+	told = slices.DeleteFunc(told, func(t store.Notified) bool { return t.Channel != w.channel.Name || !t.Sent })
 	if len(told) == 0 {
 		return n, nil
 	}

@@ -24,7 +24,11 @@ type AuditEntry struct {
 
 // hash chains an entry to the one before it.
 func (e AuditEntry) hash(previous string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{previous, strconv.FormatInt(e.Seq, 10), strconv.FormatInt(micros(e.At), 10), e.Actor, e.What, e.Subject, e.Detail}, "\x00")))
+	fields := []string{
+		previous, strconv.FormatInt(e.Seq, 10), strconv.FormatInt(micros(e.At), 10),
+		e.Actor, e.What, e.Subject, e.Detail,
+	}
+	sum := sha256.Sum256([]byte(strings.Join(fields, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -44,14 +48,20 @@ func appendAudit(ctx context.Context, tx *txn, e AuditEntry) error {
 		return err
 	}
 	e.Seq++
-	_, err = tx.ExecContext(ctx, `INSERT INTO audit (seq, at, actor, what, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	const insert = `
+INSERT INTO audit (seq, at, actor, what, subject, detail, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?)`
+	_, err = tx.ExecContext(ctx, insert,
 		e.Seq, micros(e.At), e.Actor, e.What, e.Subject, e.Detail, e.hash(previous))
 	return err
 }
 
 // Audit returns the newest limit entries about a subject ("": all), newest first.
 func (s *Store) Audit(ctx context.Context, subject string, limit int) ([]AuditEntry, error) {
-	return s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit WHERE ?1 = '' OR subject = ?1 ORDER BY seq DESC LIMIT ?2`, subject, limit)
+	const query = `
+SELECT seq, at, actor, what, subject, detail, hash FROM audit
+WHERE ?1 = '' OR subject = ?1 ORDER BY seq DESC LIMIT ?2`
+	return s.auditEntries(ctx, query, subject, limit)
 }
 
 func (s *Store) auditEntries(ctx context.Context, query string, args ...any) (out []AuditEntry, err error) {
@@ -76,7 +86,8 @@ func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, er
 			return entries, head, fmt.Errorf("the audit log lacks entries %d to %d", entries+1, e.Seq-1)
 		}
 		if e.hash(head) != e.Hash {
-			return entries, head, fmt.Errorf("entry %d of the audit log (%s %s, %s) is not what was written", e.Seq, e.What, e.Subject, e.At.Format(time.RFC3339))
+			return entries, head, fmt.Errorf("entry %d of the audit log (%s %s, %s) is not what was written",
+				e.Seq, e.What, e.Subject, e.At.Format(time.RFC3339))
 		}
 		entries, head = e.Seq, e.Hash
 	}

@@ -22,7 +22,10 @@ func (s *Store) Baselines(ctx context.Context, check string) ([]Snapshot, error)
 
 func (s *Store) baselines(ctx context.Context, check string, limit int) ([]Snapshot, error) {
 	var out []Snapshot
-	err := s.each(ctx, `SELECT taken_at, accepted_by, why, data FROM baseline WHERE check_id = ? ORDER BY id DESC LIMIT ?`, []any{check, limit}, func(scan func(...any) error) error {
+	const query = `
+SELECT taken_at, accepted_by, why, data FROM baseline
+WHERE check_id = ? ORDER BY id DESC LIMIT ?`
+	err := s.each(ctx, query, []any{check, limit}, func(scan func(...any) error) error {
 		var v Snapshot
 		var taken int64
 		if err := scan(&taken, &v.AcceptedBy, &v.Why, &v.Data); err != nil {
@@ -48,7 +51,11 @@ func (s *Store) newestBaselines(ctx context.Context, column string, checks []str
 		for i, id := range part {
 			args[i] = id
 		}
-		err := s.each(ctx, `SELECT check_id, `+column+` FROM baseline b WHERE check_id IN (`+placeholders(len(part))+`) AND id = (SELECT max(id) FROM baseline n WHERE n.check_id = b.check_id)`, args, func(scan func(...any) error) error {
+		query := `
+SELECT check_id, ` + column + ` FROM baseline b
+WHERE check_id IN (` + placeholders(len(part)) + `)
+  AND id = (SELECT max(id) FROM baseline n WHERE n.check_id = b.check_id)`
+		err := s.each(ctx, query, args, func(scan func(...any) error) error {
 			var id string
 			var data []byte
 			err := scan(&id, &data)
@@ -69,7 +76,10 @@ func (s *Store) BaselineDigests(ctx context.Context, checks []string) (map[strin
 
 // AcceptBaseline makes snapshot the reference of a check; earlier ones are kept.
 func (s *Store) AcceptBaseline(ctx context.Context, check string, v Snapshot) error {
-	err := s.insert(ctx, `INSERT INTO baseline (check_id, taken_at, accepted_by, why, data, digest) VALUES (?, ?, ?, ?, ?, ?)`,
+	const statement = `
+INSERT INTO baseline (check_id, taken_at, accepted_by, why, data, digest)
+VALUES (?, ?, ?, ?, ?, ?)`
+	err := s.insert(ctx, statement,
 		check, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, digest(v.Data))
 	if err != nil {
 		return fmt.Errorf("accepting the baseline of %s: %w", check, s.describe(err))

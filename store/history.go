@@ -81,7 +81,7 @@ ORDER BY tick DESC, id DESC LIMIT ?5`
 func (s *Store) Ticks(ctx context.Context, table sentinel.Table, limit int) ([]TickRecord, error) {
 	var out []TickRecord
 	last := int64(math.MaxInt64)
-	err := s.eachTick(ctx, table.String(), math.MinInt64, math.MaxInt64, func(at int64, schedule string, t format.Tick) bool {
+	err := s.eachTick(ctx, table.String(), beginning, math.MaxInt64, func(at int64, schedule string, t format.Tick) bool {
 		if len(out) >= limit && at != last { // all of one instant are sorted below
 			return true
 		}

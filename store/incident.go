@@ -21,7 +21,11 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]sentinel.Inc
 	if f.Limit <= 0 {
 		f.Limit = 1000
 	}
-	return s.incidents(ctx, `SELECT body FROM incident WHERE (?1 = '' OR check_id = ?1) AND (?2 OR resolved IS NULL) ORDER BY opened DESC, id LIMIT ?3`, f.Check, f.Resolved, f.Limit)
+	const query = `
+SELECT body FROM incident
+WHERE (?1 = '' OR check_id = ?1) AND (?2 OR resolved IS NULL)
+ORDER BY opened DESC, id LIMIT ?3`
+	return s.incidents(ctx, query, f.Check, f.Resolved, f.Limit)
 }
 
 // Incident returns one incident; ok is false when there is none of that id.

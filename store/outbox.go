@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
 // OutboxState is where a notice on its way to a channel stands.
@@ -53,7 +55,8 @@ bundle, thread, ref, next_at, attempts, created, finished, last_error, body) VAL
 func (t *txn) outbox(ctx context.Context, items []OutboxItem) error {
 	args := make([]any, 0, len(items)*insertOutbox.width)
 	for _, i := range items {
-		args = append(args, i.Key, i.Channel, i.Incident, i.Upstream, i.Kind, i.Group, micros(i.NextAt), micros(i.Created), i.Notice)
+		args = append(args, i.Key, i.Channel, i.Incident, i.Upstream, i.Kind, i.Group,
+			micros(i.NextAt), micros(i.Created), i.Notice)
 	}
 	return t.exec(ctx, insertOutbox, args)
 }
@@ -74,12 +77,15 @@ func (s *Store) Enqueue(ctx context.Context, items []OutboxItem) error {
 	return nil
 }
 
-const outboxColumns = `seq, key, channel, incident, upstream, kind, grp, state, bundle, thread, ref, next_at, attempts, created, finished, last_error, body`
+const outboxColumns = `seq, key, channel, incident, upstream, kind, grp, state, bundle, thread, ref,
+next_at, attempts, created, finished, last_error, body`
 
 func scanOutbox(scan func(...any) error) (i OutboxItem, err error) {
 	var next, created, finished int64
-	err = scan(&i.Seq, &i.Key, &i.Channel, &i.Incident, &i.Upstream, &i.Kind, &i.Group, &i.State, &i.Bundle, &i.Thread, &i.Ref, &next, &i.Attempts, &created, &finished, &i.LastError, &i.Notice)
-	i.NextAt, i.Created = fromMicros(next), fromMicros(created)
+	err = scan(&i.Seq, &i.Key, &i.Channel, &i.Incident, &i.Upstream, &i.Kind, &i.Group, &i.State, &i.Bundle,
+		&i.Thread, &i.Ref, &next, &i.Attempts, &created, &finished, &i.LastError, &i.Notice)
+	i.NextAt = fromMicros(next)
+	i.Created = fromMicros(created)
 	if finished != 0 {
 		i.Finished = fromMicros(finished)
 	}
@@ -87,19 +93,12 @@ func scanOutbox(scan func(...any) error) (i OutboxItem, err error) {
 }
 
 func readOutbox(ctx context.Context, tx *txn, query string, args ...any) (items []OutboxItem, err error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		i, err := scanOutbox(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
+	err = engine.Each(ctx, tx, query, args, func(scan func(...any) error) error {
+		i, err := scanOutbox(scan)
 		items = append(items, i)
-	}
-	return items, rows.Err()
+		return err
+	})
+	return items, err
 }
 
 // OutboxFilter narrows what [Store.Outbox] lists.
@@ -112,17 +111,13 @@ type OutboxFilter struct {
 
 // Outbox lists items in the order they came.
 func (s *Store) Outbox(ctx context.Context, f OutboxFilter) (items []OutboxItem, err error) {
-	where, args := []string{"1 = 1"}, []any{}
-	for _, c := range [...]struct{ column, value string }{{"state", string(f.State)}, {"channel", f.Channel}, {"incident", f.Incident}} {
-		if c.value != "" {
-			where, args = append(where, c.column+" = ?"), append(args, c.value)
-		}
-	}
 	if f.Limit <= 0 {
 		f.Limit = 1000
 	}
-	query := `SELECT ` + outboxColumns + ` FROM outbox WHERE ` + strings.Join(where, " AND ") + ` ORDER BY seq LIMIT ?`
-	err = s.each(ctx, query, append(args, f.Limit), func(scan func(...any) error) error {
+	const query = `SELECT ` + outboxColumns + ` FROM outbox
+WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR channel = ?2) AND (?3 = '' OR incident = ?3)
+ORDER BY seq LIMIT ?4`
+	err = s.each(ctx, query, []any{string(f.State), f.Channel, f.Incident, f.Limit}, func(scan func(...any) error) error {
 		i, err := scanOutbox(scan)
 		items = append(items, i)
 		return err
@@ -140,7 +135,10 @@ type OutboxCount struct {
 
 // OutboxCounts counts what is not sent, by channel and state.
 func (s *Store) OutboxCounts(ctx context.Context) (counts []OutboxCount, err error) {
-	err = s.each(ctx, `SELECT channel, state, count(*), min(created) FROM outbox WHERE state <> 'sent' GROUP BY channel, state ORDER BY channel, state`, nil, func(scan func(...any) error) error {
+	const query = `
+SELECT channel, state, count(*), min(created) FROM outbox
+WHERE state <> 'sent' GROUP BY channel, state ORDER BY channel, state`
+	err = s.each(ctx, query, nil, func(scan func(...any) error) error {
 		var c OutboxCount
 		var oldest int64
 		err := scan(&c.Channel, &c.State, &c.Items, &oldest)
@@ -151,8 +149,8 @@ func (s *Store) OutboxCounts(ctx context.Context) (counts []OutboxCount, err err
 	return counts, err
 }
 
-// Told is what a channel was told of an incident, or will be.
-type Told struct {
+// Notified says what a channel was notified of an incident, or will be.
+type Notified struct {
 	Incident, Channel string
 	Last              time.Time // when the newest item came
 	Reminders         int       // items of kind reminder
@@ -161,70 +159,85 @@ type Told struct {
 
 // CROSS JOIN keeps the engine from starting with the outbox, which remembers more
 // than is asked for.
-const toldColumns = `SELECT o.incident, o.channel, max(o.created), sum(CASE WHEN o.kind = 'reminder' THEN 1 ELSE 0 END), sum(CASE WHEN o.state = 'sent' THEN 1 ELSE 0 END) FROM incident i CROSS JOIN outbox o WHERE o.incident = i.id AND o.state <> 'dead' AND `
+const selectNotified = `
+SELECT o.incident, o.channel, max(o.created),
+  sum(CASE WHEN o.kind = 'reminder' THEN 1 ELSE 0 END),
+  sum(CASE WHEN o.state = 'sent' THEN 1 ELSE 0 END)
+FROM incident i CROSS JOIN outbox o
+WHERE o.incident = i.id AND o.state <> 'dead' AND `
 
-const toldGroups = ` GROUP BY o.incident, o.channel ORDER BY o.incident, o.channel`
+const groupNotified = ` GROUP BY o.incident, o.channel ORDER BY o.incident, o.channel`
 
-// OutboxTold returns what was told of the incidents of these ids, or without
-// any of all that are unresolved; what was given up does not count.
-func (s *Store) OutboxTold(ctx context.Context, ids []string) (told []Told, err error) {
+// OutboxNotified returns what channels were notified of the incidents of these
+// ids; without ids, of all that are unresolved. Dead items do not count.
+func (s *Store) OutboxNotified(ctx context.Context, ids []string) (out []Notified, err error) {
 	if len(ids) == 0 {
-		return s.told(ctx, `i.resolved IS NULL`)
+		return s.notified(ctx, `i.resolved IS NULL`)
 	}
 	for part := range slices.Chunk(ids, 500) {
 		args := make([]any, len(part))
 		for i, id := range part {
 			args[i] = id
 		}
-		some, err := s.told(ctx, `i.id IN (`+placeholders(len(part))+`)`, args...)
+		some, err := s.notified(ctx, `i.id IN (`+placeholders(len(part))+`)`, args...)
 		if err != nil {
 			return nil, err
 		}
-		told = append(told, some...)
+		out = append(out, some...)
 	}
-	return told, nil
+	return out, nil
 }
 
-// OutboxOwed returns who was told of incidents that were resolved since, and
-// not that they are over: their end was stored without its notice.
-func (s *Store) OutboxOwed(ctx context.Context, since time.Time) ([]Told, error) {
-	return s.told(ctx, `i.resolved >= ? AND NOT EXISTS (SELECT 1 FROM outbox later WHERE later.incident = o.incident AND later.channel = o.channel AND later.seq >= o.seq AND later.kind = 'recovered')`, micros(since))
+// OutboxWithoutRecovery returns which channels were notified of incidents that were
+// resolved since a time, and not of their recovery: the agent stopped between
+// the two.
+func (s *Store) OutboxWithoutRecovery(ctx context.Context, since time.Time) ([]Notified, error) {
+	return s.notified(ctx, `i.resolved >= ? AND NOT EXISTS (
+  SELECT 1 FROM outbox later
+  WHERE later.incident = o.incident AND later.channel = o.channel
+    AND later.seq >= o.seq AND later.kind = 'recovered')`, micros(since))
 }
 
-func (s *Store) told(ctx context.Context, where string, args ...any) (told []Told, err error) {
-	err = s.each(ctx, toldColumns+where+toldGroups, args, func(scan func(...any) error) error {
-		var t Told
+func (s *Store) notified(ctx context.Context, where string, args ...any) (out []Notified, err error) {
+	err = s.each(ctx, selectNotified+where+groupNotified, args, func(scan func(...any) error) error {
+		var t Notified
 		var last, sent int64
 		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders, &sent)
 		t.Last, t.Sent = fromMicros(last), sent > 0
-		told = append(told, t)
+		out = append(out, t)
 		return err
 	})
-	return told, err
+	return out, err
 }
 
 // placeholders are n parameters, for a list.
 func placeholders(n int) string { return strings.TrimPrefix(strings.Repeat(", ?", n), ", ") }
 
 // bundled selects a dead item and the ones that were to leave with it.
-const bundled = ` state = 'dead' AND (seq = ? OR bundle <> '' AND EXISTS (SELECT 1 FROM outbox b WHERE b.seq = ? AND b.bundle = outbox.bundle AND b.channel = outbox.channel))`
+const bundled = ` state = 'dead' AND (seq = ? OR bundle <> '' AND EXISTS (
+  SELECT 1 FROM outbox b
+  WHERE b.seq = ? AND b.bundle = outbox.bundle AND b.channel = outbox.channel))`
 
 // RetryOutbox sends a dead item, and those it was bundled with, on its way
 // again at now. It answers [ErrStale] when the item is not dead, and when its
 // incident was resolved meanwhile: nobody should hear now that it opened.
 func (s *Store) RetryOutbox(ctx context.Context, seq int64, now time.Time) error {
-	return s.person(ctx, "retrying", seq, `UPDATE outbox SET state = 'pending', attempts = 0, created = ?, finished = 0, next_at = ? WHERE`+bundled+`
-AND (kind = 'recovered' OR NOT EXISTS (SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NOT NULL))`, micros(now), micros(now), seq, seq)
+	return s.changeDead(ctx, "retrying", seq, `
+UPDATE outbox SET state = 'pending', attempts = 0, created = ?, finished = 0, next_at = ?
+WHERE`+bundled+` AND (kind = 'recovered' OR NOT EXISTS (
+  SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NOT NULL))`, micros(now), micros(now), seq, seq)
 }
 
 // DiscardOutbox removes a dead item, and those it was bundled with, for good.
 // It answers [ErrStale] when there is no dead one of that number.
 func (s *Store) DiscardOutbox(ctx context.Context, seq int64) error {
 	// The inner look at the item must not miss it once it is gone itself.
-	return s.person(ctx, "discarding", seq, `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE`+bundled+`)`, seq, seq)
+	return s.changeDead(ctx, "discarding", seq, `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE`+bundled+`)`, seq, seq)
 }
 
-func (s *Store) person(ctx context.Context, what string, seq int64, statement string, args ...any) error {
+// changeDead runs a statement about a dead item. The error is [ErrStale] when it
+// changed nothing.
+func (s *Store) changeDead(ctx context.Context, what string, seq int64, statement string, args ...any) error {
 	err := s.write(ctx, func(ctx context.Context, tx *txn) error {
 		n, err := affected(tx.ExecContext(ctx, statement, args...))
 		if err == nil && n == 0 {
@@ -241,20 +254,24 @@ func (s *Store) person(ctx context.Context, what string, seq int64, statement st
 	return nil
 }
 
-// BuryOrphans gives up what has waited since before a time for channels that are
+// DeadLetterOrphans makes dead what has waited since before a time for channels that are
 // not among the configured ones, and returns how many items that were.
-func (s *Store) BuryOrphans(ctx context.Context, configured []string, before, now time.Time) (int64, error) {
+func (s *Store) DeadLetterOrphans(ctx context.Context, configured []string, before, now time.Time) (int64, error) {
 	args := []any{micros(now), micros(before)}
 	for _, c := range configured {
 		args = append(args, c)
 	}
 	args = append(args, "") // no channel has no name: the list is never empty
-	return s.remove(ctx, `UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is not configured any more'
-WHERE state = 'pending' AND created < ? AND channel NOT IN (`+placeholders(len(configured)+1)+`)`, args...)
+	return s.remove(ctx, `
+UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is not configured any more'
+WHERE state = 'pending' AND created < ?
+  AND channel NOT IN (`+placeholders(len(configured)+1)+`)`, args...)
 }
 
 // PruneOutbox forgets what was sent before now minus the retention and whose
 // incident is over: an open one's are still asked for.
 func (s *Store) PruneOutbox(ctx context.Context, now time.Time, retention time.Duration) (removed int64, err error) {
-	return s.remove(ctx, `DELETE FROM outbox WHERE state = 'sent' AND finished < ? AND NOT EXISTS (SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NULL)`, micros(now.Add(-retention)))
+	return s.remove(ctx, `
+DELETE FROM outbox WHERE state = 'sent' AND finished < ? AND NOT EXISTS (
+  SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NULL)`, micros(now.Add(-retention)))
 }

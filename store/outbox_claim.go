@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
 // OutboxBundle is what leaves as one notice: items of one channel, each of
-// another incident, in the order they came. Who claimed it settles it with
-// [Store.SentOutbox], [Store.PostponeOutbox] or [Store.BuryOutbox].
+// another incident, in the order they came. Who claimed it ends the claim with
+// [Store.SentOutbox], [Store.PostponeOutbox] or [Store.DeadLetterOutbox].
 type OutboxBundle struct {
 	Channel  string
 	Key      string // the same at every try
@@ -35,7 +37,9 @@ type OutboxClaim struct {
 
 // free holds for items o that no earlier one of their incident and channel is
 // ahead of.
-const free = ` AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.channel = o.channel AND e.incident = o.incident AND e.state = 'pending' AND e.seq < o.seq)`
+const free = ` AND NOT EXISTS (
+  SELECT 1 FROM outbox e
+  WHERE e.channel = o.channel AND e.incident = o.incident AND e.state = 'pending' AND e.seq < o.seq)`
 
 // ClaimOutbox takes the next bundle that is due: one tried before, or the oldest
 // free item with all free ones of its group. An item of an incident never leaves
@@ -43,13 +47,16 @@ const free = ` AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.channel = o.channe
 // due, or another agent was faster.
 func (s *Store) ClaimOutbox(ctx context.Context, c OutboxClaim) (b OutboxBundle, ok bool, err error) {
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
-		first, err := readOutbox(ctx, tx, `SELECT `+outboxColumns+` FROM outbox o WHERE channel = ? AND state = 'pending' AND next_at <= ?`+free+` ORDER BY next_at, seq LIMIT 1`, c.Channel, micros(c.Now))
+		const query = `SELECT ` + outboxColumns + ` FROM outbox o
+WHERE channel = ? AND state = 'pending' AND next_at <= ?` + free + `
+ORDER BY next_at, seq LIMIT 1`
+		first, err := readOutbox(ctx, tx, query, c.Channel, micros(c.Now))
 		if err != nil || len(first) == 0 {
 			return err
 		}
 		b, err = bundle(ctx, tx, c, first[0])
 		if err == nil {
-			err = b.take(ctx, tx, c)
+			err = b.claim(ctx, tx, c)
 		}
 		if err == nil {
 			b.Others, err = b.others(ctx, tx)
@@ -77,16 +84,18 @@ func bundle(ctx context.Context, tx *txn, c OutboxClaim, first OutboxItem) (b Ou
 	case first.Bundle != "":
 		b.Items, err = readOutbox(ctx, tx, query+` AND bundle = ? ORDER BY seq`, c.Channel, first.Bundle)
 	case c.Mixed:
-		b.Items, err = readOutbox(ctx, tx, query+` AND bundle = '' AND next_at <= ?`+free+` ORDER BY seq LIMIT ?`, c.Channel, micros(c.Now), c.Limit)
+		const mixed = query + ` AND bundle = '' AND next_at <= ?` + free + ` ORDER BY seq LIMIT ?`
+		b.Items, err = readOutbox(ctx, tx, mixed, c.Channel, micros(c.Now), c.Limit)
 	default:
-		b.Items, err = readOutbox(ctx, tx, query+` AND bundle = '' AND grp = ?`+free+` ORDER BY seq LIMIT ?`, c.Channel, first.Group, c.Limit)
+		const group = query + ` AND bundle = '' AND grp = ?` + free + ` ORDER BY seq LIMIT ?`
+		b.Items, err = readOutbox(ctx, tx, group, c.Channel, first.Group, c.Limit)
 	}
 	if err != nil {
 		return b, err
 	}
 	if b.Key == "" {
 		b.Key = bundleKey(b.Items)
-		err = b.converse(ctx, tx)
+		err = b.assignThreads(ctx, tx)
 	}
 	b.Since = b.Items[0].Created
 	for _, i := range b.Items {
@@ -109,10 +118,10 @@ func bundleKey(items []OutboxItem) string {
 	return fmt.Sprintf("%s+%d-%s", items[0].Key, len(items)-1, hex.EncodeToString(h.Sum(nil)[:8]))
 }
 
-// converse gives every item the thread it belongs to: that of its own incident,
+// assignThreads gives every item the thread it belongs to: that of its own incident,
 // else that of its upstream, else a new one led by the first item that has no
 // cause of its own.
-func (b *OutboxBundle) converse(ctx context.Context, tx *txn) error {
+func (b *OutboxBundle) assignThreads(ctx context.Context, tx *txn) error {
 	var incidents []any
 	for _, i := range b.Items {
 		incidents = append(incidents, i.Incident)
@@ -122,7 +131,8 @@ func (b *OutboxBundle) converse(ctx context.Context, tx *txn) error {
 	}
 	known := map[string]string{}
 	for part := range slices.Chunk(incidents, 500) {
-		query := `SELECT incident, thread FROM outbox WHERE channel = ? AND thread <> '' AND state <> 'dead' AND incident IN (` + placeholders(len(part)) + `) ORDER BY seq`
+		query := `SELECT incident, thread FROM outbox
+WHERE channel = ? AND thread <> '' AND state <> 'dead' AND incident IN (` + placeholders(len(part)) + `) ORDER BY seq`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), known); err != nil {
 			return err
 		}
@@ -149,25 +159,20 @@ func (b *OutboxBundle) converse(ctx context.Context, tx *txn) error {
 }
 
 // pairs reads rows of two texts into a map; the latest row of a key counts.
-func pairs(ctx context.Context, tx *txn, query string, args []any, into map[string]string) (err error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+func pairs(ctx context.Context, tx *txn, query string, args []any, into map[string]string) error {
+	return engine.Each(ctx, tx, query, args, func(scan func(...any) error) error {
 		var k, v string
-		if err := rows.Scan(&k, &v); err != nil {
+		if err := scan(&k, &v); err != nil {
 			return err
 		}
 		into[k] = v
-	}
-	return rows.Err()
+		return nil
+	})
 }
 
-// take marks the items as tried until the end of the claim. It answers ErrStale
+// claim marks the items as tried until the end of the claim. It answers ErrStale
 // when another agent took one of them meanwhile.
-func (b *OutboxBundle) take(ctx context.Context, tx *txn, c OutboxClaim) error {
+func (b *OutboxBundle) claim(ctx context.Context, tx *txn, c OutboxClaim) error {
 	seqs := map[string][]any{} // by thread
 	for n := range b.Items {
 		i := &b.Items[n]
@@ -179,17 +184,15 @@ func (b *OutboxBundle) take(ctx context.Context, tx *txn, c OutboxClaim) error {
 	for thread, all := range seqs {
 		for part := range slices.Chunk(all, 500) {
 			args := append([]any{b.Key, thread, micros(c.Until)}, part...)
-			query := `UPDATE outbox SET bundle = ?, thread = ?, next_at = ?, attempts = attempts + 1 WHERE seq IN (` + placeholders(len(part)) + `) AND state = 'pending'`
+			query := `UPDATE outbox SET bundle = ?, thread = ?, next_at = ?, attempts = attempts + 1
+WHERE seq IN (` + placeholders(len(part)) + `) AND state = 'pending'`
 			if fresh {
 				query += ` AND bundle = ''`
 			} else {
 				query, args = query+` AND next_at <= ?`, append(args, micros(c.Now))
 			}
-			res, err := tx.ExecContext(ctx, query, args...)
-			if err != nil {
-				return err
-			}
-			if n, err := res.RowsAffected(); err != nil || n != int64(len(part)) {
+			n, err := affected(tx.ExecContext(ctx, query, args...))
+			if err != nil || n != int64(len(part)) {
 				return errors.Join(err, ErrStale)
 			}
 		}
@@ -197,14 +200,15 @@ func (b *OutboxBundle) take(ctx context.Context, tx *txn, c OutboxClaim) error {
 	for n := range b.Items {
 		b.Items[n].Bundle, b.Items[n].NextAt = b.Key, c.Until
 	}
-	return b.refer(ctx, tx, seqs)
+	return b.addRefs(ctx, tx, seqs)
 }
 
-// refer gives the items what the channel answered when their threads began.
-func (b *OutboxBundle) refer(ctx context.Context, tx *txn, threads map[string][]any) error {
+// addRefs gives the items what the channel answered when their threads began.
+func (b *OutboxBundle) addRefs(ctx context.Context, tx *txn, threads map[string][]any) error {
 	refs := map[string]string{}
 	for part := range slices.Chunk(threadNames(threads), 500) {
-		query := `SELECT thread, ref FROM outbox WHERE channel = ? AND thread <> '' AND ref <> '' AND thread IN (` + placeholders(len(part)) + `) ORDER BY seq DESC`
+		query := `SELECT thread, ref FROM outbox
+WHERE channel = ? AND thread <> '' AND ref <> '' AND thread IN (` + placeholders(len(part)) + `) ORDER BY seq DESC`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), refs); err != nil {
 			return err
 		}
@@ -230,7 +234,8 @@ func (b *OutboxBundle) others(ctx context.Context, tx *txn) (map[string]int, err
 	others := map[string]int{}
 	for part := range slices.Chunk(threadNames(threads), 500) {
 		found := map[string]string{}
-		query := `SELECT DISTINCT o.incident, o.thread FROM outbox o JOIN incident i ON i.id = o.incident WHERE o.channel = ? AND o.thread <> '' AND i.resolved IS NULL AND o.thread IN (` + placeholders(len(part)) + `)`
+		query := `SELECT DISTINCT o.incident, o.thread FROM outbox o JOIN incident i ON i.id = o.incident
+WHERE o.channel = ? AND o.thread <> '' AND i.resolved IS NULL AND o.thread IN (` + placeholders(len(part)) + `)`
 		if err := pairs(ctx, tx, query, append([]any{b.Channel}, part...), found); err != nil {
 			return nil, err
 		}
@@ -247,35 +252,35 @@ func (b *OutboxBundle) others(ctx context.Context, tx *txn) (map[string]int, err
 // the other two it answers [ErrStale] when the claim ran out and somebody else
 // has taken the bundle up since.
 func (s *Store) SentOutbox(ctx context.Context, b OutboxBundle, ref string, now time.Time) error {
-	return s.settle(ctx, b, `state = 'sent', ref = ?, finished = ?, last_error = ''`, ref, micros(now))
+	return s.finish(ctx, b, `state = 'sent', ref = ?, finished = ?, last_error = ''`, ref, micros(now))
 }
 
 // PostponeOutbox says that the bundle did not arrive, why, and when to try again.
 func (s *Store) PostponeOutbox(ctx context.Context, b OutboxBundle, at time.Time, why string) error {
-	return s.settle(ctx, b, `next_at = ?, last_error = ?`, micros(at), why)
+	return s.finish(ctx, b, `next_at = ?, last_error = ?`, micros(at), why)
 }
 
-// BuryOutbox gives the bundle up: it waits for a person.
-func (s *Store) BuryOutbox(ctx context.Context, b OutboxBundle, now time.Time, why string) error {
-	return s.settle(ctx, b, `state = 'dead', finished = ?, last_error = ?`, micros(now), why)
+// DeadLetterOutbox makes the bundle dead: it waits for a person.
+func (s *Store) DeadLetterOutbox(ctx context.Context, b OutboxBundle, now time.Time, why string) error {
+	return s.finish(ctx, b, `state = 'dead', finished = ?, last_error = ?`, micros(now), why)
 }
 
-func (s *Store) settle(ctx context.Context, b OutboxBundle, set string, args ...any) error {
+// finish ends a claim.
+func (s *Store) finish(ctx context.Context, b OutboxBundle, set string, args ...any) error {
 	err := s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
-		res, err := tx.ExecContext(ctx, `UPDATE outbox SET `+set+` WHERE channel = ? AND bundle = ? AND state = 'pending' AND attempts <= ?`, append(args, b.Channel, b.Key, b.Attempts)...)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n != int64(len(b.Items)) {
+		query := `UPDATE outbox SET ` + set + `
+WHERE channel = ? AND bundle = ? AND state = 'pending' AND attempts <= ?`
+		n, err := affected(tx.ExecContext(ctx, query, append(args, b.Channel, b.Key, b.Attempts)...))
+		if err != nil || n != int64(len(b.Items)) {
 			return errors.Join(err, ErrStale)
 		}
 		return nil
 	})
 	switch {
 	case errors.Is(err, ErrStale):
-		return fmt.Errorf("settling notice %s: %w", b.Key, err)
+		return fmt.Errorf("finishing notice %s: %w", b.Key, err)
 	case err != nil:
-		return fmt.Errorf("settling notice %s: %w", b.Key, s.describe(err))
+		return fmt.Errorf("finishing notice %s: %w", b.Key, s.describe(err))
 	}
 	return nil
 }
@@ -283,7 +288,9 @@ func (s *Store) settle(ctx context.Context, b OutboxBundle, set string, args ...
 // NextOutbox says when the next bundle of a channel is due; ok is false when
 // none waits.
 func (s *Store) NextOutbox(ctx context.Context, channel string) (at time.Time, ok bool, err error) {
-	err = s.each(ctx, `SELECT next_at FROM outbox o WHERE channel = ? AND state = 'pending'`+free+` ORDER BY next_at LIMIT 1`, []any{channel}, func(scan func(...any) error) error {
+	const query = `SELECT next_at FROM outbox o WHERE channel = ? AND state = 'pending'` + free + `
+ORDER BY next_at LIMIT 1`
+	err = s.each(ctx, query, []any{channel}, func(scan func(...any) error) error {
 		var next int64
 		err := scan(&next)
 		at, ok = fromMicros(next), true

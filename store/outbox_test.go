@@ -150,7 +150,7 @@ func TestOutboxDeadLetters(t *testing.T) {
 	s := outbox(t, notice("a", 1, "opened", "g"), notice("b", 1, "opened", "g"), notice("c", 1, "opened", "h"))
 	for range 2 {
 		b, _ := claim(t, s, 1)
-		if err := s.BuryOutbox(t.Context(), b, at(1), "401"); err != nil {
+		if err := s.DeadLetterOutbox(t.Context(), b, at(1), "401"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,7 +184,7 @@ func TestOutboxDeadLetters(t *testing.T) {
 	}
 }
 
-func TestOutboxTold(t *testing.T) {
+func TestOutboxNotified(t *testing.T) {
 	t.Parallel()
 	reminded := notice("a", 3, "reminder", "m")
 	elsewhere := notice("b", 1, "opened", "g")
@@ -201,21 +201,21 @@ func TestOutboxTold(t *testing.T) {
 	if err := s.SentOutbox(t.Context(), bundle, "", at(1)); err != nil {
 		t.Fatal(err)
 	}
-	want := []store.Told{{Incident: "a", Channel: "chat", Last: at(3).UTC(), Reminders: 1, Sent: true}}
-	got, err := s.OutboxTold(t.Context(), nil)
+	want := []store.Notified{{Incident: "a", Channel: "chat", Last: at(3).UTC(), Reminders: 1, Sent: true}}
+	got, err := s.OutboxNotified(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	same(t, "of what is open", got, want)
-	ended := store.Told{Incident: "b", Channel: "pager", Last: at(1).UTC()}
-	if got, err = s.OutboxTold(t.Context(), []string{"a", "b"}); err != nil {
+	ended := store.Notified{Incident: "b", Channel: "pager", Last: at(1).UTC()}
+	if got, err = s.OutboxNotified(t.Context(), []string{"a", "b"}); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "and of what is asked for", got, append(want, ended))
 	over := notice("b", 5, "recovered", "r")
 	over.Channel = "pager"
-	for _, owed := range [][]store.Told{{ended}, nil} {
-		if got, err = s.OutboxOwed(t.Context(), at(4)); err != nil {
+	for _, owed := range [][]store.Notified{{ended}, nil} {
+		if got, err = s.OutboxWithoutRecovery(t.Context(), at(4)); err != nil {
 			t.Fatal(err)
 		}
 		same(t, "who was not told of the end", got, owed)
@@ -233,7 +233,7 @@ func TestOutboxOrphans(t *testing.T) {
 		configured []string
 		want       int64
 	}{{[]string{"mail", "chat"}, 0}, {[]string{"mail"}, 1}, {nil, 0}} {
-		if n, err := s.BuryOrphans(t.Context(), c.configured, at(3), at(9)); err != nil || n != c.want {
+		if n, err := s.DeadLetterOrphans(t.Context(), c.configured, at(3), at(9)); err != nil || n != c.want {
 			t.Errorf("%v: %d given up, %v, want %d", c.configured, n, err, c.want)
 		}
 	}

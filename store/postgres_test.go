@@ -21,7 +21,7 @@ func TestOnPostgres(t *testing.T) {
 		"schedules that meet": TestSchedulesThatMeet, "skipped ticks keep their reason": TestSkippedTicksKeepTheirReason, "segments and buckets": TestSegmentsAndBuckets, "the newest values": TestNewestValuesAreReadWhereverTheyWait, "points": TestPointsAreWhatWasRecordedLast, "a baseline moves only when accepted": TestBaselineMovesOnlyWhenAccepted,
 		"incidents open and resolve": TestIncidentsOpenAndResolve, "labels mark points": TestLabelsMarkPoints,
 		"the outbox is part of the tick": TestOutboxIsPartOfTheTick, "outbox order": TestOutboxOrder, "outbox threads": TestOutboxThreads, "outbox dead letters": TestOutboxDeadLetters,
-		"outbox told": TestOutboxTold, "outbox orphans": TestOutboxOrphans, "outbox prune": TestOutboxPrune, "retention": TestRetention, "old observations are thinned": TestOldObservationsAreThinned, "absent values are thinned": TestThinningPassesOverAbsentValues, "an empty state": TestStatsOfAnEmptyState, "a cancelled record": TestCancelledRecord,
+		"outbox told": TestOutboxNotified, "outbox orphans": TestOutboxOrphans, "outbox prune": TestOutboxPrune, "retention": TestRetention, "old observations are thinned": TestOldObservationsAreThinned, "absent values are thinned": TestThinningPassesOverAbsentValues, "an empty state": TestStatsOfAnEmptyState, "a cancelled record": TestCancelledRecord,
 		"a panic": TestPanicInAWrite, "a state without data": TestStateWithoutData,
 	} {
 		t.Run(name, test)

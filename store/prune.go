@@ -135,7 +135,9 @@ func (s *Store) thin(ctx context.Context, ids []int64, now time.Time) (removed i
 	if from >= to {
 		return 0, nil
 	}
-	removed, err = s.changeAll(ctx, ids, from, to, func(all []format.Sample) []format.Sample { return thinned(all, from, to) })
+	removed, err = s.changeAll(ctx, ids, from, to, func(all []format.Sample) []format.Sample {
+		return thinned(all, from, to)
+	})
 	if err != nil {
 		return removed, err
 	}

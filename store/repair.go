@@ -33,13 +33,18 @@ func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Rep
 	if !f.Since.IsZero() {
 		since = micros(f.Since)
 	}
-	err = s.each(ctx, `SELECT body FROM repair WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR check_id = ?2) AND (NOT ?3 OR NOT final) AND (?4 = '' OR state = ?4) AND created >= ?5 ORDER BY created DESC, id DESC LIMIT ?6`,
-		[]any{f.ID, f.Check, f.Active, string(f.State), since, f.Limit}, func(scan func(...any) error) error {
-			var r sentinel.Repair
-			err := scanJSON(scan, &r)
-			out = append(out, r)
-			return err
-		})
+	const query = `
+SELECT body FROM repair
+WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR check_id = ?2) AND (NOT ?3 OR NOT final)
+  AND (?4 = '' OR state = ?4) AND created >= ?5
+ORDER BY created DESC, id DESC LIMIT ?6`
+	args := []any{f.ID, f.Check, f.Active, string(f.State), since, f.Limit}
+	err = s.each(ctx, query, args, func(scan func(...any) error) error {
+		var r sentinel.Repair
+		err := scanJSON(scan, &r)
+		out = append(out, r)
+		return err
+	})
 	return out, err
 }
 
@@ -53,7 +58,8 @@ func (s *Store) RepairsWritten() uint64 { return s.repairs.Load() }
 // since 1970, so that a state that was lost does not start below its past.
 func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (created bool, err error) {
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
-		if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(fence), 0) FROM repair WHERE key = ?`, r.Key).Scan(&r.Fence); err != nil {
+		const fence = `SELECT coalesce(max(fence), 0) FROM repair WHERE key = ?`
+		if err := tx.QueryRowContext(ctx, fence, r.Key).Scan(&r.Fence); err != nil {
 			return err
 		}
 		r.Fence = max(r.Fence, r.Created.UnixMilli())
@@ -61,12 +67,11 @@ func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry
 		if err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO repair (id, key, check_id, state, final, version, fence, holder, lease, created, body) VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?) ON CONFLICT DO NOTHING`,
-			r.ID, r.Key, r.Check, r.State, r.State.Final(), r.Version, r.Fence, micros(r.Created), body)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
+		const insert = `
+INSERT INTO repair (id, key, check_id, state, final, version, fence, holder, lease, created, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?) ON CONFLICT DO NOTHING`
+		n, err := affected(tx.ExecContext(ctx, insert,
+			r.ID, r.Key, r.Check, r.State, r.State.Final(), r.Version, r.Fence, micros(r.Created), body))
 		if err != nil || n == 0 {
 			return err
 		}
@@ -91,7 +96,10 @@ func (s *Store) MoveRepair(ctx context.Context, r sentinel.Repair, why AuditEntr
 		return r, err
 	}
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
-		err := oneRow(tx.ExecContext(ctx, `UPDATE repair SET state = ?, final = ?, version = ?, holder = ?, body = ? WHERE id = ? AND version = ? AND fence = ?`,
+		const update = `
+UPDATE repair SET state = ?, final = ?, version = ?, holder = ?, body = ?
+WHERE id = ? AND version = ? AND fence = ?`
+		err := oneRow(tx.ExecContext(ctx, update,
 			r.State, r.State.Final(), r.Version, r.Holder, body, r.ID, before, r.Fence))
 		if err != nil {
 			return err
@@ -109,7 +117,9 @@ func (s *Store) MoveRepair(ctx context.Context, r sentinel.Repair, why AuditEntr
 // ClaimRepair takes a repair up for holder until the lease ends, with the next
 // fence. It answers [ErrStale] while another holder's lease runs, and when the
 // repair was moved since r was read.
-func (s *Store) ClaimRepair(ctx context.Context, r sentinel.Repair, holder string, now, until time.Time) (sentinel.Repair, error) {
+func (s *Store) ClaimRepair(
+	ctx context.Context, r sentinel.Repair, holder string, now, until time.Time,
+) (sentinel.Repair, error) {
 	before := r
 	r.Version++
 	r.Fence++
@@ -119,7 +129,10 @@ func (s *Store) ClaimRepair(ctx context.Context, r sentinel.Repair, holder strin
 		return r, err
 	}
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
-		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET version = ?, fence = ?, holder = ?, lease = ?, body = ? WHERE id = ? AND version = ? AND fence = ? AND NOT final AND lease <= ?`,
+		const update = `
+UPDATE repair SET version = ?, fence = ?, holder = ?, lease = ?, body = ?
+WHERE id = ? AND version = ? AND fence = ? AND NOT final AND lease <= ?`
+		return oneRow(tx.ExecContext(ctx, update,
 			r.Version, r.Fence, holder, micros(until), body, r.ID, before.Version, before.Fence, micros(now)))
 	})
 	if err != nil {
@@ -140,7 +153,8 @@ func (s *Store) ExtendLease(ctx context.Context, id string, fence int64, until t
 
 // RepairHeld reports whether a repair is still held under a fence.
 func (s *Store) RepairHeld(ctx context.Context, id string, fence int64, now time.Time) (held bool, err error) {
-	err = s.each(ctx, `SELECT 1 FROM repair WHERE id = ? AND fence = ? AND lease > ?`, []any{id, fence, micros(now)}, func(func(...any) error) error {
+	const query = `SELECT 1 FROM repair WHERE id = ? AND fence = ? AND lease > ?`
+	err = s.each(ctx, query, []any{id, fence, micros(now)}, func(func(...any) error) error {
 		held = true
 		return nil
 	})
@@ -192,11 +206,13 @@ func (s *Store) Breakers(ctx context.Context) (out []Breaker, err error) {
 // through an open breaker, one wins.
 func (s *Store) SetBreaker(ctx context.Context, b Breaker) (ok bool, err error) {
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO breaker (name, version, body) SELECT ?1, CAST(?2 AS BIGINT) + 1, ?3 WHERE CAST(?2 AS BIGINT) > 0 OR NOT EXISTS (SELECT 1 FROM breaker WHERE name = ?1) ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body WHERE breaker.version = CAST(?2 AS BIGINT)`, b.Name, b.Version, b.Body)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
+		const set = `
+INSERT INTO breaker (name, version, body)
+SELECT ?1, CAST(?2 AS BIGINT) + 1, ?3
+WHERE CAST(?2 AS BIGINT) > 0 OR NOT EXISTS (SELECT 1 FROM breaker WHERE name = ?1)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body
+WHERE breaker.version = CAST(?2 AS BIGINT)`
+		n, err := affected(tx.ExecContext(ctx, set, b.Name, b.Version, b.Body))
 		ok = n == 1
 		return err
 	})

@@ -36,7 +36,8 @@ SELECT (SELECT coalesce(sum(n), 0) FROM tick), (SELECT coalesce(sum(checks), 0) 
   (SELECT min(tick) FROM tick), (SELECT max(tick) FROM tick)`
 	err = s.each(ctx, query, nil, func(scan func(...any) error) error {
 		var oldest, newest sql.NullInt64
-		err := scan(&st.Ticks, &st.Results, &st.Series, &st.Observations, &st.Baselines, &st.Incidents, &st.Open, &oldest, &newest)
+		err := scan(&st.Ticks, &st.Results, &st.Series, &st.Observations, &st.Baselines,
+			&st.Incidents, &st.Open, &oldest, &newest)
 		if oldest.Valid {
 			st.Oldest = fromMicros(oldest.Int64)
 			st.Newest = fromMicros(newest.Int64)

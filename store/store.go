@@ -203,7 +203,9 @@ func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql
 
 // eachPrepared is each for a statement that was parsed before: for queries that
 // come often and return little.
-func (s *Store) eachPrepared(ctx context.Context, st *sql.Stmt, args []any, do func(scan func(...any) error) error) error {
+func (s *Store) eachPrepared(
+	ctx context.Context, st *sql.Stmt, args []any, do func(scan func(...any) error) error,
+) error {
 	return s.eachWith(ctx, prepared{st}, "", args, do)
 }
 

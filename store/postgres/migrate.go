@@ -45,7 +45,8 @@ func migrate(ctx context.Context, url string) (err error) {
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?)", schemaLock); err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS sentinel_state_version (version INTEGER NOT NULL)"); err != nil {
+	const create = "CREATE TABLE IF NOT EXISTS sentinel_state_version (version INTEGER NOT NULL)"
+	if _, err := conn.ExecContext(ctx, create); err != nil {
 		return err
 	}
 	version := 0
