@@ -92,7 +92,7 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 		case kinds != nil && slices.Contains(kinds.registry().names(), f.name):
 			kinds.take(r, f)
 		default:
-			r.unknown(f, keys, kinds)
+			r.unknown(f, keys, kinds, v.Addr().Interface())
 		}
 	}
 }
@@ -106,7 +106,7 @@ func wanted(keys []settings.Key, kinds kinded) string {
 	for _, k := range keys[:min(3, len(keys))] {
 		names = append(names, k.Name)
 	}
-	return "keys such as " + strings.Join(names, ", ")
+	return "a mapping with keys such as " + strings.Join(names, ", ")
 }
 
 // list also takes a single text where a list of texts is wanted.

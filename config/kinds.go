@@ -113,7 +113,11 @@ func (checkEntry) describe() description {
 }
 
 // unknown says that an entry has no such key or kind.
-func (r *reader) unknown(f field, keys []settings.Key, kinds kinded) {
+func (r *reader) unknown(f field, keys []settings.Key, kinds kinded, of any) {
+	if _, isCheck := of.(checks.Check); isCheck && keyIn(reflect.TypeFor[datasetEntry](), f.name).Name != "" {
+		r.wrong(f.key, "unknown key %q: it belongs to the dataset, beside `checks:`", f.name)
+		return
+	}
 	word := "key"
 	var known []string
 	for _, k := range keys {

@@ -61,6 +61,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		r.wrong(n, "no dataset: want at least one `- table: warehouse.schema.table`")
 	}
 	r.datasets(c, f.Datasets, base)
+	r.warn(c, &f)
 	return c
 }
 
@@ -183,12 +184,20 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	case e.DSN == "":
 		r.wrong(key, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", e.Name)
 	case e.Dialect == "" && implied == "":
-		const message = "warehouse %s: the dsn does not tell its dialect: add `dialect:` (%s)"
-		r.wrong(nodeOf(e.node, key, "dsn"), message, e.Name, strings.Join(dialects, ", "))
+		const message = "warehouse %s: the dsn does not tell its dialect: %s"
+		r.wrong(nodeOf(e.node, key, "dsn"), message, e.Name, hint(e.DSN.Reveal(), dialects))
 	default:
 		e.Dialect = cmp.Or(e.Dialect, implied)
 	}
 	r.resolveFiles(&e.Config)
+}
+
+// hint says what to do about a DSN whose form no dialect knows.
+func hint(dsn string, dialects []string) string {
+	if scheme, _, ok := strings.Cut(dsn, "://"); ok && len(scheme) <= 16 {
+		return settings.UnknownWord("scheme", scheme, dialects)
+	}
+	return "add `dialect:` (" + strings.Join(dialects, ", ") + ")"
 }
 
 // resolveFiles makes the paths in DSNs of files relative to the configuration.

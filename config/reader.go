@@ -192,7 +192,11 @@ func (r *reader) syntax(err error) {
 		r.wrongAt(1, 1, err.Error())
 		return
 	}
-	r.wrongAt(load.Mark.Line, load.Mark.Column, load.Message)
+	message := load.Message
+	if strings.HasPrefix(message, "unknown anchor") {
+		message = "a text that begins with * is an alias in YAML: put it in quotes"
+	}
+	r.wrongAt(load.Mark.Line, load.Mark.Column, message)
 }
 
 // field is one key of a mapping.

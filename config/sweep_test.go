@@ -163,3 +163,23 @@ func TestDefaultsAreOfTheirFieldsTypes(t *testing.T) {
 		}
 	}
 }
+
+// TestWarnings holds what is allowed but seldom meant to a warning with its line.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	const head = "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.main.orders\n"
+	for tail, want := range map[string]string{
+		"    exclude: [x]\n    checks: [schema]\n":                                                          "f.yaml:4: exclude has no effect",
+		"    checks: [freshness: {fail: 1h}]\n":                                                             "f.yaml:4: freshness has no time column",
+		"    checks: [row_count: {fail: \">= 0\"}]\n":                                                       "f.yaml:4: row_count always fails",
+		"    checks: [row_count: {fail: \"< 0\"}]\n":                                                        "f.yaml:4: row_count never fails",
+		"    checks: [row_count: {warn: \"< 5\", fail: \"< 10\"}]\n":                                        "f.yaml:4: warn has no effect",
+		"    checks: [schema]\n    repair: [{on: [shema], sql: {do: [x]}}]\n":                               "did you mean \"schema\"",
+		"    checks: [schema]\n  - {table: shop.main.x, depends_on: [shop.main.order], checks: [schema]}\n": "did you mean \"shop.main.orders\"",
+	} {
+		c, err := Parse("f.yaml", []byte(head+tail), func(string) (string, bool) { return "", false })
+		if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], want) {
+			t.Errorf("%s: %v, %+v, want the warning %q", tail, err, c, want)
+		}
+	}
+}
