@@ -20,23 +20,28 @@ type Surroundings struct {
 	Version    string
 }
 
-// TableDigest is of the catalog's own rows about a table. Unlike what is made
-// for people (pg_get_expr), reading them asks for no lock on the table, which is
-// the repair's own when it looks again.
+// TableDigest is of what the catalog says of a table, on an engine that locks
+// tables; "" on others.
 func TableDigest(ctx context.Context, w *Writer, q Querier, t sentinel.Table) (digest string, err error) {
+	locker, ok := w.Dialect.(warehouse.TableLocker)
+	if !ok {
+		return "", nil
+	}
 	name, err := w.Name(warehouse.TableName{Schema: t.Schema, Name: t.Name})
 	if err != nil {
 		return "", err
 	}
-	err = q.QueryRowContext(ctx, `WITH t AS (SELECT $1::regclass::oid AS oid), rows (r) AS (
- SELECT concat(c.oid, c.relname, c.relnamespace, c.relkind, c.relowner, c.relacl) FROM t JOIN pg_catalog.pg_class c ON c.oid = t.oid
- UNION ALL SELECT a::text FROM t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
- UNION ALL SELECT concat(d.adnum, d.adbin) FROM t JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid
- UNION ALL SELECT d::text FROM t JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
- UNION ALL SELECT i::text FROM t JOIN pg_catalog.pg_inherits i ON t.oid IN (i.inhparent, i.inhrelid)
- UNION ALL SELECT p::text FROM t JOIN pg_catalog.pg_publication_rel p ON p.prrelid = t.oid)
-SELECT md5(string_agg(r, '|' ORDER BY r)) FROM rows`, name).Scan(&digest)
+	err = q.QueryRowContext(ctx, locker.DigestTable(), name).Scan(&digest)
 	return digest, err
+}
+
+// WriteDialect is the dialect of a warehouse that can be repaired.
+func WriteDialect(db *warehouse.DB) (warehouse.WriteDialect, error) {
+	d, ok := db.Dialect.(warehouse.WriteDialect)
+	if !ok {
+		return nil, &RefusedError{"tables of " + db.Dialect.Name() + " are not repaired by Sentinel itself"}
+	}
+	return d, nil
 }
 
 // Fingerprint is of a table's identity, columns, partitions and surroundings.

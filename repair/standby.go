@@ -36,7 +36,7 @@ func promoted(ctx context.Context, target *Target, place string) error {
 	if target.Write == nil {
 		return nil // a hook: nothing is written by Sentinel
 	}
-	statement := identity[target.Write.Engine]
+	statement := target.Write.Dialect.ServerIdentity()
 	rows, err := Query(ctx, target.Read, warehouse.Statement{SQL: statement})
 	if err != nil {
 		return Transient(err)
@@ -49,11 +49,4 @@ func promoted(ctx context.Context, target *Target, place string) error {
 		return &RefusedError{Why: fmt.Sprintf("checks read %s, and repair_dsn leads to another server: let it name the one that was promoted", place)}
 	}
 	return nil
-}
-
-// identity tells running servers apart, also a standby from its primary.
-var identity = map[string]string{
-	"postgres": "SELECT extract(epoch FROM pg_postmaster_start_time())::text",
-	"mysql":    "SELECT concat(@@hostname, ' ', @@port, ' ', @@server_id)",
-	"sqlite":   "SELECT file FROM pragma_database_list WHERE name = 'main'",
 }

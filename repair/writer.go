@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,8 +23,7 @@ import (
 // twice.
 type Writer struct {
 	DB      *sql.DB
-	Dialect warehouse.Dialect // quotes and spells
-	Engine  string            // postgres, mysql, sqlite
+	Dialect warehouse.WriteDialect
 
 	class func(error) error
 	lock  time.Duration
@@ -37,19 +37,15 @@ const statementLimit = 15 * time.Minute
 
 // OpenWriter prepares the sessions of cfg.RepairDSN; the server need not be up.
 func OpenWriter(cfg warehouse.Config) (*Writer, error) {
-	db, engine, class, err := warehouse.OpenForWriting(cfg)
+	db, dialect, class, err := warehouse.OpenForWriting(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
-	}
-	d, err := warehouse.DialectNamed(engine)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	lock := cfg.LockTimeout
 	if lock <= 0 {
 		lock = time.Second
 	}
-	return &Writer{DB: db, Dialect: d, Engine: engine, class: class, lock: lock, prepared: map[string]bool{}}, nil
+	return &Writer{DB: db, Dialect: dialect, class: class, lock: lock, prepared: map[string]bool{}}, nil
 }
 
 // Close closes the sessions.
@@ -63,17 +59,9 @@ func (w *Writer) Name(t warehouse.TableName) (string, error) {
 	return warehouse.QuoteTable(w.Dialect, t)
 }
 
-// own names a table of Sentinel's: in a schema of its own where the engine has
-// schemas, beside the target where it has not.
-func (w *Writer) own(schema, name string) warehouse.TableName {
-	if w.Engine == "postgres" {
-		return warehouse.TableName{Schema: "sentinel", Name: name}
-	}
-	return warehouse.TableName{Schema: schema, Name: "sentinel_" + name}
-}
-
+// ownSQL is the quoted name of a table of Sentinel's.
 func (w *Writer) ownSQL(schema, name string) string {
-	t := w.own(schema, name)
+	t := w.Dialect.Own(schema, name)
 	quoted, err := w.Name(t)
 	if err != nil { // the schema is the target's, which was quoted before
 		return t.Name
@@ -86,7 +74,7 @@ const stagePrefix = "stage_"
 
 // Staging names a table that belongs to one repair.
 func (w *Writer) Staging(r sentinel.Repair, suffix string) warehouse.TableName {
-	return w.own(r.Table.Schema, stagePrefix+r.ID+"_"+suffix)
+	return w.Dialect.Own(r.Table.Schema, stagePrefix+r.ID+"_"+suffix)
 }
 
 // Prepare makes fence and ledger where they are missing.
@@ -96,22 +84,7 @@ func (w *Writer) Prepare(ctx context.Context, schema string) error {
 	if w.prepared[schema] {
 		return nil
 	}
-	text, key := "text", "text"
-	if w.Engine == "mysql" {
-		text, key = "varchar(200)", "varchar(64)"
-	}
-	statements := []string{
-		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (fence_key %s NOT NULL PRIMARY KEY, token bigint NOT NULL)", w.ownSQL(schema, "fence"), key),
-		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (repair_id %s NOT NULL, step %s NOT NULL, token bigint NOT NULL, row_count bigint NOT NULL, applied_at %s NOT NULL, PRIMARY KEY (repair_id, step))", w.ownSQL(schema, "ledger"), key, key, text),
-	}
-	if w.Engine == "postgres" {
-		statements = append([]string{"CREATE SCHEMA IF NOT EXISTS sentinel"}, statements...)
-	}
-	if w.Engine == "mysql" {
-		for i := range statements {
-			statements[i] += " ENGINE=InnoDB"
-		}
-	}
+	statements := w.Dialect.OwnTables(w.ownSQL(schema, "fence"), w.ownSQL(schema, "ledger"))
 	for _, s := range statements {
 		if there, err := w.there(ctx, schema); there || err != nil {
 			w.prepared[schema] = err == nil
@@ -128,15 +101,30 @@ func (w *Writer) Prepare(ctx context.Context, schema string) error {
 // there reports whether both tables exist, so that a user without CREATE can
 // use those that an administrator made.
 func (w *Writer) there(ctx context.Context, schema string) (bool, error) {
-	query := "SELECT count(*) FROM information_schema.tables WHERE table_schema = " + w.Param(1) + " AND table_name IN (" + w.Param(2) + ", " + w.Param(3) + ")"
-	fence, ledger := w.own(schema, "fence"), w.own(schema, "ledger")
-	args := []any{fence.Schema, fence.Name, ledger.Name}
-	if w.Engine == "sqlite" {
-		query, args = "SELECT count(*) FROM sqlite_master WHERE name IN (?, ?)", args[1:]
+	names, err := w.tables(ctx, schema)
+	if err != nil {
+		return false, err
 	}
-	n := 0
-	err := w.DB.QueryRowContext(ctx, query, args...).Scan(&n)
-	return n == 2, err
+	fence, ledger := w.Dialect.Own(schema, "fence"), w.Dialect.Own(schema, "ledger")
+	return slices.Contains(names, fence.Name) && slices.Contains(names, ledger.Name), nil
+}
+
+// tables are the names of the tables beside Sentinel's own.
+func (w *Writer) tables(ctx context.Context, schema string) (names []string, err error) {
+	st := w.Dialect.ListTables(w.Dialect.Own(schema, "").Schema)
+	rows, err := w.DB.QueryContext(ctx, st.SQL, st.Args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
 }
 
 // Classed wraps an error of the engine; what may pass becomes a TransientError.
@@ -168,11 +156,16 @@ func (w *Writer) begin(ctx context.Context, r *Run) (*sql.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.Engine != "postgres" {
+	limiter, ok := w.Dialect.(warehouse.TransactionLimiter)
+	if !ok {
 		return tx, nil
 	}
-	_, err = tx.ExecContext(ctx, "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true), set_config('idle_in_transaction_session_timeout', '60s', true), set_config('application_name', $3, true), set_config('client_connection_check_interval', '500ms', true)",
-		fmt.Sprintf("%dms", w.lock.Milliseconds()), fmt.Sprintf("%dms", statementLimit.Milliseconds()), fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence))
+	st := limiter.LimitTransaction(warehouse.TransactionLimits{
+		Lock:        w.lock,
+		Statement:   statementLimit,
+		Application: fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence),
+	})
+	_, err = tx.ExecContext(ctx, st.SQL, st.Args...)
 	if err != nil {
 		return nil, errors.Join(err, tx.Rollback())
 	}
@@ -189,16 +182,13 @@ func fenceKey(r sentinel.Repair) string {
 // locked to the end of the transaction, so that repairs of one thing queue up.
 func (w *Writer) pass(ctx context.Context, tx *sql.Tx, r *Run) error {
 	table, key := w.ownSQL(r.Repair.Table.Schema, "fence"), fenceKey(r.Repair)
-	insert := "INSERT INTO " + table + " (fence_key, token) VALUES (" + w.Param(1) + ", 0) ON CONFLICT DO NOTHING"
-	if w.Engine == "mysql" {
-		insert = "INSERT IGNORE INTO " + table + " (fence_key, token) VALUES (?, 0)"
-	}
+	insert := w.Dialect.InsertMissing(table, "fence_key, token", w.Param(1)+", 0")
 	if _, err := tx.ExecContext(ctx, insert, key); err != nil {
 		return err
 	}
 	read := "SELECT token FROM " + table + " WHERE fence_key = " + w.Param(1)
-	if w.Engine != "sqlite" { // whose transactions exclude each other from the start
-		read += " FOR UPDATE"
+	if locker, ok := w.Dialect.(warehouse.RowLocker); ok {
+		read = locker.LockRows(read)
 	}
 	var token int64
 	if err := tx.QueryRowContext(ctx, read, key).Scan(&token); err != nil {
@@ -339,12 +329,13 @@ func (w *Writer) Mark(ctx context.Context, r *Run, step string) (already bool, e
 // Orphans waits until no session of this repair with an older fence is left,
 // and ends those of a server that lets it: only then the ledger tells the truth.
 func (w *Writer) Orphans(ctx context.Context, r *Run) error {
-	if w.Engine != "postgres" {
-		return nil // InnoDB's row lock on the fence makes the next transaction wait
+	ender, ok := w.Dialect.(warehouse.SessionEnder)
+	if !ok {
+		return nil // the lock on the fence makes the next transaction wait
 	}
 	for {
 		n := 0
-		err := w.DB.QueryRowContext(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE $1 AND application_name <> $2 AND pid <> pg_backend_pid()`,
+		err := w.DB.QueryRowContext(ctx, ender.EndSessions(),
 			"sentinel/"+r.Repair.ID+"/%", fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence)).Scan(&n)
 		if err != nil {
 			return w.class(err)
@@ -360,15 +351,20 @@ func (w *Writer) Orphans(ctx context.Context, r *Run) error {
 	}
 }
 
-// Locked is a session of MySQL's that keeps every other agent from the same
-// repair: DDL has no transaction for the fence to be in.
+// Locked is a session that keeps every other agent from the same repair, on an
+// engine whose DDL has no transaction for the fence to be in.
 func (w *Writer) Locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock func(), err error) {
+	committer, ok := w.Dialect.(warehouse.AutoCommitter)
+	if !ok {
+		return nil, nil, errors.New("this engine has no named locks")
+	}
+	take, release := committer.NamedLock()
 	if conn, err = w.DB.Conn(ctx); err != nil {
 		return nil, nil, w.Classed("connecting", err)
 	}
 	lock := "sentinel/" + fenceKey(r.Repair)
 	var got sql.NullInt64
-	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 2)", lock).Scan(&got)
+	err = conn.QueryRowContext(ctx, take, lock).Scan(&got)
 	if err == nil && got.Int64 != 1 {
 		err = &TransientError{Err: errors.New("another repair of this table holds the lock")}
 	}
@@ -376,41 +372,27 @@ func (w *Writer) Locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock fun
 		return nil, nil, errors.Join(w.Classed("locking", err), conn.Close())
 	}
 	return conn, func() {
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		// The lock also ends with the session, whatever becomes of this.
-		_, _ = conn.ExecContext(release, "SELECT RELEASE_LOCK(?)", lock)
+		_, _ = conn.ExecContext(soon, release, lock)
 		_ = conn.Close()
 	}, nil
 }
 
 // Sweep drops the staging tables of repairs that keep has no more use for, in
-// one schema ("" is the engine's own for PostgreSQL).
+// one schema ("" is for an engine where Sentinel has a schema of its own).
 func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID string) bool) (dropped []string, err error) {
-	first := w.own(schema, stagePrefix)
-	query, args := "SELECT table_name FROM information_schema.tables WHERE table_schema = "+w.Param(1), []any{first.Schema}
-	if w.Engine == "sqlite" {
-		query, args = "SELECT name FROM sqlite_master WHERE type = 'table'", nil
-	}
-	rows, err := w.DB.QueryContext(ctx, query, args...)
+	first := w.Dialect.Own(schema, stagePrefix)
+	names, err := w.tables(ctx, schema)
 	if err != nil {
 		return nil, w.Classed("looking for staging tables", err)
 	}
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, errors.Join(w.class(err), rows.Close())
-		}
-		if rest, ours := strings.CutPrefix(name, first.Name); ours {
-			if id, _, ok := strings.Cut(rest, "_"); ok && !keep(id) {
-				names = append(names, name)
-			}
-		}
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, w.Classed("looking for staging tables", err)
-	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		rest, ours := strings.CutPrefix(name, first.Name)
+		id, _, ok := strings.Cut(rest, "_")
+		return !ours || !ok || keep(id)
+	})
 	for _, name := range names {
 		quoted, err := w.Name(warehouse.TableName{Schema: first.Schema, Name: name})
 		if err != nil {
@@ -422,4 +404,10 @@ func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID st
 		dropped = append(dropped, name)
 	}
 	return dropped, nil
+}
+
+// AutoCommits reports whether the engine's DDL commits by itself.
+func (w *Writer) AutoCommits() bool {
+	_, ok := w.Dialect.(warehouse.AutoCommitter)
+	return ok
 }

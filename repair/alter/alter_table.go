@@ -63,7 +63,7 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, why repair.Trigger) 
 		Action: "alter_table", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: "column " + column, Rows: 0, Class: sentinel.ClassAuto,
 		Guarantee: sentinel.ExactlyOnce,
 	}
-	alter := map[sentinel.DriftKind]func(string, warehouse.Dialect, *warehouse.Table, warehouse.Column, *sentinel.Plan) (alteration, error){
+	alter := map[sentinel.DriftKind]changer{
 		sentinel.ColumnAdded: addColumn, sentinel.TypeWidened: widen, sentinel.NullabilityLoosened: loosen,
 	}[sentinel.DriftKind(kind)]
 	if alter == nil {
@@ -80,8 +80,11 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, why repair.Trigger) 
 	if err != nil {
 		return plan, err
 	}
-	engine := t.Read.Config.Dialect
-	change, err := alter(engine, t.Read.Dialect, here, want, &plan)
+	dialect, err := repair.WriteDialect(t.Read)
+	if err != nil {
+		return plan, err
+	}
+	change, err := alter(dialect, here, want, &plan)
 	if err != nil {
 		return plan, err
 	}
@@ -93,9 +96,14 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, why repair.Trigger) 
 	if err := allow(around, change, &plan); err != nil {
 		return plan, err
 	}
-	if engine == "mysql" && change.Kind == sentinel.ColumnAdded {
-		if err := a.instantAdd(ctx, t, here); err != nil {
-			return plan, err
+	if checker, ok := dialect.(warehouse.AddColumnChecker); ok && change.Kind == sentinel.ColumnAdded {
+		ask := func(st warehouse.Statement) (warehouse.Rows, error) { return repair.Query(ctx, t.Read, st) }
+		refused, err := checker.CheckAddColumn(ctx, ask, here.TableName)
+		if err != nil {
+			return plan, repair.Transient(err)
+		}
+		if refused != "" {
+			return plan, &repair.RefusedError{Why: refused}
 		}
 	}
 	step := sentinel.Step{Name: "alter", Do: []string{change.Forward}}
@@ -105,7 +113,7 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, why repair.Trigger) 
 		step.NoUndo = "going back would rewrite the table or lose values: " + kind + " stays"
 	}
 	plan.Steps, plan.Fingerprint = []sentinel.Step{step}, repair.Fingerprint(here, around)
-	if engine == "mysql" {
+	if _, ok := dialect.(warehouse.AutoCommitter); ok {
 		plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the catalog tells whether it was done
 	}
 	plan.Summary = fmt.Sprintf("%s: %s", plan.Table, change.Forward)
@@ -165,8 +173,8 @@ func (a *Table) alter(ctx context.Context, r *repair.Run, step, print string, st
 		return err
 	}
 	r.Reached("before_" + step)
-	if r.Target.Write.Engine == "mysql" {
-		return a.alterMySQL(ctx, r, step, print, c, statement(c))
+	if r.Target.Write.AutoCommits() {
+		return a.alterByItself(ctx, r, step, print, c, statement(c))
 	}
 	before, err := a.compare(ctx, r, print)
 	if err != nil {
@@ -191,37 +199,35 @@ func (a *Table) alter(ctx context.Context, r *repair.Run, step, print string, st
 // returns its digest: the same one under the lock says that nothing changed since.
 func (a *Table) compare(ctx context.Context, r *repair.Run, print string) (digest string, err error) {
 	w := r.Target.Write
-	if w.Engine == "postgres" {
-		if err := a.quiet(ctx, r); err != nil {
-			return "", err
-		}
-		if digest, err = repair.TableDigest(ctx, w, w.DB, r.Repair.Table); err != nil {
-			return "", w.Classed("reading the catalog", err)
-		}
+	if err := a.quiet(ctx, r); err != nil {
+		return "", err
+	}
+	if digest, err = repair.TableDigest(ctx, w, w.DB, r.Repair.Table); err != nil {
+		return "", w.Classed("reading the catalog", err)
 	}
 	return digest, a.same(ctx, r, print)
 }
 
 // lock takes the lock that the ALTER needs, and refuses a table that changed
-// before it was there. SQLite's transactions exclude each other from the start.
+// before it was there. The transactions of an engine without such locks exclude
+// each other from the start.
 func (a *Table) lock(ctx context.Context, tx *sql.Tx, r *repair.Run, c alteration, before string) error {
 	w := r.Target.Write
-	if w.Engine != "postgres" {
+	locker, ok := w.Dialect.(warehouse.TableLocker)
+	if !ok {
 		return nil
 	}
 	table, err := w.Name(warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name})
 	if err != nil {
 		return err
 	}
-	statements := []string{"LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE"}
-	if c.Role != "" {
-		role, err := w.Dialect.Quote(c.Role)
-		if err != nil {
+	role := c.Role
+	if role != "" {
+		if role, err = w.Dialect.Quote(role); err != nil {
 			return err
 		}
-		statements = append([]string{"SET LOCAL ROLE " + role}, statements...)
 	}
-	for _, s := range statements {
+	for _, s := range locker.LockTable(table, role) {
 		if _, err := tx.ExecContext(ctx, s); err != nil {
 			return err
 		}

@@ -42,10 +42,14 @@ func wanted(ctx context.Context, t *repair.Target, why repair.Trigger, name stri
 	case len(found) > 1:
 		return warehouse.Column{}, &repair.RefusedError{Why: fmt.Sprintf("%s has columns whose names differ from %q in case alone", why.Like, name)}
 	}
-	if db.Config.Dialect != t.Read.Config.Dialect {
-		native, ok := spell(t.Read.Config.Dialect, found[0].Type)
+	if db.Dialect.Name() != t.Read.Dialect.Name() {
+		dialect, err := repair.WriteDialect(t.Read)
+		if err != nil {
+			return found[0], err
+		}
+		native, ok := dialect.TypeName(found[0].Type)
 		if !ok {
-			return found[0], &repair.RefusedError{Why: fmt.Sprintf("%s of %s has no exact counterpart in %s", found[0].Type.Native, db.Config.Dialect, t.Read.Config.Dialect)}
+			return found[0], &repair.RefusedError{Why: fmt.Sprintf("%s of %s has no exact counterpart in %s", found[0].Type.Native, db.Dialect.Name(), t.Read.Dialect.Name())}
 		}
 		found[0].Type = warehouse.ParseType(native)
 		found[0].Type.Native = native
@@ -70,11 +74,18 @@ func checkType(native string) error {
 	return nil
 }
 
-func addColumn(engine string, d warehouse.Dialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan) (c alteration, err error) {
+// changer plans one kind of change. It may raise the plan's class and add hazards.
+type changer func(
+	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (alteration, error)
+
+func addColumn(
+	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (c alteration, err error) {
 	if here.Column(want.Name) != nil {
 		return c, repair.ErrNothing
 	}
-	if err := addable(engine, here, want.Name); err != nil {
+	if err := addable(d, here, want.Name); err != nil {
 		return c, err
 	}
 	if err := checkType(want.Type.Native); err != nil {
@@ -85,13 +96,10 @@ func addColumn(engine string, d warehouse.Dialect, here *warehouse.Table, want w
 		return c, &repair.RefusedError{Why: err.Error()}
 	}
 	c.Type = want.Type.Native
-	definition, hazards := addedColumn(engine, want, &c)
+	definition, nullable, hazards := addedColumn(want, &c)
 	plan.Hazards = append(plan.Hazards, hazards...)
-	c.Forward = fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", table, column, definition)
+	c.Forward = d.AddColumn(table, column, definition, nullable)
 	c.Reverse = fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", table, column)
-	if engine == "mysql" {
-		c.Forward += ", ALGORITHM=INSTANT"
-	}
 	if want.Type.Family == warehouse.Other || want.Type.Family == warehouse.Enum {
 		plan.Class, plan.Why = sentinel.ClassApprove, "a type of the user's own may hide a constraint that rewrites the table"
 	}
@@ -99,10 +107,10 @@ func addColumn(engine string, d warehouse.Dialect, here *warehouse.Table, want w
 	return c, nil
 }
 
-// addedColumn writes type, default and nullability. A constant default comes
+// addedColumn writes type and default, and decides on nullability. A constant default comes
 // along, and with it NOT NULL: the engines keep it in the catalog and rewrite
 // nothing. Any other default would give old rows a value of today.
-func addedColumn(engine string, want warehouse.Column, c *alteration) (definition string, hazards []string) {
+func addedColumn(want warehouse.Column, c *alteration) (definition string, nullable bool, hazards []string) {
 	definition = want.Type.Native
 	var constant bool
 	if c.Default, constant = literal(want); constant {
@@ -114,16 +122,10 @@ func addedColumn(engine string, want warehouse.Column, c *alteration) (definitio
 	case want.Default != "" && !constant:
 		hazards = append(hazards, "the source's default "+want.Default+" is no constant, and is left out")
 	}
-	switch {
-	case !want.Nullable && constant:
-		definition += " NOT NULL"
-	case !want.Nullable:
+	if !want.Nullable && !constant {
 		hazards = append(hazards, "the source says NOT NULL; it is added as nullable, since old rows have no value")
-		fallthrough
-	case engine == "mysql":
-		definition += " NULL"
 	}
-	return definition, hazards
+	return definition, want.Nullable || !constant, hazards
 }
 
 var (
@@ -156,16 +158,10 @@ func literal(c warehouse.Column) (text string, ok bool) {
 	return "", false
 }
 
-// systemColumns are PostgreSQL's own, which no column may be called.
-var systemColumns = map[string]bool{"tableoid": true, "xmin": true, "cmin": true, "xmax": true, "cmax": true, "ctid": true}
-
 // addable refuses names that the server would refuse, or confuse with another.
-func addable(engine string, here *warehouse.Table, name string) error {
-	switch {
-	case engine == "postgres" && systemColumns[name]:
-		return &repair.RefusedError{Why: name + " is the name of a system column"}
-	case engine == "mysql" && strings.TrimRight(name, " ") != name:
-		return &repair.RefusedError{Why: fmt.Sprintf("the name %q ends in a space", name)}
+func addable(d warehouse.WriteDialect, here *warehouse.Table, name string) error {
+	if err := d.CheckColumnName(name); err != nil {
+		return &repair.RefusedError{Why: err.Error()}
 	}
 	for _, c := range here.Columns {
 		if strings.EqualFold(c.Name, name) {
@@ -175,19 +171,17 @@ func addable(engine string, here *warehouse.Table, name string) error {
 	return nil
 }
 
-func widen(engine string, d warehouse.Dialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan) (c alteration, err error) {
+func widen(
+	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (c alteration, err error) {
 	have := here.Column(want.Name)
 	switch {
 	case have == nil:
 		return c, repair.ErrNothing
 	case have.Type.Native == want.Type.Native:
 		return c, repair.ErrNothing
-	case engine == "sqlite":
-		return c, &repair.RefusedError{Why: "SQLite cannot change a column's type"}
 	case have.Generated != "":
 		return c, &repair.RefusedError{Why: "the column is generated"}
-	case engine == "postgres" && have.Collation != "":
-		return c, &repair.RefusedError{Why: "its collation " + have.Collation + " would be reset, which rebuilds its indexes"}
 	}
 	if err := checkType(want.Type.Native); err != nil {
 		return c, err
@@ -202,43 +196,28 @@ func widen(engine string, d warehouse.Dialect, here *warehouse.Table, want wareh
 		return c, &repair.RefusedError{Why: err.Error()}
 	}
 	c.Type = want.Type.Native
-	if engine == "mysql" {
-		return mysqlWiden(c, table, column, have, want, plan)
+	forward, approve, err := d.ChangeType(warehouse.TypeChange{
+		Table: table, Column: column, Have: *have, Want: want, Bytes: here.Bytes,
+	})
+	if err != nil {
+		return c, &repair.RefusedError{Why: err.Error()}
 	}
-	c.Forward = fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", table, column, want.Type.Native)
-	if !catalogOnly(have.Type, want.Type) {
-		const cap = 256 << 20
-		if here.Bytes < 0 || here.Bytes > cap {
-			return c, &repair.RefusedError{Why: fmt.Sprintf("%s to %s rewrites the table and its indexes under a lock that stops all readers: add a new column and fill it in batches", have.Type.Native, want.Type.Native)}
-		}
-		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("%s to %s rewrites the table (%d MB) under a lock that stops all readers", have.Type.Native, want.Type.Native, here.Bytes>>20)
+	c.Forward = forward
+	if approve != "" {
+		plan.Class, plan.Why = sentinel.ClassApprove, approve
 	}
 	return c, nil
 }
 
-// catalogOnly reports whether PostgreSQL changes the type in its catalog alone,
-// without a rewrite: measured, see docs/repair/alter_table.md.
-func catalogOnly(from, to warehouse.Type) bool {
-	varying := func(t warehouse.Type) bool {
-		return t.Family == warehouse.Text && !strings.HasPrefix(t.Native, "character(")
-	}
-	switch {
-	case varying(from) && varying(to):
-		return to.Length == 0 || from.Length != 0 && from.Length <= to.Length
-	case from.Family == warehouse.Decimal && to.Family == warehouse.Decimal:
-		return to.Precision == 0 || from.Precision != 0 && from.Scale == to.Scale && from.Precision <= to.Precision
-	case from.Family == to.Family && (from.Family == warehouse.Timestamp || from.Family == warehouse.Time || from.Family == warehouse.Interval):
-		return from.Zoned == to.Zoned && (to.Precision == 0 || from.Precision != 0 && from.Precision <= to.Precision)
-	}
-	return false
-}
-
-func loosen(engine string, d warehouse.Dialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan) (c alteration, err error) {
+func loosen(
+	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (c alteration, err error) {
 	have := here.Column(want.Name)
 	if have == nil || have.Nullable {
 		return c, repair.ErrNothing
 	}
-	if engine != "postgres" {
+	dropper, ok := d.(warehouse.NullDropper)
+	if !ok {
 		return c, &repair.RefusedError{Why: "making a column nullable is done by itself on PostgreSQL only"}
 	}
 	table, column, err := quoted(d, here, want.Name)
@@ -246,8 +225,7 @@ func loosen(engine string, d warehouse.Dialect, here *warehouse.Table, want ware
 		return c, &repair.RefusedError{Why: err.Error()}
 	}
 	c.Type = have.Type.Native
-	c.Forward = fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", table, column)
-	c.Reverse = fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", table, column)
+	c.Forward, c.Reverse = dropper.DropNotNull(table, column)
 	plan.Class, plan.Why = sentinel.ClassApprove, "it weakens what readers may rely on"
 	return c, nil
 }
@@ -258,44 +236,4 @@ func quoted(d warehouse.Dialect, here *warehouse.Table, column string) (t, c str
 	}
 	c, err = d.Quote(column)
 	return t, c, err
-}
-
-// spell writes a canonical type in an engine's words, where it has an exact one.
-func spell(engine string, t warehouse.Type) (string, bool) {
-	sized := func(name string) string {
-		if t.Length > 0 {
-			return fmt.Sprintf("%s(%d)", name, t.Length)
-		}
-		return "text"
-	}
-	switch t.Family {
-	case warehouse.Boolean:
-		return map[string]string{"postgres": "boolean", "mysql": "tinyint(1)", "sqlite": "boolean"}[engine], true
-	case warehouse.Integer:
-		if t.Unsigned {
-			return "", false
-		}
-		return map[int]string{16: "smallint", 32: "integer", 64: "bigint"}[t.Bits], t.Bits >= 16 && t.Bits != 24
-	case warehouse.Decimal:
-		if t.Precision == 0 {
-			return "numeric", engine != "mysql"
-		}
-		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale), true
-	case warehouse.FloatType:
-		return "double precision", t.Bits == 64
-	case warehouse.Text:
-		return sized("varchar"), true
-	case warehouse.Date:
-		return "date", true
-	case warehouse.Timestamp:
-		if engine == "mysql" {
-			return "datetime(6)", !t.Zoned
-		}
-		return map[bool]string{true: "timestamptz", false: "timestamp"}[t.Zoned], true
-	case warehouse.UUID:
-		return "uuid", engine == "postgres"
-	case warehouse.JSON:
-		return map[string]string{"postgres": "jsonb", "mysql": "json"}[engine], engine != "sqlite"
-	}
-	return "", false
 }

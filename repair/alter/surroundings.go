@@ -40,24 +40,16 @@ func (a *Table) alterable(here *warehouse.Table) error {
 	return nil
 }
 
-// surroundingsSQL is one look at all of them: kind, name, column.
-const surroundingsSQL = `WITH t AS (SELECT $1::oid AS oid)
-SELECT 'depends', pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), coalesce(a.attname::text, '') FROM t JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
-LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
-WHERE d.deptype IN ('n', 'a') AND d.classid IN ('pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_trigger'::regclass) OR d.deptype = 'n' AND d.classid = 'pg_catalog.pg_attrdef'::regclass
-UNION ALL SELECT 'published', p.pubname::text, '' FROM t JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname
-UNION ALL SELECT 'extension', e.extname::text, '' FROM t JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = t.oid AND d.deptype = 'e' JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-UNION ALL SELECT 'privileges', coalesce(c.relacl::text, '') || c.relowner::text, '' FROM t JOIN pg_catalog.pg_class c ON c.oid = t.oid
-UNION ALL SELECT 'version', pg_catalog.current_setting('server_version_num'), ''
-ORDER BY 1, 2, 3`
-
-// surroundings reads them on PostgreSQL, whose server refuses or blocks an ALTER
-// for them. MySQL refuses by itself, and names what is in the way.
-func (a *Table) surroundings(ctx context.Context, t *repair.Target, here *warehouse.Table) (s repair.Surroundings, err error) {
-	if t.Read.Config.Dialect != "postgres" {
+// surroundings reads them on engines whose server refuses or blocks an ALTER for
+// them. Others refuse by themselves, and name what is in the way.
+func (a *Table) surroundings(
+	ctx context.Context, t *repair.Target, here *warehouse.Table,
+) (s repair.Surroundings, err error) {
+	locker, ok := t.Read.Dialect.(warehouse.TableLocker)
+	if !ok {
 		return s, nil
 	}
-	rows, err := repair.Query(ctx, t.Read, warehouse.Statement{SQL: surroundingsSQL, Args: []any{here.ID}})
+	rows, err := repair.Query(ctx, t.Read, warehouse.Statement{SQL: locker.Surroundings(), Args: []any{here.ID}})
 	if err != nil {
 		return s, repair.Transient(err)
 	}
@@ -112,7 +104,8 @@ const lagTooLong = time.Minute
 // or a vacuum against wraparound holds the table, or standbys are behind. What
 // the account may not see is not known; the lock_timeout holds all the same.
 func (a *Table) quiet(ctx context.Context, r *repair.Run) error {
-	if r.Target.Write.Engine != "postgres" {
+	locker, ok := r.Target.Write.Dialect.(warehouse.TableLocker)
+	if !ok {
 		return nil
 	}
 	name, err := r.Target.Write.Name(warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name})
@@ -120,10 +113,7 @@ func (a *Table) quiet(ctx context.Context, r *repair.Run) error {
 		return err
 	}
 	var reason string
-	err = r.Target.Write.DB.QueryRowContext(ctx, `SELECT coalesce((SELECT CASE WHEN a.query LIKE 'autovacuum:%wraparound%' THEN 'a vacuum against wraparound works on it' ELSE 'a transaction of ' || coalesce(nullif(a.application_name, ''), a.usename::text, 'somebody') || ' has held it since ' || to_char(a.xact_start, 'HH24:MI:SS') END
- FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'relation' AND l.granted AND l.relation = $1::regclass AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND a.pid <> pg_backend_pid()
- AND (a.xact_start < clock_timestamp() - $2::interval OR a.query LIKE 'autovacuum:%wraparound%') ORDER BY a.xact_start LIMIT 1),
- (SELECT 'the standby ' || application_name || ' is ' || date_trunc('second', replay_lag)::text || ' behind' FROM pg_catalog.pg_stat_replication WHERE replay_lag > $3::interval ORDER BY replay_lag DESC LIMIT 1), '')`,
+	err = r.Target.Write.DB.QueryRowContext(ctx, locker.TableInUse(),
 		name, fmt.Sprintf("%d microseconds", a.Held.Microseconds()), fmt.Sprintf("%d seconds", int(lagTooLong.Seconds()))).Scan(&reason)
 	if err != nil {
 		return r.Target.Write.Classed("looking who uses the table", err)

@@ -1,13 +1,11 @@
 package reload
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"strings"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
@@ -29,26 +27,13 @@ func checksumOf(ctx context.Context, w *repair.Writer, tx *sql.Tx, table string,
 		}
 		quoted[i] = q
 	}
-	switch w.Engine {
-	case "postgres":
-		return sumOf(ctx, tx, "hashtextextended(ROW("+strings.Join(quoted, ", ")+")::text, 0)::numeric", "text", table+condition, args)
-	case "mysql":
-		for i, q := range quoted { // lengths, so that no two rows are spelt alike; binary, so that collations do not clash
-			quoted[i] = "COALESCE(CONCAT(LENGTH(" + q + "), ':', CAST(" + q + " AS BINARY)), 'n')"
-		}
-		return sumOf(ctx, tx, "CAST(CONV(LEFT(MD5(CONCAT("+strings.Join(quoted, ", ',', ")+")), 15), 16, 10) AS UNSIGNED)", "char", table+condition, args)
+	query, summed := w.Dialect.Checksum(quoted, table+condition)
+	if !summed {
+		return sumHere(ctx, tx, query, args)
 	}
-	for i, q := range quoted {
-		quoted[i] = "quote(" + q + ")"
-	}
-	return sumHere(ctx, tx, "SELECT "+strings.Join(quoted, " || ',' || ")+" FROM "+table+condition, args)
-}
-
-// sumOf lets the server add the hashes up.
-func sumOf(ctx context.Context, tx *sql.Tx, hash, text, from string, args []any) (checksum, error) {
 	var rows int64
 	var sum string
-	err := tx.QueryRowContext(ctx, "SELECT count(*), CAST(COALESCE(sum("+hash+"), 0) AS "+text+") FROM "+from, args...).Scan(&rows, &sum)
+	err := tx.QueryRowContext(ctx, query, args...).Scan(&rows, &sum)
 	return checksum(fmt.Sprintf("%d rows, %s", rows, sum)), err
 }
 
@@ -94,8 +79,7 @@ func marksOf(ctx context.Context, w *repair.Writer, r sentinel.Repair) (marks, e
 	if err != nil {
 		return marks{}, &repair.RefusedError{Why: err.Error()}
 	}
-	text := map[string]string{"mysql": "longtext"}[w.Engine]
-	_, err = w.DB.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" (name varchar(20) NOT NULL PRIMARY KEY, value "+cmp.Or(text, "text")+" NOT NULL)")
+	_, err = w.DB.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" (name varchar(20) NOT NULL PRIMARY KEY, value "+w.Dialect.LongText()+" NOT NULL)")
 	return marks{w, name}, w.Classed("making a table of checkpoints", err)
 }
 

@@ -25,7 +25,7 @@ type exchanged struct {
 // ledger.
 func (a *Partition) exchange(ctx context.Context, r *repair.Run, w reload, step, from, keep string) error {
 	writer := r.Target.Write
-	s := scope{writer.Dialect, writer.Engine, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}
+	s := scope{writer.Dialect, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}
 	x, err := a.names(r, s, from, keep)
 	if err != nil {
 		return err

@@ -14,17 +14,17 @@ import (
 )
 
 // suits refuses a method that the table cannot take, and says what is special.
-func (a *Partition) suits(here *warehouse.Table, engine string, w *reload, plan *sentinel.Plan) (err error) {
+func (a *Partition) suits(here *warehouse.Table, dialect warehouse.Dialect, w *reload, plan *sentinel.Plan) (err error) {
 	switch a.Method {
 	case "merge":
 		if !realKey(here, w.Key) {
 			return &repair.RefusedError{Why: "method merge: no unique key of the table is within " + cmp.Or(strings.Join(w.Key, ", "), "its columns")}
 		}
 	case "swap":
-		if w.Leaf, err = leafOf(here, engine, *w); err != nil {
+		if w.Leaf, err = leafOf(here, dialect, *w); err != nil {
 			return err
 		}
-		if engine == "mysql" {
+		if _, ok := dialect.(warehouse.AutoCommitter); ok {
 			plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the window tells whether it was done
 		}
 		if slices.ContainsFunc(here.Partitions, func(p warehouse.Partition) bool { return p.Default }) {
@@ -36,21 +36,25 @@ func (a *Partition) suits(here *warehouse.Table, engine string, w *reload, plan 
 }
 
 // steps words what the method does, and how it is taken back.
-func (a *Partition) steps(w reload, engine, table, where, columns string) (do []string, undo string) {
+func (a *Partition) steps(s scope, table, where, columns string) (do []string, undo string) {
+	insert := "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging"
+	kept := " kept for " + a.KeepFor.String()
+	swapper, swaps := s.dialect.(warehouse.PartitionSwapper)
+	_, commits := s.dialect.(warehouse.AutoCommitter)
 	switch {
 	case a.Method == "merge":
 		return []string{
-			"DELETE FROM " + table + " WHERE " + where + " AND the key (" + strings.Join(w.Key, ", ") + ") is not in staging",
-			"INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging, updating rows whose key is there",
-		}, "the same with the rows that were there, kept for " + a.KeepFor.String()
-	case a.Method == "swap" && engine == "mysql":
-		return []string{"ALTER TABLE " + table + " EXCHANGE PARTITION " + w.Leaf.Name + " WITH TABLE staging"}, "the same again: the partition that was there is kept for " + a.KeepFor.String()
-	case a.Method == "swap":
-		return []string{"ALTER TABLE " + table + " DETACH PARTITION " + w.Leaf.Name, "ALTER TABLE " + table + " ATTACH PARTITION staging " + w.Leaf.Bound},
-			"the same with the partition that was there, kept for " + a.KeepFor.String()
+			"DELETE FROM " + table + " WHERE " + where + " AND the key (" + strings.Join(s.Key, ", ") + ") is not in staging",
+			insert + ", updating rows whose key is there",
+		}, "the same with the rows that were there," + kept
+	case a.Method == "swap" && swaps && commits:
+		return swapper.DescribeSwap(table, s.Leaf.Name, s.Leaf.Bound),
+			"the same again: the partition that was there is" + kept
+	case a.Method == "swap" && swaps:
+		return swapper.DescribeSwap(table, s.Leaf.Name, s.Leaf.Bound),
+			"the same with the partition that was there," + kept
 	}
-	return []string{"DELETE FROM " + table + " WHERE " + where, "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging"},
-		"the same with the rows that were there, kept for " + a.KeepFor.String()
+	return []string{"DELETE FROM " + table + " WHERE " + where, insert}, "the same with the rows that were there," + kept
 }
 
 // makeStage makes the table that rows are staged in: a partition to be, where it
@@ -63,10 +67,7 @@ func (a *Partition) makeStage(ctx context.Context, r *repair.Run, x exchanged, w
 	if err != nil {
 		return err
 	}
-	if x.writer.Engine == "mysql" {
-		return s.makeLeafMySQL(ctx)
-	}
-	return s.makeLeaf(ctx)
+	return s.makeStaged(ctx)
 }
 
 // place puts the staged rows, or on the way back the old ones, into the table by
@@ -79,16 +80,16 @@ func (a *Partition) place(ctx context.Context, r *repair.Run, w reload, step, fr
 	if err != nil {
 		return err
 	}
-	if s.writer.Engine == "mysql" {
-		return s.swapMySQL(ctx, r, step)
+	if s.writer.AutoCommits() {
+		return s.swapByItself(ctx, r, step)
 	}
-	return s.swap(ctx, r, step)
+	return s.swapInOneTransaction(ctx, r, step)
 }
 
 // swapOf are the names and marks of a repair's swap.
 func (a *Partition) swapOf(ctx context.Context, r *repair.Run, w reload) (s swapped, err error) {
 	writer := r.Target.Write
-	x, err := a.names(r, scope{writer.Dialect, writer.Engine, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}, "new", "")
+	x, err := a.names(r, scope{writer.Dialect, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}, "new", "")
 	if err != nil {
 		return s, err
 	}
@@ -136,27 +137,15 @@ func (x exchanged) merge(ctx context.Context, tx *sql.Tx, w reload) (rows int64,
 	if err != nil {
 		return 0, err
 	}
-	st := "INSERT INTO " + x.table + " (" + x.columns + ") SELECT " + x.columns + " FROM " + x.from
-	switch {
-	case x.writer.Engine == "mysql":
-		set, err := quote(w.Columns, "? = VALUES(?)") // MySQL leaves rows alone that would not change
-		if err != nil {
-			return 0, err
-		}
-		st += " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
-	case len(rest) == 0:
-		st += " WHERE true ON CONFLICT (" + strings.Join(key, ", ") + ") DO NOTHING"
-	default:
-		set, err := quote(rest, "? = excluded.?")
-		if err != nil {
-			return 0, err
-		}
-		differs, err := quote(rest, x.table+".? IS DISTINCT FROM excluded.?")
-		if err != nil {
-			return 0, err
-		}
-		st += " WHERE true ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ") + " WHERE " + strings.Join(differs, " OR ")
+	columns, err := quote(w.Columns, "?")
+	if err != nil {
+		return 0, err
 	}
+	others, err := quote(rest, "?")
+	if err != nil {
+		return 0, err
+	}
+	st := x.writer.Dialect.Upsert(warehouse.Upsert{Table: x.table, From: x.from, Columns: columns, Key: key, Rest: others})
 	put, err := tx.ExecContext(ctx, st)
 	if err != nil {
 		return 0, err

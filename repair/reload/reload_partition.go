@@ -85,6 +85,10 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, why repair.Trigg
 	if err != nil {
 		return plan, err
 	}
+	dialect, err := repair.WriteDialect(t.Read)
+	if err != nil {
+		return plan, err
+	}
 	w := reload{Column: cmp.Or(a.Partition, why.TimeColumn), Columns: a.Columns, Key: a.Key, Sources: a.From}
 	if err := a.complete(here, &w); err != nil {
 		return plan, err
@@ -105,17 +109,17 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, why repair.Trigg
 		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
 		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: repair.Fingerprint(here, repair.Surroundings{}),
 	}
-	s := scope{t.Read.Dialect, t.Read.Config.Dialect, here.TableName, w}
+	s := scope{dialect, here.TableName, w}
 	if w.Rows, err = s.count(ctx, t.Read); err != nil {
 		return plan, err
 	}
 	if now := t.Now(); !realKey(here, w.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
 		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no unique key of the table keeps their rows from standing there twice: add one, set single_writer, or wait", a.LateBy)
 	}
-	if err := a.suits(here, t.Read.Config.Dialect, &w, &plan); err != nil {
+	if err := a.suits(here, dialect, &w, &plan); err != nil {
 		return plan, err
 	}
-	if err := bystanders(ctx, t.Read, here, a.NoTriggers, &plan); err != nil {
+	if err := dependents(ctx, t.Read, here, a.NoTriggers, &plan); err != nil {
 		return plan, err
 	}
 	if err := a.describe(ctx, t, &plan, w, s); err != nil {
@@ -175,7 +179,6 @@ func bounds(c *warehouse.Column, from, to time.Time, loc *time.Location) (time.T
 // scope is the window of one table, in one engine's words.
 type scope struct {
 	dialect warehouse.Dialect
-	engine  string
 	table   warehouse.TableName
 	reload
 }
@@ -183,12 +186,11 @@ type scope struct {
 // where is the window as a condition, its bounds from parameter n on.
 func (s scope) where(n int) (string, []any, error) {
 	column, err := s.dialect.Quote(s.Column)
-	if s.Date && s.engine == "sqlite" { // which compares texts: a date is less than its own midnight
-		return fmt.Sprintf("%s >= %s AND %s < %s", column, s.dialect.Param(n), column, s.dialect.Param(n+1)),
-			[]any{s.From.Format(time.DateOnly), s.To.Format(time.DateOnly)}, err
+	condition := fmt.Sprintf("%s >= %s AND %s < %s", column, s.dialect.Param(n), column, s.dialect.Param(n+1))
+	if s.Date {
+		return condition, []any{warehouse.BindDate(s.dialect, s.From), warehouse.BindDate(s.dialect, s.To)}, err
 	}
-	return fmt.Sprintf("%s >= %s AND %s < %s", column, s.dialect.Param(n), column, s.dialect.Param(n+1)),
-		warehouse.Bind(s.engine, []any{s.From, s.To}), err
+	return condition, warehouse.Bind(s.dialect, []any{s.From, s.To}), err
 }
 
 func (s scope) columns() (string, error) { return list(s.dialect, s.reload.Columns) }
@@ -254,7 +256,7 @@ func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentin
 		if err != nil {
 			return err
 		}
-		do, undo := a.steps(w, t.Read.Config.Dialect, table, where, columns)
+		do, undo := a.steps(s, table, where, columns)
 		plan.Steps = []sentinel.Step{{Name: "reload", Do: append([]string{"copy the window of " + source.String() + " to a staging table and verify it"}, do...), Undo: []string{undo}}}
 		return nil
 	}
@@ -282,7 +284,7 @@ func (a *Partition) available(ctx context.Context, t *repair.Target, source sent
 			return 0, &repair.RefusedError{Why: "it has no column " + c}
 		}
 	}
-	n, err := scope{db.Dialect, db.Config.Dialect, rel.TableName, w}.count(ctx, db)
+	n, err := scope{db.Dialect, rel.TableName, w}.count(ctx, db)
 	if err != nil {
 		return 0, err
 	}

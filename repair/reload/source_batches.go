@@ -38,7 +38,7 @@ func (a *Partition) copyAcross(ctx context.Context, r *repair.Run, x exchanged, 
 	if err != nil {
 		return err
 	}
-	s := scope{db.Dialect, db.Config.Dialect, there.TableName, w}
+	s := scope{db.Dialect, there.TableName, w}
 	at, err := x.resume(ctx, r, source.String(), expected)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (a *Partition) copyAcross(ctx context.Context, r *repair.Run, x exchanged, 
 		if err != nil {
 			return err
 		}
-		if at, err = a.stageBatch(ctx, r, x, w, here, at, carried(x.writer.Engine, there, w.Columns, rows), len(rows) < a.BatchRows || len(w.Key) == 0); err != nil {
+		if at, err = a.stageBatch(ctx, r, x, w, here, at, carried(x.writer.Dialect, there, w.Columns, rows), len(rows) < a.BatchRows || len(w.Key) == 0); err != nil {
 			return err
 		}
 		r.Reached("staging_batch")
@@ -183,7 +183,7 @@ func (a *Partition) insertBatch(ctx context.Context, tx *sql.Tx, x exchanged, w 
 		for _, row := range part {
 			one := make([]string, len(row))
 			for i, cell := range row {
-				args = append(args, carry(x.writer.Engine, here.Column(w.Columns[i]), cell))
+				args = append(args, x.writer.Dialect.Value(here.Column(w.Columns[i]), cell))
 				one[i] = x.writer.Param(len(args))
 			}
 			marks = append(marks, "("+strings.Join(one, ", ")+")")
@@ -197,8 +197,8 @@ func (a *Partition) insertBatch(ctx context.Context, tx *sql.Tx, x exchanged, w 
 
 // carried drops the zone from times, which all are UTC, for an engine that would
 // keep it as text.
-func carried(engine string, from *warehouse.Table, columns []string, rows warehouse.Rows) warehouse.Rows {
-	if engine == "postgres" {
+func carried(dialect warehouse.WriteDialect, from *warehouse.Table, columns []string, rows warehouse.Rows) warehouse.Rows {
+	if dialect.ReadsZones() {
 		return rows
 	}
 	for i, name := range columns {
@@ -210,24 +210,4 @@ func carried(engine string, from *warehouse.Table, columns []string, rows wareho
 		}
 	}
 	return rows
-}
-
-// carry turns one engine's text into what another reads as the same value.
-func carry(engine string, c *warehouse.Column, cell warehouse.Cell) any {
-	switch {
-	case cell.Null:
-		return nil
-	case c.Type.Family == warehouse.Boolean || c.Type.Native == "tinyint(1)":
-		yes := cell.Text == "t" || cell.Text == "true" || cell.Text == "1"
-		if engine == "postgres" {
-			return yes
-		}
-		if yes {
-			return 1
-		}
-		return 0
-	case c.Type.Family == warehouse.Timestamp && engine == "mysql":
-		return strings.TrimSuffix(strings.TrimSuffix(cell.Text, "+00"), "Z")
-	}
-	return cell.Text
 }

@@ -69,17 +69,18 @@ func isTransient(err error) bool {
 	return errors.As(err, &t)
 }
 
-// transactional refuses engines whose tables do not roll back.
+// transactional refuses tables that do not roll back.
 func transactional(ctx context.Context, w *repair.Writer, t sentinel.Table) error {
-	if w.Engine != "mysql" {
+	checker, ok := w.Dialect.(warehouse.RollbackChecker)
+	if !ok {
 		return nil
 	}
-	var engine sql.NullString
-	if err := w.DB.QueryRowContext(ctx, "SELECT engine FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", t.Schema, t.Name).Scan(&engine); err != nil {
+	var problem string
+	if err := w.DB.QueryRowContext(ctx, checker.WithoutRollback(), t.Schema, t.Name).Scan(&problem); err != nil {
 		return w.Classed("looking at the table's engine", err)
 	}
-	if !strings.EqualFold(engine.String, "InnoDB") {
-		return &repair.RefusedError{Why: fmt.Sprintf("its engine %s has no transactions", engine.String)}
+	if problem != "" {
+		return &repair.RefusedError{Why: problem}
 	}
 	return nil
 }
@@ -99,7 +100,7 @@ func (a *Partition) stageFrom(ctx context.Context, r *repair.Run, w reload, sour
 		return err
 	}
 	writer := r.Target.Write
-	s := scope{writer.Dialect, writer.Engine, here.TableName, w}
+	s := scope{writer.Dialect, here.TableName, w}
 	x, err := a.names(r, s, "new", "")
 	if err != nil {
 		return err

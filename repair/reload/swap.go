@@ -21,9 +21,10 @@ type leaf struct {
 
 // leafOf finds the partition whose range is the window and nothing else: a swap
 // takes all rows of a partition.
-func leafOf(here *warehouse.Table, engine string, w reload) (*leaf, error) {
+func leafOf(here *warehouse.Table, dialect warehouse.Dialect, w reload) (*leaf, error) {
+	_, swaps := dialect.(warehouse.PartitionSwapper)
 	switch {
-	case engine == "sqlite" || here.Kind != warehouse.PartitionedTable && len(here.Partitions) == 0:
+	case !swaps || here.Kind != warehouse.PartitionedTable && len(here.Partitions) == 0:
 		return nil, &repair.RefusedError{Why: "method swap: the table is not partitioned"}
 	case len(here.PartitionKey) != 1 || here.PartitionKey[0] != w.Column:
 		return nil, &repair.RefusedError{Why: fmt.Sprintf("method swap: the table is partitioned by %s, and the window is one of %s", strings.Join(here.PartitionKey, ", "), w.Column)}
@@ -55,58 +56,66 @@ func sameInstant(bound string, at time.Time) bool {
 	return false
 }
 
-// ownWays refuses a leaf with rules of its own, which the staged table would not
-// have: PostgreSQL keeps them with the partition, not with its parent.
-const ownWays = `SELECT coalesce(string_agg(what, ', '), '') FROM (
-SELECT 'privileges' AS what FROM pg_catalog.pg_class WHERE oid = $1::regclass AND relacl IS NOT NULL
-UNION ALL SELECT 'the trigger ' || tgname FROM pg_catalog.pg_trigger WHERE tgrelid = $1::regclass AND NOT tgisinternal AND tgparentid = 0
-UNION ALL SELECT 'the policy ' || polname FROM pg_catalog.pg_policy WHERE polrelid = $1::regclass
-UNION ALL SELECT 'partitions' FROM pg_catalog.pg_class WHERE oid = $1::regclass AND relkind <> 'r'
-UNION ALL SELECT 'another owner' FROM pg_catalog.pg_class c, pg_catalog.pg_class p WHERE c.oid = $1::regclass AND p.oid = $2::regclass AND c.relowner <> p.relowner) own`
-
-// swapped are the quoted names of a swap in PostgreSQL.
+// swapped is one swap: its names and marks, and the dialect that carries it out.
 type swapped struct {
 	exchanged
-	*leaf
-	schema, leafName, part, staged, kept string // part: schema.leaf
-	database, boundCheck                 string
+	name    string // of the partition, unquoted
+	swap    warehouse.Swap
+	dialect warehouse.PartitionSwapper
 }
 
 func (a *Partition) swapNames(x exchanged, r *repair.Run, l *leaf, w reload) (s swapped, err error) {
-	s.exchanged, s.leaf = x, l
-	var errs [3]error
-	s.schema, errs[0] = x.writer.Dialect.Quote(r.Repair.Table.Schema)
-	s.leafName, errs[1] = x.writer.Dialect.Quote(l.Name)
-	column, err := x.writer.Dialect.Quote(w.Column)
-	errs[2] = err
-	if err := errors.Join(errs[:]...); err != nil {
+	dialect, ok := x.writer.Dialect.(warehouse.PartitionSwapper)
+	if !ok {
+		return s, &repair.RefusedError{Why: "method swap: the engine has no partitions"}
+	}
+	schema, err1 := x.writer.Dialect.Quote(r.Repair.Table.Schema)
+	leafName, err2 := x.writer.Dialect.Quote(l.Name)
+	column, err3 := x.writer.Dialect.Quote(w.Column)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, &repair.RefusedError{Why: err.Error()}
 	}
-	s.database = r.Repair.Table.Schema
-	s.part = s.schema + "." + s.leafName
-	s.staged, s.kept = x.writer.Staging(r.Repair, "new").Name, x.writer.Staging(r.Repair, "old").Name
-	layout := "2006-01-02 15:04:05.999999-07"
-	s.boundCheck = fmt.Sprintf("%s IS NOT NULL AND %s >= '%s' AND %s < '%s'", column, column, w.From.Format(layout), column, w.To.Format(layout))
+	const layout = "2006-01-02 15:04:05.999999-07"
+	s = swapped{exchanged: x, name: l.Name, dialect: dialect}
+	s.swap = warehouse.Swap{
+		Schema:     schema,
+		Name:       r.Repair.Table.Schema,
+		Table:      x.table,
+		Leaf:       leafName,
+		Bound:      l.Bound,
+		Staged:     x.from,
+		StagedName: x.writer.Staging(r.Repair, "new").Name,
+		KeptName:   x.writer.Staging(r.Repair, "old").Name,
+		Inside: fmt.Sprintf("%s IS NOT NULL AND %s >= '%s' AND %s < '%s'",
+			column, column, w.From.Format(layout), column, w.To.Format(layout)),
+	}
 	return s, nil
 }
 
-// makeLeaf makes an empty table like a partition, with its keys, indexes and
-// constraints, and one that says that all of it is inside the window: with it
-// ATTACH need not look at the rows.
-func (s swapped) makeLeaf(ctx context.Context) error {
+// makeStaged makes an empty table that fits in the place of the partition. It
+// refuses a partition with rules of its own, which the table would not have.
+func (s swapped) makeStaged(ctx context.Context) error {
 	w := s.writer
-	var own string
-	if err := w.DB.QueryRowContext(ctx, ownWays, s.part, s.table).Scan(&own); err != nil {
-		return w.Classed("looking at the partition", err)
+	if check := s.dialect.CheckLeaf(s.swap); check.SQL != "" {
+		var own string
+		if err := w.DB.QueryRowContext(ctx, check.SQL, check.Args...).Scan(&own); err != nil {
+			return w.Classed("looking at the partition", err)
+		}
+		if own != "" {
+			return &repair.RefusedError{Why: "method swap: the partition " + s.name + " has " + own +
+				" of its own, which the new one would not have"}
+		}
 	}
-	if own != "" {
-		return &repair.RefusedError{Why: "method swap: the partition " + s.Name + " has " + own + " of its own, which the new one would not have"}
+	if has := s.dialect.HasStaged(s.swap); has.SQL != "" {
+		var there int
+		if err := w.DB.QueryRowContext(ctx, has.SQL, has.Args...).Scan(&there); err != nil {
+			return w.Classed("looking for the staged partition", err)
+		}
+		if there > 0 {
+			return nil
+		}
 	}
-	for _, st := range []string{
-		"CREATE TABLE IF NOT EXISTS " + s.from + " (LIKE " + s.part + " INCLUDING ALL)",
-		"ALTER TABLE " + s.from + " DROP CONSTRAINT IF EXISTS sentinel_window",
-		"ALTER TABLE " + s.from + " ADD CONSTRAINT sentinel_window CHECK (" + s.boundCheck + ")",
-	} {
+	for _, st := range s.dialect.MakeStaged(s.swap) {
 		if _, err := w.DB.ExecContext(ctx, st); err != nil {
 			return w.Classed("making a partition", err)
 		}
@@ -114,10 +123,10 @@ func (s swapped) makeLeaf(ctx context.Context) error {
 	return nil
 }
 
-// swap puts the staged partition in the place of the one that is there, which is
+// swapInOneTransaction puts the staged partition in the place of the one that is there, which is
 // kept whole for the way back: DETACH and ATTACH in one transaction, with fence
 // and ledger. Readers see one or the other.
-func (s swapped) swap(ctx context.Context, r *repair.Run, step string) error {
+func (s swapped) swapInOneTransaction(ctx context.Context, r *repair.Run, step string) error {
 	w := s.writer
 	if err := same(ctx, r, step); err != nil {
 		return err
@@ -127,8 +136,10 @@ func (s swapped) swap(ctx context.Context, r *repair.Run, step string) error {
 		return w.Classed("reading the catalog", err)
 	}
 	_, err = w.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
-		if _, err := tx.ExecContext(ctx, "LOCK TABLE "+s.table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
-			return 0, err
+		if locker, ok := w.Dialect.(warehouse.TableLocker); ok {
+			if err := s.run(ctx, tx, locker.LockTable(s.table, "")...); err != nil {
+				return 0, err
+			}
 		}
 		now, err := repair.TableDigest(ctx, w, tx, r.Repair.Table)
 		if err == nil && now != before {
@@ -164,12 +175,7 @@ func (s swapped) putNew(ctx context.Context, tx *sql.Tx) (rows int64, err error)
 	if err := held(stagedMark, s.from, "", "the staged rows are not those that were verified"); err != nil {
 		return 0, err
 	}
-	err = s.run(ctx, tx,
-		"ALTER TABLE "+s.table+" DETACH PARTITION "+s.part,
-		"ALTER TABLE "+s.part+" RENAME TO "+s.kept, "ALTER TABLE "+s.schema+"."+s.kept+" SET SCHEMA sentinel",
-		"ALTER TABLE sentinel."+s.staged+" SET SCHEMA "+s.schema, "ALTER TABLE "+s.schema+"."+s.staged+" RENAME TO "+s.leafName,
-		"ALTER TABLE "+s.table+" ATTACH PARTITION "+s.part+" "+s.Bound,
-		"ALTER TABLE "+s.part+" DROP CONSTRAINT sentinel_window")
+	err = s.run(ctx, tx, s.dialect.SwapIn(s.swap)...)
 	if err != nil {
 		return 0, err
 	}
@@ -187,11 +193,7 @@ func (s swapped) putOld(ctx context.Context, tx *sql.Tx) (rows int64, err error)
 	if _, err := s.untouched(ctx, tx); err != nil {
 		return 0, err
 	}
-	err = s.run(ctx, tx,
-		"ALTER TABLE "+s.table+" DETACH PARTITION "+s.part,
-		"ALTER TABLE "+s.part+" RENAME TO "+s.staged, "ALTER TABLE "+s.schema+"."+s.staged+" SET SCHEMA sentinel",
-		"ALTER TABLE sentinel."+s.kept+" SET SCHEMA "+s.schema, "ALTER TABLE "+s.schema+"."+s.kept+" RENAME TO "+s.leafName,
-		"ALTER TABLE "+s.table+" ATTACH PARTITION "+s.part+" "+s.Bound)
+	err = s.run(ctx, tx, s.dialect.SwapOut(s.swap)...)
 	if err != nil {
 		return 0, err
 	}

@@ -22,7 +22,7 @@ func (s suite) writing(t *testing.T) {
 		kind = s.Types.Zoned
 	}
 	b.exec("CREATE TABLE [w] ([n] " + s.Types.BigInt + ", [at] " + kind + ")")
-	db, name, classify, err := warehouse.OpenForWriting(warehouse.Config{
+	db, opened, classify, err := warehouse.OpenForWriting(warehouse.Config{
 		Name: "w", Dialect: d.Name(), RepairDSN: sentinel.Secret(b.DSN()),
 	})
 	if err != nil {
@@ -33,8 +33,8 @@ func (s suite) writing(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if name != d.Name() {
-		t.Errorf("the repair DSN's dialect is %q, want %q", name, d.Name())
+	if opened.Name() != d.Name() {
+		t.Errorf("the repair DSN's dialect is %q, want %q", opened.Name(), d.Name())
 	}
 	at := time.Date(2026, 11, 1, 12, 30, 0, 0, time.FixedZone("east", 3600))
 	tx, err := db.BeginTx(t.Context(), nil)

@@ -10,30 +10,10 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// makeLeafMySQL makes an empty table that can be exchanged with a partition: the
-// same columns, keys and options, and no partitions.
-func (s swapped) makeLeafMySQL(ctx context.Context) error {
-	w := s.writer
-	var there int
-	name := s.staged
-	if err := w.DB.QueryRowContext(ctx, "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ? AND create_options NOT LIKE '%partitioned%'", s.database, name).Scan(&there); err != nil {
-		return w.Classed("looking for the staged partition", err)
-	}
-	if there > 0 {
-		return nil
-	}
-	for _, st := range []string{"DROP TABLE IF EXISTS " + s.from, "CREATE TABLE " + s.from + " LIKE " + s.table, "ALTER TABLE " + s.from + " REMOVE PARTITIONING"} {
-		if _, err := w.DB.ExecContext(ctx, st); err != nil {
-			return w.Classed("making a partition", err)
-		}
-	}
-	return nil
-}
-
-// swapMySQL exchanges the staged table with the partition. DDL commits by
-// itself: intent and outcome are marked around it, and after a crash the window
+// swapByItself exchanges the staged table with the partition. DDL commits by
+// itself here: intent and outcome are marked around it, and after a crash the window
 // tells which of the two it holds. The staged table holds the old rows then.
-func (s swapped) swapMySQL(ctx context.Context, r *repair.Run, step string) error {
+func (s swapped) swapByItself(ctx context.Context, r *repair.Run, step string) error {
 	w := s.writer
 	if done, err := w.Done(ctx, r.Repair, step); done || err != nil {
 		return err
@@ -91,11 +71,11 @@ func (s swapped) swapMySQL(ctx context.Context, r *repair.Run, step string) erro
 	return err
 }
 
-// swappedUntold reports whether MySQL has exchanged the partition for an agent
+// swappedUntold reports whether the partition was exchanged for an agent
 // that could not say so: the staged table holds the old rows then, and must not
 // be staged anew.
 func (a *Partition) swappedUntold(ctx context.Context, r *repair.Run, w reload) (bool, error) {
-	if w.Leaf == nil || r.Target.Write.Engine != "mysql" {
+	if w.Leaf == nil || !r.Target.Write.AutoCommits() {
 		return false, nil
 	}
 	if tried, err := r.Target.Write.Done(ctx, r.Repair, "apply_intent"); !tried || err != nil {
@@ -128,6 +108,10 @@ func (s swapped) stands(ctx context.Context, before, after string) (at standing,
 }
 
 func (s swapped) exchangePartition(ctx context.Context, r *repair.Run, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "/* sentinel/"+r.Repair.ID+" */ ALTER TABLE "+s.table+" EXCHANGE PARTITION "+s.leafName+" WITH TABLE "+s.from)
-	return s.writer.Classed("exchanging the partition", err)
+	for _, st := range s.dialect.SwapIn(s.swap) {
+		if _, err := conn.ExecContext(ctx, "/* sentinel/"+r.Repair.ID+" */ "+st); err != nil {
+			return s.writer.Classed("exchanging the partition", err)
+		}
+	}
+	return nil
 }
