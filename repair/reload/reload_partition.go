@@ -122,6 +122,7 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, why repair.Trigg
 	if err := dependents(ctx, t.Read, here, a.NoTriggers, &plan); err != nil {
 		return plan, err
 	}
+	s.reload = w // with its leaf
 	if err := a.describe(ctx, t, &plan, w, s); err != nil {
 		return plan, err
 	}
