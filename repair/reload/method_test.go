@@ -108,7 +108,7 @@ func TestWhatASwapRefuses(t *testing.T) {
 	if err := swap("day"); err == nil || !strings.Contains(err.Error(), "orders_11 has privileges of its own") {
 		t.Errorf("grants on the partition: %v", err)
 	}
-	if err := (&reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "replace"}).Validate(); err == nil || !strings.Contains(err.Error(), "delete_insert, merge or swap") {
+	if err := (&reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "replace"}).Validate(); err == nil || !strings.Contains(err.Error(), "want one of delete_insert, merge, swap") {
 		t.Errorf("an unknown method: %v", err)
 	}
 	other := repairtest.New(t, "sqlite")
