@@ -110,6 +110,7 @@ type Agent struct {
 	scorer        *Scorer
 	forecasts     forecasts
 	notifications *Notifications
+	planner       *notify.Planner // nil: nobody is notified
 	exporters     []*exporters.Queue
 	silences      []notify.Silence
 	located       map[string]located
@@ -254,8 +255,9 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	a.mu.Lock()
 	a.exporters = plan.Exporters
 	a.mu.Unlock()
-	if plan.Notifications != nil && plan.Notifications.Dispatcher != nil {
-		running.Go(func() { a.supervise(ctx, "notifications", plan.Notifications.Dispatcher.Run) })
+	if n := plan.Notifications; n != nil && n.Dispatcher != nil {
+		dispatch := func(ctx context.Context) { a.dispatch(ctx, n.Dispatcher) }
+		running.Go(func() { a.supervise(ctx, "notifications", dispatch) })
 	}
 	running.Go(func() { a.supervise(ctx, "housekeeping", func(ctx context.Context) { a.housekeep(ctx, plan) }) })
 	running.Go(func() { a.supervise(ctx, "repairs", func(ctx context.Context) { a.repairs(ctx, plan) }) })

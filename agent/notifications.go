@@ -14,11 +14,11 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Notifications is who hears of incidents, and when nobody does.
+// Notifications is who is notified of incidents, and when nobody is.
 type Notifications struct {
-	Planner    *notify.Planner
-	Dispatcher *notify.Dispatcher
-	Windows    []notify.Window // maintenance: nobody is told, and nothing is repaired
+	Routes     []notify.Route
+	Dispatcher *notify.Dispatcher // nil: nothing is sent
+	Windows    []notify.Window    // maintenance: nobody is notified, and nothing is repaired
 }
 
 const silenceState = "silence"
@@ -32,6 +32,7 @@ func (a *Agent) notifyBy(t *Notifications) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.notifications = t
+	a.planner = nil
 	for _, of := range []string{"repair", "notification"} {
 		a.Metrics.Add(exporters.Retries, 0, of)
 	}
@@ -39,34 +40,63 @@ func (a *Agent) notifyBy(t *Notifications) {
 	if t == nil {
 		return
 	}
-	t.Planner.Find = func(id string) (sentinel.Incident, bool) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return a.incidents.find(id)
+	a.planner = &notify.Planner{Routes: t.Routes, Incidents: openIncidents{a}}
+	if t.Dispatcher == nil {
+		return
 	}
-	t.Planner.Suppressed = func(i sentinel.Incident, now time.Time) (string, bool) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return a.withheld(i, now)
+	for _, c := range t.Dispatcher.Channels { // there before the first event, so that it is not lost to increase()
+		for _, outcome := range []string{notify.OutcomeSent, notify.OutcomeRetried, notify.OutcomeDead} {
+			a.Metrics.Add(exporters.Notifications, 0, c.Name, outcome)
+		}
 	}
-	if d := t.Dispatcher; d != nil {
-		for _, c := range d.Channels { // there before the first event, so that it is not lost to increase()
-			for _, outcome := range []string{notify.OutcomeSent, notify.OutcomeRetried, notify.OutcomeDead} {
-				a.Metrics.Add(exporters.Notifications, 0, c.Name, outcome)
-			}
-		}
-		d.Planner = t.Planner
-		if a.Trace != nil {
-			d.Trace = a.Trace.Notice
-		}
-		d.Sent = func(channel, outcome string) {
-			a.Metrics.Add(exporters.Notifications, 1, channel, outcome)
-			if outcome == notify.OutcomeRetried {
-				a.Metrics.Add(exporters.Retries, 1, "notification")
-			}
-		}
-		d.Problem = func(channel string, err error) { a.Log.Warn("telling of incidents", "channel", channel, "error", err) }
+}
+
+// dispatch sends notifications until ctx ends.
+func (a *Agent) dispatch(ctx context.Context, d *notify.Dispatcher) {
+	a.mu.Lock()
+	planner := a.planner
+	a.mu.Unlock()
+	d.Run(ctx, planner, deliveryObserver{a})
+}
+
+// openIncidents answers the planner of notices. It takes the agent's lock.
+type openIncidents struct{ agent *Agent }
+
+// Find implements notify.Incidents.
+func (o openIncidents) Find(id string) (sentinel.Incident, bool) {
+	o.agent.mu.Lock()
+	defer o.agent.mu.Unlock()
+	return o.agent.incidents.find(id)
+}
+
+// Suppressed implements notify.Incidents.
+func (o openIncidents) Suppressed(i sentinel.Incident, now time.Time) (why string, ok bool) {
+	o.agent.mu.Lock()
+	defer o.agent.mu.Unlock()
+	return o.agent.withheld(i, now)
+}
+
+// deliveryObserver counts, traces and logs what the dispatcher does.
+type deliveryObserver struct{ agent *Agent }
+
+// Notice implements notify.Observer.
+func (o deliveryObserver) Notice(
+	ctx context.Context, traceparent, channel string,
+) (_ context.Context, own string, end func(error)) {
+	return o.agent.Trace.Notice(ctx, traceparent, channel)
+}
+
+// Sent implements notify.Observer.
+func (o deliveryObserver) Sent(channel, outcome string) {
+	o.agent.Metrics.Add(exporters.Notifications, 1, channel, outcome)
+	if outcome == notify.OutcomeRetried {
+		o.agent.Metrics.Add(exporters.Retries, 1, "notification")
 	}
+}
+
+// Problem implements notify.Observer.
+func (o deliveryObserver) Problem(channel string, err error) {
+	o.agent.Log.Warn("sending notifications", "channel", channel, "error", err)
 }
 
 // suppressed says why nobody is notified of an incident: a window, or a silence.

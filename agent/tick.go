@@ -231,9 +231,7 @@ func (a *Agent) submit(
 	ctx context.Context, batch store.Batch, changes []notify.Change, audit ...store.AuditEntry,
 ) *record {
 	rec := &record{ctx: context.WithoutCancel(ctx), batch: batch, changes: changes, at: a.Now(), audit: audit}
-	if a.notifications != nil {
-		rec.planner = a.notifications.Planner
-	}
+	rec.planner = a.planner
 	for n := range changes {
 		changes[n].Trace = telemetry.Traceparent(ctx)
 	}

@@ -110,7 +110,7 @@ func TestRealAlertmanager(t *testing.T) {
 	d := a.dispatcher(notify.Channel{Name: "am", Notifier: am})
 	ctx, cancel := context.WithCancel(t.Context())
 	var run sync.WaitGroup
-	run.Go(func() { d.Run(ctx) })
+	run.Go(func() { d.Run(ctx, nil, nil) })
 	t.Cleanup(func() { cancel(); run.Wait() })
 
 	one := incident(1)

@@ -128,6 +128,45 @@ func TestADeadChannelHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+// observer keeps what a dispatcher reports.
+type observer struct {
+	mu       sync.Mutex
+	outcomes []string // "channel outcome"
+	problems []string // "channel: error"
+	tries    []string // "channel traceparent"
+}
+
+func (o *observer) Notice(ctx context.Context, parent, channel string) (context.Context, string, func(error)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tries = append(o.tries, channel+" "+parent)
+	return ctx, "", func(error) {}
+}
+
+func (o *observer) Sent(channel, outcome string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.outcomes = append(o.outcomes, channel+" "+outcome)
+}
+
+func (o *observer) Problem(channel string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.problems = append(o.problems, channel+": "+err.Error())
+}
+
+// count counts the problems that contain a text.
+func (o *observer) count(text string) (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range o.problems {
+		if strings.Contains(p, text) {
+			n++
+		}
+	}
+	return n
+}
+
 // What a retry cannot help is given up at once, with the reason, and said.
 func TestPermanentErrorsAreGivenUp(t *testing.T) {
 	t.Parallel()
@@ -136,25 +175,15 @@ func TestPermanentErrorsAreGivenUp(t *testing.T) {
 	c := hook("hook", r)
 	c.Notifier = &notify.Webhook{URL: sentinel.Secret(r.URL + "/s3cret"), Secret: "s3cret"}
 	d := a.dispatcher(c)
-	var mu sync.Mutex
-	var problems, outcomes []string
-	d.Problem = func(channel string, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		problems = append(problems, channel+": "+err.Error())
-	}
-	d.Sent = func(channel, outcome string) {
-		mu.Lock()
-		defer mu.Unlock()
-		outcomes = append(outcomes, channel+" "+outcome)
-	}
-	stop := running(t, d)
+	seen := &observer{}
+	stop := runningWith(t, d, nil, seen)
 	a.record(time.Now(), incident(1))
 	eventually(t, "it is given up", func() bool { return a.count(store.OutboxDead) == 1 })
 	stop()
-	if len(r.got()) != 1 || !slices.Equal(outcomes, []string{"hook dead"}) {
-		t.Errorf("%d tries, outcomes %v", len(r.got()), outcomes)
+	if len(r.got()) != 1 || !slices.Equal(seen.outcomes, []string{"hook dead"}) {
+		t.Errorf("%d tries, outcomes %v", len(r.got()), seen.outcomes)
 	}
+	problems := seen.problems
 	if len(problems) != 1 || !strings.Contains(problems[0], "401") || strings.Contains(problems[0], "s3cret") {
 		t.Errorf("problems: %v", problems)
 	}
@@ -233,21 +262,12 @@ func TestAPanicOfAChannelIsAnErrorOfThatTry(t *testing.T) {
 	r := answering(t, says(200, ""))
 	a := newAgent(t, to("broken", "hook"))
 	d := a.dispatcher(notify.Channel{Name: "broken", Notifier: &broken{}}, hook("hook", r))
-	problems := make(chan error, 100)
-	d.Problem = func(channel string, err error) {
-		if channel == "broken" {
-			select {
-			case problems <- err:
-			default:
-			}
-		}
-	}
+	seen := &observer{}
 	a.record(time.Now(), incident(1))
-	running(t, d)
-	for range 2 { // it is tried again
-		if err := <-problems; !strings.Contains(err.Error(), "channel broken panicked") {
-			t.Error(err)
-		}
+	runningWith(t, d, nil, seen)
+	eventually(t, "it is tried again", func() bool { return seen.count("broken: ") > 1 })
+	if seen.count("channel broken panicked") == 0 {
+		t.Error(seen.problems)
 	}
 	eventually(t, "the other channel is told", func() bool { return len(r.got()) == 1 })
 	answer := notify.Channel{Name: "broken", Notifier: &broken{}}.Deliver(t.Context(), told(notify.Opened, incident(1)))

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,56 +12,69 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Channel is a configured way to tell.
+// Channel is a configured channel.
 type Channel struct {
 	Name     string
 	Notifier Notifier // validated
 	Rate     Rate     // the zero value: [DefaultRate]
 }
 
-// Outcomes that [Dispatcher.Sent] is called with.
+// Outcomes that [Observer.Sent] is called with.
 const (
 	OutcomeSent    = "sent"
 	OutcomeRetried = "retried"
 	OutcomeDead    = "dead"
 )
 
-// Dispatcher sends what the outbox holds: one worker a channel, so that a dead
-// one holds up no other. The fields are set before Run and not changed after.
+// Observer follows what a dispatcher does, for metrics, traces and the log. Its
+// methods are called concurrently.
+type Observer interface {
+	// Notice begins one try to deliver a notice, whose traceparent is that of the
+	// tick that caused it. The try runs under the context returned; receivers get
+	// the traceparent returned, if it is not empty. end is called with the outcome.
+	Notice(ctx context.Context, traceparent, channel string) (_ context.Context, own string, end func(error))
+	// Sent counts a notice by its outcome.
+	Sent(channel, outcome string)
+	// Problem reports what went wrong: a try that failed, a notice given up, a store
+	// that cannot be read. channel is empty where no single one is concerned.
+	Problem(channel string, err error)
+}
+
+// Dispatcher sends what the outbox holds. It has one worker a channel, so that a
+// channel that is down delays no other. The fields are set before Run and not
+// changed after.
 type Dispatcher struct {
-	Store    *store.Store
-	Channels []Channel
-	Planner  *Planner         // for reminders, and ends nobody was told of; nil: none
-	URL      string           // where people reach the agent; may be empty
-	Now      func() time.Time // the clock
-	Rand     func() float64   // in [0, 1), safe for concurrent use; spreads retries
+	Store     *store.Store
+	Channels  []Channel
+	Deliverer Deliverer        // makes every try; nil: [Local]
+	URL       string           // where people reach the agent; may be empty
+	Now       func() time.Time // the clock
+	Rand      func() float64   // in [0, 1), safe for concurrent use; spreads retries
 
 	Timeout  time.Duration // of one try; default 15s
 	Base     time.Duration // the first retry comes within; default 5s, doubled with every try
 	Cap      time.Duration // no retry waits longer; default 15m
 	Attempts int           // tries before a notice may be given up; default 10
 	GiveUp   time.Duration // age before a notice may be given up; default 24h
-	Every    time.Duration // how often reminders and what was missed are looked for; default 1m
+	Every    time.Duration // time between searches for reminders and missed notices; default 1m
 
-	// Deliverer makes every try. Nil: [Local].
-	Deliverer Deliverer
-	// Trace begins the span of a try as a part of the trace that a notice carries,
-	// and returns the span's own traceparent, which receivers get; may be nil.
-	Trace func(ctx context.Context, traceparent, channel string) (_ context.Context, own string, end func(error))
-	// Sent counts the notices by outcome; may be nil.
-	Sent func(channel, outcome string)
-	// Problem hears of what went wrong, for the log: a try that did not arrive, a
-	// notice given up, a store that cannot be read; may be nil.
-	Problem func(channel string, err error)
-
-	once  sync.Once
-	wakes []chan struct{}
+	once     sync.Once
+	wakes    []chan struct{}
+	planner  *Planner
+	observer Observer
 }
 
 func (d *Dispatcher) start() {
 	d.once.Do(func() {
-		d.Timeout, d.Base, d.Cap = orDefault(d.Timeout, 15*time.Second), orDefault(d.Base, 5*time.Second), orDefault(d.Cap, 15*time.Minute)
-		d.Attempts, d.GiveUp, d.Every = orDefault(d.Attempts, 10), orDefault(d.GiveUp, 24*time.Hour), orDefault(d.Every, time.Minute)
+		d.Timeout = cmp.Or(d.Timeout, 15*time.Second)
+		d.Base = cmp.Or(d.Base, 5*time.Second)
+		d.Cap = cmp.Or(d.Cap, 15*time.Minute)
+		d.Attempts = cmp.Or(d.Attempts, 10)
+		d.GiveUp = cmp.Or(d.GiveUp, 24*time.Hour)
+		d.Every = cmp.Or(d.Every, time.Minute)
+		if d.Deliverer == nil {
+			d.Deliverer = Local{}
+		}
 		d.wakes = make([]chan struct{}, len(d.Channels))
 		for i := range d.wakes {
 			d.wakes[i] = make(chan struct{}, 1)
@@ -80,10 +94,14 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// Run sends until ctx ends, and returns when all its goroutines have. A try
-// that is cut off by the end is made again by the next Run. It is called once.
-func (d *Dispatcher) Run(ctx context.Context) {
+// Run sends until ctx ends, and returns when all its goroutines have. A try that is
+// cut off by the end is made again by the next dispatcher. The planner finds
+// reminders, and ends that nobody was notified of; without one there are none. The
+// observer may be nil. Run is called once.
+func (d *Dispatcher) Run(ctx context.Context, planner *Planner, observer Observer) {
 	d.start()
+	d.planner = planner
+	d.observer = observer
 	var workers sync.WaitGroup
 	for i, c := range d.Channels {
 		w := &worker{d: d, channel: c, bucket: newBucket(c.Rate, d.Now())}
@@ -92,18 +110,22 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		}
 		workers.Go(func() { w.run(ctx, d.wakes[i]) })
 	}
-	workers.Go(func() { d.keepHouse(ctx) })
+	workers.Go(func() { d.sweep(ctx) })
 	workers.Wait()
 }
 
-// keepHouse looks from time to time for what no tick brings: reminders, ends
-// that were stored without their notice, channels that are gone.
-func (d *Dispatcher) keepHouse(ctx context.Context) {
+// sweep searches from time to time for what no tick brings: reminders, ends that
+// were stored without their notice, channels that are gone.
+func (d *Dispatcher) sweep(ctx context.Context) {
 	for {
 		for _, job := range []struct {
 			what string
 			do   func(context.Context) error
-		}{{"looking for reminders", d.remind}, {"looking for ends nobody was told of", d.settleUp}, {"looking for notices without a channel", d.orphans}} {
+		}{
+			{"searching for reminders", d.remind},
+			{"searching for ends that nobody was notified of", d.notifyEnds},
+			{"searching for notices without a channel", d.buryOrphans},
+		} {
 			if err := job.do(ctx); err != nil && ctx.Err() == nil {
 				d.problem("", fmt.Errorf("%s: %w", job.what, err))
 			}
@@ -115,7 +137,7 @@ func (d *Dispatcher) keepHouse(ctx context.Context) {
 }
 
 func (d *Dispatcher) remind(ctx context.Context) error {
-	if d.Planner == nil {
+	if d.planner == nil {
 		return nil
 	}
 	open, err := d.Store.OpenIncidents(ctx)
@@ -126,17 +148,17 @@ func (d *Dispatcher) remind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	items, err := d.Planner.Remind(open, told, d.Now())
+	items, err := d.planner.Remind(open, told, d.Now())
 	if err != nil {
 		return err
 	}
 	return d.enqueue(ctx, items)
 }
 
-// settleUp tells of ends whose notices could not be planned when they were
+// notifyEnds plans the notices of ends that could not be planned when they were
 // stored, or that the store itself found.
-func (d *Dispatcher) settleUp(ctx context.Context) error {
-	if d.Planner == nil {
+func (d *Dispatcher) notifyEnds(ctx context.Context) error {
+	if d.planner == nil {
 		return nil
 	}
 	now := d.Now()
@@ -159,7 +181,7 @@ func (d *Dispatcher) settleUp(ctx context.Context) error {
 			changes = append(changes, Change{Kind: Recovered, Incident: i})
 		}
 	}
-	items, err := d.Planner.Plan(changes, owed, now)
+	items, err := d.planner.Plan(changes, owed, now)
 	if err != nil {
 		return err
 	}
@@ -177,9 +199,9 @@ func (d *Dispatcher) enqueue(ctx context.Context, items []store.OutboxItem) erro
 	return nil
 }
 
-// orphans gives up what has waited for a day for channels that are not
+// buryOrphans gives up what has waited for a day for channels that are not
 // configured any more.
-func (d *Dispatcher) orphans(ctx context.Context) error {
+func (d *Dispatcher) buryOrphans(ctx context.Context) error {
 	var names []string
 	for _, c := range d.Channels {
 		names = append(names, c.Name)
@@ -192,7 +214,7 @@ func (d *Dispatcher) orphans(ctx context.Context) error {
 	return err
 }
 
-// wait waits until the time is over or wake is heard; false when ctx has ended.
+// wait returns when the time is over or wake is signalled; false when ctx has ended.
 func wait(ctx context.Context, long time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(max(long, 0))
 	defer timer.Stop()
@@ -205,24 +227,30 @@ func wait(ctx context.Context, long time.Duration, wake <-chan struct{}) bool {
 	return ctx.Err() == nil
 }
 
-// notify makes one try.
-func (d *Dispatcher) notify(ctx context.Context, c Channel, n Notice) (ref string, err error) {
-	if d.Deliverer != nil {
-		return d.Deliverer.Deliver(ctx, c, n)
-	}
-	return Local{}.Deliver(ctx, c, n)
-}
-
 func (d *Dispatcher) problem(channel string, err error) {
-	if d.Problem != nil {
-		d.Problem(channel, err)
+	if d.observer != nil {
+		d.observer.Problem(channel, err)
 	}
 }
 
 func (d *Dispatcher) sent(channel, outcome string) {
-	if d.Sent != nil {
-		d.Sent(channel, outcome)
+	if d.observer != nil {
+		d.observer.Sent(channel, outcome)
 	}
+}
+
+// deliver makes one try within the timeout.
+func (d *Dispatcher) deliver(ctx context.Context, c Channel, n Notice) (ref string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	if d.observer == nil {
+		return d.Deliverer.Deliver(ctx, c, n)
+	}
+	ctx, own, end := d.observer.Notice(ctx, n.Trace, c.Name)
+	n.Trace = cmp.Or(own, n.Trace)
+	ref, err = d.Deliverer.Deliver(ctx, c, n)
+	end(err)
+	return ref, err
 }
 
 // Test sends through one channel, at once and past the outbox, a notice that
@@ -245,8 +273,9 @@ func (d *Dispatcher) test(ctx context.Context, to Channel) error {
 	defer cancel()
 	now := d.Now()
 	i := sentinel.Incident{
-		ID: "test-" + now.UTC().Format("20060102T150405"), Check: "test", Kind: "test", Table: sentinel.Table{Warehouse: "sentinel", Name: "test"},
-		Tier: "info", Owner: "nobody", State: sentinel.Open, Severity: sentinel.Warn, Opened: now, Updated: now,
+		ID: "test-" + now.UTC().Format("20060102T150405"), Check: "test", Kind: "test",
+		Table: sentinel.Table{Warehouse: "sentinel", Name: "test"},
+		Tier:  "info", Owner: "nobody", State: sentinel.Open, Severity: sentinel.Warn, Opened: now, Updated: now,
 		Message: "this is a test of the channel", Expected: "that you can read it", Observed: sentinel.Int(1),
 	}
 	ref := ""
@@ -268,12 +297,12 @@ func (d *Dispatcher) test(ctx context.Context, to Channel) error {
 	return nil
 }
 
-// settleTime is how long the outcome of a try may take to be stored once the
+// storeTimeout is how long the outcome of a try may take to be stored once the
 // program ends.
-const settleTime = 5 * time.Second
+const storeTimeout = 5 * time.Second
 
 // lease is how long nobody else makes a try that is under way.
-func (d *Dispatcher) lease() time.Duration { return d.Timeout + 2*settleTime }
+func (d *Dispatcher) lease() time.Duration { return d.Timeout + 2*storeTimeout }
 
 // errCut is of a try that was cut off by the end of the program.
 var errCut = errors.New("the agent was stopped during the try")

@@ -81,9 +81,13 @@ func (a *agent) dispatcher(channels ...notify.Channel) *notify.Dispatcher {
 // running runs a dispatcher until the returned stop is called, at the latest at
 // the end of the test.
 func running(t testing.TB, d *notify.Dispatcher) (stop func()) {
+	return runningWith(t, d, nil, nil)
+}
+
+func runningWith(t testing.TB, d *notify.Dispatcher, p *notify.Planner, o notify.Observer) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var run sync.WaitGroup
-	run.Go(func() { d.Run(ctx) })
+	run.Go(func() { d.Run(ctx, p, o) })
 	stop = func() { cancel(); run.Wait() }
 	t.Cleanup(stop)
 	return stop
@@ -179,9 +183,9 @@ func TestReminders(t *testing.T) {
 	var mu sync.Mutex
 	now := night
 	d := a.dispatcher(hook("hook", r))
-	d.Planner, d.Every = a.planner, 5*time.Millisecond
+	d.Every = 5 * time.Millisecond
 	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
-	running(t, d)
+	runningWith(t, d, a.planner, nil)
 	a.record(night, incident(1), incident(2))
 	later := func(hours int, sent int) {
 		mu.Lock()
@@ -233,8 +237,8 @@ func TestEndsNobodyWasToldOf(t *testing.T) {
 	r := answering(t, says(200, ""))
 	a := newAgent(t, to("hook"))
 	d := a.dispatcher(hook("hook", r))
-	d.Planner, d.Every = a.planner, 5*time.Millisecond
-	running(t, d)
+	d.Every = 5 * time.Millisecond
+	runningWith(t, d, a.planner, nil)
 	a.record(time.Now(), incident(1))
 	eventually(t, "the opening is sent", func() bool { return a.count(store.OutboxSent) == 1 })
 	over := resolved(a.known["inc0001"], 0)

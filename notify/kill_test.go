@@ -50,7 +50,7 @@ func notifyUntilKilled(path, receiver string) error {
 	for _, i := range known {
 		byID[i.ID] = i
 	}
-	go d.Run(ctx)
+	go d.Run(ctx, nil, nil)
 	tick := time.NewTicker(3 * time.Millisecond)
 	for n := len(known); ; n++ {
 		<-tick.C

@@ -50,16 +50,21 @@ func transition(before, after sentinel.Incident) Kind {
 	return ""
 }
 
-// Planner decides who hears of what. It keeps nothing: what was told is asked
-// of the store. Its methods may be called concurrently.
+// Planner decides who is notified of what. It keeps nothing: the store knows what
+// was sent. Its methods may be called concurrently if those of Incidents may.
 type Planner struct {
-	Routes []Route // [DefaultRoutes] where none are configured
-	// Suppressed says why an incident is not told at the moment; nil: as its state
-	// says. See [Quiet].
-	Suppressed func(i sentinel.Incident, now time.Time) (why string, ok bool)
-	// Find looks an unresolved incident up, so that one is grouped as its upstream
-	// is, also when that failed earlier; nil: only those that change at once.
-	Find func(id string) (sentinel.Incident, bool)
+	Routes    []Route   // [DefaultRoutes] where none are configured
+	Incidents Incidents // nil: only the incidents that are given are known, by their state
+}
+
+// Incidents is what a planner asks about incidents beside those that changed.
+type Incidents interface {
+	// Find returns an unresolved incident. One is grouped as its upstream is, also
+	// when that failed earlier.
+	Find(id string) (sentinel.Incident, bool)
+	// Suppressed says why nobody is notified of an incident at the moment. See
+	// [Quiet].
+	Suppressed(i sentinel.Incident, now time.Time) (why string, ok bool)
 }
 
 // note is what the outbox keeps of a transition.
@@ -69,12 +74,13 @@ type note struct {
 }
 
 // Plan returns the items that belong into the outbox in the transaction that
-// stores the incidents; changes are in the order they happened. told is what [store.Store.OutboxNotified] says of them:
-// who was told that something is wrong hears that it is over, and nobody else.
-func (p *Planner) Plan(changes []Change, told []store.Notified, now time.Time) ([]store.OutboxItem, error) {
-	hearers := map[string][]string{}
-	for _, t := range told {
-		hearers[t.Incident] = append(hearers[t.Incident], t.Channel)
+// stores the incidents; changes are in the order they happened. sent is what
+// [store.Store.OutboxNotified] says of them: the channels that were notified that
+// something is wrong are notified that it is over, and no others.
+func (p *Planner) Plan(changes []Change, sent []store.Notified, now time.Time) ([]store.OutboxItem, error) {
+	notified := map[string][]string{}
+	for _, t := range sent {
+		notified[t.Incident] = append(notified[t.Incident], t.Channel)
 	}
 	here := map[string]sentinel.Incident{}
 	for _, c := range changes {
@@ -84,7 +90,7 @@ func (p *Planner) Plan(changes []Change, told []store.Notified, now time.Time) (
 	for _, c := range changes {
 		cause := p.root(c.Incident, here)
 		if c.Kind == Recovered || c.Kind == Acknowledged {
-			p.toHearers(&out, c, cause, hearers[c.Incident.ID])
+			p.followUp(&out, c, cause, notified[c.Incident.ID])
 			continue
 		}
 		if p.quiet(c.Incident, now) {
@@ -93,23 +99,25 @@ func (p *Planner) Plan(changes []Change, told []store.Notified, now time.Time) (
 		for _, r := range p.routes(c.Incident) {
 			if !p.Routes[r].OnlyEscalated || c.Kind == Escalated || c.Incident.Standing() == sentinel.Escalated {
 				out.add(c, p.Routes[r].To, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].groupWait())
-				hearers[c.Incident.ID] = append(hearers[c.Incident.ID], p.Routes[r].To...)
+				notified[c.Incident.ID] = append(notified[c.Incident.ID], p.Routes[r].To...)
 			}
 		}
 	}
 	return out.list, out.err
 }
 
-// toHearers tells the channels that were told before, in the groups of their
+// followUp notifies the channels that were notified before, in the groups of their
 // routes.
-func (p *Planner) toHearers(out *items, c Change, cause sentinel.Incident, hearers []string) {
+func (p *Planner) followUp(out *items, c Change, cause sentinel.Incident, notified []string) {
 	for _, r := range p.routes(c.Incident) {
-		to := slices.DeleteFunc(slices.Clone(p.Routes[r].To), func(name string) bool { return !slices.Contains(hearers, name) })
+		to := slices.DeleteFunc(slices.Clone(p.Routes[r].To), func(name string) bool {
+			return !slices.Contains(notified, name)
+		})
 		out.add(c, to, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].groupWait())
 	}
 	// The routes may have changed since.
 	other := Route{}
-	out.add(c, hearers, other.group(-1, c.Kind, cause), *routeDefaults.GroupWait)
+	out.add(c, notified, other.group(-1, c.Kind, cause), *routeDefaults.GroupWait)
 }
 
 // root is the incident by which one is grouped: the one furthest up that it
@@ -117,8 +125,8 @@ func (p *Planner) toHearers(out *items, c Change, cause sentinel.Incident, heare
 func (p *Planner) root(i sentinel.Incident, here map[string]sentinel.Incident) sentinel.Incident {
 	for range 100 { // causes never go round, but what is stored may be damaged
 		up, ok := here[i.Upstream]
-		if !ok && p.Find != nil && i.Upstream != "" {
-			up, ok = p.Find(i.Upstream)
+		if !ok && p.Incidents != nil && i.Upstream != "" {
+			up, ok = p.Incidents.Find(i.Upstream)
 		}
 		if !ok {
 			return i
@@ -129,10 +137,10 @@ func (p *Planner) root(i sentinel.Incident, here map[string]sentinel.Incident) s
 }
 
 func (p *Planner) quiet(i sentinel.Incident, now time.Time) bool {
-	if p.Suppressed == nil {
+	if p.Incidents == nil {
 		return i.State == sentinel.Suppressed
 	}
-	_, ok := p.Suppressed(i, now)
+	_, ok := p.Incidents.Suppressed(i, now)
 	return ok
 }
 
@@ -174,7 +182,8 @@ func (p *Planner) Remind(open []sentinel.Incident, told []store.Notified, now ti
 				t, ok := known[[2]string{i.ID, channel}]
 				switch {
 				case !ok && (!route.OnlyEscalated || i.Standing() == sentinel.Escalated):
-					out.add(Change{Kind: late(i), Incident: i}, []string{channel}, route.group(r, late(i), p.root(i, here)), route.groupWait())
+					group := route.group(r, late(i), p.root(i, here))
+					out.add(Change{Kind: late(i), Incident: i}, []string{channel}, group, route.groupWait())
 				case ok && t.Sent && route.repeat() > 0 && now.Sub(t.Last) >= route.repeat():
 					out.remind(i, channel, t.Reminders+1, route.group(r, Reminder, p.root(i, here)))
 				}
@@ -227,8 +236,8 @@ func (o *items) put(c Change, key string, to []string, group string, wait time.D
 		if id := [2]string{key, channel}; !o.seen[id] {
 			o.seen[id] = true
 			o.list = append(o.list, store.OutboxItem{
-				Key: key, Channel: channel, Incident: c.Incident.ID, Upstream: c.Incident.Upstream, Kind: string(c.Kind), Group: group,
-				NextAt: o.now.Add(wait), Created: o.now, Notice: data,
+				Key: key, Channel: channel, Incident: c.Incident.ID, Upstream: c.Incident.Upstream,
+				Kind: string(c.Kind), Group: group, NextAt: o.now.Add(wait), Created: o.now, Notice: data,
 			})
 		}
 	}

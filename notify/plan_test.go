@@ -21,6 +21,21 @@ func brief(items []store.OutboxItem) string {
 	return strings.Join(out, ", ")
 }
 
+// incidents answers a planner.
+type incidents struct {
+	open  map[string]sentinel.Incident
+	quiet bool
+}
+
+func (i *incidents) Find(id string) (sentinel.Incident, bool) {
+	found, ok := i.open[id]
+	return found, ok
+}
+
+func (i *incidents) Suppressed(sentinel.Incident, time.Time) (string, bool) {
+	return "maintenance", i.quiet
+}
+
 func plan(t *testing.T, p *notify.Planner, told []store.Notified, changes ...notify.Change) []store.OutboxItem {
 	t.Helper()
 	items, err := p.Plan(changes, told, night)
@@ -105,7 +120,7 @@ func TestWhoHears(t *testing.T) {
 	suppressed.State = sentinel.Suppressed
 	all := &notify.Planner{Routes: []notify.Route{{To: []string{"chat", "pager"}}}}
 	late := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}, OnlyEscalated: true}}}
-	quiet := &notify.Planner{Routes: all.Routes, Suppressed: func(sentinel.Incident, time.Time) (string, bool) { return "maintenance", true }}
+	quiet := &notify.Planner{Routes: all.Routes, Incidents: &incidents{quiet: true}}
 	for name, c := range map[string]struct {
 		p      *notify.Planner
 		told   []store.Notified
@@ -166,7 +181,7 @@ func TestGroups(t *testing.T) {
 		t.Errorf("an upstream and its downstream: %d groups", n)
 	}
 	// Its upstream failed a minute earlier, and was told already.
-	p.Find = func(id string) (sentinel.Incident, bool) { return incident(1), id == "inc0001" }
+	p.Incidents = &incidents{open: map[string]sentinel.Incident{"inc0001": incident(1)}}
 	if earlier, later := plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)}), plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: down}); earlier[0].Group != later[0].Group {
 		t.Errorf("a downstream that fails later: %s and %s", earlier[0].Group, later[0].Group)
 	}
@@ -213,8 +228,8 @@ func TestTransitions(t *testing.T) {
 // What could not be told when it happened is told once it can be, and once.
 func TestLateNotices(t *testing.T) {
 	t.Parallel()
-	quiet := true
-	p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}}}, Suppressed: func(sentinel.Incident, time.Time) (string, bool) { return "", quiet }}
+	known := &incidents{quiet: true}
+	p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}}}, Incidents: known}
 	seen, done, down := incident(2), resolved(incident(3), time.Minute), incident(4)
 	seen.State = sentinel.Acknowledged
 	open := []sentinel.Incident{incident(1), seen, done, down}
@@ -224,7 +239,7 @@ func TestLateNotices(t *testing.T) {
 		if err != nil || brief(items) != want {
 			t.Errorf("%s, %v, want %s", brief(items), err, want)
 		}
-		quiet = false
+		known.quiet = false
 	}
 }
 

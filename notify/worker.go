@@ -20,7 +20,7 @@ const poll = 5 * time.Second
 // receiver has to take.
 const bundleLimit = 500
 
-// worker sends what one channel is to be told.
+// worker sends the notices of one channel.
 type worker struct {
 	d       *Dispatcher
 	channel Channel
@@ -68,7 +68,13 @@ func (w *worker) step(ctx context.Context) (idle time.Duration, err error) {
 		w.behind = true
 		return min(dry, poll), nil
 	}
-	b, ok, err := w.d.Store.ClaimOutbox(ctx, store.OutboxClaim{Channel: w.channel.Name, Now: now, Until: now.Add(w.d.lease()), Mixed: w.behind, Limit: bundleLimit})
+	b, ok, err := w.d.Store.ClaimOutbox(ctx, store.OutboxClaim{
+		Channel: w.channel.Name,
+		Now:     now,
+		Until:   now.Add(w.d.lease()),
+		Mixed:   w.behind,
+		Limit:   bundleLimit,
+	})
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -80,19 +86,10 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	n, err := w.notice(b)
 	ref := ""
 	if err == nil {
-		try, cancel := context.WithTimeout(ctx, w.d.Timeout)
-		if w.d.Trace == nil {
-			ref, err = w.d.notify(try, w.channel, n)
-		} else {
-			traced, parent, end := w.d.Trace(try, n.Trace, w.channel.Name)
-			n.Trace = orDefault(parent, n.Trace)
-			ref, err = w.d.notify(traced, w.channel, n)
-			end(err)
-		}
-		cancel()
+		ref, err = w.d.deliver(ctx, w.channel, n)
 	}
 	cut := err != nil && ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	now := w.d.Now()
 	var after *RetryAfterError
@@ -113,7 +110,8 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 		at = now.Add(after.After + min(w.backoff(b.Attempts), after.After/10))
 	}
 	w.d.sent(w.channel.Name, OutcomeRetried)
-	w.d.problem(w.channel.Name, fmt.Errorf("sending %q, try %d, the next at %s: %w", n.Title(), b.Attempts, at.UTC().Format(time.RFC3339), err))
+	again := at.UTC().Format(time.RFC3339)
+	w.d.problem(w.channel.Name, fmt.Errorf("sending %q, try %d, the next at %s: %w", n.Title(), b.Attempts, again, err))
 	return w.d.Store.PostponeOutbox(ctx, b, at, err.Error())
 }
 

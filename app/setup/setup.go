@@ -115,7 +115,7 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 // Notifications is who is notified of incidents by the configuration. Without a
 // state, or without a channel, nothing is sent.
 func (s Setup) Notifications(state *store.Store) *agent.Notifications {
-	t := &agent.Notifications{Planner: &notify.Planner{Routes: s.Config.Routes}, Windows: s.Config.Windows}
+	t := &agent.Notifications{Routes: s.Config.Routes, Windows: s.Config.Windows}
 	if state != nil && len(s.Config.Channels) > 0 {
 		t.Dispatcher = s.Dispatcher(state)
 	}
