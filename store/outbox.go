@@ -231,7 +231,7 @@ WHERE`+bundled+` AND (kind = 'recovered' OR NOT EXISTS (
 // DiscardOutbox removes a dead item, and those it was bundled with, for good.
 // It answers [ErrStale] when there is no dead one of that number.
 func (s *Store) DiscardOutbox(ctx context.Context, seq int64) error {
-	// The inner look at the item must not miss it once it is gone itself.
+	// The inner query must not miss the item once it is removed.
 	return s.changeDead(ctx, "discarding", seq, `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE`+bundled+`)`, seq, seq)
 }
 

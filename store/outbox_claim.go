@@ -22,7 +22,7 @@ type OutboxBundle struct {
 	Since    time.Time
 	Mixed    bool // its items are of several groups
 	Items    []OutboxItem
-	// Others counts by thread the unresolved incidents told in it beside Items.
+	// Others counts by thread the unresolved incidents of the same conversation beside Items.
 	Others map[string]int
 }
 
