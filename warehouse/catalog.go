@@ -11,37 +11,46 @@ import (
 type Facts uint16
 
 const (
-	Columns    Facts = 1 << iota // columns with types, nullability, defaults; comments, also the table's
-	Keys                         // primary, unique and foreign keys
-	Indexes                      // indexes with their leading columns
-	Partitions                   // partitions with bounds; the partition key comes without being asked for where that is free
-	Views                        // view definitions
-	Estimates                    // row and size estimates
-	Changes                      // change counters and modification times
-	AllFacts   Facts = 1<<iota - 1
+	// Columns are columns with types, nullability, defaults and comments, and the
+	// table's comment.
+	Columns Facts = 1 << iota
+	// Keys are primary, unique and foreign keys.
+	Keys
+	// Indexes are indexes with their columns.
+	Indexes
+	// Partitions are partitions with their bounds. The partition key may be read
+	// without it.
+	Partitions
+	// Views are the definitions of views.
+	Views
+	// Estimates are estimates of rows and sizes.
+	Estimates
+	// Changes are change counters and times of modification.
+	Changes
+	// AllFacts are all of them.
+	AllFacts Facts = 1<<iota - 1
 )
 
 // Scope is what a catalog read covers.
 type Scope struct {
 	Tables []TableName // nil: every table of every schema that is not the engine's own
 	Facts  Facts       // tables' existence, kind and identity are always read
-	// ColumnNames, where the fact Columns is not asked for, are the columns whose
-	// types are read all the same; others may come besides. nil: what is asked for
-	// decides.
+	// ColumnNames are columns whose types are read also without the fact Columns. Other
+	// columns may be read too. nil: Facts decides.
 	ColumnNames []string
-	// Previous is an earlier answer to the same scope. An engine that can tell
-	// from its change counters that no definition has changed since answers it
-	// again, with new counters; it needs the fact Changes, and no Estimates.
+	// Previous is an earlier answer to the same scope. An engine whose change counters
+	// show that no definition has changed may return it with new counters. That needs
+	// the fact Changes, without Estimates.
 	Previous *Catalog
 }
 
 // TableName is a table inside one warehouse.
 type TableName struct{ Schema, Name string }
 
-// Catalog is one consistent look at an engine's catalog.
+// Catalog is a consistent snapshot of an engine's catalog.
 type Catalog struct {
 	AsOf   time.Time // the database's clock
-	Facts  Facts     // what was asked for and read
+	Facts  Facts     // the facts that were asked for and read
 	Tables map[TableName]*Table
 	// DefaultSchema is where an unqualified name lives (PostgreSQL: first of
 	// search_path; MySQL: the DSN's database; SQLite: main).
@@ -69,7 +78,9 @@ const (
 // catalog's order (columns by position, the rest by name).
 type Table struct {
 	TableName
-	ID      string    `json:",omitzero"` // the engine's identity (PostgreSQL oid); changes when a table is dropped and made anew; "" if the engine has none
+	// ID is the engine's identity of the table. It changes when the table is dropped
+	// and made anew. Empty if the engine has none.
+	ID      string    `json:",omitzero"`
 	Kind    TableKind `json:",omitzero"`
 	Comment string    `json:",omitzero"`
 
@@ -86,14 +97,20 @@ type Table struct {
 	// Filtered: row security hides rows from the session's user (PostgreSQL).
 	Filtered bool `json:"-"`
 
-	Rows     int64     `json:",omitzero"` // the engine's estimate, partitions summed; -1 when it has none (never analysed)
-	Bytes    int64     `json:",omitzero"` // on disk, partitions summed; -1 unknown
-	Written  int64     `json:",omitzero"` // rows inserted + updated + deleted since the counters were reset, partitions summed; -1 unknown
-	Modified time.Time `json:",omitzero"` // when data last changed, as the engine says (PostgreSQL track_commit_timestamp, MySQL UPDATE_TIME); zero unknown
-	Analyzed time.Time `json:",omitzero"` // when the estimate was made; zero unknown
+	// Rows is the engine's estimate, summed over partitions. -1: there is none.
+	Rows int64 `json:",omitzero"`
+	// Bytes is the size on disk, summed over partitions. -1: it is unknown.
+	Bytes int64 `json:",omitzero"`
+	// Written counts rows inserted, updated and deleted since the counters were reset,
+	// summed over partitions. -1: it is unknown.
+	Written int64 `json:",omitzero"`
+	// Modified is when data last changed, as the engine says. Zero: it is unknown.
+	Modified time.Time `json:",omitzero"`
+	// Analyzed is when the estimates were made. Zero: it is unknown.
+	Analyzed time.Time `json:",omitzero"`
 
-	// Unreadable names facts the session may not see or that failed; a diff must
-	// never read their absence as a removal.
+	// Unreadable are facts that the session may not see, or that could not be read. A
+	// diff must not take their absence for a removal.
 	Unreadable Facts `json:",omitzero"`
 }
 
@@ -198,7 +215,7 @@ func (t *Table) Column(name string) *Column {
 }
 
 // LeadsIndex reports whether the column is the first of a valid, total btree
-// index, so that its maximum costs an index look-up and not a scan.
+// index, so that its maximum costs one index entry and no scan.
 func (t *Table) LeadsIndex(column string) bool {
 	for _, ix := range t.Indexes {
 		ordered := ix.Method == "" || ix.Method == "btree"

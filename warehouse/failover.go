@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	openAfter  = 3                // batches in a row that cannot reach a server, before it is left alone for a while
-	firstPause = 2 * time.Second  // before it is tried again; doubled with every failure, with full jitter above a half
-	lastPause  = 2 * time.Minute  //
-	wellTimes  = 3                // probes in a row that a server which was down must answer, before checks move back
-	wellFor    = 30 * time.Second // and for how long
+	openAfter  = 3                // failed batches in a row that open the breaker of the only server
+	firstPause = 2 * time.Second  // first pause of an open breaker; doubled with every failure, with jitter
+	lastPause  = 2 * time.Minute  // longest pause
+	wellTimes  = 3                // answered probes in a row before checks move back to a server
+	wellFor    = 30 * time.Second // shortest time between the first and the last of them
 	probeEvery = 10 * time.Second
 	probeTime  = 3 * time.Second
 )
@@ -76,7 +76,9 @@ func (f *failover) Run(ctx context.Context, statements []Statement, done func(in
 
 // try sends the statements in todo and returns those that did not reach the
 // server. Where there is no other server, everything is answered.
-func (f *failover) try(ctx context.Context, p *place, statements []Statement, todo []int, done func(int, Rows, error)) (unreached []int, cause error) {
+func (f *failover) try(
+	ctx context.Context, p *place, statements []Statement, todo []int, done func(int, Rows, error),
+) (unreached []int, cause error) {
 	part := statements
 	if len(todo) < len(statements) {
 		part = make([]Statement, len(todo))
@@ -115,7 +117,9 @@ func (f *failover) pick() (*place, error) {
 			return other, nil
 		}
 	}
-	return nil, &Error{Kind: Unreachable, Err: fmt.Errorf("%s did not answer %d times in a row and is not asked again before %s: %w", p.name, p.failures, p.next.Format(time.TimeOnly), p.last)}
+	err := fmt.Errorf("%s did not answer %d times in a row and is not asked again before %s: %w",
+		p.name, p.failures, p.next.Format(time.TimeOnly), p.last)
+	return nil, &Error{Kind: Unreachable, Err: err}
 }
 
 // failed counts, leaves the server alone for a while, and moves on.

@@ -13,7 +13,7 @@ type Lag struct {
 	Unknown string        // why nobody can tell; "" when Behind is known
 }
 
-// Small reports that nothing is missing that people would want to hear of.
+// Small reports whether the lag is too short to mention.
 func (l Lag) Small() bool { return l.Behind < time.Second && l.Unknown == "" }
 
 // ParseLag reads a number of seconds, as an engine prints it.

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Meter hears what a warehouse is asked, for metrics. Its functions are called
-// concurrently and must not block; nil ones are left out.
+// Meter observes what a warehouse is asked, for metrics. Its functions are called
+// concurrently and must not block. Nil functions are left out.
 type Meter struct {
 	Statement func(kind ErrorKind)     // one statement was answered; "" without an error
 	Batch     func(took time.Duration) // from sending a batch to its last answer
 	Connected func()                   // a connection was opened
-	// Breaker hears that a server (primary, standby 1, ...) is left alone for a
-	// while (2), or is asked again (0).
+	// Breaker gets the state of the circuit breaker of a server (primary, standby 1,
+	// ...): 2 is open, 0 is closed.
 	Breaker func(place string, state int)
-	// Lag hears, whenever a catalog is read, whether a standby answered, and how far
-	// it is behind.
+	// Lag gets, for every catalog that is read, whether a standby answered and how far it
+	// is behind.
 	Lag func(standby bool, lag Lag)
-	// Trace hears of a statement that is sent, without the values bound to it, and
-	// returns what is told of the answer; nil where nobody wants to know.
+	// Trace gets the text of a statement that is sent, without the bound values. It
+	// returns a function for the answer, or nil.
 	Trace func(ctx context.Context, text string) (done func(rows int, err error))
 }
 
@@ -40,20 +40,22 @@ type metered struct {
 // Run implements Sessions.
 func (s *metered) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
 	start := s.now()
-	var told []func(int, error)
-	var handed []int // rows that Each has taken
+	var finished []func(int, error)
+	var taken []int // rows that Each has taken
 	if s.meter.Trace != nil {
-		told, handed, statements = make([]func(int, error), len(statements)), make([]int, len(statements)), slices.Clone(statements)
+		finished = make([]func(int, error), len(statements))
+		taken = make([]int, len(statements))
+		statements = slices.Clone(statements)
 		for i, st := range statements {
-			told[i] = s.meter.Trace(ctx, st.SQL)
+			finished[i] = s.meter.Trace(ctx, st.SQL)
 			if st.Each != nil {
-				statements[i].Each = counted(st.Each, &handed[i])
+				statements[i].Each = counted(st.Each, &taken[i])
 			}
 		}
 	}
 	s.Sessions.Run(ctx, statements, func(i int, rows Rows, err error) {
-		if told != nil && told[i] != nil {
-			told[i](len(rows)+handed[i], err)
+		if finished != nil && finished[i] != nil {
+			finished[i](len(rows)+taken[i], err)
 		}
 		if s.meter.Statement != nil {
 			kind := KindOf(err)

@@ -1,6 +1,10 @@
-// Package warehouse talks to the databases that Sentinel watches: one file per
-// dialect, a small read-only and time-limited pool per warehouse, catalog
-// snapshots, and one function per engine that quotes identifiers.
+// Package warehouse talks to the databases that Sentinel watches.
+//
+// [Dialect] is what an engine must provide. The engines are packages of their own,
+// such as warehouse/postgres, and register themselves when they are imported; this
+// package imports no driver. [Open] makes a [DB]: read-only pools with time limits,
+// failover to standbys, and a meter. [Catalog] and [Type] are what all engines'
+// catalogs and types become. Begin to read at [Dialect] and [DB].
 package warehouse
 
 import (
@@ -48,8 +52,8 @@ type Dialect interface {
 	// seconds with microseconds, reading time-zone-less values as UTC. "" asks
 	// for the database's own clock.
 	Epoch(expr string) string
-	// Catalog reads the facts of all tables in scope in one consistent look, with
-	// a number of statements that does not depend on the number of tables.
+	// Catalog reads the facts of all tables in scope as one consistent snapshot. The
+	// number of statements does not depend on the number of tables.
 	Catalog(ctx context.Context, s Sessions, scope Scope) (*Catalog, error)
 }
 
@@ -69,11 +73,11 @@ type Sessions interface {
 type Statement struct {
 	SQL  string
 	Args []any // int64, float64, string, bool, time.Time (bound as UTC timestamp), nil
-	// Each, when set, is called as an answer begins; what it returns is handed the
-	// answer's rows one by one, and Rows is nil. A statement that is sent again,
-	// because its connection broke, begins anew: no row counts twice. The row is
-	// used again for the next one, its texts stay as they are. An error fails the
-	// statement, which is not sent again for that: it says nothing of the server.
+	// Each, when set, is called as an answer begins. The function it returns gets the
+	// rows one by one, and Rows is nil. It must not keep the slice, which the next row
+	// uses; it may keep the texts. A statement that is sent again because its connection
+	// broke calls Each again. An error from the function fails the statement, which is
+	// not sent again.
 	Each func() func(row []Cell) error
 
 	// Header asks for the columns' names as the first row of the answer. Only the

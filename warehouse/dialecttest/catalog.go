@@ -18,7 +18,8 @@ func (b *base) family() {
 		onDelete = ""
 	}
 	b.exec(
-		"CREATE TABLE [parent] ([id] "+types.Integer+" NOT NULL PRIMARY KEY, [code] "+types.Text+" NOT NULL, UNIQUE ([code]))",
+		"CREATE TABLE [parent] ([id] "+types.Integer+" NOT NULL PRIMARY KEY, [code] "+types.Text+
+			" NOT NULL, UNIQUE ([code]))",
 		"CREATE TABLE [child] ([id] "+types.Integer+" NOT NULL PRIMARY KEY, [parent_id] "+types.Integer+
 			", [amount] "+types.Decimal+" DEFAULT 5, [at] "+types.Zoned+
 			", FOREIGN KEY ([parent_id]) REFERENCES [parent] ([id])"+onDelete+")",
@@ -32,8 +33,9 @@ func (s suite) catalogFacts(t *testing.T) {
 	b.family()
 	child := b.table("child")
 	amount := child.Column("amount")
-	decimal := amount != nil && amount.Type.Family == warehouse.Decimal && amount.Type.Precision == 12 && amount.Type.Scale == 2
-	if child.Kind != warehouse.BaseTable || len(child.Columns) != 4 || !decimal || !strings.HasPrefix(amount.Default, "5") {
+	decimal := amount != nil && amount.Type.Family == warehouse.Decimal &&
+		amount.Type.Precision == 12 && amount.Type.Scale == 2 && strings.HasPrefix(amount.Default, "5")
+	if child.Kind != warehouse.BaseTable || len(child.Columns) != 4 || !decimal {
 		t.Errorf("child: %+v", child)
 	}
 	for i, c := range child.Columns {
@@ -65,9 +67,14 @@ func (s suite) catalogFacts(t *testing.T) {
 		Tables: []warehouse.TableName{b.name("child"), b.name("nowhere")},
 	})
 	if len(c.Tables) != 1 || c.DefaultSchema != b.Schema() || c.Standby || c.AsOf.IsZero() {
-		t.Errorf("%d tables in scope, default schema %q, standby %t, as of %v", len(c.Tables), c.DefaultSchema, c.Standby, c.AsOf)
+		t.Errorf("%d tables in scope, default schema %q, standby %t, as of %v",
+			len(c.Tables), c.DefaultSchema, c.Standby, c.AsOf)
 	}
-	again := b.read(warehouse.Scope{Facts: warehouse.AllFacts, Tables: []warehouse.TableName{b.name("child"), b.name("nowhere")}, Previous: c})
+	again := b.read(warehouse.Scope{
+		Facts:    warehouse.AllFacts,
+		Tables:   []warehouse.TableName{b.name("child"), b.name("nowhere")},
+		Previous: c,
+	})
 	if len(again.Tables) != 1 || !reflect.DeepEqual(again.Tables[b.name("child")].Columns, child.Columns) {
 		t.Errorf("read after a previous catalog: %+v", again.Tables)
 	}

@@ -22,7 +22,8 @@ func scopeFilter(scope warehouse.Scope) (string, []any) {
 	for _, t := range scope.Tables {
 		args = append(args, t.Schema, t.Name)
 	}
-	return "(x.table_schema, x.table_name) IN (" + strings.TrimSuffix(strings.Repeat("(?,?),", len(scope.Tables)), ",") + ")", args
+	places := strings.TrimSuffix(strings.Repeat("(?,?),", len(scope.Tables)), ",")
+	return "(x.table_schema, x.table_name) IN (" + places + ")", args
 }
 
 //go:embed sql/*.sql
@@ -80,7 +81,13 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 	if err != nil {
 		return nil, fmt.Errorf("reading the server's clock: %w", err)
 	}
-	c := &warehouse.Catalog{AsOf: asOf, Facts: scope.Facts, Tables: map[warehouse.TableName]*warehouse.Table{}, DefaultSchema: server[1].Text, Standby: server[2].Text == "1"}
+	c := &warehouse.Catalog{
+		AsOf:          asOf,
+		Facts:         scope.Facts,
+		Tables:        map[warehouse.TableName]*warehouse.Table{},
+		DefaultSchema: server[1].Text,
+		Standby:       server[2].Text == "1",
+	}
 	for i, read := range readers[1:] {
 		if err := read(c, answers[i+1]); err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
@@ -95,11 +102,21 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 	return c, nil
 }
 
-var partReaders = []func(*warehouse.Catalog, warehouse.Rows) error{readTables, readColumns, readKeys, readIndexes, readPartitions, readViews}
+// partReaders read the answers to parts.
+var partReaders = []func(*warehouse.Catalog, warehouse.Rows) error{
+	readTables, readColumns, readKeys, readIndexes, readPartitions, readViews,
+}
 
 func readTables(c *warehouse.Catalog, rows warehouse.Rows) (err error) {
 	for _, r := range rows {
-		t := &warehouse.Table{TableName: warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}, Kind: warehouse.BaseTable, Comment: r[3].Text, Rows: -1, Bytes: -1, Written: -1}
+		t := &warehouse.Table{
+			TableName: warehouse.TableName{Schema: r[0].Text, Name: r[1].Text},
+			Kind:      warehouse.BaseTable,
+			Comment:   r[3].Text,
+			Rows:      -1,
+			Bytes:     -1,
+			Written:   -1,
+		}
 		switch {
 		case strings.Contains(r[2].Text, "VIEW"):
 			t.Kind, t.Comment = warehouse.View, ""
@@ -179,7 +196,11 @@ func readIndexes(c *warehouse.Catalog, rows warehouse.Rows) error {
 			column = "(expression)"
 		}
 		if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != r[2].Text {
-			t.Indexes = append(t.Indexes, warehouse.Index{Name: r[2].Text, Unique: r[3].Text == "0", Method: strings.ToLower(r[5].Text)})
+			t.Indexes = append(t.Indexes, warehouse.Index{
+				Name:   r[2].Text,
+				Unique: r[3].Text == "0",
+				Method: strings.ToLower(r[5].Text),
+			})
 		}
 		ix := &t.Indexes[len(t.Indexes)-1]
 		ix.Columns = append(ix.Columns, column)

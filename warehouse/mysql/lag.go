@@ -12,7 +12,7 @@ import (
 // number of primaries, MySQL 8.0.22 and later, older ones.
 var lagStatements = []string{"SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"}
 
-// lagOf never fails: what cannot be told is unknown. Of several primaries
+// lagOf reads the lag. It never fails: Unknown holds the reason instead. Of several primaries
 // the one it is furthest behind counts.
 func lagOf(ctx context.Context, s warehouse.Sessions) warehouse.Lag {
 	var rows warehouse.Rows

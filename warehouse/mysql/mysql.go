@@ -98,7 +98,7 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 func parseDSN(dsn string) (*mysql.Config, error) {
 	cfg, err := parseForm(dsn)
 	if err == nil {
-		cfg.Logger = &mysql.NopLogger{} // what it would say comes back as an error, and is told as one
+		cfg.Logger = &mysql.NopLogger{} // the driver returns the same as an error
 	}
 	return cfg, err
 }
@@ -132,7 +132,7 @@ func parseForm(dsn string) (*mysql.Config, error) {
 	return cfg, nil
 }
 
-// setupStatements is what a new session is told once. MariaDB limits every statement
+// setupStatements are the statements that set a new session up. MariaDB limits every statement
 // by max_statement_time, MySQL only SELECTs by max_execution_time: each knows
 // its own, and the other's is an error that says which server this is.
 func setupStatements(cfg warehouse.Config) []string {

@@ -11,7 +11,7 @@ import (
 // no lag.
 var lagSQL = query("lag")
 
-// lagOf never fails: what cannot be told is unknown.
+// lagOf reads the lag. It never fails: Unknown holds the reason instead.
 func lagOf(ctx context.Context, s warehouse.Sessions) warehouse.Lag {
 	rows, err := warehouse.Ask(ctx, s, warehouse.Statement{SQL: lagSQL})
 	switch {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,15 +60,25 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 			return readCatalog(ctx, s, scope, answers)
 		}
 	}
-	return nil, &warehouse.Error{Kind: warehouse.Transient, Err: fmt.Errorf("reading the catalog: the schema changed three times meanwhile")}
+	return nil, &warehouse.Error{
+		Kind: warehouse.Transient,
+		Err:  errors.New("reading the catalog: the schema changed three times meanwhile"),
+	}
 }
 
-func readCatalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope, a []warehouse.Rows) (*warehouse.Catalog, error) {
+func readCatalog(
+	ctx context.Context, s warehouse.Sessions, scope warehouse.Scope, a []warehouse.Rows,
+) (*warehouse.Catalog, error) {
 	asOf, err := warehouse.EpochTime(a[0][0][0])
 	if err != nil {
 		return nil, fmt.Errorf("reading the clock: %w", err)
 	}
-	c := &warehouse.Catalog{AsOf: asOf, Facts: scope.Facts, Tables: map[warehouse.TableName]*warehouse.Table{}, DefaultSchema: "main"}
+	c := &warehouse.Catalog{
+		AsOf:          asOf,
+		Facts:         scope.Facts,
+		Tables:        map[warehouse.TableName]*warehouse.Table{},
+		DefaultSchema: "main",
+	}
 	for _, r := range a[1] {
 		name := warehouse.TableName{Schema: "main", Name: r[0].Text}
 		if scope.Tables != nil && !slices.Contains(scope.Tables, name) {
@@ -84,7 +95,8 @@ func readCatalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scop
 		return nil, fmt.Errorf("reading the catalog: %w", err)
 	}
 	if len(a[5]) > 0 && scope.Facts&warehouse.Estimates != 0 {
-		stat, err := warehouse.ReadAll(ctx, s, []warehouse.Statement{{SQL: `SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl`}})
+		estimates := warehouse.Statement{SQL: query("estimates")}
+		stat, err := warehouse.ReadAll(ctx, s, []warehouse.Statement{estimates})
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
@@ -114,7 +126,13 @@ func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 		if err != nil {
 			return err
 		}
-		col := warehouse.Column{Name: r[2].Text, Position: position + 1, Type: parseType(r[3].Text), Nullable: r[4].Text == "0", Default: r[5].Text}
+		col := warehouse.Column{
+			Name:     r[2].Text,
+			Position: position + 1,
+			Type:     parseType(r[3].Text),
+			Nullable: r[4].Text == "0",
+			Default:  r[5].Text,
+		}
 		if r[7].Text == "2" || r[7].Text == "3" {
 			col.Generated = "generated"
 		}
@@ -139,7 +157,8 @@ func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 		}
 		at(name).PrimaryKey = &key
 		if len(columns) == 1 && isRowID(at(name), columns[1]) {
-			at(name).Indexes = append(at(name).Indexes, warehouse.Index{Name: "rowid", Columns: key.Columns, Unique: true, Method: "btree"})
+			rowID := warehouse.Index{Name: "rowid", Columns: key.Columns, Unique: true, Method: "btree"}
+			at(name).Indexes = append(at(name).Indexes, rowID)
 		}
 	}
 	for _, r := range a[3] {
@@ -168,7 +187,13 @@ func readIndex(t *warehouse.Table, r []warehouse.Cell) {
 	if n := len(t.Indexes); n > 0 && t.Indexes[n-1].Name == r[1].Text {
 		t.Indexes[n-1].Columns = append(t.Indexes[n-1].Columns, column)
 	} else {
-		ix := warehouse.Index{Name: r[1].Text, Columns: []string{column}, Unique: r[2].Text == "1", Method: "btree", Definition: indexBody(r[6].Text)}
+		ix := warehouse.Index{
+			Name:       r[1].Text,
+			Columns:    []string{column},
+			Unique:     r[2].Text == "1",
+			Method:     "btree",
+			Definition: indexBody(r[6].Text),
+		}
 		if r[4].Text == "1" {
 			_, ix.Partial, _ = strings.Cut(strings.ToLower(r[6].Text), " where ")
 		}
