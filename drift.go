@@ -5,9 +5,10 @@ type DriftKind string
 
 // The kinds of drift, in the order they are reported.
 const (
-	TableCreated         DriftKind = "table_created"
-	TableDropped         DriftKind = "table_dropped"
-	TableReplaced        DriftKind = "table_replaced" // same name, another object: dropped and made anew, or a table that became a view
+	TableCreated DriftKind = "table_created"
+	TableDropped DriftKind = "table_dropped"
+	// Same name, another object: dropped and made anew, or a table that became a view.
+	TableReplaced        DriftKind = "table_replaced"
 	ColumnAdded          DriftKind = "column_added"
 	ColumnRemoved        DriftKind = "column_removed"
 	ColumnRenamed        DriftKind = "column_renamed"

@@ -31,11 +31,15 @@ type Incident struct {
 	// Transitions counts what people are told of: opened (1), then each time it
 	// was reopened, acknowledged, escalated, resolved or grew worse. It numbers
 	// notices, so that one sent twice is known by its key.
-	Transitions int    `json:"transitions"`
-	Trace       string `json:"trace,omitempty"`    // id of the trace of the tick that opened it; "" where nothing is traced
-	Upstream    string `json:"upstream,omitempty"` // id of the incident of a failed upstream dataset that explains this one; "" for none
-	Cause       string `json:"cause,omitempty"`    // what went wrong there, or in the table's own schema, in one line; "" where nothing is known
-	Note        string `json:"note,omitempty"`     // what is to be said of the last transition: who acknowledged it and why, what a repair came to
+	Transitions int `json:"transitions"`
+	// Id of the trace of the tick that opened it; "" where nothing is traced.
+	Trace string `json:"trace,omitempty"`
+	// Id of the incident of a failed upstream dataset that explains this one; "" for none.
+	Upstream string `json:"upstream,omitempty"`
+	// What went wrong there, or in the table's own schema, in one line; "" where nothing is known.
+	Cause string `json:"cause,omitempty"`
+	// What is to be said of the last transition: who acknowledged it and why, what a repair came to.
+	Note string `json:"note,omitempty"`
 
 	Prior IncidentState `json:"prior,omitempty"` // while suppressed: where it stands otherwise
 }
@@ -56,7 +60,8 @@ const (
 	Acknowledged IncidentState = "acknowledged"
 	Repairing    IncidentState = "repairing"
 	Verifying    IncidentState = "verifying"
-	Suppressed   IncidentState = "suppressed" // a silence or maintenance window; evaluation goes on, and the prior state comes back
-	Escalated    IncidentState = "escalated"  // automatic recovery failed, was refused, or is not allowed
-	Resolved     IncidentState = "resolved"
+	// A silence or maintenance window; evaluation goes on, and the prior state comes back.
+	Suppressed IncidentState = "suppressed"
+	Escalated  IncidentState = "escalated" // automatic recovery failed, was refused, or is not allowed
+	Resolved   IncidentState = "resolved"
 )

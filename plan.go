@@ -12,12 +12,14 @@ import (
 // person who approves it, and carried out without looking anything else up: a
 // plan that no longer fits what it was made against is not applied.
 type Plan struct {
-	Action  string      `json:"action"`            // the registered name: reload_partition, alter_table, webhook, ...
-	Table   Table       `json:"dataset"`           // what is changed; for a hook, what it is run for
-	Finding string      `json:"finding,omitempty"` // the key of the finding it is to make go away; "" for any of the check\'s
-	Scope   string      `json:"scope,omitempty"`   // which part of the table: "created_at in [2026-11-20, 2026-11-21)", "column note"; "" for the whole
-	Summary string      `json:"summary"`           // one line: what will be done
-	Steps   []Step      `json:"steps"`             // in order
+	Action string `json:"action"`  // the registered name: reload_partition, alter_table, webhook, ...
+	Table  Table  `json:"dataset"` // what is changed; for a hook, what it is run for
+	// The key of the finding it is to make go away; "" for any of the check's.
+	Finding string `json:"finding,omitempty"`
+	// Which part of the table: "created_at in [2026-11-20, 2026-11-21)", "column note"; "" for the whole.
+	Scope   string      `json:"scope,omitempty"`
+	Summary string      `json:"summary"` // one line: what will be done
+	Steps   []Step      `json:"steps"`   // in order
 	Hazards []string    `json:"hazards,omitempty"`
 	Class   RepairClass `json:"class"`
 	Why     string      `json:"why,omitempty"` // why this class; "" where there is nothing to say
@@ -88,11 +90,12 @@ type Repair struct {
 	Holder   string      `json:"holder,omitempty"`
 	Attempts int         `json:"attempts"`
 	NextAt   time.Time   `json:"next_at,omitzero"` // when it may be tried again (retry_wait) or its lease ends
-	Asked    time.Time   `json:"asked,omitzero"`   // when another system was first seen to work on the step under way; zero when none does
-	Approval *Approval   `json:"approval,omitempty"`
-	Message  string      `json:"message"`          // one line: why it stands where it stands
-	Source   string      `json:"source,omitempty"` // where the data came from, when from a fallback
-	Linked   string      `json:"linked,omitempty"` // the repair this one retries, "" for a first one
+	// When another system was first seen to work on the step under way; zero when none does.
+	Asked    time.Time `json:"asked,omitzero"`
+	Approval *Approval `json:"approval,omitempty"`
+	Message  string    `json:"message"`          // one line: why it stands where it stands
+	Source   string    `json:"source,omitempty"` // where the data came from, when from a fallback
+	Linked   string    `json:"linked,omitempty"` // the repair this one retries, "" for a first one
 
 	Created  time.Time `json:"created,omitzero"`
 	Updated  time.Time `json:"updated,omitzero"`
@@ -123,7 +126,8 @@ const (
 	RepairApplied    RepairState = "applied"
 	RepairVerifying  RepairState = "verifying"
 	RepairSucceeded  RepairState = "succeeded"
-	RepairSuppressed RepairState = "suppressed" // maintenance, cool-down, open breaker or spent budget: looked at again later
+	// Maintenance, cool-down, open breaker or spent budget: looked at again later.
+	RepairSuppressed RepairState = "suppressed"
 	RetryWait        RepairState = "retry_wait"
 	OutcomeUnknown   RepairState = "unknown" // it may or may not have happened, and cannot be looked up
 	RollingBack      RepairState = "rolling_back"

@@ -8,10 +8,11 @@ import (
 
 // Observation is one number at one tick.
 type Observation struct {
-	Metric  string    `json:"metric"`            // row_count, freshness_seconds, value, ...
-	Segment string    `json:"segment,omitempty"` // "" for the whole, else "column=value, ..." (see checks)
-	Bucket  time.Time `json:"bucket,omitzero"`   // start of the closed time window the number covers; zero when it covers none
-	Value   Number    `json:"value"`
+	Metric  string `json:"metric"`            // row_count, freshness_seconds, value, ...
+	Segment string `json:"segment,omitempty"` // "" for the whole, else "column=value, ..." (see checks)
+	// Start of the closed time window the number covers; zero when it covers none.
+	Bucket time.Time `json:"bucket,omitzero"`
+	Value  Number    `json:"value"`
 }
 
 // Point is one value of a series, oldest first wherever points come in slices.
@@ -33,16 +34,19 @@ type Result struct {
 	Evidence Evidence      `json:"evidence,omitzero"`
 
 	Observations []Observation `json:"observations,omitempty"`
-	Past         []Observation `json:"past,omitempty"`     // values of earlier buckets, oldest first: read once, when nothing was remembered of the check
-	Findings     []Finding     `json:"findings,omitempty"` // what is not as it must be, one per segment or drift; empty on pass
-	Drifts       []Drift       `json:"drifts,omitempty"`   // schema checks: all differences, also the ignored ones
-	Scores       []Score       `json:"scores,omitempty"`   // anomaly scores, where a detector looked
+	// Values of earlier buckets, oldest first: read once, when nothing was remembered of the check.
+	Past []Observation `json:"past,omitempty"`
+	// What is not as it must be, one per segment or drift; empty on pass.
+	Findings []Finding `json:"findings,omitempty"`
+	Drifts   []Drift   `json:"drifts,omitempty"` // schema checks: all differences, also the ignored ones
+	Scores   []Score   `json:"scores,omitempty"` // anomaly scores, where a detector looked
 }
 
 // Finding is one thing wrong. Its Key is stable from tick to tick: incidents
 // open, stay and resolve by (check, key).
 type Finding struct {
-	Key      string `json:"key"` // "" for the check as a whole; "country=DE", "future_timestamp", "column_removed:note", ...
+	// "" for the check as a whole; "country=DE", "future_timestamp", "column_removed:note", ...
+	Key      string `json:"key"`
 	Status   Status `json:"status"`
 	Message  string `json:"message"` // one line: observed, expected, since when
 	Observed Number `json:"observed"`
@@ -77,9 +81,12 @@ type resultJSON struct {
 type Evidence struct {
 	Source     string     `json:"source,omitempty"` // scan, index, catalog_estimate, change_counters, control_query, ...
 	Confidence Confidence `json:"confidence,omitempty"`
-	AsOf       time.Time  `json:"as_of,omitzero"`                   // the database's clock when it was read; zero if it was not asked
-	Lag        Number     `json:"replication_lag_seconds,omitzero"` // of the standby that answered; NaN when it does not say, absent for a primary
-	Note       string     `json:"note,omitempty"`                   // what a reader should know: "standby", "unchanged since 11:05"
+	// The database's clock when it was read; zero if it was not asked.
+	AsOf time.Time `json:"as_of,omitzero"`
+	// Of the standby that answered; NaN when it does not say, absent for a primary.
+	Lag Number `json:"replication_lag_seconds,omitzero"`
+	// What a reader should know: "standby", "unchanged since 11:05".
+	Note string `json:"note,omitempty"`
 }
 
 // Confidence grades evidence.

@@ -63,7 +63,8 @@ func (c *Config) Validate() error {
 		var n float64
 		count, unit, _ := strings.Cut(c.FalseAlarms, "/")
 		if _, err := fmt.Sscan(count, &n); err != nil || n <= 0 || rates[unit] == 0 {
-			return settings.Wrong("false_alarms", "%q: want a number a day, week, month, quarter or year, such as 1/month", c.FalseAlarms)
+			return settings.Wrong("false_alarms", "%q: want a number a day, week, month, quarter or year, such as 1/month",
+				c.FalseAlarms)
 		}
 		c.perWeek = n * rates[unit]
 	}
@@ -147,7 +148,8 @@ func reason(c Config, s *state, pt sentinel.Point, f forecast, out sentinel.Scor
 	if weeks := float64(s.N) * s.Step / (7 * 86400); weeks >= 2 {
 		history = fmt.Sprintf("%.0f weeks", weeks)
 	}
-	text := fmt.Sprintf("%s%s, expected %s to %s for a %s (%s of history)", round(pt.Value), unit, round(out.Low), round(out.High), place, history)
+	text := fmt.Sprintf("%s%s, expected %s to %s for a %s (%s of history)", round(pt.Value), unit, round(out.Low),
+		round(out.High), place, history)
 	if out.State == sentinel.LevelShift || out.State == sentinel.SlowDrift {
 		side := "lower"
 		if pt.Value > f.seasonal {

@@ -46,12 +46,14 @@ func (w *Watch) Knows(c Config, s Series) bool {
 // Restore begins to follow a series: from a saved state (nil: none) and the
 // points remembered since, or from those points alone. points is asked for
 // what came after a time. A damaged state is reported, and learnt anew.
-func (w *Watch) Restore(c Config, s Series, state []byte, points func(since time.Time) ([]sentinel.Point, error)) error {
+func (w *Watch) Restore(c Config, s Series, state []byte,
+	points func(since time.Time) ([]sentinel.Point, error)) error {
 	d, err := New(c.Detector)
 	if err != nil {
 		return err
 	}
-	k := &watched{detector: d, name: c.Detector, score: sentinel.Score{Segment: s.Segment, State: sentinel.Learning, Reason: learning(0, 0)}}
+	k := &watched{detector: d, name: c.Detector,
+		score: sentinel.Score{Segment: s.Segment, State: sentinel.Learning, Reason: learning(0, 0)}}
 	var damaged error
 	var since time.Time
 	if p, can := d.(*Profile); can && len(state) > 0 {
@@ -126,7 +128,8 @@ func (k *watched) again(c Config, v float64) {
 		k.score.Score, k.score.State, k.score.Reason = 0, sentinel.Normal, ""
 	case k.score.Score < 0.5 && c.counts(v, (k.score.Low+k.score.High)/2):
 		k.score.Score, k.score.State = 0.5, sentinel.Onset
-		k.score.Reason = fmt.Sprintf("%s %s, expected %s to %s; it was counted before and has changed", round(v), c.Unit, round(k.score.Low), round(k.score.High))
+		k.score.Reason = fmt.Sprintf("%s %s, expected %s to %s; it was counted before and has changed", round(v), c.Unit,
+			round(k.score.Low), round(k.score.High))
 	}
 }
 

@@ -9,7 +9,10 @@ import (
 // lookBack is how much of a table's past a new check reads, by bucket: enough
 // for the detector's profiles, and bounded.
 var lookBack = map[Period]time.Duration{
-	"hour": 8 * 7 * 24 * time.Hour, "day": 26 * 7 * 24 * time.Hour, "week": 26 * 7 * 24 * time.Hour, "month": 26 * 7 * 24 * time.Hour,
+	"hour":  8 * 7 * 24 * time.Hour,
+	"day":   26 * 7 * 24 * time.Hour,
+	"week":  26 * 7 * 24 * time.Hour,
+	"month": 26 * 7 * 24 * time.Hour,
 }
 
 // wantsPast reports whether the check learns what is normal and has nothing to
@@ -46,7 +49,8 @@ func (c *RowCount) past(t Target, got Answer) (out []sentinel.Observation) {
 		}
 	}
 	for ; at.Before(end); at = c.Bucket.add(at, 1, t.zone()) {
-		out = append(out, sentinel.Observation{Metric: "row_count", Bucket: at, Value: sentinel.Int(counts[c.Bucket.start(at, t.zone())])})
+		out = append(out, sentinel.Observation{Metric: "row_count", Bucket: at,
+			Value: sentinel.Int(counts[c.Bucket.start(at, t.zone())])})
 	}
 	return out
 }

@@ -29,7 +29,8 @@ var boundBetween = sync.OnceValue(func() *regexp.Regexp {
 func ParseBound(s string) (Bound, error) {
 	text := strings.ToLower(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(s), "when ")))
 	bad := func() (Bound, error) {
-		return Bound{}, fmt.Errorf("bound %q: want an operator and a number such as \"> 0\", \"< -50%%\" or \"between 10 and 1000\"", s)
+		return Bound{}, fmt.Errorf("bound %q: want an operator and a number "+
+			"such as \"> 0\", \"< -50%%\" or \"between 10 and 1000\"", s)
 	}
 	for _, op := range []string{">=", "<=", "!=", "<>", "=", ">", "<"} {
 		number, is := strings.CutPrefix(text, op)
@@ -109,7 +110,8 @@ func (b Bound) Holds(n sentinel.Number) bool {
 	return false
 }
 
-var opposite = map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "=", "between": "not between", "not between": "between"}
+var opposite = map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "=",
+	"between": "not between", "not between": "between"}
 
 // Not returns the opposite condition.
 func (b Bound) Not() Bound {

@@ -71,7 +71,8 @@ func (a *Aggregate) key() (key string, ok bool) {
 		return "", false
 	}
 	w := a.Window
-	return fmt.Sprintf("%s|%s|%t|%s|%d|%d", a.Func, a.Column, a.Epoch, w.Column, w.From.UnixMicro(), w.To.UnixMicro()), true
+	return fmt.Sprintf("%s|%s|%t|%s|%d|%d", a.Func, a.Column, a.Epoch, w.Column, w.From.UnixMicro(),
+		w.To.UnixMicro()), true
 }
 
 // load returns the answer if nothing was written since it was read.

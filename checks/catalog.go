@@ -44,7 +44,8 @@ func (v *catalogView) find(t sentinel.Table) (*warehouse.Table, error) {
 func (v *catalogView) require(t sentinel.Table, f warehouse.Facts, column string) {
 	s := &v.scope
 	s.Facts |= f
-	if name := (warehouse.TableName{Schema: t.Schema, Name: t.Name}); len(s.Tables) == 0 || s.Tables[len(s.Tables)-1] != name {
+	name := warehouse.TableName{Schema: t.Schema, Name: t.Name}
+	if len(s.Tables) == 0 || s.Tables[len(s.Tables)-1] != name {
 		s.Tables = append(s.Tables, name)
 	}
 	if column != "" && !slices.Contains(s.ColumnNames, column) {
@@ -127,7 +128,9 @@ func (e *executor) lookUpTables(run *checkRun) {
 
 // readCatalog reads the tables' facts. For names without a schema it reads the
 // engine's default schema first.
-func readCatalog(ctx context.Context, db *warehouse.DB, cache *Cache, scope warehouse.Scope) (*warehouse.Catalog, error) {
+func readCatalog(
+	ctx context.Context, db *warehouse.DB, cache *Cache, scope warehouse.Scope,
+) (*warehouse.Catalog, error) {
 	tables := scope.Tables
 	if slices.ContainsFunc(tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
 		tables = slices.Clone(tables)

@@ -41,7 +41,8 @@ func decodeAggregate(rows warehouse.Rows, column int) Answer {
 		return Answer{Err: fmt.Errorf("reading the database's clock: %w", err)}
 	}
 	n, err := rows[0][column].Number()
-	return Answer{Number: n, Err: err, AsOf: seconds(clock), Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
+	return Answer{Number: n, Err: err, AsOf: seconds(clock),
+		Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
 }
 
 func decodeGroups(rows warehouse.Rows, g *Groups) Answer {

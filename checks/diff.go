@@ -181,7 +181,8 @@ func (d *differ) column(b, a *warehouse.Column) {
 // order compares the order of the columns that both sides have, so that an
 // added or removed column does not move its neighbours.
 func (d *differ) order(pairs [][2]*warehouse.Column) {
-	if d.across || slices.IsSortedFunc(pairs, func(x, y [2]*warehouse.Column) int { return x[0].Position - y[0].Position }) {
+	if d.across || slices.IsSortedFunc(pairs,
+		func(x, y [2]*warehouse.Column) int { return x[0].Position - y[0].Position }) {
 		return
 	}
 	var was, is []string
@@ -206,8 +207,10 @@ func (d *differ) keys() {
 	if d.across {
 		return
 	}
-	d.sets(uniqueKeys(d.before), uniqueKeys(d.after), sentinel.UniqueChanged, sentinel.UniqueChanged, sentinel.Breaking, sentinel.Breaking)
-	d.sets(foreignKeys(d.before), foreignKeys(d.after), sentinel.ForeignKeyChanged, sentinel.ForeignKeyChanged, sentinel.Breaking, sentinel.Compatible)
+	d.sets(uniqueKeys(d.before), uniqueKeys(d.after), sentinel.UniqueChanged, sentinel.UniqueChanged, sentinel.Breaking,
+		sentinel.Breaking)
+	d.sets(foreignKeys(d.before), foreignKeys(d.after), sentinel.ForeignKeyChanged, sentinel.ForeignKeyChanged,
+		sentinel.Breaking, sentinel.Compatible)
 }
 
 // renamed writes a key of before with the names its columns have now.
@@ -235,7 +238,8 @@ func (d *differ) structure() {
 		d.sets(indexes(b), indexes(a), sentinel.IndexAdded, sentinel.IndexRemoved, sentinel.Compatible, sentinel.Compatible)
 	}
 	if d.facts&warehouse.Partitions != 0 {
-		d.sets(partitions(b), partitions(a), sentinel.PartitionAdded, sentinel.PartitionRemoved, sentinel.Additive, sentinel.Breaking)
+		d.sets(partitions(b), partitions(a), sentinel.PartitionAdded, sentinel.PartitionRemoved, sentinel.Additive,
+			sentinel.Breaking)
 	}
 	if x, y := oneLine(b.Definition), oneLine(a.Definition); d.facts&warehouse.Views != 0 && x != y && b.Kind == a.Kind {
 		d.add(sentinel.ViewChanged, "", x, y, sentinel.Breaking)
@@ -246,7 +250,11 @@ func (d *differ) structure() {
 }
 
 // sets compares named things by what they are: name -> description.
-func (d *differ) sets(before, after map[string]string, added, removed sentinel.DriftKind, addCompat, removeCompat sentinel.Compatibility) {
+func (d *differ) sets(
+	before, after map[string]string,
+	added, removed sentinel.DriftKind,
+	addCompat, removeCompat sentinel.Compatibility,
+) {
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if after[name] != before[name] {
 			d.add(removed, name, before[name], orNone(after[name]), removeCompat)
@@ -279,7 +287,8 @@ func foreignKeys(t *warehouse.Table) map[string]string {
 	out := map[string]string{}
 	for _, k := range t.ForeignKeys {
 		out[k.Name] = fmt.Sprintf("(%s) references %s (%s) on update %s on delete %s", strings.Join(k.Columns, ", "),
-			strings.Trim(k.References.Schema+"."+k.References.Name, "."), strings.Join(k.RefColumns, ", "), k.OnUpdate, k.OnDelete)
+			strings.Trim(k.References.Schema+"."+k.References.Name, "."),
+			strings.Join(k.RefColumns, ", "), k.OnUpdate, k.OnDelete)
 	}
 	return out
 }
@@ -289,7 +298,9 @@ func indexes(t *warehouse.Table) map[string]string {
 	keys := uniqueKeys(t)
 	out := map[string]string{}
 	for _, ix := range t.Indexes {
-		isKey := t.PrimaryKey != nil && (ix.Name == t.PrimaryKey.Name || ix.Name == "PRIMARY" || ix.Unique && slices.Equal(ix.Columns, t.PrimaryKey.Columns))
+		key := t.PrimaryKey
+		isKey := key != nil && (ix.Name == key.Name || ix.Name == "PRIMARY" ||
+			ix.Unique && slices.Equal(ix.Columns, key.Columns))
 		if _, unique := keys[ix.Name]; unique || isKey {
 			continue
 		}

@@ -147,7 +147,8 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 		asks = append(asks, newest(askNewest, Window{}))
 	}
 	if got, key := f.answer(a); key != "" && got.Err == nil && f.future(t, got) > 0 && f.Expression == "" {
-		asks = append(asks, newest(askPresent, Window{Column: column, To: t.bound(t.Known.Relation.Column(column), got.AsOf.Add(time.Duration(f.MaxFuture)))}))
+		asks = append(asks, newest(askPresent,
+			Window{Column: column, To: t.bound(t.Known.Relation.Column(column), got.AsOf.Add(time.Duration(f.MaxFuture)))}))
 	}
 	return asks
 }
@@ -184,7 +185,7 @@ func (f *Freshness) newestTime(t Target, got Answer) (time.Time, error) {
 		return at, nil
 	}
 	if t.Location == nil {
-		return at, fmt.Errorf("column %s has no time zone of its own: set `timezone:` on the check, the dataset or in defaults", t.columnName(f.Column))
+		return at, noZone(t.columnName(f.Column))
 	}
 	return inZone(at, t.Location), nil
 }
@@ -225,14 +226,16 @@ func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 	}{{f.Fail, sentinel.Fail}, {f.Warn, sentinel.Warn}} {
 		if limit.most > 0 && age > time.Duration(limit.most) {
 			expected := "at most " + limit.most.String()
-			findings = append(findings, sentinel.Finding{Status: limit.status, Observed: observed, Expected: expected, Message: seen() + ", expected " + expected})
+			findings = append(findings, sentinel.Finding{Status: limit.status, Observed: observed, Expected: expected,
+				Message: seen() + ", expected " + expected})
 			break
 		}
 	}
 	if due, since := f.deadline(t, now); !due.IsZero() && newest.Before(since) {
 		expected := fmt.Sprintf("new rows by %s", clockText(due, t.Location))
-		findings = append(findings, sentinel.Finding{Key: "deadline", Status: sentinel.Fail, Observed: observed, Expected: expected,
-			Message: fmt.Sprintf("missed the deadline of %s: %s", clockText(due, t.Location), seen())})
+		findings = append(findings, sentinel.Finding{Key: "deadline", Status: sentinel.Fail, Observed: observed,
+			Expected: expected,
+			Message:  fmt.Sprintf("missed the deadline of %s: %s", clockText(due, t.Location), seen())})
 	}
 	return findings
 }
@@ -300,7 +303,8 @@ func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 	}
 	var findings []sentinel.Finding
 	if first, ahead := f.aheadOf(t, a); ahead > 0 {
-		findings = append(findings, sentinel.Finding{Key: "future_timestamp", Status: f.OnFuture.status(), Observed: first.Number,
+		findings = append(findings, sentinel.Finding{Key: "future_timestamp", Status: f.OnFuture.status(),
+			Observed: first.Number,
 			Expected: "at most " + f.MaxFuture.String() + " ahead", Message: f.futureMessage(t, first)})
 	}
 	if !got.Number.Finite() {
@@ -308,7 +312,8 @@ func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 		if len(findings) > 0 {
 			message = "no row has a timestamp that is not in the future"
 		}
-		findings = append(findings, sentinel.Finding{Key: "empty", Status: f.OnEmpty.status(), Message: message, Expected: "at least one row"})
+		findings = append(findings, sentinel.Finding{Key: "empty", Status: f.OnEmpty.status(), Message: message,
+			Expected: "at least one row"})
 		r := conclude(kind, findings, message)
 		r.Evidence = got.Evidence
 		return r
@@ -324,9 +329,11 @@ func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 	r.Evidence.AsOf = got.AsOf
 	r.Observations = make([]sentinel.Observation, 0, 2)
 	if t.Known.Server.lagKnown() {
-		r.Observations = append(r.Observations, sentinel.Observation{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)})
+		r.Observations = append(r.Observations,
+			sentinel.Observation{Metric: "freshness_seconds", Value: sentinel.Float(math.Round(age.Seconds()*1e6) / 1e6)})
 	}
-	r.Observations = append(r.Observations, sentinel.Observation{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)})
+	r.Observations = append(r.Observations,
+		sentinel.Observation{Metric: "newest_timestamp_seconds", Value: sentinel.Float(float64(newest.UnixMicro()) / 1e6)})
 	return r
 }
 
@@ -335,10 +342,12 @@ func (f *Freshness) evidence(t Target, a Answers) (Answer, error) {
 	if f.Catalog != "" {
 		at := t.Known.Relation.Modified
 		if at.IsZero() {
-			return Answer{}, errors.New("the engine keeps no time of the last change for this table: use a column instead of `catalog: only`")
+			return Answer{}, errors.New("the engine keeps no time of the last change for this table: " +
+				"use a column instead of `catalog: only`")
 		}
 		return Answer{Number: sentinel.Float(float64(at.UnixMicro()) / 1e6), AsOf: t.Known.Catalog.AsOf,
-			Evidence: sentinel.Evidence{Source: "catalog", Confidence: sentinel.Estimated, Note: "time of the last change as the engine keeps it"}}, nil
+			Evidence: sentinel.Evidence{Source: "catalog", Confidence: sentinel.Estimated,
+				Note: "time of the last change as the engine keeps it"}}, nil
 	}
 	if f.Query == "" && f.Expression == "" {
 		if _, err := t.Column(f.Column); err != nil {
@@ -375,5 +384,6 @@ func (f *Freshness) futureMessage(t Target, got Answer) string {
 	if err != nil {
 		at = seconds(got.Number)
 	}
-	return fmt.Sprintf("a row's timestamp is %s ahead of the database's clock (%s)", humanDuration(at.Sub(got.AsOf)), clockText(at, t.Location))
+	return fmt.Sprintf("a row's timestamp is %s ahead of the database's clock (%s)", humanDuration(at.Sub(got.AsOf)),
+		clockText(at, t.Location))
 }

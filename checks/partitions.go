@@ -62,7 +62,8 @@ func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sent
 		if lagging[label] {
 			status = sentinel.Unknown
 		}
-		findings = append(findings, sentinel.Finding{Key: "missing_partition:" + label, Status: status, Observed: sentinel.Int(0),
+		findings = append(findings, sentinel.Finding{Key: "missing_partition:" + label, Status: status,
+			Observed: sentinel.Int(0),
 			Expected: "rows for " + label, Message: "no rows for " + label})
 	}
 	if len(missing) > 1 {
@@ -72,10 +73,12 @@ func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sent
 			}
 		}
 	}
-	done := conclude("row_count", findings, fmt.Sprintf("%s; all of the last %d %ss have rows", r.Message, p.Last, p.Every))
+	done := conclude("row_count", findings,
+		fmt.Sprintf("%s; all of the last %d %ss have rows", r.Message, p.Last, p.Every))
 	if len(findings) == 0 && r.Status != sentinel.Pass {
 		done.Status, done.Message = r.Status, r.Message
 	}
-	done.Evidence, done.Observations = r.Evidence, append(r.Observations, sentinel.Observation{Metric: "missing_partitions", Value: sentinel.Int(int64(len(missing)))})
+	done.Evidence, done.Observations = r.Evidence, append(r.Observations,
+		sentinel.Observation{Metric: "missing_partitions", Value: sentinel.Int(int64(len(missing)))})
 	return done
 }

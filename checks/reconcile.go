@@ -104,9 +104,11 @@ func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
 			prefix = "there "
 		}
 		window := c.window(t, side.rel)
-		asks = append(asks, Ask{Key: prefix + "rows", Of: side.of, Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
+		asks = append(asks, Ask{Key: prefix + "rows", Of: side.of,
+			Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
 		for _, column := range c.Sum {
-			asks = append(asks, Ask{Key: prefix + column, Of: side.of, Aggregate: &Aggregate{Func: "sum", Column: column, Where: c.Where, Window: window}})
+			asks = append(asks, Ask{Key: prefix + column, Of: side.of,
+				Aggregate: &Aggregate{Func: "sum", Column: column, Where: c.Where, Window: window}})
 		}
 	}
 	return asks
@@ -158,10 +160,12 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 			seen = text
 			observed = append(observed, sentinel.Observation{Metric: "row_count", Value: here.Number})
 		}
-		observed = append(observed, sentinel.Observation{Metric: "difference", Segment: key, Value: difference(here.Number, there.Number)})
+		observed = append(observed, sentinel.Observation{Metric: "difference", Segment: key,
+			Value: difference(here.Number, there.Number)})
 		if !c.agrees(here.Number, there.Number) {
 			findings = append(findings, sentinel.Finding{Key: key, Status: c.Severity.status(), Observed: here.Number,
-				Expected: fmt.Sprintf("%s, %s", groupDigits(there.Number), c.Tolerance), Message: text + ", expected " + c.Tolerance.String()})
+				Expected: fmt.Sprintf("%s, %s", groupDigits(there.Number), c.Tolerance),
+				Message:  text + ", expected " + c.Tolerance.String()})
 		}
 	}
 	r := conclude(kind, findings, seen)

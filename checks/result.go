@@ -173,7 +173,8 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // missingTable is the result on a table that does not exist.
 func missingTable(kind string, t Target, p Policy) sentinel.Result {
-	f := sentinel.Finding{Key: "missing_table", Status: p.status(), Message: "the table does not exist", Expected: "a table"}
+	f := sentinel.Finding{Key: "missing_table", Status: p.status(), Message: "the table does not exist",
+		Expected: "a table"}
 	return conclude(kind, []sentinel.Finding{f}, "the table does not exist")
 }
 
@@ -208,7 +209,8 @@ func against(key, what string, n sentinel.Number, warn, fail Bound) (sentinel.Fi
 	}{{fail, sentinel.Fail}, {warn, sentinel.Warn}} {
 		if t.bound.Set() && n.Finite() && t.bound.Holds(n) {
 			expected := t.bound.Not().String()
-			return sentinel.Finding{Key: key, Status: t.status, Observed: n, Expected: expected, Message: what + ", expected " + expected}, true
+			return sentinel.Finding{Key: key, Status: t.status, Observed: n, Expected: expected,
+				Message: what + ", expected " + expected}, true
 		}
 	}
 	return sentinel.Finding{}, false

@@ -255,12 +255,15 @@ func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
 
 // judgeChange holds the count against the past; wait says what is missing when
 // there is not enough of it. The count itself is never part of its own past.
-func (c *RowCount) judgeChange(t Target, o sentinel.Observation, what string) (f sentinel.Finding, bad bool, wait string) {
+func (c *RowCount) judgeChange(
+	t Target, o sentinel.Observation, what string,
+) (f sentinel.Finding, bad bool, wait string) {
 	at := o.Bucket
 	if at.IsZero() {
 		at = t.Tick
 	}
-	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.series(t)]), func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
+	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.series(t)]),
+		func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
 	reference, words, ok := c.Change.reference(past, at, c.Bucket, t.zone())
 	if !ok {
 		return f, false, fmt.Sprintf("learning: no value to compare with yet (%s)", words)
@@ -270,13 +273,16 @@ func (c *RowCount) judgeChange(t Target, o sentinel.Observation, what string) (f
 	}
 	percent := (o.Value.Float64() - reference) / math.Abs(reference) * 100
 	change := sentinel.Float(math.Round(percent*100) / 100)
-	text := fmt.Sprintf("%s, %+.1f%% against %s (%s)", what, percent, words, groupDigits(sentinel.Int(int64(math.Round(reference)))))
+	text := fmt.Sprintf("%s, %+.1f%% against %s (%s)", what, percent, words,
+		groupDigits(sentinel.Int(int64(math.Round(reference)))))
 	f, bad = against("change", text, change, c.Change.Warn, c.Change.Fail)
 	return f, bad, ""
 }
 
 // reference computes what to compare with, and its name.
-func (c *Change) reference(past []sentinel.Point, at time.Time, bucket Period, loc *time.Location) (v float64, words string, ok bool) {
+func (c *Change) reference(
+	past []sentinel.Point, at time.Time, bucket Period, loc *time.Location,
+) (v float64, words string, ok bool) {
 	switch c.Against {
 	case "average":
 		words = fmt.Sprintf("the average of the last %d", c.Over)
@@ -320,11 +326,13 @@ func (c *RowCount) judgeSegments(t Target, got Answer) sentinel.Result {
 		groups = append(slices.Clone(groups), got.Other)
 	}
 	for i, g := range groups {
-		observations = append(observations, sentinel.Observation{Metric: "row_count", Segment: g.Segment, Bucket: bucket, Value: g.Count})
+		observations = append(observations,
+			sentinel.Observation{Metric: "row_count", Segment: g.Segment, Bucket: bucket, Value: g.Count})
 		if i == len(got.Groups) {
 			continue // the sum of the rest has no bound of its own
 		}
-		if f, bad := against(g.Segment, fmt.Sprintf("%s rows in %s", groupDigits(g.Count), g.Segment), g.Count, c.Warn, c.Fail); bad {
+		what := fmt.Sprintf("%s rows in %s", groupDigits(g.Count), g.Segment)
+		if f, bad := against(g.Segment, what, g.Count, c.Warn, c.Fail); bad {
 			findings = append(findings, f)
 		}
 	}

@@ -208,13 +208,15 @@ func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
 	for _, want := range s.Columns {
 		is := rel.Column(want.Name)
 		if is == nil {
-			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnRemoved, Object: want.Name, Before: strings.TrimSpace("declared " + want.Type), Compatibility: sentinel.Breaking})
+			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnRemoved, Object: want.Name,
+				Before: strings.TrimSpace("declared " + want.Type), Compatibility: sentinel.Breaking})
 			continue
 		}
 		if want.Type != "" {
 			declared := warehouse.ParseType(want.Type)
 			if kind := declaredDrift(declared, is.Type); kind != "" {
-				drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: want.Type, After: is.Type.Native, Compatibility: sentinel.Breaking})
+				drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: want.Type, After: is.Type.Native,
+					Compatibility: sentinel.Breaking})
 			}
 		}
 		if want.Nullable != nil && *want.Nullable != is.Nullable {
@@ -222,13 +224,15 @@ func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
 			if *want.Nullable {
 				kind, before, after = sentinel.NullabilityTightened, after, before
 			}
-			drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: before, After: after, Compatibility: sentinel.Breaking})
+			drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: before, After: after,
+				Compatibility: sentinel.Breaking})
 		}
 	}
 	for i := range rel.Columns {
 		c := &rel.Columns[i]
 		if !slices.ContainsFunc(s.Columns, func(d DeclaredColumn) bool { return d.Name == c.Name }) {
-			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnAdded, Object: c.Name, After: describeColumn(c), Compatibility: sentinel.Additive})
+			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnAdded, Object: c.Name, After: describeColumn(c),
+				Compatibility: sentinel.Additive})
 		}
 	}
 	return drifts
@@ -271,7 +275,8 @@ func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
 			if s.Like != nil { // drifts are named from the table's side: added is what the other has
 				text += ", in " + s.Like.String()
 			}
-			findings = append(findings, sentinel.Finding{Key: d.Key(), Status: d.Status, Message: text, Expected: orNone(d.Before)})
+			findings = append(findings, sentinel.Finding{Key: d.Key(), Status: d.Status, Message: text,
+				Expected: orNone(d.Before)})
 		}
 	}
 	r := conclude("schema", findings, pass)

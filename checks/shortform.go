@@ -41,5 +41,6 @@ func ShortForm(s string) (kind string, c Check, err error) {
 			return "freshness", &Freshness{Column: m[1] + m[2], Fail: d}, nil
 		}
 	}
-	return "", nil, fmt.Errorf("check %q: want `row_count > 0`, `row_count between 10 and 1000`, `freshness(column) < 1d`, or one of %s with its fields", s, strings.Join(Kinds(), ", "))
+	return "", nil, fmt.Errorf("check %q: want `row_count > 0`, `row_count between 10 and 1000`, "+
+		"`freshness(column) < 1d`, or one of %s with its fields", s, strings.Join(Kinds(), ", "))
 }

@@ -28,7 +28,8 @@ func (s *SQL) Validate() error {
 	case s.Query == "":
 		return settings.Wrong("query", "want a statement that returns one number")
 	case !s.Warn.Set() && !s.Fail.Set() && s.Anomaly == nil:
-		return settings.Wrong("", "nothing to hold the number against: set warn or fail, such as fail: \"> 0\", or anomaly: {}")
+		return settings.Wrong("", "nothing to hold the number against: "+
+			"set warn or fail, such as fail: \"> 0\", or anomaly: {}")
 	case s.Warn.Percent:
 		return settings.Wrong("warn", "a percentage of nothing: leave the %% out")
 	case s.Fail.Percent:
@@ -63,7 +64,8 @@ func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
 	case got.Err != nil:
 		return errorResult(kind, got.Err)
 	case got.Number.Absent():
-		f := sentinel.Finding{Key: "null", Status: s.OnNull.status(), Message: "the query has no value (NULL or no row)", Expected: "a number"}
+		f := sentinel.Finding{Key: "null", Status: s.OnNull.status(), Message: "the query has no value (NULL or no row)",
+			Expected: "a number"}
 		return conclude(kind, []sentinel.Finding{f}, f.Message)
 	case !got.Number.Finite():
 		return errorResult(kind, fmt.Errorf("the query answers %s, which cannot be compared", got.Number))

@@ -54,10 +54,14 @@ func (t Target) bound(c *warehouse.Column, at time.Time) time.Time {
 // zoneError says that a column's times cannot be placed in time.
 func (t Target) zoneError(c *warehouse.Column) error {
 	if c.Type.Family == warehouse.Timestamp && !c.Type.Zoned && t.Location == nil {
-		const advice = "set `timezone:` on the check, the dataset or in defaults"
-		return fmt.Errorf("column %s has no time zone of its own: %s", c.Name, advice)
+		return noZone(c.Name)
 	}
 	return nil
+}
+
+func noZone(column string) error {
+	const advice = "set `timezone:` on the check, the dataset or in defaults"
+	return fmt.Errorf("column %s has no time zone of its own: %s", column, advice)
 }
 
 // Bucketed is embedded by the kinds that can look at one closed period only.

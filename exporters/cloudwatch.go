@@ -58,7 +58,8 @@ func (c *CloudWatch) emf(r sentinel.Result) (out []map[string]any) {
 	}
 	for _, segment := range sortedKeys(bySegment) {
 		dimensions := []string{"warehouse", "dataset", "check"}
-		line := map[string]any{"warehouse": r.Table.Warehouse, "dataset": DatasetLabel(r.Table), "check": r.Check, "kind": r.Kind, "message": r.Message}
+		line := map[string]any{"warehouse": r.Table.Warehouse, "dataset": DatasetLabel(r.Table), "check": r.Check,
+			"kind": r.Kind, "message": r.Message}
 		var metrics []emfMetric
 		if segment == "" {
 			line["status"] = int(r.Status)
@@ -78,7 +79,9 @@ func (c *CloudWatch) emf(r sentinel.Result) (out []map[string]any) {
 			line[o.Metric] = exact(o.Value)
 			metrics = append(metrics, emfMetric{o.Metric, unit})
 		}
-		line["_aws"] = map[string]any{"Timestamp": r.Tick.UnixMilli(), "CloudWatchMetrics": []map[string]any{{"Namespace": c.Namespace, "Dimensions": [][]string{dimensions}, "Metrics": metrics}}}
+		line["_aws"] = map[string]any{"Timestamp": r.Tick.UnixMilli(),
+			"CloudWatchMetrics": []map[string]any{{"Namespace": c.Namespace, "Dimensions": [][]string{dimensions},
+				"Metrics": metrics}}}
 		out = append(out, line)
 	}
 	return out

@@ -36,7 +36,8 @@ func (i *Influx) Export(ctx context.Context, results []sentinel.Result) error {
 	for _, r := range results {
 		writePoints(&b, r)
 	}
-	to := strings.TrimSuffix(i.URL.Reveal(), "/") + "/api/v2/write?" + url.Values{"org": {i.Org}, "bucket": {i.Bucket}, "precision": {"ns"}}.Encode()
+	query := url.Values{"org": {i.Org}, "bucket": {i.Bucket}, "precision": {"ns"}}
+	to := strings.TrimSuffix(i.URL.Reveal(), "/") + "/api/v2/write?" + query.Encode()
 	headers := map[string]string{"Content-Type": "text/plain; charset=utf-8"}
 	if i.Token != "" {
 		headers["Authorization"] = "Token " + i.Token.Reveal()
@@ -59,8 +60,12 @@ var (
 // writePoints writes sentinel_check with the status, and sentinel_value with one
 // point a value.
 func writePoints(b *strings.Builder, r sentinel.Result) {
-	tags := ",check=" + influxTag.Replace(r.Check) + ",dataset=" + influxTag.Replace(DatasetLabel(r.Table)) + ",kind=" + influxTag.Replace(r.Kind) + ",warehouse=" + influxTag.Replace(r.Table.Warehouse)
-	fmt.Fprintf(b, "sentinel_check%s status=%di,duration_seconds=%s,message=\"%s\" %s\n", tags, int(r.Status), formatFloat(r.Duration.Seconds()), influxText.Replace(r.Message), influxStamp(r))
+	tags := ",check=" + influxTag.Replace(r.Check) +
+		",dataset=" + influxTag.Replace(DatasetLabel(r.Table)) +
+		",kind=" + influxTag.Replace(r.Kind) +
+		",warehouse=" + influxTag.Replace(r.Table.Warehouse)
+	fmt.Fprintf(b, "sentinel_check%s status=%di,duration_seconds=%s,message=\"%s\" %s\n", tags, int(r.Status),
+		formatFloat(r.Duration.Seconds()), influxText.Replace(r.Message), influxStamp(r))
 	for _, o := range r.Observations {
 		if !o.Value.Finite() {
 			continue
@@ -69,7 +74,8 @@ func writePoints(b *strings.Builder, r sentinel.Result) {
 		if o.Segment != "" {
 			segment = ",segment=" + influxTag.Replace(o.Segment)
 		}
-		fmt.Fprintf(b, "sentinel_value%s,metric=%s%s value=%s %s\n", tags, influxTag.Replace(o.Metric), segment, formatFloat(o.Value.Float64()), influxStamp(r))
+		fmt.Fprintf(b, "sentinel_value%s,metric=%s%s value=%s %s\n", tags, influxTag.Replace(o.Metric), segment,
+			formatFloat(o.Value.Float64()), influxStamp(r))
 	}
 }
 

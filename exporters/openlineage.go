@@ -70,28 +70,33 @@ func (o *OpenLineage) event(r sentinel.Result) map[string]any {
 	}
 	var assertions []map[string]any
 	for _, f := range r.Findings {
-		assertions = append(assertions, map[string]any{"assertion": strings.TrimSuffix(r.Kind+"."+f.Key, "."), "success": !f.Status.Bad()})
+		assertions = append(assertions,
+			map[string]any{"assertion": strings.TrimSuffix(r.Kind+"."+f.Key, "."), "success": !f.Status.Bad()})
 	}
 	if len(assertions) == 0 {
 		assertions = append(assertions, map[string]any{"assertion": r.Kind, "success": true})
 	}
-	facets := map[string]any{"dataQualityAssertions": map[string]any{"_producer": producer, "_schemaURL": assertionsURL, "assertions": assertions}}
+	facets := map[string]any{"dataQualityAssertions": map[string]any{"_producer": producer, "_schemaURL": assertionsURL,
+		"assertions": assertions}}
 	for _, v := range r.Observations {
 		if n, whole := v.Value.Int64(); v.Metric == "row_count" && v.Segment == "" && whole {
-			facets["dataQualityMetrics"] = map[string]any{"_producer": producer, "_schemaURL": metricsURL, "rowCount": n, "columnMetrics": map[string]any{}}
+			facets["dataQualityMetrics"] = map[string]any{"_producer": producer, "_schemaURL": metricsURL, "rowCount": n,
+				"columnMetrics": map[string]any{}}
 		}
 	}
 	return map[string]any{
 		"eventType": "COMPLETE", "eventTime": r.Tick.UTC().Format(time.RFC3339Nano), "producer": producer, "schemaURL": runEvent,
 		"run": map[string]any{"runId": runID(r)}, "job": map[string]any{"namespace": o.Namespace, "name": r.Check},
-		"inputs": []map[string]any{{"namespace": namespace, "name": DatasetLabel(r.Table), "inputFacets": facets}}, "outputs": []any{},
+		"inputs": []map[string]any{{"namespace": namespace, "name": DatasetLabel(r.Table),
+			"inputFacets": facets}}, "outputs": []any{},
 	}
 }
 
 // runID is a UUID of version 5 (RFC 9562) of check and tick: a result that is
 // sent again is the same run.
 func runID(r sentinel.Result) string {
-	space := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8} // URLs
+	// URLs
+	space := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
 	sum := sha1.Sum(append(space[:], producer+"/"+r.Check+"/"+r.Tick.UTC().Format(time.RFC3339Nano)...))
 	id := sum[:16]
 	id[6], id[8] = id[6]&0x0f|0x50, id[8]&0x3f|0x80

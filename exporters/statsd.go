@@ -88,7 +88,8 @@ func (s *StatsD) Export(ctx context.Context, results []sentinel.Result) error {
 
 // gauges are a result's lines: its status, and its values.
 func (s *StatsD) gauges(r sentinel.Result) []string {
-	tags := []string{"warehouse:" + tagValue(r.Table.Warehouse), "dataset:" + tagValue(DatasetLabel(r.Table)), "check:" + tagValue(r.Check), "kind:" + tagValue(r.Kind)}
+	tags := []string{"warehouse:" + tagValue(r.Table.Warehouse), "dataset:" + tagValue(DatasetLabel(r.Table)),
+		"check:" + tagValue(r.Check), "kind:" + tagValue(r.Kind)}
 	for _, k := range sortedKeys(s.Tags) {
 		tags = append(tags, tagValue(k)+":"+tagValue(s.Tags[k]))
 	}
@@ -105,7 +106,7 @@ func (s *StatsD) gauges(r sentinel.Result) []string {
 		out = append(out, line)
 	}
 	for _, v := range r.Scores {
-		out = append(out, s.Prefix+"anomaly_score:"+strconv.FormatFloat(v.Score, 'g', -1, 64)+"|g|#"+base+",segment:"+tagValue(v.Segment))
+		out = append(out, s.Prefix+"anomaly_score:"+formatFloat(v.Score)+"|g|#"+base+",segment:"+tagValue(v.Segment))
 	}
 	return out
 }

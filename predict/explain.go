@@ -28,7 +28,10 @@ var groups = []struct {
 	{[]int{YearEnd, MonthEnd, Holiday}, calendarWords},
 	{[]int{Gap}, gapWords},
 	{[]int{UpstreamRisk, UpstreamLate}, upstreamWords},
-	{[]int{AnomalyScore}, func(_ *Model, c Context) string { return fmt.Sprintf("anomaly score %.2f", c.Anomaly.Float64()) }},
+	{[]int{AnomalyScore}, func(_ *Model,
+		c Context) string {
+		return fmt.Sprintf("anomaly score %.2f", c.Anomaly.Float64())
+	}},
 	{[]int{LoadRetries}, func(_ *Model, c Context) string {
 		return fmt.Sprintf("%.0f failed attempts of this load", c.Retries.Float64())
 	}},
@@ -51,7 +54,8 @@ func (m *Model) Explain(c Context, now time.Time) []Contribution {
 	if left := c.Deadline.Sub(now); left > 0 {
 		day := m.DayAheadRisk(c)
 		out = append(out, Contribution{
-			Words:   fmt.Sprintf("not arrived yet: on %.0f %% of on-time days it was here by now", 100*(1-m.Survival(left, memory))),
+			Words: fmt.Sprintf("not arrived yet: on %.0f %% of on-time days it was here by now",
+				100*(1-m.Survival(left, memory))),
 			LogOdds: logit(m.atTime(day, c, now)) - logit(day),
 		})
 	}

@@ -117,7 +117,8 @@ func reliability(latest []forecast) []Bin {
 			continue
 		}
 		n := float64(b.Count)
-		out = append(out, Bin{Low: float64(i) / 5, High: float64(i+1) / 5, Count: b.Count, Risk: b.Risk / n, Missed: b.Missed / n})
+		out = append(out, Bin{Low: float64(i) / 5, High: float64(i+1) / 5, Count: b.Count, Risk: b.Risk / n,
+			Missed: b.Missed / n})
 	}
 	return out
 }

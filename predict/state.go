@@ -50,7 +50,9 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 	}
 	for _, p := range m.history {
 		s.Deadlines = append(s.Deadlines, p.deadline)
-		s.Margin, s.Volume, s.Duration = append(s.Margin, p.margin), append(s.Volume, p.volume), append(s.Duration, p.duration)
+		s.Margin = append(s.Margin, p.margin)
+		s.Volume = append(s.Volume, p.volume)
+		s.Duration = append(s.Duration, p.duration)
 	}
 	for _, r := range append(m.weekday[:], m.chain[:]...) {
 		s.Rates = append(s.Rates, r.missed, r.total)

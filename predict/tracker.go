@@ -52,7 +52,8 @@ func (t *Tracker) Observe(now, newest time.Time, c Context) (ended []Learned) {
 		case came && passed: // nobody looked for more than a period: whose load this is cannot be told
 			t.lastLate = false
 			t.begin(now, newest)
-		case came && following.Deadline.After(t.open.Deadline) && t.arrival(now, newest).After(middle(t.open.Deadline, following.Deadline)):
+		case came && following.Deadline.After(t.open.Deadline) && t.arrival(now,
+			newest).After(middle(t.open.Deadline, following.Deadline)):
 			ended = append(ended, t.end(time.Time{})) // too late to be this one's: it is the next one's
 			t.lastLate = false
 			t.begin(t.open.Deadline, newest)
@@ -166,7 +167,12 @@ func (t *Tracker) UnmarshalBinary(data []byte) error {
 	}
 	var err error
 	t.Model, err = Restore(DefaultPrior(), s.Model)
-	t.open, t.context, t.looked, t.newest, t.warned, t.lastLate = s.Open, s.Context, s.Looked, s.Newest, s.Warned, s.LastLate
+	t.open = s.Open
+	t.context = s.Context
+	t.looked = s.Looked
+	t.newest = s.Newest
+	t.warned = s.Warned
+	t.lastLate = s.LastLate
 	return err
 }
 

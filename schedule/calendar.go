@@ -31,7 +31,8 @@ func LoadCalendar(path string) (Calendar, error) {
 	sc := bufio.NewScanner(f)
 	for sc.Scan() {
 		line := strings.TrimRight(sc.Text(), "\r")
-		if n := len(lines); n > 0 && (strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t")) && strings.HasPrefix(lines[0], "BEGIN:VCALENDAR") {
+		if n := len(lines); n > 0 && (strings.HasPrefix(line, " ") || strings.HasPrefix(line,
+			"\t")) && strings.HasPrefix(lines[0], "BEGIN:VCALENDAR") {
 			lines[n-1] += line[1:] // a folded line of iCalendar
 			continue
 		}

@@ -56,7 +56,8 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 	}()
 	parsed, err := parser.Parse(spec)
 	if err != nil {
-		return s, fmt.Errorf("cron %q: %s: want minute hour day-of-month month day-of-week, such as */5 * * * *", spec, strings.ReplaceAll(err.Error(), "\n", " "))
+		return s, fmt.Errorf("cron %q: %s: want minute hour day-of-month month day-of-week, such as */5 * * * *", spec,
+			strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	if next := parsed.Next(start); next.IsZero() || next.Sub(start) > horizon {
