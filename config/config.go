@@ -1,5 +1,9 @@
 // Package config turns a YAML file into validated values. It is the only
-// package that knows YAML's shape, and reports every mistake of a file at once.
+// package that knows YAML, and reports every mistake of a file at once, each at
+// its place. A reader begins with file.go: its structs are the file, and their
+// tags are the keys (see package settings). decode.go decodes into them, kinds.go
+// finds the kinds of checks, channels, exporters and repair actions, read.go and
+// its neighbours validate, and jsonschema.go describes.
 package config
 
 import (

@@ -114,7 +114,7 @@ func (r *reader) list(n *yaml.Node, v reflect.Value) {
 	items := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		items = n.Content
-	} else if n.Kind != yaml.ScalarNode || v.Type().Elem().Kind() == reflect.Struct && !reflect.PointerTo(v.Type().Elem()).Implements(textType) {
+	} else if n.Kind != yaml.ScalarNode || !oneText(v.Type().Elem()) {
 		r.wrong(n, "want a list")
 		return
 	}
@@ -122,6 +122,11 @@ func (r *reader) list(n *yaml.Node, v reflect.Value) {
 	for i, item := range items {
 		r.value(item, v.Index(i))
 	}
+}
+
+// oneText reports whether a type is written as one text.
+func oneText(t reflect.Type) bool {
+	return t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(textType)
 }
 
 func (r *reader) mapping(n *yaml.Node, v reflect.Value) {

@@ -166,7 +166,7 @@ func find(c *warehouse.Catalog, t sentinel.Table) (warehouse.TableName, error) {
 	case 1:
 		return folded[0], nil
 	}
-	return exact, fmt.Errorf("%s is ambiguous: the warehouse has %d tables whose names differ in case alone: write the name exactly", t, len(folded))
+	return exact, fmt.Errorf("%s is ambiguous: %d tables differ from it in case alone: write the name exactly", t, len(folded))
 }
 
 // Match reports whether a whole name matches a pattern with * and %.

@@ -24,7 +24,7 @@ type file struct {
 	TokenFile secretFile      `yaml:"token_file" doc:"File that holds the token, instead of token."`
 	Retention time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
 	Jitter    time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
-	CatchUp   string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks to run: the latest, all or none."`
+	CatchUp   string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks that run: the latest, all, none."`
 
 	exporters.Limits `yaml:",inline"`
 
@@ -36,7 +36,7 @@ type file struct {
 	Defaults    inheritable                `yaml:"defaults" doc:"What datasets inherit."`
 	Datasets    []datasetEntry             `yaml:"datasets" required:"true" doc:"Tables to check."`
 	Notify      map[string]*channelEntry   `yaml:"notify" doc:"Channels for messages, by name."`
-	Routes      []routeEntry               `yaml:"routes" doc:"Which incidents go to which channels. Default: all to all."`
+	Routes      []routeEntry               `yaml:"routes" doc:"Which incidents go to which channels. Default: all."`
 	Maintenance []windowEntry              `yaml:"maintenance" doc:"Times in which nobody is notified."`
 	Exporters   []exporterEntry            `yaml:"exporters" doc:"Destinations of results, beside /metrics."`
 }
@@ -65,13 +65,13 @@ type warehouseEntry struct {
 // datasetEntry is an item of `datasets:`.
 type datasetEntry struct {
 	located
-	Table      sentinel.Table   `yaml:"table" required:"true" doc:"Name: warehouse.schema.table. * and % are wildcards."`
+	Table      sentinel.Table   `yaml:"table" required:"true" doc:"warehouse.schema.table, with wildcards * and %."`
 	Exclude    []string         `yaml:"exclude" doc:"Names to leave out of a wildcard, with * and %."`
 	TimeColumn string           `yaml:"time_column" doc:"Column that tells when a row was written."`
 	DependsOn  []sentinel.Table `yaml:"depends_on" doc:"Tables that this one is made from."`
 	Checks     []checkEntry     `yaml:"checks" required:"true" doc:"What to check."`
 	Repair     []policyEntry    `yaml:"repair" doc:"What may be done when a check fails."`
-	Risk       riskEntry        `yaml:"risk" doc:"Predicts a missed deadline. Default: on where freshness has expected."`
+	Risk       riskEntry        `yaml:"risk" doc:"Warns of a deadline at risk. Default: on with freshness: expected."`
 
 	inheritable `yaml:",inline"`
 }

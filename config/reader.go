@@ -196,6 +196,9 @@ func (r *reader) syntax(err error) {
 	if strings.HasPrefix(message, "unknown anchor") {
 		message = "a text that begins with * is an alias in YAML: put it in quotes"
 	}
+	if began := load.ContextMark.Line; began > 0 && began < load.Mark.Line {
+		message += fmt.Sprintf(" to end what begins in line %d", began)
+	}
 	r.wrongAt(load.Mark.Line, load.Mark.Column, message)
 }
 

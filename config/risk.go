@@ -56,7 +56,9 @@ func (r *reader) risk(d Dataset, e riskEntry) *Risk {
 
 func (k *Risk) complete(d Dataset, fresh checks.DeadlineCheck, path func(string) string) error {
 	if fresh == nil {
-		return settings.Wrong("", "%s has no freshness check, which tells when rows arrive: add one, such as `- freshness: {fail: 26h}`", d.Table)
+		const message = "%s has no freshness check, which tells when rows arrive: " +
+			"add one, such as `- freshness: {fail: 26h}`"
+		return settings.Wrong("", message, d.Table)
 	}
 	spec, deadline := k.Deadline, fresh.Deadline()
 	if spec == "" {
@@ -82,7 +84,8 @@ func (k *Risk) complete(d Dataset, fresh checks.DeadlineCheck, path func(string)
 	case deadline.MaxAge > 0:
 		k.Age = deadline.MaxAge
 	default:
-		return settings.Wrong("deadline", "say by when rows must have come, such as \"06:00\": the freshness check has neither expected nor fail")
+		return settings.Wrong("deadline", "say by when rows must have come, such as \"06:00\": "+
+			"the freshness check has neither expected nor fail")
 	}
 	if k.Holidays != "" {
 		calendar, err := schedule.LoadCalendar(path(k.Holidays))
