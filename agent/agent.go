@@ -49,6 +49,12 @@ type Dataset struct {
 	Risk       *Risk // nil: the dataset has no deadline
 }
 
+// Exporter is a destination of results.
+type Exporter struct {
+	Name string
+	exporters.Exporter
+}
+
 // Plan is what an agent does: it is replaced as a whole on reload.
 type Plan struct {
 	Warehouses map[string]*warehouse.DB
@@ -57,13 +63,13 @@ type Plan struct {
 	// is called at the start and every Refresh; problems do not keep the other
 	// datasets from being checked.
 	Datasets      func(ctx context.Context) (datasets []Dataset, problems []error)
-	Refresh       time.Duration      // default 10m
-	Jitter        time.Duration      // ticks start up to this much late, spread by schedule
-	CatchUp       string             // of ticks slept through: one (also ""), all, none
-	Retention     time.Duration      // default 90 days
-	Notifications *Notifications     // nil: nobody hears of incidents
-	Exporters     []*exporters.Queue // run and closed by the agent
-	Close         func() error       // closes the warehouses once the plan is replaced; nil: nothing to close
+	Refresh       time.Duration  // default 10m
+	Jitter        time.Duration  // ticks start up to this much late, spread by schedule
+	CatchUp       string         // of ticks slept through: one (also ""), all, none
+	Retention     time.Duration  // default 90 days
+	Notifications *Notifications // nil: nobody hears of incidents
+	Exporters     []Exporter     // run and closed by the agent
+	Close         func() error   // closes the warehouses once the plan is replaced; nil: nothing to close
 }
 
 func (p Plan) open(name string) (*warehouse.DB, error) {
@@ -246,14 +252,14 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	}
 	a.use(plan)
 	a.notifyBy(plan.Notifications)
-	for _, q := range plan.Exporters {
-		q.Problem = func(name string, dropped int, err error) {
-			a.Log.Error("exporting results", "exporter", name, "lost", dropped, "error", err)
-		}
+	var queues []*exporters.Queue
+	for _, e := range plan.Exporters {
+		q := &exporters.Queue{Exporter: e.Exporter, Name: e.Name, Observer: exportObserver{a}}
+		queues = append(queues, q)
 		running.Go(func() { a.supervise(ctx, "exporter", q.Run) })
 	}
 	a.mu.Lock()
-	a.exporters = plan.Exporters
+	a.exporters = queues
 	a.mu.Unlock()
 	if n := plan.Notifications; n != nil && n.Dispatcher != nil {
 		dispatch := func(ctx context.Context) { a.dispatch(ctx, n.Dispatcher) }

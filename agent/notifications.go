@@ -9,6 +9,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
@@ -96,7 +97,23 @@ func (o deliveryObserver) Sent(channel, outcome string) {
 
 // Problem implements notify.Observer.
 func (o deliveryObserver) Problem(channel string, err error) {
+	var bug *panics.Error
+	if errors.As(err, &bug) {
+		o.agent.recovered(context.Background(), "delivery", bug)
+	}
 	o.agent.Log.Warn("sending notifications", "channel", channel, "error", err)
+}
+
+// exportObserver counts and logs what exporters lose.
+type exportObserver struct{ agent *Agent }
+
+// Lost implements exporters.QueueObserver.
+func (o exportObserver) Lost(exporter string, results int, err error) {
+	var bug *panics.Error
+	if errors.As(err, &bug) {
+		o.agent.recovered(context.Background(), "exporter", bug)
+	}
+	o.agent.Log.Error("exporting results", "exporter", exporter, "lost", results, "error", err)
 }
 
 // suppressed says why nobody is notified of an incident: a window, or a silence.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/internal/registry"
 )
 
@@ -40,13 +41,19 @@ func New(kind string) (Exporter, error) {
 // Kinds returns the registered kinds in alphabetical order.
 func Kinds() []string { return kinds.Names() }
 
+// QueueObserver hears of results that do not arrive. It may be called concurrently.
+type QueueObserver interface {
+	// Lost says how many results of an exporter are lost, and why.
+	Lost(exporter string, results int, err error)
+}
+
 // Queue stands before an exporter that may be slow: Export never waits. What
 // does not fit is dropped, the oldest first, and reported.
 type Queue struct {
 	Exporter
-	Name    string
-	Size    int                                       // batches; default 1000
-	Problem func(name string, dropped int, err error) // of a batch that did not arrive, or of dropped ones; may be nil
+	Name     string
+	Size     int           // batches; default 1000
+	Observer QueueObserver // nil: nobody
 
 	mu      sync.Mutex
 	waiting [][]sentinel.Result
@@ -97,7 +104,7 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 	last := context.WithoutCancel(ctx)
 	q.drain(last)
-	if err := q.Exporter.Close(last); err != nil {
+	if err := panics.Catch(func() error { return q.Exporter.Close(last) }); err != nil {
 		q.problem(0, err)
 	}
 }
@@ -112,7 +119,7 @@ func (q *Queue) drain(ctx context.Context) {
 		next := q.waiting[0]
 		q.waiting = q.waiting[1:]
 		q.mu.Unlock()
-		if err := q.Exporter.Export(ctx, next); err != nil {
+		if err := panics.Catch(func() error { return q.Exporter.Export(ctx, next) }); err != nil {
 			q.problem(len(next), err)
 			if ctx.Err() != nil {
 				return
@@ -122,7 +129,7 @@ func (q *Queue) drain(ctx context.Context) {
 }
 
 func (q *Queue) problem(dropped int, err error) {
-	if q.Problem != nil {
-		q.Problem(q.Name, dropped, err)
+	if q.Observer != nil {
+		q.Observer.Lost(q.Name, dropped, err)
 	}
 }

@@ -285,14 +285,14 @@ func TestASlowDestinationHoldsNobodyUp(t *testing.T) {
 	slow := &stuck{let: make(chan struct{})}
 	dropped := 0
 	var mu sync.Mutex
-	q := &exporters.Queue{Exporter: slow, Name: "slow", Size: 10, Problem: func(_ string, n int, err error) {
+	q := &exporters.Queue{Exporter: slow, Name: "slow", Size: 10, Observer: lost(func(_ string, n int, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		dropped += n
 		if !strings.Contains(err.Error(), "too slow") {
 			t.Error(err)
 		}
-	}}
+	})}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); q.Run(ctx) }()
@@ -323,3 +323,8 @@ func TestEveryExporterHasAPage(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// lost is a function as a QueueObserver.
+type lost func(exporter string, results int, err error)
+
+func (f lost) Lost(exporter string, results int, err error) { f(exporter, results, err) }

@@ -3,9 +3,9 @@ package notify
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/internal/panics"
 )
 
 // Deliverer makes one try to deliver a notice to a channel, here or on another
@@ -17,15 +17,13 @@ type Deliverer interface {
 // Local is the Deliverer that delivers from this agent.
 type Local struct{}
 
-// Deliver implements Deliverer. A panic of the channel is an error of this try, with
-// the stack in it.
+// Deliver implements Deliverer. A panic of the channel is the error of this try.
 func (Local) Deliver(ctx context.Context, c Channel, n Notice) (ref string, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("channel %s panicked: %v\n%s", c.Name, r, debug.Stack())
-		}
-	}()
-	return c.Notifier.Notify(ctx, n)
+	err = panics.Catch(func() (err error) {
+		ref, err = c.Notifier.Notify(ctx, n)
+		return err
+	})
+	return ref, err
 }
 
 // Delivery is the outcome of one try to deliver, as data: another agent may have

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -126,7 +127,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 			{"searching for ends that nobody was notified of", d.notifyEnds},
 			{"searching for notices without a channel", d.buryOrphans},
 		} {
-			if err := job.do(ctx); err != nil && ctx.Err() == nil {
+			if err := panics.Catch(func() error { return job.do(ctx) }); err != nil && ctx.Err() == nil {
 				d.problem("", fmt.Errorf("%s: %w", job.what, err))
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -32,7 +33,11 @@ type worker struct {
 
 func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 	for {
-		idle, err := w.step(ctx)
+		var idle time.Duration
+		err := panics.Catch(func() (err error) {
+			idle, err = w.step(ctx)
+			return err
+		})
 		if err != nil && ctx.Err() == nil {
 			w.d.problem(w.channel.Name, err)
 			idle = poll

@@ -93,9 +93,9 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 	if err != nil {
 		return agent.Plan{}, errors.Join(err, open.Close())
 	}
-	var destinations []*exporters.Queue
+	var destinations []agent.Exporter
 	for _, e := range s.Config.Exporters {
-		destinations = append(destinations, &exporters.Queue{Exporter: e.Exporter, Name: e.Kind})
+		destinations = append(destinations, agent.Exporter{Name: e.Kind, Exporter: e.Exporter})
 	}
 	return agent.Plan{
 		Exporters:     destinations,

@@ -1,0 +1,117 @@
+package agent
+
+import (
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// panickingRunner has a bug in its first runs.
+type panickingRunner struct {
+	checks.Local
+	left atomic.Int64
+}
+
+func (r *panickingRunner) Run(
+	ctx context.Context, env checks.Env, warehouse string, jobs []checks.Job,
+) iter.Seq2[int, []checks.Outcome] {
+	if r.left.Add(-1) >= 0 {
+		panic("a bug in a runner")
+	}
+	return r.Local.Run(ctx, env, warehouse, jobs)
+}
+
+// panickingExporter has a bug.
+type panickingExporter struct{}
+
+func (panickingExporter) Validate() error { return nil }
+
+func (panickingExporter) Export(context.Context, []sentinel.Result) error {
+	panic("a bug in an exporter")
+}
+
+func (panickingExporter) Close(context.Context) error { return nil }
+
+// TestBugsCostWhatHasThem: a tick that panics is written down as not run, an
+// exporter that panics loses its results, and a source of datasets that panics is
+// asked again. The agent goes on, and counts them.
+func TestBugsCostWhatHasThem(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (id integer)")
+	l := &live{t: t, file: filepath.Join(dir, "w.db"), done: make(chan error, 1)}
+	var err error
+	if l.memory, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "state.db")); err != nil {
+		t.Fatal(err)
+	}
+	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + l.file), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner := &panickingRunner{}
+	runner.left.Store(2)
+	l.agent = &Agent{
+		Store: l.memory, Metrics: exporters.NewPrometheus("test"), Runner: runner, Now: time.Now,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	list := []Check{everySecond(t, "rows", atLeastOne(t))}
+	var asked atomic.Int64
+	plan := Plan{
+		Warehouses: map[string]*warehouse.DB{"w": db}, Close: db.Close,
+		Exporters: []Exporter{{Name: "broken", Exporter: panickingExporter{}}},
+		Datasets: func(context.Context) ([]Dataset, []error) {
+			if asked.Add(1) == 1 {
+				panic("a bug in a source of datasets")
+			}
+			return []Dataset{{Table: theTable, Location: time.UTC, Checks: list}}, nil
+		},
+	}
+	l.ctx, l.stop = context.WithCancel(t.Context())
+	go func() { l.done <- l.agent.Run(l.ctx, plan) }()
+	l.poll("ticks run after the bugs", func() bool {
+		ticks := l.ticks()
+		return len(ticks) >= 4 && ticks[0].Skipped == ""
+	})
+	bugs := 0
+	for _, tick := range l.ticks() {
+		if strings.HasPrefix(tick.Skipped, "a bug ended the tick") {
+			bugs++
+		}
+	}
+	if bugs != 2 {
+		t.Errorf("%d ticks are written down as ended by a bug, want 2: %+v", bugs, l.ticks())
+	}
+	panicked := map[string]float64{}
+	l.poll("the exporter's bugs are counted", func() bool {
+		families, err := l.agent.Metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() != "sentinel_panics_total" {
+				continue
+			}
+			for _, m := range f.Metric {
+				panicked[m.Label[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+		return panicked["exporter"] >= 1
+	})
+	if panicked["tick"] != 2 || panicked["datasets"] != 1 {
+		t.Errorf("counted %v", panicked)
+	}
+	l.end()
+}
