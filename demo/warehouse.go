@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"database/sql"
+	_ "embed"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,6 +19,9 @@ type Warehouse struct {
 	loaded int
 }
 
+//go:embed warehouse.sql
+var schema string
+
 // NewWarehouse makes the shop in a SQLite file. Close it.
 func NewWarehouse(ctx context.Context, path string) (*Warehouse, error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
@@ -24,20 +29,10 @@ func NewWarehouse(ctx context.Context, path string) (*Warehouse, error) {
 		return nil, err
 	}
 	w := &Warehouse{DB: db}
-	return w, w.Exec(ctx,
-		`CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT)`,
-		`CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, amount NUMERIC(12,2), created_at TIMESTAMP NOT NULL)`,
-		`CREATE INDEX orders_created_at ON orders (created_at)`,
-		`CREATE TABLE orders_archive (id INTEGER PRIMARY KEY, customer_id INTEGER, amount NUMERIC(12,2), created_at TIMESTAMP NOT NULL)`,
-		`CREATE TABLE crm_customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT)`,
-		`CREATE TABLE invoices (id INTEGER PRIMARY KEY, day DATE NOT NULL, amount NUMERIC(12,2))`,
-		`CREATE TABLE invoices_archive (id INTEGER PRIMARY KEY, day DATE NOT NULL, amount NUMERIC(12,2))`,
-		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO invoices SELECT i, date('now', '-' || (i % 10) || ' days'), 10 FROM n`,
-		`INSERT INTO invoices_archive SELECT id, day, NULL FROM invoices`,
-		`CREATE TABLE daily_sales (id INTEGER PRIMARY KEY, day DATE, amount NUMERIC(12,2))`,
-		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO customers SELECT i, 'customer ' || i, 'c' || i || '@example.com' FROM n`,
-		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000) INSERT INTO orders SELECT i, i % 200, i % 97 + 0.5, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ((7000 - i) * 86.4) || ' seconds') FROM n`,
-		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO daily_sales SELECT i, date('now', '-' || (i % 30) || ' days'), i % 31 FROM n`)
+	if err := w.Exec(ctx, schema); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return w, nil
 }
 
 // Close closes the file. The loader has ended before.
@@ -67,6 +62,13 @@ func (w *Warehouse) Rows() int {
 	return w.loaded
 }
 
+// loadOrders inserts two orders of now.
+const loadOrders = `
+	INSERT INTO orders (customer_id, amount, created_at)
+	VALUES
+		(1, 9.5, strftime('%Y-%m-%d %H:%M:%f', 'now')),
+		(2, 19.5, strftime('%Y-%m-%d %H:%M:%f', 'now'))`
+
 // Load inserts orders every second until ctx ends.
 func (w *Warehouse) Load(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
@@ -83,7 +85,7 @@ func (w *Warehouse) Load(ctx context.Context) error {
 		if paused {
 			continue
 		}
-		err := w.Exec(ctx, `INSERT INTO orders (customer_id, amount, created_at) VALUES (1, 9.5, strftime('%Y-%m-%d %H:%M:%f', 'now')), (2, 19.5, strftime('%Y-%m-%d %H:%M:%f', 'now'))`)
+		err := w.Exec(ctx, loadOrders)
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -67,7 +67,7 @@ func (a *drilled) stop() error {
 }
 
 // seen waits for an incident of a check beside those it had, which may be over
-// already: a repair takes less time than there is between two looks.
+// already: a repair takes less time than there is between two checks.
 func (a *drilled) seen(ctx context.Context, check string, had int) (time.Duration, error) {
 	return a.wait(ctx, check, func(_, all int) bool { return all > had })
 }
@@ -118,7 +118,7 @@ func (a *drilled) alarms(ctx context.Context, check string) (open, all int, err 
 }
 
 // lostTicks counts the seconds since an instant of which nothing is recorded:
-// neither that the dataset was looked at, nor why it was not.
+// neither that the dataset was checked, nor why it was not.
 func (a *drilled) lostTicks(ctx context.Context, table sentinel.Table, since time.Time) (lost int, err error) {
 	ticks, err := a.memory.Ticks(ctx, table, 100_000)
 	recorded := map[int64]bool{}

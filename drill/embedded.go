@@ -20,7 +20,9 @@ state: sqlite:state.db
 listen: 127.0.0.1:0
 notify: {receiver: {webhook: {url: "http://%[1]s/notices"}}}
 routes: [{to: receiver, group_wait: 0s}]
-warehouses: {shop: {dsn: "sqlite:shop.db", repair_dsn: "sqlite:shop.db"}, till: {dsn: "sqlite:till.db", lock_timeout: 100ms}}
+warehouses:
+  shop: {dsn: "sqlite:shop.db", repair_dsn: "sqlite:shop.db"}
+  till: {dsn: "sqlite:till.db", lock_timeout: 100ms}
 defaults: {schedule: "@every 1s", timezone: UTC, owner: drill, tier: critical}
 datasets:
   - table: shop.orders
@@ -38,7 +40,13 @@ datasets:
         reload_partition: {from: shop.orders_archive}
         mode: auto
   - table: shop.customers
-    checks: [{schema: {id: follows, like: shop.crm_customers, column_added: fail, column_removed: pass, primary_key_changed: pass}}]
+    checks:
+      - schema:
+          id: follows
+          like: shop.crm_customers
+          column_added: fail
+          column_removed: pass
+          primary_key_changed: pass
     repair: [{on: [schema.column_added], alter_table: {}, mode: auto}]
   - table: shop.invoices
     checks: [{row_count: {id: invoices, fail: "< 1"}}]
@@ -69,7 +77,8 @@ func (run Drill) onEmbedded(ctx context.Context, dir string) (outcomes []Outcome
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.warehouse.Close()) }()
-	if err := d.warehouse.Exec(ctx, `INSERT INTO orders_archive SELECT id, customer_id, amount, created_at FROM orders`); err != nil {
+	const archive = `INSERT INTO orders_archive SELECT id, customer_id, amount, created_at FROM orders`
+	if err := d.warehouse.Exec(ctx, archive); err != nil {
 		return nil, err
 	}
 	if err := d.till(ctx, `CREATE TABLE sales (id INTEGER)`, `INSERT INTO sales VALUES (1)`); err != nil {
@@ -83,12 +92,14 @@ func (run Drill) onEmbedded(ctx context.Context, dir string) (outcomes []Outcome
 	var served, loaded error
 	parts.Go(func() { served = server.Serve(listener) })
 	parts.Go(func() { loaded = d.warehouse.Load(ctx) })
-	if err := os.WriteFile(filepath.Join(dir, "sentinel.yaml"), fmt.Appendf(nil, drillConfig, listener.Addr()), 0o600); err != nil {
+	config := fmt.Appendf(nil, drillConfig, listener.Addr())
+	if err := os.WriteFile(filepath.Join(dir, "sentinel.yaml"), config, 0o600); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
 	err = d.begin(ctx, 5)
 	if err == nil {
-		outcomes, err = staged(ctx, d.loaderStops, d.partitionLost, d.sourceGrows, d.databaseAway, d.receiverDead, d.agentKilled)
+		outcomes, err = staged(ctx,
+			d.loaderStops, d.partitionLost, d.sourceGrows, d.databaseAway, d.receiverDead, d.agentKilled)
 	}
 	ended := d.stop()
 	stop()

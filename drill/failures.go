@@ -48,16 +48,18 @@ func (d *drilling) loaderStops(ctx context.Context) (Outcome, error) {
 }
 
 func (d *drilling) partitionLost(ctx context.Context) (Outcome, error) {
-	before := d.count(ctx, "orders", "date(created_at) = date('now', '-2 days')")
-	o, err := d.repair(ctx, "a partition is lost", "by-day", `DELETE FROM orders WHERE date(created_at) = date('now', '-2 days')`)
-	after := d.count(ctx, "orders", "date(created_at) = date('now', '-2 days')")
+	const lost = "date(created_at) = date('now', '-2 days')"
+	before := d.count(ctx, "orders", lost)
+	o, err := d.repair(ctx, "a partition is lost", "by-day", "DELETE FROM orders WHERE "+lost)
+	after := d.count(ctx, "orders", lost)
 	o.Lost, o.Note = max(0, before-after), fmt.Sprintf("%d rows reloaded", after)
 	o.Twice += max(0, after-before)
 	return o, err
 }
 
 func (d *drilling) sourceGrows(ctx context.Context) (Outcome, error) {
-	o, err := d.repair(ctx, "the source has a new column", "follows", `ALTER TABLE crm_customers ADD COLUMN segment varchar(20)`)
+	const change = `ALTER TABLE crm_customers ADD COLUMN segment varchar(20)`
+	o, err := d.repair(ctx, "the source has a new column", "follows", change)
 	o.Note = "the table follows"
 	return o, err
 }
@@ -80,11 +82,11 @@ func (d *drilling) receiverDead(ctx context.Context) (o Outcome, err error) {
 	}
 	d.setDead(false)
 	begin := d.now()
-	told, err := d.memory.Incidents(ctx, store.IncidentFilter{Check: "invoices", Resolved: true})
-	if err != nil || len(told) == 0 {
+	found, err := d.memory.Incidents(ctx, store.IncidentFilter{Check: "invoices", Resolved: true})
+	if err != nil || len(found) == 0 {
 		return o, fmt.Errorf("no incident: %w", err)
 	}
-	id := told[0].ID
+	id := found[0].ID
 	err = until(ctx, func() (bool, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -99,7 +101,7 @@ func (d *drilling) receiverDead(ctx context.Context) (o Outcome, err error) {
 		}
 		o.Twice += max(0, d.arrived[id+what]-1)
 	}
-	o.Note = "told once it answered again, in order"
+	o.Note = "sent once it answered again, in order"
 	return o, err
 }
 
@@ -109,8 +111,8 @@ func (d *drilling) setDead(dead bool) {
 	d.dead = dead
 }
 
-// databaseAway locks the file of a warehouse and takes it away: nobody can look,
-// and that says nothing about the data.
+// databaseAway locks the file of a warehouse and takes it away. The checks
+// cannot read it, which says nothing about the data.
 func (d *drilling) databaseAway(ctx context.Context) (o Outcome, err error) {
 	o.Name = "the database is away"
 	begin := d.now()
@@ -134,7 +136,7 @@ func (d *drilling) databaseAway(ctx context.Context) (o Outcome, err error) {
 	if err := os.Rename(path, path+".away"); err != nil {
 		return o, err
 	}
-	if o.Detected, err = d.says(ctx, "sales", func(r sentinel.Result) bool { return r.Status == sentinel.Error }); err != nil {
+	if o.Detected, err = d.says(ctx, "sales", isError); err != nil {
 		return o, fmt.Errorf("not detected: %w", err)
 	}
 	if _, err := d.says(ctx, "sales", leftAlone); err != nil {
@@ -146,12 +148,14 @@ func (d *drilling) databaseAway(ctx context.Context) (o Outcome, err error) {
 	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 		return o, err
 	}
-	if o.Repaired, err = d.says(ctx, "sales", func(r sentinel.Result) bool { return r.Status == sentinel.Pass }); err != nil {
+	if o.Repaired, err = d.says(ctx, "sales", passes); err != nil {
 		return o, fmt.Errorf("not well again: %w", err)
 	}
 	o.Note = "in error, and left alone for a while"
 	return o, d.account(ctx, &o, begin, "sales", sentinel.Table{Warehouse: "till", Schema: "main", Name: "sales"})
 }
+
+func isError(r sentinel.Result) bool { return r.Status == sentinel.Error }
 
 // leftAlone: the breaker has opened, and says so.
 func leftAlone(r sentinel.Result) bool {

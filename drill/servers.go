@@ -23,7 +23,10 @@ state: sqlite:state.db
 listen: 127.0.0.1:0
 warehouses:
   alone: {dsn: "postgres://%[1]s"}
-  pair: {dsn: "postgres://%[1]s", standby_dsn: ["postgres://%[2]s"], repair_dsn: "postgres://%[3]s&target_session_attrs=read-write"}
+  pair:
+    dsn: "postgres://%[1]s"
+    standby_dsn: ["postgres://%[2]s"]
+    repair_dsn: "postgres://%[3]s&target_session_attrs=read-write"
 defaults: {schedule: "@every 1s", timezone: UTC, owner: drill}
 datasets:
   - table: alone.public.orders
@@ -47,7 +50,12 @@ func (run Drill) onServers(ctx context.Context, dir string) (outcomes []Outcome,
 		if run.Servers == On {
 			return nil, fmt.Errorf("--servers on: %w", missing)
 		}
-		return []Outcome{{Name: "a database killed, one promoted", Detected: -1, Repaired: -1, Note: "left out: " + missing.Error()}}, nil
+		return []Outcome{{
+			Name:     "a database killed, one promoted",
+			Detected: -1,
+			Repaired: -1,
+			Note:     "left out: " + missing.Error(),
+		}}, nil
 	}
 	d := &serving{drilled: drilled{dir: dir, now: run.Now}}
 	if d.primary, err = scratch.StartPostgres("fsync=off", "max_connections=50"); err != nil {
@@ -57,7 +65,8 @@ func (run Drill) onServers(ctx context.Context, dir string) (outcomes []Outcome,
 	if err := d.primary.Exec(
 		`CREATE TABLE orders (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)`,
 		`INSERT INTO orders SELECT i, now() - i * interval '1 minute' FROM generate_series(1, 8640) i`,
-		`CREATE TABLE orders_archive (LIKE orders INCLUDING ALL)`, `INSERT INTO orders_archive SELECT * FROM orders`); err != nil {
+		`CREATE TABLE orders_archive (LIKE orders INCLUDING ALL)`,
+		`INSERT INTO orders_archive SELECT * FROM orders`); err != nil {
 		return nil, err
 	}
 	if d.standby, err = scratch.StartStandby(d.primary); err != nil {
@@ -70,7 +79,8 @@ func (run Drill) onServers(ctx context.Context, dir string) (outcomes []Outcome,
 	_, hostOfStandby, _ := strings.Cut(address(d.standby), "@")
 	hostOfStandby, _, _ = strings.Cut(hostOfStandby, "/")
 	both := user + "@" + hostOfPrimary + "," + hostOfStandby + "/" + rest
-	if err := os.WriteFile(filepath.Join(dir, "sentinel.yaml"), fmt.Appendf(nil, serversConfig, address(d.primary), address(d.standby), both), 0o600); err != nil {
+	config := fmt.Appendf(nil, serversConfig, address(d.primary), address(d.standby), both)
+	if err := os.WriteFile(filepath.Join(dir, "sentinel.yaml"), config, 0o600); err != nil {
 		return nil, err
 	}
 	err = d.begin(ctx, 2)
@@ -84,14 +94,14 @@ func passes(r sentinel.Result) bool { return r.Status == sentinel.Pass }
 
 func onStandby(r sentinel.Result) bool { return strings.Contains(r.Message, "taken on standby 1") }
 
-// databaseKilled: without a standby nobody can look, which says nothing about
+// databaseKilled: without a standby the checks cannot read, which says nothing about
 // the data; with one the checks move to it, and back when the server has been
 // well for a while.
 func (d *serving) databaseKilled(ctx context.Context) (o Outcome, err error) {
 	o.Name = "the database is killed"
 	begin := d.now()
 	d.primary.Halt(true)
-	if o.Detected, err = d.says(ctx, "alone", func(r sentinel.Result) bool { return r.Status == sentinel.Error }); err != nil {
+	if o.Detected, err = d.says(ctx, "alone", isError); err != nil {
 		return o, fmt.Errorf("not detected: %w", err)
 	}
 	if _, err := d.says(ctx, "pair", func(r sentinel.Result) bool { return passes(r) && onStandby(r) }); err != nil {
@@ -115,14 +125,19 @@ func (d *serving) databaseKilled(ctx context.Context) (o Outcome, err error) {
 	}
 	o.Note = fmt.Sprintf("checks were on the standby meanwhile, and moved back %s after it was up",
 		took(d.now().Sub(back)))
-	return o, errors.Join(d.account(ctx, &o, begin, "alone", inPublic("alone")), d.account(ctx, &o, begin, "pair", inPublic("pair")))
+	err = errors.Join(
+		d.account(ctx, &o, begin, "alone", inPublic("alone")),
+		d.account(ctx, &o, begin, "pair", inPublic("pair")),
+	)
+	return o, err
 }
 
 func inPublic(name string) sentinel.Table {
 	return sentinel.Table{Warehouse: name, Schema: "public", Name: "orders"}
 }
 
-const lostDay = "created_at >= date_trunc('day', now(), 'UTC') - interval '2 days' AND created_at < date_trunc('day', now(), 'UTC') - interval '1 day'"
+const lostDay = `created_at >= date_trunc('day', now(), 'UTC') - interval '2 days'
+	AND created_at < date_trunc('day', now(), 'UTC') - interval '1 day'`
 
 // replicaPromoted: a day is lost and the primary with it, before anybody has
 // looked. Nothing is repaired on the standby; once it is promoted, the day comes

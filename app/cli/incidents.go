@@ -33,7 +33,7 @@ func newIncidents() *cobra.Command {
 	list.Flags().BoolVar(&all, "all", false, "also resolved ones")
 	show := &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show an incident: what was seen, since when, who was told, what was repaired",
+		Short:   "Show an incident: what was seen, since when, who was notified, what was repaired",
 		Example: "  sentinel incidents show 0cq1k4mg3s8qo",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return showIncident(cmd, args[0]) },

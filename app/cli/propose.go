@@ -14,7 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// past is what a table's rows tell of its last weeks.
+// past is what a table's rows say of its last weeks.
 type past struct {
 	hours, days []sentinel.Observation // rows an hour and a day, oldest first
 	age         time.Duration          // of the newest row; negative when it is not known

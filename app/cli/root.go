@@ -16,7 +16,7 @@ import (
 
 // Exit codes. Their meaning never changes.
 const (
-	exitFine   = 0 // everything looked at is as it must be
+	exitFine   = 0 // no check failed
 	exitFailed = 1 // data failed a check
 	exitUsage  = 2 // usage or configuration
 	exitError  = 3 // could not look: a database, the state or the network failed

@@ -146,5 +146,5 @@ func killSwitch(state *store.Store, configured bool) *repair.StoredSwitch {
 	return s
 }
 
-// switchedOff reports whether this agent is told to repair nothing.
+// switchedOff reports whether this agent must repair nothing.
 func switchedOff(configured bool) bool { return configured || os.Getenv("SENTINEL_REPAIRS") == "off" }
