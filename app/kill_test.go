@@ -18,8 +18,15 @@ import (
 func TestKillNine(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
-	config := "listen: 127.0.0.1:0\nwarehouses: {shop: {dsn: \"sqlite:shop.db\"}}\ndefaults: {schedule: \"@every 1s\"}\ndatasets:\n  - {table: shop.main.t, checks: [row_count > 0, schema]}\n"
+	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"),
+		"PRAGMA journal_mode=WAL", "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+	const config = `
+listen: 127.0.0.1:0
+warehouses: {shop: {dsn: "sqlite:shop.db"}}
+defaults: {schedule: "@every 1s"}
+datasets:
+  - {table: shop.main.t, checks: [row_count > 0, schema]}
+`
 	if err := os.WriteFile(filepath.Join(dir, "sentinel.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

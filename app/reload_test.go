@@ -18,7 +18,13 @@ func TestC23AReloadThatDoesNotLoadKeepsWhatRuns(t *testing.T) {
 	w := &way{T: t, dir: dir, agent: freeAddress(t)}
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
 	file := func(id string) string {
-		return fmt.Sprintf("listen: %s\ntoken: tiger\nwarehouses: {shop: {dsn: \"sqlite:shop.db\"}}\ndefaults: {schedule: \"@every 1s\", timezone: UTC}\ndatasets: [{table: shop.main.orders, checks: [{row_count: {id: %s, fail: \"< 1\"}}]}]\n", w.agent, id)
+		return fmt.Sprintf(`
+listen: %s
+token: tiger
+warehouses: {shop: {dsn: "sqlite:shop.db"}}
+defaults: {schedule: "@every 1s", timezone: UTC}
+datasets: [{table: shop.main.orders, checks: [{row_count: {id: %s, fail: "< 1"}}]}]
+`, w.agent, id)
 	}
 	w.write("sentinel.yaml", file("old"))
 	w.start("sentinel", "run", "-c", "sentinel.yaml")

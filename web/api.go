@@ -55,7 +55,8 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusBadRequest, "want ?check=ID&metric=NAME (row_count, freshness_seconds, ...)")
 		return
 	}
-	v, err := s.Store.Points(r.Context(), r.FormValue("check"), r.FormValue("metric"), r.FormValue("segment"), since, limit)
+	check, metric, segment := r.FormValue("check"), r.FormValue("metric"), r.FormValue("segment")
+	v, err := s.Store.Points(r.Context(), check, metric, segment, since, limit)
 	s.json(w, list(v), err)
 }
 

@@ -11,7 +11,10 @@ import (
 // repairs answers repairs, newest first: ?active=1, ?state=, ?id= narrow them.
 func (s *Server) repairs(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Store.Repairs(r.Context(), store.RepairFilter{
-		ID: r.FormValue("id"), Active: r.FormValue("active") == "1", State: sentinel.RepairState(r.FormValue("state")), Limit: 1000,
+		ID:     r.FormValue("id"),
+		Active: r.FormValue("active") == "1",
+		State:  sentinel.RepairState(r.FormValue("state")),
+		Limit:  1000,
 	})
 	s.json(w, list(v), err)
 }

@@ -88,7 +88,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.Metrics)
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { s.text(w, http.StatusOK, "healthy") })
+	mux.HandleFunc("GET /-/healthy", s.healthy)
 	mux.HandleFunc("GET /-/ready", s.ready)
 	mux.Handle("POST /-/reload", s.authorized(s.reload))
 	mux.HandleFunc("GET /api/v1/results", s.results)
@@ -105,6 +105,10 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("POST /api/v1/alerts", s.authorized(s.alerts))
 	mux.HandleFunc("GET /{$}", s.page)
 	return http.MaxBytesHandler(mux, 1<<20)
+}
+
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
+	s.text(w, http.StatusOK, "healthy")
 }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
