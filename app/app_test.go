@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){"sentinel": func() { os.Exit(app.Main()) }})
 }
 
-// rememberArrivals writes sixty days of looks into a state: the day's rows came
+// rememberArrivals writes sixty days of results into a state: the day's rows came
 // forty minutes before the deadline, and on the last days seventy after it. The
 // next deadline is in half a day.
 func rememberArrivals(ctx context.Context, state, check string, late int, next time.Time) (err error) {
@@ -49,8 +49,13 @@ func rememberArrivals(ctx context.Context, state, check string, late int, next t
 			newest = deadline.Add(70 * time.Minute)
 		}
 		batch.Results = append(batch.Results, sentinel.Result{
-			Check: check, Kind: "freshness", Table: sentinel.Table{Warehouse: "shop", Schema: "main", Name: "orders"}, Tick: deadline.Add(6 * time.Hour),
-			Observations: []sentinel.Observation{{Metric: "newest_timestamp_seconds", Value: sentinel.Int(newest.Unix())}},
+			Check: check,
+			Kind:  "freshness",
+			Table: sentinel.Table{Warehouse: "shop", Schema: "main", Name: "orders"},
+			Tick:  deadline.Add(6 * time.Hour),
+			Observations: []sentinel.Observation{
+				{Metric: "newest_timestamp_seconds", Value: sentinel.Int(newest.Unix())},
+			},
 		})
 	}
 	_, err = s.Record(ctx, batch)
@@ -133,7 +138,7 @@ func TestCommands(t *testing.T) {
 						return
 					}
 					if time.Now().After(deadline) {
-						ts.Fatalf("in vain: %s in\n%s (%v)", args[1], data, err)
+						ts.Fatalf("not within 30 s: %s in\n%s (%v)", args[1], data, err)
 					}
 				}
 			},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel/app/setup"
-	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -58,7 +56,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 		working, stop := context.WithCancel(ctx)
 		worked := make(chan error, 1)
 		go func() { worked <- s.help(working, metrics) }()
-		state, err := awaitTurn(ctx, s.config, hangUp, s.Log)
+		state, err := s.awaitTurn(ctx, hangUp)
 		stop()
 		if closed := <-worked; closed != nil {
 			s.Log.Error("closing what was worked with while standing by", "error", closed)
@@ -84,7 +82,7 @@ func (s *Server) reloadStandby(metrics *exporters.Prometheus) {
 
 // awaitTurn tries to open the state until no other agent leads. It returns
 // neither a state nor an error when the configuration is to be loaded anew.
-func awaitTurn(ctx context.Context, cfg *config.Config, reload <-chan os.Signal, log *slog.Logger) (*store.Store, error) {
+func (s *Server) awaitTurn(ctx context.Context, reload <-chan os.Signal) (*store.Store, error) {
 	tick := time.NewTicker(leadEvery)
 	defer tick.Stop()
 	for down := false; ; {
@@ -95,18 +93,18 @@ func awaitTurn(ctx context.Context, cfg *config.Config, reload <-chan os.Signal,
 			return nil, nil
 		case <-tick.C:
 		}
-		memory, err := store.Open(ctx, cfg.State)
+		state, err := store.Open(ctx, s.config.State)
 		switch {
 		case err == nil:
-			log.Info("taking over: no other agent leads", "state", store.Redact(cfg.State))
-			return memory, nil
+			s.Log.Info("taking over: no other agent leads", "state", store.Redact(s.config.State))
+			return state, nil
 		case errors.Is(err, store.ErrNewer):
 			return nil, err
 		case errors.Is(err, store.ErrLocked):
 			down = false
 		case ctx.Err() == nil && !down:
 			down = true
-			log.Warn("standing by: the state does not answer", "error", err)
+			s.Log.Warn("standing by: the state does not answer", "error", err)
 		}
 	}
 }
@@ -114,7 +112,7 @@ func awaitTurn(ctx context.Context, cfg *config.Config, reload <-chan os.Signal,
 // help does a share of the work for the agent that leads, until ctx ends.
 func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error {
 	cfg := s.config
-	state, err := openSoon(ctx, cfg, s.Log)
+	state, err := s.openSoon(ctx)
 	if state == nil {
 		return err
 	}
@@ -132,17 +130,17 @@ func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error 
 
 // openSoon opens the state for reading as soon as it can be; nil when ctx ends
 // before.
-func openSoon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.Store, error) {
+func (s *Server) openSoon(ctx context.Context) (*store.Store, error) {
 	tick := time.NewTicker(leadEvery)
 	defer tick.Stop()
-	for said := false; ; {
-		memory, err := store.OpenReader(ctx, cfg.State)
+	for warned := false; ; {
+		state, err := store.OpenReader(ctx, s.config.State)
 		if err == nil {
-			return memory, nil
+			return state, nil
 		}
-		if !said && ctx.Err() == nil {
-			said = true
-			log.Warn("no share of the work is done yet: the state cannot be read", "error", err)
+		if !warned && ctx.Err() == nil {
+			warned = true
+			s.Log.Warn("no share of the work is done yet: the state cannot be read", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -167,8 +165,8 @@ func standBy(metrics *exporters.Prometheus) http.Handler {
 // keepLeading watches the lock of a shared state until ctx ends. It returns
 // errStandBy when another agent has led since; while the state does not answer
 // the agent goes on from memory, and what must be written waits.
-func keepLeading(ctx context.Context, memory *store.Store, metrics *exporters.Prometheus, log *slog.Logger) error {
-	metrics.Set(exporters.Leading, 1)
+func (t *term) keepLeading(ctx context.Context) error {
+	t.metrics.Set(exporters.Leading, 1)
 	tick := time.NewTicker(leadEvery)
 	defer tick.Stop()
 	for lost := false; ; {
@@ -177,20 +175,21 @@ func keepLeading(ctx context.Context, memory *store.Store, metrics *exporters.Pr
 			return nil
 		case <-tick.C:
 		}
-		err := memory.Leading(ctx)
+		err := t.state.Leading(ctx)
 		switch {
 		case err == nil:
 			if lost {
-				log.Info("the state answers again, and nobody else has led")
+				t.Log.Info("the state answers again, and nobody else has led")
 			}
 			lost = false
-			metrics.Set(exporters.Leading, 1)
+			t.metrics.Set(exporters.Leading, 1)
 		case errors.Is(err, store.ErrOvertaken), errors.Is(err, store.ErrLocked):
 			return errStandBy
 		case ctx.Err() == nil && !lost:
 			lost = true
-			metrics.Set(exporters.Leading, 0)
-			log.Error("the state does not answer: checks go on, results wait in memory, nothing is repaired", "error", err)
+			t.metrics.Set(exporters.Leading, 0)
+			t.Log.Error("the state does not answer: checks go on, results wait in memory, nothing is repaired",
+				"error", err)
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { t.handleSignals(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
-		parts.Go(func() { led = keepLeading(running, t.state, t.metrics, t.Log); stop() })
+		parts.Go(func() { led = t.keepLeading(running); stop() })
 	}
 	parts.Wait()
 	t.Log.Info("sentinel has stopped")
