@@ -16,18 +16,20 @@ import (
 // exclusive or does not see a pair of equal rows.
 type checksum string
 
-// checksumOf reads the checksum of some columns of a table. condition begins
+// checksum reads the checksum of the loaded columns of a table. condition begins
 // with " WHERE " or is empty.
-func checksumOf(ctx context.Context, w *repair.Writer, tx *sql.Tx, table string, columns []string, condition string, args ...any) (checksum, error) {
-	quoted := make([]string, len(columns))
-	for i, c := range columns {
-		q, err := w.Dialect.Quote(c)
+func (x reloadRun) checksum(
+	ctx context.Context, tx *sql.Tx, table, condition string, args ...any,
+) (checksum, error) {
+	quoted := make([]string, len(x.names))
+	for i, c := range x.names {
+		q, err := x.writer.Dialect.Quote(c)
 		if err != nil {
 			return "", &repair.RefusedError{Why: err.Error()}
 		}
 		quoted[i] = q
 	}
-	query, summed := w.Dialect.Checksum(quoted, table+condition)
+	query, summed := x.writer.Dialect.Checksum(quoted, table+condition)
 	if !summed {
 		return sumHere(ctx, tx, query, args)
 	}

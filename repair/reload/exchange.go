@@ -11,25 +11,38 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// exchanged are quoted names and the window's condition.
-type exchanged struct {
-	table, from, keep, columns, where string
-	args                              []any
-	names                             []string // columns, not quoted
-	writer                            *repair.Writer
-	marks                             marks
+// reloadRun is one step of a reload: what it works with, the names that its
+// statements use, and the window's condition. Names are quoted unless said.
+type reloadRun struct {
+	action *Partition
+	run    *repair.Run
+	plan   reload
+	writer *repair.Writer
+	marks  marks
+	here   *warehouse.Table // as the catalog describes it; set while staging
+
+	table   string   // to be reloaded
+	from    string   // whose rows come in
+	keep    string   // where those that were there are kept; "" keeps none
+	columns string   // a list
+	names   []string // of the columns, unquoted
+	where   string   // the window
+	args    []any    // of where
 }
 
-// exchange puts the rows of the staging table from in place of the window's,
-// which are kept in keep when that is named: in one transaction, with fence and
-// ledger.
-func (a *Partition) exchange(ctx context.Context, r *repair.Run, w reload, step, from, keep string) error {
-	writer := r.Target.Write
-	s := scope{writer.Dialect, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}
-	x, err := a.names(r, s, from, keep)
+// exchange puts staged rows in place of the window's, in one transaction, with
+// fence and ledger. On the way there the old rows are kept; on the way back they
+// are what is put in place.
+func (a *Partition) exchange(ctx context.Context, r *repair.Run, w reload, step string) error {
+	from, keep := "new", "old"
+	if step == "rollback" {
+		from, keep = "old", ""
+	}
+	x, err := a.newRun(r, w, from, keep)
 	if err != nil {
 		return err
 	}
+	writer := x.writer
 	if done, err := writer.Done(ctx, r.Repair, step); done || err != nil {
 		return err
 	}
@@ -53,7 +66,7 @@ func (a *Partition) exchange(ctx context.Context, r *repair.Run, w reload, step,
 			return 0, err
 		}
 		if a.Method == "merge" {
-			return x.merge(ctx, tx, w)
+			return x.merge(ctx, tx)
 		}
 		return x.replace(ctx, tx, there)
 	})
@@ -76,13 +89,18 @@ func same(ctx context.Context, r *repair.Run, step string) error {
 	return nil
 }
 
-func (a *Partition) names(r *repair.Run, s scope, from, keep string) (x exchanged, err error) {
-	x.writer, x.names = r.Target.Write, s.reload.Columns
+// newRun names what a step works with: from and keep are the ends of the names of
+// the repair's staging tables.
+func (a *Partition) newRun(r *repair.Run, w reload, from, keep string) (reloadRun, error) {
+	writer := r.Target.Write
+	table := warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}
+	s := scope{writer.Dialect, table, w}
+	x := reloadRun{action: a, run: r, plan: w, writer: writer, names: w.Columns}
 	var errs [5]error
-	x.table, errs[0] = x.writer.Name(s.table)
-	x.from, errs[1] = x.writer.Name(x.writer.Staging(r.Repair, from))
+	x.table, errs[0] = writer.Name(table)
+	x.from, errs[1] = writer.Name(writer.Staging(r.Repair, from))
 	if keep != "" {
-		x.keep, errs[2] = x.writer.Name(x.writer.Staging(r.Repair, keep))
+		x.keep, errs[2] = writer.Name(writer.Staging(r.Repair, keep))
 	}
 	x.columns, errs[3] = s.columns()
 	x.where, x.args, errs[4] = s.where(1)
@@ -93,15 +111,15 @@ func (a *Partition) names(r *repair.Run, s scope, from, keep string) (x exchange
 }
 
 // window is the checksum of what the window of the target holds.
-func (x exchanged) window(ctx context.Context, tx *sql.Tx) (checksum, error) {
-	return checksumOf(ctx, x.writer, tx, x.table, x.names, " WHERE "+x.where, x.args...)
+func (x reloadRun) window(ctx context.Context, tx *sql.Tx) (checksum, error) {
+	return x.checksum(ctx, tx, x.table, " WHERE "+x.where, x.args...)
 }
 
 // unchanged keeps the window's rows and holds them, and the rows that are to
 // come, to what was remembered of them: before staging for a reload, after the
 // exchange for the way back. Rows that came late are not deleted unseen. It
 // answers how many rows there are.
-func (x exchanged) unchanged(ctx context.Context, tx *sql.Tx) (there int64, err error) {
+func (x reloadRun) unchanged(ctx context.Context, tx *sql.Tx) (there int64, err error) {
 	if x.keep == "" {
 		return x.untouched(ctx, tx)
 	}
@@ -120,7 +138,7 @@ func (x exchanged) unchanged(ctx context.Context, tx *sql.Tx) (there int64, err 
 		if err != nil {
 			return 0, err
 		}
-		now, err := checksumOf(ctx, x.writer, tx, held.table, x.names, "")
+		now, err := x.checksum(ctx, tx, held.table, "")
 		if err != nil {
 			return 0, err
 		}
@@ -133,7 +151,7 @@ func (x exchanged) unchanged(ctx context.Context, tx *sql.Tx) (there int64, err 
 
 // untouched refuses to take back what others have written to: the window must
 // hold exactly what this repair put there.
-func (x exchanged) untouched(ctx context.Context, tx *sql.Tx) (there int64, err error) {
+func (x reloadRun) untouched(ctx context.Context, tx *sql.Tx) (there int64, err error) {
 	put, err := x.marks.get(ctx, tx, appliedMark)
 	if err != nil {
 		return 0, err
@@ -154,7 +172,7 @@ func (x exchanged) untouched(ctx context.Context, tx *sql.Tx) (there int64, err 
 
 // replace deletes the window's rows, of which there are as many as there were a
 // moment ago, and puts the staged ones in their place.
-func (x exchanged) replace(ctx context.Context, tx *sql.Tx, there int64) (rows int64, err error) {
+func (x reloadRun) replace(ctx context.Context, tx *sql.Tx, there int64) (rows int64, err error) {
 	res, err := tx.ExecContext(ctx, "DELETE FROM "+x.table+" WHERE "+x.where, x.args...)
 	if err != nil {
 		return 0, err

@@ -59,11 +59,11 @@ func (a *Partition) steps(s scope, table, where, columns string) (do []string, u
 
 // makeStage makes the table that rows are staged in: a partition to be, where it
 // is to be swapped in.
-func (a *Partition) makeStage(ctx context.Context, r *repair.Run, x exchanged, w reload) error {
-	if w.Leaf == nil {
+func (x reloadRun) makeStage(ctx context.Context) error {
+	if x.plan.Leaf == nil {
 		return makeLike(ctx, x.writer, x.from, x.table, x.columns)
 	}
-	s, err := a.swapNames(x, r, w.Leaf, w)
+	s, err := x.swap()
 	if err != nil {
 		return err
 	}
@@ -72,9 +72,9 @@ func (a *Partition) makeStage(ctx context.Context, r *repair.Run, x exchanged, w
 
 // place puts the staged rows, or on the way back the old ones, into the table by
 // the method that was planned.
-func (a *Partition) place(ctx context.Context, r *repair.Run, w reload, step, from, keep string) error {
+func (a *Partition) place(ctx context.Context, r *repair.Run, w reload, step string) error {
 	if w.Leaf == nil {
-		return a.exchange(ctx, r, w, step, from, keep)
+		return a.exchange(ctx, r, w, step)
 	}
 	s, err := a.swapOf(ctx, r, w)
 	if err != nil {
@@ -88,21 +88,20 @@ func (a *Partition) place(ctx context.Context, r *repair.Run, w reload, step, fr
 
 // swapOf are the names and marks of a repair's swap.
 func (a *Partition) swapOf(ctx context.Context, r *repair.Run, w reload) (s swapped, err error) {
-	writer := r.Target.Write
-	x, err := a.names(r, scope{writer.Dialect, warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}, w}, "new", "")
+	x, err := a.newRun(r, w, "new", "")
 	if err != nil {
 		return s, err
 	}
-	if x.marks, err = marksOf(ctx, writer, r.Repair); err != nil {
+	if x.marks, err = marksOf(ctx, x.writer, r.Repair); err != nil {
 		return s, err
 	}
-	return a.swapNames(x, r, w.Leaf, w)
+	return x.swap()
 }
 
 // merge deletes the window's rows that are not staged, and inserts or updates
 // those that are. Rows that stay as they are are not written, so that nobody who
 // follows the table sees them come and go.
-func (x exchanged) merge(ctx context.Context, tx *sql.Tx, w reload) (rows int64, err error) {
+func (x reloadRun) merge(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
 	quote := func(names []string, format string) (out []string, err error) {
 		for _, n := range names {
 			q, err := x.writer.Dialect.Quote(n)
@@ -113,20 +112,20 @@ func (x exchanged) merge(ctx context.Context, tx *sql.Tx, w reload) (rows int64,
 		}
 		return out, nil
 	}
-	same, err := quote(w.Key, "s.? = t.?")
+	same, err := quote(x.plan.Key, "s.? = t.?")
 	if err != nil {
 		return 0, err
 	}
-	key, err := quote(w.Key, "?")
+	key, err := quote(x.plan.Key, "?")
 	if err != nil {
 		return 0, err
 	}
-	rest := slices.DeleteFunc(slices.Clone(w.Columns), func(c string) bool { return slices.Contains(w.Key, c) })
+	rest := slices.DeleteFunc(slices.Clone(x.plan.Columns), func(c string) bool { return slices.Contains(x.plan.Key, c) })
 	count := func(query string, args ...any) (n int64, err error) {
 		err = tx.QueryRowContext(ctx, query, args...).Scan(&n)
 		return n, err
 	}
-	outside, err := count("SELECT count(*) FROM "+x.table+" t JOIN "+x.from+" s ON "+strings.Join(same, " AND ")+" WHERE NOT ("+strings.ReplaceAll(x.where, quotedColumn(x, w), "t."+quotedColumn(x, w))+")", x.args...)
+	outside, err := count("SELECT count(*) FROM "+x.table+" t JOIN "+x.from+" s ON "+strings.Join(same, " AND ")+" WHERE NOT ("+strings.ReplaceAll(x.where, x.quotedColumn(), "t."+x.quotedColumn())+")", x.args...)
 	if err != nil {
 		return 0, err
 	}
@@ -137,7 +136,7 @@ func (x exchanged) merge(ctx context.Context, tx *sql.Tx, w reload) (rows int64,
 	if err != nil {
 		return 0, err
 	}
-	columns, err := quote(w.Columns, "?")
+	columns, err := quote(x.plan.Columns, "?")
 	if err != nil {
 		return 0, err
 	}
@@ -161,7 +160,7 @@ func (x exchanged) merge(ctx context.Context, tx *sql.Tx, w reload) (rows int64,
 	if err != nil {
 		return 0, err
 	}
-	staged, err := checksumOf(ctx, x.writer, tx, x.from, x.names, "")
+	staged, err := x.checksum(ctx, tx, x.from, "")
 	if err != nil {
 		return 0, err
 	}
@@ -171,10 +170,10 @@ func (x exchanged) merge(ctx context.Context, tx *sql.Tx, w reload) (rows int64,
 	return rows + deleted, x.marks.set(ctx, tx, appliedMark, string(now))
 }
 
-func quotedColumn(x exchanged, w reload) string {
-	q, err := x.writer.Dialect.Quote(w.Column)
+func (x reloadRun) quotedColumn() string {
+	q, err := x.writer.Dialect.Quote(x.plan.Column)
 	if err != nil {
-		return w.Column // the condition was written with it before
+		return x.plan.Column // the condition was written with it before
 	}
 	return q
 }

@@ -329,7 +329,7 @@ func (a *Partition) Apply(ctx context.Context, r *repair.Run) error {
 		return err
 	}
 	r.Reached("before_apply")
-	return a.place(ctx, r, w, "apply", "new", "old")
+	return a.place(ctx, r, w, "apply")
 }
 
 // Rollback implements Action: the rows that were there come back, unless
@@ -343,5 +343,5 @@ func (a *Partition) Rollback(ctx context.Context, r *repair.Run) error {
 		return err // nothing was applied
 	}
 	r.Reached("before_rollback")
-	return a.place(ctx, r, w, "rollback", "old", "")
+	return a.place(ctx, r, w, "rollback")
 }

@@ -26,11 +26,11 @@ type batchAt struct {
 // the key, and writes each in one transaction with its checkpoint: after a
 // crash the next agent goes on behind it. A source that has moved meanwhile is
 // read anew. Without a key there is one batch, and so no more than fits one.
-func (a *Partition) copyAcross(ctx context.Context, r *repair.Run, x exchanged, w reload, source sentinel.Table, here *warehouse.Table, expected int64) error {
-	if len(w.Key) == 0 && expected > int64(a.BatchRows) {
-		return &repair.RefusedError{Why: fmt.Sprintf("without a key its %d rows would have to be read in one go, and batch_rows is %d: set key", expected, a.BatchRows)}
+func (x reloadRun) copyAcross(ctx context.Context, source sentinel.Table, expected int64) error {
+	if len(x.plan.Key) == 0 && expected > int64(x.action.BatchRows) {
+		return &repair.RefusedError{Why: fmt.Sprintf("without a key its %d rows would have to be read in one go, and batch_rows is %d: set key", expected, x.action.BatchRows)}
 	}
-	db, err := r.Target.Sources.Open(source.Warehouse)
+	db, err := x.run.Target.Sources.Open(source.Warehouse)
 	if err != nil {
 		return err
 	}
@@ -38,27 +38,27 @@ func (a *Partition) copyAcross(ctx context.Context, r *repair.Run, x exchanged, 
 	if err != nil {
 		return err
 	}
-	s := scope{db.Dialect, there.TableName, w}
-	at, err := x.resume(ctx, r, source.String(), expected)
+	s := scope{db.Dialect, there.TableName, x.plan}
+	at, err := x.resume(ctx, source.String(), expected)
 	if err != nil {
 		return err
 	}
 	for !at.Done {
-		rows, err := a.batch(ctx, db, s, at.Last)
+		rows, err := x.action.batch(ctx, db, s, at.Last)
 		if err != nil {
 			return err
 		}
-		if at, err = a.stageBatch(ctx, r, x, w, here, at, carried(x.writer.Dialect, there, w.Columns, rows), len(rows) < a.BatchRows || len(w.Key) == 0); err != nil {
+		if at, err = x.stageBatch(ctx, at, carried(x.writer.Dialect, there, x.plan.Columns, rows), len(rows) < x.action.BatchRows || len(x.plan.Key) == 0); err != nil {
 			return err
 		}
-		r.Reached("staging_batch")
+		x.run.Reached("staging_batch")
 	}
-	return a.unmoved(ctx, r, x, db, s, at)
+	return x.unmoved(ctx, db, s, at)
 }
 
 // resume finds the checkpoint of this source; where there is none that fits,
 // staging begins anew with an empty table.
-func (x exchanged) resume(ctx context.Context, r *repair.Run, source string, expected int64) (at batchAt, err error) {
+func (x reloadRun) resume(ctx context.Context, source string, expected int64) (at batchAt, err error) {
 	text, err := x.marks.get(ctx, x.writer.DB, batchMark)
 	if err != nil {
 		return at, x.writer.Classed("reading the checkpoint", err)
@@ -72,7 +72,7 @@ func (x exchanged) resume(ctx context.Context, r *repair.Run, source string, exp
 		return at, nil
 	}
 	at = batchAt{Source: source, Expected: expected}
-	return at, x.writer.Fenced(ctx, r, "staging", func(tx *sql.Tx) error {
+	return at, x.writer.Fenced(ctx, x.run, "staging", func(tx *sql.Tx) error {
 		if err := x.remember(ctx, tx); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (x exchanged) resume(ctx context.Context, r *repair.Run, source string, exp
 	})
 }
 
-func (x exchanged) checkpoint(ctx context.Context, tx *sql.Tx, at batchAt) error {
+func (x reloadRun) checkpoint(ctx context.Context, tx *sql.Tx, at batchAt) error {
 	text, err := json.Marshal(at)
 	if err != nil {
 		return err
@@ -92,21 +92,23 @@ func (x exchanged) checkpoint(ctx context.Context, tx *sql.Tx, at batchAt) error
 }
 
 // stageBatch writes one batch, perhaps the last, with its checkpoint.
-func (a *Partition) stageBatch(ctx context.Context, r *repair.Run, x exchanged, w reload, here *warehouse.Table, at batchAt, rows warehouse.Rows, last bool) (batchAt, error) {
+func (x reloadRun) stageBatch(
+	ctx context.Context, at batchAt, rows warehouse.Rows, last bool,
+) (batchAt, error) {
 	next := at
 	next.Rows += int64(len(rows))
 	next.Done = last
-	if next.Rows > a.MaxRows {
-		return at, &repair.RefusedError{Why: fmt.Sprintf("more than max_rows %d", a.MaxRows)}
+	if next.Rows > x.action.MaxRows {
+		return at, &repair.RefusedError{Why: fmt.Sprintf("more than max_rows %d", x.action.MaxRows)}
 	}
 	if len(rows) > 0 {
 		next.Last = nil
-		for _, k := range w.Key {
-			next.Last = append(next.Last, rows[len(rows)-1][indexOf(w.Columns, k)].Text)
+		for _, k := range x.plan.Key {
+			next.Last = append(next.Last, rows[len(rows)-1][indexOf(x.plan.Columns, k)].Text)
 		}
 	}
-	err := x.writer.Fenced(ctx, r, "staging from "+at.Source, func(tx *sql.Tx) error {
-		if err := a.insertBatch(ctx, tx, x, w, here, rows); err != nil {
+	err := x.writer.Fenced(ctx, x.run, "staging from "+at.Source, func(tx *sql.Tx) error {
+		if err := x.insertBatch(ctx, tx, rows); err != nil {
 			return err
 		}
 		return x.checkpoint(ctx, tx, next)
@@ -116,12 +118,12 @@ func (a *Partition) stageBatch(ctx context.Context, r *repair.Run, x exchanged, 
 
 // unmoved holds the source to what it was when staging began. One that has
 // moved is staged anew with the next try.
-func (a *Partition) unmoved(ctx context.Context, r *repair.Run, x exchanged, db *warehouse.DB, s scope, at batchAt) error {
+func (x reloadRun) unmoved(ctx context.Context, db *warehouse.DB, s scope, at batchAt) error {
 	now, err := s.count(ctx, db)
 	if err != nil || now == at.Rows && now == at.Expected {
 		return err
 	}
-	err = x.writer.Fenced(ctx, r, "staging", func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) })
+	err = x.writer.Fenced(ctx, x.run, "staging", func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) })
 	if err != nil {
 		return err
 	}
@@ -175,15 +177,15 @@ func (a *Partition) batch(ctx context.Context, db *warehouse.DB, s scope, last [
 }
 
 // insertBatch writes rows, some hundred a statement.
-func (a *Partition) insertBatch(ctx context.Context, tx *sql.Tx, x exchanged, w reload, here *warehouse.Table, rows warehouse.Rows) error {
+func (x reloadRun) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.Rows) error {
 	const parameters = 2000 // of one statement; every engine takes more
-	for part := range slices.Chunk(rows, max(1, parameters/len(w.Columns))) {
+	for part := range slices.Chunk(rows, max(1, parameters/len(x.plan.Columns))) {
 		var marks []string
 		var args []any
 		for _, row := range part {
 			one := make([]string, len(row))
 			for i, cell := range row {
-				args = append(args, x.writer.Dialect.Value(here.Column(w.Columns[i]), cell))
+				args = append(args, x.writer.Dialect.Value(x.here.Column(x.plan.Columns[i]), cell))
 				one[i] = x.writer.Param(len(args))
 			}
 			marks = append(marks, "("+strings.Join(one, ", ")+")")

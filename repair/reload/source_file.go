@@ -173,41 +173,41 @@ func (a *Partition) fileAvailable(path string, w reload) (n int64, err error) {
 
 // copyFile stages a file in batches; after a crash the next agent skips what
 // was staged, unless the file is another by then.
-func (a *Partition) copyFile(ctx context.Context, r *repair.Run, x exchanged, w reload, path string, here *warehouse.Table) (err error) {
+func (x reloadRun) copyFile(ctx context.Context, path string) (err error) {
 	f, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.f.Close()) }()
-	at, err := x.resume(ctx, r, f.state, -1)
+	at, err := x.resume(ctx, f.state, -1)
 	if err != nil {
 		return err
 	}
 	for skipped := int64(0); skipped < at.Rows; {
-		rows, err := f.read(w.Columns, int(min(1000, at.Rows-skipped)))
+		rows, err := f.read(x.plan.Columns, int(min(1000, at.Rows-skipped)))
 		if err != nil {
 			return err
 		}
 		skipped += int64(len(rows))
 	}
 	for !at.Done {
-		rows, err := f.read(w.Columns, a.BatchRows)
+		rows, err := f.read(x.plan.Columns, x.action.BatchRows)
 		if err != nil {
 			return err
 		}
-		if err := respell(rows, w, here); err != nil {
+		if err := respell(rows, x.plan, x.here); err != nil {
 			return err
 		}
-		last := len(rows) < a.BatchRows
-		if at, err = a.stageBatch(ctx, r, x, w, here, at, rows, last); err != nil {
+		last := len(rows) < x.action.BatchRows
+		if at, err = x.stageBatch(ctx, at, rows, last); err != nil {
 			return err
 		}
-		r.Reached("staging_batch")
+		x.run.Reached("staging_batch")
 	}
 	now, err := stateOf(path)
 	if err == nil && now != f.state {
 		err = &repair.TransientError{Err: fmt.Errorf("%s was written while it was read", path)}
-		err = errors.Join(err, x.writer.Fenced(ctx, r, "staging", func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) }))
+		err = errors.Join(err, x.writer.Fenced(ctx, x.run, "staging", func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) }))
 	}
 	return err
 }

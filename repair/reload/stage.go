@@ -99,34 +99,36 @@ func (a *Partition) stageFrom(ctx context.Context, r *repair.Run, w reload, sour
 	if err != nil {
 		return err
 	}
-	writer := r.Target.Write
-	s := scope{writer.Dialect, here.TableName, w}
-	x, err := a.names(r, s, "new", "")
+	x, err := a.newRun(r, w, "new", "")
 	if err != nil {
 		return err
 	}
-	if x.marks, err = marksOf(ctx, writer, r.Repair); err != nil {
+	x.here = here
+	if x.table, err = x.writer.Name(here.TableName); err != nil {
+		return &repair.RefusedError{Why: err.Error()}
+	}
+	if x.marks, err = marksOf(ctx, x.writer, r.Repair); err != nil {
 		return err
 	}
-	if err := a.makeStage(ctx, r, x, w); err != nil {
+	if err := x.makeStage(ctx); err != nil {
 		return err
 	}
 	switch {
 	case source.path != "":
-		err = a.copyFile(ctx, r, x, w, source.path, here)
+		err = x.copyFile(ctx, source.path)
 	case source.table.Warehouse == r.Repair.Table.Warehouse:
-		err = a.copyWithin(ctx, r, x, source.table)
+		err = x.copyWithin(ctx, source.table)
 	default:
-		err = a.copyAcross(ctx, r, x, w, source.table, here, expected)
+		err = x.copyAcross(ctx, source.table, expected)
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.verifyStaged(ctx, x, w, here, expected); err != nil {
+	if err := x.verifyStaged(ctx, expected); err != nil {
 		return err
 	}
-	return writer.Fenced(ctx, r, "remembering what was staged", func(tx *sql.Tx) error {
-		staged, err := checksumOf(ctx, writer, tx, x.from, x.names, "")
+	return x.writer.Fenced(ctx, r, "remembering what was staged", func(tx *sql.Tx) error {
+		staged, err := x.checksum(ctx, tx, x.from, "")
 		if err != nil {
 			return err
 		}
@@ -136,7 +138,7 @@ func (a *Partition) stageFrom(ctx context.Context, r *repair.Run, w reload, sour
 
 // remember saves what the window holds before the source is read: what comes to
 // it from there on is seen, and not deleted.
-func (x exchanged) remember(ctx context.Context, tx *sql.Tx) error {
+func (x reloadRun) remember(ctx context.Context, tx *sql.Tx) error {
 	now, err := x.window(ctx, tx)
 	if err != nil {
 		return err
@@ -146,12 +148,12 @@ func (x exchanged) remember(ctx context.Context, tx *sql.Tx) error {
 
 // copyWithin copies inside one server, in one transaction with one snapshot of
 // the source, and holds what was copied to the checksum of what is there.
-func (a *Partition) copyWithin(ctx context.Context, r *repair.Run, x exchanged, source sentinel.Table) error {
+func (x reloadRun) copyWithin(ctx context.Context, source sentinel.Table) error {
 	from, err := x.writer.Name(warehouse.TableName{Schema: source.Schema, Name: source.Name})
 	if err != nil {
 		return &repair.RefusedError{Why: err.Error()}
 	}
-	return x.writer.Fenced(ctx, r, "staging from "+source.String(), func(tx *sql.Tx) error {
+	return x.writer.Fenced(ctx, x.run, "staging from "+source.String(), func(tx *sql.Tx) error {
 		if err := x.remember(ctx, tx); err != nil {
 			return err
 		}
@@ -166,25 +168,25 @@ func (a *Partition) copyWithin(ctx context.Context, r *repair.Run, x exchanged, 
 		if err != nil {
 			return err
 		}
-		if n > a.MaxRows {
-			return &repair.RefusedError{Why: fmt.Sprintf("%d rows are more than max_rows %d", n, a.MaxRows)}
+		if n > x.action.MaxRows {
+			return &repair.RefusedError{Why: fmt.Sprintf("%d rows are more than max_rows %d", n, x.action.MaxRows)}
 		}
 		if err := x.sameAs(ctx, tx, from); err != nil {
 			return err
 		}
-		r.Reached("staging_batch")
+		x.run.Reached("staging_batch")
 		return nil
 	})
 }
 
 // sameAs compares what was staged with its source: a type that holds less, or a
 // writer in between, shows.
-func (x exchanged) sameAs(ctx context.Context, tx *sql.Tx, source string) error {
-	there, err := checksumOf(ctx, x.writer, tx, source, x.names, " WHERE "+x.where, x.args...)
+func (x reloadRun) sameAs(ctx context.Context, tx *sql.Tx, source string) error {
+	there, err := x.checksum(ctx, tx, source, " WHERE "+x.where, x.args...)
 	if err != nil {
 		return err
 	}
-	here, err := checksumOf(ctx, x.writer, tx, x.from, x.names, "")
+	here, err := x.checksum(ctx, tx, x.from, "")
 	if err != nil {
 		return err
 	}

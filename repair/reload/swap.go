@@ -58,36 +58,37 @@ func sameInstant(bound string, at time.Time) bool {
 
 // swapped is one swap: its names and marks, and the dialect that carries it out.
 type swapped struct {
-	exchanged
+	reloadRun
 	name    string // of the partition, unquoted
-	swap    warehouse.Swap
+	parts   warehouse.Swap
 	dialect warehouse.PartitionSwapper
 }
 
-func (a *Partition) swapNames(x exchanged, r *repair.Run, l *leaf, w reload) (s swapped, err error) {
+// swap names what takes part in it.
+func (x reloadRun) swap() (s swapped, err error) {
 	dialect, ok := x.writer.Dialect.(warehouse.PartitionSwapper)
 	if !ok {
 		return s, &repair.RefusedError{Why: "method swap: the engine has no partitions"}
 	}
-	schema, err1 := x.writer.Dialect.Quote(r.Repair.Table.Schema)
-	leafName, err2 := x.writer.Dialect.Quote(l.Name)
-	column, err3 := x.writer.Dialect.Quote(w.Column)
+	schema, err1 := x.writer.Dialect.Quote(x.run.Repair.Table.Schema)
+	leafName, err2 := x.writer.Dialect.Quote(x.plan.Leaf.Name)
+	column, err3 := x.writer.Dialect.Quote(x.plan.Column)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return s, &repair.RefusedError{Why: err.Error()}
 	}
 	const layout = "2006-01-02 15:04:05.999999-07"
-	s = swapped{exchanged: x, name: l.Name, dialect: dialect}
-	s.swap = warehouse.Swap{
+	s = swapped{reloadRun: x, name: x.plan.Leaf.Name, dialect: dialect}
+	s.parts = warehouse.Swap{
 		Schema:     schema,
-		Name:       r.Repair.Table.Schema,
+		Name:       x.run.Repair.Table.Schema,
 		Table:      x.table,
 		Leaf:       leafName,
-		Bound:      l.Bound,
+		Bound:      x.plan.Leaf.Bound,
 		Staged:     x.from,
-		StagedName: x.writer.Staging(r.Repair, "new").Name,
-		KeptName:   x.writer.Staging(r.Repair, "old").Name,
+		StagedName: x.writer.Staging(x.run.Repair, "new").Name,
+		KeptName:   x.writer.Staging(x.run.Repair, "old").Name,
 		Inside: fmt.Sprintf("%s IS NOT NULL AND %s >= '%s' AND %s < '%s'",
-			column, column, w.From.Format(layout), column, w.To.Format(layout)),
+			column, column, x.plan.From.Format(layout), column, x.plan.To.Format(layout)),
 	}
 	return s, nil
 }
@@ -96,7 +97,7 @@ func (a *Partition) swapNames(x exchanged, r *repair.Run, l *leaf, w reload) (s 
 // refuses a partition with rules of its own, which the table would not have.
 func (s swapped) makeStaged(ctx context.Context) error {
 	w := s.writer
-	if check := s.dialect.CheckLeaf(s.swap); check.SQL != "" {
+	if check := s.dialect.CheckLeaf(s.parts); check.SQL != "" {
 		var own string
 		if err := w.DB.QueryRowContext(ctx, check.SQL, check.Args...).Scan(&own); err != nil {
 			return w.Classed("looking at the partition", err)
@@ -106,7 +107,7 @@ func (s swapped) makeStaged(ctx context.Context) error {
 				" of its own, which the new one would not have"}
 		}
 	}
-	if has := s.dialect.HasStaged(s.swap); has.SQL != "" {
+	if has := s.dialect.HasStaged(s.parts); has.SQL != "" {
 		var there int
 		if err := w.DB.QueryRowContext(ctx, has.SQL, has.Args...).Scan(&there); err != nil {
 			return w.Classed("looking for the staged partition", err)
@@ -115,7 +116,7 @@ func (s swapped) makeStaged(ctx context.Context) error {
 			return nil
 		}
 	}
-	for _, st := range s.dialect.MakeStaged(s.swap) {
+	for _, st := range s.dialect.MakeStaged(s.parts) {
 		if _, err := w.DB.ExecContext(ctx, st); err != nil {
 			return w.Classed("making a partition", err)
 		}
@@ -163,7 +164,7 @@ func (s swapped) putNew(ctx context.Context, tx *sql.Tx) (rows int64, err error)
 		if err != nil {
 			return err
 		}
-		now, err := checksumOf(ctx, s.writer, tx, from, s.names, condition, args...)
+		now, err := s.checksum(ctx, tx, from, condition, args...)
 		if err == nil && string(now) != then {
 			err = &repair.ChangedError{What: fmt.Sprintf("%s (%s; then %s)", what, now, cmp.Or(then, "nothing"))}
 		}
@@ -175,7 +176,7 @@ func (s swapped) putNew(ctx context.Context, tx *sql.Tx) (rows int64, err error)
 	if err := held(stagedMark, s.from, "", "the staged rows are not those that were verified"); err != nil {
 		return 0, err
 	}
-	err = s.run(ctx, tx, s.dialect.SwapIn(s.swap)...)
+	err = s.run(ctx, tx, s.dialect.SwapIn(s.parts)...)
 	if err != nil {
 		return 0, err
 	}
@@ -193,7 +194,7 @@ func (s swapped) putOld(ctx context.Context, tx *sql.Tx) (rows int64, err error)
 	if _, err := s.untouched(ctx, tx); err != nil {
 		return 0, err
 	}
-	err = s.run(ctx, tx, s.dialect.SwapOut(s.swap)...)
+	err = s.run(ctx, tx, s.dialect.SwapOut(s.parts)...)
 	if err != nil {
 		return 0, err
 	}

@@ -99,7 +99,7 @@ func (s swapped) stands(ctx context.Context, before, after string) (at standing,
 		return at, s.writer.Classed("reading the window", err)
 	}
 	window, err1 := s.window(ctx, tx)
-	staged, err2 := checksumOf(ctx, s.writer, tx, s.from, s.names, "")
+	staged, err2 := s.checksum(ctx, tx, s.from, "")
 	at.window, at.staged = string(window), string(staged)
 	var err3, err4 error
 	at.before, err3 = s.marks.get(ctx, tx, before)
@@ -108,7 +108,7 @@ func (s swapped) stands(ctx context.Context, before, after string) (at standing,
 }
 
 func (s swapped) exchangePartition(ctx context.Context, r *repair.Run, conn *sql.Conn) error {
-	for _, st := range s.dialect.SwapIn(s.swap) {
+	for _, st := range s.dialect.SwapIn(s.parts) {
 		if _, err := conn.ExecContext(ctx, "/* sentinel/"+r.Repair.ID+" */ "+st); err != nil {
 			return s.writer.Classed("exchanging the partition", err)
 		}

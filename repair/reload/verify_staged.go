@@ -6,12 +6,11 @@ import (
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/repair"
-	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // verifyStaged holds the staging table to what the target must have: the
 // number of rows, the window, and a key that is unique and complete.
-func (a *Partition) verifyStaged(ctx context.Context, x exchanged, w reload, here *warehouse.Table, expected int64) error {
+func (x reloadRun) verifyStaged(ctx context.Context, expected int64) error {
 	count := func(condition string, args ...any) (n int64, err error) {
 		err = x.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM "+x.from+condition, args...).Scan(&n)
 		return n, x.writer.Classed("verifying what was staged", err)
@@ -23,18 +22,18 @@ func (a *Partition) verifyStaged(ctx context.Context, x exchanged, w reload, her
 	if all < expected {
 		return &repair.TransientError{Err: fmt.Errorf("%d rows were staged of %d: the source is being written to", all, expected)}
 	}
-	if float64(all) < a.MinRatio*float64(w.Rows) || all == 0 && !a.AllowEmpty {
-		return &repair.RefusedError{Why: fmt.Sprintf("%d rows were staged, and %d are there", all, w.Rows)}
+	if float64(all) < x.action.MinRatio*float64(x.plan.Rows) || all == 0 && !x.action.AllowEmpty {
+		return &repair.RefusedError{Why: fmt.Sprintf("%d rows were staged, and %d are there", all, x.plan.Rows)}
 	}
 	inside, err := count(" WHERE "+x.where, x.args...)
 	if err != nil {
 		return err
 	}
 	if inside != all {
-		return &repair.RefusedError{Why: fmt.Sprintf("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all, w.Column)}
+		return &repair.RefusedError{Why: fmt.Sprintf("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all, x.plan.Column)}
 	}
-	for _, name := range w.Columns {
-		c := here.Column(name)
+	for _, name := range x.plan.Columns {
+		c := x.here.Column(name)
 		if c.Nullable {
 			continue
 		}
@@ -50,10 +49,10 @@ func (a *Partition) verifyStaged(ctx context.Context, x exchanged, w reload, her
 			return &repair.RefusedError{Why: fmt.Sprintf("%d rows of the source have no %s, which may not be empty", nulls, name)}
 		}
 	}
-	if len(w.Key) == 0 {
+	if len(x.plan.Key) == 0 {
 		return nil
 	}
-	key, err := list(x.writer.Dialect, w.Key)
+	key, err := list(x.writer.Dialect, x.plan.Key)
 	if err != nil {
 		return &repair.RefusedError{Why: err.Error()}
 	}
@@ -62,7 +61,7 @@ func (a *Partition) verifyStaged(ctx context.Context, x exchanged, w reload, her
 		return x.writer.Classed("verifying what was staged", err)
 	}
 	if twice > 0 {
-		return &repair.RefusedError{Why: fmt.Sprintf("%d values of the key (%s) stand more than once in the source", twice, strings.Join(w.Key, ", "))}
+		return &repair.RefusedError{Why: fmt.Sprintf("%d values of the key (%s) stand more than once in the source", twice, strings.Join(x.plan.Key, ", "))}
 	}
 	return nil
 }
