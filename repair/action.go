@@ -4,7 +4,7 @@
 //
 // The [Engine] carries every [Action] through the same states: engine.go plans,
 // guard.go decides whether a plan may go ahead, carry_out.go runs its steps,
-// decisions.go takes what people say. The actions are in packages of their own
+// decisions.go records what people decide. The actions are in packages of their own
 // (reload, alter, hooks), which register themselves when they are imported.
 // Begin with action.go and then [Engine.Advance].
 package repair
@@ -32,8 +32,8 @@ type Action interface {
 	// Called again, it goes on where it stopped. Actions without staging return nil.
 	Stage(ctx context.Context, r *Run) error
 	// Apply makes the change, once: what was applied before, by whoever, is found
-	// (ledger, lookup) and not done again. An outcome that cannot be told is an
-	// [UnknownError]; work that goes on elsewhere a [RunningError].
+	// (ledger, lookup) and not done again. An outcome that is not known is an
+	// [UnknownError]; work that another system goes on with is a [RunningError].
 	Apply(ctx context.Context, r *Run) error
 	// Rollback takes an applied change back, once, or says in a [RefusedError] why
 	// it cannot.

@@ -46,7 +46,8 @@ func (e *Engine) carryOut(ctx context.Context, p *Policy, r sentinel.Repair) (se
 		if err != nil {
 			return r, err
 		}
-		if r.State == before || r.State == sentinel.RetryWait || r.State == sentinel.OutcomeUnknown || r.NextAt.After(e.Now()) {
+		if r.State == before || r.State == sentinel.RetryWait || r.State == sentinel.OutcomeUnknown ||
+			r.NextAt.After(e.Now()) {
 			break
 		}
 	}
@@ -174,7 +175,7 @@ func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run
 }
 
 // afterError saves what an error means: wait and try again, ask for the outcome,
-// plan anew, or give up and let people hear of it.
+// plan anew, or give up and notify people.
 func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, err error) (sentinel.Repair, error) {
 	ctx = context.WithoutCancel(ctx)
 	var transient *TransientError
@@ -206,7 +207,9 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 	return e.move(ctx, r, sentinel.DeadLetter, fmt.Sprintf("while %s: %v", r.State, err))
 }
 
-func (e *Engine) wait(ctx context.Context, r sentinel.Repair, state sentinel.RepairState, span time.Duration, err error) (sentinel.Repair, error) {
+func (e *Engine) wait(
+	ctx context.Context, r sentinel.Repair, state sentinel.RepairState, span time.Duration, err error,
+) (sentinel.Repair, error) {
 	r.Resume, r.NextAt = r.State, e.Now().Add(span)
 	r.Attempts++
 	return e.move(ctx, r, state, err.Error())

@@ -10,8 +10,8 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Decisions are what people may say of a repair. They need the store alone, so
-// that a command can take them while the agent is down.
+// Decisions record what a person decides about a repair. They need the store
+// alone: a command can record them while the agent is down.
 type Decisions struct {
 	Store *store.Store
 	Now   func() time.Time
@@ -34,7 +34,8 @@ func (d Decisions) save(ctx context.Context, r sentinel.Repair, what, detail str
 	if r.State.Final() {
 		r.Finished = r.Updated
 	}
-	return d.Store.MoveRepair(ctx, r, store.AuditEntry{At: d.Now(), Actor: d.Who, What: "repair." + what, Subject: r.ID, Detail: detail})
+	return d.Store.MoveRepair(ctx, r, store.AuditEntry{At: d.Now(), Actor: d.Who, What: "repair." + what,
+		Subject: r.ID, Detail: detail})
 }
 
 // Approve says yes to one plan. hash is of the plan that was read ("" takes the
@@ -54,7 +55,8 @@ func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Dur
 	case r.State != sentinel.AwaitingApproval:
 		return r, fmt.Errorf("repair %s is %s: only one that awaits approval can be approved", id, r.State)
 	}
-	r.Approval = &sentinel.Approval{By: d.Who, At: d.Now(), Hash: current, Expires: d.Now().Add(cmp.Or(within, time.Hour))}
+	r.Approval = &sentinel.Approval{By: d.Who, At: d.Now(), Hash: current, Expires: d.Now().Add(cmp.Or(within,
+		time.Hour))}
 	r.Message = "approved by " + d.Who
 	return d.save(ctx, r, "approved", current)
 }
@@ -72,7 +74,8 @@ func (d Decisions) Reject(ctx context.Context, id, why string) (sentinel.Repair,
 	switch r.State {
 	case sentinel.RepairPlanned, sentinel.AwaitingApproval, sentinel.RepairSuppressed, sentinel.RetryWait:
 	default:
-		return r, fmt.Errorf("repair %s is being carried out (%s): wait for its end, or set the kill switch", id, r.State)
+		return r, fmt.Errorf("repair %s is being carried out (%s): wait for its end, or set the kill switch", id,
+			r.State)
 	}
 	r.State, r.Message = sentinel.RepairCancelled, "rejected by "+d.Who+": "+why
 	return d.save(ctx, r, "rejected", why)
@@ -87,7 +90,11 @@ func (d Decisions) Rollback(ctx context.Context, id, why string) (sentinel.Repai
 	if r.State != sentinel.RepairSucceeded && r.State != sentinel.DeadLetter || r.Applied.IsZero() {
 		return r, fmt.Errorf("repair %s is %s: only one that was applied can be taken back", id, r.State)
 	}
-	r.State, r.Message, r.Attempts, r.NextAt, r.Finished = sentinel.RollingBack, "asked for by "+d.Who+": "+why, 1, time.Time{}, time.Time{}
+	r.State = sentinel.RollingBack
+	r.Message = "asked for by " + d.Who + ": " + why
+	r.Attempts = 1
+	r.NextAt = time.Time{}
+	r.Finished = time.Time{}
 	return d.save(ctx, r, "rollback_asked", why)
 }
 
@@ -98,16 +105,32 @@ func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error
 		return old, err
 	}
 	if old.State != sentinel.DeadLetter || old.Plan.Class == sentinel.ClassRefused {
-		return old, fmt.Errorf("repair %s is %s: only a dead letter whose plan was not refused can be tried again", id, old.State)
+		return old, fmt.Errorf("repair %s is %s: only a dead letter whose plan was not refused can be tried again",
+			id, old.State)
 	}
 	if _, err := d.Discard(ctx, id, "tried again"); err != nil {
 		return old, err
 	}
 	now := d.Now()
 	r := old
-	r.ID, r.Linked, r.State, r.Version, r.Fence, r.Holder, r.Attempts = newID(now), old.ID, sentinel.RepairPlanned, 1, 0, "", 0
-	r.Resume, r.Approval, r.Message, r.NextAt, r.Created, r.Updated, r.Applied, r.Asked, r.Finished = "", nil, "", time.Time{}, now, now, time.Time{}, time.Time{}, time.Time{}
-	created, err := d.Store.AddRepair(ctx, r, store.AuditEntry{At: now, Actor: d.Who, What: "repair.retried", Subject: r.ID, Detail: "after " + old.ID})
+	r.ID = newID(now)
+	r.Linked = old.ID
+	r.State = sentinel.RepairPlanned
+	r.Version = 1
+	r.Fence = 0
+	r.Holder = ""
+	r.Attempts = 0
+	r.Resume = ""
+	r.Approval = nil
+	r.Message = ""
+	r.Created = now
+	r.Updated = now
+	r.NextAt = time.Time{}
+	r.Applied = time.Time{}
+	r.Asked = time.Time{}
+	r.Finished = time.Time{}
+	created, err := d.Store.AddRepair(ctx, r, store.AuditEntry{At: now, Actor: d.Who, What: "repair.retried",
+		Subject: r.ID, Detail: "after " + old.ID})
 	if err == nil && !created {
 		err = fmt.Errorf("a repair of the same thing is under way: sentinel repair list")
 	}

@@ -48,7 +48,8 @@ func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []Diagnosis
 	case there:
 		say("ok", "repair_dsn: fence and ledger are there: changes are applied exactly once")
 	default:
-		say("warn", "repair_dsn: fence and ledger (%s, %s) are made at the first repair, for which the user needs CREATE", w.ownSQL(schema, "fence"), w.ownSQL(schema, "ledger"))
+		say("warn", "repair_dsn: fence and ledger (%s, %s) are made at the first repair, for which the user "+
+			"needs CREATE", w.ownSQL(schema, "fence"), w.ownSQL(schema, "ledger"))
 	}
 	if adviser, ok := w.Dialect.(warehouse.Adviser); ok {
 		ask := func(st warehouse.Statement) (warehouse.Rows, error) { return w.ask(ctx, st) }

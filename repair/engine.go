@@ -133,12 +133,14 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 func (e *Engine) planned(ctx context.Context, p *Policy, why Trigger, plan sentinel.Plan) (*sentinel.Repair, error) {
 	now := e.Now()
 	r := sentinel.Repair{
-		ID: newID(now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check, Table: p.Table,
-		Plan: plan, Mode: string(p.Mode), State: sentinel.RepairPlanned, Version: 1, Created: now, Updated: now,
+		ID: newID(now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check,
+		Table: p.Table,
+		Plan:  plan, Mode: string(p.Mode), State: sentinel.RepairPlanned, Version: 1, Created: now, Updated: now,
 	}
 	if p.Mode == Shadow || !p.chosen(why.Incident.ID) {
 		r.State, r.Finished = sentinel.ShadowDone, now
-		r.Message = "planned only: " + map[bool]string{true: "mode shadow", false: "outside of the roll-out"}[p.Mode == Shadow]
+		r.Message = "planned only: " + map[bool]string{true: "mode shadow",
+			false: "outside of the roll-out"}[p.Mode == Shadow]
 	}
 	if again, err := e.decidedAlready(ctx, p, r); again || err != nil {
 		return nil, err
@@ -186,7 +188,9 @@ func (e *Engine) failpoint(name string) {
 }
 
 // move saves a transition.
-func (e *Engine) move(ctx context.Context, r sentinel.Repair, to sentinel.RepairState, message string) (sentinel.Repair, error) {
+func (e *Engine) move(
+	ctx context.Context, r sentinel.Repair, to sentinel.RepairState, message string,
+) (sentinel.Repair, error) {
 	r.State, r.Message, r.Updated = to, message, e.Now()
 	if to.Final() {
 		r.Finished = r.Updated
@@ -250,7 +254,8 @@ func (e *Engine) advance(ctx context.Context, r sentinel.Repair) error {
 		case p == nil && r.Applied.IsZero():
 			next, err = e.move(ctx, r, sentinel.RepairCancelled, "its policy is no longer configured")
 		case p == nil:
-			next, err = e.move(ctx, r, sentinel.DeadLetter, "applied, and its policy is no longer configured: verify it by hand")
+			next, err = e.move(ctx, r, sentinel.DeadLetter, "applied, and its policy is no longer configured: "+
+				"verify it by hand")
 		case r.State == sentinel.RepairPlanned, r.State == sentinel.RepairSuppressed:
 			next, err = e.guard(ctx, p, r)
 		case r.State == sentinel.AwaitingApproval:

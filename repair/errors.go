@@ -18,6 +18,11 @@ type RefusedError struct{ Why string }
 // Error implements error.
 func (e *RefusedError) Error() string { return "refused: " + e.Why }
 
+// Refuse makes a [RefusedError]; its arguments are those of [fmt.Sprintf].
+func Refuse(format string, args ...any) error {
+	return &RefusedError{Why: fmt.Sprintf(format, args...)}
+}
+
 // ChangedError says that the target is no longer what was planned against:
 // the repair is planned anew, never forced.
 type ChangedError struct{ What string }
@@ -58,7 +63,7 @@ func (e *UnknownError) Error() string { return "outcome unknown: " + e.Err.Error
 func (e *UnknownError) Unwrap() error { return e.Err }
 
 // RunningError says that another system works on the step, and was asked for it
-// only once: the repair stays where it is, and is looked at again after a while.
+// only once: the repair stays in its state, and is taken up again after a while.
 // It is no failed try; how often it may be said is the action's to limit.
 type RunningError struct {
 	What  string

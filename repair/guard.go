@@ -10,8 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// suppressedFor is how long a suppressed repair waits before it is looked at
-// again.
+// suppressedFor is how long a suppressed repair waits before it is guarded again.
 const suppressedFor = time.Minute
 
 // guard decides what becomes of a planned repair: nothing (refused), a person,
@@ -79,7 +78,8 @@ func (e *Engine) held(ctx context.Context, t sentinel.Table) string {
 // back within the flap window: a repair that has to be done again and again
 // opens its breaker like one that does not work.
 func (e *Engine) countFlap(ctx context.Context, p *Policy, r sentinel.Repair) error {
-	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check, Since: e.Now().Add(-p.FlapWindow - p.Window), Limit: 100})
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check,
+		Since: e.Now().Add(-p.FlapWindow - p.Window), Limit: 100})
 	if err != nil || r.State.Final() {
 		return err
 	}
@@ -97,7 +97,8 @@ func (e *Engine) countFlap(ctx context.Context, p *Policy, r sentinel.Repair) er
 
 // spent says which budget is used up: of the policy, or of all together.
 func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (string, error) {
-	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-max(p.Window+p.Cooldown, time.Hour)), Limit: 10000})
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-max(p.Window+p.Cooldown, time.Hour)),
+		Limit: 10000})
 	if err != nil {
 		return "", err
 	}
@@ -128,7 +129,8 @@ func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (strin
 	if !e.Now().Before(until) {
 		return "", nil
 	}
-	return fmt.Sprintf("%d repairs within %s: cooling down until %s", begun, p.Window+p.Cooldown, until.UTC().Format("15:04 UTC")), nil
+	return fmt.Sprintf("%d repairs within %s: cooling down until %s", begun, p.Window+p.Cooldown,
+		until.UTC().Format("15:04 UTC")), nil
 }
 
 // needsPerson says why a person has to decide.

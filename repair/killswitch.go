@@ -33,10 +33,12 @@ func SetKillSwitch(ctx context.Context, s *store.Store, off bool, who, why strin
 	if err != nil {
 		return err
 	}
-	if _, err := s.Record(ctx, store.Batch{States: []store.State{{Kind: killSwitchState, Key: "repairs", Data: data}}}); err != nil {
+	if _, err := s.Record(ctx, store.Batch{States: []store.State{{Kind: killSwitchState, Key: "repairs",
+		Data: data}}}); err != nil {
 		return err
 	}
-	return s.AppendAudit(ctx, store.AuditEntry{At: now, Actor: who, What: map[bool]string{true: "repairs.off", false: "repairs.on"}[off], Subject: "repairs", Detail: why})
+	return s.AppendAudit(ctx, store.AuditEntry{At: now, Actor: who, What: map[bool]string{true: "repairs.off",
+		false: "repairs.on"}[off], Subject: "repairs", Detail: why})
 }
 
 // KillSwitch says who stopped all repairs, and why. A state that cannot be read
@@ -51,7 +53,8 @@ func KillSwitch(ctx context.Context, s *store.Store) (why string, off bool) {
 	case err != nil:
 		return "the state cannot be read: " + err.Error(), true
 	case t.Off:
-		return fmt.Sprintf("switched off by %s since %s: %s", t.Who, t.At.UTC().Format("2006-01-02 15:04 UTC"), cmp.Or(t.Why, "no reason given")), true
+		return fmt.Sprintf("switched off by %s since %s: %s", t.Who, t.At.UTC().Format("2006-01-02 15:04 UTC"),
+			cmp.Or(t.Why, "no reason given")), true
 	}
 	return "", false
 }

@@ -22,7 +22,8 @@ func Relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehou
 		}
 		name.Schema = c.DefaultSchema
 	}
-	c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts &^ warehouse.Views})
+	c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{name},
+		Facts: warehouse.AllFacts &^ warehouse.Views})
 	if err != nil {
 		return nil, Transient(err)
 	}
@@ -31,7 +32,7 @@ func Relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehou
 	}
 	rel := c.Tables[name]
 	if rel == nil {
-		return nil, &RefusedError{fmt.Sprintf("%s does not exist", t)}
+		return nil, Refuse("%s does not exist", t)
 	}
 	return rel, nil
 }

@@ -28,14 +28,14 @@ type ShadowReport struct {
 	Open int
 }
 
-// Right is the share of plans that would have been right among those that can be
-// told; ok is false when none can be.
+// Right is the share of plans that would have been right, of those for which that
+// is known; ok is false when it is known of none.
 func (s ShadowReport) Right() (share float64, ok bool) {
-	told := s.Confirmed + s.Contradicted + s.Needless
-	if told == 0 {
+	known := s.Confirmed + s.Contradicted + s.Needless
+	if known == 0 {
 		return 0, false
 	}
-	return float64(s.Confirmed) / float64(told), true
+	return float64(s.Confirmed) / float64(known), true
 }
 
 // shadowLimit is how many repairs a report looks at: the newest.
@@ -44,7 +44,9 @@ const shadowLimit = 100_000
 // ShadowReports tells of all plans made since a time and not applied, by policy. An
 // incident that ended within grace of its plan would have ended before the
 // repair: grace is how long a repair takes.
-func ShadowReports(ctx context.Context, memory *store.Store, since time.Time, grace time.Duration) ([]ShadowReport, error) {
+func ShadowReports(
+	ctx context.Context, memory *store.Store, since time.Time, grace time.Duration,
+) ([]ShadowReport, error) {
 	all, err := memory.Repairs(ctx, store.RepairFilter{Since: since, Limit: shadowLimit})
 	if err != nil {
 		return nil, err
@@ -87,7 +89,9 @@ func ShadowReports(ctx context.Context, memory *store.Store, since time.Time, gr
 }
 
 // count adds one plan.
-func (s *ShadowReport) count(ctx context.Context, memory *store.Store, r sentinel.Repair, tried, helps bool, grace time.Duration) error {
+func (s *ShadowReport) count(
+	ctx context.Context, memory *store.Store, r sentinel.Repair, tried, helps bool, grace time.Duration,
+) error {
 	s.Planned++
 	if r.Plan.Class == sentinel.ClassRefused {
 		s.Refused++

@@ -2,7 +2,6 @@ package repair
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -31,7 +30,8 @@ func promoted(ctx context.Context, target *Target, place string) error {
 		return Transient(err)
 	}
 	if catalog.Standby {
-		return &RefusedError{Why: "the primary does not answer, and " + place + " is what checks read now: nothing is repaired by what a standby says"}
+		return &RefusedError{Why: "the primary does not answer, and " + place +
+			" is what checks read now: nothing is repaired by what a standby says"}
 	}
 	if target.Write == nil {
 		return nil // a hook: nothing is written by Sentinel
@@ -46,7 +46,7 @@ func promoted(ctx context.Context, target *Target, place string) error {
 		return target.Write.Classed("asking which server repair_dsn leads to", err)
 	}
 	if len(rows) != 1 || rows[0][0].Text != written {
-		return &RefusedError{Why: fmt.Sprintf("checks read %s, and repair_dsn leads to another server: let it name the one that was promoted", place)}
+		return Refuse("checks read %s, and repair_dsn leads to another server: let it name the one that was promoted", place)
 	}
 	return nil
 }

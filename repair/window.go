@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -21,7 +20,7 @@ func (why Trigger) Window(bucket string) (from, to time.Time, err error) {
 				return from, endOf(bucket, from), nil
 			}
 		}
-		return from, to, &RefusedError{fmt.Sprintf("%q is no date", label)}
+		return from, to, Refuse("%q is no date", label)
 	}
 	for _, o := range why.Result.Observations {
 		if o.Metric == "row_count" && !o.Bucket.IsZero() {

@@ -132,7 +132,8 @@ func (w *Writer) Classed(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, known := range []any{new(*RefusedError), new(*ChangedError), new(*FencedError), new(*TransientError), new(*UnknownError)} {
+	for _, known := range []any{new(*RefusedError), new(*ChangedError), new(*FencedError), new(*TransientError),
+		new(*UnknownError)} {
 		if errors.As(err, known) {
 			return err
 		}
@@ -197,7 +198,8 @@ func (w *Writer) pass(ctx context.Context, tx *sql.Tx, r *Run) error {
 	if token > r.Repair.Fence {
 		return &FencedError{Fence: r.Repair.Fence}
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE "+table+" SET token = "+w.Param(1)+" WHERE fence_key = "+w.Param(2), r.Repair.Fence, key)
+	_, err := tx.ExecContext(ctx, "UPDATE "+table+" SET token = "+w.Param(1)+" WHERE fence_key = "+w.Param(2),
+		r.Repair.Fence, key)
 	return err
 }
 
@@ -216,14 +218,17 @@ type Querier interface {
 
 func (w *Writer) ledger(ctx context.Context, q Querier, r sentinel.Repair, step string) (bool, error) {
 	n := 0
-	err := q.QueryRowContext(ctx, "SELECT count(*) FROM "+w.ownSQL(r.Table.Schema, "ledger")+" WHERE repair_id = "+w.Param(1)+" AND step = "+w.Param(2), r.ID, step).Scan(&n)
+	err := q.QueryRowContext(ctx, "SELECT count(*) FROM "+w.ownSQL(r.Table.Schema,
+		"ledger")+" WHERE repair_id = "+w.Param(1)+" AND step = "+w.Param(2), r.ID, step).Scan(&n)
 	return n > 0, err
 }
 
 // Commit runs do in one transaction with fence and ledger. already is true, and
 // nothing is done, when the ledger has the step. After a commit whose reply was
 // lost the ledger is read; [UnknownError] is left for when that fails too.
-func (w *Writer) Commit(ctx context.Context, r *Run, step string, do func(ctx context.Context, tx *sql.Tx) (rows int64, err error)) (already bool, err error) {
+func (w *Writer) Commit(
+	ctx context.Context, r *Run, step string, do func(ctx context.Context, tx *sql.Tx) (rows int64, err error),
+) (already bool, err error) {
 	if err := r.Alive(); err != nil {
 		return false, err
 	}
@@ -260,7 +265,9 @@ func rollBackPanic(tx *sql.Tx) {
 	}
 }
 
-func (w *Writer) inTransaction(ctx context.Context, tx *sql.Tx, r *Run, step string, do func(context.Context, *sql.Tx) (int64, error)) (already bool, err error) {
+func (w *Writer) inTransaction(
+	ctx context.Context, tx *sql.Tx, r *Run, step string, do func(context.Context, *sql.Tx) (int64, error),
+) (already bool, err error) {
 	if err := w.pass(ctx, tx, r); err != nil {
 		return false, err
 	}
@@ -274,7 +281,9 @@ func (w *Writer) inTransaction(ctx context.Context, tx *sql.Tx, r *Run, step str
 	if err := r.Alive(); err != nil {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO "+w.ownSQL(r.Repair.Table.Schema, "ledger")+" (repair_id, step, token, row_count, applied_at) VALUES ("+strings.Join([]string{w.Param(1), w.Param(2), w.Param(3), w.Param(4), w.Param(5)}, ", ")+")",
+	_, err = tx.ExecContext(ctx, "INSERT INTO "+w.ownSQL(r.Repair.Table.Schema,
+		"ledger")+" (repair_id, step, token, row_count, applied_at) VALUES ("+strings.Join([]string{w.Param(1),
+		w.Param(2), w.Param(3), w.Param(4), w.Param(5)}, ", ")+")",
 		r.Repair.ID, step, r.Repair.Fence, rows, r.Now().UTC().Format(time.RFC3339))
 	return false, err
 }
@@ -382,7 +391,9 @@ func (w *Writer) Locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock fun
 
 // Sweep drops the staging tables of repairs that keep has no more use for, in
 // one schema ("" is for an engine where Sentinel has a schema of its own).
-func (w *Writer) Sweep(ctx context.Context, schema string, keep func(repairID string) bool) (dropped []string, err error) {
+func (w *Writer) Sweep(
+	ctx context.Context, schema string, keep func(repairID string) bool,
+) (dropped []string, err error) {
 	first := w.Dialect.Own(schema, stagePrefix)
 	names, err := w.tables(ctx, schema)
 	if err != nil {

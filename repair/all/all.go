@@ -4,7 +4,7 @@
 package all
 
 import (
-	_ "github.com/sentinel-dq/sentinel/repair/alter"  // registers alter_table
-	_ "github.com/sentinel-dq/sentinel/repair/hooks"  // registers airflow, dbt, exec, kubernetes, sql, webhook
-	_ "github.com/sentinel-dq/sentinel/repair/reload" // registers reload_partition
+	_ "github.com/sentinel-dq/sentinel/repair/alter"
+	_ "github.com/sentinel-dq/sentinel/repair/hooks"
+	_ "github.com/sentinel-dq/sentinel/repair/reload"
 )

@@ -60,14 +60,15 @@ type alteration struct {
 func (a *Table) Plan(ctx context.Context, t *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
 	kind, column, _ := strings.Cut(why.Incident.Key, ":")
 	plan = sentinel.Plan{
-		Action: "alter_table", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: "column " + column, Rows: 0, Class: sentinel.ClassAuto,
+		Action: "alter_table", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: "column " + column,
+		Rows: 0, Class: sentinel.ClassAuto,
 		Guarantee: sentinel.ExactlyOnce,
 	}
 	alter := map[sentinel.DriftKind]changer{
 		sentinel.ColumnAdded: addColumn, sentinel.TypeWidened: widen, sentinel.NullabilityLoosened: loosen,
 	}[sentinel.DriftKind(kind)]
 	if alter == nil {
-		return plan, &repair.RefusedError{Why: fmt.Sprintf("%s is never altered by itself: it may lose data or break readers", kind)}
+		return plan, repair.Refuse("%s is never altered by itself: it may lose data or break readers", kind)
 	}
 	here, err := repair.Relation(ctx, t.Read, plan.Table)
 	if err != nil {
@@ -260,7 +261,9 @@ func untouched(ctx context.Context, tx *sql.Tx, r *repair.Run, c alteration) err
 	if c.Kind != sentinel.ColumnAdded {
 		return nil
 	}
-	table, column, err := quoted(r.Target.Write.Dialect, &warehouse.Table{TableName: warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}}, c.Column)
+	table, column, err := quoted(r.Target.Write.Dialect,
+		&warehouse.Table{TableName: warehouse.TableName{Schema: r.Repair.Table.Schema, Name: r.Repair.Table.Name}},
+		c.Column)
 	if err != nil {
 		return err
 	}

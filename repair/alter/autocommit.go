@@ -11,7 +11,9 @@ import (
 
 // alterByItself is for engines whose DDL commits by itself: intent and outcome are marked around
 // it, and the catalog says whether an intent without an outcome was carried out.
-func (a *Table) alterByItself(ctx context.Context, r *repair.Run, step, print string, c alteration, statement string) error {
+func (a *Table) alterByItself(
+	ctx context.Context, r *repair.Run, step, print string, c alteration, statement string,
+) error {
 	w := r.Target.Write
 	if done, err := w.Done(ctx, r.Repair, step); done || err != nil {
 		return err

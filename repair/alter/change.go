@@ -20,7 +20,8 @@ func wanted(ctx context.Context, t *repair.Target, why repair.Trigger, name stri
 		}
 	}
 	if why.Like == nil {
-		return warehouse.Column{}, &repair.RefusedError{Why: "the check neither declares columns nor names a table to be like: what to alter to is not known"}
+		return warehouse.Column{}, &repair.RefusedError{Why: "the check neither declares columns nor names a " +
+			"table to be like: what to alter to is not known"}
 	}
 	db, err := t.Sources.Open(why.Like.Warehouse)
 	if err != nil {
@@ -40,7 +41,8 @@ func wanted(ctx context.Context, t *repair.Target, why repair.Trigger, name stri
 	case len(found) == 0:
 		return warehouse.Column{}, repair.ErrNothing
 	case len(found) > 1:
-		return warehouse.Column{}, &repair.RefusedError{Why: fmt.Sprintf("%s has columns whose names differ from %q in case alone", why.Like, name)}
+		return warehouse.Column{}, repair.Refuse("%s has columns whose names differ from %q in case alone",
+			why.Like, name)
 	}
 	if db.Dialect.Name() != t.Read.Dialect.Name() {
 		dialect, err := repair.WriteDialect(t.Read)
@@ -49,7 +51,8 @@ func wanted(ctx context.Context, t *repair.Target, why repair.Trigger, name stri
 		}
 		native, ok := dialect.TypeName(found[0].Type)
 		if !ok {
-			return found[0], &repair.RefusedError{Why: fmt.Sprintf("%s of %s has no exact counterpart in %s", found[0].Type.Native, db.Dialect.Name(), t.Read.Dialect.Name())}
+			return found[0], repair.Refuse("%s of %s has no exact counterpart in %s", found[0].Type.Native,
+				db.Dialect.Name(), t.Read.Dialect.Name())
 		}
 		found[0].Type = warehouse.ParseType(native)
 		found[0].Type.Native = native
@@ -69,7 +72,7 @@ var plainType = pattern(`^[A-Za-z][A-Za-z0-9_]*( [A-Za-z]+)*(\([0-9]+(,[0-9]+)?\
 
 func checkType(native string) error {
 	if !plainType().MatchString(native) {
-		return &repair.RefusedError{Why: fmt.Sprintf("type %q is not one that is altered to by itself", native)}
+		return repair.Refuse("type %q is not one that is altered to by itself", native)
 	}
 	return nil
 }
@@ -101,9 +104,11 @@ func addColumn(
 	c.Forward = d.AddColumn(table, column, definition, nullable)
 	c.Reverse = fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", table, column)
 	if want.Type.Family == warehouse.Other || want.Type.Family == warehouse.Enum {
-		plan.Class, plan.Why = sentinel.ClassApprove, "a type of the user's own may hide a constraint that rewrites the table"
+		plan.Class, plan.Why = sentinel.ClassApprove, "a type of the user's own may hide a constraint that "+
+			"rewrites the table"
 	}
-	plan.Hazards = append(plan.Hazards, "loaders that insert without naming columns fail; views of SELECT * keep the old list")
+	plan.Hazards = append(plan.Hazards, "loaders that insert without naming columns fail; views of SELECT * "+
+		"keep the old list")
 	return c, nil
 }
 
@@ -165,7 +170,7 @@ func addable(d warehouse.WriteDialect, here *warehouse.Table, name string) error
 	}
 	for _, c := range here.Columns {
 		if strings.EqualFold(c.Name, name) {
-			return &repair.RefusedError{Why: fmt.Sprintf("the table has a column %q, which differs from %q in case alone", c.Name, name)}
+			return repair.Refuse("the table has a column %q, which differs from %q in case alone", c.Name, name)
 		}
 	}
 	return nil

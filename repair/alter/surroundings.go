@@ -27,10 +27,12 @@ func (a *Table) alterable(here *warehouse.Table) error {
 	case here.Unreadable&(warehouse.Columns|warehouse.Keys) != 0 || len(here.Columns) == 0:
 		return errors.New("its columns could not be read: an empty list is never taken for a table without columns")
 	case len(here.Partitions) > a.MaxPartitions:
-		return &repair.RefusedError{Why: fmt.Sprintf("it has %d partitions, and an ALTER locks them all: more than max_partitions %d", len(here.Partitions), a.MaxPartitions)}
+		return repair.Refuse("it has %d partitions, and an ALTER locks them all: more than max_partitions %d",
+			len(here.Partitions), a.MaxPartitions)
 	}
 	if owners[here.Schema] {
-		return &repair.RefusedError{Why: "it is in the schema " + here.Schema + ", which belongs to the server or to another tool"}
+		return &repair.RefusedError{Why: "it is in the schema " + here.Schema +
+			", which belongs to the server or to another tool"}
 	}
 	for _, suffix := range []string{"_gho", "_ghc", "_del", "_new", "_old"} {
 		if strings.HasPrefix(here.Name, "_") && strings.HasSuffix(here.Name, suffix) {
@@ -86,13 +88,15 @@ func allow(s repair.Surroundings, c alteration, plan *sentinel.Plan) error {
 	case s.Extension != "":
 		return &repair.RefusedError{Why: "it belongs to the extension " + s.Extension}
 	case c.Kind == sentinel.TypeWidened && len(s.OnColumn[c.Column]) > 0:
-		return &repair.RefusedError{Why: "what depends on the column forbids it: " + strings.Join(s.OnColumn[c.Column], "; ")}
+		return &repair.RefusedError{Why: "what depends on the column forbids it: " +
+			strings.Join(s.OnColumn[c.Column], "; ")}
 	}
 	if len(s.Around) > 0 {
 		plan.Hazards = append(plan.Hazards, "depends on the table, and stays as it is: "+strings.Join(s.Around, "; "))
 	}
 	if len(s.Published) > 0 && plan.Class == sentinel.ClassAuto {
-		plan.Class, plan.Why = sentinel.ClassApprove, "it is published ("+strings.Join(s.Published, ", ")+"): subscribers need the change first"
+		plan.Class, plan.Why = sentinel.ClassApprove, "it is published ("+strings.Join(s.Published,
+			", ")+"): subscribers need the change first"
 	}
 	return nil
 }
@@ -114,7 +118,8 @@ func (a *Table) quiet(ctx context.Context, r *repair.Run) error {
 	}
 	var reason string
 	err = r.Target.Write.DB.QueryRowContext(ctx, locker.TableInUse(),
-		name, fmt.Sprintf("%d microseconds", a.Held.Microseconds()), fmt.Sprintf("%d seconds", int(lagTooLong.Seconds()))).Scan(&reason)
+		name, fmt.Sprintf("%d microseconds", a.Held.Microseconds()), fmt.Sprintf("%d seconds",
+			int(lagTooLong.Seconds()))).Scan(&reason)
 	if err != nil {
 		return r.Target.Write.Classed("looking who uses the table", err)
 	}

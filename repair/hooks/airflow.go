@@ -88,13 +88,15 @@ func (a *Airflow) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) 
 	if d.Conf, err = a.conf(s); err != nil {
 		return plan, err
 	}
-	step := sentinel.Step{Name: "trigger", Do: []string{"POST " + a.path(a.DAG, "dagRuns") + " as " + runName("{repair}", false) + " with conf " + string(d.Conf)}, NoUndo: "no undo_dag is configured"}
+	step := sentinel.Step{Name: "trigger", Do: []string{"POST " + a.path(a.DAG, "dagRuns") + " as " +
+		runName("{repair}", false) + " with conf " + string(d.Conf)}, NoUndo: "no undo_dag is configured"}
 	summary := "trigger DAG " + a.DAG + " on " + a.URL
 	asked := slices.Collect(maps.Values(a.Conf))
 	if c := a.Clear; c != nil {
 		asked = []string{c.Run}
 		d.Run = s.fill(c.Run)
-		body := map[string]any{"dry_run": false, "dag_run_id": d.Run, "only_failed": !c.Succeeded, "reset_dag_runs": true, "include_downstream": c.Downstream}
+		body := map[string]any{"dry_run": false, "dag_run_id": d.Run, "only_failed": !c.Succeeded,
+			"reset_dag_runs": true, "include_downstream": c.Downstream}
 		if len(c.Tasks) > 0 {
 			body["task_ids"] = c.Tasks
 		}
@@ -108,7 +110,8 @@ func (a *Airflow) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) 
 		return plan, noWindow
 	}
 	if a.UndoDAG != "" {
-		step.Undo, step.NoUndo = []string{"POST " + a.path(a.UndoDAG, "dagRuns") + " as " + runName("{repair}", true)}, ""
+		step.Undo, step.NoUndo = []string{"POST " + a.path(a.UndoDAG, "dagRuns") + " as " + runName("{repair}",
+			true)}, ""
 	}
 	plan = hookPlan("airflow", why, summary, step)
 	if a.Clear != nil && a.Clear.Succeeded {
@@ -192,12 +195,14 @@ func (a *Airflow) clear(ctx context.Context, r *repair.Run, d airflowDetails) er
 	f.Find = func(ctx context.Context) (job, error) { return a.find(ctx, r, d.DAG, d.Run, note) }
 	f.Submit = func(ctx context.Context) error {
 		if r.Resumed && a.Clear.Succeeded {
-			return &repair.UnknownError{Err: errors.New("an agent that died was clearing tasks, and may have cleared them")}
+			return &repair.UnknownError{Err: errors.New("an agent that died was clearing tasks, and may have " +
+				"cleared them")}
 		}
 		if err := a.runnable(ctx, r, d.DAG); err != nil {
 			return err
 		}
-		if _, err := a.ask(ctx, r, http.MethodPost, a.path(d.DAG, "clearTaskInstances"), d.Clear, !a.Clear.Succeeded, nil); err != nil {
+		if _, err := a.ask(ctx, r, http.MethodPost, a.path(d.DAG, "clearTaskInstances"), d.Clear,
+			!a.Clear.Succeeded, nil); err != nil {
 			return err
 		}
 		to := a.path(d.DAG, "dagRuns", d.Run) + "?update_mask=note"
@@ -248,7 +253,8 @@ func (a *Airflow) whatFailed(ctx context.Context, r *repair.Run, dag, name strin
 			Task string `json:"task_id"`
 		} `json:"task_instances"`
 	}
-	if _, err := a.ask(ctx, r, http.MethodGet, a.path(dag, "dagRuns", name, "taskInstances")+"?state=failed&limit=10", nil, true, &tasks); err != nil {
+	if _, err := a.ask(ctx, r, http.MethodGet, a.path(dag, "dagRuns", name,
+		"taskInstances")+"?state=failed&limit=10", nil, true, &tasks); err != nil {
 		return "which task failed could not be read: " + err.Error()
 	}
 	var names []string
@@ -270,7 +276,8 @@ func (a *Airflow) runnable(ctx context.Context, r *repair.Run, dag string) error
 	case err != nil:
 		return fmt.Errorf("looking at DAG %s: %w", dag, err)
 	case state.Paused:
-		return &repair.RefusedError{Why: "DAG " + dag + " is paused, and a run would wait: unpause it, and retry the repair"}
+		return &repair.RefusedError{Why: "DAG " + dag + " is paused, and a run would wait: unpause it, and " +
+			"retry the repair"}
 	}
 	return nil
 }
@@ -285,8 +292,11 @@ func (a *Airflow) path(dag string, rest ...string) string {
 }
 
 // ask makes one request with the configured identity.
-func (a *Airflow) ask(ctx context.Context, r *repair.Run, method, to string, body any, repeatable bool, answer any) (int, error) {
-	c := call{Method: method, URL: to, Timeout: hookTimeout, Repeatable: repeatable, AllowPrivate: a.AllowPrivate, Header: http.Header{}}
+func (a *Airflow) ask(
+	ctx context.Context, r *repair.Run, method, to string, body any, repeatable bool, answer any,
+) (int, error) {
+	c := call{Method: method, URL: to, Timeout: hookTimeout, Repeatable: repeatable, AllowPrivate: a.AllowPrivate,
+		Header: http.Header{}}
 	if err := a.authorize(ctx, r, c.Header); err != nil {
 		return 0, err
 	}
@@ -322,7 +332,8 @@ func (a *Airflow) authorize(ctx context.Context, r *repair.Run, h http.Header) e
 	var got struct {
 		Token string `json:"access_token"`
 	}
-	c := call{Method: http.MethodPost, URL: a.URL + "/auth/token", Body: data, Timeout: hookTimeout, Repeatable: true, AllowPrivate: a.AllowPrivate}
+	c := call{Method: http.MethodPost, URL: a.URL + "/auth/token", Body: data, Timeout: hookTimeout,
+		Repeatable: true, AllowPrivate: a.AllowPrivate}
 	if _, err := c.json(ctx, r.Now, &got); err != nil {
 		return fmt.Errorf("logging in to Airflow: %w", err)
 	}

@@ -73,7 +73,8 @@ func (d *DBT) Validate() error {
 
 // program is the exec that carries a command out.
 func (d *DBT) program(arguments []string) *Exec {
-	return &Exec{Command: append([]string{d.Program}, arguments...), Env: d.Env, Dir: d.Project, Timeout: d.Timeout, Idempotent: d.Idempotent || d.Microbatch}
+	return &Exec{Command: append([]string{d.Program}, arguments...), Env: d.Env, Dir: d.Project, Timeout: d.Timeout,
+		Idempotent: d.Idempotent || d.Microbatch}
 }
 
 // dbtDetails is what a plan keeps.

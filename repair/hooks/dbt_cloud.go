@@ -75,7 +75,8 @@ func (c *DBTCloud) follow(ctx context.Context, r *repair.Run, arguments []string
 
 func (c *DBTCloud) call(method, to string, body []byte) call {
 	h := http.Header{"Authorization": {"Token " + c.Token.Reveal()}}
-	return call{Method: method, URL: to, Body: body, Header: h, Timeout: hookTimeout, Repeatable: method == http.MethodGet, AllowPrivate: c.AllowPrivate}
+	return call{Method: method, URL: to, Body: body, Header: h, Timeout: hookTimeout,
+		Repeatable: method == http.MethodGet, AllowPrivate: c.AllowPrivate}
 }
 
 // recent is how many runs of a job are looked through for a repair's.

@@ -60,20 +60,22 @@ func (e *Exec) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (pl
 		step.Undo, step.NoUndo = []string{strings.Join(e.Undo, " ")}, ""
 	}
 	plan = sentinel.Plan{
-		Action: "exec", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: "run " + step.Do[0], Steps: []sentinel.Step{step},
+		Action: "exec", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: "run " + step.Do[0],
+		Steps: []sentinel.Step{step},
 		Class: sentinel.ClassAuto, Guarantee: sentinel.AtLeastOnce, Rows: -1,
 	}
 	if e.Idempotent {
 		plan.Guarantee = sentinel.LookedUp
 	}
-	told, _ := about(why, "") // most triggers have no window, and need none here
-	plan.Details, err = json.Marshal(environmentOf(told))
+	subject, _ := about(why, "") // most triggers have no window, and need none here
+	plan.Details, err = json.Marshal(environmentOf(subject))
 	return plan, err
 }
 
-// environmentOf is what a program is told of what it is run for.
+// environmentOf are the variables that say what a program is run for.
 func environmentOf(s subject) map[string]string {
-	env := map[string]string{"SENTINEL_TABLE": s.Table, "SENTINEL_CHECK": s.Check, "SENTINEL_FINDING": s.Finding, "SENTINEL_INCIDENT": s.Incident, "SENTINEL_MESSAGE": s.Message}
+	env := map[string]string{"SENTINEL_TABLE": s.Table, "SENTINEL_CHECK": s.Check, "SENTINEL_FINDING": s.Finding,
+		"SENTINEL_INCIDENT": s.Incident, "SENTINEL_MESSAGE": s.Message}
 	if s.WindowStart != "" {
 		env["SENTINEL_WINDOW_START"], env["SENTINEL_WINDOW_END"] = s.WindowStart, s.WindowEnd
 	}
@@ -121,8 +123,10 @@ func (e *Exec) begin(r *repair.Run, step string) (begunBefore bool, err error) {
 	}
 	var pid int
 	var started string
-	if _, err := fmt.Sscan(string(data), &pid, &started); err == nil && syscall.Kill(-pid, 0) == nil && stillThe(pid, started) {
-		return true, &repair.TransientError{Err: fmt.Errorf("the program of an earlier try still runs (process group %d)", pid), After: 10 * time.Second}
+	if _, err := fmt.Sscan(string(data), &pid, &started); err == nil && syscall.Kill(-pid, 0) == nil &&
+		stillThe(pid, started) {
+		return true, &repair.TransientError{Err: fmt.Errorf("the program of an earlier try still runs (process "+
+			"group %d)", pid), After: 10 * time.Second}
 	}
 	return true, nil
 }

@@ -62,10 +62,13 @@ func (c call) do(ctx context.Context, now func() time.Time) (status int, said []
 	switch {
 	case resp.StatusCode < 300:
 		return resp.StatusCode, said, nil
-	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout || resp.StatusCode >= 500:
-		return resp.StatusCode, said, &repair.TransientError{Err: fmt.Errorf("the receiver answers %s", resp.Status), After: outbound.RetryAfter(resp.Header.Get("Retry-After"), now())}
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout ||
+		resp.StatusCode >= 500:
+		return resp.StatusCode, said, &repair.TransientError{Err: fmt.Errorf("the receiver answers %s",
+			resp.Status), After: outbound.RetryAfter(resp.Header.Get("Retry-After"), now())}
 	}
-	return resp.StatusCode, said, fmt.Errorf("the receiver answers %s: %s", resp.Status, outbound.OneLine(string(said), 300))
+	return resp.StatusCode, said, fmt.Errorf("the receiver answers %s: %s", resp.Status,
+		outbound.OneLine(string(said), 300))
 }
 
 // lost classes an error of the way there and back.

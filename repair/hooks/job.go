@@ -69,7 +69,8 @@ func (f followed) step(ctx context.Context, r *repair.Run, undo bool) error {
 	case j.State == jobFailed:
 		return fmt.Errorf("%s did not succeed: %s", j.Name, cmp.Or(j.Why, "it does not say why"))
 	case !asked.IsZero() && r.Now().Sub(asked) >= f.Timeout:
-		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.Timeout, cmp.Or(j.Why, "it is running"))
+		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.Timeout, cmp.Or(j.Why,
+			"it is running"))
 	}
 	wait := f.Poll
 	if !asked.IsZero() {
@@ -89,7 +90,7 @@ func positive(timeout, poll time.Duration) error {
 	return nil
 }
 
-// subject is what a job is told it is for. It is part of the plan, without the
+// subject is what a job is for. It is part of the plan, without the
 // repair's id, which is not known then.
 type subject struct {
 	Repair      string            `json:"repair,omitempty"`
@@ -106,7 +107,8 @@ type subject struct {
 // about describes a trigger. The error says why it has no window.
 func about(why repair.Trigger, bucket string) (subject, error) {
 	i := why.Incident
-	s := subject{Incident: i.ID, Check: i.Check, Table: i.Table.String(), Finding: i.Key, Message: i.Message, Labels: why.Labels}
+	s := subject{Incident: i.ID, Check: i.Check, Table: i.Table.String(), Finding: i.Key, Message: i.Message,
+		Labels: why.Labels}
 	from, to, err := why.Window(bucket)
 	if err == nil {
 		s.WindowStart, s.WindowEnd = from.Format(time.RFC3339), to.Format(time.RFC3339)
@@ -116,13 +118,18 @@ func about(why repair.Trigger, bucket string) (subject, error) {
 
 // fill puts what a job is for into a text's placeholders.
 func (s subject) fill(text string) string {
-	return strings.NewReplacer("{repair}", s.Repair, "{incident}", s.Incident, "{check}", s.Check, "{table}", s.Table, "{finding}", s.Finding,
-		"{window_start}", s.WindowStart, "{window_end}", s.WindowEnd, "{day}", strings.Split(s.WindowStart, "T")[0]).Replace(text)
+	return strings.NewReplacer("{repair}", s.Repair, "{incident}", s.Incident, "{check}", s.Check, "{table}",
+		s.Table, "{finding}", s.Finding,
+		"{window_start}", s.WindowStart, "{window_end}", s.WindowEnd, "{day}", strings.Split(s.WindowStart,
+			"T")[0]).Replace(text)
 }
 
 // windowed reports whether a text has a placeholder that needs a window.
 func windowed(texts ...string) bool {
-	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, "{day}") || strings.Contains(t, "{window_") })
+	return slices.ContainsFunc(texts, func(t string) bool {
+		return strings.Contains(t, "{day}") ||
+			strings.Contains(t, "{window_")
+	})
 }
 
 // withID puts the repair's id into a planned request.
@@ -140,7 +147,8 @@ func named(field, text string) error {
 			continue // JSON, not a placeholder
 		}
 		if !slices.Contains(placeholders, word) {
-			return settings.Wrong(field, "unknown placeholder {%s}: want one of %s", word, strings.Join(placeholders, ", "))
+			return settings.Wrong(field, "unknown placeholder {%s}: want one of %s", word,
+				strings.Join(placeholders, ", "))
 		}
 	}
 	return nil

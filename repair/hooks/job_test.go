@@ -84,7 +84,9 @@ func carried(t *testing.T, kind string, a repair.Action) (sentinel.Repair, []str
 	return carriedFrom(t, repairtest.New(t, "sqlite"), kind, a)
 }
 
-func carriedFrom(t *testing.T, b *repairtest.Bench, kind string, a repair.Action) (r sentinel.Repair, messages []string) {
+func carriedFrom(
+	t *testing.T, b *repairtest.Bench, kind string, a repair.Action,
+) (r sentinel.Repair, messages []string) {
 	t.Helper()
 	bad := b.Bad
 	b.Orders()

@@ -104,7 +104,8 @@ func (k *Kubernetes) Plan(_ context.Context, _ *repair.Target, why repair.Trigge
 	var summary string
 	if k.Restart != "" {
 		summary = "restart Deployment " + d.Namespace + "/" + k.Restart
-		step = sentinel.Step{Name: "restart", Do: []string{"PATCH " + deployment(d) + " annotation " + repairAnnotation + "={repair}"}, NoUndo: "a restart cannot be taken back"}
+		step = sentinel.Step{Name: "restart", Do: []string{"PATCH " + deployment(d) + " annotation " +
+			repairAnnotation + "={repair}"}, NoUndo: "a restart cannot be taken back"}
 	} else {
 		for _, v := range k.Env {
 			if noWindow != nil && windowed(v) {
@@ -112,9 +113,11 @@ func (k *Kubernetes) Plan(_ context.Context, _ *repair.Target, why repair.Trigge
 			}
 		}
 		summary = "run a Job of CronJob " + d.Namespace + "/" + k.CronJob
-		step = sentinel.Step{Name: "run", Do: []string{"POST " + jobs(d) + " " + jobName("{repair}", false) + " from CronJob " + k.CronJob}, NoUndo: "no undo_cronjob is configured"}
+		step = sentinel.Step{Name: "run", Do: []string{"POST " + jobs(d) + " " + jobName("{repair}", false) +
+			" from CronJob " + k.CronJob}, NoUndo: "no undo_cronjob is configured"}
 		if k.Undo != "" {
-			step.Undo, step.NoUndo = []string{"POST " + jobs(d) + " " + jobName("{repair}", true) + " from CronJob " + k.Undo}, ""
+			step.Undo, step.NoUndo = []string{"POST " + jobs(d) + " " + jobName("{repair}", true) +
+				" from CronJob " + k.Undo}, ""
 		}
 	}
 	plan = hookPlan("kubernetes", why, summary, step)
@@ -184,7 +187,8 @@ func (k *Kubernetes) ask(ctx context.Context, r *repair.Run, method, path string
 		}
 		server = "https://" + net.JoinHostPort(host, port)
 	}
-	c := call{Method: method, URL: server + path, Timeout: hookTimeout, Repeatable: true, AllowPrivate: k.AllowPrivate, Header: http.Header{}}
+	c := call{Method: method, URL: server + path, Timeout: hookTimeout, Repeatable: true,
+		AllowPrivate: k.AllowPrivate, Header: http.Header{}}
 	token, err := os.ReadFile(filepath.Join(k.Account, "token"))
 	if err != nil {
 		return 0, fmt.Errorf("the service account's token: %w", err)

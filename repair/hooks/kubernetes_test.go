@@ -40,7 +40,9 @@ const cronJob = `{"metadata": {"name": "reload", "uid": "u-1"}, "spec": {"schedu
 		{"name": "main", "image": "reload:1", "env": [{"name": "DAY", "value": "today"}, {"name": "KEEP", "value": "me"}]}]}}}}}}`
 
 // jobsOf is a cluster whose Job goes through the given statuses.
-func jobsOf(t *testing.T, create func(w http.ResponseWriter, begin func(), n int), statuses ...string) (*remote, string) {
+func jobsOf(
+	t *testing.T, create func(w http.ResponseWriter, begin func(), n int), statuses ...string,
+) (*remote, string) {
 	t.Helper()
 	var created sync.Map // by path
 	var looks atomic.Int32

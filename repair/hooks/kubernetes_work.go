@@ -37,9 +37,11 @@ func (k *Kubernetes) restart(ctx context.Context, r *repair.Run, d kubernetesDet
 	f := followed{Poll: k.Poll, Timeout: k.Timeout}
 	f.Find = func(ctx context.Context) (job, error) { return k.rollout(ctx, r, d) }
 	f.Submit = func(ctx context.Context) error {
-		annotations := map[string]string{repairAnnotation: r.Repair.ID, restartedAt: r.Repair.Created.UTC().Format(time.RFC3339)}
+		annotations := map[string]string{repairAnnotation: r.Repair.ID,
+			restartedAt: r.Repair.Created.UTC().Format(time.RFC3339)}
 		var patched struct{}
-		_, err := k.ask(ctx, r, http.MethodPatch, deployment(d), nest(annotations, "spec", "template", "metadata", "annotations"), &patched)
+		_, err := k.ask(ctx, r, http.MethodPatch, deployment(d), nest(annotations, "spec", "template", "metadata",
+			"annotations"), &patched)
 		return err
 	}
 	return f.step(ctx, r, false)
@@ -78,7 +80,8 @@ func (k *Kubernetes) rollout(ctx context.Context, r *repair.Run, d kubernetesDet
 	case err != nil:
 		return j, fmt.Errorf("looking at %s: %w", j.Name, err)
 	case now.Spec.Paused:
-		return j, &repair.RefusedError{Why: "Deployment " + d.Namespace + "/" + d.Restart + " is paused, and would not restart"}
+		return j, &repair.RefusedError{Why: "Deployment " + d.Namespace + "/" + d.Restart +
+			" is paused, and would not restart"}
 	case now.Spec.Template.Metadata.Annotations[repairAnnotation] != r.Repair.ID:
 		return j, nil
 	}
@@ -94,7 +97,8 @@ func (k *Kubernetes) rollout(ctx context.Context, r *repair.Run, d kubernetesDet
 	case stuck && late.Reason == "ProgressDeadlineExceeded":
 		j.State, j.Why = jobFailed, late.Message
 	case s.UpdatedReplicas < want || s.Replicas > s.UpdatedReplicas || s.AvailableReplicas < s.UpdatedReplicas:
-		j.State, j.Why = jobRunning, fmt.Sprintf("%d of %d pods are new, %d available", s.UpdatedReplicas, want, s.AvailableReplicas)
+		j.State, j.Why = jobRunning, fmt.Sprintf("%d of %d pods are new, %d available", s.UpdatedReplicas, want,
+			s.AvailableReplicas)
 	default:
 		j.State = jobDone
 	}
@@ -142,7 +146,8 @@ func (k *Kubernetes) findJob(ctx context.Context, r *repair.Run, d kubernetesDet
 	}
 	s := now.Status
 	if bad, failed := conditionOf(s.Conditions, "Failed", "True"); failed {
-		j.State, j.Why = jobFailed, fmt.Sprintf("%s: %s (kubectl logs -n %s job/%s)", bad.Reason, bad.Message, d.Namespace, name)
+		j.State, j.Why = jobFailed, fmt.Sprintf("%s: %s (kubectl logs -n %s job/%s)", bad.Reason, bad.Message,
+			d.Namespace, name)
 	} else if _, done := conditionOf(s.Conditions, "Complete", "True"); done {
 		j.State = jobDone
 	} else {
@@ -153,7 +158,9 @@ func (k *Kubernetes) findJob(ctx context.Context, r *repair.Run, d kubernetesDet
 
 // manifest is the Job of a CronJob as it is configured now. What it does not
 // know of the template it keeps.
-func (k *Kubernetes) manifest(ctx context.Context, r *repair.Run, d kubernetesDetails, cronJob, name string) (any, error) {
+func (k *Kubernetes) manifest(
+	ctx context.Context, r *repair.Run, d kubernetesDetails, cronJob, name string,
+) (any, error) {
 	var from struct {
 		Metadata struct{ UID string }
 		Spec     struct {
@@ -190,7 +197,8 @@ func (k *Kubernetes) manifest(ctx context.Context, r *repair.Run, d kubernetesDe
 		"apiVersion": "batch/v1", "kind": "Job", "spec": spec,
 		"metadata": map[string]any{
 			"name": name, "labels": template.Metadata.Labels, "annotations": annotations,
-			"ownerReferences": []any{map[string]any{"apiVersion": "batch/v1", "kind": "CronJob", "name": cronJob, "uid": from.Metadata.UID}},
+			"ownerReferences": []any{map[string]any{"apiVersion": "batch/v1", "kind": "CronJob", "name": cronJob,
+				"uid": from.Metadata.UID}},
 		},
 	}, nil
 }

@@ -34,7 +34,8 @@ func (s *SQL) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (sen
 		step.NoUndo = "no undo is configured"
 	}
 	return sentinel.Plan{
-		Action: "sql", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: "run: " + s.Do[0], Steps: []sentinel.Step{step},
+		Action: "sql", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: "run: " + s.Do[0],
+		Steps: []sentinel.Step{step},
 		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Rows: -1,
 	}, nil
 }

@@ -70,7 +70,8 @@ func (h *Webhook) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) 
 	}
 	i := why.Incident
 	plan = sentinel.Plan{
-		Action: "webhook", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: fmt.Sprintf("ask %s to repair %s: %s", host, i.Table, i.Message),
+		Action: "webhook", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: fmt.Sprintf("ask %s to repair "+
+			"%s: %s", host, i.Table, i.Message),
 		Class: sentinel.ClassAuto, Guarantee: sentinel.AtLeastOnce, Rows: -1,
 		Steps: []sentinel.Step{{Name: "ask", Do: []string{"POST " + host + " (path and headers not shown)"}}},
 	}
@@ -100,7 +101,8 @@ func (h *Webhook) Apply(ctx context.Context, r *repair.Run) error {
 			return err
 		}
 	case r.Resumed && !h.Idempotent:
-		return &repair.UnknownError{Err: errors.New("it was being asked for by an agent that died, and there is neither lookup nor idempotent")}
+		return &repair.UnknownError{Err: errors.New("it was being asked for by an agent that died, and there is " +
+			"neither lookup nor idempotent")}
 	}
 	return h.post(ctx, r, h.URL, false)
 }
@@ -147,7 +149,8 @@ func (h *Webhook) post(ctx context.Context, r *repair.Run, to sentinel.Secret, u
 }
 
 func (h *Webhook) send(ctx context.Context, r *repair.Run, method, to string, body []byte) (int, error) {
-	c := call{Method: method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent, AllowPrivate: h.AllowPrivate, Header: http.Header{}}
+	c := call{Method: method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent,
+		AllowPrivate: h.AllowPrivate, Header: http.Header{}}
 	c.Header.Set("Idempotency-Key", r.Repair.ID+map[bool]string{true: "-undo"}[bytes.Contains(body, []byte(`"undo":true`))])
 	for k, v := range h.Headers {
 		c.Header.Set(k, v.Reveal())

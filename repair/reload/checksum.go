@@ -81,7 +81,8 @@ func marksOf(ctx context.Context, w *repair.Writer, r sentinel.Repair) (marks, e
 	if err != nil {
 		return marks{}, &repair.RefusedError{Why: err.Error()}
 	}
-	_, err = w.DB.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" (name varchar(20) NOT NULL PRIMARY KEY, value "+w.Dialect.LongText()+" NOT NULL)")
+	_, err = w.DB.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" (name varchar(20) NOT NULL PRIMARY KEY, "+
+		"value "+w.Dialect.LongText()+" NOT NULL)")
 	return marks{w, name}, w.Classed("making a table of checkpoints", err)
 }
 
@@ -98,7 +99,8 @@ func (m marks) set(ctx context.Context, tx *sql.Tx, name, value string) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM "+m.table+" WHERE name = "+m.writer.Param(1), name); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO "+m.table+" (name, value) VALUES ("+m.writer.Param(1)+", "+m.writer.Param(2)+")", name, value)
+	_, err := tx.ExecContext(ctx,
+		"INSERT INTO "+m.table+" (name, value) VALUES ("+m.writer.Param(1)+", "+m.writer.Param(2)+")", name, value)
 	return err
 }
 

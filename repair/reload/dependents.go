@@ -13,7 +13,9 @@ import (
 
 // dependents refuses a reload that would delete rows of other tables, and leaves
 // one that sets triggers off, or that may, to a person.
-func dependents(ctx context.Context, db *warehouse.DB, here *warehouse.Table, noTriggers bool, plan *sentinel.Plan) error {
+func dependents(
+	ctx context.Context, db *warehouse.DB, here *warehouse.Table, noTriggers bool, plan *sentinel.Plan,
+) error {
 	dialect, err := repair.WriteDialect(db)
 	if err != nil {
 		return err
@@ -43,7 +45,9 @@ func dependents(ctx context.Context, db *warehouse.DB, here *warehouse.Table, no
 		return err
 	}
 	if len(cascadingTables) > 0 {
-		return &repair.RefusedError{Why: "deleting its rows would delete or empty those of " + strings.Join(cascadingTables, ", ") + ", whose foreign keys say so (ON DELETE), or do not tell this account what they say"}
+		return &repair.RefusedError{Why: "deleting its rows would delete or empty those of " +
+			strings.Join(cascadingTables, ", ") + ", whose foreign keys say so (ON DELETE), or do not tell this " +
+			"account what they say"}
 	}
 	triggers, err := found(queries.Triggers)
 	if err != nil {
@@ -61,10 +65,12 @@ func dependents(ctx context.Context, db *warehouse.DB, here *warehouse.Table, no
 		return err
 	}
 	if !slices.Contains(grants, "SELECT") {
-		ask("the reading account may not see which tables refer to this one: GRANT SELECT ON the whole schema, or approve")
+		ask("the reading account may not see which tables refer to this one: GRANT SELECT ON the whole schema, " +
+			"or approve")
 	}
 	if !slices.Contains(grants, "TRIGGER") && !noTriggers {
-		ask("the reading account may not see whether the table has triggers: say no_triggers where it has none, GRANT TRIGGER, or approve")
+		ask("the reading account may not see whether the table has triggers: say no_triggers where it has none, " +
+			"GRANT TRIGGER, or approve")
 	}
 	return nil
 }

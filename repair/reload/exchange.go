@@ -126,7 +126,8 @@ func (x reloadRun) unchanged(ctx context.Context, tx *sql.Tx) (there int64, err 
 	if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.keep); err != nil {
 		return 0, err
 	}
-	res, err := tx.ExecContext(ctx, "INSERT INTO "+x.keep+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.table+" WHERE "+x.where, x.args...)
+	res, err := tx.ExecContext(ctx,
+		"INSERT INTO "+x.keep+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.table+" WHERE "+x.where, x.args...)
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +144,8 @@ func (x reloadRun) unchanged(ctx context.Context, tx *sql.Tx) (there int64, err 
 			return 0, err
 		}
 		if string(now) != then {
-			return 0, &repair.ChangedError{What: fmt.Sprintf("%s (%s; then %s)", held.what, now, cmp.Or(then, "nothing"))}
+			what := fmt.Sprintf("%s (%s; then %s)", held.what, now, cmp.Or(then, "nothing"))
+			return 0, &repair.ChangedError{What: what}
 		}
 	}
 	return res.RowsAffected()
@@ -157,14 +159,16 @@ func (x reloadRun) untouched(ctx context.Context, tx *sql.Tx) (there int64, err 
 		return 0, err
 	}
 	if put == "" {
-		return 0, &repair.RefusedError{Why: "the rows that were there before are no longer kept: reload the window from a source"}
+		return 0, &repair.RefusedError{Why: "the rows that were there before are no longer kept: reload the " +
+			"window from a source"}
 	}
 	now, err := x.window(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
 	if string(now) != put {
-		return 0, &repair.RefusedError{Why: fmt.Sprintf("somebody has written to the window since: it holds %s by now, and the repair put %s there", now, put)}
+		return 0, repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair "+
+			"put %s there", now, put)
 	}
 	_, err = fmt.Sscanf(put, "%d rows", &there)
 	return there, err
@@ -182,9 +186,11 @@ func (x reloadRun) replace(ctx context.Context, tx *sql.Tx, there int64) (rows i
 		return 0, err
 	}
 	if deleted != there {
-		return 0, &repair.ChangedError{What: fmt.Sprintf("%d rows were in the window, and %d a moment later", there, deleted)}
+		return 0, &repair.ChangedError{What: fmt.Sprintf("%d rows were in the window, and %d a moment later", there,
+			deleted)}
 	}
-	if res, err = tx.ExecContext(ctx, "INSERT INTO "+x.table+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.from); err != nil {
+	if res, err = tx.ExecContext(ctx,
+		"INSERT INTO "+x.table+" ("+x.columns+") SELECT "+x.columns+" FROM "+x.from); err != nil {
 		return 0, err
 	}
 	if rows, err = res.RowsAffected(); err != nil {
@@ -199,7 +205,8 @@ func (x reloadRun) replace(ctx context.Context, tx *sql.Tx, there int64) (rows i
 		return 0, err
 	}
 	if held != rows {
-		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %d rows, and %d were staged: something else writes to it", held, rows)}
+		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %d rows, and %d were staged: "+
+			"something else writes to it", held, rows)}
 	}
 	return rows, x.marks.set(ctx, tx, appliedMark, string(now))
 }

@@ -14,11 +14,14 @@ import (
 )
 
 // suits refuses a method that the table cannot take, and says what is special.
-func (a *Partition) suits(here *warehouse.Table, dialect warehouse.Dialect, w *reload, plan *sentinel.Plan) (err error) {
+func (a *Partition) suits(
+	here *warehouse.Table, dialect warehouse.Dialect, w *reload, plan *sentinel.Plan,
+) (err error) {
 	switch a.Method {
 	case "merge":
 		if !realKey(here, w.Key) {
-			return &repair.RefusedError{Why: "method merge: no unique key of the table is within " + cmp.Or(strings.Join(w.Key, ", "), "its columns")}
+			return &repair.RefusedError{Why: "method merge: no unique key of the table is within " +
+				cmp.Or(strings.Join(w.Key, ", "), "its columns")}
 		}
 	case "swap":
 		if w.Leaf, err = leafOf(here, dialect, *w); err != nil {
@@ -28,7 +31,8 @@ func (a *Partition) suits(here *warehouse.Table, dialect warehouse.Dialect, w *r
 			plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the window tells whether it was done
 		}
 		if slices.ContainsFunc(here.Partitions, func(p warehouse.Partition) bool { return p.Default }) {
-			plan.Hazards = append(plan.Hazards, "the DEFAULT partition is locked and looked through when the new one is attached")
+			plan.Hazards = append(plan.Hazards, "the DEFAULT partition is locked and looked through when the "+
+				"new one is attached")
 		}
 		plan.Hazards = append(plan.Hazards, "the table is locked, for a moment, against readers too")
 	}
@@ -44,7 +48,8 @@ func (a *Partition) steps(s scope, table, where, columns string) (do []string, u
 	switch {
 	case a.Method == "merge":
 		return []string{
-			"DELETE FROM " + table + " WHERE " + where + " AND the key (" + strings.Join(s.Key, ", ") + ") is not in staging",
+			"DELETE FROM " + table + " WHERE " + where + " AND the key (" + strings.Join(s.Key, ", ") +
+				") is not in staging",
 			insert + ", updating rows whose key is there",
 		}, "the same with the rows that were there," + kept
 	case a.Method == "swap" && swaps && commits:
@@ -54,7 +59,8 @@ func (a *Partition) steps(s scope, table, where, columns string) (do []string, u
 		return swapper.DescribeSwap(table, s.Leaf.Name, s.Leaf.Bound),
 			"the same with the partition that was there," + kept
 	}
-	return []string{"DELETE FROM " + table + " WHERE " + where, insert}, "the same with the rows that were there," + kept
+	return []string{"DELETE FROM " + table + " WHERE " + where, insert},
+		"the same with the rows that were there," + kept
 }
 
 // makeStage makes the table that rows are staged in: a partition to be, where it
@@ -120,19 +126,28 @@ func (x reloadRun) merge(ctx context.Context, tx *sql.Tx) (rows int64, err error
 	if err != nil {
 		return 0, err
 	}
-	rest := slices.DeleteFunc(slices.Clone(x.plan.Columns), func(c string) bool { return slices.Contains(x.plan.Key, c) })
+	inKey := func(column string) bool { return slices.Contains(x.plan.Key, column) }
+	rest := slices.DeleteFunc(slices.Clone(x.plan.Columns), inKey)
 	count := func(query string, args ...any) (n int64, err error) {
 		err = tx.QueryRowContext(ctx, query, args...).Scan(&n)
 		return n, err
 	}
-	outside, err := count("SELECT count(*) FROM "+x.table+" t JOIN "+x.from+" s ON "+strings.Join(same, " AND ")+" WHERE NOT ("+strings.ReplaceAll(x.where, x.quotedColumn(), "t."+x.quotedColumn())+")", x.args...)
+	column := x.quotedColumn()
+	outside, err := count(fmt.Sprintf(`SELECT count(*)
+		FROM %s t
+		JOIN %s s ON %s
+		WHERE NOT (%s)`,
+		x.table, x.from, strings.Join(same, " AND "), strings.ReplaceAll(x.where, column, "t."+column)), x.args...)
 	if err != nil {
 		return 0, err
 	}
 	if outside > 0 {
-		return 0, &repair.RefusedError{Why: fmt.Sprintf("%d keys of the source belong to rows outside of the window, which would be moved into it", outside)}
+		return 0, repair.Refuse("%d keys of the source belong to rows outside of the window, which would be "+
+			"moved into it", outside)
 	}
-	gone, err := tx.ExecContext(ctx, "DELETE FROM "+x.table+" WHERE "+x.where+" AND NOT EXISTS (SELECT 1 FROM "+x.from+" s WHERE "+strings.ReplaceAll(strings.Join(same, " AND "), "t.", x.table+".")+")", x.args...)
+	gone, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s
+		WHERE %s AND NOT EXISTS (SELECT 1 FROM %s s WHERE %s)`,
+		x.table, x.where, x.from, strings.ReplaceAll(strings.Join(same, " AND "), "t.", x.table+".")), x.args...)
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +159,8 @@ func (x reloadRun) merge(ctx context.Context, tx *sql.Tx) (rows int64, err error
 	if err != nil {
 		return 0, err
 	}
-	st := x.writer.Dialect.Upsert(warehouse.Upsert{Table: x.table, From: x.from, Columns: columns, Key: key, Rest: others})
+	st := x.writer.Dialect.Upsert(warehouse.Upsert{Table: x.table, From: x.from, Columns: columns, Key: key,
+		Rest: others})
 	put, err := tx.ExecContext(ctx, st)
 	if err != nil {
 		return 0, err
@@ -165,7 +181,8 @@ func (x reloadRun) merge(ctx context.Context, tx *sql.Tx) (rows int64, err error
 		return 0, err
 	}
 	if now != staged {
-		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %s, and %s were staged: something else writes to it", now, staged)}
+		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %s, and %s were staged: "+
+			"something else writes to it", now, staged)}
 	}
 	return rows + deleted, x.marks.set(ctx, tx, appliedMark, string(now))
 }

@@ -106,15 +106,19 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, why repair.Trigg
 		w.Files = append(w.Files, strings.ReplaceAll(f, "{date}", from.Format(time.DateOnly)))
 	}
 	plan = sentinel.Plan{
-		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key, Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
-		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: repair.Fingerprint(here, repair.Surroundings{}),
+		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key,
+		Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
+		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: repair.Fingerprint(here,
+			repair.Surroundings{}),
 	}
 	s := scope{dialect, here.TableName, w}
 	if w.Rows, err = s.count(ctx, t.Read); err != nil {
 		return plan, err
 	}
 	if now := t.Now(); !realKey(here, w.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
-		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window (it closes %s after its end), and no unique key of the table keeps their rows from standing there twice: add one, set single_writer, or wait", a.LateBy)
+		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window "+
+			"(it closes %s after its end), and no unique key of the table keeps their rows from standing there "+
+			"twice: add one, set single_writer, or wait", a.LateBy)
 	}
 	if err := a.suits(here, dialect, &w, &plan); err != nil {
 		return plan, err
@@ -218,7 +222,8 @@ func (s scope) count(ctx context.Context, db *warehouse.DB) (int64, error) {
 	if err != nil {
 		return 0, &repair.RefusedError{Why: err.Error()}
 	}
-	rows, err := repair.Query(ctx, db, warehouse.Statement{SQL: "SELECT count(*) FROM " + table + " WHERE " + where, Args: args})
+	rows, err := repair.Query(ctx, db, warehouse.Statement{SQL: "SELECT count(*) FROM " + table + " WHERE " + where,
+		Args: args})
 	if err != nil {
 		return 0, repair.Transient(fmt.Errorf("counting %s: %w", table, err))
 	}
@@ -244,7 +249,8 @@ func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentin
 			plan.Hazards = append(plan.Hazards, "source and table have the same number of rows")
 		}
 		plan.Rows = n + w.Rows
-		plan.Summary = fmt.Sprintf("reload %s of %s from %s: %d rows in place of %d", plan.Scope, plan.Table, source, n, w.Rows)
+		plan.Summary = fmt.Sprintf("reload %s of %s from %s: %d rows in place of %d", plan.Scope, plan.Table,
+			source, n, w.Rows)
 		table, err := warehouse.QuoteTable(s.dialect, s.table)
 		if err != nil {
 			return err
@@ -258,7 +264,8 @@ func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentin
 			return err
 		}
 		do, undo := a.steps(s, table, where, columns)
-		plan.Steps = []sentinel.Step{{Name: "reload", Do: append([]string{"copy the window of " + source.String() + " to a staging table and verify it"}, do...), Undo: []string{undo}}}
+		plan.Steps = []sentinel.Step{{Name: "reload", Do: append([]string{"copy the window of " + source.String() +
+			" to a staging table and verify it"}, do...), Undo: []string{undo}}}
 		return nil
 	}
 	err := errors.Join(problems...)
@@ -298,9 +305,9 @@ func (a *Partition) enough(n int64, w reload) error {
 	case n == 0 && !a.AllowEmpty:
 		return &repair.RefusedError{Why: "it has no rows for the window (allow_empty would let it empty the target)"}
 	case n > a.MaxRows:
-		return &repair.RefusedError{Why: fmt.Sprintf("%d rows are more than max_rows %d", n, a.MaxRows)}
+		return repair.Refuse("%d rows are more than max_rows %d", n, a.MaxRows)
 	case float64(n) < a.MinRatio*float64(w.Rows):
-		return &repair.RefusedError{Why: fmt.Sprintf("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, w.Rows)}
+		return repair.Refuse("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, w.Rows)
 	}
 	return nil
 }

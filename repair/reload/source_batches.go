@@ -28,7 +28,8 @@ type batchAt struct {
 // read anew. Without a key there is one batch, and so no more than fits one.
 func (x reloadRun) copyAcross(ctx context.Context, source sentinel.Table, expected int64) error {
 	if len(x.plan.Key) == 0 && expected > int64(x.action.BatchRows) {
-		return &repair.RefusedError{Why: fmt.Sprintf("without a key its %d rows would have to be read in one go, and batch_rows is %d: set key", expected, x.action.BatchRows)}
+		return repair.Refuse("without a key its %d rows would have to be read in one go, and batch_rows is %d: "+
+			"set key", expected, x.action.BatchRows)
 	}
 	db, err := x.run.Target.Sources.Open(source.Warehouse)
 	if err != nil {
@@ -48,7 +49,8 @@ func (x reloadRun) copyAcross(ctx context.Context, source sentinel.Table, expect
 		if err != nil {
 			return err
 		}
-		if at, err = x.stageBatch(ctx, at, carried(x.writer.Dialect, there, x.plan.Columns, rows), len(rows) < x.action.BatchRows || len(x.plan.Key) == 0); err != nil {
+		if at, err = x.stageBatch(ctx, at, carried(x.writer.Dialect, there, x.plan.Columns, rows),
+			len(rows) < x.action.BatchRows || len(x.plan.Key) == 0); err != nil {
 			return err
 		}
 		x.run.Reached("staging_batch")
@@ -99,7 +101,7 @@ func (x reloadRun) stageBatch(
 	next.Rows += int64(len(rows))
 	next.Done = last
 	if next.Rows > x.action.MaxRows {
-		return at, &repair.RefusedError{Why: fmt.Sprintf("more than max_rows %d", x.action.MaxRows)}
+		return at, repair.Refuse("more than max_rows %d", x.action.MaxRows)
 	}
 	if len(rows) > 0 {
 		next.Last = nil
@@ -127,7 +129,8 @@ func (x reloadRun) unmoved(ctx context.Context, db *warehouse.DB, s scope, at ba
 	if err != nil {
 		return err
 	}
-	return &repair.TransientError{Err: fmt.Errorf("%s has %d rows by now, had %d, and %d were read: it is being written to", at.Source, now, at.Expected, at.Rows)}
+	return &repair.TransientError{Err: fmt.Errorf("%s has %d rows by now, had %d, and %d were read: it is being "+
+		"written to", at.Source, now, at.Expected, at.Rows)}
 }
 
 func indexOf(names []string, name string) int {
@@ -190,7 +193,8 @@ func (x reloadRun) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.R
 			}
 			marks = append(marks, "("+strings.Join(one, ", ")+")")
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO "+x.from+" ("+x.columns+") VALUES "+strings.Join(marks, ", "), args...); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO "+x.from+" ("+x.columns+") VALUES "+strings.Join(marks, ", "),
+			args...); err != nil {
 			return err
 		}
 	}
@@ -199,7 +203,9 @@ func (x reloadRun) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.R
 
 // carried drops the zone from times, which all are UTC, for an engine that would
 // keep it as text.
-func carried(dialect warehouse.WriteDialect, from *warehouse.Table, columns []string, rows warehouse.Rows) warehouse.Rows {
+func carried(
+	dialect warehouse.WriteDialect, from *warehouse.Table, columns []string, rows warehouse.Rows,
+) warehouse.Rows {
 	if dialect.ReadsZones() {
 		return rows
 	}

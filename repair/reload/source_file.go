@@ -22,7 +22,8 @@ import (
 )
 
 // fileFormats are those that a reload reads, by the ending of the name.
-var fileFormats = map[string]func(*os.File) (rowReader, error){".csv": csvRows, ".jsonl": jsonRows, ".ndjson": jsonRows, ".parquet": parquetRows}
+var fileFormats = map[string]func(*os.File) (rowReader, error){".csv": csvRows, ".jsonl": jsonRows,
+	".ndjson": jsonRows, ".parquet": parquetRows}
 
 // rowReader answers the next row, by column, or io.EOF.
 type rowReader func() (map[string]warehouse.Cell, error)
@@ -105,7 +106,7 @@ func openFile(path string) (*file, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if out.next, err = format(f); err != nil {
-		return nil, errors.Join(&repair.RefusedError{Why: fmt.Sprintf("%s cannot be read: %v", path, err)}, f.Close())
+		return nil, errors.Join(repair.Refuse("%s cannot be read: %v", path, err), f.Close())
 	}
 	return out, nil
 }
@@ -126,7 +127,7 @@ func (f *file) read(columns []string, n int) (rows warehouse.Rows, err error) {
 			return rows, f.complete(columns)
 		}
 		if err != nil {
-			return nil, &repair.RefusedError{Why: fmt.Sprintf("row %d: %v", f.rows+1, err)}
+			return nil, repair.Refuse("row %d: %v", f.rows+1, err)
 		}
 		f.rows++
 		cells := make([]warehouse.Cell, len(columns))
@@ -207,7 +208,8 @@ func (x reloadRun) copyFile(ctx context.Context, path string) (err error) {
 	now, err := stateOf(path)
 	if err == nil && now != f.state {
 		err = &repair.TransientError{Err: fmt.Errorf("%s was written while it was read", path)}
-		err = errors.Join(err, x.writer.Fenced(ctx, x.run, "staging", func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) }))
+		err = errors.Join(err, x.writer.Fenced(ctx, x.run, "staging",
+			func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) }))
 	}
 	return err
 }
@@ -237,7 +239,7 @@ func respell(rows warehouse.Rows, w reload, here *warehouse.Table) error {
 				continue // the engine reads it, or says what is wrong with it
 			}
 			if _, offset := at.Zone(); offset != 0 && !c.Type.Zoned {
-				return &repair.RefusedError{Why: fmt.Sprintf("%s has a zone in %q, and the table's column has none", name, cell.Text)}
+				return repair.Refuse("%s has a zone in %q, and the table's column has none", name, cell.Text)
 			}
 			cell.Text = at.UTC().Format("2006-01-02 15:04:05.999999")
 		}

@@ -94,7 +94,9 @@ func makeLike(ctx context.Context, w *repair.Writer, name, table, columns string
 	return nil
 }
 
-func (a *Partition) stageFrom(ctx context.Context, r *repair.Run, w reload, source source, here *warehouse.Table) error {
+func (a *Partition) stageFrom(
+	ctx context.Context, r *repair.Run, w reload, source source, here *warehouse.Table,
+) error {
 	expected, err := a.ready(ctx, r.Target, source, w)
 	if err != nil {
 		return err
@@ -160,7 +162,8 @@ func (x reloadRun) copyWithin(ctx context.Context, source sentinel.Table) error 
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.from); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, "INSERT INTO "+x.from+" ("+x.columns+") SELECT "+x.columns+" FROM "+from+" WHERE "+x.where, x.args...)
+		res, err := tx.ExecContext(ctx,
+			"INSERT INTO "+x.from+" ("+x.columns+") SELECT "+x.columns+" FROM "+from+" WHERE "+x.where, x.args...)
 		if err != nil {
 			return err
 		}
@@ -169,7 +172,7 @@ func (x reloadRun) copyWithin(ctx context.Context, source sentinel.Table) error 
 			return err
 		}
 		if n > x.action.MaxRows {
-			return &repair.RefusedError{Why: fmt.Sprintf("%d rows are more than max_rows %d", n, x.action.MaxRows)}
+			return repair.Refuse("%d rows are more than max_rows %d", n, x.action.MaxRows)
 		}
 		if err := x.sameAs(ctx, tx, from); err != nil {
 			return err
@@ -191,7 +194,8 @@ func (x reloadRun) sameAs(ctx context.Context, tx *sql.Tx, source string) error 
 		return err
 	}
 	if here != there {
-		return &repair.TransientError{Err: fmt.Errorf("what was copied (%s) is not what the source holds (%s): it is being written to, or a type of the table's holds less than the source's", here, there)}
+		return &repair.TransientError{Err: fmt.Errorf("what was copied (%s) is not what the source holds (%s): "+
+			"it is being written to, or a type of the table's holds less than the source's", here, there)}
 	}
 	return nil
 }

@@ -27,11 +27,13 @@ func leafOf(here *warehouse.Table, dialect warehouse.Dialect, w reload) (*leaf, 
 	case !swaps || here.Kind != warehouse.PartitionedTable && len(here.Partitions) == 0:
 		return nil, &repair.RefusedError{Why: "method swap: the table is not partitioned"}
 	case len(here.PartitionKey) != 1 || here.PartitionKey[0] != w.Column:
-		return nil, &repair.RefusedError{Why: fmt.Sprintf("method swap: the table is partitioned by %s, and the window is one of %s", strings.Join(here.PartitionKey, ", "), w.Column)}
+		return nil, repair.Refuse("method swap: the table is partitioned by %s, and the window is one of %s",
+			strings.Join(here.PartitionKey, ", "), w.Column)
 	}
 	for _, c := range here.Columns {
 		if strings.HasPrefix(c.Generated, "identity") {
-			return nil, &repair.RefusedError{Why: "method swap: " + c.Name + " numbers itself, and a partition of its own would begin anew"}
+			return nil, &repair.RefusedError{Why: "method swap: " + c.Name +
+				" numbers itself, and a partition of its own would begin anew"}
 		}
 	}
 	var ranges []string
@@ -43,12 +45,14 @@ func leafOf(here *warehouse.Table, dialect warehouse.Dialect, w reload) (*leaf, 
 			ranges = append(ranges, p.Name+" from "+p.From+" to "+p.To)
 		}
 	}
-	return nil, &repair.RefusedError{Why: "method swap: no partition holds just the window; there are " + strings.Join(ranges, ", ")}
+	return nil, &repair.RefusedError{Why: "method swap: no partition holds just the window; there are " +
+		strings.Join(ranges, ", ")}
 }
 
 // sameInstant compares a bound as the engine prints it with one of the window.
 func sameInstant(bound string, at time.Time) bool {
-	for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02 15:04:05.999999", "2006-01-02 15:04:05-07", "2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05-07:00"} {
+	for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02 15:04:05.999999",
+		"2006-01-02 15:04:05-07", "2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05-07:00"} {
 		if t, err := time.Parse(layout, bound); err == nil {
 			return t.Equal(at)
 		}
@@ -170,7 +174,8 @@ func (s swapped) putNew(ctx context.Context, tx *sql.Tx) (rows int64, err error)
 		}
 		return err
 	}
-	if err := held(windowMark, s.table, " WHERE "+s.where, "rows of the window were written since the source was read", s.args...); err != nil {
+	if err := held(windowMark, s.table, " WHERE "+s.where, "rows of the window were written since the source "+
+		"was read", s.args...); err != nil {
 		return 0, err
 	}
 	if err := held(stagedMark, s.from, "", "the staged rows are not those that were verified"); err != nil {

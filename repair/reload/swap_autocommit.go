@@ -38,11 +38,14 @@ func (s swapped) swapByItself(ctx context.Context, r *repair.Run, step string) e
 	switch {
 	case at.window == at.after && tried: // it was carried out, and nobody could say so
 	case at.window != at.before && step == "rollback":
-		return &repair.RefusedError{Why: fmt.Sprintf("somebody has written to the window since: it holds %s by now, and the repair put %s there", at.window, at.before)}
+		return repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair put "+
+			"%s there", at.window, at.before)
 	case at.window != at.before:
-		return &repair.ChangedError{What: fmt.Sprintf("rows of the window were written since the source was read (%s; then %s)", at.window, cmp.Or(at.before, "nothing"))}
+		return &repair.ChangedError{What: fmt.Sprintf("rows of the window were written since the source was "+
+			"read (%s; then %s)", at.window, cmp.Or(at.before, "nothing"))}
 	case at.staged != at.after:
-		return &repair.ChangedError{What: fmt.Sprintf("the staged rows are not those that were verified (%s; then %s)", at.staged, cmp.Or(at.after, "nothing"))}
+		return &repair.ChangedError{What: fmt.Sprintf("the staged rows are not those that were verified (%s; "+
+			"then %s)", at.staged, cmp.Or(at.after, "nothing"))}
 	default:
 		if err := same(ctx, r, step); err != nil {
 			return err
@@ -54,7 +57,8 @@ func (s swapped) swapByItself(ctx context.Context, r *repair.Run, step string) e
 		if now, err := s.stands(ctx, before, after); err != nil {
 			return err
 		} else if now.staged != at.before {
-			return errors.Join(&repair.ChangedError{What: "rows were written to the window in the moment of the swap, which is taken back"}, s.exchangePartition(ctx, r, conn))
+			return errors.Join(&repair.ChangedError{What: "rows were written to the window in the moment of the " +
+				"swap, which is taken back"}, s.exchangePartition(ctx, r, conn))
 		}
 	}
 	r.Reached("in_" + step + "_txn")

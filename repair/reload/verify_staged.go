@@ -20,17 +20,19 @@ func (x reloadRun) verifyStaged(ctx context.Context, expected int64) error {
 		return err
 	}
 	if all < expected {
-		return &repair.TransientError{Err: fmt.Errorf("%d rows were staged of %d: the source is being written to", all, expected)}
+		return &repair.TransientError{Err: fmt.Errorf("%d rows were staged of %d: the source is being written to",
+			all, expected)}
 	}
 	if float64(all) < x.action.MinRatio*float64(x.plan.Rows) || all == 0 && !x.action.AllowEmpty {
-		return &repair.RefusedError{Why: fmt.Sprintf("%d rows were staged, and %d are there", all, x.plan.Rows)}
+		return repair.Refuse("%d rows were staged, and %d are there", all, x.plan.Rows)
 	}
 	inside, err := count(" WHERE "+x.where, x.args...)
 	if err != nil {
 		return err
 	}
 	if inside != all {
-		return &repair.RefusedError{Why: fmt.Sprintf("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all, x.plan.Column)}
+		return repair.Refuse("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all,
+			x.plan.Column)
 	}
 	for _, name := range x.plan.Columns {
 		c := x.here.Column(name)
@@ -46,7 +48,7 @@ func (x reloadRun) verifyStaged(ctx context.Context, expected int64) error {
 			return err
 		}
 		if nulls > 0 {
-			return &repair.RefusedError{Why: fmt.Sprintf("%d rows of the source have no %s, which may not be empty", nulls, name)}
+			return repair.Refuse("%d rows of the source have no %s, which may not be empty", nulls, name)
 		}
 	}
 	if len(x.plan.Key) == 0 {
@@ -57,11 +59,13 @@ func (x reloadRun) verifyStaged(ctx context.Context, expected int64) error {
 		return &repair.RefusedError{Why: err.Error()}
 	}
 	var twice int64
-	if err := x.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+x.from+" GROUP BY "+key+" HAVING count(*) > 1) twice").Scan(&twice); err != nil {
+	if err := x.writer.DB.QueryRowContext(ctx,
+		"SELECT count(*) FROM (SELECT 1 FROM "+x.from+" GROUP BY "+key+" HAVING count(*) > 1) twice").Scan(&twice); err != nil {
 		return x.writer.Classed("verifying what was staged", err)
 	}
 	if twice > 0 {
-		return &repair.RefusedError{Why: fmt.Sprintf("%d values of the key (%s) stand more than once in the source", twice, strings.Join(x.plan.Key, ", "))}
+		return repair.Refuse("%d values of the key (%s) stand more than once in the source", twice,
+			strings.Join(x.plan.Key, ", "))
 	}
 	return nil
 }

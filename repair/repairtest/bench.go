@@ -111,7 +111,8 @@ func NewAt(t *testing.T, engine, dsn string) *Bench {
 
 // Open opens the sessions that read and write.
 func (b *Bench) Open(dsn string) error {
-	cfg := warehouse.Config{Name: "w", Dialect: b.Engine, DSN: sentinel.Secret(dsn), RepairDSN: sentinel.Secret(dsn), LockTimeout: time.Second, Now: Clock}
+	cfg := warehouse.Config{Name: "w", Dialect: b.Engine, DSN: sentinel.Secret(dsn),
+		RepairDSN: sentinel.Secret(dsn), LockTimeout: time.Second, Now: Clock}
 	read, err := warehouse.Open(cfg)
 	if err != nil {
 		return err
@@ -157,13 +158,15 @@ func (b *Bench) FillOrders() {
 	var rows []string
 	for d := range 3 {
 		for i := range 5 {
-			rows = append(rows, fmt.Sprintf("(%d, %d, 'old', '%s')", 100*d+i, i, Day0.AddDate(0, 0, d).Add(time.Duration(i)*time.Hour).Format(time.DateTime)))
+			rows = append(rows, fmt.Sprintf("(%d, %d, 'old', '%s')", 100*d+i, i, Day0.AddDate(0, 0,
+				d).Add(time.Duration(i)*time.Hour).Format(time.DateTime)))
 		}
 	}
 	b.Exec("INSERT INTO orders VALUES " + strings.Join(rows, ", "))
 	rows = nil
 	for i := range 8 {
-		rows = append(rows, fmt.Sprintf("(%d, %d, 'new', '%s')", 100+i, 10*i, Day0.AddDate(0, 0, 1).Add(time.Duration(i)*time.Hour).Format(time.DateTime)))
+		rows = append(rows, fmt.Sprintf("(%d, %d, 'new', '%s')", 100+i, 10*i, Day0.AddDate(0, 0,
+			1).Add(time.Duration(i)*time.Hour).Format(time.DateTime)))
 	}
 	b.Exec("INSERT INTO staging VALUES " + strings.Join(rows, ", "))
 }
@@ -215,7 +218,9 @@ func Query(t *testing.T, driver, dsn, query string) string {
 // Incident is one that is open in the store.
 func (b *Bench) Incident(key string) repair.Trigger {
 	b.T.Helper()
-	i := sentinel.Incident{ID: "i-" + key, Check: "orders/check", Kind: "row_count", Key: key, Table: b.Table("orders"), State: sentinel.Open, Severity: sentinel.Fail, Opened: Clock(), Updated: Clock(), Message: "bad"}
+	i := sentinel.Incident{ID: "i-" + key, Check: "orders/check", Kind: "row_count", Key: key,
+		Table: b.Table("orders"), State: sentinel.Open, Severity: sentinel.Fail, Opened: Clock(), Updated: Clock(),
+		Message: "bad"}
 	if _, err := b.Store.Record(b.T.Context(), store.Batch{Incidents: []sentinel.Incident{i}}); err != nil {
 		b.T.Fatal(err)
 	}
@@ -231,7 +236,8 @@ func (b *Bench) Reload(mode repair.Mode) *repair.Policy {
 // Policy makes a policy the only one of the agent.
 func (b *Bench) Policy(kind string, a repair.Action, mode repair.Mode) *repair.Policy {
 	b.T.Helper()
-	p := &repair.Policy{ID: "orders/" + kind, Table: b.Table("orders"), On: []string{"row_count"}, Mode: mode, Action: a, Kind: kind}
+	p := &repair.Policy{ID: "orders/" + kind, Table: b.Table("orders"), On: []string{"row_count"}, Mode: mode,
+		Action: a, Kind: kind}
 	if err := p.Validate(); err != nil {
 		b.T.Fatal(err)
 	}
@@ -285,7 +291,8 @@ func (b *Bench) Sweep() {
 	if err != nil || len(dropped) == 0 {
 		b.T.Errorf("swept %v, %v", dropped, err)
 	}
-	if again, err := b.Write.Sweep(b.T.Context(), b.Schema, func(string) bool { return false }); err != nil || len(again) > 0 {
+	if again, err := b.Write.Sweep(b.T.Context(), b.Schema, func(string) bool { return false }); err != nil ||
+		len(again) > 0 {
 		b.T.Errorf("left behind: %v, %v", again, err)
 	}
 }
@@ -301,7 +308,8 @@ func (b *Bench) Planned(a *reload.Partition, target *repair.Target) *repair.Run 
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	return &repair.Run{Target: target, Repair: sentinel.Repair{ID: "r1", Key: "k1", Table: b.Table("orders"), Plan: plan, Fence: 1, Attempts: 1}}
+	return &repair.Run{Target: target, Repair: sentinel.Repair{ID: "r1", Key: "k1", Table: b.Table("orders"),
+		Plan: plan, Fence: 1, Attempts: 1}}
 }
 
 // Target is where a repair of orders acts.
@@ -332,10 +340,13 @@ func (b *Bench) Partitions() {
 	b.T.Helper()
 	switch b.Engine {
 	case "postgres":
-		b.Exec("CREATE TABLE orders (id integer NOT NULL, amount numeric(10,2) CHECK (amount >= 0), note varchar(20), at timestamptz NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)",
+		b.Exec("CREATE TABLE orders (id integer NOT NULL, amount numeric(10,2) CHECK (amount >= 0), note "+
+			"varchar(20), at timestamptz NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)",
 			"CREATE INDEX orders_note ON orders (note)",
-			"CREATE TABLE orders_10 PARTITION OF orders FOR VALUES FROM ('2026-03-10 00:00+00') TO ('2026-03-11 00:00+00')",
-			"CREATE TABLE orders_11 PARTITION OF orders FOR VALUES FROM ('2026-03-11 00:00+00') TO ('2026-03-12 00:00+00')",
+			"CREATE TABLE orders_10 PARTITION OF orders FOR VALUES FROM ('2026-03-10 00:00+00') TO ('2026-03-11 "+
+				"00:00+00')",
+			"CREATE TABLE orders_11 PARTITION OF orders FOR VALUES FROM ('2026-03-11 00:00+00') TO ('2026-03-12 "+
+				"00:00+00')",
 			"CREATE TABLE orders_rest PARTITION OF orders DEFAULT")
 	case "mysql":
 		b.Exec(`CREATE TABLE orders (id integer NOT NULL, amount numeric(10,2), note varchar(20), at datetime NOT NULL, PRIMARY KEY (id, at), KEY orders_note (note))

@@ -56,7 +56,8 @@ func (Dialect) Upsert(u warehouse.Upsert) string { return warehouse.UpsertOnConf
 // Checksum implements warehouse.WriteDialect.
 func (Dialect) Checksum(columns []string, from string) (query string, summed bool) {
 	row := "ROW(" + strings.Join(columns, ", ") + ")::text"
-	return "SELECT count(*), CAST(COALESCE(sum(hashtextextended(" + row + ", 0)::numeric), 0) AS text) FROM " + from, true
+	return "SELECT count(*), CAST(COALESCE(sum(hashtextextended(" + row + ", 0)::numeric), 0) AS text) FROM " +
+		from, true
 }
 
 // Value implements warehouse.WriteDialect.
