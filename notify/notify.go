@@ -1,5 +1,5 @@
-// Package notify tells people and systems of incidents: once, in order, and
-// with the reason in it. One file per channel; a planner decides who hears of
+// Package notify sends notifications of incidents: once, in order, and with the
+// reason in them. One file per channel; a planner decides who is notified of
 // what, the store's outbox remembers it, and the dispatcher sends it.
 package notify
 
@@ -20,7 +20,7 @@ type Notifier interface {
 	// Validate checks the configuration and fills in defaults; an error names the
 	// field and what to do.
 	Validate() error
-	// Notify tells. ref is what the channel answered, if later notices of the
+	// Notify sends a notice. ref is what the channel answered, if later notices of the
 	// same thread can refer to it (the id of a message), or "". An error is a
 	// [PermanentError], a [RetryAfterError], or transient.
 	Notify(ctx context.Context, n Notice) (ref string, err error)
@@ -41,7 +41,7 @@ const (
 	Refresh      Kind = "refresh" // what is still open, for channels that forget; not news
 )
 
-// Notice is what is told to one channel at once.
+// Notice is one message to one channel.
 type Notice struct {
 	Kind    Kind
 	Key     string // the same at every try; made of incidents and their transitions

@@ -11,7 +11,7 @@ import (
 
 func init() { Register("opsgenie", func() Notifier { return &Opsgenie{} }) }
 
-// Opsgenie creates, acknowledges and closes alerts. Incidents told at once
+// Opsgenie creates, acknowledges and closes alerts. Incidents of one notice
 // become one alert, whose alias is the id of the first of them; it is closed
 // when all of them are over.
 type Opsgenie struct {

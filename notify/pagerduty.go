@@ -10,7 +10,7 @@ import (
 
 func init() { Register("pagerduty", func() Notifier { return &PagerDuty{} }) }
 
-// PagerDuty sends events to the Events API v2. Incidents told at once become
+// PagerDuty sends events to the Events API v2. Incidents of one notice become
 // one page, whose dedup_key is the id of the first of them; the page ends when
 // all of them are over.
 type PagerDuty struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Change is a transition of an incident that people may have to hear of.
+// Change is a transition of an incident that somebody may have to be notified of.
 type Change struct {
 	Kind     Kind
 	Incident sentinel.Incident // as it is after it
@@ -19,7 +19,7 @@ type Change struct {
 
 // Track compares an incident with what it was before (the zero value for a new
 // one), counts the transition in what it returns, and says its kind; "" when
-// there is nothing to tell. The returned incident is the one to store.
+// nobody needs to know. The returned incident is the one to store.
 func Track(before, after sentinel.Incident) (sentinel.Incident, Kind) {
 	after.Transitions = before.Transitions
 	kind := transition(before, after)
@@ -159,7 +159,7 @@ func (p *Planner) routes(i sentinel.Incident) (taken []int) {
 }
 
 // Remind returns what is due without a transition: reminders of what is neither
-// resolved nor acknowledged, and the first notice of what nobody could be told
+// resolved nor acknowledged, and the first notice of what nobody could be notified
 // of before, such as an incident whose maintenance window is over. Called again
 // with the same arguments it returns the same items.
 func (p *Planner) Remind(open []sentinel.Incident, told []store.Notified, now time.Time) ([]store.OutboxItem, error) {
@@ -209,13 +209,13 @@ type items struct {
 	err  error
 }
 
-// add tells channels of a change. The key is made of the incident and the
+// add notifies channels of a change. The key is made of the incident and the
 // number of its transition alone.
 func (o *items) add(c Change, to []string, group string, wait time.Duration) {
 	o.put(c, fmt.Sprintf("%s/%d/%s", c.Incident.ID, c.Incident.Transitions, c.Kind), to, group, wait)
 }
 
-// remind tells a channel the n-th time of an incident that goes on.
+// remind notifies a channel the n-th time of an incident that goes on.
 func (o *items) remind(i sentinel.Incident, channel string, n int, group string) {
 	o.put(Change{Kind: Reminder, Incident: i}, fmt.Sprintf("%s/reminder/%d", i.ID, n), []string{channel}, group, 0)
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Quiet holds what keeps incidents from being told: maintenance windows, which
+// Quiet holds what keeps incidents quiet: maintenance windows, which
 // are configured, and silences, which people set. Evaluation goes on, and what
-// is still wrong afterwards is told then.
+// is still wrong afterwards is notified then.
 type Quiet struct {
 	Windows  []Window // validated
 	Silences []Silence
 }
 
-// Suppressed says why an incident is not told at now; it reads nothing else.
+// Suppressed says why nobody is notified of an incident at now.
 func (q Quiet) Suppressed(i sentinel.Incident, now time.Time) (why string, ok bool) {
 	for n := range q.Windows {
 		if w := &q.Windows[n]; w.matches(i) && w.Active(now) {
@@ -35,7 +35,7 @@ func (q Quiet) Suppressed(i sentinel.Incident, now time.Time) (why string, ok bo
 	return "", false
 }
 
-// Silence keeps what it matches from being told until it expires.
+// Silence suppresses notifications of what it matches until it expires.
 type Silence struct {
 	ID       string    `json:"id"`
 	Incident string    `json:"incident,omitempty"` // one incident, by id
@@ -81,7 +81,7 @@ func (s Silence) Suppresses(i sentinel.Incident, now time.Time) bool {
 	return true
 }
 
-// Window is a time in which incidents are not told. It takes one of three
+// Window is a time in which nobody is notified. It takes one of three
 // forms: once (from and to are dates with times), weekly (from and to are times
 // of day, on days or on every day), or cron with a duration.
 type Window struct {

@@ -79,7 +79,7 @@ func (r *Route) Matches(i sentinel.Incident) bool {
 	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchAny(r.Dataset, i.Table.String())
 }
 
-// group names what may be told together: incidents of one kind of transition,
+// group names what may be one message: incidents of one kind of transition,
 // on one route, that agree in what the route groups by.
 func (r *Route) group(n int, kind Kind, i sentinel.Incident) string {
 	by := r.GroupBy

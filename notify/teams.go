@@ -68,7 +68,7 @@ func teamsLine(runs ...teamsRun) teamsBlock {
 	return teamsBlock{"RichTextBlock", runs}
 }
 
-// Notify implements Notifier. An acknowledgement is not told: a card cannot be
+// Notify implements Notifier. An acknowledgement is not sent: a card cannot be
 // an answer to another.
 func (t *Teams) Notify(ctx context.Context, n Notice) (string, error) {
 	if n.Kind == Acknowledged {

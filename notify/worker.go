@@ -52,7 +52,7 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 func (w *worker) step(ctx context.Context) (idle time.Duration, err error) {
 	now := w.d.Now()
 	if err := w.refresh(ctx, now); err != nil {
-		w.d.problem(w.channel.Name, err) // what is new is told all the same
+		w.d.problem(w.channel.Name, err) // new notices are sent all the same
 	}
 	next, ok, err := w.d.Store.NextOutbox(ctx, w.channel.Name)
 	if err != nil {
@@ -132,7 +132,7 @@ func (w *worker) backoff(attempts int) time.Duration {
 	return time.Duration(w.d.Rand() * float64(min(bound, w.d.Cap)))
 }
 
-// notice is what a bundle tells.
+// notice makes the message of a bundle.
 func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
 	n := Notice{Key: b.Key, At: w.d.Now(), URL: w.d.URL}
 	for _, item := range b.Items {
@@ -150,9 +150,10 @@ func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
 	return n, nil
 }
 
-// refresh tells a channel that forgets again of everything that is open and
-// that it was told of. It does not go through the outbox: what gets lost is
-// repeated. What another agent told it meanwhile to be over is taken back.
+// refresh repeats to a channel that forgets everything that is open and that the
+// channel was notified of. It does not go through the outbox: the next refresh
+// repeats what gets lost. An incident that another agent has meanwhile resolved is
+// sent as recovered.
 func (w *worker) refresh(ctx context.Context, now time.Time) error {
 	if w.resend == 0 || now.Sub(w.resent) < w.resend {
 		return nil
@@ -199,7 +200,7 @@ func (w *worker) repeat(ctx context.Context, n Notice) error {
 	return nil
 }
 
-// open gathers what the channel was told of and is not resolved.
+// open gathers the unresolved incidents that the channel was notified of.
 func (w *worker) open(ctx context.Context) (Notice, error) {
 	n := Notice{Kind: Refresh, Key: "refresh"}
 	told, err := w.d.Store.OutboxNotified(ctx, nil)
