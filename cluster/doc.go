@@ -14,5 +14,7 @@
 // decided or remembered here: a task whose worker died is done again, and what
 // must happen once has a key of its own.
 //
+// Which agent leads is decided by the state; [Campaign] and [KeepLeading] follow it.
+//
 // Begin with [Member] and [Worker].
 package cluster

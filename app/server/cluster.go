@@ -59,6 +59,18 @@ func (o *taskObserver) TaskDone(kind, worker string, err error) {
 	o.metrics.Add(exporters.WorkShared, 1, kind, where)
 }
 
+// leading exports whether this agent leads.
+type leading struct{ metrics *exporters.Prometheus }
+
+// Leading implements cluster.LeadershipObserver.
+func (l leading) Leading(leads bool) {
+	value := 0.0
+	if leads {
+		value = 1
+	}
+	l.metrics.Set(exporters.Leading, value)
+}
+
 // group is what agents must have in common to do each other's tasks.
 func group(cfg *config.Config, version string) string { return cfg.Fingerprint(version) }
 

@@ -13,17 +13,10 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
 )
-
-// leadEvery is how often an agent that stands by tries to lead, and one that
-// leads makes sure that it still does.
-const leadEvery = time.Second
-
-// errStandBy: another agent leads now. This one forgets what it knows, and waits
-// for its turn.
-var errStandBy = errors.New("another agent leads")
 
 // lead opens the state. On a state in PostgreSQL that another agent leads, this
 // agent stands by: it does its share of the work, answers on its address that it
@@ -56,7 +49,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 		working, stop := context.WithCancel(ctx)
 		worked := make(chan error, 1)
 		go func() { worked <- s.help(working, metrics) }()
-		state, err := s.awaitTurn(ctx, hangUp)
+		state, err := cluster.Campaign(ctx, s.config.State, hangUp, s.Log)
 		stop()
 		if closed := <-worked; closed != nil {
 			s.Log.Error("closing what was worked with while standing by", "error", closed)
@@ -80,39 +73,10 @@ func (s *Server) reloadStandby(metrics *exporters.Prometheus) {
 	s.config = next
 }
 
-// awaitTurn tries to open the state until no other agent leads. It returns
-// neither a state nor an error when the configuration is to be loaded anew.
-func (s *Server) awaitTurn(ctx context.Context, reload <-chan os.Signal) (*store.Store, error) {
-	tick := time.NewTicker(leadEvery)
-	defer tick.Stop()
-	for down := false; ; {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-reload:
-			return nil, nil
-		case <-tick.C:
-		}
-		state, err := store.Open(ctx, s.config.State)
-		switch {
-		case err == nil:
-			s.Log.Info("taking over: no other agent leads", "state", store.Redact(s.config.State))
-			return state, nil
-		case errors.Is(err, store.ErrNewer):
-			return nil, err
-		case errors.Is(err, store.ErrLocked):
-			down = false
-		case ctx.Err() == nil && !down:
-			down = true
-			s.Log.Warn("standing by: the state does not answer", "error", err)
-		}
-	}
-}
-
 // help does a share of the work for the agent that leads, until ctx ends.
 func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error {
 	cfg := s.config
-	state, err := s.openSoon(ctx)
+	state, err := cluster.OpenReader(ctx, cfg.State, s.Log)
 	if state == nil {
 		return err
 	}
@@ -128,28 +92,6 @@ func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error 
 	return errors.Join(p.Close(), state.Close())
 }
 
-// openSoon opens the state for reading as soon as it can be; nil when ctx ends
-// before.
-func (s *Server) openSoon(ctx context.Context) (*store.Store, error) {
-	tick := time.NewTicker(leadEvery)
-	defer tick.Stop()
-	for warned := false; ; {
-		state, err := store.OpenReader(ctx, s.config.State)
-		if err == nil {
-			return state, nil
-		}
-		if !warned && ctx.Err() == nil {
-			warned = true
-			s.Log.Warn("no share of the work is done yet: the state cannot be read", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, nil
-		case <-tick.C:
-		}
-	}
-}
-
 // standBy is what an agent says that waits for its turn.
 func standBy(metrics *exporters.Prometheus) http.Handler {
 	mux := http.NewServeMux()
@@ -160,36 +102,4 @@ func standBy(metrics *exporters.Prometheus) http.Handler {
 	mux.HandleFunc("GET /-/healthy", say(http.StatusOK, "healthy"))
 	mux.HandleFunc("/", say(http.StatusServiceUnavailable, "standing by: another agent leads"))
 	return mux
-}
-
-// keepLeading watches the lock of a shared state until ctx ends. It returns
-// errStandBy when another agent has led since; while the state does not answer
-// the agent goes on from memory, and what must be written waits.
-func (t *term) keepLeading(ctx context.Context) error {
-	t.metrics.Set(exporters.Leading, 1)
-	tick := time.NewTicker(leadEvery)
-	defer tick.Stop()
-	for lost := false; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		err := t.state.Leading(ctx)
-		switch {
-		case err == nil:
-			if lost {
-				t.Log.Info("the state answers again, and nobody else has led")
-			}
-			lost = false
-			t.metrics.Set(exporters.Leading, 1)
-		case errors.Is(err, store.ErrOvertaken), errors.Is(err, store.ErrLocked):
-			return errStandBy
-		case ctx.Err() == nil && !lost:
-			lost = true
-			t.metrics.Set(exporters.Leading, 0)
-			t.Log.Error("the state does not answer: checks go on, results wait in memory, nothing is repaired",
-				"error", err)
-		}
-	}
 }

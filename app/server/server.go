@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/config"
 )
 
@@ -50,7 +51,7 @@ func (s *Server) Listening() <-chan string { return s.listening }
 func (s *Server) Run(ctx context.Context) error {
 	for {
 		err := s.runTerm(ctx)
-		if !errors.Is(err, errStandBy) || ctx.Err() != nil {
+		if !errors.Is(err, cluster.ErrNotLeading) || ctx.Err() != nil {
 			return err
 		}
 		s.Log.Warn("another agent has taken over: standing by")

@@ -118,7 +118,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { t.handleSignals(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
-		parts.Go(func() { led = t.keepLeading(running); stop() })
+		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t.metrics}, t.Log); stop() })
 	}
 	parts.Wait()
 	t.Log.Info("sentinel has stopped")
