@@ -250,7 +250,7 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 		loops[name] = l
 		running.Go(func() { a.supervise(ctx, "schedule", l.run) })
 	}
-	a.use(plan)
+	a.setPlan(plan)
 	a.notifyBy(plan.Notifications)
 	var queues []*exporters.Queue
 	for _, e := range plan.Exporters {
@@ -287,7 +287,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		for _, p := range problems {
 			a.Log.Warn("resolving datasets", "error", p)
 		}
-		a.learn(datasets)
+		a.setDatasets(datasets)
 		a.setForecasts(ctx, datasets)
 		a.describe(datasets)
 		ids, tables := map[string]bool{}, map[sentinel.Table]bool{}

@@ -76,7 +76,7 @@ func (l *live) poll(what string, met func() bool) {
 	for !met() {
 		select {
 		case <-deadline:
-			l.t.Fatalf("in vain: %s", what)
+			l.t.Fatalf("not within 30 s: %s", what)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -90,8 +90,8 @@ func (h repairHost) BreakerMoved(name string, state int) {
 	h.agent.Metrics.Set(exporters.BreakerState, float64(state), name)
 }
 
-// use puts a plan in force for repairs.
-func (a *Agent) use(plan Plan) {
+// setPlan puts a plan in force for repairs.
+func (a *Agent) setPlan(plan Plan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.plan = plan
@@ -109,8 +109,8 @@ func (p Plan) target(t sentinel.Table, now func() time.Time) (*repair.Target, er
 	return &repair.Target{Read: db, Write: p.Writers[t.Warehouse], Sources: p, Now: now}, nil
 }
 
-// learn keeps where each check belongs, and hands the engine its policies.
-func (a *Agent) learn(datasets []Dataset) {
+// setDatasets keeps where each check belongs, and hands the engine its policies.
+func (a *Agent) setDatasets(datasets []Dataset) {
 	byID := byID(datasets)
 	var policies []*repair.Policy
 	for _, d := range datasets {

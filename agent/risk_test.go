@@ -154,7 +154,7 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 		w.Fatal(err)
 	}
 	w.agent.Repair = &repair.Config{Store: w.agent.Store, Holder: "test", Now: w.agent.Now}
-	w.agent.use(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
+	w.agent.setPlan(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
 	w.agent.repairEngine().SetPolicies([]*repair.Policy{policy})
 	w.agent.triggers = make(chan *repair.Trigger, 10)
 	w.agent.triggerRepairs(batch)
