@@ -22,8 +22,9 @@ const (
 	manyParams  = 6   // parameters of a function; the receiver is none
 )
 
-// skipped are the folders whose code is no part of the product.
-var skipped = []string{".git", "bin", "testdata", "tools", "testenv", "drivers"}
+// skipped are the folders whose code is no part of the product, or is imported by
+// tests alone.
+var skipped = []string{".git", "bin", "testdata", "tools", "testenv", "repairtest", "drivers"}
 
 // counts is what was found. The lists hold "file:line what".
 type counts struct {
