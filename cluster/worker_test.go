@@ -20,6 +20,7 @@ import (
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
+	_ "github.com/sentinel-dq/sentinel/warehouse/all"
 )
 
 // onePeer is a cluster of one other agent, which does everything; what goes there
