@@ -30,14 +30,19 @@ func newBacktest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backtest [FILE.csv]",
 		Short: "Replay a series through the anomaly detector, or arrivals through the risk model",
-		Long: `Replays values as if they came in one by one and prints the alarms that the detector would have raised.,
+		Long: `Replays a series through the detector, one value after the other. Prints the alarms
+that the detector would have raised.
 
-A series is a check's remembered values (--check, --metric), a CSV file with the columns
-timestamp and value, or every file that a labels file names under a folder (--data, --labels).
-With --risk the folder holds feeds.json and one CSV of arrival times a feed.
+A series is one of these:
+- the recorded values of a check (--check, --metric)
+- a CSV file with the columns timestamp and value
+- every file under a folder that a labels file names (--data, --labels)
 
-Labels: {"file.csv": [["start", "end"], ...]}; they judge, and are never learnt from.`,
-		Example: `  sentinel backtest rows.csv --plot rows.svg,
+With --risk the folder holds feeds.json and one CSV file of arrival times per feed.
+
+Labels: {"file.csv": [["start", "end"], ...]}. The report compares alarms with them.
+Detectors never learn from them.`,
+		Example: `  sentinel backtest rows.csv --plot rows.svg
   sentinel backtest --check shop.public.orders/row_count --metric row_count
   sentinel backtest --data series --labels labels.json --format csv --out scored
   sentinel backtest --risk --data feeds --format csv --lead 60m > risks.csv`,
@@ -45,19 +50,19 @@ Labels: {"file.csv": [["start", "end"], ...]}; they judge, and are never learnt 
 		RunE: func(cmd *cobra.Command, args []string) error { return b.run(cmd, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&b.data, "data", "", "folder of series, or of feeds with --risk")
-	f.StringVar(&b.labels, "labels", "", "labels file: names the files under --data, and what was bad in them")
-	f.StringVar(&b.out, "out", "", "with --format csv: folder for timestamp,value,score of each file")
+	f.StringVar(&b.data, "data", "", "folder of series; with --risk, folder of feeds")
+	f.StringVar(&b.labels, "labels", "", "labels file: names the files under --data and their bad periods")
+	f.StringVar(&b.out, "out", "", "with --format csv: folder for the timestamp,value,score file of each series")
 	f.StringVar(&b.format, "format", "text", "text or csv")
-	f.StringVar(&b.plot, "plot", "", "draw series, expected range and alarms to this .svg")
-	f.StringVar(&b.check, "check", "", "replay this check's remembered values")
-	f.StringVar(&b.metric, "metric", "", "which of the check's values, such as row_count")
-	f.StringVar(&b.segment, "segment", "", "of which segment, such as country=DE")
-	f.StringVar(&b.config.Detector, "detector", "", "one of "+strings.Join(anomaly.Names(), ", "))
-	f.StringVar(&b.config.FalseAlarms, "false-alarms", "", "targeted at most, such as 1/month")
-	f.StringVar(&b.config.Direction, "direction", "", "drop, spike or both")
+	f.StringVar(&b.plot, "plot", "", "draw the series, the expected range and the alarms into this .svg file")
+	f.StringVar(&b.check, "check", "", "replay the recorded values of this check")
+	f.StringVar(&b.metric, "metric", "", "metric of the check, such as row_count")
+	f.StringVar(&b.segment, "segment", "", "segment of the check, such as country=DE")
+	f.StringVar(&b.config.Detector, "detector", "", "detector: one of "+strings.Join(anomaly.Names(), ", "))
+	f.StringVar(&b.config.FalseAlarms, "false-alarms", "", "highest rate of false alarms, such as 1/month")
+	f.StringVar(&b.config.Direction, "direction", "", "direction of alarms: drop, spike or both")
 	f.BoolVar(&b.risk, "risk", false, "replay arrival times through the risk model")
-	f.DurationVar(&b.lead, "lead", 0, "with --risk: risk this long before the deadline, of what has not arrived by then")
+	f.DurationVar(&b.lead, "lead", 0, "with --risk: the time before the deadline at which the risk is calculated")
 	return cmd
 }
 
@@ -155,7 +160,7 @@ func (b *backtest) series(cmd *cobra.Command, args []string) (rows []replay.Row,
 		return rows, filepath.Base(args[0]), err
 	}
 	if b.metric == "" {
-		return nil, "", errors.New("backtest: --check needs --metric; sentinel history lists what is remembered")
+		return nil, "", errors.New("backtest: --check needs --metric: `sentinel history` lists the recorded series")
 	}
 	s, err := reader(cmd)
 	if err != nil {
@@ -167,7 +172,7 @@ func (b *backtest) series(cmd *cobra.Command, args []string) (rows []replay.Row,
 		return nil, "", unavailable(err)
 	}
 	if len(points) == 0 {
-		return nil, "", fmt.Errorf("no values of %s %s %s are remembered; sentinel history lists what is",
+		return nil, "", fmt.Errorf("no values of %s %s %s are recorded: `sentinel history` lists the recorded series",
 			b.check, b.metric, b.segment)
 	}
 	for _, p := range points {
@@ -232,7 +237,7 @@ func printReplays(w io.Writer, title string, all []replay.Replayed) error {
 		return err
 	}
 	if len(first.Alarms) > 0 {
-		fmt.Fprintf(w, "\nwhat %s would have told:\n", first.Detector)
+		fmt.Fprintf(w, "\nalarms of %s:\n", first.Detector)
 	}
 	for i, a := range first.Alarms {
 		if i == shown {

@@ -24,9 +24,10 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Run all checks once and exit, for pipelines and CI",
-		Long: `Runs every check now. Exit code: 0 fine, 1 data failed, 2 usage or configuration,
-3 could not look. With the state of a running agent the results are compared
-with its history but not recorded in it.`,
+		Long: `Runs every check now. While an agent runs, the results are compared with its
+history but are not recorded.
+
+Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
 		Example: "  sentinel check --dataset 'shop.public.*' --fail-on warn --format junit > report.xml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -44,10 +45,10 @@ with its history but not recorded in it.`,
 			return verdict(r.results, failOn)
 		},
 	}
-	cmd.Flags().StringVar(&dataset, "dataset", "", "only datasets that match, such as shop.public.*")
-	cmd.Flags().StringVar(&failOn, "fail-on", "fail", "exit with 1 on fail, or on warn too")
-	cmd.Flags().StringVar(&format, "format", "text", "text, json or junit")
-	cmd.Flags().BoolVar(&noState, "no-state", false, "neither read nor write the state")
+	cmd.Flags().StringVar(&dataset, "dataset", "", "check only the datasets that match, such as shop.public.*")
+	cmd.Flags().StringVar(&failOn, "fail-on", "fail", "status that gives exit code 1: fail, or warn (which includes fail)")
+	cmd.Flags().StringVar(&format, "format", "text", "output format: text, json or junit")
+	cmd.Flags().BoolVar(&noState, "no-state", false, "do not read or write the state")
 	return cmd
 }
 
@@ -148,7 +149,7 @@ func openState(cmd *cobra.Command, url string) (s *store.Store, writable bool, e
 	if !errors.Is(err, store.ErrLocked) {
 		return s, err == nil, err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: the agent that runs keeps the state; these results are not recorded")
+	fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: a running agent has locked the state; these results are not recorded")
 	s, err = store.OpenReader(cmd.Context(), url)
 	return s, false, err
 }

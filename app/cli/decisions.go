@@ -21,7 +21,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// userName is who decides, for the audit log.
+// userName is the user who decides, for the audit log.
 func userName() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username
@@ -29,7 +29,7 @@ func userName() string {
 	return "unknown"
 }
 
-// change is a person's change of what the agent remembers.
+// change is a change of the agent's state that a person makes.
 type change struct {
 	path    string // of the API, below /api/v1/
 	body    any    // of the request
@@ -69,7 +69,7 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 // answer is nil.
 func postToAgent(ctx context.Context, cfg *config.Config, path string, body, answer any) error {
 	if cfg.Token == "" {
-		return errors.New("an agent is running, and takes decisions with a token alone: " +
+		return errors.New("a running agent accepts decisions only with a token: " +
 			"set `token:` in the configuration and restart it")
 	}
 	data, err := json.Marshal(body)

@@ -11,10 +11,10 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch an embedded warehouse with a live loader and staged incidents",
-		Long: `Makes a warehouse in a temporary folder, loads it every second, stages incidents,
-one after the other, and runs the real agent on a real configuration file. Shows
-what was seen and how long it took. Runs until Ctrl-C, or with --once to a
-summary.`,
+		Long: `Creates a warehouse in a temporary folder and loads it every second. Runs the real
+agent on a real configuration file and stages incidents one after the other. Shows
+what the agent detected and how long that took. Runs until Ctrl-C; with --once it
+stages each incident once, prints a summary and exits.`,
 		Example: "  sentinel demo --once",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

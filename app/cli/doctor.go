@@ -13,7 +13,7 @@ import (
 func newDoctor() *cobra.Command {
 	return &cobra.Command{
 		Use:     "doctor",
-		Short:   "Say what each DSN may do, and what holds for repairs",
+		Short:   "Report the privileges of each DSN and the conditions for repairs",
 		Args:    cobra.NoArgs,
 		Example: "  sentinel doctor -c sentinel.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

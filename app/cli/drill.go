@@ -13,14 +13,21 @@ func newDrill() *cobra.Command {
 	servers := "auto"
 	c := &cobra.Command{
 		Use:   "drill",
-		Short: "Stage failures on scratch warehouses and say what was detected, repaired, lost and done twice",
-		Long: `Makes scratch warehouses, runs the real agent on them as a process of its own, and,
-stages failures. On an embedded one: the loader stops, a partition is lost, the source
-has a new column, the database is away, the receiver of notifications is dead, the agent
-is killed. On private PostgreSQL servers, where initdb and pg_basebackup are installed:
-the database is killed, the replica is promoted. Run it regularly: it touches nothing of
-yours, and takes about a minute. FALSE counts incidents that blamed data which was fine.
-Exit code 1 when something was lost, done twice or blamed, 3 when it did not come back.`,
+		Short: "Stage failures on scratch warehouses and report what was detected, repaired, lost or done twice",
+		Long: `Creates scratch warehouses, runs the real agent on them as a separate process, and
+stages failures.
+
+Embedded warehouse: the loader stops, a partition is lost, the source gets a new
+column, the database is unavailable, the receiver of notifications is unavailable,
+the agent is killed.
+Private PostgreSQL servers, if initdb and pg_basebackup are installed: the database
+is killed, the replica is promoted.
+
+The drill touches none of your data and takes about a minute. Run it regularly.
+FALSE counts incidents about data that was fine.
+
+Exit codes: 0 fine; 1 something was lost, was done twice, or was a false incident;
+3 the system did not recover.`,
 		Example: `  sentinel drill
   sentinel drill --servers off`,
 		Args: cobra.NoArgs,
@@ -33,7 +40,7 @@ Exit code 1 when something was lost, done twice or blamed, 3 when it did not com
 			return errors.Join(drill.Report(cmd.OutOrStdout(), outcomes), drillVerdict(outcomes, err))
 		},
 	}
-	const usage = "also on private PostgreSQL servers: auto (where they are installed), on, off"
+	const usage = "private PostgreSQL servers too: auto (if PostgreSQL is installed), on or off"
 	c.Flags().StringVar(&servers, "servers", servers, usage)
 	return c
 }

@@ -12,7 +12,7 @@ import (
 func newRules() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "rules",
-		Short:   "Prometheus rules that come with Sentinel",
+		Short:   "Export the Prometheus rules that come with Sentinel",
 		Example: "  sentinel rules export /etc/prometheus/rules",
 	}
 	const short = "Write the recording rules and alerts into a folder"
@@ -23,7 +23,7 @@ func newRules() *cobra.Command {
 func newDashboards() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "dashboards",
-		Short:   "Grafana dashboards that come with Sentinel",
+		Short:   "Export the Grafana dashboards that come with Sentinel",
 		Example: "  sentinel dashboards export grafana",
 	}
 	export := func(dir string, force bool) ([]string, error) {
@@ -49,6 +49,6 @@ func newExport(short, example string, export func(dir string, force bool) ([]str
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "write over files that were changed")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite files that were changed")
 	return cmd
 }

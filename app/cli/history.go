@@ -16,9 +16,9 @@ func newHistory() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "history",
-		Short: "Print what is remembered of a check",
-		Long: `Without --metric the check's runs, newest first; with --metric its numbers, oldest first.
-Without --check the remembered series.`,
+		Short: "Print the recorded runs or values of a check",
+		Long: `Without --check: the recorded series. With --check: the runs of the check, newest
+first. With --metric as well: the values of that metric, oldest first.`,
 		Example: "  sentinel history --check shop.public.orders/row_count --metric row_count",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -57,10 +57,10 @@ Without --check the remembered series.`,
 			return tw.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&check, "check", "", "the check's id")
-	cmd.Flags().StringVar(&metric, "metric", "", "row_count, freshness_seconds, ...")
+	cmd.Flags().StringVar(&check, "check", "", "id of the check")
+	cmd.Flags().StringVar(&metric, "metric", "", "metric, such as row_count or freshness_seconds")
 	cmd.Flags().StringVar(&segment, "segment", "", "segment, such as country=DE")
-	cmd.Flags().IntVar(&limit, "limit", 100, "newest at most")
+	cmd.Flags().IntVar(&limit, "limit", 100, "highest number of lines; the newest are printed")
 	cmd.AddCommand(newLabel())
 	return cmd
 }

@@ -15,10 +15,10 @@ func newImport() *cobra.Command {
 	var warehouse, schema string
 	cmd := &cobra.Command{
 		Use:   "import " + strings.Join(config.Importers(), "|") + " FILE...",
-		Short: "Turn checks of another tool into a configuration",
-		Long: `Reads SodaCL checks (version 3) or the freshness of dbt sources, and prints a,
-configuration. What cannot be taken over is listed with its line, on standard
-error and in comments at the end; nothing is dropped silently.`,
+		Short: "Convert the checks of another tool into a configuration",
+		Long: `Reads SodaCL checks (version 3) or the freshness settings of dbt sources. Prints a
+configuration. What cannot be imported is listed with its line on standard error, and
+in comments at the end of the configuration. Nothing is dropped silently.`,
 		Example: `  sentinel import soda checks/*.yml --warehouse shop --schema public > sentinel.yaml
   sentinel import dbt models/staging/sources.yml --warehouse shop > sentinel.yaml`,
 		Args: cobra.MinimumNArgs(2),
@@ -39,19 +39,19 @@ error and in comments at the end; nothing is dropped silently.`,
 				fmt.Fprintln(cmd.ErrOrStderr(), "not taken over: "+l)
 			}
 			if len(all.Datasets) == 0 {
-				return errors.New("there is nothing that could be taken over")
+				return errors.New("nothing could be imported")
 			}
 			variable := variableOf(warehouse)
 			text := all.YAML(warehouse, schema, variable)
 			dsn := func(string) (string, bool) { return "sqlite:proposal.db", true }
 			if _, err := config.Parse("proposal", []byte(text), dsn); err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "this needs a change before it loads:\n%v\n", err)
+				fmt.Fprintf(cmd.ErrOrStderr(), "change the configuration before you load it:\n%v\n", err)
 			}
 			_, err := fmt.Fprint(cmd.OutOrStdout(), text)
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&warehouse, "warehouse", "main", "name of the warehouse in the configuration")
-	cmd.Flags().StringVar(&schema, "schema", "", "schema of tables that are named without one")
+	cmd.Flags().StringVar(&schema, "schema", "", "schema of tables whose names have none")
 	return cmd
 }

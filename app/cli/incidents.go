@@ -25,22 +25,22 @@ func newIncidents() *cobra.Command {
 	var all bool
 	list := &cobra.Command{
 		Use:     "list",
-		Short:   "List open incidents, with --all also resolved ones",
+		Short:   "List open incidents; with --all also resolved ones",
 		Example: "  sentinel incidents list",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listIncidents(cmd, all) },
 	}
-	list.Flags().BoolVar(&all, "all", false, "also resolved ones")
+	list.Flags().BoolVar(&all, "all", false, "list resolved incidents too")
 	show := &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show an incident: what was seen, since when, who was notified, what was repaired",
+		Short:   "Show an incident: its values, its times, its notifications and its repairs",
 		Example: "  sentinel incidents show 0cq1k4mg3s8qo",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return showIncident(cmd, args[0]) },
 	}
 	cmd.AddCommand(list, show, newSilence(),
-		newIncidentDecision("ack", "Say that somebody is on it: no more reminders"),
-		newIncidentDecision("resolve", "End an incident by hand; it opens again if its check still finds it"),
+		newIncidentDecision("ack", "Acknowledge an incident: stops its reminders"),
+		newIncidentDecision("resolve", "Resolve an incident now; it opens again if its check still fails"),
 	)
 	return cmd
 }
@@ -80,7 +80,7 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 		return unavailable(err)
 	}
 	if !ok {
-		return fmt.Errorf("there is no incident %q: sentinel incidents list --all shows them", id)
+		return fmt.Errorf("there is no incident %q: `sentinel incidents list --all` shows all of them", id)
 	}
 	repairs, err := s.Repairs(ctx, store.RepairFilter{Check: i.Check})
 	if err != nil {
@@ -97,7 +97,7 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 	return incidentPage{i, repairs, notifications, log}.write(cmd.OutOrStdout())
 }
 
-// incidentPage is all that is remembered of an incident.
+// incidentPage is everything that the state records about an incident.
 type incidentPage struct {
 	sentinel.Incident
 	repairs       []sentinel.Repair // of its check
@@ -123,7 +123,7 @@ func (p incidentPage) write(w io.Writer) error {
 		}
 	}
 	for _, n := range p.notifications {
-		fmt.Fprintf(tw, "told\t%s of %s: %s %s\n",
+		fmt.Fprintf(tw, "notified\t%s of %s: %s %s\n",
 			n.Channel, n.Kind, n.State, cmp.Or(timeText(n.Finished), n.LastError))
 	}
 	for _, e := range p.log {
@@ -172,7 +172,7 @@ func newIncidentDecision(what, short string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     what + " ID",
 		Short:   short,
-		Example: "  sentinel incidents " + what + " 0cq1k4mg3s8qo --why 'reloading by hand'",
+		Example: "  sentinel incidents " + what + " 0cq1k4mg3s8qo --why 'manual reload'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var i sentinel.Incident
@@ -192,6 +192,6 @@ func newIncidentDecision(what, short string) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the audit log")
+	cmd.Flags().StringVar(&why, "why", "", "reason, recorded in the audit log")
 	return cmd
 }

@@ -19,11 +19,12 @@ func newInit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init DSN",
 		Short: "Read a warehouse's catalog and propose a configuration",
-		Long: `Reads the catalog, and from the rows of each table with a time column how they,
-came in the last weeks (one GROUP BY a table, within the statement timeout), and
-prints a configuration: checks with thresholds above what is usual, and how many
-alarms each would have raised. The DSN itself is not printed: it is read from an
-environment variable.`,
+		Long: `Reads the catalog and prints a configuration. For each table with a time column, one
+GROUP BY reads how its rows came in during the last weeks, within the statement
+timeout. The proposed thresholds lie above what is usual. A comment says how many
+alarms each check would have raised.
+
+The DSN is not printed: the configuration reads it from an environment variable.`,
 		Example: "  sentinel init postgres://reader@db/shop > sentinel.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -38,7 +39,7 @@ environment variable.`,
 				return unavailable(err)
 			}
 			if len(catalog.Tables) == 0 {
-				return unavailable(errors.New("the catalog shows no table: may the user of the DSN see any?"))
+				return unavailable(errors.New("the catalog shows no table: does the user of the DSN have privileges on one?"))
 			}
 			known := map[warehouse.TableName]past{}
 			if !catalogOnly {
@@ -50,7 +51,7 @@ environment variable.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&catalogOnly, "catalog-only", false, "read no rows: propose from the catalog alone")
+	cmd.Flags().BoolVar(&catalogOnly, "catalog-only", false, "read the catalog only, and no rows")
 	cmd.Flags().StringVar(&name, "name", "main", "name of the warehouse in the configuration")
 	return cmd
 }

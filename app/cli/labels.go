@@ -19,15 +19,15 @@ func newLabel() *cobra.Command {
 	var include bool
 	cmd := &cobra.Command{
 		Use:   "label",
-		Short: "Take points out of what is normal for a check, or back in",
-		Long: `Points labelled with --exclude are no part of any baseline: the check's detectors learn
-anew from what is remembered, without them. --include takes a label back.`,
+		Short: "Exclude points from the baseline of a check, or include them again",
+		Long: `Points with the label --exclude are not part of any baseline. The detectors of the
+check learn again from the other recorded points. --include removes a label.`,
 		Example: `  sentinel history label --check shop.public.orders/row_count:day \
     --from 2026-11-01 --to 2026-11-03 --exclude --why 'backfill ran twice'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if l.Exclude == include {
-				return errors.New("say --exclude, or --include to take a label back")
+				return errors.New("give --exclude, or --include to remove a label")
 			}
 			if l.From, err = parseWhen(from); err != nil {
 				return fmt.Errorf("--from: %w", err)
@@ -50,13 +50,13 @@ anew from what is remembered, without them. --include takes a label back.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&l.Check, "check", "", "the check's id")
+	f.StringVar(&l.Check, "check", "", "id of the check")
 	f.StringVar(&l.Segment, "segment", "", "segment, such as country=DE")
 	f.StringVar(&from, "from", "", "first point, such as 2026-11-01 or 2026-11-01T06:00:00Z")
 	f.StringVar(&to, "to", "", "last point")
-	f.BoolVar(&l.Exclude, "exclude", false, "these points are not normal")
-	f.BoolVar(&include, "include", false, "these points are normal after all")
-	f.StringVar(&l.Why, "why", "", "reason, kept with the label")
+	f.BoolVar(&l.Exclude, "exclude", false, "exclude these points from the baseline")
+	f.BoolVar(&include, "include", false, "include these points in the baseline again")
+	f.StringVar(&l.Why, "why", "", "reason, recorded with the label")
 	for _, name := range []string{"check", "from", "to", "why"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err) // named above

@@ -15,13 +15,13 @@ import (
 func newNotify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
-		Short: "Try channels, and see what could not be sent",
+		Short: "Test channels, and manage notifications that were given up",
 		Example: `  sentinel notify test oncall
   sentinel notify dead list`,
 	}
 	test := &cobra.Command{
 		Use:     "test CHANNEL",
-		Short:   "Send a marked test notification through a channel, now",
+		Short:   "Send a test notification through a channel now",
 		Example: "  sentinel notify test oncall",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,25 +35,25 @@ func newNotify() *cobra.Command {
 			}
 			if len(names) == 0 {
 				return errors.New("no channel is configured: " +
-					"add one under `notify:`, such as `oncall: {slack: {url: ${SLACK_URL}}}`")
+					"add one under `notify:`, such as `oncall: {slack: {webhook_url: \"${SLACK_WEBHOOK_URL}\"}}`")
 			}
 			d := setupOf(cfg).Dispatcher(nil)
 			if err := d.Test(cmd.Context(), args[0]); err != nil {
 				return unavailable(fmt.Errorf("%w (channels: %s)", err, strings.Join(names, ", ")))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s took the test notice\n", args[0])
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s accepted the test notification\n", args[0])
 			return err
 		},
 	}
 	dead := &cobra.Command{
 		Use:     "dead",
-		Short:   "Notices that were given up",
+		Short:   "Manage the notifications that were given up",
 		Example: "  sentinel notify dead list",
 	}
 	dead.AddCommand(
 		newDeadList(),
-		newDeadDecision("retry", "Send one again"),
-		newDeadDecision("discard", "Put one away for good"),
+		newDeadDecision("retry", "Send a notification again"),
+		newDeadDecision("discard", "Discard a notification"),
 	)
 	cmd.AddCommand(test, dead)
 	return cmd
@@ -62,7 +62,7 @@ func newNotify() *cobra.Command {
 func newDeadList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List them",
+		Short:   "List the notifications that were given up",
 		Example: "  sentinel notify dead list",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -76,7 +76,7 @@ func newDeadList() *cobra.Command {
 				return unavailable(err)
 			}
 			if len(items) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "nothing was given up")
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no notification was given up")
 				return err
 			}
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
@@ -100,7 +100,7 @@ func newDeadDecision(what, short string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			seq, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil {
-				return fmt.Errorf("%q is no number: sentinel notify dead list shows them", args[0])
+				return fmt.Errorf("%q is not a number: `sentinel notify dead list` shows the numbers", args[0])
 			}
 			cfg, err := load(cmd)
 			if err != nil {

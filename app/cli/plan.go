@@ -21,8 +21,8 @@ func newPlan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Print the statements that the checks would send",
-		Long: `Reads the catalogs and prints, per dataset, the statements its checks would send now.
-Nothing else is asked of the tables; --explain asks the engine for its plan of each.`,
+		Long: `Reads the catalogs and prints the statements that the checks of each dataset would
+send now. Reads no rows. --explain asks the engine for its plan of each statement.`,
 		Example: "  sentinel plan --dataset shop.public.orders --explain",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -45,8 +45,8 @@ Nothing else is asked of the tables; --explain asks the engine for its plan of e
 			return printPlan(cmd, open, jobsOf(datasets), explain)
 		},
 	}
-	cmd.Flags().StringVar(&dataset, "dataset", "", "only datasets that match, such as shop.public.*")
-	cmd.Flags().BoolVar(&explain, "explain", false, "also print the engine's plan")
+	cmd.Flags().StringVar(&dataset, "dataset", "", "print only the datasets that match, such as shop.public.*")
+	cmd.Flags().BoolVar(&explain, "explain", false, "print the engine's plan of each statement too")
 	return cmd
 }
 
@@ -63,7 +63,7 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 				fmt.Fprintf(w, "-- nothing to send: %v\n", p.Err)
 				continue
 			case p.Statement.SQL == "":
-				fmt.Fprintln(w, "-- the catalog answers all of it")
+				fmt.Fprintln(w, "-- the catalog answers all checks")
 				continue
 			}
 			statements++
@@ -77,7 +77,7 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 			}
 		}
 	}
-	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one look at each warehouse's catalog\n",
+	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one read of each warehouse's catalog\n",
 		statements, tables)
 	return err
 }

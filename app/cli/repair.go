@@ -22,31 +22,32 @@ import (
 func newRepair() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "repair",
-		Short: "List, read, approve and take back repairs",
-		Long: `Decisions go to the running agent, by its address and token in the configuration;
-while none runs they are written to the state and carried out at its next start.`,
+		Short: "List, show, approve, reject and roll back repairs",
+		Long: `Decisions go to the running agent, by its address and token in the configuration.
+If no agent runs, the decision is written to the state, and the agent carries it out
+at its next start.`,
 		Example: `  sentinel repair list
   sentinel repair show r20261121t020000
   sentinel repair approve r20261121t020000`,
 	}
 	dead := &cobra.Command{
 		Use:     "dead",
-		Short:   "Repairs that were given up and wait for a person",
+		Short:   "Manage the repairs that were given up and wait for a person",
 		Example: "  sentinel repair dead list",
 	}
 	dead.AddCommand(
-		newRepairList("list", "List dead letters", store.RepairFilter{State: sentinel.DeadLetter}),
-		newDecision("retry", "Make a new repair of a dead letter"),
+		newRepairList("list", "List the repairs that were given up (dead letters)", store.RepairFilter{State: sentinel.DeadLetter}),
+		newDecision("retry", "Start a new repair in place of a dead letter"),
 		newDecision("discard", "Acknowledge a dead letter"),
 	)
 	cmd.AddCommand(
 		newRepairList("list", "List repairs, newest first", store.RepairFilter{}),
 		newRepairShow(), newAudit(), newShadow(), dead,
-		newDecision("approve", "Let a plan be carried out"),
-		newDecision("reject", "End a repair before it is carried out"),
-		newDecision("rollback", "Take an applied repair back"),
+		newDecision("approve", "Approve a plan, so that it is carried out"),
+		newDecision("reject", "Reject a plan, so that it is not carried out"),
+		newDecision("rollback", "Roll back a repair that was applied"),
 		newKillSwitch("off", "Stop all repairs at their next step"),
-		newKillSwitch("on", "Let repairs go on"),
+		newKillSwitch("on", "Let repairs run again"),
 	)
 	return cmd
 }
@@ -59,7 +60,8 @@ func newKillSwitch(setting, short string) *cobra.Command {
 		Short:   short,
 		Args:    cobra.NoArgs,
 		Example: "  sentinel repair " + setting + " --why 'the loader is being moved'",
-		Long:    "Holds for every agent of the state, and over restarts; the audit log keeps who and why.",
+		Long: "The kill switch holds for every agent that uses the state. It survives restarts.\n" +
+			"The audit log records who set it, and why.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := change{
 				path: "repairs/" + setting,
@@ -75,7 +77,7 @@ func newKillSwitch(setting, short string) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the audit log")
+	cmd.Flags().StringVar(&why, "why", "", "reason, recorded in the audit log")
 	return cmd
 }
 
@@ -113,7 +115,7 @@ func newRepairList(use, short string, filter store.RepairFilter) *cobra.Command 
 func newRepairShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show a repair: its plan, where it stands, and what was done",
+		Short:   "Show a repair: its plan, its state and its audit log",
 		Example: "  sentinel repair show r20261121t020000",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -127,7 +129,7 @@ func newRepairShow() *cobra.Command {
 				return unavailable(err)
 			}
 			if len(found) == 0 {
-				return fmt.Errorf("there is no repair %q: sentinel repair list shows them", args[0])
+				return fmt.Errorf("there is no repair %q: `sentinel repair list` shows all of them", args[0])
 			}
 			log, err := s.Audit(cmd.Context(), args[0], 1000)
 			if err != nil {
@@ -174,7 +176,7 @@ func showRepair(w io.Writer, r sentinel.Repair, log []store.AuditEntry) error {
 		}
 	}
 	for _, h := range p.Hazards {
-		fmt.Fprintf(&b, "\nmind: %s", h)
+		fmt.Fprintf(&b, "\nhazard: %s", h)
 	}
 	b.WriteString("\n")
 	for _, e := range slices.Backward(log) {
@@ -203,9 +205,9 @@ func newDecision(what, short string) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the audit log")
+	cmd.Flags().StringVar(&why, "why", "", "reason, recorded in the audit log")
 	if what == "approve" {
-		cmd.Flags().StringVar(&hash, "hash", "", "approve only if the plan still has this hash")
+		cmd.Flags().StringVar(&hash, "hash", "", "approve only if the plan has this hash")
 	}
 	return cmd
 }

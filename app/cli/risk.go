@@ -22,14 +22,14 @@ import (
 func newRisk() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "risk",
-		Short: "Explain and judge the predictions of missed deadlines",
+		Short: "Explain the predictions of missed deadlines, and report their quality",
 		Example: `  sentinel risk explain shop.public.orders
   sentinel risk report`,
 	}
 	var plot string
 	report := &cobra.Command{
 		Use:     "report",
-		Short:   "How good the predictions of the last 30 periods were, by dataset",
+		Short:   "Report the quality of the last 30 predictions of each dataset",
 		Args:    cobra.NoArgs,
 		Example: "  sentinel risk report --plot reliability.svg",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,10 +45,10 @@ func newRisk() *cobra.Command {
 			return printRiskReport(cmd.OutOrStdout(), all)
 		},
 	}
-	report.Flags().StringVar(&plot, "plot", "", "draw forecasts against what happened to this .svg")
+	report.Flags().StringVar(&plot, "plot", "", "draw forecasts and outcomes into this .svg file")
 	cmd.AddCommand(report, &cobra.Command{
 		Use:     "explain DATASET",
-		Short:   "What makes the risk of a dataset's next deadline what it is",
+		Short:   "Explain the risk that a dataset misses its next deadline",
 		Args:    cobra.ExactArgs(1),
 		Example: "  sentinel risk explain shop.public.orders",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -102,7 +102,7 @@ func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err e
 		out = append(out, f)
 	}
 	if len(out) == 0 {
-		return nil, errors.New("no dataset here has a deadline: " +
+		return nil, errors.New("no dataset has a deadline: " +
 			"give its freshness check `expected:`, or the dataset `risk: {deadline: \"06:00\"}`")
 	}
 	return out, nil
@@ -110,8 +110,8 @@ func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err e
 
 var modelText = map[string]string{
 	predict.Own:      "the dataset's own model",
-	predict.Pooled:   "the pooled model: too few periods of its own yet",
-	predict.BaseRate: "the rate of misses: the model has done worse than it and is off",
+	predict.Pooled:   "the pooled model: the dataset has too few periods yet",
+	predict.BaseRate: "the base rate of misses: the model did worse and is off",
 }
 
 func explainRisk(w io.Writer, f *agent.Forecast, now time.Time) error {
@@ -128,7 +128,7 @@ func explainRisk(w io.Writer, f *agent.Forecast, now time.Time) error {
 		fmt.Fprintf(&b, "expected to arrive about %s\n",
 			risk.Arrival.In(risk.Deadline.Location()).Format("Mon 15:04"))
 	}
-	fmt.Fprint(&b, "\nlog odds  what was seen (0 is a typical period; 0.7 doubles the odds)\n")
+	fmt.Fprint(&b, "\nlog odds  reason (0 is a typical period; 0.7 doubles the odds)\n")
 	for _, part := range f.Tracker.Model.Explain(f.Tracker.Context(), now) {
 		fmt.Fprintf(&b, "%+8.2f  %s\n", part.LogOdds, part.Words)
 		var features []string

@@ -1,5 +1,5 @@
-// Package cli is the command line: one file a command, with its flags. root.go
-// lists the commands and has the exit codes. Begin with [Main].
+// Package cli is the command line. Each command and its flags have one file.
+// root.go lists the commands and the exit codes. Begin with [Main].
 package cli
 
 import (
@@ -37,7 +37,7 @@ func (e *exitCodeError) Error() string {
 
 func (e *exitCodeError) Unwrap() error { return e.err }
 
-// unavailable marks an error of the surroundings, not of the user: the command
+// unavailable marks an error of the environment, not of the user. The command
 // ends with exit code 3.
 func unavailable(err error) error {
 	if err == nil {
@@ -73,9 +73,9 @@ func Main(args []string) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sentinel",
-		Short: "Sentinel checks that the data in a warehouse is fresh, complete and in shape",
-		Long: `Sentinel runs beside a data warehouse. On a schedule it asks, as cheaply as,
-possible: is the data fresh, is it all there, has its shape changed?
+		Short: "Sentinel checks that the data in a warehouse is fresh, complete and well formed",
+		Long: `Sentinel runs beside a data warehouse. It checks on a schedule, at low cost,
+whether the data is fresh and complete, and whether its schema has changed.
 
 Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
 		Example: `  sentinel demo

@@ -16,9 +16,9 @@ func newRun() *cobra.Command {
 	var logFormat, logLevel string
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Run the agent: check on schedule, remember, serve metrics",
-		Long: `Runs until SIGINT or SIGTERM. SIGHUP, or POST /-/reload with the token, loads,
-the configuration again; a file that does not load changes nothing.`,
+		Short: "Run the agent: check on schedule, record results, notify, repair, serve metrics",
+		Long: `Runs until SIGINT or SIGTERM. SIGHUP, or POST /-/reload with the token, loads the
+configuration again. If the new configuration does not load, the agent keeps the old one.`,
 		Example: "  sentinel run -c sentinel.yaml --log-format json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,8 +29,8 @@ the configuration again; a file that does not load changes nothing.`,
 			return run(cmd, log)
 		},
 	}
-	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
-	cmd.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	cmd.Flags().StringVar(&logFormat, "log-format", "text", "log format: text or json")
+	cmd.Flags().StringVar(&logLevel, "log-level", "info", "log level: debug, info, warn or error")
 	return cmd
 }
 

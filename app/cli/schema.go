@@ -25,7 +25,7 @@ func newSchema() *cobra.Command {
 	var dataset, why string
 	diff := &cobra.Command{
 		Use:     "diff",
-		Short:   "Read the tables' shapes now and print the drifts of every schema check",
+		Short:   "Read the schemas of the tables now and print the drifts of every schema check",
 		Example: "  sentinel schema diff --dataset shop.public.orders",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,18 +38,19 @@ func newSchema() *cobra.Command {
 	}
 	accept := &cobra.Command{
 		Use:   "accept",
-		Short: "Make the tables' present shape the baseline",
-		Long: `Reads the tables' shapes now and makes them the reference of their schema checks.
-The accepted drifts are printed, and kept with who and why. While an agent runs, it
-is asked to do so, which takes the ` + "`token:`" + ` of the configuration.`,
+		Short: "Make the present schemas of the tables the baseline",
+		Long: `Reads the schemas of the tables now and makes them the baseline of the schema checks.
+Prints the accepted drifts and records them with the user and the reason. While an
+agent runs, the command asks the agent to do it: this needs the token: key in the
+configuration.`,
 		Example: "  sentinel schema accept --dataset shop.public.orders --why 'release 42'",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return acceptSchema(cmd, dataset, why) },
 	}
 	for _, c := range []*cobra.Command{diff, accept} {
-		c.Flags().StringVar(&dataset, "dataset", "", "only datasets that match")
+		c.Flags().StringVar(&dataset, "dataset", "", "use only the datasets that match, such as shop.public.*")
 	}
-	accept.Flags().StringVar(&why, "why", "", "reason, kept with the baseline")
+	accept.Flags().StringVar(&why, "why", "", "reason, recorded with the baseline")
 	cmd.AddCommand(diff, accept)
 	return cmd
 }
@@ -145,7 +146,7 @@ func (a *acceptance) acceptDataset(cmd *cobra.Command, db *warehouse.DB, d agent
 		id := c.Common().ID
 		now := catalog.Tables[name]
 		if now == nil {
-			return accepted, fmt.Errorf("%s does not exist: take its check out of the configuration instead", d.Table)
+			return accepted, fmt.Errorf("%s does not exist: remove its check from the configuration instead", d.Table)
 		}
 		before, err := baseline(ctx, a.state, id)
 		if err != nil {

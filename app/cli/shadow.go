@@ -17,12 +17,19 @@ func newShadow() *cobra.Command {
 	var grace time.Duration
 	cmd := &cobra.Command{
 		Use:     "shadow",
-		Short:   "How often plans that were only recorded would have been right",
+		Short:   "Report how often recorded plans would have been right",
 		Args:    cobra.NoArgs,
 		Example: "  sentinel repair shadow --days 14",
-		Long: `Tells, by policy, of plans of mode shadow, outside of the roll-out, or of dry_run:
-confirmed by the same repair that was applied after all, contradicted by it, or
-needless because the incident ended by itself within --grace.`,
+		Long: `Reports on plans that were recorded and not applied, by policy. These are plans of
+mode shadow, plans outside the roll-out, and plans under dry_run.
+
+CONFIRMED     the same repair was applied later and helped
+CONTRADICTED  the same repair was applied later and did not help
+NEEDLESS      the incident ended by itself within --grace
+REFUSED       the plan itself said that it must not be applied
+UNDECIDED     the incident lasted longer than --grace, and nobody tried the repair
+OPEN          the incident has not ended
+RIGHT         share of CONFIRMED among CONFIRMED, CONTRADICTED and NEEDLESS`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			s, err := reader(cmd)
 			if err != nil {
@@ -34,11 +41,11 @@ needless because the incident ended by itself within --grace.`,
 				return unavailable(err)
 			}
 			if len(reports) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no plan was recorded without being applied")
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "all recorded plans were applied")
 				return err
 			}
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "POLICY\tPLANNED\tCONFIRMED\tCONTRADICTED\tNEEDLESS\tREFUSED\tUNTOLD\tOPEN\tRIGHT")
+			fmt.Fprintln(tw, "POLICY\tPLANNED\tCONFIRMED\tCONTRADICTED\tNEEDLESS\tREFUSED\tUNDECIDED\tOPEN\tRIGHT")
 			for _, r := range reports {
 				right := "-"
 				if share, ok := r.Right(); ok {
@@ -50,7 +57,7 @@ needless because the incident ended by itself within --grace.`,
 			return tw.Flush()
 		},
 	}
-	cmd.Flags().IntVar(&days, "days", 30, "how far to look back")
-	cmd.Flags().DurationVar(&grace, "grace", 10*time.Minute, "how long a repair takes")
+	cmd.Flags().IntVar(&days, "days", 30, "number of days to report on")
+	cmd.Flags().DurationVar(&grace, "grace", 10*time.Minute, "time that a repair takes")
 	return cmd
 }

@@ -17,8 +17,8 @@ func newSilence() *cobra.Command {
 	var lasts time.Duration
 	cmd := &cobra.Command{
 		Use:   "silence [ID]",
-		Short: "Send no notifications of an incident, a dataset or a tier, for a time",
-		Long:  "Checks go on. What is still wrong when the silence ends is notified then.",
+		Short: "Stop notifications of an incident, a dataset, a check, an owner or a tier for a time",
+		Long:  "Checks continue to run. When the silence ends, incidents that are still open are notified.",
 		Example: `  sentinel incidents silence 0cq1k4mg3s8qo --for 2h --why 'loader is being fixed'
   sentinel incidents silence --dataset 'shop.staging.*' --for 1h --why 'migration'`,
 		Args: cobra.MaximumNArgs(1),
@@ -45,7 +45,7 @@ func newSilence() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&lasts, "for", time.Hour, "how long")
+	f.DurationVar(&lasts, "for", time.Hour, "length of the silence")
 	f.StringVar(&s.Dataset, "dataset", "", "warehouse.schema.table, with * for any text")
 	f.StringVar(&s.Check, "check", "", "a check's id")
 	f.StringVar(&s.Tier, "tier", "", "critical, warning or info")

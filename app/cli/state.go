@@ -23,17 +23,17 @@ func newState() *cobra.Command {
 	var force bool
 	restore := &cobra.Command{
 		Use:     "restore FILE",
-		Short:   "Put a back-up in the place of the state; stop the agent first",
+		Short:   "Replace the state with a backup; stop the agent first",
 		Args:    cobra.ExactArgs(1),
 		Example: "  sentinel state restore sentinel-backup.db --force",
-		Long:    "The back-up is verified first. A state that is there is kept as STATE.before-restore.",
+		Long:    "The backup is verified first. An existing state is kept as STATE.before-restore.",
 		RunE:    func(cmd *cobra.Command, args []string) error { return restoreState(cmd, args[0], force) },
 	}
-	restore.Flags().BoolVar(&force, "force", false, "also where there is a state already")
+	restore.Flags().BoolVar(&force, "force", false, "replace an existing state")
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:     "backup FILE",
-			Short:   "Write a consistent copy of the state, also while the agent runs",
+			Short:   "Write a consistent copy of the state; the agent may run",
 			Args:    cobra.ExactArgs(1),
 			Example: "  sentinel state backup sentinel-backup.db",
 			RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -50,7 +50,7 @@ func newState() *cobra.Command {
 		},
 		&cobra.Command{
 			Use:     "verify [FILE]",
-			Short:   "Read the whole state, or a back-up, and say whether it is sound",
+			Short:   "Read the whole state or a backup, and report damage",
 			Args:    cobra.MaximumNArgs(1),
 			Example: "  sentinel state verify",
 			RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,8 +92,8 @@ func verifyState(ctx context.Context, w io.Writer, url string) (err error) {
 	return err
 }
 
-// restoreState copies the back-up beside the state and renames it into its
-// place, so that a crash leaves the one or the other.
+// restoreState copies the backup beside the state and renames it into place. A
+// crash leaves either the old state or the restored one.
 func restoreState(cmd *cobra.Command, from string, force bool) error {
 	cfg, err := load(cmd)
 	if err != nil {
@@ -101,7 +101,7 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 	}
 	path := strings.TrimPrefix(cfg.State, "sqlite:")
 	if err := verifyState(cmd.Context(), io.Discard, "sqlite:"+from); err != nil {
-		return fmt.Errorf("the back-up %s: %w", from, err)
+		return fmt.Errorf("the backup %s: %w", from, err)
 	}
 	if store.Shared(cfg.State) {
 		return importState(cmd, cfg.State, from)
@@ -109,7 +109,7 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 	_, err = os.Stat(path)
 	if there := err == nil; there {
 		if !force {
-			return fmt.Errorf("%s is there: move it away, or restore with --force", path)
+			return fmt.Errorf("%s exists: move it away, or restore with --force", path)
 		}
 		current, err := store.Open(cmd.Context(), cfg.State)
 		if errors.Is(err, store.ErrLocked) {
@@ -137,7 +137,7 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 	return verifyState(cmd.Context(), cmd.OutOrStdout(), cfg.State)
 }
 
-// importState fills an empty state in PostgreSQL from a back-up.
+// importState fills an empty state in PostgreSQL from a backup.
 func importState(cmd *cobra.Command, url, from string) error {
 	s, err := store.Open(cmd.Context(), url)
 	if errors.Is(err, store.ErrLocked) {

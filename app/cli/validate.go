@@ -37,6 +37,6 @@ func newValidate() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file's format")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration file")
 	return cmd
 }
