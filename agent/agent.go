@@ -100,7 +100,7 @@ type Agent struct {
 	Trace   *telemetry.Telemetry // nil: nothing is traced
 	Runner  checks.Runner        // runs the checks of a tick; nil: [checks.Local]
 	Rest    func()               // called when no tick is under way any more; nil: nothing is done then
-	Now     func() time.Time
+	Now     sentinel.Clock
 	Log     *slog.Logger
 
 	ready    atomic.Bool

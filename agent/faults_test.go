@@ -24,7 +24,7 @@ import (
 )
 
 // startWith is start with a clock and a warehouse of the test's own.
-func startWith(t *testing.T, dir string, now func() time.Time, cfg warehouse.Config, list ...Check) *live {
+func startWith(t *testing.T, dir string, now sentinel.Clock, cfg warehouse.Config, list ...Check) *live {
 	t.Helper()
 	l := &live{t: t, file: filepath.Join(dir, "w.db"), done: make(chan error, 1)}
 	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "state.db"))

@@ -101,7 +101,7 @@ func (a *Agent) setPlan(plan Plan) {
 func (p Plan) Open(name string) (*warehouse.DB, error) { return p.open(name) }
 
 // target opens what a repair of a table acts on.
-func (p Plan) target(t sentinel.Table, now func() time.Time) (*repair.Target, error) {
+func (p Plan) target(t sentinel.Table, now sentinel.Clock) (*repair.Target, error) {
 	db, err := p.open(t.Warehouse)
 	if err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ type Env struct {
 	// History is what is remembered of the checks. Nil: nothing is.
 	History History
 	// Now is the wall clock, for durations only.
-	Now func() time.Time
+	Now sentinel.Clock
 	// Cache keeps answers for warehouses with change_counters. Nil: nothing is kept.
 	Cache *Cache
 }

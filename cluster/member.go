@@ -16,6 +16,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // ErrGone means that the worker of a task ended before it answered, or did not
@@ -54,7 +56,7 @@ type Config struct {
 	// Observer hears what became of every task. Nil: nobody.
 	Observer Observer
 	// Now is the clock.
-	Now func() time.Time
+	Now sentinel.Clock
 	// Log takes what an operator has to know.
 	Log *slog.Logger
 }

@@ -51,7 +51,7 @@ type Worker struct {
 	// Switch is the kill switch of repairs. Nil: it is never set.
 	Switch repair.Switch
 	// Now is the clock.
-	Now func() time.Time
+	Now sentinel.Clock
 	Log *slog.Logger
 
 	mu       sync.Mutex

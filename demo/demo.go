@@ -12,8 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/app/server"
 	"github.com/sentinel-dq/sentinel/app/setup"
 	"github.com/sentinel-dq/sentinel/store"
@@ -27,7 +27,7 @@ type Demo struct {
 	Out     io.Writer
 	Once    bool // end when each incident was staged once
 	Version string
-	Now     func() time.Time
+	Now     sentinel.Clock
 }
 
 // Run makes a warehouse in a temporary folder, runs the agent on it, and stages

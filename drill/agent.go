@@ -21,7 +21,7 @@ type drilled struct {
 	dir    string // where sentinel.yaml is, and the state
 	cmd    *exec.Cmd
 	memory *store.Store
-	now    func() time.Time
+	now    sentinel.Clock
 }
 
 func (a *drilled) start() error {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/demo"
 )
 
@@ -31,7 +32,7 @@ const (
 // Drill is what a drill is made of. The running executable is the agent.
 type Drill struct {
 	Servers Servers
-	Now     func() time.Time
+	Now     sentinel.Clock
 }
 
 // Outcome is what became of one failure.

@@ -47,10 +47,10 @@ type Observer interface {
 type Dispatcher struct {
 	Store     *store.Store
 	Channels  []Channel
-	Deliverer Deliverer        // makes every try; nil: [Local]
-	URL       string           // where people reach the agent; may be empty
-	Now       func() time.Time // the clock
-	Rand      func() float64   // in [0, 1), safe for concurrent use; spreads retries
+	Deliverer Deliverer      // makes every try; nil: [Local]
+	URL       string         // where people reach the agent; may be empty
+	Now       sentinel.Clock // the clock
+	Rand      func() float64 // in [0, 1), safe for concurrent use; spreads retries
 
 	Timeout  time.Duration // of one try; default 15s
 	Base     time.Duration // the first retry comes within; default 5s, doubled with every try

@@ -117,7 +117,7 @@ type Target struct {
 	Write *Writer
 	// Sources finds the warehouses that data can be read from.
 	Sources Sources
-	Now     func() time.Time
+	Now     sentinel.Clock
 }
 
 // Sources finds the other warehouses of a configuration.

@@ -14,7 +14,7 @@ import (
 // alone: a command can record them while the agent is down.
 type Decisions struct {
 	Store *store.Store
-	Now   func() time.Time
+	Now   sentinel.Clock
 	Who   string
 }
 

@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Store  *store.Store
 	Holder string // names this agent; two agents never share a name
-	Now    func() time.Time
+	Now    sentinel.Clock
 	// Switch is the kill switch, asked before every change. Nil: it is never set.
 	Switch Switch
 	// Remote has other agents carry steps out. Nil: this agent does all of them.

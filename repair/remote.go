@@ -143,7 +143,7 @@ type Held struct {
 	Context context.Context // of the task
 	Store   *store.Store
 	Task    Task
-	Now     func() time.Time
+	Now     sentinel.Clock
 	Switch  Switch // the kill switch; nil: it is never set
 }
 

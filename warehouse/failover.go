@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 const (
@@ -36,7 +38,7 @@ type place struct {
 // used again when it has answered several probes over some time.
 type failover struct {
 	warehouse string
-	now       func() time.Time // the zero time switches pauses off
+	now       sentinel.Clock // the zero time switches pauses off
 	meter     *Meter
 
 	mu     sync.Mutex

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Meter observes what a warehouse is asked, for metrics. Its functions are called
@@ -34,7 +36,7 @@ func (m *Meter) CountConnection() {
 type metered struct {
 	Sessions
 	meter *Meter
-	now   func() time.Time
+	now   sentinel.Clock
 }
 
 // Run implements Sessions.

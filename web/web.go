@@ -53,7 +53,7 @@ type Server struct {
 	Token    sentinel.Secret // "" refuses every request that changes something
 	Agent    Agent
 	Reloader Reloader
-	Now      func() time.Time
+	Now      sentinel.Clock
 	Log      *slog.Logger
 	Version  string
 }

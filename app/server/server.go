@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/app/setup"
 	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/config"
@@ -18,7 +18,7 @@ import (
 type Options struct {
 	ConfigPath string // is read again at every reload
 	Version    string
-	Now        func() time.Time
+	Now        sentinel.Clock
 	Log        *slog.Logger
 }
 

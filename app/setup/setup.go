@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
@@ -22,7 +22,7 @@ import (
 // Setup makes parts by one configuration.
 type Setup struct {
 	Config  *config.Config
-	Now     func() time.Time
+	Now     sentinel.Clock
 	Metrics *exporters.Prometheus // nil: statements are not counted
 	Traces  *telemetry.Telemetry  // nil: statements are not traced
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -34,7 +35,7 @@ type call struct {
 // do makes the request and classes its outcome: what never reached the other
 // side, or was refused for now, is transient; a lost reply is unknown unless
 // the request is repeatable. No error shows the address, which may hold a token.
-func (c call) do(ctx context.Context, now func() time.Time) (status int, said []byte, err error) {
+func (c call) do(ctx context.Context, now sentinel.Clock) (status int, said []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, bytes.NewReader(c.Body))
@@ -86,7 +87,7 @@ func (c call) lost(err error) error {
 }
 
 // json makes the request and reads the answer into v.
-func (c call) json(ctx context.Context, now func() time.Time, v any) (status int, err error) {
+func (c call) json(ctx context.Context, now sentinel.Clock, v any) (status int, err error) {
 	status, said, err := c.do(ctx, now)
 	if err != nil {
 		return status, err

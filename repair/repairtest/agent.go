@@ -14,7 +14,7 @@ import (
 // the engine's calls.
 type Agent struct {
 	*repair.Engine
-	Now       func() time.Time
+	Now       sentinel.Clock
 	Target    func(ctx context.Context, t sentinel.Table) (*repair.Target, error)
 	Check     func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
 	Quiet     func(now time.Time, t sentinel.Table) (why string, quiet bool)

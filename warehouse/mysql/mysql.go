@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/warehouse/sqlpool"
 )
@@ -181,7 +182,7 @@ type sessions struct {
 	password string        // kept out of errors
 	meter    *warehouse.Meter
 	setup    []string
-	now      func() time.Time
+	now      sentinel.Clock
 	idle     chan *session
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -89,7 +90,7 @@ type answers func(i int, rows warehouse.Rows, err error)
 type sessions struct {
 	config *pgconn.Config
 	meter  *warehouse.Meter
-	now    func() time.Time
+	now    sentinel.Clock
 	slots  chan *session // idle connections
 
 	mu     sync.Mutex
