@@ -72,7 +72,11 @@ func newBench(tb testing.TB, name string, cfg warehouse.Config) *bench {
 			tb.Error(err)
 		}
 	})
-	b.env = checks.Env{Now: time.Now, Cache: &checks.Cache{}, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+	b.env = checks.Env{
+		Now:       time.Now,
+		Cache:     &checks.Cache{},
+		Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
+	}
 	return b
 }
 
@@ -89,7 +93,12 @@ func (b *bench) ago(d time.Duration) string {
 // job puts checks on a table; ids are given in order.
 func (b *bench) job(table string, list ...checks.Check) checks.Job {
 	b.tb.Helper()
-	j := checks.Job{Table: sentinel.Table{Warehouse: "w", Schema: b.schema, Name: table}, TimeColumn: b.column, Location: b.loc, Tick: b.tick}
+	j := checks.Job{
+		Table:      sentinel.Table{Warehouse: "w", Schema: b.schema, Name: table},
+		TimeColumn: b.column,
+		Location:   b.loc,
+		Tick:       b.tick,
+	}
 	for i, c := range list {
 		if c.Common().ID == "" {
 			c.Common().ID = fmt.Sprintf("c%d", i)

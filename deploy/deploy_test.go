@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel/config"
+	_ "github.com/sentinel-dq/sentinel/warehouse/all"
 )
 
 func read(t *testing.T, path string) string {
@@ -62,7 +63,8 @@ func TestTheExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Token.Reveal() != "tiger" || c.State != "sqlite:/var/lib/sentinel/sentinel.db" || c.Listen != "127.0.0.1:9780" || len(c.Channels) != 1 {
+	if c.Token.Reveal() != "tiger" || c.State != "sqlite:/var/lib/sentinel/sentinel.db" || c.Listen != "127.0.0.1:9780" ||
+		len(c.Channels) != 1 {
 		t.Errorf("%+v", c)
 	}
 	if read(t, "sentinel.yaml") != read(t, "kubernetes/sentinel.yaml") {
@@ -119,8 +121,10 @@ func TestKubernetes(t *testing.T) {
 	for _, m := range c.VolumeMounts {
 		mounts = append(mounts, m.MountPath)
 	}
-	if set.Spec.Replicas != 1 || !set.Spec.Template.Spec.SecurityContext.RunAsNonRoot || !c.Security.ReadOnly || c.Ports[0].ContainerPort != 9780 ||
-		c.LivenessProbe.HTTPGet.Path != "/-/healthy" || c.ReadinessProbe.HTTPGet.Path != "/-/ready" || !slices.Contains(mounts, "/var/lib/sentinel") || c.Args[0] != "run" {
+	secure := set.Spec.Template.Spec.SecurityContext.RunAsNonRoot && c.Security.ReadOnly
+	probes := c.LivenessProbe.HTTPGet.Path == "/-/healthy" && c.ReadinessProbe.HTTPGet.Path == "/-/ready"
+	if set.Spec.Replicas != 1 || !secure || !probes || c.Ports[0].ContainerPort != 9780 ||
+		!slices.Contains(mounts, "/var/lib/sentinel") || c.Args[0] != "run" {
 		t.Errorf("%+v", c)
 	}
 	web := read(t, "../web/web.go")
@@ -174,7 +178,8 @@ func TestCompose(t *testing.T) {
 	if out, err := exec.Command("amtool", "check-config", "compose/alertmanager.yml").CombinedOutput(); err != nil {
 		t.Errorf("amtool check-config (install it with `make deps`): %v\n%s", err, out)
 	}
-	if out, err := exec.Command("promtool", "check", "config", "--syntax-only", "compose/prometheus.yml").CombinedOutput(); err != nil {
+	check := exec.Command("promtool", "check", "config", "--syntax-only", "compose/prometheus.yml")
+	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("promtool check config (install it with `make deps`): %v\n%s", err, out)
 	}
 }
@@ -188,7 +193,15 @@ func TestSystemdUnit(t *testing.T) {
 			t.Errorf("line %d: %q", n+1, line)
 		}
 	}
-	for _, want := range []string{"ExecStart=/usr/bin/sentinel run -c /etc/sentinel/sentinel.yaml", "DynamicUser=yes", "StateDirectory=sentinel", "ProtectSystem=strict", "NoNewPrivileges=yes", "LoadCredential=shop_dsn:", "LoadCredential=sentinel_token:"} {
+	for _, want := range []string{
+		"ExecStart=/usr/bin/sentinel run -c /etc/sentinel/sentinel.yaml",
+		"DynamicUser=yes",
+		"StateDirectory=sentinel",
+		"ProtectSystem=strict",
+		"NoNewPrivileges=yes",
+		"LoadCredential=shop_dsn:",
+		"LoadCredential=sentinel_token:",
+	} {
 		if !strings.Contains(unit, want) {
 			t.Errorf("no %s", want)
 		}
@@ -200,7 +213,13 @@ func TestDockerfile(t *testing.T) {
 	file := read(t, "Dockerfile")
 	mod := read(t, "../go.mod")
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(mod)[1]
-	for _, want := range []string{"FROM golang:" + version + "-", "CGO_ENABLED=0", "distroless/static", "USER 65532:65532", `ENTRYPOINT ["/usr/bin/sentinel"]`} {
+	for _, want := range []string{
+		"FROM golang:" + version + "-",
+		"CGO_ENABLED=0",
+		"distroless/static",
+		"USER 65532:65532",
+		`ENTRYPOINT ["/usr/bin/sentinel"]`,
+	} {
 		if !strings.Contains(file, want) {
 			t.Errorf("no %q", want)
 		}

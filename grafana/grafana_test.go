@@ -98,7 +98,9 @@ func TestPanelsAreComplete(t *testing.T) {
 					taken[[2]int{x, y}] = p.Title
 				}
 			}
-			if p.Description == "" || p.FieldConfig.Defaults.Unit == "" || p.Datasource.UID != "${datasource}" || len(p.Links) != 1 || len(p.Targets) == 0 {
+			if p.Description == "" || p.FieldConfig.Defaults.Unit == "" || p.Datasource.UID != "${datasource}" ||
+				len(p.Links) != 1 ||
+				len(p.Targets) == 0 {
 				t.Errorf("%s is not complete: %+v", where, p)
 			}
 			page, ok := strings.CutPrefix(p.Links[0].URL, "https://github.com/sentinel-dq/sentinel/blob/main/")
@@ -234,7 +236,10 @@ func startPrometheus(t *testing.T, target string) (address string) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: sentinel, static_configs: [{targets: [%q]}]}]\n", target)
+	text := fmt.Sprintf(
+		"global: {scrape_interval: 1s}\nscrape_configs: [{job_name: sentinel, static_configs: [{targets: [%q]}]}]\n",
+		target,
+	)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +251,13 @@ func startPrometheus(t *testing.T, target string) (address string) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=error")
+	cmd := exec.Command(
+		"prometheus",
+		"--config.file="+file,
+		"--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address,
+		"--log.level=error",
+	)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%v: install it with `make deps`", err)
@@ -262,13 +273,29 @@ func startPrometheus(t *testing.T, target string) (address string) {
 	return address
 }
 
-var inGrafana = strings.NewReplacer("$__rate_interval", "15s", "$__range", "5m", "$warehouse", ".*", "$dataset", ".*", "$owner", ".*")
+var inGrafana = strings.NewReplacer(
+	"$__rate_interval", "15s",
+	"$__range", "5m",
+	"$warehouse", ".*",
+	"$dataset", ".*",
+	"$owner", ".*",
+)
 
 // series is how many series a query has, over the last minutes.
 func series(ctx context.Context, prometheus, expr string) (int, error) {
 	now := time.Now().Unix()
-	form := url.Values{"query": {inGrafana.Replace(expr)}, "start": {fmt.Sprint(now - 120)}, "end": {fmt.Sprint(now)}, "step": {"1"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+prometheus+"/api/v1/query_range?"+form.Encode(), nil)
+	form := url.Values{
+		"query": {inGrafana.Replace(expr)},
+		"start": {fmt.Sprint(now - 120)},
+		"end":   {fmt.Sprint(now)},
+		"step":  {"1"},
+	}
+	req, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodGet,
+		"http://"+prometheus+"/api/v1/query_range?"+form.Encode(),
+		nil,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -104,7 +104,9 @@ func (a *Alertmanager) header() map[string]string {
 	case a.Token != "":
 		return map[string]string{"Authorization": "Bearer " + a.Token.Reveal()}
 	case a.Username != "":
-		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password.Reveal()))}
+		return map[string]string{
+			"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password.Reveal())),
+		}
 	}
 	return nil
 }
@@ -114,8 +116,14 @@ func (a *Alertmanager) header() map[string]string {
 func (a *Alertmanager) alert(n Notice, e Entry) alert {
 	i := e.Incident
 	labels := map[string]string{
-		"alertname": "SentinelIncident", "warehouse": i.Table.Warehouse, "dataset": i.Table.String(), "check": i.Check, "kind": i.Kind,
-		"key": i.Key, "tier": i.Tier, "owner": i.Owner,
+		"alertname": "SentinelIncident",
+		"warehouse": i.Table.Warehouse,
+		"dataset":   i.Table.String(),
+		"check":     i.Check,
+		"kind":      i.Kind,
+		"key":       i.Key,
+		"tier":      i.Tier,
+		"owner":     i.Owner,
 	}
 	if n.Test {
 		labels["alertname"] = "SentinelTest"
@@ -132,7 +140,12 @@ func (a *Alertmanager) alert(n Notice, e Entry) alert {
 	}
 	// Without the time of this try: what is repeated does not change.
 	one := Notice{Kind: e.Kind, Tier: i.Tier, Entries: []Entry{e}, URL: n.URL, Test: n.Test}
-	annotations := map[string]string{"summary": one.Title(), "description": strings.TrimSpace(one.Text()), "incident": i.ID, "severity": i.Severity.String()}
+	annotations := map[string]string{
+		"summary":     one.Title(),
+		"description": strings.TrimSpace(one.Text()),
+		"incident":    i.ID,
+		"severity":    i.Severity.String(),
+	}
 	if i.Runbook != "" {
 		annotations["runbook_url"] = i.Runbook
 	}

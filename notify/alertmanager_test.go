@@ -40,7 +40,13 @@ func startAlertmanager(t *testing.T, address string) (stop func()) {
 	if err := os.WriteFile(config, []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(alertmanagerProgram(t), "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--cluster.listen-address=")
+	cmd := exec.Command(
+		alertmanagerProgram(t),
+		"--config.file="+config,
+		"--storage.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address,
+		"--cluster.listen-address=",
+	)
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
@@ -106,7 +112,11 @@ func TestRealAlertmanager(t *testing.T) {
 	address := freeAddress(t)
 	stop := startAlertmanager(t, address)
 	a := newAgent(t, to("am"))
-	am := &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret("http://" + freeAddress(t)), sentinel.Secret("http://" + address)}, Every: 20 * time.Millisecond, Expire: time.Hour}
+	am := &notify.Alertmanager{
+		URL:    []sentinel.Secret{sentinel.Secret("http://" + freeAddress(t)), sentinel.Secret("http://" + address)},
+		Every:  20 * time.Millisecond,
+		Expire: time.Hour,
+	}
 	d := a.dispatcher(notify.Channel{Name: "am", Notifier: am})
 	ctx, cancel := context.WithCancel(t.Context())
 	var run sync.WaitGroup
@@ -118,8 +128,11 @@ func TestRealAlertmanager(t *testing.T) {
 	a.record(time.Now(), one)
 	eventually(t, "the alert fires", func() bool { return len(active(t, address)) == 1 })
 	alert := active(t, address)[0]
-	if alert.Labels["dataset"] != "shop.public.orders_1" || alert.Labels["tier"] != "critical" || alert.Annotations["incident"] != "inc0001" || alert.Annotations["runbook_url"] == "" ||
-		!alert.StartsAt.Equal(one.Opened) || time.Until(alert.EndsAt) < 55*time.Minute {
+	if alert.Labels["dataset"] != "shop.public.orders_1" || alert.Labels["tier"] != "critical" ||
+		alert.Annotations["incident"] != "inc0001" ||
+		alert.Annotations["runbook_url"] == "" ||
+		!alert.StartsAt.Equal(one.Opened) ||
+		time.Until(alert.EndsAt) < 55*time.Minute {
 		t.Errorf("%+v", alert)
 	}
 
@@ -144,11 +157,17 @@ func TestRepeatingDoesNotReviveWhatIsOver(t *testing.T) {
 			end()
 		}
 	})
-	d := a.dispatcher(notify.Channel{Name: "am", Notifier: &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret(r.URL)}, Every: 20 * time.Millisecond}})
+	d := a.dispatcher(
+		notify.Channel{
+			Name:     "am",
+			Notifier: &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret(r.URL)}, Every: 20 * time.Millisecond},
+		},
+	)
 	over := make(chan time.Time, 1)
 	end = func() {
 		i := resolved(a.known["inc0001"], time.Hour)
-		if _, err := a.store.Record(context.WithoutCancel(t.Context()), store.Batch{Incidents: []sentinel.Incident{i}}); err != nil {
+		batch := store.Batch{Incidents: []sentinel.Incident{i}}
+		if _, err := a.store.Record(context.WithoutCancel(t.Context()), batch); err != nil {
 			t.Error(err)
 		}
 		over <- i.Resolved

@@ -31,8 +31,11 @@ func drop(w http.ResponseWriter) {
 func TestEveryTransitionArrives(t *testing.T) {
 	t.Parallel()
 	for name, misbehave := range map[string]func(w http.ResponseWriter, r *http.Request){
-		"answers 500":          func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
-		"answers 429, seconds": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "1"); w.WriteHeader(429) },
+		"answers 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"answers 429, seconds": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(429)
+		},
 		"answers 429, a date": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", time.Now().Add(1500*time.Millisecond).UTC().Format(http.TimeFormat))
 			w.WriteHeader(429)
@@ -64,7 +67,8 @@ func TestEveryTransitionArrives(t *testing.T) {
 			eventually(t, "all is sent", func() bool { return a.count(store.OutboxSent) == 3 })
 			mu.Lock()
 			defer mu.Unlock()
-			if len(tries) != 3 || tries["inc0001/1/opened"] < 3 || tries["inc0001/2/recovered"] < 3 || tries["inc0002/1/opened"] < 3 {
+			if len(tries) != 3 || tries["inc0001/1/opened"] < 3 || tries["inc0001/2/recovered"] < 3 ||
+				tries["inc0002/1/opened"] < 3 {
 				t.Errorf("tries by key: %v", tries)
 			}
 			inOrder(t, r.got())

@@ -31,13 +31,20 @@ type agent struct {
 }
 
 func newAgent(t testing.TB, routes ...notify.Route) *agent {
-	return &agent{t: t, store: openStore(t), planner: &notify.Planner{Routes: routes}, known: map[string]sentinel.Incident{}}
+	return &agent{
+		t:       t,
+		store:   openStore(t),
+		planner: &notify.Planner{Routes: routes},
+		known:   map[string]sentinel.Incident{},
+	}
 }
 
 // record stores what the incidents are now.
 func (a *agent) record(now time.Time, incidents ...sentinel.Incident) {
 	a.t.Helper()
-	batch := store.Batch{Ticks: []store.TickRecord{{Schedule: "test", Table: orders, Tick: night.Add(time.Duration(a.ticks) * time.Minute)}}}
+	batch := store.Batch{
+		Ticks: []store.TickRecord{{Schedule: "test", Table: orders, Tick: night.Add(time.Duration(a.ticks) * time.Minute)}},
+	}
 	a.ticks++
 	var changes []notify.Change
 	var ids []string
@@ -107,7 +114,11 @@ var at0s = time.Duration(0)
 func to(names ...string) notify.Route { return notify.Route{To: names, GroupWait: &at0s} }
 
 func hook(name string, r *receiver) notify.Channel {
-	return notify.Channel{Name: name, Notifier: &notify.Webhook{URL: sentinel.Secret(r.URL)}, Rate: notify.Rate{Burst: 10_000, Every: time.Millisecond}}
+	return notify.Channel{
+		Name:     name,
+		Notifier: &notify.Webhook{URL: sentinel.Secret(r.URL)},
+		Rate:     notify.Rate{Burst: 10_000, Every: time.Millisecond},
+	}
 }
 
 // A thousand datasets that fail at once are a handful of notices.
@@ -204,7 +215,8 @@ func TestReminders(t *testing.T) {
 	for _, g := range r.got() {
 		keys = append(keys, g.Header.Get("Idempotency-Key"))
 	}
-	if want := []string{"inc0002/2/acknowledged", "inc0001/reminder/1", "inc0001/reminder/2"}; !slices.Equal(keys[1:], want) {
+	want := []string{"inc0002/2/acknowledged", "inc0001/reminder/1", "inc0001/reminder/2"}
+	if !slices.Equal(keys[1:], want) {
 		t.Errorf("%v, want %v", keys[1:], want)
 	}
 }
@@ -218,7 +230,9 @@ func TestTestNotice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, kind := range []string{"opened", "recovered"} {
-		if body := r.got()[n].Body; !strings.Contains(body, `"test":true`) || !strings.Contains(body, "TEST, nothing is wrong") || !strings.Contains(body, `"kind":"`+kind) {
+		if body := r.got()[n].Body; !strings.Contains(body, `"test":true`) ||
+			!strings.Contains(body, "TEST, nothing is wrong") ||
+			!strings.Contains(body, `"kind":"`+kind) {
 			t.Error(body)
 		}
 	}
@@ -278,7 +292,10 @@ func TestDownstreamJoinsItsUpstream(t *testing.T) {
 	r := answering(t, says(200, `{"ok":true,"ts":"1.1"}`))
 	a := newAgent(t, to("pager", "slack"))
 	slack := notify.Channel{Name: "slack", Notifier: &notify.Slack{Token: "x", Channel: "c", URL: r.URL}}
-	running(t, a.dispatcher(slack, notify.Channel{Name: "pager", Notifier: &notify.PagerDuty{RoutingKey: "k", URL: r.URL}}))
+	running(
+		t,
+		a.dispatcher(slack, notify.Channel{Name: "pager", Notifier: &notify.PagerDuty{RoutingKey: "k", URL: r.URL}}),
+	)
 	up, down := incident(1), incident(2)
 	down.Upstream = up.ID
 	for n, i := range []sentinel.Incident{up, down, resolved(up, time.Minute), resolved(down, time.Minute)} {

@@ -17,7 +17,8 @@ var mailPage = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Parse(`<!doctype html><html><body style="font-family:sans-serif">
 <h2>{{.Title}}</h2>
 {{if .Lines}}<ul>{{range .Lines}}<li>{{.}}</li>{{end}}</ul>{{else}}<p>{{.Message}}</p>
-<table>{{range .Facts}}<tr><th align="left">{{.Name}}</th><td>{{if .Link}}<a href="{{.Value}}">{{.Value}}</a>{{else}}{{.Value}}{{end}}</td></tr>
+<table>{{range .Facts}}<tr><th align="left">{{.Name}}</th><td>{{if .Link -}}
+<a href="{{.Value}}">{{.Value}}</a>{{else}}{{.Value}}{{end}}</td></tr>
 {{end}}</table>{{end}}
 {{with .Link}}<p><a href="{{.}}">Open in Sentinel</a></p>{{end}}
 </body></html>
@@ -75,7 +76,10 @@ func (e *Email) header(b *bytes.Buffer, n Notice, boundary string) {
 }
 
 func part(parts *multipart.Writer, kind string, text []byte) error {
-	w, err := parts.CreatePart(textproto.MIMEHeader{"Content-Type": {kind + "; charset=utf-8"}, "Content-Transfer-Encoding": {"quoted-printable"}})
+	w, err := parts.CreatePart(textproto.MIMEHeader{
+		"Content-Type":              {kind + "; charset=utf-8"},
+		"Content-Transfer-Encoding": {"quoted-printable"},
+	})
 	if err != nil {
 		return err
 	}

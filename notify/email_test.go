@@ -18,7 +18,14 @@ import (
 
 // to is a mail channel of the test's server.
 func (m *mailServer) channel(tls string) *notify.Email {
-	return &notify.Email{Host: "127.0.0.1", Port: m.port, From: "Sentinel <sentinel@example.com>", To: []string{"Ada <ada@example.com>", "bob@example.com"}, TLS: tls, CAFile: m.caFile}
+	return &notify.Email{
+		Host:   "127.0.0.1",
+		Port:   m.port,
+		From:   "Sentinel <sentinel@example.com>",
+		To:     []string{"Ada <ada@example.com>", "bob@example.com"},
+		TLS:    tls,
+		CAFile: m.caFile,
+	}
 }
 
 // mailParts reads the plain text and the HTML of a mail.
@@ -56,7 +63,11 @@ func TestMail(t *testing.T) {
 	if len(mails) != 2 { // nobody is mailed that somebody looks at it
 		t.Fatalf("%d mails", len(mails))
 	}
-	golden(t, "email.golden", strings.ReplaceAll(mails[0].from+"\n"+strings.Join(mails[0].to, "\n")+"\n\n"+mails[0].data, "\r\n", "\n"))
+	golden(
+		t,
+		"email.golden",
+		strings.ReplaceAll(mails[0].from+"\n"+strings.Join(mails[0].to, "\n")+"\n\n"+mails[0].data, "\r\n", "\n"),
+	)
 	var heads []mail.Header
 	for _, one := range mails {
 		m, err := mail.ReadMessage(strings.NewReader(one.data))
@@ -65,13 +76,20 @@ func TestMail(t *testing.T) {
 		}
 		heads = append(heads, m.Header)
 		text, page := mailParts(t, m)
-		for _, want := range []string{"newest row is 1h5m old", "at most 1h", "data-platform", "sentinel incidents show inc0001", "https://wiki.example.com/orders"} {
+		for _, want := range []string{
+			"newest row is 1h5m old",
+			"at most 1h",
+			"data-platform",
+			"sentinel incidents show inc0001",
+			"https://wiki.example.com/orders",
+		} {
 			if !strings.Contains(text, want) || !strings.Contains(page, want) {
 				t.Errorf("%q is missing in\n%s\n%s", want, text, page)
 			}
 		}
 	}
-	if heads[0].Get("References") != heads[1].Get("References") || heads[0].Get("Message-Id") == heads[1].Get("Message-Id") {
+	if heads[0].Get("References") != heads[1].Get("References") ||
+		heads[0].Get("Message-Id") == heads[1].Get("Message-Id") {
 		t.Errorf("one thread, two messages: %v %v", heads[0], heads[1])
 	}
 }
@@ -105,7 +123,8 @@ func TestMailSignsIn(t *testing.T) {
 	e := server.channel("starttls")
 	e.Username, e.Password = "me", "pass-word"
 	var permanent *notify.PermanentError
-	if _, err := channel(t, e).Notify(t.Context(), notices()[0]); !errors.As(err, &permanent) || !strings.Contains(err.Error(), "STARTTLS") {
+	if _, err := channel(t, e).Notify(t.Context(), notices()[0]); !errors.As(err, &permanent) ||
+		!strings.Contains(err.Error(), "STARTTLS") {
 		t.Error("without STARTTLS:", err)
 	}
 	stranger := newMailServer(t, mailManners{starttls: true})
@@ -125,10 +144,15 @@ func TestMailErrors(t *testing.T) {
 		mails     int
 		says      string
 	}{
-		"busy":            {mailManners{answers: map[string]int{"MAIL": 451}}, false, 0, "sender: 451"},
-		"unknown sender":  {mailManners{answers: map[string]int{"MAIL": 550}}, true, 0, "sender: 550"},
-		"nobody known":    {mailManners{answers: map[string]int{"RCPT": 550}}, true, 0, "recipient ada@example.com"},
-		"one is unknown":  {mailManners{answers: map[string]int{"RCPT TO:<BOB@EXAMPLE.COM>": 550}}, true, 1, "recipient bob@example.com: 550"},
+		"busy":           {mailManners{answers: map[string]int{"MAIL": 451}}, false, 0, "sender: 451"},
+		"unknown sender": {mailManners{answers: map[string]int{"MAIL": 550}}, true, 0, "sender: 550"},
+		"nobody known":   {mailManners{answers: map[string]int{"RCPT": 550}}, true, 0, "recipient ada@example.com"},
+		"one is unknown": {
+			mailManners{answers: map[string]int{"RCPT TO:<BOB@EXAMPLE.COM>": 550}},
+			true,
+			1,
+			"recipient bob@example.com: 550",
+		},
 		"greylisted":      {mailManners{answers: map[string]int{"RCPT": 450}}, false, 0, "450"},
 		"reply lost":      {mailManners{loseReply: true}, false, 1, "sending the mail"},
 		"silent for ever": {mailManners{silent: true}, false, 0, "greeting"},
@@ -140,7 +164,8 @@ func TestMailErrors(t *testing.T) {
 			defer cancel()
 			_, err := channel(t, server.channel("none")).Notify(ctx, notices()[0])
 			var permanent *notify.PermanentError
-			if err == nil || errors.As(err, &permanent) != c.permanent || !strings.Contains(err.Error(), c.says) || len(server.mails()) != c.mails {
+			if err == nil || errors.As(err, &permanent) != c.permanent || !strings.Contains(err.Error(), c.says) ||
+				len(server.mails()) != c.mails {
 				t.Errorf("%v, %d mails", err, len(server.mails()))
 			}
 		})

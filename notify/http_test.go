@@ -50,7 +50,8 @@ func TestAnswers(t *testing.T) {
 				}
 				w.WriteHeader(c.code)
 			})
-			_, err := channel(t, &notify.Webhook{URL: sentinel.Secret(r.URL)}).Notify(t.Context(), told(notify.Opened, incident(1)))
+			hook := channel(t, &notify.Webhook{URL: sentinel.Secret(r.URL)})
+			_, err := hook.Notify(t.Context(), told(notify.Opened, incident(1)))
 			var final *notify.PermanentError
 			var later *notify.RetryAfterError
 			got := transient
@@ -73,9 +74,14 @@ func TestAnswers(t *testing.T) {
 // Slack says with status 200 that it has not taken a message.
 func TestSlackAnswers(t *testing.T) {
 	t.Parallel()
-	for answer, want := range map[string]bool{`{"ok":false,"error":"channel_not_found"}`: true, `{"ok":false,"error":"ratelimited"}`: false, `no json`: false} {
+	for answer, want := range map[string]bool{
+		`{"ok":false,"error":"channel_not_found"}`: true,
+		`{"ok":false,"error":"ratelimited"}`:       false,
+		`no json`:                                  false,
+	} {
 		r := answering(t, says(200, answer))
-		_, err := channel(t, &notify.Slack{Token: "x", Channel: "c", URL: r.URL}).Notify(t.Context(), told(notify.Opened, incident(1)))
+		c := channel(t, &notify.Slack{Token: "x", Channel: "c", URL: r.URL})
+		_, err := c.Notify(t.Context(), told(notify.Opened, incident(1)))
 		var final *notify.PermanentError
 		if err == nil || errors.As(err, &final) != want {
 			t.Errorf("%s: %v", answer, err)
@@ -86,8 +92,16 @@ func TestSlackAnswers(t *testing.T) {
 // Notices never go where clouds keep credentials.
 func TestMetadataAddressesAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, host := range []string{"169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "[fd00:ec2::254]", "100.100.100.200", "224.0.0.1"} {
-		_, err := channel(t, &notify.Webhook{URL: sentinel.Secret("http://" + host + ":1/x")}).Notify(t.Context(), told(notify.Opened, incident(1)))
+	for _, host := range []string{
+		"169.254.169.254",
+		"[fe80::1]",
+		"[::ffff:169.254.169.254]",
+		"[fd00:ec2::254]",
+		"100.100.100.200",
+		"224.0.0.1",
+	} {
+		c := channel(t, &notify.Webhook{URL: sentinel.Secret("http://" + host + ":1/x")})
+		_, err := c.Notify(t.Context(), told(notify.Opened, incident(1)))
 		var final *notify.PermanentError
 		if !errors.As(err, &final) || !strings.Contains(err.Error(), "allow_private") {
 			t.Errorf("%s: %v", host, err)
@@ -95,7 +109,8 @@ func TestMetadataAddressesAreRefused(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // nothing is dialled
-	_, err := channel(t, &notify.Webhook{URL: "http://169.254.169.254:1/x", AllowPrivate: true}).Notify(ctx, told(notify.Opened, incident(1)))
+	c := channel(t, &notify.Webhook{URL: "http://169.254.169.254:1/x", AllowPrivate: true})
+	_, err := c.Notify(ctx, told(notify.Opened, incident(1)))
 	if !errors.Is(err, context.Canceled) {
 		t.Error("allowed, but", err)
 	}
@@ -124,13 +139,15 @@ func endless(chunk string, pause time.Duration) func(int, http.ResponseWriter, *
 func TestEndlessAnswers(t *testing.T) {
 	t.Parallel()
 	flood := answering(t, endless(strings.Repeat("x", 1<<16), 0))
-	if _, err := channel(t, &notify.Webhook{URL: sentinel.Secret(flood.URL)}).Notify(t.Context(), told(notify.Opened, incident(1))); err != nil {
+	hook := channel(t, &notify.Webhook{URL: sentinel.Secret(flood.URL)})
+	if _, err := hook.Notify(t.Context(), told(notify.Opened, incident(1))); err != nil {
 		t.Error("a flood of an answer with status 200:", err)
 	}
 	drip := answering(t, endless("x", 10*time.Millisecond))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := channel(t, &notify.Webhook{URL: sentinel.Secret(drip.URL)}).Notify(ctx, told(notify.Opened, incident(1))); !errors.Is(err, context.DeadlineExceeded) {
+	_, err := channel(t, &notify.Webhook{URL: sentinel.Secret(drip.URL)}).Notify(ctx, told(notify.Opened, incident(1)))
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Error("an answer drop by drop:", err)
 	}
 }
@@ -147,9 +164,16 @@ func TestErrorsKeepSecrets(t *testing.T) {
 	for _, base := range []string{r.URL, "http://127.0.0.1:1"} {
 		secret := sentinel.Secret(base + "/t0ps3cret")
 		for _, c := range []notify.Notifier{
-			&notify.Webhook{URL: secret, Secret: "t0ps3cret", Headers: map[string]sentinel.Secret{"Authorization": "Bearer t0ps3cret"}},
-			&notify.Slack{WebhookURL: secret}, &notify.Slack{Token: "t0ps3cret", Channel: "c", URL: base}, &notify.Teams{WebhookURL: secret},
-			&notify.PagerDuty{RoutingKey: "t0ps3cret", URL: base}, &notify.Opsgenie{APIKey: "t0ps3cret", URL: base},
+			&notify.Webhook{
+				URL:     secret,
+				Secret:  "t0ps3cret",
+				Headers: map[string]sentinel.Secret{"Authorization": "Bearer t0ps3cret"},
+			},
+			&notify.Slack{WebhookURL: secret},
+			&notify.Slack{Token: "t0ps3cret", Channel: "c", URL: base},
+			&notify.Teams{WebhookURL: secret},
+			&notify.PagerDuty{RoutingKey: "t0ps3cret", URL: base},
+			&notify.Opsgenie{APIKey: "t0ps3cret", URL: base},
 			&notify.Alertmanager{URL: []sentinel.Secret{secret}, Token: "t0ps3cret"},
 		} {
 			_, err := channel(t, c).Notify(t.Context(), told(notify.Opened, incident(1)))

@@ -88,8 +88,13 @@ func flip(known map[string]sentinel.Incident, n int) (sentinel.Incident, notify.
 func killDispatcher(s *store.Store, receiver string) (*notify.Dispatcher, *notify.Planner, error) {
 	hook := &notify.Webhook{URL: sentinel.Secret(receiver)}
 	return &notify.Dispatcher{
-		Store: s, Channels: []notify.Channel{{Name: "hook", Notifier: hook, Rate: notify.Rate{Burst: 1000, Every: time.Millisecond}}}, Now: time.Now, Rand: rand.Float64,
-		Timeout: 2 * time.Second, Base: 5 * time.Millisecond, Cap: 50 * time.Millisecond,
+		Store:    s,
+		Channels: []notify.Channel{{Name: "hook", Notifier: hook, Rate: notify.Rate{Burst: 1000, Every: time.Millisecond}}},
+		Now:      time.Now,
+		Rand:     rand.Float64,
+		Timeout:  2 * time.Second,
+		Base:     5 * time.Millisecond,
+		Cap:      50 * time.Millisecond,
 	}, &notify.Planner{Routes: []notify.Route{to("hook")}}, hook.Validate()
 }
 
@@ -206,7 +211,14 @@ func TestKillNine(t *testing.T) {
 			twice++
 		}
 	}
-	t.Logf("%d kills, %d transitions stored, %d lost, %d arrived more than once in %d notices", kills, len(stored), lost, twice, len(r.got()))
+	t.Logf(
+		"%d kills, %d transitions stored, %d lost, %d arrived more than once in %d notices",
+		kills,
+		len(stored),
+		lost,
+		twice,
+		len(r.got()),
+	)
 	if len(stored) < 100 {
 		t.Error("too few transitions to prove anything")
 	}

@@ -25,10 +25,23 @@ var night = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 // incident is the n-th of a dataset orders_n, opened at night.
 func incident(n int) sentinel.Incident {
 	return sentinel.Incident{
-		ID: fmt.Sprintf("inc%04d", n), Check: fmt.Sprintf("shop.public.orders_%d.freshness", n), Kind: "freshness",
-		Table: sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("orders_%d", n)},
-		Tier:  "critical", Owner: "data-platform", Runbook: "https://wiki.example.com/orders", State: sentinel.Open, Severity: sentinel.Fail,
-		Opened: night, Updated: night, LastGood: night.Add(-65 * time.Minute), Message: "newest row is 1h5m old", Observed: sentinel.Int(3900), Expected: "at most 1h", Ticks: 1, Transitions: 1,
+		ID:          fmt.Sprintf("inc%04d", n),
+		Check:       fmt.Sprintf("shop.public.orders_%d.freshness", n),
+		Kind:        "freshness",
+		Table:       sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("orders_%d", n)},
+		Tier:        "critical",
+		Owner:       "data-platform",
+		Runbook:     "https://wiki.example.com/orders",
+		State:       sentinel.Open,
+		Severity:    sentinel.Fail,
+		Opened:      night,
+		Updated:     night,
+		LastGood:    night.Add(-65 * time.Minute),
+		Message:     "newest row is 1h5m old",
+		Observed:    sentinel.Int(3900),
+		Expected:    "at most 1h",
+		Ticks:       1,
+		Transitions: 1,
 	}
 }
 
@@ -40,7 +53,13 @@ func resolved(i sentinel.Incident, after time.Duration) sentinel.Incident {
 
 // told is a notice of one kind about incidents of one thread.
 func told(kind notify.Kind, incidents ...sentinel.Incident) notify.Notice {
-	n := notify.Notice{Kind: kind, Key: incidents[0].ID + "/1/" + string(kind), Tier: incidents[0].Tier, At: night.Add(10 * time.Minute), URL: "https://sentinel.example.com/"}
+	n := notify.Notice{
+		Kind: kind,
+		Key:  incidents[0].ID + "/1/" + string(kind),
+		Tier: incidents[0].Tier,
+		At:   night.Add(10 * time.Minute),
+		URL:  "https://sentinel.example.com/",
+	}
 	for _, i := range incidents {
 		n.Entries = append(n.Entries, notify.Entry{Kind: kind, Incident: i, Thread: incidents[0].ID})
 	}

@@ -64,14 +64,18 @@ func (o *Opsgenie) Notify(ctx context.Context, n Notice) (string, error) {
 		case Opened:
 			body = o.alert(t.ID, part)
 		case Acknowledged, Recovered:
-			path = "/" + url.PathEscape(t.ID) + map[Kind]string{Acknowledged: "/acknowledge", Recovered: "/close"}[kind] + "?identifierType=alias"
+			action := map[Kind]string{Acknowledged: "/acknowledge", Recovered: "/close"}[kind]
+			path = "/" + url.PathEscape(t.ID) + action + "?identifierType=alias"
 			body = opsgenieNote{"sentinel", part.Title()}
 		default:
 			continue
 		}
 		_, err := post(ctx, call{
-			URL: strings.TrimSuffix(o.URL, "/") + "/v2/alerts" + path, Header: map[string]string{"Authorization": "GenieKey " + o.APIKey.Reveal()},
-			Body: body, Secrets: []sentinel.Secret{o.APIKey}, Notice: n,
+			URL:     strings.TrimSuffix(o.URL, "/") + "/v2/alerts" + path,
+			Header:  map[string]string{"Authorization": "GenieKey " + o.APIKey.Reveal()},
+			Body:    body,
+			Secrets: []sentinel.Secret{o.APIKey},
+			Notice:  n,
 		})
 		if err != nil {
 			return "", err
@@ -83,8 +87,13 @@ func (o *Opsgenie) Notify(ctx context.Context, n Notice) (string, error) {
 func (o *Opsgenie) alert(alias string, n Notice) opsgenieAlert {
 	i := n.Entries[0].Incident
 	a := opsgenieAlert{
-		Message: clip(n.Title(), 130), Alias: alias, Description: clip(n.Title()+"\n\n"+n.Text(), 15000), Entity: i.Table.String(), Source: "sentinel",
-		Tags: []string{"sentinel", n.Tier}, Priority: map[string]string{"critical": "P1", "warning": "P3", "info": "P5"}[n.Tier],
+		Message:     clip(n.Title(), 130),
+		Alias:       alias,
+		Description: clip(n.Title()+"\n\n"+n.Text(), 15000),
+		Entity:      i.Table.String(),
+		Source:      "sentinel",
+		Tags:        []string{"sentinel", n.Tier},
+		Priority:    map[string]string{"critical": "P1", "warning": "P3", "info": "P5"}[n.Tier],
 	}
 	for _, team := range o.Teams {
 		a.Responders = append(a.Responders, opsgenieResponder{team, "team"})

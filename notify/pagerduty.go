@@ -69,7 +69,12 @@ func (p *PagerDuty) Notify(ctx context.Context, n Notice) (string, error) {
 		if action == "trigger" {
 			p.describe(&event, n.only(t))
 		}
-		if _, err := post(ctx, call{URL: p.URL, Body: event, Secrets: []sentinel.Secret{p.RoutingKey}, Notice: n}); err != nil {
+		if _, err := post(ctx, call{
+			URL:     p.URL,
+			Body:    event,
+			Secrets: []sentinel.Secret{p.RoutingKey},
+			Notice:  n,
+		}); err != nil {
 			return "", err
 		}
 	}

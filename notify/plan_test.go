@@ -80,11 +80,22 @@ func TestRoutes(t *testing.T) {
 
 func TestDefaultRoutes(t *testing.T) {
 	t.Parallel()
-	p := &notify.Planner{Routes: notify.DefaultRoutes([]notify.Channel{{Name: "chat", Notifier: &notify.Slack{}}, {Name: "file", Notifier: &notify.Log{}}})}
+	p := &notify.Planner{
+		Routes: notify.DefaultRoutes([]notify.Channel{
+			{Name: "chat", Notifier: &notify.Slack{}},
+			{Name: "file", Notifier: &notify.Log{}},
+		}),
+	}
 	warning, info := incident(2), incident(3)
 	warning.Tier, info.Tier = "warning", "info"
-	got := brief(plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)}, notify.Change{Kind: notify.Opened, Incident: warning}, notify.Change{Kind: notify.Opened, Incident: info}))
-	if want := "chat inc0001/1/opened, chat inc0002/1/opened, file inc0001/1/opened, file inc0002/1/opened, file inc0003/1/opened"; got != want {
+	got := brief(plan(t, p, nil,
+		notify.Change{Kind: notify.Opened, Incident: incident(1)},
+		notify.Change{Kind: notify.Opened, Incident: warning},
+		notify.Change{Kind: notify.Opened, Incident: info},
+	))
+	want := "chat inc0001/1/opened, chat inc0002/1/opened, " +
+		"file inc0001/1/opened, file inc0002/1/opened, file inc0003/1/opened"
+	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
@@ -127,16 +138,36 @@ func TestWhoHears(t *testing.T) {
 		change notify.Change
 		want   string
 	}{
-		"opened":                       {all, nil, opened, "chat inc0001/1/opened, pager inc0001/1/opened"},
-		"over, nobody was told":        {all, nil, over, ""},
-		"over, one was told":           {all, []store.Notified{{Incident: "inc0001", Channel: "pager"}}, over, "pager inc0001/2/recovered"},
-		"over, another was told":       {all, []store.Notified{{Incident: "inc0002", Channel: "pager"}}, over, ""},
-		"over, told by a former route": {all, []store.Notified{{Incident: "inc0001", Channel: "old"}}, over, "old inc0001/2/recovered"},
-		"opened, people only late":     {late, nil, opened, ""},
-		"escalated":                    {late, nil, notify.Change{Kind: notify.Escalated, Incident: escalated}, "chat inc0001/2/escalated"},
-		"in maintenance":               {quiet, nil, opened, ""},
-		"suppressed":                   {all, nil, notify.Change{Kind: notify.Opened, Incident: suppressed}, ""},
-		"over, in maintenance":         {quiet, []store.Notified{{Incident: "inc0001", Channel: "chat"}}, over, "chat inc0001/2/recovered"},
+		"opened":                {all, nil, opened, "chat inc0001/1/opened, pager inc0001/1/opened"},
+		"over, nobody was told": {all, nil, over, ""},
+		"over, one was told": {
+			all,
+			[]store.Notified{{Incident: "inc0001", Channel: "pager"}},
+			over,
+			"pager inc0001/2/recovered",
+		},
+		"over, another was told": {all, []store.Notified{{Incident: "inc0002", Channel: "pager"}}, over, ""},
+		"over, told by a former route": {
+			all,
+			[]store.Notified{{Incident: "inc0001", Channel: "old"}},
+			over,
+			"old inc0001/2/recovered",
+		},
+		"opened, people only late": {late, nil, opened, ""},
+		"escalated": {
+			late,
+			nil,
+			notify.Change{Kind: notify.Escalated, Incident: escalated},
+			"chat inc0001/2/escalated",
+		},
+		"in maintenance": {quiet, nil, opened, ""},
+		"suppressed":     {all, nil, notify.Change{Kind: notify.Opened, Incident: suppressed}, ""},
+		"over, in maintenance": {
+			quiet,
+			[]store.Notified{{Incident: "inc0001", Channel: "chat"}},
+			over,
+			"chat inc0001/2/recovered",
+		},
 	} {
 		if got := brief(plan(t, c.p, c.told, c.change)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -148,7 +179,13 @@ func TestWhoHears(t *testing.T) {
 func TestAWholeIncidentAtOnce(t *testing.T) {
 	t.Parallel()
 	p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}}}}
-	items := plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)}, notify.Change{Kind: notify.Recovered, Incident: resolved(incident(1), time.Minute)})
+	items := plan(
+		t,
+		p,
+		nil,
+		notify.Change{Kind: notify.Opened, Incident: incident(1)},
+		notify.Change{Kind: notify.Recovered, Incident: resolved(incident(1), time.Minute)},
+	)
 	if got := brief(items); got != "chat inc0001/1/opened, chat inc0001/2/recovered" {
 		t.Error(got)
 	}
@@ -182,10 +219,16 @@ func TestGroups(t *testing.T) {
 	}
 	// Its upstream failed a minute earlier, and was told already.
 	p.Incidents = &incidents{open: map[string]sentinel.Incident{"inc0001": incident(1)}}
-	if earlier, later := plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)}), plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: down}); earlier[0].Group != later[0].Group {
+	if earlier, later := plan(t, p, nil, notify.Change{
+		Kind:     notify.Opened,
+		Incident: incident(1),
+	}), plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: down}); earlier[0].Group != later[0].Group {
 		t.Errorf("a downstream that fails later: %s and %s", earlier[0].Group, later[0].Group)
 	}
-	if n := groups(&notify.Planner{Routes: []notify.Route{{To: []string{"chat"}, GroupBy: []string{"dataset"}}}}, incident(1), incident(5)); n != 2 {
+	if n := groups(&notify.Planner{Routes: []notify.Route{{
+		To:      []string{"chat"},
+		GroupBy: []string{"dataset"},
+	}}}, incident(1), incident(5)); n != 2 {
 		t.Errorf("by dataset: %d groups", n)
 	}
 	items := plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: incident(1)})
@@ -260,8 +303,19 @@ func TestRates(t *testing.T) {
 func TestDatasetPatterns(t *testing.T) {
 	t.Parallel()
 	for pattern, matches := range map[string]bool{
-		"shop.public.orders_1": true, "*": true, "shop.*": true, "%orders%": true, "shop.*.orders_*": true, "*_1": true, "shop.%ic.*s_1": true,
-		"shop": false, "orders_1": false, "shop.*.customers": false, "*.public.*.orders_1": false, "shop.public.orders_1*1": false, "": false,
+		"shop.public.orders_1":   true,
+		"*":                      true,
+		"shop.*":                 true,
+		"%orders%":               true,
+		"shop.*.orders_*":        true,
+		"*_1":                    true,
+		"shop.%ic.*s_1":          true,
+		"shop":                   false,
+		"orders_1":               false,
+		"shop.*.customers":       false,
+		"*.public.*.orders_1":    false,
+		"shop.public.orders_1*1": false,
+		"":                       false,
 	} {
 		r := notify.Route{Dataset: []string{pattern}}
 		if r.Matches(incident(1)) != matches {

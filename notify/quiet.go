@@ -72,7 +72,12 @@ func (s Silence) Suppresses(i sentinel.Incident, now time.Time) bool {
 		return false
 	}
 	for _, m := range [...]struct{ pattern, value string }{
-		{s.Incident, i.ID}, {s.Dataset, i.Table.String()}, {s.Check, i.Check}, {s.Finding, i.Key}, {s.Tier, i.Tier}, {s.Owner, i.Owner},
+		{s.Incident, i.ID},
+		{s.Dataset, i.Table.String()},
+		{s.Check, i.Check},
+		{s.Finding, i.Key},
+		{s.Tier, i.Tier},
+		{s.Owner, i.Owner},
 	} {
 		if m.pattern != "" && !match(m.pattern, m.value) {
 			return false

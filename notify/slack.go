@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -91,7 +92,10 @@ func (s *Slack) Notify(ctx context.Context, n Notice) (string, error) {
 		m.Broadcast = m.ThreadTS != "" && slices.Contains([]Kind{Reopened, Worsened, Escalated}, n.Kind)
 	}
 	c.URL, c.Body = strings.TrimSuffix(s.URL, "/")+"/chat.postMessage", m
-	c.Header = map[string]string{"Authorization": "Bearer " + s.Token.Reveal(), "Content-Type": "application/json; charset=utf-8"}
+	c.Header = map[string]string{
+		"Authorization": "Bearer " + s.Token.Reveal(),
+		"Content-Type":  "application/json; charset=utf-8",
+	}
 	answer, err := post(ctx, c)
 	if err != nil {
 		return "", err
@@ -114,7 +118,8 @@ func slackAnswer(answer []byte) (ts string, err error) {
 	}
 	err = fmt.Errorf("slack answers %q", clip(flat(a.Error), 100))
 	switch a.Error {
-	case "ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "":
+	case "ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout",
+		"team_added_to_org", "":
 		return "", err
 	}
 	return "", &PermanentError{err}
@@ -129,7 +134,8 @@ func slackBlocks(n Notice) []slackBlock {
 	}
 	if len(n.Entries) == 1 && n.Kind != Digest {
 		e := n.Entries[0]
-		blocks = append(blocks, slackBlock{Type: "section", Text: plain(orDefault(flat(e.Incident.Message), "no message"), 3000)})
+		message := cmp.Or(flat(e.Incident.Message), "no message")
+		blocks = append(blocks, slackBlock{Type: "section", Text: plain(message, 3000)})
 		var fields []slackText
 		for _, f := range e.Facts(n.At) {
 			fields = append(fields, *plain(f.Name+"\n"+f.Value, 2000))

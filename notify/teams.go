@@ -17,7 +17,10 @@ type Teams struct {
 // Validate implements Notifier.
 func (t *Teams) Validate() error {
 	if t.WebhookURL == "" {
-		return settings.Wrong("webhook_url", "want the address of a workflow that posts to a channel when a webhook request is received")
+		return settings.Wrong(
+			"webhook_url",
+			"want the address of a workflow that posts to a channel when a webhook request is received",
+		)
 	}
 	return needURL("webhook_url", t.WebhookURL)
 }
@@ -74,8 +77,14 @@ func (t *Teams) Notify(ctx context.Context, n Notice) (string, error) {
 	if n.Kind == Acknowledged {
 		return "", nil
 	}
-	card := teamsCard{Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4", Teams: map[string]any{"width": "Full"}}
-	card.Body = append(card.Body, teamsLine(teamsRun{Text: n.Title(), Size: "Large", Weight: "Bolder", Color: teamsColor(n)}))
+	card := teamsCard{
+		Schema:  "http://adaptivecards.io/schemas/adaptive-card.json",
+		Type:    "AdaptiveCard",
+		Version: "1.4",
+		Teams:   map[string]any{"width": "Full"},
+	}
+	title := teamsRun{Text: n.Title(), Size: "Large", Weight: "Bolder", Color: teamsColor(n)}
+	card.Body = append(card.Body, teamsLine(title))
 	if link := n.Link(); link != "" {
 		card.Actions = append(card.Actions, teamsAction{"Action.OpenUrl", "Open", link})
 	}

@@ -153,8 +153,16 @@ func (e Entry) Facts(now time.Time) []Fact {
 	if e.Kind == Recovered {
 		all = append(all, Fact{"Recovered", since(i.Resolved, now)})
 	}
-	all = append(all, Fact{"Last good", since(i.LastGood, now)}, Fact{"Check", check}, Fact{"Owner", i.Owner}, Fact{"Cause", cause(i)}, Fact{"Note", i.Note},
-		Fact{"Runbook", i.Runbook}, Fact{"Next", "sentinel incidents show " + i.ID})
+	all = append(
+		all,
+		Fact{"Last good", since(i.LastGood, now)},
+		Fact{"Check", check},
+		Fact{"Owner", i.Owner},
+		Fact{"Cause", cause(i)},
+		Fact{"Note", i.Note},
+		Fact{"Runbook", i.Runbook},
+		Fact{"Next", "sentinel incidents show " + i.ID},
+	)
 	for n := range all {
 		all[n].Value = clip(flat(all[n].Value), 500)
 	}
@@ -181,7 +189,9 @@ func (n Notice) Lines() []string {
 	})
 	var lines []string
 	for _, e := range entries[:min(listed, len(entries))] {
-		lines = append(lines, clip(flat(fmt.Sprintf("%s %s: %s (%s)", e.Incident.Table, e.verb(false, n.At), e.Incident.Message, e.Incident.ID)), 300))
+		i := e.Incident
+		line := fmt.Sprintf("%s %s: %s (%s)", i.Table, e.verb(false, n.At), i.Message, i.ID)
+		lines = append(lines, clip(flat(line), 300))
 	}
 	if rest := len(entries) - len(lines); rest > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more: sentinel incidents list", rest))

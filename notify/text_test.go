@@ -49,11 +49,17 @@ func TestTitles(t *testing.T) {
 		{told(notify.Escalated, incident(1)), "[critical] shop.public.orders_1 needs a person: newest row is 1h5m old"},
 		{told(notify.Reminder, incident(1)), "[critical] shop.public.orders_1 still fails, for 10m: newest row is 1h5m old"},
 		{told(notify.Acknowledged, incident(1)), "[critical] shop.public.orders_1 acknowledged: newest row is 1h5m old"},
-		{told(notify.Recovered, resolved(incident(1), 26*time.Hour)), "[critical] shop.public.orders_1 recovered after 1d2h: newest row is 1h5m old"},
+		{
+			told(notify.Recovered, resolved(incident(1), 26*time.Hour)),
+			"[critical] shop.public.orders_1 recovered after 1d2h: newest row is 1h5m old",
+		},
 		{told(notify.Opened, many(37)...), "[critical] 37 datasets of shop fail"},
 		{told(notify.Opened, incident(1), other), "[critical] 2 datasets of shop and lake fail"},
 		{told(notify.Opened, incident(1), sameTable), "[critical] 2 checks of shop.public.orders_1 fail"},
-		{told(notify.Opened, incident(1), incident(2), down), "[critical] 3 datasets of shop fail, 1 of them downstream of shop.public.orders_1"},
+		{
+			told(notify.Opened, incident(1), incident(2), down),
+			"[critical] 3 datasets of shop fail, 1 of them downstream of shop.public.orders_1",
+		},
 		{digest, "[critical] 2 datasets of shop fail; shop.public.orders_3 recovered after 1m"},
 		{test, "[critical] TEST, nothing is wrong: shop.public.orders_1 fails: newest row is 1h5m old"},
 	} {
@@ -72,7 +78,8 @@ func TestText(t *testing.T) {
 func hostile() sentinel.Incident {
 	i := incident(1)
 	i.Table.Name = "a\r\nBcc: thief@example.com"
-	i.Message = "<!channel> <https://evil.example|click> *b* _i_ `c` <b>x</b><script>alert(1)</script> [l](https://evil.example) \x1b[31m \u202e & :boom:\nnext"
+	i.Message = "<!channel> <https://evil.example|click> *b* _i_ `c` <b>x</b><script>alert(1)</script> " +
+		"[l](https://evil.example) \x1b[31m \u202e & :boom:\nnext"
 	i.Owner, i.Runbook = "<@U1>", "javascript:alert(1)"
 	return i
 }
@@ -90,7 +97,8 @@ func TestNothingIsInterpreted(t *testing.T) {
 		}
 	}
 	for _, got := range r.got() {
-		if strings.Contains(got.Body, `"mrkdwn"`) || strings.Contains(got.Body, `"TextBlock"`) || strings.Contains(got.Body, `"url":"javascript:`) {
+		if strings.Contains(got.Body, `"mrkdwn"`) || strings.Contains(got.Body, `"TextBlock"`) ||
+			strings.Contains(got.Body, `"url":"javascript:`) {
 			t.Error("a text that the receiver interprets:", got.Body)
 		}
 		if strings.ContainsAny(got.Body, "\x1b\u202e") {
@@ -110,7 +118,13 @@ func TestNothingIsInterpreted(t *testing.T) {
 func TestMailIsEscaped(t *testing.T) {
 	t.Parallel()
 	server := newMailServer(t, mailManners{})
-	e := channel(t, &notify.Email{Host: "127.0.0.1", Port: server.port, From: "s@example.com", To: []string{"a@example.com"}, TLS: "none"})
+	e := channel(t, &notify.Email{
+		Host: "127.0.0.1",
+		Port: server.port,
+		From: "s@example.com",
+		To:   []string{"a@example.com"},
+		TLS:  "none",
+	})
 	if _, err := e.Notify(t.Context(), told(notify.Opened, hostile())); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +140,8 @@ func TestMailIsEscaped(t *testing.T) {
 		t.Error(subject, err)
 	}
 	_, page := mailParts(t, m)
-	if strings.Contains(page, "<script>") || strings.Contains(page, `href="javascript:`) || !strings.Contains(page, "&lt;script&gt;") {
+	if strings.Contains(page, "<script>") || strings.Contains(page, `href="javascript:`) ||
+		!strings.Contains(page, "&lt;script&gt;") {
 		t.Error(page)
 	}
 }

@@ -67,14 +67,43 @@ type hookIncident struct {
 
 // body is the notice as JSON; it holds nothing that differs from try to try.
 func body(n Notice) ([]byte, error) {
-	b := hookBody{Version: 1, Key: n.Key, Kind: n.Kind, Test: n.Test, Tier: n.Tier, Title: n.undated().Title(), Link: n.Link(), Incidents: []hookIncident{}}
+	b := hookBody{
+		Version:   1,
+		Key:       n.Key,
+		Kind:      n.Kind,
+		Test:      n.Test,
+		Tier:      n.Tier,
+		Title:     n.undated().Title(),
+		Link:      n.Link(),
+		Incidents: []hookIncident{},
+	}
 	for _, e := range n.Entries {
 		i := e.Incident
 		b.Incidents = append(b.Incidents, hookIncident{
-			ID: i.ID, Transition: e.Kind, State: string(i.State), Severity: i.Severity, Monitor: i.Monitor, Dataset: i.Table.String(), Warehouse: i.Table.Warehouse,
-			Check: i.Check, CheckKind: i.Kind, Finding: i.Key, Tier: i.Tier, Owner: i.Owner, Runbook: i.Runbook, Upstream: i.Upstream, Cause: i.Cause, Note: i.Note,
-			Message: i.Message, Observed: i.Observed, Expected: i.Expected, Opened: i.Opened, Updated: i.Updated,
-			Resolved: orNull(i.Resolved), LastGood: orNull(i.LastGood), Flaps: i.Flaps,
+			ID:         i.ID,
+			Transition: e.Kind,
+			State:      string(i.State),
+			Severity:   i.Severity,
+			Monitor:    i.Monitor,
+			Dataset:    i.Table.String(),
+			Warehouse:  i.Table.Warehouse,
+			Check:      i.Check,
+			CheckKind:  i.Kind,
+			Finding:    i.Key,
+			Tier:       i.Tier,
+			Owner:      i.Owner,
+			Runbook:    i.Runbook,
+			Upstream:   i.Upstream,
+			Cause:      i.Cause,
+			Note:       i.Note,
+			Message:    i.Message,
+			Observed:   i.Observed,
+			Expected:   i.Expected,
+			Opened:     i.Opened,
+			Updated:    i.Updated,
+			Resolved:   orNull(i.Resolved),
+			LastGood:   orNull(i.LastGood),
+			Flaps:      i.Flaps,
 		})
 	}
 	return json.Marshal(b)
@@ -99,7 +128,14 @@ func (w *Webhook) Notify(ctx context.Context, n Notice) (string, error) {
 	if err != nil {
 		return "", permanent("encoding the notice: %w", err)
 	}
-	c := call{URL: w.URL.Reveal(), Header: map[string]string{}, Body: data, Secrets: []sentinel.Secret{w.URL, w.Secret}, Private: w.AllowPrivate, Notice: n}
+	c := call{
+		URL:     w.URL.Reveal(),
+		Header:  map[string]string{},
+		Body:    data,
+		Secrets: []sentinel.Secret{w.URL, w.Secret},
+		Private: w.AllowPrivate,
+		Notice:  n,
+	}
 	for k, v := range w.Headers {
 		c.Header[k] = v.Reveal()
 		c.Secrets = append(c.Secrets, v)

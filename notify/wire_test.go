@@ -67,7 +67,11 @@ func TestWireFormats(t *testing.T) {
 		configure func(url string) notify.Notifier
 	}{
 		"alertmanager": {"", func(u string) notify.Notifier {
-			return &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret(u + "/")}, Token: "t0ken", Labels: map[string]string{"team": "data"}}
+			return &notify.Alertmanager{
+				URL:    []sentinel.Secret{sentinel.Secret(u + "/")},
+				Token:  "t0ken",
+				Labels: map[string]string{"team": "data"},
+			}
 		}},
 		"slack_webhook": {"ok", func(u string) notify.Notifier {
 			return &notify.Slack{WebhookURL: sentinel.Secret(u + "/services/T/B/x")}
@@ -75,7 +79,10 @@ func TestWireFormats(t *testing.T) {
 		"slack_bot": {`{"ok":true,"ts":"171.2"}`, func(u string) notify.Notifier {
 			return &notify.Slack{Token: "xoxb-1", Channel: "C1", URL: u + "/api"}
 		}},
-		"teams": {"1", func(u string) notify.Notifier { return &notify.Teams{WebhookURL: sentinel.Secret(u + "/workflows/1")} }},
+		"teams": {
+			"1",
+			func(u string) notify.Notifier { return &notify.Teams{WebhookURL: sentinel.Secret(u + "/workflows/1")} },
+		},
 		"pagerduty": {`{"status":"success"}`, func(u string) notify.Notifier {
 			return &notify.PagerDuty{RoutingKey: "r0uting", URL: u + "/v2/enqueue"}
 		}},
@@ -83,7 +90,11 @@ func TestWireFormats(t *testing.T) {
 			return &notify.Opsgenie{APIKey: "k3y", URL: u, Teams: []string{"data"}}
 		}},
 		"webhook": {"", func(u string) notify.Notifier {
-			return &notify.Webhook{URL: sentinel.Secret(u + "/hook?token=1"), Secret: "s3cret", Headers: map[string]sentinel.Secret{"Authorization": "Bearer h"}}
+			return &notify.Webhook{
+				URL:     sentinel.Secret(u + "/hook?token=1"),
+				Secret:  "s3cret",
+				Headers: map[string]sentinel.Secret{"Authorization": "Bearer h"},
+			}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +165,9 @@ func TestPagesEndWithTheLastIncident(t *testing.T) {
 	pager := channel(t, &notify.PagerDuty{RoutingKey: "k", URL: r.URL})
 	ends := told(notify.Recovered, resolved(incident(1), time.Minute))
 	early := ends
-	early.Entries = []notify.Entry{{Kind: notify.Recovered, Incident: resolved(incident(2), time.Minute), Thread: "inc0001", Others: 1}}
+	early.Entries = []notify.Entry{
+		{Kind: notify.Recovered, Incident: resolved(incident(2), time.Minute), Thread: "inc0001", Others: 1},
+	}
 	two := told(notify.Opened, incident(1), incident(2))
 	two.Kind, two.Entries[1].Thread = notify.Digest, "inc0002"
 	for _, n := range []notify.Notice{told(notify.Opened, many(3)...), early, ends, two} {
@@ -186,7 +199,12 @@ func TestPagerSeverity(t *testing.T) {
 		tier     string
 		severity sentinel.Status
 		want     string
-	}{{"critical", sentinel.Warn, "critical"}, {"warning", sentinel.Fail, "error"}, {"warning", sentinel.Warn, "warning"}, {"info", sentinel.Fail, "info"}} {
+	}{
+		{"critical", sentinel.Warn, "critical"},
+		{"warning", sentinel.Fail, "error"},
+		{"warning", sentinel.Warn, "warning"},
+		{"info", sentinel.Fail, "info"},
+	} {
 		i := incident(1)
 		i.Tier, i.Severity = c.tier, c.severity
 		if _, err := pager.Notify(t.Context(), told(notify.Opened, i)); err != nil {

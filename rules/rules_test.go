@@ -56,7 +56,8 @@ func load(t *testing.T) (all []rule) {
 
 func TestPromtoolAcceptsTheRules(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("promtool", "check", "rules", "sentinel.rules.yaml", "sentinel_slo.rules.yaml").CombinedOutput()
+	out, err := exec.Command("promtool", "check", "rules", "sentinel.rules.yaml", "sentinel_slo.rules.yaml").
+		CombinedOutput()
 	if err != nil {
 		t.Errorf("promtool check rules (install it with `make deps`): %v\n%s", err, out)
 	}
@@ -71,7 +72,9 @@ func TestEveryAlertIsComplete(t *testing.T) {
 		if r.Alert == "" {
 			continue
 		}
-		if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+		if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) ||
+			r.Annotations["summary"] == "" ||
+			r.Annotations["description"] == "" {
 			t.Errorf("%s: %+v", r.Alert, r)
 		}
 		page, ok := strings.CutPrefix(r.Annotations["runbook_url"], pages)
@@ -84,7 +87,12 @@ func TestEveryAlertIsComplete(t *testing.T) {
 			continue
 		}
 		linked[page] = true
-		for _, section := range []string{"# " + r.Alert + "\n", "\n## What it means\n", "\n## How to look\n", "\n## What to do\n"} {
+		for _, section := range []string{
+			"# " + r.Alert + "\n",
+			"\n## What it means\n",
+			"\n## How to look\n",
+			"\n## What to do\n",
+		} {
 			if !strings.Contains(string(text), section) {
 				t.Errorf("docs/runbooks/%s has no %q", page, strings.TrimSpace(section))
 			}
@@ -95,7 +103,8 @@ func TestEveryAlertIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range load(t) {
-		if r.Alert != "" && !strings.Contains(string(table), "| ["+r.Alert+"](runbooks/"+r.Alert+".md) | "+r.Labels["severity"]+" |") {
+		if r.Alert != "" &&
+			!strings.Contains(string(table), "| ["+r.Alert+"](runbooks/"+r.Alert+".md) | "+r.Labels["severity"]+" |") {
 			t.Errorf("docs/prometheus.md does not list %s with severity %s", r.Alert, r.Labels["severity"])
 		}
 	}
@@ -120,7 +129,8 @@ func TestRulesNameMetricsThatExist(t *testing.T) {
 	}
 	for _, r := range all {
 		for _, name := range metricName.FindAllString(r.Expr+r.Annotations["description"], -1) {
-			if !known[name] && !strings.Contains(r.Expr, `".*`+name) && !strings.HasPrefix(name, "sentinel-") && !isCommand(r, name) {
+			if !known[name] && !strings.Contains(r.Expr, `".*`+name) && !strings.HasPrefix(name, "sentinel-") &&
+				!isCommand(r, name) {
 				t.Errorf("%s%s: there is no metric %s", r.Alert, r.Record, name)
 			}
 		}
@@ -134,7 +144,8 @@ func isCommand(r rule, name string) bool {
 
 const (
 	dataset = `{job="s",instance="i",warehouse="w",dataset="public.orders"}`
-	info    = `sentinel_dataset_info{job="s",instance="i",warehouse="w",dataset="public.orders",owner="ann",tier="critical"}`
+	info    = `sentinel_dataset_info{job="s",instance="i",` +
+		`warehouse="w",dataset="public.orders",owner="ann",tier="critical"}`
 )
 
 func check(metric, kind string) string {
@@ -167,18 +178,69 @@ var cases = map[string][]struct {
 		{map[string]string{"sentinel_deadline_timestamp_seconds" + dataset: "300x5 90000x30", info: "1x30"}, "10m", 0},
 	},
 	"SentinelDeadlineAtRisk": {
-		{map[string]string{"sentinel_deadline_timestamp_seconds" + dataset: "3600x30", "sentinel_risk" + dataset: "0.9x30", info: "1x30"}, "10m", 1},
-		{map[string]string{"sentinel_deadline_timestamp_seconds" + dataset: "3600x30", "sentinel_risk" + dataset: "0.7x30", info: "1x30"}, "10m", 0},
-		{map[string]string{"sentinel_deadline_timestamp_seconds" + dataset: "300x30", "sentinel_risk" + dataset: "1x30", info: "1x30"}, "10m", 0}, // too late for a warning
+		{
+			map[string]string{
+				"sentinel_deadline_timestamp_seconds" + dataset: "3600x30",
+				"sentinel_risk" + dataset:                       "0.9x30",
+				info:                                            "1x30",
+			},
+			"10m",
+			1,
+		},
+		{
+			map[string]string{
+				"sentinel_deadline_timestamp_seconds" + dataset: "3600x30",
+				"sentinel_risk" + dataset:                       "0.7x30",
+				info:                                            "1x30",
+			},
+			"10m",
+			0,
+		},
+		{
+			map[string]string{
+				"sentinel_deadline_timestamp_seconds" + dataset: "300x30",
+				"sentinel_risk" + dataset:                       "1x30",
+				info:                                            "1x30",
+			},
+			"10m",
+			0,
+		}, // too late for a warning
 	},
 	"SentinelRowCountBad": {
 		{map[string]string{check("sentinel_check_status", "row_count"): "2x10", info: "1x10"}, "5m", 1},
 		{map[string]string{check("sentinel_check_status", "row_count"): "3x10", info: "1x10"}, "5m", 0},
 	},
 	"SentinelVolumeDrop": {
-		{map[string]string{segment("sentinel_rows"): "50x10", segment("sentinel_expected_low"): "100x10", segment("sentinel_anomaly_score"): "0.8x10", info: "1x10"}, "5m", 1},
-		{map[string]string{segment("sentinel_rows"): "50x10", segment("sentinel_expected_low"): "100x10", segment("sentinel_anomaly_score"): "0.4x10", info: "1x10"}, "5m", 0},
-		{map[string]string{segment("sentinel_rows"): "500x10", segment("sentinel_expected_low"): "100x10", segment("sentinel_anomaly_score"): "0.8x10", info: "1x10"}, "5m", 0},
+		{
+			map[string]string{
+				segment("sentinel_rows"):          "50x10",
+				segment("sentinel_expected_low"):  "100x10",
+				segment("sentinel_anomaly_score"): "0.8x10",
+				info:                              "1x10",
+			},
+			"5m",
+			1,
+		},
+		{
+			map[string]string{
+				segment("sentinel_rows"):          "50x10",
+				segment("sentinel_expected_low"):  "100x10",
+				segment("sentinel_anomaly_score"): "0.4x10",
+				info:                              "1x10",
+			},
+			"5m",
+			0,
+		},
+		{
+			map[string]string{
+				segment("sentinel_rows"):          "500x10",
+				segment("sentinel_expected_low"):  "100x10",
+				segment("sentinel_anomaly_score"): "0.8x10",
+				info:                              "1x10",
+			},
+			"5m",
+			0,
+		},
 	},
 	"SentinelAnomaly": {
 		{map[string]string{segment("sentinel_anomaly_score"): "0.5x10"}, "5m", 1},
@@ -211,12 +273,24 @@ var cases = map[string][]struct {
 		{map[string]string{check("sentinel_check_last_run_timestamp_seconds", ""): "0+60x240"}, "150m", 0},
 	},
 	"SentinelTicksMissed": {
-		{map[string]string{`sentinel_ticks_missed_total{job="s",instance="i",warehouse="w",dataset="d"}`: "0x10 5x20"}, "20m", 1},
+		{
+			map[string]string{`sentinel_ticks_missed_total{job="s",instance="i",warehouse="w",dataset="d"}`: "0x10 5x20"},
+			"20m",
+			1,
+		},
 		{map[string]string{`sentinel_ticks_missed_total{job="s",instance="i",warehouse="w",dataset="d"}`: "5x30"}, "20m", 0},
 	},
 	"SentinelChecksOverrun": {
-		{map[string]string{`sentinel_jobs_skipped_total{job="s",instance="i",warehouse="w",dataset="d"}`: "0+1x30"}, "20m", 1},
-		{map[string]string{`sentinel_jobs_skipped_total{job="s",instance="i",warehouse="w",dataset="d"}`: "0x10 2x20"}, "20m", 0},
+		{
+			map[string]string{`sentinel_jobs_skipped_total{job="s",instance="i",warehouse="w",dataset="d"}`: "0+1x30"},
+			"20m",
+			1,
+		},
+		{
+			map[string]string{`sentinel_jobs_skipped_total{job="s",instance="i",warehouse="w",dataset="d"}`: "0x10 2x20"},
+			"20m",
+			0,
+		},
 	},
 	"SentinelReloadFailed": {
 		{map[string]string{`sentinel_config_last_reload_successful{instance="i"}`: "0x10"}, "5m", 1},
@@ -227,8 +301,22 @@ var cases = map[string][]struct {
 		{map[string]string{`sentinel_store_up{instance="i"}`: "0x1 1x10"}, "5m", 0},
 	},
 	"SentinelNobodyLeads": {
-		{map[string]string{`sentinel_leading{job="sentinel", instance="a"}`: "0x10", `sentinel_leading{job="sentinel", instance="b"}`: "0x10"}, "5m", 1},
-		{map[string]string{`sentinel_leading{job="sentinel", instance="a"}`: "0x10", `sentinel_leading{job="sentinel", instance="b"}`: "1x10"}, "5m", 0},
+		{
+			map[string]string{
+				`sentinel_leading{job="sentinel", instance="a"}`: "0x10",
+				`sentinel_leading{job="sentinel", instance="b"}`: "0x10",
+			},
+			"5m",
+			1,
+		},
+		{
+			map[string]string{
+				`sentinel_leading{job="sentinel", instance="a"}`: "0x10",
+				`sentinel_leading{job="sentinel", instance="b"}`: "1x10",
+			},
+			"5m",
+			0,
+		},
 	},
 	"SentinelWarehouseDown": {
 		{map[string]string{`sentinel_warehouse_up{warehouse="w"}`: "0x20"}, "10m", 1},
@@ -236,7 +324,11 @@ var cases = map[string][]struct {
 	},
 	"SentinelStandbyLags": {
 		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: "400x30"}, "20m", 1},
-		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: strings.Repeat("NaN ", 30)}, "20m", 1}, // it does not say
+		{
+			map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: strings.Repeat("NaN ", 30)},
+			"20m",
+			1,
+		}, // it does not say
 		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: "20x30"}, "20m", 0},
 		{map[string]string{`sentinel_replication_lag_seconds{warehouse="w"}`: "400x5 1x30"}, "20m", 0},
 	},
@@ -253,11 +345,27 @@ var cases = map[string][]struct {
 		{map[string]string{"sentinel_risk_model_active" + dataset: "0x1000 1x1000"}, "30h", 0},
 	},
 	"SentinelRepairsFailing": {
-		{map[string]string{`sentinel_repairs_total{job="s",instance="i",warehouse="w",dataset="d",action="a",outcome="rolled_back"}`: "0x5 1x20"}, "10m", 1},
-		{map[string]string{`sentinel_repairs_total{job="s",instance="i",warehouse="w",dataset="d",action="a",outcome="succeeded"}`: "0x5 1x20"}, "10m", 0},
+		{
+			map[string]string{
+				`sentinel_repairs_total{job="s",instance="i",warehouse="w",dataset="d",action="a",outcome="rolled_back"}`: "0x5 1x20",
+			},
+			"10m",
+			1,
+		},
+		{
+			map[string]string{
+				`sentinel_repairs_total{job="s",instance="i",warehouse="w",dataset="d",action="a",outcome="succeeded"}`: "0x5 1x20",
+			},
+			"10m",
+			0,
+		},
 	},
 	"SentinelDeadLetters": {
-		{map[string]string{`sentinel_dead_letters{of="repair"}`: "1x20", `sentinel_dead_letters{of="notification"}`: "2x20"}, "10m", 2},
+		{
+			map[string]string{`sentinel_dead_letters{of="repair"}`: "1x20", `sentinel_dead_letters{of="notification"}`: "2x20"},
+			"10m",
+			2,
+		},
 		{map[string]string{`sentinel_dead_letters{of="repair"}`: "0x20"}, "10m", 0},
 	},
 	"SentinelRepairAwaitsApproval": {
@@ -291,7 +399,8 @@ func staleOf(n int, statuses string) map[string]string {
 		if i == 0 {
 			v = statuses
 		}
-		series[fmt.Sprintf(`sentinel_check_status{job="s",instance="i",warehouse="w",dataset="d%d",check="c",kind="freshness"}`, i)] = v
+		const status = `sentinel_check_status{job="s",instance="i",warehouse="w",dataset="d%d",check="c",kind="freshness"}`
+		series[fmt.Sprintf(status, i)] = v
 	}
 	return series
 }
@@ -308,12 +417,21 @@ func TestEveryAlertFiresWhenItShould(t *testing.T) {
 		if r.Alert != "" {
 			alerts[r.Alert] = true
 			if len(cases[r.Alert]) < 2 {
-				t.Errorf("%s has %d cases: want at least one where it fires and one where it does not", r.Alert, len(cases[r.Alert]))
+				t.Errorf(
+					"%s has %d cases: want at least one where it fires and one where it does not",
+					r.Alert,
+					len(cases[r.Alert]),
+				)
 			}
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "rule_files: [%s/sentinel.rules.yaml, %s/sentinel_slo.rules.yaml]\nevaluation_interval: 1m\ntests:\n", here, here)
+	fmt.Fprintf(
+		&b,
+		"rule_files: [%s/sentinel.rules.yaml, %s/sentinel_slo.rules.yaml]\nevaluation_interval: 1m\ntests:\n",
+		here,
+		here,
+	)
 	for _, alert := range slices.Sorted(maps.Keys(cases)) {
 		if !alerts[alert] {
 			t.Errorf("cases for %s, which is no alert", alert)
@@ -323,7 +441,11 @@ func TestEveryAlertFiresWhenItShould(t *testing.T) {
 			for _, series := range slices.Sorted(maps.Keys(c.series)) {
 				fmt.Fprintf(&b, "      - {series: %s, values: '%s'}\n", quote(series), c.series[series])
 			}
-			fmt.Fprintf(&b, "    promql_expr_test:\n      - expr: count(ALERTS{alertname=%q,alertstate=\"firing\"}) or vector(0)\n        eval_time: %s\n        exp_samples: [{labels: '{}', value: %d}]\n", alert, c.at, c.fires)
+			fmt.Fprintf(&b, `    promql_expr_test:
+      - expr: count(ALERTS{alertname=%q,alertstate="firing"}) or vector(0)
+        eval_time: %s
+        exp_samples: [{labels: '{}', value: %d}]
+`, alert, c.at, c.fires)
 		}
 	}
 	file := filepath.Join(t.TempDir(), "tests.yaml")

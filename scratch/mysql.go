@@ -28,7 +28,14 @@ func StartMySQL(options ...string) (*Server, error) {
 	if err := s.mkdir(tmp); err != nil {
 		return nil, err
 	}
-	init := s.command(install, "--no-defaults", "--datadir="+data, "--tmpdir="+tmp, "--auth-root-authentication-method=normal", "--skip-test-db")
+	init := s.command(
+		install,
+		"--no-defaults",
+		"--datadir="+data,
+		"--tmpdir="+tmp,
+		"--auth-root-authentication-method=normal",
+		"--skip-test-db",
+	)
 	if out, err := init.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 	}
@@ -36,9 +43,22 @@ func StartMySQL(options ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.args = append([]string{mariadbd, "--no-defaults", "--datadir=" + data, "--tmpdir=" + tmp, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
-		"--socket=" + filepath.Join(s.dir, "s"), "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=128M", "--skip-log-bin",
-		"--sql-mode=STRICT_TRANS_TABLES", "--max-connections=200"}, options...)
+	s.args = append(
+		[]string{
+			mariadbd,
+			"--no-defaults",
+			"--datadir=" + data,
+			"--tmpdir=" + tmp,
+			"--bind-address=127.0.0.1",
+			"--port=" + strconv.Itoa(port),
+			"--socket=" + filepath.Join(s.dir, "s"),
+			"--innodb-flush-log-at-trx-commit=0",
+			"--innodb-buffer-pool-size=128M",
+			"--skip-log-bin",
+			"--sql-mode=STRICT_TRANS_TABLES",
+			"--max-connections=200",
+		},
+		options...)
 	s.DSN = fmt.Sprintf("root@tcp(127.0.0.1:%d)/", port)
 	s.driver = "mysql"
 	return s, s.Start()
@@ -55,7 +75,10 @@ func StartReplica(of *Server) (*Server, error) {
 		return nil, err
 	}
 	_, port, _ := strings.Cut(strings.TrimSuffix(of.DSN, ")/"), ":")
-	err = s.Exec("CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT="+port+", MASTER_USER='root', MASTER_USE_GTID=slave_pos", "START SLAVE")
+	err = s.Exec(
+		"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT="+port+", MASTER_USER='root', MASTER_USE_GTID=slave_pos",
+		"START SLAVE",
+	)
 	if err != nil {
 		s.Stop()
 		return nil, err

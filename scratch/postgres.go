@@ -36,7 +36,17 @@ func StartPostgres(settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.args = []string{filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", s.dir}
+	s.args = []string{
+		filepath.Join(filepath.Dir(initdb), "postgres"),
+		"-D",
+		data,
+		"-h",
+		"127.0.0.1",
+		"-p",
+		strconv.Itoa(port),
+		"-k",
+		s.dir,
+	}
 	for _, setting := range settings {
 		s.args = append(s.args, "-c", setting)
 	}
@@ -64,7 +74,19 @@ func StartStandby(of *Server) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.args = []string{filepath.Join(filepath.Dir(basebackup), "postgres"), "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", s.dir, "-c", "fsync=off"}
+	s.args = []string{
+		filepath.Join(filepath.Dir(basebackup), "postgres"),
+		"-D",
+		data,
+		"-h",
+		"127.0.0.1",
+		"-p",
+		strconv.Itoa(port),
+		"-k",
+		s.dir,
+		"-c",
+		"fsync=off",
+	}
 	s.DSN = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
 	s.driver = "pgx"
 	return s, s.Start()

@@ -132,7 +132,10 @@ func prepare(users ...string) (*Server, error) {
 		s.cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 		return s, os.Chown(dir, uid, gid)
 	}
-	return nil, fmt.Errorf("database servers refuse to run as root and none of the users %v exists: install the database's server package", users)
+	return nil, fmt.Errorf(
+		"database servers refuse to run as root and none of the users %v exists: install the database's server package",
+		users,
+	)
 }
 
 // traversable reports whether every user may go through a directory.

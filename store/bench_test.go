@@ -22,7 +22,10 @@ func BenchmarkRecord100k(b *testing.B) {
 			v := batch(n)
 			v.Results[0].Observations = v.Results[0].Observations[:0]
 			for i := range 1000 {
-				v.Results[0].Observations = append(v.Results[0].Observations, sentinel.Observation{Metric: "row_count", Segment: strconv.Itoa(i), Value: sentinel.Int(int64(i))})
+				v.Results[0].Observations = append(
+					v.Results[0].Observations,
+					sentinel.Observation{Metric: "row_count", Segment: strconv.Itoa(i), Value: sentinel.Int(int64(i))},
+				)
 			}
 			record(b, s, v)
 		}
@@ -37,8 +40,13 @@ func tickOf(n int) (b store.Batch) {
 		b.Ticks = append(b.Ticks, store.TickRecord{Schedule: everyMinute, Table: table, Tick: at(n)})
 		for _, kind := range []string{"freshness", "row_count", "schema"} {
 			r := sentinel.Result{
-				Check: table.String() + "/" + kind, Kind: kind, Table: table, Tick: at(n), Duration: time.Millisecond,
-				Message: "1234567 rows, expected > 0", Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: at(n)},
+				Check:    table.String() + "/" + kind,
+				Kind:     kind,
+				Table:    table,
+				Tick:     at(n),
+				Duration: time.Millisecond,
+				Message:  "1234567 rows, expected > 0",
+				Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: at(n)},
 			}
 			if kind != "schema" {
 				r.Observations = []sentinel.Observation{{Metric: kind, Value: sentinel.Int(int64(1234567 + n))}}
@@ -74,7 +82,10 @@ func BenchmarkPoints(b *testing.B) {
 	v := batch(0)
 	v.Results[0].Observations = nil
 	for i := range 12_000 {
-		v.Results[0].Observations = append(v.Results[0].Observations, sentinel.Observation{Metric: "row_count", Bucket: at(-i), Value: sentinel.Int(int64(i))})
+		v.Results[0].Observations = append(
+			v.Results[0].Observations,
+			sentinel.Observation{Metric: "row_count", Bucket: at(-i), Value: sentinel.Int(int64(i))},
+		)
 	}
 	record(b, s, v)
 	for b.Loop() {

@@ -42,11 +42,17 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 		toxic string
 		fails bool
 	}{
-		"slow":                 {`{"name": "t", "type": "latency", "attributes": {"latency": 40, "jitter": 20}}`, false},
-		"in small pieces":      {`{"name": "t", "type": "slicer", "attributes": {"average_size": 7, "size_variation": 3, "delay": 50}}`, false},
-		"reset":                {`{"name": "t", "type": "reset_peer", "attributes": {"timeout": 0}}`, true},
-		"half open":            {`{"name": "t", "type": "timeout", "attributes": {"timeout": 0}}`, true},
-		"half open, to it":     {`{"name": "t", "type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`, true},
+		"slow": {`{"name": "t", "type": "latency", "attributes": {"latency": 40, "jitter": 20}}`, false},
+		"in small pieces": {
+			`{"name": "t", "type": "slicer", "attributes": {"average_size": 7, "size_variation": 3, "delay": 50}}`,
+			false,
+		},
+		"reset":     {`{"name": "t", "type": "reset_peer", "attributes": {"timeout": 0}}`, true},
+		"half open": {`{"name": "t", "type": "timeout", "attributes": {"timeout": 0}}`, true},
+		"half open, to it": {
+			`{"name": "t", "type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`,
+			true,
+		},
 		"cut after some bytes": {`{"name": "t", "type": "limit_data", "attributes": {"bytes": 50}}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +68,10 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 				t.Fatal(err)
 			}
 			for n := range 2 {
-				within(t, !c.fails, "recording", func(ctx context.Context) error { _, err := s.Record(ctx, batch(n+1)); return err })
+				within(t, !c.fails, "recording", func(ctx context.Context) error {
+					_, err := s.Record(ctx, batch(n+1))
+					return err
+				})
 				within(t, !c.fails, "reading", func(ctx context.Context) error { _, err := s.LastTicks(ctx); return err })
 			}
 			if name != "cut after some bytes" { // a ping has fewer

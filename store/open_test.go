@@ -26,9 +26,12 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ url, want string }{
-		"unknown kind":       {"redis://user:secret@x", `unknown kind "redis": want sqlite:PATH`},
-		"no path":            {"sqlite:", "want sqlite:PATH"},
-		"missing directory":  {"sqlite:" + filepath.Join(dir, "no", "s.db"), "there is no directory " + filepath.Join(dir, "no")},
+		"unknown kind": {"redis://user:secret@x", `unknown kind "redis": want sqlite:PATH`},
+		"no path":      {"sqlite:", "want sqlite:PATH"},
+		"missing directory": {
+			"sqlite:" + filepath.Join(dir, "no", "s.db"),
+			"there is no directory " + filepath.Join(dir, "no"),
+		},
 		"not a database":     {"sqlite:" + text, "not a sentinel state"},
 		"a directory":        {"sqlite:" + dir, "is a directory"},
 		"another program's":  {"sqlite:" + foreign(t), "the database of another program"},
@@ -97,10 +100,20 @@ func TestReaderSaysWhatIsWrong(t *testing.T) {
 
 // older is what versions before wrote: a tick, two runs of a check, its last
 // result, and an accepted schema. %[1]s and %[2]s write bytes.
-const older = `INSERT INTO tick (schedule, dataset, tick%[3]s) VALUES ('* * * * *', 'shop.public.orders', 1800000180000000%[4]s);
-INSERT INTO result (check_id, tick, status, duration, message) VALUES ('rows', 1800000120000000, 1, 2500, 'a "few"'), ('rows', 1800000180000000, 0, 1500, 'fine');
-INSERT INTO last_result (check_id, dataset, tick, body) VALUES ('rows', 'shop.public.orders', 1800000180000000, %[1]s{"check":"rows","kind":"row_count","dataset":"shop.public.orders","tick":"2027-01-15T08:03:00Z","status":"pass","message":"fine","duration_seconds":0.0015}%[2]s);
-INSERT INTO baseline (check_id, taken_at, accepted_by, why, data) VALUES ('schema', 1, 'ann', 'first', %[1]sone%[2]s), ('schema', 2, 'ann', 'second', %[1]stwo%[2]s)`
+const older = `
+INSERT INTO tick (schedule, dataset, tick%[3]s)
+VALUES ('* * * * *', 'shop.public.orders', 1800000180000000%[4]s);
+
+INSERT INTO result (check_id, tick, status, duration, message)
+VALUES ('rows', 1800000120000000, 1, 2500, 'a "few"'), ('rows', 1800000180000000, 0, 1500, 'fine');
+
+INSERT INTO last_result (check_id, dataset, tick, body)
+VALUES ('rows', 'shop.public.orders', 1800000180000000, %[1]s{
+  "check": "rows", "kind": "row_count", "dataset": "shop.public.orders", "tick": "2027-01-15T08:03:00Z",
+  "status": "pass", "message": "fine", "duration_seconds": 0.0015}%[2]s);
+
+INSERT INTO baseline (check_id, taken_at, accepted_by, why, data)
+VALUES ('schema', 1, 'ann', 'first', %[1]sone%[2]s), ('schema', 2, 'ann', 'second', %[1]stwo%[2]s)`
 
 // What an older version recorded stays.
 func stillThere(t *testing.T, s *store.Store) {
@@ -112,10 +125,14 @@ func stillThere(t *testing.T, s *store.Store) {
 		t.Errorf("ticks %+v, %v", ticks, err)
 	}
 	last, err := s.LastResults(t.Context(), store.Filter{})
-	if err != nil || len(last) != 1 || last[0].Message != "fine" || !last[0].Tick.Equal(at(3)) || last[0].Duration != 1500*time.Microsecond {
+	if err != nil || len(last) != 1 || last[0].Message != "fine" || !last[0].Tick.Equal(at(3)) ||
+		last[0].Duration != 1500*time.Microsecond {
 		t.Errorf("last results %+v, %v", last, err)
 	}
-	want := []store.Run{{Check: "rows", Tick: at(3), Duration: 1500 * time.Microsecond, Message: "fine"}, {Check: "rows", Tick: at(2), Status: 1, Duration: 2500 * time.Microsecond, Message: `a "few"`}}
+	want := []store.Run{
+		{Check: "rows", Tick: at(3), Duration: 1500 * time.Microsecond, Message: "fine"},
+		{Check: "rows", Tick: at(2), Status: 1, Duration: 2500 * time.Microsecond, Message: `a "few"`},
+	}
 	if runs, err := s.Runs(t.Context(), "rows", time.Time{}, 9); err != nil || !slices.Equal(runs, want) {
 		t.Errorf("runs %+v, %v", runs, err)
 	}
@@ -151,7 +168,10 @@ func TestOlderStateIsBroughtUpToDate(t *testing.T) {
 func TestOlderStateInPostgresIsBroughtUpToDate(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
-	statements := []string{"CREATE TABLE sentinel_state_version (version INTEGER NOT NULL)", "INSERT INTO sentinel_state_version VALUES (2)"}
+	statements := []string{
+		"CREATE TABLE sentinel_state_version (version INTEGER NOT NULL)",
+		"INSERT INTO sentinel_state_version VALUES (2)",
+	}
 	for _, name := range []string{"postgres/migrations/001_start.sql", "postgres/migrations/002_recent.sql"} {
 		script, err := os.ReadFile(name)
 		if err != nil {
@@ -159,7 +179,8 @@ func TestOlderStateInPostgresIsBroughtUpToDate(t *testing.T) {
 		}
 		statements = append(statements, string(script))
 	}
-	testenv.Exec(t, "pgx", url, append(statements, fmt.Sprintf(older, "convert_to('", "', 'UTF8')", ", skipped", ", ''"))...)
+	statements = append(statements, fmt.Sprintf(older, "convert_to('", "', 'UTF8')", ", skipped", ", ''"))
+	testenv.Exec(t, "pgx", url, statements...)
 	stillThere(t, openURL(t, url))
 }
 
@@ -228,7 +249,8 @@ func TestC29AFullDiskLosesNothing(t *testing.T) {
 		_, err = s.Record(t.Context(), batch(n))
 	}
 	n--
-	if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "free some space") || strings.Contains(err.Error(), "rolling back") {
+	if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "free some space") ||
+		strings.Contains(err.Error(), "rolling back") {
 		t.Fatalf("after %d batches: %v", n, err)
 	}
 	if got := values(t, s, "ratio", "", 10_000); len(got) != n {

@@ -222,17 +222,19 @@ const bundled = ` state = 'dead' AND (seq = ? OR bundle <> '' AND EXISTS (
 // again at now. It answers [ErrStale] when the item is not dead, and when its
 // incident was resolved meanwhile: nobody should hear now that it opened.
 func (s *Store) RetryOutbox(ctx context.Context, seq int64, now time.Time) error {
-	return s.changeDead(ctx, "retrying", seq, `
+	const statement = `
 UPDATE outbox SET state = 'pending', attempts = 0, created = ?, finished = 0, next_at = ?
-WHERE`+bundled+` AND (kind = 'recovered' OR NOT EXISTS (
-  SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NOT NULL))`, micros(now), micros(now), seq, seq)
+WHERE` + bundled + ` AND (kind = 'recovered' OR NOT EXISTS (
+  SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NOT NULL))`
+	return s.changeDead(ctx, "retrying", seq, statement, micros(now), micros(now), seq, seq)
 }
 
 // DiscardOutbox removes a dead item, and those it was bundled with, for good.
 // It answers [ErrStale] when there is no dead one of that number.
 func (s *Store) DiscardOutbox(ctx context.Context, seq int64) error {
 	// The inner query must not miss the item once it is removed.
-	return s.changeDead(ctx, "discarding", seq, `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE`+bundled+`)`, seq, seq)
+	const statement = `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE` + bundled + `)`
+	return s.changeDead(ctx, "discarding", seq, statement, seq, seq)
 }
 
 // changeDead runs a statement about a dead item. The error is [ErrStale] when it

@@ -66,7 +66,8 @@ func TestOutboxIsPartOfTheTick(t *testing.T) {
 		t.Fatal(err)
 	}
 	items, err := s.Outbox(t.Context(), store.OutboxFilter{State: store.OutboxPending})
-	if err != nil || len(items) != 1 || items[0].Group != "g" || !items[0].NextAt.Equal(at(1)) || string(items[0].Notice) != "{}" {
+	if err != nil || len(items) != 1 || items[0].Group != "g" || !items[0].NextAt.Equal(at(1)) ||
+		string(items[0].Notice) != "{}" {
 		t.Errorf("%+v, %v", items, err)
 	}
 	broken := batch(2)
@@ -84,7 +85,13 @@ func TestOutboxIsPartOfTheTick(t *testing.T) {
 // before an earlier one has been sent or given up.
 func TestOutboxOrder(t *testing.T) {
 	t.Parallel()
-	s := outbox(t, notice("a", 1, "opened", "g"), notice("b", 2, "opened", "g"), notice("a", 3, "recovered", "r"), notice("c", 4, "opened", "h"))
+	s := outbox(
+		t,
+		notice("a", 1, "opened", "g"),
+		notice("b", 2, "opened", "g"),
+		notice("a", 3, "recovered", "r"),
+		notice("c", 4, "opened", "h"),
+	)
 	if _, keys := claim(t, s, 0); keys != nil {
 		t.Fatal("nothing is due yet:", keys)
 	}
@@ -123,7 +130,10 @@ func TestOutboxThreads(t *testing.T) {
 	s := outbox(t, down, notice("up", 1, "opened", "g"))
 	b := batch(1)
 	for _, id := range []string{"up", "down", "late"} {
-		b.Incidents = append(b.Incidents, sentinel.Incident{ID: id, Check: id, Table: orders, State: sentinel.Open, Opened: at(1)})
+		b.Incidents = append(
+			b.Incidents,
+			sentinel.Incident{ID: id, Check: id, Table: orders, State: sentinel.Open, Opened: at(1)},
+		)
 	}
 	if _, err := s.Record(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -165,7 +175,9 @@ func TestOutboxDeadLetters(t *testing.T) {
 	same(t, "retried together", keys, []string{"a/1/opened", "b/1/opened"})
 	same(t, "with the key they had", retried.Key, dead[0].Bundle)
 	b := batch(1)
-	b.Incidents = []sentinel.Incident{{ID: "c", Check: "c", Table: orders, State: sentinel.Resolved, Opened: at(0), Resolved: at(1)}}
+	b.Incidents = []sentinel.Incident{
+		{ID: "c", Check: "c", Table: orders, State: sentinel.Resolved, Opened: at(0), Resolved: at(1)},
+	}
 	if _, err := s.Record(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +204,13 @@ func TestOutboxNotified(t *testing.T) {
 	s := outbox(t, notice("a", 1, "opened", "g"), reminded, elsewhere)
 	b := batch(1)
 	b.Incidents = []sentinel.Incident{
-		{ID: "a", Check: "a", Table: orders, State: sentinel.Open, Opened: at(1)}, {ID: "b", Check: "b", Table: orders, State: sentinel.Resolved, Opened: at(1), Resolved: at(4)},
+		{
+			ID:     "a",
+			Check:  "a",
+			Table:  orders,
+			State:  sentinel.Open,
+			Opened: at(1),
+		}, {ID: "b", Check: "b", Table: orders, State: sentinel.Resolved, Opened: at(1), Resolved: at(4)},
 	}
 	if _, err := s.Record(t.Context(), b); err != nil {
 		t.Fatal(err)

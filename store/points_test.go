@@ -83,7 +83,14 @@ func TestPointsAreWhatWasRecordedLast(t *testing.T) {
 		for _, o := range r.Observations {
 			see(o.Metric, int(o.Bucket.Sub(at(0))/time.Minute), o.Value)
 		}
-		record(t, s, store.Batch{Ticks: []store.TickRecord{{Schedule: everyMinute, Table: orders, Tick: at(n)}}, Results: []sentinel.Result{r}})
+		record(
+			t,
+			s,
+			store.Batch{
+				Ticks:   []store.TickRecord{{Schedule: everyMinute, Table: orders, Tick: at(n)}},
+				Results: []sentinel.Result{r},
+			},
+		)
 		if n%97 == 0 {
 			compare(fmt.Sprintf("after tick %d", n))
 		}
@@ -137,10 +144,12 @@ func TestValuesOfAnOlderStateStay(t *testing.T) {
 	for series, metric := range []string{"ratio", "row_count"} {
 		exec("INSERT INTO series (id, check_id, metric, segment) VALUES (?, 'rows', ?, '')", series+1, metric)
 		for n := range 200 {
-			exec("INSERT INTO observation (series, at, value) VALUES (?, ?, ?)", series+1, at(n).UnixMicro(), numbers[n%len(numbers)])
+			exec("INSERT INTO observation (series, at, value) VALUES (?, ?, ?)",
+				series+1, at(n).UnixMicro(), numbers[n%len(numbers)])
 		}
 		exec("INSERT INTO observation (series, at, value) VALUES (?, ?, NULL)", series+1, at(200).UnixMicro())
-		exec("INSERT INTO recent (series, at, value) VALUES (?, ?, 42), (?, ?, 43)", series+1, at(199).UnixMicro(), series+1, at(201).UnixMicro())
+		exec("INSERT INTO recent (series, at, value) VALUES (?, ?, 42), (?, ?, 43)",
+			series+1, at(199).UnixMicro(), series+1, at(201).UnixMicro())
 	}
 	s := open(t, path)
 	for _, metric := range []string{"ratio", "row_count"} {
@@ -182,7 +191,14 @@ func TestDamagedValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, text := range []string{"", "[[0,1]]", "\x02\x00\x01", "\x01\x00\x03", "\x01\x00\x02\x01", "\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
+	for _, text := range []string{
+		"",
+		"[[0,1]]",
+		"\x02\x00\x01",
+		"\x01\x00\x03",
+		"\x01\x00\x02\x01",
+		"\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+	} {
 		result, err := db.Exec("UPDATE block SET points = ? WHERE first = (SELECT min(first) FROM block)", []byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -193,7 +209,8 @@ func TestDamagedValues(t *testing.T) {
 		if _, err := s.Points(t.Context(), "rows", "row_count", "", time.Time{}, 5000); !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("%q: points: %v", text, err)
 		}
-		if err := s.Verify(t.Context()); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), "restore a back-up") {
+		if err := s.Verify(t.Context()); !errors.Is(err, store.ErrDamaged) ||
+			!strings.Contains(err.Error(), "restore a back-up") {
 			t.Errorf("%q: verify: %v", text, err)
 		}
 		if got := values(t, s, "row_count", "", 10); len(got) != 10 {
@@ -211,7 +228,13 @@ func TestCommandsLetValuesWait(t *testing.T) {
 		var b store.Batch
 		for i := range 100 {
 			table := sentinel.Table{Warehouse: "shop", Schema: "mart", Name: fmt.Sprint("t", i)}
-			b.Results = append(b.Results, sentinel.Result{Check: table.String(), Kind: "sql", Table: table, Tick: at(n), Observations: []sentinel.Observation{{Metric: "value", Value: sentinel.Int(int64(n))}}})
+			b.Results = append(b.Results, sentinel.Result{
+				Check:        table.String(),
+				Kind:         "sql",
+				Table:        table,
+				Tick:         at(n),
+				Observations: []sentinel.Observation{{Metric: "value", Value: sentinel.Int(int64(n))}},
+			})
 		}
 		s, err := store.Open(t.Context(), "sqlite:"+path)
 		if err != nil {
@@ -228,7 +251,10 @@ func TestCommandsLetValuesWait(t *testing.T) {
 	}
 	defer db.Close()
 	var blocks, waiting int
-	if err := db.QueryRow("SELECT (SELECT count(*) FROM block), (SELECT sum(n) FROM recent)").Scan(&blocks, &waiting); err != nil || blocks != 0 || waiting != 2000 {
+	const query = "SELECT (SELECT count(*) FROM block), (SELECT sum(n) FROM recent)"
+	if err := db.QueryRow(query).Scan(&blocks, &waiting); err != nil ||
+		blocks != 0 ||
+		waiting != 2000 {
 		t.Errorf("%d blocks, %d values wait: %v", blocks, waiting, err)
 	}
 }
@@ -245,7 +271,10 @@ func TestCommandsFindTheirSeries(t *testing.T) {
 			looked[i]++
 			r := sentinel.Result{Check: fmt.Sprint("check ", i), Kind: "sql", Table: orders, Tick: at(n)}
 			for _, segment := range []string{"", "country=DE"} {
-				r.Observations = append(r.Observations, sentinel.Observation{Metric: "value", Segment: segment, Value: sentinel.Int(int64(1000*n + i + len(segment)))})
+				r.Observations = append(
+					r.Observations,
+					sentinel.Observation{Metric: "value", Segment: segment, Value: sentinel.Int(int64(1000*n + i + len(segment)))},
+				)
 			}
 			b.Results = append(b.Results, r)
 		}

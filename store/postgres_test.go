@@ -17,12 +17,31 @@ import (
 func TestOnPostgres(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(*testing.T){
-		"what is recorded is remembered": TestWhatIsRecordedIsRemembered, "the last result is whole": TestLastResultIsWhole, "a tick is recorded once": TestATickIsRecordedOnce,
-		"schedules that meet": TestSchedulesThatMeet, "skipped ticks keep their reason": TestSkippedTicksKeepTheirReason, "segments and buckets": TestSegmentsAndBuckets, "the newest values": TestNewestValuesAreReadWhereverTheyWait, "points": TestPointsAreWhatWasRecordedLast, "a baseline moves only when accepted": TestBaselineMovesOnlyWhenAccepted,
-		"incidents open and resolve": TestIncidentsOpenAndResolve, "labels mark points": TestLabelsMarkPoints,
-		"the outbox is part of the tick": TestOutboxIsPartOfTheTick, "outbox order": TestOutboxOrder, "outbox threads": TestOutboxThreads, "outbox dead letters": TestOutboxDeadLetters,
-		"outbox told": TestOutboxNotified, "outbox orphans": TestOutboxOrphans, "outbox prune": TestOutboxPrune, "retention": TestRetention, "old observations are thinned": TestOldObservationsAreThinned, "absent values are thinned": TestThinningPassesOverAbsentValues, "an empty state": TestStatsOfAnEmptyState, "a cancelled record": TestCancelledRecord,
-		"a panic": TestPanicInAWrite, "a state without data": TestStateWithoutData,
+		"what is recorded is remembered":      TestWhatIsRecordedIsRemembered,
+		"the last result is whole":            TestLastResultIsWhole,
+		"a tick is recorded once":             TestATickIsRecordedOnce,
+		"schedules that meet":                 TestSchedulesThatMeet,
+		"skipped ticks keep their reason":     TestSkippedTicksKeepTheirReason,
+		"segments and buckets":                TestSegmentsAndBuckets,
+		"the newest values":                   TestNewestValuesAreReadWhereverTheyWait,
+		"points":                              TestPointsAreWhatWasRecordedLast,
+		"a baseline moves only when accepted": TestBaselineMovesOnlyWhenAccepted,
+		"incidents open and resolve":          TestIncidentsOpenAndResolve,
+		"labels mark points":                  TestLabelsMarkPoints,
+		"the outbox is part of the tick":      TestOutboxIsPartOfTheTick,
+		"outbox order":                        TestOutboxOrder,
+		"outbox threads":                      TestOutboxThreads,
+		"outbox dead letters":                 TestOutboxDeadLetters,
+		"outbox told":                         TestOutboxNotified,
+		"outbox orphans":                      TestOutboxOrphans,
+		"outbox prune":                        TestOutboxPrune,
+		"retention":                           TestRetention,
+		"old observations are thinned":        TestOldObservationsAreThinned,
+		"absent values are thinned":           TestThinningPassesOverAbsentValues,
+		"an empty state":                      TestStatsOfAnEmptyState,
+		"a cancelled record":                  TestCancelledRecord,
+		"a panic":                             TestPanicInAWrite,
+		"a state without data":                TestStateWithoutData,
 	} {
 		t.Run(name, test)
 	}
@@ -35,7 +54,8 @@ func TestOneAgentLeads(t *testing.T) {
 	url := testenv.Postgres(t)
 	first := openURL(t, url)
 	record(t, first, batch(1))
-	if _, err := store.Open(t.Context(), url); !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), "(process ") {
+	if _, err := store.Open(t.Context(), url); !errors.Is(err, store.ErrLocked) ||
+		!strings.Contains(err.Error(), "(process ") {
 		t.Fatalf("a second leader: %v", err)
 	}
 	reader, err := store.OpenReader(t.Context(), url)
@@ -52,7 +72,10 @@ func TestOneAgentLeads(t *testing.T) {
 
 	// Its session is cut: nobody else has led, and it goes on.
 	cut := func() {
-		testenv.Exec(t, "pgx", url, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+		testenv.Exec(t, "pgx", url, `
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
 	}
 	cut()
 	eventually(t, func() error { return first.Leading(t.Context()) })
@@ -113,10 +136,12 @@ func TestPostgresStateSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("a newer schema: %v", err)
 	}
 	for address, want := range map[string]string{
-		"postgres://sentinel:s3cret@127.0.0.1:1/state": "is the server up", "postgres://s3cret:s3cret@host:port/x": "address of PostgreSQL",
+		"postgres://sentinel:s3cret@127.0.0.1:1/state": "is the server up",
+		"postgres://s3cret:s3cret@host:port/x":         "address of PostgreSQL",
 	} {
 		_, err := store.Open(t.Context(), address)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret@") || strings.Contains(err.Error(), ":s3cret") {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret@") ||
+			strings.Contains(err.Error(), ":s3cret") {
 			t.Errorf("%v, want %q and no password", err, want)
 		}
 	}
@@ -124,7 +149,10 @@ func TestPostgresStateSaysWhatIsWrong(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	t.Parallel()
-	for state, want := range map[string]string{"postgres://a:b@h/d": "postgres://a:xxxxx@h/d", "sqlite:s.db": "sqlite:s.db"} {
+	for state, want := range map[string]string{
+		"postgres://a:b@h/d": "postgres://a:xxxxx@h/d",
+		"sqlite:s.db":        "sqlite:s.db",
+	} {
 		if got := store.Redact(state); got != want {
 			t.Errorf("%s: %s", state, got)
 		}
@@ -137,13 +165,28 @@ func TestPostgresBackupGoesIntoEitherEngine(t *testing.T) {
 	s := openURL(t, testenv.Postgres(t))
 	for n := range 60 {
 		b := batch(n)
-		b.Results[0].Observations[1].Value = sentinel.Float([]float64{1e300, -1e19, 0.1, 5e-324, 3}[n%5]) // which NUMERIC writes out
+		// NUMERIC writes all digits of these.
+		value := []float64{1e300, -1e19, 0.1, 5e-324, 3}[n%5]
+		b.Results[0].Observations[1].Value = sentinel.Float(value)
 		record(t, s, b)
 	}
-	if err := s.AppendAudit(t.Context(), store.AuditEntry{At: at(1), Actor: "ann", What: "test", Subject: "x", Detail: "y"}); err != nil {
+	if err := s.AppendAudit(t.Context(), store.AuditEntry{
+		At:      at(1),
+		Actor:   "ann",
+		What:    "test",
+		Subject: "x",
+		Detail:  "y",
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Label(t.Context(), store.Label{Check: "rows", From: at(1), To: at(2), Exclude: true, Who: "ann", Why: "test"}); err != nil {
+	if err := s.Label(t.Context(), store.Label{
+		Check:   "rows",
+		From:    at(1),
+		To:      at(2),
+		Exclude: true,
+		Who:     "ann",
+		Why:     "test",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "backup.db")

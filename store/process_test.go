@@ -35,7 +35,10 @@ const observationsATick = 50
 func killBatch(n int) store.Batch {
 	b := batch(n)
 	for i := range observationsATick {
-		b.Results[0].Observations = append(b.Results[0].Observations, sentinel.Observation{Metric: "many", Segment: strconv.Itoa(i), Value: sentinel.Int(int64(n))})
+		b.Results[0].Observations = append(
+			b.Results[0].Observations,
+			sentinel.Observation{Metric: "many", Segment: strconv.Itoa(i), Value: sentinel.Int(int64(n))},
+		)
 	}
 	b.Baselines = map[string]store.Snapshot{fmt.Sprint("schema", n): {Data: []byte(strconv.Itoa(n)), TakenAt: at(n)}}
 	return b
@@ -95,7 +98,8 @@ func TestC29OneProcessWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{path, link} {
-		if _, err := store.Open(t.Context(), "sqlite:"+name); !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("(process %d)", cmd.Process.Pid)) {
+		if _, err := store.Open(t.Context(), "sqlite:"+name); !errors.Is(err, store.ErrLocked) ||
+			!strings.Contains(err.Error(), fmt.Sprintf("(process %d)", cmd.Process.Pid)) {
 			t.Errorf("a second writer by %s: %v", filepath.Base(name), err)
 		}
 	}

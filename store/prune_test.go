@@ -33,10 +33,12 @@ func TestRetention(t *testing.T) {
 	if got, err := s.Prune(ctx, at(0).Add(80*day), 90*day); err != nil || got != (store.Pruned{}) {
 		t.Errorf("before the retention ends nothing goes: %+v, %v", got, err)
 	}
-	if got, err := s.Prune(ctx, at(0).Add(100*day), 90*day); err != nil || got != (store.Pruned{Ticks: 1, Observations: 3, Incidents: 1}) {
+	if got, err := s.Prune(ctx, at(0).Add(100*day), 90*day); err != nil ||
+		got != (store.Pruned{Ticks: 1, Observations: 3, Incidents: 1}) {
 		t.Errorf("after 100 days: %+v, %v", got, err)
 	}
-	if got, err := s.Prune(ctx, at(0).Add(300*day), 90*day); err != nil || got != (store.Pruned{Ticks: 1, Observations: 3}) {
+	if got, err := s.Prune(ctx, at(0).Add(300*day), 90*day); err != nil ||
+		got != (store.Pruned{Ticks: 1, Observations: 3}) {
 		t.Errorf("after 300 days: %+v, %v", got, err)
 	}
 	ticks, err := s.LastTicks(ctx)
@@ -134,7 +136,9 @@ func TestOldObservationsAreThinned(t *testing.T) {
 	s := openNew(t)
 	for n := range 180 { // three hours, every minute: the values go up and down
 		b := batch(n)
-		b.Results[0].Observations = []sentinel.Observation{{Metric: "ratio", Value: sentinel.Float(float64((n*37)%60 + n/60*100))}}
+		b.Results[0].Observations = []sentinel.Observation{
+			{Metric: "ratio", Value: sentinel.Float(float64((n*37)%60 + n/60*100))},
+		}
 		record(t, s, b)
 	}
 	first := at(0).Truncate(time.Hour)
@@ -172,7 +176,9 @@ func TestThinningPassesOverAbsentValues(t *testing.T) {
 	begin := at(60).Truncate(time.Hour)
 	for n := range 60 {
 		b := batch(n)
-		b.Results[0].Observations = []sentinel.Observation{{Metric: "ratio", Bucket: begin.Add(time.Duration(n) * time.Minute), Value: sentinel.Int(int64(5))}}
+		b.Results[0].Observations = []sentinel.Observation{
+			{Metric: "ratio", Bucket: begin.Add(time.Duration(n) * time.Minute), Value: sentinel.Int(int64(5))},
+		}
 		switch o := &b.Results[0].Observations[0]; n {
 		case 0, 10, 30:
 			o.Value = sentinel.Number{}

@@ -130,12 +130,41 @@ func TestLastResultIsWhole(t *testing.T) {
 	t.Parallel()
 	s := openNew(t)
 	want := sentinel.Result{
-		Check: "all", Kind: "schema", Table: customers, Tick: at(1), Duration: 1500 * time.Microsecond, Status: sentinel.Fail, Message: "two things",
-		Evidence:     sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: at(1), Note: "standby"},
-		Observations: []sentinel.Observation{{Metric: "row_count", Segment: "country=DE", Bucket: at(0), Value: sentinel.Int(math.MaxInt64)}},
-		Findings:     []sentinel.Finding{{Key: "k", Status: sentinel.Fail, Message: "m", Observed: sentinel.Float(math.Inf(1)), Expected: "> 0"}},
-		Drifts:       []sentinel.Drift{{Kind: sentinel.ColumnRemoved, Object: "note", Before: "text", Compatibility: sentinel.Breaking, Status: sentinel.Fail}},
-		Scores:       []sentinel.Score{{Segment: "country=DE", Time: at(0), Value: 12, Score: 0.25, Low: math.Inf(-1), High: 20.5, State: sentinel.Normal, Reason: "as usual"}},
+		Check:    "all",
+		Kind:     "schema",
+		Table:    customers,
+		Tick:     at(1),
+		Duration: 1500 * time.Microsecond,
+		Status:   sentinel.Fail,
+		Message:  "two things",
+		Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: at(1), Note: "standby"},
+		Observations: []sentinel.Observation{
+			{Metric: "row_count", Segment: "country=DE", Bucket: at(0), Value: sentinel.Int(math.MaxInt64)},
+		},
+		Findings: []sentinel.Finding{
+			{Key: "k", Status: sentinel.Fail, Message: "m", Observed: sentinel.Float(math.Inf(1)), Expected: "> 0"},
+		},
+		Drifts: []sentinel.Drift{
+			{
+				Kind:          sentinel.ColumnRemoved,
+				Object:        "note",
+				Before:        "text",
+				Compatibility: sentinel.Breaking,
+				Status:        sentinel.Fail,
+			},
+		},
+		Scores: []sentinel.Score{
+			{
+				Segment: "country=DE",
+				Time:    at(0),
+				Value:   12,
+				Score:   0.25,
+				Low:     math.Inf(-1),
+				High:    20.5,
+				State:   sentinel.Normal,
+				Reason:  "as usual",
+			},
+		},
 	}
 	record(t, s, store.Batch{Results: []sentinel.Result{want}})
 	got, err := s.LastResults(t.Context(), store.Filter{Table: customers, Check: "all"})
@@ -157,7 +186,8 @@ func TestLastResultIsWhole(t *testing.T) {
 	learning.Tick, learning.Scores = at(2), []sentinel.Score{{Low: math.NaN(), High: math.NaN(), State: sentinel.Learning}}
 	record(t, s, store.Batch{Results: []sentinel.Result{learning}})
 	got, err = s.LastResults(t.Context(), store.Filter{})
-	if err != nil || len(got) != 1 || len(got[0].Scores) != 1 || !math.IsNaN(got[0].Scores[0].Low) || got[0].Scores[0].State != sentinel.Learning {
+	if err != nil || len(got) != 1 || len(got[0].Scores) != 1 || !math.IsNaN(got[0].Scores[0].Low) ||
+		got[0].Scores[0].State != sentinel.Learning {
 		t.Errorf("a score without a range yet: %+v, %v", got, err)
 	}
 }
@@ -226,8 +256,12 @@ func TestSegmentsAndBuckets(t *testing.T) {
 		b := batch(n)
 		b.Results[0].Observations = nil
 		for i := range segments {
-			b.Results[0].Observations = append(b.Results[0].Observations,
-				sentinel.Observation{Metric: "row_count", Segment: strconv.Itoa(i), Bucket: at(-60), Value: sentinel.Int(int64(1000*n + i))})
+			b.Results[0].Observations = append(b.Results[0].Observations, sentinel.Observation{
+				Metric:  "row_count",
+				Segment: strconv.Itoa(i),
+				Bucket:  at(-60),
+				Value:   sentinel.Int(int64(1000*n + i)),
+			})
 		}
 		record(t, s, b)
 	}
@@ -241,7 +275,9 @@ func TestSegmentsAndBuckets(t *testing.T) {
 	}
 	for _, odd := range []string{"größe='ä\u2028'", `"; DROP TABLE series; --`, " ", "\x01\t\n"} {
 		b := batch(3)
-		b.Ticks, b.Results[0].Observations = nil, []sentinel.Observation{{Metric: "row_count", Segment: odd, Value: sentinel.Int(5)}}
+		b.Ticks, b.Results[0].Observations = nil, []sentinel.Observation{
+			{Metric: "row_count", Segment: odd, Value: sentinel.Int(5)},
+		}
 		record(t, s, b)
 		record(t, s, b)
 		if got := values(t, s, "row_count", odd, 9); !slices.Equal(got, []float64{5}) {
@@ -259,7 +295,10 @@ func TestNewestValuesAreReadWhereverTheyWait(t *testing.T) {
 		b := batch(tick)
 		b.Results[0].Observations = nil
 		for day, v := range values {
-			b.Results[0].Observations = append(b.Results[0].Observations, sentinel.Observation{Metric: "row_count", Bucket: at(day), Value: sentinel.Int(v)})
+			b.Results[0].Observations = append(
+				b.Results[0].Observations,
+				sentinel.Observation{Metric: "row_count", Bucket: at(day), Value: sentinel.Int(v)},
+			)
 		}
 		return b
 	}
@@ -273,7 +312,14 @@ func TestNewestValuesAreReadWhereverTheyWait(t *testing.T) {
 		t.Helper()
 		got := values(t, s, "row_count", "", 5000)
 		if len(got) != n || !slices.Equal(got[max(0, len(got)-len(newest)):], newest) {
-			t.Errorf("%s: %d values, the newest %v, want %d and %v", when, len(got), got[max(0, len(got)-len(newest)):], n, newest)
+			t.Errorf(
+				"%s: %d values, the newest %v, want %d and %v",
+				when,
+				len(got),
+				got[max(0, len(got)-len(newest)):],
+				n,
+				newest,
+			)
 		}
 	}
 	expect("after a bucket was counted again", 1501, 6, 999, 4, 3, 2, 1, 0, 7)
@@ -300,10 +346,13 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	}
 	for n, data := range []string{"first", "second"} {
 		b := batch(n)
-		b.Baselines = map[string]store.Snapshot{"schema": {Data: []byte(data), TakenAt: at(n), AcceptedBy: "sentinel", Why: "first look"}}
+		b.Baselines = map[string]store.Snapshot{
+			"schema": {Data: []byte(data), TakenAt: at(n), AcceptedBy: "sentinel", Why: "first look"},
+		}
 		record(t, s, b)
 	}
-	if got, ok, err := s.Baseline(ctx, "schema"); err != nil || !ok || string(got.Data) != "first" || !got.TakenAt.Equal(at(0)) {
+	if got, ok, err := s.Baseline(ctx, "schema"); err != nil || !ok || string(got.Data) != "first" ||
+		!got.TakenAt.Equal(at(0)) {
 		t.Errorf("a later look moved it: %+v, %v, %v", got, ok, err)
 	}
 	accepted := store.Snapshot{Data: []byte("third"), TakenAt: at(9), AcceptedBy: "ann", Why: "release"}
@@ -348,10 +397,12 @@ func TestIncidentsOpenAndResolve(t *testing.T) {
 	// The end of 2 was never recorded: 3 must not be kept out by it.
 	put(2, sentinel.Incident{ID: "2", State: sentinel.Open, Opened: at(2)})
 	put(3, sentinel.Incident{ID: "3", State: sentinel.Open, Opened: at(3)})
-	if got := ids(s.Incidents(ctx, store.IncidentFilter{Check: "rows", Resolved: true})); !slices.Equal(got, []string{"3 open", "2 resolved", "1 resolved"}) {
+	got := ids(s.Incidents(ctx, store.IncidentFilter{Check: "rows", Resolved: true}))
+	if !slices.Equal(got, []string{"3 open", "2 resolved", "1 resolved"}) {
 		t.Errorf("all: %v", got)
 	}
-	if got := ids(s.Incidents(ctx, store.IncidentFilter{Resolved: true, Limit: 1})); !slices.Equal(got, []string{"3 open"}) {
+	got = ids(s.Incidents(ctx, store.IncidentFilter{Resolved: true, Limit: 1}))
+	if !slices.Equal(got, []string{"3 open"}) {
 		t.Errorf("newest: %v", got)
 	}
 }
@@ -364,7 +415,14 @@ func TestLabelsMarkPoints(t *testing.T) {
 	}
 	label := func(from, to int, exclude bool) {
 		t.Helper()
-		if err := s.Label(t.Context(), store.Label{Check: "rows", From: at(from), To: at(to), Exclude: exclude, Why: "migration", Who: "ann"}); err != nil {
+		if err := s.Label(t.Context(), store.Label{
+			Check:   "rows",
+			From:    at(from),
+			To:      at(to),
+			Exclude: exclude,
+			Why:     "migration",
+			Who:     "ann",
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

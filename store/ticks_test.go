@@ -18,7 +18,11 @@ func TestSchedulesThatMeet(t *testing.T) {
 	}
 	b := store.Batch{
 		Ticks: []store.TickRecord{
-			{Schedule: everyMinute, Table: orders, Tick: at(1)}, {Schedule: "@hourly", Table: orders, Tick: at(1)}, {Schedule: everyMinute, Table: customers, Tick: at(1)},
+			{
+				Schedule: everyMinute,
+				Table:    orders,
+				Tick:     at(1),
+			}, {Schedule: "@hourly", Table: orders, Tick: at(1)}, {Schedule: everyMinute, Table: customers, Tick: at(1)},
 		},
 		Results: []sentinel.Result{result("c", customers), result("a", orders), result("b", orders)},
 	}
@@ -32,7 +36,11 @@ func TestSchedulesThatMeet(t *testing.T) {
 			t.Errorf("runs of %s: %+v, %v", check, runs, err)
 		}
 	}
-	record(t, s, store.Batch{Ticks: []store.TickRecord{{Schedule: everyMinute, Table: customers, Tick: at(2)}}}) // without results
+	record(
+		t,
+		s,
+		store.Batch{Ticks: []store.TickRecord{{Schedule: everyMinute, Table: customers, Tick: at(2)}}},
+	) // without results
 	if last, err := s.LastResults(t.Context(), store.Filter{}); err != nil || len(last) != 3 {
 		t.Errorf("last results %+v, %v", last, err)
 	}

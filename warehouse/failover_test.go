@@ -24,16 +24,20 @@ func ask(t *testing.T, db *warehouse.DB) (rows, place string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	db.Run(ctx, []warehouse.Statement{{SQL: "SELECT count(*) FROM t"}, {SQL: "SELECT broken"}}, func(i int, r warehouse.Rows, failed error) {
-		switch {
-		case i == 0 && failed == nil:
-			rows = r[0][0].Text
-		case i == 0:
-			err = failed
-		case warehouse.KindOf(failed) == warehouse.Unreachable && err == nil:
-			err = failed
-		}
-	})
+	db.Run(
+		ctx,
+		[]warehouse.Statement{{SQL: "SELECT count(*) FROM t"}, {SQL: "SELECT broken"}},
+		func(i int, r warehouse.Rows, failed error) {
+			switch {
+			case i == 0 && failed == nil:
+				rows = r[0][0].Text
+			case i == 0:
+				err = failed
+			case warehouse.KindOf(failed) == warehouse.Unreachable && err == nil:
+				err = failed
+			}
+		},
+	)
 	return rows, db.Place(), err
 }
 
@@ -54,12 +58,17 @@ func TestC02ChecksMoveToTheStandbyAndBack(t *testing.T) {
 	clock := &ahead{}
 	var mu sync.Mutex
 	states := map[string][]int{}
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret(primary.DSN), StandbyDSN: []sentinel.Secret{sentinel.Secret(standby.DSN)}, Now: clock.now,
+	db, err := warehouse.Open(warehouse.Config{
+		Name:       "w",
+		DSN:        sentinel.Secret(primary.DSN),
+		StandbyDSN: []sentinel.Secret{sentinel.Secret(standby.DSN)},
+		Now:        clock.now,
 		Meter: &warehouse.Meter{Breaker: func(place string, state int) {
 			mu.Lock()
 			defer mu.Unlock()
 			states[place] = append(states[place], state)
-		}}})
+		}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +147,13 @@ func TestADeadServerIsLeftAlone(t *testing.T) {
 		}
 	}
 	for try := range 2 {
-		if _, _, err := ask(t, db); warehouse.KindOf(err) != warehouse.Unreachable || strings.Contains(err.Error(), "not asked again") {
+		if _, _, err := ask(t, db); warehouse.KindOf(err) != warehouse.Unreachable ||
+			strings.Contains(err.Error(), "not asked again") {
 			t.Fatalf("try %d: %v", try, err)
 		}
 	}
-	if _, _, err := ask(t, db); err == nil || !strings.Contains(err.Error(), "primary did not answer 3 times in a row and is not asked again before") {
+	if _, _, err := ask(t, db); err == nil ||
+		!strings.Contains(err.Error(), "primary did not answer 3 times in a row and is not asked again before") {
 		t.Errorf("%v", err)
 	}
 	if err := server.Start(); err != nil {

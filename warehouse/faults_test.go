@@ -23,9 +23,13 @@ func TestC03WhoCannotBeSpokenTo(t *testing.T) {
 	}
 	t.Cleanup(pg.Stop)
 	// Its own file of who may come lets everybody in; one of ours does not.
-	exec(t, pg, "CREATE ROLE reader LOGIN PASSWORD 'right'",
+	exec(
+		t,
+		pg,
+		"CREATE ROLE reader LOGIN PASSWORD 'right'",
 		`DO $$ BEGIN EXECUTE format('COPY (SELECT unnest(ARRAY[''host all reader 127.0.0.1/32 scram-sha-256'', ''host all all 127.0.0.1/32 trust''])) TO %L', current_setting('hba_file')); END $$`,
-		"SELECT pg_reload_conf()")
+		"SELECT pg_reload_conf()",
+	)
 	my := testenv.MySQL(t)
 	user := fmt.Sprintf("c03_%d", time.Now().UnixNano()%1e9)
 	testenv.Exec(t, "mysql", my, "CREATE USER "+user+"@'%' IDENTIFIED BY 'right'")
@@ -41,22 +45,44 @@ func TestC03WhoCannotBeSpokenTo(t *testing.T) {
 		want warehouse.ErrorKind
 		says string
 	}{
-		"postgres, no such host":    {"postgres://reader:topsecret@nowhere.invalid/postgres", warehouse.Unreachable, "nowhere.invalid"},
-		"mysql, no such host":       {"mysql://reader:topsecret@nowhere.invalid/x", warehouse.Unreachable, "nowhere.invalid"},
-		"postgres without TLS":      {"postgres://reader:topsecret@" + host + "/postgres?sslmode=require", warehouse.Unreachable, "TLS"},
-		"mysql without TLS":         {user + ":topsecret@" + mysqlHost + "?tls=true", warehouse.Unreachable, "TLS"},
-		"postgres, wrong password":  {"postgres://reader:topsecret@" + host + "/postgres?sslmode=disable", warehouse.Unauthorized, "password authentication failed"},
-		"mysql, wrong password":     {user + ":topsecret@" + mysqlHost, warehouse.Unauthorized, "Access denied"},
-		"postgres, no such user":    {"postgres://nobody:topsecret@" + host + "/postgres?sslmode=disable", warehouse.Unauthorized, "nobody"},
-		"postgres, no such databas": {"postgres://postgres:topsecret@" + host + "/none?sslmode=disable", warehouse.MissingTable, "none"},
+		"postgres, no such host": {
+			"postgres://reader:topsecret@nowhere.invalid/postgres",
+			warehouse.Unreachable,
+			"nowhere.invalid",
+		},
+		"mysql, no such host": {"mysql://reader:topsecret@nowhere.invalid/x", warehouse.Unreachable, "nowhere.invalid"},
+		"postgres without TLS": {
+			"postgres://reader:topsecret@" + host + "/postgres?sslmode=require",
+			warehouse.Unreachable,
+			"TLS",
+		},
+		"mysql without TLS": {user + ":topsecret@" + mysqlHost + "?tls=true", warehouse.Unreachable, "TLS"},
+		"postgres, wrong password": {
+			"postgres://reader:topsecret@" + host + "/postgres?sslmode=disable",
+			warehouse.Unauthorized,
+			"password authentication failed",
+		},
+		"mysql, wrong password": {user + ":topsecret@" + mysqlHost, warehouse.Unauthorized, "Access denied"},
+		"postgres, no such user": {
+			"postgres://nobody:topsecret@" + host + "/postgres?sslmode=disable",
+			warehouse.Unauthorized,
+			"nobody",
+		},
+		"postgres, no such databas": {
+			"postgres://postgres:topsecret@" + host + "/none?sslmode=disable",
+			warehouse.MissingTable,
+			"none",
+		},
 	} {
 		db := openOn(t, c.dsn)
 		_, _, err := one(t, db, "SELECT 1")
-		if warehouse.KindOf(err) != c.want || !strings.Contains(fmt.Sprint(err), c.says) || strings.Contains(fmt.Sprint(err), "topsecret") {
+		if warehouse.KindOf(err) != c.want || !strings.Contains(fmt.Sprint(err), c.says) ||
+			strings.Contains(fmt.Sprint(err), "topsecret") {
 			t.Errorf("%s: %v, want %s with %q and no password", name, err, c.want, c.says)
 		}
 	}
-	if text, _, err := one(t, openOn(t, "postgres://reader:right@"+host+"/postgres?sslmode=disable"), "SELECT 1"); err != nil || text != "1" {
+	if text, _, err := one(t, openOn(t, "postgres://reader:right@"+host+"/postgres?sslmode=disable"), "SELECT 1"); err != nil ||
+		text != "1" {
 		t.Errorf("the right password: %q, %v", text, err)
 	}
 }
@@ -71,8 +97,18 @@ func TestC08TooManyConnections(t *testing.T) {
 		driver string
 		user   func(dsn string) string
 	}{
-		"postgres": {testenv.StartPostgres, "max_connections=6", "pgx", func(dsn string) string { return strings.Replace(dsn, "postgres@", "reader@", 1) }},
-		"mysql":    {testenv.StartMySQL, "--max-connections=10", "mysql", func(dsn string) string { return strings.Replace(dsn, "root@", "reader@", 1) }},
+		"postgres": {
+			testenv.StartPostgres,
+			"max_connections=6",
+			"pgx",
+			func(dsn string) string { return strings.Replace(dsn, "postgres@", "reader@", 1) },
+		},
+		"mysql": {
+			testenv.StartMySQL,
+			"--max-connections=10",
+			"mysql",
+			func(dsn string) string { return strings.Replace(dsn, "root@", "reader@", 1) },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +119,15 @@ func TestC08TooManyConnections(t *testing.T) {
 			t.Cleanup(server.Stop)
 			exec(t, server, map[string]string{"postgres": "CREATE ROLE reader LOGIN", "mysql": "CREATE USER reader@'%'"}[name])
 			states := 0
-			db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: name, DSN: sentinel.Secret(e.user(server.DSN)), Now: time.Now, Meter: &warehouse.Meter{Breaker: func(string, int) { states++ }}})
+			db, err := warehouse.Open(
+				warehouse.Config{
+					Name:    "w",
+					Dialect: name,
+					DSN:     sentinel.Secret(e.user(server.DSN)),
+					Now:     time.Now,
+					Meter:   &warehouse.Meter{Breaker: func(string, int) { states++ }},
+				},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

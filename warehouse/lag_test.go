@@ -126,7 +126,14 @@ func TestLagOfAMariaDBReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(replica.Stop)
-	exec(t, primary, "CREATE DATABASE shop", "CREATE TABLE shop.t (id int)", "CREATE USER reader@'%'", "GRANT SELECT ON shop.* TO reader@'%'")
+	exec(
+		t,
+		primary,
+		"CREATE DATABASE shop",
+		"CREATE TABLE shop.t (id int)",
+		"CREATE USER reader@'%'",
+		"GRANT SELECT ON shop.* TO reader@'%'",
+	)
 	db := openOn(t, replica.DSN)
 	lags(t, db, "running", caughtUp)
 
@@ -136,7 +143,12 @@ func TestLagOfAMariaDBReplica(t *testing.T) {
 	lags(t, db, "after the delay", caughtUp)
 
 	blind := openOn(t, strings.Replace(replica.DSN, "root@", "reader@", 1))
-	lags(t, blind, "without the privilege", func(l warehouse.Lag) bool { return strings.Contains(l.Unknown, "grant REPLICATION CLIENT") })
+	lags(
+		t,
+		blind,
+		"without the privilege",
+		func(l warehouse.Lag) bool { return strings.Contains(l.Unknown, "grant REPLICATION CLIENT") },
+	)
 	exec(t, replica, "STOP SLAVE SQL_THREAD")
 	lags(t, db, "stopped", func(l warehouse.Lag) bool { return l.Unknown == "replication has stopped" })
 }

@@ -20,7 +20,8 @@ func TestUnknownDialect(t *testing.T) {
 		{Name: "w", Dialect: "oracle", DSN: "oracle://u:topsecret@x"},
 	} {
 		_, err := warehouse.Open(cfg)
-		if err == nil || strings.Contains(err.Error(), "topsecret") || !strings.Contains(err.Error(), "mysql, postgres, sqlite") {
+		if err == nil || strings.Contains(err.Error(), "topsecret") ||
+			!strings.Contains(err.Error(), "mysql, postgres, sqlite") {
 			t.Errorf("%v, want an error that lists the dialects and has no password", err)
 		}
 	}
@@ -29,15 +30,29 @@ func TestUnknownDialect(t *testing.T) {
 func TestDialectOf(t *testing.T) {
 	t.Parallel()
 	for dsn, want := range map[string]string{
-		"postgres://u@h/d": "postgres", "postgresql://u@h/d": "postgres", "mysql://u@h/d": "mysql", "mariadb://u@h/d": "mysql",
-		"u:p@tcp(h:3306)/d": "mysql", "u@unix(/run/s)/d": "mysql", "sqlite:shop.db": "sqlite", "file:shop.db": "sqlite",
-		"oracle://u@h/d": "", "shop.db": "", "": "", "host=h user=u": "",
+		"postgres://u@h/d":   "postgres",
+		"postgresql://u@h/d": "postgres",
+		"mysql://u@h/d":      "mysql",
+		"mariadb://u@h/d":    "mysql",
+		"u:p@tcp(h:3306)/d":  "mysql",
+		"u@unix(/run/s)/d":   "mysql",
+		"sqlite:shop.db":     "sqlite",
+		"file:shop.db":       "sqlite",
+		"oracle://u@h/d":     "",
+		"shop.db":            "",
+		"":                   "",
+		"host=h user=u":      "",
 	} {
 		if got := warehouse.DialectOf(dsn); got != want {
 			t.Errorf("%s: %q, want %q", dsn, got, want)
 		}
 	}
-	for dialect, want := range map[string]string{"postgres": "postgresql", "mysql": "mysql", "sqlite": "sqlite", "other": "other"} {
+	for dialect, want := range map[string]string{
+		"postgres": "postgresql",
+		"mysql":    "mysql",
+		"sqlite":   "sqlite",
+		"other":    "other",
+	} {
 		if got := warehouse.SystemName(dialect); got != want {
 			t.Errorf("OpenTelemetry's name of %s: %q, want %q", dialect, got, want)
 		}

@@ -27,8 +27,11 @@ func TestC05ANetworkThatMisbehaves(t *testing.T) {
 			toxic string
 			fails bool
 		}{
-			"slow":                 {`{"name": "t", "type": "latency", "attributes": {"latency": 150, "jitter": 50}}`, false},
-			"in small pieces":      {`{"name": "t", "type": "slicer", "attributes": {"average_size": 7, "size_variation": 3, "delay": 50}}`, false},
+			"slow": {`{"name": "t", "type": "latency", "attributes": {"latency": 150, "jitter": 50}}`, false},
+			"in small pieces": {
+				`{"name": "t", "type": "slicer", "attributes": {"average_size": 7, "size_variation": 3, "delay": 50}}`,
+				false,
+			},
 			"reset":                {`{"name": "t", "type": "reset_peer", "attributes": {"timeout": 0}}`, true},
 			"half open":            {`{"name": "t", "type": "timeout", "attributes": {"timeout": 0}}`, true},
 			"cut after some bytes": {`{"name": "t", "type": "limit_data", "attributes": {"bytes": 200}}`, true},
@@ -36,7 +39,17 @@ func TestC05ANetworkThatMisbehaves(t *testing.T) {
 			t.Run(engine+" "+name, func(t *testing.T) {
 				leaks := testenv.Leaks(t)
 				proxy, through := between(t, engine, dsn)
-				db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.Secret(through), Now: time.Now, StatementTimeout: 2 * time.Second, LockTimeout: time.Second, MaxConnections: 2})
+				db, err := warehouse.Open(
+					warehouse.Config{
+						Name:             "w",
+						Dialect:          engine,
+						DSN:              sentinel.Secret(through),
+						Now:              time.Now,
+						StatementTimeout: 2 * time.Second,
+						LockTimeout:      time.Second,
+						MaxConnections:   2,
+					},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}

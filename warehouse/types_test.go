@@ -25,7 +25,10 @@ func TestStandardTypes(t *testing.T) {
 		"uuid":                        warehouse.Type{Family: warehouse.UUID},
 		"tsvector":                    warehouse.Type{Family: warehouse.Other},
 		"boolean":                     warehouse.Type{Family: warehouse.Boolean},
-		"integer[]":                   warehouse.Type{Family: warehouse.Array, Element: &warehouse.Type{Native: "integer", Family: warehouse.Integer, Bits: 32}},
+		"integer[]": warehouse.Type{
+			Family:  warehouse.Array,
+			Element: &warehouse.Type{Native: "integer", Family: warehouse.Integer, Bits: 32},
+		},
 	})
 }
 

@@ -18,8 +18,13 @@ func TestPageArrangesIncidents(t *testing.T) {
 	}
 	var got []string
 	for _, s := range arrange([]sentinel.Incident{
-		i("warned", "", sentinel.Warn), i("report", "orders", sentinel.Fail), i("orders", "raw", sentinel.Warn), i("raw", "", sentinel.Fail),
-		i("gone", "resolved-one", sentinel.Fail), i("round", "trip", sentinel.Warn), i("trip", "round", sentinel.Warn),
+		i("warned", "", sentinel.Warn),
+		i("report", "orders", sentinel.Fail),
+		i("orders", "raw", sentinel.Warn),
+		i("raw", "", sentinel.Fail),
+		i("gone", "resolved-one", sentinel.Fail),
+		i("round", "trip", sentinel.Warn),
+		i("trip", "round", sentinel.Warn),
 	}) {
 		got = append(got, strings.Repeat(">", map[bool]int{true: 1}[s.Below])+s.ID)
 	}

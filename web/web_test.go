@@ -33,9 +33,26 @@ func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
 	table, tick := sentinel.Table{Warehouse: "w", Schema: "public", Name: "orders"}, time.Unix(1_800_000_000, 0).UTC()
 	_, err = memory.Record(t.Context(), store.Batch{
 		Ticks: []store.TickRecord{{Schedule: "s", Table: table, Tick: tick}},
-		Results: []sentinel.Result{{Check: "rows", Kind: "row_count", Table: table, Tick: tick, Status: sentinel.Fail, Message: "<script>0 rows</script>",
-			Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(0)}}}},
-		Incidents: []sentinel.Incident{{ID: "i1", Check: "rows", Table: table, State: sentinel.Open, Severity: sentinel.Fail, Opened: tick, Message: "0 rows"}},
+		Results: []sentinel.Result{{
+			Check:        "rows",
+			Kind:         "row_count",
+			Table:        table,
+			Tick:         tick,
+			Status:       sentinel.Fail,
+			Message:      "<script>0 rows</script>",
+			Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(0)}},
+		}},
+		Incidents: []sentinel.Incident{
+			{
+				ID:       "i1",
+				Check:    "rows",
+				Table:    table,
+				State:    sentinel.Open,
+				Severity: sentinel.Fail,
+				Opened:   tick,
+				Message:  "0 rows",
+			},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +144,10 @@ func TestReloadNeedsTheToken(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{"", 401, "Authorization: Bearer TOKEN"}, {"wrong", 401, "Bearer"}, {"secret", 200, "reloaded"}, {"secret", 422, "stays in force\nf.yaml:1:1: broken"},
+		{"", 401, "Authorization: Bearer TOKEN"},
+		{"wrong", 401, "Bearer"},
+		{"secret", 200, "reloaded"},
+		{"secret", 422, "stays in force\nf.yaml:1:1: broken"},
 	} {
 		if code, body := call(t, "POST", base+"/-/reload", c.token); code != c.code || !strings.Contains(body, c.want) {
 			t.Errorf("token %q: %d %s, want %d", c.token, code, body, c.code)

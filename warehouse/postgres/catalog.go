@@ -124,7 +124,10 @@ func catalogStatement(scope warehouse.Scope) warehouse.Statement {
 		}
 		if len(scope.Tables) <= manyTables {
 			shared, cast = "NOT MATERIALIZED", ""
-			filter, args = `(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`, []any{array(schemas), array(names)}
+			filter, args = `(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`, []any{
+				array(schemas),
+				array(names),
+			}
 		} else {
 			slices.Sort(schemas)
 			filter, args = `n.nspname = ANY ($1::text[])`, []any{array(slices.Compact(schemas))}

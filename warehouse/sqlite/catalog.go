@@ -221,7 +221,11 @@ func readForeignKey(t *warehouse.Table, r []warehouse.Cell) {
 		return
 	}
 	t.ForeignKeys = append(t.ForeignKeys, warehouse.ForeignKey{
-		Name: name, Columns: []string{r[3].Text}, References: warehouse.TableName{Schema: "main", Name: r[2].Text}, RefColumns: []string{r[4].Text},
-		OnUpdate: strings.ToLower(r[5].Text), OnDelete: strings.ToLower(r[6].Text),
+		Name:       name,
+		Columns:    []string{r[3].Text},
+		References: warehouse.TableName{Schema: "main", Name: r[2].Text},
+		RefColumns: []string{r[4].Text},
+		OnUpdate:   strings.ToLower(r[5].Text),
+		OnDelete:   strings.ToLower(r[6].Text),
 	})
 }

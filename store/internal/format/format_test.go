@@ -151,7 +151,10 @@ func TestDamage(t *testing.T) {
 func TestTicksComeBack(t *testing.T) {
 	t.Parallel()
 	want := []Tick{
-		{Dataset: "shop.mart.orders", Runs: []Run{{Check: "a<b>&\"ü", Status: 2, Duration: 1500, Message: "two\nlines\u2028"}, {Check: "b"}}},
+		{
+			Dataset: "shop.mart.orders",
+			Runs:    []Run{{Check: "a<b>&\"ü", Status: 2, Duration: 1500, Message: "two\nlines\u2028"}, {Check: "b"}},
+		},
 		{Dataset: `shop.mart."odd.name"`, Skipped: "the one before was still running"},
 	}
 	var encoder TickEncoder
