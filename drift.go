@@ -7,7 +7,8 @@ type DriftKind string
 const (
 	TableCreated DriftKind = "table_created"
 	TableDropped DriftKind = "table_dropped"
-	// Same name, another object: dropped and made anew, or a table that became a view.
+	// TableReplaced is a different object under the same name: the table was dropped and created again,
+	// or became a view.
 	TableReplaced        DriftKind = "table_replaced"
 	ColumnAdded          DriftKind = "column_added"
 	ColumnRemoved        DriftKind = "column_removed"
@@ -32,26 +33,26 @@ const (
 	CommentChanged       DriftKind = "comment_changed"
 )
 
-// Compatibility says what a drift means for those who read the table.
+// Compatibility says what a drift means for programs that read or write the table.
 type Compatibility string
 
 const (
-	Additive   Compatibility = "additive"   // something is there that was not
-	Compatible Compatibility = "compatible" // every existing reader goes on working
-	Breaking   Compatibility = "breaking"   // some existing reader or writer may fail or see other values
+	Additive   Compatibility = "additive"   // the drift adds something
+	Compatible Compatibility = "compatible" // every existing reader continues to work
+	Breaking   Compatibility = "breaking"   // an existing reader or writer may fail or see other values
 )
 
 // Drift is one named difference.
 type Drift struct {
 	Kind          DriftKind     `json:"kind"`
-	Object        string        `json:"object,omitempty"` // the column, index, key or partition; "" for the table itself
-	Before        string        `json:"before,omitempty"` // in words; "" where there was nothing
-	After         string        `json:"after,omitempty"`
+	Object        string        `json:"object,omitempty"` // name of the column, index, key or partition; "": the table
+	Before        string        `json:"before,omitempty"` // old definition as text; "" if there was none
+	After         string        `json:"after,omitempty"`  // new definition as text; "" if there is none
 	Compatibility Compatibility `json:"compatibility,omitempty"`
-	Status        Status        `json:"status"` // what the check's policy makes of it; Pass when ignored
+	Status        Status        `json:"status"` // status under the check's policy; Pass when ignored
 }
 
-// Key identifies the drift from tick to tick: "column_removed:note".
+// Key identifies the drift across ticks, as in "column_removed:note".
 func (d Drift) Key() string {
 	if d.Object == "" {
 		return string(d.Kind)

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Number is one measured value: absent (SQL NULL), an exact 64-bit integer, or
-// a float. Counts keep every digit above 2^53. The zero value is absent, so
-// "no value" and 0 never look alike. Number is comparable, but use [Number.Cmp]
-// for order: Int(1) and Float(1) are equal in value and different as Go values.
+// Number is one measured value: absent (SQL NULL), an exact 64-bit integer, or a
+// float. Counts above 2^53 keep every digit. The zero value is absent, so "no value"
+// differs from 0. Number works as a map key, but compare values with [Number.Cmp]:
+// Int(1) and Float(1) are equal in value and different as Go values.
 type Number struct {
 	bits uint64
 	kind numberKind
@@ -30,11 +30,11 @@ const (
 // Int returns an exact integer.
 func Int(v int64) Number { return Number{uint64(v), integer} }
 
-// Float returns a float. NaN and infinities are kept: they are values a
-// database can hold, and [Number.Finite] tells them apart.
+// Float returns a float. It keeps NaN and infinities, because databases can hold
+// them. [Number.Finite] reports whether a number is one of those.
 func Float(v float64) Number { return Number{math.Float64bits(v), floating} }
 
-// Absent reports whether there is no value (SQL NULL, or nothing asked).
+// Absent reports whether there is no value (SQL NULL, or nothing was queried).
 func (n Number) Absent() bool { return n.kind == absent }
 
 // Int64 returns the exact integer; ok is false for floats and absent values.
@@ -51,15 +51,15 @@ func (n Number) Float64() float64 {
 	return math.NaN()
 }
 
-// Finite reports whether the number can be compared with a bound: present and
-// neither NaN nor infinite.
+// Finite reports whether the number is present and neither NaN nor infinite. Only
+// such a number can be compared with a bound.
 func (n Number) Finite() bool {
 	f := n.Float64()
 	return !math.IsNaN(f) && !math.IsInf(f, 0)
 }
 
-// Cmp compares by value, exactly even between large integers and floats:
-// -1, 0 or +1. Both numbers must be finite; anything else compares as 0.
+// Cmp compares by value and returns -1, 0 or +1. The comparison is exact, also
+// between large integers and floats. It returns 0 if a number is not finite.
 func (n Number) Cmp(m Number) int {
 	if !n.Finite() || !m.Finite() {
 		return 0
@@ -113,8 +113,9 @@ func ParseNumber(s string) (Number, error) {
 
 const maxExactFloat = 1 << 53
 
-// MarshalJSON writes a JSON number; integers beyond ±2^53 and non-finite floats
-// become strings (most JSON readers would round or reject them), absent is null.
+// MarshalJSON writes a JSON number. Integers beyond ±2^53 and floats that are not
+// finite become strings, because most JSON readers round or reject them. An absent
+// number becomes null.
 func (n Number) MarshalJSON() ([]byte, error) {
 	if n.Absent() {
 		return []byte("null"), nil

@@ -8,61 +8,60 @@ import (
 	"time"
 )
 
-// Plan is a repair as data. It is saved before anything is done, shown to the
-// person who approves it, and carried out without looking anything else up: a
-// plan that no longer fits what it was made against is not applied.
+// Plan is a repair as data. The engine saves it before it changes anything, and a
+// person approves exactly this plan. It holds all that its execution needs. The
+// engine does not apply a plan whose target has changed since the plan was made.
 type Plan struct {
-	Action string `json:"action"`  // the registered name: reload_partition, alter_table, webhook, ...
-	Table  Table  `json:"dataset"` // what is changed; for a hook, what it is run for
-	// The key of the finding it is to make go away; "" for any of the check's.
+	Action string `json:"action"`  // registered name: reload_partition, alter_table, webhook, ...
+	Table  Table  `json:"dataset"` // the table that is changed, or for which a hook runs
+	// Finding is the key of the finding that the plan repairs; "" for any of the check's.
 	Finding string `json:"finding,omitempty"`
-	// Which part of the table: "created_at in [2026-11-20, 2026-11-21)", "column note"; "" for the whole.
+	// Scope names the part of the table: "created_at in [2026-11-20, 2026-11-21)" or "column note"; "" for all.
 	Scope   string      `json:"scope,omitempty"`
-	Summary string      `json:"summary"` // one line: what will be done
-	Steps   []Step      `json:"steps"`   // in order
+	Summary string      `json:"summary"` // the plan in one line
+	Steps   []Step      `json:"steps"`   // in the order of execution
 	Hazards []string    `json:"hazards,omitempty"`
 	Class   RepairClass `json:"class"`
-	Why     string      `json:"why,omitempty"` // why this class; "" where there is nothing to say
-	Rows    int64       `json:"rows"`          // rows it will write at most; -1 when that cannot be told
-	// Guarantee says what happens when an agent dies in the middle.
+	Why     string      `json:"why,omitempty"` // reason for Class; "" if it needs none
+	Rows    int64       `json:"rows"`          // maximum number of rows written; -1 if unknown
+	// Guarantee says what can happen when an agent dies while it applies the plan.
 	Guarantee Guarantee `json:"guarantee"`
-	// Fingerprint is of the target as it was planned against; "" where the action
-	// has nothing to compare.
+	// Fingerprint identifies the target's state at planning time; "" if the action compares nothing.
 	Fingerprint string `json:"fingerprint,omitempty"`
-	// Details is what the action needs to carry the plan out. No secrets.
+	// Details holds what the action needs to execute the plan. It holds no secrets.
 	Details json.RawMessage `json:"details,omitempty"`
 }
 
-// Step is one thing a plan does, with its undo.
+// Step is one step of a plan with its undo.
 type Step struct {
 	Name   string   `json:"name"`
-	Do     []string `json:"do"`                // the statements or the request, as they will be sent; without secrets
-	Undo   []string `json:"undo,omitempty"`    // what takes it back; empty when nothing does
-	NoUndo string   `json:"no_undo,omitempty"` // why it cannot be taken back; "" when Undo does
+	Do     []string `json:"do"`                // statements or request as they will be sent, without secrets
+	Undo   []string `json:"undo,omitempty"`    // statements that reverse the step; empty if none can
+	NoUndo string   `json:"no_undo,omitempty"` // why the step cannot be reversed; "" if Undo reverses it
 }
 
-// RepairClass says who may let a plan go ahead.
+// RepairClass says who may approve a plan.
 type RepairClass string
 
-// The classes, from the harmless to the forbidden.
+// The classes, in order of risk.
 const (
-	ClassAuto    RepairClass = "auto"    // bounded and reversible: mode auto may apply it
-	ClassApprove RepairClass = "approve" // a person decides, whatever the mode
-	ClassRefused RepairClass = "refused" // never applied: the plan tells a person what would have to be done
+	ClassAuto    RepairClass = "auto"    // bounded and reversible; mode auto may apply it
+	ClassApprove RepairClass = "approve" // a person decides in every mode
+	ClassRefused RepairClass = "refused" // never applied; the plan shows a person what is needed
 )
 
-// Guarantee is what holds when an agent dies, or two try the same.
+// Guarantee says how often a change can happen when an agent dies or two agents try it.
 type Guarantee string
 
 // The guarantees.
 const (
-	ExactlyOnce Guarantee = "exactly_once"  // fence and ledger commit with the change
-	LookedUp    Guarantee = "looked_up"     // the outcome can be asked for before a second try
-	AtLeastOnce Guarantee = "at_least_once" // a second try may do it twice
+	ExactlyOnce Guarantee = "exactly_once"  // fence and ledger commit in the transaction of the change
+	LookedUp    Guarantee = "looked_up"     // the agent reads the outcome before it tries again
+	AtLeastOnce Guarantee = "at_least_once" // a second try may repeat the change
 )
 
-// Hash identifies the plan's content: an approval is for one hash. Plans that differ
-// in a field have different hashes, also those whose Details are no valid JSON.
+// Hash identifies the plan's content. An approval is valid for one hash. Plans that
+// differ in a field have different hashes, even if Details is not valid JSON.
 func (p Plan) Hash() string {
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -72,49 +71,48 @@ func (p Plan) Hash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Repair is one attempt of Sentinel to make an incident go away, from planned
-// to its end.
+// Repair is one attempt to resolve an incident, from planned to its end.
 type Repair struct {
-	ID       string      `json:"id"`               // sortable by time
-	Key      string      `json:"key"`              // idempotency key: at most one repair that has not ended exists per key
+	ID       string      `json:"id"`               // sorts by time of creation
+	Key      string      `json:"key"`              // idempotency key; at most one unfinished repair exists per key
 	Policy   string      `json:"policy,omitempty"` // id of the configured repair
 	Incident string      `json:"incident,omitempty"`
 	Check    string      `json:"check"`
 	Table    Table       `json:"dataset"`
 	Plan     Plan        `json:"plan"`
-	Mode     string      `json:"mode"` // off, plan, auto, shadow: as configured when it was planned
+	Mode     string      `json:"mode"` // off, plan, auto or shadow, as configured at planning time
 	State    RepairState `json:"state"`
-	Resume   RepairState `json:"resume,omitempty"` // retry_wait and unknown: what is tried again
-	Version  int64       `json:"version"`          // grows with every transition
-	Fence    int64       `json:"fence"`            // grows with every agent that takes it up
-	Holder   string      `json:"holder,omitempty"`
+	Resume   RepairState `json:"resume,omitempty"` // in retry_wait and unknown: the state to try again
+	Version  int64       `json:"version"`          // grows by one with every transition
+	Fence    int64       `json:"fence"`            // grows with every agent that claims the repair
+	Holder   string      `json:"holder,omitempty"` // the agent that holds the lease
 	Attempts int         `json:"attempts"`
-	NextAt   time.Time   `json:"next_at,omitzero"` // when it may be tried again (retry_wait) or its lease ends
-	// When another system was first seen to work on the step under way; zero when none does.
+	NextAt   time.Time   `json:"next_at,omitzero"` // in retry_wait: time of the next try; else end of the lease
+	// Asked is when another system was first seen at work on the current step; zero if none is.
 	Asked    time.Time `json:"asked,omitzero"`
 	Approval *Approval `json:"approval,omitempty"`
-	Message  string    `json:"message"`          // one line: why it stands where it stands
-	Source   string    `json:"source,omitempty"` // where the data came from, when from a fallback
-	Linked   string    `json:"linked,omitempty"` // the repair this one retries, "" for a first one
+	Message  string    `json:"message"`          // one line: the reason for State
+	Source   string    `json:"source,omitempty"` // the fallback that supplied the data; "" for the first source
+	Linked   string    `json:"linked,omitempty"` // id of the repair that this one retries; "" for a first one
 
 	Created  time.Time `json:"created,omitzero"`
 	Updated  time.Time `json:"updated,omitzero"`
-	Applied  time.Time `json:"applied,omitzero"`  // zero until it was
-	Finished time.Time `json:"finished,omitzero"` // zero until it ended
+	Applied  time.Time `json:"applied,omitzero"`  // zero before the change is applied
+	Finished time.Time `json:"finished,omitzero"` // zero before the repair ends
 }
 
-// Approval is a person's yes to one plan.
+// Approval is a person's consent to one plan.
 type Approval struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at,omitzero"`
-	Hash    string    `json:"hash"` // of the plan that was read
+	Hash    string    `json:"hash"` // hash of the plan that the person read
 	Expires time.Time `json:"expires,omitzero"`
 }
 
-// RepairState is where a repair stands.
+// RepairState is a stage in the life of a repair.
 type RepairState string
 
-// The states of a repair. Each is durable before the act it announces.
+// The states of a repair. The engine stores a state before it acts on it.
 const (
 	RepairPlanned    RepairState = "planned"
 	AwaitingApproval RepairState = "awaiting_approval"
@@ -126,17 +124,18 @@ const (
 	RepairApplied    RepairState = "applied"
 	RepairVerifying  RepairState = "verifying"
 	RepairSucceeded  RepairState = "succeeded"
-	// Maintenance, cool-down, open breaker or spent budget: looked at again later.
+	// RepairSuppressed means that maintenance, a cool-down, an open circuit breaker or a spent budget delays
+	// the repair. The engine tries it again later.
 	RepairSuppressed RepairState = "suppressed"
 	RetryWait        RepairState = "retry_wait"
-	OutcomeUnknown   RepairState = "unknown" // it may or may not have happened, and cannot be looked up
+	OutcomeUnknown   RepairState = "unknown" // the change may have happened, and nothing can tell
 	RollingBack      RepairState = "rolling_back"
 	RolledBack       RepairState = "rolled_back"
 	RepairFailed     RepairState = "failed"
-	DeadLetter       RepairState = "dead_letter" // given up; kept until a person acknowledges it
+	DeadLetter       RepairState = "dead_letter" // abandoned; kept until a person acknowledges it
 	RepairCancelled  RepairState = "cancelled"
-	Superseded       RepairState = "superseded" // the incident ended before anything was applied
-	ShadowDone       RepairState = "shadow"     // planned and recorded only
+	Superseded       RepairState = "superseded" // the incident ended before the change was applied
+	ShadowDone       RepairState = "shadow"     // only planned and recorded
 )
 
 // Final reports whether the repair has ended.

@@ -9,48 +9,48 @@ import (
 // Observation is one number at one tick.
 type Observation struct {
 	Metric  string `json:"metric"`            // row_count, freshness_seconds, value, ...
-	Segment string `json:"segment,omitempty"` // "" for the whole, else "column=value, ..." (see checks)
-	// Start of the closed time window the number covers; zero when it covers none.
+	Segment string `json:"segment,omitempty"` // "column=value, ..."; "" for all rows
+	// Bucket is the start of the closed time window that the number covers; zero if it covers none.
 	Bucket time.Time `json:"bucket,omitzero"`
 	Value  Number    `json:"value"`
 }
 
-// Point is one value of a series, oldest first wherever points come in slices.
+// Point is one value of a series. Slices of points are in order of time, oldest first.
 type Point struct {
-	Time  time.Time // the bucket's start, or the tick where there is no bucket
+	Time  time.Time // start of the bucket, or the tick if there is no bucket
 	Value float64
-	Bad   bool // labelled by people or a resolved incident: never part of a baseline
+	Bad   bool // a person or a resolved incident labelled the value as bad; a baseline leaves it out
 }
 
-// Result is one run of one check at one tick.
+// Result is the outcome of one run of one check at one tick.
 type Result struct {
-	Check    string        `json:"check"` // the check's stable id
+	Check    string        `json:"check"` // id of the check
 	Kind     string        `json:"kind"`  // freshness, row_count, schema, sql, ...
 	Table    Table         `json:"dataset,omitzero"`
-	Tick     time.Time     `json:"tick,omitzero"` // the scheduled instant, not the wall clock
-	Duration time.Duration `json:"-"`             // time spent asking and judging
-	Status   Status        `json:"status"`        // the worst of Findings, pass without any
-	Message  string        `json:"message"`       // one line for people: what was seen and what was expected
+	Tick     time.Time     `json:"tick,omitzero"` // scheduled instant, not the wall clock
+	Duration time.Duration `json:"-"`             // time spent on queries and judgement
+	Status   Status        `json:"status"`        // worst status of Findings; Pass without findings
+	Message  string        `json:"message"`       // one line for people: observed and expected
 	Evidence Evidence      `json:"evidence,omitzero"`
 
 	Observations []Observation `json:"observations,omitempty"`
-	// Values of earlier buckets, oldest first: read once, when nothing was remembered of the check.
+	// Past holds the values of earlier buckets, oldest first. A check reads them once, when the state knows none.
 	Past []Observation `json:"past,omitempty"`
-	// What is not as it must be, one per segment or drift; empty on pass.
+	// Findings holds one finding per bad segment or drift; empty on pass.
 	Findings []Finding `json:"findings,omitempty"`
 	Drifts   []Drift   `json:"drifts,omitempty"` // schema checks: all differences, also the ignored ones
-	Scores   []Score   `json:"scores,omitempty"` // anomaly scores, where a detector looked
+	Scores   []Score   `json:"scores,omitempty"` // anomaly scores; empty without a detector
 }
 
-// Finding is one thing wrong. Its Key is stable from tick to tick: incidents
-// open, stay and resolve by (check, key).
+// Finding is one problem that a check found. Its Key is the same at every tick:
+// (check, key) identifies the incident that it opens.
 type Finding struct {
-	// "" for the check as a whole; "country=DE", "future_timestamp", "column_removed:note", ...
+	// Key is "" for the check as a whole, else "country=DE", "future_timestamp", "column_removed:note", ...
 	Key      string `json:"key"`
 	Status   Status `json:"status"`
 	Message  string `json:"message"` // one line: observed, expected, since when
 	Observed Number `json:"observed"`
-	Expected string `json:"expected,omitempty"` // the bound in words: "> 0", "at most 1h"
+	Expected string `json:"expected,omitempty"` // the bound as text: "> 0", "at most 1h"
 }
 
 // MarshalJSON writes the duration in seconds, as duration_seconds.
@@ -71,21 +71,21 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 // plainResult has the fields of a Result without its methods.
 type plainResult Result
 
-// resultJSON is a Result as it is written.
+// resultJSON is the JSON form of a Result.
 type resultJSON struct {
 	*plainResult
 	Seconds float64 `json:"duration_seconds"`
 }
 
-// Evidence says where an answer came from and how far to trust it.
+// Evidence says where an answer came from and how reliable it is.
 type Evidence struct {
 	Source     string     `json:"source,omitempty"` // scan, index, catalog_estimate, change_counters, control_query, ...
 	Confidence Confidence `json:"confidence,omitempty"`
-	// The database's clock when it was read; zero if it was not asked.
+	// AsOf is the database's clock at the time of the query; zero if nothing was queried.
 	AsOf time.Time `json:"as_of,omitzero"`
-	// Of the standby that answered; NaN when it does not say, absent for a primary.
+	// Lag is the replication lag of the standby that answered; NaN if unknown, absent for a primary.
 	Lag Number `json:"replication_lag_seconds,omitzero"`
-	// What a reader should know: "standby", "unchanged since 11:05".
+	// Note qualifies the answer: "standby", "unchanged since 11:05".
 	Note string `json:"note,omitempty"`
 }
 
@@ -93,12 +93,12 @@ type Evidence struct {
 type Confidence string
 
 const (
-	Exact     Confidence = "exact"     // the number itself was computed
-	Bounded   Confidence = "bounded"   // a part was read that decides the question for certain
-	Estimated Confidence = "estimated" // the engine's own estimate
+	Exact     Confidence = "exact"     // the engine computed the number
+	Bounded   Confidence = "bounded"   // the rows that were read decide the question for certain
+	Estimated Confidence = "estimated" // the engine's estimate
 )
 
-// Worst folds findings into the status of a result.
+// Worst returns the worst status of the findings; Pass without findings.
 func Worst(findings []Finding) Status {
 	worst := Pass
 	for _, f := range findings {
@@ -109,12 +109,12 @@ func Worst(findings []Finding) Status {
 	return worst
 }
 
-// Score is what an anomaly detector says of one point.
+// Score is an anomaly detector's judgement of one point.
 type Score struct {
 	Segment string     `json:"segment,omitempty"`
-	Time    time.Time  `json:"time,omitzero"` // the point's time
+	Time    time.Time  `json:"time,omitzero"` // time of the point
 	Value   float64    `json:"value"`
-	Score   float64    `json:"score"` // 0 (as usual) to 1; an alarm at 0.5 and above
+	Score   float64    `json:"score"` // 0 (normal) to 1; an alarm at 0.5 and above
 	Low     float64    `json:"low"`   // expected range; NaN while learning
 	High    float64    `json:"high"`
 	State   ScoreState `json:"state"`
@@ -139,7 +139,7 @@ func (s *Score) UnmarshalJSON(b []byte) error {
 
 type plainScore Score
 
-// scoreJSON shadows the floats by numbers, which also write what JSON cannot.
+// scoreJSON shadows the floats of a Score by Numbers, which can write NaN and infinities.
 type scoreJSON struct {
 	plainScore
 	Value Number `json:"value"`
@@ -155,15 +155,15 @@ func orAbsent(v float64) Number {
 	return Float(v)
 }
 
-// ScoreState is where a series stands.
+// ScoreState is a detector's view of a series.
 type ScoreState string
 
 const (
-	Learning   ScoreState = "learning"   // not enough points yet: the status is unknown
+	Learning   ScoreState = "learning"   // too few points; the status is unknown
 	Normal     ScoreState = "normal"     // inside the expected range
 	Onset      ScoreState = "onset"      // first alarm of an episode
-	Ongoing    ScoreState = "ongoing"    // inside an episode already told
-	Recovering ScoreState = "recovering" // back in range, not yet for long enough
+	Ongoing    ScoreState = "ongoing"    // inside an episode that has had its alarm
+	Recovering ScoreState = "recovering" // back in range, but not long enough yet
 	LevelShift ScoreState = "level_shift"
 	SlowDrift  ScoreState = "slow_drift"
 )
@@ -173,8 +173,8 @@ type Risk struct {
 	Table       Table
 	Deadline    time.Time
 	Probability float64       // 0 to 1
-	Arrival     time.Time     // expected arrival; zero when it cannot be told
+	Arrival     time.Time     // expected arrival; zero if unknown
 	Left        time.Duration // deadline - now
-	Reasons     []string      // the largest contributions, in plain words, most important first
-	Model       string        // which model answered: own, pooled, base_rate
+	Reasons     []string      // the largest contributions as text, most important first
+	Model       string        // the model that answered: own, pooled or base_rate
 }

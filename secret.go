@@ -2,15 +2,15 @@ package sentinel
 
 import "log/slog"
 
-// Secret is a string that must not be shown: a DSN, a token, a key. Every
-// formatted form is "***"; [Secret.Reveal] is the one way to the text, so that
-// uses of it can be found.
+// Secret is a string that must not be shown, such as a DSN, a token or a key. Every
+// formatted form is "***". Only [Secret.Reveal] returns the text, so a search for it
+// finds all uses.
 type Secret string
 
-// Reveal returns the secret text itself.
+// Reveal returns the secret text.
 func (s Secret) Reveal() string { return string(s) }
 
-// String returns "***", or "" when there is no secret.
+// String returns "***", or "" if the secret is empty.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -18,11 +18,11 @@ func (s Secret) String() string {
 	return "***"
 }
 
-// GoString keeps %#v from showing the text.
+// GoString hides the text from %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalText keeps encoders from showing the text.
+// MarshalText hides the text from encoders.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogValue keeps slog from showing the text.
+// LogValue hides the text from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

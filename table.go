@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Table names one table, view or partitioned table of one warehouse. The parts
-// are the catalog's exact spelling, unquoted. It is comparable and serves as key.
+// Table names one table, view or partitioned table of one warehouse. Its parts are
+// unquoted and spelled as in the catalog. A Table works as a map key.
 type Table struct {
 	Warehouse string // the name under `warehouses:` in the configuration
 	Schema    string // PostgreSQL schema, MySQL database, SQLite "main"
 	Name      string
 }
 
-// String returns warehouse.schema.table, quoting with double quotes the parts
-// that hold a dot, a quote or white space. ParseTable reads it back.
+// String returns warehouse.schema.table. It puts parts that hold a dot, a quote or
+// white space in double quotes. [ParseTable] reads the result.
 func (t Table) String() string {
 	if t.Schema == "" {
 		return quotePart(t.Warehouse) + "." + quotePart(t.Name)
@@ -45,9 +45,9 @@ func quotePart(s string) string {
 	return s
 }
 
-// ParseTable reads warehouse.schema.table or warehouse.table (the engine's
-// default schema; Schema stays empty). A part may be quoted with double quotes,
-// a quote inside it doubled: shop.public."odd.name".
+// ParseTable reads warehouse.schema.table or warehouse.table. The short form leaves
+// Schema empty, which stands for the engine's default schema. A part may be in double
+// quotes, as in shop.public."odd.name"; a quote inside it is doubled.
 func ParseTable(s string) (Table, error) {
 	parts, err := splitName(s)
 	if err != nil {
@@ -83,7 +83,7 @@ func splitName(s string) ([]string, error) {
 	}
 }
 
-// cutPart takes the first part of a dotted name; tail is empty or starts with a dot.
+// cutPart cuts the first part off a dotted name. The tail is empty or starts with a dot.
 func cutPart(s string) (part, tail string, err error) {
 	if !strings.HasPrefix(s, `"`) {
 		i := strings.IndexByte(s, '.')
