@@ -17,11 +17,17 @@ import (
 func TestResultAsJSON(t *testing.T) {
 	at := time.Date(2026, 1, 31, 6, 0, 0, 0, time.UTC)
 	r := sentinel.Result{
-		Check: "shop.public.orders/row_count", Kind: "row_count", Table: sentinel.Table{Warehouse: "shop", Schema: "public", Name: "orders"},
+		Check: "shop.public.orders/row_count", Kind: "row_count", Table: sentinel.Table{
+			Warehouse: "shop",
+			Schema:    "public",
+			Name:      "orders",
+		},
 		Tick: at, Duration: 1500 * time.Millisecond, Status: sentinel.Fail, Message: "0 rows, expected > 0",
 		Evidence:     sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: at},
 		Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(1<<53 + 1)}},
-		Findings:     []sentinel.Finding{{Status: sentinel.Fail, Message: "0 rows", Observed: sentinel.Int(0), Expected: "> 0"}},
+		Findings: []sentinel.Finding{
+			{Status: sentinel.Fail, Message: "0 rows", Observed: sentinel.Int(0), Expected: "> 0"},
+		},
 	}
 	data, err := json.Marshal(r)
 	if err != nil {

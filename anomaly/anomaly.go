@@ -70,7 +70,11 @@ func (c *Config) Validate() error {
 	}
 	switch {
 	case !detectors.Has(c.Detector) && slices.Contains(removed, c.Detector):
-		return settings.Wrong("detector", "%q was for comparison only and is gone: use profile, or leave the key out", c.Detector)
+		return settings.Wrong(
+			"detector",
+			"%q was for comparison only and is gone: use profile, or leave the key out",
+			c.Detector,
+		)
 	case !detectors.Has(c.Detector):
 		return settings.Wrong("detector", "%s", settings.UnknownWord("word", c.Detector, Names()))
 	case c.IgnoreBelow.Absolute < 0:

@@ -23,7 +23,14 @@ func profile(t testing.TB, c anomaly.Config) (*anomaly.Profile, anomaly.Config) 
 }
 
 // feed observes n points, one every step, and returns what was said of them.
-func feed(d anomaly.Detector, c anomaly.Config, from time.Time, step time.Duration, n int, value func(i int) float64) []sentinel.Score {
+func feed(
+	d anomaly.Detector,
+	c anomaly.Config,
+	from time.Time,
+	step time.Duration,
+	n int,
+	value func(i int) float64,
+) []sentinel.Score {
 	out := make([]sentinel.Score, n)
 	for i := range n {
 		out[i] = d.Observe(c, sentinel.Point{Time: from.Add(time.Duration(i) * step), Value: value(i)})
@@ -139,7 +146,9 @@ func TestADriftIsTold(t *testing.T) {
 				told = append(told, s)
 			}
 		}
-		if len(told) == 0 || alarms(scores[:begin]) > 0 || told[0].State != sentinel.SlowDrift && told[0].State != sentinel.LevelShift || !strings.Contains(told[0].Reason, "lower") {
+		if len(told) == 0 || alarms(scores[:begin]) > 0 ||
+			told[0].State != sentinel.SlowDrift && told[0].State != sentinel.LevelShift ||
+			!strings.Contains(told[0].Reason, "lower") {
 			t.Errorf("every %s: %d alarms before; %+v", step, alarms(scores[:begin]), told)
 		}
 	}
@@ -187,12 +196,20 @@ func TestWhatPeopleWouldSee(t *testing.T) {
 		usual := weekly(rand.New(rand.NewPCG(3, 4)))
 		d, conf := profile(t, anomaly.Config{})
 		before := feed(d, conf, monday, time.Hour, 8*7*day, usual)
-		after := feed(d, conf, monday.Add(8*7*24*time.Hour), time.Hour, c.within, func(i int) float64 { return c.change(i, usual(8*7*day+i)) })
+		after := feed(
+			d,
+			conf,
+			monday.Add(8*7*24*time.Hour),
+			time.Hour,
+			c.within,
+			func(i int) float64 { return c.change(i, usual(8*7*day+i)) },
+		)
 		if alarms(after) != 1 {
 			t.Errorf("%s: told %d times within %d hours (%d before)", name, alarms(after), c.within, alarms(before))
 		}
 		for _, s := range after {
-			if s.Score >= 0.5 && (s.Reason == "" || s.State != sentinel.Onset && s.State != sentinel.LevelShift && s.State != sentinel.SlowDrift) {
+			if s.Score >= 0.5 &&
+				(s.Reason == "" || s.State != sentinel.Onset && s.State != sentinel.LevelShift && s.State != sentinel.SlowDrift) {
 				t.Errorf("%s: %+v", name, s)
 			}
 		}
@@ -203,7 +220,8 @@ func TestAFlatSeriesThatHalves(t *testing.T) {
 	t.Parallel()
 	d, c := profile(t, anomaly.Config{})
 	feed(d, c, monday, 24*time.Hour, 60, func(int) float64 { return 10000 })
-	if s := feed(d, c, monday.AddDate(0, 0, 60), 24*time.Hour, 1, func(int) float64 { return 5000 })[0]; s.Score < 0.5 || !strings.Contains(s.Reason, "5,000, expected") {
+	if s := feed(d, c, monday.AddDate(0, 0, 60), 24*time.Hour, 1, func(int) float64 { return 5000 })[0]; s.Score < 0.5 ||
+		!strings.Contains(s.Reason, "5,000, expected") {
 		t.Errorf("%+v", s)
 	}
 }
@@ -214,7 +232,14 @@ func TestANewLevelIsToldOnceAndAccepted(t *testing.T) {
 	d, c := profile(t, anomaly.Config{})
 	feed(d, c, monday, time.Hour, 6*168, weekly(rng))
 	low := weekly(rng)
-	scores := feed(d, c, monday.Add(6*168*time.Hour), time.Hour, 6*168, func(i int) float64 { return math.Round(0.4 * low(i)) })
+	scores := feed(
+		d,
+		c,
+		monday.Add(6*168*time.Hour),
+		time.Hour,
+		6*168,
+		func(i int) float64 { return math.Round(0.4 * low(i)) },
+	)
 	if first, later := alarms(scores[:168]), alarms(scores[2*168:]); first < 1 || first > 2 || later > 1 {
 		t.Errorf("told %d times in the first week and %d times after the second", first, later)
 	}
@@ -258,7 +283,9 @@ func TestDirectionFloorsAndLabels(t *testing.T) {
 	d, c := profile(t, anomaly.Config{})
 	feed(d, c, monday, 24*time.Hour, 30, func(i int) float64 { return 1000 + float64(i%7) })
 	for i := range 20 {
-		if s := d.Observe(c, sentinel.Point{Time: monday.AddDate(0, 0, 30+i), Value: 9000, Bad: true}); s.State == sentinel.Learning {
+		if s := d.Observe(
+			c, sentinel.Point{Time: monday.AddDate(0, 0, 30+i), Value: 9000, Bad: true},
+		); s.State == sentinel.Learning {
 			t.Errorf("a bad point is judged: %+v", s)
 		}
 	}
@@ -271,7 +298,8 @@ func TestLearningSaysHowFarItIs(t *testing.T) {
 	t.Parallel()
 	d, c := profile(t, anomaly.Config{})
 	scores := feed(d, c, monday, 24*time.Hour, 8, func(int) float64 { return 5 })
-	if scores[3].State != sentinel.Learning || scores[3].Reason != "learning, 4 of 7 points" || scores[7].State == sentinel.Learning {
+	if scores[3].State != sentinel.Learning || scores[3].Reason != "learning, 4 of 7 points" ||
+		scores[7].State == sentinel.Learning {
 		t.Errorf("%+v %+v", scores[3], scores[7])
 	}
 }
@@ -319,7 +347,10 @@ func TestARestartChangesNothing(t *testing.T) {
 
 func TestMistakesInTheConfiguration(t *testing.T) {
 	t.Parallel()
-	for _, c := range []anomaly.Config{{Detector: "magic"}, {Direction: "up"}, {FalseAlarms: "never"}, {FalseAlarms: "0/month"}, {Status: "bad"}, {IgnoreBelow: anomaly.Floors{Relative: -1}}} {
+	for _, c := range []anomaly.Config{
+		{Detector: "magic"}, {Direction: "up"}, {FalseAlarms: "never"}, {FalseAlarms: "0/month"}, {Status: "bad"},
+		{IgnoreBelow: anomaly.Floors{Relative: -1}},
+	} {
 		if err := c.Validate(); err == nil {
 			t.Errorf("%+v is accepted", c)
 		}

@@ -19,8 +19,15 @@ func lateRows(w *watch, hours int, size func(hour int) float64, each func(hour i
 		bucket := monday.Add(time.Duration(h) * time.Hour)
 		for minute := 0; minute < 60; minute += 5 {
 			share := min(1, 0.6+0.4*float64(minute)/20)
-			r := sentinel.Result{Check: "c", Tick: bucket.Add(time.Hour + time.Duration(minute)*time.Minute), Status: sentinel.Pass, Message: "seen",
-				Observations: []sentinel.Observation{{Metric: "row_count", Bucket: bucket, Value: sentinel.Int(int64(size(h) * share))}}}
+			r := sentinel.Result{
+				Check:   "c",
+				Tick:    bucket.Add(time.Hour + time.Duration(minute)*time.Minute),
+				Status:  sentinel.Pass,
+				Message: "seen",
+				Observations: []sentinel.Observation{
+					{Metric: "row_count", Bucket: bucket, Value: sentinel.Int(int64(size(h) * share))},
+				},
+			}
 			if !w.Knows(w.c, series) {
 				if err := w.Restore(w.c, series, nil, nothing); err != nil {
 					w.Fatal(err)

@@ -17,7 +17,10 @@ func rowsOf(values map[string]float64, tick time.Time) sentinel.Result {
 	r := sentinel.Result{Check: "c", Tick: tick, Status: sentinel.Pass, Message: "seen"}
 	for _, segment := range []string{"", "country=DE", "country=FR"} {
 		if v, ok := values[segment]; ok {
-			r.Observations = append(r.Observations, sentinel.Observation{Metric: "row_count", Segment: segment, Value: sentinel.Float(v)})
+			r.Observations = append(
+				r.Observations,
+				sentinel.Observation{Metric: "row_count", Segment: segment, Value: sentinel.Float(v)},
+			)
 		}
 	}
 	return r
@@ -59,18 +62,21 @@ func TestAFindingLastsAsLongAsTheEpisode(t *testing.T) {
 	w.c.Alone = true
 	usual := weekly(rand.New(rand.NewPCG(5, 6)))
 	at := func(i int) time.Time { return monday.Add(time.Duration(i) * time.Hour) }
-	if r := w.see(map[string]float64{"": usual(0)}, at(0)); r.Status != sentinel.Unknown || !strings.Contains(r.Message, "learning, 1 of 48 points") {
+	if r := w.see(map[string]float64{"": usual(0)}, at(0)); r.Status != sentinel.Unknown ||
+		!strings.Contains(r.Message, "learning, 1 of 48 points") {
 		t.Errorf("the first value: %s %q", r.Status, r.Message)
 	}
 	for i := 1; i < 1000; i++ {
 		w.see(map[string]float64{"": usual(i)}, at(i))
 	}
 	bad := w.see(map[string]float64{"": 0}, at(1000))
-	if bad.Status != sentinel.Fail || len(bad.Findings) != 1 || bad.Findings[0].Key != "anomaly" || bad.Scores[0].State != sentinel.Onset {
+	if bad.Status != sentinel.Fail || len(bad.Findings) != 1 || bad.Findings[0].Key != "anomaly" ||
+		bad.Scores[0].State != sentinel.Onset {
 		t.Fatalf("nothing came: %+v", bad)
 	}
 	again := w.see(map[string]float64{"": 0}, at(1001))
-	if again.Status != sentinel.Fail || again.Scores[0].Score < 0.5 || again.Scores[0].State != sentinel.Ongoing || again.Findings[0].Message != bad.Findings[0].Message {
+	if again.Status != sentinel.Fail || again.Scores[0].Score < 0.5 || again.Scores[0].State != sentinel.Ongoing ||
+		again.Findings[0].Message != bad.Findings[0].Message {
 		t.Errorf("it goes on: %+v", again)
 	}
 	back := 0
@@ -89,7 +95,8 @@ func TestAFindingLastsAsLongAsTheEpisode(t *testing.T) {
 	if r.Status != sentinel.Pass || !strings.Contains(r.Message, "expected") {
 		t.Fatalf("%+v", r)
 	}
-	if gone := w.see(map[string]float64{"": 0}, at(2000)); gone.Status != sentinel.Fail || !strings.Contains(gone.Message, "it was counted before and has changed") {
+	if gone := w.see(map[string]float64{"": 0}, at(2000)); gone.Status != sentinel.Fail ||
+		!strings.Contains(gone.Message, "it was counted before and has changed") {
 		t.Errorf("rows that are gone: %+v", gone)
 	}
 	if late := w.see(map[string]float64{"": usual(2000)}, at(2000)); late.Status != sentinel.Pass {
@@ -104,12 +111,15 @@ func TestSegments(t *testing.T) {
 	day := func(i int) time.Time { return monday.AddDate(0, 0, i) }
 	value := func(mean float64) float64 { return float64(int(mean * (0.95 + 0.1*rng.Float64()))) }
 	for i := range 60 {
-		if r := w.see(map[string]float64{"country=DE": value(1000), "country=FR": value(50)}, day(i)); r.Status != sentinel.Pass {
+		if r := w.see(
+			map[string]float64{"country=DE": value(1000), "country=FR": value(50)}, day(i),
+		); r.Status != sentinel.Pass {
 			t.Fatalf("day %d: %+v", i, r)
 		}
 	}
 	r := w.see(map[string]float64{"country=DE": value(1000)}, day(60))
-	if r.Status != sentinel.Warn || len(r.Findings) != 1 || r.Findings[0].Key != "anomaly:country=FR" || !strings.HasPrefix(r.Findings[0].Message, "country=FR: 0 rows, expected") {
+	if r.Status != sentinel.Warn || len(r.Findings) != 1 || r.Findings[0].Key != "anomaly:country=FR" ||
+		!strings.HasPrefix(r.Findings[0].Message, "country=FR: 0 rows, expected") {
 		t.Errorf("a segment without rows: %+v", r)
 	}
 }
@@ -136,7 +146,11 @@ func TestARestartKnowsWhatWasLearnt(t *testing.T) {
 	if len(saved[series]) == 0 || len(saved[series]) > 8<<10 {
 		t.Fatalf("a state of %d bytes, want some and at most 8 KB", len(saved[series]))
 	}
-	for name, state := range map[string][]byte{"from the state and what came since": saved[series], "from what is remembered alone": nil, "from a damaged state": []byte("?")} {
+	for name, state := range map[string][]byte{
+		"from the state and what came since": saved[series],
+		"from what is remembered alone":      nil,
+		"from a damaged state":               []byte("?"),
+	} {
 		again := newWatch(t, anomaly.Config{})
 		asked := 0
 		err := again.Restore(again.c, series, state, func(since time.Time) (out []sentinel.Point, _ error) {

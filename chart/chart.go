@@ -83,14 +83,23 @@ func Write(to io.Writer, c Chart) error {
 		c.Height = 320
 	}
 	p := &picture{w: bufio.NewWriter(to), c: c}
-	p.f(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n", c.Width, c.Height, c.Width, c.Height)
+	p.f(
+		`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n",
+		c.Width,
+		c.Height,
+		c.Width,
+		c.Height,
+	)
 	p.f(`<rect width="100%%" height="100%%" fill="#fff"/>` + "\n")
 	p.text(float64(c.Width)/2, 18, "middle", c.Title, 13)
 	if len(c.Bars) > 0 {
 		p.bars()
 	} else {
 		p.axes()
-		p.f(`<clipPath id="c"><rect x="%.0f" y="%.0f" width="%.1f" height="%.1f"/></clipPath><g clip-path="url(#c)">`+"\n", left, top, p.width(), p.height())
+		p.f(
+			`<clipPath id="c"><rect x="%.0f" y="%.0f" width="%.1f" height="%.1f"/></clipPath><g clip-path="url(#c)">`+"\n", left,
+			top, p.width(), p.height(),
+		)
 		p.boxes()
 		p.band()
 		for i, l := range c.Lines {
@@ -113,7 +122,14 @@ type picture struct {
 func (p *picture) f(format string, args ...any) { fmt.Fprintf(p.w, format, args...) }
 
 func (p *picture) text(x, y float64, anchor, s string, size int) {
-	p.f(`<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" fill="#333">%s</text>`+"\n", x, y, anchor, size, html.EscapeString(s))
+	p.f(
+		`<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" fill="#333">%s</text>`+"\n",
+		x,
+		y,
+		anchor,
+		size,
+		html.EscapeString(s),
+	)
 }
 
 func (p *picture) width() float64  { return float64(p.c.Width) - left - right }
@@ -251,7 +267,11 @@ const red = "#d62728"
 func (p *picture) points() {
 	for _, l := range p.c.Points {
 		for i := range l.X {
-			p.f(`<circle cx="%.1f" cy="%.1f" r="4" stroke="`+red+`" stroke-width="1.6" fill="none"/>`+"\n", p.x(l.X[i]), p.y(l.Y[i]))
+			p.f(
+				`<circle cx="%.1f" cy="%.1f" r="4" stroke="`+red+`" stroke-width="1.6" fill="none"/>`+"\n",
+				p.x(l.X[i]),
+				p.y(l.Y[i]),
+			)
 		}
 	}
 }
@@ -296,7 +316,12 @@ func (p *picture) bars() {
 	for i, b := range p.c.Bars {
 		y := top + float64(i)*24
 		p.text(names+8, y+13, "end", b.Name, 11)
-		p.f(`<rect x="%.1f" y="%.1f" width="%.1f" height="16" fill="`+blue+`"/>`+"\n", zero+min(0, b.Value)*scale, y, math.Abs(b.Value)*scale)
+		p.f(
+			`<rect x="%.1f" y="%.1f" width="%.1f" height="16" fill="`+blue+`"/>`+"\n",
+			zero+min(0, b.Value)*scale,
+			y,
+			math.Abs(b.Value)*scale,
+		)
 		p.text(zero+max(0, b.Value)*scale+6, y+13, "start", number(math.Round(b.Value*1000)/1000), 11)
 	}
 }

@@ -44,15 +44,22 @@ func TestASeriesWithItsBandAndAlarms(t *testing.T) {
 	nan := math.NaN()
 	text, n := elements(t, chart.Chart{
 		Title: "rows of <orders> & more", Times: true,
-		Lines:  []chart.Line{{Name: "value", X: []float64{0, 86400, 172800, 259200}, Y: []float64{1, 2, nan, 3}}},
-		Band:   &chart.Band{Name: "expected", X: []float64{0, 86400, 172800, 259200}, Low: []float64{nan, 0, 0, 0}, High: []float64{nan, 1e300, 4, 4}},
+		Lines: []chart.Line{{Name: "value", X: []float64{0, 86400, 172800, 259200}, Y: []float64{1, 2, nan, 3}}},
+		Band: &chart.Band{
+			Name: "expected",
+			X:    []float64{0, 86400, 172800, 259200},
+			Low:  []float64{nan, 0, 0, 0},
+			High: []float64{nan, 1e300, 4, 4},
+		},
 		Points: []chart.Line{{Name: "alarm", X: []float64{259200}, Y: []float64{3}}},
 		Boxes:  []chart.Box{{From: 86400, To: 172800}},
 	})
 	if n["circle"] != 1 || n["polygon"] != 1 || n["clipPath"] != 1 {
 		t.Errorf("%v in\n%s", n, text)
 	}
-	for _, want := range []string{"rows of &lt;orders&gt; &amp; more", "1970-01-02", ">alarm<", ">expected<", "M64.0", `L`} {
+	for _, want := range []string{
+		"rows of &lt;orders&gt; &amp; more", "1970-01-02", ">alarm<", ">expected<", "M64.0", `L`,
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

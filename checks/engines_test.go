@@ -16,19 +16,39 @@ import (
 func TestFreshness(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
-		b.exec("CREATE TABLE fresh (id integer, at "+b.plain()+")", "INSERT INTO fresh VALUES (1, "+b.ago(10*time.Minute)+"), (2, "+b.ago(30*time.Hour)+")",
-			"CREATE TABLE hollow (id integer, at "+b.plain()+")")
+		b.exec(
+			"CREATE TABLE fresh (id integer, at "+b.plain()+")",
+			"INSERT INTO fresh VALUES (1, "+b.ago(10*time.Minute)+"), (2, "+b.ago(30*time.Hour)+")",
+			"CREATE TABLE hollow (id integer, at "+b.plain()+")",
+		)
 		r := b.want("fresh", &checks.Freshness{Warn: 30 * minute, Fail: hour}, sentinel.Pass, "newest row 10m")
-		if len(r.Observations) != 2 || r.Observations[0].Metric != "freshness_seconds" || r.Observations[0].Value.Float64() < 590 || r.Observations[0].Value.Float64() > 700 {
+		if len(r.Observations) != 2 || r.Observations[0].Metric != "freshness_seconds" ||
+			r.Observations[0].Value.Float64() < 590 ||
+			r.Observations[0].Value.Float64() > 700 {
 			b.tb.Errorf("observations: %+v", r.Observations)
 		}
 		b.want("fresh", &checks.Freshness{Warn: 5 * minute, Fail: hour}, sentinel.Warn, "expected at most 5m")
 		b.want("fresh", &checks.Freshness{Fail: 5 * minute}, sentinel.Fail, "expected at most 5m")
-		b.want("fresh", &checks.Freshness{Fail: 24 * hour, Options: checks.Options{Where: "id = 2"}}, sentinel.Fail, "newest row 1d 6h old")
+		b.want(
+			"fresh",
+			&checks.Freshness{Fail: 24 * hour, Options: checks.Options{Where: "id = 2"}},
+			sentinel.Fail,
+			"newest row 1d 6h old",
+		)
 		b.want("fresh", &checks.Freshness{Fail: hour, Expression: "nope"}, sentinel.Error, "could not look")
-		b.want("fresh", &checks.Freshness{Fail: hour, Expression: "CASE WHEN id = 1 THEN at END"}, sentinel.Pass, "newest row 10m")
+		b.want(
+			"fresh",
+			&checks.Freshness{Fail: hour, Expression: "CASE WHEN id = 1 THEN at END"},
+			sentinel.Pass,
+			"newest row 10m",
+		)
 		b.want("fresh", &checks.Freshness{Fail: hour, Query: "SELECT max(at) FROM fresh"}, sentinel.Pass, "newest row 10m")
-		b.want("fresh", &checks.Freshness{Fail: hour, Column: "nope"}, sentinel.Error, "column nope does not exist; the table has id, at")
+		b.want(
+			"fresh",
+			&checks.Freshness{Fail: hour, Column: "nope"},
+			sentinel.Error,
+			"column nope does not exist; the table has id, at",
+		)
 		b.want("hollow", &checks.Freshness{Fail: hour}, sentinel.Fail, "no row has a timestamp")
 		b.want("hollow", &checks.Freshness{Fail: hour, OnEmpty: "ignore"}, sentinel.Pass, "no row has a timestamp")
 		b.want("missing", &checks.Freshness{Fail: hour}, sentinel.Fail, "the table does not exist")
@@ -39,7 +59,10 @@ func TestFreshness(t *testing.T) {
 func TestC12FutureTimestampsNeverLookFresh(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
-		b.exec("CREATE TABLE ahead (id integer, at "+b.plain()+")", "INSERT INTO ahead VALUES (1, "+b.ago(-48*time.Hour)+"), (2, "+b.ago(3*time.Hour)+")")
+		b.exec(
+			"CREATE TABLE ahead (id integer, at "+b.plain()+")",
+			"INSERT INTO ahead VALUES (1, "+b.ago(-48*time.Hour)+"), (2, "+b.ago(3*time.Hour)+")",
+		)
 		r := b.want("ahead", &checks.Freshness{Fail: hour}, sentinel.Fail, "newest row 3h")
 		keys := map[string]sentinel.Status{}
 		for _, f := range r.Findings {
@@ -79,7 +102,12 @@ func TestDeadline(t *testing.T) {
 		due := b.tick.Add(-30 * time.Minute).UTC()
 		cron := fmt.Sprintf("%d %d * * *", due.Minute(), due.Hour())
 		b.exec("CREATE TABLE daily (at "+b.plain()+")", "INSERT INTO daily VALUES ("+b.ago(26*time.Hour)+")")
-		r := b.want("daily", &checks.Freshness{Expected: cron}, sentinel.Fail, "missed the deadline of "+due.Format("2006-01-02 15:04"))
+		r := b.want(
+			"daily",
+			&checks.Freshness{Expected: cron},
+			sentinel.Fail,
+			"missed the deadline of "+due.Format("2006-01-02 15:04"),
+		)
 		if r.Findings[0].Key != "deadline" {
 			b.tb.Errorf("finding %+v", r.Findings[0])
 		}
@@ -95,13 +123,38 @@ func TestRowCount(t *testing.T) {
 		day := 24 * time.Hour
 		b.exec("CREATE TABLE n (id integer, country varchar(2), at " + b.plain() + ")")
 		for i := range 5 {
-			b.exec(fmt.Sprintf("INSERT INTO n VALUES (1, 'DE', %[1]s), (2, 'FR', %[1]s), (3, NULL, %[1]s)", b.ago(time.Duration(i)*day)))
+			b.exec(
+				fmt.Sprintf(
+					"INSERT INTO n VALUES (1, 'DE', %[1]s), (2, 'FR', %[1]s), (3, NULL, %[1]s)",
+					b.ago(time.Duration(i)*day),
+				),
+			)
 		}
 		b.want("n", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "15 rows")
-		b.want("n", &checks.RowCount{Fail: bound(t, "not between 20 and 30")}, sentinel.Fail, "15 rows, expected between 20 and 30")
-		b.want("n", &checks.RowCount{Warn: bound(t, "< 20"), Fail: bound(t, "< 10")}, sentinel.Warn, "15 rows, expected >= 20")
-		b.want("n", &checks.RowCount{Fail: bound(t, "!= 5"), Options: checks.Options{Where: "country = 'DE'"}}, sentinel.Pass, "5 rows")
-		r := b.want("n", &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "!= 3")}, sentinel.Pass, "3 rows for "+b.tick.Add(-day).UTC().Format(time.DateOnly))
+		b.want(
+			"n",
+			&checks.RowCount{Fail: bound(t, "not between 20 and 30")},
+			sentinel.Fail,
+			"15 rows, expected between 20 and 30",
+		)
+		b.want(
+			"n",
+			&checks.RowCount{Warn: bound(t, "< 20"), Fail: bound(t, "< 10")},
+			sentinel.Warn,
+			"15 rows, expected >= 20",
+		)
+		b.want(
+			"n",
+			&checks.RowCount{Fail: bound(t, "!= 5"), Options: checks.Options{Where: "country = 'DE'"}},
+			sentinel.Pass,
+			"5 rows",
+		)
+		r := b.want(
+			"n",
+			&checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "!= 3")},
+			sentinel.Pass,
+			"3 rows for "+b.tick.Add(-day).UTC().Format(time.DateOnly),
+		)
 		if o := r.Observations[0]; !o.Bucket.Equal(b.tick.UTC().Truncate(day).Add(-day)) {
 			b.tb.Errorf("bucket %v", o.Bucket)
 		}
@@ -114,8 +167,14 @@ func TestRowCount(t *testing.T) {
 		if got := strings.Join(segments, "; "); got != "country=<null> 5; country=DE 5; country=FR 5" {
 			b.tb.Errorf("segments: %s", got)
 		}
-		r = b.want("n", &checks.RowCount{By: []string{"country"}, Limit: 2, Fail: bound(t, "> 4")}, sentinel.Fail, "5 rows in country=")
-		if last := r.Observations[len(r.Observations)-1]; last.Segment != "other" || last.Value.String() != "5" || len(r.Findings) != 2 {
+		r = b.want(
+			"n",
+			&checks.RowCount{By: []string{"country"}, Limit: 2, Fail: bound(t, "> 4")},
+			sentinel.Fail,
+			"5 rows in country=",
+		)
+		if last := r.Observations[len(r.Observations)-1]; last.Segment != "other" || last.Value.String() != "5" ||
+			len(r.Findings) != 2 {
 			b.tb.Errorf("other: %+v", r.Observations)
 		}
 		b.want("gone", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Fail, "does not exist")
@@ -131,12 +190,22 @@ func TestExpectedPartitionsListsWhatIsMissing(t *testing.T) {
 			b.exec("INSERT INTO p VALUES (" + b.ago(time.Duration(i)*day) + ")")
 		}
 		missing := b.tick.Add(-3 * day).UTC().Format(time.DateOnly)
-		r := b.want("p", &checks.RowCount{ExpectedPartitions: &checks.Partitions{Every: "day", Last: 5}}, sentinel.Fail, "no rows for "+missing)
+		r := b.want(
+			"p",
+			&checks.RowCount{ExpectedPartitions: &checks.Partitions{Every: "day", Last: 5}},
+			sentinel.Fail,
+			"no rows for "+missing,
+		)
 		if len(r.Findings) != 1 || r.Findings[0].Key != "missing_partition:"+missing {
 			b.tb.Errorf("findings %+v", r.Findings)
 		}
 		b.exec("INSERT INTO p VALUES (" + b.ago(3*day) + ")")
-		b.want("p", &checks.RowCount{ExpectedPartitions: &checks.Partitions{Every: "day", Last: 5}}, sentinel.Pass, "all of the last 5 days have rows")
+		b.want(
+			"p",
+			&checks.RowCount{ExpectedPartitions: &checks.Partitions{Every: "day", Last: 5}},
+			sentinel.Pass,
+			"all of the last 5 days have rows",
+		)
 	})
 }
 
@@ -151,7 +220,11 @@ func TestChangeAgainstThePast(t *testing.T) {
 	}
 	b.want("c", change("previous", 0), sentinel.Unknown, "learning")
 	day := 24 * time.Hour
-	past.points = []sentinel.Point{{Time: b.tick.Add(-7 * day), Value: 5}, {Time: b.tick.Add(-day), Value: 10}, {Time: b.tick, Value: 1}}
+	past.points = []sentinel.Point{
+		{Time: b.tick.Add(-7 * day), Value: 5},
+		{Time: b.tick.Add(-day), Value: 10},
+		{Time: b.tick, Value: 1},
+	}
 	b.want("c", change("previous", 0), sentinel.Fail, "4 rows, -60.0% against the previous value (10)")
 	b.want("c", change("same_day_last_week", 0), sentinel.Pass, "4 rows")
 	b.want("c", change("average", 2), sentinel.Pass, "4 rows")
@@ -166,7 +239,12 @@ func TestSQL(t *testing.T) {
 		b.exec("CREATE TABLE s (n integer)", "INSERT INTO s VALUES (3), (4)")
 		b.want("s", &checks.SQL{Query: "SELECT sum(n) FROM s;", Fail: bound(t, "> 7")}, sentinel.Pass, "the query answers 7")
 		b.want("s", &checks.SQL{Query: "SELECT sum(n) FROM s", Fail: bound(t, "> 6")}, sentinel.Fail, "expected <= 6")
-		b.want("s", &checks.SQL{Query: "SELECT max(n) FROM s WHERE n > 9", Fail: bound(t, "> 6")}, sentinel.Unknown, "no value")
+		b.want(
+			"s",
+			&checks.SQL{Query: "SELECT max(n) FROM s WHERE n > 9", Fail: bound(t, "> 6")},
+			sentinel.Unknown,
+			"no value",
+		)
 		b.want("s", &checks.SQL{Query: "SELECT n FROM s", Fail: bound(t, "> 6")}, sentinel.Error, "want one number")
 		b.want("s", &checks.SQL{Query: "SELECT nope FROM s", Fail: bound(t, "> 6")}, sentinel.Error, "could not look")
 	})
@@ -192,10 +270,23 @@ func TestAllScalarChecksOfATableAreOneStatement(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
 		b.exec("CREATE TABLE one (id integer, at "+b.plain()+")", "CREATE INDEX one_at ON one (at)")
-		planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job("one",
-			&checks.RowCount{Fail: bound(t, "< 1")}, &checks.RowCount{Fail: bound(t, "< 1"), Options: checks.Options{Where: "id > 1"}},
-			&checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "< 1")}, &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "hour"}, Fail: bound(t, "< 1")},
-			&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: hour, Options: checks.Options{Where: "id = 7"}}, &checks.Schema{})})
+		planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job(
+			"one",
+			&checks.RowCount{
+				Fail: bound(t, "< 1"),
+			},
+			&checks.RowCount{Fail: bound(t, "< 1"), Options: checks.Options{Where: "id > 1"}},
+			&checks.RowCount{
+				Bucketed: checks.Bucketed{Bucket: "day"},
+				Fail:     bound(t, "< 1"),
+			},
+			&checks.RowCount{Bucketed: checks.Bucketed{Bucket: "hour"}, Fail: bound(t, "< 1")},
+			&checks.Freshness{
+				Fail: hour,
+			},
+			&checks.Freshness{Fail: hour, Options: checks.Options{Where: "id = 7"}},
+			&checks.Schema{},
+		)})
 		if len(planned) != 1 || planned[0].Err != nil {
 			t.Fatalf("%d statements: %+v", len(planned), planned)
 		}
@@ -212,10 +303,31 @@ func TestPartitionsArePruned(t *testing.T) {
 	day := b.tick.UTC().Truncate(24 * time.Hour)
 	for i := range 10 {
 		from := day.AddDate(0, 0, i-9)
-		b.exec(fmt.Sprintf("CREATE TABLE events_%d PARTITION OF events FOR VALUES FROM ('%s') TO ('%s')", i, from.Format(time.DateOnly), from.AddDate(0, 0, 1).Format(time.DateOnly)))
+		b.exec(
+			fmt.Sprintf(
+				"CREATE TABLE events_%d PARTITION OF events FOR VALUES FROM ('%s') TO ('%s')",
+				i,
+				from.Format(time.DateOnly),
+				from.AddDate(0, 0, 1).Format(time.DateOnly),
+			),
+		)
 	}
-	b.exec("INSERT INTO events SELECT i, now() - i * interval '1 hour', now() - i * interval '1 hour' FROM generate_series(0, 100) i")
-	planned := checks.Plan(t.Context(), b.env, "w", []checks.Job{b.job("events", &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "< 1")}, &checks.Freshness{Column: "updated_at", Fail: hour})})
+	b.exec(
+		"INSERT INTO events SELECT i, now() - i * interval '1 hour', now() - i * interval '1 hour' FROM " +
+			"generate_series(0, 100) i",
+	)
+	planned := checks.Plan(
+		t.Context(),
+		b.env,
+		"w",
+		[]checks.Job{
+			b.job(
+				"events",
+				&checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "< 1")},
+				&checks.Freshness{Column: "updated_at", Fail: hour},
+			),
+		},
+	)
 	sql := planned[0].Statement.SQL
 	for i, a := range planned[0].Statement.Args { // EXPLAIN with the bounds as constants shows what a bound plan prunes
 		sql = strings.ReplaceAll(sql, fmt.Sprintf("$%d", i+1), "'"+a.(time.Time).UTC().Format(time.RFC3339)+"'")
@@ -236,7 +348,10 @@ func TestPartitionsArePruned(t *testing.T) {
 	if r.Evidence.Confidence != sentinel.Bounded {
 		t.Errorf("evidence %+v, want bounded", r.Evidence)
 	}
-	b.exec("UPDATE events SET updated_at = updated_at - interval '3 days'", "UPDATE events SET updated_at = now() - interval '2 hours' WHERE id = 90")
+	b.exec(
+		"UPDATE events SET updated_at = updated_at - interval '3 days'",
+		"UPDATE events SET updated_at = now() - interval '2 hours' WHERE id = 90",
+	)
 	r = b.want("events", &checks.Freshness{Column: "updated_at", Fail: hour}, sentinel.Fail, "newest row 2h old")
 	if r.Evidence.Confidence != sentinel.Exact {
 		t.Errorf("evidence %+v, want exact: the newest row is in an old partition", r.Evidence)
@@ -270,12 +385,14 @@ func TestC14InfinityIsBadData(t *testing.T) {
 	b.exec("CREATE TABLE old (at timestamptz)", "INSERT INTO old VALUES ('-infinity')")
 	b.want("old", &checks.Freshness{Fail: hour}, sentinel.Fail, "no row has a timestamp")
 	b.exec("INSERT INTO old VALUES ('4713-01-01 BC')")
-	if r := b.want("old", &checks.Freshness{Fail: hour}, sentinel.Fail, "old"); len(r.Findings) != 1 || r.Findings[0].Key != "" {
+	if r := b.want("old", &checks.Freshness{Fail: hour}, sentinel.Fail, "old"); len(r.Findings) != 1 ||
+		r.Findings[0].Key != "" {
 		t.Errorf("a date before Christ: %+v", r.Findings)
 	}
 	m := newBench(t, "mysql", warehouse.Config{})
 	m.exec("CREATE TABLE zero (at datetime)", "INSERT INTO zero VALUES ('0000-00-00 00:00:00')")
-	if r := m.want("zero", &checks.Freshness{Fail: hour}, sentinel.Fail, ""); len(r.Findings) != 1 || r.Findings[0].Key != "" && r.Findings[0].Key != "empty" {
+	if r := m.want("zero", &checks.Freshness{Fail: hour}, sentinel.Fail, ""); len(r.Findings) != 1 ||
+		r.Findings[0].Key != "" && r.Findings[0].Key != "empty" {
 		t.Errorf("a zero date: %s %+v", r.Message, r.Findings) // MariaDB: of the year 0; MySQL: no timestamp
 	}
 }
@@ -310,7 +427,11 @@ func poll(t *testing.T, met func() bool) {
 func TestATickOfVeryManyTables(t *testing.T) {
 	t.Parallel()
 	var statements atomic.Int64
-	b := newBench(t, "sqlite", warehouse.Config{Meter: &warehouse.Meter{Statement: func(warehouse.ErrorKind) { statements.Add(1) }}})
+	b := newBench(
+		t,
+		"sqlite",
+		warehouse.Config{Meter: &warehouse.Meter{Statement: func(warehouse.ErrorKind) { statements.Add(1) }}},
+	)
 	b.exec("CREATE TABLE many (id integer)", "INSERT INTO many VALUES (1), (2)")
 	jobs := func(n int) (list []checks.Job) {
 		for i := range n {

@@ -51,8 +51,15 @@ func TestC01AServerThatDiesUnderACheck(t *testing.T) {
 		start        func(...string) (*testenv.Server, error)
 		slow, sleeps string
 	}{
-		"postgres": {testenv.StartPostgres, "SELECT 1 FROM pg_sleep(60)", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND pid <> pg_backend_pid()"},
-		"mysql":    {testenv.StartMySQL, "SELECT sleep(60) + 1", "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(60)%' AND id <> connection_id()"},
+		"postgres": {
+			testenv.StartPostgres, "SELECT 1 FROM pg_sleep(60)",
+			"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND pid <> " +
+				"pg_backend_pid()",
+		},
+		"mysql": {
+			testenv.StartMySQL, "SELECT sleep(60) + 1",
+			"SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(60)%' AND id <> connection_id()",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,9 +109,18 @@ func TestC09AgesAreMeasuredByTheDatabasesClock(t *testing.T) {
 func TestC13AnEmptyTableHasNoAge(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
-		b.exec("CREATE TABLE empty (at "+b.plain()+")", "CREATE TABLE nulls (at "+b.plain()+")", "INSERT INTO nulls VALUES (NULL)")
+		b.exec(
+			"CREATE TABLE empty (at "+b.plain()+")",
+			"CREATE TABLE nulls (at "+b.plain()+")",
+			"INSERT INTO nulls VALUES (NULL)",
+		)
 		for _, table := range []string{"empty", "nulls"} {
-			for policy, want := range map[checks.Policy]sentinel.Status{"": sentinel.Fail, "warn": sentinel.Warn, "unknown": sentinel.Unknown, "ignore": sentinel.Pass} {
+			for policy, want := range map[checks.Policy]sentinel.Status{
+				"":        sentinel.Fail,
+				"warn":    sentinel.Warn,
+				"unknown": sentinel.Unknown,
+				"ignore":  sentinel.Pass,
+			} {
 				r := b.want(table, &checks.Freshness{Fail: hour, OnEmpty: policy}, want, "no row has a timestamp")
 				if len(r.Observations) > 0 {
 					b.tb.Errorf("%s: %+v", table, r.Observations)
@@ -124,7 +140,9 @@ func TestC15ATableThatIsGone(t *testing.T) {
 		b.run("gone", list...)
 		b.exec("DROP TABLE gone")
 		for _, r := range b.run("gone", list...) {
-			if r.Status != sentinel.Fail || !strings.Contains(r.Message, "does not exist") || !strings.Contains(r.Findings[0].Key, "missing_table") && r.Kind != "schema" || len(r.Observations) > 0 {
+			if r.Status != sentinel.Fail || !strings.Contains(r.Message, "does not exist") ||
+				!strings.Contains(r.Findings[0].Key, "missing_table") && r.Kind != "schema" ||
+				len(r.Observations) > 0 {
 				b.tb.Errorf("%s: %s %q %+v", r.Kind, r.Status, r.Message, r.Findings)
 			}
 		}
@@ -136,11 +154,24 @@ func TestC15ATableThatIsGone(t *testing.T) {
 func TestC17OneForbiddenTable(t *testing.T) {
 	t.Parallel()
 	admin := newBench(t, "postgres", warehouse.Config{})
-	admin.exec("CREATE TABLE mine (at timestamptz)", "CREATE TABLE secret (at timestamptz)", "INSERT INTO mine VALUES (now())",
-		"CREATE ROLE c17 LOGIN PASSWORD 'x'", "GRANT SELECT ON mine TO c17")
+	admin.exec(
+		"CREATE TABLE mine (at timestamptz)",
+		"CREATE TABLE secret (at timestamptz)",
+		"INSERT INTO mine VALUES (now())",
+		"CREATE ROLE c17 LOGIN PASSWORD 'x'",
+		"GRANT SELECT ON mine TO c17",
+	)
 	t.Cleanup(func() { admin.exec("DROP OWNED BY c17", "DROP ROLE c17") })
 	var sent atomic.Int64
-	b := benchOn(t, "postgres", "public", warehouse.Config{DSN: as(t, admin.admin, "c17"), Meter: &warehouse.Meter{Statement: func(warehouse.ErrorKind) { sent.Add(1) }}})
+	b := benchOn(
+		t,
+		"postgres",
+		"public",
+		warehouse.Config{
+			DSN:   as(t, admin.admin, "c17"),
+			Meter: &warehouse.Meter{Statement: func(warehouse.ErrorKind) { sent.Add(1) }},
+		},
+	)
 	two := func() []checks.Check {
 		return []checks.Check{&checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(t, "< 1")}}
 	}
@@ -161,14 +192,26 @@ func TestC17OneForbiddenTable(t *testing.T) {
 func TestC18RowSecurityIsTold(t *testing.T) {
 	t.Parallel()
 	admin := newBench(t, "postgres", warehouse.Config{})
-	admin.exec("CREATE TABLE secured (id integer)", "INSERT INTO secured VALUES (1), (2)", "ALTER TABLE secured ENABLE ROW LEVEL SECURITY",
-		"CREATE ROLE c18 LOGIN PASSWORD 'x'", "GRANT SELECT ON secured TO c18", "CREATE POLICY one ON secured TO c18 USING (id = 1)")
+	admin.exec(
+		"CREATE TABLE secured (id integer)",
+		"INSERT INTO secured VALUES (1), (2)",
+		"ALTER TABLE secured ENABLE ROW LEVEL SECURITY",
+		"CREATE ROLE c18 LOGIN PASSWORD 'x'",
+		"GRANT SELECT ON secured TO c18",
+		"CREATE POLICY one ON secured TO c18 USING (id = 1)",
+	)
 	t.Cleanup(func() { admin.exec("DROP OWNED BY c18", "DROP ROLE c18") })
 	b := benchOn(t, "postgres", "public", warehouse.Config{DSN: as(t, admin.admin, "c18")})
-	if r := b.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "1 rows"); !strings.Contains(r.Evidence.Note, "partial: row security") {
+	if r := b.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "1 rows"); !strings.Contains(
+		r.Evidence.Note,
+		"partial: row security",
+	) {
 		t.Errorf("evidence %+v", r.Evidence)
 	}
-	if r := admin.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "2 rows"); strings.Contains(r.Evidence.Note, "partial") {
+	if r := admin.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "2 rows"); strings.Contains(
+		r.Evidence.Note,
+		"partial",
+	) {
 		t.Errorf("the owner sees everything: %+v", r.Evidence)
 	}
 }
@@ -180,7 +223,12 @@ func TestC22WhatIsNoNumberIsNotCompared(t *testing.T) {
 	b.exec("CREATE TABLE n (v float8)", "INSERT INTO n VALUES (1), ('NaN')")
 	for _, value := range []string{"NaN", "Infinity", "-Infinity"} {
 		for _, threshold := range []string{"> 5", "< 5"} {
-			r := b.want("n", &checks.SQL{Query: "SELECT '" + value + "'::float8", Fail: bound(t, threshold)}, sentinel.Error, "which cannot be compared")
+			r := b.want(
+				"n",
+				&checks.SQL{Query: "SELECT '" + value + "'::float8", Fail: bound(t, threshold)},
+				sentinel.Error,
+				"which cannot be compared",
+			)
 			if data, err := json.Marshal(r); err != nil || !json.Valid(data) || len(r.Observations) > 0 {
 				t.Errorf("%s: %s, %v", value, data, err)
 			}
@@ -195,12 +243,27 @@ func TestC21NumbersTooLargeAreErrors(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "postgres", warehouse.Config{})
 	b.exec("CREATE TABLE big (n numeric)", "INSERT INTO big VALUES (9007199254740993), (1)")
-	r := b.want("big", &checks.SQL{Query: "SELECT max(n) FROM big", Fail: bound(t, "> 9007199254740993")}, sentinel.Pass, "9,007,199,254,740,993")
+	r := b.want(
+		"big",
+		&checks.SQL{Query: "SELECT max(n) FROM big", Fail: bound(t, "> 9007199254740993")},
+		sentinel.Pass,
+		"9,007,199,254,740,993",
+	)
 	if data, err := json.Marshal(r.Observations[0].Value); err != nil || string(data) != `"9007199254740993"` {
 		t.Errorf("as JSON: %s, %v", data, err)
 	}
-	b.want("big", &checks.SQL{Query: "SELECT max(n) FROM big", Fail: bound(t, "> 9007199254740992")}, sentinel.Fail, "9,007,199,254,740,993")
-	b.want("big", &checks.SQL{Query: "SELECT 18446744073709551616", Fail: bound(t, "> 5")}, sentinel.Error, "does not fit in 64 bits")
+	b.want(
+		"big",
+		&checks.SQL{Query: "SELECT max(n) FROM big", Fail: bound(t, "> 9007199254740992")},
+		sentinel.Fail,
+		"9,007,199,254,740,993",
+	)
+	b.want(
+		"big",
+		&checks.SQL{Query: "SELECT 18446744073709551616", Fail: bound(t, "> 5")},
+		sentinel.Error,
+		"does not fit in 64 bits",
+	)
 	b.want("big", &checks.SQL{Query: "SELECT -7", Fail: bound(t, "< 0")}, sentinel.Fail, "-7")
 }
 
@@ -209,8 +272,14 @@ func TestC40ASegmentForEveryUser(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "postgres", warehouse.Config{})
 	b.exec("CREATE TABLE clicks (user_id integer)", "INSERT INTO clicks SELECT i FROM generate_series(1, 20000) i")
-	r := b.want("clicks", &checks.RowCount{By: []string{"user_id"}, Fail: bound(t, "< 1")}, sentinel.Pass, "19900 more as one")
-	if last := r.Observations[len(r.Observations)-1]; len(r.Observations) != 101 || last.Segment != "other" || last.Value.String() != "19900" {
+	r := b.want(
+		"clicks",
+		&checks.RowCount{By: []string{"user_id"}, Fail: bound(t, "< 1")},
+		sentinel.Pass,
+		"19900 more as one",
+	)
+	if last := r.Observations[len(r.Observations)-1]; len(r.Observations) != 101 || last.Segment != "other" ||
+		last.Value.String() != "19900" {
 		t.Errorf("%d observations, the last %+v", len(r.Observations), last)
 	}
 }

@@ -14,8 +14,15 @@ import (
 func TestReconcile(t *testing.T) {
 	t.Parallel()
 	b, other := newBench(t, "postgres", warehouse.Config{}), newBench(t, "sqlite", warehouse.Config{})
-	b.exec("CREATE TABLE t (id bigint, amount numeric, at timestamptz)", "INSERT INTO t SELECT g, g, now() FROM generate_series(1, 100) g")
-	other.exec("CREATE TABLE u (id integer, amount integer, at text)", "INSERT INTO u WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 99) SELECT i, i, datetime('now') FROM g")
+	b.exec(
+		"CREATE TABLE t (id bigint, amount numeric, at timestamptz)",
+		"INSERT INTO t SELECT g, g, now() FROM generate_series(1, 100) g",
+	)
+	other.exec(
+		"CREATE TABLE u (id integer, amount integer, at text)",
+		"INSERT INTO u WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 99) SELECT i, i, "+
+			"datetime('now') FROM g",
+	)
 	b.env.Warehouse = func(name string) (*warehouse.DB, error) {
 		if name == "other" {
 			return other.db, nil
@@ -34,12 +41,27 @@ func TestReconcile(t *testing.T) {
 		status sentinel.Status
 		says   string
 	}{
-		"one row is missing there":   {checks.Reconcile{With: with}, sentinel.Fail, "rows: 100, 99 in other.main.u, expected equal"},
-		"a percent is allowed":       {checks.Reconcile{With: with, Tolerance: tolerance("1%")}, sentinel.Pass, "rows: 100, 99"},
-		"a row is allowed":           {checks.Reconcile{With: with, Tolerance: tolerance("1")}, sentinel.Pass, "rows: 100, 99"},
-		"the sums are not that near": {checks.Reconcile{With: with, Tolerance: tolerance("1%"), Sum: []string{"amount"}}, sentinel.Fail, "sum of amount: 5,050, 4,950"},
-		"the same rows":              {checks.Reconcile{With: with, Sum: []string{"amount"}, Options: checks.Options{Where: "id < 50"}}, sentinel.Pass, "rows: 49, 49"},
-		"a table that is not there":  {checks.Reconcile{With: &sentinel.Table{Warehouse: "other", Schema: "main", Name: "v"}}, sentinel.Error, "other.main.v does not exist"},
+		"one row is missing there": {
+			checks.Reconcile{With: with}, sentinel.Fail, "rows: 100, 99 in other.main.u, expected equal",
+		},
+		"a percent is allowed": {
+			checks.Reconcile{With: with, Tolerance: tolerance("1%")}, sentinel.Pass, "rows: 100, 99",
+		},
+		"a row is allowed": {
+			checks.Reconcile{With: with, Tolerance: tolerance("1")}, sentinel.Pass, "rows: 100, 99",
+		},
+		"the sums are not that near": {
+			checks.Reconcile{With: with, Tolerance: tolerance("1%"), Sum: []string{"amount"}}, sentinel.Fail,
+			"sum of amount: 5,050, 4,950",
+		},
+		"the same rows": {
+			checks.Reconcile{With: with, Sum: []string{"amount"}, Options: checks.Options{Where: "id < 50"}}, sentinel.Pass,
+			"rows: 49, 49",
+		},
+		"a table that is not there": {
+			checks.Reconcile{With: &sentinel.Table{Warehouse: "other", Schema: "main", Name: "v"}}, sentinel.Error,
+			"other.main.v does not exist",
+		},
 		"a column that is not there": {checks.Reconcile{With: with, Sum: []string{"size"}}, sentinel.Error, "size"},
 	} {
 		check := c.check

@@ -33,7 +33,14 @@ func TestLagIsNoFailureOfTheData(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(standby.Stop)
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: "postgres://nobody@127.0.0.1:1/postgres", StandbyDSN: []sentinel.Secret{sentinel.Secret(standby.DSN)}, Now: time.Now})
+	db, err := warehouse.Open(
+		warehouse.Config{
+			Name:       "w",
+			DSN:        "postgres://nobody@127.0.0.1:1/postgres",
+			StandbyDSN: []sentinel.Secret{sentinel.Secret(standby.DSN)},
+			Now:        time.Now,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +67,16 @@ func TestLagIsNoFailureOfTheData(t *testing.T) {
 	write("INSERT INTO fresh VALUES (now())") // received, and not replayed
 	var got sentinel.Result
 	poll(t, func() bool { got = look("fresh"); return got.Status != sentinel.Pass })
-	if got.Status != sentinel.Unknown || !strings.Contains(got.Message, ": the lag of the standby may be why; taken on standby 1, ") || !strings.HasSuffix(got.Message, "s behind") {
+	if got.Status != sentinel.Unknown ||
+		!strings.Contains(got.Message, ": the lag of the standby may be why; taken on standby 1, ") ||
+		!strings.HasSuffix(got.Message, "s behind") {
 		t.Errorf("late only by the lag: %s %q", got.Status, got.Message)
 	}
 	if age := got.Observations[0]; age.Metric != "freshness_seconds" || age.Value.Float64() > 1.9 {
 		t.Errorf("the lag is not subtracted: %+v", got.Observations)
 	}
-	if got := look("stale"); got.Status != sentinel.Fail || !strings.Contains(got.Findings[0].Message, "; taken on standby 1, ") {
+	if got := look("stale"); got.Status != sentinel.Fail ||
+		!strings.Contains(got.Findings[0].Message, "; taken on standby 1, ") {
 		t.Errorf("late before the lag: %s %q", got.Status, got.Findings)
 	}
 	if err := standby.Exec("SELECT pg_wal_replay_resume()"); err != nil {
@@ -79,7 +89,9 @@ func TestLagIsNoFailureOfTheData(t *testing.T) {
 func TestWhatAStandbyMayNotHaveYet(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 5, 12, 0, 30, 0, time.UTC)
-	rel := &warehouse.Table{Columns: []warehouse.Column{{Name: "at", Type: warehouse.Type{Family: warehouse.Timestamp, Zoned: true}}}}
+	rel := &warehouse.Table{
+		Columns: []warehouse.Column{{Name: "at", Type: warehouse.Type{Family: warehouse.Timestamp, Zoned: true}}},
+	}
 	known := checks.Known{Relation: rel, Catalog: &warehouse.Catalog{AsOf: now}}
 	hourly := &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "hour"}, Fail: bound(t, "< 100")}
 	daily := &checks.RowCount{Bucketed: checks.Bucketed{Bucket: "day"}, Fail: bound(t, "< 100")}
@@ -87,7 +99,9 @@ func TestWhatAStandbyMayNotHaveYet(t *testing.T) {
 	fresh := &checks.Freshness{Fail: checks.Duration(time.Hour)}
 	deadline := &checks.Freshness{Expected: "0 12 * * *"}
 	newest := func(age time.Duration) checks.Answers {
-		return checks.Answers{{Key: "newest", Answer: checks.Answer{Number: sentinel.Float(float64(now.Add(-age).Unix())), AsOf: now}}}
+		return checks.Answers{
+			{Key: "newest", Answer: checks.Answer{Number: sentinel.Float(float64(now.Add(-age).Unix())), AsOf: now}},
+		}
 	}
 	few := checks.Answers{{Key: "count", Answer: checks.Answer{Number: sentinel.Int(7), AsOf: now}}, {Key: "buckets"}}
 	behind := func(d time.Duration) checks.Server {
@@ -113,8 +127,14 @@ func TestWhatAStandbyMayNotHaveYet(t *testing.T) {
 		{"age, fresh, the lag is unknown", fresh, newest(5 * time.Minute), moved, sentinel.Pass},
 		{"age, dsn is a replica that does not tell", fresh, newest(61 * time.Minute), silent, sentinel.Fail},
 		{"deadline, primary", deadline, newest(25 * time.Hour), checks.Server{}, sentinel.Fail},
-		{"deadline that passed while the standby was behind", deadline, newest(23 * time.Hour), behind(time.Minute), sentinel.Pass},
-		{"deadline missed, as far as the standby knows", deadline, newest(24*time.Hour + time.Minute), behind(time.Minute), sentinel.Unknown},
+		{
+			"deadline that passed while the standby was behind", deadline, newest(23 * time.Hour), behind(time.Minute),
+			sentinel.Pass,
+		},
+		{
+			"deadline missed, as far as the standby knows", deadline, newest(24*time.Hour + time.Minute), behind(time.Minute),
+			sentinel.Unknown,
+		},
 		{"deadline missed for long", deadline, newest(49 * time.Hour), behind(time.Minute), sentinel.Fail},
 		{"the last hour, primary", hourly, few, checks.Server{}, sentinel.Fail},
 		{"the last hour is not all there", hourly, few, behind(2 * time.Minute), sentinel.Unknown},

@@ -20,9 +20,19 @@ func TestASnapshotFollowsTheTags(t *testing.T) {
 	fill(reflect.ValueOf(&full).Elem(), 2)
 	tables := map[string]warehouse.Table{
 		"zero": {}, "full": full,
-		"empty lists":  {Columns: []warehouse.Column{}, Unique: []warehouse.Key{{Columns: []string{}}}, PartitionKey: []string{}},
-		"zero members": {Columns: make([]warehouse.Column, 2), PrimaryKey: &warehouse.Key{}, ForeignKeys: make([]warehouse.ForeignKey, 1), Indexes: make([]warehouse.Index, 1), Partitions: make([]warehouse.Partition, 1)},
-		"negative":     {Columns: []warehouse.Column{{Position: -1, Type: warehouse.Type{Values: []string{}}}}},
+		"empty lists": {
+			Columns:      []warehouse.Column{},
+			Unique:       []warehouse.Key{{Columns: []string{}}},
+			PartitionKey: []string{},
+		},
+		"zero members": {
+			Columns:     make([]warehouse.Column, 2),
+			PrimaryKey:  &warehouse.Key{},
+			ForeignKeys: make([]warehouse.ForeignKey, 1),
+			Indexes:     make([]warehouse.Index, 1),
+			Partitions:  make([]warehouse.Partition, 1),
+		},
+		"negative": {Columns: []warehouse.Column{{Position: -1, Type: warehouse.Type{Values: []string{}}}}},
 	}
 	for name, table := range tables {
 		got := string(checks.EncodeSnapshot(&table))

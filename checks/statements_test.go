@@ -27,10 +27,21 @@ func TestTwoHundredTables(t *testing.T) {
 		limit  int64  // beside the 200
 	}{
 		"postgres": {func() (*testenv.Server, error) {
-			return testenv.StartPostgres("fsync=off", "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all")
-		}, "pgx", "timestamptz", "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'", 4},
+			return testenv.StartPostgres(
+				"fsync=off",
+				"shared_preload_libraries=pg_stat_statements",
+				"pg_stat_statements.track=all",
+			)
+		}, "pgx", "timestamptz", "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_roles r ON r.oid = " +
+			"s.userid WHERE r.rolname = 'reader'", 4},
 		// MariaDB counts the statements that set a session up, too: five a connection.
-		"mysql": {func() (*testenv.Server, error) { return testenv.StartMySQL() }, "mysql", "datetime", "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'QUESTIONS'", 40},
+		"mysql": {
+			func() (*testenv.Server, error) { return testenv.StartMySQL() },
+			"mysql",
+			"datetime",
+			"SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'QUESTIONS'",
+			40,
+		},
 	}
 	for name, s := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +52,11 @@ func TestTwoHundredTables(t *testing.T) {
 			}
 			defer server.Stop()
 			schema, dsn := "public", strings.Replace(server.DSN, "postgres@", "reader@", 1)
-			setup := []string{"CREATE EXTENSION pg_stat_statements", "CREATE ROLE reader LOGIN", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader"}
+			setup := []string{
+				"CREATE EXTENSION pg_stat_statements",
+				"CREATE ROLE reader LOGIN",
+				"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader",
+			}
 			admin := server.DSN
 			if name == "mysql" {
 				schema, setup = "shop", nil
@@ -50,7 +65,11 @@ func TestTwoHundredTables(t *testing.T) {
 				dsn = admin
 			}
 			for i := range 200 {
-				setup = append(setup, fmt.Sprintf("CREATE TABLE t_%d (id integer PRIMARY KEY, at %s)", i, s.at), fmt.Sprintf("INSERT INTO t_%d VALUES (1, now())", i))
+				setup = append(
+					setup,
+					fmt.Sprintf("CREATE TABLE t_%d (id integer PRIMARY KEY, at %s)", i, s.at),
+					fmt.Sprintf("INSERT INTO t_%d VALUES (1, now())", i),
+				)
 			}
 			testenv.Exec(t, s.driver, admin, setup...)
 			db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: name, DSN: sentinel.Secret(dsn), Now: time.Now})
@@ -62,7 +81,15 @@ func TestTwoHundredTables(t *testing.T) {
 			b.env = checks.Env{Now: time.Now, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
 			var jobs []checks.Job
 			for i := range 200 {
-				jobs = append(jobs, b.job(fmt.Sprintf("t_%d", i), &checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(t, "< 1")}, &checks.Schema{}))
+				jobs = append(
+					jobs,
+					b.job(
+						fmt.Sprintf("t_%d", i),
+						&checks.Freshness{Fail: hour},
+						&checks.RowCount{Fail: bound(t, "< 1")},
+						&checks.Schema{},
+					),
+				)
 			}
 			before := questions(t, s.driver, admin, s.count)
 			for _, o := range checks.Run(t.Context(), b.env, "w", jobs) {
@@ -99,17 +126,37 @@ func questions(t *testing.T, driver, dsn, query string) (n int64) {
 // a change of data or definition is seen at the next tick.
 func TestNothingWritten(t *testing.T) {
 	t.Parallel()
-	server, err := testenv.StartPostgres("fsync=off", "autovacuum=off", "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all")
+	server, err := testenv.StartPostgres(
+		"fsync=off",
+		"autovacuum=off",
+		"shared_preload_libraries=pg_stat_statements",
+		"pg_stat_statements.track=all",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Stop()
-	setup := []string{"CREATE EXTENSION pg_stat_statements", "CREATE ROLE reader LOGIN", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader"}
+	setup := []string{
+		"CREATE EXTENSION pg_stat_statements",
+		"CREATE ROLE reader LOGIN",
+		"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader",
+	}
 	for i := range 200 {
-		setup = append(setup, fmt.Sprintf("CREATE TABLE t_%d (id integer PRIMARY KEY, at timestamptz)", i), fmt.Sprintf("INSERT INTO t_%d VALUES (1, now())", i))
+		setup = append(
+			setup,
+			fmt.Sprintf("CREATE TABLE t_%d (id integer PRIMARY KEY, at timestamptz)", i),
+			fmt.Sprintf("INSERT INTO t_%d VALUES (1, now())", i),
+		)
 	}
 	testenv.Exec(t, "pgx", server.DSN, setup...)
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret(strings.Replace(server.DSN, "postgres@", "reader@", 1)), ChangeCounters: true, Now: time.Now})
+	db, err := warehouse.Open(
+		warehouse.Config{
+			Name:           "w",
+			DSN:            sentinel.Secret(strings.Replace(server.DSN, "postgres@", "reader@", 1)),
+			ChangeCounters: true,
+			Now:            time.Now,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +170,12 @@ func TestNothingWritten(t *testing.T) {
 	tick := func() (bad []string) {
 		var jobs []checks.Job
 		for i := range 200 {
-			j := b.job(fmt.Sprintf("t_%d", i), &checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(t, "> 1")}, &checks.Schema{})
+			j := b.job(
+				fmt.Sprintf("t_%d", i),
+				&checks.Freshness{Fail: hour},
+				&checks.RowCount{Fail: bound(t, "> 1")},
+				&checks.Schema{},
+			)
 			j.Checks[2].Common().ID = fmt.Sprint("schema ", i)
 			jobs = append(jobs, j)
 		}
@@ -141,7 +193,8 @@ func TestNothingWritten(t *testing.T) {
 	}
 	// The counters of the tables' making reach the server's statistics within a
 	// second; until then the catalog is read anew.
-	const blocks = "SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'"
+	const blocks = "SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM pg_stat_statements s JOIN " +
+		"pg_roles r ON r.oid = s.userid WHERE r.rolname = 'reader'"
 	var used int64
 	eventually(t, "an idle tick reads at most 100 blocks", func() bool {
 		before := questions(t, "pgx", server.DSN, blocks)
@@ -163,10 +216,18 @@ func TestNothingWritten(t *testing.T) {
 	if n := questions(t, "pgx", server.DSN, sessions) - opened; n > 3 { // the test's own two are among them
 		t.Errorf("%d connections opened in 20 ticks", n)
 	}
-	testenv.Exec(t, "pgx", server.DSN, "INSERT INTO t_7 VALUES (2, now())", "ALTER TABLE t_9 ADD COLUMN note text", "DROP TABLE t_11")
+	testenv.Exec(
+		t,
+		"pgx",
+		server.DSN,
+		"INSERT INTO t_7 VALUES (2, now())",
+		"ALTER TABLE t_9 ADD COLUMN note text",
+		"DROP TABLE t_11",
+	)
 	eventually(t, "the changes are seen", func() bool {
 		bad := strings.Join(tick(), ", ")
-		return strings.Contains(bad, "t_7 row_count") && strings.Contains(bad, "t_9 schema") && strings.Contains(bad, "t_11 schema")
+		return strings.Contains(bad, "t_7 row_count") && strings.Contains(bad, "t_9 schema") &&
+			strings.Contains(bad, "t_11 schema")
 	})
 }
 

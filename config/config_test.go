@@ -58,21 +58,41 @@ func TestC23SingleMistakes(t *testing.T) {
 	t.Parallel()
 	head := "warehouses: {w: {dsn: \"sqlite:w.db\", repair_dsn: \"sqlite:w.db\"}}\n"
 	for name, c := range map[string]struct{ text, want string }{
-		"an empty file":     {"", "1:1: the file is empty"},
-		"only a comment":    {"# nothing\n", "1:1: the file is empty"},
-		"a tab":             {"warehouses:\n\tw: {}\n", "2:1: a tab in the indentation"},
-		"not a mapping":     {"- a\n- b\n", "want keys such as `warehouses:`"},
-		"a duplicate key":   {head + "listen: a\nlisten: b\n", "listen"},
-		"two documents":     {head + "---\na: b\n", "a second document"},
-		"an alias":          {"warehouses: &a {w: {dsn: \"sqlite:w.db\"}}\ndefaults: *a\n", "aliases are not used"},
-		"no dataset":        {head, "no dataset"},
-		"an unset variable": {"warehouses: {w: {dsn: \"${NOT_SET}\"}}\ndatasets: [{table: w.t, checks: [schema]}]\n", "the environment variable NOT_SET is not set"},
-		"an empty variable": {"warehouses: {w: {dsn: \"${EMPTY}\"}}\ndatasets: [{table: w.t, checks: [schema]}]\n", "the environment variable EMPTY is empty"},
-		"a missing file":    {"warehouses: {w: {dsn_file: nowhere}}\ndatasets: [{table: w.t, checks: [schema]}]\n", "nowhere"},
-		"the same id twice": {head + "datasets:\n  - table: w.t\n    checks:\n      - schema: {id: x}\n      - row_count: {id: x}\n", "6:9: the check \"x\" stands here and in line"},
-		"the same table":    {head + "datasets:\n  - {table: w.t, checks: [schema]}\n  - {table: w.t, checks: [row_count > 0]}\n", "stands here and in line 3"},
-		"a cron prefix":     {head + "defaults: {schedule: \"TZ=UTC 0 6 * * *\"}\ndatasets: [{table: w.t, checks: [schema]}]\n", "write the zone as `timezone:`"},
-		"wrong indentation": {head + "datasets:\n  - table: w.t\n    checks:\n      - row_count:\n        min: 1\n", "indent the fields below the kind"},
+		"an empty file":   {"", "1:1: the file is empty"},
+		"only a comment":  {"# nothing\n", "1:1: the file is empty"},
+		"a tab":           {"warehouses:\n\tw: {}\n", "2:1: a tab in the indentation"},
+		"not a mapping":   {"- a\n- b\n", "want keys such as `warehouses:`"},
+		"a duplicate key": {head + "listen: a\nlisten: b\n", "listen"},
+		"two documents":   {head + "---\na: b\n", "a second document"},
+		"an alias":        {"warehouses: &a {w: {dsn: \"sqlite:w.db\"}}\ndefaults: *a\n", "aliases are not used"},
+		"no dataset":      {head, "no dataset"},
+		"an unset variable": {
+			"warehouses: {w: {dsn: \"${NOT_SET}\"}}\ndatasets: [{table: w.t, checks: [schema]}]\n",
+			"the environment variable NOT_SET is not set",
+		},
+		"an empty variable": {
+			"warehouses: {w: {dsn: \"${EMPTY}\"}}\ndatasets: [{table: w.t, checks: [schema]}]\n",
+			"the environment variable EMPTY is empty",
+		},
+		"a missing file": {
+			"warehouses: {w: {dsn_file: nowhere}}\ndatasets: [{table: w.t, checks: [schema]}]\n", "nowhere",
+		},
+		"the same id twice": {
+			head + "datasets:\n  - table: w.t\n    checks:\n      - schema: {id: x}\n      - row_count: {id: x}\n",
+			"6:9: the check \"x\" stands here and in line",
+		},
+		"the same table": {
+			head + "datasets:\n  - {table: w.t, checks: [schema]}\n  - {table: w.t, checks: [row_count > 0]}\n",
+			"stands here and in line 3",
+		},
+		"a cron prefix": {
+			head + "defaults: {schedule: \"TZ=UTC 0 6 * * *\"}\ndatasets: [{table: w.t, checks: [schema]}]\n",
+			"write the zone as `timezone:`",
+		},
+		"wrong indentation": {
+			head + "datasets:\n  - table: w.t\n    checks:\n      - row_count:\n        min: 1\n",
+			"indent the fields below the kind",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +136,9 @@ func TestAWholeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.State != "sqlite:"+filepath.Join("dir", "state.db") || c.Token.Reveal() != "abcdef" || c.Warehouses[0].Dialect != "postgres" || c.Warehouses[0].StatementTimeout != 10*time.Second {
+	if c.State != "sqlite:"+filepath.Join("dir", "state.db") || c.Token.Reveal() != "abcdef" ||
+		c.Warehouses[0].Dialect != "postgres" ||
+		c.Warehouses[0].StatementTimeout != 10*time.Second {
 		t.Errorf("%+v", c)
 	}
 	d := c.Datasets[0]
@@ -124,11 +146,15 @@ func TestAWholeFile(t *testing.T) {
 	for _, k := range d.Checks {
 		ids = append(ids, strings.TrimPrefix(k.Common().ID, "shop.public.orders/"))
 	}
-	if got := strings.Join(ids, " "); got != "freshness:updated_at freshness:deadline freshness:created_at row_count row_count:day:change schema:like:shop.staging.orders schema:declared sql" {
+	if got := strings.Join(ids, " "); got != "freshness:updated_at freshness:deadline freshness:created_at row_count "+
+		"row_count:day:change schema:like:shop.staging.orders schema:declared sql" {
 		t.Errorf("ids %s", got)
 	}
 	fresh := d.Checks[0].Check.(*checks.Freshness)
-	if time.Duration(fresh.Warn) != 12*time.Hour || time.Duration(fresh.Fail) != 24*time.Hour || d.Checks[0].Owner != "platform" || d.Checks[0].Tier != "critical" || fresh.Confirm.Failures != 2 {
+	if time.Duration(fresh.Warn) != 12*time.Hour || time.Duration(fresh.Fail) != 24*time.Hour ||
+		d.Checks[0].Owner != "platform" ||
+		d.Checks[0].Tier != "critical" ||
+		fresh.Confirm.Failures != 2 {
 		t.Errorf("freshness %+v %+v", fresh, d.Checks[0])
 	}
 	count := d.Checks[4]
@@ -152,7 +178,9 @@ func TestResolve(t *testing.T) {
 	}
 	catalog.Tables[warehouse.TableName{Schema: "public", Name: "Orders"}] = &warehouse.Table{}
 	found, err := c.Datasets[1].Resolve(catalog)
-	if err != nil || len(found) != 2 || found[1].Table.Name != "dim_b" || found[1].Checks[0].Common().ID != "shop.mart.dim_b/schema" || found[0].Checks[0].Common().ID != "shop.mart.dim_a/schema" {
+	if err != nil || len(found) != 2 || found[1].Table.Name != "dim_b" ||
+		found[1].Checks[0].Common().ID != "shop.mart.dim_b/schema" ||
+		found[0].Checks[0].Common().ID != "shop.mart.dim_a/schema" {
 		t.Errorf("%+v, %v", found, err)
 	}
 	one, err := c.Datasets[0].Resolve(catalog)
@@ -187,7 +215,11 @@ func TestEntriesOfOneTableAreOneDataset(t *testing.T) {
 		catalog.Tables[warehouse.TableName{Schema: "main", Name: name}] = &warehouse.Table{}
 	}
 	for _, entries := range []string{before + named + after, named + before + after} {
-		c, err := config.Parse("f.yaml", []byte("warehouses: {w: {dsn: \"sqlite:w.db\", repair_dsn: \"sqlite:w.db\"}}\ndatasets:"+entries), env("TOKEN=abcdef"))
+		c, err := config.Parse(
+			"f.yaml",
+			[]byte("warehouses: {w: {dsn: \"sqlite:w.db\", repair_dsn: \"sqlite:w.db\"}}\ndatasets:"+entries),
+			env("TOKEN=abcdef"),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,10 +243,14 @@ func TestEntriesOfOneTableAreOneDataset(t *testing.T) {
 				t.Errorf("the pattern's row_count %v stands, not the table's own", r.Fail)
 			}
 		}
-		if want := "sql:ids critical, row_count critical, freshness:deadline info, row_count:x > 1 warning"; strings.Join(got, ", ") != want {
+		if want := "sql:ids critical, row_count critical, freshness:deadline info, row_count:x > 1 warning"; strings.Join(
+			got,
+			", ",
+		) != want {
 			t.Errorf("checks %q, want %q", strings.Join(got, ", "), want)
 		}
-		if orders.TimeColumn != "created" || len(orders.DependsOn) != 2 || len(orders.Repairs) != 1 || orders.Risk == nil || orders.Risk.Check != 2 {
+		if orders.TimeColumn != "created" || len(orders.DependsOn) != 2 || len(orders.Repairs) != 1 || orders.Risk == nil ||
+			orders.Risk.Check != 2 {
 			t.Errorf("%+v", orders)
 		}
 	}
@@ -226,7 +262,8 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprintf("%v %+v %#v", c.Token, c.Warehouses, c.Warehouses); strings.Contains(text, "pw@") || strings.Contains(text, "abcdef") {
+	if text := fmt.Sprintf("%v %+v %#v", c.Token, c.Warehouses, c.Warehouses); strings.Contains(text, "pw@") ||
+		strings.Contains(text, "abcdef") {
 		t.Error(text)
 	}
 	if text, err := sentinel.Secret("x").MarshalText(); err != nil || string(text) != "***" {
@@ -237,7 +274,9 @@ func TestSecretsAreNeverShown(t *testing.T) {
 func TestJSONSchemaNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	schema := string(config.JSONSchema())
-	for _, key := range append(checks.Kinds(), "state", "dsn_file", "expected_partitions", "column_removed", "max_future", "same", "confirm") {
+	for _, key := range append(
+		checks.Kinds(), "state", "dsn_file", "expected_partitions", "column_removed", "max_future", "same", "confirm",
+	) {
 		if key != "same" && !strings.Contains(schema, `"`+key+`"`) {
 			t.Errorf("%s is not in the schema", key)
 		}
@@ -248,7 +287,12 @@ func many(n int) []byte {
 	var b strings.Builder
 	b.WriteString("warehouses: {w: {dsn: \"sqlite:w.db\", repair_dsn: \"sqlite:w.db\"}}\ndatasets:\n")
 	for i := range n / 4 {
-		fmt.Fprintf(&b, "  - table: w.s.t_%d\n    time_column: at\n    checks:\n      - row_count > 0\n      - freshness: {warn: 1h, fail: 2h}\n      - schema\n      - row_count: {bucket: day, fail: \"< 10\"}\n", i)
+		fmt.Fprintf(
+			&b,
+			"  - table: w.s.t_%d\n    time_column: at\n    checks:\n      - row_count > 0\n"+
+				"      - freshness: {warn: 1h, fail: 2h}\n      - schema\n      - row_count: {bucket: day, fail: \"< 10\"}\n",
+			i,
+		)
 	}
 	return []byte(b.String())
 }
@@ -274,7 +318,8 @@ func TestTheFingerprintIsOfWhatAgentsShare(t *testing.T) {
 
 // own says of each dataset what could stand under defaults.
 func own(n int) []byte {
-	const more = "\n    schedule: \"*/10 6-22 * * *\"\n    timezone: Europe/Berlin\n    owner: data-team\n    tier: critical\n    time_column: at\n"
+	const more = "\n    schedule: \"*/10 6-22 * * *\"\n    timezone: Europe/Berlin\n    owner: data-team\n" +
+		"    tier: critical\n    time_column: at\n"
 	return bytes.ReplaceAll(many(n), []byte("\n    time_column: at\n"), []byte(more))
 }
 

@@ -45,7 +45,14 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	single := []string{"../README.md", "../docs/configuration.md", "../docs/anomaly.md", "../docs/prediction.md", "../docs/notifications.md", "../docs/failover.md"}
+	single := []string{
+		"../README.md",
+		"../docs/configuration.md",
+		"../docs/anomaly.md",
+		"../docs/prediction.md",
+		"../docs/notifications.md",
+		"../docs/failover.md",
+	}
 	for _, page := range slices.Concat(pages, repairs, channels, destinations, single) {
 		text, err := os.ReadFile(page)
 		if err != nil {

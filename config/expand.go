@@ -51,7 +51,10 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 		return strings.Compare(a.Schema+"\x00"+a.Name, b.Schema+"\x00"+b.Name)
 	}) {
 		if !matches(d.Table.Schema, name.Schema) || !matches(d.Table.Name, name.Name) ||
-			slices.ContainsFunc(d.Exclude, func(p string) bool { return matches(p, name.Name) || matches(p, name.Schema+"."+name.Name) }) {
+			slices.ContainsFunc(
+				d.Exclude,
+				func(p string) bool { return matches(p, name.Name) || matches(p, name.Schema+"."+name.Name) },
+			) {
 			continue
 		}
 		one := d
@@ -166,7 +169,11 @@ func find(c *warehouse.Catalog, t sentinel.Table) (warehouse.TableName, error) {
 	case 1:
 		return folded[0], nil
 	}
-	return exact, fmt.Errorf("%s is ambiguous: %d tables differ from it in case alone: write the name exactly", t, len(folded))
+	return exact, fmt.Errorf(
+		"%s is ambiguous: %d tables differ from it in case alone: write the name exactly",
+		t,
+		len(folded),
+	)
 }
 
 // Match reports whether a whole name matches a pattern with * and %.

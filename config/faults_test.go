@@ -53,7 +53,8 @@ func TestC23HostileFiles(t *testing.T) {
 // differ in case are two, as tables may be.
 func TestC25CheckNamesAreUnique(t *testing.T) {
 	t.Parallel()
-	two := aWarehouse + "datasets:\n  - table: w.t\n    checks:\n      - schema: {id: orders}\n      - row_count: {id: %s, fail: \"< 1\"}\n"
+	two := aWarehouse + "datasets:\n  - table: w.t\n    checks:\n      - schema: {id: orders}\n" +
+		"      - row_count: {id: %s, fail: \"< 1\"}\n"
 	mistaken(t, fmt.Sprintf(two, "orders"), "f.yaml:6:", `the check "orders" stands here and in line 5`)
 	if _, err := config.Parse("f.yaml", fmt.Appendf(nil, two, "Orders"), env()); err != nil {
 		t.Error(err)
@@ -95,5 +96,10 @@ func TestC27VariablesThatAreMissing(t *testing.T) {
 	if err := os.WriteFile(path, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mistaken(t, fmt.Sprintf("warehouses: {w: {dsn_file: %q}}\ndatasets: [{table: w.t, checks: [schema]}]\n", path), "f.yaml:1:", path)
+	mistaken(
+		t,
+		fmt.Sprintf("warehouses: {w: {dsn_file: %q}}\ndatasets: [{table: w.t, checks: [schema]}]\n", path),
+		"f.yaml:1:",
+		path,
+	)
 }

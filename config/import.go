@@ -59,7 +59,13 @@ func Import(tool, file string, data []byte) (Imported, error) {
 // comments at the end.
 func (i Imported) YAML(warehouse, schema, variable string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "state: sqlite:sentinel.db\n\nwarehouses:\n  %s: {dsn: \"${%s}\"}\n\ndefaults: {schedule: \"*/5 * * * *\", timezone: UTC}\n\ndatasets:\n", warehouse, variable)
+	fmt.Fprintf(
+		&b,
+		"state: sqlite:sentinel.db\n\nwarehouses:\n  %s: {dsn: \"${%s}\"}\n\n"+
+			"defaults: {schedule: \"*/5 * * * *\", timezone: UTC}\n\ndatasets:\n",
+		warehouse,
+		variable,
+	)
 	var order []string
 	byTable := map[string]*ImportedDataset{}
 	for _, d := range i.Datasets {

@@ -123,7 +123,11 @@ func (s *source) dbtCheck(at *yaml.Node, table string, d dbtFreshness) (string, 
 	case d.column != "":
 		e.set("expression", quoted(d.column))
 	default:
-		s.left(at, "%s: no loaded_at_field, dbt asks the warehouse's metadata: name a column, or `catalog: only` on MySQL", table)
+		s.left(
+			at,
+			"%s: no loaded_at_field, dbt asks the warehouse's metadata: name a column, or `catalog: only` on MySQL",
+			table,
+		)
 		return "", false
 	}
 	if filter := word(under(d.freshness, "filter")); filter != "" {

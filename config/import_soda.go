@@ -15,7 +15,9 @@ var (
 	sodaChecks = pattern(`^checks for (\S+?)(?:\s*\[(.+)\])?$`)
 	sodaFilter = pattern(`^filter (\S+?)\s*\[(.+)\]$`)
 	sodaFresh  = pattern(`^freshness\s*\(\s*([^),]+?)\s*\)\s*(.*)$`)
-	sodaMetric = pattern(`^(row_count|(?:missing|invalid|duplicate)_(?:count|percent)|avg|min|max|sum|avg_length|min_length|max_length)\s*(?:\(\s*([^)]*?)\s*\))?\s*(.*)$`)
+	sodaMetric = pattern(
+		`^(row_count|(?:missing|invalid|duplicate)_(?:count|percent)|avg|min|max|sum|avg_length|min_length|max_length)\s*(?:\(\s*([^)]*?)\s*\))?\s*(.*)$`,
+	)
 	sodaChange = pattern(`^change (avg last (\d+) |same day last week )?percent for row_count\s*(.*)$`)
 )
 
@@ -55,7 +57,11 @@ func (s *source) sodaBlock(f field, filters map[string]string) {
 	case m == nil:
 		s.left(f.key, "%s: not taken over", f.name)
 	case m[2] != "" && strings.Contains(filters[m[1]+" "+m[2]], "${"):
-		s.left(f.key, "%s: its filter needs variables of a scan: use `bucket: day` of row_count, or a `where` of the database's own clock", f.name)
+		s.left(
+			f.key,
+			"%s: its filter needs variables of a scan: use `bucket: day` of row_count, or a `where` of the database's own clock",
+			f.name,
+		)
 	default:
 		t := sodaTable{m[1], filters[m[1]+" "+m[2]]}
 		d := ImportedDataset{Table: t.name}
@@ -118,7 +124,8 @@ func (s *source) sodaItem(t sodaTable, n *yaml.Node) []string {
 		why = s.sodaSchema(e, below)
 	case line == "failed rows":
 		why = sodaFailedRows(e, t, below)
-	case strings.HasPrefix(line, "anomaly detection for row_count"), strings.HasPrefix(line, "anomaly score for row_count"):
+	case strings.HasPrefix(line, "anomaly detection for row_count"),
+		strings.HasPrefix(line, "anomaly score for row_count"):
 		e.kind = "row_count"
 		e.set("where", quoted(t.where))
 		e.set("anomaly", "{}")
@@ -342,5 +349,12 @@ var sodaChanges = map[string][]string{
 	"column delete":       {"column_removed"},
 	"column type change":  {"type_changed", "type_narrowed", "type_widened"},
 	"column index change": {"columns_reordered"},
-	"any":                 {"column_added", "column_removed", "type_changed", "type_narrowed", "type_widened", "columns_reordered"},
+	"any": {
+		"column_added",
+		"column_removed",
+		"type_changed",
+		"type_narrowed",
+		"type_widened",
+		"columns_reordered",
+	},
 }

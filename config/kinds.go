@@ -109,7 +109,10 @@ func (c *checkEntry) decodeNode(r *reader, n *yaml.Node) {
 }
 
 func (checkEntry) describe() description {
-	return description{of: reflect.TypeFor[checkEntry](), short: "Short form: row_count > 0, freshness(column) < 1d, schema."}
+	return description{
+		of:    reflect.TypeFor[checkEntry](),
+		short: "Short form: row_count > 0, freshness(column) < 1d, schema.",
+	}
 }
 
 // unknown says that an entry has no such key or kind.

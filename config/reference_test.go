@@ -35,30 +35,49 @@ var blocks = []struct {
 		"datasets:\n  - table: shop.public.orders\n    time_column: created_at\n    checks: [row_count > 0]\n",
 		reflect.TypeFor[datasetEntry]()},
 	{"Check", "Under `checks:` of a dataset, in the value of every kind.",
-		check("- row_count: {id: orders_today, bucket: day, tier: critical, fail: \"< 10\"}"), reflect.TypeFor[checks.Options]()},
+		check(
+			"- row_count: {id: orders_today, bucket: day, tier: critical, fail: \"< 10\"}",
+		), reflect.TypeFor[checks.Options]()},
 	{"Confirm", "Under `confirm:`.", "defaults: {confirm: {failures: 2, of: 3}}\n", reflect.TypeFor[checks.Confirm]()},
 	{"Anomaly", "Under `anomaly:` of a check.",
 		check("- row_count: {bucket: day, anomaly: {false_alarms: 1/month}}"), reflect.TypeFor[anomaly.Config]()},
 	{"Ignore below", "Under `ignore_below:` of `anomaly:`.",
 		check("- row_count: {anomaly: {ignore_below: {relative: 0.1}}}"), reflect.TypeFor[anomaly.Floors]()},
 	{"Change", "Under `change:` of a row_count check.",
-		check("- row_count: {bucket: day, change: {against: same_weekday, fail: \"< -50%\"}}"), reflect.TypeFor[checks.Change]()},
+		check(
+			"- row_count: {bucket: day, change: {against: same_weekday, fail: \"< -50%\"}}",
+		), reflect.TypeFor[checks.Change]()},
 	{"Expected partitions", "Under `expected_partitions:` of a row_count check.",
 		check("- row_count: {expected_partitions: {every: day, last: 14}}"), reflect.TypeFor[checks.Partitions]()},
-	{"Declared column", "Under `columns:` of a schema check, as an item. A list of names, or a mapping of name to type, is as good.",
-		check("- schema: {columns: [{name: id, type: bigint, nullable: false}]}"), reflect.TypeFor[checks.DeclaredColumn]()},
+	{
+		"Declared column",
+		"Under `columns:` of a schema check, as an item. A list of names, or a mapping of name to type, is as good.",
+		check("- schema: {columns: [{name: id, type: bigint, nullable: false}]}"),
+		reflect.TypeFor[checks.DeclaredColumn](),
+	},
 	{"Duration", "Wherever a duration is wanted: 30m, 1d6h, 2w, or this mapping.",
 		check("- freshness: {column: created_at, fail: {count: 12, period: hour}}"), reflect.TypeFor[counted]()},
 	{"Risk", "Under `risk:` of a dataset. `off` switches it off.",
-		"datasets:\n  - table: shop.public.orders\n    checks: [freshness: {column: at, fail: 26h}]\n    risk: {deadline: \"06:00\"}\n",
+		"datasets:\n  - table: shop.public.orders\n    checks: [freshness: {column: at, fail: 26h}]\n" +
+			"    risk: {deadline: \"06:00\"}\n",
 		reflect.TypeFor[Risk]()},
 	{"Repair", "Under `repair:` of a dataset, as an item of the list, beside the name of one action.",
-		inBlock("repair", "- on: [row_count]\n  mode: auto\n  sql: {do: [\"CALL reload()\"]}"), reflect.TypeFor[repair.Policy]()},
+		inBlock(
+			"repair",
+			"- on: [row_count]\n  mode: auto\n  sql: {do: [\"CALL reload()\"]}",
+		), reflect.TypeFor[repair.Policy]()},
 	{"Clear", "Under `clear:` of the action airflow.",
-		inBlock("repair", "- on: [row_count]\n  airflow: {url: \"https://a.example.com\", dag: d, token: t, clear: {run: \"scheduled__{day}\"}}"),
+		inBlock(
+			"repair",
+			"- on: [row_count]\n  airflow: {url: \"https://a.example.com\", dag: d, token: t, clear: {run: "+
+				"\"scheduled__{day}\"}}",
+		),
 		reflect.TypeFor[hooks.AirflowClear]()},
 	{"dbt Cloud", "Under `cloud:` of the action dbt.",
-		inBlock("repair", "- on: [row_count]\n  dbt: {cloud: {account: 1, job: 2, token: t}}"), reflect.TypeFor[hooks.DBTCloud]()},
+		inBlock(
+			"repair",
+			"- on: [row_count]\n  dbt: {cloud: {account: 1, job: 2, token: t}}",
+		), reflect.TypeFor[hooks.DBTCloud]()},
 	{"Channel", "Under `notify:`, as the value of a name, beside one kind of channel.",
 		inBlock("notify", "slack: {webhook_url: \"https://hooks.example.com/x\"}\nrate: {burst: 5, every: 1m}"),
 		reflect.TypeFor[channelEntry]()},
@@ -333,7 +352,11 @@ func TestPagesNameKeysThatExist(t *testing.T) {
 				t.Errorf("%s does not say where its example stands", page)
 			}
 			known := map[string]bool{}
-			walkStructs(kindType(reg, name), map[reflect.Type]bool{}, func(_ reflect.Type, k settings.Key) { known[k.Name] = true })
+			walkStructs(
+				kindType(reg, name),
+				map[reflect.Type]bool{},
+				func(_ reflect.Type, k settings.Key) { known[k.Name] = true },
+			)
 			_, fields, _ := strings.Cut(string(text), "| field | meaning |")
 			fields, _, _ = strings.Cut(fields, "\n\n")
 			for _, row := range fieldRow.FindAllStringSubmatch(fields, -1) {

@@ -132,7 +132,10 @@ func TestC23PositionOfNestedFields(t *testing.T) {
 		{"checks", "- schema: {columns: [a, b, a]}", "a]"},
 		{"checks", "- sql: {query: select 1, fail: \"> 5\", confirm: {failures: 3, of: 2}}", "2}"},
 		{"notify", "email: {host: h, from: a@x.org, to: [b@x.org, nobody]}", "nobody"},
-		{"repair", "- on: [x]\n  airflow: {url: \"https://x.org\", dag: d, token: t, conf: {\"a.b\": \"{dya}\"}}", "\"{dya}\""},
+		{
+			"repair", "- on: [x]\n  airflow: {url: \"https://x.org\", dag: d, token: t, conf: {\"a.b\": \"{dya}\"}}",
+			"\"{dya}\"",
+		},
 		{"repair", "- on: [x]\n  mode: automatic\n  sql: {do: [x]}", "automatic"},
 		{"docs", "routes: [{to: [team, pigeon]}]", "pigeon"},
 		{"docs", "maintenance: [{from: \"02:00\", to: \"04:00\", days: [mon], tier: [urgent]}]", "urgent"},
@@ -167,15 +170,22 @@ func TestDefaultsAreOfTheirFieldsTypes(t *testing.T) {
 // TestWarnings holds what is allowed but seldom meant to a warning with its line.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	const head = "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\ndatasets:\n  - table: shop.main.orders\n"
+	const head = "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\ndatasets:\n" +
+		"  - table: shop.main.orders\n"
 	for tail, want := range map[string]string{
-		"    exclude: [x]\n    checks: [schema]\n":                                                          "f.yaml:4: exclude has no effect",
-		"    checks: [freshness: {fail: 1h}]\n":                                                             "f.yaml:4: freshness has no time column",
-		"    checks: [row_count: {fail: \">= 0\"}]\n":                                                       "f.yaml:4: row_count always fails",
-		"    checks: [row_count: {fail: \"< 0\"}]\n":                                                        "f.yaml:4: row_count never fails",
-		"    checks: [row_count: {warn: \"< 5\", fail: \"< 10\"}]\n":                                        "f.yaml:4: warn has no effect",
-		"    checks: [schema]\n    repair: [{on: [shema], sql: {do: [x]}}]\n":                               "did you mean \"schema\"",
-		"    checks: [schema]\n  - {table: shop.main.x, depends_on: [shop.main.order], checks: [schema]}\n": "did you mean \"shop.main.orders\"",
+		"    exclude: [x]\n    checks: " +
+			"[schema]\n": "f.yaml:4: exclude has no effect",
+		"    checks: [freshness: {fail: 1h}]\n": "f.yaml:4: freshness has no time column",
+		"    checks: [row_count: {fail: \">= " +
+			"0\"}]\n": "f.yaml:4: row_count always fails",
+		"    checks: [row_count: {fail: \"< " +
+			"0\"}]\n": "f.yaml:4: row_count never fails",
+		"    checks: [row_count: {warn: \"< 5\", fail: \"< " +
+			"10\"}]\n": "f.yaml:4: warn has no effect",
+		"    checks: [schema]\n" +
+			"    repair: [{on: [shema], sql: {do: [x]}}]\n": "did you mean \"schema\"",
+		"    checks: [schema]\n" +
+			"  - {table: shop.main.x, depends_on: [shop.main.order], checks: [schema]}\n": "did you mean \"shop.main.orders\"",
 	} {
 		c, err := Parse("f.yaml", []byte(head+tail), func(string) (string, bool) { return "", false })
 		if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], want) {

@@ -18,10 +18,25 @@ import (
 func two(i int) []sentinel.Result {
 	table := sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("orders_%d", i)}
 	return []sentinel.Result{
-		{Check: table.String() + "/row_count", Kind: "row_count", Table: table, Tick: tick, Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(int64(100_000 + i))}}},
-		{Check: table.String() + "/freshness:updated_at", Kind: "freshness", Table: table, Tick: tick, Observations: []sentinel.Observation{
-			{Metric: "newest_timestamp_seconds", Value: sentinel.Float(1.8e9 + float64(i)/7)}, {Metric: "freshness_seconds", Value: sentinel.Float(float64(i) / 7)},
-		}},
+		{
+			Check:        table.String() + "/row_count",
+			Kind:         "row_count",
+			Table:        table,
+			Tick:         tick,
+			Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(int64(100_000 + i))}},
+		},
+		{
+			Check: table.String() + "/freshness:updated_at",
+			Kind:  "freshness",
+			Table: table,
+			Tick:  tick,
+			Observations: []sentinel.Observation{
+				{
+					Metric: "newest_timestamp_seconds",
+					Value:  sentinel.Float(1.8e9 + float64(i)/7),
+				}, {Metric: "freshness_seconds", Value: sentinel.Float(float64(i) / 7)},
+			},
+		},
 	}
 }
 
@@ -38,7 +53,10 @@ func watched(b *testing.B, n int) *exporters.Prometheus {
 		for _, m := range []exporters.Metric{exporters.TicksMissed, exporters.JobsSkipped} {
 			p.Add(m, 0, labels...)
 		}
-		for _, m := range []exporters.Metric{exporters.Risk, exporters.Deadline, exporters.ExpectedArrival, exporters.RiskBrier, exporters.RiskSkill, exporters.RiskCalibration, exporters.RiskLead, exporters.RiskModel} {
+		for _, m := range []exporters.Metric{
+			exporters.Risk, exporters.Deadline, exporters.ExpectedArrival, exporters.RiskBrier, exporters.RiskSkill,
+			exporters.RiskCalibration, exporters.RiskLead, exporters.RiskModel,
+		} {
 			p.Set(m, 1/float64(i+3), labels...)
 		}
 	}

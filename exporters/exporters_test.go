@@ -24,16 +24,22 @@ var morning = time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
 // sample is a result with everything in it that has to be escaped.
 func sample() sentinel.Result {
 	return sentinel.Result{
-		Check: "shop.public.odd, name/row_count", Kind: "row_count", Table: sentinel.Table{Warehouse: "shop", Schema: "public", Name: "odd, name"}, Tick: morning,
+		Check: "shop.public.odd, name/row_count", Kind: "row_count", Table: sentinel.Table{
+			Warehouse: "shop",
+			Schema:    "public",
+			Name:      "odd, name",
+		}, Tick: morning,
 		Duration: 1500 * time.Microsecond, Status: sentinel.Fail, Message: "0 rows,\n\"expected\" > 0", Evidence: sentinel.Evidence{Source: "scan"},
 		Observations: []sentinel.Observation{
 			{Metric: "row_count", Value: sentinel.Int(9007199254740993), Bucket: morning.Add(-time.Hour)},
 			{Metric: "row_count", Segment: "country=D E", Value: sentinel.Float(0.5)},
 			{Metric: "row_count", Segment: "none"},
 		},
-		Findings: []sentinel.Finding{{Key: "k", Status: sentinel.Fail, Message: "m", Expected: "> 0", Observed: sentinel.Int(0)}},
-		Drifts:   []sentinel.Drift{{Kind: sentinel.ColumnAdded, Object: "note", Status: sentinel.Warn}},
-		Scores:   []sentinel.Score{{Score: 0.75}},
+		Findings: []sentinel.Finding{
+			{Key: "k", Status: sentinel.Fail, Message: "m", Expected: "> 0", Observed: sentinel.Int(0)},
+		},
+		Drifts: []sentinel.Drift{{Kind: sentinel.ColumnAdded, Object: "note", Status: sentinel.Warn}},
+		Scores: []sentinel.Score{{Score: 0.75}},
 	}
 }
 
@@ -137,7 +143,8 @@ func TestStatsD(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const tags = "|g|#warehouse:shop,dataset:public.odd_ name,check:shop.public.odd_ name/row_count,kind:row_count,env:prod"
+	const tags = "|g|#warehouse:shop,dataset:public.odd_ name,check:shop.public.odd_ " +
+		"name/row_count,kind:row_count,env:prod"
 	want := "sentinel.check.status:2" + tags + "\nsentinel.row_count:9007199254740993" + tags + "\nsentinel.row_count:0.5" + tags + ",segment:country=D E\nsentinel.anomaly_score:0.75" + tags + ",segment:"
 	if got := string(buffer[:n]); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -195,7 +202,8 @@ func TestInflux(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests, bodies := got()
-	if r := requests[0]; r.URL.Path != "/api/v2/write" || r.URL.Query().Get("bucket") != "b" || r.Header.Get("Authorization") != "Token s3cret" {
+	if r := requests[0]; r.URL.Path != "/api/v2/write" || r.URL.Query().Get("bucket") != "b" ||
+		r.Header.Get("Authorization") != "Token s3cret" {
 		t.Errorf("%s %v", r.URL, r.Header)
 	}
 	const tags = `,check=shop.public.odd\,\ name/row_count,dataset=public.odd\,\ name,kind=row_count,warehouse=shop`
@@ -210,11 +218,14 @@ sentinel_value` + tags + `,metric=row_count,segment=country\=D\ E value=0.5 1772
 	full, _ := destination(t, http.StatusInsufficientStorage)
 	secret := strings.Replace(full, "127.0.0.1", "user:hidden@127.0.0.1", 1)
 	e = ready(t, &exporters.Influx{URL: sentinel.Secret(secret), Bucket: "b"})
-	if err := e.Export(t.Context(), []sentinel.Result{sample()}); err == nil || !strings.Contains(err.Error(), "influx: answered 507 Insufficient Storage: bucket is full") || strings.Contains(err.Error(), "hidden") {
+	if err := e.Export(t.Context(), []sentinel.Result{sample()}); err == nil ||
+		!strings.Contains(err.Error(), "influx: answered 507 Insufficient Storage: bucket is full") ||
+		strings.Contains(err.Error(), "hidden") {
 		t.Errorf("%v", err)
 	}
 	nobody := ready(t, &exporters.Influx{URL: "http://user:hidden@127.0.0.1:1", Bucket: "b"})
-	if err := nobody.Export(t.Context(), []sentinel.Result{sample()}); err == nil || strings.Contains(err.Error(), "hidden") {
+	if err := nobody.Export(t.Context(), []sentinel.Result{sample()}); err == nil ||
+		strings.Contains(err.Error(), "hidden") {
 		t.Errorf("%v", err)
 	}
 }
@@ -222,7 +233,14 @@ sentinel_value` + tags + `,metric=row_count,segment=country\=D\ E value=0.5 1772
 func TestOpenLineage(t *testing.T) {
 	t.Parallel()
 	url, got := destination(t, http.StatusCreated)
-	e := ready(t, &exporters.OpenLineage{URL: sentinel.Secret(url + "/api/v1/lineage"), Token: "s3cret", Datasets: map[string]string{"shop": "postgres://db:5432"}})
+	e := ready(
+		t,
+		&exporters.OpenLineage{
+			URL:      sentinel.Secret(url + "/api/v1/lineage"),
+			Token:    "s3cret",
+			Datasets: map[string]string{"shop": "postgres://db:5432"},
+		},
+	)
 	blind := sample()
 	blind.Status = sentinel.Error
 	for range 2 {
@@ -255,8 +273,11 @@ func TestOpenLineage(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := event.Inputs[0]
-	if event.EventType != "COMPLETE" || len(event.Run.RunID) != 36 || event.Run.RunID[14] != '5' || event.Job.Name != sample().Check || in.Namespace != "postgres://db:5432" || in.Name != "public.odd, name" ||
-		in.InputFacets.DataQualityAssertions.Assertions[0].Assertion != "row_count.k" || in.InputFacets.DataQualityAssertions.Assertions[0].Success || in.InputFacets.DataQualityMetrics.RowCount != "9007199254740993" {
+	if event.EventType != "COMPLETE" || len(event.Run.RunID) != 36 || event.Run.RunID[14] != '5' ||
+		event.Job.Name != sample().Check || in.Namespace != "postgres://db:5432" || in.Name != "public.odd, name" ||
+		in.InputFacets.DataQualityAssertions.Assertions[0].Assertion != "row_count.k" ||
+		in.InputFacets.DataQualityAssertions.Assertions[0].Success ||
+		in.InputFacets.DataQualityMetrics.RowCount != "9007199254740993" {
 		t.Errorf("%s", bodies[0])
 	}
 }
@@ -319,7 +340,8 @@ func TestEveryExporterHasAPage(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := exporters.New("carrier_pigeon"); err == nil || !strings.Contains(err.Error(), "want one of cloudwatch, influx, jsonl") {
+	if _, err := exporters.New("carrier_pigeon"); err == nil ||
+		!strings.Contains(err.Error(), "want one of cloudwatch, influx, jsonl") {
 		t.Errorf("%v", err)
 	}
 }

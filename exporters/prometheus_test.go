@@ -25,8 +25,13 @@ var tick = time.Unix(1_800_000_000, 0).UTC()
 
 func result(i int) sentinel.Result {
 	return sentinel.Result{
-		Check: fmt.Sprintf("shop.public.t_%d/row_count", i), Kind: "row_count", Table: sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("t_%d", i)},
-		Tick: tick, Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(int64(i))}, {Metric: "freshness_seconds", Value: sentinel.Float(1.5)}},
+		Check: fmt.Sprintf(
+			"shop.public.t_%d/row_count",
+			i,
+		), Kind: "row_count", Table: sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("t_%d", i)},
+		Tick: tick, Observations: []sentinel.Observation{
+			{Metric: "row_count", Value: sentinel.Int(int64(i))}, {Metric: "freshness_seconds", Value: sentinel.Float(1.5)},
+		},
 	}
 }
 
@@ -48,9 +53,20 @@ func everything(tb testing.TB) *exporters.Prometheus {
 	p := exporters.NewPrometheus("v1")
 	odd := result(1)
 	odd.Check, odd.Table.Name = "odd\"\\\nid", "größe \"x\""
-	odd.Observations = append(odd.Observations, sentinel.Observation{Metric: "value", Segment: "c=\"a\\b\"", Value: sentinel.Int(9007199254740993)},
-		sentinel.Observation{Metric: "newest_timestamp_seconds", Value: sentinel.Float(1.8e9)}, sentinel.Observation{Metric: "missing_partitions", Value: sentinel.Int(0)}, sentinel.Observation{Metric: "row_count"})
-	odd.Drifts = []sentinel.Drift{{Kind: sentinel.ColumnAdded, Object: "x", Status: sentinel.Warn}, {Kind: sentinel.IndexAdded, Status: sentinel.Pass}}
+	odd.Observations = append(
+		odd.Observations,
+		sentinel.Observation{Metric: "value", Segment: "c=\"a\\b\"", Value: sentinel.Int(9007199254740993)},
+		sentinel.Observation{
+			Metric: "newest_timestamp_seconds",
+			Value:  sentinel.Float(1.8e9),
+		},
+		sentinel.Observation{Metric: "missing_partitions", Value: sentinel.Int(0)},
+		sentinel.Observation{Metric: "row_count"},
+	)
+	odd.Drifts = []sentinel.Drift{
+		{Kind: sentinel.ColumnAdded, Object: "x", Status: sentinel.Warn},
+		{Kind: sentinel.IndexAdded, Status: sentinel.Pass},
+	}
 	odd.Scores = []sentinel.Score{{Score: 0.2, Low: 1, High: 2}}
 	export(tb, p, result(2), odd)
 	p.IncidentsOpen(map[string]int{"critical": 1})
@@ -145,7 +161,11 @@ func TestADatasetHasOneOwner(t *testing.T) {
 		p.Describe(table, owner, "critical")
 	}
 	text := scrape(p)
-	for _, want := range []string{`sentinel_dataset_info{warehouse="shop",dataset="public.orders",owner="cy",tier="critical"} 1`, `sentinel_ticks_missed_total{warehouse="shop",dataset="public.orders"} 2`, `sentinel_risk{warehouse="shop",dataset="public.orders"} 0.5`} {
+	for _, want := range []string{
+		`sentinel_dataset_info{warehouse="shop",dataset="public.orders",owner="cy",tier="critical"} 1`,
+		`sentinel_ticks_missed_total{warehouse="shop",dataset="public.orders"} 2`,
+		`sentinel_risk{warehouse="shop",dataset="public.orders"} 0.5`,
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("missing %s in\n%s", want, text)
 		}
@@ -162,7 +182,14 @@ func TestC40ACapOnSeries(t *testing.T) {
 	for i := range 10 {
 		export(t, p, result(i))
 	}
-	if text := scrape(p); strings.Count(text, "\nsentinel_rows{")+strings.Count(text, "\nsentinel_freshness_seconds{") > 10 || !strings.Contains(text, "sentinel_series_dropped 30") {
+	if text := scrape(p); strings.Count(
+		text,
+		"\nsentinel_rows{",
+	)+strings.Count(
+		text,
+		"\nsentinel_freshness_seconds{",
+	) > 10 ||
+		!strings.Contains(text, "sentinel_series_dropped 30") {
 		t.Error(text)
 	}
 }
@@ -223,7 +250,8 @@ func TestSeriesChangeWhileTheyAreScraped(t *testing.T) {
 			if _, err := fmt.Sscanf(check, "shop.public.t_%d/row_count", &i); err != nil {
 				t.Fatal(check, err)
 			}
-			if v := m.GetGauge().GetValue(); seen[check] || v != 1_000_000_000 && v != result(i).Observations[0].Value.Float64() {
+			if v := m.GetGauge().GetValue(); seen[check] ||
+				v != 1_000_000_000 && v != result(i).Observations[0].Value.Float64() {
 				t.Errorf("%s: %v, seen before: %t", check, v, seen[check])
 			}
 			seen[check] = true
@@ -254,7 +282,11 @@ var update = flag.Bool("update", false, "write docs/metrics.md")
 func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	b.WriteString("# Metrics\n\nWritten by `go test ./exporters -update` from the table that registers them. A metric is there\nonce what it tells of has happened. The Go runtime's and the process's metrics (`go_*`,\n`process_*`) come beside them.\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n")
+	b.WriteString(
+		"# Metrics\n\nWritten by `go test ./exporters -update` from the table that registers them. A metric is there\n" +
+			"once what it tells of has happened. The Go runtime's and the process's metrics (`go_*`,\n" +
+			"`process_*`) come beside them.\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n",
+	)
 	for _, m := range exporters.Metrics() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, strings.Join(m.Labels, ", "), m.Help)
 	}
@@ -285,7 +317,8 @@ func TestExemplarsComeWithOpenMetrics(t *testing.T) {
 		if got := strings.Contains(w.Body.String(), `# {trace_id="0af7651916cd43dd8448eb211c80319c"} 0.2`); got != want {
 			t.Errorf("%s: an exemplar: %t", accept, got)
 		}
-		if ended := strings.HasSuffix(w.Body.String(), "# EOF\n"); ended != want || !strings.Contains(w.Body.String(), "sentinel_check_status{") {
+		if ended := strings.HasSuffix(w.Body.String(), "# EOF\n"); ended != want ||
+			!strings.Contains(w.Body.String(), "sentinel_check_status{") {
 			t.Errorf("%s: %s", accept, w.Body.String())
 		}
 	}
@@ -305,7 +338,10 @@ func TestCountersOfDatasetsAreExact(t *testing.T) {
 		table := result(i).Table
 		tables[table] = true
 		p.Add(exporters.TicksMissed, 0, table.Warehouse, exporters.DatasetLabel(table))
-		if text := scrape(p); !strings.Contains(text, fmt.Sprintf("sentinel_ticks_missed_total{warehouse=\"shop\",dataset=\"public.t_%d\"} 0\n", i)) {
+		if text := scrape(p); !strings.Contains(
+			text,
+			fmt.Sprintf("sentinel_ticks_missed_total{warehouse=\"shop\",dataset=\"public.t_%d\"} 0\n", i),
+		) {
 			t.Errorf("a dataset without missed ticks has no counter:\n%s", text)
 		}
 	}
@@ -345,20 +381,28 @@ func TestCountersOfDatasetsAreExact(t *testing.T) {
 	p.Forget(exporters.Risk, "shop", "public.t_1")
 	delete(tables, result(0).Table)
 	p.Keep(nil, tables)
-	if text := scrape(p); strings.Contains(text, "t_0") || strings.Contains(text, "sentinel_risk{") || !strings.Contains(text, `dataset="public.t_1"} 1336`) {
+	if text := scrape(p); strings.Contains(text, "t_0") || strings.Contains(text, "sentinel_risk{") ||
+		!strings.Contains(text, `dataset="public.t_1"} 1336`) {
 		t.Errorf("forgotten: a risk, and a dataset taken out of the configuration, and nothing else:\n%s", text)
 	}
 }
 
 func TestAMetricIsOneBlockOfAnAnswer(t *testing.T) {
 	t.Parallel()
-	for accept, counter := range map[string]string{"application/openmetrics-text;version=1.0.0": "sentinel_ticks_missed", "text/plain": "sentinel_ticks_missed_total"} {
+	for accept, counter := range map[string]string{
+		"application/openmetrics-text;version=1.0.0": "sentinel_ticks_missed",
+		"text/plain": "sentinel_ticks_missed_total",
+	} {
 		r := httptest.NewRequest("GET", "/metrics", nil)
 		r.Header.Set("Accept", accept)
 		w := httptest.NewRecorder()
 		everything(t).ServeHTTP(w, r)
 		text, seen := w.Body.String(), map[string]bool{}
-		if !strings.Contains(text, "# HELP "+counter+" Ticks that ") || !strings.Contains(text, "# TYPE "+counter+" counter\n"+`sentinel_ticks_missed_total{warehouse="a",dataset="a"} 1`+"\n") {
+		if !strings.Contains(text, "# HELP "+counter+" Ticks that ") ||
+			!strings.Contains(
+				text,
+				"# TYPE "+counter+" counter\n"+`sentinel_ticks_missed_total{warehouse="a",dataset="a"} 1`+"\n",
+			) {
 			t.Errorf("%s: %s", accept, text)
 		}
 		block := ""

@@ -69,7 +69,9 @@ func TestRiskGrowsWhileNothingArrives(t *testing.T) {
 	t.Parallel()
 	m, next := learned(t, 90, usual)
 	last := m.Probability(next, next.Deadline.Add(-4*time.Hour))
-	for _, left := range []time.Duration{2 * time.Hour, 40 * time.Minute, 25 * time.Minute, 10 * time.Minute, time.Minute} {
+	for _, left := range []time.Duration{
+		2 * time.Hour, 40 * time.Minute, 25 * time.Minute, 10 * time.Minute, time.Minute,
+	} {
 		p := m.Probability(next, next.Deadline.Add(-left))
 		if p < last-.005 {
 			t.Errorf("%s before the deadline the risk fell from %.3f to %.3f", left, last, p)
@@ -101,7 +103,10 @@ func TestRiskNamesModelArrivalAndReasons(t *testing.T) {
 		words = append(words, part.Words)
 	}
 	all := strings.Join(words, "\n")
-	for _, want := range []string{"late on 5 of the last 5 Mondays", "upstream customers is 40 minutes late", "not arrived yet: on 100 % of on-time days"} {
+	for _, want := range []string{
+		"late on 5 of the last 5 Mondays", "upstream customers is 40 minutes late",
+		"not arrived yet: on 100 % of on-time days",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no reason %q in:\n%s", want, all)
 		}
@@ -125,10 +130,15 @@ func TestUnknownInputsChangeNothing(t *testing.T) {
 		t.Errorf("an upstream of unknown risk moved the risk from %v to %v", plain, p)
 	}
 	for name, change := range map[string]func(*predict.Context){
-		"late upstream":  func(c *predict.Context) { c.Upstreams = []predict.Upstream{{Name: "a", Late: time.Hour}} },
-		"risky upstream": func(c *predict.Context) { c.Upstreams = []predict.Upstream{{Name: "a", Risk: sentinel.Float(.9)}} },
-		"anomaly":        func(c *predict.Context) { c.Anomaly = sentinel.Float(.9) },
-		"retries":        func(c *predict.Context) { c.Retries = sentinel.Int(2) },
+		"late upstream": func(c *predict.Context) { c.Upstreams = []predict.Upstream{{Name: "a", Late: time.Hour}} },
+		"risky upstream": func(c *predict.Context) {
+			c.Upstreams = []predict.Upstream{{
+				Name: "a",
+				Risk: sentinel.Float(.9),
+			}}
+		},
+		"anomaly": func(c *predict.Context) { c.Anomaly = sentinel.Float(.9) },
+		"retries": func(c *predict.Context) { c.Retries = sentinel.Int(2) },
 	} {
 		c := next
 		change(&c)
@@ -166,7 +176,13 @@ func TestStateSurvivesAndDamageIsTold(t *testing.T) {
 	flipped[len(flipped)/2] ^= 1
 	old := append([]byte(nil), state...)
 	old[4] = 0
-	for name, bad := range map[string][]byte{"empty": nil, "flipped bit": flipped, "other version": old, "cut": state[:len(state)-1], "text": []byte("not a model at all")} {
+	for name, bad := range map[string][]byte{
+		"empty":         nil,
+		"flipped bit":   flipped,
+		"other version": old,
+		"cut":           state[:len(state)-1],
+		"text":          []byte("not a model at all"),
+	} {
 		fallback, err := predict.Restore(predict.DefaultPrior(), bad)
 		var damaged *predict.StateError
 		if !errors.As(err, &damaged) {
@@ -259,9 +275,15 @@ func TestAlarmDoesNotFlap(t *testing.T) {
 	steps := []struct {
 		risk        float64
 		changed, on bool
-	}{{.79, false, false}, {.8, true, true}, {.75, false, true}, {.81, false, true}, {.61, false, true}, {.59, true, false}, {.7, false, false}, {.9, true, true}}
+	}{
+		{.79, false, false}, {.8, true, true}, {.75, false, true}, {.81, false, true}, {.61, false, true}, {.59, true, false},
+		{.7, false, false}, {.9, true, true},
+	}
 	for i, s := range steps {
-		changed := a.Update(sentinel.Risk{Deadline: firstDeadline, Probability: s.risk}, now.Add(time.Duration(i)*time.Minute))
+		changed := a.Update(
+			sentinel.Risk{Deadline: firstDeadline, Probability: s.risk},
+			now.Add(time.Duration(i)*time.Minute),
+		)
 		if changed != s.changed || a.Since.IsZero() == s.on {
 			t.Errorf("step %d, risk %.2f: changed %t, since %s", i, s.risk, changed, a.Since)
 		}

@@ -50,7 +50,9 @@ func TestTrackerTellsWhatBecameOfEachPeriod(t *testing.T) {
 	}{
 		"on time every day": {at(3, 0, 0), at(5, 12, 0), []time.Time{at(3, 5, 5), at(4, 5, 15), at(5, 5, 25)},
 			[]predict.Outcome{{Arrival: at(3, 5, 5)}, {Arrival: at(4, 5, 15)}, {Arrival: at(5, 5, 25)}}},
-		"late, in two parts: the second is not the next day's": {at(3, 0, 0), at(4, 12, 0), []time.Time{at(3, 7, 5), at(3, 7, 35), at(4, 5, 5)},
+		"late, in two parts: the second is not the next day's": {at(3, 0, 0), at(4, 12, 0), []time.Time{
+			at(3, 7, 5), at(3, 7, 35), at(4, 5, 5),
+		},
 			[]predict.Outcome{{Arrival: at(3, 7, 5)}, {Arrival: at(4, 5, 5)}}},
 		"a day without a load": {at(3, 0, 0), at(5, 12, 0), []time.Time{at(3, 5, 5), at(5, 5, 5)},
 			[]predict.Outcome{{Arrival: at(3, 5, 5)}, {}, {Arrival: at(5, 5, 5)}}},
@@ -127,7 +129,8 @@ func TestTrackerGoesOnAfterARestart(t *testing.T) {
 	if !ok || got.Probability != want.Probability || !got.Deadline.Equal(at(5, 6, 0)) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if e := b.Observe(at(5, 7, 0), at(5, 6, 30), predict.Context{}); len(e) != 1 || !e[0].Outcome.Warned.Equal(at(5, 4, 0)) {
+	if e := b.Observe(at(5, 7, 0), at(5, 6, 30), predict.Context{}); len(e) != 1 ||
+		!e[0].Outcome.Warned.Equal(at(5, 4, 0)) {
 		t.Errorf("%+v", e)
 	}
 	var damaged *predict.StateError

@@ -157,7 +157,9 @@ func TestSchedulesGoOnAtEveryChange(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, at := range []time.Time{change.Add(-time.Minute), change, time.Date(change.Year(), 12, 30, 23, 50, 0, 0, time.UTC)} {
+			for _, at := range []time.Time{
+				change.Add(-time.Minute), change, time.Date(change.Year(), 12, 30, 23, 50, 0, 0, time.UTC),
+			} {
 				if next := s.Next(at); !next.After(at) || next.Sub(at) > 49*time.Hour {
 					t.Fatalf("%s %s: after %s comes %s", loc, spec, at, next)
 				}
@@ -173,18 +175,54 @@ func TestPeriodsThatPeopleKnow(t *testing.T) {
 		zone, at, start, label string
 		length                 time.Duration
 	}{
-		"midnight is skipped":        {Periods{Unit: Day}, "America/Santiago", "2026-09-06T12:00:00-03:00", "2026-09-06T01:00:00-03:00", "2026-09-06", 23 * time.Hour},
-		"the day before":             {Periods{Unit: Day}, "America/Santiago", "2026-09-05T12:00:00-04:00", "2026-09-05T00:00:00-04:00", "2026-09-05", 24 * time.Hour},
-		"midnight comes twice":       {Periods{Unit: Day}, "America/Havana", "2026-11-01T12:00:00-05:00", "2026-11-01T00:00:00-04:00", "2026-11-01", 25 * time.Hour},
-		"a day that is left out":     {Periods{Unit: Day}, "Pacific/Apia", "2011-12-29T12:00:00-10:00", "2011-12-29T00:00:00-10:00", "2011-12-29", 24 * time.Hour},
-		"the day after it":           {Periods{Unit: Day}, "Pacific/Apia", "2011-12-31T12:00:00+14:00", "2011-12-31T00:00:00+14:00", "2011-12-31", 24 * time.Hour},
-		"first pass of an hour":      {Periods{Unit: Hour}, "Europe/Berlin", "2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+02:00", "2026-10-25 02:00 CEST", time.Hour},
-		"second pass of an hour":     {Periods{Unit: Hour}, "Europe/Berlin", "2026-10-25T02:30:00+01:00", "2026-10-25T02:00:00+01:00", "2026-10-25 02:00 CET", time.Hour},
-		"both passes as one":         {Periods{Unit: Hour, WallClock: true}, "Europe/Berlin", "2026-10-25T02:30:00+01:00", "2026-10-25T02:00:00+02:00", "2026-10-25 02:00 CEST", 2 * time.Hour},
-		"a clock moved half an hour": {Periods{Unit: Hour}, "Australia/Lord_Howe", "2026-10-04T02:45:00+11:00", "2026-10-04T02:30:00+11:00", "2026-10-04 02:30 +11", 30 * time.Minute},
-		"a zone of 45 minutes":       {Periods{Unit: Hour}, "Asia/Kathmandu", "2026-10-04T02:50:00+05:45", "2026-10-04T02:00:00+05:45", "2026-10-04 02:00 +0545", time.Hour},
-		"a week":                     {Periods{Unit: Week}, "Europe/Berlin", "2026-03-29T12:00:00+02:00", "2026-03-23T00:00:00+01:00", "the week of 2026-03-23", 7*24*time.Hour - time.Hour},
-		"a month":                    {Periods{Unit: Month}, "Europe/Berlin", "2026-10-29T12:00:00+01:00", "2026-10-01T00:00:00+02:00", "2026-10", 31*24*time.Hour + time.Hour},
+		"midnight is skipped": {
+			Periods{Unit: Day}, "America/Santiago", "2026-09-06T12:00:00-03:00", "2026-09-06T01:00:00-03:00", "2026-09-06",
+			23 * time.Hour,
+		},
+		"the day before": {
+			Periods{Unit: Day}, "America/Santiago", "2026-09-05T12:00:00-04:00", "2026-09-05T00:00:00-04:00", "2026-09-05",
+			24 * time.Hour,
+		},
+		"midnight comes twice": {
+			Periods{Unit: Day}, "America/Havana", "2026-11-01T12:00:00-05:00", "2026-11-01T00:00:00-04:00", "2026-11-01",
+			25 * time.Hour,
+		},
+		"a day that is left out": {
+			Periods{Unit: Day}, "Pacific/Apia", "2011-12-29T12:00:00-10:00", "2011-12-29T00:00:00-10:00", "2011-12-29",
+			24 * time.Hour,
+		},
+		"the day after it": {
+			Periods{Unit: Day}, "Pacific/Apia", "2011-12-31T12:00:00+14:00", "2011-12-31T00:00:00+14:00", "2011-12-31",
+			24 * time.Hour,
+		},
+		"first pass of an hour": {
+			Periods{Unit: Hour}, "Europe/Berlin", "2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+02:00",
+			"2026-10-25 02:00 CEST", time.Hour,
+		},
+		"second pass of an hour": {
+			Periods{Unit: Hour}, "Europe/Berlin", "2026-10-25T02:30:00+01:00", "2026-10-25T02:00:00+01:00",
+			"2026-10-25 02:00 CET", time.Hour,
+		},
+		"both passes as one": {
+			Periods{Unit: Hour, WallClock: true}, "Europe/Berlin", "2026-10-25T02:30:00+01:00", "2026-10-25T02:00:00+02:00",
+			"2026-10-25 02:00 CEST", 2 * time.Hour,
+		},
+		"a clock moved half an hour": {
+			Periods{Unit: Hour}, "Australia/Lord_Howe", "2026-10-04T02:45:00+11:00", "2026-10-04T02:30:00+11:00",
+			"2026-10-04 02:30 +11", 30 * time.Minute,
+		},
+		"a zone of 45 minutes": {
+			Periods{Unit: Hour}, "Asia/Kathmandu", "2026-10-04T02:50:00+05:45", "2026-10-04T02:00:00+05:45",
+			"2026-10-04 02:00 +0545", time.Hour,
+		},
+		"a week": {
+			Periods{Unit: Week}, "Europe/Berlin", "2026-03-29T12:00:00+02:00", "2026-03-23T00:00:00+01:00",
+			"the week of 2026-03-23", 7*24*time.Hour - time.Hour,
+		},
+		"a month": {
+			Periods{Unit: Month}, "Europe/Berlin", "2026-10-29T12:00:00+01:00", "2026-10-01T00:00:00+02:00", "2026-10",
+			31*24*time.Hour + time.Hour,
+		},
 	} {
 		loc, err := time.LoadLocation(c.zone)
 		if err != nil {

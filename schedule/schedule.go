@@ -51,7 +51,10 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			s, err = Schedule{}, fmt.Errorf("cron %q: not a cron expression: want minute hour day-of-month month day-of-week, such as */5 * * * *", spec)
+			s, err = Schedule{}, fmt.Errorf(
+				"cron %q: not a cron expression: want minute hour day-of-month month day-of-week, such as */5 * * * *",
+				spec,
+			)
 		}
 	}()
 	parsed, err := parser.Parse(spec)

@@ -58,19 +58,55 @@ func hold(t *testing.T, cases []firing) {
 func TestC34ATimeInTheSpringGapFiresOnceAfterIt(t *testing.T) {
 	t.Parallel()
 	hold(t, []firing{
-		{"a time in the spring gap fires once, as the clock jumps", "30 2 * * *", "2026-03-28T00:00:00Z", "2026-03-30T12:00:00Z", "28T01:30 29T01:00 30T00:30"},
+		{
+			"a time in the spring gap fires once, as the clock jumps",
+			"30 2 * * *",
+			"2026-03-28T00:00:00Z",
+			"2026-03-30T12:00:00Z",
+			"28T01:30 29T01:00 30T00:30",
+		},
 		{"every 30 minutes in the gap", "*/30 2 * * *", "2026-03-29T00:00:00Z", "2026-03-29T12:00:00Z", "29T01:00"},
-		{"hourly goes on through spring", "0 * * * *", "2026-03-28T23:30:00Z", "2026-03-29T03:00:00Z", "29T00:00 29T01:00 29T02:00 29T03:00"},
-		{"every 20 minutes goes on through spring", "*/20 * * * *", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "29T00:40 29T01:00 29T01:20"},
+		{
+			"hourly goes on through spring",
+			"0 * * * *",
+			"2026-03-28T23:30:00Z",
+			"2026-03-29T03:00:00Z",
+			"29T00:00 29T01:00 29T02:00 29T03:00",
+		},
+		{
+			"every 20 minutes goes on through spring",
+			"*/20 * * * *",
+			"2026-03-29T00:30:00Z",
+			"2026-03-29T01:30:00Z",
+			"29T00:40 29T01:00 29T01:20",
+		},
 	})
 }
 
 func TestC35ATimeInTheAutumnHourFiresOnce(t *testing.T) {
 	t.Parallel()
 	hold(t, []firing{
-		{"a time in the autumn hour fires once", "30 2 * * *", "2026-10-24T00:00:00Z", "2026-10-26T12:00:00Z", "24T00:30 25T00:30 26T01:30"},
-		{"hourly goes on through autumn", "0 * * * *", "2026-10-24T23:30:00Z", "2026-10-25T03:00:00Z", "25T00:00 25T01:00 25T02:00 25T03:00"},
-		{"every 20 minutes goes on through autumn", "*/20 * * * *", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", "25T00:40 25T01:00 25T01:20 25T01:40 25T02:00"},
+		{
+			"a time in the autumn hour fires once",
+			"30 2 * * *",
+			"2026-10-24T00:00:00Z",
+			"2026-10-26T12:00:00Z",
+			"24T00:30 25T00:30 26T01:30",
+		},
+		{
+			"hourly goes on through autumn",
+			"0 * * * *",
+			"2026-10-24T23:30:00Z",
+			"2026-10-25T03:00:00Z",
+			"25T00:00 25T01:00 25T02:00 25T03:00",
+		},
+		{
+			"every 20 minutes goes on through autumn",
+			"*/20 * * * *",
+			"2026-10-25T00:30:00Z",
+			"2026-10-25T02:00:00Z",
+			"25T00:40 25T01:00 25T01:20 25T01:40 25T02:00",
+		},
 		{"weekdays by six", "0 6 * * 1-5", "2026-11-19T12:00:00Z", "2026-11-23T12:00:00Z", "20T05:00 23T05:00"},
 	})
 }
@@ -87,7 +123,14 @@ func refused(t *testing.T, cases map[string]string) {
 
 func TestC36AZoneInTheExpressionIsNoPanic(t *testing.T) {
 	t.Parallel()
-	refused(t, map[string]string{"TZ=Europe/Berlin": "write the zone", "CRON_TZ=x 0 6 * * *": "write the zone", "TZ=": "write the zone"})
+	refused(
+		t,
+		map[string]string{
+			"TZ=Europe/Berlin":    "write the zone",
+			"CRON_TZ=x 0 6 * * *": "write the zone",
+			"TZ=":                 "write the zone",
+		},
+	)
 	for _, name := range []string{"Europe/Berln", "../etc/passwd"} {
 		if _, err := Zone(name); err == nil {
 			t.Errorf("the zone %s must be refused", name)
@@ -142,7 +185,11 @@ func TestCalendar(t *testing.T) {
 	}
 	for _, path := range []string{
 		write("h.csv", "date,name\n2026-12-25,Christmas\n2026-12-26 # second\n"),
-		write("h.ics", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\nDTEND;VALUE=DATE:20261227\r\nSUMMARY:Christ\r\n mas\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"),
+		write(
+			"h.ics",
+			"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\nDTEND;VALUE=DATE:20261227\r\n"+
+				"SUMMARY:Christ\r\n mas\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+		),
 	} {
 		c, err := LoadCalendar(path)
 		if err != nil {
@@ -152,7 +199,9 @@ func TestCalendar(t *testing.T) {
 			t.Errorf("%s: %v", path, c)
 		}
 	}
-	for _, path := range []string{write("empty.csv", ""), write("bad.csv", "2026-01-01\n31.12.2026\n"), filepath.Join(dir, "missing.ics")} {
+	for _, path := range []string{
+		write("empty.csv", ""), write("bad.csv", "2026-01-01\n31.12.2026\n"), filepath.Join(dir, "missing.ics"),
+	} {
 		if _, err := LoadCalendar(path); err == nil {
 			t.Errorf("%s: want an error", path)
 		}

@@ -158,12 +158,23 @@ func nothing(error) {}
 
 // Tick begins the trace of one tick of a warehouse. end is called with what
 // went wrong, or nil.
-func (t *Telemetry) Tick(ctx context.Context, warehouse string, tick time.Time, datasets int) (_ context.Context, end func(error)) {
+func (t *Telemetry) Tick(
+	ctx context.Context,
+	warehouse string,
+	tick time.Time,
+	datasets int,
+) (_ context.Context, end func(error)) {
 	if t == nil || t.tracer == nil {
 		return ctx, nothing
 	}
 	ctx, span := t.tracer.Start(ctx, "tick "+warehouse, trace.WithNewRoot(), trace.WithAttributes(
-		attribute.String("sentinel.warehouse", warehouse), attribute.String("sentinel.tick", tick.UTC().Format(time.RFC3339)), attribute.Int("sentinel.datasets", datasets)))
+		attribute.String(
+			"sentinel.warehouse",
+			warehouse,
+		),
+		attribute.String("sentinel.tick", tick.UTC().Format(time.RFC3339)),
+		attribute.Int("sentinel.datasets", datasets),
+	))
 	return ctx, ending(span)
 }
 
@@ -196,12 +207,20 @@ func ending(span trace.Span) func(error) {
 
 // Notice begins the span of one try to tell a channel, as a part of the trace
 // whose traceparent the notice has carried through the outbox.
-func (t *Telemetry) Notice(ctx context.Context, traceparent, channel string) (_ context.Context, own string, end func(error)) {
+func (t *Telemetry) Notice(
+	ctx context.Context,
+	traceparent, channel string,
+) (_ context.Context, own string, end func(error)) {
 	if t == nil || t.tracer == nil {
 		return ctx, "", nothing
 	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
-	ctx, span := t.tracer.Start(ctx, "notify "+channel, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(attribute.String("sentinel.channel", channel)))
+	ctx, span := t.tracer.Start(
+		ctx,
+		"notify "+channel,
+		trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(attribute.String("sentinel.channel", channel)),
+	)
 	return ctx, Traceparent(ctx), ending(span)
 }
 
@@ -211,8 +230,15 @@ func (t *Telemetry) Result(ctx context.Context, check, kind, status, message str
 		return
 	}
 	trace.SpanFromContext(ctx).AddEvent("result", trace.WithAttributes(
-		attribute.String("sentinel.check", check), attribute.String("sentinel.kind", kind), attribute.String("sentinel.status", status),
-		attribute.String("sentinel.message", message), attribute.Float64("sentinel.duration_seconds", took.Seconds())))
+		attribute.String(
+			"sentinel.check",
+			check,
+		),
+		attribute.String("sentinel.kind", kind),
+		attribute.String("sentinel.status", status),
+		attribute.String("sentinel.message", message),
+		attribute.Float64("sentinel.duration_seconds", took.Seconds()),
+	))
 }
 
 // Statement begins the span of one statement sent to a warehouse, after the
@@ -223,7 +249,14 @@ func (t *Telemetry) Statement(ctx context.Context, system, warehouse, text strin
 		return nil
 	}
 	_, span := t.tracer.Start(ctx, "SELECT "+warehouse, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String("db.system.name", system), attribute.String("db.namespace", warehouse), attribute.String("db.query.text", text), attribute.String("db.operation.name", "SELECT")))
+		attribute.String(
+			"db.system.name",
+			system,
+		),
+		attribute.String("db.namespace", warehouse),
+		attribute.String("db.query.text", text),
+		attribute.String("db.operation.name", "SELECT"),
+	))
 	return func(rows int, err error) {
 		span.SetAttributes(attribute.Int("db.response.returned_rows", rows))
 		if err != nil {

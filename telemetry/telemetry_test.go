@@ -80,21 +80,30 @@ func (c *collector) lines(r *collectorlogs.ExportLogsServiceRequest) {
 // Export of each signal by gRPC.
 type traceServer struct{ *collector }
 
-func (s traceServer) Export(_ context.Context, r *collectortraces.ExportTraceServiceRequest) (*collectortraces.ExportTraceServiceResponse, error) {
+func (s traceServer) Export(
+	_ context.Context,
+	r *collectortraces.ExportTraceServiceRequest,
+) (*collectortraces.ExportTraceServiceResponse, error) {
 	s.traces(r)
 	return &collectortraces.ExportTraceServiceResponse{}, nil
 }
 
 type metricServer struct{ *collector }
 
-func (s metricServer) Export(_ context.Context, r *collectormetrics.ExportMetricsServiceRequest) (*collectormetrics.ExportMetricsServiceResponse, error) {
+func (s metricServer) Export(
+	_ context.Context,
+	r *collectormetrics.ExportMetricsServiceRequest,
+) (*collectormetrics.ExportMetricsServiceResponse, error) {
 	s.gauges(r)
 	return &collectormetrics.ExportMetricsServiceResponse{}, nil
 }
 
 type logServer struct{ *collector }
 
-func (s logServer) Export(_ context.Context, r *collectorlogs.ExportLogsServiceRequest) (*collectorlogs.ExportLogsServiceResponse, error) {
+func (s logServer) Export(
+	_ context.Context,
+	r *collectorlogs.ExportLogsServiceRequest,
+) (*collectorlogs.ExportLogsServiceResponse, error) {
 	s.lines(r)
 	return &collectorlogs.ExportLogsServiceResponse{}, nil
 }
@@ -226,7 +235,8 @@ func (c *collector) check(t *testing.T, parent, id, written string) {
 		spans[s.Name] = s
 	}
 	tick, statement, record, notice := spans["tick shop"], spans["SELECT shop"], spans["record"], spans["notify oncall"]
-	if len(c.spans) != 5 || notice == nil || tick == nil || statement == nil || record == nil || spans["broken"].GetStatus().GetMessage() != "syntax error" {
+	if len(c.spans) != 5 || notice == nil || tick == nil || statement == nil || record == nil ||
+		spans["broken"].GetStatus().GetMessage() != "syntax error" {
 		t.Fatalf("spans %v", c.spans)
 	}
 	for _, s := range []*tracepb.Span{statement, record, notice} {
@@ -234,16 +244,20 @@ func (c *collector) check(t *testing.T, parent, id, written string) {
 			t.Errorf("%s is no part of the tick", s.Name)
 		}
 	}
-	if text(statement.Attributes, "db.system.name") != "postgresql" || text(statement.Attributes, "db.query.text") != "SELECT count(*) FROM orders WHERE at >= $1" || !strings.Contains(text(statement.Attributes, "db.response.returned_rows"), "1") {
+	if text(statement.Attributes, "db.system.name") != "postgresql" ||
+		text(statement.Attributes, "db.query.text") != "SELECT count(*) FROM orders WHERE at >= $1" ||
+		!strings.Contains(text(statement.Attributes, "db.response.returned_rows"), "1") {
 		t.Errorf("statement %v", statement.Attributes)
 	}
-	if len(tick.Events) != 1 || text(tick.Events[0].Attributes, "sentinel.status") != "fail" || text(tick.Attributes, "sentinel.tick") != "2026-03-01T06:00:00Z" {
+	if len(tick.Events) != 1 || text(tick.Events[0].Attributes, "sentinel.status") != "fail" ||
+		text(tick.Attributes, "sentinel.tick") != "2026-03-01T06:00:00Z" {
 		t.Errorf("tick %v %v", tick.Attributes, tick.Events)
 	}
 	if c.service != "sentinel 1.2.3" || c.metrics["sentinel_risk"] != 0.75 {
 		t.Errorf("service %q, metrics %v", c.service, c.metrics)
 	}
-	if len(c.logs) != 1 || c.logs[0] != "it is written down" || !strings.Contains(written, "trace_id="+id) || !strings.HasPrefix(parent, "00-"+id+"-") {
+	if len(c.logs) != 1 || c.logs[0] != "it is written down" || !strings.Contains(written, "trace_id="+id) ||
+		!strings.HasPrefix(parent, "00-"+id+"-") {
 		t.Errorf("logs %v, written %s, parent %s", c.logs, written, parent)
 	}
 }
@@ -252,7 +266,12 @@ func TestOffIsNothing(t *testing.T) {
 	for name, env := range map[string]map[string]string{
 		"nothing set":  {},
 		"switched off": {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
-		"no exporters": {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
+		"no exporters": {
+			"OTEL_TRACES_EXPORTER":        "none",
+			"OTEL_METRICS_EXPORTER":       "none",
+			"OTEL_LOGS_EXPORTER":          "none",
+			"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for k, v := range env {

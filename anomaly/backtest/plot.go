@@ -22,7 +22,14 @@ func Plot(path, title string, scores []sentinel.Score, windows []Window, limit i
 			alarms.X, alarms.Y = append(alarms.X, x), append(alarms.Y, s.Value)
 		}
 	}
-	c := chart.Chart{Title: title, Times: true, Width: 1100, Lines: []chart.Line{value}, Band: &band, Points: []chart.Line{alarms}}
+	c := chart.Chart{
+		Title:  title,
+		Times:  true,
+		Width:  1100,
+		Lines:  []chart.Line{value},
+		Band:   &band,
+		Points: []chart.Line{alarms},
+	}
 	for _, w := range windows {
 		from, to, err := w.Times()
 		if err != nil {

@@ -38,7 +38,15 @@ func TestFutureDoesNotMoveThePast(t *testing.T) {
 				}
 				p.Missed = p.Outcome.Missed(p.Context.Deadline)
 			}
-			before, after := backtest.Replay(f, predict.DefaultPrior(), lead), backtest.Replay(altered, predict.DefaultPrior(), lead)
+			before, after := backtest.Replay(
+				f,
+				predict.DefaultPrior(),
+				lead,
+			), backtest.Replay(
+				altered,
+				predict.DefaultPrior(),
+				lead,
+			)
 			if !slices.Equal(before[:cut+1], after[:cut+1]) {
 				t.Errorf("%s, lead %s: risks of the past moved when the future was altered", f.Name, lead)
 			}
@@ -79,9 +87,21 @@ func TestReadFeedsNamesTheMistake(t *testing.T) {
 	t.Parallel()
 	const header = "date,arrival_minute_local,rows_added\n"
 	tests := map[string]struct{ meta, csv, want string }{
-		"no column":      {`{"f":{"timezone":"UTC","deadline_minute":60}}`, "date,rows_added\n", `no column "arrival_minute_local"`},
-		"bad minute":     {`{"f":{"timezone":"UTC","deadline_minute":60}}`, header + "2025-01-01,x,1\n", "f.csv: line 2: arrival_minute_local"},
-		"out of order":   {`{"f":{"timezone":"UTC","deadline_minute":60}}`, header + "2025-01-02,1,1\n2025-01-01,1,1\n", "line 3: date 2025-01-01"},
+		"no column": {
+			`{"f":{"timezone":"UTC","deadline_minute":60}}`,
+			"date,rows_added\n",
+			`no column "arrival_minute_local"`,
+		},
+		"bad minute": {
+			`{"f":{"timezone":"UTC","deadline_minute":60}}`,
+			header + "2025-01-01,x,1\n",
+			"f.csv: line 2: arrival_minute_local",
+		},
+		"out of order": {
+			`{"f":{"timezone":"UTC","deadline_minute":60}}`,
+			header + "2025-01-02,1,1\n2025-01-01,1,1\n",
+			"line 3: date 2025-01-01",
+		},
 		"no deadline":    {`{"f":{"timezone":"UTC"}}`, header, "no deadline_minute"},
 		"unknown zone":   {`{"f":{"timezone":"Mars/Olympus","deadline_minute":60}}`, header, "feed f: timezone"},
 		"not json":       {`{`, header, "feeds.json"},
