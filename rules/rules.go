@@ -17,8 +17,8 @@ import (
 //go:embed *.rules.yaml
 var Files embed.FS
 
-// Export writes the rule files into a folder and returns their paths. A file
-// there that differs is left alone, with an error, unless force is set.
+// Export writes the rule files into a folder and returns their paths. It does not
+// overwrite an existing file that differs, and returns an error, unless force is set.
 func Export(dir string, force bool) (written []string, err error) {
 	return ExportFS(Files, dir, force)
 }
@@ -40,7 +40,7 @@ func ExportFS(f fs.FS, dir string, force bool) (written []string, err error) {
 			written = append(written, path)
 			return nil
 		case err == nil && !force:
-			return fmt.Errorf("%s is there and differs: move it away, or write over it with --force", path)
+			return fmt.Errorf("%s exists and differs: move it away, or overwrite it with --force", path)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}

@@ -90,8 +90,9 @@ func TestEveryAlertIsComplete(t *testing.T) {
 		for _, section := range []string{
 			"# " + r.Alert + "\n",
 			"\n## What it means\n",
-			"\n## How to look\n",
+			"\n## What to check first\n",
 			"\n## What to do\n",
+			"\n## How it ends\n",
 		} {
 			if !strings.Contains(string(text), section) {
 				t.Errorf("docs/runbooks/%s has no %q", page, strings.TrimSpace(section))
