@@ -40,6 +40,9 @@ at its next start.`,
 		newDecision("retry", "Start a new repair in place of a dead letter"),
 		newDecision("discard", "Acknowledge a dead letter"),
 	)
+	for _, c := range dead.Commands() {
+		c.Example = strings.Replace(c.Example, "sentinel repair ", "sentinel repair dead ", 1)
+	}
 	cmd.AddCommand(
 		newRepairList("list", "List repairs, newest first", store.RepairFilter{}),
 		newRepairShow(), newAudit(), newShadow(), dead,
