@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"runtime"
@@ -32,6 +31,22 @@ type live struct {
 	memory *store.Store
 }
 
+// newAgent makes an agent that logs nothing and repairs nothing. memory may be nil
+// where the test does not start the agent.
+func newAgent(memory *store.Store, now func() time.Time) *Agent {
+	return New(Config{
+		Store:   memory,
+		Metrics: exporters.NewPrometheus("test"),
+		Now:     now,
+		Log:     slog.New(slog.DiscardHandler),
+	})
+}
+
+// datasets resolve to themselves.
+type datasets []Dataset
+
+func (d datasets) Datasets(context.Context) ([]Dataset, []error) { return d, nil }
+
 func start(t *testing.T, dir string, list ...Check) *live {
 	t.Helper()
 	l := &live{t: t, file: filepath.Join(dir, "w.db"), done: make(chan error, 1)}
@@ -40,7 +55,7 @@ func start(t *testing.T, dir string, list ...Check) *live {
 		t.Fatal(err)
 	}
 	l.memory = memory
-	l.agent = &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	l.agent = newAgent(memory, time.Now)
 	l.ctx, l.stop = context.WithCancel(t.Context())
 	go func() { l.done <- l.agent.Run(l.ctx, l.plan(list)) }()
 	return l
@@ -52,10 +67,8 @@ func (l *live) plan(list []Check) Plan {
 		l.t.Error(err)
 	}
 	return Plan{
-		Warehouses: map[string]*warehouse.DB{"w": db}, Close: db.Close,
-		Datasets: func(context.Context) ([]Dataset, []error) {
-			return []Dataset{{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}, Location: time.UTC, Checks: list}}, nil
-		},
+		Warehouses: map[string]*warehouse.DB{"w": db}, Resources: db,
+		Resolver: datasets{{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}, Location: time.UTC, Checks: list}},
 	}
 }
 
@@ -180,7 +193,7 @@ func result(status sentinel.Status, minute int, keys ...string) sentinel.Result 
 
 func TestC03OnlyALookResolves(t *testing.T) {
 	t.Parallel()
-	inc := newIncidents(nil)
+	inc := newIncidents(nil, &fixedPolicy{})
 	states := func(r sentinel.Result) (out string) {
 		for _, i := range inc.apply(r, Meta{Tier: "info"}) {
 			out += i.Key + ":" + string(i.State) + " "
@@ -284,7 +297,7 @@ func BenchmarkIdleAgent(b *testing.B) {
 	}
 	for b.Loop() {
 		before := heap()
-		l := newLoop(&Agent{Now: time.Now}, "w", nil, 0, "")
+		l := newLoop(newAgent(nil, time.Now), "w", Plan{})
 		var datasets []Dataset
 		for i := range 2500 {
 			d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprint("t", i)}, Location: time.UTC}
@@ -311,8 +324,8 @@ func TestC38WhatIsDoneOfTicksSleptThrough(t *testing.T) {
 	table := sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}
 	recorded := map[store.TickKey]time.Time{{Schedule: every.String(), Table: table}: last}
 	for catchUp, want := range map[string][]int{"": {30}, "one": {30}, "all": {5, 10, 15, 20, 25, 30}, "none": {}} {
-		a := &Agent{Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-		l := newLoop(a, "w", nil, 0, catchUp)
+		a := newAgent(nil, func() time.Time { return now })
+		l := newLoop(a, "w", Plan{CatchUp: catchUp})
 		l.set([]Dataset{{Table: table, Checks: []Check{{Check: &checks.RowCount{}, Schedule: every}}}})
 		got := []int{}
 		for range 10 {
@@ -348,7 +361,11 @@ func TestTicksNotRunAreOneLine(t *testing.T) {
 		}
 		return a
 	}}
-	l := newLoop(&Agent{Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return last }, Log: slog.New(slog.NewTextHandler(&log, &plain))}, "w", nil, 0, "one")
+	l := newLoop(New(Config{
+		Metrics: exporters.NewPrometheus("test"),
+		Now:     func() time.Time { return last },
+		Log:     slog.New(slog.NewTextHandler(&log, &plain)),
+	}), "w", Plan{CatchUp: "one"})
 	var datasets []Dataset
 	recorded := map[store.TickKey]time.Time{}
 	for i := range 1000 {

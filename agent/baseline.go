@@ -19,8 +19,8 @@ func (a *Agent) AcceptBaseline(ctx context.Context, check string, v store.Snapsh
 	if _, err := checks.DecodeSnapshot(v.Data); err != nil {
 		return fmt.Errorf("accepting the baseline of %s: %w", check, err)
 	}
-	if err := a.Store.AcceptBaseline(ctx, check, v); err != nil {
+	if err := a.store.AcceptBaseline(ctx, check, v); err != nil {
 		return err
 	}
-	return a.Store.AppendAudit(ctx, store.AuditEntry{At: a.Now(), Actor: v.AcceptedBy, What: "baseline.accept", Subject: check, Detail: v.Why})
+	return a.store.AppendAudit(ctx, store.AuditEntry{At: a.now(), Actor: v.AcceptedBy, What: "baseline.accept", Subject: check, Detail: v.Why})
 }

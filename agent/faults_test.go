@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io"
-	"log/slog"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
-	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
@@ -32,7 +29,7 @@ func startWith(t *testing.T, dir string, now sentinel.Clock, cfg warehouse.Confi
 		t.Fatal(err)
 	}
 	l.memory = memory
-	l.agent = &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	l.agent = newAgent(memory, now)
 	cfg.Name, cfg.DSN, cfg.Now = "w", sentinel.Secret("sqlite:"+l.file), time.Now
 	db, err := warehouse.Open(cfg)
 	if err != nil {
@@ -41,10 +38,8 @@ func startWith(t *testing.T, dir string, now sentinel.Clock, cfg warehouse.Confi
 	l.ctx, l.stop = context.WithCancel(t.Context())
 	go func() {
 		l.done <- l.agent.Run(l.ctx, Plan{
-			Warehouses: map[string]*warehouse.DB{"w": db}, Close: db.Close,
-			Datasets: func(context.Context) ([]Dataset, []error) {
-				return []Dataset{{Table: theTable, TimeColumn: "at", Location: time.UTC, Checks: list}}, nil
-			},
+			Warehouses: map[string]*warehouse.DB{"w": db}, Resources: db,
+			Resolver: datasets{{Table: theTable, TimeColumn: "at", Location: time.UTC, Checks: list}},
 		})
 	}()
 	return l
@@ -65,7 +60,7 @@ func (l *live) ticks() []store.TickRecord {
 // metric is the value of the only series of a metric; 0 without one.
 func (l *live) metric(name string) float64 {
 	l.t.Helper()
-	families, err := l.agent.Metrics.Gather()
+	families, err := l.agent.metrics.Gather()
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -141,7 +136,7 @@ func TestC10AJumpIsNoticedWithinAMinute(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		l := newLoop(&Agent{Now: time.Now}, "w", nil, 0, "")
+		l := newLoop(newAgent(nil, time.Now), "w", Plan{})
 		l.set([]Dataset{{Table: theTable, Checks: []Check{{Check: &checks.RowCount{}, Schedule: hourly}}}})
 		<-l.changed
 		began := time.Now()

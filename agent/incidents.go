@@ -36,16 +36,28 @@ type incidents struct {
 	trace    string          // id of the trace under way
 	changes  []notify.Change // what people may have to hear of, since it was last taken
 
-	// What the agent knows besides; nil functions know nothing.
-	upstreams map[sentinel.Table][]sentinel.Table
-	quiet     func(i sentinel.Incident, now time.Time) (why string, ok bool)
-	held      func(i sentinel.Incident) bool // automatic recovery is tried before people hear of it
+	upstreams map[sentinel.Table][]sentinel.Table // what a dataset depends on
+	policy    incidentPolicy
+}
+
+// incidentPolicy says which incidents nobody is notified of. It is called under the
+// agent's lock.
+type incidentPolicy interface {
+	// suppressed says why nobody is notified of an incident: a window, or a silence.
+	suppressed(i sentinel.Incident, now time.Time) (why string, ok bool)
+	// repairedFirst reports whether a repair is tried before anybody is notified.
+	repairedFirst(i sentinel.Incident) bool
 }
 
 type incidentKey struct{ check, key string }
 
-func newIncidents(known []sentinel.Incident) *incidents {
-	t := &incidents{open: map[incidentKey]sentinel.Incident{}, lastGood: map[string]time.Time{}, errors: map[string]int{}}
+func newIncidents(known []sentinel.Incident, policy incidentPolicy) *incidents {
+	t := &incidents{
+		open:     map[incidentKey]sentinel.Incident{},
+		lastGood: map[string]time.Time{},
+		errors:   map[string]int{},
+		policy:   policy,
+	}
 	for _, i := range known {
 		t.open[incidentKey{i.Check, i.Key}] = i
 	}
@@ -110,7 +122,7 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 	i.Ticks++
 	if before.ID == "" {
 		i.Trace = t.trace
-		if t.held != nil && t.held(i) {
+		if t.policy.repairedFirst(i) {
 			i.State = sentinel.Repairing
 		}
 	}
@@ -121,10 +133,7 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 // suppress marks what a silence or a maintenance window keeps quiet, and takes
 // the mark back after it.
 func (t *incidents) suppress(i sentinel.Incident, now time.Time) sentinel.Incident {
-	if t.quiet == nil {
-		return i
-	}
-	switch _, quiet := t.quiet(i, now); {
+	switch _, quiet := t.policy.suppressed(i, now); {
 	case quiet && i.State != sentinel.Suppressed:
 		i.State, i.Prior = sentinel.Suppressed, i.State
 	case !quiet && i.State == sentinel.Suppressed:

@@ -24,7 +24,7 @@ func bad(name string, minute int) sentinel.Result {
 
 func TestADownstreamIncidentNamesItsCause(t *testing.T) {
 	t.Parallel()
-	in := newIncidents(nil)
+	in := newIncidents(nil, &fixedPolicy{})
 	in.upstreams = map[sentinel.Table][]sentinel.Table{table("report"): {table("orders")}, table("orders"): {table("raw")}}
 	raw := in.apply(bad("raw", 0), Meta{})[0]
 	report := in.apply(bad("report", 1), Meta{})[0]
@@ -47,13 +47,12 @@ func TestADownstreamIncidentNamesItsCause(t *testing.T) {
 
 func TestWhatIsQuietIsMarkedAndComesBack(t *testing.T) {
 	t.Parallel()
-	in := newIncidents(nil)
-	quiet := true
-	in.quiet = func(sentinel.Incident, time.Time) (string, bool) { return "maintenance", quiet }
+	policy := &fixedPolicy{maintenance: true}
+	in := newIncidents(nil, policy)
 	if i := in.apply(bad("t", 0), Meta{})[0]; i.State != sentinel.Suppressed {
 		t.Errorf("in the window: %s", i.State)
 	}
-	quiet = false
+	policy.maintenance = false
 	if i := in.apply(bad("t", 1), Meta{})[0]; i.State != sentinel.Open {
 		t.Errorf("after the window: %s", i.State)
 	}
@@ -68,7 +67,7 @@ func TestHysteresis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := newIncidents(nil)
+	in := newIncidents(nil, &fixedPolicy{})
 	for minute, c := range []struct {
 		rows int64
 		fail bool
@@ -113,7 +112,7 @@ func TestPeopleDecide(t *testing.T) {
 	if got, err := a.Decide(t.Context(), "resolve", i.ID, "ann", "done"); err != nil || got.State != sentinel.Resolved {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	log, err := a.Store.Audit(t.Context(), i.ID, 10)
+	log, err := a.store.Audit(t.Context(), i.ID, 10)
 	if err != nil || len(log) != 2 || log[0].What != "incident.resolve" || log[0].Actor != "ann" {
 		t.Errorf("audit %+v, %v", log, err)
 	}
@@ -144,28 +143,27 @@ func TestPeopleDecide(t *testing.T) {
 // to it meanwhile is not lost.
 func TestSuppressionKeepsTheState(t *testing.T) {
 	t.Parallel()
-	quiet := false
-	in := newIncidents(nil)
-	in.quiet = func(sentinel.Incident, time.Time) (string, bool) { return "migration", quiet }
+	policy := &fixedPolicy{}
+	in := newIncidents(nil, policy)
 	i := in.apply(bad("orders", 0), Meta{})[0]
 	if _, err := in.decide(i.ID, sentinel.Acknowledged, "on it", i.Opened); err != nil {
 		t.Fatal(err)
 	}
-	quiet = true
+	policy.maintenance = true
 	if i = in.apply(bad("orders", 1), Meta{})[0]; i.State != sentinel.Suppressed || i.Standing() != sentinel.Acknowledged {
 		t.Errorf("inside the window: %s, otherwise %s", i.State, i.Standing())
 	}
-	quiet = false
+	policy.maintenance = false
 	if i = in.apply(bad("orders", 2), Meta{})[0]; i.State != sentinel.Acknowledged || i.Prior != "" {
 		t.Errorf("after the window: %s (%s)", i.State, i.Prior)
 	}
 	other := in.apply(bad("events", 3), Meta{})[0]
-	quiet = true
+	policy.maintenance = true
 	in.apply(bad("events", 4), Meta{})
 	if other, _ = in.set(other.ID, sentinel.Escalated, "a repair failed"); other.State != sentinel.Suppressed || other.Standing() != sentinel.Escalated {
 		t.Errorf("escalated inside the window: %s, otherwise %s", other.State, other.Standing())
 	}
-	quiet = false
+	policy.maintenance = false
 	if other = in.apply(bad("events", 5), Meta{})[0]; other.State != sentinel.Escalated || other.Note != "a repair failed" {
 		t.Errorf("after the window: %s: %s", other.State, other.Note)
 	}
@@ -174,7 +172,7 @@ func TestSuppressionKeepsTheState(t *testing.T) {
 // An incident names what went wrong above it, and that in its own schema.
 func TestCauseInWords(t *testing.T) {
 	t.Parallel()
-	in := newIncidents(nil)
+	in := newIncidents(nil, &fixedPolicy{})
 	drift := bad("orders", 0)
 	drift.Check, drift.Kind = "orders/schema", "schema"
 	drift.Findings[0].Message = "column_removed email: text"
@@ -191,3 +189,12 @@ func TestCauseInWords(t *testing.T) {
 		t.Errorf("upstream: %q %q", i.Upstream, i.Cause)
 	}
 }
+
+// fixedPolicy suppresses all incidents or none.
+type fixedPolicy struct{ maintenance bool }
+
+func (p *fixedPolicy) suppressed(sentinel.Incident, time.Time) (why string, ok bool) {
+	return "maintenance", p.maintenance
+}
+
+func (p *fixedPolicy) repairedFirst(sentinel.Incident) bool { return false }

@@ -29,10 +29,10 @@ func TestALockedStateStopsNobody(t *testing.T) {
 	if l.memory, err = store.Open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	l.agent = &Agent{
+	l.agent = New(Config{
 		Store: l.memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}
+	})
 	l.ctx, l.stop = context.WithCancel(t.Context())
 	list := []Check{everySecond(t, "rows", atLeastOne(t))}
 	go func() { l.done <- l.agent.Run(l.ctx, l.plan(list)) }()

@@ -38,9 +38,14 @@ const catchUpMost = 500
 // missedMost bounds how many missed ticks are counted, and written down, at once.
 const missedMost = 1000
 
-func newLoop(a *Agent, name string, open func(string) (*warehouse.DB, error), jitter time.Duration, catchUp string) *loop {
+func newLoop(a *Agent, name string, plan Plan) *loop {
 	return &loop{
-		agent: a, name: name, open: open, jitter: jitter, catchUp: catchUp, started: a.Now(),
+		agent:   a,
+		name:    name,
+		open:    plan.open,
+		jitter:  plan.Jitter,
+		catchUp: plan.CatchUp,
+		started: a.now(),
 		changed: make(chan struct{}, 1),
 	}
 }
@@ -151,7 +156,7 @@ func (l *loop) run(ctx context.Context) {
 	defer batches.Wait()
 	for ctx.Err() == nil {
 		recorded := l.recorded(ctx)
-		now := l.agent.Now()
+		now := l.agent.now()
 		for tick, due := range l.due(now, recorded) {
 			batches.Go(func() {
 				defer l.release(due)
@@ -174,9 +179,9 @@ func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
 	if !begun {
 		return nil
 	}
-	recorded, err := l.agent.Store.LastTicks(ctx)
+	recorded, err := l.agent.store.LastTicks(ctx)
 	if err != nil {
-		l.agent.Log.Error("reading the last ticks", "warehouse", l.name, "error", err)
+		l.agent.log.Error("reading the last ticks", "warehouse", l.name, "error", err)
 		return map[store.TickKey]time.Time{}
 	}
 	return recorded
@@ -213,7 +218,7 @@ func (l *loop) wait(ctx context.Context, now time.Time) {
 // while recorded must be asked for.
 func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time.Time][]*entry {
 	skipped := skipLog{}
-	defer func() { skipped.write(l.agent.Log) }()
+	defer func() { skipped.write(l.agent.log) }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
@@ -244,7 +249,7 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
 			e.last = tick
 			e.skip(stillRunning, tick)
-			l.agent.Metrics.JobSkipped(e.dataset.Table, 1)
+			l.agent.metrics.JobSkipped(e.dataset.Table, 1)
 			continue
 		}
 		if l.busy(i, due[tick]) {
@@ -257,14 +262,14 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		case l.catchUp == "none" && !e.last.IsZero() && tick.Before(l.started):
 			missed = append(missed, tick)
 			e.skip(nobodyRan, missed...)
-			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
+			l.agent.metrics.TicksMissed(e.dataset.Table, len(missed))
 			skipped.add("ticks missed, and not run afterwards", e.dataset.Table, len(missed), e.last)
 			e.last = tick
 			continue
 		}
 		if len(missed) > 0 {
 			e.skip(nobodyRan, missed...)
-			l.agent.Metrics.TicksMissed(e.dataset.Table, len(missed))
+			l.agent.metrics.TicksMissed(e.dataset.Table, len(missed))
 			skipped.add("ticks missed", e.dataset.Table, len(missed), e.last)
 		}
 		e.last, e.running = tick, true
@@ -334,7 +339,7 @@ func (l *loop) skipAfterPanic(at time.Time, of [][]*entry) {
 	for _, entries := range of {
 		for _, e := range entries {
 			e.skip(bugEnded, at)
-			l.agent.Metrics.JobSkipped(e.dataset.Table, 1)
+			l.agent.metrics.JobSkipped(e.dataset.Table, 1)
 		}
 	}
 }

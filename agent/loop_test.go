@@ -1,15 +1,12 @@
 package agent
 
 import (
-	"io"
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
-	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -18,7 +15,7 @@ import (
 // schedule.
 func looping(t *testing.T, now time.Time) (*loop, func(name string, crons ...string) Dataset) {
 	t.Helper()
-	l := newLoop(&Agent{Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, "w", nil, 0, "one")
+	l := newLoop(newAgent(nil, func() time.Time { return now }), "w", Plan{CatchUp: "one"})
 	return l, func(name string, crons ...string) Dataset {
 		d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: name}}
 		for _, cron := range crons {

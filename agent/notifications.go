@@ -35,9 +35,8 @@ func (a *Agent) notifyBy(t *Notifications) {
 	a.notifications = t
 	a.planner = nil
 	for _, of := range []string{"repair", "notification"} {
-		a.Metrics.Add(exporters.Retries, 0, of)
+		a.metrics.Add(exporters.Retries, 0, of)
 	}
-	a.incidents.quiet, a.incidents.held = a.suppressed, a.heldBack
 	if t == nil {
 		return
 	}
@@ -47,7 +46,7 @@ func (a *Agent) notifyBy(t *Notifications) {
 	}
 	for _, c := range t.Dispatcher.Channels { // there before the first event, so that it is not lost to increase()
 		for _, outcome := range []string{notify.OutcomeSent, notify.OutcomeRetried, notify.OutcomeDead} {
-			a.Metrics.Add(exporters.Notifications, 0, c.Name, outcome)
+			a.metrics.Add(exporters.Notifications, 0, c.Name, outcome)
 		}
 	}
 }
@@ -84,14 +83,14 @@ type deliveryObserver struct{ agent *Agent }
 func (o deliveryObserver) Notice(
 	ctx context.Context, traceparent, channel string,
 ) (_ context.Context, own string, end func(error)) {
-	return o.agent.Trace.Notice(ctx, traceparent, channel)
+	return o.agent.trace.Notice(ctx, traceparent, channel)
 }
 
 // Sent implements notify.Observer.
 func (o deliveryObserver) Sent(channel, outcome string) {
-	o.agent.Metrics.Add(exporters.Notifications, 1, channel, outcome)
+	o.agent.metrics.Add(exporters.Notifications, 1, channel, outcome)
 	if outcome == notify.OutcomeRetried {
-		o.agent.Metrics.Add(exporters.Retries, 1, "notification")
+		o.agent.metrics.Add(exporters.Retries, 1, "notification")
 	}
 }
 
@@ -101,7 +100,7 @@ func (o deliveryObserver) Problem(channel string, err error) {
 	if errors.As(err, &bug) {
 		o.agent.recovered(context.Background(), "delivery", bug)
 	}
-	o.agent.Log.Warn("sending notifications", "channel", channel, "error", err)
+	o.agent.log.Warn("sending notifications", "channel", channel, "error", err)
 }
 
 // exportObserver counts and logs what exporters lose.
@@ -113,7 +112,7 @@ func (o exportObserver) Lost(exporter string, results int, err error) {
 	if errors.As(err, &bug) {
 		o.agent.recovered(context.Background(), "exporter", bug)
 	}
-	o.agent.Log.Error("exporting results", "exporter", exporter, "lost", results, "error", err)
+	o.agent.log.Error("exporting results", "exporter", exporter, "lost", results, "error", err)
 }
 
 // suppressed says why nobody is notified of an incident: a window, or a silence.
@@ -129,19 +128,19 @@ func (a *Agent) suppressed(i sentinel.Incident, now time.Time) (why string, ok b
 // withheld also keeps back what is being repaired: people hear of it when that
 // fails, or takes too long.
 func (a *Agent) withheld(i sentinel.Incident, now time.Time) (why string, ok bool) {
-	if at := i.Standing(); (at == sentinel.Repairing || at == sentinel.Verifying) && now.Sub(i.Opened) < holdFor && a.heldBack(i) {
+	if at := i.Standing(); (at == sentinel.Repairing || at == sentinel.Verifying) && now.Sub(i.Opened) < holdFor && a.repairedFirst(i) {
 		return "automatic recovery is under way", true
 	}
 	return a.suppressed(i, now)
 }
 
-// heldBack reports whether a repair may make the incident go away by itself
+// repairedFirst reports whether a repair may make the incident go away by itself
 // before anybody hears of it.
-func (a *Agent) heldBack(i sentinel.Incident) bool {
-	if a.Repair == nil || i.Monitor {
+func (a *Agent) repairedFirst(i sentinel.Incident) bool {
+	if a.engine == nil || i.Monitor {
 		return false
 	}
-	for _, p := range a.repairEngine().PoliciesFor(i) {
+	for _, p := range a.engine.PoliciesFor(i) {
 		if p.Mode == repair.Auto && !p.DryRun && p.Escalate == "after" {
 			return true
 		}
@@ -164,15 +163,15 @@ func (a *Agent) count(c notify.Change) {
 	i := c.Incident
 	switch c.Kind {
 	case notify.Opened:
-		a.Metrics.Add(exporters.Incidents, 1, i.Tier, "opened")
+		a.metrics.Add(exporters.Incidents, 1, i.Tier, "opened")
 		if !i.LastGood.IsZero() {
-			a.Metrics.Observe(exporters.TimeToDetect, i.Opened.Sub(i.LastGood).Seconds(), i.Tier)
+			a.metrics.Observe(exporters.TimeToDetect, i.Opened.Sub(i.LastGood).Seconds(), i.Tier)
 		}
 	case notify.Recovered:
-		a.Metrics.Add(exporters.Incidents, 1, i.Tier, "resolved")
-		a.Metrics.Observe(exporters.TimeToResolve, i.Resolved.Sub(i.Opened).Seconds(), i.Tier)
+		a.metrics.Add(exporters.Incidents, 1, i.Tier, "resolved")
+		a.metrics.Observe(exporters.TimeToResolve, i.Resolved.Sub(i.Opened).Seconds(), i.Tier)
 	case notify.Reopened, notify.Escalated:
-		a.Metrics.Add(exporters.Incidents, 1, i.Tier, string(c.Kind))
+		a.metrics.Add(exporters.Incidents, 1, i.Tier, string(c.Kind))
 	}
 }
 
@@ -185,11 +184,11 @@ func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 	}
 	switch c.Kind {
 	case notify.Recovered:
-		a.Log.InfoContext(ctx, "incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened).Round(time.Second).String())...)
+		a.log.InfoContext(ctx, "incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened).Round(time.Second).String())...)
 	case notify.Acknowledged:
-		a.Log.InfoContext(ctx, "incident acknowledged", args...)
+		a.log.InfoContext(ctx, "incident acknowledged", args...)
 	default:
-		a.Log.WarnContext(ctx, "incident "+string(c.Kind), args...)
+		a.log.WarnContext(ctx, "incident "+string(c.Kind), args...)
 	}
 }
 
@@ -210,13 +209,13 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 		note += ": " + why
 	}
 	a.mu.Lock()
-	i, err := a.incidents.decide(id, to, note, a.Now().UTC().Truncate(time.Second))
+	i, err := a.incidents.decide(id, to, note, a.now().UTC().Truncate(time.Second))
 	if err != nil {
 		a.mu.Unlock()
 		return i, err
 	}
 	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.take(),
-		store.AuditEntry{At: a.Now(), Actor: who, What: "incident." + what, Subject: id, Detail: why})
+		store.AuditEntry{At: a.now(), Actor: who, What: "incident." + what, Subject: id, Detail: why})
 	a.mu.Unlock()
 	a.announce(rec)
 	return i, a.recorder.wait(ctx, rec)
@@ -236,7 +235,7 @@ func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	a.mu.Lock()
 	a.silences = append(a.silences, s)
 	rec := a.submit(ctx, batch, nil,
-		store.AuditEntry{At: a.Now(), Actor: s.Who, What: "silence.set", Subject: s.ID, Detail: string(data)})
+		store.AuditEntry{At: a.now(), Actor: s.Who, What: "silence.set", Subject: s.ID, Detail: string(data)})
 	a.mu.Unlock()
 	return a.recorder.wait(ctx, rec)
 }
@@ -247,7 +246,7 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if l.Who == "" || l.Why == "" {
 		return errors.New("a label says who sets it and why")
 	}
-	if err := a.Store.Label(ctx, l); err != nil {
+	if err := a.store.Label(ctx, l); err != nil {
 		return err
 	}
 	states, err := a.scorer.forgotten(ctx, l.Check)
@@ -286,15 +285,15 @@ func (a *Agent) wakeDispatcher() {
 
 // loadSilences reads the silences that have not expired.
 func (a *Agent) loadSilences(ctx context.Context) ([]notify.Silence, error) {
-	states, err := a.Store.States(ctx, silenceState)
+	states, err := a.store.States(ctx, silenceState)
 	var out []notify.Silence
 	for _, s := range states {
 		var v notify.Silence
 		if err := json.Unmarshal(s.Data, &v); err != nil {
-			a.Log.Warn("forgetting a damaged silence", "silence", s.Key, "error", err)
+			a.log.Warn("forgetting a damaged silence", "silence", s.Key, "error", err)
 			continue
 		}
-		if a.Now().Before(v.Until) {
+		if a.now().Before(v.Until) {
 			out = append(out, v)
 		}
 	}
@@ -303,10 +302,10 @@ func (a *Agent) loadSilences(ctx context.Context) ([]notify.Silence, error) {
 
 // countNotices exports what waits, and what was given up.
 func (a *Agent) countNotices(ctx context.Context) {
-	counts, err := a.Store.OutboxCounts(ctx)
+	counts, err := a.store.OutboxCounts(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			a.Log.Error("counting notifications", "error", err)
+			a.log.Error("counting notifications", "error", err)
 		}
 		return
 	}
@@ -314,12 +313,12 @@ func (a *Agent) countNotices(ctx context.Context) {
 	for _, c := range counts {
 		by[c.State] += c.Items
 	}
-	a.Metrics.Set(exporters.NotificationsPending, float64(by[store.OutboxPending]))
-	a.Metrics.Set(exporters.DeadLetters, float64(by[store.OutboxDead]), "notification")
-	newest, err := a.Store.Audit(ctx, "", 1)
+	a.metrics.Set(exporters.NotificationsPending, float64(by[store.OutboxPending]))
+	a.metrics.Set(exporters.DeadLetters, float64(by[store.OutboxDead]), "notification")
+	newest, err := a.store.Audit(ctx, "", 1)
 	if err != nil {
 		if ctx.Err() == nil {
-			a.Log.Error("reading the audit log", "error", err)
+			a.log.Error("reading the audit log", "error", err)
 		}
 		return
 	}
@@ -327,5 +326,5 @@ func (a *Agent) countNotices(ctx context.Context) {
 	for _, e := range newest {
 		entries = float64(e.Seq)
 	}
-	a.Metrics.Set(exporters.AuditEntries, entries)
+	a.metrics.Set(exporters.AuditEntries, entries)
 }

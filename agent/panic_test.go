@@ -45,6 +45,20 @@ func (panickingExporter) Export(context.Context, []sentinel.Result) error {
 
 func (panickingExporter) Close(context.Context) error { return nil }
 
+// panickingResolver panics when it is first called.
+type panickingResolver struct {
+	datasets
+	calls atomic.Int64
+}
+
+// Datasets implements Resolver.
+func (r *panickingResolver) Datasets(ctx context.Context) ([]Dataset, []error) {
+	if r.calls.Add(1) == 1 {
+		panic("a bug in a resolver of datasets")
+	}
+	return r.datasets.Datasets(ctx)
+}
+
 // TestBugsCostWhatHasThem: a tick that panics is written down as not run, an
 // exporter that panics loses its results, and a source of datasets that panics is
 // asked again. The agent goes on, and counts them.
@@ -63,21 +77,15 @@ func TestBugsCostWhatHasThem(t *testing.T) {
 	}
 	runner := &panickingRunner{}
 	runner.left.Store(2)
-	l.agent = &Agent{
+	l.agent = New(Config{
 		Store: l.memory, Metrics: exporters.NewPrometheus("test"), Runner: runner, Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}
+	})
 	list := []Check{everySecond(t, "rows", atLeastOne(t))}
-	var asked atomic.Int64
 	plan := Plan{
-		Warehouses: map[string]*warehouse.DB{"w": db}, Close: db.Close,
+		Warehouses: map[string]*warehouse.DB{"w": db}, Resources: db,
 		Exporters: []Exporter{{Name: "broken", Exporter: panickingExporter{}}},
-		Datasets: func(context.Context) ([]Dataset, []error) {
-			if asked.Add(1) == 1 {
-				panic("a bug in a source of datasets")
-			}
-			return []Dataset{{Table: theTable, Location: time.UTC, Checks: list}}, nil
-		},
+		Resolver:  &panickingResolver{datasets: datasets{{Table: theTable, Location: time.UTC, Checks: list}}},
 	}
 	l.ctx, l.stop = context.WithCancel(t.Context())
 	go func() { l.done <- l.agent.Run(l.ctx, plan) }()
@@ -96,7 +104,7 @@ func TestBugsCostWhatHasThem(t *testing.T) {
 	}
 	panicked := map[string]float64{}
 	l.poll("the exporter's bugs are counted", func() bool {
-		families, err := l.agent.Metrics.Gather()
+		families, err := l.agent.metrics.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}

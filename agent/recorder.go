@@ -176,7 +176,7 @@ func (r *recorder) drain() {
 		switch {
 		case errors.As(err, &bug):
 			r.agent.recovered(rec.ctx, "recorder", bug)
-			r.agent.Log.Error("dropping results that cannot be recorded", "results", len(rec.batch.Results))
+			r.agent.log.Error("dropping results that cannot be recorded", "results", len(rec.batch.Results))
 			rec.answer(err)
 		case err != nil:
 			r.failed(rec, err)
@@ -186,7 +186,7 @@ func (r *recorder) drain() {
 		}
 	}
 	if r.behind.Swap(false) {
-		r.agent.Log.Info("the state is written again")
+		r.agent.log.Info("the state is written again")
 	}
 }
 
@@ -196,7 +196,7 @@ func (r *recorder) logDropped() {
 	r.dropped = 0
 	r.mu.Unlock()
 	if dropped > 0 {
-		r.agent.Log.Error("dropped results that could not be recorded", "results", dropped)
+		r.agent.log.Error("dropped results that could not be recorded", "results", dropped)
 	}
 }
 
@@ -215,9 +215,9 @@ func (r *recorder) take() *record {
 
 // failed puts a record back, and answers everybody who waits.
 func (r *recorder) failed(rec *record, err error) {
-	r.agent.Metrics.StoreUp(false)
+	r.agent.metrics.StoreUp(false)
 	if !r.behind.Swap(true) {
-		r.agent.Log.ErrorContext(rec.ctx, "recording results; they are kept in memory", "error", err)
+		r.agent.log.ErrorContext(rec.ctx, "recording results; they are kept in memory", "error", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -238,22 +238,22 @@ func (r *recorder) write(rec *record) error {
 		return err
 	}
 	if !rec.unwritten.Empty() {
-		dropped, err := r.agent.Store.Record(ctx, rec.unwritten)
+		dropped, err := r.agent.store.Record(ctx, rec.unwritten)
 		if err != nil {
 			return err
 		}
 		if dropped > 0 {
-			r.agent.Log.DebugContext(ctx, "results were recorded before", "results", dropped)
+			r.agent.log.DebugContext(ctx, "results were recorded before", "results", dropped)
 		}
 		rec.unwritten = store.Batch{} // what fails from here on does not write it again
 	}
 	for len(rec.audit) > 0 {
-		if err := r.agent.Store.AppendAudit(ctx, rec.audit[0]); err != nil {
+		if err := r.agent.store.AppendAudit(ctx, rec.audit[0]); err != nil {
 			return err
 		}
 		rec.audit = rec.audit[1:]
 	}
-	r.agent.Metrics.StoreUp(true)
+	r.agent.metrics.StoreUp(true)
 	if rec.planner != nil && len(rec.changes) > 0 {
 		r.agent.wakeDispatcher()
 	}
@@ -275,13 +275,13 @@ func (r *recorder) plan(ctx context.Context, rec *record) error {
 	var notified []store.Notified
 	if len(ended) > 0 {
 		var err error
-		if notified, err = r.agent.Store.OutboxNotified(ctx, ended); err != nil {
+		if notified, err = r.agent.store.OutboxNotified(ctx, ended); err != nil {
 			return err
 		}
 	}
 	notices, err := rec.planner.Plan(rec.changes, notified, rec.at)
 	if err != nil {
-		r.agent.Log.ErrorContext(ctx, "planning notices", "error", err)
+		r.agent.log.ErrorContext(ctx, "planning notices", "error", err)
 	}
 	rec.unwritten.Outbox = notices
 	rec.planned = true

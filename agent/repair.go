@@ -45,16 +45,6 @@ func byID(datasets []Dataset) map[string]located {
 	return m
 }
 
-// repairEngine is the engine of repairs, made when it is first asked for; nil when
-// nothing is ever repaired.
-func (a *Agent) repairEngine() *repair.Engine {
-	if a.Repair == nil {
-		return nil
-	}
-	a.engineOnce.Do(func() { a.engine = repair.NewEngine(*a.Repair, repairHost{a}) })
-	return a.engine
-}
-
 // repairHost is what the engine of repairs needs of the agent.
 type repairHost struct{ agent *Agent }
 
@@ -66,7 +56,7 @@ func (h repairHost) plan() Plan {
 
 // Target implements [repair.Host].
 func (h repairHost) Target(_ context.Context, t sentinel.Table) (*repair.Target, error) {
-	return h.plan().target(t, h.agent.Now)
+	return h.plan().target(t, h.agent.now)
 }
 
 // Check implements [repair.Host].
@@ -87,7 +77,7 @@ func (h repairHost) Moved(ctx context.Context, r sentinel.Repair) { h.agent.repa
 
 // BreakerMoved implements [repair.Host].
 func (h repairHost) BreakerMoved(name string, state int) {
-	h.agent.Metrics.Set(exporters.BreakerState, float64(state), name)
+	h.agent.metrics.Set(exporters.BreakerState, float64(state), name)
 }
 
 // setPlan puts a plan in force for repairs.
@@ -126,8 +116,8 @@ func (a *Agent) setDatasets(datasets []Dataset) {
 	a.located = byID
 	a.incidents.upstreams = upstreams
 	a.mu.Unlock()
-	if engine := a.repairEngine(); engine != nil {
-		engine.SetPolicies(policies)
+	if a.engine != nil {
+		a.engine.SetPolicies(policies)
 	}
 }
 
@@ -140,8 +130,8 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	if !known {
 		return sentinel.Result{}, fmt.Errorf("check %s is not configured any more", id)
 	}
-	env := checks.Env{Warehouse: plan.open, History: knownHistory{a.history}, Now: a.Now, Cache: &checks.Cache{}}
-	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.Now(), Checks: []checks.Check{at.check.Check}}
+	env := checks.Env{Warehouse: plan.open, History: knownHistory{a.history}, Now: a.now, Cache: &checks.Cache{}}
+	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.now(), Checks: []checks.Check{at.check.Check}}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
 	b := &batch{checks: [][]*Check{{at.check}}}
 	learnt := a.loadSeries(ctx, b, outcomes)
@@ -162,14 +152,14 @@ func (a *Agent) judgeAgain(ctx context.Context, o checks.Outcome, c *Check, lear
 	judged, err := a.judge(ctx, o, []*Check{c})
 	observed := map[sentinel.Table]bool{}
 	a.learnArrivals(o, observed)
-	judged.Add(a.judgeRisks(a.Now(), observed))
+	judged.Add(a.judgeRisks(a.now(), observed))
 	return a.submit(ctx, judged, a.incidents.take()), err
 }
 
 // triggerRepairs tells the repair loop of incidents that are bad now. It never
 // waits: what does not fit comes again at the next tick.
 func (a *Agent) triggerRepairs(batch store.Batch) {
-	if a.Repair == nil || len(batch.Incidents) == 0 {
+	if a.engine == nil || len(batch.Incidents) == 0 {
 		return
 	}
 	results := map[string]sentinel.Result{}
@@ -177,7 +167,7 @@ func (a *Agent) triggerRepairs(batch store.Batch) {
 		results[r.Check] = r
 	}
 	for _, i := range batch.Incidents {
-		if i.State == sentinel.Resolved || i.Monitor || len(a.repairEngine().PoliciesFor(i)) == 0 {
+		if i.State == sentinel.Resolved || i.Monitor || len(a.engine.PoliciesFor(i)) == 0 {
 			continue
 		}
 		select {
@@ -205,7 +195,7 @@ func (a *Agent) trigger(i sentinel.Incident, r sentinel.Result) repair.Trigger {
 // repairs plans and carries out until ctx ends; a repair under way then stops
 // at its next step and is taken up by whoever runs next.
 func (a *Agent) repairs(ctx context.Context, plan Plan) {
-	if a.Repair == nil {
+	if a.engine == nil {
 		return
 	}
 	tick := time.NewTicker(repairEvery)
@@ -221,14 +211,14 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 			a.consider(ctx, *why)
 		case <-tick.C:
 		}
-		now, written := a.Now(), a.Store.RepairsWritten()
+		now, written := a.now(), a.store.RepairsWritten()
 		if idle && written == seen && now.Sub(looked) < repairIdle {
 			continue
 		}
 		seen, looked = written, now
-		err := a.repairEngine().Advance(ctx)
+		err := a.engine.Advance(ctx)
 		if err != nil && ctx.Err() == nil {
-			a.Log.Error("repairing", "error", err)
+			a.log.Error("repairing", "error", err)
 		}
 		active, counted := a.countRepairs(ctx)
 		idle = err == nil && counted && active == 0
@@ -240,17 +230,17 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 }
 
 func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
-	for _, p := range a.repairEngine().PoliciesFor(why.Incident) {
-		if _, err := a.repairEngine().Consider(ctx, p, why); err != nil && ctx.Err() == nil {
-			a.Log.Error("planning a repair", "policy", p.ID, "incident", why.Incident.ID, "error", err)
+	for _, p := range a.engine.PoliciesFor(why.Incident) {
+		if _, err := a.engine.Consider(ctx, p, why); err != nil && ctx.Err() == nil {
+			a.log.Error("planning a repair", "policy", p.ID, "incident", why.Incident.ID, "error", err)
 		}
 	}
 	if why.Incident.Standing() != sentinel.Repairing {
 		return
 	}
-	active, err := a.Store.Repairs(ctx, store.RepairFilter{Active: true, Check: why.Incident.Check})
+	active, err := a.store.Repairs(ctx, store.RepairFilter{Active: true, Check: why.Incident.Check})
 	if err != nil {
-		a.Log.Error("looking for repairs under way", "incident", why.Incident.ID, "error", err)
+		a.log.Error("looking for repairs under way", "incident", why.Incident.ID, "error", err)
 		return
 	}
 	if !slices.ContainsFunc(active, func(r sentinel.Repair) bool { return r.Incident == why.Incident.ID }) {
@@ -261,12 +251,12 @@ func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 // RepairAlert plans what the policies named alert.NAME for a table want done.
 // It answers how many repairs were planned.
 func (a *Agent) RepairAlert(ctx context.Context, name string, table sentinel.Table, labels map[string]string) (planned int, err error) {
-	if a.Repair == nil {
+	if a.engine == nil {
 		return 0, errors.New("repairs are off")
 	}
-	i := sentinel.Incident{ID: "alert-" + labels["fingerprint"], Kind: "alert." + name, Table: table, Message: labels["summary"], Opened: a.Now()}
-	for _, p := range a.repairEngine().PoliciesFor(i) {
-		r, considered := a.repairEngine().Consider(ctx, p, repair.Trigger{Incident: i, Labels: labels})
+	i := sentinel.Incident{ID: "alert-" + labels["fingerprint"], Kind: "alert." + name, Table: table, Message: labels["summary"], Opened: a.now()}
+	for _, p := range a.engine.PoliciesFor(i) {
+		r, considered := a.engine.Consider(ctx, p, repair.Trigger{Incident: i, Labels: labels})
 		err = errors.Join(err, considered)
 		if r != nil {
 			planned++
@@ -278,20 +268,20 @@ func (a *Agent) RepairAlert(ctx context.Context, name string, table sentinel.Tab
 // repairMoved follows a repair: its incident says where it stands, and metrics
 // and log tell of it.
 func (a *Agent) repairMoved(ctx context.Context, r sentinel.Repair) {
-	level := a.Log.Info
+	level := a.log.Info
 	if r.State == sentinel.DeadLetter || r.State == sentinel.RolledBack {
-		level = a.Log.Warn
+		level = a.log.Warn
 	}
 	level("repair "+string(r.State), "repair", r.ID, "dataset", r.Table, "action", r.Plan.Action, "incident", r.Incident, "message", r.Message)
 	dataset := exporters.DatasetLabel(r.Table)
 	if r.State.Final() {
-		a.Metrics.Add(exporters.Repairs, 1, r.Table.Warehouse, dataset, r.Plan.Action, string(r.State))
+		a.metrics.Add(exporters.Repairs, 1, r.Table.Warehouse, dataset, r.Plan.Action, string(r.State))
 	}
 	switch r.State {
 	case sentinel.RepairSucceeded:
-		a.Metrics.Observe(exporters.TimeToRepair, r.Finished.Sub(r.Created).Seconds(), r.Plan.Action)
+		a.metrics.Observe(exporters.TimeToRepair, r.Finished.Sub(r.Created).Seconds(), r.Plan.Action)
 	case sentinel.RetryWait:
-		a.Metrics.Add(exporters.Retries, 1, "repair")
+		a.metrics.Add(exporters.Retries, 1, "repair")
 	}
 	if to := incidentStateOf(r.State); to != "" {
 		a.setIncidentState(ctx, r.Incident, to, repairNote(r))
@@ -334,17 +324,17 @@ func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.Inc
 	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.take())
 	a.mu.Unlock()
 	if err := a.await(rec); err != nil && !errors.Is(err, errBehind) {
-		a.Log.Error("recording an incident's state", "incident", id, "error", err)
+		a.log.Error("recording an incident's state", "incident", id, "error", err)
 	}
 }
 
 // countRepairs exports how many repairs are under way, and returns it.
 func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
-	active, err := a.Store.Repairs(ctx, store.RepairFilter{Active: true})
-	dead, deadErr := a.Store.Repairs(ctx, store.RepairFilter{State: sentinel.DeadLetter})
+	active, err := a.store.Repairs(ctx, store.RepairFilter{Active: true})
+	dead, deadErr := a.store.Repairs(ctx, store.RepairFilter{State: sentinel.DeadLetter})
 	if err := errors.Join(err, deadErr); err != nil {
 		if ctx.Err() == nil {
-			a.Log.Error("counting repairs", "error", err)
+			a.log.Error("counting repairs", "error", err)
 		}
 		return 0, false
 	}
@@ -353,9 +343,9 @@ func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
 		states[r.State]++
 	}
 	for s, n := range states {
-		a.Metrics.Set(exporters.RepairsActive, float64(n), string(s))
+		a.metrics.Set(exporters.RepairsActive, float64(n), string(s))
 	}
-	a.Metrics.Set(exporters.DeadLetters, float64(len(dead)), "repair")
+	a.metrics.Set(exporters.DeadLetters, float64(len(dead)), "repair")
 	return len(active), true
 }
 
@@ -363,15 +353,15 @@ func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
 // kept to go back to any more.
 func (a *Agent) sweep(ctx context.Context, plan Plan) {
 	const keepFor = 24 * time.Hour
-	recent, err := a.Store.Repairs(ctx, store.RepairFilter{Limit: 10000})
+	recent, err := a.store.Repairs(ctx, store.RepairFilter{Limit: 10000})
 	if err != nil {
-		a.Log.Error("sweeping staging tables", "error", err)
+		a.log.Error("sweeping staging tables", "error", err)
 		return
 	}
 	kept := map[string]bool{}
 	schemas := map[string]map[string]bool{}
 	for _, r := range recent {
-		kept[r.ID] = !r.State.Final() || a.Now().Sub(r.Finished) < keepFor
+		kept[r.ID] = !r.State.Final() || a.now().Sub(r.Finished) < keepFor
 		if schemas[r.Table.Warehouse] == nil {
 			schemas[r.Table.Warehouse] = map[string]bool{}
 		}
@@ -385,9 +375,9 @@ func (a *Agent) sweep(ctx context.Context, plan Plan) {
 			}
 			dropped, err := w.Sweep(ctx, schema, func(id string) bool { return kept[id] })
 			if err != nil && ctx.Err() == nil {
-				a.Log.Error("sweeping staging tables", "warehouse", name, "error", err)
+				a.log.Error("sweeping staging tables", "warehouse", name, "error", err)
 			} else if len(dropped) > 0 {
-				a.Log.Info("dropped staging tables", "warehouse", name, "tables", dropped)
+				a.log.Info("dropped staging tables", "warehouse", name, "tables", dropped)
 			}
 		}
 	}

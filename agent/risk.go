@@ -109,8 +109,8 @@ func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 		f := known[d.Table]
 		if f == nil {
 			var err error
-			if f, err = NewForecast(ctx, a.Store, d); err != nil {
-				a.Log.Warn("the risk of a dataset is learnt anew", "dataset", d.Table, "error", err)
+			if f, err = NewForecast(ctx, a.store, d); err != nil {
+				a.log.Warn("the risk of a dataset is learnt anew", "dataset", d.Table, "error", err)
 			}
 		}
 		next[d.Table] = f
@@ -127,7 +127,7 @@ func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 	for t := range a.forecasts {
 		if next[t] == nil {
 			for _, m := range []exporters.Metric{exporters.Risk, exporters.Deadline, exporters.ExpectedArrival} {
-				a.Metrics.Forget(m, t.Warehouse, exporters.DatasetLabel(t))
+				a.metrics.Forget(m, t.Warehouse, exporters.DatasetLabel(t))
 			}
 		}
 	}
@@ -139,10 +139,10 @@ func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 func (a *Agent) watchRisks(ctx context.Context) {
 	for sleep(ctx, time.Minute) {
 		a.mu.Lock()
-		rec := a.submit(ctx, a.judgeRisks(a.Now(), nil), a.incidents.take())
+		rec := a.submit(ctx, a.judgeRisks(a.now(), nil), a.incidents.take())
 		a.mu.Unlock()
 		if err := a.await(rec); err != nil && !errors.Is(err, errBehind) && ctx.Err() == nil {
-			a.Log.Error("recording an early warning; it is kept in memory", "error", err)
+			a.log.Error("recording an early warning; it is kept in memory", "error", err)
 		}
 		if len(rec.batch.Results) > 0 {
 			a.publish(ctx, rec.batch)
@@ -230,7 +230,7 @@ func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (bat
 		if f.unsaved {
 			data, err := f.Tracker.MarshalBinary()
 			if err != nil {
-				a.Log.Error("writing down the risk model", "dataset", t, "error", err)
+				a.log.Error("writing down the risk model", "dataset", t, "error", err)
 				continue
 			}
 			f.unsaved = false
@@ -279,12 +279,12 @@ func shortDuration(d time.Duration) string {
 
 func (a *Agent) exportRisk(r sentinel.Risk) {
 	labels := []string{r.Table.Warehouse, exporters.DatasetLabel(r.Table)}
-	a.Metrics.Set(exporters.Risk, r.Probability, labels...)
-	a.Metrics.Set(exporters.Deadline, float64(r.Deadline.Unix()), labels...)
+	a.metrics.Set(exporters.Risk, r.Probability, labels...)
+	a.metrics.Set(exporters.Deadline, float64(r.Deadline.Unix()), labels...)
 	if r.Arrival.IsZero() {
-		a.Metrics.Forget(exporters.ExpectedArrival, labels...)
+		a.metrics.Forget(exporters.ExpectedArrival, labels...)
 	} else {
-		a.Metrics.Set(exporters.ExpectedArrival, float64(r.Arrival.Unix()), labels...)
+		a.metrics.Set(exporters.ExpectedArrival, float64(r.Arrival.Unix()), labels...)
 	}
 }
 
@@ -295,17 +295,17 @@ func (a *Agent) exportRecord(f *Forecast) {
 	labels := []string{t.Warehouse, exporters.DatasetLabel(t)}
 	for m, v := range map[*exporters.Metric]float64{&exporters.RiskBrier: r.Brier, &exporters.RiskSkill: r.Skill, &exporters.RiskCalibration: r.Calibration} {
 		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			a.Metrics.Set(*m, v, labels...)
+			a.metrics.Set(*m, v, labels...)
 		}
 	}
 	if r.Warned > 0 {
-		a.Metrics.Set(exporters.RiskLead, r.Lead.Seconds(), labels...)
+		a.metrics.Set(exporters.RiskLead, r.Lead.Seconds(), labels...)
 	}
 	active := 1.0
 	if r.Off {
 		active = 0
 	}
-	a.Metrics.Set(exporters.RiskModel, active, labels...)
+	a.metrics.Set(exporters.RiskModel, active, labels...)
 }
 
 // riskNow is the verification of a repair that an early warning started.
@@ -316,7 +316,7 @@ func (a *Agent) riskNow(id string) (sentinel.Result, bool) {
 		if RiskCheck(t) != id {
 			continue
 		}
-		now := a.Now()
+		now := a.now()
 		risk, ok := f.Tracker.Risk(now)
 		risk.Table = t
 		if ok {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -43,7 +42,14 @@ func watchOrders(t *testing.T, state string) *watched {
 			t.Error(err)
 		}
 	})
-	w.agent = &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	now := func() time.Time { return w.now }
+	w.agent = New(Config{
+		Store:   memory,
+		Metrics: exporters.NewPrometheus("test"),
+		Repair:  &repair.Config{Store: memory, Holder: "test", Now: now},
+		Now:     now,
+		Log:     slog.New(slog.DiscardHandler),
+	})
 	begin(t, w.agent)
 	six, err := schedule.Parse("0 6 * * *", time.UTC)
 	if err != nil {
@@ -130,7 +136,7 @@ func TestALaggingStandbyTeachesNoMiss(t *testing.T) {
 
 func (w *watched) warnings() (open []sentinel.Incident) {
 	w.Helper()
-	all, err := w.agent.Store.OpenIncidents(w.Context())
+	all, err := w.agent.store.OpenIncidents(w.Context())
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -153,16 +159,14 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 	if err := policy.Validate(); err != nil {
 		w.Fatal(err)
 	}
-	w.agent.Repair = &repair.Config{Store: w.agent.Store, Holder: "test", Now: w.agent.Now}
 	w.agent.setPlan(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
-	w.agent.repairEngine().SetPolicies([]*repair.Policy{policy})
-	w.agent.triggers = make(chan *repair.Trigger, 10)
+	w.agent.engine.SetPolicies([]*repair.Policy{policy})
 	w.agent.triggerRepairs(batch)
 	for len(w.agent.triggers) > 0 {
 		w.agent.consider(w.Context(), *<-w.agent.triggers)
 	}
 	for range 2 {
-		if err := w.agent.repairEngine().Advance(w.Context()); err != nil {
+		if err := w.agent.engine.Advance(w.Context()); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -199,7 +203,7 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	}
 	w.startsTheJobEarly(batch)
 	metrics := httptest.NewRecorder()
-	w.agent.Metrics.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
+	w.agent.metrics.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{`sentinel_risk{warehouse="w",dataset="main.orders"} 0.`, "sentinel_deadline_timestamp_seconds{", "sentinel_risk_brier_score{", "sentinel_risk_model_active{"} {
 		if !strings.Contains(metrics.Body.String(), want) {
 			t.Errorf("no %s in /metrics", want)
@@ -217,7 +221,7 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	}
 
 	// Another agent that takes over knows the same.
-	again := &watched{T: t, agent: &Agent{Store: w.agent.Store, Metrics: exporters.NewPrometheus("test"), Now: w.agent.Now, Log: w.agent.Log}, now: w.now, table: w.table}
+	again := &watched{T: t, agent: newAgent(w.agent.store, w.agent.now), now: w.now, table: w.table}
 	begin(t, again.agent)
 	again.agent.setForecasts(t.Context(), []Dataset{w.agent.forecasts[w.table].Dataset})
 	if got := again.agent.forecasts[w.table].Tracker.Model.Report(); got.Misses != r.Misses || got.Brier != r.Brier {

@@ -20,7 +20,7 @@ import (
 func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry) {
 	// A tick that has begun is finished, also when the agent is told to stop:
 	// statement timeouts bound it.
-	ctx, end := a.Trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
+	ctx, end := a.trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
 	t := &tickRun{agent: a, loop: l, at: at, batch: newBatch(at, due), observed: map[sentinel.Table]bool{}}
 	err := panics.Catch(func() error { t.run(ctx); return nil })
 	if err == nil {
@@ -57,9 +57,8 @@ type tickRun struct {
 
 // run takes the parts of the batch through the steps, one after the other.
 func (t *tickRun) run(ctx context.Context) {
-	env := checks.Env{Warehouse: t.loop.open, History: t.agent.history, Now: t.agent.Now, Cache: t.agent.cache}
-	runner := t.agent.runner()
-	for first, outcomes := range runner.Run(ctx, env, t.loop.name, t.batch.jobs) { // asks
+	env := checks.Env{Warehouse: t.loop.open, History: t.agent.history, Now: t.agent.now, Cache: t.agent.cache}
+	for first, outcomes := range t.agent.runner.Run(ctx, env, t.loop.name, t.batch.jobs) { // asks
 		part := t.batch.slice(first, len(outcomes))
 		t.observe(outcomes)
 		learnt := t.agent.loadSeries(ctx, part, outcomes)
@@ -75,9 +74,9 @@ func (t *tickRun) run(ctx context.Context) {
 func (t *tickRun) finish(ctx context.Context) {
 	a := t.agent
 	if err := errors.Join(t.problems...); err != nil {
-		a.Log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "error", err)
+		a.log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "error", err)
 	}
-	a.Metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
+	a.metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
 	recorded := t.judgeWhole(ctx)
 	t.record(ctx, recorded)
 	if !recorded.batch.Empty() {
@@ -86,16 +85,9 @@ func (t *tickRun) finish(ctx context.Context) {
 	a.triggerRepairs(recorded.batch)
 }
 
-func (a *Agent) runner() checks.Runner {
-	if a.Runner == nil {
-		return checks.Local{}
-	}
-	return a.Runner
-}
-
 // observe notes whether the warehouse answers, and its clock.
 func (t *tickRun) observe(outcomes []checks.Outcome) {
-	now := t.agent.Now()
+	now := t.agent.now()
 	for _, o := range outcomes {
 		for i := range o.Results {
 			r := &o.Results[i]
@@ -133,7 +125,7 @@ func (a *Agent) loadSeries(ctx context.Context, b *batch, outcomes []checks.Outc
 	for _, s := range unknown {
 		learnt, err := a.scorer.load(ctx, s.config, s.list)
 		if err != nil {
-			a.Log.ErrorContext(ctx, "reading what is remembered of series", "error", err)
+			a.log.ErrorContext(ctx, "reading what is remembered of series", "error", err)
 		}
 		all.Merge(learnt)
 	}
@@ -170,7 +162,7 @@ func (t *tickRun) judgeWhole(ctx context.Context) *record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.incidents.trace = telemetry.TraceID(ctx)
-	t.news.Add(a.judgeRisks(a.Now(), t.observed))
+	t.news.Add(a.judgeRisks(a.now(), t.observed))
 	for n, i := range t.news.Incidents {
 		t.news.Incidents[n] = a.incidents.latest(i) // a repair or a decision may have moved it meanwhile
 	}
@@ -182,9 +174,9 @@ func (t *tickRun) record(ctx context.Context, rec *record) {
 	a := t.agent
 	a.announce(rec)
 	for _, r := range rec.batch.Results {
-		a.Trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)
+		a.trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)
 	}
-	_, end := a.Trace.Step(ctx, "record",
+	_, end := a.trace.Step(ctx, "record",
 		telemetry.Count{Name: "results", Value: len(rec.batch.Results)},
 		telemetry.Count{Name: "changes", Value: len(rec.changes)})
 	end(a.recorder.waitBriefly(rec))
@@ -230,7 +222,7 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch
 func (a *Agent) submit(
 	ctx context.Context, batch store.Batch, changes []notify.Change, audit ...store.AuditEntry,
 ) *record {
-	rec := &record{ctx: context.WithoutCancel(ctx), batch: batch, changes: changes, at: a.Now(), audit: audit}
+	rec := &record{ctx: context.WithoutCancel(ctx), batch: batch, changes: changes, at: a.now(), audit: audit}
 	rec.planner = a.planner
 	for n := range changes {
 		changes[n].Trace = telemetry.Traceparent(ctx)
@@ -260,10 +252,10 @@ func (a *Agent) announce(rec *record) {
 
 // publish hands the results to every exporter; one that fails stops no other.
 func (a *Agent) publish(ctx context.Context, batch store.Batch) {
-	ctx, end := a.Trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
+	ctx, end := a.trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
 	defer end(nil)
-	if err := a.Metrics.Export(ctx, batch.Results); err != nil {
-		a.Log.ErrorContext(ctx, "exporting metrics", "error", err)
+	if err := a.metrics.Export(ctx, batch.Results); err != nil {
+		a.log.ErrorContext(ctx, "exporting metrics", "error", err)
 	}
 	a.mu.Lock()
 	queues := a.exporters
@@ -271,8 +263,8 @@ func (a *Agent) publish(ctx context.Context, batch store.Batch) {
 	a.mu.Unlock()
 	for _, q := range queues {
 		if err := q.Export(ctx, batch.Results); err != nil {
-			a.Log.ErrorContext(ctx, "exporting results", "exporter", q.Name, "error", err)
+			a.log.ErrorContext(ctx, "exporting results", "exporter", q.Name, "error", err)
 		}
 	}
-	a.Metrics.IncidentsOpen(unresolved)
+	a.metrics.IncidentsOpen(unresolved)
 }

@@ -2,14 +2,11 @@ package agent
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
-	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/predict"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
@@ -37,7 +34,7 @@ func TestATickOfManyDatasets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer memory.Close()
-	a := &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	a := newAgent(memory, time.Now)
 	begin(t, a)
 	name := func(i int) sentinel.Table {
 		return sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprintf("t_%d", i)}
@@ -52,7 +49,7 @@ func TestATickOfManyDatasets(t *testing.T) {
 	learnt.Tracker.Observe(time.Now(), time.Now().Add(-time.Minute), predict.Context{})
 	learnt.alarm.Raise = 2 // never
 	a.forecasts = forecasts{name(1): learnt}
-	l := newLoop(a, "w", Plan{Warehouses: map[string]*warehouse.DB{"w": db}}.open, 0, "one")
+	l := newLoop(a, "w", Plan{Warehouses: map[string]*warehouse.DB{"w": db}, CatchUp: "one"})
 	at := time.Now().Truncate(time.Second)
 	a.runTick(t.Context(), l, at, due)
 	if _, ok, err := memory.State(t.Context(), riskState, name(1).String()); !ok || err != nil {
@@ -87,7 +84,7 @@ func TestWhatIsNotRecordedWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer memory.Close()
-	a := &Agent{Store: memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	a := newAgent(memory, time.Now)
 	begin(t, a)
 	unlock := lockFile(t, path, "BEGIN IMMEDIATE")
 	table, at := sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}, time.Now().UTC().Truncate(time.Second)

@@ -65,7 +65,7 @@ func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
 		Store:    memory,
 		Metrics:  exporters.NewPrometheus("v"),
 		Token:    token,
-		Agent:    &agent.Agent{}, // has not started
+		Agent:    agent.New(agent.Config{}), // has not started
 		Reloader: reload,
 		Now:      func() time.Time { return tick.Add(time.Minute) },
 		Log:      slog.New(slog.DiscardHandler),

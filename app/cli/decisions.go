@@ -31,10 +31,11 @@ func userName() string {
 
 // change is a change of the agent's state that a person makes.
 type change struct {
-	path    string // of the API, below /api/v1/
-	body    any    // of the request
-	answer  any    // the API's answer is decoded into it; nil: there is none
-	offline func(context.Context, *agent.Agent) error
+	path   string // of the API, below /api/v1/
+	body   any    // of the request
+	answer any    // the API's answer is decoded into it; nil: there is none
+	// offline makes the change where no agent runs: a has been started on state.
+	offline func(ctx context.Context, a *agent.Agent, state *store.Store) error
 }
 
 // apply makes the change through the API of the running agent. While none runs,
@@ -52,17 +53,17 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 		return unavailable(err)
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
-	a := &agent.Agent{
+	a := agent.New(agent.Config{
 		Store:   state,
 		Metrics: exporters.NewPrometheus(versionString()),
 		Now:     clock,
 		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
-	}
+	})
 	if err := a.Start(cmd.Context(), setupOf(cfg).Notifications(nil)); err != nil {
 		return unavailable(err)
 	}
 	defer func() { err = errors.Join(err, a.Stop()) }()
-	return c.offline(cmd.Context(), a)
+	return c.offline(cmd.Context(), a, state)
 }
 
 // postToAgent posts to the running agent's API and decodes the answer, unless

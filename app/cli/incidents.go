@@ -180,7 +180,7 @@ func newIncidentDecision(what, short string) *cobra.Command {
 				path:   "incidents/" + args[0] + "/" + what,
 				body:   map[string]string{"who": userName(), "why": why},
 				answer: &i,
-				offline: func(ctx context.Context, a *agent.Agent) (err error) {
+				offline: func(ctx context.Context, a *agent.Agent, _ *store.Store) (err error) {
 					i, err = a.Decide(ctx, what, args[0], userName(), why)
 					return err
 				},

@@ -39,7 +39,7 @@ check learn again from the other recorded points. --include removes a label.`,
 			err = change{
 				path:    "labels",
 				body:    l,
-				offline: func(ctx context.Context, a *agent.Agent) error { return a.Label(ctx, l) },
+				offline: func(ctx context.Context, a *agent.Agent, _ *store.Store) error { return a.Label(ctx, l) },
 			}.apply(cmd)
 			if err != nil {
 				return err

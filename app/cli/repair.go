@@ -69,8 +69,8 @@ func newKillSwitch(setting, short string) *cobra.Command {
 			err := change{
 				path: "repairs/" + setting,
 				body: map[string]string{"who": userName(), "why": why},
-				offline: func(ctx context.Context, a *agent.Agent) error {
-					return repair.SetKillSwitch(ctx, a.Store, setting == "off", userName(), why, clock())
+				offline: func(ctx context.Context, _ *agent.Agent, state *store.Store) error {
+					return repair.SetKillSwitch(ctx, state, setting == "off", userName(), why, clock())
 				},
 			}.apply(cmd)
 			if err != nil {

@@ -125,7 +125,7 @@ func (a *acceptance) open(ctx context.Context) (err error) {
 		a.state, err = store.OpenReader(ctx, a.config.State)
 		return err
 	}
-	a.agent = &agent.Agent{Store: a.state, Now: clock}
+	a.agent = agent.New(agent.Config{Store: a.state, Now: clock})
 	return err
 }
 

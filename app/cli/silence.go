@@ -9,6 +9,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
 )
 
 // newSilence is the command that keeps notifications back for a time.
@@ -35,7 +36,7 @@ func newSilence() *cobra.Command {
 			err := change{
 				path:    "silences",
 				body:    s,
-				offline: func(ctx context.Context, a *agent.Agent) error { return a.Silence(ctx, s) },
+				offline: func(ctx context.Context, a *agent.Agent, _ *store.Store) error { return a.Silence(ctx, s) },
 			}.apply(cmd)
 			if err != nil {
 				return err

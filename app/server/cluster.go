@@ -101,15 +101,23 @@ func shared(p agent.Plan, member *cluster.Member, worker *cluster.Worker) agent.
 	if p.Notifications != nil && p.Notifications.Dispatcher != nil {
 		p.Notifications.Dispatcher.Deliverer = &cluster.Deliverer{Member: member}
 	}
-	resolve := p.Datasets
-	p.Datasets = func(ctx context.Context) ([]agent.Dataset, []error) {
-		datasets, problems := resolve(ctx)
-		if ctx.Err() == nil {
-			worker.Update(resources(p, datasets))
-		}
-		return datasets, problems
-	}
+	p.Resolver = &sharingResolver{plan: p, worker: worker}
 	return p
+}
+
+// sharingResolver updates a worker with the datasets that it resolves.
+type sharingResolver struct {
+	plan   agent.Plan
+	worker *cluster.Worker
+}
+
+// Datasets implements agent.Resolver.
+func (r *sharingResolver) Datasets(ctx context.Context) ([]agent.Dataset, []error) {
+	datasets, problems := r.plan.Resolver.Datasets(ctx)
+	if ctx.Err() == nil {
+		r.worker.Update(resources(r.plan, datasets))
+	}
+	return datasets, problems
 }
 
 // resources are a plan's, with its datasets as they are now.
@@ -133,7 +141,7 @@ func resources(p agent.Plan, datasets []agent.Dataset) cluster.Resources {
 // ends, for an agent that does not lead.
 func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log *slog.Logger) {
 	for ctx.Err() == nil {
-		datasets, problems := p.Datasets(ctx)
+		datasets, problems := p.Resolver.Datasets(ctx)
 		if ctx.Err() != nil {
 			return
 		}

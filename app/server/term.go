@@ -78,25 +78,31 @@ func (t *term) makeAgent() {
 		Budget: t.config.RepairBudget,
 		Switch: t.repairsOff,
 	}
-	t.agent = &agent.Agent{
+	cfg := agent.Config{
 		Store:   t.state,
 		Metrics: t.metrics,
 		Repair:  engine,
 		Trace:   t.traces,
-		Rest:    debug.FreeOSMemory,
+		Idle:    memoryReleaser{},
 		Now:     t.Now,
 		Log:     t.Log,
 	}
-	if !store.Shared(t.config.State) {
-		return
+	if store.Shared(t.config.State) {
+		engine.Lease = sharedLease
+		t.worker = t.newWorker(t.state, t.repairsOff)
+		t.member = t.newMember(t.config, t.worker, true, t.metrics)
+		engine.Remote = &cluster.Steps{Member: t.member}
+		cfg.Runner = &cluster.Runner{Member: t.member, Log: t.Log}
+		t.plan = shared(t.plan, t.member, t.worker)
 	}
-	engine.Lease = sharedLease
-	t.worker = t.newWorker(t.state, t.repairsOff)
-	t.member = t.newMember(t.config, t.worker, true, t.metrics)
-	t.agent.Runner = &cluster.Runner{Member: t.member, Log: t.Log}
-	engine.Remote = &cluster.Steps{Member: t.member}
-	t.plan = shared(t.plan, t.member, t.worker)
+	t.agent = agent.New(cfg)
 }
+
+// memoryReleaser returns free memory to the operating system while no tick runs.
+type memoryReleaser struct{}
+
+// Idle implements agent.IdleObserver.
+func (memoryReleaser) Idle() { debug.FreeOSMemory() }
 
 // run runs the agent and its HTTP server until ctx ends, one of them fails, or
 // another agent leads. Then it closes everything, also the state.

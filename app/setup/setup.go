@@ -105,12 +105,30 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 		CatchUp:       s.Config.CatchUp,
 		Retention:     s.Config.Retention,
 		Notifications: s.Notifications(state),
-		Close:         func() error { return errors.Join(open.Close(), writers.Close()) },
-		Datasets: func(ctx context.Context) ([]agent.Dataset, []error) {
-			return s.Datasets(ctx, open)
-		},
+		Resolver:      resolver{s, open},
+		Resources:     connections{open, writers},
 	}, nil
 }
+
+// resolver finds the configured datasets in the catalogs of open warehouses.
+type resolver struct {
+	setup Setup
+	open  Warehouses
+}
+
+// Datasets implements agent.Resolver.
+func (r resolver) Datasets(ctx context.Context) ([]agent.Dataset, []error) {
+	return r.setup.Datasets(ctx, r.open)
+}
+
+// connections are all that a plan has opened.
+type connections struct {
+	warehouses Warehouses
+	writers    Writers
+}
+
+// Close closes all of them.
+func (c connections) Close() error { return errors.Join(c.warehouses.Close(), c.writers.Close()) }
 
 // Notifications is who is notified of incidents by the configuration. Without a
 // state, or without a channel, nothing is sent.

@@ -1,0 +1,33 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+// housekeep prunes what is older than the retention, at the start and daily, and
+// counts what waits to be sent.
+func (a *Agent) housekeep(ctx context.Context, plan Plan) {
+	retention := plan.Retention
+	if retention == 0 {
+		retention = 90 * 24 * time.Hour
+	}
+	var pruned time.Time
+	for {
+		if now := a.now(); now.Sub(pruned) >= 24*time.Hour {
+			pruned = now
+			if n, err := a.store.Prune(ctx, now, retention); err != nil && ctx.Err() == nil {
+				a.log.Error("pruning history", "error", err)
+			} else if err == nil {
+				a.log.Debug("pruned history", "removed", n)
+			}
+			if _, err := a.store.PruneOutbox(ctx, now, retention); err != nil && ctx.Err() == nil {
+				a.log.Error("pruning the outbox", "error", err)
+			}
+		}
+		a.countNotices(ctx)
+		if !sleep(ctx, time.Minute) {
+			return
+		}
+	}
+}
