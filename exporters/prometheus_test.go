@@ -283,9 +283,10 @@ func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString(
-		"# Metrics\n\nWritten by `go test ./exporters -update` from the table that registers them. A metric is there\n" +
-			"once what it tells of has happened. The Go runtime's and the process's metrics (`go_*`,\n" +
-			"`process_*`) come beside them.\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n",
+		"# Metrics\n\nThis page is for those who write queries, alerts or dashboards: it lists every metric of the agent.\n" +
+			"`go test ./exporters -update` writes it from the table that registers them.\n\n" +
+			"A series appears once there is something to report. /metrics also has the metrics of the Go runtime\n" +
+			"and of the process (`go_*`, `process_*`).\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n",
 	)
 	for _, m := range exporters.Metrics() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, strings.Join(m.Labels, ", "), m.Help)
