@@ -1,5 +1,5 @@
-// Command dashboards writes the JSON of Grafana's dashboards into a folder: `make
-// dashboards`. dashboards.go lists them, panels.go lays them out.
+// Command dashboards writes the JSON of the Grafana dashboards into a folder; run
+// `make dashboards`. dashboards.go lists the panels, panels.go lays them out.
 package main
 
 import (

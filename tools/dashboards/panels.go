@@ -3,25 +3,25 @@ package main
 const (
 	runbooks = "https://github.com/sentinel-dq/sentinel/blob/main/docs/runbooks/"
 	docs     = "https://github.com/sentinel-dq/sentinel/blob/main/docs/"
-	// matching narrows a metric of a dataset to what is chosen above.
+	// matching limits a metric to the selected warehouses and datasets.
 	matching = `warehouse=~"$warehouse",dataset=~"$dataset"`
 )
 
 type dashboard struct {
 	uid, title, about string
-	panels            []panel // placed from left to right, row by row
+	panels            []panel // in rows, from left to right
 }
 
 type panel struct {
 	title, about string
 	kind         string // timeseries, stat, table, state-timeline
 	unit         string // Grafana's name of a unit
-	runbook      string // an alert's name; "" leads to the metrics' page
+	runbook      string // name of an alert; "" links to the page of metrics
 	width        int    // of 24
 	height       int
 	queries      []query
-	max          float64 // of the axis; 0: automatic
-	steps        []step  // colours from values on
+	max          float64 // maximum of the axis; 0: automatic
+	steps        []step  // colours by value
 }
 
 type query struct{ expr, legend string }
