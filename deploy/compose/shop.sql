@@ -1,4 +1,4 @@
--- A table to watch, and the user that watches it: SELECT is enough.
+-- A table to check, and the user that reads it. The user needs SELECT only.
 CREATE TABLE orders (id bigserial PRIMARY KEY, amount numeric(12, 2) NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
 INSERT INTO orders (amount, created_at) SELECT 10 + i % 90, now() - i * interval '1 minute' FROM generate_series(1, 20000) AS i;
 CREATE ROLE sentinel_reader LOGIN PASSWORD 'reader';
