@@ -106,11 +106,16 @@ func WriteReport(sets []Set, out string) (err error) {
 
 const reportIntro = `# Anomaly benchmark
 
-Written by ` + "`make bench-anomaly DATA=DIR`" + `; do not edit. Every detector runs online with its defaults, the same for all series;
-the labels are read by the scorer alone. An alarm is the onset of an episode. The score and the windows follow NAB v1.1
-(thresholds fixed at 0.5, not searched); an alarm inside a neutral window counts neither way. The first 15 % of a series, at most
-750 points, are not scored. The last column is the lowest and the highest score of the set with one file left out: how much hangs on
-one file. ` + "`profile`" + ` is the default. Its few constants were compared on these same series, so unseen ones may score lower.
+This page is for those who want to know how well [anomaly detection](anomaly.md) works. It compares ` + "`profile`" + `, the detector
+of Sentinel, with textbook detectors on labelled series. ` + "`make bench-anomaly DATA=DIR`" + ` writes it; do not edit it.
+
+- Every detector runs online with its defaults, the same for all series. Only the scorer reads the labels.
+- An alarm is the onset of an episode. An alarm inside a neutral window does not count.
+- The score and the windows follow NAB v1.1. The thresholds are fixed at 0.5, not searched.
+- The first 15 % of a series, at most 750 points, are not scored.
+- The last column is the lowest and the highest score of the set with any one file left out. It shows how much
+  depends on one file.
+- The few constants of ` + "`profile`" + ` were compared on these same series. Other series may score lower.
 `
 
 func (s Set) row(b *bytes.Buffer, detector, dir string) error {
@@ -210,7 +215,7 @@ func (s Set) writeDelays(b *bytes.Buffer, results string) error {
 			}
 		}
 	}
-	fmt.Fprintf(b, "\nDelay of `profile`, in points from the onset of those found:\n\n| kind | found | median | 90th percentile |\n|---|---|---|---|\n")
+	fmt.Fprintf(b, "\nDelay of `profile` in points, from the onset of the incidents that it found:\n\n| kind | found | median | 90th percentile |\n|---|---|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(delays)) {
 		d := delays[kind]
 		slices.Sort(d)

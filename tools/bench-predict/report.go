@@ -51,11 +51,16 @@ func WriteReport(feeds []backtest.Feed, dir string) error {
 
 const reportIntro = `# Prediction benchmark
 
-Written by ` + "`make bench-predict DATA=DIR`" + `; do not edit. Every risk is given before its outcome is learned, and each feed starts
-from a prior fitted on the other feeds only. The first 28 periods of a feed are not scored. Skill is Brier skill against the feed's
-own expanding base rate, unless said otherwise; calibration is the expected calibration error over 10 bins of equal count; precision
-and recall are those of risk > 0.8. A dash stands where a measure does not exist. The few constants of the model
-(prior precision, forgetting, smoothing of survival) were compared on these same feeds, so unseen feeds may score lower.
+This page is for those who want to know how good the [predictions of missed deadlines](prediction.md) are, on real arrival
+times. ` + "`make bench-predict DATA=DIR`" + ` writes it; do not edit it.
+
+- Every risk is given before its outcome is learned. Each feed starts from a prior fitted on the other feeds only.
+- The first 28 periods of a feed are not scored.
+- Skill is Brier skill against the feed's own expanding base rate, unless said otherwise.
+- Calibration is the expected calibration error over 10 bins of equal count.
+- Precision and recall are those of risk > 0.8. A dash means that a measure does not exist.
+- The few constants of the model (prior precision, forgetting, smoothing of survival) were compared on these same
+  feeds. Other feeds may score lower.
 
 `
 
@@ -93,7 +98,7 @@ func replayBaseline(feeds []backtest.Feed, risk func([]backtest.Period, int) flo
 // writeFirst compares the pooled prior with the base rates where the model has
 // hardly learned: in the first 28 periods.
 func writeFirst(b *bytes.Buffer, feeds []backtest.Feed, risks [][]float64) {
-	fmt.Fprint(b, "\n## The first 28 periods of each feed\n\nWhy a new dataset starts from the pooled prior and not from a base rate.\n\n")
+	fmt.Fprint(b, "\n## The first 28 periods of each feed\n\nThey show why a new dataset starts from the pooled prior and not from a base rate.\n\n")
 	first := func(risks [][]float64) []backtest.Forecast {
 		var out []backtest.Forecast
 		for i, f := range feeds {
@@ -111,7 +116,7 @@ func writeFirst(b *bytes.Buffer, feeds []backtest.Feed, risks [][]float64) {
 }
 
 func writeOpen(b *bytes.Buffer, feeds []backtest.Feed, dayAhead [][]float64) (hour []backtest.Forecast, err error) {
-	fmt.Fprint(b, "\n## Before the deadline, periods not yet arrived\n\nSkill is against the share of misses of exactly these periods, in a feed's row of that feed's alone: a reference that\nknows more than any forecast can. Below 0 the feed's arrivals this late tell nothing that holds.\n\n")
+	fmt.Fprint(b, "\n## Before the deadline, periods not yet arrived\n\nSkill is against the share of misses of exactly these periods; in a feed's row, of that feed's periods. No forecast can\nknow this reference. Below 0, arrivals this late say nothing reliable about the feed.\n\n")
 	for _, lead := range reportLeads {
 		risks, err := LeaveOneOut(feeds, lead)
 		if err != nil {
@@ -152,8 +157,9 @@ func againstOwnRate(fs []backtest.Forecast) []backtest.Forecast {
 // writeSimulated judges the shipped prior on simulated feeds of another seed
 // than it was fitted with.
 func writeSimulated(b *bytes.Buffer) {
-	fmt.Fprint(b, "## Simulated feeds\n\nNot real: 40 simulated feeds of 400 days with volumes, load times, retries, anomaly scores and shared upstreams,\n"+
-		"asked when a load starts, with the shipped prior (fitted on another seed). It shows that these inputs are used, no more.\n\n")
+	fmt.Fprint(b, "## Simulated feeds\n\nThese feeds are not real: 40 simulated feeds of 400 days with volumes, load times, retries, anomaly scores and "+
+		"shared upstreams.\nThe model is asked when a load starts, with the shipped prior (fitted on another seed). "+
+		"The table shows only that these inputs are used.\n\n")
 	feeds := Simulate(2, 40, 400)
 	rows := dayAheadBaselines(feeds)
 	var arrivals, seeing [][]float64
