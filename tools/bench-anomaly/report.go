@@ -106,8 +106,9 @@ func WriteReport(sets []Set, out string) (err error) {
 
 const reportIntro = `# Anomaly benchmark
 
-This page is for those who want to know how well [anomaly detection](anomaly.md) works. It compares ` + "`profile`" + `, the detector
-of Sentinel, with textbook detectors on labelled series. ` + "`make bench-anomaly DATA=DIR`" + ` writes it; do not edit it.
+This page is for those who want to know how well [anomaly detection](anomaly.md) works. It compares ` + "`profile`" + `,
+the detector of Sentinel, with textbook detectors on labelled series.
+` + "`make bench-anomaly DATA=DIR`" + ` writes it; do not edit it.
 
 - Every detector runs online with its defaults, the same for all series. Only the scorer reads the labels.
 - An alarm is the onset of an episode. An alarm inside a neutral window does not count.

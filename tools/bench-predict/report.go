@@ -51,8 +51,8 @@ func WriteReport(feeds []backtest.Feed, dir string) error {
 
 const reportIntro = `# Prediction benchmark
 
-This page is for those who want to know how good the [predictions of missed deadlines](prediction.md) are, on real arrival
-times. ` + "`make bench-predict DATA=DIR`" + ` writes it; do not edit it.
+This page is for those who want to know how good the [predictions of missed deadlines](prediction.md) are, on real
+arrival times. ` + "`make bench-predict DATA=DIR`" + ` writes it; do not edit it.
 
 - Every risk is given before its outcome is learned. Each feed starts from a prior fitted on the other feeds only.
 - The first 28 periods of a feed are not scored.
@@ -157,8 +157,8 @@ func againstOwnRate(fs []backtest.Forecast) []backtest.Forecast {
 // writeSimulated judges the shipped prior on simulated feeds of another seed
 // than it was fitted with.
 func writeSimulated(b *bytes.Buffer) {
-	fmt.Fprint(b, "## Simulated feeds\n\nThese feeds are not real: 40 simulated feeds of 400 days with volumes, load times, retries, anomaly scores and "+
-		"shared upstreams.\nThe model is asked when a load starts, with the shipped prior (fitted on another seed). "+
+	fmt.Fprint(b, "## Simulated feeds\n\nThese feeds are not real: 40 simulated feeds of 400 days with volumes, load times, retries, anomaly scores and\n"+
+		"shared upstreams. The model is asked when a load starts, with the shipped prior (fitted on another seed).\n"+
 		"The table shows only that these inputs are used.\n\n")
 	feeds := Simulate(2, 40, 400)
 	rows := dayAheadBaselines(feeds)
