@@ -67,16 +67,18 @@ func (h repairHost) Check(ctx context.Context, r sentinel.Repair) (sentinel.Resu
 	return h.agent.checkAgain(ctx, h.plan(), r.Check)
 }
 
-// Quiet implements [repair.Host].
-func (h repairHost) Quiet(now time.Time, t sentinel.Table) (why string, quiet bool) {
+// Maintenance implements [repair.Host].
+func (h repairHost) Maintenance(now time.Time, t sentinel.Table) (why string, quiet bool) {
 	return h.agent.underMaintenance(now, t)
 }
 
-// Moved implements [repair.Host].
-func (h repairHost) Moved(ctx context.Context, r sentinel.Repair) { h.agent.repairMoved(ctx, r) }
+// RepairChanged implements [repair.Host].
+func (h repairHost) RepairChanged(ctx context.Context, r sentinel.Repair) {
+	h.agent.repairMoved(ctx, r)
+}
 
-// BreakerMoved implements [repair.Host].
-func (h repairHost) BreakerMoved(name string, state int) {
+// BreakerChanged implements [repair.Host].
+func (h repairHost) BreakerChanged(name string, state int) {
 	h.agent.metrics.Set(exporters.BreakerState, float64(state), name)
 }
 
@@ -231,7 +233,7 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 
 func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 	for _, p := range a.engine.PoliciesFor(why.Incident) {
-		if _, err := a.engine.Consider(ctx, p, why); err != nil && ctx.Err() == nil {
+		if _, err := a.engine.PlanRepair(ctx, p, why); err != nil && ctx.Err() == nil {
 			a.log.Error("planning a repair", "policy", p.ID, "incident", why.Incident.ID, "error", err)
 		}
 	}
@@ -256,7 +258,7 @@ func (a *Agent) RepairAlert(ctx context.Context, name string, table sentinel.Tab
 	}
 	i := sentinel.Incident{ID: "alert-" + labels["fingerprint"], Kind: "alert." + name, Table: table, Message: labels["summary"], Opened: a.now()}
 	for _, p := range a.engine.PoliciesFor(i) {
-		r, considered := a.engine.Consider(ctx, p, repair.Trigger{Incident: i, Labels: labels})
+		r, considered := a.engine.PlanRepair(ctx, p, repair.Trigger{Incident: i, Labels: labels})
 		err = errors.Join(err, considered)
 		if r != nil {
 			planned++

@@ -49,7 +49,7 @@ type Worker struct {
 	// History is what checks compare with.
 	History checks.History
 	// Switch is the kill switch of repairs. Nil: it is never set.
-	Switch repair.Switch
+	Switch repair.KillSwitch
 	// Now is the clock.
 	Now sentinel.Clock
 	Log *slog.Logger
@@ -220,6 +220,6 @@ func (w *Worker) carryOut(ctx context.Context, data json.RawMessage) (json.RawMe
 	target := &repair.Target{
 		Read: db, Write: has.Writers[t.Repair.Table.Warehouse], Sources: has, Now: w.Now,
 	}
-	held := repair.Held{Context: ctx, Store: w.Store, Task: t, Now: w.Now, Switch: w.Switch}
+	held := repair.TaskControl{Context: ctx, Store: w.Store, Task: t, Now: w.Now, KillSwitch: w.Switch}
 	return json.Marshal(t.Do(ctx, policy, target, held))
 }

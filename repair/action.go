@@ -62,8 +62,8 @@ type Run struct {
 	Resumed bool
 	// Control is asked before every change. Nil lets everything through.
 	Control Control
-	// From is set by an action that took its data from a fallback source.
-	From string
+	// Source is set by an action that took its data from a fallback source.
+	Source string
 }
 
 // Control is what a running step asks of the one that runs it. Its methods may
@@ -72,9 +72,9 @@ type Control interface {
 	// Alive fails when the lease is lost, the kill switch is set or the agent
 	// stops. Nothing more may be changed then.
 	Alive() error
-	// Reached is told of named places in a step, so that tests can stop the
+	// Failpoint is told of named places in a step, so that tests can stop the
 	// process there.
-	Reached(place string)
+	Failpoint(place string)
 }
 
 // Alive fails when nothing more may be changed; see [Control].
@@ -85,10 +85,10 @@ func (r *Run) Alive() error {
 	return r.Control.Alive()
 }
 
-// Reached tells tests of a named place; see [Control].
-func (r *Run) Reached(place string) {
+// Failpoint tells tests of a named place; see [Control].
+func (r *Run) Failpoint(place string) {
 	if r.Control != nil {
-		r.Control.Reached(place)
+		r.Control.Failpoint(place)
 	}
 }
 

@@ -20,20 +20,20 @@ const (
 // outcomes within breakerWindow are failures; after breakerRest it lets one
 // trial through.
 const (
-	failuresInRow = 3
-	minOutcomes   = 6
-	breakerWindow = 30 * time.Minute
-	breakerRest   = 15 * time.Minute
+	failuresInRow   = 3
+	minOutcomes     = 6
+	breakerWindow   = 30 * time.Minute
+	breakerCooldown = 15 * time.Minute
 )
 
 // breaker is the circuit breaker of a policy on its table. It is a durable row,
 // so that it outlives a restart and is one for all agents.
 type breaker struct {
-	State    int
-	Since    time.Time // of the state
-	Trial    string    // half-open: the one repair that may try
-	Outcomes []outcome // of the last breakerWindow
-	Row      int       // failures in a row
+	State               int
+	Since               time.Time // of the state
+	Trial               string    // half-open: the one repair that may try
+	Outcomes            []outcome // of the last breakerWindow
+	ConsecutiveFailures int       `json:"Row"`
 }
 
 type outcome struct {
@@ -41,8 +41,8 @@ type outcome struct {
 	OK bool
 }
 
-// count notes an outcome and decides.
-func (b *breaker) count(ok bool, now time.Time) {
+// record notes an outcome and decides.
+func (b *breaker) record(ok bool, now time.Time) {
 	b.Outcomes = append(b.Outcomes, outcome{now, ok})
 	kept := b.Outcomes[:0]
 	failed := 0
@@ -59,8 +59,8 @@ func (b *breaker) count(ok bool, now time.Time) {
 		*b = breaker{State: Closed, Since: now, Outcomes: kept}
 		return
 	}
-	b.Row++
-	if b.State == HalfOpen || b.Row >= failuresInRow || len(kept) >= minOutcomes && 2*failed >= len(kept) {
+	b.ConsecutiveFailures++
+	if b.State == HalfOpen || b.ConsecutiveFailures >= failuresInRow || len(kept) >= minOutcomes && 2*failed >= len(kept) {
 		b.State, b.Since, b.Trial = Open, now, ""
 	}
 }
@@ -69,8 +69,8 @@ func (b *breaker) count(ok bool, now time.Time) {
 // the trial.
 func (b *breaker) allow(repair string, now time.Time) (ok, changed bool) {
 	switch {
-	case b.State == Open && now.Sub(b.Since) >= breakerRest,
-		b.State == HalfOpen && b.Trial != repair && now.Sub(b.Since) >= breakerRest: // the trial was never heard of again
+	case b.State == Open && now.Sub(b.Since) >= breakerCooldown,
+		b.State == HalfOpen && b.Trial != repair && now.Sub(b.Since) >= breakerCooldown: // the trial was never heard of again
 		b.State, b.Since, b.Trial = HalfOpen, now, repair
 		return true, true
 	case b.State == HalfOpen:
@@ -92,14 +92,14 @@ func (e *Engine) tryBreaker(ctx context.Context, name, repair string) (bool, err
 	return e.saveBreaker(ctx, name, row, b)
 }
 
-// countBreaker notes an outcome; a lost race is tried again.
-func (e *Engine) countBreaker(ctx context.Context, name string, ok bool) error {
+// recordOutcome notes an outcome; a lost race is tried again.
+func (e *Engine) recordOutcome(ctx context.Context, name string, ok bool) error {
 	for range 10 {
 		b, row, err := e.breaker(ctx, name)
 		if err != nil {
 			return err
 		}
-		b.count(ok, e.Now())
+		b.record(ok, e.Now())
 		if saved, err := e.saveBreaker(ctx, name, row, b); saved || err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (e *Engine) saveBreaker(ctx context.Context, name string, row store.Breaker
 	row.Body = body
 	saved, err := e.Store.SetBreaker(ctx, row)
 	if saved {
-		e.host.BreakerMoved(name, b.State)
+		e.host.BreakerChanged(name, b.State)
 	}
 	return saved, err
 }

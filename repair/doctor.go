@@ -7,17 +7,11 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Diagnosis is one thing that a DSN may or may not do.
-type Diagnosis struct {
-	Level string // ok, warn, fail
-	Text  string // with what to do
-}
-
 // Doctor looks at the two DSNs of a warehouse: whether checks may do no more
 // than read, and what holds when repairs are carried out. It changes nothing.
-func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []Diagnosis) {
+func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []warehouse.Advice) {
 	say := func(level, format string, args ...any) {
-		out = append(out, Diagnosis{level, fmt.Sprintf(format, args...)})
+		out = append(out, warehouse.Advice{Level: level, Text: fmt.Sprintf(format, args...)})
 	}
 	catalog, err := read.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 	if err != nil {
@@ -31,36 +25,29 @@ func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []Diagnosis
 	adviser, advises := read.Dialect.(warehouse.Adviser)
 	if advises {
 		ask := func(st warehouse.Statement) (warehouse.Rows, error) { return Query(ctx, read, st) }
-		out = append(out, diagnoses(adviser.AdviseReading(ask))...)
+		out = append(out, adviser.AdviseReading(ask)...)
 	}
 	if w == nil {
 		say("ok", "repair_dsn: none is configured, so nothing can be written")
 		return out
 	}
 	if err := w.DB.PingContext(ctx); err != nil {
-		say("fail", "repair_dsn: %v", w.class(err))
+		say("fail", "repair_dsn: %v", w.classify(err))
 		return out
 	}
 	schema := catalog.DefaultSchema
-	switch there, err := w.there(ctx, schema); {
+	switch there, err := w.ownTablesExist(ctx, schema); {
 	case err != nil:
-		say("fail", "repair_dsn: looking for fence and ledger: %v", w.class(err))
+		say("fail", "repair_dsn: looking for fence and ledger: %v", w.classify(err))
 	case there:
 		say("ok", "repair_dsn: fence and ledger are there: changes are applied exactly once")
 	default:
 		say("warn", "repair_dsn: fence and ledger (%s, %s) are made at the first repair, for which the user "+
-			"needs CREATE", w.ownSQL(schema, "fence"), w.ownSQL(schema, "ledger"))
+			"needs CREATE", w.ownTable(schema, "fence"), w.ownTable(schema, "ledger"))
 	}
 	if adviser, ok := w.Dialect.(warehouse.Adviser); ok {
 		ask := func(st warehouse.Statement) (warehouse.Rows, error) { return w.ask(ctx, st) }
-		out = append(out, diagnoses(adviser.AdviseWriting(ask))...)
-	}
-	return out
-}
-
-func diagnoses(all []warehouse.Advice) (out []Diagnosis) {
-	for _, a := range all {
-		out = append(out, Diagnosis(a))
+		out = append(out, adviser.AdviseWriting(ask)...)
 	}
 	return out
 }
@@ -69,7 +56,7 @@ func diagnoses(all []warehouse.Advice) (out []Diagnosis) {
 func (w *Writer) ask(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
 	var text string
 	if err := w.DB.QueryRowContext(ctx, st.SQL, st.Args...).Scan(&text); err != nil {
-		return nil, w.class(err)
+		return nil, w.classify(err)
 	}
 	return warehouse.Rows{{{Text: text}}}, nil
 }

@@ -20,8 +20,8 @@ type Config struct {
 	Store  *store.Store
 	Holder string // names this agent; two agents never share a name
 	Now    sentinel.Clock
-	// Switch is the kill switch, asked before every change. Nil: it is never set.
-	Switch Switch
+	// KillSwitch is the kill switch, asked before every change. Nil: it is never set.
+	KillSwitch KillSwitch
 	// Remote has other agents carry steps out. Nil: this agent does all of them.
 	Remote Stepper
 	// Budget is how many repairs, of all policies together, may begin in an hour;
@@ -40,13 +40,13 @@ type Host interface {
 	Target(ctx context.Context, t sentinel.Table) (*Target, error)
 	// Check runs the check that failed again and returns its new result.
 	Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
-	// Quiet says why nothing may be done to a table now, such as a maintenance window.
-	Quiet(now time.Time, t sentinel.Table) (why string, quiet bool)
-	// Moved is told of every saved transition.
-	Moved(ctx context.Context, r sentinel.Repair)
-	// BreakerMoved is told of every saved change of a circuit breaker: [Closed],
+	// Maintenance says why nothing may be done to a table now, such as a maintenance window.
+	Maintenance(now time.Time, t sentinel.Table) (why string, quiet bool)
+	// RepairChanged is told of every saved transition.
+	RepairChanged(ctx context.Context, r sentinel.Repair)
+	// BreakerChanged is told of every saved change of a circuit breaker: [Closed],
 	// [HalfOpen] or [Open].
-	BreakerMoved(name string, state int)
+	BreakerChanged(name string, state int)
 }
 
 // Engine carries repairs through their states. Every transition is saved
@@ -92,17 +92,17 @@ func (e *Engine) PoliciesFor(i sentinel.Incident) (out []*Policy) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range e.policies {
-		if p.For(i) {
+		if p.Matches(i) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// Consider plans a repair for an incident and saves the plan. It answers nil
+// PlanRepair plans a repair for an incident and saves the plan. It answers nil
 // without an error when there is nothing to do, or a repair of the same thing
 // is under way already. Nothing is changed anywhere but in the store.
-func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentinel.Repair, error) {
+func (e *Engine) PlanRepair(ctx context.Context, p *Policy, why Trigger) (*sentinel.Repair, error) {
 	target, err := e.host.Target(ctx, p.Table)
 	if err != nil {
 		return nil, err
@@ -121,42 +121,42 @@ func (e *Engine) Consider(ctx context.Context, p *Policy, why Trigger) (*sentine
 		return nil, fmt.Errorf("planning %s of %s: %w", p.Kind, p.Table, err)
 	}
 	plan.Action = p.Kind
-	r, err := e.planned(ctx, p, why, plan)
+	r, err := e.savePlan(ctx, p, why, plan)
 	if err != nil || r == nil {
 		return nil, err
 	}
-	return r, e.countFlap(ctx, p, *r)
+	return r, e.recordFlap(ctx, p, *r)
 }
 
-// planned saves a plan as a repair. It answers nil when the same plan was decided
+// savePlan saves a plan as a repair. It answers nil when the same plan was decided
 // on before, or a repair of the same thing is under way.
-func (e *Engine) planned(ctx context.Context, p *Policy, why Trigger, plan sentinel.Plan) (*sentinel.Repair, error) {
+func (e *Engine) savePlan(ctx context.Context, p *Policy, why Trigger, plan sentinel.Plan) (*sentinel.Repair, error) {
 	now := e.Now()
 	r := sentinel.Repair{
 		ID: newID(now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check,
 		Table: p.Table,
 		Plan:  plan, Mode: string(p.Mode), State: sentinel.RepairPlanned, Version: 1, Created: now, Updated: now,
 	}
-	if p.Mode == Shadow || !p.chosen(why.Incident.ID) {
+	if p.Mode == Shadow || !p.inRollout(why.Incident.ID) {
 		r.State, r.Finished = sentinel.ShadowDone, now
 		r.Message = "planned only: " + map[bool]string{true: "mode shadow",
 			false: "outside of the roll-out"}[p.Mode == Shadow]
 	}
-	if again, err := e.decidedAlready(ctx, p, r); again || err != nil {
+	if again, err := e.alreadyDecided(ctx, p, r); again || err != nil {
 		return nil, err
 	}
 	created, err := e.Store.AddRepair(ctx, r, e.audit(r, "planned", plan.Hash()+" "+plan.Summary))
 	if err != nil || !created {
 		return nil, err
 	}
-	e.host.Moved(ctx, r)
+	e.host.RepairChanged(ctx, r)
 	return &r, nil
 }
 
-// decidedAlready reports whether the same plan for the same incident has ended
+// alreadyDecided reports whether the same plan for the same incident has ended
 // in a way that a new try would not change: refused, rejected, or in shadow while
 // it still is.
-func (e *Engine) decidedAlready(ctx context.Context, p *Policy, r sentinel.Repair) (bool, error) {
+func (e *Engine) alreadyDecided(ctx context.Context, p *Policy, r sentinel.Repair) (bool, error) {
 	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check, Limit: 50})
 	return slices.ContainsFunc(past, func(o sentinel.Repair) bool {
 		if o.Key != r.Key || o.Incident != r.Incident {
@@ -187,8 +187,8 @@ func (e *Engine) failpoint(name string) {
 	}
 }
 
-// move saves a transition.
-func (e *Engine) move(
+// transition saves a transition.
+func (e *Engine) transition(
 	ctx context.Context, r sentinel.Repair, to sentinel.RepairState, message string,
 ) (sentinel.Repair, error) {
 	r.State, r.Message, r.Updated = to, message, e.Now()
@@ -201,7 +201,7 @@ func (e *Engine) move(
 		return r, err
 	}
 	e.failpoint("after_" + string(to))
-	e.host.Moved(ctx, r)
+	e.host.RepairChanged(ctx, r)
 	return r, nil
 }
 
@@ -240,7 +240,7 @@ func (e *Engine) Advance(ctx context.Context) error {
 
 // advanceSafely is advance where a panic is that repair's error.
 func (e *Engine) advanceSafely(ctx context.Context, r sentinel.Repair) (err error) {
-	defer recovered("carrying it out", &err)
+	defer recoverPanic("carrying it out", &err)
 	return e.advance(ctx, r)
 }
 
@@ -252,16 +252,16 @@ func (e *Engine) advance(ctx context.Context, r sentinel.Repair) error {
 		var err error
 		switch {
 		case p == nil && r.Applied.IsZero():
-			next, err = e.move(ctx, r, sentinel.RepairCancelled, "its policy is no longer configured")
+			next, err = e.transition(ctx, r, sentinel.RepairCancelled, "its policy is no longer configured")
 		case p == nil:
-			next, err = e.move(ctx, r, sentinel.DeadLetter, "applied, and its policy is no longer configured: "+
+			next, err = e.transition(ctx, r, sentinel.DeadLetter, "applied, and its policy is no longer configured: "+
 				"verify it by hand")
 		case r.State == sentinel.RepairPlanned, r.State == sentinel.RepairSuppressed:
 			next, err = e.guard(ctx, p, r)
 		case r.State == sentinel.AwaitingApproval:
 			next, err = e.awaitApproval(ctx, p, r)
 		default:
-			next, err = e.carryOut(ctx, p, r)
+			next, err = e.execute(ctx, p, r)
 		}
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ func TestAWindowIsReloadedVerifiedAndLeavesTheRestAlone(t *testing.T) {
 		before := b.Content("orders")
 		p := b.Reload(repair.Auto)
 		why := b.Incident(repairtest.Tuesday)
-		planned, err := b.Repair.Consider(t.Context(), p, why)
+		planned, err := b.Repair.PlanRepair(t.Context(), p, why)
 		if err != nil || planned == nil || b.Content("orders") != before {
 			t.Fatalf("planning: %+v, %v; a plan leaves the table as it is", planned, err)
 		}
@@ -81,7 +81,7 @@ func TestC49AnEmptyOrShrunkSourceIsRefused(t *testing.T) {
 		if r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "its 2 rows are fewer than 90%") || b.Content("orders") != before {
 			t.Errorf("%s: %s", r.State, r.Message)
 		}
-		if again, err := b.Repair.Consider(t.Context(), p, b.Incident(repairtest.Tuesday)); again != nil || err != nil {
+		if again, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(repairtest.Tuesday)); again != nil || err != nil {
 			t.Errorf("the same refusal is not said again: %+v, %v", again, err)
 		}
 		b.Exec("DELETE FROM staging")
@@ -166,7 +166,7 @@ func TestC31TwoAgentsMakeOneRepair(t *testing.T) {
 		done := make(chan error, 2)
 		for _, e := range []*repairtest.Agent{b.Repair, other} {
 			go func() {
-				_, err := e.Consider(t.Context(), p, why)
+				_, err := e.PlanRepair(t.Context(), p, why)
 				if err == nil {
 					err = e.Advance(t.Context())
 				}
@@ -201,7 +201,7 @@ func TestC32AnOvertakenAgentIsRefusedByTheFence(t *testing.T) {
 		}
 		run := func(fence int64) error {
 			r := &repair.Run{Repair: sentinel.Repair{ID: "r1", Key: "k", Table: b.Table("orders"), Fence: fence, Attempts: 1}, Target: target}
-			_, err := b.Write.Commit(t.Context(), r, fmt.Sprint("step", fence), func(ctx context.Context, tx *sql.Tx) (int64, error) {
+			_, err := b.Write.ApplyOnce(t.Context(), r, fmt.Sprint("step", fence), func(ctx context.Context, tx *sql.Tx) (int64, error) {
 				_, err := tx.ExecContext(ctx, "UPDATE orders SET note = 'fence "+fmt.Sprint(fence)+"'")
 				return 1, err
 			})

@@ -86,8 +86,8 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("%s panicked: %v (a defect of Sentinel or of a module built into it)", e.Doing, e.Value)
 }
 
-// recovered turns a panic into an error; it is deferred.
-func recovered(doing string, err *error) {
+// recoverPanic turns a panic into an error; it is deferred.
+func recoverPanic(doing string, err *error) {
 	if v := recover(); v != nil {
 		*err = &PanicError{Doing: doing, Value: v, Stack: debug.Stack()}
 	}

@@ -88,11 +88,11 @@ func TestC29WithoutAStateNothingIsRepaired(t *testing.T) {
 	p := b.Policy("act", a, repair.Auto)
 	why := b.Incident("x")
 	unlock := lockState(b)
-	if r, err := b.Repair.Consider(t.Context(), p, why); err == nil {
+	if r, err := b.Repair.PlanRepair(t.Context(), p, why); err == nil {
 		t.Errorf("planned %+v", r)
 	}
 	unlock()
-	r, err := b.Repair.Consider(t.Context(), p, why)
+	r, err := b.Repair.PlanRepair(t.Context(), p, why)
 	b.Must(err)
 	unlock = lockState(b)
 	if err := b.Repair.Advance(t.Context()); err == nil || a.applied.Load() != 0 {
@@ -114,7 +114,7 @@ func TestC33AnAgentThatCannotHoldItsLeaseRollsBack(t *testing.T) {
 				t.Errorf("what was begun under the lost lease was kept:\n%s", got)
 			}
 			began := repairtest.Clock()
-			_, err := r.Target.Write.Commit(ctx, r, "apply", func(ctx context.Context, tx *sql.Tx) (int64, error) {
+			_, err := r.Target.Write.ApplyOnce(ctx, r, "apply", func(ctx context.Context, tx *sql.Tx) (int64, error) {
 				if _, err := tx.ExecContext(ctx, "UPDATE orders SET note = 'new' WHERE id = 101"); err != nil || a.applied.Load() > 1 {
 					return 1, err
 				}
@@ -128,7 +128,7 @@ func TestC33AnAgentThatCannotHoldItsLeaseRollsBack(t *testing.T) {
 		}
 		b.Repair = b.NewAgent("agent-1", func(c *repair.Config) { c.Lease = 300 * time.Millisecond })
 		p := b.Policy("act", a, repair.Auto)
-		r, err := b.Repair.Consider(t.Context(), p, b.Incident("x"))
+		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x"))
 		b.Must(err)
 		b.Must(b.Repair.Advance(t.Context()))
 		if held == 0 || held > 2*time.Second { // a state that does not answer would be waited for for five
@@ -151,7 +151,7 @@ func TestC45AnAgentThatIsStoppedLeavesItsRepairToTheNext(t *testing.T) {
 		b.Orders()
 		before := b.Content("orders")
 		p := b.Reload(repair.Auto)
-		r, err := b.Repair.Consider(t.Context(), p, b.Incident(repairtest.Tuesday))
+		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(repairtest.Tuesday))
 		b.Must(err)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -185,13 +185,13 @@ func TestC15ATableThatIsGoneIsNotReloaded(t *testing.T) {
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
 		p := b.Reload(repair.Auto)
-		planned, err := b.Repair.Consider(t.Context(), p, b.Incident(repairtest.Tuesday))
+		planned, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(repairtest.Tuesday))
 		b.Must(err)
 		b.Exec("DROP TABLE orders")
 		if r := b.Advanced(planned.ID); r.State == sentinel.RepairSucceeded || !r.Applied.IsZero() {
 			t.Errorf("planned before: %s %s", r.State, r.Message)
 		}
-		r, err := b.Repair.Consider(t.Context(), p, b.Incident("missing_partition:2026-03-10"))
+		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("missing_partition:2026-03-10"))
 		b.Must(err)
 		if r == nil || r.Plan.Class != sentinel.ClassRefused || !strings.Contains(r.Plan.Why, "does not exist") {
 			t.Errorf("planned after: %+v", r)

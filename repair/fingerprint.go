@@ -10,14 +10,21 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Surroundings are what the catalog says of a table besides its own shape.
-type Surroundings struct {
-	OnColumn   map[string][]string // what hangs on a column, described; by column
-	Around     []string            // views, rules, policies, triggers on any of it
-	Published  []string            // publications that hold it
-	Extension  string              // that owns it
+// Dependencies are what the catalog ties to a table, beside its own shape. The
+// names in JSON are part of fingerprints that stored plans hold: they stay.
+type Dependencies struct {
+	// ByColumn has, for each column, descriptions of what depends on it.
+	ByColumn map[string][]string `json:"OnColumn"`
+	// All has views, rules, policies and triggers that depend on any part of the table.
+	All []string `json:"Around"`
+	// Publications are the names of the publications that include the table.
+	Publications []string `json:"Published"`
+	// Extension is the name of the extension that owns the table; "" for none.
+	Extension string
+	// Privileges has the table's access list and its owner, as the catalog prints them.
 	Privileges string
-	Version    string
+	// Version is the server's version, such as "150004".
+	Version string
 }
 
 // TableDigest is of what the catalog says of a table, on an engine that locks
@@ -45,14 +52,14 @@ func WriteDialect(db *warehouse.DB) (warehouse.WriteDialect, error) {
 }
 
 // Fingerprint is of a table's identity, columns, partitions and surroundings.
-func Fingerprint(t *warehouse.Table, around Surroundings) string {
+func Fingerprint(t *warehouse.Table, around Dependencies) string {
 	data, err := json.Marshal(struct {
 		ID         string
 		Kind       warehouse.TableKind
 		Columns    []warehouse.Column
 		PrimaryKey *warehouse.Key
 		Partitions int
-		Around     Surroundings
+		Dependents Dependencies `json:"Around"`
 	}{t.ID, t.Kind, t.Columns, t.PrimaryKey, len(t.Partitions), around})
 	if err != nil {
 		panic(err) // plain values

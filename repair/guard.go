@@ -10,36 +10,36 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// suppressedFor is how long a suppressed repair waits before it is guarded again.
-const suppressedFor = time.Minute
+// suppressionInterval is how long a suppressed repair waits before it is guarded again.
+const suppressionInterval = time.Minute
 
 // guard decides what becomes of a planned repair: nothing (refused), a person,
 // wait, or go ahead.
 func (e *Engine) guard(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
 	if r.Plan.Class == sentinel.ClassRefused {
-		return e.move(ctx, r, sentinel.DeadLetter, "refused: "+r.Plan.Why)
+		return e.transition(ctx, r, sentinel.DeadLetter, "refused: "+r.Plan.Why)
 	}
 	if gone, err := e.superseded(ctx, r); gone || err != nil {
 		if err != nil {
 			return r, err
 		}
-		return e.move(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
+		return e.transition(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
 	}
-	if why := e.held(ctx, r.Table); why != "" {
+	if why := e.blocked(ctx, r.Table); why != "" {
 		return e.suppress(ctx, r, why)
 	}
-	if why, err := e.spent(ctx, p, r); why != "" || err != nil {
+	if why, err := e.budgetExhausted(ctx, p, r); why != "" || err != nil {
 		if err != nil {
 			return r, err
 		}
 		return e.suppress(ctx, r, why)
 	}
-	if why := e.needsPerson(p, r); why != "" && !e.approved(r) {
+	if why := e.approvalReason(p, r); why != "" && !e.approved(r) {
 		r.NextAt = time.Time{}
-		return e.move(ctx, r, sentinel.AwaitingApproval, why+": sentinel repair approve "+r.ID)
+		return e.transition(ctx, r, sentinel.AwaitingApproval, why+": sentinel repair approve "+r.ID)
 	}
 	if p.DryRun {
-		return e.move(ctx, r, sentinel.ShadowDone, "dry_run: it would have been applied now")
+		return e.transition(ctx, r, sentinel.ShadowDone, "dry_run: it would have been applied now")
 	}
 	ok, err := e.tryBreaker(ctx, breakerName(p), r.ID)
 	if err != nil {
@@ -49,7 +49,7 @@ func (e *Engine) guard(ctx context.Context, p *Policy, r sentinel.Repair) (senti
 		return e.suppress(ctx, r, "the circuit breaker is open: the last repairs of this kind failed")
 	}
 	r.NextAt = time.Time{}
-	return e.move(ctx, r, sentinel.RepairQueued, "")
+	return e.transition(ctx, r, sentinel.RepairQueued, "")
 }
 
 func breakerName(p *Policy) string { return p.ID + " " + p.Table.String() }
@@ -59,25 +59,25 @@ func (e *Engine) suppress(ctx context.Context, r sentinel.Repair, why string) (s
 	if r.State == sentinel.RepairSuppressed && r.Message == why {
 		return r, nil
 	}
-	r.NextAt = e.Now().Add(suppressedFor)
-	return e.move(ctx, r, sentinel.RepairSuppressed, why)
+	r.NextAt = e.Now().Add(suppressionInterval)
+	return e.transition(ctx, r, sentinel.RepairSuppressed, why)
 }
 
-// held says what keeps everything on a table from being touched now.
-func (e *Engine) held(ctx context.Context, t sentinel.Table) string {
+// blocked says what keeps everything on a table from being touched now.
+func (e *Engine) blocked(ctx context.Context, t sentinel.Table) string {
 	if e.killed(ctx) {
 		return "the kill switch is set"
 	}
-	if why, quiet := e.host.Quiet(e.Now(), t); quiet {
+	if why, quiet := e.host.Maintenance(e.Now(), t); quiet {
 		return why
 	}
 	return ""
 }
 
-// countFlap counts the last repair as a failure when what it made go away is
+// recordFlap counts the last repair as a failure when what it made go away is
 // back within the flap window: a repair that has to be done again and again
 // opens its breaker like one that does not work.
-func (e *Engine) countFlap(ctx context.Context, p *Policy, r sentinel.Repair) error {
+func (e *Engine) recordFlap(ctx context.Context, p *Policy, r sentinel.Repair) error {
 	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check,
 		Since: e.Now().Add(-p.FlapWindow - p.Window), Limit: 100})
 	if err != nil || r.State.Final() {
@@ -88,15 +88,15 @@ func (e *Engine) countFlap(ctx context.Context, p *Policy, r sentinel.Repair) er
 			continue
 		}
 		if o.State == sentinel.RepairSucceeded && e.Now().Sub(o.Finished) <= p.FlapWindow {
-			return e.countBreaker(ctx, breakerName(p), false)
+			return e.recordOutcome(ctx, breakerName(p), false)
 		}
 		return nil
 	}
 	return nil
 }
 
-// spent says which budget is used up: of the policy, or of all together.
-func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (string, error) {
+// budgetExhausted says which budget is used up: of the policy, or of all together.
+func (e *Engine) budgetExhausted(ctx context.Context, p *Policy, r sentinel.Repair) (string, error) {
 	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-max(p.Window+p.Cooldown, time.Hour)),
 		Limit: 10000})
 	if err != nil {
@@ -133,8 +133,8 @@ func (e *Engine) spent(ctx context.Context, p *Policy, r sentinel.Repair) (strin
 		until.UTC().Format("15:04 UTC")), nil
 }
 
-// needsPerson says why a person has to decide.
-func (e *Engine) needsPerson(p *Policy, r sentinel.Repair) string {
+// approvalReason says why a person has to decide.
+func (e *Engine) approvalReason(p *Policy, r sentinel.Repair) string {
 	switch {
 	case p.Mode != Auto:
 		return "mode " + string(p.Mode) + " wants a person's approval"
@@ -157,13 +157,13 @@ func (e *Engine) awaitApproval(ctx context.Context, p *Policy, r sentinel.Repair
 		return e.guard(ctx, p, r)
 	}
 	if e.Now().Sub(r.Created) > p.Approval {
-		return e.move(ctx, r, sentinel.RepairCancelled, fmt.Sprintf("nobody approved the plan within %s", p.Approval))
+		return e.transition(ctx, r, sentinel.RepairCancelled, fmt.Sprintf("nobody approved the plan within %s", p.Approval))
 	}
 	if gone, err := e.superseded(ctx, r); gone || err != nil {
 		if err != nil {
 			return r, err
 		}
-		return e.move(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
+		return e.transition(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
 	}
 	return r, nil
 }

@@ -154,14 +154,14 @@ func TestTheKillSwitchStopsEverythingAtTheNextStep(t *testing.T) {
 func TestTheKillSwitchIsRemembered(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
-	b.Repair.Killed = func() bool { return (&repair.StoredSwitch{Store: b.Store}).Killed(t.Context()) }
+	b.Repair.Killed = func() bool { return (&repair.StoredKillSwitch{Store: b.Store}).Killed(t.Context()) }
 	if err := repair.SetKillSwitch(t.Context(), b.Store, true, "", "", repairtest.Clock()); err == nil {
 		t.Error("set by nobody")
 	}
 	b.Must(repair.SetKillSwitch(t.Context(), b.Store, true, "ann", "moving the loader", repairtest.Clock()))
 	r := b.Repaired(b.Policy("act", &act{}, repair.Auto), b.Incident("x"))
 	b.Stands(r, sentinel.RepairSuppressed, "the kill switch is set")
-	if why, off := repair.KillSwitch(t.Context(), b.Store); !off || !strings.Contains(why, "switched off by ann since") || !strings.Contains(why, "moving the loader") {
+	if why, off := repair.ReadKillSwitch(t.Context(), b.Store); !off || !strings.Contains(why, "switched off by ann since") || !strings.Contains(why, "moving the loader") {
 		t.Errorf("%t %q", off, why)
 	}
 	b.Must(repair.SetKillSwitch(t.Context(), b.Store, false, "ann", "moved", repairtest.Clock()))
@@ -235,7 +235,7 @@ func TestC53AMaintenanceWindowIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var quiet atomic.Bool
-	b.Repair.Quiet = func(time.Time, sentinel.Table) (string, bool) { return "maintenance until 06:00", quiet.Load() }
+	b.Repair.Maintenance = func(time.Time, sentinel.Table) (string, bool) { return "maintenance until 06:00", quiet.Load() }
 	quiet.Store(true)
 	a := &act{}
 	p := b.Policy("act", a, repair.Auto)
@@ -261,7 +261,7 @@ func TestC52AnApprovalThatRanOutIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var quiet atomic.Bool
-	b.Repair.Quiet = func(time.Time, sentinel.Table) (string, bool) { return "maintenance", quiet.Load() }
+	b.Repair.Maintenance = func(time.Time, sentinel.Table) (string, bool) { return "maintenance", quiet.Load() }
 	a := &act{}
 	r := b.Repaired(b.Policy("act", a, repair.Manual), b.Incident("x"))
 	ann := repair.Decisions{Store: b.Store, Now: b.Repair.Now, Who: "ann"}
@@ -295,7 +295,7 @@ func TestARolloutRepairsItsShareOfIncidents(t *testing.T) {
 	const incidents = 200
 	chosen := 0
 	for i := range incidents {
-		r, err := b.Repair.Consider(t.Context(), p, b.Incident(fmt.Sprint("finding", i)))
+		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(fmt.Sprint("finding", i)))
 		if err != nil || r == nil {
 			t.Fatal(r, err)
 		}
@@ -304,7 +304,7 @@ func TestARolloutRepairsItsShareOfIncidents(t *testing.T) {
 		} else {
 			b.Stands(*r, sentinel.ShadowDone, "outside of the roll-out")
 		}
-		if again, err := b.Repair.Consider(t.Context(), p, b.Incident(fmt.Sprint("finding", i))); again != nil || err != nil {
+		if again, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(fmt.Sprint("finding", i))); again != nil || err != nil {
 			t.Fatalf("decided anew: %+v, %v", again, err)
 		}
 	}
@@ -324,7 +324,7 @@ func TestADryRunEndsBeforeAnythingIsDone(t *testing.T) {
 	p := b.Policy("act", a, repair.Auto)
 	p.DryRun = true
 	b.Stands(b.Repaired(p, b.Incident("x")), sentinel.ShadowDone, "dry_run")
-	if again, err := b.Repair.Consider(t.Context(), p, b.Incident("x")); again != nil || err != nil || a.applied.Load() != 0 {
+	if again, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x")); again != nil || err != nil || a.applied.Load() != 0 {
 		t.Errorf("%+v, %v, applied %d times", again, err, a.applied.Load())
 	}
 }
@@ -336,7 +336,7 @@ func TestShadowPlansAreReportedOnAndMakeWayForRepairs(t *testing.T) {
 	p := b.Policy("act", a, repair.Shadow)
 	plan := func(key string) {
 		t.Helper()
-		r, err := b.Repair.Consider(t.Context(), p, b.Incident(key))
+		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(key))
 		if b.Must(err); r != nil && r.State != sentinel.ShadowDone && p.Mode == repair.Shadow {
 			t.Errorf("%s: %s", key, r.State)
 		}
@@ -361,7 +361,7 @@ func TestShadowPlansAreReportedOnAndMakeWayForRepairs(t *testing.T) {
 	b.Must(b.Repair.Advance(t.Context()))
 	reports, err := repair.ShadowReports(t.Context(), b.Store, time.Time{}, 15*time.Minute)
 	b.Must(err)
-	want := repair.ShadowReport{Policy: "orders/act", Planned: 5, Confirmed: 1, Contradicted: 1, Needless: 1, Untold: 1, Open: 1}
+	want := repair.ShadowReport{Policy: "orders/act", Planned: 5, Confirmed: 1, Contradicted: 1, Needless: 1, Unknown: 1, Open: 1}
 	if len(reports) != 1 || reports[0] != want {
 		t.Fatalf("%+v\nwant %+v", reports, want)
 	}

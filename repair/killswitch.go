@@ -41,9 +41,9 @@ func SetKillSwitch(ctx context.Context, s *store.Store, off bool, who, why strin
 		false: "repairs.on"}[off], Subject: "repairs", Detail: why})
 }
 
-// KillSwitch says who stopped all repairs, and why. A state that cannot be read
+// ReadKillSwitch says who stopped all repairs, and why. A state that cannot be read
 // stops them too: nothing is repaired blindly.
-func KillSwitch(ctx context.Context, s *store.Store) (why string, off bool) {
+func ReadKillSwitch(ctx context.Context, s *store.Store) (why string, off bool) {
 	data, ok, err := s.State(ctx, killSwitchState, "repairs")
 	var t killSwitch
 	if err == nil && ok {
@@ -59,29 +59,29 @@ func KillSwitch(ctx context.Context, s *store.Store) (why string, off bool) {
 	return "", false
 }
 
-// Switch is a kill switch.
-type Switch interface {
+// KillSwitch is a kill switch.
+type KillSwitch interface {
 	// Killed reports whether nothing more may be repaired.
 	Killed(ctx context.Context) bool
 }
 
 // killed asks the engine's kill switch.
 func (c Config) killed(ctx context.Context) bool {
-	return c.Switch != nil && c.Switch.Killed(ctx)
+	return c.KillSwitch != nil && c.KillSwitch.Killed(ctx)
 }
 
-// StoredSwitch is set by the state that all its agents share, or for this agent
+// StoredKillSwitch is set by the state that all its agents share, or for this agent
 // alone by [StoredSwitch.Configure].
-type StoredSwitch struct {
+type StoredKillSwitch struct {
 	Store *store.Store
 	off   atomic.Bool
 }
 
 // Configure sets the switch for this agent, or lets the state alone decide.
-func (s *StoredSwitch) Configure(off bool) { s.off.Store(off) }
+func (s *StoredKillSwitch) Configure(off bool) { s.off.Store(off) }
 
 // Killed implements [Switch].
-func (s *StoredSwitch) Killed(ctx context.Context) bool {
-	_, off := KillSwitch(ctx, s.Store)
+func (s *StoredKillSwitch) Killed(ctx context.Context) bool {
+	_, off := ReadKillSwitch(ctx, s.Store)
 	return off || s.off.Load()
 }

@@ -38,7 +38,7 @@ func (a *panics) Stage(context.Context, *repair.Run) error {
 
 func (a *panics) Apply(ctx context.Context, r *repair.Run) error {
 	a.check("apply")
-	_, err := r.Target.Write.Commit(ctx, r, "apply", func(ctx context.Context, tx *sql.Tx) (int64, error) {
+	_, err := r.Target.Write.ApplyOnce(ctx, r, "apply", func(ctx context.Context, tx *sql.Tx) (int64, error) {
 		if _, err := tx.ExecContext(ctx, "UPDATE orders SET note = 'half' WHERE id = 1"); err != nil {
 			return 0, err
 		}
@@ -68,7 +68,7 @@ func TestAPanicEndsItsRepairAlone(t *testing.T) {
 				before := b.Content("orders")
 				b.Bad = func(context.Context) (bool, error) { return in == "roll_back", nil }
 				broken := b.Policy("test_panics", &panics{in: in}, repair.Auto)
-				r, err := b.Repair.Consider(t.Context(), broken, b.Incident("broken"))
+				r, err := b.Repair.PlanRepair(t.Context(), broken, b.Incident("broken"))
 				b.Must(err)
 				sound := *broken
 				sound.ID, sound.Action = "orders/sound", &panics{}
@@ -92,7 +92,7 @@ func TestAPanicWhilePlanningIsThePlansError(t *testing.T) {
 	a, err := repair.New("test_panics")
 	b.Must(err)
 	p := b.Policy("test_panics", a, repair.Auto)
-	r, err := b.Repair.Consider(t.Context(), p, b.Incident("x"))
+	r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x"))
 	if r != nil || err == nil || !strings.Contains(err.Error(), "planning panicked: assignment to entry in nil map") {
 		t.Errorf("planned %+v, %v", r, err)
 	}

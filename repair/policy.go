@@ -108,9 +108,9 @@ func (p *Policy) limits() error {
 	return nil
 }
 
-// For reports whether the policy is for an incident. A key such as
+// Matches reports whether the policy is for an incident. A key such as
 // "missing_partition:2026-01-01" is named by its part before the colon.
-func (p *Policy) For(i sentinel.Incident) bool {
+func (p *Policy) Matches(i sentinel.Incident) bool {
 	if p.Mode == Off || i.Monitor || i.Table != p.Table {
 		return false
 	}
@@ -129,9 +129,9 @@ func (p *Policy) key(plan sentinel.Plan) string {
 	return strings.Join([]string{p.ID, plan.Table.String(), plan.Action, plan.Scope}, "|")
 }
 
-// chosen reports whether the roll-out lets this incident be repaired: always the
+// inRollout reports whether the roll-out lets this incident be repaired: always the
 // same answer for the same incident.
-func (p *Policy) chosen(incident string) bool {
+func (p *Policy) inRollout(incident string) bool {
 	h := fnv.New32a()
 	h.Write([]byte(incident))
 	return float64(h.Sum32()%10000)/10000 < float64(p.Rollout)

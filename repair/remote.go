@@ -25,9 +25,9 @@ type Task struct {
 	Resumed bool            `json:"resumed,omitempty"`
 }
 
-// Did is what became of a task, as data.
-type Did struct {
-	From    string        `json:"from,omitempty"` // the fallback source, where one was used
+// TaskResult is what became of a task, as data.
+type TaskResult struct {
+	Source  string        `json:"from,omitempty"` // the fallback source, where one was used
 	Outcome string        `json:"outcome"`        // done, or the kind of error
 	Message string        `json:"message,omitempty"`
 	After   time.Duration `json:"after,omitempty"`
@@ -37,17 +37,17 @@ type Did struct {
 type Stepper interface {
 	// Step has another agent carry a step out. It answers [ErrNobody] when there is
 	// none; any other error says that the outcome is not known.
-	Step(ctx context.Context, t Task) (Did, error)
+	Step(ctx context.Context, t Task) (TaskResult, error)
 }
 
-// ErrNobody says: there is no other agent to carry a step out.
-var ErrNobody = errors.New("there is no other agent")
+// ErrNoOtherAgent says: there is no other agent to carry a step out.
+var ErrNoOtherAgent = errors.New("there is no other agent")
 
 // Do carries the task out on this agent. control is asked before every change.
-func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control) Did {
+func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control) TaskResult {
 	run := &Run{Repair: t.Repair, Target: target, Resumed: t.Resumed, Control: control}
-	err := p.do(ctx, t.Step, run)
-	d := Did{From: run.From, Outcome: "done"}
+	err := p.runAction(ctx, t.Step, run)
+	d := TaskResult{Source: run.Source, Outcome: "done"}
 	var transient *TransientError
 	var unknown *UnknownError
 	var changed *ChangedError
@@ -84,7 +84,7 @@ func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control
 }
 
 // err is the error that the outcome was.
-func (d Did) err(fence int64) error {
+func (d TaskResult) err(fence int64) error {
 	switch d.Outcome {
 	case "done":
 		return nil
@@ -106,9 +106,9 @@ func (d Did) err(fence int64) error {
 	return errors.New(d.Message)
 }
 
-// do is a step of the policy's action, here. A panic is the step's error.
-func (p *Policy) do(ctx context.Context, step string, run *Run) (err error) {
-	defer recovered("the step "+step, &err)
+// runAction is a step of the policy's action, here. A panic is the step's error.
+func (p *Policy) runAction(ctx context.Context, step string, run *Run) (err error) {
+	defer recoverPanic("the step "+step, &err)
 	switch step {
 	case stepStage:
 		return p.Action.Stage(ctx, run)
@@ -120,44 +120,44 @@ func (p *Policy) do(ctx context.Context, step string, run *Run) (err error) {
 	return fmt.Errorf("step %q is not known to this version", step)
 }
 
-// act carries a step out, here or on another agent. One that nobody answers for is
+// runStep carries a step out, here or on another agent. One that nobody answers for is
 // taken up again from the saved state, with a newer fence, as after a crash.
-func (e *Engine) act(ctx context.Context, p *Policy, step string, run *Run) error {
+func (e *Engine) runStep(ctx context.Context, p *Policy, step string, run *Run) error {
 	if e.Remote == nil {
-		return p.do(ctx, step, run)
+		return p.runAction(ctx, step, run)
 	}
 	did, err := e.Remote.Step(ctx, Task{Step: step, Repair: run.Repair, Resumed: run.Resumed})
 	switch {
-	case errors.Is(err, ErrNobody):
-		return p.do(ctx, step, run)
+	case errors.Is(err, ErrNoOtherAgent):
+		return p.runAction(ctx, step, run)
 	case err != nil:
 		return fmt.Errorf("%w: %w", errNotAlive, err)
 	}
-	run.From = did.From
+	run.Source = did.Source
 	return did.err(run.Repair.Fence)
 }
 
-// Held is the [Control] of a task on the agent that carries it out: it fails when
+// TaskControl is the [Control] of a task on the agent that carries it out: it fails when
 // the engine that handed the task out holds the repair no longer.
-type Held struct {
-	Context context.Context // of the task
-	Store   *store.Store
-	Task    Task
-	Now     sentinel.Clock
-	Switch  Switch // the kill switch; nil: it is never set
+type TaskControl struct {
+	Context    context.Context // of the task
+	Store      *store.Store
+	Task       Task
+	Now        sentinel.Clock
+	KillSwitch KillSwitch // the kill switch; nil: it is never set
 }
 
 // Alive implements [Control].
-func (h Held) Alive() error {
+func (h TaskControl) Alive() error {
 	held, err := h.Store.RepairHeld(h.Context, h.Task.Repair.ID, h.Task.Repair.Fence, h.Now())
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errNotAlive, err)
-	case !held || h.Context.Err() != nil || h.Switch != nil && h.Switch.Killed(h.Context):
+	case !held || h.Context.Err() != nil || h.KillSwitch != nil && h.KillSwitch.Killed(h.Context):
 		return errNotAlive
 	}
 	return nil
 }
 
-// Reached implements [Control].
-func (h Held) Reached(string) {}
+// Failpoint implements [Control].
+func (h TaskControl) Failpoint(string) {}

@@ -18,7 +18,7 @@ import (
 func onAnotherAgent(b *repairtest.Bench, p *repair.Policy, after func(repair.Task) error) (tasks func() []repair.Task) {
 	var mu sync.Mutex
 	var seen []repair.Task
-	b.Repair.Remote = func(ctx context.Context, t repair.Task) (did repair.Did, err error) {
+	b.Repair.Remote = func(ctx context.Context, t repair.Task) (did repair.TaskResult, err error) {
 		sent, err := json.Marshal(t)
 		if err != nil {
 			return did, err
@@ -34,7 +34,7 @@ func onAnotherAgent(b *repairtest.Bench, p *repair.Policy, after func(repair.Tas
 		if err != nil {
 			return did, err
 		}
-		answer, err := json.Marshal(got.Do(ctx, p, target, repair.Held{Context: ctx, Store: b.Store, Task: got, Now: repairtest.Clock}))
+		answer, err := json.Marshal(got.Do(ctx, p, target, repair.TaskControl{Context: ctx, Store: b.Store, Task: got, Now: repairtest.Clock}))
 		if err != nil {
 			return did, err
 		}
@@ -135,7 +135,7 @@ func TestAnAnswerThatIsLost(t *testing.T) {
 		// Who had it and comes back late changes nothing: somebody else holds it now.
 		before := b.Content("orders")
 		for _, late := range []repair.Task{all[0], all[2]} {
-			late.Do(t.Context(), p, b.Target(), repair.Held{Context: t.Context(), Store: b.Store, Task: late, Now: repairtest.Clock})
+			late.Do(t.Context(), p, b.Target(), repair.TaskControl{Context: t.Context(), Store: b.Store, Task: late, Now: repairtest.Clock})
 		}
 		if b.Content("orders") != before || strings.Count(repairtest.Query(t, b.Driver, b.DSN, "SELECT step FROM "+ledger), "apply") != 1 {
 			t.Error("a late one changed the table again")
@@ -148,7 +148,9 @@ func TestNobodyElse(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()
-	b.Repair.Remote = func(context.Context, repair.Task) (repair.Did, error) { return repair.Did{}, repair.ErrNobody }
+	b.Repair.Remote = func(context.Context, repair.Task) (repair.TaskResult, error) {
+		return repair.TaskResult{}, repair.ErrNoOtherAgent
+	}
 	if r := b.Repaired(b.Reload(repair.Auto), b.Incident(repairtest.Tuesday)); r.State != sentinel.RepairSucceeded {
 		t.Errorf("%s: %s", r.State, r.Message)
 	}

@@ -22,8 +22,8 @@ type ShadowReport struct {
 	Needless int
 	// Refused: the plan itself said that it must not be applied.
 	Refused int
-	// Untold: the incident went on for long enough, and nobody tried the repair.
-	Untold int
+	// Unknown: the incident went on for long enough, and nobody tried the repair.
+	Unknown int
 	// Open: the incident has not ended.
 	Open int
 }
@@ -110,13 +110,13 @@ func (s *ShadowReport) count(
 	case err != nil:
 		return err
 	case !known:
-		s.Untold++
+		s.Unknown++
 	case i.State != sentinel.Resolved:
 		s.Open++
 	case i.Resolved.Sub(r.Created) <= grace:
 		s.Needless++
 	default:
-		s.Untold++
+		s.Unknown++
 	}
 	return nil
 }

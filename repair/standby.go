@@ -10,10 +10,10 @@ import (
 // plan plans, unless what is read comes from a standby: it may be behind what
 // would be changed. A panic of the action is the plan's error.
 func (p *Policy) plan(ctx context.Context, target *Target, why Trigger) (plan sentinel.Plan, err error) {
-	defer recovered("planning", &err)
+	defer recoverPanic("planning", &err)
 	if target.Read != nil {
 		if place := target.Read.Place(); place != "" {
-			if err := promoted(ctx, target, place); err != nil {
+			if err := checkPromoted(ctx, target, place); err != nil {
 				return sentinel.Plan{}, err
 			}
 		}
@@ -21,10 +21,10 @@ func (p *Policy) plan(ctx context.Context, target *Target, why Trigger) (plan se
 	return p.Action.Plan(ctx, target, why)
 }
 
-// promoted refuses a server that checks have moved to while it is a standby, and
+// checkPromoted refuses a server that checks have moved to while it is a standby, and
 // while repair_dsn leads to another one: a second server that can be written to
 // is no proof of a promotion.
-func promoted(ctx context.Context, target *Target, place string) error {
+func checkPromoted(ctx context.Context, target *Target, place string) error {
 	catalog, err := target.Read.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 	if err != nil {
 		return Transient(err)
@@ -43,7 +43,7 @@ func promoted(ctx context.Context, target *Target, place string) error {
 	}
 	var written string
 	if err := target.Write.DB.QueryRowContext(ctx, statement).Scan(&written); err != nil {
-		return target.Write.Classed("asking which server repair_dsn leads to", err)
+		return target.Write.WrapError("asking which server repair_dsn leads to", err)
 	}
 	if len(rows) != 1 || rows[0][0].Text != written {
 		return Refuse("checks read %s, and repair_dsn leads to another server: let it name the one that was promoted", place)

@@ -35,7 +35,7 @@ func TestC02NothingIsRepairedByWhatAStandbySays(t *testing.T) {
 	refused := func(why string) {
 		t.Helper()
 		before := b.Content("orders")
-		r, err := b.Repair.Consider(t.Context(), b.Reload(repair.Auto), b.Incident(repairtest.Tuesday))
+		r, err := b.Repair.PlanRepair(t.Context(), b.Reload(repair.Auto), b.Incident(repairtest.Tuesday))
 		b.Must(err, b.Repair.Advance(t.Context()))
 		if r == nil || r.Plan.Class != sentinel.ClassRefused || !strings.Contains(r.Plan.Why, why) || b.Content("orders") != before {
 			t.Errorf("%+v", r)
@@ -101,7 +101,7 @@ func TestC54AFailoverThatLostTheCommitIsRedone(t *testing.T) {
 	b, p := newPair(t)
 	b.Repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) { return p.target(p.write), nil }
 	policy := b.Reload(repair.Auto)
-	r, err := b.Repair.Consider(t.Context(), policy, b.Incident(repairtest.Tuesday))
+	r, err := b.Repair.PlanRepair(t.Context(), policy, b.Incident(repairtest.Tuesday))
 	b.Must(err)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

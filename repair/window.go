@@ -17,7 +17,7 @@ func (why Trigger) Window(bucket string) (from, to time.Time, err error) {
 		for _, layout := range []string{"2006-01-02 15:04 MST", "2006-01-02", "2006-01"} {
 			from, err = time.ParseInLocation(layout, strings.TrimPrefix(label, "the week of "), loc)
 			if err == nil {
-				return from, endOf(bucket, from), nil
+				return from, windowEnd(bucket, from), nil
 			}
 		}
 		return from, to, Refuse("%q is no date", label)
@@ -25,14 +25,14 @@ func (why Trigger) Window(bucket string) (from, to time.Time, err error) {
 	for _, o := range why.Result.Observations {
 		if o.Metric == "row_count" && !o.Bucket.IsZero() {
 			from = o.Bucket.In(loc)
-			return from, endOf(bucket, from), nil
+			return from, windowEnd(bucket, from), nil
 		}
 	}
 	return from, to, &RefusedError{"the check does not tell which window is bad: " +
 		"use row_count with `bucket:` or `expected_partitions:`"}
 }
 
-func endOf(bucket string, from time.Time) time.Time {
+func windowEnd(bucket string, from time.Time) time.Time {
 	switch bucket {
 	case "hour":
 		return from.Add(time.Hour)

@@ -17,7 +17,7 @@ import (
 )
 
 // Writer holds the sessions of one warehouse's repair_dsn. It keeps two small
-// tables in the target: a fence, which refuses whoever has been overtaken, and
+// listTables in the target: a fence, which refuses whoever has been overtaken, and
 // a ledger of what was done. Both change in the same transaction as the data,
 // so that two agents, a zombie, or a new try after a lost reply never apply
 // twice.
@@ -25,8 +25,8 @@ type Writer struct {
 	DB      *sql.DB
 	Dialect warehouse.WriteDialect
 
-	class func(error) error
-	lock  time.Duration
+	classify    func(error) error
+	lockTimeout time.Duration
 
 	mu       sync.Mutex
 	prepared map[string]bool // schemas whose fence and ledger are there
@@ -45,7 +45,7 @@ func OpenWriter(cfg warehouse.Config) (*Writer, error) {
 	if lock <= 0 {
 		lock = time.Second
 	}
-	return &Writer{DB: db, Dialect: dialect, class: class, lock: lock, prepared: map[string]bool{}}, nil
+	return &Writer{DB: db, Dialect: dialect, classify: class, lockTimeout: lock, prepared: map[string]bool{}}, nil
 }
 
 // Close closes the sessions.
@@ -59,9 +59,9 @@ func (w *Writer) Name(t warehouse.TableName) (string, error) {
 	return warehouse.QuoteTable(w.Dialect, t)
 }
 
-// ownSQL is the quoted name of a table of Sentinel's.
-func (w *Writer) ownSQL(schema, name string) string {
-	t := w.Dialect.Own(schema, name)
+// ownTable is the quoted name of a table of Sentinel's.
+func (w *Writer) ownTable(schema, name string) string {
+	t := w.Dialect.InternalTable(schema, name)
 	quoted, err := w.Name(t)
 	if err != nil { // the schema is the target's, which was quoted before
 		return t.Name
@@ -74,7 +74,7 @@ const stagePrefix = "stage_"
 
 // Staging names a table that belongs to one repair.
 func (w *Writer) Staging(r sentinel.Repair, suffix string) warehouse.TableName {
-	return w.Dialect.Own(r.Table.Schema, stagePrefix+r.ID+"_"+suffix)
+	return w.Dialect.InternalTable(r.Table.Schema, stagePrefix+r.ID+"_"+suffix)
 }
 
 // Prepare makes fence and ledger where they are missing.
@@ -84,34 +84,34 @@ func (w *Writer) Prepare(ctx context.Context, schema string) error {
 	if w.prepared[schema] {
 		return nil
 	}
-	statements := w.Dialect.OwnTables(w.ownSQL(schema, "fence"), w.ownSQL(schema, "ledger"))
+	statements := w.Dialect.CreateInternalTables(w.ownTable(schema, "fence"), w.ownTable(schema, "ledger"))
 	for _, s := range statements {
-		if there, err := w.there(ctx, schema); there || err != nil {
+		if there, err := w.ownTablesExist(ctx, schema); there || err != nil {
 			w.prepared[schema] = err == nil
-			return w.Classed("looking for fence and ledger", err)
+			return w.WrapError("looking for fence and ledger", err)
 		}
 		if _, err := w.DB.ExecContext(ctx, s); err != nil {
-			return w.Classed("making fence and ledger", err)
+			return w.WrapError("making fence and ledger", err)
 		}
 	}
 	w.prepared[schema] = true
 	return nil
 }
 
-// there reports whether both tables exist, so that a user without CREATE can
+// ownTablesExist reports whether both tables exist, so that a user without CREATE can
 // use those that an administrator made.
-func (w *Writer) there(ctx context.Context, schema string) (bool, error) {
-	names, err := w.tables(ctx, schema)
+func (w *Writer) ownTablesExist(ctx context.Context, schema string) (bool, error) {
+	names, err := w.listTables(ctx, schema)
 	if err != nil {
 		return false, err
 	}
-	fence, ledger := w.Dialect.Own(schema, "fence"), w.Dialect.Own(schema, "ledger")
+	fence, ledger := w.Dialect.InternalTable(schema, "fence"), w.Dialect.InternalTable(schema, "ledger")
 	return slices.Contains(names, fence.Name) && slices.Contains(names, ledger.Name), nil
 }
 
-// tables are the names of the tables beside Sentinel's own.
-func (w *Writer) tables(ctx context.Context, schema string) (names []string, err error) {
-	st := w.Dialect.ListTables(w.Dialect.Own(schema, "").Schema)
+// listTables are the names of the tables beside Sentinel's own.
+func (w *Writer) listTables(ctx context.Context, schema string) (names []string, err error) {
+	st := w.Dialect.ListTables(w.Dialect.InternalTable(schema, "").Schema)
 	rows, err := w.DB.QueryContext(ctx, st.SQL, st.Args...)
 	if err != nil {
 		return nil, err
@@ -127,8 +127,8 @@ func (w *Writer) tables(ctx context.Context, schema string) (names []string, err
 	return names, rows.Err()
 }
 
-// Classed wraps an error of the engine; what may pass becomes a TransientError.
-func (w *Writer) Classed(doing string, err error) error {
+// WrapError wraps an error of the engine; what may pass becomes a TransientError.
+func (w *Writer) WrapError(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -141,7 +141,7 @@ func (w *Writer) Classed(doing string, err error) error {
 	if errors.Is(err, errNotAlive) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w: %w", errNotAlive, err)
 	}
-	err = w.class(err)
+	err = w.classify(err)
 	var engine *warehouse.Error
 	wrapped := fmt.Errorf("%s: %w", doing, err)
 	if errors.As(err, &engine) && engine.Temporary() || errors.Is(err, sql.ErrConnDone) {
@@ -162,7 +162,7 @@ func (w *Writer) begin(ctx context.Context, r *Run) (*sql.Tx, error) {
 		return tx, nil
 	}
 	st := limiter.LimitTransaction(warehouse.TransactionLimits{
-		Lock:        w.lock,
+		Lock:        w.lockTimeout,
 		Statement:   statementLimit,
 		Application: fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence),
 	})
@@ -179,10 +179,10 @@ func fenceKey(r sentinel.Repair) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// pass lets the newest fence through and refuses older ones; the row stays
+// checkFence lets the newest fence through and refuses older ones; the row stays
 // locked to the end of the transaction, so that repairs of one thing queue up.
-func (w *Writer) pass(ctx context.Context, tx *sql.Tx, r *Run) error {
-	table, key := w.ownSQL(r.Repair.Table.Schema, "fence"), fenceKey(r.Repair)
+func (w *Writer) checkFence(ctx context.Context, tx *sql.Tx, r *Run) error {
+	table, key := w.ownTable(r.Repair.Table.Schema, "fence"), fenceKey(r.Repair)
 	insert := w.Dialect.InsertMissing(table, "fence_key, token", w.Param(1)+", 0")
 	if _, err := tx.ExecContext(ctx, insert, key); err != nil {
 		return err
@@ -208,25 +208,25 @@ func (w *Writer) Done(ctx context.Context, r sentinel.Repair, step string) (bool
 	if err := w.Prepare(ctx, r.Table.Schema); err != nil {
 		return false, err
 	}
-	done, err := w.ledger(ctx, w.DB, r, step)
-	return done, w.Classed("reading the ledger", err)
+	done, err := w.ledgerHas(ctx, w.DB, r, step)
+	return done, w.WrapError("reading the ledger", err)
 }
 
 type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func (w *Writer) ledger(ctx context.Context, q Querier, r sentinel.Repair, step string) (bool, error) {
+func (w *Writer) ledgerHas(ctx context.Context, q Querier, r sentinel.Repair, step string) (bool, error) {
 	n := 0
-	err := q.QueryRowContext(ctx, "SELECT count(*) FROM "+w.ownSQL(r.Table.Schema,
+	err := q.QueryRowContext(ctx, "SELECT count(*) FROM "+w.ownTable(r.Table.Schema,
 		"ledger")+" WHERE repair_id = "+w.Param(1)+" AND step = "+w.Param(2), r.ID, step).Scan(&n)
 	return n > 0, err
 }
 
-// Commit runs do in one transaction with fence and ledger. already is true, and
+// ApplyOnce runs do in one transaction with fence and ledger. already is true, and
 // nothing is done, when the ledger has the step. After a commit whose reply was
 // lost the ledger is read; [UnknownError] is left for when that fails too.
-func (w *Writer) Commit(
+func (w *Writer) ApplyOnce(
 	ctx context.Context, r *Run, step string, do func(ctx context.Context, tx *sql.Tx) (rows int64, err error),
 ) (already bool, err error) {
 	if err := r.Alive(); err != nil {
@@ -237,22 +237,22 @@ func (w *Writer) Commit(
 	}
 	tx, err := w.begin(ctx, r)
 	if err != nil {
-		return false, w.Classed("beginning", err)
+		return false, w.WrapError("beginning", err)
 	}
 	defer rollBackPanic(tx)
-	already, err = w.inTransaction(ctx, tx, r, step, do)
+	already, err = w.applyInTransaction(ctx, tx, r, step, do)
 	if err != nil || already {
 		// An error of the way back is of no more interest than the one that led here.
 		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && err != nil {
 			err = errors.Join(err, undo)
 		}
-		return already, w.Classed("step "+step, err)
+		return already, w.WrapError("step "+step, err)
 	}
-	r.Reached("in_" + step + "_txn")
+	r.Failpoint("in_" + step + "_txn")
 	if err := tx.Commit(); err != nil {
-		return w.afterLostCommit(ctx, r, step, err)
+		return w.resolveLostCommit(ctx, r, step, err)
 	}
-	r.Reached("after_" + step + "_commit")
+	r.Failpoint("after_" + step + "_commit")
 	return false, nil
 }
 
@@ -265,13 +265,13 @@ func rollBackPanic(tx *sql.Tx) {
 	}
 }
 
-func (w *Writer) inTransaction(
+func (w *Writer) applyInTransaction(
 	ctx context.Context, tx *sql.Tx, r *Run, step string, do func(context.Context, *sql.Tx) (int64, error),
 ) (already bool, err error) {
-	if err := w.pass(ctx, tx, r); err != nil {
+	if err := w.checkFence(ctx, tx, r); err != nil {
 		return false, err
 	}
-	if already, err = w.ledger(ctx, tx, r.Repair, step); already || err != nil {
+	if already, err = w.ledgerHas(ctx, tx, r.Repair, step); already || err != nil {
 		return already, err
 	}
 	rows, err := do(ctx, tx)
@@ -281,42 +281,42 @@ func (w *Writer) inTransaction(
 	if err := r.Alive(); err != nil {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO "+w.ownSQL(r.Repair.Table.Schema,
+	_, err = tx.ExecContext(ctx, "INSERT INTO "+w.ownTable(r.Repair.Table.Schema,
 		"ledger")+" (repair_id, step, token, row_count, applied_at) VALUES ("+strings.Join([]string{w.Param(1),
 		w.Param(2), w.Param(3), w.Param(4), w.Param(5)}, ", ")+")",
 		r.Repair.ID, step, r.Repair.Fence, rows, r.Now().UTC().Format(time.RFC3339))
 	return false, err
 }
 
-// afterLostCommit tells a commit that happened from one that did not.
-func (w *Writer) afterLostCommit(ctx context.Context, r *Run, step string, lost error) (bool, error) {
+// resolveLostCommit tells a commit that happened from one that did not.
+func (w *Writer) resolveLostCommit(ctx context.Context, r *Run, step string, lost error) (bool, error) {
 	probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if err := w.Orphans(probe, r); err != nil {
-		return false, &UnknownError{Err: errors.Join(w.class(lost), err)}
+	if err := w.EndOldSessions(probe, r); err != nil {
+		return false, &UnknownError{Err: errors.Join(w.classify(lost), err)}
 	}
-	done, err := w.ledger(probe, w.DB, r.Repair, step)
+	done, err := w.ledgerHas(probe, w.DB, r.Repair, step)
 	switch {
 	case err != nil:
-		return false, &UnknownError{Err: errors.Join(w.class(lost), w.class(err))}
+		return false, &UnknownError{Err: errors.Join(w.classify(lost), w.classify(err))}
 	case done:
 		return false, nil
 	}
-	return false, &TransientError{Err: fmt.Errorf("committing %s: %w", step, w.class(lost))}
+	return false, &TransientError{Err: fmt.Errorf("committing %s: %w", step, w.classify(lost))}
 }
 
-// Fenced runs do in a transaction that an overtaken agent does not get into.
+// RunFenced runs do in a transaction that an overtaken agent does not get into.
 // doing says what for, in an error.
-func (w *Writer) Fenced(ctx context.Context, r *Run, doing string, do func(tx *sql.Tx) error) error {
+func (w *Writer) RunFenced(ctx context.Context, r *Run, doing string, do func(tx *sql.Tx) error) error {
 	if err := r.Alive(); err != nil {
 		return err
 	}
 	tx, err := w.begin(ctx, r)
 	if err != nil {
-		return w.Classed(doing, err)
+		return w.WrapError(doing, err)
 	}
 	defer rollBackPanic(tx)
-	err = w.pass(ctx, tx, r)
+	err = w.checkFence(ctx, tx, r)
 	if err == nil {
 		err = do(tx)
 	}
@@ -324,20 +324,20 @@ func (w *Writer) Fenced(ctx context.Context, r *Run, doing string, do func(tx *s
 		err = r.Alive()
 	}
 	if err != nil {
-		return w.Classed(doing, errors.Join(err, tx.Rollback()))
+		return w.WrapError(doing, errors.Join(err, tx.Rollback()))
 	}
-	return w.Classed(doing, tx.Commit())
+	return w.WrapError(doing, tx.Commit())
 }
 
-// Mark writes a ledger row outside of the change it is about: the intent and
+// RecordStep writes a ledger row outside of the change it is about: the intent and
 // the outcome of what cannot share a transaction, such as MySQL's DDL.
-func (w *Writer) Mark(ctx context.Context, r *Run, step string) (already bool, err error) {
-	return w.Commit(ctx, r, step, func(context.Context, *sql.Tx) (int64, error) { return 0, nil })
+func (w *Writer) RecordStep(ctx context.Context, r *Run, step string) (already bool, err error) {
+	return w.ApplyOnce(ctx, r, step, func(context.Context, *sql.Tx) (int64, error) { return 0, nil })
 }
 
-// Orphans waits until no session of this repair with an older fence is left,
+// EndOldSessions waits until no session of this repair with an older fence is left,
 // and ends those of a server that lets it: only then the ledger tells the truth.
-func (w *Writer) Orphans(ctx context.Context, r *Run) error {
+func (w *Writer) EndOldSessions(ctx context.Context, r *Run) error {
 	ender, ok := w.Dialect.(warehouse.SessionEnder)
 	if !ok {
 		return nil // the lock on the fence makes the next transaction wait
@@ -347,7 +347,7 @@ func (w *Writer) Orphans(ctx context.Context, r *Run) error {
 		err := w.DB.QueryRowContext(ctx, ender.EndSessions(),
 			"sentinel/"+r.Repair.ID+"/%", fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence)).Scan(&n)
 		if err != nil {
-			return w.class(err)
+			return w.classify(err)
 		}
 		if n == 0 {
 			return nil

@@ -11,16 +11,16 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Locked is a session that keeps every other agent from the same repair, on an
+// Lock is a session that keeps every other agent from the same repair, on an
 // engine whose DDL has no transaction for the fence to be in.
-func (w *Writer) Locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock func(), err error) {
+func (w *Writer) Lock(ctx context.Context, r *Run) (conn *sql.Conn, unlock func(), err error) {
 	committer, ok := w.Dialect.(warehouse.AutoCommitter)
 	if !ok {
 		return nil, nil, errors.New("this engine has no named locks")
 	}
 	take, release := committer.NamedLock()
 	if conn, err = w.DB.Conn(ctx); err != nil {
-		return nil, nil, w.Classed("connecting", err)
+		return nil, nil, w.WrapError("connecting", err)
 	}
 	lock := "sentinel/" + fenceKey(r.Repair)
 	var got sql.NullInt64
@@ -29,7 +29,7 @@ func (w *Writer) Locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock fun
 		err = &TransientError{Err: errors.New("another repair of this table holds the lock")}
 	}
 	if err != nil {
-		return nil, nil, errors.Join(w.Classed("locking", err), conn.Close())
+		return nil, nil, errors.Join(w.WrapError("locking", err), conn.Close())
 	}
 	return conn, func() {
 		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -45,10 +45,10 @@ func (w *Writer) Locked(ctx context.Context, r *Run) (conn *sql.Conn, unlock fun
 func (w *Writer) Sweep(
 	ctx context.Context, schema string, keep func(repairID string) bool,
 ) (dropped []string, err error) {
-	first := w.Dialect.Own(schema, stagePrefix)
-	names, err := w.tables(ctx, schema)
+	first := w.Dialect.InternalTable(schema, stagePrefix)
+	names, err := w.listTables(ctx, schema)
 	if err != nil {
-		return nil, w.Classed("looking for staging tables", err)
+		return nil, w.WrapError("looking for staging tables", err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {
 		rest, ours := strings.CutPrefix(name, first.Name)
@@ -61,7 +61,7 @@ func (w *Writer) Sweep(
 			return dropped, err
 		}
 		if _, err := w.DB.ExecContext(ctx, "DROP TABLE "+quoted); err != nil {
-			return dropped, w.Classed("dropping "+name, err)
+			return dropped, w.WrapError("dropping "+name, err)
 		}
 		dropped = append(dropped, name)
 	}

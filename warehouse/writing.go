@@ -25,15 +25,15 @@ type WriteDialect interface {
 	// standby from its primary.
 	ServerIdentity() string
 
-	// Own names a table of Sentinel's, unquoted: in a schema of its own where the
+	// InternalTable names a table of Sentinel's, unquoted: in a schema of its own where the
 	// engine has schemas, beside the tables of schema where it has not.
-	Own(schema, name string) TableName
-	// OwnTables are the statements that make the tables for fence and ledger.
-	OwnTables(fence, ledger string) []string
+	InternalTable(schema, name string) TableName
+	// CreateInternalTables are the statements that make the tables for fence and ledger.
+	CreateInternalTables(fence, ledger string) []string
 	// ListTables answers with the names of the tables of a schema.
 	ListTables(schema string) Statement
-	// LongText is the type of a column for text of any length.
-	LongText() string
+	// LongTextType is the type of a column for text of any length.
+	LongTextType() string
 
 	// InsertMissing inserts one row, unless its key is there.
 	InsertMissing(table, columns, values string) string
@@ -44,14 +44,14 @@ type WriteDialect interface {
 	// may end in a condition. When summed is true it answers with the number of
 	// rows and a text that is the sum of their hashes; else with one text a row.
 	Checksum(columns []string, from string) (query string, summed bool)
-	// Value turns a cell that another engine wrote into what this one reads as the
+	// ConvertValue turns a cell that another engine wrote into what this one reads as the
 	// same value.
-	Value(c *Column, cell Cell) any
-	// ReadsZones reports whether the text of a timestamp may end in its zone.
-	ReadsZones() bool
+	ConvertValue(c *Column, cell Cell) any
+	// AcceptsZones reports whether the text of a timestamp may end in its zone.
+	AcceptsZones() bool
 
-	// Affected are the queries for what notices when rows are deleted.
-	Affected() AffectedQueries
+	// DependentQueries are the queries for what notices when rows are deleted.
+	DependentQueries() DependentQueries
 
 	// TypeName spells a canonical type; false where the engine has no exact one.
 	TypeName(t Type) (string, bool)
@@ -67,14 +67,14 @@ type WriteDialect interface {
 
 // Upsert is an insert of all rows of From into Table.
 type Upsert struct {
-	Table, From        string
-	Columns, Key, Rest []string // Rest: the columns that are not of the key
+	Table, From          string
+	Columns, Key, NonKey []string // Rest: the columns that are not of the key
 }
 
-// AffectedQueries ask what notices when rows of a table are deleted and inserted
+// DependentQueries ask what notices when rows of a table are deleted and inserted
 // again. Each takes the table's schema and name, unquoted, and answers with one
 // name a row. "" has nothing to ask.
-type AffectedQueries struct {
+type DependentQueries struct {
 	// Cascading answers with the tables that lose or change rows too.
 	Cascading string
 	// Triggers answers with the table's own.
@@ -87,7 +87,7 @@ type AffectedQueries struct {
 // TypeChange is a change of a column's type.
 type TypeChange struct {
 	Table, Column string
-	Have, Want    Column
+	From, To      Column
 	Bytes         int64 // of the table; less than 0 when it is not known
 }
 
@@ -153,10 +153,10 @@ type TableLocker interface {
 	// Its arguments: the table's name; for how long a transaction may have held it;
 	// how far a standby may be behind.
 	TableInUse() string
-	// Surroundings is a query by the table's id for what depends on it: rows of
+	// Dependencies is a query by the table's id for what depends on it: rows of
 	// kind, name and column. Kinds: depends, published, extension, privileges,
 	// version.
-	Surroundings() string
+	Dependencies() string
 }
 
 // NullDropper is a dialect that makes a column nullable in its catalog alone.
@@ -170,11 +170,11 @@ type NullDropper interface {
 type AddColumnChecker interface {
 	// CheckAddColumn says why a column must not be added to a table, unquoted; ""
 	// lets it go ahead.
-	CheckAddColumn(ctx context.Context, ask AskFunc, t TableName) (refused string, err error)
+	CheckAddColumn(ctx context.Context, ask QueryFunc, t TableName) (refused string, err error)
 }
 
-// AskFunc answers one statement.
-type AskFunc func(st Statement) (Rows, error)
+// QueryFunc answers one statement.
+type QueryFunc func(st Statement) (Rows, error)
 
 // PartitionSwapper is a dialect that puts a table in the place of a partition.
 type PartitionSwapper interface {
@@ -205,17 +205,17 @@ type Swap struct {
 	// StagedName and KeptName are unquoted and without their schema: of the staged
 	// table, and of the partition that it replaces.
 	StagedName, KeptName string
-	// Inside is the condition that all rows of the partition meet.
-	Inside string
+	// RowCondition is the condition that all rows of the partition meet.
+	RowCondition string
 }
 
 // Adviser is a dialect that knows what an account should not be allowed to do,
 // and what is special when repairs write.
 type Adviser interface {
 	// AdviseReading is about the account that checks use.
-	AdviseReading(ask AskFunc) []Advice
+	AdviseReading(ask QueryFunc) []Advice
 	// AdviseWriting is about repairs.
-	AdviseWriting(ask AskFunc) []Advice
+	AdviseWriting(ask QueryFunc) []Advice
 }
 
 // Advice is one thing that an account or a server may or may not do.

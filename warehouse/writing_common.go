@@ -11,12 +11,12 @@ func UpsertOnConflict(u Upsert) string {
 	columns := strings.Join(u.Columns, ", ")
 	insert := "INSERT INTO " + u.Table + " (" + columns + ") SELECT " + columns + " FROM " + u.From + " WHERE true"
 	conflict := " ON CONFLICT (" + strings.Join(u.Key, ", ") + ") DO "
-	if len(u.Rest) == 0 {
+	if len(u.NonKey) == 0 {
 		return insert + conflict + "NOTHING"
 	}
-	set := make([]string, len(u.Rest))
-	differs := make([]string, len(u.Rest))
-	for i, c := range u.Rest {
+	set := make([]string, len(u.NonKey))
+	differs := make([]string, len(u.NonKey))
+	for i, c := range u.NonKey {
 		set[i] = c + " = excluded." + c
 		differs[i] = u.Table + "." + c + " IS DISTINCT FROM excluded." + c
 	}

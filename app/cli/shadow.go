@@ -52,7 +52,7 @@ RIGHT         share of CONFIRMED among CONFIRMED, CONTRADICTED and NEEDLESS`,
 					right = fmt.Sprintf("%.0f %%", 100*share)
 				}
 				fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
-					r.Policy, r.Planned, r.Confirmed, r.Contradicted, r.Needless, r.Refused, r.Untold, r.Open, right)
+					r.Policy, r.Planned, r.Confirmed, r.Contradicted, r.Needless, r.Refused, r.Unknown, r.Open, right)
 			}
 			return tw.Flush()
 		},

@@ -17,7 +17,7 @@ import (
 )
 
 // newWorker makes what does this agent's tasks.
-func (o Options) newWorker(state *store.Store, off repair.Switch) *cluster.Worker {
+func (o Options) newWorker(state *store.Store, off repair.KillSwitch) *cluster.Worker {
 	return &cluster.Worker{Store: state, History: agent.NewHistory(state), Switch: off, Now: o.Now, Log: o.Log}
 }
 
@@ -160,8 +160,8 @@ func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log 
 
 // killSwitch is the kill switch of repairs: in the state, the environment, or the
 // configuration.
-func killSwitch(state *store.Store, configured bool) *repair.StoredSwitch {
-	s := &repair.StoredSwitch{Store: state}
+func killSwitch(state *store.Store, configured bool) *repair.StoredKillSwitch {
+	s := &repair.StoredKillSwitch{Store: state}
 	s.Configure(switchedOff(configured))
 	return s
 }

@@ -37,7 +37,7 @@ type term struct {
 	member   *cluster.Member // nil: the state is this agent's own
 	worker   *cluster.Worker // of the member
 
-	repairsOff *repair.StoredSwitch
+	repairsOff *repair.StoredKillSwitch
 }
 
 // newTerm makes all parts of an agent that leads. On an error it has closed
@@ -72,11 +72,11 @@ func (t *term) setup(cfg *config.Config) setup.Setup {
 
 func (t *term) makeAgent() {
 	engine := &repair.Config{
-		Store:  t.state,
-		Holder: holder(),
-		Now:    t.Now,
-		Budget: t.config.RepairBudget,
-		Switch: t.repairsOff,
+		Store:      t.state,
+		Holder:     holder(),
+		Now:        t.Now,
+		Budget:     t.config.RepairBudget,
+		KillSwitch: t.repairsOff,
 	}
 	cfg := agent.Config{
 		Store:   t.state,

@@ -112,7 +112,7 @@ func TestC06AWaitingAlterHoldsNobodyUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
-			planned, err := b.Repair.Consider(t.Context(), p, b.Incident("column_added:coupon"))
+			planned, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("column_added:coupon"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +161,7 @@ func TestC48AChangeBetweenPlanAndApplyIsNotForced(t *testing.T) {
 		b.Orders()
 		b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
 		p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
-		r, err := b.Repair.Consider(t.Context(), p, b.Incident("column_added:coupon"))
+		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("column_added:coupon"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestC06ALongTransactionPutsAnAlterOff(t *testing.T) {
 	b := repairtest.New(t, "postgres")
 	b.Orders()
 	b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
-	a := &alter.Table{Held: time.Millisecond}
+	a := &alter.Table{PutOffAfter: time.Millisecond}
 	r := b.Repaired(b.Policy("alter_table", a, repair.Manual), b.Incident("column_added:coupon"))
 	db, err := sql.Open(b.Driver, b.DSN)
 	if err != nil {

@@ -12,22 +12,22 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// wanted is the column as the source, or the configuration, has it.
-func wanted(ctx context.Context, t *repair.Target, why repair.Trigger, name string) (warehouse.Column, error) {
-	for _, c := range why.Declared {
+// targetColumn is the column as the source, or the configuration, has it.
+func targetColumn(ctx context.Context, t *repair.Target, trigger repair.Trigger, name string) (warehouse.Column, error) {
+	for _, c := range trigger.Declared {
 		if strings.EqualFold(c.Name, name) {
 			return c, nil
 		}
 	}
-	if why.Like == nil {
+	if trigger.Like == nil {
 		return warehouse.Column{}, &repair.RefusedError{Why: "the check neither declares columns nor names a " +
 			"table to be like: what to alter to is not known"}
 	}
-	db, err := t.Sources.Open(why.Like.Warehouse)
+	db, err := t.Sources.Open(trigger.Like.Warehouse)
 	if err != nil {
 		return warehouse.Column{}, err
 	}
-	source, err := repair.Relation(ctx, db, *why.Like)
+	source, err := repair.ReadTable(ctx, db, *trigger.Like)
 	if err != nil {
 		return warehouse.Column{}, err
 	}
@@ -42,7 +42,7 @@ func wanted(ctx context.Context, t *repair.Target, why repair.Trigger, name stri
 		return warehouse.Column{}, repair.ErrNothing
 	case len(found) > 1:
 		return warehouse.Column{}, repair.Refuse("%s has columns whose names differ from %q in case alone",
-			why.Like, name)
+			trigger.Like, name)
 	}
 	if db.Dialect.Name() != t.Read.Dialect.Name() {
 		dialect, err := repair.WriteDialect(t.Read)
@@ -60,15 +60,15 @@ func wanted(ctx context.Context, t *repair.Target, why repair.Trigger, name stri
 	return found[0], nil
 }
 
-// pattern compiles an expression when it is first needed: most agents need none
+// lazyRegexp compiles an expression when it is first needed: most agents need none
 // of them.
-func pattern(expr string) func() *regexp.Regexp {
+func lazyRegexp(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
 // plainType is what a type may look like that is put into a statement: a name
 // with numbers, as the engine's own catalog spells it.
-var plainType = pattern(`^[A-Za-z][A-Za-z0-9_]*( [A-Za-z]+)*(\([0-9]+(,[0-9]+)?\))?( [A-Za-z]+)*(\[\])*$`)
+var plainType = lazyRegexp(`^[A-Za-z][A-Za-z0-9_]*( [A-Za-z]+)*(\([0-9]+(,[0-9]+)?\))?( [A-Za-z]+)*(\[\])*$`)
 
 func checkType(native string) error {
 	if !plainType().MatchString(native) {
@@ -77,39 +77,39 @@ func checkType(native string) error {
 	return nil
 }
 
-// changer plans one kind of change. It may raise the plan's class and add hazards.
-type changer func(
-	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+// planChange plans one kind of change. It may raise the plan's class and add hazards.
+type planChange func(
+	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
 ) (alteration, error)
 
 func addColumn(
-	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
-) (c alteration, err error) {
-	if here.Column(want.Name) != nil {
-		return c, repair.ErrNothing
+	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (change alteration, err error) {
+	if target.Column(want.Name) != nil {
+		return change, repair.ErrNothing
 	}
-	if err := addable(d, here, want.Name); err != nil {
-		return c, err
+	if err := checkNewName(d, target, want.Name); err != nil {
+		return change, err
 	}
 	if err := checkType(want.Type.Native); err != nil {
-		return c, err
+		return change, err
 	}
-	table, column, err := quoted(d, here, want.Name)
+	table, column, err := quoted(d, target, want.Name)
 	if err != nil {
-		return c, &repair.RefusedError{Why: err.Error()}
+		return change, &repair.RefusedError{Why: err.Error()}
 	}
-	c.Type = want.Type.Native
-	definition, nullable, hazards := addedColumn(want, &c)
+	change.Type = want.Type.Native
+	definition, nullable, hazards := addedColumn(want, &change)
 	plan.Hazards = append(plan.Hazards, hazards...)
-	c.Forward = d.AddColumn(table, column, definition, nullable)
-	c.Reverse = fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", table, column)
+	change.Forward = d.AddColumn(table, column, definition, nullable)
+	change.Reverse = fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", table, column)
 	if want.Type.Family == warehouse.Other || want.Type.Family == warehouse.Enum {
 		plan.Class, plan.Why = sentinel.ClassApprove, "a type of the user's own may hide a constraint that "+
 			"rewrites the table"
 	}
 	plan.Hazards = append(plan.Hazards, "loaders that insert without naming columns fail; views of SELECT * "+
 		"keep the old list")
-	return c, nil
+	return change, nil
 }
 
 // addedColumn writes type and default, and decides on nullability. A constant default comes
@@ -118,7 +118,7 @@ func addColumn(
 func addedColumn(want warehouse.Column, c *alteration) (definition string, nullable bool, hazards []string) {
 	definition = want.Type.Native
 	var constant bool
-	if c.Default, constant = literal(want); constant {
+	if c.Default, constant = constantDefault(want); constant {
 		definition += " DEFAULT " + c.Default
 	}
 	switch {
@@ -134,14 +134,14 @@ func addedColumn(want warehouse.Column, c *alteration) (definition string, nulla
 }
 
 var (
-	numberDefault = pattern(`^'?(-?[0-9]+(?:\.[0-9]+)?)'?(?:::[a-z ]+(?:\([0-9,]+\))?)?$`)
-	textDefault   = pattern(`^'([^'\\\x00-\x1f]*)'(?:::[a-z ]+(?:\([0-9]+\))?)?$`)
+	numberDefault = lazyRegexp(`^'?(-?[0-9]+(?:\.[0-9]+)?)'?(?:::[a-z ]+(?:\([0-9,]+\))?)?$`)
+	textDefault   = lazyRegexp(`^'([^'\\\x00-\x1f]*)'(?:::[a-z ]+(?:\([0-9]+\))?)?$`)
 )
 
-// literal is a column's default as every engine reads it, where it is a constant
+// constantDefault is a column's default as every engine reads it, where it is a constant
 // of a plain type. Text with quotes or backslashes, which engines read in
 // different ways, is not taken over.
-func literal(c warehouse.Column) (text string, ok bool) {
+func constantDefault(c warehouse.Column) (text string, ok bool) {
 	if c.Generated != "" {
 		return "", false
 	}
@@ -163,12 +163,12 @@ func literal(c warehouse.Column) (text string, ok bool) {
 	return "", false
 }
 
-// addable refuses names that the server would refuse, or confuse with another.
-func addable(d warehouse.WriteDialect, here *warehouse.Table, name string) error {
+// checkNewName refuses names that the server would refuse, or confuse with another.
+func checkNewName(d warehouse.WriteDialect, target *warehouse.Table, name string) error {
 	if err := d.CheckColumnName(name); err != nil {
 		return &repair.RefusedError{Why: err.Error()}
 	}
-	for _, c := range here.Columns {
+	for _, c := range target.Columns {
 		if strings.EqualFold(c.Name, name) {
 			return repair.Refuse("the table has a column %q, which differs from %q in case alone", c.Name, name)
 		}
@@ -176,67 +176,67 @@ func addable(d warehouse.WriteDialect, here *warehouse.Table, name string) error
 	return nil
 }
 
-func widen(
-	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
-) (c alteration, err error) {
-	have := here.Column(want.Name)
+func widenType(
+	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (change alteration, err error) {
+	have := target.Column(want.Name)
 	switch {
 	case have == nil:
-		return c, repair.ErrNothing
+		return change, repair.ErrNothing
 	case have.Type.Native == want.Type.Native:
-		return c, repair.ErrNothing
+		return change, repair.ErrNothing
 	case have.Generated != "":
-		return c, &repair.RefusedError{Why: "the column is generated"}
+		return change, &repair.RefusedError{Why: "the column is generated"}
 	}
 	if err := checkType(want.Type.Native); err != nil {
-		return c, err
+		return change, err
 	}
-	for _, k := range here.PartitionKey {
+	for _, k := range target.PartitionKey {
 		if k == want.Name {
-			return c, &repair.RefusedError{Why: "the column is part of the partition key"}
+			return change, &repair.RefusedError{Why: "the column is part of the partition key"}
 		}
 	}
-	table, column, err := quoted(d, here, want.Name)
+	table, column, err := quoted(d, target, want.Name)
 	if err != nil {
-		return c, &repair.RefusedError{Why: err.Error()}
+		return change, &repair.RefusedError{Why: err.Error()}
 	}
-	c.Type = want.Type.Native
+	change.Type = want.Type.Native
 	forward, approve, err := d.ChangeType(warehouse.TypeChange{
-		Table: table, Column: column, Have: *have, Want: want, Bytes: here.Bytes,
+		Table: table, Column: column, From: *have, To: want, Bytes: target.Bytes,
 	})
 	if err != nil {
-		return c, &repair.RefusedError{Why: err.Error()}
+		return change, &repair.RefusedError{Why: err.Error()}
 	}
-	c.Forward = forward
+	change.Forward = forward
 	if approve != "" {
 		plan.Class, plan.Why = sentinel.ClassApprove, approve
 	}
-	return c, nil
+	return change, nil
 }
 
-func loosen(
-	d warehouse.WriteDialect, here *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
-) (c alteration, err error) {
-	have := here.Column(want.Name)
+func dropNotNull(
+	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (change alteration, err error) {
+	have := target.Column(want.Name)
 	if have == nil || have.Nullable {
-		return c, repair.ErrNothing
+		return change, repair.ErrNothing
 	}
 	dropper, ok := d.(warehouse.NullDropper)
 	if !ok {
-		return c, &repair.RefusedError{Why: "making a column nullable is done by itself on PostgreSQL only"}
+		return change, &repair.RefusedError{Why: "making a column nullable is done by itself on PostgreSQL only"}
 	}
-	table, column, err := quoted(d, here, want.Name)
+	table, column, err := quoted(d, target, want.Name)
 	if err != nil {
-		return c, &repair.RefusedError{Why: err.Error()}
+		return change, &repair.RefusedError{Why: err.Error()}
 	}
-	c.Type = have.Type.Native
-	c.Forward, c.Reverse = dropper.DropNotNull(table, column)
+	change.Type = have.Type.Native
+	change.Forward, change.Reverse = dropper.DropNotNull(table, column)
 	plan.Class, plan.Why = sentinel.ClassApprove, "it weakens what readers may rely on"
-	return c, nil
+	return change, nil
 }
 
-func quoted(d warehouse.Dialect, here *warehouse.Table, column string) (t, c string, err error) {
-	if t, err = warehouse.QuoteTable(d, here.TableName); err != nil {
+func quoted(d warehouse.Dialect, target *warehouse.Table, column string) (t, c string, err error) {
+	if t, err = warehouse.QuoteTable(d, target.TableName); err != nil {
 		return "", "", err
 	}
 	c, err = d.Quote(column)

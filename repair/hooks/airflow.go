@@ -63,7 +63,7 @@ func (a *Airflow) Validate() error {
 		return err
 	}
 	a.URL = strings.TrimRight(a.URL, "/")
-	if err := errors.Join(address("url", a.URL), positive(a.Timeout, a.Poll)); err != nil {
+	if err := errors.Join(checkURL("url", a.URL), checkDurations(a.Timeout, a.Poll)); err != nil {
 		return err
 	}
 	switch {
@@ -76,54 +76,54 @@ func (a *Airflow) Validate() error {
 	case a.Clear != nil && len(a.Conf) > 0:
 		return settings.Wrong("conf", "a cleared run keeps its own: leave it out")
 	case a.Clear != nil:
-		return named("clear.run", a.Clear.Run)
+		return checkPlaceholders("clear.run", a.Clear.Run)
 	}
-	return namedAll("conf", a.Conf)
+	return checkAllPlaceholders("conf", a.Conf)
 }
 
 // Plan implements Action.
-func (a *Airflow) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
-	s, noWindow := about(why, a.Bucket)
-	d := airflowDetails{DAG: a.DAG}
-	if d.Conf, err = a.conf(s); err != nil {
+func (a *Airflow) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) (plan sentinel.Plan, err error) {
+	s, noWindow := payloadOf(trigger, a.Bucket)
+	details := airflowDetails{DAG: a.DAG}
+	if details.Conf, err = a.conf(s); err != nil {
 		return plan, err
 	}
 	step := sentinel.Step{Name: "trigger", Do: []string{"POST " + a.path(a.DAG, "dagRuns") + " as " +
-		runName("{repair}", false) + " with conf " + string(d.Conf)}, NoUndo: "no undo_dag is configured"}
+		runName("{repair}", false) + " with conf " + string(details.Conf)}, NoUndo: "no undo_dag is configured"}
 	summary := "trigger DAG " + a.DAG + " on " + a.URL
 	asked := slices.Collect(maps.Values(a.Conf))
 	if c := a.Clear; c != nil {
 		asked = []string{c.Run}
-		d.Run = s.fill(c.Run)
-		body := map[string]any{"dry_run": false, "dag_run_id": d.Run, "only_failed": !c.Succeeded,
+		details.Run = s.fill(c.Run)
+		body := map[string]any{"dry_run": false, "dag_run_id": details.Run, "only_failed": !c.Succeeded,
 			"reset_dag_runs": true, "include_downstream": c.Downstream}
 		if len(c.Tasks) > 0 {
 			body["task_ids"] = c.Tasks
 		}
-		if d.Clear, err = json.Marshal(body); err != nil {
+		if details.Clear, err = json.Marshal(body); err != nil {
 			return plan, err
 		}
-		step.Name, step.Do = "clear", []string{"POST " + a.path(a.DAG, "clearTaskInstances") + " " + string(d.Clear)}
-		summary = "clear run " + d.Run + " of DAG " + a.DAG + " on " + a.URL
+		step.Name, step.Do = "clear", []string{"POST " + a.path(a.DAG, "clearTaskInstances") + " " + string(details.Clear)}
+		summary = "clear run " + details.Run + " of DAG " + a.DAG + " on " + a.URL
 	}
-	if noWindow != nil && windowed(asked...) {
+	if noWindow != nil && needsWindow(asked...) {
 		return plan, noWindow
 	}
 	if a.UndoDAG != "" {
 		step.Undo, step.NoUndo = []string{"POST " + a.path(a.UndoDAG, "dagRuns") + " as " + runName("{repair}",
 			true)}, ""
 	}
-	plan = hookPlan("airflow", why, summary, step)
+	plan = hookPlan("airflow", trigger, summary, step)
 	if a.Clear != nil && a.Clear.Succeeded {
 		plan.Guarantee = sentinel.AtLeastOnce // tasks that were cleared look like ones that were not, once they have run
 	}
-	plan.Details, err = json.Marshal(d)
+	plan.Details, err = json.Marshal(details)
 	return plan, err
 }
 
 // conf is what a run is handed: what the configuration says, and under
 // "sentinel" what it is for.
-func (a *Airflow) conf(s subject) (json.RawMessage, error) {
+func (a *Airflow) conf(s payload) (json.RawMessage, error) {
 	s.Repair = "{repair}"
 	conf := map[string]any{"sentinel": s}
 	for k, v := range a.Conf {
@@ -136,28 +136,28 @@ func (a *Airflow) conf(s subject) (json.RawMessage, error) {
 func (a *Airflow) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action.
-func (a *Airflow) Apply(ctx context.Context, r *repair.Run) error {
-	r.Reached("before_apply")
-	var d airflowDetails
-	if err := json.Unmarshal(r.Repair.Plan.Details, &d); err != nil {
+func (a *Airflow) Apply(ctx context.Context, run *repair.Run) error {
+	run.Failpoint("before_apply")
+	var details airflowDetails
+	if err := json.Unmarshal(run.Repair.Plan.Details, &details); err != nil {
 		return err
 	}
 	if a.Clear != nil {
-		return a.clear(ctx, r, d)
+		return a.clear(ctx, run, details)
 	}
-	return a.trigger(ctx, r, d, d.DAG, false)
+	return a.trigger(ctx, run, details, details.DAG, false)
 }
 
 // Rollback implements Action.
-func (a *Airflow) Rollback(ctx context.Context, r *repair.Run) error {
+func (a *Airflow) Rollback(ctx context.Context, run *repair.Run) error {
 	if a.UndoDAG == "" {
 		return &repair.RefusedError{Why: "no undo_dag is configured"}
 	}
-	var d airflowDetails
-	if err := json.Unmarshal(r.Repair.Plan.Details, &d); err != nil {
+	var details airflowDetails
+	if err := json.Unmarshal(run.Repair.Plan.Details, &details); err != nil {
 		return err
 	}
-	return a.trigger(ctx, r, d, a.UndoDAG, true)
+	return a.trigger(ctx, run, details, a.UndoDAG, true)
 }
 
 // runName is the dag_run_id of a repair.
@@ -165,65 +165,65 @@ func runName(repair string, undo bool) string {
 	return "sentinel__" + repair + map[bool]string{true: "__undo"}[undo]
 }
 
-func (a *Airflow) trigger(ctx context.Context, r *repair.Run, d airflowDetails, dag string, undo bool) error {
-	name := runName(r.Repair.ID, undo)
+func (a *Airflow) trigger(ctx context.Context, run *repair.Run, details airflowDetails, dag string, undo bool) error {
+	name := runName(run.Repair.ID, undo)
 	f := followed{Poll: a.Poll, Timeout: a.Timeout}
-	f.Find = func(ctx context.Context) (job, error) { return a.find(ctx, r, dag, name, "") }
+	f.Find = func(ctx context.Context) (job, error) { return a.findRun(ctx, run, dag, name, "") }
 	f.Submit = func(ctx context.Context) error {
-		if err := a.runnable(ctx, r, dag); err != nil {
+		if err := a.checkRunnable(ctx, run, dag); err != nil {
 			return err
 		}
-		body := map[string]any{"dag_run_id": name, "conf": json.RawMessage(withID(d.Conf, r))}
+		body := map[string]any{"dag_run_id": name, "conf": json.RawMessage(fillRepairID(details.Conf, run))}
 		if a.API == "v2" {
 			body["logical_date"] = nil // required; null never collides with another run's
 		}
-		status, err := a.ask(ctx, r, http.MethodPost, a.path(dag, "dagRuns"), body, false, nil)
+		status, err := a.ask(ctx, run, http.MethodPost, a.path(dag, "dagRuns"), body, false, nil)
 		if status == http.StatusConflict {
 			return nil // an earlier try's arrived after all
 		}
 		return err
 	}
-	return f.step(ctx, r, undo)
+	return f.step(ctx, run, undo)
 }
 
 // clear runs tasks of a run again. That they were cleared is written into the
 // run's note, after they were: an agent that dies in between clears once more
 // what is still failed, which is nothing.
-func (a *Airflow) clear(ctx context.Context, r *repair.Run, d airflowDetails) error {
-	note := "cleared by sentinel, repair " + r.Repair.ID
+func (a *Airflow) clear(ctx context.Context, run *repair.Run, details airflowDetails) error {
+	note := "cleared by sentinel, repair " + run.Repair.ID
 	f := followed{Poll: a.Poll, Timeout: a.Timeout}
-	f.Find = func(ctx context.Context) (job, error) { return a.find(ctx, r, d.DAG, d.Run, note) }
+	f.Find = func(ctx context.Context) (job, error) { return a.findRun(ctx, run, details.DAG, details.Run, note) }
 	f.Submit = func(ctx context.Context) error {
-		if r.Resumed && a.Clear.Succeeded {
+		if run.Resumed && a.Clear.Succeeded {
 			return &repair.UnknownError{Err: errors.New("an agent that died was clearing tasks, and may have " +
 				"cleared them")}
 		}
-		if err := a.runnable(ctx, r, d.DAG); err != nil {
+		if err := a.checkRunnable(ctx, run, details.DAG); err != nil {
 			return err
 		}
-		if _, err := a.ask(ctx, r, http.MethodPost, a.path(d.DAG, "clearTaskInstances"), d.Clear,
+		if _, err := a.ask(ctx, run, http.MethodPost, a.path(details.DAG, "clearTaskInstances"), details.Clear,
 			!a.Clear.Succeeded, nil); err != nil {
 			return err
 		}
-		to := a.path(d.DAG, "dagRuns", d.Run) + "?update_mask=note"
+		to := a.path(details.DAG, "dagRuns", details.Run) + "?update_mask=note"
 		if a.API == "v1" {
-			to = a.path(d.DAG, "dagRuns", d.Run, "setNote")
+			to = a.path(details.DAG, "dagRuns", details.Run, "setNote")
 		}
-		_, err := a.ask(ctx, r, http.MethodPatch, to, map[string]string{"note": note}, true, nil)
+		_, err := a.ask(ctx, run, http.MethodPatch, to, map[string]string{"note": note}, true, nil)
 		return err
 	}
-	return f.step(ctx, r, false)
+	return f.step(ctx, run, false)
 }
 
-// find looks a run up. With a note it has to be there, and counts as asked for
+// findRun looks a run up. With a note it has to be there, and counts as asked for
 // only when it bears the note.
-func (a *Airflow) find(ctx context.Context, r *repair.Run, dag, name, note string) (job, error) {
+func (a *Airflow) findRun(ctx context.Context, run *repair.Run, dag, name, note string) (job, error) {
 	j := job{Name: "run " + name + " of DAG " + dag}
-	var run struct {
+	var dagRun struct {
 		State string `json:"state"`
 		Note  string `json:"note"`
 	}
-	status, err := a.ask(ctx, r, http.MethodGet, a.path(dag, "dagRuns", name), nil, true, &run)
+	status, err := a.ask(ctx, run, http.MethodGet, a.path(dag, "dagRuns", name), nil, true, &dagRun)
 	switch {
 	case status == http.StatusNotFound && note == "":
 		return j, nil
@@ -231,29 +231,29 @@ func (a *Airflow) find(ctx context.Context, r *repair.Run, dag, name, note strin
 		return j, &repair.RefusedError{Why: "there is no " + j.Name}
 	case err != nil:
 		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
-	case note != "" && run.Note != note:
+	case note != "" && dagRun.Note != note:
 		return j, nil
 	}
-	switch run.State {
+	switch dagRun.State {
 	case "success":
 		j.State = jobDone
 	case "failed":
-		j.State, j.Why = jobFailed, a.whatFailed(ctx, r, dag, name)
+		j.State, j.Why = jobFailed, a.failedTasks(ctx, run, dag, name)
 	default:
-		j.State, j.Why = jobRunning, run.State
+		j.State, j.Why = jobRunning, dagRun.State
 	}
 	return j, nil
 }
 
-// whatFailed names the failed tasks of a run. It is for people only: that they
+// failedTasks names the failed tasks of a run. It is for people only: that they
 // cannot be told is told instead.
-func (a *Airflow) whatFailed(ctx context.Context, r *repair.Run, dag, name string) string {
+func (a *Airflow) failedTasks(ctx context.Context, run *repair.Run, dag, name string) string {
 	var tasks struct {
 		Instances []struct {
 			Task string `json:"task_id"`
 		} `json:"task_instances"`
 	}
-	if _, err := a.ask(ctx, r, http.MethodGet, a.path(dag, "dagRuns", name,
+	if _, err := a.ask(ctx, run, http.MethodGet, a.path(dag, "dagRuns", name,
 		"taskInstances")+"?state=failed&limit=10", nil, true, &tasks); err != nil {
 		return "which task failed could not be read: " + err.Error()
 	}
@@ -264,12 +264,12 @@ func (a *Airflow) whatFailed(ctx context.Context, r *repair.Run, dag, name strin
 	return "failed tasks: " + cmp.Or(strings.Join(names, ", "), "none is named")
 }
 
-// runnable refuses a DAG whose runs would wait for ever.
-func (a *Airflow) runnable(ctx context.Context, r *repair.Run, dag string) error {
+// checkRunnable refuses a DAG whose runs would wait for ever.
+func (a *Airflow) checkRunnable(ctx context.Context, run *repair.Run, dag string) error {
 	var state struct {
 		Paused bool `json:"is_paused"`
 	}
-	status, err := a.ask(ctx, r, http.MethodGet, a.path(dag), nil, true, &state)
+	status, err := a.ask(ctx, run, http.MethodGet, a.path(dag), nil, true, &state)
 	switch {
 	case status == http.StatusNotFound:
 		return &repair.RefusedError{Why: "there is no DAG " + dag + " on " + a.URL}
@@ -293,11 +293,11 @@ func (a *Airflow) path(dag string, rest ...string) string {
 
 // ask makes one request with the configured identity.
 func (a *Airflow) ask(
-	ctx context.Context, r *repair.Run, method, to string, body any, repeatable bool, answer any,
+	ctx context.Context, run *repair.Run, method, to string, body any, repeatable bool, answer any,
 ) (int, error) {
-	c := call{Method: method, URL: to, Timeout: hookTimeout, Repeatable: repeatable, AllowPrivate: a.AllowPrivate,
+	c := httpCall{Method: method, URL: to, Timeout: requestTimeout, Repeatable: repeatable, AllowPrivate: a.AllowPrivate,
 		Header: http.Header{}}
-	if err := a.authorize(ctx, r, c.Header); err != nil {
+	if err := a.authorize(ctx, run, c.Header); err != nil {
 		return 0, err
 	}
 	if body != nil {
@@ -308,15 +308,15 @@ func (a *Airflow) ask(
 		c.Body = data
 	}
 	if answer == nil {
-		status, _, err := c.do(ctx, r.Now)
+		status, _, err := c.do(ctx, run.Now)
 		return status, err
 	}
-	return c.json(ctx, r.Now, answer)
+	return c.json(ctx, run.Now, answer)
 }
 
 // authorize adds who asks. Airflow 3 takes no password with a request: a token
 // is asked for with it first.
-func (a *Airflow) authorize(ctx context.Context, r *repair.Run, h http.Header) error {
+func (a *Airflow) authorize(ctx context.Context, run *repair.Run, h http.Header) error {
 	switch {
 	case a.Token != "":
 		h.Set("Authorization", "Bearer "+a.Token.Reveal())
@@ -332,9 +332,9 @@ func (a *Airflow) authorize(ctx context.Context, r *repair.Run, h http.Header) e
 	var got struct {
 		Token string `json:"access_token"`
 	}
-	c := call{Method: http.MethodPost, URL: a.URL + "/auth/token", Body: data, Timeout: hookTimeout,
+	c := httpCall{Method: http.MethodPost, URL: a.URL + "/auth/token", Body: data, Timeout: requestTimeout,
 		Repeatable: true, AllowPrivate: a.AllowPrivate}
-	if _, err := c.json(ctx, r.Now, &got); err != nil {
+	if _, err := c.json(ctx, run.Now, &got); err != nil {
 		return fmt.Errorf("logging in to Airflow: %w", err)
 	}
 	if got.Token == "" {

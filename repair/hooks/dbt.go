@@ -45,11 +45,11 @@ func (d *DBT) Validate() error {
 			return settings.Wrong(settings.Index("select", i), "%q is no selector of dbt", s)
 		}
 	}
-	if err := namedAll("vars", d.Vars); err != nil {
+	if err := checkAllPlaceholders("vars", d.Vars); err != nil {
 		return err
 	}
 	own := d.Program != "" || d.Project != "" || d.Profiles != "" || d.Target != "" || len(d.Env) > 0
-	if err := positive(d.Timeout, 0); err != nil {
+	if err := checkDurations(d.Timeout, 0); err != nil {
 		return err
 	}
 	switch {
@@ -80,24 +80,24 @@ func (d *DBT) program(arguments []string) *Exec {
 // dbtDetails is what a plan keeps.
 type dbtDetails struct {
 	Arguments []string // of dbt, with {repair} where the repair's id goes
-	About     subject
+	About     payload
 }
 
 // Plan implements Action.
-func (d *DBT) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
-	s, noWindow := about(why, d.Bucket)
-	if noWindow != nil && (d.Microbatch || windowed(slices.Collect(maps.Values(d.Vars))...)) {
+func (d *DBT) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) (plan sentinel.Plan, err error) {
+	s, noWindow := payloadOf(trigger, d.Bucket)
+	if noWindow != nil && (d.Microbatch || needsWindow(slices.Collect(maps.Values(d.Vars))...)) {
 		return plan, noWindow
 	}
 	arguments, err := d.arguments(s)
 	if err != nil {
 		return plan, err
 	}
-	step := sentinel.Step{Name: "build", Do: []string{d.Program + " " + shellLike(arguments)}, NoUndo: notTakenBack}
+	step := sentinel.Step{Name: "build", Do: []string{d.Program + " " + shellQuote(arguments)}, NoUndo: noRollback}
 	if d.Cloud != nil {
 		step.Do = []string{d.Cloud.describe(arguments)}
 	}
-	plan = hookPlan("dbt", why, step.Do[0], step)
+	plan = hookPlan("dbt", trigger, step.Do[0], step)
 	if d.Cloud == nil && !d.program(nil).Idempotent {
 		plan.Guarantee = sentinel.AtLeastOnce
 	}
@@ -105,11 +105,11 @@ func (d *DBT) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (pla
 	return plan, err
 }
 
-const notTakenBack = "what dbt has built is not taken back: build it again from a good source"
+const noRollback = "what dbt has built is not taken back: build it again from a good source"
 
 // arguments are dbt's; none at all leave a dbt Cloud job as it is configured
 // there.
-func (d *DBT) arguments(s subject) ([]string, error) {
+func (d *DBT) arguments(s payload) ([]string, error) {
 	if len(d.Select) == 0 {
 		return nil, nil
 	}
@@ -150,8 +150,8 @@ func (d *DBT) arguments(s subject) ([]string, error) {
 	return out, nil
 }
 
-// shellLike writes arguments as a shell, and dbt Cloud, read them.
-func shellLike(arguments []string) string {
+// shellQuote writes arguments as a shell, and dbt Cloud, read them.
+func shellQuote(arguments []string) string {
 	out := make([]string, len(arguments))
 	for i, a := range arguments {
 		if out[i] = a; strings.ContainsAny(a, " \t{}[]\"'$*;&|<>()\\`") {
@@ -165,24 +165,24 @@ func shellLike(arguments []string) string {
 func (d *DBT) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action.
-func (d *DBT) Apply(ctx context.Context, r *repair.Run) error {
+func (d *DBT) Apply(ctx context.Context, run *repair.Run) error {
 	var planned dbtDetails
-	if err := json.Unmarshal(withID(r.Repair.Plan.Details, r), &planned); err != nil {
+	if err := json.Unmarshal(fillRepairID(run.Repair.Plan.Details, run), &planned); err != nil {
 		return err
 	}
 	if d.Cloud != nil {
-		r.Reached("before_apply")
-		return d.Cloud.follow(ctx, r, planned.Arguments, d.Timeout)
+		run.Failpoint("before_apply")
+		return d.Cloud.follow(ctx, run, planned.Arguments, d.Timeout)
 	}
-	run := *r
+	programRun := *run
 	var err error
-	if run.Repair.Plan.Details, err = json.Marshal(environmentOf(planned.About)); err != nil {
+	if programRun.Repair.Plan.Details, err = json.Marshal(environmentOf(planned.About)); err != nil {
 		return err
 	}
-	return d.program(planned.Arguments).Apply(ctx, &run)
+	return d.program(planned.Arguments).Apply(ctx, &programRun)
 }
 
 // Rollback implements Action.
 func (d *DBT) Rollback(context.Context, *repair.Run) error {
-	return &repair.RefusedError{Why: notTakenBack}
+	return &repair.RefusedError{Why: noRollback}
 }

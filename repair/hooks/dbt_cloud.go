@@ -36,56 +36,56 @@ func (c *DBTCloud) validate() error {
 	case c.Token == "":
 		return settings.Wrong("token", "want an API token")
 	}
-	return errors.Join(address("url", c.URL), positive(0, c.Poll))
+	return errors.Join(checkURL("url", c.URL), checkDurations(0, c.Poll))
 }
 
 // describe is the request, for people.
 func (c *DBTCloud) describe(arguments []string) string {
-	text := "POST " + c.path("jobs", strconv.FormatInt(c.Job, 10), "run") + " cause " + cause("{repair}")
+	text := "POST " + c.path("jobs", strconv.FormatInt(c.Job, 10), "run") + " cause " + runCause("{repair}")
 	if len(arguments) > 0 {
-		text += " steps_override dbt " + shellLike(arguments)
+		text += " steps_override dbt " + shellQuote(arguments)
 	}
 	return text
 }
 
-// cause is what a run is found again by.
-func cause(repair string) string { return "sentinel repair " + repair }
+// runCause is what a run is found again by.
+func runCause(repair string) string { return "sentinel repair " + repair }
 
 func (c *DBTCloud) path(rest ...string) string {
 	return c.URL + "/api/v2/accounts/" + strconv.FormatInt(c.Account, 10) + "/" + strings.Join(rest, "/") + "/"
 }
 
-func (c *DBTCloud) follow(ctx context.Context, r *repair.Run, arguments []string, timeout time.Duration) error {
+func (c *DBTCloud) follow(ctx context.Context, run *repair.Run, arguments []string, timeout time.Duration) error {
 	f := followed{Poll: c.Poll, Timeout: timeout}
-	f.Find = func(ctx context.Context) (job, error) { return c.find(ctx, r) }
+	f.Find = func(ctx context.Context) (job, error) { return c.find(ctx, run) }
 	f.Submit = func(ctx context.Context) error {
-		body := map[string]any{"cause": cause(r.Repair.ID)}
+		body := map[string]any{"cause": runCause(run.Repair.ID)}
 		if len(arguments) > 0 {
-			body["steps_override"] = []string{"dbt " + shellLike(arguments)}
+			body["steps_override"] = []string{"dbt " + shellQuote(arguments)}
 		}
 		data, err := json.Marshal(body)
 		if err != nil {
 			return err
 		}
-		_, _, err = c.call(http.MethodPost, c.path("jobs", strconv.FormatInt(c.Job, 10), "run"), data).do(ctx, r.Now)
+		_, _, err = c.call(http.MethodPost, c.path("jobs", strconv.FormatInt(c.Job, 10), "run"), data).do(ctx, run.Now)
 		return err
 	}
-	return f.step(ctx, r, false)
+	return f.step(ctx, run, false)
 }
 
-func (c *DBTCloud) call(method, to string, body []byte) call {
+func (c *DBTCloud) call(method, to string, body []byte) httpCall {
 	h := http.Header{"Authorization": {"Token " + c.Token.Reveal()}}
-	return call{Method: method, URL: to, Body: body, Header: h, Timeout: hookTimeout,
+	return httpCall{Method: method, URL: to, Body: body, Header: h, Timeout: requestTimeout,
 		Repeatable: method == http.MethodGet, AllowPrivate: c.AllowPrivate}
 }
 
-// recent is how many runs of a job are looked through for a repair's.
-const recent = 100
+// recentRuns is how many runs of a job are looked through for a repair's.
+const recentRuns = 100
 
 // find looks for the run that bears the repair's id, among the newest.
-func (c *DBTCloud) find(ctx context.Context, r *repair.Run) (job, error) {
+func (c *DBTCloud) find(ctx context.Context, run *repair.Run) (job, error) {
 	j := job{Name: fmt.Sprintf("the run of dbt Cloud job %d", c.Job)}
-	q := url.Values{"job_definition_id": {strconv.FormatInt(c.Job, 10)}, "order_by": {"-id"}, "limit": {strconv.Itoa(recent)}, "include_related": {`["trigger"]`}}
+	q := url.Values{"job_definition_id": {strconv.FormatInt(c.Job, 10)}, "order_by": {"-id"}, "limit": {strconv.Itoa(recentRuns)}, "include_related": {`["trigger"]`}}
 	var runs struct {
 		Data []struct {
 			ID       int64                  `json:"id"`
@@ -97,22 +97,22 @@ func (c *DBTCloud) find(ctx context.Context, r *repair.Run) (job, error) {
 			Complete bool                   `json:"is_complete"`
 		} `json:"data"`
 	}
-	if _, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, r.Now, &runs); err != nil {
+	if _, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, run.Now, &runs); err != nil {
 		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
 	}
 	const success = 10 // of the API's run statuses
-	for _, run := range runs.Data {
-		if run.Trigger.Cause != cause(r.Repair.ID) {
+	for _, found := range runs.Data {
+		if found.Trigger.Cause != runCause(run.Repair.ID) {
 			continue
 		}
-		j.Name = fmt.Sprintf("run %d of dbt Cloud job %d", run.ID, c.Job)
+		j.Name = fmt.Sprintf("run %d of dbt Cloud job %d", found.ID, c.Job)
 		switch {
-		case run.Status == success:
+		case found.Status == success:
 			j.State = jobDone
-		case run.Complete:
-			j.State, j.Why = jobFailed, strings.TrimSpace(run.Word+" "+run.Message+" "+run.Link)
+		case found.Complete:
+			j.State, j.Why = jobFailed, strings.TrimSpace(found.Word+" "+found.Message+" "+found.Link)
 		default:
-			j.State, j.Why = jobRunning, run.Word
+			j.State, j.Why = jobRunning, found.Word
 		}
 		break
 	}

@@ -53,8 +53,8 @@ func (e *Exec) Validate() error {
 }
 
 // Plan implements Action.
-func (e *Exec) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
-	i := why.Incident
+func (e *Exec) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) (plan sentinel.Plan, err error) {
+	i := trigger.Incident
 	step := sentinel.Step{Name: "run", Do: []string{strings.Join(e.Command, " ")}, NoUndo: "no undo is configured"}
 	if len(e.Undo) > 0 {
 		step.Undo, step.NoUndo = []string{strings.Join(e.Undo, " ")}, ""
@@ -67,13 +67,13 @@ func (e *Exec) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (pl
 	if e.Idempotent {
 		plan.Guarantee = sentinel.LookedUp
 	}
-	subject, _ := about(why, "") // most triggers have no window, and need none here
+	subject, _ := payloadOf(trigger, "") // most triggers have no window, and need none here
 	plan.Details, err = json.Marshal(environmentOf(subject))
 	return plan, err
 }
 
 // environmentOf are the variables that say what a program is run for.
-func environmentOf(s subject) map[string]string {
+func environmentOf(s payload) map[string]string {
 	env := map[string]string{"SENTINEL_TABLE": s.Table, "SENTINEL_CHECK": s.Check, "SENTINEL_FINDING": s.Finding,
 		"SENTINEL_INCIDENT": s.Incident, "SENTINEL_MESSAGE": s.Message}
 	if s.WindowStart != "" {
@@ -87,34 +87,34 @@ func (e *Exec) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action. A program that was begun by an agent that died may
 // have run in part: only an idempotent one is run again.
-func (e *Exec) Apply(ctx context.Context, r *repair.Run) error {
-	r.Reached("before_apply")
-	begun, err := e.begin(r, "apply")
+func (e *Exec) Apply(ctx context.Context, run *repair.Run) error {
+	run.Failpoint("before_apply")
+	begun, err := e.readMark(run, "apply")
 	if err != nil {
 		return err
 	}
-	if (begun || r.Resumed) && !e.Idempotent {
+	if (begun || run.Resumed) && !e.Idempotent {
 		err := errors.New("the program was begun by an agent that died, and is not declared idempotent")
-		if gone := os.Remove(e.mark(r, "apply")); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+		if gone := os.Remove(e.mark(run, "apply")); gone != nil && !errors.Is(gone, os.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
 		return &repair.UnknownError{Err: err}
 	}
-	return e.run(ctx, r, e.Command, "apply")
+	return e.run(ctx, run, e.Command, "apply")
 }
 
 // Rollback implements Action.
-func (e *Exec) Rollback(ctx context.Context, r *repair.Run) error {
+func (e *Exec) Rollback(ctx context.Context, run *repair.Run) error {
 	if len(e.Undo) == 0 {
 		return &repair.RefusedError{Why: "no undo is configured"}
 	}
-	return e.run(ctx, r, e.Undo, "rollback")
+	return e.run(ctx, run, e.Undo, "rollback")
 }
 
-// begin looks at the mark of an earlier try. A program that still runs is waited
+// readMark looks at the mark of an earlier try. A program that still runs is waited
 // for by trying again later.
-func (e *Exec) begin(r *repair.Run, step string) (begunBefore bool, err error) {
-	data, err := os.ReadFile(e.mark(r, step))
+func (e *Exec) readMark(run *repair.Run, step string) (begunBefore bool, err error) {
+	data, err := os.ReadFile(e.mark(run, step))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return false, nil
@@ -124,24 +124,24 @@ func (e *Exec) begin(r *repair.Run, step string) (begunBefore bool, err error) {
 	var pid int
 	var started string
 	if _, err := fmt.Sscan(string(data), &pid, &started); err == nil && syscall.Kill(-pid, 0) == nil &&
-		stillThe(pid, started) {
+		sameProcessGroup(pid, started) {
 		return true, &repair.TransientError{Err: fmt.Errorf("the program of an earlier try still runs (process "+
 			"group %d)", pid), After: 10 * time.Second}
 	}
 	return true, nil
 }
 
-// stillThe reports whether a process group is the one that began with this
+// sameProcessGroup reports whether a process group is the one that began with this
 // leader. A leader that has ended leaves its number to nobody while the group
 // lives; one with another start time is a stranger's.
-func stillThe(pid int, started string) bool {
-	now := startOf(pid)
+func sameProcessGroup(pid int, started string) bool {
+	now := processStart(pid)
 	return now == "" || now == started
 }
 
-// startOf is when a process began, in the kernel's ticks since boot; "" where
+// processStart is when a process began, in the kernel's ticks since boot; "" where
 // it has ended, or /proc is not to be had.
-func startOf(pid int) string {
+func processStart(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""
@@ -157,29 +157,29 @@ func startOf(pid int) string {
 
 // mark is a file that outlives this process: written before a program begins,
 // and with its pid once it has begun.
-func (e *Exec) mark(r *repair.Run, step string) string {
-	return filepath.Join(os.TempDir(), "sentinel-"+r.Repair.ID+"-"+step+".pid")
+func (e *Exec) mark(run *repair.Run, step string) string {
+	return filepath.Join(os.TempDir(), "sentinel-"+run.Repair.ID+"-"+step+".pid")
 }
 
-func (e *Exec) run(ctx context.Context, r *repair.Run, command []string, step string) error {
+func (e *Exec) run(ctx context.Context, run *repair.Run, command []string, step string) error {
 	agent := ctx
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Dir, cmd.Env = e.Dir, e.environment(r)
+	cmd.Dir, cmd.Env = e.Dir, e.environment(run)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second // then the pipes close; the group is killed below
 	out := &tail{limit: outputLimit}
 	cmd.Stdout, cmd.Stderr = out, out
-	mark := e.mark(r, step)
+	mark := e.mark(run, step)
 	if err := os.WriteFile(mark, []byte("begun\n"), 0o600); err != nil {
 		return fmt.Errorf("leaving a mark: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("starting %s: %w", command[0], err), os.Remove(mark))
 	}
-	marked := os.WriteFile(mark, fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, startOf(cmd.Process.Pid)), 0o600)
+	marked := os.WriteFile(mark, fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, processStart(cmd.Process.Pid)), 0o600)
 	err := cmd.Wait()
 	if ctx.Err() != nil {
 		// Whatever of the group ignored the polite request.
@@ -201,14 +201,14 @@ func (e *Exec) run(ctx context.Context, r *repair.Run, command []string, step st
 	case err != nil:
 		return fmt.Errorf("%s: %w: %s", command[0], err, e.masked(out))
 	}
-	r.Reached("after_apply_commit")
+	run.Failpoint("after_apply_commit")
 	return nil
 }
 
-func (e *Exec) environment(r *repair.Run) []string {
-	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "SENTINEL_REPAIR_ID=" + r.Repair.ID}
+func (e *Exec) environment(run *repair.Run) []string {
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "SENTINEL_REPAIR_ID=" + run.Repair.ID}
 	var about map[string]string
-	if err := json.Unmarshal(r.Repair.Plan.Details, &about); err == nil {
+	if err := json.Unmarshal(run.Repair.Plan.Details, &about); err == nil {
 		for k, v := range about {
 			env = append(env, k+"="+strings.ReplaceAll(v, "\x00", ""))
 		}

@@ -25,7 +25,7 @@ import (
 // loses the agent there, with all it would have saved. It returns the next one.
 func diesAfterAsking(b *repairtest.Bench, p *repair.Policy) *repairtest.Agent {
 	b.T.Helper()
-	_, err := b.Repair.Consider(b.T.Context(), p, b.Incident("x"))
+	_, err := b.Repair.PlanRepair(b.T.Context(), p, b.Incident("x"))
 	b.Must(err)
 	b.Repair.Failpoint = func(name string) {
 		if name == "after_apply_commit" {
@@ -181,7 +181,7 @@ func TestC45AnAgentThatIsStoppedEndsItsProgram(t *testing.T) {
 			t.Parallel()
 			b, dir := repairtest.New(t, "sqlite"), t.TempDir()
 			p := b.Policy("exec", &hooks.Exec{Command: []string{script(t, `cd "$1"; echo $$ >> runs; [ -e again ] || exec sleep 600`), dir}, Idempotent: c.idempotent}, repair.Auto)
-			_, err := b.Repair.Consider(t.Context(), p, b.Incident("x"))
+			_, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x"))
 			b.Must(err)
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()

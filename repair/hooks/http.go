@@ -21,8 +21,8 @@ import (
 // answerLimit is how much of an answer is read; a longer one is cut.
 const answerLimit = 4 << 20
 
-// call is one HTTP request of a hook.
-type call struct {
+// httpCall is one HTTP request of a hook.
+type httpCall struct {
 	Method, URL  string
 	Header       http.Header
 	Body         []byte
@@ -35,7 +35,7 @@ type call struct {
 // do makes the request and classes its outcome: what never reached the other
 // side, or was refused for now, is transient; a lost reply is unknown unless
 // the request is repeatable. No error shows the address, which may hold a token.
-func (c call) do(ctx context.Context, now sentinel.Clock) (status int, said []byte, err error) {
+func (c httpCall) do(ctx context.Context, now sentinel.Clock) (status int, said []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, bytes.NewReader(c.Body))
@@ -53,12 +53,12 @@ func (c call) do(ctx context.Context, now sentinel.Clock) (status int, said []by
 		AllowPrivate: c.AllowPrivate, Roots: c.Roots, HeaderTimeout: time.Minute,
 	}).Do(req)
 	if err != nil {
-		return 0, nil, c.lost(err)
+		return 0, nil, c.classify(err)
 	}
 	defer resp.Body.Close()
 	said, err = io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err != nil {
-		return resp.StatusCode, nil, c.lost(err)
+		return resp.StatusCode, nil, c.classify(err)
 	}
 	switch {
 	case resp.StatusCode < 300:
@@ -72,8 +72,8 @@ func (c call) do(ctx context.Context, now sentinel.Clock) (status int, said []by
 		outbound.OneLine(string(said), 300))
 }
 
-// lost classes an error of the way there and back.
-func (c call) lost(err error) error {
+// classify classes an error of the way there and back.
+func (c httpCall) classify(err error) error {
 	err = outbound.WithoutURL(err)
 	var address *outbound.AddressError
 	if errors.As(err, &address) {
@@ -87,7 +87,7 @@ func (c call) lost(err error) error {
 }
 
 // json makes the request and reads the answer into v.
-func (c call) json(ctx context.Context, now sentinel.Clock, v any) (status int, err error) {
+func (c httpCall) json(ctx context.Context, now sentinel.Clock, v any) (status int, err error) {
 	status, said, err := c.do(ctx, now)
 	if err != nil {
 		return status, err
@@ -98,8 +98,8 @@ func (c call) json(ctx context.Context, now sentinel.Clock, v any) (status int, 
 	return status, nil
 }
 
-// address checks that a configured address can be asked.
-func address(field, v string) error {
+// checkURL checks that a configured address can be asked.
+func checkURL(field, v string) error {
 	if !outbound.IsURL(v) {
 		return settings.Wrong(field, "want an address that starts with http:// or https://")
 	}

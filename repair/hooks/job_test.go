@@ -92,7 +92,7 @@ func carriedFrom(
 	b.Orders()
 	b.Policy(kind, a, repair.Auto)
 	p := b.Repair.PoliciesFor(b.Incident(repairtest.Tuesday).Incident)[0]
-	planned, err := b.Repair.Consider(t.Context(), p, b.Incident(repairtest.Tuesday))
+	planned, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(repairtest.Tuesday))
 	if err != nil || planned == nil {
 		t.Fatalf("planned %v, %v", planned, err)
 	}

@@ -61,7 +61,7 @@ func (k *Kubernetes) Validate() error {
 		return err
 	}
 	k.Server = strings.TrimRight(k.Server, "/")
-	if err := positive(k.Timeout, k.Poll); err != nil {
+	if err := checkDurations(k.Timeout, k.Poll); err != nil {
 		return err
 	}
 	if (k.Restart == "") == (k.CronJob == "") {
@@ -75,7 +75,7 @@ func (k *Kubernetes) Validate() error {
 		}
 	}
 	if k.Server != "" {
-		if err := address("server", k.Server); err != nil {
+		if err := checkURL("server", k.Server); err != nil {
 			return err
 		}
 	}
@@ -85,48 +85,48 @@ func (k *Kubernetes) Validate() error {
 	if k.Restart != "" && len(k.Env) > 0 {
 		return settings.Wrong("env", "restart takes neither env nor undo_cronjob")
 	}
-	return namedAll("env", k.Env)
+	return checkAllPlaceholders("env", k.Env)
 }
 
 // Plan implements Action.
-func (k *Kubernetes) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
-	d := kubernetesDetails{Namespace: k.Namespace, Restart: k.Restart, CronJob: k.CronJob}
-	if d.Namespace == "" {
+func (k *Kubernetes) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) (plan sentinel.Plan, err error) {
+	details := kubernetesDetails{Namespace: k.Namespace, Restart: k.Restart, CronJob: k.CronJob}
+	if details.Namespace == "" {
 		name, err := os.ReadFile(filepath.Join(k.Account, "namespace"))
 		if err != nil {
 			return plan, &repair.RefusedError{Why: "namespace: none is configured, and this is no pod: " + err.Error()}
 		}
-		d.Namespace = strings.TrimSpace(string(name))
+		details.Namespace = strings.TrimSpace(string(name))
 	}
-	s, noWindow := about(why, k.Bucket)
-	d.Env = k.environment(s)
+	s, noWindow := payloadOf(trigger, k.Bucket)
+	details.Env = k.environment(s)
 	var step sentinel.Step
 	var summary string
 	if k.Restart != "" {
-		summary = "restart Deployment " + d.Namespace + "/" + k.Restart
-		step = sentinel.Step{Name: "restart", Do: []string{"PATCH " + deployment(d) + " annotation " +
+		summary = "restart Deployment " + details.Namespace + "/" + k.Restart
+		step = sentinel.Step{Name: "restart", Do: []string{"PATCH " + deployment(details) + " annotation " +
 			repairAnnotation + "={repair}"}, NoUndo: "a restart cannot be taken back"}
 	} else {
 		for _, v := range k.Env {
-			if noWindow != nil && windowed(v) {
+			if noWindow != nil && needsWindow(v) {
 				return plan, noWindow
 			}
 		}
-		summary = "run a Job of CronJob " + d.Namespace + "/" + k.CronJob
-		step = sentinel.Step{Name: "run", Do: []string{"POST " + jobs(d) + " " + jobName("{repair}", false) +
+		summary = "run a Job of CronJob " + details.Namespace + "/" + k.CronJob
+		step = sentinel.Step{Name: "run", Do: []string{"POST " + jobs(details) + " " + jobName("{repair}", false) +
 			" from CronJob " + k.CronJob}, NoUndo: "no undo_cronjob is configured"}
 		if k.Undo != "" {
-			step.Undo, step.NoUndo = []string{"POST " + jobs(d) + " " + jobName("{repair}", true) +
+			step.Undo, step.NoUndo = []string{"POST " + jobs(details) + " " + jobName("{repair}", true) +
 				" from CronJob " + k.Undo}, ""
 		}
 	}
-	plan = hookPlan("kubernetes", why, summary, step)
-	plan.Details, err = json.Marshal(d)
+	plan = hookPlan("kubernetes", trigger, summary, step)
+	plan.Details, err = json.Marshal(details)
 	return plan, err
 }
 
 // environment is what the Job's containers are told, as exec tells a program.
-func (k *Kubernetes) environment(s subject) map[string]string {
+func (k *Kubernetes) environment(s payload) map[string]string {
 	if k.Restart != "" {
 		return nil
 	}
@@ -143,42 +143,44 @@ func (k *Kubernetes) environment(s subject) map[string]string {
 func (k *Kubernetes) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action.
-func (k *Kubernetes) Apply(ctx context.Context, r *repair.Run) error {
-	r.Reached("before_apply")
-	var d kubernetesDetails
-	if err := json.Unmarshal(withID(r.Repair.Plan.Details, r), &d); err != nil {
+func (k *Kubernetes) Apply(ctx context.Context, run *repair.Run) error {
+	run.Failpoint("before_apply")
+	var details kubernetesDetails
+	if err := json.Unmarshal(fillRepairID(run.Repair.Plan.Details, run), &details); err != nil {
 		return err
 	}
-	if d.Restart != "" {
-		return k.restart(ctx, r, d)
+	if details.Restart != "" {
+		return k.restart(ctx, run, details)
 	}
-	return k.runJob(ctx, r, d, d.CronJob, false)
+	return k.runJob(ctx, run, details, details.CronJob, false)
 }
 
 // Rollback implements Action.
-func (k *Kubernetes) Rollback(ctx context.Context, r *repair.Run) error {
-	var d kubernetesDetails
-	if err := json.Unmarshal(withID(r.Repair.Plan.Details, r), &d); err != nil {
+func (k *Kubernetes) Rollback(ctx context.Context, run *repair.Run) error {
+	var details kubernetesDetails
+	if err := json.Unmarshal(fillRepairID(run.Repair.Plan.Details, run), &details); err != nil {
 		return err
 	}
 	switch {
-	case d.Restart != "":
+	case details.Restart != "":
 		return &repair.RefusedError{Why: "a restart cannot be taken back"}
 	case k.Undo == "":
 		return &repair.RefusedError{Why: "no undo_cronjob is configured"}
 	}
-	return k.runJob(ctx, r, d, k.Undo, true)
+	return k.runJob(ctx, run, details, k.Undo, true)
 }
 
-func deployment(d kubernetesDetails) string {
-	return "/apis/apps/v1/namespaces/" + d.Namespace + "/deployments/" + d.Restart
+func deployment(details kubernetesDetails) string {
+	return "/apis/apps/v1/namespaces/" + details.Namespace + "/deployments/" + details.Restart
 }
 
-func jobs(d kubernetesDetails) string { return "/apis/batch/v1/namespaces/" + d.Namespace + "/jobs" }
+func jobs(details kubernetesDetails) string {
+	return "/apis/batch/v1/namespaces/" + details.Namespace + "/jobs"
+}
 
 // ask makes one request as the service account. Token and authority are read
 // anew: the kubelet renews them.
-func (k *Kubernetes) ask(ctx context.Context, r *repair.Run, method, path string, body any, answer any) (int, error) {
+func (k *Kubernetes) ask(ctx context.Context, run *repair.Run, method, path string, body any, answer any) (int, error) {
 	server := k.Server
 	if server == "" {
 		host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
@@ -187,7 +189,7 @@ func (k *Kubernetes) ask(ctx context.Context, r *repair.Run, method, path string
 		}
 		server = "https://" + net.JoinHostPort(host, port)
 	}
-	c := call{Method: method, URL: server + path, Timeout: hookTimeout, Repeatable: true,
+	c := httpCall{Method: method, URL: server + path, Timeout: requestTimeout, Repeatable: true,
 		AllowPrivate: k.AllowPrivate, Header: http.Header{}}
 	token, err := os.ReadFile(filepath.Join(k.Account, "token"))
 	if err != nil {
@@ -212,5 +214,5 @@ func (k *Kubernetes) ask(ctx context.Context, r *repair.Run, method, path string
 			return 0, err
 		}
 	}
-	return c.json(ctx, r.Now, answer)
+	return c.json(ctx, run.Now, answer)
 }

@@ -27,8 +27,8 @@ func (s *SQL) Validate() error {
 }
 
 // Plan implements Action.
-func (s *SQL) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (sentinel.Plan, error) {
-	i := why.Incident
+func (s *SQL) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) (sentinel.Plan, error) {
+	i := trigger.Incident
 	step := sentinel.Step{Name: "run", Do: s.Do, Undo: s.Undo}
 	if len(s.Undo) == 0 {
 		step.NoUndo = "no undo is configured"
@@ -45,25 +45,25 @@ func (s *SQL) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action: what the plan says, which may be older than the
 // configuration.
-func (s *SQL) Apply(ctx context.Context, r *repair.Run) error {
-	r.Reached("before_apply")
-	return s.run(ctx, r, "apply", r.Repair.Plan.Steps[0].Do)
+func (s *SQL) Apply(ctx context.Context, run *repair.Run) error {
+	run.Failpoint("before_apply")
+	return s.run(ctx, run, "apply", run.Repair.Plan.Steps[0].Do)
 }
 
 // Rollback implements Action.
-func (s *SQL) Rollback(ctx context.Context, r *repair.Run) error {
-	step := r.Repair.Plan.Steps[0]
+func (s *SQL) Rollback(ctx context.Context, run *repair.Run) error {
+	step := run.Repair.Plan.Steps[0]
 	if len(step.Undo) == 0 {
 		return &repair.RefusedError{Why: step.NoUndo}
 	}
-	return s.run(ctx, r, "rollback", step.Undo)
+	return s.run(ctx, run, "rollback", step.Undo)
 }
 
-func (s *SQL) run(ctx context.Context, r *repair.Run, step string, statements []string) error {
-	if r.Target.Write == nil {
-		return &repair.RefusedError{Why: "no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
+func (s *SQL) run(ctx context.Context, run *repair.Run, step string, statements []string) error {
+	if run.Target.Write == nil {
+		return &repair.RefusedError{Why: "no repair_dsn is configured for warehouse " + run.Repair.Table.Warehouse}
 	}
-	_, err := r.Target.Write.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
+	_, err := run.Target.Write.ApplyOnce(ctx, run, step, func(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
 		for _, st := range statements {
 			res, err := tx.ExecContext(ctx, st)
 			if err != nil {

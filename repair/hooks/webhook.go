@@ -46,7 +46,7 @@ func (h *Webhook) Validate() error {
 		if a.address == "" && a.field != "url" {
 			continue
 		}
-		if err := address(a.field, a.address.Reveal()); err != nil {
+		if err := checkURL(a.field, a.address.Reveal()); err != nil {
 			return err
 		}
 	}
@@ -56,19 +56,19 @@ func (h *Webhook) Validate() error {
 	return nil
 }
 
-// hookBody is what is sent; docs/repair/webhook.md describes it.
-type hookBody struct {
-	subject
+// webhookBody is what is sent; docs/repair/webhook.md describes it.
+type webhookBody struct {
+	payload
 	Undo bool `json:"undo,omitempty"`
 }
 
 // Plan implements Action.
-func (h *Webhook) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
+func (h *Webhook) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) (plan sentinel.Plan, err error) {
 	host := ""
 	if u, err := url.Parse(h.URL.Reveal()); err == nil {
 		host = u.Scheme + "://" + u.Host
 	}
-	i := why.Incident
+	i := trigger.Incident
 	plan = sentinel.Plan{
 		Action: "webhook", Table: i.Table, Finding: i.Key, Scope: i.Key, Summary: fmt.Sprintf("ask %s to repair "+
 			"%s: %s", host, i.Table, i.Message),
@@ -83,7 +83,7 @@ func (h *Webhook) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) 
 	if h.Idempotent || h.Lookup != "" {
 		plan.Guarantee = sentinel.LookedUp
 	}
-	body, _ := about(why, "") // most triggers have no window, and need none here
+	body, _ := payloadOf(trigger, "") // most triggers have no window, and need none here
 	plan.Details, err = json.Marshal(body)
 	return plan, err
 }
@@ -93,37 +93,37 @@ func (h *Webhook) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action. A try whose outcome is not known is looked up before
 // another; where it cannot be, the repair stops and says so.
-func (h *Webhook) Apply(ctx context.Context, r *repair.Run) error {
-	r.Reached("before_apply")
+func (h *Webhook) Apply(ctx context.Context, run *repair.Run) error {
+	run.Failpoint("before_apply")
 	switch {
-	case h.Lookup != "" && (r.Resumed || r.Repair.Attempts > 1):
-		if done, err := h.done(ctx, r); done || err != nil {
+	case h.Lookup != "" && (run.Resumed || run.Repair.Attempts > 1):
+		if done, err := h.done(ctx, run); done || err != nil {
 			return err
 		}
-	case r.Resumed && !h.Idempotent:
+	case run.Resumed && !h.Idempotent:
 		return &repair.UnknownError{Err: errors.New("it was being asked for by an agent that died, and there is " +
 			"neither lookup nor idempotent")}
 	}
-	return h.post(ctx, r, h.URL, false)
+	return h.post(ctx, run, h.URL, false)
 }
 
 // Rollback implements Action.
-func (h *Webhook) Rollback(ctx context.Context, r *repair.Run) error {
+func (h *Webhook) Rollback(ctx context.Context, run *repair.Run) error {
 	if h.UndoURL == "" {
 		return &repair.RefusedError{Why: "no undo_url is configured"}
 	}
-	return h.post(ctx, r, h.UndoURL, true)
+	return h.post(ctx, run, h.UndoURL, true)
 }
 
-func (h *Webhook) done(ctx context.Context, r *repair.Run) (bool, error) {
+func (h *Webhook) done(ctx context.Context, run *repair.Run) (bool, error) {
 	u, err := url.Parse(h.Lookup.Reveal())
 	if err != nil {
 		return false, err
 	}
 	q := u.Query()
-	q.Set("id", r.Repair.ID)
+	q.Set("id", run.Repair.ID)
 	u.RawQuery = q.Encode()
-	status, err := h.send(ctx, r, http.MethodGet, u.String(), nil)
+	status, err := h.send(ctx, run, http.MethodGet, u.String(), nil)
 	switch {
 	case status == http.StatusNotFound:
 		return false, nil
@@ -133,34 +133,34 @@ func (h *Webhook) done(ctx context.Context, r *repair.Run) (bool, error) {
 	return true, nil
 }
 
-func (h *Webhook) post(ctx context.Context, r *repair.Run, to sentinel.Secret, undo bool) error {
-	var body hookBody
-	if err := json.Unmarshal(r.Repair.Plan.Details, &body); err != nil {
+func (h *Webhook) post(ctx context.Context, run *repair.Run, to sentinel.Secret, undo bool) error {
+	var body webhookBody
+	if err := json.Unmarshal(run.Repair.Plan.Details, &body); err != nil {
 		return err
 	}
-	body.Repair, body.Undo = r.Repair.ID, undo
+	body.Repair, body.Undo = run.Repair.ID, undo
 	data, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	_, err = h.send(ctx, r, http.MethodPost, to.Reveal(), data)
-	r.Reached("after_apply_commit")
+	_, err = h.send(ctx, run, http.MethodPost, to.Reveal(), data)
+	run.Failpoint("after_apply_commit")
 	return err
 }
 
-func (h *Webhook) send(ctx context.Context, r *repair.Run, method, to string, body []byte) (int, error) {
-	c := call{Method: method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent,
+func (h *Webhook) send(ctx context.Context, run *repair.Run, method, to string, body []byte) (int, error) {
+	c := httpCall{Method: method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent,
 		AllowPrivate: h.AllowPrivate, Header: http.Header{}}
-	c.Header.Set("Idempotency-Key", r.Repair.ID+map[bool]string{true: "-undo"}[bytes.Contains(body, []byte(`"undo":true`))])
+	c.Header.Set("Idempotency-Key", run.Repair.ID+map[bool]string{true: "-undo"}[bytes.Contains(body, []byte(`"undo":true`))])
 	for k, v := range h.Headers {
 		c.Header.Set(k, v.Reveal())
 	}
 	if h.Secret != "" {
-		at := strconv.FormatInt(r.Now().Unix(), 10)
+		at := strconv.FormatInt(run.Now().Unix(), 10)
 		c.Header.Set("Sentinel-Timestamp", at)
 		c.Header.Set("Sentinel-Signature", "sha256="+Sign(h.Secret, at, body))
 	}
-	status, _, err := c.do(ctx, r.Now)
+	status, _, err := c.do(ctx, run.Now)
 	return status, err
 }
 

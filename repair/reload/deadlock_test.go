@@ -38,8 +38,8 @@ func TestC07SerializationErrorsAndDeadlocksAreTriedAgain(t *testing.T) {
 				b.Exec("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database()); END $$")
 			}
 			a := b.FromStaging()
-			r := b.Planned(a, b.Target())
-			b.Must(a.Stage(t.Context(), r))
+			run := b.Planned(a, b.Target())
+			b.Must(a.Stage(t.Context(), run))
 			tx, err := b.Write.DB.BeginTx(t.Context(), nil)
 			b.Must(err)
 			// Many rows, so that the server gives the other one up, and row 101 last.
@@ -48,7 +48,7 @@ func TestC07SerializationErrorsAndDeadlocksAreTriedAgain(t *testing.T) {
 				b.Must(err)
 			}
 			done := make(chan error, 1)
-			go func() { done <- a.Apply(t.Context(), r) }()
+			go func() { done <- a.Apply(t.Context(), run) }()
 			waits(b, c.waiting)
 			if c.meet != "" {
 				_, err := tx.ExecContext(t.Context(), c.meet)
@@ -59,7 +59,7 @@ func TestC07SerializationErrorsAndDeadlocksAreTriedAgain(t *testing.T) {
 			if err := <-done; !errors.As(err, &again) || !strings.Contains(err.Error(), c.code) {
 				t.Fatalf("got %v, want a transient %s", err, c.code)
 			}
-			b.Must(a.Apply(t.Context(), r))
+			b.Must(a.Apply(t.Context(), run))
 			if got := b.Content("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "kept") != 10 {
 				t.Errorf("the table holds\n%s", got)
 			}

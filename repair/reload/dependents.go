@@ -11,21 +11,21 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// dependents refuses a reload that would delete rows of other tables, and leaves
+// checkDependents refuses a reload that would delete rows of other tables, and leaves
 // one that sets triggers off, or that may, to a person.
-func dependents(
-	ctx context.Context, db *warehouse.DB, here *warehouse.Table, noTriggers bool, plan *sentinel.Plan,
+func checkDependents(
+	ctx context.Context, db *warehouse.DB, target *warehouse.Table, noTriggers bool, plan *sentinel.Plan,
 ) error {
 	dialect, err := repair.WriteDialect(db)
 	if err != nil {
 		return err
 	}
-	queries := dialect.Affected()
+	queries := dialect.DependentQueries()
 	found := func(query string) ([]string, error) {
 		if query == "" {
 			return nil, nil
 		}
-		rows, err := repair.Query(ctx, db, warehouse.Statement{SQL: query, Args: []any{here.Schema, here.Name}})
+		rows, err := repair.Query(ctx, db, warehouse.Statement{SQL: query, Args: []any{target.Schema, target.Name}})
 		if err != nil {
 			return nil, repair.Transient(fmt.Errorf("looking for what depends on the rows: %w", err))
 		}

@@ -22,11 +22,11 @@ func TestC30AFullTablespaceLeavesTheTableAlone(t *testing.T) {
 	b.Orders()
 	before := b.Content("orders")
 	a := b.FromStaging()
-	r := b.Planned(a, b.Target())
+	run := b.Planned(a, b.Target())
 	b.Must(b.Write.Prepare(t.Context(), b.Schema))
 
 	fill(b, "ballast", 250_000)
-	if err := a.Stage(t.Context(), r); err == nil || !noRoom(err) {
+	if err := a.Stage(t.Context(), run); err == nil || !noRoom(err) {
 		t.Errorf("staged on a full disk: %v", err)
 	}
 	if got := b.Content("orders"); got != before {

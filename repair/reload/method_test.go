@@ -67,18 +67,18 @@ func TestASwapLosesNoRow(t *testing.T) {
 		b := repairtest.New(t, engine)
 		partitioned(b)
 		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", Method: "swap"}
-		r := b.Planned(a, b.Target())
-		b.Must(a.Stage(t.Context(), r))
+		run := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), run))
 		b.Exec("INSERT INTO orders VALUES (7, 7, 'late', '2026-03-11 04:00:00')")
 		var changed *repair.ChangedError
-		if err := a.Apply(t.Context(), r); !errors.As(err, &changed) {
+		if err := a.Apply(t.Context(), run); !errors.As(err, &changed) {
 			t.Errorf("%s: a late row: %v", engine, err)
 		}
-		b.Must(a.Stage(t.Context(), r))
-		b.Must(a.Apply(t.Context(), r), a.Apply(t.Context(), r)) // twice is once
+		b.Must(a.Stage(t.Context(), run))
+		b.Must(a.Apply(t.Context(), run), a.Apply(t.Context(), run)) // twice is once
 		b.Exec("UPDATE orders SET note = 'corrected' WHERE id = 5")
 		var refused *repair.RefusedError
-		if err := a.Rollback(t.Context(), r); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody has written to the window") {
+		if err := a.Rollback(t.Context(), run); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody has written to the window") {
 			t.Errorf("%s: taken back over a correction: %v", engine, err)
 		}
 		if got := repairtest.Query(t, b.Driver, b.DSN, "SELECT note FROM orders WHERE id = 5"); got != "corrected|\n" {

@@ -57,13 +57,13 @@ func TestAWindowIsReloadedFromParquet(t *testing.T) {
 			before := b.Content("orders")
 			path := writeParquet(t, name+".parquet", parquetOrders(), options...)
 			a := &reload.Partition{File: []string{path}, BatchRows: 2}
-			r := b.Planned(a, b.Target())
-			b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+			run := b.Planned(a, b.Target())
+			b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.DSN, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
 			if want := "1100|1.5|a, b|\n1101|||\n"; got != want {
 				t.Errorf("%s: got\n%swant\n%s", name, got, want)
 			}
-			b.Must(a.Rollback(t.Context(), r))
+			b.Must(a.Rollback(t.Context(), run))
 			if b.Content("orders") != before {
 				t.Errorf("taken back:\n%s", b.Content("orders"))
 			}
@@ -110,12 +110,12 @@ func TestParquetTypesReachEveryEngine(t *testing.T) {
 		b.Must(a.Validate())
 		target, err := b.Repair.Target(t.Context(), b.Table("typed"))
 		b.Must(err)
-		why := b.Incident(repairtest.Tuesday)
-		why.Incident.Table = b.Table("typed")
-		plan, err := a.Plan(t.Context(), target, why)
+		trigger := b.Incident(repairtest.Tuesday)
+		trigger.Incident.Table = b.Table("typed")
+		plan, err := a.Plan(t.Context(), target, trigger)
 		b.Must(err)
-		r := &repair.Run{Target: target, Repair: sentinel.Repair{ID: "r1", Key: "k1", Table: b.Table("typed"), Plan: plan, Fence: 1, Attempts: 1}}
-		b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+		run := &repair.Run{Target: target, Repair: sentinel.Repair{ID: "r1", Key: "k1", Table: b.Table("typed"), Plan: plan, Fence: 1, Attempts: 1}}
+		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 		got := repairtest.Query(t, b.Driver, b.DSN, "SELECT id, at, CASE WHEN truth THEN 'yes' ELSE 'no' END, big, cents, wide, day, clock, ratio, old, name FROM typed WHERE id = 3")
 		for _, want := range []string{"2026-03-11", "01:02:03.456789", "yes", "9223372036854775807", "-1.2348", "-1234567890123456789012.345", "03:04:05", "0.1", "01:00:00", "ü; DROP TABLE x"} {
 			if !strings.Contains(got, want) {

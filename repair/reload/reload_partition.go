@@ -66,8 +66,8 @@ func (a *Partition) Validate() error {
 	return nil
 }
 
-// reload is what a plan's Details hold.
-type reload struct {
+// planDetails is what a plan's Details hold.
+type planDetails struct {
 	Column   string
 	From, To time.Time // as bound: wall clock for a column without a zone
 	Date     bool      // the column holds dates, without a time of day
@@ -80,8 +80,8 @@ type reload struct {
 }
 
 // Plan implements Action.
-func (a *Partition) Plan(ctx context.Context, t *repair.Target, why repair.Trigger) (plan sentinel.Plan, err error) {
-	here, err := repair.Relation(ctx, t.Read, why.Incident.Table)
+func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigger) (plan sentinel.Plan, err error) {
+	target, err := repair.ReadTable(ctx, t.Read, trigger.Incident.Table)
 	if err != nil {
 		return plan, err
 	}
@@ -89,80 +89,80 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, why repair.Trigg
 	if err != nil {
 		return plan, err
 	}
-	w := reload{Column: cmp.Or(a.Partition, why.TimeColumn), Columns: a.Columns, Key: a.Key, Sources: a.From}
-	if err := a.complete(here, &w); err != nil {
+	details := planDetails{Column: cmp.Or(a.Partition, trigger.TimeColumn), Columns: a.Columns, Key: a.Key, Sources: a.From}
+	if err := a.complete(target, &details); err != nil {
 		return plan, err
 	}
-	from, to, err := why.Window(a.Bucket)
+	from, to, err := trigger.Window(a.Bucket)
 	if err != nil {
 		return plan, err
 	}
-	column := here.Column(w.Column)
-	w.From, w.To = bounds(column, from, to, why.Location)
-	if w.Date = column.Type.Family == warehouse.Date; w.Date && a.Bucket == "hour" {
-		return plan, &repair.RefusedError{Why: w.Column + " holds dates, which tell no hours"}
+	column := target.Column(details.Column)
+	details.From, details.To = bounds(column, from, to, trigger.Location)
+	if details.Date = column.Type.Family == warehouse.Date; details.Date && a.Bucket == "hour" {
+		return plan, &repair.RefusedError{Why: details.Column + " holds dates, which tell no hours"}
 	}
 	for _, f := range a.File {
-		w.Files = append(w.Files, strings.ReplaceAll(f, "{date}", from.Format(time.DateOnly)))
+		details.Files = append(details.Files, strings.ReplaceAll(f, "{date}", from.Format(time.DateOnly)))
 	}
 	plan = sentinel.Plan{
-		Action: "reload_partition", Table: why.Incident.Table, Finding: why.Incident.Key,
-		Scope: fmt.Sprintf("%s in [%s, %s)", w.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
-		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: repair.Fingerprint(here,
-			repair.Surroundings{}),
+		Action: "reload_partition", Table: trigger.Incident.Table, Finding: trigger.Incident.Key,
+		Scope: fmt.Sprintf("%s in [%s, %s)", details.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
+		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: repair.Fingerprint(target,
+			repair.Dependencies{}),
 	}
-	s := scope{dialect, here.TableName, w}
-	if w.Rows, err = s.count(ctx, t.Read); err != nil {
+	window := windowQuery{dialect, target.TableName, details}
+	if details.Rows, err = window.count(ctx, t.Read); err != nil {
 		return plan, err
 	}
-	if now := t.Now(); !realKey(here, w.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
+	if now := t.Now(); !hasUniqueKey(target, details.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
 		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window "+
 			"(it closes %s after its end), and no unique key of the table keeps their rows from standing there "+
 			"twice: add one, set single_writer, or wait", a.LateBy)
 	}
-	if err := a.suits(here, dialect, &w, &plan); err != nil {
+	if err := a.checkMethod(target, dialect, &details, &plan); err != nil {
 		return plan, err
 	}
-	if err := dependents(ctx, t.Read, here, a.NoTriggers, &plan); err != nil {
+	if err := checkDependents(ctx, t.Read, target, a.NoTriggers, &plan); err != nil {
 		return plan, err
 	}
-	s.reload = w // with its leaf
-	if err := a.describe(ctx, t, &plan, w, s); err != nil {
+	window.planDetails = details // with its leaf
+	if err := a.describe(ctx, t, &plan, details, window); err != nil {
 		return plan, err
 	}
-	plan.Details, err = json.Marshal(w)
+	plan.Details, err = json.Marshal(details)
 	return plan, err
 }
 
 // complete fills in columns and key from the table, and refuses what it lacks.
-func (a *Partition) complete(here *warehouse.Table, w *reload) error {
+func (a *Partition) complete(target *warehouse.Table, details *planDetails) error {
 	switch {
-	case w.Column == "":
+	case details.Column == "":
 		return &repair.RefusedError{Why: "it has no time column: set `partition:`, or `time_column:` on the dataset"}
-	case len(here.Columns) == 0:
+	case len(target.Columns) == 0:
 		return errors.New("its columns could not be read")
-	case here.Column(w.Column) == nil:
-		return &repair.RefusedError{Why: "there is no column " + w.Column}
-	case here.Kind != warehouse.BaseTable && here.Kind != warehouse.PartitionedTable:
-		return &repair.RefusedError{Why: "it is a " + strings.ReplaceAll(string(here.Kind), "_", " ")}
+	case target.Column(details.Column) == nil:
+		return &repair.RefusedError{Why: "there is no column " + details.Column}
+	case target.Kind != warehouse.BaseTable && target.Kind != warehouse.PartitionedTable:
+		return &repair.RefusedError{Why: "it is a " + strings.ReplaceAll(string(target.Kind), "_", " ")}
 	}
-	if len(w.Columns) == 0 {
-		for _, c := range here.Columns {
+	if len(details.Columns) == 0 {
+		for _, c := range target.Columns {
 			if c.Generated == "" || strings.HasPrefix(c.Generated, "identity by default") {
-				w.Columns = append(w.Columns, c.Name)
+				details.Columns = append(details.Columns, c.Name)
 			}
 		}
 	}
-	if len(w.Key) == 0 && here.PrimaryKey != nil {
-		w.Key = here.PrimaryKey.Columns
+	if len(details.Key) == 0 && target.PrimaryKey != nil {
+		details.Key = target.PrimaryKey.Columns
 	}
-	for _, c := range slices.Concat(w.Columns, w.Key) {
-		if here.Column(c) == nil {
+	for _, c := range slices.Concat(details.Columns, details.Key) {
+		if target.Column(c) == nil {
 			return &repair.RefusedError{Why: "there is no column " + c}
 		}
 	}
-	if !slices.Contains(w.Columns, w.Column) {
-		return &repair.RefusedError{Why: "columns: " + w.Column + " has to be among them"}
+	if !slices.Contains(details.Columns, details.Column) {
+		return &repair.RefusedError{Why: "columns: " + details.Column + " has to be among them"}
 	}
 	return nil
 }
@@ -181,26 +181,28 @@ func bounds(c *warehouse.Column, from, to time.Time, loc *time.Location) (time.T
 	return wall(from), wall(to)
 }
 
-// scope is the window of one table, in one engine's words.
-type scope struct {
+// windowQuery is the window of one table, in one engine's words.
+type windowQuery struct {
 	dialect warehouse.Dialect
 	table   warehouse.TableName
-	reload
+	planDetails
 }
 
 // where is the window as a condition, its bounds from parameter n on.
-func (s scope) where(n int) (string, []any, error) {
-	column, err := s.dialect.Quote(s.Column)
-	condition := fmt.Sprintf("%s >= %s AND %s < %s", column, s.dialect.Param(n), column, s.dialect.Param(n+1))
-	if s.Date {
-		return condition, []any{warehouse.BindDate(s.dialect, s.From), warehouse.BindDate(s.dialect, s.To)}, err
+func (window windowQuery) where(n int) (string, []any, error) {
+	column, err := window.dialect.Quote(window.Column)
+	condition := fmt.Sprintf("%s >= %s AND %s < %s", column, window.dialect.Param(n), column, window.dialect.Param(n+1))
+	if window.Date {
+		return condition, []any{warehouse.BindDate(window.dialect, window.From), warehouse.BindDate(window.dialect, window.To)}, err
 	}
-	return condition, warehouse.Bind(s.dialect, []any{s.From, s.To}), err
+	return condition, warehouse.Bind(window.dialect, []any{window.From, window.To}), err
 }
 
-func (s scope) columns() (string, error) { return list(s.dialect, s.reload.Columns) }
+func (window windowQuery) columns() (string, error) {
+	return quoteList(window.dialect, window.planDetails.Columns)
+}
 
-func list(d warehouse.Dialect, names []string) (string, error) {
+func quoteList(d warehouse.Dialect, names []string) (string, error) {
 	out := make([]string, len(names))
 	for i, n := range names {
 		q, err := d.Quote(n)
@@ -213,12 +215,12 @@ func list(d warehouse.Dialect, names []string) (string, error) {
 }
 
 // count counts the window's rows.
-func (s scope) count(ctx context.Context, db *warehouse.DB) (int64, error) {
-	table, err := warehouse.QuoteTable(s.dialect, s.table)
+func (window windowQuery) count(ctx context.Context, db *warehouse.DB) (int64, error) {
+	table, err := warehouse.QuoteTable(window.dialect, window.table)
 	if err != nil {
 		return 0, &repair.RefusedError{Why: err.Error()}
 	}
-	where, args, err := s.where(1)
+	where, args, err := window.where(1)
 	if err != nil {
 		return 0, &repair.RefusedError{Why: err.Error()}
 	}
@@ -237,33 +239,33 @@ func (s scope) count(ctx context.Context, db *warehouse.DB) (int64, error) {
 
 // describe writes the plan for people: what the first usable source holds now,
 // and the statements.
-func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentinel.Plan, w reload, s scope) error {
+func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentinel.Plan, details planDetails, window windowQuery) error {
 	var problems []error
-	for _, source := range w.sources() {
-		n, err := a.ready(ctx, t, source, w)
+	for _, source := range details.sources() {
+		n, err := a.countSource(ctx, t, source, details)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", source, err))
 			continue
 		}
-		if n == w.Rows && len(problems) == 0 && n > 0 && plan.Finding == "" {
+		if n == details.Rows && len(problems) == 0 && n > 0 && plan.Finding == "" {
 			plan.Hazards = append(plan.Hazards, "source and table have the same number of rows")
 		}
-		plan.Rows = n + w.Rows
+		plan.Rows = n + details.Rows
 		plan.Summary = fmt.Sprintf("reload %s of %s from %s: %d rows in place of %d", plan.Scope, plan.Table,
-			source, n, w.Rows)
-		table, err := warehouse.QuoteTable(s.dialect, s.table)
+			source, n, details.Rows)
+		table, err := warehouse.QuoteTable(window.dialect, window.table)
 		if err != nil {
 			return err
 		}
-		where, _, err := s.where(1)
+		where, _, err := window.where(1)
 		if err != nil {
 			return err
 		}
-		columns, err := s.columns()
+		columns, err := window.columns()
 		if err != nil {
 			return err
 		}
-		do, undo := a.steps(s, table, where, columns)
+		do, undo := a.steps(window, table, where, columns)
 		plan.Steps = []sentinel.Step{{Name: "reload", Do: append([]string{"copy the window of " + source.String() +
 			" to a staging table and verify it"}, do...), Undo: []string{undo}}}
 		return nil
@@ -276,79 +278,79 @@ func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentin
 	return err
 }
 
-// available checks a source before it is used: it is there, has the columns,
+// countTable checks a source before it is used: it is there, has the columns,
 // and has rows for the window.
-func (a *Partition) available(ctx context.Context, t *repair.Target, source sentinel.Table, w reload) (int64, error) {
+func (a *Partition) countTable(ctx context.Context, t *repair.Target, source sentinel.Table, details planDetails) (int64, error) {
 	db, err := t.Sources.Open(source.Warehouse)
 	if err != nil {
 		return 0, err
 	}
-	rel, err := repair.Relation(ctx, db, source)
+	rel, err := repair.ReadTable(ctx, db, source)
 	if err != nil {
 		return 0, err
 	}
-	for _, c := range w.Columns {
+	for _, c := range details.Columns {
 		if rel.Column(c) == nil {
 			return 0, &repair.RefusedError{Why: "it has no column " + c}
 		}
 	}
-	n, err := scope{db.Dialect, rel.TableName, w}.count(ctx, db)
+	n, err := windowQuery{db.Dialect, rel.TableName, details}.count(ctx, db)
 	if err != nil {
 		return 0, err
 	}
-	return n, a.enough(n, w)
+	return n, a.checkRowCount(n, details)
 }
 
-// enough refuses a source that has too few rows for the window, or too many.
-func (a *Partition) enough(n int64, w reload) error {
+// checkRowCount refuses a source that has too few rows for the window, or too many.
+func (a *Partition) checkRowCount(n int64, details planDetails) error {
 	switch {
 	case n == 0 && !a.AllowEmpty:
 		return &repair.RefusedError{Why: "it has no rows for the window (allow_empty would let it empty the target)"}
 	case n > a.MaxRows:
 		return repair.Refuse("%d rows are more than max_rows %d", n, a.MaxRows)
-	case float64(n) < a.MinRatio*float64(w.Rows):
-		return repair.Refuse("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, w.Rows)
+	case float64(n) < a.MinRatio*float64(details.Rows):
+		return repair.Refuse("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, details.Rows)
 	}
 	return nil
 }
 
-// ready checks a source of either kind, and counts its rows.
-func (a *Partition) ready(ctx context.Context, t *repair.Target, s source, w reload) (int64, error) {
+// countSource checks a source of either kind, and counts its rows.
+func (a *Partition) countSource(ctx context.Context, t *repair.Target, s sourceRef, details planDetails) (int64, error) {
 	if s.path != "" {
-		return a.fileAvailable(s.path, w)
+		return a.countFile(s.path, details)
 	}
-	return a.available(ctx, t, s.table, w)
+	return a.countTable(ctx, t, s.table, details)
 }
 
-func (a *Partition) details(r *repair.Run) (w reload, err error) {
-	if r.Target.Write == nil {
-		return w, &repair.RefusedError{Why: "no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
+func (a *Partition) decodeDetails(run *repair.Run) (details planDetails, err error) {
+	if run.Target.Write == nil {
+		return details, &repair.RefusedError{Why: "no repair_dsn is configured for warehouse " + run.Repair.Table.Warehouse}
 	}
-	err = json.Unmarshal(r.Repair.Plan.Details, &w)
-	return w, err
+	err = json.Unmarshal(run.Repair.Plan.Details, &details)
+	return details, err
 }
 
 // Apply implements Action: the old rows are kept, deleted, and the staged ones
 // put in their place, in one transaction with fence and ledger.
-func (a *Partition) Apply(ctx context.Context, r *repair.Run) error {
-	w, err := a.details(r)
+func (a *Partition) Apply(ctx context.Context, run *repair.Run) error {
+	details, err := a.decodeDetails(run)
 	if err != nil {
 		return err
 	}
-	r.Reached("before_apply")
-	return a.place(ctx, r, w, "apply")
+	run.Failpoint("before_apply")
+	return a.putInPlace(ctx, run, details, "apply")
 }
 
 // Rollback implements Action: the rows that were there come back, unless
 // somebody has written to the window since.
-func (a *Partition) Rollback(ctx context.Context, r *repair.Run) error {
-	w, err := a.details(r)
+func (a *Partition) Rollback(ctx context.Context, run *repair.Run) error {
+	details, err := a.decodeDetails(run)
 	if err != nil {
 		return err
 	}
-	if done, err := r.Target.Write.Done(ctx, r.Repair, "apply"); err != nil || !done {
+	if done, err := run.Target.Write.Done(ctx, run.Repair, "apply"); err != nil || !done {
 		return err // nothing was applied
 	}
-	r.Reached("before_rollback")
-	return a.place(ctx, r, w, "rollback")
+	run.Failpoint("before_rollback")
+	return a.putInPlace(ctx, run, details, "rollback")
 }

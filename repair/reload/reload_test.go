@@ -19,12 +19,12 @@ func TestC51ALateRowIsNotLost(t *testing.T) {
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
 		a := b.FromStaging()
-		r := b.Planned(a, b.Target())
-		b.Must(a.Stage(t.Context(), r))
+		run := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), run))
 		b.Exec("INSERT INTO orders VALUES (150, 1, 'late', '2026-03-11 23:00:00')")
 		before := b.Content("orders")
 		var changed *repair.ChangedError
-		if err := a.Apply(t.Context(), r); !errors.As(err, &changed) || b.Content("orders") != before {
+		if err := a.Apply(t.Context(), run); !errors.As(err, &changed) || b.Content("orders") != before {
 			t.Errorf("%v\n%s", err, b.Content("orders"))
 		}
 	})
@@ -50,13 +50,13 @@ func TestC51AnOpenWindowNeedsAKeyThatTheTableHolds(t *testing.T) {
 	} {
 		c.action.From = []sentinel.Table{b.Table("staging")}
 		b.Exec("ALTER TABLE orders DROP CONSTRAINT IF EXISTS orders_pkey")
-		if r := b.Planned(&c.action, c.target); r.Repair.Plan.Class != c.want {
-			t.Errorf("%s: %s, want %s (%s)", c.name, r.Repair.Plan.Class, c.want, r.Repair.Plan.Why)
+		if run := b.Planned(&c.action, c.target); run.Repair.Plan.Class != c.want {
+			t.Errorf("%s: %s, want %s (%s)", c.name, run.Repair.Plan.Class, c.want, run.Repair.Plan.Why)
 		}
 	}
 	b.Exec("ALTER TABLE orders ADD PRIMARY KEY (id)")
-	if r := b.Planned(b.FromStaging(), &soon); r.Repair.Plan.Class != sentinel.ClassAuto {
-		t.Errorf("open window, primary key: %s", r.Repair.Plan.Class)
+	if run := b.Planned(b.FromStaging(), &soon); run.Repair.Plan.Class != sentinel.ClassAuto {
+		t.Errorf("open window, primary key: %s", run.Repair.Plan.Class)
 	}
 }
 
@@ -65,17 +65,17 @@ func TestRowsThatWereChangedSinceAreNotTakenBack(t *testing.T) {
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
 		a := b.FromStaging()
-		r := b.Planned(a, b.Target())
-		b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+		run := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 		b.Exec("UPDATE orders SET note = 'by hand' WHERE id = 103")
 		before := b.Content("orders")
 		var refused *repair.RefusedError
-		if err := a.Rollback(t.Context(), r); !errors.As(err, &refused) || b.Content("orders") != before {
+		if err := a.Rollback(t.Context(), run); !errors.As(err, &refused) || b.Content("orders") != before {
 			t.Errorf("%v\n%s", err, b.Content("orders"))
 		}
 		b.Exec("UPDATE orders SET note = 'new' WHERE id = 103")
 		for range 2 { // the second time it is found in the ledger
-			b.Must(a.Rollback(t.Context(), r))
+			b.Must(a.Rollback(t.Context(), run))
 		}
 		if got := b.Content("orders"); strings.Contains(got, "new") || strings.Count(got, "old") != 15 {
 			t.Errorf("taken back:\n%s", got)
@@ -89,11 +89,11 @@ func TestC54ALedgerThatAFailoverLostIsAppliedAgain(t *testing.T) {
 		b.Orders()
 		old := b.Content("orders")
 		a := b.FromStaging()
-		r := b.Planned(a, b.Target())
-		b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r), a.Apply(t.Context(), r))
+		run := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run), a.Apply(t.Context(), run))
 		good := b.Content("orders")
 		// What the replica that takes over has: neither the rows nor the ledger.
-		b.Must(a.Rollback(t.Context(), r))
+		b.Must(a.Rollback(t.Context(), run))
 		if b.Content("orders") != old {
 			t.Fatalf("not as it was:\n%s", b.Content("orders"))
 		}
@@ -102,7 +102,7 @@ func TestC54ALedgerThatAFailoverLostIsAppliedAgain(t *testing.T) {
 			ledger = "sentinel.ledger"
 		}
 		b.Exec("DELETE FROM " + ledger)
-		b.Must(a.Apply(t.Context(), r))
+		b.Must(a.Apply(t.Context(), run))
 		if b.Content("orders") != good {
 			t.Errorf("applied again:\n%s", b.Content("orders"))
 		}
@@ -114,17 +114,17 @@ func TestC06ALockedRowIsWaitedForAndTriedAgain(t *testing.T) {
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
 		a := b.FromStaging()
-		r := b.Planned(a, b.Target())
-		b.Must(a.Stage(t.Context(), r))
+		run := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), run))
 		tx, err := b.Write.DB.BeginTx(t.Context(), nil)
 		b.Must(err)
 		_, err = tx.ExecContext(t.Context(), "UPDATE orders SET note = note WHERE id = 101")
 		b.Must(err)
 		var again *repair.TransientError
-		if err := a.Apply(t.Context(), r); !errors.As(err, &again) {
+		if err := a.Apply(t.Context(), run); !errors.As(err, &again) {
 			t.Errorf("while another holds a row: %v", err)
 		}
-		b.Must(tx.Rollback(), a.Apply(t.Context(), r))
+		b.Must(tx.Rollback(), a.Apply(t.Context(), run))
 		if got := b.Content("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "old") != 10 {
 			t.Errorf("the table holds\n%s", got)
 		}
@@ -145,8 +145,8 @@ func TestC30AFullDiskInStagingLeavesTheTableAlone(t *testing.T) {
 	b.Must(b.Write.DB.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages))
 	b.Must(b.Write.DB.QueryRowContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages+10)).Scan(&pages))
 	a := b.FromStaging()
-	r := b.Planned(a, b.Target())
-	if err := a.Stage(t.Context(), r); err == nil || !strings.Contains(err.Error(), "full") || b.Content("orders") != before {
+	run := b.Planned(a, b.Target())
+	if err := a.Stage(t.Context(), run); err == nil || !strings.Contains(err.Error(), "full") || b.Content("orders") != before {
 		t.Errorf("%v\n%s", err, b.Content("orders"))
 	}
 	b.Sweep()
@@ -190,8 +190,8 @@ func TestAWindowIsReloadedFromEveryOtherEngine(t *testing.T) {
 				b.Orders()
 				from.Exec("UPDATE staging SET note = 'new''s \\ ü', amount = NULL WHERE id = 104")
 				a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
-				r := b.Planned(a, across(b, from))
-				b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+				run := b.Planned(a, across(b, from))
+				b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 				query := "SELECT id, amount, note, at FROM %s WHERE id >= 100 AND id < 200 ORDER BY 1"
 				got, want := shown(b, fmt.Sprintf(query, "orders")), shown(from, fmt.Sprintf(query, "staging"))
 				if got != want {
@@ -216,7 +216,7 @@ func TestStagingGoesOnWhereItStopped(t *testing.T) {
 		from.Orders()
 		b.Orders()
 		a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 2}
-		r := b.Planned(a, across(b, from))
+		run := b.Planned(a, across(b, from))
 		stopped, batches := errors.New("the agent stops"), 0
 		count := func(place string) {
 			if place == "staging_batch" {
@@ -229,17 +229,17 @@ func TestStagingGoesOnWhereItStopped(t *testing.T) {
 			}
 			return nil
 		}
-		r.Control = repairtest.Control{OnAlive: stop, OnReached: count}
-		if err := a.Stage(t.Context(), r); !errors.Is(err, stopped) {
+		run.Control = repairtest.Control{OnAlive: stop, OnFailpoint: count}
+		if err := a.Stage(t.Context(), run); !errors.Is(err, stopped) {
 			t.Fatalf("%v", err)
 		}
-		r.Repair.Fence, batches = 2, 0
-		r.Control = repairtest.Control{OnReached: count}
-		b.Must(a.Stage(t.Context(), r))
+		run.Repair.Fence, batches = 2, 0
+		run.Control = repairtest.Control{OnFailpoint: count}
+		b.Must(a.Stage(t.Context(), run))
 		if batches != 3 { // rows 5 and 6, 7 and 8, and the empty one that ends it
 			t.Errorf("%d batches after the first two of two rows each", batches)
 		}
-		b.Must(a.Apply(t.Context(), r))
+		b.Must(a.Apply(t.Context(), run))
 		if got := b.Content("orders"); strings.Count(got, "new") != 8 {
 			t.Errorf("the table holds\n%s", got)
 		}
@@ -252,19 +252,19 @@ func TestASourceThatMovesWhileItIsStagedIsReadAnew(t *testing.T) {
 	from.Orders()
 	b.Orders()
 	a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
-	r := b.Planned(a, across(b, from))
+	run := b.Planned(a, across(b, from))
 	once := false
-	r.Control = repairtest.Control{OnReached: func(place string) {
+	run.Control = repairtest.Control{OnFailpoint: func(place string) {
 		if place == "staging_batch" && !once {
 			once = true // a row with a key that was passed already
 			from.Exec("INSERT INTO staging VALUES (99, 1, 'new', '2026-03-11 01:00:00')")
 		}
 	}}
 	var again *repair.TransientError
-	if err := a.Stage(t.Context(), r); !errors.As(err, &again) {
+	if err := a.Stage(t.Context(), run); !errors.As(err, &again) {
 		t.Fatalf("%v", err)
 	}
-	b.Must(a.Stage(context.WithoutCancel(t.Context()), r), a.Apply(t.Context(), r))
+	b.Must(a.Stage(context.WithoutCancel(t.Context()), run), a.Apply(t.Context(), run))
 	if got := b.Content("orders"); strings.Count(got, "new") != 9 {
 		t.Errorf("the table holds\n%s", got)
 	}
@@ -279,8 +279,8 @@ func TestAColumnOfDatesIsReloadedByDays(t *testing.T) {
 		}
 		a := b.FromStaging()
 		a.Partition = "day::date"
-		r := b.Planned(a, b.Target())
-		b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
+		run := b.Planned(a, b.Target())
+		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 		if got := repairtest.Query(t, b.Driver, b.DSN, "SELECT note FROM orders ORDER BY id"); got != "orders|\nstaging|\norders|\n" {
 			t.Errorf("got %q", got)
 		}
@@ -315,8 +315,8 @@ func TestATableWithTriggersWaitsForAPerson(t *testing.T) {
 		case "sqlite":
 			b.Exec("CREATE TRIGGER noted BEFORE DELETE ON orders BEGIN INSERT INTO log VALUES (OLD.id); END")
 		}
-		r := b.Planned(b.FromStaging(), b.Target())
-		if p := r.Repair.Plan; p.Class != sentinel.ClassApprove || !strings.Contains(p.Why, "noted") {
+		run := b.Planned(b.FromStaging(), b.Target())
+		if p := run.Repair.Plan; p.Class != sentinel.ClassApprove || !strings.Contains(p.Why, "noted") {
 			t.Errorf("%s: %s", p.Class, p.Why)
 		}
 	})

@@ -13,8 +13,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// batchAt is how far staging in batches has come.
-type batchAt struct {
+// batchProgress is how far staging in batches has come.
+type batchProgress struct {
 	Source   string
 	Expected int64    // rows of the source when staging began
 	Last     []string // key of the last row staged; empty before the first
@@ -22,115 +22,115 @@ type batchAt struct {
 	Done     bool
 }
 
-// copyAcross reads the window from another warehouse in batches in the order of
+// copyFromWarehouse reads the window from another warehouse in batches in the order of
 // the key, and writes each in one transaction with its checkpoint: after a
 // crash the next agent goes on behind it. A source that has moved meanwhile is
 // read anew. Without a key there is one batch, and so no more than fits one.
-func (x reloadRun) copyAcross(ctx context.Context, source sentinel.Table, expected int64) error {
-	if len(x.plan.Key) == 0 && expected > int64(x.action.BatchRows) {
+func (l loader) copyFromWarehouse(ctx context.Context, source sentinel.Table, expected int64) error {
+	if len(l.details.Key) == 0 && expected > int64(l.action.BatchRows) {
 		return repair.Refuse("without a key its %d rows would have to be read in one go, and batch_rows is %d: "+
-			"set key", expected, x.action.BatchRows)
+			"set key", expected, l.action.BatchRows)
 	}
-	db, err := x.run.Target.Sources.Open(source.Warehouse)
+	db, err := l.run.Target.Sources.Open(source.Warehouse)
 	if err != nil {
 		return err
 	}
-	there, err := repair.Relation(ctx, db, source)
+	there, err := repair.ReadTable(ctx, db, source)
 	if err != nil {
 		return err
 	}
-	s := scope{db.Dialect, there.TableName, x.plan}
-	at, err := x.resume(ctx, source.String(), expected)
+	window := windowQuery{db.Dialect, there.TableName, l.details}
+	progress, err := l.resume(ctx, source.String(), expected)
 	if err != nil {
 		return err
 	}
-	for !at.Done {
-		rows, err := x.action.batch(ctx, db, s, at.Last)
+	for !progress.Done {
+		rows, err := l.action.batch(ctx, db, window, progress.Last)
 		if err != nil {
 			return err
 		}
-		if at, err = x.stageBatch(ctx, at, carried(x.writer.Dialect, there, x.plan.Columns, rows),
-			len(rows) < x.action.BatchRows || len(x.plan.Key) == 0); err != nil {
+		if progress, err = l.stageBatch(ctx, progress, dropZones(l.writer.Dialect, there, l.details.Columns, rows),
+			len(rows) < l.action.BatchRows || len(l.details.Key) == 0); err != nil {
 			return err
 		}
-		x.run.Reached("staging_batch")
+		l.run.Failpoint("staging_batch")
 	}
-	return x.unmoved(ctx, db, s, at)
+	return l.checkSourceUnchanged(ctx, db, window, progress)
 }
 
 // resume finds the checkpoint of this source; where there is none that fits,
 // staging begins anew with an empty table.
-func (x reloadRun) resume(ctx context.Context, source string, expected int64) (at batchAt, err error) {
-	text, err := x.marks.get(ctx, x.writer.DB, batchMark)
+func (l loader) resume(ctx context.Context, source string, expected int64) (progress batchProgress, err error) {
+	text, err := l.checkpoints.get(ctx, l.writer.DB, batchCheckpoint)
 	if err != nil {
-		return at, x.writer.Classed("reading the checkpoint", err)
+		return progress, l.writer.WrapError("reading the checkpoint", err)
 	}
 	if text != "" {
-		if err := json.Unmarshal([]byte(text), &at); err != nil {
-			return at, fmt.Errorf("reading the checkpoint: %w", err)
+		if err := json.Unmarshal([]byte(text), &progress); err != nil {
+			return progress, fmt.Errorf("reading the checkpoint: %w", err)
 		}
 	}
-	if text != "" && at.Source == source && at.Expected == expected {
-		return at, nil
+	if text != "" && progress.Source == source && progress.Expected == expected {
+		return progress, nil
 	}
-	at = batchAt{Source: source, Expected: expected}
-	return at, x.writer.Fenced(ctx, x.run, "staging", func(tx *sql.Tx) error {
-		if err := x.remember(ctx, tx); err != nil {
+	progress = batchProgress{Source: source, Expected: expected}
+	return progress, l.writer.RunFenced(ctx, l.run, "staging", func(tx *sql.Tx) error {
+		if err := l.saveWindowChecksum(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.from); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+l.from); err != nil {
 			return err
 		}
-		return x.checkpoint(ctx, tx, at)
+		return l.checkpoint(ctx, tx, progress)
 	})
 }
 
-func (x reloadRun) checkpoint(ctx context.Context, tx *sql.Tx, at batchAt) error {
-	text, err := json.Marshal(at)
+func (l loader) checkpoint(ctx context.Context, tx *sql.Tx, progress batchProgress) error {
+	text, err := json.Marshal(progress)
 	if err != nil {
 		return err
 	}
-	return x.marks.set(ctx, tx, batchMark, string(text))
+	return l.checkpoints.set(ctx, tx, batchCheckpoint, string(text))
 }
 
 // stageBatch writes one batch, perhaps the last, with its checkpoint.
-func (x reloadRun) stageBatch(
-	ctx context.Context, at batchAt, rows warehouse.Rows, last bool,
-) (batchAt, error) {
-	next := at
+func (l loader) stageBatch(
+	ctx context.Context, progress batchProgress, rows warehouse.Rows, last bool,
+) (batchProgress, error) {
+	next := progress
 	next.Rows += int64(len(rows))
 	next.Done = last
-	if next.Rows > x.action.MaxRows {
-		return at, repair.Refuse("more than max_rows %d", x.action.MaxRows)
+	if next.Rows > l.action.MaxRows {
+		return progress, repair.Refuse("more than max_rows %d", l.action.MaxRows)
 	}
 	if len(rows) > 0 {
 		next.Last = nil
-		for _, k := range x.plan.Key {
-			next.Last = append(next.Last, rows[len(rows)-1][indexOf(x.plan.Columns, k)].Text)
+		for _, k := range l.details.Key {
+			next.Last = append(next.Last, rows[len(rows)-1][indexOf(l.details.Columns, k)].Text)
 		}
 	}
-	err := x.writer.Fenced(ctx, x.run, "staging from "+at.Source, func(tx *sql.Tx) error {
-		if err := x.insertBatch(ctx, tx, rows); err != nil {
+	err := l.writer.RunFenced(ctx, l.run, "staging from "+progress.Source, func(tx *sql.Tx) error {
+		if err := l.insertBatch(ctx, tx, rows); err != nil {
 			return err
 		}
-		return x.checkpoint(ctx, tx, next)
+		return l.checkpoint(ctx, tx, next)
 	})
 	return next, err
 }
 
-// unmoved holds the source to what it was when staging began. One that has
+// checkSourceUnchanged holds the source to what it was when staging began. One that has
 // moved is staged anew with the next try.
-func (x reloadRun) unmoved(ctx context.Context, db *warehouse.DB, s scope, at batchAt) error {
-	now, err := s.count(ctx, db)
-	if err != nil || now == at.Rows && now == at.Expected {
+func (l loader) checkSourceUnchanged(ctx context.Context, db *warehouse.DB, window windowQuery, progress batchProgress) error {
+	now, err := window.count(ctx, db)
+	if err != nil || now == progress.Rows && now == progress.Expected {
 		return err
 	}
-	err = x.writer.Fenced(ctx, x.run, "staging", func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) })
+	err = l.writer.RunFenced(ctx, l.run, "staging", func(tx *sql.Tx) error { return l.checkpoint(ctx, tx, batchProgress{}) })
 	if err != nil {
 		return err
 	}
 	return &repair.TransientError{Err: fmt.Errorf("%s has %d rows by now, had %d, and %d were read: it is being "+
-		"written to", at.Source, now, at.Expected, at.Rows)}
+		"written to", progress.Source, now, progress.Expected, progress.Rows)}
 }
 
 func indexOf(names []string, name string) int {
@@ -143,22 +143,22 @@ func indexOf(names []string, name string) int {
 }
 
 // batch reads rows after the last key.
-func (a *Partition) batch(ctx context.Context, db *warehouse.DB, s scope, last []string) (warehouse.Rows, error) {
-	table, err := warehouse.QuoteTable(s.dialect, s.table)
+func (a *Partition) batch(ctx context.Context, db *warehouse.DB, window windowQuery, last []string) (warehouse.Rows, error) {
+	table, err := warehouse.QuoteTable(window.dialect, window.table)
 	if err != nil {
 		return nil, &repair.RefusedError{Why: err.Error()}
 	}
-	columns, err := s.columns()
+	columns, err := window.columns()
 	if err != nil {
 		return nil, &repair.RefusedError{Why: err.Error()}
 	}
-	where, args, err := s.where(1)
+	where, args, err := window.where(1)
 	if err != nil {
 		return nil, &repair.RefusedError{Why: err.Error()}
 	}
 	st := "SELECT " + columns + " FROM " + table + " WHERE " + where
-	if len(s.Key) > 0 {
-		key, err := list(s.dialect, s.Key)
+	if len(window.Key) > 0 {
+		key, err := quoteList(window.dialect, window.Key)
 		if err != nil {
 			return nil, &repair.RefusedError{Why: err.Error()}
 		}
@@ -166,7 +166,7 @@ func (a *Partition) batch(ctx context.Context, db *warehouse.DB, s scope, last [
 			marks := make([]string, len(last))
 			for i, v := range last {
 				args = append(args, v)
-				marks[i] = s.dialect.Param(len(args))
+				marks[i] = window.dialect.Param(len(args))
 			}
 			st += " AND (" + key + ") > (" + strings.Join(marks, ", ") + ")"
 		}
@@ -180,20 +180,20 @@ func (a *Partition) batch(ctx context.Context, db *warehouse.DB, s scope, last [
 }
 
 // insertBatch writes rows, some hundred a statement.
-func (x reloadRun) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.Rows) error {
+func (l loader) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.Rows) error {
 	const parameters = 2000 // of one statement; every engine takes more
-	for part := range slices.Chunk(rows, max(1, parameters/len(x.plan.Columns))) {
+	for part := range slices.Chunk(rows, max(1, parameters/len(l.details.Columns))) {
 		var marks []string
 		var args []any
 		for _, row := range part {
 			one := make([]string, len(row))
 			for i, cell := range row {
-				args = append(args, x.writer.Dialect.Value(x.here.Column(x.plan.Columns[i]), cell))
-				one[i] = x.writer.Param(len(args))
+				args = append(args, l.writer.Dialect.ConvertValue(l.target.Column(l.details.Columns[i]), cell))
+				one[i] = l.writer.Param(len(args))
 			}
 			marks = append(marks, "("+strings.Join(one, ", ")+")")
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO "+x.from+" ("+x.columns+") VALUES "+strings.Join(marks, ", "),
+		if _, err := tx.ExecContext(ctx, "INSERT INTO "+l.from+" ("+l.columns+") VALUES "+strings.Join(marks, ", "),
 			args...); err != nil {
 			return err
 		}
@@ -201,12 +201,12 @@ func (x reloadRun) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.R
 	return nil
 }
 
-// carried drops the zone from times, which all are UTC, for an engine that would
+// dropZones drops the zone from times, which all are UTC, for an engine that would
 // keep it as text.
-func carried(
+func dropZones(
 	dialect warehouse.WriteDialect, from *warehouse.Table, columns []string, rows warehouse.Rows,
 ) warehouse.Rows {
-	if dialect.ReadsZones() {
+	if dialect.AcceptsZones() {
 		return rows
 	}
 	for i, name := range columns {

@@ -79,8 +79,8 @@ func jsonRows(f *os.File) (rowReader, error) {
 	}, nil
 }
 
-// file is one that is being read.
-type file struct {
+// openedFile is one that is being read.
+type openedFile struct {
 	path  string
 	state string // changes when the file does
 	f     *os.File
@@ -89,7 +89,7 @@ type file struct {
 	seen  map[string]bool
 }
 
-func openFile(path string) (*file, error) {
+func openFile(path string) (*openedFile, error) {
 	format := fileFormats[strings.ToLower(filepath.Ext(path))]
 	if format == nil {
 		return nil, &repair.RefusedError{Why: "want a file that ends in .csv, .jsonl, .ndjson or .parquet"}
@@ -101,8 +101,8 @@ func openFile(path string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &file{path: path, f: f, seen: map[string]bool{}}
-	if out.state, err = stateOf(path); err != nil {
+	out := &openedFile{path: path, f: f, seen: map[string]bool{}}
+	if out.state, err = fileState(path); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	if out.next, err = format(f); err != nil {
@@ -111,7 +111,7 @@ func openFile(path string) (*file, error) {
 	return out, nil
 }
 
-func stateOf(path string) (string, error) {
+func fileState(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -120,7 +120,7 @@ func stateOf(path string) (string, error) {
 }
 
 // read answers up to n rows of some columns, fewer only at the end.
-func (f *file) read(columns []string, n int) (rows warehouse.Rows, err error) {
+func (f *openedFile) read(columns []string, n int) (rows warehouse.Rows, err error) {
 	for len(rows) < n {
 		row, err := f.next()
 		if errors.Is(err, io.EOF) {
@@ -145,7 +145,7 @@ func (f *file) read(columns []string, n int) (rows warehouse.Rows, err error) {
 
 // complete refuses a file that never had one of the columns: it would be
 // emptied in the table.
-func (f *file) complete(columns []string) error {
+func (f *openedFile) complete(columns []string) error {
 	for _, name := range columns {
 		if f.rows > 0 && !f.seen[name] {
 			return &repair.RefusedError{Why: "it has no column " + name}
@@ -154,84 +154,84 @@ func (f *file) complete(columns []string) error {
 	return nil
 }
 
-// fileAvailable reads a file through before it is used, and counts its rows.
-func (a *Partition) fileAvailable(path string, w reload) (n int64, err error) {
+// countFile reads a file through before it is used, and counts its rows.
+func (a *Partition) countFile(path string, details planDetails) (n int64, err error) {
 	f, err := openFile(path)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.f.Close()) }()
 	for {
-		rows, err := f.read(w.Columns, 1000)
+		rows, err := f.read(details.Columns, 1000)
 		if err != nil {
 			return 0, err
 		}
 		if len(rows) < 1000 || f.rows > a.MaxRows {
-			return f.rows, a.enough(f.rows, w)
+			return f.rows, a.checkRowCount(f.rows, details)
 		}
 	}
 }
 
 // copyFile stages a file in batches; after a crash the next agent skips what
 // was staged, unless the file is another by then.
-func (x reloadRun) copyFile(ctx context.Context, path string) (err error) {
+func (l loader) copyFile(ctx context.Context, path string) (err error) {
 	f, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.f.Close()) }()
-	at, err := x.resume(ctx, f.state, -1)
+	progress, err := l.resume(ctx, f.state, -1)
 	if err != nil {
 		return err
 	}
-	for skipped := int64(0); skipped < at.Rows; {
-		rows, err := f.read(x.plan.Columns, int(min(1000, at.Rows-skipped)))
+	for skipped := int64(0); skipped < progress.Rows; {
+		rows, err := f.read(l.details.Columns, int(min(1000, progress.Rows-skipped)))
 		if err != nil {
 			return err
 		}
 		skipped += int64(len(rows))
 	}
-	for !at.Done {
-		rows, err := f.read(x.plan.Columns, x.action.BatchRows)
+	for !progress.Done {
+		rows, err := f.read(l.details.Columns, l.action.BatchRows)
 		if err != nil {
 			return err
 		}
-		if err := respell(rows, x.plan, x.here); err != nil {
+		if err := normalizeFileValues(rows, l.details, l.target); err != nil {
 			return err
 		}
-		last := len(rows) < x.action.BatchRows
-		if at, err = x.stageBatch(ctx, at, rows, last); err != nil {
+		last := len(rows) < l.action.BatchRows
+		if progress, err = l.stageBatch(ctx, progress, rows, last); err != nil {
 			return err
 		}
-		x.run.Reached("staging_batch")
+		l.run.Failpoint("staging_batch")
 	}
-	now, err := stateOf(path)
+	now, err := fileState(path)
 	if err == nil && now != f.state {
 		err = &repair.TransientError{Err: fmt.Errorf("%s was written while it was read", path)}
-		err = errors.Join(err, x.writer.Fenced(ctx, x.run, "staging",
-			func(tx *sql.Tx) error { return x.checkpoint(ctx, tx, batchAt{}) }))
+		err = errors.Join(err, l.writer.RunFenced(ctx, l.run, "staging",
+			func(tx *sql.Tx) error { return l.checkpoint(ctx, tx, batchProgress{}) }))
 	}
 	return err
 }
 
-// respell writes what files spell otherwise as the engines read it: times with a
+// normalizeFileValues writes what files spell otherwise as the engines read it: times with a
 // T and a zone, truth in engines that keep it as a number, and empty text in
 // columns that may not be NULL.
-func respell(rows warehouse.Rows, w reload, here *warehouse.Table) error {
-	for i, name := range w.Columns {
-		c := here.Column(name)
+func normalizeFileValues(rows warehouse.Rows, details planDetails, target *warehouse.Table) error {
+	for i, name := range details.Columns {
+		c := target.Column(name)
 		for _, row := range rows {
 			cell := &row[i]
 			if cell.Null {
-				if c.Type.Family == warehouse.Text && !c.Nullable && name != w.Column {
+				if c.Type.Family == warehouse.Text && !c.Nullable && name != details.Column {
 					cell.Null = false
 				}
 				continue
 			}
 			if c.Type.Family == warehouse.Boolean || c.Type.Family == warehouse.Integer {
-				cell.Text = cmp.Or(truth[cell.Text], cell.Text)
+				cell.Text = cmp.Or(booleanAsNumber[cell.Text], cell.Text)
 			}
-			if c.Type.Family != warehouse.Timestamp && name != w.Column {
+			if c.Type.Family != warehouse.Timestamp && name != details.Column {
 				continue
 			}
 			at, err := time.Parse(time.RFC3339Nano, cell.Text)
@@ -247,24 +247,24 @@ func respell(rows warehouse.Rows, w reload, here *warehouse.Table) error {
 	return nil
 }
 
-// truth is how every engine reads a boolean, also those that keep it as a number.
-var truth = map[string]string{"true": "1", "false": "0"}
+// booleanAsNumber is how every engine reads a boolean, also those that keep it as a number.
+var booleanAsNumber = map[string]string{"true": "1", "false": "0"}
 
-// source is a table or a file.
-type source struct {
+// sourceRef is a table or a file.
+type sourceRef struct {
 	table sentinel.Table
 	path  string
 }
 
-func (s source) String() string { return cmp.Or(s.path, s.table.String()) }
+func (s sourceRef) String() string { return cmp.Or(s.path, s.table.String()) }
 
 // sources are those of a plan, in order: tables first, then files.
-func (w reload) sources() (all []source) {
-	for _, t := range w.Sources {
-		all = append(all, source{table: t})
+func (details planDetails) sources() (all []sourceRef) {
+	for _, t := range details.Sources {
+		all = append(all, sourceRef{table: t})
 	}
-	for _, f := range w.Files {
-		all = append(all, source{path: f})
+	for _, f := range details.Files {
+		all = append(all, sourceRef{path: f})
 	}
 	return all
 }

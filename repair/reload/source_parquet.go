@@ -21,7 +21,7 @@ import (
 // no place in a table: it is left out, as if the file did not have it. The
 // library panics on some damaged files; that is the file's error.
 func parquetRows(f *os.File) (next rowReader, err error) {
-	defer damaged(&err)
+	defer recoverDamaged(&err)
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func parquetRows(f *os.File) (next rowReader, err error) {
 	}
 	rows, buffer, have := parquet.MultiRowGroup(file.RowGroups()...).Rows(), make([]parquet.Row, 64), []parquet.Row(nil)
 	return func() (row map[string]warehouse.Cell, err error) {
-		defer damaged(&err)
+		defer recoverDamaged(&err)
 		for len(have) == 0 {
 			n, err := rows.ReadRows(buffer)
 			if n == 0 && err == nil {
@@ -57,7 +57,7 @@ func parquetRows(f *os.File) (next rowReader, err error) {
 	}, nil
 }
 
-func damaged(err *error) {
+func recoverDamaged(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("the file is damaged: %v", p)
 	}
@@ -94,21 +94,21 @@ func parquetText(t parquet.Type) func(parquet.Value) (string, error) {
 	if annotation := t.LogicalType(); annotation != nil {
 		switch a := annotation.Value.(type) {
 		case *format.DecimalType:
-			return func(v parquet.Value) (string, error) { return unscaled(v, int(a.Scale)) }
+			return func(v parquet.Value) (string, error) { return decimalText(v, int(a.Scale)) }
 		case *format.DateType:
 			return func(v parquet.Value) (string, error) {
 				return time.Unix(int64(v.Int32())*86400, 0).UTC().Format(time.DateOnly), nil
 			}
 		case *format.TimeType:
 			return func(v parquet.Value) (string, error) {
-				return inUnit(v, a.Unit).Format("15:04:05.999999"), nil
+				return timeInUnit(v, a.Unit).Format("15:04:05.999999"), nil
 			}
 		case *format.TimestampType:
 			layout := "2006-01-02 15:04:05.999999"
 			if a.IsAdjustedToUTC {
 				layout = time.RFC3339Nano
 			}
-			return func(v parquet.Value) (string, error) { return inUnit(v, a.Unit).Format(layout), nil }
+			return func(v parquet.Value) (string, error) { return timeInUnit(v, a.Unit).Format(layout), nil }
 		case *format.IntType:
 			if !a.IsSigned {
 				return func(v parquet.Value) (string, error) {
@@ -155,7 +155,7 @@ func storedText(v parquet.Value) (string, error) {
 // julianEpoch is the Julian day of 1970-01-01.
 const julianEpoch = 2440588
 
-func inUnit(v parquet.Value, unit format.TimeUnit) time.Time {
+func timeInUnit(v parquet.Value, unit format.TimeUnit) time.Time {
 	n := int64(0)
 	if v.Kind() == parquet.Int32 {
 		n = int64(v.Int32())
@@ -171,8 +171,8 @@ func inUnit(v parquet.Value, unit format.TimeUnit) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// unscaled writes a decimal with all its digits.
-func unscaled(v parquet.Value, scale int) (string, error) {
+// decimalText writes a decimal with all its digits.
+func decimalText(v parquet.Value, scale int) (string, error) {
 	n := new(big.Int)
 	switch v.Kind() {
 	case parquet.Int32:

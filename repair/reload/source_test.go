@@ -30,16 +30,16 @@ func TestAWindowIsReloadedFromAFile(t *testing.T) {
 			dir := t.TempDir()
 			b.Must(os.WriteFile(filepath.Join(dir, c.name), []byte(c.text), 0o600))
 			a := &reload.Partition{From: []sentinel.Table{b.Table("nowhere")}, File: []string{filepath.Join(dir, strings.ReplaceAll(c.name, "2026-03-11", "{date}"))}, BatchRows: 2}
-			r := b.Planned(a, b.Target())
-			b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
-			if !strings.HasSuffix(r.From, c.name) {
-				t.Errorf("from %q", r.From)
+			run := b.Planned(a, b.Target())
+			b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
+			if !strings.HasSuffix(run.Source, c.name) {
+				t.Errorf("from %q", run.Source)
 			}
 			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.DSN, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
 			if got != c.want {
 				t.Errorf("%s: got\n%s", c.name, got)
 			}
-			b.Must(a.Rollback(t.Context(), r))
+			b.Must(a.Rollback(t.Context(), run))
 			if b.Content("orders") != before {
 				t.Errorf("taken back:\n%s", b.Content("orders"))
 			}
@@ -93,8 +93,8 @@ func TestC50RowsOfAnotherWindowOrWithoutATimeFailInStaging(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "orders.csv")
 			b.Must(os.WriteFile(path, []byte("id,amount,note,at\n1,1,x,2026-03-11 01:00:00\n2,1,x,2026-03-11 01:00:00\n3,1,x,2026-03-11 01:00:00\n4,1,x,2026-03-11 01:00:00\n"+c.last+"\n"), 0o600))
 			a := &reload.Partition{File: []string{path}}
-			r := b.Planned(a, b.Target())
-			if err := a.Stage(t.Context(), r); err == nil || !strings.Contains(err.Error(), c.want) {
+			run := b.Planned(a, b.Target())
+			if err := a.Stage(t.Context(), run); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v", c.last, err)
 			}
 			if b.Content("orders") != before {

@@ -14,44 +14,44 @@ import (
 
 // Stage implements Action: the window of the first source that passes is copied
 // to a staging table and verified there. The target is not touched.
-func (a *Partition) Stage(ctx context.Context, r *repair.Run) error {
-	w, err := a.details(r)
+func (a *Partition) Stage(ctx context.Context, run *repair.Run) error {
+	details, err := a.decodeDetails(run)
 	if err != nil {
 		return err
 	}
-	writer := r.Target.Write
-	if err := writer.Prepare(ctx, r.Repair.Table.Schema); err != nil {
+	writer := run.Target.Write
+	if err := writer.Prepare(ctx, run.Repair.Table.Schema); err != nil {
 		return err
 	}
-	if applied, err := writer.Done(ctx, r.Repair, "apply"); applied || err != nil {
+	if applied, err := writer.Done(ctx, run.Repair, "apply"); applied || err != nil {
 		return err // by an agent that could not say so: nothing is staged anew
 	}
-	if err := transactional(ctx, writer, r.Repair.Table); err != nil {
+	if err := checkTransactional(ctx, writer, run.Repair.Table); err != nil {
 		return err
 	}
-	if swapped, err := a.swappedUntold(ctx, r, w); swapped || err != nil {
+	if swapped, err := a.swappedBeforeCrash(ctx, run, details); swapped || err != nil {
 		return err
 	}
-	r.Reached("before_stage")
-	here, err := repair.Relation(ctx, r.Target.Read, r.Repair.Table)
+	run.Failpoint("before_stage")
+	target, err := repair.ReadTable(ctx, run.Target.Read, run.Repair.Table)
 	if err != nil {
 		return err
 	}
-	if repair.Fingerprint(here, repair.Surroundings{}) != r.Repair.Plan.Fingerprint {
+	if repair.Fingerprint(target, repair.Dependencies{}) != run.Repair.Plan.Fingerprint {
 		return &repair.ChangedError{What: "its columns, keys or partitions are others now"}
 	}
 	var problems []error
-	for i, source := range w.sources() {
-		err := a.stageFrom(ctx, r, w, source, here)
+	for i, source := range details.sources() {
+		err := a.stageFrom(ctx, run, details, source, target)
 		if err == nil {
-			if r.From = ""; i > 0 {
-				r.From = source.String()
+			if run.Source = ""; i > 0 {
+				run.Source = source.String()
 			}
-			r.Reached("staged")
+			run.Failpoint("staged")
 			return nil
 		}
 		var fenced *repair.FencedError
-		if errors.As(err, &fenced) || r.Alive() != nil || ctx.Err() != nil {
+		if errors.As(err, &fenced) || run.Alive() != nil || ctx.Err() != nil {
 			return err // nothing that another source could help
 		}
 		problems = append(problems, fmt.Errorf("%s: %w", source, err))
@@ -69,15 +69,15 @@ func isTransient(err error) bool {
 	return errors.As(err, &t)
 }
 
-// transactional refuses tables that do not roll back.
-func transactional(ctx context.Context, w *repair.Writer, t sentinel.Table) error {
-	checker, ok := w.Dialect.(warehouse.RollbackChecker)
+// checkTransactional refuses tables that do not roll back.
+func checkTransactional(ctx context.Context, writer *repair.Writer, t sentinel.Table) error {
+	checker, ok := writer.Dialect.(warehouse.RollbackChecker)
 	if !ok {
 		return nil
 	}
 	var problem string
-	if err := w.DB.QueryRowContext(ctx, checker.WithoutRollback(), t.Schema, t.Name).Scan(&problem); err != nil {
-		return w.Classed("looking at the table's engine", err)
+	if err := writer.DB.QueryRowContext(ctx, checker.WithoutRollback(), t.Schema, t.Name).Scan(&problem); err != nil {
+		return writer.WrapError("looking at the table's engine", err)
 	}
 	if problem != "" {
 		return &repair.RefusedError{Why: problem}
@@ -85,85 +85,85 @@ func transactional(ctx context.Context, w *repair.Writer, t sentinel.Table) erro
 	return nil
 }
 
-// makeLike makes an empty table with the columns of another, without its keys.
-func makeLike(ctx context.Context, w *repair.Writer, name, table, columns string) error {
+// createLike makes an empty table with the columns of another, without its keys.
+func createLike(ctx context.Context, writer *repair.Writer, name, table, columns string) error {
 	st := "CREATE TABLE IF NOT EXISTS " + name + " AS SELECT " + columns + " FROM " + table + " WHERE 1 = 0"
-	if _, err := w.DB.ExecContext(ctx, st); err != nil {
-		return w.Classed("making a staging table", err)
+	if _, err := writer.DB.ExecContext(ctx, st); err != nil {
+		return writer.WrapError("making a staging table", err)
 	}
 	return nil
 }
 
 func (a *Partition) stageFrom(
-	ctx context.Context, r *repair.Run, w reload, source source, here *warehouse.Table,
+	ctx context.Context, run *repair.Run, details planDetails, source sourceRef, target *warehouse.Table,
 ) error {
-	expected, err := a.ready(ctx, r.Target, source, w)
+	expected, err := a.countSource(ctx, run.Target, source, details)
 	if err != nil {
 		return err
 	}
-	x, err := a.newRun(r, w, "new", "")
+	l, err := a.newLoader(run, details, "new", "")
 	if err != nil {
 		return err
 	}
-	x.here = here
-	if x.table, err = x.writer.Name(here.TableName); err != nil {
+	l.target = target
+	if l.table, err = l.writer.Name(target.TableName); err != nil {
 		return &repair.RefusedError{Why: err.Error()}
 	}
-	if x.marks, err = marksOf(ctx, x.writer, r.Repair); err != nil {
+	if l.checkpoints, err = openCheckpoints(ctx, l.writer, run.Repair); err != nil {
 		return err
 	}
-	if err := x.makeStage(ctx); err != nil {
+	if err := l.createStagingTable(ctx); err != nil {
 		return err
 	}
 	switch {
 	case source.path != "":
-		err = x.copyFile(ctx, source.path)
-	case source.table.Warehouse == r.Repair.Table.Warehouse:
-		err = x.copyWithin(ctx, source.table)
+		err = l.copyFile(ctx, source.path)
+	case source.table.Warehouse == run.Repair.Table.Warehouse:
+		err = l.copyWithinServer(ctx, source.table)
 	default:
-		err = x.copyAcross(ctx, source.table, expected)
+		err = l.copyFromWarehouse(ctx, source.table, expected)
 	}
 	if err != nil {
 		return err
 	}
-	if err := x.verifyStaged(ctx, expected); err != nil {
+	if err := l.verifyStaged(ctx, expected); err != nil {
 		return err
 	}
-	return x.writer.Fenced(ctx, r, "remembering what was staged", func(tx *sql.Tx) error {
-		staged, err := x.checksum(ctx, tx, x.from, "")
+	return l.writer.RunFenced(ctx, run, "remembering what was staged", func(tx *sql.Tx) error {
+		staged, err := l.checksum(ctx, tx, l.from, "")
 		if err != nil {
 			return err
 		}
-		return x.marks.set(ctx, tx, stagedMark, string(staged))
+		return l.checkpoints.set(ctx, tx, stagedCheckpoint, string(staged))
 	})
 }
 
-// remember saves what the window holds before the source is read: what comes to
+// saveWindowChecksum saves what the window holds before the source is read: what comes to
 // it from there on is seen, and not deleted.
-func (x reloadRun) remember(ctx context.Context, tx *sql.Tx) error {
-	now, err := x.window(ctx, tx)
+func (l loader) saveWindowChecksum(ctx context.Context, tx *sql.Tx) error {
+	now, err := l.windowChecksum(ctx, tx)
 	if err != nil {
 		return err
 	}
-	return x.marks.set(ctx, tx, windowMark, string(now))
+	return l.checkpoints.set(ctx, tx, windowCheckpoint, string(now))
 }
 
-// copyWithin copies inside one server, in one transaction with one snapshot of
+// copyWithinServer copies inside one server, in one transaction with one snapshot of
 // the source, and holds what was copied to the checksum of what is there.
-func (x reloadRun) copyWithin(ctx context.Context, source sentinel.Table) error {
-	from, err := x.writer.Name(warehouse.TableName{Schema: source.Schema, Name: source.Name})
+func (l loader) copyWithinServer(ctx context.Context, source sentinel.Table) error {
+	from, err := l.writer.Name(warehouse.TableName{Schema: source.Schema, Name: source.Name})
 	if err != nil {
 		return &repair.RefusedError{Why: err.Error()}
 	}
-	return x.writer.Fenced(ctx, x.run, "staging from "+source.String(), func(tx *sql.Tx) error {
-		if err := x.remember(ctx, tx); err != nil {
+	return l.writer.RunFenced(ctx, l.run, "staging from "+source.String(), func(tx *sql.Tx) error {
+		if err := l.saveWindowChecksum(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+x.from); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+l.from); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx,
-			"INSERT INTO "+x.from+" ("+x.columns+") SELECT "+x.columns+" FROM "+from+" WHERE "+x.where, x.args...)
+			"INSERT INTO "+l.from+" ("+l.columns+") SELECT "+l.columns+" FROM "+from+" WHERE "+l.where, l.args...)
 		if err != nil {
 			return err
 		}
@@ -171,25 +171,25 @@ func (x reloadRun) copyWithin(ctx context.Context, source sentinel.Table) error 
 		if err != nil {
 			return err
 		}
-		if n > x.action.MaxRows {
-			return repair.Refuse("%d rows are more than max_rows %d", n, x.action.MaxRows)
+		if n > l.action.MaxRows {
+			return repair.Refuse("%d rows are more than max_rows %d", n, l.action.MaxRows)
 		}
-		if err := x.sameAs(ctx, tx, from); err != nil {
+		if err := l.checkCopied(ctx, tx, from); err != nil {
 			return err
 		}
-		x.run.Reached("staging_batch")
+		l.run.Failpoint("staging_batch")
 		return nil
 	})
 }
 
-// sameAs compares what was staged with its source: a type that holds less, or a
+// checkCopied compares what was staged with its source: a type that holds less, or a
 // writer in between, shows.
-func (x reloadRun) sameAs(ctx context.Context, tx *sql.Tx, source string) error {
-	there, err := x.checksum(ctx, tx, source, " WHERE "+x.where, x.args...)
+func (l loader) checkCopied(ctx context.Context, tx *sql.Tx, source string) error {
+	there, err := l.checksum(ctx, tx, source, " WHERE "+l.where, l.args...)
 	if err != nil {
 		return err
 	}
-	here, err := x.checksum(ctx, tx, x.from, "")
+	here, err := l.checksum(ctx, tx, l.from, "")
 	if err != nil {
 		return err
 	}

@@ -21,24 +21,24 @@ type leaf struct {
 
 // leafOf finds the partition whose range is the window and nothing else: a swap
 // takes all rows of a partition.
-func leafOf(here *warehouse.Table, dialect warehouse.Dialect, w reload) (*leaf, error) {
+func leafOf(target *warehouse.Table, dialect warehouse.Dialect, details planDetails) (*leaf, error) {
 	_, swaps := dialect.(warehouse.PartitionSwapper)
 	switch {
-	case !swaps || here.Kind != warehouse.PartitionedTable && len(here.Partitions) == 0:
+	case !swaps || target.Kind != warehouse.PartitionedTable && len(target.Partitions) == 0:
 		return nil, &repair.RefusedError{Why: "method swap: the table is not partitioned"}
-	case len(here.PartitionKey) != 1 || here.PartitionKey[0] != w.Column:
+	case len(target.PartitionKey) != 1 || target.PartitionKey[0] != details.Column:
 		return nil, repair.Refuse("method swap: the table is partitioned by %s, and the window is one of %s",
-			strings.Join(here.PartitionKey, ", "), w.Column)
+			strings.Join(target.PartitionKey, ", "), details.Column)
 	}
-	for _, c := range here.Columns {
+	for _, c := range target.Columns {
 		if strings.HasPrefix(c.Generated, "identity") {
 			return nil, &repair.RefusedError{Why: "method swap: " + c.Name +
 				" numbers itself, and a partition of its own would begin anew"}
 		}
 	}
 	var ranges []string
-	for _, p := range here.Partitions {
-		if p.IsRange && sameInstant(p.From, w.From) && sameInstant(p.To, w.To) {
+	for _, p := range target.Partitions {
+		if p.IsRange && sameInstant(p.From, details.From) && sameInstant(p.To, details.To) {
 			return &leaf{p.Name, p.Bound}, nil
 		}
 		if p.IsRange && len(ranges) < 3 {
@@ -60,157 +60,157 @@ func sameInstant(bound string, at time.Time) bool {
 	return false
 }
 
-// swapped is one swap: its names and marks, and the dialect that carries it out.
-type swapped struct {
-	reloadRun
+// partitionSwap is one swap: its names and marks, and the dialect that carries it out.
+type partitionSwap struct {
+	loader
 	name    string // of the partition, unquoted
 	parts   warehouse.Swap
 	dialect warehouse.PartitionSwapper
 }
 
-// swap names what takes part in it.
-func (x reloadRun) swap() (s swapped, err error) {
-	dialect, ok := x.writer.Dialect.(warehouse.PartitionSwapper)
+// newSwap names what takes part in it.
+func (l loader) newSwap() (swap partitionSwap, err error) {
+	dialect, ok := l.writer.Dialect.(warehouse.PartitionSwapper)
 	if !ok {
-		return s, &repair.RefusedError{Why: "method swap: the engine has no partitions"}
+		return swap, &repair.RefusedError{Why: "method swap: the engine has no partitions"}
 	}
-	schema, err1 := x.writer.Dialect.Quote(x.run.Repair.Table.Schema)
-	leafName, err2 := x.writer.Dialect.Quote(x.plan.Leaf.Name)
-	column, err3 := x.writer.Dialect.Quote(x.plan.Column)
+	schema, err1 := l.writer.Dialect.Quote(l.run.Repair.Table.Schema)
+	leafName, err2 := l.writer.Dialect.Quote(l.details.Leaf.Name)
+	column, err3 := l.writer.Dialect.Quote(l.details.Column)
 	if err := errors.Join(err1, err2, err3); err != nil {
-		return s, &repair.RefusedError{Why: err.Error()}
+		return swap, &repair.RefusedError{Why: err.Error()}
 	}
 	const layout = "2006-01-02 15:04:05.999999-07"
-	s = swapped{reloadRun: x, name: x.plan.Leaf.Name, dialect: dialect}
-	s.parts = warehouse.Swap{
+	swap = partitionSwap{loader: l, name: l.details.Leaf.Name, dialect: dialect}
+	swap.parts = warehouse.Swap{
 		Schema:     schema,
-		Name:       x.run.Repair.Table.Schema,
-		Table:      x.table,
+		Name:       l.run.Repair.Table.Schema,
+		Table:      l.table,
 		Leaf:       leafName,
-		Bound:      x.plan.Leaf.Bound,
-		Staged:     x.from,
-		StagedName: x.writer.Staging(x.run.Repair, "new").Name,
-		KeptName:   x.writer.Staging(x.run.Repair, "old").Name,
-		Inside: fmt.Sprintf("%s IS NOT NULL AND %s >= '%s' AND %s < '%s'",
-			column, column, x.plan.From.Format(layout), column, x.plan.To.Format(layout)),
+		Bound:      l.details.Leaf.Bound,
+		Staged:     l.from,
+		StagedName: l.writer.Staging(l.run.Repair, "new").Name,
+		KeptName:   l.writer.Staging(l.run.Repair, "old").Name,
+		RowCondition: fmt.Sprintf("%s IS NOT NULL AND %s >= '%s' AND %s < '%s'",
+			column, column, l.details.From.Format(layout), column, l.details.To.Format(layout)),
 	}
-	return s, nil
+	return swap, nil
 }
 
-// makeStaged makes an empty table that fits in the place of the partition. It
+// createStagedPartition makes an empty table that fits in the place of the partition. It
 // refuses a partition with rules of its own, which the table would not have.
-func (s swapped) makeStaged(ctx context.Context) error {
-	w := s.writer
-	if check := s.dialect.CheckLeaf(s.parts); check.SQL != "" {
+func (swap partitionSwap) createStagedPartition(ctx context.Context) error {
+	writer := swap.writer
+	if check := swap.dialect.CheckLeaf(swap.parts); check.SQL != "" {
 		var own string
-		if err := w.DB.QueryRowContext(ctx, check.SQL, check.Args...).Scan(&own); err != nil {
-			return w.Classed("looking at the partition", err)
+		if err := writer.DB.QueryRowContext(ctx, check.SQL, check.Args...).Scan(&own); err != nil {
+			return writer.WrapError("looking at the partition", err)
 		}
 		if own != "" {
-			return &repair.RefusedError{Why: "method swap: the partition " + s.name + " has " + own +
+			return &repair.RefusedError{Why: "method swap: the partition " + swap.name + " has " + own +
 				" of its own, which the new one would not have"}
 		}
 	}
-	if has := s.dialect.HasStaged(s.parts); has.SQL != "" {
+	if has := swap.dialect.HasStaged(swap.parts); has.SQL != "" {
 		var there int
-		if err := w.DB.QueryRowContext(ctx, has.SQL, has.Args...).Scan(&there); err != nil {
-			return w.Classed("looking for the staged partition", err)
+		if err := writer.DB.QueryRowContext(ctx, has.SQL, has.Args...).Scan(&there); err != nil {
+			return writer.WrapError("looking for the staged partition", err)
 		}
 		if there > 0 {
 			return nil
 		}
 	}
-	for _, st := range s.dialect.MakeStaged(s.parts) {
-		if _, err := w.DB.ExecContext(ctx, st); err != nil {
-			return w.Classed("making a partition", err)
+	for _, st := range swap.dialect.MakeStaged(swap.parts) {
+		if _, err := writer.DB.ExecContext(ctx, st); err != nil {
+			return writer.WrapError("making a partition", err)
 		}
 	}
 	return nil
 }
 
-// swapInOneTransaction puts the staged partition in the place of the one that is there, which is
+// swapInTransaction puts the staged partition in the place of the one that is there, which is
 // kept whole for the way back: DETACH and ATTACH in one transaction, with fence
 // and ledger. Readers see one or the other.
-func (s swapped) swapInOneTransaction(ctx context.Context, r *repair.Run, step string) error {
-	w := s.writer
-	if err := same(ctx, r, step); err != nil {
+func (swap partitionSwap) swapInTransaction(ctx context.Context, run *repair.Run, step string) error {
+	writer := swap.writer
+	if err := checkUnchanged(ctx, run, step); err != nil {
 		return err
 	}
-	before, err := repair.TableDigest(ctx, w, w.DB, r.Repair.Table)
+	before, err := repair.TableDigest(ctx, writer, writer.DB, run.Repair.Table)
 	if err != nil {
-		return w.Classed("reading the catalog", err)
+		return writer.WrapError("reading the catalog", err)
 	}
-	_, err = w.Commit(ctx, r, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
-		if locker, ok := w.Dialect.(warehouse.TableLocker); ok {
-			if err := s.run(ctx, tx, locker.LockTable(s.table, "")...); err != nil {
+	_, err = writer.ApplyOnce(ctx, run, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
+		if locker, ok := writer.Dialect.(warehouse.TableLocker); ok {
+			if err := swap.exec(ctx, tx, locker.LockTable(swap.table, "")...); err != nil {
 				return 0, err
 			}
 		}
-		now, err := repair.TableDigest(ctx, w, tx, r.Repair.Table)
+		now, err := repair.TableDigest(ctx, writer, tx, run.Repair.Table)
 		if err == nil && now != before {
 			err = &repair.ChangedError{What: "it was altered a moment ago"}
 		}
 		if err != nil {
 			return 0, err
 		}
-		move := s.putNew
+		move := swap.swapIn
 		if step == "rollback" {
-			move = s.putOld
+			move = swap.swapOut
 		}
 		return move(ctx, tx)
 	})
 	return err
 }
 
-func (s swapped) putNew(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
+func (swap partitionSwap) swapIn(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
 	held := func(mark, from, condition, what string, args ...any) error {
-		then, err := s.marks.get(ctx, tx, mark)
+		then, err := swap.checkpoints.get(ctx, tx, mark)
 		if err != nil {
 			return err
 		}
-		now, err := s.checksum(ctx, tx, from, condition, args...)
+		now, err := swap.checksum(ctx, tx, from, condition, args...)
 		if err == nil && string(now) != then {
 			err = &repair.ChangedError{What: fmt.Sprintf("%s (%s; then %s)", what, now, cmp.Or(then, "nothing"))}
 		}
 		return err
 	}
-	if err := held(windowMark, s.table, " WHERE "+s.where, "rows of the window were written since the source "+
-		"was read", s.args...); err != nil {
+	if err := held(windowCheckpoint, swap.table, " WHERE "+swap.where, "rows of the window were written since the source "+
+		"was read", swap.args...); err != nil {
 		return 0, err
 	}
-	if err := held(stagedMark, s.from, "", "the staged rows are not those that were verified"); err != nil {
+	if err := held(stagedCheckpoint, swap.from, "", "the staged rows are not those that were verified"); err != nil {
 		return 0, err
 	}
-	err = s.run(ctx, tx, s.dialect.SwapIn(s.parts)...)
+	err = swap.exec(ctx, tx, swap.dialect.SwapIn(swap.parts)...)
 	if err != nil {
 		return 0, err
 	}
-	now, err := s.window(ctx, tx)
+	now, err := swap.windowChecksum(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
 	if _, err := fmt.Sscanf(string(now), "%d rows", &rows); err != nil {
 		return 0, err
 	}
-	return rows, s.marks.set(ctx, tx, appliedMark, string(now))
+	return rows, swap.checkpoints.set(ctx, tx, appliedCheckpoint, string(now))
 }
 
-func (s swapped) putOld(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
-	if _, err := s.untouched(ctx, tx); err != nil {
+func (swap partitionSwap) swapOut(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
+	if _, err := swap.checkNotWritten(ctx, tx); err != nil {
 		return 0, err
 	}
-	err = s.run(ctx, tx, s.dialect.SwapOut(s.parts)...)
+	err = swap.exec(ctx, tx, swap.dialect.SwapOut(swap.parts)...)
 	if err != nil {
 		return 0, err
 	}
-	now, err := s.window(ctx, tx)
+	now, err := swap.windowChecksum(ctx, tx)
 	if err == nil {
 		_, err = fmt.Sscanf(string(now), "%d rows", &rows)
 	}
 	return rows, err
 }
 
-func (s swapped) run(ctx context.Context, tx *sql.Tx, statements ...string) error {
+func (swap partitionSwap) exec(ctx context.Context, tx *sql.Tx, statements ...string) error {
 	for _, st := range statements {
 		if _, err := tx.ExecContext(ctx, st); err != nil {
 			return err

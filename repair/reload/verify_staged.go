@@ -10,10 +10,10 @@ import (
 
 // verifyStaged holds the staging table to what the target must have: the
 // number of rows, the window, and a key that is unique and complete.
-func (x reloadRun) verifyStaged(ctx context.Context, expected int64) error {
+func (l loader) verifyStaged(ctx context.Context, expected int64) error {
 	count := func(condition string, args ...any) (n int64, err error) {
-		err = x.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM "+x.from+condition, args...).Scan(&n)
-		return n, x.writer.Classed("verifying what was staged", err)
+		err = l.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM "+l.from+condition, args...).Scan(&n)
+		return n, l.writer.WrapError("verifying what was staged", err)
 	}
 	all, err := count("")
 	if err != nil {
@@ -23,23 +23,23 @@ func (x reloadRun) verifyStaged(ctx context.Context, expected int64) error {
 		return &repair.TransientError{Err: fmt.Errorf("%d rows were staged of %d: the source is being written to",
 			all, expected)}
 	}
-	if float64(all) < x.action.MinRatio*float64(x.plan.Rows) || all == 0 && !x.action.AllowEmpty {
-		return repair.Refuse("%d rows were staged, and %d are there", all, x.plan.Rows)
+	if float64(all) < l.action.MinRatio*float64(l.details.Rows) || all == 0 && !l.action.AllowEmpty {
+		return repair.Refuse("%d rows were staged, and %d are there", all, l.details.Rows)
 	}
-	inside, err := count(" WHERE "+x.where, x.args...)
+	inside, err := count(" WHERE "+l.where, l.args...)
 	if err != nil {
 		return err
 	}
 	if inside != all {
 		return repair.Refuse("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all,
-			x.plan.Column)
+			l.details.Column)
 	}
-	for _, name := range x.plan.Columns {
-		c := x.here.Column(name)
+	for _, name := range l.details.Columns {
+		c := l.target.Column(name)
 		if c.Nullable {
 			continue
 		}
-		quoted, err := x.writer.Dialect.Quote(name)
+		quoted, err := l.writer.Dialect.Quote(name)
 		if err != nil {
 			return &repair.RefusedError{Why: err.Error()}
 		}
@@ -51,21 +51,21 @@ func (x reloadRun) verifyStaged(ctx context.Context, expected int64) error {
 			return repair.Refuse("%d rows of the source have no %s, which may not be empty", nulls, name)
 		}
 	}
-	if len(x.plan.Key) == 0 {
+	if len(l.details.Key) == 0 {
 		return nil
 	}
-	key, err := list(x.writer.Dialect, x.plan.Key)
+	key, err := quoteList(l.writer.Dialect, l.details.Key)
 	if err != nil {
 		return &repair.RefusedError{Why: err.Error()}
 	}
 	var twice int64
-	if err := x.writer.DB.QueryRowContext(ctx,
-		"SELECT count(*) FROM (SELECT 1 FROM "+x.from+" GROUP BY "+key+" HAVING count(*) > 1) twice").Scan(&twice); err != nil {
-		return x.writer.Classed("verifying what was staged", err)
+	if err := l.writer.DB.QueryRowContext(ctx,
+		"SELECT count(*) FROM (SELECT 1 FROM "+l.from+" GROUP BY "+key+" HAVING count(*) > 1) twice").Scan(&twice); err != nil {
+		return l.writer.WrapError("verifying what was staged", err)
 	}
 	if twice > 0 {
 		return repair.Refuse("%d values of the key (%s) stand more than once in the source", twice,
-			strings.Join(x.plan.Key, ", "))
+			strings.Join(l.details.Key, ", "))
 	}
 	return nil
 }

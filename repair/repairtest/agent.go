@@ -14,14 +14,14 @@ import (
 // the engine's calls.
 type Agent struct {
 	*repair.Engine
-	Now       sentinel.Clock
-	Target    func(ctx context.Context, t sentinel.Table) (*repair.Target, error)
-	Check     func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
-	Quiet     func(now time.Time, t sentinel.Table) (why string, quiet bool)
-	Breaker   func(name string, state int)
-	Failpoint func(place string)
-	Killed    func() bool
-	Remote    func(ctx context.Context, t repair.Task) (repair.Did, error) // nil: there are no other agents
+	Now         sentinel.Clock
+	Target      func(ctx context.Context, t sentinel.Table) (*repair.Target, error)
+	Check       func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
+	Maintenance func(now time.Time, t sentinel.Table) (why string, quiet bool)
+	Breaker     func(name string, state int)
+	Failpoint   func(place string)
+	Killed      func() bool
+	Remote      func(ctx context.Context, t repair.Task) (repair.TaskResult, error) // nil: there are no other agents
 }
 
 // NewAgent is another agent of the bench. change, when it is not nil, changes the
@@ -32,14 +32,14 @@ func (b *Bench) NewAgent(holder string, change func(*repair.Config)) *Agent {
 		Target: func(context.Context, sentinel.Table) (*repair.Target, error) {
 			return &repair.Target{Read: b.Read, Write: b.Write, Now: Clock, Sources: Sources{"": b.Read}}, nil
 		},
-		Check:     b.check,
-		Quiet:     func(time.Time, sentinel.Table) (string, bool) { return "", false },
-		Breaker:   func(string, int) {},
-		Failpoint: func(string) {},
-		Killed:    func() bool { return false },
+		Check:       b.check,
+		Maintenance: func(time.Time, sentinel.Table) (string, bool) { return "", false },
+		Breaker:     func(string, int) {},
+		Failpoint:   func(string) {},
+		Killed:      func() bool { return false },
 	}
 	c := repair.Config{Store: b.Store, Holder: holder, Now: func() time.Time { return a.Now() }}
-	c.Switch, c.Remote = host{a}, host{a}
+	c.KillSwitch, c.Remote = host{a}, host{a}
 	c.Failpoint = func(place string) { a.Failpoint(place) }
 	if change != nil {
 		change(&c)
@@ -71,17 +71,19 @@ func (h host) Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, er
 	return h.agent.Check(ctx, r)
 }
 
-func (h host) Quiet(now time.Time, t sentinel.Table) (string, bool) { return h.agent.Quiet(now, t) }
+func (h host) Maintenance(now time.Time, t sentinel.Table) (string, bool) {
+	return h.agent.Maintenance(now, t)
+}
 
-func (h host) Moved(context.Context, sentinel.Repair) {}
+func (h host) RepairChanged(context.Context, sentinel.Repair) {}
 
-func (h host) BreakerMoved(name string, state int) { h.agent.Breaker(name, state) }
+func (h host) BreakerChanged(name string, state int) { h.agent.Breaker(name, state) }
 
 func (h host) Killed(context.Context) bool { return h.agent.Killed() }
 
-func (h host) Step(ctx context.Context, t repair.Task) (repair.Did, error) {
+func (h host) Step(ctx context.Context, t repair.Task) (repair.TaskResult, error) {
 	if h.agent.Remote == nil {
-		return repair.Did{}, repair.ErrNobody
+		return repair.TaskResult{}, repair.ErrNoOtherAgent
 	}
 	return h.agent.Remote(ctx, t)
 }
@@ -102,8 +104,8 @@ func (s Sources) Open(name string) (*warehouse.DB, error) {
 
 // Control is a [repair.Control] whose parts a test may leave out.
 type Control struct {
-	OnAlive   func() error
-	OnReached func(place string)
+	OnAlive     func() error
+	OnFailpoint func(place string)
 }
 
 // Alive implements [repair.Control].
@@ -114,9 +116,9 @@ func (c Control) Alive() error {
 	return c.OnAlive()
 }
 
-// Reached implements [repair.Control].
-func (c Control) Reached(place string) {
-	if c.OnReached != nil {
-		c.OnReached(place)
+// Failpoint implements [repair.Control].
+func (c Control) Failpoint(place string) {
+	if c.OnFailpoint != nil {
+		c.OnFailpoint(place)
 	}
 }

@@ -246,9 +246,9 @@ func (b *Bench) Policy(kind string, a repair.Action, mode repair.Mode) *repair.P
 }
 
 // Repaired plans and carries out, and returns the repair as it is then.
-func (b *Bench) Repaired(p *repair.Policy, why repair.Trigger) sentinel.Repair {
+func (b *Bench) Repaired(p *repair.Policy, trigger repair.Trigger) sentinel.Repair {
 	b.T.Helper()
-	r, err := b.Repair.Consider(b.T.Context(), p, why)
+	r, err := b.Repair.PlanRepair(b.T.Context(), p, trigger)
 	if err != nil || r == nil {
 		b.T.Fatalf("planned %v, %v", r, err)
 	}

@@ -91,7 +91,7 @@ func runAsChild(order string) error {
 		return err
 	}
 	if len(past) == 0 {
-		if _, err := b.Repair.Consider(ctx, p, repair.Trigger{Incident: open[0], TimeColumn: "at"}); err != nil {
+		if _, err := b.Repair.PlanRepair(ctx, p, repair.Trigger{Incident: open[0], TimeColumn: "at"}); err != nil {
 			return err
 		}
 	}

@@ -13,13 +13,13 @@ func (Dialect) ServerIdentity() string {
 	return "SELECT concat(@@hostname, ' ', @@port, ' ', @@server_id)"
 }
 
-// Own implements warehouse.WriteDialect.
-func (Dialect) Own(schema, name string) warehouse.TableName {
+// InternalTable implements warehouse.WriteDialect.
+func (Dialect) InternalTable(schema, name string) warehouse.TableName {
 	return warehouse.TableName{Schema: schema, Name: "sentinel_" + name}
 }
 
-// OwnTables implements warehouse.WriteDialect.
-func (Dialect) OwnTables(fence, ledger string) []string {
+// CreateInternalTables implements warehouse.WriteDialect.
+func (Dialect) CreateInternalTables(fence, ledger string) []string {
 	return []string{
 		"CREATE TABLE IF NOT EXISTS " + fence + ` (
 			fence_key varchar(64) NOT NULL PRIMARY KEY,
@@ -44,8 +44,8 @@ func (Dialect) ListTables(schema string) warehouse.Statement {
 	}
 }
 
-// LongText implements warehouse.WriteDialect.
-func (Dialect) LongText() string { return "longtext" }
+// LongTextType implements warehouse.WriteDialect.
+func (Dialect) LongTextType() string { return "longtext" }
 
 // InsertMissing implements warehouse.WriteDialect.
 func (Dialect) InsertMissing(table, columns, values string) string {
@@ -75,8 +75,8 @@ func (Dialect) Checksum(columns []string, from string) (query string, summed boo
 	return "SELECT count(*), CAST(COALESCE(sum(" + hash + "), 0) AS char) FROM " + from, true
 }
 
-// Value implements warehouse.WriteDialect.
-func (Dialect) Value(c *warehouse.Column, cell warehouse.Cell) any {
+// ConvertValue implements warehouse.WriteDialect.
+func (Dialect) ConvertValue(c *warehouse.Column, cell warehouse.Cell) any {
 	switch {
 	case cell.Null:
 		return nil
@@ -91,13 +91,13 @@ func (Dialect) Value(c *warehouse.Column, cell warehouse.Cell) any {
 	return cell.Text
 }
 
-// ReadsZones implements warehouse.WriteDialect.
-func (Dialect) ReadsZones() bool { return false }
+// AcceptsZones implements warehouse.WriteDialect.
+func (Dialect) AcceptsZones() bool { return false }
 
-// Affected implements warehouse.WriteDialect. An account that lacks TRIGGER is
+// DependentQueries implements warehouse.WriteDialect. An account that lacks TRIGGER is
 // shown no triggers, and one that may read a single table not who refers to it.
-func (Dialect) Affected() warehouse.AffectedQueries {
-	return warehouse.AffectedQueries{Cascading: cascadingSQL, Triggers: triggersSQL, Grants: grantsSQL}
+func (Dialect) DependentQueries() warehouse.DependentQueries {
+	return warehouse.DependentQueries{Cascading: cascadingSQL, Triggers: triggersSQL, Grants: grantsSQL}
 }
 
 var (
@@ -128,7 +128,7 @@ func (Dialect) WithoutRollback() string {
 }
 
 // AdviseReading implements warehouse.Adviser.
-func (Dialect) AdviseReading(ask warehouse.AskFunc) []warehouse.Advice {
+func (Dialect) AdviseReading(ask warehouse.QueryFunc) []warehouse.Advice {
 	rows, err := ask(warehouse.Statement{SQL: "SHOW GRANTS"})
 	if err != nil {
 		return []warehouse.Advice{{Level: "warn", Text: fmt.Sprintf("dsn: its privileges could not be read: %v", err)}}
@@ -146,7 +146,7 @@ func (Dialect) AdviseReading(ask warehouse.AskFunc) []warehouse.Advice {
 }
 
 // AdviseWriting implements warehouse.Adviser.
-func (Dialect) AdviseWriting(ask warehouse.AskFunc) []warehouse.Advice {
+func (Dialect) AdviseWriting(ask warehouse.QueryFunc) []warehouse.Advice {
 	out := []warehouse.Advice{{Level: "warn", Text: "repair_dsn: ALTER commits by itself here: " +
 		"intent and outcome are in the ledger, and the catalog tells after a crash"}}
 	rows, err := ask(warehouse.Statement{SQL: "SELECT version()"})

@@ -53,7 +53,7 @@ var collationName = sync.OnceValue(func() *regexp.Regexp {
 // attribute: MODIFY drops those it is not told.
 func (Dialect) ChangeType(c warehouse.TypeChange) (statement, approve string, err error) {
 	bytes := func(t warehouse.Type) int { return t.Length * 4 } // utf8mb4, the widest
-	have, from, to := c.Have, c.Have.Type, c.Want.Type
+	have, from, to := c.From, c.From.Type, c.To.Type
 	if from.Family != warehouse.Text || to.Family != warehouse.Text || from.Length == 0 || to.Length == 0 ||
 		!strings.HasPrefix(to.Native, "varchar") {
 		return "", "", fmt.Errorf("%s to %s copies the table: hand it to gh-ost or pt-online-schema-change by a hook",
@@ -94,14 +94,14 @@ const maxRowVersions = 63
 // wrote redo logs that back-up tools could not read, and a table takes 64 versions
 // of its rows before it must be rebuilt.
 func (Dialect) CheckAddColumn(
-	_ context.Context, ask warehouse.AskFunc, t warehouse.TableName,
+	_ context.Context, ask warehouse.QueryFunc, t warehouse.TableName,
 ) (refused string, err error) {
 	rows, err := ask(warehouse.Statement{SQL: "SELECT version()"})
 	if err != nil {
 		return "", err
 	}
 	version := rows[0][0].Text
-	if refused = unsoundInstant(version); refused != "" || strings.Contains(version, "MariaDB") {
+	if refused = instantDefect(version); refused != "" || strings.Contains(version, "MariaDB") {
 		return refused, nil
 	}
 	rows, err = ask(warehouse.Statement{
@@ -118,8 +118,8 @@ func (Dialect) CheckAddColumn(
 	return "", nil
 }
 
-// unsoundInstant says why a server's INSTANT is not to be trusted; "" when it is.
-func unsoundInstant(version string) string {
+// instantDefect says why a server's INSTANT is not to be trusted; "" when it is.
+func instantDefect(version string) string {
 	var major, minor, patch int
 	_, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch)
 	if err != nil || strings.Contains(version, "MariaDB") {

@@ -13,13 +13,13 @@ func (Dialect) ServerIdentity() string {
 	return "SELECT extract(epoch FROM pg_postmaster_start_time())::text"
 }
 
-// Own implements warehouse.WriteDialect.
-func (Dialect) Own(_, name string) warehouse.TableName {
+// InternalTable implements warehouse.WriteDialect.
+func (Dialect) InternalTable(_, name string) warehouse.TableName {
 	return warehouse.TableName{Schema: "sentinel", Name: name}
 }
 
-// OwnTables implements warehouse.WriteDialect.
-func (Dialect) OwnTables(fence, ledger string) []string {
+// CreateInternalTables implements warehouse.WriteDialect.
+func (Dialect) CreateInternalTables(fence, ledger string) []string {
 	return []string{
 		"CREATE SCHEMA IF NOT EXISTS sentinel",
 		"CREATE TABLE IF NOT EXISTS " + fence + " (fence_key text NOT NULL PRIMARY KEY, token bigint NOT NULL)",
@@ -42,8 +42,8 @@ func (Dialect) ListTables(schema string) warehouse.Statement {
 	}
 }
 
-// LongText implements warehouse.WriteDialect.
-func (Dialect) LongText() string { return "text" }
+// LongTextType implements warehouse.WriteDialect.
+func (Dialect) LongTextType() string { return "text" }
 
 // InsertMissing implements warehouse.WriteDialect.
 func (Dialect) InsertMissing(table, columns, values string) string {
@@ -60,8 +60,8 @@ func (Dialect) Checksum(columns []string, from string) (query string, summed boo
 		from, true
 }
 
-// Value implements warehouse.WriteDialect.
-func (Dialect) Value(c *warehouse.Column, cell warehouse.Cell) any {
+// ConvertValue implements warehouse.WriteDialect.
+func (Dialect) ConvertValue(c *warehouse.Column, cell warehouse.Cell) any {
 	switch {
 	case cell.Null:
 		return nil
@@ -71,12 +71,12 @@ func (Dialect) Value(c *warehouse.Column, cell warehouse.Cell) any {
 	return cell.Text
 }
 
-// ReadsZones implements warehouse.WriteDialect.
-func (Dialect) ReadsZones() bool { return true }
+// AcceptsZones implements warehouse.WriteDialect.
+func (Dialect) AcceptsZones() bool { return true }
 
-// Affected implements warehouse.WriteDialect.
-func (Dialect) Affected() warehouse.AffectedQueries {
-	return warehouse.AffectedQueries{Cascading: cascadingSQL, Triggers: triggersSQL}
+// DependentQueries implements warehouse.WriteDialect.
+func (Dialect) DependentQueries() warehouse.DependentQueries {
+	return warehouse.DependentQueries{Cascading: cascadingSQL, Triggers: triggersSQL}
 }
 
 var (
@@ -84,8 +84,8 @@ var (
 	cascadingSQL string
 	//go:embed queries/triggers.sql
 	triggersSQL string
-	//go:embed queries/surroundings.sql
-	surroundingsSQL string
+	//go:embed queries/dependencies.sql
+	dependenciesSQL string
 	//go:embed queries/table_in_use.sql
 	tableInUseSQL string
 	//go:embed queries/digest_table.sql
@@ -122,7 +122,7 @@ func (Dialect) EndSessions() string {
 }
 
 // AdviseReading implements warehouse.Adviser.
-func (Dialect) AdviseReading(ask warehouse.AskFunc) (out []warehouse.Advice) {
+func (Dialect) AdviseReading(ask warehouse.QueryFunc) (out []warehouse.Advice) {
 	rows, err := ask(warehouse.Statement{SQL: privilegesSQL})
 	if err != nil || len(rows) == 0 {
 		return []warehouse.Advice{{Level: "warn", Text: fmt.Sprintf("dsn: its privileges could not be read: %v", err)}}
@@ -149,4 +149,4 @@ func (Dialect) AdviseReading(ask warehouse.AskFunc) (out []warehouse.Advice) {
 }
 
 // AdviseWriting implements warehouse.Adviser.
-func (Dialect) AdviseWriting(warehouse.AskFunc) []warehouse.Advice { return nil }
+func (Dialect) AdviseWriting(warehouse.QueryFunc) []warehouse.Advice { return nil }

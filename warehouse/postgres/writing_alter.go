@@ -53,10 +53,10 @@ const rewriteLimit = 256 << 20
 
 // ChangeType implements warehouse.WriteDialect.
 func (Dialect) ChangeType(c warehouse.TypeChange) (statement, approve string, err error) {
-	if c.Have.Collation != "" {
-		return "", "", fmt.Errorf("its collation %s would be reset, which rebuilds its indexes", c.Have.Collation)
+	if c.From.Collation != "" {
+		return "", "", fmt.Errorf("its collation %s would be reset, which rebuilds its indexes", c.From.Collation)
 	}
-	from, to := c.Have.Type, c.Want.Type
+	from, to := c.From.Type, c.To.Type
 	statement = fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", c.Table, c.Column, to.Native)
 	if catalogOnly(from, to) {
 		return statement, "", nil
@@ -109,5 +109,5 @@ func (Dialect) DigestTable() string { return digestTableSQL }
 // TableInUse implements warehouse.TableLocker.
 func (Dialect) TableInUse() string { return tableInUseSQL }
 
-// Surroundings implements warehouse.TableLocker.
-func (Dialect) Surroundings() string { return surroundingsSQL }
+// Dependencies implements warehouse.TableLocker.
+func (Dialect) Dependencies() string { return dependenciesSQL }

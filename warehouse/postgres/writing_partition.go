@@ -26,7 +26,7 @@ func (Dialect) MakeStaged(s warehouse.Swap) []string {
 	return []string{
 		"CREATE TABLE IF NOT EXISTS " + s.Staged + " (LIKE " + s.Schema + "." + s.Leaf + " INCLUDING ALL)",
 		"ALTER TABLE " + s.Staged + " DROP CONSTRAINT IF EXISTS sentinel_window",
-		"ALTER TABLE " + s.Staged + " ADD CONSTRAINT sentinel_window CHECK (" + s.Inside + ")",
+		"ALTER TABLE " + s.Staged + " ADD CONSTRAINT sentinel_window CHECK (" + s.RowCondition + ")",
 	}
 }
 

@@ -13,13 +13,13 @@ func (Dialect) ServerIdentity() string {
 	return "SELECT file FROM pragma_database_list WHERE name = 'main'"
 }
 
-// Own implements warehouse.WriteDialect.
-func (Dialect) Own(schema, name string) warehouse.TableName {
+// InternalTable implements warehouse.WriteDialect.
+func (Dialect) InternalTable(schema, name string) warehouse.TableName {
 	return warehouse.TableName{Schema: schema, Name: "sentinel_" + name}
 }
 
-// OwnTables implements warehouse.WriteDialect.
-func (Dialect) OwnTables(fence, ledger string) []string {
+// CreateInternalTables implements warehouse.WriteDialect.
+func (Dialect) CreateInternalTables(fence, ledger string) []string {
 	return []string{
 		"CREATE TABLE IF NOT EXISTS " + fence + " (fence_key text NOT NULL PRIMARY KEY, token bigint NOT NULL)",
 		"CREATE TABLE IF NOT EXISTS " + ledger + ` (
@@ -38,8 +38,8 @@ func (Dialect) ListTables(string) warehouse.Statement {
 	return warehouse.Statement{SQL: "SELECT name FROM sqlite_master WHERE type = 'table'"}
 }
 
-// LongText implements warehouse.WriteDialect.
-func (Dialect) LongText() string { return "text" }
+// LongTextType implements warehouse.WriteDialect.
+func (Dialect) LongTextType() string { return "text" }
 
 // InsertMissing implements warehouse.WriteDialect.
 func (Dialect) InsertMissing(table, columns, values string) string {
@@ -58,8 +58,8 @@ func (Dialect) Checksum(columns []string, from string) (query string, summed boo
 	return "SELECT " + strings.Join(cells, " || ',' || ") + " FROM " + from, false
 }
 
-// Value implements warehouse.WriteDialect.
-func (Dialect) Value(c *warehouse.Column, cell warehouse.Cell) any {
+// ConvertValue implements warehouse.WriteDialect.
+func (Dialect) ConvertValue(c *warehouse.Column, cell warehouse.Cell) any {
 	switch {
 	case cell.Null:
 		return nil
@@ -72,13 +72,13 @@ func (Dialect) Value(c *warehouse.Column, cell warehouse.Cell) any {
 	return cell.Text
 }
 
-// ReadsZones implements warehouse.WriteDialect.
-func (Dialect) ReadsZones() bool { return false }
+// AcceptsZones implements warehouse.WriteDialect.
+func (Dialect) AcceptsZones() bool { return false }
 
-// Affected implements warehouse.WriteDialect. The engine enforces no foreign keys
+// DependentQueries implements warehouse.WriteDialect. The engine enforces no foreign keys
 // on sessions that write, and so deletes no rows of other tables.
-func (Dialect) Affected() warehouse.AffectedQueries {
-	return warehouse.AffectedQueries{
+func (Dialect) DependentQueries() warehouse.DependentQueries {
+	return warehouse.DependentQueries{
 		Triggers: `SELECT name
 			FROM sqlite_master
 			WHERE type = 'trigger' AND tbl_name = ?2 AND ?1 <> ''

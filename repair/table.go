@@ -9,8 +9,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Relation reads everything the catalog says of one table.
-func Relation(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehouse.Table, error) {
+// ReadTable reads everything the catalog says of one table.
+func ReadTable(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*warehouse.Table, error) {
 	if db == nil {
 		return nil, fmt.Errorf("warehouse %s is not configured", t.Warehouse)
 	}

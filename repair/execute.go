@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -19,15 +18,15 @@ const (
 	retryCap  = 15 * time.Minute
 )
 
-// carryOut takes a repair up under a lease and goes through its steps until it
+// execute takes a repair up under a lease and goes through its steps until it
 // ends or has to wait.
-func (e *Engine) carryOut(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
+func (e *Engine) execute(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
 	begin := e.Now()
 	r, err := e.Store.ClaimRepair(ctx, r, e.Holder, e.Now(), e.Now().Add(e.Lease))
 	if err != nil {
 		return r, err
 	}
-	h := &hold{engine: e, id: r.ID, fence: r.Fence, lease: e.Lease, ctx: ctx}
+	h := &leaseKeeper{engine: e, id: r.ID, fence: r.Fence, lease: e.Lease, ctx: ctx}
 	ctx, stop := h.start(ctx, begin)
 	defer stop()
 	target, err := e.host.Target(ctx, r.Table)
@@ -60,35 +59,35 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 	case sentinel.RepairQueued, sentinel.RetryWait, sentinel.OutcomeUnknown:
 		return e.resume(ctx, r)
 	case sentinel.RepairPreflight:
-		if why := e.held(ctx, r.Table); why != "" {
+		if why := e.blocked(ctx, r.Table); why != "" {
 			return e.suppress(ctx, r, why)
 		}
-		return e.move(ctx, r, sentinel.RepairStaging, "")
+		return e.transition(ctx, r, sentinel.RepairStaging, "")
 	case sentinel.RepairStaging:
-		if err := e.act(ctx, p, stepStage, run); err != nil {
+		if err := e.runStep(ctx, p, stepStage, run); err != nil {
 			return e.afterError(ctx, p, r, err)
 		}
-		r.Source = run.From
-		return e.move(ctx, r, sentinel.RepairStaged, "")
+		r.Source = run.Source
+		return e.transition(ctx, r, sentinel.RepairStaged, "")
 	case sentinel.RepairStaged:
-		if why := e.held(ctx, r.Table); why != "" {
+		if why := e.blocked(ctx, r.Table); why != "" {
 			return e.suppress(ctx, r, why)
 		}
 		if gone, err := e.superseded(ctx, r); gone || err != nil {
 			if err != nil {
 				return r, err
 			}
-			return e.move(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
+			return e.transition(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
 		}
-		return e.move(ctx, r, sentinel.RepairApplying, "")
+		return e.transition(ctx, r, sentinel.RepairApplying, "")
 	case sentinel.RepairApplying:
-		if err := e.act(ctx, p, stepApply, run); err != nil {
+		if err := e.runStep(ctx, p, stepApply, run); err != nil {
 			return e.afterError(ctx, p, r, err)
 		}
 		r.Applied, r.NextAt, r.Asked = e.Now(), e.Now().Add(p.Settle), time.Time{}
-		return e.move(ctx, r, sentinel.RepairApplied, r.Plan.Summary)
+		return e.transition(ctx, r, sentinel.RepairApplied, r.Plan.Summary)
 	case sentinel.RepairApplied:
-		return e.move(ctx, r, sentinel.RepairVerifying, "")
+		return e.transition(ctx, r, sentinel.RepairVerifying, "")
 	case sentinel.RepairVerifying:
 		return e.verify(ctx, p, r)
 	case sentinel.RollingBack:
@@ -107,7 +106,7 @@ func (e *Engine) resume(ctx context.Context, r sentinel.Repair) (sentinel.Repair
 		r.Attempts++
 	}
 	r.Resume, r.NextAt = "", time.Time{}
-	return e.move(ctx, r, to, "")
+	return e.transition(ctx, r, to, "")
 }
 
 // verify runs the check that failed. What it says of the data decides; when it
@@ -123,28 +122,28 @@ func (e *Engine) verify(ctx context.Context, p *Policy, r sentinel.Repair) (sent
 	if err != nil {
 		return e.afterError(ctx, p, r, &TransientError{Err: fmt.Errorf("verifying: %w", err)})
 	}
-	if !stillBad(result, r) {
+	if !stillFailing(result, r) {
 		return e.succeed(ctx, p, r, "verified: "+result.Message)
 	}
-	if err := e.countBreaker(ctx, breakerName(p), false); err != nil {
+	if err := e.recordOutcome(ctx, breakerName(p), false); err != nil {
 		return r, err
 	}
 	message := "the check is still bad: " + result.Message
 	if p.OnFailure == "escalate" {
-		return e.move(ctx, r, sentinel.DeadLetter, message)
+		return e.transition(ctx, r, sentinel.DeadLetter, message)
 	}
 	r.Attempts = 1 // the way back has tries of its own
-	return e.move(ctx, r, sentinel.RollingBack, message)
+	return e.transition(ctx, r, sentinel.RollingBack, message)
 }
 
 // checkAgain has the host run the check; a panic there is an error like any other.
 func (e *Engine) checkAgain(ctx context.Context, r sentinel.Repair) (result sentinel.Result, err error) {
-	defer recovered("running the check again", &err)
+	defer recoverPanic("running the check again", &err)
 	return e.host.Check(ctx, r)
 }
 
-// stillBad reports whether the finding the repair was for is still there.
-func stillBad(result sentinel.Result, r sentinel.Repair) bool {
+// stillFailing reports whether the finding the repair was for is still there.
+func stillFailing(result sentinel.Result, r sentinel.Repair) bool {
 	key := r.Plan.Finding
 	for _, f := range result.Findings {
 		if f.Status.Bad() && (key == "" || f.Key == key) {
@@ -155,23 +154,23 @@ func stillBad(result sentinel.Result, r sentinel.Repair) bool {
 }
 
 func (e *Engine) succeed(ctx context.Context, p *Policy, r sentinel.Repair, message string) (sentinel.Repair, error) {
-	if err := e.countBreaker(ctx, breakerName(p), true); err != nil {
+	if err := e.recordOutcome(ctx, breakerName(p), true); err != nil {
 		return r, err
 	}
-	return e.move(ctx, r, sentinel.RepairSucceeded, message)
+	return e.transition(ctx, r, sentinel.RepairSucceeded, message)
 }
 
 func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run *Run) (sentinel.Repair, error) {
 	why := r.Message
-	err := e.act(ctx, p, stepRollback, run)
+	err := e.runStep(ctx, p, stepRollback, run)
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
-		return e.move(ctx, r, sentinel.DeadLetter, "applied, did not help, and stays: "+refused.Why)
+		return e.transition(ctx, r, sentinel.DeadLetter, "applied, did not help, and stays: "+refused.Why)
 	case err != nil:
 		return e.afterError(ctx, p, r, err)
 	}
-	return e.move(ctx, r, sentinel.RolledBack, "taken back. "+why)
+	return e.transition(ctx, r, sentinel.RolledBack, "taken back. "+why)
 }
 
 // afterError saves what an error means: wait and try again, ask for the outcome,
@@ -191,28 +190,28 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 	case errors.As(err, &running):
 		r.Asked, r.NextAt, r.Attempts = cmp.Or(r.Asked, e.Now()), e.Now().Add(running.After), 1
 		if r.State == sentinel.RollingBack { // whose message is why
-			return e.move(ctx, r, r.State, r.Message)
+			return e.transition(ctx, r, r.State, r.Message)
 		}
-		return e.move(ctx, r, r.State, running.What)
+		return e.transition(ctx, r, r.State, running.What)
 	case errors.As(err, &unknown) && r.Plan.Guarantee != sentinel.AtLeastOnce && r.Attempts <= p.Retries:
-		return e.wait(ctx, r, sentinel.OutcomeUnknown, retryBase, err)
+		return e.retryLater(ctx, r, sentinel.OutcomeUnknown, retryBase, err)
 	case errors.As(err, &transient) && r.Attempts <= p.Retries:
-		return e.wait(ctx, r, sentinel.RetryWait, max(transient.After, backoff(r.Attempts)), err)
+		return e.retryLater(ctx, r, sentinel.RetryWait, max(transient.After, backoff(r.Attempts)), err)
 	case errors.As(err, &changed) && r.Applied.IsZero():
-		return e.move(ctx, r, sentinel.RepairCancelled, err.Error()+"; it is planned anew while the check stays bad")
+		return e.transition(ctx, r, sentinel.RepairCancelled, err.Error()+"; it is planned anew while the check stays bad")
 	}
-	if err := e.countBreaker(ctx, breakerName(p), false); err != nil {
+	if err := e.recordOutcome(ctx, breakerName(p), false); err != nil {
 		return r, err
 	}
-	return e.move(ctx, r, sentinel.DeadLetter, fmt.Sprintf("while %s: %v", r.State, err))
+	return e.transition(ctx, r, sentinel.DeadLetter, fmt.Sprintf("while %s: %v", r.State, err))
 }
 
-func (e *Engine) wait(
+func (e *Engine) retryLater(
 	ctx context.Context, r sentinel.Repair, state sentinel.RepairState, span time.Duration, err error,
 ) (sentinel.Repair, error) {
 	r.Resume, r.NextAt = r.State, e.Now().Add(span)
 	r.Attempts++
-	return e.move(ctx, r, state, err.Error())
+	return e.transition(ctx, r, state, err.Error())
 }
 
 // backoff is the full jitter of the n-th try: uniform from 0 to base*2^n, capped.
@@ -220,80 +219,3 @@ func backoff(n int) time.Duration {
 	span := min(retryCap, retryBase<<min(n, 20))
 	return time.Duration(rand.Int64N(int64(span)))
 }
-
-var errNotAlive = errors.New("the lease is lost, or the agent stops")
-
-// hold is a lease being held. It is trusted from the start of its last renewal
-// to a margin before others may take the repair up; Now carries Go's monotonic
-// reading, so that a clock that is set changes nothing.
-type hold struct {
-	engine *Engine
-	id     string
-	fence  int64
-	lease  time.Duration
-	ctx    context.Context // of the step; ends when the lease is lost
-
-	mu    sync.Mutex
-	until time.Time
-}
-
-// start renews the lease every third of its time, in a goroutine that stop
-// waits for; ctx ends when the lease is lost.
-func (h *hold) start(ctx context.Context, begin time.Time) (context.Context, func()) {
-	h.until = begin.Add(h.lease - h.lease/10)
-	held, cancel := context.WithCancel(ctx)
-	h.ctx = held
-	// A state that does not answer must not keep the end of the trust from being
-	// noticed.
-	trust := h.lease - h.lease/10
-	end := time.AfterFunc(trust, cancel)
-	var renewing sync.WaitGroup
-	renewing.Go(func() {
-		defer func() { end.Stop() }()
-		ticker := time.NewTicker(h.lease / 3)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-held.Done():
-				return
-			case <-ticker.C:
-			}
-			began, renewed := h.engine.Now(), time.AfterFunc(trust, cancel)
-			err := h.engine.Store.ExtendLease(held, h.id, h.fence, h.engine.Now().Add(h.lease))
-			h.mu.Lock()
-			if err == nil {
-				h.until = began.Add(trust)
-				end, renewed = renewed, end
-			}
-			renewed.Stop()
-			lost := errors.Is(err, store.ErrStale) || h.engine.Now().After(h.until)
-			h.mu.Unlock()
-			if lost {
-				cancel()
-				return
-			}
-		}
-	})
-	return held, func() {
-		cancel()
-		renewing.Wait()
-		// Given back at once; if that fails it runs out by itself.
-		_ = h.engine.Store.ExtendLease(context.WithoutCancel(ctx), h.id, h.fence, time.Unix(0, 0))
-	}
-}
-
-// Alive implements [Control].
-func (h *hold) Alive() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ctx.Err() != nil || h.engine.Now().After(h.until) {
-		return errNotAlive
-	}
-	if h.engine.killed(h.ctx) {
-		return fmt.Errorf("%w: the kill switch is set", errNotAlive)
-	}
-	return nil
-}
-
-// Reached implements [Control].
-func (h *hold) Reached(place string) { h.engine.failpoint(place) }

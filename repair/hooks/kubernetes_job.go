@@ -1,0 +1,166 @@
+package hooks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/sentinel-dq/sentinel/repair"
+)
+
+// minJobTTL is how long, in seconds, a finished Job stays at least: one that
+// Kubernetes removed before its end was seen could not be told from one that
+// never was.
+const minJobTTL = 24 * 60 * 60
+
+// condition is one of a status's conditions.
+type condition struct {
+	Type, Status, Reason, Message string
+}
+
+func conditionOf(all []condition, kind, status string) (condition, bool) {
+	i := slices.IndexFunc(all, func(c condition) bool { return c.Type == kind && c.Status == status })
+	if i < 0 {
+		return condition{}, false
+	}
+	return all[i], true
+}
+
+func jobName(repair string, undo bool) string {
+	return "sentinel-" + repair + map[bool]string{true: "-undo"}[undo]
+}
+
+// runJob runs what a CronJob would run, now, as `kubectl create job --from`.
+func (k *Kubernetes) runJob(ctx context.Context, run *repair.Run, details kubernetesDetails, cronJob string, undo bool) error {
+	name := jobName(run.Repair.ID, undo)
+	f := followed{Poll: k.Poll, Timeout: k.Timeout}
+	f.Find = func(ctx context.Context) (job, error) { return k.findJob(ctx, run, details, name) }
+	f.Submit = func(ctx context.Context) error {
+		manifest, err := k.manifest(ctx, run, details, cronJob, name)
+		if err != nil {
+			return err
+		}
+		var created struct{}
+		status, err := k.ask(ctx, run, http.MethodPost, jobs(details), manifest, &created)
+		if status == http.StatusConflict {
+			return nil // an earlier try's arrived after all
+		}
+		return err
+	}
+	return f.step(ctx, run, undo)
+}
+
+func (k *Kubernetes) findJob(ctx context.Context, run *repair.Run, details kubernetesDetails, name string) (job, error) {
+	j := job{Name: "Job " + details.Namespace + "/" + name}
+	var now struct {
+		Status struct {
+			Active, Succeeded, Failed int64
+			Conditions                []condition
+		}
+	}
+	status, err := k.ask(ctx, run, http.MethodGet, jobs(details)+"/"+name, nil, &now)
+	switch {
+	case status == http.StatusNotFound:
+		return j, nil
+	case err != nil:
+		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
+	}
+	s := now.Status
+	if bad, failed := conditionOf(s.Conditions, "Failed", "True"); failed {
+		j.State, j.Why = jobFailed, fmt.Sprintf("%s: %s (kubectl logs -n %s job/%s)", bad.Reason, bad.Message,
+			details.Namespace, name)
+	} else if _, done := conditionOf(s.Conditions, "Complete", "True"); done {
+		j.State = jobDone
+	} else {
+		j.State, j.Why = jobRunning, fmt.Sprintf("%d pods active, %d failed", s.Active, s.Failed)
+	}
+	return j, nil
+}
+
+// manifest is the Job of a CronJob as it is configured now. What it does not
+// know of the template it keeps.
+func (k *Kubernetes) manifest(
+	ctx context.Context, run *repair.Run, details kubernetesDetails, cronJob, name string,
+) (any, error) {
+	var from struct {
+		Metadata struct{ UID string }
+		Spec     struct {
+			JobTemplate struct {
+				Metadata struct{ Labels, Annotations map[string]string }
+				Spec     json.RawMessage
+			}
+		}
+	}
+	path := "/apis/batch/v1/namespaces/" + details.Namespace + "/cronjobs/" + cronJob
+	status, err := k.ask(ctx, run, http.MethodGet, path, nil, &from)
+	switch {
+	case status == http.StatusNotFound:
+		return nil, &repair.RefusedError{Why: "there is no CronJob " + details.Namespace + "/" + cronJob}
+	case err != nil:
+		return nil, fmt.Errorf("looking at CronJob %s: %w", cronJob, err)
+	}
+	template := from.Spec.JobTemplate
+	spec, err := decodeObject(template.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("CronJob %s: %w", cronJob, err)
+	}
+	if ttl, ok := spec["ttlSecondsAfterFinished"].(json.Number); ok {
+		if seconds, err := ttl.Int64(); err != nil || seconds < minJobTTL {
+			spec["ttlSecondsAfterFinished"] = minJobTTL
+		}
+	}
+	if err := addEnvironment(spec, details.Env); err != nil {
+		return nil, fmt.Errorf("CronJob %s: %w", cronJob, err)
+	}
+	annotations := map[string]string{"cronjob.kubernetes.io/instantiate": "manual", repairAnnotation: run.Repair.ID}
+	maps.Copy(annotations, template.Metadata.Annotations)
+	return map[string]any{
+		"apiVersion": "batch/v1", "kind": "Job", "spec": spec,
+		"metadata": map[string]any{
+			"name": name, "labels": template.Metadata.Labels, "annotations": annotations,
+			"ownerReferences": []any{map[string]any{"apiVersion": "batch/v1", "kind": "CronJob", "name": cronJob,
+				"uid": from.Metadata.UID}},
+		},
+	}, nil
+}
+
+// decodeObject reads JSON whose numbers stay as they are written.
+func decodeObject(data []byte) (out map[string]any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	err = decoder.Decode(&out)
+	return out, err
+}
+
+// addEnvironment adds variables to every container of a Job's pods, in place of those
+// with the same names.
+func addEnvironment(spec map[string]any, env map[string]string) error {
+	template, _ := spec["template"].(map[string]any)
+	pod, _ := template["spec"].(map[string]any)
+	containers, _ := pod["containers"].([]any)
+	if len(containers) == 0 {
+		return fmt.Errorf("its jobTemplate has no containers")
+	}
+	for _, c := range containers {
+		container, ok := c.(map[string]any)
+		if !ok {
+			return fmt.Errorf("its jobTemplate has a container that is no object")
+		}
+		old, _ := container["env"].([]any)
+		kept := slices.DeleteFunc(old, func(v any) bool {
+			had, _ := v.(map[string]any)
+			name, _ := had["name"].(string)
+			_, replaced := env[name]
+			return replaced
+		})
+		for _, name := range slices.Sorted(maps.Keys(env)) {
+			kept = append(kept, map[string]any{"name": name, "value": env[name]})
+		}
+		container["env"] = kept
+	}
+	return nil
+}
