@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -16,13 +15,9 @@ const (
 	Month Unit = "month"
 )
 
-// Validate refuses a word that is no unit. The empty unit is refused too.
-func (u Unit) Validate() error {
-	switch u {
-	case Hour, Day, Week, Month:
-		return nil
-	}
-	return fmt.Errorf("unknown period %q: want hour, day, week or month", string(u))
+// Words returns all units.
+func (Unit) Words() []string {
+	return []string{string(Hour), string(Day), string(Week), string(Month)}
 }
 
 // Periods divides time into calendar periods of one unit in one time zone.
@@ -76,11 +71,23 @@ func (p Periods) Closed(t time.Time) (start, end time.Time) {
 	return p.Previous(end), end
 }
 
-// Wall returns what the clock shows, written as UTC, where the period that holds
-// t begins by the calendar: midnight for a day, also where the clock jumps over
-// it. It bounds columns whose values hold no zone.
-func (p Periods) Wall(t time.Time) time.Time {
-	return p.Unit.floor(asWall(p.Start(t).In(p.zone())))
+// Walls returns the wall-clock times, written as UTC, that belong to the period
+// that holds t: from <= wall < to. They bound columns whose values hold no zone.
+// Every wall-clock time belongs to one period: a time that the clock jumps over
+// belongs to the period that begins with the jump.
+func (p Periods) Walls(t time.Time) (from, to time.Time) {
+	return p.endOfWall(p.Previous(t)), p.endOfWall(t)
+}
+
+// endOfWall returns where the period that holds t ends by the calendar.
+func (p Periods) endOfWall(t time.Time) time.Time {
+	return p.Unit.following(p.Unit.floor(asWall(p.Start(t).In(p.zone()))))
+}
+
+// StartOfWall returns the first instant of the period that a wall-clock time,
+// written as UTC, belongs to.
+func (p Periods) StartOfWall(wall time.Time) time.Time {
+	return p.Start(firstAt(p.Unit.floor(wall), p.zone()))
 }
 
 // Label names the period that holds t for people. The two passes of an hour that
@@ -93,7 +100,7 @@ func (p Periods) Label(t time.Time) string {
 	case Month:
 		return start.Format("2006-01")
 	case Week:
-		return "the week of " + p.Wall(t).Format(time.DateOnly)
+		return "the week of " + p.Unit.floor(asWall(start)).Format(time.DateOnly)
 	}
 	return start.Format(time.DateOnly)
 }

@@ -99,6 +99,30 @@ func TestPeriodsFollowEachOther(t *testing.T) {
 	})
 }
 
+// TestEveryWallClockTimeIsOfOnePeriod holds that the wall-clock bounds of periods
+// follow each other too.
+func TestEveryWallClockTimeIsOfOnePeriod(t *testing.T) {
+	t.Parallel()
+	everyChange(t, func(loc *time.Location, change time.Time) {
+		for _, p := range []Periods{{Unit: Hour, WallClock: true}, {Unit: Day}, {Unit: Week}, {Unit: Month}} {
+			p.Zone = loc
+			for _, at := range []time.Time{change.Add(-time.Nanosecond), change, change.Add(time.Hour)} {
+				start, next := p.around(at)
+				from, to := p.Walls(at)
+				after, _ := p.Walls(next)
+				if !from.Before(to) || !after.Equal(to) {
+					t.Fatalf("%s %+v: %s has the wall-clock times [%s, %s), the next begin at %s", loc, p, at, from, to, after)
+				}
+				for _, wall := range []time.Time{from, from.Add(to.Sub(from) / 2), to.Add(-time.Nanosecond)} {
+					if got := p.StartOfWall(wall); !got.Equal(start) {
+						t.Fatalf("%s %+v: %s belongs to %s, want %s", loc, p, wall, got, start)
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestDaysAreThoseOfTheClock compares days with a clock that is read every few
 // minutes: a day begins when the date first becomes later than all dates before.
 func TestDaysAreThoseOfTheClock(t *testing.T) {
