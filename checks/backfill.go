@@ -26,9 +26,10 @@ func (c *RowCount) hasPast() bool { return c.Anomaly != nil && c.Bucket != "" &&
 // groups by quarters of an hour, which fit every time zone.
 func (c *RowCount) askPast(t Target) Ask {
 	to, _ := c.closed(t)
-	from := c.Bucket.start(to.Add(-lookBack[c.Bucket]), t.zone())
+	periods := c.periods(t, c.Bucket)
+	from := periods.Start(to.Add(-lookBack[c.Bucket]))
 	return Ask{Key: askPast, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
-		Window: c.between(t, t.Known.Relation, from, to)}}
+		Window: c.between(t, t.Known.Relation, periods, from, to)}}
 }
 
 // past are the counts of the buckets before the one judged, oldest first, from
@@ -37,7 +38,8 @@ func (c *RowCount) past(t Target, got Answer) (out []sentinel.Observation) {
 	if got.Err != nil || got.Other.Size > 0 {
 		return nil // learnt from now on instead: the check itself goes on
 	}
-	counts := c.perBucket(t, got, c.Bucket)
+	periods := c.periods(t, c.Bucket)
+	counts := c.perBucket(t, got, periods)
 	if len(counts) == 0 {
 		return nil
 	}
@@ -48,9 +50,9 @@ func (c *RowCount) past(t Target, got Answer) (out []sentinel.Observation) {
 			at = b
 		}
 	}
-	for ; at.Before(end); at = c.Bucket.add(at, 1, t.zone()) {
+	for ; at.Before(end); at = periods.Next(at) {
 		out = append(out, sentinel.Observation{Metric: "row_count", Bucket: at,
-			Value: sentinel.Int(counts[c.Bucket.start(at, t.zone())])})
+			Value: sentinel.Int(counts[at.UTC()])})
 	}
 	return out
 }

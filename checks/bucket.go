@@ -2,62 +2,77 @@ package checks
 
 import (
 	"time"
+
+	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Period is a calendar period: hour, day, week (from Monday) or month, in the
-// dataset's own time zone, whatever daylight saving does to its length.
-type Period string
+// Period is the length of a bucket: hour, day, week (from Monday) or month.
+type Period = schedule.Unit
 
-// Words are the periods.
-func (Period) Words() []string { return []string{"hour", "day", "week", "month"} }
-
-// start returns the beginning of the period that holds t.
-func (p Period) start(t time.Time, loc *time.Location) time.Time {
-	t = t.In(loc)
-	switch p {
-	case "hour":
-		// Truncating the instant keeps both hours of an autumn night apart.
-		_, offset := t.Zone()
-		shift := time.Duration(offset%3600) * time.Second
-		return t.Add(shift).Truncate(time.Hour).Add(-shift)
-	case "week":
-		back := (int(t.Weekday()) + 6) % 7
-		return time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, loc)
-	case "month":
-		return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, loc)
-	}
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, loc)
+// Bucketed is embedded by the kinds that can look at one closed period only.
+type Bucketed struct {
+	Bucket Period   `yaml:"bucket" doc:"Only the last closed period of the time column."`
+	Column string   `yaml:"column" doc:"Time column of the bucket. Default: time_column."`
+	Delay  Duration `yaml:"delay" doc:"A bucket closes this long after its end."`
 }
 
-// add moves a period's start by n periods.
-func (p Period) add(start time.Time, n int, loc *time.Location) time.Time {
-	start = start.In(loc)
-	switch p {
-	case "hour":
-		return start.Add(time.Duration(n) * time.Hour)
-	case "week":
-		n *= 7
-	case "month":
-		return time.Date(start.Year(), start.Month()+time.Month(n), 1, 0, 0, 0, 0, loc)
+func (b *Bucketed) validateBucket() error {
+	if b.Delay != 0 && b.Bucket == "" {
+		return settings.Wrong("delay", "needs bucket")
 	}
-	return time.Date(start.Year(), start.Month(), start.Day()+n, 0, 0, 0, 0, loc)
+	return nil
 }
 
-// closed returns the newest period that ended at least delay ago.
-func (p Period) closed(now time.Time, delay time.Duration, loc *time.Location) (from, to time.Time) {
-	to = p.start(now.Add(-delay), loc)
-	return p.add(to, -1, loc), to
+// periods divides time in the dataset's zone. If the time column of the dataset, or
+// of the dataset that it is compared with, holds no zone, then an hour that the
+// clock shows twice is one period: the column cannot tell its two passes apart.
+func (b *Bucketed) periods(t Target, unit Period) schedule.Periods {
+	p := schedule.Periods{Unit: unit, Zone: t.zone()}
+	for _, rel := range []*warehouse.Table{t.Known.Relation, t.Known.Like} {
+		if rel != nil && naive(rel.Column(t.columnName(b.Column))) {
+			p.WallClock = true
+		}
+	}
+	return p
 }
 
-// label names a period for people.
-func (p Period) label(start time.Time, loc *time.Location) string {
-	switch p {
-	case "hour":
-		return start.In(loc).Format("2006-01-02 15:04 MST")
-	case "month":
-		return start.In(loc).Format("2006-01")
-	case "week":
-		return "the week of " + start.In(loc).Format("2006-01-02")
+// closed returns the newest bucket that is closed at the tick.
+func (b *Bucketed) closed(t Target) (from, to time.Time) {
+	return b.periods(t, b.Bucket).Closed(t.Tick.Add(-time.Duration(b.Delay)))
+}
+
+// label names the bucket that holds an instant.
+func (b *Bucketed) label(t Target, at time.Time) string { return b.periods(t, b.Bucket).Label(at) }
+
+// timeColumn returns the time column of a table, or why it cannot be used.
+func (b *Bucketed) timeColumn(t Target, rel *warehouse.Table) (*warehouse.Column, error) {
+	c, err := t.columnOf(rel, b.Column)
+	if err != nil {
+		return nil, err
 	}
-	return start.In(loc).Format("2006-01-02")
+	return c, t.zoneError(c)
+}
+
+// window is the closed bucket of a table, as bounds that prune partitions. It is
+// empty if no bucket is configured.
+func (b *Bucketed) window(t Target, rel *warehouse.Table) Window {
+	if b.Bucket == "" {
+		return Window{}
+	}
+	from, to := b.closed(t)
+	return b.between(t, rel, b.periods(t, b.Bucket), from, to)
+}
+
+// between selects the rows of the periods from the one that begins at from to the
+// one that ends at to.
+func (b *Bucketed) between(t Target, rel *warehouse.Table, p schedule.Periods, from, to time.Time) Window {
+	name := t.columnName(b.Column)
+	if !naive(rel.Column(name)) {
+		return Window{Column: name, From: from, To: to}
+	}
+	first, _ := p.Walls(from)
+	end, _ := p.Walls(to)
+	return Window{Column: name, From: first, To: end}
 }

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
 )
 
 // span is the range of the buckets that must have rows.
-func (p *Partitions) span(t Target) (from, to time.Time) {
-	_, to = p.Every.closed(t.Tick, time.Duration(p.Delay), t.zone())
-	return p.Every.add(to, -p.Last, t.zone()), to
+func (p *Partitions) span(t Target, periods schedule.Periods) (from, to time.Time) {
+	_, to = periods.Closed(t.Tick.Add(-time.Duration(p.Delay)))
+	return periods.Back(to, p.Last), to
 }
 
 // grain is the width of the groups asked for: a quarter of an hour fits every
@@ -23,21 +24,21 @@ const (
 )
 
 // perBucket adds the grains' rows up by the period that holds them. Keys are
-// the periods' starts.
-func (c *RowCount) perBucket(t Target, got Answer, every Period) map[time.Time]int64 {
-	isNaive := naive(t.Known.Relation.Column(t.columnName(c.Column)))
+// the periods' starts in UTC.
+func (c *RowCount) perBucket(t Target, got Answer, periods schedule.Periods) map[time.Time]int64 {
 	rows := map[time.Time]int64{}
 	for _, g := range got.Groups {
 		n, err := strconv.ParseInt(g.Segment, 10, 64)
 		if err != nil {
 			continue // rows without a time belong to no bucket
 		}
-		at := time.Unix(n*int64(grain/time.Second), 0)
-		if isNaive {
-			at = inZone(at, t.zone())
+		at := time.Unix(n*int64(grain/time.Second), 0).UTC()
+		start := periods.Start(at)
+		if naive(t.Known.Relation.Column(t.columnName(c.Column))) {
+			start = periods.StartOfWall(at)
 		}
 		count, _ := g.Count.Int64() // a count is an integer
-		rows[every.start(at, t.zone())] += count
+		rows[start.UTC()] += count
 	}
 	return rows
 }
@@ -45,15 +46,16 @@ func (c *RowCount) perBucket(t Target, got Answer, every Period) map[time.Time]i
 // judgePartitions adds the buckets without a row to the result.
 func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sentinel.Result {
 	p := c.ExpectedPartitions
-	filled := c.perBucket(t, got, p.Every)
+	periods := c.periods(t, p.Every)
+	filled := c.perBucket(t, got, periods)
 	var missing []string
 	lagging := map[string]bool{} // a standby may not have its rows yet
-	from, to := p.span(t)
-	for at := from; at.Before(to); at = p.Every.add(at, 1, t.zone()) {
-		if filled[p.Every.start(at, t.zone())] == 0 {
-			label := p.Every.label(at, t.zone())
+	from, to := p.span(t, periods)
+	for at := from; at.Before(to); at = periods.Next(at) {
+		if filled[at.UTC()] == 0 {
+			label := periods.Label(at)
 			missing = append(missing, label)
-			lagging[label] = !t.Known.Server.covers(at, p.Every.add(at, 1, t.zone()), t.Known.Catalog.AsOf)
+			lagging[label] = !t.Known.Server.covers(at, periods.Next(at), t.Known.Catalog.AsOf)
 		}
 	}
 	findings := r.Findings

@@ -140,9 +140,10 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 		asks = append(asks, Ask{Key: askCount, Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
 	}
 	if p := c.ExpectedPartitions; p != nil {
-		from, to := p.span(t)
+		periods := c.periods(t, p.Every)
+		from, to := p.span(t, periods)
 		asks = append(asks, Ask{Key: askBuckets, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
-			Window: c.between(t, rel, from, to)}})
+			Window: c.between(t, rel, periods, from, to)}})
 	}
 	if c.wantsPast(t) {
 		asks = append(asks, c.askPast(t))
@@ -208,7 +209,7 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 	}
 	if c.Bucket != "" {
 		if from, to := c.closed(t); !t.Known.Server.covers(from, to, t.Known.Catalog.AsOf) {
-			r = incomplete(r, c.Bucket.label(from, t.zone()))
+			r = incomplete(r, c.label(t, from))
 		}
 	}
 	if c.ExpectedPartitions != nil {
@@ -231,7 +232,7 @@ func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
 	what := about + groupDigits(n) + " rows"
 	if c.Bucket != "" {
 		o.Bucket, _ = c.closed(t)
-		what += " for " + c.Bucket.label(o.Bucket, t.zone())
+		what += " for " + c.label(t, o.Bucket)
 	}
 	var findings []sentinel.Finding
 	if f, bad := against("", what, n, c.Warn, c.Fail); bad {
