@@ -265,7 +265,7 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		if len(problems) == 0 {
 			a.metrics.Keep(ids, tables)
 			a.mu.Lock()
-			a.scorer.watch.Keep(ids)
+			a.scorer.watch.Retain(ids)
 			a.mu.Unlock()
 		}
 		a.ready.Store(true)

@@ -47,8 +47,8 @@ func (s *Scorer) Score(ctx context.Context, c anomaly.Config, r *sentinel.Result
 
 // unknown are the series of a result that have no detector yet.
 func (s *Scorer) unknown(c anomaly.Config, r sentinel.Result) (list []anomaly.Series) {
-	for _, series := range s.watch.Wanted(c, r) {
-		if !s.watch.Knows(c, series) {
+	for _, series := range s.watch.SeriesOf(c, r) {
+		if !s.watch.Has(c, series) {
 			list = append(list, series)
 		}
 	}

@@ -1,6 +1,8 @@
-// Package anomaly says whether a value is unusual for its series: detectors
-// that learn online, with no tuning, and explain what they say. They read no
-// clock and no store; what they remember is small and can be written down.
+// Package anomaly judges whether a value is unusual for its series. It contains
+// detectors that learn online without tuning and explain each alarm (profile.go), and
+// [Watch], which keeps one detector per series of a check (watch.go). Detectors read
+// no clock and no store. Their state is small and can be saved (state.go). Begin with
+// [Detector] and [Profile].
 package anomaly
 
 import (
@@ -15,14 +17,14 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Detector judges a point against what it learnt before, and then learns from
-// it. A point labelled bad is judged and not learnt. Detectors are not safe for
+// Detector judges a point by the points before it, and then learns from it. It judges
+// a point labelled bad, but does not learn from it. Detectors are not safe for
 // concurrent use.
 type Detector interface {
 	Observe(c Config, p sentinel.Point) sentinel.Score
 }
 
-// Config is what people write under `anomaly:`.
+// Config is the configuration below the key `anomaly`.
 type Config struct {
 	Detector    string   `yaml:"detector" default:"profile" words:"detectors" doc:"Algorithm."`
 	Direction   string   `yaml:"direction" enum:"drop,spike,both" doc:"Side that counts. Default: spike for freshness, else both."`
@@ -32,18 +34,18 @@ type Config struct {
 	Sensitivity *float64 `yaml:"sensitivity" doc:"Limit in spreads, up to 10, instead of false_alarms."`
 	Holidays    string   `yaml:"holidays" doc:".ics or text file of days that are like Sundays."`
 
-	Location *time.Location       `yaml:"-"`
-	Holiday  func(time.Time) bool `yaml:"-"` // nil: no day is
-	Metric   string               `yaml:"-"` // which of a check's values is watched
-	Unit     string               `yaml:"-"` // of values, for people: "rows"
-	Alone    bool                 `yaml:"-"` // the check has no threshold of its own: while learning it is unknown
-	perWeek  float64
+	Location *time.Location       `yaml:"-"` // zone of hours and weekdays; nil: that of the points
+	Holiday  func(time.Time) bool `yaml:"-"` // reports whether a day is a holiday; nil: none is
+	Metric   string               `yaml:"-"` // metric of the check that is watched
+	Unit     string               `yaml:"-"` // unit of values in messages: "rows"
+	Alone    bool                 `yaml:"-"` // the check has no threshold; its status is unknown while learning
+	perWeek  float64              // tolerated false alarms per series and week; 0: the default
 }
 
-// defaultPerWeek is the targeted rate of false alarms a series and week.
+// defaultPerWeek is the default for the tolerated false alarms per series and week.
 const defaultPerWeek = 1.0 / 50
 
-// Floors are how far off a value must be to matter at all; both hold.
+// Floors holds the smallest deviations that matter. A deviation must reach both.
 type Floors struct {
 	Absolute float64 `yaml:"absolute" doc:"Smallest deviation that matters, in units."`
 	Relative float64 `yaml:"relative" doc:"Smallest deviation that matters; 0.1 is ten percent."`
@@ -87,8 +89,8 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// limit is the share of points that may be alarms, for points so many seconds
-// apart. Points closer than an hour say much the same and count as hourly ones.
+// limit returns the share of points that may be alarms. Points are step seconds apart.
+// Points closer than an hour depend on each other, so they count as hourly points.
 func (c Config) limit(step float64) float64 {
 	perWeek := c.perWeek
 	if perWeek == 0 {
@@ -100,7 +102,7 @@ func (c Config) limit(step float64) float64 {
 	return min(0.05, perWeek*max(step, 3600)/(7*86400))
 }
 
-// counts reports whether being off by this much, on this side, matters.
+// counts reports whether the deviation is large enough and on a side that matters.
 func (c Config) counts(v, expected float64) bool {
 	d := v - expected
 	switch {
@@ -112,15 +114,15 @@ func (c Config) counts(v, expected float64) bool {
 
 var detectors = registry.New[func() Detector]("detector")
 
-// removed are the textbook detectors that earlier versions accepted. They were
-// there to compare with; tools/bench-anomaly still does.
+// removed lists the textbook detectors that earlier versions accepted. They served for
+// comparison, for which tools/bench-anomaly still has them.
 var removed = []string{"changepoint", "ewma", "mad", "seasonal_zscore", "zscore"}
 
-// Register adds a detector; it is called from init functions only and panics on
-// a name taken twice.
+// Register adds a detector. Only init functions call it. It panics if the name is
+// taken.
 func Register(name string, newDetector func() Detector) { detectors.Add(name, newDetector) }
 
-// New returns a detector that knows nothing yet.
+// New returns a new detector without any history.
 func New(name string) (Detector, error) {
 	newDetector, err := detectors.Get(name)
 	if err != nil {
@@ -129,12 +131,12 @@ func New(name string) (Detector, error) {
 	return newDetector(), nil
 }
 
-// Names returns the detectors in alphabetical order.
+// Names returns the names of all detectors in alphabetical order.
 func Names() []string { return detectors.Names() }
 
 func learning(have, want int) string { return fmt.Sprintf("learning, %d of %d points", have, want) }
 
-// reason words an alarm.
+// reason returns the text of an alarm.
 func reason(c Config, s *state, pt sentinel.Point, f forecast, out sentinel.Score) string {
 	when := pt.Time
 	if c.Location != nil {
@@ -177,7 +179,7 @@ func reason(c Config, s *state, pt sentinel.Point, f forecast, out sentinel.Scor
 	return text
 }
 
-// round writes a number with three digits or as the whole number it is.
+// round formats a number from 100 as a whole number, and a smaller one with three digits.
 func round(v float64) string {
 	if math.Abs(v) >= 100 {
 		return group(int64(math.Round(v)))
@@ -185,6 +187,7 @@ func round(v float64) string {
 	return fmt.Sprintf("%.3g", v)
 }
 
+// group separates thousands by commas.
 func group(v int64) string {
 	text := fmt.Sprint(v)
 	sign := ""

@@ -22,7 +22,7 @@ func profile(t testing.TB, c anomaly.Config) (*anomaly.Profile, anomaly.Config) 
 	return &anomaly.Profile{}, c
 }
 
-// feed observes n points, one every step, and returns what was said of them.
+// feed observes n points, one every step, and returns their scores.
 func feed(
 	d anomaly.Detector,
 	c anomaly.Config,
@@ -47,7 +47,7 @@ func alarms(scores []sentinel.Score) (n int) {
 	return n
 }
 
-// weekly is a count with the shape of a shop's day and week.
+// weekly returns a series of hourly counts with the daily and weekly pattern of a shop.
 func weekly(rng *rand.Rand) func(i int) float64 {
 	return func(i int) float64 {
 		hour, day := float64(i%24), (i/24)%7
@@ -59,8 +59,8 @@ func weekly(rng *rand.Rand) func(i int) float64 {
 	}
 }
 
-// stationary are series whose nature does not change, of the kinds that tables
-// have: the share of alarms on them is what a budget is for.
+// stationary holds kinds of series that do not change over time. Every alarm on them
+// is false.
 var stationary = map[string]struct {
 	step  time.Duration
 	value func(rng *rand.Rand) func(i int) float64
@@ -80,7 +80,7 @@ var stationary = map[string]struct {
 	"daily": {24 * time.Hour, func(rng *rand.Rand) func(int) float64 {
 		return func(i int) float64 { return math.Round((5000 - 1000*float64(i%7/5)) * math.Exp(0.1*rng.NormFloat64())) }
 	}},
-	"daily, that remembers": {24 * time.Hour, func(rng *rand.Rand) func(int) float64 { // an autoregression
+	"daily, autoregressive": {24 * time.Hour, func(rng *rand.Rand) func(int) float64 {
 		level := 0.0
 		return func(int) float64 {
 			level = 0.6*level + 0.1*rng.NormFloat64()
@@ -97,8 +97,8 @@ func poisson(rng *rand.Rand, mean float64) float64 {
 	return n
 }
 
-// With a budget of one a month the realised rate is at most that, also in the
-// weeks right after the first verdict.
+// TestFalseAlarmsStayWithinTheBudget holds that a budget of one a month is kept, also
+// in the first weeks.
 func TestFalseAlarmsStayWithinTheBudget(t *testing.T) {
 	t.Parallel()
 	for name, kind := range stationary {
@@ -106,24 +106,25 @@ func TestFalseAlarmsStayWithinTheBudget(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(1, 2))
 			const series, weeks, first = 40, 26, 4
-			told, early := 0, 0
+			total, early := 0, 0
 			for range series {
 				d, c := profile(t, anomaly.Config{FalseAlarms: "1/month"})
 				scores := feed(d, c, monday, kind.step, int(weeks*7*24*time.Hour/kind.step), kind.value(rng))
-				told += alarms(scores)
+				total += alarms(scores)
 				early += alarms(scores[:int(first*7*24*time.Hour/kind.step)])
 			}
 			month := func(n int, weeks float64) float64 { return float64(n) / (series * weeks) * 30.44 / 7 }
-			t.Logf("%.2f false alarms a month, %.2f in the first four weeks; 1 allowed", month(told, weeks), month(early, first))
-			if month(told, weeks) > 1 || month(early, first) > 1 {
-				t.Errorf("%.2f false alarms a month, %.2f in the first four weeks", month(told, weeks), month(early, first))
+			t.Logf("%.2f false alarms a month, %.2f in the first four weeks; 1 allowed", month(total, weeks), month(early, first))
+			if month(total, weeks) > 1 || month(early, first) > 1 {
+				t.Errorf("%.2f false alarms a month, %.2f in the first four weeks", month(total, weeks), month(early, first))
 			}
 		})
 	}
 }
 
-// A slow loss, which no single value shows, is told once, and said to be one.
-func TestADriftIsTold(t *testing.T) {
+// TestSlowDriftRaisesAnAlarm loses half of the rows so slowly that no single value
+// shows it.
+func TestSlowDriftRaisesAnAlarm(t *testing.T) {
 	t.Parallel()
 	for _, step := range []time.Duration{time.Hour, 24 * time.Hour} {
 		d, c := profile(t, anomaly.Config{})
@@ -140,23 +141,23 @@ func TestADriftIsTold(t *testing.T) {
 			lost := 0.5 * float64(max(0, i-begin)) / float64(length)
 			return math.Round(usual(i) * (1 - lost))
 		})
-		var told []sentinel.Score
+		var alarmed []sentinel.Score
 		for _, s := range scores[begin:] {
 			if s.Score >= 0.5 {
-				told = append(told, s)
+				alarmed = append(alarmed, s)
 			}
 		}
-		if len(told) == 0 || alarms(scores[:begin]) > 0 ||
-			told[0].State != sentinel.SlowDrift && told[0].State != sentinel.LevelShift ||
-			!strings.Contains(told[0].Reason, "lower") {
-			t.Errorf("every %s: %d alarms before; %+v", step, alarms(scores[:begin]), told)
+		if len(alarmed) == 0 || alarms(scores[:begin]) > 0 ||
+			alarmed[0].State != sentinel.SlowDrift && alarmed[0].State != sentinel.LevelShift ||
+			!strings.Contains(alarmed[0].Reason, "lower") {
+			t.Errorf("every %s: %d alarms before; %+v", step, alarms(scores[:begin]), alarmed)
 		}
 	}
 }
 
-// A level that was taken for the new one is given up again when values return to
-// the former: a long holiday is no new normal.
-func TestAFormerLevelComesBack(t *testing.T) {
+// TestFormerLevelIsRestored holds that an adopted level ends when values return to the
+// former one, as after a long holiday.
+func TestFormerLevelIsRestored(t *testing.T) {
 	t.Parallel()
 	d, c := profile(t, anomaly.Config{})
 	usual := weekly(rand.New(rand.NewPCG(7, 8)))
@@ -168,11 +169,11 @@ func TestAFormerLevelComesBack(t *testing.T) {
 		return usual(i)
 	})
 	if n := alarms(scores[60*day : 63*day]); n != 1 {
-		t.Errorf("three days of half: told %d times", n)
+		t.Errorf("half the rows for three days: %d alarms", n)
 	}
 	for _, s := range scores[66*day:] {
 		if s.Score >= 0.5 || s.Value < s.Low || s.Value > s.High {
-			t.Errorf("days later: %g in %.0f to %.0f: %s", s.Value, s.Low, s.High, s.Reason)
+			t.Errorf("after the holiday: %g in %.0f to %.0f: %s", s.Value, s.Low, s.High, s.Reason)
 		}
 	}
 	if s := d.Observe(c, sentinel.Point{Time: monday.Add(80*day*time.Hour + 12*time.Hour), Value: 100}); s.Score < 0.5 {
@@ -180,7 +181,7 @@ func TestAFormerLevelComesBack(t *testing.T) {
 	}
 }
 
-func TestWhatPeopleWouldSee(t *testing.T) {
+func TestObviousChangesRaiseOneAlarm(t *testing.T) {
 	t.Parallel()
 	day := 24
 	for name, c := range map[string]struct {
@@ -205,7 +206,7 @@ func TestWhatPeopleWouldSee(t *testing.T) {
 			func(i int) float64 { return c.change(i, usual(8*7*day+i)) },
 		)
 		if alarms(after) != 1 {
-			t.Errorf("%s: told %d times within %d hours (%d before)", name, alarms(after), c.within, alarms(before))
+			t.Errorf("%s: %d alarms within %d hours (%d before)", name, alarms(after), c.within, alarms(before))
 		}
 		for _, s := range after {
 			if s.Score >= 0.5 &&
@@ -216,7 +217,7 @@ func TestWhatPeopleWouldSee(t *testing.T) {
 	}
 }
 
-func TestAFlatSeriesThatHalves(t *testing.T) {
+func TestConstantSeriesThatHalves(t *testing.T) {
 	t.Parallel()
 	d, c := profile(t, anomaly.Config{})
 	feed(d, c, monday, 24*time.Hour, 60, func(int) float64 { return 10000 })
@@ -226,7 +227,7 @@ func TestAFlatSeriesThatHalves(t *testing.T) {
 	}
 }
 
-func TestANewLevelIsToldOnceAndAccepted(t *testing.T) {
+func TestNewLevelRaisesOneAlarmAndIsAdopted(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 6))
 	d, c := profile(t, anomaly.Config{})
@@ -241,20 +242,20 @@ func TestANewLevelIsToldOnceAndAccepted(t *testing.T) {
 		func(i int) float64 { return math.Round(0.4 * low(i)) },
 	)
 	if first, later := alarms(scores[:168]), alarms(scores[2*168:]); first < 1 || first > 2 || later > 1 {
-		t.Errorf("told %d times in the first week and %d times after the second", first, later)
+		t.Errorf("%d alarms in the first week and %d after the second", first, later)
 	}
 	if s := scores[len(scores)-1]; s.State != sentinel.Normal {
 		t.Errorf("after six weeks at the new level: %+v", s)
 	}
 }
 
-func TestAQuietTableIsNotGaussian(t *testing.T) {
+func TestSmallCountsRaiseFewAlarms(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(7, 8))
-	told := 0
+	total := 0
 	for range 20 {
 		d, c := profile(t, anomaly.Config{})
-		told += alarms(feed(d, c, monday, time.Hour, 12*168, func(int) float64 {
+		total += alarms(feed(d, c, monday, time.Hour, 12*168, func(int) float64 {
 			n := 0.0
 			for p := rng.Float64(); p > math.Exp(-0.7); p *= rng.Float64() { // Poisson of mean 0.7
 				n++
@@ -262,12 +263,12 @@ func TestAQuietTableIsNotGaussian(t *testing.T) {
 			return n
 		}))
 	}
-	if rate := float64(told) / (20 * 12); rate > 0.1 {
+	if rate := float64(total) / (20 * 12); rate > 0.1 {
 		t.Errorf("%.2f alarms a week", rate)
 	}
 }
 
-func TestDirectionFloorsAndLabels(t *testing.T) {
+func TestDirectionIgnoreBelowAndBadPoints(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]anomaly.Config{
 		"only spikes":        {Direction: "spike"},
@@ -294,7 +295,7 @@ func TestDirectionFloorsAndLabels(t *testing.T) {
 	}
 }
 
-func TestLearningSaysHowFarItIs(t *testing.T) {
+func TestLearningReportsItsProgress(t *testing.T) {
 	t.Parallel()
 	d, c := profile(t, anomaly.Config{})
 	scores := feed(d, c, monday, 24*time.Hour, 8, func(int) float64 { return 5 })
@@ -304,8 +305,8 @@ func TestLearningSaysHowFarItIs(t *testing.T) {
 	}
 }
 
-// TestARestartChangesNothing writes the state down after every point.
-func TestARestartChangesNothing(t *testing.T) {
+// TestStateRoundTripKeepsScores encodes and decodes the state after every point.
+func TestStateRoundTripKeepsScores(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		step  time.Duration
@@ -345,7 +346,7 @@ func TestARestartChangesNothing(t *testing.T) {
 	}
 }
 
-func TestMistakesInTheConfiguration(t *testing.T) {
+func TestInvalidConfigIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []anomaly.Config{
 		{Detector: "magic"}, {Direction: "up"}, {FalseAlarms: "never"}, {FalseAlarms: "0/month"}, {Status: "bad"},
@@ -357,7 +358,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 	}
 }
 
-func TestRemovedDetectorsAreRefusedWithTheOneToUse(t *testing.T) {
+func TestRemovedDetectorsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"zscore", "mad", "seasonal_zscore", "ewma", "changepoint"} {
 		c := anomaly.Config{Detector: name}

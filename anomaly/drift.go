@@ -5,33 +5,32 @@ import (
 	"time"
 )
 
-// drifts follows the level of a series by days, for losses so slow that neither
-// a value nor the last day shows them: the mean of the last week against that of
-// the weeks before the last two. What such a difference usually is, is learnt as
-// it was two weeks ago, so that a drift does not make itself usual.
+// drifts finds drifts of a level that are too slow for a test of values or of a day. It
+// compares the mean of the last week with that of the weeks before the last two. It
+// learns the usual size of that difference with a lag of two weeks, so that a drift
+// does not become usual. Its fields keep their names, because states hold them.
 type drifts struct {
-	Day   int64              // since 1970
-	Sum   float64            // of the seasonal errors of that day, as logarithms
-	Count int                // of them
-	Means [driftDays]float32 // of the days before, newest first
-	Days  int                // of them
-	Was   [driftLag]float32  // the differences of the last days, newest first
-	Usual float64            // size of a difference
-	Known int                // differences learnt
-	Told  bool               // until it is over
+	Day   int64              // current day, in days since 1970
+	Sum   float64            // sum of the seasonal errors of the day, as logarithms
+	Count int                // number of errors in Sum
+	Means [driftDays]float32 // mean errors of the days before, newest first
+	Days  int                // number of days in Means
+	Was   [driftLag]float32  // differences of the last days, newest first
+	Usual float64            // usual size of a difference
+	Known int                // number of differences learnt
+	Told  bool               // the present drift has had its alarm
 }
 
 const (
 	driftDays  = 35
 	driftLag   = 14
 	driftWeek  = 7
-	driftLeast = 0.2 // of a logarithm: what is less is no drift
-	driftTimes = 6   // the usual difference
-	driftKnown = 14  // differences learnt before anything is said
+	driftLeast = 0.2 // smallest difference that is a drift, as a logarithm
+	driftTimes = 6   // smallest difference that is a drift, as a multiple of the usual one
+	driftKnown = 14  // differences to learn before the first alarm
 )
 
-// learn takes the seasonal error of a point, and reports the difference when
-// with it a day is over that says something.
+// learn adds the seasonal error of a point. At the end of a day it compares the weeks.
 func (d *drifts) learn(t time.Time, e float64) {
 	if day := t.Unix() / 86400; day != d.Day {
 		if d.Count > 0 {
@@ -59,7 +58,7 @@ func (d *drifts) compare() {
 	d.Was[0] = float32(size)
 }
 
-// size is the difference, as a logarithm; ok is false until there are days for it.
+// size returns the difference as a logarithm. ok is false while there are too few days.
 func (d *drifts) size() (size float64, ok bool) {
 	if d.Days < 3*driftWeek {
 		return 0, false
@@ -74,7 +73,8 @@ func (d *drifts) size() (size float64, ok bool) {
 	return mean(d.Means[:driftWeek]) - mean(d.Means[2*driftWeek:d.Days]), true
 }
 
-// found reports whether the level has drifted, once until it is back.
+// found reports whether the level has drifted. It reports a drift once, and again only
+// after the level has returned.
 func (d *drifts) found() bool {
 	size, ok := d.size()
 	if !ok || d.Known < driftLag+driftKnown {
@@ -91,7 +91,7 @@ func (d *drifts) found() bool {
 	return true
 }
 
-// move follows a profile that was moved.
+// move adapts the means to a profile that was shifted.
 func (d *drifts) move(shift float64) {
 	for i := range d.Means {
 		d.Means[i] -= float32(shift)

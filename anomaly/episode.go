@@ -6,8 +6,8 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// episode opens an episode at its first alarm. Inside an episode nothing is an alarm
-// again; the reason is that of its beginning.
+// episode opens an episode at an alarm. Inside an episode, no point is an alarm again,
+// and each has the reason of the first alarm.
 func (p *Profile) episode(c Config, e evidence, out sentinel.Score) sentinel.Score {
 	s := &p.state
 	switch {
@@ -29,7 +29,7 @@ func (p *Profile) episode(c Config, e evidence, out sentinel.Score) sentinel.Sco
 		out.Score = min(out.Score, 0.49)
 	}
 	if s.Open && !e.point.Bad {
-		s.inside(e.point, e.forecast, e.alarm)
+		s.follow(e.point, e.forecast, e.alarm)
 	}
 	return out
 }
@@ -43,12 +43,12 @@ func (s *state) open(e evidence) {
 	s.Side = 0
 	s.Inside = 0
 	s.Shift = 0
-	s.Drift.Told = true // the episode reports the drift, whichever test opened it
+	s.Drift.Told = true // the episode covers a drift, whichever test opened it
 }
 
-// inside follows an episode: it ends after calm and silence; a level that has
-// proved itself becomes the expected one.
-func (s *state) inside(pt sentinel.Point, f forecast, alarm bool) {
+// follow adds a point to the open episode. The episode ends after some points without
+// an alarm and a minimum duration. A level that lasts for long becomes the expected one.
+func (s *state) follow(pt sentinel.Point, f forecast, alarm bool) {
 	s.Inside++
 	away := s.log(pt.Value) - s.log(f.seasonal)
 	s.Shift += (away - s.Shift) / float64(s.Inside)
@@ -67,15 +67,15 @@ func (s *state) inside(pt sentinel.Point, f forecast, alarm bool) {
 	}
 }
 
-// adopt moves the profile to the level that the episode has shown. The level that
-// was left is remembered: a holiday, or a load that was short for days, ends.
+// adopt moves the profile to the level of the episode. It remembers the former level,
+// because values return to it after a holiday or a few short loads.
 func (s *state) adopt() {
 	s.Former, s.Back, s.Adopted = -s.Shift, 0, s.Last
 	s.move()
 }
 
-// comeBack takes the profile back to the former level once values have.
-func (s *state) comeBack(v float64, f forecast) {
+// restoreFormer moves the profile back to the former level when values return to it.
+func (s *state) restoreFormer(v float64, f forecast) {
 	if s.Former == 0 || !f.have[byWeek] {
 		return
 	}
@@ -95,7 +95,7 @@ func (s *state) comeBack(v float64, f forecast) {
 	}
 }
 
-// move shifts the profile.
+// move shifts the profile by Shift, and starts its sums again.
 func (s *state) move() {
 	s.Drift.move(s.Shift)
 	for i := range s.Week {

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// forecast is what is expected of a time.
+// forecast holds the expected values of one time.
 type forecast struct {
-	all      [experts]float64
-	have     [experts]bool
-	best     int
-	value    float64
-	spread   float64 // of the logarithm
-	seasonal float64
-	day      int
-	week     int
-	month    int     // place in the month; -1 for none
-	shift    float64 // that the profile was moved by for it
+	all      [experts]float64 // one value per forecast
+	have     [experts]bool    // forecasts that exist
+	best     int              // forecast with the smallest error so far
+	value    float64          // value of the best forecast
+	spread   float64          // spread of the logarithm of the value
+	seasonal float64          // value by hour of week, else by hour of day, else of the best forecast
+	day      int              // index in Day
+	week     int              // index in Week
+	month    int              // index in Month; -1 for none
+	shift    float64          // correction of the profile for the day of the month, as a logarithm
 }
 
 func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
@@ -50,7 +50,7 @@ func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
 	return f
 }
 
-// spread joins what is usual for the series and for the hour.
+// spread returns the spread expected at an hour, from those of the series and the hour.
 func (s *state) spread(d, w *slot, expected float64) float64 {
 	local := d
 	if s.daily() {
@@ -61,19 +61,20 @@ func (s *state) spread(d, w *slot, expected float64) float64 {
 		spread = math.Sqrt(s.Spread * max(float64(local.Spread), 0.3*s.Spread))
 	}
 	spread = max(spread, floorSpread)
-	if !s.Fraction { // counts scatter by themselves
+	if !s.Fraction { // counts vary at least as a Poisson distribution does
 		spread = math.Hypot(spread, 1/math.Sqrt(max(expected, 0)+1))
 	}
 	return spread
 }
 
-// log is the logarithm that values are compared by: of the value above the
-// lowest, moved by a part of the usual size.
+// log returns the logarithm by which values are compared. It is taken of the distance
+// from the lowest value, plus a part of the usual size.
 func (s *state) log(v float64) float64 {
 	k := offset * max(s.Size, 1e-9)
 	return math.Log(max(v-s.Low+k, 0.05*k))
 }
 
+// unlog is the inverse of log.
 func (s *state) unlog(l float64) float64 { return math.Exp(l) - offset*max(s.Size, 1e-9) + s.Low }
 
 // standardise returns how far a value is from its forecast, in spreads.
@@ -81,8 +82,8 @@ func (s *state) standardise(v float64, f forecast) float64 {
 	return (s.log(v) - s.log(f.value)) / f.spread
 }
 
-// monthPlace is the day of the month, from 0, and one place for the last of each;
-// -1 for series that are not daily, of which it is not learnt.
+// monthPlace returns the index of a day in Month. The last day of every month has the
+// same index. It returns -1 for series that are not daily, which do not use Month.
 func (s *state) monthPlace(t time.Time) int {
 	switch {
 	case !s.daily():
@@ -93,8 +94,7 @@ func (s *state) monthPlace(t time.Time) int {
 	return t.Day() - 1
 }
 
-// certain is the mean of a place's differences, where there are enough of them
-// and they agree; else 0.
+// certain returns the mean of a slot if it has enough values and they agree; else 0.
 func (s *slot) certain() float64 {
 	if s.N < 3 || math.Abs(float64(s.Mean)) < 3*float64(s.Spread) || math.Abs(float64(s.Mean)) < 0.1 {
 		return 0

@@ -7,26 +7,26 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// lateness learns for how long after its first look a closed bucket goes on to
-// grow, where checks look more often than buckets close. Until then a bucket is
-// not judged, and not learnt: half of its rows are no drop.
+// lateness learns how long a closed bucket goes on to grow. It can do so where checks
+// run more often than buckets close. Before that time has passed, a bucket is neither
+// judged nor learnt, so that rows that are still to come do not look like a drop.
 type lateness struct {
-	usual  time.Duration // learnt: how long rows come late
-	bucket sentinel.Point
-	first  time.Time     // the tick of the first look at it
-	grew   time.Duration // until when, after that, it has grown
-	looks  int
-	told   bool // it was judged
+	usual  time.Duration  // how long rows usually arrive late
+	bucket sentinel.Point // the newest bucket
+	first  time.Time      // tick of the bucket's first count
+	grew   time.Duration  // time from the first count to the last growth
+	counts int            // number of times the bucket was counted
+	judged bool           // the bucket was judged
 }
 
-// grown is how much larger a count must be to have grown: one in a hundred.
+// grown is the smallest factor by which a count must increase to have grown.
 const grown = 1.01
 
-// look takes one look at a bucket. ready are the points that may be judged now:
-// the bucket before, if it never was, and this one unless more rows usually come.
-func (l *lateness) look(p sentinel.Point, tick time.Time) (ready []sentinel.Point) {
+// count takes in one count of a bucket. It returns the points that can be judged now:
+// the bucket before if it was not judged yet, and this one unless late rows are usual.
+func (l *lateness) count(p sentinel.Point, tick time.Time) (ready []sentinel.Point) {
 	if !p.Time.Equal(l.bucket.Time) {
-		if l.looks > 0 && !l.told {
+		if l.counts > 0 && !l.judged {
 			ready = append(ready, l.bucket)
 		}
 		l.learn(tick.Sub(l.first))
@@ -34,18 +34,19 @@ func (l *lateness) look(p sentinel.Point, tick time.Time) (ready []sentinel.Poin
 	} else if p.Value > l.bucket.Value*grown {
 		l.grew = tick.Sub(l.first)
 	}
-	l.bucket, l.looks = p, l.looks+1
+	l.bucket = p
+	l.counts++
 	if l.waits(tick) > 0 {
 		return ready
 	}
-	l.told = true
+	l.judged = true
 	return append(ready, p)
 }
 
-// learn moves to what the bucket before has shown: quickly up, slowly down. Each
-// bucket is judged before the next has closed for long.
+// learn adapts the usual lateness to that of the last bucket: quickly up, slowly down.
+// It stays below half the gap between buckets.
 func (l *lateness) learn(gap time.Duration) {
-	if l.looks < 2 {
+	if l.counts < 2 {
 		return
 	}
 	if l.grew > l.usual {
@@ -56,15 +57,15 @@ func (l *lateness) learn(gap time.Duration) {
 	l.usual = min(l.usual, gap/2)
 }
 
-// waits is for how long after tick the newest bucket is left alone.
+// waits returns how long after tick the newest bucket is still not judged.
 func (l *lateness) waits(tick time.Time) time.Duration {
-	if l.looks == 0 || l.told {
+	if l.counts == 0 || l.judged {
 		return 0
 	}
 	return max(0, l.usual-tick.Sub(l.first))
 }
 
-// wait words it.
-func wait(d time.Duration) string {
+// waitMessage says that a bucket is not judged for another d.
+func waitMessage(d time.Duration) string {
 	return fmt.Sprintf("late rows usually come for another %s: not judged yet", max(d.Round(time.Minute), time.Minute))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 )
 
-// lateRows sees hour buckets every five minutes: six tenths of an hour's rows are
-// there when it closes, the rest come over twenty minutes.
+// lateRows counts hourly buckets every five minutes. Six tenths of the rows are there
+// when a bucket closes; the rest arrive within twenty minutes.
 func lateRows(w *watch, hours int, size func(hour int) float64, each func(hour int, r sentinel.Result)) {
 	w.Helper()
 	series := anomaly.Series{Check: "c", Metric: "row_count"}
@@ -28,7 +28,7 @@ func lateRows(w *watch, hours int, size func(hour int) float64, each func(hour i
 					{Metric: "row_count", Bucket: bucket, Value: sentinel.Int(int64(size(h) * share))},
 				},
 			}
-			if !w.Knows(w.c, series) {
+			if !w.Has(w.c, series) {
 				if err := w.Restore(w.c, series, nil, nothing); err != nil {
 					w.Fatal(err)
 				}
@@ -39,9 +39,8 @@ func lateRows(w *watch, hours int, size func(hour int) float64, each func(hour i
 	}
 }
 
-// How long rows come late is learnt: a bucket that is still filling is neither
-// an alarm nor what is learnt as usual, and one that stays short is told within
-// its hour.
+// TestLatenessIsLearnt holds that a bucket that still grows is neither judged nor learnt,
+// and that a bucket that stays short raises an alarm within its hour.
 func TestLatenessIsLearnt(t *testing.T) {
 	t.Parallel()
 	w := newWatch(t, anomaly.Config{})
@@ -69,8 +68,8 @@ func TestLatenessIsLearnt(t *testing.T) {
 	}
 }
 
-// With one look a bucket nothing is known of late rows, and nothing is waited for.
-func TestOneLookABucketWaitsForNothing(t *testing.T) {
+// TestSingleCountPerBucketIsJudgedAtOnce counts each bucket once, which shows no late rows.
+func TestSingleCountPerBucketIsJudgedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWatch(t, anomaly.Config{})
 	usual := weekly(rand.New(rand.NewPCG(9, 10)))

@@ -5,19 +5,10 @@ import (
 	"time"
 )
 
-// learn takes a point in: held back to what is near the expected where it is
-// far off.
+// learn adds a point to the state. A value far from the forecast counts as one that is
+// closer to it.
 func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
-	if !s.Last.IsZero() {
-		dt := t.Sub(s.Last).Seconds()
-		if s.N <= 15 {
-			s.Step += (dt - s.Step) / float64(s.N)
-		} else if dt < s.Step { // a gap says nothing of the step
-			s.Step += (dt - s.Step) / 20
-		} else if dt < 2*s.Step {
-			s.Step += (dt - s.Step) / 50
-		}
-	}
+	s.learnStep(t)
 	if v != math.Trunc(v) {
 		s.Fraction = true
 	}
@@ -35,57 +26,87 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 		s.Level, s.Prev, s.Last = v, v, t
 		return
 	}
-	s.runs(v)
-	day, week := f.day, f.week
+	s.countRun(v)
 	if v == 0 {
-		s.Day[day].zero()
-		s.Week[week].zero()
+		s.Day[f.day].zero()
+		s.Week[f.week].zero()
 	}
-	held := v
+	capped := v
 	size := 0.0
 	if s.N > 5 && f.spread > 0 {
-		r := s.log(v) - s.log(f.value)
-		size = math.Abs(r)
-		if cap := winsor * max(f.spread, floorSpread); size > cap {
-			held = s.unlog(s.log(f.value) + sign(r)*cap)
-			size = cap
-		}
-		for i := range experts {
-			if f.have[i] {
-				e := min(math.Abs(s.log(v)-s.log(f.all[i])), 9*max(s.Spread, floorSpread))
-				s.Errors[i] += (e - s.Errors[i]) / min(float64(s.N), errorMemory)
-			}
-		}
-		s.Spread += (1.25*size - s.Spread) / min(float64(s.N), spreadMemory)
-		x, have := s.usualSizes(v, f, z)
-		for i := range tests {
-			if have[i] && s.N > s.minPoints()/2 && s.N%s.every(i) == 0 {
-				s.Tails[i][0].learn(max(0, -x[i]))
-				s.Tails[i][1].learn(max(0, x[i]))
-			}
-		}
-		s.comeBack(v, f)
+		capped, size = s.learnErrors(v, f, z)
+		s.restoreFormer(v, f)
 		s.seasonal(t, v, f)
 		s.monthly(v, f)
 	} else {
-		r := math.Abs(s.log(v) - s.log(s.Prev))
-		s.Spread += (1.25*r - s.Spread) / float64(s.N)
-		for i := range experts {
-			s.Errors[i] = s.Spread
-		}
-		s.Errors[byWeek], s.Errors[byWeekMoved], s.Errors[byDay] = 1.5*s.Spread, 1.5*s.Spread, 1.5*s.Spread
+		s.firstErrors(v)
 	}
-	if f.shift != 0 { // the profile is of days that are not special
-		held = s.unlog(s.log(held) - f.shift)
+	if f.shift != 0 { // the profile describes days that are not special
+		capped = s.unlog(s.log(capped) - f.shift)
 	}
-	s.long(held)
-	s.Level += (held - s.Level) / min(float64(s.N), levelMemory)
-	s.Week[week].learn(held, 1.25*size, slotMemory)
-	s.Day[day].learn(held, 1.25*size, dayMemory)
+	s.long(capped)
+	s.Level += (capped - s.Level) / min(float64(s.N), levelMemory)
+	s.Week[f.week].learn(capped, 1.25*size, slotMemory)
+	s.Day[f.day].learn(capped, 1.25*size, dayMemory)
 	s.Prev, s.Last = v, t
 }
 
-// long learns what is usual over two weeks, whatever the hour.
+// learnStep learns the usual time between points.
+func (s *state) learnStep(t time.Time) {
+	if s.Last.IsZero() {
+		return
+	}
+	dt := t.Sub(s.Last).Seconds()
+	if s.N <= 15 {
+		s.Step += (dt - s.Step) / float64(s.N)
+	} else if dt < s.Step { // a gap says nothing about the step
+		s.Step += (dt - s.Step) / 20
+	} else if dt < 2*s.Step {
+		s.Step += (dt - s.Step) / 50
+	}
+}
+
+// learnErrors learns the errors of the forecasts and the sizes of the tests. It returns
+// the value capped to the forecast's neighbourhood, and the size of its error.
+func (s *state) learnErrors(v float64, f forecast, z float64) (capped, size float64) {
+	capped = v
+	r := s.log(v) - s.log(f.value)
+	size = math.Abs(r)
+	if limit := winsor * max(f.spread, floorSpread); size > limit {
+		capped = s.unlog(s.log(f.value) + sign(r)*limit)
+		size = limit
+	}
+	for i := range experts {
+		if f.have[i] {
+			e := min(math.Abs(s.log(v)-s.log(f.all[i])), 9*max(s.Spread, floorSpread))
+			s.Errors[i] += (e - s.Errors[i]) / min(float64(s.N), errorMemory)
+		}
+	}
+	s.Spread += (1.25*size - s.Spread) / min(float64(s.N), spreadMemory)
+	x, have := s.usualSizes(v, f, z)
+	for i := range tests {
+		if have[i] && s.N > s.minPoints()/2 && s.N%s.every(i) == 0 {
+			s.Tails[i][0].learn(max(0, -x[i]))
+			s.Tails[i][1].learn(max(0, x[i]))
+		}
+	}
+	return capped, size
+}
+
+// firstErrors estimates all errors from the difference of two successive values. Later
+// points refine them.
+func (s *state) firstErrors(v float64) {
+	r := math.Abs(s.log(v) - s.log(s.Prev))
+	s.Spread += (1.25*r - s.Spread) / float64(s.N)
+	for i := range experts {
+		s.Errors[i] = s.Spread
+	}
+	for _, i := range []int{byDay, byWeek, byWeekMoved} {
+		s.Errors[i] = 1.5 * s.Spread
+	}
+}
+
+// long learns the mean over some weeks, whatever the hour.
 func (s *state) long(held float64) {
 	memory := min(float64(s.N), max(30, min(4000, longDays*86400/max(s.Step, 1))))
 	if s.N <= 2 {
@@ -101,9 +122,9 @@ func (s *slot) zero() {
 	}
 }
 
-// runs counts equal values in a row. A run that was told of as stuck is not
-// what is usual.
-func (s *state) runs(v float64) {
+// countRun counts equal values in a row. A longer run than usual raises the usual
+// length by one only, so that a stuck value does not become usual at once.
+func (s *state) countRun(v float64) {
 	switch {
 	case v == s.Prev:
 		s.Flat++
@@ -114,7 +135,8 @@ func (s *state) runs(v float64) {
 	s.Flat = 0
 }
 
-// seasonal learns how far off the seasonal forecast is, and how the last day went.
+// seasonal learns the error of the seasonal forecast, and the difference of the last
+// day and the last weeks from it.
 func (s *state) seasonal(t time.Time, v float64, f forecast) {
 	if !f.have[byWeek] {
 		return
@@ -140,7 +162,7 @@ func (s *state) seasonal(t time.Time, v float64, f forecast) {
 	s.SlowError += (math.Abs(e-s.Trend) - s.SlowError) / spreadMemory
 }
 
-// monthly learns how a day at an end of the month differs from the profile.
+// monthly learns the difference of a day of the month from the profile.
 func (s *state) monthly(v float64, f forecast) {
 	if f.month < 0 || !f.have[byWeek] {
 		return
@@ -149,13 +171,12 @@ func (s *state) monthly(v float64, f forecast) {
 	e := min(max(s.log(v)-s.log(f.all[byWeek])+f.shift, -3), 3)
 	m.learn(e, math.Abs(e-float64(m.Mean)), monthMemory)
 	if m.N == 1 {
-		m.Spread = float32(math.Abs(e)) // nothing is known of how they agree
+		m.Spread = float32(math.Abs(e)) // one value has no spread yet
 	}
 }
 
-// usualSizes are the sizes that the tails learn from. Sums are learnt as they
-// were one longest window ago: an incident that grows must not make itself usual
-// before it is found.
+// usualSizes returns the sizes from which the tails learn. Sums are those of some
+// points ago, so that a growing incident does not become usual before it is found.
 func (s *state) usualSizes(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
 	x, have = s.single(v, f, z)
 	w := windows[s.pace()]
@@ -165,13 +186,13 @@ func (s *state) usualSizes(v float64, f forecast, z float64) (x [tests]float64, 
 	return x, have
 }
 
-// every is how often a test's size is learnt: sums over long windows overlap,
-// and would learn one incident many times.
+// every returns the number of points between two sizes that a test learns. Sums over
+// long windows overlap, and would learn one incident many times.
 func (s *state) every(test int) int {
 	switch test {
 	case 0, againstLong:
 		return 1
-	case aStep:
+	case stepTest:
 		return max(1, stepWindow[s.pace()]/3)
 	}
 	return max(1, windows[s.pace()][test-1]/3)

@@ -13,11 +13,11 @@ import (
 // stateVersion is the first byte of what MarshalBinary writes.
 const stateVersion = 2
 
-// ErrState: a state that is damaged, or of another version. The detector knows
-// nothing then, and learns anew.
+// ErrState reports a state that is damaged or of another version. The detector then
+// starts without any history.
 var ErrState = errors.New("the detector's state is damaged or of another version")
 
-// MarshalBinary writes what the detector remembers.
+// MarshalBinary encodes the detector's state.
 func (p *Profile) MarshalBinary() ([]byte, error) {
 	var body bytes.Buffer
 	z, err := flate.NewWriter(&body, flate.BestSpeed)
@@ -34,8 +34,8 @@ func (p *Profile) MarshalBinary() ([]byte, error) {
 	return append([]byte{stateVersion, byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}, body.Bytes()...), nil
 }
 
-// UnmarshalBinary reads what MarshalBinary wrote; [ErrState] leaves the
-// detector as one that knows nothing.
+// UnmarshalBinary decodes what [Profile.MarshalBinary] returned. After [ErrState] the
+// detector has no history.
 func (p *Profile) UnmarshalBinary(b []byte) error {
 	p.state = state{}
 	if len(b) < 5 || b[0] != stateVersion {

@@ -12,7 +12,7 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 )
 
-// storedPoint is point i of a series of hourly counts with days and weeks.
+// storedPoint returns point i of a series of hourly counts with days and weeks.
 func storedPoint(i int) sentinel.Point {
 	at := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Hour)
 	v := 1000 + 400*math.Sin(float64(i)*math.Pi/12) + float64(i*7919%61)
@@ -25,9 +25,9 @@ func storedPoint(i int) sentinel.Point {
 	return sentinel.Point{Time: at, Value: math.Round(v)}
 }
 
-// A state that an earlier version stored is read, and gives the scores that it gave:
-// testdata holds the state after 1,000 points, and the scores of the next 200.
-func TestAStoredStateIsReadAsItWas(t *testing.T) {
+// TestStoredStateGivesTheSameScores decodes a state of an earlier version. testdata holds
+// the state after 1,000 points and the scores of the next 200.
+func TestStoredStateGivesTheSameScores(t *testing.T) {
 	t.Parallel()
 	state, err := os.ReadFile("testdata/state_v2.bin")
 	if err != nil {

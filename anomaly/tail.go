@@ -2,15 +2,16 @@ package anomaly
 
 import "math"
 
-// tail is how the largest tenth of a quantity is distributed: its lower end, by
-// stochastic approximation, and the mean excess over it.
+// tail is the distribution of the largest tenth of a quantity. It is exponential above
+// a lower end, which it learns by stochastic approximation.
 type tail struct {
-	U, Excess float32
-	N         uint16 // values that were beyond U
-	Learnt    uint16 // values at all
+	U      float32 // lower end
+	Excess float32 // mean excess over U
+	N      uint16  // number of values above U
+	Learnt uint16  // number of all values
 }
 
-// p is the probability of a value at least as large.
+// p returns the probability of a value of x or more.
 func (t *tail) p(x float64) float64 {
 	u, excess := t.shape()
 	if x <= u {
@@ -19,8 +20,8 @@ func (t *tail) p(x float64) float64 {
 	return tailPart * math.Exp(-(x-u)/excess)
 }
 
-// shape is the lower end and the mean excess: as long as nothing was learnt,
-// those of something wider than the normal distribution.
+// shape returns the lower end and the mean excess. Before the first value it returns
+// those of a distribution somewhat wider than the normal one.
 func (t *tail) shape() (u, excess float64) {
 	if t.U == 0 {
 		return 1.7, 1.2

@@ -12,8 +12,8 @@ import (
 // Series names one series of a check.
 type Series struct{ Check, Metric, Segment string }
 
-// Watch follows the series of checks, a detector each. It is not safe for
-// concurrent use.
+// Watch keeps a detector for each series of each check. It is not safe for concurrent
+// use.
 type Watch struct {
 	checks map[string]map[Series]*watched
 }
@@ -21,31 +21,31 @@ type Watch struct {
 type watched struct {
 	detector Detector
 	name     string
-	score    sentinel.Score // of the newest point
-	unsaved  int            // points since the state was last written down
-	absent   int            // points in a row without a value
+	score    sentinel.Score // score of the newest point
+	unsaved  int            // number of points since the state was saved
+	absent   int            // number of points in a row without a value
 	late     lateness
 }
 
 const (
-	saveEvery   = 24   // points, so that a restart replays few
-	replayLimit = 5000 // points of history replayed at most: the look-back without a saved state
-	replaySpan  = 400 * 24 * time.Hour
-	forgetAfter = 100 // points in a row without a value, for a segment that is gone
+	saveEvery   = 24                   // points between two saved states; a restart replays the rest
+	replayLimit = 5000                 // largest number of points that a restart replays
+	replaySpan  = 400 * 24 * time.Hour // longest history that a restart replays
+	forgetAfter = 100                  // points in a row without a value before a segment is forgotten
 )
 
-// LookBack is how much history [Watch.Restore] can use.
+// LookBack returns how much history [Watch.Restore] uses at most.
 func LookBack() (span time.Duration, points int) { return replaySpan, replayLimit }
 
-// Knows reports whether the series is followed already by the configured detector.
-func (w *Watch) Knows(c Config, s Series) bool {
+// Has reports whether the configured detector already watches the series.
+func (w *Watch) Has(c Config, s Series) bool {
 	k := w.checks[s.Check][s]
 	return k != nil && k.name == c.Detector
 }
 
-// Restore begins to follow a series: from a saved state (nil: none) and the
-// points remembered since, or from those points alone. points is asked for
-// what came after a time. A damaged state is reported, and learnt anew.
+// Restore begins to watch a series. It decodes the saved state, if there is one, and
+// replays the points after it; points returns those after a time. For a damaged state
+// it replays all points and returns an error that wraps [ErrState].
 func (w *Watch) Restore(c Config, s Series, state []byte,
 	points func(since time.Time) ([]sentinel.Point, error)) error {
 	d, err := New(c.Detector)
@@ -82,16 +82,16 @@ func (w *Watch) Restore(c Config, s Series, state []byte,
 	return nil
 }
 
-// Merge adds the series of another watch, except those that this one knows.
+// Merge adds the series of another watch that this one does not have.
 func (w *Watch) Merge(other *Watch) {
 	if w.checks == nil {
 		w.checks = map[string]map[Series]*watched{}
 	}
-	for check, list := range other.checks {
+	for check, series := range other.checks {
 		if w.checks[check] == nil {
 			w.checks[check] = map[Series]*watched{}
 		}
-		for s, k := range list {
+		for s, k := range series {
 			if known := w.checks[check][s]; known == nil || known.name != k.name {
 				w.checks[check][s] = k
 			}
@@ -99,12 +99,12 @@ func (w *Watch) Merge(other *Watch) {
 	}
 }
 
-// observe takes one point in and keeps what is said of it. A point that was
-// judged before is held against the range it had then: late rows end an alarm,
-// and rows that are gone begin one. It is learnt once.
+// observe judges and learns a point, and keeps its score. A point that was judged
+// before is not learnt again, but compared with the range it had then: late rows end
+// an alarm, and lost rows raise one.
 func (k *watched) observe(c Config, s Series, p sentinel.Point) {
 	if p.Time.Equal(k.score.Time) {
-		k.again(c, p.Value)
+		k.revise(c, p.Value)
 		return
 	}
 	if p.Time.Before(k.score.Time) {
@@ -118,7 +118,8 @@ func (k *watched) observe(c Config, s Series, p sentinel.Point) {
 	}
 }
 
-func (k *watched) again(c Config, v float64) {
+// revise judges a new value of the newest point.
+func (k *watched) revise(c Config, v float64) {
 	if v == k.score.Value || k.score.State == sentinel.Learning {
 		return
 	}
@@ -141,9 +142,9 @@ func episode(s sentinel.ScoreState) bool {
 	return false
 }
 
-// Wanted are the series of a result that a configuration watches: those of its
-// values, and those known before that have no value now.
-func (w *Watch) Wanted(c Config, r sentinel.Result) (out []Series) {
+// SeriesOf returns the series of a result that the configuration watches. They are
+// those of its finite values. A result with status Error has none.
+func (w *Watch) SeriesOf(c Config, r sentinel.Result) (out []Series) {
 	if r.Status == sentinel.Error {
 		return nil
 	}
@@ -157,15 +158,15 @@ func (w *Watch) Wanted(c Config, r sentinel.Result) (out []Series) {
 	return out
 }
 
-// Score judges a result's values, all of whose series are known, and adds what
-// it finds to the result: scores, findings and status.
+// Score judges the values of a result, whose series must have been restored. It adds
+// scores and findings to the result, and adapts its status and message.
 func (w *Watch) Score(c Config, r *sentinel.Result) {
-	wanted := w.Wanted(c, *r)
-	if len(wanted) == 0 {
+	series := w.SeriesOf(c, *r)
+	if len(series) == 0 {
 		return
 	}
 	known := w.checks[r.Check]
-	bad := r.Status.Bad() // by its own thresholds: no part of what is normal
+	bad := r.Status.Bad() // a value beyond the check's own threshold is not normal
 	for i, o := range append(append([]sentinel.Observation{}, r.Past...), r.Observations...) {
 		k := known[Series{r.Check, o.Metric, o.Segment}]
 		if o.Metric != c.Metric || k == nil || !o.Value.Finite() {
@@ -177,7 +178,7 @@ func (w *Watch) Score(c Config, r *sentinel.Result) {
 		case p.Time.IsZero():
 			ready[0].Time = r.Tick
 		case i >= len(r.Past):
-			ready = k.late.look(p, r.Tick)
+			ready = k.late.count(p, r.Tick)
 		}
 		for _, p := range ready {
 			k.observe(c, Series{Segment: o.Segment}, p)
@@ -185,22 +186,22 @@ func (w *Watch) Score(c Config, r *sentinel.Result) {
 		k.absent = 0
 	}
 	var waits time.Duration
-	for _, s := range wanted {
+	for _, s := range series {
 		k := known[s]
-		if k == nil { // its past could not be read: it is judged from the next result on
+		if k == nil { // its history could not be read; a later result restores it
 			continue
 		}
 		w.conclude(c, r, k.score)
 		waits = max(waits, k.late.waits(r.Tick))
 	}
-	w.scoreAbsent(c, r, wanted)
+	w.scoreAbsent(c, r, series)
 	w.summarise(c, r)
 	if waits > 0 && r.Status != sentinel.Unknown {
-		r.Message += "; " + wait(waits)
+		r.Message += "; " + waitMessage(waits)
 	}
 }
 
-// scoreAbsent judges segments that have had values and have none now: they are 0.
+// scoreAbsent judges segments that had values before and have none now, as zero.
 func (w *Watch) scoreAbsent(c Config, r *sentinel.Result, present []Series) {
 	if len(present) == 0 || present[0].Segment == "" {
 		return
@@ -226,6 +227,7 @@ func (w *Watch) scoreAbsent(c Config, r *sentinel.Result, present []Series) {
 	}
 }
 
+// conclude adds a score to the result, and a finding if it is an alarm.
 func (w *Watch) conclude(c Config, r *sentinel.Result, s sentinel.Score) {
 	r.Scores = append(r.Scores, s)
 	if s.Score < 0.5 {
@@ -236,7 +238,11 @@ func (w *Watch) conclude(c Config, r *sentinel.Result, s sentinel.Score) {
 		key, where = "anomaly:"+s.Segment, s.Segment+": "
 	}
 	f := sentinel.Finding{
-		Key: key, Status: sentinel.Fail, Message: where + s.Reason, Observed: sentinel.Float(s.Value), Expected: round(s.Low) + " to " + round(s.High),
+		Key:      key,
+		Status:   sentinel.Fail,
+		Message:  where + s.Reason,
+		Observed: sentinel.Float(s.Value),
+		Expected: round(s.Low) + " to " + round(s.High),
 	}
 	if c.Status == "warn" {
 		f.Status = sentinel.Warn
@@ -244,7 +250,7 @@ func (w *Watch) conclude(c Config, r *sentinel.Result, s sentinel.Score) {
 	r.Findings = append(r.Findings, f)
 }
 
-// summarise makes the result's status and line tell of the scores.
+// summarise sets the result's status and message by its scores.
 func (w *Watch) summarise(c Config, r *sentinel.Result) {
 	first := r.Scores[0]
 	switch worst := sentinel.Worst(r.Findings); {
@@ -267,14 +273,14 @@ func (w *Watch) summarise(c Config, r *sentinel.Result) {
 	}
 }
 
-// Saved is a series' state to be written down.
+// Saved is the encoded state of a series.
 type Saved struct {
 	Series Series
 	Data   []byte
 }
 
-// Unsaved returns the states of a check's series that should be written down
-// now, because many points came since.
+// Unsaved returns the states of a check's series that should be saved now, because
+// many points have come since the last time. It counts them as saved.
 func (w *Watch) Unsaved(check string) (out []Saved, err error) {
 	for s, k := range w.checks[check] {
 		if k.unsaved < saveEvery {
@@ -297,11 +303,11 @@ func (w *Watch) Unsaved(check string) (out []Saved, err error) {
 	return out, nil
 }
 
-// Forget forgets the series of one check.
+// Forget removes the series of one check.
 func (w *Watch) Forget(check string) { delete(w.checks, check) }
 
-// Keep forgets the series of all other checks.
-func (w *Watch) Keep(checks map[string]bool) {
+// Retain removes the series of all checks that are not in the set.
+func (w *Watch) Retain(checks map[string]bool) {
 	for id := range w.checks {
 		if !checks[id] {
 			delete(w.checks, id)

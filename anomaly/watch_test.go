@@ -26,7 +26,7 @@ func rowsOf(values map[string]float64, tick time.Time) sentinel.Result {
 	return r
 }
 
-// watch follows a check, restoring what it does not know.
+// watch is a Watch of one check that restores new series by itself.
 type watch struct {
 	*testing.T
 	anomaly.Watch
@@ -45,8 +45,8 @@ func newWatch(t *testing.T, c anomaly.Config) *watch {
 func (w *watch) see(values map[string]float64, tick time.Time) sentinel.Result {
 	w.Helper()
 	r := rowsOf(values, tick)
-	for _, s := range w.Wanted(w.c, r) {
-		if !w.Knows(w.c, s) {
+	for _, s := range w.SeriesOf(w.c, r) {
+		if !w.Has(w.c, s) {
 			if err := w.Restore(w.c, s, nil, nothing); err != nil {
 				w.Fatal(err)
 			}
@@ -56,7 +56,7 @@ func (w *watch) see(values map[string]float64, tick time.Time) sentinel.Result {
 	return r
 }
 
-func TestAFindingLastsAsLongAsTheEpisode(t *testing.T) {
+func TestFindingLastsAsLongAsTheEpisode(t *testing.T) {
 	t.Parallel()
 	w := newWatch(t, anomaly.Config{})
 	w.c.Alone = true
@@ -124,7 +124,7 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-func TestARestartKnowsWhatWasLearnt(t *testing.T) {
+func TestRestoreFromStateAndHistory(t *testing.T) {
 	t.Parallel()
 	w := newWatch(t, anomaly.Config{})
 	usual := weekly(rand.New(rand.NewPCG(9, 10)))
@@ -187,9 +187,9 @@ func TestARestartKnowsWhatWasLearnt(t *testing.T) {
 	}
 }
 
-func TestHolidaysAreLikeSundays(t *testing.T) {
+func TestHolidaysCountAsSundays(t *testing.T) {
 	t.Parallel()
-	told := map[bool]int{}
+	count := map[bool]int{}
 	for _, knows := range []bool{false, true} {
 		c := anomaly.Config{}
 		holiday := monday.AddDate(0, 0, 70) // a Monday
@@ -205,10 +205,10 @@ func TestHolidaysAreLikeSundays(t *testing.T) {
 			}
 			return float64(int(mean * (0.97 + 0.06*rng.Float64())))
 		})
-		told[knows] = alarms(scores[70:])
+		count[knows] = alarms(scores[70:])
 	}
-	if told[false] != 1 || told[true] != 0 {
-		t.Errorf("alarms on the holiday: %d without a calendar, %d with one", told[false], told[true])
+	if count[false] != 1 || count[true] != 0 {
+		t.Errorf("alarms on the holiday: %d without a calendar, %d with one", count[false], count[true])
 	}
 }
 
@@ -228,8 +228,8 @@ func TestDaysOfTheMonthAreLearnt(t *testing.T) {
 			}
 			return float64(int(mean * (0.95 + 0.1*rng.Float64())))
 		})
-		if told := alarms(scores[200:]); told > 0 {
-			t.Errorf("%s: %d alarms after six months of peaks", name, told)
+		if count := alarms(scores[200:]); count > 0 {
+			t.Errorf("%s: %d alarms after six months of peaks", name, count)
 		}
 		for day := scores[len(scores)-1].Time.AddDate(0, 0, 1); ; day = day.AddDate(0, 0, 1) {
 			s := d.Observe(c, sentinel.Point{Time: day, Value: float64(int(1000 * (0.95 + 0.1*rng.Float64())))})

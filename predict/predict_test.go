@@ -13,8 +13,8 @@ import (
 
 var firstDeadline = time.Date(2025, 1, 6, 6, 0, 0, 0, time.UTC) // a Monday
 
-// learned returns a model that has seen days of arrivals given in minutes
-// after the deadline; NaN is a day with nothing.
+// learned returns a model that has learnt the arrivals of some days, in minutes after
+// the deadline. NaN is a day without an arrival.
 func learned(t *testing.T, days int, arrival func(day int) float64) (*predict.Model, predict.Context) {
 	t.Helper()
 	m := predict.New(predict.DefaultPrior())
@@ -148,7 +148,7 @@ func TestUnknownInputsChangeNothing(t *testing.T) {
 	}
 }
 
-func TestStateSurvivesAndDamageIsTold(t *testing.T) {
+func TestStateRoundTripAndDamage(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -194,8 +194,8 @@ func TestStateSurvivesAndDamageIsTold(t *testing.T) {
 	}
 }
 
-// A prior that is wrong about everything is found out and switched off.
-func TestWorseThanTheBaseRateIsSwitchedOff(t *testing.T) {
+// TestBadRegressionIsSwitchedOff starts from a prior that is wrong.
+func TestBadRegressionIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	stubborn := predict.DefaultPrior()
 	stubborn.Mean = predict.Vector{predict.Bias: 3}

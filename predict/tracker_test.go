@@ -22,9 +22,9 @@ func tracker(next func(after, newest time.Time) predict.Period) *predict.Tracker
 	return &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: next}
 }
 
-// look observes every ten minutes from one time to another. loads are the times
-// of rows, ascending.
-func look(t *predict.Tracker, from, to time.Time, loads ...time.Time) (ended []predict.Learned) {
+// observe observes every ten minutes between two times. loads are the times of rows in
+// ascending order.
+func observe(t *predict.Tracker, from, to time.Time, loads ...time.Time) (ended []predict.Learned) {
 	var newest time.Time
 	for now := from; now.Before(to); now = now.Add(10 * time.Minute) {
 		for _, l := range loads {
@@ -41,7 +41,7 @@ func at(day, hour, minute int) time.Time {
 	return time.Date(2025, 3, day, hour, minute, 0, 0, time.UTC)
 }
 
-func TestTrackerTellsWhatBecameOfEachPeriod(t *testing.T) {
+func TestTrackerReportsEachOutcome(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		from, to time.Time
@@ -59,7 +59,7 @@ func TestTrackerTellsWhatBecameOfEachPeriod(t *testing.T) {
 		"rows stamped hours before they are loaded arrive when they are seen": {at(3, 0, 0), at(3, 12, 0), nil, nil},
 		"nothing ever": {at(3, 0, 0), at(5, 6, 1), nil, []predict.Outcome{{}, {}}},
 	} {
-		ended := look(tracker(daily), c.from, c.to, c.loads...)
+		ended := observe(tracker(daily), c.from, c.to, c.loads...)
 		if len(ended) != len(c.want) {
 			t.Errorf("%s: %d periods ended, want %d: %+v", name, len(ended), len(c.want), ended)
 			continue
@@ -72,7 +72,7 @@ func TestTrackerTellsWhatBecameOfEachPeriod(t *testing.T) {
 	}
 }
 
-func TestTrackerStampedLongBefore(t *testing.T) {
+func TestTrackerWithOldTimestamps(t *testing.T) {
 	t.Parallel()
 	tr := tracker(daily)
 	tr.Observe(at(3, 4, 0), at(2, 1, 0), predict.Context{})
@@ -82,10 +82,10 @@ func TestTrackerStampedLongBefore(t *testing.T) {
 	}
 }
 
-func TestTrackerDoesNotGuessWhatItDidNotSee(t *testing.T) {
+func TestTrackerSkipsPeriodsItDidNotObserve(t *testing.T) {
 	t.Parallel()
 	tr := tracker(daily)
-	look(tr, at(3, 0, 0), at(3, 12, 0), at(3, 5, 5))
+	observe(tr, at(3, 0, 0), at(3, 12, 0), at(3, 5, 5))
 	if ended := tr.Observe(at(6, 12, 0), at(6, 5, 5), predict.Context{}); len(ended) != 0 {
 		t.Errorf("down for three days: %+v", ended)
 	}
@@ -94,12 +94,12 @@ func TestTrackerDoesNotGuessWhatItDidNotSee(t *testing.T) {
 	}
 }
 
-func TestTrackerOfAnAge(t *testing.T) {
+func TestTrackerWithMaximumAge(t *testing.T) {
 	t.Parallel()
 	tr := tracker(func(_, newest time.Time) predict.Period {
 		return predict.Period{Deadline: newest.Add(2 * time.Hour), Since: newest}
 	})
-	ended := look(tr, at(3, 0, 0), at(3, 6, 0), at(2, 23, 55), at(3, 0, 55), at(3, 3, 25), at(3, 3, 55))
+	ended := observe(tr, at(3, 0, 0), at(3, 6, 0), at(2, 23, 55), at(3, 0, 55), at(3, 3, 25), at(3, 3, 55))
 	late := 0
 	for _, e := range ended {
 		if e.Outcome.Missed(e.Period.Deadline) {
@@ -111,10 +111,10 @@ func TestTrackerOfAnAge(t *testing.T) {
 	}
 }
 
-func TestTrackerGoesOnAfterARestart(t *testing.T) {
+func TestTrackerStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	a := tracker(daily)
-	look(a, at(3, 0, 0), at(5, 5, 0), at(3, 5, 5), at(4, 5, 15))
+	observe(a, at(3, 0, 0), at(5, 5, 0), at(3, 5, 5), at(4, 5, 15))
 	a.Warned(at(5, 4, 0))
 	data, err := a.MarshalBinary()
 	if err != nil {

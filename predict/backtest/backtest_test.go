@@ -21,9 +21,9 @@ func testFeeds(t *testing.T) []backtest.Feed {
 	return feeds
 }
 
-// A leak would show here: whatever happens from a period on, the risks up to
-// and including that period stay the same to the last bit.
-func TestFutureDoesNotMoveThePast(t *testing.T) {
+// TestFutureDoesNotChangePastRisks alters all outcomes from one period on. The risks up
+// to and including that period stay equal to the last bit.
+func TestFutureDoesNotChangePastRisks(t *testing.T) {
 	t.Parallel()
 	for _, lead := range []time.Duration{0, time.Hour} {
 		for _, f := range testFeeds(t) {
@@ -57,8 +57,8 @@ func TestFutureDoesNotMoveThePast(t *testing.T) {
 	}
 }
 
-// Every wall-clock arrival keeps its side of the deadline through the changes
-// of clocks: 02:30 does not exist on 30 March 2025 in Berlin.
+// TestDeadlinesAcrossDaylightSaving holds that arrivals stay before or after the deadline
+// when clocks change. 02:30 does not exist on 30 March 2025 in Berlin.
 func TestDeadlinesAcrossDaylightSaving(t *testing.T) {
 	t.Parallel()
 	for _, f := range testFeeds(t) {
@@ -83,7 +83,7 @@ func TestDeadlinesAcrossDaylightSaving(t *testing.T) {
 	}
 }
 
-func TestReadFeedsNamesTheMistake(t *testing.T) {
+func TestReadFeedsReportsTheMistake(t *testing.T) {
 	t.Parallel()
 	const header = "date,arrival_minute_local,rows_added\n"
 	tests := map[string]struct{ meta, csv, want string }{
