@@ -6,19 +6,18 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// Alarm is the early warning of one dataset with hysteresis: it is raised when
-// the risk reaches Raise and cleared when it falls below Clear, so that a risk
-// near the threshold does not flap. A new deadline starts anew. It is not safe
-// for concurrent use.
+// Alarm is the early warning of one dataset, with hysteresis. It is raised when the
+// risk reaches Raise, and cleared when the risk falls below Clear, so that a risk near
+// the threshold does not flap. An Alarm is not safe for concurrent use.
 type Alarm struct {
-	Raise    float64   // such as 0.8
-	Clear    float64   // at most Raise, such as 0.6
-	Since    time.Time // when it was raised, for [Outcome].Warned; zero while it is not
-	Deadline time.Time // of the period it speaks of
+	Raise    float64   // probability at which the alarm is raised, such as 0.8
+	Clear    float64   // probability below which it is cleared, such as 0.6; at most Raise
+	Since    time.Time // when the alarm was raised; zero while it is not
+	Deadline time.Time // deadline of the period of the last risk
 }
 
-// Update takes in a risk and reports whether the alarm was raised or cleared
-// by it. A deadline other than the last one's clears silently first.
+// Update takes a risk and reports whether it raised or cleared the alarm. A risk of a
+// new deadline first clears the alarm without a report.
 func (a *Alarm) Update(r sentinel.Risk, now time.Time) (changed bool) {
 	if !r.Deadline.Equal(a.Deadline) {
 		a.Deadline, a.Since = r.Deadline, time.Time{}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// memory is how many periods a model remembers one by one: two months of days.
+// memory is the number of periods that a model remembers: two months of days.
 const memory = 60
 
 // recentMargins returns up to n known margins, oldest first.
@@ -21,9 +21,9 @@ func (m *Model) recentMargins(n int) []float64 {
 	return out
 }
 
-// Survival is the share of on-time arrivals that came later than left before
-// their deadline, smoothed by five minutes, each weighted half as much per
-// halfLife periods of age. It is 1 with nothing known.
+// Survival returns the share of on-time arrivals that came when less than left remained
+// until their deadline. It is smoothed by five minutes, and an arrival's weight halves
+// every halfLife periods. It is 1 if no arrival is known.
 func (m *Model) Survival(left time.Duration, halfLife float64) float64 {
 	decay, w := math.Exp2(-1/halfLife), 1.0
 	const width, prior = 5, .1 // minutes; arrivals
@@ -41,9 +41,9 @@ func (m *Model) Survival(left time.Duration, halfLife float64) float64 {
 	return (later + prior) / (total + prior)
 }
 
-// Quantile returns when the share q of periods like the remembered ones have
-// arrived, relative to the deadline; periods with nothing count as never. ok
-// is false when that share never arrives or fewer than 5 periods are known.
+// Quantile returns the time, relative to the deadline, by which the share q of the
+// remembered periods had arrived. A period without an arrival never arrives. ok is
+// false if that share never arrives, or if fewer than 5 arrivals are known.
 func (m *Model) Quantile(q float64) (margin time.Duration, ok bool) {
 	margins := m.recentMargins(memory)
 	slices.Sort(margins)
@@ -54,8 +54,8 @@ func (m *Model) Quantile(q float64) (margin time.Duration, ok bool) {
 	return time.Duration(margins[max(0, i)] * float64(time.Minute)), true
 }
 
-// expected is the median arrival of the remembered periods that were still
-// open at the same time before the deadline; zero when none was.
+// expected returns the median arrival of the remembered periods that were still open
+// this long before the deadline; zero if there is none.
 func (m *Model) expected(deadline, now time.Time) time.Time {
 	var open []float64
 	for _, x := range m.recentMargins(28) {
@@ -78,7 +78,8 @@ func median(xs []float64) float64 {
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
-// deviation is the median absolute deviation, scaled to a normal's sigma.
+// deviation returns the median absolute deviation, scaled to the standard deviation of
+// a normal distribution.
 func deviation(xs []float64) float64 {
 	mid := median(xs)
 	off := make([]float64, len(xs))

@@ -1,16 +1,16 @@
 package predict
 
-// platt corrects the log odds of the regression by a line (Platt 1999),
-// learned online. It is used only after 200 outcomes and while its recent
-// squared error is 2 % below that of the uncorrected risk.
+// platt corrects the log odds of the regression by a line that it learns online (Platt
+// 1999). The correction applies only after 200 outcomes, and while its recent squared
+// error is at least 2 % below that of the uncorrected risk.
 type platt struct {
 	line       regression // intercept and slope
-	plain      float64    // faded sum of squared errors without
-	calibrated float64    // and with the correction
+	plain      float64    // decaying sum of squared errors without the correction
+	calibrated float64    // decaying sum of squared errors with the correction
 	outcomes   int
 }
 
-// plattPrecision keeps the line near no correction until outcomes say other.
+// plattPrecision keeps the line near no correction while there are few outcomes.
 var plattPrecision = []float64{20, 20}
 
 func newPlatt() platt { return platt{line: newRegression([]float64{0, 1}, plattPrecision)} }

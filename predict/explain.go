@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// Contribution is what one group of features does to a risk.
+// Contribution is the effect of one group of features on a risk.
 type Contribution struct {
-	Words    string             // what was seen, in plain words
-	LogOdds  float64            // above 0 raises the risk above that of a typical period
+	Words    string             // the observation as text
+	LogOdds  float64            // effect compared with a typical period; above 0 raises the risk
 	Features map[string]float64 // log odds of each feature of the group
 }
 
-// groups are the features told together, because they measure one thing; the
-// first name in each is for messages.
+// groups holds the features that are reported together, because they measure one thing.
 var groups = []struct {
 	features []int
 	words    func(m *Model, c Context) string
@@ -37,10 +36,10 @@ var groups = []struct {
 	}},
 }
 
-// Explain returns what makes the risk of the period, not arrived at now,
-// differ from that of a typical period: largest contribution first. Unknown
-// features are left out. While the regression is switched off only the rate
-// that answers instead and the waiting are told.
+// Explain returns why the risk of a period that is still open at now differs from that
+// of a typical period, largest contribution first. It leaves out unknown features.
+// While the regression is switched off, it returns only the contributions of the rate
+// that replaces it and of the time that has passed.
 func (m *Model) Explain(c Context, now time.Time) []Contribution {
 	var out []Contribution
 	if m.record.off() {
@@ -88,8 +87,9 @@ func (m *Model) regressionParts(c Context) []Contribution {
 	return out
 }
 
-// reasons are the words of up to three contributions of a tenth or more that
-// push the way the risk went: up when it is above the base rate.
+// reasons returns the texts of up to three contributions of at least 0.1 that agree
+// with the risk: those that raise it if it is above the base rate, else those that
+// lower it.
 func (m *Model) reasons(c Context, now time.Time) []string {
 	if now.After(c.Deadline) {
 		return []string{fmt.Sprintf("%s past its deadline", now.Sub(c.Deadline).Round(time.Minute))}
@@ -181,7 +181,7 @@ func gapWords(m *Model, c Context) string {
 	return fmt.Sprintf("%.0f hours since the last deadline", c.Deadline.Sub(m.history[len(m.history)-1].deadline).Hours())
 }
 
-// upstreamWords tells of the upstream furthest behind, else of the most at
+// upstreamWords describes the upstream that is latest, else the one with the highest
 // risk.
 func upstreamWords(_ *Model, c Context) string {
 	var worst Upstream

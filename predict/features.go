@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Features of a period, in the order of a [Vector]. Each is centred so that 0
-// is neutral, and scaled to about one unit.
+// The features of a period, as indexes of a [Vector]. Each has 0 as its neutral value,
+// and is scaled to about one unit.
 const (
 	Bias = iota
 	SlowRate
@@ -37,10 +37,10 @@ const (
 	AnomalyScore
 	LoadRetries
 	DurationTrend
-	FeatureCount // how many there are
+	FeatureCount // number of features
 )
 
-// FeatureNames are the words of [Coefficients] and reports, by index.
+// FeatureNames holds the names of the features, as in [Model.Coefficients] and reports.
 var FeatureNames = [FeatureCount]string{
 	"bias", "slow_rate", "fast_rate", "weekday_rate", "chain_rate", "last_missed", "last_week_missed", "miss_run",
 	"nothing_run", "since_miss", "usual_margin", "last_margin", "margin_trend", "margin_spread", "forecast",
@@ -48,11 +48,11 @@ var FeatureNames = [FeatureCount]string{
 	"upstream_risk", "upstream_late", "anomaly_score", "load_retries", "duration_trend",
 }
 
-// Vector is the features of one period. NaN marks a feature that is not known:
-// it neither adds to a risk nor is it learned from.
+// Vector holds the features of one period. NaN marks an unknown feature, which neither
+// changes a risk nor is learned from.
 type Vector [FeatureCount]float64
 
-// Known returns v with unknown features neutral.
+// Known returns v with 0 for every unknown feature.
 func (v Vector) Known() Vector {
 	for i, x := range v {
 		if math.IsNaN(x) {
@@ -62,8 +62,8 @@ func (v Vector) Known() Vector {
 	return v
 }
 
-// Features returns what the model knows of the period c from the outcomes
-// learned so far, all of them of earlier periods.
+// Features returns the features of a period. They depend only on its context and on
+// the outcomes learned so far, which are of earlier periods.
 func (m *Model) Features(c Context) Vector {
 	var v Vector
 	v[Bias] = 1
@@ -77,8 +77,8 @@ func (m *Model) Features(c Context) Vector {
 	return v
 }
 
-// rates are the shares of misses: slow and fast exponential averages, of the
-// same weekday, and after the same last two outcomes (a Markov chain).
+// rates sets the features that are shares of misses: exponential averages, the share of
+// the weekday, and the share after the same last two outcomes (a Markov chain).
 func (m *Model) rates(v *Vector, c Context) {
 	v[SlowRate] = logit(clamp(m.slow, .01, .99)) / 2
 	v[FastRate] = logit(clamp(m.fast, .02, .98)) / 2
@@ -87,8 +87,8 @@ func (m *Model) rates(v *Vector, c Context) {
 	v[ChainRate] = m.chain[m.state()].logit(m.slow) / 2
 }
 
-// runs are the outcomes themselves: the last, the one a week ago, how long
-// misses and days with nothing at all have gone on, and since when they ended.
+// runs sets the features of single outcomes and of runs of them: misses, periods
+// without an arrival, and periods since the last miss.
 func (m *Model) runs(v *Vector) {
 	n := len(m.history)
 	v[LastMissed], v[LastWeekMissed] = math.NaN(), math.NaN()
@@ -98,23 +98,23 @@ func (m *Model) runs(v *Vector) {
 	if n >= 7 {
 		v[LastWeekMissed] = indicator(m.history[n-7].missed())
 	}
-	missed, nothing, kept := 0, 0, 0
+	missed, nothing, onTime := 0, 0, 0
 	for missed < n && m.history[n-1-missed].missed() {
 		missed++
 	}
 	for nothing < n && math.IsNaN(m.history[n-1-nothing].margin) {
 		nothing++
 	}
-	for kept < n && !m.history[n-1-kept].missed() {
-		kept++
+	for onTime < n && !m.history[n-1-onTime].missed() {
+		onTime++
 	}
 	v[MissRun] = math.Log1p(float64(missed))
 	v[NothingRun] = math.Log1p(float64(nothing))
-	v[SinceMiss] = math.Log1p(float64(kept)) / 2
+	v[SinceMiss] = math.Log1p(float64(onTime)) / 2
 }
 
-// margins are how close to the deadline arrivals come, in units that suit a
-// deadline minutes or hours away: asinh of ten minutes.
+// margins sets the features of the distance between arrivals and deadlines. Their
+// scale, asinh of ten minutes, suits margins of minutes and of hours.
 func (m *Model) margins(v *Vector) {
 	for _, i := range []int{UsualMargin, LastMargin, MarginTrend, MarginSpread, Forecast} {
 		v[i] = math.NaN()
@@ -134,8 +134,8 @@ func (m *Model) margins(v *Vector) {
 
 func asinh10(minutes float64) float64 { return math.Asinh(minutes/10) / 3 }
 
-// forecast is the logit of the share of recent arrivals, weighted by their
-// age, that came after the deadline if arrivals were spread by a small kernel.
+// forecast returns the logit of the share of recent arrivals after the deadline. Each
+// arrival is smoothed by a small kernel, and newer ones weigh more.
 func (m *Model) forecast(margins []float64) float64 {
 	width := math.Max(deviation(margins)/2, 5)
 	total, late, w := 0.0, 0.0, 1.0
@@ -147,8 +147,8 @@ func (m *Model) forecast(margins []float64) float64 {
 	return logit(clamp(late/total, .01, .99)) / 2
 }
 
-// sameWeekday is how close to the deadline this weekday usually comes, and its
-// share of misses with the latest counting most.
+// sameWeekday sets the features of the same weekday: its usual margin, and its share of
+// misses, in which the latest weigh most.
 func (m *Model) sameWeekday(v *Vector, c Context) {
 	var margins []float64
 	missed, n := 0.0, 0.0
@@ -169,14 +169,14 @@ func (m *Model) sameWeekday(v *Vector, c Context) {
 	v[WeekdayLast] = logit(clamp((missed+.5*m.slow+.05)/(n+.6), .01, .99))/2 - v[SlowRate]
 }
 
-// load is what the last loads were like beside those before.
+// load sets the features that compare the last load with those before it.
 func (m *Model) load(v *Vector) {
 	v[VolumeChange] = lastAgainst(m.history, func(p period) float64 { return p.volume })
 	v[DurationTrend] = lastAgainst(m.history, func(p period) float64 { return p.duration })
 }
 
-// lastAgainst is the last of ten values less the median of the others, NaN
-// when the last or most of the others are not known.
+// lastAgainst returns the last of ten values minus the median of the others. It is NaN
+// if the last value is unknown, or fewer than four others are known.
 func lastAgainst(history []period, value func(period) float64) float64 {
 	n := len(history)
 	if n == 0 {
@@ -205,7 +205,8 @@ func (m *Model) calendar(v *Vector, c Context) {
 	}
 }
 
-// upstream folds everything the dataset depends on into its worst state.
+// upstream sets the features of the datasets it depends on to the worst of them, and
+// those of the present load.
 func upstream(v *Vector, c Context) {
 	v[UpstreamRisk], v[UpstreamLate] = math.NaN(), math.NaN()
 	for _, u := range c.Upstreams {
@@ -221,7 +222,7 @@ func upstream(v *Vector, c Context) {
 	}
 }
 
-// larger is the maximum where NaN means not known yet.
+// larger returns the maximum. It ignores an a that is NaN.
 func larger(a, b float64) float64 {
 	if math.IsNaN(a) {
 		return b

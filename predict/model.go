@@ -6,14 +6,14 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// Names of the models that answer, in [sentinel.Risk].Model.
+// The values of [sentinel.Risk].Model.
 const (
-	Own      = "own"       // the dataset's own coefficients, 28 outcomes or more
-	Pooled   = "pooled"    // still close to the coefficients pooled over other datasets
-	BaseRate = "base_rate" // the regression was worse than the base rate: the rate of the last 28 periods
+	Own      = "own"       // coefficients of the dataset, after at least 28 outcomes
+	Pooled   = "pooled"    // coefficients close to those pooled over other datasets
+	BaseRate = "base_rate" // rate of misses in the last 28 periods, because the regression was worse
 )
 
-// warmup is how many outcomes make a model a dataset's own.
+// warmup is the number of outcomes after which a model counts as the dataset's own.
 const warmup = 28
 
 // Model is the predictor of one dataset. Make one with [New]. It is not safe
@@ -22,16 +22,17 @@ type Model struct {
 	prior       Prior
 	regression  regression
 	history     []period // oldest first, at most memory
-	slow, fast  float64  // exponential averages of misses, weights .04 and .2
-	unexpected  float64  // exponential average of misses less their weekday's rate
+	slow        float64  // exponential average of misses with weight .04
+	fast        float64  // exponential average of misses with weight .2
+	unexpected  float64  // exponential average of misses minus the rate of their weekday
 	weekday     [7]rate
-	chain       [4]rate // by the last two outcomes
+	chain       [4]rate // rates of misses by the last two outcomes
 	calibration platt
 	record      record
 	outcomes    int
 }
 
-// rate is a share of misses whose past fades.
+// rate is a share of misses in which older outcomes weigh less.
 type rate struct{ missed, total float64 }
 
 func (r *rate) add(missed bool, keep float64) {
@@ -39,12 +40,13 @@ func (r *rate) add(missed bool, keep float64) {
 	r.total = keep*r.total + 1
 }
 
-// logit shrinks the share towards the base rate by three outcomes' weight.
+// logit returns the logit of the share, shrunk towards the base rate by the weight of
+// three outcomes.
 func (r rate) logit(base float64) float64 {
 	return logit(clamp((r.missed+3*base)/(r.total+3), .02, .98))
 }
 
-// New returns a model that has seen nothing and answers from the prior.
+// New returns a model without outcomes, which answers from the prior.
 func New(p Prior) *Model {
 	m := &Model{
 		prior:       p,
@@ -55,7 +57,7 @@ func New(p Prior) *Model {
 	return m
 }
 
-// state is which of the last two outcomes were misses, as two bits.
+// state returns the last two outcomes as two bits, 1 for a miss.
 func (m *Model) state() int {
 	s := 0
 	for _, p := range m.history[max(0, len(m.history)-2):] {
@@ -64,9 +66,9 @@ func (m *Model) state() int {
 	return s
 }
 
-// DayAhead returns the probability that the period misses its deadline from
-// the outcomes learned so far, without looking at the time of day; calibrated
-// where that has proved better, and never switched off.
+// DayAhead returns the probability that the period misses its deadline by the
+// regression alone. It ignores the time of day. It is calibrated once that has proved
+// better.
 func (m *Model) DayAhead(c Context) float64 {
 	x := m.Features(c).Known()
 	raw := m.regression.score(x[:])
@@ -76,8 +78,8 @@ func (m *Model) DayAhead(c Context) float64 {
 	return clamp(logistic(raw), .001, .999)
 }
 
-// DayAheadRisk is DayAhead, or the rate of 28 periods while the regression is
-// switched off.
+// DayAheadRisk returns [Model.DayAhead], or the rate of the last 28 periods while the
+// regression is switched off.
 func (m *Model) DayAheadRisk(c Context) float64 {
 	if m.record.off() {
 		return m.rate28()
@@ -85,8 +87,8 @@ func (m *Model) DayAheadRisk(c Context) float64 {
 	return m.DayAhead(c)
 }
 
-// Probability returns the probability that the period, which has not arrived
-// at now, misses its deadline; 1 once the deadline has passed.
+// Probability returns the probability that a period that is still open at now misses
+// its deadline. It is 1 after the deadline.
 func (m *Model) Probability(c Context, now time.Time) float64 {
 	return m.atTime(m.DayAheadRisk(c), c, now)
 }
@@ -99,7 +101,7 @@ func (m *Model) atTime(day float64, c Context, now time.Time) float64 {
 	return clamp(logistic(dot(m.prior.Open[:], v[:])), .001, .999)
 }
 
-// rate28 is the smoothed share of misses in the last 28 periods.
+// rate28 returns the smoothed share of misses in the last 28 periods.
 func (m *Model) rate28() float64 {
 	recent := m.history[max(0, len(m.history)-28):]
 	s := 1.0
@@ -109,8 +111,8 @@ func (m *Model) rate28() float64 {
 	return s / float64(len(recent)+2)
 }
 
-// Risk returns the risk of the period that has not arrived at now, with the
-// expected arrival and the reasons. The caller fills in Table.
+// Risk returns the risk of a period that is still open at now, with the expected
+// arrival and the reasons. The caller sets Table.
 func (m *Model) Risk(c Context, now time.Time) sentinel.Risk {
 	return sentinel.Risk{
 		Deadline:    c.Deadline,
@@ -132,9 +134,9 @@ func (m *Model) answering() string {
 	return Own
 }
 
-// Learn takes in what became of a period. Call it once per period, in the
-// order of the deadlines, with the context as it was day-ahead; a period not
-// after the last one learned is ignored and reported as false.
+// Learn learns the outcome of a period. Call it once per period in order of deadlines,
+// with the context as it was before the deadline. It ignores a period that does not
+// come after the last one, and then returns false.
 func (m *Model) Learn(c Context, o Outcome) bool {
 	if n := len(m.history); n > 0 && !c.Deadline.After(m.history[n-1].deadline) {
 		return false
@@ -149,7 +151,7 @@ func (m *Model) Learn(c Context, o Outcome) bool {
 	return true
 }
 
-// base is the expanding base rate, add-one smoothed.
+// base returns the rate of misses over all outcomes, smoothed by one of each kind.
 func (m *Model) base() float64 {
 	return (m.record.misses + 1) / (float64(m.outcomes) + 2)
 }
@@ -171,7 +173,7 @@ func (m *Model) remember(p period, missed bool) {
 	m.record.misses += indicator(missed)
 }
 
-// Coefficients returns the present coefficients by feature name.
+// Coefficients returns the present coefficients by name of feature.
 func (m *Model) Coefficients() map[string]float64 {
 	out := make(map[string]float64, FeatureCount)
 	for i, w := range m.regression.mean {

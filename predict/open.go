@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// openCount is the number of features of an open period.
+// openCount is the number of features of an open period, see [Model.OpenFeatures].
 const openCount = 6
 
-// openFeatures are what turns the day-ahead risk of a period into its risk
-// while it is still open. Bayes' rule gives logit p' = logit p - log S when S
-// is the survival of on-time arrivals, for a period that misses is open for
-// certain; S is taken from a long and a short memory of arrivals, and the
-// pooled coefficients of the rest correct what the estimates get wrong.
+// openFeatures returns the features that turn the day-ahead risk of a period into its
+// risk while it is open. A period that misses is certainly open, so Bayes' rule gives
+// logit p' = logit p - log S, where S is the survival of on-time arrivals. Two
+// estimates of S use a long and a short memory. The other features correct the
+// estimates by pooled coefficients.
 func (m *Model) openFeatures(day float64, left time.Duration) [openCount]float64 {
 	long := -math.Log(m.Survival(left, 60))
 	short := -math.Log(m.Survival(left, 7))
@@ -21,8 +21,8 @@ func (m *Model) openFeatures(day float64, left time.Duration) [openCount]float64
 		waited * math.Log1p(left.Minutes()/30)}
 }
 
-// OpenFeatures are the features of [Prior].Open for fitting it: one row per
-// period and lead before the deadline.
+// OpenFeatures returns the features to fit [Prior].Open with: one row per period and
+// time left until the deadline.
 func (m *Model) OpenFeatures(c Context, left time.Duration) []float64 {
 	v := m.openFeatures(m.DayAhead(c), left)
 	return v[:]

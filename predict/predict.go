@@ -1,8 +1,9 @@
-// Package predict tells which dataset will miss its next deadline before it
-// does: an online Bayesian logistic regression per dataset, started from
-// coefficients pooled over many feeds, with the empirical survival of arrivals
-// while a period is still open. It is pure: it reads no clock and does no I/O;
-// every time is passed in, and a risk depends only on outcomes learned before.
+// Package predict estimates the risk that a dataset misses its next deadline. A [Model]
+// is an online Bayesian logistic regression of one dataset. It starts from coefficients
+// pooled over many feeds, and uses the empirical survival of arrivals while a period is
+// open. A [Tracker] follows a dataset from load to load and teaches its model. The
+// package reads no clock and does no I/O, and a risk depends only on outcomes learned
+// before. Begin with tracker.go, then model.go and features.go.
 package predict
 
 import (
@@ -12,44 +13,44 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// Context is what is known of one period before its outcome. The zero value of
-// every optional field means unknown and contributes nothing to the risk.
+// Context is what is known about a period before its outcome. The zero value of every
+// field but Deadline means unknown, and does not change the risk.
 type Context struct {
-	Deadline time.Time // in the dataset's time zone: its location decides weekday and calendar
-	Holiday  bool      // the caller's calendar says no usual working day
+	Deadline time.Time // in the dataset's time zone, which decides the weekday
+	Holiday  bool      // the day of the deadline is a holiday
 
-	Upstreams []Upstream      // what the dataset depends on, as seen now
+	Upstreams []Upstream      // present state of the datasets that this one depends on
 	Anomaly   sentinel.Number // largest anomaly score of the dataset's checks since the last outcome, 0 to 1
-	Retries   sentinel.Number // failed attempts of the load now under way
+	Retries   sentinel.Number // failed attempts of the present load
 }
 
-// Upstream is the state of one dataset this one depends on.
+// Upstream is the state of one dataset that another one depends on.
 type Upstream struct {
 	Name string
-	Risk sentinel.Number // probability that it misses its own deadline, 0 to 1; absent when not known
-	Late time.Duration   // how far it is past its own deadline; 0 when it is not
+	Risk sentinel.Number // probability that it misses its own deadline, 0 to 1; absent if unknown
+	Late time.Duration   // time since its own missed deadline; 0 if it is not late
 }
 
-// Outcome is what became of a period.
+// Outcome is the outcome of a period.
 type Outcome struct {
-	Arrival  time.Time       // first arrival of the period's data; zero when none came
-	Volume   sentinel.Number // rows loaded; absent when not known
-	Duration time.Duration   // of the load; 0 when not known
-	Warned   time.Time       // when an early warning of this period was raised; zero when none was
+	Arrival  time.Time       // first arrival of the period's data; zero if none came
+	Volume   sentinel.Number // rows loaded; absent if unknown
+	Duration time.Duration   // duration of the load; 0 if unknown
+	Warned   time.Time       // when an early warning was raised; zero if none was
 }
 
-// Missed reports whether the outcome breaks the deadline: a later arrival, or
-// none. An arrival at the very deadline is on time.
+// Missed reports whether the data arrived after the deadline or not at all. An arrival
+// at the deadline is on time.
 func (o Outcome) Missed(deadline time.Time) bool {
 	return o.Arrival.IsZero() || o.Arrival.After(deadline)
 }
 
-// period is one remembered outcome, as small as it can be.
+// period is one remembered outcome.
 type period struct {
 	deadline time.Time
-	margin   float64 // minutes after the deadline, negative when early; NaN when nothing came
-	volume   float64 // log1p rows; NaN when not known
-	duration float64 // log seconds; NaN when not known
+	margin   float64 // minutes from the deadline to the arrival; NaN if nothing arrived
+	volume   float64 // log1p of the rows; NaN if unknown
+	duration float64 // log of the seconds; NaN if unknown
 }
 
 func (p period) missed() bool { return math.IsNaN(p.margin) || p.margin > 0 }

@@ -1,16 +1,16 @@
 package predict
 
-// priorPrecision says how far a dataset's coefficients usually are from the
-// pooled ones: 8 is a standard deviation of .35.
+// priorPrecision is the inverse variance of a dataset's coefficients around the pooled
+// ones. It corresponds to a standard deviation of .35.
 const priorPrecision = 8
 
-// BayesOpen are the coefficients of an open period by Bayes' rule alone, with
-// the two survivals weighted equally; fitted ones start from them.
+// BayesOpen holds the coefficients of an open period by Bayes' rule alone, with equal
+// weights of the two survivals. A fit starts from them.
 var BayesOpen = [openCount]float64{0, 1, .5, .5, 0, 0}
 
-// DefaultPrior is what new models start from: coefficients pooled over the
-// feeds of the benchmark. Those of upstreams, anomaly scores, retries and
-// durations, which the feeds lack, were fitted on the simulator.
+// DefaultPrior returns the prior of new models: coefficients pooled over the feeds of
+// the benchmark. The feeds lack upstreams, anomaly scores, retries and durations, whose
+// coefficients were fitted on a simulator.
 func DefaultPrior() Prior {
 	p := Prior{Mean: pooledMean, Open: pooledOpen}
 	for i := range p.Precision {

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// recordSize is how many of the latest forecasts are kept to be judged.
+// recordSize is the number of latest forecasts that a record keeps.
 const recordSize = 60
 
-// forecast is one day-ahead forecast with what it is compared with.
+// forecast is one day-ahead forecast, with the rates that it is compared with.
 type forecast struct {
 	risk   float64
-	base   float64 // expanding base rate of the dataset at the time
-	recent float64 // rate of the 28 periods before
+	base   float64 // rate of misses over all outcomes at the time
+	recent float64 // rate of misses in the 28 periods before
 	missed bool
 	lead   float64 // minutes from the early warning to the deadline; NaN without a warning
 }
 
-// record is how the model has done lately.
+// record holds the latest forecasts of a model and their outcomes.
 type record struct {
 	latest []forecast // oldest first, at most recordSize
-	misses float64    // ever
+	misses float64    // number of misses over all outcomes
 }
 
 func lead(c Context, o Outcome) float64 {
@@ -37,8 +37,8 @@ func (r *record) add(f forecast) {
 	}
 }
 
-// off reports whether the regression has been clearly worse than the rate of
-// 28 periods lately. The margin of a tenth keeps chance from switching it.
+// off reports whether the regression is switched off, because its latest squared error
+// is more than a tenth above that of the rate of 28 periods.
 func (r *record) off() bool {
 	if len(r.latest) < warmup {
 		return false
@@ -53,29 +53,29 @@ func (r *record) off() bool {
 
 func square(x float64) float64 { return x * x }
 
-// Report is how the day-ahead forecasts of the last 30 outcomes turned out.
-// Values that cannot be told yet are NaN.
+// Report holds the quality of the day-ahead forecasts of the last 30 outcomes. Values
+// without data are NaN.
 type Report struct {
-	Outcomes    int           // judged here, at most 30
-	Misses      int           // of them
+	Outcomes    int           // number of outcomes in the report, at most 30
+	Misses      int           // number of outcomes that missed the deadline
 	Brier       float64       // mean squared error of the risk
-	Skill       float64       // 1 - Brier / Brier of the expanding base rate
+	Skill       float64       // 1 - Brier / Brier of the rate of misses over all outcomes
 	Calibration float64       // expected calibration error over the bins of Reliability
-	Warned      int           // misses an early warning was raised for
-	Lead        time.Duration // median time from warning to deadline of those; 0 without any
-	Reliability []Bin         // fixed fifths of the risk, empty ones left out
-	Off         bool          // the regression does worse than the 28-period rate and that answers instead
+	Warned      int           // number of misses with an early warning
+	Lead        time.Duration // median time from those warnings to the deadline; 0 without a warning
+	Reliability []Bin         // fifths of the risk that have forecasts
+	Off         bool          // the regression is switched off; the rate of 28 periods replaces it
 }
 
 // Bin is one line of a reliability table.
 type Bin struct {
 	Low, High float64 // bounds of the risk
-	Count     int
+	Count     int     // number of forecasts
 	Risk      float64 // mean of the forecasts
-	Missed    float64 // share that missed
+	Missed    float64 // share of misses
 }
 
-// Report judges the forecasts of the last 30 outcomes.
+// Report returns the quality of the forecasts of the last 30 outcomes.
 func (m *Model) Report() Report {
 	latest := m.record.latest[max(0, len(m.record.latest)-30):]
 	r := Report{Outcomes: len(latest), Off: m.record.off(), Reliability: reliability(latest)}

@@ -1,23 +1,23 @@
 package predict
 
-// Prior is what a model knows before its first outcome: a Gaussian around
-// pooled coefficients. Precision is the inverse variance of each.
+// Prior is the distribution of a model's coefficients before its first outcome: a
+// Gaussian around pooled coefficients.
 type Prior struct {
 	Mean      Vector
-	Precision Vector
-	Open      [openCount]float64 // of the regression of open periods, see [Model.OpenFeatures]
+	Precision Vector             // inverse variance of each coefficient
+	Open      [openCount]float64 // coefficients of open periods, see [Model.OpenFeatures]
 }
 
-// regression is a Bayesian logistic regression with a Gaussian posterior,
-// learned one outcome at a time by the extended Kalman update (Laplace's
-// approximation at each step; Spiegelhalter and Lauritzen 1990). Forgetting
-// pulls it back towards the prior, so that variance stays bounded.
-// forgetting keeps the weight of about a thousand outcomes.
+// forgetting is the factor by which a variance shrinks with each outcome. It keeps the
+// weight of about a thousand outcomes.
 const forgetting = .999
 
+// regression is a Bayesian logistic regression with a Gaussian posterior. It learns one
+// outcome at a time by the extended Kalman update, which is Laplace's approximation at
+// each step (Spiegelhalter and Lauritzen 1990). Forgetting keeps the variance bounded.
 type regression struct {
 	mean     []float64
-	variance []float64 // row by row
+	variance []float64 // covariance matrix by rows
 }
 
 func newRegression(mean, precision []float64) regression {
@@ -29,7 +29,7 @@ func newRegression(mean, precision []float64) regression {
 	return r
 }
 
-// score is the linear predictor, its logistic the probability.
+// score returns the linear predictor. Its logistic is the probability.
 func (r *regression) score(x []float64) float64 { return dot(r.mean, x) }
 
 func (r *regression) learn(x []float64, missed bool, precision []float64) {

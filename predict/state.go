@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// stateVersion changes with every change of [Vector] or of what is saved.
+// stateVersion changes with every change of [Vector] or of saved.
 const stateVersion = 1
 
 const stateMagic = "SNPR"
 
-// StateError says why a saved model could not be used. The model returned with
-// it starts from the pooled prior.
+// StateError says why a saved model could not be decoded. The model returned with it
+// starts from the pooled prior.
 type StateError struct{ Reason string }
 
 func (e *StateError) Error() string {
 	return "predictor state not usable, starting from the pooled prior: " + e.Reason
 }
 
-// saved is what a state holds; its exported fields are for gob.
+// saved is the encoded form of a Model. gob needs its exported fields.
 type saved struct {
 	Mean, Variance            []float64
 	Line, LineVariance        []float64
@@ -39,8 +39,8 @@ type saved struct {
 	Outcomes                  int
 }
 
-// MarshalBinary encodes the model without its prior: magic, version, CRC-32
-// and the state, below 20 kB.
+// MarshalBinary encodes the model without its prior: magic, version, CRC-32 and a gob
+// of saved. The result is smaller than 20 kB.
 func (m *Model) MarshalBinary() ([]byte, error) {
 	s := saved{
 		Mean: m.regression.mean, Variance: m.regression.variance,
@@ -70,9 +70,9 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 	return append(out, body.Bytes()...), nil
 }
 
-// Restore returns the model saved by [Model.MarshalBinary] with the given
-// prior. On a state that is damaged or of another version it returns a new
-// model and a [*StateError]; the model is usable either way.
+// Restore returns the model that [Model.MarshalBinary] encoded, with the given prior.
+// For a state that is damaged or of another version it returns a new model and a
+// [*StateError].
 func Restore(p Prior, state []byte) (*Model, error) {
 	m := New(p)
 	s, reason := decode(state)
@@ -104,7 +104,7 @@ func decode(state []byte) (s saved, reason string) {
 	return s, ""
 }
 
-// check says what does not fit together, "" when all does.
+// check returns what is inconsistent; "" if nothing is.
 func (s *saved) check(m *Model) string {
 	n, k := len(s.Deadlines), len(s.Risk)
 	switch {

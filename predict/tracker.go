@@ -8,39 +8,40 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// Period is what one deadline asks for: a row newer than Since by Deadline.
+// Period is the requirement of one deadline: a row newer than Since must exist by
+// Deadline.
 type Period struct {
 	Deadline time.Time
-	Since    time.Time // rows up to here do not count
+	Since    time.Time // rows up to this time do not count
 }
 
-// Tracker follows one dataset from load to load: it finds out what became of
-// each period, teaches the model, and tells the risk of the open one. It is
-// not safe for concurrent use.
+// Tracker follows one dataset from load to load. It determines the outcome of each
+// period, teaches the model, and returns the risk of the open period. It is not safe
+// for concurrent use.
 type Tracker struct {
 	Model *Model
-	// Next returns the first period whose deadline is after a time, given the
-	// newest row then; a zero Deadline means that there is none.
+	// Next returns the first period whose deadline is after a time, given the time of the newest row. A zero
+	// Deadline means that there is none.
 	Next func(after, newest time.Time) Period
 
 	open     Period
-	context  Context   // as last seen before the arrival and the deadline
-	looked   time.Time // of the last look
-	newest   time.Time // row at the last look
-	warned   time.Time
-	volume   sentinel.Number
-	lastLate bool
+	context  Context         // last context before the arrival and the deadline
+	observed time.Time       // time of the last observation
+	newest   time.Time       // newest row at the last observation
+	warned   time.Time       // when an early warning was raised
+	volume   sentinel.Number // rows of the present load
+	lastLate bool            // the last period ended with an arrival after its deadline, or with none
 }
 
-// Learned is a period that came to its end.
-type Learned struct {
+// Ended is a period with its outcome.
+type Ended struct {
 	Period  Period
 	Outcome Outcome
 }
 
-// Observe takes in the newest row as seen at now. c is what is known besides:
-// Deadline may be left zero. It returns the periods that ended by it.
-func (t *Tracker) Observe(now, newest time.Time, c Context) (ended []Learned) {
+// Observe takes the time of the newest row, as read at now. c holds what else is known;
+// its Deadline is ignored. Observe returns the periods that have ended.
+func (t *Tracker) Observe(now, newest time.Time, c Context) (ended []Ended) {
 	if t.open.Deadline.IsZero() {
 		t.begin(now, newest)
 	}
@@ -49,12 +50,12 @@ func (t *Tracker) Observe(now, newest time.Time, c Context) (ended []Learned) {
 		passed := following.Deadline.After(t.open.Deadline) && !now.Before(following.Deadline)
 		came := newest.After(t.open.Since) && newest.After(t.newest)
 		switch {
-		case came && passed: // nobody looked for more than a period: whose load this is cannot be told
+		case came && passed: // no observation for more than a period: the load may belong to either
 			t.lastLate = false
 			t.begin(now, newest)
-		case came && following.Deadline.After(t.open.Deadline) && t.arrival(now,
-			newest).After(middle(t.open.Deadline, following.Deadline)):
-			ended = append(ended, t.end(time.Time{})) // too late to be this one's: it is the next one's
+		case came && following.Deadline.After(t.open.Deadline) &&
+			t.arrival(now, newest).After(middle(t.open.Deadline, following.Deadline)):
+			ended = append(ended, t.end(time.Time{})) // the load is so late that it belongs to the next period
 			t.lastLate = false
 			t.begin(t.open.Deadline, newest)
 			continue
@@ -73,12 +74,13 @@ func (t *Tracker) Observe(now, newest time.Time, c Context) (ended []Learned) {
 		c.Deadline = t.open.Deadline
 		t.context = c
 	}
-	t.looked, t.newest = now, maxTime(newest, t.newest)
+	t.observed = now
+	t.newest = maxTime(newest, t.newest)
 	return ended
 }
 
-// begin opens the period after one that has ended. What a late load brought
-// does not count for the period after it: loads of one run come close together.
+// begin opens the next period after a time. Rows that belong to a late load of the
+// last period do not count for the new one.
 func (t *Tracker) begin(after, newest time.Time) {
 	last := t.open
 	t.open = t.Next(after, newest)
@@ -89,42 +91,43 @@ func (t *Tracker) begin(after, newest time.Time) {
 	t.warned = time.Time{}
 }
 
-// arrival is when the row seen now came: its own time if that lies between the
-// looks, else now. Times of events lie far before their load.
+// arrival returns when the newest row arrived: its own time if that lies between the
+// last two observations, else now. The time of an event may lie long before its load.
 func (t *Tracker) arrival(now, newest time.Time) time.Time {
-	if newest.After(now) || !t.looked.IsZero() && newest.Before(t.looked) {
+	if newest.After(now) || !t.observed.IsZero() && newest.Before(t.observed) {
 		return now
 	}
 	return newest
 }
 
-func (t *Tracker) end(arrival time.Time) Learned {
+// end closes the open period, and teaches its outcome to the model.
+func (t *Tracker) end(arrival time.Time) Ended {
 	o := Outcome{Arrival: arrival, Volume: t.volume, Warned: t.warned}
 	t.context.Deadline = t.open.Deadline
 	t.Model.Learn(t.context, o)
 	t.lastLate = o.Missed(t.open.Deadline)
 	t.volume = sentinel.Number{}
-	return Learned{t.open, o}
+	return Ended{t.open, o}
 }
 
-// Volume tells how many rows the load under way has brought.
+// Volume sets the number of rows of the present load.
 func (t *Tracker) Volume(n sentinel.Number) { t.volume = n }
 
-// Warned tells that an early warning of the open period was raised.
+// Warned sets the time at which an early warning of the open period was raised.
 func (t *Tracker) Warned(at time.Time) { t.warned = at }
 
-// Open returns the period that is waited for; its deadline is zero when none is.
+// Open returns the open period. Its deadline is zero if there is none.
 func (t *Tracker) Open() Period { return t.open }
 
-// Context is what was last known of the open period.
+// Context returns the last context of the open period.
 func (t *Tracker) Context() Context {
 	c := t.context
 	c.Deadline = t.open.Deadline
 	return c
 }
 
-// Risk is the risk of the open period; ok is false when none is open. The
-// caller fills in Table.
+// Risk returns the risk of the open period; ok is false if none is open. The caller
+// sets Table.
 func (t *Tracker) Risk(now time.Time) (r sentinel.Risk, ok bool) {
 	if t.open.Deadline.IsZero() {
 		return r, false
@@ -132,7 +135,7 @@ func (t *Tracker) Risk(now time.Time) (r sentinel.Risk, ok bool) {
 	return t.Model.Risk(t.Context(), now), true
 }
 
-// Late is how far the open period is past its deadline.
+// Late returns the time since the deadline of the open period; 0 before the deadline.
 func (t *Tracker) Late(now time.Time) time.Duration {
 	if t.open.Deadline.IsZero() {
 		return 0
@@ -140,25 +143,29 @@ func (t *Tracker) Late(now time.Time) time.Duration {
 	return max(0, now.Sub(t.open.Deadline))
 }
 
+// savedTracker is the encoded form of a Tracker. Its fields keep their names, because
+// states hold them.
 type savedTracker struct {
-	Model                  []byte
-	Open                   Period
-	Context                Context
-	Looked, Newest, Warned time.Time
-	LastLate               bool
+	Model    []byte
+	Open     Period
+	Context  Context
+	Observed time.Time `json:"Looked"`
+	Newest   time.Time
+	Warned   time.Time
+	LastLate bool
 }
 
-// MarshalBinary writes the tracker down, without Next.
+// MarshalBinary encodes the tracker without Next.
 func (t *Tracker) MarshalBinary() ([]byte, error) {
 	model, err := t.Model.MarshalBinary()
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(savedTracker{model, t.open, t.context, t.looked, t.newest, t.warned, t.lastLate})
+	return json.Marshal(savedTracker{model, t.open, t.context, t.observed, t.newest, t.warned, t.lastLate})
 }
 
-// UnmarshalBinary reads what MarshalBinary wrote. The tracker is usable also
-// after an error, from the pooled prior.
+// UnmarshalBinary decodes what [Tracker.MarshalBinary] returned. After an error the
+// tracker starts from the pooled prior.
 func (t *Tracker) UnmarshalBinary(data []byte) error {
 	var s savedTracker
 	if err := json.Unmarshal(data, &s); err != nil {
@@ -169,7 +176,7 @@ func (t *Tracker) UnmarshalBinary(data []byte) error {
 	t.Model, err = Restore(DefaultPrior(), s.Model)
 	t.open = s.Open
 	t.context = s.Context
-	t.looked = s.Looked
+	t.observed = s.Observed
 	t.newest = s.Newest
 	t.warned = s.Warned
 	t.lastLate = s.LastLate

@@ -24,7 +24,7 @@ func tracker(next func(after, newest time.Time) predict.Period) *predict.Tracker
 
 // observe observes every ten minutes between two times. loads are the times of rows in
 // ascending order.
-func observe(t *predict.Tracker, from, to time.Time, loads ...time.Time) (ended []predict.Learned) {
+func observe(t *predict.Tracker, from, to time.Time, loads ...time.Time) (ended []predict.Ended) {
 	var newest time.Time
 	for now := from; now.Before(to); now = now.Add(10 * time.Minute) {
 		for _, l := range loads {

@@ -5,9 +5,8 @@ import (
 	"github.com/sentinel-dq/sentinel/chart"
 )
 
-// Plot draws a series with the expected range, the alarms, and the labelled
-// windows if there are any, as SVG. At most limit of the last points are drawn;
-// 0 draws all.
+// Plot writes an SVG chart of a series with its expected range, its alarms and the
+// labelled windows. It draws the last points, at most limit of them; 0 draws all.
 func Plot(path, title string, scores []sentinel.Score, windows []Window, limit int) error {
 	if limit > 0 && len(scores) > limit {
 		scores = scores[len(scores)-limit:]

@@ -15,29 +15,29 @@ import (
 // Replayed is the outcome of one detector on one series.
 type Replayed struct {
 	Detector string
-	Scores   []sentinel.Score // one a row
+	Scores   []sentinel.Score // one score per row
 	Weeks    float64          // length of the series
-	Learning int              // points that were not judged yet
+	Learning int              // number of points that were not judged
 	Alarms   []sentinel.Score // scores of 0.5 and above
 	Labelled *Labelled        // nil without labels
 }
 
 // Labelled compares alarms with labelled windows.
 type Labelled struct {
-	Windows int             // labelled windows
-	Found   int             // windows with an alarm
-	False   int             // alarms outside of all windows
-	Delays  []time.Duration // from a found window's start to its first alarm, in the order of the windows
+	Windows int             // number of labelled windows
+	Found   int             // number of windows with an alarm
+	False   int             // number of alarms outside all windows
+	Delays  []time.Duration // time from the start of each found window to its first alarm
 }
 
-// Precision is the share of alarms' episodes that lie in a window.
+// Precision returns the share of found windows among these and the false alarms.
 func (l Labelled) Precision() float64 { return float64(l.Found) / float64(max(1, l.Found+l.False)) }
 
-// Recall is the share of windows with an alarm.
+// Recall returns the share of windows with an alarm.
 func (l Labelled) Recall() float64 { return float64(l.Found) / float64(max(1, l.Windows)) }
 
-// Compare replays a series through one detector. Windows may be nil. Every point
-// counts, also those that the detector judges while it has learnt little.
+// Compare replays a series through one detector, and compares its alarms with the
+// windows. Windows may be nil. Every point counts, from the first that is judged.
 func Compare(detector string, c anomaly.Config, rows []Row, windows []Window) (Replayed, error) {
 	c.Detector = detector
 	scores, err := Replay(detector, c, rows)
@@ -62,7 +62,7 @@ func Compare(detector string, c anomaly.Config, rows []Row, windows []Window) (R
 	return r, err
 }
 
-// judge holds alarms against the labelled windows.
+// judge compares alarms with labelled windows.
 func judge(alarms []sentinel.Score, windows []Window) (*Labelled, error) {
 	l := &Labelled{Windows: len(windows)}
 	inside := make([]bool, len(alarms))
@@ -92,8 +92,8 @@ func judge(alarms []sentinel.Score, windows []Window) (*Labelled, error) {
 	return l, nil
 }
 
-// Replay runs a detector over a series, online: each point is judged before it
-// is learnt. It returns one score a row.
+// Replay runs a detector over a series. The detector judges each point before it learns
+// it. Replay returns one score per row.
 func Replay(detector string, c anomaly.Config, rows []Row) ([]sentinel.Score, error) {
 	d, err := anomaly.New(detector)
 	if err != nil {
@@ -109,10 +109,10 @@ func Replay(detector string, c anomaly.Config, rows []Row) ([]sentinel.Score, er
 	return out, nil
 }
 
-// WriteFolder replays every file that the labels name under dir and writes
-// timestamp,value,score to the same relative path under out. An alarm is a score
-// of 0.5 and above; only the onset of an episode has one. It does not read the
-// labels' windows. It returns the number of files written.
+// WriteFolder replays every file below dir that the labels file names. It writes
+// timestamp,value,score to the same relative path below out. A score of 0.5 and above
+// is an alarm, which only the first point of an episode has. It ignores the windows of
+// the labels. It returns the number of files written.
 func WriteFolder(dir, labels, detector, out string) (files int, err error) {
 	names, err := Names(labels)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package backtest replays recorded series through the anomaly detectors: it
-// reads series and labels (series.go), replays and compares (replay.go), and
-// draws the outcome (plot.go). [Compare] is where a reader begins.
+// Package backtest replays recorded series through the anomaly detectors. It reads
+// series and labels (series.go), replays them and compares alarms with labels
+// (replay.go), and draws the outcome (plot.go). Begin with [Compare].
 package backtest
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// layouts are the forms of time that series and labels may use.
+// layouts holds the formats of times in series and labels.
 var layouts = []string{
 	"2006-01-02 15:04:05",
 	"2006-01-02T15:04:05",
@@ -37,12 +37,12 @@ func ParseTime(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time", s)
+	return time.Time{}, fmt.Errorf("%q is not a time", s)
 }
 
 // Row is one line of a series.
 type Row struct {
-	Text  string // the time as it was written
+	Text  string // time as written in the file
 	Point sentinel.Point
 }
 
@@ -76,7 +76,7 @@ func ReadSeries(path string) (rows []Row, err error) {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
 		v, err := strconv.ParseFloat(record[value], 64)
-		if record[value] == "" { // a time without a value is not judged
+		if record[value] == "" { // the detector does not judge a time without a value
 			v, err = math.NaN(), nil
 		}
 		if err != nil {
@@ -87,7 +87,7 @@ func ReadSeries(path string) (rows []Row, err error) {
 	}
 }
 
-// Names reads a labels file for its names alone: the keys of an object, or a list.
+// Names reads only the file names of a labels file: the keys of an object, or a list.
 func Names(path string) ([]string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -104,7 +104,7 @@ func Names(path string) ([]string, error) {
 	return names, nil
 }
 
-// Window is a labelled span: the texts of its first and its last time.
+// Window is a labelled span of time: the texts of its first and last time.
 type Window [2]string
 
 // Times parses both ends of the window.
@@ -116,10 +116,11 @@ func (w Window) Times() (from, to time.Time, err error) {
 	return from, to, err
 }
 
-// Labels are the labelled windows of files, by relative path.
+// Labels maps the relative path of a file to its labelled windows.
 type Labels map[string][]Window
 
-// ReadLabels reads NAB's layout: {"dir/file.csv": [["start", "end"], ...]}.
+// ReadLabels reads labels in the format of the Numenta Anomaly Benchmark:
+// {"dir/file.csv": [["start", "end"], ...]}.
 func ReadLabels(path string) (Labels, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -132,7 +133,7 @@ func ReadLabels(path string) (Labels, error) {
 	return l, nil
 }
 
-// WriteScores writes timestamp,value,score lines, times as they were read.
+// WriteScores writes lines of timestamp,value,score. Timestamps are as they were read.
 func WriteScores(to io.Writer, rows []Row, scores []sentinel.Score) error {
 	lines := [][]string{{"timestamp", "value", "score"}}
 	for i, r := range rows {

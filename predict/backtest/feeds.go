@@ -1,7 +1,6 @@
-// Package backtest replays recorded arrivals through package predict: it reads
-// feeds (feeds.go), replays them strictly forward in time (replay.go), scores the
-// risks (score.go) and writes them as a table (table.go). [Replay] is where a
-// reader begins.
+// Package backtest replays recorded arrivals through package predict. It reads feeds
+// (feeds.go), replays them forward in time (replay.go), scores the risks (score.go) and
+// writes the scores as a table (table.go). Begin with [Replay].
 package backtest
 
 import (
@@ -18,13 +17,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // zones of feeds on machines without a zone database
+	_ "time/tzdata" // for machines without a time zone database
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/predict"
 )
 
-// Feed is the recorded arrivals of one dataset, oldest first.
+// Feed holds the recorded arrivals of one dataset, oldest first.
 type Feed struct {
 	Name           string
 	Zone           *time.Location
@@ -34,15 +33,15 @@ type Feed struct {
 
 // Period is one expected day of a feed.
 type Period struct {
-	Date    string // as written in the file
-	Missed  bool   // no arrival that day, or a wall clock past the deadline
+	Date    string // date as written in the file
+	Missed  bool   // no arrival that day, or one after the deadline by the wall clock
 	Context predict.Context
 	Outcome predict.Outcome
 }
 
-// ReadFeeds reads feeds.json of dir and the CSV of each feed it names, in
-// order of name. Unknown columns are passed over; a missing one, an unreadable
-// value or dates out of order are errors naming file and line.
+// ReadFeeds reads feeds.json of a directory and the CSV file of each feed that it names,
+// in order of name. It ignores unknown columns. A missing column, an invalid value and
+// dates out of order are errors that name the file and the line.
 func ReadFeeds(dir string) ([]Feed, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "feeds.json"))
 	if err != nil {
@@ -151,9 +150,8 @@ func (f *Feed) add(cell func(string) string) error {
 	return nil
 }
 
-// wallClock is the instant the clock on the wall shows the minute of the day;
-// a time in the gap of a change to summer time is the instant as long after
-// the gap's start.
+// wallClock returns the instant at which the wall clock shows a minute of the day. A
+// time in the gap at the change to summer time counts from the start of the gap.
 func (f *Feed) wallClock(day time.Time, minute float64) time.Time {
 	y, m, d := day.Date()
 	return time.Date(y, m, d, 0, 0, 0, int(minute*float64(time.Minute)), f.Zone)

@@ -10,10 +10,10 @@ import (
 	"github.com/sentinel-dq/sentinel/predict"
 )
 
-// WriteRisks replays every feed of dir through the predictor as shipped and writes
-// feed,date,risk for every period. With lead 0 the risk is day-ahead: it knows the
-// periods before. With a positive lead it is the risk that long before the
-// deadline, of the periods that had not arrived by then.
+// WriteRisks replays every feed of a directory through the predictor with the default
+// prior, and writes feed,date,risk for every period. With lead 0 the risk is day-ahead.
+// With a positive lead it is the risk that long before the deadline, for the periods
+// that were still open then.
 func WriteRisks(dir string, lead time.Duration, w io.Writer) error {
 	if lead < 0 {
 		return fmt.Errorf("backtest: lead %s is negative: give the time before the deadline", lead)
@@ -43,9 +43,8 @@ func WriteRisks(dir string, lead time.Duration, w io.Writer) error {
 	return nil
 }
 
-// Replay returns the risk of every period of the feed from a model that
-// starts from the prior and learns each period after it was asked. With lead 0
-// the risk is day-ahead.
+// Replay returns the risk of every period of the feed. The model starts from the prior,
+// and learns each period after it returned its risk. With lead 0 the risk is day-ahead.
 func Replay(f Feed, prior predict.Prior, lead time.Duration) []float64 {
 	m := predict.New(prior)
 	risks := make([]float64, len(f.Periods))
@@ -60,8 +59,8 @@ func Replay(f Feed, prior predict.Prior, lead time.Duration) []float64 {
 	return risks
 }
 
-// Forecasts pairs risks with the truth of the scored periods: after the
-// warm-up and, with a lead, not yet arrived.
+// Forecasts pairs risks with outcomes. It leaves out the warm-up and, with a lead, the
+// periods that had arrived by then.
 func Forecasts(f Feed, risks []float64, lead time.Duration) []Forecast {
 	reference := BaseRates(f.Periods)
 	var out []Forecast
@@ -73,7 +72,7 @@ func Forecasts(f Feed, risks []float64, lead time.Duration) []Forecast {
 	return out
 }
 
-// Open reports whether the period had not arrived that long before its deadline.
+// Open reports whether the data had not arrived yet, that long before the deadline.
 func (p Period) Open(lead time.Duration) bool {
 	return p.Outcome.Arrival.IsZero() || p.Outcome.Arrival.After(p.Context.Deadline.Add(-lead))
 }

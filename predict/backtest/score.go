@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Warmup is how many first periods of a feed are not scored.
+// Warmup is the number of first periods of a feed that are not scored.
 const Warmup = 28
 
-// Scores are the measures of a set of forecasts. Measures that do not exist
-// (AUC of one class only, precision of no alarm) are NaN.
+// Scores holds the measures of a set of forecasts. A measure that does not exist is NaN,
+// such as the AUC of one class or the precision without an alarm.
 type Scores struct {
 	Count       int
 	Base        float64 // share of misses
@@ -18,18 +18,18 @@ type Scores struct {
 	AUC         float64
 	LogLoss     float64
 	Calibration float64 // expected calibration error over 10 bins of equal count
-	Precision   float64 // of risk > 0.8
-	Recall      float64
-	Alarms      int
+	Precision   float64 // share of misses among the alarms
+	Recall      float64 // share of misses with an alarm
+	Alarms      int     // number of risks above 0.8
 }
 
-// Forecast is one risk with its truth and the reference's risk.
+// Forecast is one risk, with that of the reference and the outcome.
 type Forecast struct {
 	Risk, Reference float64
 	Missed          bool
 }
 
-// Score computes the measures; forecasts are not changed.
+// Score returns the measures of forecasts. It does not change them.
 func Score(fs []Forecast) Scores {
 	n := float64(len(fs))
 	s := Scores{Count: len(fs), AUC: auc(fs), Calibration: calibration(fs)}
@@ -56,7 +56,7 @@ func Score(fs []Forecast) Scores {
 	return s
 }
 
-// Truth is 1 if the deadline was missed, else 0.
+// Truth returns 1 if the deadline was missed, else 0.
 func (f Forecast) Truth() float64 {
 	if f.Missed {
 		return 1
@@ -64,7 +64,7 @@ func (f Forecast) Truth() float64 {
 	return 0
 }
 
-// auc is the area under the ROC curve by ranks, ties at their mean rank.
+// auc returns the area under the ROC curve by ranks. Ties have their mean rank.
 func auc(fs []Forecast) float64 {
 	o := slices.SortedFunc(slices.Values(fs), func(a, b Forecast) int { return order(a.Risk, b.Risk) })
 	ranks, misses := 0.0, 0.0
@@ -79,8 +79,8 @@ func auc(fs []Forecast) float64 {
 		}
 		i = j
 	}
-	kept := float64(len(o)) - misses
-	return (ranks - misses*(misses+1)/2) / (misses * kept)
+	onTime := float64(len(o)) - misses
+	return (ranks - misses*(misses+1)/2) / (misses * onTime)
 }
 
 func order(a, b float64) int {
@@ -93,7 +93,8 @@ func order(a, b float64) int {
 	return 0
 }
 
-// calibration sorts like the reference scorer: by risk, then by truth.
+// calibration returns the expected calibration error over 10 bins. It sorts by risk and
+// then by outcome.
 func calibration(fs []Forecast) float64 {
 	o := slices.SortedFunc(slices.Values(fs), func(a, b Forecast) int {
 		if c := order(a.Risk, b.Risk); c != 0 {
@@ -112,8 +113,8 @@ func calibration(fs []Forecast) float64 {
 	return sum
 }
 
-// BaseRates is the reference forecast of each period: (misses+1)/(periods+2)
-// of those before it.
+// BaseRates returns the reference forecast of each period: (misses+1)/(periods+2) over
+// the periods before it.
 func BaseRates(periods []Period) []float64 {
 	out := make([]float64, len(periods))
 	misses := 0.0

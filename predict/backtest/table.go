@@ -12,12 +12,12 @@ import (
 
 // Row is one line of a table of scores.
 type Row struct {
-	Name      string // of the model or the feed
+	Name      string // name of the model or the feed
 	Forecasts []Forecast
 }
 
-// WriteSummary writes a table of how the predictor as shipped does on each feed,
-// day-ahead or lead before the deadline.
+// WriteSummary writes a table of the scores of each feed with the default prior,
+// day-ahead or at a lead before the deadline.
 func WriteSummary(feeds []Feed, lead time.Duration, w io.Writer) error {
 	var b bytes.Buffer
 	var rows []Row
