@@ -55,7 +55,7 @@ func TestLayers(t *testing.T) {
 		},
 		"/rules":            {},
 		"/grafana":          {},
-		"/repair":           {"/internal/panics", "", "/warehouse", "/store", "/settings", "/internal/registry"},
+		"/repair":           {"/internal/panics", "", "/schedule", "/warehouse", "/store", "/settings", "/internal/registry"},
 		"/repair/reload":    {"", "/repair", "/settings", "/warehouse"},
 		"/repair/alter":     {"", "/repair", "/settings", "/warehouse"},
 		"/repair/hooks":     {"", "/repair", "/settings", "/outbound"},

@@ -1,45 +1,70 @@
 package repair
 
 import (
+	"cmp"
 	"strings"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/schedule"
 )
 
-// Window tells which part of the table the failed check found bad: from is
-// included, to is not. bucket is the length of a part that the check gives the
-// begin of: hour, day, week or month.
-func (why Trigger) Window(bucket string) (from, to time.Time, err error) {
-	loc := why.Location
-	if loc == nil {
-		loc = time.UTC
+// Window is the part of a table that a failed check found bad: the rows of the
+// periods from From to To. From is included, To is not.
+type Window struct {
+	From, To time.Time
+
+	periods schedule.Periods
+}
+
+// Walls returns the bounds for a column whose values hold no zone, written as UTC.
+func (w Window) Walls() (from, to time.Time) {
+	from, _ = w.periods.Walls(w.From)
+	to, _ = w.periods.Walls(w.To)
+	return from, to
+}
+
+// Window tells which part of the table the failed check found bad. bucket is the
+// length of the part: hour, day, week or month; empty means day. With wallClock,
+// the column holds no zone, and an hour that the clock shows twice is one part.
+func (trigger Trigger) Window(bucket string, wallClock bool) (Window, error) {
+	p := schedule.Periods{
+		Unit: schedule.Unit(cmp.Or(bucket, string(schedule.Day))), Zone: trigger.Location, WallClock: wallClock,
 	}
-	if _, label, ok := strings.Cut(why.Incident.Key, "missing_partition:"); ok {
-		for _, layout := range []string{"2006-01-02 15:04 MST", "2006-01-02", "2006-01"} {
-			from, err = time.ParseInLocation(layout, strings.TrimPrefix(label, "the week of "), loc)
-			if err == nil {
-				return from, windowEnd(bucket, from), nil
-			}
+	if p.Zone == nil {
+		p.Zone = time.UTC
+	}
+	if _, label, ok := strings.Cut(trigger.Incident.Key, "missing_partition:"); ok {
+		start, err := labelled(p, label)
+		if err != nil {
+			return Window{}, err
 		}
-		return from, to, Refuse("%q is no date", label)
+		return Window{start.In(p.Zone), p.Next(start).In(p.Zone), p}, nil
 	}
-	for _, o := range why.Result.Observations {
+	for _, o := range trigger.Result.Observations {
 		if o.Metric == "row_count" && !o.Bucket.IsZero() {
-			from = o.Bucket.In(loc)
-			return from, windowEnd(bucket, from), nil
+			start := p.Start(o.Bucket)
+			return Window{start.In(p.Zone), p.Next(start).In(p.Zone), p}, nil
 		}
 	}
-	return from, to, &RefusedError{"the check does not tell which window is bad: " +
+	return Window{}, &RefusedError{"the check does not tell which window is bad: " +
 		"use row_count with `bucket:` or `expected_partitions:`"}
 }
 
-func windowEnd(bucket string, from time.Time) time.Time {
-	switch bucket {
-	case "hour":
-		return from.Add(time.Hour)
-	case "week":
-		return from.AddDate(0, 0, 7)
-	case "month":
-		return from.AddDate(0, 1, 0)
+// labelled returns the first instant of the period that has a label.
+func labelled(p schedule.Periods, label string) (time.Time, error) {
+	text := strings.TrimPrefix(label, "the week of ")
+	for _, layout := range []string{"2006-01-02 15:04", time.DateOnly, "2006-01"} {
+		wall, err := time.Parse(layout, text[:min(len(layout), len(text))])
+		if err != nil {
+			continue
+		}
+		// An hour that comes twice has a label for each pass.
+		for start := p.StartOfWall(wall); !start.After(wall.Add(26 * time.Hour)); start = p.Next(start) {
+			if p.Label(start) == label {
+				return start, nil
+			}
+		}
+		return time.Time{}, Refuse("%q is no date that begins a %s: set `bucket:` to what the check has", label, p.Unit)
 	}
-	return from.AddDate(0, 0, 1)
+	return time.Time{}, Refuse("%q is no date", label)
 }

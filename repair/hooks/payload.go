@@ -30,9 +30,9 @@ func payloadOf(trigger repair.Trigger, bucket string) (payload, error) {
 	i := trigger.Incident
 	s := payload{Incident: i.ID, Check: i.Check, Table: i.Table.String(), Finding: i.Key, Message: i.Message,
 		Labels: trigger.Labels}
-	from, to, err := trigger.Window(bucket)
+	window, err := trigger.Window(bucket, false)
 	if err == nil {
-		s.WindowStart, s.WindowEnd = from.Format(time.RFC3339), to.Format(time.RFC3339)
+		s.WindowStart, s.WindowEnd = window.From.Format(time.RFC3339), window.To.Format(time.RFC3339)
 	}
 	return s, err
 }

@@ -91,21 +91,24 @@ func TestWhatASwapRefuses(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	partitioned(b)
-	swap := func(bucket string) error {
+	swap := func(bucket, key string) error {
 		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", Method: "swap", Bucket: bucket, MinRatio: 0.01}
 		b.Must(a.Validate())
 		target := b.Target()
-		plan, err := a.Plan(t.Context(), target, b.Incident(repairtest.Tuesday))
+		plan, err := a.Plan(t.Context(), target, b.Incident(key))
 		if err != nil {
 			return err
 		}
 		return a.Stage(t.Context(), &repair.Run{Target: target, Repair: sentinel.Repair{ID: "r2", Key: "k2", Table: b.Table("orders"), Plan: plan, Fence: 1}})
 	}
-	if err := swap("week"); err == nil || !strings.Contains(err.Error(), "no partition holds just the window; there are orders_10 from") {
+	if err := swap("week", repairtest.Tuesday); err == nil || !strings.Contains(err.Error(), `"2026-03-11" is no date that begins a week`) {
+		t.Errorf("the key of a day: %v", err)
+	}
+	if err := swap("week", "missing_partition:the week of 2026-03-09"); err == nil || !strings.Contains(err.Error(), "no partition holds just the window; there are orders_10 from") {
 		t.Errorf("a week: %v", err)
 	}
 	b.Exec("GRANT SELECT ON orders_11 TO PUBLIC")
-	if err := swap("day"); err == nil || !strings.Contains(err.Error(), "orders_11 has privileges of its own") {
+	if err := swap("day", repairtest.Tuesday); err == nil || !strings.Contains(err.Error(), "orders_11 has privileges of its own") {
 		t.Errorf("grants on the partition: %v", err)
 	}
 	if err := (&reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "replace"}).Validate(); err == nil || !strings.Contains(err.Error(), "want one of delete_insert, merge, swap") {

@@ -93,12 +93,16 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 	if err := a.complete(target, &details); err != nil {
 		return plan, err
 	}
-	from, to, err := trigger.Window(a.Bucket)
+	column := target.Column(details.Column)
+	zoned := column.Type.Family == warehouse.Timestamp && column.Type.Zoned
+	bad, err := trigger.Window(a.Bucket, !zoned)
 	if err != nil {
 		return plan, err
 	}
-	column := target.Column(details.Column)
-	details.From, details.To = bounds(column, from, to, trigger.Location)
+	from, to := bad.From, bad.To
+	if details.From, details.To = from.UTC(), to.UTC(); !zoned {
+		details.From, details.To = bad.Walls()
+	}
 	if details.Date = column.Type.Family == warehouse.Date; details.Date && a.Bucket == "hour" {
 		return plan, &repair.RefusedError{Why: details.Column + " holds dates, which tell no hours"}
 	}
@@ -165,20 +169,6 @@ func (a *Partition) complete(target *warehouse.Table, details *planDetails) erro
 		return &repair.RefusedError{Why: "columns: " + details.Column + " has to be among them"}
 	}
 	return nil
-}
-
-// bounds are the window as the column's values are written.
-func bounds(c *warehouse.Column, from, to time.Time, loc *time.Location) (time.Time, time.Time) {
-	if c.Type.Family == warehouse.Timestamp && c.Type.Zoned {
-		return from.UTC(), to.UTC()
-	}
-	wall := func(t time.Time) time.Time {
-		if loc != nil {
-			t = t.In(loc)
-		}
-		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	}
-	return wall(from), wall(to)
 }
 
 // windowQuery is the window of one table, in one engine's words.
