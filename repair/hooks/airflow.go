@@ -1,15 +1,10 @@
 package hooks
 
 import (
-	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -145,7 +140,7 @@ func (a *Airflow) Apply(ctx context.Context, run *repair.Run) error {
 	if a.Clear != nil {
 		return a.clear(ctx, run, details)
 	}
-	return a.trigger(ctx, run, details, details.DAG, false)
+	return a.trigger(ctx, run, details, false)
 }
 
 // Rollback implements Action.
@@ -157,7 +152,8 @@ func (a *Airflow) Rollback(ctx context.Context, run *repair.Run) error {
 	if err := json.Unmarshal(run.Repair.Plan.Details, &details); err != nil {
 		return err
 	}
-	return a.trigger(ctx, run, details, a.UndoDAG, true)
+	details.DAG = a.UndoDAG
+	return a.trigger(ctx, run, details, true)
 }
 
 // runName is the dag_run_id of a repair.
@@ -165,181 +161,15 @@ func runName(repair string, undo bool) string {
 	return "sentinel__" + repair + map[bool]string{true: "__undo"}[undo]
 }
 
-func (a *Airflow) trigger(ctx context.Context, run *repair.Run, details airflowDetails, dag string, undo bool) error {
-	name := runName(run.Repair.ID, undo)
-	f := followed{Poll: a.Poll, Timeout: a.Timeout}
-	f.Find = func(ctx context.Context) (job, error) { return a.findRun(ctx, run, dag, name, "") }
-	f.Submit = func(ctx context.Context) error {
-		if err := a.checkRunnable(ctx, run, dag); err != nil {
-			return err
-		}
-		body := map[string]any{"dag_run_id": name, "conf": json.RawMessage(fillRepairID(details.Conf, run))}
-		if a.API == "v2" {
-			body["logical_date"] = nil // required; null never collides with another run's
-		}
-		status, err := a.ask(ctx, run, http.MethodPost, a.path(dag, "dagRuns"), body, false, nil)
-		if status == http.StatusConflict {
-			return nil // an earlier try's arrived after all
-		}
-		return err
-	}
-	return f.step(ctx, run, undo)
+// trigger follows the DAG run that a repair triggers.
+func (a *Airflow) trigger(ctx context.Context, run *repair.Run, details airflowDetails, undo bool) error {
+	api := airflowAPI{a, run}
+	triggered := triggeredRun{api: api, dag: details.DAG, name: runName(run.Repair.ID, undo), conf: details.Conf}
+	return follower{run: run, poll: a.Poll, timeout: a.Timeout}.step(ctx, triggered, undo)
 }
 
-// clear runs tasks of a run again. That they were cleared is written into the
-// run's note, after they were: an agent that dies in between clears once more
-// what is still failed, which is nothing.
+// clear follows the DAG run whose tasks a repair clears.
 func (a *Airflow) clear(ctx context.Context, run *repair.Run, details airflowDetails) error {
-	note := "cleared by sentinel, repair " + run.Repair.ID
-	f := followed{Poll: a.Poll, Timeout: a.Timeout}
-	f.Find = func(ctx context.Context) (job, error) { return a.findRun(ctx, run, details.DAG, details.Run, note) }
-	f.Submit = func(ctx context.Context) error {
-		if run.Resumed && a.Clear.Succeeded {
-			return &repair.UnknownError{Err: errors.New("an agent that died was clearing tasks, and may have " +
-				"cleared them")}
-		}
-		if err := a.checkRunnable(ctx, run, details.DAG); err != nil {
-			return err
-		}
-		if _, err := a.ask(ctx, run, http.MethodPost, a.path(details.DAG, "clearTaskInstances"), details.Clear,
-			!a.Clear.Succeeded, nil); err != nil {
-			return err
-		}
-		to := a.path(details.DAG, "dagRuns", details.Run) + "?update_mask=note"
-		if a.API == "v1" {
-			to = a.path(details.DAG, "dagRuns", details.Run, "setNote")
-		}
-		_, err := a.ask(ctx, run, http.MethodPatch, to, map[string]string{"note": note}, true, nil)
-		return err
-	}
-	return f.step(ctx, run, false)
-}
-
-// findRun looks a run up. With a note it has to be there, and counts as asked for
-// only when it bears the note.
-func (a *Airflow) findRun(ctx context.Context, run *repair.Run, dag, name, note string) (job, error) {
-	j := job{Name: "run " + name + " of DAG " + dag}
-	var dagRun struct {
-		State string `json:"state"`
-		Note  string `json:"note"`
-	}
-	status, err := a.ask(ctx, run, http.MethodGet, a.path(dag, "dagRuns", name), nil, true, &dagRun)
-	switch {
-	case status == http.StatusNotFound && note == "":
-		return j, nil
-	case status == http.StatusNotFound:
-		return j, &repair.RefusedError{Why: "there is no " + j.Name}
-	case err != nil:
-		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
-	case note != "" && dagRun.Note != note:
-		return j, nil
-	}
-	switch dagRun.State {
-	case "success":
-		j.State = jobDone
-	case "failed":
-		j.State, j.Why = jobFailed, a.failedTasks(ctx, run, dag, name)
-	default:
-		j.State, j.Why = jobRunning, dagRun.State
-	}
-	return j, nil
-}
-
-// failedTasks names the failed tasks of a run. It is for people only: that they
-// cannot be told is told instead.
-func (a *Airflow) failedTasks(ctx context.Context, run *repair.Run, dag, name string) string {
-	var tasks struct {
-		Instances []struct {
-			Task string `json:"task_id"`
-		} `json:"task_instances"`
-	}
-	if _, err := a.ask(ctx, run, http.MethodGet, a.path(dag, "dagRuns", name,
-		"taskInstances")+"?state=failed&limit=10", nil, true, &tasks); err != nil {
-		return "which task failed could not be read: " + err.Error()
-	}
-	var names []string
-	for _, t := range tasks.Instances {
-		names = append(names, t.Task)
-	}
-	return "failed tasks: " + cmp.Or(strings.Join(names, ", "), "none is named")
-}
-
-// checkRunnable refuses a DAG whose runs would wait for ever.
-func (a *Airflow) checkRunnable(ctx context.Context, run *repair.Run, dag string) error {
-	var state struct {
-		Paused bool `json:"is_paused"`
-	}
-	status, err := a.ask(ctx, run, http.MethodGet, a.path(dag), nil, true, &state)
-	switch {
-	case status == http.StatusNotFound:
-		return &repair.RefusedError{Why: "there is no DAG " + dag + " on " + a.URL}
-	case err != nil:
-		return fmt.Errorf("looking at DAG %s: %w", dag, err)
-	case state.Paused:
-		return &repair.RefusedError{Why: "DAG " + dag + " is paused, and a run would wait: unpause it, and " +
-			"retry the repair"}
-	}
-	return nil
-}
-
-// path is an address under a DAG.
-func (a *Airflow) path(dag string, rest ...string) string {
-	parts := []string{a.URL, "api", a.API, "dags", url.PathEscape(dag)}
-	for _, p := range rest {
-		parts = append(parts, url.PathEscape(p))
-	}
-	return strings.Join(parts, "/")
-}
-
-// ask makes one request with the configured identity.
-func (a *Airflow) ask(
-	ctx context.Context, run *repair.Run, method, to string, body any, repeatable bool, answer any,
-) (int, error) {
-	c := httpCall{Method: method, URL: to, Timeout: requestTimeout, Repeatable: repeatable, AllowPrivate: a.AllowPrivate,
-		Header: http.Header{}}
-	if err := a.authorize(ctx, run, c.Header); err != nil {
-		return 0, err
-	}
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return 0, err
-		}
-		c.Body = data
-	}
-	if answer == nil {
-		status, _, err := c.do(ctx, run.Now)
-		return status, err
-	}
-	return c.json(ctx, run.Now, answer)
-}
-
-// authorize adds who asks. Airflow 3 takes no password with a request: a token
-// is asked for with it first.
-func (a *Airflow) authorize(ctx context.Context, run *repair.Run, h http.Header) error {
-	switch {
-	case a.Token != "":
-		h.Set("Authorization", "Bearer "+a.Token.Reveal())
-		return nil
-	case a.API == "v1":
-		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password.Reveal())))
-		return nil
-	}
-	data, err := json.Marshal(map[string]string{"username": a.User, "password": a.Password.Reveal()})
-	if err != nil {
-		return err
-	}
-	var got struct {
-		Token string `json:"access_token"`
-	}
-	c := httpCall{Method: http.MethodPost, URL: a.URL + "/auth/token", Body: data, Timeout: requestTimeout,
-		Repeatable: true, AllowPrivate: a.AllowPrivate}
-	if _, err := c.json(ctx, run.Now, &got); err != nil {
-		return fmt.Errorf("logging in to Airflow: %w", err)
-	}
-	if got.Token == "" {
-		return errors.New("logging in to Airflow: the answer has no access_token")
-	}
-	h.Set("Authorization", "Bearer "+got.Token)
-	return nil
+	cleared := clearedRun{api: airflowAPI{a, run}, details: details, note: "cleared by sentinel, repair " + run.Repair.ID}
+	return follower{run: run, poll: a.Poll, timeout: a.Timeout}.step(ctx, cleared, false)
 }

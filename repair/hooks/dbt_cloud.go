@@ -55,22 +55,30 @@ func (c *DBTCloud) path(rest ...string) string {
 	return c.URL + "/api/v2/accounts/" + strconv.FormatInt(c.Account, 10) + "/" + strings.Join(rest, "/") + "/"
 }
 
+// follow runs the job of a repair, or follows its run that exists, to the end.
 func (c *DBTCloud) follow(ctx context.Context, run *repair.Run, arguments []string, timeout time.Duration) error {
-	f := followed{Poll: c.Poll, Timeout: timeout}
-	f.Find = func(ctx context.Context) (job, error) { return c.find(ctx, run) }
-	f.Submit = func(ctx context.Context) error {
-		body := map[string]any{"cause": runCause(run.Repair.ID)}
-		if len(arguments) > 0 {
-			body["steps_override"] = []string{"dbt " + shellQuote(arguments)}
-		}
-		data, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		_, _, err = c.call(http.MethodPost, c.path("jobs", strconv.FormatInt(c.Job, 10), "run"), data).do(ctx, run.Now)
+	return follower{run: run, poll: c.Poll, timeout: timeout}.step(ctx, cloudRun{c, run, arguments}, false)
+}
+
+// cloudRun is the run of a dbt Cloud job for one repair.
+type cloudRun struct {
+	*DBTCloud
+	run       *repair.Run
+	arguments []string // of dbt; none leave the job as it is configured there
+}
+
+func (c cloudRun) submit(ctx context.Context) error {
+	body := map[string]any{"cause": runCause(c.run.Repair.ID)}
+	if len(c.arguments) > 0 {
+		body["steps_override"] = []string{"dbt " + shellQuote(c.arguments)}
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
 		return err
 	}
-	return f.step(ctx, run, false)
+	to := c.path("jobs", strconv.FormatInt(c.Job, 10), "run")
+	_, _, err = c.call(http.MethodPost, to, data).do(ctx, c.run.Now)
+	return err
 }
 
 func (c *DBTCloud) call(method, to string, body []byte) httpCall {
@@ -83,9 +91,14 @@ func (c *DBTCloud) call(method, to string, body []byte) httpCall {
 const recentRuns = 100
 
 // find looks for the run that bears the repair's id, among the newest.
-func (c *DBTCloud) find(ctx context.Context, run *repair.Run) (job, error) {
+func (c cloudRun) find(ctx context.Context) (job, error) {
 	j := job{Name: fmt.Sprintf("the run of dbt Cloud job %d", c.Job)}
-	q := url.Values{"job_definition_id": {strconv.FormatInt(c.Job, 10)}, "order_by": {"-id"}, "limit": {strconv.Itoa(recentRuns)}, "include_related": {`["trigger"]`}}
+	q := url.Values{
+		"job_definition_id": {strconv.FormatInt(c.Job, 10)},
+		"order_by":          {"-id"},
+		"limit":             {strconv.Itoa(recentRuns)},
+		"include_related":   {`["trigger"]`},
+	}
 	var runs struct {
 		Data []struct {
 			ID       int64                  `json:"id"`
@@ -97,12 +110,12 @@ func (c *DBTCloud) find(ctx context.Context, run *repair.Run) (job, error) {
 			Complete bool                   `json:"is_complete"`
 		} `json:"data"`
 	}
-	if _, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, run.Now, &runs); err != nil {
+	if _, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, c.run.Now, &runs); err != nil {
 		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
 	}
 	const success = 10 // of the API's run statuses
 	for _, found := range runs.Data {
-		if found.Trigger.Cause != runCause(run.Repair.ID) {
+		if found.Trigger.Cause != runCause(c.run.Repair.ID) {
 			continue
 		}
 		j.Name = fmt.Sprintf("run %d of dbt Cloud job %d", found.ID, c.Job)

@@ -31,48 +31,65 @@ const (
 	jobFailed
 )
 
-// followed is how a job is brought about: found by its name, asked for where it
-// is not there, and looked at again for up to Timeout: every Poll at first, and
-// then less often, for each look is saved.
-type followed struct {
-	Poll, Timeout time.Duration
-	Find          func(ctx context.Context) (job, error)
-	Submit        func(ctx context.Context) error
+// remoteJob is a job in another system.
+type remoteJob interface {
+	// find looks the job up by its name. A job that does not exist is jobAbsent, and
+	// no error.
+	find(ctx context.Context) (job, error)
+	// submit asks the other system to run the job.
+	submit(ctx context.Context) error
 }
 
-// step brings a job one step on. It is nil when the job is done, and a
-// [RunningError] while it is not.
-func (f followed) step(ctx context.Context, run *repair.Run, undo bool) error {
-	j, err := f.Find(ctx)
+// follower brings a job about and follows it to its end. It submits a job that
+// does not exist, and looks at one that does for up to timeout: every poll at
+// first, and then less often, since each look is saved.
+type follower struct {
+	run           *repair.Run
+	poll, timeout time.Duration
+}
+
+// step takes a job one step on. It returns nil when the job is done, and a
+// [repair.RunningError] while it is not.
+func (f follower) step(ctx context.Context, remote remoteJob, undo bool) error {
+	j, err := remote.find(ctx)
 	if err != nil {
 		return err
 	}
-	asked := run.Repair.Asked
+	asked := f.run.Repair.Asked
 	switch {
 	case j.State == jobAbsent && !asked.IsZero():
 		return fmt.Errorf("%s is gone: it was removed before its end was seen", j.Name)
 	case j.State == jobAbsent:
-		if err := run.Alive(); err != nil {
-			return err
-		}
-		if err := f.Submit(ctx); err != nil {
-			return err
-		}
-		run.Failpoint(map[bool]string{false: "after_apply_commit", true: "after_rollback_commit"}[undo])
-		return &repair.RunningError{What: j.Name + " was asked for", After: f.Poll}
+		return f.submit(ctx, remote, j.Name, undo)
 	case j.State == jobDone:
 		return nil
 	case j.State == jobFailed:
 		return fmt.Errorf("%s did not succeed: %s", j.Name, cmp.Or(j.Why, "it does not say why"))
-	case !asked.IsZero() && run.Now().Sub(asked) >= f.Timeout:
-		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.Timeout, cmp.Or(j.Why,
+	case !asked.IsZero() && f.run.Now().Sub(asked) >= f.timeout:
+		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.timeout, cmp.Or(j.Why,
 			"it is running"))
 	}
-	wait := f.Poll
+	wait := f.poll
 	if !asked.IsZero() {
-		wait = max(wait, run.Now().Sub(asked)/20)
+		wait = max(wait, f.run.Now().Sub(asked)/20)
 	}
 	return &repair.RunningError{What: j.Name + ": " + cmp.Or(j.Why, "running"), After: wait}
+}
+
+// submit asks for a job that does not exist yet.
+func (f follower) submit(ctx context.Context, remote remoteJob, name string, undo bool) error {
+	if err := f.run.Alive(); err != nil {
+		return err
+	}
+	if err := remote.submit(ctx); err != nil {
+		return err
+	}
+	place := "after_apply_commit"
+	if undo {
+		place = "after_rollback_commit"
+	}
+	f.run.Failpoint(place)
+	return &repair.RunningError{What: name + " was asked for", After: f.poll}
 }
 
 // checkDurations refuses times that cannot be waited for.

@@ -2,11 +2,7 @@ package hooks
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -149,10 +145,11 @@ func (k *Kubernetes) Apply(ctx context.Context, run *repair.Run) error {
 	if err := json.Unmarshal(fillRepairID(run.Repair.Plan.Details, run), &details); err != nil {
 		return err
 	}
+	api := kubernetesAPI{k, run, details}
 	if details.Restart != "" {
-		return k.restart(ctx, run, details)
+		return k.follow(ctx, run, restartedDeployment{api}, false)
 	}
-	return k.runJob(ctx, run, details, details.CronJob, false)
+	return k.follow(ctx, run, cronJobRun{api, details.CronJob, jobName(run.Repair.ID, false)}, false)
 }
 
 // Rollback implements Action.
@@ -167,7 +164,13 @@ func (k *Kubernetes) Rollback(ctx context.Context, run *repair.Run) error {
 	case k.Undo == "":
 		return &repair.RefusedError{Why: "no undo_cronjob is configured"}
 	}
-	return k.runJob(ctx, run, details, k.Undo, true)
+	api := kubernetesAPI{k, run, details}
+	return k.follow(ctx, run, cronJobRun{api, k.Undo, jobName(run.Repair.ID, true)}, true)
+}
+
+// follow takes a job one step on.
+func (k *Kubernetes) follow(ctx context.Context, run *repair.Run, remote remoteJob, undo bool) error {
+	return follower{run: run, poll: k.Poll, timeout: k.Timeout}.step(ctx, remote, undo)
 }
 
 func deployment(details kubernetesDetails) string {
@@ -176,43 +179,4 @@ func deployment(details kubernetesDetails) string {
 
 func jobs(details kubernetesDetails) string {
 	return "/apis/batch/v1/namespaces/" + details.Namespace + "/jobs"
-}
-
-// ask makes one request as the service account. Token and authority are read
-// anew: the kubelet renews them.
-func (k *Kubernetes) ask(ctx context.Context, run *repair.Run, method, path string, body any, answer any) (int, error) {
-	server := k.Server
-	if server == "" {
-		host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
-		if host == "" || port == "" {
-			return 0, &repair.RefusedError{Why: "this is no pod of a cluster: set server and account"}
-		}
-		server = "https://" + net.JoinHostPort(host, port)
-	}
-	c := httpCall{Method: method, URL: server + path, Timeout: requestTimeout, Repeatable: true,
-		AllowPrivate: k.AllowPrivate, Header: http.Header{}}
-	token, err := os.ReadFile(filepath.Join(k.Account, "token"))
-	if err != nil {
-		return 0, fmt.Errorf("the service account's token: %w", err)
-	}
-	c.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	if method == http.MethodPatch {
-		c.Header.Set("Content-Type", "application/strategic-merge-patch+json")
-	}
-	if strings.HasPrefix(server, "https://") {
-		authority, err := os.ReadFile(filepath.Join(k.Account, "ca.crt"))
-		if err != nil {
-			return 0, fmt.Errorf("the cluster's authority: %w", err)
-		}
-		c.Roots = x509.NewCertPool()
-		if !c.Roots.AppendCertsFromPEM(authority) {
-			return 0, fmt.Errorf("the cluster's authority: %s holds no certificate", filepath.Join(k.Account, "ca.crt"))
-		}
-	}
-	if body != nil {
-		if c.Body, err = json.Marshal(body); err != nil {
-			return 0, err
-		}
-	}
-	return c.json(ctx, run.Now, answer)
 }

@@ -34,35 +34,36 @@ func jobName(repair string, undo bool) string {
 	return "sentinel-" + repair + map[bool]string{true: "-undo"}[undo]
 }
 
-// runJob runs what a CronJob would run, now, as `kubectl create job --from`.
-func (k *Kubernetes) runJob(ctx context.Context, run *repair.Run, details kubernetesDetails, cronJob string, undo bool) error {
-	name := jobName(run.Repair.ID, undo)
-	f := followed{Poll: k.Poll, Timeout: k.Timeout}
-	f.Find = func(ctx context.Context) (job, error) { return k.findJob(ctx, run, details, name) }
-	f.Submit = func(ctx context.Context) error {
-		manifest, err := k.manifest(ctx, run, details, cronJob, name)
-		if err != nil {
-			return err
-		}
-		var created struct{}
-		status, err := k.ask(ctx, run, http.MethodPost, jobs(details), manifest, &created)
-		if status == http.StatusConflict {
-			return nil // an earlier try's arrived after all
-		}
-		return err
-	}
-	return f.step(ctx, run, undo)
+// cronJobRun is a Job that a repair makes from a CronJob, as
+// `kubectl create job --from` does.
+type cronJobRun struct {
+	kubernetesAPI
+	cronJob string
+	name    string // of the Job
 }
 
-func (k *Kubernetes) findJob(ctx context.Context, run *repair.Run, details kubernetesDetails, name string) (job, error) {
-	j := job{Name: "Job " + details.Namespace + "/" + name}
+func (k cronJobRun) submit(ctx context.Context) error {
+	manifest, err := k.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	var created struct{}
+	status, err := k.do(ctx, http.MethodPost, jobs(k.details), manifest, &created)
+	if status == http.StatusConflict {
+		return nil // the request of an earlier try arrived after all
+	}
+	return err
+}
+
+func (k cronJobRun) find(ctx context.Context) (job, error) {
+	j := job{Name: "Job " + k.details.Namespace + "/" + k.name}
 	var now struct {
 		Status struct {
 			Active, Succeeded, Failed int64
 			Conditions                []condition
 		}
 	}
-	status, err := k.ask(ctx, run, http.MethodGet, jobs(details)+"/"+name, nil, &now)
+	status, err := k.do(ctx, http.MethodGet, jobs(k.details)+"/"+k.name, nil, &now)
 	switch {
 	case status == http.StatusNotFound:
 		return j, nil
@@ -72,7 +73,7 @@ func (k *Kubernetes) findJob(ctx context.Context, run *repair.Run, details kuber
 	s := now.Status
 	if bad, failed := conditionOf(s.Conditions, "Failed", "True"); failed {
 		j.State, j.Why = jobFailed, fmt.Sprintf("%s: %s (kubectl logs -n %s job/%s)", bad.Reason, bad.Message,
-			details.Namespace, name)
+			k.details.Namespace, k.name)
 	} else if _, done := conditionOf(s.Conditions, "Complete", "True"); done {
 		j.State = jobDone
 	} else {
@@ -83,9 +84,7 @@ func (k *Kubernetes) findJob(ctx context.Context, run *repair.Run, details kuber
 
 // manifest is the Job of a CronJob as it is configured now. What it does not
 // know of the template it keeps.
-func (k *Kubernetes) manifest(
-	ctx context.Context, run *repair.Run, details kubernetesDetails, cronJob, name string,
-) (any, error) {
+func (k cronJobRun) manifest(ctx context.Context) (any, error) {
 	var from struct {
 		Metadata struct{ UID string }
 		Spec     struct {
@@ -95,34 +94,34 @@ func (k *Kubernetes) manifest(
 			}
 		}
 	}
-	path := "/apis/batch/v1/namespaces/" + details.Namespace + "/cronjobs/" + cronJob
-	status, err := k.ask(ctx, run, http.MethodGet, path, nil, &from)
+	path := "/apis/batch/v1/namespaces/" + k.details.Namespace + "/cronjobs/" + k.cronJob
+	status, err := k.do(ctx, http.MethodGet, path, nil, &from)
 	switch {
 	case status == http.StatusNotFound:
-		return nil, &repair.RefusedError{Why: "there is no CronJob " + details.Namespace + "/" + cronJob}
+		return nil, &repair.RefusedError{Why: "there is no CronJob " + k.details.Namespace + "/" + k.cronJob}
 	case err != nil:
-		return nil, fmt.Errorf("looking at CronJob %s: %w", cronJob, err)
+		return nil, fmt.Errorf("looking at CronJob %s: %w", k.cronJob, err)
 	}
 	template := from.Spec.JobTemplate
 	spec, err := decodeObject(template.Spec)
 	if err != nil {
-		return nil, fmt.Errorf("CronJob %s: %w", cronJob, err)
+		return nil, fmt.Errorf("CronJob %s: %w", k.cronJob, err)
 	}
 	if ttl, ok := spec["ttlSecondsAfterFinished"].(json.Number); ok {
 		if seconds, err := ttl.Int64(); err != nil || seconds < minJobTTL {
 			spec["ttlSecondsAfterFinished"] = minJobTTL
 		}
 	}
-	if err := addEnvironment(spec, details.Env); err != nil {
-		return nil, fmt.Errorf("CronJob %s: %w", cronJob, err)
+	if err := addEnvironment(spec, k.details.Env); err != nil {
+		return nil, fmt.Errorf("CronJob %s: %w", k.cronJob, err)
 	}
-	annotations := map[string]string{"cronjob.kubernetes.io/instantiate": "manual", repairAnnotation: run.Repair.ID}
+	annotations := map[string]string{"cronjob.kubernetes.io/instantiate": "manual", repairAnnotation: k.run.Repair.ID}
 	maps.Copy(annotations, template.Metadata.Annotations)
 	return map[string]any{
 		"apiVersion": "batch/v1", "kind": "Job", "spec": spec,
 		"metadata": map[string]any{
-			"name": name, "labels": template.Metadata.Labels, "annotations": annotations,
-			"ownerReferences": []any{map[string]any{"apiVersion": "batch/v1", "kind": "CronJob", "name": cronJob,
+			"name": k.name, "labels": template.Metadata.Labels, "annotations": annotations,
+			"ownerReferences": []any{map[string]any{"apiVersion": "batch/v1", "kind": "CronJob", "name": k.cronJob,
 				"uid": from.Metadata.UID}},
 		},
 	}, nil

@@ -10,20 +10,20 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// restart changes an annotation of the pods' template, which rolls them out
-// anew. The value is the repair's: written twice, it is one restart.
-func (k *Kubernetes) restart(ctx context.Context, run *repair.Run, details kubernetesDetails) error {
-	f := followed{Poll: k.Poll, Timeout: k.Timeout}
-	f.Find = func(ctx context.Context) (job, error) { return k.rollout(ctx, run, details) }
-	f.Submit = func(ctx context.Context) error {
-		annotations := map[string]string{repairAnnotation: run.Repair.ID,
-			restartedAt: run.Repair.Created.UTC().Format(time.RFC3339)}
-		var patched struct{}
-		_, err := k.ask(ctx, run, http.MethodPatch, deployment(details), nest(annotations, "spec", "template", "metadata",
-			"annotations"), &patched)
-		return err
+// restartedDeployment is a Deployment that a repair restarts: by an annotation of
+// the pods' template, which rolls them out anew. The annotation's value is the
+// repair's id: written twice, it is one restart.
+type restartedDeployment struct{ kubernetesAPI }
+
+func (k restartedDeployment) submit(ctx context.Context) error {
+	annotations := map[string]string{
+		repairAnnotation: k.run.Repair.ID,
+		restartedAt:      k.run.Repair.Created.UTC().Format(time.RFC3339),
 	}
-	return f.step(ctx, run, false)
+	patch := nest(annotations, "spec", "template", "metadata", "annotations")
+	var patched struct{}
+	_, err := k.do(ctx, http.MethodPatch, deployment(k.details), patch, &patched)
+	return err
 }
 
 // nest puts a value under a path of keys.
@@ -34,10 +34,10 @@ func nest(v any, path ...string) any {
 	return v
 }
 
-// rollout tells how far a Deployment's restart is, by the rules of
+// find returns how far the restart has come, by the rules of
 // `kubectl rollout status`.
-func (k *Kubernetes) rollout(ctx context.Context, run *repair.Run, details kubernetesDetails) (job, error) {
-	j := job{Name: "the restart of Deployment " + details.Namespace + "/" + details.Restart}
+func (k restartedDeployment) find(ctx context.Context) (job, error) {
+	j := job{Name: "the restart of Deployment " + k.details.Namespace + "/" + k.details.Restart}
 	var now struct {
 		Metadata struct{ Generation int64 }
 		Spec     struct {
@@ -52,16 +52,16 @@ func (k *Kubernetes) rollout(ctx context.Context, run *repair.Run, details kuber
 			Conditions                                                       []condition
 		}
 	}
-	status, err := k.ask(ctx, run, http.MethodGet, deployment(details), nil, &now)
+	status, err := k.do(ctx, http.MethodGet, deployment(k.details), nil, &now)
 	switch {
 	case status == http.StatusNotFound:
-		return j, &repair.RefusedError{Why: "there is no Deployment " + details.Namespace + "/" + details.Restart}
+		return j, &repair.RefusedError{Why: "there is no Deployment " + k.details.Namespace + "/" + k.details.Restart}
 	case err != nil:
 		return j, fmt.Errorf("looking at %s: %w", j.Name, err)
 	case now.Spec.Paused:
-		return j, &repair.RefusedError{Why: "Deployment " + details.Namespace + "/" + details.Restart +
+		return j, &repair.RefusedError{Why: "Deployment " + k.details.Namespace + "/" + k.details.Restart +
 			" is paused, and would not restart"}
-	case now.Spec.Template.Metadata.Annotations[repairAnnotation] != run.Repair.ID:
+	case now.Spec.Template.Metadata.Annotations[repairAnnotation] != k.run.Repair.ID:
 		return j, nil
 	}
 	want := int64(1)
