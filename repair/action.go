@@ -66,14 +66,19 @@ type Run struct {
 	Source string
 }
 
-// Control is what a running step asks of the one that runs it. Its methods may
+// Control is what a running step asks of the agent that runs it. Its methods may
 // be called concurrently.
 type Control interface {
-	// Alive fails when the lease is lost, the kill switch is set or the agent
-	// stops. Nothing more may be changed then.
+	// Alive returns an error when the lease is lost, the kill switch is set or the
+	// agent stops. The step must change nothing more then.
 	Alive() error
-	// Failpoint is told of named places in a step, so that tests can stop the
-	// process there.
+	Failpoints
+}
+
+// Failpoints lets tests stop the process at named places.
+type Failpoints interface {
+	// Failpoint is called between two writes, at the place that it is given. The
+	// program does nothing there; a test may kill the process.
 	Failpoint(place string)
 }
 

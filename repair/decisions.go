@@ -49,7 +49,8 @@ func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Dur
 	current := r.Plan.Hash()
 	switch {
 	case hash != "" && hash != current:
-		return r, fmt.Errorf("repair %s: the plan has changed since it was read (%s, now %s): read it again with `sentinel repair show %s`", id, hash, current, id)
+		return r, fmt.Errorf("repair %s: the plan has changed since it was read (%s, now %s): "+
+			"read it again with `sentinel repair show %s`", id, hash, current, id)
 	case r.Approval != nil && r.Approval.Hash == current && d.Now().Before(r.Approval.Expires):
 		return r, nil
 	case r.State != sentinel.AwaitingApproval:
@@ -150,20 +151,28 @@ func (d Decisions) Discard(ctx context.Context, id, why string) (sentinel.Repair
 	return d.save(ctx, r, "discarded", why)
 }
 
-// Decide takes a decision by its name: approve, reject, rollback, retry or
-// discard. hash is for approve alone.
-func Decide(ctx context.Context, d Decisions, what, id, hash, why string) (sentinel.Repair, error) {
-	switch what {
+// Decision is one decision of a person on one repair.
+type Decision struct {
+	Kind string // approve, reject, rollback, retry or discard
+	ID   string // of the repair
+	Hash string // approve: the hash of the plan that was read; "" takes the current plan
+	Why  string // reject, rollback, discard: the reason, for the audit log
+}
+
+// Take takes a decision of any kind and returns the repair as it is then.
+func (d Decisions) Take(ctx context.Context, decision Decision) (sentinel.Repair, error) {
+	switch decision.Kind {
 	case "approve":
-		return d.Approve(ctx, id, hash, 0)
+		return d.Approve(ctx, decision.ID, decision.Hash, 0)
 	case "reject":
-		return d.Reject(ctx, id, why)
+		return d.Reject(ctx, decision.ID, decision.Why)
 	case "rollback":
-		return d.Rollback(ctx, id, why)
+		return d.Rollback(ctx, decision.ID, decision.Why)
 	case "retry":
-		return d.Retry(ctx, id)
+		return d.Retry(ctx, decision.ID)
 	case "discard":
-		return d.Discard(ctx, id, why)
+		return d.Discard(ctx, decision.ID, decision.Why)
 	}
-	return sentinel.Repair{}, fmt.Errorf("unknown decision %q: want approve, reject, rollback, retry or discard", what)
+	return sentinel.Repair{}, fmt.Errorf("unknown decision %q: want approve, reject, rollback, retry or discard",
+		decision.Kind)
 }

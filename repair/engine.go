@@ -29,8 +29,9 @@ type Config struct {
 	Budget int
 	// Lease is how long a repair that was taken up belongs to this agent; 0 means 30s.
 	Lease time.Duration
-	// Failpoint is called at named places, for tests that kill the process there.
-	Failpoint func(place string)
+	// Failpoints is called at named places, for tests that stop the process there.
+	// Nil calls nothing.
+	Failpoints Failpoints
 }
 
 // Host is what an engine needs of the agent around it. Its methods are called
@@ -182,8 +183,8 @@ func (e *Engine) audit(r sentinel.Repair, what, detail string) store.AuditEntry 
 }
 
 func (e *Engine) failpoint(name string) {
-	if e.Failpoint != nil {
-		e.Failpoint(name)
+	if e.Failpoints != nil {
+		e.Failpoints.Failpoint(name)
 	}
 }
 

@@ -155,16 +155,20 @@ func TestTheKillSwitchIsRemembered(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	b.Repair.Killed = func() bool { return (&repair.StoredKillSwitch{Store: b.Store}).Killed(t.Context()) }
-	if err := repair.SetKillSwitch(t.Context(), b.Store, true, "", "", repairtest.Clock()); err == nil {
+	off := repair.KillSwitchState{Off: true, At: repairtest.Clock()}
+	if err := repair.SetKillSwitch(t.Context(), b.Store, off); err == nil {
 		t.Error("set by nobody")
 	}
-	b.Must(repair.SetKillSwitch(t.Context(), b.Store, true, "ann", "moving the loader", repairtest.Clock()))
+	off.Who, off.Why = "ann", "moving the loader"
+	b.Must(repair.SetKillSwitch(t.Context(), b.Store, off))
 	r := b.Repaired(b.Policy("act", &act{}, repair.Auto), b.Incident("x"))
 	b.Stands(r, sentinel.RepairSuppressed, "the kill switch is set")
-	if why, off := repair.ReadKillSwitch(t.Context(), b.Store); !off || !strings.Contains(why, "switched off by ann since") || !strings.Contains(why, "moving the loader") {
-		t.Errorf("%t %q", off, why)
+	why, isOff := repair.ReadKillSwitch(t.Context(), b.Store)
+	if !isOff || !strings.Contains(why, "switched off by ann since") || !strings.Contains(why, "moving the loader") {
+		t.Errorf("%t %q", isOff, why)
 	}
-	b.Must(repair.SetKillSwitch(t.Context(), b.Store, false, "ann", "moved", repairtest.Clock()))
+	on := repair.KillSwitchState{Who: "ann", Why: "moved", At: repairtest.Clock()}
+	b.Must(repair.SetKillSwitch(t.Context(), b.Store, on))
 	at.Store(int64(2 * time.Minute))
 	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
 	log, err := b.Store.Audit(t.Context(), "repairs", 10)

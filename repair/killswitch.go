@@ -12,40 +12,49 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// killSwitch is the kill switch as it is remembered: for all agents of a state, and
-// over restarts.
-type killSwitch struct {
+// KillSwitchState says whether repairs are switched off, for all agents of a store
+// and over restarts.
+type KillSwitchState struct {
 	Off bool      `json:"off"`
-	Who string    `json:"who"`
+	Who string    `json:"who"` // decided; required
 	Why string    `json:"why"`
 	At  time.Time `json:"at"`
 }
 
-const killSwitchState = "kill_switch"
+// The kind and the key under which a store keeps the kill switch.
+const (
+	killSwitchKind = "kill_switch"
+	killSwitchKey  = "repairs"
+)
 
-// SetKillSwitch stops all repairs of a state at their next step, or with off false lets
-// them go on. Who and why are kept in the audit log.
-func SetKillSwitch(ctx context.Context, s *store.Store, off bool, who, why string, now time.Time) error {
-	if who == "" {
+// SetKillSwitch stops all repairs of a store at their next step, or lets them go
+// on. The audit log keeps who decided it, and why.
+func SetKillSwitch(ctx context.Context, s *store.Store, state KillSwitchState) error {
+	if state.Who == "" {
 		return errors.New("who: say who decides")
 	}
-	data, err := json.Marshal(killSwitch{off, who, why, now})
+	data, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
-	if _, err := s.Record(ctx, store.Batch{States: []store.State{{Kind: killSwitchState, Key: "repairs",
-		Data: data}}}); err != nil {
+	batch := store.Batch{States: []store.State{{Kind: killSwitchKind, Key: killSwitchKey, Data: data}}}
+	if _, err := s.Record(ctx, batch); err != nil {
 		return err
 	}
-	return s.AppendAudit(ctx, store.AuditEntry{At: now, Actor: who, What: map[bool]string{true: "repairs.off",
-		false: "repairs.on"}[off], Subject: "repairs", Detail: why})
+	what := "repairs.on"
+	if state.Off {
+		what = "repairs.off"
+	}
+	return s.AppendAudit(ctx, store.AuditEntry{
+		At: state.At, Actor: state.Who, What: what, Subject: "repairs", Detail: state.Why,
+	})
 }
 
-// ReadKillSwitch says who stopped all repairs, and why. A state that cannot be read
-// stops them too: nothing is repaired blindly.
+// ReadKillSwitch reports whether all repairs are stopped, and who stopped them and
+// why. A store that cannot be read stops them too.
 func ReadKillSwitch(ctx context.Context, s *store.Store) (why string, off bool) {
-	data, ok, err := s.State(ctx, killSwitchState, "repairs")
-	var t killSwitch
+	data, ok, err := s.State(ctx, killSwitchKind, killSwitchKey)
+	var t KillSwitchState
 	if err == nil && ok {
 		err = json.Unmarshal(data, &t)
 	}

@@ -51,22 +51,7 @@ func ShadowReports(
 	if err != nil {
 		return nil, err
 	}
-	type what struct {
-		incident, action, scope string
-		table                   sentinel.Table
-	}
-	same := func(r sentinel.Repair) what { return what{r.Incident, r.Plan.Action, r.Plan.Scope, r.Table} }
-	helped := map[what]bool{}
-	for _, r := range slices.Backward(all) { // the newest outcome counts
-		switch r.State {
-		case sentinel.RepairSucceeded:
-			helped[same(r)] = true
-		case sentinel.RolledBack, sentinel.DeadLetter, sentinel.RepairFailed:
-			if !r.Applied.IsZero() {
-				helped[same(r)] = false
-			}
-		}
-	}
+	helped := outcomes(all)
 	reports := map[string]*ShadowReport{}
 	for _, r := range all {
 		if r.State != sentinel.ShadowDone {
@@ -75,9 +60,20 @@ func ShadowReports(
 		if reports[r.Policy] == nil {
 			reports[r.Policy] = &ShadowReport{Policy: r.Policy}
 		}
-		helps, tried := helped[same(r)]
-		if err := reports[r.Policy].count(ctx, memory, r, tried, helps, grace); err != nil {
-			return nil, err
+		report := reports[r.Policy]
+		report.Planned++
+		helps, tried := helped[workOf(r)]
+		switch {
+		case r.Plan.Class == sentinel.ClassRefused:
+			report.Refused++
+		case tried && helps:
+			report.Confirmed++
+		case tried:
+			report.Contradicted++
+		default:
+			if err := report.countUntried(ctx, memory, r, grace); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var out []ShadowReport
@@ -88,23 +84,38 @@ func ShadowReports(
 	return out, nil
 }
 
-// count adds one plan.
-func (s *ShadowReport) count(
-	ctx context.Context, memory *store.Store, r sentinel.Repair, tried, helps bool, grace time.Duration,
-) error {
-	s.Planned++
-	if r.Plan.Class == sentinel.ClassRefused {
-		s.Refused++
-		return nil
-	}
-	if tried {
-		if helps {
-			s.Confirmed++
-		} else {
-			s.Contradicted++
+// repairWork is what a repair does, and for which incident.
+type repairWork struct {
+	incident, action, scope string
+	table                   sentinel.Table
+}
+
+func workOf(r sentinel.Repair) repairWork {
+	return repairWork{r.Incident, r.Plan.Action, r.Plan.Scope, r.Table}
+}
+
+// outcomes says of all work that was applied whether it helped. Of several repairs
+// that did the same, the newest counts; all has the newest first.
+func outcomes(all []sentinel.Repair) map[repairWork]bool {
+	helped := map[repairWork]bool{}
+	for _, r := range slices.Backward(all) {
+		switch r.State {
+		case sentinel.RepairSucceeded:
+			helped[workOf(r)] = true
+		case sentinel.RolledBack, sentinel.DeadLetter, sentinel.RepairFailed:
+			if !r.Applied.IsZero() {
+				helped[workOf(r)] = false
+			}
 		}
-		return nil
 	}
+	return helped
+}
+
+// countUntried adds a plan that no repair tried. What became of its incident
+// decides.
+func (s *ShadowReport) countUntried(
+	ctx context.Context, memory *store.Store, r sentinel.Repair, grace time.Duration,
+) error {
 	i, known, err := memory.Incident(ctx, r.Incident)
 	switch {
 	case err != nil:

@@ -37,7 +37,9 @@ func (s *Server) decideRepair(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	decisions := repair.Decisions{Store: s.Store, Now: s.Now, Who: d.Who}
-	moved, err := repair.Decide(r.Context(), decisions, r.PathValue("what"), r.PathValue("id"), d.Hash, d.Why)
+	moved, err := decisions.Take(r.Context(), repair.Decision{
+		Kind: r.PathValue("what"), ID: r.PathValue("id"), Hash: d.Hash, Why: d.Why,
+	})
 	if err != nil {
 		s.text(w, http.StatusConflict, err.Error())
 		return
@@ -54,6 +56,8 @@ func (s *Server) switchRepairs(w http.ResponseWriter, r *http.Request) {
 	}
 	var d decision
 	if s.decode(w, r, &d, `{"who": "ann", "why": "..."}`) {
-		s.done(w, repair.SetKillSwitch(r.Context(), s.Store, setting == "off", d.Who, d.Why, s.Now()))
+		s.done(w, repair.SetKillSwitch(r.Context(), s.Store, repair.KillSwitchState{
+			Off: setting == "off", Who: d.Who, Why: d.Why, At: s.Now(),
+		}))
 	}
 }

@@ -70,7 +70,9 @@ func newKillSwitch(setting, short string) *cobra.Command {
 				path: "repairs/" + setting,
 				body: map[string]string{"who": userName(), "why": why},
 				offline: func(ctx context.Context, _ *agent.Agent, state *store.Store) error {
-					return repair.SetKillSwitch(ctx, state, setting == "off", userName(), why, clock())
+					return repair.SetKillSwitch(ctx, state, repair.KillSwitchState{
+						Off: setting == "off", Who: userName(), Why: why, At: clock(),
+					})
 				},
 			}.apply(cmd)
 			if err != nil {
@@ -234,7 +236,7 @@ func (d decision) apply(cmd *cobra.Command) (r sentinel.Repair, err error) {
 	if err == nil {
 		defer func() { err = errors.Join(err, state.Close()) }()
 		decisions := repair.Decisions{Store: state, Now: clock, Who: who}
-		return repair.Decide(cmd.Context(), decisions, d.what, d.id, d.hash, d.why)
+		return decisions.Take(cmd.Context(), repair.Decision{Kind: d.what, ID: d.id, Hash: d.hash, Why: d.why})
 	}
 	if !errors.Is(err, store.ErrLocked) {
 		return r, unavailable(err)

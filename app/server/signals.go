@@ -22,7 +22,8 @@ func (t *term) handleSignals(ctx context.Context) {
 		case which := <-received:
 			if which == syscall.SIGUSR1 {
 				t.Log.Warn("repairs are switched off by a signal; `sentinel repair on` lets them go on")
-				if err := repair.SetKillSwitch(ctx, t.state, true, "SIGUSR1", "a signal", t.Now()); err != nil {
+				off := repair.KillSwitchState{Off: true, Who: "SIGUSR1", Why: "a signal", At: t.Now()}
+				if err := repair.SetKillSwitch(ctx, t.state, off); err != nil {
 					t.Log.Error("switching repairs off", "error", err)
 				}
 				continue

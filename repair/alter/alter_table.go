@@ -61,13 +61,12 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigg
 	kind, column, _ := strings.Cut(trigger.Incident.Key, ":")
 	plan = sentinel.Plan{
 		Action: "alter_table", Table: trigger.Incident.Table, Finding: trigger.Incident.Key, Scope: "column " + column,
-		Rows: 0, Class: sentinel.ClassAuto,
-		Guarantee: sentinel.ExactlyOnce,
+		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce,
 	}
-	alter := map[sentinel.DriftKind]planChange{
+	planChange := map[sentinel.DriftKind]changePlanner{
 		sentinel.ColumnAdded: addColumn, sentinel.TypeWidened: widenType, sentinel.NullabilityLoosened: dropNotNull,
 	}[sentinel.DriftKind(kind)]
-	if alter == nil {
+	if planChange == nil {
 		return plan, repair.Refuse("%s is never altered by itself: it may lose data or break readers", kind)
 	}
 	target, err := repair.ReadTable(ctx, t.Read, plan.Table)
@@ -85,41 +84,61 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigg
 	if err != nil {
 		return plan, err
 	}
-	change, err := alter(dialect, target, want, &plan)
+	change, err := planChange(dialect, target, want, &plan)
 	if err != nil {
 		return plan, err
 	}
 	change.Kind, change.Column, change.Role = sentinel.DriftKind(kind), want.Name, a.OwnerRole
-	around, err := a.dependencies(ctx, t, target)
+	dependencies, err := a.dependencies(ctx, t, target)
 	if err != nil {
 		return plan, err
 	}
-	if err := checkDependencies(around, change, &plan); err != nil {
+	if err := checkDependencies(dependencies, change, &plan); err != nil {
 		return plan, err
 	}
-	if checker, ok := dialect.(warehouse.AddColumnChecker); ok && change.Kind == sentinel.ColumnAdded {
-		ask := func(st warehouse.Statement) (warehouse.Rows, error) { return repair.Query(ctx, t.Read, st) }
-		refused, err := checker.CheckAddColumn(ctx, ask, target.TableName)
-		if err != nil {
-			return plan, repair.Transient(err)
-		}
-		if refused != "" {
-			return plan, &repair.RefusedError{Why: refused}
+	if change.Kind == sentinel.ColumnAdded {
+		if err := checkServer(ctx, t, dialect, target); err != nil {
+			return plan, err
 		}
 	}
+	plan.Fingerprint = repair.Fingerprint(target, dependencies)
+	return plan, describe(change, dialect, &plan)
+}
+
+// checkServer refuses to add a column on a server that cannot be trusted with it.
+func checkServer(
+	ctx context.Context, t *repair.Target, dialect warehouse.WriteDialect, target *warehouse.Table,
+) error {
+	checker, ok := dialect.(warehouse.AddColumnChecker)
+	if !ok {
+		return nil
+	}
+	ask := func(st warehouse.Statement) (warehouse.Rows, error) { return repair.Query(ctx, t.Read, st) }
+	refused, err := checker.CheckAddColumn(ctx, ask, target.TableName)
+	if err != nil {
+		return repair.Transient(err)
+	}
+	if refused != "" {
+		return &repair.RefusedError{Why: refused}
+	}
+	return nil
+}
+
+// describe adds the change's step, guarantee, summary and details to a plan.
+func describe(change alteration, dialect warehouse.Dialect, plan *sentinel.Plan) (err error) {
 	step := sentinel.Step{Name: "alter", Do: []string{change.Forward}}
 	if change.Reverse != "" {
 		step.Undo = []string{change.Reverse}
 	} else {
-		step.NoUndo = "going back would rewrite the table or lose values: " + kind + " stays"
+		step.NoUndo = "going back would rewrite the table or lose values: " + string(change.Kind) + " stays"
 	}
-	plan.Steps, plan.Fingerprint = []sentinel.Step{step}, repair.Fingerprint(target, around)
+	plan.Steps = []sentinel.Step{step}
 	if _, ok := dialect.(warehouse.AutoCommitter); ok {
 		plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the catalog tells whether it was done
 	}
 	plan.Summary = fmt.Sprintf("%s: %s", plan.Table, change.Forward)
 	plan.Details, err = json.Marshal(change)
-	return plan, err
+	return err
 }
 
 // Stage implements Action: there is nothing to prepare.
@@ -127,7 +146,11 @@ func (a *Table) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action.
 func (a *Table) Apply(ctx context.Context, run *repair.Run) error {
-	return a.alter(ctx, run, "apply", run.Repair.Plan.Fingerprint, func(change alteration) string { return change.Forward })
+	change, err := decodeDetails(run)
+	if err != nil {
+		return err
+	}
+	return execution{a, run, "apply", run.Repair.Plan.Fingerprint, change, change.Forward}.execute(ctx)
 }
 
 // Rollback implements Action. A column is taken away only while nothing was
@@ -154,7 +177,7 @@ func (a *Table) Rollback(ctx context.Context, run *repair.Run) error {
 	if err != nil {
 		return err
 	}
-	return a.alter(ctx, run, "rollback", repair.Fingerprint(target, around), func(change alteration) string { return change.Reverse })
+	return execution{a, run, "rollback", repair.Fingerprint(target, around), change, change.Reverse}.execute(ctx)
 }
 
 func decodeDetails(run *repair.Run) (change alteration, err error) {
@@ -165,32 +188,37 @@ func decodeDetails(run *repair.Run) (change alteration, err error) {
 	return change, err
 }
 
-// alter runs one ALTER inside the envelope: the lock that keeps everybody else
-// from changing the table, the same fingerprint as planned, the statement, and
-// another look.
-func (a *Table) alter(ctx context.Context, run *repair.Run, step, print string, statement func(alteration) string) error {
-	change, err := decodeDetails(run)
+// execution is one ALTER of a repair.
+type execution struct {
+	action      *Table
+	run         *repair.Run
+	step        string // apply or rollback
+	fingerprint string // that the table must have
+	change      alteration
+	statement   string
+}
+
+// execute runs the ALTER: it takes the lock that keeps all others from changing
+// the table, compares the fingerprint, and then runs the statement.
+func (e execution) execute(ctx context.Context) error {
+	e.run.Failpoint("before_" + e.step)
+	if e.run.Target.Write.AutoCommits() {
+		return e.alterAutoCommit(ctx)
+	}
+	before, err := e.action.checkBefore(ctx, e.run, e.fingerprint)
 	if err != nil {
 		return err
 	}
-	run.Failpoint("before_" + step)
-	if run.Target.Write.AutoCommits() {
-		return a.alterAutoCommit(ctx, run, step, print, change, statement(change))
-	}
-	before, err := a.checkBefore(ctx, run, print)
-	if err != nil {
-		return err
-	}
-	_, err = run.Target.Write.ApplyOnce(ctx, run, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
-		if err := a.lock(ctx, tx, run, change, before); err != nil {
+	_, err = e.run.Target.Write.ApplyOnce(ctx, e.run, e.step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
+		if err := e.action.lock(ctx, tx, e.run, e.change, before); err != nil {
 			return 0, err
 		}
-		if step == "rollback" {
-			if err := checkColumnUnused(ctx, tx, run, change); err != nil {
+		if e.step == "rollback" {
+			if err := checkColumnUnused(ctx, tx, e.run, e.change); err != nil {
 				return 0, err
 			}
 		}
-		_, err := tx.ExecContext(ctx, statement(change))
+		_, err := tx.ExecContext(ctx, e.statement)
 		return 0, err
 	})
 	return err
@@ -198,7 +226,7 @@ func (a *Table) alter(ctx context.Context, run *repair.Run, step, print string, 
 
 // checkBefore holds the table against the plan, while nobody is kept waiting, and
 // returns its digest: the same one under the lock says that nothing changed since.
-func (a *Table) checkBefore(ctx context.Context, run *repair.Run, print string) (digest string, err error) {
+func (a *Table) checkBefore(ctx context.Context, run *repair.Run, fingerprint string) (digest string, err error) {
 	writer := run.Target.Write
 	if err := a.checkNotInUse(ctx, run); err != nil {
 		return "", err
@@ -206,7 +234,7 @@ func (a *Table) checkBefore(ctx context.Context, run *repair.Run, print string) 
 	if digest, err = repair.TableDigest(ctx, writer, writer.DB, run.Repair.Table); err != nil {
 		return "", writer.WrapError("reading the catalog", err)
 	}
-	return digest, a.checkUnchanged(ctx, run, print)
+	return digest, a.checkUnchanged(ctx, run, fingerprint)
 }
 
 // lock takes the lock that the ALTER needs, and refuses a table that changed
@@ -241,7 +269,7 @@ func (a *Table) lock(ctx context.Context, tx *sql.Tx, run *repair.Run, change al
 }
 
 // checkUnchanged refuses a table that is not what was planned against.
-func (a *Table) checkUnchanged(ctx context.Context, run *repair.Run, print string) error {
+func (a *Table) checkUnchanged(ctx context.Context, run *repair.Run, fingerprint string) error {
 	target, err := repair.ReadTable(ctx, run.Target.Read, run.Repair.Table)
 	if err != nil {
 		return err
@@ -250,7 +278,7 @@ func (a *Table) checkUnchanged(ctx context.Context, run *repair.Run, print strin
 	if err != nil {
 		return err
 	}
-	if repair.Fingerprint(target, around) != print {
+	if repair.Fingerprint(target, around) != fingerprint {
 		return &repair.ChangedError{What: "its columns, keys, partitions, privileges or dependents are others now"}
 	}
 	return nil

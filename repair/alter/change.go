@@ -77,8 +77,8 @@ func checkType(native string) error {
 	return nil
 }
 
-// planChange plans one kind of change. It may raise the plan's class and add hazards.
-type planChange func(
+// changePlanner plans one kind of change. It may raise the plan's class and add hazards.
+type changePlanner func(
 	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
 ) (alteration, error)
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 
-	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -20,13 +19,9 @@ type checksum string
 func (l loader) checksum(
 	ctx context.Context, tx *sql.Tx, table, condition string, args ...any,
 ) (checksum, error) {
-	quoted := make([]string, len(l.columnNames))
-	for i, c := range l.columnNames {
-		q, err := l.writer.Dialect.Quote(c)
-		if err != nil {
-			return "", &repair.RefusedError{Why: err.Error()}
-		}
-		quoted[i] = q
+	quoted, err := l.quoteAll(l.columnNames)
+	if err != nil {
+		return "", err
 	}
 	query, summed := l.writer.Dialect.Checksum(quoted, table+condition)
 	if !summed {
@@ -34,7 +29,7 @@ func (l loader) checksum(
 	}
 	var rows int64
 	var sum string
-	err := tx.QueryRowContext(ctx, query, args...).Scan(&rows, &sum)
+	err = tx.QueryRowContext(ctx, query, args...).Scan(&rows, &sum)
 	return checksum(fmt.Sprintf("%d rows, %s", rows, sum)), err
 }
 

@@ -3,8 +3,6 @@ package reload
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -87,9 +85,9 @@ func (a *Partition) putInPlace(ctx context.Context, run *repair.Run, details pla
 		return err
 	}
 	if swap.writer.AutoCommits() {
-		return swap.swapAutoCommit(ctx, run, step)
+		return swap.swapAutoCommit(ctx, step)
 	}
-	return swap.swapInTransaction(ctx, run, step)
+	return swap.swapInTransaction(ctx, step)
 }
 
 // openSwap are the names and marks of a repair's swap.
@@ -102,95 +100,4 @@ func (a *Partition) openSwap(ctx context.Context, run *repair.Run, details planD
 		return swap, err
 	}
 	return l.newSwap()
-}
-
-// merge deletes the window's rows that are not staged, and inserts or updates
-// those that are. Rows that stay as they are are not written, so that nobody who
-// follows the table sees them come and go.
-func (l loader) merge(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
-	quote := func(names []string, format string) (out []string, err error) {
-		for _, n := range names {
-			q, err := l.writer.Dialect.Quote(n)
-			if err != nil {
-				return nil, &repair.RefusedError{Why: err.Error()}
-			}
-			out = append(out, strings.ReplaceAll(format, "?", q))
-		}
-		return out, nil
-	}
-	same, err := quote(l.details.Key, "s.? = t.?")
-	if err != nil {
-		return 0, err
-	}
-	key, err := quote(l.details.Key, "?")
-	if err != nil {
-		return 0, err
-	}
-	inKey := func(column string) bool { return slices.Contains(l.details.Key, column) }
-	rest := slices.DeleteFunc(slices.Clone(l.details.Columns), inKey)
-	count := func(query string, args ...any) (n int64, err error) {
-		err = tx.QueryRowContext(ctx, query, args...).Scan(&n)
-		return n, err
-	}
-	column := l.quotedColumn()
-	outside, err := count(fmt.Sprintf(`SELECT count(*)
-		FROM %s t
-		JOIN %s s ON %s
-		WHERE NOT (%s)`,
-		l.table, l.from, strings.Join(same, " AND "), strings.ReplaceAll(l.where, column, "t."+column)), l.args...)
-	if err != nil {
-		return 0, err
-	}
-	if outside > 0 {
-		return 0, repair.Refuse("%d keys of the source belong to rows outside of the window, which would be "+
-			"moved into it", outside)
-	}
-	gone, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s
-		WHERE %s AND NOT EXISTS (SELECT 1 FROM %s s WHERE %s)`,
-		l.table, l.where, l.from, strings.ReplaceAll(strings.Join(same, " AND "), "t.", l.table+".")), l.args...)
-	if err != nil {
-		return 0, err
-	}
-	columns, err := quote(l.details.Columns, "?")
-	if err != nil {
-		return 0, err
-	}
-	others, err := quote(rest, "?")
-	if err != nil {
-		return 0, err
-	}
-	st := l.writer.Dialect.Upsert(warehouse.Upsert{Table: l.table, From: l.from, Columns: columns, Key: key,
-		NonKey: others})
-	put, err := tx.ExecContext(ctx, st)
-	if err != nil {
-		return 0, err
-	}
-	if rows, err = put.RowsAffected(); err != nil {
-		return 0, err
-	}
-	deleted, err := gone.RowsAffected()
-	if err != nil {
-		return 0, err
-	}
-	now, err := l.windowChecksum(ctx, tx)
-	if err != nil {
-		return 0, err
-	}
-	staged, err := l.checksum(ctx, tx, l.from, "")
-	if err != nil {
-		return 0, err
-	}
-	if now != staged {
-		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %s, and %s were staged: "+
-			"something else writes to it", now, staged)}
-	}
-	return rows + deleted, l.checkpoints.set(ctx, tx, appliedCheckpoint, string(now))
-}
-
-func (l loader) quotedColumn() string {
-	q, err := l.writer.Dialect.Quote(l.details.Column)
-	if err != nil {
-		return l.details.Column // the condition was written with it before
-	}
-	return q
 }

@@ -131,8 +131,8 @@ func (swap partitionSwap) createStagedPartition(ctx context.Context) error {
 // swapInTransaction puts the staged partition in the place of the one that is there, which is
 // kept whole for the way back: DETACH and ATTACH in one transaction, with fence
 // and ledger. Readers see one or the other.
-func (swap partitionSwap) swapInTransaction(ctx context.Context, run *repair.Run, step string) error {
-	writer := swap.writer
+func (swap partitionSwap) swapInTransaction(ctx context.Context, step string) error {
+	run, writer := swap.loader.run, swap.writer
 	if err := checkUnchanged(ctx, run, step); err != nil {
 		return err
 	}

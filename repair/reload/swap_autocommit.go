@@ -10,11 +10,12 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// swapAutoCommit exchanges the staged table with the partition. DDL commits by
-// itself here: intent and outcome are marked around it, and after a crash the window
-// tells which of the two it holds. The staged table holds the old rows then.
-func (swap partitionSwap) swapAutoCommit(ctx context.Context, run *repair.Run, step string) error {
-	writer := swap.writer
+// swapAutoCommit exchanges the staged table with the partition on an engine whose
+// DDL commits by itself. It writes intent and outcome to the ledger around the
+// statement. After a crash the window's checksum says whether the exchange was
+// made: the staged table then holds the old rows.
+func (swap partitionSwap) swapAutoCommit(ctx context.Context, step string) error {
+	run, writer := swap.loader.run, swap.writer
 	if done, err := writer.Done(ctx, run.Repair, step); done || err != nil {
 		return err
 	}
@@ -27,38 +28,19 @@ func (swap partitionSwap) swapAutoCommit(ctx context.Context, run *repair.Run, s
 	if err != nil {
 		return err
 	}
-	before, after := windowCheckpoint, stagedCheckpoint
-	if step == "rollback" {
-		before, after = appliedCheckpoint, windowCheckpoint
-	}
-	state, err := swap.readState(ctx, before, after)
+	state, err := swap.readState(ctx, step)
 	if err != nil {
 		return err
 	}
-	switch {
-	case state.window == state.after && tried: // it was carried out, and nobody could say so
-	case state.window != state.before && step == "rollback":
-		return repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair put "+
-			"%s there", state.window, state.before)
-	case state.window != state.before:
-		return &repair.ChangedError{What: fmt.Sprintf("rows of the window were written since the source was "+
-			"read (%s; then %s)", state.window, cmp.Or(state.before, "nothing"))}
-	case state.staged != state.after:
-		return &repair.ChangedError{What: fmt.Sprintf("the staged rows are not those that were verified (%s; "+
-			"then %s)", state.staged, cmp.Or(state.after, "nothing"))}
-	default:
+	if !(tried && state.window == state.after) {
+		if err := state.check(step); err != nil {
+			return err
+		}
 		if err := checkUnchanged(ctx, run, step); err != nil {
 			return err
 		}
-		if err := swap.exchangePartition(ctx, run, conn); err != nil {
+		if err := swap.exchangeOrRevert(ctx, conn, step, state); err != nil {
 			return err
-		}
-		// Rows that came in the last moment went out with the old partition.
-		if now, err := swap.readState(ctx, before, after); err != nil {
-			return err
-		} else if now.staged != state.before {
-			return errors.Join(&repair.ChangedError{What: "rows were written to the window in the moment of the " +
-				"swap, which is taken back"}, swap.exchangePartition(ctx, run, conn))
 		}
 	}
 	run.Failpoint("in_" + step + "_txn")
@@ -75,6 +57,40 @@ func (swap partitionSwap) swapAutoCommit(ctx context.Context, run *repair.Run, s
 	return err
 }
 
+// check refuses a swap when the window or the staged table do not hold what they
+// must hold before it.
+func (s swapState) check(step string) error {
+	switch {
+	case s.window != s.before && step == "rollback":
+		return repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair put "+
+			"%s there", s.window, s.before)
+	case s.window != s.before:
+		return &repair.ChangedError{What: fmt.Sprintf("rows of the window were written since the source was "+
+			"read (%s; then %s)", s.window, cmp.Or(s.before, "nothing"))}
+	case s.staged != s.after:
+		return &repair.ChangedError{What: fmt.Sprintf("the staged rows are not those that were verified (%s; "+
+			"then %s)", s.staged, cmp.Or(s.after, "nothing"))}
+	}
+	return nil
+}
+
+// exchangeOrRevert exchanges the partition, and exchanges it back when rows were
+// written to the window at the last moment: they went out with the old partition.
+func (swap partitionSwap) exchangeOrRevert(ctx context.Context, conn *sql.Conn, step string, state swapState) error {
+	if err := swap.exchangePartition(ctx, conn); err != nil {
+		return err
+	}
+	now, err := swap.readState(ctx, step)
+	if err != nil {
+		return err
+	}
+	if now.staged != state.before {
+		return errors.Join(&repair.ChangedError{What: "rows were written to the window in the moment of the " +
+			"swap, which is taken back"}, swap.exchangePartition(ctx, conn))
+	}
+	return nil
+}
+
 // swappedBeforeCrash reports whether the partition was exchanged for an agent
 // that could not say so: the staged table holds the old rows then, and must not
 // be staged anew.
@@ -89,7 +105,7 @@ func (a *Partition) swappedBeforeCrash(ctx context.Context, run *repair.Run, det
 	if err != nil {
 		return false, err
 	}
-	state, err := swap.readState(ctx, windowCheckpoint, stagedCheckpoint)
+	state, err := swap.readState(ctx, "apply")
 	return state.window == state.after && state.staged == state.before, err
 }
 
@@ -97,7 +113,12 @@ func (a *Partition) swappedBeforeCrash(ctx context.Context, run *repair.Run, det
 // of the window as it must be before and after the swap.
 type swapState struct{ window, staged, before, after string }
 
-func (swap partitionSwap) readState(ctx context.Context, before, after string) (state swapState, err error) {
+// readState reads the checksums that a step compares.
+func (swap partitionSwap) readState(ctx context.Context, step string) (state swapState, err error) {
+	before, after := windowCheckpoint, stagedCheckpoint
+	if step == "rollback" {
+		before, after = appliedCheckpoint, windowCheckpoint
+	}
 	tx, err := swap.writer.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return state, swap.writer.WrapError("reading the window", err)
@@ -111,9 +132,9 @@ func (swap partitionSwap) readState(ctx context.Context, before, after string) (
 	return state, swap.writer.WrapError("reading the window", errors.Join(err1, err2, err3, err4, tx.Rollback()))
 }
 
-func (swap partitionSwap) exchangePartition(ctx context.Context, run *repair.Run, conn *sql.Conn) error {
+func (swap partitionSwap) exchangePartition(ctx context.Context, conn *sql.Conn) error {
 	for _, st := range swap.dialect.SwapIn(swap.parts) {
-		if _, err := conn.ExecContext(ctx, "/* sentinel/"+run.Repair.ID+" */ "+st); err != nil {
+		if _, err := conn.ExecContext(ctx, "/* sentinel/"+swap.loader.run.Repair.ID+" */ "+st); err != nil {
 			return swap.writer.WrapError("exchanging the partition", err)
 		}
 	}

@@ -40,7 +40,7 @@ func (b *Bench) NewAgent(holder string, change func(*repair.Config)) *Agent {
 	}
 	c := repair.Config{Store: b.Store, Holder: holder, Now: func() time.Time { return a.Now() }}
 	c.KillSwitch, c.Remote = host{a}, host{a}
-	c.Failpoint = func(place string) { a.Failpoint(place) }
+	c.Failpoints = host{a}
 	if change != nil {
 		change(&c)
 	}
@@ -78,6 +78,8 @@ func (h host) Maintenance(now time.Time, t sentinel.Table) (string, bool) {
 func (h host) RepairChanged(context.Context, sentinel.Repair) {}
 
 func (h host) BreakerChanged(name string, state int) { h.agent.Breaker(name, state) }
+
+func (h host) Failpoint(place string) { h.agent.Failpoint(place) }
 
 func (h host) Killed(context.Context) bool { return h.agent.Killed() }
 
