@@ -174,7 +174,7 @@ func (t *tickRun) record(ctx context.Context, rec *record) {
 	a := t.agent
 	a.announce(rec)
 	for _, r := range rec.batch.Results {
-		a.trace.Result(ctx, r.Check, r.Kind, r.Status.String(), r.Message, r.Duration)
+		a.trace.Result(ctx, r)
 	}
 	_, end := a.trace.Step(ctx, "record",
 		telemetry.Count{Name: "results", Value: len(rec.batch.Results)},

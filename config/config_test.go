@@ -129,7 +129,7 @@ datasets:
     checks: [schema]
 `
 
-func TestAWholeFile(t *testing.T) {
+func TestCompleteFile(t *testing.T) {
 	t.Parallel()
 	text := strings.ReplaceAll(whole, "$$5", "5")
 	c, err := config.Parse("dir/f.yaml", []byte(text), env("TOKEN=abcdef"))
@@ -193,9 +193,9 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestEntriesOfOneTableAreOneDataset: one that names it and patterns that match it, in
+// TestEntriesOfOneTableAreMerged: one that names it and patterns that match it, in
 // any order.
-func TestEntriesOfOneTableAreOneDataset(t *testing.T) {
+func TestEntriesOfOneTableAreMerged(t *testing.T) {
 	t.Parallel()
 	const before, named, after = `
   - table: w.main.*
@@ -297,7 +297,7 @@ func many(n int) []byte {
 	return []byte(b.String())
 }
 
-func TestTheFingerprintIsOfWhatAgentsShare(t *testing.T) {
+func TestFingerprintCoversSharedSettings(t *testing.T) {
 	t.Parallel()
 	fingerprint := func(file, and string) string {
 		c, err := config.Parse("f.yaml", []byte(file), env())

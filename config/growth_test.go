@@ -28,7 +28,7 @@ func loading(t *testing.T, check string, n int) uint64 {
 }
 
 // Not parallel: it reads the allocations of the whole process.
-func TestLoadingGrowsWithTheFileAndNotItsSquare(t *testing.T) {
+func TestLoadingIsLinear(t *testing.T) {
 	for _, check := range []string{
 		"row_count > 0", "schema", "schema: {like: w.a.b}", "schema: {columns: [id, note]}", "schema: {column_added: warn}",
 		"freshness: {column: at, warn: 30m, fail: {count: 1, period: hour}}", "row_count: {bucket: day, fail: \"< 10\"}",

@@ -7,7 +7,7 @@ import (
 	"github.com/sentinel-dq/sentinel/config"
 )
 
-func TestNoSecretInAnyMistake(t *testing.T) {
+func TestMistakesShowNoSecret(t *testing.T) {
 	t.Parallel()
 	tail := "datasets: [{table: w.t, checks: [schema]}]\n"
 	for name, text := range map[string]string{

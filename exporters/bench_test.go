@@ -14,8 +14,8 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 )
 
-// two are the results of one dataset's two checks.
-func two(i int) []sentinel.Result {
+// twoResults returns the results of the two checks of one dataset.
+func twoResults(i int) []sentinel.Result {
 	table := sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("orders_%d", i)}
 	return []sentinel.Result{
 		{
@@ -40,13 +40,13 @@ func two(i int) []sentinel.Result {
 	}
 }
 
-// watched is an exporter of an agent with n datasets, two checks each, and with
-// every metric that datasets have.
-func watched(b *testing.B, n int) *exporters.Prometheus {
+// filled returns an exporter with n datasets of two checks each, and with every metric
+// of datasets.
+func filled(b *testing.B, n int) *exporters.Prometheus {
 	p := exporters.NewPrometheus("v1")
 	p.MaxSeries = 10 * n
 	for i := range n {
-		results := two(i)
+		results := twoResults(i)
 		export(b, p, results...)
 		labels := []string{results[0].Table.Warehouse, exporters.DatasetLabel(results[0].Table)}
 		p.Set(exporters.DatasetInfo, 1, labels[0], labels[1], "data-team", "critical")
@@ -71,13 +71,12 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkScrape is a scrape as Prometheus makes it, after each of which a
-// tenth of the checks have new results.
+// BenchmarkScrape measures scrapes. A tenth of the checks have new results after each.
 func BenchmarkScrape(b *testing.B) {
 	for _, datasets := range []int{1000, 10000} {
 		b.Run(fmt.Sprintf("checks=%d", 2*datasets), func(b *testing.B) {
 			before := heap()
-			p := watched(b, datasets)
+			p := filled(b, datasets)
 			kept := heap() - before
 			server := httptest.NewServer(p)
 			defer server.Close()
@@ -109,7 +108,7 @@ func BenchmarkScrape(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
 				for j := range datasets / 10 {
-					export(b, p, two((i*datasets/10+j)%datasets)...)
+					export(b, p, twoResults((i*datasets/10+j)%datasets)...)
 				}
 				b.StartTimer()
 				scraped()

@@ -9,8 +9,8 @@ import (
 
 func init() { Register("cloudwatch", func() Exporter { return &CloudWatch{} }) }
 
-// CloudWatch writes CloudWatch's embedded metric format, one JSON object a line:
-// to standard output, as Lambda and ECS collect it, or to a file that the
+// CloudWatch writes CloudWatch's embedded metric format, with one JSON object per line.
+// It writes to standard output, which Lambda and ECS collect, or to a file that the
 // CloudWatch agent reads.
 type CloudWatch struct {
 	File      string `yaml:"file" doc:"File to append to. Default: standard output."`
@@ -33,7 +33,7 @@ type emfMetric struct {
 	Unit string
 }
 
-// Export implements Exporter: a line for each result, and for each segment.
+// Export implements Exporter. It writes a line per result and per segment.
 func (c *CloudWatch) Export(_ context.Context, results []sentinel.Result) error {
 	var out []map[string]any
 	for _, r := range results {

@@ -1,5 +1,6 @@
-// Package exporters brings results to other systems, one file per destination,
-// and owns the name of every metric.
+// Package exporters sends results to other systems, with one file per destination. It
+// defines the name of every metric (metrics.go), and serves them at /metrics
+// (prometheus.go, series.go, text.go). Begin with [Exporter] and metrics.go.
 package exporters
 
 import (
@@ -12,21 +13,22 @@ import (
 	"github.com/sentinel-dq/sentinel/internal/registry"
 )
 
-// Exporter takes the results of each tick. The exported fields of a registered
-// one are its YAML. Export may be called from several goroutines at once.
+// Exporter receives the results of each tick. The exported fields of a registered
+// exporter are its YAML keys. Exporters are safe for concurrent use.
 type Exporter interface {
 	// Validate checks the configuration and fills in defaults.
 	Validate() error
-	// Export sends the results. Nobody changes them any more: an exporter may keep
-	// them, and must not change them either, since others get the same.
+	// Export sends the results. All exporters share them, so an exporter must not change
+	// them. It may keep them.
 	Export(ctx context.Context, results []sentinel.Result) error
+	// Close releases what the exporter holds.
 	Close(ctx context.Context) error
 }
 
 var kinds = registry.New[func() Exporter]("exporter")
 
-// Register adds a kind of exporter; it is called from init functions only and
-// panics on a name taken twice.
+// Register adds a kind of exporter. Only init functions call it. It panics if the name
+// is taken.
 func Register(kind string, zero func() Exporter) { kinds.Add(kind, zero) }
 
 // New returns the zero value of a kind.
@@ -41,19 +43,19 @@ func New(kind string) (Exporter, error) {
 // Kinds returns the registered kinds in alphabetical order.
 func Kinds() []string { return kinds.Names() }
 
-// QueueObserver hears of results that do not arrive. It may be called concurrently.
+// QueueObserver observes results that a [Queue] loses. It is safe for concurrent use.
 type QueueObserver interface {
-	// Lost says how many results of an exporter are lost, and why.
+	// Lost reports how many results of an exporter are lost, and why.
 	Lost(exporter string, results int, err error)
 }
 
-// Queue stands before an exporter that may be slow: Export never waits. What
-// does not fit is dropped, the oldest first, and reported.
+// Queue buffers the results for an exporter that may be slow. Its Export never waits. A
+// full queue drops the oldest results and reports them. [Queue.Run] must run.
 type Queue struct {
 	Exporter
 	Name     string
-	Size     int           // batches; default 1000
-	Observer QueueObserver // nil: nobody
+	Size     int           // capacity in batches; 0: 1000
+	Observer QueueObserver // nil: losses are not reported
 
 	mu      sync.Mutex
 	waiting [][]sentinel.Result
@@ -91,8 +93,8 @@ func (q *Queue) Export(_ context.Context, results []sentinel.Result) error {
 	return nil
 }
 
-// Run hands batches on until ctx ends, then those that wait, as long as they
-// arrive, and closes the exporter.
+// Run exports batches until ctx ends. Then it exports the rest, up to the first error,
+// and closes the exporter.
 func (q *Queue) Run(ctx context.Context) {
 	q.start()
 	for ctx.Err() == nil {

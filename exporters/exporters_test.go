@@ -21,7 +21,7 @@ import (
 
 var morning = time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
 
-// sample is a result with everything in it that has to be escaped.
+// sample returns a result with all characters that need escapes.
 func sample() sentinel.Result {
 	return sentinel.Result{
 		Check: "shop.public.odd, name/row_count", Kind: "row_count", Table: sentinel.Table{
@@ -77,7 +77,7 @@ func TestJSONL(t *testing.T) {
 	}
 }
 
-func TestAFileIsRotated(t *testing.T) {
+func TestFileRotation(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "results.jsonl")
 	e := ready(t, &exporters.JSONL{File: path, MaxSize: 1000})
@@ -169,7 +169,7 @@ func TestStatsD(t *testing.T) {
 	}
 }
 
-// destination records what is posted, and answers as it is told.
+// destination starts a server that records requests and answers with a status.
 func destination(t *testing.T, status int) (url string, got func() (requests []*http.Request, bodies []string)) {
 	t.Helper()
 	var mu sync.Mutex
@@ -282,7 +282,7 @@ func TestOpenLineage(t *testing.T) {
 	}
 }
 
-// stuck is a destination that does not answer until it is let go.
+// stuck is an exporter that blocks until the test releases it.
 type stuck struct {
 	exporters.JSONL
 	let    chan struct{}
@@ -301,7 +301,7 @@ func (s *stuck) Export(context.Context, []sentinel.Result) error {
 
 func (s *stuck) Close(context.Context) error { s.closed = true; return nil }
 
-func TestASlowDestinationHoldsNobodyUp(t *testing.T) {
+func TestSlowDestinationDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	slow := &stuck{let: make(chan struct{})}
 	dropped := 0
@@ -346,7 +346,7 @@ func TestEveryExporterHasAPage(t *testing.T) {
 	}
 }
 
-// lost is a function as a QueueObserver.
+// lost makes a function a QueueObserver.
 type lost func(exporter string, results int, err error)
 
 func (f lost) Lost(exporter string, results int, err error) { f(exporter, results, err) }

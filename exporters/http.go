@@ -19,11 +19,11 @@ import (
 // httpTimeout bounds one delivery.
 const httpTimeout = 10 * time.Second
 
-// client keeps its connections: a destination gets a request every few seconds.
+// client keeps connections open, because a destination gets a request every few seconds.
 var client = outbound.Client(outbound.Options{AllowPrivate: true, Proxy: true, KeepAlive: true})
 
-// post sends a body and says what the destination answered when it did not
-// take it. The address may hold a secret and is never in the error.
+// post sends a body. Its error holds the answer of a destination that refused it, and
+// never the address, which may hold a secret.
 func post(ctx context.Context, to sentinel.Secret, headers map[string]string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
 	defer cancel()
@@ -46,7 +46,7 @@ func post(ctx context.Context, to sentinel.Secret, headers map[string]string, bo
 	return fmt.Errorf("answered %s: %s", resp.Status, outbound.OneLine(string(answer), 300))
 }
 
-// needURL demands an http address.
+// needURL returns an error unless the value is an HTTP address.
 func needURL(field string, s sentinel.Secret) error {
 	if !outbound.IsURL(s.Reveal()) {
 		return settings.Wrong(field, "want an address that starts with http:// or https://")

@@ -13,8 +13,8 @@ import (
 
 func init() { Register("influx", func() Exporter { return &Influx{} }) }
 
-// Influx writes line protocol to InfluxDB's v2 API, which Telegraf,
-// VictoriaMetrics and others also take.
+// Influx writes line protocol to the v2 API of InfluxDB, which Telegraf,
+// VictoriaMetrics and others also support.
 type Influx struct {
 	URL    sentinel.Secret `yaml:"url" required:"true" doc:"Address of the server: http://host:8086."`
 	Token  sentinel.Secret `yaml:"token" doc:"API token."`
@@ -57,8 +57,8 @@ var (
 	influxStamp = func(r sentinel.Result) string { return strconv.FormatInt(r.Tick.UnixNano(), 10) }
 )
 
-// writePoints writes sentinel_check with the status, and sentinel_value with one
-// point a value.
+// writePoints writes one point of sentinel_check with the status, and one point of
+// sentinel_value per value.
 func writePoints(b *strings.Builder, r sentinel.Result) {
 	tags := ",check=" + influxTag.Replace(r.Check) +
 		",dataset=" + influxTag.Replace(DatasetLabel(r.Table)) +

@@ -10,8 +10,7 @@ import (
 
 func init() { Register("jsonl", func() Exporter { return &JSONL{} }) }
 
-// JSONL writes every result as one line of JSON, for Elastic, Splunk, Loki and
-// the like.
+// JSONL writes every result as one line of JSON, which Elastic, Splunk and Loki read.
 type JSONL struct {
 	File    string `yaml:"file" doc:"File to append to. Default: standard output."`
 	MaxSize int64  `yaml:"max_size" default:"104857600" doc:"Bytes at which the file becomes FILE.1."`
@@ -19,9 +18,9 @@ type JSONL struct {
 	lines lines
 }
 
-// Line is one result as JSONL writes it.
+// Line is the JSON form of one result.
 type Line struct {
-	Time            time.Time     `json:"time"` // the tick
+	Time            time.Time     `json:"time"` // tick of the result
 	Warehouse       string        `json:"warehouse"`
 	Dataset         string        `json:"dataset"`
 	Check           string        `json:"check"`

@@ -12,15 +12,14 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// lines appends whole lines to a file, which is rotated at a size, or to
-// standard output.
+// lines appends whole lines to standard output, or to a file that it rotates by size.
 type lines struct {
 	mu   sync.Mutex
 	file *os.File
 	size int64
 }
 
-// write appends lines; keep is the size at which path becomes path.1.
+// write appends lines. It first renames path to path.1 if the file reaches keep bytes.
 func (l *lines) write(path string, keep int64, data []byte) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +57,7 @@ func (l *lines) close() error {
 	return err
 }
 
-// encodeLines writes one JSON object a line.
+// encodeLines encodes one JSON object per line.
 func encodeLines[T any](values []T) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -71,7 +70,7 @@ func encodeLines[T any](values []T) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// exact is a value as a JSON number with every digit; null when there is none.
+// exact is a value whose JSON form is a number with every digit, or null if absent.
 type exact sentinel.Number
 
 // MarshalJSON implements json.Marshaler.

@@ -8,8 +8,8 @@ type Metric struct {
 	Labels []string
 }
 
-// buckets are a histogram's classic ones: checks and statements take
-// milliseconds to minutes, incidents and repairs seconds to days.
+// buckets returns the classic buckets of a histogram. Checks and statements take
+// milliseconds to minutes; incidents and repairs take seconds to days.
 func (m Metric) buckets() []float64 {
 	switch m.Name {
 	case TimeToDetect.Name, TimeToResolve.Name, TimeToRepair.Name:
@@ -32,8 +32,8 @@ var byCheck = []string{"warehouse", "dataset", "check"}
 var byDataset = byCheck[:2:2]
 var bySegment = append(byCheck[:3:3], "segment")
 
-// The metrics of checks: one series per check, and per segment where the check
-// has some. The last value stays exported; its age is in CheckLastRun.
+// The metrics of checks have one series per check, or per segment of a check. The last
+// value stays exported; CheckLastRun shows its age.
 var (
 	CheckStatus = Metric{
 		"sentinel_check_status", "gauge",
@@ -178,7 +178,7 @@ var (
 	}
 )
 
-// The metrics of datasets, of their deadlines, and of how good predictions were.
+// The metrics of datasets, of their deadlines, and of the quality of predictions.
 var (
 	DatasetInfo = Metric{
 		"sentinel_dataset_info", "gauge",
@@ -291,7 +291,7 @@ var (
 	}
 )
 
-// The metrics of what the agent costs a warehouse.
+// The metrics of the load that the agent puts on a warehouse.
 var (
 	Statements = Metric{
 		"sentinel_warehouse_statements_total", "counter",
@@ -318,7 +318,7 @@ var (
 // Metrics lists all metrics: those of checks first, then the agent's own.
 func Metrics() []Metric { return append(checkMetrics(), agentMetrics()...) }
 
-// checkMetrics lists the metrics that results are exported as.
+// checkMetrics lists the metrics of results.
 func checkMetrics() []Metric {
 	return []Metric{
 		CheckStatus, CheckLastRun, Freshness, NewestTimestamp, RowCount, MissingPartitions, CheckValue, SchemaDrifts,

@@ -15,8 +15,8 @@ import (
 
 func init() { Register("openlineage", func() Exporter { return &OpenLineage{} }) }
 
-// OpenLineage sends every result as a run event (spec 2-0-2) with the facets
-// dataQualityAssertions and dataQualityMetrics on its dataset.
+// OpenLineage sends every result as a run event of spec 2-0-2. The event's dataset has
+// the facets dataQualityAssertions and dataQualityMetrics.
 type OpenLineage struct {
 	URL       sentinel.Secret   `yaml:"url" required:"true" doc:"Address of the lineage endpoint."`
 	Token     sentinel.Secret   `yaml:"token" doc:"Bearer token."`
@@ -39,7 +39,7 @@ func (o *OpenLineage) Validate() error {
 	return needURL("url", o.URL)
 }
 
-// Export implements Exporter. A result that could not look is no event.
+// Export implements Exporter. It sends no event for a check that could not run.
 func (o *OpenLineage) Export(ctx context.Context, results []sentinel.Result) error {
 	headers := map[string]string{"Content-Type": "application/json"}
 	if o.Token != "" {
@@ -85,15 +85,18 @@ func (o *OpenLineage) event(r sentinel.Result) map[string]any {
 		}
 	}
 	return map[string]any{
-		"eventType": "COMPLETE", "eventTime": r.Tick.UTC().Format(time.RFC3339Nano), "producer": producer, "schemaURL": runEvent,
-		"run": map[string]any{"runId": runID(r)}, "job": map[string]any{"namespace": o.Namespace, "name": r.Check},
+		"eventType": "COMPLETE",
+		"eventTime": r.Tick.UTC().Format(time.RFC3339Nano),
+		"producer":  producer,
+		"schemaURL": runEvent,
+		"run":       map[string]any{"runId": runID(r)}, "job": map[string]any{"namespace": o.Namespace, "name": r.Check},
 		"inputs": []map[string]any{{"namespace": namespace, "name": DatasetLabel(r.Table),
 			"inputFacets": facets}}, "outputs": []any{},
 	}
 }
 
-// runID is a UUID of version 5 (RFC 9562) of check and tick: a result that is
-// sent again is the same run.
+// runID returns a UUID of version 5 (RFC 9562) of the check and the tick, so that a
+// result that is sent again has the same id.
 func runID(r sentinel.Result) string {
 	// URLs
 	space := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}

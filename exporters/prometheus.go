@@ -20,23 +20,23 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Limits bounds what /metrics shows.
+// Limits bounds the number of series at /metrics.
 type Limits struct {
 	MaxSeries int `yaml:"max_series" default:"50000" doc:"Series of checks on /metrics at most."`
 }
 
-// Prometheus serves results at /metrics. A scrape never sends a statement: it shows
-// what results and the agent's parts have set.
+// Prometheus serves metrics at /metrics. A scrape never sends a statement. It shows the
+// values that results and the agent have set.
 type Prometheus struct {
 	Limits
 
-	checks   *seriesSet // by check id
-	datasets *seriesSet // by their labels
+	checks   *seriesSet // samples by id of the check
+	datasets *seriesSet // samples by datasetKey
 
-	registry   *prometheus.Registry                // of the agent's own metrics
-	gauges     map[string]*prometheus.GaugeVec     // by metric name
-	counters   map[string]*prometheus.CounterVec   // by metric name
-	histograms map[string]*prometheus.HistogramVec // by metric name
+	registry   *prometheus.Registry                // registry of the agent's own metrics
+	gauges     map[string]*prometheus.GaugeVec     // gauges by name of the metric
+	counters   map[string]*prometheus.CounterVec   // counters by name of the metric
+	histograms map[string]*prometheus.HistogramVec // histograms by name of the metric
 }
 
 // NewPrometheus returns an exporter with the agent's metrics registered.
@@ -63,7 +63,7 @@ func NewPrometheus(version string) *Prometheus {
 	return p
 }
 
-// collector makes what client_golang keeps of a metric.
+// collector returns a new collector of a metric.
 func (p *Prometheus) collector(m Metric) prometheus.Collector {
 	switch m.Type {
 	case "counter":
@@ -80,7 +80,7 @@ func (p *Prometheus) collector(m Metric) prometheus.Collector {
 	return p.gauges[m.Name]
 }
 
-// Set sets a gauge of the agent; labels are in the metric's order.
+// Set sets a gauge of the agent or of a dataset. Labels are in the order of the metric.
 func (p *Prometheus) Set(m Metric, v float64, labels ...string) {
 	if m.byDataset() {
 		p.setOfDataset(m, labels, func(sentinel.Number) sentinel.Number { return sentinel.Float(v) })
@@ -89,7 +89,7 @@ func (p *Prometheus) Set(m Metric, v float64, labels ...string) {
 	p.gauges[m.Name].WithLabelValues(labels...).Set(v)
 }
 
-// Add adds to a counter of the agent.
+// Add adds to a counter of the agent or of a dataset.
 func (p *Prometheus) Add(m Metric, v float64, labels ...string) {
 	if m.byDataset() {
 		p.setOfDataset(m, labels, func(old sentinel.Number) sentinel.Number {
@@ -109,13 +109,13 @@ func (p *Prometheus) setOfDataset(m Metric, labels []string, change func(sentine
 	p.datasets.set(m, datasetKey(shared), shared, further, change)
 }
 
-// datasetKey is what a dataset's series are kept by.
+// datasetKey returns the key of a dataset's samples.
 func datasetKey(labels []string) string { return labels[0] + "\x00" + labels[1] }
 
-// datasetLabels are the values of the first labels of everything about a dataset.
+// datasetLabels returns the values of the labels warehouse and dataset.
 func datasetLabels(t sentinel.Table) []string { return []string{t.Warehouse, DatasetLabel(t)} }
 
-// Describe sets who owns a dataset and how much it matters, in place of what it was.
+// Describe sets the owner and the tier of a dataset. It replaces the former ones.
 func (p *Prometheus) Describe(t sentinel.Table, owner, tier string) {
 	info := p.datasets.index[DatasetInfo.Name]
 	labels := datasetLabels(t)
@@ -133,12 +133,13 @@ func (p *Prometheus) Describe(t sentinel.Table, owner, tier string) {
 	})
 }
 
-// Observe puts a value into a histogram of the agent.
+// Observe adds a value to a histogram of the agent.
 func (p *Prometheus) Observe(m Metric, v float64, labels ...string) {
 	p.histograms[m.Name].WithLabelValues(labels...).Observe(v)
 }
 
-// ObserveTraced is Observe with the trace as an exemplar; "" for none.
+// ObserveTraced adds a value to a histogram, with the id of a trace as its exemplar. An
+// empty id adds none.
 func (p *Prometheus) ObserveTraced(m Metric, v float64, traceID string, labels ...string) {
 	o := p.histograms[m.Name].WithLabelValues(labels...)
 	if e, can := o.(prometheus.ExemplarObserver); can && traceID != "" {
@@ -148,7 +149,7 @@ func (p *Prometheus) ObserveTraced(m Metric, v float64, traceID string, labels .
 	o.Observe(v)
 }
 
-// Gather implements prometheus.Gatherer: everything that /metrics has.
+// Gather implements prometheus.Gatherer. It returns all metrics.
 func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
 	checks := p.checkSeries()
 	datasets, _ := p.datasets.snapshot(math.MaxInt)
@@ -158,15 +159,15 @@ func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
 	return families, err
 }
 
-// checkSeries returns the series of checks, without those that are too many.
+// checkSeries returns the series of checks, at most MaxSeries, and counts the others in
+// SeriesDropped.
 func (p *Prometheus) checkSeries() [][]series {
 	checks, dropped := p.checks.snapshot(cmp.Or(p.MaxSeries, settings.Default[Limits]().MaxSeries))
 	p.Set(SeriesDropped, float64(dropped))
 	return checks
 }
 
-// Forget takes a series of a gauge out, such as the risk of a dataset that has
-// no deadline any more.
+// Forget removes a series of a gauge, such as the risk of a dataset without a deadline.
 func (p *Prometheus) Forget(m Metric, labels ...string) {
 	if m.byDataset() {
 		p.setOfDataset(m, labels, func(sentinel.Number) sentinel.Number { return sentinel.Number{} })
@@ -175,7 +176,7 @@ func (p *Prometheus) Forget(m Metric, labels ...string) {
 	p.gauges[m.Name].DeleteLabelValues(labels...)
 }
 
-// Export implements Exporter: the last value of each check stays.
+// Export implements Exporter. It keeps the last values of each check.
 func (p *Prometheus) Export(_ context.Context, results []sentinel.Result) error {
 	for i := range results {
 		r := &results[i]
@@ -192,8 +193,8 @@ func (p *Prometheus) Validate() error { return nil }
 // Close implements Exporter.
 func (p *Prometheus) Close(context.Context) error { return nil }
 
-// Keep forgets the checks, by id, and datasets that are not named: those taken
-// out of the configuration.
+// Keep removes the series of all checks and datasets that are not in the sets, such as
+// those that the configuration no longer has. Checks are named by id.
 func (p *Prometheus) Keep(checks map[string]bool, datasets map[sentinel.Table]bool) {
 	p.checks.keep(func(id string) bool { return checks[id] })
 	labels := make(map[string]bool, len(datasets))
@@ -203,8 +204,8 @@ func (p *Prometheus) Keep(checks map[string]bool, datasets map[sentinel.Table]bo
 	p.datasets.keep(func(id string) bool { return labels[id] })
 }
 
-// ServeHTTP writes the series of checks and datasets, then the agent's own, in the
-// text format, or as OpenMetrics if the client asks for it; exemplars need that.
+// ServeHTTP writes the series of checks, of datasets and of the agent. It writes the
+// text format, or OpenMetrics if the client accepts it. Only OpenMetrics has exemplars.
 func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	formats := append(expfmt.DefaultOpenMetricsAcceptedFormats(), expfmt.NewFormat(expfmt.TypeTextPlain))
 	format := expfmt.NegotiateAccept(r.Header, formats...)
@@ -218,7 +219,7 @@ func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", string(format))
 	out := bufio.NewWriterSize(w, 64<<10)
 	openMetrics := format.FormatType() == expfmt.TypeOpenMetrics
-	_ = errors.Join( // an error means that the client has gone
+	_ = errors.Join( // an error means that the client closed the connection
 		p.checks.write(out, checks, openMetrics),
 		p.datasets.write(out, datasets, openMetrics),
 		encode(out, format, families),
@@ -226,7 +227,7 @@ func (p *Prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	)
 }
 
-// encode writes the families, and what ends an answer in the format.
+// encode writes the families and the end of the format.
 func encode(w io.Writer, format expfmt.Format, families []*dto.MetricFamily) error {
 	encoder := expfmt.NewEncoder(w, format)
 	for _, f := range families {
@@ -247,17 +248,17 @@ func (p *Prometheus) IncidentsOpen(byTier map[string]int) {
 	}
 }
 
-// TicksMissed counts ticks that were slept through.
+// TicksMissed counts ticks that no agent ran.
 func (p *Prometheus) TicksMissed(t sentinel.Table, n int) {
 	p.Add(TicksMissed, float64(n), t.Warehouse, DatasetLabel(t))
 }
 
-// JobSkipped counts ticks whose dataset was still busy.
+// JobSkipped counts ticks that were skipped because the dataset's last tick still ran.
 func (p *Prometheus) JobSkipped(t sentinel.Table, n int) {
 	p.Add(JobsSkipped, float64(n), t.Warehouse, DatasetLabel(t))
 }
 
-// DatasetLabel is the value of the label `dataset`: the table's name in its
+// DatasetLabel returns the value of the label `dataset`: the table's name in its
 // warehouse.
 func DatasetLabel(t sentinel.Table) string {
 	if t.Schema == "" {
@@ -266,7 +267,8 @@ func DatasetLabel(t sentinel.Table) string {
 	return t.Schema + "." + t.Name
 }
 
-// Warehouse sets whether a warehouse answers, and by how much its clock is ahead.
+// Warehouse records one batch of checks: whether the warehouse answered, by how much its
+// clock is ahead of the agent's, and how long the batch took.
 func (p *Prometheus) Warehouse(name string, up bool, skew time.Duration, took time.Duration, traceID string) {
 	p.Set(WarehouseUp, number(up), name)
 	if up {
@@ -275,7 +277,7 @@ func (p *Prometheus) Warehouse(name string, up bool, skew time.Duration, took ti
 	p.ObserveTraced(CheckDuration, took.Seconds(), traceID, name)
 }
 
-// StoreUp sets whether the agent's memory can be written.
+// StoreUp sets whether the last write to the state succeeded.
 func (p *Prometheus) StoreUp(up bool) { p.Set(StoreUp, number(up)) }
 
 // Reloaded sets the outcome of loading the configuration.

@@ -48,7 +48,7 @@ func export(tb testing.TB, p *exporters.Prometheus, results ...sentinel.Result) 
 	}
 }
 
-// everything fills every metric.
+// everything returns an exporter with a value of every metric.
 func everything(tb testing.TB) *exporters.Prometheus {
 	p := exporters.NewPrometheus("v1")
 	odd := result(1)
@@ -128,7 +128,7 @@ func TestEveryListedMetricIsExportedAndParses(t *testing.T) {
 	}
 }
 
-func TestTheLastValueStaysWithItsAge(t *testing.T) {
+func TestLastValueStaysExported(t *testing.T) {
 	t.Parallel()
 	p := exporters.NewPrometheus("v1")
 	export(t, p, result(1))
@@ -151,7 +151,7 @@ func TestTheLastValueStaysWithItsAge(t *testing.T) {
 	}
 }
 
-func TestADatasetHasOneOwner(t *testing.T) {
+func TestDescribeReplacesOwnerAndTier(t *testing.T) {
 	t.Parallel()
 	p := exporters.NewPrometheus("v1")
 	table := sentinel.Table{Warehouse: "shop", Schema: "public", Name: "orders"}
@@ -194,9 +194,9 @@ func TestC40ACapOnSeries(t *testing.T) {
 	}
 }
 
-// TestSeriesChangeWhileTheyAreScraped: each check is there once in every answer, with
-// numbers that it had, whatever comes and goes meanwhile.
-func TestSeriesChangeWhileTheyAreScraped(t *testing.T) {
+// TestSeriesChangeDuringScrapes holds that every scrape has each check once, with values
+// that it had, while checks are added and removed.
+func TestSeriesChangeDuringScrapes(t *testing.T) {
 	t.Parallel()
 	p := exporters.NewPrometheus("v1")
 	const n = 500 // more than one buffer of the answer
@@ -329,8 +329,8 @@ func TestExemplarsComeWithOpenMetrics(t *testing.T) {
 	}
 }
 
-// TestCountersOfDatasetsAreExact: nothing that is counted at once, or during a
-// scrape, gets lost, and every scrape is whole.
+// TestCountersOfDatasetsAreExact holds that concurrent increments and scrapes lose no
+// count, and that every scrape is complete.
 func TestCountersOfDatasetsAreExact(t *testing.T) {
 	t.Parallel()
 	p := exporters.NewPrometheus("v1")
@@ -384,11 +384,11 @@ func TestCountersOfDatasetsAreExact(t *testing.T) {
 	p.Keep(nil, tables)
 	if text := scrape(p); strings.Contains(text, "t_0") || strings.Contains(text, "sentinel_risk{") ||
 		!strings.Contains(text, `dataset="public.t_1"} 1336`) {
-		t.Errorf("forgotten: a risk, and a dataset taken out of the configuration, and nothing else:\n%s", text)
+		t.Errorf("want only the risk and the removed dataset gone:\n%s", text)
 	}
 }
 
-func TestAMetricIsOneBlockOfAnAnswer(t *testing.T) {
+func TestSeriesOfAMetricAreContiguous(t *testing.T) {
 	t.Parallel()
 	for accept, counter := range map[string]string{
 		"application/openmetrics-text;version=1.0.0": "sentinel_ticks_missed",

@@ -8,8 +8,7 @@ import (
 )
 
 // samplesOf returns the samples of a result, sorted by metric. The result of a check
-// that could not be evaluated changes the status alone: the last numbers stay, with
-// their age.
+// that could not run changes only the status. The last numbers stay, with their age.
 func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample) []sample {
 	status := s.index[CheckStatus.Name]
 	out := make([]sample, 0, 2+len(r.Observations)+3*len(r.Scores))
@@ -66,7 +65,7 @@ func countDrifts(all []sentinel.Drift) map[sentinel.DriftKind]int64 {
 	return n
 }
 
-// metricOf returns the metric that an observation is exported as.
+// metricOf returns the metric of an observation.
 func metricOf(observation string) Metric {
 	switch observation {
 	case "freshness_seconds":

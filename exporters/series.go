@@ -12,31 +12,31 @@ import (
 // seriesSet holds the current samples of checks, or of datasets. It is safe for
 // concurrent use.
 //
-// It stands in for a prometheus.Collector of const metrics: with 20,000 checks the
-// registry takes about a second to gather and check those, and a scrape is to take
-// a tenth of that. BenchmarkScrape measures it.
+// It replaces a prometheus.Collector of const metrics. With 20,000 checks the registry
+// needs about a second to gather and check those, which is ten times what a scrape may
+// take. BenchmarkScrape measures it.
 type seriesSet struct {
-	metrics []Metric       // in the order of the answer
-	index   map[string]int // of a metric in metrics, by its name
+	metrics []Metric       // all metrics, in the order of /metrics
+	index   map[string]int // name of a metric to its index in metrics
 
 	mu     sync.Mutex
-	groups map[string]*group // by check id, or by dataset
-	ids    []string          // of groups, sorted by labels; nil if a group has come or gone
-	count  int               // samples of all groups
+	groups map[string]*group // id of a check, or key of a dataset, to its samples
+	ids    []string          // keys of groups, sorted by labels; nil after a group was added or removed
+	count  int               // number of samples in all groups
 }
 
-// group is the samples of one check or dataset. A group is never changed: a new one
-// takes its place, so that a scrape can read it without a lock.
+// group holds the samples of one check or dataset. A group never changes. An update
+// replaces it by a new one, so that a scrape can read it without a lock.
 type group struct {
 	labels  []string // values of the labels that all samples share
-	text    string   // the same labels as they are written: warehouse="shop",dataset="public.orders"
-	samples []sample // sorted by metric
+	text    string   // labels in the text format: warehouse="shop",dataset="public.orders"
+	samples []sample // samples sorted by metric
 }
 
 // sample is one value of one metric.
 type sample struct {
 	metric int      // index in the set's metrics
-	labels []string // values of the metric's further labels
+	labels []string // values of the labels that the group does not have
 	value  sentinel.Number
 }
 
@@ -48,8 +48,8 @@ func newSeriesSet(metrics []Metric) *seriesSet {
 	return s
 }
 
-// update replaces the samples of a group by what change returns; change must not
-// modify the samples it is given. A group without samples goes.
+// update replaces the samples of a group by those that change returns. change must not
+// modify its argument. update removes a group without samples.
 func (s *seriesSet) update(id string, labels []string, change func(last []sample) []sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,8 +72,8 @@ func (s *seriesSet) update(id string, labels []string, change func(last []sample
 	s.ids = nil
 }
 
-// set replaces the value of one sample by what change makes of it. The value is
-// absent if there was no such sample; an absent result removes the sample.
+// set replaces the value of one sample by the result of change. change receives an
+// absent value if there is no such sample. An absent result removes the sample.
 func (s *seriesSet) set(m Metric, id string, shared, labels []string, change func(sentinel.Number) sentinel.Number) {
 	metric := s.index[m.Name]
 	s.update(id, shared, func(last []sample) []sample {
@@ -110,14 +110,14 @@ func (s *seriesSet) keep(stays func(id string) bool) {
 	})
 }
 
-// series is one line of an answer.
+// series is one line of /metrics.
 type series struct {
 	group  *group
 	sample *sample
 }
 
-// snapshot returns the series of each metric, by index, sorted by their groups'
-// labels: limit series at most. The others are counted in dropped.
+// snapshot returns the series of each metric by its index, sorted by the labels of
+// their groups. It returns at most limit series, and counts the others in dropped.
 func (s *seriesSet) snapshot(limit int) (byMetric [][]series, dropped int) {
 	s.mu.Lock()
 	if s.ids == nil {

@@ -25,7 +25,7 @@ type StatsD struct {
 	conn net.Conn
 }
 
-// datagram is how long a packet may be: what an Ethernet frame carries.
+// datagram is the largest packet in bytes, which fits into an Ethernet frame.
 const datagram = 1432
 
 // Validate implements Exporter.
@@ -78,7 +78,7 @@ func (s *StatsD) Export(ctx context.Context, results []sentinel.Result) error {
 		}
 	}
 	flush()
-	if failed != nil { // dialled anew next time: a socket may have been made again
+	if failed != nil { // the next call dials again, because the socket may have been replaced
 		failed = errors.Join(failed, s.conn.Close())
 		s.conn = nil
 		return fmt.Errorf("statsd: %w", failed)
@@ -86,7 +86,7 @@ func (s *StatsD) Export(ctx context.Context, results []sentinel.Result) error {
 	return nil
 }
 
-// gauges are a result's lines: its status, and its values.
+// gauges returns the lines of a result: its status and its values.
 func (s *StatsD) gauges(r sentinel.Result) []string {
 	tags := []string{"warehouse:" + tagValue(r.Table.Warehouse), "dataset:" + tagValue(DatasetLabel(r.Table)),
 		"check:" + tagValue(r.Check), "kind:" + tagValue(r.Kind)}
@@ -111,7 +111,7 @@ func (s *StatsD) gauges(r sentinel.Result) []string {
 	return out
 }
 
-// tagValue replaces what has a meaning in the protocol.
+// tagValue replaces the characters that the protocol reserves.
 func tagValue(s string) string {
 	return strings.NewReplacer(",", "_", "|", "_", "#", "_", "\n", "_", ":", "_").Replace(s)
 }

@@ -32,8 +32,8 @@ func (s *seriesSet) write(w *bufio.Writer, byMetric [][]series, openMetrics bool
 	return nil
 }
 
-// header is what stands before the metric's series. OpenMetrics calls a counter by
-// its name without _total.
+// header returns the lines before the series of a metric. OpenMetrics omits the suffix
+// _total of a counter there.
 func (m Metric) header(openMetrics bool) string {
 	name := m.Name
 	if openMetrics && m.Type == "counter" {
@@ -55,7 +55,7 @@ func (m Metric) appendLine(b []byte, v series) []byte {
 	return append(b, '\n')
 }
 
-// labelText writes the values of the first labels.
+// labelText formats the values of the first labels.
 func labelText(names, values []string) string {
 	var b []byte
 	for i, value := range values {
@@ -94,7 +94,7 @@ func appendEscaped(b []byte, s string) []byte {
 
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// families returns series as client_golang gathers them.
+// families converts series to the form in which client_golang gathers metrics.
 func (s *seriesSet) families(byMetric [][]series) (out []*dto.MetricFamily) {
 	for i, m := range s.metrics {
 		if len(byMetric[i]) == 0 {

@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Handler adds trace_id and span_id to the lines of a trace, and sends lines by
-// OTLP where that is wanted. It returns next itself while telemetry is off.
+// Handler returns a handler that adds trace_id and span_id to log lines of a trace and,
+// if logs are on, also sends all lines by OTLP. It returns next while telemetry is off.
 func (t *Telemetry) Handler(next slog.Handler) slog.Handler {
 	if t == nil {
 		return next

@@ -18,7 +18,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// retry is how long and how often a request is tried again.
+// retry says how often and for how long a failed request is tried again.
 var retry = otlptracehttp.RetryConfig{
 	Enabled:         true,
 	InitialInterval: 500 * time.Millisecond,
@@ -72,8 +72,8 @@ func (s settings) logExporter(ctx context.Context) (_ sdklog.Exporter, err error
 	return logScrubber{to, s}, s.scrub(err)
 }
 
-// scrub takes the values of headers out of an error: a receiver may repeat them in
-// its answer, and the SDK writes the error to the log.
+// scrub removes the values of headers from an error. A receiver may repeat them in its
+// answer, and the SDK logs the error.
 func (s settings) scrub(err error) error {
 	if err == nil {
 		return nil

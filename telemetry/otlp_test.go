@@ -61,14 +61,14 @@ func sendSpan(t *testing.T, ctx context.Context) error {
 	return to.ExportSpans(ctx, tracetest.SpanStubs{{Name: "x", Resource: about}}.Snapshots())
 }
 
-// request is what a receiver over HTTP got.
+// request is one request that a receiver over HTTP got.
 type request struct {
 	path   string
 	header http.Header
 	body   []byte
 }
 
-// receiver answers one status after the other, and repeats the last.
+// receiver answers with one status after the other, and repeats the last.
 type receiver struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -103,7 +103,7 @@ func (r *receiver) requests() []request {
 	return r.seen
 }
 
-func TestTriesThatMayHelpAreMade(t *testing.T) {
+func TestRetryableErrorsAreRetried(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []int
 		tries   int
@@ -149,7 +149,7 @@ func TestTriesThatMayHelpAreMade(t *testing.T) {
 	}
 }
 
-func TestASignalsOwnEndpointIsTakenAsItIs(t *testing.T) {
+func TestEndpointOfASignalIsUsedUnchanged(t *testing.T) {
 	for name, path := range map[string]string{
 		"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "/own",
 		"OTEL_EXPORTER_OTLP_ENDPOINT":         "/own/v1/metrics",
@@ -178,7 +178,7 @@ func TestASignalsOwnEndpointIsTakenAsItIs(t *testing.T) {
 	}
 }
 
-// writeCertificate writes the certificate of a test server, for those who trust it.
+// writeCertificate writes the certificate of a test server to a file.
 func writeCertificate(t *testing.T, s *httptest.Server) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "ca.pem")
@@ -189,7 +189,7 @@ func writeCertificate(t *testing.T, s *httptest.Server) (file string) {
 	return file
 }
 
-func TestTheReceiversCertificateIsChecked(t *testing.T) {
+func TestReceiverCertificateIsVerified(t *testing.T) {
 	r := startReceiver(t, httptest.NewTLSServer, 200)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL)
 	if err := sendSpan(t, t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
@@ -266,8 +266,8 @@ func TestCodesOfGRPC(t *testing.T) {
 	}
 }
 
-// TestAReceiverThatIsAwayIsNotWaitedForLonger than the caller has time.
-func TestAReceiverThatIsAwayIsNotWaitedForLonger(t *testing.T) {
+// TestExportStopsAtTheDeadline exports to a receiver that does not answer.
+func TestExportStopsAtTheDeadline(t *testing.T) {
 	r := startReceiver(t, httptest.NewServer, 503)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -278,7 +278,7 @@ func TestAReceiverThatIsAwayIsNotWaitedForLonger(t *testing.T) {
 	}
 }
 
-func TestWrongVariablesAreSaid(t *testing.T) {
+func TestInvalidVariablesAreReported(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
 		"OTEL_TRACES_EXPORTER":                  "zipkin",

@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// settings are what Sentinel itself must know of a signal's OTEL_EXPORTER_OTLP_*
-// variables. The exporters read the variables too, and fall back on defaults where
-// one makes no sense; Sentinel refuses to start instead.
+// settings holds what Sentinel reads of a signal's OTEL_EXPORTER_OTLP_* variables. The
+// exporters also read the variables, but replace an invalid value by a default.
+// Sentinel refuses to start instead.
 type settings struct {
 	grpc    bool
-	target  string   // gRPC: host and port, where the endpoint has no scheme
+	target  string   // host and port of a gRPC endpoint without a scheme
 	secrets []string // values of headers
 }
 

@@ -1,7 +1,7 @@
-// Package telemetry sends traces, metrics and logs by OTLP, as the standard
-// OTEL_* variables say. Without them it is off, and a nil *Telemetry costs nothing.
-// [Start] is where a reader begins; settings.go checks the variables, otlp.go makes
-// the exporters, log.go writes trace ids into log lines.
+// Package telemetry sends traces, metrics and logs by OTLP, as the standard OTEL_*
+// variables configure. Without them it is off: [Start] returns nil, whose methods do
+// nothing. settings.go checks the variables, otlp.go creates the exporters, and log.go
+// adds trace ids to log lines. Begin with [Start].
 package telemetry
 
 import (
@@ -23,19 +23,22 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 const scopeName = "github.com/sentinel-dq/sentinel"
 
-// Telemetry is what is sent. All methods may be called on nil, and concurrently.
+// Telemetry sends the signals that the environment asks for. A nil Telemetry sends none.
+// It is safe for concurrent use.
 type Telemetry struct {
-	tracer   trace.Tracer // nil: no traces
-	logs     slog.Handler // nil: no logs
+	tracer   trace.Tracer // nil: traces are off
+	logs     slog.Handler // nil: logs are off
 	shutdown []func(context.Context) error
 }
 
-// wanted reports whether the variables ask for a signal: TRACES, METRICS or LOGS.
-func wanted(env func(string) string, signal string) bool {
+// enabled reports whether the variables ask for a signal: TRACES, METRICS or LOGS.
+func enabled(env func(string) string, signal string) bool {
 	switch exporter := env("OTEL_" + signal + "_EXPORTER"); {
 	case env("OTEL_SDK_DISABLED") == "true", exporter == "none":
 		return false
@@ -45,11 +48,13 @@ func wanted(env func(string) string, signal string) bool {
 	return env("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || env("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT") != ""
 }
 
-// Start begins what the OTEL_* variables of the environment ask for; nil when
-// that is nothing. metrics is where the agent's metrics are gathered. Shutdown
-// must be called.
+// Start starts the signals that the OTEL_* variables of the environment ask for. It
+// returns nil if they ask for none. It reads the agent's metrics from metrics. The
+// caller must call Shutdown.
 func Start(ctx context.Context, version string, metrics prometheus.Gatherer) (*Telemetry, error) {
-	traces, gauges, logs := wanted(os.Getenv, "TRACES"), wanted(os.Getenv, "METRICS"), wanted(os.Getenv, "LOGS")
+	traces := enabled(os.Getenv, "TRACES")
+	gauges := enabled(os.Getenv, "METRICS")
+	logs := enabled(os.Getenv, "LOGS")
 	if !traces && !gauges && !logs {
 		return nil, nil
 	}
@@ -73,8 +78,8 @@ func Start(ctx context.Context, version string, metrics prometheus.Gatherer) (*T
 	return t, nil
 }
 
-// describe returns what this process is. An attribute that cannot be found out is
-// left out.
+// describe returns the attributes of this process. It leaves out those that it cannot
+// read.
 func describe(ctx context.Context, version string) (*resource.Resource, error) {
 	about, err := resource.New(ctx,
 		resource.WithFromEnv(), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(),
@@ -141,7 +146,7 @@ func (t *Telemetry) startLogs(ctx context.Context, about *resource.Resource) err
 	return nil
 }
 
-// Shutdown sends what waits, for at most five seconds.
+// Shutdown sends the buffered signals, and takes at most five seconds.
 func (t *Telemetry) Shutdown(ctx context.Context) (err error) {
 	if t == nil {
 		return nil
@@ -154,10 +159,10 @@ func (t *Telemetry) Shutdown(ctx context.Context) (err error) {
 	return err
 }
 
-func nothing(error) {}
+func noop(error) {}
 
-// Tick begins the trace of one tick of a warehouse. end is called with what
-// went wrong, or nil.
+// Tick begins the trace of one tick of a warehouse. The caller must call end with the
+// tick's error or nil.
 func (t *Telemetry) Tick(
 	ctx context.Context,
 	warehouse string,
@@ -165,23 +170,20 @@ func (t *Telemetry) Tick(
 	datasets int,
 ) (_ context.Context, end func(error)) {
 	if t == nil || t.tracer == nil {
-		return ctx, nothing
+		return ctx, noop
 	}
 	ctx, span := t.tracer.Start(ctx, "tick "+warehouse, trace.WithNewRoot(), trace.WithAttributes(
-		attribute.String(
-			"sentinel.warehouse",
-			warehouse,
-		),
+		attribute.String("sentinel.warehouse", warehouse),
 		attribute.String("sentinel.tick", tick.UTC().Format(time.RFC3339)),
 		attribute.Int("sentinel.datasets", datasets),
 	))
 	return ctx, ending(span)
 }
 
-// Step begins a part of a tick, such as record.
+// Step begins the span of one step of a tick, such as record. The caller must call end.
 func (t *Telemetry) Step(ctx context.Context, name string, counts ...Count) (_ context.Context, end func(error)) {
 	if t == nil || t.tracer == nil {
-		return ctx, nothing
+		return ctx, noop
 	}
 	ctx, span := t.tracer.Start(ctx, name)
 	for _, c := range counts {
@@ -190,7 +192,7 @@ func (t *Telemetry) Step(ctx context.Context, name string, counts ...Count) (_ c
 	return ctx, ending(span)
 }
 
-// Count is a number on a span: "results", 12.
+// Count is an integer attribute of a span, such as 12 results.
 type Count struct {
 	Name  string
 	Value int
@@ -205,14 +207,15 @@ func ending(span trace.Span) func(error) {
 	}
 }
 
-// Notice begins the span of one try to tell a channel, as a part of the trace
-// whose traceparent the notice has carried through the outbox.
+// Notice begins the span of one attempt to deliver a notification. The span belongs to
+// the trace whose traceparent the notification carried through the outbox. own is the
+// traceparent of the span.
 func (t *Telemetry) Notice(
 	ctx context.Context,
 	traceparent, channel string,
 ) (_ context.Context, own string, end func(error)) {
 	if t == nil || t.tracer == nil {
-		return ctx, "", nothing
+		return ctx, "", noop
 	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
 	ctx, span := t.tracer.Start(
@@ -224,35 +227,30 @@ func (t *Telemetry) Notice(
 	return ctx, Traceparent(ctx), ending(span)
 }
 
-// Result adds what a check found to the trace.
-func (t *Telemetry) Result(ctx context.Context, check, kind, status, message string, took time.Duration) {
+// Result adds an event with the result of a check to the current span.
+func (t *Telemetry) Result(ctx context.Context, r sentinel.Result) {
 	if t == nil || t.tracer == nil {
 		return
 	}
 	trace.SpanFromContext(ctx).AddEvent("result", trace.WithAttributes(
-		attribute.String(
-			"sentinel.check",
-			check,
-		),
-		attribute.String("sentinel.kind", kind),
-		attribute.String("sentinel.status", status),
-		attribute.String("sentinel.message", message),
-		attribute.Float64("sentinel.duration_seconds", took.Seconds()),
+		attribute.String("sentinel.check", r.Check),
+		attribute.String("sentinel.kind", r.Kind),
+		attribute.String("sentinel.status", r.Status.String()),
+		attribute.String("sentinel.message", r.Message),
+		attribute.Float64("sentinel.duration_seconds", r.Duration.Seconds()),
 	))
 }
 
-// Statement begins the span of one statement sent to a warehouse, after the
-// semantic conventions for databases; system is their db.system.name. The text holds no values: they are bound.
-// done is told how many rows came back. It is nil where nothing is traced.
+// Statement begins the span of one statement sent to a warehouse, by the semantic
+// conventions for databases. system is their db.system.name. The text holds no values,
+// because they are bound. The caller must call done with the number of rows returned.
+// done is nil if ctx has no trace.
 func (t *Telemetry) Statement(ctx context.Context, system, warehouse, text string) (done func(rows int, err error)) {
 	if t == nil || t.tracer == nil || !trace.SpanContextFromContext(ctx).IsValid() {
 		return nil
 	}
 	_, span := t.tracer.Start(ctx, "SELECT "+warehouse, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String(
-			"db.system.name",
-			system,
-		),
+		attribute.String("db.system.name", system),
 		attribute.String("db.namespace", warehouse),
 		attribute.String("db.query.text", text),
 		attribute.String("db.operation.name", "SELECT"),
@@ -266,7 +264,7 @@ func (t *Telemetry) Statement(ctx context.Context, system, warehouse, text strin
 	}
 }
 
-// Traceparent is the W3C header of the trace under way; "" without one.
+// Traceparent returns the W3C traceparent of the current span; "" without one.
 func Traceparent(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return ""
@@ -276,7 +274,7 @@ func Traceparent(ctx context.Context) string {
 	return carrier.Get("traceparent")
 }
 
-// TraceID is the id of the trace under way; "" without one.
+// TraceID returns the id of the current trace; "" without one.
 func TraceID(ctx context.Context) string {
 	if c := trace.SpanContextFromContext(ctx); c.IsValid() {
 		return c.TraceID().String()

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
@@ -77,7 +78,7 @@ func (c *collector) lines(r *collectorlogs.ExportLogsServiceRequest) {
 	}
 }
 
-// Export of each signal by gRPC.
+// traceServer receives traces by gRPC.
 type traceServer struct{ *collector }
 
 func (s traceServer) Export(
@@ -108,6 +109,7 @@ func (s logServer) Export(
 	return &collectorlogs.ExportLogsServiceResponse{}, nil
 }
 
+// byHTTP starts the collector over HTTP.
 func byHTTP(t *testing.T, c *collector) (endpoint string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -149,6 +151,7 @@ func byHTTP(t *testing.T, c *collector) (endpoint string) {
 	return s.URL
 }
 
+// byGRPC starts the collector over gRPC.
 func byGRPC(t *testing.T, c *collector) (endpoint string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -182,8 +185,8 @@ func text(attributes []*commonpb.KeyValue, key string) string {
 	return ""
 }
 
-// TestATickArrives sends one tick with everything in it and reads what came.
-func TestATickArrives(t *testing.T) {
+// TestTickIsReceived sends all signals of one tick and reads what the collector received.
+func TestTickIsReceived(t *testing.T) {
 	for protocol, serve := range map[string]func(*testing.T, *collector) string{"http/protobuf": byHTTP, "grpc": byGRPC} {
 		t.Run(protocol, func(t *testing.T) {
 			c := &collector{metrics: map[string]float64{}}
@@ -204,7 +207,13 @@ func TestATickArrives(t *testing.T) {
 			done := tel.Statement(ctx, "postgresql", "shop", "SELECT count(*) FROM orders WHERE at >= $1")
 			done(1, nil)
 			tel.Statement(ctx, "postgresql", "shop", "SELECT broken")(0, errors.New("syntax error"))
-			tel.Result(ctx, "shop.orders/row_count", "row_count", "fail", "0 rows", time.Millisecond)
+			tel.Result(ctx, sentinel.Result{
+				Check:    "shop.orders/row_count",
+				Kind:     "row_count",
+				Status:   sentinel.Fail,
+				Message:  "0 rows",
+				Duration: time.Millisecond,
+			})
 			step, recorded := tel.Step(ctx, "record", telemetry.Count{Name: "results", Value: 1})
 			log.ErrorContext(step, "it is written down", "why", "test")
 			recorded(nil)
@@ -262,7 +271,7 @@ func (c *collector) check(t *testing.T, parent, id, written string) {
 	}
 }
 
-func TestOffIsNothing(t *testing.T) {
+func TestDisabledTelemetryIsNil(t *testing.T) {
 	for name, env := range map[string]map[string]string{
 		"nothing set":  {},
 		"switched off": {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
