@@ -122,7 +122,7 @@ func (e *executor) lookUpTables(run *checkRun) {
 	}
 	other := e.catalogs[like.Warehouse]
 	if known.Like, known.LikeErr = other.find(*like); known.LikeErr == nil {
-		known.LikeServer = Server{Place: other.db.Place(), Standby: other.catalog.Standby, Lag: other.catalog.Lag}
+		known.LikeServer = Server{Place: other.db.Server(), Standby: other.catalog.Standby, Lag: other.catalog.Lag}
 	}
 }
 

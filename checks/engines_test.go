@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -426,12 +425,8 @@ func poll(t *testing.T, met func() bool) {
 // catalog and outcomes in the order of the jobs.
 func TestATickOfVeryManyTables(t *testing.T) {
 	t.Parallel()
-	var statements atomic.Int64
-	b := newBench(
-		t,
-		"sqlite",
-		warehouse.Config{Meter: &warehouse.Meter{Statement: func(warehouse.ErrorKind) { statements.Add(1) }}},
-	)
+	var statements statementCount
+	b := newBench(t, "sqlite", warehouse.Config{Observer: &statements})
 	b.exec("CREATE TABLE many (id integer)", "INSERT INTO many VALUES (1), (2)")
 	jobs := func(n int) (list []checks.Job) {
 		for i := range n {

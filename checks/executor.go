@@ -52,7 +52,7 @@ func newExecutor(ctx context.Context, env Env, name string, jobs []Job) *executo
 	e.db, e.dbErr = env.Warehouse(name)
 	e.readCatalogs(ctx, jobs)
 	if e.db != nil {
-		e.place = e.db.Place()
+		e.place = e.db.Server()
 	}
 	return e
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,16 +161,8 @@ func TestC17OneForbiddenTable(t *testing.T) {
 		"GRANT SELECT ON mine TO c17",
 	)
 	t.Cleanup(func() { admin.exec("DROP OWNED BY c17", "DROP ROLE c17") })
-	var sent atomic.Int64
-	b := benchOn(
-		t,
-		"postgres",
-		"public",
-		warehouse.Config{
-			DSN:   as(t, admin.admin, "c17"),
-			Meter: &warehouse.Meter{Statement: func(warehouse.ErrorKind) { sent.Add(1) }},
-		},
-	)
+	var sent statementCount
+	b := benchOn(t, "postgres", "public", warehouse.Config{DSN: as(t, admin.admin, "c17"), Observer: &sent})
 	two := func() []checks.Check {
 		return []checks.Check{&checks.Freshness{Fail: hour}, &checks.RowCount{Fail: bound(t, "< 1")}}
 	}

@@ -23,7 +23,7 @@ func (e *executor) server(t Target) Server {
 	if e.db == nil || t.Known.Catalog == nil {
 		return Server{}
 	}
-	s := Server{Place: e.db.Place(), Standby: t.Known.Catalog.Standby, Lag: t.Known.Catalog.Lag}
+	s := Server{Place: e.db.Server(), Standby: t.Known.Catalog.Standby, Lag: t.Known.Catalog.Lag}
 	if s.Place != e.place {
 		s.Standby = true
 		s.Lag = warehouse.Lag{Unknown: "the server changed while it was asked"}

@@ -12,7 +12,7 @@ import (
 func (p *Policy) plan(ctx context.Context, target *Target, why Trigger) (plan sentinel.Plan, err error) {
 	defer recoverPanic("planning", &err)
 	if target.Read != nil {
-		if place := target.Read.Place(); place != "" {
+		if place := target.Read.Server(); place != "" {
 			if err := checkPromoted(ctx, target, place); err != nil {
 				return sentinel.Plan{}, err
 			}

@@ -23,8 +23,8 @@ func TestC02NothingIsRepairedByWhatAStandbySays(t *testing.T) {
 	primary, standby, read, write := p.primary, p.standby, p.read, p.write
 	other := repairtest.New(t, "postgres") // a second server that can be written to
 	primary.Halt(true)
-	if _, err := read.Catalog(t.Context(), warehouse.Scope{}); err != nil || read.Place() != "standby 1" {
-		t.Fatalf("%v at %q", err, read.Place())
+	if _, err := read.Catalog(t.Context(), warehouse.Scope{}); err != nil || read.Server() != "standby 1" {
+		t.Fatalf("%v at %q", err, read.Server())
 	}
 	b.DSN = standby.DSN
 	use := func(w *repair.Writer) {

@@ -10,63 +10,45 @@ import (
 	"testing"
 	"time"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
-
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
 )
 
-// proxied starts a proxy before a PostgreSQL and returns the address through it.
-func proxied(t *testing.T, address string) (*toxiproxy.Proxy, string) {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", u.Host)
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	u.Host = proxy.Listen
-	return proxy, u.String()
-}
-
-// TestC05TheWayToTheStateMisbehaves: every call ends in its time, with an error
-// or an answer; what was recorded is there once, and once the network is well
-// everything is. No goroutine is left, and little memory.
-func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it counts goroutines
+// TestC05BadNetworkToTheState checks that every call ends in its time, with an error or an
+// answer. Each batch is there once when the network is restored. No goroutine and little
+// memory is left. The test is not parallel, because it counts goroutines.
+func TestC05BadNetworkToTheState(t *testing.T) {
 	for name, c := range map[string]struct {
 		toxic string
 		fails bool
 	}{
-		"slow": {`{"name": "t", "type": "latency", "attributes": {"latency": 40, "jitter": 20}}`, false},
+		"slow": {`{"type": "latency", "attributes": {"latency": 40, "jitter": 20}}`, false},
 		"in small pieces": {
-			`{"name": "t", "type": "slicer", "attributes": {"average_size": 7, "size_variation": 3, "delay": 50}}`,
+			`{"type": "slicer", "attributes": {"average_size": 7, "size_variation": 3, "delay": 50}}`,
 			false,
 		},
-		"reset":     {`{"name": "t", "type": "reset_peer", "attributes": {"timeout": 0}}`, true},
-		"half open": {`{"name": "t", "type": "timeout", "attributes": {"timeout": 0}}`, true},
+		"reset":     {`{"type": "reset_peer", "attributes": {"timeout": 0}}`, true},
+		"half open": {`{"type": "timeout", "attributes": {"timeout": 0}}`, true},
 		"half open, to it": {
-			`{"name": "t", "type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`,
+			`{"type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}`,
 			true,
 		},
-		"cut after some bytes": {`{"name": "t", "type": "limit_data", "attributes": {"bytes": 50}}`, true},
+		"cut after some bytes": {`{"type": "limit_data", "attributes": {"bytes": 50}}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			direct := testenv.Postgres(t)
-			leaks := testenv.Leaks(t)
-			proxy, through := proxied(t, direct)
-			s, err := store.Open(t.Context(), through)
+			address, err := url.Parse(testenv.Postgres(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLeaks := testenv.Leaks(t)
+			network := testenv.NewNetwork(t, address.Host, c.toxic)
+			address.Host = network.Address()
+			s, err := store.Open(t.Context(), address.String())
 			if err != nil {
 				t.Fatal(err)
 			}
 			record(t, s, batch(0))
-			if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(c.toxic)); err != nil {
-				t.Fatal(err)
-			}
+			network.Disturb(t)
 			for n := range 2 {
 				within(t, !c.fails, "recording", func(ctx context.Context) error {
 					_, err := s.Record(ctx, batch(n+1))
@@ -77,9 +59,7 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 			if name != "cut after some bytes" { // a ping has fewer
 				within(t, !c.fails, "leading", s.Leading)
 			}
-			if err := proxy.Toxics.RemoveToxic(t.Context(), "t"); err != nil {
-				t.Fatal(err)
-			}
+			network.Restore(t)
 			eventually(t, func() error { return s.Leading(t.Context()) })
 			for n := range 4 { // again, as the agent does with what it could not record
 				eventually(t, func() error { _, err := s.Record(t.Context(), batch(n)); return err })
@@ -90,8 +70,8 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
-			proxy.Stop()
-			leaks()
+			network.Stop()
+			checkLeaks()
 			var memory runtime.MemStats
 			if runtime.ReadMemStats(&memory); memory.HeapInuse > 200<<20 {
 				t.Errorf("%d MB of heap", memory.HeapInuse>>20)
@@ -100,7 +80,7 @@ func TestC05TheWayToTheStateMisbehaves(t *testing.T) { // not parallel: it count
 	}
 }
 
-// within holds a call to the time that it is given, and to whether it works.
+// within runs a call, and checks that it ends in time and whether it succeeds.
 func within(t *testing.T, works bool, what string, call func(context.Context) error) {
 	t.Helper()
 	limit := 500 * time.Millisecond
@@ -116,10 +96,10 @@ func within(t *testing.T, works bool, what string, call func(context.Context) er
 	}
 }
 
-// TestC32AFrozenLeaderIsOvertaken: a process that is stopped keeps its
-// connections, and with them the lock. One that was not heard of for some
-// seconds is overtaken, and writes nothing when it goes on.
-func TestC32AFrozenLeaderIsOvertaken(t *testing.T) {
+// TestC32AFrozenLeaderIsReplaced checks a leader that is silent for some seconds. A stopped
+// process keeps its connections, and so its lock. Another leader replaces it, and it writes
+// nothing when it goes on.
+func TestC32AFrozenLeaderIsReplaced(t *testing.T) {
 	t.Parallel()
 	address := testenv.Postgres(t)
 	frozen := openURL(t, address)

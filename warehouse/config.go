@@ -17,6 +17,9 @@ func (c Config) withDefaults() Config {
 	c.MaxConnections = max(c.MaxConnections, 0)
 	c.StatementTimeout = max(c.StatementTimeout, 0)
 	c.LockTimeout = max(c.LockTimeout, 0)
+	if c.Observer == nil {
+		c.Observer = NopObserver{}
+	}
 	if c.Now == nil {
 		c.Now = func() time.Time { return time.Time{} }
 	}

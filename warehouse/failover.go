@@ -7,66 +7,63 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"github.com/sentinel-dq/sentinel"
 )
 
 const (
-	openAfter  = 3                // failed batches in a row that open the breaker of the only server
-	firstPause = 2 * time.Second  // first pause of an open breaker; doubled with every failure, with jitter
-	lastPause  = 2 * time.Minute  // longest pause
-	wellTimes  = 3                // answered probes in a row before checks move back to a server
-	wellFor    = 30 * time.Second // shortest time between the first and the last of them
-	probeEvery = 10 * time.Second
-	probeTime  = 3 * time.Second
+	openAfter     = 3                // failed batches in a row that open the breaker of the only server
+	firstPause    = 2 * time.Second  // first pause of an open breaker; doubled with every failure, with jitter
+	longestPause  = 2 * time.Minute  // longest pause
+	probesToMove  = 3                // answered probes in a row before statements move back to a server
+	probesFor     = 30 * time.Second // shortest time between the first and the last of them
+	probeInterval = 10 * time.Second
+	probeTimeout  = 3 * time.Second
 )
 
-// place is one server of a warehouse. failover's lock guards it.
-type place struct {
-	name     string // primary, standby 1, ...
-	pool     Sessions
-	failures int       // batches and probes in a row that did not reach it
-	next     time.Time // not tried before
-	well     int       // probes in a row that were answered since it was down
-	wellFrom time.Time
-	last     error
+// server is one server of a warehouse. The lock of failover guards its fields.
+type server struct {
+	name       string // primary, standby 1, ...
+	sessions   Sessions
+	failures   int       // batches and probes in a row that did not reach it
+	next       time.Time // not tried before
+	probes     int       // probes in a row that were answered since it failed
+	firstProbe time.Time // the first of them
+	lastErr    error
 }
 
-// failover is a warehouse's servers in the order they are preferred: statements
-// go to the first that answers. A server that does not answer is left alone for
-// a while, longer with every failure (a circuit breaker), and a preferred one is
-// used again when it has answered several probes over some time.
+// failover is the servers of a warehouse in the order of preference. Statements go to
+// the first server that answers. A server that does not answer gets no statements for a
+// pause, which grows with every failure (a circuit breaker). A preferred server is used
+// again after it has answered several probes over some time.
 type failover struct {
-	warehouse string
-	now       sentinel.Clock // the zero time switches pauses off
-	meter     *Meter
+	now      func() time.Time // the zero time switches pauses off
+	observer Observer
 
-	mu     sync.Mutex
-	places []*place
-	active int
+	mu      sync.Mutex
+	servers []*server
+	active  int
 }
 
-// Run implements Sessions. Statements that did not reach a server are sent to
-// the next one; nothing else is: an error in a statement is the same everywhere.
+// Run implements Sessions. It sends statements that did not reach a server to the next
+// one, and no others: an error in a statement is the same on all servers.
 func (f *failover) Run(ctx context.Context, statements []Statement, done func(int, Rows, error)) {
-	f.comeBack(ctx)
+	f.probePreferred(ctx)
 	todo := make([]int, len(statements))
 	for i := range todo {
 		todo[i] = i
 	}
 	for {
-		p, refused := f.pick()
+		s, refused := f.pick()
 		if refused != nil {
 			for _, i := range todo {
 				done(i, nil, refused)
 			}
 			return
 		}
-		unreached, cause := f.try(ctx, p, statements, todo, done)
+		unreached, cause := f.try(ctx, s, statements, todo, done)
 		if len(unreached) == 0 {
 			return
 		}
-		if f.failed(p, cause, len(unreached) == len(todo)); ctx.Err() != nil || !f.another(p) {
+		if f.failed(s, cause, len(unreached) == len(todo)); ctx.Err() != nil || !f.movedFrom(s) {
 			for _, i := range unreached {
 				done(i, nil, cause)
 			}
@@ -76,10 +73,10 @@ func (f *failover) Run(ctx context.Context, statements []Statement, done func(in
 	}
 }
 
-// try sends the statements in todo and returns those that did not reach the
-// server. Where there is no other server, everything is answered.
+// try sends the statements with the indexes in todo. It returns the indexes of those
+// that did not reach the server, and calls done for all others.
 func (f *failover) try(
-	ctx context.Context, p *place, statements []Statement, todo []int, done func(int, Rows, error),
+	ctx context.Context, s *server, statements []Statement, todo []int, done func(int, Rows, error),
 ) (unreached []int, cause error) {
 	part := statements
 	if len(todo) < len(statements) {
@@ -89,7 +86,7 @@ func (f *failover) try(
 		}
 	}
 	var mu sync.Mutex
-	p.pool.Run(ctx, part, func(k int, rows Rows, err error) {
+	s.sessions.Run(ctx, part, func(k int, rows Rows, err error) {
 		if KindOf(err) == Unreachable {
 			mu.Lock()
 			defer mu.Unlock()
@@ -99,145 +96,142 @@ func (f *failover) try(
 		done(todo[k], rows, err)
 	})
 	if len(unreached) < len(todo) {
-		f.answered(p)
+		f.answered(s)
 	}
 	return unreached, cause
 }
 
-// pick returns the server to ask, or why none is asked now.
-func (f *failover) pick() (*place, error) {
+// pick returns the server to use. The error says why no server is used now.
+func (f *failover) pick() (*server, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
-	p := f.places[f.active]
-	if now.IsZero() || !now.Before(p.next) {
-		return p, nil
+	s := f.servers[f.active]
+	if now.IsZero() || !now.Before(s.next) {
+		return s, nil
 	}
-	for i, other := range f.places { // all of them are left alone, or the active one has just failed
+	for i, other := range f.servers {
 		if !now.Before(other.next) {
 			f.active = i
 			return other, nil
 		}
 	}
 	err := fmt.Errorf("%s did not answer %d times in a row and is not asked again before %s: %w",
-		p.name, p.failures, p.next.Format(time.TimeOnly), p.last)
+		s.name, s.failures, s.next.Format(time.TimeOnly), s.lastErr)
 	return nil, &Error{Kind: Unreachable, Err: err}
 }
 
-// failed counts, leaves the server alone for a while, and moves on.
-func (f *failover) failed(p *place, cause error, wholly bool) {
+// failed counts a failure, pauses the server, and makes another server active. wholly
+// says that no statement of the batch reached the server.
+func (f *failover) failed(s *server, cause error, wholly bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p.last, p.well = cause, 0
+	s.lastErr, s.probes = cause, 0
 	if wholly {
-		p.failures++
+		s.failures++
 	}
-	if len(f.places) > 1 || p.failures >= openAfter {
-		f.pause(p)
+	if len(f.servers) > 1 || s.failures >= openAfter {
+		f.pause(s)
 	}
-	for i, other := range f.places {
-		if other != p && f.places[f.active] == p && !f.now().Before(other.next) {
+	for i, other := range f.servers {
+		if other != s && f.servers[f.active] == s && !f.now().Before(other.next) {
 			f.active = i
 			break
 		}
 	}
 }
 
-func (f *failover) pause(p *place) {
-	wait := min(lastPause, firstPause<<min(16, max(0, p.failures-1)))
-	p.next = f.now().Add(wait/2 + rand.N(wait/2))
-	f.state(p)
+func (f *failover) pause(s *server) {
+	wait := min(longestPause, firstPause<<min(16, max(0, s.failures-1)))
+	s.next = f.now().Add(wait/2 + rand.N(wait/2))
+	f.reportBreaker(s)
 }
 
-// another reports whether there is a server to ask instead.
-func (f *failover) another(p *place) bool {
+// movedFrom reports whether another server than s is active now.
+func (f *failover) movedFrom(s *server) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.places[f.active] != p
+	return f.servers[f.active] != s
 }
 
-func (f *failover) answered(p *place) {
+func (f *failover) answered(s *server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p.failures > 0 {
-		p.failures, p.next, p.last = 0, time.Time{}, nil
-		f.state(p)
+	if s.failures > 0 {
+		s.failures, s.next, s.lastErr = 0, time.Time{}, nil
+		f.reportBreaker(s)
 	}
 }
 
-// state tells the meter: 0 closed, 1 half-open, 2 open.
-func (f *failover) state(p *place) {
-	if f.meter == nil || f.meter.Breaker == nil {
-		return
-	}
+func (f *failover) reportBreaker(s *server) {
 	state := 0
-	if p.failures > 0 {
+	if s.failures > 0 {
 		state = 2
 	}
-	f.meter.Breaker(p.name, state)
+	f.observer.Breaker(s.name, state)
 }
 
-// comeBack probes the servers that are preferred over the one in use, and moves
-// back to one that has been well for long enough.
-func (f *failover) comeBack(ctx context.Context) {
+// probePreferred probes the servers that are preferred over the active one. It makes
+// one active that has answered for long enough.
+func (f *failover) probePreferred(ctx context.Context) {
 	f.mu.Lock()
 	now := f.now()
-	var due []*place
-	for _, p := range f.places[:f.active] {
-		if !now.Before(p.next) {
-			p.next = now.Add(probeEvery) // one probe at a time
-			due = append(due, p)
+	var due []*server
+	for _, s := range f.servers[:f.active] {
+		if !now.Before(s.next) {
+			s.next = now.Add(probeInterval) // one probe at a time
+			due = append(due, s)
 		}
 	}
 	f.mu.Unlock()
-	for _, p := range due {
-		probe, cancel := context.WithTimeout(ctx, probeTime)
+	for _, s := range due {
+		probe, cancel := context.WithTimeout(ctx, probeTimeout)
 		var err error
-		p.pool.Run(probe, []Statement{{SQL: "SELECT 1"}}, func(_ int, _ Rows, failed error) { err = failed })
+		s.sessions.Run(probe, []Statement{{SQL: "SELECT 1"}}, func(_ int, _ Rows, failed error) { err = failed })
 		cancel()
-		f.probed(p, err)
+		f.probed(s, err)
 	}
 }
 
-func (f *failover) probed(p *place, err error) {
+func (f *failover) probed(s *server, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
 	if err != nil {
-		p.well, p.last = 0, err
-		p.failures++
-		f.pause(p)
+		s.probes, s.lastErr = 0, err
+		s.failures++
+		f.pause(s)
 		return
 	}
-	if p.well++; p.well == 1 {
-		p.wellFrom = now
+	if s.probes++; s.probes == 1 {
+		s.firstProbe = now
 	}
-	if p.well < wellTimes || now.Sub(p.wellFrom) < wellFor {
+	if s.probes < probesToMove || now.Sub(s.firstProbe) < probesFor {
 		return
 	}
-	for i, other := range f.places[:f.active] {
-		if other == p {
-			f.active, p.failures, p.next = i, 0, time.Time{}
-			f.state(p)
+	for i, other := range f.servers[:f.active] {
+		if other == s {
+			f.active, s.failures, s.next = i, 0, time.Time{}
+			f.reportBreaker(s)
 			return
 		}
 	}
 }
 
-// Place is the server that is in use: "" for the primary.
-func (f *failover) Place() string {
+// Server names the active server. It is empty for the primary.
+func (f *failover) Server() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.active == 0 {
 		return ""
 	}
-	return f.places[f.active].name
+	return f.servers[f.active].name
 }
 
 // Close implements Sessions.
 func (f *failover) Close() (err error) {
-	for _, p := range f.places {
-		err = errors.Join(err, p.pool.Close())
+	for _, s := range f.servers {
+		err = errors.Join(err, s.sessions.Close())
 	}
 	return err
 }

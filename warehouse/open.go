@@ -45,18 +45,18 @@ func DialectNamed(name string) (Dialect, error) { return dialects.Get(name) }
 
 // DB is one open warehouse. All methods may be called concurrently.
 type DB struct {
-	Config  Config
-	Dialect Dialect
-	pool    Sessions
-	places  *failover
+	Config   Config
+	Dialect  Dialect
+	sessions Sessions
+	servers  *failover
 }
 
-// Place is the server that statements go to now, such as "standby 1"; "" for the
-// primary.
-func (db *DB) Place() string { return db.places.Place() }
+// Server names the server that statements go to now, such as "standby 1". It is
+// empty for the primary.
+func (db *DB) Server() string { return db.servers.Server() }
 
-// Open prepares a warehouse; it does not need the server to be up. An error
-// tells what is wrong with the configuration and never shows the DSN.
+// Open prepares a warehouse. The server need not be up. The error says what is
+// wrong with the configuration and never holds the DSN's password.
 func Open(cfg Config) (*DB, error) {
 	if cfg.Dialect == "" {
 		cfg.Dialect = DialectOf(cfg.DSN.Reveal())
@@ -66,42 +66,39 @@ func Open(cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
 	}
 	cfg = cfg.withDefaults()
-	places := &failover{warehouse: cfg.Name, now: cfg.Now, meter: cfg.Meter}
+	servers := &failover{now: cfg.Now, observer: cfg.Observer}
 	for i, dsn := range append([]sentinel.Secret{cfg.DSN}, cfg.StandbyDSN...) {
-		name, one := "primary", cfg
+		name, config := "primary", cfg
 		if i > 0 {
 			name = fmt.Sprintf("standby %d", i)
 		}
-		one.DSN = dsn
-		pool, err := d.Open(one)
+		config.DSN = dsn
+		sessions, err := d.Open(config)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("warehouse %s: %s: %w", cfg.Name, name, err), places.Close())
+			return nil, errors.Join(fmt.Errorf("warehouse %s: %s: %w", cfg.Name, name, err), servers.Close())
 		}
-		places.places = append(places.places, &place{name: name, pool: pool})
+		servers.servers = append(servers.servers, &server{name: name, sessions: sessions})
 	}
-	var pool Sessions = places
-	if cfg.Meter != nil {
-		pool = &metered{pool, cfg.Meter, cfg.Now}
-	}
-	return &DB{Config: cfg, Dialect: d, pool: pool, places: places}, nil
+	sessions := &observed{Sessions: servers, observer: cfg.Observer, now: cfg.Now}
+	return &DB{Config: cfg, Dialect: d, sessions: sessions, servers: servers}, nil
 }
 
 // Run sends statements; see [Sessions.Run].
 func (db *DB) Run(ctx context.Context, statements []Statement, done func(i int, rows Rows, err error)) {
-	db.pool.Run(ctx, statements, done)
+	db.sessions.Run(ctx, statements, done)
 }
 
 // Catalog reads catalog facts; see [Dialect.Catalog].
 func (db *DB) Catalog(ctx context.Context, scope Scope) (*Catalog, error) {
-	c, err := db.Dialect.Catalog(ctx, db.pool, scope)
-	if m := db.Config.Meter; err == nil && m != nil && m.Lag != nil {
-		m.Lag(c.Standby, c.Lag)
+	c, err := db.Dialect.Catalog(ctx, db.sessions, scope)
+	if err == nil {
+		db.Config.Observer.Lag(c.Standby, c.Lag)
 	}
 	return c, err
 }
 
 // Close closes all connections.
-func (db *DB) Close() error { return db.pool.Close() }
+func (db *DB) Close() error { return db.sessions.Close() }
 
 // Explain returns the engine's plan of a statement, without running it.
 func (db *DB) Explain(ctx context.Context, st Statement) (string, error) {

@@ -26,7 +26,7 @@ type Config struct {
 	StatementTimeout time.Duration     `yaml:"statement_timeout" default:"30s" doc:"The server cancels a statement that runs longer."`
 	LockTimeout      time.Duration     `yaml:"lock_timeout" default:"1s" doc:"The server cancels a statement that waits longer for a lock."`
 	Now              sentinel.Clock    `yaml:"-"` // wall clock, for connection lifetimes; nil: connections live for ever
-	Meter            *Meter            `yaml:"-"` // nil: nothing is counted
+	Observer         Observer          `yaml:"-"` // nil: nobody observes
 	ChangeCounters   bool              `yaml:"change_counters" doc:"Skip tables that the engine's statistics say nobody wrote to."`
 }
 

@@ -55,7 +55,7 @@ func (s Setup) Warehouses() (Warehouses, error) {
 	for _, w := range s.Config.Warehouses {
 		w.Now = s.Now
 		if s.Metrics != nil {
-			w.Meter = s.meter(w)
+			w.Observer = s.observe(w)
 		}
 		db, err := warehouse.Open(w)
 		if err != nil {

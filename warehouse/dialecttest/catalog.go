@@ -10,7 +10,7 @@ import (
 )
 
 // family makes the tables that the tests of the catalog read.
-func (b *base) family() {
+func (b *fixtureDB) family() {
 	b.t.Helper()
 	types := b.suite.Types
 	onDelete := " ON DELETE CASCADE"

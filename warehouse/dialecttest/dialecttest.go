@@ -23,51 +23,52 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Fixture is what the suite has to know of an engine beside its dialect.
+// Fixture describes an engine to the suite.
 type Fixture struct {
 	Dialect warehouse.Dialect
-	// NewDatabase makes an empty database, which goes away with the test.
+	// NewDatabase makes an empty database and removes it with the test.
 	NewDatabase func(tb testing.TB) Database
 
 	Types Types
-	// ZoneSuffix follows a literal of Types.Zoned that is in UTC, such as "+00". Leave
-	// it empty where literals have no zone.
+	// ZoneSuffix follows a literal of Types.Zoned in UTC, such as "+00". It is empty
+	// where literals have no zone.
 	ZoneSuffix string
 	// ZonedInSessionZone says that the driver's session reads literals of Types.Zoned
-	// in a zone other than UTC, so that the suite must not compare them.
+	// in a zone other than UTC. The suite does not compare them then.
 	ZonedInSessionZone bool
-	// TimePrecision is the unit that timestamps keep; 0 is a microsecond.
+	// TimePrecision is the smallest unit of timestamps; 0 is a microsecond.
 	TimePrecision time.Duration
 
-	// LongestName is the number of ASCII characters that the longest identifier has;
-	// 0 when there is no limit.
+	// LongestName is the limit of an identifier in ASCII characters; 0 is no limit.
 	LongestName int
 	// NoAstralNames says that identifiers have no characters beyond U+FFFF.
 	NoAstralNames bool
 
 	// NoCascade says that foreign keys have no ON DELETE CASCADE.
 	NoCascade bool
-	// ReadsNamedColumnsOnly says that Catalog reads no columns beside those of
-	// Scope.ColumnNames.
+	// ReadsNamedColumnsOnly says that Catalog reads only the columns of
+	// Scope.ColumnNames, if there are any.
 	ReadsNamedColumnsOnly bool
 
-	// Partitioned makes a table "parts" with columns id and at (a timestamp), and a
-	// range partition for each of 2026-11-01 and 2026-11-02; nil when the engine has
-	// no partitions.
+	// Partitioned are the statements that make a table "parts" with the columns id and
+	// at (a timestamp), and one range partition for each of the days 2026-11-01 and
+	// 2026-11-02. It is nil when the engine has no partitions.
 	Partitioned []string
 	// Sleep is a SELECT that runs for a minute.
 	Sleep string
-	// Running counts the statements Sleep that run on the server in this database;
-	// "" when there is no server.
+	// Running is a SELECT that counts the running statements Sleep of this database. It
+	// is empty when there is no server.
 	Running string
-	// ManyRows makes one answer of n rows with more than 1,000 characters each, from
-	// the table "h" with a column id and 100 rows. Optional; see [Proxied].
+	// ManyRows returns a SELECT that answers with n rows of more than 1,000 characters
+	// each. It reads the table "h", which has a column id and 100 rows. It is optional;
+	// see [Proxied].
 	ManyRows func(n int) string
 
-	// Unreachable are DSNs of servers or files that do not exist. Those with a
-	// password have "topsecret".
+	// Unreachable are DSNs of servers or files that do not exist. Their password is
+	// "topsecret".
 	Unreachable []string
-	// Malformed are DSNs that the dialect's Open refuses; passwords are "topsecret".
+	// Malformed are DSNs that the dialect's Open refuses. Their password is
+	// "topsecret".
 	Malformed []string
 }
 
@@ -78,16 +79,16 @@ type Types struct {
 	BigInt  string // of 64 bits
 	Decimal string // of 12 digits, 2 of them after the point
 	Text    string // of 100 characters or more
-	Zoned   string // a timestamp that knows its zone, or is in UTC; nullable
-	Plain   string // a timestamp without a zone; "" when there is none
+	Zoned   string // a nullable timestamp with a zone, or in UTC
+	Plain   string // a timestamp without a zone; "" when the engine has none
 	Date    string
 }
 
 // Database is one empty database of an engine.
 type Database interface {
-	// DSN is its address for the warehouse.
+	// DSN is the address for the warehouse.
 	DSN() string
-	// Schema is the schema of its tables, as the catalog names it.
+	// Schema is the schema of the tables, as the catalog names it.
 	Schema() string
 	// Exec runs statements as the database's owner, and fails the test on an error.
 	Exec(tb testing.TB, statements ...string)
@@ -95,8 +96,8 @@ type Database interface {
 
 // WithUsers is a [Database] with users and privileges.
 type WithUsers interface {
-	// Reader makes a user with the password "topsecret" who may select from one table
-	// and nothing else, and returns the user's DSN.
+	// Reader makes a user with the password "topsecret" and returns the user's DSN. The
+	// user may select from one table and do nothing else.
 	Reader(tb testing.TB, table string) (dsn string)
 }
 
@@ -106,7 +107,12 @@ type Restartable interface {
 	Start(tb testing.TB)
 }
 
-// Proxied is a [Database] whose server is spoken to over TCP.
+// Pooled is a [Database] that database/sql can connect to, for [TooManyConnections].
+type Pooled interface {
+	Pool() (*sql.DB, error)
+}
+
+// Proxied is a [Database] on a server that listens on TCP.
 type Proxied interface {
 	// Address is the server's host and port.
 	Address() string
@@ -114,17 +120,17 @@ type Proxied interface {
 	Through(address string) (dsn string)
 }
 
-// SQL is a [Database] that database/sql can write to. Embed it where the engine has
-// more to offer.
+// SQL is a [Database] that database/sql can write to. Embed it to implement optional
+// interfaces, such as [WithUsers].
 type SQL struct {
-	Driver    string // of sql.Open
+	Driver    string // the driver's name, for sql.Open
 	Owner     string // the owner's DSN, in the driver's form
 	Warehouse string // the DSN for the warehouse
 	In        string // the schema of the tables
 }
 
-// Run runs the suite on one dialect. Every test is a subtest with databases of its
-// own, and all of them run in parallel.
+// Run runs the suite on one dialect. Every test is a parallel subtest with databases of
+// its own.
 func Run(t *testing.T, f Fixture) {
 	t.Helper()
 	s := suite{f}
@@ -148,45 +154,34 @@ func Run(t *testing.T, f Fixture) {
 	}
 }
 
-// bracketed is an identifier in the suite's own SQL.
+// bracketed matches an identifier in the suite's SQL.
 var bracketed = regexp.MustCompile(`\[[^\]]*\]`)
 
 type suite struct{ Fixture }
 
-// base is a database that a warehouse is open on.
-type base struct {
+// fixtureDB is a database of the fixture, with a warehouse open on it.
+type fixtureDB struct {
 	Database
 	suite suite
 	t     *testing.T
 	db    *warehouse.DB
 }
 
-func (s suite) open(t *testing.T, cfg warehouse.Config) *base {
+func (s suite) open(t *testing.T, cfg warehouse.Config) *fixtureDB {
 	t.Helper()
 	d := s.NewDatabase(t)
-	return &base{Database: d, suite: s, t: t, db: s.connect(t, d.DSN(), cfg)}
+	return &fixtureDB{Database: d, suite: s, t: t, db: s.connect(t, d.DSN(), cfg)}
 }
 
 func (s suite) connect(t *testing.T, dsn string, cfg warehouse.Config) *warehouse.DB {
 	t.Helper()
-	cfg.Name = "w"
 	cfg.Dialect = s.Dialect.Name()
 	cfg.DSN = sentinel.Secret(dsn)
-	cfg.Now = time.Now
-	db, err := warehouse.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return OpenConfig(t, cfg)
 }
 
-// exec runs statements, in which [name] is a quoted identifier.
-func (b *base) exec(statements ...string) {
+// exec runs statements. [name] stands for a quoted identifier.
+func (b *fixtureDB) exec(statements ...string) {
 	b.t.Helper()
 	for i, st := range statements {
 		statements[i] = b.suite.quoted(b.t, st)
@@ -194,7 +189,7 @@ func (b *base) exec(statements ...string) {
 	b.Exec(b.t, statements...)
 }
 
-// quoted writes identifiers in brackets as the dialect quotes them.
+// quoted replaces identifiers in brackets by the dialect's quoted form.
 func (s suite) quoted(t *testing.T, statement string) string {
 	t.Helper()
 	return bracketed.ReplaceAllStringFunc(statement, func(name string) string {
@@ -207,19 +202,19 @@ func (s suite) quoted(t *testing.T, statement string) string {
 }
 
 // ask returns the first cell of a statement with identifiers in brackets.
-func (b *base) ask(statement string, args ...any) (warehouse.Cell, error) {
-	return one(b.t.Context(), b.db, b.suite.quoted(b.t, statement), args...)
+func (b *fixtureDB) ask(statement string, args ...any) (warehouse.Cell, error) {
+	return firstCell(b.t.Context(), b.db, b.suite.quoted(b.t, statement), args...)
 }
 
 // want fails the test unless the first cell of a statement has this text.
-func (b *base) want(text, statement string, args ...any) {
+func (b *fixtureDB) want(text, statement string, args ...any) {
 	b.t.Helper()
 	if cell, err := b.ask(statement, args...); err != nil || cell.Null || cell.Text != text {
 		b.t.Errorf("%s %v: %+v, %v, want %s", statement, args, cell, err, text)
 	}
 }
 
-func one(ctx context.Context, db *warehouse.DB, text string, args ...any) (cell warehouse.Cell, failed error) {
+func firstCell(ctx context.Context, db *warehouse.DB, text string, args ...any) (cell warehouse.Cell, failed error) {
 	statements := []warehouse.Statement{{SQL: text, Args: args}}
 	db.Run(ctx, statements, func(_ int, rows warehouse.Rows, err error) {
 		switch failed = err; {
@@ -233,11 +228,11 @@ func one(ctx context.Context, db *warehouse.DB, text string, args ...any) (cell 
 	return cell, failed
 }
 
-func (b *base) name(table string) warehouse.TableName {
+func (b *fixtureDB) name(table string) warehouse.TableName {
 	return warehouse.TableName{Schema: b.Schema(), Name: table}
 }
 
-func (b *base) read(scope warehouse.Scope) *warehouse.Catalog {
+func (b *fixtureDB) read(scope warehouse.Scope) *warehouse.Catalog {
 	b.t.Helper()
 	c, err := b.db.Catalog(b.t.Context(), scope)
 	if err != nil {
@@ -246,7 +241,7 @@ func (b *base) read(scope warehouse.Scope) *warehouse.Catalog {
 	return c
 }
 
-func (b *base) table(name string) *warehouse.Table {
+func (b *fixtureDB) table(name string) *warehouse.Table {
 	b.t.Helper()
 	scope := warehouse.Scope{Facts: warehouse.AllFacts, Tables: []warehouse.TableName{b.name(name)}}
 	table := b.read(scope).Tables[b.name(name)]
@@ -262,10 +257,13 @@ func (d SQL) DSN() string { return d.Warehouse }
 // Schema implements Database.
 func (d SQL) Schema() string { return d.In }
 
+// Pool implements Pooled.
+func (d SQL) Pool() (*sql.DB, error) { return sql.Open(d.Driver, d.Owner) }
+
 // Exec implements Database.
 func (d SQL) Exec(tb testing.TB, statements ...string) {
 	tb.Helper()
-	db, err := sql.Open(d.Driver, d.Owner)
+	db, err := d.Pool()
 	if err != nil {
 		tb.Fatal(err)
 	}

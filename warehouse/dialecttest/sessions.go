@@ -77,8 +77,8 @@ func (s suite) timeouts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	start = time.Now()
-	patient := s.connect(t, b.DSN(), warehouse.Config{MaxConnections: 1})
-	_, err = one(ctx, patient, s.Sleep)
+	short := s.connect(t, b.DSN(), warehouse.Config{MaxConnections: 1})
+	_, err = firstCell(ctx, short, s.Sleep)
 	if err != nil && warehouse.KindOf(err) != warehouse.TimedOut || time.Since(start) > 10*time.Second {
 		t.Errorf("the caller's deadline: %v after %v", err, time.Since(start))
 	}
@@ -94,7 +94,7 @@ func (s suite) timeouts(t *testing.T) {
 			t.Fatalf("%s statements still run on the server", cell.Text)
 		}
 	}
-	if cell, err := one(t.Context(), patient, "SELECT 1"); err != nil || cell.Text != "1" {
+	if cell, err := firstCell(t.Context(), short, "SELECT 1"); err != nil || cell.Text != "1" {
 		t.Errorf("the next statement: %v, %v", cell, err)
 	}
 }
@@ -108,10 +108,10 @@ func (s suite) privileges(t *testing.T) {
 	b.exec("CREATE TABLE [mine] ([id] "+s.Types.Integer+")", "CREATE TABLE [secret] ([id] "+s.Types.Integer+")")
 	dsn := users.Reader(t, "mine")
 	db := s.connect(t, dsn, warehouse.Config{})
-	if _, err := one(t.Context(), db, s.quoted(t, "SELECT count(*) FROM [mine]")); err != nil {
+	if _, err := firstCell(t.Context(), db, s.quoted(t, "SELECT count(*) FROM [mine]")); err != nil {
 		t.Errorf("mine: %v", err)
 	}
-	_, err := one(t.Context(), db, s.quoted(t, "SELECT count(*) FROM [secret]"))
+	_, err := firstCell(t.Context(), db, s.quoted(t, "SELECT count(*) FROM [secret]"))
 	if warehouse.KindOf(err) != warehouse.Forbidden {
 		t.Errorf("secret: %v, want %s", err, warehouse.Forbidden)
 	}

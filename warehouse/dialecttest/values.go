@@ -44,7 +44,7 @@ func (s suite) identifiers(t *testing.T) {
 }
 
 // roundTrip gives a table and its column a name, and finds both again.
-func (b *base) roundTrip(name string) {
+func (b *fixtureDB) roundTrip(name string) {
 	b.t.Helper()
 	q, err := b.suite.Dialect.Quote(name)
 	if err != nil {
@@ -55,7 +55,7 @@ func (b *base) roundTrip(name string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	cell, err := one(b.t.Context(), b.db, "SELECT max("+q+") FROM "+table)
+	cell, err := firstCell(b.t.Context(), b.db, "SELECT max("+q+") FROM "+table)
 	if err != nil || cell.Text != "7" {
 		b.t.Errorf("%s: %v, %v, want 7", name, cell, err)
 	}
@@ -113,7 +113,7 @@ func (s suite) times(t *testing.T) {
 	}
 }
 
-func (b *base) wantTime(want time.Time, statement string) {
+func (b *fixtureDB) wantTime(want time.Time, statement string) {
 	b.t.Helper()
 	cell, err := b.ask(statement)
 	if err != nil {

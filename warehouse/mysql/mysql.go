@@ -83,7 +83,7 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 		max:      cfg.MaxConnections,
 		timeout:  cfg.StatementTimeout + 2*time.Second,
 		password: dsn.Passwd,
-		meter:    cfg.Meter,
+		observer: cfg.Observer,
 		setup:    setupStatements(cfg),
 		now:      cfg.Now,
 		idle:     make(chan *session, cfg.MaxConnections),
@@ -169,7 +169,7 @@ func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, errors.Join(fmt.Errorf("setting up the session: %w", err), conn.Close())
 		}
 	}
-	c.sessions.meter.CountConnection()
+	c.sessions.observer.Connected()
 	return conn, nil
 }
 
@@ -180,7 +180,7 @@ type sessions struct {
 	max      int
 	timeout  time.Duration // of one statement, should the server not end it
 	password string        // kept out of errors
-	meter    *warehouse.Meter
+	observer warehouse.Observer
 	setup    []string
 	now      sentinel.Clock
 	idle     chan *session

@@ -37,15 +37,14 @@ func TestCatalogRowsMayComeInAnyOrder(t *testing.T) {
 		"CREATE TABLE unwanted (id integer PRIMARY KEY)",
 		"CREATE VIEW seen AS SELECT id FROM child",
 	)
-	pool, err := Dialect{}.Open(
-		warehouse.Config{
-			DSN:              sentinel.Secret(dsn),
-			Now:              time.Now,
-			MaxConnections:   1,
-			StatementTimeout: 30 * time.Second,
-			LockTimeout:      time.Second,
-		},
-	)
+	pool, err := Dialect{}.Open(warehouse.Config{
+		DSN:              sentinel.Secret(dsn),
+		Now:              time.Now,
+		Observer:         warehouse.NopObserver{},
+		MaxConnections:   1,
+		StatementTimeout: 30 * time.Second,
+		LockTimeout:      time.Second,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

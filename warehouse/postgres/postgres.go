@@ -75,11 +75,11 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 3 * time.Second}
 	}
 	return &sessions{
-		meter:  cfg.Meter,
-		config: cc,
-		now:    cfg.Now,
-		slots:  make(chan *session, cfg.MaxConnections),
-		max:    cfg.MaxConnections,
+		observer: cfg.Observer,
+		config:   cc,
+		now:      cfg.Now,
+		slots:    make(chan *session, cfg.MaxConnections),
+		max:      cfg.MaxConnections,
 	}, nil
 }
 
@@ -88,10 +88,10 @@ type answers func(i int, rows warehouse.Rows, err error)
 
 // sessions keeps up to max connections, opened when they are needed.
 type sessions struct {
-	config *pgconn.Config
-	meter  *warehouse.Meter
-	now    sentinel.Clock
-	slots  chan *session // idle connections
+	config   *pgconn.Config
+	observer warehouse.Observer
+	now      sentinel.Clock
+	slots    chan *session // idle connections
 
 	mu     sync.Mutex
 	opened int
@@ -239,7 +239,7 @@ func (s *sessions) connect(ctx context.Context) (*session, error) {
 		s.mu.Unlock()
 		return nil, classify(warehouse.Scrub(err, s.config.Password))
 	}
-	s.meter.CountConnection()
+	s.observer.Connected()
 	return &session{conn: conn, born: s.now(), fresh: true}, nil
 }
 
