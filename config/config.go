@@ -60,7 +60,7 @@ func (c *Config) Fingerprint(and string) string {
 func digest(source []byte) []byte {
 	h := sha256.New()
 	for line := range bytes.Lines(source) {
-		if !bytes.HasPrefix(line, []byte("listen:")) && !bytes.HasPrefix(line, []byte("url:")) {
+		if !bytes.HasPrefix(line, []byte("listen:")) && !bytes.HasPrefix(line, []byte("external_url:")) {
 			h.Write(bytes.TrimRight(line, " \r\n"))
 			h.Write([]byte{'\n'})
 		}

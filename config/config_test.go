@@ -308,7 +308,7 @@ func TestFingerprintCoversSharedSettings(t *testing.T) {
 	}
 	file := string(many(8))
 	one := fingerprint(file, "v1")
-	if len(one) != 16 || one != fingerprint("listen: 127.0.0.1:1\n"+strings.ReplaceAll(file, "\n", " \r\n"), "v1") {
+	if len(one) != 16 || one != fingerprint("listen: 127.0.0.1:1\nexternal_url: https://one.example.com\n"+strings.ReplaceAll(file, "\n", " \r\n"), "v1") {
 		t.Errorf("%s: where an agent is reached, and how its lines end, is no difference", one)
 	}
 	if one == fingerprint(file, "v2") || one == fingerprint(file+"jitter: 1s\n", "v1") {

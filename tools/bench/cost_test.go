@@ -69,41 +69,32 @@ func TestCostBesideTheFloor(t *testing.T) {
 	for _, by := range []struct {
 		who, cpus string
 		env       []string
-		room      func(percent string) bool
 	}{
-		{"itself", "1", nil, func(percent string) bool { return percent != "100" }}, // than what it holds: garbage is collected when the look is over
-		{"the environment", "3", []string{"GOMAXPROCS=3", "GOGC=77"}, func(percent string) bool { return percent == "77" }},
+		{"itself", "1", nil},
+		{"the environment", "3", []string{"GOMAXPROCS=3"}},
 	} {
-		t.Run("an agent chooses by "+by.who, func(t *testing.T) {
+		t.Run("an agent's CPUs are chosen by "+by.who, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "agent.yaml")
 			if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(binary, "run", "-c", file)
 			cmd.Env = append(os.Environ(), by.env...)
-			address := startAgent(t, cmd)
-			var looked, cpus, percent string
-			for deadline := time.Now().Add(30 * time.Second); looked == "" || !by.room(percent); time.Sleep(50 * time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("%q looks; garbage is collected at %s %%", looked, percent)
-				}
-				looked, cpus, percent = metric(t, address, `sentinel_check_duration_seconds_count{warehouse="w"}`), metric(t, address, "go_sched_gomaxprocs_threads"), metric(t, address, "go_gc_gogc_percent")
-			}
-			if cpus != by.cpus {
+			if cpus := metric(t, startAgent(t, cmd), "go_sched_gomaxprocs_threads"); cpus != by.cpus {
 				t.Errorf("it runs on %s CPUs, want %s", cpus, by.cpus)
 			}
 		})
 	}
-	t.Run("a look takes little memory", func(t *testing.T) { looksTakeLittle(t, conn, binary, reader) })
+	t.Run("memory", func(t *testing.T) { boundedMemory(t, conn, binary, reader) })
 }
 
-// aLookTakes is how much memory a look at a table with two checks may take, until it is
-// collected: its statement, answer, two results, what is written down of them, and its
-// share of what a tick of 500 takes.
-const aLookTakes = 7 << 10
+// allocatedAStatement bounds the memory that an agent allocates for a table with two
+// checks, in bytes until it is collected: the statement, its answer, two results, what
+// is recorded of them, and a share of what a tick of 500 tables allocates.
+const allocatedAStatement = 24 << 10
 
-// looksTakeLittle watches an agent, by what the server says that it was asked.
-func looksTakeLittle(t *testing.T, conn *pgx.Conn, binary, reader string) {
+// boundedMemory watches a running agent. The server counts its statements.
+func boundedMemory(t *testing.T, conn *pgx.Conn, binary, reader string) {
 	const views = 500
 	if err := buildViews(t.Context(), conn, views); err != nil {
 		t.Fatal(err)
@@ -135,10 +126,10 @@ func looksTakeLittle(t *testing.T, conn *pgx.Conn, binary, reader string) {
 	}
 	from, first := taken(before.statements + 2*views)
 	to, last := taken(from + 5*views)
-	if each := (last - first) / (to - from); each > aLookTakes {
-		t.Errorf("a look at a table takes %.0f bytes, want %d at most", each, aLookTakes)
+	if each := (last - first) / (to - from); each > allocatedAStatement {
+		t.Errorf("a statement allocates %.0f bytes, want %d at most", each, allocatedAStatement)
 	} else {
-		t.Logf("a look at a table takes %.0f bytes", each)
+		t.Logf("a statement allocates %.0f bytes", each)
 	}
 }
 
