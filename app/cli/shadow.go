@@ -41,7 +41,7 @@ RIGHT         share of CONFIRMED among CONFIRMED, CONTRADICTED and NEEDLESS`,
 				return unavailable(err)
 			}
 			if len(reports) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "all recorded plans were applied")
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no plan was recorded without being applied")
 				return err
 			}
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
