@@ -6,53 +6,52 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// Ask is one question to the table. Exactly one of Aggregate, Groups and Query
-// is set.
+// Ask is one question to a table. Exactly one of Aggregate, Groups and Query is set.
 type Ask struct {
-	Key       string // the check's own name for the answer, unique within the check
+	Key       string // name of the answer, unique within the check
 	Aggregate *Aggregate
 	Groups    *Groups
 	Query     *Query
-	// Of asks the aggregate of the table that Needs.Like named, which may be in
-	// another warehouse, instead of the dataset's own.
+	// Of is the table of Needs.Like, if the question is for it and not for the dataset.
+	// It may be in another warehouse.
 	Of *sentinel.Table
 }
 
 // Aggregate is one number over the rows of the table. All aggregates of a
 // dataset become one statement.
 type Aggregate struct {
-	Func   string // count, max, min, sum, avg, or "" when Expr is an aggregate already
-	Column string // plain column (exact catalog name); quoted by the planner
-	Expr   string // SQL expression written by the user, instead of Column
-	Epoch  bool   // the value is a timestamp: answer Unix seconds
-	Where  string // SQL filter written by the user
+	Func   string // count, max, min, sum or avg; "" if Expr is an aggregate
+	Column string // name of a column as in the catalog, unquoted
+	Expr   string // SQL expression of the user, in place of Column
+	Epoch  bool   // the value is a timestamp; the answer is in Unix seconds
+	Where  string // SQL filter of the user
 	Window Window
 }
 
-// Window is a half-open range [From, To) of a time column; a zero bound is open.
-// Bounds are computed in Go and bound as parameters so that partitions prune.
+// Window is a half-open range [From, To) of a time column. A zero bound is open. Bounds
+// are sent as parameters, so that the engine can prune partitions.
 type Window struct {
 	Column   string
 	From, To time.Time
 }
 
-// Groups counts rows by columns, or by equal steps of the window's column: the
-// Limit largest groups, the rest as one.
+// Groups counts rows by columns, or by equal steps of the window's column. It returns
+// the Limit largest groups, and all others as one.
 type Groups struct {
-	By     []string      // columns
-	Every  time.Duration // instead of By: segments are Unix time divided by this
+	By     []string      // names of columns
+	Every  time.Duration // length of a step, in place of By; a segment is Unix time divided by it
 	Where  string
 	Window Window
 	Limit  int
 }
 
-// Query is a statement of its own that returns one value, or with Rows many.
+// Query is a statement that returns one value, or many with Rows.
 type Query struct {
 	SQL   string
-	Epoch bool // the value is a timestamp
+	Epoch bool // the value is a timestamp; the answer is in Unix seconds
 }
 
-// Answers are the answers so far. There are few: most checks ask one question.
+// Answers holds the answers so far.
 type Answers []Answered
 
 // Answered is an answer with the Ask.Key of its question.
@@ -61,7 +60,7 @@ type Answered struct {
 	Answer
 }
 
-// Get returns the answer to a question; ok is false when it was not asked.
+// Get returns the answer to a question. ok is false if it was not asked.
 func (a Answers) Get(key string) (answer Answer, ok bool) {
 	for i := range a {
 		if a[i].Key == key {
@@ -76,19 +75,19 @@ func (a Answers) asked(key string) bool {
 	return ok
 }
 
-// of is the answer to a question, zero when it was not asked.
+// of returns the answer to a question, or the zero value if it was not asked.
 func (a Answers) of(key string) Answer {
 	answer, _ := a.Get(key)
 	return answer
 }
 
-// Answer is one answer. Err set means that nobody knows: it is never a zero.
+// Answer is one answer. If Err is set, the value is unknown, and not zero.
 type Answer struct {
 	Number   sentinel.Number
-	Groups   []Group // largest first; Other holds what the limit cut off
+	Groups   []Group // groups, largest first; Other holds those beyond the limit
 	Other    Group
 	Err      error
-	AsOf     time.Time // the database's clock when it answered
+	AsOf     time.Time // the database's clock at the time of the answer
 	Evidence sentinel.Evidence
 }
 
@@ -96,5 +95,5 @@ type Answer struct {
 type Group struct {
 	Segment string // "country=DE, plan=pro"; NULL is spelled <null>
 	Count   sentinel.Number
-	Size    int // number of groups folded into this one; 1 but for Other
+	Size    int // number of groups in this one: 1, except for Other
 }

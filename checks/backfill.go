@@ -6,8 +6,8 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// lookBack is how much of a table's past a new check reads, by bucket: enough
-// for the detector's profiles, and bounded.
+// lookBack is the span of a table's past that a new check reads, by length of bucket.
+// It suffices for the detector's profiles.
 var lookBack = map[Period]time.Duration{
 	"hour":  8 * 7 * 24 * time.Hour,
 	"day":   26 * 7 * 24 * time.Hour,
@@ -15,11 +15,11 @@ var lookBack = map[Period]time.Duration{
 	"month": 26 * 7 * 24 * time.Hour,
 }
 
-// wantsPast reports whether the check learns what is normal and has nothing to
-// learn from yet, while the table itself still holds its past buckets.
+// wantsPast reports whether the check has no stored history yet, and can read it from
+// the table.
 func (c *RowCount) wantsPast(t Target) bool { return t.Known.New && c.hasPast() }
 
-// hasPast reports whether the table itself can tell what the count has been.
+// hasPast reports whether the past counts can be read from the table.
 func (c *RowCount) hasPast() bool { return c.Anomaly != nil && c.Bucket != "" && len(c.By) == 0 }
 
 // askPast counts the past buckets in one GROUP BY over a bounded window. It
@@ -32,11 +32,11 @@ func (c *RowCount) askPast(t Target) Ask {
 		Window: c.between(t, t.Known.Relation, periods, from, to)}}
 }
 
-// past are the counts of the buckets before the one judged, oldest first, from
-// the first with rows on: a bucket without rows between counts 0.
+// past returns the counts of the buckets before the one that is judged, oldest first. It
+// begins with the first bucket that has rows. Later buckets without rows count as 0.
 func (c *RowCount) past(t Target, got Answer) (out []sentinel.Observation) {
 	if got.Err != nil || got.Other.Size > 0 {
-		return nil // learnt from now on instead: the check itself goes on
+		return nil // the detector learns from now on
 	}
 	periods := c.periods(t, c.Bucket)
 	counts := c.perBucket(t, got, periods)

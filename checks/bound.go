@@ -12,12 +12,12 @@ import (
 
 // Bound is a condition on a number: "> 0", "<= 5", "= 3", "!= 0",
 // "between 10 and 1000", "not between 1 and 2"; with Percent the numbers are
-// percent. As a threshold (`warn`, `fail`) it tells when the data is bad.
+// percent. As a threshold (`warn`, `fail`) it says when the data is bad.
 // The zero Bound is unset.
 type Bound struct {
 	Op      string // >, >=, <, <=, =, !=, between, not between; "" when unset
 	Low     sentinel.Number
-	High    sentinel.Number // of between only
+	High    sentinel.Number // upper end of between
 	Percent bool
 }
 
@@ -71,7 +71,7 @@ const blanks = " \t\n\f\r"
 
 var ungroup = strings.NewReplacer("_", "", ",", "")
 
-// parsePlainNumber reads 1_000_000, 1,000 and 1.5; NaN and infinity are no bounds.
+// parsePlainNumber reads 1_000_000, 1,000 and 1.5. It refuses NaN and infinity.
 func parsePlainNumber(s string) (sentinel.Number, error) {
 	n, err := sentinel.ParseNumber(ungroup.Replace(s))
 	if err != nil {
@@ -86,7 +86,7 @@ func parsePlainNumber(s string) (sentinel.Number, error) {
 // Set reports whether there is a condition.
 func (b Bound) Set() bool { return b.Op != "" }
 
-// Holds reports whether n fulfils the condition. n must be finite.
+// Holds reports whether n meets the condition. n must be finite.
 func (b Bound) Holds(n sentinel.Number) bool {
 	low := n.Cmp(b.Low)
 	switch b.Op {
@@ -140,7 +140,7 @@ func (b *Bound) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// groupDigits writes a number for people: 1,234,567.
+// groupDigits formats a number with commas: 1,234,567.
 func groupDigits(n sentinel.Number) string {
 	v, ok := n.Int64()
 	if !ok {

@@ -11,7 +11,7 @@ import (
 // Period is the length of a bucket: hour, day, week (from Monday) or month.
 type Period = schedule.Unit
 
-// Bucketed is embedded by the kinds that can look at one closed period only.
+// Bucketed is embedded by the kinds that can check a single closed period.
 type Bucketed struct {
 	Bucket Period   `yaml:"bucket" doc:"Only the last closed period of the time column."`
 	Column string   `yaml:"column" doc:"Time column of the bucket. Default: time_column."`
@@ -25,9 +25,9 @@ func (b *Bucketed) validateBucket() error {
 	return nil
 }
 
-// periods divides time in the dataset's zone. If the time column of the dataset, or
-// of the dataset that it is compared with, holds no zone, then an hour that the
-// clock shows twice is one period: the column cannot tell its two passes apart.
+// periods divides time in the dataset's zone. If a time column that takes part holds no
+// zone, an hour that the clock shows twice is one period, because the column does not
+// distinguish its two passes.
 func (b *Bucketed) periods(t Target, unit Period) schedule.Periods {
 	p := schedule.Periods{Unit: unit, Zone: t.zone()}
 	for _, rel := range []*warehouse.Table{t.Known.Relation, t.Known.Like} {
@@ -55,8 +55,7 @@ func (b *Bucketed) timeColumn(t Target, rel *warehouse.Table) (*warehouse.Column
 	return c, t.zoneError(c)
 }
 
-// window is the closed bucket of a table, as bounds that prune partitions. It is
-// empty if no bucket is configured.
+// window returns the closed bucket of a table. It is empty if no bucket is configured.
 func (b *Bucketed) window(t Target, rel *warehouse.Table) Window {
 	if b.Bucket == "" {
 		return Window{}

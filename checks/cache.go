@@ -10,9 +10,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Cache keeps the answers of tables for as long as the engine's change counters
-// say that nothing was written to them. The zero value is empty and ready. It may
-// be used concurrently.
+// Cache keeps the answers of tables while the engine's change counters show no writes.
+// The zero value is an empty cache. It is safe for concurrent use.
 type Cache struct {
 	mu     sync.Mutex
 	tables map[sentinel.Table]*tableAnswers
@@ -56,12 +55,12 @@ func (c *Cache) storeCatalog(name string, tables []warehouse.TableName, read *wa
 	c.catalogs[keyOf(name, tables)] = read
 }
 
-// tableAnswers are the answers of one table in one state of it.
+// tableAnswers holds the answers of one table at one value of its change counters.
 type tableAnswers struct {
 	id      string
 	written int64
 	answers map[string]Answer
-	at      time.Time // when the oldest of the answers was read
+	at      time.Time // time of the oldest answer
 }
 
 // key returns the cache key of an aggregate; ok is false if it may not be cached. SQL

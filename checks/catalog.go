@@ -10,10 +10,10 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// location is the check's own time zone, else the dataset's.
+// location returns the time zone of the check, else that of the dataset.
 func location(c Check, j Job) *time.Location {
 	if name := c.Common().Timezone; name != "" {
-		if loc, err := schedule.Zone(name); err == nil { // Validate has refused unknown zones
+		if loc, err := schedule.Zone(name); err == nil { // Validate refuses unknown zones
 			return loc
 		}
 	}
@@ -23,7 +23,7 @@ func location(c Check, j Job) *time.Location {
 // catalogView is the catalog of one warehouse, or why it could not be read.
 type catalogView struct {
 	db      *warehouse.DB
-	scope   warehouse.Scope // what was asked for
+	scope   warehouse.Scope // what was read
 	catalog *warehouse.Catalog
 	err     error
 }
@@ -68,7 +68,7 @@ func (e *executor) readCatalogs(ctx context.Context, jobs []Job) {
 		}
 		return v
 	}
-	facts := warehouse.Indexes // the planner needs them, and partitions, to ask cheaply
+	facts := warehouse.Indexes // the planner uses indexes and partitions to choose cheap statements
 	if e.db != nil && e.db.Config.ChangeCounters {
 		facts |= warehouse.Changes
 	}
@@ -89,8 +89,8 @@ func (e *executor) readCatalogs(ctx context.Context, jobs []Job) {
 	}
 }
 
-// readMissingColumns reads a catalog again, with all columns, if a table lacks a
-// column that a check needs: the message names the columns that there are.
+// readMissingColumns reads a catalog again with all columns if a table lacks a column
+// that a check needs, because the error message lists the existing columns.
 func (e *executor) readMissingColumns(ctx context.Context, part []jobRun) {
 	read := func(t sentinel.Table, column string) {
 		v := e.catalogs[t.Warehouse]
@@ -110,7 +110,7 @@ func (e *executor) readMissingColumns(ctx context.Context, part []jobRun) {
 	}
 }
 
-// lookUpTables sets what the catalogs say of the check's tables.
+// lookUpTables sets the catalog's facts of the check's tables.
 func (e *executor) lookUpTables(run *checkRun) {
 	known := &run.target.Known
 	own := e.catalogs[run.target.Table.Warehouse]

@@ -1,9 +1,10 @@
-// Package checks holds the kinds of checks, one file each, and the planner that
-// turns all checks of a table into one statement.
+// Package checks contains the kinds of checks, one file each, and the executor that
+// merges all checks of a table into one statement.
 //
-// A check never talks to a database. It says what it needs to know beforehand
-// (Needs), asks for numbers (Ask), and judges the answers (Judge); the executor
-// ([Run]) does the reading, for all tables of a warehouse at once.
+// A check never talks to a database. It declares what it must know first (Needs), asks
+// for numbers (Ask), and judges the answers (Judge). The executor ([Run]) reads for all
+// tables of a warehouse at once. Begin with [Check], then sql.go, the shortest kind, and
+// executor.go.
 package checks
 
 import (
@@ -16,27 +17,26 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Check is one rule on one dataset. The exported fields of the concrete type
-// are its YAML configuration. All methods are pure and may be called
-// concurrently after Validate has returned nil.
+// Check is one rule on one dataset. The exported fields of the concrete type are its
+// YAML keys. After Validate has returned nil, all methods are pure and safe for
+// concurrent use.
 type Check interface {
-	// Common returns the options every kind has.
+	// Common returns the options that every kind has.
 	Common() *Options
-	// Validate checks the configuration and fills in defaults; an error names
-	// the field and what to do. The zero value of a kind that requires a field
-	// fails cleanly.
+	// Validate checks the configuration and sets defaults. Its error names the field and
+	// the remedy.
 	Validate() error
-	// Needs says what must be known before Ask: catalog facts, history, baseline.
+	// Needs returns what must be read before Ask: catalog facts, history, baseline.
 	Needs(t Target) Needs
-	// Ask returns the numbers wanted from the table. It is called again with the
-	// answers so far, and ends the questions by returning none: a second round
-	// is how a cheap answer that does not decide is followed by a dearer one.
+	// Ask returns the next questions to the table. The executor calls it again with the
+	// answers so far until it returns none. So a check can first ask a cheap question,
+	// and an expensive one only if the answer does not decide.
 	Ask(t Target, a Answers) []Ask
-	// Judge decides. It sees every answer, also those that are errors.
+	// Judge returns the result. It receives all answers, also those that are errors.
 	Judge(t Target, a Answers) sentinel.Result
 }
 
-// Options are the fields every kind has. They are inlined in a check's YAML.
+// Options holds the fields that every kind has, inlined in a check's YAML.
 type Options struct {
 	ID       string `yaml:"id" doc:"Identity of its history and incidents. Default: derived."`
 	Name     string `yaml:"name" doc:"Name for people."`
@@ -46,17 +46,17 @@ type Options struct {
 	Owner    string `yaml:"owner" doc:"Who is responsible. Default: the dataset's."`
 	Tier     string `yaml:"tier" enum:"critical,warning,info" doc:"Importance. Default: the dataset's."`
 	Runbook  string `yaml:"runbook" doc:"Link for whoever is notified. Default: the dataset's."`
-	// Confirm: a bad result counts only when the last Of runs hold at least
-	// Failures bad ones. Zero: every bad result counts.
+	// Confirm makes a bad result count only if at least Failures of the last Of runs
+	// are bad. If it is nil, every bad result counts.
 	Confirm *Confirm `yaml:"confirm" doc:"Bad results that an incident needs. null: one is enough."`
-	// Clear: an incident of row_count or sql ends only when this holds ("> 1200"
-	// beside fail: "< 1000"), so that a number near its threshold does not flap.
+	// Clear is the condition under which an incident of row_count or sql ends, such as
+	// "> 1200" with fail: "< 1000". It keeps a number near its threshold from flapping.
 	Clear Bound `yaml:"clear" doc:"An incident ends only when this holds, such as \"> 1200\"."`
-	// Aspect is what the check looks at, such as "updated_at" or "day:country":
-	// Validate sets it, and it becomes part of a derived id. It never holds a
-	// threshold, so that history goes on when thresholds change. "": the whole.
+	// Aspect names the part of the table that is checked, such as "updated_at" or
+	// "day:country"; "" for all of it. Validate sets it, and the derived id contains it.
+	// It holds no threshold, so that history continues when thresholds change.
 	Aspect string `yaml:"-"`
-	// Anomaly: also hold the check's number against what is normal for it.
+	// Anomaly also judges the check's number by its normal range.
 	Anomaly *anomaly.Config `yaml:"anomaly" doc:"Also hold the number against what is normal for it."`
 }
 
@@ -69,36 +69,36 @@ type Confirm struct {
 // Common implements Check for every type that embeds Options.
 func (o *Options) Common() *Options { return o }
 
-// Target is a dataset at one tick, with what is known of it before asking.
+// Target is a dataset at one tick, with what was read before the questions.
 type Target struct {
-	Check      string // id
+	Check      string // id of the check
 	Table      sentinel.Table
 	TimeColumn string         // the dataset's time column; "" when none is configured
-	Location   *time.Location // nil: no time zone is configured, time-zone-less columns cannot be judged
+	Location   *time.Location // nil: no time zone is configured, so columns without a zone cannot be judged
 	Tick       time.Time
 	Known      Known
 }
 
-// Needs is what a check must know before it asks.
+// Needs is what a check must know before its questions.
 type Needs struct {
-	Facts     warehouse.Facts // of the dataset itself
-	Column    string          // whose type must be known, of the dataset and of Like; "" for none
-	Like      *sentinel.Table // another dataset, with LikeFacts
-	LikeFacts warehouse.Facts
-	History   []Series // observations remembered by the store
-	Baseline  bool     // the accepted schema snapshot of this check
-	Past      bool     // whether anything is remembered of this check at all
+	Facts     warehouse.Facts // facts of the dataset
+	Column    string          // column whose type must be known, in the dataset and in Like; "" for none
+	Like      *sentinel.Table // another dataset to read; nil for none
+	LikeFacts warehouse.Facts // facts of Like
+	History   []Series        // stored observations to read
+	Baseline  bool            // read the accepted schema snapshot of the check
+	Past      bool            // read whether the check has any stored observation
 }
 
-// Series names remembered observations of this check.
+// Series names stored observations of a check.
 type Series struct {
 	Metric  string
 	Segment string
-	Since   time.Time // oldest point wanted; a cap on look-back always holds
-	Limit   int       // newest points wanted at most
+	Since   time.Time // time of the oldest point; the store also limits the history
+	Limit   int       // largest number of points, of which the newest are read
 }
 
-// Known is what was read before asking.
+// Known is what was read before the questions.
 type Known struct {
 	Catalog    *warehouse.Catalog // nil when Err is set
 	Relation   *warehouse.Table   // nil: the table does not exist (only when Err is nil)
@@ -106,45 +106,44 @@ type Known struct {
 	Like       *warehouse.Table
 	LikeErr    error
 	LikeServer Server
-	Baseline   *warehouse.Table            // nil: nothing accepted yet; Relation itself where it is as accepted
-	History    map[Series][]sentinel.Point // keys as in Needs
+	Baseline   *warehouse.Table            // accepted snapshot; nil: none yet; Relation if the table is unchanged
+	History    map[Series][]sentinel.Point // stored points by the series of Needs
 	HistoryErr error
-	Server     Server // that answered; only Judge knows it
-	New        bool   // nothing is remembered of the check: its past may be read from the table
+	Server     Server // server that answered; set before Judge
+	New        bool   // the check has no stored observation, so it may read its past from the table
 }
 
-// Job is all checks of one dataset that are due at one tick.
+// Job holds all checks of one dataset that are due at one tick.
 type Job struct {
 	Table      sentinel.Table
 	TimeColumn string
 	Location   *time.Location
 	Tick       time.Time
-	Checks     []Check // validated, each with Options.ID set
+	Checks     []Check // validated checks with Options.ID set
 }
 
-// Env is what the executor reads from.
+// Env holds the sources that the executor reads.
 type Env struct {
 	// Warehouse returns the open warehouse of that name.
 	Warehouse func(name string) (*warehouse.DB, error)
-	// History is what is remembered of the checks. Nil: nothing is.
+	// History returns stored observations of the checks. If it is nil, there are none.
 	History History
-	// Now is the wall clock, for durations only.
+	// Now is the wall clock. Only durations depend on it.
 	Now sentinel.Clock
-	// Cache keeps answers for warehouses with change_counters. Nil: nothing is kept.
+	// Cache keeps answers for warehouses with change_counters. If it is nil, none are kept.
 	Cache *Cache
 }
 
-// Outcome is one job done.
+// Outcome is the outcome of one job.
 type Outcome struct {
 	Job     Job
-	Results []sentinel.Result // one per check, in the job's order
-	// Baselines are first snapshots to be remembered, by check id; nil when there
-	// is none.
+	Results []sentinel.Result // one per check, in the order of the job
+	// Baselines holds first snapshots to store, by id of the check; nil if there are none.
 	Baselines map[string]*warehouse.Table
 }
 
-// BaselineCheck is a check that compares a table with the first shape that was seen
-// of it, or the last one accepted.
+// BaselineCheck is a check that compares a table with its first schema, or with the one
+// that was accepted last.
 type BaselineCheck interface {
 	// ComparesWithBaseline reports whether the check, as configured, has a baseline.
 	ComparesWithBaseline() bool
@@ -152,28 +151,28 @@ type BaselineCheck interface {
 	TakesBaseline(t Target) bool
 }
 
-// DeadlineCheck is a check that sees rows arrive, and knows when they are expected.
+// DeadlineCheck is a check that observes arrivals and knows when they are expected.
 type DeadlineCheck interface {
 	Deadline() Deadline
 	// Holiday reports whether a day has no deadline.
 	Holiday(t time.Time) bool
 }
 
-// Deadline is when a dataset's rows are expected.
+// Deadline says when a dataset's rows are expected.
 type Deadline struct {
 	Expected string        // cron expression; "" if none is configured
-	Grace    time.Duration // allowed after Expected
+	Grace    time.Duration // tolerated delay after Expected
 	MaxAge   time.Duration // largest allowed age of the newest row; zero if none is configured
 }
 
 // FileCheck is a check that reads files which its configuration names.
 type FileCheck interface {
-	// Files points at the fields that hold the names. Relative ones are resolved
-	// before Validate is called.
+	// Files returns pointers to the fields that hold the names. The configuration makes
+	// them absolute before it calls Validate.
 	Files() []*string
 }
 
-// SchemaCheck is a check that knows what shape its table must have.
+// SchemaCheck is a check that knows the schema its table must have.
 type SchemaCheck interface {
 	// Reference returns the dataset that the table must be like, or the columns that
 	// are declared for it. Both are nil if neither is configured.
@@ -185,8 +184,8 @@ var (
 	kindNames = map[reflect.Type]string{}
 )
 
-// Register adds a kind; it is called from init functions only and panics on a
-// name taken twice.
+// Register adds a kind of check. Only init functions call it. It panics if the name is
+// taken.
 func Register(kind string, zero func() Check) {
 	kinds.Add(kind, zero)
 	kindNames[reflect.TypeOf(zero())] = kind

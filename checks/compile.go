@@ -9,11 +9,11 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// compiled is one statement and where in its answer each ask's number stands.
-// Column 0 is the database's clock.
+// compiled is one statement, with the position of each answer in its row. Column 0 is
+// the database's clock.
 type compiled struct {
 	statement warehouse.Statement
-	columns   []int // by ask
+	columns   []int // column of each ask's answer
 }
 
 // compile merges aggregates of one table into one statement. Aggregates over
@@ -76,7 +76,7 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) []scan {
 		case a.usesIndex(rel) && !scannedAnyway(rel, asks, a.Window):
 			own = a.Func + " " + a.Column
 		case a.Func == "":
-			// The user's own aggregate cannot be put into a CASE.
+			// An aggregate of the user cannot be put into a CASE.
 			own = "where " + a.Where
 		}
 		at := slices.IndexFunc(scans, func(s scan) bool { return s.own == own && s.window.equal(a.Window) })
@@ -96,7 +96,7 @@ func (a *Aggregate) usesIndex(rel *warehouse.Table) bool {
 	return (a.Func == "max" || a.Func == "min") && a.Where == "" && a.Column != "" && rel.LeadsIndex(a.Column)
 }
 
-// scannedAnyway reports whether some ask scans all rows of the window.
+// scannedAnyway reports whether another ask scans all rows of the window.
 func scannedAnyway(rel *warehouse.Table, asks []*Aggregate, w Window) bool {
 	return slices.ContainsFunc(asks, func(a *Aggregate) bool {
 		return a.Func != "" && !a.usesIndex(rel) && a.Window.equal(w)

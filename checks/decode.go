@@ -11,7 +11,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// decode turns a statement's rows into the answers of its questions.
+// decode converts a statement's rows to the answers of its questions.
 func (p *planned) decode() {
 	for i, q := range p.questions {
 		answer := Answer{Err: p.err}
@@ -80,7 +80,7 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 	return a
 }
 
-// segmentOf names a group: its columns' values, or its step of time.
+// segmentOf returns the name of a group: the values of its columns, or its step of time.
 func segmentOf(cells []warehouse.Cell, g *Groups) (string, error) {
 	if g.Every > 0 && !cells[0].Null {
 		n, err := cells[0].Number()
@@ -130,7 +130,7 @@ var timestampForms = []string{
 
 var naiveForms = []string{"2006-01-02 15:04:05.999999", "2006-01-02T15:04:05.999999", time.DateOnly}
 
-// parseTimestamp reads what engines print; a text without a zone is in loc.
+// parseTimestamp parses a timestamp of an engine. A text without a zone is in loc.
 func parseTimestamp(text string, loc *time.Location) (time.Time, error) {
 	for _, form := range timestampForms {
 		if t, err := time.Parse(form, text); err == nil {
@@ -150,7 +150,7 @@ func parseTimestamp(text string, loc *time.Location) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a timestamp", text)
 }
 
-// seconds turns Unix seconds into an instant; zero for absent and infinite.
+// seconds converts Unix seconds to an instant, and absent or infinite ones to zero.
 func seconds(n sentinel.Number) time.Time {
 	if !n.Finite() {
 		return time.Time{}

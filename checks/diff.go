@@ -10,19 +10,19 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// DiffOptions narrow a diff.
+// DiffOptions restrict a comparison.
 type DiffOptions struct {
-	// Across compares tables of different engines or databases: names and
-	// canonical types, nullability and primary key only, since the rest is
-	// spelled differently everywhere.
+	// Across compares tables of different engines or databases. It compares only names,
+	// canonical types, nullability and primary key, because engines spell the rest
+	// differently.
 	Across bool
-	// Facts compared; 0: what both sides have.
+	// Facts selects what is compared; 0: all facts that both sides have.
 	Facts warehouse.Facts
 }
 
-// Diff names the differences between two looks at a table, in the order of the
-// kinds. A nil side is a table that does not exist. What either side could not
-// read is not compared: a failed look is never a removal.
+// Diff returns the differences between two snapshots of a table, in order of their
+// kinds. A nil snapshot means that the table does not exist. Facts that one side could
+// not read are not compared, so a failed read is never a removal.
 func Diff(before, after *warehouse.Table, o DiffOptions) []sentinel.Drift {
 	switch {
 	case before == nil && after == nil:
@@ -66,7 +66,7 @@ func (d *differ) add(kind sentinel.DriftKind, object, before, after string, c se
 	d.drifts = append(d.drifts, sentinel.Drift{Kind: kind, Object: object, Before: before, After: after, Compatibility: c})
 }
 
-// identity tells a table that was dropped and made anew, or became a view,
+// identity distinguishes a table that was dropped and created again, or became a view,
 // from one that was altered.
 func (d *differ) identity() {
 	b, a := d.before, d.after
@@ -74,7 +74,7 @@ func (d *differ) identity() {
 	case d.across:
 	case b.Kind != a.Kind:
 		d.add(sentinel.TableReplaced, "", words(b.Kind), words(a.Kind), sentinel.Breaking)
-	case b.Kind == warehouse.View: // a view made anew is as good as the old one
+	case b.Kind == warehouse.View: // a view that was created again is equivalent
 	case b.ID != "" && a.ID != "" && b.ID != a.ID:
 		d.add(sentinel.TableReplaced, "", "object "+b.ID, "object "+a.ID, sentinel.Compatible)
 	}
@@ -82,8 +82,8 @@ func (d *differ) identity() {
 
 func words(k warehouse.TableKind) string { return strings.ReplaceAll(string(k), "_", " ") }
 
-// same reports whether both snapshots are of one object, so that column
-// identities can be compared.
+// same reports whether both snapshots are of one object, whose column ids can be
+// compared.
 func (d *differ) same() bool {
 	return !d.across && d.before.ID != "" && d.before.ID == d.after.ID
 }
@@ -96,13 +96,13 @@ func (d *differ) columns() {
 	d.order(pairs)
 }
 
-// names tells added and removed columns, and returns the others in pairs.
+// names reports added and removed columns, and returns the others in pairs.
 func (d *differ) names() [][2]*warehouse.Column {
 	pairs, added, removed := d.match()
 	for _, c := range added {
 		compat := sentinel.Additive
 		if !c.Nullable && c.Default == "" && c.Generated == "" && !d.across {
-			compat = sentinel.Breaking // writers that do not name it fail
+			compat = sentinel.Breaking // INSERTs that omit it fail
 		}
 		d.add(sentinel.ColumnAdded, c.Name, "", describeColumn(c), compat)
 	}
@@ -112,8 +112,8 @@ func (d *differ) names() [][2]*warehouse.Column {
 	return pairs
 }
 
-// match pairs the columns: by identity where the engine has one, which is what
-// tells a rename from a drop and an add; else by name.
+// match pairs the columns by id if the engine has ids, else by name. Only ids
+// distinguish a rename from a drop and an add.
 func (d *differ) match() (pairs [][2]*warehouse.Column, added, removed []*warehouse.Column) {
 	key := func(c *warehouse.Column) string { return c.Name }
 	switch {
@@ -157,9 +157,9 @@ func (d *differ) column(b, a *warehouse.Column) {
 	}
 	switch {
 	case b.Nullable && !a.Nullable:
-		d.add(sentinel.NullabilityTightened, a.Name, "nullable", "not null", sentinel.Breaking) // writers of NULL fail
+		d.add(sentinel.NullabilityTightened, a.Name, "nullable", "not null", sentinel.Breaking) // INSERTs of NULL fail
 	case !b.Nullable && a.Nullable:
-		d.add(sentinel.NullabilityLoosened, a.Name, "not null", "nullable", sentinel.Breaking) // readers meet NULL
+		d.add(sentinel.NullabilityLoosened, a.Name, "not null", "nullable", sentinel.Breaking) // readers may get NULL
 	}
 	if d.across {
 		return
@@ -178,8 +178,8 @@ func (d *differ) column(b, a *warehouse.Column) {
 	}
 }
 
-// order compares the order of the columns that both sides have, so that an
-// added or removed column does not move its neighbours.
+// order compares the order of the columns that both sides have. An added or removed
+// column does not change it.
 func (d *differ) order(pairs [][2]*warehouse.Column) {
 	if d.across || slices.IsSortedFunc(pairs,
 		func(x, y [2]*warehouse.Column) int { return x[0].Position - y[0].Position }) {
@@ -207,13 +207,15 @@ func (d *differ) keys() {
 	if d.across {
 		return
 	}
-	d.sets(uniqueKeys(d.before), uniqueKeys(d.after), sentinel.UniqueChanged, sentinel.UniqueChanged, sentinel.Breaking,
-		sentinel.Breaking)
-	d.sets(foreignKeys(d.before), foreignKeys(d.after), sentinel.ForeignKeyChanged, sentinel.ForeignKeyChanged,
-		sentinel.Breaking, sentinel.Compatible)
+	d.sets(uniqueKeys(d.before), uniqueKeys(d.after),
+		change{sentinel.UniqueChanged, sentinel.Breaking},
+		change{sentinel.UniqueChanged, sentinel.Breaking})
+	d.sets(foreignKeys(d.before), foreignKeys(d.after),
+		change{sentinel.ForeignKeyChanged, sentinel.Breaking},
+		change{sentinel.ForeignKeyChanged, sentinel.Compatible})
 }
 
-// renamed writes a key of before with the names its columns have now.
+// renamed returns a key of before with the present names of its columns.
 func (d *differ) renamed(key string) string {
 	if !d.same() || key == "" {
 		return key
@@ -235,11 +237,14 @@ func (d *differ) renamed(key string) string {
 func (d *differ) structure() {
 	b, a := d.before, d.after
 	if d.facts&warehouse.Indexes != 0 {
-		d.sets(indexes(b), indexes(a), sentinel.IndexAdded, sentinel.IndexRemoved, sentinel.Compatible, sentinel.Compatible)
+		d.sets(indexes(b), indexes(a),
+			change{sentinel.IndexAdded, sentinel.Compatible},
+			change{sentinel.IndexRemoved, sentinel.Compatible})
 	}
 	if d.facts&warehouse.Partitions != 0 {
-		d.sets(partitions(b), partitions(a), sentinel.PartitionAdded, sentinel.PartitionRemoved, sentinel.Additive,
-			sentinel.Breaking)
+		d.sets(partitions(b), partitions(a),
+			change{sentinel.PartitionAdded, sentinel.Additive},
+			change{sentinel.PartitionRemoved, sentinel.Breaking})
 	}
 	if x, y := oneLine(b.Definition), oneLine(a.Definition); d.facts&warehouse.Views != 0 && x != y && b.Kind == a.Kind {
 		d.add(sentinel.ViewChanged, "", x, y, sentinel.Breaking)
@@ -249,21 +254,23 @@ func (d *differ) structure() {
 	}
 }
 
-// sets compares named things by what they are: name -> description.
-func (d *differ) sets(
-	before, after map[string]string,
-	added, removed sentinel.DriftKind,
-	addCompat, removeCompat sentinel.Compatibility,
-) {
+// change is a kind of drift with its compatibility.
+type change struct {
+	kind   sentinel.DriftKind
+	compat sentinel.Compatibility
+}
+
+// sets compares two sets of named objects: a map from name to definition.
+func (d *differ) sets(before, after map[string]string, added, removed change) {
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if after[name] != before[name] {
-			d.add(removed, name, before[name], orNone(after[name]), removeCompat)
+			d.add(removed.kind, name, before[name], orNone(after[name]), removed.compat)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		was, known := before[name]
-		if was != after[name] && (!known || added != removed) {
-			d.add(added, name, orNone(was), after[name], addCompat)
+		if was != after[name] && (!known || added.kind != removed.kind) {
+			d.add(added.kind, name, orNone(was), after[name], added.compat)
 		}
 	}
 }
@@ -293,7 +300,7 @@ func foreignKeys(t *warehouse.Table) map[string]string {
 	return out
 }
 
-// indexes leaves out those behind keys: a key that changes is told once.
+// indexes returns the indexes that do not belong to a key, whose change is reported once.
 func indexes(t *warehouse.Table) map[string]string {
 	keys := uniqueKeys(t)
 	out := map[string]string{}
@@ -338,8 +345,8 @@ func describeColumn(c *warehouse.Column) string {
 	return text
 }
 
-// normalDefault drops what engines write one way today and another tomorrow:
-// casts of literals and outer parentheses.
+// normalDefault removes casts of literals and outer parentheses, which engines do not
+// write consistently.
 func normalDefault(s string) string {
 	s = strings.TrimSpace(s)
 	if strings.HasPrefix(s, "'") {

@@ -9,7 +9,7 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Duration is a span as people write it: 30m, 1d6h, 2w, or dbt's
+// Duration is a span of time that is written as 30m, 1d6h or 2w, or in dbt's form
 // {count: 12, period: hour}.
 type Duration time.Duration
 
@@ -25,7 +25,7 @@ func (d *Duration) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Periods is dbt's way to write a span: a count of minutes, hours or days.
+// Periods returns the span of dbt's form: a count of minutes, hours or days.
 func Periods(count int, period string) (time.Duration, error) {
 	unit, ok := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[period]
 	if !ok || count <= 0 {
@@ -34,7 +34,7 @@ func Periods(count int, period string) (time.Duration, error) {
 	return time.Duration(count) * unit, nil
 }
 
-// String writes the span for people: "3h 12m", "1d 6h", "45s".
+// String formats the span: "3h 12m", "1d 6h", "45s".
 func (d Duration) String() string { return humanDuration(time.Duration(d)) }
 
 func humanDuration(d time.Duration) string {
@@ -62,12 +62,12 @@ func humanDuration(d time.Duration) string {
 	return sign + strings.Join(parts[:min(2, len(parts))], " ")
 }
 
-// ageText says how old the newest row is.
+// ageText describes the age of the newest row.
 func ageText(age time.Duration, newest time.Time, loc *time.Location) string {
 	return "newest row " + humanDuration(age) + " old (" + clockText(newest, loc) + ")"
 }
 
-// clockText writes an instant as people of the dataset's zone read it.
+// clockText formats an instant in the dataset's zone.
 func clockText(at time.Time, loc *time.Location) string {
 	if loc == nil {
 		loc = time.UTC

@@ -10,8 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// maxRounds bounds how often a check may follow a cheap answer with a dearer
-// question.
+// maxRounds is the largest number of times that a check may ask.
 const maxRounds = 3
 
 // PartSize is the number of jobs that are asked and judged together. It bounds the
@@ -42,8 +41,8 @@ type executor struct {
 	env      Env
 	db       *warehouse.DB
 	dbErr    error
-	catalogs map[string]*catalogView // by warehouse
-	place    string                  // the server that was in use when the catalog was read
+	catalogs map[string]*catalogView // catalogs by name of the warehouse
+	place    string                  // server from which the catalog was read
 }
 
 // newExecutor opens the warehouse and reads the catalogs that the jobs need.
@@ -57,13 +56,13 @@ func newExecutor(ctx context.Context, env Env, name string, jobs []Job) *executo
 	return e
 }
 
-// jobRun is one job under way.
+// jobRun is one running job.
 type jobRun struct {
 	job    Job
 	checks []checkRun
 }
 
-// checkRun is one check under way.
+// checkRun is one running check.
 type checkRun struct {
 	check   Check
 	target  Target
@@ -146,9 +145,8 @@ func allChecks(part []jobRun) iter.Seq[*checkRun] {
 	}
 }
 
-// questions returns what the checks of the job want to know next. Nothing is asked
-// of a table that does not exist, or whose catalog could not be read, except a
-// statement of the user's own.
+// questions returns the next questions of the job's checks. A table that does not exist,
+// or whose catalog could not be read, gets only statements of the user.
 func (j *jobRun) questions() []question {
 	var out []question
 	for k := range j.checks {
@@ -163,9 +161,9 @@ func (j *jobRun) questions() []question {
 	return out
 }
 
-// askRound asks everything that is open in one pipeline. A merged statement that
-// fails is asked again member by member, so that one broken check never takes its
-// neighbours down. It reports whether anything was asked.
+// askRound asks all open questions in one pipeline. It asks the members of a failed
+// merged statement again one by one, so that a broken check does not affect the others.
+// It reports whether there were questions.
 func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
 	var batch []planned
 	for i := range part {
@@ -229,9 +227,8 @@ func (e *executor) cacheAnswers(p planned) {
 	}
 }
 
-// mayBeOneMember reports whether one member of a merged statement may be the cause
-// of its error. A server that is gone or a table that is missing is nobody's fault
-// in particular, and asking again would only add to the trouble.
+// mayBeOneMember reports whether one member of a merged statement may have caused its
+// error. A lost server or a missing table affects all members, so a retry is useless.
 func mayBeOneMember(err error) bool {
 	switch warehouse.KindOf(err) {
 	case warehouse.BadStatement, warehouse.MissingColumn, warehouse.Forbidden, warehouse.TimedOut:
@@ -264,7 +261,7 @@ func (e *executor) judge(part []jobRun, start time.Time) []Outcome {
 	return outcomes
 }
 
-// result judges, and fills in what every result carries.
+// result calls Judge, and sets the fields that every result has.
 func (run *checkRun) result() sentinel.Result {
 	t := run.target
 	var res sentinel.Result

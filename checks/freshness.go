@@ -15,8 +15,8 @@ import (
 
 func init() { Register("freshness", func() Check { return &Freshness{} }) }
 
-// Freshness holds the age of a table's newest row against thresholds, or its
-// arrival against a deadline. The database's clock is the clock.
+// Freshness compares the age of a table's newest row with thresholds, or its arrival
+// with a deadline. It uses the database's clock.
 type Freshness struct {
 	Options    `yaml:",inline"`
 	Column     string   `yaml:"column" doc:"Time column. Default: the dataset's time_column."`
@@ -110,20 +110,20 @@ func (f *Freshness) Holiday(t time.Time) bool { return f.calendar.Holiday(t) }
 func (f *Freshness) Needs(t Target) Needs {
 	n := Needs{Facts: warehouse.Indexes, Column: t.columnName(f.Column)}
 	if f.Catalog != "" {
-		n.Facts |= warehouse.Estimates // with which MySQL's update time comes
+		n.Facts |= warehouse.Estimates // includes the update time of MySQL
 	}
 	return n
 }
 
 const (
-	askNewest  = "newest"      // over everything
-	askRecent  = "newest_part" // over the newest partitions
-	askPresent = "newest_past" // over rows that are not in the future
+	askNewest  = "newest"      // newest row of all
+	askRecent  = "newest_part" // newest row of the newest partitions
+	askPresent = "newest_past" // newest row that is not in the future
 	askControl = "control"
 )
 
-// Ask implements Check. First the newest partitions are asked, where the table
-// has some: when what is found there is fresh enough, the whole is too.
+// Ask implements Check. For a partitioned table it first asks for the newest partitions.
+// If a row there is fresh enough, the table is.
 func (f *Freshness) Ask(t Target, a Answers) []Ask {
 	if f.Query != "" {
 		return []Ask{{Key: askControl, Query: &Query{SQL: f.Query, Epoch: true}}}
@@ -153,8 +153,8 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 	return asks
 }
 
-// recentWindow covers the partitions in which a row that is fresh enough is
-// most likely: those of the longest age allowed, and of a day at least.
+// recentWindow returns the window in which a fresh row is most likely. It spans the
+// largest allowed age, and at least a day.
 func (f *Freshness) recentWindow(t Target) (Window, bool) {
 	rel := t.Known.Relation
 	if rel == nil || rel.PartitionBy != "range" || len(rel.PartitionKey) != 1 {
@@ -178,7 +178,7 @@ func (f *Freshness) answer(a Answers) (Answer, string) {
 	return Answer{}, ""
 }
 
-// newestTime reads the answer as an instant.
+// newestTime returns the answer as an instant.
 func (f *Freshness) newestTime(t Target, got Answer) (time.Time, error) {
 	at := seconds(got.Number)
 	if f.Query != "" || f.Expression != "" || !naive(t.Known.Relation.Column(t.columnName(f.Column))) {
@@ -190,7 +190,7 @@ func (f *Freshness) newestTime(t Target, got Answer) (time.Time, error) {
 	return inZone(at, t.Location), nil
 }
 
-// future is by how much the answer lies further ahead than is allowed.
+// future returns by how much the newest row lies in the future, beyond what is allowed.
 func (f *Freshness) future(t Target, got Answer) time.Duration {
 	if math.IsInf(got.Number.Float64(), 1) {
 		return math.MaxInt64
@@ -199,7 +199,7 @@ func (f *Freshness) future(t Target, got Answer) time.Duration {
 	if err != nil || !got.Number.Finite() {
 		return 0
 	}
-	// A difference of more than 292 years is cut, and must not be calculated with.
+	// Sub limits a difference to 292 years, so further arithmetic would be wrong.
 	if ahead := at.Sub(got.AsOf); ahead > time.Duration(f.MaxFuture) {
 		return ahead - time.Duration(f.MaxFuture)
 	}
@@ -214,7 +214,7 @@ func (f *Freshness) freshEnough(t Target, got Answer) bool {
 	return err == nil && len(f.late(t, at, got.AsOf)) == 0
 }
 
-// late holds the newest row against age and deadline.
+// late compares the newest row with the allowed age and the deadline.
 func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 	var findings []sentinel.Finding
 	age := max(0, now.Sub(newest))
@@ -240,9 +240,8 @@ func (f *Freshness) late(t Target, newest, now time.Time) []sentinel.Finding {
 	return findings
 }
 
-// lateAsOf is late without what only the lag of a standby makes late: rows that
-// the primary may have by now. What was late already when the standby's newest
-// transaction was committed is late.
+// lateAsOf is like late, but ignores lateness that the lag of a standby may explain. A
+// row is late only if it was late when the standby's newest transaction committed.
 func (f *Freshness) lateAsOf(t Target, newest, asOf time.Time) []sentinel.Finding {
 	server := t.Known.Server
 	maybe := f.late(t, newest, asOf)
@@ -262,14 +261,14 @@ func (f *Freshness) lateAsOf(t Target, newest, asOf time.Time) []sentinel.Findin
 	return maybe
 }
 
-// deadline returns the latest deadline that has passed (with grace), and the
-// deadline before it: rows newer than that one must have come.
+// deadline returns the latest deadline that has passed with its grace, and the deadline
+// before it. Rows newer than the latter must have arrived.
 func (f *Freshness) deadline(t Target, now time.Time) (due, since time.Time) {
 	if f.Expected == "" {
 		return due, since
 	}
 	s, err := schedule.Parse(f.Expected, t.Location)
-	if err != nil { // Validate has refused it
+	if err != nil { // Validate refuses it
 		return due, since
 	}
 	at := s.Prev(now.Add(-time.Duration(f.Grace)))
@@ -337,7 +336,7 @@ func (f *Freshness) Judge(t Target, a Answers) sentinel.Result {
 	return r
 }
 
-// evidence picks the answer to judge by and says where it comes from.
+// evidence returns the answer to judge, with its source.
 func (f *Freshness) evidence(t Target, a Answers) (Answer, error) {
 	if f.Catalog != "" {
 		at := t.Known.Relation.Modified

@@ -9,23 +9,21 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// History is what is remembered of checks from earlier ticks. Runs of several
-// warehouses at once may share one; its methods may be called concurrently.
+// History returns what earlier ticks stored about checks. It is safe for concurrent use.
 type History interface {
-	// Points returns remembered observations of a check, oldest first.
+	// Points returns stored observations of a check, oldest first.
 	Points(ctx context.Context, check string, s Series) ([]sentinel.Point, error)
 	// Baselines returns the accepted schema snapshots of those of the checks that
 	// have one, as [EncodeSnapshot] wrote them.
 	Baselines(ctx context.Context, checks []string) (map[string][]byte, error)
-	// BaselineDigests returns the SHA-256 of what Baselines would return. Most
-	// schemas are as they were, and are not read then. A check that is left out is
-	// read.
+	// BaselineDigests returns the SHA-256 of the snapshots that Baselines would return.
+	// The executor reads only snapshots that differ, and those without a digest.
 	BaselineDigests(ctx context.Context, checks []string) (map[string][]byte, error)
-	// IsNew reports whether nothing is remembered of a check.
+	// IsNew reports whether nothing is stored about a check.
 	IsNew(ctx context.Context, check string) bool
 }
 
-// readBaselines reads the accepted schemas of all checks of a part at once.
+// readBaselines reads the accepted schemas of all checks of a part together.
 func (e *executor) readBaselines(ctx context.Context, part []jobRun) {
 	if e.env.History == nil {
 		return
@@ -52,15 +50,15 @@ func (e *executor) readBaselines(ctx context.Context, part []jobRun) {
 	}
 }
 
-// skipUnchanged sets the baseline of each check whose table is as it was accepted,
-// by its digest, and returns the others.
+// skipUnchanged sets the baseline of each check whose table has the accepted digest. It
+// returns the other targets.
 func (e *executor) skipUnchanged(ctx context.Context, waiting []*Target) (changed []*Target) {
 	if len(waiting) == 0 {
 		return nil
 	}
 	digests, err := e.env.History.BaselineDigests(ctx, idsOf(waiting))
 	if err != nil {
-		return waiting // reading the baselines says what is wrong
+		return waiting // reading the baselines reports the error
 	}
 	for _, t := range waiting {
 		if digest, ok := digests[t.Check]; ok && t.Known.Relation != nil {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// PanicError is a panic of a check's method. It is a bug of that kind of check; the
-// other checks go on.
+// PanicError is a panic of a check's method. It is a bug of that kind of check. The
+// other checks continue.
 type PanicError struct {
-	Kind     string // of the check
+	Kind     string // kind of the check
 	Method   string // Needs, Ask or Judge
 	Value    any    // what it panicked with
 	Location string // file:line where it panicked
@@ -49,13 +49,13 @@ func panicLocation() string {
 	}
 }
 
-// needsOf is what a check needs; nothing if it panics.
+// needsOf returns what a check needs, or nothing if it panics.
 func needsOf(c Check, t Target) (n Needs, bug error) {
 	bug = guard(c, "Needs", func() { n = c.Needs(t) })
 	return n, bug
 }
 
-// nextAsks is what the check asks next; nothing if it panics, now or before.
+// nextAsks returns the next questions of the check, or none if it has panicked.
 func (run *checkRun) nextAsks() (asks []Ask) {
 	if run.bug == nil {
 		run.bug = guard(run.check, "Ask", func() { asks = run.check.Ask(run.target, run.answers) })

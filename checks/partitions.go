@@ -10,21 +10,20 @@ import (
 	"github.com/sentinel-dq/sentinel/schedule"
 )
 
-// span is the range of the buckets that must have rows.
+// span returns the range of the buckets that must have rows.
 func (p *Partitions) span(t Target, periods schedule.Periods) (from, to time.Time) {
 	_, to = periods.Closed(t.Tick.Add(-time.Duration(p.Delay)))
 	return periods.Back(to, p.Last), to
 }
 
-// grain is the width of the groups asked for: a quarter of an hour fits every
-// time zone.
+// grain is the width of the groups in the question. A quarter of an hour fits every time
+// zone.
 const (
 	grain     = 15 * time.Minute
 	maxGrains = 20000
 )
 
-// perBucket adds the grains' rows up by the period that holds them. Keys are
-// the periods' starts in UTC.
+// perBucket returns the number of rows per period, by start of the period in UTC.
 func (c *RowCount) perBucket(t Target, got Answer, periods schedule.Periods) map[time.Time]int64 {
 	rows := map[time.Time]int64{}
 	for _, g := range got.Groups {

@@ -14,8 +14,8 @@ import (
 
 func init() { Register("reconcile", func() Check { return &Reconcile{} }) }
 
-// Reconcile holds the table against another one that must have the same rows,
-// in the same warehouse or another: their number, and the sums of columns.
+// Reconcile compares a table with another one that must have the same rows, in the same
+// warehouse or another. It compares the number of rows and the sums of columns.
 type Reconcile struct {
 	Options   `yaml:",inline"`
 	With      *sentinel.Table `yaml:"with" required:"true" doc:"The other table: warehouse.schema.table."`
@@ -26,8 +26,8 @@ type Reconcile struct {
 	Severity  Policy `yaml:"severity" default:"fail" doc:"Result of a difference."`
 }
 
-// Tolerance is how far two numbers may be apart: a number, or a percentage of
-// the larger.
+// Tolerance is the allowed difference of two numbers: a number, or a percentage of the
+// larger one.
 type Tolerance struct {
 	By      float64
 	Percent bool
@@ -55,8 +55,8 @@ func (t Tolerance) String() string {
 	return fmt.Sprintf("at most %g apart", t.By)
 }
 
-// holds reports whether two numbers are close enough; equal ones always are,
-// also where a float could not tell.
+// holds reports whether two numbers are close enough. Equal numbers always are, also if
+// a float could not represent them.
 func (t Tolerance) holds(a, b sentinel.Number) bool {
 	if a.Cmp(b) == 0 {
 		return true
@@ -89,7 +89,7 @@ func (c *Reconcile) Needs(t Target) Needs {
 	return Needs{Column: t.columnName(c.Column), Like: c.With}
 }
 
-// Ask implements Check: the same questions to both tables.
+// Ask implements Check. It asks both tables the same questions.
 func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
 	if t.Known.Relation == nil || t.Known.Like == nil || c.timeError(t) != nil {
 		return nil
@@ -114,7 +114,7 @@ func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
 	return asks
 }
 
-// timeError says why the time column of a table cannot be used, if one is needed.
+// timeError returns why the time column of a table cannot be used, if one is needed.
 func (c *Reconcile) timeError(t Target) error {
 	if c.Bucket == "" {
 		return nil
@@ -190,7 +190,7 @@ func (c *Reconcile) coveredBy(server Server, t Target) bool {
 	return server.covers(from, to, asOf)
 }
 
-// agrees compares; a sum over no rows (NULL) agrees with another one alone.
+// agrees compares two values. A sum over no rows (NULL) agrees only with another NULL.
 func (c *Reconcile) agrees(a, b sentinel.Number) bool {
 	if a.Absent() || b.Absent() {
 		return a.Absent() == b.Absent()

@@ -12,14 +12,14 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Policy is what a situation means: pass, warn, fail or unknown; ignore is
-// another word for pass, error for fail.
+// Policy is the status of a situation: pass, warn, fail or unknown. ignore is an alias
+// of pass, and error of fail.
 type Policy string
 
-// Words are the policies, with their other names.
+// Words returns the policies and their aliases.
 func (Policy) Words() []string { return []string{"ignore", "pass", "warn", "fail", "error", "unknown"} }
 
-// plain replaces the other names of a policy.
+// plain replaces an alias of a policy.
 func (p Policy) plain() Policy {
 	switch p {
 	case "ignore":
@@ -30,8 +30,8 @@ func (p Policy) plain() Policy {
 	return p
 }
 
-// complete fills in the defaults of a check, checks its words, and replaces the
-// other names of policies.
+// complete sets the defaults of a check, checks its words, and replaces aliases of
+// policies.
 func complete(check Check) error {
 	if err := settings.Complete(check); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (p Policy) status() sentinel.Status {
 	return sentinel.Pass
 }
 
-// validateOptions checks what every kind has.
+// validateOptions checks the options that every kind has.
 func (o *Options) validateOptions(check Check) error {
 	number, isMeasured := check.(measured)
 	if o.Clear.Set() && !(isMeasured && number.measure().Clears) {
@@ -81,17 +81,16 @@ func (o *Options) validateOptions(check Check) error {
 	return nil
 }
 
-// measured is implemented by the kinds with a number that can be held against what
-// is normal for it.
+// measured is implemented by the kinds whose number can be judged by its normal range.
 type measured interface{ measure() measurement }
 
 // measurement describes the number of a kind.
 type measurement struct {
-	Metric    string // of its observations
-	Unit      string // in words; "" if it has none
-	Direction string // default of `direction:`: drop, spike or both
+	Metric    string // metric of its observations
+	Unit      string // name of the unit; "" for none
+	Direction string // default of `direction`: drop, spike or both
 	Alone     bool   // the check has no other rule
-	Clears    bool   // `clear:` may be set for it
+	Clears    bool   // the check may have `clear`
 }
 
 // watch completes `anomaly:` for a kind with a number.
@@ -125,7 +124,7 @@ func kindsWith(fits func(measurement) bool) string {
 	for _, kind := range Kinds() {
 		zero, err := kinds.Get(kind)
 		if err != nil {
-			continue // Kinds has named it
+			continue // cannot happen: Kinds lists it
 		}
 		if c, ok := zero().(measured); ok && fits(c.measure()) {
 			names = append(names, kind)
@@ -143,8 +142,8 @@ func orList(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// errorResult is the result of a check that could not be evaluated: it says nothing
-// about the data, and tells what to do.
+// errorResult returns the result of a check that could not run. It says nothing about
+// the data. Its message says what to do.
 func errorResult(kind string, err error) sentinel.Result {
 	msg := err.Error()
 	if advice := adviceFor(err); advice != "" {
@@ -171,15 +170,15 @@ func adviceFor(err error) string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// missingTable is the result on a table that does not exist.
+// missingTable returns the result for a table that does not exist.
 func missingTable(kind string, t Target, p Policy) sentinel.Result {
 	f := sentinel.Finding{Key: "missing_table", Status: p.status(), Message: "the table does not exist",
 		Expected: "a table"}
 	return conclude(kind, []sentinel.Finding{f}, "the table does not exist")
 }
 
-// conclude makes a result from findings: the worst is its message, or the
-// words for a pass when there is none.
+// conclude returns a result with findings. Its message is that of the worst finding, or
+// pass if there is none.
 func conclude(kind string, findings []sentinel.Finding, pass string) sentinel.Result {
 	findings = slices.DeleteFunc(findings, func(f sentinel.Finding) bool { return f.Status == sentinel.Pass })
 	slices.SortStableFunc(findings, func(a, b sentinel.Finding) int {
@@ -201,7 +200,7 @@ func conclude(kind string, findings []sentinel.Finding, pass string) sentinel.Re
 	return r
 }
 
-// against holds a number against thresholds that say when it is bad.
+// against compares a number with the thresholds for warn and fail.
 func against(key, what string, n sentinel.Number, warn, fail Bound) (sentinel.Finding, bool) {
 	for _, t := range []struct {
 		bound  Bound

@@ -15,8 +15,8 @@ import (
 
 func init() { Register("row_count", func() Check { return &RowCount{} }) }
 
-// RowCount counts rows: all, filtered, of the last closed time bucket, or by
-// segment; against bounds, against its own past, and for missing buckets.
+// RowCount counts rows: all, filtered, of the last closed bucket, or by segment. It
+// compares the count with bounds and with its own past, and finds missing buckets.
 type RowCount struct {
 	Options            `yaml:",inline"`
 	Warn               Bound  `yaml:"warn" doc:"Condition that warns: \"< 1000\"."`
@@ -80,8 +80,7 @@ func (c *RowCount) measure() measurement {
 	}
 }
 
-// aspect names the rows that are counted, and what besides bounds they are held
-// against.
+// aspect names the rows that are counted, and the rules beside bounds.
 func (c *RowCount) aspect() string {
 	var parts []string
 	if c.Bucket != "" {
@@ -112,7 +111,7 @@ func (c *RowCount) Needs(t Target) Needs {
 	return n
 }
 
-// series is the part of the count's own history that Change looks at.
+// series returns the part of the count's history that Change needs.
 func (c *RowCount) series(t Target) Series {
 	return Series{Metric: "row_count", Since: t.Tick.AddDate(0, 0, -400), Limit: 10000}
 }
@@ -151,7 +150,7 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 	return asks
 }
 
-// timeError says why the time column cannot be used, if one is needed.
+// timeError returns why the time column cannot be used, if one is needed.
 func (c *RowCount) timeError(t Target) error {
 	if c.Bucket == "" && c.ExpectedPartitions == nil {
 		return nil
@@ -160,8 +159,8 @@ func (c *RowCount) timeError(t Target) error {
 	return err
 }
 
-// estimateDecides reports whether the catalog's estimate is far enough from
-// every threshold that an exact count would say the same.
+// estimateDecides reports whether the catalog's estimate is so far from every threshold
+// that an exact count would give the same status.
 func (c *RowCount) estimateDecides(t Target) bool {
 	rows := t.Known.Relation.Rows
 	if !c.Estimate || rows < 0 || c.Change != nil || rows == 0 {
@@ -180,8 +179,8 @@ func (c *RowCount) estimateDecides(t Target) bool {
 	return true
 }
 
-// estimateError is the relative error allowed for: autovacuum analyses a table
-// anew after a tenth of it changed, and a sample adds to that.
+// estimateError is the largest assumed relative error of an estimate. Autovacuum analyses
+// a table after a tenth of it changed, and the sample adds to that error.
 const estimateError = 0.25
 
 // Judge implements Check.
@@ -254,8 +253,8 @@ func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
 	return r
 }
 
-// judgeChange holds the count against the past; wait says what is missing when
-// there is not enough of it. The count itself is never part of its own past.
+// judgeChange compares the count with its past, of which it is not a part. wait says what
+// is missing if the past is too short.
 func (c *RowCount) judgeChange(
 	t Target, o sentinel.Observation, what string,
 ) (f sentinel.Finding, bad bool, wait string) {
@@ -280,7 +279,7 @@ func (c *RowCount) judgeChange(
 	return f, bad, ""
 }
 
-// reference computes what to compare with, and its name.
+// reference returns the value to compare with, and its name.
 func (c *Change) reference(
 	past []sentinel.Point, at time.Time, bucket Period, loc *time.Location,
 ) (v float64, words string, ok bool) {
@@ -330,7 +329,7 @@ func (c *RowCount) judgeSegments(t Target, got Answer) sentinel.Result {
 		observations = append(observations,
 			sentinel.Observation{Metric: "row_count", Segment: g.Segment, Bucket: bucket, Value: g.Count})
 		if i == len(got.Groups) {
-			continue // the sum of the rest has no bound of its own
+			continue // the bounds do not apply to the sum of the other groups
 		}
 		what := fmt.Sprintf("%s rows in %s", groupDigits(g.Count), g.Segment)
 		if f, bad := against(g.Segment, what, g.Count, c.Warn, c.Fail); bad {

@@ -4,7 +4,7 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Change holds a count against the same check's past.
+// Change compares a count with the check's past.
 type Change struct {
 	Against string `yaml:"against" default:"previous" enum:"previous,average,same_weekday,same_day_last_week,avg" doc:"Past value to compare with."`
 	Over    int    `yaml:"over" default:"7" doc:"Points of an average, 1 to 366."`

@@ -18,16 +18,16 @@ func Run(ctx context.Context, env Env, warehouse string, jobs []Job) []Outcome {
 	return out
 }
 
-// PlannedStatement is what a dataset's checks would send.
+// PlannedStatement is a statement that a dataset's checks would send.
 type PlannedStatement struct {
 	Table     sentinel.Table
-	Checks    []string // their ids
+	Checks    []string // ids of the checks
 	Statement warehouse.Statement
 	Err       error // the catalog could not be read, or the table is missing
 }
 
-// Plan returns the statements of the first round, in the order of the jobs,
-// without sending them; catalogs are read.
+// Plan returns the statements of the first round in the order of the jobs. It reads the
+// catalogs, but does not send the statements.
 func Plan(ctx context.Context, env Env, warehouse string, jobs []Job) []PlannedStatement {
 	e := newExecutor(ctx, env, warehouse, jobs)
 	part := e.prepare(ctx, jobs)

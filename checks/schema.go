@@ -14,9 +14,8 @@ import (
 
 func init() { Register("schema", func() Check { return &Schema{} }) }
 
-// Schema names how a table's shape differs from its reference: declared
-// columns, another dataset, or (the default) what it looked like when it was
-// first seen or last accepted.
+// Schema reports how a table's schema differs from its reference: declared columns,
+// another dataset, or by default the schema that was first seen or last accepted.
 type Schema struct {
 	Options       `yaml:",inline"`
 	Columns       DeclaredColumns `yaml:"columns" doc:"Columns that must exist, with type and nullability where they matter."`
@@ -28,7 +27,7 @@ type Schema struct {
 	Severities `yaml:",inline"`
 }
 
-// Severities say what each kind of drift means.
+// Severities holds the policy of each kind of drift.
 type Severities struct {
 	TableCreated         Policy `yaml:"table_created" default:"warn" doc:"A table was created."`
 	TableDropped         Policy `yaml:"table_dropped" default:"fail" doc:"The table was dropped."`
@@ -56,7 +55,7 @@ type Severities struct {
 	CommentChanged       Policy `yaml:"comment_changed" default:"pass" doc:"A comment changed."`
 }
 
-// of returns what a kind of drift means: the key that has its name.
+// of returns the policy of a kind of drift: the value of the key with its name.
 func (s *Severities) of(kind sentinel.DriftKind) Policy {
 	for _, k := range settings.Keys(reflect.TypeFor[Severities]()) {
 		if k.Name == string(kind) {
@@ -66,7 +65,7 @@ func (s *Severities) of(kind sentinel.DriftKind) Policy {
 	return "pass"
 }
 
-// DeclaredColumn is what a column must be; Type and Nullable may be left out.
+// DeclaredColumn is the required definition of a column. Type and Nullable are optional.
 type DeclaredColumn struct {
 	Name     string `yaml:"name" required:"true" doc:"Name of the column."`
 	Type     string `yaml:"type" doc:"Type, in any engine's spelling. Default: any."`
@@ -108,8 +107,8 @@ func (s *Schema) Validate() error {
 	return nil
 }
 
-// facts are what the check compares. Partitions come and go by the day, so
-// they are read only where someone wants to hear of it.
+// facts returns the facts that the check compares. Partitions change daily, so they are
+// read only if their drifts are not ignored.
 func (s *Schema) facts() warehouse.Facts {
 	facts := warehouse.Columns | warehouse.Keys | warehouse.Indexes | warehouse.Views
 	if s.PartitionAdded != "pass" || s.PartitionRemoved != "pass" {
@@ -127,11 +126,11 @@ func (s *Schema) Needs(Target) Needs {
 	return n
 }
 
-// Ask implements Check: the catalog holds everything.
+// Ask implements Check. It asks nothing, because the catalog holds everything.
 func (s *Schema) Ask(Target, Answers) []Ask { return nil }
 
-// snapshot is the table as a baseline: what was not read is marked, so that a
-// later look does not take it for added.
+// snapshot returns the table as a baseline. It marks the facts that were not read, so
+// that a later run does not report them as added.
 func snapshot(t *Target) *warehouse.Table {
 	table := *t.Known.Relation
 	table.Unreadable |= warehouse.AllFacts &^ t.Known.Catalog.Facts
@@ -141,7 +140,7 @@ func snapshot(t *Target) *warehouse.Table {
 // ComparesWithBaseline implements [BaselineCheck].
 func (s *Schema) ComparesWithBaseline() bool { return s.Like == nil && len(s.Columns) == 0 }
 
-// TakesBaseline implements [BaselineCheck]: the first shape seen is the baseline.
+// TakesBaseline implements [BaselineCheck]. The first schema seen is the baseline.
 func (s *Schema) TakesBaseline(t Target) bool {
 	return s.ComparesWithBaseline() && t.Known.Err == nil && t.Known.HistoryErr == nil &&
 		t.Known.Baseline == nil && t.Known.Relation != nil && t.Known.Relation.Unreadable == 0
@@ -193,8 +192,8 @@ func (s *Schema) judgeLike(t Target) sentinel.Result {
 	if t.Known.Relation == nil {
 		return missingTable("schema", t, s.OnMissing)
 	}
-	// What the source has and the table lacks was added to the source: the words
-	// say what the table must follow.
+	// A column that only the source has was added to the source, and the table must
+	// follow.
 	drifts := Diff(t.Known.Relation, t.Known.Like, DiffOptions{Across: true})
 	return s.result(drifts, fmt.Sprintf("like %s: %d columns", s.Like, len(t.Known.Like.Columns)))
 }
@@ -238,8 +237,7 @@ func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
 	return drifts
 }
 
-// declaredDrift compares a declared type: a bare "varchar" or "numeric" leaves
-// the size open.
+// declaredDrift compares a declared type. A bare "varchar" or "numeric" allows any size.
 func declaredDrift(declared, is warehouse.Type) sentinel.DriftKind {
 	if declared.Family == warehouse.Other {
 		if strings.EqualFold(declared.Native, is.Native) {
@@ -254,7 +252,7 @@ func declaredDrift(declared, is warehouse.Type) sentinel.DriftKind {
 	return typeDrift(declared, is, true)
 }
 
-// result gives each drift its severity and makes findings of those that count.
+// result sets the status of each drift, and returns findings of those not ignored.
 func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
 	status := func(kind sentinel.DriftKind) sentinel.Status {
 		if kind == sentinel.ColumnAdded && len(s.Columns) > 0 {
@@ -292,7 +290,7 @@ func (s *Schema) ignored(column string) bool {
 	})
 }
 
-// driftText writes a drift in one line.
+// driftText describes a drift in one line.
 func driftText(d sentinel.Drift) string {
 	text := string(d.Kind)
 	if d.Object != "" {
@@ -314,8 +312,8 @@ func shorten(s string) string {
 	return s
 }
 
-// RenderDrifts writes drifts for a terminal, one a line, with + for additive,
-// ~ for compatible and ! for breaking.
+// RenderDrifts formats drifts for a terminal, one per line, with + for additive, ~ for
+// compatible and ! for breaking.
 func RenderDrifts(drifts []sentinel.Drift) string {
 	marks := map[sentinel.Compatibility]string{sentinel.Additive: "+", sentinel.Compatible: "~", sentinel.Breaking: "!"}
 	var b strings.Builder

@@ -13,12 +13,12 @@ import (
 // Server is the server that answered the questions of a target.
 type Server struct {
 	Place   string        // "standby 1", ...; "" for the server of `dsn`
-	Standby bool          // it is a read-only replica
-	Lag     warehouse.Lag // of a standby
+	Standby bool          // the server is a read-only replica
+	Lag     warehouse.Lag // replication lag of a standby
 }
 
-// server returns what answered a run: the server whose catalog was read, unless
-// another one has taken over since.
+// server returns the server that answered: the one whose catalog was read, unless the
+// connection failed over since.
 func (e *executor) server(t Target) Server {
 	if e.db == nil || t.Known.Catalog == nil {
 		return Server{}
@@ -31,7 +31,7 @@ func (e *executor) server(t Target) Server {
 	return s
 }
 
-// text is what a result says of the server; "" if the server has everything.
+// text describes the server in a result; "" if the server has everything.
 func (s Server) text() string {
 	name := s.Place
 	switch {
@@ -54,8 +54,8 @@ func (s Server) text() string {
 // could never find anything.
 func (s Server) lagKnown() bool { return s.Place == "" || !s.Standby || s.Lag.Unknown == "" }
 
-// completeUntil is the instant up to which the server that answered at asOf has
-// everything, if its lag is known.
+// completeUntil returns the instant up to which the server that answered at asOf has all
+// transactions, if its lag is known.
 func (s Server) completeUntil(asOf time.Time) time.Time {
 	if !s.Standby {
 		return asOf
@@ -63,8 +63,8 @@ func (s Server) completeUntil(asOf time.Time) time.Time {
 	return asOf.Add(-s.Lag.Behind)
 }
 
-// covers reports whether a server that answered at asOf has all of a window, but
-// for a hundredth of it.
+// covers reports whether a server that answered at asOf has all of a window, except for
+// at most a hundredth of it.
 func (s Server) covers(from, to, asOf time.Time) bool {
 	if !s.lagKnown() {
 		return false
@@ -72,7 +72,7 @@ func (s Server) covers(from, to, asOf time.Time) bool {
 	return !s.Standby || !to.Add(-to.Sub(from)/100).After(s.completeUntil(asOf))
 }
 
-// annotate adds to a result which server it was taken on.
+// annotate adds the server to a result.
 func (s Server) annotate(r *sentinel.Result) {
 	if r.Status == sentinel.Error {
 		return
@@ -97,13 +97,13 @@ func (s Server) annotate(r *sentinel.Result) {
 	}
 }
 
-// addNote adds to the result's evidence what its reader should know.
+// addNote adds a note to the result's evidence.
 func addNote(r *sentinel.Result, what string) {
 	r.Evidence.Note = strings.TrimPrefix(r.Evidence.Note+"; "+what, "; ")
 }
 
-// incomplete is the result of a count that the lag of a standby leaves short. It
-// says nothing about the data, and does not become history.
+// incomplete returns the result of a count that the lag of a standby makes incomplete.
+// It says nothing about the data, and is not stored as history.
 func incomplete(r sentinel.Result, what string) sentinel.Result {
 	r.Status, r.Observations = sentinel.Unknown, nil
 	r.Message = what + " is not all there yet: " + r.Message

@@ -18,9 +18,8 @@ type snapshotForm struct {
 	Table   *warehouse.Table
 }
 
-// EncodeSnapshot writes a table's shape as JSON for the store, without what changes
-// with its rows. Equal shapes give equal bytes, so that a digest of them tells
-// whether a table is as it was accepted. The bytes follow the tags of
+// EncodeSnapshot encodes a table's schema as JSON for the store, without what changes
+// with its rows. Equal schemas give equal bytes, so that their digests can be compared. The bytes follow the tags of
 // [warehouse.Table]; stored states hold digests of them, so a tag that is there must
 // not change.
 func EncodeSnapshot(t *warehouse.Table) []byte {
@@ -51,8 +50,8 @@ func DecodeSnapshot(b []byte) (*warehouse.Table, error) {
 	return s.Table, nil
 }
 
-// DecodeSnapshots decodes the snapshots of several checks; a damaged one is left out
-// and named in the error.
+// DecodeSnapshots decodes the snapshots of several checks. It leaves out damaged ones
+// and names them in the error.
 func DecodeSnapshots(encoded map[string][]byte) (map[string]*warehouse.Table, error) {
 	out := make(map[string]*warehouse.Table, len(encoded))
 	var damaged []error

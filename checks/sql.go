@@ -10,7 +10,7 @@ import (
 
 func init() { Register("sql", func() Check { return &SQL{} }) }
 
-// SQL holds the one number that a statement returns against thresholds.
+// SQL compares the one number that a statement returns with thresholds.
 type SQL struct {
 	Options `yaml:",inline"`
 	Query   string `yaml:"query" required:"true" doc:"Statement that returns one number."`

@@ -6,12 +6,12 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// planned is a statement with the questions it answers, and what came back.
+// planned is a statement with the questions it answers, and its rows.
 type planned struct {
 	warehouse.Statement
 	db        *warehouse.DB
 	questions []question
-	columns   []int // by question: where a merged aggregate's number stands
+	columns   []int // column of the answer to each question of a merged statement
 	rows      warehouse.Rows
 	err       error
 }

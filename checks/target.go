@@ -31,10 +31,10 @@ func (t Target) columnOf(rel *warehouse.Table, name string) (*warehouse.Column, 
 	return nil, fmt.Errorf("column %s does not exist; the table has %s", name, strings.Join(names, ", "))
 }
 
-// columnName is the configured column, else the dataset's time column.
+// columnName returns the configured column, else the dataset's time column.
 func (t Target) columnName(configured string) string { return cmp.Or(configured, t.TimeColumn) }
 
-// zone is the dataset's time zone; UTC if none is configured.
+// zone returns the dataset's time zone; UTC if none is configured.
 func (t Target) zone() *time.Location {
 	if t.Location == nil {
 		return time.UTC
@@ -42,7 +42,7 @@ func (t Target) zone() *time.Location {
 	return t.Location
 }
 
-// bound writes an instant as the column's own kind of time.
+// bound returns an instant in the column's form of time.
 func (t Target) bound(c *warehouse.Column, at time.Time) time.Time {
 	if naive(c) && t.Location != nil {
 		return asWall(at, t.Location)
@@ -50,7 +50,7 @@ func (t Target) bound(c *warehouse.Column, at time.Time) time.Time {
 	return at
 }
 
-// zoneError says that a column's times cannot be placed in time.
+// zoneError returns an error if the column's times need a zone and none is configured.
 func (t Target) zoneError(c *warehouse.Column) error {
 	if c.Type.Family == warehouse.Timestamp && !c.Type.Zoned && t.Location == nil {
 		return noZone(c.Name)

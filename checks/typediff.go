@@ -8,10 +8,10 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// typeDrift names the step from one type to another: widened when every old
-// value fits the new type and means the same, narrowed when every new value
-// would fit the old one, changed otherwise, "" when they are the same. There is
-// no step from integers or decimals to floats: they lose digits above 2^53.
+// typeDrift returns the kind of change from one type to another: widened if every old
+// value fits the new type, narrowed if every new value fits the old one, else changed;
+// "" if they are the same. A float never holds all integers or decimals, because it
+// loses digits above 2^53.
 func typeDrift(b, a warehouse.Type, across bool) sentinel.DriftKind {
 	if across {
 		b, a = canonical(b), canonical(a)
@@ -33,13 +33,13 @@ func typeDrift(b, a warehouse.Type, across bool) sentinel.DriftKind {
 	return sentinel.TypeChanged
 }
 
-// equalNative: the canonical forms are equal, and so are the engine's words but
-// for what canonical types hold anyway.
+// equalNative reports whether two types of equal canonical form have equal native names,
+// apart from what the canonical form already holds.
 func equalNative(b, a warehouse.Type) bool {
 	return b.Native == a.Native || b.Family == a.Family && b.Family != warehouse.JSON && b.Family != warehouse.Other
 }
 
-// canonical drops what engines differ in though they mean the same.
+// canonical removes differences between engines that have no meaning.
 func canonical(t warehouse.Type) warehouse.Type {
 	switch {
 	case t.Native == "tinyint(1)":
@@ -104,7 +104,7 @@ func fitsDecimal(b, a warehouse.Type) bool {
 	return b.Precision != 0 && b.Scale <= a.Scale && b.Precision-b.Scale <= a.Precision-a.Scale
 }
 
-// typeText writes a type for people.
+// typeText formats a type for messages.
 func typeText(t warehouse.Type, across bool) string {
 	if across && t.Native != "" {
 		c := canonical(t)
