@@ -48,14 +48,6 @@ func (a *Alertmanager) Validate() error {
 	return nil
 }
 
-func orDefault[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 // Resend is how often the dispatcher posts again what is open. A channel with
 // this method gets notices of kind [Refresh], which no outbox keeps.
 func (a *Alertmanager) Resend() time.Duration { return a.Every }

@@ -83,8 +83,8 @@ func (d *Dispatcher) start() {
 	})
 }
 
-// Wake makes the workers look at the outbox now; it never waits. Without it
-// they look when something is due, and every few seconds.
+// Wake makes the workers read the outbox now. It does not wait. Without it they read
+// the outbox when an item is due, and every few seconds.
 func (d *Dispatcher) Wake() {
 	d.start()
 	for _, w := range d.wakes {
@@ -115,8 +115,8 @@ func (d *Dispatcher) Run(ctx context.Context, planner *Planner, observer Observe
 	workers.Wait()
 }
 
-// sweep searches from time to time for what no tick brings: reminders, ends that
-// were stored without their notice, channels that are gone.
+// sweep searches at an interval for notices that no tick plans: reminders, missed
+// recoveries, and notices whose channels are not configured any more.
 func (d *Dispatcher) sweep(ctx context.Context) {
 	for {
 		for _, job := range []struct {
@@ -125,7 +125,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 		}{
 			{"searching for reminders", d.remind},
 			{"searching for ends that nobody was notified of", d.notifyEnds},
-			{"searching for notices without a channel", d.buryOrphans},
+			{"searching for notices without a channel", d.deadLetterOrphans},
 		} {
 			if err := panics.Catch(func() error { return job.do(ctx) }); err != nil && ctx.Err() == nil {
 				d.problem("", fmt.Errorf("%s: %w", job.what, err))
@@ -145,31 +145,30 @@ func (d *Dispatcher) remind(ctx context.Context) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	told, err := d.Store.OutboxNotified(ctx, nil)
+	notified, err := d.Store.OutboxNotified(ctx, nil)
 	if err != nil {
 		return err
 	}
-	items, err := d.planner.Remind(open, told, d.Now())
+	items, err := d.planner.Remind(open, notified, d.Now())
 	if err != nil {
 		return err
 	}
 	return d.enqueue(ctx, items)
 }
 
-// notifyEnds plans the notices of ends that could not be planned when they were
-// stored, or that the store itself found.
+// notifyEnds plans the notices of recoveries that were stored without one.
 func (d *Dispatcher) notifyEnds(ctx context.Context) error {
 	if d.planner == nil {
 		return nil
 	}
 	now := d.Now()
-	owed, err := d.Store.OutboxWithoutRecovery(ctx, now.Add(-d.GiveUp))
+	missing, err := d.Store.OutboxWithoutRecovery(ctx, now.Add(-d.GiveUp))
 	if err != nil {
 		return err
 	}
 	var changes []Change
 	seen := map[string]bool{}
-	for _, o := range owed {
+	for _, o := range missing {
 		if seen[o.Incident] {
 			continue
 		}
@@ -182,7 +181,7 @@ func (d *Dispatcher) notifyEnds(ctx context.Context) error {
 			changes = append(changes, Change{Kind: Recovered, Incident: i})
 		}
 	}
-	items, err := d.planner.Plan(changes, owed, now)
+	items, err := d.planner.Plan(changes, missing, now)
 	if err != nil {
 		return err
 	}
@@ -200,9 +199,9 @@ func (d *Dispatcher) enqueue(ctx context.Context, items []store.OutboxItem) erro
 	return nil
 }
 
-// buryOrphans gives up what has waited for a day for channels that are not
-// configured any more.
-func (d *Dispatcher) buryOrphans(ctx context.Context) error {
+// deadLetterOrphans gives up notices that have waited for GiveUp and whose channels are
+// not configured any more.
+func (d *Dispatcher) deadLetterOrphans(ctx context.Context) error {
 	var names []string
 	for _, c := range d.Channels {
 		names = append(names, c.Name)
@@ -254,8 +253,8 @@ func (d *Dispatcher) deliver(ctx context.Context, c Channel, n Notice) (ref stri
 	return ref, err
 }
 
-// Test sends through one channel, at once and past the outbox, a notice that
-// says it is a test, and then that it is over, so that no page stays open.
+// Test sends a test notice through one channel, and then its recovery, so that no page
+// stays open. It does not use the outbox.
 func (d *Dispatcher) Test(ctx context.Context, channel string) error {
 	d.start()
 	for _, c := range d.Channels {
@@ -302,8 +301,8 @@ func (d *Dispatcher) test(ctx context.Context, to Channel) error {
 // program ends.
 const storeTimeout = 5 * time.Second
 
-// lease is how long nobody else makes a try that is under way.
+// lease is how long a claim keeps others from trying the same notice.
 func (d *Dispatcher) lease() time.Duration { return d.Timeout + 2*storeTimeout }
 
-// errCut is of a try that was cut off by the end of the program.
+// errCut is the error of a try that the end of the program interrupted.
 var errCut = errors.New("the agent was stopped during the try")

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -45,7 +46,7 @@ func (e *Email) Validate() error {
 	if e.TLS == "" {
 		e.TLS = map[bool]string{true: "implicit", false: "starttls"}[e.Port == 465]
 	}
-	e.Port = orDefault(e.Port, map[bool]int{true: 465, false: 587}[e.TLS == "implicit"])
+	e.Port = cmp.Or(e.Port, map[bool]int{true: 465, false: 587}[e.TLS == "implicit"])
 	if err := settings.Complete(e); err != nil {
 		return err
 	}

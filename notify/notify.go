@@ -1,6 +1,7 @@
-// Package notify sends notifications of incidents: once, in order, and with the
-// reason in them. One file per channel; a planner decides who is notified of
-// what, the store's outbox remembers it, and the dispatcher sends it.
+// Package notify sends notifications of incidents. [Planner] decides which channels are
+// notified of what. The outbox of package store keeps the notices. [Dispatcher] sends
+// them, in order. Each channel is one file and implements [Notifier]. Begin with
+// Notifier, Planner and Dispatcher.
 package notify
 
 import (

@@ -120,8 +120,8 @@ func (p *Planner) followUp(out *items, c Change, cause sentinel.Incident, notifi
 	out.add(c, notified, other.group(-1, c.Kind, cause), *routeDefaults.GroupWait)
 }
 
-// root is the incident by which one is grouped: the one furthest up that it
-// names as its cause.
+// root returns the incident that another is grouped by: the last one in its chain of
+// upstream incidents.
 func (p *Planner) root(i sentinel.Incident, here map[string]sentinel.Incident) sentinel.Incident {
 	for range 100 { // causes never go round, but what is stored may be damaged
 		up, ok := here[i.Upstream]
@@ -158,13 +158,12 @@ func (p *Planner) routes(i sentinel.Incident) (taken []int) {
 	return taken
 }
 
-// Remind returns what is due without a transition: reminders of what is neither
-// resolved nor acknowledged, and the first notice of what nobody could be notified
-// of before, such as an incident whose maintenance window is over. Called again
-// with the same arguments it returns the same items.
-func (p *Planner) Remind(open []sentinel.Incident, told []store.Notified, now time.Time) ([]store.OutboxItem, error) {
+// Remind returns the items that are due without a transition. These are reminders of
+// incidents that are neither resolved nor acknowledged, and the first notices of
+// incidents that were suppressed before. The same arguments give the same items.
+func (p *Planner) Remind(open []sentinel.Incident, notified []store.Notified, now time.Time) ([]store.OutboxItem, error) {
 	known := map[[2]string]store.Notified{}
-	for _, t := range told {
+	for _, t := range notified {
 		known[[2]string{t.Incident, t.Channel}] = t
 	}
 	out := items{now: now}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/sentinel-dq/sentinel/settings"
@@ -38,7 +39,7 @@ type bucket struct {
 }
 
 func newBucket(r Rate, now time.Time) *bucket {
-	r = orDefault(r, DefaultRate)
+	r = cmp.Or(r, DefaultRate)
 	return &bucket{r, r.Burst, now}
 }
 

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,12 +137,12 @@ func (w *worker) backoff(attempts int) time.Duration {
 func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
 	n := Notice{Key: b.Key, At: w.d.Now(), URL: w.d.URL}
 	for _, item := range b.Items {
-		var told note
-		if err := json.Unmarshal(item.Notice, &told); err != nil {
+		var stored note
+		if err := json.Unmarshal(item.Notice, &stored); err != nil {
 			return n, permanent("reading notice %s: %w", item.Key, err)
 		}
-		n.Entries = append(n.Entries, Entry{Kind(item.Kind), told.Incident, item.Thread, item.Ref, b.Others[item.Thread]})
-		n.Trace = orDefault(n.Trace, told.Trace)
+		n.Entries = append(n.Entries, Entry{Kind(item.Kind), stored.Incident, item.Thread, item.Ref, b.Others[item.Thread]})
+		n.Trace = cmp.Or(n.Trace, stored.Trace)
 	}
 	n.Kind, n.Tier = n.Entries[0].Kind, tierOf(n.Entries)
 	if b.Mixed {

@@ -1,5 +1,5 @@
 // Package rules holds the recording rules and alerts for Prometheus that come
-// with Sentinel.
+// with Sentinel. Begin with [Files] and [Export].
 package rules
 
 import (

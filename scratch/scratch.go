@@ -1,6 +1,6 @@
-// Package scratch starts private, throw-away database servers from the system's
-// binaries, on sockets and free ports, as an unprivileged user: for tests,
-// benchmarks and `sentinel drill`.
+// Package scratch starts private database servers for tests, benchmarks and `sentinel
+// drill`. It runs the system's binaries as an unprivileged user, on free ports, and
+// removes their data. Begin with [StartPostgres] and [StartMySQL].
 package scratch
 
 import (

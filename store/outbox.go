@@ -256,8 +256,8 @@ func (s *Store) changeDead(ctx context.Context, what string, seq int64, statemen
 	return nil
 }
 
-// DeadLetterOrphans makes dead what has waited since before a time for channels that are
-// not among the configured ones, and returns how many items that were.
+// DeadLetterOrphans marks as dead the pending items that were created before a time and
+// whose channels are not configured. It returns the number of items.
 func (s *Store) DeadLetterOrphans(ctx context.Context, configured []string, before, now time.Time) (int64, error) {
 	args := []any{micros(now), micros(before)}
 	for _, c := range configured {
@@ -270,8 +270,8 @@ WHERE state = 'pending' AND created < ?
   AND channel NOT IN (`+placeholders(len(configured)+1)+`)`, args...)
 }
 
-// PruneOutbox forgets what was sent before now minus the retention and whose
-// incident is over: an open one's are still asked for.
+// PruneOutbox removes items that were sent before now minus the retention. It keeps
+// those of unresolved incidents.
 func (s *Store) PruneOutbox(ctx context.Context, now time.Time, retention time.Duration) (removed int64, err error) {
 	return s.remove(ctx, `
 DELETE FROM outbox WHERE state = 'sent' AND finished < ? AND NOT EXISTS (

@@ -1,6 +1,6 @@
-// Package store is the agent's memory: ticks, results, observations, schema
-// baselines, incidents, labels, repairs, the outbox of notifications, and what
-// models keep. It lies in a SQLite file (package store/sqlite) or in a
+// Package store keeps the agent's state: ticks, results, observations, schema
+// baselines, incidents, labels, repairs, the outbox of notifications, and the
+// state of models. The state is in a SQLite file (package store/sqlite) or in a
 // PostgreSQL database (package store/postgres); both hold the same tables in the
 // same format (package store/internal/format).
 //

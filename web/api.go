@@ -21,13 +21,13 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 		filter.Table = table
 	}
 	v, err := s.Store.LastResults(r.Context(), filter)
-	s.json(w, list(v), err)
+	s.json(w, nonNil(v), err)
 }
 
 // incidents answers open incidents, or with ?all=1 also the resolved ones.
 func (s *Server) incidents(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Store.Incidents(r.Context(), store.IncidentFilter{Resolved: r.FormValue("all") == "1", Limit: 1000})
-	s.json(w, list(v), err)
+	s.json(w, nonNil(v), err)
 }
 
 // history answers the remembered points of one check: ?check= &metric= &segment=
@@ -57,11 +57,11 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	}
 	check, metric, segment := r.FormValue("check"), r.FormValue("metric"), r.FormValue("segment")
 	v, err := s.Store.Points(r.Context(), check, metric, segment, since, limit)
-	s.json(w, list(v), err)
+	s.json(w, nonNil(v), err)
 }
 
-// list makes an empty answer [] and not null.
-func list[T any](v []T) []T {
+// nonNil makes an empty answer [] and not null.
+func nonNil[T any](v []T) []T {
 	if v == nil {
 		return []T{}
 	}

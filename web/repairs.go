@@ -16,7 +16,7 @@ func (s *Server) repairs(w http.ResponseWriter, r *http.Request) {
 		State:  sentinel.RepairState(r.FormValue("state")),
 		Limit:  1000,
 	})
-	s.json(w, list(v), err)
+	s.json(w, nonNil(v), err)
 }
 
 // decision is a person's decision on an incident or a repair.

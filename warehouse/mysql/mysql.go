@@ -1,3 +1,6 @@
+// Package mysql is the dialect of MySQL 8 and of MariaDB 10.6 and later. mysql.go has the
+// sessions, catalog.go reads the catalog, types.go the types, and writing.go is for
+// repairs. Begin with [Dialect].
 package mysql
 
 import (
@@ -23,7 +26,7 @@ import (
 
 func init() { warehouse.Register(Dialect{}) }
 
-// MySQL is MySQL 8 and MariaDB 10.6 and later.
+// Dialect implements [warehouse.Dialect] and [warehouse.WriteDialect].
 type Dialect struct{}
 
 // Name implements warehouse.Dialect.
@@ -189,12 +192,13 @@ type sessions struct {
 // Run implements warehouse.Sessions.
 func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
 	sqlpool.Each(s.max, len(statements), func(i int) {
-		rows, err := s.one(ctx, statements[i])
+		rows, err := s.run(ctx, statements[i])
 		done(i, rows, err)
 	})
 }
 
-func (s *sessions) one(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
+// run runs one statement. It tries again when a reused connection is broken.
+func (s *sessions) run(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
 	for {
 		c, kept, err := s.acquire(ctx)
 		if err != nil {

@@ -52,7 +52,7 @@ func readPipeline(p *pgconn.Pipeline, statements []warehouse.Statement, done ans
 		switch r := result.(type) {
 		case *pgconn.ResultReader:
 			if each := statements[answered].Each; each != nil {
-				failed = handRows(r, each())
+				failed = eachRow(r, each())
 			} else {
 				rows = readRows(r)
 			}
@@ -106,8 +106,8 @@ func readRows(r *pgconn.ResultReader) (rows warehouse.Rows) {
 	return rows
 }
 
-// handRows hands every row to take until that refuses one.
-func handRows(r *pgconn.ResultReader, take func([]warehouse.Cell) error) error {
+// eachRow calls take with every row, until take returns an error.
+func eachRow(r *pgconn.ResultReader, take func([]warehouse.Cell) error) error {
 	var row []warehouse.Cell
 	known := new(words)
 	for r.NextRow() {

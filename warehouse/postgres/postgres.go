@@ -1,3 +1,6 @@
+// Package postgres is the dialect of PostgreSQL 12 and later. postgres.go has the sessions,
+// pipeline.go sends statements, catalog.go and reading.go read the catalog, and
+// writing.go is for repairs. Begin with [Dialect].
 package postgres
 
 import (
@@ -18,7 +21,7 @@ import (
 
 func init() { warehouse.Register(Dialect{}) }
 
-// Postgres is PostgreSQL 12 and later.
+// Dialect implements [warehouse.Dialect] and [warehouse.WriteDialect].
 type Dialect struct{}
 
 // Name implements warehouse.Dialect.

@@ -1,3 +1,5 @@
+// Package sqlite is the dialect of SQLite 3 files. sqlite.go opens them, catalog.go reads
+// the catalog, types.go the types, and writing.go is for repairs. Begin with [Dialect].
 package sqlite
 
 import (
@@ -20,7 +22,7 @@ import (
 
 func init() { warehouse.Register(Dialect{}) }
 
-// SQLite is a SQLite 3 database file, opened read-only.
+// Dialect implements [warehouse.Dialect] and [warehouse.WriteDialect].
 type Dialect struct{}
 
 // Quote implements warehouse.Dialect.
