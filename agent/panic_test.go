@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -57,6 +59,64 @@ func (r *panickingResolver) Datasets(ctx context.Context) ([]Dataset, []error) {
 		panic("a bug in a resolver of datasets")
 	}
 	return r.datasets.Datasets(ctx)
+}
+
+// panickingAction is a repair that has a bug in each of its steps.
+type panickingAction struct{}
+
+func (panickingAction) Validate() error { return nil }
+
+func (panickingAction) Plan(_ context.Context, _ *repair.Target, why repair.Trigger) (sentinel.Plan, error) {
+	i := why.Incident
+	return sentinel.Plan{Table: i.Table, Finding: i.Key, Scope: i.Key, Class: sentinel.ClassAuto}, nil
+}
+
+func (panickingAction) Stage(context.Context, *repair.Run) error { panic("a bug in a step") }
+
+func (panickingAction) Apply(context.Context, *repair.Run) error { panic("a bug in a step") }
+
+func (panickingAction) Rollback(context.Context, *repair.Run) error { panic("a bug in a step") }
+
+// TestAPanickingRepairStepIsCounted: the panic is counted, and the log has its stack.
+func TestAPanickingRepairStepIsCounted(t *testing.T) {
+	t.Parallel()
+	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	var log strings.Builder
+	a := New(Config{
+		Store:   memory,
+		Metrics: exporters.NewPrometheus("test"),
+		Repair:  &repair.Config{Store: memory, Holder: "test", Now: time.Now},
+		Now:     time.Now,
+		Log:     slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	begin(t, a)
+	policy := &repair.Policy{
+		ID: "broken", Table: theTable, On: []string{"row_count"}, Mode: repair.Auto, Action: panickingAction{},
+	}
+	if err := policy.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	a.setPlan(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
+	a.engine.SetPolicies([]*repair.Policy{policy})
+	incident := sentinel.Incident{ID: "i", Check: "rows", Kind: "row_count", Table: theTable, Opened: time.Now()}
+	a.consider(t.Context(), repair.Trigger{Incident: incident})
+	for range 2 {
+		if err := a.engine.Advance(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	metrics := httptest.NewRecorder()
+	a.metrics.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
+	if want := `sentinel_panics_total{where="repair"} 1`; !strings.Contains(metrics.Body.String(), want) {
+		t.Errorf("no %s in /metrics", want)
+	}
+	if !strings.Contains(log.String(), "panickingAction") {
+		t.Errorf("the log has no stack of the step: %s", log.String())
+	}
 }
 
 // TestBugsCostWhatHasThem: a tick that panics is written down as not run, an

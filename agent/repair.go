@@ -12,6 +12,7 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -80,6 +81,11 @@ func (h repairHost) RepairChanged(ctx context.Context, r sentinel.Repair) {
 // BreakerChanged implements [repair.Host].
 func (h repairHost) BreakerChanged(name string, state int) {
 	h.agent.metrics.Set(exporters.BreakerState, float64(state), name)
+}
+
+// Panicked implements [repair.Host].
+func (h repairHost) Panicked(ctx context.Context, bug *repair.PanicError) {
+	h.agent.recovered(ctx, "repair", &panics.Error{Value: bug.Value, Stack: bug.Stack})
 }
 
 // setPlan puts a plan in force for repairs.

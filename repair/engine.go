@@ -48,6 +48,8 @@ type Host interface {
 	// BreakerChanged is told of every saved change of a circuit breaker: [Closed],
 	// [HalfOpen] or [Open].
 	BreakerChanged(name string, state int)
+	// Panicked is told of every panic of an action, or of a check that verifies one.
+	Panicked(ctx context.Context, bug *PanicError)
 }
 
 // Engine carries repairs through their states. Every transition is saved
@@ -109,6 +111,7 @@ func (e *Engine) PlanRepair(ctx context.Context, p *Policy, why Trigger) (*senti
 		return nil, err
 	}
 	plan, err := p.plan(ctx, target, why)
+	e.reportPanic(ctx, err)
 	var refused *RefusedError
 	switch {
 	case errors.Is(err, ErrNothing):
@@ -241,8 +244,17 @@ func (e *Engine) Advance(ctx context.Context) error {
 
 // advanceSafely is advance where a panic is that repair's error.
 func (e *Engine) advanceSafely(ctx context.Context, r sentinel.Repair) (err error) {
+	defer func() { e.reportPanic(ctx, err) }()
 	defer recoverPanic("carrying it out", &err)
 	return e.advance(ctx, r)
+}
+
+// reportPanic tells the host where an error is a panic.
+func (e *Engine) reportPanic(ctx context.Context, err error) {
+	var bug *PanicError
+	if errors.As(err, &bug) {
+		e.host.Panicked(ctx, bug)
+	}
 }
 
 // advance moves one repair until it ends, waits, or ctx is done.

@@ -177,6 +177,7 @@ func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run
 // plan anew, or give up and notify people.
 func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, err error) (sentinel.Repair, error) {
 	ctx = context.WithoutCancel(ctx)
+	e.reportPanic(ctx, err)
 	var transient *TransientError
 	var unknown *UnknownError
 	var changed *ChangedError

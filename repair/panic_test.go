@@ -3,6 +3,7 @@ package repair_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -74,6 +75,9 @@ func TestAPanicEndsItsRepairAlone(t *testing.T) {
 				sound.ID, sound.Action = "orders/sound", &panics{}
 				b.Repair.SetPolicies([]*repair.Policy{broken, &sound})
 				b.Stands(b.Advanced(r.ID), sentinel.DeadLetter, step+": assignment to entry in nil map")
+				if p := b.Repair.Panics(); len(p) != 1 || !strings.Contains(string(p[0].Stack), "panic_test.go") {
+					t.Errorf("the host was told of panics %v", p)
+				}
 				if got := b.Content("orders"); in != "roll_back" && got != before {
 					t.Errorf("half of a transaction stayed:\n%s", got)
 				}
@@ -95,6 +99,26 @@ func TestAPanicWhilePlanningIsThePlansError(t *testing.T) {
 	r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x"))
 	if r != nil || err == nil || !strings.Contains(err.Error(), "planning panicked: assignment to entry in nil map") {
 		t.Errorf("planned %+v, %v", r, err)
+	}
+}
+
+// TestAPanicOfAWorkerKeepsItsStack: the panic of a step on another agent comes back
+// with the stack of that agent.
+func TestAPanicOfAWorkerKeepsItsStack(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.Orders()
+	p := b.Policy("test_panics", &panics{in: "apply"}, repair.Auto)
+	b.Repair.Remote = func(ctx context.Context, task repair.Task) (did repair.TaskResult, err error) {
+		data, err := json.Marshal(task.Do(ctx, p, &repair.Target{Read: b.Read, Write: b.Write}, repairtest.Control{}))
+		if err != nil {
+			return did, err
+		}
+		return did, json.Unmarshal(data, &did)
+	}
+	b.Stands(b.Repaired(p, b.Incident("x")), sentinel.DeadLetter, "the step apply panicked: assignment to entry in nil map")
+	if got := b.Repair.Panics(); len(got) != 1 || !strings.Contains(string(got[0].Stack), "panic_test.go") {
+		t.Errorf("the host was told of panics %v", got)
 	}
 }
 

@@ -31,6 +31,7 @@ type TaskResult struct {
 	Outcome string        `json:"outcome"`        // done, or the kind of error
 	Message string        `json:"message,omitempty"`
 	After   time.Duration `json:"after,omitempty"`
+	Stack   []byte        `json:"stack,omitempty"` // of a panic
 }
 
 // Stepper carries single steps of repairs out on other agents.
@@ -54,8 +55,12 @@ func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control
 	var fenced *FencedError
 	var running *RunningError
 	var refused *RefusedError
+	var bug *PanicError
 	switch {
 	case err == nil:
+		return d
+	case errors.As(err, &bug):
+		d.Outcome, d.Message, d.Stack = "panicked", fmt.Sprint(bug.Value), bug.Stack
 		return d
 	case errors.As(err, &fenced):
 		d.Outcome = "fenced"
@@ -83,8 +88,8 @@ func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control
 	return d
 }
 
-// err is the error that the outcome was.
-func (d TaskResult) err(fence int64) error {
+// err is the error that the outcome of a step was.
+func (d TaskResult) err(step string, fence int64) error {
 	switch d.Outcome {
 	case "done":
 		return nil
@@ -102,6 +107,8 @@ func (d TaskResult) err(fence int64) error {
 		return &ChangedError{What: d.Message}
 	case "refused":
 		return &RefusedError{Why: d.Message}
+	case "panicked":
+		return &PanicError{Doing: "the step " + step, Value: d.Message, Stack: d.Stack}
 	}
 	return errors.New(d.Message)
 }
@@ -134,7 +141,7 @@ func (e *Engine) runStep(ctx context.Context, p *Policy, step string, run *Run) 
 		return fmt.Errorf("%w: %w", errNotAlive, err)
 	}
 	run.Source = did.Source
-	return did.err(run.Repair.Fence)
+	return did.err(step, run.Repair.Fence)
 }
 
 // TaskControl is the [Control] of a task on the agent that carries it out: it fails when

@@ -3,6 +3,8 @@ package repairtest
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -22,6 +24,16 @@ type Agent struct {
 	Failpoint   func(place string)
 	Killed      func() bool
 	Remote      func(ctx context.Context, t repair.Task) (repair.TaskResult, error) // nil: there are no other agents
+
+	mu     sync.Mutex
+	panics []*repair.PanicError
+}
+
+// Panics are those that the engine has recovered from.
+func (a *Agent) Panics() []*repair.PanicError {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.panics)
 }
 
 // NewAgent is another agent of the bench. change, when it is not nil, changes the
@@ -80,6 +92,12 @@ func (h host) RepairChanged(context.Context, sentinel.Repair) {}
 func (h host) BreakerChanged(name string, state int) { h.agent.Breaker(name, state) }
 
 func (h host) Failpoint(place string) { h.agent.Failpoint(place) }
+
+func (h host) Panicked(_ context.Context, bug *repair.PanicError) {
+	h.agent.mu.Lock()
+	defer h.agent.mu.Unlock()
+	h.agent.panics = append(h.agent.panics, bug)
+}
 
 func (h host) Killed(context.Context) bool { return h.agent.Killed() }
 
