@@ -6,15 +6,15 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 )
 
-// batch is what is due of a warehouse at one tick. The slices run parallel: there
-// is one job for each dataset.
+// batch is what is due of a warehouse at one tick. The slices have one element for
+// each dataset, in the same order.
 type batch struct {
 	jobs    []checks.Job
 	checks  [][]*Check // the checks of a job, in its order
-	entries [][]*entry // the schedules that a job is of
+	entries [][]*entry // the entries whose checks a job runs
 }
 
-// newBatch makes entries a batch. Those of a dataset stand together.
+// newBatch makes a batch of due entries. The entries of a dataset stand together.
 func newBatch(at time.Time, due []*entry) *batch {
 	b := &batch{}
 	for len(due) > 0 {
@@ -39,7 +39,7 @@ func newBatch(at time.Time, due []*entry) *batch {
 	return b
 }
 
-// slice is a part of the batch: n jobs from one on.
+// slice returns a part of the batch: n jobs, the first of which is at from.
 func (b *batch) slice(from, n int) *batch {
 	return &batch{
 		jobs:    b.jobs[from : from+n],

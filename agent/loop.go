@@ -19,24 +19,24 @@ type loop struct {
 	name   string
 	open   func(name string) (*warehouse.DB, error) // all warehouses, for comparisons
 	jitter time.Duration
-	// catchUp says what is done of the ticks slept through: one (the latest), all
-	// (each, the oldest first), none (of those before started).
+	// catchUp says which missed ticks are run: one (the latest), all (each, the oldest
+	// first), none (of those before started).
 	catchUp string
 	started time.Time
 
-	changed chan struct{} // a new set of datasets is there
+	changed chan struct{} // wakes the loop
 
 	mu      sync.Mutex
-	entries []*entry // those of a dataset stand together
-	gone    []*entry // not configured any more, and maybe still in a running batch
-	begun   bool     // an entry is there whose last tick the store must be asked for
+	entries []*entry // the entries of a dataset stand together
+	removed []*entry // no longer configured, and still in a running batch
+	hasNew  bool     // the last tick of an entry has to be read from the store
 }
 
-// catchUpMost bounds how many ticks are run afterwards, one by one.
-const catchUpMost = 500
+// maxCatchUp bounds how many missed ticks are run, one by one.
+const maxCatchUp = 500
 
-// missedMost bounds how many missed ticks are counted, and written down, at once.
-const missedMost = 1000
+// maxMissed bounds how many missed ticks are counted and recorded at once.
+const maxMissed = 1000
 
 func newLoop(a *Agent, name string, plan Plan) *loop {
 	return &loop{
@@ -60,12 +60,12 @@ type entry struct {
 	*progress
 }
 
-// progress is how far the ticks of a schedule of a dataset have come. It goes on
-// when the datasets are replaced.
+// progress says which ticks of an entry have been run. It is kept when the datasets
+// are replaced.
 type progress struct {
 	last    time.Time // the last tick that was started or counted as missed
-	skipped []skip    // not run, and not yet written down
-	running bool      // in a running batch
+	skipped []skip    // ticks that were not run, and are not yet recorded
+	running bool      // the entry is in a running batch
 }
 
 // skip is a tick that is not run, and why.
@@ -74,33 +74,33 @@ type skip struct {
 	why  string
 }
 
-// The reasons.
+// The reasons why a tick is not run.
 const (
 	stillRunning = "the tick before was still running"
-	nobodyRan    = "no agent ran at that time"
-	bugEnded     = "a bug ended the tick; the agent's log has its stack"
+	noAgent      = "no agent ran at that time"
+	panicked     = "a bug ended the tick; the agent's log has its stack"
 )
 
-// skip keeps the newest reasons of an entry to be written down with its next tick.
+// skip notes why ticks were not run. They are recorded with the entry's next tick.
 func (e *entry) skip(why string, ticks ...time.Time) {
 	for _, t := range ticks {
 		e.skipped = append(e.skipped, skip{t, why})
 	}
-	if extra := len(e.skipped) - missedMost; extra > 0 {
+	if extra := len(e.skipped) - maxMissed; extra > 0 {
 		e.skipped = e.skipped[extra:]
 	}
 }
 
-// set replaces the datasets, by those of the warehouse, each of which is there once.
-// Ticks already started stay started.
+// set replaces the datasets by those of the loop's warehouse. datasets has each one
+// once. Running ticks go on.
 func (l *loop) set(datasets []Dataset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known := make(map[store.TickKey]*entry, len(l.entries))
-	for _, e := range slices.Concat(l.gone, l.entries) {
+	for _, e := range slices.Concat(l.removed, l.entries) {
 		known[e.key()] = e
 	}
-	l.entries, l.gone = nil, nil
+	l.entries, l.removed = nil, nil
 	for i := range datasets {
 		if datasets[i].Table.Warehouse != l.name {
 			continue
@@ -110,19 +110,20 @@ func (l *loop) set(datasets []Dataset) {
 				e.progress = old.progress
 				delete(known, e.key())
 			} else {
-				l.begun = true
+				l.hasNew = true
 			}
 			l.entries = append(l.entries, e)
 		}
 	}
 	for _, e := range known {
 		if e.running {
-			l.gone = append(l.gone, e)
+			l.removed = append(l.removed, e)
 		}
 	}
 	l.wake()
 }
 
+// wake makes wait return.
 func (l *loop) wake() {
 	select {
 	case l.changed <- struct{}{}:
@@ -130,9 +131,12 @@ func (l *loop) wake() {
 	}
 }
 
+// splitBySchedule makes an entry of each schedule of a dataset.
 func splitBySchedule(d *Dataset) []*entry {
-	if len(d.Checks) > 0 && !slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Schedule.String() != d.Checks[0].Schedule.String() }) {
-		return []*entry{{dataset: d, sched: d.Checks[0].Schedule, checks: d.Checks, progress: &progress{}}} // as nearly always: nothing is copied
+	differs := func(c Check) bool { return c.Schedule.String() != d.Checks[0].Schedule.String() }
+	if len(d.Checks) > 0 && !slices.ContainsFunc(d.Checks, differs) {
+		// Nearly always. The checks are not copied.
+		return []*entry{{dataset: d, sched: d.Checks[0].Schedule, checks: d.Checks, progress: &progress{}}}
 	}
 	var entries []*entry
 	for _, c := range d.Checks {
@@ -171,12 +175,13 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
-// recorded are the ticks the store knows, nil where nobody asks: they are not held.
+// recorded reads the last ticks from the store. It returns nil where no entry needs
+// them.
 func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
 	l.mu.Lock()
-	begun := l.begun
+	hasNew := l.hasNew
 	l.mu.Unlock()
-	if !begun {
+	if !hasNew {
 		return nil
 	}
 	recorded, err := l.agent.store.LastTicks(ctx)
@@ -187,8 +192,8 @@ func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
 	return recorded
 }
 
-// maxSleep bounds how long a clock that jumps, or a machine that sleeps, goes
-// unnoticed: timers follow a clock that does neither.
+// maxSleep bounds how long the loop misses that the clock was set or the machine
+// was suspended: timers use the monotonic clock.
 const maxSleep = time.Minute
 
 // wait returns at the next tick or after maxSleep, when the datasets change, or
@@ -211,22 +216,22 @@ func (l *loop) wait(ctx context.Context, now time.Time) {
 	}
 }
 
-// due takes the entries whose tick has come, grouped by tick, and counts the
-// ticks that are not run: those slept through (the latest runs once) and those
-// that come while the same entry is still running. An entry whose dataset is
-// busy with another schedule's checks waits until that batch is done. Nothing is due
-// while recorded must be asked for.
+// due takes the entries whose tick has come, grouped by tick. It counts the ticks
+// that are not run: those missed while no agent ran (the latest one runs), and those
+// that come while the entry's last tick still runs. An entry waits while another
+// schedule of its dataset runs. Nothing is due as long as the last ticks of new
+// entries have to be read from the store.
 func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time.Time][]*entry {
 	skipped := skipLog{}
-	defer func() { skipped.write(l.agent.log) }()
+	defer func() { skipped.write(l.agent.log) }() // after the lock is released
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
-	if l.begun && recorded == nil {
-		return due // entries have come since then, and have woken the loop
+	if l.hasNew && recorded == nil {
+		return due // the new entries have woken the loop
 	}
-	l.begun = false
-	var last *entry // most have the schedule of the one before
+	l.hasNew = false
+	var last *entry // most entries have the schedule of the one before
 	var before, after time.Time
 	for i, e := range l.entries {
 		if e.waits && now.Before(e.next) {
@@ -239,40 +244,18 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		if last == nil || last.sched.String() != e.sched.String() {
 			last, before, after = e, e.sched.Prev(now), e.sched.Next(now)
 		}
-		tick := before
 		e.next = after
-		if tick.IsZero() || !tick.After(e.last) {
+		if before.IsZero() || !before.After(e.last) {
 			e.waits = true
 			continue
 		}
-		if e.running {
-			skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
-			e.last = tick
-			e.skip(stillRunning, tick)
-			l.agent.metrics.JobSkipped(e.dataset.Table, 1)
+		if !e.running && l.busy(i, due[before]) {
 			continue
 		}
-		if l.busy(i, due[tick]) {
+		tick, ok := l.start(e, before, skipped)
+		if !ok {
 			continue
 		}
-		missed := e.missed(tick)
-		switch {
-		case l.catchUp == "all" && len(missed) > 0 && len(missed) <= catchUpMost:
-			tick, missed = e.sched.Next(e.last), nil // the rest follow when this one is done
-		case l.catchUp == "none" && !e.last.IsZero() && tick.Before(l.started):
-			missed = append(missed, tick)
-			e.skip(nobodyRan, missed...)
-			l.agent.metrics.TicksMissed(e.dataset.Table, len(missed))
-			skipped.add("ticks missed, and not run afterwards", e.dataset.Table, len(missed), e.last)
-			e.last = tick
-			continue
-		}
-		if len(missed) > 0 {
-			e.skip(nobodyRan, missed...)
-			l.agent.metrics.TicksMissed(e.dataset.Table, len(missed))
-			skipped.add("ticks missed", e.dataset.Table, len(missed), e.last)
-		}
-		e.last, e.running = tick, true
 		if due[tick] == nil {
 			due[tick] = make([]*entry, 0, min(len(l.entries)-i, 1024))
 		}
@@ -281,11 +264,47 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 	return due
 }
 
-// busy reports whether another entry of the dataset of entry i is in a running batch,
-// and not in the one that is put together: a dataset is in one at a time.
+// start starts the entry's newest tick, or the oldest missed one where all are to be
+// run. It returns false where the tick is skipped. The lock is held.
+func (l *loop) start(e *entry, newest time.Time, skipped skipLog) (tick time.Time, ok bool) {
+	if e.running {
+		skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
+		e.last = newest
+		e.skip(stillRunning, newest)
+		l.agent.metrics.JobSkipped(e.dataset.Table, 1)
+		return newest, false
+	}
+	missed := e.missed(newest)
+	switch {
+	case l.catchUp == "all" && len(missed) > 0 && len(missed) <= maxCatchUp:
+		// The others follow when this one has ended.
+		e.last, e.running = e.sched.Next(e.last), true
+		return e.last, true
+	case l.catchUp == "none" && !e.last.IsZero() && newest.Before(l.started):
+		l.miss(e, "ticks missed, and not run afterwards", append(missed, newest), skipped)
+		e.last = newest
+		return newest, false
+	}
+	l.miss(e, "ticks missed", missed, skipped)
+	e.last, e.running = newest, true
+	return newest, true
+}
+
+// miss counts an entry's ticks that no agent ran. The lock is held.
+func (l *loop) miss(e *entry, message string, missed []time.Time, skipped skipLog) {
+	if len(missed) == 0 {
+		return
+	}
+	e.skip(noAgent, missed...)
+	l.agent.metrics.TicksMissed(e.dataset.Table, len(missed))
+	skipped.add(message, e.dataset.Table, len(missed), e.last)
+}
+
+// busy reports whether a running batch, other than the one that is being made, has
+// an entry of the dataset of entry i. A dataset is in one batch at a time.
 func (l *loop) busy(i int, batch []*entry) bool {
 	table := l.entries[i].dataset.Table
-	elsewhere := func(e *entry) bool {
+	inOtherBatch := func(e *entry) bool {
 		if !e.running || e.dataset.Table != table {
 			return false
 		}
@@ -303,22 +322,22 @@ func (l *loop) busy(i int, batch []*entry) bool {
 	for to < len(l.entries) && l.entries[to].dataset.Table == table {
 		to++
 	}
-	return slices.ContainsFunc(l.entries[from:to], elsewhere) || slices.ContainsFunc(l.gone, elsewhere)
+	return slices.ContainsFunc(l.entries[from:to], inOtherBatch) || slices.ContainsFunc(l.removed, inOtherBatch)
 }
 
-// missed are the ticks between the last one and tick, the first missedMost.
+// missed returns the ticks between the last one and tick, up to maxMissed.
 func (e *entry) missed(tick time.Time) (ticks []time.Time) {
 	if e.last.IsZero() {
 		return nil
 	}
-	for t := e.sched.Next(e.last); t.Before(tick) && !t.IsZero() && len(ticks) < missedMost; t = e.sched.Next(t) {
+	for t := e.sched.Next(e.last); t.Before(tick) && !t.IsZero() && len(ticks) < maxMissed; t = e.sched.Next(t) {
 		ticks = append(ticks, t)
 	}
 	return ticks
 }
 
-// tickRecords are what is to be recorded of an entry's ticks: the one that was run,
-// and those that were skipped before it.
+// tickRecords returns the records of an entry's ticks: the one that was run, and
+// those that were skipped before it.
 func (l *loop) tickRecords(e *entry, at time.Time) []store.TickRecord {
 	l.mu.Lock()
 	skipped := e.skipped
@@ -332,18 +351,19 @@ func (l *loop) tickRecords(e *entry, at time.Time) []store.TickRecord {
 	return records
 }
 
-// skipAfterPanic notes that a bug kept a tick of entries from being judged.
-func (l *loop) skipAfterPanic(at time.Time, of [][]*entry) {
+// skipAfterPanic notes that a panic ended a tick before entries were judged.
+func (l *loop) skipAfterPanic(at time.Time, unjudged [][]*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, entries := range of {
+	for _, entries := range unjudged {
 		for _, e := range entries {
-			e.skip(bugEnded, at)
+			e.skip(panicked, at)
 			l.agent.metrics.JobSkipped(e.dataset.Table, 1)
 		}
 	}
 }
 
+// release ends the batch of entries that were due.
 func (l *loop) release(due []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -353,8 +373,8 @@ func (l *loop) release(due []*entry) {
 	l.wake()
 }
 
-// delay spreads the batches of different warehouses and schedules inside the
-// jitter, always the same for the same tick of day.
+// delay spreads the batches of different warehouses and schedules over the jitter. A
+// tick has the same delay every day.
 func (l *loop) delay(tick time.Time) time.Duration {
 	if l.jitter <= 0 {
 		return 0

@@ -14,11 +14,11 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Meta is what is said about a dataset's results besides their numbers.
+// Meta is what people need to know of a check that is bad.
 type Meta struct {
-	Tier    string // critical, warning, info
-	Owner   string
-	Runbook string
+	Tier    string // critical, warning or info
+	Owner   string // who is responsible for the dataset
+	Runbook string // URL of what to do
 }
 
 // Check is one configured check with its schedule.
@@ -31,12 +31,12 @@ type Check struct {
 // Dataset is one table with its checks.
 type Dataset struct {
 	Table      sentinel.Table
-	TimeColumn string
-	Location   *time.Location // nil: none configured
+	TimeColumn string         // empty: none is configured
+	Location   *time.Location // nil: none is configured
 	Checks     []Check
 	Repairs    []*repair.Policy
-	DependsOn  []sentinel.Table
-	Risk       *Risk // nil: the dataset has no deadline
+	DependsOn  []sentinel.Table // the datasets that this one is made from
+	Risk       *Risk            // nil: the dataset has no deadline
 }
 
 // Exporter is a destination of results.
@@ -45,18 +45,28 @@ type Exporter struct {
 	exporters.Exporter
 }
 
-// Plan is what an agent does: it is replaced as a whole on reload.
+// Plan is what an agent does. A reload replaces it as a whole.
 type Plan struct {
+	// Warehouses are the open warehouses by name.
 	Warehouses map[string]*warehouse.DB
-	Writers    map[string]*repair.Writer // of warehouses with a repair_dsn
+	// Writers are the sessions for repairs, by warehouse. A warehouse without a
+	// repair_dsn has none.
+	Writers map[string]*repair.Writer
 	// Resolver is called at the start and every Refresh.
-	Resolver      Resolver
-	Refresh       time.Duration  // default 10m
-	Jitter        time.Duration  // ticks start up to this much late, spread by schedule
-	CatchUp       string         // of ticks slept through: one (also ""), all, none
-	Retention     time.Duration  // default 90 days
-	Notifications *Notifications // nil: nobody hears of incidents
-	Exporters     []Exporter     // run and closed by the agent
+	Resolver Resolver
+	// Refresh is the time between two calls of the Resolver. The default is 10 minutes.
+	Refresh time.Duration
+	// Jitter is how late a tick may start. Batches are spread over it.
+	Jitter time.Duration
+	// CatchUp says which ticks are run that were missed while no agent ran: one (the
+	// latest; the default), all, or none.
+	CatchUp string
+	// Retention is how long history is kept. The default is 90 days.
+	Retention time.Duration
+	// Notifications says who is notified of incidents. Nil: nobody is.
+	Notifications *Notifications
+	// Exporters receive the results. The agent closes them.
+	Exporters []Exporter
 	// Resources are closed once the plan is replaced. Nil: there are none.
 	Resources io.Closer
 }
@@ -76,6 +86,7 @@ func (p Plan) Close() error {
 	return p.Resources.Close()
 }
 
+// open returns the open warehouse of a name.
 func (p Plan) open(name string) (*warehouse.DB, error) {
 	db, ok := p.Warehouses[name]
 	if !ok {
@@ -84,7 +95,8 @@ func (p Plan) open(name string) (*warehouse.DB, error) {
 	return db, nil
 }
 
-// RefreshAfter is how long after datasets were resolved they are resolved again.
+// RefreshAfter returns how long to wait before the datasets are resolved again. It
+// is at most a minute after problems.
 func (p Plan) RefreshAfter(problems bool) time.Duration {
 	every := p.Refresh
 	if every == 0 {

@@ -9,18 +9,18 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// skipLog gathers what is logged of ticks that are not run: one line for each
-// message, for thousands of datasets too.
+// skipLog collects the ticks that are not run, by message. It logs one line for
+// each message, even for thousands of datasets.
 type skipLog map[string]*skipLine
 
 type skipLine struct {
 	first    sentinel.Table
 	datasets int
-	ticks    int // the largest number of a dataset
+	ticks    int // the largest number of ticks of one dataset
 	since    time.Time
 }
 
-// add notes that some ticks of a dataset were not run, from since on.
+// add notes that a dataset's ticks since a time were not run.
 func (s skipLog) add(message string, table sentinel.Table, ticks int, since time.Time) {
 	m := s[message]
 	if m == nil {
@@ -34,6 +34,7 @@ func (s skipLog) add(message string, table sentinel.Table, ticks int, since time
 	}
 }
 
+// write logs the lines.
 func (s skipLog) write(log *slog.Logger) {
 	for _, message := range slices.Sorted(maps.Keys(s)) {
 		m := s[message]
