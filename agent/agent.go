@@ -1,6 +1,9 @@
-// Package agent runs checks on their schedules: it asks, judges, remembers,
-// publishes and keeps incidents. A tick goes through it in the order of
-// [Agent.tick]: ask, judge, record, publish.
+// Package agent runs checks on their schedules. It judges and records their results,
+// exports them, opens and resolves incidents, and starts repairs and notifications.
+//
+// Begin with tick.go: it has the steps that a tick goes through, in their order.
+// loop.go finds the due ticks, incidents.go turns findings into incidents, and
+// recorder.go writes to the store.
 package agent
 
 import (
@@ -77,8 +80,8 @@ type Agent struct {
 	planner       *notify.Planner // nil: nobody is notified
 	exporters     []*exporters.Queue
 	silences      []notify.Silence
-	located       map[string]located
-	plan          Plan // in force, for repairs
+	checks        map[string]configuredCheck // by id
+	plan          Plan                       // in force, for repairs
 }
 
 // New makes an agent. [Agent.Run] starts it.
@@ -108,9 +111,9 @@ type reloadRequest struct {
 	done chan struct{}
 }
 
-// Run checks by plan until ctx ends, then lets running ticks finish within
-// their statement timeouts, records them, and returns. It returns early only
-// when the store cannot be read at the start.
+// Run runs the checks of plan until ctx ends. Running ticks then finish within their
+// statement timeouts and are recorded. Run returns early only where the store cannot
+// be read at the start. It closes the plan in force.
 func (a *Agent) Run(ctx context.Context, plan Plan) error {
 	if err := a.start(ctx); err != nil {
 		return err
@@ -136,8 +139,8 @@ func (a *Agent) Run(ctx context.Context, plan Plan) error {
 	return a.Stop()
 }
 
-// Reload replaces the plan: running ticks of the old one finish first. It
-// returns when the new plan is in force or ctx ends.
+// Reload replaces the plan. Running ticks of the old plan finish first. Reload
+// returns when the new plan is in force, or with ctx's error.
 func (a *Agent) Reload(ctx context.Context, plan Plan) error {
 	r := reloadRequest{plan, make(chan struct{})}
 	select {
@@ -153,12 +156,12 @@ func (a *Agent) Reload(ctx context.Context, plan Plan) error {
 	}
 }
 
-// Ready reports whether the agent has read its memory and resolved its datasets. It
-// never waits.
+// Ready reports whether the agent has read its store and resolved its datasets. It
+// never blocks.
 func (a *Agent) Ready() bool { return a.ready.Load() }
 
-// start reads from the store what the agent must know before its first tick, and
-// begins to record.
+// start reads from the store what the agent needs before its first tick, and starts
+// the recorder.
 func (a *Agent) start(ctx context.Context) error {
 	open, err := a.store.OpenIncidents(ctx)
 	if err != nil {
@@ -176,35 +179,38 @@ func (a *Agent) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.silences = silences
-	a.incidents = newIncidents(open, a)
-	a.confirmations = confirmations{}
-	a.cache = &checks.Cache{}
-	a.history = NewHistory(a.store)
-	a.scorer = &Scorer{Store: a.store}
+	confirmed := confirmations{}
 	for _, s := range states {
-		if err := a.confirmations.decode(s.Key, s.Data); err != nil {
-			a.log.Warn("forgetting a damaged state", "check", s.Key, "error", err)
+		if err := confirmed.decode(s.Key, s.Data); err != nil {
+			a.log.Warn("ignoring a damaged state of confirmations", "check", s.Key, "error", err)
 		}
 	}
+	known := newIncidents(open, a)
 	for _, r := range last {
 		if r.Status == sentinel.Pass {
-			a.incidents.lastGood[r.Check] = r.Tick
+			known.lastGood[r.Check] = r.Tick
 		}
 	}
-	a.metrics.IncidentsOpen(a.incidents.unresolved())
+	a.metrics.IncidentsOpen(known.unresolved())
 	if err := a.metrics.Export(ctx, last); err != nil {
 		return err
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.silences = silences
+	a.incidents = known
+	a.confirmations = confirmed
+	a.cache = &checks.Cache{}
+	a.history = NewHistory(a.store)
+	a.scorer = &Scorer{Store: a.store}
 	a.recorder = startRecorder(a)
 	return nil
 }
 
+// confirmState is the kind of the states of N-of-M in the store.
 const confirmState = "confirm"
 
-// runPlan owns every goroutine of one plan and waits for them.
+// runPlan starts every goroutine of one plan, and waits for them.
 func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -215,7 +221,7 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 		running.Go(func() { a.supervise(ctx, "schedule", l.run) })
 	}
 	a.setPlan(plan)
-	a.notifyBy(plan.Notifications)
+	a.setNotifications(plan.Notifications)
 	var queues []*exporters.Queue
 	for _, e := range plan.Exporters {
 		q := &exporters.Queue{Exporter: e.Exporter, Name: e.Name, Observer: exportObserver{a}}
@@ -226,19 +232,19 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
 	a.exporters = queues
 	a.mu.Unlock()
 	if n := plan.Notifications; n != nil && n.Dispatcher != nil {
-		dispatch := func(ctx context.Context) { a.dispatch(ctx, n.Dispatcher) }
+		dispatch := func(ctx context.Context) { a.runDispatcher(ctx, n.Dispatcher) }
 		running.Go(func() { a.supervise(ctx, "notifications", dispatch) })
 	}
 	running.Go(func() { a.supervise(ctx, "housekeeping", func(ctx context.Context) { a.housekeep(ctx, plan) }) })
-	running.Go(func() { a.supervise(ctx, "repairs", func(ctx context.Context) { a.repairs(ctx, plan) }) })
+	running.Go(func() { a.supervise(ctx, "repairs", func(ctx context.Context) { a.runRepairs(ctx, plan) }) })
 	running.Go(func() { a.supervise(ctx, "risks", a.watchRisks) })
 	a.supervise(ctx, "datasets", func(ctx context.Context) { a.resolve(ctx, plan, loops) })
 	running.Wait()
 	return plan.Close()
 }
 
-// resolve hands the loops their datasets, now and every Refresh, sooner while
-// there are problems (a warehouse that was down at the start).
+// resolve gives the loops their datasets, at the start and every Refresh. It tries
+// again sooner after problems, such as a warehouse that is down at the start.
 func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) {
 	for ctx.Err() == nil {
 		datasets, problems := plan.Resolver.Datasets(ctx)
@@ -275,8 +281,8 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 	}
 }
 
-// describe exports who owns the datasets and how much they matter: the highest
-// tier of a dataset's checks, and the first owner.
+// describe exports the owner and tier of each dataset: the first owner and the
+// highest tier of its checks.
 func (a *Agent) describe(datasets []Dataset) {
 	rank := map[string]int{"critical": 2, "warning": 1}
 	for _, d := range datasets {
@@ -302,7 +308,7 @@ func (a *Agent) tickEnded() {
 	}
 }
 
-// sleep waits and reports whether ctx is still alive.
+// sleep waits for d. It returns false as soon as ctx ends.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -143,7 +143,7 @@ func TestAnIncidentOpensAndResolvesOnce(t *testing.T) {
 	l.end()
 }
 
-func TestStoppedAndStartedAgain(t *testing.T) {
+func TestAnAgentResumesAfterARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (id integer)")
@@ -191,7 +191,7 @@ func result(status sentinel.Status, minute int, keys ...string) sentinel.Result 
 	return r
 }
 
-func TestC03OnlyALookResolves(t *testing.T) {
+func TestC03OnlyAJudgedRunResolves(t *testing.T) {
 	t.Parallel()
 	inc := newIncidents(nil, &fixedPolicy{})
 	states := func(r sentinel.Result) (out string) {
@@ -267,7 +267,7 @@ func TestFindingsAreConfirmed(t *testing.T) {
 	}
 }
 
-func TestSleptThroughTicksAreCounted(t *testing.T) {
+func TestMissedTicksAreCounted(t *testing.T) {
 	t.Parallel()
 	s, err := schedule.Parse("*/5 * * * *", time.UTC)
 	if err != nil {
@@ -313,7 +313,7 @@ func BenchmarkIdleAgent(b *testing.B) {
 	}
 }
 
-func TestC38WhatIsDoneOfTicksSleptThrough(t *testing.T) {
+func TestC38CatchUpOfMissedTicks(t *testing.T) {
 	t.Parallel()
 	every, err := schedule.Parse("*/5 * * * *", time.UTC)
 	if err != nil {
@@ -347,7 +347,7 @@ func TestC38WhatIsDoneOfTicksSleptThrough(t *testing.T) {
 }
 
 // What happens to thousands of datasets at once is one line in the log.
-func TestTicksNotRunAreOneLine(t *testing.T) {
+func TestTicksNotRunAreOneLogLine(t *testing.T) {
 	t.Parallel()
 	every, err := schedule.Parse("*/5 * * * *", time.UTC)
 	if err != nil {

@@ -11,23 +11,24 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Scorer holds results against what is normal for their series. What the
-// detectors learnt is kept in the store now and then; a restart replays the
-// observations remembered since.
+// Scorer compares results with what is normal for their series. The store has the
+// state of a detector as of a while ago; a restart replays the observations since.
+// It must not be used concurrently.
 type Scorer struct {
 	Store *store.Store
 	watch anomaly.Watch
 }
 
+// anomalyState is the kind of the states of detectors in the store.
 const anomalyState = "anomaly"
 
-// Forget makes the scorer learn a check's series anew, because people have
-// labelled a part of it.
+// Forget drops the detectors of a check, so that they learn again. It is for a check
+// a part of whose series has been labelled.
 func (s *Scorer) Forget(check string) { s.watch.Forget(check) }
 
-// forgotten are the states of a check's series without what was learnt. They are
-// to be recorded once the scorer has forgotten the check.
-func (s *Scorer) forgotten(ctx context.Context, check string) (states []store.State, err error) {
+// emptyStates returns the states of a check's series without their detectors. They
+// are to be recorded once the scorer has forgotten the check.
+func (s *Scorer) emptyStates(ctx context.Context, check string) (states []store.State, err error) {
 	series, err := s.Store.SeriesOf(ctx, check)
 	for _, v := range series {
 		states = append(states, store.State{Kind: anomalyState, Key: seriesKey(anomaly.Series(v))})
@@ -35,18 +36,18 @@ func (s *Scorer) forgotten(ctx context.Context, check string) (states []store.St
 	return states, err
 }
 
-// Score adds scores and what they find to a result of a check with `anomaly:`.
-// The states are to be recorded with it. An error says which series start anew;
-// the result is scored all the same where it can be.
+// Score adds scores, and the findings from them, to a result of a check with
+// `anomaly:`. The states are to be recorded with the result. An error says which
+// detectors could not be restored; they start again, and the others are applied.
 func (s *Scorer) Score(ctx context.Context, c anomaly.Config, r *sentinel.Result) (states []store.State, err error) {
-	learnt, err := s.load(ctx, c, s.unknown(c, *r))
-	s.watch.Merge(learnt)
+	restored, err := s.load(ctx, c, s.missing(c, *r))
+	s.watch.Merge(restored)
 	states, scored := s.score(c, r)
 	return states, errors.Join(err, scored)
 }
 
-// unknown are the series of a result that have no detector yet.
-func (s *Scorer) unknown(c anomaly.Config, r sentinel.Result) (list []anomaly.Series) {
+// missing returns the series of a result that have no detector in memory.
+func (s *Scorer) missing(c anomaly.Config, r sentinel.Result) (list []anomaly.Series) {
 	for _, series := range s.watch.SeriesOf(c, r) {
 		if !s.watch.Has(c, series) {
 			list = append(list, series)
@@ -55,18 +56,18 @@ func (s *Scorer) unknown(c anomaly.Config, r sentinel.Result) (list []anomaly.Se
 	return list
 }
 
-// load reads what is remembered of series. It does not change the scorer, so that
-// it needs no lock.
+// load restores the detectors of series from the store. It does not change the
+// scorer, so it needs no lock.
 func (s *Scorer) load(ctx context.Context, c anomaly.Config, list []anomaly.Series) (*anomaly.Watch, error) {
-	learnt := &anomaly.Watch{}
+	restored := &anomaly.Watch{}
 	var problems []error
 	for _, series := range list {
-		problems = append(problems, s.restore(ctx, learnt, c, series))
+		problems = append(problems, s.restore(ctx, restored, c, series))
 	}
-	return learnt, errors.Join(problems...)
+	return restored, errors.Join(problems...)
 }
 
-// score judges a result from memory alone.
+// score scores a result with the detectors in memory.
 func (s *Scorer) score(c anomaly.Config, r *sentinel.Result) (states []store.State, err error) {
 	s.watch.Score(c, r)
 	saved, err := s.watch.Unsaved(r.Check)

@@ -9,12 +9,13 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 )
 
-// confirmations remember, for checks with N-of-M, which of a finding's last 64
-// judged runs were bad: the newest run is the lowest bit.
-type confirmations map[string]map[string]uint64 // by check, then finding key
+// confirmations says, for checks with N-of-M, which of a finding's last 64 judged
+// runs were bad. The newest run is the lowest bit. The keys are the check's id, then
+// the finding's key.
+type confirmations map[string]map[string]uint64
 
-// apply takes back findings that are not confirmed yet. A result whose every
-// finding is taken back is unknown, not pass: it looked, and cannot judge yet.
+// apply removes findings that are not confirmed yet. A result that has no finding
+// left is unknown, not pass: the check ran, and cannot be judged yet.
 func (c confirmations) apply(rule *checks.Confirm, r *sentinel.Result) {
 	if rule == nil || r.Status == sentinel.Error || r.Status == sentinel.Unknown {
 		return
@@ -59,9 +60,10 @@ func (c confirmations) apply(rule *checks.Confirm, r *sentinel.Result) {
 	}
 }
 
-// encode is what the store keeps of one check's runs.
+// encode returns the runs of one check as the store has them.
 func (c confirmations) encode(check string) ([]byte, error) { return json.Marshal(c[check]) }
 
+// decode reads the runs of one check from the store.
 func (c confirmations) decode(check string, data []byte) error {
 	var runs map[string]uint64
 	if err := json.Unmarshal(data, &runs); err != nil {

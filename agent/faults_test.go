@@ -75,10 +75,10 @@ func (l *live) metric(name string) float64 {
 	return 0
 }
 
-// TestC09AWrongClockIsTold: the agent's is ten minutes ahead of the warehouse's.
+// TestC09AWrongClockIsReported: the agent's is ten minutes ahead of the warehouse's.
 // Ages are the warehouse's, and the difference is a metric, of which an alert
 // is made.
-func TestC09AWrongClockIsTold(t *testing.T) {
+func TestC09AWrongClockIsReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (at timestamp)", "INSERT INTO t VALUES (datetime('now', '-20 minutes'))")

@@ -9,8 +9,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// NewHistory returns what a store remembers of checks. It may be used
-// concurrently.
+// NewHistory returns the history of checks in a store. It may be used concurrently.
 func NewHistory(from *store.Store) checks.History {
 	return &history{store: from, known: map[string]bool{}}
 }
@@ -19,7 +18,7 @@ type history struct {
 	store *store.Store
 
 	mu    sync.Mutex
-	known map[string]bool // checks of which something is remembered
+	known map[string]bool // checks that have observations in the store
 }
 
 // Points implements checks.History.
@@ -37,8 +36,8 @@ func (h *history) BaselineDigests(ctx context.Context, ids []string) (map[string
 	return h.store.BaselineDigests(ctx, ids)
 }
 
-// IsNew implements checks.History. A check that cannot be looked up is not new, so
-// that its past is not read again.
+// IsNew implements checks.History. Where the store cannot be read the check is not
+// new, so that the table's past is not read again.
 func (h *history) IsNew(ctx context.Context, check string) bool {
 	h.mu.Lock()
 	known := h.known[check]
@@ -56,8 +55,8 @@ func (h *history) IsNew(ctx context.Context, check string) bool {
 	return false
 }
 
-// knownHistory is a history in which no check is new: a single run of a check
-// does not read the table's past.
+// knownHistory is a history without new checks. With it a single run of a check does
+// not read the table's past.
 type knownHistory struct{ checks.History }
 
 // IsNew implements checks.History.

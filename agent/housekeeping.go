@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// housekeep prunes what is older than the retention, at the start and daily, and
-// counts what waits to be sent.
+// housekeep prunes history older than the retention, at the start and daily. Every
+// minute it counts the notices that wait to be sent.
 func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 	retention := plan.Retention
 	if retention == 0 {

@@ -15,26 +15,25 @@ import (
 	"github.com/sentinel-dq/sentinel/notify"
 )
 
-// monitorKey marks the incident of a check that cannot look. It says nothing
-// about the data, so it never shares an incident with a finding.
+// monitorKey is the key of the incident of a check that ends in an error. The
+// incident says nothing about the data, so it never shares one with a finding.
 const monitorKey = "cannot_look"
 
-// monitorAfter is how many runs in a row must fail to look before people hear
-// of it: one lost connection is not news.
+// monitorAfter is how many runs in a row must end in an error before that opens an
+// incident: one lost connection does not.
 const monitorAfter = 3
 
-// reopenWindow is how soon after its end an incident that comes back is the
-// same one again (a flap) and not a new one.
+// reopenWindow is how soon after it was resolved an incident is opened again (a
+// flap). Later a new incident is opened.
 const reopenWindow = 30 * time.Minute
 
-// incidents keeps the state from which results become incidents. It is used by
-// one goroutine at a time; the agent holds its lock.
+// incidents turns results into incidents. The agent's lock guards it.
 type incidents struct {
-	open     map[incidentKey]sentinel.Incident // unresolved, and resolved less than reopenWindow ago
-	lastGood map[string]time.Time
-	errors   map[string]int  // runs in a row that could not look, by check
-	trace    string          // id of the trace under way
-	changes  []notify.Change // what people may have to hear of, since it was last taken
+	open     map[incidentKey]sentinel.Incident // unresolved, or resolved less than reopenWindow ago
+	lastGood map[string]time.Time              // the last tick at which a check passed, by check
+	errors   map[string]int                    // runs in a row that ended in an error, by check
+	trace    string                            // id of the running trace
+	changes  []notify.Change                   // transitions since takeChanges was last called
 
 	upstreams map[sentinel.Table][]sentinel.Table // what a dataset depends on
 	policy    incidentPolicy
@@ -64,17 +63,17 @@ func newIncidents(known []sentinel.Incident, policy incidentPolicy) *incidents {
 	return t
 }
 
-// apply returns the incidents that r opens, keeps open or resolves, as they
-// are now to be stored. Only a look that judged the data resolves: an error or
-// "cannot judge yet" leaves everything as it was.
-func (t *incidents) apply(r sentinel.Result, about Meta) []sentinel.Incident {
+// apply returns the incidents that r opens, keeps open or resolves, as they are to be
+// recorded. Only a result that judges the data resolves an incident about the data; an
+// error or an unknown result does not.
+func (t *incidents) apply(r sentinel.Result, meta Meta) []sentinel.Incident {
 	var changed []sentinel.Incident
 	switch r.Status {
 	case sentinel.Error:
 		t.errors[r.Check]++
 		if t.errors[r.Check] >= monitorAfter {
 			f := sentinel.Finding{Key: monitorKey, Status: sentinel.Error, Message: r.Message}
-			changed = append(changed, t.raise(r, f, about))
+			changed = append(changed, t.raise(r, f, meta))
 		}
 		return changed
 	case sentinel.Unknown:
@@ -85,11 +84,11 @@ func (t *incidents) apply(r sentinel.Result, about Meta) []sentinel.Incident {
 	bad := map[string]bool{}
 	for _, f := range r.Findings {
 		if f.Status == sentinel.Unknown {
-			bad[f.Key] = true // who cannot judge neither opens nor resolves
+			bad[f.Key] = true // neither opened nor resolved
 		}
 		if f.Status.Bad() {
 			bad[f.Key] = true
-			changed = append(changed, t.raise(r, f, about))
+			changed = append(changed, t.raise(r, f, meta))
 		}
 	}
 	changed = append(changed, t.resolve(r, bad, false)...)
@@ -100,7 +99,7 @@ func (t *incidents) apply(r sentinel.Result, about Meta) []sentinel.Incident {
 }
 
 // raise opens the finding's incident, or keeps it open with the newest evidence.
-func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sentinel.Incident {
+func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, meta Meta) sentinel.Incident {
 	key := incidentKey{r.Check, f.Key}
 	before, known := t.open[key]
 	i := before
@@ -116,7 +115,7 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 			State: sentinel.Open, Opened: r.Tick, LastGood: t.lastGood[r.Check], Monitor: f.Status == sentinel.Error,
 		}
 	}
-	i.Tier, i.Owner, i.Runbook = about.Tier, about.Owner, about.Runbook
+	i.Tier, i.Owner, i.Runbook = meta.Tier, meta.Owner, meta.Runbook
 	i.Severity, i.Message, i.Observed, i.Expected = f.Status, f.Message, f.Observed, f.Expected
 	i.Updated = r.Tick
 	i.Ticks++
@@ -130,8 +129,8 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, about Meta) sen
 	return t.put(key, before, t.suppress(i, r.Tick))
 }
 
-// suppress marks what a silence or a maintenance window keeps quiet, and takes
-// the mark back after it.
+// suppress moves an incident to Suppressed in a silence or a maintenance window, and
+// back to its prior state afterwards.
 func (t *incidents) suppress(i sentinel.Incident, now time.Time) sentinel.Incident {
 	switch _, quiet := t.policy.suppressed(i, now); {
 	case quiet && i.State != sentinel.Suppressed:
@@ -142,9 +141,9 @@ func (t *incidents) suppress(i sentinel.Incident, now time.Time) sentinel.Incide
 	return i
 }
 
-// cause is the open incident that explains this one, and what it says: of the
-// datasets that this one's depends on, the one furthest up; else, without an id,
-// the drift of the table's own schema.
+// cause returns the open incident that explains this one, and its text. It is the one
+// furthest upstream. Without one it is the drift of the table's own schema, and the id
+// is empty.
 func (t *incidents) cause(i sentinel.Incident) (id, what string) {
 	if i.Monitor {
 		return "", ""
@@ -159,29 +158,39 @@ func (t *incidents) cause(i sentinel.Incident) (id, what string) {
 			}
 			seen[table] = true
 			further = append(further, t.upstreams[table]...)
-			if up, ok := t.worst(table, func(o sentinel.Incident) bool { return true }); ok {
+			if up, ok := t.firstOpen(table, func(o sentinel.Incident) bool { return true }); ok {
 				id, what = up.ID, up.Table.String()+": "+up.Message
 			}
 		}
 		next = further
 	}
-	if own, ok := t.worst(i.Table, func(o sentinel.Incident) bool { return o.Kind == "schema" }); ok && id == "" && i.Kind != "schema" {
+	if id != "" || i.Kind == "schema" {
+		return id, what
+	}
+	isDrift := func(o sentinel.Incident) bool { return o.Kind == "schema" }
+	if own, ok := t.firstOpen(i.Table, isDrift); ok {
 		what = own.Message
 	}
-	return id, what
+	return "", what
 }
 
-// worst is the first data incident of a table that is open and wanted.
-func (t *incidents) worst(table sentinel.Table, wanted func(sentinel.Incident) bool) (first sentinel.Incident, ok bool) {
+// firstOpen returns the oldest unresolved incident about the data of a table that
+// matches.
+func (t *incidents) firstOpen(
+	table sentinel.Table, matches func(sentinel.Incident) bool,
+) (first sentinel.Incident, ok bool) {
 	for _, i := range t.open {
-		if i.Table == table && i.State != sentinel.Resolved && !i.Monitor && wanted(i) && (!ok || i.ID < first.ID) {
+		if i.Table != table || i.State == sentinel.Resolved || i.Monitor || !matches(i) {
+			continue
+		}
+		if !ok || i.ID < first.ID {
 			first, ok = i, true
 		}
 	}
 	return first, ok
 }
 
-// find is the unresolved incident of an id.
+// find returns the unresolved incident of an id.
 func (t *incidents) find(id string) (sentinel.Incident, bool) {
 	for _, i := range t.open {
 		if i.ID == id && i.State != sentinel.Resolved {
@@ -199,9 +208,9 @@ func (t *incidents) latest(i sentinel.Incident) sentinel.Incident {
 	return i
 }
 
-// hold keeps an incident open while its number is better but not yet where it
-// clears.
-func (t *incidents) hold(clear checks.Bound, r *sentinel.Result) {
+// keepUntilClear makes a passing result warn while its incident is open and its value
+// is not yet within the bound `clear`.
+func (t *incidents) keepUntilClear(clear checks.Bound, r *sentinel.Result) {
 	i, open := t.open[incidentKey{r.Check, ""}]
 	if !clear.Set() || r.Status != sentinel.Pass || !open || i.State == sentinel.Resolved || len(r.Observations) == 0 {
 		return
@@ -211,10 +220,12 @@ func (t *incidents) hold(clear checks.Bound, r *sentinel.Result) {
 		return
 	}
 	r.Status, r.Message = sentinel.Warn, fmt.Sprintf("%s: better, but not yet %s", r.Message, clear)
-	r.Findings = append(r.Findings, sentinel.Finding{Status: sentinel.Warn, Message: r.Message, Observed: n, Expected: clear.String()})
+	r.Findings = append(r.Findings, sentinel.Finding{
+		Status: sentinel.Warn, Message: r.Message, Observed: n, Expected: clear.String(),
+	})
 }
 
-// put keeps an incident as it is now, and what people may have to hear of it.
+// put stores an incident as it is now, and notes its transition, if it is one.
 func (t *incidents) put(key incidentKey, before, after sentinel.Incident) sentinel.Incident {
 	after, kind := notify.Track(before, after)
 	if kind != "" {
@@ -224,15 +235,15 @@ func (t *incidents) put(key incidentKey, before, after sentinel.Incident) sentin
 	return after
 }
 
-// take returns the changes since it was last called.
-func (t *incidents) take() []notify.Change {
+// takeChanges returns the transitions since it was last called.
+func (t *incidents) takeChanges() []notify.Change {
 	changes := t.changes
 	t.changes = nil
 	return changes
 }
 
-// resolve ends the check's incidents that are no longer bad; monitorOnly ends
-// only the one that said the check could not look.
+// resolve resolves the check's incidents whose keys are not in bad. With monitorOnly it
+// resolves only the incident of a check that ended in errors.
 func (t *incidents) resolve(r sentinel.Result, bad map[string]bool, monitorOnly bool) []sentinel.Incident {
 	var ended []sentinel.Incident
 	for key, i := range t.open {
@@ -253,9 +264,9 @@ func (t *incidents) resolve(r sentinel.Result, bad map[string]bool, monitorOnly 
 	return ended
 }
 
-// set moves an unresolved incident to a state, and notes why; ok is false when
-// there is none of that id, or it is there already. What a person has
-// acknowledged stays so, and what is suppressed goes on from there afterwards.
+// set moves an unresolved incident to a state, and notes why. ok is false where there
+// is none of that id, or it has that state already. An acknowledged incident stays
+// acknowledged. A suppressed one gets the state when it is no longer suppressed.
 func (t *incidents) set(id string, to sentinel.IncidentState, note string) (i sentinel.Incident, ok bool) {
 	for key, i := range t.open {
 		if at := i.Standing(); i.ID != id || at == sentinel.Resolved || at == to || at == sentinel.Acknowledged {
@@ -273,14 +284,15 @@ func (t *incidents) set(id string, to sentinel.IncidentState, note string) (i se
 	return i, false
 }
 
-// decide is a person's word on an unresolved incident: acknowledge or resolve.
+// decide applies a person's decision on an unresolved incident: to is Acknowledged or
+// Resolved.
 func (t *incidents) decide(id string, to sentinel.IncidentState, note string, now time.Time) (sentinel.Incident, error) {
 	for key, i := range t.open {
 		if i.ID != id {
 			continue
 		}
 		if i.State == sentinel.Resolved {
-			return i, fmt.Errorf("incident %s is resolved already, since %s", id, i.Resolved.Format(time.RFC3339))
+			return i, fmt.Errorf("incident %s is already resolved, since %s", id, i.Resolved.Format(time.RFC3339))
 		}
 		before := i
 		i.State, i.Prior, i.Note = to, "", note
@@ -303,8 +315,8 @@ func (t *incidents) unresolved() map[string]int {
 	return n
 }
 
-// incidentID is a function of what was found and when, so that a tick that is
-// judged again after a crash names the same incident. It sorts by time.
+// incidentID depends on what was found and when, so that a tick that is judged again
+// after a crash opens the same incident. IDs sort by time.
 func incidentID(r sentinel.Result, f sentinel.Finding) string {
 	h := fnv.New32a()
 	h.Write([]byte(r.Check + "\x00" + f.Key))

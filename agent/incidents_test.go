@@ -45,7 +45,7 @@ func TestADownstreamIncidentNamesItsCause(t *testing.T) {
 	}
 }
 
-func TestWhatIsQuietIsMarkedAndComesBack(t *testing.T) {
+func TestASuppressedIncidentReopens(t *testing.T) {
 	t.Parallel()
 	policy := &fixedPolicy{maintenance: true}
 	in := newIncidents(nil, policy)
@@ -56,7 +56,7 @@ func TestWhatIsQuietIsMarkedAndComesBack(t *testing.T) {
 	if i := in.apply(bad("t", 1), Meta{})[0]; i.State != sentinel.Open {
 		t.Errorf("after the window: %s", i.State)
 	}
-	if changes := in.take(); len(changes) != 1 || changes[0].Kind != notify.Opened {
+	if changes := in.takeChanges(); len(changes) != 1 || changes[0].Kind != notify.Opened {
 		t.Errorf("changes %+v", changes)
 	}
 }
@@ -78,7 +78,7 @@ func TestHysteresis(t *testing.T) {
 			r = result(sentinel.Fail, minute, "")
 		}
 		r.Message, r.Observations = "seen", []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(c.rows)}}
-		in.hold(clears, &r)
+		in.keepUntilClear(clears, &r)
 		if in.apply(r, Meta{}); r.Status.String() != c.want {
 			t.Errorf("%d rows: %s, want %s (%s)", c.rows, r.Status, c.want, r.Message)
 		}
@@ -88,7 +88,7 @@ func TestHysteresis(t *testing.T) {
 	}
 }
 
-func TestPeopleDecide(t *testing.T) {
+func TestDecisionsOnIncidents(t *testing.T) {
 	t.Parallel()
 	w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
 	a := w.agent
@@ -170,7 +170,7 @@ func TestSuppressionKeepsTheState(t *testing.T) {
 }
 
 // An incident names what went wrong above it, and that in its own schema.
-func TestCauseInWords(t *testing.T) {
+func TestCauseText(t *testing.T) {
 	t.Parallel()
 	in := newIncidents(nil, &fixedPolicy{})
 	drift := bad("orders", 0)

@@ -17,10 +17,10 @@ import (
 	"github.com/sentinel-dq/sentinel/testenv"
 )
 
-// TestALockedStateStopsNobody: somebody keeps the tables of a state in PostgreSQL
+// TestALockedStateDoesNotBlockTheAgent: somebody keeps the tables of a state in PostgreSQL
 // locked. Readiness is answered at once, decisions as soon as their caller gives
 // up, checks go on, and every tick is accounted for afterwards.
-func TestALockedStateStopsNobody(t *testing.T) {
+func TestALockedStateDoesNotBlockTheAgent(t *testing.T) {
 	t.Parallel()
 	dir, url := t.TempDir(), testenv.Postgres(t)
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (id integer)")

@@ -11,9 +11,9 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// looping is a loop without a warehouse, and datasets for it: one check for each
+// newTestLoop is a loop without a warehouse, and datasets for it: one check for each
 // schedule.
-func looping(t *testing.T, now time.Time) (*loop, func(name string, crons ...string) Dataset) {
+func newTestLoop(t *testing.T, now time.Time) (*loop, func(name string, crons ...string) Dataset) {
 	t.Helper()
 	l := newLoop(newAgent(nil, func() time.Time { return now }), "w", Plan{CatchUp: "one"})
 	return l, func(name string, crons ...string) Dataset {
@@ -55,7 +55,7 @@ func jobsDue(l *loop, now time.Time) (jobs map[time.Time][][]string, due map[tim
 func TestADatasetIsInOneBatch(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	l, dataset := looping(t, now)
+	l, dataset := newTestLoop(t, now)
 	l.set([]Dataset{dataset("a", "*/5 * * * *", "0 * * * *", "*/10 * * * *"), dataset("b", "*/5 * * * *", "30 9 * * *")})
 	if due := l.due(now, nil); len(due) != 0 {
 		t.Errorf("due before the last ticks are known: %v", due)
@@ -79,7 +79,7 @@ func TestADatasetIsInOneBatch(t *testing.T) {
 func TestABatchOutlivesItsDatasets(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	l, dataset := looping(t, now)
+	l, dataset := newTestLoop(t, now)
 	l.set([]Dataset{dataset("a", "*/5 * * * *"), dataset("b", "*/5 * * * *")})
 	jobs, due := jobsDue(l, now)
 	if len(jobs[now]) != 2 {

@@ -15,51 +15,58 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Notifications is who is notified of incidents, and when nobody is.
+// Notifications says who is notified of incidents, and when nobody is.
 type Notifications struct {
-	Routes     []notify.Route
-	Dispatcher *notify.Dispatcher // nil: nothing is sent
-	Windows    []notify.Window    // maintenance: nobody is notified, and nothing is repaired
+	// Routes say which channels an incident goes to.
+	Routes []notify.Route
+	// Dispatcher sends the notices. Nil: nothing is sent.
+	Dispatcher *notify.Dispatcher
+	// Windows are the maintenance windows. In a window nobody is notified, and nothing
+	// is repaired.
+	Windows []notify.Window
 }
 
+// silenceState is the kind of the states of silences in the store.
 const silenceState = "silence"
 
-// holdFor is how long an incident is kept from people while it is repaired. A
-// repair that takes longer is news.
-const holdFor = 30 * time.Minute
+// repairGrace is how long nobody is notified of an incident that is being repaired.
+const repairGrace = 30 * time.Minute
 
-// notifyBy puts a plan's routes and windows in force.
-func (a *Agent) notifyBy(t *Notifications) {
+// setNotifications puts a plan's routes and windows in force.
+func (a *Agent) setNotifications(n *Notifications) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.notifications = t
+	a.notifications = n
 	a.planner = nil
 	for _, of := range []string{"repair", "notification"} {
 		a.metrics.Add(exporters.Retries, 0, of)
 	}
-	if t == nil {
+	if n == nil {
 		return
 	}
-	a.planner = &notify.Planner{Routes: t.Routes, Incidents: openIncidents{a}}
-	if t.Dispatcher == nil {
+	a.planner = &notify.Planner{Routes: n.Routes, Incidents: openIncidents{a}}
+	if n.Dispatcher == nil {
 		return
 	}
-	for _, c := range t.Dispatcher.Channels { // there before the first event, so that it is not lost to increase()
+	// Counters exist before their first event, because increase() does not see the event
+	// that makes a counter.
+	for _, c := range n.Dispatcher.Channels {
 		for _, outcome := range []string{notify.OutcomeSent, notify.OutcomeRetried, notify.OutcomeDead} {
 			a.metrics.Add(exporters.Notifications, 0, c.Name, outcome)
 		}
 	}
 }
 
-// dispatch sends notifications until ctx ends.
-func (a *Agent) dispatch(ctx context.Context, d *notify.Dispatcher) {
+// runDispatcher sends notifications until ctx ends.
+func (a *Agent) runDispatcher(ctx context.Context, d *notify.Dispatcher) {
 	a.mu.Lock()
 	planner := a.planner
 	a.mu.Unlock()
 	d.Run(ctx, planner, deliveryObserver{a})
 }
 
-// openIncidents answers the planner of notices. It takes the agent's lock.
+// openIncidents are the agent's incidents as the planner of notices sees them. Its
+// methods take the agent's lock.
 type openIncidents struct{ agent *Agent }
 
 // Find implements notify.Incidents.
@@ -76,7 +83,7 @@ func (o openIncidents) Suppressed(i sentinel.Incident, now time.Time) (why strin
 	return o.agent.withheld(i, now)
 }
 
-// deliveryObserver counts, traces and logs what the dispatcher does.
+// deliveryObserver counts, traces and logs deliveries.
 type deliveryObserver struct{ agent *Agent }
 
 // Notice implements notify.Observer.
@@ -103,7 +110,7 @@ func (o deliveryObserver) Problem(channel string, err error) {
 	o.agent.log.Warn("sending notifications", "channel", channel, "error", err)
 }
 
-// exportObserver counts and logs what exporters lose.
+// exportObserver logs results that could not be exported.
 type exportObserver struct{ agent *Agent }
 
 // Lost implements exporters.QueueObserver.
@@ -115,8 +122,8 @@ func (o exportObserver) Lost(exporter string, results int, err error) {
 	o.agent.log.Error("exporting results", "exporter", exporter, "lost", results, "error", err)
 }
 
-// suppressed says why nobody is notified of an incident: a window, or a silence.
-// The lock is held.
+// suppressed implements incidentPolicy: it says why nobody is notified of an incident,
+// a window or a silence. The lock is held.
 func (a *Agent) suppressed(i sentinel.Incident, now time.Time) (why string, ok bool) {
 	q := notify.Quiet{Silences: a.silences}
 	if a.notifications != nil {
@@ -125,17 +132,20 @@ func (a *Agent) suppressed(i sentinel.Incident, now time.Time) (why string, ok b
 	return q.Suppressed(i, now)
 }
 
-// withheld also keeps back what is being repaired: people hear of it when that
-// fails, or takes too long.
+// withheld says why nobody is notified of an incident now: it is suppressed, or being
+// repaired. People are notified when the repair fails or takes too long. The lock is
+// held.
 func (a *Agent) withheld(i sentinel.Incident, now time.Time) (why string, ok bool) {
-	if at := i.Standing(); (at == sentinel.Repairing || at == sentinel.Verifying) && now.Sub(i.Opened) < holdFor && a.repairedFirst(i) {
+	at := i.Standing()
+	repairing := at == sentinel.Repairing || at == sentinel.Verifying
+	if repairing && now.Sub(i.Opened) < repairGrace && a.repairedFirst(i) {
 		return "automatic recovery is under way", true
 	}
 	return a.suppressed(i, now)
 }
 
-// repairedFirst reports whether a repair may make the incident go away by itself
-// before anybody hears of it.
+// repairedFirst implements incidentPolicy: it reports whether a repair is tried before
+// anybody is notified.
 func (a *Agent) repairedFirst(i sentinel.Incident) bool {
 	if a.engine == nil || i.Monitor {
 		return false
@@ -148,7 +158,7 @@ func (a *Agent) repairedFirst(i sentinel.Incident) bool {
 	return false
 }
 
-// underMaintenance keeps repairs from a table during a window.
+// underMaintenance says why a table must not be repaired now: a maintenance window.
 func (a *Agent) underMaintenance(now time.Time, t sentinel.Table) (why string, quiet bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -158,8 +168,8 @@ func (a *Agent) underMaintenance(now time.Time, t sentinel.Table) (why string, q
 	return notify.Quiet{Windows: a.notifications.Windows}.Suppressed(sentinel.Incident{Table: t}, now)
 }
 
-// count exports a transition.
-func (a *Agent) count(c notify.Change) {
+// countChange counts a transition.
+func (a *Agent) countChange(c notify.Change) {
 	i := c.Incident
 	switch c.Kind {
 	case notify.Opened:
@@ -175,16 +185,20 @@ func (a *Agent) count(c notify.Change) {
 	}
 }
 
-// logChange writes one line a transition: an incident that just goes on is silent.
+// logChange logs a transition.
 func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 	i := c.Incident
-	args := []any{"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key, "severity", i.Severity, "message", i.Message}
+	args := []any{
+		"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key,
+		"severity", i.Severity, "message", i.Message,
+	}
 	if i.Note != "" {
 		args = append(args, "note", i.Note)
 	}
 	switch c.Kind {
 	case notify.Recovered:
-		a.log.InfoContext(ctx, "incident resolved", append(args, "open_for", i.Resolved.Sub(i.Opened).Round(time.Second).String())...)
+		open := i.Resolved.Sub(i.Opened).Round(time.Second)
+		a.log.InfoContext(ctx, "incident resolved", append(args, "open_for", open.String())...)
 	case notify.Acknowledged:
 		a.log.InfoContext(ctx, "incident acknowledged", args...)
 	default:
@@ -192,10 +206,10 @@ func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 	}
 }
 
-// Decide takes a person's decision on an incident: ack or resolve. One that is
-// resolved by hand opens again when its check still finds it. Decide waits for the
-// store as long as ctx lives; the decision is in force at once, and is recorded
-// later where the store cannot be written now.
+// Decide applies a person's decision on an incident: what is "ack" or "resolve". A
+// resolved incident opens again when its check fails again. The decision is in force
+// at once. Decide waits until it is recorded, or returns ctx's error; then it is
+// recorded later.
 func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error) {
 	to, known := map[string]sentinel.IncidentState{"ack": sentinel.Acknowledged, "resolve": sentinel.Resolved}[what]
 	switch {
@@ -214,15 +228,15 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 		a.mu.Unlock()
 		return i, err
 	}
-	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.take(),
+	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.takeChanges(),
 		store.AuditEntry{At: a.now(), Actor: who, What: "incident." + what, Subject: id, Detail: why})
 	a.mu.Unlock()
-	a.announce(rec)
+	a.logChanges(rec)
 	return i, a.recorder.wait(ctx, rec)
 }
 
-// Silence keeps what it matches from being notified until it expires. Silence waits
-// for the store as long as ctx lives; the silence is in force at once.
+// Silence adds a silence. It is in force at once. Silence waits until it is recorded,
+// or returns ctx's error; then it is recorded later.
 func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	if err := s.Validate(); err != nil {
 		return err
@@ -240,8 +254,8 @@ func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	return a.recorder.wait(ctx, rec)
 }
 
-// Label keeps what people say about a stretch of a check's series, and has its
-// detectors learn anew without the points taken out.
+// Label records a person's label for a part of a check's series. The detectors of the
+// check then learn again, without the points that the label excludes.
 func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if l.Who == "" || l.Why == "" {
 		return errors.New("a label says who sets it and why")
@@ -249,7 +263,7 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if err := a.store.Label(ctx, l); err != nil {
 		return err
 	}
-	states, err := a.scorer.forgotten(ctx, l.Check)
+	states, err := a.scorer.emptyStates(ctx, l.Check)
 	if err != nil {
 		return err
 	}
@@ -260,20 +274,21 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	return a.recorder.wait(ctx, rec)
 }
 
-// Start reads from the store what the agent must know, and begins to record. It is
-// for Decide, Silence and Label while no agent runs; [Agent.Run] calls it itself.
-// n says who is notified once an agent runs.
+// Start prepares the agent for Decide, Silence and Label where no agent runs; call Stop
+// afterwards. Do not call it before [Agent.Run]. n says who is notified of the changes
+// once an agent runs.
 func (a *Agent) Start(ctx context.Context, n *Notifications) error {
 	if err := a.start(ctx); err != nil {
 		return err
 	}
-	a.notifyBy(n)
+	a.setNotifications(n)
 	return nil
 }
 
-// Stop writes what could not be written before, and ends what Start began.
+// Stop records what still waits, and ends what Start has started.
 func (a *Agent) Stop() error { return a.recorder.stop() }
 
+// wakeDispatcher makes the dispatcher read the outbox.
 func (a *Agent) wakeDispatcher() {
 	a.mu.Lock()
 	n := a.notifications
@@ -290,7 +305,7 @@ func (a *Agent) loadSilences(ctx context.Context) ([]notify.Silence, error) {
 	for _, s := range states {
 		var v notify.Silence
 		if err := json.Unmarshal(s.Data, &v); err != nil {
-			a.log.Warn("forgetting a damaged silence", "silence", s.Key, "error", err)
+			a.log.Warn("ignoring a damaged silence", "silence", s.Key, "error", err)
 			continue
 		}
 		if a.now().Before(v.Until) {
@@ -300,7 +315,8 @@ func (a *Agent) loadSilences(ctx context.Context) ([]notify.Silence, error) {
 	return out, err
 }
 
-// countNotices exports what waits, and what was given up.
+// countNotices exports how many notices wait, how many were given up, and how many
+// entries the audit log has.
 func (a *Agent) countNotices(ctx context.Context) {
 	counts, err := a.store.OutboxCounts(ctx)
 	if err != nil {

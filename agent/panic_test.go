@@ -119,10 +119,10 @@ func TestAPanickingRepairStepIsCounted(t *testing.T) {
 	}
 }
 
-// TestBugsCostWhatHasThem: a tick that panics is written down as not run, an
+// TestPanicsAreIsolated: a tick that panics is written down as not run, an
 // exporter that panics loses its results, and a source of datasets that panics is
 // asked again. The agent goes on, and counts them.
-func TestBugsCostWhatHasThem(t *testing.T) {
+func TestPanicsAreIsolated(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (id integer)")

@@ -17,34 +17,34 @@ import (
 // written. Beyond it the oldest are dropped.
 const backlogLimit = 100_000
 
-// The times of the recorder.
+// The timeouts of the recorder.
 const (
-	writeTimeout = 20 * time.Second // of one write
-	recordWait   = 5 * time.Second  // a tick waits so long for its record
-	retryEvery   = 5 * time.Second  // how often a failed write is tried again
+	writeTimeout = 20 * time.Second // limits one write
+	recordWait   = 5 * time.Second  // limits how long a tick waits for its record
+	retryEvery   = 5 * time.Second  // the time between two tries of a failed write
 )
 
-// errBehind says that the store is not written at the moment. What is recorded
+// errBehind says that the store cannot be written at the moment, and that the record
 // waits in memory.
 var errBehind = errors.New("the state cannot be written now; what is recorded waits in memory")
 
-// record is what is written together: a batch, and what follows from it.
+// record is written as a whole: a batch, its notices, and its audit entries.
 type record struct {
-	ctx     context.Context // carries the trace; its end means nothing
+	ctx     context.Context // carries the trace; it is never cancelled
 	batch   store.Batch
-	changes []notify.Change // transitions in the batch, of which people may be notified
+	changes []notify.Change // transitions of the batch's incidents
 	planner *notify.Planner // plans the notices; nil: nobody is notified
 	at      time.Time       // when the changes were judged
 	outcome chan error      // buffers the outcome of the first try
 
-	// Only the recorder uses these.
+	// Only the recorder's goroutine uses these.
 	unwritten store.Batch // the batch, with its notices once they are planned
 	audit     []store.AuditEntry
 	planned   bool
 }
 
-// answer gives the outcome of a try to whoever waits. The first one stands until
-// somebody takes it.
+// answer sends the outcome of a try to the goroutine that waits. The first outcome
+// counts.
 func (rec *record) answer(err error) {
 	select {
 	case rec.outcome <- err:
@@ -52,13 +52,13 @@ func (rec *record) answer(err error) {
 	}
 }
 
-// recorder owns the agent's writing to the store. One goroutine writes records in
-// the order in which they were submitted. What cannot be written waits and is
-// tried again.
+// recorder writes records to the store. Its one goroutine writes them in the order in
+// which they were submitted. A record that cannot be written waits, and is tried
+// again.
 type recorder struct {
 	agent *Agent
 
-	behind   atomic.Bool // the last write failed, or takes long
+	behind   atomic.Bool // the last write has failed, or is slow
 	wake     chan struct{}
 	stopping chan struct{}
 	ended    chan struct{}
@@ -70,6 +70,7 @@ type recorder struct {
 	err     error // why the oldest record could not be written
 }
 
+// startRecorder starts the goroutine. Call stop to end it.
 func startRecorder(a *Agent) *recorder {
 	r := &recorder{
 		agent: a, wake: make(chan struct{}, 1), stopping: make(chan struct{}), ended: make(chan struct{}),
@@ -104,7 +105,7 @@ func (r *recorder) trim() {
 	}
 }
 
-// wait waits for the outcome of a record, or for ctx.
+// wait waits for the outcome of a record, or returns ctx's error.
 func (r *recorder) wait(ctx context.Context, rec *record) error {
 	select {
 	case err := <-rec.outcome:
@@ -114,8 +115,9 @@ func (r *recorder) wait(ctx context.Context, rec *record) error {
 	}
 }
 
-// waitBriefly is how a tick waits. It does not wait for a store that is not
-// written now, unless very much waits already.
+// waitBriefly waits for the outcome of a record for as long as a tick may. It returns
+// errBehind at once where the store cannot be written, unless half of the backlog is
+// used.
 func (r *recorder) waitBriefly(rec *record) error {
 	limit := recordWait
 	if r.behind.Load() {
@@ -138,8 +140,8 @@ func (r *recorder) waitBriefly(rec *record) error {
 	}
 }
 
-// stop writes what waits, and returns what kept it from doing so. A write that
-// fails is not tried again.
+// stop writes the records that wait, and ends the goroutine. It returns the error of
+// a write that fails; that write is not tried again.
 func (r *recorder) stop() error {
 	close(r.stopping)
 	<-r.ended
@@ -151,6 +153,7 @@ func (r *recorder) stop() error {
 	return r.err
 }
 
+// run writes records until stop is called.
 func (r *recorder) run() {
 	defer close(r.ended)
 	retry := time.NewTicker(retryEvery)
@@ -167,7 +170,7 @@ func (r *recorder) run() {
 	}
 }
 
-// drain writes records until none waits, or one cannot be written.
+// drain writes records until none waits or one cannot be written.
 func (r *recorder) drain() {
 	defer r.logDropped()
 	for rec := r.take(); rec != nil; rec = r.take() {
@@ -190,6 +193,7 @@ func (r *recorder) drain() {
 	}
 }
 
+// logDropped logs how many results have been dropped since it was last called.
 func (r *recorder) logDropped() {
 	r.mu.Lock()
 	dropped := r.dropped
@@ -200,7 +204,7 @@ func (r *recorder) logDropped() {
 	}
 }
 
-// take removes the oldest record; nil when none waits.
+// take removes and returns the oldest record. It returns nil where none waits.
 func (r *recorder) take() *record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -213,7 +217,7 @@ func (r *recorder) take() *record {
 	return rec
 }
 
-// failed puts a record back, and answers everybody who waits.
+// failed puts a record back, and answers all goroutines that wait.
 func (r *recorder) failed(rec *record, err error) {
 	r.agent.metrics.StoreUp(false)
 	if !r.behind.Swap(true) {
@@ -245,7 +249,7 @@ func (r *recorder) write(rec *record) error {
 		if dropped > 0 {
 			r.agent.log.DebugContext(ctx, "results were recorded before", "results", dropped)
 		}
-		rec.unwritten = store.Batch{} // what fails from here on does not write it again
+		rec.unwritten = store.Batch{} // a failure after this does not write it again
 	}
 	for len(rec.audit) > 0 {
 		if err := r.agent.store.AppendAudit(ctx, rec.audit[0]); err != nil {
@@ -260,8 +264,8 @@ func (r *recorder) write(rec *record) error {
 	return nil
 }
 
-// plan adds the notices of a record's changes to its batch. It asks the store who
-// was notified before: all earlier records are written by now.
+// plan adds the notices of a record's changes to its batch. It reads from the store
+// who was notified of the incidents before; all earlier records have been written.
 func (r *recorder) plan(ctx context.Context, rec *record) error {
 	if rec.planned || rec.planner == nil || len(rec.changes) == 0 {
 		return nil

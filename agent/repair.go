@@ -18,37 +18,39 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// repairEvery is how often repairs are looked at besides when one is planned, and
-// repairIdle how often while none is under way that this process knows of.
-const repairEvery, repairIdle = 5 * time.Second, time.Minute
+// How often the repair loop does something.
+const (
+	advanceEvery     = 5 * time.Second // advance repairs, while one is active
+	advanceIdleEvery = time.Minute     // advance repairs, while none is active
+	sweepEvery       = time.Hour       // drop staging tables that no repair needs
+)
 
-// sweepEvery is how often staging tables that nobody needs are dropped.
-const sweepEvery = time.Hour
-
-// located is a check with the dataset it belongs to.
-type located struct {
+// configuredCheck is a check with its dataset.
+type configuredCheck struct {
 	dataset *Dataset
 	check   *Check
 }
 
-func byID(datasets []Dataset) map[string]located {
+// checksByID returns all checks of datasets by id.
+func checksByID(datasets []Dataset) map[string]configuredCheck {
 	n := 0
 	for _, d := range datasets {
 		n += len(d.Checks)
 	}
-	m := make(map[string]located, n)
+	m := make(map[string]configuredCheck, n)
 	for i := range datasets {
 		d := &datasets[i]
 		for k := range d.Checks {
-			m[d.Checks[k].Common().ID] = located{d, &d.Checks[k]}
+			m[d.Checks[k].Common().ID] = configuredCheck{d, &d.Checks[k]}
 		}
 	}
 	return m
 }
 
-// repairHost is what the engine of repairs needs of the agent.
+// repairHost is the agent as the engine of repairs sees it.
 type repairHost struct{ agent *Agent }
 
+// plan returns the plan in force.
 func (h repairHost) plan() Plan {
 	h.agent.mu.Lock()
 	defer h.agent.mu.Unlock()
@@ -62,7 +64,7 @@ func (h repairHost) Target(_ context.Context, t sentinel.Table) (*repair.Target,
 
 // Check implements [repair.Host].
 func (h repairHost) Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
-	if result, ok := h.agent.riskNow(r.Check); ok {
+	if result, ok := h.agent.currentRisk(r.Check); ok {
 		return result, nil
 	}
 	return h.agent.checkAgain(ctx, h.plan(), r.Check)
@@ -98,7 +100,7 @@ func (a *Agent) setPlan(plan Plan) {
 // Open implements [repair.Sources].
 func (p Plan) Open(name string) (*warehouse.DB, error) { return p.open(name) }
 
-// target opens what a repair of a table acts on.
+// target returns what a repair of a table acts on.
 func (p Plan) target(t sentinel.Table, now sentinel.Clock) (*repair.Target, error) {
 	db, err := p.open(t.Warehouse)
 	if err != nil {
@@ -107,9 +109,9 @@ func (p Plan) target(t sentinel.Table, now sentinel.Clock) (*repair.Target, erro
 	return &repair.Target{Read: db, Write: p.Writers[t.Warehouse], Sources: p, Now: now}, nil
 }
 
-// setDatasets keeps where each check belongs, and hands the engine its policies.
+// setDatasets puts datasets in force for incidents and repairs.
 func (a *Agent) setDatasets(datasets []Dataset) {
-	byID := byID(datasets)
+	byID := checksByID(datasets)
 	var policies []*repair.Policy
 	for _, d := range datasets {
 		policies = append(policies, d.Repairs...)
@@ -121,7 +123,7 @@ func (a *Agent) setDatasets(datasets []Dataset) {
 		}
 	}
 	a.mu.Lock()
-	a.located = byID
+	a.checks = byID
 	a.incidents.upstreams = upstreams
 	a.mu.Unlock()
 	if a.engine != nil {
@@ -129,43 +131,52 @@ func (a *Agent) setDatasets(datasets []Dataset) {
 	}
 }
 
-// checkAgain runs one check outside of its schedule, and records what it finds
-// like a tick's result, so that its incident ends, or goes on, at once.
+// checkAgain runs one check outside of its schedule. It records the result like that
+// of a tick, so that the check's incident is updated at once.
 func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.Result, error) {
 	a.mu.Lock()
-	at, known := a.located[id]
+	at, known := a.checks[id]
 	a.mu.Unlock()
 	if !known {
-		return sentinel.Result{}, fmt.Errorf("check %s is not configured any more", id)
+		return sentinel.Result{}, fmt.Errorf("check %s is no longer configured", id)
 	}
 	env := checks.Env{Warehouse: plan.open, History: knownHistory{a.history}, Now: a.now, Cache: &checks.Cache{}}
-	job := checks.Job{Table: at.dataset.Table, TimeColumn: at.dataset.TimeColumn, Location: at.dataset.Location, Tick: a.now(), Checks: []checks.Check{at.check.Check}}
+	job := checks.Job{
+		Table:      at.dataset.Table,
+		TimeColumn: at.dataset.TimeColumn,
+		Location:   at.dataset.Location,
+		Tick:       a.now(),
+		Checks:     []checks.Check{at.check.Check},
+	}
 	outcomes := checks.Run(ctx, env, at.dataset.Table.Warehouse, []checks.Job{job})
 	b := &batch{checks: [][]*Check{{at.check}}}
-	learnt := a.loadSeries(ctx, b, outcomes)
-	rec, err := a.judgeAgain(ctx, outcomes[0], at.check, learnt)
+	detectors := a.loadDetectors(ctx, b, outcomes)
+	rec, err := a.judgeAgain(ctx, outcomes[0], at.check, detectors)
 	if waited := a.await(rec); waited != nil && !errors.Is(waited, errBehind) {
 		err = errors.Join(err, waited)
 	}
-	a.publish(ctx, rec.batch)
+	a.export(ctx, rec.batch)
 	return rec.batch.Results[0], err
 }
 
-// judgeAgain judges the outcome of one check outside of its schedule, and submits
-// what is to be recorded.
-func (a *Agent) judgeAgain(ctx context.Context, o checks.Outcome, c *Check, learnt *anomaly.Watch) (*record, error) {
+// judgeAgain judges the outcome of one check outside of its schedule, and submits the
+// record of it.
+func (a *Agent) judgeAgain(
+	ctx context.Context, o checks.Outcome, c *Check, detectors *anomaly.Watch,
+) (*record, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.scorer.watch.Merge(learnt)
+	a.scorer.watch.Merge(detectors)
 	judged, err := a.judge(ctx, o, []*Check{c})
 	observed := map[sentinel.Table]bool{}
-	a.learnArrivals(o, observed)
-	judged.Add(a.judgeRisks(a.now(), observed))
-	return a.submit(ctx, judged, a.incidents.take()), err
+	a.observeArrivals(o, observed)
+	risks, riskErr := a.judgeRisks(a.now(), observed)
+	judged.Add(risks)
+	return a.submit(ctx, judged, a.incidents.takeChanges()), errors.Join(err, riskErr)
 }
 
-// triggerRepairs tells the repair loop of incidents that are bad now. It never
-// waits: what does not fit comes again at the next tick.
+// triggerRepairs queues the incidents of a batch for the repair loop. It never blocks:
+// an incident that does not fit into the queue comes again at the next tick.
 func (a *Agent) triggerRepairs(batch store.Batch) {
 	if a.engine == nil || len(batch.Incidents) == 0 {
 		return
@@ -185,9 +196,10 @@ func (a *Agent) triggerRepairs(batch store.Batch) {
 	}
 }
 
+// trigger returns what the engine of repairs needs to know of an incident.
 func (a *Agent) trigger(i sentinel.Incident, r sentinel.Result) repair.Trigger {
 	a.mu.Lock()
-	at, known := a.located[i.Check]
+	at, known := a.checks[i.Check]
 	a.mu.Unlock()
 	t := repair.Trigger{Incident: i, Result: r}
 	if !known {
@@ -200,15 +212,15 @@ func (a *Agent) trigger(i sentinel.Incident, r sentinel.Result) repair.Trigger {
 	return t
 }
 
-// repairs plans and carries out until ctx ends; a repair under way then stops
-// at its next step and is taken up by whoever runs next.
-func (a *Agent) repairs(ctx context.Context, plan Plan) {
+// runRepairs plans and carries out repairs until ctx ends. An active repair then stops
+// at its next step; the next agent resumes it.
+func (a *Agent) runRepairs(ctx context.Context, plan Plan) {
 	if a.engine == nil {
 		return
 	}
-	tick := time.NewTicker(repairEvery)
+	tick := time.NewTicker(advanceEvery)
 	defer tick.Stop()
-	var swept, looked time.Time
+	var swept, advanced time.Time
 	var idle bool
 	var seen uint64
 	for {
@@ -220,10 +232,10 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 		case <-tick.C:
 		}
 		now, written := a.now(), a.store.RepairsWritten()
-		if idle && written == seen && now.Sub(looked) < repairIdle {
+		if idle && written == seen && now.Sub(advanced) < advanceIdleEvery {
 			continue
 		}
-		seen, looked = written, now
+		seen, advanced = written, now
 		err := a.engine.Advance(ctx)
 		if err != nil && ctx.Err() == nil {
 			a.log.Error("repairing", "error", err)
@@ -237,6 +249,8 @@ func (a *Agent) repairs(ctx context.Context, plan Plan) {
 	}
 }
 
+// consider plans the repairs of an incident. An incident that waits for a repair and
+// gets none is escalated.
 func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 	for _, p := range a.engine.PoliciesFor(why.Incident) {
 		if _, err := a.engine.PlanRepair(ctx, p, why); err != nil && ctx.Err() == nil {
@@ -248,7 +262,7 @@ func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 	}
 	active, err := a.store.Repairs(ctx, store.RepairFilter{Active: true, Check: why.Incident.Check})
 	if err != nil {
-		a.log.Error("looking for repairs under way", "incident", why.Incident.ID, "error", err)
+		a.log.Error("reading active repairs", "incident", why.Incident.ID, "error", err)
 		return
 	}
 	if !slices.ContainsFunc(active, func(r sentinel.Repair) bool { return r.Incident == why.Incident.ID }) {
@@ -256,13 +270,21 @@ func (a *Agent) consider(ctx context.Context, why repair.Trigger) {
 	}
 }
 
-// RepairAlert plans what the policies named alert.NAME for a table want done.
-// It answers how many repairs were planned.
-func (a *Agent) RepairAlert(ctx context.Context, name string, table sentinel.Table, labels map[string]string) (planned int, err error) {
+// RepairAlert plans the repairs of the policies for alert.NAME of a table. It returns
+// how many were planned.
+func (a *Agent) RepairAlert(
+	ctx context.Context, name string, table sentinel.Table, labels map[string]string,
+) (planned int, err error) {
 	if a.engine == nil {
 		return 0, errors.New("repairs are off")
 	}
-	i := sentinel.Incident{ID: "alert-" + labels["fingerprint"], Kind: "alert." + name, Table: table, Message: labels["summary"], Opened: a.now()}
+	i := sentinel.Incident{
+		ID:      "alert-" + labels["fingerprint"],
+		Kind:    "alert." + name,
+		Table:   table,
+		Message: labels["summary"],
+		Opened:  a.now(),
+	}
 	for _, p := range a.engine.PoliciesFor(i) {
 		r, considered := a.engine.PlanRepair(ctx, p, repair.Trigger{Incident: i, Labels: labels})
 		err = errors.Join(err, considered)
@@ -273,14 +295,14 @@ func (a *Agent) RepairAlert(ctx context.Context, name string, table sentinel.Tab
 	return planned, err
 }
 
-// repairMoved follows a repair: its incident says where it stands, and metrics
-// and log tell of it.
+// repairMoved logs and counts a transition of a repair, and updates its incident.
 func (a *Agent) repairMoved(ctx context.Context, r sentinel.Repair) {
 	level := a.log.Info
 	if r.State == sentinel.DeadLetter || r.State == sentinel.RolledBack {
 		level = a.log.Warn
 	}
-	level("repair "+string(r.State), "repair", r.ID, "dataset", r.Table, "action", r.Plan.Action, "incident", r.Incident, "message", r.Message)
+	level("repair "+string(r.State), "repair", r.ID, "dataset", r.Table, "action", r.Plan.Action,
+		"incident", r.Incident, "message", r.Message)
 	dataset := exporters.DatasetLabel(r.Table)
 	if r.State.Final() {
 		a.metrics.Add(exporters.Repairs, 1, r.Table.Warehouse, dataset, r.Plan.Action, string(r.State))
@@ -296,8 +318,9 @@ func (a *Agent) repairMoved(ctx context.Context, r sentinel.Repair) {
 	}
 }
 
-// incidentStateOf is what a repair's state makes of its incident: people hear
-// of it only where automatic recovery has failed or may not go on by itself.
+// incidentStateOf returns the state of an incident whose repair is in state s; "" if
+// it does not change. An incident is escalated where the repair has failed or needs a
+// person.
 func incidentStateOf(s sentinel.RepairState) sentinel.IncidentState {
 	switch s {
 	case sentinel.RepairQueued, sentinel.RepairPreflight, sentinel.RepairApplying:
@@ -310,7 +333,7 @@ func incidentStateOf(s sentinel.RepairState) sentinel.IncidentState {
 	return ""
 }
 
-// repairNote says what a repair came to, and what a person can do about it.
+// repairNote words the outcome of a repair, and what a person can do about it.
 func repairNote(r sentinel.Repair) string {
 	note := fmt.Sprintf("repair %s (%s): %s", r.ID, r.Plan.Action, strings.ReplaceAll(string(r.State), "_", " "))
 	if r.Message != "" {
@@ -322,6 +345,7 @@ func repairNote(r sentinel.Repair) string {
 	return note
 }
 
+// setIncidentState records an incident's new state, if it is one.
 func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.IncidentState, note string) {
 	a.mu.Lock()
 	i, ok := a.incidents.set(id, to, note)
@@ -329,14 +353,14 @@ func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.Inc
 		a.mu.Unlock()
 		return
 	}
-	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.take())
+	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.takeChanges())
 	a.mu.Unlock()
 	if err := a.await(rec); err != nil && !errors.Is(err, errBehind) {
 		a.log.Error("recording an incident's state", "incident", id, "error", err)
 	}
 }
 
-// countRepairs exports how many repairs are under way, and returns it.
+// countRepairs exports how many repairs are active, and returns the number.
 func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
 	active, err := a.store.Repairs(ctx, store.RepairFilter{Active: true})
 	dead, deadErr := a.store.Repairs(ctx, store.RepairFilter{State: sentinel.DeadLetter})
@@ -346,7 +370,12 @@ func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
 		}
 		return 0, false
 	}
-	states := map[sentinel.RepairState]int{sentinel.AwaitingApproval: 0, sentinel.RepairSuppressed: 0, sentinel.RetryWait: 0, sentinel.RepairApplying: 0}
+	states := map[sentinel.RepairState]int{
+		sentinel.AwaitingApproval: 0,
+		sentinel.RepairSuppressed: 0,
+		sentinel.RetryWait:        0,
+		sentinel.RepairApplying:   0,
+	}
 	for _, r := range active {
 		states[r.State]++
 	}
@@ -357,8 +386,7 @@ func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
 	return len(active), true
 }
 
-// sweep drops staging tables whose repairs have ended and whose rows are not
-// kept to go back to any more.
+// sweep drops the staging tables of repairs that ended more than a day ago.
 func (a *Agent) sweep(ctx context.Context, plan Plan) {
 	const keepFor = 24 * time.Hour
 	recent, err := a.store.Repairs(ctx, store.RepairFilter{Limit: 10000})

@@ -17,29 +17,46 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Risk is the rule by which a dataset's next deadline is watched.
+// Risk says how the risk is predicted that a dataset misses its next deadline.
 type Risk struct {
-	Check     string            // the freshness check whose newest row tells of arrivals
-	Deadline  schedule.Schedule // zero: Age decides
-	Grace     time.Duration
-	Holiday   func(time.Time) bool // deadlines on these days are none; nil: no day is
-	Age       time.Duration        // the newest row must not become older
-	Threshold float64              // an early warning at this risk and above
-	Clear     float64              // and ended below this one
-	Horizon   time.Duration        // warn only this long before the deadline; 0: whenever
-	Status    sentinel.Status      // of a warning
-	Meta      Meta
+	// Check is the id of the freshness check that observes the newest row.
+	Check string
+	// Deadline says when new rows are due. Zero: Age says it.
+	Deadline schedule.Schedule
+	// Grace is how late rows may be after Deadline.
+	Grace time.Duration
+	// Calendar has the days without a deadline. Nil: there are none.
+	Calendar Calendar
+	// Age is how old the newest row may become, where there is no Deadline.
+	Age time.Duration
+	// Threshold is the risk, 0 to 1, from which on an early warning is raised.
+	Threshold float64
+	// Clear is the risk below which an early warning ends.
+	Clear float64
+	// Horizon is how long before the deadline warnings may be raised. 0: at any time.
+	Horizon time.Duration
+	// Status is the status of an early warning.
+	Status sentinel.Status
+	// Meta belongs to the incidents of early warnings.
+	Meta Meta
 }
 
-// RiskKind is the kind of the results that early warnings come from.
+// Calendar says which days are holidays. [schedule.Calendar] is one.
+type Calendar interface {
+	// Holiday reports whether the date of t, in t's own zone, is a holiday.
+	Holiday(t time.Time) bool
+}
+
+// RiskKind is the kind of the results of risks.
 const RiskKind = "risk"
 
-// RiskCheck is the id under which a dataset's early warnings are kept.
+// RiskCheck returns the check id of a dataset's risk.
 func RiskCheck(t sentinel.Table) string { return t.String() + "/" + RiskKind }
 
+// riskState is the kind of the states of predictors in the store.
 const riskState = "risk"
 
-// next is the first period whose deadline is after a time.
+// next returns the first period whose deadline is after a time.
 func (r *Risk) next(after, newest time.Time) predict.Period {
 	if r.Deadline.IsZero() {
 		if newest.IsZero() {
@@ -51,52 +68,57 @@ func (r *Risk) next(after, newest time.Time) predict.Period {
 	if due.IsZero() {
 		return predict.Period{}
 	}
-	before := r.skip(r.Deadline.Prev(due.Add(-time.Second)), func(t time.Time) time.Time { return r.Deadline.Prev(t.Add(-time.Second)) })
+	earlier := func(t time.Time) time.Time { return r.Deadline.Prev(t.Add(-time.Second)) }
+	before := r.skip(earlier(due), earlier)
 	return predict.Period{Deadline: due.Add(r.Grace), Since: before}
 }
 
-// skip goes on until a day that is no holiday.
-func (r *Risk) skip(t time.Time, on func(time.Time) time.Time) time.Time {
+// skip returns t, or the first time after it by next that is not on a holiday. It
+// returns zero where there is none within 400 steps.
+func (r *Risk) skip(t time.Time, next func(time.Time) time.Time) time.Time {
 	for range 400 {
-		if t.IsZero() || r.Holiday == nil || !r.Holiday(t) {
+		if t.IsZero() || !r.holiday(t) {
 			return t
 		}
-		t = on(t)
+		t = next(t)
 	}
 	return time.Time{}
 }
 
-// Forecast is what is known of one dataset's next deadline.
+func (r *Risk) holiday(t time.Time) bool { return r.Calendar != nil && r.Calendar.Holiday(t) }
+
+// Forecast predicts whether one dataset misses its next deadline.
 type Forecast struct {
 	Dataset Dataset
 	Tracker *predict.Tracker
 	alarm   predict.Alarm
-	anomaly float64 // largest score since the last arrival
-	unsaved bool
+	anomaly float64 // the largest score since the last arrival
+	unsaved bool    // the tracker has changed since it was recorded
 }
 
-// forecasts are those of all datasets with a deadline.
+// forecasts are the forecasts of all datasets with a deadline.
 type forecasts map[sentinel.Table]*Forecast
 
-// NewForecast restores a dataset's forecast from what the store remembers, or
-// learns it from the newest rows seen before. The error says what could not be
-// used; the forecast is usable all the same.
-func NewForecast(ctx context.Context, memory *store.Store, d Dataset) (*Forecast, error) {
-	f := &Forecast{Dataset: d, Tracker: &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: d.Risk.next}}
-	data, ok, err := memory.State(ctx, riskState, d.Table.String())
+// NewForecast restores a dataset's forecast from the store, or trains it with the
+// observations in the store. The error says what could not be read; the forecast can
+// be used all the same.
+func NewForecast(ctx context.Context, from *store.Store, d Dataset) (*Forecast, error) {
+	tracker := &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: d.Risk.next}
+	f := &Forecast{Dataset: d, Tracker: tracker}
+	data, ok, err := from.State(ctx, riskState, d.Table.String())
 	if err == nil && ok {
 		if err = f.Tracker.UnmarshalBinary(data); err == nil {
 			return f, nil
 		}
 	}
-	points, pointsErr := memory.Points(ctx, d.Risk.Check, "newest_timestamp_seconds", "", time.Time{}, 50000)
+	points, pointsErr := from.Points(ctx, d.Risk.Check, "newest_timestamp_seconds", "", time.Time{}, 50000)
 	for _, p := range points {
 		f.Tracker.Observe(p.Time, time.UnixMicro(int64(p.Value*1e6)), predict.Context{})
 	}
 	return f, errors.Join(err, pointsErr)
 }
 
-// setForecasts takes over the datasets' deadlines; forecasts that are there go on.
+// setForecasts puts the deadlines of datasets in force. It keeps existing forecasts.
 func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 	a.mu.Lock()
 	known := maps.Clone(a.forecasts)
@@ -110,7 +132,7 @@ func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 		if f == nil {
 			var err error
 			if f, err = NewForecast(ctx, a.store, d); err != nil {
-				a.log.Warn("the risk of a dataset is learnt anew", "dataset", d.Table, "error", err)
+				a.log.Warn("the forecast of a dataset is trained again", "dataset", d.Table, "error", err)
 			}
 		}
 		next[d.Table] = f
@@ -134,26 +156,30 @@ func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 	a.forecasts = next
 }
 
-// watchRisks judges every open period once a minute: risk grows while nothing
-// arrives, also between the checks.
+// watchRisks judges the risks once a minute, because they grow between checks while
+// no rows arrive.
 func (a *Agent) watchRisks(ctx context.Context) {
 	for sleep(ctx, time.Minute) {
 		a.mu.Lock()
-		rec := a.submit(ctx, a.judgeRisks(a.now(), nil), a.incidents.take())
+		risks, err := a.judgeRisks(a.now(), nil)
+		rec := a.submit(ctx, risks, a.incidents.takeChanges())
 		a.mu.Unlock()
+		if err != nil {
+			a.log.Error("judging risks", "error", err)
+		}
 		if err := a.await(rec); err != nil && !errors.Is(err, errBehind) && ctx.Err() == nil {
 			a.log.Error("recording an early warning; it is kept in memory", "error", err)
 		}
 		if len(rec.batch.Results) > 0 {
-			a.publish(ctx, rec.batch)
+			a.export(ctx, rec.batch)
 			a.triggerRepairs(rec.batch)
 		}
 	}
 }
 
-// learnArrivals teaches a dataset's forecast what arrived, and notes in observed
-// that it did. The lock is held.
-func (a *Agent) learnArrivals(o checks.Outcome, observed map[sentinel.Table]bool) {
+// observeArrivals updates a dataset's forecast from the outcome of its checks, and
+// notes the dataset in observed. The lock is held.
+func (a *Agent) observeArrivals(o checks.Outcome, observed map[sentinel.Table]bool) {
 	f := a.forecasts[o.Job.Table]
 	if f == nil {
 		return
@@ -166,21 +192,32 @@ func (a *Agent) learnArrivals(o checks.Outcome, observed map[sentinel.Table]bool
 			switch {
 			case v.Metric == "row_count" && v.Segment == "" && !v.Bucket.IsZero():
 				f.Tracker.Volume(v.Value)
-			case v.Metric == "newest_timestamp_seconds" && r.Check == f.Dataset.Risk.Check && (r.Evidence.Lag.Absent() || r.Evidence.Lag.Finite()):
-				// A standby has what was there before its lag.
-				asOf := o.Job.Tick
-				if !r.Evidence.Lag.Absent() {
-					asOf = asOf.Add(-time.Duration(r.Evidence.Lag.Float64() * float64(time.Second)))
+			case v.Metric == "newest_timestamp_seconds" && r.Check == f.Dataset.Risk.Check:
+				asOf, known := dataTime(o.Job.Tick, r.Evidence.Lag)
+				if !known {
+					continue
 				}
-				a.arrived(f, asOf, time.UnixMicro(int64(v.Value.Float64()*1e6)))
+				a.observeNewest(f, asOf, time.UnixMicro(int64(v.Value.Float64()*1e6)))
 				observed[o.Job.Table] = true
 			}
 		}
 	}
 }
 
-// arrived hands the newest row on to the tracker.
-func (a *Agent) arrived(f *Forecast, now, newest time.Time) {
+// dataTime returns the time as of which a warehouse has been read. A standby has the
+// rows of the primary as of its lag before. ok is false where the lag is not known.
+func dataTime(tick time.Time, lag sentinel.Number) (asOf time.Time, ok bool) {
+	if lag.Absent() {
+		return tick, true
+	}
+	if !lag.Finite() {
+		return time.Time{}, false
+	}
+	return tick.Add(-time.Duration(lag.Float64() * float64(time.Second))), true
+}
+
+// observeNewest updates a forecast with the time of the newest row.
+func (a *Agent) observeNewest(f *Forecast, now, newest time.Time) {
 	c := predict.Context{Anomaly: sentinel.Float(f.anomaly)}
 	for _, up := range f.Dataset.DependsOn {
 		u := a.forecasts[up]
@@ -193,18 +230,18 @@ func (a *Agent) arrived(f *Forecast, now, newest time.Time) {
 		}
 		c.Upstreams = append(c.Upstreams, state)
 	}
-	c.Holiday = f.Dataset.Risk.Holiday != nil && f.Dataset.Risk.Holiday(f.Tracker.Open().Deadline)
+	c.Holiday = f.Dataset.Risk.holiday(f.Tracker.Open().Deadline)
 	before := f.Tracker.Open()
 	if ended := f.Tracker.Observe(now, newest, c); len(ended) > 0 || f.Tracker.Open() != before {
 		f.unsaved, f.anomaly = true, 0
-		a.exportRecord(f)
+		a.exportAccuracy(f)
 	}
 }
 
-// judgeRisks exports the risks, raises and clears early warnings, and returns what
-// is to be recorded: the results of observed datasets, and of those whose warning
-// changed. The lock is held.
-func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (batch store.Batch) {
+// judgeRisks exports the risks, and raises and clears early warnings. The batch has
+// the results of the observed datasets, and of those whose warning has changed. An
+// error says which trackers are not recorded. The lock is held.
+func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (batch store.Batch, err error) {
 	for t, f := range a.forecasts {
 		risk, ok := f.Tracker.Risk(now)
 		if !ok {
@@ -228,27 +265,39 @@ func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (bat
 			batch.Incidents = append(batch.Incidents, a.incidents.apply(r, f.Dataset.Risk.Meta)...)
 		}
 		if f.unsaved {
-			data, err := f.Tracker.MarshalBinary()
-			if err != nil {
-				a.log.Error("writing down the risk model", "dataset", t, "error", err)
+			data, encodeErr := f.Tracker.MarshalBinary()
+			if encodeErr != nil {
+				err = errors.Join(err, fmt.Errorf("encoding the risk model of %s: %w", t, encodeErr))
 				continue
 			}
 			f.unsaved = false
 			batch.States = append(batch.States, store.State{Kind: riskState, Key: t.String(), Data: data})
 		}
 	}
-	return batch
+	return batch, err
 }
 
-// result is a risk in the form that incidents, exporters and repairs take.
+// result makes a risk a result, for incidents, exporters and repairs.
 func (f *Forecast) result(risk sentinel.Risk, now time.Time) sentinel.Result {
 	r := sentinel.Result{
-		Check: RiskCheck(risk.Table), Kind: RiskKind, Table: risk.Table, Tick: now.UTC().Truncate(time.Second), Status: sentinel.Pass, Message: RiskText(risk, now),
-		Evidence: sentinel.Evidence{Source: "model", Confidence: sentinel.Estimated, Note: risk.Model}, Observations: []sentinel.Observation{{Metric: "risk", Value: sentinel.Float(risk.Probability)}},
+		Check:        RiskCheck(risk.Table),
+		Kind:         RiskKind,
+		Table:        risk.Table,
+		Tick:         now.UTC().Truncate(time.Second),
+		Status:       sentinel.Pass,
+		Message:      RiskText(risk, now),
+		Evidence:     sentinel.Evidence{Source: "model", Confidence: sentinel.Estimated, Note: risk.Model},
+		Observations: []sentinel.Observation{{Metric: "risk", Value: sentinel.Float(risk.Probability)}},
 	}
-	if !f.alarm.Since.IsZero() && risk.Left > 0 { // past the deadline the freshness check speaks
+	if !f.alarm.Since.IsZero() && risk.Left > 0 { // after the deadline the freshness check fails
 		r.Status = f.Dataset.Risk.Status
-		r.Findings = []sentinel.Finding{{Key: "early_warning", Status: r.Status, Message: r.Message, Observed: sentinel.Float(risk.Probability), Expected: "new rows by " + deadlineText(risk.Deadline)}}
+		r.Findings = []sentinel.Finding{{
+			Key:      "early_warning",
+			Status:   r.Status,
+			Message:  r.Message,
+			Observed: sentinel.Float(risk.Probability),
+			Expected: "new rows by " + deadlineText(risk.Deadline),
+		}}
 	}
 	return r
 }
@@ -288,12 +337,16 @@ func (a *Agent) exportRisk(r sentinel.Risk) {
 	}
 }
 
-// exportRecord exports how good the predictions have been.
-func (a *Agent) exportRecord(f *Forecast) {
+// exportAccuracy exports how good a forecast's predictions have been.
+func (a *Agent) exportAccuracy(f *Forecast) {
 	r := f.Tracker.Model.Report()
 	t := f.Dataset.Table
 	labels := []string{t.Warehouse, exporters.DatasetLabel(t)}
-	for m, v := range map[*exporters.Metric]float64{&exporters.RiskBrier: r.Brier, &exporters.RiskSkill: r.Skill, &exporters.RiskCalibration: r.Calibration} {
+	for m, v := range map[*exporters.Metric]float64{
+		&exporters.RiskBrier:       r.Brier,
+		&exporters.RiskSkill:       r.Skill,
+		&exporters.RiskCalibration: r.Calibration,
+	} {
 		if !math.IsNaN(v) && !math.IsInf(v, 0) {
 			a.metrics.Set(*m, v, labels...)
 		}
@@ -308,8 +361,9 @@ func (a *Agent) exportRecord(f *Forecast) {
 	a.metrics.Set(exporters.RiskModel, active, labels...)
 }
 
-// riskNow is the verification of a repair that an early warning started.
-func (a *Agent) riskNow(id string) (sentinel.Result, bool) {
+// currentRisk returns the result of a risk now. It verifies a repair that an early
+// warning has started.
+func (a *Agent) currentRisk(id string) (sentinel.Result, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for t, f := range a.forecasts {

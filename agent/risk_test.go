@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -90,7 +91,7 @@ func (w *watched) run(newest time.Time, lag ...sentinel.Number) {
 	b := &batch{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}
 	outcomes := []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}
 	t.observe(outcomes)
-	t.record(ctx, t.judge(ctx, b, outcomes, w.agent.loadSeries(ctx, b, outcomes)))
+	t.record(ctx, t.judge(ctx, b, outcomes, w.agent.loadDetectors(ctx, b, outcomes)))
 	t.finish(ctx)
 }
 
@@ -107,9 +108,9 @@ func (w *watched) days(n int, load time.Duration) {
 	}
 }
 
-// TestALaggingStandbyTeachesNoMiss: a load that came in time, and that a standby
+// TestALaggingStandbyIsNoMiss: a load that came in time, and that a standby
 // shows after the deadline.
-func TestALaggingStandbyTeachesNoMiss(t *testing.T) {
+func TestALaggingStandbyIsNoMiss(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lag    sentinel.Number
@@ -175,7 +176,7 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 	}
 }
 
-func TestAMissIsForeseenToldAndScored(t *testing.T) {
+func TestAMissIsPredictedAndScored(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state.db")
 	w := watchOrders(t, state)
@@ -191,10 +192,10 @@ func TestAMissIsForeseenToldAndScored(t *testing.T) {
 	}
 	w.now = w.now.Add(25 * time.Minute) // 5:55, between the looks
 	w.agent.mu.Lock()
-	batch := w.agent.judgeRisks(w.now, nil)
+	batch, err := w.agent.judgeRisks(w.now, nil)
 	rec := w.agent.submit(t.Context(), batch, nil)
 	w.agent.mu.Unlock()
-	if err := w.agent.recorder.wait(t.Context(), rec); err != nil {
+	if err := errors.Join(err, w.agent.recorder.wait(t.Context(), rec)); err != nil {
 		t.Fatal(err)
 	}
 	open := w.warnings()

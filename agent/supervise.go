@@ -9,14 +9,14 @@ import (
 	"github.com/sentinel-dq/sentinel/internal/panics"
 )
 
-// recovered counts and logs a bug that was recovered from.
+// recovered counts and logs a panic that was recovered from.
 func (a *Agent) recovered(ctx context.Context, where string, bug *panics.Error) {
 	a.metrics.Add(exporters.Panics, 1, where)
 	a.log.ErrorContext(ctx, "recovered from a bug", "where", where, "panic", bug.Value, "stack", string(bug.Stack))
 }
 
-// supervise runs a loop until it returns. A loop that a bug ends begins again after
-// a moment.
+// supervise runs a loop until it returns. A loop that panics is started again after
+// a second.
 func (a *Agent) supervise(ctx context.Context, where string, loop func(context.Context)) {
 	for {
 		err := panics.Catch(func() error { loop(ctx); return nil })

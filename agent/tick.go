@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -14,12 +15,22 @@ import (
 	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
-// runTick is the path of a datum: what is due is asked, judged, recorded,
-// published, repaired; deliveries go through the outbox. See the steps of
-// [tickRun].
+// A tick goes through these steps:
+//
+//  1. Schedule: [loop.due] finds what is due, and [Agent.runTick] makes it a batch.
+//  2. Ask: [checks.Runner] runs the checks of the batch, part by part.
+//  3. Judge: [tickRun.judge] applies detectors, N-of-M, windows and silences to each
+//     part, and [incidents.apply] turns findings into incidents.
+//  4. Record and export: [tickRun.record] and [Agent.export].
+//  5. Incidents: [tickRun.judgeTick] judges what the whole tick says. Changed
+//     incidents are recorded together with their notices.
+//  6. Repair: [Agent.triggerRepairs] hands bad incidents to the engine of repairs.
+//  7. Deliver: the dispatcher sends the recorded notices.
+
+// runTick takes one tick of a warehouse through its steps.
 func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry) {
-	// A tick that has begun is finished, also when the agent is told to stop:
-	// statement timeouts bound it.
+	// A tick that has started is finished even where the agent stops. Statement
+	// timeouts bound it.
 	ctx, end := a.trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
 	t := &tickRun{agent: a, loop: l, at: at, batch: newBatch(at, due), observed: map[sentinel.Table]bool{}}
 	err := panics.Catch(func() error { t.run(ctx); return nil })
@@ -34,58 +45,67 @@ func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry
 	end(err)
 }
 
-// tickRun is one tick of a warehouse under way.
+// tickRun is one running tick of a warehouse.
 type tickRun struct {
 	agent  *Agent
 	loop   *loop
 	at     time.Time
 	batch  *batch
-	judged int // jobs of the batch that are judged
+	judged int // how many jobs of the batch are judged
 
-	// What the datasets bring whose incidents have changed, and the changes. They are
-	// recorded when the whole tick is judged, so that people are notified of the one
-	// upstream that failed, and not of all that depends on it.
-	news     store.Batch
+	// deferred has the results of datasets whose incidents have changed, and changes
+	// has the transitions. They are recorded when the whole tick is judged, so that
+	// people are notified of the upstream that failed, and not of its dependents.
+	deferred store.Batch
 	changes  []notify.Change
-	observed map[sentinel.Table]bool // a forecast has learnt from them
+	observed map[sentinel.Table]bool // datasets whose forecast has seen this tick
 
-	problems []error       // of judging
+	problems []error       // errors of judging
 	up       bool          // the warehouse has answered
-	skew     time.Duration // its clock minus the agent's
-	duration time.Duration // the longest of a check
+	skew     time.Duration // the warehouse's clock minus the agent's
+	duration time.Duration // of the slowest check
 }
 
-// run takes the parts of the batch through the steps, one after the other.
+// run takes each part of the batch through steps 2 to 4.
 func (t *tickRun) run(ctx context.Context) {
-	env := checks.Env{Warehouse: t.loop.open, History: t.agent.history, Now: t.agent.now, Cache: t.agent.cache}
-	for first, outcomes := range t.agent.runner.Run(ctx, env, t.loop.name, t.batch.jobs) { // asks
+	for first, outcomes := range t.ask(ctx) {
 		part := t.batch.slice(first, len(outcomes))
 		t.observe(outcomes)
-		learnt := t.agent.loadSeries(ctx, part, outcomes)
-		recorded := t.judge(ctx, part, outcomes, learnt)
+		detectors := t.agent.loadDetectors(ctx, part, outcomes)
+		rec := t.judge(ctx, part, outcomes, detectors)
 		t.judged = first + len(outcomes)
-		t.record(ctx, recorded)
-		t.agent.publish(ctx, recorded.batch)
+		t.record(ctx, rec)
+		t.agent.export(ctx, rec.batch)
 	}
 }
 
-// finish judges what only the whole tick tells, and takes it through the other
-// steps: incidents, notices in the outbox, repairs.
+// ask runs the checks. It yields the index of the first job of each part, and the
+// outcomes of the part.
+func (t *tickRun) ask(ctx context.Context) iter.Seq2[int, []checks.Outcome] {
+	a := t.agent
+	env := checks.Env{Warehouse: t.loop.open, History: a.history, Now: a.now, Cache: a.cache}
+	return a.runner.Run(ctx, env, t.loop.name, t.batch.jobs)
+}
+
+// finish takes the whole tick through steps 5 and 6.
 func (t *tickRun) finish(ctx context.Context) {
 	a := t.agent
 	if err := errors.Join(t.problems...); err != nil {
 		a.log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "error", err)
 	}
 	a.metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
-	recorded := t.judgeWhole(ctx)
-	t.record(ctx, recorded)
-	if !recorded.batch.Empty() {
-		a.publish(ctx, recorded.batch)
+	rec, err := t.judgeTick(ctx)
+	if err != nil {
+		a.log.ErrorContext(ctx, "judging risks", "warehouse", t.loop.name, "error", err)
 	}
-	a.triggerRepairs(recorded.batch)
+	t.record(ctx, rec)
+	if !rec.batch.Empty() {
+		a.export(ctx, rec.batch)
+	}
+	a.triggerRepairs(rec.batch)
 }
 
-// observe notes whether the warehouse answers, and its clock.
+// observe notes whether the warehouse has answered, and its clock.
 func (t *tickRun) observe(outcomes []checks.Outcome) {
 	now := t.agent.now()
 	for _, o := range outcomes {
@@ -100,14 +120,14 @@ func (t *tickRun) observe(outcomes []checks.Outcome) {
 	}
 }
 
-// loadSeries reads from the store what the detectors of a part have to know, before
-// it is judged under the lock.
-func (a *Agent) loadSeries(ctx context.Context, b *batch, outcomes []checks.Outcome) *anomaly.Watch {
+// loadDetectors restores the detectors that a part needs and that are not in memory.
+// It reads the store before the part is judged under the lock.
+func (a *Agent) loadDetectors(ctx context.Context, b *batch, outcomes []checks.Outcome) *anomaly.Watch {
 	type series struct {
 		config anomaly.Config
 		list   []anomaly.Series
 	}
-	var unknown []series
+	var missing []series
 	a.mu.Lock()
 	for i, o := range outcomes {
 		for k, r := range o.Results {
@@ -115,64 +135,66 @@ func (a *Agent) loadSeries(ctx context.Context, b *batch, outcomes []checks.Outc
 			if c == nil {
 				continue
 			}
-			if list := a.scorer.unknown(*c, r); len(list) > 0 {
-				unknown = append(unknown, series{*c, list})
+			if list := a.scorer.missing(*c, r); len(list) > 0 {
+				missing = append(missing, series{*c, list})
 			}
 		}
 	}
 	a.mu.Unlock()
 	all := &anomaly.Watch{}
-	for _, s := range unknown {
-		learnt, err := a.scorer.load(ctx, s.config, s.list)
+	for _, s := range missing {
+		some, err := a.scorer.load(ctx, s.config, s.list)
 		if err != nil {
-			a.log.ErrorContext(ctx, "reading what is remembered of series", "error", err)
+			a.log.ErrorContext(ctx, "restoring detectors", "error", err)
 		}
-		all.Merge(learnt)
+		all.Merge(some)
 	}
 	return all
 }
 
-// judge judges a part of the batch, and submits what is to be recorded.
-func (t *tickRun) judge(ctx context.Context, b *batch, outcomes []checks.Outcome, learnt *anomaly.Watch) *record {
+// judge judges a part of the batch, and submits the record of it.
+func (t *tickRun) judge(ctx context.Context, b *batch, outcomes []checks.Outcome, detectors *anomaly.Watch) *record {
 	a := t.agent
 	var batch store.Batch
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.scorer.watch.Merge(learnt)
+	a.scorer.watch.Merge(detectors)
 	for i, o := range outcomes {
 		judged, err := a.judge(ctx, o, b.checks[i])
 		t.problems = append(t.problems, err)
-		a.learnArrivals(o, t.observed)
+		a.observeArrivals(o, t.observed)
 		to := &batch
 		if len(judged.Incidents) > 0 {
-			to = &t.news
+			to = &t.deferred
 		}
 		to.Add(judged)
 		for _, e := range b.entries[i] {
 			to.Ticks = append(to.Ticks, t.loop.tickRecords(e, t.at)...)
 		}
 	}
-	t.changes = append(t.changes, a.incidents.take()...)
+	t.changes = append(t.changes, a.incidents.takeChanges()...)
 	return a.submit(ctx, batch, nil)
 }
 
-// judgeWhole judges what only the whole tick tells, and submits the news.
-func (t *tickRun) judgeWhole(ctx context.Context) *record {
+// judgeTick judges the risks of late data, and submits the record of all changed
+// incidents.
+func (t *tickRun) judgeTick(ctx context.Context) (*record, error) {
 	a := t.agent
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.incidents.trace = telemetry.TraceID(ctx)
-	t.news.Add(a.judgeRisks(a.now(), t.observed))
-	for n, i := range t.news.Incidents {
-		t.news.Incidents[n] = a.incidents.latest(i) // a repair or a decision may have moved it meanwhile
+	risks, err := a.judgeRisks(a.now(), t.observed)
+	t.deferred.Add(risks)
+	for n, i := range t.deferred.Incidents {
+		t.deferred.Incidents[n] = a.incidents.latest(i) // a repair or a decision may have changed it since
 	}
-	return a.submit(ctx, t.news, append(t.changes, a.incidents.take()...))
+	return a.submit(ctx, t.deferred, append(t.changes, a.incidents.takeChanges()...)), err
 }
 
-// record waits until the part is recorded, or is known to wait in memory.
+// record waits until a record is written, or is known to wait in memory.
 func (t *tickRun) record(ctx context.Context, rec *record) {
 	a := t.agent
-	a.announce(rec)
+	a.logChanges(rec)
 	for _, r := range rec.batch.Results {
 		a.trace.Result(ctx, r)
 	}
@@ -182,22 +204,22 @@ func (t *tickRun) record(ctx context.Context, rec *record) {
 	end(a.recorder.waitBriefly(rec))
 }
 
-// judge confirms a dataset's findings and turns its results into incidents. The
-// checks are those of the results. What it returns is to be recorded whole. The
-// lock is held; nothing is read.
-func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch store.Batch, err error) {
+// judge scores and confirms a dataset's findings, and turns them into incidents. list
+// has the checks in the order of the results. The batch is to be recorded as a whole.
+// The lock is held; judge does no I/O.
+func (a *Agent) judge(ctx context.Context, o checks.Outcome, list []*Check) (batch store.Batch, err error) {
 	a.incidents.trace = telemetry.TraceID(ctx)
 	batch.Results = o.Results
 	var problems []error
 	for i := range o.Results {
-		r, c := &o.Results[i], of[i]
+		r, c := &o.Results[i], list[i]
 		options := c.Common()
 		if options.Anomaly != nil {
 			states, err := a.scorer.score(*options.Anomaly, r)
 			problems = append(problems, err)
 			batch.States = append(batch.States, states...)
 		}
-		a.incidents.hold(options.Clear, r)
+		a.incidents.keepUntilClear(options.Clear, r)
 		a.confirmations.apply(options.Confirm, r)
 		if options.Confirm != nil {
 			data, err := a.confirmations.encode(r.Check)
@@ -217,8 +239,8 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, of []*Check) (batch
 	return batch, errors.Join(problems...)
 }
 
-// submit queues what is to be recorded. The lock is held, so that records are in
-// the order of the transitions.
+// submit queues a record. The lock is held, so that records have the order of the
+// transitions.
 func (a *Agent) submit(
 	ctx context.Context, batch store.Batch, changes []notify.Change, audit ...store.AuditEntry,
 ) *record {
@@ -238,20 +260,21 @@ func (a *Agent) submit(
 
 // await waits until a record is written, or is known to wait in memory.
 func (a *Agent) await(rec *record) error {
-	a.announce(rec)
+	a.logChanges(rec)
 	return a.recorder.waitBriefly(rec)
 }
 
-// announce counts and logs the transitions of a record.
-func (a *Agent) announce(rec *record) {
+// logChanges counts and logs the transitions of a record.
+func (a *Agent) logChanges(rec *record) {
 	for _, c := range rec.changes {
-		a.count(c)
+		a.countChange(c)
 		a.logChange(rec.ctx, c)
 	}
 }
 
-// publish hands the results to every exporter; one that fails stops no other.
-func (a *Agent) publish(ctx context.Context, batch store.Batch) {
+// export gives the results to every exporter. One that fails does not stop the
+// others.
+func (a *Agent) export(ctx context.Context, batch store.Batch) {
 	ctx, end := a.trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
 	defer end(nil)
 	if err := a.metrics.Export(ctx, batch.Results); err != nil {

@@ -75,8 +75,8 @@ func TestATickOfManyDatasets(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotRecordedWaits in order, up to a limit, and is written afterwards.
-func TestWhatIsNotRecordedWaits(t *testing.T) {
+// TestUnwrittenRecordsWait in order, up to a limit, and is written afterwards.
+func TestUnwrittenRecordsWait(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	memory, err := store.Open(t.Context(), "sqlite:"+path)

@@ -20,10 +20,17 @@ type Risk struct {
 	Horizon   time.Duration `yaml:"horizon" doc:"Warn only this long before the deadline."`
 	Status    string        `yaml:"status" default:"warn" enum:"warn,fail" doc:"Result of a warning."`
 
-	Check    int                  `yaml:"-"` // which of the dataset's checks tells of arrivals
-	Schedule schedule.Schedule    `yaml:"-"` // of the deadlines; zero: Age decides
-	Age      time.Duration        `yaml:"-"`
-	Holiday  func(time.Time) bool `yaml:"-"`
+	Check    int               `yaml:"-"` // which of the dataset's checks tells of arrivals
+	Schedule schedule.Schedule `yaml:"-"` // of the deadlines; zero: Age decides
+	Age      time.Duration     `yaml:"-"`
+	Calendar Calendar          `yaml:"-"` // nil: no day is a holiday
+}
+
+// Calendar says which days have no deadline. [schedule.Calendar] is one, and so is a
+// freshness check.
+type Calendar interface {
+	// Holiday reports whether the date of t, in t's own zone, has no deadline.
+	Holiday(t time.Time) bool
 }
 
 // risk completes `risk:`; without it a freshness check with `expected` is enough.
@@ -66,7 +73,7 @@ func (k *Risk) complete(d Dataset, fresh checks.DeadlineCheck, path func(string)
 		if k.Grace == 0 {
 			k.Grace = deadline.Grace
 		}
-		k.Holiday = fresh.Holiday
+		k.Calendar = fresh
 	}
 	if hour, minute, found := strings.Cut(spec, ":"); found && !strings.Contains(spec, " ") {
 		spec = minute + " " + hour + " * * *"
@@ -92,7 +99,7 @@ func (k *Risk) complete(d Dataset, fresh checks.DeadlineCheck, path func(string)
 		if err != nil {
 			return settings.In("holidays", err)
 		}
-		k.Holiday = calendar.Holiday
+		k.Calendar = calendar
 	}
 	return k.bounds()
 }

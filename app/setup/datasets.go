@@ -91,7 +91,7 @@ func agentDataset(d config.Dataset) agent.Dataset {
 		Check:     arrivals.Common().ID,
 		Deadline:  k.Schedule,
 		Grace:     k.Grace,
-		Holiday:   k.Holiday,
+		Calendar:  k.Calendar,
 		Age:       k.Age,
 		Threshold: *k.Threshold,
 		Clear:     *k.Clear,
