@@ -145,13 +145,16 @@ func Run(t *testing.T, f Fixture) {
 		{"one statement fails alone", s.failsAlone}, {"read-only", s.readOnly}, {"timeouts", s.timeouts},
 		{"reader's privileges", s.privileges}, {"errors", s.errors}, {"rows one by one", s.rowsOneByOne},
 		{"refused rows", s.refusedRows}, {"broken connection", s.brokenConnection},
-		{"writing", s.writing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.test(t)
 		})
 	}
+	t.Run("writing", func(t *testing.T) {
+		t.Parallel()
+		RunWriting(t, f)
+	})
 }
 
 // bracketed matches an identifier in the suite's SQL.
