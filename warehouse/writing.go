@@ -6,81 +6,103 @@ import (
 	"time"
 )
 
-// WriteDialect is a dialect that repairs may write with. Names of tables and
-// columns in arguments are quoted unless the method says otherwise. What only
-// some engines have is in the optional interfaces below.
+// WriteDialect is a dialect that repairs write with. An engine without it can be
+// checked, and not repaired.
+//
+// Its methods write SQL, and run none. Names of tables and columns in arguments
+// are quoted unless the method says otherwise. Methods may be called concurrently.
+// The optional interfaces below have what only some engines can do; each says what
+// happens without it. dialecttest.RunWriting holds a dialect to all of them.
 type WriteDialect interface {
 	Dialect
-	// OpenForWriting prepares sessions that write to cfg.RepairDSN, with the
-	// lock timeout of cfg, time zone UTC and application name "sentinel/repair".
-	// Values that do not fit a column must be errors, never cut. It does not need
-	// the server to be up.
+	// OpenForWriting prepares sessions that write to cfg.RepairDSN, with the lock
+	// timeout of cfg, time zone UTC and application name "sentinel/repair". A value
+	// that does not fit a column must be an error: the server must not cut it. The
+	// server need not be up.
 	OpenForWriting(cfg Config) (*sql.DB, error)
-	// Classify turns an error of the driver into an [Error].
+	// Classify turns an error of the driver into an [Error] with a kind. Repairs are
+	// tried again after errors that are Temporary.
 	Classify(err error) error
-	// Bind turns arguments into what the driver takes, such as times into the
-	// text form of an engine without a type for them.
+	// Bind turns arguments into what the driver takes, such as times into the text
+	// form of an engine without a type for them.
 	Bind(args []any) []any
-	// ServerIdentity is a query whose answer tells running servers apart, also a
-	// standby from its primary.
+	// ServerIdentity returns a query for one text that differs between running
+	// servers, also between a standby and its primary. Repairs compare the servers
+	// of dsn and repair_dsn by it after a failover.
 	ServerIdentity() string
 
-	// InternalTable names a table of Sentinel's, unquoted: in a schema of its own where the
-	// engine has schemas, beside the tables of schema where it has not.
+	// InternalTable returns the unquoted name of a table that belongs to Sentinel:
+	// in a schema of its own where the engine has schemas, and beside the tables of
+	// the given schema where it has not. Names of staging tables begin with "stage_".
 	InternalTable(schema, name string) TableName
-	// CreateInternalTables are the statements that make the tables for fence and ledger.
+	// CreateInternalTables returns the statements that create the two tables, and
+	// their schema, where they are missing. The fence has the columns fence_key (a
+	// key of 64 characters) and token (64 bits). The ledger has repair_id, step, token,
+	// row_count and applied_at, and the key (repair_id, step).
 	CreateInternalTables(fence, ledger string) []string
-	// ListTables answers with the names of the tables of a schema.
+	// ListTables returns a statement that answers with the names of the tables of a
+	// schema, unquoted.
 	ListTables(schema string) Statement
-	// LongTextType is the type of a column for text of any length.
+	// LongTextType returns the type of a column for text of any length.
 	LongTextType() string
 
-	// InsertMissing inserts one row, unless its key is there.
+	// InsertMissing returns a statement that inserts one row, unless its key exists.
+	// columns and values are lists with commas.
 	InsertMissing(table, columns, values string) string
-	// Upsert inserts the rows of one table into another, and updates those whose
-	// key is there and that differ.
+	// Upsert returns a statement that inserts the rows of one table into another,
+	// and updates rows whose key exists. It must not write rows that stay the same.
 	Upsert(u Upsert) string
-	// Checksum is a query for a checksum of the columns of all rows of from, which
-	// may end in a condition. When summed is true it answers with the number of
-	// rows and a text that is the sum of their hashes; else with one text a row.
+	// Checksum returns a query over the columns of all rows of from, which may end
+	// in a condition. When summed is true the query answers with one row: the number
+	// of rows, and a text that is the sum of their hashes. Otherwise it answers with
+	// one text for each row, and the caller adds the hashes up. NULL differs from
+	// every text, and a value cannot move from one column to the next unseen.
 	Checksum(columns []string, from string) (query string, summed bool)
-	// ConvertValue turns a cell that another engine wrote into what this one reads as the
-	// same value.
+	// ConvertValue returns the argument to bind for a cell that an engine of any kind
+	// wrote, so that this engine stores the same value in column c.
 	ConvertValue(c *Column, cell Cell) any
 	// AcceptsZones reports whether the text of a timestamp may end in its zone.
+	// Where it may not, the caller cuts the zone from times in UTC.
 	AcceptsZones() bool
 
-	// DependentQueries are the queries for what notices when rows are deleted.
+	// DependentQueries returns the queries for what notices when rows of a table are
+	// deleted. A reload runs them while it plans, on the sessions of checks.
 	DependentQueries() DependentQueries
 
-	// TypeName spells a canonical type; false where the engine has no exact one.
+	// TypeName returns the engine's name of a type that another engine has; false
+	// where there is no exact counterpart.
 	TypeName(t Type) (string, bool)
-	// CheckColumnName refuses a name, unquoted, that the server would not take for
-	// a new column, or take for another.
+	// CheckColumnName refuses an unquoted name that the server would not take for a
+	// new column, or would take for another.
 	CheckColumnName(name string) error
-	// AddColumn adds a column; definition has its type and perhaps a default.
+	// AddColumn returns a statement that adds a column. definition has its type and
+	// perhaps a default. The server should refuse what would rewrite the table.
 	AddColumn(table, column, definition string, nullable bool) string
-	// ChangeType widens a column. approve says why a person must agree; "" lets it
-	// go ahead. An error refuses the change.
+	// ChangeType returns a statement that widens a column. approve says why a person
+	// must agree; "" lets the change go ahead. An error refuses it.
 	ChangeType(c TypeChange) (statement, approve string, err error)
 }
 
-// Upsert is an insert of all rows of From into Table.
+// Upsert is an insert of all rows of one table into another.
 type Upsert struct {
-	Table, From          string
-	Columns, Key, NonKey []string // Rest: the columns that are not of the key
+	Table   string // that rows go into
+	From    string // that has the rows
+	Columns []string
+	Key     []string // the columns of Columns by which rows are the same
+	NonKey  []string // the other columns of Columns
 }
 
 // DependentQueries ask what notices when rows of a table are deleted and inserted
 // again. Each takes the table's schema and name, unquoted, and answers with one
-// name a row. "" has nothing to ask.
+// name in each row. "" asks nothing.
 type DependentQueries struct {
 	// Cascading answers with the tables that lose or change rows too.
 	Cascading string
-	// Triggers answers with the table's own.
+	// Triggers answers with the triggers of the table.
 	Triggers string
-	// Grants answers with the privileges, of SELECT and TRIGGER, without which the
-	// account is not shown all of the other two. "" says that all accounts are.
+	// Grants answers with those of the privileges SELECT and TRIGGER that the account
+	// has. Without them the other two queries do not show everything. "" says that
+	// all accounts see everything.
 	Grants string
 }
 
@@ -88,138 +110,151 @@ type DependentQueries struct {
 type TypeChange struct {
 	Table, Column string
 	From, To      Column
-	Bytes         int64 // of the table; less than 0 when it is not known
+	Bytes         int64 // of the table; below 0 when it is not known
 }
 
-// TransactionLimiter is a dialect whose transactions are given limits of their
-// own, so that a waiting repair holds nobody else up.
+// TransactionLimiter is a dialect whose transactions have limits of their own, so
+// that a repair that waits holds nobody up. Without it the limits of the session
+// hold.
 type TransactionLimiter interface {
-	// LimitTransaction is run first in a transaction. Application names the session
-	// to other sessions.
+	// LimitTransaction returns the statement that runs first in a transaction.
 	LimitTransaction(l TransactionLimits) Statement
 }
 
 // TransactionLimits bound what the server does within one transaction.
 type TransactionLimits struct {
-	Lock, Statement time.Duration
-	Application     string
+	Lock        time.Duration // longest wait for a lock
+	Statement   time.Duration // longest run of one statement
+	Application string        // name of the session, shown to other sessions
 }
 
-// RowLocker is a dialect that locks rows on reading; the transactions of others
-// exclude each other from their start.
+// RowLocker is a dialect that locks rows when it reads them. Without it the
+// transactions of an engine must exclude each other from their start.
 type RowLocker interface {
-	// LockRows is the query with its rows locked to the end of the transaction.
+	// LockRows returns the query with its rows locked to the end of the transaction.
 	LockRows(query string) string
 }
 
-// SessionEnder is a dialect that ends sessions of agents that are gone.
+// SessionEnder is a dialect that ends sessions of agents that are gone. Without it
+// a repair whose commit was lost waits for the fence instead.
 type SessionEnder interface {
-	// EndSessions is a query that ends sessions and answers with their number:
-	// those whose application name is like its first argument and not its second.
+	// EndSessions returns a query that ends sessions and answers with their number:
+	// those whose application name is LIKE its first argument, and is not its second.
 	EndSessions() string
 }
 
-// AutoCommitter is a dialect whose DDL commits by itself. Repairs then mark intent
-// and outcome around a statement, and hold a named lock meanwhile.
+// AutoCommitter is a dialect whose DDL commits by itself. Repairs then write intent
+// and outcome to the ledger around a statement, and hold a named lock meanwhile.
+// Without it DDL runs in a transaction with fence and ledger.
 type AutoCommitter interface {
-	// NamedLock are the statements that take, for up to two seconds, and release a
-	// lock of the session by its name. Taking it answers 1.
+	// NamedLock returns the statements that take a lock of the session and release
+	// it. Both have the lock's name as their argument. Taking waits for up to two
+	// seconds and answers 1 when the lock is held.
 	NamedLock() (take, release string)
 }
 
-// RollbackChecker is a dialect with tables that do not roll back.
+// RollbackChecker is a dialect with tables that do not roll back. Without it all
+// tables do.
 type RollbackChecker interface {
-	// WithoutRollback is a query by schema and name, unquoted, that answers with
-	// why a table does not roll back, or with an empty text.
+	// WithoutRollback returns a query by schema and name, unquoted, that answers
+	// with why the table does not roll back, or with an empty text.
 	WithoutRollback() string
 }
 
-// DateBinder is a dialect that compares dates as texts.
+// DateBinder is a dialect that compares dates as texts. Without it a date is bound
+// as a time.
 type DateBinder interface {
-	// BindDate is the argument that a column of dates is compared with.
+	// BindDate returns the argument that a column of dates is compared with.
 	BindDate(day time.Time) any
 }
 
 // TableLocker is a dialect that locks a table before it alters it, and knows what
-// would make the lock wait.
+// would make the lock wait. Without it nothing is locked or asked.
 type TableLocker interface {
-	// LockTable are statements that lock a table against everybody, as a role,
-	// unless that is "".
+	// LockTable returns statements that lock a table against everybody, after they
+	// have taken a role on; "" takes none.
 	LockTable(table, role string) []string
-	// DigestTable is a query by the table's name for a digest of what the catalog
-	// says of it. It asks for no lock.
+	// DigestTable returns a query by the table's quoted name for a digest of what
+	// the catalog says of it. The query must not wait for a lock.
 	DigestTable() string
-	// TableInUse is a query for why a lock would not come soon, or an empty text.
-	// Its arguments: the table's name; for how long a transaction may have held it;
-	// how far a standby may be behind.
+	// TableInUse returns a query for why a lock would not come soon, or an empty
+	// text. Its arguments are the table's quoted name, and two intervals as text: for how
+	// long a transaction may have held the table, and how far a standby may be behind.
 	TableInUse() string
-	// Dependencies is a query by the table's id for what depends on it: rows of
-	// kind, name and column. Kinds: depends, published, extension, privileges,
-	// version.
+	// Dependencies returns a query by the table's id for what depends on it: rows of
+	// kind, name and column. Kinds are depends, published, extension, privileges and
+	// version. A row of kind version must exist.
 	Dependencies() string
 }
 
 // NullDropper is a dialect that makes a column nullable in its catalog alone.
+// Without it alter_table refuses to.
 type NullDropper interface {
-	// DropNotNull are the statement and the one that takes it back.
+	// DropNotNull returns the statement, and the one that reverses it.
 	DropNotNull(table, column string) (forward, reverse string)
 }
 
-// AddColumnChecker is a dialect whose servers cannot all be trusted with a new
-// column.
+// AddColumnChecker is a dialect with servers that cannot be trusted to add a
+// column. Without it all can.
 type AddColumnChecker interface {
-	// CheckAddColumn says why a column must not be added to a table, unquoted; ""
-	// lets it go ahead.
-	CheckAddColumn(ctx context.Context, ask QueryFunc, t TableName) (refused string, err error)
+	// CheckAddColumn returns why a column must not be added to a table, whose name is
+	// not quoted; "" lets it go ahead.
+	CheckAddColumn(ctx context.Context, query QueryFunc, t TableName) (refused string, err error)
 }
 
-// QueryFunc answers one statement.
+// QueryFunc runs one statement and returns its rows.
 type QueryFunc func(st Statement) (Rows, error)
 
 // PartitionSwapper is a dialect that puts a table in the place of a partition.
+// Without it reload_partition refuses the method swap.
 type PartitionSwapper interface {
-	// DescribeSwap words the swap for people.
+	// DescribeSwap returns the statements of a swap as the plan shows them.
 	DescribeSwap(table, leaf, bound string) []string
-	// CheckLeaf is a query for what a partition has of its own that the staged
-	// table would not have: an empty text for nothing. "" has nothing to ask.
+	// CheckLeaf returns a query for what a partition has of its own that the staged
+	// table would not have; an empty text for nothing. An empty statement asks nothing.
 	CheckLeaf(s Swap) Statement
-	// HasStaged is a query for the number of staged tables that are there and fit.
-	// "" means that MakeStaged may run again.
+	// HasStaged returns a query for the number of staged tables that exist and fit.
+	// An empty statement says that MakeStaged may run again.
 	HasStaged(s Swap) Statement
-	// MakeStaged makes an empty table that fits in the place of the partition.
+	// MakeStaged returns statements that create an empty table that fits in the place
+	// of the partition.
 	MakeStaged(s Swap) []string
-	// SwapIn puts the staged table in the place of the partition.
+	// SwapIn returns statements that put the staged table in the place of the partition.
 	SwapIn(s Swap) []string
-	// SwapOut puts the partition that was there back.
+	// SwapOut returns statements that put the former partition back.
 	SwapOut(s Swap) []string
 }
 
-// Swap names what takes part in a swap.
+// Swap names what takes part in the swap of a partition. Names are quoted unless
+// the field says otherwise.
 type Swap struct {
-	Schema string // quoted
+	Schema string // of the table
 	Name   string // of the schema, unquoted
 	Table  string // with its schema
 	Leaf   string // the partition, without its schema
 	Bound  string // of the partition, as the catalog prints it
-	Staged string // with its schema
-	// StagedName and KeptName are unquoted and without their schema: of the staged
-	// table, and of the partition that it replaces.
-	StagedName, KeptName string
+	Staged string // the staged table, with its schema
+	// StagedName is the staged table's name, unquoted and without its schema.
+	StagedName string
+	// KeptName is the name under which the former partition is kept, unquoted and
+	// without its schema.
+	KeptName string
 	// RowCondition is the condition that all rows of the partition meet.
 	RowCondition string
 }
 
-// Adviser is a dialect that knows what an account should not be allowed to do,
-// and what is special when repairs write.
+// Adviser is a dialect that knows what an account should not be allowed to do, and
+// what is special when repairs write. `sentinel doctor` prints the advice; without
+// it doctor says less.
 type Adviser interface {
 	// AdviseReading is about the account that checks use.
-	AdviseReading(ask QueryFunc) []Advice
-	// AdviseWriting is about repairs.
-	AdviseWriting(ask QueryFunc) []Advice
+	AdviseReading(query QueryFunc) []Advice
+	// AdviseWriting is about the account that repairs use.
+	AdviseWriting(query QueryFunc) []Advice
 }
 
 // Advice is one thing that an account or a server may or may not do.
 type Advice struct {
-	Level string // ok, warn, fail
-	Text  string // with what to do
+	Level string // ok, warn or fail
+	Text  string // what was found, and what to do
 }

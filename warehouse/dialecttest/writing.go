@@ -38,7 +38,7 @@ func RunWriting(t *testing.T, f Fixture) {
 
 // writer is a database that repairs have sessions on.
 type writer struct {
-	*base
+	*fixtureDB
 	dialect  warehouse.WriteDialect
 	sessions *sql.DB
 	classify func(error) error
