@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Label is what a person says about a part of a check's series: of those with
-// this segment, whatever their metric.
+// Label marks a time range of a check's series that have this segment. It holds for all
+// metrics.
 type Label struct {
 	Check   string    `json:"check"`
 	Segment string    `json:"segment,omitempty"`
@@ -18,7 +18,7 @@ type Label struct {
 	Who     string    `json:"who"`
 }
 
-// Label keeps a label. Where labels overlap, the latest kept one counts.
+// Label stores a label. Where labels overlap, the one stored last counts.
 func (s *Store) Label(ctx context.Context, l Label) error {
 	if l.To.Before(l.From) {
 		return fmt.Errorf("labelling %s: %s is before %s", l.Check, l.To.Format(time.RFC3339), l.From.Format(time.RFC3339))

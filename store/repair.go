@@ -11,7 +11,8 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// ErrStale: somebody else has moved the repair, or taken it up, since it was read.
+// ErrStale says that another agent or person changed or claimed the repair since it was
+// read.
 var ErrStale = errors.New("the repair has changed since it was read")
 
 // RepairFilter narrows repairs; a zero field does not.
@@ -114,9 +115,9 @@ WHERE id = ? AND version = ? AND fence = ?`
 	return r, nil
 }
 
-// ClaimRepair takes a repair up for holder until the lease ends, with the next
-// fence. It answers [ErrStale] while another holder's lease runs, and when the
-// repair was moved since r was read.
+// ClaimRepair claims a repair for holder until the lease ends, with the next fence. The
+// error is [ErrStale] while another holder's lease runs, and when the repair has
+// changed since r was read.
 func (s *Store) ClaimRepair(
 	ctx context.Context, r sentinel.Repair, holder string, now, until time.Time,
 ) (sentinel.Repair, error) {
@@ -141,9 +142,8 @@ WHERE id = ? AND version = ? AND fence = ? AND NOT final AND lease <= ?`
 	return r, nil
 }
 
-// ExtendLease keeps a repair for its holder until a later time, or gives it
-// back with a time that has passed. It answers [ErrStale] when somebody else
-// has taken it up.
+// ExtendLease moves the end of a lease to a later time. A time in the past releases the
+// repair. The error is [ErrStale] when another agent has claimed the repair.
 func (s *Store) ExtendLease(ctx context.Context, id string, fence int64, until time.Time) error {
 	err := s.write(ctx, func(ctx context.Context, tx *txn) error {
 		return oneRow(tx.ExecContext(ctx, `UPDATE repair SET lease = ? WHERE id = ? AND fence = ?`, micros(until), id, fence))

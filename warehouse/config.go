@@ -29,8 +29,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// ConnectionLifetime bounds how long a connection is kept: a server behind a
-// moved address is found again without a restart of the agent.
+// ConnectionLifetime is the longest life of a connection. New connections find a
+// server whose address has moved, without a restart of the agent.
 const ConnectionLifetime = time.Hour
 
 // CheckIdentifier refuses names that no engine should be asked to quote.

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// Lag is how far a standby is behind its primary. The zero value is a server
-// that has everything.
+// Lag is how far a standby is behind its primary. The zero value is no lag.
 type Lag struct {
-	Behind  time.Duration // at most so much of the newest past is missing
-	Unknown string        // why nobody can tell; "" when Behind is known
+	Behind  time.Duration // the standby has all changes that are older
+	Unknown string        // why Behind is not known; empty when it is known
 }
 
 // Small reports whether the lag is too short to mention.
