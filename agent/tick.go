@@ -33,16 +33,19 @@ func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry
 	// timeouts bound it.
 	ctx, end := a.trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
 	t := &tickRun{agent: a, loop: l, at: at, batch: newBatch(at, due), observed: map[sentinel.Table]bool{}}
-	err := panics.Catch(func() error { t.run(ctx); return nil })
-	if err == nil {
-		err = panics.Catch(func() error { t.finish(ctx); return nil })
+	// The parts that were judged before a panic are finished all the same: their
+	// incidents have changed in memory, and must be recorded.
+	ran := panics.Catch(func() error { t.run(ctx); return nil })
+	finished := panics.Catch(func() error { t.finish(ctx); return nil })
+	for _, err := range []error{ran, finished} {
+		if bug := (*panics.Error)(nil); errors.As(err, &bug) {
+			a.recovered(ctx, "tick", bug)
+		}
 	}
-	var bug *panics.Error
-	if errors.As(err, &bug) {
-		a.recovered(ctx, "tick", bug)
+	if ran != nil {
 		l.skipAfterPanic(at, t.batch.entries[t.judged:])
 	}
-	end(err)
+	end(errors.Join(ran, finished))
 }
 
 // tickRun is one running tick of a warehouse.
