@@ -1,6 +1,6 @@
-// Package chart writes small charts as SVG: lines, points, a band and boxes over
-// a numeric or a time axis. It exists because a plotting library would add 10 MB
-// to the binary and 4 MB to the memory of every command (docs/dependencies.md).
+// Package chart writes small charts as SVG: lines, points, a band and boxes over a
+// numeric or a time axis. A plotting library would add 10 MB to the binary and 4 MB to
+// the memory of every command (docs/dependencies.md). Begin with [Chart] and [Write].
 package chart
 
 import (
@@ -18,15 +18,15 @@ import (
 
 // Chart is one picture. Values that are not finite leave a gap.
 type Chart struct {
-	Title, X, Y   string // Title, and what the axes show
+	Title, X, Y   string // texts of the title and of the axes
 	Width, Height int    // pixels; 900 by 320 by default
 	Times         bool   // X values are Unix seconds, labelled as dates in UTC
-	Limits        *Box   // what is shown; nil: all of Lines, Points and Bars
+	Limits        *Box   // visible area; nil: all of Lines, Points and Bars
 	Lines         []Line
 	Band          *Band
 	Points        []Line // drawn as rings
 	Boxes         []Box  // shaded over the whole height where Low and High are equal
-	Bars          []Bar  // horizontal, one below the other; with bars nothing else is drawn
+	Bars          []Bar  // horizontal bars; a chart with bars shows nothing else
 }
 
 // Line is a named sequence of points; X and Y have the same length.
@@ -55,7 +55,7 @@ const (
 	blue, orange             = "#1f77b4", "#d66014"
 )
 
-// Save writes the chart to a file, whose folder is made where there is none.
+// Save writes the chart to a file. It creates the folder if it does not exist.
 func Save(path string, c Chart) (err error) {
 	if filepath.Ext(path) != ".svg" {
 		return fmt.Errorf("%s: charts are SVG: end the name in .svg", path)
@@ -143,7 +143,7 @@ func (p *picture) y(v float64) float64 {
 	return top + p.height()*(1-(v-p.limits.Low)/(p.limits.High-p.limits.Low))
 }
 
-// extent is what is shown: all values, with a little room.
+// extent returns the visible area: all values, with a small margin.
 func (p *picture) extent() Box {
 	if p.c.Limits != nil {
 		return *p.c.Limits
@@ -206,7 +206,7 @@ func (p *picture) boxes() {
 	}
 }
 
-// band draws one polygon a run of finite values.
+// band draws one polygon per run of finite values.
 func (p *picture) band() {
 	if p.c.Band == nil {
 		return
@@ -234,7 +234,7 @@ func (p *picture) band() {
 	flush(len(b.X))
 }
 
-// inside keeps a value within twice what is shown: coordinates far outside make
+// inside limits a value to twice the visible area, because coordinates far outside make
 // files large and viewers slow.
 func (p *picture) inside(v float64) float64 {
 	span := p.limits.High - p.limits.Low
@@ -326,7 +326,7 @@ func (p *picture) bars() {
 	}
 }
 
-// ticks are about n round numbers from low to high.
+// ticks returns about n round numbers from low to high.
 func ticks(low, high float64, n int) (out []float64) {
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(n))))
 	for _, m := range []float64{1, 2, 5, 10} {
@@ -341,7 +341,7 @@ func ticks(low, high float64, n int) (out []float64) {
 	return out
 }
 
-// days are about n midnights from low to high.
+// days returns about n midnights from low to high.
 func days(low, high float64, n int) (out []float64) {
 	const day = 86400
 	step := day * max(1, math.Ceil((high-low)/day/float64(n)))

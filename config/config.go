@@ -1,9 +1,9 @@
-// Package config turns a YAML file into validated values. It is the only
-// package that knows YAML, and reports every mistake of a file at once, each at
-// its place. A reader begins with file.go: its structs are the file, and their
-// tags are the keys (see package settings). decode.go decodes into them, kinds.go
-// finds the kinds of checks, channels, exporters and repair actions, read.go and
-// its neighbours validate, and jsonschema.go describes.
+// Package config reads a YAML file into validated values. It is the only package that
+// knows YAML. It reports all mistakes of a file at once, each with its position. Begin
+// with file.go: its structs are the file, and their tags are the keys (see package
+// settings). decode.go decodes into them, kinds.go finds the kinds of checks, channels,
+// exporters and repair actions, read.go and its neighbours validate, and jsonschema.go
+// describes the format.
 package config
 
 import (
@@ -25,38 +25,38 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Config is a whole file.
+// Config holds the values of a file.
 type Config struct {
-	State        string // sqlite:PATH, relative to the file
+	State        string // sqlite:PATH or postgres://...
 	Listen       string
 	Token        sentinel.Secret
 	Retention    time.Duration
 	Jitter       time.Duration
-	CatchUp      string // of ticks slept through: one, all, none
+	CatchUp      string // missed ticks that run: one, all or none
 	MaxSeries    int
-	Warehouses   []warehouse.Config // by name
+	Warehouses   []warehouse.Config // sorted by name
 	Datasets     []Dataset
 	Channels     []notify.Channel // by name
-	Routes       []notify.Route   // the default ones where none are written
+	Routes       []notify.Route   // default routes if the file has none
 	Windows      []notify.Window  // maintenance
 	Exporters    []Exporter
-	URL          string   // where people reach the agent; may be empty
+	URL          string   // address of the agent for people; may be empty
 	RepairsOff   bool     // the kill switch
-	RepairBudget int      // repairs of all kinds that may begin in an hour; 0: 60
-	Warnings     []string // what is allowed but seldom meant
+	RepairBudget int      // largest number of repairs that may begin in an hour; 0: 60
+	Warnings     []string // settings that are allowed but probably mistakes
 
-	digest []byte // of the file's lines
+	digest []byte // digest of the file's lines
 }
 
-// Fingerprint names what the file and something else, such as a program's
-// version, say: 16 letters and digits, the same for files that differ only in
-// where an agent is reached.
+// Fingerprint returns a hash of the file and of another text, such as the program's
+// version, as 16 hexadecimal digits. It ignores the addresses at which an agent is
+// reached, so agents that share a state have the same fingerprint.
 func (c *Config) Fingerprint(and string) string {
 	sum := sha256.Sum256(append([]byte(and), c.digest...))
 	return hex.EncodeToString(sum[:8])
 }
 
-// digest is of what the fingerprint is about.
+// digest returns the hash of the lines that the fingerprint covers.
 func digest(source []byte) []byte {
 	h := sha256.New()
 	for line := range bytes.Lines(source) {
@@ -77,15 +77,15 @@ type Exporter struct {
 // Dataset is one entry under `datasets:`.
 type Dataset struct {
 	Table      sentinel.Table // Schema and Name may hold the wildcards * and %
-	Exclude    []string       // names taken back from a wildcard
+	Exclude    []string       // names that a wildcard does not match
 	TimeColumn string
 	Location   *time.Location // nil: none configured
 	DependsOn  []sentinel.Table
 	Checks     []Check
-	Risk       *Risk            // nil: no deadline is known, or risk is off
-	Repairs    []*repair.Policy // Table is the dataset's, or for a pattern set by Resolve
+	Risk       *Risk            // nil: there is no deadline, or risk is off
+	Repairs    []*repair.Policy // policies; Resolve sets their Table for a pattern
 
-	ofPattern bool // Resolve has made it of a pattern
+	ofPattern bool // Resolve created the dataset from a pattern
 }
 
 // Check is one validated check.
@@ -98,11 +98,11 @@ type Check struct {
 	Runbook  string
 }
 
-// maxSize bounds what is read: a configuration of 20,000 checks has 2 MB.
+// maxSize is the largest size of a file. One with 20,000 checks has 2 MB.
 const maxSize = 8 << 20
 
 // Load reads and validates a file. The error is an *Errors with every mistake.
-// env looks a variable up, as os.LookupEnv does.
+// env returns a variable of the environment, as os.LookupEnv does.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -119,7 +119,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	return Parse(path, data, env)
 }
 
-// Parse validates a file's content; name is what mistakes are reported for, and
+// Parse validates the content of a file. Mistakes are reported under its name, and
 // relative paths in the file start from its directory.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
 	r := &reader{

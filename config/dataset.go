@@ -148,7 +148,7 @@ func (r *reader) resolvePaths(check checks.Check) {
 	}
 }
 
-// schedule parses a cron expression once a file.
+// schedule parses each cron expression of a file once.
 func (r *reader) schedule(expr string, loc *time.Location) (parsed, error) {
 	key := cron{expr, loc}
 	if p, known := r.schedules[key]; known {
@@ -164,8 +164,8 @@ func (r *reader) schedule(expr string, loc *time.Location) (parsed, error) {
 
 var otherWords = map[string]string{"error": "fail", "error_after": "fail", "warn_after": "warn"}
 
-// aliases accepts the words of other tools: error for fail everywhere, and
-// dbt's warn_after and error_after.
+// aliases replaces the keys of other tools: error means fail, and dbt has warn_after and
+// error_after.
 func (r *reader) aliases(kind string, n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
 		return

@@ -15,9 +15,9 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// decode reads a node into what v points to. Fields are found by their yaml
-// tags, a key without one is a mistake, and so is a value of another type; each
-// is noted at its own place. It reports whether there were none.
+// decode reads a node into the value that v points to. It finds fields by their yaml
+// tags. An unknown key and a value of the wrong type are mistakes, each recorded at its
+// position. decode reports whether there were none.
 func (r *reader) decode(n *yaml.Node, v any) bool {
 	before := len(r.mistakes)
 	r.value(n, reflect.ValueOf(v).Elem())
@@ -84,7 +84,7 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 		return
 	}
 	keys := settings.Keys(v.Type())
-	for _, f := range r.fields(n, wanted(keys, kinds)) {
+	for _, f := range r.fields(n, wantMapping(keys, kinds)) {
 		i := slices.IndexFunc(keys, func(k settings.Key) bool { return k.Name == f.name })
 		switch {
 		case i >= 0:
@@ -97,8 +97,8 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// wanted says what is wanted instead of what is no mapping.
-func wanted(keys []settings.Key, kinds kinded) string {
+// wantMapping says which mapping was expected.
+func wantMapping(keys []settings.Key, kinds kinded) string {
 	if kinds != nil {
 		return "a kind such as `" + kinds.registry().names()[0] + ":` with its fields"
 	}
@@ -109,7 +109,7 @@ func wanted(keys []settings.Key, kinds kinded) string {
 	return "a mapping with keys such as " + strings.Join(names, ", ")
 }
 
-// list also takes a single text where a list of texts is wanted.
+// list reads a list. It also accepts a single text as a list of one.
 func (r *reader) list(n *yaml.Node, v reflect.Value) {
 	items := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
@@ -124,7 +124,7 @@ func (r *reader) list(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// oneText reports whether a type is written as one text.
+// oneText reports whether the YAML of a type is a single text.
 func oneText(t reflect.Type) bool {
 	return t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(textType)
 }
@@ -138,7 +138,7 @@ func (r *reader) mapping(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// anything is for fields that pass YAML on, such as a hook's JSON body.
+// anything reads a value without a fixed type, such as a hook's JSON body.
 func (r *reader) anything(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -189,7 +189,7 @@ func (r *reader) scalar(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// counted is dbt's way to write a duration.
+// counted is a duration in dbt's form.
 type counted struct {
 	Count  int    `yaml:"count" required:"true" doc:"How many."`
 	Period string `yaml:"period" required:"true" enum:"minute,hour,day" doc:"Of what."`

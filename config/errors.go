@@ -10,10 +10,10 @@ type Mistake struct {
 	File         string
 	Line, Column int // from 1
 	Message      string
-	Source       string // the line, secrets masked
+	Source       string // text of the line, with secrets masked
 }
 
-// Errors are all mistakes of a file, in the order of its lines.
+// Errors holds all mistakes of a file, in order of lines.
 type Errors struct{ List []Mistake }
 
 // Error lists every mistake as file:line:column with its source line.

@@ -15,12 +15,12 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Wild reports whether a table's name is a pattern.
+// Wild reports whether a table's name contains a wildcard.
 func Wild(t sentinel.Table) bool { return strings.ContainsAny(t.Schema+t.Name, "*%") }
 
-// Resolve turns a dataset into those that a catalog has for it: names are found
-// exactly first, then without regard to case; a pattern becomes one dataset a
-// table. A name that is not there stays as it is written, for its checks to say so.
+// Resolve returns the datasets of a catalog that match d. It matches a name exactly, or
+// else without regard to case. A pattern yields one dataset per table. A name that does
+// not exist stays unchanged, and its checks report it.
 func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 	written := d.Table
 	d.DependsOn = slices.Clone(d.DependsOn)
@@ -79,10 +79,9 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 	return out, nil
 }
 
-// Together makes one dataset of those that are of the same table. It has the checks,
-// the repairs and the upstreams of all. What there is one of, such as the time column
-// and the checks and repairs of an id, is that of the dataset whose entry names the
-// table, not a pattern, and among patterns that of the first.
+// Together merges datasets of the same table. The result has the checks, repairs and
+// upstreams of all. Single values, such as the time column or a check of an id, are those
+// of the entry that names the table, else those of the first pattern.
 func Together(datasets []Dataset) []Dataset {
 	at := make(map[sentinel.Table]int, len(datasets))
 	out := datasets[:0]
@@ -106,7 +105,7 @@ func (d Dataset) and(other Dataset) Dataset {
 	d.TimeColumn = cmp.Or(d.TimeColumn, other.TimeColumn)
 	d.Location = cmp.Or(d.Location, other.Location)
 	d.Checks, d.Repairs, d.DependsOn = slices.Clone(d.Checks), slices.Clone(d.Repairs), slices.Clone(d.DependsOn)
-	place := make([]int, len(other.Checks)) // of its checks in d
+	place := make([]int, len(other.Checks)) // index in d of each check of other
 	for i, c := range other.Checks {
 		id := c.Common().ID
 		if place[i] = slices.IndexFunc(d.Checks, func(c Check) bool { return c.Common().ID == id }); place[i] < 0 {
@@ -132,7 +131,7 @@ func (d Dataset) and(other Dataset) Dataset {
 	return d
 }
 
-// on copies a pattern's check for one table, with an id of its own.
+// on copies a pattern's check for one table, and gives it an id.
 func (c Check) on(pattern, table sentinel.Table) Check {
 	clone := reflect.New(reflect.TypeOf(c.Check).Elem())
 	clone.Elem().Set(reflect.ValueOf(c.Check).Elem())

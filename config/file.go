@@ -15,8 +15,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// file is the whole file as it is written. The tags of its fields, and of the
-// structs in it, are the only list of keys that there is.
+// file is the structure of the YAML file. The tags of its fields, and of the structs in
+// it, are the only definition of keys.
 type file struct {
 	State     string          `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
 	Listen    string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
@@ -41,8 +41,8 @@ type file struct {
 	Exporters   []exporterEntry            `yaml:"exporters" doc:"Destinations of results, beside /metrics."`
 }
 
-// inheritable is what datasets inherit from `defaults:`, and checks from their
-// dataset. An explicit null switches an inherited value off.
+// inheritable holds the keys that datasets inherit from `defaults:`, and checks from
+// their dataset. An explicit null disables an inherited value.
 type inheritable struct {
 	Schedule maybe[string]          `yaml:"schedule" default:"*/5 * * * *" doc:"Cron expression of the checks."`
 	Timezone maybe[string]          `yaml:"timezone" doc:"IANA name. Default: UTC for schedules, none for columns."`
@@ -133,15 +133,15 @@ func (e *riskEntry) decodeNode(r *reader, n *yaml.Node) {
 
 func (riskEntry) describe() description { return description{of: reflect.TypeFor[Risk](), off: true} }
 
-// located knows its place in the file.
+// located holds the position of a value in the file.
 type located struct{ node *yaml.Node }
 
 func (l *located) place(n *yaml.Node) { l.node = n }
 
-// maybe is a value that may be left out, and may be null.
+// maybe is an optional value, which may also be null.
 type maybe[T any] struct {
 	given bool
-	value T // zero where the file says null
+	value T // zero if the file has null
 }
 
 func (m *maybe[T]) decodeNode(r *reader, n *yaml.Node) {
@@ -158,7 +158,7 @@ func (m *maybe[T]) UnmarshalText(text []byte) error {
 
 func (maybe[T]) describe() description { return description{of: reflect.TypeFor[T](), null: true} }
 
-// secretFile is a secret that stands in a file of its own.
+// secretFile is a secret that is read from a separate file.
 type secretFile sentinel.Secret
 
 func (s *secretFile) decodeNode(r *reader, n *yaml.Node) {

@@ -14,18 +14,18 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Imported is what could be taken over from another tool's file.
+// Imported holds the checks that were imported from another tool's file.
 type Imported struct {
 	Datasets []ImportedDataset
-	// Left says what was not taken over, and where it stands: FILE:LINE: why.
+	// Left lists what was not imported, as FILE:LINE: reason.
 	Left []string
 }
 
 // ImportedDataset is one entry for `datasets:`, as YAML text.
 type ImportedDataset struct {
-	Table   string // schema.table or table, as the other tool names it; may hold wildcards
+	Table   string // schema.table or table as in the other tool; may hold wildcards
 	Exclude []string
-	Checks  []string // each is what stands after "- "
+	Checks  []string // items of `checks:` as YAML, without "- "
 }
 
 // Importer reads one file of another tool.
@@ -33,8 +33,8 @@ type Importer func(file string, data []byte) (Imported, error)
 
 var importers = map[string]Importer{}
 
-// RegisterImporter adds a tool whose files can be imported; it is called from
-// init functions only and panics on a name taken twice.
+// RegisterImporter adds a tool whose files can be imported. Only init functions call it.
+// It panics if the name is taken.
 func RegisterImporter(tool string, i Importer) {
 	if _, taken := importers[tool]; taken {
 		panic("config: importer registered twice: " + tool)
@@ -54,9 +54,8 @@ func Import(tool, file string, data []byte) (Imported, error) {
 	return i(file, data)
 }
 
-// YAML writes a whole configuration for a warehouse whose DSN is in a variable.
-// Tables without a schema get the one given, if any. What was left is listed in
-// comments at the end.
+// YAML returns a configuration for a warehouse whose DSN is in a variable. Tables without
+// a schema get the given one, if any. Comments at the end list what was not imported.
 func (i Imported) YAML(warehouse, schema, variable string) string {
 	var b strings.Builder
 	fmt.Fprintf(
@@ -98,7 +97,7 @@ func (i Imported) YAML(warehouse, schema, variable string) string {
 	return b.String()
 }
 
-// entry is one check under way to text: fields in the order they were set.
+// entry builds the text of one check. Fields keep the order in which they were set.
 type entry struct {
 	kind   string
 	fields []string
@@ -118,7 +117,7 @@ func (e *entry) String() string {
 	return e.kind + ": {" + strings.Join(e.fields, ", ") + "}"
 }
 
-// quoted writes a text as a YAML scalar; a dollar sign is no variable here.
+// quoted returns a text as a YAML scalar, in which a dollar sign begins no variable.
 func quoted(s string) string {
 	if s == "" {
 		return ""
@@ -161,12 +160,12 @@ func (s *source) read(data []byte) (roots []*yaml.Node, err error) {
 	return roots, nil
 }
 
-// left notes what is not taken over.
+// left records what is not imported.
 func (s *source) left(n *yaml.Node, format string, args ...any) {
 	s.out.Left = append(s.out.Left, fmt.Sprintf("%s:%d: %s", filepath.Base(s.file), n.Line, fmt.Sprintf(format, args...)))
 }
 
-// pairs are the keys and values of a mapping; of anything else there are none.
+// pairs returns the keys and values of a mapping, and none of another node.
 func pairs(n *yaml.Node) (out []field) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
@@ -191,7 +190,7 @@ func under(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// word returns a scalar's text; "" where there is none.
+// word returns a scalar's text; "" for another node.
 func word(n *yaml.Node) string {
 	if n == nil || n.Kind != yaml.ScalarNode || isNull(n) {
 		return ""

@@ -11,12 +11,12 @@ import (
 
 func init() { RegisterImporter("dbt", importDBT) }
 
-// plainColumn is a column's name and no expression.
+// plainColumn matches the name of a column, as opposed to an expression.
 var plainColumn = pattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// dbtFreshness is what dbt hands down from sources to tables.
+// dbtFreshness holds the settings that dbt tables inherit from their source.
 type dbtFreshness struct {
-	freshness *yaml.Node // nil: none; null switches it off
+	freshness *yaml.Node // nil: none; null disables it
 	column    string     // loaded_at_field
 	query     string     // loaded_at_query
 }
@@ -74,7 +74,7 @@ func (s *source) dbtSource(src *yaml.Node) {
 	}
 }
 
-// over returns what holds below a source or table.
+// over returns the settings inside a source or table.
 func (d dbtFreshness) over(n *yaml.Node) dbtFreshness {
 	for _, level := range []*yaml.Node{n, under(n, "config")} {
 		for _, f := range pairs(level) {
@@ -91,8 +91,7 @@ func (d dbtFreshness) over(n *yaml.Node) dbtFreshness {
 	return d
 }
 
-// merged lays a table's freshness over its source's, key by key; null switches
-// it off.
+// merged overrides a source's freshness by a table's, key by key. null disables it.
 func merged(base, n *yaml.Node) *yaml.Node {
 	if isNull(n) || isNull(base) {
 		return n
@@ -157,7 +156,7 @@ func (s *source) dbtCheck(at *yaml.Node, table string, d dbtFreshness) (string, 
 	return e.String(), true
 }
 
-// dbtPeriod reads {count: 12, period: hour}; 0 where there is none.
+// dbtPeriod reads {count: 12, period: hour}; 0 if there is none.
 func dbtPeriod(n *yaml.Node, key string) checks.Duration {
 	after := under(n, key)
 	count, err := strconv.Atoi(word(under(after, "count")))
@@ -171,5 +170,5 @@ func dbtPeriod(n *yaml.Node, key string) checks.Duration {
 	return checks.Duration(d)
 }
 
-// compact writes a duration as one word.
+// compact formats a duration without spaces.
 func compact(d checks.Duration) string { return strings.ReplaceAll(d.String(), " ", "") }

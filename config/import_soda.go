@@ -21,7 +21,7 @@ var (
 	sodaChange = pattern(`^change (avg last (\d+) |same day last week )?percent for row_count\s*(.*)$`)
 )
 
-// sodaTable is what `checks for` names: a table, and the rows of it.
+// sodaTable is the subject of `checks for`: a table and a filter of its rows.
 type sodaTable struct {
 	name  string
 	where string
@@ -107,7 +107,7 @@ func (s *source) sodaEach(f field) {
 	}
 }
 
-// sodaItem reads one check: a line, or a line with what stands below it.
+// sodaItem reads one check: a line, or a line with a mapping below it.
 func (s *source) sodaItem(t sodaTable, n *yaml.Node) []string {
 	line, below := n.Value, (*yaml.Node)(nil)
 	if p := pairs(n); len(p) > 0 {
@@ -143,7 +143,7 @@ func (s *source) sodaItem(t sodaTable, n *yaml.Node) []string {
 	e.set("id", quoted(word(under(below, "identity"))))
 	name := word(under(below, "name"))
 	if name == "" && e.kind == "sql" {
-		name = line // by which its history goes on
+		name = line // history continues under this name
 	}
 	e.set("name", quoted(name))
 	if a := under(below, "attributes"); a != nil {
@@ -163,14 +163,14 @@ func and(a, b string) string {
 	return "(" + a + ") AND (" + b + ")"
 }
 
-// sodaThresholds are the conditions under which a check is bad, for warn and fail.
+// sodaThresholds returns the conditions for warn and fail.
 func sodaThresholds(rest string, below *yaml.Node) (warn, fail checks.Bound, why string) {
 	if rest != "" {
 		b, err := checks.ParseBound(rest)
 		if err != nil {
 			return warn, fail, err.Error()
 		}
-		return warn, b.Not(), "" // a line says what must be true
+		return warn, b.Not(), "" // a line states what must be true
 	}
 	for _, side := range []struct {
 		key string
@@ -227,7 +227,7 @@ func sodaMetricOf(e *entry, t sodaTable, m []string, below *yaml.Node) string {
 	if why != "" {
 		return why
 	}
-	bad := "" // rows that are counted
+	bad := "" // condition of the rows that are counted
 	switch {
 	case strings.HasPrefix(metric, "missing_"):
 		if under(below, "missing values") != nil || under(below, "missing regex") != nil {
@@ -268,7 +268,7 @@ func sodaMetricOf(e *entry, t sodaTable, m []string, below *yaml.Node) string {
 	return ""
 }
 
-// sodaInvalid writes the condition for rows that are not valid.
+// sodaInvalid returns the condition for invalid rows.
 func sodaInvalid(column string, below *yaml.Node) (condition, why string) {
 	var parts []string
 	for _, f := range pairs(below) {
@@ -343,7 +343,7 @@ func sodaChangeOf(e *entry, t sodaTable, m []string, below *yaml.Node) string {
 	return ""
 }
 
-// sodaChanges are SodaCL's words for drifts.
+// sodaChanges maps SodaCL's names of changes to kinds of drifts.
 var sodaChanges = map[string][]string{
 	"column add":          {"column_added"},
 	"column delete":       {"column_removed"},

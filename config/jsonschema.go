@@ -16,18 +16,18 @@ import (
 // object is a JSON object of the schema.
 type object = map[string]any
 
-// description says how a type that reads its node itself is written.
+// description is the YAML form of a type that decodes its node itself.
 type description struct {
 	of    reflect.Type
-	null  bool   // null is a value
-	off   bool   // off, false and null are values
-	short string // describes a text that stands for the whole; empty: none does
+	null  bool   // null is allowed
+	off   bool   // off, false and null are allowed
+	short string // description of the short form as a text; empty: there is none
 }
 
 // describer is a type with a description.
 type describer interface{ describe() description }
 
-// wordLists are the lists that a `words` tag names.
+// wordLists maps the value of a `words` tag to its list.
 var wordLists = map[string]func() []string{"detectors": anomaly.Names, "dialects": warehouse.Dialects}
 
 // JSONSchema returns the format's schema (draft 2020-12), generated from the
@@ -38,7 +38,7 @@ func JSONSchema() []byte {
 	root["title"] = "Sentinel configuration"
 	out, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
-		panic(err) // maps of texts
+		panic(err) // cannot happen: the schema consists of maps and texts
 	}
 	return append(out, '\n')
 }
@@ -93,7 +93,7 @@ func kindSchema(reg registry, name string) object {
 func kindType(reg registry, name string) reflect.Type {
 	made, err := reg.new(name)
 	if err != nil {
-		panic(err) // listed by the registry
+		panic(err) // cannot happen: the registry lists the name
 	}
 	return reflect.TypeOf(made).Elem()
 }
@@ -116,7 +116,7 @@ func withWords(k settings.Key, words []string) object {
 		values = append(values, w)
 	}
 	if k.Name == "repairs" {
-		values = append(values, true, false) // what YAML 1.1 reads on and off as
+		values = append(values, true, false) // YAML 1.1 reads on and off as booleans
 	}
 	if d, ok := reflect.Zero(k.Type).Interface().(describer); ok && d.describe().null {
 		values = append(values, nil)
@@ -135,7 +135,7 @@ func wordsOfKey(k settings.Key) []string {
 	return k.Words
 }
 
-// defaultValue is a default as JSON has it.
+// defaultValue returns a default as a JSON value.
 func defaultValue(k settings.Key) any {
 	switch k.Type.Kind() {
 	case reflect.Int, reflect.Int64, reflect.Float64, reflect.Bool:

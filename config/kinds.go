@@ -14,13 +14,13 @@ import (
 
 // registry is a set of kinds, each a struct whose fields are its keys.
 type registry struct {
-	word   string // what an unknown key is called
-	title  string // what a kind is called in the documentation
+	word   string // noun for an unknown key in messages
+	title  string // noun for a kind in the documentation
 	page   string // folder of its page in docs/
 	names  func() []string
 	new    func(name string) (any, error)
-	only   string // said where more than one key stands in an entry; empty: it has other keys
-	second string // said of a second kind
+	only   string // message for an entry of more than one key; empty: more keys are allowed
+	second string // message for a second kind
 }
 
 var registries = map[reflect.Type]registry{
@@ -47,14 +47,14 @@ func (reg registry) doc(name string) string {
 	return "Keys of the " + reg.title + " " + name + ": see docs/" + reg.page + "/" + name + ".md."
 }
 
-// maker forgets the type of what a registry's New returns.
+// maker adapts the New function of a registry to return any.
 func maker[T any](create func(string) (T, error)) func(string) (any, error) {
 	return func(name string) (any, error) { return create(name) }
 }
 
 // kind is one kind of the registry of T, under its name.
 type kind[T any] struct {
-	kindName string // empty: none was given
+	kindName string // name of the kind; empty: none was given
 	fields   *yaml.Node
 	it       T
 }
@@ -115,7 +115,7 @@ func (checkEntry) describe() description {
 	}
 }
 
-// unknown says that an entry has no such key or kind.
+// unknown records that an entry has no such key or kind.
 func (r *reader) unknown(f field, keys []settings.Key, kinds kinded, of any) {
 	if _, isCheck := of.(checks.Check); isCheck && keyIn(reflect.TypeFor[datasetEntry](), f.name).Name != "" {
 		r.wrong(f.key, "unknown key %q: it belongs to the dataset, beside `checks:`", f.name)

@@ -9,10 +9,9 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// invalid notes the mistakes that a Validate method found in what was decoded
-// from n, each at the value of its field. A mistake whose field is not in the
-// file stands at otherwise. what names the struct in the message; it may be
-// empty.
+// invalid records the mistakes that a Validate method found in a value decoded from n,
+// each at the position of its field. A mistake whose field is not in the file has the
+// position of otherwise. what names the struct in messages, and may be empty.
 func (r *reader) invalid(n, otherwise *yaml.Node, what string, err error) {
 	if what != "" {
 		what += ": "
@@ -22,8 +21,8 @@ func (r *reader) invalid(n, otherwise *yaml.Node, what string, err error) {
 	}
 }
 
-// nodeOf follows a field's path, such as change.fail, columns[2].type or
-// env["HOME"], as far as the file has it.
+// nodeOf follows the path of a field, such as change.fail, columns[2].type or
+// env["HOME"], as far as the file contains it.
 func nodeOf(n, otherwise *yaml.Node, path string) *yaml.Node {
 	found := otherwise
 	for path != "" && n != nil {
@@ -56,8 +55,8 @@ func nextStep(path string) (step, rest string) {
 	return path[:end], path[end:]
 }
 
-// child returns what a step leads to: the value of a key, or an item. A single
-// value counts as a list of one.
+// child returns the value of a key or the item of an index. A single value counts as a
+// list of one.
 func child(n *yaml.Node, step string) *yaml.Node {
 	index, isIndex := strings.CutPrefix(step, "[")
 	switch n.Kind {

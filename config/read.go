@@ -20,7 +20,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// config reads the whole file; with mistakes noted its value is not to be used.
+// config reads the file. Its result is valid only if no mistake was recorded.
 func (r *reader) config(root *yaml.Node) *Config {
 	var f file
 	settings.Defaults(&f)
@@ -73,7 +73,7 @@ func (r *reader) state(root *yaml.Node, state string) string {
 	return resolved
 }
 
-// externalURL checks where people reach the agent.
+// externalURL checks the address of the agent for people.
 func (r *reader) externalURL(n *yaml.Node, text string) string {
 	u, err := url.Parse(text)
 	if text != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
@@ -82,7 +82,7 @@ func (r *reader) externalURL(n *yaml.Node, text string) string {
 	return strings.TrimSuffix(text, "/")
 }
 
-// inherited is what a dataset or a check has inherited so far.
+// inherited holds the values that a dataset or a check inherits.
 type inherited struct {
 	schedule string
 	timezone string
@@ -92,8 +92,8 @@ type inherited struct {
 	confirm  *checks.Confirm
 }
 
-// inherit takes over what is given at n; an explicit null switches what was
-// inherited off.
+// inherit overrides inherited values by those given at n. An explicit null disables an
+// inherited value.
 func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 	if from.Schedule.given {
 		if expr := r.shared(from.Schedule.value); expr == "" {
@@ -177,7 +177,7 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	implied := warehouse.DialectOf(e.DSN.Reveal())
 	switch {
 	case e.DSN == "" && e.node != nil && (given(e.node, "dsn") || given(e.node, "dsn_file")):
-		// What is wrong with it is already noted, unless it is empty.
+		// A mistake in it is already recorded, unless it is empty.
 		if n := child(e.node, "dsn"); n != nil && (isNull(n) || n.Value == "") {
 			r.wrong(n, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", e.Name)
 		}
@@ -192,7 +192,7 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	r.resolveFiles(&e.Config)
 }
 
-// hint says what to do about a DSN whose form no dialect knows.
+// hint returns advice on a DSN whose form no dialect knows.
 func hint(dsn string, dialects []string) string {
 	if scheme, _, ok := strings.Cut(dsn, "://"); ok && len(scheme) <= 16 {
 		return settings.UnknownWord("scheme", scheme, dialects)

@@ -19,20 +19,20 @@ import (
 	"github.com/sentinel-dq/sentinel/schedule"
 )
 
-// reader walks a file's nodes and collects mistakes instead of stopping.
+// reader reads the nodes of a file, and collects all mistakes.
 type reader struct {
 	file     string
 	dir      string
 	env      func(string) (string, bool)
 	source   []byte
-	lines    []string // of source, once there is a mistake
-	secrets  []string // values that no message may show
+	lines    []string // lines of source; set at the first mistake
+	secrets  []string // values that messages must mask
 	mistakes []Mistake
 	root     *yaml.Node
 	bad      map[*yaml.Node]bool // nodes with a mistake
 
 	schedules map[cron]parsed
-	words     map[string]string // those that shared has seen
+	words     map[string]string // values returned by shared
 }
 
 // cron is an expression with its zone, which schedule.Zone returned.
@@ -46,8 +46,7 @@ type parsed struct {
 	ambiguous bool
 }
 
-// shared returns the same copy of a word that stands at many datasets, such as
-// an owner, so that one is kept.
+// shared returns one copy of a word that many datasets have, such as an owner.
 func (r *reader) shared(word string) string {
 	if _, known := r.words[word]; !known {
 		r.words[word] = word
@@ -66,13 +65,13 @@ func (r *reader) errors() error {
 		}
 		return a.Column - b.Column
 	})
-	for i := range r.mistakes { // again: a secret may be read after a mistake on its line
+	for i := range r.mistakes { // mask again: a secret may be read after a mistake on its line
 		r.mistakes[i].Message, r.mistakes[i].Source = r.mask(r.mistakes[i].Message), r.mask(r.mistakes[i].Source)
 	}
 	return &Errors{List: slices.Compact(r.mistakes)}
 }
 
-// wrong notes a mistake at a node.
+// wrong records a mistake at a node.
 func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 	line, column := 1, 1
 	if n != nil {
@@ -82,7 +81,7 @@ func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
 	r.wrongAt(line, column, fmt.Sprintf(format, args...))
 }
 
-// isWrong reports whether a mistake was noted in n or below it.
+// isWrong reports whether n or a node below it has a mistake.
 func (r *reader) isWrong(n *yaml.Node) bool {
 	if len(r.bad) == 0 || n == nil {
 		return false
@@ -101,8 +100,7 @@ func (r *reader) wrongAt(line, column int, message string) {
 	r.mistakes = append(r.mistakes, m)
 }
 
-// pattern compiles an expression when it is first needed: hardly a run needs
-// any of them.
+// pattern compiles an expression at its first use, because most runs need none.
 func pattern(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
@@ -112,7 +110,7 @@ var secretKey = pattern(`^(\s*-?\s*)(\w*(?:dsn|token|password|secret|url)):(\s*)
 // maskLine hides the value of a key that holds a secret.
 func maskLine(line string) string { return secretKey().ReplaceAllString(line, "$1$2:$3***") }
 
-// userInfo is the user and password of an address: postgres://u:pw@host or
+// userInfo matches user and password of an address: postgres://u:pw@host or
 // u:pw@tcp(host).
 var userInfo = pattern(`://[^/\s"']*@|[^\s"',{]*:[^\s"']*@(tcp|unix)\(`)
 
@@ -131,7 +129,7 @@ func (r *reader) mask(s string) string {
 	return s
 }
 
-// parse reads the syntax. It answers nil after noting a mistake.
+// parse parses the YAML. It returns nil after a syntax error.
 func (r *reader) parse(data []byte) *yaml.Node {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	number := 0
@@ -185,7 +183,7 @@ func aliasIn(n *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// syntax takes position and words out of the parser's error.
+// syntax records the parser's error at its position.
 func (r *reader) syntax(err error) {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
@@ -209,8 +207,7 @@ type field struct {
 	value *yaml.Node
 }
 
-// fields returns a mapping's keys; anything else is a mistake, and so is a key
-// that stands there twice.
+// fields returns the keys of a mapping. Another node and a duplicate key are mistakes.
 func (r *reader) fields(n *yaml.Node, want string) []field {
 	if n.Kind != yaml.MappingNode {
 		r.wrong(n, "want %s", want)

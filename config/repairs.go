@@ -36,8 +36,8 @@ func (r *reader) repairs(c *Config, d Dataset, entries []policyEntry) (out []*re
 	return out
 }
 
-// writable warns early of what can never be carried out: an action that writes
-// to a warehouse without a repair_dsn.
+// writable records a mistake for an action that writes to a warehouse without a
+// repair_dsn, because it could never be applied.
 func (r *reader) writable(c *Config, d Dataset, p *repair.Policy, n *yaml.Node) {
 	if p.Kind != "reload_partition" && p.Kind != "alter_table" && p.Kind != "sql" {
 		return

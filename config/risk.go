@@ -9,8 +9,8 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Risk is what stands under a dataset's `risk:`: by when its next load must
-// have come, and from what risk of a miss on people are warned.
+// Risk is the value of a dataset's `risk:`: the deadline of its next load, and the risk
+// at which an early warning is raised.
 type Risk struct {
 	Deadline  string        `yaml:"deadline" doc:"06:00, or a cron expression. Default: that of the freshness check."`
 	Grace     time.Duration `yaml:"grace" doc:"Time allowed after the deadline."`
@@ -20,8 +20,8 @@ type Risk struct {
 	Horizon   time.Duration `yaml:"horizon" doc:"Warn only this long before the deadline."`
 	Status    string        `yaml:"status" default:"warn" enum:"warn,fail" doc:"Result of a warning."`
 
-	Check    int               `yaml:"-"` // which of the dataset's checks tells of arrivals
-	Schedule schedule.Schedule `yaml:"-"` // of the deadlines; zero: Age decides
+	Check    int               `yaml:"-"` // index of the dataset's check that observes arrivals
+	Schedule schedule.Schedule `yaml:"-"` // schedule of the deadlines; zero: Age applies
 	Age      time.Duration     `yaml:"-"`
 	Calendar Calendar          `yaml:"-"` // nil: no day is a holiday
 }
@@ -33,7 +33,7 @@ type Calendar interface {
 	Holiday(t time.Time) bool
 }
 
-// risk completes `risk:`; without it a freshness check with `expected` is enough.
+// risk completes `risk:`. Without that key, a freshness check with `expected` suffices.
 func (r *reader) risk(d Dataset, e riskEntry) *Risk {
 	if e.off {
 		return nil

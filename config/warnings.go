@@ -13,7 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// warn notes what is allowed but seldom meant.
+// warn adds warnings about settings that are allowed but probably mistakes.
 func (r *reader) warn(c *Config, f *file) {
 	for name, w := range f.Warehouses {
 		if w == nil || w.Dialect == "" {
@@ -41,7 +41,7 @@ func (r *reader) warnOfDataset(c *Config, e *datasetEntry, tables []string) {
 	}
 	for i, up := range e.DependsOn {
 		_, configured := slices.BinarySearch(tables, up.String())
-		if configured || len(tables) > 1000 { // a search for the nearest name grows with the square
+		if configured || len(tables) > 1000 { // the search for the nearest name takes quadratic time
 			continue
 		}
 		if message := settings.UnknownWord("table", up.String(), tables); strings.Contains(message, "did you mean") {
@@ -75,7 +75,7 @@ func (r *reader) warnOfCheck(c *Config, d *datasetEntry, e *checkEntry) {
 	}
 }
 
-// hidden reports whether every number that warns also fails.
+// hidden reports whether every number that meets warn also meets fail.
 func hidden(warn, fail checks.Bound) bool {
 	switch order := warn.Low.Cmp(fail.Low); warn.Op {
 	case "<", "<=":

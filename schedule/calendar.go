@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Calendar is a set of dates on which nothing is expected. The zero value is
-// empty.
-type Calendar map[string]string // 2006-01-02 -> name
+// Calendar is a set of holidays: a map from a date such as 2006-01-02 to its name. The
+// zero value is empty.
+type Calendar map[string]string
 
-// Holiday reports whether the date of t, in t's own zone, is in the calendar.
+// Holiday reports whether the date of t in its zone is a holiday.
 func (c Calendar) Holiday(t time.Time) bool {
 	_, ok := c[t.Format(time.DateOnly)]
 	return ok
 }
 
-// LoadCalendar reads an iCalendar file (all-day events; an event over several
-// days counts each) or a text file with one date a line (2026-12-25, and after
-// a comma or space a name; # starts a comment).
+// LoadCalendar reads an iCalendar file or a text file. Of an iCalendar file it reads each
+// day of all-day events. A text file has one date per line, such as 2026-12-25, with a
+// name after a comma or space; # starts a comment.
 func LoadCalendar(path string) (Calendar, error) {
 	f, err := os.Open(path)
 	if err != nil {

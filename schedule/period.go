@@ -208,7 +208,7 @@ func bounds(t time.Time) (from, to time.Time) {
 	return from, to
 }
 
-// maxOffset is further from UTC than any zone ever was.
+// maxOffset is larger than the offset of any zone from UTC.
 const maxOffset = 26 * time.Hour
 
 // firstAt returns the first instant at which the clock of a zone shows at least a

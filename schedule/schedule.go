@@ -1,8 +1,8 @@
-// Package schedule tells when things are due: cron expressions in a time zone
-// that neither double nor lose a tick at a change of daylight saving, and
-// holiday calendars. It guards github.com/robfig/cron/v3, whose parser panics
-// on some inputs and whose expressions skip the spring gap and fire twice in
-// the autumn hour.
+// Package schedule computes when things are due. It has cron expressions in a time zone
+// (schedule.go), calendar periods (period.go) and holiday calendars (calendar.go). It
+// wraps github.com/robfig/cron/v3, whose parser panics on some inputs, and whose
+// expressions skip the hour that is lost in spring and fire twice in the hour that is
+// repeated in autumn. Begin with [Parse] and [Periods].
 package schedule
 
 import (
@@ -15,25 +15,25 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule is a cron expression in a time zone. The zero value never fires. Many
-// checks have the same one: a copy is a pointer.
+// Schedule is a cron expression in a time zone. The zero value never fires. Copies share
+// the parsed expression.
 type Schedule struct{ rule *rule }
 
 type rule struct {
 	text string // see String
 	loc  *time.Location
-	cron cron.Schedule // in UTC, over wall-clock times written as UTC
-	step time.Duration // of "@every"
+	cron cron.Schedule // expression over wall-clock times, which are represented as UTC
+	step time.Duration // duration of "@every"
 }
 
 var parser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 
-// horizon is how far ahead an expression must fire to be possible at all:
-// 29 February may be eight years away.
+// horizon is the longest time until an expression must fire. 29 February may be eight
+// years away.
 const horizon = 9 * 366 * 24 * time.Hour
 
-// Parse reads five cron fields, @hourly and its like, or @every 5m (at least
-// one second), in loc. The error says what is wrong and what to write instead.
+// Parse parses five cron fields, a descriptor such as @hourly, or @every with at least
+// one second, in loc. The error says what is wrong and what to write instead.
 func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 	spec = strings.TrimSpace(spec)
 	if loc == nil {
@@ -69,15 +69,15 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 	return Schedule{&rule{text(spec, loc), loc, parsed, 0}}, nil
 }
 
-// Ambiguous reports whether both day fields are restricted, which cron reads as
-// "either", seldom what is meant.
+// Ambiguous reports whether both day fields are restricted. Cron then fires on days that
+// match either, which is rarely intended.
 func Ambiguous(spec string) bool {
 	f := strings.Fields(spec)
 	return len(f) == 5 && f[2] != "*" && f[4] != "*" && f[2] != "?" && f[4] != "?"
 }
 
-// String returns the expression, with the zone when it is not UTC. Equal
-// schedules have equal strings.
+// String returns the expression, and the zone unless it is UTC. Equal schedules have
+// equal strings.
 func (s Schedule) String() string {
 	if s.IsZero() {
 		return ""
@@ -95,10 +95,10 @@ func text(spec string, loc *time.Location) string {
 // IsZero reports whether the schedule was never set.
 func (s Schedule) IsZero() bool { return s.rule == nil }
 
-// Next returns the first fire after t. A wall-clock time inside the spring gap
-// fires once, at the moment the clock jumps to; one inside the autumn hour
-// fires once, at its first occurrence. An expression for every hour is no
-// wall-clock time but a rhythm: it goes on through both hours, as in cron(8).
+// Next returns the first instant after t at which the schedule fires. A time in the hour
+// that is lost in spring fires once, when the clock jumps. A time in the hour that is
+// repeated in autumn fires once, in its first pass. An expression for every hour fires in
+// both passes, as in cron(8).
 func (s Schedule) Next(t time.Time) time.Time {
 	if s.IsZero() {
 		return time.Time{}
@@ -110,8 +110,8 @@ func (s Schedule) Next(t time.Time) time.Time {
 		return s.nextRunning(t)
 	}
 	wall := asWall(t.In(s.rule.loc))
-	// In the second pass of the autumn hour wall times of the first pass lie
-	// ahead of the wall clock but not of t: they are skipped by the comparison.
+	// In the second pass of a repeated hour, times of the first pass come after the wall
+	// clock but before t. The comparison skips them.
 	for {
 		wall = s.rule.cron.Next(wall)
 		if wall.IsZero() {
@@ -126,8 +126,8 @@ func (s Schedule) Next(t time.Time) time.Time {
 // everyHour is the bit that the cron parser sets for a "*" in the hour field.
 const everyHour = 1 << 63
 
-// nextRunning is Next for expressions of every hour: within one offset from UTC
-// wall time and time run alike, and at a change of offset it starts again.
+// nextRunning is Next for expressions of every hour. It computes with one offset from
+// UTC, and starts again where the offset changes.
 func (s Schedule) nextRunning(t time.Time) time.Time {
 	at := t.In(s.rule.loc)
 	wall := asWall(at)
@@ -147,8 +147,8 @@ func (s Schedule) nextRunning(t time.Time) time.Time {
 	}
 }
 
-// Prev returns the latest fire at or before t; zero when there was none within
-// nine years.
+// Prev returns the last instant at or before t at which the schedule fires. It is zero if
+// there is none within some years.
 func (s Schedule) Prev(t time.Time) time.Time {
 	if s.IsZero() {
 		return time.Time{}
@@ -168,17 +168,17 @@ func (s Schedule) Prev(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// asWall writes the wall clock of t as if it were UTC.
+// asWall returns the wall-clock time of t, represented as UTC.
 func asWall(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 }
 
-// ErrZone is wrapped by Zone's error.
+// ErrZone is wrapped by the error of [Zone].
 var ErrZone = errors.New("unknown time zone")
 
-var zones sync.Map // of *time.Location by name
+var zones sync.Map // from name to *time.Location
 
-// Zone loads an IANA zone by name, once: thousands of datasets share it.
+// Zone returns an IANA time zone. It loads each zone once.
 func Zone(name string) (*time.Location, error) {
 	if loc, known := zones.Load(name); known {
 		return loc.(*time.Location), nil

@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// Complete gives every field of the struct that v points to its default where
-// it has its zero value, and checks the words of those that have a list of
-// them. It does the same for the structs in it. The error holds [FieldError]
-// values. It panics on a default that is not of its field's type.
+// Complete sets the default of every field of the struct that v points to if the field
+// is zero, and checks fields that have a list of words. It does the same for nested
+// structs. The error holds [FieldError] values. Complete panics if a default does not
+// match the type of its field.
 func Complete(v any) error {
 	Defaults(v)
 	return CheckWords(v)
 }
 
-// Defaults is the first half of [Complete].
+// Defaults sets defaults as [Complete] does.
 func Defaults(v any) { defaults(reflect.ValueOf(v).Elem()) }
 
-// CheckWords is the second half of [Complete].
+// CheckWords checks words as [Complete] does.
 func CheckWords(v any) error { return words(reflect.ValueOf(v).Elem()) }
 
-// Default returns a struct whose fields have their defaults.
+// Default returns a new struct with the defaults of its fields.
 func Default[T any]() T {
 	var v T
 	if err := Complete(&v); err != nil {
@@ -63,8 +63,8 @@ func words(v reflect.Value) error {
 	return errors.Join(wrong...)
 }
 
-// structIn returns the configuration struct that a field holds or points to.
-// One with a Validate method of its own completes itself.
+// structIn returns the configuration struct that a field holds or points to. ok is false
+// for a struct with a Validate method, which completes itself.
 func structIn(f reflect.Value) (reflect.Value, bool) {
 	if f.Kind() == reflect.Pointer && !f.IsNil() {
 		f = f.Elem()
@@ -92,7 +92,7 @@ func checkWords(k Key, f reflect.Value) error {
 	return errors.Join(wrong...)
 }
 
-// set reads a default from its tag.
+// set sets a field to a default in the form of a tag.
 func set(f reflect.Value, text string) (err error) {
 	if f.Kind() == reflect.Pointer {
 		f.Set(reflect.New(f.Type().Elem()))
@@ -120,8 +120,8 @@ func set(f reflect.Value, text string) (err error) {
 	return nil
 }
 
-// SetScalar gives a text, a number, or true or false to a field of that kind.
-// want says what the field holds, such as "a whole number".
+// SetScalar parses a text and sets a field of a scalar kind. want names the kind, such as
+// "a whole number".
 func SetScalar(f reflect.Value, text string) (want string, err error) {
 	digits := strings.ReplaceAll(text, "_", "")
 	switch f.Kind() {

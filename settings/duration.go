@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// durationUnits has ms before m, which is how it begins.
+// durationUnits lists ms before m, because m is a prefix of it.
 var durationUnits = []struct {
 	name string
 	unit time.Duration
@@ -20,8 +20,7 @@ var durationUnits = []struct {
 	{"s", time.Second},
 }
 
-// ParseDuration reads a duration as people write it: 30m, 1d6h or 2w. It is
-// never negative.
+// ParseDuration parses a duration such as 30m, 1d6h or 2w. Its result is not negative.
 func ParseDuration(s string) (time.Duration, error) {
 	rest := strings.ReplaceAll(strings.TrimSpace(s), " ", "")
 	if rest == "0" {
@@ -39,7 +38,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	return total, nil
 }
 
-// cutDuration reads the first number and unit of 1d6h.
+// cutDuration cuts the first number and unit off a duration such as 1d6h.
 func cutDuration(s string) (d time.Duration, after string, ok bool) {
 	unit := strings.TrimLeft(s, "0123456789.")
 	number := s[:len(s)-len(unit)]

@@ -8,23 +8,23 @@ import (
 
 // Key is one key of a configuration struct.
 type Key struct {
-	Name     string // as it is written in the file
-	Default  string // as it would be written in the file; empty: none
+	Name     string // name of the key in the file
+	Default  string // default as in the file; empty: none
 	Doc      string
-	List     string   // name of a list of words that is known at run time only
-	Words    []string // all that are allowed, where that is known
+	List     string   // name of a list of words that is only known at run time
+	Words    []string // allowed words; nil: any
 	Required bool
 	Type     reflect.Type
-	Index    []int // of the field, for reflect.Value.FieldByIndex
+	Index    []int // index of the field for reflect.Value.FieldByIndex
 }
 
-// Worder is a type that only some words can be.
+// Worder is a type whose values are a fixed list of words.
 type Worder interface{ Words() []string }
 
-var cache sync.Map // of []Key by reflect.Type
+var cache sync.Map // from reflect.Type to []Key
 
-// Keys returns the keys of a struct type in the order of its fields, with those
-// of inlined structs. The slice is shared: it must not be changed.
+// Keys returns the keys of a struct type in the order of its fields, including those of
+// inlined structs. Callers share the slice and must not change it.
 func Keys(t reflect.Type) []Key {
 	if known, ok := cache.Load(t); ok {
 		return known.([]Key)

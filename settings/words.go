@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// UnknownWord says that a word is not among those that are known, and which of
-// them was probably meant. what names the kind of word, such as "key".
+// UnknownWord returns the message for an unknown word, with the known word that was
+// probably meant. what names the kind of word, such as "key".
 func UnknownWord(what, word string, known []string) string {
 	if near, ok := nearest(word, known); ok {
 		return fmt.Sprintf("unknown %s %q: did you mean %q?", what, word, near)
@@ -19,8 +19,7 @@ func UnknownWord(what, word string, known []string) string {
 	return fmt.Sprintf("unknown %s %q: want one of %s", what, word, strings.Join(known, ", "))
 }
 
-// nearest returns the known word closest to one that is not known, if it is
-// close enough to be what was meant.
+// nearest returns the known word closest to an unknown one, if it is close enough.
 func nearest(word string, known []string) (string, bool) {
 	best, distance := "", len(word)/3+2
 	for _, k := range known {

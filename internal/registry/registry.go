@@ -1,5 +1,5 @@
-// Package registry keeps what registers itself by a name: checks, channels,
-// exporters, actions, detectors, dialects, importers.
+// Package registry holds plug-ins that register themselves by name: checks, channels,
+// exporters, actions, detectors, dialects and importers. Begin with [Registry].
 package registry
 
 import (
@@ -10,19 +10,19 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Registry maps names to what is registered under them. It is filled from init
-// functions, and only read after that.
+// Registry maps names to registered values. Only init functions add values. After that it
+// is safe for concurrent use.
 type Registry[T any] struct {
 	what   string
 	byName map[string]T
 }
 
-// New returns an empty registry. what names what it holds, for errors: "check".
+// New returns an empty registry. what is the noun for a value in errors, such as "check".
 func New[T any](what string) *Registry[T] {
 	return &Registry[T]{what: what, byName: map[string]T{}}
 }
 
-// Add registers v. It panics on a name taken twice.
+// Add registers v. It panics if the name is taken.
 func (r *Registry[T]) Add(name string, v T) {
 	if _, taken := r.byName[name]; taken {
 		panic(r.what + " registered twice: " + name)
@@ -30,8 +30,8 @@ func (r *Registry[T]) Add(name string, v T) {
 	r.byName[name] = v
 }
 
-// Get returns what is registered under a name. The error of an unknown name says
-// which one was probably meant, or which there are.
+// Get returns the value of a name. The error for an unknown name suggests the name that
+// was probably meant, or lists all names.
 func (r *Registry[T]) Get(name string) (T, error) {
 	v, ok := r.byName[name]
 	if !ok {
