@@ -301,7 +301,8 @@ func (t *incidents) decide(id string, to sentinel.IncidentState, note string, no
 		}
 		return t.put(key, before, i), nil
 	}
-	return sentinel.Incident{}, fmt.Errorf("there is no open incident %q: sentinel incidents list shows them", id)
+	const message = "there is no open incident %q: `sentinel incidents list` shows the open incidents"
+	return sentinel.Incident{}, fmt.Errorf(message, id)
 }
 
 // unresolved counts open incidents by tier.

@@ -216,7 +216,7 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 	case !known:
 		return sentinel.Incident{}, fmt.Errorf("unknown word %q: want ack or resolve", what)
 	case who == "":
-		return sentinel.Incident{}, errors.New("who: say who decides")
+		return sentinel.Incident{}, errors.New("who: name the person who decides")
 	}
 	note := string(to) + " by " + who
 	if why != "" {
@@ -258,7 +258,7 @@ func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 // check then learn again, without the points that the label excludes.
 func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if l.Who == "" || l.Why == "" {
-		return errors.New("a label says who sets it and why")
+		return errors.New("a label needs who and why")
 	}
 	if err := a.store.Label(ctx, l); err != nil {
 		return err

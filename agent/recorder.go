@@ -26,7 +26,7 @@ const (
 
 // errBehind says that the store cannot be written at the moment, and that the record
 // waits in memory.
-var errBehind = errors.New("the state cannot be written now; what is recorded waits in memory")
+var errBehind = errors.New("the state cannot be written now; results wait in memory")
 
 // record is written as a whole: a batch, its notices, and its audit entries.
 type record struct {
@@ -189,7 +189,7 @@ func (r *recorder) drain() {
 		}
 	}
 	if r.behind.Swap(false) {
-		r.agent.log.Info("the state is written again")
+		r.agent.log.Info("the state can be written again")
 	}
 }
 
@@ -221,7 +221,7 @@ func (r *recorder) take() *record {
 func (r *recorder) failed(rec *record, err error) {
 	r.agent.metrics.StoreUp(false)
 	if !r.behind.Swap(true) {
-		r.agent.log.ErrorContext(rec.ctx, "recording results; they are kept in memory", "error", err)
+		r.agent.log.ErrorContext(rec.ctx, "results could not be recorded; they are kept in memory", "error", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -247,7 +247,7 @@ func (r *recorder) write(rec *record) error {
 			return err
 		}
 		if dropped > 0 {
-			r.agent.log.DebugContext(ctx, "results were recorded before", "results", dropped)
+			r.agent.log.DebugContext(ctx, "results were already recorded", "results", dropped)
 		}
 		rec.unwritten = store.Batch{} // a failure after this does not write it again
 	}
@@ -285,7 +285,7 @@ func (r *recorder) plan(ctx context.Context, rec *record) error {
 	}
 	notices, err := rec.planner.Plan(rec.changes, notified, rec.at)
 	if err != nil {
-		r.agent.log.ErrorContext(ctx, "planning notices", "error", err)
+		r.agent.log.ErrorContext(ctx, "planning notifications", "error", err)
 	}
 	rec.unwritten.Outbox = notices
 	rec.planned = true

@@ -238,7 +238,7 @@ func (a *Agent) runRepairs(ctx context.Context, plan Plan) {
 		seen, advanced = written, now
 		err := a.engine.Advance(ctx)
 		if err != nil && ctx.Err() == nil {
-			a.log.Error("repairing", "error", err)
+			a.log.Error("running repairs", "error", err)
 		}
 		active, counted := a.countRepairs(ctx)
 		idle = err == nil && counted && active == 0

@@ -168,7 +168,7 @@ func (a *Agent) watchRisks(ctx context.Context) {
 			a.log.Error("judging risks", "error", err)
 		}
 		if err := a.await(rec); err != nil && !errors.Is(err, errBehind) && ctx.Err() == nil {
-			a.log.Error("recording an early warning; it is kept in memory", "error", err)
+			a.log.Error("an early warning could not be recorded; it is kept in memory", "error", err)
 		}
 		if len(rec.batch.Results) > 0 {
 			a.export(ctx, rec.batch)

@@ -12,7 +12,7 @@ import (
 // recovered counts and logs a panic that was recovered from.
 func (a *Agent) recovered(ctx context.Context, where string, bug *panics.Error) {
 	a.metrics.Add(exporters.Panics, 1, where)
-	a.log.ErrorContext(ctx, "recovered from a bug", "where", where, "panic", bug.Value, "stack", string(bug.Stack))
+	a.log.ErrorContext(ctx, "recovered from a panic", "where", where, "panic", bug.Value, "stack", string(bug.Stack))
 }
 
 // supervise runs a loop until it returns. A loop that panics is started again after

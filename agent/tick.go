@@ -94,7 +94,7 @@ func (t *tickRun) ask(ctx context.Context) iter.Seq2[int, []checks.Outcome] {
 func (t *tickRun) finish(ctx context.Context) {
 	a := t.agent
 	if err := errors.Join(t.problems...); err != nil {
-		a.log.ErrorContext(ctx, "judging", "warehouse", t.loop.name, "error", err)
+		a.log.ErrorContext(ctx, "evaluating checks", "warehouse", t.loop.name, "error", err)
 	}
 	a.metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
 	rec, err := t.judgeTick(ctx)
@@ -236,7 +236,7 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, list []*Check) (bat
 			batch.Baselines = map[string]store.Snapshot{}
 		}
 		batch.Baselines[id] = store.Snapshot{
-			Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first look",
+			Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first check",
 		}
 	}
 	return batch, errors.Join(problems...)

@@ -74,7 +74,7 @@ func (c *Config) Validate() error {
 	case !detectors.Has(c.Detector) && slices.Contains(removed, c.Detector):
 		return settings.Wrong(
 			"detector",
-			"%q was for comparison only and is gone: use profile, or leave the key out",
+			"%q was removed: use profile, or remove the key",
 			c.Detector,
 		)
 	case !detectors.Has(c.Detector):
@@ -84,7 +84,7 @@ func (c *Config) Validate() error {
 	case c.IgnoreBelow.Relative < 0:
 		return settings.Wrong("ignore_below.relative", "must be positive")
 	case c.Sensitivity != nil && (*c.Sensitivity <= 0 || *c.Sensitivity > 10):
-		return settings.Wrong("sensitivity", "want a number of spreads from 0 to 10; leave it out to go by false_alarms")
+		return settings.Wrong("sensitivity", "want a number of spreads from 0 to 10; remove it to use false_alarms")
 	}
 	return nil
 }

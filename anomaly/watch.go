@@ -77,7 +77,7 @@ func (w *Watch) Restore(c Config, s Series, state []byte,
 	}
 	w.checks[s.Check][s] = k
 	if damaged != nil {
-		return fmt.Errorf("%s %s: learning anew from %d remembered points: %w", s.Check, s.Segment, len(past), damaged)
+		return fmt.Errorf("%s %s: learning again from %d recorded points: %w", s.Check, s.Segment, len(past), damaged)
 	}
 	return nil
 }

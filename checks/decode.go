@@ -105,7 +105,7 @@ func decodeQuery(rows warehouse.Rows, q *Query, loc *time.Location) Answer {
 	case len(rows) == 0:
 		return a // no row: no value
 	case len(rows) > 1 || len(rows[0]) != 1:
-		return Answer{Err: fmt.Errorf("the query answers %d rows of %d columns: want one number", len(rows), len(rows[0]))}
+		return Answer{Err: fmt.Errorf("the query returns %d rows of %d columns: want one number", len(rows), len(rows[0]))}
 	}
 	c := rows[0][0]
 	if !q.Epoch {

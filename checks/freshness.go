@@ -43,7 +43,7 @@ func (f *Freshness) Validate() error {
 	}
 	switch {
 	case f.Warn == 0 && f.Fail == 0 && f.Expected == "" && f.Anomaly == nil:
-		return settings.Wrong("", "nothing to hold the age against: set warn, fail, expected or anomaly: {}")
+		return settings.Wrong("", "no threshold for the age: set warn, fail, expected or anomaly: {}")
 	case f.Warn > 0 && f.Fail > 0 && f.Warn > f.Fail:
 		return settings.Wrong("warn", "%s is longer than fail (%s)", f.Warn, f.Fail)
 	case f.Expected == "" && f.Grace > 0:
@@ -341,7 +341,7 @@ func (f *Freshness) evidence(t Target, a Answers) (Answer, error) {
 	if f.Catalog != "" {
 		at := t.Known.Relation.Modified
 		if at.IsZero() {
-			return Answer{}, errors.New("the engine keeps no time of the last change for this table: " +
+			return Answer{}, errors.New("the engine records no time of the last change for this table: " +
 				"use a column instead of `catalog: only`")
 		}
 		return Answer{Number: sentinel.Float(float64(at.UnixMicro()) / 1e6), AsOf: t.Known.Catalog.AsOf,
@@ -355,7 +355,7 @@ func (f *Freshness) evidence(t Target, a Answers) (Answer, error) {
 	}
 	got, key := f.answer(a)
 	if key == "" {
-		return got, errors.New("the database was not asked")
+		return got, errors.New("no statement was sent to the database")
 	}
 	if key == askRecent {
 		got.Evidence.Confidence, got.Evidence.Note = sentinel.Bounded, "read in the newest partitions"

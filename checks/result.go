@@ -61,7 +61,7 @@ func (p Policy) status() sentinel.Status {
 func (o *Options) validateOptions(check Check) error {
 	number, isMeasured := check.(measured)
 	if o.Clear.Set() && !(isMeasured && number.measure().Clears) {
-		return settings.Wrong("clear", "%s has no number that could clear: put it on %s", KindOf(check),
+		return settings.Wrong("clear", "%s has no number for clear: use it on %s", KindOf(check),
 			kindsWith(func(m measurement) bool { return m.Clears }))
 	}
 	if o.Anomaly != nil && !isMeasured {
@@ -76,7 +76,7 @@ func (o *Options) validateOptions(check Check) error {
 		return settings.Wrong(field, "want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
 	}
 	if o.Clear.Percent {
-		return settings.Wrong("clear", "a percentage of what? Want a number, such as \"> 1200\"")
+		return settings.Wrong("clear", "a percentage has no reference value here: want a number, such as \"> 1200\"")
 	}
 	return nil
 }

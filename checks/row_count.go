@@ -41,9 +41,9 @@ func (c *RowCount) Validate() error {
 		return settings.Wrong("min", "%d is larger than max (%d)", *c.Min, *c.Max)
 	}
 	if (c.Min != nil || c.Max != nil) && c.Fail.Set() {
-		return settings.Wrong("fail", "min and max are other words for fail: keep one of them")
+		return settings.Wrong("fail", "min and max replace fail: keep one of them")
 	}
-	const percentage = "a percentage of what? Put it under `change:`"
+	const percentage = "a percentage has no reference value here: put it under `change:`"
 	if c.Warn.Percent {
 		return settings.Wrong("warn", percentage)
 	}
@@ -62,7 +62,7 @@ func (c *RowCount) Validate() error {
 	case c.Limit < 1 || c.Limit > 1000:
 		return settings.Wrong("limit", "want 1 to 1000 segments")
 	case c.Estimate && (c.Where != "" || c.Bucket != "" || len(c.By) > 0):
-		return settings.Wrong("estimate", "the catalog knows the whole table only: leave out where, bucket and by")
+		return settings.Wrong("estimate", "the catalog estimates the whole table only: remove where, bucket and by")
 	}
 	c.Aspect = c.aspect()
 	return errors.Join(

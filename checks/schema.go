@@ -187,7 +187,7 @@ func (s *Schema) judgeLike(t Target) sentinel.Result {
 	case t.Known.LikeErr != nil:
 		return errorResult("schema", fmt.Errorf("reading %s: %w", s.Like, t.Known.LikeErr))
 	case t.Known.Like == nil:
-		return errorResult("schema", fmt.Errorf("%s, which this table must be like, does not exist", s.Like))
+		return errorResult("schema", fmt.Errorf("%s, the table in like:, does not exist", s.Like))
 	}
 	if t.Known.Relation == nil {
 		return missingTable("schema", t, s.OnMissing)

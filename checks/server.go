@@ -26,7 +26,7 @@ func (e *executor) server(t Target) Server {
 	s := Server{Place: e.db.Server(), Standby: t.Known.Catalog.Standby, Lag: t.Known.Catalog.Lag}
 	if s.Place != e.place {
 		s.Standby = true
-		s.Lag = warehouse.Lag{Unknown: "the server changed while it was asked"}
+		s.Lag = warehouse.Lag{Unknown: "the server changed while the checks ran"}
 	}
 	return s
 }

@@ -45,7 +45,7 @@ func DecodeSnapshot(b []byte) (*warehouse.Table, error) {
 		return nil, fmt.Errorf("decoding a schema snapshot: %w", err)
 	}
 	if s.Version != snapshotVersion || s.Table == nil {
-		return nil, fmt.Errorf("decoding a schema snapshot: form %d is not known to this version", s.Version)
+		return nil, fmt.Errorf("decoding a schema snapshot: this version does not support format %d", s.Version)
 	}
 	return s.Table, nil
 }

@@ -28,12 +28,12 @@ func (s *SQL) Validate() error {
 	case s.Query == "":
 		return settings.Wrong("query", "want a statement that returns one number")
 	case !s.Warn.Set() && !s.Fail.Set() && s.Anomaly == nil:
-		return settings.Wrong("", "nothing to hold the number against: "+
+		return settings.Wrong("", "no threshold for the number: "+
 			"set warn or fail, such as fail: \"> 0\", or anomaly: {}")
 	case s.Warn.Percent:
-		return settings.Wrong("warn", "a percentage of nothing: leave the %% out")
+		return settings.Wrong("warn", "a percentage has no reference value here: remove the %%")
 	case s.Fail.Percent:
-		return settings.Wrong("fail", "a percentage of nothing: leave the %% out")
+		return settings.Wrong("fail", "a percentage has no reference value here: remove the %%")
 	case s.Where != "":
 		return settings.Wrong("where", "has no effect on query: put the condition into the query")
 	}
@@ -60,7 +60,7 @@ func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
 	case !asked && t.Known.Err != nil:
 		return errorResult(kind, t.Known.Err)
 	case !asked:
-		return errorResult(kind, errors.New("the database was not asked"))
+		return errorResult(kind, errors.New("no statement was sent to the database"))
 	case got.Err != nil:
 		return errorResult(kind, got.Err)
 	case got.Number.Absent():
@@ -68,7 +68,7 @@ func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
 			Expected: "a number"}
 		return conclude(kind, []sentinel.Finding{f}, f.Message)
 	case !got.Number.Finite():
-		return errorResult(kind, fmt.Errorf("the query answers %s, which cannot be compared", got.Number))
+		return errorResult(kind, fmt.Errorf("the query returns %s, which cannot be compared", got.Number))
 	}
 	var findings []sentinel.Finding
 	what := "the query answers " + groupDigits(got.Number)

@@ -38,7 +38,7 @@ func Campaign(ctx context.Context, url string, reload <-chan os.Signal, log *slo
 		state, err := store.Open(ctx, url)
 		switch {
 		case err == nil:
-			log.Info("taking over: no other agent leads", "state", store.Redact(url))
+			log.Info("this agent becomes the leader", "state", store.Redact(url))
 			return state, nil
 		case errors.Is(err, store.ErrNewer):
 			return nil, err
@@ -46,7 +46,7 @@ func Campaign(ctx context.Context, url string, reload <-chan os.Signal, log *slo
 			down = false
 		case ctx.Err() == nil && !down:
 			down = true
-			log.Warn("standing by: the state does not answer", "error", err)
+			log.Warn("standby: the state does not answer", "error", err)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func OpenReader(ctx context.Context, url string, log *slog.Logger) (*store.Store
 		}
 		if !logged && ctx.Err() == nil {
 			logged = true
-			log.Warn("no tasks are taken yet: the state cannot be read", "error", err)
+			log.Warn("this agent takes no tasks yet: the state cannot be read", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -90,7 +90,7 @@ func KeepLeading(ctx context.Context, state *store.Store, observer LeadershipObs
 		switch {
 		case err == nil:
 			if lost {
-				log.Info("the state answers again, and nobody else has led")
+				log.Info("the state answers again; this agent is still the leader")
 			}
 			lost = false
 			observer.Leading(true)
@@ -99,7 +99,7 @@ func KeepLeading(ctx context.Context, state *store.Store, observer LeadershipObs
 		case ctx.Err() == nil && !lost:
 			lost = true
 			observer.Leading(false)
-			log.Error("the state does not answer: checks go on, results wait in memory, nothing is repaired", "error", err)
+			log.Error("the state does not answer: checks continue, results wait in memory, repairs do not start", "error", err)
 		}
 	}
 }

@@ -306,7 +306,7 @@ func (m *Member) Do(ctx context.Context, kind string, task json.RawMessage, retr
 func (m *Member) doLocally(ctx context.Context, kind string, task json.RawMessage) (json.RawMessage, error) {
 	k, known := m.Kinds[kind]
 	if !known {
-		return nil, fmt.Errorf("this agent does not know tasks of kind %q", kind)
+		return nil, fmt.Errorf("this agent does not support tasks of kind %q", kind)
 	}
 	body, err := k.Handler.Handle(ctx, task)
 	if err == nil {

@@ -117,7 +117,7 @@ func (m *Member) supervise(ctx context.Context, s *session, id int64, t taskView
 		}
 	case t.state == "available" && late:
 		m.cancel(ctx, s, id)
-		p.resolve(answer{err: errors.New("no worker has taken it")})
+		p.resolve(answer{err: errors.New("no worker took the task")})
 	case t.state == "available":
 	case t.state == "completed" && !late: // the answer is on its way
 	case t.state == "running" && (t.live[t.worker] || t.worker == m.ID) && !late:

@@ -107,7 +107,7 @@ func (m *Member) work(ctx context.Context, s *session, job *river.Job[task]) err
 	r := reply{Task: job.ID, By: m.ID}
 	k, known := m.Kinds[job.Args.Work]
 	if !known {
-		r.Error = fmt.Sprintf("this agent does not know tasks of kind %q", job.Args.Work)
+		r.Error = fmt.Sprintf("this agent does not support tasks of kind %q", job.Args.Work)
 	} else if body, err := k.Handler.Handle(ctx, job.Args.Payload); err != nil {
 		r.Error = err.Error()
 	} else {

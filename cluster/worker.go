@@ -168,7 +168,7 @@ func (w *Worker) jobs(t checksTask) (jobs []checks.Job, env checks.Env, err erro
 		for _, id := range j.Checks {
 			c, ok := known[id]
 			if !ok || c.job.Table.String() != j.Table {
-				return nil, env, fmt.Errorf("this agent does not know check %s of %s", id, j.Table)
+				return nil, env, fmt.Errorf("check %s of %s is not configured in this agent", id, j.Table)
 			}
 			list := append(job.Checks, c.Check)
 			job = *c.job
@@ -198,7 +198,7 @@ func (w *Worker) deliver(ctx context.Context, data json.RawMessage) (json.RawMes
 			return json.Marshal(c.Deliver(ctx, t.Notice))
 		}
 	}
-	return nil, fmt.Errorf("this agent does not know channel %s", t.Channel)
+	return nil, fmt.Errorf("channel %s is not configured in this agent", t.Channel)
 }
 
 // carryOut carries out a step for as long as the leader holds the repair's lease.
@@ -211,7 +211,7 @@ func (w *Worker) carryOut(ctx context.Context, data json.RawMessage) (json.RawMe
 	has, policy := w.has, w.policies[t.Repair.Policy]
 	w.mu.Unlock()
 	if policy == nil {
-		return nil, fmt.Errorf("this agent does not know repair %s", t.Repair.Policy)
+		return nil, fmt.Errorf("repair %s is not configured in this agent", t.Repair.Policy)
 	}
 	db, err := has.warehouse(t.Repair.Table.Warehouse)
 	if err != nil {

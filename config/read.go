@@ -184,7 +184,7 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	case e.DSN == "":
 		r.wrong(key, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", e.Name)
 	case e.Dialect == "" && implied == "":
-		const message = "warehouse %s: the dsn does not tell its dialect: %s"
+		const message = "warehouse %s: the form of the dsn does not identify a dialect: %s"
 		r.wrong(nodeOf(e.node, key, "dsn"), message, e.Name, hint(e.DSN.Reveal(), dialects))
 	default:
 		e.Dialect = cmp.Or(e.Dialect, implied)

@@ -63,7 +63,7 @@ func (r *reader) risk(d Dataset, e riskEntry) *Risk {
 
 func (k *Risk) complete(d Dataset, fresh checks.DeadlineCheck, path func(string) string) error {
 	if fresh == nil {
-		const message = "%s has no freshness check, which tells when rows arrive: " +
+		const message = "%s has no freshness check, which measures when rows arrive: " +
 			"add one, such as `- freshness: {fail: 26h}`"
 		return settings.Wrong("", message, d.Table)
 	}

@@ -81,7 +81,7 @@ func sweepField(t *testing.T, reg registry, name string, k settings.Key) {
 // one leaves no room: such as a second source of a timestamp.
 func other(message, kind, field string) bool {
 	for _, known := range []string{
-		"exclude each other", "restart takes neither", "want either restart", "has no effect on query", "leave out where, bucket and by",
+		"exclude each other", "restart takes neither", "want either restart", "has no effect on query", "remove where, bucket and by",
 	} {
 		if strings.Contains(message, known) {
 			return true

@@ -209,7 +209,7 @@ func (d *Dispatcher) deadLetterOrphans(ctx context.Context) error {
 	now := d.Now()
 	n, err := d.Store.DeadLetterOrphans(ctx, names, now.Add(-d.GiveUp), now)
 	if err == nil && n > 0 {
-		err = fmt.Errorf("%d notices are given up: their channels are not configured any more", n)
+		err = fmt.Errorf("%d notifications were given up: their channels are no longer configured", n)
 	}
 	return err
 }
@@ -265,7 +265,7 @@ func (d *Dispatcher) Test(ctx context.Context, channel string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("testing channel %s: there is none of this name", channel)
+	return fmt.Errorf("testing channel %s: there is no channel of this name", channel)
 }
 
 func (d *Dispatcher) test(ctx context.Context, to Channel) error {
@@ -305,4 +305,4 @@ const storeTimeout = 5 * time.Second
 func (d *Dispatcher) lease() time.Duration { return d.Timeout + 2*storeTimeout }
 
 // errCut is the error of a try that the end of the program interrupted.
-var errCut = errors.New("the agent was stopped during the try")
+var errCut = errors.New("the agent was stopped during the attempt")

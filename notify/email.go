@@ -59,11 +59,11 @@ func (e *Email) Validate() error {
 		return settings.Wrong("to", "want at least one address")
 	}
 	if _, err := mail.ParseAddress(e.From); err != nil {
-		return settings.Wrong("from", "%q is no mail address: %v", e.From, err)
+		return settings.Wrong("from", "%q is not a mail address: %v", e.From, err)
 	}
 	for i, address := range e.To {
 		if _, err := mail.ParseAddress(address); err != nil {
-			return settings.Wrong(settings.Index("to", i), "%q is no mail address: %v", address, err)
+			return settings.Wrong(settings.Index("to", i), "%q is not a mail address: %v", address, err)
 		}
 	}
 	if e.CAFile == "" {

@@ -185,7 +185,7 @@ func TestMailConfiguration(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*notify.Email){
-		"no mail address":          func(e *notify.Email) { e.To = []string{"bob"} },
+		"not a mail address":       func(e *notify.Email) { e.To = []string{"bob"} },
 		"at least one":             func(e *notify.Email) { e.To = nil },
 		"in the clear":             func(e *notify.Email) { e.TLS, e.Password = "none", sentinel.Secret("x") },
 		"implicit, none, starttls": func(e *notify.Email) { e.TLS = "ssl" },

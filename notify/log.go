@@ -39,17 +39,17 @@ func (l *Log) Notify(_ context.Context, n Notice) (_ string, err error) {
 	if l.File != "" && l.Out == nil {
 		f, err := os.OpenFile(l.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return "", fmt.Errorf("writing the notice: %w", err)
+			return "", fmt.Errorf("writing the notification: %w", err)
 		}
 		defer func() {
 			if closing := f.Close(); err == nil && closing != nil {
-				err = fmt.Errorf("writing the notice: %w", closing)
+				err = fmt.Errorf("writing the notification: %w", closing)
 			}
 		}()
 		out = f
 	}
 	if _, err := lines.WriteTo(out); err != nil {
-		return "", fmt.Errorf("writing the notice: %w", err)
+		return "", fmt.Errorf("writing the notification: %w", err)
 	}
 	return "", nil
 }

@@ -225,7 +225,7 @@ func (o *items) put(c Change, key string, to []string, group string, wait time.D
 	}
 	data, err := json.Marshal(note{c.Incident, c.Trace})
 	if err != nil {
-		o.err = fmt.Errorf("planning notices of %s: %w", c.Incident.ID, err)
+		o.err = fmt.Errorf("planning notifications of %s: %w", c.Incident.ID, err)
 		return
 	}
 	if o.seen == nil {

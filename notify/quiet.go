@@ -59,7 +59,7 @@ func (s Silence) Validate() error {
 	case s.Until.IsZero() || !s.Until.After(s.From):
 		return errors.New("silence: until: want a time after its beginning")
 	case s.Who == "" || s.Why == "":
-		return errors.New("silence: say who sets it and why")
+		return errors.New("silence: give who and why")
 	case s.Tier != "" && !slices.Contains(tiers, s.Tier):
 		return fmt.Errorf("silence: tier: %q: want critical, warning or info", s.Tier)
 	}
@@ -149,10 +149,10 @@ func (w *Window) validateCron() (err error) {
 
 func (w *Window) validateOnce() (err error) {
 	if len(w.Days) > 0 {
-		return settings.Wrong("days", "a window that is once has none")
+		return settings.Wrong("days", "a window that happens once has none")
 	}
 	if w.Duration != 0 {
-		return settings.Wrong("duration", "a window that is once has none")
+		return settings.Wrong("duration", "a window that happens once has none")
 	}
 	if w.begin, err = w.instant(w.From); err != nil {
 		return settings.In("from", err)

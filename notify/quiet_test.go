@@ -126,18 +126,18 @@ func TestMaintenanceWindows(t *testing.T) {
 func TestWindowMistakes(t *testing.T) {
 	t.Parallel()
 	for want, w := range map[string]notify.Window{
-		"from and to, or cron":  {},
-		"unknown time zone":     {From: "02:00", To: "03:00", Timezone: "Berlin"},
-		"must be after from":    {From: "2026-12-05 22:00", To: "2026-12-05 22:00"},
-		"want days such as mon": {From: "02:00", To: "03:00", Days: []string{"someday"}},
-		"positive duration":     {Cron: "0 1 * * *"},
-		"never fires":           {Cron: "0 1 30 2 *", Duration: time.Hour},
-		"to: \"2026":            {From: "02:00", To: "2026-12-05 22:00"},
-		"from: \"2am\"":         {From: "2am", To: "3am"},
-		"tier[0]: unknown word": {From: "02:00", To: "03:00", Tier: []string{"urgent"}},
-		"until:":                {From: "02:00", To: "03:00", Until: "soon"},
-		"goes with cron":        {From: "02:00", To: "03:00", Duration: time.Hour},
-		"a window that is once": {From: "2026-12-05 22:00", To: "2026-12-06 22:00", Days: []string{"mon"}},
+		"from and to, or cron":       {},
+		"unknown time zone":          {From: "02:00", To: "03:00", Timezone: "Berlin"},
+		"must be after from":         {From: "2026-12-05 22:00", To: "2026-12-05 22:00"},
+		"want days such as mon":      {From: "02:00", To: "03:00", Days: []string{"someday"}},
+		"positive duration":          {Cron: "0 1 * * *"},
+		"never fires":                {Cron: "0 1 30 2 *", Duration: time.Hour},
+		"to: \"2026":                 {From: "02:00", To: "2026-12-05 22:00"},
+		"from: \"2am\"":              {From: "2am", To: "3am"},
+		"tier[0]: unknown word":      {From: "02:00", To: "03:00", Tier: []string{"urgent"}},
+		"until:":                     {From: "02:00", To: "03:00", Until: "soon"},
+		"goes with cron":             {From: "02:00", To: "03:00", Duration: time.Hour},
+		"a window that happens once": {From: "2026-12-05 22:00", To: "2026-12-06 22:00", Days: []string{"mon"}},
 	} {
 		if err := w.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
@@ -196,8 +196,8 @@ func TestSilenceMistakes(t *testing.T) {
 		"say what":         func(s *notify.Silence) { s.Incident = "" },
 		"until":            func(s *notify.Silence) { s.Until = time.Time{} },
 		"after its":        func(s *notify.Silence) { s.Until = s.From },
-		"who sets it":      func(s *notify.Silence) { s.Who = "" },
-		"sets it and why":  func(s *notify.Silence) { s.Why = "" },
+		"give who and why": func(s *notify.Silence) { s.Who = "" },
+		"who and why":      func(s *notify.Silence) { s.Why = "" },
 		"tier: \"urgent\"": func(s *notify.Silence) { s.Tier = "urgent" },
 	} {
 		s := good

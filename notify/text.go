@@ -23,7 +23,7 @@ func (n Notice) Title() string {
 	var title string
 	switch {
 	case len(n.Entries) == 0:
-		title = "nothing to tell"
+		title = "nothing to report"
 	case len(n.Entries) == 1 && n.Kind != Digest:
 		e := n.Entries[0]
 		title = e.Incident.Table.String() + " " + e.verb(false, n.At) + ": " + e.Incident.Message

@@ -107,7 +107,7 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 		return w.d.Store.PostponeOutbox(ctx, b, now, errCut.Error())
 	case isPermanent(err), b.Attempts >= w.d.Attempts && now.Sub(b.Since) >= w.d.GiveUp:
 		w.d.sent(w.channel.Name, OutcomeDead)
-		w.d.problem(w.channel.Name, fmt.Errorf("giving up %q after %d tries: %w", n.Title(), b.Attempts, err))
+		w.d.problem(w.channel.Name, fmt.Errorf("giving up %q after %d attempts: %w", n.Title(), b.Attempts, err))
 		return w.d.Store.DeadLetterOutbox(ctx, b, now, err.Error())
 	}
 	at := now.Add(w.backoff(b.Attempts))
@@ -117,7 +117,8 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	}
 	w.d.sent(w.channel.Name, OutcomeRetried)
 	again := at.UTC().Format(time.RFC3339)
-	w.d.problem(w.channel.Name, fmt.Errorf("sending %q, try %d, the next at %s: %w", n.Title(), b.Attempts, again, err))
+	w.d.problem(w.channel.Name, fmt.Errorf("sending %q, attempt %d, next attempt at %s: %w",
+		n.Title(), b.Attempts, again, err))
 	return w.d.Store.PostponeOutbox(ctx, b, at, err.Error())
 }
 
@@ -196,7 +197,7 @@ func (w *worker) repeat(ctx context.Context, n Notice) error {
 	ctx, cancel := context.WithTimeout(ctx, w.d.Timeout)
 	defer cancel()
 	if _, err := (Local{}).Deliver(ctx, w.channel, n); err != nil {
-		return fmt.Errorf("repeating what is open: %w", err)
+		return fmt.Errorf("resending open incidents: %w", err)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (d Decisions) get(ctx context.Context, id string) (sentinel.Repair, error) 
 		return sentinel.Repair{}, err
 	}
 	if len(found) == 0 {
-		return sentinel.Repair{}, fmt.Errorf("there is no repair %q: sentinel repair list shows them", id)
+		return sentinel.Repair{}, fmt.Errorf("there is no repair %q: `sentinel repair list` shows all of them", id)
 	}
 	return found[0], nil
 }
@@ -89,7 +89,7 @@ func (d Decisions) Rollback(ctx context.Context, id, why string) (sentinel.Repai
 		return r, err
 	}
 	if r.State != sentinel.RepairSucceeded && r.State != sentinel.DeadLetter || r.Applied.IsZero() {
-		return r, fmt.Errorf("repair %s is %s: only one that was applied can be taken back", id, r.State)
+		return r, fmt.Errorf("repair %s is %s: only one that was applied can be rolled back", id, r.State)
 	}
 	r.State = sentinel.RollingBack
 	r.Message = "asked for by " + d.Who + ": " + why
@@ -106,7 +106,7 @@ func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error
 		return old, err
 	}
 	if old.State != sentinel.DeadLetter || old.Plan.Class == sentinel.ClassRefused {
-		return old, fmt.Errorf("repair %s is %s: only a dead letter whose plan was not refused can be tried again",
+		return old, fmt.Errorf("repair %s is %s: only a dead letter whose plan was not refused can be retried",
 			id, old.State)
 	}
 	if _, err := d.Discard(ctx, id, "tried again"); err != nil {
@@ -133,7 +133,7 @@ func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error
 	created, err := d.Store.AddRepair(ctx, r, store.AuditEntry{At: now, Actor: d.Who, What: "repair.retried",
 		Subject: r.ID, Detail: "after " + old.ID})
 	if err == nil && !created {
-		err = fmt.Errorf("a repair of the same thing is under way: sentinel repair list")
+		err = fmt.Errorf("another repair of the same data is active: see `sentinel repair list`")
 	}
 	return r, err
 }

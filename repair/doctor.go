@@ -38,7 +38,7 @@ func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []warehouse
 	schema := catalog.DefaultSchema
 	switch there, err := w.ownTablesExist(ctx, schema); {
 	case err != nil:
-		say("fail", "repair_dsn: looking for fence and ledger: %v", w.classify(err))
+		say("fail", "repair_dsn: reading fence and ledger: %v", w.classify(err))
 	case there:
 		say("ok", "repair_dsn: fence and ledger are there: changes are applied exactly once")
 	default:

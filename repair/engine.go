@@ -268,7 +268,7 @@ func (e *Engine) advance(ctx context.Context, r sentinel.Repair) error {
 			next, err = e.transition(ctx, r, sentinel.RepairCancelled, "its policy is no longer configured")
 		case p == nil:
 			next, err = e.transition(ctx, r, sentinel.DeadLetter, "applied, and its policy is no longer configured: "+
-				"verify it by hand")
+				"verify it manually")
 		case r.State == sentinel.RepairPlanned, r.State == sentinel.RepairSuppressed:
 			next, err = e.guard(ctx, p, r)
 		case r.State == sentinel.AwaitingApproval:

@@ -93,7 +93,7 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 	case sentinel.RollingBack:
 		return e.rollBack(ctx, p, r, run)
 	}
-	return r, fmt.Errorf("state %q is not known to this version", r.State)
+	return r, fmt.Errorf("this version does not support state %q", r.State)
 }
 
 // resume goes back to where a repair waited: a new try of what was tried.
@@ -170,7 +170,7 @@ func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run
 	case err != nil:
 		return e.afterError(ctx, p, r, err)
 	}
-	return e.transition(ctx, r, sentinel.RolledBack, "taken back. "+why)
+	return e.transition(ctx, r, sentinel.RolledBack, "rolled back. "+why)
 }
 
 // afterError saves what an error means: wait and try again, ask for the outcome,
@@ -199,7 +199,7 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 	case errors.As(err, &transient) && r.Attempts <= p.Retries:
 		return e.retryLater(ctx, r, sentinel.RetryWait, max(transient.After, backoff(r.Attempts)), err)
 	case errors.As(err, &changed) && r.Applied.IsZero():
-		return e.transition(ctx, r, sentinel.RepairCancelled, err.Error()+"; it is planned anew while the check stays bad")
+		return e.transition(ctx, r, sentinel.RepairCancelled, err.Error()+"; it is planned again while the check fails")
 	}
 	if err := e.recordOutcome(ctx, breakerName(p), false); err != nil {
 		return r, err

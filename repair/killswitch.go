@@ -31,7 +31,7 @@ const (
 // on. The audit log keeps who decided it, and why.
 func SetKillSwitch(ctx context.Context, s *store.Store, state KillSwitchState) error {
 	if state.Who == "" {
-		return errors.New("who: say who decides")
+		return errors.New("who: name the person who decides")
 	}
 	data, err := json.Marshal(state)
 	if err != nil {

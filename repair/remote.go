@@ -124,7 +124,7 @@ func (p *Policy) runAction(ctx context.Context, step string, run *Run) (err erro
 	case stepRollback:
 		return p.Action.Rollback(ctx, run)
 	}
-	return fmt.Errorf("step %q is not known to this version", step)
+	return fmt.Errorf("this version does not support step %q", step)
 }
 
 // runStep carries a step out, here or on another agent. One that nobody answers for is

@@ -88,7 +88,7 @@ func (w *Writer) Prepare(ctx context.Context, schema string) error {
 	for _, s := range statements {
 		if there, err := w.ownTablesExist(ctx, schema); there || err != nil {
 			w.prepared[schema] = err == nil
-			return w.WrapError("looking for fence and ledger", err)
+			return w.WrapError("reading fence and ledger", err)
 		}
 		if _, err := w.DB.ExecContext(ctx, s); err != nil {
 			return w.WrapError("making fence and ledger", err)

@@ -48,7 +48,7 @@ func (w *Writer) Sweep(
 	first := w.Dialect.InternalTable(schema, stagePrefix)
 	names, err := w.listTables(ctx, schema)
 	if err != nil {
-		return nil, w.WrapError("looking for staging tables", err)
+		return nil, w.WrapError("listing staging tables", err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {
 		rest, ours := strings.CutPrefix(name, first.Name)

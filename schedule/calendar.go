@@ -92,7 +92,7 @@ func parseICS(lines []string) (Calendar, error) {
 		case prop == "SUMMARY":
 			name = value
 		case prop == "RRULE":
-			err = fmt.Errorf("a repeating event is not understood: list its dates")
+			err = fmt.Errorf("a repeating event is not supported: list its dates")
 		case line == "END:VEVENT" && !start.IsZero():
 			if end.Before(start.AddDate(0, 0, 1)) {
 				end = start.AddDate(0, 0, 1)

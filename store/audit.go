@@ -83,7 +83,7 @@ func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, er
 	all, err := s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit ORDER BY seq`)
 	for _, e := range all {
 		if e.Seq != entries+1 {
-			return entries, head, fmt.Errorf("the audit log lacks entries %d to %d", entries+1, e.Seq-1)
+			return entries, head, fmt.Errorf("entries %d to %d of the audit log are missing", entries+1, e.Seq-1)
 		}
 		if e.hash(head) != e.Hash {
 			return entries, head, fmt.Errorf("entry %d of the audit log (%s %s, %s) is not what was written",

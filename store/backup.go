@@ -104,7 +104,7 @@ SELECT EXISTS (SELECT 1 FROM tick) OR EXISTS (SELECT 1 FROM last_tick) OR EXISTS
 		return err
 	}
 	if used {
-		return errors.New("it holds a state already: name an empty database")
+		return errors.New("it already has a state: name an empty database")
 	}
 	if err := copyAll(ctx, from, to); err != nil {
 		return err
@@ -174,7 +174,7 @@ func (s *Store) Verify(ctx context.Context) error {
 	for _, verify := range []func(context.Context) error{s.verifyValues, s.verifyTicks} {
 		if err := verify(ctx); err != nil {
 			if errors.Is(err, ErrDamaged) {
-				err = fmt.Errorf("%w: restore a back-up", err)
+				err = fmt.Errorf("%w: restore a backup", err)
 			}
 			return err
 		}

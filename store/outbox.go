@@ -72,7 +72,7 @@ func (s *Store) Enqueue(ctx context.Context, items []OutboxItem) error {
 		return tx.outbox(ctx, items)
 	})
 	if err != nil {
-		return fmt.Errorf("enqueueing notices: %w", s.describe(err))
+		return fmt.Errorf("enqueueing notifications: %w", s.describe(err))
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func (s *Store) changeDead(ctx context.Context, what string, seq int64, statemen
 	})
 	switch {
 	case errors.Is(err, ErrStale):
-		return fmt.Errorf("%s notice %d: %w: it is not given up, or its incident is resolved by now", what, seq, err)
+		return fmt.Errorf("%s notice %d: %w: it was not given up, or its incident is resolved", what, seq, err)
 	case err != nil:
 		return fmt.Errorf("%s notice %d: %w", what, seq, s.describe(err))
 	}
@@ -265,7 +265,7 @@ func (s *Store) DeadLetterOrphans(ctx context.Context, configured []string, befo
 	}
 	args = append(args, "") // no channel has no name: the list is never empty
 	return s.remove(ctx, `
-UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is not configured any more'
+UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is no longer configured'
 WHERE state = 'pending' AND created < ?
   AND channel NOT IN (`+placeholders(len(configured)+1)+`)`, args...)
 }

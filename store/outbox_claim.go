@@ -68,7 +68,7 @@ ORDER BY next_at, seq LIMIT 1`
 	case errors.Is(err, ErrStale):
 		return OutboxBundle{}, false, nil
 	case err != nil:
-		return OutboxBundle{}, false, fmt.Errorf("claiming notices: %w", s.describe(err))
+		return OutboxBundle{}, false, fmt.Errorf("claiming notifications: %w", s.describe(err))
 	}
 	return b, ok, nil
 }
@@ -278,9 +278,9 @@ WHERE channel = ? AND bundle = ? AND state = 'pending' AND attempts <= ?`
 	})
 	switch {
 	case errors.Is(err, ErrStale):
-		return fmt.Errorf("finishing notice %s: %w", b.Key, err)
+		return fmt.Errorf("finishing notification %s: %w", b.Key, err)
 	case err != nil:
-		return fmt.Errorf("finishing notice %s: %w", b.Key, s.describe(err))
+		return fmt.Errorf("finishing notification %s: %w", b.Key, s.describe(err))
 	}
 	return nil
 }

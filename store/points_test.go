@@ -210,7 +210,7 @@ func TestDamagedValues(t *testing.T) {
 			t.Errorf("%q: points: %v", text, err)
 		}
 		if err := s.Verify(t.Context()); !errors.Is(err, store.ErrDamaged) ||
-			!strings.Contains(err.Error(), "restore a back-up") {
+			!strings.Contains(err.Error(), "restore a backup") {
 			t.Errorf("%q: verify: %v", text, err)
 		}
 		if got := values(t, s, "row_count", "", 10); len(got) != 10 {

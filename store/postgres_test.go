@@ -203,7 +203,7 @@ func TestPostgresBackupGoesIntoEitherEngine(t *testing.T) {
 	if err := again.Import(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
-	if err := again.Import(t.Context(), path); err == nil || !strings.Contains(err.Error(), "holds a state already") {
+	if err := again.Import(t.Context(), path); err == nil || !strings.Contains(err.Error(), "already has a state") {
 		t.Errorf("into a state that is used: %v", err)
 	}
 	for name, restored := range map[string]*store.Store{"the file": open(t, path), "another database": again} {

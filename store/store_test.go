@@ -347,7 +347,7 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	for n, data := range []string{"first", "second"} {
 		b := batch(n)
 		b.Baselines = map[string]store.Snapshot{
-			"schema": {Data: []byte(data), TakenAt: at(n), AcceptedBy: "sentinel", Why: "first look"},
+			"schema": {Data: []byte(data), TakenAt: at(n), AcceptedBy: "sentinel", Why: "first check"},
 		}
 		record(t, s, b)
 	}

@@ -19,7 +19,7 @@ func (l Lag) Small() bool { return l.Behind < time.Second && l.Unknown == "" }
 func ParseLag(seconds string) Lag {
 	v, err := strconv.ParseFloat(seconds, 64)
 	if err != nil {
-		return Lag{Unknown: fmt.Sprintf("%q is no number of seconds", seconds)}
+		return Lag{Unknown: fmt.Sprintf("%q is not a number of seconds", seconds)}
 	}
 	return Lag{Behind: max(0, time.Duration(v*float64(time.Second)))} // clocks of two servers: it may be below 0
 }

@@ -33,7 +33,7 @@ func (s *Server) decideRepair(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if d.Who == "" {
-		s.text(w, http.StatusBadRequest, "who: say who decides")
+		s.text(w, http.StatusBadRequest, "who: name the person who decides")
 		return
 	}
 	decisions := repair.Decisions{Store: s.Store, Now: s.Now, Who: d.Who}

@@ -176,7 +176,7 @@ func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome, stat
 				Data:       checks.EncodeSnapshot(t),
 				TakenAt:    o.Job.Tick,
 				AcceptedBy: "sentinel check",
-				Why:        "first look",
+				Why:        "first check",
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func (p past) freshness() (check string) {
 	const fallback = "freshness: {warn: 1d, fail: 2d}"
 	gaps := p.gaps()
 	if len(gaps) < 20 {
-		return fallback + "   # too few rows to tell how often they come"
+		return fallback + "   # too few rows to measure how often they arrive"
 	}
 	slices.Sort(gaps)
 	usual := gaps[len(gaps)*99/100]

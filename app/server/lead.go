@@ -26,7 +26,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 	if !errors.Is(err, store.ErrLocked) || !store.Shared(s.config.State) {
 		return state, err
 	}
-	s.Log.Info("standing by: another agent leads", "state", store.Redact(s.config.State), "reason", err)
+	s.Log.Info("standby: another agent leads", "state", store.Redact(s.config.State), "reason", err)
 	metrics := exporters.NewPrometheus(s.Version)
 	metrics.Set(exporters.Leading, 0)
 	listener, err := net.Listen("tcp", s.config.Listen)
@@ -38,7 +38,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 	go func() { served <- waiting.Serve(listener) }()
 	defer func() {
 		if err := waiting.Close(); err != nil {
-			s.Log.Error("closing the address of an agent that stands by", "error", err)
+			s.Log.Error("closing the address of a standby", "error", err)
 		}
 		<-served
 	}()
@@ -52,7 +52,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 		state, err := cluster.Campaign(ctx, s.config.State, hangUp, s.Log)
 		stop()
 		if closed := <-worked; closed != nil {
-			s.Log.Error("closing what was worked with while standing by", "error", closed)
+			s.Log.Error("closing the resources of a standby", "error", closed)
 		}
 		if state != nil || err != nil {
 			return state, err
@@ -66,10 +66,10 @@ func (s *Server) reloadStandby(metrics *exporters.Prometheus) {
 	next, err := setup.Load(s.ConfigPath)
 	metrics.Reloaded(err == nil, s.Now())
 	if err != nil {
-		s.Log.Error("reload: the running configuration stays in force", "error", err)
+		s.Log.Error("reload failed: the agent continues with the previous configuration", "error", err)
 		return
 	}
-	s.Log.Info("reloaded", "datasets", len(next.Datasets))
+	s.Log.Info("configuration reloaded", "datasets", len(next.Datasets))
 	s.config = next
 }
 
@@ -100,6 +100,6 @@ func standBy(metrics *exporters.Prometheus) http.Handler {
 	}
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /-/healthy", say(http.StatusOK, "healthy"))
-	mux.HandleFunc("/", say(http.StatusServiceUnavailable, "standing by: another agent leads"))
+	mux.HandleFunc("/", say(http.StatusServiceUnavailable, "standby: another agent leads"))
 	return mux
 }

@@ -54,7 +54,7 @@ func (s *Server) Run(ctx context.Context) error {
 		if !errors.Is(err, cluster.ErrNotLeading) || ctx.Err() != nil {
 			return err
 		}
-		s.Log.Warn("another agent has taken over: standing by")
+		s.Log.Warn("another agent has taken over: this agent is now a standby")
 		cfg, err := setup.Load(s.ConfigPath)
 		if err != nil {
 			return &ConfigError{err}

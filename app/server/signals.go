@@ -21,7 +21,7 @@ func (t *term) handleSignals(ctx context.Context) {
 			return
 		case which := <-received:
 			if which == syscall.SIGUSR1 {
-				t.Log.Warn("repairs are switched off by a signal; `sentinel repair on` lets them go on")
+				t.Log.Warn("repairs are switched off by SIGUSR1; `sentinel repair on` switches them on")
 				off := repair.KillSwitchState{Off: true, Who: "SIGUSR1", Why: "a signal", At: t.Now()}
 				if err := repair.SetKillSwitch(ctx, t.state, off); err != nil {
 					t.Log.Error("switching repairs off", "error", err)
@@ -29,7 +29,7 @@ func (t *term) handleSignals(ctx context.Context) {
 				continue
 			}
 			if err := t.Reload(ctx); err != nil {
-				t.Log.Error("reload: the running configuration stays in force", "error", err)
+				t.Log.Error("reload failed: the agent continues with the previous configuration", "error", err)
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (t *term) run(ctx context.Context) error {
 	if led != nil {
 		// What could not be written belongs to whoever leads now.
 		if err != nil {
-			t.Log.Warn("stepping back", "error", err)
+			t.Log.Warn("no longer the leader: closing the state", "error", err)
 		}
 		return led
 	}
@@ -178,7 +178,8 @@ func (t *term) tryReload(ctx context.Context) error {
 	if err := t.agent.Reload(ctx, p); err != nil {
 		return errors.Join(err, p.Close())
 	}
-	t.Log.Info("reloaded", "datasets", len(cfg.Datasets), "note", "changes of listen, state and token need a restart")
+	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets),
+		"note", "changes of listen, state and token take effect after a restart")
 	return nil
 }
 

@@ -56,10 +56,10 @@ func (e execution) check(ctx context.Context) error {
 	writer := e.run.Target.Write
 	tx, err := writer.DB.BeginTx(ctx, nil)
 	if err != nil {
-		return writer.WrapError("looking at the column", err)
+		return writer.WrapError("reading the column", err)
 	}
 	err = errors.Join(checkColumnUnused(ctx, tx, e.run, e.change), tx.Rollback())
-	return writer.WrapError("looking at the column", err)
+	return writer.WrapError("reading the column", err)
 }
 
 // isAltered reports whether the table is as the statement would have made it.

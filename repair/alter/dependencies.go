@@ -25,7 +25,7 @@ func (a *Table) checkAlterable(target *warehouse.Table) error {
 	case target.Kind != warehouse.BaseTable && target.Kind != warehouse.PartitionedTable:
 		return &repair.RefusedError{Why: "it is a " + strings.ReplaceAll(string(target.Kind), "_", " ")}
 	case target.Unreadable&(warehouse.Columns|warehouse.Keys) != 0 || len(target.Columns) == 0:
-		return errors.New("its columns could not be read: an empty list is never taken for a table without columns")
+		return errors.New("its columns could not be read: an empty list does not mean that the table has no columns")
 	case len(target.Partitions) > a.MaxPartitions:
 		return repair.Refuse("it has %d partitions, and an ALTER locks them all: more than max_partitions %d",
 			len(target.Partitions), a.MaxPartitions)
@@ -76,7 +76,7 @@ func (a *Table) dependencies(
 		}
 	}
 	if s.Version == "" {
-		return s, errors.New("the catalog does not say what depends on the table: nothing is altered unseen")
+		return s, errors.New("the catalog does not show what depends on the table: it is not altered")
 	}
 	return s, nil
 }
@@ -121,7 +121,7 @@ func (a *Table) checkNotInUse(ctx context.Context, run *repair.Run) error {
 		name, fmt.Sprintf("%d microseconds", a.PutOffAfter.Microseconds()), fmt.Sprintf("%d seconds",
 			int(maxStandbyLag.Seconds()))).Scan(&reason)
 	if err != nil {
-		return run.Target.Write.WrapError("looking who uses the table", err)
+		return run.Target.Write.WrapError("reading who uses the table", err)
 	}
 	if reason != "" {
 		return &repair.TransientError{Err: errors.New("the table is in use: " + reason)}

@@ -95,7 +95,7 @@ func (a airflowAPI) findRun(ctx context.Context, dag, name, note string) (job, e
 	case status == http.StatusNotFound:
 		return j, &repair.RefusedError{Why: "there is no " + j.Name}
 	case err != nil:
-		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
+		return j, fmt.Errorf("reading the state of %s: %w", j.Name, err)
 	case note != "" && dagRun.Note != note:
 		return j, nil
 	}
@@ -139,7 +139,7 @@ func (a airflowAPI) checkRunnable(ctx context.Context, dag string) error {
 	case status == http.StatusNotFound:
 		return &repair.RefusedError{Why: "there is no DAG " + dag + " on " + a.URL}
 	case err != nil:
-		return fmt.Errorf("looking at DAG %s: %w", dag, err)
+		return fmt.Errorf("reading DAG %s: %w", dag, err)
 	case state.Paused:
 		return &repair.RefusedError{Why: "DAG " + dag + " is paused, and a run would wait: unpause it, and " +
 			"retry the repair"}

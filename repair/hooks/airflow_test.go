@@ -69,7 +69,7 @@ func TestADAGIsTriggeredOnceAndFollowedToItsEnd(t *testing.T) {
 	if body.Conf.Day != "2026-03-11" || body.Conf.Table != "w.main.orders" || about["repair"] != r.ID || about["window_start"] != "2026-03-11T00:00:00Z" || about["window_end"] != "2026-03-12T00:00:00Z" {
 		t.Errorf("conf %+v", body.Conf)
 	}
-	if told := strings.Join(messages, "\n"); !strings.Contains(told, "was asked for") || !strings.Contains(told, "of DAG reload: running") {
+	if told := strings.Join(messages, "\n"); !strings.Contains(told, "was requested") || !strings.Contains(told, "of DAG reload: running") {
 		t.Errorf("on its way it said\n%s", told)
 	}
 	if do := r.Plan.Steps[0].Do[0]; r.Plan.Guarantee != sentinel.LookedUp || !strings.Contains(do, "POST "+server.URL+"/api/v2/dags/reload/dagRuns as sentinel__{repair}") {
@@ -110,7 +110,7 @@ func TestAirflowsTroubles(t *testing.T) {
 		}, nil, ended{sentinel.DeadLetter, "302", 1}},
 		"the run fails":       {accepted, []string{"running", "failed"}, ended{sentinel.DeadLetter, "did not succeed: failed tasks: load", 1}},
 		"the run is stuck":    {accepted, []string{"running"}, ended{sentinel.DeadLetter, "did not end within 30m0s, and may still end", 1}},
-		"somebody deleted it": {accepted, []string{"running", ""}, ended{sentinel.DeadLetter, "is gone", 1}},
+		"somebody deleted it": {accepted, []string{"running", ""}, ended{sentinel.DeadLetter, "was removed before", 1}},
 		"not allowed":         {func(w http.ResponseWriter, _ func(), _ int) { says(w, 403, `{"detail": "Forbidden"}`) }, nil, ended{sentinel.DeadLetter, "Forbidden", 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestAirflowIsLoggedInToAndARepairThatDidNotHelpTakenBack(t *testing.T) {
 	b.Bad = func(context.Context) (bool, error) { return true, nil }
 	r, _ := carriedFrom(t, b, "airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", UndoDAG: "unload", User: "sentinel", Password: "s3cret"})
 	back := server.seen("POST", "/dags/unload/dagRuns")
-	ended{sentinel.RolledBack, "taken back. the check is still bad", 1}.check(t, r, len(back))
+	ended{sentinel.RolledBack, "rolled back. the check is still bad", 1}.check(t, r, len(back))
 	if !strings.Contains(back[0].Body, "sentinel__"+r.ID+"__undo") || back[0].Auth != "Bearer of-today" {
 		t.Errorf("asked %+v", back[0])
 	}

@@ -105,7 +105,7 @@ func (d *DBT) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) 
 	return plan, err
 }
 
-const noRollback = "what dbt has built is not taken back: build it again from a good source"
+const noRollback = "a dbt build is not rolled back: build again from a good source"
 
 // arguments are dbt's; none at all leave a dbt Cloud job as it is configured
 // there.

@@ -111,7 +111,7 @@ func (c cloudRun) find(ctx context.Context) (job, error) {
 		} `json:"data"`
 	}
 	if _, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, c.run.Now, &runs); err != nil {
-		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
+		return j, fmt.Errorf("reading the state of %s: %w", j.Name, err)
 	}
 	const success = 10 // of the API's run statuses
 	for _, found := range runs.Data {

@@ -60,7 +60,7 @@ func TestABuildThatFailsIsNotTriedAgainAndNoneIsTakenBack(t *testing.T) {
 	b := repairtest.New(t, "sqlite")
 	b.Bad = func(context.Context) (bool, error) { return true, nil }
 	r, _ = carriedFrom(t, b, "dbt", &hooks.DBT{Program: "/bin/true", Project: project, Select: []string{"orders"}})
-	ended{sentinel.DeadLetter, "is not taken back", 0}.check(t, r, 0)
+	ended{sentinel.DeadLetter, "is not rolled back", 0}.check(t, r, 0)
 }
 
 func TestAWindowIsNeededWhereItIsAskedFor(t *testing.T) {
@@ -74,7 +74,7 @@ func TestAWindowIsNeededWhereItIsAskedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := a.Plan(t.Context(), nil, repair.Trigger{Incident: sentinel.Incident{Key: "late"}})
-		if err == nil || !strings.Contains(err.Error(), "does not tell which window") {
+		if err == nil || !strings.Contains(err.Error(), "does not report which window") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -174,7 +174,7 @@ func (e *Exec) run(ctx context.Context, run *repair.Run, command []string, step 
 	cmd.Stdout, cmd.Stderr = out, out
 	mark := e.mark(run, step)
 	if err := os.WriteFile(mark, []byte("begun\n"), 0o600); err != nil {
-		return fmt.Errorf("leaving a mark: %w", err)
+		return fmt.Errorf("writing the mark file: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("starting %s: %w", command[0], err), os.Remove(mark))
@@ -188,7 +188,7 @@ func (e *Exec) run(ctx context.Context, run *repair.Run, command []string, step 
 		}
 	}
 	if marked != nil {
-		return fmt.Errorf("leaving a mark: %w", marked)
+		return fmt.Errorf("writing the mark file: %w", marked)
 	}
 	if err := os.Remove(mark); err != nil {
 		return err

@@ -64,7 +64,7 @@ func TestC42AnAgentThatDiedWhileItAskedIsNotFollowedByABlindSecond(t *testing.T)
 	}{
 		"looked up":          {lookup: true, want: ended{sentinel.RepairSucceeded, "", 1}},
 		"idempotent":         {idempotent: true, want: ended{sentinel.RepairSucceeded, "", 2}},
-		"neither of the two": {want: ended{sentinel.DeadLetter, "outcome unknown: it was being asked for by an agent that died", 1}},
+		"neither of the two": {want: ended{sentinel.DeadLetter, "outcome unknown: an agent died while it sent the request", 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -93,7 +93,7 @@ func (c httpCall) json(ctx context.Context, now sentinel.Clock, v any) (status i
 		return status, err
 	}
 	if err := json.Unmarshal(said, v); err != nil {
-		return status, fmt.Errorf("the receiver answers %d with something else than the expected JSON: %w", status, err)
+		return status, fmt.Errorf("the receiver answered %d without the expected JSON: %w", status, err)
 	}
 	return status, nil
 }

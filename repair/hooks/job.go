@@ -58,13 +58,13 @@ func (f follower) step(ctx context.Context, remote remoteJob, undo bool) error {
 	asked := f.run.Repair.Asked
 	switch {
 	case j.State == jobAbsent && !asked.IsZero():
-		return fmt.Errorf("%s is gone: it was removed before its end was seen", j.Name)
+		return fmt.Errorf("%s was removed before Sentinel read its result", j.Name)
 	case j.State == jobAbsent:
 		return f.submit(ctx, remote, j.Name, undo)
 	case j.State == jobDone:
 		return nil
 	case j.State == jobFailed:
-		return fmt.Errorf("%s did not succeed: %s", j.Name, cmp.Or(j.Why, "it does not say why"))
+		return fmt.Errorf("%s did not succeed: %s", j.Name, cmp.Or(j.Why, "it gives no reason"))
 	case !asked.IsZero() && f.run.Now().Sub(asked) >= f.timeout:
 		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.timeout, cmp.Or(j.Why,
 			"it is running"))

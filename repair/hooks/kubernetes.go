@@ -101,7 +101,7 @@ func (k *Kubernetes) Plan(_ context.Context, _ *repair.Target, trigger repair.Tr
 	if k.Restart != "" {
 		summary = "restart Deployment " + details.Namespace + "/" + k.Restart
 		step = sentinel.Step{Name: "restart", Do: []string{"PATCH " + deployment(details) + " annotation " +
-			repairAnnotation + "={repair}"}, NoUndo: "a restart cannot be taken back"}
+			repairAnnotation + "={repair}"}, NoUndo: "a restart cannot be rolled back"}
 	} else {
 		for _, v := range k.Env {
 			if noWindow != nil && needsWindow(v) {
@@ -160,7 +160,7 @@ func (k *Kubernetes) Rollback(ctx context.Context, run *repair.Run) error {
 	}
 	switch {
 	case details.Restart != "":
-		return &repair.RefusedError{Why: "a restart cannot be taken back"}
+		return &repair.RefusedError{Why: "a restart cannot be rolled back"}
 	case k.Undo == "":
 		return &repair.RefusedError{Why: "no undo_cronjob is configured"}
 	}

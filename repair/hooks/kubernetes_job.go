@@ -68,7 +68,7 @@ func (k cronJobRun) find(ctx context.Context) (job, error) {
 	case status == http.StatusNotFound:
 		return j, nil
 	case err != nil:
-		return j, fmt.Errorf("looking up %s: %w", j.Name, err)
+		return j, fmt.Errorf("reading the state of %s: %w", j.Name, err)
 	}
 	s := now.Status
 	if bad, failed := conditionOf(s.Conditions, "Failed", "True"); failed {
@@ -100,7 +100,7 @@ func (k cronJobRun) manifest(ctx context.Context) (any, error) {
 	case status == http.StatusNotFound:
 		return nil, &repair.RefusedError{Why: "there is no CronJob " + k.details.Namespace + "/" + k.cronJob}
 	case err != nil:
-		return nil, fmt.Errorf("looking at CronJob %s: %w", k.cronJob, err)
+		return nil, fmt.Errorf("reading CronJob %s: %w", k.cronJob, err)
 	}
 	template := from.Spec.JobTemplate
 	spec, err := decodeObject(template.Spec)
@@ -147,7 +147,7 @@ func addEnvironment(spec map[string]any, env map[string]string) error {
 	for _, c := range containers {
 		container, ok := c.(map[string]any)
 		if !ok {
-			return fmt.Errorf("its jobTemplate has a container that is no object")
+			return fmt.Errorf("its jobTemplate has a container that is not an object")
 		}
 		old, _ := container["env"].([]any)
 		kept := slices.DeleteFunc(old, func(v any) bool {

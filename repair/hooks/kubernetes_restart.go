@@ -57,7 +57,7 @@ func (k restartedDeployment) find(ctx context.Context) (job, error) {
 	case status == http.StatusNotFound:
 		return j, &repair.RefusedError{Why: "there is no Deployment " + k.details.Namespace + "/" + k.details.Restart}
 	case err != nil:
-		return j, fmt.Errorf("looking at %s: %w", j.Name, err)
+		return j, fmt.Errorf("reading %s: %w", j.Name, err)
 	case now.Spec.Paused:
 		return j, &repair.RefusedError{Why: "Deployment " + k.details.Namespace + "/" + k.details.Restart +
 			" is paused, and would not restart"}

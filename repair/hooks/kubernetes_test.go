@@ -161,7 +161,7 @@ func TestAJobThatDidNotHelpIsTakenBackByAnother(t *testing.T) {
 	b.Bad = func(context.Context) (bool, error) { return true, nil }
 	r, _ := carriedFrom(t, b, "kubernetes", &hooks.Kubernetes{CronJob: "reload", Undo: "reload", Server: server.URL, Account: account})
 	posts := server.seen("POST", "/jobs")
-	ended{sentinel.RolledBack, "taken back", 2}.check(t, r, len(posts))
+	ended{sentinel.RolledBack, "rolled back", 2}.check(t, r, len(posts))
 	if !strings.Contains(posts[1].Body, `"sentinel-`+r.ID+`-undo"`) {
 		t.Errorf("made %s", posts[1].Body)
 	}
@@ -252,7 +252,7 @@ func TestARestartIsNotTakenBack(t *testing.T) {
 	b := repairtest.New(t, "sqlite")
 	b.Bad = func(context.Context) (bool, error) { return true, nil }
 	r, _ := carriedFrom(t, b, "kubernetes", &hooks.Kubernetes{Restart: "loader", Server: server.URL, Account: account})
-	ended{sentinel.DeadLetter, "a restart cannot be taken back", 1}.check(t, r, len(server.seen("PATCH", "/loader")))
+	ended{sentinel.DeadLetter, "a restart cannot be rolled back", 1}.check(t, r, len(server.seen("PATCH", "/loader")))
 }
 
 func TestWithoutAnAuthorityNothingIsAsked(t *testing.T) {

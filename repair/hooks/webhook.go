@@ -101,7 +101,7 @@ func (h *Webhook) Apply(ctx context.Context, run *repair.Run) error {
 			return err
 		}
 	case run.Resumed && !h.Idempotent:
-		return &repair.UnknownError{Err: errors.New("it was being asked for by an agent that died, and there is " +
+		return &repair.UnknownError{Err: errors.New("an agent died while it sent the request, and there is " +
 			"neither lookup nor idempotent")}
 	}
 	return h.post(ctx, run, h.URL, false)
@@ -128,7 +128,7 @@ func (h *Webhook) done(ctx context.Context, run *repair.Run) (bool, error) {
 	case status == http.StatusNotFound:
 		return false, nil
 	case err != nil:
-		return false, &repair.UnknownError{Err: fmt.Errorf("looking up: %w", err)}
+		return false, &repair.UnknownError{Err: fmt.Errorf("asking lookup: %w", err)}
 	}
 	return true, nil
 }

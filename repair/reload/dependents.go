@@ -27,8 +27,8 @@ func checkDependents(
 	}
 	if len(cascadingTables) > 0 {
 		return &repair.RefusedError{Why: "deleting its rows would delete or empty those of " +
-			strings.Join(cascadingTables, ", ") + ", whose foreign keys say so (ON DELETE), or do not tell this " +
-			"account what they say"}
+			strings.Join(cascadingTables, ", ") + ", because of their foreign keys (ON DELETE), or because this " +
+			"account cannot read the foreign keys"}
 	}
 	triggers, err := namesFor(ctx, db, queries.Triggers, target)
 	if err != nil {
@@ -37,7 +37,7 @@ func checkDependents(
 	if len(triggers) > 0 {
 		plan.Hazards = append(plan.Hazards, "triggers run for every row: "+strings.Join(triggers, ", "))
 		needApproval(plan, "the table has triggers ("+strings.Join(triggers, ", ")+
-			"), and what they do is not taken back")
+			"), and their effects are not rolled back")
 	}
 	if queries.Grants == "" {
 		return nil
@@ -72,7 +72,7 @@ func namesFor(ctx context.Context, db *warehouse.DB, query string, target *wareh
 	}
 	rows, err := repair.Query(ctx, db, warehouse.Statement{SQL: query, Args: []any{target.Schema, target.Name}})
 	if err != nil {
-		return nil, repair.Transient(fmt.Errorf("looking for what depends on the rows: %w", err))
+		return nil, repair.Transient(fmt.Errorf("reading what depends on the rows: %w", err))
 	}
 	var names []string
 	for _, row := range rows {

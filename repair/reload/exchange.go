@@ -84,7 +84,7 @@ func checkUnchanged(ctx context.Context, run *repair.Run, step string) error {
 		return err
 	}
 	if repair.Fingerprint(target, repair.Dependencies{}) != run.Repair.Plan.Fingerprint {
-		return &repair.ChangedError{What: "it was made anew, or its columns, keys or partitions are others now"}
+		return &repair.ChangedError{What: "it was created again, or its columns, keys or partitions have changed"}
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (a *Partition) steps(window windowQuery, table, where, columns string) (do 
 		return []string{
 			"DELETE FROM " + table + " WHERE " + where + " AND the key (" + strings.Join(window.Key, ", ") +
 				") is not in staging",
-			insert + ", updating rows whose key is there",
+			insert + ", updating rows whose key exists",
 		}, "the same with the rows that were there," + kept
 	case a.Method == "swap" && swaps && commits:
 		return swapper.DescribeSwap(table, window.Leaf.Name, window.Leaf.Bound),

@@ -132,7 +132,7 @@ func TestAWindowIsMerged(t *testing.T) {
 		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge"}
 		p := b.Policy("reload_partition", a, repair.Auto)
 		r := b.Repaired(p, b.Incident(repairtest.Tuesday))
-		if r.State != sentinel.RepairSucceeded || !strings.Contains(strings.Join(r.Plan.Steps[0].Do, " "), "updating rows whose key is there") {
+		if r.State != sentinel.RepairSucceeded || !strings.Contains(strings.Join(r.Plan.Steps[0].Do, " "), "updating rows whose key exists") {
 			t.Fatalf("%s: %s %v", r.State, r.Message, r.Plan.Steps)
 		}
 		got := repairtest.Query(t, b.Driver, b.DSN, "SELECT id, note FROM orders WHERE id BETWEEN 100 AND 199 ORDER BY 1")

@@ -104,7 +104,7 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 		details.From, details.To = bad.Walls()
 	}
 	if details.Date = column.Type.Family == warehouse.Date; details.Date && a.Bucket == "hour" {
-		return plan, &repair.RefusedError{Why: details.Column + " holds dates, which tell no hours"}
+		return plan, &repair.RefusedError{Why: details.Column + " holds dates, which have no hours"}
 	}
 	for _, f := range a.File {
 		details.Files = append(details.Files, strings.ReplaceAll(f, "{date}", from.Format(time.DateOnly)))

@@ -149,7 +149,7 @@ func storedText(v parquet.Value) (string, error) {
 	if b := v.ByteArray(); utf8.Valid(b) {
 		return string(b), nil
 	}
-	return "", errors.New("bytes that are no text are not read from files")
+	return "", errors.New("binary columns are not read from files")
 }
 
 // julianEpoch is the Julian day of 1970-01-01.

@@ -77,7 +77,7 @@ func checkTransactional(ctx context.Context, writer *repair.Writer, t sentinel.T
 	}
 	var problem string
 	if err := writer.DB.QueryRowContext(ctx, checker.WithoutRollback(), t.Schema, t.Name).Scan(&problem); err != nil {
-		return writer.WrapError("looking at the table's engine", err)
+		return writer.WrapError("reading the table's engine", err)
 	}
 	if problem != "" {
 		return &repair.RefusedError{Why: problem}

@@ -33,7 +33,7 @@ func leafOf(target *warehouse.Table, dialect warehouse.Dialect, details planDeta
 	for _, c := range target.Columns {
 		if strings.HasPrefix(c.Generated, "identity") {
 			return nil, &repair.RefusedError{Why: "method swap: " + c.Name +
-				" numbers itself, and a partition of its own would begin anew"}
+				" has automatic numbers, which would begin again in a new partition"}
 		}
 	}
 	var ranges []string
@@ -104,7 +104,7 @@ func (swap partitionSwap) createStagedPartition(ctx context.Context) error {
 	if check := swap.dialect.CheckLeaf(swap.parts); check.SQL != "" {
 		var own string
 		if err := writer.DB.QueryRowContext(ctx, check.SQL, check.Args...).Scan(&own); err != nil {
-			return writer.WrapError("looking at the partition", err)
+			return writer.WrapError("reading the partition", err)
 		}
 		if own != "" {
 			return &repair.RefusedError{Why: "method swap: the partition " + swap.name + " has " + own +
@@ -114,7 +114,7 @@ func (swap partitionSwap) createStagedPartition(ctx context.Context) error {
 	if has := swap.dialect.HasStaged(swap.parts); has.SQL != "" {
 		var there int
 		if err := writer.DB.QueryRowContext(ctx, has.SQL, has.Args...).Scan(&there); err != nil {
-			return writer.WrapError("looking for the staged partition", err)
+			return writer.WrapError("reading the staged partition", err)
 		}
 		if there > 0 {
 			return nil

@@ -86,7 +86,7 @@ func (swap partitionSwap) exchangeOrRevert(ctx context.Context, conn *sql.Conn, 
 	}
 	if now.staged != state.before {
 		return errors.Join(&repair.ChangedError{What: "rows were written to the window in the moment of the " +
-			"swap, which is taken back"}, swap.exchangePartition(ctx, conn))
+			"swap, which is reversed"}, swap.exchangePartition(ctx, conn))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func classify(err error) (kind error, todo string) {
 	case lib.SQLITE_FULL:
 		return engine.ErrFull, "free some space"
 	case lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT:
-		return engine.ErrDamaged, "move it away, or restore a back-up"
+		return engine.ErrDamaged, "move it away, or restore a backup"
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
 		return nil, "check the permissions of the file and of its directory"
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:

@@ -47,5 +47,5 @@ func inUse(path string, f *os.File, err error) error {
 	if n, err := f.Read(text); err == nil { // an empty file: the other is just starting
 		who = " (process " + strings.TrimSpace(string(text[:n])) + ")"
 	}
-	return fmt.Errorf("state %s: %w%s: stop it, or give this one another `state:`", path, engine.ErrLocked, who)
+	return fmt.Errorf("state %s: %w%s: stop it, or configure another `state:`", path, engine.ErrLocked, who)
 }

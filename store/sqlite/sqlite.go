@@ -217,7 +217,7 @@ func (d *DB) Verify(ctx context.Context) error {
 		return d.Describe(err)
 	}
 	if answer != "ok" {
-		return fmt.Errorf("state %s: %w: %s: restore a back-up", d.path, engine.ErrDamaged, answer)
+		return fmt.Errorf("state %s: %w: %s: restore a backup", d.path, engine.ErrDamaged, answer)
 	}
 	return nil
 }

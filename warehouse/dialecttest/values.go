@@ -17,7 +17,7 @@ func (s suite) registered(t *testing.T) {
 	}
 	dsn := s.NewDatabase(t).DSN()
 	if got := warehouse.DialectOf(dsn); got != name {
-		t.Errorf("the DSN's form tells the dialect %q", got)
+		t.Errorf("the form of the DSN matches the dialect %q", got)
 	}
 	if s.Dialect.Matches("unknown-scheme://host/database") {
 		t.Error("the dialect takes a DSN of an unknown scheme")

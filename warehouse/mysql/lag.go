@@ -27,7 +27,7 @@ func lagOf(ctx context.Context, s warehouse.Sessions) warehouse.Lag {
 		return warehouse.Lag{Unknown: "the user may not see it: grant REPLICATION CLIENT (MariaDB: REPLICA MONITOR)"}
 	}
 	if err == nil && len(rows) < 2 {
-		err = errors.New("it is read-only, and a replica of nobody")
+		err = errors.New("it is read-only, but it is not a replica")
 	}
 	if err != nil {
 		return warehouse.Lag{Unknown: err.Error()}

@@ -148,7 +148,7 @@ func (Dialect) AdviseReading(ask warehouse.QueryFunc) []warehouse.Advice {
 // AdviseWriting implements warehouse.Adviser.
 func (Dialect) AdviseWriting(ask warehouse.QueryFunc) []warehouse.Advice {
 	out := []warehouse.Advice{{Level: "warn", Text: "repair_dsn: ALTER commits by itself here: " +
-		"intent and outcome are in the ledger, and the catalog tells after a crash"}}
+		"intent and outcome are in the ledger, and after a crash the catalog shows what happened"}}
 	rows, err := ask(warehouse.Statement{SQL: "SELECT version()"})
 	if err != nil || len(rows) == 0 {
 		return append(out, warehouse.Advice{Level: "fail", Text: fmt.Sprintf("repair_dsn: %v", err)})

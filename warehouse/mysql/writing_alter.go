@@ -56,7 +56,7 @@ func (Dialect) ChangeType(c warehouse.TypeChange) (statement, approve string, er
 	have, from, to := c.From, c.From.Type, c.To.Type
 	if from.Family != warehouse.Text || to.Family != warehouse.Text || from.Length == 0 || to.Length == 0 ||
 		!strings.HasPrefix(to.Native, "varchar") {
-		return "", "", fmt.Errorf("%s to %s copies the table: hand it to gh-ost or pt-online-schema-change by a hook",
+		return "", "", fmt.Errorf("%s to %s copies the table: run gh-ost or pt-online-schema-change by a hook",
 			from.Native, to.Native)
 	}
 	// MariaDB crosses it in place from up to 127 bytes, MySQL never: the server
@@ -67,7 +67,7 @@ func (Dialect) ChangeType(c warehouse.TypeChange) (statement, approve string, er
 	statement = fmt.Sprintf("ALTER TABLE %s MODIFY COLUMN %s %s", c.Table, c.Column, to.Native)
 	if have.Collation != "" {
 		if !collationName().MatchString(have.Collation) {
-			return "", "", errors.New("its collation has an odd name")
+			return "", "", errors.New("the name of its collation has unexpected characters")
 		}
 		statement += " COLLATE " + have.Collation
 	}
