@@ -89,7 +89,7 @@ func (f follower) submit(ctx context.Context, remote remoteJob, name string, und
 		place = "after_rollback_commit"
 	}
 	f.run.Failpoint(place)
-	return &repair.RunningError{What: name + " was asked for", After: f.poll}
+	return &repair.RunningError{What: name + " was requested", After: f.poll}
 }
 
 // checkDurations refuses times that cannot be waited for.
