@@ -15,7 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-func TestAWindowIsReloadedVerifiedAndLeavesTheRestAlone(t *testing.T) {
+func TestReloadReplacesOnlyTheWindow(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -47,7 +47,7 @@ func TestAWindowIsReloadedVerifiedAndLeavesTheRestAlone(t *testing.T) {
 	})
 }
 
-func TestC44ARepairThatDoesNotHelpIsTakenBack(t *testing.T) {
+func TestC44UnhelpfulRepairIsRolledBack(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -70,7 +70,7 @@ func TestC44ARepairThatDoesNotHelpIsTakenBack(t *testing.T) {
 	})
 }
 
-func TestC49AnEmptyOrShrunkSourceIsRefused(t *testing.T) {
+func TestC49ShrunkSourceIsRefused(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -103,7 +103,7 @@ func TestFallbackSourcesAreTriedInOrder(t *testing.T) {
 	})
 }
 
-func TestC50DuplicatesInTheSourceFailInStaging(t *testing.T) {
+func TestC50DuplicatesFailInStaging(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()
@@ -114,7 +114,7 @@ func TestC50DuplicatesInTheSourceFailInStaging(t *testing.T) {
 	}
 }
 
-func TestC20AWindowThatIsNoDateIsRefused(t *testing.T) {
+func TestC20InvalidWindowIsRefused(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()
@@ -124,7 +124,7 @@ func TestC20AWindowThatIsNoDateIsRefused(t *testing.T) {
 	}
 }
 
-func TestC52ApprovalsBindToThePlan(t *testing.T) {
+func TestC52ApprovalBindsToPlan(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()
@@ -155,7 +155,7 @@ func TestC52ApprovalsBindToThePlan(t *testing.T) {
 	}
 }
 
-func TestC31TwoAgentsMakeOneRepair(t *testing.T) {
+func TestC31TwoAgentsOneRepair(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -191,7 +191,7 @@ func TestC31TwoAgentsMakeOneRepair(t *testing.T) {
 	})
 }
 
-func TestC32AnOvertakenAgentIsRefusedByTheFence(t *testing.T) {
+func TestC32FenceRefusesOvertakenAgent(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()

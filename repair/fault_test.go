@@ -15,7 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-func TestC16ATableThatIsAnotherOneNowIsNotTouched(t *testing.T) {
+func TestC16ReplacedTableIsNotChanged(t *testing.T) {
 	t.Parallel()
 	at := map[string]string{"postgres": "timestamptz", "mysql": "datetime", "sqlite": "text"}
 	for name, change := range map[string]func(b *repairtest.Bench){
@@ -44,7 +44,7 @@ func TestC16ATableThatIsAnotherOneNowIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestC28AReloadOfTheConfigurationLeavesWhatIsUnderWayAsItWasPlanned(t *testing.T) {
+func TestC28ConfigReloadKeepsRepairUnderWay(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -81,7 +81,7 @@ func lockState(b *repairtest.Bench) (unlock func()) {
 	}
 }
 
-func TestC29WithoutAStateNothingIsRepaired(t *testing.T) {
+func TestC29NoRepairWithoutState(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	a := &act{}
@@ -102,7 +102,7 @@ func TestC29WithoutAStateNothingIsRepaired(t *testing.T) {
 	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
 }
 
-func TestC33AnAgentThatCannotHoldItsLeaseRollsBack(t *testing.T) {
+func TestC33LostLeaseRollsBack(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -145,7 +145,7 @@ func TestC33AnAgentThatCannotHoldItsLeaseRollsBack(t *testing.T) {
 	})
 }
 
-func TestC45AnAgentThatIsStoppedLeavesItsRepairToTheNext(t *testing.T) {
+func TestC45StoppedAgentLeavesRepairToNext(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -180,7 +180,7 @@ func TestC45AnAgentThatIsStoppedLeavesItsRepairToTheNext(t *testing.T) {
 	})
 }
 
-func TestC15ATableThatIsGoneIsNotReloaded(t *testing.T) {
+func TestC15DroppedTableIsNotReloaded(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()

@@ -64,7 +64,7 @@ func timed(t *testing.T) (b *repairtest.Bench, at *atomic.Int64) {
 	return b, at
 }
 
-func TestC43AHalfOpenBreakerLetsOneTrialThrough(t *testing.T) {
+func TestC43HalfOpenBreakerAllowsOneTrial(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	broken := errors.New("broken")
@@ -109,7 +109,7 @@ func TestC43AHalfOpenBreakerLetsOneTrialThrough(t *testing.T) {
 	b.Stands(b.Get(second.ID), sentinel.RepairSucceeded, "")
 }
 
-func TestABreakerOpensAgainWhenTheTrialFails(t *testing.T) {
+func TestBreakerReopensAfterFailedTrial(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	a := &act{apply: func(context.Context, *repair.Run) error { return errors.New("broken") }}
@@ -129,7 +129,7 @@ func TestABreakerOpensAgainWhenTheTrialFails(t *testing.T) {
 	}
 }
 
-func TestTheKillSwitchStopsEverythingAtTheNextStep(t *testing.T) {
+func TestKillSwitchStopsAtNextStep(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var killed atomic.Bool
@@ -151,7 +151,7 @@ func TestTheKillSwitchStopsEverythingAtTheNextStep(t *testing.T) {
 
 // The switch that people set is kept in the state: for every agent, and over
 // restarts.
-func TestTheKillSwitchIsRemembered(t *testing.T) {
+func TestKillSwitchIsStored(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	b.Repair.Killed = func() bool { return (&repair.StoredKillSwitch{Store: b.Store}).Killed(t.Context()) }
@@ -179,7 +179,7 @@ func TestTheKillSwitchIsRemembered(t *testing.T) {
 
 // What is bad again soon after it was repaired was not repaired: three times,
 // and the breaker opens.
-func TestARepairThatDoesNotLastCountsAsFailed(t *testing.T) {
+func TestFlappingRepairCountsAsFailed(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	p := b.Policy("act", &act{}, repair.Auto)
@@ -198,7 +198,7 @@ func TestARepairThatDoesNotLastCountsAsFailed(t *testing.T) {
 	t.Errorf("the breaker went through %v", states)
 }
 
-func TestABudgetOfAllRepairsTogether(t *testing.T) {
+func TestGlobalRepairBudget(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	now := b.Repair.Now
@@ -215,7 +215,7 @@ func TestABudgetOfAllRepairsTogether(t *testing.T) {
 	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
 }
 
-func TestTheKillSwitchIsSetWhileAnotherSystemWorks(t *testing.T) {
+func TestKillSwitchDuringRemoteJob(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var killed atomic.Bool
@@ -235,7 +235,7 @@ func TestTheKillSwitchIsSetWhileAnotherSystemWorks(t *testing.T) {
 	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
 }
 
-func TestC53AMaintenanceWindowIsWaitedOut(t *testing.T) {
+func TestC53MaintenanceWindowDelaysRepair(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var quiet atomic.Bool
@@ -261,7 +261,7 @@ func TestC53AMaintenanceWindowIsWaitedOut(t *testing.T) {
 	b.Stands(b.Advanced(during.ID), sentinel.RepairSucceeded, "")
 }
 
-func TestC52AnApprovalThatRanOutIsAskedForAgain(t *testing.T) {
+func TestC52ExpiredApprovalIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var quiet atomic.Bool
@@ -290,7 +290,7 @@ func TestC52AnApprovalThatRanOutIsAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestARolloutRepairsItsShareOfIncidents(t *testing.T) {
+func TestRolloutRepairsShareOfIncidents(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	a := &act{}
@@ -321,7 +321,7 @@ func TestARolloutRepairsItsShareOfIncidents(t *testing.T) {
 	}
 }
 
-func TestADryRunEndsBeforeAnythingIsDone(t *testing.T) {
+func TestDryRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	a := &act{}
@@ -333,7 +333,7 @@ func TestADryRunEndsBeforeAnythingIsDone(t *testing.T) {
 	}
 }
 
-func TestShadowPlansAreReportedOnAndMakeWayForRepairs(t *testing.T) {
+func TestShadowReports(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	a := &act{}

@@ -34,10 +34,10 @@ var (
 
 func TestMain(m *testing.M) { repairtest.Main(m) }
 
-// TestC46KilledAnywhere kills an agent at every failpoint. Whatever was left,
+// TestC46KilledAtEveryFailpoint kills an agent at every failpoint. Whatever was left,
 // the next agent ends the repair, and the table is one whole version of its
 // source or of what it was.
-func TestC46KilledAnywhere(t *testing.T) {
+func TestC46KilledAtEveryFailpoint(t *testing.T) {
 	t.Parallel()
 	rounds := 1
 	if n, err := strconv.Atoi(os.Getenv("SENTINEL_TORTURE")); err == nil {

@@ -54,9 +54,9 @@ func (a *panics) Rollback(context.Context, *repair.Run) error {
 	return nil
 }
 
-// TestAPanicEndsItsRepairAlone: a defect in an action is the error of its own
+// TestPanicEndsOnlyItsRepair: a defect in an action is the error of its own
 // repair. Others go on, nothing stays locked, and the engine lives.
-func TestAPanicEndsItsRepairAlone(t *testing.T) {
+func TestPanicEndsOnlyItsRepair(t *testing.T) {
 	t.Parallel()
 	for in, step := range map[string]string{
 		"stage": "the step stage panicked", "apply": "the step apply panicked",
@@ -89,7 +89,7 @@ func TestAPanicEndsItsRepairAlone(t *testing.T) {
 	}
 }
 
-func TestAPanicWhilePlanningIsThePlansError(t *testing.T) {
+func TestPanicWhilePlanning(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()
@@ -122,9 +122,9 @@ func TestAPanicOfAWorkerKeepsItsStack(t *testing.T) {
 	}
 }
 
-// TestAPanicOfTheCheckIsTriedAgain: the check that verifies panics, as a check
+// TestPanicWhileVerifyingIsRetried: the check that verifies panics, as a check
 // may; the repair waits as it does for one that cannot look.
-func TestAPanicOfTheCheckIsTriedAgain(t *testing.T) {
+func TestPanicWhileVerifyingIsRetried(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()

@@ -14,9 +14,9 @@ import (
 
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
-// TestDocumentedPrivilegesAreEnough runs the statements of docs/privileges.md and
+// TestDocumentedPrivilegesSuffice runs the statements of docs/privileges.md and
 // reloads a table as the two users they make.
-func TestDocumentedPrivilegesAreEnough(t *testing.T) {
+func TestDocumentedPrivilegesSuffice(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/privileges.md")
 	if err != nil {

@@ -60,8 +60,8 @@ func steps(tasks []repair.Task) string {
 	return strings.Join(names, " ")
 }
 
-// TestAnotherAgentCarriesARepairOut: what is changed, and taken back, is the same.
-func TestAnotherAgentCarriesARepairOut(t *testing.T) {
+// TestRemoteAgentRunsRepair: what is changed, and taken back, is the same.
+func TestRemoteAgentRunsRepair(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -76,7 +76,7 @@ func TestAnotherAgentCarriesARepairOut(t *testing.T) {
 	})
 }
 
-func TestAnotherAgentTakesARepairBack(t *testing.T) {
+func TestRemoteAgentRollsBack(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -93,9 +93,9 @@ func TestAnotherAgentTakesARepairBack(t *testing.T) {
 	})
 }
 
-// TestAnAnswerThatIsLost: the step was done, and nobody heard of it. It is taken
+// TestRemoteAnswerLost: the step was done, and nobody heard of it. It is taken
 // up again with a newer fence, finds that it was done, and does it no second time.
-func TestAnAnswerThatIsLost(t *testing.T) {
+func TestRemoteAnswerLost(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -143,8 +143,8 @@ func TestAnAnswerThatIsLost(t *testing.T) {
 	})
 }
 
-// TestNobodyElse: steps are carried out here while this agent is alone.
-func TestNobodyElse(t *testing.T) {
+// TestNoOtherAgent: steps are carried out here while this agent is alone.
+func TestNoOtherAgent(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()
@@ -156,8 +156,8 @@ func TestNobodyElse(t *testing.T) {
 	}
 }
 
-// TestErrorsOfAnotherAgent mean what they mean here.
-func TestErrorsOfAnotherAgent(t *testing.T) {
+// TestRemoteErrorsKeepTheirKind mean what they mean here.
+func TestRemoteErrorsKeepTheirKind(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		err  error

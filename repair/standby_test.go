@@ -14,10 +14,10 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// TestC02NothingIsRepairedByWhatAStandbySays: the primary is gone, and checks
+// TestC02NoRepairFromStandby: the primary is gone, and checks
 // read its standby. Once that is promoted, and repair_dsn leads to it, repairs
 // go on.
-func TestC02NothingIsRepairedByWhatAStandbySays(t *testing.T) {
+func TestC02NoRepairFromStandby(t *testing.T) {
 	t.Parallel()
 	b, p := newPair(t)
 	primary, standby, read, write := p.primary, p.standby, p.read, p.write
@@ -93,10 +93,10 @@ func (p *pair) target(w *repair.Writer) *repair.Target {
 	return &repair.Target{Read: p.read, Write: w, Now: repairtest.Clock, Sources: repairtest.Sources{"": p.read}}
 }
 
-// TestC54AFailoverThatLostTheCommitIsRedone: a repair was committed on the
+// TestC54CommitLostInFailoverIsRedone: a repair was committed on the
 // primary, which died before its standby had it. The ledger of the new primary
 // does not know of it, and it is carried out there.
-func TestC54AFailoverThatLostTheCommitIsRedone(t *testing.T) {
+func TestC54CommitLostInFailoverIsRedone(t *testing.T) {
 	t.Parallel()
 	b, p := newPair(t)
 	b.Repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) { return p.target(p.write), nil }

@@ -47,7 +47,7 @@ func shipped() []string {
 // Every action there is, on every engine: a plan changes nothing, says for each
 // step how it is taken back or why it is not, and what is applied and taken back
 // leaves the table as it was.
-func TestEveryActionPlansWithoutATraceAndIsTakenBack(t *testing.T) {
+func TestEveryActionPlansReadOnlyAndRollsBack(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(receiver.Close)

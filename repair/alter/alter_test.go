@@ -17,7 +17,7 @@ import (
 
 func asFenced(err error, into **repair.FencedError) bool { return errors.As(err, into) }
 
-func TestAColumnOfTheSourceIsAddedAndTakenBack(t *testing.T) {
+func TestAddColumnAndRollback(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -44,7 +44,7 @@ func TestAColumnOfTheSourceIsAddedAndTakenBack(t *testing.T) {
 	})
 }
 
-func TestAColumnThatWasWrittenToIsNotTakenBack(t *testing.T) {
+func TestRollbackKeepsUsedColumn(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		b := repairtest.New(t, engine)
@@ -61,7 +61,7 @@ func TestAColumnThatWasWrittenToIsNotTakenBack(t *testing.T) {
 	}
 }
 
-func TestWhatIsNeverAlteredByItself(t *testing.T) {
+func TestRefusedChanges(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()
@@ -88,10 +88,10 @@ func TestWhatIsNeverAlteredByItself(t *testing.T) {
 	}
 }
 
-// TestC06AWaitingAlterHoldsNobodyUp: while a long reader keeps the ALTER
+// TestC06WaitingAlterBlocksNobody: while a long reader keeps the ALTER
 // waiting, other readers wait no longer than lock_timeout, and the repair is
 // tried again later.
-func TestC06AWaitingAlterHoldsNobodyUp(t *testing.T) {
+func TestC06WaitingAlterBlocksNobody(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		t.Run(engine, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestC06AWaitingAlterHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-func TestC48AChangeBetweenPlanAndApplyIsNotForced(t *testing.T) {
+func TestC48ChangeAfterPlanIsNotForced(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -201,7 +201,7 @@ func TestC19OddNames(t *testing.T) {
 
 // A constant default of the source comes along, and with it NOT NULL; old rows
 // have it without a rewrite. Any other default stays behind, and the plan says so.
-func TestConstantDefaultsComeAlong(t *testing.T) {
+func TestConstantDefaultsAreCopied(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		b := repairtest.New(t, engine)
@@ -238,7 +238,7 @@ func TestConstantDefaultsComeAlong(t *testing.T) {
 
 // What hangs on a table is listed, what others must do first is left to a
 // person, and what is not the user's own is left alone.
-func TestSurroundingsOfAnAlter(t *testing.T) {
+func TestDependenciesInPlan(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()
@@ -263,7 +263,7 @@ func TestSurroundingsOfAnAlter(t *testing.T) {
 
 // Privileges granted and dependents made between plan and apply change what was
 // planned against.
-func TestC48SurroundingsAreComparedToo(t *testing.T) {
+func TestC48DependenciesAreCompared(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()
@@ -281,7 +281,7 @@ func TestC48SurroundingsAreComparedToo(t *testing.T) {
 
 // A transaction that has held the table for long puts an ALTER off before it
 // queues for the lock, where it would hold up everybody behind it.
-func TestC06ALongTransactionPutsAnAlterOff(t *testing.T) {
+func TestC06LongTransactionDelaysAlter(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()
@@ -314,7 +314,7 @@ func TestC06ALongTransactionPutsAnAlterOff(t *testing.T) {
 }
 
 // TestC55 takes PostgreSQL's catalog of dependencies away.
-func TestC55WithoutTheCatalogOfDependenciesNothingIsPlanned(t *testing.T) {
+func TestC55UnreadableDependenciesStopPlan(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()

@@ -47,7 +47,7 @@ func accepted(w http.ResponseWriter, begin func(), _ int) {
 	says(w, 200, `{"state": "queued"}`)
 }
 
-func TestADAGIsTriggeredOnceAndFollowedToItsEnd(t *testing.T) {
+func TestAirflowTriggersRunOnce(t *testing.T) {
 	t.Parallel()
 	server := airflowOf(t, accepted, "queued", "running", "success")
 	r, messages := carried(t, "airflow", &hooks.Airflow{URL: server.URL + "/", DAG: "reload", Conf: map[string]string{"day": "{day}", "table": "{table}"}, Token: "s3cret"})
@@ -77,7 +77,7 @@ func TestADAGIsTriggeredOnceAndFollowedToItsEnd(t *testing.T) {
 	}
 }
 
-func TestAirflowsTroubles(t *testing.T) {
+func TestAirflowFailures(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		trigger func(w http.ResponseWriter, begin func(), n int)
@@ -122,7 +122,7 @@ func TestAirflowsTroubles(t *testing.T) {
 	}
 }
 
-func TestADAGWhoseRunsWouldWaitIsNotTriggered(t *testing.T) {
+func TestAirflowPausedDAGIsRefused(t *testing.T) {
 	t.Parallel()
 	paused := newRemote(t, func(w http.ResponseWriter, a asked, _ int) {
 		if strings.HasSuffix(a.Path, "/dags/reload") {
@@ -137,7 +137,7 @@ func TestADAGWhoseRunsWouldWaitIsNotTriggered(t *testing.T) {
 	ended{sentinel.DeadLetter, "there is no DAG nowhere", 0}.check(t, r, len(paused.seen("POST", "")))
 }
 
-func TestTasksAreClearedOnceAndTheRunIsFollowed(t *testing.T) {
+func TestAirflowClearsTasksOnce(t *testing.T) {
 	t.Parallel()
 	for api, noted := range map[string]string{"v1": "/setNote", "v2": ""} {
 		t.Run(api, func(t *testing.T) {
@@ -184,7 +184,7 @@ func clearsTasks(t *testing.T, api, noted string) {
 	}
 }
 
-func TestAirflow2TakesThePasswordWithEachRequest(t *testing.T) {
+func TestAirflow2BasicAuth(t *testing.T) {
 	t.Parallel()
 	server := airflowOf(t, accepted, "success")
 	r, _ := carried(t, "airflow", &hooks.Airflow{URL: server.URL, API: "v1", DAG: "reload", User: "sentinel", Password: "s3cret"})
@@ -195,7 +195,7 @@ func TestAirflow2TakesThePasswordWithEachRequest(t *testing.T) {
 	}
 }
 
-func TestAirflowIsLoggedInToAndARepairThatDidNotHelpTakenBack(t *testing.T) {
+func TestAirflow3LoginAndRollback(t *testing.T) {
 	t.Parallel()
 	run := airflowOf(t, accepted, "success").Config.Handler
 	undone := airflowOf(t, accepted, "running", "success").Config.Handler

@@ -18,7 +18,7 @@ import (
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
-func TestDBTBuildsTheWindowThatIsBad(t *testing.T) {
+func TestDBTBuildsBadWindow(t *testing.T) {
 	t.Parallel()
 	project := t.TempDir()
 	r, _ := carried(t, "dbt", &hooks.DBT{
@@ -44,7 +44,7 @@ func TestDBTBuildsTheWindowThatIsBad(t *testing.T) {
 	}
 }
 
-func TestABuildThatFailsIsNotTriedAgainAndNoneIsTakenBack(t *testing.T) {
+func TestDBTFailureIsFinal(t *testing.T) {
 	t.Parallel()
 	project := t.TempDir()
 	failing := &hooks.DBT{Program: script(t, "echo x >> runs; echo 'Done. PASS=0 ERROR=1'; exit 1"), Project: project, Select: []string{"orders"}}
@@ -63,7 +63,7 @@ func TestABuildThatFailsIsNotTriedAgainAndNoneIsTakenBack(t *testing.T) {
 	ended{sentinel.DeadLetter, "is not rolled back", 0}.check(t, r, 0)
 }
 
-func TestAWindowIsNeededWhereItIsAskedFor(t *testing.T) {
+func TestWindowPlaceholdersNeedWindow(t *testing.T) {
 	t.Parallel()
 	for name, a := range map[string]repair.Action{
 		"dbt":        &hooks.DBT{Project: "/srv/dbt", Select: []string{"orders"}, Microbatch: true},
@@ -104,7 +104,7 @@ func cloudOf(t *testing.T, trigger func(w http.ResponseWriter, begin func(), n i
 	})
 }
 
-func TestADBTCloudJobIsRunOnceAndFollowed(t *testing.T) {
+func TestDBTCloudJobRunsOnce(t *testing.T) {
 	t.Parallel()
 	const running, good = `"status": 3, "status_humanized": "Running"`, `"status": 10, "is_complete": true`
 	const bad = `"status": 20, "is_complete": true, "status_humanized": "Error", "status_message": "model orders failed", "href": "https://cloud.example.com/runs/8"`
@@ -135,7 +135,7 @@ func TestADBTCloudJobIsRunOnceAndFollowed(t *testing.T) {
 	}
 }
 
-func TestHooksThatAreConfiguredWrongly(t *testing.T) {
+func TestHookValidation(t *testing.T) {
 	t.Parallel()
 	cloud := &hooks.DBTCloud{Account: 1, Job: 2, Token: "t"}
 	clear := &hooks.AirflowClear{Run: "scheduled__{dya}"}

@@ -56,7 +56,7 @@ func only(b *repairtest.Bench) sentinel.Repair {
 	return all[0]
 }
 
-func TestC42AnAgentThatDiedWhileItAskedIsNotFollowedByABlindSecond(t *testing.T) {
+func TestC42CrashWhileAskingIsNotRepeatedBlindly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lookup, idempotent bool
@@ -81,7 +81,7 @@ func TestC42AnAgentThatDiedWhileItAskedIsNotFollowedByABlindSecond(t *testing.T)
 	}
 }
 
-func TestC42AJobThatWasAskedForByADeadAgentIsFound(t *testing.T) {
+func TestC42JobOfDeadAgentIsFound(t *testing.T) {
 	t.Parallel()
 	server := airflowOf(t, accepted, "running", "success")
 	b := repairtest.New(t, "sqlite")
@@ -92,7 +92,7 @@ func TestC42AJobThatWasAskedForByADeadAgentIsFound(t *testing.T) {
 	ended{sentinel.RepairSucceeded, "", 1}.check(t, only(b), len(server.seen("POST", "/dagRuns")))
 }
 
-func TestC41AReceiverThatDoesNotEnd(t *testing.T) {
+func TestC41ReceiverTimesOut(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer func(w http.ResponseWriter, until <-chan struct{})
@@ -133,7 +133,7 @@ func TestC41AReceiverThatDoesNotEnd(t *testing.T) {
 }
 
 // TestC47 kills an agent while the program that it runs goes on.
-func TestC47AProgramThatOutlivesItsAgent(t *testing.T) {
+func TestC47ProgramOutlivesAgent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		idempotent bool
@@ -167,7 +167,7 @@ func TestC47AProgramThatOutlivesItsAgent(t *testing.T) {
 	}
 }
 
-func TestC45AnAgentThatIsStoppedEndsItsProgram(t *testing.T) {
+func TestC45StoppedAgentEndsProgram(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		idempotent bool

@@ -75,7 +75,7 @@ func hooked(t *testing.T, kind string, a repair.Action) sentinel.Repair {
 	return r
 }
 
-func TestC41ARetryIsTheSameRequest(t *testing.T) {
+func TestC41RetryRepeatsRequest(t *testing.T) {
 	t.Parallel()
 	rec := newReceiver(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		switch n {
@@ -101,7 +101,7 @@ func TestC41ARetryIsTheSameRequest(t *testing.T) {
 	}
 }
 
-func TestC41WhatIsNotToBeAskedAgain(t *testing.T) {
+func TestC41NoRetryWithoutIdempotency(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer func(int, http.ResponseWriter, *http.Request)
@@ -131,7 +131,7 @@ func lose(w http.ResponseWriter) {
 	}
 }
 
-func TestC42ALostReplyIsLookedUpAndNotAskedAgain(t *testing.T) {
+func TestC42LostReplyIsLookedUp(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	rec := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) {
@@ -160,7 +160,7 @@ func script(t *testing.T, text string) string {
 	return path
 }
 
-func TestAProgramIsRunWithoutAShellAndInACleanEnvironment(t *testing.T) {
+func TestExecUsesNoShellAndCleanEnvironment(t *testing.T) {
 	t.Setenv("SENTINEL_TEST_SECRET", "not for hooks")
 	out := filepath.Join(t.TempDir(), "out")
 	r := hooked(t, "exec", &hooks.Exec{Command: []string{script(t, `env > "$1"; echo "$2" >> "$1"`), out, "$(reboot); x"}, Env: map[string]sentinel.Secret{"API_TOKEN": "hunter2"}})
@@ -181,7 +181,7 @@ func TestAProgramIsRunWithoutAShellAndInACleanEnvironment(t *testing.T) {
 	}
 }
 
-func TestAProgramThatFailsOrDoesNotEnd(t *testing.T) {
+func TestExecFailureAndTimeout(t *testing.T) {
 	t.Parallel()
 	failing := hooked(t, "exec", &hooks.Exec{Command: []string{script(t, "echo the token is hunter2; exit 3")}, Env: map[string]sentinel.Secret{"T": "hunter2"}})
 	if failing.State != sentinel.DeadLetter || !strings.Contains(failing.Message, "exit status 3: the token is ***") {
@@ -193,7 +193,7 @@ func TestAProgramThatFailsOrDoesNotEnd(t *testing.T) {
 	}
 }
 
-func TestStatementsOfTheUsersOwn(t *testing.T) {
+func TestSQLAction(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()

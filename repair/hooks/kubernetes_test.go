@@ -70,7 +70,7 @@ const (
 	jobFailed   = `"failed": 3, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}]`
 )
 
-func TestAJobIsMadeOfACronJobOnce(t *testing.T) {
+func TestKubernetesCreatesJobOnce(t *testing.T) {
 	t.Parallel()
 	server, account := jobsOf(t, accepted, `"active": 1`, `"active": 1`, jobComplete)
 	r, messages := carried(t, "kubernetes", &hooks.Kubernetes{CronJob: "reload", Env: map[string]string{"DAY": "{day}"}, Server: server.URL, Account: account})
@@ -121,7 +121,7 @@ func TestAJobIsMadeOfACronJobOnce(t *testing.T) {
 	}
 }
 
-func TestTheJobsTroubles(t *testing.T) {
+func TestKubernetesJobFailures(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		create   func(w http.ResponseWriter, begin func(), n int)
@@ -154,7 +154,7 @@ func TestTheJobsTroubles(t *testing.T) {
 	}
 }
 
-func TestAJobThatDidNotHelpIsTakenBackByAnother(t *testing.T) {
+func TestKubernetesRollbackJob(t *testing.T) {
 	t.Parallel()
 	server, account := jobsOf(t, accepted, jobComplete)
 	b := repairtest.New(t, "sqlite")
@@ -209,7 +209,7 @@ func deploymentOf(t *testing.T, account func() string, statuses ...string) (*rem
 	})
 }
 
-func TestADeploymentIsRestartedOnceAndRolledOut(t *testing.T) {
+func TestKubernetesRestartsDeploymentOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		statuses []string
@@ -244,7 +244,7 @@ func TestADeploymentIsRestartedOnceAndRolledOut(t *testing.T) {
 	}
 }
 
-func TestARestartIsNotTakenBack(t *testing.T) {
+func TestKubernetesRestartHasNoRollback(t *testing.T) {
 	t.Parallel()
 	var directory string
 	server, account := deploymentOf(t, func() string { return directory }, `"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2`)
@@ -255,7 +255,7 @@ func TestARestartIsNotTakenBack(t *testing.T) {
 	ended{sentinel.DeadLetter, "a restart cannot be rolled back", 1}.check(t, r, len(server.seen("PATCH", "/loader")))
 }
 
-func TestWithoutAnAuthorityNothingIsAsked(t *testing.T) {
+func TestKubernetesNeedsCA(t *testing.T) {
 	t.Parallel()
 	server, _ := jobsOf(t, accepted, jobComplete)
 	_, account := clusterOf(t, nil)

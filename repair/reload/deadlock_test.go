@@ -24,7 +24,7 @@ func waits(b *repairtest.Bench, query string) {
 
 // TestC07 makes two transactions meet in a way that the server ends one of them:
 // on PostgreSQL by a serialization error, on MariaDB by a deadlock.
-func TestC07SerializationErrorsAndDeadlocksAreTriedAgain(t *testing.T) {
+func TestC07DeadlocksAreRetried(t *testing.T) {
 	t.Parallel()
 	for engine, c := range map[string]struct{ waiting, meet, code string }{
 		"postgres": {"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "", "40001"},

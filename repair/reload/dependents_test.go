@@ -24,7 +24,7 @@ func readAs(b *repairtest.Bench, user string, grants ...string) *repair.Target {
 }
 
 // TestC55 plans as accounts to which MySQL shows less than there is.
-func TestC55WhatAnAccountMayNotSeeIsNotTakenForNothing(t *testing.T) {
+func TestC55HiddenDependentsNeedApproval(t *testing.T) {
 	t.Parallel()
 	b := repairtest.NewAlone(t, "mysql")
 	b.Orders()

@@ -10,7 +10,7 @@ import (
 )
 
 // TestC30 gives MariaDB one file that may not grow beyond 32 MB, and fills it.
-func TestC30AFullTablespaceLeavesTheTableAlone(t *testing.T) {
+func TestC30FullTablespaceKeepsTable(t *testing.T) {
 	t.Parallel()
 	server, err := testenv.StartMySQL("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:32M")
 	if err != nil {

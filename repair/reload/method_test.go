@@ -20,7 +20,7 @@ func partitioned(b *repairtest.Bench) {
 		"INSERT INTO staging VALUES (2, 20, 'whole', '2026-03-11 01:00:00'), (3, 30, 'whole', '2026-03-11 02:00:00'), (5, 50, 'whole', '2026-03-11 03:00:00'), (9, 9, 'other day', '2026-03-13 03:00:00')")
 }
 
-func TestAPartitionIsSwappedAndSwappedBack(t *testing.T) {
+func TestSwapAndRollback(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		t.Run(engine, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestAPartitionIsSwappedAndSwappedBack(t *testing.T) {
 
 // What was written to the window since the source was read is not swapped out
 // unseen, and neither is a row that somebody wrote after the swap.
-func TestASwapLosesNoRow(t *testing.T) {
+func TestSwapLosesNoRow(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		b := repairtest.New(t, engine)
@@ -87,7 +87,7 @@ func TestASwapLosesNoRow(t *testing.T) {
 	}
 }
 
-func TestWhatASwapRefuses(t *testing.T) {
+func TestSwapRefusals(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	partitioned(b)
@@ -123,7 +123,7 @@ func TestWhatASwapRefuses(t *testing.T) {
 	}
 }
 
-func TestAWindowIsMerged(t *testing.T) {
+func TestMerge(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()

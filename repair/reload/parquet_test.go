@@ -45,7 +45,7 @@ func parquetOrders() []parquetOrder {
 	return rows
 }
 
-func TestAWindowIsReloadedFromParquet(t *testing.T) {
+func TestReloadFromParquet(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]parquet.WriterOption{
 		"plain":  {parquet.MaxRowsPerRowGroup(2)}, // several row groups
@@ -86,7 +86,7 @@ type parquetTypes struct {
 	Name  string           `parquet:"name,enum"`
 }
 
-func TestParquetTypesReachEveryEngine(t *testing.T) {
+func TestParquetTypesOnEveryEngine(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 11, 1, 2, 3, 456789000, time.UTC)
 	const hour = 3_600_000_000_000 // nanoseconds
@@ -132,7 +132,7 @@ func twosComplement(s string) (out [16]byte) {
 	return out
 }
 
-func TestAParquetFileThatIsNotWholeIsRefused(t *testing.T) {
+func TestDamagedParquetIsRefused(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()

@@ -14,7 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
-func TestC51ALateRowIsNotLost(t *testing.T) {
+func TestC51LateRowIsNotLost(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -30,7 +30,7 @@ func TestC51ALateRowIsNotLost(t *testing.T) {
 	})
 }
 
-func TestC51AnOpenWindowNeedsAKeyThatTheTableHolds(t *testing.T) {
+func TestC51OpenWindowNeedsUniqueKey(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.Orders()
@@ -60,7 +60,7 @@ func TestC51AnOpenWindowNeedsAKeyThatTheTableHolds(t *testing.T) {
 	}
 }
 
-func TestRowsThatWereChangedSinceAreNotTakenBack(t *testing.T) {
+func TestRollbackKeepsChangedRows(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -83,7 +83,7 @@ func TestRowsThatWereChangedSinceAreNotTakenBack(t *testing.T) {
 	})
 }
 
-func TestC54ALedgerThatAFailoverLostIsAppliedAgain(t *testing.T) {
+func TestC54LedgerLostInFailoverIsReapplied(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -109,7 +109,7 @@ func TestC54ALedgerThatAFailoverLostIsAppliedAgain(t *testing.T) {
 	})
 }
 
-func TestC06ALockedRowIsWaitedForAndTriedAgain(t *testing.T) {
+func TestC06LockedRowIsRetried(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -132,7 +132,7 @@ func TestC06ALockedRowIsWaitedForAndTriedAgain(t *testing.T) {
 }
 
 // TestC30 gives SQLite a file that may not grow: what a full disk answers.
-func TestC30AFullDiskInStagingLeavesTheTableAlone(t *testing.T) {
+func TestC30FullDiskInStagingKeepsTable(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()
@@ -152,7 +152,7 @@ func TestC30AFullDiskInStagingLeavesTheTableAlone(t *testing.T) {
 	b.Sweep()
 }
 
-func TestC32AnOvertakenAgentCannotStage(t *testing.T) {
+func TestC32OvertakenAgentCannotStage(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
@@ -179,7 +179,7 @@ func across(b, from *repairtest.Bench) *repair.Target {
 	return &t
 }
 
-func TestAWindowIsReloadedFromEveryOtherEngine(t *testing.T) {
+func TestReloadFromOtherEngines(t *testing.T) {
 	t.Parallel()
 	for _, source := range repairtest.Engines {
 		for _, engine := range repairtest.Engines {
@@ -209,7 +209,7 @@ func shown(b *repairtest.Bench, query string) string {
 	return strings.NewReplacer(".00|", "|", "T", " ", "+00:00", "", "Z", "").Replace(out)
 }
 
-func TestStagingGoesOnWhereItStopped(t *testing.T) {
+func TestStagingResumes(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		from := repairtest.New(t, "sqlite")
@@ -246,7 +246,7 @@ func TestStagingGoesOnWhereItStopped(t *testing.T) {
 	})
 }
 
-func TestASourceThatMovesWhileItIsStagedIsReadAnew(t *testing.T) {
+func TestChangingSourceIsRestaged(t *testing.T) {
 	t.Parallel()
 	b, from := repairtest.New(t, "postgres"), repairtest.New(t, "sqlite")
 	from.Orders()
@@ -270,7 +270,7 @@ func TestASourceThatMovesWhileItIsStagedIsReadAnew(t *testing.T) {
 	}
 }
 
-func TestAColumnOfDatesIsReloadedByDays(t *testing.T) {
+func TestReloadByDate(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		for _, table := range []string{"orders", "staging"} {
@@ -287,7 +287,7 @@ func TestAColumnOfDatesIsReloadedByDays(t *testing.T) {
 	})
 }
 
-func TestRowsOfOtherTablesAreNotDeletedWithTheWindow(t *testing.T) {
+func TestCascadingDeletesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		b := repairtest.New(t, engine)
@@ -302,7 +302,7 @@ func TestRowsOfOtherTablesAreNotDeletedWithTheWindow(t *testing.T) {
 	}
 }
 
-func TestATableWithTriggersWaitsForAPerson(t *testing.T) {
+func TestTriggersNeedApproval(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()

@@ -13,7 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
-func TestAWindowIsReloadedFromAFile(t *testing.T) {
+func TestReloadFromFile(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
 		{"orders-2026-03-11.csv", "\ufeffid,extra,note,amount,at\n1100,x,\"a, b\",1.5,2026-03-11 01:00:00\n1101,x,,,2026-03-11T02:00:00Z\n1102,x,new,2,2026-03-11 03:00:00\n1103,x,new,2,2026-03-11 03:00:00\n1104,x,new,2,2026-03-11 03:00:00\n", "1100|1.5|a, b|\n1101|||\n"},
@@ -47,7 +47,7 @@ func TestAWindowIsReloadedFromAFile(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNotWholeIsRefused(t *testing.T) {
+func TestDamagedFileIsRefused(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
 	b.Orders()
@@ -80,7 +80,7 @@ func TestAFileThatIsNotWholeIsRefused(t *testing.T) {
 	}
 }
 
-func TestC50RowsOfAnotherWindowOrWithoutATimeFailInStaging(t *testing.T) {
+func TestC50RowsOutsideWindowFailInStaging(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
 		b.Orders()
