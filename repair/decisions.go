@@ -18,7 +18,7 @@ type Decisions struct {
 	Who   string
 }
 
-func (d Decisions) get(ctx context.Context, id string) (sentinel.Repair, error) {
+func (d Decisions) repair(ctx context.Context, id string) (sentinel.Repair, error) {
 	found, err := d.Store.Repairs(ctx, store.RepairFilter{ID: id})
 	if err != nil {
 		return sentinel.Repair{}, err
@@ -42,7 +42,7 @@ func (d Decisions) save(ctx context.Context, r sentinel.Repair, what, detail str
 // current one); a plan that has changed since is not approved. Saying it twice
 // changes nothing.
 func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Duration) (sentinel.Repair, error) {
-	r, err := d.get(ctx, id)
+	r, err := d.repair(ctx, id)
 	if err != nil {
 		return r, err
 	}
@@ -65,7 +65,7 @@ func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Dur
 // Reject says no: the repair ends, and the same plan is not made again for the
 // same incident.
 func (d Decisions) Reject(ctx context.Context, id, why string) (sentinel.Repair, error) {
-	r, err := d.get(ctx, id)
+	r, err := d.repair(ctx, id)
 	if err != nil {
 		return r, err
 	}
@@ -84,7 +84,7 @@ func (d Decisions) Reject(ctx context.Context, id, why string) (sentinel.Repair,
 
 // Rollback asks for an applied repair to be taken back; the agent does it.
 func (d Decisions) Rollback(ctx context.Context, id, why string) (sentinel.Repair, error) {
-	r, err := d.get(ctx, id)
+	r, err := d.repair(ctx, id)
 	if err != nil {
 		return r, err
 	}
@@ -101,7 +101,7 @@ func (d Decisions) Rollback(ctx context.Context, id, why string) (sentinel.Repai
 
 // Retry makes a new repair of one that was given up, linked to it.
 func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error) {
-	old, err := d.get(ctx, id)
+	old, err := d.repair(ctx, id)
 	if err != nil {
 		return old, err
 	}
@@ -140,7 +140,7 @@ func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error
 
 // Discard acknowledges a dead letter: it is kept, and no longer counted.
 func (d Decisions) Discard(ctx context.Context, id, why string) (sentinel.Repair, error) {
-	r, err := d.get(ctx, id)
+	r, err := d.repair(ctx, id)
 	if err != nil {
 		return r, err
 	}
@@ -159,8 +159,8 @@ type Decision struct {
 	Why  string // reject, rollback, discard: the reason, for the audit log
 }
 
-// Take takes a decision of any kind and returns the repair as it is then.
-func (d Decisions) Take(ctx context.Context, decision Decision) (sentinel.Repair, error) {
+// Decide takes a decision of any kind and returns the repair as it is then.
+func (d Decisions) Decide(ctx context.Context, decision Decision) (sentinel.Repair, error) {
 	switch decision.Kind {
 	case "approve":
 		return d.Approve(ctx, decision.ID, decision.Hash, 0)

@@ -46,14 +46,14 @@ func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []warehouse
 			"needs CREATE", w.ownTable(schema, "fence"), w.ownTable(schema, "ledger"))
 	}
 	if adviser, ok := w.Dialect.(warehouse.Adviser); ok {
-		ask := func(st warehouse.Statement) (warehouse.Rows, error) { return w.ask(ctx, st) }
+		ask := func(st warehouse.Statement) (warehouse.Rows, error) { return w.queryText(ctx, st) }
 		out = append(out, adviser.AdviseWriting(ask)...)
 	}
 	return out
 }
 
-// ask reads one text on a session that writes.
-func (w *Writer) ask(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
+// queryText reads one text on a session that writes.
+func (w *Writer) queryText(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
 	var text string
 	if err := w.DB.QueryRowContext(ctx, st.SQL, st.Args...).Scan(&text); err != nil {
 		return nil, w.classify(err)

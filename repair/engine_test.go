@@ -17,31 +17,31 @@ import (
 
 func TestReloadReplacesOnlyTheWindow(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		before := b.Content("orders")
-		p := b.Reload(repair.Auto)
-		why := b.Incident(repairtest.Tuesday)
-		planned, err := b.Repair.PlanRepair(t.Context(), p, why)
-		if err != nil || planned == nil || b.Content("orders") != before {
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		before := b.Rows("orders")
+		p := b.ReloadPolicy(repair.Auto)
+		why := b.OpenIncident(repairtest.MissingDay)
+		planned, err := b.Agent.PlanRepair(t.Context(), p, why)
+		if err != nil || planned == nil || b.Rows("orders") != before {
 			t.Fatalf("planning: %+v, %v; a plan leaves the table as it is", planned, err)
 		}
 		if planned.Plan.Rows != 13 || planned.Plan.Guarantee != sentinel.ExactlyOnce || !strings.Contains(planned.Plan.Summary, "8 rows in place of 5") {
 			t.Errorf("plan %+v", planned.Plan)
 		}
-		r := b.Advanced(planned.ID)
+		r := b.AdvanceRepair(planned.ID)
 		if r.State != sentinel.RepairSucceeded {
 			t.Fatalf("%s: %s", r.State, r.Message)
 		}
-		after := b.Content("orders")
+		after := b.Rows("orders")
 		if strings.Count(after, "new") != 8 || strings.Count(after, "old") != 10 {
 			t.Errorf("the table holds\n%s", after)
 		}
 		if _, err := (repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}).Rollback(t.Context(), r.ID, "to see"); err != nil {
 			t.Fatal(err)
 		}
-		if r := b.Advanced(r.ID); r.State != sentinel.RolledBack || b.Content("orders") != before {
-			t.Errorf("taken back: %s %s\n%s", r.State, r.Message, b.Content("orders"))
+		if r := b.AdvanceRepair(r.ID); r.State != sentinel.RolledBack || b.Rows("orders") != before {
+			t.Errorf("taken back: %s %s\n%s", r.State, r.Message, b.Rows("orders"))
 		}
 		b.Sweep()
 	})
@@ -49,19 +49,19 @@ func TestReloadReplacesOnlyTheWindow(t *testing.T) {
 
 func TestC44UnhelpfulRepairIsRolledBack(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		before := b.Content("orders")
-		p := b.Reload(repair.Auto)
-		b.Bad = func(context.Context) (bool, error) { return true, nil }
-		why := b.Incident(repairtest.Tuesday)
-		if r := b.Repaired(p, why); r.State != sentinel.RolledBack || b.Content("orders") != before {
-			t.Errorf("%s: %s\n%s", r.State, r.Message, b.Content("orders"))
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		before := b.Rows("orders")
+		p := b.ReloadPolicy(repair.Auto)
+		b.StillBad = func(context.Context) (bool, error) { return true, nil }
+		why := b.OpenIncident(repairtest.MissingDay)
+		if r := b.RunRepair(p, why); r.State != sentinel.RolledBack || b.Rows("orders") != before {
+			t.Errorf("%s: %s\n%s", r.State, r.Message, b.Rows("orders"))
 		}
 		for range 2 { // two more failures open the breaker, and the budget is three
-			b.Repaired(p, why)
+			b.RunRepair(p, why)
 		}
-		if r := b.Repaired(p, why); r.State != sentinel.RepairSuppressed {
+		if r := b.RunRepair(p, why); r.State != sentinel.RepairSuppressed {
 			t.Errorf("the fourth within the hour: %s %s", r.State, r.Message)
 		}
 		if _, _, err := b.Store.VerifyAudit(t.Context()); err != nil {
@@ -72,20 +72,20 @@ func TestC44UnhelpfulRepairIsRolledBack(t *testing.T) {
 
 func TestC49ShrunkSourceIsRefused(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		before := b.Content("orders")
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		before := b.Rows("orders")
 		b.Exec("DELETE FROM staging WHERE id >= 102")
-		p := b.Reload(repair.Auto)
-		r := b.Repaired(p, b.Incident(repairtest.Tuesday))
-		if r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "its 2 rows are fewer than 90%") || b.Content("orders") != before {
+		p := b.ReloadPolicy(repair.Auto)
+		r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
+		if r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "its 2 rows are fewer than 90%") || b.Rows("orders") != before {
 			t.Errorf("%s: %s", r.State, r.Message)
 		}
-		if again, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(repairtest.Tuesday)); again != nil || err != nil {
+		if again, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident(repairtest.MissingDay)); again != nil || err != nil {
 			t.Errorf("the same refusal is not said again: %+v, %v", again, err)
 		}
 		b.Exec("DELETE FROM staging")
-		if r := b.Repaired(p, b.Incident("missing_partition:2026-03-12")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "no rows for the window") {
+		if r := b.RunRepair(p, b.OpenIncident("missing_partition:2026-03-12")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "no rows for the window") {
 			t.Errorf("%s: %s", r.State, r.Message)
 		}
 	})
@@ -93,10 +93,10 @@ func TestC49ShrunkSourceIsRefused(t *testing.T) {
 
 func TestFallbackSourcesAreTriedInOrder(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
 		p := b.Policy("reload_partition", &reload.Partition{From: []sentinel.Table{b.Table("nowhere"), b.Table("staging")}}, repair.Auto)
-		r := b.Repaired(p, b.Incident(repairtest.Tuesday))
+		r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
 		if r.State != sentinel.RepairSucceeded || r.Source != b.Table("staging").String() {
 			t.Errorf("%s: %s, from %q", r.State, r.Message, r.Source)
 		}
@@ -106,10 +106,10 @@ func TestFallbackSourcesAreTriedInOrder(t *testing.T) {
 func TestC50DuplicatesFailInStaging(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
+	b.CreateOrders()
 	b.Exec("ALTER TABLE staging DROP CONSTRAINT staging_pkey", "INSERT INTO staging SELECT * FROM staging WHERE id = 103")
-	before := b.Content("orders")
-	if r := b.Repaired(b.Reload(repair.Auto), b.Incident(repairtest.Tuesday)); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "more than once") || b.Content("orders") != before {
+	before := b.Rows("orders")
+	if r := b.RunRepair(b.ReloadPolicy(repair.Auto), b.OpenIncident(repairtest.MissingDay)); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "more than once") || b.Rows("orders") != before {
 		t.Errorf("%s: %s", r.State, r.Message)
 	}
 }
@@ -117,8 +117,8 @@ func TestC50DuplicatesFailInStaging(t *testing.T) {
 func TestC20InvalidWindowIsRefused(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
-	r := b.Repaired(b.Reload(repair.Auto), b.Incident("missing_partition:2026-01-01'; DROP TABLE orders;--"))
+	b.CreateOrders()
+	r := b.RunRepair(b.ReloadPolicy(repair.Auto), b.OpenIncident("missing_partition:2026-01-01'; DROP TABLE orders;--"))
 	if r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "is no date") {
 		t.Errorf("%s: %s", r.State, r.Message)
 	}
@@ -127,8 +127,8 @@ func TestC20InvalidWindowIsRefused(t *testing.T) {
 func TestC52ApprovalBindsToPlan(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
-	r := b.Repaired(b.Reload(repair.Manual), b.Incident(repairtest.Tuesday))
+	b.CreateOrders()
+	r := b.RunRepair(b.ReloadPolicy(repair.Manual), b.OpenIncident(repairtest.MissingDay))
 	if r.State != sentinel.AwaitingApproval {
 		t.Fatalf("%s: %s", r.State, r.Message)
 	}
@@ -141,10 +141,10 @@ func TestC52ApprovalBindsToPlan(t *testing.T) {
 			t.Errorf("approving twice: %v", err)
 		}
 	}
-	if r := b.Advanced(r.ID); r.State != sentinel.RepairSucceeded || r.Approval.By != "ann" {
+	if r := b.AdvanceRepair(r.ID); r.State != sentinel.RepairSucceeded || r.Approval.By != "ann" {
 		t.Errorf("%s: %s", r.State, r.Message)
 	}
-	second := b.Repaired(b.Reload(repair.Manual), b.Incident("missing_partition:2026-03-12"))
+	second := b.RunRepair(b.ReloadPolicy(repair.Manual), b.OpenIncident("missing_partition:2026-03-12"))
 	if second.State == sentinel.AwaitingApproval {
 		if _, err := ann.Reject(t.Context(), second.ID, "not today"); err != nil {
 			t.Error(err)
@@ -157,14 +157,14 @@ func TestC52ApprovalBindsToPlan(t *testing.T) {
 
 func TestC31TwoAgentsOneRepair(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		p := b.Reload(repair.Auto)
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		p := b.ReloadPolicy(repair.Auto)
 		other := b.NewAgent("agent-2", nil)
 		other.SetPolicies([]*repair.Policy{p})
-		why := b.Incident(repairtest.Tuesday)
+		why := b.OpenIncident(repairtest.MissingDay)
 		done := make(chan error, 2)
-		for _, e := range []*repairtest.Agent{b.Repair, other} {
+		for _, e := range []*repairtest.Agent{b.Agent, other} {
 			go func() {
 				_, err := e.PlanRepair(t.Context(), p, why)
 				if err == nil {
@@ -178,14 +178,14 @@ func TestC31TwoAgentsOneRepair(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if err := b.Repair.Advance(t.Context()); err != nil {
+		if err := b.Agent.Advance(t.Context()); err != nil {
 			t.Error(err)
 		}
 		all, err := b.Store.Repairs(t.Context(), store.RepairFilter{})
 		if err != nil || len(all) == 0 || all[len(all)-1].State != sentinel.RepairSucceeded {
 			t.Fatalf("%d repairs, %v: %+v", len(all), err, all)
 		}
-		if got := b.Content("orders"); strings.Count(got, "new") != 8 {
+		if got := b.Rows("orders"); strings.Count(got, "new") != 8 {
 			t.Errorf("the table holds\n%s", got)
 		}
 	})
@@ -193,9 +193,9 @@ func TestC31TwoAgentsOneRepair(t *testing.T) {
 
 func TestC32FenceRefusesOvertakenAgent(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		target, err := b.Repair.Target(t.Context(), b.Table("orders"))
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		target, err := b.Agent.Target(t.Context(), b.Table("orders"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,8 +213,8 @@ func TestC32FenceRefusesOvertakenAgent(t *testing.T) {
 			}
 		}
 		var fenced *repair.FencedError
-		if err := run(6); err == nil || !errors.As(err, &fenced) || !strings.Contains(b.Content("orders"), "fence 7") {
-			t.Errorf("%v\n%s", err, b.Content("orders"))
+		if err := run(6); err == nil || !errors.As(err, &fenced) || !strings.Contains(b.Rows("orders"), "fence 7") {
+			t.Errorf("%v\n%s", err, b.Rows("orders"))
 		}
 	})
 }

@@ -55,12 +55,12 @@ func (a *act) Rollback(ctx context.Context, r *repair.Run) error {
 	return nil
 }
 
-// timed is a bench whose clock the test sets.
-func timed(t *testing.T) (b *repairtest.Bench, at *atomic.Int64) {
+// timed is a fixture whose clock the test sets.
+func timed(t *testing.T) (b *repairtest.Fixture, at *atomic.Int64) {
 	t.Helper()
 	b, at = repairtest.New(t, "sqlite"), new(atomic.Int64)
 	begin := repairtest.Clock()
-	b.Repair.Now = func() time.Time { return begin.Add(time.Duration(at.Load())) }
+	b.Agent.Now = func() time.Time { return begin.Add(time.Duration(at.Load())) }
 	return b, at
 }
 
@@ -72,11 +72,11 @@ func TestC43HalfOpenBreakerAllowsOneTrial(t *testing.T) {
 	p := b.Policy("act", a, repair.Auto)
 	p.Attempts = 100
 	for i := range 3 {
-		b.Stands(b.Repaired(p, b.Incident(fmt.Sprint("bad", i))), sentinel.DeadLetter, "broken")
+		b.WantState(b.RunRepair(p, b.OpenIncident(fmt.Sprint("bad", i))), sentinel.DeadLetter, "broken")
 	}
-	first, second := b.Repaired(p, b.Incident("x")), b.Repaired(p, b.Incident("y"))
-	b.Stands(first, sentinel.RepairSuppressed, "circuit breaker is open")
-	b.Stands(second, sentinel.RepairSuppressed, "circuit breaker is open")
+	first, second := b.RunRepair(p, b.OpenIncident("x")), b.RunRepair(p, b.OpenIncident("y"))
+	b.WantState(first, sentinel.RepairSuppressed, "circuit breaker is open")
+	b.WantState(second, sentinel.RepairSuppressed, "circuit breaker is open")
 	if n := a.applied.Load(); n != 3 {
 		t.Fatalf("applied %d times", n)
 	}
@@ -85,10 +85,10 @@ func TestC43HalfOpenBreakerAllowsOneTrial(t *testing.T) {
 		return &repair.RunningError{What: "the trial runs", After: time.Minute}
 	}
 	other := b.NewAgent("agent-2", nil)
-	other.Now = b.Repair.Now
+	other.Now = b.Agent.Now
 	other.SetPolicies([]*repair.Policy{p})
 	var both sync.WaitGroup
-	for _, e := range []*repairtest.Agent{b.Repair, other} {
+	for _, e := range []*repairtest.Agent{b.Agent, other} {
 		both.Go(func() {
 			if err := e.Advance(t.Context()); err != nil {
 				t.Error(err)
@@ -103,10 +103,10 @@ func TestC43HalfOpenBreakerAllowsOneTrial(t *testing.T) {
 	a.apply = nil
 	for range 3 {
 		at.Add(int64(2 * time.Minute))
-		b.Must(b.Repair.Advance(t.Context()))
+		b.Must(b.Agent.Advance(t.Context()))
 	}
-	b.Stands(b.Get(first.ID), sentinel.RepairSucceeded, "")
-	b.Stands(b.Get(second.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.Get(first.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.Get(second.ID), sentinel.RepairSucceeded, "")
 }
 
 func TestBreakerReopensAfterFailedTrial(t *testing.T) {
@@ -116,14 +116,14 @@ func TestBreakerReopensAfterFailedTrial(t *testing.T) {
 	p := b.Policy("act", a, repair.Auto)
 	p.Attempts = 100
 	var states []int
-	b.Repair.Breaker = func(_ string, state int) { states = append(states, state) }
+	b.Agent.Breaker = func(_ string, state int) { states = append(states, state) }
 	for i := range 4 {
-		b.Repaired(p, b.Incident(fmt.Sprint("bad", i)))
+		b.RunRepair(p, b.OpenIncident(fmt.Sprint("bad", i)))
 	}
 	at.Store(int64(16 * time.Minute))
-	b.Must(b.Repair.Advance(t.Context()))
-	after := b.Repaired(p, b.Incident("another"))
-	b.Stands(after, sentinel.RepairSuppressed, "circuit breaker is open")
+	b.Must(b.Agent.Advance(t.Context()))
+	after := b.RunRepair(p, b.OpenIncident("another"))
+	b.WantState(after, sentinel.RepairSuppressed, "circuit breaker is open")
 	if n, want := a.applied.Load(), int32(4); n != want || fmt.Sprint(states) != fmt.Sprint([]int{repair.Closed, repair.Closed, repair.Open, repair.HalfOpen, repair.Open}) {
 		t.Errorf("applied %d times, the breaker went through %v", n, states)
 	}
@@ -133,20 +133,20 @@ func TestKillSwitchStopsAtNextStep(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var killed atomic.Bool
-	b.Repair.Killed = killed.Load
+	b.Agent.Killed = killed.Load
 	a := &act{stage: func() { killed.Store(true) }}
 	p := b.Policy("act", a, repair.Auto)
-	r := b.Repaired(p, b.Incident("x"))
-	b.Stands(r, sentinel.RepairStaged, "")
-	r = b.Advanced(r.ID)
-	if b.Stands(r, sentinel.RepairStaged, ""); a.applied.Load() != 0 {
+	r := b.RunRepair(p, b.OpenIncident("x"))
+	b.WantState(r, sentinel.RepairStaged, "")
+	r = b.AdvanceRepair(r.ID)
+	if b.WantState(r, sentinel.RepairStaged, ""); a.applied.Load() != 0 {
 		t.Errorf("applied after the switch was set: %s", r.Message)
 	}
-	b.Stands(b.Repaired(p, b.Incident("y")), sentinel.RepairSuppressed, "the kill switch is set")
+	b.WantState(b.RunRepair(p, b.OpenIncident("y")), sentinel.RepairSuppressed, "the kill switch is set")
 	killed.Store(false)
 	a.stage = nil
 	at.Store(int64(2 * time.Minute))
-	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
 }
 
 // The switch that people set is kept in the state: for every agent, and over
@@ -154,15 +154,15 @@ func TestKillSwitchStopsAtNextStep(t *testing.T) {
 func TestKillSwitchIsStored(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
-	b.Repair.Killed = func() bool { return (&repair.StoredKillSwitch{Store: b.Store}).Killed(t.Context()) }
+	b.Agent.Killed = func() bool { return (&repair.StoredKillSwitch{Store: b.Store}).Killed(t.Context()) }
 	off := repair.KillSwitchState{Off: true, At: repairtest.Clock()}
 	if err := repair.SetKillSwitch(t.Context(), b.Store, off); err == nil {
 		t.Error("set by nobody")
 	}
 	off.Who, off.Why = "ann", "moving the loader"
 	b.Must(repair.SetKillSwitch(t.Context(), b.Store, off))
-	r := b.Repaired(b.Policy("act", &act{}, repair.Auto), b.Incident("x"))
-	b.Stands(r, sentinel.RepairSuppressed, "the kill switch is set")
+	r := b.RunRepair(b.Policy("act", &act{}, repair.Auto), b.OpenIncident("x"))
+	b.WantState(r, sentinel.RepairSuppressed, "the kill switch is set")
 	why, isOff := repair.ReadKillSwitch(t.Context(), b.Store)
 	if !isOff || !strings.Contains(why, "switched off by ann since") || !strings.Contains(why, "moving the loader") {
 		t.Errorf("%t %q", isOff, why)
@@ -170,7 +170,7 @@ func TestKillSwitchIsStored(t *testing.T) {
 	on := repair.KillSwitchState{Who: "ann", Why: "moved", At: repairtest.Clock()}
 	b.Must(repair.SetKillSwitch(t.Context(), b.Store, on))
 	at.Store(int64(2 * time.Minute))
-	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
 	log, err := b.Store.Audit(t.Context(), "repairs", 10)
 	if b.Must(err); len(log) != 2 || log[0].What != "repairs.on" || log[1].Detail != "moving the loader" {
 		t.Errorf("audit %+v", log)
@@ -185,12 +185,12 @@ func TestFlappingRepairCountsAsFailed(t *testing.T) {
 	p := b.Policy("act", &act{}, repair.Auto)
 	p.Attempts = 100
 	var states []int
-	b.Repair.Breaker = func(_ string, state int) { states = append(states, state) }
+	b.Agent.Breaker = func(_ string, state int) { states = append(states, state) }
 	for i := range 5 {
 		at.Store(int64(time.Duration(i) * 5 * time.Minute))
-		r := b.Repaired(p, b.Incident("x"))
+		r := b.RunRepair(p, b.OpenIncident("x"))
 		if r.State == sentinel.RepairSuppressed {
-			b.Stands(r, sentinel.RepairSuppressed, "circuit breaker is open")
+			b.WantState(r, sentinel.RepairSuppressed, "circuit breaker is open")
 			return
 		}
 		resolve(b, "x")
@@ -201,90 +201,90 @@ func TestFlappingRepairCountsAsFailed(t *testing.T) {
 func TestGlobalRepairBudget(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
-	now := b.Repair.Now
-	b.Repair = b.NewAgent("agent-1", func(c *repair.Config) { c.Budget = 2 })
-	b.Repair.Now = now
+	now := b.Agent.Now
+	b.Agent = b.NewAgent("agent-1", func(c *repair.Config) { c.Budget = 2 })
+	b.Agent.Now = now
 	p := b.Policy("act", &act{}, repair.Auto)
 	p.Attempts = 100
 	for i := range 2 {
-		b.Stands(b.Repaired(p, b.Incident(fmt.Sprint("bad", i))), sentinel.RepairSucceeded, "")
+		b.WantState(b.RunRepair(p, b.OpenIncident(fmt.Sprint("bad", i))), sentinel.RepairSucceeded, "")
 	}
-	r := b.Repaired(p, b.Incident("another"))
-	b.Stands(r, sentinel.RepairSuppressed, "as many as repair_budget allows")
+	r := b.RunRepair(p, b.OpenIncident("another"))
+	b.WantState(r, sentinel.RepairSuppressed, "as many as repair_budget allows")
 	at.Store(int64(61 * time.Minute))
-	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
 }
 
 func TestKillSwitchDuringRemoteJob(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var killed atomic.Bool
-	b.Repair.Killed = killed.Load
+	b.Agent.Killed = killed.Load
 	a := &act{apply: func(context.Context, *repair.Run) error {
 		return &repair.RunningError{What: "running", After: time.Minute}
 	}}
-	r := b.Repaired(b.Policy("act", a, repair.Auto), b.Incident("x"))
-	b.Stands(r, sentinel.RepairApplying, "running")
+	r := b.RunRepair(b.Policy("act", a, repair.Auto), b.OpenIncident("x"))
+	b.WantState(r, sentinel.RepairApplying, "running")
 	killed.Store(true)
 	at.Store(int64(2 * time.Minute))
-	if b.Stands(b.Advanced(r.ID), sentinel.RepairApplying, "running"); a.applied.Load() != 1 {
+	if b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairApplying, "running"); a.applied.Load() != 1 {
 		t.Error("looked at after the switch was set")
 	}
 	killed.Store(false)
 	a.apply = nil
-	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
 }
 
 func TestC53MaintenanceWindowDelaysRepair(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var quiet atomic.Bool
-	b.Repair.Maintenance = func(time.Time, sentinel.Table) (string, bool) { return "maintenance until 06:00", quiet.Load() }
+	b.Agent.Maintenance = func(time.Time, sentinel.Table) (string, bool) { return "maintenance until 06:00", quiet.Load() }
 	quiet.Store(true)
 	a := &act{}
 	p := b.Policy("act", a, repair.Auto)
-	inside := b.Repaired(p, b.Incident("inside"))
-	b.Stands(inside, sentinel.RepairSuppressed, "maintenance until 06:00")
+	inside := b.RunRepair(p, b.OpenIncident("inside"))
+	b.WantState(inside, sentinel.RepairSuppressed, "maintenance until 06:00")
 	quiet.Store(false)
 	at.Store(int64(2 * time.Minute))
-	b.Stands(b.Advanced(inside.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.AdvanceRepair(inside.ID), sentinel.RepairSucceeded, "")
 
 	// One that begins while a repair is prepared lets that step end, and no other begin.
 	a.stage = func() { quiet.Store(true) }
-	during := b.Repaired(p, b.Incident("during"))
-	if b.Stands(during, sentinel.RepairSuppressed, "maintenance until 06:00"); a.applied.Load() != 1 {
+	during := b.RunRepair(p, b.OpenIncident("during"))
+	if b.WantState(during, sentinel.RepairSuppressed, "maintenance until 06:00"); a.applied.Load() != 1 {
 		t.Error("applied inside the window")
 	}
 	quiet.Store(false)
 	a.stage = nil
 	at.Add(int64(2 * time.Minute))
-	b.Stands(b.Advanced(during.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.AdvanceRepair(during.ID), sentinel.RepairSucceeded, "")
 }
 
 func TestC52ExpiredApprovalIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	var quiet atomic.Bool
-	b.Repair.Maintenance = func(time.Time, sentinel.Table) (string, bool) { return "maintenance", quiet.Load() }
+	b.Agent.Maintenance = func(time.Time, sentinel.Table) (string, bool) { return "maintenance", quiet.Load() }
 	a := &act{}
-	r := b.Repaired(b.Policy("act", a, repair.Manual), b.Incident("x"))
-	ann := repair.Decisions{Store: b.Store, Now: b.Repair.Now, Who: "ann"}
+	r := b.RunRepair(b.Policy("act", a, repair.Manual), b.OpenIncident("x"))
+	ann := repair.Decisions{Store: b.Store, Now: b.Agent.Now, Who: "ann"}
 	quiet.Store(true)
 	_, err := ann.Approve(t.Context(), r.ID, r.Plan.Hash(), time.Hour)
 	b.Must(err)
-	b.Stands(b.Advanced(r.ID), sentinel.RepairSuppressed, "maintenance")
+	b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSuppressed, "maintenance")
 	quiet.Store(false)
 	at.Store(int64(2 * time.Hour))
-	if b.Stands(b.Advanced(r.ID), sentinel.AwaitingApproval, "sentinel repair approve"); a.applied.Load() != 0 {
+	if b.WantState(b.AdvanceRepair(r.ID), sentinel.AwaitingApproval, "sentinel repair approve"); a.applied.Load() != 0 {
 		t.Error("applied on an approval that had run out")
 	}
 	_, err = ann.Approve(t.Context(), r.ID, r.Plan.Hash(), time.Hour)
 	b.Must(err)
-	b.Stands(b.Advanced(r.ID), sentinel.RepairSucceeded, "")
+	b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
 
-	late := b.Repaired(b.Policy("act", a, repair.Manual), b.Incident("nobody"))
+	late := b.RunRepair(b.Policy("act", a, repair.Manual), b.OpenIncident("nobody"))
 	at.Add(int64(25 * time.Hour))
-	b.Stands(b.Advanced(late.ID), sentinel.RepairCancelled, "nobody approved the plan within 24h")
+	b.WantState(b.AdvanceRepair(late.ID), sentinel.RepairCancelled, "nobody approved the plan within 24h")
 	if _, err := ann.Approve(t.Context(), late.ID, "", 0); err == nil || !strings.Contains(err.Error(), "only one that awaits approval") {
 		t.Errorf("approved too late: %v", err)
 	}
@@ -299,23 +299,23 @@ func TestRolloutRepairsShareOfIncidents(t *testing.T) {
 	const incidents = 200
 	chosen := 0
 	for i := range incidents {
-		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(fmt.Sprint("finding", i)))
+		r, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident(fmt.Sprint("finding", i)))
 		if err != nil || r == nil {
 			t.Fatal(r, err)
 		}
 		if r.State == sentinel.RepairPlanned {
 			chosen++
 		} else {
-			b.Stands(*r, sentinel.ShadowDone, "outside of the roll-out")
+			b.WantState(*r, sentinel.ShadowDone, "outside of the roll-out")
 		}
-		if again, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(fmt.Sprint("finding", i))); again != nil || err != nil {
+		if again, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident(fmt.Sprint("finding", i))); again != nil || err != nil {
 			t.Fatalf("decided anew: %+v, %v", again, err)
 		}
 	}
 	if chosen < incidents*20/100 || chosen > incidents*40/100 {
 		t.Errorf("%d of %d incidents are repaired", chosen, incidents)
 	}
-	b.Must(b.Repair.Advance(t.Context()))
+	b.Must(b.Agent.Advance(t.Context()))
 	if n := int(a.applied.Load()); n != chosen {
 		t.Errorf("%d applied, %d chosen", n, chosen)
 	}
@@ -327,8 +327,8 @@ func TestDryRunChangesNothing(t *testing.T) {
 	a := &act{}
 	p := b.Policy("act", a, repair.Auto)
 	p.DryRun = true
-	b.Stands(b.Repaired(p, b.Incident("x")), sentinel.ShadowDone, "dry_run")
-	if again, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x")); again != nil || err != nil || a.applied.Load() != 0 {
+	b.WantState(b.RunRepair(p, b.OpenIncident("x")), sentinel.ShadowDone, "dry_run")
+	if again, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident("x")); again != nil || err != nil || a.applied.Load() != 0 {
 		t.Errorf("%+v, %v, applied %d times", again, err, a.applied.Load())
 	}
 }
@@ -340,7 +340,7 @@ func TestShadowReports(t *testing.T) {
 	p := b.Policy("act", a, repair.Shadow)
 	plan := func(key string) {
 		t.Helper()
-		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(key))
+		r, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident(key))
 		if b.Must(err); r != nil && r.State != sentinel.ShadowDone && p.Mode == repair.Shadow {
 			t.Errorf("%s: %s", key, r.State)
 		}
@@ -348,7 +348,7 @@ func TestShadowReports(t *testing.T) {
 	for _, key := range []string{"itself", "person", "open", "helped", "did not"} {
 		plan(key)
 	}
-	b.Must(b.Repair.Advance(t.Context()))
+	b.Must(b.Agent.Advance(t.Context()))
 	if a.applied.Load() != 0 {
 		t.Fatal("a shadow was applied")
 	}
@@ -359,10 +359,10 @@ func TestShadowReports(t *testing.T) {
 	// Trusted now: what is still open is repaired.
 	p.Mode = repair.Auto
 	plan("helped")
-	b.Must(b.Repair.Advance(t.Context()))
-	b.Bad = func(context.Context) (bool, error) { return true, nil }
+	b.Must(b.Agent.Advance(t.Context()))
+	b.StillBad = func(context.Context) (bool, error) { return true, nil }
 	plan("did not")
-	b.Must(b.Repair.Advance(t.Context()))
+	b.Must(b.Agent.Advance(t.Context()))
 	reports, err := repair.ShadowReports(t.Context(), b.Store, time.Time{}, 15*time.Minute)
 	b.Must(err)
 	want := repair.ShadowReport{Policy: "orders/act", Planned: 5, Confirmed: 1, Contradicted: 1, Needless: 1, Unknown: 1, Open: 1}
@@ -378,13 +378,13 @@ func TestShadowReports(t *testing.T) {
 }
 
 // resolve ends an incident by itself.
-func resolve(b *repairtest.Bench, key string) {
+func resolve(b *repairtest.Fixture, key string) {
 	b.T.Helper()
 	i, ok, err := b.Store.Incident(b.T.Context(), "i-"+key)
 	if err != nil || !ok {
 		b.T.Fatal(ok, err)
 	}
-	i.State, i.Resolved = sentinel.Resolved, b.Repair.Now()
+	i.State, i.Resolved = sentinel.Resolved, b.Agent.Now()
 	_, err = b.Store.Record(b.T.Context(), store.Batch{Incidents: []sentinel.Incident{i}})
 	b.Must(err)
 }

@@ -55,12 +55,12 @@ func TestC46KilledAtEveryFailpoint(t *testing.T) {
 			t.Parallel()
 			b := repairtest.New(t, c.engine)
 			if c.method == "swap" {
-				b.Partitions()
+				b.CreatePartitionedOrders()
 				b.FillOrders()
 			} else {
-				b.Orders()
+				b.CreateOrders()
 			}
-			old := b.Content("orders")
+			old := b.Rows("orders")
 			if err := b.Store.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestC46KilledAtEveryFailpoint(t *testing.T) {
 					for _, point := range points {
 						c := b.Child("orders/reload_partition", "reload_partition",
 							&reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: c.method})
-						c.Failpoint, c.Helps = point, helps
+						c.Failpoint, c.CheckPasses = point, helps
 						killAt(t, b, c, old)
 						kills++
 					}
@@ -85,14 +85,14 @@ func TestC46KilledAtEveryFailpoint(t *testing.T) {
 	}
 }
 
-func killAt(t *testing.T, b *repairtest.Bench, c repairtest.Child, old string) {
+func killAt(t *testing.T, b *repairtest.Fixture, c repairtest.Child, old string) {
 	t.Helper()
 	restore(t, b, old)
-	c.Lease = repairtest.LeaseOfKilled
+	c.Lease = repairtest.ShortLease
 	if err := c.Run(t); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("%s: the agent was to be killed: %v", c.Failpoint, err)
 	}
-	half := b.Content("orders")
+	half := b.Rows("orders")
 	if n := strings.Count(half, "new"); n != 0 && n != 8 {
 		t.Errorf("killed at %s: %d rows of 8 are new", c.Failpoint, n)
 	}
@@ -116,11 +116,11 @@ func killAt(t *testing.T, b *repairtest.Bench, c repairtest.Child, old string) {
 			break
 		}
 	}
-	got := b.Content("orders")
+	got := b.Rows("orders")
 	switch {
-	case c.Helps && (r.State != sentinel.RepairSucceeded || strings.Count(got, "new") != 8 || strings.Count(got, "old") != 10):
+	case c.CheckPasses && (r.State != sentinel.RepairSucceeded || strings.Count(got, "new") != 8 || strings.Count(got, "old") != 10):
 		t.Errorf("%s: %s\n%s", r.State, r.Message, got)
-	case !c.Helps && (r.State != sentinel.RolledBack || got != old):
+	case !c.CheckPasses && (r.State != sentinel.RolledBack || got != old):
 		t.Errorf("%s: %s\n%s", r.State, r.Message, got)
 	}
 	ledger := map[string]string{"postgres": "sentinel.ledger"}[b.Engine]
@@ -133,7 +133,7 @@ func killAt(t *testing.T, b *repairtest.Bench, c repairtest.Child, old string) {
 }
 
 // restore makes table and state as they were.
-func restore(t *testing.T, b *repairtest.Bench, old string) {
+func restore(t *testing.T, b *repairtest.Fixture, old string) {
 	t.Helper()
 	if _, err := b.Write.Sweep(t.Context(), b.Schema, func(string) bool { return false }); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func restore(t *testing.T, b *repairtest.Bench, old string) {
 		}
 	}
 	b.Store = b.Reopen()
-	b.Incident(repairtest.Tuesday)
+	b.OpenIncident(repairtest.MissingDay)
 	if err := b.Store.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -64,26 +64,26 @@ func TestPanicEndsOnlyItsRepair(t *testing.T) {
 	} {
 		t.Run(in, func(t *testing.T) {
 			t.Parallel()
-			repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-				b.Orders()
-				before := b.Content("orders")
-				b.Bad = func(context.Context) (bool, error) { return in == "roll_back", nil }
+			repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+				b.CreateOrders()
+				before := b.Rows("orders")
+				b.StillBad = func(context.Context) (bool, error) { return in == "roll_back", nil }
 				broken := b.Policy("test_panics", &panics{in: in}, repair.Auto)
-				r, err := b.Repair.PlanRepair(t.Context(), broken, b.Incident("broken"))
+				r, err := b.Agent.PlanRepair(t.Context(), broken, b.OpenIncident("broken"))
 				b.Must(err)
 				sound := *broken
 				sound.ID, sound.Action = "orders/sound", &panics{}
-				b.Repair.SetPolicies([]*repair.Policy{broken, &sound})
-				b.Stands(b.Advanced(r.ID), sentinel.DeadLetter, step+": assignment to entry in nil map")
-				if p := b.Repair.Panics(); len(p) != 1 || !strings.Contains(string(p[0].Stack), "panic_test.go") {
+				b.Agent.SetPolicies([]*repair.Policy{broken, &sound})
+				b.WantState(b.AdvanceRepair(r.ID), sentinel.DeadLetter, step+": assignment to entry in nil map")
+				if p := b.Agent.Panics(); len(p) != 1 || !strings.Contains(string(p[0].Stack), "panic_test.go") {
 					t.Errorf("the host was told of panics %v", p)
 				}
-				if got := b.Content("orders"); in != "roll_back" && got != before {
+				if got := b.Rows("orders"); in != "roll_back" && got != before {
 					t.Errorf("half of a transaction stayed:\n%s", got)
 				}
-				b.Bad = func(context.Context) (bool, error) { return false, nil }
-				next := b.Repaired(&sound, b.Incident("sound"))
-				b.Stands(next, sentinel.RepairSucceeded, "")
+				b.StillBad = func(context.Context) (bool, error) { return false, nil }
+				next := b.RunRepair(&sound, b.OpenIncident("sound"))
+				b.WantState(next, sentinel.RepairSucceeded, "")
 			})
 		})
 	}
@@ -92,11 +92,11 @@ func TestPanicEndsOnlyItsRepair(t *testing.T) {
 func TestPanicWhilePlanning(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
+	b.CreateOrders()
 	a, err := repair.New("test_panics")
 	b.Must(err)
 	p := b.Policy("test_panics", a, repair.Auto)
-	r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x"))
+	r, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident("x"))
 	if r != nil || err == nil || !strings.Contains(err.Error(), "planning panicked: assignment to entry in nil map") {
 		t.Errorf("planned %+v, %v", r, err)
 	}
@@ -107,17 +107,17 @@ func TestPanicWhilePlanning(t *testing.T) {
 func TestAPanicOfAWorkerKeepsItsStack(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
+	b.CreateOrders()
 	p := b.Policy("test_panics", &panics{in: "apply"}, repair.Auto)
-	b.Repair.Remote = func(ctx context.Context, task repair.Task) (did repair.TaskResult, err error) {
+	b.Agent.Remote = func(ctx context.Context, task repair.Task) (did repair.TaskResult, err error) {
 		data, err := json.Marshal(task.Do(ctx, p, &repair.Target{Read: b.Read, Write: b.Write}, repairtest.Control{}))
 		if err != nil {
 			return did, err
 		}
 		return did, json.Unmarshal(data, &did)
 	}
-	b.Stands(b.Repaired(p, b.Incident("x")), sentinel.DeadLetter, "the step apply panicked: assignment to entry in nil map")
-	if got := b.Repair.Panics(); len(got) != 1 || !strings.Contains(string(got[0].Stack), "panic_test.go") {
+	b.WantState(b.RunRepair(p, b.OpenIncident("x")), sentinel.DeadLetter, "the step apply panicked: assignment to entry in nil map")
+	if got := b.Agent.Panics(); len(got) != 1 || !strings.Contains(string(got[0].Stack), "panic_test.go") {
 		t.Errorf("the host was told of panics %v", got)
 	}
 }
@@ -127,8 +127,8 @@ func TestAPanicOfAWorkerKeepsItsStack(t *testing.T) {
 func TestPanicWhileVerifyingIsRetried(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
+	b.CreateOrders()
 	p := b.Policy("test_panics", &panics{}, repair.Auto)
-	b.Repair.Check = func(context.Context, sentinel.Repair) (sentinel.Result, error) { panic("boom") }
-	b.Stands(b.Repaired(p, b.Incident("x")), sentinel.RetryWait, "running the check again panicked: boom")
+	b.Agent.Check = func(context.Context, sentinel.Repair) (sentinel.Result, error) { panic("boom") }
+	b.WantState(b.RunRepair(p, b.OpenIncident("x")), sentinel.RetryWait, "running the check again panicked: boom")
 }

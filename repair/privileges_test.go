@@ -33,8 +33,8 @@ func TestDocumentedPrivilegesSuffice(t *testing.T) {
 	for engine, statements := range blocks {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			b := repairtest.NewAlone(t, engine)
-			b.Orders()
+			b := repairtest.NewOnOwnServer(t, engine)
+			b.CreateOrders()
 			name := b.DatabaseName()
 			reader, writer := "r_"+name, "w_"+name
 			run := strings.NewReplacer("sentinel_reader", reader, "sentinel_repair", writer, "shop.*", name+".*", "DATABASE shop", "DATABASE "+name, "change-me", "x").Replace(statements)
@@ -50,7 +50,7 @@ func TestDocumentedPrivilegesSuffice(t *testing.T) {
 					b.Exec("DROP OWNED BY "+user, "DROP ROLE "+user)
 				}
 			})
-			cfg := warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.Secret(b.As(reader)), RepairDSN: sentinel.Secret(b.As(writer)), Now: repairtest.Clock}
+			cfg := warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.Secret(b.DSNOf(reader)), RepairDSN: sentinel.Secret(b.DSNOf(writer)), Now: repairtest.Clock}
 			read, err := warehouse.Open(cfg)
 			b.Must(err)
 			write, err := repair.OpenWriter(cfg)
@@ -62,13 +62,13 @@ func TestDocumentedPrivilegesSuffice(t *testing.T) {
 				}
 			}
 			target := &repair.Target{Read: read, Write: write, Now: repairtest.Clock, Sources: repairtest.Sources{"": read}}
-			a := b.FromStaging()
-			r := b.Planned(a, target)
+			a := b.ReloadFromStaging()
+			r := b.NewRun(a, target)
 			if r.Repair.Plan.Class != sentinel.ClassAuto {
 				t.Errorf("%s: %s", r.Repair.Plan.Class, r.Repair.Plan.Why)
 			}
 			b.Must(a.Stage(t.Context(), r), a.Apply(t.Context(), r))
-			if got := b.Content("orders"); strings.Count(got, "new") != 8 {
+			if got := b.Rows("orders"); strings.Count(got, "new") != 8 {
 				t.Errorf("after the reload\n%s", got)
 			}
 			b.Must(a.Rollback(t.Context(), r))

@@ -13,12 +13,12 @@ import (
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
-// onAnotherAgent makes another agent of the bench carry steps out: what goes there and
+// onAnotherAgent makes another agent of the fixture carry steps out: what goes there and
 // back goes as bytes. after may lose an answer.
-func onAnotherAgent(b *repairtest.Bench, p *repair.Policy, after func(repair.Task) error) (tasks func() []repair.Task) {
+func onAnotherAgent(b *repairtest.Fixture, p *repair.Policy, after func(repair.Task) error) (tasks func() []repair.Task) {
 	var mu sync.Mutex
 	var seen []repair.Task
-	b.Repair.Remote = func(ctx context.Context, t repair.Task) (did repair.TaskResult, err error) {
+	b.Agent.Remote = func(ctx context.Context, t repair.Task) (did repair.TaskResult, err error) {
 		sent, err := json.Marshal(t)
 		if err != nil {
 			return did, err
@@ -30,7 +30,7 @@ func onAnotherAgent(b *repairtest.Bench, p *repair.Policy, after func(repair.Tas
 		mu.Lock()
 		seen = append(seen, got)
 		mu.Unlock()
-		target, err := b.Repair.Target(ctx, got.Repair.Table)
+		target, err := b.Agent.Target(ctx, got.Repair.Table)
 		if err != nil {
 			return did, err
 		}
@@ -63,12 +63,12 @@ func steps(tasks []repair.Task) string {
 // TestRemoteAgentRunsRepair: what is changed, and taken back, is the same.
 func TestRemoteAgentRunsRepair(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		p := b.Reload(repair.Auto)
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		p := b.ReloadPolicy(repair.Auto)
 		tasks := onAnotherAgent(b, p, nil)
-		if r := b.Repaired(p, b.Incident(repairtest.Tuesday)); r.State != sentinel.RepairSucceeded || !strings.Contains(b.Content("orders"), "new") {
-			t.Fatalf("%s: %s\n%s", r.State, r.Message, b.Content("orders"))
+		if r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay)); r.State != sentinel.RepairSucceeded || !strings.Contains(b.Rows("orders"), "new") {
+			t.Fatalf("%s: %s\n%s", r.State, r.Message, b.Rows("orders"))
 		}
 		if got := steps(tasks()); got != "stage apply" {
 			t.Errorf("carried out remotely: %s", got)
@@ -78,14 +78,14 @@ func TestRemoteAgentRunsRepair(t *testing.T) {
 
 func TestRemoteAgentRollsBack(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		before := b.Content("orders")
-		b.Bad = func(context.Context) (bool, error) { return true, nil }
-		p := b.Reload(repair.Auto)
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		before := b.Rows("orders")
+		b.StillBad = func(context.Context) (bool, error) { return true, nil }
+		p := b.ReloadPolicy(repair.Auto)
 		tasks := onAnotherAgent(b, p, nil)
-		if r := b.Repaired(p, b.Incident(repairtest.Tuesday)); r.State != sentinel.RolledBack || b.Content("orders") != before {
-			t.Fatalf("%s: %s\n%s", r.State, r.Message, b.Content("orders"))
+		if r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay)); r.State != sentinel.RolledBack || b.Rows("orders") != before {
+			t.Fatalf("%s: %s\n%s", r.State, r.Message, b.Rows("orders"))
 		}
 		if got := steps(tasks()); got != "stage apply roll_back" {
 			t.Errorf("carried out remotely: %s", got)
@@ -97,9 +97,9 @@ func TestRemoteAgentRollsBack(t *testing.T) {
 // up again with a newer fence, finds that it was done, and does it no second time.
 func TestRemoteAnswerLost(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		p := b.Reload(repair.Auto)
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		p := b.ReloadPolicy(repair.Auto)
 		lost := map[string]bool{}
 		tasks := onAnotherAgent(b, p, func(task repair.Task) error {
 			if lost[task.Step] {
@@ -108,12 +108,12 @@ func TestRemoteAnswerLost(t *testing.T) {
 			lost[task.Step] = true
 			return errors.New("the agent is gone")
 		})
-		r := b.Repaired(p, b.Incident(repairtest.Tuesday))
+		r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
 		for range 5 {
 			if r.State.Final() {
 				break
 			}
-			r = b.Advanced(r.ID)
+			r = b.AdvanceRepair(r.ID)
 		}
 		if r.State != sentinel.RepairSucceeded {
 			t.Fatalf("%s: %s", r.State, r.Message)
@@ -133,11 +133,11 @@ func TestRemoteAnswerLost(t *testing.T) {
 			t.Errorf("the ledger has %s", rows)
 		}
 		// Who had it and comes back late changes nothing: somebody else holds it now.
-		before := b.Content("orders")
+		before := b.Rows("orders")
 		for _, late := range []repair.Task{all[0], all[2]} {
 			late.Do(t.Context(), p, b.Target(), repair.TaskControl{Context: t.Context(), Store: b.Store, Task: late, Now: repairtest.Clock})
 		}
-		if b.Content("orders") != before || strings.Count(repairtest.Query(t, b.Driver, b.DSN, "SELECT step FROM "+ledger), "apply") != 1 {
+		if b.Rows("orders") != before || strings.Count(repairtest.Query(t, b.Driver, b.DSN, "SELECT step FROM "+ledger), "apply") != 1 {
 			t.Error("a late one changed the table again")
 		}
 	})
@@ -147,11 +147,11 @@ func TestRemoteAnswerLost(t *testing.T) {
 func TestNoOtherAgent(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
-	b.Repair.Remote = func(context.Context, repair.Task) (repair.TaskResult, error) {
+	b.CreateOrders()
+	b.Agent.Remote = func(context.Context, repair.Task) (repair.TaskResult, error) {
 		return repair.TaskResult{}, repair.ErrNoOtherAgent
 	}
-	if r := b.Repaired(b.Reload(repair.Auto), b.Incident(repairtest.Tuesday)); r.State != sentinel.RepairSucceeded {
+	if r := b.RunRepair(b.ReloadPolicy(repair.Auto), b.OpenIncident(repairtest.MissingDay)); r.State != sentinel.RepairSucceeded {
 		t.Errorf("%s: %s", r.State, r.Message)
 	}
 }
@@ -171,14 +171,14 @@ func TestRemoteErrorsKeepTheirKind(t *testing.T) {
 		{errors.New("broken"), sentinel.DeadLetter},
 	} {
 		b := repairtest.New(t, "sqlite")
-		b.Orders()
+		b.CreateOrders()
 		p := b.Policy("act", &act{apply: func(context.Context, *repair.Run) error { return c.err }}, repair.Auto)
-		here := b.Repaired(p, b.Incident(repairtest.Tuesday))
+		here := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
 		other := repairtest.New(t, "sqlite")
-		other.Orders()
+		other.CreateOrders()
 		q := other.Policy("act", &act{apply: func(context.Context, *repair.Run) error { return c.err }}, repair.Auto)
 		onAnotherAgent(other, q, nil)
-		there := other.Repaired(q, other.Incident(repairtest.Tuesday))
+		there := other.RunRepair(q, other.OpenIncident(repairtest.MissingDay))
 		if here.State != c.want || there.State != here.State || there.Message != here.Message {
 			t.Errorf("%T: here %s (%s), remotely %s (%s), want %s", c.err, here.State, here.Message, there.State, there.Message, c.want)
 		}

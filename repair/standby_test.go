@@ -28,16 +28,16 @@ func TestC02NoRepairFromStandby(t *testing.T) {
 	}
 	b.DSN = standby.DSN
 	use := func(w *repair.Writer) {
-		b.Repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
+		b.Agent.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
 			return p.target(w), nil
 		}
 	}
 	refused := func(why string) {
 		t.Helper()
-		before := b.Content("orders")
-		r, err := b.Repair.PlanRepair(t.Context(), b.Reload(repair.Auto), b.Incident(repairtest.Tuesday))
-		b.Must(err, b.Repair.Advance(t.Context()))
-		if r == nil || r.Plan.Class != sentinel.ClassRefused || !strings.Contains(r.Plan.Why, why) || b.Content("orders") != before {
+		before := b.Rows("orders")
+		r, err := b.Agent.PlanRepair(t.Context(), b.ReloadPolicy(repair.Auto), b.OpenIncident(repairtest.MissingDay))
+		b.Must(err, b.Agent.Advance(t.Context()))
+		if r == nil || r.Plan.Class != sentinel.ClassRefused || !strings.Contains(r.Plan.Why, why) || b.Rows("orders") != before {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -48,8 +48,8 @@ func TestC02NoRepairFromStandby(t *testing.T) {
 	use(other.Write)
 	refused("repair_dsn leads to another server")
 	use(write)
-	if r := b.Repaired(b.Reload(repair.Auto), b.Incident(repairtest.Tuesday)); r.State != sentinel.RepairSucceeded || strings.Count(b.Content("orders"), "new") != 8 {
-		t.Errorf("after the promotion: %s %s\n%s", r.State, r.Message, b.Content("orders"))
+	if r := b.RunRepair(b.ReloadPolicy(repair.Auto), b.OpenIncident(repairtest.MissingDay)); r.State != sentinel.RepairSucceeded || strings.Count(b.Rows("orders"), "new") != 8 {
+		t.Errorf("after the promotion: %s %s\n%s", r.State, r.Message, b.Rows("orders"))
 	}
 }
 
@@ -61,7 +61,7 @@ type pair struct {
 	write            *repair.Writer
 }
 
-func newPair(t *testing.T) (*repairtest.Bench, *pair) {
+func newPair(t *testing.T) (*repairtest.Fixture, *pair) {
 	t.Helper()
 	p := &pair{}
 	var err error
@@ -70,7 +70,7 @@ func newPair(t *testing.T) (*repairtest.Bench, *pair) {
 	}
 	t.Cleanup(p.primary.Stop)
 	b := repairtest.NewAt(t, "postgres", p.primary.DSN)
-	b.Orders()
+	b.CreateOrders()
 	p.standby, err = testenv.StartStandby(p.primary)
 	b.Must(err)
 	t.Cleanup(p.standby.Stop)
@@ -99,13 +99,13 @@ func (p *pair) target(w *repair.Writer) *repair.Target {
 func TestC54CommitLostInFailoverIsRedone(t *testing.T) {
 	t.Parallel()
 	b, p := newPair(t)
-	b.Repair.Target = func(context.Context, sentinel.Table) (*repair.Target, error) { return p.target(p.write), nil }
-	policy := b.Reload(repair.Auto)
-	r, err := b.Repair.PlanRepair(t.Context(), policy, b.Incident(repairtest.Tuesday))
+	b.Agent.Target = func(context.Context, sentinel.Table) (*repair.Target, error) { return p.target(p.write), nil }
+	policy := b.ReloadPolicy(repair.Auto)
+	r, err := b.Agent.PlanRepair(t.Context(), policy, b.OpenIncident(repairtest.MissingDay))
 	b.Must(err)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	b.Repair.Failpoint = func(name string) {
+	b.Agent.Failpoint = func(name string) {
 		switch name {
 		case "before_applying": // fence, ledger and staging are on the standby; what follows is not
 			written := strings.Trim(repairtest.Query(t, "pgx", p.primary.DSN, "SELECT pg_current_wal_flush_lsn()::text"), "|\n")
@@ -120,20 +120,20 @@ func TestC54CommitLostInFailoverIsRedone(t *testing.T) {
 			stop()
 		}
 	}
-	if err := b.Repair.Advance(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	if err := b.Agent.Advance(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if got := b.Content("orders"); strings.Count(got, "new") != 8 {
+	if got := b.Rows("orders"); strings.Count(got, "new") != 8 {
 		t.Fatalf("committed on the primary:\n%s", got)
 	}
 	p.primary.Halt(true)
 	b.Must(p.standby.Exec("SELECT pg_promote(true, 30)"))
 	b.DSN = p.standby.DSN
-	if got := b.Content("orders"); strings.Contains(got, "new") {
+	if got := b.Rows("orders"); strings.Contains(got, "new") {
 		t.Fatalf("the standby has the commit:\n%s", got)
 	}
 	next := b.NewAgent("agent-2", nil)
-	next.Target = b.Repair.Target
+	next.Target = b.Agent.Target
 	next.SetPolicies([]*repair.Policy{policy})
 	var later time.Duration
 	next.Now = func() time.Time { return repairtest.Clock().Add(later) }
@@ -141,8 +141,8 @@ func TestC54CommitLostInFailoverIsRedone(t *testing.T) {
 		later += 16 * time.Minute
 		b.Must(next.Advance(t.Context()))
 	}
-	if done := b.Get(r.ID); done.State != sentinel.RepairSucceeded || strings.Count(b.Content("orders"), "new") != 8 || strings.Count(b.Content("orders"), "old") != 10 {
-		t.Errorf("%s: %s\n%s", done.State, done.Message, b.Content("orders"))
+	if done := b.Get(r.ID); done.State != sentinel.RepairSucceeded || strings.Count(b.Rows("orders"), "new") != 8 || strings.Count(b.Rows("orders"), "old") != 10 {
+		t.Errorf("%s: %s\n%s", done.State, done.Message, b.Rows("orders"))
 	}
 }
 

@@ -25,17 +25,17 @@ type example struct {
 	apply  bool
 }
 
-func examples(b *repairtest.Bench, receiver string) map[string][]example {
+func examples(b *repairtest.Fixture, receiver string) map[string][]example {
 	staging := []sentinel.Table{b.Table("staging")}
 	return map[string][]example{
-		"reload_partition": {{&reload.Partition{From: staging}, repairtest.Tuesday, true}, {&reload.Partition{From: staging, Method: "merge"}, repairtest.Tuesday, true}},
+		"reload_partition": {{&reload.Partition{From: staging}, repairtest.MissingDay, true}, {&reload.Partition{From: staging, Method: "merge"}, repairtest.MissingDay, true}},
 		"alter_table":      {{&alter.Table{}, "column_added:coupon", b.Engine != "sqlite"}}, // SQLite drops no column beside an open reader
-		"sql":              {{&hooks.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"}}, repairtest.Tuesday, true}},
-		"exec":             {{&hooks.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, repairtest.Tuesday, true}},
-		"webhook":          {{&hooks.Webhook{URL: sentinel.Secret(receiver + "/do"), UndoURL: sentinel.Secret(receiver + "/undo")}, repairtest.Tuesday, true}},
-		"airflow":          {{&hooks.Airflow{URL: receiver, DAG: "reload", Token: "t"}, repairtest.Tuesday, false}},
-		"dbt":              {{&hooks.DBT{Program: "/bin/true", Project: b.T.TempDir(), Select: []string{"orders"}}, repairtest.Tuesday, false}},
-		"kubernetes":       {{&hooks.Kubernetes{CronJob: "reload", Namespace: "etl"}, repairtest.Tuesday, false}},
+		"sql":              {{&hooks.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"}}, repairtest.MissingDay, true}},
+		"exec":             {{&hooks.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, repairtest.MissingDay, true}},
+		"webhook":          {{&hooks.Webhook{URL: sentinel.Secret(receiver + "/do"), UndoURL: sentinel.Secret(receiver + "/undo")}, repairtest.MissingDay, true}},
+		"airflow":          {{&hooks.Airflow{URL: receiver, DAG: "reload", Token: "t"}, repairtest.MissingDay, false}},
+		"dbt":              {{&hooks.DBT{Program: "/bin/true", Project: b.T.TempDir(), Select: []string{"orders"}}, repairtest.MissingDay, false}},
+		"kubernetes":       {{&hooks.Kubernetes{CronJob: "reload", Namespace: "etl"}, repairtest.MissingDay, false}},
 	}
 }
 
@@ -51,10 +51,10 @@ func TestEveryActionPlansReadOnlyAndRollsBack(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(receiver.Close)
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
 		b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
-		before, target := b.Content("orders"), b.Target()
+		before, target := b.Rows("orders"), b.Target()
 		all := examples(b, receiver.URL)
 		for _, kind := range shipped() {
 			if len(all[kind]) == 0 {
@@ -62,12 +62,12 @@ func TestEveryActionPlansReadOnlyAndRollsBack(t *testing.T) {
 			}
 			for n, e := range all[kind] {
 				b.Must(e.action.Validate())
-				plan, err := e.action.Plan(t.Context(), target, b.Incident(e.key))
+				plan, err := e.action.Plan(t.Context(), target, b.OpenIncident(e.key))
 				if err != nil {
 					t.Errorf("%s: %v", kind, err)
 					continue
 				}
-				if b.Content("orders") != before {
+				if b.Rows("orders") != before {
 					t.Fatalf("%s: the plan changed the table", kind)
 				}
 				for _, s := range plan.Steps {
@@ -82,7 +82,7 @@ func TestEveryActionPlansReadOnlyAndRollsBack(t *testing.T) {
 				id := kind[:3] + string(rune('a'+n))
 				r := &repair.Run{Target: target, Repair: sentinel.Repair{ID: id, Key: id, Table: b.Table("orders"), Plan: plan, Fence: 1, Attempts: 1}}
 				b.Must(e.action.Stage(t.Context(), r), e.action.Apply(t.Context(), r), e.action.Rollback(t.Context(), r))
-				if got := b.Content("orders"); got != before {
+				if got := b.Rows("orders"); got != before {
 					t.Fatalf("%s: applied and taken back, the table holds\n%s", kind, got)
 				}
 			}

@@ -37,7 +37,7 @@ func (s *Server) decideRepair(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	decisions := repair.Decisions{Store: s.Store, Now: s.Now, Who: d.Who}
-	moved, err := decisions.Take(r.Context(), repair.Decision{
+	moved, err := decisions.Decide(r.Context(), repair.Decision{
 		Kind: r.PathValue("what"), ID: r.PathValue("id"), Hash: d.Hash, Why: d.Why,
 	})
 	if err != nil {

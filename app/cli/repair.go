@@ -236,7 +236,7 @@ func (d decision) apply(cmd *cobra.Command) (r sentinel.Repair, err error) {
 	if err == nil {
 		defer func() { err = errors.Join(err, state.Close()) }()
 		decisions := repair.Decisions{Store: state, Now: clock, Who: who}
-		return decisions.Take(cmd.Context(), repair.Decision{Kind: d.what, ID: d.id, Hash: d.hash, Why: d.why})
+		return decisions.Decide(cmd.Context(), repair.Decision{Kind: d.what, ID: d.id, Hash: d.hash, Why: d.why})
 	}
 	if !errors.Is(err, store.ErrLocked) {
 		return r, unavailable(err)

@@ -19,16 +19,16 @@ func asFenced(err error, into **repair.FencedError) bool { return errors.As(err,
 
 func TestAddColumnAndRollback(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
 		b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
-		before := b.Content("orders")
+		before := b.Rows("orders")
 		p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
-		r := b.Repaired(p, b.Incident("column_added:coupon"))
+		r := b.RunRepair(p, b.OpenIncident("column_added:coupon"))
 		if r.State != sentinel.RepairSucceeded || !strings.Contains(r.Plan.Steps[0].Do[0], "ADD COLUMN") {
 			t.Fatalf("%s: %s", r.State, r.Message)
 		}
-		if got := b.Content("orders"); got == before || strings.Count(got, "\n") != 15 {
+		if got := b.Rows("orders"); got == before || strings.Count(got, "\n") != 15 {
 			t.Errorf("the table holds\n%s", got)
 		}
 		if b.Engine == "sqlite" {
@@ -38,7 +38,7 @@ func TestAddColumnAndRollback(t *testing.T) {
 		if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 			t.Fatal(err)
 		}
-		if r := b.Advanced(r.ID); r.State != sentinel.RolledBack || b.Content("orders") != before {
+		if r := b.AdvanceRepair(r.ID); r.State != sentinel.RolledBack || b.Rows("orders") != before {
 			t.Errorf("taken back: %s %s", r.State, r.Message)
 		}
 	})
@@ -48,14 +48,14 @@ func TestRollbackKeepsUsedColumn(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		b := repairtest.New(t, engine)
-		b.Orders()
+		b.CreateOrders()
 		b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
 		p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
-		b.Bad = func(context.Context) (bool, error) {
+		b.StillBad = func(context.Context) (bool, error) {
 			b.Exec("UPDATE orders SET coupon = 'x' WHERE id = 1") // somebody is quick
 			return true, nil
 		}
-		if r := b.Repaired(p, b.Incident("column_added:coupon")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "holds values by now") {
+		if r := b.RunRepair(p, b.OpenIncident("column_added:coupon")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "holds values by now") {
 			t.Errorf("%s: %s: %s", engine, r.State, r.Message)
 		}
 	}
@@ -64,7 +64,7 @@ func TestRollbackKeepsUsedColumn(t *testing.T) {
 func TestRefusedChanges(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
+	b.CreateOrders()
 	b.Exec("ALTER TABLE staging DROP COLUMN note, ALTER COLUMN id TYPE bigint, ALTER COLUMN amount TYPE numeric(12,2)", "CREATE VIEW v AS SELECT amount FROM orders")
 	p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
 	for key, want := range map[string]string{
@@ -72,15 +72,15 @@ func TestRefusedChanges(t *testing.T) {
 		"type_narrowed:amount": "never altered by itself",
 		"type_widened:amount":  "what depends on the column forbids it",
 	} {
-		if r := b.Repaired(p, b.Incident(key)); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, want) {
+		if r := b.RunRepair(p, b.OpenIncident(key)); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, want) {
 			t.Errorf("%s: %s: %s", key, r.State, r.Message)
 		}
 	}
-	if r := b.Repaired(p, b.Incident("type_widened:id")); r.State != sentinel.AwaitingApproval || !strings.Contains(r.Message, "rewrites the table") {
+	if r := b.RunRepair(p, b.OpenIncident("type_widened:id")); r.State != sentinel.AwaitingApproval || !strings.Contains(r.Message, "rewrites the table") {
 		t.Errorf("a rewrite: %s: %s", r.State, r.Message)
 	}
 	b.Exec("DROP VIEW v")
-	if r := b.Repaired(p, b.Incident("type_widened:amount")); r.State != sentinel.DeadLetter {
+	if r := b.RunRepair(p, b.OpenIncident("type_widened:amount")); r.State != sentinel.DeadLetter {
 		// The plan has changed since it was refused: it is made anew.
 		if r.State != sentinel.RepairSucceeded {
 			t.Errorf("a change of the catalog alone: %s: %s", r.State, r.Message)
@@ -97,7 +97,7 @@ func TestC06WaitingAlterBlocksNobody(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			b := repairtest.New(t, engine)
-			b.Orders()
+			b.CreateOrders()
 			b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
 			db, err := sql.Open(b.Driver, b.DSN)
 			if err != nil {
@@ -112,12 +112,12 @@ func TestC06WaitingAlterBlocksNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
-			planned, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("column_added:coupon"))
+			planned, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident("column_added:coupon"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			advanced := make(chan error, 1)
-			go func() { advanced <- b.Repair.Advance(t.Context()) }()
+			go func() { advanced <- b.Agent.Advance(t.Context()) }()
 			var longest time.Duration
 			for waiting := true; waiting; {
 				select {
@@ -147,8 +147,8 @@ func TestC06WaitingAlterBlocksNobody(t *testing.T) {
 				t.Error(err)
 			}
 			now := repairtest.Clock
-			b.Repair.Now = func() time.Time { return now().Add(time.Hour) }
-			if r := b.Advanced(r.ID); r.State != sentinel.RepairSucceeded {
+			b.Agent.Now = func() time.Time { return now().Add(time.Hour) }
+			if r := b.AdvanceRepair(r.ID); r.State != sentinel.RepairSucceeded {
 				t.Errorf("after the reader has gone: %s: %s", r.State, r.Message)
 			}
 		})
@@ -157,19 +157,19 @@ func TestC06WaitingAlterBlocksNobody(t *testing.T) {
 
 func TestC48ChangeAfterPlanIsNotForced(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
 		b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
 		p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
-		r, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("column_added:coupon"))
+		r, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident("column_added:coupon"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.Exec("ALTER TABLE orders ADD COLUMN other integer")
-		if r := b.Advanced(r.ID); r.State != sentinel.RepairCancelled || !strings.Contains(r.Message, "changed since the plan") {
+		if r := b.AdvanceRepair(r.ID); r.State != sentinel.RepairCancelled || !strings.Contains(r.Message, "changed since the plan") {
 			t.Errorf("%s: %s", r.State, r.Message)
 		}
-		if r := b.Repaired(p, b.Incident("column_added:coupon")); r.State != sentinel.RepairSucceeded {
+		if r := b.RunRepair(p, b.OpenIncident("column_added:coupon")); r.State != sentinel.RepairSucceeded {
 			t.Errorf("planned anew: %s: %s", r.State, r.Message)
 		}
 	})
@@ -177,8 +177,8 @@ func TestC48ChangeAfterPlanIsNotForced(t *testing.T) {
 
 func TestC19OddNames(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
 		quote := map[string]string{"mysql": "`"}[b.Engine]
 		if quote == "" {
 			quote = `"`
@@ -191,7 +191,7 @@ func TestC19OddNames(t *testing.T) {
 			b.Exec("ALTER TABLE staging ADD COLUMN " + quote + strings.ReplaceAll(name, quote, quote+quote) + quote + " integer")
 			p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
 			p.Attempts = 100
-			r := b.Repaired(p, b.Incident("column_added:"+name))
+			r := b.RunRepair(p, b.OpenIncident("column_added:"+name))
 			if r.State != sentinel.RepairSucceeded {
 				t.Errorf("%q: %s: %s", name, r.State, r.Message)
 			}
@@ -205,7 +205,7 @@ func TestConstantDefaultsAreCopied(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		b := repairtest.New(t, engine)
-		b.Orders()
+		b.CreateOrders()
 		b.Exec("ALTER TABLE staging ADD COLUMN status varchar(12) NOT NULL DEFAULT 'new', ADD COLUMN tries integer NOT NULL DEFAULT -3, ADD COLUMN odd varchar(20) DEFAULT 'it''s', ADD COLUMN seen timestamp NOT NULL DEFAULT now()")
 		p := b.Policy("alter_table", &alter.Table{}, repair.Auto)
 		p.Attempts = 10
@@ -215,7 +215,7 @@ func TestConstantDefaultsAreCopied(t *testing.T) {
 			"odd":    {"ADD COLUMN", "is no constant, and is left out", ""},
 			"seen":   {"ADD COLUMN", "is no constant, and is left out", ""},
 		} {
-			r := b.Repaired(p, b.Incident("column_added:"+column))
+			r := b.RunRepair(p, b.OpenIncident("column_added:"+column))
 			if r.State != sentinel.RepairSucceeded || !strings.Contains(r.Plan.Steps[0].Do[0], c.do) || !strings.Contains(strings.Join(r.Plan.Hazards, "\n"), c.hazard) {
 				t.Fatalf("%s %s: %s: %s\n%v\n%v", engine, column, r.State, r.Message, r.Plan.Steps, r.Plan.Hazards)
 			}
@@ -229,7 +229,7 @@ func TestConstantDefaultsAreCopied(t *testing.T) {
 			if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 				t.Fatal(err)
 			}
-			if r := b.Advanced(r.ID); r.State != sentinel.RolledBack {
+			if r := b.AdvanceRepair(r.ID); r.State != sentinel.RolledBack {
 				t.Errorf("%s %s: taken back: %s %s", engine, column, r.State, r.Message)
 			}
 		}
@@ -241,22 +241,22 @@ func TestConstantDefaultsAreCopied(t *testing.T) {
 func TestDependenciesInPlan(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
+	b.CreateOrders()
 	b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12), DROP COLUMN amount, ADD COLUMN \"Amount\" numeric(10,2), ALTER COLUMN note TYPE varchar(40)", "CREATE VIEW recent AS SELECT * FROM orders")
 	p := b.Policy("alter_table", &alter.Table{}, repair.Manual)
-	r := b.Repaired(p, b.Incident("column_added:coupon"))
+	r := b.RunRepair(p, b.OpenIncident("column_added:coupon"))
 	if !strings.Contains(strings.Join(r.Plan.Hazards, "\n"), "view recent") || r.Plan.Class != sentinel.ClassAuto {
 		t.Errorf("with a view: %s %v", r.Plan.Class, r.Plan.Hazards)
 	}
 	b.Exec("CREATE PUBLICATION " + "feed_" + b.DatabaseName() + " FOR TABLE orders")
-	if r := b.Repaired(b.Policy("alter_table", &alter.Table{MaxPartitions: 2}, repair.Auto), b.Incident("type_widened:note")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "depends on the column") {
+	if r := b.RunRepair(b.Policy("alter_table", &alter.Table{MaxPartitions: 2}, repair.Auto), b.OpenIncident("type_widened:note")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "depends on the column") {
 		t.Errorf("a column in a view: %s %s", r.State, r.Message)
 	}
 	b.Exec("DROP VIEW recent")
-	if r := b.Repaired(b.Policy("alter_table", &alter.Table{MaxPartitions: 3}, repair.Auto), b.Incident("type_widened:note")); r.State != sentinel.AwaitingApproval || !strings.Contains(r.Plan.Why, "subscribers need the change first") {
+	if r := b.RunRepair(b.Policy("alter_table", &alter.Table{MaxPartitions: 3}, repair.Auto), b.OpenIncident("type_widened:note")); r.State != sentinel.AwaitingApproval || !strings.Contains(r.Plan.Why, "subscribers need the change first") {
 		t.Errorf("published: %s %s", r.State, r.Message)
 	}
-	if r := b.Repaired(b.Policy("alter_table", &alter.Table{MaxPartitions: 4}, repair.Auto), b.Incident("column_added:Amount")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "in case alone") {
+	if r := b.RunRepair(b.Policy("alter_table", &alter.Table{MaxPartitions: 4}, repair.Auto), b.OpenIncident("column_added:Amount")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "in case alone") {
 		t.Errorf("a name that differs in case: %s %s", r.State, r.Message)
 	}
 }
@@ -266,11 +266,11 @@ func TestDependenciesInPlan(t *testing.T) {
 func TestC48DependenciesAreCompared(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
+	b.CreateOrders()
 	b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
 	a := &alter.Table{}
 	p := b.Policy("alter_table", a, repair.Manual)
-	r := b.Repaired(p, b.Incident("column_added:coupon"))
+	r := b.RunRepair(p, b.OpenIncident("column_added:coupon"))
 	b.Exec("CREATE VIEW recent AS SELECT id FROM orders")
 	target := b.Target()
 	var changed *repair.ChangedError
@@ -284,10 +284,10 @@ func TestC48DependenciesAreCompared(t *testing.T) {
 func TestC06LongTransactionDelaysAlter(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
+	b.CreateOrders()
 	b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
 	a := &alter.Table{PutOffAfter: time.Millisecond}
-	r := b.Repaired(b.Policy("alter_table", a, repair.Manual), b.Incident("column_added:coupon"))
+	r := b.RunRepair(b.Policy("alter_table", a, repair.Manual), b.OpenIncident("column_added:coupon"))
 	db, err := sql.Open(b.Driver, b.DSN)
 	if err != nil {
 		t.Fatal(err)
@@ -317,20 +317,20 @@ func TestC06LongTransactionDelaysAlter(t *testing.T) {
 func TestC55UnreadableDependenciesStopPlan(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
+	b.CreateOrders()
 	user := "reader_" + strings.Trim(repairtest.Query(t, b.Driver, b.DSN, "SELECT current_database()"), "|\n")
 	b.Exec("ALTER TABLE staging ALTER COLUMN note TYPE varchar(40)", "CREATE ROLE "+user+" LOGIN",
 		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+user, "REVOKE SELECT ON pg_catalog.pg_depend FROM PUBLIC")
 	t.Cleanup(func() { b.Exec("DROP OWNED BY "+user, "DROP ROLE "+user) })
-	target := b.Reading(strings.Replace(b.DSN, "postgres://postgres@", "postgres://"+user+"@", 1))
+	target := b.TargetReadBy(strings.Replace(b.DSN, "postgres://postgres@", "postgres://"+user+"@", 1))
 	a := &alter.Table{}
 	b.Must(a.Validate())
-	plan, err := a.Plan(t.Context(), target, b.Incident("type_widened:note"))
+	plan, err := a.Plan(t.Context(), target, b.OpenIncident("type_widened:note"))
 	if err == nil || !strings.Contains(err.Error(), "pg_depend") {
 		t.Errorf("planned %+v, %v", plan, err)
 	}
 	b.Exec("GRANT SELECT ON pg_catalog.pg_depend TO " + user)
-	if plan, err = a.Plan(t.Context(), target, b.Incident("type_widened:note")); err != nil || plan.Class != sentinel.ClassAuto {
+	if plan, err = a.Plan(t.Context(), target, b.OpenIncident("type_widened:note")); err != nil || plan.Class != sentinel.ClassAuto {
 		t.Errorf("with it: %+v, %v", plan, err)
 	}
 }

@@ -217,7 +217,7 @@ func TestAirflow3LoginAndRollback(t *testing.T) {
 		}
 	})
 	b := repairtest.New(t, "sqlite")
-	b.Bad = func(context.Context) (bool, error) { return true, nil }
+	b.StillBad = func(context.Context) (bool, error) { return true, nil }
 	r, _ := carriedFrom(t, b, "airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", UndoDAG: "unload", User: "sentinel", Password: "s3cret"})
 	back := server.seen("POST", "/dags/unload/dagRuns")
 	ended{sentinel.RolledBack, "rolled back. the check is still bad", 1}.check(t, r, len(back))

@@ -58,7 +58,7 @@ func TestDBTFailureIsFinal(t *testing.T) {
 		t.Errorf("a model that need not be idempotent: %s", r.Plan.Guarantee)
 	}
 	b := repairtest.New(t, "sqlite")
-	b.Bad = func(context.Context) (bool, error) { return true, nil }
+	b.StillBad = func(context.Context) (bool, error) { return true, nil }
 	r, _ = carriedFrom(t, b, "dbt", &hooks.DBT{Program: "/bin/true", Project: project, Select: []string{"orders"}})
 	ended{sentinel.DeadLetter, "is not rolled back", 0}.check(t, r, 0)
 }

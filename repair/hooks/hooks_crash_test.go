@@ -23,16 +23,16 @@ import (
 
 // diesAfterAsking carries a repair to where its hook has done its work, and
 // loses the agent there, with all it would have saved. It returns the next one.
-func diesAfterAsking(b *repairtest.Bench, p *repair.Policy) *repairtest.Agent {
+func diesAfterAsking(b *repairtest.Fixture, p *repair.Policy) *repairtest.Agent {
 	b.T.Helper()
-	_, err := b.Repair.PlanRepair(b.T.Context(), p, b.Incident("x"))
+	_, err := b.Agent.PlanRepair(b.T.Context(), p, b.OpenIncident("x"))
 	b.Must(err)
-	b.Repair.Failpoint = func(name string) {
+	b.Agent.Failpoint = func(name string) {
 		if name == "after_apply_commit" {
 			b.Must(b.Store.Close())
 		}
 	}
-	if err := b.Repair.Advance(b.T.Context()); err == nil {
+	if err := b.Agent.Advance(b.T.Context()); err == nil {
 		b.T.Fatal("the state was gone, and nobody noticed")
 	}
 	b.Store = b.Reopen()
@@ -40,14 +40,14 @@ func diesAfterAsking(b *repairtest.Bench, p *repair.Policy) *repairtest.Agent {
 }
 
 // later is an agent whose clock is ahead, so that leases of the dead have ended.
-func later(b *repairtest.Bench, name string, p *repair.Policy, ahead time.Duration) *repairtest.Agent {
+func later(b *repairtest.Fixture, name string, p *repair.Policy, ahead time.Duration) *repairtest.Agent {
 	e := b.NewAgent(name, nil)
 	e.SetPolicies([]*repair.Policy{p})
 	e.Now = func() time.Time { return repairtest.Clock().Add(ahead) }
 	return e
 }
 
-func only(b *repairtest.Bench) sentinel.Repair {
+func only(b *repairtest.Fixture) sentinel.Repair {
 	b.T.Helper()
 	all, err := b.Store.Repairs(b.T.Context(), store.RepairFilter{})
 	if err != nil || len(all) != 1 {
@@ -87,7 +87,7 @@ func TestC42JobOfDeadAgentIsFound(t *testing.T) {
 	b := repairtest.New(t, "sqlite")
 	p := b.Policy("airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", Token: "s3cret"}, repair.Auto)
 	b.Must(diesAfterAsking(b, p).Advance(t.Context()))
-	b.Stands(only(b), sentinel.RepairApplying, "running")
+	b.WantState(only(b), sentinel.RepairApplying, "running")
 	b.Must(later(b, "agent-3", p, 2*time.Minute).Advance(t.Context()))
 	ended{sentinel.RepairSucceeded, "", 1}.check(t, only(b), len(server.seen("POST", "/dagRuns")))
 }
@@ -145,18 +145,18 @@ func TestC47ProgramOutlivesAgent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := repairtest.New(t, "sqlite")
-			b.Incident("x")
+			b.OpenIncident("x")
 			b.Must(b.Store.Close())
 			dir := t.TempDir()
 			program := []string{script(t, `cd "$1"; echo $$ >> runs; while [ ! -e end ]; do sleep 0.02; done`), dir}
 			exec := &hooks.Exec{Command: program, Idempotent: c.idempotent}
 			child := b.Child("orders/reload_partition", "exec", exec)
-			child.Lease = repairtest.LeaseOfKilled
+			child.Lease = repairtest.ShortLease
 			pid := killedWhileItRuns(t, child, filepath.Join(dir, "runs"))
 			b.Store = b.Reopen()
 			p := b.Policy("reload_partition", &hooks.Exec{Command: program, Idempotent: c.idempotent}, repair.Auto)
 			b.Must(later(b, "agent-2", p, time.Minute).Advance(t.Context()))
-			b.Stands(only(b), sentinel.RetryWait, "the program of an earlier try still runs")
+			b.WantState(only(b), sentinel.RetryWait, "the program of an earlier try still runs")
 			b.Must(os.WriteFile(filepath.Join(dir, "end"), nil, 0o600))
 			until(t, "the program has ended", func() bool { return errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH) })
 			b.Must(later(b, "agent-3", p, time.Hour).Advance(t.Context()))
@@ -181,12 +181,12 @@ func TestC45StoppedAgentEndsProgram(t *testing.T) {
 			t.Parallel()
 			b, dir := repairtest.New(t, "sqlite"), t.TempDir()
 			p := b.Policy("exec", &hooks.Exec{Command: []string{script(t, `cd "$1"; echo $$ >> runs; [ -e again ] || exec sleep 600`), dir}, Idempotent: c.idempotent}, repair.Auto)
-			_, err := b.Repair.PlanRepair(t.Context(), p, b.Incident("x"))
+			_, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident("x"))
 			b.Must(err)
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			done := make(chan error, 1)
-			go func() { done <- b.Repair.Advance(ctx) }()
+			go func() { done <- b.Agent.Advance(ctx) }()
 			runs := func() int {
 				data, err := os.ReadFile(filepath.Join(dir, "runs"))
 				if err != nil {
@@ -197,7 +197,7 @@ func TestC45StoppedAgentEndsProgram(t *testing.T) {
 			until(t, "the program has begun", func() bool { return runs() == 1 })
 			stop()
 			b.Must(<-done, os.WriteFile(filepath.Join(dir, "again"), nil, 0o600))
-			b.Stands(only(b), c.stopped, "the agent stopped")
+			b.WantState(only(b), c.stopped, "the agent stopped")
 			b.Must(later(b, "agent-2", p, time.Minute).Advance(t.Context()))
 			c.want.check(t, only(b), runs())
 		})

@@ -60,17 +60,17 @@ func (r *receiver) seen() (keys, bodies []string, signed int) {
 func hooked(t *testing.T, kind string, a repair.Action) sentinel.Repair {
 	t.Helper()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
+	b.CreateOrders()
 	p := b.Policy(kind, a, repair.Auto)
-	r := b.Repaired(p, b.Incident(repairtest.Tuesday))
+	r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
 	later := time.Duration(0)
-	b.Repair.Now = func() time.Time { return time.Now().Add(later) }
+	b.Agent.Now = func() time.Time { return time.Now().Add(later) }
 	for range 10 {
 		if r.State.Final() {
 			break
 		}
 		later += time.Hour
-		r = b.Advanced(r.ID)
+		r = b.AdvanceRepair(r.ID)
 	}
 	return r
 }
@@ -171,7 +171,7 @@ func TestExecUsesNoShellAndCleanEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"SENTINEL_REPAIR_ID=" + r.ID, "API_TOKEN=hunter2", "$(reboot); x", "SENTINEL_FINDING=" + repairtest.Tuesday} {
+	for _, want := range []string{"SENTINEL_REPAIR_ID=" + r.ID, "API_TOKEN=hunter2", "$(reboot); x", "SENTINEL_FINDING=" + repairtest.MissingDay} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
@@ -195,12 +195,12 @@ func TestExecFailureAndTimeout(t *testing.T) {
 
 func TestSQLAction(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		before := b.Content("orders")
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		before := b.Rows("orders")
 		p := b.Policy("sql", &hooks.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1", "UPDATE orders SET note = 'fixed' WHERE id = 2"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE note = 'fixed'"}}, repair.Auto)
-		b.Bad = func(context.Context) (bool, error) { return true, nil }
-		if r := b.Repaired(p, b.Incident(repairtest.Tuesday)); r.State != sentinel.RolledBack || b.Content("orders") != before {
+		b.StillBad = func(context.Context) (bool, error) { return true, nil }
+		if r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay)); r.State != sentinel.RolledBack || b.Rows("orders") != before {
 			t.Errorf("%s: %s", r.State, r.Message)
 		}
 	})

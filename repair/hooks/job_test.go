@@ -85,21 +85,21 @@ func carried(t *testing.T, kind string, a repair.Action) (sentinel.Repair, []str
 }
 
 func carriedFrom(
-	t *testing.T, b *repairtest.Bench, kind string, a repair.Action,
+	t *testing.T, b *repairtest.Fixture, kind string, a repair.Action,
 ) (r sentinel.Repair, messages []string) {
 	t.Helper()
-	bad := b.Bad
-	b.Orders()
+	bad := b.StillBad
+	b.CreateOrders()
 	b.Policy(kind, a, repair.Auto)
-	p := b.Repair.PoliciesFor(b.Incident(repairtest.Tuesday).Incident)[0]
-	planned, err := b.Repair.PlanRepair(t.Context(), p, b.Incident(repairtest.Tuesday))
+	p := b.Agent.PoliciesFor(b.OpenIncident(repairtest.MissingDay).Incident)[0]
+	planned, err := b.Agent.PlanRepair(t.Context(), p, b.OpenIncident(repairtest.MissingDay))
 	if err != nil || planned == nil {
 		t.Fatalf("planned %v, %v", planned, err)
 	}
 	begin := repairtest.Clock()
 	for minute := range 90 {
 		e := b.NewAgent("agent-"+string(rune('a'+minute%20)), nil)
-		b.Bad = bad
+		b.StillBad = bad
 		e.Now = func() time.Time { return begin.Add(time.Duration(minute) * time.Minute) }
 		e.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
 			return &repair.Target{Read: b.Read, Write: b.Write, Now: e.Now}, nil

@@ -158,7 +158,7 @@ func TestKubernetesRollbackJob(t *testing.T) {
 	t.Parallel()
 	server, account := jobsOf(t, accepted, jobComplete)
 	b := repairtest.New(t, "sqlite")
-	b.Bad = func(context.Context) (bool, error) { return true, nil }
+	b.StillBad = func(context.Context) (bool, error) { return true, nil }
 	r, _ := carriedFrom(t, b, "kubernetes", &hooks.Kubernetes{CronJob: "reload", Undo: "reload", Server: server.URL, Account: account})
 	posts := server.seen("POST", "/jobs")
 	ended{sentinel.RolledBack, "rolled back", 2}.check(t, r, len(posts))
@@ -250,7 +250,7 @@ func TestKubernetesRestartHasNoRollback(t *testing.T) {
 	server, account := deploymentOf(t, func() string { return directory }, `"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2`)
 	directory = account
 	b := repairtest.New(t, "sqlite")
-	b.Bad = func(context.Context) (bool, error) { return true, nil }
+	b.StillBad = func(context.Context) (bool, error) { return true, nil }
 	r, _ := carriedFrom(t, b, "kubernetes", &hooks.Kubernetes{Restart: "loader", Server: server.URL, Account: account})
 	ended{sentinel.DeadLetter, "a restart cannot be rolled back", 1}.check(t, r, len(server.seen("PATCH", "/loader")))
 }

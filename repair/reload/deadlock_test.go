@@ -12,7 +12,7 @@ import (
 
 // waits blocks until a query answers something other than 0. It asks seldom:
 // InnoDB renews innodb_trx only when nobody has read it for 100 ms.
-func waits(b *repairtest.Bench, query string) {
+func waits(b *repairtest.Fixture, query string) {
 	b.T.Helper()
 	for deadline := repairtest.Clock().Add(10 * time.Second); repairtest.Clock().Before(deadline); time.Sleep(150 * time.Millisecond) {
 		if got := repairtest.Query(b.T, b.Driver, b.DSN, query); got != "0|\n" {
@@ -33,12 +33,12 @@ func TestC07DeadlocksAreRetried(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			b := repairtest.New(t, engine)
-			b.Orders()
+			b.CreateOrders()
 			if engine == "postgres" {
 				b.Exec("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database()); END $$")
 			}
-			a := b.FromStaging()
-			run := b.Planned(a, b.Target())
+			a := b.ReloadFromStaging()
+			run := b.NewRun(a, b.Target())
 			b.Must(a.Stage(t.Context(), run))
 			tx, err := b.Write.DB.BeginTx(t.Context(), nil)
 			b.Must(err)
@@ -60,7 +60,7 @@ func TestC07DeadlocksAreRetried(t *testing.T) {
 				t.Fatalf("got %v, want a transient %s", err, c.code)
 			}
 			b.Must(a.Apply(t.Context(), run))
-			if got := b.Content("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "kept") != 10 {
+			if got := b.Rows("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "kept") != 10 {
 				t.Errorf("the table holds\n%s", got)
 			}
 		})

@@ -12,7 +12,7 @@ import (
 )
 
 // readAs reads MySQL as a new account, with these privileges alone.
-func readAs(b *repairtest.Bench, user string, grants ...string) *repair.Target {
+func readAs(b *repairtest.Fixture, user string, grants ...string) *repair.Target {
 	b.T.Helper()
 	b.Exec("CREATE USER '" + user + "'@'%' IDENTIFIED BY 'x'")
 	b.T.Cleanup(func() { b.Exec("DROP USER '" + user + "'@'%'") })
@@ -20,14 +20,14 @@ func readAs(b *repairtest.Bench, user string, grants ...string) *repair.Target {
 		b.Exec("GRANT " + g + " TO '" + user + "'@'%'")
 	}
 	_, server, _ := strings.Cut(b.DSN, "@")
-	return b.Reading(user + ":x@" + server)
+	return b.TargetReadBy(user + ":x@" + server)
 }
 
 // TestC55 plans as accounts to which MySQL shows less than there is.
 func TestC55HiddenDependentsNeedApproval(t *testing.T) {
 	t.Parallel()
-	b := repairtest.NewAlone(t, "mysql")
-	b.Orders()
+	b := repairtest.NewOnOwnServer(t, "mysql")
+	b.CreateOrders()
 	schema, trigger := "SELECT ON "+b.Schema+".*", "TRIGGER ON "+b.Schema+".orders"
 	tables := []string{"SELECT ON " + b.Schema + ".orders", "SELECT ON " + b.Schema + ".staging"}
 	const noTriggers, noReferrers = "may not see whether the table has triggers", "may not see which tables refer to this one"
@@ -44,14 +44,14 @@ func TestC55HiddenDependentsNeedApproval(t *testing.T) {
 		{"reads two tables", append(tables, trigger), reload.Partition{}, sentinel.ClassApprove, noReferrers},
 	} {
 		c.action.From = []sentinel.Table{b.Table("staging")}
-		plan := b.Planned(&c.action, readAs(b, fmt.Sprint(b.Schema, "_", i), c.grants...)).Repair.Plan
+		plan := b.NewRun(&c.action, readAs(b, fmt.Sprint(b.Schema, "_", i), c.grants...)).Repair.Plan
 		if plan.Class != c.class || !strings.Contains(plan.Why, c.why) {
 			t.Errorf("%s: %s: %s", c.name, plan.Class, plan.Why)
 		}
 	}
 	b.Exec("CREATE TABLE kids (id integer PRIMARY KEY, o integer, FOREIGN KEY (o) REFERENCES orders (id) ON DELETE CASCADE)")
 	target := readAs(b, b.Schema+"_kids", schema)
-	if _, err := b.FromStaging().Plan(t.Context(), target, b.Incident(repairtest.Tuesday)); err == nil || !strings.Contains(err.Error(), "those of kids") {
+	if _, err := b.ReloadFromStaging().Plan(t.Context(), target, b.OpenIncident(repairtest.MissingDay)); err == nil || !strings.Contains(err.Error(), "those of kids") {
 		t.Errorf("rows of kids would go too: %v", err)
 	}
 }

@@ -19,17 +19,17 @@ func TestC30FullTablespaceKeepsTable(t *testing.T) {
 	t.Cleanup(server.Stop)
 	testenv.Exec(t, "mysql", server.DSN, "CREATE DATABASE small")
 	b := repairtest.NewAt(t, "mysql", server.DSN+"small")
-	b.Orders()
-	before := b.Content("orders")
-	a := b.FromStaging()
-	run := b.Planned(a, b.Target())
+	b.CreateOrders()
+	before := b.Rows("orders")
+	a := b.ReloadFromStaging()
+	run := b.NewRun(a, b.Target())
 	b.Must(b.Write.Prepare(t.Context(), b.Schema))
 
 	fill(b, "ballast", 250_000)
 	if err := a.Stage(t.Context(), run); err == nil || !noRoom(err) {
 		t.Errorf("staged on a full disk: %v", err)
 	}
-	if got := b.Content("orders"); got != before {
+	if got := b.Rows("orders"); got != before {
 		t.Errorf("the table holds\n%s", got)
 	}
 }
@@ -40,7 +40,7 @@ func noRoom(err error) bool {
 }
 
 // fill writes rows of a width into a new table until there is no room.
-func fill(b *repairtest.Bench, table string, width int) {
+func fill(b *repairtest.Fixture, table string, width int) {
 	b.T.Helper()
 	b.Exec("CREATE TABLE " + table + " (body longtext)")
 	db, err := sql.Open(b.Driver, b.DSN)

@@ -13,9 +13,9 @@ import (
 
 // partitioned makes orders by day, with an index and a check of its own, and a
 // staging table that has the whole of Tuesday.
-func partitioned(b *repairtest.Bench) {
+func partitioned(b *repairtest.Fixture) {
 	b.T.Helper()
-	b.Partitions()
+	b.CreatePartitionedOrders()
 	b.Exec("INSERT INTO orders VALUES (1, 1, 'monday', '2026-03-10 05:00:00'), (2, 2, 'half', '2026-03-11 01:00:00'), (3, 3, 'half', '2026-03-11 02:00:00'), (4, 4, 'wednesday', '2026-03-12 05:00:00')",
 		"INSERT INTO staging VALUES (2, 20, 'whole', '2026-03-11 01:00:00'), (3, 30, 'whole', '2026-03-11 02:00:00'), (5, 50, 'whole', '2026-03-11 03:00:00'), (9, 9, 'other day', '2026-03-13 03:00:00')")
 }
@@ -27,9 +27,9 @@ func TestSwapAndRollback(t *testing.T) {
 			t.Parallel()
 			b := repairtest.New(t, engine)
 			partitioned(b)
-			before := b.Content("orders")
+			before := b.Rows("orders")
 			a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", Method: "swap"}
-			r := b.Repaired(b.Policy("reload_partition", a, repair.Auto), b.Incident(repairtest.Tuesday))
+			r := b.RunRepair(b.Policy("reload_partition", a, repair.Auto), b.OpenIncident(repairtest.MissingDay))
 			if r.State != sentinel.RepairSucceeded {
 				t.Fatalf("%s: %s", r.State, r.Message)
 			}
@@ -48,12 +48,12 @@ func TestSwapAndRollback(t *testing.T) {
 			if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 				t.Fatal(err)
 			}
-			if r := b.Advanced(r.ID); r.State != sentinel.RolledBack {
+			if r := b.AdvanceRepair(r.ID); r.State != sentinel.RolledBack {
 				t.Fatalf("taken back: %s %s", r.State, r.Message)
 			}
 			b.Exec("DELETE FROM orders WHERE id = 6")
-			if b.Content("orders") != before {
-				t.Errorf("taken back:\n%s", b.Content("orders"))
+			if b.Rows("orders") != before {
+				t.Errorf("taken back:\n%s", b.Rows("orders"))
 			}
 		})
 	}
@@ -67,7 +67,7 @@ func TestSwapLosesNoRow(t *testing.T) {
 		b := repairtest.New(t, engine)
 		partitioned(b)
 		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", Method: "swap"}
-		run := b.Planned(a, b.Target())
+		run := b.NewRun(a, b.Target())
 		b.Must(a.Stage(t.Context(), run))
 		b.Exec("INSERT INTO orders VALUES (7, 7, 'late', '2026-03-11 04:00:00')")
 		var changed *repair.ChangedError
@@ -95,44 +95,45 @@ func TestSwapRefusals(t *testing.T) {
 		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", Method: "swap", Bucket: bucket, MinRatio: 0.01}
 		b.Must(a.Validate())
 		target := b.Target()
-		plan, err := a.Plan(t.Context(), target, b.Incident(key))
+		plan, err := a.Plan(t.Context(), target, b.OpenIncident(key))
 		if err != nil {
 			return err
 		}
 		return a.Stage(t.Context(), &repair.Run{Target: target, Repair: sentinel.Repair{ID: "r2", Key: "k2", Table: b.Table("orders"), Plan: plan, Fence: 1}})
 	}
-	if err := swap("week", repairtest.Tuesday); err == nil || !strings.Contains(err.Error(), `"2026-03-11" is no date that begins a week`) {
+	if err := swap("week", repairtest.MissingDay); err == nil || !strings.Contains(err.Error(), `"2026-03-11" is no date that begins a week`) {
 		t.Errorf("the key of a day: %v", err)
 	}
 	if err := swap("week", "missing_partition:the week of 2026-03-09"); err == nil || !strings.Contains(err.Error(), "no partition holds just the window; there are orders_10 from") {
 		t.Errorf("a week: %v", err)
 	}
 	b.Exec("GRANT SELECT ON orders_11 TO PUBLIC")
-	if err := swap("day", repairtest.Tuesday); err == nil || !strings.Contains(err.Error(), "orders_11 has privileges of its own") {
+	if err := swap("day", repairtest.MissingDay); err == nil || !strings.Contains(err.Error(), "orders_11 has privileges of its own") {
 		t.Errorf("grants on the partition: %v", err)
 	}
 	if err := (&reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "replace"}).Validate(); err == nil || !strings.Contains(err.Error(), "want one of delete_insert, merge, swap") {
 		t.Errorf("an unknown method: %v", err)
 	}
 	other := repairtest.New(t, "sqlite")
-	other.Orders()
+	other.CreateOrders()
 	a := &reload.Partition{From: []sentinel.Table{other.Table("staging")}, Method: "swap"}
 	other.Must(a.Validate())
-	if _, err := a.Plan(t.Context(), other.Target(), other.Incident(repairtest.Tuesday)); err == nil || !strings.Contains(err.Error(), "not partitioned") {
+	if _, err := a.Plan(t.Context(), other.Target(), other.OpenIncident(repairtest.MissingDay)); err == nil || !strings.Contains(err.Error(), "not partitioned") {
 		t.Errorf("a plain table: %v", err)
 	}
 }
 
 func TestMerge(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
 		b.Exec("UPDATE staging SET amount = 1, note = 'old' WHERE id = 101", "DELETE FROM staging WHERE id = 102")
-		before := b.Content("orders")
+		before := b.Rows("orders")
 		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge"}
 		p := b.Policy("reload_partition", a, repair.Auto)
-		r := b.Repaired(p, b.Incident(repairtest.Tuesday))
-		if r.State != sentinel.RepairSucceeded || !strings.Contains(strings.Join(r.Plan.Steps[0].Do, " "), "updating rows whose key exists") {
+		r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
+		steps := strings.Join(r.Plan.Steps[0].Do, " ")
+		if r.State != sentinel.RepairSucceeded || !strings.Contains(steps, "updating rows whose key exists") {
 			t.Fatalf("%s: %s %v", r.State, r.Message, r.Plan.Steps)
 		}
 		got := repairtest.Query(t, b.Driver, b.DSN, "SELECT id, note FROM orders WHERE id BETWEEN 100 AND 199 ORDER BY 1")
@@ -143,13 +144,13 @@ func TestMerge(t *testing.T) {
 		if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 			t.Fatal(err)
 		}
-		if r := b.Advanced(r.ID); r.State != sentinel.RolledBack || b.Content("orders") != before {
-			t.Errorf("taken back: %s %s\n%s", r.State, r.Message, b.Content("orders"))
+		if r := b.AdvanceRepair(r.ID); r.State != sentinel.RolledBack || b.Rows("orders") != before {
+			t.Errorf("taken back: %s %s\n%s", r.State, r.Message, b.Rows("orders"))
 		}
 		// A key that stands for a row of another day is not moved.
 		b.Exec("UPDATE staging SET id = 3 WHERE id = 103")
 		a = &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge", MinRatio: 0.5}
-		run := b.Planned(a, b.Target())
+		run := b.NewRun(a, b.Target())
 		run.Repair.ID, run.Repair.Key = "r9", "k9"
 		b.Must(a.Stage(t.Context(), run))
 		if err := a.Apply(t.Context(), run); err == nil || !strings.Contains(err.Error(), "outside of the window") {
@@ -160,7 +161,7 @@ func TestMerge(t *testing.T) {
 	b.Exec("CREATE TABLE orders (id integer, at timestamptz)", "CREATE TABLE staging (id integer, at timestamptz)", "INSERT INTO staging VALUES (1, '2026-03-11 01:00:00')")
 	a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge", Key: []string{"id"}}
 	b.Must(a.Validate())
-	if _, err := a.Plan(t.Context(), b.Target(), b.Incident(repairtest.Tuesday)); err == nil || !strings.Contains(err.Error(), "no unique key of the table is within id") {
+	if _, err := a.Plan(t.Context(), b.Target(), b.OpenIncident(repairtest.MissingDay)); err == nil || !strings.Contains(err.Error(), "no unique key of the table is within id") {
 		t.Errorf("without a unique key: %v", err)
 	}
 }

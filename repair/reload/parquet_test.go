@@ -52,20 +52,20 @@ func TestReloadFromParquet(t *testing.T) {
 		"zstd":   {parquet.Compression(&parquet.Zstd)},
 		"snappy": {parquet.Compression(&parquet.Snappy), parquet.DataPageVersion(1)},
 	} {
-		repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-			b.Orders()
-			before := b.Content("orders")
+		repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+			b.CreateOrders()
+			before := b.Rows("orders")
 			path := writeParquet(t, name+".parquet", parquetOrders(), options...)
 			a := &reload.Partition{File: []string{path}, BatchRows: 2}
-			run := b.Planned(a, b.Target())
+			run := b.NewRun(a, b.Target())
 			b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.DSN, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
 			if want := "1100|1.5|a, b|\n1101|||\n"; got != want {
 				t.Errorf("%s: got\n%swant\n%s", name, got, want)
 			}
 			b.Must(a.Rollback(t.Context(), run))
-			if b.Content("orders") != before {
-				t.Errorf("taken back:\n%s", b.Content("orders"))
+			if b.Rows("orders") != before {
+				t.Errorf("taken back:\n%s", b.Rows("orders"))
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func TestParquetTypesOnEveryEngine(t *testing.T) {
 		})
 	}
 	path := writeParquet(t, "types.parquet", rows)
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
 		wide := "numeric(38,3)"
 		if b.Driver == "sqlite" {
 			wide = "text" // its numbers are floats
@@ -108,9 +108,9 @@ func TestParquetTypesOnEveryEngine(t *testing.T) {
 		b.Exec("CREATE TABLE typed (id bigint primary key, at " + stamp + ", truth boolean, big bigint, cents numeric(18,4), wide " + wide + ", day date, clock time, ratio double precision, old " + stamp + ", name varchar(50))")
 		a := &reload.Partition{File: []string{path}, BatchRows: 3}
 		b.Must(a.Validate())
-		target, err := b.Repair.Target(t.Context(), b.Table("typed"))
+		target, err := b.Agent.Target(t.Context(), b.Table("typed"))
 		b.Must(err)
-		trigger := b.Incident(repairtest.Tuesday)
+		trigger := b.OpenIncident(repairtest.MissingDay)
 		trigger.Incident.Table = b.Table("typed")
 		plan, err := a.Plan(t.Context(), target, trigger)
 		b.Must(err)
@@ -135,7 +135,7 @@ func twosComplement(s string) (out [16]byte) {
 func TestDamagedParquetIsRefused(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
+	b.CreateOrders()
 	whole, err := os.ReadFile(writeParquet(t, "whole.parquet", parquetOrders()))
 	b.Must(err)
 	broken := append([]byte(nil), whole...)
@@ -164,7 +164,7 @@ func TestDamagedParquetIsRefused(t *testing.T) {
 		b.Must(os.WriteFile(path, c.data, 0o600))
 		a := &reload.Partition{File: []string{path}}
 		b.Must(a.Validate())
-		_, err := a.Plan(t.Context(), b.Target(), b.Incident(repairtest.Tuesday))
+		_, err := a.Plan(t.Context(), b.Target(), b.OpenIncident(repairtest.MissingDay))
 		var refused *repair.RefusedError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)

@@ -16,16 +16,16 @@ import (
 
 func TestC51LateRowIsNotLost(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		a := b.FromStaging()
-		run := b.Planned(a, b.Target())
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		a := b.ReloadFromStaging()
+		run := b.NewRun(a, b.Target())
 		b.Must(a.Stage(t.Context(), run))
 		b.Exec("INSERT INTO orders VALUES (150, 1, 'late', '2026-03-11 23:00:00')")
-		before := b.Content("orders")
+		before := b.Rows("orders")
 		var changed *repair.ChangedError
-		if err := a.Apply(t.Context(), run); !errors.As(err, &changed) || b.Content("orders") != before {
-			t.Errorf("%v\n%s", err, b.Content("orders"))
+		if err := a.Apply(t.Context(), run); !errors.As(err, &changed) || b.Rows("orders") != before {
+			t.Errorf("%v\n%s", err, b.Rows("orders"))
 		}
 	})
 }
@@ -33,7 +33,7 @@ func TestC51LateRowIsNotLost(t *testing.T) {
 func TestC51OpenWindowNeedsUniqueKey(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
-	b.Orders()
+	b.CreateOrders()
 	late := b.Target()
 	soon := *late
 	soon.Now = func() time.Time { return repairtest.Day0.AddDate(0, 0, 2).Add(time.Hour) } // it closes at two
@@ -50,34 +50,34 @@ func TestC51OpenWindowNeedsUniqueKey(t *testing.T) {
 	} {
 		c.action.From = []sentinel.Table{b.Table("staging")}
 		b.Exec("ALTER TABLE orders DROP CONSTRAINT IF EXISTS orders_pkey")
-		if run := b.Planned(&c.action, c.target); run.Repair.Plan.Class != c.want {
+		if run := b.NewRun(&c.action, c.target); run.Repair.Plan.Class != c.want {
 			t.Errorf("%s: %s, want %s (%s)", c.name, run.Repair.Plan.Class, c.want, run.Repair.Plan.Why)
 		}
 	}
 	b.Exec("ALTER TABLE orders ADD PRIMARY KEY (id)")
-	if run := b.Planned(b.FromStaging(), &soon); run.Repair.Plan.Class != sentinel.ClassAuto {
+	if run := b.NewRun(b.ReloadFromStaging(), &soon); run.Repair.Plan.Class != sentinel.ClassAuto {
 		t.Errorf("open window, primary key: %s", run.Repair.Plan.Class)
 	}
 }
 
 func TestRollbackKeepsChangedRows(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		a := b.FromStaging()
-		run := b.Planned(a, b.Target())
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		a := b.ReloadFromStaging()
+		run := b.NewRun(a, b.Target())
 		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 		b.Exec("UPDATE orders SET note = 'by hand' WHERE id = 103")
-		before := b.Content("orders")
+		before := b.Rows("orders")
 		var refused *repair.RefusedError
-		if err := a.Rollback(t.Context(), run); !errors.As(err, &refused) || b.Content("orders") != before {
-			t.Errorf("%v\n%s", err, b.Content("orders"))
+		if err := a.Rollback(t.Context(), run); !errors.As(err, &refused) || b.Rows("orders") != before {
+			t.Errorf("%v\n%s", err, b.Rows("orders"))
 		}
 		b.Exec("UPDATE orders SET note = 'new' WHERE id = 103")
 		for range 2 { // the second time it is found in the ledger
 			b.Must(a.Rollback(t.Context(), run))
 		}
-		if got := b.Content("orders"); strings.Contains(got, "new") || strings.Count(got, "old") != 15 {
+		if got := b.Rows("orders"); strings.Contains(got, "new") || strings.Count(got, "old") != 15 {
 			t.Errorf("taken back:\n%s", got)
 		}
 	})
@@ -85,17 +85,17 @@ func TestRollbackKeepsChangedRows(t *testing.T) {
 
 func TestC54LedgerLostInFailoverIsReapplied(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		old := b.Content("orders")
-		a := b.FromStaging()
-		run := b.Planned(a, b.Target())
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		old := b.Rows("orders")
+		a := b.ReloadFromStaging()
+		run := b.NewRun(a, b.Target())
 		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run), a.Apply(t.Context(), run))
-		good := b.Content("orders")
+		good := b.Rows("orders")
 		// What the replica that takes over has: neither the rows nor the ledger.
 		b.Must(a.Rollback(t.Context(), run))
-		if b.Content("orders") != old {
-			t.Fatalf("not as it was:\n%s", b.Content("orders"))
+		if b.Rows("orders") != old {
+			t.Fatalf("not as it was:\n%s", b.Rows("orders"))
 		}
 		ledger := "sentinel_ledger"
 		if b.Engine == "postgres" {
@@ -103,18 +103,18 @@ func TestC54LedgerLostInFailoverIsReapplied(t *testing.T) {
 		}
 		b.Exec("DELETE FROM " + ledger)
 		b.Must(a.Apply(t.Context(), run))
-		if b.Content("orders") != good {
-			t.Errorf("applied again:\n%s", b.Content("orders"))
+		if b.Rows("orders") != good {
+			t.Errorf("applied again:\n%s", b.Rows("orders"))
 		}
 	})
 }
 
 func TestC06LockedRowIsRetried(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		a := b.FromStaging()
-		run := b.Planned(a, b.Target())
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		a := b.ReloadFromStaging()
+		run := b.NewRun(a, b.Target())
 		b.Must(a.Stage(t.Context(), run))
 		tx, err := b.Write.DB.BeginTx(t.Context(), nil)
 		b.Must(err)
@@ -125,7 +125,7 @@ func TestC06LockedRowIsRetried(t *testing.T) {
 			t.Errorf("while another holds a row: %v", err)
 		}
 		b.Must(tx.Rollback(), a.Apply(t.Context(), run))
-		if got := b.Content("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "old") != 10 {
+		if got := b.Rows("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "old") != 10 {
 			t.Errorf("the table holds\n%s", got)
 		}
 	})
@@ -135,29 +135,29 @@ func TestC06LockedRowIsRetried(t *testing.T) {
 func TestC30FullDiskInStagingKeepsTable(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
+	b.CreateOrders()
 	for i := range 20 {
 		b.Exec(fmt.Sprintf("INSERT INTO staging VALUES (%d, 1, '%s', '2026-03-11 12:00:00')", 1000+i, strings.Repeat("x", 4000)))
 	}
-	before := b.Content("orders")
+	before := b.Rows("orders")
 	b.Write.DB.SetMaxOpenConns(1)
 	var pages int
 	b.Must(b.Write.DB.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages))
 	b.Must(b.Write.DB.QueryRowContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages+10)).Scan(&pages))
-	a := b.FromStaging()
-	run := b.Planned(a, b.Target())
-	if err := a.Stage(t.Context(), run); err == nil || !strings.Contains(err.Error(), "full") || b.Content("orders") != before {
-		t.Errorf("%v\n%s", err, b.Content("orders"))
+	a := b.ReloadFromStaging()
+	run := b.NewRun(a, b.Target())
+	if err := a.Stage(t.Context(), run); err == nil || !strings.Contains(err.Error(), "full") || b.Rows("orders") != before {
+		t.Errorf("%v\n%s", err, b.Rows("orders"))
 	}
 	b.Sweep()
 }
 
 func TestC32OvertakenAgentCannotStage(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		a := b.FromStaging()
-		old := b.Planned(a, b.Target())
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		a := b.ReloadFromStaging()
+		old := b.NewRun(a, b.Target())
 		r := *old
 		r.Repair.Fence = 2
 		b.Must(a.Stage(t.Context(), &r))
@@ -173,7 +173,7 @@ func TestC32OvertakenAgentCannotStage(t *testing.T) {
 }
 
 // across is a target of one engine with its source in another.
-func across(b, from *repairtest.Bench) *repair.Target {
+func across(b, from *repairtest.Fixture) *repair.Target {
 	t := *b.Target()
 	t.Sources = repairtest.Sources{"src": from.Read}
 	return &t
@@ -186,11 +186,11 @@ func TestReloadFromOtherEngines(t *testing.T) {
 			t.Run(source+" to "+engine, func(t *testing.T) {
 				t.Parallel()
 				from, b := repairtest.New(t, source), repairtest.New(t, engine)
-				from.Orders()
-				b.Orders()
+				from.CreateOrders()
+				b.CreateOrders()
 				from.Exec("UPDATE staging SET note = 'new''s \\ ü', amount = NULL WHERE id = 104")
 				a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
-				run := b.Planned(a, across(b, from))
+				run := b.NewRun(a, across(b, from))
 				b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 				query := "SELECT id, amount, note, at FROM %s WHERE id >= 100 AND id < 200 ORDER BY 1"
 				got, want := shown(b, fmt.Sprintf(query, "orders")), shown(from, fmt.Sprintf(query, "staging"))
@@ -203,7 +203,7 @@ func TestReloadFromOtherEngines(t *testing.T) {
 }
 
 // shown is what a query answers, in a form that all repairtest.Engines share.
-func shown(b *repairtest.Bench, query string) string {
+func shown(b *repairtest.Fixture, query string) string {
 	b.T.Helper()
 	out := repairtest.Query(b.T, b.Driver, b.DSN, query)
 	return strings.NewReplacer(".00|", "|", "T", " ", "+00:00", "", "Z", "").Replace(out)
@@ -211,12 +211,12 @@ func shown(b *repairtest.Bench, query string) string {
 
 func TestStagingResumes(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
 		from := repairtest.New(t, "sqlite")
-		from.Orders()
-		b.Orders()
+		from.CreateOrders()
+		b.CreateOrders()
 		a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 2}
-		run := b.Planned(a, across(b, from))
+		run := b.NewRun(a, across(b, from))
 		stopped, batches := errors.New("the agent stops"), 0
 		count := func(place string) {
 			if place == "staging_batch" {
@@ -240,7 +240,7 @@ func TestStagingResumes(t *testing.T) {
 			t.Errorf("%d batches after the first two of two rows each", batches)
 		}
 		b.Must(a.Apply(t.Context(), run))
-		if got := b.Content("orders"); strings.Count(got, "new") != 8 {
+		if got := b.Rows("orders"); strings.Count(got, "new") != 8 {
 			t.Errorf("the table holds\n%s", got)
 		}
 	})
@@ -249,10 +249,10 @@ func TestStagingResumes(t *testing.T) {
 func TestChangingSourceIsRestaged(t *testing.T) {
 	t.Parallel()
 	b, from := repairtest.New(t, "postgres"), repairtest.New(t, "sqlite")
-	from.Orders()
-	b.Orders()
+	from.CreateOrders()
+	b.CreateOrders()
 	a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
-	run := b.Planned(a, across(b, from))
+	run := b.NewRun(a, across(b, from))
 	once := false
 	run.Control = repairtest.Control{OnFailpoint: func(place string) {
 		if place == "staging_batch" && !once {
@@ -265,21 +265,21 @@ func TestChangingSourceIsRestaged(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	b.Must(a.Stage(context.WithoutCancel(t.Context()), run), a.Apply(t.Context(), run))
-	if got := b.Content("orders"); strings.Count(got, "new") != 9 {
+	if got := b.Rows("orders"); strings.Count(got, "new") != 9 {
 		t.Errorf("the table holds\n%s", got)
 	}
 }
 
 func TestReloadByDate(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
 		for _, table := range []string{"orders", "staging"} {
 			b.Exec("CREATE TABLE "+table+" (id integer NOT NULL PRIMARY KEY, day date NOT NULL, note varchar(20))",
 				"INSERT INTO "+table+" VALUES (1, '2026-03-10', '"+table+"'), (2, '2026-03-11', '"+table+"'), (3, '2026-03-12', '"+table+"')")
 		}
-		a := b.FromStaging()
+		a := b.ReloadFromStaging()
 		a.Partition = "day::date"
-		run := b.Planned(a, b.Target())
+		run := b.NewRun(a, b.Target())
 		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 		if got := repairtest.Query(t, b.Driver, b.DSN, "SELECT note FROM orders ORDER BY id"); got != "orders|\nstaging|\norders|\n" {
 			t.Errorf("got %q", got)
@@ -291,12 +291,12 @@ func TestCascadingDeletesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"postgres", "mysql"} {
 		b := repairtest.New(t, engine)
-		b.Orders()
+		b.CreateOrders()
 		b.Exec("CREATE TABLE order_lines (id integer PRIMARY KEY, order_id integer, FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE)", "INSERT INTO order_lines VALUES (1, 101)")
-		a := b.FromStaging()
+		a := b.ReloadFromStaging()
 		b.Must(a.Validate())
 		var refused *repair.RefusedError
-		if _, err := a.Plan(t.Context(), b.Target(), b.Incident(repairtest.Tuesday)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "order_lines") {
+		if _, err := a.Plan(t.Context(), b.Target(), b.OpenIncident(repairtest.MissingDay)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "order_lines") {
 			t.Errorf("%s: %v", engine, err)
 		}
 	}
@@ -304,8 +304,8 @@ func TestCascadingDeletesAreRefused(t *testing.T) {
 
 func TestTriggersNeedApproval(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
 		b.Exec("CREATE TABLE log (id integer)")
 		switch b.Engine {
 		case "postgres":
@@ -315,7 +315,7 @@ func TestTriggersNeedApproval(t *testing.T) {
 		case "sqlite":
 			b.Exec("CREATE TRIGGER noted BEFORE DELETE ON orders BEGIN INSERT INTO log VALUES (OLD.id); END")
 		}
-		run := b.Planned(b.FromStaging(), b.Target())
+		run := b.NewRun(b.ReloadFromStaging(), b.Target())
 		if p := run.Repair.Plan; p.Class != sentinel.ClassApprove || !strings.Contains(p.Why, "noted") {
 			t.Errorf("%s: %s", p.Class, p.Why)
 		}

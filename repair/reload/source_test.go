@@ -24,13 +24,13 @@ func TestReloadFromFile(t *testing.T) {
 {"id": 1104, "note": "new", "amount": 2, "at": "2026-03-11 03:00:00"}
 `, "1100|1.5|a, b|\n1101|||\n"},
 	} {
-		repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-			b.Orders()
-			before := b.Content("orders")
+		repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+			b.CreateOrders()
+			before := b.Rows("orders")
 			dir := t.TempDir()
 			b.Must(os.WriteFile(filepath.Join(dir, c.name), []byte(c.text), 0o600))
 			a := &reload.Partition{From: []sentinel.Table{b.Table("nowhere")}, File: []string{filepath.Join(dir, strings.ReplaceAll(c.name, "2026-03-11", "{date}"))}, BatchRows: 2}
-			run := b.Planned(a, b.Target())
+			run := b.NewRun(a, b.Target())
 			b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
 			if !strings.HasSuffix(run.Source, c.name) {
 				t.Errorf("from %q", run.Source)
@@ -40,8 +40,8 @@ func TestReloadFromFile(t *testing.T) {
 				t.Errorf("%s: got\n%s", c.name, got)
 			}
 			b.Must(a.Rollback(t.Context(), run))
-			if b.Content("orders") != before {
-				t.Errorf("taken back:\n%s", b.Content("orders"))
+			if b.Rows("orders") != before {
+				t.Errorf("taken back:\n%s", b.Rows("orders"))
 			}
 		})
 	}
@@ -50,8 +50,8 @@ func TestReloadFromFile(t *testing.T) {
 func TestDamagedFileIsRefused(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")
-	b.Orders()
-	before := b.Content("orders")
+	b.CreateOrders()
+	before := b.Rows("orders")
 	good := "id,amount,note,at\n" + strings.Repeat("1,1,x,2026-03-11 01:00:00\n", 4)
 	for name, c := range map[string]struct{ text, want string }{
 		"quote.csv":  {good + `5,1,"x,2026-03-11 01:00:00`, "row 5"},
@@ -69,22 +69,22 @@ func TestDamagedFileIsRefused(t *testing.T) {
 		}
 		a := &reload.Partition{File: []string{path}}
 		b.Must(a.Validate())
-		_, err := a.Plan(t.Context(), b.Target(), b.Incident(repairtest.Tuesday))
+		_, err := a.Plan(t.Context(), b.Target(), b.OpenIncident(repairtest.MissingDay))
 		var refused *repair.RefusedError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if b.Content("orders") != before {
+	if b.Rows("orders") != before {
 		t.Error("the table was touched")
 	}
 }
 
 func TestC50RowsOutsideWindowFailInStaging(t *testing.T) {
 	t.Parallel()
-	repairtest.Each(t, func(t *testing.T, b *repairtest.Bench) {
-		b.Orders()
-		before := b.Content("orders")
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		before := b.Rows("orders")
 		for _, c := range []struct{ last, want string }{
 			{"5,1,x,2026-03-12 01:00:00", "outside of the window"},
 			{"5,1,x,", "at"},
@@ -93,11 +93,11 @@ func TestC50RowsOutsideWindowFailInStaging(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "orders.csv")
 			b.Must(os.WriteFile(path, []byte("id,amount,note,at\n1,1,x,2026-03-11 01:00:00\n2,1,x,2026-03-11 01:00:00\n3,1,x,2026-03-11 01:00:00\n4,1,x,2026-03-11 01:00:00\n"+c.last+"\n"), 0o600))
 			a := &reload.Partition{File: []string{path}}
-			run := b.Planned(a, b.Target())
+			run := b.NewRun(a, b.Target())
 			if err := a.Stage(t.Context(), run); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v", c.last, err)
 			}
-			if b.Content("orders") != before {
+			if b.Rows("orders") != before {
 				t.Error("the table was touched")
 			}
 			b.Sweep()

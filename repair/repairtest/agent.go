@@ -36,9 +36,9 @@ func (a *Agent) Panics() []*repair.PanicError {
 	return slices.Clone(a.panics)
 }
 
-// NewAgent is another agent of the bench. change, when it is not nil, changes the
+// NewAgent is another agent of the fixture. change, when it is not nil, changes the
 // configuration of its engine.
-func (b *Bench) NewAgent(holder string, change func(*repair.Config)) *Agent {
+func (b *Fixture) NewAgent(holder string, change func(*repair.Config)) *Agent {
 	a := &Agent{
 		Now: Clock,
 		Target: func(context.Context, sentinel.Table) (*repair.Target, error) {
@@ -57,13 +57,13 @@ func (b *Bench) NewAgent(holder string, change func(*repair.Config)) *Agent {
 		change(&c)
 	}
 	a.Engine = repair.NewEngine(c, host{a})
-	b.Bad = func(context.Context) (bool, error) { return false, nil }
+	b.StillBad = func(context.Context) (bool, error) { return false, nil }
 	return a
 }
 
 // check is bad while Bad says so.
-func (b *Bench) check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
-	bad, err := b.Bad(ctx)
+func (b *Fixture) check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
+	bad, err := b.StillBad(ctx)
 	result := sentinel.Result{Check: r.Check, Status: sentinel.Pass, Message: "fine"}
 	if bad {
 		result.Status, result.Message = sentinel.Fail, "still bad"

@@ -16,9 +16,9 @@ import (
 	"github.com/sentinel-dq/sentinel/testenv"
 )
 
-// LeaseOfKilled is short, so that the next agent need not wait long for what a killed
+// ShortLease is short, so that the next agent need not wait long for what a killed
 // one has taken up, and long enough for it to get there on a busy machine.
-const LeaseOfKilled = 500 * time.Millisecond
+const ShortLease = 500 * time.Millisecond
 
 const childVariable = "SENTINEL_TEST_REPAIR_CHILD"
 
@@ -27,16 +27,16 @@ const childVariable = "SENTINEL_TEST_REPAIR_CHILD"
 type Child struct {
 	Engine, Driver, DSN, Schema, State string
 
-	Policy    string          // id of the policy
-	Kind      string          // of the action
-	Action    json.RawMessage // its fields
-	Failpoint string          // where the process kills itself; "" for nowhere
-	Helps     bool            // the check passes after the repair
-	Lease     time.Duration   // 0: as long as usual
+	Policy      string          // id of the policy
+	Kind        string          // of the action
+	Action      json.RawMessage // its fields
+	Failpoint   string          // where the process kills itself; "" for nowhere
+	CheckPasses bool            // the check passes after the repair
+	Lease       time.Duration   // 0: as long as usual
 }
 
-// Child is one that works on the bench, whose own store is closed by then.
-func (b *Bench) Child(policy, kind string, a repair.Action) Child {
+// Child returns a child that works on the fixture. Close the fixture's own store first.
+func (b *Fixture) Child(policy, kind string, a repair.Action) Child {
 	b.T.Helper()
 	fields, err := json.Marshal(a)
 	b.Must(err)
@@ -81,7 +81,7 @@ func runAsChild(order string) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	b.Repair.SetPolicies([]*repair.Policy{p})
+	b.Agent.SetPolicies([]*repair.Policy{p})
 	open, err := b.Store.OpenIncidents(ctx)
 	if err != nil {
 		return err
@@ -91,16 +91,16 @@ func runAsChild(order string) error {
 		return err
 	}
 	if len(past) == 0 {
-		if _, err := b.Repair.PlanRepair(ctx, p, repair.Trigger{Incident: open[0], TimeColumn: "at"}); err != nil {
+		if _, err := b.Agent.PlanRepair(ctx, p, repair.Trigger{Incident: open[0], TimeColumn: "at"}); err != nil {
 			return err
 		}
 	}
-	return errors.Join(b.Repair.Advance(ctx), b.Store.Close())
+	return errors.Join(b.Agent.Advance(ctx), b.Store.Close())
 }
 
 // bench is what a child works on.
-func (c Child) bench(ctx context.Context) (*Bench, error) {
-	b := &Bench{Engine: c.Engine, Driver: c.Driver, DSN: c.DSN, Schema: c.Schema, State: c.State}
+func (c Child) bench(ctx context.Context) (*Fixture, error) {
+	b := &Fixture{Engine: c.Engine, Driver: c.Driver, DSN: c.DSN, Schema: c.Schema, State: c.State}
 	dsn := c.DSN
 	if c.Engine == "sqlite" {
 		dsn = "sqlite:" + dsn
@@ -112,9 +112,9 @@ func (c Child) bench(ctx context.Context) (*Bench, error) {
 	if b.Store, err = store.Open(ctx, "sqlite:"+b.State); err != nil {
 		return nil, err
 	}
-	b.Repair = b.NewAgent("child", func(e *repair.Config) { e.Lease = c.Lease })
-	b.Bad = func(context.Context) (bool, error) { return !c.Helps, nil }
-	b.Repair.Failpoint = func(place string) {
+	b.Agent = b.NewAgent("child", func(e *repair.Config) { e.Lease = c.Lease })
+	b.StillBad = func(context.Context) (bool, error) { return !c.CheckPasses, nil }
+	b.Agent.Failpoint = func(place string) {
 		if place != c.Failpoint {
 			return
 		}

@@ -1,4 +1,4 @@
-// Package repairtest has what the tests of repairs share: a [Bench] is one real
+// Package repairtest has what the tests of repairs share: a [Fixture] is one real
 // database with a table, its source, a state and an engine of repairs.
 package repairtest
 
@@ -23,7 +23,7 @@ import (
 	_ "github.com/sentinel-dq/sentinel/warehouse/all"
 )
 
-// Engines are those that a bench can be of.
+// Engines are those that a fixture can be of.
 var Engines = []string{"postgres", "mysql", "sqlite"}
 
 // Day0 is the first of the three days that `orders` has rows of. Clock is the
@@ -33,27 +33,27 @@ var (
 	Clock = time.Now
 )
 
-// Tuesday is the finding that the second of the three days is bad.
-const Tuesday = "missing_partition:2026-03-11"
+// MissingDay is the finding that the second of the three days is bad.
+const MissingDay = "missing_partition:2026-03-11"
 
-// Bench is one warehouse of one engine with a table `orders` and its source
+// Fixture is one warehouse of one engine with a table `orders` and its source
 // `staging`, a store, and an agent that repairs.
-type Bench struct {
-	T      *testing.T
-	Engine string
-	Driver string
-	DSN    string // for testenv.Exec and database/sql
-	Schema string
-	State  string // path of the store
-	Read   *warehouse.DB
-	Write  *repair.Writer
-	Store  *store.Store
-	Repair *Agent
-	Bad    func(ctx context.Context) (bool, error) // whether the check still fails
+type Fixture struct {
+	T        *testing.T
+	Engine   string
+	Driver   string
+	DSN      string // for testenv.Exec and database/sql
+	Schema   string
+	State    string // path of the store
+	Read     *warehouse.DB
+	Write    *repair.Writer
+	Store    *store.Store
+	Agent    *Agent
+	StillBad func(ctx context.Context) (bool, error) // whether the check still fails
 }
 
-// New makes a bench with a database of its own.
-func New(t *testing.T, engine string) *Bench {
+// New makes a fixture with a database of its own.
+func New(t *testing.T, engine string) *Fixture {
 	t.Helper()
 	switch engine {
 	case "postgres":
@@ -64,9 +64,9 @@ func New(t *testing.T, engine string) *Bench {
 	return NewAt(t, engine, "")
 }
 
-// NewAlone has a server of its own: for tests that change its accounts
+// NewOnOwnServer makes a fixture on a server of its own: for tests that change its accounts
 // while others would read its catalogs.
-func NewAlone(t *testing.T, engine string) *Bench {
+func NewOnOwnServer(t *testing.T, engine string) *Fixture {
 	t.Helper()
 	if engine != "mysql" {
 		return New(t, engine)
@@ -81,10 +81,10 @@ func NewAlone(t *testing.T, engine string) *Bench {
 	return NewAt(t, engine, s.DSN+name)
 }
 
-// NewAt makes a bench on a database that is there.
-func NewAt(t *testing.T, engine, dsn string) *Bench {
+// NewAt makes a fixture on a database that is there.
+func NewAt(t *testing.T, engine, dsn string) *Fixture {
 	t.Helper()
-	b := &Bench{T: t, Engine: engine, State: filepath.Join(t.TempDir(), "state.db")}
+	b := &Fixture{T: t, Engine: engine, State: filepath.Join(t.TempDir(), "state.db")}
 	switch engine {
 	case "postgres":
 		b.Driver, b.DSN, b.Schema = "pgx", dsn, "public"
@@ -105,12 +105,12 @@ func NewAt(t *testing.T, engine, dsn string) *Bench {
 			t.Error(err)
 		}
 	})
-	b.Repair = b.NewAgent("agent-1", nil)
+	b.Agent = b.NewAgent("agent-1", nil)
 	return b
 }
 
 // Open opens the sessions that read and write.
-func (b *Bench) Open(dsn string) error {
+func (b *Fixture) Open(dsn string) error {
 	cfg := warehouse.Config{Name: "w", Dialect: b.Engine, DSN: sentinel.Secret(dsn),
 		RepairDSN: sentinel.Secret(dsn), LockTimeout: time.Second, Now: Clock}
 	read, err := warehouse.Open(cfg)
@@ -123,7 +123,7 @@ func (b *Bench) Open(dsn string) error {
 }
 
 // Reopen opens the store anew.
-func (b *Bench) Reopen() *store.Store {
+func (b *Fixture) Reopen() *store.Store {
 	b.T.Helper()
 	s, err := store.Open(b.T.Context(), "sqlite:"+b.State)
 	if err != nil {
@@ -133,19 +133,19 @@ func (b *Bench) Reopen() *store.Store {
 }
 
 // Exec runs statements on the database, as its administrator.
-func (b *Bench) Exec(statements ...string) {
+func (b *Fixture) Exec(statements ...string) {
 	b.T.Helper()
 	testenv.Exec(b.T, b.Driver, b.DSN, statements...)
 }
 
-// Table is a table of the bench.
-func (b *Bench) Table(name string) sentinel.Table {
+// Table is a table of the fixture.
+func (b *Fixture) Table(name string) sentinel.Table {
 	return sentinel.Table{Warehouse: "w", Schema: b.Schema, Name: name}
 }
 
-// Orders makes the table with five rows a day on three days, and its source
+// CreateOrders makes the table with five rows a day on three days, and its source
 // with eight rows on the middle one.
-func (b *Bench) Orders() {
+func (b *Fixture) CreateOrders() {
 	at := map[string]string{"postgres": "timestamptz", "mysql": "datetime", "sqlite": "text"}[b.Engine]
 	b.Exec("CREATE TABLE orders (id integer NOT NULL PRIMARY KEY, amount numeric(10,2), note varchar(20), at "+at+" NOT NULL)",
 		"CREATE TABLE staging (id integer NOT NULL PRIMARY KEY, amount numeric(10,2), note varchar(20), at "+at+" NOT NULL)")
@@ -153,7 +153,7 @@ func (b *Bench) Orders() {
 }
 
 // FillOrders puts the rows in.
-func (b *Bench) FillOrders() {
+func (b *Fixture) FillOrders() {
 	b.T.Helper()
 	var rows []string
 	for d := range 3 {
@@ -171,8 +171,8 @@ func (b *Bench) FillOrders() {
 	b.Exec("INSERT INTO staging VALUES " + strings.Join(rows, ", "))
 }
 
-// Content is everything in a table, in order.
-func (b *Bench) Content(table string) string {
+// Rows is everything in a table, in order.
+func (b *Fixture) Rows(table string) string {
 	b.T.Helper()
 	return Query(b.T, b.Driver, b.DSN, "SELECT * FROM "+table+" ORDER BY 1")
 }
@@ -215,8 +215,8 @@ func Query(t *testing.T, driver, dsn, query string) string {
 	return out.String()
 }
 
-// Incident is one that is open in the store.
-func (b *Bench) Incident(key string) repair.Trigger {
+// OpenIncident is one that is open in the store.
+func (b *Fixture) OpenIncident(key string) repair.Trigger {
 	b.T.Helper()
 	i := sentinel.Incident{ID: "i-" + key, Check: "orders/check", Kind: "row_count", Key: key,
 		Table: b.Table("orders"), State: sentinel.Open, Severity: sentinel.Fail, Opened: Clock(), Updated: Clock(),
@@ -228,44 +228,44 @@ func (b *Bench) Incident(key string) repair.Trigger {
 	return repair.Trigger{Incident: i, TimeColumn: "at", Location: time.UTC, Like: &like}
 }
 
-// Reload is a policy that reloads orders from staging.
-func (b *Bench) Reload(mode repair.Mode) *repair.Policy {
+// ReloadPolicy is a policy that reloads orders from staging.
+func (b *Fixture) ReloadPolicy(mode repair.Mode) *repair.Policy {
 	return b.Policy("reload_partition", &reload.Partition{From: []sentinel.Table{b.Table("staging")}}, mode)
 }
 
 // Policy makes a policy the only one of the agent.
-func (b *Bench) Policy(kind string, a repair.Action, mode repair.Mode) *repair.Policy {
+func (b *Fixture) Policy(kind string, a repair.Action, mode repair.Mode) *repair.Policy {
 	b.T.Helper()
 	p := &repair.Policy{ID: "orders/" + kind, Table: b.Table("orders"), On: []string{"row_count"}, Mode: mode,
 		Action: a, Kind: kind}
 	if err := p.Validate(); err != nil {
 		b.T.Fatal(err)
 	}
-	b.Repair.SetPolicies([]*repair.Policy{p})
+	b.Agent.SetPolicies([]*repair.Policy{p})
 	return p
 }
 
-// Repaired plans and carries out, and returns the repair as it is then.
-func (b *Bench) Repaired(p *repair.Policy, trigger repair.Trigger) sentinel.Repair {
+// RunRepair plans a repair, carries it out, and returns it as it is then.
+func (b *Fixture) RunRepair(p *repair.Policy, trigger repair.Trigger) sentinel.Repair {
 	b.T.Helper()
-	r, err := b.Repair.PlanRepair(b.T.Context(), p, trigger)
+	r, err := b.Agent.PlanRepair(b.T.Context(), p, trigger)
 	if err != nil || r == nil {
 		b.T.Fatalf("planned %v, %v", r, err)
 	}
-	return b.Advanced(r.ID)
+	return b.AdvanceRepair(r.ID)
 }
 
-// Advanced carries on, and returns a repair as it is then.
-func (b *Bench) Advanced(id string) sentinel.Repair {
+// AdvanceRepair lets the agent go on, and returns a repair as it is then.
+func (b *Fixture) AdvanceRepair(id string) sentinel.Repair {
 	b.T.Helper()
-	if err := b.Repair.Advance(b.T.Context()); err != nil {
+	if err := b.Agent.Advance(b.T.Context()); err != nil {
 		b.T.Fatal(err)
 	}
 	return b.Get(id)
 }
 
 // Get is a repair as it is stored.
-func (b *Bench) Get(id string) sentinel.Repair {
+func (b *Fixture) Get(id string) sentinel.Repair {
 	b.T.Helper()
 	found, err := b.Store.Repairs(b.T.Context(), store.RepairFilter{ID: id})
 	if err != nil || len(found) != 1 {
@@ -275,7 +275,7 @@ func (b *Bench) Get(id string) sentinel.Repair {
 }
 
 // Each runs a test on every engine.
-func Each(t *testing.T, test func(t *testing.T, b *Bench)) {
+func Each(t *testing.T, test func(t *testing.T, b *Fixture)) {
 	for _, engine := range Engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
@@ -285,7 +285,7 @@ func Each(t *testing.T, test func(t *testing.T, b *Bench)) {
 }
 
 // Sweep removes what was staged, and holds nothing to be left.
-func (b *Bench) Sweep() {
+func (b *Fixture) Sweep() {
 	b.T.Helper()
 	dropped, err := b.Write.Sweep(b.T.Context(), b.Schema, func(string) bool { return false })
 	if err != nil || len(dropped) == 0 {
@@ -297,14 +297,14 @@ func (b *Bench) Sweep() {
 	}
 }
 
-// Planned is a reload of Tuesday that is about to be staged, outside of an
+// NewRun is a reload of Tuesday that is about to be staged, outside of an
 // engine, so that a test can act between its steps.
-func (b *Bench) Planned(a *reload.Partition, target *repair.Target) *repair.Run {
+func (b *Fixture) NewRun(a *reload.Partition, target *repair.Target) *repair.Run {
 	b.T.Helper()
 	if err := a.Validate(); err != nil {
 		b.T.Fatal(err)
 	}
-	plan, err := a.Plan(b.T.Context(), target, b.Incident(Tuesday))
+	plan, err := a.Plan(b.T.Context(), target, b.OpenIncident(MissingDay))
 	if err != nil {
 		b.T.Fatal(err)
 	}
@@ -313,30 +313,30 @@ func (b *Bench) Planned(a *reload.Partition, target *repair.Target) *repair.Run 
 }
 
 // Target is where a repair of orders acts.
-func (b *Bench) Target() *repair.Target {
+func (b *Fixture) Target() *repair.Target {
 	b.T.Helper()
-	t, err := b.Repair.Target(b.T.Context(), b.Table("orders"))
+	t, err := b.Agent.Target(b.T.Context(), b.Table("orders"))
 	if err != nil {
 		b.T.Fatal(err)
 	}
 	return t
 }
 
-// Must ends the test on an error.
-func (b *Bench) Must(errs ...error) {
+// Must ends the test when one of the errors is not nil.
+func (b *Fixture) Must(errs ...error) {
 	b.T.Helper()
 	if err := errors.Join(errs...); err != nil {
 		b.T.Fatal(err)
 	}
 }
 
-// FromStaging is a reload of orders.
-func (b *Bench) FromStaging() *reload.Partition {
+// ReloadFromStaging is a reload of orders.
+func (b *Fixture) ReloadFromStaging() *reload.Partition {
 	return &reload.Partition{From: []sentinel.Table{b.Table("staging")}}
 }
 
-// Partitions makes orders by day, and its source, without rows.
-func (b *Bench) Partitions() {
+// CreatePartitionedOrders makes orders by day, and its source, without rows.
+func (b *Fixture) CreatePartitionedOrders() {
 	b.T.Helper()
 	switch b.Engine {
 	case "postgres":
@@ -356,16 +356,16 @@ PARTITION BY RANGE COLUMNS (at) (PARTITION orders_10 VALUES LESS THAN ('2026-03-
 	b.Exec("CREATE TABLE staging (id integer NOT NULL, amount numeric(10,2), note varchar(20), at " + at + " NOT NULL)")
 }
 
-// Stands holds a repair to a state, and its message to a part of it.
-func (b *Bench) Stands(r sentinel.Repair, want sentinel.RepairState, says string) {
+// WantState fails the test unless a repair is in a state and its message has a text.
+func (b *Fixture) WantState(r sentinel.Repair, want sentinel.RepairState, says string) {
 	b.T.Helper()
 	if r.State != want || !strings.Contains(r.Message, says) {
 		b.T.Errorf("%s: %s; want %s: %s", r.State, r.Message, want, says)
 	}
 }
 
-// Reading is a target that is read with a DSN of its own.
-func (b *Bench) Reading(dsn string) *repair.Target {
+// TargetReadBy returns a target whose reading sessions use another DSN.
+func (b *Fixture) TargetReadBy(dsn string) *repair.Target {
 	b.T.Helper()
 	read, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: b.Engine, DSN: sentinel.Secret(dsn), Now: Clock})
 	b.Must(err)
@@ -373,8 +373,8 @@ func (b *Bench) Reading(dsn string) *repair.Target {
 	return &repair.Target{Read: read, Write: b.Write, Now: Clock, Sources: Sources{"": read}}
 }
 
-// As is the DSN of another user of the same database.
-func (b *Bench) As(user string) string {
+// DSNOf returns the DSN of another user of the same database.
+func (b *Fixture) DSNOf(user string) string {
 	if b.Engine == "mysql" {
 		_, server, _ := strings.Cut(b.DSN, "@")
 		return user + ":x@" + server
@@ -386,7 +386,7 @@ func (b *Bench) As(user string) string {
 }
 
 // DatabaseName is the name of the database, for statements about it.
-func (b *Bench) DatabaseName() string {
+func (b *Fixture) DatabaseName() string {
 	if b.Engine == "mysql" {
 		return b.Schema
 	}
