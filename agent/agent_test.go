@@ -68,7 +68,8 @@ func (l *live) plan(list []Check) Plan {
 	}
 	return Plan{
 		Warehouses: map[string]*warehouse.DB{"w": db}, Resources: db,
-		Resolver: datasets{{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}, Location: time.UTC, Checks: list}},
+		Resolver: datasets{{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}, Location: time.UTC,
+			Checks: list}},
 	}
 }
 
@@ -226,7 +227,8 @@ func TestC03OnlyAJudgedRunResolves(t *testing.T) {
 				t.Error("an incident that comes back soon is a flap of the same")
 			}
 		case 7:
-			if again := inc.open[incidentKey{"c", "a"}]; again.Flaps != 0 || !again.LastGood.Equal(result(sentinel.Pass, 6).Tick) {
+			if again := inc.open[incidentKey{"c", "a"}]; again.Flaps != 0 ||
+				!again.LastGood.Equal(result(sentinel.Pass, 6).Tick) {
 				t.Errorf("an incident after the reopen window is a new one: %+v", again)
 			}
 		}
@@ -244,8 +246,10 @@ func TestFindingsAreConfirmed(t *testing.T) {
 		r    sentinel.Result
 		want sentinel.Status
 	}{
-		{result(sentinel.Fail, 0, "a"), sentinel.Unknown}, {result(sentinel.Error, 1), sentinel.Error}, {result(sentinel.Pass, 2), sentinel.Pass},
-		{result(sentinel.Fail, 3, "a"), sentinel.Fail}, {result(sentinel.Fail, 4, "b"), sentinel.Unknown}, {result(sentinel.Fail, 5, "b"), sentinel.Fail},
+		{result(sentinel.Fail, 0, "a"), sentinel.Unknown}, {result(sentinel.Error, 1), sentinel.Error},
+		{result(sentinel.Pass, 2), sentinel.Pass},
+		{result(sentinel.Fail, 3, "a"), sentinel.Fail}, {result(sentinel.Fail, 4, "b"), sentinel.Unknown},
+		{result(sentinel.Fail, 5, "b"), sentinel.Fail},
 	} {
 		r := step.r
 		c.apply(rule, &r)
@@ -300,7 +304,8 @@ func BenchmarkIdleAgent(b *testing.B) {
 		l := newLoop(newAgent(nil, time.Now), "w", Plan{})
 		var datasets []Dataset
 		for i := range 2500 {
-			d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprint("t", i)}, Location: time.UTC}
+			d := Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprint("t", i)},
+				Location: time.UTC}
 			for k, c := range []checks.Check{&checks.Freshness{}, &checks.RowCount{}, &checks.Schema{}, &checks.SQL{}} {
 				c.Common().ID = fmt.Sprint("t", i, "/", k)
 				d.Checks = append(d.Checks, Check{Check: c, Schedule: hourly, Meta: Meta{Tier: "warning"}})
@@ -370,8 +375,10 @@ func TestTicksNotRunAreOneLogLine(t *testing.T) {
 	recorded := map[store.TickKey]time.Time{}
 	for i := range 1000 {
 		table := sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprint("t", i)}
-		datasets = append(datasets, Dataset{Table: table, Checks: []Check{{Check: &checks.RowCount{}, Schedule: every}}})
-		recorded[store.TickKey{Schedule: every.String(), Table: table}] = last.Add(time.Duration(i%2) * -5 * time.Minute)
+		datasets = append(datasets, Dataset{Table: table, Checks: []Check{{Check: &checks.RowCount{},
+			Schedule: every}}})
+		recorded[store.TickKey{Schedule: every.String(),
+			Table: table}] = last.Add(time.Duration(i%2) * -5 * time.Minute)
 	}
 	l.set(datasets)
 	for _, minutes := range []time.Duration{32, 36} { // of the second look the first is still running

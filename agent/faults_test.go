@@ -81,8 +81,10 @@ func (l *live) metric(name string) float64 {
 func TestC09AWrongClockIsReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE t (at timestamp)", "INSERT INTO t VALUES (datetime('now', '-20 minutes'))")
-	l := startWith(t, dir, func() time.Time { return time.Now().Add(10 * time.Minute) }, warehouse.Config{}, everySecond(t, "fresh", &checks.Freshness{Fail: checks.Duration(time.Hour)}))
+	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), "PRAGMA journal_mode=WAL",
+		"CREATE TABLE t (at timestamp)", "INSERT INTO t VALUES (datetime('now', '-20 minutes'))")
+	l := startWith(t, dir, func() time.Time { return time.Now().Add(10 * time.Minute) }, warehouse.Config{},
+		everySecond(t, "fresh", &checks.Freshness{Fail: checks.Duration(time.Hour)}))
 	l.poll("the difference is told", func() bool {
 		skew := l.metric("sentinel_warehouse_clock_skew_seconds")
 		return skew < -590 && skew > -610
@@ -110,7 +112,10 @@ func TestC10AClockThatJumps(t *testing.T) {
 	before := newest()
 	l.poll("it goes on after a jump back", func() bool { return newest().After(before) })
 	by.Store(int64(time.Minute))
-	l.poll("it goes on after a jump forward", func() bool { return newest().Sub(before) > 50*time.Second && l.ticks()[0].Skipped == "" })
+	l.poll("it goes on after a jump forward", func() bool {
+		return newest().Sub(before) > 50*time.Second &&
+			l.ticks()[0].Skipped == ""
+	})
 	seen, skipped, all := map[time.Time]bool{}, 0, l.ticks()
 	for _, tick := range all {
 		if seen[tick.Tick] {
@@ -178,7 +183,8 @@ func TestC39ACheckThatIsSlowerThanItsSchedule(t *testing.T) {
 	path := filepath.Join(dir, "w.db")
 	testenv.Exec(t, "sqlite", path, "CREATE TABLE t (at timestamp)")
 	unlock := lockFile(t, path, "BEGIN EXCLUSIVE")
-	l := startWith(t, dir, time.Now, warehouse.Config{LockTimeout: 20 * time.Second}, everySecond(t, "rows", &checks.RowCount{}))
+	l := startWith(t, dir, time.Now, warehouse.Config{LockTimeout: 20 * time.Second}, everySecond(t, "rows",
+		&checks.RowCount{}))
 	l.poll("ticks are left out", func() bool { return l.metric("sentinel_jobs_skipped_total") >= 2 })
 	if ran := l.ticks(); len(ran) > 0 {
 		t.Errorf("a check that has not ended is recorded: %+v", ran)

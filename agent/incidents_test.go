@@ -25,7 +25,8 @@ func bad(name string, minute int) sentinel.Result {
 func TestADownstreamIncidentNamesItsCause(t *testing.T) {
 	t.Parallel()
 	in := newIncidents(nil, &fixedPolicy{})
-	in.upstreams = map[sentinel.Table][]sentinel.Table{table("report"): {table("orders")}, table("orders"): {table("raw")}}
+	in.upstreams = map[sentinel.Table][]sentinel.Table{table("report"): {table("orders")},
+		table("orders"): {table("raw")}}
 	raw := in.apply(bad("raw", 0), Meta{})[0]
 	report := in.apply(bad("report", 1), Meta{})[0]
 	if report.Upstream != raw.ID {
@@ -98,10 +99,12 @@ func TestDecisionsOnIncidents(t *testing.T) {
 	if _, err := a.Decide(t.Context(), "ack", i.ID, "", "no name"); err == nil {
 		t.Error("a decision without a name")
 	}
-	if _, err := a.Decide(t.Context(), "explode", i.ID, "ann", ""); err == nil || !strings.Contains(err.Error(), "want ack or resolve") {
+	if _, err := a.Decide(t.Context(), "explode", i.ID, "ann", ""); err == nil || !strings.Contains(err.Error(),
+		"want ack or resolve") {
 		t.Errorf("%v", err)
 	}
-	if got, err := a.Decide(t.Context(), "ack", i.ID, "ann", "on it"); err != nil || got.State != sentinel.Acknowledged || got.Note != "acknowledged by ann: on it" {
+	if got, err := a.Decide(t.Context(), "ack", i.ID, "ann", "on it"); err != nil ||
+		got.State != sentinel.Acknowledged || got.Note != "acknowledged by ann: on it" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	a.mu.Lock()
@@ -118,7 +121,8 @@ func TestDecisionsOnIncidents(t *testing.T) {
 	}
 
 	// A silence outlives the agent, and ends by itself.
-	s := notify.Silence{ID: "s1", Dataset: "w.main.*", From: w.now, Until: w.now.Add(time.Hour), Who: "ann", Why: "migration"}
+	s := notify.Silence{ID: "s1", Dataset: "w.main.*", From: w.now, Until: w.now.Add(time.Hour), Who: "ann",
+		Why: "migration"}
 	if err := a.Silence(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +138,8 @@ func TestDecisionsOnIncidents(t *testing.T) {
 	if _, quiet := a.suppressed(i, w.now.Add(time.Hour)); quiet {
 		t.Error("silent for ever")
 	}
-	if err := a.Label(t.Context(), store.Label{Check: "orders", From: w.now, To: w.now, Exclude: true, Who: "ann"}); err == nil {
+	if err := a.Label(t.Context(), store.Label{Check: "orders", From: w.now, To: w.now, Exclude: true,
+		Who: "ann"}); err == nil {
 		t.Error("a label without a reason")
 	}
 }
@@ -150,7 +155,8 @@ func TestSuppressionKeepsTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy.maintenance = true
-	if i = in.apply(bad("orders", 1), Meta{})[0]; i.State != sentinel.Suppressed || i.Standing() != sentinel.Acknowledged {
+	if i = in.apply(bad("orders", 1), Meta{})[0]; i.State != sentinel.Suppressed ||
+		i.Standing() != sentinel.Acknowledged {
 		t.Errorf("inside the window: %s, otherwise %s", i.State, i.Standing())
 	}
 	policy.maintenance = false
@@ -160,11 +166,13 @@ func TestSuppressionKeepsTheState(t *testing.T) {
 	other := in.apply(bad("events", 3), Meta{})[0]
 	policy.maintenance = true
 	in.apply(bad("events", 4), Meta{})
-	if other, _ = in.set(other.ID, sentinel.Escalated, "a repair failed"); other.State != sentinel.Suppressed || other.Standing() != sentinel.Escalated {
+	if other, _ = in.set(other.ID, sentinel.Escalated, "a repair failed"); other.State != sentinel.Suppressed ||
+		other.Standing() != sentinel.Escalated {
 		t.Errorf("escalated inside the window: %s, otherwise %s", other.State, other.Standing())
 	}
 	policy.maintenance = false
-	if other = in.apply(bad("events", 5), Meta{})[0]; other.State != sentinel.Escalated || other.Note != "a repair failed" {
+	if other = in.apply(bad("events", 5), Meta{})[0]; other.State != sentinel.Escalated ||
+		other.Note != "a repair failed" {
 		t.Errorf("after the window: %s: %s", other.State, other.Note)
 	}
 }
@@ -185,7 +193,8 @@ func TestCauseText(t *testing.T) {
 	up := bad("customers", 1)
 	up.Findings[0].Message = "newest row 2h old"
 	above := in.apply(up, Meta{})[0]
-	if i = in.apply(bad("orders", 1), Meta{})[0]; i.Upstream != above.ID || i.Cause != up.Table.String()+": newest row 2h old" {
+	if i = in.apply(bad("orders", 1), Meta{})[0]; i.Upstream != above.ID ||
+		i.Cause != up.Table.String()+": newest row 2h old" {
 		t.Errorf("upstream: %q %q", i.Upstream, i.Cause)
 	}
 }

@@ -69,7 +69,8 @@ func TestALockedStateDoesNotBlockTheAgent(t *testing.T) {
 		return err
 	})
 	now := time.Now()
-	silence := notify.Silence{ID: "s1", Dataset: "w.main.*", From: now, Until: now.Add(time.Hour), Who: "ann", Why: "migration"}
+	silence := notify.Silence{ID: "s1", Dataset: "w.main.*", From: now, Until: now.Add(time.Hour), Who: "ann",
+		Why: "migration"}
 	answered("a silence", func(ctx context.Context) error { return l.agent.Silence(ctx, silence) })
 	unlock()
 

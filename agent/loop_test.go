@@ -56,7 +56,8 @@ func TestADatasetIsInOneBatch(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	l, dataset := newTestLoop(t, now)
-	l.set([]Dataset{dataset("a", "*/5 * * * *", "0 * * * *", "*/10 * * * *"), dataset("b", "*/5 * * * *", "30 9 * * *")})
+	l.set([]Dataset{dataset("a", "*/5 * * * *", "0 * * * *", "*/10 * * * *"), dataset("b", "*/5 * * * *",
+		"30 9 * * *")})
 	if due := l.due(now, nil); len(due) != 0 {
 		t.Errorf("due before the last ticks are known: %v", due)
 	}
@@ -70,7 +71,8 @@ func TestADatasetIsInOneBatch(t *testing.T) {
 	}
 	l.release(due[now])
 	before := now.Add(-30 * time.Minute)
-	if jobs, _ = jobsDue(l, now); len(jobs) != 1 || !slices.EqualFunc(jobs[before], [][]string{{"b 30 9 * * *"}}, slices.Equal) {
+	if jobs, _ = jobsDue(l, now); len(jobs) != 1 || !slices.EqualFunc(jobs[before], [][]string{{"b 30 9 * * *"}},
+		slices.Equal) {
 		t.Errorf("due after it: %v", jobs)
 	}
 }
@@ -95,7 +97,8 @@ func TestABatchOutlivesItsDatasets(t *testing.T) {
 		t.Errorf("due while a runs: %v", jobs)
 	}
 	l.release(due[now])
-	if jobs, _ := jobsDue(l, now); len(jobs) != 1 || !slices.EqualFunc(jobs[now], [][]string{{"a 0 * * * *"}}, slices.Equal) {
+	if jobs, _ := jobsDue(l, now); len(jobs) != 1 || !slices.EqualFunc(jobs[now], [][]string{{"a 0 * * * *"}},
+		slices.Equal) {
 		t.Errorf("due after it: %v", jobs)
 	}
 }

@@ -33,7 +33,11 @@ type watched struct {
 
 func watchOrders(t *testing.T, state string) *watched {
 	t.Helper()
-	w := &watched{T: t, now: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "orders"}}
+	w := &watched{
+		T:     t,
+		now:   time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
+		table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "orders"},
+	}
 	memory, err := store.Open(t.Context(), "sqlite:"+state)
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +61,8 @@ func watchOrders(t *testing.T, state string) *watched {
 		t.Fatal(err)
 	}
 	w.agent.setForecasts(t.Context(), []Dataset{{Table: w.table, Risk: &Risk{
-		Check: "fresh", Deadline: six, Threshold: 0.5, Clear: 0.4, Status: sentinel.Warn, Meta: Meta{Tier: "critical", Owner: "ann"},
+		Check: "fresh", Deadline: six, Threshold: 0.5, Clear: 0.4, Status: sentinel.Warn,
+		Meta: Meta{Tier: "critical", Owner: "ann"},
 	}}})
 	return w
 }
@@ -154,9 +159,12 @@ func (w *watched) warnings() (open []sentinel.Incident) {
 func (w *watched) startsTheJobEarly(batch store.Batch) {
 	w.Helper()
 	asked := make(chan string, 10)
-	loader := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Idempotency-Key") }))
+	loader := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.Header.Get("Idempotency-Key")
+	}))
 	defer loader.Close()
-	policy := &repair.Policy{ID: "early", Table: w.table, On: []string{"risk"}, Mode: repair.Auto, Kind: "webhook", Action: &hooks.Webhook{URL: sentinel.Secret(loader.URL)}}
+	policy := &repair.Policy{ID: "early", Table: w.table, On: []string{"risk"}, Mode: repair.Auto, Kind: "webhook",
+		Action: &hooks.Webhook{URL: sentinel.Secret(loader.URL)}}
 	if err := policy.Validate(); err != nil {
 		w.Fatal(err)
 	}
@@ -199,7 +207,10 @@ func TestAMissIsPredictedAndScored(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := w.warnings()
-	if len(open) != 1 || open[0].Tier != "critical" || !strings.Contains(open[0].Message, "chance that w.main.orders misses") || !strings.Contains(open[0].Message, "5m left") || !strings.Contains(open[0].Message, "not arrived yet") {
+	if len(open) != 1 || open[0].Tier != "critical" ||
+		!strings.Contains(open[0].Message, "chance that w.main.orders misses") ||
+		!strings.Contains(open[0].Message, "5m left") ||
+		!strings.Contains(open[0].Message, "not arrived yet") {
 		t.Fatalf("five minutes before the deadline: %+v", open)
 	}
 	w.startsTheJobEarly(batch)

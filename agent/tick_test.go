@@ -24,7 +24,8 @@ func TestATickOfManyDatasets(t *testing.T) {
 		tables = append(tables, fmt.Sprintf("CREATE TABLE t_%d AS SELECT 1 AS id", i))
 	}
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), tables...)
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + filepath.Join(dir, "w.db")), Now: time.Now})
+	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + filepath.Join(dir,
+		"w.db")), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +42,14 @@ func TestATickOfManyDatasets(t *testing.T) {
 	}
 	var due []*entry
 	for i := range n {
-		d := &Dataset{Table: name(i), Location: time.UTC, Checks: []Check{everySecond(t, fmt.Sprint("rows ", i), atLeastOne(t))}}
+		d := &Dataset{Table: name(i), Location: time.UTC, Checks: []Check{everySecond(t, fmt.Sprint("rows ", i),
+			atLeastOne(t))}}
 		due = append(due, splitBySchedule(d)...)
 	}
 	due[1].dataset.Risk = &Risk{Check: "rows 1", Age: time.Hour}
-	learnt := &Forecast{Dataset: *due[1].dataset, Tracker: &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: due[1].dataset.Risk.next}, unsaved: true}
+	learnt := &Forecast{Dataset: *due[1].dataset,
+		Tracker: &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: due[1].dataset.Risk.next},
+		unsaved: true}
 	learnt.Tracker.Observe(time.Now(), time.Now().Add(-time.Minute), predict.Context{})
 	learnt.alarm.Raise = 2 // never
 	a.forecasts = forecasts{name(1): learnt}

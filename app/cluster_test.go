@@ -80,7 +80,8 @@ func newCluster(t *testing.T, agents, datasets int, state string) *testCluster {
 	c.shop = shop
 	statements := []string{"CREATE TABLE quiet (id bigint)",
 		"CREATE TABLE orders (id bigint PRIMARY KEY, at timestamptz NOT NULL)",
-		"INSERT INTO orders SELECT i, date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '12 hours' FROM generate_series(1, 10) i",
+		"INSERT INTO orders SELECT i, date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval " +
+			"'12 hours' FROM generate_series(1, 10) i",
 		"CREATE TABLE orders_source AS SELECT * FROM orders", "ALTER TABLE orders_source ADD PRIMARY KEY (id)"}
 	for i := range datasets {
 		statements = append(statements, fmt.Sprintf("CREATE TABLE t_%04d (id bigint); INSERT INTO t_%04d VALUES (1)",
@@ -254,10 +255,12 @@ func TestAgentsTakeOver(t *testing.T) {
 	}
 	c.kill(last)
 	c.complete(datasets)
-	if done, ledger := c.repairs(false), c.rows("SELECT count(*) FROM sentinel.ledger WHERE step = 'apply'"); ledger == 0 || ledger > done {
+	if done, ledger := c.repairs(false),
+		c.rows("SELECT count(*) FROM sentinel.ledger WHERE step = 'apply'"); ledger == 0 || ledger > done {
 		t.Errorf("%d repairs were applied %d times", done, ledger)
 	}
-	if n := c.rows("SELECT count(*) FROM orders FULL JOIN orders_source USING (id, at) WHERE orders.id IS NULL OR orders_source.id IS NULL"); n != 0 {
+	if n := c.rows("SELECT count(*) FROM orders FULL JOIN orders_source USING (id, at) WHERE orders.id IS NULL " +
+		"OR orders_source.id IS NULL"); n != 0 {
 		t.Errorf("%d rows are not those of the source", n)
 	}
 	c.mu.Lock()
@@ -328,7 +331,8 @@ func (c *testCluster) complete(datasets int) {
 	}
 	run, missed := 0, 0
 	for i := range datasets {
-		ticks, err := s.Ticks(c.Context(), sentinel.Table{Warehouse: "shop", Schema: "public", Name: fmt.Sprintf("t_%04d", i)}, 100_000)
+		ticks, err := s.Ticks(c.Context(), sentinel.Table{Warehouse: "shop", Schema: "public",
+			Name: fmt.Sprintf("t_%04d", i)}, 100_000)
 		if err != nil || len(ticks) == 0 {
 			c.Fatalf("dataset %d: %d ticks, %v", i, len(ticks), err)
 		}

@@ -29,7 +29,8 @@ func TestFromStaleTableToResolvedAlert(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	w := &way{T: t, dir: dir, agent: freeAddress(t), prometheus: freeAddress(t), alertmanager: freeAddress(t)}
-	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE orders (id INTEGER PRIMARY KEY, loaded_at TIMESTAMP)",
+	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"), "PRAGMA journal_mode=WAL",
+		"CREATE TABLE orders (id INTEGER PRIMARY KEY, loaded_at TIMESTAMP)",
 		"INSERT INTO orders (loaded_at) VALUES (datetime('now'))")
 	w.write("sentinel.yaml", fmt.Sprintf(`
 listen: %s
@@ -62,8 +63,10 @@ scrape_configs: [{job_name: sentinel, static_configs: [{targets: ["%s"]}]}]
 	w.write("sentinel.rules.yaml", strings.ReplaceAll(string(shipped), "for: 1m", "for: 1s")) // people wait longer
 
 	w.start("sentinel", "run", "-c", "sentinel.yaml")
-	w.start("prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am", "--web.listen-address="+w.alertmanager, "--cluster.listen-address=", "--log.level=error")
-	w.start("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--web.listen-address="+w.prometheus, "--rules.alert.resend-delay=1s", "--log.level=error")
+	w.start("prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am",
+		"--web.listen-address="+w.alertmanager, "--cluster.listen-address=", "--log.level=error")
+	w.start("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
+		"--web.listen-address="+w.prometheus, "--rules.alert.resend-delay=1s", "--log.level=error")
 
 	const status = `sentinel_check_status{warehouse="shop",dataset="main.orders",check="fresh",kind="freshness"} `
 	w.until("the table is fresh", func() bool { return strings.Contains(w.get(w.agent, "/metrics"), status+"0") })

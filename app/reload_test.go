@@ -16,7 +16,8 @@ func TestC23AReloadThatDoesNotLoadKeepsWhatRuns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	w := &way{T: t, dir: dir, agent: freeAddress(t)}
-	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"), "PRAGMA journal_mode=WAL", "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+	testenv.Exec(t, "sqlite", filepath.Join(dir, "shop.db"), "PRAGMA journal_mode=WAL",
+		"CREATE TABLE orders (id INTEGER PRIMARY KEY)")
 	file := func(id string) string {
 		return fmt.Sprintf(`
 listen: %s

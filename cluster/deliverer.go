@@ -15,8 +15,8 @@ func (d *Deliverer) Deliver(ctx context.Context, c notify.Channel, n notify.Noti
 	if d.Member.Peers() == 0 {
 		return notify.Local{}.Deliver(ctx, c, n)
 	}
-	var done notify.Delivery
-	if err := do(ctx, d.Member, KindDelivery, deliveryTask{c.Name, n}, true, &done); err != nil {
+	done, err := do[notify.Delivery](ctx, d.Member, KindDelivery, deliveryTask{c.Name, n}, true)
+	if err != nil {
 		return "", err
 	}
 	return done.Result()

@@ -99,7 +99,8 @@ func KeepLeading(ctx context.Context, state *store.Store, observer LeadershipObs
 		case ctx.Err() == nil && !lost:
 			lost = true
 			observer.Leading(false)
-			log.Error("the state does not answer: checks continue, results wait in memory, repairs do not start", "error", err)
+			log.Error("the state does not answer: checks continue, results wait in memory, repairs do not start",
+				"error", err)
 		}
 	}
 }

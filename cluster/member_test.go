@@ -41,7 +41,8 @@ func join(t *testing.T, url, id, group string, leads bool, do handler) *member {
 		return do(ctx, task)
 	})
 	m.Member = cluster.New(cluster.Config{
-		URL: url, ID: id, Group: group, Leads: leads, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		URL: url, ID: id, Group: group, Leads: leads, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard,
+			nil)),
 		Kinds: map[string]cluster.Kind{"work": {Handler: counted}, "slow": {Handler: counted, Limit: 2 * time.Second}},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -69,8 +70,8 @@ func withPeers(n int64) func(*member) func() bool {
 
 func echo(_ context.Context, work json.RawMessage) (json.RawMessage, error) { return work, nil }
 
-// TestWorkIsSharedOut: every piece is done once, by all of the agents.
-func TestWorkIsSharedOut(t *testing.T) {
+// TestTasksAreDistributed: every piece is done once, by all of the agents.
+func TestTasksAreDistributed(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
 	busy := func(ctx context.Context, work json.RawMessage) (json.RawMessage, error) {
@@ -89,7 +90,8 @@ func TestWorkIsSharedOut(t *testing.T) {
 	for i := range pieces {
 		all.Go(func() {
 			want := fmt.Sprint(i)
-			if got, err := leader.Do(t.Context(), "work", json.RawMessage(want), true); err != nil || string(got) != want {
+			if got, err := leader.Do(t.Context(), "work", json.RawMessage(want), true); err != nil ||
+				string(got) != want {
 				t.Errorf("piece %d: %s, %v", i, got, err)
 			}
 		})
@@ -110,9 +112,9 @@ func TestWorkIsSharedOut(t *testing.T) {
 	}
 }
 
-// TestAloneNobodyIsAsked: without others, and after they have left, work is done
+// TestALoneMemberDoesItsTasks: without others, and after they have left, work is done
 // here; without a state too.
-func TestAloneNobodyIsAsked(t *testing.T) {
+func TestALoneMemberDoesItsTasks(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
 	leader := join(t, url, "a", "g", true, echo)
@@ -138,9 +140,9 @@ func TestAloneNobodyIsAsked(t *testing.T) {
 	joined.stop()
 }
 
-// TestWhoTakesAndDoesNotAnswer: work is called back from an agent that hangs,
+// TestAWorkerThatDoesNotAnswer: work is called back from an agent that hangs,
 // and done here where it may be done twice; else that is an error.
-func TestWhoTakesAndDoesNotAnswer(t *testing.T) {
+func TestAWorkerThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
 	var calledBack atomic.Int64
@@ -184,8 +186,8 @@ func TestWhoTakesAndDoesNotAnswer(t *testing.T) {
 	until(t, "who works for somebody that gave up is told so", func() bool { return calledBack.Load() > stopped })
 }
 
-// TestWhoCannot: what an agent cannot do is done here.
-func TestWhoCannot(t *testing.T) {
+// TestAWorkerThatCannotDoATask: what an agent cannot do is done here.
+func TestAWorkerThatCannotDoATask(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
 	leader := join(t, url, "a", "g", true, echo)

@@ -11,26 +11,26 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 )
 
-// Runner runs the checks of a tick on all agents of the group. What the others
-// cannot do runs here.
+// Runner runs the checks of a tick on all agents of the group. Parts that the peers
+// cannot run are run on this agent.
 type Runner struct {
 	Member Submitter
 	Log    *slog.Logger
 }
 
-// Submitter has tasks done. [Member] is one.
+// Submitter submits tasks to the agents of a group. [Member] is one.
 type Submitter interface {
 	// Peers is how many live agents there are besides this one.
 	Peers() int
-	// Do has a task done, see [Member.Do].
+	// Do returns the answer to a task, see [Member.Do].
 	Do(ctx context.Context, kind string, task json.RawMessage, retry bool) (json.RawMessage, error)
 }
 
-// Parts of a tick have between partLeast and partMost datasets: smaller ones are
-// not worth the way, larger ones wait for one agent.
+// A part of a tick has between minPart and maxPart datasets. Smaller parts cost more
+// to distribute than to run; larger ones wait for one agent.
 const (
-	partLeast = 10
-	partMost  = 200
+	minPart = 10
+	maxPart = 200
 )
 
 // Run implements checks.Runner. With peers it yields all outcomes at once.
@@ -43,7 +43,7 @@ func (r *Runner) Run(
 	}
 	return func(yield func(int, []checks.Outcome) bool) {
 		parts := 2 * (peers + 1) // so that an agent that is slower than others gets less
-		size := min(max((len(jobs)+parts-1)/parts, partLeast), partMost)
+		size := min(max((len(jobs)+parts-1)/parts, minPart), maxPart)
 		outcomes := make([]checks.Outcome, len(jobs))
 		var running sync.WaitGroup
 		for from := 0; from < len(jobs); from += size {
@@ -73,8 +73,8 @@ func (r *Runner) runRemotely(ctx context.Context, warehouse string, jobs []check
 		}
 		t.Jobs = append(t.Jobs, part)
 	}
-	var answer checksAnswer
-	if err := do(ctx, r.Member, KindChecks, t, true, &answer); err != nil {
+	answer, err := do[checksAnswer](ctx, r.Member, KindChecks, t, true)
+	if err != nil {
 		return nil, err
 	}
 	if len(answer.Outcomes) != len(jobs) {
@@ -97,15 +97,15 @@ func (r *Runner) runRemotely(ctx context.Context, warehouse string, jobs []check
 	return outcomes, nil
 }
 
-// do has a task done and decodes the answer.
-func do(ctx context.Context, m Submitter, kind string, task any, retry bool, answer any) error {
+// do submits a task and decodes the answer.
+func do[Answer any](ctx context.Context, m Submitter, kind string, task any, retry bool) (answer Answer, err error) {
 	data, err := json.Marshal(task)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	body, err := m.Do(ctx, kind, data, retry)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	return json.Unmarshal(body, answer)
+	return answer, json.Unmarshal(body, &answer)
 }

@@ -9,11 +9,12 @@ import (
 // Steps has any agent of the group carry out one step of a repair.
 type Steps struct{ Member Submitter }
 
-// Step implements [repair.Stepper]: any agent carries out the task. It returns [repair.ErrNobody] where this
-// agent is alone; any other error says that the outcome is not known.
+// Step implements [repair.Stepper]: any agent carries out the task. It returns
+// [repair.ErrNoOtherAgent] where this agent is alone. Any other error means that the
+// outcome is not known.
 func (s *Steps) Step(ctx context.Context, t repair.Task) (done repair.TaskResult, err error) {
 	if s.Member.Peers() == 0 {
 		return done, repair.ErrNoOtherAgent
 	}
-	return done, do(ctx, s.Member, KindRepair, t, false, &done)
+	return do[repair.TaskResult](ctx, s.Member, KindRepair, t, false)
 }

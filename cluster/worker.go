@@ -23,13 +23,13 @@ const (
 	KindRepair   = "repair" // carry out one step of a repair
 )
 
-// Dataset is what a worker must know of a dataset.
+// Dataset is a dataset as a worker needs it.
 type Dataset struct {
 	Job     checks.Job // with all checks of the dataset, and without a tick
 	Repairs []*repair.Policy
 }
 
-// Resources is what a worker does its tasks with.
+// Resources are the warehouses, channels and datasets that a worker uses.
 type Resources struct {
 	Warehouses map[string]*warehouse.DB
 	Writers    map[string]*repair.Writer // by warehouse; those with a repair_dsn
@@ -40,9 +40,9 @@ type Resources struct {
 // Open implements [repair.Sources].
 func (r Resources) Open(name string) (*warehouse.DB, error) { return r.warehouse(name) }
 
-// Worker does the tasks that this agent takes. It asks and acts; it neither judges
-// over time nor remembers. It does tasks once it has its resources, see
-// [Worker.Update]. The fields are set before use and not changed after.
+// Worker does the tasks that this agent takes from the queue. It keeps no results. It
+// can do tasks once it has its resources, see [Worker.Update]. Set the fields before
+// use, and do not change them afterwards.
 type Worker struct {
 	// Store is read for the leases of repairs. It may be open for reading only.
 	Store *store.Store
@@ -54,11 +54,11 @@ type Worker struct {
 	Now sentinel.Clock
 	Log *slog.Logger
 
-	mu       sync.Mutex
-	cache    *checks.Cache
-	has      Resources
-	checks   map[string]locatedCheck // by id
-	policies map[string]*repair.Policy
+	mu        sync.Mutex
+	cache     *checks.Cache
+	resources Resources
+	checks    map[string]locatedCheck // by id
+	policies  map[string]*repair.Policy
 }
 
 // locatedCheck is a check with the job of its dataset.
@@ -98,7 +98,7 @@ func (w *Worker) Update(r Resources) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.has, w.checks, w.policies = r, byID, policies
+	w.resources, w.checks, w.policies = r, byID, policies
 	if w.cache == nil {
 		w.cache = &checks.Cache{}
 	}
@@ -161,7 +161,7 @@ func (w *Worker) runChecks(ctx context.Context, data json.RawMessage) (json.RawM
 // jobs finds the checks of a task, and what they are run with.
 func (w *Worker) jobs(t checksTask) (jobs []checks.Job, env checks.Env, err error) {
 	w.mu.Lock()
-	known, has, cache := w.checks, w.has, w.cache
+	known, has, cache := w.checks, w.resources, w.cache
 	w.mu.Unlock()
 	for _, j := range t.Jobs {
 		var job checks.Job
@@ -191,7 +191,7 @@ func (w *Worker) deliver(ctx context.Context, data json.RawMessage) (json.RawMes
 		return nil, err
 	}
 	w.mu.Lock()
-	channels := w.has.Channels
+	channels := w.resources.Channels
 	w.mu.Unlock()
 	for _, c := range channels {
 		if c.Name == t.Channel {
@@ -208,7 +208,7 @@ func (w *Worker) carryOut(ctx context.Context, data json.RawMessage) (json.RawMe
 		return nil, err
 	}
 	w.mu.Lock()
-	has, policy := w.has, w.policies[t.Repair.Policy]
+	has, policy := w.resources, w.policies[t.Repair.Policy]
 	w.mu.Unlock()
 	if policy == nil {
 		return nil, fmt.Errorf("repair %s is not configured in this agent", t.Repair.Policy)

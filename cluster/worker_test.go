@@ -53,20 +53,26 @@ func manyTables(t *testing.T) (db *warehouse.DB, datasets []cluster.Dataset) {
 	for i := range 25 {
 		name := fmt.Sprintf("t%d", i)
 		if i != 7 { // is missing
-			rows := fmt.Sprintf("CREATE TABLE %s (id bigint, kind text, at timestamp); INSERT INTO %s WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d) SELECT i, 'k'||(i %% 3), '2026-03-0'||(1 + i %% 5)||' 10:00:00' FROM n", name, name, 5*i+1)
+			rows := fmt.Sprintf("CREATE TABLE %s (id bigint, kind text, at timestamp); INSERT INTO %s WITH "+
+				"RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d) SELECT i, 'k'||(i %% 3), "+
+				"'2026-03-0'||(1 + i %% 5)||' 10:00:00' FROM n", name, name, 5*i+1)
 			if _, err := raw.Exec(rows); err != nil {
 				t.Fatal(err)
 			}
 		}
 		list := []checks.Check{
 			&checks.RowCount{Options: checks.Options{ID: name + "/rows"}, Fail: bound(t, "< 20")},
-			&checks.RowCount{Options: checks.Options{ID: name + "/kinds"}, By: []string{"kind"}, Fail: bound(t, "< 10")},
-			&checks.Freshness{Options: checks.Options{ID: name + "/fresh"}, Column: "at", Fail: checks.Duration(48 * time.Hour)},
+			&checks.RowCount{Options: checks.Options{ID: name + "/kinds"}, By: []string{"kind"}, Fail: bound(t,
+				"< 10")},
+			&checks.Freshness{Options: checks.Options{ID: name + "/fresh"}, Column: "at",
+				Fail: checks.Duration(48 * time.Hour)},
 			&checks.Schema{Options: checks.Options{ID: name + "/schema"}},
-			&checks.SQL{Options: checks.Options{ID: name + "/sql"}, Query: "SELECT count(*) FROM " + name + " WHERE no_such_column", Fail: bound(t, "> 0")},
+			&checks.SQL{Options: checks.Options{ID: name + "/sql"}, Query: "SELECT count(*) FROM " + name +
+				" WHERE no_such_column", Fail: bound(t, "> 0")},
 		}
 		var d cluster.Dataset
-		d.Job = checks.Job{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: name}, Location: time.UTC, Checks: list}
+		d.Job = checks.Job{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: name}, Location: time.UTC,
+			Checks: list}
 		for _, c := range list {
 			if err := c.Validate(); err != nil {
 				t.Fatal(err)
@@ -95,8 +101,8 @@ func bound(t *testing.T, text string) checks.Bound {
 	return b
 }
 
-// TestARemoteRunIsTheSame: results, findings, first baselines.
-func TestARemoteRunIsTheSame(t *testing.T) {
+// TestARemoteRunEqualsALocalRun: results, findings, first baselines.
+func TestARemoteRunEqualsALocalRun(t *testing.T) {
 	t.Parallel()
 	db, datasets := manyTables(t)
 	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
@@ -137,7 +143,8 @@ func TestARemoteRunIsTheSame(t *testing.T) {
 		t.Errorf("25 datasets went out in %d parts, want 3 of ten at most", n)
 	}
 	// What no peer can do runs here.
-	for _, peer := range []*onePeer{{worker: &cluster.Worker{Store: memory, Now: now, Log: log}}, {err: errors.New("the queue is away")}} {
+	for _, peer := range []*onePeer{{worker: &cluster.Worker{Store: memory, Now: now, Log: log}},
+		{err: errors.New("the queue is away")}} {
 		if got := run(&cluster.Runner{Member: peer, Log: log}); want != got {
 			t.Errorf("not run here:\n%s", got)
 		}
@@ -187,11 +194,13 @@ func TestAPeerDelivers(t *testing.T) {
 	said := notify.Notice{
 		Kind: notify.Opened, Key: "i1/opened", Tier: "critical", At: at, URL: "https://dq.example",
 		Entries: []notify.Entry{{Kind: notify.Opened, Thread: "i1", Others: 2, Incident: sentinel.Incident{
-			ID: "i1", Check: "orders/rows", Table: sentinel.Table{Warehouse: "w", Name: "orders"}, State: sentinel.Open, Severity: sentinel.Fail,
+			ID: "i1", Check: "orders/rows", Table: sentinel.Table{Warehouse: "w", Name: "orders"},
+			State: sentinel.Open, Severity: sentinel.Fail,
 			Opened: at, Updated: at, Message: "0 rows", Observed: sentinel.Int(0), Expected: "> 0",
 		}}},
 	}
-	for _, answer := range []error{nil, errors.New("500"), &notify.PermanentError{Err: errors.New("400")}, &notify.RetryAfterError{After: time.Minute, Err: errors.New("429")}} {
+	for _, answer := range []error{nil, errors.New("500"), &notify.PermanentError{Err: errors.New("400")},
+		&notify.RetryAfterError{After: time.Minute, Err: errors.New("429")}} {
 		there, here := &recordingNotifier{err: answer}, &recordingNotifier{err: answer}
 		channel := notify.Channel{Name: "pager", Notifier: there}
 		worker := &cluster.Worker{Now: time.Now}

@@ -36,7 +36,8 @@ at its next start.`,
 		Example: "  sentinel repair dead list",
 	}
 	dead.AddCommand(
-		newRepairList("list", "List the repairs that were given up (dead letters)", store.RepairFilter{State: sentinel.DeadLetter}),
+		newRepairList("list", "List the repairs that were given up (dead letters)",
+			store.RepairFilter{State: sentinel.DeadLetter}),
 		newDecision("retry", "Start a new repair in place of a dead letter"),
 		newDecision("discard", "Acknowledge a dead letter"),
 	)

@@ -16,7 +16,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// newWorker makes what does this agent's tasks.
+// newWorker makes the worker that does this agent's tasks.
 func (o Options) newWorker(state *store.Store, off repair.KillSwitch) *cluster.Worker {
 	return &cluster.Worker{Store: state, History: agent.NewHistory(state), Switch: off, Now: o.Now, Log: o.Log}
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// lead opens the state. On a state in PostgreSQL that another agent leads, this
-// agent stands by: it does its share of the work, answers on its address that it
-// is healthy and not ready, and takes over as soon as the other is gone.
+// lead opens the state. Where another agent leads on a state in PostgreSQL, this agent
+// stands by: it does tasks of the leader, serves that it is healthy and not ready, and
+// takes over when the leader is gone.
 func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 	state, err := store.Open(ctx, s.config.State)
 	if !errors.Is(err, store.ErrLocked) || !store.Shared(s.config.State) {
@@ -48,7 +48,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 	for {
 		working, stop := context.WithCancel(ctx)
 		worked := make(chan error, 1)
-		go func() { worked <- s.help(working, metrics) }()
+		go func() { worked <- s.runWorker(working, metrics) }()
 		state, err := cluster.Campaign(ctx, s.config.State, hangUp, s.Log)
 		stop()
 		if closed := <-worked; closed != nil {
@@ -73,8 +73,8 @@ func (s *Server) reloadStandby(metrics *exporters.Prometheus) {
 	s.config = next
 }
 
-// help does a share of the work for the agent that leads, until ctx ends.
-func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error {
+// runWorker does tasks of the leader until ctx ends.
+func (s *Server) runWorker(ctx context.Context, metrics *exporters.Prometheus) error {
 	cfg := s.config
 	state, err := cluster.OpenReader(ctx, cfg.State, s.Log)
 	if state == nil {
@@ -92,7 +92,7 @@ func (s *Server) help(ctx context.Context, metrics *exporters.Prometheus) error 
 	return errors.Join(p.Close(), state.Close())
 }
 
-// standBy is what an agent says that waits for its turn.
+// standBy serves the endpoints of an agent that stands by.
 func standBy(metrics *exporters.Prometheus) http.Handler {
 	mux := http.NewServeMux()
 	say := func(code int, text string) http.HandlerFunc {
