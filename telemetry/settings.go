@@ -93,7 +93,7 @@ func checkEndpoint(at string, grpc bool) (target string, err error) {
 		return "", errors.New("OTEL_EXPORTER_OTLP_ENDPOINT: want an address such as http://collector:4318")
 	case u.User != nil:
 		return "", errors.New("OTEL_EXPORTER_OTLP_ENDPOINT: " +
-			"holds credentials: give them as OTEL_EXPORTER_OTLP_HEADERS=authorization=Basic%20...")
+			"holds credentials: set OTEL_EXPORTER_OTLP_HEADERS=authorization=Basic%20TOKEN instead")
 	}
 	return "", nil
 }

@@ -15,8 +15,6 @@ import (
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
-func asFenced(err error, into **repair.FencedError) bool { return errors.As(err, into) }
-
 func TestAddColumnAndRollback(t *testing.T) {
 	t.Parallel()
 	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {

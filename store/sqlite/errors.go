@@ -14,29 +14,29 @@ import (
 func (d *DB) Describe(err error) error { return describe(d.path, err) }
 
 func describe(path string, err error) error {
-	kind, todo := classify(err)
+	todo, kind := classify(err)
 	return engine.Describe(path, err, kind, todo)
 }
 
 // classify says which of the exported errors of a state err is, and what to do
-// about it; nil and "" when only the error itself can tell.
-func classify(err error) (kind error, todo string) {
+// about it; "" and nil when only the error itself can tell.
+func classify(err error) (todo string, kind error) {
 	var failure *sqlite.Error
 	if !errors.As(err, &failure) {
 		if errors.Is(err, fs.ErrPermission) {
-			return nil, "check the permissions of the file and of its directory"
+			return "check the permissions of the file and of its directory", nil
 		}
-		return nil, engine.Advice(err)
+		return engine.Advice(err), nil
 	}
 	switch failure.Code() & 0xff { // the low byte is the kind, the rest refines it
 	case lib.SQLITE_FULL:
-		return engine.ErrFull, "free some space"
+		return "free some space", engine.ErrFull
 	case lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT:
-		return engine.ErrDamaged, "move it away, or restore a backup"
+		return "move it away, or restore a backup", engine.ErrDamaged
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
-		return nil, "check the permissions of the file and of its directory"
+		return "check the permissions of the file and of its directory", nil
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
-		return nil, "another program keeps the file locked: close it"
+		return "another program keeps the file locked: close it", nil
 	}
-	return nil, ""
+	return "", nil
 }
