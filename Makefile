@@ -21,7 +21,7 @@ test: deps lint ## everything CI runs: build, lint, all tests with the race dete
 docs: ## write docs/reference.md
 	$(GO) test ./config -run TestReferenceIsGenerated -update
 
-lint: vet ## go vet, gofmt, staticcheck
+lint: vet house ## go vet, gofmt, staticcheck, limits of the structure
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
@@ -55,7 +55,7 @@ bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/pr
 dashboards: ## write grafana/dashboards from tools/dashboards
 	$(GO) generate ./grafana
 
-house: ## count what the structure is held to, in production code
+house: ## count what the structure is held to; fail beyond the limits
 	$(GO) run -C tools ./housecount ..
 
 torture: deps ## kill repairing agents at every failpoint, 504 times

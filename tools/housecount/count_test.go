@@ -72,3 +72,20 @@ func TestAnEnginesOwnPackageMayNameIt(t *testing.T) {
 		t.Error(c.engines)
 	}
 }
+
+// A count at its limit passes, and one beyond it is named.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	many := make([]string, 100)
+	c := &counts{lines: 1000, wide: 5, params: many[:4], callbacks: many[:19], long: many, large: many}
+	if got := c.beyond(); len(got) > 0 {
+		t.Error(got)
+	}
+	c = &counts{lines: 1000, wide: 6, params: many[:5], callbacks: many[:20], engines: many[:1]}
+	got := strings.Join(c.beyond(), "\n")
+	for _, want := range []string{"0.60 %", "5 functions", "20 exported fields", "1 comparisons"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+}
