@@ -162,17 +162,23 @@ func (l *loop) run(ctx context.Context) {
 		recorded := l.recorded(ctx)
 		now := l.agent.now()
 		for tick, due := range l.due(now, recorded) {
-			batches.Go(func() {
-				defer l.release(due)
-				if sleep(ctx, l.delay(tick)) {
-					l.agent.ticking.Add(1)
-					defer l.agent.tickEnded()
-					l.agent.runTick(ctx, l, tick, due)
-				}
-			})
+			batches.Go(func() { l.runDue(ctx, tick, due) })
 		}
 		l.wait(ctx, now)
 	}
+}
+
+// runDue runs one batch after its delay, and releases its entries. The agent is idle
+// only after that.
+func (l *loop) runDue(ctx context.Context, tick time.Time, due []*entry) {
+	if !sleep(ctx, l.delay(tick)) {
+		l.release(due)
+		return
+	}
+	l.agent.ticking.Add(1)
+	defer l.agent.tickEnded()
+	defer l.release(due)
+	l.agent.runTick(ctx, l, tick, due)
 }
 
 // recorded reads the last ticks from the store. It returns nil where no entry needs

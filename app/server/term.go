@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sentinel-dq/sentinel/agent"
@@ -83,7 +84,7 @@ func (t *term) makeAgent() {
 		Metrics: t.metrics,
 		Repair:  engine,
 		Trace:   t.traces,
-		Idle:    memoryReleaser{},
+		Idle:    &memoryReleaser{},
 		Now:     t.Now,
 		Log:     t.Log,
 	}
@@ -98,11 +99,24 @@ func (t *term) makeAgent() {
 	t.agent = agent.New(cfg)
 }
 
-// memoryReleaser returns free memory to the operating system while no tick runs.
-type memoryReleaser struct{}
+// releaseEvery is the shortest time between two releases of free memory. A release
+// collects all garbage first.
+const releaseEvery = 5 * time.Second
 
-// Idle implements agent.IdleObserver.
-func (memoryReleaser) Idle() { debug.FreeOSMemory() }
+// memoryReleaser returns free memory to the operating system after the agent was idle.
+type memoryReleaser struct{ pending atomic.Bool }
+
+// Idle implements agent.IdleObserver. It does not wait. Further calls until the
+// release do nothing.
+func (r *memoryReleaser) Idle() {
+	if r.pending.Swap(true) {
+		return
+	}
+	time.AfterFunc(releaseEvery, func() {
+		r.pending.Store(false)
+		debug.FreeOSMemory()
+	})
+}
 
 // run runs the agent and its HTTP server until ctx ends, one of them fails, or
 // another agent leads. Then it closes everything, also the state.
