@@ -14,7 +14,8 @@ import (
 )
 
 // backlogLimit bounds the results that wait in memory while the store cannot be
-// written. Beyond it the oldest are dropped.
+// written. Beyond it the oldest results are dropped, with the ticks that they belong
+// to. Incidents, states, notices and audit entries are never dropped.
 const backlogLimit = 100_000
 
 // The timeouts of the recorder.
@@ -28,6 +29,12 @@ const (
 // waits in memory.
 var errBehind = errors.New("the state cannot be written now; results wait in memory")
 
+// errStopped says that a record came after the recorder had stopped.
+var errStopped = errors.New("the agent has stopped; nothing is recorded any more")
+
+// errDropped says that the results of a record were dropped.
+var errDropped = errors.New("results were dropped: the state could not be written for too long")
+
 // record is written as a whole: a batch, its notices, and its audit entries.
 type record struct {
 	ctx     context.Context // carries the trace; it is never cancelled
@@ -37,7 +44,8 @@ type record struct {
 	at      time.Time       // when the changes were judged
 	outcome chan error      // buffers the outcome of the first try
 
-	// Only the recorder's goroutine uses these.
+	// The recorder's lock guards these while the record is in the queue. Otherwise only
+	// the recorder's goroutine uses them.
 	unwritten store.Batch // the batch, with its notices once they are planned
 	audit     []store.AuditEntry
 	planned   bool
@@ -68,6 +76,7 @@ type recorder struct {
 	waiting int   // results in the queue
 	dropped int   // results dropped and not yet logged
 	err     error // why the oldest record could not be written
+	stopped bool  // nothing is queued any more
 }
 
 // startRecorder starts the goroutine. Call stop to end it.
@@ -80,29 +89,63 @@ func startRecorder(a *Agent) *recorder {
 }
 
 // submit queues a record. It never blocks, so that it may be called under the lock
-// that orders transitions.
+// that orders transitions. After stop the outcome of the record is errStopped.
 func (r *recorder) submit(rec *record) {
 	rec.outcome = make(chan error, 1)
 	rec.unwritten = rec.batch
-	r.mu.Lock()
-	r.queue = append(r.queue, rec)
-	r.waiting += len(rec.batch.Results)
-	r.trim()
-	r.mu.Unlock()
+	if !r.enqueue(rec) {
+		rec.answer(errStopped)
+		return
+	}
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 }
 
-// trim drops the oldest records beyond the limit. The lock is held.
-func (r *recorder) trim() {
-	for r.waiting > backlogLimit && len(r.queue) > 1 {
-		first := r.queue[0]
-		r.queue = slices.Delete(r.queue, 0, 1)
-		r.waiting -= len(first.batch.Results)
-		r.dropped += len(first.batch.Results)
+// enqueue adds a record to the queue. It returns false after stop.
+func (r *recorder) enqueue(rec *record) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return false
 	}
+	r.queue = append(r.queue, rec)
+	r.waiting += len(rec.unwritten.Results)
+	r.trim()
+	return true
+}
+
+// trim drops the oldest results beyond the limit, but not those of the newest record.
+// A record in which nothing is left is removed. The lock is held.
+func (r *recorder) trim() {
+	if r.waiting <= backlogLimit {
+		return
+	}
+	for i := 0; r.waiting > backlogLimit && i < len(r.queue)-1; i++ {
+		n := r.queue[i].dropResults()
+		r.waiting -= n
+		r.dropped += n
+	}
+	r.queue = slices.DeleteFunc(r.queue, (*record).empty)
+}
+
+// dropResults removes the results and ticks of a record, and returns how many results
+// it had.
+func (rec *record) dropResults() int {
+	n := len(rec.unwritten.Results)
+	if n == 0 {
+		return 0
+	}
+	rec.unwritten.Results = nil
+	rec.unwritten.Ticks = nil
+	rec.answer(errDropped)
+	return n
+}
+
+// empty reports whether nothing of a record is left to write.
+func (rec *record) empty() bool {
+	return rec.unwritten.Empty() && len(rec.audit)+len(rec.changes) == 0
 }
 
 // wait waits for the outcome of a record, or returns ctx's error.
@@ -141,9 +184,14 @@ func (r *recorder) waitBriefly(rec *record) error {
 }
 
 // stop writes the records that wait, and ends the goroutine. It returns the error of
-// a write that fails; that write is not tried again.
+// a write that fails; that write is not tried again. It may be called again.
 func (r *recorder) stop() error {
-	close(r.stopping)
+	r.mu.Lock()
+	if !r.stopped {
+		r.stopped = true
+		close(r.stopping)
+	}
+	r.mu.Unlock()
 	<-r.ended
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -179,7 +227,8 @@ func (r *recorder) drain() {
 		switch {
 		case errors.As(err, &bug):
 			r.agent.recovered(rec.ctx, "recorder", bug)
-			r.agent.log.Error("dropping results that cannot be recorded", "results", len(rec.batch.Results))
+			r.agent.log.Error("dropping a record that cannot be written", "results", len(rec.batch.Results),
+				"incidents", len(rec.batch.Incidents), "states", len(rec.batch.States))
 			rec.answer(err)
 		case err != nil:
 			r.failed(rec, err)
@@ -213,7 +262,7 @@ func (r *recorder) take() *record {
 	}
 	rec := r.queue[0]
 	r.queue = slices.Delete(r.queue, 0, 1)
-	r.waiting -= len(rec.batch.Results)
+	r.waiting -= len(rec.unwritten.Results)
 	return rec
 }
 
@@ -226,7 +275,7 @@ func (r *recorder) failed(rec *record, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue = slices.Insert(r.queue, 0, rec)
-	r.waiting += len(rec.batch.Results)
+	r.waiting += len(rec.unwritten.Results)
 	r.trim()
 	r.err = err
 	for _, waiting := range r.queue {
