@@ -106,6 +106,10 @@ func New(cfg Config) *Agent {
 	return a
 }
 
+// ErrNotStarted is returned for a request that comes before the agent has read its
+// store.
+var ErrNotStarted = errors.New("the agent has not started yet; try again in a moment")
+
 type reloadRequest struct {
 	plan Plan
 	done chan struct{}
@@ -195,6 +199,7 @@ func (a *Agent) start(ctx context.Context) error {
 	if err := a.metrics.Export(ctx, last); err != nil {
 		return err
 	}
+	a.metrics.StoreUp(true) // the series exists before the first write
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.silences = silences
@@ -205,6 +210,13 @@ func (a *Agent) start(ctx context.Context) error {
 	a.scorer = &Scorer{Store: a.store}
 	a.recorder = startRecorder(a)
 	return nil
+}
+
+// started reports whether the agent has read its store.
+func (a *Agent) started() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.recorder != nil
 }
 
 // confirmState is the kind of the states of N-of-M in the store.
@@ -270,15 +282,20 @@ func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) 
 		}
 		if len(problems) == 0 {
 			a.metrics.Keep(ids, tables)
-			a.mu.Lock()
-			a.scorer.watch.Retain(ids)
-			a.mu.Unlock()
+			a.retainDetectors(ids)
 		}
 		a.ready.Store(true)
 		if !sleep(ctx, plan.RefreshAfter(len(problems) > 0)) {
 			return
 		}
 	}
+}
+
+// retainDetectors forgets the detectors of all checks but these.
+func (a *Agent) retainDetectors(ids map[string]bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.scorer.watch.Retain(ids)
 }
 
 // describe exports the owner and tier of each dataset: the first owner and the

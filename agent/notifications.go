@@ -209,7 +209,7 @@ func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 // Decide applies a person's decision on an incident: what is "ack" or "resolve". A
 // resolved incident opens again when its check fails again. The decision is in force
 // at once. Decide waits until it is recorded, or returns ctx's error; then it is
-// recorded later.
+// recorded later. Decide returns [ErrNotStarted] before the agent has read its store.
 func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error) {
 	to, known := map[string]sentinel.IncidentState{"ack": sentinel.Acknowledged, "resolve": sentinel.Resolved}[what]
 	switch {
@@ -222,21 +222,35 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 	if why != "" {
 		note += ": " + why
 	}
-	a.mu.Lock()
-	i, err := a.incidents.decide(id, to, note, a.now().UTC().Truncate(time.Second))
+	entry := store.AuditEntry{At: a.now(), Actor: who, What: "incident." + what, Subject: id, Detail: why}
+	i, rec, err := a.decide(ctx, to, note, entry)
 	if err != nil {
-		a.mu.Unlock()
 		return i, err
 	}
-	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.takeChanges(),
-		store.AuditEntry{At: a.now(), Actor: who, What: "incident." + what, Subject: id, Detail: why})
-	a.mu.Unlock()
 	a.logChanges(rec)
 	return i, a.recorder.wait(ctx, rec)
 }
 
+// decide changes the incident that entry names, and submits the record of the change.
+func (a *Agent) decide(
+	ctx context.Context, to sentinel.IncidentState, note string, entry store.AuditEntry,
+) (sentinel.Incident, *record, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.recorder == nil {
+		return sentinel.Incident{}, nil, ErrNotStarted
+	}
+	i, err := a.incidents.decide(entry.Subject, to, note, entry.At.UTC().Truncate(time.Second))
+	if err != nil {
+		return i, nil, err
+	}
+	batch := store.Batch{Incidents: []sentinel.Incident{i}}
+	return i, a.submit(ctx, batch, a.incidents.takeChanges(), entry), nil
+}
+
 // Silence adds a silence. It is in force at once. Silence waits until it is recorded,
 // or returns ctx's error; then it is recorded later.
+// It returns [ErrNotStarted] before the agent has read its store.
 func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	if err := s.Validate(); err != nil {
 		return err
@@ -245,20 +259,36 @@ func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	if err != nil {
 		return err
 	}
-	batch := store.Batch{States: []store.State{{Kind: silenceState, Key: s.ID, Data: data}}}
-	a.mu.Lock()
-	a.silences = append(a.silences, s)
-	rec := a.submit(ctx, batch, nil,
-		store.AuditEntry{At: a.now(), Actor: s.Who, What: "silence.set", Subject: s.ID, Detail: string(data)})
-	a.mu.Unlock()
+	rec, err := a.addSilence(ctx, s, data)
+	if err != nil {
+		return err
+	}
 	return a.recorder.wait(ctx, rec)
 }
 
+// addSilence puts a silence in force, and submits the record of it. data is the
+// silence as the store has it.
+func (a *Agent) addSilence(ctx context.Context, s notify.Silence, data []byte) (*record, error) {
+	batch := store.Batch{States: []store.State{{Kind: silenceState, Key: s.ID, Data: data}}}
+	entry := store.AuditEntry{At: a.now(), Actor: s.Who, What: "silence.set", Subject: s.ID, Detail: string(data)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.recorder == nil {
+		return nil, ErrNotStarted
+	}
+	a.silences = append(a.silences, s)
+	return a.submit(ctx, batch, nil, entry), nil
+}
+
 // Label records a person's label for a part of a check's series. The detectors of the
-// check then learn again, without the points that the label excludes.
+// check then learn again, without the points that the label excludes. Label returns
+// [ErrNotStarted] before the agent has read its store.
 func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if l.Who == "" || l.Why == "" {
 		return errors.New("a label needs who and why")
+	}
+	if !a.started() {
+		return ErrNotStarted
 	}
 	if err := a.store.Label(ctx, l); err != nil {
 		return err
@@ -267,11 +297,16 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if err != nil {
 		return err
 	}
+	return a.recorder.wait(ctx, a.forget(ctx, l.Check, states))
+}
+
+// forget makes the detectors of a check learn again, and submits the record of their
+// empty states.
+func (a *Agent) forget(ctx context.Context, check string, states []store.State) *record {
 	a.mu.Lock()
-	a.scorer.Forget(l.Check)
-	rec := a.submit(ctx, store.Batch{States: states}, nil)
-	a.mu.Unlock()
-	return a.recorder.wait(ctx, rec)
+	defer a.mu.Unlock()
+	a.scorer.Forget(check)
+	return a.submit(ctx, store.Batch{States: states}, nil)
 }
 
 // Start prepares the agent for Decide, Silence and Label where no agent runs; call Stop
@@ -285,8 +320,14 @@ func (a *Agent) Start(ctx context.Context, n *Notifications) error {
 	return nil
 }
 
-// Stop records what still waits, and ends what Start has started.
-func (a *Agent) Stop() error { return a.recorder.stop() }
+// Stop records what still waits, and ends what Start has started. It does nothing
+// where the agent has not started.
+func (a *Agent) Stop() error {
+	if !a.started() {
+		return nil
+	}
+	return a.recorder.stop()
+}
 
 // wakeDispatcher makes the dispatcher read the outbox.
 func (a *Agent) wakeDispatcher() {

@@ -347,74 +347,25 @@ func repairNote(r sentinel.Repair) string {
 
 // setIncidentState records an incident's new state, if it is one.
 func (a *Agent) setIncidentState(ctx context.Context, id string, to sentinel.IncidentState, note string) {
-	a.mu.Lock()
-	i, ok := a.incidents.set(id, to, note)
+	rec, ok := a.submitIncidentState(ctx, id, to, note)
 	if !ok {
-		a.mu.Unlock()
 		return
 	}
-	rec := a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.takeChanges())
-	a.mu.Unlock()
 	if err := a.await(rec); err != nil && !errors.Is(err, errBehind) {
 		a.log.Error("recording an incident's state", "incident", id, "error", err)
 	}
 }
 
-// countRepairs exports how many repairs are active, and returns the number.
-func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
-	active, err := a.store.Repairs(ctx, store.RepairFilter{Active: true})
-	dead, deadErr := a.store.Repairs(ctx, store.RepairFilter{State: sentinel.DeadLetter})
-	if err := errors.Join(err, deadErr); err != nil {
-		if ctx.Err() == nil {
-			a.log.Error("counting repairs", "error", err)
-		}
-		return 0, false
+// submitIncidentState changes an incident's state, and submits the record of it. It
+// returns false where the state does not change.
+func (a *Agent) submitIncidentState(
+	ctx context.Context, id string, to sentinel.IncidentState, note string,
+) (*record, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, ok := a.incidents.set(id, to, note)
+	if !ok {
+		return nil, false
 	}
-	states := map[sentinel.RepairState]int{
-		sentinel.AwaitingApproval: 0,
-		sentinel.RepairSuppressed: 0,
-		sentinel.RetryWait:        0,
-		sentinel.RepairApplying:   0,
-	}
-	for _, r := range active {
-		states[r.State]++
-	}
-	for s, n := range states {
-		a.metrics.Set(exporters.RepairsActive, float64(n), string(s))
-	}
-	a.metrics.Set(exporters.DeadLetters, float64(len(dead)), "repair")
-	return len(active), true
-}
-
-// sweep drops the staging tables of repairs that ended more than a day ago.
-func (a *Agent) sweep(ctx context.Context, plan Plan) {
-	const keepFor = 24 * time.Hour
-	recent, err := a.store.Repairs(ctx, store.RepairFilter{Limit: 10000})
-	if err != nil {
-		a.log.Error("sweeping staging tables", "error", err)
-		return
-	}
-	kept := map[string]bool{}
-	schemas := map[string]map[string]bool{}
-	for _, r := range recent {
-		kept[r.ID] = !r.State.Final() || a.now().Sub(r.Finished) < keepFor
-		if schemas[r.Table.Warehouse] == nil {
-			schemas[r.Table.Warehouse] = map[string]bool{}
-		}
-		schemas[r.Table.Warehouse][r.Table.Schema] = true
-	}
-	for name, bySchema := range schemas {
-		w := plan.Writers[name]
-		for schema := range bySchema {
-			if w == nil {
-				continue
-			}
-			dropped, err := w.Sweep(ctx, schema, func(id string) bool { return kept[id] })
-			if err != nil && ctx.Err() == nil {
-				a.log.Error("sweeping staging tables", "warehouse", name, "error", err)
-			} else if len(dropped) > 0 {
-				a.log.Info("dropped staging tables", "warehouse", name, "tables", dropped)
-			}
-		}
-	}
+	return a.submit(ctx, store.Batch{Incidents: []sentinel.Incident{i}}, a.incidents.takeChanges()), true
 }

@@ -160,10 +160,7 @@ func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
 // no rows arrive.
 func (a *Agent) watchRisks(ctx context.Context) {
 	for sleep(ctx, time.Minute) {
-		a.mu.Lock()
-		risks, err := a.judgeRisks(a.now(), nil)
-		rec := a.submit(ctx, risks, a.incidents.takeChanges())
-		a.mu.Unlock()
+		rec, err := a.submitRisks(ctx)
 		if err != nil {
 			a.log.Error("judging risks", "error", err)
 		}
@@ -175,6 +172,14 @@ func (a *Agent) watchRisks(ctx context.Context) {
 			a.triggerRepairs(rec.batch)
 		}
 	}
+}
+
+// submitRisks judges the risks now, and submits the record of them.
+func (a *Agent) submitRisks(ctx context.Context) (*record, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	risks, err := a.judgeRisks(a.now(), nil)
+	return a.submit(ctx, risks, a.incidents.takeChanges()), err
 }
 
 // observeArrivals updates a dataset's forecast from the outcome of its checks, and
