@@ -9,9 +9,9 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// AcceptBaseline makes a snapshot of a table, as [checks.EncodeSnapshot] writes it,
-// the baseline of a schema check from its next tick on. Of the agent's Config it
-// needs Store and Now alone. It may be called while the agent runs.
+// AcceptBaseline makes a snapshot of a table, as [checks.EncodeSnapshot] writes it, the
+// baseline of a schema check from its next tick on. It may be called while the agent
+// runs.
 func (a *Agent) AcceptBaseline(ctx context.Context, check string, v store.Snapshot) error {
 	if check == "" || v.AcceptedBy == "" {
 		return errors.New("a baseline needs its check and the name of who accepts it")

@@ -45,7 +45,7 @@ type Groups struct {
 	Limit  int
 }
 
-// Query is a statement that returns one value, or many with Rows.
+// Query is a statement that returns one value.
 type Query struct {
 	SQL   string
 	Epoch bool // the value is a timestamp; the answer is in Unix seconds

@@ -44,9 +44,12 @@ func (e *executor) readBaselines(ctx context.Context, part []jobRun) {
 			t.Known.HistoryErr = err
 			continue
 		}
-		if t.Known.Baseline, err = DecodeSnapshot(data); err != nil {
+		baseline, err := DecodeSnapshot(data)
+		if err != nil {
 			t.Known.HistoryErr = fmt.Errorf("check %s: %w", t.Check, err)
+			continue
 		}
+		t.Known.Baseline = baseline
 	}
 }
 

@@ -238,6 +238,24 @@ func TestAFailedLookIsNoRemoval(t *testing.T) {
 	b.want("x", &checks.Schema{}, sentinel.Error, "could not look")
 }
 
+// TestDamagedSnapshotIsErrorOfItsCheckOnly runs a check with a damaged snapshot before
+// checks without one.
+func TestDamagedSnapshotIsErrorOfItsCheckOnly(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite", warehouse.Config{})
+	b.exec("CREATE TABLE kept (id integer)")
+	b.env.History = &history{baselines: map[string][]byte{"c0": []byte("damaged")}}
+	results := b.run("kept", &checks.Schema{}, &checks.Schema{}, &checks.Schema{})
+	if results[0].Status != sentinel.Error {
+		t.Errorf("the check with a damaged snapshot: %s %q, want an error", results[0].Status, results[0].Message)
+	}
+	for _, r := range results[1:] {
+		if r.Status != sentinel.Pass {
+			t.Errorf("a check without a snapshot: %s %q, want pass", r.Status, r.Message)
+		}
+	}
+}
+
 func TestDeclaredColumns(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {

@@ -121,7 +121,7 @@ var (
 	}
 	JobsSkipped = Metric{
 		"sentinel_jobs_skipped_total", "counter",
-		"Ticks that were not run because the dataset's previous tick was still running.",
+		"Ticks that were not run: the dataset's previous tick was still running, or a panic ended the tick.",
 		byDataset,
 	}
 	WarehouseUp = Metric{

@@ -253,7 +253,8 @@ func (p *Prometheus) TicksMissed(t sentinel.Table, n int) {
 	p.Add(TicksMissed, float64(n), t.Warehouse, DatasetLabel(t))
 }
 
-// JobSkipped counts ticks that were skipped because the dataset's last tick still ran.
+// JobSkipped counts ticks that were skipped because the dataset's last tick still ran, or
+// that a panic ended.
 func (p *Prometheus) JobSkipped(t sentinel.Table, n int) {
 	p.Add(JobsSkipped, float64(n), t.Warehouse, DatasetLabel(t))
 }

@@ -40,7 +40,7 @@ const (
 	FeatureCount // number of features
 )
 
-// FeatureNames holds the names of the features, as in [Model.Coefficients] and reports.
+// FeatureNames holds the names of the features, as reports write them.
 var FeatureNames = [FeatureCount]string{
 	"bias", "slow_rate", "fast_rate", "weekday_rate", "chain_rate", "last_missed", "last_week_missed", "miss_run",
 	"nothing_run", "since_miss", "usual_margin", "last_margin", "margin_trend", "margin_spread", "forecast",

@@ -172,12 +172,3 @@ func (m *Model) remember(p period, missed bool) {
 	m.outcomes++
 	m.record.misses += indicator(missed)
 }
-
-// Coefficients returns the present coefficients by name of feature.
-func (m *Model) Coefficients() map[string]float64 {
-	out := make(map[string]float64, FeatureCount)
-	for i, w := range m.regression.mean {
-		out[FeatureNames[i]] = w
-	}
-	return out
-}

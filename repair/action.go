@@ -3,7 +3,7 @@
 // failed, and taken back when it did not help.
 //
 // The [Engine] carries every [Action] through the same states: engine.go plans,
-// guard.go decides whether a plan may go ahead, carry_out.go runs its steps,
+// guard.go decides whether a plan may go ahead, execute.go runs its steps,
 // decisions.go records what people decide. The actions are in packages of their own
 // (reload, alter, hooks), which register themselves when they are imported.
 // Begin with action.go and then [Engine.Advance].

@@ -16,9 +16,8 @@ const (
 	Open
 )
 
-// A breaker opens on failuresInRow, or when half of at least minOutcomes
-// outcomes within breakerWindow are failures; after breakerRest it lets one
-// trial through.
+// A breaker opens after failuresInRow, or when half of at least minOutcomes outcomes
+// within breakerWindow are failures. After breakerCooldown it lets one trial through.
 const (
 	failuresInRow   = 3
 	minOutcomes     = 6

@@ -79,17 +79,17 @@ func (c Config) killed(ctx context.Context) bool {
 	return c.KillSwitch != nil && c.KillSwitch.Killed(ctx)
 }
 
-// StoredKillSwitch is set by the state that all its agents share, or for this agent
-// alone by [StoredSwitch.Configure].
+// StoredKillSwitch is set in the state that all agents share, or for this agent alone by
+// [StoredKillSwitch.Configure].
 type StoredKillSwitch struct {
 	Store *store.Store
 	off   atomic.Bool
 }
 
-// Configure sets the switch for this agent, or lets the state alone decide.
+// Configure sets the switch for this agent. With false the state alone decides.
 func (s *StoredKillSwitch) Configure(off bool) { s.off.Store(off) }
 
-// Killed implements [Switch].
+// Killed implements [KillSwitch].
 func (s *StoredKillSwitch) Killed(ctx context.Context) bool {
 	_, off := ReadKillSwitch(ctx, s.Store)
 	return off || s.off.Load()

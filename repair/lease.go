@@ -12,9 +12,9 @@ import (
 
 var errNotAlive = errors.New("the lease is lost, or the agent stops")
 
-// leaseKeeper is a lease being held. It is trusted from the start of its last renewal
-// to a margin before others may take the repair up; Now carries Go's monotonic
-// reading, so that a clock that is set changes nothing.
+// leaseKeeper holds the lease of one repair. The lease is trusted from the start of its
+// last renewal to a margin before its end. Now has Go's monotonic reading, so a changed
+// clock has no effect.
 type leaseKeeper struct {
 	engine *Engine
 	id     string
@@ -74,8 +74,9 @@ func (h *leaseKeeper) start(ctx context.Context, begin time.Time) (context.Conte
 // Alive implements [Control].
 func (h *leaseKeeper) Alive() error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ctx.Err() != nil || h.engine.Now().After(h.until) {
+	until := h.until
+	h.mu.Unlock()
+	if h.ctx.Err() != nil || h.engine.Now().After(until) {
 		return errNotAlive
 	}
 	if h.engine.killed(h.ctx) {

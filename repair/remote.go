@@ -36,12 +36,12 @@ type TaskResult struct {
 
 // Stepper carries single steps of repairs out on other agents.
 type Stepper interface {
-	// Step has another agent carry a step out. It answers [ErrNobody] when there is
-	// none; any other error says that the outcome is not known.
+	// Step has another agent carry out a step. It returns [ErrNoOtherAgent] if there is
+	// none. Any other error means that the outcome is not known.
 	Step(ctx context.Context, t Task) (TaskResult, error)
 }
 
-// ErrNoOtherAgent says: there is no other agent to carry a step out.
+// ErrNoOtherAgent means that no other agent can carry out a step.
 var ErrNoOtherAgent = errors.New("there is no other agent")
 
 // Do carries the task out on this agent. control is asked before every change.

@@ -16,11 +16,11 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Writer holds the sessions of one warehouse's repair_dsn. It keeps two small
-// listTables in the target: a fence, which refuses whoever has been overtaken, and
-// a ledger of what was done. Both change in the same transaction as the data,
-// so that two agents, a zombie, or a new try after a lost reply never apply
-// twice.
+// Writer holds the sessions of one warehouse's repair_dsn. It keeps two small tables in
+// the target: a fence, which refuses an agent with an older lease, and a ledger of the
+// steps that were applied. Both change in the transaction that changes the data. So two
+// agents, or a second attempt after a lost reply, never apply a step twice. A Writer is
+// safe for concurrent use.
 type Writer struct {
 	DB      *sql.DB
 	Dialect warehouse.WriteDialect
@@ -29,7 +29,7 @@ type Writer struct {
 	lockTimeout time.Duration
 
 	mu       sync.Mutex
-	prepared map[string]bool // schemas whose fence and ledger are there
+	prepared map[string]chan bool // by schema; see turnOf
 }
 
 // statementLimit bounds one statement of a repair on the server.
@@ -45,7 +45,7 @@ func OpenWriter(cfg warehouse.Config) (*Writer, error) {
 	if lock <= 0 {
 		lock = time.Second
 	}
-	return &Writer{DB: db, Dialect: dialect, classify: class, lockTimeout: lock, prepared: map[string]bool{}}, nil
+	return &Writer{DB: db, Dialect: dialect, classify: class, lockTimeout: lock, prepared: map[string]chan bool{}}, nil
 }
 
 // Close closes the sessions.
@@ -77,24 +77,47 @@ func (w *Writer) Staging(r sentinel.Repair, suffix string) warehouse.TableName {
 	return w.Dialect.InternalTable(r.Table.Schema, stagePrefix+r.ID+"_"+suffix)
 }
 
-// Prepare makes fence and ledger where they are missing.
+// Prepare creates the fence and the ledger of a schema if they are missing. One caller at
+// a time does so for a schema; the others wait for it as long as ctx lets them.
 func (w *Writer) Prepare(ctx context.Context, schema string) error {
+	turn := w.turnOf(schema)
+	select {
+	case <-ctx.Done():
+		return w.WrapError("waiting for fence and ledger", ctx.Err())
+	case ready := <-turn:
+		var err error
+		if !ready {
+			err = w.createTables(ctx, schema)
+		}
+		turn <- ready || err == nil
+		return err
+	}
+}
+
+// turnOf returns a channel that holds one value between calls of Prepare for a schema:
+// whether its fence and ledger exist.
+func (w *Writer) turnOf(schema string) chan bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.prepared[schema] {
-		return nil
+	turn, known := w.prepared[schema]
+	if !known {
+		turn = make(chan bool, 1)
+		turn <- false
+		w.prepared[schema] = turn
 	}
+	return turn
+}
+
+func (w *Writer) createTables(ctx context.Context, schema string) error {
 	statements := w.Dialect.CreateInternalTables(w.ownTable(schema, "fence"), w.ownTable(schema, "ledger"))
 	for _, s := range statements {
-		if there, err := w.ownTablesExist(ctx, schema); there || err != nil {
-			w.prepared[schema] = err == nil
+		if exist, err := w.ownTablesExist(ctx, schema); exist || err != nil {
 			return w.WrapError("reading fence and ledger", err)
 		}
 		if _, err := w.DB.ExecContext(ctx, s); err != nil {
-			return w.WrapError("making fence and ledger", err)
+			return w.WrapError("creating fence and ledger", err)
 		}
 	}
-	w.prepared[schema] = true
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -61,17 +60,6 @@ func (b *Batch) Add(more Batch) {
 	} else {
 		maps.Copy(b.Baselines, more.Baselines)
 	}
-}
-
-// Clone copies the batch: what either holds is changed by nobody.
-func (b Batch) Clone() Batch {
-	b.Ticks = slices.Clone(b.Ticks)
-	b.Results = slices.Clone(b.Results)
-	b.Incidents = slices.Clone(b.Incidents)
-	b.States = slices.Clone(b.States)
-	b.Outbox = slices.Clone(b.Outbox)
-	b.Baselines = maps.Clone(b.Baselines)
-	return b
 }
 
 // Empty reports whether there is nothing to record.

@@ -264,10 +264,14 @@ func (s *Store) DeadLetterOrphans(ctx context.Context, configured []string, befo
 		args = append(args, c)
 	}
 	args = append(args, "") // no channel has no name: the list is never empty
-	return s.remove(ctx, `
+	dead, err := s.changeRows(ctx, `
 UPDATE outbox SET state = 'dead', finished = ?, last_error = 'the channel is no longer configured'
 WHERE state = 'pending' AND created < ?
   AND channel NOT IN (`+placeholders(len(configured)+1)+`)`, args...)
+	if err != nil {
+		return 0, fmt.Errorf("marking undeliverable notices as dead: %w", s.describe(err))
+	}
+	return dead, nil
 }
 
 // PruneOutbox removes items that were sent before now minus the retention. It keeps

@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -254,6 +256,12 @@ func TestOutboxOrphans(t *testing.T) {
 		if n, err := s.DeadLetterOrphans(t.Context(), c.configured, at(3), at(9)); err != nil || n != c.want {
 			t.Errorf("%v: %d given up, %v, want %d", c.configured, n, err, c.want)
 		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.DeadLetterOrphans(ended, nil, at(3), at(9))
+	if err == nil || !strings.HasPrefix(err.Error(), "marking undeliverable notices as dead: ") {
+		t.Errorf("the error of an ended context: %v", err)
 	}
 }
 

@@ -95,14 +95,21 @@ func (s *Store) seriesIDs(ctx context.Context) (ids []int64, err error) {
 
 // remove runs one statement, and returns how many rows it removed or changed.
 func (s *Store) remove(ctx context.Context, statement string, args ...any) (removed int64, err error) {
-	err = s.write(ctx, func(ctx context.Context, tx *txn) (err error) {
-		removed, err = affected(tx.ExecContext(ctx, statement, args...))
-		return err
-	})
+	removed, err = s.changeRows(ctx, statement, args...)
 	if err != nil {
 		return 0, s.pruneError(err)
 	}
 	return removed, nil
+}
+
+// changeRows runs one statement in a transaction. It returns the number of rows that the
+// statement changed.
+func (s *Store) changeRows(ctx context.Context, statement string, args ...any) (changed int64, err error) {
+	err = s.write(ctx, func(ctx context.Context, tx *txn) (err error) {
+		changed, err = affected(tx.ExecContext(ctx, statement, args...))
+		return err
+	})
+	return changed, err
 }
 
 // affected is how many rows a statement changed.

@@ -59,6 +59,12 @@ func (s suite) catalogFacts(t *testing.T) {
 	if parent := b.table("parent"); len(parent.Unique) != 1 || !slices.Equal(parent.Unique[0].Columns, []string{"code"}) {
 		t.Errorf("unique keys: %+v", parent.Unique)
 	}
+	s.scopedFacts(t, b, child)
+}
+
+// scopedFacts reads parts of the catalog: single tables, after an earlier catalog, all
+// tables, and none.
+func (s suite) scopedFacts(t *testing.T, b *fixtureDB, child *warehouse.Table) {
 	if v := b.table("seen"); v.Kind != warehouse.View || !strings.Contains(v.Definition, "amount") {
 		t.Errorf("view: %+v", v)
 	}
