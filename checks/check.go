@@ -49,8 +49,9 @@ type Options struct {
 	// Confirm makes a bad result count only if at least Failures of the last Of runs
 	// are bad. If it is nil, every bad result counts.
 	Confirm *Confirm `yaml:"confirm" doc:"Bad results that an incident needs. null: one is enough."`
-	// Clear is the condition under which an incident of row_count or sql ends, such as
-	// "> 1200" with fail: "< 1000". It keeps a number near its threshold from flapping.
+	// Clear is the condition under which an incident ends, such as "> 1200" with
+	// fail: "< 1000". It keeps a number near its threshold from flapping. Kinds whose
+	// measurement Clears have it.
 	Clear Bound `yaml:"clear" doc:"An incident ends only when this holds, such as \"> 1200\"."`
 	// Aspect names the part of the table that is checked, such as "updated_at" or
 	// "day:country"; "" for all of it. Validate sets it, and the derived id contains it.

@@ -4,46 +4,70 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 )
 
-// samples has one check of each kind that passes on the table of TestEveryKind. A new
-// kind needs a row here, its file, and its page in docs/checks.
-func samples(t *testing.T, b *bench) map[string]checks.Check {
-	return map[string]checks.Check{
-		"freshness": &checks.Freshness{Fail: hour},
-		"reconcile": &checks.Reconcile{With: &sentinel.Table{Warehouse: "w", Schema: b.schema, Name: "sample"}},
-		"row_count": &checks.RowCount{Fail: bound(t, "< 1")},
-		"schema":    &checks.Schema{},
-		"sql":       &checks.SQL{Query: "SELECT count(*) FROM sample", Fail: bound(t, "< 1")},
+// sample is a check that passes on the table of TestEveryKind, and one that fails.
+type sample struct{ passes, fails checks.Check }
+
+// samples has a row for each kind. A new kind needs one here, its file, and its page in
+// docs/checks.
+func samples(t *testing.T, b *bench) map[string]sample {
+	table := func(name string) *sentinel.Table {
+		return &sentinel.Table{Warehouse: "w", Schema: b.schema, Name: name}
+	}
+	return map[string]sample{
+		"freshness": {&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: minute}},
+		"reconcile": {&checks.Reconcile{With: table("sample")}, &checks.Reconcile{With: table("empty")}},
+		"row_count": {&checks.RowCount{Fail: bound(t, "< 1")}, &checks.RowCount{Fail: bound(t, "< 2")}},
+		"schema":    {&checks.Schema{}, &checks.Schema{Columns: checks.DeclaredColumns{{Name: "no_such_column"}}}},
+		"sql": {
+			&checks.SQL{Query: "SELECT count(*) FROM sample", Fail: bound(t, "< 1")},
+			&checks.SQL{Query: "SELECT count(*) FROM sample", Fail: bound(t, "< 2")},
+		},
 	}
 }
 
-// TestEveryKind runs a check of every registered kind on every engine, and holds the
-// pages to the registry.
+// TestEveryKind runs checks of every registered kind on every engine. One must pass, so
+// that the kind works, and one must fail, so that it finds something.
 func TestEveryKind(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
-		b.exec("CREATE TABLE sample (id integer, at "+b.plain()+")", "INSERT INTO sample VALUES (1, "+b.ago(0)+")")
+		columns := " (id integer, at " + b.plain() + ")"
+		b.exec("CREATE TABLE sample"+columns, "CREATE TABLE empty"+columns,
+			"INSERT INTO sample VALUES (1, "+b.ago(10*time.Minute)+")")
 		all := samples(t, b)
 		for _, kind := range kindsOfProduct() {
-			c := all[kind]
-			if c == nil {
-				t.Errorf("%s has no row in samples", kind)
+			row, known := all[kind]
+			if !known || row.passes == nil || row.fails == nil {
+				t.Errorf("%s needs a row in samples with a check that passes and one that fails", kind)
 				continue
 			}
-			if got := checks.KindOf(c); got != kind {
-				t.Errorf("the row of %s is a %s", kind, got)
-			}
-			r := b.want("sample", c, sentinel.Pass, "")
-			if r.Kind != kind || r.Message == "" {
-				t.Errorf("%s: kind %q, message %q", kind, r.Kind, r.Message)
-			}
+			b.wantKind(kind, row.passes, sentinel.Pass)
+			b.wantKind(kind, row.fails, sentinel.Fail)
 		}
 	})
+}
+
+// wantKind runs a check of a kind on the table sample.
+func (b *bench) wantKind(kind string, c checks.Check, status sentinel.Status) {
+	b.tb.Helper()
+	if got := checks.KindOf(c); got != kind {
+		b.tb.Errorf("a row of %s is a %s", kind, got)
+	}
+	r := b.want("sample", c, status, "")
+	if r.Kind != kind || r.Message == "" {
+		b.tb.Errorf("%s: kind %q, message %q", kind, r.Kind, r.Message)
+	}
+	for _, f := range r.Findings {
+		if f.Message == "" || f.Expected == "" {
+			b.tb.Errorf("%s: a finding needs a message and what was expected: %+v", kind, f)
+		}
+	}
 }
 
 func TestEveryKindHasAPage(t *testing.T) {

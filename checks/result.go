@@ -75,7 +75,7 @@ func (o *Options) validateOptions(check Check) error {
 		}
 		return settings.Wrong(field, "want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
 	}
-	if o.Clear.Percent {
+	if o.Clear.Percent && !number.measure().Percent {
 		return settings.Wrong("clear", "a percentage has no reference value here: want a number, such as \"> 1200\"")
 	}
 	return nil
@@ -91,6 +91,7 @@ type measurement struct {
 	Direction string // default of `direction`: drop, spike or both
 	Alone     bool   // the check has no other rule
 	Clears    bool   // the check may have `clear`
+	Percent   bool   // the number is a percentage: `clear` may be one, such as "< 5%"
 }
 
 // watch completes `anomaly:` for a kind with a number.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,16 +19,17 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 // bench is one engine with an empty database, and what it takes to run checks.
 type bench struct {
-	tb     testing.TB
-	name   string
-	driver string
-	admin  string
-	schema string
-	db     *warehouse.DB
-	env    checks.Env
-	tick   time.Time
-	loc    *time.Location
-	column string // the dataset's time column
+	tb       testing.TB
+	name     string
+	database testenv.Database
+	driver   string
+	admin    string
+	schema   string
+	db       *warehouse.DB
+	env      checks.Env
+	tick     time.Time
+	loc      *time.Location
+	column   string // the dataset's time column
 }
 
 func onEveryEngine(t *testing.T, do func(b *bench)) {
@@ -45,23 +45,12 @@ func onEveryEngine(t *testing.T, do func(b *bench)) {
 func newBench(tb testing.TB, name string, cfg warehouse.Config) *bench {
 	tb.Helper()
 	b := &bench{tb: tb, name: name, tick: time.Now(), loc: time.UTC, column: "at"}
-	var dsn string
-	switch name {
-	case "postgres":
-		dsn = testenv.Postgres(tb)
-		b.driver, b.admin, b.schema = "pgx", dsn, "public"
-	case "mysql":
-		dsn = testenv.MySQL(tb)
-		_, db, _ := strings.Cut(dsn, "/")
-		b.driver, b.admin, b.schema = "mysql", dsn, db
-	case "sqlite":
-		path := filepath.Join(tb.TempDir(), "w.db")
-		b.driver, b.admin, b.schema, dsn = "sqlite", path, "main", "sqlite:"+path
-		testenv.Exec(tb, "sqlite", path, "PRAGMA journal_mode=WAL")
-	default:
-		tb.Fatalf("dialect %s is not in this suite", name)
-	}
-	cfg.Name, cfg.Dialect, cfg.DSN, cfg.Now = "w", name, sentinel.Secret(dsn), time.Now
+	b.database = testenv.NewDatabase(tb, name)
+	b.driver, b.admin, b.schema = b.database.Driver, b.database.Owner, b.database.Schema
+	cfg.Name = "w"
+	cfg.Dialect = name
+	cfg.DSN = sentinel.Secret(b.database.Warehouse)
+	cfg.Now = time.Now
 	db, err := warehouse.Open(cfg)
 	if err != nil {
 		tb.Fatal(err)
@@ -126,10 +115,8 @@ func (b *bench) want(table string, c checks.Check, status sentinel.Status, messa
 	return r
 }
 
-// column type of a time without a zone, which every engine has.
-func (b *bench) plain() string {
-	return map[string]string{"postgres": "timestamp", "mysql": "datetime", "sqlite": "timestamp"}[b.name]
-}
+// plain is the type of a time without a zone, which every engine has.
+func (b *bench) plain() string { return b.database.Timestamp }
 
 func bound(tb testing.TB, s string) checks.Bound {
 	tb.Helper()
