@@ -157,28 +157,15 @@ func TestErrorsKeepSecrets(t *testing.T) {
 	t.Parallel()
 	r := answering(t, func(_ int, w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(500)
-		if _, err := io.WriteString(w, "no t0ps3cret at "+r.URL.String()+r.Header.Get("Authorization")); err != nil {
+		if _, err := io.WriteString(w, "no "+secret+" at "+r.URL.String()+" "+r.Header.Get("Authorization")); err != nil {
 			panic(err)
 		}
 	})
 	for _, base := range []string{r.URL, "http://127.0.0.1:1"} {
-		secret := sentinel.Secret(base + "/t0ps3cret")
-		for _, c := range []notify.Notifier{
-			&notify.Webhook{
-				URL:     secret,
-				Secret:  "t0ps3cret",
-				Headers: map[string]sentinel.Secret{"Authorization": "Bearer t0ps3cret"},
-			},
-			&notify.Slack{WebhookURL: secret},
-			&notify.Slack{Token: "t0ps3cret", Channel: "c", URL: base},
-			&notify.Teams{WebhookURL: secret},
-			&notify.PagerDuty{RoutingKey: "t0ps3cret", URL: base},
-			&notify.Opsgenie{APIKey: "t0ps3cret", URL: base},
-			&notify.Alertmanager{URL: []sentinel.Secret{secret}, Token: "t0ps3cret"},
-		} {
-			_, err := channel(t, c).Notify(t.Context(), told(notify.Opened, incident(1)))
-			if err == nil || strings.Contains(err.Error(), "t0ps3cret") {
-				t.Errorf("%T: %v", c, err)
+		for name, c := range channels {
+			_, err := channel(t, c.configure(base)).Notify(t.Context(), told(notify.Opened, incident(1)))
+			if err == nil || strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}

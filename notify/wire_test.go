@@ -7,7 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +33,70 @@ func notices() []notify.Notice {
 	return []notify.Notice{told(notify.Opened, one), acknowledged, over, group, part}
 }
 
+// secret is the secret of every row of channels.
+const secret = "t0ps3cret"
+
+// channels has a row for each way to configure a channel that sends by HTTP. A row's
+// configuration holds secret.
+var channels = map[string]struct {
+	answer    string // of the receiver
+	configure func(url string) notify.Notifier
+}{
+	"alertmanager": {"", func(u string) notify.Notifier {
+		return &notify.Alertmanager{
+			URL:    []sentinel.Secret{sentinel.Secret(u + "/")},
+			Token:  secret,
+			Labels: map[string]string{"team": "data"},
+		}
+	}},
+	"slack_webhook": {"ok", func(u string) notify.Notifier {
+		return &notify.Slack{WebhookURL: sentinel.Secret(u + "/services/T/B/" + secret)}
+	}},
+	"slack_bot": {`{"ok":true,"ts":"171.2"}`, func(u string) notify.Notifier {
+		return &notify.Slack{Token: secret, Channel: "C1", URL: u + "/api"}
+	}},
+	"teams": {"1", func(u string) notify.Notifier {
+		return &notify.Teams{WebhookURL: sentinel.Secret(u + "/workflows/" + secret)}
+	}},
+	"pagerduty": {`{"status":"success"}`, func(u string) notify.Notifier {
+		return &notify.PagerDuty{RoutingKey: secret, URL: u + "/v2/enqueue"}
+	}},
+	"opsgenie": {`{"result":"Request will be processed"}`, func(u string) notify.Notifier {
+		return &notify.Opsgenie{APIKey: secret, URL: u, Teams: []string{"data"}}
+	}},
+	"webhook": {"", func(u string) notify.Notifier {
+		return &notify.Webhook{
+			URL:     sentinel.Secret(u + "/hook?token=" + secret),
+			Secret:  secret,
+			Headers: map[string]sentinel.Secret{"Authorization": "Bearer " + secret},
+		}
+	}},
+}
+
+// withoutHTTP are the kinds that have tests of their own instead of a row in channels.
+var withoutHTTP = []string{"email", "log"}
+
+// TestEveryKindHasAChannel holds the rows of channels to the registry.
+func TestEveryKindHasAChannel(t *testing.T) {
+	t.Parallel()
+	has := map[reflect.Type]bool{}
+	for _, c := range channels {
+		has[reflect.TypeOf(c.configure("https://example.com"))] = true
+	}
+	for _, kind := range notify.Kinds() {
+		n, err := notify.New(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has[reflect.TypeOf(n)] == slices.Contains(withoutHTTP, kind) {
+			t.Errorf("%s needs a row in channels, or tests of its own and a place in withoutHTTP", kind)
+		}
+	}
+}
+
+// automatic are the headers that net/http or every channel sets.
+var automatic = []string{"Accept-Encoding", "Connection", "Content-Length", "User-Agent"}
+
 // wire sends the notices to a receiver and writes down what it got.
 func wire(t *testing.T, answer string, configure func(url string) notify.Notifier) string {
 	t.Helper()
@@ -44,62 +111,38 @@ func wire(t *testing.T, answer string, configure func(url string) notify.Notifie
 		}
 		fmt.Fprintf(&out, "== %s, %d incidents; the channel keeps %q\n", notice.Kind, len(notice.Entries), ref)
 		for _, got := range r.got()[before:] {
-			fmt.Fprintf(&out, "%s %s\n", got.Method, got.Path)
-			for _, h := range []string{"Authorization", "Content-Type", "Idempotency-Key", "Sentinel-Timestamp", "Traceparent"} {
-				if v := got.Header.Get(h); v != "" {
-					fmt.Fprintf(&out, "%s: %s\n", h, v)
-				}
-			}
-			var pretty bytes.Buffer
-			if err := json.Indent(&pretty, []byte(got.Body), "", " "); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&out, "%s\n", &pretty)
+			got.print(&out)
 		}
 	}
 	return out.String()
 }
 
+// print writes the request with its headers. A body in JSON is indented.
+func (r request) print(out *strings.Builder) {
+	fmt.Fprintf(out, "%s %s\n", r.Method, r.Path)
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		if !slices.Contains(automatic, name) {
+			fmt.Fprintf(out, "%s: %s\n", name, strings.Join(r.Header[name], ", "))
+		}
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, []byte(r.Body), "", " "); err != nil {
+		pretty.Reset()
+		pretty.WriteString(r.Body)
+	}
+	fmt.Fprintf(out, "%s\n", &pretty)
+}
+
 func TestWireFormats(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		answer    string
-		configure func(url string) notify.Notifier
-	}{
-		"alertmanager": {"", func(u string) notify.Notifier {
-			return &notify.Alertmanager{
-				URL:    []sentinel.Secret{sentinel.Secret(u + "/")},
-				Token:  "t0ken",
-				Labels: map[string]string{"team": "data"},
-			}
-		}},
-		"slack_webhook": {"ok", func(u string) notify.Notifier {
-			return &notify.Slack{WebhookURL: sentinel.Secret(u + "/services/T/B/x")}
-		}},
-		"slack_bot": {`{"ok":true,"ts":"171.2"}`, func(u string) notify.Notifier {
-			return &notify.Slack{Token: "xoxb-1", Channel: "C1", URL: u + "/api"}
-		}},
-		"teams": {
-			"1",
-			func(u string) notify.Notifier { return &notify.Teams{WebhookURL: sentinel.Secret(u + "/workflows/1")} },
-		},
-		"pagerduty": {`{"status":"success"}`, func(u string) notify.Notifier {
-			return &notify.PagerDuty{RoutingKey: "r0uting", URL: u + "/v2/enqueue"}
-		}},
-		"opsgenie": {`{"result":"Request will be processed"}`, func(u string) notify.Notifier {
-			return &notify.Opsgenie{APIKey: "k3y", URL: u, Teams: []string{"data"}}
-		}},
-		"webhook": {"", func(u string) notify.Notifier {
-			return &notify.Webhook{
-				URL:     sentinel.Secret(u + "/hook?token=1"),
-				Secret:  "s3cret",
-				Headers: map[string]sentinel.Secret{"Authorization": "Bearer h"},
-			}
-		}},
-	} {
+	for name, c := range channels {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, name+".golden", wire(t, c.answer, c.configure))
+			sent := wire(t, c.answer, c.configure)
+			if !strings.Contains(sent, secret) {
+				t.Error("the row's configuration has no secret")
+			}
+			golden(t, name+".golden", sent)
 		})
 	}
 }
