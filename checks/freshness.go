@@ -19,19 +19,19 @@ func init() { Register("freshness", func() Check { return &Freshness{} }) }
 // with a deadline. It uses the database's clock.
 type Freshness struct {
 	Options    `yaml:",inline"`
-	Column     string   `yaml:"column" doc:"Time column. Default: the dataset's time_column."`
-	Expression string   `yaml:"expression" doc:"SQL expression instead of a column."`
-	Query      string   `yaml:"query" doc:"Statement that returns the newest timestamp."`
-	Catalog    string   `yaml:"catalog" enum:"only" doc:"only: the engine's record of the last change; reads no rows."`
-	Warn       Duration `yaml:"warn" doc:"Age that warns."`
-	Fail       Duration `yaml:"fail" doc:"Age that fails."`
-	Expected   string   `yaml:"expected" doc:"Cron expression: when data is expected."`
-	Grace      Duration `yaml:"grace" doc:"Time allowed after expected."`
-	Holidays   string   `yaml:"holidays" doc:".ics or text file of days without data."`
-	MaxFuture  Duration `yaml:"max_future" default:"5m" doc:"Timestamps further in the future are bad data."`
-	OnFuture   Policy   `yaml:"on_future" default:"warn" doc:"Result of a timestamp in the future."`
-	OnEmpty    Policy   `yaml:"on_empty" default:"fail" doc:"Result of an empty table."`
-	OnMissing  Policy   `yaml:"on_missing_table" default:"fail" doc:"Result when the table does not exist."`
+	Column     string    `yaml:"column" doc:"Time column. Default: the dataset's time_column."`
+	Expression string    `yaml:"expression" doc:"SQL expression instead of a column."`
+	Query      string    `yaml:"query" doc:"Statement that returns the newest timestamp."`
+	Catalog    string    `yaml:"catalog" enum:"only" doc:"only: the engine's record of the last change; reads no rows."`
+	Warn       Duration  `yaml:"warn" doc:"Age that warns."`
+	Fail       Duration  `yaml:"fail" doc:"Age that fails."`
+	Expected   string    `yaml:"expected" doc:"Cron expression: when data is expected."`
+	Grace      Duration  `yaml:"grace" doc:"Time allowed after expected."`
+	Holidays   string    `yaml:"holidays" doc:".ics or text file of days without data."`
+	MaxFuture  *Duration `yaml:"max_future" default:"5m" doc:"Timestamps further in the future are bad data."`
+	OnFuture   Policy    `yaml:"on_future" default:"warn" doc:"Result of a timestamp in the future."`
+	OnEmpty    Policy    `yaml:"on_empty" default:"fail" doc:"Result of an empty table."`
+	OnMissing  Policy    `yaml:"on_missing_table" default:"fail" doc:"Result when the table does not exist."`
 
 	calendar schedule.Calendar
 }
@@ -148,7 +148,7 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 	}
 	if got, key := f.answer(a); key != "" && got.Err == nil && f.future(t, got) > 0 && f.Expression == "" {
 		asks = append(asks, newest(askPresent,
-			Window{Column: column, To: t.bound(t.Known.Relation.Column(column), got.AsOf.Add(time.Duration(f.MaxFuture)))}))
+			Window{Column: column, To: t.bound(t.Known.Relation.Column(column), got.AsOf.Add(time.Duration(*f.MaxFuture)))}))
 	}
 	return asks
 }
@@ -200,8 +200,8 @@ func (f *Freshness) future(t Target, got Answer) time.Duration {
 		return 0
 	}
 	// Sub limits a difference to 292 years, so further arithmetic would be wrong.
-	if ahead := at.Sub(got.AsOf); ahead > time.Duration(f.MaxFuture) {
-		return ahead - time.Duration(f.MaxFuture)
+	if ahead := at.Sub(got.AsOf); ahead > time.Duration(*f.MaxFuture) {
+		return ahead - time.Duration(*f.MaxFuture)
 	}
 	return 0
 }

@@ -17,7 +17,8 @@ import (
 
 // decode reads a node into the value that v points to. It finds fields by their yaml
 // tags. An unknown key and a value of the wrong type are mistakes, each recorded at its
-// position. decode reports whether there were none.
+// position. A null leaves the value as it is. decode reports whether there were no
+// mistakes.
 func (r *reader) decode(n *yaml.Node, v any) bool {
 	before := len(r.mistakes)
 	r.value(n, reflect.ValueOf(v).Elem())
@@ -37,8 +38,7 @@ func (r *reader) value(n *yaml.Node, v reflect.Value) {
 		return
 	}
 	if isNull(n) {
-		v.SetZero()
-		return
+		return // the key is not set: a default stays
 	}
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
@@ -89,11 +89,21 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 		switch {
 		case i >= 0:
 			r.value(f.value, v.FieldByIndex(keys[i].Index))
+			r.refuseZero(f, keys[i], v.FieldByIndex(keys[i].Index))
 		case kinds != nil && slices.Contains(kinds.registry().names(), f.name):
 			kinds.take(r, f)
 		default:
 			r.unknown(f, keys, kinds, v.Addr().Interface())
 		}
+	}
+}
+
+// refuseZero refuses an explicit zero of a number or duration that would become the
+// default. The field of a key for which zero means something is a pointer.
+func (r *reader) refuseZero(f field, k settings.Key, v reflect.Value) {
+	number := v.CanInt() || v.CanFloat()
+	if number && v.IsZero() && k.Default != "" && !isNull(f.value) && !r.isWrong(f.value) {
+		r.wrong(f.value, "%s: want more than 0: without this key it is %s", k.Name, k.Default)
 	}
 }
 

@@ -122,8 +122,11 @@ type riskEntry struct {
 }
 
 func (e *riskEntry) decodeNode(r *reader, n *yaml.Node) {
+	if isNull(n) {
+		return
+	}
 	e.place(n)
-	if n.Kind == yaml.ScalarNode && (n.Value == "off" || n.Value == "false" || isNull(n)) {
+	if n.Kind == yaml.ScalarNode && (n.Value == "off" || n.Value == "false") {
 		e.off = true
 		return
 	}
@@ -145,7 +148,8 @@ type maybe[T any] struct {
 }
 
 func (m *maybe[T]) decodeNode(r *reader, n *yaml.Node) {
-	m.given = true
+	var none T
+	m.given, m.value = true, none
 	r.decode(n, &m.value)
 }
 
@@ -162,6 +166,9 @@ func (maybe[T]) describe() description { return description{of: reflect.TypeFor[
 type secretFile sentinel.Secret
 
 func (s *secretFile) decodeNode(r *reader, n *yaml.Node) {
+	if isNull(n) {
+		return
+	}
 	secret, _ := r.secretFile(n)
 	*s = secretFile(secret)
 }

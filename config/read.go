@@ -29,6 +29,9 @@ func (r *reader) config(root *yaml.Node) *Config {
 	if f.RepairBudget < 0 {
 		r.wrong(nodeOf(root, root, "repair_budget"), "want how many repairs may begin in an hour, such as 60")
 	}
+	if f.Listen == "" {
+		r.wrong(nodeOf(root, root, "listen"), "want an address and a port, such as 127.0.0.1:9780")
+	}
 	c := &Config{
 		State:        r.state(root, f.State),
 		Listen:       f.Listen,
@@ -46,7 +49,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		Exporters:    r.exporters(f.Exporters),
 	}
 	c.Routes = notify.DefaultRoutes(c.Channels)
-	if child(root, "routes") != nil {
+	if !isNull(child(root, "routes")) {
 		c.Routes = r.routes(f.Routes, slices.Collect(maps.Keys(f.Notify)))
 	}
 	if len(f.Warehouses) == 0 {
@@ -55,8 +58,8 @@ func (r *reader) config(root *yaml.Node) *Config {
 	var base inherited
 	r.inherit(&base, f.Defaults, child(root, "defaults"))
 	switch n := child(root, "datasets"); {
-	case n == nil:
-		r.wrong(root, "no dataset: want `datasets:` with at least one table")
+	case isNull(n):
+		r.wrong(nodeOf(root, root, "datasets"), "no dataset: want `datasets:` with at least one table")
 	case n.Kind == yaml.SequenceNode && len(n.Content) == 0:
 		r.wrong(n, "no dataset: want at least one `- table: warehouse.schema.table`")
 	}

@@ -194,9 +194,9 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 			return e.transition(ctx, r, r.State, r.Message)
 		}
 		return e.transition(ctx, r, r.State, running.What)
-	case errors.As(err, &unknown) && r.Plan.Guarantee != sentinel.AtLeastOnce && r.Attempts <= p.Retries:
+	case errors.As(err, &unknown) && r.Plan.Guarantee != sentinel.AtLeastOnce && r.Attempts <= *p.Retries:
 		return e.retryLater(ctx, r, sentinel.OutcomeUnknown, retryBase, err)
-	case errors.As(err, &transient) && r.Attempts <= p.Retries:
+	case errors.As(err, &transient) && r.Attempts <= *p.Retries:
 		return e.retryLater(ctx, r, sentinel.RetryWait, max(transient.After, backoff(r.Attempts)), err)
 	case errors.As(err, &changed) && r.Applied.IsZero():
 		return e.transition(ctx, r, sentinel.RepairCancelled, err.Error()+"; it is planned again while the check fails")

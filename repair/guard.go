@@ -79,7 +79,7 @@ func (e *Engine) blocked(ctx context.Context, t sentinel.Table) string {
 // opens its breaker like one that does not work.
 func (e *Engine) recordFlap(ctx context.Context, p *Policy, r sentinel.Repair) error {
 	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check,
-		Since: e.Now().Add(-p.FlapWindow - p.Window), Limit: 100})
+		Since: e.Now().Add(-*p.FlapWindow - p.Window), Limit: 100})
 	if err != nil || r.State.Final() {
 		return err
 	}
@@ -87,7 +87,7 @@ func (e *Engine) recordFlap(ctx context.Context, p *Policy, r sentinel.Repair) e
 		if o.ID == r.ID || o.Policy != r.Policy || o.Table != r.Table || o.Plan.Scope != r.Plan.Scope {
 			continue
 		}
-		if o.State == sentinel.RepairSucceeded && e.Now().Sub(o.Finished) <= p.FlapWindow {
+		if o.State == sentinel.RepairSucceeded && e.Now().Sub(o.Finished) <= *p.FlapWindow {
 			return e.recordOutcome(ctx, breakerName(p), false)
 		}
 		return nil
@@ -97,7 +97,7 @@ func (e *Engine) recordFlap(ctx context.Context, p *Policy, r sentinel.Repair) e
 
 // budgetExhausted says which budget is used up: of the policy, or of all together.
 func (e *Engine) budgetExhausted(ctx context.Context, p *Policy, r sentinel.Repair) (string, error) {
-	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-max(p.Window+p.Cooldown, time.Hour)),
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Since: e.Now().Add(-max(p.Window+*p.Cooldown, time.Hour)),
 		Limit: 10000})
 	if err != nil {
 		return "", err
@@ -108,7 +108,7 @@ func (e *Engine) budgetExhausted(ctx context.Context, p *Policy, r sentinel.Repa
 		if o.ID != r.ID && o.Attempts > 0 && e.Now().Sub(o.Created) < time.Hour {
 			all++
 		}
-		if e.Now().Sub(o.Created) > p.Window+p.Cooldown {
+		if e.Now().Sub(o.Created) > p.Window+*p.Cooldown {
 			continue
 		}
 		if o.Policy != p.ID || o.Table != r.Table || o.ID == r.ID || o.Attempts == 0 {
@@ -125,11 +125,11 @@ func (e *Engine) budgetExhausted(ctx context.Context, p *Policy, r sentinel.Repa
 	if begun < p.Attempts {
 		return "", nil
 	}
-	until := last.Add(p.Cooldown)
+	until := last.Add(*p.Cooldown)
 	if !e.Now().Before(until) {
 		return "", nil
 	}
-	return fmt.Sprintf("%d repairs within %s: cooling down until %s", begun, p.Window+p.Cooldown,
+	return fmt.Sprintf("%d repairs within %s: cooling down until %s", begun, p.Window+*p.Cooldown,
 		until.UTC().Format("15:04 UTC")), nil
 }
 

@@ -295,7 +295,7 @@ func TestRolloutRepairsShareOfIncidents(t *testing.T) {
 	b := repairtest.New(t, "sqlite")
 	a := &act{}
 	p := b.Policy("act", a, repair.Auto)
-	p.Rollout, p.Attempts = 0.3, 1000
+	p.Rollout, p.Attempts = new(repair.Share(0.3)), 1000
 	const incidents = 200
 	chosen := 0
 	for i := range incidents {

@@ -35,22 +35,21 @@ type Policy struct {
 	On     []string       `yaml:"on" required:"true" doc:"Kinds, kind.finding, risk, alert.NAME, or ids of checks."`
 	Mode   Mode           `yaml:"mode" default:"plan" doc:"Who decides: plan asks a person, auto applies, shadow only records."`
 	DryRun bool           `yaml:"dry_run" doc:"Plan and guard as mode says, but change nothing."`
-	// Rollout lets this share of incidents be repaired ("10%"); the rest is
-	// recorded as in shadow.
-	Rollout Share `yaml:"rollout" default:"100%" doc:"Share of incidents to repair. The rest is only recorded."`
+	// Rollout lets this share of incidents be repaired ("10%"). The others are recorded
+	// as in shadow. [Policy.Validate] sets the default of nil fields; zero is a value.
+	Rollout *Share `yaml:"rollout" default:"100%" doc:"Share of incidents to repair. The rest is only recorded. 0%: none."`
 
-	Attempts int           `yaml:"attempts" default:"3" doc:"Repairs allowed in a window."`
-	Window   time.Duration `yaml:"window" default:"1h" doc:"Window in which attempts are counted."`
-	Cooldown time.Duration `yaml:"cooldown" default:"1h" doc:"Pause after the last attempt."`
-	// FlapWindow: when what was repaired is bad again this soon, the repair counts
-	// as failed; default 15m.
-	FlapWindow time.Duration `yaml:"flap_window" default:"15m" doc:"A repair that is undone this soon has failed."`
-	Retries    int           `yaml:"retries" default:"5" doc:"Tries of one repair after transient errors."`
-	MaxRows    int64         `yaml:"max_rows" default:"5000000" doc:"A plan that writes more rows needs a person."`
-	Approval   time.Duration `yaml:"approval_within" default:"24h" doc:"A plan that nobody approves expires."`
-	Settle     time.Duration `yaml:"settle" doc:"Wait before the repair is verified."`
-	OnFailure  string        `yaml:"on_failure" default:"rollback" enum:"rollback,escalate" doc:"What to do when the check stays bad."`
-	Escalate   string        `yaml:"escalate" default:"after" enum:"after,at_once" doc:"When people are notified: after a failed repair, or at once."`
+	Attempts int            `yaml:"attempts" default:"3" doc:"Repairs allowed in a window."`
+	Window   time.Duration  `yaml:"window" default:"1h" doc:"Window in which attempts are counted."`
+	Cooldown *time.Duration `yaml:"cooldown" default:"1h" doc:"Pause after the last attempt. 0s: none."`
+	// FlapWindow is the time in which a repair counts as failed if its check fails again.
+	FlapWindow *time.Duration `yaml:"flap_window" default:"15m" doc:"A repair that is undone this soon has failed. 0s: none has."`
+	Retries    *int           `yaml:"retries" default:"5" doc:"Tries of one repair after transient errors. 0: none."`
+	MaxRows    int64          `yaml:"max_rows" default:"5000000" doc:"A plan that writes more rows needs a person."`
+	Approval   time.Duration  `yaml:"approval_within" default:"24h" doc:"A plan that nobody approves expires."`
+	Settle     time.Duration  `yaml:"settle" doc:"Wait before the repair is verified."`
+	OnFailure  string         `yaml:"on_failure" default:"rollback" enum:"rollback,escalate" doc:"What to do when the check stays bad."`
+	Escalate   string         `yaml:"escalate" default:"after" enum:"after,at_once" doc:"When people are notified: after a failed repair, or at once."`
 
 	Action Action `yaml:"-"`
 	Kind   string `yaml:"-"` // the action's registered name
@@ -93,11 +92,11 @@ func (p *Policy) limits() error {
 		ok    bool
 	}{
 		{"window", p.Window >= 0},
-		{"cooldown", p.Cooldown >= 0},
+		{"cooldown", *p.Cooldown >= 0},
 		{"approval_within", p.Approval >= 0},
-		{"flap_window", p.FlapWindow >= 0},
+		{"flap_window", *p.FlapWindow >= 0},
 		{"attempts", p.Attempts >= 1},
-		{"retries", p.Retries >= 1},
+		{"retries", *p.Retries >= 0},
 		{"max_rows", p.MaxRows >= 1},
 		{"settle", p.Settle >= 0},
 	} {
@@ -134,5 +133,5 @@ func (p *Policy) key(plan sentinel.Plan) string {
 func (p *Policy) inRollout(incident string) bool {
 	h := fnv.New32a()
 	h.Write([]byte(incident))
-	return float64(h.Sum32()%10000)/10000 < float64(p.Rollout)
+	return float64(h.Sum32()%10000)/10000 < float64(*p.Rollout)
 }

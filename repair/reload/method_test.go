@@ -92,7 +92,7 @@ func TestSwapRefusals(t *testing.T) {
 	b := repairtest.New(t, "postgres")
 	partitioned(b)
 	swap := func(bucket, key string) error {
-		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", Method: "swap", Bucket: bucket, MinRatio: 0.01}
+		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", Method: "swap", Bucket: bucket, MinRatio: new(0.01)}
 		b.Must(a.Validate())
 		target := b.Target()
 		plan, err := a.Plan(t.Context(), target, b.OpenIncident(key))
@@ -149,7 +149,7 @@ func TestMerge(t *testing.T) {
 		}
 		// A key that stands for a row of another day is not moved.
 		b.Exec("UPDATE staging SET id = 3 WHERE id = 103")
-		a = &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge", MinRatio: 0.5}
+		a = &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge", MinRatio: new(0.5)}
 		run := b.NewRun(a, b.Target())
 		run.Repair.ID, run.Repair.Key = "r9", "k9"
 		b.Must(a.Stage(t.Context(), run))

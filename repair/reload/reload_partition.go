@@ -30,9 +30,9 @@ type Partition struct {
 	Key         []string         `yaml:"key" doc:"Columns that are unique. Default: the primary key."`
 	Columns     []string         `yaml:"columns" doc:"Columns to load. Default: all that are not generated."`
 	KeepFor     time.Duration    `yaml:"keep_preimage" default:"24h" doc:"How long the old rows are kept."`
-	MinRatio    float64          `yaml:"min_ratio" default:"0.9" doc:"Smallest share of the old rows that a source must have."`
+	MinRatio    *float64         `yaml:"min_ratio" default:"0.9" doc:"Smallest share of the old rows that a source must have."`
 	AllowEmpty  bool             `yaml:"allow_empty" doc:"Allow a source without rows to empty the window."`
-	LateBy      time.Duration    `yaml:"late_by" default:"2h" doc:"A window closes this long after its end."`
+	LateBy      *time.Duration   `yaml:"late_by" default:"2h" doc:"A window closes this long after its end."`
 	SingleWrite bool             `yaml:"single_writer" doc:"Nobody else writes to a window that is open."`
 	NoTriggers  bool             `yaml:"no_triggers" doc:"The table has no triggers, where the account cannot see them."`
 	BatchRows   int              `yaml:"batch_rows" default:"20000" doc:"Rows read at a time from another warehouse."`
@@ -52,11 +52,11 @@ func (a *Partition) Validate() error {
 	switch {
 	case len(a.From)+len(a.File) == 0:
 		return settings.Wrong("from", "want a source, such as shop.staging.orders, or file: orders-{date}.csv")
-	case a.MinRatio < 0 || a.MinRatio > 1:
+	case *a.MinRatio < 0 || *a.MinRatio > 1:
 		return settings.Wrong("min_ratio", "want 0 to 1")
 	case a.KeepFor < 0:
 		return settings.Wrong("keep_preimage", "must be positive")
-	case a.LateBy < 0:
+	case *a.LateBy < 0:
 		return settings.Wrong("late_by", "must be positive")
 	case a.BatchRows < 1:
 		return settings.Wrong("batch_rows", "must be positive")
@@ -119,10 +119,10 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 	if details.Rows, err = window.count(ctx, t.Read); err != nil {
 		return plan, err
 	}
-	if now := t.Now(); !hasUniqueKey(target, details.Key) && !a.SingleWrite && now.Before(to.Add(a.LateBy)) {
+	if now := t.Now(); !hasUniqueKey(target, details.Key) && !a.SingleWrite && now.Before(to.Add(*a.LateBy)) {
 		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window "+
 			"(it closes %s after its end), and no unique key of the table keeps their rows from standing there "+
-			"twice: add one, set single_writer, or wait", a.LateBy)
+			"twice: add one, set single_writer, or wait", *a.LateBy)
 	}
 	if err := a.checkMethod(target, dialect, &details, &plan); err != nil {
 		return plan, err
@@ -298,8 +298,8 @@ func (a *Partition) checkRowCount(n int64, details planDetails) error {
 		return &repair.RefusedError{Why: "it has no rows for the window (allow_empty would let it empty the target)"}
 	case n > a.MaxRows:
 		return repair.Refuse("%d rows are more than max_rows %d", n, a.MaxRows)
-	case float64(n) < a.MinRatio*float64(details.Rows):
-		return repair.Refuse("its %d rows are fewer than %g%% of the %d that are there", n, 100*a.MinRatio, details.Rows)
+	case float64(n) < *a.MinRatio*float64(details.Rows):
+		return repair.Refuse("its %d rows are fewer than %g%% of the %d that are there", n, 100*(*a.MinRatio), details.Rows)
 	}
 	return nil
 }

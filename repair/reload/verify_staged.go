@@ -23,7 +23,7 @@ func (l loader) verifyStaged(ctx context.Context, expected int64) error {
 		return &repair.TransientError{Err: fmt.Errorf("%d rows were staged of %d: the source is being written to",
 			all, expected)}
 	}
-	if float64(all) < l.action.MinRatio*float64(l.details.Rows) || all == 0 && !l.action.AllowEmpty {
+	if float64(all) < *l.action.MinRatio*float64(l.details.Rows) || all == 0 && !l.action.AllowEmpty {
 		return repair.Refuse("%d rows were staged, and %d are there", all, l.details.Rows)
 	}
 	inside, err := count(" WHERE "+l.where, l.args...)
