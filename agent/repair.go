@@ -152,6 +152,9 @@ func (a *Agent) checkAgain(ctx context.Context, plan Plan, id string) (sentinel.
 	b := &batch{checks: [][]*Check{{at.check}}}
 	detectors := a.loadDetectors(ctx, b, outcomes)
 	rec, err := a.judgeAgain(ctx, outcomes[0], at.check, detectors)
+	if bug := (*panics.Error)(nil); errors.As(err, &bug) {
+		a.recovered(ctx, "repair", bug)
+	}
 	if waited := a.await(rec); waited != nil && !errors.Is(waited, errBehind) {
 		err = errors.Join(err, waited)
 	}

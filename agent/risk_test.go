@@ -96,8 +96,14 @@ func (w *watched) run(newest time.Time, lag ...sentinel.Number) {
 	b := &batch{checks: [][]*Check{{&fresh}}, entries: [][]*entry{nil}}
 	outcomes := []checks.Outcome{{Job: checks.Job{Table: w.table, Tick: w.now}, Results: []sentinel.Result{r}}}
 	t.observe(outcomes)
-	t.record(ctx, t.judge(ctx, b, outcomes, w.agent.loadDetectors(ctx, b, outcomes)))
-	t.finish(ctx)
+	rec, err := t.judge(ctx, b, outcomes, w.agent.loadDetectors(ctx, b, outcomes))
+	if err != nil {
+		w.Fatal(err)
+	}
+	t.record(ctx, rec)
+	if err := t.finish(ctx); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // days lets days pass with a load at a time of day, looking every half hour.

@@ -9,6 +9,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
@@ -35,8 +36,8 @@ func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry
 	t := &tickRun{agent: a, loop: l, at: at, batch: newBatch(at, due), observed: map[sentinel.Table]bool{}}
 	// The parts that were judged before a panic are finished all the same: their
 	// incidents have changed in memory, and must be recorded.
-	ran := panics.Catch(func() error { t.run(ctx); return nil })
-	finished := panics.Catch(func() error { t.finish(ctx); return nil })
+	ran := panics.Catch(func() error { return t.run(ctx) })
+	finished := panics.Catch(func() error { return t.finish(ctx) })
 	for _, err := range []error{ran, finished} {
 		if bug := (*panics.Error)(nil); errors.As(err, &bug) {
 			a.recovered(ctx, "tick", bug)
@@ -64,22 +65,27 @@ type tickRun struct {
 	observed map[sentinel.Table]bool // datasets whose forecast has seen this tick
 
 	problems []error       // errors of judging
+	heard    bool          // some outcomes are known, so that up is
 	up       bool          // the warehouse has answered
 	skew     time.Duration // the warehouse's clock minus the agent's
 	duration time.Duration // of the slowest check
 }
 
-// run takes each part of the batch through steps 2 to 4.
-func (t *tickRun) run(ctx context.Context) {
+// run takes each part of the batch through steps 2 to 4. After a panic of judging it
+// records what was judged before, and returns the panic as an error.
+func (t *tickRun) run(ctx context.Context) error {
 	for first, outcomes := range t.ask(ctx) {
 		part := t.batch.slice(first, len(outcomes))
 		t.observe(outcomes)
 		detectors := t.agent.loadDetectors(ctx, part, outcomes)
-		rec := t.judge(ctx, part, outcomes, detectors)
-		t.judged = first + len(outcomes)
+		rec, bug := t.judge(ctx, part, outcomes, detectors)
 		t.record(ctx, rec)
 		t.agent.export(ctx, rec.batch)
+		if bug != nil {
+			return bug
+		}
 	}
+	return nil
 }
 
 // ask runs the checks. It yields the index of the first job of each part, and the
@@ -90,13 +96,16 @@ func (t *tickRun) ask(ctx context.Context) iter.Seq2[int, []checks.Outcome] {
 	return a.runner.Run(ctx, env, t.loop.name, t.batch.jobs)
 }
 
-// finish takes the whole tick through steps 5 and 6.
-func (t *tickRun) finish(ctx context.Context) {
+// finish takes the whole tick through steps 5 and 6. It returns a panic of judging as
+// an error.
+func (t *tickRun) finish(ctx context.Context) error {
 	a := t.agent
 	if err := errors.Join(t.problems...); err != nil {
 		a.log.ErrorContext(ctx, "evaluating checks", "warehouse", t.loop.name, "error", err)
 	}
-	a.metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
+	if t.heard {
+		a.metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
+	}
 	rec, err := t.judgeTick(ctx)
 	if err != nil {
 		a.log.ErrorContext(ctx, "judging risks", "warehouse", t.loop.name, "error", err)
@@ -106,6 +115,10 @@ func (t *tickRun) finish(ctx context.Context) {
 		a.export(ctx, rec.batch)
 	}
 	a.triggerRepairs(rec.batch)
+	if errors.As(err, new(*panics.Error)) {
+		return err
+	}
+	return nil
 }
 
 // observe notes whether the warehouse has answered, and its clock.
@@ -121,31 +134,14 @@ func (t *tickRun) observe(outcomes []checks.Outcome) {
 			}
 		}
 	}
+	t.heard = true
 }
 
 // loadDetectors restores the detectors that a part needs and that are not in memory.
 // It reads the store before the part is judged under the lock.
 func (a *Agent) loadDetectors(ctx context.Context, b *batch, outcomes []checks.Outcome) *anomaly.Watch {
-	type series struct {
-		config anomaly.Config
-		list   []anomaly.Series
-	}
-	var missing []series
-	a.mu.Lock()
-	for i, o := range outcomes {
-		for k, r := range o.Results {
-			c := b.checks[i][k].Common().Anomaly
-			if c == nil {
-				continue
-			}
-			if list := a.scorer.missing(*c, r); len(list) > 0 {
-				missing = append(missing, series{*c, list})
-			}
-		}
-	}
-	a.mu.Unlock()
 	all := &anomaly.Watch{}
-	for _, s := range missing {
+	for _, s := range a.missingDetectors(b, outcomes) {
 		some, err := a.scorer.load(ctx, s.config, s.list)
 		if err != nil {
 			a.log.ErrorContext(ctx, "restoring detectors", "error", err)
@@ -155,28 +151,76 @@ func (a *Agent) loadDetectors(ctx context.Context, b *batch, outcomes []checks.O
 	return all
 }
 
-// judge judges a part of the batch, and submits the record of it.
-func (t *tickRun) judge(ctx context.Context, b *batch, outcomes []checks.Outcome, detectors *anomaly.Watch) *record {
+// detectorSeries are series that one kind of detector scores.
+type detectorSeries struct {
+	config anomaly.Config
+	list   []anomaly.Series
+}
+
+// missingDetectors returns the series whose detectors are not in memory.
+func (a *Agent) missingDetectors(b *batch, outcomes []checks.Outcome) (missing []detectorSeries) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, o := range outcomes {
+		for k, r := range o.Results {
+			c := b.checks[i][k].Common().Anomaly
+			if c == nil {
+				continue
+			}
+			if list := a.scorer.missing(*c, r); len(list) > 0 {
+				missing = append(missing, detectorSeries{*c, list})
+			}
+		}
+	}
+	return missing
+}
+
+// judge judges a part of the batch, and submits the record of it. A panic ends the
+// judging; the record then has the datasets that were judged before.
+func (t *tickRun) judge(
+	ctx context.Context, b *batch, outcomes []checks.Outcome, detectors *anomaly.Watch,
+) (rec *record, bug error) {
 	a := t.agent
 	var batch store.Batch
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.scorer.watch.Merge(detectors)
-	for i, o := range outcomes {
-		judged, err := a.judge(ctx, o, b.checks[i])
-		t.problems = append(t.problems, err)
-		a.observeArrivals(o, t.observed)
-		to := &batch
-		if len(judged.Incidents) > 0 {
-			to = &t.deferred
+	bug = panics.Catch(func() error {
+		a.scorer.watch.Merge(detectors)
+		for i, o := range outcomes {
+			if err := t.judgeDataset(ctx, o, b.checks[i], b.entries[i], &batch); err != nil {
+				return err
+			}
 		}
-		to.Add(judged)
-		for _, e := range b.entries[i] {
-			to.Ticks = append(to.Ticks, t.loop.tickRecords(e, t.at)...)
-		}
-	}
+		return nil
+	})
 	t.changes = append(t.changes, a.incidents.takeChanges()...)
-	return a.submit(ctx, batch, nil)
+	return a.submit(ctx, batch, nil), bug
+}
+
+// judgeDataset judges one dataset, and adds its record to the part's or to the deferred
+// one. An error is a panic: the tick of the dataset is then not recorded as run, but
+// its changed incidents are recorded.
+func (t *tickRun) judgeDataset(
+	ctx context.Context, o checks.Outcome, list []*Check, entries []*entry, part *store.Batch,
+) error {
+	a := t.agent
+	judged, err := a.judge(ctx, o, list)
+	if errors.As(err, new(*panics.Error)) {
+		t.deferred.Add(store.Batch{Incidents: judged.Incidents, States: judged.States})
+		return err
+	}
+	t.problems = append(t.problems, err)
+	to := part
+	if len(judged.Incidents) > 0 {
+		to = &t.deferred
+	}
+	to.Add(judged)
+	for _, e := range entries {
+		to.Ticks = append(to.Ticks, t.loop.tickRecords(e, t.at)...)
+	}
+	t.judged++
+	a.observeArrivals(o, t.observed)
+	return nil
 }
 
 // judgeTick judges the risks of late data, and submits the record of all changed
@@ -186,7 +230,11 @@ func (t *tickRun) judgeTick(ctx context.Context) (*record, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.incidents.trace = telemetry.TraceID(ctx)
-	risks, err := a.judgeRisks(a.now(), t.observed)
+	var risks store.Batch
+	err := panics.Catch(func() (err error) {
+		risks, err = a.judgeRisks(a.now(), t.observed)
+		return err
+	})
 	t.deferred.Add(risks)
 	for n, i := range t.deferred.Incidents {
 		t.deferred.Incidents[n] = a.incidents.latest(i) // a repair or a decision may have changed it since
@@ -209,10 +257,17 @@ func (t *tickRun) record(ctx context.Context, rec *record) {
 
 // judge scores and confirms a dataset's findings, and turns them into incidents. list
 // has the checks in the order of the results. The batch is to be recorded as a whole.
-// The lock is held; judge does no I/O.
+// The lock is held; judge does no I/O. A panic is returned as an error, with the changes
+// that were made before it.
 func (a *Agent) judge(ctx context.Context, o checks.Outcome, list []*Check) (batch store.Batch, err error) {
 	a.incidents.trace = telemetry.TraceID(ctx)
 	batch.Results = o.Results
+	err = panics.Catch(func() error { return a.judgeResults(o, list, &batch) })
+	return batch, err
+}
+
+// judgeResults judges the results of a dataset, and adds what changes to batch.
+func (a *Agent) judgeResults(o checks.Outcome, list []*Check, batch *store.Batch) error {
 	var problems []error
 	for i := range o.Results {
 		r, c := &o.Results[i], list[i]
@@ -239,7 +294,7 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, list []*Check) (bat
 			Data: checks.EncodeSnapshot(t), TakenAt: o.Job.Tick, AcceptedBy: "sentinel", Why: "first check",
 		}
 	}
-	return batch, errors.Join(problems...)
+	return errors.Join(problems...)
 }
 
 // submit queues a record. The lock is held, so that records have the order of the
@@ -283,14 +338,19 @@ func (a *Agent) export(ctx context.Context, batch store.Batch) {
 	if err := a.metrics.Export(ctx, batch.Results); err != nil {
 		a.log.ErrorContext(ctx, "exporting metrics", "error", err)
 	}
-	a.mu.Lock()
-	queues := a.exporters
-	unresolved := a.incidents.unresolved()
-	a.mu.Unlock()
+	queues, unresolved := a.exportTargets()
 	for _, q := range queues {
 		if err := q.Export(ctx, batch.Results); err != nil {
 			a.log.ErrorContext(ctx, "exporting results", "exporter", q.Name, "error", err)
 		}
 	}
 	a.metrics.IncidentsOpen(unresolved)
+}
+
+// exportTargets returns the queues of all exporters, and the incidents that are not
+// resolved.
+func (a *Agent) exportTargets() ([]*exporters.Queue, map[string]int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.exporters, a.incidents.unresolved()
 }
