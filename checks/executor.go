@@ -2,11 +2,13 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -207,16 +209,33 @@ func (e *executor) send(ctx context.Context, batch []planned) (failed []planned)
 	return failed
 }
 
+// runStatements runs statements on one warehouse. A panic is the error of those that
+// are not answered by then.
 func runStatements(ctx context.Context, db *warehouse.DB, group []*planned) {
 	statements := make([]warehouse.Statement, len(group))
 	for i, p := range group {
 		statements[i] = p.Statement
+		p.err = errNotAnswered
 	}
-	db.Run(ctx, statements, func(i int, rows warehouse.Rows, err error) {
-		group[i].rows = rows
-		group[i].err = err
+	bug := panics.Catch(func() error {
+		db.Run(ctx, statements, func(i int, rows warehouse.Rows, err error) {
+			group[i].rows = rows
+			group[i].err = err
+		})
+		return nil
 	})
+	if bug == nil {
+		return
+	}
+	for _, p := range group {
+		if errors.Is(p.err, errNotAnswered) {
+			p.err = bug
+		}
+	}
 }
+
+// errNotAnswered is the error of a statement that the warehouse has not answered.
+var errNotAnswered = errors.New("the warehouse did not answer the statement")
 
 func (e *executor) cacheAnswers(p planned) {
 	for _, q := range p.questions {

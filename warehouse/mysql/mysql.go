@@ -191,10 +191,8 @@ type sessions struct {
 
 // Run implements warehouse.Sessions.
 func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
-	sqlpool.Each(s.max, len(statements), func(i int) {
-		rows, err := s.run(ctx, statements[i])
-		done(i, rows, err)
-	})
+	query := func(st warehouse.Statement) (warehouse.Rows, error) { return s.run(ctx, st) }
+	sqlpool.Each(s.max, statements, query, done)
 }
 
 // run runs one statement. It tries again when a reused connection is broken.

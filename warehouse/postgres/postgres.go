@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -82,6 +83,7 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 		config:   cc,
 		now:      cfg.Now,
 		slots:    make(chan *session, cfg.MaxConnections),
+		freed:    make(chan struct{}, cfg.MaxConnections),
 		max:      cfg.MaxConnections,
 	}, nil
 }
@@ -95,6 +97,7 @@ type sessions struct {
 	observer warehouse.Observer
 	now      sentinel.Clock
 	slots    chan *session // idle connections
+	freed    chan struct{} // wakes a goroutine that waits: another connection may be opened
 
 	mu     sync.Mutex
 	opened int
@@ -188,16 +191,36 @@ func (s *sessions) chunk(ctx context.Context, statements []warehouse.Statement, 
 		}
 		fresh := c.fresh
 		c.fresh = false
-		n, broken := c.pipeline(ctx, statements[from:], func(i int, rows warehouse.Rows, err error) {
+		n, broken := s.send(ctx, c, statements[from:], func(i int, rows warehouse.Rows, err error) {
 			done(from+i, rows, err)
 		})
-		s.release(c)
-		if broken != nil && (fresh || n > 0 || ctx.Err() != nil) {
+		bug := errors.As(broken, new(*panics.Error))
+		if from+n < to && broken != nil && (fresh || n > 0 || ctx.Err() != nil || bug) {
 			done(from+n, nil, classify(broken))
 			n++
 		}
 		from += n
 	}
+}
+
+// send sends statements on a connection, and gives it back. It returns how many were
+// answered, and the error of a connection that broke. A panic is such an error.
+func (s *sessions) send(
+	ctx context.Context, c *session, statements []warehouse.Statement, done answers,
+) (answered int, broken error) {
+	broken = panics.Catch(func() error {
+		_, err := c.pipeline(ctx, statements, func(i int, rows warehouse.Rows, err error) {
+			answered = i + 1
+			done(i, rows, err)
+		})
+		return err
+	})
+	if errors.As(broken, new(*panics.Error)) {
+		s.discard(c) // it is not known what the server sends next
+	} else {
+		s.release(c)
+	}
+	return answered, broken
 }
 
 func (s *sessions) acquire(ctx context.Context) (*session, error) {
@@ -214,6 +237,7 @@ func (s *sessions) acquire(ctx context.Context) (*session, error) {
 		s.mu.Lock()
 		if s.closed {
 			s.mu.Unlock()
+			s.wake() // the others that wait have to give up too
 			return nil, errors.New("the warehouse is closed")
 		}
 		if s.opened < s.max {
@@ -228,18 +252,22 @@ func (s *sessions) acquire(ctx context.Context) (*session, error) {
 				return c, nil
 			}
 			s.discard(c)
+		case <-s.freed:
 		case <-ctx.Done():
 			return nil, classify(ctx.Err())
 		}
 	}
 }
 
+// connect opens a connection that is counted as opened already.
 func (s *sessions) connect(ctx context.Context) (*session, error) {
-	conn, err := pgconn.ConnectConfig(ctx, s.config)
+	var conn *pgconn.PgConn
+	err := panics.Catch(func() (err error) {
+		conn, err = pgconn.ConnectConfig(ctx, s.config)
+		return err
+	})
 	if err != nil {
-		s.mu.Lock()
-		s.opened--
-		s.mu.Unlock()
+		s.forget()
 		return nil, classify(warehouse.Scrub(err, s.config.Password))
 	}
 	s.observer.Connected()
@@ -262,9 +290,25 @@ func (s *sessions) discard(c *session) {
 	defer cancel()
 	// The connection is given up also when closing it fails.
 	_ = c.conn.Close(ctx)
+	s.forget()
+}
+
+// forget counts a connection as no longer opened. A goroutine that waits for one may
+// then open another.
+func (s *sessions) forget() {
 	s.mu.Lock()
 	s.opened--
 	s.mu.Unlock()
+	s.wake()
+}
+
+// wake wakes one goroutine that waits for a connection. Where the channel is full,
+// nobody waits.
+func (s *sessions) wake() {
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
 }
 
 // Close implements warehouse.Sessions. Connections in use are closed when they come back.
@@ -272,6 +316,7 @@ func (s *sessions) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	s.wake()
 	for {
 		select {
 		case c := <-s.slots:
@@ -286,6 +331,9 @@ func (s *sessions) Close() error {
 func classify(err error) error {
 	if err == nil || warehouse.KindOf(err) != "" && errors.As(err, new(*warehouse.Error)) {
 		return err
+	}
+	if errors.As(err, new(*panics.Error)) {
+		return err // the server is not to blame
 	}
 	var server *pgconn.PgError
 	if !errors.As(err, &server) {

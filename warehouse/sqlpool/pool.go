@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -38,10 +39,8 @@ type Pool struct {
 
 // Run implements warehouse.Sessions.
 func (p *Pool) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
-	Each(p.MaxConnections, len(statements), func(i int) {
-		rows, err := p.query(ctx, statements[i])
-		done(i, rows, err)
-	})
+	query := func(st warehouse.Statement) (warehouse.Rows, error) { return p.query(ctx, st) }
+	Each(p.MaxConnections, statements, query, done)
 }
 
 // Close implements warehouse.Sessions.
@@ -62,18 +61,28 @@ func (p *Pool) query(ctx context.Context, st warehouse.Statement) (warehouse.Row
 	return answer.Rows, answer.Refused
 }
 
-// Each calls do for 0 to n-1 from up to workers goroutines, and waits.
-func Each(workers, n int, do func(i int)) {
+// Each calls query with each statement from up to workers goroutines, and waits. It
+// calls done with the index of the statement and what query returned. A panic of
+// query is the error of its statement.
+func Each(
+	workers int, statements []warehouse.Statement,
+	query func(warehouse.Statement) (warehouse.Rows, error), done func(int, warehouse.Rows, error),
+) {
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range min(workers, n) {
+	for range min(workers, len(statements)) {
 		wg.Go(func() {
 			for i := range next {
-				do(i)
+				var rows warehouse.Rows
+				err := panics.Catch(func() (err error) {
+					rows, err = query(statements[i])
+					return err
+				})
+				done(i, rows, err)
 			}
 		})
 	}
-	for i := range n {
+	for i := range statements {
 		next <- i
 	}
 	close(next)
