@@ -18,6 +18,21 @@ func Run(ctx context.Context, env Env, warehouse string, jobs []Job) []Outcome {
 	return out
 }
 
+// Failed returns the outcomes of jobs that could not be run because of err. Each check
+// has a result with that error.
+func Failed(jobs []Job, err error) []Outcome {
+	out := make([]Outcome, len(jobs))
+	for i, j := range jobs {
+		out[i] = Outcome{Job: j, Results: make([]sentinel.Result, len(j.Checks))}
+		for k, c := range j.Checks {
+			r := errorResult(KindOf(c), err)
+			r.Check, r.Table, r.Tick = c.Common().ID, j.Table, j.Tick
+			out[i].Results[k] = r
+		}
+	}
+	return out
+}
+
 // PlannedStatement is a statement that a dataset's checks would send.
 type PlannedStatement struct {
 	Table     sentinel.Table

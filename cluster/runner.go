@@ -3,12 +3,14 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
 
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 )
 
 // Runner runs the checks of a tick on all agents of the group. Parts that the peers
@@ -55,11 +57,25 @@ func (r *Runner) Run(
 	}
 }
 
+// runPart runs one part of a tick. A panic is the error of all checks of the part.
 func (r *Runner) runPart(ctx context.Context, env checks.Env, warehouse string, part []checks.Job) []checks.Outcome {
-	outcomes, err := r.runRemotely(ctx, warehouse, part)
-	if err != nil {
-		r.Log.WarnContext(ctx, "running checks locally: dispatch failed", "warehouse", warehouse, "error", err)
-		return checks.Run(ctx, env, warehouse, part)
+	var outcomes []checks.Outcome
+	err := panics.Catch(func() (err error) {
+		outcomes, err = r.runRemotely(ctx, warehouse, part)
+		return err
+	})
+	if err == nil {
+		return outcomes
+	}
+	r.Log.WarnContext(ctx, "running checks locally: dispatch failed", "warehouse", warehouse, "error", err)
+	err = panics.Catch(func() error {
+		outcomes = checks.Run(ctx, env, warehouse, part)
+		return nil
+	})
+	if bug := (*panics.Error)(nil); errors.As(err, &bug) {
+		r.Log.ErrorContext(ctx, "running checks locally: recovered from a panic",
+			"warehouse", warehouse, "panic", bug.Value, "stack", string(bug.Stack))
+		return checks.Failed(part, err)
 	}
 	return outcomes
 }

@@ -98,7 +98,8 @@ func (d *Dispatcher) Wake() {
 // Run sends until ctx ends, and returns when all its goroutines have. A try that is
 // cut off by the end is made again by the next dispatcher. The planner finds
 // reminders, and ends that nobody was notified of; without one there are none. The
-// observer may be nil. Run is called once.
+// observer may be nil. Run may be called again when it has returned or panicked, but
+// not concurrently. A goroutine that panics is started again after Base.
 func (d *Dispatcher) Run(ctx context.Context, planner *Planner, observer Observer) {
 	d.start()
 	d.planner = planner
@@ -109,10 +110,26 @@ func (d *Dispatcher) Run(ctx context.Context, planner *Planner, observer Observe
 		if r, ok := c.Notifier.(interface{ Resend() time.Duration }); ok {
 			w.resend = r.Resend()
 		}
-		workers.Go(func() { w.run(ctx, d.wakes[i]) })
+		workers.Go(func() { d.supervise(ctx, c.Name, func() { w.run(ctx, d.wakes[i]) }) })
 	}
-	workers.Go(func() { d.sweep(ctx) })
+	workers.Go(func() { d.supervise(ctx, "", func() { d.sweep(ctx) }) })
 	workers.Wait()
+}
+
+// supervise calls run until it returns without a panic, or until ctx ends. It reports
+// panics as problems of the channel.
+func (d *Dispatcher) supervise(ctx context.Context, channel string, run func()) {
+	for {
+		bug := panics.Catch(func() error { run(); return nil })
+		if bug == nil {
+			return
+		}
+		// The panic may be the observer's own. Then it cannot be reported to it.
+		_ = panics.Catch(func() error { d.problem(channel, bug); return nil })
+		if !wait(ctx, d.Base, nil) {
+			return
+		}
+	}
 }
 
 // sweep searches at an interval for notices that no tick plans: reminders, missed
