@@ -166,13 +166,6 @@ type Deadline struct {
 	MaxAge   time.Duration // largest allowed age of the newest row; zero if none is configured
 }
 
-// FileCheck is a check that reads files which its configuration names.
-type FileCheck interface {
-	// Files returns pointers to the fields that hold the names. The configuration makes
-	// them absolute before it calls Validate.
-	Files() []*string
-}
-
 // SchemaCheck is a check that knows the schema its table must have.
 type SchemaCheck interface {
 	// Reference returns the dataset that the table must be like, or the columns that

@@ -100,7 +100,7 @@ func (f *Freshness) Deadline() Deadline {
 	return Deadline{Expected: f.Expected, Grace: time.Duration(f.Grace), MaxAge: time.Duration(f.Fail)}
 }
 
-// Files implements [FileCheck].
+// Files implements [settings.FileUser].
 func (f *Freshness) Files() []*string { return []*string{&f.Holidays} }
 
 // Holiday implements [DeadlineCheck].

@@ -89,7 +89,7 @@ func (r *reader) check(
 		return Check{}, false
 	}
 	o := e.it.Common()
-	r.resolvePaths(e.it)
+	r.resolveCheck(e.it)
 	if o.Confirm == nil && !given(e.fields, "confirm") {
 		o.Confirm = base.confirm
 	}
@@ -136,13 +136,9 @@ func (r *reader) check(
 	}, true
 }
 
-// resolvePaths makes the paths of a check relative to the configuration.
-func (r *reader) resolvePaths(check checks.Check) {
-	if f, ok := check.(checks.FileCheck); ok {
-		for _, path := range f.Files() {
-			*path = r.optionalPath(*path)
-		}
-	}
+// resolveCheck makes the paths of a check relative to the configuration.
+func (r *reader) resolveCheck(check checks.Check) {
+	r.resolvePaths(check)
 	if a := check.Common().Anomaly; a != nil {
 		a.Holidays = r.optionalPath(a.Holidays)
 	}

@@ -28,12 +28,7 @@ func (r *reader) channels(entries map[string]*channelEntry) (out []notify.Channe
 			r.invalid(child(e.node, "rate"), child(e.node, "rate"), "rate", err)
 			continue
 		}
-		switch m := e.it.(type) { // paths start from the file's folder
-		case *notify.Log:
-			m.File = r.optionalPath(m.File)
-		case *notify.Email:
-			m.CAFile = r.optionalPath(m.CAFile)
-		}
+		r.resolvePaths(e.it)
 		if err := e.it.Validate(); err != nil {
 			r.invalid(e.fields, e.fields, e.kindName, err)
 			continue

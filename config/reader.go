@@ -17,6 +17,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/settings"
 )
 
 // reader reads the nodes of a file, and collects all mistakes.
@@ -297,4 +298,21 @@ func (r *reader) path(p string) string {
 		return p
 	}
 	return filepath.Join(r.dir, p)
+}
+
+// optionalPath is as path, but leaves an empty path empty.
+func (r *reader) optionalPath(p string) string {
+	if p == "" {
+		return ""
+	}
+	return r.path(p)
+}
+
+// resolvePaths makes the names of files in a kind's configuration absolute.
+func (r *reader) resolvePaths(kind any) {
+	if f, ok := kind.(settings.FileUser); ok {
+		for _, path := range f.Files() {
+			*path = r.optionalPath(*path)
+		}
+	}
 }

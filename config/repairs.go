@@ -39,7 +39,7 @@ func (r *reader) repairs(c *Config, d Dataset, entries []policyEntry) (out []*re
 // writable records a mistake for an action that writes to a warehouse without a
 // repair_dsn, because it could never be applied.
 func (r *reader) writable(c *Config, d Dataset, p *repair.Policy, n *yaml.Node) {
-	if p.Kind != "reload_partition" && p.Kind != "alter_table" && p.Kind != "sql" {
+	if _, writes := p.Action.(repair.WarehouseWriter); !writes {
 		return
 	}
 	for _, w := range c.Warehouses {

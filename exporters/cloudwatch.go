@@ -20,6 +20,9 @@ type CloudWatch struct {
 	lines lines
 }
 
+// Files implements settings.FileUser.
+func (c *CloudWatch) Files() []*string { return []*string{&c.File} }
+
 // Validate implements Exporter.
 func (c *CloudWatch) Validate() error {
 	if err := settings.Complete(c); err != nil {

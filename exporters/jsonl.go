@@ -56,6 +56,9 @@ type lineDrift struct {
 	Status string `json:"status"`
 }
 
+// Files implements settings.FileUser.
+func (j *JSONL) Files() []*string { return []*string{&j.File} }
+
 // Validate implements Exporter.
 func (j *JSONL) Validate() error {
 	if err := settings.Complete(j); err != nil {

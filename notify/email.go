@@ -41,6 +41,9 @@ type Email struct {
 	roots *x509.CertPool
 }
 
+// Files implements settings.FileUser.
+func (e *Email) Files() []*string { return []*string{&e.CAFile} }
+
 // Validate implements Notifier.
 func (e *Email) Validate() error {
 	if e.TLS == "" {

@@ -17,6 +17,9 @@ type Log struct {
 	Out  io.Writer `yaml:"-"` // where to instead, for the program that embeds it; one write a line
 }
 
+// Files implements settings.FileUser.
+func (l *Log) Files() []*string { return []*string{&l.File} }
+
 // Validate implements Notifier.
 func (l *Log) Validate() error { return nil }
 

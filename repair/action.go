@@ -40,6 +40,14 @@ type Action interface {
 	Rollback(ctx context.Context, r *Run) error
 }
 
+// WarehouseWriter is an action that writes to the warehouse of its table. The warehouse
+// then needs a repair_dsn.
+type WarehouseWriter interface {
+	Action
+	// WritesToWarehouse has no effect. It marks the action.
+	WritesToWarehouse()
+}
+
 // Trigger is why a repair is wanted.
 type Trigger struct {
 	Incident   sentinel.Incident

@@ -16,6 +16,9 @@ import (
 
 func init() { repair.Register("alter_table", func() repair.Action { return &Table{} }) }
 
+// WritesToWarehouse implements repair.WarehouseWriter.
+func (*Table) WritesToWarehouse() {}
+
 // Table makes a table follow a schema: a column that its source has is
 // added, a type that grew there grows here. One change a repair. Only changes
 // of the catalog alone may go ahead without a person; what would rewrite the

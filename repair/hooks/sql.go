@@ -11,6 +11,9 @@ import (
 
 func init() { repair.Register("sql", func() repair.Action { return &SQL{} }) }
 
+// WritesToWarehouse implements repair.WarehouseWriter.
+func (*SQL) WritesToWarehouse() {}
+
 // SQL runs statements on repair_dsn, in one transaction with fence and ledger.
 // They are the user's own, and nothing is put into them.
 type SQL struct {

@@ -18,6 +18,9 @@ import (
 
 func init() { repair.Register("reload_partition", func() repair.Action { return &Partition{} }) }
 
+// WritesToWarehouse implements repair.WarehouseWriter.
+func (*Partition) WritesToWarehouse() {}
+
 // Partition loads one time window of a table again from a source: into a
 // staging table first, verified there, and then in one transaction in place of
 // what the window holds. The old rows are kept for a while, to go back to.
