@@ -60,8 +60,11 @@ func (k *Kubernetes) Validate() error {
 	if err := checkDurations(k.Timeout, k.Poll); err != nil {
 		return err
 	}
-	if (k.Restart == "") == (k.CronJob == "") {
+	switch {
+	case k.Restart == "" && k.CronJob == "":
 		return settings.Wrong("", "want either restart: a Deployment, or cronjob: a CronJob")
+	case k.Restart != "" && k.CronJob != "":
+		return settings.Wrong("restart", "want either restart: a Deployment, or cronjob: a CronJob")
 	}
 	for _, n := range []struct{ field, name string }{
 		{"restart", k.Restart}, {"cronjob", k.CronJob}, {"undo_cronjob", k.Undo}, {"namespace", k.Namespace},
