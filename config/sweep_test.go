@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -35,6 +36,11 @@ var right = map[string]string{
 	"notify/webhook":          "url: https://example.com",
 }
 
+// rightBeside are the fields beside a field that needs others than its kind does.
+var rightBeside = map[string]string{
+	"notify/slack.url": "token: t, channel: c",
+}
+
 // wrongValues are values that are wrong for most fields. A field may take some
 // of them; a mistake that one of them makes must stand at the field.
 var wrongValues = []string{
@@ -60,18 +66,18 @@ func sweepField(t *testing.T, reg registry, name string, k settings.Key) {
 	t.Helper()
 	refused := false
 	for _, value := range wrongValues {
-		text, line := withField(reg, name, k.Name, value)
+		text, line, column := withField(reg, name, k.Name, value)
 		_, err := Parse("f.yaml", []byte(text), func(string) (string, bool) { return "x", true })
 		var mistakes *Errors
 		if !errors.As(err, &mistakes) {
 			continue
 		}
 		for _, m := range mistakes.List {
-			if m.Line == line {
+			if m.Line == line && m.Column >= column {
 				refused = true
 			} else {
-				t.Errorf("%s.%s: %s is refused at line %d, want %d: %s\n%s",
-					name, k.Name, value, m.Line, line, m.Message, text)
+				t.Errorf("%s.%s: %s is refused at %d:%d, want %d:%d: %s\n%s",
+					name, k.Name, value, m.Line, m.Column, line, column, m.Message, text)
 			}
 		}
 	}
@@ -81,10 +87,11 @@ func sweepField(t *testing.T, reg registry, name string, k settings.Key) {
 }
 
 // withField writes a file in which one field of a kind stands on a line of its
-// own. It returns the text and the number of that line.
-func withField(reg registry, name, field, value string) (text string, line int) {
+// own. It returns the text, the number of that line, and where its value begins.
+func withField(reg registry, name, field, value string) (text string, line, column int) {
 	var fields []string
-	for _, f := range strings.Split(right[reg.page+"/"+name], ", ") {
+	kind := reg.page + "/" + name
+	for _, f := range strings.Split(cmp.Or(rightBeside[kind+"."+field], right[kind]), ", ") {
 		if f != "" && !strings.HasPrefix(f, field+":") {
 			fields = append(fields, "    "+f)
 		}
@@ -104,9 +111,10 @@ func withField(reg registry, name, field, value string) (text string, line int) 
 	for i, l := range lines {
 		if strings.HasPrefix(strings.TrimSpace(l), field+": ") {
 			line = i + 1
+			column = strings.Index(l, field) + len(field+": ") + 1
 		}
 	}
-	return text, line
+	return text, line, column
 }
 
 // TestC23PositionOfNestedFields follows paths into lists, mappings and blocks.

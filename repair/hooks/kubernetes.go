@@ -62,7 +62,7 @@ func (k *Kubernetes) Validate() error {
 	}
 	switch {
 	case k.Restart == "" && k.CronJob == "":
-		return settings.Wrong("", "want either restart: a Deployment, or cronjob: a CronJob")
+		return settings.Wrong("cronjob", "want either restart: a Deployment, or cronjob: a CronJob")
 	case k.Restart != "" && k.CronJob != "":
 		return settings.Wrong("restart", "want either restart: a Deployment, or cronjob: a CronJob")
 	}
