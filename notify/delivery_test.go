@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -276,4 +277,32 @@ func TestAPanicOfAChannelIsAnErrorOfThatTry(t *testing.T) {
 	if _, err := answer.Result(); err == nil || !strings.Contains(err.Error(), "panic: ") {
 		t.Errorf("as data: %v", err)
 	}
+}
+
+// panickingObserver panics whenever a problem is reported.
+type panickingObserver struct {
+	observer
+	panics atomic.Int64
+}
+
+func (o *panickingObserver) Problem(string, error) {
+	o.panics.Add(1)
+	panic("a bug of the observer")
+}
+
+// TestAPanicOfTheObserverRestartsTheWorker: a worker that panics is started again, and
+// the other channels are served.
+func TestAPanicOfTheObserverRestartsTheWorker(t *testing.T) {
+	t.Parallel()
+	r := answering(t, says(200, ""))
+	a := newAgent(t, to("broken", "hook"))
+	d := a.dispatcher(notify.Channel{Name: "broken", Notifier: &broken{}}, hook("hook", r))
+	seen := &panickingObserver{}
+	a.record(time.Now(), incident(1))
+	runningWith(t, d, nil, seen)
+	// One of the try, one of the worker, one of its supervisor.
+	eventually(t, "the worker has panicked", func() bool { return seen.panics.Load() == 3 })
+	a.record(time.Now(), incident(2))
+	eventually(t, "the worker is started again", func() bool { return seen.panics.Load() > 3 })
+	eventually(t, "the other channel gets the notices", func() bool { return len(r.got()) == 2 })
 }
