@@ -164,13 +164,6 @@ func inZone(t time.Time, loc *time.Location) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
 }
 
-// asWall is the opposite: the wall clock of t in loc written as UTC, which is
-// how a bound for a column without a time zone is sent.
-func asWall(t time.Time, loc *time.Location) time.Time {
-	t = t.In(loc)
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-}
-
 // naive reports whether a column's times have no zone of their own.
 func naive(c *warehouse.Column) bool {
 	return c != nil && (c.Type.Family == warehouse.Date || c.Type.Family == warehouse.Timestamp && !c.Type.Zoned)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -45,7 +46,7 @@ func (t Target) zone() *time.Location {
 // bound returns an instant in the column's form of time.
 func (t Target) bound(c *warehouse.Column, at time.Time) time.Time {
 	if naive(c) && t.Location != nil {
-		return asWall(at, t.Location)
+		return schedule.AsWall(at.In(t.Location))
 	}
 	return at
 }

@@ -81,7 +81,7 @@ func (p Periods) Walls(t time.Time) (from, to time.Time) {
 
 // endOfWall returns where the period that holds t ends by the calendar.
 func (p Periods) endOfWall(t time.Time) time.Time {
-	return p.Unit.following(p.Unit.floor(asWall(p.Start(t).In(p.zone()))))
+	return p.Unit.following(p.Unit.floor(AsWall(p.Start(t).In(p.zone()))))
 }
 
 // StartOfWall returns the first instant of the period that a wall-clock time,
@@ -100,7 +100,7 @@ func (p Periods) Label(t time.Time) string {
 	case Month:
 		return start.Format("2006-01")
 	case Week:
-		return "the week of " + p.Unit.floor(asWall(start)).Format(time.DateOnly)
+		return "the week of " + p.Unit.floor(AsWall(start)).Format(time.DateOnly)
 	}
 	return start.Format(time.DateOnly)
 }
@@ -117,7 +117,7 @@ func (p Periods) around(t time.Time) (start, next time.Time) {
 	if p.Unit == Hour && !p.WallClock {
 		return hourAround(t.In(p.zone()))
 	}
-	wall := p.Unit.floor(asWall(t.In(p.zone())))
+	wall := p.Unit.floor(AsWall(t.In(p.zone())))
 	start = firstAt(wall, p.zone())
 	for {
 		wall = p.Unit.following(wall)

@@ -166,7 +166,7 @@ func TestLengthsOfDays(t *testing.T) {
 			start, next := p.around(at)
 			_, before := start.In(loc).Zone()
 			_, after := next.In(loc).Zone()
-			shown := asWall(next.In(loc)).Sub(asWall(start.In(loc)))
+			shown := AsWall(next.In(loc)).Sub(AsWall(start.In(loc)))
 			length := next.Sub(start)
 			if length != shown-time.Duration(after-before)*time.Second {
 				t.Fatalf("%s: %s has %s", loc, p.Label(at), length)

@@ -109,7 +109,7 @@ func (s Schedule) Next(t time.Time) time.Time {
 	if spec, ok := s.rule.cron.(*cron.SpecSchedule); ok && spec.Hour&everyHour != 0 {
 		return s.nextRunning(t)
 	}
-	wall := asWall(t.In(s.rule.loc))
+	wall := AsWall(t.In(s.rule.loc))
 	// In the second pass of a repeated hour, times of the first pass come after the wall
 	// clock but before t. The comparison skips them.
 	for {
@@ -130,7 +130,7 @@ const everyHour = 1 << 63
 // UTC, and starts again where the offset changes.
 func (s Schedule) nextRunning(t time.Time) time.Time {
 	at := t.In(s.rule.loc)
-	wall := asWall(at)
+	wall := AsWall(at)
 	for {
 		next := s.rule.cron.Next(wall)
 		if next.IsZero() {
@@ -143,7 +143,7 @@ func (s Schedule) nextRunning(t time.Time) time.Time {
 			return fire
 		}
 		at = end.In(s.rule.loc)
-		wall = asWall(at).Add(-time.Second)
+		wall = AsWall(at).Add(-time.Second)
 	}
 }
 
@@ -168,8 +168,8 @@ func (s Schedule) Prev(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// asWall returns the wall-clock time of t, represented as UTC.
-func asWall(t time.Time) time.Time {
+// AsWall returns the wall-clock time of t in its own zone, represented as UTC.
+func AsWall(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 }
 
