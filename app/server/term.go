@@ -101,7 +101,7 @@ func (t *term) makeAgent() {
 
 // releaseEvery is the shortest time between two releases of free memory. A release
 // collects all garbage first.
-const releaseEvery = 5 * time.Second
+const releaseEvery = time.Second
 
 // memoryReleaser returns free memory to the operating system after the agent was idle.
 type memoryReleaser struct{ pending atomic.Bool }
