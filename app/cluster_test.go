@@ -243,7 +243,7 @@ func TestAgentsTakeOver(t *testing.T) {
 		t.Errorf("taken over after %s", slowest)
 	}
 	c.until("the agents share the work", func() bool {
-		return countedOn(c.get(c.leader(), "/metrics"), `sentinel_work_shared_total{where="elsewhere",work="look"}`) > 0
+		return countedOn(c.get(c.leader(), "/metrics"), `sentinel_tasks_total{done="remote",kind="checks"}`) > 0
 	})
 	c.until("the table is repaired", func() bool { return c.rows("SELECT count(*) FROM orders") == 10 })
 	c.until("no repair is under way", func() bool { return c.repairs(true) == 0 })

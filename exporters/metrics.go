@@ -145,10 +145,15 @@ var (
 		"Whether this agent is the leader (1) or a standby (0) of the agents that share a state.",
 		nil,
 	}
+	Tasks = Metric{
+		"sentinel_tasks_total", "counter",
+		"Tasks of agents that share one state, by kind (checks, delivery, repair) and by where they were done: " +
+			"local, remote (another agent), or unanswered (the worker did not answer).",
+		[]string{"kind", "done"},
+	}
 	WorkShared = Metric{
 		"sentinel_work_shared_total", "counter",
-		"Tasks that agents with one state share, by kind and by where they were done: here, " +
-			"elsewhere (by another agent), or unanswered (by the agent that had taken them).",
+		"The older name of sentinel_tasks_total, with other words: look, tell, repair; here, elsewhere, unanswered.",
 		[]string{"work", "where"},
 	}
 	Panics = Metric{
@@ -330,7 +335,7 @@ func checkMetrics() []Metric {
 func agentMetrics() []Metric {
 	return []Metric{
 		BuildInfo, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped,
-		WarehouseUp, ClockSkew, ReplicationLag, Panics, StoreUp, Leading, WorkShared,
+		WarehouseUp, ClockSkew, ReplicationLag, Panics, StoreUp, Leading, Tasks, WorkShared,
 		ReloadSuccessful, ReloadTimestamp, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead, RiskModel,
 		Incidents, TimeToDetect, TimeToResolve, TimeToRepair, Repairs, RepairsActive, BreakerState, Retries, DeadLetters,

@@ -43,12 +43,12 @@ type Host interface {
 	Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
 	// Maintenance says why nothing may be done to a table now, such as a maintenance window.
 	Maintenance(now time.Time, t sentinel.Table) (why string, quiet bool)
-	// RepairChanged is told of every saved transition.
+	// RepairChanged is called after every saved transition of a repair.
 	RepairChanged(ctx context.Context, r sentinel.Repair)
-	// BreakerChanged is told of every saved change of a circuit breaker: [Closed],
-	// [HalfOpen] or [Open].
+	// BreakerChanged is called after every saved change of a circuit breaker. The state
+	// is [Closed], [HalfOpen] or [Open].
 	BreakerChanged(name string, state int)
-	// Panicked is told of every panic of an action, or of a check that verifies one.
+	// Panicked is called after every panic of an action, or of a check that verifies one.
 	Panicked(ctx context.Context, bug *PanicError)
 }
 

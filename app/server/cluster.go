@@ -46,16 +46,23 @@ type taskObserver struct {
 	log     *slog.Logger
 }
 
+// taskNames are the values of the label kind. The queues, and the label of the older
+// metric, have other names.
+var taskNames = map[string]string{
+	cluster.KindChecks: "checks", cluster.KindDelivery: "delivery", cluster.KindRepair: "repair",
+}
+
 // TaskDone implements cluster.Observer.
 func (o *taskObserver) TaskDone(kind, worker string, err error) {
-	where := "elsewhere"
+	done, where := "remote", "elsewhere"
 	switch {
 	case err != nil:
-		where = "unanswered"
+		done, where = "unanswered", "unanswered"
 		o.log.Warn("a worker did not answer", "work", kind, "agent", worker)
 	case worker == o.id:
-		where = "here"
+		done, where = "local", "here"
 	}
+	o.metrics.Add(exporters.Tasks, 1, taskNames[kind], done)
 	o.metrics.Add(exporters.WorkShared, 1, kind, where)
 }
 

@@ -39,7 +39,7 @@ func TestC55HiddenDependentsNeedApproval(t *testing.T) {
 		why    string
 	}{
 		{"reads the schema", []string{schema}, reload.Partition{}, sentinel.ClassApprove, noTriggers},
-		{"reads the schema, and is told of no triggers", []string{schema}, reload.Partition{NoTriggers: true}, sentinel.ClassAuto, ""},
+		{"reads the schema, and no_triggers is set", []string{schema}, reload.Partition{NoTriggers: true}, sentinel.ClassAuto, ""},
 		{"reads the schema, and sees triggers", []string{schema, trigger}, reload.Partition{}, sentinel.ClassAuto, ""},
 		{"reads two tables", append(tables, trigger), reload.Partition{}, sentinel.ClassApprove, noReferrers},
 	} {

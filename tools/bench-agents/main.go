@@ -67,7 +67,7 @@ func run(ctx context.Context) error {
 	if err := fill(ctx, shop.DSN); err != nil {
 		return err
 	}
-	fmt.Printf("%-8s %7s %10s %10s %12s %14s %14s\n", "tables", "agents", "checks/s", "elsewhere", "unanswered", "statements/chk", "WAL bytes/chk")
+	fmt.Printf("%-8s %7s %10s %10s %12s %14s %14s\n", "tables", "agents", "checks/s", "remote", "unanswered", "statements/chk", "WAL bytes/chk")
 	for _, kind := range []string{"slow", "quick"} {
 		for _, n := range strings.Split(*numbers, ",") {
 			agents, err := strconv.Atoi(n)
@@ -78,7 +78,7 @@ func run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%-8s %7d %10.0f %9.0f%% %12.0f %14.2f %14.0f\n", kind, agents, m.perSecond, 100*m.elsewhere, m.unanswered, m.statements, m.bytes)
+			fmt.Printf("%-8s %7d %10.0f %9.0f%% %12.0f %14.2f %14.0f\n", kind, agents, m.perSecond, 100*m.remote, m.unanswered, m.statements, m.bytes)
 		}
 	}
 	return nil
@@ -103,7 +103,7 @@ CREATE VIEW slow_%04d AS SELECT id FROM quick_%04d, pg_sleep(%f)`, i, i, i, i, w
 
 // measure is one row of the table.
 type measure struct {
-	perSecond, elsewhere, unanswered, statements, bytes float64
+	perSecond, remote, unanswered, statements, bytes float64
 }
 
 const config = `
@@ -169,10 +169,10 @@ func one(ctx context.Context, binary, dir, kind string, agents int, shop, admin 
 	if checks == 0 {
 		return m, fmt.Errorf("%s with %d agents: nothing was checked", kind, agents)
 	}
-	shared := after.here - before.here + after.elsewhere - before.elsewhere
+	shared := after.here - before.here + after.remote - before.remote
 	m = measure{perSecond: checks / took.Seconds(), unanswered: after.unanswered - before.unanswered, statements: (after.calls - before.calls) / checks, bytes: (after.wal - before.wal) / checks}
 	if shared > 0 {
-		m.elsewhere = (after.elsewhere - before.elsewhere) / shared
+		m.remote = (after.remote - before.remote) / shared
 	}
 	return m, nil
 }
@@ -195,14 +195,14 @@ func settled(ctx context.Context, conn *pgx.Conn, database string, agents int, p
 
 // counts are what grows.
 type counts struct {
-	checks, here, elsewhere, unanswered, calls, wal float64
+	checks, here, remote, unanswered, calls, wal float64
 }
 
 func snapshot(ctx context.Context, conn, inside *pgx.Conn, pages []string) (c counts) {
 	c.checks = total(pages, "sentinel_check_results_total")
-	c.here = total(pages, "sentinel_work_shared_total", `where="here"`)
-	c.elsewhere = total(pages, "sentinel_work_shared_total", `where="elsewhere"`)
-	c.unanswered = total(pages, "sentinel_work_shared_total", `where="unanswered"`)
+	c.here = total(pages, "sentinel_tasks_total", `done="local"`)
+	c.remote = total(pages, "sentinel_tasks_total", `done="remote"`)
+	c.unanswered = total(pages, "sentinel_tasks_total", `done="unanswered"`)
 	if err := conn.QueryRow(ctx, "SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1)", inside.Config().Database).Scan(&c.calls); err != nil {
 		log.Print(err)
 	}
