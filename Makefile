@@ -1,10 +1,10 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help build docs test lint vet deps fuzz house bench bench-agents bench-anomaly bench-predict dashboards demo torture torture-cluster
+.PHONY: help oracle outage build docs test lint vet deps fuzz house bench bench-agents bench-anomaly bench-predict dashboards demo torture torture-cluster chaos torture-repair
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
 
 build: ## build bin/sentinel
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/sentinel ./cmd/sentinel
@@ -14,12 +14,12 @@ deps: ## install what the tests start servers from (Debian)
 
 test: deps lint ## everything CI runs: build, lint, all tests with the race detector
 	$(GO) build ./...
-	$(GO) test -race -timeout 12m ./...
-	$(GO) test ./schedule
-	cd tools && $(GO) build ./... && $(GO) test -race -timeout 12m ./...
+	$(GO) test -race -timeout 25m ./...
+	$(GO) test ./schedule ./checks/oracle ./repair/differential
+	cd tools && $(GO) build ./... && $(GO) test -race -timeout 25m ./...
 
-docs: ## write docs/reference.md
-	$(GO) test ./config -run TestReferenceIsGenerated -update
+docs: ## write docs/reference.md and the keys in docs/repair/README.md
+	$(GO) test ./config -run "TestReferenceIsGenerated|TestPageOfRepairs" -update
 
 lint: vet house ## go vet, gofmt, staticcheck, limits of the structure
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
@@ -31,11 +31,13 @@ vet:
 	$(GO) vet ./...
 	cd tools && $(GO) vet ./...
 
-fuzz: ## fuzz quoting, cron and configuration for a minute each
+fuzz: ## fuzz quoting, cron, configuration and files of sources for a minute each
 	for engine in postgres mysql sqlite; do \
 		$(GO) test -run '^$$' -fuzz FuzzQuote -fuzztime 1m ./warehouse/$$engine || exit 1; done
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./schedule
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./config
+	for format in Parquet CSV JSON; do \
+		$(GO) test -run '^$$' -fuzz "Fuzz$$format\$$" -fuzztime 1m ./repair/reload || exit 1; done
 
 bench: deps ## measure beside a hand-written floor on a private PostgreSQL (BENCH="-per-day 335000" for 20 million rows)
 	$(GO) run -C tools ./bench $(BENCH)
@@ -58,11 +60,26 @@ dashboards: ## write grafana/dashboards from tools/dashboards
 house: ## count what the structure is held to; fail beyond the limits
 	$(GO) run -C tools ./housecount ..
 
+oracle: deps ## compare verdicts with the oracle for ROUNDS tables (100000) from SEED (1)
+	$(GO) test -count=1 -timeout 24h -v -run TestVerdicts ./checks/oracle \
+		-rounds $${ROUNDS:-100000} -stories $$(( $${ROUNDS:-100000} / 40 )) -seed $${SEED:-1}
+
+outage: deps ## hold an ALTER TABLE for HOLD (3m) and freeze servers beside an agent; prints the times
+	$(GO) test -count=1 -timeout 30m -v -run 'TestLockedTable|TestC56FrozenServer' ./app -hold $${HOLD:-3m}
+
 torture: deps ## kill repairing agents at every failpoint, 504 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair
 
+torture-repair: deps ## repair ROUNDS (20000) drawn tables from SEED (1), with kills at random points; prints what became of them
+	$(GO) test -count=1 -timeout 24h -v -run TestRepairsKeepValues ./repair/differential \
+		-rounds $${ROUNDS:-20000} -seed $${SEED:-1}
+
 torture-cluster: deps ## kill the leader or a helper of three agents with 2,000 datasets, twenty times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-1} $(GO) test -timeout 60m -run 'TestAgentsTakeOver' -v ./app
+
+chaos: deps ## disturb three agents and all that they depend on DISTURBANCES times (500) from SEED (1); prints a table
+	$(GO) test -count=1 -timeout 6h -v -run TestChaos ./app/chaos \
+		-disturbances $${DISTURBANCES:-500} -seed $${SEED:-1}
 
 demo: ## watch the embedded warehouse
 	$(GO) run ./cmd/sentinel demo

@@ -12,7 +12,7 @@ import (
 )
 
 // cases is how many docs/faults.md has.
-const cases = 55
+const cases = 56
 
 // TestEveryFaultHasItsTests holds docs/faults.md to the tests: each case has one
 // with its number, every test that is named exists, and every numbered one is
@@ -25,7 +25,7 @@ func TestEveryFaultHasItsTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := regexp.MustCompile("([a-z/]+) `(Test[A-Za-z0-9]+)`")
-	told := map[string]int{} // the case that names a test
+	owner := map[string]int{} // the case that names a test
 	for n := 1; n <= cases; n++ {
 		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| %d \|.*$`, n)).FindAllString(string(page), -1)
 		if len(row) != 1 {
@@ -38,7 +38,7 @@ func TestEveryFaultHasItsTests(t *testing.T) {
 			if !slices.Contains(exist, name) {
 				t.Errorf("case %d: there is no test %s", n, name)
 			}
-			told[name] = n
+			owner[name] = n
 			numbered = numbered || strings.HasPrefix(m[2], fmt.Sprintf("TestC%02d", n))
 		}
 		if !numbered {
@@ -47,7 +47,7 @@ func TestEveryFaultHasItsTests(t *testing.T) {
 	}
 	number := regexp.MustCompile(` TestC(\d\d)`)
 	for _, name := range exist {
-		if m := number.FindStringSubmatch(name); m != nil && fmt.Sprintf("%02d", told[name]) != m[1] {
+		if m := number.FindStringSubmatch(name); m != nil && fmt.Sprintf("%02d", owner[name]) != m[1] {
 			t.Errorf("docs/faults.md does not name %s in its case", name)
 		}
 	}

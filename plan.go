@@ -24,8 +24,18 @@ type Plan struct {
 	Class   RepairClass `json:"class"`
 	Why     string      `json:"why,omitempty"` // reason for Class; "" if it needs none
 	Rows    int64       `json:"rows"`          // maximum number of rows written; -1 if unknown
+	// Lost is the number of rows that only the table has, or that are newer there than in the source. It is known
+	// once the rows are staged. LostKeys are some of their keys.
+	Lost     int64    `json:"lost,omitempty"`
+	LostKeys []string `json:"lost_keys,omitempty"`
+	// Overwritten is the number of rows that have other values than the source's row with the same key.
+	Overwritten     int64    `json:"overwritten,omitempty"`
+	OverwrittenKeys []string `json:"overwritten_keys,omitempty"`
 	// Guarantee says what can happen when an agent dies while it applies the plan.
 	Guarantee Guarantee `json:"guarantee"`
+	// KeepFor is how long the rows that were there before are kept for a rollback, from the end of the repair on; 0
+	// means a day.
+	KeepFor time.Duration `json:"keep_for,omitempty"` // in nanoseconds
 	// Fingerprint identifies the target's state at planning time; "" if the action compares nothing.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Details holds what the action needs to execute the plan. It holds no secrets.
@@ -71,6 +81,17 @@ func (p Plan) Hash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// SamePlan reports whether two plans do the same. What was found while their rows were staged may differ.
+func (p Plan) SamePlan(other Plan) bool {
+	return p.unstaged().Hash() == other.unstaged().Hash()
+}
+
+// unstaged is the plan without what was found while its rows were staged.
+func (p Plan) unstaged() Plan {
+	p.Lost, p.LostKeys, p.Overwritten, p.OverwrittenKeys = 0, nil, 0, nil
+	return p
+}
+
 // Repair is one attempt to resolve an incident, from planned to its end.
 type Repair struct {
 	ID       string      `json:"id"`               // sorts by time of creation
@@ -94,6 +115,11 @@ type Repair struct {
 	Message  string    `json:"message"`          // one line: the reason for State
 	Source   string    `json:"source,omitempty"` // the fallback that supplied the data; "" for the first source
 	Linked   string    `json:"linked,omitempty"` // id of the repair that this one retries; "" for a first one
+	// Again is true if the repair ended because the table changed, so that the same plan may be made again.
+	Again bool   `json:"again,omitempty"`
+	Proof *Proof `json:"proof,omitempty"` // what the checks say of the staged rows; nil before they were asked
+	// Unhelpful has the sources that did not help, of this repair and of earlier ones for the same incident.
+	Unhelpful []UnhelpfulSource `json:"unhelpful,omitempty"`
 
 	Created  time.Time `json:"created,omitzero"`
 	Updated  time.Time `json:"updated,omitzero"`
@@ -136,12 +162,16 @@ const (
 	RepairCancelled  RepairState = "cancelled"
 	Superseded       RepairState = "superseded" // the incident ended before the change was applied
 	ShadowDone       RepairState = "shadow"     // only planned and recorded
+	// WouldNotHelp means that no source has rows with which the check would pass and no other would fail. Nothing
+	// was applied.
+	WouldNotHelp RepairState = "would_not_help"
 )
 
 // Final reports whether the repair has ended.
 func (s RepairState) Final() bool {
 	switch s {
-	case RepairSucceeded, RolledBack, RepairFailed, DeadLetter, RepairCancelled, Superseded, ShadowDone:
+	case RepairSucceeded, RolledBack, RepairFailed, DeadLetter, RepairCancelled, Superseded, ShadowDone,
+		WouldNotHelp:
 		return true
 	}
 	return false

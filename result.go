@@ -13,6 +13,8 @@ type Observation struct {
 	// Bucket is the start of the closed time window that the number covers; zero if it covers none.
 	Bucket time.Time `json:"bucket,omitzero"`
 	Value  Number    `json:"value"`
+	// Gone means that the segment had rows before and has none now.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Point is one value of a series. Slices of points are in order of time, oldest first.
@@ -51,6 +53,8 @@ type Finding struct {
 	Message  string `json:"message"` // one line: observed, expected, since when
 	Observed Number `json:"observed"`
 	Expected string `json:"expected,omitempty"` // the bound as text: "> 0", "at most 1h"
+	// Statement is the SQL statement that would mend what was found; "" where none is known. See [Drift.Statement].
+	Statement string `json:"statement,omitempty"`
 }
 
 // MarshalJSON writes the duration in seconds, as duration_seconds.
@@ -96,6 +100,7 @@ const (
 	Exact     Confidence = "exact"     // the engine computed the number
 	Bounded   Confidence = "bounded"   // the rows that were read decide the question for certain
 	Estimated Confidence = "estimated" // the engine's estimate
+	Partial   Confidence = "partial"   // row security hides rows from the user of the DSN
 )
 
 // Worst returns the worst status of the findings; Pass without findings.
@@ -167,6 +172,15 @@ const (
 	LevelShift ScoreState = "level_shift"
 	SlowDrift  ScoreState = "slow_drift"
 )
+
+// Alarm reports whether the newest point of the series is an alarm.
+func (s ScoreState) Alarm() bool {
+	switch s {
+	case Onset, Ongoing, LevelShift, SlowDrift:
+		return true
+	}
+	return false
+}
 
 // Risk is the probability that a dataset misses its next deadline.
 type Risk struct {

@@ -14,8 +14,9 @@ type Table struct {
 	Name      string
 }
 
-// String returns warehouse.schema.table. It puts parts that hold a dot, a quote or
-// white space in double quotes. [ParseTable] reads the result.
+// String returns warehouse.schema.table. It puts parts that hold a dot, a quote, white
+// space or a wildcard in double quotes. [ParseTable] and [ParsePattern] read the result
+// as exactly this table.
 func (t Table) String() string {
 	if t.Schema == "" {
 		return quotePart(t.Warehouse) + "." + quotePart(t.Name)
@@ -39,7 +40,7 @@ func (t *Table) UnmarshalText(b []byte) error {
 }
 
 func quotePart(s string) string {
-	if s == "" || strings.ContainsAny(s, ".\" \t\r\n") {
+	if s == "" || strings.ContainsAny(s, ".\" \t\r\n"+wildcards) {
 		return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 	}
 	return s
@@ -49,21 +50,18 @@ func quotePart(s string) string {
 // Schema empty, which stands for the engine's default schema. A part may be in double
 // quotes, as in shop.public."odd.name"; a quote inside it is doubled.
 func ParseTable(s string) (Table, error) {
-	parts, err := splitName(s)
-	if err != nil {
-		return Table{}, err
-	}
-	switch len(parts) {
-	case 2:
-		return Table{Warehouse: parts[0], Name: parts[1]}, nil
-	case 3:
-		return Table{Warehouse: parts[0], Schema: parts[1], Name: parts[2]}, nil
-	}
-	return Table{}, fmt.Errorf("table %q: want warehouse.schema.table or warehouse.table", s)
+	p, err := ParsePattern(s)
+	return p.Table, err
 }
 
-func splitName(s string) ([]string, error) {
-	var parts []string
+// namePart is one part of a dotted name.
+type namePart struct {
+	text   string // without quotes
+	quoted bool
+}
+
+func splitName(s string) ([]namePart, error) {
+	var parts []namePart
 	for rest := s; ; {
 		part, tail, err := cutPart(rest)
 		if err != nil {
@@ -72,7 +70,7 @@ func splitName(s string) ([]string, error) {
 		if part == "" {
 			return nil, fmt.Errorf("table %q: empty part %d", s, len(parts)+1)
 		}
-		parts = append(parts, part)
+		parts = append(parts, namePart{part, rest[0] == '"'})
 		if tail == "" {
 			return parts, nil
 		}

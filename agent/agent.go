@@ -7,6 +7,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -23,7 +24,7 @@ import (
 	"github.com/sentinel-dq/sentinel/telemetry"
 )
 
-// Config says what an agent is made of.
+// Config configures an agent.
 type Config struct {
 	// Store is the agent's memory.
 	Store *store.Store
@@ -35,19 +36,9 @@ type Config struct {
 	Trace *telemetry.Telemetry
 	// Runner runs the checks of a tick. Nil: [checks.Local].
 	Runner checks.Runner
-	// Idle is called when the last running tick has ended. Nil: nobody is.
-	Idle IdleObserver
-	// Now is the clock.
-	Now sentinel.Clock
-	// Log receives what an operator has to know.
+	Clock  sentinel.Clock
+	// Log receives messages for operators.
 	Log *slog.Logger
-}
-
-// IdleObserver is called when the agent has nothing to do.
-type IdleObserver interface {
-	// Idle is called when a tick has ended and no other one runs. It may be called
-	// concurrently.
-	Idle()
 }
 
 // Agent runs the checks of a plan. [New] makes one. Its exported methods may be
@@ -58,17 +49,18 @@ type Agent struct {
 	engine  *repair.Engine       // nil: the agent repairs nothing
 	trace   *telemetry.Telemetry // nil: nothing is traced
 	runner  checks.Runner
-	idle    IdleObserver // nil: nobody is called
-	now     sentinel.Clock
+	clock   sentinel.Clock
 	log     *slog.Logger
 
 	ready    atomic.Bool
-	ticking  atomic.Int32 // ticks that run
+	repairs  chan struct{} // is held by the one loop that carries out repairs
+	failed   chan error    // why the agent must end
 	reload   chan reloadRequest
-	triggers chan *repair.Trigger // incidents that may need a repair
-	recorder *recorder            // owns all writing of what is judged
+	refresh  chan struct{}         // the datasets are to be resolved again at once
+	triggers chan []repair.Trigger // the findings of one incident that may need a repair
+	recorder *recorder             // the only writer of judged results
 
-	// mu guards what follows. It is never held across I/O.
+	// mu guards the following fields. It is never held across I/O.
 	mu            sync.Mutex
 	incidents     *incidents
 	confirmations confirmations
@@ -76,32 +68,43 @@ type Agent struct {
 	history       checks.History
 	scorer        *Scorer
 	forecasts     forecasts
+	levels        map[sentinel.Table]*Levels // of datasets with an objective
 	notifications *Notifications
 	planner       *notify.Planner // nil: nobody is notified
 	exporters     []*exporters.Queue
 	silences      []notify.Silence
 	checks        map[string]configuredCheck // by id
+	datasets      []Dataset                  // in force, for repairs
+	resolved      bool                       // datasets have been found once
 	plan          Plan                       // in force, for repairs
+	inForce       *running                   // the running plan that is in force
+	replaced      []*running                 // plans that were replaced, and have not ended
 }
 
-// New makes an agent. [Agent.Run] starts it.
+// now returns the time of the agent's clock.
+func (a *Agent) now() time.Time { return a.clock.Now() }
+
+// New returns an agent. [Agent.Run] starts it.
 func New(cfg Config) *Agent {
 	a := &Agent{
 		store:    cfg.Store,
 		metrics:  cfg.Metrics,
 		trace:    cfg.Trace,
 		runner:   cfg.Runner,
-		idle:     cfg.Idle,
-		now:      cfg.Now,
+		clock:    cfg.Clock,
 		log:      cfg.Log,
+		repairs:  make(chan struct{}, 1),
+		failed:   make(chan error, 1),
 		reload:   make(chan reloadRequest),
-		triggers: make(chan *repair.Trigger, 1000),
+		refresh:  make(chan struct{}, 1),
+		triggers: make(chan []repair.Trigger, 1000),
 	}
 	if a.runner == nil {
 		a.runner = checks.Local{}
 	}
 	if cfg.Repair != nil {
 		a.engine = repair.NewEngine(*cfg.Repair, repairHost{a})
+		a.engine.SetUnresolved(func(sentinel.Table) bool { return true }) // until setDatasets
 	}
 	return a
 }
@@ -110,61 +113,11 @@ func New(cfg Config) *Agent {
 // store.
 var ErrNotStarted = errors.New("the agent has not started yet; try again in a moment")
 
-type reloadRequest struct {
-	plan Plan
-	done chan struct{}
-}
-
-// Run runs the checks of plan until ctx ends. Running ticks then finish within their
-// statement timeouts and are recorded. Run returns early only where the store cannot
-// be read at the start. It closes the plan in force.
-func (a *Agent) Run(ctx context.Context, plan Plan) error {
-	if err := a.start(ctx); err != nil {
-		return err
-	}
-	for ctx.Err() == nil {
-		planCtx, stop := context.WithCancel(ctx)
-		done := make(chan error, 1)
-		go func() { done <- a.runPlan(planCtx, plan) }()
-		select {
-		case r := <-a.reload:
-			stop()
-			err := <-done
-			close(r.done)
-			plan = r.plan
-			if err != nil {
-				a.log.Error("closing the replaced configuration", "error", err)
-			}
-		case err := <-done:
-			stop()
-			return errors.Join(err, a.Stop())
-		}
-	}
-	return a.Stop()
-}
-
-// Reload replaces the plan. Running ticks of the old plan finish first. Reload
-// returns when the new plan is in force, or with ctx's error.
-func (a *Agent) Reload(ctx context.Context, plan Plan) error {
-	r := reloadRequest{plan, make(chan struct{})}
-	select {
-	case a.reload <- r:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case <-r.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Ready reports whether the agent has read its store and resolved its datasets. It
 // never blocks.
 func (a *Agent) Ready() bool { return a.ready.Load() }
 
-// start reads from the store what the agent needs before its first tick, and starts
+// start reads from the store what the agent needs before its first tick. Then it starts
 // the recorder.
 func (a *Agent) start(ctx context.Context) error {
 	open, err := a.store.OpenIncidents(ctx)
@@ -190,19 +143,26 @@ func (a *Agent) start(ctx context.Context) error {
 		}
 	}
 	known := newIncidents(open, a)
+	known.started = a.now().UTC().Truncate(time.Second)
 	for _, r := range last {
 		if r.Status == sentinel.Pass {
 			known.lastGood[r.Check] = r.Tick
 		}
 	}
 	a.metrics.IncidentsOpen(known.unresolved())
-	if err := a.metrics.Export(ctx, last); err != nil {
-		return err
+	a.metrics.Restore(last)
+	for _, i := range open {
+		for _, f := range i.OpenFindings() {
+			a.metrics.LastGood(i.Table, f.Check, f.LastGood)
+		}
 	}
+	a.expectEvents()
+	a.metrics.Add(exporters.StoreRewritten, 0)
 	a.metrics.StoreUp(true) // the series exists before the first write
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.silences = silences
+	a.countSilences()
 	a.incidents = known
 	a.confirmations = confirmed
 	a.cache = &checks.Cache{}
@@ -222,76 +182,21 @@ func (a *Agent) started() bool {
 // confirmState is the kind of the states of N-of-M in the store.
 const confirmState = "confirm"
 
-// runPlan starts every goroutine of one plan, and waits for them.
-func (a *Agent) runPlan(ctx context.Context, plan Plan) error {
-	var running sync.WaitGroup
-	defer running.Wait()
-	loops := map[string]*loop{}
-	for name := range plan.Warehouses {
-		l := newLoop(a, name, plan)
-		loops[name] = l
-		running.Go(func() { a.supervise(ctx, "schedule", l.run) })
+// awaitRefresh waits until the datasets are to be resolved again. It returns false when
+// ctx ends.
+func (a *Agent) awaitRefresh(ctx context.Context, after time.Duration) bool {
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-a.refresh:
+	case <-timer.C:
 	}
-	a.setPlan(plan)
-	a.setNotifications(plan.Notifications)
-	var queues []*exporters.Queue
-	for _, e := range plan.Exporters {
-		q := &exporters.Queue{Exporter: e.Exporter, Name: e.Name, Observer: exportObserver{a}}
-		queues = append(queues, q)
-		running.Go(func() { a.supervise(ctx, "exporter", q.Run) })
-	}
-	a.mu.Lock()
-	a.exporters = queues
-	a.mu.Unlock()
-	if n := plan.Notifications; n != nil && n.Dispatcher != nil {
-		dispatch := func(ctx context.Context) { a.runDispatcher(ctx, n.Dispatcher) }
-		running.Go(func() { a.supervise(ctx, "notifications", dispatch) })
-	}
-	running.Go(func() { a.supervise(ctx, "housekeeping", func(ctx context.Context) { a.housekeep(ctx, plan) }) })
-	running.Go(func() { a.supervise(ctx, "repairs", func(ctx context.Context) { a.runRepairs(ctx, plan) }) })
-	running.Go(func() { a.supervise(ctx, "risks", a.watchRisks) })
-	a.supervise(ctx, "datasets", func(ctx context.Context) { a.resolve(ctx, plan, loops) })
-	running.Wait()
-	return plan.Close()
+	return true
 }
 
-// resolve gives the loops their datasets, at the start and every Refresh. It tries
-// again sooner after problems, such as a warehouse that is down at the start.
-func (a *Agent) resolve(ctx context.Context, plan Plan, loops map[string]*loop) {
-	for ctx.Err() == nil {
-		datasets, problems := plan.Resolver.Datasets(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		for _, p := range problems {
-			a.log.Warn("resolving datasets", "error", p)
-		}
-		a.setDatasets(datasets)
-		a.setForecasts(ctx, datasets)
-		a.describe(datasets)
-		ids, tables := map[string]bool{}, map[sentinel.Table]bool{}
-		for _, d := range datasets {
-			tables[d.Table] = true
-			for _, c := range d.Checks {
-				ids[c.Common().ID] = true
-			}
-			ids[RiskCheck(d.Table)] = d.Risk != nil
-		}
-		for _, l := range loops {
-			l.set(datasets)
-		}
-		if len(problems) == 0 {
-			a.metrics.Keep(ids, tables)
-			a.retainDetectors(ids)
-		}
-		a.ready.Store(true)
-		if !sleep(ctx, plan.RefreshAfter(len(problems) > 0)) {
-			return
-		}
-	}
-}
-
-// retainDetectors forgets the detectors of all checks but these.
+// retainDetectors drops the detectors of all checks that are not in ids.
 func (a *Agent) retainDetectors(ids map[string]bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -299,40 +204,20 @@ func (a *Agent) retainDetectors(ids map[string]bool) {
 }
 
 // describe exports the owner and tier of each dataset: the first owner and the
-// highest tier of its checks.
+// highest tier of its checks. It makes the datasets' counters.
 func (a *Agent) describe(datasets []Dataset) {
-	rank := map[string]int{"critical": 2, "warning": 1}
 	for _, d := range datasets {
-		var owner, tier string
-		for _, c := range d.Checks {
-			if owner == "" {
-				owner = c.Meta.Owner
-			}
-			if tier == "" || rank[c.Meta.Tier] > rank[tier] {
-				tier = c.Meta.Tier
-			}
-		}
+		owner, tier := ownerAndTier(d)
 		a.metrics.Describe(d.Table, owner, tier)
-		a.metrics.TicksMissed(d.Table, 0)
-		a.metrics.JobSkipped(d.Table, 0)
 	}
+	a.expectDatasets(datasets)
 }
 
-// tickEnded calls the idle observer when no other tick runs.
-func (a *Agent) tickEnded() {
-	if a.ticking.Add(-1) == 0 && a.idle != nil {
-		a.idle.Idle()
+// ownerAndTier returns the first owner and the highest tier of a dataset's checks.
+func ownerAndTier(d Dataset) (owner, tier string) {
+	for _, c := range d.Checks {
+		owner = cmp.Or(owner, c.Meta.Owner)
+		tier = notify.HigherTier(tier, c.Meta.Tier)
 	}
-}
-
-// sleep waits for d. It returns false as soon as ctx ends.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
+	return owner, tier
 }

@@ -37,7 +37,7 @@ func newAgent(memory *store.Store, now func() time.Time) *Agent {
 	return New(Config{
 		Store:   memory,
 		Metrics: exporters.NewPrometheus("test"),
-		Now:     now,
+		Clock:   sentinel.ClockFunc(now),
 		Log:     slog.New(slog.DiscardHandler),
 	})
 }
@@ -62,7 +62,7 @@ func start(t *testing.T, dir string, list ...Check) *live {
 }
 
 func (l *live) plan(list []Check) Plan {
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + l.file), Now: time.Now})
+	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.NewSecret("sqlite:" + l.file), Clock: sentinel.ClockFunc(time.Now)})
 	if err != nil {
 		l.t.Error(err)
 	}
@@ -156,8 +156,10 @@ func TestAnAgentResumesAfterARestart(t *testing.T) {
 	l.end()
 	testenv.Exec(t, "sqlite", l.file, "ALTER TABLE t ADD COLUMN extra integer")
 	again := start(t, dir, check, everySecond(t, "shape", &checks.Schema{}))
-	again.poll("the drift is seen against the baseline of before", func() bool { return len(again.open()) == 2 })
-	if again.open()[0].ID != id {
+	again.poll("the drift is seen against the baseline of before", func() bool {
+		return len(again.open()[0].OpenFindings()) == 2
+	})
+	if len(again.open()) != 1 || again.open()[0].ID != id {
 		t.Errorf("the incident of before is another one now: %+v", again.open())
 	}
 	if err := again.agent.Reload(t.Context(), again.plan([]Check{check})); err != nil {
@@ -197,7 +199,10 @@ func TestC03OnlyAJudgedRunResolves(t *testing.T) {
 	inc := newIncidents(nil, &fixedPolicy{})
 	states := func(r sentinel.Result) (out string) {
 		for _, i := range inc.apply(r, Meta{Tier: "info"}) {
-			out += i.Key + ":" + string(i.State) + " "
+			out += string(i.State)
+			for _, f := range i.Findings {
+				out += " " + f.Key + map[bool]string{true: ":open", false: ":ended"}[f.Open()]
+			}
 		}
 		return out
 	}
@@ -205,29 +210,29 @@ func TestC03OnlyAJudgedRunResolves(t *testing.T) {
 		r    sentinel.Result
 		want string
 	}{
-		{result(sentinel.Fail, 0, "a", "b"), "a:open b:open "},
+		{result(sentinel.Fail, 0, "a", "b"), "open a:open b:open"},
 		{result(sentinel.Error, 1), ""},
 		{result(sentinel.Unknown, 2), ""},
-		{result(sentinel.Fail, 3, "a"), "a:open b:resolved "},
-		{result(sentinel.Pass, 4), "a:resolved "},
-		{result(sentinel.Fail, 5, "a"), "a:open "},
-		{result(sentinel.Pass, 6), "a:resolved "},
-		{result(sentinel.Fail, 60, "a"), "a:open "},
+		{result(sentinel.Fail, 3, "a"), "open a:open b:ended"},
+		{result(sentinel.Pass, 4), "resolved a:ended b:ended"},
+		{result(sentinel.Fail, 5, "a"), "open a:open"},
+		{result(sentinel.Pass, 6), "resolved a:ended"},
+		{result(sentinel.Fail, 60, "a"), "open a:open"},
 		{result(sentinel.Error, 61), ""},
 		{result(sentinel.Error, 62), ""},
-		{result(sentinel.Error, 63), monitorKey + ":open "},
-		{result(sentinel.Unknown, 64), monitorKey + ":resolved "},
+		{result(sentinel.Error, 63), "open a:open " + monitorKey + ":open"},
+		{result(sentinel.Unknown, 64), "open a:open " + monitorKey + ":ended"},
 	} {
 		if got := states(step.r); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
 		switch i {
 		case 5:
-			if inc.open[incidentKey{"c", "a"}].Flaps != 1 {
+			if inc.open[sentinel.Table{}].Flaps != 1 {
 				t.Error("an incident that comes back soon is a flap of the same")
 			}
 		case 7:
-			if again := inc.open[incidentKey{"c", "a"}]; again.Flaps != 0 ||
+			if again := inc.open[sentinel.Table{}]; again.Flaps != 0 ||
 				!again.LastGood.Equal(result(sentinel.Pass, 6).Tick) {
 				t.Errorf("an incident after the reopen window is a new one: %+v", again)
 			}
@@ -280,7 +285,7 @@ func TestMissedTicksAreCounted(t *testing.T) {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	e := entry{sched: s, progress: &progress{last: at}}
 	for after, want := range map[time.Duration]int{5 * time.Minute: 0, 10 * time.Minute: 1, 3 * time.Hour: 35} {
-		if got := len(e.missed(at.Add(after))); got != want {
+		if _, got := e.missed(at.Add(after), noAgent); got != want {
 			t.Errorf("after %v: %d, want %d", after, got, want)
 		}
 	}
@@ -368,7 +373,7 @@ func TestTicksNotRunAreOneLogLine(t *testing.T) {
 	}}
 	l := newLoop(New(Config{
 		Metrics: exporters.NewPrometheus("test"),
-		Now:     func() time.Time { return last },
+		Clock:   sentinel.ClockFunc(func() time.Time { return last }),
 		Log:     slog.New(slog.NewTextHandler(&log, &plain)),
 	}), "w", Plan{CatchUp: "one"})
 	var datasets []Dataset
@@ -381,7 +386,7 @@ func TestTicksNotRunAreOneLogLine(t *testing.T) {
 			Table: table}] = last.Add(time.Duration(i%2) * -5 * time.Minute)
 	}
 	l.set(datasets)
-	for _, minutes := range []time.Duration{32, 36} { // of the second look the first is still running
+	for _, minutes := range []time.Duration{32, 36} { // the first tick still runs at the second one
 		l.due(last.Add(minutes*time.Minute), recorded)
 	}
 	want := `msg="ticks missed" datasets=1000 first=w.main.t0 ticks=6 since=2026-11-20T09:55:00.000Z

@@ -11,23 +11,23 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Scorer compares results with what is normal for their series. The store has the
-// state of a detector as of a while ago; a restart replays the observations since.
-// It must not be used concurrently.
+// Scorer compares results with what is normal for their series. The store may hold an
+// older state of a detector; a restart then replays the observations since. A Scorer is
+// not safe for concurrent use.
 type Scorer struct {
-	Store *store.Store
+	Store *store.Store // nil: nothing is remembered
 	watch anomaly.Watch
 }
 
 // anomalyState is the kind of the states of detectors in the store.
 const anomalyState = "anomaly"
 
-// Forget drops the detectors of a check, so that they learn again. It is for a check
-// a part of whose series has been labelled.
+// Forget drops the detectors of a check, so that they learn again. Call it after a part
+// of the check's series has been labelled.
 func (s *Scorer) Forget(check string) { s.watch.Forget(check) }
 
-// emptyStates returns the states of a check's series without their detectors. They
-// are to be recorded once the scorer has forgotten the check.
+// emptyStates returns the states of a check's series without their detectors. Record
+// them after the scorer has forgotten the check.
 func (s *Scorer) emptyStates(ctx context.Context, check string) (states []store.State, err error) {
 	series, err := s.Store.SeriesOf(ctx, check)
 	for _, v := range series {
@@ -37,10 +37,11 @@ func (s *Scorer) emptyStates(ctx context.Context, check string) (states []store.
 }
 
 // Score adds scores, and the findings from them, to a result of a check with
-// `anomaly:`. The states are to be recorded with the result. An error says which
-// detectors could not be restored; they start again, and the others are applied.
+// `anomaly:`. The caller must record the states together with the result. The error
+// names the detectors that could not be restored. A result without its detectors says so,
+// and the others are applied.
 func (s *Scorer) Score(ctx context.Context, c anomaly.Config, r *sentinel.Result) (states []store.State, err error) {
-	restored, err := s.load(ctx, c, s.missing(c, *r))
+	restored, err := s.load(ctx, c, s.missing(c, *r), r)
 	s.watch.Merge(restored)
 	states, scored := s.score(c, r)
 	return states, errors.Join(err, scored)
@@ -56,15 +57,38 @@ func (s *Scorer) missing(c anomaly.Config, r sentinel.Result) (list []anomaly.Se
 	return list
 }
 
-// load restores the detectors of series from the store. It does not change the
-// scorer, so it needs no lock.
-func (s *Scorer) load(ctx context.Context, c anomaly.Config, list []anomaly.Series) (*anomaly.Watch, error) {
+// load restores the detectors of a result's series from the store, and marks the result if
+// they cannot be restored. It does not change the scorer, so it needs no lock.
+func (s *Scorer) load(
+	ctx context.Context, c anomaly.Config, list []anomaly.Series, r *sentinel.Result,
+) (*anomaly.Watch, error) {
 	restored := &anomaly.Watch{}
 	var problems []error
 	for _, series := range list {
 		problems = append(problems, s.restore(ctx, restored, c, series))
 	}
-	return restored, errors.Join(problems...)
+	err := errors.Join(problems...)
+	if err != nil {
+		notJudged(restored, c, list, r, err)
+	}
+	return restored, err
+}
+
+// notJudged marks a result whose detectors could not be restored, so that it ends no finding
+// of them and verifies no repair. A result that is bad by other rules stays bad.
+func notJudged(restored *anomaly.Watch, c anomaly.Config, list []anomaly.Series, r *sentinel.Result, err error) {
+	text := fmt.Sprintf("could not restore what is normal: %v", err)
+	for _, series := range list {
+		switch {
+		case restored.Has(c, series):
+		case r.Status.Bad():
+			key := sentinel.SegmentKey(sentinel.AnomalyKey, series.Segment)
+			r.Findings = append(r.Findings, sentinel.Finding{Key: key, Status: sentinel.Unknown, Message: text})
+		default:
+			r.Status, r.Message, r.Findings = sentinel.Error, text, nil
+			return
+		}
+	}
 }
 
 // score scores a result with the detectors in memory.
@@ -78,6 +102,9 @@ func (s *Scorer) score(c anomaly.Config, r *sentinel.Result) (states []store.Sta
 }
 
 func (s *Scorer) restore(ctx context.Context, to *anomaly.Watch, c anomaly.Config, series anomaly.Series) error {
+	if s.Store == nil {
+		return to.Restore(c, series, nil, func(time.Time) ([]sentinel.Point, error) { return nil, nil })
+	}
 	state, _, err := s.Store.State(ctx, anomalyState, seriesKey(series))
 	if err != nil {
 		state = nil // its history is replayed instead
@@ -85,13 +112,13 @@ func (s *Scorer) restore(ctx context.Context, to *anomaly.Watch, c anomaly.Confi
 	span, limit := anomaly.LookBack()
 	return errors.Join(err, to.Restore(c, series, state, func(since time.Time) ([]sentinel.Point, error) {
 		if since.IsZero() {
-			newest, err := s.Store.Points(ctx, series.Check, series.Metric, series.Segment, time.Time{}, 1)
+			newest, err := s.Store.Points(ctx, store.Series(series), time.Time{}, 1)
 			if err != nil || len(newest) == 0 {
 				return nil, err
 			}
 			since = newest[0].Time.Add(-span)
 		}
-		return s.Store.Points(ctx, series.Check, series.Metric, series.Segment, since, limit)
+		return s.Store.Points(ctx, store.Series(series), since, limit)
 	}))
 }
 

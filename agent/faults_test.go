@@ -21,7 +21,7 @@ import (
 )
 
 // startWith is start with a clock and a warehouse of the test's own.
-func startWith(t *testing.T, dir string, now sentinel.Clock, cfg warehouse.Config, list ...Check) *live {
+func startWith(t *testing.T, dir string, now func() time.Time, cfg warehouse.Config, list ...Check) *live {
 	t.Helper()
 	l := &live{t: t, file: filepath.Join(dir, "w.db"), done: make(chan error, 1)}
 	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "state.db"))
@@ -30,7 +30,7 @@ func startWith(t *testing.T, dir string, now sentinel.Clock, cfg warehouse.Confi
 	}
 	l.memory = memory
 	l.agent = newAgent(memory, now)
-	cfg.Name, cfg.DSN, cfg.Now = "w", sentinel.Secret("sqlite:"+l.file), time.Now
+	cfg.Name, cfg.DSN, cfg.Clock = "w", sentinel.NewSecret("sqlite:"+l.file), sentinel.ClockFunc(time.Now)
 	db, err := warehouse.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -85,11 +85,11 @@ func TestC09AWrongClockIsReported(t *testing.T) {
 		"CREATE TABLE t (at timestamp)", "INSERT INTO t VALUES (datetime('now', '-20 minutes'))")
 	l := startWith(t, dir, func() time.Time { return time.Now().Add(10 * time.Minute) }, warehouse.Config{},
 		everySecond(t, "fresh", &checks.Freshness{Fail: checks.Duration(time.Hour)}))
-	l.poll("the difference is told", func() bool {
+	l.poll("the difference is exported", func() bool {
 		skew := l.metric("sentinel_warehouse_clock_skew_seconds")
 		return skew < -590 && skew > -610
 	})
-	l.poll("the age is told", func() bool { return l.metric("sentinel_freshness_seconds") > 0 })
+	l.poll("the age is exported", func() bool { return l.metric("sentinel_freshness_seconds") > 0 })
 	if age := l.metric("sentinel_freshness_seconds"); age < 1190 || age > 1260 {
 		t.Errorf("an age of %v s, want 20 minutes", age)
 	}
@@ -148,7 +148,7 @@ func TestC10AJumpIsNoticedWithinAMinute(t *testing.T) {
 		l.due(began, map[store.TickKey]time.Time{})
 		l.wait(t.Context(), began)
 		if took := time.Since(began); took > time.Minute {
-			t.Errorf("looks at the clock again after %s", took)
+			t.Errorf("reads the clock again after %s", took)
 		}
 	})
 }

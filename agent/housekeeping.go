@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/internal/wait"
 )
 
 // housekeep prunes history older than the retention, at the start and daily. Every
@@ -13,6 +15,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 		retention = 90 * 24 * time.Hour
 	}
 	var pruned time.Time
+	logged := map[string]bool{} // of silences
 	for {
 		if now := a.now(); now.Sub(pruned) >= 24*time.Hour {
 			pruned = now
@@ -26,7 +29,11 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 			}
 		}
 		a.countNotices(ctx)
-		if !sleep(ctx, time.Minute) {
+		a.mu.Lock()
+		a.countSilences() // one may have ended
+		a.mu.Unlock()
+		a.watchSilences(ctx, logged)
+		if !wait.For(ctx, time.Minute) {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestADownstreamIncidentNamesItsCause(t *testing.T) {
 		in.apply(blind, Meta{})
 	}
 	if late := in.apply(bad("late", 3), Meta{})[0]; late.Upstream != "" {
-		t.Errorf("a check that cannot look says nothing about the data: %q", late.Upstream)
+		t.Errorf("a check that cannot run says nothing about the data: %q", late.Upstream)
 	}
 }
 
@@ -85,6 +86,49 @@ func TestHysteresis(t *testing.T) {
 		}
 		if c.want == "warn" && !strings.Contains(r.Message, "better, but not yet > 1,200") {
 			t.Error(r.Message)
+		}
+	}
+}
+
+// A finding of another rule does not end the one that `clear:` holds open.
+func TestHysteresisBesideAnotherFinding(t *testing.T) {
+	t.Parallel()
+	clears, err := checks.ParseBound("> 1200")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := newIncidents(nil, &fixedPolicy{})
+	for minute, c := range []struct {
+		rows int64
+		bad  []string
+		want string
+	}{
+		{900, []string{""}, ""},
+		{1100, []string{"anomaly"}, "anomaly,"},
+		{1100, nil, ""},
+		{1250, []string{"anomaly"}, "anomaly"},
+		{1100, []string{"anomaly"}, "anomaly"},
+	} {
+		r := result(sentinel.Pass, minute)
+		if c.bad != nil {
+			r = result(sentinel.Fail, minute, c.bad...)
+		}
+		r.Message, r.Observations = "other", []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(c.rows)}}
+		r.Scores = []sentinel.Score{{State: sentinel.Normal}}
+		in.keepUntilClear(clears, &r)
+		in.apply(r, Meta{})
+		var open []string
+		for _, f := range in.open[r.Table].OpenFindings() {
+			open = append(open, f.Key)
+			if f.Key == "" && minute == 1 && f.Message != "row_count 1100: better, but not yet > 1,200" {
+				t.Error(f.Message)
+			}
+		}
+		slices.Sort(open)
+		want := strings.Split(c.want, ",")
+		slices.Sort(want)
+		if !slices.Equal(open, want) {
+			t.Errorf("minute %d, %d rows: open %q, want %q", minute, c.rows, open, want)
 		}
 	}
 }
@@ -174,28 +218,6 @@ func TestSuppressionKeepsTheState(t *testing.T) {
 	if other = in.apply(bad("events", 5), Meta{})[0]; other.State != sentinel.Escalated ||
 		other.Note != "a repair failed" {
 		t.Errorf("after the window: %s: %s", other.State, other.Note)
-	}
-}
-
-// An incident names what went wrong above it, and that in its own schema.
-func TestCauseText(t *testing.T) {
-	t.Parallel()
-	in := newIncidents(nil, &fixedPolicy{})
-	drift := bad("orders", 0)
-	drift.Check, drift.Kind = "orders/schema", "schema"
-	drift.Findings[0].Message = "column_removed email: text"
-	in.apply(drift, Meta{})
-	i := in.apply(bad("orders", 0), Meta{})[0]
-	if i.Upstream != "" || i.Cause != "column_removed email: text" {
-		t.Errorf("its own schema: %q %q", i.Upstream, i.Cause)
-	}
-	in.upstreams = map[sentinel.Table][]sentinel.Table{i.Table: {bad("customers", 0).Table}}
-	up := bad("customers", 1)
-	up.Findings[0].Message = "newest row 2h old"
-	above := in.apply(up, Meta{})[0]
-	if i = in.apply(bad("orders", 1), Meta{})[0]; i.Upstream != above.ID ||
-		i.Cause != up.Table.String()+": newest row 2h old" {
-		t.Errorf("upstream: %q %q", i.Upstream, i.Cause)
 	}
 }
 

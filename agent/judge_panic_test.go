@@ -60,6 +60,7 @@ func TestAPanicOfJudging(t *testing.T) {
 		return sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprintf("t_%d", i)}
 	}
 	broken := &brokenCheck{RowCount: atLeastOne(t)}
+	plan := newRunning(Plan{})
 	var due []*entry
 	for i := range 3 {
 		var c checks.Check = atLeastOne(t)
@@ -67,7 +68,7 @@ func TestAPanicOfJudging(t *testing.T) {
 			c = broken
 		}
 		d := &Dataset{Table: name(i), Location: time.UTC, Checks: []Check{everySecond(t, name(i).Name, c)}}
-		due = append(due, splitBySchedule(d)...)
+		due = append(due, splitBySchedule(plan, d)...)
 	}
 	l := newLoop(a, "w", Plan{CatchUp: "one"})
 	at := time.Now().UTC().Truncate(time.Second)

@@ -30,7 +30,7 @@ func TestALockedStateDoesNotBlockTheAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.agent = New(Config{
-		Store: l.memory, Metrics: exporters.NewPrometheus("test"), Now: time.Now,
+		Store: l.memory, Metrics: exporters.NewPrometheus("test"), Clock: sentinel.ClockFunc(time.Now),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	l.ctx, l.stop = context.WithCancel(t.Context())

@@ -7,56 +7,46 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
-	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // loop finds the due ticks of one warehouse. All checks due at one instant run
 // as one batch, so that the catalog is read once and statements share a pipeline.
 type loop struct {
-	agent  *Agent
-	name   string
-	open   func(name string) (*warehouse.DB, error) // all warehouses, for comparisons
-	jitter time.Duration
-	// catchUp says which missed ticks are run: one (the latest), all (each, the oldest
-	// first), none (of those before started).
-	catchUp string
-	started time.Time
+	agent *Agent
+	name  string
 
 	changed chan struct{} // wakes the loop
 
 	mu      sync.Mutex
-	entries []*entry // the entries of a dataset stand together
+	plan    *running // whose datasets the entries are
+	entries []*entry // the entries of a dataset are adjacent
 	removed []*entry // no longer configured, and still in a running batch
 	hasNew  bool     // the last tick of an entry has to be read from the store
+	changes bool     // the entries were replaced since the last look at what is due
+	ended   bool     // the loop takes no more datasets
 }
 
 // maxCatchUp bounds how many missed ticks are run, one by one.
 const maxCatchUp = 500
 
-// maxMissed bounds how many missed ticks are counted and recorded at once.
-const maxMissed = 1000
-
+// newLoop makes a loop without datasets. A loop outlives its plan, so that a reload
+// neither loses nor repeats a tick.
 func newLoop(a *Agent, name string, plan Plan) *loop {
-	return &loop{
-		agent:   a,
-		name:    name,
-		open:    plan.open,
-		jitter:  plan.Jitter,
-		catchUp: plan.CatchUp,
-		started: a.now(),
-		changed: make(chan struct{}, 1),
-	}
+	l := &loop{agent: a, name: name, changed: make(chan struct{}, 1), plan: newRunning(plan)}
+	l.plan.users.Add(1)
+	return l
 }
 
 // entry is one schedule of one dataset.
 type entry struct {
+	plan    *running // of the dataset
 	dataset *Dataset
 	sched   schedule.Schedule
 	checks  []Check
 	next    time.Time
-	waits   bool // nothing is due before next
 	*progress
 }
 
@@ -64,38 +54,42 @@ type entry struct {
 // are replaced.
 type progress struct {
 	last    time.Time // the last tick that was started or counted as missed
+	owed    time.Time // every tick until then is run, one after the other
 	skipped []skip    // ticks that were not run, and are not yet recorded
 	running bool      // the entry is in a running batch
+	waits   bool      // nothing is due before the entry's next tick
+	due     time.Time // when the first tick without results begins, as exported; zero: not known yet
+	unread  bool      // the last tick has to be read from the store
+	since   time.Time // when the agent first had the entry
 }
 
-// skip is a tick that is not run, and why.
-type skip struct {
-	tick time.Time
-	why  string
-}
+// set replaces the datasets by others of the same plan: see replace.
+func (l *loop) set(datasets []Dataset) { l.replace(l.plan, datasets) }
 
-// The reasons why a tick is not run.
-const (
-	stillRunning = "the tick before was still running"
-	noAgent      = "no agent ran at that time"
-	panicked     = "a bug ended the tick; the agent's log has its stack"
-)
-
-// skip notes why ticks were not run. They are recorded with the entry's next tick.
-func (e *entry) skip(why string, ticks ...time.Time) {
-	for _, t := range ticks {
-		e.skipped = append(e.skipped, skip{t, why})
-	}
-	if extra := len(e.skipped) - maxMissed; extra > 0 {
-		e.skipped = e.skipped[extra:]
-	}
-}
-
-// set replaces the datasets by those of the loop's warehouse. datasets has each one
-// once. Running ticks go on.
-func (l *loop) set(datasets []Dataset) {
+// abandon drops all datasets, and takes no more. The loop must have ended.
+func (l *loop) abandon() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.entries, l.ended = nil, true
+	l.plan.users.Done()
+}
+
+// replace replaces the datasets by those of the loop's warehouse. datasets has each one
+// once. Running ticks continue, also of the plan before. Ticks run in the order of the
+// tables, so that the store finds its records of a part of a tick without reading the
+// other parts.
+func (l *loop) replace(plan *running, datasets []Dataset) {
+	now := l.agent.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	if l.plan != plan {
+		plan.users.Add(1)
+		l.plan.users.Done()
+		l.plan = plan
+	}
 	known := make(map[store.TickKey]*entry, len(l.entries))
 	for _, e := range slices.Concat(l.removed, l.entries) {
 		known[e.key()] = e
@@ -105,25 +99,27 @@ func (l *loop) set(datasets []Dataset) {
 		if datasets[i].Table.Warehouse != l.name {
 			continue
 		}
-		for _, e := range splitBySchedule(&datasets[i]) {
+		for _, e := range splitBySchedule(plan, &datasets[i]) {
 			if old := known[e.key()]; old != nil {
 				e.progress = old.progress
 				delete(known, e.key())
 			} else {
-				l.hasNew = true
+				e.since, e.unread, l.hasNew = now, true, true
 			}
 			l.entries = append(l.entries, e)
 		}
 	}
+	slices.SortStableFunc(l.entries, func(a, b *entry) int { return a.dataset.Table.Compare(b.dataset.Table) })
 	for _, e := range known {
 		if e.running {
 			l.removed = append(l.removed, e)
 		}
 	}
+	l.changes = true
 	l.wake()
 }
 
-// wake makes wait return.
+// wake ends a running wait.
 func (l *loop) wake() {
 	select {
 	case l.changed <- struct{}{}:
@@ -131,18 +127,18 @@ func (l *loop) wake() {
 	}
 }
 
-// splitBySchedule makes an entry of each schedule of a dataset.
-func splitBySchedule(d *Dataset) []*entry {
+// splitBySchedule makes an entry for each schedule of a dataset.
+func splitBySchedule(plan *running, d *Dataset) []*entry {
 	differs := func(c Check) bool { return c.Schedule.String() != d.Checks[0].Schedule.String() }
 	if len(d.Checks) > 0 && !slices.ContainsFunc(d.Checks, differs) {
-		// Nearly always. The checks are not copied.
-		return []*entry{{dataset: d, sched: d.Checks[0].Schedule, checks: d.Checks, progress: &progress{}}}
+		// Nearly all datasets have one schedule. Their checks are not copied.
+		return []*entry{{plan: plan, dataset: d, sched: d.Checks[0].Schedule, checks: d.Checks, progress: &progress{}}}
 	}
 	var entries []*entry
 	for _, c := range d.Checks {
 		i := slices.IndexFunc(entries, func(e *entry) bool { return e.sched.String() == c.Schedule.String() })
 		if i < 0 {
-			entries = append(entries, &entry{dataset: d, sched: c.Schedule, progress: &progress{}})
+			entries = append(entries, &entry{plan: plan, dataset: d, sched: c.Schedule, progress: &progress{}})
 			i = len(entries) - 1
 		}
 		entries[i].checks = append(entries[i].checks, c)
@@ -154,56 +150,65 @@ func (e *entry) key() store.TickKey {
 	return store.TickKey{Schedule: e.sched.String(), Table: e.dataset.Table}
 }
 
-// run starts batches until ctx ends and waits for the last of them.
+// run starts batches until ctx ends. Then it waits for the last of them.
 func (l *loop) run(ctx context.Context) {
 	var batches sync.WaitGroup
 	defer batches.Wait()
 	for ctx.Err() == nil {
-		recorded := l.recorded(ctx)
+		recorded, err := l.recorded(ctx)
 		now := l.agent.now()
 		for tick, due := range l.due(now, recorded) {
 			batches.Go(func() { l.runDue(ctx, tick, due) })
+		}
+		if err != nil {
+			wait.Wake(ctx, readAgain, l.changed)
+			continue
 		}
 		l.wait(ctx, now)
 	}
 }
 
-// runDue runs one batch after its delay, and releases its entries. The agent is idle
-// only after that.
+// readAgain is how soon the last ticks are read again after an error.
+const readAgain = time.Second
+
+// runDue runs one batch after its delay, and releases its entries. If their plan is
+// replaced during the delay, the tick is due again, by the new plan.
 func (l *loop) runDue(ctx context.Context, tick time.Time, due []*entry) {
-	if !sleep(ctx, l.delay(tick)) {
-		l.release(due)
+	waited := wait.For(ctx, l.delay(due[0].plan.plan.Jitter, tick))
+	if l.giveBack(tick, due) {
 		return
 	}
-	l.agent.ticking.Add(1)
-	defer l.agent.tickEnded()
 	defer l.release(due)
-	l.agent.runTick(ctx, l, tick, due)
+	if waited {
+		l.agent.runTick(ctx, l, tick, due)
+	}
 }
 
-// recorded reads the last ticks from the store. It returns nil where no entry needs
-// them.
-func (l *loop) recorded(ctx context.Context) map[store.TickKey]time.Time {
+// recorded reads the last ticks from the store. It returns nil if no entry needs them, and
+// on an error.
+func (l *loop) recorded(ctx context.Context) (map[store.TickKey]time.Time, error) {
 	l.mu.Lock()
 	hasNew := l.hasNew
 	l.mu.Unlock()
 	if !hasNew {
-		return nil
+		return nil, nil
 	}
 	recorded, err := l.agent.store.LastTicks(ctx)
 	if err != nil {
-		l.agent.log.Error("reading the last ticks", "warehouse", l.name, "error", err)
-		return map[store.TickKey]time.Time{}
+		if ctx.Err() == nil {
+			l.agent.log.Error("reading the last ticks: new datasets wait for them", "warehouse", l.name, "error", err)
+		}
+		return nil, err
 	}
-	return recorded
+	return recorded, nil
 }
 
-// maxSleep bounds how long the loop misses that the clock was set or the machine
-// was suspended: timers use the monotonic clock.
+// maxSleep bounds how late the loop notices that the clock was set or the machine was
+// suspended, because timers use the monotonic clock.
 const maxSleep = time.Minute
 
-// wait returns at the next tick or after maxSleep, when the datasets change, or
-// when ctx ends.
+// wait returns at the next tick, after maxSleep, when the datasets change, or when ctx
+// ends.
 func (l *loop) wait(ctx context.Context, now time.Time) {
 	l.mu.Lock()
 	next := now.Add(maxSleep)
@@ -213,38 +218,32 @@ func (l *loop) wait(ctx context.Context, now time.Time) {
 		}
 	}
 	l.mu.Unlock()
-	timer := time.NewTimer(next.Sub(now))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-l.changed:
-	case <-timer.C:
-	}
+	wait.Wake(ctx, next.Sub(now), l.changed)
 }
 
-// due takes the entries whose tick has come, grouped by tick. It counts the ticks
-// that are not run: those missed while no agent ran (the latest one runs), and those
-// that come while the entry's last tick still runs. An entry waits while another
-// schedule of its dataset runs. Nothing is due as long as the last ticks of new
-// entries have to be read from the store.
+// due takes the entries whose tick has come, grouped by tick. It counts the ticks that
+// are not run. These are ticks missed while no agent ran, of which the latest one runs,
+// and ticks that come while the entry's last tick still runs. An entry waits while
+// another schedule of its dataset runs. A new entry is not due until its last tick has been
+// read from the store: what it missed since would be lost.
 func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time.Time][]*entry {
 	skipped := skipLog{}
 	defer func() { skipped.write(l.agent.log) }() // after the lock is released
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due := map[time.Time][]*entry{}
-	if l.hasNew && recorded == nil {
-		return due // the new entries have woken the loop
-	}
-	l.hasNew = false
-	var last *entry // most entries have the schedule of the one before
+	l.hasNew = l.hasNew && recorded == nil
+	var last *entry // most entries have the schedule of their predecessor
 	var before, after time.Time
 	for i, e := range l.entries {
 		if e.waits && now.Before(e.next) {
 			continue
 		}
 		e.waits = false
-		if e.last.IsZero() {
+		if e.unread && recorded == nil {
+			continue
+		}
+		if e.unread = false; e.last.IsZero() {
 			e.last = recorded[e.key()]
 		}
 		if last == nil || last.sched.String() != e.sched.String() {
@@ -267,47 +266,66 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 		}
 		due[tick] = append(due[tick], e)
 	}
+	for range due {
+		l.plan.begin(l.work())
+	}
+	if l.changes {
+		l.changes = false
+		l.announce(now)
+	}
 	return due
 }
 
+// work is what is running under a plan while a batch of the loop runs.
+func (l *loop) work() string { return "checks of " + l.name }
+
 // start starts the entry's newest tick, or the oldest missed one where all are to be
-// run. It returns false where the tick is skipped. The lock is held.
+// run. It returns false where no tick is started: all that have passed are then skipped,
+// or wait until the running one has ended. The lock is held.
 func (l *loop) start(e *entry, newest time.Time, skipped skipLog) (tick time.Time, ok bool) {
+	if e.running && e.last.Before(e.owed) {
+		return newest, false // they are run one after the other
+	}
+	why := noAgent
 	if e.running {
-		skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, 1, e.last)
-		e.last = newest
-		e.skip(stillRunning, newest)
-		l.agent.metrics.JobSkipped(e.dataset.Table, 1)
-		return newest, false
+		why = stillRunning
 	}
-	missed := e.missed(newest)
+	missed, n := e.missed(newest, why)
+	all := append(missed, skip{tick: newest, why: why})
 	switch {
-	case l.catchUp == "all" && len(missed) > 0 && len(missed) <= maxCatchUp:
-		// The others follow when this one has ended.
-		e.last, e.running = e.sched.Next(e.last), true
-		return e.last, true
-	case l.catchUp == "none" && !e.last.IsZero() && newest.Before(l.started):
-		l.miss(e, "ticks missed, and not run afterwards", append(missed, newest), skipped)
+	case e.running:
+		skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, n+1, e.last)
+		e.skip(all...)
 		e.last = newest
+		l.agent.metrics.JobSkipped(e.dataset.Table, n+1)
+		return newest, false
+	case e.plan.plan.CatchUp == "all" && n > 0 && n <= maxCatchUp:
+		// The others follow when this one has ended.
+		e.last, e.owed, e.running = e.sched.Next(e.last), newest, true
+		return e.last, true
+	case e.plan.plan.CatchUp == "none" && !e.last.IsZero() && newest.Before(e.since):
+		l.miss(e, "ticks missed, and not run afterwards", all, n+1, skipped)
+		e.last = newest
+		e.waits = true
 		return newest, false
 	}
-	l.miss(e, "ticks missed", missed, skipped)
+	l.miss(e, "ticks missed", missed, n, skipped)
 	e.last, e.running = newest, true
 	return newest, true
 }
 
-// miss counts an entry's ticks that no agent ran. The lock is held.
-func (l *loop) miss(e *entry, message string, missed []time.Time, skipped skipLog) {
-	if len(missed) == 0 {
+// miss counts n ticks of an entry that no agent ran. The lock is held.
+func (l *loop) miss(e *entry, message string, missed []skip, n int, skipped skipLog) {
+	if n == 0 {
 		return
 	}
-	e.skip(noAgent, missed...)
-	l.agent.metrics.TicksMissed(e.dataset.Table, len(missed))
-	skipped.add(message, e.dataset.Table, len(missed), e.last)
+	e.skip(missed...)
+	l.agent.metrics.TicksMissed(e.dataset.Table, n)
+	skipped.add(message, e.dataset.Table, n, e.last)
 }
 
-// busy reports whether a running batch, other than the one that is being made, has
-// an entry of the dataset of entry i. A dataset is in one batch at a time.
+// busy reports whether another running batch than this one has an entry of the dataset
+// of entry i. A dataset is in one batch at a time.
 func (l *loop) busy(i int, batch []*entry) bool {
 	table := l.entries[i].dataset.Table
 	inOtherBatch := func(e *entry) bool {
@@ -331,39 +349,13 @@ func (l *loop) busy(i int, batch []*entry) bool {
 	return slices.ContainsFunc(l.entries[from:to], inOtherBatch) || slices.ContainsFunc(l.removed, inOtherBatch)
 }
 
-// missed returns the ticks between the last one and tick, up to maxMissed.
-func (e *entry) missed(tick time.Time) (ticks []time.Time) {
-	if e.last.IsZero() {
-		return nil
-	}
-	for t := e.sched.Next(e.last); t.Before(tick) && !t.IsZero() && len(ticks) < maxMissed; t = e.sched.Next(t) {
-		ticks = append(ticks, t)
-	}
-	return ticks
-}
-
-// tickRecords returns the records of an entry's ticks: the one that was run, and
-// those that were skipped before it.
-func (l *loop) tickRecords(e *entry, at time.Time) []store.TickRecord {
-	l.mu.Lock()
-	skipped := e.skipped
-	e.skipped = nil
-	l.mu.Unlock()
-	name := e.sched.String()
-	records := []store.TickRecord{{Schedule: name, Table: e.dataset.Table, Tick: at}}
-	for _, s := range skipped {
-		records = append(records, store.TickRecord{Schedule: name, Table: e.dataset.Table, Tick: s.tick, Skipped: s.why})
-	}
-	return records
-}
-
 // skipAfterPanic notes that a panic ended a tick before entries were judged.
 func (l *loop) skipAfterPanic(at time.Time, unjudged [][]*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, entries := range unjudged {
 		for _, e := range entries {
-			e.skip(panicked, at)
+			e.skip(skip{tick: at, why: panicked})
 			l.agent.metrics.JobSkipped(e.dataset.Table, 1)
 		}
 	}
@@ -373,19 +365,25 @@ func (l *loop) skipAfterPanic(at time.Time, unjudged [][]*entry) {
 func (l *loop) release(due []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.end(due)
+}
+
+// end ends a batch. The lock is held.
+func (l *loop) end(due []*entry) {
 	for _, e := range due {
 		e.running = false
 	}
+	due[0].plan.end(l.work())
 	l.wake()
 }
 
 // delay spreads the batches of different warehouses and schedules over the jitter. A
 // tick has the same delay every day.
-func (l *loop) delay(tick time.Time) time.Duration {
-	if l.jitter <= 0 {
+func (l *loop) delay(jitter time.Duration, tick time.Time) time.Duration {
+	if jitter <= 0 {
 		return 0
 	}
 	h := fnv.New64a()
 	h.Write([]byte(l.name + tick.Format("15:04:05")))
-	return time.Duration(h.Sum64() % uint64(l.jitter))
+	return time.Duration(h.Sum64() % uint64(jitter))
 }

@@ -50,6 +50,25 @@ func jobsDue(l *loop, now time.Time) (jobs map[time.Time][][]string, due map[tim
 	return jobs, due
 }
 
+// TestTicksRunInOrderOfTables: parts of a tick are ranges of table names that do not
+// overlap, in whatever order the datasets are configured. The state relies on it to read
+// little: BenchmarkRecordParts in package store.
+func TestTicksRunInOrderOfTables(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	l, dataset := newTestLoop(t, now)
+	l.set([]Dataset{dataset("c", "*/5 * * * *"), dataset("a", "*/5 * * * *", "0 * * * *"), dataset("b", "*/5 * * * *")})
+	for tick, entries := range l.due(now, map[store.TickKey]time.Time{}) {
+		var names []string
+		for _, j := range newBatch(tick, entries).jobs {
+			names = append(names, j.Table.Name)
+		}
+		if !slices.IsSorted(names) || len(names) < 3 {
+			t.Errorf("at %v tables run in the order %q", tick, names)
+		}
+	}
+}
+
 // TestADatasetIsInOneBatch: what is due of it at one tick is one job, and another
 // schedule of it waits until that is done.
 func TestADatasetIsInOneBatch(t *testing.T) {

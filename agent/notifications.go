@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -24,10 +23,9 @@ type Notifications struct {
 	// Windows are the maintenance windows. In a window nobody is notified, and nothing
 	// is repaired.
 	Windows []notify.Window
+	// MaxSilence is the longest silence that may be set. 0: [notify.DefaultMaxSilence].
+	MaxSilence time.Duration
 }
-
-// silenceState is the kind of the states of silences in the store.
-const silenceState = "silence"
 
 // repairGrace is how long nobody is notified of an incident that is being repaired.
 const repairGrace = 30 * time.Minute
@@ -38,23 +36,10 @@ func (a *Agent) setNotifications(n *Notifications) {
 	defer a.mu.Unlock()
 	a.notifications = n
 	a.planner = nil
-	for _, of := range []string{"repair", "notification"} {
-		a.metrics.Add(exporters.Retries, 0, of)
-	}
 	if n == nil {
 		return
 	}
 	a.planner = &notify.Planner{Routes: n.Routes, Incidents: openIncidents{a}}
-	if n.Dispatcher == nil {
-		return
-	}
-	// Counters exist before their first event, because increase() does not see the event
-	// that makes a counter.
-	for _, c := range n.Dispatcher.Channels {
-		for _, outcome := range []string{notify.OutcomeSent, notify.OutcomeRetried, notify.OutcomeDead} {
-			a.metrics.Add(exporters.Notifications, 0, c.Name, outcome)
-		}
-	}
 }
 
 // runDispatcher sends notifications until ctx ends.
@@ -65,7 +50,7 @@ func (a *Agent) runDispatcher(ctx context.Context, d *notify.Dispatcher) {
 	d.Run(ctx, planner, deliveryObserver{a})
 }
 
-// openIncidents are the agent's incidents as the planner of notices sees them. Its
+// openIncidents gives the planner of notices access to the agent's incidents. Its
 // methods take the agent's lock.
 type openIncidents struct{ agent *Agent }
 
@@ -122,8 +107,8 @@ func (o exportObserver) Lost(exporter string, results int, err error) {
 	o.agent.log.Error("exporting results", "exporter", exporter, "lost", results, "error", err)
 }
 
-// suppressed implements incidentPolicy: it says why nobody is notified of an incident,
-// a window or a silence. The lock is held.
+// suppressed implements incidentPolicy. It names the window or the silence for which
+// nobody is notified of an incident. The lock is held.
 func (a *Agent) suppressed(i sentinel.Incident, now time.Time) (why string, ok bool) {
 	q := notify.Quiet{Silences: a.silences}
 	if a.notifications != nil {
@@ -132,33 +117,44 @@ func (a *Agent) suppressed(i sentinel.Incident, now time.Time) (why string, ok b
 	return q.Suppressed(i, now)
 }
 
-// withheld says why nobody is notified of an incident now: it is suppressed, or being
-// repaired. People are notified when the repair fails or takes too long. The lock is
-// held.
+// withheld says why nobody is notified of an incident now: it is suppressed, or it is
+// being repaired: all its findings then wait. A repair that fails or takes too long ends
+// this. Before the datasets are known, each is taken to have repairs. The lock is held.
 func (a *Agent) withheld(i sentinel.Incident, now time.Time) (why string, ok bool) {
-	at := i.Standing()
-	repairing := at == sentinel.Repairing || at == sentinel.Verifying
-	if repairing && now.Sub(i.Opened) < repairGrace && a.repairedFirst(i) {
-		return "automatic recovery is under way", true
+	if at := i.Standing(); at == sentinel.Repairing || at == sentinel.Verifying {
+		for _, part := range i.Parts() {
+			if now.Sub(began(part)) < repairGrace && (!a.resolved || a.repairedFirst(part)) {
+				return "automatic recovery is under way", true
+			}
+		}
 	}
 	return a.suppressed(i, now)
 }
 
-// repairedFirst implements incidentPolicy: it reports whether a repair is tried before
-// anybody is notified.
-func (a *Agent) repairedFirst(i sentinel.Incident) bool {
-	if a.engine == nil || i.Monitor {
+// began returns when the finding of a part of an incident began.
+func began(part sentinel.Incident) time.Time {
+	if len(part.Findings) == 1 {
+		return part.Findings[0].Opened
+	}
+	return part.Opened
+}
+
+// repairedFirst implements incidentPolicy. It reports whether a repair is tried before
+// anybody is notified of a finding, which the incident is narrowed to.
+func (a *Agent) repairedFirst(part sentinel.Incident) bool {
+	if a.engine == nil || part.Monitor {
 		return false
 	}
-	for _, p := range a.engine.PoliciesFor(i) {
-		if p.Mode == repair.Auto && !p.DryRun && p.Escalate == "after" {
+	for _, p := range a.engine.PoliciesFor(part) {
+		if p.Mode == repair.Auto && !p.DryRun && p.Escalate == "after" && a.canRepair(p, part) {
 			return true
 		}
 	}
 	return false
 }
 
-// underMaintenance says why a table must not be repaired now: a maintenance window.
+// underMaintenance names the maintenance window in which a table must not be repaired
+// now.
 func (a *Agent) underMaintenance(now time.Time, t sentinel.Table) (why string, quiet bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -188,9 +184,10 @@ func (a *Agent) countChange(c notify.Change) {
 // logChange logs a transition.
 func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 	i := c.Incident
+	worst := i.Parts()[0]
 	args := []any{
-		"incident", i.ID, "dataset", i.Table, "check", i.Check, "key", i.Key,
-		"severity", i.Severity, "message", i.Message,
+		"incident", i.ID, "dataset", i.Table, "check", worst.Check, "key", worst.Key,
+		"severity", i.Severity, "message", i.Summary(),
 	}
 	if i.Note != "" {
 		args = append(args, "note", i.Note)
@@ -206,10 +203,11 @@ func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 	}
 }
 
-// Decide applies a person's decision on an incident: what is "ack" or "resolve". A
-// resolved incident opens again when its check fails again. The decision is in force
-// at once. Decide waits until it is recorded, or returns ctx's error; then it is
-// recorded later. Decide returns [ErrNotStarted] before the agent has read its store.
+// Decide applies a person's decision to an incident. what is "ack" or "resolve". A
+// resolved incident opens again when its check fails again. The decision is in force at
+// once. Decide waits until it is recorded. If ctx ends first, Decide returns ctx's
+// error, and the decision is recorded later. Decide returns [ErrNotStarted] before the
+// agent has read its store.
 func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error) {
 	to, known := map[string]sentinel.IncidentState{"ack": sentinel.Acknowledged, "resolve": sentinel.Resolved}[what]
 	switch {
@@ -248,38 +246,6 @@ func (a *Agent) decide(
 	return i, a.submit(ctx, batch, a.incidents.takeChanges(), entry), nil
 }
 
-// Silence adds a silence. It is in force at once. Silence waits until it is recorded,
-// or returns ctx's error; then it is recorded later.
-// It returns [ErrNotStarted] before the agent has read its store.
-func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
-	if err := s.Validate(); err != nil {
-		return err
-	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	rec, err := a.addSilence(ctx, s, data)
-	if err != nil {
-		return err
-	}
-	return a.recorder.wait(ctx, rec)
-}
-
-// addSilence puts a silence in force, and submits the record of it. data is the
-// silence as the store has it.
-func (a *Agent) addSilence(ctx context.Context, s notify.Silence, data []byte) (*record, error) {
-	batch := store.Batch{States: []store.State{{Kind: silenceState, Key: s.ID, Data: data}}}
-	entry := store.AuditEntry{At: a.now(), Actor: s.Who, What: "silence.set", Subject: s.ID, Detail: string(data)}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.recorder == nil {
-		return nil, ErrNotStarted
-	}
-	a.silences = append(a.silences, s)
-	return a.submit(ctx, batch, nil, entry), nil
-}
-
 // Label records a person's label for a part of a check's series. The detectors of the
 // check then learn again, without the points that the label excludes. Label returns
 // [ErrNotStarted] before the agent has read its store.
@@ -309,9 +275,9 @@ func (a *Agent) forget(ctx context.Context, check string, states []store.State) 
 	return a.submit(ctx, store.Batch{States: states}, nil)
 }
 
-// Start prepares the agent for Decide, Silence and Label where no agent runs; call Stop
-// afterwards. Do not call it before [Agent.Run]. n says who is notified of the changes
-// once an agent runs.
+// Start prepares the agent for Decide, Silence and Label in a process where no agent
+// runs. Call Stop afterwards. Do not call Start before [Agent.Run]. n says who is
+// notified of the changes once an agent runs.
 func (a *Agent) Start(ctx context.Context, n *Notifications) error {
 	if err := a.start(ctx); err != nil {
 		return err
@@ -320,8 +286,8 @@ func (a *Agent) Start(ctx context.Context, n *Notifications) error {
 	return nil
 }
 
-// Stop records what still waits, and ends what Start has started. It does nothing
-// where the agent has not started.
+// Stop writes the waiting records, and ends what Start has started. It does nothing if
+// the agent has not started.
 func (a *Agent) Stop() error {
 	if !a.started() {
 		return nil
@@ -337,23 +303,6 @@ func (a *Agent) wakeDispatcher() {
 	if n != nil && n.Dispatcher != nil {
 		n.Dispatcher.Wake()
 	}
-}
-
-// loadSilences reads the silences that have not expired.
-func (a *Agent) loadSilences(ctx context.Context) ([]notify.Silence, error) {
-	states, err := a.store.States(ctx, silenceState)
-	var out []notify.Silence
-	for _, s := range states {
-		var v notify.Silence
-		if err := json.Unmarshal(s.Data, &v); err != nil {
-			a.log.Warn("ignoring a damaged silence", "silence", s.Key, "error", err)
-			continue
-		}
-		if a.now().Before(v.Until) {
-			out = append(out, v)
-		}
-	}
-	return out, err
 }
 
 // countNotices exports how many notices wait, how many were given up, and how many
@@ -372,6 +321,12 @@ func (a *Agent) countNotices(ctx context.Context) {
 	}
 	a.metrics.Set(exporters.NotificationsPending, float64(by[store.OutboxPending]))
 	a.metrics.Set(exporters.DeadLetters, float64(by[store.OutboxDead]), "notification")
+	if err := a.countOverdue(ctx); err != nil {
+		if ctx.Err() == nil {
+			a.log.Error("reading the oldest notifications", "error", err)
+		}
+		return
+	}
 	newest, err := a.store.Audit(ctx, "", 1)
 	if err != nil {
 		if ctx.Err() == nil {

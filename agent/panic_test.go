@@ -89,8 +89,8 @@ func TestAPanickingRepairStepIsCounted(t *testing.T) {
 	a := New(Config{
 		Store:   memory,
 		Metrics: exporters.NewPrometheus("test"),
-		Repair:  &repair.Config{Store: memory, Holder: "test", Now: time.Now},
-		Now:     time.Now,
+		Repair:  &repair.Config{Store: memory, Holder: "test", Clock: sentinel.ClockFunc(time.Now)},
+		Clock:   sentinel.ClockFunc(time.Now),
 		Log:     slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	begin(t, a)
@@ -102,8 +102,14 @@ func TestAPanickingRepairStepIsCounted(t *testing.T) {
 	}
 	a.setPlan(Plan{Warehouses: map[string]*warehouse.DB{"w": nil}})
 	a.engine.SetPolicies([]*repair.Policy{policy})
-	incident := sentinel.Incident{ID: "i", Check: "rows", Kind: "row_count", Table: theTable, Opened: time.Now()}
-	a.consider(t.Context(), repair.Trigger{Incident: incident})
+	bad := sentinel.Result{
+		Check: "rows", Kind: "row_count", Table: theTable, Tick: time.Now(), Status: sentinel.Fail,
+		Findings: []sentinel.Finding{{Status: sentinel.Fail}},
+	}
+	a.mu.Lock()
+	incident := a.incidents.apply(bad, Meta{})[0]
+	a.mu.Unlock()
+	a.consider(t.Context(), []repair.Trigger{{Incident: incident}})
 	for range 2 {
 		if err := a.engine.Advance(t.Context()); err != nil {
 			t.Fatal(err)
@@ -131,14 +137,14 @@ func TestPanicsAreIsolated(t *testing.T) {
 	if l.memory, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "state.db")); err != nil {
 		t.Fatal(err)
 	}
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + l.file), Now: time.Now})
+	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.NewSecret("sqlite:" + l.file), Clock: sentinel.ClockFunc(time.Now)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	runner := &panickingRunner{}
 	runner.left.Store(2)
 	l.agent = New(Config{
-		Store: l.memory, Metrics: exporters.NewPrometheus("test"), Runner: runner, Now: time.Now,
+		Store: l.memory, Metrics: exporters.NewPrometheus("test"), Runner: runner, Clock: sentinel.ClockFunc(time.Now),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	list := []Check{everySecond(t, "rows", atLeastOne(t))}

@@ -11,14 +11,15 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Meta is what people need to know of a check that is bad.
+// Meta describes a check for the reader of a notification.
 type Meta struct {
 	Tier    string // critical, warning or info
 	Owner   string // who is responsible for the dataset
-	Runbook string // URL of what to do
+	Runbook string // URL of the instructions
 }
 
 // Check is one configured check with its schedule.
@@ -31,12 +32,20 @@ type Check struct {
 // Dataset is one table with its checks.
 type Dataset struct {
 	Table      sentinel.Table
-	TimeColumn string         // empty: none is configured
-	Location   *time.Location // nil: none is configured
+	TimeColumn string             // empty: none is configured
+	Time       *checks.TimeColumn // how times are read; nil: by the type of TimeColumn
+	Location   *time.Location     // nil: none is configured
 	Checks     []Check
 	Repairs    []*repair.Policy
-	DependsOn  []sentinel.Table // the datasets that this one is made from
+	DependsOn  []sentinel.Table // the datasets that this one is computed from
 	Risk       *Risk            // nil: the dataset has no deadline
+	SLO        *slo.Objective   // nil: no service level is promised
+	// Created means that the table appeared for a pattern that was known before, and
+	// nobody has accepted it.
+	Created bool
+	// Gone means that the table was there when its pattern was resolved before, and is not
+	// any more.
+	Gone bool
 }
 
 // Exporter is a destination of results.
@@ -45,9 +54,9 @@ type Exporter struct {
 	exporters.Exporter
 }
 
-// Plan is what an agent does. A reload replaces it as a whole.
+// Plan configures what an agent does. A reload replaces it as a whole.
 type Plan struct {
-	// Warehouses are the open warehouses by name.
+	// Warehouses are the open warehouses, by name.
 	Warehouses map[string]*warehouse.DB
 	// Writers are the sessions for repairs, by warehouse. A warehouse without a
 	// repair_dsn has none.
@@ -58,8 +67,8 @@ type Plan struct {
 	Refresh time.Duration
 	// Jitter is how late a tick may start. Batches are spread over it.
 	Jitter time.Duration
-	// CatchUp says which ticks are run that were missed while no agent ran: one (the
-	// latest; the default), all, or none.
+	// CatchUp says which of the ticks missed while no agent ran are run: one (the
+	// latest, the default), all, or none.
 	CatchUp string
 	// Retention is how long history is kept. The default is 90 days.
 	Retention time.Duration
@@ -73,8 +82,9 @@ type Plan struct {
 
 // Resolver finds the datasets of a plan.
 type Resolver interface {
-	// Datasets resolves names and patterns against the warehouses' catalogs. The
-	// agent checks the datasets that were found, and logs the problems.
+	// Datasets resolves names and patterns against the warehouses' catalogs. It returns
+	// the datasets that were found, and the problems. The agent checks the former and
+	// logs the latter.
 	Datasets(ctx context.Context) (datasets []Dataset, problems []error)
 }
 
@@ -86,7 +96,7 @@ func (p Plan) Close() error {
 	return p.Resources.Close()
 }
 
-// open returns the open warehouse of a name.
+// open returns an open warehouse by name.
 func (p Plan) open(name string) (*warehouse.DB, error) {
 	db, ok := p.Warehouses[name]
 	if !ok {

@@ -8,34 +8,48 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
 // backlogLimit bounds the results that wait in memory while the store cannot be
-// written. Beyond it the oldest results are dropped, with the ticks that they belong
-// to. Incidents, states, notices and audit entries are never dropped.
+// written. Beyond it the oldest results are dropped, together with their ticks.
 const backlogLimit = 100_000
 
-// The timeouts of the recorder.
+// changeLimit bounds the incidents, states, notices and audit entries that wait. Beyond it
+// the oldest records are dropped as a whole. Later records of an incident still bring
+// its newest state.
+const changeLimit = 20_000
+
+// These are the timeouts of the recorder.
 const (
 	writeTimeout = 20 * time.Second // limits one write
 	recordWait   = 5 * time.Second  // limits how long a tick waits for its record
 	retryEvery   = 5 * time.Second  // the time between two tries of a failed write
 )
 
-// errBehind says that the store cannot be written at the moment, and that the record
-// waits in memory.
+// errBehind says that the store cannot be written now, and that the record waits in
+// memory.
 var errBehind = errors.New("the state cannot be written now; results wait in memory")
 
-// errStopped says that a record came after the recorder had stopped.
+// errStopped says that a record was submitted after the recorder had stopped.
 var errStopped = errors.New("the agent has stopped; nothing is recorded any more")
 
-// errDropped says that the results of a record were dropped.
+// errDropped says that a record, or its results, were dropped.
 var errDropped = errors.New("results were dropped: the state could not be written for too long")
 
-// record is written as a whole: a batch, its notices, and its audit entries.
+// size counts what a record holds.
+type size struct {
+	results int
+	changes int // incidents, states, notices and audit entries
+}
+
+func (s *size) add(more size)      { s.results += more.results; s.changes += more.changes }
+func (s *size) subtract(less size) { s.results -= less.results; s.changes -= less.changes }
+
+// record is written as a whole: a batch, its notices and its audit entries.
 type record struct {
 	ctx     context.Context // carries the trace; it is never cancelled
 	batch   store.Batch
@@ -51,8 +65,8 @@ type record struct {
 	planned   bool
 }
 
-// answer sends the outcome of a try to the goroutine that waits. The first outcome
-// counts.
+// answer sends the outcome of an attempt to the waiting goroutine. Only the first
+// outcome counts.
 func (rec *record) answer(err error) {
 	select {
 	case rec.outcome <- err:
@@ -60,23 +74,25 @@ func (rec *record) answer(err error) {
 	}
 }
 
-// recorder writes records to the store. Its one goroutine writes them in the order in
-// which they were submitted. A record that cannot be written waits, and is tried
-// again.
+// recorder writes records to the store. Its one goroutine writes them in the order of
+// their submission. A record that cannot be written waits, and is tried again.
 type recorder struct {
 	agent *Agent
 
-	behind   atomic.Bool // the last write has failed, or is slow
+	behind   atomic.Bool            // the last write has failed, or is slow
+	problem  atomic.Pointer[string] // why the state cannot be written; nil: it can
 	wake     chan struct{}
 	stopping chan struct{}
 	ended    chan struct{}
 
 	mu      sync.Mutex
 	queue   []*record
-	waiting int   // results in the queue
-	dropped int   // results dropped and not yet logged
+	waiting size  // what the queue holds
+	dropped size  // what was dropped since the store could last be written
+	logged  bool  // the first drop of this outage is logged
 	err     error // why the oldest record could not be written
-	stopped bool  // nothing is queued any more
+	found   bool  // the stop has found that the state is not in its place
+	stopped bool  // the queue takes no more records
 }
 
 // startRecorder starts the goroutine. Call stop to end it.
@@ -111,39 +127,63 @@ func (r *recorder) enqueue(rec *record) bool {
 		return false
 	}
 	r.queue = append(r.queue, rec)
-	r.waiting += len(rec.unwritten.Results)
+	r.waiting.add(rec.size())
 	r.trim()
 	return true
 }
 
-// trim drops the oldest results beyond the limit, but not those of the newest record.
-// A record in which nothing is left is removed. The lock is held.
+// trim drops the oldest results and changes beyond the limits, but nothing of the
+// newest record. It removes a record that has nothing left. The lock is held.
 func (r *recorder) trim() {
-	if r.waiting <= backlogLimit {
+	if r.waiting.results <= backlogLimit && r.waiting.changes <= changeLimit {
 		return
 	}
-	for i := 0; r.waiting > backlogLimit && i < len(r.queue)-1; i++ {
-		n := r.queue[i].dropResults()
-		r.waiting -= n
-		r.dropped += n
+	for i := 0; r.waiting.results > backlogLimit && i < len(r.queue)-1; i++ {
+		r.drop(r.queue[i].dropResults())
+	}
+	for i := 0; r.waiting.changes > changeLimit && i < len(r.queue)-1; i++ {
+		r.drop(r.queue[i].dropAll())
 	}
 	r.queue = slices.DeleteFunc(r.queue, (*record).empty)
 }
 
-// dropResults removes the results and ticks of a record, and returns how many results
-// it had.
-func (rec *record) dropResults() int {
-	n := len(rec.unwritten.Results)
-	if n == 0 {
-		return 0
-	}
-	rec.unwritten.Results = nil
-	rec.unwritten.Ticks = nil
-	rec.answer(errDropped)
-	return n
+// drop counts what was dropped. The lock is held.
+func (r *recorder) drop(lost size) {
+	r.waiting.subtract(lost)
+	r.dropped.add(lost)
+	r.agent.metrics.Add(exporters.RecordsDropped, float64(lost.results), "results")
+	r.agent.metrics.Add(exporters.RecordsDropped, float64(lost.changes), "changes")
 }
 
-// empty reports whether nothing of a record is left to write.
+// size counts the unwritten rest of a record.
+func (rec *record) size() size {
+	b := rec.unwritten
+	return size{
+		results: len(b.Results),
+		changes: len(b.Incidents) + len(b.States) + len(b.Outbox) + len(rec.audit),
+	}
+}
+
+// dropResults removes the results and ticks of a record, and returns what it removed.
+func (rec *record) dropResults() size {
+	lost := size{results: len(rec.unwritten.Results)}
+	if lost.results > 0 {
+		rec.unwritten.Results = nil
+		rec.unwritten.Ticks = nil
+		rec.answer(errDropped)
+	}
+	return lost
+}
+
+// dropAll removes everything of a record, and returns what it removed.
+func (rec *record) dropAll() size {
+	lost := rec.size()
+	rec.unwritten, rec.audit, rec.changes = store.Batch{}, nil, nil
+	rec.answer(errDropped)
+	return lost
+}
+
+// empty reports whether all of a record is written or dropped.
 func (rec *record) empty() bool {
 	return rec.unwritten.Empty() && len(rec.audit)+len(rec.changes) == 0
 }
@@ -158,14 +198,14 @@ func (r *recorder) wait(ctx context.Context, rec *record) error {
 	}
 }
 
-// waitBriefly waits for the outcome of a record for as long as a tick may. It returns
-// errBehind at once where the store cannot be written, unless half of the backlog is
-// used.
+// waitBriefly waits for the outcome of a record, but no longer than recordWait. It
+// returns errBehind at once if the store cannot be written, unless half of the backlog
+// is used.
 func (r *recorder) waitBriefly(rec *record) error {
 	limit := recordWait
 	if r.behind.Load() {
 		r.mu.Lock()
-		many := r.waiting > backlogLimit/2
+		many := r.waiting.results > backlogLimit/2
 		r.mu.Unlock()
 		if !many {
 			return errBehind
@@ -183,44 +223,34 @@ func (r *recorder) waitBriefly(rec *record) error {
 	}
 }
 
-// stop writes the records that wait, and ends the goroutine. It returns the error of
-// a write that fails; that write is not tried again. It may be called again.
-func (r *recorder) stop() error {
-	r.mu.Lock()
-	if !r.stopped {
-		r.stopped = true
-		close(r.stopping)
-	}
-	r.mu.Unlock()
-	<-r.ended
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.queue) == 0 {
-		return nil
-	}
-	return r.err
-}
-
 // run writes records until stop is called.
 func (r *recorder) run() {
 	defer close(r.ended)
+	var misplaced error
 	retry := time.NewTicker(retryEvery)
 	defer retry.Stop()
 	for {
 		select {
 		case <-r.stopping:
+			if err := r.guard(); err != nil {
+				r.refuse(err, misplaced == nil)
+				return
+			}
 			r.drain()
 			return
 		case <-r.wake:
 		case <-retry.C:
+			misplaced = r.guard()
 		}
-		r.drain()
+		if misplaced == nil {
+			r.drain()
+		}
 	}
 }
 
-// drain writes records until none waits or one cannot be written.
+// drain writes records until the queue is empty or a write fails.
 func (r *recorder) drain() {
-	defer r.logDropped()
+	defer r.logFirstDrop()
 	for rec := r.take(); rec != nil; rec = r.take() {
 		err := panics.Catch(func() error { return r.write(rec) })
 		var bug *panics.Error
@@ -237,23 +267,32 @@ func (r *recorder) drain() {
 			rec.answer(nil)
 		}
 	}
+	r.problem.Store(nil)
 	if r.behind.Swap(false) {
-		r.agent.log.Info("the state can be written again")
+		r.mu.Lock()
+		dropped := r.dropped
+		r.dropped, r.logged = size{}, false
+		r.mu.Unlock()
+		r.agent.log.Info("the state can be written again",
+			"dropped_results", dropped.results, "dropped_changes", dropped.changes)
 	}
 }
 
-// logDropped logs how many results have been dropped since it was last called.
-func (r *recorder) logDropped() {
+// logFirstDrop logs the first drop of an outage. The total is logged when the store can
+// be written again.
+func (r *recorder) logFirstDrop() {
 	r.mu.Lock()
+	first := r.dropped != size{} && !r.logged
+	r.logged = r.logged || first
 	dropped := r.dropped
-	r.dropped = 0
 	r.mu.Unlock()
-	if dropped > 0 {
-		r.agent.log.Error("dropped results that could not be recorded", "results", dropped)
+	if first {
+		r.agent.log.Error("dropping what could not be recorded: the memory for it is full",
+			"results", dropped.results, "changes", dropped.changes)
 	}
 }
 
-// take removes and returns the oldest record. It returns nil where none waits.
+// take removes and returns the oldest record. It returns nil if there is none.
 func (r *recorder) take() *record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -262,20 +301,22 @@ func (r *recorder) take() *record {
 	}
 	rec := r.queue[0]
 	r.queue = slices.Delete(r.queue, 0, 1)
-	r.waiting -= len(rec.unwritten.Results)
+	r.waiting.subtract(rec.size())
 	return rec
 }
 
-// failed puts a record back, and answers all goroutines that wait.
+// failed puts a record back into the queue, and sends the error to all waiting
+// goroutines.
 func (r *recorder) failed(rec *record, err error) {
 	r.agent.metrics.StoreUp(false)
+	r.tell(err)
 	if !r.behind.Swap(true) {
 		r.agent.log.ErrorContext(rec.ctx, "results could not be recorded; they are kept in memory", "error", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue = slices.Insert(r.queue, 0, rec)
-	r.waiting += len(rec.unwritten.Results)
+	r.waiting.add(rec.size())
 	r.trim()
 	r.err = err
 	for _, waiting := range r.queue {
@@ -313,8 +354,8 @@ func (r *recorder) write(rec *record) error {
 	return nil
 }
 
-// plan adds the notices of a record's changes to its batch. It reads from the store
-// who was notified of the incidents before; all earlier records have been written.
+// plan adds the notices of a record's changes to its batch. It reads from the store who
+// was notified of the incidents before. All earlier records have been written by then.
 func (r *recorder) plan(ctx context.Context, rec *record) error {
 	if rec.planned || rec.planner == nil || len(rec.changes) == 0 {
 		return nil

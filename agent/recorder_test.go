@@ -1,8 +1,13 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,8 +45,8 @@ func TestAFullBacklogDropsResultsOnly(t *testing.T) {
 	if err := r.wait(t.Context(), full); !errors.Is(err, errDropped) {
 		t.Errorf("the outcome of the oldest record: %v", err)
 	}
-	if r.dropped != backlogLimit || r.waiting != 1 {
-		t.Errorf("%d results are dropped, and %d wait", r.dropped, r.waiting)
+	if r.dropped != (size{results: backlogLimit}) || r.waiting.results != 1 {
+		t.Errorf("%+v are dropped, and %+v wait", r.dropped, r.waiting)
 	}
 	r.drain()
 	incidents, err := memory.OpenIncidents(t.Context())
@@ -59,5 +64,54 @@ func TestAFullBacklogDropsResultsOnly(t *testing.T) {
 	ticks, err := memory.Ticks(t.Context(), theTable, 10)
 	if err != nil || len(ticks) != 0 {
 		t.Errorf("ticks: %+v, %v", ticks, err)
+	}
+}
+
+// TestChangesThatWaitAreBounded: while the store cannot be written, the oldest records
+// are dropped as a whole beyond the limit of changes. They are counted, and the drop is
+// logged once.
+func TestChangesThatWaitAreBounded(t *testing.T) {
+	t.Parallel()
+	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAgent(memory, time.Now)
+	var log bytes.Buffer
+	a.log = slog.New(slog.NewTextHandler(&log, nil))
+	r := &recorder{agent: a, wake: make(chan struct{}, 1)} // its goroutine does not run
+	if err := memory.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.Now().UTC().Truncate(time.Second)
+	var records []*record
+	for range 3 {
+		rec := &record{
+			ctx: t.Context(),
+			batch: store.Batch{
+				Incidents: make([]sentinel.Incident, changeLimit/2),
+				Results:   make([]sentinel.Result, 1),
+			},
+			audit: []store.AuditEntry{{At: tick, Actor: "ann", What: "test", Subject: "i"}},
+		}
+		records = append(records, rec)
+		r.submit(rec)
+		r.drain() // fails: the store is closed
+	}
+	const each = changeLimit/2 + 1
+	if r.dropped != (size{results: 2, changes: 2 * each}) || r.waiting != (size{results: 1, changes: each}) {
+		t.Errorf("%+v are dropped, and %+v wait", r.dropped, r.waiting)
+	}
+	if len(r.queue) != 1 || r.queue[0] != records[2] {
+		t.Errorf("%d records wait, want the newest", len(r.queue))
+	}
+	if n := strings.Count(log.String(), "dropping what could not be recorded"); n != 1 {
+		t.Errorf("logged %d times:\n%s", n, log.String())
+	}
+	recorder := httptest.NewRecorder()
+	a.metrics.ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	want := fmt.Sprintf(`sentinel_records_dropped_total{what="changes"} %d`, 2*each)
+	if !strings.Contains(recorder.Body.String(), want) {
+		t.Errorf("%s is missing in the metrics", want)
 	}
 }

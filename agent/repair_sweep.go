@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -36,9 +37,13 @@ func (a *Agent) countRepairs(ctx context.Context) (n int, ok bool) {
 	return len(active), true
 }
 
-// sweep drops the staging tables of repairs that ended more than a day ago.
+// keepFor is how long staging tables are kept after the end of a repair whose plan does not
+// say so.
+const keepFor = 24 * time.Hour
+
+// sweep drops the staging tables of repairs that ended longer ago than their plans keep
+// them.
 func (a *Agent) sweep(ctx context.Context, plan Plan) {
-	const keepFor = 24 * time.Hour
 	recent, err := a.store.Repairs(ctx, store.RepairFilter{Limit: 10000})
 	if err != nil {
 		a.log.Error("sweeping staging tables", "error", err)
@@ -47,7 +52,7 @@ func (a *Agent) sweep(ctx context.Context, plan Plan) {
 	kept := map[string]bool{}
 	schemas := map[string]map[string]bool{}
 	for _, r := range recent {
-		kept[r.ID] = !r.State.Final() || a.now().Sub(r.Finished) < keepFor
+		kept[r.ID] = !r.State.Final() || a.now().Sub(r.Finished) < cmp.Or(r.Plan.KeepFor, keepFor)
 		if schemas[r.Table.Warehouse] == nil {
 			schemas[r.Table.Warehouse] = map[string]bool{}
 		}

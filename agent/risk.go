@@ -4,24 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
-	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/predict"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Risk says how the risk is predicted that a dataset misses its next deadline.
+// Risk configures the prediction of the risk that a dataset misses its next deadline.
 type Risk struct {
 	// Check is the id of the freshness check that observes the newest row.
 	Check string
-	// Deadline says when new rows are due. Zero: Age says it.
+	// Deadline says when new rows are due. Zero: Age applies instead.
 	Deadline schedule.Schedule
 	// Grace is how late rows may be after Deadline.
 	Grace time.Duration
@@ -29,7 +28,7 @@ type Risk struct {
 	Calendar Calendar
 	// Age is how old the newest row may become, where there is no Deadline.
 	Age time.Duration
-	// Threshold is the risk, 0 to 1, from which on an early warning is raised.
+	// Threshold is the risk, 0 to 1, at which an early warning is raised.
 	Threshold float64
 	// Clear is the risk below which an early warning ends.
 	Clear float64
@@ -37,7 +36,7 @@ type Risk struct {
 	Horizon time.Duration
 	// Status is the status of an early warning.
 	Status sentinel.Status
-	// Meta belongs to the incidents of early warnings.
+	// Meta describes the incidents of early warnings.
 	Meta Meta
 }
 
@@ -56,7 +55,8 @@ func RiskCheck(t sentinel.Table) string { return t.String() + "/" + RiskKind }
 // riskState is the kind of the states of predictors in the store.
 const riskState = "risk"
 
-// next returns the first period whose deadline is after a time.
+// next returns the first period whose deadline is after a time. Without a schedule the
+// deadline is Age after newest, the time of the newest row.
 func (r *Risk) next(after, newest time.Time) predict.Period {
 	if r.Deadline.IsZero() {
 		if newest.IsZero() {
@@ -73,8 +73,8 @@ func (r *Risk) next(after, newest time.Time) predict.Period {
 	return predict.Period{Deadline: due.Add(r.Grace), Since: before}
 }
 
-// skip returns t, or the first time after it by next that is not on a holiday. It
-// returns zero where there is none within 400 steps.
+// skip returns t, or the first later time by next that is not on a holiday. It returns
+// zero if there is none within 400 steps.
 func (r *Risk) skip(t time.Time, next func(time.Time) time.Time) time.Time {
 	for range 400 {
 		if t.IsZero() || !r.holiday(t) {
@@ -93,73 +93,16 @@ type Forecast struct {
 	Tracker *predict.Tracker
 	alarm   predict.Alarm
 	anomaly float64 // the largest score since the last arrival
-	unsaved bool    // the tracker has changed since it was recorded
+	unsaved bool    // the tracker has changed since it was last recorded
 }
 
-// forecasts are the forecasts of all datasets with a deadline.
+// forecasts holds the forecasts of all datasets with a deadline.
 type forecasts map[sentinel.Table]*Forecast
 
-// NewForecast restores a dataset's forecast from the store, or trains it with the
-// observations in the store. The error says what could not be read; the forecast can
-// be used all the same.
-func NewForecast(ctx context.Context, from *store.Store, d Dataset) (*Forecast, error) {
-	tracker := &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: d.Risk.next}
-	f := &Forecast{Dataset: d, Tracker: tracker}
-	data, ok, err := from.State(ctx, riskState, d.Table.String())
-	if err == nil && ok {
-		if err = f.Tracker.UnmarshalBinary(data); err == nil {
-			return f, nil
-		}
-	}
-	points, pointsErr := from.Points(ctx, d.Risk.Check, "newest_timestamp_seconds", "", time.Time{}, 50000)
-	for _, p := range points {
-		f.Tracker.Observe(p.Time, time.UnixMicro(int64(p.Value*1e6)), predict.Context{})
-	}
-	return f, errors.Join(err, pointsErr)
-}
-
-// setForecasts puts the deadlines of datasets in force. It keeps existing forecasts.
-func (a *Agent) setForecasts(ctx context.Context, datasets []Dataset) {
-	a.mu.Lock()
-	known := maps.Clone(a.forecasts)
-	a.mu.Unlock()
-	next := forecasts{}
-	for _, d := range datasets {
-		if d.Risk == nil {
-			continue
-		}
-		f := known[d.Table]
-		if f == nil {
-			var err error
-			if f, err = NewForecast(ctx, a.store, d); err != nil {
-				a.log.Warn("the forecast of a dataset is trained again", "dataset", d.Table, "error", err)
-			}
-		}
-		next[d.Table] = f
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, d := range datasets {
-		if f := next[d.Table]; f != nil {
-			f.Dataset = d
-			f.Tracker.Next = d.Risk.next
-			f.alarm.Raise, f.alarm.Clear = d.Risk.Threshold, d.Risk.Clear
-		}
-	}
-	for t := range a.forecasts {
-		if next[t] == nil {
-			for _, m := range []exporters.Metric{exporters.Risk, exporters.Deadline, exporters.ExpectedArrival} {
-				a.metrics.Forget(m, t.Warehouse, exporters.DatasetLabel(t))
-			}
-		}
-	}
-	a.forecasts = next
-}
-
-// watchRisks judges the risks once a minute, because they grow between checks while
+// watchRisks judges the risks once a minute, because a risk grows between checks while
 // no rows arrive.
 func (a *Agent) watchRisks(ctx context.Context) {
-	for sleep(ctx, time.Minute) {
+	for wait.For(ctx, time.Minute) {
 		rec, err := a.submitRisks(ctx)
 		if err != nil {
 			a.log.Error("judging risks", "error", err)
@@ -182,8 +125,8 @@ func (a *Agent) submitRisks(ctx context.Context) (*record, error) {
 	return a.submit(ctx, risks, a.incidents.takeChanges()), err
 }
 
-// observeArrivals updates a dataset's forecast from the outcome of its checks, and
-// notes the dataset in observed. The lock is held.
+// observeArrivals updates a dataset's forecast from the outcome of its checks, and adds
+// the dataset to observed. The lock is held.
 func (a *Agent) observeArrivals(o checks.Outcome, observed map[sentinel.Table]bool) {
 	f := a.forecasts[o.Job.Table]
 	if f == nil {
@@ -209,8 +152,8 @@ func (a *Agent) observeArrivals(o checks.Outcome, observed map[sentinel.Table]bo
 	}
 }
 
-// dataTime returns the time as of which a warehouse has been read. A standby has the
-// rows of the primary as of its lag before. ok is false where the lag is not known.
+// dataTime returns the time at which the data that was read was current. On a standby
+// that is its lag before the tick. ok is false if the lag is unknown.
 func dataTime(tick time.Time, lag sentinel.Number) (asOf time.Time, ok bool) {
 	if lag.Absent() {
 		return tick, true
@@ -237,15 +180,19 @@ func (a *Agent) observeNewest(f *Forecast, now, newest time.Time) {
 	}
 	c.Holiday = f.Dataset.Risk.holiday(f.Tracker.Open().Deadline)
 	before := f.Tracker.Open()
-	if ended := f.Tracker.Observe(now, newest, c); len(ended) > 0 || f.Tracker.Open() != before {
+	ended := f.Tracker.Observe(now, newest, c)
+	if l := a.levels[f.Dataset.Table]; l != nil {
+		l.looked(look{now, newest, ended, f.Tracker.Open()})
+	}
+	if len(ended) > 0 || f.Tracker.Open() != before {
 		f.unsaved, f.anomaly = true, 0
 		a.exportAccuracy(f)
 	}
 }
 
-// judgeRisks exports the risks, and raises and clears early warnings. The batch has
-// the results of the observed datasets, and of those whose warning has changed. An
-// error says which trackers are not recorded. The lock is held.
+// judgeRisks exports the risks, and raises and clears early warnings. The batch has the
+// results of the observed datasets, and of those whose warning has changed. The error
+// names the trackers that are not recorded. The lock is held.
 func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (batch store.Batch, err error) {
 	for t, f := range a.forecasts {
 		risk, ok := f.Tracker.Risk(now)
@@ -253,16 +200,15 @@ func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (bat
 			continue
 		}
 		risk.Table = t
-		a.exportRisk(risk)
+		a.exportRisk(risk, f.Tracker.Observed())
 		quiet := f.Dataset.Risk.Horizon > 0 && risk.Left > f.Dataset.Risk.Horizon
 		counted := risk
 		if quiet {
 			counted.Probability = 0
 		}
 		changed := f.alarm.Update(counted, now)
-		if changed && !f.alarm.Since.IsZero() {
-			f.Tracker.Warned(now)
-			f.unsaved = true
+		if changed {
+			f.noteWarning(now)
 		}
 		if changed || observed[t] {
 			r := f.result(risk, now)
@@ -282,7 +228,18 @@ func (a *Agent) judgeRisks(now time.Time, observed map[sentinel.Table]bool) (bat
 	return batch, err
 }
 
-// result makes a risk a result, for incidents, exporters and repairs.
+// noteWarning records that the early warning was raised or taken back. Only what happens
+// before the deadline counts.
+func (f *Forecast) noteWarning(now time.Time) {
+	if f.alarm.Since.IsZero() {
+		f.Tracker.Withdrawn(now)
+	} else {
+		f.Tracker.Warned(now)
+	}
+	f.unsaved = true
+}
+
+// result converts a risk to a result, for incidents, exporters and repairs.
 func (f *Forecast) result(risk sentinel.Risk, now time.Time) sentinel.Result {
 	r := sentinel.Result{
 		Check:        RiskCheck(risk.Table),
@@ -294,7 +251,9 @@ func (f *Forecast) result(risk sentinel.Risk, now time.Time) sentinel.Result {
 		Evidence:     sentinel.Evidence{Source: "model", Confidence: sentinel.Estimated, Note: risk.Model},
 		Observations: []sentinel.Observation{{Metric: "risk", Value: sentinel.Float(risk.Probability)}},
 	}
-	if !f.alarm.Since.IsZero() && risk.Left > 0 { // after the deadline the freshness check fails
+	if risk.Left <= 0 { // the freshness check judges now, and the next arrival ends a warning
+		r.Status = sentinel.Unknown
+	} else if !f.alarm.Since.IsZero() {
 		r.Status = f.Dataset.Risk.Status
 		r.Findings = []sentinel.Finding{{
 			Key:      "early_warning",
@@ -307,12 +266,16 @@ func (f *Forecast) result(risk sentinel.Risk, now time.Time) sentinel.Result {
 	return r
 }
 
-// RiskText words a risk: "82 % chance that shop.orders misses Fri 06:00, 25m left; ...".
+// RiskText describes a risk: "82 % chance that shop.orders misses Fri 06:00, 25m left;
+// ...".
 func RiskText(risk sentinel.Risk, now time.Time) string {
 	text := fmt.Sprintf("%.0f %% chance that %s misses %s", 100*risk.Probability, risk.Table, deadlineText(risk.Deadline))
-	if risk.Left > 0 {
+	switch {
+	case risk.Left > 0:
 		text += fmt.Sprintf(", %s left", shortDuration(risk.Left))
-	} else {
+	case risk.Probability < 1:
+		text += fmt.Sprintf(", %s ago: no check has looked since", shortDuration(-risk.Left))
+	default:
 		text = fmt.Sprintf("%s has missed %s, %s ago", risk.Table, deadlineText(risk.Deadline), shortDuration(-risk.Left))
 	}
 	if len(risk.Reasons) > 0 && risk.Left > 0 {
@@ -331,43 +294,8 @@ func shortDuration(d time.Duration) string {
 	return strings.TrimSuffix(d.String(), "0s")
 }
 
-func (a *Agent) exportRisk(r sentinel.Risk) {
-	labels := []string{r.Table.Warehouse, exporters.DatasetLabel(r.Table)}
-	a.metrics.Set(exporters.Risk, r.Probability, labels...)
-	a.metrics.Set(exporters.Deadline, float64(r.Deadline.Unix()), labels...)
-	if r.Arrival.IsZero() {
-		a.metrics.Forget(exporters.ExpectedArrival, labels...)
-	} else {
-		a.metrics.Set(exporters.ExpectedArrival, float64(r.Arrival.Unix()), labels...)
-	}
-}
-
-// exportAccuracy exports how good a forecast's predictions have been.
-func (a *Agent) exportAccuracy(f *Forecast) {
-	r := f.Tracker.Model.Report()
-	t := f.Dataset.Table
-	labels := []string{t.Warehouse, exporters.DatasetLabel(t)}
-	for m, v := range map[*exporters.Metric]float64{
-		&exporters.RiskBrier:       r.Brier,
-		&exporters.RiskSkill:       r.Skill,
-		&exporters.RiskCalibration: r.Calibration,
-	} {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			a.metrics.Set(*m, v, labels...)
-		}
-	}
-	if r.Warned > 0 {
-		a.metrics.Set(exporters.RiskLead, r.Lead.Seconds(), labels...)
-	}
-	active := 1.0
-	if r.Off {
-		active = 0
-	}
-	a.metrics.Set(exporters.RiskModel, active, labels...)
-}
-
-// currentRisk returns the result of a risk now. It verifies a repair that an early
-// warning has started.
+// currentRisk returns the result of a risk now. It serves to verify a repair that an
+// early warning has started.
 func (a *Agent) currentRisk(id string) (sentinel.Result, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -378,8 +306,8 @@ func (a *Agent) currentRisk(id string) (sentinel.Result, bool) {
 		now := a.now()
 		risk, ok := f.Tracker.Risk(now)
 		risk.Table = t
-		if ok {
-			f.alarm.Update(risk, now)
+		if ok && f.alarm.Update(risk, now) {
+			f.noteWarning(now)
 		}
 		return f.result(risk, now), ok
 	}

@@ -51,8 +51,8 @@ func watchOrders(t *testing.T, state string) *watched {
 	w.agent = New(Config{
 		Store:   memory,
 		Metrics: exporters.NewPrometheus("test"),
-		Repair:  &repair.Config{Store: memory, Holder: "test", Now: now},
-		Now:     now,
+		Repair:  &repair.Config{Store: memory, Holder: "test", Clock: sentinel.ClockFunc(now)},
+		Clock:   sentinel.ClockFunc(now),
 		Log:     slog.New(slog.DiscardHandler),
 	})
 	begin(t, w.agent)
@@ -106,7 +106,7 @@ func (w *watched) run(newest time.Time, lag ...sentinel.Number) {
 	}
 }
 
-// days lets days pass with a load at a time of day, looking every half hour.
+// days lets days pass with a load at a time of day, with a check every half hour.
 func (w *watched) days(n int, load time.Duration) {
 	w.Helper()
 	for range n * 48 {
@@ -127,10 +127,10 @@ func TestALaggingStandbyIsNoMiss(t *testing.T) {
 		lag    sentinel.Number
 		missed bool
 	}{
-		"a primary":                    {sentinel.Number{}, true},
-		"a standby that is behind":     {sentinel.Float(600), false},
-		"a standby that has it all":    {sentinel.Float(0), true},
-		"a standby that does not tell": {sentinel.Float(math.NaN()), false},
+		"a primary":                 {sentinel.Number{}, true},
+		"a standby that is behind":  {sentinel.Float(600), false},
+		"a standby that has it all": {sentinel.Float(0), true},
+		"a standby without a lag":   {sentinel.Float(math.NaN()), false},
 	} {
 		w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
 		w.days(5, 5*time.Hour)
@@ -139,7 +139,7 @@ func TestALaggingStandbyIsNoMiss(t *testing.T) {
 		w.now = deadline.Add(-time.Minute)
 		w.run(deadline.AddDate(0, 0, -1).Add(-time.Hour), c.lag)
 		w.now = deadline.Add(5 * time.Minute)
-		w.run(deadline.Add(-10*time.Minute), c.lag) // before the look a minute before the deadline, which did not see it
+		w.run(deadline.Add(-10*time.Minute), c.lag) // before the run a minute before the deadline, which did not find it
 		if missed := tracker.Model.Report().Misses > 0; missed != c.missed {
 			t.Errorf("%s: taken for a miss: %t", name, missed)
 		}
@@ -170,7 +170,7 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 	}))
 	defer loader.Close()
 	policy := &repair.Policy{ID: "early", Table: w.table, On: []string{"risk"}, Mode: repair.Auto, Kind: "webhook",
-		Action: &hooks.Webhook{URL: sentinel.Secret(loader.URL)}}
+		Action: &hooks.Webhook{URL: sentinel.NewSecret(loader.URL)}}
 	if err := policy.Validate(); err != nil {
 		w.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func (w *watched) startsTheJobEarly(batch store.Batch) {
 	w.agent.engine.SetPolicies([]*repair.Policy{policy})
 	w.agent.triggerRepairs(batch)
 	for len(w.agent.triggers) > 0 {
-		w.agent.consider(w.Context(), *<-w.agent.triggers)
+		w.agent.consider(w.Context(), <-w.agent.triggers)
 	}
 	for range 2 {
 		if err := w.agent.engine.Advance(w.Context()); err != nil {
@@ -204,7 +204,7 @@ func TestAMissIsPredictedAndScored(t *testing.T) {
 		w.now = w.now.Add(30 * time.Minute)
 		w.run(last)
 	}
-	w.now = w.now.Add(25 * time.Minute) // 5:55, between the looks
+	w.now = w.now.Add(25 * time.Minute) // 5:55, between two checks
 	w.agent.mu.Lock()
 	batch, err := w.agent.judgeRisks(w.now, nil)
 	rec := w.agent.submit(t.Context(), batch, nil)
@@ -244,5 +244,61 @@ func TestAMissIsPredictedAndScored(t *testing.T) {
 	again.agent.setForecasts(t.Context(), []Dataset{w.agent.forecasts[w.table].Dataset})
 	if got := again.agent.forecasts[w.table].Tracker.Model.Report(); got.Misses != r.Misses || got.Brier != r.Brier {
 		t.Errorf("after a restart %+v, before %+v", got, r)
+	}
+}
+
+// After a deadline nothing is said of it until a check has looked: rows may have come since
+// the last look. Then the time up to which it is known passes the deadline.
+func TestADeadlineIsMissedWhenACheckHasLooked(t *testing.T) {
+	t.Parallel()
+	w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
+	w.days(3, 5*time.Hour+20*time.Minute)
+	last := w.now.Truncate(24 * time.Hour).Add(-24*time.Hour + 5*time.Hour + 20*time.Minute)
+	deadline := w.now.Truncate(24 * time.Hour).Add(6 * time.Hour)
+	w.now = deadline.Add(-10 * time.Minute)
+	w.run(last)
+	known := func() (at time.Time, p float64, text string) {
+		w.now = w.now.Add(15 * time.Minute)
+		w.agent.mu.Lock()
+		defer w.agent.mu.Unlock()
+		if _, err := w.agent.judgeRisks(w.now, nil); err != nil {
+			t.Fatal(err)
+		}
+		r, _ := w.agent.forecasts[w.table].Tracker.Risk(w.now)
+		r.Table = w.table
+		return w.agent.forecasts[w.table].Tracker.Observed(), r.Probability, RiskText(r, w.now)
+	}
+	if at, p, text := known(); !at.Before(deadline) || p == 1 || !strings.Contains(text, "no check has looked since") {
+		t.Errorf("before a look: known until %s, risk %g, %s", at, p, text)
+	}
+	w.run(last)
+	if at, p, text := known(); at.Before(deadline) || p != 1 || !strings.Contains(text, "has missed") {
+		t.Errorf("after a look: known until %s, risk %g, %s", at, p, text)
+	}
+}
+
+// A risk that is first seen at the deadline or later is no warning: the report counts a
+// miss that nobody was warned of, and no lead is exported.
+func TestARiskSeenAtTheDeadlineIsNoWarning(t *testing.T) {
+	t.Parallel()
+	w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
+	w.days(60, 5*time.Hour+20*time.Minute)
+	last := w.now.Truncate(24 * time.Hour).Add(-24*time.Hour + 5*time.Hour + 20*time.Minute)
+	w.now = w.now.Truncate(24 * time.Hour).Add(6 * time.Hour) // the agent looks first at six
+	w.run(last)
+	w.now = w.now.Add(10 * time.Minute)
+	w.run(last)
+	if open := w.warnings(); len(open) != 0 {
+		t.Errorf("a warning after the deadline: %+v", open)
+	}
+	w.now = w.now.Add(20 * time.Minute)
+	w.run(w.now.Add(-5 * time.Minute))
+	if r := w.agent.forecasts[w.table].Tracker.Model.Report(); r.Misses != 1 || r.Warned != 0 || r.Lead != 0 {
+		t.Errorf("report %+v", r)
+	}
+	metrics := httptest.NewRecorder()
+	w.agent.metrics.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
+	if strings.Contains(metrics.Body.String(), "sentinel_risk_lead_seconds{") {
+		t.Error("a lead is exported")
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// skipLog collects the ticks that are not run, by message. It logs one line for
-// each message, even for thousands of datasets.
+// skipLog collects the ticks that are not run, by message. It logs one line per
+// message, even for thousands of datasets.
 type skipLog map[string]*skipLine
 
 type skipLine struct {
@@ -20,7 +20,7 @@ type skipLine struct {
 	since    time.Time
 }
 
-// add notes that a dataset's ticks since a time were not run.
+// add records that a dataset's ticks since a time were not run.
 func (s skipLog) add(message string, table sentinel.Table, ticks int, since time.Time) {
 	m := s[message]
 	if m == nil {

@@ -18,24 +18,27 @@ import (
 
 // A tick goes through these steps:
 //
-//  1. Schedule: [loop.due] finds what is due, and [Agent.runTick] makes it a batch.
+//  1. Schedule: [loop.due] finds the due entries, and [Agent.runTick] makes them a batch.
 //  2. Ask: [checks.Runner] runs the checks of the batch, part by part.
 //  3. Judge: [tickRun.judge] applies detectors, N-of-M, windows and silences to each
 //     part, and [incidents.apply] turns findings into incidents.
 //  4. Record and export: [tickRun.record] and [Agent.export].
-//  5. Incidents: [tickRun.judgeTick] judges what the whole tick says. Changed
+//  5. Incidents: [tickRun.judgeTick] judges the risks of late data. Changed
 //     incidents are recorded together with their notices.
-//  6. Repair: [Agent.triggerRepairs] hands bad incidents to the engine of repairs.
+//  6. Repair: [Agent.triggerRepairs] triggers repairs of bad incidents.
 //  7. Deliver: the dispatcher sends the recorded notices.
 
 // runTick takes one tick of a warehouse through its steps.
 func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry) {
-	// A tick that has started is finished even where the agent stops. Statement
-	// timeouts bound it.
+	// A tick that has started is finished even if the agent stops. Statement timeouts
+	// bound it.
 	ctx, end := a.trace.Tick(context.WithoutCancel(ctx), l.name, at, len(due))
-	t := &tickRun{agent: a, loop: l, at: at, batch: newBatch(at, due), observed: map[sentinel.Table]bool{}}
-	// The parts that were judged before a panic are finished all the same: their
-	// incidents have changed in memory, and must be recorded.
+	t := &tickRun{
+		agent: a, loop: l, plan: due[0].plan.plan, at: at, batch: newBatch(at, due),
+		observed: map[sentinel.Table]bool{},
+	}
+	// The parts that were judged before a panic are finished too, because their
+	// incidents have changed in memory and must be recorded.
 	ran := panics.Catch(func() error { return t.run(ctx) })
 	finished := panics.Catch(func() error { return t.finish(ctx) })
 	for _, err := range []error{ran, finished} {
@@ -53,26 +56,27 @@ func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry
 type tickRun struct {
 	agent  *Agent
 	loop   *loop
+	plan   Plan // of the batch; it may have been replaced since
 	at     time.Time
 	batch  *batch
 	judged int // how many jobs of the batch are judged
 
 	// deferred has the results of datasets whose incidents have changed, and changes
-	// has the transitions. They are recorded when the whole tick is judged, so that
-	// people are notified of the upstream that failed, and not of its dependents.
+	// has the transitions. They are recorded after the whole tick is judged, so that
+	// only the upstream that failed is notified of, and not its dependents.
 	deferred store.Batch
 	changes  []notify.Change
 	observed map[sentinel.Table]bool // datasets whose forecast has seen this tick
 
 	problems []error       // errors of judging
-	heard    bool          // some outcomes are known, so that up is
+	answered bool          // some outcomes are known, so that up is
 	up       bool          // the warehouse has answered
 	skew     time.Duration // the warehouse's clock minus the agent's
 	duration time.Duration // of the slowest check
 }
 
 // run takes each part of the batch through steps 2 to 4. After a panic of judging it
-// records what was judged before, and returns the panic as an error.
+// records the parts judged before, and returns the panic as an error.
 func (t *tickRun) run(ctx context.Context) error {
 	for first, outcomes := range t.ask(ctx) {
 		part := t.batch.slice(first, len(outcomes))
@@ -80,6 +84,7 @@ func (t *tickRun) run(ctx context.Context) error {
 		detectors := t.agent.loadDetectors(ctx, part, outcomes)
 		rec, bug := t.judge(ctx, part, outcomes, detectors)
 		t.record(ctx, rec)
+		t.loop.answered(t.at, part.entries[:t.judged-first])
 		t.agent.export(ctx, rec.batch)
 		if bug != nil {
 			return bug
@@ -92,7 +97,7 @@ func (t *tickRun) run(ctx context.Context) error {
 // outcomes of the part.
 func (t *tickRun) ask(ctx context.Context) iter.Seq2[int, []checks.Outcome] {
 	a := t.agent
-	env := checks.Env{Warehouse: t.loop.open, History: a.history, Now: a.now, Cache: a.cache}
+	env := checks.Env{Warehouse: t.plan.open, History: a.history, Clock: a.clock, Cache: a.cache}
 	return a.runner.Run(ctx, env, t.loop.name, t.batch.jobs)
 }
 
@@ -103,7 +108,7 @@ func (t *tickRun) finish(ctx context.Context) error {
 	if err := errors.Join(t.problems...); err != nil {
 		a.log.ErrorContext(ctx, "evaluating checks", "warehouse", t.loop.name, "error", err)
 	}
-	if t.heard {
+	if t.answered {
 		a.metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
 	}
 	rec, err := t.judgeTick(ctx)
@@ -121,30 +126,33 @@ func (t *tickRun) finish(ctx context.Context) error {
 	return nil
 }
 
-// observe notes whether the warehouse has answered, and its clock.
+// observe records whether the warehouse has answered, and the offset of its clock.
 func (t *tickRun) observe(outcomes []checks.Outcome) {
 	now := t.agent.now()
 	for _, o := range outcomes {
 		for i := range o.Results {
 			r := &o.Results[i]
 			t.duration = max(t.duration, r.Duration)
-			if r.Status != sentinel.Error && !r.Evidence.AsOf.IsZero() {
-				t.up = true
+			if r.Evidence.AsOf.IsZero() {
+				continue
+			}
+			t.up = true // also where the answer was an error of one statement
+			if r.Status != sentinel.Error {
 				t.skew = r.Evidence.AsOf.Sub(now)
 			}
 		}
 	}
-	t.heard = true
+	t.answered = true
 }
 
-// loadDetectors restores the detectors that a part needs and that are not in memory.
-// It reads the store before the part is judged under the lock.
+// loadDetectors restores the detectors of a part that are not in memory. It reads the
+// store before the part is judged under the lock. A result without its detectors says so.
 func (a *Agent) loadDetectors(ctx context.Context, b *batch, outcomes []checks.Outcome) *anomaly.Watch {
 	all := &anomaly.Watch{}
 	for _, s := range a.missingDetectors(b, outcomes) {
-		some, err := a.scorer.load(ctx, s.config, s.list)
+		some, err := a.scorer.load(ctx, s.config, s.list, s.result)
 		if err != nil {
-			a.log.ErrorContext(ctx, "restoring detectors", "error", err)
+			a.log.ErrorContext(ctx, "restoring detectors", "check", s.result.Check, "error", err)
 		}
 		all.Merge(some)
 	}
@@ -155,6 +163,7 @@ func (a *Agent) loadDetectors(ctx context.Context, b *batch, outcomes []checks.O
 type detectorSeries struct {
 	config anomaly.Config
 	list   []anomaly.Series
+	result *sentinel.Result // of the check whose series they are
 }
 
 // missingDetectors returns the series whose detectors are not in memory.
@@ -162,13 +171,13 @@ func (a *Agent) missingDetectors(b *batch, outcomes []checks.Outcome) (missing [
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, o := range outcomes {
-		for k, r := range o.Results {
-			c := b.checks[i][k].Common().Anomaly
+		for k := range o.Results {
+			r, c := &o.Results[k], b.checks[i][k].Common().Anomaly
 			if c == nil {
 				continue
 			}
-			if list := a.scorer.missing(*c, r); len(list) > 0 {
-				missing = append(missing, detectorSeries{*c, list})
+			if list := a.scorer.missing(*c, *r); len(list) > 0 {
+				missing = append(missing, detectorSeries{*c, list, r})
 			}
 		}
 	}
@@ -176,12 +185,15 @@ func (a *Agent) missingDetectors(b *batch, outcomes []checks.Outcome) (missing [
 }
 
 // judge judges a part of the batch, and submits the record of it. A panic ends the
-// judging; the record then has the datasets that were judged before.
+// judging. The record then has the datasets that were judged before.
 func (t *tickRun) judge(
 	ctx context.Context, b *batch, outcomes []checks.Outcome, detectors *anomaly.Watch,
 ) (rec *record, bug error) {
 	a := t.agent
-	var batch store.Batch
+	batch := store.Batch{
+		Results: make([]sentinel.Result, 0, countResults(outcomes)),
+		Ticks:   make([]store.TickRecord, 0, len(outcomes)),
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	bug = panics.Catch(func() error {
@@ -197,13 +209,21 @@ func (t *tickRun) judge(
 	return a.submit(ctx, batch, nil), bug
 }
 
-// judgeDataset judges one dataset, and adds its record to the part's or to the deferred
-// one. An error is a panic: the tick of the dataset is then not recorded as run, but
-// its changed incidents are recorded.
+func countResults(outcomes []checks.Outcome) (n int) {
+	for _, o := range outcomes {
+		n += len(o.Results)
+	}
+	return n
+}
+
+// judgeDataset judges one dataset, and adds its record to that of the part or to the
+// deferred one. An error is a panic. The tick of the dataset then does not count as
+// run, but its changed incidents are recorded.
 func (t *tickRun) judgeDataset(
 	ctx context.Context, o checks.Outcome, list []*Check, entries []*entry, part *store.Batch,
 ) error {
 	a := t.agent
+	o, list = a.configuredOnly(o, list)
 	judged, err := a.judge(ctx, o, list)
 	if errors.As(err, new(*panics.Error)) {
 		t.deferred.Add(store.Batch{Incidents: judged.Incidents, States: judged.States})
@@ -220,6 +240,9 @@ func (t *tickRun) judgeDataset(
 	}
 	t.judged++
 	a.observeArrivals(o, t.observed)
+	states, err := a.observeLevels(o)
+	t.problems = append(t.problems, err)
+	to.Add(store.Batch{States: states})
 	return nil
 }
 
@@ -236,10 +259,9 @@ func (t *tickRun) judgeTick(ctx context.Context) (*record, error) {
 		return err
 	})
 	t.deferred.Add(risks)
-	for n, i := range t.deferred.Incidents {
-		t.deferred.Incidents[n] = a.incidents.latest(i) // a repair or a decision may have changed it since
-	}
-	return a.submit(ctx, t.deferred, append(t.changes, a.incidents.takeChanges()...)), err
+	changes := append(t.changes, a.incidents.takeChanges()...)
+	t.deferred.Incidents = a.incidents.refresh(t.deferred.Incidents, changes)
+	return a.submit(ctx, t.deferred, changes), err
 }
 
 // record waits until a record is written, or is known to wait in memory.
@@ -256,9 +278,9 @@ func (t *tickRun) record(ctx context.Context, rec *record) {
 }
 
 // judge scores and confirms a dataset's findings, and turns them into incidents. list
-// has the checks in the order of the results. The batch is to be recorded as a whole.
-// The lock is held; judge does no I/O. A panic is returned as an error, with the changes
-// that were made before it.
+// has the checks in the order of the results. The batch must be recorded as a whole.
+// The lock is held, and judge does no I/O. It returns a panic as an error, with the
+// changes made before it.
 func (a *Agent) judge(ctx context.Context, o checks.Outcome, list []*Check) (batch store.Batch, err error) {
 	a.incidents.trace = telemetry.TraceID(ctx)
 	batch.Results = o.Results
@@ -266,8 +288,9 @@ func (a *Agent) judge(ctx context.Context, o checks.Outcome, list []*Check) (bat
 	return batch, err
 }
 
-// judgeResults judges the results of a dataset, and adds what changes to batch.
+// judgeResults judges the results of a dataset, and adds the changes to batch.
 func (a *Agent) judgeResults(o checks.Outcome, list []*Check, batch *store.Batch) error {
+	defer func() { batch.Incidents = append(batch.Incidents, a.incidents.settle(o.Job.Table)...) }() // after a panic, too
 	var problems []error
 	for i := range o.Results {
 		r, c := &o.Results[i], list[i]
@@ -277,6 +300,9 @@ func (a *Agent) judgeResults(o checks.Outcome, list []*Check, batch *store.Batch
 			problems = append(problems, err)
 			batch.States = append(batch.States, states...)
 		}
+		states, err := SegmentStates(r.Check, o.Segments, r)
+		problems = append(problems, err)
+		batch.States = append(batch.States, states...)
 		a.incidents.keepUntilClear(options.Clear, r)
 		a.confirmations.apply(options.Confirm, r)
 		if options.Confirm != nil {
@@ -284,7 +310,15 @@ func (a *Agent) judgeResults(o checks.Outcome, list []*Check, batch *store.Batch
 			problems = append(problems, err)
 			batch.States = append(batch.States, store.State{Kind: confirmState, Key: r.Check, Data: data})
 		}
-		batch.Incidents = append(batch.Incidents, a.incidents.apply(*r, c.Meta)...)
+		KeepDrifts(&o, r, a.incidents.openFinding)
+		a.incidents.endPassed(c.Check, o.Job, *r)
+		a.incidents.update(*r, c.Meta)
+	}
+	for id, r := range o.Renewals {
+		if batch.Renewals == nil {
+			batch.Renewals = map[string]store.Renewal{}
+		}
+		batch.Renewals[id] = store.Renewal{Data: r.Data, Of: r.Of}
 	}
 	for id, t := range o.Baselines {
 		if batch.Baselines == nil {
@@ -297,7 +331,7 @@ func (a *Agent) judgeResults(o checks.Outcome, list []*Check, batch *store.Batch
 	return errors.Join(problems...)
 }
 
-// submit queues a record. The lock is held, so that records have the order of the
+// submit queues a record. The lock is held, so that the records have the order of the
 // transitions.
 func (a *Agent) submit(
 	ctx context.Context, batch store.Batch, changes []notify.Change, audit ...store.AuditEntry,
@@ -330,7 +364,7 @@ func (a *Agent) logChanges(rec *record) {
 	}
 }
 
-// export gives the results to every exporter. One that fails does not stop the
+// export gives the results to every exporter. An exporter that fails does not stop the
 // others.
 func (a *Agent) export(ctx context.Context, batch store.Batch) {
 	ctx, end := a.trace.Step(ctx, "publish", telemetry.Count{Name: "incidents", Value: len(batch.Incidents)})
@@ -347,8 +381,8 @@ func (a *Agent) export(ctx context.Context, batch store.Batch) {
 	a.metrics.IncidentsOpen(unresolved)
 }
 
-// exportTargets returns the queues of all exporters, and the incidents that are not
-// resolved.
+// exportTargets returns the queues of all exporters, and the unresolved incidents by
+// tier.
 func (a *Agent) exportTargets() ([]*exporters.Queue, map[string]int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -24,8 +24,8 @@ func TestATickOfManyDatasets(t *testing.T) {
 		tables = append(tables, fmt.Sprintf("CREATE TABLE t_%d AS SELECT 1 AS id", i))
 	}
 	testenv.Exec(t, "sqlite", filepath.Join(dir, "w.db"), tables...)
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + filepath.Join(dir,
-		"w.db")), Now: time.Now})
+	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.NewSecret("sqlite:" + filepath.Join(dir,
+		"w.db")), Clock: sentinel.ClockFunc(time.Now)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +40,12 @@ func TestATickOfManyDatasets(t *testing.T) {
 	name := func(i int) sentinel.Table {
 		return sentinel.Table{Warehouse: "w", Schema: "main", Name: fmt.Sprintf("t_%d", i)}
 	}
+	plan := newRunning(Plan{Warehouses: map[string]*warehouse.DB{"w": db}})
 	var due []*entry
 	for i := range n {
 		d := &Dataset{Table: name(i), Location: time.UTC, Checks: []Check{everySecond(t, fmt.Sprint("rows ", i),
 			atLeastOne(t))}}
-		due = append(due, splitBySchedule(d)...)
+		due = append(due, splitBySchedule(plan, d)...)
 	}
 	due[1].dataset.Risk = &Risk{Check: "rows 1", Age: time.Hour}
 	learnt := &Forecast{Dataset: *due[1].dataset,

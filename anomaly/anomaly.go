@@ -104,12 +104,13 @@ func (c Config) limit(step float64) float64 {
 
 // counts reports whether the deviation is large enough and on a side that matters.
 func (c Config) counts(v, expected float64) bool {
-	d := v - expected
-	switch {
-	case c.Direction == "drop" && d > 0, c.Direction == "spike" && d < 0:
-		return false
-	}
-	return math.Abs(d) >= c.IgnoreBelow.Absolute && math.Abs(d) >= c.IgnoreBelow.Relative*math.Abs(expected)
+	d := math.Abs(v - expected)
+	return c.sideCounts(v-expected) && d >= c.IgnoreBelow.Absolute && d >= c.IgnoreBelow.Relative*math.Abs(expected)
+}
+
+// sideCounts reports whether deviations of a sign matter.
+func (c Config) sideCounts(side float64) bool {
+	return !(c.Direction == "drop" && side > 0 || c.Direction == "spike" && side < 0)
 }
 
 var detectors = registry.New[func() Detector]("detector")
@@ -133,69 +134,3 @@ func New(name string) (Detector, error) {
 
 // Names returns the names of all detectors in alphabetical order.
 func Names() []string { return detectors.Names() }
-
-func learning(have, want int) string { return fmt.Sprintf("learning, %d of %d points", have, want) }
-
-// reason returns the text of an alarm.
-func reason(c Config, s *state, pt sentinel.Point, f forecast, out sentinel.Score) string {
-	when := pt.Time
-	if c.Location != nil {
-		when = when.In(c.Location)
-	}
-	place := when.Weekday().String()
-	if !s.daily() {
-		place += when.Format(" 15:04")
-	}
-	unit := ""
-	if c.Unit != "" {
-		unit = " " + c.Unit
-	}
-	history := fmt.Sprintf("%d points", s.N)
-	if weeks := float64(s.N) * s.Step / (7 * 86400); weeks >= 2 {
-		history = fmt.Sprintf("%.0f weeks", weeks)
-	}
-	text := fmt.Sprintf("%s%s, expected %s to %s for a %s (%s of history)", round(pt.Value), unit, round(out.Low),
-		round(out.High), place, history)
-	if out.State == sentinel.LevelShift || out.State == sentinel.SlowDrift {
-		side := "lower"
-		if pt.Value > f.seasonal {
-			side = "higher"
-		}
-		how := side + " than usual for some time"
-		if out.State == sentinel.SlowDrift {
-			how = "drifting " + side + " for a day or more"
-			if s.daily() {
-				how = "drifting " + side + " for a week or more"
-			}
-		}
-		text = fmt.Sprintf("%s%s: %s (about %s expected for a %s)", round(pt.Value), unit, how, round(f.seasonal), place)
-	}
-	switch {
-	case pt.Value < s.Bottom:
-		text += "; the lowest so far"
-	case pt.Value > s.Top:
-		text += "; the highest so far"
-	}
-	return text
-}
-
-// round formats a number from 100 as a whole number, and a smaller one with three digits.
-func round(v float64) string {
-	if math.Abs(v) >= 100 {
-		return group(int64(math.Round(v)))
-	}
-	return fmt.Sprintf("%.3g", v)
-}
-
-// group separates thousands by commas.
-func group(v int64) string {
-	text := fmt.Sprint(v)
-	sign := ""
-	if v < 0 {
-		sign, text = "-", text[1:]
-	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return sign + text
-}

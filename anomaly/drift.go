@@ -73,22 +73,30 @@ func (d *drifts) size() (size float64, ok bool) {
 	return mean(d.Means[:driftWeek]) - mean(d.Means[2*driftWeek:d.Days]), true
 }
 
-// found reports whether the level has drifted. It reports a drift once, and again only
-// after the level has returned.
-func (d *drifts) found() bool {
+// found reports whether the level has drifted, and by how much as a logarithm. It
+// reports a drift once, and again only after the level has returned.
+func (d *drifts) found() (size float64, found bool) {
 	size, ok := d.size()
 	if !ok || d.Known < driftLag+driftKnown {
-		return false
+		return 0, false
 	}
-	bound := max(driftLeast, driftTimes*d.Usual)
-	if math.Abs(size) < bound/2 {
+	if !d.lasts() {
 		d.Told = false
 	}
-	if d.Told || math.Abs(size) < bound {
-		return false
+	if d.Told || math.Abs(size) < d.bound() {
+		return size, false
 	}
 	d.Told = true
-	return true
+	return size, true
+}
+
+// bound is the smallest size that is a drift.
+func (d *drifts) bound() float64 { return max(driftLeast, driftTimes*d.Usual) }
+
+// lasts reports whether a drift that was found goes on.
+func (d *drifts) lasts() bool {
+	size, ok := d.size()
+	return ok && math.Abs(size) >= d.bound()/2
 }
 
 // move adapts the means to a profile that was shifted.

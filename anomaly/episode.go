@@ -6,32 +6,68 @@ import (
 	"github.com/sentinel-dq/sentinel"
 )
 
-// episode opens an episode at an alarm. Inside an episode, no point is an alarm again,
-// and each has the reason of the first alarm.
+// episode opens an episode at an alarm. Inside an episode no point is scored as an alarm
+// again. Its state says whether the point is one.
 func (p *Profile) episode(c Config, e evidence, out sentinel.Score) sentinel.Score {
 	s := &p.state
 	switch {
 	case e.alarm && !s.Open:
 		s.open(e)
 		out.State = e.kind
-		out.Score = max(out.Score, 0.5)
-		out.Reason = reason(c, s, e.point, e.forecast, out)
-		s.Why = out.Reason
-	case s.Open:
+	case e.alarm:
 		out.State = sentinel.Ongoing
-		if !e.alarm {
-			out.State = sentinel.Recovering
-		}
 		out.Score = min(out.Score, 0.49)
-		out.Reason = s.Why
 		s.Peak = max(s.Peak, math.Abs(e.err))
-	default:
-		out.Score = min(out.Score, 0.49)
+	}
+	if s.Slow = s.Slow && s.Drift.lasts() || e.rule == driftRule; s.Slow && !e.alarm {
+		out.State, e.rule = sentinel.Ongoing, driftRule
+		out.Low, out.High = math.NaN(), math.NaN()
+	}
+	s.Wait = max(s.Wait-1, 0)
+	switch {
+	case out.State.Alarm():
+		s.Wait = calmPoints
+		out.Reason = reason(c, s, e, out.State)
+	case s.Wait > 0:
+		out.State = sentinel.Recovering
+		out.Reason = recovering(c, s, e)
 	}
 	if s.Open && !e.point.Bad {
 		s.follow(e.point, e.forecast, e.alarm)
 	}
 	return out
+}
+
+// revise judges another value of the newest point. The value is judged by the range that
+// the point had, and is not learnt again.
+func (p *Profile) revise(c Config, was sentinel.Score, v float64) sentinel.Score {
+	s := &p.state
+	now := was
+	now.Value = v
+	e := evidence{point: sentinel.Point{Time: was.Time, Value: v}, expected: expected{low: was.Low, high: was.High}}
+	extra := e.expected.extra(v)
+	before := "; it was " + digits(was.Value, extra) + " before"
+	switch {
+	case !e.expected.stated() && was.State.Alarm():
+		now.Reason = amount(c, v, extra) + before + ", and the points before it are an alarm"
+	case !e.expected.stated():
+	case e.expected.outside(v) && c.sideCounts(sign(v-e.expected.low)):
+		if !was.State.Alarm() {
+			now.Score, now.State = max(was.Score, 0.5), sentinel.Onset
+			s.open(e)
+			s.Wait = calmPoints
+		}
+		now.Reason = amount(c, v, extra) + ", " + expectation(c, e.expected, extra, s.daily(), was.Time) + before
+	case was.State == sentinel.Normal:
+	case s.Since.Equal(was.Time): // the episode that began with the former value
+		s.Open, s.Wait = false, 0
+		now.Score, now.State, now.Reason = min(was.Score, 0.49), sentinel.Normal, ""
+	default:
+		s.Wait = min(s.Wait, calmPoints-1)
+		now.Score, now.State, now.Reason = min(was.Score, 0.49), sentinel.Recovering, recovering(c, s, e)
+	}
+	s.Final = now
+	return now
 }
 
 // open begins an episode.
@@ -50,7 +86,7 @@ func (s *state) open(e evidence) {
 // an alarm and a minimum duration. A level that lasts for long becomes the expected one.
 func (s *state) follow(pt sentinel.Point, f forecast, alarm bool) {
 	s.Inside++
-	away := s.log(pt.Value) - s.log(f.seasonal)
+	away := s.log(s.believable(pt.Value)) - s.log(f.seasonal)
 	s.Shift += (away - s.Shift) / float64(s.Inside)
 	s.Side += sign(away)
 	if alarm {

@@ -3,6 +3,8 @@ package anomaly
 import (
 	"math"
 	"time"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // learn adds a point to the state. A value far from the forecast counts as one that is
@@ -12,14 +14,12 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 	if v != math.Trunc(v) {
 		s.Fraction = true
 	}
-	if v == 0 {
-		s.Zeros++
-	}
-	s.Low = min(s.Low, v)
+	s.learnZero(v, f)
+	s.learnLow(v)
+	v = s.believable(v)
 	first := s.N == 0
 	s.N++
-	a := max(1/float64(s.N), 1/200.0)
-	s.Size += a * (math.Abs(v-s.Low) - s.Size)
+	s.Size += max(1/float64(s.N), 1/200.0) * (math.Abs(v-s.Low) - s.Size)
 	s.Bottom, s.Top = min(s.Bottom, v), max(s.Top, v)
 	if first {
 		s.Bottom, s.Top = v, v
@@ -27,14 +27,10 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 		return
 	}
 	s.countRun(v)
-	if v == 0 {
-		s.Day[f.day].zero()
-		s.Week[f.week].zero()
-	}
-	capped := v
+	held := v
 	size := 0.0
 	if s.N > 5 && f.spread > 0 {
-		capped, size = s.learnErrors(v, f, z)
+		held, size = s.learnErrors(v, f, z)
 		s.restoreFormer(v, f)
 		s.seasonal(t, v, f)
 		s.monthly(v, f)
@@ -42,14 +38,97 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 		s.firstErrors(v)
 	}
 	if f.shift != 0 { // the profile describes days that are not special
-		capped = s.unlog(s.log(capped) - f.shift)
+		held = s.unlog(s.log(held) - f.shift)
 	}
-	s.long(capped)
-	s.Level += (capped - s.Level) / min(float64(s.N), levelMemory)
-	s.Week[f.week].learn(capped, 1.25*size, slotMemory)
-	s.Day[f.day].learn(capped, 1.25*size, dayMemory)
+	s.long(held)
+	s.Level += (held - s.Level) / min(float64(s.N), levelMemory)
+	s.Week[f.week].learn(held, 1.25*size, slotMemory)
+	s.Day[f.day].learn(held, 1.25*size, dayMemory)
 	s.Prev, s.Last = v, t
 }
+
+// checkFirst compares the first points with each other. It starts again without one that
+// is of another order of magnitude, or the only negative one: nothing that came before
+// could tell that it is a mistake.
+func (s *state) checkFirst(c Config, t time.Time, v float64) {
+	if s.N > firstPoints || s.N != len(s.First)+1 {
+		return // a state of an earlier version does not have them
+	}
+	s.First = append(s.First, sentinel.Point{Time: t, Value: v})
+	if s.N < firstPoints {
+		return
+	}
+	first := s.First
+	s.First = nil
+	odd := oddOne(first)
+	if odd < 0 {
+		return
+	}
+	*s = state{First: make([]sentinel.Point, 0, firstPoints)}
+	for i, p := range first {
+		if i == odd {
+			continue
+		}
+		s.learn(p.Time, p.Value, s.forecast(p.Time, c.Holiday != nil && c.Holiday(p.Time)), 0)
+		s.First = append(s.First, p)
+	}
+}
+
+// farApart is the factor between two values that are of another order of magnitude.
+const farApart = 100
+
+// oddOne returns the index of the point that is not like the others; -1 if there is none.
+func oddOne(points []sentinel.Point) int {
+	largest, second, negative, negatives := 0, 0.0, 0, 0
+	for i, p := range points {
+		if p.Value < 0 {
+			negative, negatives = i, negatives+1
+		}
+		switch v := math.Abs(p.Value); {
+		case i == 0:
+		case v > math.Abs(points[largest].Value):
+			largest, second = i, math.Abs(points[largest].Value)
+		default:
+			second = max(second, v)
+		}
+	}
+	switch {
+	case negatives == 1:
+		return negative
+	case second > 0 && math.Abs(points[largest].Value) > farApart*second:
+		return largest
+	}
+	return -1
+}
+
+// believable bounds a value that is learnt: a single one of another order of magnitude,
+// or a negative one where none is, says nothing about the series.
+func (s *state) believable(v float64) float64 {
+	if s.N < firstPoints || s.Top <= 0 {
+		return v
+	}
+	return min(max(v, s.lowest()), farOff*s.Top)
+}
+
+// learnLow learns the lowest value if it is negative. The first negative values may be
+// mistakes: until there are more of them, they count as a part of the usual size.
+func (s *state) learnLow(v float64) {
+	if v < 0 {
+		s.Negatives++
+	}
+	switch {
+	case v >= s.Low:
+	case s.N < firstPoints:
+		s.Low = v
+	case s.signed():
+		s.Low = max(v, s.Low-s.Size)
+	default:
+		s.Low = min(s.Low, max(v, -0.5*s.Size))
+	}
+}
+
+// signed reports whether negative values are usual.
+func (s *state) signed() bool { return s.Negatives >= 2 && 50*s.Negatives >= s.N }
 
 // learnStep learns the usual time between points.
 func (s *state) learnStep(t time.Time) {
@@ -116,12 +195,6 @@ func (s *state) long(held float64) {
 	s.Long += (held - s.Long) / memory
 }
 
-func (s *slot) zero() {
-	if s.Zeros < math.MaxUint16 {
-		s.Zeros++
-	}
-}
-
 // countRun counts equal values in a row. A longer run than usual raises the usual
 // length by one only, so that a stuck value does not become usual at once.
 func (s *state) countRun(v float64) {
@@ -146,12 +219,12 @@ func (s *state) seasonal(t time.Time, v float64, f forecast) {
 	if s.daily() {
 		memory = 4
 	}
-	cap := 6 * max(s.SlowError, floorSpread)
+	most := 6 * max(s.SlowError, floorSpread)
 	if s.SlowError == 0 {
 		s.SlowError = math.Abs(e)
-		cap = math.Abs(e)
+		most = math.Abs(e)
 	}
-	e = min(max(e, -cap), cap)
+	e = min(max(e, -most), most)
 	s.Drift.learn(t, e)
 	standard := s.seasonalError(v, f)
 	copy(s.Window[1:], s.Window[:])
@@ -175,14 +248,24 @@ func (s *state) monthly(v float64, f forecast) {
 	}
 }
 
-// usualSizes returns the sizes from which the tails learn. Sums are those of some
-// points ago, so that a growing incident does not become usual before it is found.
+// usualSizes returns the sizes from which the tails learn, and which of them there are.
+// Sums are those of some points ago, so that a growing incident does not become usual
+// before it is found.
 func (s *state) usualSizes(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
-	x, have = s.single(v, f, z)
-	w := windows[s.pace()]
-	if ago := w[1]; s.Seen > ago {
-		s.sums(&x, &have, float64(s.Window[ago]), ago+1)
+	x[0], have[0] = z, true
+	if s.LongSpread > 0 {
+		x[againstLong], have[againstLong] = s.awayFromLong(v, f), true
 	}
+	ago := windows[s.pace()][1]
+	if s.Seen <= ago {
+		return x, have
+	}
+	sums := s.past(ago + 1)
+	sums.sizes(float64(s.Window[ago]), &x)
+	for i := range sums.windows {
+		have[i+1] = true
+	}
+	have[stepTest] = sums.newest > 0
 	return x, have
 }
 

@@ -35,6 +35,7 @@ const (
 	monthMemory  = 12.0                // values of one day of the month
 	longDays     = 30.0                // days in the memory of the long mean
 	trendDays    = 14.0                // memory of Trend, as a multiple of that of Ratio
+	firstPoints  = 7                   // points that are compared with each other before they are learnt for good
 	winsor       = 5.0                 // spreads by which one value may move what is learnt
 	errorCap     = 12.0                // largest error in a sum, in spreads
 	offset       = 0.1                 // part of the usual size added before logarithms, so that ratios of small values matter less
@@ -50,20 +51,23 @@ const (
 // readable.
 type state struct {
 	// The series.
-	N        int            // number of points learnt
-	Last     time.Time      // time of the newest point
-	Prev     float64        // value of the newest point
-	Step     float64        // usual seconds between points
-	Size     float64        // usual size of values
-	Low      float64        // smallest value seen, if negative; else 0
-	Bottom   float64        // smallest value seen
-	Top      float64        // largest value seen
-	Fraction bool           // some values are not whole numbers
-	Zeros    int            // number of values that were zero
-	Flat     int            // length of the present run of equal values
-	FlatMost int            // length of the longest usual run of equal values
-	Late     time.Duration  // how long rows usually arrive late, see lateness
-	Final    sentinel.Score // score of the newest point
+	N         int              // number of points learnt
+	Last      time.Time        // time of the newest point
+	Prev      float64          // value of the newest point
+	Step      float64          // usual seconds between points
+	Size      float64          // usual size of values
+	Low       float64          // lowest usual value, if negative; else 0
+	Negatives int              // number of negative values
+	Bottom    float64          // smallest value seen
+	Top       float64          // largest value seen
+	Fraction  bool             // some values are not whole numbers
+	Zeros     int              // number of values that were zero
+	ZeroRun   float64          // logarithm of the probability of the present run of zeros
+	Flat      int              // length of the present run of equal values
+	FlatMost  int              // length of the longest usual run of equal values
+	Late      time.Duration    // how long rows usually arrive late, see lateness
+	Final     sentinel.Score   // score of the newest point
+	First     []sentinel.Point // the first points, until there are firstPoints
 
 	// The profile, from which values are forecast.
 	Level     float64
@@ -87,7 +91,8 @@ type state struct {
 	// The open episode.
 	Open   bool
 	Since  time.Time // time of its first point
-	Why    string    // reason of its first alarm
+	Slow   bool      // a slow drift goes on
+	Wait   int       // normal points that have to follow before the series is normal
 	Peak   float64   // largest error, in spreads
 	Calm   int       // points in a row without an alarm
 	Side   float64   // sum of the signs of its points' differences from the profile
@@ -98,6 +103,10 @@ type state struct {
 	Former  float64   // distance of the former level from the adopted one, as a logarithm; 0: no former level
 	Back    float64   // share of the newest points that are closer to the former level
 	Adopted time.Time // when the adopted level replaced the former one
+
+	// Mistakes. One value that is outside of its range says little about the next one.
+	Odd   bool    // the newest point is outside of its range
+	Usual float64 // the newest value that is not
 }
 
 // slot holds the mean and spread of one hour of day or of week.
@@ -109,8 +118,9 @@ type slot struct {
 // monthPlaces is the number of days of a month, plus one place for the last day.
 const monthPlaces = 32
 
-// largest bounds values, so that sums and squares of them stay finite.
-const largest = 1e100
+// largest bounds values that are learnt, so that sums and squares of them stay finite,
+// also in slots.
+const largest = 1e30
 
 // longest is the longest window over which errors are added up, in points.
 const longest = 24
@@ -185,96 +195,154 @@ func (s *state) slots(t time.Time, holiday bool) (day, week int) {
 // Observe implements Detector.
 func (p *Profile) Observe(c Config, pt sentinel.Point) sentinel.Score {
 	s := &p.state
-	v := pt.Value
-	out := sentinel.Score{Time: pt.Time, Value: v, State: sentinel.Learning, Low: math.NaN(), High: math.NaN()}
-	if math.IsNaN(v) || math.Abs(v) > largest || !s.Last.IsZero() && !pt.Time.After(s.Last) {
+	out := sentinel.Score{Time: pt.Time, Value: pt.Value, State: sentinel.Learning, Low: math.NaN(), High: math.NaN()}
+	if math.IsNaN(pt.Value) || !s.Last.IsZero() && !pt.Time.After(s.Last) {
 		return out // the point can be neither judged nor learnt
 	}
+	v := min(max(pt.Value, -largest), largest)
 	t := pt.Time
 	if c.Location != nil {
 		t = t.In(c.Location)
 	}
 	holiday := c.Holiday != nil && c.Holiday(t)
+	f := s.forecast(t, holiday)
 	if s.N < s.minPoints() {
-		if !pt.Bad {
-			s.learn(t, v, s.forecast(t, holiday), 0)
+		if !pt.Bad && v == pt.Value {
+			s.learn(t, v, f, 0)
+			s.checkFirst(c, t, v)
 		}
 		out.Reason = learning(s.N, s.minPoints())
 		s.Final = out
 		return out
 	}
-	f := s.forecast(t, holiday)
-	z := s.standardise(v, f)
-	limit := c.limit(s.Step)
-	x, have := s.sizes(v, f, z)
-	prob, kind := s.rarest(x, have, limit)
-	out = p.verdict(c, evidence{point: pt, forecast: f, err: z, prob: prob, limit: limit, kind: kind})
-	if !pt.Bad {
-		s.learn(t, v, f, z)
+	f = s.sinceUsual(c, v, f)
+	out, odd := p.judge(c, pt, v, f)
+	if !pt.Bad && v == pt.Value {
+		s.learn(t, v, f, s.standardise(v, f))
+		if s.Odd = odd; !odd {
+			s.Usual = s.Prev
+		}
 	}
 	s.Final = out
 	return out
 }
+
+// sinceUsual returns the forecast by which a value is judged. After a value outside of its
+// range the last value is a poor forecast: one that is as usual as before is no alarm.
+func (s *state) sinceUsual(c Config, v float64, f forecast) forecast {
+	if !s.Odd || !s.outside(c, v, f) {
+		return f
+	}
+	if s.Seen > 0 && math.Abs(float64(s.Window[0])) >= errorCap && math.Abs(s.standardise(v, f)) < winsor {
+		s.Window[0] = 0 // a mistake that did not last is no part of a sum
+		return f
+	}
+	if f.best != byLast {
+		return f
+	}
+	before := f
+	before.all[byLast], before.value = s.Usual, s.Usual
+	if !f.have[byWeek] && !f.have[byDay] {
+		before.seasonal = s.Usual
+	}
+	if s.outside(c, v, before) {
+		return f
+	}
+	return before
+}
+
+// outside reports whether a value is outside of the range that a forecast gives.
+func (s *state) outside(c Config, v float64, f forecast) bool {
+	limit := c.limit(s.Step)
+	curve := s.curve(f, limit)
+	prob, _, side := curve.verdictOf(v)
+	return curve.expect(c, v, prob <= limit, side).outside(v)
+}
+
+// judge decides whether a point is an alarm, and scores it. A point is an alarm if its
+// value is outside of the range that the score states. Only a rule that is about more
+// than the value makes an alarm without a range. odd reports whether the value is outside.
+func (p *Profile) judge(c Config, pt sentinel.Point, v float64, f forecast) (out sentinel.Score, odd bool) {
+	s := &p.state
+	limit := c.limit(s.Step)
+	curve := s.curve(f, limit)
+	prob, kind, side := curve.verdictOf(v)
+	e := evidence{point: pt, forecast: f, err: s.standardise(v, f), kind: kind}
+	e.expected = curve.expect(c, v, prob <= limit, side)
+	if e.expected.outside(v) {
+		e.side = sign(v - e.expected.low)
+		e.alarm = c.sideCounts(e.side)
+	}
+	s.applyRules(c, v, limit, &e)
+	out = sentinel.Score{
+		Time:  pt.Time,
+		Value: pt.Value,
+		State: sentinel.Normal,
+		Score: min(1, 0.5*math.Log(prob)/math.Log(limit)),
+		Low:   e.expected.low,
+		High:  e.expected.high,
+	}
+	if e.rule != noRule {
+		out.Score = max(out.Score, 0.9)
+	}
+	if e.alarm {
+		out.Score = max(out.Score, 0.5)
+	} else {
+		out.Score = min(out.Score, 0.49)
+	}
+	return p.episode(c, e, out), e.expected.outside(v)
+}
+
+// rule is a rule beside the model that makes a point an alarm.
+type rule int
+
+const (
+	noRule     rule = iota
+	absentRule      // a zero at an hour that is hardly ever zero
+	stuckRule       // an unusually long run of equal values
+	driftRule       // a drift that no single value shows
+)
 
 // evidence holds the outcome of the tests for one point.
 type evidence struct {
 	point    sentinel.Point
 	forecast forecast
 	err      float64             // error of the forecast, in spreads
-	prob     float64             // probability of the sizes of all tests together
-	limit    float64             // largest prob that is an alarm
+	expected expected            // values that are no alarm
 	kind     sentinel.ScoreState // state of the series if this is an alarm
+	side     float64             // 1: above what is expected, -1: below
+	rule     rule
 	alarm    bool
 }
 
-// verdict decides whether a point is an alarm, and scores it.
-func (p *Profile) verdict(c Config, e evidence) sentinel.Score {
-	s := &p.state
-	v, expected := e.point.Value, e.forecast.value
-	width := s.width(e.limit) * e.forecast.spread
-	out := sentinel.Score{
-		Time:  e.point.Time,
-		Value: v,
-		State: sentinel.Normal,
-		Score: min(1, 0.5*math.Log(e.prob)/math.Log(e.limit)),
-		Low:   s.unlog(s.log(expected) - width),
-		High:  s.unlog(s.log(expected) + width),
-	}
-	e.alarm = e.prob <= e.limit
-	if s.Drift.found() && !e.alarm && !s.Open {
-		e.alarm = true
-		e.kind = sentinel.SlowDrift
-		out.Score = max(out.Score, 0.6)
-	}
-	if s.breaksRule(v, e.forecast) {
-		if !e.alarm {
-			e.kind = sentinel.Onset
+// applyRules applies the rules beside the model.
+func (s *state) applyRules(c Config, v, limit float64, e *evidence) {
+	usual := s.zeroProbability(e.forecast) > limit
+	e.expected.zero = usual && e.expected.low > 0
+	switch {
+	case s.absent(v, e.forecast) && !usual && c.counts(v, e.forecast.value):
+		e.rule, e.alarm, e.kind, e.side = absentRule, true, sentinel.Onset, -1
+		if !e.expected.outside(v) { // no value was too low for the tests
+			e.expected = s.whole(expected{low: 1, high: max(1, e.forecast.value, e.forecast.seasonal)}, v)
 		}
-		e.alarm = true
-		out.Score = max(out.Score, 0.9)
+	case s.stuck(v) && c.counts(v, e.forecast.value):
+		e.rule, e.alarm, e.kind, e.expected = stuckRule, true, sentinel.Onset, noRange()
 	}
-	if !c.counts(v, expected) {
-		e.alarm = false
-		out.Score = min(out.Score, 0.49)
+	size, found := s.Drift.found()
+	now := e.forecast.seasonal
+	if found && !e.alarm && !s.Open && c.counts(now*math.Exp(size), now) {
+		e.rule, e.alarm, e.kind, e.side, e.expected = driftRule, true, sentinel.SlowDrift, sign(size), noRange()
 	}
-	return p.episode(c, e, out)
 }
 
-// width returns how far off a value may be within the budget, in spreads.
-func (s *state) width(limit float64) float64 {
-	u, excess := s.Tails[0][0].shape()
-	if v, wider := s.Tails[0][1].shape(); wider > excess {
-		u, excess = v, wider
-	}
-	return u + excess*math.Log(tailPart*tests/limit)
-}
-
-// breaksRule applies two rules beside the model. It reports a zero at an hour that is
-// hardly ever zero, and a run of equal values that is unusually long.
-func (s *state) breaksRule(v float64, f forecast) bool {
+// absent reports whether a value is a zero at an hour that is hardly ever zero.
+func (s *state) absent(v float64, f forecast) bool {
 	own := &s.Day[f.day]
 	if s.daily() {
 		own = &s.Week[f.week]
+	}
+	if v > 0 || s.signed() || own.N < 4 || 20*int(own.Zeros) >= int(own.N) {
+		return false
 	}
 	lowest := math.Inf(1)
 	for i := range experts {
@@ -282,8 +350,7 @@ func (s *state) breaksRule(v float64, f forecast) bool {
 			lowest = min(lowest, f.all[i])
 		}
 	}
-	absent := v <= 0 && s.Low >= 0 && own.N >= 4 && 20*int(own.Zeros) < int(own.N) && lowest >= 10
-	return absent || s.stuck(v)
+	return lowest >= 10
 }
 
 // stuck reports whether the run of equal values is too long.

@@ -1,112 +1,80 @@
 package anomaly
 
-import (
-	"math"
+import "math"
 
-	"github.com/sentinel-dq/sentinel"
-)
-
-// rarest returns how improbable all sizes are together. It is the harmonic mean of
-// their probabilities (Wilson 2019), which is valid for tests that depend on each other.
-// A small probability of one test alone counts as one of several tries; several tests
-// that agree count fully. kind is Onset if a value alone is improbable enough, else
-// SlowDrift or LevelShift, by the test with the smallest probability.
-func (s *state) rarest(x [tests]float64, have [tests]bool, limit float64) (prob float64, kind sentinel.ScoreState) {
-	sum, n, alone := 0.0, 0.0, 1.0
-	least, loudest := 2.0, 0
-	for i := range tests {
-		if !have[i] {
-			continue
-		}
-		side := 0
-		if x[i] > 0 {
-			side = 1
-		}
-		p := max(s.Tails[i][side].p(math.Abs(x[i])), 1e-300)
-		sum, n = sum+1/p, n+1
-		if p < least {
-			least, loudest = p, i
-		}
-		if i <= 1 || i == againstLong {
-			alone = min(alone, p)
-		}
-	}
-	kind = sentinel.Onset
-	switch {
-	case alone*tests <= limit:
-	case loudest == longestSum:
-		kind = sentinel.SlowDrift
-	default:
-		kind = sentinel.LevelShift
-	}
-	return min(1, n/sum), kind
-}
-
-// sizes returns the quantity of each test for a value and its forecast, positive for
-// spikes and negative for drops. have says which tests have one.
-func (s *state) sizes(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
-	x, have = s.single(v, f, z)
-	if s.SlowError <= 0 || !f.have[byWeek] {
-		return x, have
-	}
-	e := s.seasonalError(v, f)
-	s.sums(&x, &have, e, 0)
-	return x, have
-}
-
-// single returns the sizes of the tests that need only one value.
-func (s *state) single(v float64, f forecast, z float64) (x [tests]float64, have [tests]bool) {
-	x[0], have[0] = z, true
+// awayFromLong returns the distance of a value from the mean over some weeks, in its
+// spreads.
+func (s *state) awayFromLong(v float64, f forecast) float64 {
 	if f.shift != 0 {
 		v = s.unlog(s.log(v) - f.shift)
 	}
-	if s.LongSpread > 0 {
-		x[againstLong] = (v - s.Long) / max(1.25*s.LongSpread, floorSpread*s.Size)
-		have[againstLong] = true
-	}
-	return x, have
+	return (v - s.Long) / max(1.25*s.LongSpread, floorSpread*s.Size)
 }
 
-// sums sets the sizes of the tests over windows. It adds up the error e and the errors
-// in Window, of which it leaves out the newest skip.
-func (s *state) sums(x *[tests]float64, have *[tests]bool, e float64, skip int) {
-	sum, k := e, 1
+// pastSums are the errors before a point, summed for each window. The point's own error
+// completes them.
+type pastSums struct {
+	base    [4]float64 // sums of all errors of a window but the newest
+	root    [4]float64 // square root of a window's length
+	windows int        // number of windows that are full
+	now     float64    // sum of the errors of the step's newest points but the newest
+	before  float64    // mean of the errors before them
+	newest  float64    // number of the step's newest points
+	long    float64    // number of errors in before
+}
+
+// past returns the sums of the errors in Window, without the newest skip.
+func (s *state) past(skip int) (p pastSums) {
+	sum, k := 0.0, 1
 	for i, n := range windows[s.pace()] {
 		for ; k < n && skip+k <= s.Seen; k++ {
 			sum += float64(s.Window[skip+k-1])
 		}
-		if have[i+1] = k == n; !have[i+1] {
-			return
+		if k < n {
+			return p
 		}
-		x[i+1] = sum / math.Sqrt(float64(n))
+		p.base[i], p.root[i] = sum, math.Sqrt(float64(n))
+		p.windows++
 	}
-	x[stepTest], have[stepTest] = s.step(e, skip)
+	n, long := stepWindow[s.pace()], windows[s.pace()][3]
+	if skip+n-1+long > s.Seen {
+		return p
+	}
+	for _, v := range s.Window[skip : skip+n-1] {
+		p.now += float64(v)
+	}
+	for _, v := range s.Window[skip+n-1 : skip+n-1+long] {
+		p.before += float64(v)
+	}
+	p.before /= float64(long)
+	p.newest, p.long = float64(n), float64(long)
+	return p
+}
+
+// sizes sets the sizes of the tests over windows for the newest error e.
+func (p *pastSums) sizes(e float64, x *[tests]float64) {
+	for i := range p.windows {
+		x[i+1] = (p.base[i] + e) / p.root[i]
+	}
+	x[stepTest] = p.step(e)
 }
 
 // step returns the distance of the mean error of the newest points from that of the
 // points before them. It is 0 for a step that leads back to the profile.
-func (s *state) step(e float64, skip int) (size float64, have bool) {
-	n, long := stepWindow[s.pace()], windows[s.pace()][3]
-	if skip+n-1+long > s.Seen {
-		return 0, false
+func (p *pastSums) step(e float64) float64 {
+	if p.newest == 0 {
+		return 0
 	}
-	now, before := e, 0.0
-	for _, v := range s.Window[skip : skip+n-1] {
-		now += float64(v)
+	now := (p.now + e) / p.newest
+	if now*(now-p.before) <= 0 || math.Abs(now) <= math.Abs(p.before) {
+		return 0
 	}
-	for _, v := range s.Window[skip+n-1 : skip+n-1+long] {
-		before += float64(v)
-	}
-	now, before = now/float64(n), before/float64(long)
-	if now*(now-before) <= 0 || math.Abs(now) <= math.Abs(before) {
-		return 0, true
-	}
-	return (now - before) / math.Sqrt(1/float64(n)+1/float64(long)), true
+	return (now - p.before) / math.Sqrt(1/p.newest+1/p.long)
 }
 
-// seasonalError returns the distance of a value from the profile, corrected by the
-// trend, in spreads.
-func (s *state) seasonalError(v float64, f forecast) float64 {
+// weekly returns the logarithm of the profile, corrected by the trend, and the spread of
+// the errors from it.
+func (s *state) weekly(f forecast) (l, spread float64) {
 	w := &s.Week[f.week]
 	d := &s.Day[f.day]
 	local := s.SlowError
@@ -117,10 +85,19 @@ func (s *state) seasonalError(v float64, f forecast) float64 {
 		}
 		local = math.Sqrt(s.SlowError * max(float64(l.Spread), 0.3*s.SlowError))
 	}
-	spread := max(1.25*local, floorSpread)
+	spread = max(1.25*local, floorSpread)
 	if !s.Fraction {
 		spread = math.Hypot(spread, 1/math.Sqrt(max(f.all[byWeek], 0)+1))
 	}
-	e := (s.log(v) - s.log(f.all[byWeek]) - s.Trend) / spread
-	return min(max(e, -errorCap), errorCap)
+	return s.log(f.all[byWeek]) + s.Trend, spread
 }
+
+// seasonalError returns the distance of a value from the profile, corrected by the
+// trend, in spreads.
+func (s *state) seasonalError(v float64, f forecast) float64 {
+	l, spread := s.weekly(f)
+	return limited((s.log(v) - l) / spread)
+}
+
+// limited bounds an error, so that one value cannot outweigh a window.
+func limited(e float64) float64 { return min(max(e, -errorCap), errorCap) }

@@ -53,6 +53,9 @@ func (p *Profile) UnmarshalBinary(b []byte) error {
 	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
+	if s.Low < 0 && s.Negatives == 0 { // an earlier version did not count them
+		s.Negatives = 2 + s.N/50
+	}
 	p.state = s
 	return nil
 }

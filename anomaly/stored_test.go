@@ -45,6 +45,11 @@ func TestStoredStateGivesTheSameScores(t *testing.T) {
 		}
 		got.Write(append(line, '\n'))
 	}
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile("testdata/state_v2.scores", []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	want, err := os.ReadFile("testdata/state_v2.scores")
 	if err != nil {
 		t.Fatal(err)

@@ -11,13 +11,13 @@ type tail struct {
 	Learnt uint16  // number of all values
 }
 
-// p returns the probability of a value of x or more.
-func (t *tail) p(x float64) float64 {
+// rarity returns one divided by the probability of a size of x or more.
+func (t *tail) rarity(x float64) float64 {
 	u, excess := t.shape()
 	if x <= u {
 		return 1
 	}
-	return tailPart * math.Exp(-(x-u)/excess)
+	return math.Exp((x-u)/excess) / tailPart
 }
 
 // shape returns the lower end and the mean excess. Before the first value it returns

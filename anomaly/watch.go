@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -23,7 +24,6 @@ type watched struct {
 	name     string
 	score    sentinel.Score // score of the newest point
 	unsaved  int            // number of points since the state was saved
-	absent   int            // number of points in a row without a value
 	late     lateness
 }
 
@@ -31,7 +31,6 @@ const (
 	saveEvery   = 24                   // points between two saved states; a restart replays the rest
 	replayLimit = 5000                 // largest number of points that a restart replays
 	replaySpan  = 400 * 24 * time.Hour // longest history that a restart replays
-	forgetAfter = 100                  // points in a row without a value before a segment is forgotten
 )
 
 // LookBack returns how much history [Watch.Restore] uses at most.
@@ -58,8 +57,8 @@ func (w *Watch) Restore(c Config, s Series, state []byte,
 	var since time.Time
 	if p, can := d.(*Profile); can && len(state) > 0 {
 		if damaged = p.UnmarshalBinary(state); damaged == nil {
-			since, k.score, k.late.usual = p.state.Last, p.state.Final, p.state.Late
-			k.score.Segment = s.Segment
+			since, k.late.usual = p.state.Last, p.state.Late
+			k.keep(p.state.Final, s.Segment)
 		}
 	}
 	past, err := points(since)
@@ -110,36 +109,28 @@ func (k *watched) observe(c Config, s Series, p sentinel.Point) {
 	if p.Time.Before(k.score.Time) {
 		return
 	}
-	k.score = k.detector.Observe(c, p)
-	k.score.Segment = s.Segment
+	k.keep(k.detector.Observe(c, p), s.Segment)
 	k.unsaved++
-	if episode(k.score.State) {
-		k.score.Score = max(k.score.Score, 0.5) // the alarm lasts as long as the episode
+}
+
+// keep keeps the score of the newest point. A point that goes on with an episode is an
+// alarm like the first one.
+func (k *watched) keep(score sentinel.Score, segment string) {
+	k.score = score
+	k.score.Segment = segment
+	if score.State.Alarm() {
+		k.score.Score = max(score.Score, 0.5)
 	}
 }
 
-// revise judges a new value of the newest point.
+// revise judges a new value of the newest point by the range that the point had.
 func (k *watched) revise(c Config, v float64) {
 	if v == k.score.Value || k.score.State == sentinel.Learning {
 		return
 	}
-	k.score.Value = v
-	switch inside := v >= k.score.Low && v <= k.score.High; {
-	case inside:
-		k.score.Score, k.score.State, k.score.Reason = 0, sentinel.Normal, ""
-	case k.score.Score < 0.5 && c.counts(v, (k.score.Low+k.score.High)/2):
-		k.score.Score, k.score.State = 0.5, sentinel.Onset
-		k.score.Reason = fmt.Sprintf("%s %s, expected %s to %s; it was counted before and has changed", round(v), c.Unit,
-			round(k.score.Low), round(k.score.High))
+	if p, can := k.detector.(*Profile); can {
+		k.keep(p.revise(c, k.score, v), k.score.Segment)
 	}
-}
-
-func episode(s sentinel.ScoreState) bool {
-	switch s {
-	case sentinel.Onset, sentinel.Ongoing, sentinel.Recovering, sentinel.LevelShift, sentinel.SlowDrift:
-		return true
-	}
-	return false
 }
 
 // SeriesOf returns the series of a result that the configuration watches. They are
@@ -163,16 +154,17 @@ func (w *Watch) SeriesOf(c Config, r sentinel.Result) (out []Series) {
 func (w *Watch) Score(c Config, r *sentinel.Result) {
 	series := w.SeriesOf(c, *r)
 	if len(series) == 0 {
+		NotCompared(c, r, "there is no number")
 		return
 	}
 	known := w.checks[r.Check]
-	bad := r.Status.Bad() // a value beyond the check's own threshold is not normal
+	bad := badSegments(*r) // a value beyond the check's own threshold is not normal
 	for i, o := range append(append([]sentinel.Observation{}, r.Past...), r.Observations...) {
 		k := known[Series{r.Check, o.Metric, o.Segment}]
 		if o.Metric != c.Metric || k == nil || !o.Value.Finite() {
 			continue
 		}
-		p := sentinel.Point{Time: o.Bucket, Value: o.Value.Float64(), Bad: bad}
+		p := sentinel.Point{Time: o.Bucket, Value: o.Value.Float64(), Bad: bad[o.Segment]}
 		ready := []sentinel.Point{p}
 		switch {
 		case p.Time.IsZero():
@@ -183,76 +175,89 @@ func (w *Watch) Score(c Config, r *sentinel.Result) {
 		for _, p := range ready {
 			k.observe(c, Series{Segment: o.Segment}, p)
 		}
-		k.absent = 0
 	}
 	var waits time.Duration
 	for _, s := range series {
 		k := known[s]
-		if k == nil { // its history could not be read; a later result restores it
+		if k == nil { // a later result restores it
 			continue
 		}
 		w.conclude(c, r, k.score)
 		waits = max(waits, k.late.waits(r.Tick))
 	}
-	w.scoreAbsent(c, r, series)
+	if len(r.Scores) < len(series) {
+		NotCompared(c, r, "its history could not be read")
+	}
+	if len(r.Scores) == 0 {
+		return
+	}
 	w.summarise(c, r)
 	if waits > 0 && r.Status != sentinel.Unknown {
 		r.Message += "; " + waitMessage(waits)
 	}
 }
 
-// scoreAbsent judges segments that had values before and have none now, as zero.
-func (w *Watch) scoreAbsent(c Config, r *sentinel.Result, present []Series) {
-	if len(present) == 0 || present[0].Segment == "" {
-		return
-	}
-	here := map[Series]bool{}
-	for _, s := range present {
-		here[s] = true
-	}
-	at := r.Tick
-	if b := r.Observations[0].Bucket; !b.IsZero() {
-		at = b
-	}
-	for s, k := range w.checks[r.Check] {
-		if s.Metric != c.Metric || here[s] {
-			continue
+// badSegments returns the segments whose values crossed the check's own thresholds; "" for
+// a check without segments.
+func badSegments(r sentinel.Result) map[string]bool {
+	bad := map[string]bool{"": r.Status.Bad()}
+	for _, f := range r.Findings {
+		if f.Status.Bad() {
+			bad[f.Key] = true
+			_, segment, _ := strings.Cut(f.Key, ":") // "change:country=DE"
+			bad[segment] = true
 		}
-		if k.absent++; k.absent > forgetAfter {
-			delete(w.checks[r.Check], s)
-			continue
-		}
-		k.observe(c, s, sentinel.Point{Time: at})
-		w.conclude(c, r, k.score)
 	}
+	return bad
 }
 
-// conclude adds a score to the result, and a finding if it is an alarm.
+// conclude adds a score to the result, and a finding if it is an alarm. A value that is
+// back in its range is no alarm, but does not end the incident yet.
 func (w *Watch) conclude(c Config, r *sentinel.Result, s sentinel.Score) {
 	r.Scores = append(r.Scores, s)
-	if s.Score < 0.5 {
+	if !s.State.Alarm() && s.State != sentinel.Recovering {
 		return
 	}
-	key, where := "anomaly", ""
+	where := ""
 	if s.Segment != "" {
-		key, where = "anomaly:"+s.Segment, s.Segment+": "
+		where = s.Segment + ": "
 	}
 	f := sentinel.Finding{
-		Key:      key,
+		Key:      sentinel.SegmentKey(sentinel.AnomalyKey, s.Segment),
 		Status:   sentinel.Fail,
 		Message:  where + s.Reason,
 		Observed: sentinel.Float(s.Value),
-		Expected: round(s.Low) + " to " + round(s.High),
 	}
-	if c.Status == "warn" {
+	if e := (expected{low: s.Low, high: s.High}); e.stated() {
+		f.Expected = e.text(e.extra(s.Value))
+	}
+	switch {
+	case !s.State.Alarm():
+		f.Status = sentinel.Unknown
+	case c.Status == "warn":
 		f.Status = sentinel.Warn
 	}
 	r.Findings = append(r.Findings, f)
 }
 
+// NotCompared says why a passing result was not compared with what is normal. It is
+// unknown if the check has no threshold that judged it.
+func NotCompared(c Config, r *sentinel.Result, why string) {
+	if r.Status != sentinel.Pass {
+		return
+	}
+	r.Message += "; not compared with the past: " + why
+	if c.Alone {
+		r.Status = sentinel.Unknown
+	}
+}
+
 // summarise sets the result's status and message by its scores.
 func (w *Watch) summarise(c Config, r *sentinel.Result) {
 	first := r.Scores[0]
+	if first.Segment != "" {
+		summariseLearning(c, r)
+	}
 	switch worst := sentinel.Worst(r.Findings); {
 	case worst.Worse(r.Status):
 		for _, f := range r.Findings {
@@ -269,7 +274,30 @@ func (w *Watch) summarise(c Config, r *sentinel.Result) {
 			r.Status = sentinel.Unknown
 		}
 	default:
-		r.Message += fmt.Sprintf("; %s to %s expected", round(first.Low), round(first.High))
+		if e := (expected{low: first.Low, high: first.High}); e.stated() {
+			r.Message += fmt.Sprintf("; %s expected", e.text(e.extra(first.Value)))
+		}
+	}
+}
+
+// summariseLearning says how many segments have no range yet. The check has judged
+// nothing of them, so if it has no other rule it does not pass.
+func summariseLearning(c Config, r *sentinel.Result) {
+	n, why := 0, ""
+	for _, s := range r.Scores {
+		if s.State == sentinel.Learning {
+			n++
+			why = s.Segment + " " + s.Reason
+		}
+	}
+	if n == 0 {
+		return
+	}
+	if r.Status == sentinel.Pass || r.Status == sentinel.Unknown {
+		r.Message += fmt.Sprintf("; %d of %d segments have too short a past: %s", n, len(r.Scores), why)
+	}
+	if r.Status == sentinel.Pass && c.Alone {
+		r.Status = sentinel.Unknown
 	}
 }
 

@@ -32,7 +32,7 @@ import (
 var Version string
 
 // Main runs the command line in os.Args and returns the exit code: 0 fine,
-// 1 data failed, 2 usage or configuration, 3 could not look.
+// 1 data failed, 2 usage or configuration, 3 could not run.
 func Main() int {
 	cli.Version = Version
 	return cli.Main(os.Args[1:])

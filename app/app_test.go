@@ -87,6 +87,24 @@ func receiver(t *testing.T, path string) (url string) {
 	return s.URL
 }
 
+// fetch waits until the answer of an address holds a text.
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: fetch URL TEXT")
+	}
+	var body []byte
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(string(body), args[1]); {
+		if time.Now().After(deadline) {
+			ts.Fatalf("not within 30 s: %s in\n%s", args[1], body)
+		}
+		<-time.After(20 * time.Millisecond)
+		if r, err := http.Get(args[0]); err == nil {
+			body, err = io.ReadAll(r.Body)
+			ts.Check(errors.Join(err, r.Body.Close()))
+		}
+	}
+}
+
 // TestCommands runs the scripts of testdata: each is the command line as a
 // person types it, and what it must answer. `sql FILE STATEMENT` writes to a
 // SQLite file.
@@ -142,6 +160,7 @@ func TestCommands(t *testing.T) {
 					}
 				}
 			},
+			"fetch": fetch,
 			"mkdirs": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, a := range args {
 					ts.Check(os.MkdirAll(ts.MkAbs(a), 0o700))

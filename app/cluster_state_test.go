@@ -15,11 +15,7 @@ import (
 // is written down, and work goes on.
 func TestStateStopsAndComesBack(t *testing.T) {
 	t.Parallel()
-	server, err := testenv.StartPostgres("fsync=off", "synchronous_commit=off")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := testenv.NewPostgres(t) // keeps what it has confirmed, when it is killed
 	c := newCluster(t, 2, 5, server.DSN)
 	c.ticked(time.Time{})
 	leader := c.leader()

@@ -181,12 +181,12 @@ func (c *testCluster) get(n int, path string) string {
 	return string(body)
 }
 
-// leader is the agent that is ready; those that stand by are not.
+// leader is the agent that says that it leads.
 func (c *testCluster) leader() (leads int) {
 	c.Helper()
 	c.until("an agent leads", func() bool {
 		for n := range c.agents {
-			if c.get(n, "/-/ready") != "" {
+			if c.get(n, "/-/leader") != "" {
 				leads = n
 				return true
 			}
@@ -351,4 +351,10 @@ func (c *testCluster) complete(datasets int) {
 		}
 	}
 	c.Logf("%d ticks were run, %d are written down as missed", run, missed)
+	if c.Failed() {
+		for n, m := range c.agents {
+			text, err := os.ReadFile(m.log)
+			c.Logf("agent %d: %v\n%s", n, err, text)
+		}
+	}
 }

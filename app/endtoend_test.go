@@ -79,7 +79,7 @@ scrape_configs: [{job_name: sentinel, static_configs: [{targets: ["%s"]}]}]
 	w.until("repair", func() bool { return w.repaired() })
 	w.until("check passes", func() bool { return strings.Contains(w.get(w.agent, "/metrics"), status+"0") })
 	w.until("alert resolves", func() bool { return w.alertState() == "" })
-	t.Log(w.told.String())
+	t.Log(w.log.String())
 }
 
 // way is the servers of one test and what happened when.
@@ -88,7 +88,7 @@ type way struct {
 	dir, agent, prometheus, alertmanager string
 
 	last time.Time
-	told strings.Builder
+	log  strings.Builder
 }
 
 func freeAddress(t *testing.T) string {
@@ -115,19 +115,11 @@ func (w *way) write(name, text string) {
 // start runs a program until the test ends; sentinel is the test binary itself.
 func (w *way) start(name string, args ...string) {
 	w.Helper()
-	path := name
-	if name == "sentinel" {
-		self, err := os.Executable()
-		if err != nil {
-			w.Fatal(err)
-		}
-		path = filepath.Join(w.dir, "sentinel") // testscript goes by the name
-		if err := os.Symlink(self, path); err != nil {
-			w.Fatal(err)
-		}
-	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(name, args...)
 	cmd.Dir = w.dir
+	if name == "sentinel" {
+		cmd = w.command(args...)
+	}
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
@@ -145,7 +137,7 @@ func (w *way) start(name string, args ...string) {
 
 func (w *way) begin(what string) {
 	w.last = time.Now()
-	fmt.Fprintf(&w.told, "%-16s", what)
+	fmt.Fprintf(&w.log, "%-16s", what)
 }
 
 // until waits for a hop and notes how long it took.
@@ -153,11 +145,11 @@ func (w *way) until(what string, met func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(90 * time.Second); !met(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.Fatalf("in vain: %s; until then:\n%s", what, w.told.String())
+			w.Fatalf("gave up waiting for: %s; until then:\n%s", what, w.log.String())
 		}
 	}
 	if !w.last.IsZero() {
-		fmt.Fprintf(&w.told, "\n%-16s after %5.1f s", what, time.Since(w.last).Seconds())
+		fmt.Fprintf(&w.log, "\n%-16s after %5.1f s", what, time.Since(w.last).Seconds())
 		w.last = time.Now()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
 )
 
 // Ask is one question to a table. Exactly one of Aggregate, Groups and Query is set.
@@ -20,26 +21,60 @@ type Ask struct {
 // Aggregate is one number over the rows of the table. All aggregates of a
 // dataset become one statement.
 type Aggregate struct {
-	Func   string // count, max, min, sum or avg; "" if Expr is an aggregate
-	Column string // name of a column as in the catalog, unquoted
-	Expr   string // SQL expression of the user, in place of Column
-	Epoch  bool   // the value is a timestamp; the answer is in Unix seconds
-	Where  string // SQL filter of the user
+	Func   string     // count, max, min, sum or avg; "" if Expr is an aggregate
+	Column string     // name of a column as in the catalog, unquoted
+	Expr   string     // SQL expression of the user, in place of Column
+	Time   TimeSource // in place of Column; the answer of max is in Unix seconds
+	Values Values     // those values of Time that take part
+	Where  string     // SQL filter of the user
 	Window Window
+	InCase bool // Window selects values and not rows, so that others of the same rows take part elsewhere
 }
 
-// Window is a half-open range [From, To) of a time column. A zero bound is open. Bounds
+// Values are some of the values of a [TimeSource].
+type Values string
+
+const (
+	// AllValues are all values that are times.
+	AllValues Values = ""
+	// ZonedValues are instants: times with a zone, and numbers.
+	ZonedValues Values = "zoned"
+	// WallValues are times without a zone.
+	WallValues Values = "wall"
+	// PresentValues are all values but NULL, also those that are no time.
+	PresentValues Values = "present"
+	// UnreadableValues are those that are neither a time nor NULL.
+	UnreadableValues Values = "unreadable"
+	// PartialValues are dates without a day or month. The answer of max is 1 if the largest
+	// value is one, else 0.
+	PartialValues Values = "partial"
+)
+
+// Window is a half-open range of time: From <= time < To. A zero bound is open. Bounds
 // are sent as parameters, so that the engine can prune partitions.
 type Window struct {
-	Column   string
-	From, To time.Time
+	Time     TimeSource
+	From, To time.Time // for values with a zone, and numbers
+	// FromWall and ToWall are the bounds for values without a zone: what a clock showed,
+	// written as UTC.
+	FromWall, ToWall time.Time
+	// Gaps are the times between FromWall and ToWall that the clock never showed. Values
+	// there are in no window.
+	Gaps []schedule.Range
+	// InGaps selects the values in Gaps instead, and none with a zone.
+	InGaps bool
 }
 
-// Groups counts rows by columns, or by equal steps of the window's column. It returns
-// the Limit largest groups, and all others as one.
+// Groups counts rows by columns, by equal steps of the window's time, or by both. It
+// returns the Limit largest groups, and all others as one.
 type Groups struct {
-	By     []string      // names of columns
-	Every  time.Duration // length of a step, in place of By; a segment is Unix time divided by it
+	By []string // names of columns
+	// Every is the length of a step. The number of the step since 1970, which the window's
+	// source reads back, is the Step of a group, and without By also its segment.
+	Every  time.Duration
+	Offset time.Duration // added to the time before steps are counted
+	Equal  []string      // the value of each column of By, as the engine compares; "<null>" is NULL; nil: all rows
+	Values []*Aggregate  // further numbers of each group; their filter is Where
 	Where  string
 	Window Window
 	Limit  int
@@ -84,6 +119,7 @@ func (a Answers) of(key string) Answer {
 // Answer is one answer. If Err is set, the value is unknown, and not zero.
 type Answer struct {
 	Number   sentinel.Number
+	Wall     bool    // Number is what a clock showed, read as UTC
 	Groups   []Group // groups, largest first; Other holds those beyond the limit
 	Other    Group
 	Err      error
@@ -94,6 +130,8 @@ type Answer struct {
 // Group is one group of a Groups ask.
 type Group struct {
 	Segment string // "country=DE, plan=pro"; NULL is spelled <null>
+	Step    int64  // number of the step, if there are steps
+	Values  []sentinel.Number
 	Count   sentinel.Number
 	Size    int // number of groups in this one: 1, except for Other
 }

@@ -20,7 +20,7 @@ var lookBack = map[Period]time.Duration{
 func (c *RowCount) wantsPast(t Target) bool { return t.Known.New && c.hasPast() }
 
 // hasPast reports whether the past counts can be read from the table.
-func (c *RowCount) hasPast() bool { return c.Anomaly != nil && c.Bucket != "" && len(c.By) == 0 }
+func (c *RowCount) hasPast() bool { return c.Anomaly != nil && c.Bucket != "" }
 
 // askPast counts the past buckets in one GROUP BY over a bounded window. It
 // groups by quarters of an hour, which fit every time zone.
@@ -30,6 +30,19 @@ func (c *RowCount) askPast(t Target) Ask {
 	from := periods.Start(to.Add(-lookBack[c.Bucket]))
 	return Ask{Key: askPast, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
 		Window: c.between(t, t.Known.Relation, periods, from, to)}}
+}
+
+// pastUnread says that the past could not be read from the table, so that a detector learns
+// from now on; "" if it could.
+func pastUnread(got Answer) string {
+	const message = "the table's past could not be read"
+	switch {
+	case got.Err != nil:
+		return message + " (" + oneLine(sentinel.Clip(got.Err.Error())) + ")"
+	case got.Other.Size > 0:
+		return message + " (too many groups)"
+	}
+	return ""
 }
 
 // past returns the counts of the buckets before the one that is judged, oldest first. It

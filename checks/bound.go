@@ -1,7 +1,10 @@
 package checks
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -43,6 +46,9 @@ func ParseBound(s string) (Bound, error) {
 		number, percent := strings.CutSuffix(strings.TrimLeft(number, blanks), "%")
 		number = strings.TrimRight(number, blanks)
 		n, err := parsePlainNumber(number)
+		if errors.Is(err, errTooLarge) {
+			return Bound{}, fmt.Errorf("bound %q: %w", s, err)
+		}
 		if err != nil || strings.ContainsAny(number, blanks) {
 			return bad()
 		}
@@ -54,6 +60,9 @@ func ParseBound(s string) (Bound, error) {
 	}
 	low, err1 := parsePlainNumber(m[2])
 	high, err2 := parsePlainNumber(m[4])
+	if err := cmp.Or(err1, err2); errors.Is(err, errTooLarge) {
+		return Bound{}, fmt.Errorf("bound %q: %w", s, err)
+	}
 	if err1 != nil || err2 != nil || m[3] != m[5] && m[3] != "" {
 		return bad()
 	}
@@ -67,14 +76,21 @@ func ParseBound(s string) (Bound, error) {
 	return Bound{Op: op, Low: low, High: high, Percent: m[5] == "%"}, nil
 }
 
+// errTooLarge says that a whole number has too many digits.
+var errTooLarge = fmt.Errorf("the number is too large: want at most %s", groupDigits(sentinel.Int(math.MaxInt64)))
+
 const blanks = " \t\n\f\r"
 
 var ungroup = strings.NewReplacer("_", "", ",", "")
 
 // parsePlainNumber reads 1_000_000, 1,000 and 1.5. It refuses NaN and infinity.
 func parsePlainNumber(s string) (sentinel.Number, error) {
-	n, err := sentinel.ParseNumber(ungroup.Replace(s))
-	if err != nil {
+	plain := ungroup.Replace(s)
+	n, err := sentinel.ParseNumber(plain)
+	switch digits := strings.TrimLeft(plain, "+-"); {
+	case err != nil && digits != "" && strings.Trim(digits, "0123456789") == "":
+		return n, errTooLarge
+	case err != nil:
 		return n, err
 	}
 	if !n.Finite() {
@@ -110,6 +126,12 @@ func (b Bound) Holds(n sentinel.Number) bool {
 	return false
 }
 
+// hides reports whether n reads like a number of the condition and is another one.
+func (b Bound) hides(n sentinel.Number) bool {
+	between := b.Op == "between" || b.Op == "not between"
+	return alike(n, b.Low) || between && alike(n, b.High)
+}
+
 var opposite = map[string]string{">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "=",
 	"between": "not between", "not between": "between"}
 
@@ -138,6 +160,30 @@ func (b Bound) String() string {
 func (b *Bound) UnmarshalText(text []byte) (err error) {
 	*b, err = ParseBound(string(text))
 	return err
+}
+
+// apart formats two numbers for people. Different numbers are written with all their
+// digits if they would read the same.
+func apart(a, b sentinel.Number) (string, string) {
+	if alike(a, b) {
+		return everyDigit(a), everyDigit(b)
+	}
+	return groupDigits(a), groupDigits(b)
+}
+
+// everyDigit writes a number with all its digits. Only very large and small ones have an
+// exponent.
+func everyDigit(n sentinel.Number) string {
+	text := n.String()
+	if v := n.Float64(); strings.Contains(text, "e") && math.Abs(v) >= 1e-6 && math.Abs(v) < 1e21 {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return text
+}
+
+// alike reports whether different numbers read the same.
+func alike(a, b sentinel.Number) bool {
+	return a.Cmp(b) != 0 && ungroup.Replace(groupDigits(a)) == ungroup.Replace(groupDigits(b))
 }
 
 // groupDigits formats a number with commas: 1,234,567.

@@ -16,13 +16,48 @@ type Bucketed struct {
 	Bucket Period   `yaml:"bucket" doc:"Only the last closed period of the time column."`
 	Column string   `yaml:"column" doc:"Time column of the bucket. Default: time_column."`
 	Delay  Duration `yaml:"delay" doc:"A bucket closes this long after its end."`
+
+	Time *TimeColumn `yaml:"time" doc:"Time column of the bucket, and how to read it. Default: the dataset's time."`
 }
 
 func (b *Bucketed) validateBucket() error {
 	if b.Delay != 0 && b.Bucket == "" {
 		return settings.Wrong("delay", "needs bucket")
 	}
+	return b.Time.validate(b.Column)
+}
+
+// times returns the time column and zone of a check of the dataset with these.
+func (b *Bucketed) times(o *Options, column string, zone *time.Location) (string, *time.Location) {
+	t := Target{TimeColumn: column}
+	if loc, err := schedule.Zone(o.Timezone); o.Timezone != "" && err == nil { // Validate refuses unknown zones
+		zone = loc
+	}
+	return b.timeColumnName(t), zone
+}
+
+// TimeReading returns how the times of the bucket's column are read, or nil if its type says
+// it. of is how those of the dataset are read.
+func (b *Bucketed) TimeReading(of *TimeColumn) *TimeColumn {
+	switch {
+	case b.Time != nil:
+		return b.Time
+	case of != nil && (b.Column == "" || b.Column == of.Column):
+		return of
+	}
 	return nil
+}
+
+// timeColumnName returns the column whose type must be known.
+func (b *Bucketed) timeColumnName(t Target) string { return t.timeColumnName(b.Column, b.Time) }
+
+// userSQL implements sqlUser.
+func (b *Bucketed) userSQL() []userSQL { return b.Time.userSQL() }
+
+// source returns how the times of a table are read for periods of a unit, or why they
+// cannot be.
+func (b *Bucketed) source(t Target, rel *warehouse.Table, unit Period) (TimeSource, error) {
+	return t.timeSource(rel, b.Column, b.Time, unit == schedule.Hour)
 }
 
 // periods divides time in the dataset's zone. If a time column that takes part holds no
@@ -31,7 +66,10 @@ func (b *Bucketed) validateBucket() error {
 func (b *Bucketed) periods(t Target, unit Period) schedule.Periods {
 	p := schedule.Periods{Unit: unit, Zone: t.zone()}
 	for _, rel := range []*warehouse.Table{t.Known.Relation, t.Known.Like} {
-		if rel != nil && naive(rel.Column(t.columnName(b.Column))) {
+		if rel == nil {
+			continue
+		}
+		if s, err := b.source(t, rel, unit); err == nil && (s.Wall || s.Mixed) {
 			p.WallClock = true
 		}
 	}
@@ -46,15 +84,6 @@ func (b *Bucketed) closed(t Target) (from, to time.Time) {
 // label names the bucket that holds an instant.
 func (b *Bucketed) label(t Target, at time.Time) string { return b.periods(t, b.Bucket).Label(at) }
 
-// timeColumn returns the time column of a table, or why it cannot be used.
-func (b *Bucketed) timeColumn(t Target, rel *warehouse.Table) (*warehouse.Column, error) {
-	c, err := t.columnOf(rel, b.Column)
-	if err != nil {
-		return nil, err
-	}
-	return c, t.zoneError(c)
-}
-
 // window returns the closed bucket of a table. It is empty if no bucket is configured.
 func (b *Bucketed) window(t Target, rel *warehouse.Table) Window {
 	if b.Bucket == "" {
@@ -65,13 +94,13 @@ func (b *Bucketed) window(t Target, rel *warehouse.Table) Window {
 }
 
 // between selects the rows of the periods from the one that begins at from to the
-// one that ends at to.
+// one that ends at to. The source of the table's times must be usable.
 func (b *Bucketed) between(t Target, rel *warehouse.Table, p schedule.Periods, from, to time.Time) Window {
-	name := t.columnName(b.Column)
-	if !naive(rel.Column(name)) {
-		return Window{Column: name, From: from, To: to}
+	source, err := b.source(t, rel, p.Unit)
+	if err != nil {
+		return Window{} // the kinds do not ask then
 	}
 	first, _ := p.Walls(from)
 	end, _ := p.Walls(to)
-	return Window{Column: name, From: first, To: end}
+	return Window{Time: source, From: from, To: to, FromWall: first, ToWall: end, Gaps: source.gaps(p, first, end)}
 }

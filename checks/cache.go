@@ -58,20 +58,26 @@ func (c *Cache) storeCatalog(name string, tables []warehouse.TableName, read *wa
 // tableAnswers holds the answers of one table at one value of its change counters.
 type tableAnswers struct {
 	id      string
+	storage string
 	written int64
 	answers map[string]Answer
 	at      time.Time // time of the oldest answer
 }
 
+// counts reports whether the counters of a table are those that the answers were read at.
+func (t *tableAnswers) counts(rel *warehouse.Table) bool {
+	return t.id == rel.ID && t.storage == rel.Storage && t.written == rel.Written
+}
+
 // key returns the cache key of an aggregate; ok is false if it may not be cached. SQL
 // that users write may depend on the time of day, so only plain columns are cached.
 func (a *Aggregate) key() (key string, ok bool) {
-	if a.Where != "" || a.Expr != "" || a.Func == "" {
+	w := a.Window
+	if a.Where != "" || a.Expr != "" || a.Func == "" || a.Time.Expression != "" || w.Time.Expression != "" {
 		return "", false
 	}
-	w := a.Window
-	return fmt.Sprintf("%s|%s|%t|%s|%d|%d", a.Func, a.Column, a.Epoch, w.Column, w.From.UnixMicro(),
-		w.To.UnixMicro()), true
+	return fmt.Sprintf("%s|%s|%+v|%s|%+v|%d|%d|%d|%d|%v|%v", a.Func, a.Column, a.Time, a.Values, w.Time,
+		w.From.UnixMicro(), w.To.UnixMicro(), w.FromWall.UnixMicro(), w.ToWall.UnixMicro(), w.Gaps, w.InGaps), true
 }
 
 // load returns the answer if nothing was written since it was read.
@@ -83,7 +89,7 @@ func (c *Cache) load(table sentinel.Table, rel *warehouse.Table, a *Aggregate) (
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.tables[table]
-	if r == nil || r.id != rel.ID || r.written != rel.Written {
+	if r == nil || !r.counts(rel) {
 		return Answer{}, false
 	}
 	answer, ok := r.answers[key]
@@ -108,8 +114,9 @@ func (c *Cache) store(table sentinel.Table, rel *warehouse.Table, a *Aggregate, 
 		c.tables = map[sentinel.Table]*tableAnswers{}
 	}
 	r := c.tables[table]
-	if r == nil || r.id != rel.ID || r.written != rel.Written || len(r.answers) > 200 {
-		r = &tableAnswers{id: rel.ID, written: rel.Written, answers: map[string]Answer{}, at: answer.AsOf}
+	if r == nil || !r.counts(rel) || len(r.answers) > 200 {
+		r = &tableAnswers{id: rel.ID, storage: rel.Storage, written: rel.Written,
+			answers: map[string]Answer{}, at: answer.AsOf}
 		c.tables[table] = r
 	}
 	r.answers[key] = answer

@@ -39,17 +39,31 @@ func (v *catalogView) find(t sentinel.Table) (*warehouse.Table, error) {
 	return v.catalog.Tables[warehouse.TableName{Schema: t.Schema, Name: t.Name}], nil
 }
 
-// require adds to the scope a table, some facts of it, and a column whose type must be
-// known.
-func (v *catalogView) require(t sentinel.Table, f warehouse.Facts, column string) {
+// columns returns the names of columns whose types must be known.
+func (n Needs) columns() []string {
+	if n.Column == "" {
+		return n.Columns
+	}
+	return append(slices.Clip(n.Columns), n.Column)
+}
+
+// require adds to the scope a table, some facts of it, and columns whose types must be
+// known. The definitions of tables are read only where the fact Views is required: reading
+// them opens the table.
+func (v *catalogView) require(t sentinel.Table, f warehouse.Facts, columns []string) {
 	s := &v.scope
 	s.Facts |= f
 	name := warehouse.TableName{Schema: t.Schema, Name: t.Name}
 	if len(s.Tables) == 0 || s.Tables[len(s.Tables)-1] != name {
 		s.Tables = append(s.Tables, name)
 	}
-	if column != "" && !slices.Contains(s.ColumnNames, column) {
-		s.ColumnNames = append(s.ColumnNames, column)
+	if n := len(s.Definitions); f&warehouse.Views != 0 && (n == 0 || s.Definitions[n-1] != name) {
+		s.Definitions = append(s.Definitions, name)
+	}
+	for _, column := range columns {
+		if !slices.Contains(s.ColumnNames, column) {
+			s.ColumnNames = append(s.ColumnNames, column)
+		}
 	}
 }
 
@@ -63,6 +77,7 @@ func (e *executor) readCatalogs(ctx context.Context, jobs []Job) {
 			v = &catalogView{scope: warehouse.Scope{
 				Tables:      make([]warehouse.TableName, 0, len(jobs)),
 				ColumnNames: []string{},
+				Definitions: []warehouse.TableName{},
 			}}
 			e.catalogs[warehouseName] = v
 		}
@@ -76,9 +91,9 @@ func (e *executor) readCatalogs(ctx context.Context, jobs []Job) {
 		own := of(j.Table.Warehouse)
 		for _, c := range j.Checks {
 			n, _ := needsOf(c, newTarget(j, c)) // prepare keeps the error
-			own.require(j.Table, facts|n.Facts, n.Column)
+			own.require(j.Table, facts|n.Facts, n.columns())
 			if n.Like != nil {
-				of(n.Like.Warehouse).require(*n.Like, n.LikeFacts, n.Column)
+				of(n.Like.Warehouse).require(*n.Like, n.LikeFacts, n.columns())
 			}
 		}
 	}
@@ -92,20 +107,22 @@ func (e *executor) readCatalogs(ctx context.Context, jobs []Job) {
 // readMissingColumns reads a catalog again with all columns if a table lacks a column
 // that a check needs, because the error message lists the existing columns.
 func (e *executor) readMissingColumns(ctx context.Context, part []jobRun) {
-	read := func(t sentinel.Table, column string) {
+	read := func(t sentinel.Table, columns []string) {
 		v := e.catalogs[t.Warehouse]
-		if column == "" || v.err != nil || v.scope.Facts&warehouse.Columns != 0 {
+		if v.err != nil || v.scope.Facts&warehouse.Columns != 0 {
 			return
 		}
-		if table, _ := v.find(t); table != nil && table.Column(column) == nil {
+		table, _ := v.find(t)
+		lacks := func(name string) bool { return table.Column(name) == nil }
+		if table != nil && slices.ContainsFunc(columns, lacks) {
 			v.scope.Facts |= warehouse.Columns
 			v.catalog, v.err = readCatalog(ctx, v.db, e.env.Cache, v.scope)
 		}
 	}
 	for run := range allChecks(part) {
-		read(run.target.Table, run.needs.Column)
+		read(run.target.Table, run.needs.columns())
 		if run.needs.Like != nil {
-			read(*run.needs.Like, run.needs.Column)
+			read(*run.needs.Like, run.needs.columns())
 		}
 	}
 }
@@ -116,11 +133,17 @@ func (e *executor) lookUpTables(run *checkRun) {
 	own := e.catalogs[run.target.Table.Warehouse]
 	known.Catalog = own.catalog
 	known.Relation, known.Err = own.find(run.target.Table)
+	if own.db != nil {
+		known.Dialect = own.db.Dialect
+	}
 	like := run.needs.Like
 	if like == nil {
 		return
 	}
 	other := e.catalogs[like.Warehouse]
+	if other.db != nil {
+		known.LikeDialect = other.db.Dialect
+	}
 	if known.Like, known.LikeErr = other.find(*like); known.LikeErr == nil {
 		known.LikeServer = Server{Place: other.db.Server(), Standby: other.catalog.Standby, Lag: other.catalog.Lag}
 	}
@@ -131,20 +154,15 @@ func (e *executor) lookUpTables(run *checkRun) {
 func readCatalog(
 	ctx context.Context, db *warehouse.DB, cache *Cache, scope warehouse.Scope,
 ) (*warehouse.Catalog, error) {
-	tables := scope.Tables
-	if slices.ContainsFunc(tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
-		tables = slices.Clone(tables)
+	if slices.ContainsFunc(scope.Tables, func(t warehouse.TableName) bool { return t.Schema == "" }) {
 		c, err := db.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 		if err != nil {
 			return nil, err
 		}
-		for i := range tables {
-			if tables[i].Schema == "" {
-				tables[i].Schema = c.DefaultSchema
-			}
-		}
+		scope.Tables = inSchema(scope.Tables, c.DefaultSchema)
+		scope.Definitions = inSchema(scope.Definitions, c.DefaultSchema)
 	}
-	scope.Tables = tables
+	tables := scope.Tables
 	if !db.Config.ChangeCounters || cache == nil {
 		return db.Catalog(ctx, scope)
 	}
@@ -154,4 +172,15 @@ func readCatalog(
 		cache.storeCatalog(db.Config.Name, tables, c)
 	}
 	return c, err
+}
+
+// inSchema returns the names with a schema for those that have none.
+func inSchema(names []warehouse.TableName, schema string) []warehouse.TableName {
+	names = slices.Clone(names)
+	for i := range names {
+		if names[i].Schema == "" {
+			names[i].Schema = schema
+		}
+	}
+	return names
 }

@@ -75,8 +75,10 @@ type Target struct {
 	Check      string // id of the check
 	Table      sentinel.Table
 	TimeColumn string         // the dataset's time column; "" when none is configured
+	Time       *TimeColumn    // how the dataset's times are read; nil: by the type of TimeColumn
 	Location   *time.Location // nil: no time zone is configured, so columns without a zone cannot be judged
 	Tick       time.Time
+	Created    bool // the table appeared for a known pattern, and nobody has accepted it
 	Known      Known
 }
 
@@ -84,11 +86,14 @@ type Target struct {
 type Needs struct {
 	Facts     warehouse.Facts // facts of the dataset
 	Column    string          // column whose type must be known, in the dataset and in Like; "" for none
+	Columns   []string        // further columns whose types must be known, in both
 	Like      *sentinel.Table // another dataset to read; nil for none
 	LikeFacts warehouse.Facts // facts of Like
 	History   []Series        // stored observations to read
-	Baseline  bool            // read the accepted schema snapshot of the check
-	Past      bool            // read whether the check has any stored observation
+	// SegmentHistory is read for each remembered segment; nil if it is not needed.
+	SegmentHistory *Series
+	Baseline       bool // read the accepted schema snapshot of the check
+	Past           bool // read whether the check has any stored observation
 }
 
 // Series names stored observations of a check.
@@ -107,19 +112,31 @@ type Known struct {
 	Like       *warehouse.Table
 	LikeErr    error
 	LikeServer Server
-	Baseline   *warehouse.Table            // accepted snapshot; nil: none yet; Relation if the table is unchanged
-	History    map[Series][]sentinel.Point // stored points by the series of Needs
-	HistoryErr error
-	Server     Server // server that answered; set before Judge
-	New        bool   // the check has no stored observation, so it may read its past from the table
+	// Dialect and LikeDialect are of the warehouses of Relation and Like; nil when a
+	// warehouse could not be opened.
+	Dialect, LikeDialect warehouse.Dialect
+	Baseline             *warehouse.Table // accepted snapshot; nil: none yet; Relation if the table is unchanged
+	// BaselineDigest is the SHA-256 of Baseline as it is stored; nil if Baseline is
+	// Relation.
+	BaselineDigest []byte
+	History        map[Series][]sentinel.Point // stored points by the series of Needs
+	HistoryErr     error
+	Server         Server // server that answered; set before Judge
+	New            bool   // the check has no stored observation, so it may read its past from the table
+
+	Segments    *SegmentMemory // remembered segments; nil: none, or others than the check divides now
+	SegmentsErr error          // the remembered segments could not be read
+	NoState     bool           // nothing is remembered
 }
 
 // Job holds all checks of one dataset that are due at one tick.
 type Job struct {
 	Table      sentinel.Table
 	TimeColumn string
+	Time       *TimeColumn // how the dataset's times are read; nil: by the type of TimeColumn
 	Location   *time.Location
 	Tick       time.Time
+	Created    bool    // the table appeared for a known pattern, and nobody has accepted it
 	Checks     []Check // validated checks with Options.ID set
 }
 
@@ -129,10 +146,16 @@ type Env struct {
 	Warehouse func(name string) (*warehouse.DB, error)
 	// History returns stored observations of the checks. If it is nil, there are none.
 	History History
+	// NoState means that nothing is remembered before or after the run.
+	NoState bool
 	// Now is the wall clock. Only durations depend on it.
-	Now sentinel.Clock
+	Clock sentinel.Clock
 	// Cache keeps answers for warehouses with change_counters. If it is nil, none are kept.
 	Cache *Cache
+	// Substitute has rows to read in the place of a table's. Nil: all tables are read.
+	Substitute *Substitute
+	// Present adds to outcomes the schemas that may be accepted as baselines.
+	Present bool
 }
 
 // Outcome is the outcome of one job.
@@ -141,6 +164,26 @@ type Outcome struct {
 	Results []sentinel.Result // one per check, in the order of the job
 	// Baselines holds first snapshots to store, by id of the check; nil if there are none.
 	Baselines map[string]*warehouse.Table
+	// Renewals holds snapshots that replace stored ones which say the same, by id of the
+	// check; nil if there are none.
+	Renewals map[string]Renewal
+	// Present holds the present schemas of tables that exist, by id of a check with a
+	// baseline; nil unless Env.Present is set.
+	Present map[string]*warehouse.Table
+	// LeftOut says why checks could not judge substituted rows, by id; nil if all could.
+	// Their results say nothing of these rows.
+	LeftOut map[string]string
+	// Segments holds what checks with `by` remember after the results, by id; nil if none do.
+	Segments map[string]*SegmentMemory
+}
+
+// Renewal is a snapshot that replaces the stored one of digest Of.
+type Renewal struct {
+	Data []byte `json:"data"` // as [EncodeSnapshot] wrote it
+	Of   []byte `json:"of"`   // SHA-256
+	// Upgraded means that the server has another major version, so that its texts were not
+	// compared with those of the stored snapshot.
+	Upgraded bool `json:"upgraded,omitempty"`
 }
 
 // BaselineCheck is a check that compares a table with its first schema, or with the one
@@ -150,6 +193,9 @@ type BaselineCheck interface {
 	ComparesWithBaseline() bool
 	// TakesBaseline reports whether the table, as it is now, becomes the baseline.
 	TakesBaseline(t Target) bool
+	// RenewsBaseline reports whether the table, as it is now, replaces the baseline
+	// without anybody accepting it, because it differs in nothing that is reported.
+	RenewsBaseline(t Target) bool
 }
 
 // DeadlineCheck is a check that observes arrivals and knows when they are expected.
@@ -157,6 +203,23 @@ type DeadlineCheck interface {
 	Deadline() Deadline
 	// Holiday reports whether a day has no deadline.
 	Holiday(t time.Time) bool
+}
+
+// PeriodCheck is a check with findings about single periods.
+type PeriodCheck interface {
+	// Passed reports whether a finding is about a period that is older than those that the
+	// check looks at in a job.
+	Passed(job Job, key string) bool
+}
+
+// TimedCheck is a check that reads rows by their time.
+type TimedCheck interface {
+	// Times returns the check's own time column and zone, and those of the dataset where
+	// it has none. The column is empty if the time is an expression.
+	Times(column string, zone *time.Location) (string, *time.Location)
+	// TimeReading returns how the times of that column are read, or nil if its type says
+	// it. of is how those of the dataset are read.
+	TimeReading(of *TimeColumn) *TimeColumn
 }
 
 // Deadline says when a dataset's rows are expected.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -23,30 +22,35 @@ type compiled struct {
 //	SELECT clock, s1.c1, s1.c2, s2.c1
 //	FROM (SELECT count(*) AS c1, sum(x) AS c2 FROM t WHERE at >= $1 AND at < $2) s1
 //	CROSS JOIN (SELECT max(at) AS c1 FROM t) s2
-func compile(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) (compiled, error) {
-	table, err := warehouse.QuoteTable(d, rel.TableName)
-	if err != nil {
-		return compiled{}, err
-	}
+func compile(d warehouse.Dialect, of source, asks []*Aggregate) (compiled, error) {
 	out := compiled{columns: make([]int, len(asks))}
 	outputs := []string{d.Epoch("")}
 	var from []string
-	for i, s := range groupScans(rel, asks) {
+	for i, s := range groupScans(of.rel, asks) {
 		first := len(outputs)
-		var expressions, list []string // of this scan: equal asks share one
+		var known, list []string // of this scan: equal asks share one column
 		for _, member := range s.members {
-			expr, err := asks[member].sql(d, s.mixed)
+			ask := asks[member]
+			same, err := ask.identity(d, s.mixed)
 			if err != nil {
 				return compiled{}, err
 			}
-			k := slices.Index(expressions, expr)
+			k := slices.Index(known, same)
 			if k < 0 {
-				k = len(expressions)
-				expressions = append(expressions, expr)
+				k = len(known)
+				expr, err := ask.sql(d, s.mixed, &out.statement.Args)
+				if err != nil {
+					return compiled{}, err
+				}
+				known = append(known, same)
 				list = append(list, fmt.Sprintf("%s AS c%d", expr, k+1))
 				outputs = append(outputs, fmt.Sprintf("s%d.c%d", i+1, k+1))
 			}
 			out.columns[member] = first + k
+		}
+		table, err := of.from(d, &out.statement.Args)
+		if err != nil {
+			return compiled{}, err
 		}
 		filter, err := s.filter(d, &out.statement.Args)
 		if err != nil {
@@ -74,15 +78,16 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) []scan {
 		own := ""
 		switch {
 		case a.usesIndex(rel) && !scannedAnyway(rel, asks, a.Window):
-			own = a.Func + " " + a.Column
+			own = a.Func + " " + a.Column + a.Time.Column
 		case a.Func == "":
 			// An aggregate of the user cannot be put into a CASE.
 			own = "where " + a.Where
 		}
-		at := slices.IndexFunc(scans, func(s scan) bool { return s.own == own && s.window.equal(a.Window) })
+		window := a.scanWindow()
+		at := slices.IndexFunc(scans, func(s scan) bool { return s.own == own && s.window.equal(window) })
 		if at < 0 {
 			at = len(scans)
-			scans = append(scans, scan{window: a.Window, where: a.Where, own: own})
+			scans = append(scans, scan{window: window, where: a.Where, own: own})
 		}
 		s := &scans[at]
 		s.mixed = s.mixed || s.where != a.Where
@@ -93,18 +98,37 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) []scan {
 
 // usesIndex reports whether an index answers the aggregate alone.
 func (a *Aggregate) usesIndex(rel *warehouse.Table) bool {
-	return (a.Func == "max" || a.Func == "min") && a.Where == "" && a.Column != "" && rel.LeadsIndex(a.Column)
+	column := a.Column
+	if a.Time.raw() {
+		column = a.Time.Column
+	}
+	return (a.Func == "max" || a.Func == "min") && a.Where == "" && column != "" && rel.LeadsIndex(column)
+}
+
+// scanWindow returns the window of the scan that answers the aggregate. A window that an
+// index cannot help with selects rows in a CASE, so that one scan serves all of them.
+func (a *Aggregate) scanWindow() Window {
+	if a.windowInCase() {
+		return Window{}
+	}
+	return a.Window
+}
+
+func (a *Aggregate) windowInCase() bool {
+	return a.Func != "" && a.Window.Time.set() && (a.InCase || !a.Window.Time.raw())
 }
 
 // scannedAnyway reports whether another ask scans all rows of the window.
 func scannedAnyway(rel *warehouse.Table, asks []*Aggregate, w Window) bool {
 	return slices.ContainsFunc(asks, func(a *Aggregate) bool {
-		return a.Func != "" && !a.usesIndex(rel) && a.Window.equal(w)
+		return a.Func != "" && !a.usesIndex(rel) && a.scanWindow().equal(w)
 	})
 }
 
 func (w Window) equal(v Window) bool {
-	return w.Column == v.Column && w.From.Equal(v.From) && w.To.Equal(v.To)
+	return w.Time == v.Time && w.From.Equal(v.From) && w.To.Equal(v.To) &&
+		w.FromWall.Equal(v.FromWall) && w.ToWall.Equal(v.ToWall) &&
+		w.InGaps == v.InGaps && slices.Equal(w.Gaps, v.Gaps)
 }
 
 // filter writes the scan's WHERE clause; empty if there is none.
@@ -114,7 +138,7 @@ func (s *scan) filter(d warehouse.Dialect, args *[]any) (string, error) {
 		return "", err
 	}
 	if !s.mixed && s.where != "" {
-		conditions = append(conditions, "("+s.where+")")
+		conditions = append(conditions, filterText(s.where))
 	}
 	return whereClause(conditions), nil
 }
@@ -126,93 +150,116 @@ func whereClause(conditions []string) string {
 	return " WHERE " + strings.Join(conditions, " AND ")
 }
 
-// conditions writes the window with bound parameters.
-func (w Window) conditions(d warehouse.Dialect, args *[]any) ([]string, error) {
-	if w.Column == "" {
-		return nil, nil
-	}
-	column, err := d.Quote(w.Column)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, b := range []struct {
-		at time.Time
-		op string
-	}{{w.From, ">="}, {w.To, "<"}} {
-		if b.at.IsZero() {
-			continue
-		}
-		expr, arg := warehouse.Comparable(d, column, b.at)
-		*args = append(*args, arg)
-		out = append(out, expr+" "+b.op+" "+d.Param(len(*args)))
-	}
-	return out, nil
+// identity is equal for aggregates that have the same answer.
+func (a *Aggregate) identity(d warehouse.Dialect, mixed bool) (string, error) {
+	var args []any
+	sql, err := a.sql(d, mixed, &args)
+	return fmt.Sprint(sql, args), err
 }
 
-// sql writes the aggregate; inCase puts its own filter into it.
-func (a *Aggregate) sql(d warehouse.Dialect, inCase bool) (string, error) {
-	arg := a.Expr
-	if a.Column != "" {
-		quoted, err := d.Quote(a.Column)
+// sql writes the aggregate. With mixed, the scan has no filter, and the aggregate's own
+// goes into a CASE.
+func (a *Aggregate) sql(d warehouse.Dialect, mixed bool, args *[]any) (string, error) {
+	if a.Func == "" {
+		return a.Expr, nil
+	}
+	value := a.Expr
+	var conditions []string
+	if a.windowInCase() {
+		within, err := a.Window.conditions(d, args)
 		if err != nil {
 			return "", err
 		}
-		arg = quoted
+		conditions = within
 	}
-	if a.Func == "" {
-		return arg, nil
+	if mixed && a.Where != "" {
+		conditions = append(conditions, filterText(a.Where))
 	}
-	if arg == "" {
-		arg = "*"
+	wrap := func(aggregate string) string { return aggregate }
+	var err error
+	switch {
+	case a.Time.set():
+		var some string
+		if value, some, wrap, err = a.Time.values(d, a.Func, a.Values); some != "" {
+			conditions = append(conditions, some)
+		}
+	case a.Column != "":
+		value, err = d.Quote(a.Column)
 	}
-	if inCase && a.Where != "" {
-		value := arg
-		if arg == "*" {
+	if err != nil {
+		return "", err
+	}
+	if a.InCase { // before the parameters of the window come in, which wrap may repeat
+		value = wrap(value)
+		wrap = func(aggregate string) string { return aggregate }
+	}
+	if value == "" {
+		value = "*"
+	}
+	if len(conditions) > 0 {
+		if value == "*" {
 			value = "1"
 		}
-		arg = "CASE WHEN " + a.Where + " THEN " + value + " END"
+		value = "CASE WHEN " + strings.Join(conditions, " AND ") + " THEN " + value + " END"
 	}
-	sql := a.Func + "(" + arg + ")"
-	if a.Epoch {
-		sql = d.Epoch(sql)
+	return wrap(a.Func + "(" + value + ")"), nil
+}
+
+// filterText is a user's filter in parentheses. The line break ends a comment in it.
+func filterText(where string) string {
+	if strings.Contains(where, "--") || strings.Contains(where, "#") {
+		return "(" + where + "\n)"
 	}
-	return sql, nil
+	return "(" + where + ")"
 }
 
 // compileGroups writes the statement of a Groups ask: the groups' columns, the
 // group's count, the number of groups and the count of all rows.
-func compileGroups(d warehouse.Dialect, rel *warehouse.Table, g *Groups) (warehouse.Statement, error) {
-	table, err := warehouse.QuoteTable(d, rel.TableName)
-	if err != nil {
-		return warehouse.Statement{}, err
-	}
-	columns := make([]string, len(g.By))
+func compileGroups(d warehouse.Dialect, of source, g *Groups) (warehouse.Statement, error) {
+	var columns []string
 	if g.Every > 0 {
-		column, err := d.Quote(g.Window.Column)
+		step, err := g.Window.Time.step(d, g.Every, g.Offset)
 		if err != nil {
 			return warehouse.Statement{}, err
 		}
-		bucket := fmt.Sprintf("%s / %d", d.Epoch(column), int64(g.Every/time.Second))
-		columns = []string{warehouse.Floor(d, bucket)}
+		columns = append(columns, step)
 	}
-	for i, c := range g.By {
-		if columns[i], err = d.Quote(c); err != nil {
+	for _, c := range g.By {
+		column, err := d.Quote(c)
+		if err != nil {
 			return warehouse.Statement{}, err
 		}
+		columns = append(columns, column)
 	}
 	var st warehouse.Statement
+	values := ""
+	for _, v := range g.Values {
+		value, err := v.sql(d, false, &st.Args)
+		if err != nil {
+			return st, err
+		}
+		values += ", " + value
+	}
+	table, err := of.from(d, &st.Args)
+	if err != nil {
+		return st, err
+	}
 	conditions, err := g.Window.conditions(d, &st.Args)
 	if err != nil {
 		return st, err
 	}
+	equal, err := g.equalTo(d, &st.Args)
+	if err != nil {
+		return st, err
+	}
+	conditions = append(conditions, equal...)
 	if g.Where != "" {
-		conditions = append(conditions, "("+g.Where+")")
+		conditions = append(conditions, filterText(g.Where))
 	}
 	by := strings.Join(columns, ", ")
-	groups := fmt.Sprintf("SELECT %s, count(*), count(*) OVER (), sum(count(*)) OVER ()"+
+	groups := fmt.Sprintf("SELECT %s, count(*), count(*) OVER (), sum(count(*)) OVER ()%s"+
 		" FROM %s%s GROUP BY %s ORDER BY count(*) DESC, %s",
-		by, table, whereClause(conditions), by, by)
+		by, values, table, whereClause(conditions), by, by)
 	st.SQL = warehouse.Limit(d, groups, g.Limit)
 	return st, nil
 }

@@ -3,22 +3,27 @@ package checks
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // decode converts a statement's rows to the answers of its questions.
 func (p *planned) decode() {
+	p.listColumns()
 	for i, q := range p.questions {
 		answer := Answer{Err: p.err}
 		if p.err == nil {
 			switch {
 			case q.ask.Aggregate != nil:
-				answer = decodeAggregate(p.rows, p.columns[i])
+				answer = decodeAggregate(p.rows, p.columns[i], q.ask.Aggregate)
 			case q.ask.Groups != nil:
 				answer = decodeGroups(p.rows, q.ask.Groups)
 			default:
@@ -32,7 +37,7 @@ func (p *planned) decode() {
 	}
 }
 
-func decodeAggregate(rows warehouse.Rows, column int) Answer {
+func decodeAggregate(rows warehouse.Rows, column int, a *Aggregate) Answer {
 	if len(rows) != 1 || len(rows[0]) <= column {
 		return Answer{Err: errors.New("the database answered without a row")}
 	}
@@ -41,26 +46,53 @@ func decodeAggregate(rows warehouse.Rows, column int) Answer {
 		return Answer{Err: fmt.Errorf("reading the database's clock: %w", err)}
 	}
 	n, err := rows[0][column].Number()
+	if err == nil && a.Func != "count" {
+		n, err = a.Time.instant(n)
+	}
 	return Answer{Number: n, Err: err, AsOf: seconds(clock),
 		Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
 }
 
 func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 	a := Answer{Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
-	width := max(1, len(g.By))
+	width := len(g.By)
+	if g.Every > 0 {
+		width++
+	}
 	var shown int64
+	type label struct {
+		segment string
+		step    int64
+	}
+	named := make(map[label]bool, len(rows))
 	for _, r := range rows {
-		segment, err := segmentOf(r[:width], g)
+		segment, step, err := groupOf(r[:width], g)
 		if err != nil {
 			return Answer{Err: err}
 		}
+		if named[label{segment, step}] {
+			return Answer{Err: fmt.Errorf("different values are both written as %s: "+
+				"read a view that casts the column of `by:` so that they differ", segment)}
+		}
+		named[label{segment, step}] = true
 		n, err := r[width].Number()
 		if err != nil {
 			return Answer{Err: err}
 		}
 		v, _ := n.Int64()
 		shown += v
-		a.Groups = append(a.Groups, Group{Segment: segment, Count: n, Size: 1})
+		group := Group{Segment: segment, Step: step, Count: n, Size: 1}
+		for i, a := range g.Values {
+			v, err := r[width+3+i].Number()
+			if err == nil && a.Func != "count" {
+				v, err = a.Time.instant(v)
+			}
+			if err != nil {
+				return Answer{Err: err}
+			}
+			group.Values = append(group.Values, v)
+		}
+		a.Groups = append(a.Groups, group)
 	}
 	if len(rows) == 0 {
 		return a
@@ -80,23 +112,55 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 	return a
 }
 
-// segmentOf returns the name of a group: the values of its columns, or its step of time.
-func segmentOf(cells []warehouse.Cell, g *Groups) (string, error) {
-	if g.Every > 0 && !cells[0].Null {
-		n, err := cells[0].Number()
-		return strconv.FormatInt(int64(n.Float64()), 10), err
+// groupOf returns the name of a group, which is the values of its columns, and its step of
+// time. Without columns the step is the name.
+func groupOf(cells []warehouse.Cell, g *Groups) (segment string, step int64, err error) {
+	if g.Every > 0 {
+		if !cells[0].Null {
+			n, err := cells[0].Number()
+			if err != nil {
+				return "", 0, err
+			}
+			step = int64(n.Float64())
+			segment = strconv.FormatInt(step, 10)
+		}
+		cells = cells[1:]
+	}
+	if len(g.By) == 0 {
+		return segment, step, nil
 	}
 	parts := make([]string, len(cells))
 	for i, c := range cells {
-		parts[i] = "<null>"
-		if !c.Null {
-			parts[i] = c.Text
-		}
-		if g.Every == 0 {
-			parts[i] = g.By[i] + "=" + parts[i]
-		}
+		parts[i] = g.By[i] + "=" + segmentValue(c, len(cells) > 1)
 	}
-	return strings.Join(parts, ", "), nil
+	return strings.Join(parts, ", "), step, nil
+}
+
+// segmentValue writes a value for the name of a segment. It quotes a value that could be
+// read as another segment's: different values never get the same name.
+func segmentValue(c warehouse.Cell, oneOfSeveral bool) string {
+	value := clipValue(c.Text)
+	switch {
+	case c.Null:
+		return "<null>"
+	case value == "<null>" || strings.HasPrefix(value, `"`) || oneOfSeveral && strings.Contains(value, ", "):
+		return strconv.Quote(value)
+	}
+	return value
+}
+
+// clipValue cuts a long value for the name of a segment. Values that differ keep names
+// that differ.
+func clipValue(text string) string {
+	if !utf8.ValidString(text) {
+		text = fmt.Sprintf(`\x%x`, text) // bytes, as PostgreSQL writes them
+	}
+	if len(text) <= sentinel.LongestText {
+		return sentinel.Clip(text)
+	}
+	digest := fnv.New64a()
+	digest.Write([]byte(text)) // never fails
+	return fmt.Sprintf("%s #%016x", sentinel.Clip(text), digest.Sum64())
 }
 
 func decodeQuery(rows warehouse.Rows, q *Query, loc *time.Location) Answer {
@@ -104,8 +168,10 @@ func decodeQuery(rows warehouse.Rows, q *Query, loc *time.Location) Answer {
 	switch {
 	case len(rows) == 0:
 		return a // no row: no value
-	case len(rows) > 1 || len(rows[0]) != 1:
-		return Answer{Err: fmt.Errorf("the query returns %d rows of %d columns: want one number", len(rows), len(rows[0]))}
+	case len(rows) > 1:
+		return Answer{Err: errors.New("the query returns more than one row: want one number")}
+	case len(rows[0]) != 1:
+		return Answer{Err: fmt.Errorf("the query returns %d columns: want one number", len(rows[0]))}
 	}
 	c := rows[0][0]
 	if !q.Epoch {
@@ -117,10 +183,13 @@ func decodeQuery(rows warehouse.Rows, q *Query, loc *time.Location) Answer {
 	}
 	if n, err := c.Number(); err == nil {
 		a.Number = n
+		if n.Finite() && (n.Float64() < firstSecond || n.Float64() > lastSecond) {
+			a.Err = fmt.Errorf("the query returns %s, which is no time: want a timestamp, or seconds since 1970", n)
+		}
 		return a
 	}
-	at, err := parseTimestamp(c.Text, loc)
-	a.Number, a.Err = sentinel.Float(float64(at.UnixMicro())/1e6), err
+	at, wall, err := parseTimestamp(c.Text, loc)
+	a.Number, a.Wall, a.Err = unixSeconds(at), wall, err
 	return a
 }
 
@@ -128,26 +197,29 @@ var timestampForms = []string{
 	"2006-01-02 15:04:05.999999Z07", "2006-01-02 15:04:05.999999Z07:00", "2006-01-02T15:04:05.999999Z07:00",
 }
 
-var naiveForms = []string{"2006-01-02 15:04:05.999999", "2006-01-02T15:04:05.999999", time.DateOnly}
+var naiveForms = []string{"2006-01-02 15:04:05.999999", "2006-01-02T15:04:05.999999"}
 
-// parseTimestamp parses a timestamp of an engine. A text without a zone is in loc.
-func parseTimestamp(text string, loc *time.Location) (time.Time, error) {
+// parseTimestamp parses a timestamp of an engine. Without a zone it is what a clock of loc
+// showed, written as UTC. A date is the first instant of its day.
+func parseTimestamp(text string, loc *time.Location) (at time.Time, wall bool, err error) {
 	for _, form := range timestampForms {
 		if t, err := time.Parse(form, text); err == nil {
-			return t, nil
+			return t, false, nil
 		}
 	}
-	for _, form := range naiveForms {
+	for _, form := range append(naiveForms, time.DateOnly) {
 		t, err := time.Parse(form, text)
-		if err != nil {
+		switch {
+		case err != nil:
 			continue
+		case loc == nil:
+			return t, false, fmt.Errorf("%q has no time zone: set `timezone:` on the check, the dataset or in defaults", text)
+		case form == time.DateOnly:
+			return schedule.Periods{Unit: schedule.Day, Zone: loc}.StartOfWall(t), false, nil
 		}
-		if loc == nil {
-			return t, fmt.Errorf("%q has no time zone: set `timezone:` on the check, the dataset or in defaults", text)
-		}
-		return inZone(t, loc), nil
+		return t, true, nil
 	}
-	return time.Time{}, fmt.Errorf("%q is not a timestamp", text)
+	return time.Time{}, false, fmt.Errorf("%q is not a timestamp", sentinel.Clip(text))
 }
 
 // seconds converts Unix seconds to an instant, and absent or infinite ones to zero.
@@ -158,13 +230,33 @@ func seconds(n sentinel.Number) time.Time {
 	return time.UnixMicro(int64(n.Float64() * 1e6)).UTC()
 }
 
+// unixSeconds is the inverse of seconds.
+func unixSeconds(t time.Time) sentinel.Number { return sentinel.Float(float64(t.UnixMicro()) / 1e6) }
+
 // inZone reads the wall clock of a UTC time as a wall clock of loc.
 func inZone(t time.Time, loc *time.Location) time.Time {
 	t = t.UTC()
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
 }
 
-// naive reports whether a column's times have no zone of their own.
-func naive(c *warehouse.Column) bool {
-	return c != nil && (c.Type.Family == warehouse.Date || c.Type.Family == warehouse.Timestamp && !c.Type.Zoned)
+// instantsOf returns the first and the last instant at which a clock of loc showed a
+// wall-clock time, which is written as UTC. They differ where the clock was set back. A
+// time that the clock skipped was not shown: then they are the instants at which it would
+// have been, by the offsets after and before the change.
+func instantsOf(wall time.Time, loc *time.Location) (first, last time.Time, shown bool) {
+	near := inZone(wall, loc)
+	var all, real []time.Time
+	for _, by := range []time.Duration{-24 * time.Hour, 0, 24 * time.Hour} {
+		_, offset := near.Add(by).Zone()
+		at := wall.Add(-time.Duration(offset) * time.Second).In(loc)
+		if all = append(all, at); schedule.AsWall(at).Equal(wall) {
+			real = append(real, at)
+		}
+	}
+	shown = len(real) > 0
+	if shown {
+		all = real
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return all[0], all[len(all)-1], shown
 }

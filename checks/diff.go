@@ -1,9 +1,7 @@
 package checks
 
 import (
-	"fmt"
-	"maps"
-	"slices"
+	"cmp"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
@@ -18,11 +16,24 @@ type DiffOptions struct {
 	Across bool
 	// Facts selects what is compared; 0: all facts that both sides have.
 	Facts warehouse.Facts
+	// Present are tables as they are now, by name, as far as they are known. They show that
+	// a column was renamed that a foreign key or a view of the table mentions.
+	Present map[warehouse.TableName]*warehouse.Table
+	// Dialect is that of the table after. It writes the statements that undo the drifts. nil:
+	// drifts have none.
+	Dialect warehouse.Dialect
 }
 
-// Diff returns the differences between two snapshots of a table, in order of their
-// kinds. A nil snapshot means that the table does not exist. Facts that one side could
-// not read are not compared, so a failed read is never a removal.
+// Diff returns the differences between two snapshots of a table. A nil snapshot means that
+// the table does not exist.
+//
+// A fact is not compared if one side could not read it, or is of an older version of
+// Sentinel that did not read it. So neither a failed read nor an upgrade is a difference.
+// Texts that the server writes are compared only if both sides are of the same major
+// version of the server. What is renamed is one difference: the keys, indexes and
+// expressions that mention it have not changed.
+//
+// The facts are listed in diff_facts.go, those of types in typediff.go.
 func Diff(before, after *warehouse.Table, o DiffOptions) []sentinel.Drift {
 	switch {
 	case before == nil && after == nil:
@@ -32,52 +43,108 @@ func Diff(before, after *warehouse.Table, o DiffOptions) []sentinel.Drift {
 	case after == nil:
 		return []sentinel.Drift{{Kind: sentinel.TableDropped, Before: string(before.Kind), Compatibility: sentinel.Breaking}}
 	}
-	d := &differ{before: before, after: after, across: o.Across}
-	d.facts = ^(before.Unreadable | after.Unreadable)
-	if o.Facts != 0 {
-		d.facts &= o.Facts
-	}
-	if d.identity(); before.Kind != after.Kind && !o.Across {
+	d := newDiffer(before, after, o)
+	d.compare()
+	statements{dialect: o.Dialect, have: after, want: before, now: d.now}.add(d.drifts)
+	return d.drifts
+}
+
+// compare finds the drifts of two tables.
+func (d *differ) compare() {
+	before, after := d.before, d.after
+	if !d.across && shape(before.Kind) != shape(after.Kind) {
 		// A view has no keys, and its columns are what its query makes them:
 		// beside the replacement only lost and new columns are news.
-		d.names()
-		return d.drifts
+		d.add(sentinel.TableKindChanged, "", words(before.Kind), words(after.Kind), sentinel.Breaking)
+		d.identity()
+		if d.facts&warehouse.Columns != 0 {
+			d.names()
+		}
+		return
 	}
-	if d.facts&warehouse.Columns != 0 && len(before.Columns) > 0 && len(after.Columns) > 0 {
+	d.identity()
+	if d.facts&warehouse.Columns != 0 {
 		d.columns()
 	}
 	if d.facts&warehouse.Keys != 0 {
-		d.keys()
+		d.primaryKey()
 	}
-	if !o.Across {
-		d.structure()
+	if !d.across {
+		for _, k := range partKinds {
+			d.parts(k)
+		}
+		d.table()
 	}
-	return d.drifts
 }
 
 type differ struct {
 	before, after *warehouse.Table
+	present       map[warehouse.TableName]*warehouse.Table
 	across        bool
 	facts         warehouse.Facts
-	drifts        []sentinel.Drift
+	// details: both sides have the facts that are details.
+	details bool
+	// likeTexts: the same major version of the server wrote the texts of both sides.
+	likeTexts bool
+	old, new  map[partName][]warehouse.Detail
+	// now is what the columns of before that were renamed are called in after.
+	now    map[string]string
+	drifts []sentinel.Drift
+}
+
+// partName names a part of a table.
+type partName struct {
+	part warehouse.Part
+	name string
+}
+
+func newDiffer(before, after *warehouse.Table, o DiffOptions) *differ {
+	d := &differ{before: before, after: after, present: o.Present, across: o.Across}
+	d.likeTexts = before.Server == after.Server
+	d.facts = ^(before.Unreadable | after.Unreadable)
+	if o.Facts != 0 {
+		d.facts &= o.Facts
+	}
+	if before.DetailsVersion > 0 && after.DetailsVersion > 0 && d.facts&warehouse.Details != 0 && !o.Across {
+		d.details = true
+		d.old, d.new = detailsByPart(before), detailsByPart(after)
+	}
+	return d
+}
+
+func detailsByPart(t *warehouse.Table) map[partName][]warehouse.Detail {
+	out := map[partName][]warehouse.Detail{}
+	for _, fact := range t.Details {
+		name := partName{fact.Part, fact.Name}
+		out[name] = append(out[name], fact)
+	}
+	return out
 }
 
 func (d *differ) add(kind sentinel.DriftKind, object, before, after string, c sentinel.Compatibility) {
 	d.drifts = append(d.drifts, sentinel.Drift{Kind: kind, Object: object, Before: before, After: after, Compatibility: c})
 }
 
-// identity distinguishes a table that was dropped and created again, or became a view,
-// from one that was altered.
+// identity distinguishes a table that was dropped and created again from one that was
+// altered.
 func (d *differ) identity() {
 	b, a := d.before, d.after
 	switch {
 	case d.across:
-	case b.Kind != a.Kind:
-		d.add(sentinel.TableReplaced, "", words(b.Kind), words(a.Kind), sentinel.Breaking)
+	case shape(b.Kind) != shape(a.Kind):
+		d.add(sentinel.TableReplaced, "", words(b.Kind), words(a.Kind), sentinel.Compatible)
 	case b.Kind == warehouse.View: // a view that was created again is equivalent
-	case b.ID != "" && a.ID != "" && b.ID != a.ID:
+	case d.replaced():
 		d.add(sentinel.TableReplaced, "", "object "+b.ID, "object "+a.ID, sentinel.Compatible)
 	}
+}
+
+// shape is the kind of a relation as readers see it: a partitioned table is a table.
+func shape(k warehouse.TableKind) warehouse.TableKind {
+	if k == warehouse.PartitionedTable {
+		return warehouse.BaseTable
+	}
+	return k
 }
 
 func words(k warehouse.TableKind) string { return strings.ReplaceAll(string(k), "_", " ") }
@@ -88,278 +155,50 @@ func (d *differ) same() bool {
 	return !d.across && d.before.ID != "" && d.before.ID == d.after.ID
 }
 
-func (d *differ) columns() {
-	pairs := d.names()
-	for _, p := range pairs {
-		d.column(p[0], p[1])
-	}
-	d.order(pairs)
+// replaced reports whether the snapshots are of two objects.
+func (d *differ) replaced() bool {
+	return d.before.ID != "" && d.after.ID != "" && d.before.ID != d.after.ID
 }
 
-// names reports added and removed columns, and returns the others in pairs.
-func (d *differ) names() [][2]*warehouse.Column {
-	pairs, added, removed := d.match()
-	for _, c := range added {
-		compat := sentinel.Additive
-		if !c.Nullable && c.Default == "" && c.Generated == "" && !d.across {
-			compat = sentinel.Breaking // INSERTs that omit it fail
-		}
-		d.add(sentinel.ColumnAdded, c.Name, "", describeColumn(c), compat)
-	}
-	for _, c := range removed {
-		d.add(sentinel.ColumnRemoved, c.Name, describeColumn(c), "", sentinel.Breaking)
-	}
-	return pairs
-}
-
-// match pairs the columns by id if the engine has ids, else by name. Only ids
-// distinguish a rename from a drop and an add.
-func (d *differ) match() (pairs [][2]*warehouse.Column, added, removed []*warehouse.Column) {
-	key := func(c *warehouse.Column) string { return c.Name }
-	switch {
-	case d.same():
-		key = func(c *warehouse.Column) string { return c.ID }
-	case d.across:
-		key = func(c *warehouse.Column) string { return strings.ToLower(c.Name) }
-	}
-	old := map[string]*warehouse.Column{}
-	for i := range d.before.Columns {
-		old[key(&d.before.Columns[i])] = &d.before.Columns[i]
-	}
-	for i := range d.after.Columns {
-		c := &d.after.Columns[i]
-		if b := old[key(c)]; b != nil {
-			pairs = append(pairs, [2]*warehouse.Column{b, c})
-			delete(old, key(c))
-		} else {
-			added = append(added, c)
-		}
-	}
-	for i := range d.before.Columns {
-		if c := &d.before.Columns[i]; old[key(c)] == c {
-			removed = append(removed, c)
-		}
-	}
-	return pairs, added, removed
-}
-
-func (d *differ) column(b, a *warehouse.Column) {
-	if b.Name != a.Name && !d.across {
-		d.add(sentinel.ColumnRenamed, a.Name, b.Name, a.Name, sentinel.Breaking)
-	}
-	kind := typeDrift(b.Type, a.Type, d.across)
-	if kind != "" {
-		compat := sentinel.Breaking
-		if kind == sentinel.TypeWidened {
-			compat = sentinel.Compatible
-		}
-		d.add(kind, a.Name, typeText(b.Type, d.across), typeText(a.Type, d.across), compat)
-	}
-	switch {
-	case b.Nullable && !a.Nullable:
-		d.add(sentinel.NullabilityTightened, a.Name, "nullable", "not null", sentinel.Breaking) // INSERTs of NULL fail
-	case !b.Nullable && a.Nullable:
-		d.add(sentinel.NullabilityLoosened, a.Name, "not null", "nullable", sentinel.Breaking) // readers may get NULL
-	}
+// primaryKey compares the primary key with its details. Its name does not matter.
+func (d *differ) primaryKey() {
+	b, a := primaryKeyPart(d.before), primaryKeyPart(d.after)
 	if d.across {
+		b.facts, a.facts = b.facts[:1], a.facts[:1]
+		was, is := strings.ToLower(b.facts[0].value), strings.ToLower(a.facts[0].value)
+		if was != is {
+			d.add(sentinel.PrimaryKeyChanged, "", cmp.Or(was, none), cmp.Or(is, none), sentinel.Breaking)
+		}
 		return
 	}
-	if x, y := normalDefault(b.Default), normalDefault(a.Default); x != y {
-		d.add(sentinel.DefaultChanged, a.Name, orNone(x), orNone(y), sentinel.Compatible)
+	for _, of := range []warehouse.Part{warehouse.PrimaryKeyPart, warehouse.IndexPart} {
+		d.detail(&b, d.old, of)
+		d.detail(&a, d.new, of)
 	}
-	if b.Generated != a.Generated {
-		d.add(sentinel.GeneratedChanged, a.Name, orNone(b.Generated), orNone(a.Generated), sentinel.Breaking)
-	}
-	if b.Collation != a.Collation && kind == "" {
-		d.add(sentinel.CollationChanged, a.Name, orNone(b.Collation), orNone(a.Collation), sentinel.Breaking)
-	}
-	if b.Comment != a.Comment {
-		d.add(sentinel.CommentChanged, a.Name, orNone(b.Comment), orNone(a.Comment), sentinel.Compatible)
+	if d.differ(b, a) {
+		d.add(sentinel.PrimaryKeyChanged, "", cmp.Or(d.renamed(b.text()), none), cmp.Or(a.text(), none), sentinel.Breaking)
 	}
 }
 
-// order compares the order of the columns that both sides have. An added or removed
-// column does not change it.
-func (d *differ) order(pairs [][2]*warehouse.Column) {
-	if d.across || slices.IsSortedFunc(pairs,
-		func(x, y [2]*warehouse.Column) int { return x[0].Position - y[0].Position }) {
-		return
-	}
-	var was, is []string
-	for _, p := range pairs {
-		is = append(is, p[1].Name)
-	}
-	slices.SortFunc(pairs, func(x, y [2]*warehouse.Column) int { return x[0].Position - y[0].Position })
-	for _, p := range pairs {
-		was = append(was, p[1].Name)
-	}
-	d.add(sentinel.ColumnsReordered, "", strings.Join(was, ", "), strings.Join(is, ", "), sentinel.Compatible)
-}
-
-func (d *differ) keys() {
-	was, is := d.renamed(primaryKey(d.before)), primaryKey(d.after)
-	if d.across {
-		was, is = strings.ToLower(was), strings.ToLower(is)
-	}
-	if was != is {
-		d.add(sentinel.PrimaryKeyChanged, "", orNone(was), orNone(is), sentinel.Breaking)
-	}
-	if d.across {
-		return
-	}
-	d.sets(uniqueKeys(d.before), uniqueKeys(d.after),
-		change{sentinel.UniqueChanged, sentinel.Breaking},
-		change{sentinel.UniqueChanged, sentinel.Breaking})
-	d.sets(foreignKeys(d.before), foreignKeys(d.after),
-		change{sentinel.ForeignKeyChanged, sentinel.Breaking},
-		change{sentinel.ForeignKeyChanged, sentinel.Compatible})
-}
-
-// renamed returns a key of before with the present names of its columns.
-func (d *differ) renamed(key string) string {
-	if !d.same() || key == "" {
-		return key
-	}
-	now := map[string]string{}
-	for _, c := range d.after.Columns {
-		now[c.ID] = c.Name
-	}
-	var out []string
-	for _, name := range d.before.PrimaryKey.Columns {
-		if c := d.before.Column(name); c != nil && now[c.ID] != "" {
-			name = now[c.ID]
-		}
-		out = append(out, name)
-	}
-	return strings.Join(out, ", ")
-}
-
-func (d *differ) structure() {
+// table compares the facts of the table itself.
+func (d *differ) table() {
 	b, a := d.before, d.after
-	if d.facts&warehouse.Indexes != 0 {
-		d.sets(indexes(b), indexes(a),
-			change{sentinel.IndexAdded, sentinel.Compatible},
-			change{sentinel.IndexRemoved, sentinel.Compatible})
-	}
-	if d.facts&warehouse.Partitions != 0 {
-		d.sets(partitions(b), partitions(a),
-			change{sentinel.PartitionAdded, sentinel.Additive},
-			change{sentinel.PartitionRemoved, sentinel.Breaking})
-	}
-	if x, y := oneLine(b.Definition), oneLine(a.Definition); d.facts&warehouse.Views != 0 && x != y && b.Kind == a.Kind {
-		d.add(sentinel.ViewChanged, "", x, y, sentinel.Breaking)
-	}
-	if b.Comment != a.Comment {
-		d.add(sentinel.CommentChanged, "", orNone(b.Comment), orNone(a.Comment), sentinel.Compatible)
-	}
-}
-
-// change is a kind of drift with its compatibility.
-type change struct {
-	kind   sentinel.DriftKind
-	compat sentinel.Compatibility
-}
-
-// sets compares two sets of named objects: a map from name to definition.
-func (d *differ) sets(before, after map[string]string, added, removed change) {
-	for _, name := range slices.Sorted(maps.Keys(before)) {
-		if after[name] != before[name] {
-			d.add(removed.kind, name, before[name], orNone(after[name]), removed.compat)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(after)) {
-		was, known := before[name]
-		if was != after[name] && (!known || added.kind != removed.kind) {
-			d.add(added.kind, name, orNone(was), after[name], added.compat)
-		}
-	}
-}
-
-func primaryKey(t *warehouse.Table) string {
-	if t.PrimaryKey == nil {
-		return ""
-	}
-	return strings.Join(t.PrimaryKey.Columns, ", ")
-}
-
-func uniqueKeys(t *warehouse.Table) map[string]string {
-	out := map[string]string{}
-	for _, k := range t.Unique {
-		out[k.Name] = "(" + strings.Join(k.Columns, ", ") + ")"
-	}
-	return out
-}
-
-func foreignKeys(t *warehouse.Table) map[string]string {
-	out := map[string]string{}
-	for _, k := range t.ForeignKeys {
-		out[k.Name] = fmt.Sprintf("(%s) references %s (%s) on update %s on delete %s", strings.Join(k.Columns, ", "),
-			strings.Trim(k.References.Schema+"."+k.References.Name, "."),
-			strings.Join(k.RefColumns, ", "), k.OnUpdate, k.OnDelete)
-	}
-	return out
-}
-
-// indexes returns the indexes that do not belong to a key, whose change is reported once.
-func indexes(t *warehouse.Table) map[string]string {
-	keys := uniqueKeys(t)
-	out := map[string]string{}
-	for _, ix := range t.Indexes {
-		key := t.PrimaryKey
-		isKey := key != nil && (ix.Name == key.Name || ix.Name == "PRIMARY" ||
-			ix.Unique && slices.Equal(ix.Columns, key.Columns))
-		if _, unique := keys[ix.Name]; unique || isKey {
+	for _, f := range tableFacts {
+		if f.facts&d.facts != f.facts || f.detail != "" && f.value == nil && !d.details {
 			continue
 		}
-		text := ix.Definition
-		if text == "" {
-			text = ix.Method + " (" + strings.Join(ix.Columns, ", ") + ")"
+		was := fact{text: f.text, stored: b.Detail(warehouse.TablePart, "", f.detail).Stored}
+		is := fact{text: f.text, stored: a.Detail(warehouse.TablePart, "", f.detail).Stored}
+		if f.value != nil {
+			was.value, is.value = f.value(b), f.value(a)
+		} else {
+			was.value = b.Detail(warehouse.TablePart, "", f.detail).Value
+			is.value = a.Detail(warehouse.TablePart, "", f.detail).Value
 		}
-		if ix.Unique {
-			text = "unique " + text
-		}
-		if ix.Invalid {
-			text += " (invalid)"
-		}
-		out[ix.Name] = text
-	}
-	return out
-}
-
-func partitions(t *warehouse.Table) map[string]string {
-	out := map[string]string{}
-	for _, p := range t.Partitions {
-		out[p.Name] = p.Bound
-	}
-	return out
-}
-
-func describeColumn(c *warehouse.Column) string {
-	text := c.Type.Native
-	if !c.Nullable {
-		text += " not null"
-	}
-	if c.Default != "" {
-		text += " default " + c.Default
-	}
-	return text
-}
-
-// normalDefault removes casts of literals and outer parentheses, which engines do not
-// write consistently.
-func normalDefault(s string) string {
-	s = strings.TrimSpace(s)
-	if strings.HasPrefix(s, "'") {
-		if i := strings.LastIndex(s, "'::"); i > 0 && !strings.Contains(s[i+3:], "'") {
-			s = s[:i+1]
+		if !d.equal(was, is) {
+			d.add(f.kind, "", cmp.Or(was.value, none), cmp.Or(is.value, none), f.class)
 		}
 	}
-	return s
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
+const none = "none"

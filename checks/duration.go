@@ -2,10 +2,13 @@ package checks
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -64,13 +67,27 @@ func humanDuration(d time.Duration) string {
 
 // ageText describes the age of the newest row.
 func ageText(age time.Duration, newest time.Time, loc *time.Location) string {
-	return "newest row " + humanDuration(age) + " old (" + clockText(newest, loc) + ")"
+	old := humanDuration(age)
+	if age == math.MaxInt64 {
+		old = "more than 292 years"
+	}
+	return "newest row " + old + " old (" + clockText(newest, loc) + ")"
 }
 
-// clockText formats an instant in the dataset's zone.
+// ageSeconds is the age in seconds, with microseconds. A time.Duration ends at 292 years.
+func ageSeconds(now, newest time.Time) sentinel.Number {
+	return sentinel.Float(float64(max(0, now.UnixMicro()-newest.UnixMicro())) / 1e6)
+}
+
+// clockText formats an instant in the dataset's zone. Years are those of history: the year
+// before 1 is 1 BC.
 func clockText(at time.Time, loc *time.Location) string {
 	if loc == nil {
 		loc = time.UTC
 	}
-	return at.In(loc).Format("2006-01-02 15:04 MST")
+	at = at.In(loc)
+	if year := at.Year(); year < 1 {
+		return fmt.Sprintf("%04d-%s BC", 1-year, at.Format("01-02 15:04 MST"))
+	}
+	return at.Format("2006-01-02 15:04 MST")
 }

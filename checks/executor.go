@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,14 +27,14 @@ const PartSize = 250
 // yielded.
 func Parts(ctx context.Context, env Env, warehouse string, jobs []Job) iter.Seq2[int, []Outcome] {
 	return func(yield func(int, []Outcome) bool) {
-		start := env.Now()
+		start := env.Clock.Now()
 		e := newExecutor(ctx, env, warehouse, jobs)
 		for first := 0; first < len(jobs); first += PartSize {
 			part := jobs[first:min(first+PartSize, len(jobs))]
 			if !yield(first, e.run(ctx, part, start)) {
 				return
 			}
-			start = env.Now()
+			start = env.Clock.Now()
 		}
 	}
 }
@@ -70,7 +71,16 @@ type checkRun struct {
 	target  Target
 	needs   Needs
 	answers Answers
-	bug     error // a panic of the check; the check is not called again
+	// readsRows says that the check asked for rows of its tables, beside statements of the
+	// user.
+	readsRows bool
+	bug       error  // a panic of the check; the check is not called again
+	here      bool   // the dataset's rows are substituted
+	there     bool   // the rows of Needs.Like are substituted
+	unasked   string // why a question could not be asked of substituted rows; "" if all could
+	// readsSubstitute says that the check asked for substituted rows.
+	readsSubstitute bool
+	slow            error // of a merged statement that timed out; the table is not scanned again
 }
 
 // question is an ask with the check that asked it.
@@ -107,8 +117,10 @@ func newTarget(j Job, c Check) Target {
 		Check:      c.Common().ID,
 		Table:      j.Table,
 		TimeColumn: j.TimeColumn,
+		Time:       j.Time,
 		Location:   location(c, j),
 		Tick:       j.Tick,
+		Created:    j.Created,
 	}
 }
 
@@ -126,8 +138,11 @@ func (e *executor) prepare(ctx context.Context, jobs []Job) []jobRun {
 	e.readMissingColumns(ctx, part)
 	for run := range allChecks(part) {
 		e.lookUpTables(run)
+		e.substitute(run)
 	}
 	e.readBaselines(ctx, part)
+	e.confirmRemovals(ctx, part)
+	e.readSegments(ctx, part)
 	for run := range allChecks(part) {
 		e.readHistory(ctx, run)
 	}
@@ -150,37 +165,43 @@ func allChecks(part []jobRun) iter.Seq[*checkRun] {
 // questions returns the next questions of the job's checks. A table that does not exist,
 // or whose catalog could not be read, gets only statements of the user.
 func (j *jobRun) questions() []question {
-	var out []question
+	out := make([]question, 0, len(j.checks))
 	for k := range j.checks {
 		run := &j.checks[k]
 		for _, a := range run.nextAsks() {
 			if run.answers.asked(a.Key) || run.target.Known.Relation == nil && a.Query == nil {
 				continue
 			}
+			if q := (question{run, a}); run.slow != nil && a.Query == nil && !q.fromIndex() {
+				q.answer(Answer{Err: run.slow})
+				continue
+			}
+			run.readsRows = run.readsRows || a.Query == nil
 			out = append(out, question{run, a})
 		}
 	}
 	return out
 }
 
-// askRound asks all open questions in one pipeline. It asks the members of a failed
-// merged statement again one by one, so that a broken check does not affect the others.
-// It reports whether there were questions.
+// askRound asks all open questions in one pipeline, and those of failed statements again;
+// see askAgain. It reports whether there were questions.
 func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
-	var batch []planned
+	batch := make([]planned, 0, len(part))
 	for i := range part {
 		if questions := part[i].questions(); len(questions) > 0 {
 			asked = true
 			batch = append(batch, e.statements(questions)...)
 		}
 	}
+	// Statements that will wait for a lock hold up no others.
+	slices.SortStableFunc(batch, func(a, b planned) int { return a.waits() - b.waits() })
 	var again []planned
 	for _, p := range e.send(ctx, batch) {
-		for _, q := range p.questions {
-			again = append(again, e.statements([]question{q})...)
-		}
+		again = append(again, e.askAgain(ctx, p)...)
 	}
-	e.send(ctx, again)
+	for _, p := range e.send(ctx, again) {
+		p.decode() // the members of one that was asked again have its error
+	}
 	return asked
 }
 
@@ -202,7 +223,7 @@ func (e *executor) send(ctx context.Context, batch []planned) (failed []planned)
 			continue
 		}
 		p.decode()
-		if e.db.Config.ChangeCounters && p.err == nil {
+		if e.db.Config.ChangeCounters && p.err == nil && e.env.Substitute == nil {
 			e.cacheAnswers(p)
 		}
 	}
@@ -246,20 +267,10 @@ func (e *executor) cacheAnswers(p planned) {
 	}
 }
 
-// mayBeOneMember reports whether one member of a merged statement may have caused its
-// error. A lost server or a missing table affects all members, so a retry is useless.
-func mayBeOneMember(err error) bool {
-	switch warehouse.KindOf(err) {
-	case warehouse.BadStatement, warehouse.MissingColumn, warehouse.Forbidden, warehouse.TimedOut:
-		return true
-	}
-	return false
-}
-
 // judge turns answers into results.
 func (e *executor) judge(part []jobRun, start time.Time) []Outcome {
 	outcomes := make([]Outcome, len(part))
-	took := e.env.Now().Sub(start)
+	took := e.env.Clock.Now().Sub(start)
 	for i := range part {
 		j := &part[i]
 		o := Outcome{Job: j.job, Results: make([]sentinel.Result, len(j.checks))}
@@ -268,16 +279,69 @@ func (e *executor) judge(part []jobRun, start time.Time) []Outcome {
 			run.target.Known.Server = e.server(run.target)
 			o.Results[k] = run.result()
 			o.Results[k].Duration = took
-			if b, ok := run.check.(BaselineCheck); ok && run.bug == nil && b.TakesBaseline(run.target) {
-				if o.Baselines == nil {
-					o.Baselines = map[string]*warehouse.Table{}
-				}
-				o.Baselines[run.target.Check] = snapshot(&run.target)
+			if e.env.Substitute != nil {
+				o.leaveOut(run)
+				continue // nothing of what may be is remembered
+			}
+			o.remember(run, o.Results[k])
+			o.keep(run)
+			if e.env.Present {
+				o.present(run)
 			}
 		}
 		outcomes[i] = o
 	}
 	return outcomes
+}
+
+// keep adds the snapshot that the check stores.
+func (o *Outcome) keep(run *checkRun) {
+	b, ok := run.check.(BaselineCheck)
+	switch {
+	case !ok || run.bug != nil:
+	case b.TakesBaseline(run.target):
+		if o.Baselines == nil {
+			o.Baselines = map[string]*warehouse.Table{}
+		}
+		o.Baselines[run.target.Check] = snapshot(&run.target)
+	case b.RenewsBaseline(run.target):
+		if o.Renewals == nil {
+			o.Renewals = map[string]Renewal{}
+		}
+		o.Renewals[run.target.Check] = Renewal{
+			Data:     EncodeSnapshot(snapshot(&run.target)),
+			Of:       run.target.Known.BaselineDigest,
+			Upgraded: upgraded(run.target.Known.Baseline, run.target.Known.Relation),
+		}
+	}
+}
+
+// present adds the present schema of a check with a baseline.
+func (o *Outcome) present(run *checkRun) {
+	b, ok := run.check.(BaselineCheck)
+	if !ok || !b.ComparesWithBaseline() || run.target.Known.Relation == nil || run.target.Known.Catalog == nil {
+		return
+	}
+	if o.Present == nil {
+		o.Present = map[string]*warehouse.Table{}
+	}
+	o.Present[run.target.Check] = snapshot(&run.target)
+}
+
+// remember adds what the check remembers of its segments after a result.
+func (o *Outcome) remember(run *checkRun, r sentinel.Result) {
+	s, is := run.check.(segmented)
+	known := run.target.Known
+	if !is || s.segmentRows() == "" || known.NoState || known.SegmentsErr != nil || !r.JudgesSegments() {
+		return
+	}
+	if o.Segments == nil {
+		o.Segments = map[string]*SegmentMemory{}
+	}
+	now, settled := lookedUp(known, run.answers)
+	next := known.Segments.after(s, r, settled)
+	next.spell(now)
+	o.Segments[run.target.Check] = next
 }
 
 // result calls Judge, and sets the fields that every result has.
@@ -294,9 +358,39 @@ func (run *checkRun) result() sentinel.Result {
 	if t.Known.Catalog != nil && res.Evidence.AsOf.IsZero() {
 		res.Evidence.AsOf = t.Known.Catalog.AsOf
 	}
-	if t.Known.Relation != nil && t.Known.Relation.Filtered && res.Status != sentinel.Error {
-		addNote(&res, "partial: row security hides rows from the user of the DSN")
+	if hidden := run.hiddenRows(); hidden != "" && res.Status != sentinel.Error {
+		addNote(&res, hidden)
+		addText(&res, hidden)
+		res.Evidence.Confidence = sentinel.Partial
 	}
 	t.Known.Server.annotate(&res)
+	clipTexts(&res)
 	return res
+}
+
+// hiddenRows says that row security hides rows of a table that the check has read; "" if it
+// does not.
+func (run *checkRun) hiddenRows() string {
+	const text = "partial: row security hides rows from the user of the DSN"
+	known := run.target.Known
+	if !run.readsRows {
+		return ""
+	}
+	switch {
+	case known.Relation != nil && known.Relation.Filtered:
+		return text
+	case known.Like != nil && known.Like.Filtered:
+		return text + " of " + run.needs.Like.String()
+	}
+	return ""
+}
+
+// clipTexts cuts the texts of a result that may hold values of the database.
+func clipTexts(r *sentinel.Result) {
+	r.Message = sentinel.Clip(r.Message)
+	r.Evidence.Note = sentinel.Clip(r.Evidence.Note)
+	for i := range r.Findings {
+		r.Findings[i].Message = sentinel.Clip(r.Findings[i].Message)
+		r.Findings[i].Expected = sentinel.Clip(r.Findings[i].Expected)
+	}
 }

@@ -16,7 +16,7 @@ import (
 // benchOn is a bench on a DSN, of a server of the test's own or of another user.
 func benchOn(t *testing.T, name, schema string, cfg warehouse.Config) *bench {
 	t.Helper()
-	cfg.Name, cfg.Dialect, cfg.Now = "w", name, time.Now
+	cfg.Name, cfg.Dialect, cfg.Clock = "w", name, sentinel.ClockFunc(time.Now)
 	db, err := warehouse.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func benchOn(t *testing.T, name, schema string, cfg warehouse.Config) *bench {
 		}
 	})
 	b := &bench{tb: t, name: name, schema: schema, db: db, tick: time.Now(), loc: time.UTC, column: "at"}
-	b.env = checks.Env{Now: time.Now, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+	b.env = checks.Env{Clock: sentinel.ClockFunc(time.Now), Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
 	return b
 }
 
@@ -39,11 +39,11 @@ func as(t *testing.T, dsn, user string) sentinel.Secret {
 		t.Fatal(err)
 	}
 	u.User = url.UserPassword(user, "x")
-	return sentinel.Secret(u.String())
+	return sentinel.NewSecret(u.String())
 }
 
-// TestC01AServerThatDiesUnderACheck: it could not look, which is no verdict on
-// the data, and looks again when the server is back.
+// TestC01AServerThatDiesUnderACheck: the check could not run, which is no verdict on the
+// data. It runs again when the server is back.
 func TestC01AServerThatDiesUnderACheck(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]struct {
@@ -67,15 +67,15 @@ func TestC01AServerThatDiesUnderACheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(server.Stop)
-			b := benchOn(t, name, "", warehouse.Config{DSN: sentinel.Secret(server.DSN)})
-			watch := benchOn(t, name, "", warehouse.Config{DSN: sentinel.Secret(server.DSN)})
-			look := func(b *bench, query string) sentinel.Result {
+			b := benchOn(t, name, "", warehouse.Config{DSN: sentinel.NewSecret(server.DSN)})
+			watch := benchOn(t, name, "", warehouse.Config{DSN: sentinel.NewSecret(server.DSN)})
+			runCheck := func(b *bench, query string) sentinel.Result {
 				b.tick = time.Now()
 				return b.run("t", &checks.SQL{Query: query, Fail: bound(t, "< 1")})[0]
 			}
 			dead := make(chan sentinel.Result)
-			go func() { dead <- look(b, e.slow) }()
-			poll(t, func() bool { return look(watch, e.sleeps).Status == sentinel.Pass })
+			go func() { dead <- runCheck(b, e.slow) }()
+			poll(t, func() bool { return runCheck(watch, e.sleeps).Status == sentinel.Pass })
 			server.Halt(true)
 			if got := <-dead; got.Status != sentinel.Error || len(got.Findings) > 0 || len(got.Observations) > 0 {
 				t.Errorf("killed under the check: %s %q %+v", got.Status, got.Message, got.Findings)
@@ -83,7 +83,7 @@ func TestC01AServerThatDiesUnderACheck(t *testing.T) {
 			if err := server.Start(); err != nil {
 				t.Fatal(err)
 			}
-			poll(t, func() bool { return look(b, "SELECT 1").Status == sentinel.Pass })
+			poll(t, func() bool { return runCheck(b, "SELECT 1").Status == sentinel.Pass })
 		})
 	}
 }
@@ -95,7 +95,7 @@ func TestC09AgesAreMeasuredByTheDatabasesClock(t *testing.T) {
 		b.exec("CREATE TABLE c (at "+b.plain()+")", "INSERT INTO c VALUES ("+b.ago(30*time.Minute)+")")
 		for _, skew := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
 			b.tick = time.Now().Add(skew)
-			b.env.Now = func() time.Time { return time.Now().Add(skew) }
+			b.env.Clock = sentinel.ClockFunc(func() time.Time { return time.Now().Add(skew) })
 			r := b.want("c", &checks.Freshness{Fail: hour}, sentinel.Pass, "newest row 30m")
 			if off := time.Until(r.Evidence.AsOf).Abs(); off > time.Minute {
 				b.tb.Errorf("taken as of %s", r.Evidence.AsOf)
@@ -148,7 +148,7 @@ func TestC15ATableThatIsGone(t *testing.T) {
 	})
 }
 
-// TestC17OneForbiddenTable: only its checks cannot look, and they are not asked
+// TestC17OneForbiddenTable: only its checks cannot run, and they are not asked
 // again and again.
 func TestC17OneForbiddenTable(t *testing.T) {
 	t.Parallel()
@@ -179,8 +179,8 @@ func TestC17OneForbiddenTable(t *testing.T) {
 	}
 }
 
-// TestC18RowSecurityIsTold: what a user sees of a table may be a part of it.
-func TestC18RowSecurityIsTold(t *testing.T) {
+// TestC18RowSecurityIsReported: what a user sees of a table may be a part of it.
+func TestC18RowSecurityIsReported(t *testing.T) {
 	t.Parallel()
 	admin := newBench(t, "postgres", warehouse.Config{})
 	admin.exec(
@@ -196,8 +196,16 @@ func TestC18RowSecurityIsTold(t *testing.T) {
 	if r := b.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "1 rows"); !strings.Contains(
 		r.Evidence.Note,
 		"partial: row security",
+	) || !strings.Contains(r.Message, "row security hides rows") || r.Evidence.Confidence != sentinel.Partial {
+		t.Errorf("%s, evidence %+v", r.Message, r.Evidence)
+	}
+	if r := b.want("secured", &checks.RowCount{Fail: bound(t, "< 9")}, sentinel.Fail, "1 rows"); !strings.Contains(
+		r.Findings[0].Message, "row security hides rows",
 	) {
-		t.Errorf("evidence %+v", r.Evidence)
+		t.Errorf("findings %+v", r.Findings)
+	}
+	if r := b.want("secured", &checks.Schema{}, sentinel.Pass, ""); strings.Contains(r.Message, "row security") {
+		t.Errorf("a schema check reads no rows: %s", r.Message)
 	}
 	if r := admin.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "2 rows"); strings.Contains(
 		r.Evidence.Note,
@@ -258,14 +266,21 @@ func TestC21NumbersTooLargeAreErrors(t *testing.T) {
 	b.want("big", &checks.SQL{Query: "SELECT -7", Fail: bound(t, "< 0")}, sentinel.Fail, "-7")
 }
 
-// TestC40ASegmentForEveryUser: the largest are kept, the rest is one.
+// TestC40ASegmentForEveryUser: the largest are kept, the rest is one, which is not judged
+// unless no count up to the smallest that is kept could be bad.
 func TestC40ASegmentForEveryUser(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "postgres", warehouse.Config{})
 	b.exec("CREATE TABLE clicks (user_id integer)", "INSERT INTO clicks SELECT i FROM generate_series(1, 20000) i")
-	r := b.want(
+	b.want(
 		"clicks",
 		&checks.RowCount{By: []string{"user_id"}, Fail: bound(t, "< 1")},
+		sentinel.Unknown,
+		"19900 segments beyond the limit of 100 are not judged",
+	)
+	r := b.want(
+		"clicks",
+		&checks.RowCount{By: []string{"user_id"}, Fail: bound(t, "> 1")},
 		sentinel.Pass,
 		"19900 more as one",
 	)

@@ -19,6 +19,8 @@ type History interface {
 	// BaselineDigests returns the SHA-256 of the snapshots that Baselines would return.
 	// The executor reads only snapshots that differ, and those without a digest.
 	BaselineDigests(ctx context.Context, checks []string) (map[string][]byte, error)
+	// Segments returns what those of the checks remember of their segments that remember any.
+	Segments(ctx context.Context, checks []string) (map[string]StoredSegments, error)
 	// IsNew reports whether nothing is stored about a check.
 	IsNew(ctx context.Context, check string) bool
 }
@@ -49,7 +51,8 @@ func (e *executor) readBaselines(ctx context.Context, part []jobRun) {
 			t.Known.HistoryErr = fmt.Errorf("check %s: %w", t.Check, err)
 			continue
 		}
-		t.Known.Baseline = baseline
+		digest := sha256.Sum256(data)
+		t.Known.Baseline, t.Known.BaselineDigest = baseline, digest[:]
 	}
 }
 
@@ -83,6 +86,33 @@ func idsOf(targets []*Target) []string {
 	return ids
 }
 
+// readSegments reads what the checks of a part remember of their segments.
+func (e *executor) readSegments(ctx context.Context, part []jobRun) {
+	var waiting []*checkRun
+	var ids []string
+	for run := range allChecks(part) {
+		run.target.Known.NoState = e.env.NoState
+		if s, is := run.check.(segmented); is && s.segmentRows() != "" && !run.target.Known.NoState && e.env.History != nil {
+			waiting = append(waiting, run)
+			ids = append(ids, run.target.Check)
+		}
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	stored, err := e.env.History.Segments(ctx, ids)
+	for _, run := range waiting {
+		known := &run.target.Known
+		if known.SegmentsErr = err; err != nil {
+			continue
+		}
+		known.Segments, known.SegmentsErr = stored[run.target.Check].Decode()
+		if m := known.Segments; m != nil && m.Rows != run.check.(segmented).segmentRows() {
+			known.Segments = nil
+		}
+	}
+}
+
 // readHistory reads the points that the check asks for.
 func (e *executor) readHistory(ctx context.Context, run *checkRun) {
 	if e.env.History == nil {
@@ -90,11 +120,19 @@ func (e *executor) readHistory(ctx context.Context, run *checkRun) {
 	}
 	known := &run.target.Known
 	known.New = run.needs.Past && e.env.History.IsNew(ctx, run.target.Check)
-	if len(run.needs.History) == 0 {
+	wanted := run.needs.History
+	if of := run.needs.SegmentHistory; of != nil {
+		for _, k := range known.Segments.known() {
+			s := *of
+			s.Segment = k.Name
+			wanted = append(wanted, s)
+		}
+	}
+	if len(wanted) == 0 {
 		return
 	}
 	known.History = map[Series][]sentinel.Point{}
-	for _, s := range run.needs.History {
+	for _, s := range wanted {
 		points, err := e.env.History.Points(ctx, run.target.Check, s)
 		if err != nil {
 			known.HistoryErr = fmt.Errorf("reading history: %w", err)

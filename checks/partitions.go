@@ -16,6 +16,39 @@ func (p *Partitions) span(t Target, periods schedule.Periods) (from, to time.Tim
 	return periods.Back(to, p.Last), to
 }
 
+// missingPartition begins the key of the finding that a period has no rows.
+const missingPartition = "missing_partition:"
+
+// Passed implements [PeriodCheck].
+func (c *RowCount) Passed(job Job, key string) bool {
+	label, is := strings.CutPrefix(key, missingPartition)
+	p := c.ExpectedPartitions
+	if !is || p == nil {
+		return false
+	}
+	t := newTarget(job, c)
+	periods := c.periods(t, p.Every)
+	from, to := p.span(t, periods)
+	for at := from; at.Before(to); at = periods.Next(at) {
+		if periods.Label(at) == label {
+			return false
+		}
+	}
+	return true
+}
+
+// partitionsWindow returns the window of the buckets that must have rows. It is empty if
+// none must.
+func (c *RowCount) partitionsWindow(t Target) Window {
+	p := c.ExpectedPartitions
+	if p == nil {
+		return Window{}
+	}
+	periods := c.periods(t, p.Every)
+	from, to := p.span(t, periods)
+	return c.between(t, t.Known.Relation, periods, from, to)
+}
+
 // grain is the width of the groups in the question. A quarter of an hour fits every time
 // zone.
 const (
@@ -26,15 +59,20 @@ const (
 // perBucket returns the number of rows per period, by start of the period in UTC.
 func (c *RowCount) perBucket(t Target, got Answer, periods schedule.Periods) map[time.Time]int64 {
 	rows := map[time.Time]int64{}
+	source, err := c.source(t, t.Known.Relation, periods.Unit)
+	if err != nil {
+		return rows // the kind does not ask then
+	}
 	for _, g := range got.Groups {
 		n, err := strconv.ParseInt(g.Segment, 10, 64)
 		if err != nil {
 			continue // rows without a time belong to no bucket
 		}
-		at := time.Unix(n*int64(grain/time.Second), 0).UTC()
-		start := periods.Start(at)
-		if naive(t.Known.Relation.Column(t.columnName(c.Column))) {
-			start = periods.StartOfWall(at)
+		start, wall := source.readStep(n, grain)
+		if wall {
+			start = periods.StartOfWall(start)
+		} else {
+			start = periods.Start(start)
 		}
 		count, _ := g.Count.Int64() // a count is an integer
 		rows[start.UTC()] += count
@@ -63,13 +101,13 @@ func (c *RowCount) judgePartitions(t Target, got Answer, r sentinel.Result) sent
 		if lagging[label] {
 			status = sentinel.Unknown
 		}
-		findings = append(findings, sentinel.Finding{Key: "missing_partition:" + label, Status: status,
+		findings = append(findings, sentinel.Finding{Key: missingPartition + label, Status: status,
 			Observed: sentinel.Int(0),
 			Expected: "rows for " + label, Message: "no rows for " + label})
 	}
 	if len(missing) > 1 {
 		for i := range findings {
-			if strings.HasPrefix(findings[i].Key, "missing_partition:") {
+			if strings.HasPrefix(findings[i].Key, missingPartition) {
 				findings[i].Message = fmt.Sprintf("%s (%d of the last %d missing)", findings[i].Message, len(missing), p.Last)
 			}
 		}

@@ -1,11 +1,9 @@
 package checks
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -26,49 +24,6 @@ type Reconcile struct {
 	Severity  Policy `yaml:"severity" default:"fail" doc:"Result of a difference."`
 }
 
-// Tolerance is the allowed difference of two numbers: a number, or a percentage of the
-// larger one.
-type Tolerance struct {
-	By      float64
-	Percent bool
-}
-
-// UnmarshalText reads "1%" or "100".
-func (t *Tolerance) UnmarshalText(b []byte) error {
-	text, percent := strings.CutSuffix(strings.TrimSpace(string(b)), "%")
-	v, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(text), "_", ""), 64)
-	if err != nil || math.IsNaN(v) || v < 0 || percent && v > 100 {
-		return fmt.Errorf("tolerance %q: want a number such as 100, or a percentage such as 1%%", b)
-	}
-	*t = Tolerance{v, percent}
-	return nil
-}
-
-// String writes the tolerance for people.
-func (t Tolerance) String() string {
-	switch {
-	case t.By == 0:
-		return "equal"
-	case t.Percent:
-		return fmt.Sprintf("at most %g%% apart", t.By)
-	}
-	return fmt.Sprintf("at most %g apart", t.By)
-}
-
-// holds reports whether two numbers are close enough. Equal numbers always are, also if
-// a float could not represent them.
-func (t Tolerance) holds(a, b sentinel.Number) bool {
-	if a.Cmp(b) == 0 {
-		return true
-	}
-	x, y := a.Float64(), b.Float64()
-	limit := t.By
-	if t.Percent {
-		limit = t.By / 100 * max(math.Abs(x), math.Abs(y))
-	}
-	return limit > 0 && math.Abs(x-y) <= limit
-}
-
 // Validate implements Check.
 func (c *Reconcile) Validate() error {
 	if err := complete(c); err != nil {
@@ -84,14 +39,19 @@ func (c *Reconcile) Validate() error {
 	return c.validateBucket()
 }
 
+// Times implements [TimedCheck].
+func (c *Reconcile) Times(column string, zone *time.Location) (string, *time.Location) {
+	return c.times(&c.Options, column, zone)
+}
+
 // Needs implements Check.
 func (c *Reconcile) Needs(t Target) Needs {
-	return Needs{Column: t.columnName(c.Column), Like: c.With}
+	return Needs{Column: c.timeColumnName(t), Columns: c.Sum, Like: c.With}
 }
 
 // Ask implements Check. It asks both tables the same questions.
 func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
-	if t.Known.Relation == nil || t.Known.Like == nil || c.timeError(t) != nil {
+	if t.Known.Relation == nil || t.Known.Like == nil || cmp.Or(c.timeError(t), c.sumTypeError(t)) != nil {
 		return nil
 	}
 	var asks []Ask
@@ -104,11 +64,13 @@ func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
 			prefix = "there "
 		}
 		window := c.window(t, side.rel)
+		asks = append(asks, unreadableAsks(prefix, window.Time, c.Where, side.of)...)
+		asks = append(asks, gapAsks(prefix, window, c.Where, side.of)...)
+		asks = append(asks, partialAsks(prefix, window, c.Where, side.of)...)
 		asks = append(asks, Ask{Key: prefix + "rows", Of: side.of,
 			Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
 		for _, column := range c.Sum {
-			asks = append(asks, Ask{Key: prefix + column, Of: side.of,
-				Aggregate: &Aggregate{Func: "sum", Column: column, Where: c.Where, Window: window}})
+			asks = append(asks, c.sumAsks(t, side.rel, column, prefix)...)
 		}
 	}
 	return asks
@@ -120,9 +82,32 @@ func (c *Reconcile) timeError(t Target) error {
 		return nil
 	}
 	for _, rel := range []*warehouse.Table{t.Known.Relation, t.Known.Like} {
-		if _, err := c.timeColumn(t, rel); err != nil {
+		if _, err := c.source(t, rel, c.Bucket); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// timesError returns why the times of a table cannot be used, if they are needed: also
+// that some of them are no times.
+func (c *Reconcile) timesError(t Target, a Answers) error {
+	if c.Bucket == "" {
+		return nil
+	}
+	here, err := c.source(t, t.Known.Relation, c.Bucket)
+	if err == nil {
+		err = cmp.Or(unreadableError("here ", here, a), partialError("here ", here, a))
+	}
+	if err != nil {
+		return err
+	}
+	there, err := c.source(t, t.Known.Like, c.Bucket)
+	if err == nil {
+		err = cmp.Or(unreadableError("there ", there, a), partialError("there ", there, a))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.With, err)
 	}
 	return nil
 }
@@ -140,7 +125,7 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	case t.Known.Like == nil:
 		return errorResult(kind, fmt.Errorf("%s does not exist", c.With))
 	}
-	if err := c.timeError(t); err != nil {
+	if err := cmp.Or(c.timesError(t, a), c.sumTypeError(t)); err != nil {
 		return errorResult(kind, err)
 	}
 	var findings []sentinel.Finding
@@ -148,24 +133,32 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	seen := ""
 	for _, what := range append([]string{"rows"}, c.Sum...) {
 		here, there := a.of("here "+what), a.of("there "+what)
-		if err := errors.Join(here.Err, there.Err); err != nil {
+		if there.Err != nil {
+			there.Err = fmt.Errorf("%s: %w", c.With, there.Err)
+		}
+		if err := cmp.Or(here.Err, there.Err); err != nil {
+			return errorResult(kind, c.window(t, t.Known.Relation).Time.explain(err))
+		}
+		if err := c.sumError(t, what, a); err != nil {
 			return errorResult(kind, err)
 		}
 		name, key := what, ""
 		if what != "rows" {
 			name, key = "sum of "+what, "sum="+what
 		}
-		text := fmt.Sprintf("%s: %s, %s in %s", name, groupDigits(here.Number), groupDigits(there.Number), c.With)
+		ours, theirs := apart(here.Number, there.Number)
+		text := fmt.Sprintf("%s: %s, %s in %s", name, ours, theirs, c.With)
 		if what == "rows" {
 			seen = text
 			observed = append(observed, sentinel.Observation{Metric: "row_count", Value: here.Number})
 		}
 		observed = append(observed, sentinel.Observation{Metric: "difference", Segment: key,
 			Value: difference(here.Number, there.Number)})
-		if !c.agrees(here.Number, there.Number) {
+		if rounding := c.rounding(t, what, a); !c.agrees(here.Number, there.Number, rounding) {
+			allowed := c.Tolerance.String() + roundingText(rounding)
 			findings = append(findings, sentinel.Finding{Key: key, Status: c.Severity.status(), Observed: here.Number,
-				Expected: fmt.Sprintf("%s, %s", groupDigits(there.Number), c.Tolerance),
-				Message:  text + ", expected " + c.Tolerance.String()})
+				Expected: fmt.Sprintf("%s, %s", theirs, allowed),
+				Message:  text + ", expected " + allowed})
 		}
 	}
 	r := conclude(kind, findings, seen)
@@ -176,7 +169,23 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 		}
 	}
 	r.Evidence = a.of("here rows").Evidence
-	return r
+	return c.withGaps(t, a, r)
+}
+
+// withGaps tells of rows of both tables at times that the clock never showed.
+func (c *Reconcile) withGaps(t Target, a Answers, r sentinel.Result) sentinel.Result {
+	here, err := t.inGaps("here ", c.window(t, t.Known.Relation), a)
+	if err != nil {
+		return errorResult(r.Kind, err)
+	}
+	there, err := t.inGaps("there ", c.window(t, t.Known.Like), a)
+	if err != nil {
+		return errorResult(r.Kind, fmt.Errorf("%s: %w", c.With, err))
+	}
+	if there != "" {
+		there = c.With.String() + ": " + there
+	}
+	return noted(noted(r, here), there)
 }
 
 // coveredBy reports whether a server that checks have moved to has all that is
@@ -188,24 +197,4 @@ func (c *Reconcile) coveredBy(server Server, t Target) bool {
 	}
 	from, to := c.closed(t)
 	return server.covers(from, to, asOf)
-}
-
-// agrees compares two values. A sum over no rows (NULL) agrees only with another NULL.
-func (c *Reconcile) agrees(a, b sentinel.Number) bool {
-	if a.Absent() || b.Absent() {
-		return a.Absent() == b.Absent()
-	}
-	return a.Finite() && b.Finite() && c.Tolerance.holds(a, b)
-}
-
-func difference(a, b sentinel.Number) sentinel.Number {
-	x, okX := a.Int64()
-	y, okY := b.Int64()
-	if d := x - y; okX && okY && (d < x) == (y > 0) {
-		return sentinel.Int(d)
-	}
-	if a.Absent() || b.Absent() {
-		return sentinel.Number{}
-	}
-	return sentinel.Float(a.Float64() - b.Float64())
 }

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -146,14 +147,17 @@ func orList(words []string) string {
 // errorResult returns the result of a check that could not run. It says nothing about
 // the data. Its message says what to do.
 func errorResult(kind string, err error) sentinel.Result {
-	msg := err.Error()
+	msg := sentinel.Clip(err.Error())
 	if advice := adviceFor(err); advice != "" {
 		msg += ": " + advice
 	}
-	return sentinel.Result{Kind: kind, Status: sentinel.Error, Message: "could not look: " + oneLine(msg)}
+	return sentinel.Result{Kind: kind, Status: sentinel.Error, Message: "could not run: " + oneLine(msg)}
 }
 
 func adviceFor(err error) string {
+	if e := (*warehouse.Error)(nil); errors.As(err, &e) && e.Silent {
+		return "" // the error says what is known
+	}
 	switch warehouse.KindOf(err) {
 	case warehouse.Unreachable:
 		return "is the server up, and the DSN's host and port right?"
@@ -162,7 +166,8 @@ func adviceFor(err error) string {
 	case warehouse.Forbidden:
 		return "grant SELECT on it to the user of the DSN"
 	case warehouse.TimedOut:
-		return "raise statement_timeout, or narrow the check with `where` or `bucket`"
+		return "raise statement_timeout, narrow the checks of the table with `where` or `bucket`, " +
+			"or give an expensive one a `schedule` of its own"
 	case warehouse.MissingColumn:
 		return "was the column renamed or dropped?"
 	}
@@ -173,7 +178,7 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // missingTable returns the result for a table that does not exist.
 func missingTable(kind string, t Target, p Policy) sentinel.Result {
-	f := sentinel.Finding{Key: "missing_table", Status: p.status(), Message: "the table does not exist",
+	f := sentinel.Finding{Key: sentinel.MissingTableKey, Status: p.status(), Message: "the table does not exist",
 		Expected: "a table"}
 	return conclude(kind, []sentinel.Finding{f}, "the table does not exist")
 }
@@ -209,6 +214,9 @@ func against(key, what string, n sentinel.Number, warn, fail Bound) (sentinel.Fi
 	}{{fail, sentinel.Fail}, {warn, sentinel.Warn}} {
 		if t.bound.Set() && n.Finite() && t.bound.Holds(n) {
 			expected := t.bound.Not().String()
+			if t.bound.hides(n) {
+				what += " (exactly " + everyDigit(n) + ")"
+			}
 			return sentinel.Finding{Key: key, Status: t.status, Observed: n, Expected: expected,
 				Message: what + ", expected " + expected}, true
 		}

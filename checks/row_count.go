@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -66,6 +67,8 @@ func (c *RowCount) Validate() error {
 	}
 	c.Aspect = c.aspect()
 	return errors.Join(
+		c.validateSegments(),
+		c.validateClear(0, c.Warn, c.Fail),
 		c.validateBucket(),
 		c.watch(c.measure()),
 		c.Change.validate(),
@@ -99,21 +102,42 @@ func (c *RowCount) aspect() string {
 	return strings.Join(parts, ":")
 }
 
+// Times implements [TimedCheck].
+func (c *RowCount) Times(column string, zone *time.Location) (string, *time.Location) {
+	return c.times(&c.Options, column, zone)
+}
+
 // Needs implements Check.
 func (c *RowCount) Needs(t Target) Needs {
-	n := Needs{Column: t.columnName(c.Column), Past: c.hasPast()}
+	n := Needs{Columns: c.By, Past: c.hasPast()}
+	if c.Bucket != "" || c.ExpectedPartitions != nil || c.Column != "" || c.Time != nil {
+		n.Column = c.timeColumnName(t)
+	}
 	if c.Estimate {
 		n.Facts |= warehouse.Estimates
 	}
-	if c.Change != nil {
-		n.History = []Series{c.series(t)}
+	switch series := c.series(t, ""); {
+	case c.Change == nil:
+	case len(c.By) > 0:
+		n.SegmentHistory = &series
+	default:
+		n.History = []Series{series}
 	}
 	return n
 }
 
-// series returns the part of the count's history that Change needs.
-func (c *RowCount) series(t Target) Series {
-	return Series{Metric: "row_count", Since: t.Tick.AddDate(0, 0, -400), Limit: 10000}
+// series returns the part of a count's history that Change needs. The past of many
+// segments is read, so it is kept short.
+func (c *RowCount) series(t Target, segment string) Series {
+	s := Series{Metric: "row_count", Segment: segment, Since: t.Tick.AddDate(0, 0, -400), Limit: 10000}
+	switch {
+	case len(c.By) == 0:
+	case c.Change != nil && c.Change.Against == "same_weekday":
+		s.Since = t.Tick.AddDate(0, 0, -16)
+	case c.Change != nil:
+		s.Limit = c.Change.Over + 100 // some may be labelled as bad
+	}
+	return s
 }
 
 const (
@@ -133,30 +157,93 @@ func (c *RowCount) Ask(t Target, a Answers) []Ask {
 	window := c.window(t, rel)
 	switch {
 	case len(c.By) > 0:
-		asks = append(asks, Ask{Key: askSegments, Groups: &Groups{By: c.By, Where: c.Where, Window: window, Limit: c.Limit}})
+		all := &Groups{By: c.By, Where: c.Where, Window: window, Limit: c.Limit}
+		asks = append(asks, Ask{Key: askSegments, Groups: all})
+		if got, asked := a.Get(askSegments); asked && c.segmentRows() != "" {
+			asks = append(asks, sameAsks(t, all, got)...)
+		}
 	case a.asked(askCount):
 	case !c.estimateDecides(t):
 		asks = append(asks, Ask{Key: askCount, Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
 	}
-	if p := c.ExpectedPartitions; p != nil {
-		periods := c.periods(t, p.Every)
-		from, to := p.span(t, periods)
+	if c.ExpectedPartitions != nil {
 		asks = append(asks, Ask{Key: askBuckets, Groups: &Groups{Every: grain, Where: c.Where, Limit: maxGrains,
-			Window: c.between(t, rel, periods, from, to)}})
+			Window: c.partitionsWindow(t)}})
 	}
-	if c.wantsPast(t) {
+	for i, w := range []Window{window, c.partitionsWindow(t)} {
+		key := []string{askCount, askBuckets}[i]
+		asks = append(asks, gapAsks(key, w, c.Where, nil)...)
+		asks = append(asks, partialAsks(key, w, c.Where, nil)...)
+	}
+	switch {
+	case !c.wantsPast(t):
+	case len(c.By) > 0:
+		asks = append(asks, c.askSegmentPast(t)...)
+	default:
 		asks = append(asks, c.askPast(t))
+	}
+	for _, unit := range c.units() {
+		if source, err := c.source(t, rel, unit); err == nil {
+			asks = append(asks, unreadableAsks(string(unit), source, c.Where, nil)...)
+		}
 	}
 	return asks
 }
 
+// gapNote tells of rows in the windows at times that the clock never showed.
+func (c *RowCount) gapNote(t Target, a Answers) (string, error) {
+	note, err := t.inGaps(askBuckets, c.partitionsWindow(t), a)
+	if err == nil && note == "" {
+		note, err = t.inGaps(askCount, c.window(t, t.Known.Relation), a)
+	}
+	return note, err
+}
+
+// units returns the lengths of the periods that the check reads.
+func (c *RowCount) units() (units []Period) {
+	if c.Bucket != "" {
+		units = append(units, c.Bucket)
+	}
+	if p := c.ExpectedPartitions; p != nil && p.Every != c.Bucket {
+		units = append(units, p.Every)
+	}
+	return units
+}
+
 // timeError returns why the time column cannot be used, if one is needed.
 func (c *RowCount) timeError(t Target) error {
-	if c.Bucket == "" && c.ExpectedPartitions == nil {
-		return nil
+	for _, unit := range c.units() {
+		if _, err := c.source(t, t.Known.Relation, unit); err != nil {
+			return err
+		}
 	}
-	_, err := c.timeColumn(t, t.Known.Relation)
-	return err
+	return nil
+}
+
+// answerError returns the first error of the answers that decide.
+func (c *RowCount) answerError(t Target, a Answers) error {
+	var last TimeSource
+	for _, unit := range c.units() {
+		source, err := c.source(t, t.Known.Relation, unit)
+		if err == nil {
+			err = unreadableError(string(unit), source, a)
+		}
+		if err != nil {
+			return err
+		}
+		last = source
+	}
+	for _, key := range []string{askCount, askBuckets} {
+		if err := partialError(key, last, a); err != nil {
+			return err
+		}
+	}
+	for _, key := range []string{askCount, askSegments, askBuckets} {
+		if err := a.of(key).Err; err != nil {
+			return last.explain(err)
+		}
+	}
+	return nil
 }
 
 // estimateDecides reports whether the catalog's estimate is so far from every threshold
@@ -195,29 +282,48 @@ func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 	if err := c.timeError(t); err != nil {
 		return errorResult(kind, err)
 	}
-	for _, key := range []string{askCount, askSegments, askBuckets} {
-		if err := a.of(key).Err; err != nil {
-			return errorResult(kind, err)
-		}
+	if err := c.answerError(t, a); err != nil {
+		return errorResult(kind, err)
 	}
 	var r sentinel.Result
 	if len(c.By) > 0 {
-		r = c.judgeSegments(t, a.of(askSegments))
+		r = c.judgeSegments(t, a)
 	} else {
 		r = c.judgeCount(t, a)
 	}
 	if c.Bucket != "" {
 		if from, to := c.closed(t); !t.Known.Server.covers(from, to, t.Known.Catalog.AsOf) {
-			r = incomplete(r, c.label(t, from))
+			r = incomplete(r, c.label(t, from), "", sentinel.ChangeKey)
 		}
 	}
 	if c.ExpectedPartitions != nil {
 		r = c.judgePartitions(t, a.of(askBuckets), r)
 	}
+	note, err := c.gapNote(t, a)
+	if err != nil {
+		return errorResult(kind, err)
+	}
+	r = noted(r, note)
 	if c.wantsPast(t) {
-		r.Past = c.past(t, a.of(askPast))
+		c.addPast(t, a, &r)
 	}
 	return r
+}
+
+// addPast adds to the first result what the table's past says.
+func (c *RowCount) addPast(t Target, a Answers, r *sentinel.Result) {
+	unread := pastUnread(a.of(askPast))
+	if len(c.By) > 0 {
+		for i := range c.pastParts(t) {
+			unread = cmp.Or(unread, pastUnread(a.of(fmt.Sprint(askPast, i))))
+		}
+		c.addSegmentPast(t, a, r)
+	} else {
+		r.Past = c.past(t, a.of(askPast))
+	}
+	if unread != "" {
+		r.Message += "; " + unread
+	}
 }
 
 func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
@@ -237,18 +343,16 @@ func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
 	if f, bad := against("", what, n, c.Warn, c.Fail); bad {
 		findings = append(findings, f)
 	}
-	learning := ""
 	if c.Change != nil {
 		f, bad, wait := c.judgeChange(t, o, what)
-		learning = wait
-		if bad {
+		if wait != "" {
+			f = sentinel.Finding{Key: sentinel.ChangeKey, Status: sentinel.Unknown, Message: what + "; " + wait, Observed: n}
+		}
+		if bad || wait != "" {
 			findings = append(findings, f)
 		}
 	}
 	r := conclude("row_count", findings, what)
-	if r.Status == sentinel.Pass && learning != "" {
-		r.Status, r.Message = sentinel.Unknown, what+"; "+learning
-	}
 	r.Evidence, r.Observations = got.Evidence, []sentinel.Observation{o}
 	return r
 }
@@ -262,11 +366,14 @@ func (c *RowCount) judgeChange(
 	if at.IsZero() {
 		at = t.Tick
 	}
-	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.series(t)]),
+	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.series(t, o.Segment)]),
 		func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
 	reference, words, ok := c.Change.reference(past, at, c.Bucket, t.zone())
 	if !ok {
 		return f, false, fmt.Sprintf("learning: no value to compare with yet (%s)", words)
+	}
+	if reference == 0 && o.Value.Cmp(sentinel.Int(0)) > 0 && c.Change.onlyDrops() {
+		return f, false, "" // whatever it has grown by is no drop
 	}
 	if reference == 0 {
 		return f, false, fmt.Sprintf("%s is 0: no percentage of it", words)
@@ -277,76 +384,4 @@ func (c *RowCount) judgeChange(
 		groupDigits(sentinel.Int(int64(math.Round(reference)))))
 	f, bad = against("change", text, change, c.Change.Warn, c.Change.Fail)
 	return f, bad, ""
-}
-
-// reference returns the value to compare with, and its name.
-func (c *Change) reference(
-	past []sentinel.Point, at time.Time, bucket Period, loc *time.Location,
-) (v float64, words string, ok bool) {
-	switch c.Against {
-	case "average":
-		words = fmt.Sprintf("the average of the last %d", c.Over)
-		if len(past) < c.Over {
-			return 0, words, false
-		}
-		for _, p := range past[len(past)-c.Over:] {
-			v += p.Value / float64(c.Over)
-		}
-		return v, words, true
-	case "same_weekday":
-		words = "the same day last week"
-		want := at.In(loc).AddDate(0, 0, -7)
-		slack := 12 * time.Hour
-		if bucket == "hour" {
-			slack = 30 * time.Minute
-		}
-		best := slack
-		for _, p := range past {
-			if off := p.Time.Sub(want).Abs(); off <= best {
-				best, v, ok = off, p.Value, true
-			}
-		}
-		return v, words, ok
-	}
-	if len(past) == 0 {
-		return 0, "the previous value", false
-	}
-	return past[len(past)-1].Value, "the previous value", true
-}
-
-func (c *RowCount) judgeSegments(t Target, got Answer) sentinel.Result {
-	var findings []sentinel.Finding
-	var observations []sentinel.Observation
-	var bucket time.Time
-	if c.Bucket != "" {
-		bucket, _ = c.closed(t)
-	}
-	groups := got.Groups
-	if got.Other.Size > 0 {
-		groups = append(slices.Clone(groups), got.Other)
-	}
-	for i, g := range groups {
-		observations = append(observations,
-			sentinel.Observation{Metric: "row_count", Segment: g.Segment, Bucket: bucket, Value: g.Count})
-		if i == len(got.Groups) {
-			continue // the bounds do not apply to the sum of the other groups
-		}
-		what := fmt.Sprintf("%s rows in %s", groupDigits(g.Count), g.Segment)
-		if f, bad := against(g.Segment, what, g.Count, c.Warn, c.Fail); bad {
-			findings = append(findings, f)
-		}
-	}
-	pass := fmt.Sprintf("%d segments", len(got.Groups))
-	if got.Other.Size > 0 {
-		pass = fmt.Sprintf("%d largest segments and %d more as one (limit: %d)", len(got.Groups), got.Other.Size, c.Limit)
-	}
-	if len(got.Groups) == 0 {
-		pass = "no rows, so no segments"
-		if f, bad := against("", "no rows in any segment", sentinel.Int(0), c.Warn, c.Fail); bad {
-			findings = append(findings, f)
-		}
-	}
-	r := conclude("row_count", findings, pass)
-	r.Evidence, r.Observations = got.Evidence, observations
-	return r
 }

@@ -1,6 +1,10 @@
 package checks
 
 import (
+	"fmt"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -35,7 +39,22 @@ func (c *Change) validate() error {
 	case !c.Warn.Set() && !c.Fail.Set():
 		return settings.Wrong("change", "set warn or fail, such as fail: \"< -50%%\"")
 	}
+	for field, b := range map[string]Bound{"warn": c.Warn, "fail": c.Fail} {
+		if b.Set() && !b.Percent {
+			return settings.Wrong("change."+field, "want a change in percent, such as \"%s%%\"", b)
+		}
+	}
 	return nil
+}
+
+// onlyDrops reports whether no growth is bad.
+func (c *Change) onlyDrops() bool {
+	for _, b := range []Bound{c.Warn, c.Fail} {
+		if b.Set() && !(b.Op == "<" || b.Op == "<=") || b.Set() && b.Low.Cmp(sentinel.Int(0)) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *Partitions) validate() error {
@@ -46,4 +65,39 @@ func (p *Partitions) validate() error {
 		return settings.Wrong("expected_partitions.last", "want 1 to 400 buckets")
 	}
 	return nil
+}
+
+// reference returns the value to compare with, and its name.
+func (c *Change) reference(
+	past []sentinel.Point, at time.Time, bucket Period, loc *time.Location,
+) (v float64, words string, ok bool) {
+	switch c.Against {
+	case "average":
+		words = fmt.Sprintf("the average of the last %d", c.Over)
+		if len(past) < c.Over {
+			return 0, words, false
+		}
+		for _, p := range past[len(past)-c.Over:] {
+			v += p.Value / float64(c.Over)
+		}
+		return v, words, true
+	case "same_weekday":
+		words = "the same day last week"
+		want := at.In(loc).AddDate(0, 0, -7)
+		slack := 12 * time.Hour
+		if bucket == "hour" {
+			slack = 30 * time.Minute
+		}
+		best := slack
+		for _, p := range past {
+			if off := p.Time.Sub(want).Abs(); off <= best {
+				best, v, ok = off, p.Value, true
+			}
+		}
+		return v, words, ok
+	}
+	if len(past) == 0 {
+		return 0, "the previous value", false
+	}
+	return past[len(past)-1].Value, "the previous value", true
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// BenchmarkTick1000Tables is one look at 1,000 tables of 8 columns with two
+// BenchmarkTick1000Tables is one tick of 1,000 tables of 8 columns with two
 // checks each, on a private PostgreSQL.
 func BenchmarkTick1000Tables(b *testing.B) {
 	e := newBench(b, "postgres", warehouse.Config{})

@@ -18,7 +18,7 @@ func init() { Register("schema", func() Check { return &Schema{} }) }
 // another dataset, or by default the schema that was first seen or last accepted.
 type Schema struct {
 	Options       `yaml:",inline"`
-	Columns       DeclaredColumns `yaml:"columns" doc:"Columns that must exist, with type and nullability where they matter."`
+	Columns       DeclaredColumns `yaml:"columns" doc:"Columns that must exist, with type and nullability."`
 	Extra         Policy          `yaml:"extra" default:"warn" doc:"Result of a column that is not declared."`
 	Like          *sentinel.Table `yaml:"like" doc:"Another dataset to compare with, also of another engine."`
 	IgnoreColumns []string        `yaml:"ignore_columns" doc:"Columns to leave out, with *."`
@@ -31,10 +31,12 @@ type Schema struct {
 type Severities struct {
 	TableCreated         Policy `yaml:"table_created" default:"warn" doc:"A table was created."`
 	TableDropped         Policy `yaml:"table_dropped" default:"fail" doc:"The table was dropped."`
-	TableReplaced        Policy `yaml:"table_replaced" default:"fail" doc:"The table was dropped and created again."`
+	TableReplaced        Policy `yaml:"table_replaced" default:"pass" doc:"Another table of its kind has the name now."`
+	TableKindChanged     Policy `yaml:"table_kind_changed" default:"fail" doc:"The table became a view, or the like."`
 	ColumnAdded          Policy `yaml:"column_added" default:"warn" doc:"A column was added."`
 	ColumnRemoved        Policy `yaml:"column_removed" default:"fail" doc:"A column was removed."`
 	ColumnRenamed        Policy `yaml:"column_renamed" default:"fail" doc:"A column was renamed."`
+	ColumnReplaced       Policy `yaml:"column_replaced" default:"warn" doc:"A column was dropped and added again."`
 	TypeWidened          Policy `yaml:"type_widened" default:"warn" doc:"A type holds more values than before."`
 	TypeNarrowed         Policy `yaml:"type_narrowed" default:"fail" doc:"A type holds fewer values than before."`
 	TypeChanged          Policy `yaml:"type_changed" default:"fail" doc:"A type became another one."`
@@ -42,16 +44,28 @@ type Severities struct {
 	NullabilityTightened Policy `yaml:"nullability_tightened" default:"warn" doc:"A column may no longer be NULL."`
 	DefaultChanged       Policy `yaml:"default_changed" default:"warn" doc:"A column's default changed."`
 	GeneratedChanged     Policy `yaml:"generated_changed" default:"warn" doc:"A column's generation expression changed."`
+	IdentityChanged      Policy `yaml:"identity_changed" default:"warn" doc:"The sequence of an identity column changed."`
+	OnUpdateChanged      Policy `yaml:"on_update_changed" default:"warn" doc:"What an UPDATE sets by itself changed."`
+	VisibilityChanged    Policy `yaml:"visibility_changed" default:"warn" doc:"A column became invisible or visible."`
 	CollationChanged     Policy `yaml:"collation_changed" default:"warn" doc:"A column's collation changed."`
 	ColumnsReordered     Policy `yaml:"columns_reordered" default:"pass" doc:"The order of columns changed."`
 	PrimaryKeyChanged    Policy `yaml:"primary_key_changed" default:"fail" doc:"The primary key changed."`
 	UniqueChanged        Policy `yaml:"unique_changed" default:"warn" doc:"A unique constraint changed."`
 	ForeignKeyChanged    Policy `yaml:"foreign_key_changed" default:"warn" doc:"A foreign key changed."`
+	CheckChanged         Policy `yaml:"check_changed" default:"warn" doc:"A CHECK constraint changed."`
+	ExclusionChanged     Policy `yaml:"exclusion_changed" default:"warn" doc:"An exclusion constraint changed."`
 	IndexAdded           Policy `yaml:"index_added" default:"pass" doc:"An index was added."`
 	IndexRemoved         Policy `yaml:"index_removed" default:"warn" doc:"An index was removed."`
+	TriggerChanged       Policy `yaml:"trigger_changed" default:"warn" doc:"A trigger or a rule changed."`
+	RowSecurityChanged   Policy `yaml:"row_security_changed" default:"warn" doc:"Row security or a policy changed."`
+	PartitioningChanged  Policy `yaml:"partitioning_changed" default:"fail" doc:"The partition key changed."`
 	PartitionAdded       Policy `yaml:"partition_added" default:"pass" doc:"A partition was added."`
 	PartitionRemoved     Policy `yaml:"partition_removed" default:"pass" doc:"A partition was removed."`
+	InheritanceChanged   Policy `yaml:"inheritance_changed" default:"warn" doc:"The tables that it inherits from changed."`
+	StorageChanged       Policy `yaml:"storage_changed" default:"warn" doc:"The engine, logging or versioning changed."`
+	ForeignTableChanged  Policy `yaml:"foreign_table_changed" default:"warn" doc:"The options of a foreign table changed."`
 	ViewChanged          Policy `yaml:"view_changed" default:"fail" doc:"The definition of a view changed."`
+	ViewOptionsChanged   Policy `yaml:"view_options_changed" default:"warn" doc:"The options of a view changed."`
 	CommentChanged       Policy `yaml:"comment_changed" default:"pass" doc:"A comment changed."`
 }
 
@@ -63,6 +77,15 @@ func (s *Severities) of(kind sentinel.DriftKind) Policy {
 		}
 	}
 	return "pass"
+}
+
+// DriftKinds returns the kinds of drift, in the order they are documented.
+func DriftKinds() []sentinel.DriftKind {
+	var out []sentinel.DriftKind
+	for _, k := range settings.Keys(reflect.TypeFor[Severities]()) {
+		out = append(out, sentinel.DriftKind(k.Name))
+	}
+	return out
 }
 
 // DeclaredColumn is the required definition of a column. Type and Nullable are optional.
@@ -110,7 +133,14 @@ func (s *Schema) Validate() error {
 // facts returns the facts that the check compares. Partitions change daily, so they are
 // read only if their drifts are not ignored.
 func (s *Schema) facts() warehouse.Facts {
-	facts := warehouse.Columns | warehouse.Keys | warehouse.Indexes | warehouse.Views
+	switch {
+	case s.Like != nil:
+		return warehouse.Columns | warehouse.Keys | warehouse.Details
+	case len(s.Columns) > 0:
+		return warehouse.Columns
+	}
+	facts := warehouse.Columns | warehouse.Keys | warehouse.Indexes | warehouse.Views | warehouse.Expressions |
+		warehouse.Details | warehouse.Rules
 	if s.PartitionAdded != "pass" || s.PartitionRemoved != "pass" {
 		facts |= warehouse.Partitions
 	}
@@ -121,7 +151,7 @@ func (s *Schema) facts() warehouse.Facts {
 func (s *Schema) Needs(Target) Needs {
 	n := Needs{Facts: s.facts(), Baseline: s.ComparesWithBaseline()}
 	if s.Like != nil {
-		n.Like, n.LikeFacts = s.Like, warehouse.Columns|warehouse.Keys
+		n.Like, n.LikeFacts = s.Like, s.facts()
 	}
 	return n
 }
@@ -134,6 +164,7 @@ func (s *Schema) Ask(Target, Answers) []Ask { return nil }
 func snapshot(t *Target) *warehouse.Table {
 	table := *t.Known.Relation
 	table.Unreadable |= warehouse.AllFacts &^ t.Known.Catalog.Facts
+	table.Unreadable &^= warehouse.Estimates | warehouse.Changes // they are no part of a schema
 	return &table
 }
 
@@ -143,7 +174,7 @@ func (s *Schema) ComparesWithBaseline() bool { return s.Like == nil && len(s.Col
 // TakesBaseline implements [BaselineCheck]. The first schema seen is the baseline.
 func (s *Schema) TakesBaseline(t Target) bool {
 	return s.ComparesWithBaseline() && t.Known.Err == nil && t.Known.HistoryErr == nil &&
-		t.Known.Baseline == nil && t.Known.Relation != nil && t.Known.Relation.Unreadable == 0
+		t.Known.Baseline == nil && t.Known.Relation != nil && t.Known.Relation.Unread(s.facts()) == nil
 }
 
 // Reference implements [SchemaCheck].
@@ -168,18 +199,17 @@ func (s *Schema) Judge(t Target, _ Answers) sentinel.Result {
 		return errorResult(kind, t.Known.HistoryErr)
 	case t.Known.Relation == nil && t.Known.Baseline == nil:
 		return missingTable(kind, t, s.OnMissing)
+	case t.Known.Relation.Unread(s.facts()) != nil:
+		return errorResult(kind, t.Known.Relation.Unread(s.facts()))
 	case s.Like != nil:
 		return s.judgeLike(t)
 	case len(s.Columns) > 0:
-		return s.result(s.declared(t.Known.Relation), fmt.Sprintf("as declared: %d columns", len(s.Columns)))
-	case t.Known.Baseline == nil:
-		return s.result(nil, fmt.Sprintf("baseline taken: %d columns", len(t.Known.Relation.Columns)))
+		drifts := s.declared(t.Known.Relation)
+		want := s.wanted(t.Known.Relation)
+		statements{dialect: t.Known.Dialect, have: t.Known.Relation, want: want, across: true}.add(drifts)
+		return s.result(drifts, fmt.Sprintf("as declared: %d columns", len(s.Columns)))
 	}
-	var drifts []sentinel.Drift
-	if t.Known.Baseline != t.Known.Relation {
-		drifts = Diff(t.Known.Baseline, t.Known.Relation, DiffOptions{Facts: s.facts()})
-	}
-	return s.result(drifts, fmt.Sprintf("%d columns, as in the baseline", len(t.Known.Baseline.Columns)))
+	return s.judgeBaseline(t)
 }
 
 func (s *Schema) judgeLike(t Target) sentinel.Result {
@@ -192,9 +222,16 @@ func (s *Schema) judgeLike(t Target) sentinel.Result {
 	if t.Known.Relation == nil {
 		return missingTable("schema", t, s.OnMissing)
 	}
+	if err := t.Known.Like.Unread(s.facts()); err != nil {
+		return errorResult("schema", fmt.Errorf("reading %s: %w", s.Like, err))
+	}
 	// A column that only the source has was added to the source, and the table must
 	// follow.
 	drifts := Diff(t.Known.Relation, t.Known.Like, DiffOptions{Across: true})
+	if len(drifts) > 0 && t.Known.Dialect != nil && t.Known.LikeDialect != nil {
+		want := translated(t.Known.Like, t.Known.LikeDialect, t.Known.Dialect)
+		statements{dialect: t.Known.Dialect, have: t.Known.Relation, want: want, across: true}.add(drifts)
+	}
 	return s.result(drifts, fmt.Sprintf("like %s: %d columns", s.Like, len(t.Known.Like.Columns)))
 }
 
@@ -207,15 +244,15 @@ func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
 	for _, want := range s.Columns {
 		is := rel.Column(want.Name)
 		if is == nil {
-			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnRemoved, Object: want.Name,
+			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnRemoved, Object: want.Name, Column: true,
 				Before: strings.TrimSpace("declared " + want.Type), Compatibility: sentinel.Breaking})
 			continue
 		}
 		if want.Type != "" {
 			declared := warehouse.ParseType(want.Type)
 			if kind := declaredDrift(declared, is.Type); kind != "" {
-				drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: want.Type, After: is.Type.Native,
-					Compatibility: sentinel.Breaking})
+				drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Column: true,
+					Before: want.Type, After: is.Type.Native, Compatibility: sentinel.Breaking})
 			}
 		}
 		if want.Nullable != nil && *want.Nullable != is.Nullable {
@@ -223,24 +260,49 @@ func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
 			if *want.Nullable {
 				kind, before, after = sentinel.NullabilityTightened, after, before
 			}
-			drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Before: before, After: after,
-				Compatibility: sentinel.Breaking})
+			drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Column: true,
+				Before: before, After: after, Compatibility: sentinel.Breaking})
 		}
 	}
 	for i := range rel.Columns {
 		c := &rel.Columns[i]
-		if !slices.ContainsFunc(s.Columns, func(d DeclaredColumn) bool { return d.Name == c.Name }) {
-			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnAdded, Object: c.Name, After: describeColumn(c),
-				Compatibility: sentinel.Additive})
+		if !slices.ContainsFunc(s.Columns, func(d DeclaredColumn) bool { return rel.SameColumn(d.Name, c.Name) }) {
+			drifts = append(drifts, sentinel.Drift{Kind: sentinel.ColumnAdded, Object: c.Name, Column: true,
+				After: describeColumn(c), Compatibility: sentinel.Additive})
 		}
 	}
 	return drifts
 }
 
+// wanted is the table as the configuration declares it. What it does not declare is as it is.
+func (s *Schema) wanted(rel *warehouse.Table) *warehouse.Table {
+	if rel == nil {
+		return nil
+	}
+	want := &warehouse.Table{Kind: rel.Kind, Server: rel.Server}
+	for _, d := range s.Columns {
+		c := warehouse.Column{Name: d.Name, Nullable: true}
+		is := rel.Column(d.Name)
+		if is != nil {
+			c.Nullable, c.Type = is.Nullable, is.Type
+		} else if d.Type == "" {
+			continue // of which type it should be is not known
+		}
+		if d.Type != "" {
+			c.Type = warehouse.ParseType(d.Type)
+		}
+		if d.Nullable != nil {
+			c.Nullable = *d.Nullable
+		}
+		want.Columns = append(want.Columns, c)
+	}
+	return want
+}
+
 // declaredDrift compares a declared type. A bare "varchar" or "numeric" allows any size.
 func declaredDrift(declared, is warehouse.Type) sentinel.DriftKind {
 	if declared.Family == warehouse.Other {
-		if strings.EqualFold(declared.Native, is.Native) {
+		if sameType(strings.ToLower(declared.Native), strings.ToLower(is.Native)) {
 			return ""
 		}
 		return sentinel.TypeChanged
@@ -263,7 +325,7 @@ func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
 	var findings []sentinel.Finding
 	kept := drifts[:0:0]
 	for _, d := range drifts {
-		if s.ignored(d.Object) {
+		if d.Column && s.ignored(d.Object) {
 			continue
 		}
 		d.Status = status(d.Kind)
@@ -274,7 +336,7 @@ func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
 				text += ", in " + s.Like.String()
 			}
 			findings = append(findings, sentinel.Finding{Key: d.Key(), Status: d.Status, Message: text,
-				Expected: orNone(d.Before)})
+				Expected: orNone(d.Before), Statement: d.Statement})
 		}
 	}
 	r := conclude("schema", findings, pass)
@@ -298,18 +360,12 @@ func driftText(d sentinel.Drift) string {
 	}
 	switch {
 	case d.Before != "" && d.After != "":
-		text += ": " + shorten(d.Before) + " -> " + shorten(d.After)
+		before, after := shortenPair(d.Before, d.After)
+		text += ": " + before + " -> " + after
 	case d.Before+d.After != "":
 		text += ": " + shorten(d.Before+d.After)
 	}
 	return text
-}
-
-func shorten(s string) string {
-	if r := []rune(s); len(r) > 120 {
-		return string(r[:117]) + "..."
-	}
-	return s
 }
 
 // RenderDrifts formats drifts for a terminal, one per line, with + for additive, ~ for
@@ -323,6 +379,9 @@ func RenderDrifts(drifts []sentinel.Drift) string {
 			status = "ignored"
 		}
 		fmt.Fprintf(&b, "  %s %-8s %s\n", marks[d.Compatibility], status, driftText(d))
+		if d.Statement != "" {
+			fmt.Fprintf(&b, "             statement: %s;\n", d.Statement)
+		}
 	}
 	return b.String()
 }

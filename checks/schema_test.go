@@ -13,164 +13,6 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// drift is one change by real DDL, and the drifts it must be told as.
-type drift struct {
-	name  string
-	setup string // what the table is made with, besides `CREATE TABLE d`
-	ddl   string
-	want  string // kinds with their objects
-}
-
-func driftsOf(name string) []drift {
-	table := "CREATE TABLE d (id integer NOT NULL PRIMARY KEY, note varchar(20), amount decimal(12,2) DEFAULT 5)"
-	common := []drift{
-		{"nothing", table, "INSERT INTO d (id) VALUES (1)", ""},
-		{"a column is added", table, "ALTER TABLE d ADD COLUMN extra integer", "column_added:extra"},
-		{"a column is removed", table, "ALTER TABLE d DROP COLUMN note", "column_removed:note"},
-		{"an index is added", table, "CREATE INDEX d_note ON d (note)", "index_added:d_note"},
-		{"a unique index is added", table, "CREATE UNIQUE INDEX d_note ON d (note)", "unique_changed:d_note"},
-		{"the table is dropped", table, "DROP TABLE d", "table_dropped"},
-		{
-			"the table becomes a view",
-			table,
-			"DROP TABLE d; CREATE VIEW d AS SELECT 1 AS id",
-			"table_replaced column_removed:amount column_removed:note",
-		},
-		{"a view changes", "CREATE VIEW d AS SELECT 1 AS id", "DROP VIEW d; CREATE VIEW d AS SELECT 2 AS id", "view_changed"},
-	}
-	switch name {
-	case "postgres":
-		return append(
-			common,
-			drift{"a column is renamed", table, "ALTER TABLE d RENAME COLUMN note TO remark", "column_renamed:remark"},
-			drift{"a type is widened", table, "ALTER TABLE d ALTER note TYPE varchar(40)", "type_widened:note"},
-			drift{"an integer is widened", table, "ALTER TABLE d ALTER id TYPE bigint", "type_widened:id"},
-			drift{"a type is narrowed", table, "ALTER TABLE d ALTER amount TYPE decimal(10,2)", "type_narrowed:amount"},
-			drift{"a type changes", table, "ALTER TABLE d ALTER id TYPE double precision", "type_changed:id"},
-			drift{
-				"a zone is added",
-				"CREATE TABLE d (at timestamp)",
-				"ALTER TABLE d ALTER at TYPE timestamptz",
-				"type_changed:at",
-			},
-			drift{
-				"an enum grows",
-				"DROP TYPE IF EXISTS mood CASCADE; CREATE TYPE mood AS ENUM ('a'); CREATE TABLE d (m mood)",
-				"ALTER TYPE mood ADD VALUE 'b'",
-				"type_widened:m",
-			},
-			drift{
-				"not null is dropped",
-				"CREATE TABLE d (n integer NOT NULL)",
-				"ALTER TABLE d ALTER n DROP NOT NULL",
-				"nullability_loosened:n",
-			},
-			drift{"not null is set", table, "ALTER TABLE d ALTER note SET NOT NULL", "nullability_tightened:note"},
-			drift{"a default changes", table, "ALTER TABLE d ALTER amount SET DEFAULT 6", "default_changed:amount"},
-			drift{
-				"a column becomes an identity",
-				"CREATE TABLE d (n integer NOT NULL)",
-				"ALTER TABLE d ALTER n ADD GENERATED ALWAYS AS IDENTITY",
-				"generated_changed:n",
-			},
-			drift{
-				"a collation changes",
-				table,
-				`ALTER TABLE d ALTER note TYPE varchar(20) COLLATE "C"`,
-				"collation_changed:note",
-			},
-			drift{
-				"a column moves to the end",
-				table,
-				"ALTER TABLE d DROP COLUMN note; ALTER TABLE d ADD COLUMN note varchar(20)",
-				"column_added:note column_removed:note",
-			},
-			drift{"the primary key changes", table, "ALTER TABLE d DROP CONSTRAINT d_pkey", "primary_key_changed"},
-			drift{"a unique key is added", table, "ALTER TABLE d ADD CONSTRAINT u UNIQUE (note)", "unique_changed:u"},
-			drift{
-				"a foreign key is added",
-				table,
-				"ALTER TABLE d ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES d (id)",
-				"foreign_key_changed:f",
-			},
-			drift{
-				"an index is removed",
-				table + "; CREATE INDEX d_note ON d (note)",
-				"DROP INDEX d_note",
-				"index_removed:d_note",
-			},
-			drift{
-				"a partition is added",
-				"CREATE TABLE d (id integer) PARTITION BY RANGE (id)",
-				"CREATE TABLE d_1 PARTITION OF d FOR VALUES FROM (1) TO (9)",
-				"partition_added:d_1",
-			},
-			drift{
-				"a partition is removed",
-				"CREATE TABLE d (id integer) PARTITION BY RANGE (id); CREATE TABLE d_1 PARTITION OF d FOR VALUES FROM (1) TO (9)",
-				"DROP TABLE d_1",
-				"partition_removed:d_1",
-			},
-			drift{
-				"a comment changes",
-				table,
-				"COMMENT ON COLUMN d.note IS 'x'; COMMENT ON TABLE d IS 'y'",
-				"comment_changed comment_changed:note",
-			},
-			drift{"the table is made anew", table, "DROP TABLE d; " + table, "table_replaced"},
-			drift{"statistics are gathered", table, "ANALYZE d", ""},
-		)
-	case "mysql":
-		return append(common,
-			drift{"a type is widened", table, "ALTER TABLE d MODIFY note varchar(40)", "type_widened:note"},
-			drift{"a sign is lost", table, "ALTER TABLE d MODIFY id integer unsigned NOT NULL", "type_changed:id"},
-			drift{"a default changes", table, "ALTER TABLE d ALTER amount SET DEFAULT 6", "default_changed:amount"},
-			drift{"columns are reordered", table, "ALTER TABLE d MODIFY note varchar(20) AFTER amount", "columns_reordered"},
-			drift{"an enum grows", "CREATE TABLE d (m enum('a'))", "ALTER TABLE d MODIFY m enum('a','b')", "type_widened:m"},
-			drift{"a comment changes", table, "ALTER TABLE d COMMENT 'x'", "comment_changed"},
-			drift{"statistics are gathered", table, "ANALYZE TABLE d", ""},
-		)
-	}
-	return common
-}
-
-func TestEveryChangeIsNamed(t *testing.T) {
-	t.Parallel()
-	onEveryEngine(t, func(b *bench) {
-		name := warehouse.TableName{Schema: b.schema, Name: "d"}
-		look := func() *warehouse.Table {
-			c, err := b.db.Catalog(
-				t.Context(),
-				warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts &^ warehouse.Changes},
-			)
-			if err != nil {
-				b.tb.Fatal(err)
-			}
-			return c.Tables[name]
-		}
-		statements := func(s string) []string { return strings.Split(s, "; ") }
-		for _, c := range driftsOf(b.name) {
-			b.exec(statements(c.setup)...)
-			before := look()
-			b.exec(statements(c.ddl)...)
-			after := look()
-			got := kinds(checks.Diff(before, after, checks.DiffOptions{}))
-			want := strings.Fields(c.want)
-			slices.Sort(want)
-			if !slices.Equal(got, want) {
-				b.tb.Errorf("%s: got %v, want %v", c.name, got, want)
-			}
-			kind := "TABLE"
-			if after != nil && after.Kind == warehouse.View {
-				kind = "VIEW"
-			}
-			if after != nil {
-				b.exec("DROP " + kind + " d")
-			}
-		}
-	})
-}
-
 func kinds(drifts []sentinel.Drift) []string {
 	var out []string
 	for _, d := range drifts {
@@ -186,16 +28,16 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 		b.exec("CREATE TABLE base (id integer, note varchar(10))")
 		accepted := &history{}
 		b.env.History = accepted
-		look := func() []byte {
+		runCheck := func() []byte {
 			o := checks.Run(b.tb.Context(), b.env, "w", []checks.Job{b.job("base", &checks.Schema{})})[0]
 			if o.Results[0].Status != sentinel.Pass || o.Baselines["c0"] == nil {
-				b.tb.Fatalf("first look: %+v", o)
+				b.tb.Fatalf("first run: %+v", o)
 			}
 			return checks.EncodeSnapshot(o.Baselines["c0"])
 		}
-		first := look()
+		first := runCheck()
 		b.exec("INSERT INTO base VALUES (1, 'a')")
-		if again := look(); !bytes.Equal(again, first) {
+		if again := runCheck(); !bytes.Equal(again, first) {
 			b.tb.Errorf("the same shape with other rows:\n%s\n%s", first, again)
 		}
 		accepted.baselines = map[string][]byte{"c0": first}
@@ -218,7 +60,7 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	})
 }
 
-func TestAFailedLookIsNoRemoval(t *testing.T) {
+func TestAFailedReadIsNoRemoval(t *testing.T) {
 	t.Parallel()
 	full := &warehouse.Table{
 		Columns:    []warehouse.Column{{Name: "a"}, {Name: "b"}},
@@ -233,9 +75,9 @@ func TestAFailedLookIsNoRemoval(t *testing.T) {
 	data := checks.EncodeSnapshot(full)
 	b.env.History = &history{baselines: map[string][]byte{"c0": data}}
 	b.env.Warehouse = func(string) (*warehouse.DB, error) {
-		return warehouse.Open(warehouse.Config{Name: "gone", DSN: "sqlite:/nowhere/gone.db"})
+		return warehouse.Open(warehouse.Config{Name: "gone", DSN: sentinel.NewSecret("sqlite:/nowhere/gone.db")})
 	}
-	b.want("x", &checks.Schema{}, sentinel.Error, "could not look")
+	b.want("x", &checks.Schema{}, sentinel.Error, "could not run")
 }
 
 // TestDamagedSnapshotIsErrorOfItsCheckOnly runs a check with a damaged snapshot before
@@ -288,6 +130,25 @@ func TestDeclaredColumns(t *testing.T) {
 			"type_changed note",
 		)
 	})
+}
+
+// TestNamesOfColumnsFold names columns in another case, on engines where case does not
+// count.
+func TestNamesOfColumnsFold(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"mysql", "sqlite"} {
+		b := newBench(t, engine, warehouse.Config{})
+		b.exec("CREATE TABLE f (ID bigint, at timestamp NULL)", "INSERT INTO f VALUES (1, CURRENT_TIMESTAMP)",
+			"CREATE TABLE g (id bigint, AT timestamp NULL)")
+		b.column = "AT"
+		like := &checks.Schema{Like: &sentinel.Table{Warehouse: "w", Schema: b.schema, Name: "g"}}
+		declared := &checks.Schema{Columns: []checks.DeclaredColumn{{Name: "id", Type: "bigint"}, {Name: "At"}}}
+		for _, r := range b.run("f", like, declared, &checks.Freshness{Fail: hour}, &checks.RowCount{By: []string{"id"}}) {
+			if r.Status != sentinel.Pass {
+				t.Errorf("%s: %s: %s", engine, r.Kind, r.Message)
+			}
+		}
+	}
 }
 
 func TestLikeAcrossEngines(t *testing.T) {

@@ -91,6 +91,11 @@ func (s Server) annotate(r *sentinel.Result) {
 	if text == "" {
 		return
 	}
+	addText(r, text)
+}
+
+// addText adds to the message of the result, and to those of its findings.
+func addText(r *sentinel.Result, text string) {
 	r.Message += "; " + text
 	for i := range r.Findings {
 		r.Findings[i].Message += "; " + text
@@ -103,12 +108,18 @@ func addNote(r *sentinel.Result, what string) {
 }
 
 // incomplete returns the result of a count that the lag of a standby makes incomplete.
-// It says nothing about the data, and is not stored as history.
-func incomplete(r sentinel.Result, what string) sentinel.Result {
+// It says nothing about the data, and is not stored as history. rules are the keys of the
+// findings that the check may have.
+func incomplete(r sentinel.Result, what string, rules ...string) sentinel.Result {
 	r.Status, r.Observations = sentinel.Unknown, nil
 	r.Message = what + " is not all there yet: " + r.Message
 	for i := range r.Findings {
 		r.Findings[i].Status = sentinel.Unknown
+	}
+	for _, key := range rules {
+		if indexOfKey(r.Findings, key) < 0 {
+			r.Findings = append(r.Findings, sentinel.Finding{Key: key, Status: sentinel.Unknown, Message: r.Message})
+		}
 	}
 	return r
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // TestLagIsNoFailureOfTheData: checks that have moved to a standby whose replay
-// has stopped. What was late when its newest transaction was committed is late;
-// what only looks late since nobody can judge.
+// has stopped. What was late when its newest transaction was committed is late. What only
+// the lag makes late is unknown.
 func TestLagIsNoFailureOfTheData(t *testing.T) {
 	t.Parallel()
 	primary, err := testenv.StartPostgres("fsync=off")
@@ -36,9 +36,9 @@ func TestLagIsNoFailureOfTheData(t *testing.T) {
 	db, err := warehouse.Open(
 		warehouse.Config{
 			Name:       "w",
-			DSN:        "postgres://nobody@127.0.0.1:1/postgres",
-			StandbyDSN: []sentinel.Secret{sentinel.Secret(standby.DSN)},
-			Now:        time.Now,
+			DSN:        sentinel.NewSecret("postgres://nobody@127.0.0.1:1/postgres"),
+			StandbyDSN: []sentinel.Secret{sentinel.NewSecret(standby.DSN)},
+			Clock:      sentinel.ClockFunc(time.Now),
 		},
 	)
 	if err != nil {
@@ -50,15 +50,15 @@ func TestLagIsNoFailureOfTheData(t *testing.T) {
 		}
 	})
 	b := &bench{tb: t, schema: "public", db: db, loc: time.UTC, column: "at"}
-	b.env = checks.Env{Now: time.Now, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
-	look := func(table string) sentinel.Result {
+	b.env = checks.Env{Clock: sentinel.ClockFunc(time.Now), Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+	runCheck := func(table string) sentinel.Result {
 		t.Helper()
 		b.tick = time.Now()
 		return b.run(table, &checks.Freshness{Column: "at", Fail: checks.Duration(2 * time.Second)})[0]
 	}
 	write("INSERT INTO stale VALUES (now() - interval '1 day')", "INSERT INTO fresh VALUES (now())")
-	poll(t, func() bool { return look("fresh").Status == sentinel.Pass })
-	if got := look("fresh"); !strings.HasSuffix(got.Message, "; taken on standby 1") {
+	poll(t, func() bool { return runCheck("fresh").Status == sentinel.Pass })
+	if got := runCheck("fresh"); !strings.HasSuffix(got.Message, "; taken on standby 1") {
 		t.Errorf("without a lag: %q", got.Message)
 	}
 	if err := standby.Exec("SELECT pg_wal_replay_pause()"); err != nil {
@@ -66,7 +66,7 @@ func TestLagIsNoFailureOfTheData(t *testing.T) {
 	}
 	write("INSERT INTO fresh VALUES (now())") // received, and not replayed
 	var got sentinel.Result
-	poll(t, func() bool { got = look("fresh"); return got.Status != sentinel.Pass })
+	poll(t, func() bool { got = runCheck("fresh"); return got.Status != sentinel.Pass })
 	if got.Status != sentinel.Unknown ||
 		!strings.Contains(got.Message, ": the lag of the standby may be why; taken on standby 1, ") ||
 		!strings.HasSuffix(got.Message, "s behind") {
@@ -75,14 +75,17 @@ func TestLagIsNoFailureOfTheData(t *testing.T) {
 	if age := got.Observations[0]; age.Metric != "freshness_seconds" || age.Value.Float64() > 1.9 {
 		t.Errorf("the lag is not subtracted: %+v", got.Observations)
 	}
-	if got := look("stale"); got.Status != sentinel.Fail ||
+	if got := runCheck("stale"); got.Status != sentinel.Fail ||
 		!strings.Contains(got.Findings[0].Message, "; taken on standby 1, ") {
 		t.Errorf("late before the lag: %s %q", got.Status, got.Findings)
 	}
 	if err := standby.Exec("SELECT pg_wal_replay_resume()"); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, func() bool { write("INSERT INTO fresh VALUES (now())"); return look("fresh").Status == sentinel.Pass })
+	poll(t, func() bool {
+		write("INSERT INTO fresh VALUES (now())")
+		return runCheck("fresh").Status == sentinel.Pass
+	})
 }
 
 // TestWhatAStandbyMayNotHaveYet judges the same answers of several servers.

@@ -49,8 +49,8 @@ func newBench(tb testing.TB, name string, cfg warehouse.Config) *bench {
 	b.driver, b.admin, b.schema = b.database.Driver, b.database.Owner, b.database.Schema
 	cfg.Name = "w"
 	cfg.Dialect = name
-	cfg.DSN = sentinel.Secret(b.database.Warehouse)
-	cfg.Now = time.Now
+	cfg.DSN = sentinel.NewSecret(b.database.Warehouse)
+	cfg.Clock = sentinel.ClockFunc(time.Now)
 	db, err := warehouse.Open(cfg)
 	if err != nil {
 		tb.Fatal(err)
@@ -62,7 +62,7 @@ func newBench(tb testing.TB, name string, cfg warehouse.Config) *bench {
 		}
 	})
 	b.env = checks.Env{
-		Now:       time.Now,
+		Clock:     sentinel.ClockFunc(time.Now),
 		Cache:     &checks.Cache{},
 		Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
 	}
@@ -157,3 +157,7 @@ func (h *history) BaselineDigests(context.Context, []string) (map[string][]byte,
 func (h *history) IsNew(context.Context, string) bool { return false }
 
 const hour, minute = checks.Duration(time.Hour), checks.Duration(time.Minute)
+
+func (h *history) Segments(context.Context, []string) (map[string]checks.StoredSegments, error) {
+	return nil, nil
+}

@@ -3,6 +3,7 @@ package checks
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -37,7 +38,12 @@ func (s *SQL) Validate() error {
 	case s.Where != "":
 		return settings.Wrong("where", "has no effect on query: put the condition into the query")
 	}
-	return s.watch(s.measure())
+	return errors.Join(s.validateClear(math.Inf(-1), s.Warn, s.Fail), s.watch(s.measure()))
+}
+
+// userSQL implements sqlUser.
+func (s *SQL) userSQL() []userSQL {
+	return []userSQL{{field: "query", text: s.Query, statement: true}}
 }
 
 func (s *SQL) measure() measurement {
@@ -64,8 +70,10 @@ func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
 	case got.Err != nil:
 		return errorResult(kind, got.Err)
 	case got.Number.Absent():
-		f := sentinel.Finding{Key: "null", Status: s.OnNull.status(), Message: "the query has no value (NULL or no row)",
-			Expected: "a number"}
+		f := sentinel.Finding{
+			Key: sentinel.NullKey, Status: s.OnNull.status(), Message: "the query has no value (NULL or no row)",
+			Expected: "a number",
+		}
 		return conclude(kind, []sentinel.Finding{f}, f.Message)
 	case !got.Number.Finite():
 		return errorResult(kind, fmt.Errorf("the query returns %s, which cannot be compared", got.Number))

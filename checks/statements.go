@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -16,6 +17,16 @@ type planned struct {
 	err       error
 }
 
+// waits returns 1 if the statement reads a table that was locked when the catalog was
+// read, else 0.
+func (p *planned) waits() int {
+	rel := p.questions[0].relation()
+	if rel != nil && rel.ReadErr != nil {
+		return 1
+	}
+	return 0
+}
+
 // statements plans the questions of one job: all aggregates in one statement, the
 // rest singly. What is cached, and what cannot be compiled, is answered at once.
 func (e *executor) statements(questions []question) []planned {
@@ -29,6 +40,12 @@ func (e *executor) statements(questions []question) []planned {
 	of := map[*checkRun][]question{} // questions to other tables
 	var others []*checkRun           // the keys of of, in order
 	for _, q := range questions {
+		if why := e.withoutSubstitute(q); why != "" {
+			q.from.unasked = why
+			q.answer(Answer{Err: errors.New(why)})
+			continue
+		}
+		q.from.readsSubstitute = q.from.readsSubstitute || e.sourceOf(q).sub != nil
 		switch {
 		case q.ask.Of != nil:
 			if of[q.from] == nil {
@@ -47,7 +64,7 @@ func (e *executor) statements(questions []question) []planned {
 	}
 	var out []planned
 	if len(merged) > 0 {
-		out = appendMerged(out, e.db, merged[0].from.target.Known.Relation, merged)
+		out = appendMerged(out, e.db, e.sourceOf(merged[0]), merged)
 	}
 	for _, run := range others {
 		db, err := e.env.Warehouse(of[run][0].ask.Of.Warehouse)
@@ -57,10 +74,10 @@ func (e *executor) statements(questions []question) []planned {
 			}
 			continue
 		}
-		out = appendMerged(out, db, run.target.Known.Like, of[run])
+		out = appendMerged(out, db, e.sourceOf(of[run][0]), of[run])
 	}
-	for _, q := range single {
-		st, err := compileSingle(e.db.Dialect, q)
+	for _, q := range answerable(e.db.Dialect, single) {
+		st, err := compileSingle(e.db.Dialect, e.sourceOf(q), q.ask)
 		if err != nil {
 			q.answer(Answer{Err: err})
 			continue
@@ -72,12 +89,16 @@ func (e *executor) statements(questions []question) []planned {
 
 // appendMerged appends the one statement that answers all questions, which are
 // aggregates of one table.
-func appendMerged(out []planned, db *warehouse.DB, rel *warehouse.Table, questions []question) []planned {
+func appendMerged(out []planned, db *warehouse.DB, of source, questions []question) []planned {
+	questions = answerable(db.Dialect, questions)
+	if len(questions) == 0 {
+		return out
+	}
 	aggregates := make([]*Aggregate, len(questions))
 	for i, q := range questions {
 		aggregates[i] = q.ask.Aggregate
 	}
-	c, err := compile(db.Dialect, rel, aggregates)
+	c, err := compile(db.Dialect, of, aggregates)
 	if err != nil {
 		for _, q := range questions {
 			q.answer(Answer{Err: err})
@@ -87,16 +108,32 @@ func appendMerged(out []planned, db *warehouse.DB, rel *warehouse.Table, questio
 	return append(out, planned{Statement: c.statement, db: db, questions: questions, columns: c.columns})
 }
 
-// compileSingle writes the statement of a question that is not an aggregate.
-func compileSingle(d warehouse.Dialect, q question) (warehouse.Statement, error) {
-	if q.ask.Groups != nil {
-		return compileGroups(d, q.from.target.Known.Relation, q.ask.Groups)
+// answerable answers the questions whose SQL or column is refused, and returns the others.
+func answerable(d warehouse.Dialect, questions []question) (good []question) {
+	for _, q := range questions {
+		err := q.ask.sqlError(d)
+		if err == nil {
+			err = q.unknownColumn(d)
+		}
+		if err != nil {
+			q.answer(Answer{Err: err})
+			continue
+		}
+		good = append(good, q)
 	}
-	return warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";")}, nil
+	return good
+}
+
+// compileSingle writes the statement of a question that is not an aggregate.
+func compileSingle(d warehouse.Dialect, of source, ask Ask) (warehouse.Statement, error) {
+	if ask.Groups != nil {
+		return compileGroups(d, of, ask.Groups)
+	}
+	return warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(ask.Query.SQL), ";"), Custom: true}, nil
 }
 
 func (e *executor) cachedAnswer(q question) (Answer, bool) {
-	if !e.db.Config.ChangeCounters {
+	if !e.db.Config.ChangeCounters || e.env.Substitute != nil {
 		return Answer{}, false
 	}
 	t := &q.from.target

@@ -72,13 +72,13 @@ func TestTwoHundredTables(t *testing.T) {
 				)
 			}
 			testenv.Exec(t, s.driver, admin, setup...)
-			db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: name, DSN: sentinel.Secret(dsn), Now: time.Now})
+			db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: name, DSN: sentinel.NewSecret(dsn), Clock: sentinel.ClockFunc(time.Now)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer db.Close()
 			b := &bench{tb: t, schema: schema, column: "at", loc: time.UTC, tick: time.Now()}
-			b.env = checks.Env{Now: time.Now, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+			b.env = checks.Env{Clock: sentinel.ClockFunc(time.Now), Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
 			var jobs []checks.Job
 			for i := range 200 {
 				jobs = append(
@@ -152,9 +152,9 @@ func TestNothingWritten(t *testing.T) {
 	db, err := warehouse.Open(
 		warehouse.Config{
 			Name:           "w",
-			DSN:            sentinel.Secret(strings.Replace(server.DSN, "postgres@", "reader@", 1)),
+			DSN:            sentinel.NewSecret(strings.Replace(server.DSN, "postgres@", "reader@", 1)),
 			ChangeCounters: true,
-			Now:            time.Now,
+			Clock:          sentinel.ClockFunc(time.Now),
 		},
 	)
 	if err != nil {
@@ -164,7 +164,7 @@ func TestNothingWritten(t *testing.T) {
 	b := &bench{tb: t, schema: "public", column: "at", loc: time.UTC, tick: time.Now()}
 	accepted := &history{baselines: map[string][]byte{}, digests: true}
 	b.env = checks.Env{
-		Now: time.Now, Cache: &checks.Cache{}, History: accepted,
+		Clock: sentinel.ClockFunc(time.Now), Cache: &checks.Cache{}, History: accepted,
 		Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
 	}
 	tick := func() (bad []string) {
@@ -237,7 +237,7 @@ func eventually(t *testing.T, what string, met func() bool) {
 	for !met() {
 		select {
 		case <-deadline:
-			t.Fatalf("in vain: %s", what)
+			t.Fatalf("gave up waiting for: %s", what)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -25,11 +25,73 @@ func (t Target) columnOf(rel *warehouse.Table, name string) (*warehouse.Column, 
 	if c := rel.Column(name); c != nil {
 		return c, nil
 	}
-	var names []string
-	for _, c := range rel.Columns {
-		names = append(names, c.Name)
+	if err := rel.Unread(warehouse.Columns); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("column %s does not exist; the table has %s", name, strings.Join(names, ", "))
+	return nil, missingColumn(rel, name)
+}
+
+// missingColumn says that a table has no column of that name, and what it has.
+func missingColumn(rel *warehouse.Table, name string) error {
+	return &warehouse.Error{Kind: warehouse.MissingColumn,
+		Err: fmt.Errorf("column %s does not exist; the table has %s", name, columnNames(rel))}
+}
+
+func columnNames(rel *warehouse.Table) string {
+	names := make([]string, len(rel.Columns))
+	for i, c := range rel.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// unknownColumn returns an error if the question names a column that its table has not. An
+// engine could take the name for something else. Engines that fold names, and those whose
+// catalog shows only what the user may read, answer themselves.
+func (q question) unknownColumn(d warehouse.Dialect) error {
+	rel := q.relation()
+	if _, partial := d.(warehouse.Confirmer); partial || rel == nil || len(rel.Columns) == 0 {
+		return nil
+	}
+	for _, name := range q.ask.columns() {
+		folds := func(c warehouse.Column) bool { return strings.EqualFold(c.Name, name) }
+		if rel.Column(name) == nil && rel.Unread(warehouse.Columns) == nil && !slices.ContainsFunc(rel.Columns, folds) {
+			return missingColumn(rel, name)
+		}
+	}
+	return nil
+}
+
+// columns returns the names of columns that the question reads, but for those of times,
+// whose types were looked up.
+func (a Ask) columns() (names []string) {
+	switch {
+	case a.Aggregate != nil && a.Aggregate.Column != "":
+		names = append(names, a.Aggregate.Column)
+	case a.Groups != nil:
+		names = append(names, a.Groups.By...)
+	}
+	return names
+}
+
+// relation returns the table that the question is for.
+func (q question) relation() *warehouse.Table {
+	if q.ask.Of != nil {
+		return q.from.target.Known.Like
+	}
+	return q.from.target.Known.Relation
+}
+
+// listColumns adds to the error of a statement that names an unknown column which columns
+// the table has.
+func (p *planned) listColumns() {
+	if p.err == nil || len(p.questions) != 1 || warehouse.KindOf(p.err) != warehouse.MissingColumn {
+		return
+	}
+	q := p.questions[0]
+	if rel := q.relation(); q.ask.Query == nil && rel != nil && len(rel.Columns) > 0 && len(q.ask.columns()) > 0 {
+		p.err = fmt.Errorf("%w; the table has %s", p.err, columnNames(rel))
+	}
 }
 
 // columnName returns the configured column, else the dataset's time column.
@@ -41,22 +103,6 @@ func (t Target) zone() *time.Location {
 		return time.UTC
 	}
 	return t.Location
-}
-
-// bound returns an instant in the column's form of time.
-func (t Target) bound(c *warehouse.Column, at time.Time) time.Time {
-	if naive(c) && t.Location != nil {
-		return schedule.AsWall(at.In(t.Location))
-	}
-	return at
-}
-
-// zoneError returns an error if the column's times need a zone and none is configured.
-func (t Target) zoneError(c *warehouse.Column) error {
-	if c.Type.Family == warehouse.Timestamp && !c.Type.Zoned && t.Location == nil {
-		return noZone(c.Name)
-	}
-	return nil
 }
 
 func noZone(column string) error {

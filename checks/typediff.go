@@ -1,8 +1,10 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -13,9 +15,10 @@ import (
 // "" if they are the same. A float never holds all integers or decimals, because it
 // loses digits above 2^53.
 func typeDrift(b, a warehouse.Type, across bool) sentinel.DriftKind {
-	if across {
-		b, a = canonical(b), canonical(a)
-	} else if b.Native == a.Native && slices.Equal(b.Values, a.Values) {
+	switch {
+	case across:
+		b, a = bothHold(canonical(b), canonical(a))
+	case sameType(b.Native, a.Native) && slices.Equal(b.Values, a.Values):
 		return ""
 	}
 	up, down := fits(b, a), fits(a, b)
@@ -33,10 +36,30 @@ func typeDrift(b, a warehouse.Type, across bool) sentinel.DriftKind {
 	return sentinel.TypeChanged
 }
 
-// equalNative reports whether two types of equal canonical form have equal native names,
-// apart from what the canonical form already holds.
+// sameType reports whether two names of types are the same. Snapshots of older versions
+// have names with their schema.
+func sameType(before, after string) bool {
+	return before == after || withoutSchema(before) == after || before == withoutSchema(after)
+}
+
+func withoutSchema(native string) string {
+	if i := strings.IndexAny(native, `.("'`); i > 0 && native[i] == '.' {
+		return native[i+1:]
+	}
+	return native
+}
+
+// equalNative reports whether two types of equal canonical form are the same, although
+// their native names differ: engines have several names for one type.
 func equalNative(b, a warehouse.Type) bool {
-	return b.Native == a.Native || b.Family == a.Family && b.Family != warehouse.JSON && b.Family != warehouse.Other
+	if b.Native == a.Native {
+		return true
+	}
+	switch b.Family {
+	case warehouse.JSON, warehouse.Other, warehouse.Enum:
+		return false
+	}
+	return b.Family == a.Family && b.Zerofill == a.Zerofill
 }
 
 // canonical removes differences between engines that have no meaning.
@@ -48,13 +71,37 @@ func canonical(t warehouse.Type) warehouse.Type {
 		t.Family = warehouse.Text
 	case t.Family == warehouse.Text && t.Length >= 65535:
 		t.Length = 0
+	case t.Family == warehouse.Binary:
+		t.Padded = false
+		if t.Length >= 65535 {
+			t.Length = 0
+		}
 	case t.Family == warehouse.Timestamp || t.Family == warehouse.Time:
 		t.Precision = 0
 	case t.Family == warehouse.Integer && t.Bits == 24:
 		t.Bits = 32
+	case t.Family == warehouse.Other:
+		t.Native = strings.ToLower(t.Native)
+		return t
 	}
 	t.Native = string(t.Family)
 	return t
+}
+
+// bothHold removes what only one of two types of different engines has. An engine that
+// takes values of any size says nothing about size, zone and precision.
+func bothHold(b, a warehouse.Type) (warehouse.Type, warehouse.Type) {
+	if b.Family != a.Family || !b.Unenforced && !a.Unenforced {
+		return b, a
+	}
+	b.Bits, b.Unsigned, b.Zoned = a.Bits, a.Unsigned, a.Zoned
+	if b.Length == 0 || a.Length == 0 {
+		b.Length, a.Length = 0, 0
+	}
+	if b.Precision == 0 || a.Precision == 0 {
+		b.Precision, b.Scale, a.Precision, a.Scale = 0, 0, 0, 0
+	}
+	return b, a
 }
 
 // fits reports whether every value of b is a value of a, with the same meaning.
@@ -69,19 +116,24 @@ func fits(b, a warehouse.Type) bool {
 		}
 		return b.Unsigned && b.Bits < a.Bits // unsigned into a wider signed one
 	case warehouse.FloatType:
-		return b.Bits <= a.Bits
+		return b.Bits <= a.Bits && fitsSign(b, a) && fitsDecimal(b, a)
 	case warehouse.Decimal:
-		return fitsDecimal(b, a)
-	case warehouse.Text, warehouse.FixedText, warehouse.Binary:
-		return a.Length == 0 || b.Length != 0 && b.Length <= a.Length
+		return fitsSign(b, a) && fitsDecimal(b, a)
+	case warehouse.Text, warehouse.FixedText:
+		return fitsLength(b, a)
+	case warehouse.Binary:
+		// Values are filled up to the length: other lengths are other values.
+		return b.Padded == a.Padded && (fitsLength(b, a) && !a.Padded || b.Length == a.Length)
 	case warehouse.Timestamp, warehouse.Time:
 		return b.Zoned == a.Zoned && b.Precision <= a.Precision
+	case warehouse.Interval:
+		return fitsInterval(b, a)
 	case warehouse.Enum:
-		return len(b.Values) <= len(a.Values) && slices.Equal(b.Values, a.Values[:len(b.Values)])
+		return fitsValues(b, a)
 	case warehouse.Array:
 		return b.Element != nil && a.Element != nil && fits(*b.Element, *a.Element)
 	case warehouse.JSON, warehouse.Other:
-		return b.Native == a.Native
+		return b.Native == a.Native || fitsOther(b, a)
 	}
 	return true
 }
@@ -89,12 +141,21 @@ func fits(b, a warehouse.Type) bool {
 func fitsFamily(b, a warehouse.Type) bool {
 	switch {
 	case b.Family == warehouse.Integer && a.Family == warehouse.Decimal:
-		digits := map[int]int{8: 3, 16: 5, 24: 8, 32: 10, 64: 20}[b.Bits]
-		return a.Precision == 0 || a.Precision-a.Scale >= digits
+		digits := map[int]int{8: 3, 16: 5, 24: 8, 32: 10, 64: 19}[b.Bits]
+		if b.Bits == 64 && b.Unsigned {
+			digits = 20
+		}
+		return fitsSign(b, a) && (a.Precision == 0 || a.Precision-a.Scale >= digits)
 	case b.Family == warehouse.FixedText && a.Family == warehouse.Text:
 		return a.Length == 0 || b.Length <= a.Length
 	}
 	return false
+}
+
+func fitsSign(b, a warehouse.Type) bool { return b.Unsigned || !a.Unsigned }
+
+func fitsLength(b, a warehouse.Type) bool {
+	return a.Length == 0 || b.Length != 0 && b.Length <= a.Length
 }
 
 func fitsDecimal(b, a warehouse.Type) bool {
@@ -102,6 +163,36 @@ func fitsDecimal(b, a warehouse.Type) bool {
 		return true // any number of digits
 	}
 	return b.Precision != 0 && b.Scale <= a.Scale && b.Precision-b.Scale <= a.Precision-a.Scale
+}
+
+func fitsValues(b, a warehouse.Type) bool {
+	return len(b.Values) <= len(a.Values) && slices.Equal(b.Values, a.Values[:len(b.Values)])
+}
+
+// fitsInterval compares fields and digits of seconds. Without digits there are six.
+func fitsInterval(b, a warehouse.Type) bool {
+	fields := func(t warehouse.Type) string {
+		name, _, suffix := warehouse.SplitType(t.Native)
+		return strings.TrimSpace(name + " " + suffix)
+	}
+	digits := func(t warehouse.Type) int { return cmp.Or(t.Precision, 7) }
+	return (fields(b) == fields(a) || fields(a) == "interval") && digits(b) <= digits(a)
+}
+
+// fitsOther knows the types that have no family of their own and hold the values of
+// another one.
+func fitsOther(b, a warehouse.Type) bool {
+	from, _, _ := strings.Cut(b.Native, "(")
+	to, _, _ := strings.Cut(a.Native, "(")
+	switch {
+	case len(b.Values) > 0 && len(a.Values) > 0:
+		return from == to && fitsValues(b, a)
+	case from == "cidr" && to == "inet":
+		return true
+	}
+	// A length grows where the dialect says what it is.
+	sized := func(t warehouse.Type) bool { return t.Length > 0 || !strings.Contains(t.Native, "(") }
+	return from == to && sized(b) && sized(a) && fitsLength(b, a)
 }
 
 // typeText formats a type for messages.

@@ -10,13 +10,13 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// leadershipEvery is how often a standby tries to lead, and a leader makes sure
-// that it still leads. The lock and the epoch of the leader are the state's own:
-// see [store.Open] and [store.Store.Leading].
+// leadershipEvery is how often a standby tries to lead, and how often a leader verifies
+// that it still leads. The lock and the epoch of the leader belong to the state: see
+// [store.Open] and [store.Store.Leading].
 const leadershipEvery = time.Second
 
-// ErrNotLeading says that another agent leads now. This one forgets what it knows,
-// and stands by.
+// ErrNotLeading says that another agent leads now. This agent discards what it knows
+// and becomes a standby.
 var ErrNotLeading = errors.New("another agent leads")
 
 // LeadershipObserver hears whether this agent leads.
@@ -51,8 +51,8 @@ func Campaign(ctx context.Context, url string, reload <-chan os.Signal, log *slo
 	}
 }
 
-// OpenReader opens a state for reading as soon as it can be. It returns nil without
-// an error when ctx ends before.
+// OpenReader opens a state for reading as soon as that is possible. It returns nil
+// without an error if ctx ends before.
 func OpenReader(ctx context.Context, url string, log *slog.Logger) (*store.Store, error) {
 	ticker := time.NewTicker(leadershipEvery)
 	defer ticker.Stop()
@@ -74,8 +74,8 @@ func OpenReader(ctx context.Context, url string, log *slog.Logger) (*store.Store
 }
 
 // KeepLeading watches the leadership of a shared state until ctx ends. It returns
-// [ErrNotLeading] when another agent has led since. While the state does not answer
-// the agent goes on from memory, and what must be written waits.
+// [ErrNotLeading] when another agent has led since. While the state does not answer,
+// the agent continues from memory, and its records wait.
 func KeepLeading(ctx context.Context, state *store.Store, observer LeadershipObserver, log *slog.Logger) error {
 	observer.Leading(true)
 	ticker := time.NewTicker(leadershipEvery)

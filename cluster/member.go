@@ -18,6 +18,7 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 )
 
 // ErrGone means that the worker of a task ended before it answered, or did not
@@ -56,7 +57,7 @@ type Config struct {
 	// Observer hears what became of every task. Nil: nobody.
 	Observer Observer
 	// Now is the clock.
-	Now sentinel.Clock
+	Clock sentinel.Clock
 	// Log takes what an operator has to know.
 	Log *slog.Logger
 }
@@ -66,6 +67,8 @@ type Observer interface {
 	// TaskDone names the agent that did a task of a kind, or says with an error that
 	// the worker did not answer.
 	TaskDone(kind, worker string, err error)
+	// Peers says how many other agents do tasks for this one.
+	Peers(n int)
 }
 
 // Member is an agent as a part of the cluster. Do and Peers may be called before
@@ -124,8 +127,8 @@ const rejoinEvery = 2 * time.Second
 // knows from it which agents are alive.
 const sessionPrefix = "sentinel agent "
 
-// Run does tasks, and submits those of a leader, until ctx ends. While the queue
-// cannot be reached Run tries again, and this agent is alone.
+// Run does tasks, and submits those of a leader, until ctx ends. While the queue cannot
+// be reached, Run tries again, and this agent works alone.
 func (m *Member) Run(ctx context.Context) {
 	for down := false; ctx.Err() == nil; {
 		s, err := m.join(ctx)
@@ -134,7 +137,7 @@ func (m *Member) Run(ctx context.Context) {
 				m.Log.Warn("tasks are not distributed for now", "error", err)
 			}
 			down = true
-			wait(ctx, rejoinEvery)
+			wait.For(ctx, rejoinEvery)
 			continue
 		}
 		down = false
@@ -207,7 +210,7 @@ func (m *Member) join(ctx context.Context) (*session, error) {
 // leave stops taking tasks. Tasks under way here are cancelled; pending ones are
 // answered with [ErrGone].
 func (m *Member) leave(ctx context.Context, s *session) {
-	m.peers.Store(0)
+	m.setPeers(0)
 	m.mu.Lock()
 	m.session = nil
 	for id, p := range m.pending {
@@ -236,15 +239,6 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
-
 func connect(ctx context.Context, url, name string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -270,14 +264,14 @@ func connect(ctx context.Context, url, name string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// Peers is how many live agents of the group there are besides this one, as the
-// leader counted them last.
+// Peers returns how many other live agents the group has, as the leader counted them
+// last.
 func (m *Member) Peers() int { return int(m.peers.Load()) }
 
-// Do has a task done by any agent of the group and returns the answer. It is done
-// here where this agent is alone, the queue cannot be reached, or the worker that
-// took it cannot do it. [ErrGone] means that a worker began it and did not answer;
-// with retry, it is done here then.
+// Do has any agent of the group do a task, and returns the answer. The task is done on
+// this agent if it is alone, if the queue cannot be reached, or if the worker that took
+// the task cannot do it. [ErrGone] means that a worker began it and did not answer.
+// With retry the task is then done on this agent.
 func (m *Member) Do(ctx context.Context, kind string, task json.RawMessage, retry bool) (json.RawMessage, error) {
 	m.mu.Lock()
 	s := m.session
@@ -313,6 +307,14 @@ func (m *Member) doLocally(ctx context.Context, kind string, task json.RawMessag
 		m.observe(kind, m.ID, nil)
 	}
 	return body, err
+}
+
+// setPeers notes how many other agents of the group live.
+func (m *Member) setPeers(n int) {
+	m.peers.Store(int64(n))
+	if m.Observer != nil {
+		m.Observer.Peers(n)
+	}
 }
 
 func (m *Member) observe(kind, worker string, err error) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/testenv"
 )
@@ -41,7 +42,7 @@ func join(t *testing.T, url, id, group string, leads bool, do handler) *member {
 		return do(ctx, task)
 	})
 	m.Member = cluster.New(cluster.Config{
-		URL: url, ID: id, Group: group, Leads: leads, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard,
+		URL: url, ID: id, Group: group, Leads: leads, Clock: sentinel.ClockFunc(time.Now), Log: slog.New(slog.NewTextHandler(io.Discard,
 			nil)),
 		Kinds: map[string]cluster.Kind{"work": {Handler: counted}, "slow": {Handler: counted, Limit: 2 * time.Second}},
 	})
@@ -169,7 +170,7 @@ func TestAWorkerThatDoesNotAnswer(t *testing.T) {
 	if got, err := do(true); err != nil || string(got) != "1" {
 		t.Errorf("work that may be done twice: %s, %v", got, err)
 	}
-	until(t, "the one that hangs is told to stop", func() bool { return calledBack.Load() >= 2 })
+	until(t, "the one that hangs is asked to stop", func() bool { return calledBack.Load() >= 2 })
 
 	gave, giveUp := context.WithCancel(t.Context())
 	taken := other.did.Load()
@@ -183,7 +184,7 @@ func TestAWorkerThatDoesNotAnswer(t *testing.T) {
 	stopped := calledBack.Load()
 	giveUp()
 	waits.Wait()
-	until(t, "who works for somebody that gave up is told so", func() bool { return calledBack.Load() > stopped })
+	until(t, "a worker whose caller gave up is cancelled", func() bool { return calledBack.Load() > stopped })
 }
 
 // TestAWorkerThatCannotDoATask: what an agent cannot do is done here.

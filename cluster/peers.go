@@ -20,8 +20,8 @@ func (m *Member) checkPeers(ctx context.Context, s *session) {
 		live = nil
 	}
 	delete(live, m.ID)
-	m.peers.Store(int64(len(live)))
-	old := m.pendingSince(m.Now().Add(-heartbeatEvery / 2))
+	m.setPeers(len(live))
+	old := m.pendingSince(m.Clock.Now().Add(-heartbeatEvery / 2))
 	if len(old) == 0 {
 		return
 	}
@@ -91,15 +91,15 @@ func (s *session) taskStates(ctx context.Context, ids []int64) (map[int64]taskSt
 	return states, err
 }
 
-// taskView is what the leader knows of a task that it waits for.
+// taskView is what the leader knows of a task it waits for.
 type taskView struct {
 	taskState
 	live map[string]bool // the live peers
 	err  error           // the queue could not be asked
 }
 
-// supervise answers for a worker that will not: it is gone, out of time, or the
-// queue cannot be asked about it. A task that no worker takes is withdrawn.
+// supervise answers in place of a worker that is gone, is out of time, or that the
+// queue cannot be asked about. A task that no worker takes is withdrawn.
 func (m *Member) supervise(ctx context.Context, s *session, id int64, t taskView) {
 	m.mu.Lock()
 	p := m.pending[id]
@@ -107,10 +107,10 @@ func (m *Member) supervise(ctx context.Context, s *session, id int64, t taskView
 	if p == nil {
 		return
 	}
-	late := m.Now().Sub(p.since) > p.limit
+	late := m.Clock.Now().Sub(p.since) > p.limit
 	switch {
 	case t.err != nil:
-		// Nobody can tell whether a worker has begun. It gets all of its time, and the
+		// It is not known whether a worker has begun. It gets its full time, and the
 		// answer waits for the queue to return.
 		if late {
 			p.resolve(answer{err: ErrGone})

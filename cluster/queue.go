@@ -41,7 +41,7 @@ type answer struct {
 	err    error
 }
 
-// resolve hands over the answer. Only the first one counts.
+// resolve sets the answer. Only the first one counts.
 func (p *pendingTask) resolve(a answer) {
 	select {
 	case p.answered <- a:
@@ -55,8 +55,8 @@ func answerQueue(leader string) string { return "answers_" + leader }
 
 func once(queue string) *river.InsertOpts { return &river.InsertOpts{Queue: queue, MaxAttempts: 1} }
 
-// newClient makes the client of the queue. A task is tried once: the leader
-// supervises it, because the queue finds a dead worker by age alone.
+// newClient makes the client of the queue. A task is tried once. The leader supervises
+// it, because the queue detects a dead worker by age alone.
 func (m *Member) newClient(s *session) (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &queueWorker{member: m, session: s})
@@ -120,7 +120,7 @@ func (m *Member) work(ctx context.Context, s *session, job *river.Job[task]) err
 	return err
 }
 
-// receive hands an answer to the task that waits for it.
+// receive gives an answer to the task that waits for it.
 func (m *Member) receive(_ context.Context, job *river.Job[reply]) error {
 	a := answer{body: job.Args.Answer, worker: job.Args.By}
 	if job.Args.Error != "" {
@@ -141,7 +141,7 @@ func (m *Member) receive(_ context.Context, job *river.Job[reply]) error {
 
 // submit puts a task into the queue and waits for the answer.
 func (m *Member) submit(ctx context.Context, s *session, kind string, payload json.RawMessage) answer {
-	since := m.Now()
+	since := m.Clock.Now()
 	t := task{Work: kind, Leader: m.ID, Payload: payload}
 	inserted, err := s.client.Insert(ctx, t, once(taskQueue(kind, s.group)))
 	if err != nil {
@@ -174,7 +174,7 @@ func (m *Member) submit(ctx context.Context, s *session, kind string, payload js
 	}
 }
 
-// cancel withdraws a task. A worker that has taken it is told to stop.
+// cancel withdraws a task. A worker that has taken it gets the cancellation.
 func (m *Member) cancel(ctx context.Context, s *session, id int64) {
 	ctx, stop := context.WithTimeout(ctx, 2*time.Second)
 	defer stop()
@@ -183,8 +183,7 @@ func (m *Member) cancel(ctx context.Context, s *session, id int64) {
 	}
 }
 
-// sweep removes tasks of earlier leaders, and answers to them: nobody waits for
-// those.
+// sweep removes tasks of earlier leaders, and answers to them, which nobody waits for.
 func (m *Member) sweep(ctx context.Context, s *session) {
 	_, err := s.pool.Exec(ctx, `
 		DELETE FROM river_job
@@ -196,8 +195,8 @@ func (m *Member) sweep(ctx context.Context, s *session) {
 	}
 }
 
-// debugHandler logs what the queue says at level debug: whoever waits for a task
-// says what matters.
+// debugHandler logs the queue's messages at level debug. The code that waits for a task
+// logs what matters.
 type debugHandler struct{ slog.Handler }
 
 // Enabled implements slog.Handler.

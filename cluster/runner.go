@@ -83,7 +83,7 @@ func (r *Runner) runPart(ctx context.Context, env checks.Env, warehouse string, 
 func (r *Runner) runRemotely(ctx context.Context, warehouse string, jobs []checks.Job) ([]checks.Outcome, error) {
 	t := checksTask{Warehouse: warehouse, Tick: jobs[0].Tick}
 	for _, j := range jobs {
-		part := checksJob{Table: j.Table.String()}
+		part := checksJob{Table: j.Table.String(), Created: j.Created}
 		for _, c := range j.Checks {
 			part.Checks = append(part.Checks, c.Common().ID)
 		}
@@ -108,9 +108,32 @@ func (r *Runner) runRemotely(ctx context.Context, warehouse string, jobs []check
 		if err != nil {
 			return nil, err
 		}
-		outcomes[i] = checks.Outcome{Job: jobs[i], Results: o.Results, Baselines: baselines}
+		segments, err := decodeSegments(o.Segments)
+		if err != nil {
+			return nil, err
+		}
+		outcomes[i] = checks.Outcome{
+			Job: jobs[i], Results: o.Results, Baselines: baselines, Renewals: o.Renewals, Segments: segments,
+		}
 	}
 	return outcomes, nil
+}
+
+// decodeSegments decodes what a worker remembers of segments. All of it is recorded again.
+func decodeSegments(encoded map[string][]byte) (map[string]*checks.SegmentMemory, error) {
+	if len(encoded) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]*checks.SegmentMemory, len(encoded))
+	for id, data := range encoded {
+		m, err := checks.StoredSegments{Memory: data}.Decode()
+		if err != nil {
+			return nil, err
+		}
+		m.Changed = true
+		out[id] = m
+	}
+	return out, nil
 }
 
 // do submits a task and decodes the answer.

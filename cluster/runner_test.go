@@ -33,7 +33,7 @@ func TestAPanicFailsThePart(t *testing.T) {
 	jobs := []checks.Job{{Table: table, Location: time.UTC, Tick: time.Now(), Checks: []checks.Check{rows}}}
 	env := checks.Env{
 		Warehouse: func(string) (*warehouse.DB, error) { panic("a bug of a dialect") },
-		Now:       time.Now,
+		Clock:     sentinel.ClockFunc(time.Now),
 		Cache:     &checks.Cache{},
 	}
 	r := &cluster.Runner{Member: panickingPeer{}, Log: slog.New(slog.DiscardHandler)}

@@ -51,8 +51,8 @@ type Worker struct {
 	// Switch is the kill switch of repairs. Nil: it is never set.
 	Switch repair.KillSwitch
 	// Now is the clock.
-	Now sentinel.Clock
-	Log *slog.Logger
+	Clock sentinel.Clock
+	Log   *slog.Logger
 
 	mu        sync.Mutex
 	cache     *checks.Cache
@@ -121,8 +121,9 @@ type checksTask struct {
 }
 
 type checksJob struct {
-	Table  string   `json:"table"`
-	Checks []string `json:"checks"` // their ids
+	Table   string   `json:"table"`
+	Created bool     `json:"created,omitempty"`
+	Checks  []string `json:"checks"` // their ids
 }
 
 // checksAnswer has the outcomes in the order of the jobs.
@@ -131,8 +132,10 @@ type checksAnswer struct {
 }
 
 type checksOutcome struct {
-	Results   []sentinel.Result `json:"results"`
-	Baselines map[string][]byte `json:"baselines,omitempty"`
+	Results   []sentinel.Result         `json:"results"`
+	Baselines map[string][]byte         `json:"baselines,omitempty"`
+	Renewals  map[string]checks.Renewal `json:"renewals,omitempty"`
+	Segments  map[string][]byte         `json:"segments,omitempty"`
 }
 
 func (w *Worker) runChecks(ctx context.Context, data json.RawMessage) (json.RawMessage, error) {
@@ -146,12 +149,20 @@ func (w *Worker) runChecks(ctx context.Context, data json.RawMessage) (json.RawM
 	}
 	var a checksAnswer
 	for _, o := range checks.Run(ctx, env, t.Warehouse, jobs) {
-		out := checksOutcome{Results: o.Results}
+		out := checksOutcome{Results: o.Results, Renewals: o.Renewals}
 		for id, table := range o.Baselines {
 			if out.Baselines == nil {
 				out.Baselines = map[string][]byte{}
 			}
 			out.Baselines[id] = checks.EncodeSnapshot(table)
+		}
+		for id, m := range o.Segments {
+			if out.Segments == nil {
+				out.Segments = map[string][]byte{}
+			}
+			if out.Segments[id], err = m.Encode(); err != nil {
+				return nil, err
+			}
 		}
 		a.Outcomes = append(a.Outcomes, out)
 	}
@@ -172,11 +183,11 @@ func (w *Worker) jobs(t checksTask) (jobs []checks.Job, env checks.Env, err erro
 			}
 			list := append(job.Checks, c.Check)
 			job = *c.job
-			job.Tick, job.Checks = t.Tick, list
+			job.Tick, job.Checks, job.Created = t.Tick, list, j.Created
 		}
 		jobs = append(jobs, job)
 	}
-	return jobs, checks.Env{Warehouse: has.warehouse, History: w.History, Now: w.Now, Cache: cache}, nil
+	return jobs, checks.Env{Warehouse: has.warehouse, History: w.History, Clock: w.Clock, Cache: cache}, nil
 }
 
 // deliveryTask is one try to deliver a notice.
@@ -218,8 +229,8 @@ func (w *Worker) carryOut(ctx context.Context, data json.RawMessage) (json.RawMe
 		return nil, err
 	}
 	target := &repair.Target{
-		Read: db, Write: has.Writers[t.Repair.Table.Warehouse], Sources: has, Now: w.Now,
+		Read: db, Write: has.Writers[t.Repair.Table.Warehouse], Sources: has, Clock: w.Clock,
 	}
-	held := repair.TaskControl{Context: ctx, Store: w.Store, Task: t, Now: w.Now, KillSwitch: w.Switch}
+	held := repair.TaskControl{Context: ctx, Store: w.Store, Task: t, Clock: w.Clock, KillSwitch: w.Switch}
 	return json.Marshal(t.Do(ctx, policy, target, held))
 }

@@ -80,7 +80,7 @@ func manyTables(t *testing.T) (db *warehouse.DB, datasets []cluster.Dataset) {
 		}
 		datasets = append(datasets, d)
 	}
-	db, err = warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret("sqlite:" + file), Now: time.Now})
+	db, err = warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.NewSecret("sqlite:" + file), Clock: sentinel.ClockFunc(time.Now)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestARemoteRunEqualsALocalRun(t *testing.T) {
 	at := time.Date(2026, 3, 6, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return at }
 	history := agent.NewHistory(memory)
-	worker := &cluster.Worker{Store: memory, History: history, Now: now, Log: log}
+	worker := &cluster.Worker{Store: memory, History: history, Clock: sentinel.ClockFunc(now), Log: log}
 	warehouses := map[string]*warehouse.DB{"w": db}
 	worker.Update(cluster.Resources{Warehouses: warehouses, Datasets: datasets})
 	var jobs []checks.Job
@@ -125,7 +125,7 @@ func TestARemoteRunEqualsALocalRun(t *testing.T) {
 	}
 	env := checks.Env{
 		Warehouse: func(name string) (*warehouse.DB, error) { return warehouses[name], nil },
-		History:   history, Now: now, Cache: &checks.Cache{},
+		History:   history, Clock: sentinel.ClockFunc(now), Cache: &checks.Cache{},
 	}
 	run := func(r checks.Runner) string {
 		var all []checks.Outcome
@@ -143,7 +143,7 @@ func TestARemoteRunEqualsALocalRun(t *testing.T) {
 		t.Errorf("25 datasets went out in %d parts, want 3 of ten at most", n)
 	}
 	// What no peer can do runs here.
-	for _, peer := range []*onePeer{{worker: &cluster.Worker{Store: memory, Now: now, Log: log}},
+	for _, peer := range []*onePeer{{worker: &cluster.Worker{Store: memory, Clock: sentinel.ClockFunc(now), Log: log}},
 		{err: errors.New("the queue is away")}} {
 		if got := run(&cluster.Runner{Member: peer, Log: log}); want != got {
 			t.Errorf("not run here:\n%s", got)
@@ -203,7 +203,7 @@ func TestAPeerDelivers(t *testing.T) {
 		&notify.RetryAfterError{After: time.Minute, Err: errors.New("429")}} {
 		there, here := &recordingNotifier{err: answer}, &recordingNotifier{err: answer}
 		channel := notify.Channel{Name: "pager", Notifier: there}
-		worker := &cluster.Worker{Now: time.Now}
+		worker := &cluster.Worker{Clock: sentinel.ClockFunc(time.Now)}
 		worker.Update(cluster.Resources{Channels: []notify.Channel{channel}})
 		d := &cluster.Deliverer{Member: &onePeer{worker: worker}}
 		ref, err := d.Deliver(t.Context(), channel, said)

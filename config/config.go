@@ -10,18 +10,22 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -29,8 +33,10 @@ import (
 type Config struct {
 	State        string // sqlite:PATH or postgres://...
 	Listen       string
-	Token        sentinel.Secret
+	Token        sentinel.Secret // the one in token:
+	Web          access.Access   // its tokens include the one in token:
 	Retention    time.Duration
+	MaxSilence   time.Duration
 	Jitter       time.Duration
 	CatchUp      string // missed ticks that run: one, all or none
 	MaxSeries    int
@@ -44,6 +50,9 @@ type Config struct {
 	RepairsOff   bool     // the kill switch
 	RepairBudget int      // largest number of repairs that may begin in an hour; 0: 60
 	Warnings     []string // settings that are allowed but probably mistakes
+
+	// Secrets are the files and commands that secrets come from.
+	Secrets secrets.Set
 
 	digest []byte // digest of the file's lines
 }
@@ -76,13 +85,16 @@ type Exporter struct {
 
 // Dataset is one entry under `datasets:`.
 type Dataset struct {
-	Table      sentinel.Table // Schema and Name may hold the wildcards * and %
-	Exclude    []string       // names that a wildcard does not match
+	Table      sentinel.Table
+	Pattern    sentinel.Pattern // the name as it is configured; Table has its parts until Resolve
+	Exclude    []string         // names that a wildcard does not match
 	TimeColumn string
-	Location   *time.Location // nil: none configured
+	Time       *checks.TimeColumn // how times are read; nil: by the type of TimeColumn
+	Location   *time.Location     // nil: none configured
 	DependsOn  []sentinel.Table
 	Checks     []Check
 	Risk       *Risk            // nil: there is no deadline, or risk is off
+	SLO        *SLO             // nil: no service level is promised
 	Repairs    []*repair.Policy // policies; Resolve sets their Table for a pattern
 
 	ofPattern bool // Resolve created the dataset from a pattern
@@ -122,15 +134,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 // Parse validates the content of a file. Mistakes are reported under its name, and
 // relative paths in the file start from its directory.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
-	r := &reader{
-		file:      name,
-		dir:       filepath.Dir(name),
-		env:       env,
-		source:    data,
-		bad:       map[*yaml.Node]bool{},
-		schedules: map[cron]parsed{},
-		words:     map[string]string{},
-	}
+	r := newReader(name, data, env)
 	root := r.parse(data)
 	if root == nil {
 		return nil, r.errors()
@@ -138,8 +142,24 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	r.root = root
 	c := r.config(root)
 	c.digest = digest(data)
+	for _, name := range slices.Sorted(maps.Keys(r.sources)) {
+		c.Secrets = append(c.Secrets, r.sources[name])
+	}
 	if len(r.mistakes) > 0 {
 		return nil, r.errors()
 	}
 	return c, nil
+}
+
+func newReader(name string, data []byte, env func(string) (string, bool)) *reader {
+	return &reader{
+		file:      name,
+		dir:       filepath.Dir(name),
+		env:       env,
+		source:    data,
+		bad:       map[*yaml.Node]bool{},
+		schedules: map[cron]parsed{},
+		words:     map[string]string{},
+		sources:   map[string]secrets.Source{},
+	}
 }

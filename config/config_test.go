@@ -266,7 +266,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		strings.Contains(text, "abcdef") {
 		t.Error(text)
 	}
-	if text, err := sentinel.Secret("x").MarshalText(); err != nil || string(text) != "***" {
+	if text, err := sentinel.NewSecret("x").MarshalText(); err != nil || string(text) != "***" {
 		t.Errorf("%s, %v", text, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/settings"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // datasets checks `datasets:`.
@@ -20,19 +21,25 @@ func (r *reader) datasets(c *Config, entries []datasetEntry, base inherited) {
 	c.Datasets = make([]Dataset, 0, len(entries))
 	ids := map[string]*yaml.Node{}
 	tables := map[sentinel.Table]*yaml.Node{}
+	written := map[string]*yaml.Node{}
 	for i := range entries {
 		e := &entries[i]
 		where := nodeOf(e.node, e.node, "table")
-		if e.Table == (sentinel.Table{}) {
-			if e.node != nil && !given(e.node, "table") {
+		if e.Table == (sentinel.Pattern{}) {
+			switch {
+			case e.node == nil:
+				r.wrong(nodeOf(r.root, r.root, settings.Index("datasets", i)),
+					"an empty item: want `- table: warehouse.schema.table`")
+			case !given(e.node, "table"):
 				r.wrong(e.node, "a dataset without `table:`")
 			}
 			continue
 		}
 		d := r.dataset(c, e, base, ids)
-		if first, twice := tables[d.Table]; twice {
-			r.wrong(where, "%s stands here and in line %d: put its checks into one entry", d.Table, first.Line)
+		if first, twice := written[d.Pattern.String()]; twice {
+			r.wrong(where, "%s stands here and in line %d: put its checks into one entry", d.Pattern, first.Line)
 		}
+		written[d.Pattern.String()] = where
 		tables[d.Table] = where
 		c.Datasets = append(c.Datasets, d)
 	}
@@ -41,8 +48,12 @@ func (r *reader) datasets(c *Config, entries []datasetEntry, base inherited) {
 
 func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[string]*yaml.Node) Dataset {
 	where := nodeOf(e.node, e.node, "table")
-	d := Dataset{Table: e.Table, Exclude: e.Exclude, TimeColumn: r.shared(e.TimeColumn), DependsOn: e.DependsOn}
-	r.known(c, where, e.Table)
+	d := Dataset{
+		Table: e.Table.Table, Pattern: e.Table, Exclude: e.Exclude,
+		TimeColumn: r.shared(e.TimeColumn), DependsOn: e.DependsOn,
+	}
+	r.time(c, &d, e)
+	r.known(c, where, d.Table)
 	for i, up := range e.DependsOn {
 		r.known(c, nodeOf(e.node, where, settings.Index("depends_on", i)), up)
 	}
@@ -53,7 +64,7 @@ func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[str
 		}
 	}
 	if len(e.Checks) == 0 {
-		r.wrong(where, "%s has no checks: want `checks:` with a list such as `- row_count > 0`", d.Table)
+		r.wrong(where, "%s has no checks: want `checks:` with a list such as `- row_count > 0`", d.Pattern)
 		return d
 	}
 	d.Checks = make([]Check, 0, len(e.Checks))
@@ -62,13 +73,38 @@ func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[str
 			d.Checks = append(d.Checks, check)
 		}
 	}
+	d.SLO = base.slo
 	d.Risk = r.risk(d, e.Risk)
 	d.Repairs = r.repairs(c, d, e.Repair)
 	return d
 }
 
+// time checks `time:` of a dataset.
+func (r *reader) time(c *Config, d *Dataset, e *datasetEntry) {
+	if e.Time == nil {
+		return
+	}
+	n := child(e.node, "time")
+	if e.TimeColumn != "" {
+		r.wrong(n, "time: replaces time_column: keep one of them")
+		return
+	}
+	err := e.Time.Validate()
+	if err == nil {
+		err = settings.In("expression", warehouse.CheckFilter(c.dialect(d.Table.Warehouse), e.Time.Expression))
+	}
+	if err != nil {
+		r.invalid(n, n, "time", err)
+		return
+	}
+	d.Time, d.TimeColumn = e.Time, r.shared(e.Time.Column)
+}
+
 // known refuses a table of a warehouse that is not configured.
 func (r *reader) known(c *Config, n *yaml.Node, t sentinel.Table) {
+	if len(c.Warehouses) == 0 {
+		return // a mistake already
+	}
 	var names []string
 	for _, w := range c.Warehouses {
 		if w.Name == t.Warehouse {
@@ -97,6 +133,12 @@ func (r *reader) check(
 		r.invalid(e.fields, e.node, e.kindName, err)
 		return Check{}, false
 	}
+	if err := checks.CheckSQL(c.dialect(d.Table.Warehouse), e.it); err != nil {
+		r.invalid(e.fields, e.node, e.kindName, err)
+		return Check{}, false
+	}
+	r.tablesOf(c, d, e)
+	r.typesOf(c, d, e)
 	loc, err := schedule.Zone(cmp.Or(o.Timezone, base.timezone, "UTC"))
 	if err != nil {
 		r.wrong(nodeOf(e.fields, e.node, "timezone"), "%v", err)
@@ -116,7 +158,7 @@ func (r *reader) check(
 		c.Warnings = append(c.Warnings, fmt.Sprintf(warning, r.file, e.node.Line, expr))
 	}
 	if o.ID == "" {
-		o.ID = d.Table.String() + "/" + e.kindName
+		o.ID = d.Pattern.String() + "/" + e.kindName
 		if aspect := cmp.Or(o.Aspect, o.Name); aspect != "" {
 			o.ID += ":" + aspect
 		}
@@ -134,6 +176,18 @@ func (r *reader) check(
 		Owner:    cmp.Or(o.Owner, base.owner),
 		Runbook:  cmp.Or(o.Runbook, base.runbook),
 	}, true
+}
+
+// dialect returns the dialect of a warehouse; nil if it is not known.
+func (c *Config) dialect(name string) warehouse.Dialect {
+	for i := range c.Warehouses {
+		if c.Warehouses[i].Name == name {
+			if d, err := warehouse.DialectNamed(c.Warehouses[i].Dialect); err == nil { // else it is a mistake already
+				return d
+			}
+		}
+	}
+	return nil
 }
 
 // resolveCheck makes the paths of a check relative to the configuration.

@@ -52,6 +52,15 @@ func (r *reader) value(n *yaml.Node, v reflect.Value) {
 	case *checks.DeclaredColumns:
 		*t = r.columns(n)
 		return
+	case *sentinel.Secret:
+		if text, ok := r.text(n); ok {
+			r.secrets = append(r.secrets, text)
+			*t = sentinel.NewSecret(text)
+		}
+		return
+	case *settings.Command:
+		*t = r.command(n)
+		return
 	case encoding.TextUnmarshaler:
 		if text, ok := r.text(n); ok {
 			if err := t.UnmarshalText([]byte(text)); err != nil {
@@ -83,10 +92,12 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 		r.wrong(n, "%s", kinds.registry().only)
 		return
 	}
-	keys := settings.Keys(v.Type())
-	for _, f := range r.fields(n, wantMapping(keys, kinds)) {
+	keys := settings.AllKeys(v.Type())
+	fields := r.fields(n, wantMapping(keys, kinds))
+	for _, f := range fields {
 		i := slices.IndexFunc(keys, func(k settings.Key) bool { return k.Name == f.name })
 		switch {
+		case i >= 0 && keys[i].ValueOf != "": // below, when the values that stand in the file are known
 		case i >= 0:
 			r.value(f.value, v.FieldByIndex(keys[i].Index))
 			r.refuseZero(f, keys[i], v.FieldByIndex(keys[i].Index))
@@ -94,6 +105,12 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 			kinds.take(r, f)
 		default:
 			r.unknown(f, keys, kinds, v.Addr().Interface())
+		}
+	}
+	for _, k := range keys {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == k.Name })
+		if k.ValueOf != "" && i >= 0 && !isNull(fields[i].value) {
+			r.sourceKey(n, fields[i], k, v.FieldByIndex(k.Index))
 		}
 	}
 }
@@ -113,8 +130,10 @@ func wantMapping(keys []settings.Key, kinds kinded) string {
 		return "a kind such as `" + kinds.registry().names()[0] + ":` with its fields"
 	}
 	var names []string
-	for _, k := range keys[:min(3, len(keys))] {
-		names = append(names, k.Name)
+	for _, k := range keys {
+		if k.ValueOf == "" && len(names) < 3 {
+			names = append(names, k.Name)
+		}
 	}
 	return "a mapping with keys such as " + strings.Join(names, ", ")
 }
@@ -125,7 +144,7 @@ func (r *reader) list(n *yaml.Node, v reflect.Value) {
 	if n.Kind == yaml.SequenceNode {
 		items = n.Content
 	} else if n.Kind != yaml.ScalarNode || !oneText(v.Type().Elem()) {
-		r.wrong(n, "want a list")
+		r.wrong(n, "want a list: begin each item with `- `")
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
@@ -136,12 +155,13 @@ func (r *reader) list(n *yaml.Node, v reflect.Value) {
 
 // oneText reports whether the YAML of a type is a single text.
 func oneText(t reflect.Type) bool {
-	return t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(textType)
+	return t.Kind() != reflect.Struct || t == reflect.TypeFor[sentinel.Secret]() ||
+		reflect.PointerTo(t).Implements(textType)
 }
 
 func (r *reader) mapping(n *yaml.Node, v reflect.Value) {
 	v.Set(reflect.MakeMap(v.Type()))
-	for _, f := range r.fields(n, "a mapping") {
+	for _, f := range r.fields(n, "a mapping of names: write each name and a colon, without a dash, and its keys below") {
 		item := reflect.New(v.Type().Elem()).Elem()
 		r.value(f.value, item)
 		v.SetMapIndex(reflect.ValueOf(f.name).Convert(v.Type().Key()), item)
@@ -189,9 +209,6 @@ func (r *reader) scalar(n *yaml.Node, v reflect.Value) {
 	text, ok := r.text(n)
 	if !ok {
 		return
-	}
-	if v.Type() == reflect.TypeFor[sentinel.Secret]() {
-		r.secrets = append(r.secrets, text)
 	}
 	want, err := settings.SetScalar(v, text)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,14 +14,10 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Wild reports whether a table's name contains a wildcard.
-func Wild(t sentinel.Table) bool { return strings.ContainsAny(t.Schema+t.Name, "*%") }
-
 // Resolve returns the datasets of a catalog that match d. It matches a name exactly, or
-// else without regard to case. A pattern yields one dataset per table. A name that does
-// not exist stays unchanged, and its checks report it.
+// else, if it is not in quotes, without regard to case. A pattern yields one dataset per
+// table. A name that does not exist stays unchanged, and its checks report it.
 func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
-	written := d.Table
 	d.DependsOn = slices.Clone(d.DependsOn)
 	for i, up := range d.DependsOn {
 		if up.Schema == "" && up.Warehouse == d.Table.Warehouse {
@@ -32,8 +27,8 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 	if d.Table.Schema == "" {
 		d.Table.Schema = c.DefaultSchema
 	}
-	if !Wild(d.Table) {
-		name, err := find(c, d.Table)
+	if !d.Pattern.Wild() {
+		name, err := find(c, d.Table, d.Pattern)
 		if err != nil {
 			return nil, err
 		}
@@ -48,35 +43,72 @@ func (d Dataset) Resolve(c *warehouse.Catalog) ([]Dataset, error) {
 	}
 	var out []Dataset
 	for _, name := range slices.SortedFunc(maps.Keys(c.Tables), func(a, b warehouse.TableName) int {
-		return strings.Compare(a.Schema+"\x00"+a.Name, b.Schema+"\x00"+b.Name)
+		return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Name, b.Name))
 	}) {
-		if !matches(d.Table.Schema, name.Schema) || !matches(d.Table.Name, name.Name) ||
-			slices.ContainsFunc(
-				d.Exclude,
-				func(p string) bool { return matches(p, name.Name) || matches(p, name.Schema+"."+name.Name) },
-			) {
-			continue
+		table := sentinel.Table{Warehouse: d.Table.Warehouse, Schema: name.Schema, Name: name.Name}
+		if d.Selects(table, c.DefaultSchema) {
+			out = append(out, d.Of(table))
 		}
-		one := d
-		one.ofPattern = true
-		one.Table = sentinel.Table{Warehouse: d.Table.Warehouse, Schema: name.Schema, Name: name.Name}
-		one.Checks = nil
-		for _, check := range d.Checks {
-			one.Checks = append(one.Checks, check.on(written, one.Table))
-		}
-		one.Repairs = nil
-		for _, p := range d.Repairs {
-			mine := *p
-			mine.Table = one.Table
-			mine.ID = strings.Replace(p.ID, written.String(), one.Table.String(), 1)
-			one.Repairs = append(one.Repairs, &mine)
-		}
-		out = append(out, one)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s matches no table", d.Table)
+		return nil, fmt.Errorf("%s matches no table", d.Pattern)
 	}
 	return out, nil
+}
+
+// OfPattern reports whether the dataset is one of a pattern alone.
+func (d Dataset) OfPattern() bool { return d.ofPattern }
+
+// Selects reports whether the pattern matches a table and no exclude does.
+func (d Dataset) Selects(t sentinel.Table, defaultSchema string) bool {
+	p := d.Pattern
+	if p.Schema == "" {
+		p.Schema = defaultSchema
+	}
+	return p.Matches(t) && !slices.ContainsFunc(d.Exclude, func(e string) bool {
+		return sentinel.MatchName(e, t.Name) || sentinel.MatchName(e, t.Schema, t.Name)
+	})
+}
+
+// Names reports whether the entry is about a table: it names it, or its pattern matches.
+// A name without a schema is about the table of any schema, because the default one is
+// not known without a catalog.
+func (d Dataset) Names(t sentinel.Table) bool {
+	p := d.Pattern
+	if p.Wild() {
+		return d.Selects(t, t.Schema)
+	}
+	return p.Names(t)
+}
+
+// CheckIDs returns the ids of the entry's checks for a table that it is about.
+func (d Dataset) CheckIDs(t sentinel.Table) (ids []string) {
+	if d.Pattern.Wild() {
+		d = d.Of(t)
+	}
+	for _, c := range d.Checks {
+		ids = append(ids, c.Common().ID)
+	}
+	return ids
+}
+
+// Of returns the dataset of one table of the pattern.
+func (d Dataset) Of(t sentinel.Table) Dataset {
+	one := d
+	one.ofPattern = true
+	one.Table = t
+	one.Checks = nil
+	for _, check := range d.Checks {
+		one.Checks = append(one.Checks, check.on(d.Pattern, t))
+	}
+	one.Repairs = nil
+	for _, p := range d.Repairs {
+		mine := *p
+		mine.Table = t
+		mine.ID = strings.Replace(p.ID, d.Pattern.String(), t.String(), 1)
+		one.Repairs = append(one.Repairs, &mine)
+	}
+	return one
 }
 
 // Together merges datasets of the same table. The result has the checks, repairs and
@@ -102,7 +134,9 @@ func Together(datasets []Dataset) []Dataset {
 
 // and adds what another dataset of the same table has besides.
 func (d Dataset) and(other Dataset) Dataset {
-	d.TimeColumn = cmp.Or(d.TimeColumn, other.TimeColumn)
+	if d.TimeColumn == "" && d.Time == nil {
+		d.TimeColumn, d.Time = other.TimeColumn, other.Time
+	}
 	d.Location = cmp.Or(d.Location, other.Location)
 	d.Checks, d.Repairs, d.DependsOn = slices.Clone(d.Checks), slices.Clone(d.Repairs), slices.Clone(d.DependsOn)
 	place := make([]int, len(other.Checks)) // index in d of each check of other
@@ -132,7 +166,7 @@ func (d Dataset) and(other Dataset) Dataset {
 }
 
 // on copies a pattern's check for one table, and gives it an id.
-func (c Check) on(pattern, table sentinel.Table) Check {
+func (c Check) on(pattern sentinel.Pattern, table sentinel.Table) Check {
 	clone := reflect.New(reflect.TypeOf(c.Check).Elem())
 	clone.Elem().Set(reflect.ValueOf(c.Check).Elem())
 	c.Check = clone.Interface().(checks.Check)
@@ -145,20 +179,15 @@ func (c Check) on(pattern, table sentinel.Table) Check {
 	return c
 }
 
-func matches(pattern, name string) bool {
-	escape := strings.NewReplacer(`\`, `\\`, `[`, `\[`, `?`, `\?`, "%", "*")
-	ok, err := path.Match(escape.Replace(pattern), name)
-	return ok && err == nil
-}
-
-func find(c *warehouse.Catalog, t sentinel.Table) (warehouse.TableName, error) {
+func find(c *warehouse.Catalog, t sentinel.Table, p sentinel.Pattern) (warehouse.TableName, error) {
 	exact := warehouse.TableName{Schema: t.Schema, Name: t.Name}
 	if c.Tables[exact] != nil {
 		return exact, nil
 	}
 	var folded []warehouse.TableName
 	for name := range c.Tables {
-		if strings.EqualFold(name.Schema, t.Schema) && strings.EqualFold(name.Name, t.Name) {
+		named := sentinel.Table{Warehouse: t.Warehouse, Schema: name.Schema, Name: name.Name}
+		if strings.EqualFold(name.Schema, t.Schema) && p.Names(named) {
 			folded = append(folded, name)
 		}
 	}
@@ -174,6 +203,3 @@ func find(c *warehouse.Catalog, t sentinel.Table) (warehouse.TableName, error) {
 		len(folded),
 	)
 }
-
-// Match reports whether a whole name matches a pattern with * and %.
-func Match(pattern, name string) bool { return pattern == name || matches(pattern, name) }

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -18,13 +19,14 @@ import (
 // file is the structure of the YAML file. The tags of its fields, and of the structs in
 // it, are the only definition of keys.
 type file struct {
-	State     string          `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
-	Listen    string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
-	Token     sentinel.Secret `yaml:"token" doc:"Secret that requests which change something must send."`
-	TokenFile secretFile      `yaml:"token_file" doc:"File that holds the token, instead of token."`
-	Retention time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
-	Jitter    time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
-	CatchUp   string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks that run: the latest, all, none."`
+	State      string          `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
+	Listen     string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
+	Token      sentinel.Secret `yaml:"token" doc:"Token of an admin: requests that change something need one."`
+	Web        access.Access   `yaml:"web" doc:"Who may do what over HTTP, and by which name the agent is reached."`
+	Retention  time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
+	Jitter     time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
+	MaxSilence time.Duration   `yaml:"max_silence" default:"30d" doc:"The longest silence that may be set."`
+	CatchUp    string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks that run: the latest, all, none."`
 
 	exporters.Limits `yaml:",inline"`
 
@@ -50,28 +52,26 @@ type inheritable struct {
 	Tier     maybe[string]          `yaml:"tier" default:"warning" enum:"critical,warning,info" doc:"Importance."`
 	Runbook  maybe[string]          `yaml:"runbook" doc:"Link for whoever is notified."`
 	Confirm  maybe[*checks.Confirm] `yaml:"confirm" doc:"Bad results that an incident needs. Default: one is enough."`
+	SLO      maybe[*SLO]            `yaml:"slo" doc:"Service level of loads and checks. Default: none."`
 }
 
 // warehouseEntry is a value of `warehouses:`.
 type warehouseEntry struct {
 	located
 	warehouse.Config `yaml:",inline"`
-
-	DSNFile        secretFile   `yaml:"dsn_file" doc:"File that holds the DSN, instead of dsn."`
-	RepairDSNFile  secretFile   `yaml:"repair_dsn_file" doc:"File that holds the DSN, instead of repair_dsn."`
-	StandbyDSNFile []secretFile `yaml:"standby_dsn_file" doc:"Files that hold DSNs, after those of standby_dsn."`
 }
 
 // datasetEntry is an item of `datasets:`.
 type datasetEntry struct {
 	located
-	Table      sentinel.Table   `yaml:"table" required:"true" doc:"warehouse.schema.table, with wildcards * and %."`
-	Exclude    []string         `yaml:"exclude" doc:"Names to leave out of a wildcard, with * and %."`
-	TimeColumn string           `yaml:"time_column" doc:"Column that tells when a row was written."`
-	DependsOn  []sentinel.Table `yaml:"depends_on" doc:"Tables that this one is made from."`
-	Checks     []checkEntry     `yaml:"checks" required:"true" doc:"What to check."`
-	Repair     []policyEntry    `yaml:"repair" doc:"What may be done when a check fails."`
-	Risk       riskEntry        `yaml:"risk" doc:"Warns of a deadline at risk. Default: on with freshness: expected."`
+	Table      sentinel.Pattern   `yaml:"table" required:"true" doc:"warehouse.schema.table, with wildcards * and %."`
+	Exclude    []string           `yaml:"exclude" doc:"Names to leave out of a wildcard, with * and %."`
+	TimeColumn string             `yaml:"time_column" doc:"Column that tells when a row was written."`
+	Time       *checks.TimeColumn `yaml:"time" doc:"Time column and how to read it, in place of time_column."`
+	DependsOn  []sentinel.Table   `yaml:"depends_on" doc:"Tables that this one is made from."`
+	Checks     []checkEntry       `yaml:"checks" required:"true" doc:"What to check."`
+	Repair     []policyEntry      `yaml:"repair" doc:"What may be done when a check fails."`
+	Risk       riskEntry          `yaml:"risk" doc:"Warns of a deadline at risk. Default: on with freshness: expected."`
 
 	inheritable `yaml:",inline"`
 }
@@ -92,7 +92,8 @@ type policyEntry struct {
 // channelEntry is a value of `notify:`.
 type channelEntry struct {
 	located
-	Rate notify.Rate `yaml:"rate" doc:"Bounds how many messages leave. Default: {burst: 20, every: 15s}."`
+	Rate     notify.Rate `yaml:"rate" doc:"Bounds how many messages leave. Default: {burst: 20, every: 15s}."`
+	Fallback string      `yaml:"fallback" doc:"Name of the channel that gets what this one gives up."`
 	kind[notify.Notifier]
 }
 
@@ -161,16 +162,3 @@ func (m *maybe[T]) UnmarshalText(text []byte) error {
 }
 
 func (maybe[T]) describe() description { return description{of: reflect.TypeFor[T](), null: true} }
-
-// secretFile is a secret that is read from a separate file.
-type secretFile sentinel.Secret
-
-func (s *secretFile) decodeNode(r *reader, n *yaml.Node) {
-	if isNull(n) {
-		return
-	}
-	secret, _ := r.secretFile(n)
-	*s = secretFile(secret)
-}
-
-func (secretFile) describe() description { return description{of: reflect.TypeFor[string]()} }

@@ -85,7 +85,7 @@ func (i Imported) YAML(warehouse, schema, variable string) string {
 		}
 		b.WriteString("    checks:\n")
 		for _, c := range slices.Compact(d.Checks) {
-			fmt.Fprintf(&b, "      - %s\n", c)
+			fmt.Fprintf(&b, "      - %s\n", strings.ReplaceAll(c, tableMark, inQuery(table)))
 		}
 	}
 	if len(i.Left) > 0 {
@@ -95,6 +95,30 @@ func (i Imported) YAML(warehouse, schema, variable string) string {
 		}
 	}
 	return b.String()
+}
+
+// tableMark stands for the dataset's table in a query, until its schema is known.
+const tableMark = "{{table}}"
+
+// plainWord matches a name that needs no quotes in SQL, unless it is reserved.
+var plainWord = pattern(`^[a-z_][a-z0-9_]*$`)
+
+// reserved lists words of SQL that tables have as names.
+var reserved = []string{
+	"all", "case", "check", "column", "desc", "end", "from", "grant", "group", "limit", "offset", "order", "primary",
+	"references", "select", "table", "to", "union", "unique", "user", "when", "where",
+}
+
+// inQuery returns a table as it is written in a query, inside a quoted YAML scalar.
+// Parts that are not plain are quoted as in standard SQL.
+func inQuery(table string) string {
+	parts := strings.Split(table, ".")
+	for i, p := range parts {
+		if !plainWord().MatchString(p) || slices.Contains(reserved, p) {
+			parts[i] = `\"` + strings.ReplaceAll(strings.Trim(p, `"`), `"`, `""`) + `\"`
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 // entry builds the text of one check. Fields keep the order in which they were set.
@@ -136,8 +160,9 @@ func flow(items []string) string {
 
 // source is another tool's file being read.
 type source struct {
-	file string
-	out  Imported
+	file    string
+	out     Imported
+	written map[string][]string // checks by what their ids are made of
 }
 
 // read parses a file of one or several documents, whose roots are mappings.

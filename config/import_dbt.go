@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,17 +63,39 @@ func (s *source) dbtSource(src *yaml.Node) {
 		return
 	}
 	for _, t := range tables.Content {
+		if off := cmp.Or(disabled(t), disabled(src)); off != nil && enabledOf(t) != "true" {
+			s.left(off, "%s.%s is disabled in dbt", schema, word(under(t, "name")))
+			continue
+		}
 		name := word(under(t, "identifier"))
 		if name == "" {
 			name = word(under(t, "name"))
 		}
-		if tests := under(t, "columns"); tests != nil {
+		if tests := under(t, "columns"); tests != nil && slices.ContainsFunc(tests.Content, hasTests) {
 			s.left(tests, "%s.%s: tests of columns stay with dbt", schema, name)
 		}
 		if check, ok := s.dbtCheck(t, schema+"."+name, base.over(t)); ok {
 			s.out.Datasets = append(s.out.Datasets, ImportedDataset{Table: schema + "." + name, Checks: []string{check}})
 		}
 	}
+}
+
+// hasTests reports whether a column has tests.
+func hasTests(column *yaml.Node) bool {
+	return under(column, "tests") != nil || under(column, "data_tests") != nil
+}
+
+// enabledOf returns the word of `enabled:` of a source or table, "" if there is none.
+func enabledOf(n *yaml.Node) string {
+	return strings.ToLower(cmp.Or(word(under(under(n, "config"), "enabled")), word(under(n, "enabled"))))
+}
+
+// disabled returns the node of a source or table that is switched off; else nil.
+func disabled(n *yaml.Node) *yaml.Node {
+	if enabledOf(n) == "false" {
+		return n
+	}
+	return nil
 }
 
 // over returns the settings inside a source or table.

@@ -16,7 +16,7 @@ var (
 	sodaFilter = pattern(`^filter (\S+?)\s*\[(.+)\]$`)
 	sodaFresh  = pattern(`^freshness\s*\(\s*([^),]+?)\s*\)\s*(.*)$`)
 	sodaMetric = pattern(
-		`^(row_count|(?:missing|invalid|duplicate)_(?:count|percent)|avg|min|max|sum|avg_length|min_length|max_length)\s*(?:\(\s*([^)]*?)\s*\))?\s*(.*)$`,
+		`^(row_count|(?:missing|invalid|duplicate)_(?:count|percent)|(?:avg|min|max)_length|avg|min|max|sum)\s*(?:\(\s*([^)]*?)\s*\))?\s*(.*)$`,
 	)
 	sodaChange = pattern(`^change (avg last (\d+) |same day last week )?percent for row_count\s*(.*)$`)
 )
@@ -136,6 +136,9 @@ func (s *source) sodaItem(t sodaTable, n *yaml.Node) []string {
 	default:
 		why = "this kind of check is not known"
 	}
+	if why == "" && e.kind == "sql" && strings.ContainsAny(t.name, "%*") {
+		why = "a query cannot be about a pattern of tables: write one for each table"
+	}
 	if why != "" {
 		s.left(n, "%s: %s: %s", t.name, line, why)
 		return nil
@@ -149,7 +152,7 @@ func (s *source) sodaItem(t sodaTable, n *yaml.Node) []string {
 	if a := under(below, "attributes"); a != nil {
 		s.left(a, "%s: %s: its attributes", t.name, line)
 	}
-	return []string{e.String()}
+	return s.distinct(t.name, line, e)
 }
 
 // and joins two conditions, either of which may be empty.
@@ -240,7 +243,7 @@ func sodaMetricOf(e *entry, t sodaTable, m []string, below *yaml.Node) string {
 		}
 	}
 	e.kind = "sql"
-	from := " FROM " + t.name
+	from := " FROM " + tableMark
 	if t.where != "" {
 		from += " WHERE " + t.where
 	}
@@ -253,7 +256,7 @@ func sodaMetricOf(e *entry, t sodaTable, m []string, below *yaml.Node) string {
 	case metric == "duplicate_count":
 		e.set("query", quoted("SELECT count(*) FROM (SELECT "+column+from+" GROUP BY "+column+" HAVING count(*) > 1) d"))
 	case strings.HasSuffix(metric, "_length"):
-		e.set("query", quoted("SELECT "+strings.TrimSuffix(metric, "_length")+"(length("+column+"))"+from))
+		e.set("query", quoted("SELECT "+strings.TrimSuffix(metric, "_length")+"(char_length("+column+"))"+from))
 	case metric == "avg", metric == "min", metric == "max", metric == "sum":
 		e.set("query", quoted("SELECT "+metric+"("+column+")"+from))
 	default:
@@ -277,6 +280,9 @@ func sodaInvalid(column string, below *yaml.Node) (condition, why string) {
 			values := words(f.value)
 			for i, v := range values {
 				values[i] = "'" + strings.ReplaceAll(v, "'", "''") + "'"
+				if f.value.Kind == yaml.SequenceNode && f.value.Content[i].ShortTag() == "!!bool" {
+					values[i] = strings.ToUpper(v) // a quoted one is a text, which MySQL compares as 0
+				}
 			}
 			parts = append(parts, column+" NOT IN ("+strings.Join(values, ", ")+")")
 		case "valid min":
@@ -284,11 +290,11 @@ func sodaInvalid(column string, below *yaml.Node) (condition, why string) {
 		case "valid max":
 			parts = append(parts, column+" > "+word(f.value))
 		case "valid length":
-			parts = append(parts, "length("+column+") <> "+word(f.value))
+			parts = append(parts, "char_length("+column+") <> "+word(f.value))
 		case "valid min length":
-			parts = append(parts, "length("+column+") < "+word(f.value))
+			parts = append(parts, "char_length("+column+") < "+word(f.value))
 		case "valid max length":
-			parts = append(parts, "length("+column+") > "+word(f.value))
+			parts = append(parts, "char_length("+column+") > "+word(f.value))
 		case "valid format", "valid regex", "invalid format", "invalid values", "valid values column":
 			return "", fmt.Sprintf("%s differs between engines: write it as a `where` of row_count", f.name)
 		}

@@ -48,13 +48,24 @@ func JSONSchema() []byte {
 func structSchema(t reflect.Type) object {
 	properties := object{}
 	var required []string
-	for _, k := range settings.Keys(t) {
+	var oneOf []any // for each required secret: one of its keys
+	for _, k := range settings.AllKeys(t) {
 		properties[k.Name] = keySchema(k)
-		if k.Required && !hasFileKey(t, k.Name) {
+		switch {
+		case k.Required && settings.IsSecret(k.Type):
+			var either []any
+			for _, name := range settings.SecretKeys(k.Name) {
+				either = append(either, object{"required": []string{name}})
+			}
+			oneOf = append(oneOf, object{"anyOf": either})
+		case k.Required:
 			required = append(required, k.Name)
 		}
 	}
 	o := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(oneOf) > 0 {
+		o["allOf"] = oneOf
+	}
 	if kinds, ok := reflect.New(t).Interface().(kinded); ok {
 		reg := kinds.registry()
 		for _, name := range reg.names() {
@@ -69,16 +80,6 @@ func structSchema(t reflect.Type) object {
 		o["required"] = required
 	}
 	return o
-}
-
-// hasFileKey reports whether a key's value may stand in a file instead.
-func hasFileKey(t reflect.Type, name string) bool {
-	for _, k := range settings.Keys(t) {
-		if k.Name == name+"_file" {
-			return true
-		}
-	}
-	return false
 }
 
 func kindSchema(reg registry, name string) object {
@@ -164,8 +165,11 @@ func typeSchema(t reflect.Type) object {
 			structSchema(reflect.TypeFor[counted]()),
 		}}
 	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[sentinel.Secret](),
-		reflect.TypeFor[sentinel.Table](), reflect.TypeFor[repair.Share]():
+		reflect.TypeFor[sentinel.Table](), reflect.TypeFor[sentinel.Pattern](), reflect.TypeFor[repair.Share](),
+		reflect.TypeFor[share]():
 		return object{"type": "string"}
+	case reflect.TypeFor[settings.Command]():
+		return object{"anyOf": []any{object{"type": "array", "items": object{"type": "string"}}, object{"type": "string"}}}
 	case reflect.TypeFor[checks.DeclaredColumns]():
 		column := structSchema(reflect.TypeFor[checks.DeclaredColumn]())
 		return object{"anyOf": []any{

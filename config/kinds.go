@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -117,8 +118,8 @@ func (checkEntry) describe() description {
 
 // unknown records that an entry has no such key or kind.
 func (r *reader) unknown(f field, keys []settings.Key, kinds kinded, of any) {
-	if _, isCheck := of.(checks.Check); isCheck && keyIn(reflect.TypeFor[datasetEntry](), f.name).Name != "" {
-		r.wrong(f.key, "unknown key %q: it belongs to the dataset, beside `checks:`", f.name)
+	if place := placeOf(f.name, of); place != "" {
+		r.wrong(f.key, "unknown key %q: %s", f.name, place)
 		return
 	}
 	word := "key"
@@ -131,4 +132,70 @@ func (r *reader) unknown(f field, keys []settings.Key, kinds kinded, of any) {
 		known = append(known, kinds.registry().names()...)
 	}
 	r.wrong(f.key, "%s", settings.UnknownWord(word, f.name, known))
+}
+
+// placeOf says where a key belongs that stands in another struct; "" where it has no place.
+func placeOf(name string, of any) string {
+	inDataset := keyIn(reflect.TypeFor[datasetEntry](), name).Name != ""
+	inWarehouse := keyIn(reflect.TypeFor[warehouseEntry](), name).Name != ""
+	atTop := keyIn(reflect.TypeFor[file](), name).Name != ""
+	isKind := slices.Contains(checks.Kinds(), name)
+	switch of.(type) {
+	case checks.Check:
+		if inDataset {
+			return "it belongs to the dataset, beside `checks:`"
+		}
+	case *checkEntry:
+		switch {
+		case inDataset:
+			return "it belongs to the dataset, beside `checks:`"
+		case ofCheck(name) && !isKind:
+			return "it belongs to a check: indent it below the kind, as in `- row_count: {" + name + ": ...}`"
+		}
+	case *datasetEntry:
+		switch {
+		case isKind:
+			return "it is a check: write `- " + name + ":` with its keys under `checks:`"
+		case ofCheck(name):
+			return "it belongs to a check: write it under `checks:`, as in `- row_count: {" + name + ": ...}`"
+		case atTop:
+			return "it belongs to the top of the file"
+		}
+	case *file:
+		switch {
+		case keyIn(reflect.TypeFor[inheritable](), name).Name != "":
+			return "it belongs under `defaults:`, or to a dataset"
+		case inDataset:
+			return "it belongs to a dataset, an item of `datasets:`"
+		case inWarehouse:
+			return "it belongs to a warehouse, below its name under `warehouses:`"
+		}
+	case *inheritable:
+		switch {
+		case inDataset:
+			return "it cannot be inherited: it belongs to each dataset"
+		case atTop:
+			return "it belongs to the top of the file"
+		}
+	case *warehouseEntry:
+		switch {
+		case slices.Contains([]string{"url", "uri", "host", "port", "user", "password", "database", "connection"}, name):
+			return "write all of the connection as `dsn: ENGINE://USER:PASSWORD@HOST:PORT/DATABASE`"
+		case slices.Contains([]string{"type", "engine", "driver"}, name):
+			return "the scheme of the dsn names the engine, or `dialect:` does"
+		case atTop:
+			return "it belongs to the top of the file"
+		}
+	}
+	return ""
+}
+
+// ofCheck reports whether some kind of check has a key.
+func ofCheck(name string) bool {
+	for _, kind := range checks.Kinds() {
+		if c, err := checks.New(kind); err == nil && keyIn(reflect.TypeOf(c).Elem(), name).Name != "" {
+			return true
+		}
+	}
+	return false
 }

@@ -24,6 +24,10 @@ func (r *reader) channels(entries map[string]*channelEntry) (out []notify.Channe
 			r.wrong(r.keyOf("notify", name), message, name, strings.Join(notify.Kinds(), ", "))
 			continue
 		}
+		if _, known := entries[e.Fallback]; e.Fallback != "" && (!known || e.Fallback == name) {
+			r.wrong(child(e.node, "fallback"), "fallback: want the name of another channel of `notify:`, not %q", e.Fallback)
+			continue
+		}
 		if err := e.Rate.Validate(); err != nil {
 			r.invalid(child(e.node, "rate"), child(e.node, "rate"), "rate", err)
 			continue
@@ -33,7 +37,7 @@ func (r *reader) channels(entries map[string]*channelEntry) (out []notify.Channe
 			r.invalid(e.fields, e.fields, e.kindName, err)
 			continue
 		}
-		out = append(out, notify.Channel{Name: name, Notifier: e.it, Rate: e.Rate})
+		out = append(out, notify.Channel{Name: name, Notifier: e.it, Rate: e.Rate, Fallback: e.Fallback})
 	}
 	return out
 }
@@ -41,6 +45,9 @@ func (r *reader) channels(entries map[string]*channelEntry) (out []notify.Channe
 // routes validates `routes:`, which name channels.
 func (r *reader) routes(entries []routeEntry, channels []string) (out []notify.Route) {
 	slices.Sort(channels)
+	if len(channels) == 0 && !isNull(child(r.root, "notify")) {
+		return nil // a mistake already
+	}
 	for i := range entries {
 		e := &entries[i]
 		if err := e.Route.Validate(channels); err != nil {

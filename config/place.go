@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,11 @@ func nodeOf(n, otherwise *yaml.Node, path string) *yaml.Node {
 	for path != "" && n != nil {
 		var step string
 		step, path = nextStep(path)
-		if n = child(n, step); n != nil {
+		at := n
+		if n = child(at, step); n == nil {
+			n = cmp.Or(child(at, step+settings.FileSuffix), child(at, step+settings.CommandSuffix))
+		}
+		if n != nil {
 			found = n
 		}
 	}

@@ -2,10 +2,14 @@ package config
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,14 +33,18 @@ func (r *reader) config(root *yaml.Node) *Config {
 	if f.RepairBudget < 0 {
 		r.wrong(nodeOf(root, root, "repair_budget"), "want how many repairs may begin in an hour, such as 60")
 	}
-	if f.Listen == "" {
+	if _, port, err := net.SplitHostPort(f.Listen); err != nil || !isPort(port) {
 		r.wrong(nodeOf(root, root, "listen"), "want an address and a port, such as 127.0.0.1:9780")
+	}
+	if f.MaxSilence <= 0 {
+		r.wrong(nodeOf(root, root, "max_silence"), "want how long a silence may last, such as 30d")
 	}
 	c := &Config{
 		State:        r.state(root, f.State),
 		Listen:       f.Listen,
-		Token:        cmp.Or(sentinel.Secret(f.TokenFile), f.Token),
+		Token:        f.Token,
 		Retention:    f.Retention,
+		MaxSilence:   f.MaxSilence,
 		Jitter:       f.Jitter,
 		CatchUp:      f.CatchUp,
 		MaxSeries:    f.MaxSeries,
@@ -64,16 +72,31 @@ func (r *reader) config(root *yaml.Node) *Config {
 		r.wrong(n, "no dataset: want at least one `- table: warehouse.schema.table`")
 	}
 	r.datasets(c, f.Datasets, base)
+	c.Web = r.access(c, &f)
 	r.warn(c, &f)
 	return c
 }
 
 func (r *reader) state(root *yaml.Node, state string) string {
 	resolved, err := store.Resolve(state, r.path)
+	if err == nil && state == "sqlite:" {
+		err = errors.New("it names no file: write its path after the colon, such as sqlite:sentinel.db")
+	}
+	if d, known := warehouse.DialectNamed(warehouse.DialectOf(state)); err == nil && known == nil {
+		if _, ofFile := d.(warehouse.FileDialect); !ofFile {
+			err = warehouse.CheckDSN(d, state)
+		}
+	}
 	if err != nil {
 		r.wrong(nodeOf(root, root, "state"), "state: %v", err)
 	}
 	return resolved
+}
+
+// isPort reports whether a text is the number of a port; 0 is any.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // externalURL checks the address of the agent for people.
@@ -93,6 +116,7 @@ type inherited struct {
 	tier     string
 	runbook  string
 	confirm  *checks.Confirm
+	slo      *SLO // nil: none
 }
 
 // inherit overrides inherited values by those given at n. An explicit null disables an
@@ -132,6 +156,21 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 	if from.Confirm.given {
 		to.confirm = from.Confirm.value
 	}
+	if from.SLO.given {
+		r.inheritSLO(to, from.SLO.value, n)
+	}
+}
+
+// inheritSLO overrides an inherited service level.
+func (r *reader) inheritSLO(to *inherited, slo *SLO, n *yaml.Node) {
+	at := child(n, "slo")
+	if slo != nil && !r.bad[at] {
+		if err := slo.Validate(); err != nil {
+			r.invalid(at, at, "slo", err)
+			return
+		}
+	}
+	to.slo = slo
 }
 
 // keyIn returns one key of a struct.
@@ -153,13 +192,6 @@ func (r *reader) warehouses(entries map[string]*warehouseEntry) []warehouse.Conf
 			e = &warehouseEntry{}
 		}
 		e.Name = name
-		e.DSN = cmp.Or(sentinel.Secret(e.DSNFile), e.DSN)
-		e.RepairDSN = cmp.Or(sentinel.Secret(e.RepairDSNFile), e.RepairDSN)
-		for _, s := range e.StandbyDSNFile {
-			if s != "" {
-				e.StandbyDSN = append(e.StandbyDSN, sentinel.Secret(s))
-			}
-		}
 		r.warehouse(e)
 		out = append(out, e.Config)
 	}
@@ -179,12 +211,12 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	}
 	implied := warehouse.DialectOf(e.DSN.Reveal())
 	switch {
-	case e.DSN == "" && e.node != nil && (given(e.node, "dsn") || given(e.node, "dsn_file")):
+	case e.DSN.IsZero() && slices.ContainsFunc(settings.SecretKeys("dsn"), e.given):
 		// A mistake in it is already recorded, unless it is empty.
 		if n := child(e.node, "dsn"); n != nil && (isNull(n) || n.Value == "") {
 			r.wrong(n, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", e.Name)
 		}
-	case e.DSN == "":
+	case e.DSN.IsZero():
 		r.wrong(key, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", e.Name)
 	case e.Dialect == "" && implied == "":
 		const message = "warehouse %s: the form of the dsn does not identify a dialect: %s"
@@ -192,7 +224,57 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	default:
 		e.Dialect = cmp.Or(e.Dialect, implied)
 	}
+	if e.node != nil {
+		r.dsns(e)
+	}
 	r.resolveFiles(&e.Config)
+}
+
+// given reports whether the warehouse has a key.
+func (e *warehouseEntry) given(key string) bool { return given(e.node, key) }
+
+// dsns refuses DSNs with which no connection can be made, and those that contradict each other.
+func (r *reader) dsns(e *warehouseEntry) {
+	d, err := warehouse.DialectNamed(e.Dialect)
+	if err != nil {
+		return // a mistake already
+	}
+	check := func(key string, dsn sentinel.Secret) {
+		n := nodeOf(e.node, e.node, key)
+		implied := warehouse.DialectOf(dsn.Reveal())
+		switch err := warehouse.CheckDSN(d, dsn.Reveal()); {
+		case dsn.IsZero() || r.isWrong(n):
+		case key != "dsn" && implied != "" && implied != e.Dialect:
+			r.wrong(n, "warehouse %s: want the same database: this is one of %s and dsn one of %s", e.Name, implied, e.Dialect)
+		case key != "dsn" && implied == "" && warehouse.DialectOf(e.DSN.Reveal()) != "":
+			r.wrong(n, "warehouse %s: the form of this dsn is not one of %s: write it in the form of dsn", e.Name, e.Dialect)
+		case (implied == "" || implied == e.Dialect) && err != nil:
+			r.wrong(n, "warehouse %s: %v", e.Name, err)
+		}
+	}
+	check("dsn", e.DSN)
+	check("repair_dsn", e.RepairDSN)
+	if one, other := databaseOf(e.DSN), databaseOf(e.RepairDSN); one != "" && other != "" && one != other {
+		n := nodeOf(e.node, e.node, "repair_dsn")
+		r.notes = append(r.notes, fmt.Sprintf("%s:%d: warehouse %s: repair_dsn is of the database %s and dsn of %s: repairs "+
+			"change tables that nothing checks", r.file, n.Line, e.Name, r.mask(other), r.mask(one)))
+	}
+	for i, standby := range e.StandbyDSN {
+		check(settings.Index("standby_dsn", i), standby)
+		if standby.Reveal() == e.DSN.Reveal() && !standby.IsZero() {
+			r.wrong(nodeOf(e.node, e.node, settings.Index("standby_dsn", i)), "warehouse %s: it is the dsn itself: "+
+				"want the address of another server", e.Name)
+		}
+	}
+}
+
+// databaseOf returns the database of a DSN that is a URL; "" where it is not told.
+func databaseOf(dsn sentinel.Secret) string {
+	u, err := url.Parse(dsn.Reveal())
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return strings.Trim(u.Path, "/")
 }
 
 // hint returns advice on a DSN whose form no dialect knows.
@@ -211,8 +293,8 @@ func (r *reader) resolveFiles(w *warehouse.Config) {
 		return
 	}
 	for _, dsn := range []*sentinel.Secret{&w.DSN, &w.RepairDSN} {
-		if *dsn != "" {
-			*dsn = sentinel.Secret(files.Resolve(dsn.Reveal(), r.path))
+		if !dsn.IsZero() {
+			*dsn = sentinel.NewSecret(files.Resolve(dsn.Reveal(), r.path))
 		}
 	}
 }

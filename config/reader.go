@@ -2,10 +2,10 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,8 +15,8 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -27,13 +27,16 @@ type reader struct {
 	env      func(string) (string, bool)
 	source   []byte
 	lines    []string // lines of source; set at the first mistake
+	hidden   []bool   // whether each of lines is a part of a secret
 	secrets  []string // values that messages must mask
 	mistakes []Mistake
+	notes    []string // warnings from before there is a Config
 	root     *yaml.Node
 	bad      map[*yaml.Node]bool // nodes with a mistake
 
 	schedules map[cron]parsed
 	words     map[string]string // values returned by shared
+	sources   map[string]secrets.Source
 }
 
 // cron is an expression with its zone, which schedule.Zone returned.
@@ -94,9 +97,10 @@ func (r *reader) wrongAt(line, column int, message string) {
 	m := Mistake{File: r.file, Line: max(1, line), Column: max(1, column), Message: r.mask(message)}
 	if r.lines == nil {
 		r.lines = splitLines(r.source)
+		r.hidden = hiddenLines(r.lines)
 	}
 	if line >= 1 && line <= len(r.lines) {
-		m.Source = r.mask(strings.TrimRight(maskLine(r.lines[line-1]), " \t"))
+		m.Source = r.mask(strings.TrimRight(maskLine(r.lines[line-1], r.hidden[line-1]), " \t"))
 	}
 	r.mistakes = append(r.mistakes, m)
 }
@@ -105,11 +109,6 @@ func (r *reader) wrongAt(line, column int, message string) {
 func pattern(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
-
-var secretKey = pattern(`^(\s*-?\s*)(\w*(?:dsn|token|password|secret|url)):(\s*)\S.*$`)
-
-// maskLine hides the value of a key that holds a secret.
-func maskLine(line string) string { return secretKey().ReplaceAllString(line, "$1$2:$3***") }
 
 // userInfo matches user and password of an address: postgres://u:pw@host or
 // u:pw@tcp(host).
@@ -165,6 +164,10 @@ func (r *reader) parse(data []byte) *yaml.Node {
 		r.wrong(n, "aliases are not used here: put what is shared under `defaults:`")
 		return nil
 	}
+	r.notYAML(root)
+	if len(r.mistakes) > 0 {
+		return nil
+	}
 	if root.Kind != yaml.MappingNode {
 		r.wrong(root, "want keys such as `warehouses:` and `datasets:` at the top")
 		return nil
@@ -192,12 +195,10 @@ func (r *reader) syntax(err error) {
 		return
 	}
 	message := load.Message
-	if strings.HasPrefix(message, "unknown anchor") {
-		message = "a text that begins with * is an alias in YAML: put it in quotes"
-	}
 	if began := load.ContextMark.Line; began > 0 && began < load.Mark.Line {
 		message += fmt.Sprintf(" to end what begins in line %d", began)
 	}
+	message = cmp.Or(r.unquoted(load.Mark.Line, load.Mark.Column), message+yamlAdvice(message))
 	r.wrongAt(load.Mark.Line, load.Mark.Column, message)
 }
 
@@ -239,8 +240,12 @@ var variable = pattern(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
 // text reads a scalar as text, with ${VAR} and ${VAR:-default} replaced. $$ is
 // a dollar sign.
 func (r *reader) text(n *yaml.Node) (string, bool) {
-	if n.Kind != yaml.ScalarNode {
-		r.wrong(n, "want a text")
+	switch n.Kind {
+	case yaml.MappingNode:
+		r.wrong(n, "want a text: put one that begins with { or has a colon in quotes")
+		return "", false
+	case yaml.SequenceNode:
+		r.wrong(n, "want one text, not a list: put one that begins with [ in quotes")
 		return "", false
 	}
 	if !strings.Contains(n.Value, "$") {
@@ -270,26 +275,6 @@ func (r *reader) variable(n *yaml.Node, m string) string {
 	}
 	r.wrong(n, "the environment variable %s %s: set it, or write ${%s:-default}", parts[1], state, parts[1])
 	return ""
-}
-
-// secretFile reads a secret from a file named in the configuration.
-func (r *reader) secretFile(n *yaml.Node) (sentinel.Secret, bool) {
-	path, ok := r.text(n)
-	if !ok {
-		return "", false
-	}
-	data, err := os.ReadFile(r.path(path))
-	if err != nil {
-		r.wrong(n, "%v", err)
-		return "", false
-	}
-	secret := strings.TrimRight(string(data), "\r\n")
-	if secret == "" {
-		r.wrong(n, "the file %s is empty", path)
-		return "", false
-	}
-	r.secrets = append(r.secrets, secret)
-	return sentinel.Secret(secret), true
 }
 
 // path resolves a path against the file's directory.

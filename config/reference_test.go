@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -28,6 +29,12 @@ var blocks = []struct {
 	{"The file", "At the top of the file.", "listen: 0.0.0.0:9780\nretention: 30d\n", reflect.TypeFor[file]()},
 	{"Warehouse", "Under `warehouses:`, as the value of a name.",
 		"warehouses:\n  shop:\n    dsn_file: /run/secrets/shop\n    max_connections: 8\n", reflect.TypeFor[warehouseEntry]()},
+	{"Web", "Under `web:`. [Security](security.md) explains it.",
+		"listen: 0.0.0.0:9780\nweb: {read: token, hosts: [sentinel.example.com], tokens: [{name: on-call, token_file: " +
+			"/run/secrets/shop}]}\n",
+		reflect.TypeFor[access.Access]()},
+	{"Token", "Under `tokens:` of `web:`, as an item.",
+		"web: {tokens: [{name: grafana, role: viewer, token: 7f4d1c0b9a8e6f5d4c3b2a19}]}\n", reflect.TypeFor[access.Token]()},
 	{"Defaults", "Under `defaults:`, in an item of `datasets:` and in a check. A check inherits from its dataset, " +
 		"a dataset from `defaults:`; `null` switches an inherited value off.",
 		"defaults: {timezone: Europe/Berlin, owner: data-platform}\n", reflect.TypeFor[inheritable]()},
@@ -39,6 +46,10 @@ var blocks = []struct {
 			"- row_count: {id: orders_today, bucket: day, tier: critical, fail: \"< 10\"}",
 		), reflect.TypeFor[checks.Options]()},
 	{"Confirm", "Under `confirm:`.", "defaults: {confirm: {failures: 2, of: 3}}\n", reflect.TypeFor[checks.Confirm]()},
+	{"SLO", "Under `slo:`. [Service levels](slo.md).", "defaults: {slo: {objective: 99.9%, window: 30d}}\n", reflect.TypeFor[SLO]()},
+	{"Time", "Under `time:` of a dataset, or of a check that reads rows by their time ([more](time.md)).",
+		"datasets:\n  - table: shop.public.events\n    time: {column: ts, unit: ms}\n    checks: [freshness: {fail: 1h}]\n",
+		reflect.TypeFor[checks.TimeColumn]()},
 	{"Anomaly", "Under `anomaly:` of a check.",
 		check("- row_count: {bucket: day, anomaly: {false_alarms: 1/month}}"), reflect.TypeFor[anomaly.Config]()},
 	{"Ignore below", "Under `ignore_below:` of `anomaly:`.",
@@ -121,7 +132,7 @@ func reference(t *testing.T) string {
 		"This page is generated from the program: `make docs` writes it.\n")
 	for _, k := range blocks {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n```yaml\n%s```\n", k.title, k.where, k.example)
-		table(&b, settings.Keys(k.of))
+		table(&b, settings.AllKeys(k.of))
 	}
 	for _, section := range []struct {
 		title string
@@ -176,7 +187,7 @@ func own(t reflect.Type) (keys []settings.Key) {
 			common[k.Name] = true
 		}
 	}
-	for _, k := range settings.Keys(t) {
+	for _, k := range settings.AllKeys(t) {
 		if !common[k.Name] {
 			keys = append(keys, k)
 		}
@@ -219,11 +230,13 @@ func nameOf(t reflect.Type) string {
 		return "duration"
 	case reflect.TypeFor[checks.Bound]():
 		return "condition"
-	case reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[repair.Share]():
+	case reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[repair.Share](), reflect.TypeFor[share]():
 		return "percentage"
 	case reflect.TypeFor[sentinel.Secret]():
 		return "secret"
-	case reflect.TypeFor[sentinel.Table]():
+	case reflect.TypeFor[settings.Command]():
+		return "command"
+	case reflect.TypeFor[sentinel.Table](), reflect.TypeFor[sentinel.Pattern]():
 		return "table"
 	case reflect.TypeFor[checks.DeclaredColumns]():
 		return "list of [declared column](#declared-column)"
@@ -276,6 +289,7 @@ func TestReferenceExamplesLoad(t *testing.T) {
 	env := func(name string) (string, bool) { return "https://example.com/" + name, true }
 	for _, found := range yamlExample.FindAllStringSubmatch(reference(t), -1) {
 		text := FileWithExample("", strings.ReplaceAll(found[1], "dsn_file: /run/secrets/shop", "dsn: sqlite:x.db"))
+		text = strings.ReplaceAll(text, "token_file: /run/secrets/shop", "token: 7f4d1c0b9a8e6f5d4c3b2a19")
 		if _, err := Parse("example.yaml", []byte(text), env); err != nil {
 			t.Errorf("%v\n%s", err, text)
 		}
@@ -319,7 +333,7 @@ func walkStructs(t reflect.Type, seen map[reflect.Type]bool, visit func(reflect.
 		return
 	}
 	seen[t] = true
-	for _, k := range settings.Keys(t) {
+	for _, k := range settings.AllKeys(t) {
 		visit(t, k)
 		walkStructs(k.Type, seen, visit)
 	}
@@ -348,7 +362,7 @@ func TestPagesNameKeysThatExist(t *testing.T) {
 				t.Error(err)
 				continue
 			}
-			if !strings.Contains(string(text), "Stands under `"+reg.page+":`") {
+			if !strings.Contains(string(text), "Write it under `"+reg.page+":`") {
 				t.Errorf("%s does not say where its example stands", page)
 			}
 			known := map[string]bool{}

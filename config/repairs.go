@@ -23,7 +23,7 @@ func (r *reader) repairs(c *Config, d Dataset, entries []policyEntry) (out []*re
 			continue
 		}
 		if p.ID == "" {
-			p.ID = d.Table.String() + "/" + p.Kind
+			p.ID = d.Pattern.String() + "/" + p.Kind
 		}
 		if ids[p.ID] {
 			r.wrong(e.node, "the repair %q stands here twice: give one of them an `id:`", p.ID)
@@ -43,7 +43,7 @@ func (r *reader) writable(c *Config, d Dataset, p *repair.Policy, n *yaml.Node) 
 		return
 	}
 	for _, w := range c.Warehouses {
-		if w.Name == d.Table.Warehouse && w.RepairDSN == "" {
+		if w.Name == d.Table.Warehouse && w.RepairDSN.IsZero() {
 			r.wrong(n, "%s writes to warehouse %s, which has no `repair_dsn:`", p.Kind, w.Name)
 		}
 	}

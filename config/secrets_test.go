@@ -35,3 +35,31 @@ func TestMistakesShowNoSecret(t *testing.T) {
 		})
 	}
 }
+
+// TestMistakesShowNoArgumentOfACommand: on its line, in its list below, and in brackets over
+// several lines; also where the file is no YAML.
+func TestMistakesShowNoArgumentOfACommand(t *testing.T) {
+	t.Parallel()
+	tail := "\ndatasets: [{table: w.t, checks: [schema]}]\n"
+	for _, text := range []string{
+		"warehouses:\n  w:\n    dsn_command: [nosuchprogram, hunter22]" + tail,
+		"warehouses:\n  w:\n    dsn_command: nosuchprogram hunter22" + tail,
+		"warehouses: {w: {\"dsn_command\": [nosuchprogram, hunter22]}}" + tail,
+		"warehouses:\n  w:\n    dsn_command:\n      - nosuchprogram\n      - {a: hunter22}" + tail,
+		"warehouses:\n  w:\n    dsn_command:\n    - nosuchprogram\n    - [hunter22]" + tail,
+		"warehouses:\n  w:\n    dsn_command:\n    - cat\n    - a: b: hunter22" + tail,
+		"warehouses:\n  w: {dsn_command: [cat,\n  a: b: hunter22]}" + tail,
+		"warehouses:\n  w:\n    standby_dsn:\n    - [hunter22]\n    dsn: sqlite:x" + tail,
+		"notify:\n  n:\n    webhook:\n      headers:\n        A: [hunter22]" + tail,
+		"web:\n  tokens:\n    - token_command:\n        - cat\n        - {a: hunter22}\n      name: a" + tail,
+	} {
+		_, err := config.Parse("f.yaml", []byte(text), env(""))
+		if err == nil || strings.Contains(err.Error(), "hunter22") {
+			t.Errorf("%s\nwant an error without the argument, got\n%v", text, err)
+		}
+	}
+	_, err := config.Parse("f.yaml", []byte("web:\n  tokens:\n    - token_command: cat\n      nam: a"+tail), env(""))
+	if err == nil || !strings.Contains(err.Error(), "\n          nam: a\n") {
+		t.Errorf("want the line of another key, got %v", err)
+	}
+}

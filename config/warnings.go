@@ -15,6 +15,7 @@ import (
 
 // warn adds warnings about settings that are allowed but probably mistakes.
 func (r *reader) warn(c *Config, f *file) {
+	c.Warnings = append(c.Warnings, r.notes...)
 	for name, w := range f.Warehouses {
 		if w == nil || w.Dialect == "" {
 			continue
@@ -24,55 +25,129 @@ func (r *reader) warn(c *Config, f *file) {
 				name, implied, w.Dialect)
 		}
 	}
-	tables := make([]string, 0, len(f.Datasets))
+	tables := namesOf(f.Datasets)
 	for i := range f.Datasets {
-		tables = append(tables, f.Datasets[i].Table.String())
+		r.warnOfDataset(c, f, &f.Datasets[i], tables)
 	}
-	slices.Sort(tables)
-	for i := range f.Datasets {
-		r.warnOfDataset(c, &f.Datasets[i], tables)
+	r.warnOfRoutes(c, f)
+	for name, e := range f.Notify {
+		if e != nil && e.kindName == "opsgenie" {
+			const message = "channel %s: Opsgenie ends in April 2027: use jira_service_management, which takes the same keys"
+			r.note(c, e.fields, message, name)
+		}
 	}
 	slices.Sort(c.Warnings)
 }
 
-func (r *reader) warnOfDataset(c *Config, e *datasetEntry, tables []string) {
-	if len(e.Exclude) > 0 && !Wild(e.Table) {
+func (r *reader) warnOfDataset(c *Config, f *file, e *datasetEntry, tables tableNames) {
+	if len(e.Exclude) > 0 && !e.Table.Wild() {
 		r.note(c, nodeOf(e.node, e.node, "exclude"), "exclude has no effect: %s has no wildcard", e.Table)
 	}
 	for i, up := range e.DependsOn {
-		_, configured := slices.BinarySearch(tables, up.String())
-		if configured || len(tables) > 1000 { // the search for the nearest name takes quadratic time
-			continue
+		if n := nodeOf(e.node, e.node, settings.Index("depends_on", i)); strings.ContainsAny(n.Value, "*%") &&
+			!strings.Contains(n.Value, `"`) {
+			r.note(c, n, "depends_on: %s is a pattern, and depends_on wants names: list the tables", n.Value)
 		}
-		if message := settings.UnknownWord("table", up.String(), tables); strings.Contains(message, "did you mean") {
-			r.note(c, nodeOf(e.node, e.node, settings.Index("depends_on", i)), "depends_on: %s", message)
+		if meant := tables.misspelt(up); meant != "" {
+			const message = "depends_on: unknown table %q: did you mean %q?"
+			r.note(c, nodeOf(e.node, e.node, settings.Index("depends_on", i)), message, up, meant)
+		}
+		if slices.Contains(e.DependsOn[:i], up) {
+			r.note(c, nodeOf(e.node, e.node, settings.Index("depends_on", i)), "depends_on: %s is listed twice: remove one", up)
 		}
 	}
+	r.warnOfExcludes(c, e)
 	for i := range e.Checks {
 		r.warnOfCheck(c, e, &e.Checks[i])
+		if key, t := other(e.Checks[i].it); t != nil {
+			if meant := tables.misspelt(*t); meant != "" {
+				const message = "%s: unknown table %q: did you mean %q?"
+				r.note(c, nodeOf(e.Checks[i].fields, e.Checks[i].node, key), message, key, t, meant)
+			}
+		}
 	}
 	for i := range e.Repair {
-		r.warnOfRepair(c, e, &e.Repair[i])
+		r.warnOfRepair(c, f.Datasets, e, &e.Repair[i])
 	}
 }
 
 func (r *reader) warnOfCheck(c *Config, d *datasetEntry, e *checkEntry) {
 	switch k := e.it.(type) {
 	case *checks.Freshness:
-		if d.TimeColumn == "" && k.Column+k.Expression+k.Query+k.Catalog == "" {
+		own := k.Column + k.Expression + k.Query + k.Catalog
+		if d.TimeColumn == "" && d.Time == nil && k.Time == nil && own == "" {
 			r.note(c, e.node, "freshness has no time column: set `column:`, or `time_column:` on the dataset")
 		}
+		r.warnOfColumns(c, e, k.By)
+		r.warnOfSQL(c, d, e, "query", k.Query)
 	case *checks.RowCount:
-		if k.Fail.Op == "<" && !k.Fail.Percent && k.Fail.Low.Cmp(sentinel.Int(0)) <= 0 {
-			r.note(c, e.node, "row_count never fails: every count is at least 0")
-		}
-		if k.Fail.Op == ">=" && !k.Fail.Percent && k.Fail.Low.Cmp(sentinel.Int(0)) <= 0 {
-			r.note(c, nodeOf(e.fields, e.node, "fail"), "row_count always fails: every count is at least 0")
-		}
-		if k.Fail.Op == k.Warn.Op && hidden(k.Warn, k.Fail) {
-			r.note(c, nodeOf(e.fields, e.node, "warn"), "warn has no effect: fail already holds wherever warn does")
+		r.warnOfCounts(c, e, k)
+		r.warnOfColumns(c, e, k.By)
+	case *checks.SQL:
+		r.warnOfSQL(c, d, e, "query", k.Query)
+	}
+}
+
+// warnOfColumns warns of expressions where names of columns are wanted.
+func (r *reader) warnOfColumns(c *Config, e *checkEntry, by []string) {
+	for i, name := range by {
+		if strings.ContainsAny(name, "()") || strings.Contains(name, "::") {
+			r.note(c, nodeOf(e.fields, e.node, settings.Index("by", i)), "by: %q is an expression, and by wants the name "+
+				"of a column: make a view or a generated column of it", name)
 		}
 	}
+}
+
+// warnOfSQL warns of a statement that no server reads: a template that was not filled in, an
+// open quote, an open parenthesis.
+func (r *reader) warnOfSQL(c *Config, d *datasetEntry, e *checkEntry, key, sql string) {
+	n := nodeOf(e.fields, e.node, key)
+	if strings.Contains(sql, "{{") || strings.Contains(sql, "{%") {
+		r.note(c, n, "%s: it is a template, and nothing fills it in: write the value, or ${VARIABLE}", key)
+		return
+	}
+	if err := warehouse.CheckFilter(c.dialect(d.Table.Warehouse), strings.TrimRight(sql, "; \t\r\n")); err != nil {
+		r.note(c, n, "%s: %v", key, err)
+	}
+}
+
+func (r *reader) warnOfCounts(c *Config, e *checkEntry, k *checks.RowCount) {
+	for _, b := range []struct {
+		key   string
+		bound checks.Bound
+	}{{"fail", k.Fail}, {"warn", k.Warn}} {
+		if when := ofCounts(b.bound); when != "" {
+			const message = "row_count %s %ss: every count is a whole number of at least 0"
+			r.note(c, nodeOf(e.fields, e.node, b.key), message, when, b.key)
+		}
+	}
+	if k.Change != nil {
+		for key, b := range map[string]checks.Bound{"change.fail": k.Change.Fail, "change.warn": k.Change.Warn} {
+			order := b.Low.Cmp(sentinel.Int(-100))
+			if b.Op == "<" && order <= 0 || b.Op == "<=" && order < 0 {
+				r.note(c, nodeOf(e.fields, e.node, key), "%s never holds: a count falls by 100%% at most", key)
+			}
+		}
+	}
+	if k.Warn.Set() && k.Warn == k.Fail || k.Fail.Op == k.Warn.Op && hidden(k.Warn, k.Fail) {
+		r.note(c, nodeOf(e.fields, e.node, "warn"), "warn has no effect: fail already holds wherever warn does")
+	}
+}
+
+// ofCounts says that a bound always or never holds for a number of rows; "" where it may.
+func ofCounts(b checks.Bound) string {
+	if !b.Set() || b.Percent {
+		return ""
+	}
+	order := b.Low.Cmp(sentinel.Int(0))
+	whole := b.Low.Rat().IsInt()
+	switch {
+	case b.Op == "<" && order <= 0, b.Op == "<=" && order < 0, (b.Op == "=" || b.Op == "==") && (order < 0 || !whole):
+		return "never"
+	case b.Op == ">=" && order <= 0, b.Op == ">" && order < 0, b.Op == "!=" && (order < 0 || !whole):
+		return "always"
+	}
+	return ""
 }
 
 // hidden reports whether every number that meets warn also meets fail.
@@ -86,19 +161,108 @@ func hidden(warn, fail checks.Bound) bool {
 	return false
 }
 
-func (r *reader) warnOfRepair(c *Config, d *datasetEntry, e *policyEntry) {
-	known := append(checks.Kinds(), "risk")
-	for i := range d.Checks {
-		if it := d.Checks[i].it; it != nil {
-			known = append(known, it.Common().ID)
+func (r *reader) warnOfRepair(c *Config, entries []datasetEntry, d *datasetEntry, e *policyEntry) {
+	known, kinds, ids := append(checks.Kinds(), "risk"), []string{"risk"}, []string{}
+	for i := range entries {
+		o := &entries[i]
+		if o.Table.Warehouse != d.Table.Warehouse || o != d && !o.Table.Wild() && !d.Table.Wild() {
+			continue // it is about other tables
+		}
+		for j := range o.Checks {
+			if it := o.Checks[j].it; it != nil {
+				kinds, ids = append(kinds, o.Checks[j].kindName), append(ids, it.Common().ID)
+			}
 		}
 	}
 	for i, on := range e.On {
-		kind, _, _ := strings.Cut(on, ".")
-		if kind != "alert" && !slices.Contains(known, on) && !slices.Contains(known, kind) {
-			r.note(c, nodeOf(e.node, e.node, settings.Index("on", i)), "on: %s", settings.UnknownWord("word", on, known))
+		n := nodeOf(e.node, e.node, settings.Index("on", i))
+		kind, finding, dotted := strings.Cut(on, ".")
+		switch {
+		case dotted && finding == "":
+			r.note(c, n, "on: %s ends in a dot: name what follows, or write %s", on, kind)
+		case kind == "alert" || slices.Contains(ids, on):
+		case !slices.Contains(known, kind):
+			r.note(c, n, "on: %s", settings.UnknownWord("word", on, append(known, ids...)))
+		case !slices.Contains(kinds, kind):
+			const message = "on: %s never happens: %s has no check of the kind %s: add one, or name one of its checks"
+			r.note(c, n, message, on, d.Table, kind)
+		case kind == "schema" && finding != "" && !slices.Contains(checks.DriftKinds(), sentinel.DriftKind(finding)):
+			var findings []string
+			for _, k := range checks.DriftKinds() {
+				findings = append(findings, "schema."+string(k))
+			}
+			r.note(c, n, "on: %s", settings.UnknownWord("finding", on, findings))
 		}
 	}
+}
+
+// warnOfExcludes warns of an exclude that leaves out no table of the pattern, or all.
+func (r *reader) warnOfExcludes(c *Config, e *datasetEntry) {
+	if !e.Table.Wild() {
+		return
+	}
+	for i, exclude := range e.Exclude {
+		n := nodeOf(e.node, e.node, settings.Index("exclude", i))
+		parts := strings.Split(exclude, ".")
+		name := parts[len(parts)-1]
+		switch {
+		case strings.Contains(exclude, `"`) || exclude == "" || e.Table.Exact():
+		case len(parts) == 3:
+			const message = "exclude: %s leaves out nothing: write it without the warehouse, as %s"
+			r.note(c, n, message, exclude, strings.Join(parts[1:], "."))
+		case len(parts) > 3:
+			r.note(c, n, "exclude: %s leaves out nothing: want a name such as tmp_*, or schema.name", exclude)
+		case strings.Trim(exclude, "*%.") == "" || name == e.Table.Name && len(parts) == 1:
+			r.note(c, n, "exclude: %s leaves out every table of %s: narrow it, or remove the dataset", exclude, e.Table)
+		case disjoint(name, e.Table.Name), len(parts) == 2 && e.Table.Schema != "" && disjoint(parts[0], e.Table.Schema):
+			r.note(c, n, "exclude: %s leaves out nothing: no name matches both it and %s", exclude, e.Table)
+		}
+	}
+}
+
+// disjoint reports whether surely no name matches both of two patterns.
+func disjoint(a, b string) bool {
+	const wild = "*%"
+	aFirst, aLast := strings.IndexAny(a, wild), strings.LastIndexAny(a, wild)
+	bFirst, bLast := strings.IndexAny(b, wild), strings.LastIndexAny(b, wild)
+	switch {
+	case aFirst < 0:
+		return !sentinel.MatchName(b, a)
+	case bFirst < 0:
+		return !sentinel.MatchName(a, b)
+	}
+	apart := func(x, y string, within func(s, part string) bool) bool { return !within(x, y) && !within(y, x) }
+	return apart(a[:aFirst], b[:bFirst], strings.HasPrefix) || apart(a[aLast+1:], b[bLast+1:], strings.HasSuffix)
+}
+
+// warnOfRoutes warns of routes and windows about tables that no dataset names.
+func (r *reader) warnOfRoutes(c *Config, f *file) {
+	dead := func(n *yaml.Node, patterns []string) {
+		for i, p := range patterns {
+			name, err := sentinel.ParsePattern(p)
+			if err == nil && !name.Wild() && !slices.ContainsFunc(c.Datasets, func(d Dataset) bool { return d.named(p) }) {
+				r.note(c, nodeOf(n, n, settings.Index("dataset", i)), "dataset: no dataset is named %s: "+
+					"want a table of `datasets:`, or a pattern with *", p)
+			}
+		}
+	}
+	for i := range f.Routes {
+		dead(f.Routes[i].node, f.Routes[i].Dataset)
+	}
+	for i := range f.Maintenance {
+		dead(f.Maintenance[i].node, f.Maintenance[i].Dataset)
+		if w := f.Maintenance[i].Window; w.From != "" && w.From == w.To && len(w.Days) == 0 {
+			r.note(c, nodeOf(f.Maintenance[i].node, f.Maintenance[i].node, "to"),
+				"maintenance from %s to %s is all of every day: nobody is ever notified", w.From, w.To)
+		}
+	}
+}
+
+// named reports whether the entry may be about the table of a name.
+func (d Dataset) named(name string) bool {
+	t, err := sentinel.ParseTable(name)
+	return err == nil && (d.Names(t) || t.Schema == "" && d.Pattern.Warehouse == t.Warehouse &&
+		(d.Pattern.Wild() || strings.EqualFold(d.Pattern.Name, t.Name)))
 }
 
 // note adds a warning at a node.

@@ -27,10 +27,10 @@ type Demo struct {
 	Out     io.Writer
 	Once    bool // end when each incident was staged once
 	Version string
-	Now     sentinel.Clock
+	Clock   sentinel.Clock
 }
 
-// Run makes a warehouse in a temporary folder, runs the agent on it, and stages
+// Run makes a warehouse in a temporary directory, runs the agent on it, and stages
 // incidents until ctx ends.
 func (d Demo) Run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "sentinel-demo-")
@@ -55,7 +55,7 @@ func (d Demo) Run(ctx context.Context) error {
 	agent := server.New(cfg, server.Options{
 		ConfigPath: path,
 		Version:    d.Version,
-		Now:        d.Now,
+		Clock:      d.Clock,
 		Log:        slog.New(slog.DiscardHandler),
 	})
 	var parts sync.WaitGroup

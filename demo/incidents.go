@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel"
 )
@@ -13,9 +14,14 @@ type incident struct {
 	key   string // prefix of the finding's key
 	cause change
 	mend  change // nil: the agent repairs it
-	// undone is set where the agent's repair is to fail and be rolled back. Then
-	// mend is used.
-	undone bool
+	// unhelpful is set if the source of the agent's repair would not help. Then mend is
+	// used.
+	unhelpful bool
+}
+
+// is reports whether a finding is the one that must be seen.
+func (i incident) is(f sentinel.IncidentFinding) bool {
+	return f.Check == i.check && strings.HasPrefix(f.Key, i.key) && !f.Monitor
 }
 
 // change changes the warehouse.
@@ -35,8 +41,8 @@ func pause(paused bool) change {
 // repairState is the end of the incident's repair; "" if a person mends it.
 func (i incident) repairState() sentinel.RepairState {
 	switch {
-	case i.undone:
-		return sentinel.RolledBack
+	case i.unhelpful:
+		return sentinel.WouldNotHelp
 	case i.mend == nil:
 		return sentinel.RepairSucceeded
 	}
@@ -89,10 +95,10 @@ var incidents = []incident{
 		cause: execute(`ALTER TABLE crm_customers ADD COLUMN segment varchar(20)`),
 	},
 	{
-		name:   "a reload does not help",
-		check:  "paid-invoices",
-		cause:  execute(`UPDATE invoices SET amount = NULL WHERE day = date('now', '-1 day')`),
-		mend:   execute(`UPDATE invoices SET amount = 10 WHERE day = date('now', '-1 day')`),
-		undone: true,
+		name:      "a reload would not help",
+		check:     "paid-invoices",
+		cause:     execute(`UPDATE invoices SET amount = NULL WHERE day = date('now', '-1 day')`),
+		mend:      execute(`UPDATE invoices SET amount = 10 WHERE day = date('now', '-1 day')`),
+		unhelpful: true,
 	},
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Poll asks every 50 ms until a condition is met, fails, or limit is over.
+// Poll checks a condition every 50 ms. It returns when the condition is met, when
+// checking fails, or after limit.
 func Poll(ctx context.Context, limit time.Duration, met func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

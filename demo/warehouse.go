@@ -48,7 +48,7 @@ func (w *Warehouse) Exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// Pause stops the loader, or lets it go on.
+// Pause stops the loader, or lets it continue.
 func (w *Warehouse) Pause(paused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

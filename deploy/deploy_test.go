@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +15,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/config"
 	_ "github.com/sentinel-dq/sentinel/warehouse/all"
 )
@@ -48,7 +54,7 @@ func documents(t *testing.T, path string) (out []map[string]any) {
 func TestTheExampleLoads(t *testing.T) {
 	t.Parallel()
 	secrets := t.TempDir()
-	for name, text := range map[string]string{"shop_dsn": "postgres://reader@db/shop\n", "sentinel_token": "tiger\n"} {
+	for name, text := range map[string]string{"shop_dsn": "postgres://reader@db/shop\n", "sentinel_token": "tiger-tiger-burning-bright\n"} {
 		if err := os.WriteFile(filepath.Join(secrets, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -63,13 +69,35 @@ func TestTheExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Token.Reveal() != "tiger" || c.State != "sqlite:/var/lib/sentinel/sentinel.db" || c.Listen != "127.0.0.1:9780" ||
+	if c.Token.Reveal() != "tiger-tiger-burning-bright" || c.State != "sqlite:/var/lib/sentinel/sentinel.db" || c.Listen != "127.0.0.1:9780" ||
 		len(c.Channels) != 1 {
 		t.Errorf("%+v", c)
+	}
+	guard := access.NewGuard(c.Web, &net.TCPAddr{IP: net.IPv4zero}, sentinel.ClockFunc(time.Now), nil)
+	answers := guard.Hosts(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+	for _, host := range hostsOfTheAgent(t) {
+		w := httptest.NewRecorder()
+		answers.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://"+host+"/metrics", nil))
+		if w.Code != http.StatusOK {
+			t.Errorf("the agent does not answer to %s: %d", host, w.Code)
+		}
 	}
 	if read(t, "sentinel.yaml") != read(t, "kubernetes/sentinel.yaml") {
 		t.Error("kubernetes/sentinel.yaml is another file than sentinel.yaml: kustomize takes none from outside its folder")
 	}
+}
+
+// hostsOfTheAgent are the names by which the other files reach the agent.
+func hostsOfTheAgent(t *testing.T) (hosts []string) {
+	t.Helper()
+	for _, path := range []string{"compose/prometheus.yml", "compose/alertmanager.yml"} {
+		found := regexp.MustCompile(`[a-z.]+:9780`).FindAllString(read(t, path), -1)
+		if len(found) == 0 {
+			t.Errorf("%s does not reach the agent", path)
+		}
+		hosts = append(hosts, found...)
+	}
+	return append(hosts, "localhost:9780", "sentinel.monitoring.svc:9780")
 }
 
 func TestKubernetes(t *testing.T) {
@@ -129,7 +157,7 @@ func TestKubernetes(t *testing.T) {
 	}
 	web := read(t, "../web/web.go")
 	for _, path := range []string{"/-/healthy", "/-/ready", "/api/v1/alerts", "/metrics"} {
-		if !strings.Contains(web, " "+path+`"`) {
+		if !strings.Contains(web, path+`"`) {
 			t.Errorf("the agent does not serve %s", path)
 		}
 	}

@@ -16,12 +16,12 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// drilled is an agent under a drill: a process of its own, and its memory.
+// drilled is an agent under test: its process and its state.
 type drilled struct {
 	dir    string // where sentinel.yaml is, and the state
 	cmd    *exec.Cmd
 	memory *store.Store
-	now    sentinel.Clock
+	clock  sentinel.Clock
 }
 
 func (a *drilled) start() error {
@@ -66,8 +66,8 @@ func (a *drilled) stop() error {
 	return err
 }
 
-// seen waits for an incident of a check beside those it had, which may be over
-// already: a repair takes less time than there is between two checks.
+// seen waits for an incident of a check beyond those it had before. The incident may be
+// resolved already: a repair takes less time than the interval of the checks.
 func (a *drilled) seen(ctx context.Context, check string, had int) (time.Duration, error) {
 	return a.wait(ctx, check, func(_, all int) bool { return all > had })
 }
@@ -78,17 +78,17 @@ func (a *drilled) gone(ctx context.Context, check string) (time.Duration, error)
 }
 
 func (a *drilled) wait(ctx context.Context, check string, met func(open, all int) bool) (time.Duration, error) {
-	begin := a.now()
+	begin := a.clock.Now()
 	err := until(ctx, func() (bool, error) {
 		open, all, err := a.alarms(ctx, check)
 		return met(open, all), err
 	})
-	return a.now().Sub(begin), err
+	return a.clock.Now().Sub(begin), err
 }
 
 // says waits for a result of a check.
 func (a *drilled) says(ctx context.Context, check string, met func(sentinel.Result) bool) (time.Duration, error) {
-	begin := a.now()
+	begin := a.clock.Now()
 	var last sentinel.Result
 	err := until(ctx, func() (bool, error) {
 		results, err := a.memory.LastResults(ctx, store.Filter{Check: check})
@@ -100,25 +100,31 @@ func (a *drilled) says(ctx context.Context, check string, met func(sentinel.Resu
 	if err != nil {
 		err = fmt.Errorf("%w: %s says %s: %s", err, check, last.Status, last.Message)
 	}
-	return a.now().Sub(begin), err
+	return a.clock.Now().Sub(begin), err
 }
 
-// alarms counts the incidents of a check that say its data is bad.
+// alarms counts the incidents in which a check says that its data is bad.
 func (a *drilled) alarms(ctx context.Context, check string) (open, all int, err error) {
 	incidents, err := a.memory.Incidents(ctx, store.IncidentFilter{Check: check, Resolved: true})
 	for _, i := range incidents {
-		if i.Monitor {
-			continue
+		says, stands := false, false
+		for _, f := range i.Findings {
+			if f.Check == check && !f.Monitor {
+				says, stands = true, stands || f.Open()
+			}
 		}
-		if all++; i.State != sentinel.Resolved {
+		if says {
+			all++
+		}
+		if stands {
 			open++
 		}
 	}
 	return open, all, err
 }
 
-// lostTicks counts the seconds since an instant of which nothing is recorded:
-// neither that the dataset was checked, nor why it was not.
+// lostTicks counts the seconds since an instant for which nothing is recorded: neither
+// a check of the dataset, nor a reason why it was not checked.
 func (a *drilled) lostTicks(ctx context.Context, table sentinel.Table, since time.Time) (lost int, err error) {
 	ticks, err := a.memory.Ticks(ctx, table, 100_000)
 	recorded := map[int64]bool{}
@@ -134,8 +140,8 @@ func (a *drilled) lostTicks(ctx context.Context, table sentinel.Table, since tim
 	return int(seconds[len(seconds)-1]-seconds[0]) + 1 - len(seconds), err
 }
 
-// account adds what became of the ticks of a dataset since an instant, and which
-// incidents of a check blamed its data.
+// account adds the outcomes of the ticks of a dataset since an instant, and the
+// incidents of a check that blamed its data.
 func (a *drilled) account(ctx context.Context, o *Outcome, since time.Time, check string, table sentinel.Table) error {
 	lost, err := a.lostTicks(ctx, table, since)
 	_, wrong, failed := a.alarms(ctx, check)

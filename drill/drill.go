@@ -1,7 +1,7 @@
-// Package drill stages failures on scratch warehouses, runs the real agent on
-// them as a process of its own, and measures what it detected, repaired, lost
-// and did twice. Begin with [Drill.Run]; failures.go has the failures of an
-// embedded warehouse, servers.go those of PostgreSQL servers.
+// Package drill stages failures on scratch warehouses, runs the real agent on them as a
+// process of its own, and measures what the agent detected, repaired, lost and did
+// twice. Begin with [Drill.Run]. failures.go has the failures of an embedded warehouse,
+// servers.go those of PostgreSQL servers.
 package drill
 
 import (
@@ -22,17 +22,17 @@ import (
 // Servers says whether private PostgreSQL servers take part.
 type Servers string
 
-// Auto leaves servers out where PostgreSQL is not installed. On makes that an error.
+// Auto leaves servers out where PostgreSQL is not installed. With On that is an error.
 const (
 	Auto Servers = "auto"
 	On   Servers = "on"
 	Off  Servers = "off"
 )
 
-// Drill is what a drill is made of. The running executable is the agent.
+// Drill configures a drill. The running executable is the agent.
 type Drill struct {
 	Servers Servers
-	Now     sentinel.Clock
+	Clock   sentinel.Clock
 }
 
 // Outcome is what became of one failure.
@@ -49,8 +49,8 @@ type Outcome struct {
 // Bad counts what went wrong.
 func (o Outcome) Bad() int { return o.Lost + o.Twice + o.Wrong }
 
-// Run stages all failures, on both kinds of warehouse at once. With an error it
-// returns the outcomes so far.
+// Run stages all failures, on both kinds of warehouse at once. On an error it returns
+// the outcomes so far.
 func (d Drill) Run(ctx context.Context) (outcomes []Outcome, err error) {
 	dir, err := os.MkdirTemp("", "sentinel-drill-")
 	if err != nil {
@@ -72,8 +72,8 @@ func (d Drill) Run(ctx context.Context) (outcomes []Outcome, err error) {
 	return append(outcomes, onServers...), errors.Join(err, failed)
 }
 
-// waitLimit is how long the agent has for each thing that it must do.
-const waitLimit = 30 * time.Second
+// waitLimit limits each wait for the agent.
+const waitLimit = 2 * time.Minute
 
 func until(ctx context.Context, met func() (bool, error)) error {
 	return demo.Poll(ctx, waitLimit, met)

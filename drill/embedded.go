@@ -50,11 +50,15 @@ datasets:
     repair: [{on: [schema.column_added], alter_table: {}, mode: auto}]
   - table: shop.invoices
     checks: [{row_count: {id: invoices, fail: "< 1"}}]
+  - table: shop.deliveries
+    time_column: at
+    checks: [{row_count: {id: deliveries, bucket: day, fail: "< 100"}}]
+    repair: [{on: [deliveries], reload_partition: {from: shop.deliveries_archive}, mode: auto}]
   - table: till.sales
     checks: [{row_count: {id: sales, fail: "< 1"}}]
 `
 
-// drilling is the part of a drill that needs nothing: an embedded warehouse, a
+// drilling is the part of a drill that needs no servers: an embedded warehouse, a
 // loader, a receiver of notices and an agent.
 type drilling struct {
 	drilled
@@ -69,7 +73,7 @@ type drilling struct {
 // onEmbedded stages the failures of the embedded warehouse.
 func (run Drill) onEmbedded(ctx context.Context, dir string) (outcomes []Outcome, err error) {
 	ctx, stop := context.WithCancel(ctx)
-	d := &drilling{drilled: drilled{dir: dir, now: run.Now}, arrived: map[string]int{}, starts: map[string]int{}}
+	d := &drilling{drilled: drilled{dir: dir, clock: run.Clock}, arrived: map[string]int{}, starts: map[string]int{}}
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer stop()
@@ -79,6 +83,9 @@ func (run Drill) onEmbedded(ctx context.Context, dir string) (outcomes []Outcome
 	defer func() { err = errors.Join(err, d.warehouse.Close()) }()
 	const archive = `INSERT INTO orders_archive SELECT id, customer_id, amount, created_at FROM orders`
 	if err := d.warehouse.Exec(ctx, archive); err != nil {
+		return nil, err
+	}
+	if err := d.makeDeliveries(ctx); err != nil {
 		return nil, err
 	}
 	if err := d.till(ctx, `CREATE TABLE sales (id INTEGER)`, `INSERT INTO sales VALUES (1)`); err != nil {
@@ -96,10 +103,10 @@ func (run Drill) onEmbedded(ctx context.Context, dir string) (outcomes []Outcome
 	if err := os.WriteFile(filepath.Join(dir, "sentinel.yaml"), config, 0o600); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	err = d.begin(ctx, 5)
+	err = d.begin(ctx, 6)
 	if err == nil {
 		outcomes, err = staged(ctx,
-			d.loaderStops, d.partitionLost, d.sourceGrows, d.databaseAway, d.receiverDead, d.agentKilled)
+			d.loaderStops, d.partitionLost, d.sourceUnhelpful, d.sourceGrows, d.databaseAway, d.receiverDead, d.agentKilled)
 	}
 	ended := d.stop()
 	stop()
@@ -111,7 +118,7 @@ func (run Drill) onEmbedded(ctx context.Context, dir string) (outcomes []Outcome
 	return outcomes, errors.Join(err, ended, closed, served, loaded)
 }
 
-// serve starts the loader when a repair asks for it, and takes notices.
+// serve starts the loader when a repair asks for it, and receives notices.
 func (d *drilling) serve(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// repair breaks something that a policy mends, and waits for its end.
+// repair breaks something that a policy repairs, and waits for the end of the repair.
 func (d *drilling) repair(ctx context.Context, name, check string, statements ...string) (o Outcome, err error) {
 	o.Name = name
 	_, had, err := d.alarms(ctx, check)
@@ -64,7 +64,7 @@ func (d *drilling) sourceGrows(ctx context.Context) (Outcome, error) {
 	return o, err
 }
 
-// receiverDead: notices of an incident while nobody takes them.
+// receiverDead stages an incident while the receiver of notices is down.
 func (d *drilling) receiverDead(ctx context.Context) (o Outcome, err error) {
 	o.Name = "the receiver of notices is dead"
 	d.setDead(true)
@@ -81,7 +81,7 @@ func (d *drilling) receiverDead(ctx context.Context) (o Outcome, err error) {
 		return o, err
 	}
 	d.setDead(false)
-	begin := d.now()
+	begin := d.clock.Now()
 	found, err := d.memory.Incidents(ctx, store.IncidentFilter{Check: "invoices", Resolved: true})
 	if err != nil || len(found) == 0 {
 		return o, fmt.Errorf("no incident: %w", err)
@@ -92,7 +92,7 @@ func (d *drilling) receiverDead(ctx context.Context) (o Outcome, err error) {
 		defer d.mu.Unlock()
 		return d.arrived[id+"/opened"] > 0 && d.arrived[id+"/recovered"] > 0, nil
 	})
-	o.Repaired = d.now().Sub(begin)
+	o.Repaired = d.clock.Now().Sub(begin)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, what := range []string{"/opened", "/recovered"} {
@@ -111,11 +111,11 @@ func (d *drilling) setDead(dead bool) {
 	d.dead = dead
 }
 
-// databaseAway locks the file of a warehouse and takes it away. The checks
-// cannot read it, which says nothing about the data.
+// databaseAway locks the file of a warehouse and moves it away. The checks cannot read
+// it, which says nothing about the data.
 func (d *drilling) databaseAway(ctx context.Context) (o Outcome, err error) {
 	o.Name = "the database is away"
-	begin := d.now()
+	begin := d.clock.Now()
 	path := filepath.Join(d.dir, "till.db")
 	db, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {
@@ -172,7 +172,8 @@ func (d *drilling) till(ctx context.Context, statements ...string) error {
 	return errors.Join(err, db.Close())
 }
 
-// agentKilled: SIGKILL, and a new agent. Ticks are recorded once or counted as missed.
+// agentKilled kills the agent with SIGKILL and starts another. Every tick must be
+// recorded once or counted as missed.
 func (d *drilling) agentKilled(ctx context.Context) (o Outcome, err error) {
 	o.Name, o.Detected = "the agent is killed", -1
 	if err := d.cmd.Process.Kill(); err != nil {
@@ -181,7 +182,7 @@ func (d *drilling) agentKilled(ctx context.Context) (o Outcome, err error) {
 	if err := d.cmd.Wait(); err == nil {
 		return o, errors.New("the agent ended by itself")
 	}
-	begin := d.now()
+	begin := d.clock.Now()
 	if err := d.start(); err != nil {
 		return o, err
 	}
@@ -191,7 +192,7 @@ func (d *drilling) agentKilled(ctx context.Context) (o Outcome, err error) {
 		ticks, err = d.memory.Ticks(ctx, orders, 100_000)
 		return err == nil && len(ticks) > 0 && ticks[0].Tick.After(begin), err
 	})
-	o.Repaired = d.now().Sub(begin)
+	o.Repaired = d.clock.Now().Sub(begin)
 	counted := map[time.Time]int{}
 	for _, t := range ticks {
 		counted[t.Tick]++

@@ -43,8 +43,8 @@ type serving struct {
 	primary, standby *scratch.Server
 }
 
-// onServers stages the failures of servers. Where PostgreSQL is not installed
-// the outcome says so, unless it is required.
+// onServers stages the failures of servers. Where PostgreSQL is not installed the
+// outcome says so, unless servers are required.
 func (run Drill) onServers(ctx context.Context, dir string) (outcomes []Outcome, err error) {
 	if missing := scratch.Missing(); missing != nil {
 		if run.Servers == On {
@@ -57,7 +57,7 @@ func (run Drill) onServers(ctx context.Context, dir string) (outcomes []Outcome,
 			Note:     "left out: " + missing.Error(),
 		}}, nil
 	}
-	d := &serving{drilled: drilled{dir: dir, now: run.Now}}
+	d := &serving{drilled: drilled{dir: dir, clock: run.Clock}}
 	if d.primary, err = scratch.StartPostgres("fsync=off", "max_connections=50"); err != nil {
 		return nil, err
 	}
@@ -94,12 +94,12 @@ func passes(r sentinel.Result) bool { return r.Status == sentinel.Pass }
 
 func onStandby(r sentinel.Result) bool { return strings.Contains(r.Message, "taken on standby 1") }
 
-// databaseKilled: without a standby the checks cannot read, which says nothing about
-// the data; with one the checks move to it, and back when the server has been
-// well for a while.
+// databaseKilled kills a server. Without a standby the checks cannot read, which says
+// nothing about the data. With one the checks move to it, and return when the server
+// has been healthy for a while.
 func (d *serving) databaseKilled(ctx context.Context) (o Outcome, err error) {
 	o.Name = "the database is killed"
-	begin := d.now()
+	begin := d.clock.Now()
 	d.primary.Halt(true)
 	if o.Detected, err = d.says(ctx, "alone", isError); err != nil {
 		return o, fmt.Errorf("not detected: %w", err)
@@ -113,7 +113,7 @@ func (d *serving) databaseKilled(ctx context.Context) (o Outcome, err error) {
 	if err := d.primary.Start(); err != nil {
 		return o, err
 	}
-	back := d.now()
+	back := d.clock.Now()
 	if o.Repaired, err = d.says(ctx, "alone", passes); err != nil {
 		return o, fmt.Errorf("not well again: %w", err)
 	}
@@ -124,7 +124,7 @@ func (d *serving) databaseKilled(ctx context.Context) (o Outcome, err error) {
 		return o, fmt.Errorf("checks do not move back: %w", err)
 	}
 	o.Note = fmt.Sprintf("checks were on the standby meanwhile, and moved back %s after it was up",
-		took(d.now().Sub(back)))
+		took(d.clock.Now().Sub(back)))
 	err = errors.Join(
 		d.account(ctx, &o, begin, "alone", inPublic("alone")),
 		d.account(ctx, &o, begin, "pair", inPublic("pair")),
@@ -139,12 +139,11 @@ func inPublic(name string) sentinel.Table {
 const lostDay = `created_at >= date_trunc('day', now(), 'UTC') - interval '2 days'
 	AND created_at < date_trunc('day', now(), 'UTC') - interval '1 day'`
 
-// replicaPromoted: a day is lost and the primary with it, before anybody has
-// looked. Nothing is repaired on the standby; once it is promoted, the day comes
-// back there.
+// replicaPromoted loses a day and then the primary, before a check runs. Nothing is
+// repaired on the standby. After its promotion the day is repaired there.
 func (d *serving) replicaPromoted(ctx context.Context) (o Outcome, err error) {
 	o.Name = "the replica is promoted"
-	begin := d.now()
+	begin := d.clock.Now()
 	before, err := d.count(ctx, d.standby)
 	if err != nil {
 		return o, err

@@ -11,6 +11,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/internal/registry"
+	"github.com/sentinel-dq/sentinel/secrets"
 )
 
 // Exporter receives the results of each tick. The exported fields of a registered
@@ -121,7 +122,10 @@ func (q *Queue) drain(ctx context.Context) {
 		next := q.waiting[0]
 		q.waiting = q.waiting[1:]
 		q.mu.Unlock()
-		if err := panics.Catch(func() error { return q.Exporter.Export(ctx, next) }); err != nil {
+		err := panics.Catch(func() error {
+			return secrets.Of(q.Exporter).Try(ctx, secrets.IsRefused, func() error { return q.Exporter.Export(ctx, next) })
+		})
+		if err != nil {
 			q.problem(len(next), err)
 			if ctx.Err() != nil {
 				return

@@ -197,7 +197,7 @@ func destination(t *testing.T, status int) (url string, got func() (requests []*
 func TestInflux(t *testing.T) {
 	t.Parallel()
 	url, got := destination(t, http.StatusNoContent)
-	e := ready(t, &exporters.Influx{URL: sentinel.Secret(url), Token: "s3cret", Org: "data", Bucket: "b"})
+	e := ready(t, &exporters.Influx{URL: sentinel.NewSecret(url), Token: sentinel.NewSecret("s3cret"), Org: "data", Bucket: "b"})
 	if err := e.Export(t.Context(), []sentinel.Result{sample()}); err != nil {
 		t.Fatal(err)
 	}
@@ -217,13 +217,13 @@ sentinel_value` + tags + `,metric=row_count,segment=country\=D\ E value=0.5 1772
 
 	full, _ := destination(t, http.StatusInsufficientStorage)
 	secret := strings.Replace(full, "127.0.0.1", "user:hidden@127.0.0.1", 1)
-	e = ready(t, &exporters.Influx{URL: sentinel.Secret(secret), Bucket: "b"})
+	e = ready(t, &exporters.Influx{URL: sentinel.NewSecret(secret), Bucket: "b"})
 	if err := e.Export(t.Context(), []sentinel.Result{sample()}); err == nil ||
 		!strings.Contains(err.Error(), "influx: answered 507 Insufficient Storage: bucket is full") ||
 		strings.Contains(err.Error(), "hidden") {
 		t.Errorf("%v", err)
 	}
-	nobody := ready(t, &exporters.Influx{URL: "http://user:hidden@127.0.0.1:1", Bucket: "b"})
+	nobody := ready(t, &exporters.Influx{URL: sentinel.NewSecret("http://user:hidden@127.0.0.1:1"), Bucket: "b"})
 	if err := nobody.Export(t.Context(), []sentinel.Result{sample()}); err == nil ||
 		strings.Contains(err.Error(), "hidden") {
 		t.Errorf("%v", err)
@@ -236,8 +236,8 @@ func TestOpenLineage(t *testing.T) {
 	e := ready(
 		t,
 		&exporters.OpenLineage{
-			URL:      sentinel.Secret(url + "/api/v1/lineage"),
-			Token:    "s3cret",
+			URL:      sentinel.NewSecret(url + "/api/v1/lineage"),
+			Token:    sentinel.NewSecret("s3cret"),
 			Datasets: map[string]string{"shop": "postgres://db:5432"},
 		},
 	)
@@ -250,7 +250,7 @@ func TestOpenLineage(t *testing.T) {
 	}
 	requests, bodies := got()
 	if len(bodies) != 2 || bodies[0] != bodies[1] || requests[0].Header.Get("Authorization") != "Bearer s3cret" {
-		t.Fatalf("%d events; the same result is the same run, and what could not look is none", len(bodies))
+		t.Fatalf("%d events; the same result is the same run, and what could not run is none", len(bodies))
 	}
 	var event struct {
 		EventType, EventTime string

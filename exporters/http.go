@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/outbound"
+	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -39,11 +39,16 @@ func post(ctx context.Context, to sentinel.Secret, headers map[string]string, bo
 		return outbound.WithoutURL(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 300))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err == nil && resp.StatusCode/100 == 2 {
 		return nil
 	}
-	return fmt.Errorf("answered %s: %s", resp.Status, outbound.OneLine(string(answer), 300))
+	said := outbound.Scrub(resp.Status+": "+string(answer), to.Reveal(), headers["Authorization"])
+	err = errors.New("answered " + outbound.OneLine(said, 300))
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		return &secrets.RefusedError{Err: err}
+	}
+	return err
 }
 
 // needURL returns an error unless the value is an HTTP address.

@@ -39,10 +39,10 @@ func (i *Influx) Export(ctx context.Context, results []sentinel.Result) error {
 	query := url.Values{"org": {i.Org}, "bucket": {i.Bucket}, "precision": {"ns"}}
 	to := strings.TrimSuffix(i.URL.Reveal(), "/") + "/api/v2/write?" + query.Encode()
 	headers := map[string]string{"Content-Type": "text/plain; charset=utf-8"}
-	if i.Token != "" {
+	if !i.Token.IsZero() {
 		headers["Authorization"] = "Token " + i.Token.Reveal()
 	}
-	if err := post(ctx, sentinel.Secret(to), headers, []byte(b.String())); err != nil {
+	if err := post(ctx, sentinel.NewSecret(to), headers, []byte(b.String())); err != nil {
 		return fmt.Errorf("influx: %w", err)
 	}
 	return nil

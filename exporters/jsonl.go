@@ -47,7 +47,9 @@ type lineFinding struct {
 	Status   string `json:"status"`
 	Message  string `json:"message"`
 	Expected string `json:"expected,omitempty"`
-	Observed exact  `json:"observed"`
+	// Statement is the DDL that would undo a drift.
+	Statement string `json:"statement,omitempty"`
+	Observed  exact  `json:"observed"`
 }
 
 type lineDrift struct {
@@ -104,7 +106,10 @@ func lineOf(r sentinel.Result) Line {
 		l.Values = append(l.Values, v)
 	}
 	for _, f := range r.Findings {
-		l.Findings = append(l.Findings, lineFinding{f.Key, f.Status.String(), f.Message, f.Expected, exact(f.Observed)})
+		l.Findings = append(l.Findings, lineFinding{
+			Key: f.Key, Status: f.Status.String(), Message: f.Message, Expected: f.Expected, Statement: f.Statement,
+			Observed: exact(f.Observed),
+		})
 	}
 	for _, d := range r.Drifts {
 		l.Drifts = append(l.Drifts, lineDrift{string(d.Kind), d.Object, d.Status.String()})

@@ -28,7 +28,7 @@ func (l *lines) write(path string, keep int64, data []byte) (err error) {
 		return err
 	}
 	if l.file == nil {
-		if l.file, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		if l.file, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			l.file = nil
 			return err
 		}

@@ -42,12 +42,27 @@ var (
 	}
 	CheckLastRun = Metric{
 		"sentinel_check_last_run_timestamp_seconds", "gauge",
-		"Scheduled time of the check's last run.",
+		"Scheduled time of the last run in which the check could look; a run that ends in an error does not count.",
+		byCheck,
+	}
+	CheckLastTry = Metric{
+		"sentinel_check_last_try_timestamp_seconds", "gauge",
+		"Scheduled time of the check's last run, also of one that ended in an error.",
+		byCheck,
+	}
+	CheckNextRun = Metric{
+		"sentinel_check_next_run_timestamp_seconds", "gauge",
+		"Time at which the check's next run begins. It lies in the past while that run has no result.",
+		byCheck,
+	}
+	CheckLastGood = Metric{
+		"sentinel_check_last_good_timestamp_seconds", "gauge",
+		"Scheduled time of the last run that passed.",
 		byCheck,
 	}
 	Freshness = Metric{
 		"sentinel_freshness_seconds", "gauge",
-		"Age of the newest row by the database's clock.",
+		"Age of the newest row by the database's clock at the last run; no series while the check is in error.",
 		byCheck,
 	}
 	NewestTimestamp = Metric{
@@ -99,6 +114,11 @@ var (
 		"Always 1, with the version.",
 		[]string{"version"},
 	}
+	Time = Metric{
+		"sentinel_time_seconds", "gauge",
+		"The agent's clock at the scrape.",
+		nil,
+	}
 	CheckResults = Metric{
 		"sentinel_check_results_total", "counter",
 		"Runs of checks by outcome.",
@@ -145,6 +165,16 @@ var (
 		"Whether this agent is the leader (1) or a standby (0) of the agents that share a state.",
 		nil,
 	}
+	StateShared = Metric{
+		"sentinel_state_shared", "gauge",
+		"Whether the agent's state is one that several agents can share (1), or its own (0).",
+		nil,
+	}
+	Peers = Metric{
+		"sentinel_peers", "gauge",
+		"Other agents of the same state that do tasks for this one.",
+		nil,
+	}
 	Tasks = Metric{
 		"sentinel_tasks_total", "counter",
 		"Tasks of agents that share one state, by kind (checks, delivery, repair) and by where they were done: " +
@@ -161,14 +191,30 @@ var (
 		"Bugs (panics) that the agent recovered from, by where they were.",
 		[]string{"where"},
 	}
+	RecordsDropped = Metric{
+		"sentinel_records_dropped_total", "counter",
+		"Results and changes (incidents, states, notices, audit entries) that were dropped " +
+			"because the agent's state could not be written for too long.",
+		[]string{"what"},
+	}
 	StoreUp = Metric{
 		"sentinel_store_up", "gauge",
 		"Whether the last write to the agent's state succeeded.",
 		nil,
 	}
+	StoreRewritten = Metric{
+		"sentinel_store_rewritten_total", "counter",
+		"How often the file of the agent's state was deleted under the agent, and written again.",
+		nil,
+	}
 	ReloadSuccessful = Metric{
 		"sentinel_config_last_reload_successful", "gauge",
 		"Whether the last load of the configuration succeeded.",
+		nil,
+	}
+	ReplacedRunning = Metric{
+		"sentinel_config_replaced_running", "gauge",
+		"Replaced configurations under which something still runs: a statement, a delivery or a step of a repair.",
 		nil,
 	}
 	ReloadTimestamp = Metric{
@@ -197,7 +243,12 @@ var (
 	}
 	Deadline = Metric{
 		"sentinel_deadline_timestamp_seconds", "gauge",
-		"The dataset's next deadline.",
+		"The dataset's next deadline, or the last one while it is not known whether rows came in time.",
+		byDataset,
+	}
+	ArrivalsKnown = Metric{
+		"sentinel_arrivals_known_timestamp_seconds", "gauge",
+		"Time up to which it is known whether rows have arrived for the dataset's deadline.",
 		byDataset,
 	}
 	ExpectedArrival = Metric{
@@ -256,7 +307,8 @@ var (
 	}
 	Repairs = Metric{
 		"sentinel_repairs_total", "counter",
-		"Repairs that ended, by outcome: succeeded, rolled_back, failed, dead_letter, cancelled, superseded.",
+		"Repairs that ended, by outcome: succeeded, would_not_help, rolled_back, failed, dead_letter, cancelled, " +
+			"superseded.",
 		append(byDataset[:2:2], "action", "outcome"),
 	}
 	RepairsActive = Metric{
@@ -279,6 +331,11 @@ var (
 		"Repairs and notifications that were given up, and wait for a person.",
 		[]string{"of"},
 	}
+	SilencesUnmatched = Metric{
+		"sentinel_silences_unmatched", "gauge",
+		"Silences that match no check of a dataset and no open incident: mistyped, or forgotten.",
+		nil,
+	}
 	AuditEntries = Metric{
 		"sentinel_audit_entries", "gauge",
 		"Length of the audit log.",
@@ -292,6 +349,17 @@ var (
 	NotificationsPending = Metric{
 		"sentinel_notifications_pending", "gauge",
 		"Notifications waiting to be sent.",
+		nil,
+	}
+	NotificationsOverdue = Metric{
+		"sentinel_notifications_overdue_seconds", "gauge",
+		"How long the channel's oldest waiting notification could have been sent already; " +
+			"the time that it waits for others of its group does not count.",
+		[]string{"channel"},
+	}
+	SilencesActive = Metric{
+		"sentinel_silences_active", "gauge",
+		"Silences in force.",
 		nil,
 	}
 )
@@ -319,27 +387,3 @@ var (
 		[]string{"warehouse"},
 	}
 )
-
-// Metrics lists all metrics: those of checks first, then the agent's own.
-func Metrics() []Metric { return append(checkMetrics(), agentMetrics()...) }
-
-// checkMetrics lists the metrics of results.
-func checkMetrics() []Metric {
-	return []Metric{
-		CheckStatus, CheckLastRun, Freshness, NewestTimestamp, RowCount, MissingPartitions, CheckValue, SchemaDrifts,
-		AnomalyScore, ExpectedLow, ExpectedHigh,
-	}
-}
-
-// agentMetrics lists the metrics of datasets and of the agent itself.
-func agentMetrics() []Metric {
-	return []Metric{
-		BuildInfo, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped,
-		WarehouseUp, ClockSkew, ReplicationLag, Panics, StoreUp, Leading, Tasks, WorkShared,
-		ReloadSuccessful, ReloadTimestamp, SeriesDropped,
-		DatasetInfo, Risk, Deadline, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead, RiskModel,
-		Incidents, TimeToDetect, TimeToResolve, TimeToRepair, Repairs, RepairsActive, BreakerState, Retries, DeadLetters,
-		AuditEntries, Notifications, NotificationsPending,
-		Statements, StatementErrors, Connections, QuerySeconds,
-	}
-}

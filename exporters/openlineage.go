@@ -42,7 +42,7 @@ func (o *OpenLineage) Validate() error {
 // Export implements Exporter. It sends no event for a check that could not run.
 func (o *OpenLineage) Export(ctx context.Context, results []sentinel.Result) error {
 	headers := map[string]string{"Content-Type": "application/json"}
-	if o.Token != "" {
+	if !o.Token.IsZero() {
 		headers["Authorization"] = "Bearer " + o.Token.Reveal()
 	}
 	for _, r := range results {

@@ -22,16 +22,20 @@ import (
 
 // Limits bounds the number of series at /metrics.
 type Limits struct {
-	MaxSeries int `yaml:"max_series" default:"50000" doc:"Series of checks on /metrics at most."`
+	MaxSeries int `yaml:"max_series" default:"120000" doc:"Series of checks on /metrics at most."`
 }
 
 // Prometheus serves metrics at /metrics. A scrape never sends a statement. It shows the
 // values that results and the agent have set.
 type Prometheus struct {
 	Limits
+	// Clock is exported at every scrape, so that rules can compare it with the clock of
+	// Prometheus. Nil: it is not exported.
+	Clock sentinel.Clock
 
 	checks   *seriesSet // samples by id of the check
 	datasets *seriesSet // samples by datasetKey
+	next     nextRuns   // of checks, that are not among their samples yet
 
 	registry   *prometheus.Registry                // registry of the agent's own metrics
 	gauges     map[string]*prometheus.GaugeVec     // gauges by name of the metric
@@ -105,8 +109,8 @@ func (p *Prometheus) Add(m Metric, v float64, labels ...string) {
 
 // setOfDataset changes the value of a dataset's sample.
 func (p *Prometheus) setOfDataset(m Metric, labels []string, change func(sentinel.Number) sentinel.Number) {
-	shared, further := slices.Clone(labels[:len(byDataset)]), slices.Clone(labels[len(byDataset):])
-	p.datasets.set(m, datasetKey(shared), shared, further, change)
+	ofDataset, further := slices.Clone(labels[:len(byDataset)]), slices.Clone(labels[len(byDataset):])
+	p.datasets.set(m, datasetKey(ofDataset), func([]string) []string { return ofDataset }, further, change)
 }
 
 // datasetKey returns the key of a dataset's samples.
@@ -119,7 +123,7 @@ func datasetLabels(t sentinel.Table) []string { return []string{t.Warehouse, Dat
 func (p *Prometheus) Describe(t sentinel.Table, owner, tier string) {
 	info := p.datasets.index[DatasetInfo.Name]
 	labels := datasetLabels(t)
-	p.datasets.update(datasetKey(labels), labels, func(last []sample) []sample {
+	p.datasets.update(datasetKey(labels), func([]string) []string { return labels }, func(last []sample) []sample {
 		before := 0
 		for before < len(last) && last[before].metric < info {
 			before++
@@ -160,8 +164,11 @@ func (p *Prometheus) Gather() ([]*dto.MetricFamily, error) {
 }
 
 // checkSeries returns the series of checks, at most MaxSeries, and counts the others in
-// SeriesDropped.
+// SeriesDropped. It begins a scrape, and sets the time of it.
 func (p *Prometheus) checkSeries() [][]series {
+	if p.Clock != nil {
+		p.Set(Time, float64(p.Clock.Now().UnixMilli())/1000)
+	}
 	checks, dropped := p.checks.snapshot(cmp.Or(p.MaxSeries, settings.Default[Limits]().MaxSeries))
 	p.Set(SeriesDropped, float64(dropped))
 	return checks
@@ -180,8 +187,7 @@ func (p *Prometheus) Forget(m Metric, labels ...string) {
 func (p *Prometheus) Export(_ context.Context, results []sentinel.Result) error {
 	for i := range results {
 		r := &results[i]
-		labels := []string{r.Table.Warehouse, DatasetLabel(r.Table), r.Check}
-		p.checks.update(r.Check, labels, func(last []sample) []sample { return p.checks.samplesOf(r, last) })
+		p.show(r)
 		p.Add(CheckResults, 1, r.Table.Warehouse, r.Status.String())
 	}
 	return nil
@@ -197,6 +203,7 @@ func (p *Prometheus) Close(context.Context) error { return nil }
 // those that the configuration no longer has. Checks are named by id.
 func (p *Prometheus) Keep(checks map[string]bool, datasets map[sentinel.Table]bool) {
 	p.checks.keep(func(id string) bool { return checks[id] })
+	p.next.keep(checks)
 	labels := make(map[string]bool, len(datasets))
 	for t := range datasets {
 		labels[datasetKey(datasetLabels(t))] = true

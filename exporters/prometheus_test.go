@@ -69,13 +69,14 @@ func everything(tb testing.TB) *exporters.Prometheus {
 	}
 	odd.Scores = []sentinel.Score{{Score: 0.2, Low: 1, High: 2}}
 	export(tb, p, result(2), odd)
+	p.NextRun(odd.Table, odd.Check, tick)
 	p.IncidentsOpen(map[string]int{"critical": 1})
 	p.TicksMissed(odd.Table, 2)
 	p.JobSkipped(odd.Table, 1)
 	p.Warehouse("shop", true, time.Millisecond, time.Second, "")
 	p.StoreUp(true)
 	p.Reloaded(true, tick)
-	for _, m := range exporters.Metrics()[11:] {
+	for _, m := range exporters.Metrics()[14:] {
 		labels := slices.Repeat([]string{"a"}, len(m.Labels))
 		switch m.Type {
 		case "gauge":
@@ -145,6 +146,15 @@ func TestLastValueStaysExported(t *testing.T) {
 			t.Errorf("missing %s in\n%s", want, text)
 		}
 	}
+	for name, want := range map[string]string{
+		"last_run": "1.8e+09", "last_try": "1.8000036e+09", "last_good": "1.8e+09",
+	} {
+		line := `sentinel_check_` + name + `_timestamp_seconds{warehouse="shop",dataset="public.t_1",` +
+			`check="shop.public.t_1/row_count"} ` + want + "\n"
+		if !strings.Contains(text, line) {
+			t.Errorf("missing %s in\n%s", line, text)
+		}
+	}
 	p.Keep(nil, nil)
 	if strings.Contains(scrape(p), "t_1") {
 		t.Error("a check taken out of the configuration is still exported")
@@ -189,7 +199,7 @@ func TestC40ACapOnSeries(t *testing.T) {
 		text,
 		"\nsentinel_freshness_seconds{",
 	) > 10 ||
-		!strings.Contains(text, "sentinel_series_dropped 30") {
+		!strings.Contains(text, "sentinel_series_dropped 50") {
 		t.Error(text)
 	}
 }

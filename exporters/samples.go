@@ -8,23 +8,41 @@ import (
 )
 
 // samplesOf returns the samples of a result, sorted by metric. The result of a check
-// that could not run changes only the status. The last numbers stay, with their age.
-func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample) []sample {
-	status := s.index[CheckStatus.Name]
-	out := make([]sample, 0, 2+len(r.Observations)+3*len(r.Scores))
+// that could not run changes only the status and the time of the last try. The last
+// numbers stay, with their age, but not the age of the data, which would stand still. next is
+// when the check runs next; absent: never.
+func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample, next sentinel.Number) []sample {
+	out := make([]sample, 0, max(5+len(r.Observations)+3*len(r.Scores), len(last)))
 	add := func(m Metric, value sentinel.Number, labels ...string) {
 		out = append(out, sample{metric: s.index[m.Name], labels: labels, value: value})
 	}
+	tick := sentinel.Float(float64(r.Tick.UnixMilli()) / 1000)
 	add(CheckStatus, sentinel.Int(int64(r.Status)), r.Kind)
+	if !next.Absent() {
+		add(CheckNextRun, next)
+	}
 	if r.Status == sentinel.Error {
+		replaced := []int{
+			s.index[CheckStatus.Name], s.index[CheckLastTry.Name], s.index[CheckNextRun.Name], s.index[Freshness.Name],
+		}
+		add(CheckLastTry, tick)
 		for _, v := range last {
-			if v.metric != status {
+			if !slices.Contains(replaced, v.metric) {
 				out = append(out, v)
 			}
 		}
+		sortSamples(out)
 		return out
 	}
-	add(CheckLastRun, sentinel.Float(float64(r.Tick.UnixMilli())/1000))
+	add(CheckLastRun, tick)
+	add(CheckLastTry, tick)
+	good := tick
+	if r.Status != sentinel.Pass {
+		good = s.valueOf(CheckLastGood, last)
+	}
+	if !good.Absent() {
+		add(CheckLastGood, good)
+	}
 	for _, o := range r.Observations {
 		m := metricOf(o.Metric)
 		switch {
@@ -47,8 +65,22 @@ func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample) []sample {
 		add(ExpectedLow, sentinel.Float(v.Low), v.Segment)
 		add(ExpectedHigh, sentinel.Float(v.High), v.Segment)
 	}
-	slices.SortStableFunc(out, func(a, b sample) int { return a.metric - b.metric })
+	sortSamples(out)
 	return out
+}
+
+// valueOf returns the value of a metric without labels of its own; absent if there is none.
+func (s *seriesSet) valueOf(m Metric, of []sample) (n sentinel.Number) {
+	metric := s.index[m.Name]
+	if at := slices.IndexFunc(of, func(v sample) bool { return v.metric == metric }); at >= 0 {
+		n = of[at].value
+	}
+	return n
+}
+
+// sortSamples sorts samples by metric.
+func sortSamples(of []sample) {
+	slices.SortStableFunc(of, func(a, b sample) int { return a.metric - b.metric })
 }
 
 // countDrifts counts the differences that are not ignored, by kind.

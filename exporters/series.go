@@ -20,17 +20,22 @@ type seriesSet struct {
 	index   map[string]int // name of a metric to its index in metrics
 
 	mu     sync.Mutex
-	groups map[string]*group // id of a check, or key of a dataset, to its samples
-	ids    []string          // keys of groups, sorted by labels; nil after a group was added or removed
-	count  int               // number of samples in all groups
+	groups map[string]group // id of a check, or key of a dataset, to its samples
+	ids    []string         // keys of groups, sorted by labels; nil after a group was added or removed
+	count  int              // number of samples in all groups
 }
 
-// group holds the samples of one check or dataset. A group never changes. An update
-// replaces it by a new one, so that a scrape can read it without a lock.
+// group holds the samples of one check or dataset. Neither its labels nor its samples
+// change in place. An update replaces them, so that a scrape can read them without a lock.
 type group struct {
-	labels  []string // values of the labels that all samples share
-	text    string   // labels in the text format: warehouse="shop",dataset="public.orders"
+	*shared
 	samples []sample // samples sorted by metric
+}
+
+// shared are the labels that all samples of a group have.
+type shared struct {
+	labels []string // their values
+	text   string   // in the text format: warehouse="shop",dataset="public.orders"
 }
 
 // sample is one value of one metric.
@@ -41,28 +46,31 @@ type sample struct {
 }
 
 func newSeriesSet(metrics []Metric) *seriesSet {
-	s := &seriesSet{metrics: metrics, index: map[string]int{}, groups: map[string]*group{}}
+	s := &seriesSet{metrics: metrics, index: map[string]int{}, groups: map[string]group{}}
 	for i, m := range metrics {
 		s.index[m.Name] = i
 	}
 	return s
 }
 
+// labelsOf returns the values of the labels of a group. last are those that it has, if any:
+// labelsOf returns them if they are still right.
+type labelsOf func(last []string) []string
+
 // update replaces the samples of a group by those that change returns. change must not
 // modify its argument. update removes a group without samples.
-func (s *seriesSet) update(id string, labels []string, change func(last []sample) []sample) {
+func (s *seriesSet) update(id string, of labelsOf, change func(last []sample) []sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last := s.groups[id]
-	if last == nil {
-		last = &group{}
+	last, known := s.groups[id]
+	if !known {
+		last.shared = &shared{}
 	}
-	next := &group{labels: last.labels, text: last.text, samples: change(last.samples)}
+	next := group{last.shared, change(last.samples)}
 	s.count += len(next.samples) - len(last.samples)
-	if !slices.Equal(labels, last.labels) {
+	if labels := of(last.labels); !slices.Equal(labels, last.labels) {
 		s.ids = nil
-		next.labels = labels
-		next.text = labelText(s.metrics[0].Labels, labels)
+		next.shared = &shared{labels, labelText(s.metrics[0].Labels, labels)}
 	}
 	if len(next.samples) > 0 {
 		s.groups[id] = next
@@ -74,9 +82,11 @@ func (s *seriesSet) update(id string, labels []string, change func(last []sample
 
 // set replaces the value of one sample by the result of change. change receives an
 // absent value if there is no such sample. An absent result removes the sample.
-func (s *seriesSet) set(m Metric, id string, shared, labels []string, change func(sentinel.Number) sentinel.Number) {
+func (s *seriesSet) set(
+	m Metric, id string, of labelsOf, labels []string, change func(sentinel.Number) sentinel.Number,
+) {
 	metric := s.index[m.Name]
-	s.update(id, shared, func(last []sample) []sample {
+	s.update(id, of, func(last []sample) []sample {
 		at, found := slices.BinarySearchFunc(last, labels, func(v sample, labels []string) int {
 			return cmp.Or(cmp.Compare(v.metric, metric), slices.Compare(v.labels, labels))
 		})
@@ -100,7 +110,7 @@ func (s *seriesSet) set(m Metric, id string, shared, labels []string, change fun
 func (s *seriesSet) keep(stays func(id string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.groups, func(id string, g *group) bool {
+	maps.DeleteFunc(s.groups, func(id string, g group) bool {
 		if stays(id) {
 			return false
 		}
@@ -112,7 +122,7 @@ func (s *seriesSet) keep(stays func(id string) bool) {
 
 // series is one line of /metrics.
 type series struct {
-	group  *group
+	group  *shared
 	sample *sample
 }
 
@@ -125,7 +135,7 @@ func (s *seriesSet) snapshot(limit int) (byMetric [][]series, dropped int) {
 			return slices.Compare(s.groups[a].labels, s.groups[b].labels)
 		})
 	}
-	groups := make([]*group, len(s.ids))
+	groups := make([]group, len(s.ids))
 	for i, id := range s.ids {
 		groups[i] = s.groups[id]
 	}
@@ -142,7 +152,7 @@ func (s *seriesSet) snapshot(limit int) (byMetric [][]series, dropped int) {
 			if byMetric[v.metric] == nil {
 				byMetric[v.metric] = make([]series, 0, len(groups))
 			}
-			byMetric[v.metric] = append(byMetric[v.metric], series{g, v})
+			byMetric[v.metric] = append(byMetric[v.metric], series{g.shared, v})
 		}
 	}
 	return byMetric, dropped

@@ -208,7 +208,7 @@ func startDemo(t *testing.T, ctx context.Context) (address string, staged <-chan
 			if at, ok := strings.CutPrefix(lines.Text(), "metrics        http://"); ok {
 				found <- strings.TrimSuffix(at, "/metrics")
 			}
-			if strings.HasPrefix(lines.Text(), "a reload does not help") && !done {
+			if strings.HasPrefix(lines.Text(), "a reload would not help") && !done {
 				done = true
 				close(through)
 			}

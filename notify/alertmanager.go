@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,9 +13,9 @@ import (
 
 func init() { Register("alertmanager", func() Notifier { return &Alertmanager{} }) }
 
-// Alertmanager posts alerts to the v2 API of one Alertmanager, or of every
-// member of a cluster. An Alertmanager forgets what is not repeated, also when
-// it restarts: what is open is posted again every [Alertmanager.Resend].
+// Alertmanager posts alerts to the v2 API of one Alertmanager, or of every member of a
+// cluster. An Alertmanager forgets alerts that are not repeated, and all alerts at its
+// restart. So open alerts are posted again every [Alertmanager.Resend].
 type Alertmanager struct {
 	URL      []sentinel.Secret `yaml:"url" required:"true" doc:"Addresses of the members of a cluster."`
 	Username string            `yaml:"username" doc:"Name for basic authentication."`
@@ -48,8 +49,8 @@ func (a *Alertmanager) Validate() error {
 	return nil
 }
 
-// Resend is how often the dispatcher posts again what is open. A channel with
-// this method gets notices of kind [Refresh], which no outbox keeps.
+// Resend is how often the dispatcher posts open alerts again. A channel with this
+// method gets notices of kind [Refresh], which are not kept in the outbox.
 func (a *Alertmanager) Resend() time.Duration { return a.Every }
 
 // alert is one of the v2 API.
@@ -61,13 +62,16 @@ type alert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// Notify implements Notifier. One member of a cluster that takes the alerts is
-// enough: the others get them with the next resend.
+// Notify implements Notifier. It succeeds if one member of a cluster accepts the
+// alerts. The others get them with the next resend.
 func (a *Alertmanager) Notify(ctx context.Context, n Notice) (string, error) {
 	alerts := []alert{}
 	for _, e := range n.Entries {
 		if e.Kind != Acknowledged {
 			alerts = append(alerts, a.alert(n, e))
+		}
+		if e.Kind == Worsened {
+			alerts = append(alerts, a.former(n, e)...)
 		}
 	}
 	if len(alerts) == 0 {
@@ -93,7 +97,7 @@ func (a *Alertmanager) Notify(ctx context.Context, n Notice) (string, error) {
 
 func (a *Alertmanager) header() map[string]string {
 	switch {
-	case a.Token != "":
+	case !a.Token.IsZero():
 		return map[string]string{"Authorization": "Bearer " + a.Token.Reveal()}
 	case a.Username != "":
 		return map[string]string{
@@ -103,8 +107,21 @@ func (a *Alertmanager) header() map[string]string {
 	return nil
 }
 
-// alert describes an incident. Its labels are its identity there: what changes
-// while it is open, such as the severity, is an annotation.
+// former ends the alerts that the incident may have had with a lower tier, which is one of
+// the labels.
+func (a *Alertmanager) former(n Notice, e Entry) (ended []alert) {
+	i := e.Incident
+	for _, tier := range tiers[slices.Index(tiers, i.Tier)+1:] {
+		e.Incident.Tier = tier
+		old := a.alert(n, e)
+		old.EndsAt = i.Updated
+		ended = append(ended, old)
+	}
+	return ended
+}
+
+// alert describes an incident. The labels are the alert's identity. Facts that change
+// while it is open, such as the severity, are annotations.
 func (a *Alertmanager) alert(n Notice, e Entry) alert {
 	i := e.Incident
 	labels := map[string]string{

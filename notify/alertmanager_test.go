@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,7 +114,7 @@ func TestRealAlertmanager(t *testing.T) {
 	stop := startAlertmanager(t, address)
 	a := newAgent(t, to("am"))
 	am := &notify.Alertmanager{
-		URL:    []sentinel.Secret{sentinel.Secret("http://" + freeAddress(t)), sentinel.Secret("http://" + address)},
+		URL:    []sentinel.Secret{sentinel.NewSecret("http://" + freeAddress(t)), sentinel.NewSecret("http://" + address)},
 		Every:  20 * time.Millisecond,
 		Expire: time.Hour,
 	}
@@ -147,7 +148,7 @@ func TestRealAlertmanager(t *testing.T) {
 }
 
 // An incident that ends while what is open is repeated does not burn on at the
-// receiver, whoever told of its end.
+// receiver, whichever agent was notified of its end.
 func TestRepeatingDoesNotReviveWhatIsOver(t *testing.T) {
 	t.Parallel()
 	a := newAgent(t, to("am"))
@@ -160,7 +161,7 @@ func TestRepeatingDoesNotReviveWhatIsOver(t *testing.T) {
 	d := a.dispatcher(
 		notify.Channel{
 			Name:     "am",
-			Notifier: &notify.Alertmanager{URL: []sentinel.Secret{sentinel.Secret(r.URL)}, Every: 20 * time.Millisecond},
+			Notifier: &notify.Alertmanager{URL: []sentinel.Secret{sentinel.NewSecret(r.URL)}, Every: 20 * time.Millisecond},
 		},
 	)
 	over := make(chan time.Time, 1)
@@ -181,5 +182,35 @@ func TestRepeatingDoesNotReviveWhatIsOver(t *testing.T) {
 	}
 	if want := <-over; len(alerts) != 1 || !alerts[0].EndsAt.Equal(want) {
 		t.Errorf("%+v, want an end at %s", alerts, want)
+	}
+}
+
+// The tier is a label. When it rises, the alerts with the lower tiers end.
+func TestAnAlertOfALowerTierEnds(t *testing.T) {
+	t.Parallel()
+	var alerts []struct {
+		Labels map[string]string
+		EndsAt time.Time
+	}
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := json.NewDecoder(r.Body).Decode(&alerts); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer receiver.Close()
+	channel := &notify.Alertmanager{URL: []sentinel.Secret{sentinel.NewSecret(receiver.URL)}}
+	if err := channel.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	n := newNotice(notify.Worsened, incident(1))
+	if _, err := channel.Notify(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{} // whether the alert of a tier goes on
+	for _, a := range alerts {
+		got[a.Labels["tier"]] = a.EndsAt.After(n.At)
+	}
+	if len(alerts) != 3 || !got["critical"] || got["warning"] || got["info"] {
+		t.Errorf("%+v", alerts)
 	}
 }

@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel/internal/panics"
+	"github.com/sentinel-dq/sentinel/secrets"
 )
 
-// Deliverer makes one try to deliver a notice to a channel, here or on another
-// agent. The errors are those of [Notifier.Notify].
+// Deliverer makes one try to deliver a notice to a channel, on this agent or on
+// another. Its errors are those of [Notifier.Notify].
 type Deliverer interface {
 	Deliver(ctx context.Context, c Channel, n Notice) (ref string, err error)
 }
@@ -17,12 +18,20 @@ type Deliverer interface {
 // Local is the Deliverer that delivers from this agent.
 type Local struct{}
 
-// Deliver implements Deliverer. A panic of the channel is the error of this try.
+// Deliver implements Deliverer. A panic of the channel is the error of this try. A notice
+// whose login is refused is not lost while the secret comes from a file or a command:
+// somebody may be about to change it.
 func (Local) Deliver(ctx context.Context, c Channel, n Notice) (ref string, err error) {
-	err = panics.Catch(func() (err error) {
-		ref, err = c.Notifier.Notify(ctx, n)
-		return err
+	sources := secrets.Of(c.Notifier)
+	err = panics.Catch(func() error {
+		return sources.Try(ctx, secrets.IsRefused, func() (err error) {
+			ref, err = c.Notifier.Notify(ctx, n)
+			return err
+		})
 	})
+	if len(sources) > 0 && secrets.IsRefused(err) {
+		err = errors.New(err.Error()) // no longer permanent
+	}
 	return ref, err
 }
 

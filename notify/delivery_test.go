@@ -178,7 +178,7 @@ func TestPermanentErrorsAreGivenUp(t *testing.T) {
 	r := answering(t, says(401, "who are you? s3cret"))
 	a := newAgent(t, to("hook"))
 	c := hook("hook", r)
-	c.Notifier = &notify.Webhook{URL: sentinel.Secret(r.URL + "/s3cret"), Secret: "s3cret"}
+	c.Notifier = &notify.Webhook{URL: sentinel.NewSecret(r.URL + "/s3cret"), Secret: sentinel.NewSecret("s3cret")}
 	d := a.dispatcher(c)
 	seen := &observer{}
 	stop := runningWith(t, d, nil, seen)
@@ -203,7 +203,7 @@ func TestTransientErrorsAreGivenUpAfterADay(t *testing.T) {
 	now := night
 	d := a.dispatcher(hook("hook", r))
 	d.Base, d.Cap, d.Rand = time.Nanosecond, time.Nanosecond, func() float64 { return 0 }
-	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	d.Clock = sentinel.ClockFunc(func() time.Time { mu.Lock(); defer mu.Unlock(); return now })
 	running(t, d)
 	a.record(night, incident(1))
 	eventually(t, "it is tried often", func() bool { return len(r.got()) > 30 })
@@ -228,7 +228,7 @@ func TestRetriesBackOff(t *testing.T) {
 	d := a.dispatcher(hook("hook", r))
 	d.Base, d.Cap, d.Rand = 0, 0, func() float64 { return 1 } // the whole bound
 	d.Timeout = 7 * time.Second                               // no wait is as long as its lease
-	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	d.Clock = sentinel.ClockFunc(func() time.Time { mu.Lock(); defer mu.Unlock(); return now })
 	running(t, d)
 	var waits []string
 	for try := 1; try <= 10; try++ {
@@ -272,8 +272,8 @@ func TestAPanicOfAChannelIsAnErrorOfThatTry(t *testing.T) {
 	if seen.count("panic: ") == 0 {
 		t.Error(seen.problems)
 	}
-	eventually(t, "the other channel is told", func() bool { return len(r.got()) == 1 })
-	answer := notify.Channel{Name: "broken", Notifier: &broken{}}.Deliver(t.Context(), told(notify.Opened, incident(1)))
+	eventually(t, "the other channel is notified", func() bool { return len(r.got()) == 1 })
+	answer := notify.Channel{Name: "broken", Notifier: &broken{}}.Deliver(t.Context(), newNotice(notify.Opened, incident(1)))
 	if _, err := answer.Result(); err == nil || !strings.Contains(err.Error(), "panic: ") {
 		t.Errorf("as data: %v", err)
 	}

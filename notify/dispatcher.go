@@ -10,6 +10,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/panics"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -18,6 +19,7 @@ type Channel struct {
 	Name     string
 	Notifier Notifier // validated
 	Rate     Rate     // the zero value: [DefaultRate]
+	Fallback string   // name of the channel that gets what this one gives up; may be empty
 }
 
 // Outcomes that [Observer.Sent] is called with.
@@ -27,29 +29,29 @@ const (
 	OutcomeDead    = "dead"
 )
 
-// Observer follows what a dispatcher does, for metrics, traces and the log. Its
-// methods are called concurrently.
+// Observer follows a dispatcher, for metrics, traces and the log. Its methods are
+// called concurrently.
 type Observer interface {
-	// Notice begins one try to deliver a notice, whose traceparent is that of the
-	// tick that caused it. The try runs under the context returned; receivers get
-	// the traceparent returned, if it is not empty. end is called with the outcome.
+	// Notice begins one try to deliver a notice. traceparent is that of the tick that
+	// caused the notice. The try runs under the returned context. Receivers get the
+	// returned traceparent if it is not empty. end is called with the outcome.
 	Notice(ctx context.Context, traceparent, channel string) (_ context.Context, own string, end func(error))
 	// Sent counts a notice by its outcome.
 	Sent(channel, outcome string)
-	// Problem reports what went wrong: a try that failed, a notice given up, a store
-	// that cannot be read. channel is empty where no single one is concerned.
+	// Problem reports a failed try, a notice that was given up, or a store that cannot
+	// be read. channel is empty if the problem concerns all of them.
 	Problem(channel string, err error)
 }
 
-// Dispatcher sends what the outbox holds. It has one worker a channel, so that a
-// channel that is down delays no other. The fields are set before Run and not
-// changed after.
+// Dispatcher sends the notices of the outbox. Each channel has a worker of its own, so
+// a channel that is down delays no other. Set the fields before Run, and do not change
+// them afterwards.
 type Dispatcher struct {
 	Store     *store.Store
 	Channels  []Channel
 	Deliverer Deliverer      // makes every try; nil: [Local]
 	URL       string         // where people reach the agent; may be empty
-	Now       sentinel.Clock // the clock
+	Clock     sentinel.Clock // the clock
 	Rand      func() float64 // in [0, 1), safe for concurrent use; spreads retries
 
 	Timeout  time.Duration // of one try; default 15s
@@ -95,18 +97,18 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// Run sends until ctx ends, and returns when all its goroutines have. A try that is
-// cut off by the end is made again by the next dispatcher. The planner finds
-// reminders, and ends that nobody was notified of; without one there are none. The
-// observer may be nil. Run may be called again when it has returned or panicked, but
-// not concurrently. A goroutine that panics is started again after Base.
+// Run sends until ctx ends, and returns when all its goroutines have ended. The next
+// dispatcher repeats a try that was cut off. The planner finds reminders and missed
+// recoveries; without a planner there are none. The observer may be nil. Run may be
+// called again after it has returned or panicked, but not concurrently. A goroutine
+// that panics is started again after Base.
 func (d *Dispatcher) Run(ctx context.Context, planner *Planner, observer Observer) {
 	d.start()
 	d.planner = planner
 	d.observer = observer
 	var workers sync.WaitGroup
 	for i, c := range d.Channels {
-		w := &worker{d: d, channel: c, bucket: newBucket(c.Rate, d.Now())}
+		w := &worker{d: d, channel: c, bucket: newBucket(c.Rate, d.Clock.Now())}
 		if r, ok := c.Notifier.(interface{ Resend() time.Duration }); ok {
 			w.resend = r.Resend()
 		}
@@ -126,7 +128,7 @@ func (d *Dispatcher) supervise(ctx context.Context, channel string, run func()) 
 		}
 		// The panic may be the observer's own. Then it cannot be reported to it.
 		_ = panics.Catch(func() error { d.problem(channel, bug); return nil })
-		if !wait(ctx, d.Base, nil) {
+		if !wait.For(ctx, d.Base) {
 			return
 		}
 	}
@@ -148,7 +150,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 				d.problem("", fmt.Errorf("%s: %w", job.what, err))
 			}
 		}
-		if !wait(ctx, d.Every, nil) {
+		if !wait.For(ctx, d.Every) {
 			return
 		}
 	}
@@ -162,15 +164,16 @@ func (d *Dispatcher) remind(ctx context.Context) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	notified, err := d.Store.OutboxNotified(ctx, nil)
+	notified, err := d.Store.OutboxNotices(ctx)
 	if err != nil {
 		return err
 	}
-	items, err := d.planner.Remind(open, notified, d.Now())
+	givenUp, err := d.Store.OutboxGivenUp(ctx)
 	if err != nil {
 		return err
 	}
-	return d.enqueue(ctx, items)
+	items, err := d.planner.Remind(open, notified, givenUp, d.Clock.Now())
+	return errors.Join(err, d.enqueue(ctx, items))
 }
 
 // notifyEnds plans the notices of recoveries that were stored without one.
@@ -178,7 +181,7 @@ func (d *Dispatcher) notifyEnds(ctx context.Context) error {
 	if d.planner == nil {
 		return nil
 	}
-	now := d.Now()
+	now := d.Clock.Now()
 	missing, err := d.Store.OutboxWithoutRecovery(ctx, now.Add(-d.GiveUp))
 	if err != nil {
 		return err
@@ -223,25 +226,12 @@ func (d *Dispatcher) deadLetterOrphans(ctx context.Context) error {
 	for _, c := range d.Channels {
 		names = append(names, c.Name)
 	}
-	now := d.Now()
+	now := d.Clock.Now()
 	n, err := d.Store.DeadLetterOrphans(ctx, names, now.Add(-d.GiveUp), now)
 	if err == nil && n > 0 {
 		err = fmt.Errorf("%d notifications were given up: their channels are no longer configured", n)
 	}
 	return err
-}
-
-// wait returns when the time is over or wake is signalled; false when ctx has ended.
-func wait(ctx context.Context, long time.Duration, wake <-chan struct{}) bool {
-	timer := time.NewTimer(max(long, 0))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-wake:
-	case <-timer.C:
-	}
-	return ctx.Err() == nil
 }
 
 func (d *Dispatcher) problem(channel string, err error) {
@@ -288,7 +278,7 @@ func (d *Dispatcher) Test(ctx context.Context, channel string) error {
 func (d *Dispatcher) test(ctx context.Context, to Channel) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*d.Timeout)
 	defer cancel()
-	now := d.Now()
+	now := d.Clock.Now()
 	i := sentinel.Incident{
 		ID: "test-" + now.UTC().Format("20060102T150405"), Check: "test", Kind: "test",
 		Table: sentinel.Table{Warehouse: "sentinel", Name: "test"},

@@ -57,9 +57,9 @@ func (a *agent) record(now time.Time, incidents ...sentinel.Incident) {
 			changes = append(changes, notify.Change{Kind: kind, Incident: after})
 		}
 	}
-	told, err := a.store.OutboxNotified(a.t.Context(), ids)
+	notified, err := a.store.OutboxNotified(a.t.Context(), ids)
 	if err == nil {
-		batch.Outbox, err = a.planner.Plan(changes, told, now)
+		batch.Outbox, err = a.planner.Plan(changes, notified, now)
 	}
 	if err == nil {
 		_, err = a.store.Record(a.t.Context(), batch)
@@ -78,7 +78,7 @@ func (a *agent) dispatcher(channels ...notify.Channel) *notify.Dispatcher {
 		channel(a.t, c.Notifier)
 	}
 	d := &notify.Dispatcher{
-		Store: a.store, Channels: channels, Now: time.Now, Rand: func() float64 { return 0.5 },
+		Store: a.store, Channels: channels, Clock: sentinel.ClockFunc(time.Now), Rand: func() float64 { return 0.5 },
 		Timeout: 10 * time.Second, Base: 5 * time.Millisecond, Cap: 40 * time.Millisecond,
 	}
 	a.wakes = d.Wake
@@ -116,7 +116,7 @@ func to(names ...string) notify.Route { return notify.Route{To: names, GroupWait
 func hook(name string, r *receiver) notify.Channel {
 	return notify.Channel{
 		Name:     name,
-		Notifier: &notify.Webhook{URL: sentinel.Secret(r.URL)},
+		Notifier: &notify.Webhook{URL: sentinel.NewSecret(r.URL)},
 		Rate:     notify.Rate{Burst: 10_000, Every: time.Millisecond},
 	}
 }
@@ -134,7 +134,7 @@ func TestAThousandFailuresAtOnce(t *testing.T) {
 		all = append(all, i)
 	}
 	a.record(time.Now(), all...)
-	slack := notify.Channel{Name: "slack", Notifier: &notify.Slack{Token: "x", Channel: "c", URL: r.URL}}
+	slack := notify.Channel{Name: "slack", Notifier: &notify.Slack{Token: sentinel.NewSecret("x"), Channel: "c", URL: r.URL}}
 	stop := running(t, a.dispatcher(hook("hook", r), slack))
 	eventually(t, "all is sent", func() bool { return a.count(store.OutboxSent) == 2000 })
 	stop()
@@ -183,7 +183,7 @@ func TestRateOverflowBecomesADigest(t *testing.T) {
 	}
 }
 
-// What goes on is told again while nobody looks at it.
+// An incident that is still open and not acknowledged is notified again.
 func TestReminders(t *testing.T) {
 	t.Parallel()
 	r := answering(t, says(200, ""))
@@ -195,7 +195,7 @@ func TestReminders(t *testing.T) {
 	now := night
 	d := a.dispatcher(hook("hook", r))
 	d.Every = 5 * time.Millisecond
-	d.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	d.Clock = sentinel.ClockFunc(func() time.Time { mu.Lock(); defer mu.Unlock(); return now })
 	runningWith(t, d, a.planner, nil)
 	a.record(night, incident(1), incident(2))
 	later := func(hours int, sent int) {
@@ -245,8 +245,8 @@ func TestTestNotice(t *testing.T) {
 	}
 }
 
-// An end that was stored without its notice is told all the same, once.
-func TestEndsNobodyWasToldOf(t *testing.T) {
+// A recovery that was stored without its notice is notified once.
+func TestMissedRecoveriesAreNotified(t *testing.T) {
 	t.Parallel()
 	r := answering(t, says(200, ""))
 	a := newAgent(t, to("hook"))
@@ -291,16 +291,16 @@ func TestDownstreamJoinsItsUpstream(t *testing.T) {
 	t.Parallel()
 	r := answering(t, says(200, `{"ok":true,"ts":"1.1"}`))
 	a := newAgent(t, to("pager", "slack"))
-	slack := notify.Channel{Name: "slack", Notifier: &notify.Slack{Token: "x", Channel: "c", URL: r.URL}}
+	slack := notify.Channel{Name: "slack", Notifier: &notify.Slack{Token: sentinel.NewSecret("x"), Channel: "c", URL: r.URL}}
 	running(
 		t,
-		a.dispatcher(slack, notify.Channel{Name: "pager", Notifier: &notify.PagerDuty{RoutingKey: "k", URL: r.URL}}),
+		a.dispatcher(slack, notify.Channel{Name: "pager", Notifier: &notify.PagerDuty{RoutingKey: sentinel.NewSecret("k"), URL: r.URL}}),
 	)
 	up, down := incident(1), incident(2)
 	down.Upstream = up.ID
 	for n, i := range []sentinel.Incident{up, down, resolved(up, time.Minute), resolved(down, time.Minute)} {
 		a.record(time.Now(), i)
-		eventually(t, "both channels are told", func() bool { return a.count(store.OutboxSent) == 2*(n+1) })
+		eventually(t, "both channels are notified", func() bool { return a.count(store.OutboxSent) == 2*(n+1) })
 	}
 	var events, threads []string
 	for _, g := range r.got() {

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -12,29 +11,32 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
-	"net/smtp"
 	"net/textproto"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/wneessen/go-mail/smtp"
+
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("email", func() Notifier { return &Email{} }) }
 
-// Email sends mail by SMTP: plain text and HTML. Mails of one incident share a
-// thread, and one that is sent again has the same Message-ID.
+// Email sends mail by SMTP, as plain text and HTML. Mails of one incident share a
+// thread. A mail that is sent again has the same Message-ID.
 type Email struct {
 	Host     string          `yaml:"host" required:"true" doc:"Name of an SMTP server."`
 	Port     int             `yaml:"port" doc:"Port. Default: 465 with tls: implicit, else 587."`
 	From     string          `yaml:"from" required:"true" doc:"Address of the sender."`
 	To       []string        `yaml:"to" required:"true" doc:"Addresses of the recipients."`
 	Username string          `yaml:"username" doc:"Name to log in with."`
-	Password sentinel.Secret `yaml:"password" doc:"Password to log in with."`
-	TLS      string          `yaml:"tls" enum:"starttls,implicit,none" doc:"Encryption. Default: implicit on port 465, else starttls."`
+	Password sentinel.Secret `yaml:"password" doc:"Password to log in with; with auth: xoauth2 the access token."`
+	Auth     string          `yaml:"auth" default:"auto" enum:"auto,plain,login,scram-sha-256,xoauth2" doc:"How to log in. auto: plain, or login where the server has only that."`
+	TLS      string          `yaml:"tls" enum:"starttls,opportunistic,implicit,none" doc:"Encryption. Default: implicit on port 465, else starttls."`
 	CAFile   string          `yaml:"ca_file" doc:"PEM file of authorities to trust instead of the system's."`
 	Hello    string          `yaml:"hello" default:"localhost" doc:"Host name that the agent gives to the server."`
 
@@ -56,8 +58,14 @@ func (e *Email) Validate() error {
 	switch {
 	case e.Host == "":
 		return settings.Wrong("host", "want the name of an SMTP server")
-	case e.Password != "" && e.TLS == "none" && !isLoopback(e.Host):
+	case !e.Password.IsZero() && e.TLS == "none" && !isLoopback(e.Host):
 		return settings.Wrong("tls", "none would send the password in the clear")
+	case e.Username == "" && !e.Password.IsZero():
+		return settings.Wrong("username", "username and password go together: set both, or none")
+	case e.Username != "" && e.Password.IsZero():
+		return settings.Wrong("password", "username and password go together: set both, or none")
+	case e.Auth != "auto" && e.Username == "":
+		return settings.Wrong("auth", "%s needs username and password", e.Auth)
 	case len(e.To) == 0:
 		return settings.Wrong("to", "want at least one address")
 	}
@@ -163,10 +171,11 @@ func (e *Email) begin(c *smtp.Client) error {
 	if err := c.Hello(e.Hello); err != nil {
 		return fmt.Errorf("greeting: %w", err)
 	}
-	if e.TLS == "starttls" {
-		if ok, _ := c.Extension("STARTTLS"); !ok {
-			return permanent("%s offers no STARTTLS: set tls: implicit, or none for a server that needs no protection", e.Host)
-		}
+	offered, _ := c.Extension("STARTTLS")
+	switch {
+	case e.TLS == "starttls" && !offered:
+		return permanent("%s offers no STARTTLS: set tls: implicit, or none for a server that needs no protection", e.Host)
+	case e.TLS == "starttls", e.TLS == "opportunistic" && offered:
 		if err := c.StartTLS(e.config()); err != nil {
 			return fmt.Errorf("starting TLS: %w", err)
 		}
@@ -174,26 +183,51 @@ func (e *Email) begin(c *smtp.Client) error {
 	if e.Username == "" {
 		return nil
 	}
-	_, methods := c.Extension("AUTH")
-	var auth smtp.Auth = smtp.PlainAuth("", e.Username, e.Password.Reveal(), e.Host)
-	if !strings.Contains(" "+methods+" ", " PLAIN ") && strings.Contains(" "+methods+" ", " LOGIN ") {
-		auth = &loginAuth{e.Username, e.Password}
+	if _, encrypted := c.TLSConnectionState(); !encrypted && !isLoopback(e.Host) {
+		return permanent("%s offers no encryption, so the password is not sent: set tls: implicit", e.Host)
 	}
-	if err := c.Auth(auth); err != nil {
-		return fmt.Errorf("signing in: %w", err)
+	_, methods := c.Extension("AUTH")
+	if err := c.Auth(e.login(methods)); err != nil {
+		err = fmt.Errorf("signing in: %w", err)
+		if answer := (*textproto.Error)(nil); errors.As(err, &answer) && answer.Code >= 500 {
+			return &secrets.RefusedError{Err: err}
+		}
+		return err
 	}
 	return nil
 }
 
-// recipients names sender and recipients. refused is of those that the server
-// does not take while it takes others.
+// login returns how to log in. methods are those that the server offers. The caller makes
+// sure that the connection is encrypted, or does not leave this machine.
+func (e *Email) login(methods string) smtp.Auth {
+	has := func(name string) bool { return strings.Contains(" "+methods+" ", " "+name+" ") }
+	method, password := e.Auth, e.Password.Reveal()
+	if method == "auto" {
+		method = "plain"
+		if !has("PLAIN") && has("LOGIN") {
+			method = "login"
+		}
+	}
+	switch method {
+	case "login":
+		return smtp.LoginAuth(e.Username, password, e.Host, true)
+	case "scram-sha-256":
+		return smtp.ScramSHA256Auth(e.Username, password)
+	case "xoauth2":
+		return smtp.XOAuth2Auth(e.Username, password)
+	}
+	return smtp.PlainAuth("", e.Username, password, e.Host, true)
+}
+
+// recipients sends the sender's and the recipients' addresses. refused has the
+// recipients that the server refuses while it accepts others.
 func (e *Email) recipients(c *smtp.Client) (refused, err error) {
-	if err := c.Mail(bare(e.From)); err != nil {
+	if err := c.Mail(envelope(e.From)); err != nil {
 		return nil, fmt.Errorf("sender: %w", err)
 	}
 	taken := 0
 	for _, to := range e.To {
-		if err := c.Rcpt(bare(to)); err != nil {
+		if err := c.Rcpt(envelope(to)); err != nil {
 			refused = errors.Join(refused, fmt.Errorf("recipient %s: %w", bare(to), err))
 			continue
 		}
@@ -214,36 +248,12 @@ func bare(address string) string {
 	return a.Address
 }
 
-// loginAuth is the AUTH LOGIN that some servers offer instead of PLAIN. Like
-// PLAIN it is never used on a connection that others can read.
-type loginAuth struct {
-	username string
-	password sentinel.Secret
-}
+// envelope is the address as the commands of SMTP have it.
+func envelope(address string) string { return (&mail.Address{Address: bare(address)}).String() }
 
-func (a *loginAuth) Start(server *smtp.ServerInfo) (string, []byte, error) {
-	if !server.TLS && !isLoopback(server.Name) {
-		return "", nil, errors.New("the connection is not encrypted")
-	}
-	return "LOGIN", nil, nil
-}
-
-func (a *loginAuth) Next(question []byte, more bool) ([]byte, error) {
-	switch q := strings.ToLower(string(bytes.TrimSpace(question))); {
-	case !more:
-		return nil, nil
-	case strings.HasPrefix(q, "user"):
-		return []byte(a.username), nil
-	case strings.HasPrefix(q, "pass"):
-		return []byte(a.password.Reveal()), nil
-	default:
-		return nil, fmt.Errorf("the server asks %q", clip(flat(q), 40))
-	}
-}
-
-// messageID names a message or a thread within the sender's domain.
+// messageID names a message or a thread within the sender's domain, without brackets.
 func (e *Email) messageID(of string) string {
 	sum := sha256.Sum256([]byte(of))
-	_, domain, _ := strings.Cut(bare(e.From), "@")
-	return "<" + hex.EncodeToString(sum[:16]) + "@" + domain + ">"
+	sender := bare(e.From)
+	return hex.EncodeToString(sum[:16]) + sender[strings.LastIndexByte(sender, '@'):]
 }

@@ -2,21 +2,19 @@ package notify
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"html/template"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net/textproto"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/wneessen/go-mail"
 )
 
 var mailPage = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Parse(`<!doctype html><html><body style="font-family:sans-serif">
 <h2>{{.Title}}</h2>
-{{if .Lines}}<ul>{{range .Lines}}<li>{{.}}</li>{{end}}</ul>{{else}}<p>{{.Message}}</p>
+{{if .Lines}}<ul>{{range .Lines}}<li>{{.}}</li>{{end}}</ul>{{else}}{{range .Body}}<p>{{.}}</p>
+{{end}}
 <table>{{range .Facts}}<tr><th align="left">{{.Name}}</th><td>{{if .Link -}}
 <a href="{{.Value}}">{{.Value}}</a>{{else}}{{.Value}}{{end}}</td></tr>
 {{end}}</table>{{end}}
@@ -30,74 +28,44 @@ type mailFact struct {
 	Link bool
 }
 
-// message writes the mail. It is the same at every try, so that a mail client
-// shows one that came twice once.
+// message writes the mail. At every try it has the same Message-ID, so a mail program
+// shows a mail that arrives twice only once.
 func (e *Email) message(n Notice) ([]byte, error) {
-	var b bytes.Buffer
-	parts := multipart.NewWriter(&b)
-	boundary := e.messageID("boundary:" + n.Key)[1:33]
-	if err := parts.SetBoundary(boundary); err != nil {
-		return nil, err
-	}
-	e.header(&b, n, boundary)
-	if err := part(parts, "text/plain", []byte(n.Title()+"\n\n"+n.Text())); err != nil {
-		return nil, err
-	}
 	page, err := mailHTML(n)
 	if err != nil {
 		return nil, err
 	}
-	if err := part(parts, "text/html", page); err != nil {
+	m := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(e.messageID("boundary:" + n.Key)[:32]))
+	if err := errors.Join(m.From(e.From), m.To(e.To...)); err != nil {
 		return nil, err
 	}
-	if err := parts.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-func (e *Email) header(b *bytes.Buffer, n Notice, boundary string) {
-	line := func(name, value string) { fmt.Fprintf(b, "%s: %s\r\n", name, value) }
-	line("From", e.From)
-	line("To", strings.Join(e.To, ", "))
-	line("Subject", mime.QEncoding.Encode("utf-8", n.Title()))
-	line("Date", n.At.Format(time.RFC1123Z))
-	line("Message-ID", e.messageID(n.Key))
-	// A thread has no first mail that all of them could name, since a group may
-	// join it later: they all refer to the name of the thread itself.
+	// An encoded word in the data would be decoded by the reader's mail program.
+	m.Subject(strings.ReplaceAll(n.Title(), "=?", "= ?"))
+	m.SetDateWithValue(n.At)
+	m.SetMessageIDWithValue(e.messageID(n.Key))
+	// A thread has no first mail, because a group may join it later. All its mails
+	// refer to the name of the thread.
 	if all := n.threads(); len(all) == 1 {
-		line("References", e.messageID("thread:"+all[0].ID))
-		line("In-Reply-To", e.messageID("thread:"+all[0].ID))
+		thread := "<" + e.messageID("thread:"+all[0].ID) + ">"
+		m.SetGenHeader(mail.HeaderReferences, thread)
+		m.SetGenHeader(mail.HeaderInReplyTo, thread)
 	}
-	line("Auto-Submitted", "auto-generated")
-	line("MIME-Version", "1.0")
-	line("Content-Type", `multipart/alternative; boundary="`+boundary+`"`)
-	b.WriteString("\r\n")
-}
-
-func part(parts *multipart.Writer, kind string, text []byte) error {
-	w, err := parts.CreatePart(textproto.MIMEHeader{
-		"Content-Type":              {kind + "; charset=utf-8"},
-		"Content-Transfer-Encoding": {"quoted-printable"},
-	})
-	if err != nil {
-		return err
-	}
-	q := quotedprintable.NewWriter(w)
-	if _, err := q.Write(text); err != nil {
-		return err
-	}
-	return q.Close()
+	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	m.SetBodyString(mail.TypeTextPlain, n.Title()+"\n\n"+n.Text())
+	m.AddAlternativeString(mail.TypeTextHTML, string(page))
+	var b bytes.Buffer
+	_, err = m.WriteTo(&b)
+	return b.Bytes(), err
 }
 
 func mailHTML(n Notice) ([]byte, error) {
 	view := struct {
-		Title, Message, Link string
-		Lines                []string
-		Facts                []mailFact
+		Title, Link string
+		Body, Lines []string
+		Facts       []mailFact
 	}{Title: n.Title(), Link: n.Link()}
 	if len(n.Entries) == 1 && n.Kind != Digest {
-		view.Message = clip(flat(n.Entries[0].Incident.Message), 2000)
+		view.Body = n.Entries[0].Body()
 		for _, f := range n.Entries[0].Facts(n.At) {
 			view.Facts = append(view.Facts, mailFact{f, isLink(f.Value)})
 		}

@@ -60,7 +60,7 @@ func TestMail(t *testing.T) {
 		}
 	}
 	mails := server.mails()
-	if len(mails) != 2 { // nobody is mailed that somebody looks at it
+	if len(mails) != 2 { // an acknowledgement is not mailed
 		t.Fatalf("%d mails", len(mails))
 	}
 	golden(
@@ -110,7 +110,7 @@ func TestMailSignsIn(t *testing.T) {
 			t.Parallel()
 			server := newMailServer(t, c.server)
 			e := server.channel(c.tls)
-			e.Username, e.Password = "me", "pass-word"
+			e.Username, e.Password = "me", sentinel.NewSecret("pass-word")
 			if _, err := channel(t, e).Notify(t.Context(), notices()[0]); err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +121,7 @@ func TestMailSignsIn(t *testing.T) {
 	}
 	server := newMailServer(t, mailManners{auth: "PLAIN"})
 	e := server.channel("starttls")
-	e.Username, e.Password = "me", "pass-word"
+	e.Username, e.Password = "me", sentinel.NewSecret("pass-word")
 	var permanent *notify.PermanentError
 	if _, err := channel(t, e).Notify(t.Context(), notices()[0]); !errors.As(err, &permanent) ||
 		!strings.Contains(err.Error(), "STARTTLS") {
@@ -185,11 +185,11 @@ func TestMailConfiguration(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*notify.Email){
-		"not a mail address":       func(e *notify.Email) { e.To = []string{"bob"} },
-		"at least one":             func(e *notify.Email) { e.To = nil },
-		"in the clear":             func(e *notify.Email) { e.TLS, e.Password = "none", sentinel.Secret("x") },
-		"implicit, none, starttls": func(e *notify.Email) { e.TLS = "ssl" },
-		"ca_file":                  func(e *notify.Email) { e.CAFile = "/no/such/file" },
+		"not a mail address": func(e *notify.Email) { e.To = []string{"bob"} },
+		"at least one":       func(e *notify.Email) { e.To = nil },
+		"in the clear":       func(e *notify.Email) { e.TLS, e.Password = "none", sentinel.NewSecret("x") },
+		"implicit, none, opportunistic, starttls": func(e *notify.Email) { e.TLS = "ssl" },
+		"ca_file": func(e *notify.Email) { e.CAFile = "/no/such/file" },
 	} {
 		e := good
 		change(&e)

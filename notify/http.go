@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/outbound"
+	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -28,10 +30,10 @@ type call struct {
 	Notice  Notice            // its key, trace and time
 }
 
-// post sends a request and returns the answer's body. What the receiver refuses
-// for good is a PermanentError; 408, 425, 429 and 5xx are transient, with a
-// RetryAfterError where it said when to come back; so is what got lost on the
-// way, though the receiver may have acted on it.
+// post sends a request and returns the body of the answer. A status that the receiver
+// will not change is a PermanentError. 408, 425, 429 and 5xx are transient, and a
+// RetryAfterError if the receiver said when to try again. A lost request or answer is
+// transient too, although the receiver may have acted on it.
 func post(ctx context.Context, c call) ([]byte, error) {
 	body, err := c.body()
 	if err != nil {
@@ -87,12 +89,13 @@ func (c call) do(req *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	return answer, classify(resp, answer, c.Notice.At)
+	said := scrubText(string(answer), c.Secrets) // before it is cut: half a secret is not found
+	return answer, classify(resp, said, c.Notice.At)
 }
 
 // classify turns a status into an error.
-func classify(resp *http.Response, answer []byte, now time.Time) error {
-	said := fmt.Errorf("the receiver answers %s: %s", resp.Status, clip(flat(string(answer)), 200))
+func classify(resp *http.Response, answer string, now time.Time) error {
+	var said error = fmt.Errorf("the receiver answers %s: %s", resp.Status, clip(flat(answer), 200))
 	switch code := resp.StatusCode; {
 	case code < 300:
 		return nil
@@ -104,26 +107,30 @@ func classify(resp *http.Response, answer []byte, now time.Time) error {
 		}
 		return said
 	}
+	if slices.Contains(refusals, resp.StatusCode) {
+		said = &secrets.RefusedError{Err: said}
+	}
 	return &PermanentError{said}
 }
+
+// refusals are the answers to a wrong token, or to an address that holds one.
+var refusals = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone}
 
 // scrub replaces secrets in an error's text, keeping its class.
 func (c call) scrub(err error) error { return scrub(err, c.Secrets) }
 
-func scrub(err error, secrets []sentinel.Secret) error {
+func scrub(err error, hidden []sentinel.Secret) error {
 	if err == nil {
 		return nil
 	}
-	var plain []string
-	for _, s := range secrets {
-		plain = append(plain, s.Reveal())
-	}
-	text := outbound.Scrub(err.Error(), plain...)
+	text := scrubText(err.Error(), hidden)
 	if text == err.Error() {
 		return err
 	}
 	var after *RetryAfterError
 	switch {
+	case secrets.IsRefused(err):
+		return &PermanentError{&secrets.RefusedError{Err: errors.New(text)}}
 	case isPermanent(err):
 		return permanent("%s", text)
 	case errors.As(err, &after):
@@ -132,10 +139,19 @@ func scrub(err error, secrets []sentinel.Secret) error {
 	return errors.New(text)
 }
 
-// needURL checks an address of the configuration.
-func needURL(field string, v sentinel.Secret) error {
-	if !outbound.IsURL(v.Reveal()) {
+func scrubText(text string, hidden []sentinel.Secret) string {
+	return outbound.Scrub(text, settings.Secrets(hidden)...)
+}
+
+// needAddress checks an address of the configuration that is no secret.
+func needAddress(field, address string) error {
+	if !outbound.IsURL(address) {
 		return settings.Wrong(field, "want an address that starts with http:// or https://")
 	}
 	return nil
+}
+
+// needURL checks an address of the configuration.
+func needURL(field string, v sentinel.Secret) error {
+	return needAddress(field, v.Reveal())
 }

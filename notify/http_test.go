@@ -33,7 +33,7 @@ func TestAnswers(t *testing.T) {
 		"503, date":         {503, night.Add(11 * time.Minute).Format(http.TimeFormat), transient, time.Minute},
 		"503, a past date":  {503, night.Add(-time.Hour).Format(http.TimeFormat), transient, 0},
 		"503, nonsense":     {503, "soon", transient, 0},
-		"503, a year":       {503, "31536000", transient, 7 * 24 * time.Hour},
+		"503, a year":       {503, "31536000", transient, time.Hour},
 		"500":               {500, "", transient, 0},
 		"a redirect":        {302, "", permanent, 0},
 		"a long redirect":   {308, "", permanent, 0},
@@ -50,8 +50,8 @@ func TestAnswers(t *testing.T) {
 				}
 				w.WriteHeader(c.code)
 			})
-			hook := channel(t, &notify.Webhook{URL: sentinel.Secret(r.URL)})
-			_, err := hook.Notify(t.Context(), told(notify.Opened, incident(1)))
+			hook := channel(t, &notify.Webhook{URL: sentinel.NewSecret(r.URL)})
+			_, err := hook.Notify(t.Context(), newNotice(notify.Opened, incident(1)))
 			var final *notify.PermanentError
 			var later *notify.RetryAfterError
 			got := transient
@@ -80,8 +80,8 @@ func TestSlackAnswers(t *testing.T) {
 		`no json`:                                  false,
 	} {
 		r := answering(t, says(200, answer))
-		c := channel(t, &notify.Slack{Token: "x", Channel: "c", URL: r.URL})
-		_, err := c.Notify(t.Context(), told(notify.Opened, incident(1)))
+		c := channel(t, &notify.Slack{Token: sentinel.NewSecret("x"), Channel: "c", URL: r.URL})
+		_, err := c.Notify(t.Context(), newNotice(notify.Opened, incident(1)))
 		var final *notify.PermanentError
 		if err == nil || errors.As(err, &final) != want {
 			t.Errorf("%s: %v", answer, err)
@@ -100,8 +100,8 @@ func TestMetadataAddressesAreRefused(t *testing.T) {
 		"100.100.100.200",
 		"224.0.0.1",
 	} {
-		c := channel(t, &notify.Webhook{URL: sentinel.Secret("http://" + host + ":1/x")})
-		_, err := c.Notify(t.Context(), told(notify.Opened, incident(1)))
+		c := channel(t, &notify.Webhook{URL: sentinel.NewSecret("http://" + host + ":1/x")})
+		_, err := c.Notify(t.Context(), newNotice(notify.Opened, incident(1)))
 		var final *notify.PermanentError
 		if !errors.As(err, &final) || !strings.Contains(err.Error(), "allow_private") {
 			t.Errorf("%s: %v", host, err)
@@ -109,8 +109,8 @@ func TestMetadataAddressesAreRefused(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // nothing is dialled
-	c := channel(t, &notify.Webhook{URL: "http://169.254.169.254:1/x", AllowPrivate: true})
-	_, err := c.Notify(ctx, told(notify.Opened, incident(1)))
+	c := channel(t, &notify.Webhook{URL: sentinel.NewSecret("http://169.254.169.254:1/x"), AllowPrivate: true})
+	_, err := c.Notify(ctx, newNotice(notify.Opened, incident(1)))
 	if !errors.Is(err, context.Canceled) {
 		t.Error("allowed, but", err)
 	}
@@ -139,14 +139,14 @@ func endless(chunk string, pause time.Duration) func(int, http.ResponseWriter, *
 func TestEndlessAnswers(t *testing.T) {
 	t.Parallel()
 	flood := answering(t, endless(strings.Repeat("x", 1<<16), 0))
-	hook := channel(t, &notify.Webhook{URL: sentinel.Secret(flood.URL)})
-	if _, err := hook.Notify(t.Context(), told(notify.Opened, incident(1))); err != nil {
+	hook := channel(t, &notify.Webhook{URL: sentinel.NewSecret(flood.URL)})
+	if _, err := hook.Notify(t.Context(), newNotice(notify.Opened, incident(1))); err != nil {
 		t.Error("a flood of an answer with status 200:", err)
 	}
 	drip := answering(t, endless("x", 10*time.Millisecond))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := channel(t, &notify.Webhook{URL: sentinel.Secret(drip.URL)}).Notify(ctx, told(notify.Opened, incident(1)))
+	_, err := channel(t, &notify.Webhook{URL: sentinel.NewSecret(drip.URL)}).Notify(ctx, newNotice(notify.Opened, incident(1)))
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Error("an answer drop by drop:", err)
 	}
@@ -163,7 +163,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 	})
 	for _, base := range []string{r.URL, "http://127.0.0.1:1"} {
 		for name, c := range channels {
-			_, err := channel(t, c.configure(base)).Notify(t.Context(), told(notify.Opened, incident(1)))
+			_, err := channel(t, c.configure(base)).Notify(t.Context(), newNotice(notify.Opened, incident(1)))
 			if err == nil || strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: %v", name, err)
 			}

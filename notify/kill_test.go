@@ -55,11 +55,11 @@ func notifyUntilKilled(path, receiver string) error {
 	for n := len(known); ; n++ {
 		<-tick.C
 		i, change := flip(byID, n%killIncidents)
-		told, err := s.OutboxNotified(ctx, []string{i.ID})
+		notified, err := s.OutboxNotified(ctx, []string{i.ID})
 		if err != nil {
 			return err
 		}
-		items, err := p.Plan([]notify.Change{change}, told, time.Now())
+		items, err := p.Plan([]notify.Change{change}, notified, time.Now())
 		if err != nil {
 			return err
 		}
@@ -86,11 +86,11 @@ func flip(known map[string]sentinel.Incident, n int) (sentinel.Incident, notify.
 }
 
 func killDispatcher(s *store.Store, receiver string) (*notify.Dispatcher, *notify.Planner, error) {
-	hook := &notify.Webhook{URL: sentinel.Secret(receiver)}
+	hook := &notify.Webhook{URL: sentinel.NewSecret(receiver)}
 	return &notify.Dispatcher{
 		Store:    s,
 		Channels: []notify.Channel{{Name: "hook", Notifier: hook, Rate: notify.Rate{Burst: 1000, Every: time.Millisecond}}},
-		Now:      time.Now,
+		Clock:    sentinel.ClockFunc(time.Now),
 		Rand:     rand.Float64,
 		Timeout:  2 * time.Second,
 		Base:     5 * time.Millisecond,

@@ -10,8 +10,8 @@ import (
 
 func init() { Register("log", func() Notifier { return &Log{} }) }
 
-// Log writes every incident of a notice as one line of JSON, in the words of
-// the webhook's body, for what collects logs.
+// Log writes every incident of a notice as one line of JSON, with the fields of the
+// webhook's body, for log collectors.
 type Log struct {
 	File string    `yaml:"file" doc:"File to append to. Default: standard output."`
 	Out  io.Writer `yaml:"-"` // where to instead, for the program that embeds it; one write a line

@@ -8,22 +8,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/registry"
 )
 
-// Notifier is one kind of channel. Its exported fields are its YAML. Notify may
-// be called again with the same notice (the same [Notice.Key]) after an error
-// or a crash, never twice at once for one channel.
+// Notifier is one kind of channel. Its exported fields are its YAML. After an error or
+// a crash Notify may be called again with the same notice (the same [Notice.Key]), but
+// never concurrently for one channel.
 type Notifier interface {
-	// Validate checks the configuration and fills in defaults; an error names the
-	// field and what to do.
+	// Validate checks the configuration and sets defaults. An error names the field and
+	// says what to do.
 	Validate() error
-	// Notify sends a notice. ref is what the channel answered, if later notices of the
-	// same thread can refer to it (the id of a message), or "". An error is a
-	// [PermanentError], a [RetryAfterError], or transient.
+	// Notify sends a notice. ref is what later notices of the same thread refer to,
+	// such as the id of a message, or "". An error is a [PermanentError], a
+	// [RetryAfterError], or transient.
 	Notify(ctx context.Context, n Notice) (ref string, err error)
 }
 
@@ -61,20 +62,21 @@ type Entry struct {
 	Thread   string // id of the incident that leads the conversation on this channel; its own when it stands alone
 	Ref      string // what the channel answered when the thread began
 	Others   int    // unresolved incidents of the thread beside those of the notice
+	Failed   string // the channel that gave the notice up before, and why; may be empty
 }
 
 // News reports whether the entry says that something is wrong now.
 func (e Entry) News() bool { return e.Kind != Recovered && e.Kind != Acknowledged }
 
-// PermanentError is an error that a retry cannot help: the notice is given up
-// and waits for a person.
+// PermanentError is an error that a retry cannot help. The notice is given up and waits
+// for a person.
 type PermanentError struct{ Err error }
 
 func (e *PermanentError) Error() string { return e.Err.Error() }
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// RetryAfterError is a transient error of a receiver that said when to come
-// back: no try is made before.
+// RetryAfterError is a transient error of a receiver that said when to try again. No
+// try is made before.
 type RetryAfterError struct {
 	After time.Duration
 	Err   error
@@ -97,8 +99,8 @@ func isPermanent(err error) bool {
 
 var kinds = registry.New[func() Notifier]("kind of channel")
 
-// Register adds a kind of channel; it is called from init functions only and
-// panics on a name taken twice.
+// Register adds a kind of channel. Only init functions call it. It panics on a name
+// that is taken.
 func Register(kind string, newNotifier func() Notifier) { kinds.Add(kind, newNotifier) }
 
 // New returns a channel's zero value.
@@ -112,6 +114,9 @@ func New(kind string) (Notifier, error) {
 
 // Kinds returns the registered kinds in alphabetical order.
 func Kinds() []string { return kinds.Names() }
+
+// news reports whether the notice says that something is wrong now.
+func (n Notice) news() bool { return slices.ContainsFunc(n.Entries, Entry.News) }
 
 // thread is what a notice says of one conversation.
 type thread struct {
@@ -137,8 +142,8 @@ func (n Notice) threads() []thread {
 	return all
 }
 
-// kind is what the thread's page should do: Opened to raise it, Acknowledged,
-// Recovered to end it, "" to leave it as it is.
+// kind returns what to do with the thread's page: Opened to open it, Acknowledged,
+// Recovered to close it, or "" to leave it.
 func (t thread) kind() Kind {
 	end := Recovered
 	for _, e := range t.Entries {

@@ -51,8 +51,8 @@ func resolved(i sentinel.Incident, after time.Duration) sentinel.Incident {
 	return i
 }
 
-// told is a notice of one kind about incidents of one thread.
-func told(kind notify.Kind, incidents ...sentinel.Incident) notify.Notice {
+// newNotice returns a notice of one kind about incidents of one thread.
+func newNotice(kind notify.Kind, incidents ...sentinel.Incident) notify.Notice {
 	n := notify.Notice{
 		Kind: kind,
 		Key:  incidents[0].ID + "/1/" + string(kind),
@@ -80,7 +80,7 @@ type request struct {
 	Body         string
 }
 
-// receiver is an HTTP server that keeps what it gets and answers as told.
+// receiver is an HTTP server that keeps its requests and answers as it is configured.
 type receiver struct {
 	*httptest.Server
 	mu       sync.Mutex

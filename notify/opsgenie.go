@@ -11,9 +11,9 @@ import (
 
 func init() { Register("opsgenie", func() Notifier { return &Opsgenie{} }) }
 
-// Opsgenie creates, acknowledges and closes alerts. Incidents of one notice
-// become one alert, whose alias is the id of the first of them; it is closed
-// when all of them are over.
+// Opsgenie creates, acknowledges and closes alerts. The incidents of one notice are one
+// alert, whose alias is the id of the first incident. The alert is closed when all
+// incidents are resolved.
 type Opsgenie struct {
 	APIKey sentinel.Secret `yaml:"api_key" required:"true" doc:"Key of an API integration."`
 	URL    string          `yaml:"url" default:"https://api.opsgenie.com" doc:"Address of the API."`
@@ -25,10 +25,10 @@ func (o *Opsgenie) Validate() error {
 	if err := settings.Complete(o); err != nil {
 		return err
 	}
-	if o.APIKey == "" {
+	if o.APIKey.IsZero() {
 		return settings.Wrong("api_key", "want the key of an API integration")
 	}
-	return needURL("url", sentinel.Secret(o.URL))
+	return needURL("url", sentinel.NewSecret(o.URL))
 }
 
 // opsgenieAlert is what creates an alert.

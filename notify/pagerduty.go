@@ -10,9 +10,9 @@ import (
 
 func init() { Register("pagerduty", func() Notifier { return &PagerDuty{} }) }
 
-// PagerDuty sends events to the Events API v2. Incidents of one notice become
-// one page, whose dedup_key is the id of the first of them; the page ends when
-// all of them are over.
+// PagerDuty sends events to the Events API v2. The incidents of one notice are one
+// page, whose dedup_key is the id of the first incident. The page is resolved when all
+// incidents are resolved.
 type PagerDuty struct {
 	RoutingKey sentinel.Secret `yaml:"routing_key" required:"true" doc:"Integration key of a service (Events API v2)."`
 	URL        string          `yaml:"url" default:"https://events.pagerduty.com/v2/enqueue" doc:"Address of the Events API."`
@@ -23,10 +23,10 @@ func (p *PagerDuty) Validate() error {
 	if err := settings.Complete(p); err != nil {
 		return err
 	}
-	if p.RoutingKey == "" {
+	if p.RoutingKey.IsZero() {
 		return settings.Wrong("routing_key", "want the integration key of a service (Events API v2)")
 	}
-	return needURL("url", sentinel.Secret(p.URL))
+	return needURL("url", sentinel.NewSecret(p.URL))
 }
 
 // pagerEvent is one of the Events API v2.

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,9 +18,9 @@ type Change struct {
 	Trace    string            // W3C traceparent of the tick; may be empty
 }
 
-// Track compares an incident with what it was before (the zero value for a new
-// one), counts the transition in what it returns, and says its kind; "" when
-// nobody needs to know. The returned incident is the one to store.
+// Track compares an incident with its previous version (the zero value for a new one).
+// It returns the incident to store, with the transition counted, and the kind of the
+// transition; "" if nobody needs to know.
 func Track(before, after sentinel.Incident) (sentinel.Incident, Kind) {
 	after.Transitions = before.Transitions
 	kind := transition(before, after)
@@ -44,14 +45,21 @@ func transition(before, after sentinel.Incident) Kind {
 		return Escalated
 	case is == sentinel.Acknowledged && was != sentinel.Acknowledged:
 		return Acknowledged
-	case is != sentinel.Resolved && before.Severity == sentinel.Warn && after.Severity == sentinel.Fail:
+	case is != sentinel.Resolved && worsened(before, after):
 		return Worsened
 	}
 	return ""
 }
 
-// Planner decides who is notified of what. It keeps nothing: the store knows what
-// was sent. Its methods may be called concurrently if those of Incidents may.
+// worsened reports whether people who know of an incident must hear of it again: it is
+// more severe, its tier is higher, or the data is bad where checks could not run before.
+func worsened(before, after sentinel.Incident) bool {
+	return after.Severity.Worse(before.Severity) || before.Monitor && !after.Monitor ||
+		before.Tier != after.Tier && HigherTier(before.Tier, after.Tier) == after.Tier
+}
+
+// Planner decides who is notified of what. It has no state: the store knows what was
+// sent. Its methods may be called concurrently if those of Incidents may.
 type Planner struct {
 	Routes    []Route   // [DefaultRoutes] where none are configured
 	Incidents Incidents // nil: only the incidents that are given are known, by their state
@@ -59,11 +67,10 @@ type Planner struct {
 
 // Incidents is what a planner asks about incidents beside those that changed.
 type Incidents interface {
-	// Find returns an unresolved incident. One is grouped as its upstream is, also
-	// when that failed earlier.
+	// Find returns an unresolved incident. An incident is grouped like its upstream,
+	// also if the upstream failed earlier.
 	Find(id string) (sentinel.Incident, bool)
-	// Suppressed says why nobody is notified of an incident at the moment. See
-	// [Quiet].
+	// Suppressed returns why nobody is notified of an incident now. See [Quiet].
 	Suppressed(i sentinel.Incident, now time.Time) (why string, ok bool)
 }
 
@@ -71,12 +78,13 @@ type Incidents interface {
 type note struct {
 	Incident sentinel.Incident
 	Trace    string `json:",omitempty"`
+	Failed   string `json:",omitempty"` // the channel that gave it up, and why
 }
 
-// Plan returns the items that belong into the outbox in the transaction that
-// stores the incidents; changes are in the order they happened. sent is what
-// [store.Store.OutboxNotified] says of them: the channels that were notified that
-// something is wrong are notified that it is over, and no others.
+// Plan returns the items for the outbox. The caller stores them in the transaction that
+// stores the incidents. changes are in the order in which they happened. sent is the
+// answer of [store.Store.OutboxNotified]: only channels that were notified of a problem
+// are notified of its end.
 func (p *Planner) Plan(changes []Change, sent []store.Notified, now time.Time) ([]store.OutboxItem, error) {
 	notified := map[string][]string{}
 	for _, t := range sent {
@@ -96,9 +104,9 @@ func (p *Planner) Plan(changes []Change, sent []store.Notified, now time.Time) (
 		if p.quiet(c.Incident, now) {
 			continue
 		}
-		for _, r := range p.routes(c.Incident) {
+		for _, r := range p.routes(p.present(c.Incident, now)) {
 			if !p.Routes[r].OnlyEscalated || c.Kind == Escalated || c.Incident.Standing() == sentinel.Escalated {
-				out.add(c, p.Routes[r].To, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].groupWait())
+				out.add(c, p.Routes[r].To, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].Wait())
 				notified[c.Incident.ID] = append(notified[c.Incident.ID], p.Routes[r].To...)
 			}
 		}
@@ -106,18 +114,27 @@ func (p *Planner) Plan(changes []Change, sent []store.Notified, now time.Time) (
 	return out.list, out.err
 }
 
-// followUp notifies the channels that were notified before, in the groups of their
-// routes.
+// followUp notifies the channels that were notified before, grouped by their routes.
 func (p *Planner) followUp(out *items, c Change, cause sentinel.Incident, notified []string) {
-	for _, r := range p.routes(c.Incident) {
+	for _, r := range p.routes(unsilenced(c.Incident)) {
 		to := slices.DeleteFunc(slices.Clone(p.Routes[r].To), func(name string) bool {
 			return !slices.Contains(notified, name)
 		})
-		out.add(c, to, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].groupWait())
+		out.add(c, to, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].Wait())
 	}
 	// The routes may have changed since.
 	other := Route{}
 	out.add(c, notified, other.group(-1, c.Kind, cause), *routeDefaults.GroupWait)
+}
+
+// unsilenced returns an incident as if nothing were silenced: the end of what people know is
+// sent under a silence, too, and on the same route.
+func unsilenced(i sentinel.Incident) sentinel.Incident {
+	i.Findings = slices.Clone(i.Findings)
+	for n := range i.Findings {
+		i.Findings[n].Silenced = false
+	}
+	return i
 }
 
 // root returns the incident that another is grouped by: the last one in its chain of
@@ -144,52 +161,51 @@ func (p *Planner) quiet(i sentinel.Incident, now time.Time) bool {
 	return ok
 }
 
-// routes are the numbers of the routes that an incident takes.
-func (p *Planner) routes(i sentinel.Incident) (taken []int) {
-	for n := range p.Routes {
-		if !p.Routes[n].Matches(i) {
-			continue
-		}
-		taken = append(taken, n)
-		if !p.Routes[n].Continue {
-			break
+// present returns an incident with its suppression as it is now, and with what it says as a
+// whole by that. What is stored is that of the last result, which may be older than the end
+// of a window or a silence.
+func (p *Planner) present(i sentinel.Incident, now time.Time) sentinel.Incident {
+	if p.Incidents == nil {
+		return i
+	}
+	i.Findings = slices.Clone(i.Findings)
+	quiet := true
+	for n, f := range i.Findings {
+		if f.Open() {
+			_, i.Findings[n].Silenced = p.Incidents.Suppressed(i.Of(f), now)
+			quiet = quiet && i.Findings[n].Silenced
 		}
 	}
-	return taken
+	if i.State == sentinel.Suppressed && !quiet {
+		i.State, i.Prior = cmp.Or(i.Prior, sentinel.Open), ""
+	}
+	if len(i.OpenFindings()) == 0 {
+		return i
+	}
+	return Summarize(i)
 }
 
-// Remind returns the items that are due without a transition. These are reminders of
-// incidents that are neither resolved nor acknowledged, and the first notices of
-// incidents that were suppressed before. The same arguments give the same items.
-func (p *Planner) Remind(open []sentinel.Incident, notified []store.Notified, now time.Time) ([]store.OutboxItem, error) {
-	known := map[[2]string]store.Notified{}
-	for _, t := range notified {
-		known[[2]string{t.Incident, t.Channel}] = t
-	}
-	out := items{now: now}
-	here := map[string]sentinel.Incident{}
-	for _, i := range open {
-		here[i.ID] = i
-	}
-	for _, i := range open {
-		if i.State == sentinel.Resolved || i.Standing() == sentinel.Acknowledged || p.quiet(i, now) {
+// routes are the numbers of the routes that an incident takes: those of each of its open
+// findings. One without a finding, and one that is over, takes its own.
+func (p *Planner) routes(i sentinel.Incident) (taken []int) {
+	for _, part := range i.Parts() {
+		if len(part.Findings) == 1 && part.Findings[0].Silenced {
 			continue
 		}
-		for _, r := range p.routes(i) {
-			route := &p.Routes[r]
-			for _, channel := range route.To {
-				t, ok := known[[2]string{i.ID, channel}]
-				switch {
-				case !ok && (!route.OnlyEscalated || i.Standing() == sentinel.Escalated):
-					group := route.group(r, late(i), p.root(i, here))
-					out.add(Change{Kind: late(i), Incident: i}, []string{channel}, group, route.groupWait())
-				case ok && t.Sent && route.repeat() > 0 && now.Sub(t.Last) >= route.repeat():
-					out.remind(i, channel, t.Reminders+1, route.group(r, Reminder, p.root(i, here)))
-				}
+		for n := range p.Routes {
+			if !p.Routes[n].Matches(part) {
+				continue
+			}
+			if !slices.Contains(taken, n) {
+				taken = append(taken, n)
+			}
+			if !p.Routes[n].Continue {
+				break
 			}
 		}
 	}
-	return out.list, out.err
+	slices.Sort(taken)
+	return taken
 }
 
 // late is the kind of a first notice that comes after the transition.
@@ -208,22 +224,28 @@ type items struct {
 	err  error
 }
 
-// add notifies channels of a change. The key is made of the incident and the
-// number of its transition alone.
+// add notifies channels of a change. The key depends only on the incident and the
+// number of its transition.
 func (o *items) add(c Change, to []string, group string, wait time.Duration) {
 	o.put(c, fmt.Sprintf("%s/%d/%s", c.Incident.ID, c.Incident.Transitions, c.Kind), to, group, wait)
 }
 
-// remind notifies a channel the n-th time of an incident that goes on.
+// remind notifies a channel for the n-th time of an incident that is still open.
 func (o *items) remind(i sentinel.Incident, channel string, n int, group string) {
 	o.put(Change{Kind: Reminder, Incident: i}, fmt.Sprintf("%s/reminder/%d", i.ID, n), []string{channel}, group, 0)
+}
+
+// again notifies a channel of an incident after n notices of it were given up.
+func (o *items) again(i sentinel.Incident, channel string, n int, group string) {
+	c := Change{Kind: late(i), Incident: i}
+	o.put(c, fmt.Sprintf("%s/%d/%s/again/%d", i.ID, i.Transitions, c.Kind, n), []string{channel}, group, 0)
 }
 
 func (o *items) put(c Change, key string, to []string, group string, wait time.Duration) {
 	if len(to) == 0 || o.err != nil {
 		return
 	}
-	data, err := json.Marshal(note{c.Incident, c.Trace})
+	data, err := json.Marshal(note{Incident: c.Incident, Trace: c.Trace})
 	if err != nil {
 		o.err = fmt.Errorf("planning notifications of %s: %w", c.Incident.ID, err)
 		return

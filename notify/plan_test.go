@@ -36,9 +36,9 @@ func (i *incidents) Suppressed(sentinel.Incident, time.Time) (string, bool) {
 	return "maintenance", i.quiet
 }
 
-func plan(t *testing.T, p *notify.Planner, told []store.Notified, changes ...notify.Change) []store.OutboxItem {
+func plan(t *testing.T, p *notify.Planner, notified []store.Notified, changes ...notify.Change) []store.OutboxItem {
 	t.Helper()
-	items, err := p.Plan(changes, told, night)
+	items, err := p.Plan(changes, notified, night)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestRouteMistakes(t *testing.T) {
 	}
 }
 
-// The end is told to those who were told of the beginning, also when the routes
+// The end is notified to those who were notified of the beginning, also when the routes
 // have changed since; and what is under maintenance to nobody.
 func TestWhoHears(t *testing.T) {
 	t.Parallel()
@@ -133,21 +133,21 @@ func TestWhoHears(t *testing.T) {
 	late := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}, OnlyEscalated: true}}}
 	quiet := &notify.Planner{Routes: all.Routes, Incidents: &incidents{quiet: true}}
 	for name, c := range map[string]struct {
-		p      *notify.Planner
-		told   []store.Notified
-		change notify.Change
-		want   string
+		p        *notify.Planner
+		notified []store.Notified
+		change   notify.Change
+		want     string
 	}{
-		"opened":                {all, nil, opened, "chat inc0001/1/opened, pager inc0001/1/opened"},
-		"over, nobody was told": {all, nil, over, ""},
-		"over, one was told": {
+		"opened":                    {all, nil, opened, "chat inc0001/1/opened, pager inc0001/1/opened"},
+		"over, nobody was notified": {all, nil, over, ""},
+		"over, one was notified": {
 			all,
 			[]store.Notified{{Incident: "inc0001", Channel: "pager"}},
 			over,
 			"pager inc0001/2/recovered",
 		},
-		"over, another was told": {all, []store.Notified{{Incident: "inc0002", Channel: "pager"}}, over, ""},
-		"over, told by a former route": {
+		"over, another was notified": {all, []store.Notified{{Incident: "inc0002", Channel: "pager"}}, over, ""},
+		"over, notified by a former route": {
 			all,
 			[]store.Notified{{Incident: "inc0001", Channel: "old"}},
 			over,
@@ -169,13 +169,13 @@ func TestWhoHears(t *testing.T) {
 			"chat inc0001/2/recovered",
 		},
 	} {
-		if got := brief(plan(t, c.p, c.told, c.change)); got != c.want {
+		if got := brief(plan(t, c.p, c.notified, c.change)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
 
-// What opened and ended between two writes is told from beginning to end.
+// What opened and ended between two writes is notified from beginning to end.
 func TestAWholeIncidentAtOnce(t *testing.T) {
 	t.Parallel()
 	p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}}}}
@@ -217,7 +217,7 @@ func TestGroups(t *testing.T) {
 	if n := groups(p, incident(1), down); n != 1 {
 		t.Errorf("an upstream and its downstream: %d groups", n)
 	}
-	// Its upstream failed a minute earlier, and was told already.
+	// Its upstream failed a minute earlier, and was notified already.
 	p.Incidents = &incidents{open: map[string]sentinel.Incident{"inc0001": incident(1)}}
 	if earlier, later := plan(t, p, nil, notify.Change{
 		Kind:     notify.Opened,
@@ -268,7 +268,7 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// What could not be told when it happened is told once it can be, and once.
+// What could not be notified when it happened is notified once it can be, and once.
 func TestLateNotices(t *testing.T) {
 	t.Parallel()
 	known := &incidents{quiet: true}
@@ -276,13 +276,107 @@ func TestLateNotices(t *testing.T) {
 	seen, done, down := incident(2), resolved(incident(3), time.Minute), incident(4)
 	seen.State = sentinel.Acknowledged
 	open := []sentinel.Incident{incident(1), seen, done, down}
-	told := []store.Notified{{Incident: down.ID, Channel: "chat", Last: night}} // it waits: the channel is down
+	notified := []store.Notified{{Incident: down.ID, Channel: "chat", Last: night}} // it waits: the channel is down
 	for _, want := range []string{"", "chat inc0001/1/opened"} {
-		items, err := p.Remind(open, told, night.Add(5*time.Hour))
+		items, err := p.Remind(open, notified, nil, night.Add(5*time.Hour))
 		if err != nil || brief(items) != want {
 			t.Errorf("%s, %v, want %s", brief(items), err, want)
 		}
 		known.quiet = false
+	}
+}
+
+// An incident whose notices were all given up is told again after the time of a reminder,
+// which doubles up to a day, and under a key of its own each time. It is told also where
+// there are no reminders.
+func TestNoticesAfterThoseThatWereGivenUp(t *testing.T) {
+	t.Parallel()
+	never, hourly, weekly := time.Duration(0), time.Hour, 7*24*time.Hour
+	for n, c := range []struct {
+		repeat  *time.Duration
+		givenUp int
+		after   time.Duration
+		want    string
+	}{
+		{nil, 1, 3 * time.Hour, ""},
+		{nil, 1, 4 * time.Hour, "chat inc0001/1/opened/again/1"},
+		{nil, 2, 7 * time.Hour, ""},
+		{nil, 2, 8 * time.Hour, "chat inc0001/1/opened/again/2"},
+		{nil, 9, 23 * time.Hour, ""},
+		{nil, 9, 24 * time.Hour, "chat inc0001/1/opened/again/9"},
+		{&never, 1, 4 * time.Hour, "chat inc0001/1/opened/again/1"},
+		{&hourly, 3, 3 * time.Hour, ""},
+		{&hourly, 3, 4 * time.Hour, "chat inc0001/1/opened/again/3"},
+		{&weekly, 1, 6 * 24 * time.Hour, ""},
+		{&weekly, 5, 7 * 24 * time.Hour, "chat inc0001/1/opened/again/5"},
+	} {
+		p := &notify.Planner{Routes: []notify.Route{{To: []string{"chat"}, Repeat: c.repeat}}}
+		lost := []store.Notified{{Incident: "inc0001", Channel: "chat", Last: night, Reminders: c.givenUp}}
+		items, err := p.Remind([]sentinel.Incident{incident(1)}, nil, lost, night.Add(c.after))
+		if err != nil || brief(items) != c.want {
+			t.Errorf("%d: %q, %v, want %q", n, brief(items), err, c.want)
+		}
+	}
+}
+
+// part is a finding of an incident.
+func part(check, tier, owner string) sentinel.IncidentFinding {
+	return sentinel.IncidentFinding{Check: check, Severity: sentinel.Fail, Tier: tier, Owner: owner, Opened: night}
+}
+
+// An incident takes the routes of each of its open findings. Those that are silenced or
+// have ended take none.
+func TestRoutesOfFindings(t *testing.T) {
+	t.Parallel()
+	p := &notify.Planner{Routes: []notify.Route{
+		{Tier: []string{"critical"}, To: []string{"pager"}}, {Owner: []string{"finance"}, To: []string{"mail"}}, {To: []string{"chat"}},
+	}}
+	i := incident(1)
+	i.Findings = []sentinel.IncidentFinding{part("a", "info", "ann"), part("b", "warning", "finance")}
+	to := func() string { return brief(plan(t, p, nil, notify.Change{Kind: notify.Opened, Incident: i})) }
+	if got := to(); got != "chat inc0001/1/opened, mail inc0001/1/opened" {
+		t.Error(got)
+	}
+	i.Findings[1].Resolved = night
+	if got := to(); got != "chat inc0001/1/opened" {
+		t.Errorf("one has ended: %s", got)
+	}
+	i.Findings = append(i.Findings, part("c", "critical", "ann"))
+	i.Findings[2].Silenced = true
+	if got := to(); got != "chat inc0001/1/opened" {
+		t.Errorf("one is silenced: %s", got)
+	}
+	// The channel of a finding that joined is notified with the next look for reminders.
+	i.Findings[2].Silenced = false
+	notified := []store.Notified{{Incident: i.ID, Channel: "chat", Last: night, Sent: true}}
+	items, err := p.Remind([]sentinel.Incident{i}, notified, nil, night.Add(time.Minute))
+	if err != nil || brief(items) != "pager inc0001/1/opened" {
+		t.Errorf("%s, %v", brief(items), err)
+	}
+}
+
+// A silence or a window keeps an incident quiet only if it holds for each open finding.
+func TestSilenceOfFindings(t *testing.T) {
+	t.Parallel()
+	i := incident(1)
+	i.Findings = []sentinel.IncidentFinding{part("a", "info", "ann"), part("b", "critical", "bob")}
+	silence := func(s notify.Silence) notify.Silence {
+		s.From, s.Until, s.Who = night, night.Add(time.Hour), "ann"
+		return s
+	}
+	for name, c := range map[string]struct {
+		silences []notify.Silence
+		want     bool
+	}{
+		"of one check":       {[]notify.Silence{silence(notify.Silence{Check: "a"})}, false},
+		"of each check":      {[]notify.Silence{silence(notify.Silence{Check: "a"}), silence(notify.Silence{Owner: "bob"})}, true},
+		"of the incident":    {[]notify.Silence{silence(notify.Silence{Incident: i.ID})}, true},
+		"of the dataset":     {[]notify.Silence{silence(notify.Silence{Dataset: "shop.*"})}, true},
+		"of another finding": {[]notify.Silence{silence(notify.Silence{Dataset: "shop.*", Finding: "x"})}, false},
+	} {
+		if _, got := (notify.Quiet{Silences: c.silences}).Suppressed(i, night); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }
 

@@ -1,9 +1,7 @@
 package notify
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,16 +10,27 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Quiet holds what keeps incidents quiet: maintenance windows, which
-// are configured, and silences, which people set. Evaluation goes on, and what
-// is still wrong afterwards is notified then.
+// Quiet holds the maintenance windows, which are configured, and the silences, which
+// people set. Checks continue meanwhile. Incidents that are still open afterwards are
+// notified then.
 type Quiet struct {
 	Windows  []Window // validated
 	Silences []Silence
 }
 
-// Suppressed says why nobody is notified of an incident at now.
+// Suppressed says why nobody is notified of an incident at now: each of its open findings
+// is in a window or silenced.
 func (q Quiet) Suppressed(i sentinel.Incident, now time.Time) (why string, ok bool) {
+	for _, part := range i.Parts() {
+		if why, ok = q.finding(part, now); !ok {
+			return "", false
+		}
+	}
+	return why, ok
+}
+
+// finding says why nobody is notified of one finding, which the incident is narrowed to.
+func (q Quiet) finding(i sentinel.Incident, now time.Time) (why string, ok bool) {
 	for n := range q.Windows {
 		if w := &q.Windows[n]; w.matches(i) && w.Active(now) {
 			return "maintenance: " + w.Name, true
@@ -33,57 +42,6 @@ func (q Quiet) Suppressed(i sentinel.Incident, now time.Time) (why string, ok bo
 		}
 	}
 	return "", false
-}
-
-// Silence suppresses notifications of what it matches until it expires.
-type Silence struct {
-	ID       string    `json:"id"`
-	Incident string    `json:"incident,omitempty"` // one incident, by id
-	Dataset  string    `json:"dataset,omitempty"`  // warehouse.schema.table, with * and %; "": any
-	Check    string    `json:"check,omitempty"`    // a check's id, with * and %; "": any
-	Finding  string    `json:"finding,omitempty"`  // a finding's key, with * and %; "": any
-	Tier     string    `json:"tier,omitempty"`
-	Owner    string    `json:"owner,omitempty"`
-	From     time.Time `json:"from"`
-	Until    time.Time `json:"until"`
-	Who      string    `json:"who"`
-	Why      string    `json:"why"`
-}
-
-// Validate demands what a silence must never be without: a bound in time,
-// something it matches, and who set it why.
-func (s Silence) Validate() error {
-	switch {
-	case s.Incident+s.Dataset+s.Check+s.Finding+s.Tier+s.Owner == "":
-		return errors.New("silence: say what: an incident, dataset, check, finding, tier or owner")
-	case s.Until.IsZero() || !s.Until.After(s.From):
-		return errors.New("silence: until: want a time after its beginning")
-	case s.Who == "" || s.Why == "":
-		return errors.New("silence: give who and why")
-	case s.Tier != "" && !slices.Contains(tiers, s.Tier):
-		return fmt.Errorf("silence: tier: %q: want critical, warning or info", s.Tier)
-	}
-	return nil
-}
-
-// Suppresses reports whether the silence keeps an incident quiet at now.
-func (s Silence) Suppresses(i sentinel.Incident, now time.Time) bool {
-	if now.Before(s.From) || !now.Before(s.Until) {
-		return false
-	}
-	for _, m := range [...]struct{ pattern, value string }{
-		{s.Incident, i.ID},
-		{s.Dataset, i.Table.String()},
-		{s.Check, i.Check},
-		{s.Finding, i.Key},
-		{s.Tier, i.Tier},
-		{s.Owner, i.Owner},
-	} {
-		if m.pattern != "" && !match(m.pattern, m.value) {
-			return false
-		}
-	}
-	return true
 }
 
 // Window is a time in which nobody is notified. It takes one of three
@@ -111,13 +69,16 @@ type Window struct {
 }
 
 func (w *Window) matches(i sentinel.Incident) bool {
-	return matchAny(w.Dataset, i.Table.String()) && matchAny(w.Tier, i.Tier) && matchAny(w.Owner, i.Owner)
+	return matchTable(w.Dataset, i.Table) && matchAny(w.Tier, i.Tier) && matchAny(w.Owner, i.Owner)
 }
 
 // Validate reads the times; a window must be validated before it is used.
 func (w *Window) Validate() (err error) {
 	if err := settings.Complete(w); err != nil {
 		return err
+	}
+	if err := sentinel.CheckPatterns(w.Dataset...); err != nil {
+		return settings.In("dataset", err)
 	}
 	if w.loc, err = schedule.Zone(w.Timezone); err != nil {
 		return settings.In("timezone", err)
@@ -203,10 +164,9 @@ func (w *Window) instant(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q: want a date with a time such as 2026-03-29 01:00", s)
 }
 
-// Active reports whether now lies in the window. Times of day are those of the
-// zone's clock: over the hour that comes twice in autumn the window lasts until
-// the second of two equal times, and one that lies in the hour left out in
-// spring does not take place.
+// Active reports whether now is in the window. Times of day are those of the zone's
+// clock. In the hour that comes twice in autumn the window lasts until the second of
+// two equal times. A window in the hour that is left out in spring does not take place.
 func (w *Window) Active(now time.Time) bool {
 	switch {
 	case !w.expires.IsZero() && !now.Before(w.expires):

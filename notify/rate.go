@@ -7,8 +7,8 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// Rate bounds how many notices a channel gets: Burst at once, and one more
-// every Every. What is beyond waits and leaves as one digest.
+// Rate limits how many notices a channel gets: Burst at once, and one more every Every.
+// Notices beyond that wait and are sent as one digest.
 type Rate struct {
 	Burst int           `yaml:"burst" doc:"Messages that may leave at once."`
 	Every time.Duration `yaml:"every" doc:"One more message may leave after each of these."`

@@ -13,9 +13,9 @@ import (
 // routeDefaults holds the defaults of a route that was not validated.
 var routeDefaults = settings.Default[Route]()
 
-// Route says which incidents go to which channels. Of a list of routes the
-// first that matches an incident is taken, and those after it as long as the
-// ones taken say Continue.
+// Route says which incidents are sent to which channels. The first route of a list that
+// matches an incident is used, and the ones after it as long as each used route says
+// Continue.
 type Route struct {
 	Tier    []string `yaml:"tier" enum:"critical,warning,info" doc:"Tiers that match. Default: any."`
 	Owner   []string `yaml:"owner" doc:"Owners that match, with * and %. Default: any."`
@@ -41,6 +41,14 @@ var groupings = map[string]func(sentinel.Incident) string{
 
 var tiers = []string{"critical", "warning", "info"}
 
+// HigherTier returns the more important of two tiers; "" is the least.
+func HigherTier(a, b string) string {
+	if slices.Index(tiers, a) < 0 || slices.Index(tiers, b) >= 0 && slices.Index(tiers, b) < slices.Index(tiers, a) {
+		return b
+	}
+	return a
+}
+
 // Validate checks the route against the names of the channels.
 func (r *Route) Validate(channels []string) error {
 	if err := settings.Complete(r); err != nil {
@@ -51,7 +59,10 @@ func (r *Route) Validate(channels []string) error {
 			return settings.Wrong(settings.Index("to", i), "there is no channel %q: want one of %v", to, channels)
 		}
 	}
-	if r.groupWait() < 0 {
+	if err := sentinel.CheckPatterns(r.Dataset...); err != nil {
+		return settings.In("dataset", err)
+	}
+	if r.Wait() < 0 {
 		return settings.Wrong("group_wait", "must not be negative")
 	}
 	if r.repeat() < 0 {
@@ -60,7 +71,8 @@ func (r *Route) Validate(channels []string) error {
 	return nil
 }
 
-func (r *Route) groupWait() time.Duration {
+// Wait returns how long a message waits for others of its group.
+func (r *Route) Wait() time.Duration {
 	if r.GroupWait == nil {
 		return *routeDefaults.GroupWait
 	}
@@ -76,11 +88,11 @@ func (r *Route) repeat() time.Duration {
 
 // Matches reports whether an incident takes this route.
 func (r *Route) Matches(i sentinel.Incident) bool {
-	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchAny(r.Dataset, i.Table.String())
+	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchTable(r.Dataset, i.Table)
 }
 
-// group names what may be one message: incidents of one kind of transition,
-// on one route, that agree in what the route groups by.
+// group returns the key of incidents that may be one message: they have one kind of
+// transition and one route, and agree in what the route groups by.
 func (r *Route) group(n int, kind Kind, i sentinel.Incident) string {
 	by := r.GroupBy
 	if len(by) == 0 {
@@ -93,8 +105,8 @@ func (r *Route) group(n int, kind Kind, i sentinel.Incident) string {
 	return strings.Join(parts, "\x1f")
 }
 
-// DefaultRoutes is used where none are configured: critical and warning
-// incidents go to every channel, info ones to those of kind log alone.
+// DefaultRoutes is used if no routes are configured. Critical and warning incidents are
+// sent to every channel, info incidents only to channels of kind log.
 func DefaultRoutes(channels []Channel) []Route {
 	var all, logs []string
 	for _, c := range channels {
@@ -106,9 +118,17 @@ func DefaultRoutes(channels []Channel) []Route {
 	return []Route{{Tier: []string{"critical", "warning"}, To: all}, {To: logs}}
 }
 
-// matchAny reports whether one of the patterns matches; no patterns match all.
+// matchAny reports whether one of the patterns matches. Without patterns everything
+// matches.
 func matchAny(patterns []string, s string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return match(p, s) })
+}
+
+// matchTable reports whether one of the patterns names a table, by the rules of the
+// configuration. Without patterns every table matches.
+func matchTable(patterns []string, t sentinel.Table) bool {
+	return len(patterns) == 0 ||
+		slices.ContainsFunc(patterns, func(p string) bool { return sentinel.MatchTable(p, t) })
 }
 
 // match compares with a pattern in which * and % stand for any text.

@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { Register("slack", func() Notifier { return &Slack{} }) }
 
-// Slack posts messages: through an incoming webhook, or with a bot's token to a
-// channel, where what follows an incident answers in its thread.
+// Slack posts messages through an incoming webhook, or with a bot's token to a channel.
+// With a token, later notices of an incident are replies in its thread.
 type Slack struct {
 	WebhookURL sentinel.Secret `yaml:"webhook_url" doc:"Address of an incoming webhook."`
 	Token      sentinel.Secret `yaml:"token" doc:"Token of a bot with chat:write, instead of webhook_url."`
@@ -29,18 +30,18 @@ func (s *Slack) Validate() error {
 		return err
 	}
 	switch {
-	case s.WebhookURL != "" && s.Token != "":
+	case !s.WebhookURL.IsZero() && !s.Token.IsZero():
 		return settings.Wrong("token", "webhook_url and token exclude each other: keep one")
-	case s.WebhookURL != "":
+	case !s.WebhookURL.IsZero():
 		return needURL("webhook_url", s.WebhookURL)
-	case s.Token == "" || s.Channel == "":
+	case s.Token.IsZero() || s.Channel == "":
 		return settings.Wrong("webhook_url", "want an incoming webhook's address, or token and channel")
 	}
-	return needURL("url", sentinel.Secret(s.URL))
+	return needURL("url", sentinel.NewSecret(s.URL))
 }
 
-// slackMessage is the body of both ways. Everything that comes from data is
-// plain_text, which Slack does not interpret.
+// slackMessage is the body of both requests. All text from data is plain_text, which
+// Slack does not interpret.
 type slackMessage struct {
 	Channel   string       `json:"channel,omitempty"`
 	Text      string       `json:"text"` // where blocks cannot be shown, such as on a lock screen
@@ -73,15 +74,14 @@ func plain(s string, limit int) *slackText {
 	return &slackText{"plain_text", clip(s, limit), new(bool)}
 }
 
-// slackEscape keeps a text from being read as a mention or a link where Slack
-// interprets it.
+// slackEscape escapes text where Slack would interpret it as a mention or a link.
 var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 
 // Notify implements Notifier; ref is the message's ts.
 func (s *Slack) Notify(ctx context.Context, n Notice) (string, error) {
 	m := slackMessage{Text: slackEscape(n.Title()), Blocks: slackBlocks(n)}
 	c := call{URL: s.WebhookURL.Reveal(), Secrets: []sentinel.Secret{s.WebhookURL, s.Token}, Notice: n}
-	if s.Token == "" {
+	if s.Token.IsZero() {
 		c.Body = m
 		_, err := post(ctx, c)
 		return "", err
@@ -121,6 +121,8 @@ func slackAnswer(answer []byte) (ts string, err error) {
 	case "ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout",
 		"team_added_to_org", "":
 		return "", err
+	case "invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive":
+		err = &secrets.RefusedError{Err: err}
 	}
 	return "", &PermanentError{err}
 }
@@ -134,7 +136,7 @@ func slackBlocks(n Notice) []slackBlock {
 	}
 	if len(n.Entries) == 1 && n.Kind != Digest {
 		e := n.Entries[0]
-		message := cmp.Or(flat(e.Incident.Message), "no message")
+		message := cmp.Or(strings.Join(e.Body(), "\n"), "no message")
 		blocks = append(blocks, slackBlock{Type: "section", Text: plain(message, 3000)})
 		var fields []slackText
 		for _, f := range e.Facts(n.At) {

@@ -16,7 +16,7 @@ type Teams struct {
 
 // Validate implements Notifier.
 func (t *Teams) Validate() error {
-	if t.WebhookURL == "" {
+	if t.WebhookURL.IsZero() {
 		return settings.Wrong(
 			"webhook_url",
 			"want the address of a workflow that posts to a channel when a webhook request is received",
@@ -71,8 +71,8 @@ func teamsLine(runs ...teamsRun) teamsBlock {
 	return teamsBlock{"RichTextBlock", runs}
 }
 
-// Notify implements Notifier. An acknowledgement is not sent: a card cannot be
-// an answer to another.
+// Notify implements Notifier. It does not send acknowledgements, because a card cannot
+// reply to another card.
 func (t *Teams) Notify(ctx context.Context, n Notice) (string, error) {
 	if n.Kind == Acknowledged {
 		return "", nil
@@ -90,7 +90,9 @@ func (t *Teams) Notify(ctx context.Context, n Notice) (string, error) {
 	}
 	if len(n.Entries) == 1 && n.Kind != Digest {
 		e := n.Entries[0]
-		card.Body = append(card.Body, teamsLine(teamsRun{Text: clip(flat(e.Incident.Message), 2000)}))
+		for _, line := range e.Body() {
+			card.Body = append(card.Body, teamsLine(teamsRun{Text: line}))
+		}
 		for _, f := range e.Facts(n.At) {
 			card.Body = append(card.Body, teamsLine(teamsRun{Text: f.Name + ": ", Weight: "Bolder"}, teamsRun{Text: f.Value}))
 		}

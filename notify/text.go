@@ -6,19 +6,19 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/sentinel-dq/sentinel"
 )
 
-// listed is how many incidents of a group a message names; the rest is counted.
+// listed is how many incidents of a group a message names. The rest is counted.
 const listed = 10
 
 // Fact is one line of what is known about an incident.
 type Fact struct{ Name, Value string }
 
-// Title says in one line what happened, such as
-// "[critical] shop.public.orders fails: newest row is 3h old" or
-// "[critical] 37 datasets of shop fail".
+// Title describes the notice in one line, such as "[critical] shop.public.orders fails:
+// newest row is 3h old" or "[critical] 37 datasets of shop fail".
 func (n Notice) Title() string {
 	var title string
 	switch {
@@ -26,7 +26,7 @@ func (n Notice) Title() string {
 		title = "nothing to report"
 	case len(n.Entries) == 1 && n.Kind != Digest:
 		e := n.Entries[0]
-		title = e.Incident.Table.String() + " " + e.verb(false, n.At) + ": " + e.Incident.Message
+		title = e.Incident.Table.String() + " " + e.verb(false, n.At) + ": " + e.Incident.Summary()
 	default:
 		title = n.counts()
 	}
@@ -137,21 +137,67 @@ func (e Entry) verb(many bool, now time.Time) string {
 	return state
 }
 
-// Facts is what a person needs at three in the morning, the empty left out:
-// observed and expected, since when, last good, owner, runbook, what to type.
+// findings are those of the entry's incident that are open, the worst first. Once all
+// have ended, they are those that were. The list is empty where the incident itself says
+// all.
+func (e Entry) findings() []sentinel.IncidentFinding {
+	found := e.Incident.OpenFindings()
+	if len(found) == 0 {
+		found = e.Incident.Findings
+	}
+	if len(found) < 2 {
+		return nil
+	}
+	return found
+}
+
+// checkName names the check of a finding, and the part of it that the finding is about.
+func checkName(check, key string) string {
+	if key == "" {
+		return check
+	}
+	return check + " (" + key + ")"
+}
+
+// Body says what is wrong: the message, or one line a finding if there are several. Only
+// ten findings are named, and the rest is counted.
+func (e Entry) Body() []string {
+	found := e.findings()
+	if found == nil {
+		return []string{clip(flat(e.Incident.Message), 2000)}
+	}
+	var lines []string
+	for _, f := range found[:min(listed, len(found))] {
+		line := fmt.Sprintf("%s: %s: %s", f.Severity, checkName(f.Check, f.Key), f.Message)
+		if f.Cause != "" {
+			line += " (because of " + f.Cause + ")"
+		}
+		lines = append(lines, clip(flat(line), 500))
+	}
+	if rest := len(found) - len(lines); rest > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more: sentinel incidents show %s", rest, e.Incident.ID))
+	}
+	return lines
+}
+
+// Facts returns the facts of an incident that a person needs first: observed and
+// expected, since when, last good, owner, runbook, and the command to type. Of several
+// findings [Entry.Body] has what was observed. Empty facts are left out.
 func (e Entry) Facts(now time.Time) []Fact {
 	i := e.Incident
-	observed := ""
+	observed, expected, check := "", i.Expected, checkName(i.Check, i.Key)
 	if !i.Observed.Absent() {
 		observed = i.Observed.String()
 	}
-	check := i.Check
-	if i.Key != "" {
-		check += " (" + i.Key + ")"
+	if e.findings() != nil {
+		observed, expected, check = "", "", ""
 	}
-	all := []Fact{{"Observed", observed}, {"Expected", i.Expected}, {"Since", since(i.Opened, now)}}
+	all := []Fact{{"Observed", observed}, {"Expected", expected}, {"Since", since(i.Opened, now)}}
 	if e.Kind == Recovered {
 		all = append(all, Fact{"Recovered", since(i.Resolved, now)})
+	}
+	if e.Kind != Recovered {
+		all = append(all, Fact{"Statement", statement(i)})
 	}
 	all = append(
 		all,
@@ -161,13 +207,26 @@ func (e Entry) Facts(now time.Time) []Fact {
 		Fact{"Cause", cause(i)},
 		Fact{"Note", i.Note},
 		Fact{"Runbook", i.Runbook},
+		Fact{"Undelivered", e.Failed},
 		Fact{"Next", "sentinel incidents show " + i.ID},
 	)
 	for n := range all {
-		all[n].Value = clip(flat(all[n].Value), 500)
+		all[n].Value = clip(flat(all[n].Value), longestFact)
 	}
 	return slices.DeleteFunc(all, func(f Fact) bool { return f.Value == "" })
 }
+
+// statement is the statement that would mend what is wrong. One that a message would cut is
+// not in it.
+func statement(i sentinel.Incident) string {
+	if utf8.RuneCountInString(i.Statement) > longestFact {
+		return "sentinel incidents show " + i.ID + " has it"
+	}
+	return i.Statement
+}
+
+// longestFact is how many characters of a fact a message has.
+const longestFact = 500
 
 // cause is what explains an incident, in words, and where to read more of it.
 func cause(i sentinel.Incident) string {
@@ -180,8 +239,8 @@ func cause(i sentinel.Incident) string {
 	return i.Cause
 }
 
-// Lines are the incidents of a group, one a line, those that explain others
-// first; what is beyond the first ten is counted.
+// Lines returns the incidents of a group, one a line. Incidents that explain others
+// come first. Only ten are named, and the rest is counted.
 func (n Notice) Lines() []string {
 	entries := slices.Clone(n.Entries)
 	slices.SortStableFunc(entries, func(a, b Entry) int {
@@ -190,7 +249,7 @@ func (n Notice) Lines() []string {
 	var lines []string
 	for _, e := range entries[:min(listed, len(entries))] {
 		i := e.Incident
-		line := fmt.Sprintf("%s %s: %s (%s)", i.Table, e.verb(false, n.At), i.Message, i.ID)
+		line := fmt.Sprintf("%s %s: %s (%s)", i.Table, e.verb(false, n.At), i.Summary(), i.ID)
 		lines = append(lines, clip(flat(line), 300))
 	}
 	if rest := len(entries) - len(lines); rest > 0 {
@@ -214,7 +273,7 @@ func (n Notice) Text() string {
 	var b strings.Builder
 	if len(n.Entries) == 1 && n.Kind != Digest {
 		e := n.Entries[0]
-		b.WriteString(clip(flat(e.Incident.Message), 2000) + "\n\n")
+		b.WriteString(strings.Join(e.Body(), "\n") + "\n\n")
 		for _, f := range e.Facts(n.At) {
 			fmt.Fprintf(&b, "%-10s %s\n", f.Name+":", f.Value)
 		}
@@ -229,8 +288,8 @@ func (n Notice) Text() string {
 	return b.String()
 }
 
-// Link is the agent's status page, at the incident where there is one alone; ""
-// where the agent's address is not configured.
+// Link returns the address of the agent's status page, at the incident if there is only
+// one. It is "" if the agent's address is not configured.
 func (n Notice) Link() string {
 	if n.URL == "" {
 		return ""
@@ -280,8 +339,8 @@ func Span(d time.Duration) string {
 	return strings.TrimSuffix(fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24), "0h")
 }
 
-// flat keeps what comes from data on one line and free of what steers terminals
-// and the direction of writing.
+// flat puts text from data on one line, without characters that control terminals or
+// the direction of writing.
 func flat(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {

@@ -32,32 +32,32 @@ func TestTitles(t *testing.T) {
 	down.Upstream = "inc0001"
 	sameTable := incident(2)
 	sameTable.Table = incident(1).Table
-	digest := told(notify.Opened, many(2)...)
+	digest := newNotice(notify.Opened, many(2)...)
 	digest.Kind = notify.Digest
-	digest.Entries = append(digest.Entries, told(notify.Recovered, resolved(incident(3), time.Minute)).Entries...)
-	test := told(notify.Opened, incident(1))
+	digest.Entries = append(digest.Entries, newNotice(notify.Recovered, resolved(incident(3), time.Minute)).Entries...)
+	test := newNotice(notify.Opened, incident(1))
 	test.Test = true
 	for _, c := range []struct {
 		n    notify.Notice
 		want string
 	}{
-		{told(notify.Opened, incident(1)), "[critical] shop.public.orders_1 fails: newest row is 1h5m old"},
-		{told(notify.Opened, warn), "[critical] shop.public.orders_1 is close to failing: newest row is 1h5m old"},
-		{told(notify.Opened, monitor), "[critical] shop.public.orders_1 cannot be checked: newest row is 1h5m old"},
-		{told(notify.Reopened, incident(1)), "[critical] shop.public.orders_1 fails again: newest row is 1h5m old"},
-		{told(notify.Worsened, incident(1)), "[critical] shop.public.orders_1 now fails: newest row is 1h5m old"},
-		{told(notify.Escalated, incident(1)), "[critical] shop.public.orders_1 needs a person: newest row is 1h5m old"},
-		{told(notify.Reminder, incident(1)), "[critical] shop.public.orders_1 still fails, for 10m: newest row is 1h5m old"},
-		{told(notify.Acknowledged, incident(1)), "[critical] shop.public.orders_1 acknowledged: newest row is 1h5m old"},
+		{newNotice(notify.Opened, incident(1)), "[critical] shop.public.orders_1 fails: newest row is 1h5m old"},
+		{newNotice(notify.Opened, warn), "[critical] shop.public.orders_1 is close to failing: newest row is 1h5m old"},
+		{newNotice(notify.Opened, monitor), "[critical] shop.public.orders_1 cannot be checked: newest row is 1h5m old"},
+		{newNotice(notify.Reopened, incident(1)), "[critical] shop.public.orders_1 fails again: newest row is 1h5m old"},
+		{newNotice(notify.Worsened, incident(1)), "[critical] shop.public.orders_1 now fails: newest row is 1h5m old"},
+		{newNotice(notify.Escalated, incident(1)), "[critical] shop.public.orders_1 needs a person: newest row is 1h5m old"},
+		{newNotice(notify.Reminder, incident(1)), "[critical] shop.public.orders_1 still fails, for 10m: newest row is 1h5m old"},
+		{newNotice(notify.Acknowledged, incident(1)), "[critical] shop.public.orders_1 acknowledged: newest row is 1h5m old"},
 		{
-			told(notify.Recovered, resolved(incident(1), 26*time.Hour)),
+			newNotice(notify.Recovered, resolved(incident(1), 26*time.Hour)),
 			"[critical] shop.public.orders_1 recovered after 1d2h: newest row is 1h5m old",
 		},
-		{told(notify.Opened, many(37)...), "[critical] 37 datasets of shop fail"},
-		{told(notify.Opened, incident(1), other), "[critical] 2 datasets of shop and lake fail"},
-		{told(notify.Opened, incident(1), sameTable), "[critical] 2 checks of shop.public.orders_1 fail"},
+		{newNotice(notify.Opened, many(37)...), "[critical] 37 datasets of shop fail"},
+		{newNotice(notify.Opened, incident(1), other), "[critical] 2 datasets of shop and lake fail"},
+		{newNotice(notify.Opened, incident(1), sameTable), "[critical] 2 checks of shop.public.orders_1 fail"},
 		{
-			told(notify.Opened, incident(1), incident(2), down),
+			newNotice(notify.Opened, incident(1), incident(2), down),
 			"[critical] 3 datasets of shop fail, 1 of them downstream of shop.public.orders_1",
 		},
 		{digest, "[critical] 2 datasets of shop fail; shop.public.orders_3 recovered after 1m"},
@@ -71,7 +71,33 @@ func TestTitles(t *testing.T) {
 
 func TestText(t *testing.T) {
 	t.Parallel()
-	golden(t, "text.golden", told(notify.Opened, incident(1)).Text()+"\n"+told(notify.Opened, many(37)...).Text())
+	golden(t, "text.golden", newNotice(notify.Opened, incident(1)).Text()+"\n"+newNotice(notify.Opened, many(37)...).Text())
+}
+
+// A statement is shown whole or not at all, and not once the incident is over.
+func TestStatementIsWhole(t *testing.T) {
+	t.Parallel()
+	fact := func(n notify.Notice) string {
+		for _, f := range n.Entries[0].Facts(n.At) {
+			if f.Name == "Statement" {
+				return f.Value
+			}
+		}
+		return ""
+	}
+	i := incident(1)
+	for statement, want := range map[string]string{
+		"": "", `ALTER TABLE "t" ADD COLUMN "a" text`: `ALTER TABLE "t" ADD COLUMN "a" text`,
+		"CREATE VIEW v AS SELECT " + strings.Repeat("a, ", 200) + "b": "sentinel incidents show " + i.ID + " has it",
+	} {
+		i.Statement = statement
+		if got := fact(newNotice(notify.Opened, i)); got != want {
+			t.Errorf("%q is shown as %q", statement, got)
+		}
+		if got := fact(newNotice(notify.Recovered, resolved(i, time.Minute))); got != "" {
+			t.Errorf("after it is over: %q", got)
+		}
+	}
 }
 
 // hostile is what a column's value can bring into a message.
@@ -88,9 +114,9 @@ func hostile() sentinel.Incident {
 func TestNothingIsInterpreted(t *testing.T) {
 	t.Parallel()
 	r := answering(t, says(200, `{"ok":true}`))
-	n := told(notify.Opened, hostile())
-	slack := channel(t, &notify.Slack{Token: "x", Channel: "c", URL: r.URL})
-	teams := channel(t, &notify.Teams{WebhookURL: sentinel.Secret(r.URL)})
+	n := newNotice(notify.Opened, hostile())
+	slack := channel(t, &notify.Slack{Token: sentinel.NewSecret("x"), Channel: "c", URL: r.URL})
+	teams := channel(t, &notify.Teams{WebhookURL: sentinel.NewSecret(r.URL)})
 	for _, c := range []notify.Notifier{slack, teams} {
 		if _, err := c.Notify(t.Context(), n); err != nil {
 			t.Fatal(err)
@@ -125,7 +151,7 @@ func TestMailIsEscaped(t *testing.T) {
 		To:   []string{"a@example.com"},
 		TLS:  "none",
 	})
-	if _, err := e.Notify(t.Context(), told(notify.Opened, hostile())); err != nil {
+	if _, err := e.Notify(t.Context(), newNotice(notify.Opened, hostile())); err != nil {
 		t.Fatal(err)
 	}
 	m, err := mail.ReadMessage(strings.NewReader(server.mails()[0].data))

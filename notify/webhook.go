@@ -14,8 +14,8 @@ import (
 
 func init() { Register("webhook", func() Notifier { return &Webhook{} }) }
 
-// Webhook posts notices as JSON, signed; docs/notify/webhook.md describes the
-// body and how a receiver checks the signature.
+// Webhook posts notices as signed JSON. docs/notify/webhook.md describes the body and
+// how a receiver verifies the signature.
 type Webhook struct {
 	URL          sentinel.Secret            `yaml:"url" required:"true" doc:"Address that messages are posted to."`
 	Secret       sentinel.Secret            `yaml:"secret" doc:"Key that signs the body (HMAC-SHA256)."`
@@ -43,7 +43,7 @@ type hookIncident struct {
 	Transition Kind            `json:"transition"`
 	State      string          `json:"state"`
 	Severity   sentinel.Status `json:"severity"`
-	Monitor    bool            `json:"monitor"` // the check could not look: says nothing about the data
+	Monitor    bool            `json:"monitor"` // the check could not run: the incident says nothing about the data
 	Dataset    string          `json:"dataset"`
 	Warehouse  string          `json:"warehouse"`
 	Check      string          `json:"check"`
@@ -58,11 +58,61 @@ type hookIncident struct {
 	Message    string          `json:"message"`
 	Observed   sentinel.Number `json:"observed"`
 	Expected   string          `json:"expected,omitempty"`
+	Statement  string          `json:"statement,omitempty"`
 	Opened     time.Time       `json:"opened"`
 	Updated    time.Time       `json:"updated"`
 	Resolved   *time.Time      `json:"resolved"`
 	LastGood   *time.Time      `json:"last_good"`
 	Flaps      int             `json:"flaps"`
+	Failed     string          `json:"undelivered,omitempty"` // the channel that gave it up, and why
+	Findings   []hookFinding   `json:"findings"`              // all of the episode
+}
+
+// hookFinding is one finding of an incident.
+type hookFinding struct {
+	Check     string          `json:"check"`
+	CheckKind string          `json:"check_kind"`
+	Finding   string          `json:"finding,omitempty"`
+	Severity  sentinel.Status `json:"severity"`
+	Monitor   bool            `json:"monitor"`
+	Tier      string          `json:"tier"`
+	Owner     string          `json:"owner,omitempty"`
+	Upstream  string          `json:"upstream,omitempty"`
+	Cause     string          `json:"cause,omitempty"`
+	Note      string          `json:"note,omitempty"`
+	Statement string          `json:"statement,omitempty"`
+	Message   string          `json:"message"`
+	Observed  sentinel.Number `json:"observed"`
+	Expected  string          `json:"expected,omitempty"`
+	Opened    time.Time       `json:"opened"`
+	Resolved  *time.Time      `json:"resolved"`
+	LastGood  *time.Time      `json:"last_good"`
+}
+
+func hookFindings(of []sentinel.IncidentFinding) []hookFinding {
+	out := make([]hookFinding, len(of))
+	for n, f := range of {
+		out[n] = hookFinding{
+			Check:     f.Check,
+			CheckKind: f.Kind,
+			Finding:   f.Key,
+			Severity:  f.Severity,
+			Monitor:   f.Monitor,
+			Tier:      f.Tier,
+			Owner:     f.Owner,
+			Upstream:  f.Upstream,
+			Cause:     f.Cause,
+			Note:      f.Note,
+			Statement: f.Statement,
+			Message:   f.Message,
+			Observed:  f.Observed,
+			Expected:  f.Expected,
+			Opened:    f.Opened,
+			Resolved:  orNull(f.Resolved),
+			LastGood:  orNull(f.LastGood),
+		}
+	}
+	return out
 }
 
 // body is the notice as JSON; it holds nothing that differs from try to try.
@@ -99,11 +149,14 @@ func body(n Notice) ([]byte, error) {
 			Message:    i.Message,
 			Observed:   i.Observed,
 			Expected:   i.Expected,
+			Statement:  i.Statement,
 			Opened:     i.Opened,
 			Updated:    i.Updated,
 			Resolved:   orNull(i.Resolved),
 			LastGood:   orNull(i.LastGood),
 			Flaps:      i.Flaps,
+			Failed:     e.Failed,
+			Findings:   hookFindings(i.Findings),
 		})
 	}
 	return json.Marshal(b)
@@ -140,7 +193,7 @@ func (w *Webhook) Notify(ctx context.Context, n Notice) (string, error) {
 		c.Header[k] = v.Reveal()
 		c.Secrets = append(c.Secrets, v)
 	}
-	if w.Secret != "" {
+	if !w.Secret.IsZero() {
 		at := strconv.FormatInt(n.At.Unix(), 10)
 		c.Header["Sentinel-Timestamp"] = at
 		c.Header["Sentinel-Signature"] = "sha256=" + sign(w.Secret, at, data)

@@ -23,14 +23,34 @@ import (
 func notices() []notify.Notice {
 	one := incident(1)
 	one.Key = "2026-11-20"
-	acknowledged := told(notify.Acknowledged, one)
+	acknowledged := newNotice(notify.Acknowledged, one)
 	acknowledged.Entries[0].Ref = "171.1"
-	over := told(notify.Recovered, resolved(one, 5*time.Minute))
+	over := newNotice(notify.Recovered, resolved(one, 5*time.Minute))
 	over.Entries[0].Ref = "171.1"
-	group := told(notify.Opened, many(12)...)
-	part := told(notify.Recovered, resolved(incident(2), time.Minute))
+	group := newNotice(notify.Opened, many(12)...)
+	part := newNotice(notify.Recovered, resolved(incident(2), time.Minute))
 	part.Entries[0].Thread, part.Entries[0].Others = "inc0001", 11
-	return []notify.Notice{told(notify.Opened, one), acknowledged, over, group, part}
+	return []notify.Notice{newNotice(notify.Opened, one), acknowledged, over, group, part,
+		newNotice(notify.Opened, emptied()), newNotice(notify.Recovered, resolved(emptied(), 5*time.Minute))}
+}
+
+// emptied is the incident of a table that lost its rows: three checks see it.
+func emptied() sentinel.Incident {
+	i := incident(30)
+	found := func(check, key, message, expected string) sentinel.IncidentFinding {
+		return sentinel.IncidentFinding{
+			Check: i.Table.String() + "/" + check, Kind: check, Key: key, Severity: sentinel.Fail, Tier: i.Tier, Owner: i.Owner,
+			Message: message, Observed: sentinel.Int(0), Expected: expected, Opened: i.Opened, Updated: i.Opened,
+			LastGood: i.LastGood, Ticks: 1,
+		}
+	}
+	i.Findings = []sentinel.IncidentFinding{
+		found("row_count", "", "0 rows, expected > 0", "> 0"),
+		found("freshness", "", "no row has a timestamp", "at most 1h"),
+		found("row_count", "missing_partition:2026-11-20", "no rows for 2026-11-20", "rows for 2026-11-20"),
+	}
+	i.Check, i.Kind, i.Message, i.Expected = i.Findings[0].Check, "row_count", "0 rows, expected > 0", "> 0"
+	return i
 }
 
 // secret is the secret of every row of channels.
@@ -44,31 +64,46 @@ var channels = map[string]struct {
 }{
 	"alertmanager": {"", func(u string) notify.Notifier {
 		return &notify.Alertmanager{
-			URL:    []sentinel.Secret{sentinel.Secret(u + "/")},
-			Token:  secret,
+			URL:    []sentinel.Secret{sentinel.NewSecret(u + "/")},
+			Token:  sentinel.NewSecret(secret),
 			Labels: map[string]string{"team": "data"},
 		}
 	}},
 	"slack_webhook": {"ok", func(u string) notify.Notifier {
-		return &notify.Slack{WebhookURL: sentinel.Secret(u + "/services/T/B/" + secret)}
+		return &notify.Slack{WebhookURL: sentinel.NewSecret(u + "/services/T/B/" + secret)}
 	}},
 	"slack_bot": {`{"ok":true,"ts":"171.2"}`, func(u string) notify.Notifier {
-		return &notify.Slack{Token: secret, Channel: "C1", URL: u + "/api"}
+		return &notify.Slack{Token: sentinel.NewSecret(secret), Channel: "C1", URL: u + "/api"}
 	}},
 	"teams": {"1", func(u string) notify.Notifier {
-		return &notify.Teams{WebhookURL: sentinel.Secret(u + "/workflows/" + secret)}
+		return &notify.Teams{WebhookURL: sentinel.NewSecret(u + "/workflows/" + secret)}
 	}},
 	"pagerduty": {`{"status":"success"}`, func(u string) notify.Notifier {
-		return &notify.PagerDuty{RoutingKey: secret, URL: u + "/v2/enqueue"}
+		return &notify.PagerDuty{RoutingKey: sentinel.NewSecret(secret), URL: u + "/v2/enqueue"}
 	}},
 	"opsgenie": {`{"result":"Request will be processed"}`, func(u string) notify.Notifier {
-		return &notify.Opsgenie{APIKey: secret, URL: u, Teams: []string{"data"}}
+		return &notify.Opsgenie{APIKey: sentinel.NewSecret(secret), URL: u, Teams: []string{"data"}}
+	}},
+	"jira_service_management": {`{"result":"Request will be processed"}`, func(u string) notify.Notifier {
+		return &notify.JiraServiceManagement{APIKey: sentinel.NewSecret(secret), URL: u, Teams: []string{"data"}}
+	}},
+	"discord": {`{"id":"1122"}`, func(u string) notify.Notifier {
+		return &notify.Discord{WebhookURL: sentinel.NewSecret(u + "/api/webhooks/1/" + secret)}
+	}},
+	"mattermost": {"ok", func(u string) notify.Notifier {
+		return &notify.Mattermost{WebhookURL: sentinel.NewSecret(u + "/hooks/" + secret), Channel: "data"}
+	}},
+	"googlechat": {"{}", func(u string) notify.Notifier {
+		return &notify.GoogleChat{WebhookURL: sentinel.NewSecret(u + "/v1/spaces/S/messages?key=k&token=" + secret)}
+	}},
+	"ntfy": {`{"id":"x"}`, func(u string) notify.Notifier {
+		return &notify.Ntfy{URL: u, Topic: "data", Token: sentinel.NewSecret(secret)}
 	}},
 	"webhook": {"", func(u string) notify.Notifier {
 		return &notify.Webhook{
-			URL:     sentinel.Secret(u + "/hook?token=" + secret),
-			Secret:  secret,
-			Headers: map[string]sentinel.Secret{"Authorization": "Bearer " + secret},
+			URL:     sentinel.NewSecret(u + "/hook?token=" + secret),
+			Secret:  sentinel.NewSecret(secret),
+			Headers: map[string]sentinel.Secret{"Authorization": sentinel.NewSecret("Bearer " + secret)},
 		}
 	}},
 }
@@ -176,8 +211,8 @@ func TestLog(t *testing.T) {
 func TestWebhookIsSigned(t *testing.T) {
 	t.Parallel()
 	r := answering(t, says(204, ""))
-	hook := channel(t, &notify.Webhook{URL: sentinel.Secret(r.URL), Secret: "s3cret"})
-	n := told(notify.Opened, incident(1))
+	hook := channel(t, &notify.Webhook{URL: sentinel.NewSecret(r.URL), Secret: sentinel.NewSecret("s3cret")})
+	n := newNotice(notify.Opened, incident(1))
 	n.Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for range 2 {
 		if _, err := hook.Notify(t.Context(), n); err != nil {
@@ -201,19 +236,19 @@ func TestWebhookIsSigned(t *testing.T) {
 	}
 }
 
-// A page is raised once for incidents told at once, and ends with the last.
+// A page is raised once for incidents notified at once, and ends with the last.
 func TestPagesEndWithTheLastIncident(t *testing.T) {
 	t.Parallel()
 	r := answering(t, says(202, "{}"))
-	pager := channel(t, &notify.PagerDuty{RoutingKey: "k", URL: r.URL})
-	ends := told(notify.Recovered, resolved(incident(1), time.Minute))
+	pager := channel(t, &notify.PagerDuty{RoutingKey: sentinel.NewSecret("k"), URL: r.URL})
+	ends := newNotice(notify.Recovered, resolved(incident(1), time.Minute))
 	early := ends
 	early.Entries = []notify.Entry{
 		{Kind: notify.Recovered, Incident: resolved(incident(2), time.Minute), Thread: "inc0001", Others: 1},
 	}
-	two := told(notify.Opened, incident(1), incident(2))
+	two := newNotice(notify.Opened, incident(1), incident(2))
 	two.Kind, two.Entries[1].Thread = notify.Digest, "inc0002"
-	for _, n := range []notify.Notice{told(notify.Opened, many(3)...), early, ends, two} {
+	for _, n := range []notify.Notice{newNotice(notify.Opened, many(3)...), early, ends, two} {
 		if _, err := pager.Notify(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
@@ -237,7 +272,7 @@ func TestPagesEndWithTheLastIncident(t *testing.T) {
 func TestPagerSeverity(t *testing.T) {
 	t.Parallel()
 	r := answering(t, says(202, "{}"))
-	pager := channel(t, &notify.PagerDuty{RoutingKey: "k", URL: r.URL})
+	pager := channel(t, &notify.PagerDuty{RoutingKey: sentinel.NewSecret("k"), URL: r.URL})
 	for n, c := range []struct {
 		tier     string
 		severity sentinel.Status
@@ -250,7 +285,7 @@ func TestPagerSeverity(t *testing.T) {
 	} {
 		i := incident(1)
 		i.Tier, i.Severity = c.tier, c.severity
-		if _, err := pager.Notify(t.Context(), told(notify.Opened, i)); err != nil {
+		if _, err := pager.Notify(t.Context(), newNotice(notify.Opened, i)); err != nil {
 			t.Fatal(err)
 		}
 		if body := r.got()[n].Body; !strings.Contains(body, `"severity":"`+c.want+`"`) {

@@ -11,15 +11,15 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/panics"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// poll bounds how long a worker sleeps: other agents and commands write to the
-// outbox too, and cannot wake it.
+// poll limits how long a worker sleeps. Other agents and commands also write to the
+// outbox, and cannot wake it.
 const poll = 5 * time.Second
 
-// bundleLimit bounds the incidents of a notice, and with it the body that a
-// receiver has to take.
+// bundleLimit limits the incidents of a notice, and so the size of the body.
 const bundleLimit = 500
 
 // worker sends the notices of one channel.
@@ -43,7 +43,7 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 			w.d.problem(w.channel.Name, err)
 			idle = poll
 		}
-		if !wait(ctx, idle, wake) {
+		if !wait.Wake(ctx, idle, wake) {
 			return
 		}
 	}
@@ -51,7 +51,7 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 
 // step sends at most one bundle and says how long nothing more is to be done.
 func (w *worker) step(ctx context.Context) (idle time.Duration, err error) {
-	now := w.d.Now()
+	now := w.d.Clock.Now()
 	if err := w.refresh(ctx, now); err != nil {
 		w.d.problem(w.channel.Name, err) // new notices are sent all the same
 	}
@@ -97,7 +97,7 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	cut := err != nil && ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	now := w.d.Now()
+	now := w.d.Clock.Now()
 	var after *RetryAfterError
 	switch {
 	case err == nil:
@@ -108,7 +108,7 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	case isPermanent(err), b.Attempts >= w.d.Attempts && now.Sub(b.Since) >= w.d.GiveUp:
 		w.d.sent(w.channel.Name, OutcomeDead)
 		w.d.problem(w.channel.Name, fmt.Errorf("giving up %q after %d attempts: %w", n.Title(), b.Attempts, err))
-		return w.d.Store.DeadLetterOutbox(ctx, b, now, err.Error())
+		return errors.Join(w.d.Store.DeadLetterOutbox(ctx, b, now, err.Error()), w.d.fallBack(ctx, w.channel, b, err))
 	}
 	at := now.Add(w.backoff(b.Attempts))
 	if errors.As(err, &after) {
@@ -122,7 +122,7 @@ func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
 	return w.d.Store.PostponeOutbox(ctx, b, at, err.Error())
 }
 
-// backoff is a random time up to a bound that doubles with every try ("full
+// backoff returns a random time up to a bound that doubles with every try ("full
 // jitter", M. Brooker, Exponential Backoff and Jitter, 2015).
 func (w *worker) backoff(attempts int) time.Duration {
 	bound := w.d.Base
@@ -136,13 +136,16 @@ func (w *worker) backoff(attempts int) time.Duration {
 
 // notice makes the message of a bundle.
 func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
-	n := Notice{Key: b.Key, At: w.d.Now(), URL: w.d.URL}
+	n := Notice{Key: b.Key, At: w.d.Clock.Now(), URL: w.d.URL}
 	for _, item := range b.Items {
 		var stored note
 		if err := json.Unmarshal(item.Notice, &stored); err != nil {
 			return n, permanent("reading notice %s: %w", item.Key, err)
 		}
-		n.Entries = append(n.Entries, Entry{Kind(item.Kind), stored.Incident, item.Thread, item.Ref, b.Others[item.Thread]})
+		n.Entries = append(n.Entries, Entry{
+			Kind: Kind(item.Kind), Incident: stored.Incident, Thread: item.Thread, Ref: item.Ref,
+			Others: b.Others[item.Thread], Failed: stored.Failed,
+		})
 		n.Trace = cmp.Or(n.Trace, stored.Trace)
 	}
 	n.Kind, n.Tier = n.Entries[0].Kind, tierOf(n.Entries)
@@ -152,10 +155,9 @@ func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
 	return n, nil
 }
 
-// refresh repeats to a channel that forgets everything that is open and that the
-// channel was notified of. It does not go through the outbox: the next refresh
-// repeats what gets lost. An incident that another agent has meanwhile resolved is
-// sent as recovered.
+// refresh sends all open incidents again that a channel was notified of, to a channel
+// that forgets them. It does not use the outbox: the next refresh repeats what gets
+// lost. An incident that another agent has resolved meanwhile is sent as recovered.
 func (w *worker) refresh(ctx context.Context, now time.Time) error {
 	if w.resend == 0 || now.Sub(w.resent) < w.resend {
 		return nil
@@ -193,7 +195,7 @@ func (w *worker) refresh(ctx context.Context, now time.Time) error {
 
 // repeat makes one try outside of the outbox.
 func (w *worker) repeat(ctx context.Context, n Notice) error {
-	n.At, n.URL, n.Tier = w.d.Now(), w.d.URL, tierOf(n.Entries)
+	n.At, n.URL, n.Tier = w.d.Clock.Now(), w.d.URL, tierOf(n.Entries)
 	ctx, cancel := context.WithTimeout(ctx, w.d.Timeout)
 	defer cancel()
 	if _, err := (Local{}).Deliver(ctx, w.channel, n); err != nil {
@@ -205,21 +207,21 @@ func (w *worker) repeat(ctx context.Context, n Notice) error {
 // open gathers the unresolved incidents that the channel was notified of.
 func (w *worker) open(ctx context.Context) (Notice, error) {
 	n := Notice{Kind: Refresh, Key: "refresh"}
-	told, err := w.d.Store.OutboxNotified(ctx, nil)
+	notified, err := w.d.Store.OutboxNotified(ctx, nil)
 	if err != nil {
 		return n, err
 	}
-	told = slices.DeleteFunc(told, func(t store.Notified) bool { return t.Channel != w.channel.Name || !t.Sent })
-	if len(told) == 0 {
+	notified = slices.DeleteFunc(notified, func(t store.Notified) bool { return t.Channel != w.channel.Name || !t.Sent })
+	if len(notified) == 0 {
 		return n, nil
 	}
-	heard := map[string]bool{}
-	for _, t := range told {
-		heard[t.Incident] = true
+	known := map[string]bool{}
+	for _, t := range notified {
+		known[t.Incident] = true
 	}
 	incidents, err := w.d.Store.OpenIncidents(ctx)
 	for _, i := range incidents {
-		if heard[i.ID] {
+		if known[i.ID] {
 			n.Entries = append(n.Entries, Entry{Kind: Refresh, Incident: i, Thread: i.ID})
 		}
 	}

@@ -52,10 +52,10 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
-		"": 0, "soon": 0, "-1": 0, "120": 2 * time.Minute, " 1 ": time.Second, "31536000": 7 * 24 * time.Hour,
+		"": 0, "soon": 0, "-1": 0, "120": 2 * time.Minute, " 1 ": time.Second, "31536000": time.Hour, "99999999999999999999": time.Hour, "1e3": 0, "1.5": 0,
 		now.Add(time.Minute).Format(http.TimeFormat):          time.Minute,
 		now.Add(-time.Minute).Format(http.TimeFormat):         0,
-		now.Add(365 * 24 * time.Hour).Format(http.TimeFormat): 7 * 24 * time.Hour,
+		now.Add(365 * 24 * time.Hour).Format(http.TimeFormat): time.Hour,
 	} {
 		if got := outbound.RetryAfter(header, now); got != want {
 			t.Errorf("%q: %s, want %s", header, got, want)

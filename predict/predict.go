@@ -36,7 +36,7 @@ type Outcome struct {
 	Arrival  time.Time       // first arrival of the period's data; zero if none came
 	Volume   sentinel.Number // rows loaded; absent if unknown
 	Duration time.Duration   // duration of the load; 0 if unknown
-	Warned   time.Time       // when an early warning was raised; zero if none was
+	Warned   time.Time       // when the warning that stood at the deadline was raised; zero if none was
 }
 
 // Missed reports whether the data arrived after the deadline or not at all. An arrival

@@ -14,7 +14,7 @@ type forecast struct {
 	base   float64 // rate of misses over all outcomes at the time
 	recent float64 // rate of misses in the 28 periods before
 	missed bool
-	lead   float64 // minutes from the early warning to the deadline; NaN without a warning
+	lead   float64 // minutes from the early warning to the deadline, above 0; NaN without a warning
 }
 
 // record holds the latest forecasts of a model and their outcomes.
@@ -23,8 +23,10 @@ type record struct {
 	misses float64    // number of misses over all outcomes
 }
 
+// lead returns the minutes from the early warning to the deadline. Without a warning, or
+// with one that came no earlier than the deadline, it is NaN.
 func lead(c Context, o Outcome) float64 {
-	if o.Warned.IsZero() {
+	if o.Warned.IsZero() || !o.Warned.Before(c.Deadline) {
 		return math.NaN()
 	}
 	return c.Deadline.Sub(o.Warned).Minutes()
@@ -61,7 +63,7 @@ type Report struct {
 	Brier       float64       // mean squared error of the risk
 	Skill       float64       // 1 - Brier / Brier of the rate of misses over all outcomes
 	Calibration float64       // expected calibration error over the bins of Reliability
-	Warned      int           // number of misses with an early warning
+	Warned      int           // number of misses with a warning that was raised before the deadline and stood until then
 	Lead        time.Duration // median time from those warnings to the deadline; 0 without a warning
 	Reliability []Bin         // fifths of the risk that have forecasts
 	Off         bool          // the regression is switched off; the rate of 28 periods replaces it
@@ -86,7 +88,7 @@ func (m *Model) Report() Report {
 		r.Brier += square(f.risk-y) / n
 		base += square(f.base-y) / n
 		r.Misses += int(y)
-		if f.missed && !math.IsNaN(f.lead) {
+		if f.missed && f.lead > 0 { // a state of an earlier version may hold warnings that came too late
 			leads = append(leads, f.lead)
 		}
 	}

@@ -113,11 +113,27 @@ func (t *Tracker) end(arrival time.Time) Ended {
 // Volume sets the number of rows of the present load.
 func (t *Tracker) Volume(n sentinel.Number) { t.volume = n }
 
-// Warned sets the time at which an early warning of the open period was raised.
-func (t *Tracker) Warned(at time.Time) { t.warned = at }
+// Warned says that an early warning of the open period was raised. One that comes at the
+// deadline or later is no early warning and does not count.
+func (t *Tracker) Warned(at time.Time) {
+	if at.Before(t.open.Deadline) {
+		t.warned = at
+	}
+}
+
+// Withdrawn says that the early warning of the open period was taken back. It then does
+// not count, unless the deadline has passed.
+func (t *Tracker) Withdrawn(at time.Time) {
+	if at.Before(t.open.Deadline) {
+		t.warned = time.Time{}
+	}
+}
 
 // Open returns the open period. Its deadline is zero if there is none.
 func (t *Tracker) Open() Period { return t.open }
+
+// Observed returns the time of the last observation; zero if there was none.
+func (t *Tracker) Observed() time.Time { return t.observed }
 
 // Context returns the last context of the open period.
 func (t *Tracker) Context() Context {
@@ -126,13 +142,20 @@ func (t *Tracker) Context() Context {
 	return c
 }
 
-// Risk returns the risk of the open period; ok is false if none is open. The caller
-// sets Table.
+// Risk returns the risk of the open period; ok is false if none is open. After the deadline
+// it is that of the deadline until an observation says whether rows have come in time. The
+// caller sets Table.
 func (t *Tracker) Risk(now time.Time) (r sentinel.Risk, ok bool) {
 	if t.open.Deadline.IsZero() {
 		return r, false
 	}
-	return t.Model.Risk(t.Context(), now), true
+	known := now
+	if now.After(t.open.Deadline) && t.observed.Before(t.open.Deadline) {
+		known = t.open.Deadline
+	}
+	r = t.Model.Risk(t.Context(), known)
+	r.Left = r.Deadline.Sub(now)
+	return r, true
 }
 
 // Late returns the time since the deadline of the open period; 0 before the deadline.

@@ -94,6 +94,49 @@ func TestTrackerSkipsPeriodsItDidNotObserve(t *testing.T) {
 	}
 }
 
+// Only a warning that comes before the deadline, and that nobody takes back before it,
+// counts. So no lead is negative.
+func TestAWarningCountsOnlyBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		warn func(*predict.Tracker)
+		lead time.Duration // 0: not warned
+	}{
+		"before":                 {func(tr *predict.Tracker) { tr.Warned(at(3, 5, 40)) }, 20 * time.Minute},
+		"a second before":        {func(tr *predict.Tracker) { tr.Warned(at(3, 6, 0).Add(-time.Second)) }, time.Second},
+		"at the deadline":        {func(tr *predict.Tracker) { tr.Warned(at(3, 6, 0)) }, 0},
+		"after the deadline":     {func(tr *predict.Tracker) { tr.Warned(at(3, 6, 1)) }, 0},
+		"taken back":             {func(tr *predict.Tracker) { tr.Warned(at(3, 5, 10)); tr.Withdrawn(at(3, 5, 50)) }, 0},
+		"ended by the late rows": {func(tr *predict.Tracker) { tr.Warned(at(3, 5, 40)); tr.Withdrawn(at(3, 6, 20)) }, 20 * time.Minute},
+		"before and again after": {func(tr *predict.Tracker) { tr.Warned(at(3, 5, 40)); tr.Warned(at(3, 6, 5)) }, 20 * time.Minute},
+	} {
+		tr := tracker(daily)
+		tr.Observe(at(3, 0, 0), at(2, 5, 0), predict.Context{})
+		c.warn(tr)
+		if ended := tr.Observe(at(3, 6, 30), at(3, 6, 25), predict.Context{}); len(ended) != 1 {
+			t.Fatalf("%s: %+v", name, ended)
+		}
+		r := tr.Model.Report()
+		if warned := c.lead > 0; r.Misses != 1 || (r.Warned == 1) != warned || r.Lead != c.lead {
+			t.Errorf("%s: warned of %d of %d, lead %s, want %s", name, r.Warned, r.Misses, r.Lead, c.lead)
+		}
+	}
+}
+
+// A model that is taught a late warning, also from an older state, does not count it.
+func TestALateWarningIsNotLearned(t *testing.T) {
+	t.Parallel()
+	m := predict.New(predict.DefaultPrior())
+	for day, late := range []time.Duration{0, time.Millisecond, time.Hour} {
+		deadline := at(3+day, 6, 0)
+		c := predict.Context{Deadline: deadline}
+		m.Learn(c, predict.Outcome{Arrival: at(3+day, 9, 0), Warned: deadline.Add(late)})
+	}
+	if r := m.Report(); r.Misses != 3 || r.Warned != 0 || r.Lead != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestTrackerWithMaximumAge(t *testing.T) {
 	t.Parallel()
 	tr := tracker(func(_, newest time.Time) predict.Period {

@@ -18,24 +18,25 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Action is one kind of repair. Its exported fields are its YAML. Every method
-// may be called again after a crash, by another agent, for the same plan.
+// Action is one kind of repair. Its exported fields are its YAML. After a crash another
+// agent may call every method again for the same plan.
 type Action interface {
-	// Validate checks the configuration and fills in defaults; an error names the
-	// field and what to do.
+	// Validate checks the configuration and sets defaults. An error names the field and
+	// says what to do.
 	Validate() error
-	// Plan says what would be done. It reads only. An action that has nothing to
-	// do answers [ErrNothing], one that must not be done a plan of class refused
-	// or a [RefusedError].
+	// Plan returns what would be done. It only reads. It returns [ErrNothing] if there
+	// is nothing to do. For a change that must not be made it returns a plan of class
+	// refused or a [RefusedError].
 	Plan(ctx context.Context, t *Target, why Trigger) (sentinel.Plan, error)
-	// Stage prepares everything that leaves the target as it is, and verifies it.
-	// Called again, it goes on where it stopped. Actions without staging return nil.
+	// Stage prepares and verifies everything that leaves the target as it is. Called
+	// again, it continues where it stopped. Actions without staging return nil.
 	Stage(ctx context.Context, r *Run) error
-	// Apply makes the change, once: what was applied before, by whoever, is found
-	// (ledger, lookup) and not done again. An outcome that is not known is an
-	// [UnknownError]; work that another system goes on with is a [RunningError].
+	// Apply makes the change once. A change that any agent applied before is found in
+	// the ledger or by a query, and is not made again. It returns an [UnknownError] if
+	// the outcome is not known, and a [RunningError] while another system works on the
+	// change.
 	Apply(ctx context.Context, r *Run) error
-	// Rollback takes an applied change back, once, or says in a [RefusedError] why
+	// Rollback undoes an applied change once, or returns a [RefusedError] that says why
 	// it cannot.
 	Rollback(ctx context.Context, r *Run) error
 }
@@ -48,16 +49,37 @@ type WarehouseWriter interface {
 	WritesToWarehouse()
 }
 
+// SelectiveAction is an action that cannot act on each finding that its policy names.
+type SelectiveAction interface {
+	Action
+	// Applies reports whether the action can act on a finding. If it cannot, nothing is
+	// planned, and nobody is told that it was tried.
+	Applies(why Trigger) bool
+}
+
+// SchemaAction is an action that alters a table.
+type SchemaAction interface {
+	Action
+	// Altered returns the one change of the schema that a plan makes.
+	Altered(plan sentinel.Plan) (change sentinel.DriftKind, column string, err error)
+}
+
 // Trigger is why a repair is wanted.
 type Trigger struct {
+	// Occasion is the same whenever the same occasion triggers again. Each policy makes one
+	// repair for it, ever. "" lets the incident decide.
+	Occasion   string
 	Incident   sentinel.Incident
 	Result     sentinel.Result    // the failed check's last: its findings, drifts and observations
 	TimeColumn string             // of the dataset; "" when none is configured
+	TimeUnit   string             // TimeColumn holds numbers of these since 1970: s, ms, us or ns; else ""
+	TimeFormat string             // TimeColumn holds texts or numbers in this form; else ""
+	TimeUTC    bool               // times of TimeColumn without a zone are in UTC, not in Location
 	Location   *time.Location     // of the dataset; nil when none is configured
 	Like       *sentinel.Table    // the table a schema check compares with
 	Declared   []warehouse.Column // the columns a schema check declares; Type may be empty
-	// Labels are those of an incoming alert, or what else a hook may want to
-	// know; never secrets.
+	// Labels are those of an incoming alert, or other facts for a hook. They never hold
+	// secrets.
 	Labels map[string]string
 }
 
@@ -65,28 +87,33 @@ type Trigger struct {
 type Run struct {
 	Repair sentinel.Repair // with its plan, fence and attempt
 	Target *Target
-	// Resumed says that the step was begun by an agent that did not come back. What
-	// that agent did has to be found out before anything is done again.
+	// Resumed says that another agent began the step and did not finish it. What that
+	// agent did must be found out before anything is changed.
 	Resumed bool
+	// MayLose is how many rows may be deleted or replaced although the source does not
+	// have them, or has them older; see [LostError].
+	MayLose int64
 	// Control is asked before every change. Nil lets everything through.
 	Control Control
 	// Source is set by an action that took its data from a fallback source.
 	Source string
+
+	secrets []string // see Hide
 }
 
-// Control is what a running step asks of the agent that runs it. Its methods may
-// be called concurrently.
+// Control connects a running step with the agent that runs it. Its methods may be
+// called concurrently.
 type Control interface {
-	// Alive returns an error when the lease is lost, the kill switch is set or the
-	// agent stops. The step must change nothing more then.
+	// Alive returns an error if the lease is lost, the kill switch is set or the agent
+	// stops. The step must change nothing more then.
 	Alive() error
 	Failpoints
 }
 
 // Failpoints lets tests stop the process at named places.
 type Failpoints interface {
-	// Failpoint is called between two writes, at the place that it is given. The
-	// program does nothing there; a test may kill the process.
+	// Failpoint is called between two writes with the name of the place. The program
+	// does nothing there. A test may kill the process.
 	Failpoint(place string)
 }
 
@@ -107,14 +134,14 @@ func (r *Run) Failpoint(place string) {
 
 // Now is the wall clock; the zero time for a target without one.
 func (r *Run) Now() time.Time {
-	if r.Target.Now == nil {
+	if r.Target.Clock == nil {
 		return time.Time{}
 	}
-	return r.Target.Now()
+	return r.Target.Clock.Now()
 }
 
-// Writer returns the sessions that the step writes with, and refuses the step
-// where no repair_dsn is configured.
+// Writer returns the sessions that the step writes with. It refuses the step if no
+// repair_dsn is configured.
 func (r *Run) Writer() (*Writer, error) {
 	if r.Target.Write == nil {
 		return nil, &RefusedError{"no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
@@ -125,12 +152,12 @@ func (r *Run) Writer() (*Writer, error) {
 // Target is where a repair acts.
 type Target struct {
 	Read *warehouse.DB // read-only sessions of the table's warehouse; nil for a hook without one
-	// Write holds the sessions of repair_dsn; nil when none is configured. Plan
+	// Write holds the sessions of repair_dsn. It is nil if none is configured. Plan
 	// never uses it.
 	Write *Writer
 	// Sources finds the warehouses that data can be read from.
 	Sources Sources
-	Now     sentinel.Clock
+	Clock   sentinel.Clock
 }
 
 // Sources finds the other warehouses of a configuration.
@@ -141,8 +168,8 @@ type Sources interface {
 
 var actions = registry.New[func() Action]("repair action")
 
-// Register adds an action; it is called from init functions only and panics on
-// a name taken twice.
+// Register adds an action. Only init functions call it. It panics on a name that is
+// taken.
 func Register(name string, newAction func() Action) { actions.Add(name, newAction) }
 
 // New returns an action's zero value.

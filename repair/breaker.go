@@ -25,8 +25,8 @@ const (
 	breakerCooldown = 15 * time.Minute
 )
 
-// breaker is the circuit breaker of a policy on its table. It is a durable row,
-// so that it outlives a restart and is one for all agents.
+// breaker is the circuit breaker of a policy on its table. It is a row in the store, so
+// it outlives a restart and is shared by all agents.
 type breaker struct {
 	State               int
 	Since               time.Time // of the state
@@ -64,8 +64,8 @@ func (b *breaker) record(ok bool, now time.Time) {
 	}
 }
 
-// allow says whether a repair may go ahead, and changes the state when it is
-// the trial.
+// allow reports whether a repair may proceed. It changes the state if the repair is the
+// trial.
 func (b *breaker) allow(repair string, now time.Time) (ok, changed bool) {
 	switch {
 	case b.State == Open && now.Sub(b.Since) >= breakerCooldown,
@@ -84,7 +84,7 @@ func (e *Engine) tryBreaker(ctx context.Context, name, repair string) (bool, err
 	if err != nil {
 		return false, err
 	}
-	ok, changed := b.allow(repair, e.Now())
+	ok, changed := b.allow(repair, e.Clock.Now())
 	if !ok || !changed {
 		return ok, nil
 	}
@@ -98,7 +98,7 @@ func (e *Engine) recordOutcome(ctx context.Context, name string, ok bool) error 
 		if err != nil {
 			return err
 		}
-		b.record(ok, e.Now())
+		b.record(ok, e.Clock.Now())
 		if saved, err := e.saveBreaker(ctx, name, row, b); saved || err != nil {
 			return err
 		}

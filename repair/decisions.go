@@ -10,11 +10,11 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Decisions record what a person decides about a repair. They need the store
-// alone: a command can record them while the agent is down.
+// Decisions record what a person decides about a repair. They need only the store, so a
+// command can record them while the agent is down.
 type Decisions struct {
 	Store *store.Store
-	Now   sentinel.Clock
+	Clock sentinel.Clock
 	Who   string
 }
 
@@ -30,16 +30,16 @@ func (d Decisions) repair(ctx context.Context, id string) (sentinel.Repair, erro
 }
 
 func (d Decisions) save(ctx context.Context, r sentinel.Repair, what, detail string) (sentinel.Repair, error) {
-	r.Updated = d.Now()
+	r.Updated = d.Clock.Now()
 	if r.State.Final() {
 		r.Finished = r.Updated
 	}
-	return d.Store.MoveRepair(ctx, r, store.AuditEntry{At: d.Now(), Actor: d.Who, What: "repair." + what,
+	return d.Store.MoveRepair(ctx, r, store.AuditEntry{At: d.Clock.Now(), Actor: d.Who, What: "repair." + what,
 		Subject: r.ID, Detail: detail})
 }
 
-// Approve says yes to one plan. hash is of the plan that was read ("" takes the
-// current one); a plan that has changed since is not approved. Saying it twice
+// Approve approves one plan. hash is the hash of the plan that was read; "" takes the
+// current plan. A plan that has changed since is not approved. A second approval
 // changes nothing.
 func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Duration) (sentinel.Repair, error) {
 	r, err := d.repair(ctx, id)
@@ -51,19 +51,20 @@ func (d Decisions) Approve(ctx context.Context, id, hash string, within time.Dur
 	case hash != "" && hash != current:
 		return r, fmt.Errorf("repair %s: the plan has changed since it was read (%s, now %s): "+
 			"read it again with `sentinel repair show %s`", id, hash, current, id)
-	case r.Approval != nil && r.Approval.Hash == current && d.Now().Before(r.Approval.Expires):
+	case r.Approval != nil && r.Approval.Hash == current && d.Clock.Now().Before(r.Approval.Expires):
 		return r, nil
 	case r.State != sentinel.AwaitingApproval:
 		return r, fmt.Errorf("repair %s is %s: only one that awaits approval can be approved", id, r.State)
 	}
-	r.Approval = &sentinel.Approval{By: d.Who, At: d.Now(), Hash: current, Expires: d.Now().Add(cmp.Or(within,
+	r.Approval = &sentinel.Approval{By: d.Who, At: d.Clock.Now(), Hash: current, Expires: d.Clock.Now().Add(cmp.Or(within,
 		time.Hour))}
 	r.Message = "approved by " + d.Who
 	return d.save(ctx, r, "approved", current)
 }
 
-// Reject says no: the repair ends, and the same plan is not made again for the
-// same incident.
+// Reject rejects a plan. The repair ends, and the same plan is not made again for the
+// same incident. A repair that is being staged ends too, also if no agent gets on with it:
+// nothing was changed yet, and the agent at work cannot save its next state.
 func (d Decisions) Reject(ctx context.Context, id, why string) (sentinel.Repair, error) {
 	r, err := d.repair(ctx, id)
 	if err != nil {
@@ -72,14 +73,18 @@ func (d Decisions) Reject(ctx context.Context, id, why string) (sentinel.Repair,
 	if r.State.Final() || !r.Applied.IsZero() {
 		return r, fmt.Errorf("repair %s is %s: it is too late to reject it", id, r.State)
 	}
-	switch r.State {
-	case sentinel.RepairPlanned, sentinel.AwaitingApproval, sentinel.RepairSuppressed, sentinel.RetryWait:
-	default:
-		return r, fmt.Errorf("repair %s is being carried out (%s): wait for its end, or set the kill switch", id,
-			r.State)
+	if mayBeApplied(r) {
+		return r, fmt.Errorf("repair %s may have been applied (%s): wait for its end, and take it back with "+
+			"`sentinel repair rollback %s`; the kill switch holds it meanwhile", id, r.State, id)
 	}
 	r.State, r.Message = sentinel.RepairCancelled, "rejected by "+d.Who+": "+why
 	return d.save(ctx, r, "rejected", why)
+}
+
+// mayBeApplied reports whether the target may already have what the repair does.
+func mayBeApplied(r sentinel.Repair) bool {
+	return r.State == sentinel.RepairApplying || r.State == sentinel.OutcomeUnknown ||
+		r.Resume == sentinel.RepairApplying || !r.Applied.IsZero()
 }
 
 // Rollback asks for an applied repair to be taken back; the agent does it.
@@ -112,7 +117,7 @@ func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error
 	if _, err := d.Discard(ctx, id, "tried again"); err != nil {
 		return old, err
 	}
-	now := d.Now()
+	now := d.Clock.Now()
 	r := old
 	r.ID = newID(now)
 	r.Linked = old.ID
@@ -123,6 +128,8 @@ func (d Decisions) Retry(ctx context.Context, id string) (sentinel.Repair, error
 	r.Attempts = 0
 	r.Resume = ""
 	r.Approval = nil
+	r.Proof = nil
+	r.Unhelpful = nil // a person wants them tried again
 	r.Message = ""
 	r.Created = now
 	r.Updated = now

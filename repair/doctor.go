@@ -7,8 +7,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Doctor looks at the two DSNs of a warehouse: whether checks may do no more
-// than read, and what holds when repairs are carried out. It changes nothing.
+// Doctor examines the two DSNs of a warehouse: whether checks can only read, and which
+// limits repairs have. It changes nothing.
 func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []warehouse.Advice) {
 	say := func(level, format string, args ...any) {
 		out = append(out, warehouse.Advice{Level: level, Text: fmt.Sprintf(format, args...)})
@@ -18,7 +18,8 @@ func Doctor(ctx context.Context, read *warehouse.DB, w *Writer) (out []warehouse
 		say("fail", "dsn: %v", err)
 		return out
 	}
-	say("ok", "dsn: the server answers")
+	say("ok", "dsn: the server answers; the session only reads, within %s, and waits for locks for %s",
+		read.Config.StatementTimeout, read.Config.LockTimeout)
 	if catalog.Standby {
 		say("warn", "dsn: the server is a standby: checks run, and repairs are refused")
 	}

@@ -19,29 +19,35 @@ import (
 type Config struct {
 	Store  *store.Store
 	Holder string // names this agent; two agents never share a name
-	Now    sentinel.Clock
-	// KillSwitch is the kill switch, asked before every change. Nil: it is never set.
+	Clock  sentinel.Clock
+	// KillSwitch is asked before every change. If it is nil, it is never set.
 	KillSwitch KillSwitch
 	// Remote has other agents carry steps out. Nil: this agent does all of them.
 	Remote Stepper
-	// Budget is how many repairs, of all policies together, may begin in an hour;
-	// 0 means 60.
+	// Budget is how many repairs of all policies together may begin in an hour. 0 means
+	// 60.
 	Budget int
-	// Lease is how long a repair that was taken up belongs to this agent; 0 means 30s.
+	// Lease is how long a repair belongs to the agent that took it. 0 means 30s.
 	Lease time.Duration
-	// Failpoints is called at named places, for tests that stop the process there.
-	// Nil calls nothing.
+	// Failpoints is called at named places, where a test stops the process. If it is
+	// nil, nothing is called.
 	Failpoints Failpoints
 }
 
-// Host is what an engine needs of the agent around it. Its methods are called
-// concurrently, one repair of a table at a time.
+// Host is what an engine needs of its agent. Its methods are called concurrently, for
+// one repair of a table at a time.
 type Host interface {
 	// Target opens what a repair of a table acts on.
 	Target(ctx context.Context, t sentinel.Table) (*Target, error)
-	// Check runs the check that failed again and returns its new result.
-	Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
-	// Maintenance says why nothing may be done to a table now, such as a maintenance window.
+	// Check runs the check that failed again, and with it all checks of the dataset that
+	// have an open incident.
+	Check(ctx context.Context, r sentinel.Repair) (Verification, error)
+	// Prove judges staged rows by the checks of the dataset, and by those of its direct
+	// dependents that read it. Nil staged rows judge the tables as they are, for Before of
+	// the proof alone. It changes nothing, and records nothing.
+	Prove(ctx context.Context, r sentinel.Repair, staged *Staged) (sentinel.Proof, error)
+	// Maintenance returns why a table must not be changed now, such as a maintenance
+	// window.
 	Maintenance(now time.Time, t sentinel.Table) (why string, quiet bool)
 	// RepairChanged is called after every saved transition of a repair.
 	RepairChanged(ctx context.Context, r sentinel.Repair)
@@ -52,31 +58,82 @@ type Host interface {
 	Panicked(ctx context.Context, bug *PanicError)
 }
 
-// Engine carries repairs through their states. Every transition is saved
-// before the act it announces, so that after kill -9 at any point the next
-// engine finds the repair and goes on, or takes it back. Its methods may be
-// called concurrently.
+// Engine takes repairs through their states. It saves every transition before the act
+// that the transition announces. After kill -9 at any point the next engine finds the
+// repair, and continues it or rolls it back. Its methods may be called concurrently.
 type Engine struct {
 	Config
 	host Host
 
 	mu       sync.Mutex
 	policies []*Policy
+	byTable  map[sentinel.Table][]*Policy
+	tables   []sentinel.Table // keys of byTable, in the order of the policies
+
+	unresolved func(sentinel.Table) bool // see SetUnresolved; nil: none is
+	waiting    map[string]time.Time      // since when repairs wait for their policy, by id
 }
+
+// policyWait is how long a repair waits for a policy that is not known, because datasets of
+// its warehouse could not be resolved.
+const policyWait = time.Hour
 
 // NewEngine makes an engine without policies.
 func NewEngine(c Config, host Host) *Engine {
 	c.Budget = cmp.Or(c.Budget, 60)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
-	return &Engine{Config: c, host: host}
+	return &Engine{Config: c, host: host, waiting: map[string]time.Time{}}
 }
 
-// SetPolicies replaces the configured repairs. A repair under way keeps the
-// plan it has; its action is looked up by its policy's id.
+// SetPolicies replaces the configured repairs. A running repair keeps its plan. Its
+// action is found by its policy's id.
 func (e *Engine) SetPolicies(policies []*Policy) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.policies = policies
+	e.policies, e.byTable, e.tables = policies, map[sentinel.Table][]*Policy{}, nil
+	for _, p := range policies {
+		if e.byTable[p.Table] == nil {
+			e.tables = append(e.tables, p.Table)
+		}
+		e.byTable[p.Table] = append(e.byTable[p.Table], p)
+	}
+}
+
+// SetUnresolved says of which tables the configured repairs may not all be known, because
+// their datasets could not be resolved. Their repairs wait where their policy is not known.
+func (e *Engine) SetUnresolved(unresolved func(sentinel.Table) bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unresolved = unresolved
+}
+
+// waitsForPolicy reports whether the policies of a repair's table may not all be known yet.
+// why is set instead once it has waited for long enough.
+func (e *Engine) waitsForPolicy(r sentinel.Repair) (waits bool, why string) {
+	now := e.Clock.Now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.unresolved == nil || !e.unresolved(r.Table) {
+		delete(e.waiting, r.ID)
+		return false, "its policy is no longer configured"
+	}
+	since, ok := e.waiting[r.ID]
+	if !ok {
+		e.waiting[r.ID], since = now, now
+	}
+	if now.Sub(since) < policyWait {
+		return true, ""
+	}
+	delete(e.waiting, r.ID)
+	return false, fmt.Sprintf("its policy has not been found for %s: it is no longer configured, or its dataset cannot "+
+		"be resolved, as others of warehouse %s", policyWait, r.Table.Warehouse)
+}
+
+// stopWaiting forgets that a repair waited for its policy, which is known.
+func (e *Engine) stopWaiting(r sentinel.Repair) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.waiting, r.ID)
 }
 
 func (e *Engine) policy(id string) *Policy {
@@ -90,11 +147,18 @@ func (e *Engine) policy(id string) *Policy {
 	return nil
 }
 
+// Tables returns the tables that policies are for, each once.
+func (e *Engine) Tables() []sentinel.Table {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.tables)
+}
+
 // PoliciesFor returns the policies that are for an incident.
 func (e *Engine) PoliciesFor(i sentinel.Incident) (out []*Policy) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, p := range e.policies {
+	for _, p := range e.byTable[i.Table] {
 		if p.Matches(i) {
 			out = append(out, p)
 		}
@@ -102,9 +166,9 @@ func (e *Engine) PoliciesFor(i sentinel.Incident) (out []*Policy) {
 	return out
 }
 
-// PlanRepair plans a repair for an incident and saves the plan. It answers nil
-// without an error when there is nothing to do, or a repair of the same thing
-// is under way already. Nothing is changed anywhere but in the store.
+// PlanRepair plans a repair for an incident and saves the plan. It returns nil without
+// an error if there is nothing to do, or if a repair of the same thing is running. It
+// changes only the store.
 func (e *Engine) PlanRepair(ctx context.Context, p *Policy, why Trigger) (*sentinel.Repair, error) {
 	target, err := e.host.Target(ctx, p.Table)
 	if err != nil {
@@ -132,12 +196,12 @@ func (e *Engine) PlanRepair(ctx context.Context, p *Policy, why Trigger) (*senti
 	return r, e.recordFlap(ctx, p, *r)
 }
 
-// savePlan saves a plan as a repair. It answers nil when the same plan was decided
-// on before, or a repair of the same thing is under way.
+// savePlan saves a plan as a repair. It returns nil if the same plan was decided on
+// before, or if a repair of the same thing is running.
 func (e *Engine) savePlan(ctx context.Context, p *Policy, why Trigger, plan sentinel.Plan) (*sentinel.Repair, error) {
-	now := e.Now()
+	now := e.Clock.Now()
 	r := sentinel.Repair{
-		ID: newID(now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check,
+		ID: why.id(p, now), Key: p.key(plan), Policy: p.ID, Incident: why.Incident.ID, Check: why.Incident.Check,
 		Table: p.Table,
 		Plan:  plan, Mode: string(p.Mode), State: sentinel.RepairPlanned, Version: 1, Created: now, Updated: now,
 	}
@@ -146,9 +210,11 @@ func (e *Engine) savePlan(ctx context.Context, p *Policy, why Trigger, plan sent
 		r.Message = "planned only: " + map[bool]string{true: "mode shadow",
 			false: "outside of the roll-out"}[p.Mode == Shadow]
 	}
-	if again, err := e.alreadyDecided(ctx, p, r); again || err != nil {
+	past, err := e.Store.Repairs(ctx, store.RepairFilter{Key: r.Key, Limit: 50})
+	if err != nil || alreadyDecided(past, p, r, why.Result.Tick) || e.pausing(past, r) {
 		return nil, err
 	}
+	r.Unhelpful = unhelpfulSources(past, r)
 	created, err := e.Store.AddRepair(ctx, r, e.audit(r, "planned", plan.Hash()+" "+plan.Summary))
 	if err != nil || !created {
 		return nil, err
@@ -157,23 +223,34 @@ func (e *Engine) savePlan(ctx context.Context, p *Policy, why Trigger, plan sent
 	return &r, nil
 }
 
-// alreadyDecided reports whether the same plan for the same incident has ended
-// in a way that a new try would not change: refused, rejected, or in shadow while
-// it still is.
-func (e *Engine) alreadyDecided(ctx context.Context, p *Policy, r sentinel.Repair) (bool, error) {
-	past, err := e.Store.Repairs(ctx, store.RepairFilter{Check: r.Check, Limit: 50})
+// alreadyDecided reports whether the same plan for the same incident has ended in a way
+// that a new try would not change: it was refused or rejected, or it is still in
+// shadow. A result of before the end of a repair says nothing of the data after it. tick
+// is the result's, or zero.
+func alreadyDecided(past []sentinel.Repair, p *Policy, r sentinel.Repair, tick time.Time) bool {
 	return slices.ContainsFunc(past, func(o sentinel.Repair) bool {
 		if o.Key != r.Key || o.Incident != r.Incident {
 			return false
 		}
+		if !tick.IsZero() && o.Finished.After(tick) {
+			return true
+		}
 		switch o.State {
 		case sentinel.ShadowDone:
-			return (p.DryRun || r.State == sentinel.ShadowDone) && o.Plan.Hash() == r.Plan.Hash()
+			return (p.DryRun || r.State == sentinel.ShadowDone) && o.Plan.SamePlan(r.Plan)
 		case sentinel.RepairCancelled, sentinel.DeadLetter:
-			return o.Plan.Hash() == r.Plan.Hash()
+			return !o.Again && o.Plan.SamePlan(r.Plan)
 		}
 		return false
-	}), err
+	})
+}
+
+// id is the id of a policy's repair.
+func (t Trigger) id(p *Policy, now time.Time) string {
+	if t.Occasion != "" {
+		return occasionID(p, t.Occasion)
+	}
+	return newID(now)
 }
 
 // newID is sortable by time and unique.
@@ -182,7 +259,7 @@ func newID(now time.Time) string {
 }
 
 func (e *Engine) audit(r sentinel.Repair, what, detail string) store.AuditEntry {
-	return store.AuditEntry{At: e.Now(), Actor: e.Holder, What: "repair." + what, Subject: r.ID, Detail: detail}
+	return store.AuditEntry{At: e.Clock.Now(), Actor: e.Holder, What: "repair." + what, Subject: r.ID, Detail: detail}
 }
 
 func (e *Engine) failpoint(name string) {
@@ -195,7 +272,7 @@ func (e *Engine) failpoint(name string) {
 func (e *Engine) transition(
 	ctx context.Context, r sentinel.Repair, to sentinel.RepairState, message string,
 ) (sentinel.Repair, error) {
-	r.State, r.Message, r.Updated = to, message, e.Now()
+	r.State, r.Message, r.Updated = to, message, e.Clock.Now()
 	if to.Final() {
 		r.Finished = r.Updated
 	}
@@ -209,9 +286,9 @@ func (e *Engine) transition(
 	return r, nil
 }
 
-// Advance carries every repair that has something to do as far as it goes now.
-// Repairs of different tables go side by side; a state that cannot be written
-// stops them all (fail closed). The errors of single repairs are joined.
+// Advance takes every repair that has something to do as far as possible now. Repairs
+// of different tables run concurrently. A state that cannot be written stops them all
+// (fail closed). The errors of single repairs are joined.
 func (e *Engine) Advance(ctx context.Context) error {
 	active, err := e.Store.Repairs(ctx, store.RepairFilter{Active: true})
 	if err != nil {
@@ -249,7 +326,7 @@ func (e *Engine) advanceSafely(ctx context.Context, r sentinel.Repair) (err erro
 	return e.advance(ctx, r)
 }
 
-// reportPanic tells the host where an error is a panic.
+// reportPanic reports an error that is a panic to the host.
 func (e *Engine) reportPanic(ctx context.Context, err error) {
 	var bug *PanicError
 	if errors.As(err, &bug) {
@@ -259,16 +336,20 @@ func (e *Engine) reportPanic(ctx context.Context, err error) {
 
 // advance moves one repair until it ends, waits, or ctx is done.
 func (e *Engine) advance(ctx context.Context, r sentinel.Repair) error {
-	for !r.State.Final() && ctx.Err() == nil && !r.NextAt.After(e.Now()) {
+	for !r.State.Final() && ctx.Err() == nil && !r.NextAt.After(e.Clock.Now()) {
 		p := e.policy(r.Policy)
+		if p != nil {
+			e.stopWaiting(r)
+		}
 		var next sentinel.Repair
 		var err error
 		switch {
-		case p == nil && r.Applied.IsZero():
-			next, err = e.transition(ctx, r, sentinel.RepairCancelled, "its policy is no longer configured")
 		case p == nil:
-			next, err = e.transition(ctx, r, sentinel.DeadLetter, "applied, and its policy is no longer configured: "+
-				"verify it manually")
+			waits, why := e.waitsForPolicy(r)
+			if waits {
+				return nil
+			}
+			next, err = e.endWithoutPolicy(ctx, r, why)
 		case r.State == sentinel.RepairPlanned, r.State == sentinel.RepairSuppressed:
 			next, err = e.guard(ctx, p, r)
 		case r.State == sentinel.AwaitingApproval:
@@ -285,4 +366,16 @@ func (e *Engine) advance(ctx context.Context, r sentinel.Repair) error {
 		r = next
 	}
 	return nil
+}
+
+// endWithoutPolicy ends a repair whose policy is not known.
+func (e *Engine) endWithoutPolicy(ctx context.Context, r sentinel.Repair, why string) (sentinel.Repair, error) {
+	switch {
+	case !r.Applied.IsZero():
+		return e.transition(ctx, r, sentinel.DeadLetter, "applied, and "+why+": verify it manually")
+	case mayBeApplied(r):
+		return e.transition(ctx, r, sentinel.DeadLetter, "it may have been applied, and "+why+
+			": look at the table, or configure the policy and try it again with `sentinel repair retry "+r.ID+"`")
+	}
+	return e.transition(ctx, r, sentinel.RepairCancelled, why)
 }

@@ -37,7 +37,7 @@ func TestReloadReplacesOnlyTheWindow(t *testing.T) {
 		if strings.Count(after, "new") != 8 || strings.Count(after, "old") != 10 {
 			t.Errorf("the table holds\n%s", after)
 		}
-		if _, err := (repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}).Rollback(t.Context(), r.ID, "to see"); err != nil {
+		if _, err := (repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}).Rollback(t.Context(), r.ID, "to see"); err != nil {
 			t.Fatal(err)
 		}
 		if r := b.AdvanceRepair(r.ID); r.State != sentinel.RolledBack || b.Rows("orders") != before {
@@ -58,9 +58,12 @@ func TestC44UnhelpfulRepairIsRolledBack(t *testing.T) {
 		if r := b.RunRepair(p, why); r.State != sentinel.RolledBack || b.Rows("orders") != before {
 			t.Errorf("%s: %s\n%s", r.State, r.Message, b.Rows("orders"))
 		}
-		for range 2 { // two more failures open the breaker, and the budget is three
-			b.RunRepair(p, why)
+		b.WantState(b.RunRepair(p, why), sentinel.WouldNotHelp, "its rows are those that repair")
+		for id := range 2 { // two more failures open the breaker, and the budget is three
+			b.Exec(fmt.Sprintf("DELETE FROM staging WHERE id = %d", 105+id)) // a source that has changed is tried
+			b.WantState(b.RunRepair(p, why), sentinel.RolledBack, "")
 		}
+		b.Exec("DELETE FROM staging WHERE id = 107")
 		if r := b.RunRepair(p, why); r.State != sentinel.RepairSuppressed {
 			t.Errorf("the fourth within the hour: %s %s", r.State, r.Message)
 		}
@@ -132,7 +135,7 @@ func TestC52ApprovalBindsToPlan(t *testing.T) {
 	if r.State != sentinel.AwaitingApproval {
 		t.Fatalf("%s: %s", r.State, r.Message)
 	}
-	ann := repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}
+	ann := repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}
 	if _, err := ann.Approve(t.Context(), r.ID, "another", 0); err == nil || !strings.Contains(err.Error(), "changed") {
 		t.Errorf("a plan that was not read: %v", err)
 	}

@@ -4,15 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
-// ErrNothing says that there is nothing to repair: the target already is as
-// the plan would make it.
+// ErrNothing says that there is nothing to repair: the target is already as the plan
+// would make it.
 var ErrNothing = errors.New("there is nothing to repair")
 
-// RefusedError says that a repair must not be done, and what a person may do.
-// It is never tried again.
+// RefusedError says why a repair must not be done, and what a person may do. The repair
+// is never tried again.
 type RefusedError struct{ Why string }
 
 // Error implements error.
@@ -23,8 +26,8 @@ func Refuse(format string, args ...any) error {
 	return &RefusedError{Why: fmt.Sprintf(format, args...)}
 }
 
-// ChangedError says that the target is no longer what was planned against:
-// the repair is planned anew, never forced.
+// ChangedError says that the target has changed since the plan was made. The repair is
+// planned again, never forced.
 type ChangedError struct{ What string }
 
 // Error implements error.
@@ -38,12 +41,15 @@ func (e *FencedError) Error() string {
 	return fmt.Sprintf("another agent has taken this repair up: fence %d is no longer the newest", e.Fence)
 }
 
-// TransientError says that the same try may succeed later: a lock that was not
-// to be had, a deadlock, a server that was busy. After is how long the other
-// side asked to wait; 0 when it did not say.
+// TransientError says that the same try may succeed later, for example after a lock
+// timeout or a deadlock, or on a server that was busy. After is how long the other side
+// asked to wait; 0 if it did not say.
 type TransientError struct {
 	Err   error
 	After time.Duration
+	// Restage says that the next try begins with staging: what is staged is of no use, and
+	// is not in the table.
+	Restage bool
 }
 
 // Error implements error.
@@ -52,8 +58,8 @@ func (e *TransientError) Error() string { return e.Err.Error() }
 // Unwrap returns what happened.
 func (e *TransientError) Unwrap() error { return e.Err }
 
-// UnknownError says that the change may or may not have been made, and that
-// only a look at the target can tell.
+// UnknownError says that the change may or may not have been made. Only the target can
+// answer that.
 type UnknownError struct{ Err error }
 
 // Error implements error.
@@ -62,9 +68,9 @@ func (e *UnknownError) Error() string { return "outcome unknown: " + e.Err.Error
 // Unwrap returns what happened.
 func (e *UnknownError) Unwrap() error { return e.Err }
 
-// RunningError says that another system works on the step, and was asked for it
-// only once: the repair stays in its state, and is taken up again after a while.
-// It is no failed try; how often it may be said is the action's to limit.
+// RunningError says that another system works on the step, and was asked only once. The
+// repair keeps its state and continues after a while. It is not a failed try. The
+// action limits how often it is returned.
 type RunningError struct {
 	What  string
 	After time.Duration
@@ -73,8 +79,53 @@ type RunningError struct {
 // Error implements error.
 func (e *RunningError) Error() string { return e.What }
 
+// LostError says that the repair would delete rows that only the table has, or replace
+// rows that are newer there, and more of them than [Run.MayLose]. A person decides, with
+// this number in the plan.
+type LostError struct {
+	Rows int64
+	Keys []string // some of their keys, as people read them
+
+	Overwritten     int64 // rows that have other values than the source's row with the same key
+	OverwrittenKeys []string
+}
+
+// LostOf is the error that a plan has noted.
+func LostOf(p sentinel.Plan) *LostError {
+	return &LostError{Rows: p.Lost, Keys: p.LostKeys, Overwritten: p.Overwritten, OverwrittenKeys: p.OverwrittenKeys}
+}
+
+// Error implements error.
+func (e *LostError) Error() string {
+	text := fmt.Sprintf("%d rows of the table are not in the source, or newer than there", e.Rows) +
+		someKeys(e.Rows, e.Keys)
+	if e.Overwritten > 0 {
+		text += fmt.Sprintf("; %d rows differ from the source's with the same key, and get its values",
+			e.Overwritten) + someKeys(e.Overwritten, e.OverwrittenKeys)
+	}
+	return text
+}
+
+// someKeys lists keys of a number of rows.
+func someKeys(rows int64, keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	more := ""
+	if rows > int64(len(keys)) {
+		more = "; ..."
+	}
+	return " (" + strings.Join(keys, "; ") + more + ")"
+}
+
+// UnhelpfulError says that no source has rows that would help. Nothing was applied.
+type UnhelpfulError struct{ Why string }
+
+// Error implements error.
+func (e *UnhelpfulError) Error() string { return e.Why }
+
 // PanicError says that the code of an action, or of a check that verifies one,
-// panicked. It is final, as an error is that no other kind fits.
+// panicked. It is final, like an error of no other kind.
 type PanicError struct {
 	Doing string // what was under way
 	Value any    // what was panicked with

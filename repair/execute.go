@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -18,11 +19,11 @@ const (
 	retryCap  = 15 * time.Minute
 )
 
-// execute takes a repair up under a lease and goes through its steps until it
-// ends or has to wait.
+// execute takes a lease on a repair and goes through its steps until it ends or has to
+// wait.
 func (e *Engine) execute(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
-	begin := e.Now()
-	r, err := e.Store.ClaimRepair(ctx, r, e.Holder, e.Now(), e.Now().Add(e.Lease))
+	begin := e.Clock.Now()
+	r, err := e.Store.ClaimRepair(ctx, r, e.Holder, e.Clock.Now(), e.Clock.Now().Add(e.Lease))
 	if err != nil {
 		return r, err
 	}
@@ -36,24 +37,24 @@ func (e *Engine) execute(ctx context.Context, p *Policy, r sentinel.Repair) (sen
 	resumed := r.State == sentinel.RepairApplying
 	for !r.State.Final() {
 		if err := h.Alive(); err != nil {
-			return r, nil // whoever takes it up next goes on from the saved state
+			return r, nil // the next agent continues from the saved state
 		}
 		before := r.State
-		run := &Run{Repair: r, Target: target, Resumed: resumed, Control: h}
+		run := &Run{Repair: r, Target: target, Resumed: resumed, Control: h, MayLose: p.mayLose(r.Plan)}
 		resumed = false
 		r, err = e.step(ctx, p, r, run)
 		if err != nil {
 			return r, err
 		}
 		if r.State == before || r.State == sentinel.RetryWait || r.State == sentinel.OutcomeUnknown ||
-			r.NextAt.After(e.Now()) {
+			r.State == sentinel.AwaitingApproval || r.NextAt.After(e.Clock.Now()) {
 			break
 		}
 	}
 	return r, nil
 }
 
-// step does what the repair's state says comes next, and saves where that led.
+// step does what the repair's state says comes next, and saves the new state.
 func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Run) (sentinel.Repair, error) {
 	switch r.State {
 	case sentinel.RepairQueued, sentinel.RetryWait, sentinel.OutcomeUnknown:
@@ -79,12 +80,13 @@ func (e *Engine) step(ctx context.Context, p *Policy, r sentinel.Repair, run *Ru
 			}
 			return e.transition(ctx, r, sentinel.Superseded, "the incident ended before anything was applied")
 		}
-		return e.transition(ctx, r, sentinel.RepairApplying, "")
+		return e.prove(ctx, p, r, run)
 	case sentinel.RepairApplying:
 		if err := e.runStep(ctx, p, stepApply, run); err != nil {
 			return e.afterError(ctx, p, r, err)
 		}
-		r.Applied, r.NextAt, r.Asked = e.Now(), e.Now().Add(p.Settle), time.Time{}
+		r.Applied, r.NextAt, r.Asked = e.Clock.Now(), e.Clock.Now().Add(p.Settle), time.Time{}
+		r.Attempts = 1 // the verification has tries of its own
 		return e.transition(ctx, r, sentinel.RepairApplied, r.Plan.Summary)
 	case sentinel.RepairApplied:
 		return e.transition(ctx, r, sentinel.RepairVerifying, "")
@@ -109,52 +111,8 @@ func (e *Engine) resume(ctx context.Context, r sentinel.Repair) (sentinel.Repair
 	return e.transition(ctx, r, to, "")
 }
 
-// verify runs the check that failed. What it says of the data decides; when it
-// cannot look, it is asked again later.
-func (e *Engine) verify(ctx context.Context, p *Policy, r sentinel.Repair) (sentinel.Repair, error) {
-	if r.Check == "" { // started by an alert or a risk: nothing here to verify with
-		return e.succeed(ctx, p, r, "applied; there is no check to verify it with")
-	}
-	result, err := e.checkAgain(ctx, r)
-	if err == nil && result.Status == sentinel.Error {
-		err = errors.New(result.Message)
-	}
-	if err != nil {
-		return e.afterError(ctx, p, r, &TransientError{Err: fmt.Errorf("verifying: %w", err)})
-	}
-	if !stillFailing(result, r) {
-		return e.succeed(ctx, p, r, "verified: "+result.Message)
-	}
-	if err := e.recordOutcome(ctx, breakerName(p), false); err != nil {
-		return r, err
-	}
-	message := "the check is still bad: " + result.Message
-	if p.OnFailure == "escalate" {
-		return e.transition(ctx, r, sentinel.DeadLetter, message)
-	}
-	r.Attempts = 1 // the way back has tries of its own
-	return e.transition(ctx, r, sentinel.RollingBack, message)
-}
-
-// checkAgain has the host run the check; a panic there is an error like any other.
-func (e *Engine) checkAgain(ctx context.Context, r sentinel.Repair) (result sentinel.Result, err error) {
-	defer recoverPanic("running the check again", &err)
-	return e.host.Check(ctx, r)
-}
-
-// stillFailing reports whether the finding the repair was for is still there.
-func stillFailing(result sentinel.Result, r sentinel.Repair) bool {
-	key := r.Plan.Finding
-	for _, f := range result.Findings {
-		if f.Status.Bad() && (key == "" || f.Key == key) {
-			return true
-		}
-	}
-	return false
-}
-
 func (e *Engine) succeed(ctx context.Context, p *Policy, r sentinel.Repair, message string) (sentinel.Repair, error) {
-	if err := e.recordOutcome(ctx, breakerName(p), true); err != nil {
+	if err := e.recordOutcome(ctx, BreakerName(p), true); err != nil {
 		return r, err
 	}
 	return e.transition(ctx, r, sentinel.RepairSucceeded, message)
@@ -166,15 +124,17 @@ func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
+		r.Unhelpful = addUnhelpful(r, why)
 		return e.transition(ctx, r, sentinel.DeadLetter, "applied, did not help, and stays: "+refused.Why)
 	case err != nil:
 		return e.afterError(ctx, p, r, err)
 	}
+	r.Unhelpful = addUnhelpful(r, why)
 	return e.transition(ctx, r, sentinel.RolledBack, "rolled back. "+why)
 }
 
-// afterError saves what an error means: wait and try again, ask for the outcome,
-// plan anew, or give up and notify people.
+// afterError saves what an error means: wait and try again, ask for the outcome, plan
+// again, or give up and notify people.
 func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, err error) (sentinel.Repair, error) {
 	ctx = context.WithoutCancel(ctx)
 	e.reportPanic(ctx, err)
@@ -183,13 +143,17 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 	var changed *ChangedError
 	var fenced *FencedError
 	var running *RunningError
+	var lost *LostError
+	var unhelpful *UnhelpfulError
 	switch {
+	case errors.As(err, &unhelpful):
+		return e.transition(ctx, r, sentinel.WouldNotHelp, "nothing was applied: "+unhelpful.Why)
 	case errors.As(err, &fenced):
 		return r, fmt.Errorf("%w: %w", store.ErrStale, err)
 	case errors.Is(err, errNotAlive):
 		return r, nil
 	case errors.As(err, &running):
-		r.Asked, r.NextAt, r.Attempts = cmp.Or(r.Asked, e.Now()), e.Now().Add(running.After), 1
+		r.Asked, r.NextAt, r.Attempts = cmp.Or(r.Asked, e.Clock.Now()), e.Clock.Now().Add(running.After), 1
 		if r.State == sentinel.RollingBack { // whose message is why
 			return e.transition(ctx, r, r.State, r.Message)
 		}
@@ -197,11 +161,20 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 	case errors.As(err, &unknown) && r.Plan.Guarantee != sentinel.AtLeastOnce && r.Attempts <= *p.Retries:
 		return e.retryLater(ctx, r, sentinel.OutcomeUnknown, retryBase, err)
 	case errors.As(err, &transient) && r.Attempts <= *p.Retries:
-		return e.retryLater(ctx, r, sentinel.RetryWait, max(transient.After, backoff(r.Attempts)), err)
+		after := max(min(transient.After, outbound.LongestWait), backoff(r.Attempts))
+		if transient.Restage && r.State == sentinel.RepairApplying {
+			r.State = sentinel.RepairStaging
+		}
+		return e.retryLater(ctx, r, sentinel.RetryWait, after, err)
+	case errors.As(err, &lost) && r.Applied.IsZero():
+		r.Plan.Lost, r.Plan.LostKeys, r.Resume = lost.Rows, lost.Keys, ""
+		r.Plan.Overwritten, r.Plan.OverwrittenKeys = lost.Overwritten, lost.OverwrittenKeys
+		return e.transition(ctx, r, sentinel.AwaitingApproval, e.approvalReason(p, r)+": sentinel repair approve "+r.ID)
 	case errors.As(err, &changed) && r.Applied.IsZero():
+		r.Again = true
 		return e.transition(ctx, r, sentinel.RepairCancelled, err.Error()+"; it is planned again while the check fails")
 	}
-	if err := e.recordOutcome(ctx, breakerName(p), false); err != nil {
+	if err := e.recordOutcome(ctx, BreakerName(p), false); err != nil {
 		return r, err
 	}
 	return e.transition(ctx, r, sentinel.DeadLetter, fmt.Sprintf("while %s: %v", r.State, err))
@@ -210,7 +183,7 @@ func (e *Engine) afterError(ctx context.Context, p *Policy, r sentinel.Repair, e
 func (e *Engine) retryLater(
 	ctx context.Context, r sentinel.Repair, state sentinel.RepairState, span time.Duration, err error,
 ) (sentinel.Repair, error) {
-	r.Resume, r.NextAt = r.State, e.Now().Add(span)
+	r.Resume, r.NextAt = r.State, e.Clock.Now().Add(span)
 	r.Attempts++
 	return e.transition(ctx, r, state, err.Error())
 }

@@ -17,10 +17,9 @@ import (
 
 func TestC16ReplacedTableIsNotChanged(t *testing.T) {
 	t.Parallel()
-	at := map[string]string{"postgres": "timestamptz", "mysql": "datetime", "sqlite": "text"}
 	for name, change := range map[string]func(b *repairtest.Fixture){
 		"dropped and made anew": func(b *repairtest.Fixture) {
-			b.Exec("DROP TABLE orders", "CREATE TABLE orders (id integer NOT NULL PRIMARY KEY, amount numeric(10,2), note varchar(20), at "+at[b.Engine]+" NOT NULL)",
+			b.Exec("DROP TABLE orders", "CREATE TABLE orders (id integer NOT NULL PRIMARY KEY, amount numeric(10,2), note varchar(20), at "+b.Instant+" NOT NULL)",
 				"INSERT INTO orders VALUES (900, 1, 'mine', '2026-03-11 09:00:00')")
 		},
 		"a column renamed": func(b *repairtest.Fixture) { b.Exec("ALTER TABLE orders RENAME COLUMN note TO remark") },
@@ -52,7 +51,7 @@ func TestC28ConfigReloadKeepsRepairUnderWay(t *testing.T) {
 		r := b.RunRepair(b.ReloadPolicy(repair.Manual), b.OpenIncident(repairtest.MissingDay))
 		hash := r.Plan.Hash()
 		b.Policy("reload_partition", &reload.Partition{From: []sentinel.Table{b.Table("other")}}, repair.Manual)
-		_, err := repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}.Approve(t.Context(), r.ID, hash, 0)
+		_, err := repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}.Approve(t.Context(), r.ID, hash, 0)
 		b.Must(err)
 		r = b.AdvanceRepair(r.ID)
 		if got := b.Rows("orders"); r.State != sentinel.RepairSucceeded || r.Plan.Hash() != hash || strings.Count(got, "new") != 8 || strings.Contains(got, "other") {
@@ -113,7 +112,7 @@ func TestC33LostLeaseRollsBack(t *testing.T) {
 			if got := b.Rows("orders"); got != before {
 				t.Errorf("what was begun under the lost lease was kept:\n%s", got)
 			}
-			began := repairtest.Clock()
+			began := repairtest.Clock.Now()
 			_, err := r.Target.Write.ApplyOnce(ctx, r, "apply", func(ctx context.Context, tx *sql.Tx) (int64, error) {
 				if _, err := tx.ExecContext(ctx, "UPDATE orders SET note = 'new' WHERE id = 101"); err != nil || a.applied.Load() > 1 {
 					return 1, err
@@ -121,7 +120,7 @@ func TestC33LostLeaseRollsBack(t *testing.T) {
 				unlock := lockState(b) // the target is within reach, the state is not
 				defer unlock()
 				<-ctx.Done() // as soon as the lease is not to be trusted any more
-				held = repairtest.Clock().Sub(began)
+				held = repairtest.Clock.Now().Sub(began)
 				return 1, ctx.Err()
 			})
 			return err
@@ -136,7 +135,7 @@ func TestC33LostLeaseRollsBack(t *testing.T) {
 		}
 		next := b.NewAgent("agent-2", nil)
 		next.SetPolicies([]*repair.Policy{p})
-		next.Now = func() time.Time { return repairtest.Clock().Add(time.Minute) }
+		next.Clock = sentinel.ClockFunc(func() time.Time { return repairtest.Clock.Now().Add(time.Minute) })
 		b.Must(next.Advance(t.Context()))
 		b.WantState(b.Get(r.ID), sentinel.RepairSucceeded, "")
 		if got := b.Rows("orders"); strings.Count(got, "new") != 1 {
@@ -171,7 +170,7 @@ func TestC45StoppedAgentLeavesRepairToNext(t *testing.T) {
 		}
 		next := b.NewAgent("agent-2", nil)
 		next.SetPolicies([]*repair.Policy{p})
-		next.Now = func() time.Time { return repairtest.Clock().Add(12 * time.Second) } // sooner than the lease would have run out
+		next.Clock = sentinel.ClockFunc(func() time.Time { return repairtest.Clock.Now().Add(12 * time.Second) }) // sooner than the lease would have run out
 		b.Must(next.Advance(t.Context()))
 		b.WantState(b.Get(r.ID), sentinel.RepairSucceeded, "")
 		if got := b.Rows("orders"); strings.Count(got, "new") != 8 || strings.Count(got, "old") != 10 {
@@ -205,7 +204,7 @@ func TestC18DoctorWarnsOfRowSecurity(t *testing.T) {
 	b.CreateOrders()
 	b.Exec("ALTER TABLE orders ENABLE ROW LEVEL SECURITY", "CREATE ROLE c18doctor LOGIN PASSWORD 'x'", "GRANT SELECT ON orders TO c18doctor")
 	t.Cleanup(func() { b.Exec("DROP OWNED BY c18doctor", "DROP ROLE c18doctor") })
-	read, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.Secret(b.DSNOf("c18doctor")), Now: repairtest.Clock})
+	read, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.NewSecret(b.DSNOf("c18doctor")), Clock: repairtest.Clock})
 	b.Must(err)
 	t.Cleanup(func() { b.Must(read.Close()) })
 	for _, d := range repair.Doctor(t.Context(), read, nil) {

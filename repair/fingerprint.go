@@ -10,8 +10,9 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Dependencies are what the catalog ties to a table, beside its own shape. The
-// names in JSON are part of fingerprints that stored plans hold: they stay.
+// Dependencies are the objects that the catalog ties to a table, beside its own columns
+// and keys. The names in JSON are part of the fingerprints in stored plans, so they
+// must not change.
 type Dependencies struct {
 	// ByColumn has, for each column, descriptions of what depends on it.
 	ByColumn map[string][]string `json:"OnColumn"`
@@ -27,8 +28,8 @@ type Dependencies struct {
 	Version string
 }
 
-// TableDigest is of what the catalog says of a table, on an engine that locks
-// tables; "" on others.
+// TableDigest is a digest of the table's catalog entries, on an engine that locks
+// tables. It is "" on others.
 func TableDigest(ctx context.Context, w *Writer, q Querier, t sentinel.Table) (digest string, err error) {
 	locker, ok := w.Dialect.(warehouse.TableLocker)
 	if !ok {
@@ -51,16 +52,17 @@ func WriteDialect(db *warehouse.DB) (warehouse.WriteDialect, error) {
 	return d, nil
 }
 
-// Fingerprint is of a table's identity, columns, partitions and surroundings.
+// Fingerprint is of a table's identity, columns, keys, partitions and surroundings.
 func Fingerprint(t *warehouse.Table, around Dependencies) string {
 	data, err := json.Marshal(struct {
 		ID         string
 		Kind       warehouse.TableKind
 		Columns    []warehouse.Column
 		PrimaryKey *warehouse.Key
+		Unique     []warehouse.Key
 		Partitions int
 		Dependents Dependencies `json:"Around"`
-	}{t.ID, t.Kind, t.Columns, t.PrimaryKey, len(t.Partitions), around})
+	}{t.ID, t.Kind, t.Columns, t.PrimaryKey, t.Unique, len(t.Partitions), around})
 	if err != nil {
 		panic(err) // plain values
 	}

@@ -59,8 +59,8 @@ func (a *act) Rollback(ctx context.Context, r *repair.Run) error {
 func timed(t *testing.T) (b *repairtest.Fixture, at *atomic.Int64) {
 	t.Helper()
 	b, at = repairtest.New(t, "sqlite"), new(atomic.Int64)
-	begin := repairtest.Clock()
-	b.Agent.Now = func() time.Time { return begin.Add(time.Duration(at.Load())) }
+	begin := repairtest.Clock.Now()
+	b.Agent.Clock = sentinel.ClockFunc(func() time.Time { return begin.Add(time.Duration(at.Load())) })
 	return b, at
 }
 
@@ -85,7 +85,7 @@ func TestC43HalfOpenBreakerAllowsOneTrial(t *testing.T) {
 		return &repair.RunningError{What: "the trial runs", After: time.Minute}
 	}
 	other := b.NewAgent("agent-2", nil)
-	other.Now = b.Agent.Now
+	other.Clock = b.Agent.Clock
 	other.SetPolicies([]*repair.Policy{p})
 	var both sync.WaitGroup
 	for _, e := range []*repairtest.Agent{b.Agent, other} {
@@ -155,7 +155,7 @@ func TestKillSwitchIsStored(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
 	b.Agent.Killed = func() bool { return (&repair.StoredKillSwitch{Store: b.Store}).Killed(t.Context()) }
-	off := repair.KillSwitchState{Off: true, At: repairtest.Clock()}
+	off := repair.KillSwitchState{Off: true, At: repairtest.Clock.Now()}
 	if err := repair.SetKillSwitch(t.Context(), b.Store, off); err == nil {
 		t.Error("set by nobody")
 	}
@@ -167,7 +167,7 @@ func TestKillSwitchIsStored(t *testing.T) {
 	if !isOff || !strings.Contains(why, "switched off by ann since") || !strings.Contains(why, "moving the loader") {
 		t.Errorf("%t %q", isOff, why)
 	}
-	on := repair.KillSwitchState{Who: "ann", Why: "moved", At: repairtest.Clock()}
+	on := repair.KillSwitchState{Who: "ann", Why: "moved", At: repairtest.Clock.Now()}
 	b.Must(repair.SetKillSwitch(t.Context(), b.Store, on))
 	at.Store(int64(2 * time.Minute))
 	b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
@@ -201,9 +201,9 @@ func TestFlappingRepairCountsAsFailed(t *testing.T) {
 func TestGlobalRepairBudget(t *testing.T) {
 	t.Parallel()
 	b, at := timed(t)
-	now := b.Agent.Now
+	now := b.Agent.Clock
 	b.Agent = b.NewAgent("agent-1", func(c *repair.Config) { c.Budget = 2 })
-	b.Agent.Now = now
+	b.Agent.Clock = now
 	p := b.Policy("act", &act{}, repair.Auto)
 	p.Attempts = 100
 	for i := range 2 {
@@ -268,7 +268,7 @@ func TestC52ExpiredApprovalIsAskedAgain(t *testing.T) {
 	b.Agent.Maintenance = func(time.Time, sentinel.Table) (string, bool) { return "maintenance", quiet.Load() }
 	a := &act{}
 	r := b.RunRepair(b.Policy("act", a, repair.Manual), b.OpenIncident("x"))
-	ann := repair.Decisions{Store: b.Store, Now: b.Agent.Now, Who: "ann"}
+	ann := repair.Decisions{Store: b.Store, Clock: b.Agent.Clock, Who: "ann"}
 	quiet.Store(true)
 	_, err := ann.Approve(t.Context(), r.ID, r.Plan.Hash(), time.Hour)
 	b.Must(err)
@@ -384,7 +384,7 @@ func resolve(b *repairtest.Fixture, key string) {
 	if err != nil || !ok {
 		b.T.Fatal(ok, err)
 	}
-	i.State, i.Resolved = sentinel.Resolved, b.Agent.Now()
+	i.State, i.Resolved = sentinel.Resolved, b.Agent.Clock.Now()
 	_, err = b.Store.Record(b.T.Context(), store.Batch{Incidents: []sentinel.Incident{i}})
 	b.Must(err)
 }

@@ -99,7 +99,7 @@ func killAt(t *testing.T, b *repairtest.Fixture, c repairtest.Child, old string)
 	c.Failpoint, c.Lease = "", 0
 	var r sentinel.Repair
 	// The killed agent's lease has to run out first.
-	for deadline := repairtest.Clock().Add(30 * time.Second); repairtest.Clock().Before(deadline); {
+	for deadline := repairtest.Clock.Now().Add(30 * time.Second); repairtest.Clock.Now().Before(deadline); {
 		if err := c.Run(t); err != nil {
 			t.Fatalf("after %s: %v", c.Failpoint, err)
 		}
@@ -127,7 +127,7 @@ func killAt(t *testing.T, b *repairtest.Fixture, c repairtest.Child, old string)
 	if ledger == "" {
 		ledger = "sentinel_ledger"
 	}
-	if twice := repairtest.Query(t, b.Driver, b.DSN, "SELECT repair_id, step FROM "+ledger+" GROUP BY 1, 2 HAVING count(*) > 1"); twice != "" {
+	if twice := repairtest.Query(t, b.Driver, b.Owner, "SELECT repair_id, step FROM "+ledger+" GROUP BY 1, 2 HAVING count(*) > 1"); twice != "" {
 		t.Errorf("done twice: %s", twice)
 	}
 }

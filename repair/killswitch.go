@@ -12,8 +12,8 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// KillSwitchState says whether repairs are switched off, for all agents of a store
-// and over restarts.
+// KillSwitchState says whether repairs are switched off for all agents of a store. It
+// outlives restarts.
 type KillSwitchState struct {
 	Off bool      `json:"off"`
 	Who string    `json:"who"` // decided; required
@@ -27,8 +27,8 @@ const (
 	killSwitchKey  = "repairs"
 )
 
-// SetKillSwitch stops all repairs of a store at their next step, or lets them go
-// on. The audit log keeps who decided it, and why.
+// SetKillSwitch stops all repairs of a store at their next step, or lets them continue.
+// The audit log has who decided it, and why.
 func SetKillSwitch(ctx context.Context, s *store.Store, state KillSwitchState) error {
 	if state.Who == "" {
 		return errors.New("who: name the person who decides")
@@ -79,14 +79,14 @@ func (c Config) killed(ctx context.Context) bool {
 	return c.KillSwitch != nil && c.KillSwitch.Killed(ctx)
 }
 
-// StoredKillSwitch is set in the state that all agents share, or for this agent alone by
-// [StoredKillSwitch.Configure].
+// StoredKillSwitch is the kill switch in the state that all agents share.
+// [StoredKillSwitch.Configure] sets it for this agent alone.
 type StoredKillSwitch struct {
 	Store *store.Store
 	off   atomic.Bool
 }
 
-// Configure sets the switch for this agent. With false the state alone decides.
+// Configure sets the switch for this agent. With false only the state decides.
 func (s *StoredKillSwitch) Configure(off bool) { s.off.Store(off) }
 
 // Killed implements [KillSwitch].

@@ -26,14 +26,13 @@ type leaseKeeper struct {
 	until time.Time
 }
 
-// start renews the lease every third of its time, in a goroutine that stop
-// waits for; ctx ends when the lease is lost.
+// start renews the lease after every third of its time, in a goroutine that stop waits
+// for. ctx ends when the lease is lost.
 func (h *leaseKeeper) start(ctx context.Context, begin time.Time) (context.Context, func()) {
 	h.until = begin.Add(h.lease - h.lease/10)
 	held, cancel := context.WithCancel(ctx)
 	h.ctx = held
-	// A state that does not answer must not keep the end of the trust from being
-	// noticed.
+	// The end of the trust must be noticed even if the state does not answer.
 	trust := h.lease - h.lease/10
 	end := time.AfterFunc(trust, cancel)
 	var renewing sync.WaitGroup
@@ -47,15 +46,15 @@ func (h *leaseKeeper) start(ctx context.Context, begin time.Time) (context.Conte
 				return
 			case <-ticker.C:
 			}
-			began, renewed := h.engine.Now(), time.AfterFunc(trust, cancel)
-			err := h.engine.Store.ExtendLease(held, h.id, h.fence, h.engine.Now().Add(h.lease))
+			began, renewed := h.engine.Clock.Now(), time.AfterFunc(trust, cancel)
+			err := h.engine.Store.ExtendLease(held, h.id, h.fence, h.engine.Clock.Now().Add(h.lease))
 			h.mu.Lock()
 			if err == nil {
 				h.until = began.Add(trust)
 				end, renewed = renewed, end
 			}
 			renewed.Stop()
-			lost := errors.Is(err, store.ErrStale) || h.engine.Now().After(h.until)
+			lost := errors.Is(err, store.ErrStale) || h.engine.Clock.Now().After(h.until)
 			h.mu.Unlock()
 			if lost {
 				cancel()
@@ -76,7 +75,7 @@ func (h *leaseKeeper) Alive() error {
 	h.mu.Lock()
 	until := h.until
 	h.mu.Unlock()
-	if h.ctx.Err() != nil || h.engine.Now().After(until) {
+	if h.ctx.Err() != nil || h.engine.Clock.Now().After(until) {
 		return errNotAlive
 	}
 	if h.engine.killed(h.ctx) {

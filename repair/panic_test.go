@@ -122,7 +122,7 @@ func TestAPanicOfAWorkerKeepsItsStack(t *testing.T) {
 }
 
 // TestPanicWhileVerifyingIsRetried: the check that verifies panics, as a check
-// may; the repair waits as it does for one that cannot look.
+// may; the repair waits as it does for one that cannot run.
 func TestPanicWhileVerifyingIsRetried(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "sqlite")

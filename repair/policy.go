@@ -26,9 +26,8 @@ func (Mode) Words() []string {
 	return []string{string(Off), string(Manual), string(Auto), string(Shadow)}
 }
 
-// Policy is one configured repair: when what fails, do this, within these
-// limits. Its exported fields, beside the action's own key, are the YAML of an
-// item under `repair:`.
+// Policy is one configured repair: its trigger, its action and its limits. Its exported
+// fields, and the action's own key, are the YAML of an item under `repair:`.
 type Policy struct {
 	ID     string         `yaml:"id" doc:"Identity of its history. Default: derived."`
 	Table  sentinel.Table `yaml:"-"`
@@ -46,6 +45,7 @@ type Policy struct {
 	FlapWindow *time.Duration `yaml:"flap_window" default:"15m" doc:"A repair that is undone this soon has failed. 0s: none has."`
 	Retries    *int           `yaml:"retries" default:"5" doc:"Tries of one repair after transient errors. 0: none."`
 	MaxRows    int64          `yaml:"max_rows" default:"5000000" doc:"A plan that writes more rows needs a person."`
+	MaxLost    int64          `yaml:"max_lost" doc:"A person decides if more rows are not in the source, or newer in the table."`
 	Approval   time.Duration  `yaml:"approval_within" default:"24h" doc:"A plan that nobody approves expires."`
 	Settle     time.Duration  `yaml:"settle" doc:"Wait before the repair is verified."`
 	OnFailure  string         `yaml:"on_failure" default:"rollback" enum:"rollback,escalate" doc:"What to do when the check stays bad."`
@@ -98,6 +98,7 @@ func (p *Policy) limits() error {
 		{"attempts", p.Attempts >= 1},
 		{"retries", *p.Retries >= 0},
 		{"max_rows", p.MaxRows >= 1},
+		{"max_lost", p.MaxLost >= 0},
 		{"settle", p.Settle >= 0},
 	} {
 		if !l.ok {
@@ -107,8 +108,8 @@ func (p *Policy) limits() error {
 	return nil
 }
 
-// Matches reports whether the policy is for an incident. A key such as
-// "missing_partition:2026-01-01" is named by its part before the colon.
+// Matches reports whether the policy is for an incident. A policy names a key such as
+// "missing_partition:2026-01-01" by the part before the colon.
 func (p *Policy) Matches(i sentinel.Incident) bool {
 	if p.Mode == Off || i.Monitor || i.Table != p.Table {
 		return false
@@ -122,14 +123,23 @@ func (p *Policy) Matches(i sentinel.Incident) bool {
 	return false
 }
 
-// key is the idempotency key: of two agents that see the same incident, one
-// makes a repair. It holds no clock and no attempt.
+// mayLose is how many rows a plan may take from the table without asking anew.
+func (p *Policy) mayLose(plan sentinel.Plan) int64 { return max(p.MaxLost, plan.Lost) }
+
+// Applies reports whether the policy's action can act on a finding.
+func (p *Policy) Applies(why Trigger) bool {
+	selective, ok := p.Action.(SelectiveAction)
+	return !ok || selective.Applies(why)
+}
+
+// key returns the idempotency key: if two agents see the same incident, only one of
+// them makes a repair. The key depends on no clock and no attempt.
 func (p *Policy) key(plan sentinel.Plan) string {
 	return strings.Join([]string{p.ID, plan.Table.String(), plan.Action, plan.Scope}, "|")
 }
 
-// inRollout reports whether the roll-out lets this incident be repaired: always the
-// same answer for the same incident.
+// inRollout reports whether the roll-out lets this incident be repaired. The answer for
+// an incident never changes.
 func (p *Policy) inRollout(incident string) bool {
 	h := fnv.New32a()
 	h.Write([]byte(incident))

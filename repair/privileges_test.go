@@ -33,9 +33,9 @@ func TestDocumentedPrivilegesSuffice(t *testing.T) {
 	for engine, statements := range blocks {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			b := repairtest.NewOnOwnServer(t, engine)
+			b := repairtest.NewAlone(t, engine)
 			b.CreateOrders()
-			name := b.DatabaseName()
+			name := b.Name
 			reader, writer := "r_"+name, "w_"+name
 			run := strings.NewReplacer("sentinel_reader", reader, "sentinel_repair", writer, "shop.*", name+".*", "DATABASE shop", "DATABASE "+name, "change-me", "x").Replace(statements)
 			for _, s := range strings.Split(strings.TrimSpace(run), ";\n") {
@@ -50,7 +50,8 @@ func TestDocumentedPrivilegesSuffice(t *testing.T) {
 					b.Exec("DROP OWNED BY "+user, "DROP ROLE "+user)
 				}
 			})
-			cfg := warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.Secret(b.DSNOf(reader)), RepairDSN: sentinel.Secret(b.DSNOf(writer)), Now: repairtest.Clock}
+			cfg := warehouse.Config{Name: "w", Dialect: engine, DSN: sentinel.NewSecret(b.DSNOf(reader)),
+				RepairDSN: sentinel.NewSecret(b.DSNOf(writer)), Clock: repairtest.Clock}
 			read, err := warehouse.Open(cfg)
 			b.Must(err)
 			write, err := repair.OpenWriter(cfg)
@@ -61,7 +62,7 @@ func TestDocumentedPrivilegesSuffice(t *testing.T) {
 					t.Errorf("doctor: %s %s", d.Level, d.Text)
 				}
 			}
-			target := &repair.Target{Read: read, Write: write, Now: repairtest.Clock, Sources: repairtest.Sources{"": read}}
+			target := &repair.Target{Read: read, Write: write, Clock: repairtest.Clock, Sources: repairtest.Sources{"": read}}
 			a := b.ReloadFromStaging()
 			r := b.NewRun(a, target)
 			if r.Repair.Plan.Class != sentinel.ClassAuto {

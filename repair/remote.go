@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/secrets"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -17,8 +19,8 @@ const (
 	stepRollback = "roll_back"
 )
 
-// Task is one step of a repair as data, for another agent to carry out. The
-// engine that hands it out holds the lease, and saves what became of it.
+// Task is one step of a repair as data, which another agent can carry out. The engine
+// that submits it holds the lease and saves the outcome.
 type Task struct {
 	Step    string          `json:"step"`
 	Repair  sentinel.Repair `json:"repair"`
@@ -31,7 +33,9 @@ type TaskResult struct {
 	Outcome string        `json:"outcome"`        // done, or the kind of error
 	Message string        `json:"message,omitempty"`
 	After   time.Duration `json:"after,omitempty"`
+	Restage bool          `json:"restage,omitempty"`
 	Stack   []byte        `json:"stack,omitempty"` // of a panic
+	Lost    *LostError    `json:"lost,omitempty"`
 }
 
 // Stepper carries single steps of repairs out on other agents.
@@ -46,7 +50,9 @@ var ErrNoOtherAgent = errors.New("there is no other agent")
 
 // Do carries the task out on this agent. control is asked before every change.
 func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control) TaskResult {
-	run := &Run{Repair: t.Repair, Target: target, Resumed: t.Resumed, Control: control}
+	run := &Run{
+		Repair: t.Repair, Target: target, Resumed: t.Resumed, Control: control, MayLose: p.mayLose(t.Repair.Plan),
+	}
 	err := p.runAction(ctx, t.Step, run)
 	d := TaskResult{Source: run.Source, Outcome: "done"}
 	var transient *TransientError
@@ -55,9 +61,15 @@ func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control
 	var fenced *FencedError
 	var running *RunningError
 	var refused *RefusedError
+	var unhelpful *UnhelpfulError
 	var bug *PanicError
 	switch {
 	case err == nil:
+		return d
+	case errors.As(err, &d.Lost):
+		d.Outcome = "lost"
+	case errors.As(err, &unhelpful):
+		d.Outcome, d.Message = "unhelpful", unhelpful.Why
 		return d
 	case errors.As(err, &bug):
 		d.Outcome, d.Message, d.Stack = "panicked", fmt.Sprint(bug.Value), bug.Stack
@@ -73,7 +85,8 @@ func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control
 		d.Outcome, d.Message = "unknown", unknown.Err.Error()
 		return d
 	case errors.As(err, &transient):
-		d.Outcome, d.Message, d.After = "transient", transient.Err.Error(), transient.After
+		d.Outcome, d.Message = "transient", transient.Err.Error()
+		d.After, d.Restage = transient.After, transient.Restage
 		return d
 	case errors.As(err, &changed):
 		d.Outcome, d.Message = "changed", changed.What
@@ -102,19 +115,31 @@ func (d TaskResult) err(step string, fence int64) error {
 	case "unknown":
 		return &UnknownError{Err: errors.New(d.Message)}
 	case "transient":
-		return &TransientError{Err: errors.New(d.Message), After: d.After}
+		return &TransientError{Err: errors.New(d.Message), After: d.After, Restage: d.Restage}
 	case "changed":
 		return &ChangedError{What: d.Message}
 	case "refused":
 		return &RefusedError{Why: d.Message}
+	case "lost":
+		return d.Lost
+	case "unhelpful":
+		return &UnhelpfulError{Why: d.Message}
 	case "panicked":
 		return &PanicError{Doing: "the step " + step, Value: d.Message, Stack: d.Stack}
 	}
 	return errors.New(d.Message)
 }
 
-// runAction is a step of the policy's action, here. A panic is the step's error.
+// runAction runs a step of the policy's action on this agent. A panic is the step's
+// error. No error holds a secret of the action.
 func (p *Policy) runAction(ctx context.Context, step string, run *Run) (err error) {
+	unread := secrets.Of(p.Action).Refresh(ctx)
+	run.Hide(settings.Secrets(p.Action)...)
+	defer func() {
+		if err = run.scrub(err); err != nil && unread != nil {
+			err = fmt.Errorf("%w (and %w)", err, unread)
+		}
+	}()
 	defer recoverPanic("the step "+step, &err)
 	switch step {
 	case stepStage:
@@ -127,8 +152,8 @@ func (p *Policy) runAction(ctx context.Context, step string, run *Run) (err erro
 	return fmt.Errorf("this version does not support step %q", step)
 }
 
-// runStep carries a step out, here or on another agent. One that nobody answers for is
-// taken up again from the saved state, with a newer fence, as after a crash.
+// runStep runs a step on this agent or on another. If no agent answers, the step is run
+// again from the saved state with a newer fence, as after a crash.
 func (e *Engine) runStep(ctx context.Context, p *Policy, step string, run *Run) error {
 	if e.Remote == nil {
 		return p.runAction(ctx, step, run)
@@ -144,19 +169,19 @@ func (e *Engine) runStep(ctx context.Context, p *Policy, step string, run *Run) 
 	return did.err(step, run.Repair.Fence)
 }
 
-// TaskControl is the [Control] of a task on the agent that carries it out: it fails when
-// the engine that handed the task out holds the repair no longer.
+// TaskControl is the [Control] of a task on the agent that carries it out. It fails
+// when the engine that submitted the task no longer holds the repair.
 type TaskControl struct {
 	Context    context.Context // of the task
 	Store      *store.Store
 	Task       Task
-	Now        sentinel.Clock
+	Clock      sentinel.Clock
 	KillSwitch KillSwitch // the kill switch; nil: it is never set
 }
 
 // Alive implements [Control].
 func (h TaskControl) Alive() error {
-	held, err := h.Store.RepairHeld(h.Context, h.Task.Repair.ID, h.Task.Repair.Fence, h.Now())
+	held, err := h.Store.RepairHeld(h.Context, h.Task.Repair.ID, h.Task.Repair.Fence, h.Clock.Now())
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errNotAlive, err)

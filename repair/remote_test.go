@@ -34,7 +34,7 @@ func onAnotherAgent(b *repairtest.Fixture, p *repair.Policy, after func(repair.T
 		if err != nil {
 			return did, err
 		}
-		answer, err := json.Marshal(got.Do(ctx, p, target, repair.TaskControl{Context: ctx, Store: b.Store, Task: got, Now: repairtest.Clock}))
+		answer, err := json.Marshal(got.Do(ctx, p, target, repair.TaskControl{Context: ctx, Store: b.Store, Task: got, Clock: repairtest.Clock}))
 		if err != nil {
 			return did, err
 		}
@@ -129,15 +129,15 @@ func TestRemoteAnswerLost(t *testing.T) {
 		if b.Engine == "postgres" {
 			ledger = "sentinel.ledger"
 		}
-		if rows := repairtest.Query(t, b.Driver, b.DSN, "SELECT step FROM "+ledger); strings.Count(rows, "apply") != 1 {
+		if rows := repairtest.Query(t, b.Driver, b.Owner, "SELECT step FROM "+ledger); strings.Count(rows, "apply") != 1 {
 			t.Errorf("the ledger has %s", rows)
 		}
 		// Who had it and comes back late changes nothing: somebody else holds it now.
 		before := b.Rows("orders")
 		for _, late := range []repair.Task{all[0], all[2]} {
-			late.Do(t.Context(), p, b.Target(), repair.TaskControl{Context: t.Context(), Store: b.Store, Task: late, Now: repairtest.Clock})
+			late.Do(t.Context(), p, b.Target(), repair.TaskControl{Context: t.Context(), Store: b.Store, Task: late, Clock: repairtest.Clock})
 		}
-		if b.Rows("orders") != before || strings.Count(repairtest.Query(t, b.Driver, b.DSN, "SELECT step FROM "+ledger), "apply") != 1 {
+		if b.Rows("orders") != before || strings.Count(repairtest.Query(t, b.Driver, b.Owner, "SELECT step FROM "+ledger), "apply") != 1 {
 			t.Error("a late one changed the table again")
 		}
 	})
@@ -168,6 +168,7 @@ func TestRemoteErrorsKeepTheirKind(t *testing.T) {
 		{&repair.UnknownError{Err: errors.New("cut off")}, sentinel.OutcomeUnknown},
 		{&repair.ChangedError{What: "another column"}, sentinel.RepairCancelled},
 		{&repair.RunningError{What: "the job runs", After: 1}, sentinel.RepairApplying},
+		{&repair.LostError{Rows: 7, Keys: []string{"id 1", "id 2"}}, sentinel.AwaitingApproval},
 		{errors.New("broken"), sentinel.DeadLetter},
 	} {
 		b := repairtest.New(t, "sqlite")
@@ -179,8 +180,28 @@ func TestRemoteErrorsKeepTheirKind(t *testing.T) {
 		q := other.Policy("act", &act{apply: func(context.Context, *repair.Run) error { return c.err }}, repair.Auto)
 		onAnotherAgent(other, q, nil)
 		there := other.RunRepair(q, other.OpenIncident(repairtest.MissingDay))
-		if here.State != c.want || there.State != here.State || there.Message != here.Message {
+		here.Message = strings.ReplaceAll(here.Message, here.ID, there.ID)
+		if here.State != c.want || there.State != here.State || there.Message != here.Message || there.Plan.Lost != here.Plan.Lost {
 			t.Errorf("%T: here %s (%s), remotely %s (%s), want %s", c.err, here.State, here.Message, there.State, there.Message, c.want)
 		}
+	}
+}
+
+// TestRemoteAgentFindsNoSourceLeft: the engine that judges may be another than the one that
+// stages.
+func TestRemoteAgentFindsNoSourceLeft(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.CreateOrders()
+	before := b.Rows("orders")
+	p := b.ReloadPolicy(repair.Auto)
+	tasks := onAnotherAgent(b, p, nil)
+	b.Agent.Prove = func(context.Context, sentinel.Repair, *repair.Staged) (sentinel.Proof, error) {
+		return against("8 rows"), nil
+	}
+	b.WantState(b.RunRepair(p, b.OpenIncident(repairtest.MissingDay)), sentinel.WouldNotHelp,
+		"nothing was applied: "+b.Table("staging").String()+": orders/check would still fail: 8 rows")
+	if got := steps(tasks()); got != "stage stage" || b.Rows("orders") != before {
+		t.Errorf("carried out remotely: %s", got)
 	}
 }

@@ -28,8 +28,8 @@ type ShadowReport struct {
 	Open int
 }
 
-// Right is the share of plans that would have been right, of those for which that
-// is known; ok is false when it is known of none.
+// Right is the share of plans that would have been right, among those for which it is
+// known. ok is false if it is known of none.
 func (s ShadowReport) Right() (share float64, ok bool) {
 	known := s.Confirmed + s.Contradicted + s.Needless
 	if known == 0 {
@@ -38,11 +38,11 @@ func (s ShadowReport) Right() (share float64, ok bool) {
 	return float64(s.Confirmed) / float64(known), true
 }
 
-// shadowLimit is how many repairs a report looks at: the newest.
+// shadowLimit is how many repairs a report reads: the newest.
 const shadowLimit = 100_000
 
-// ShadowReports tells of all plans made since a time and not applied, by policy. An
-// incident that ended within grace of its plan would have ended before the
+// ShadowReports reports, by policy, on all plans that were made since a time and not
+// applied. An incident that ended within grace of its plan would have ended before the
 // repair: grace is how long a repair takes.
 func ShadowReports(
 	ctx context.Context, memory *store.Store, since time.Time, grace time.Duration,
@@ -94,8 +94,8 @@ func workOf(r sentinel.Repair) repairWork {
 	return repairWork{r.Incident, r.Plan.Action, r.Plan.Scope, r.Table}
 }
 
-// outcomes says of all work that was applied whether it helped. Of several repairs
-// that did the same, the newest counts; all has the newest first.
+// outcomes returns, for all work that was applied, whether it helped. all has the
+// newest repair first. Of several repairs that did the same, the newest counts.
 func outcomes(all []sentinel.Repair) map[repairWork]bool {
 	helped := map[repairWork]bool{}
 	for _, r := range slices.Backward(all) {
@@ -106,13 +106,14 @@ func outcomes(all []sentinel.Repair) map[repairWork]bool {
 			if !r.Applied.IsZero() {
 				helped[workOf(r)] = false
 			}
+		case sentinel.WouldNotHelp:
+			helped[workOf(r)] = false
 		}
 	}
 	return helped
 }
 
-// countUntried adds a plan that no repair tried. What became of its incident
-// decides.
+// countUntried adds a plan that no repair tried. The end of its incident decides.
 func (s *ShadowReport) countUntried(
 	ctx context.Context, memory *store.Store, r sentinel.Repair, grace time.Duration,
 ) error {

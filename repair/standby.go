@@ -7,7 +7,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// plan plans, unless what is read comes from a standby: it may be behind what
+// plan makes a plan, unless a standby answers the reads: a standby may be behind what
 // would be changed. A panic of the action is the plan's error.
 func (p *Policy) plan(ctx context.Context, target *Target, why Trigger) (plan sentinel.Plan, err error) {
 	defer recoverPanic("planning", &err)
@@ -21,9 +21,9 @@ func (p *Policy) plan(ctx context.Context, target *Target, why Trigger) (plan se
 	return p.Action.Plan(ctx, target, why)
 }
 
-// checkPromoted refuses a server that checks have moved to while it is a standby, and
-// while repair_dsn leads to another one: a second server that can be written to
-// is no proof of a promotion.
+// checkPromoted refuses a server that checks have moved to in two cases: it is a
+// standby, or repair_dsn leads to another server. A second server that can be written
+// to is no proof of a promotion.
 func checkPromoted(ctx context.Context, target *Target, place string) error {
 	catalog, err := target.Read.Catalog(ctx, warehouse.Scope{Tables: []warehouse.TableName{}})
 	if err != nil {

@@ -26,7 +26,7 @@ func TestC02NoRepairFromStandby(t *testing.T) {
 	if _, err := read.Catalog(t.Context(), warehouse.Scope{}); err != nil || read.Server() != "standby 1" {
 		t.Fatalf("%v at %q", err, read.Server())
 	}
-	b.DSN = standby.DSN
+	b.Owner = standby.DSN
 	use := func(w *repair.Writer) {
 		b.Agent.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
 			return p.target(w), nil
@@ -65,22 +65,18 @@ func newPair(t *testing.T) (*repairtest.Fixture, *pair) {
 	t.Helper()
 	p := &pair{}
 	var err error
-	if p.primary, err = testenv.StartPostgres("fsync=off"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.primary.Stop)
+	p.primary = testenv.NewPostgres(t)
 	b := repairtest.NewAt(t, "postgres", p.primary.DSN)
 	b.CreateOrders()
-	p.standby, err = testenv.StartStandby(p.primary)
-	b.Must(err)
-	t.Cleanup(p.standby.Stop)
+	p.standby = testenv.NewStandby(t, p.primary)
 	host := func(dsn string) string {
 		_, rest, _ := strings.Cut(dsn, "@")
 		at, _, _ := strings.Cut(rest, "/")
 		return at
 	}
-	cfg := warehouse.Config{Name: "w", DSN: sentinel.Secret(p.primary.DSN), StandbyDSN: []sentinel.Secret{sentinel.Secret(p.standby.DSN)}, Now: repairtest.Clock}
-	cfg.RepairDSN = sentinel.Secret("postgres://postgres@" + host(p.primary.DSN) + "," + host(p.standby.DSN) + "/postgres?sslmode=disable&target_session_attrs=read-write")
+	cfg := warehouse.Config{Name: "w", DSN: sentinel.NewSecret(p.primary.DSN),
+		StandbyDSN: []sentinel.Secret{sentinel.NewSecret(p.standby.DSN)}, Clock: repairtest.Clock}
+	cfg.RepairDSN = sentinel.NewSecret("postgres://postgres@" + host(p.primary.DSN) + "," + host(p.standby.DSN) + "/postgres?sslmode=disable&target_session_attrs=read-write")
 	p.read, err = warehouse.Open(cfg)
 	b.Must(err)
 	p.write, err = repair.OpenWriter(cfg)
@@ -90,7 +86,7 @@ func newPair(t *testing.T) (*repairtest.Fixture, *pair) {
 }
 
 func (p *pair) target(w *repair.Writer) *repair.Target {
-	return &repair.Target{Read: p.read, Write: w, Now: repairtest.Clock, Sources: repairtest.Sources{"": p.read}}
+	return &repair.Target{Read: p.read, Write: w, Clock: repairtest.Clock, Sources: repairtest.Sources{"": p.read}}
 }
 
 // TestC54CommitLostInFailoverIsRedone: a repair was committed on the
@@ -128,7 +124,7 @@ func TestC54CommitLostInFailoverIsRedone(t *testing.T) {
 	}
 	p.primary.Halt(true)
 	b.Must(p.standby.Exec("SELECT pg_promote(true, 30)"))
-	b.DSN = p.standby.DSN
+	b.Owner = p.standby.DSN
 	if got := b.Rows("orders"); strings.Contains(got, "new") {
 		t.Fatalf("the standby has the commit:\n%s", got)
 	}
@@ -136,7 +132,7 @@ func TestC54CommitLostInFailoverIsRedone(t *testing.T) {
 	next.Target = b.Agent.Target
 	next.SetPolicies([]*repair.Policy{policy})
 	var later time.Duration
-	next.Now = func() time.Time { return repairtest.Clock().Add(later) }
+	next.Clock = sentinel.ClockFunc(func() time.Time { return repairtest.Clock.Now().Add(later) })
 	for range 5 { // connections to the dead primary are given up one by one
 		later += 16 * time.Minute
 		b.Must(next.Advance(t.Context()))
@@ -148,8 +144,8 @@ func TestC54CommitLostInFailoverIsRedone(t *testing.T) {
 
 func eventually(t *testing.T, met func() bool) {
 	t.Helper()
-	for deadline := repairtest.Clock().Add(30 * time.Second); !met(); {
-		if repairtest.Clock().After(deadline) {
+	for deadline := repairtest.Clock.Now().Add(30 * time.Second); !met(); {
+		if repairtest.Clock.Now().After(deadline) {
 			t.Fatal("the condition was not met in time")
 		}
 	}

@@ -32,8 +32,8 @@ func examples(b *repairtest.Fixture, receiver string) map[string][]example {
 		"alter_table":      {{&alter.Table{}, "column_added:coupon", b.Engine != "sqlite"}}, // SQLite drops no column beside an open reader
 		"sql":              {{&hooks.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"}}, repairtest.MissingDay, true}},
 		"exec":             {{&hooks.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, repairtest.MissingDay, true}},
-		"webhook":          {{&hooks.Webhook{URL: sentinel.Secret(receiver + "/do"), UndoURL: sentinel.Secret(receiver + "/undo")}, repairtest.MissingDay, true}},
-		"airflow":          {{&hooks.Airflow{URL: receiver, DAG: "reload", Token: "t"}, repairtest.MissingDay, false}},
+		"webhook":          {{&hooks.Webhook{URL: sentinel.NewSecret(receiver + "/do"), UndoURL: sentinel.NewSecret(receiver + "/undo")}, repairtest.MissingDay, true}},
+		"airflow":          {{&hooks.Airflow{URL: receiver, DAG: "reload", Token: sentinel.NewSecret("t")}, repairtest.MissingDay, false}},
 		"dbt":              {{&hooks.DBT{Program: "/bin/true", Project: b.T.TempDir(), Select: []string{"orders"}}, repairtest.MissingDay, false}},
 		"kubernetes":       {{&hooks.Kubernetes{CronJob: "reload", Namespace: "etl"}, repairtest.MissingDay, false}},
 	}

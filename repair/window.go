@@ -8,24 +8,24 @@ import (
 	"github.com/sentinel-dq/sentinel/schedule"
 )
 
-// Window is the part of a table that a failed check found bad: the rows of the
-// periods from From to To. From is included, To is not.
+// Window is the part of a table that a failed check found bad: the rows of the periods
+// between From (included) and To (not included).
 type Window struct {
 	From, To time.Time
 
 	periods schedule.Periods
 }
 
-// Walls returns the bounds for a column whose values hold no zone, written as UTC.
+// Walls returns the bounds as UTC times, for a column whose values have no zone.
 func (w Window) Walls() (from, to time.Time) {
 	from, _ = w.periods.Walls(w.From)
 	to, _ = w.periods.Walls(w.To)
 	return from, to
 }
 
-// Window tells which part of the table the failed check found bad. bucket is the
-// length of the part: hour, day, week or month; empty means day. With wallClock,
-// the column holds no zone, and an hour that the clock shows twice is one part.
+// Window returns the part of the table that the failed check found bad. bucket is the
+// length of the part: hour, day, week or month; empty means day. With wallClock the
+// column has no zone, and an hour that the clock shows twice is one part.
 func (trigger Trigger) Window(bucket string, wallClock bool) (Window, error) {
 	p := schedule.Periods{
 		Unit: schedule.Unit(cmp.Or(bucket, string(schedule.Day))), Zone: trigger.Location, WallClock: wallClock,

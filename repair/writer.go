@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -25,17 +26,16 @@ type Writer struct {
 	DB      *sql.DB
 	Dialect warehouse.WriteDialect
 
+	reading     warehouse.Config // of Reader
 	classify    func(error) error
 	lockTimeout time.Duration
+	limit       time.Duration // of one statement; 0: that of the sessions
 
 	mu       sync.Mutex
 	prepared map[string]chan bool // by schema; see turnOf
 }
 
-// statementLimit bounds one statement of a repair on the server.
-const statementLimit = 15 * time.Minute
-
-// OpenWriter prepares the sessions of cfg.RepairDSN; the server need not be up.
+// OpenWriter prepares the sessions of cfg.RepairDSN. The server need not be up.
 func OpenWriter(cfg warehouse.Config) (*Writer, error) {
 	db, dialect, class, err := warehouse.OpenForWriting(cfg)
 	if err != nil {
@@ -45,8 +45,16 @@ func OpenWriter(cfg warehouse.Config) (*Writer, error) {
 	if lock <= 0 {
 		lock = time.Second
 	}
-	return &Writer{DB: db, Dialect: dialect, classify: class, lockTimeout: lock, prepared: map[string]chan bool{}}, nil
+	reading := cfg
+	reading.Dialect, reading.DSN, reading.RepairDSN = dialect.Name(), cfg.RepairDSN, sentinel.Secret{}
+	reading.StandbyDSN, reading.ChangeCounters, reading.Observer = nil, false, nil
+	return &Writer{DB: db, Dialect: dialect, reading: reading, classify: class, lockTimeout: lock,
+		limit: cfg.RepairTimeout, prepared: map[string]chan bool{}}, nil
 }
+
+// Reader opens read-only sessions of the repair_dsn, which can read what was staged. The
+// caller closes them.
+func (w *Writer) Reader() (*warehouse.DB, error) { return warehouse.Open(w.reading) }
 
 // Close closes the sessions.
 func (w *Writer) Close() error { return w.DB.Close() }
@@ -77,8 +85,8 @@ func (w *Writer) Staging(r sentinel.Repair, suffix string) warehouse.TableName {
 	return w.Dialect.InternalTable(r.Table.Schema, stagePrefix+r.ID+"_"+suffix)
 }
 
-// Prepare creates the fence and the ledger of a schema if they are missing. One caller at
-// a time does so for a schema; the others wait for it as long as ctx lets them.
+// Prepare creates the fence and the ledger of a schema if they are missing. One caller
+// at a time does so for a schema. The others wait until ctx ends.
 func (w *Writer) Prepare(ctx context.Context, schema string) error {
 	turn := w.turnOf(schema)
 	select {
@@ -150,7 +158,8 @@ func (w *Writer) listTables(ctx context.Context, schema string) (names []string,
 	return names, rows.Err()
 }
 
-// WrapError wraps an error of the engine; what may pass becomes a TransientError.
+// WrapError wraps an error of the engine. An error that may pass becomes a
+// TransientError.
 func (w *Writer) WrapError(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -173,10 +182,14 @@ func (w *Writer) WrapError(doing string, err error) error {
 	return wrapped
 }
 
-// begin opens a transaction with the limits that keep a waiting repair from
-// holding anybody else up.
+// begin opens a transaction with limits, so that a waiting repair does not block
+// others.
 func (w *Writer) begin(ctx context.Context, r *Run) (*sql.Tx, error) {
-	tx, err := w.DB.BeginTx(ctx, nil)
+	var options sql.TxOptions
+	if chooser, ok := w.Dialect.(warehouse.IsolationChooser); ok {
+		options.Isolation = chooser.RepairIsolation()
+	}
+	tx, err := w.DB.BeginTx(ctx, &options)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +199,7 @@ func (w *Writer) begin(ctx context.Context, r *Run) (*sql.Tx, error) {
 	}
 	st := limiter.LimitTransaction(warehouse.TransactionLimits{
 		Lock:        w.lockTimeout,
-		Statement:   statementLimit,
+		Statement:   w.limit,
 		Application: fmt.Sprintf("sentinel/%s/%d", r.Repair.ID, r.Repair.Fence),
 	})
 	_, err = tx.ExecContext(ctx, st.SQL, st.Args...)
@@ -202,8 +215,8 @@ func fenceKey(r sentinel.Repair) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// checkFence lets the newest fence through and refuses older ones; the row stays
-// locked to the end of the transaction, so that repairs of one thing queue up.
+// checkFence accepts the newest fence and refuses older ones. The row stays locked
+// until the end of the transaction, so that repairs of one thing wait for each other.
 func (w *Writer) checkFence(ctx context.Context, tx *sql.Tx, r *Run) error {
 	table, key := w.ownTable(r.Repair.Table.Schema, "fence"), fenceKey(r.Repair)
 	insert := w.Dialect.InsertMissing(table, "fence_key, token", w.Param(1)+", 0")
@@ -226,29 +239,9 @@ func (w *Writer) checkFence(ctx context.Context, tx *sql.Tx, r *Run) error {
 	return err
 }
 
-// Done reports whether the ledger says that a step was done.
-func (w *Writer) Done(ctx context.Context, r sentinel.Repair, step string) (bool, error) {
-	if err := w.Prepare(ctx, r.Table.Schema); err != nil {
-		return false, err
-	}
-	done, err := w.ledgerHas(ctx, w.DB, r, step)
-	return done, w.WrapError("reading the ledger", err)
-}
-
-type Querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func (w *Writer) ledgerHas(ctx context.Context, q Querier, r sentinel.Repair, step string) (bool, error) {
-	n := 0
-	err := q.QueryRowContext(ctx, "SELECT count(*) FROM "+w.ownTable(r.Table.Schema,
-		"ledger")+" WHERE repair_id = "+w.Param(1)+" AND step = "+w.Param(2), r.ID, step).Scan(&n)
-	return n > 0, err
-}
-
-// ApplyOnce runs do in one transaction with fence and ledger. already is true, and
-// nothing is done, when the ledger has the step. After a commit whose reply was
-// lost the ledger is read; [UnknownError] is left for when that fails too.
+// ApplyOnce runs do in one transaction with the fence and the ledger. If the ledger has
+// the step, already is true and nothing is done. If the reply to the commit is lost,
+// the ledger is read. If that fails too, the error is an [UnknownError].
 func (w *Writer) ApplyOnce(
 	ctx context.Context, r *Run, step string, do func(ctx context.Context, tx *sql.Tx) (rows int64, err error),
 ) (already bool, err error) {
@@ -279,8 +272,8 @@ func (w *Writer) ApplyOnce(
 	return false, nil
 }
 
-// rollBackPanic gives the session back when the code of an action panics; it is
-// deferred.
+// rollBackPanic returns the session to the pool when the code of an action panics.
+// Defer it.
 func rollBackPanic(tx *sql.Tx) {
 	if v := recover(); v != nil {
 		_ = tx.Rollback() // the panic is what counts
@@ -311,7 +304,7 @@ func (w *Writer) applyInTransaction(
 	return false, err
 }
 
-// resolveLostCommit tells a commit that happened from one that did not.
+// resolveLostCommit finds out whether a commit happened.
 func (w *Writer) resolveLostCommit(ctx context.Context, r *Run, step string, lost error) (bool, error) {
 	probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
@@ -328,8 +321,8 @@ func (w *Writer) resolveLostCommit(ctx context.Context, r *Run, step string, los
 	return false, &TransientError{Err: fmt.Errorf("committing %s: %w", step, w.classify(lost))}
 }
 
-// RunFenced runs do in a transaction that an overtaken agent does not get into.
-// doing says what for, in an error.
+// RunFenced runs do in a transaction that refuses an overtaken agent. doing says in an
+// error what was attempted.
 func (w *Writer) RunFenced(ctx context.Context, r *Run, doing string, do func(tx *sql.Tx) error) error {
 	if err := r.Alive(); err != nil {
 		return err
@@ -352,14 +345,14 @@ func (w *Writer) RunFenced(ctx context.Context, r *Run, doing string, do func(tx
 	return w.WrapError(doing, tx.Commit())
 }
 
-// RecordStep writes a ledger row outside of the change it is about: the intent and
-// the outcome of what cannot share a transaction, such as MySQL's DDL.
+// RecordStep writes a ledger row outside of the transaction of its change: the intent
+// and the outcome of a change that no transaction can hold, such as MySQL's DDL.
 func (w *Writer) RecordStep(ctx context.Context, r *Run, step string) (already bool, err error) {
 	return w.ApplyOnce(ctx, r, step, func(context.Context, *sql.Tx) (int64, error) { return 0, nil })
 }
 
-// EndOldSessions waits until no session of this repair with an older fence is left,
-// and ends those of a server that lets it: only then the ledger tells the truth.
+// EndOldSessions waits until this repair has no session with an older fence. Where the
+// server allows it, it ends those sessions. The ledger is complete only then.
 func (w *Writer) EndOldSessions(ctx context.Context, r *Run) error {
 	ender, ok := w.Dialect.(warehouse.SessionEnder)
 	if !ok {
@@ -375,10 +368,8 @@ func (w *Writer) EndOldSessions(ctx context.Context, r *Run) error {
 		if n == 0 {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.For(ctx, 100*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Lock is a session that keeps every other agent from the same repair, on an
-// engine whose DDL has no transaction for the fence to be in.
+// Lock is a session that excludes every other agent from the same repair, on an engine
+// whose DDL cannot share a transaction with the fence.
 func (w *Writer) Lock(ctx context.Context, r *Run) (conn *sql.Conn, unlock func(), err error) {
 	committer, ok := w.Dialect.(warehouse.AutoCommitter)
 	if !ok {
@@ -40,8 +40,8 @@ func (w *Writer) Lock(ctx context.Context, r *Run) (conn *sql.Conn, unlock func(
 	}, nil
 }
 
-// Sweep drops the staging tables of repairs that keep has no more use for, in
-// one schema ("" is for an engine where Sentinel has a schema of its own).
+// Sweep drops the staging tables in one schema for whose repairs keep returns false.
+// schema is "" on an engine where Sentinel has a schema of its own.
 func (w *Writer) Sweep(
 	ctx context.Context, schema string, keep func(repairID string) bool,
 ) (dropped []string, err error) {

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/rules"
+	"github.com/sentinel-dq/sentinel/slo"
 )
 
 type rule struct {
@@ -26,14 +28,24 @@ type rule struct {
 	Annotations map[string]string
 }
 
+// objectives are those whose alerts the tests judge.
+var objectives = []slo.Objective{
+	{Target: .999, Window: 30 * 24 * time.Hour}, {Target: .9, Window: 7 * 24 * time.Hour},
+	{Target: .999, Window: 30 * 24 * time.Hour},
+}
+
 func load(t *testing.T) (all []rule) {
 	t.Helper()
 	names, err := filepath.Glob("*.rules.yaml")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("%v %v", names, err)
 	}
+	names = append(names, rules.ObjectivesFile)
 	for _, name := range names {
 		data, err := os.ReadFile(name)
+		if name == rules.ObjectivesFile {
+			data, err = rules.ForObjectives(objectives)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +68,11 @@ func load(t *testing.T) (all []rule) {
 
 func TestPromtoolAcceptsTheRules(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("promtool", "check", "rules", "sentinel.rules.yaml", "sentinel_slo.rules.yaml").
+	written, err := rules.ExportObjectives(objectives, t.TempDir(), false)
+	if err != nil || len(written) != 1 {
+		t.Fatalf("%v, %v", written, err)
+	}
+	out, err := exec.Command("promtool", "check", "rules", "sentinel.rules.yaml", "sentinel_slo.rules.yaml", written[0]).
 		CombinedOutput()
 	if err != nil {
 		t.Errorf("promtool check rules (install it with `make deps`): %v\n%s", err, out)
@@ -172,11 +188,33 @@ var cases = map[string][]struct {
 		{map[string]string{check("sentinel_check_status", "freshness"): "0x5 2x10", info: "1x15"}, "10m", 1},
 		{map[string]string{check("sentinel_check_status", "freshness"): "1x15", info: "1x15"}, "10m", 0},
 		{map[string]string{check("sentinel_check_status", "freshness"): "2x5 0x10", info: "1x15"}, "10m", 0},
-		{map[string]string{check("sentinel_check_status", "freshness"): "4x15", info: "1x15"}, "10m", 0}, // could not look
+		{map[string]string{check("sentinel_check_status", "freshness"): "4x15", info: "1x15"}, "10m", 0}, // could not run
 	},
 	"SentinelDeadlineMissed": {
-		{map[string]string{"sentinel_deadline_timestamp_seconds" + dataset: "300x30", info: "1x30"}, "10m", 1},
-		{map[string]string{"sentinel_deadline_timestamp_seconds" + dataset: "300x5 90000x30", info: "1x30"}, "10m", 0},
+		{
+			map[string]string{
+				"sentinel_deadline_timestamp_seconds" + dataset:       "300x30",
+				"sentinel_arrivals_known_timestamp_seconds" + dataset: "0x6 360x30",
+				info: "1x30",
+			},
+			"10m", 1,
+		},
+		{
+			map[string]string{
+				"sentinel_deadline_timestamp_seconds" + dataset:       "300x5 90000x30",
+				"sentinel_arrivals_known_timestamp_seconds" + dataset: "0+60x30",
+				info: "1x30",
+			},
+			"10m", 0,
+		},
+		{
+			map[string]string{
+				"sentinel_deadline_timestamp_seconds" + dataset:       "300x30",
+				"sentinel_arrivals_known_timestamp_seconds" + dataset: "240x30", // nobody has looked since
+				info: "1x30",
+			},
+			"10m", 0,
+		},
 	},
 	"SentinelDeadlineAtRisk": {
 		{
@@ -263,15 +301,34 @@ var cases = map[string][]struct {
 	"SentinelAgentDown": {
 		{map[string]string{`up{job="other"}`: "1x20"}, "10m", 1},
 		{map[string]string{`up{job="sentinel"}`: "0x20", `sentinel_build_info{job="sentinel2"}`: "1x20"}, "10m", 1},
+		{map[string]string{`up{job="sentinel",instance="a"}`: "0x20", `up{job="sentinel",instance="b"}`: "0x20"}, "10m", 1},
 		{map[string]string{`up{job="sentinel"}`: "1x20", `sentinel_build_info{job="sentinel"}`: "1x20"}, "10m", 0},
+		{oneOfTwoDown(1), "10m", 0},
+		{oneOfTwoDown(0), "10m", 1},
+	},
+	"SentinelPeerDown": {
+		{oneOfTwoDown(1), "10m", 1},
+		{oneOfTwoDown(0), "10m", 0},
+		{map[string]string{`up{job="sentinel",instance="a"}`: "0x20", `up{job="sentinel",instance="b"}`: "0x20"}, "10m", 0},
 	},
 	"SentinelCheckCannotLook": {
 		{map[string]string{check("sentinel_check_status", "sql"): "4x30"}, "20m", 1},
 		{map[string]string{check("sentinel_check_status", "sql"): "4x10 0x20"}, "20m", 0},
 	},
 	"SentinelCheckStopped": {
-		{map[string]string{check("sentinel_check_last_run_timestamp_seconds", ""): "0+60x120 7200x120"}, "190m", 1},
-		{map[string]string{check("sentinel_check_last_run_timestamp_seconds", ""): "0+60x240"}, "150m", 0},
+		{map[string]string{check("sentinel_check_next_run_timestamp_seconds", ""): "60+60x60 3660x60"}, "80m", 1},
+		{map[string]string{check("sentinel_check_next_run_timestamp_seconds", ""): "60+60x240"}, "150m", 0},
+		{
+			map[string]string{
+				check("sentinel_check_next_run_timestamp_seconds", ""): "-3540+60x240", // the clock of the agent is an hour late
+				`sentinel_time_seconds{job="s",instance="i"}`:          "-3600+60x240",
+			},
+			"150m", 0,
+		},
+	},
+	"SentinelScrapeClockSkew": {
+		{map[string]string{`sentinel_time_seconds{job="s",instance="i"}`: "-40+60x30"}, "20m", 1},
+		{map[string]string{`sentinel_time_seconds{job="s",instance="i"}`: "0+60x30"}, "20m", 0},
 	},
 	"SentinelTicksMissed": {
 		{
@@ -280,6 +337,14 @@ var cases = map[string][]struct {
 			1,
 		},
 		{map[string]string{`sentinel_ticks_missed_total{job="s",instance="i",warehouse="w",dataset="d"}`: "5x30"}, "20m", 0},
+		{
+			map[string]string{ // a new agent that catches up before the first scrape
+				`sentinel_ticks_missed_total{job="s",instance="i",warehouse="w",dataset="d"}`: "_x5 5x30",
+				`process_start_time_seconds{job="s",instance="i"}`:                            "_x5 240x30",
+			},
+			"20m",
+			1,
+		},
 	},
 	"SentinelChecksOverrun": {
 		{
@@ -354,6 +419,21 @@ var cases = map[string][]struct {
 			1,
 		},
 		{
+			map[string]string{ // born with its first event, in a young agent
+				`sentinel_repairs_total{job="s",instance="i",warehouse="w",dataset="d",action="a",outcome="failed"}`: "_x5 1x20",
+			},
+			"10m",
+			1,
+		},
+		{
+			map[string]string{ // of last week; Prometheus is new
+				`sentinel_repairs_total{job="s",instance="i",warehouse="w",dataset="d",action="a",outcome="failed"}`: "_x5 1x20",
+				`process_start_time_seconds{job="s",instance="i"}`:                                                   "-600000x30",
+			},
+			"10m",
+			0,
+		},
+		{
 			map[string]string{
 				`sentinel_repairs_total{job="s",instance="i",warehouse="w",dataset="d",action="a",outcome="succeeded"}`: "0x5 1x20",
 			},
@@ -378,8 +458,21 @@ var cases = map[string][]struct {
 		{map[string]string{`sentinel_breaker_state{breaker="b"}`: "1x10"}, "5m", 0},
 	},
 	"SentinelNotificationsStuck": {
-		{map[string]string{`sentinel_notifications_pending{instance="i"}`: "4x30"}, "20m", 1},
-		{map[string]string{`sentinel_notifications_pending{instance="i"}`: "4x10 0x30"}, "20m", 0},
+		{map[string]string{`sentinel_notifications_overdue_seconds{instance="i",channel="c"}`: "0+60x30"}, "20m", 1},
+		{map[string]string{`sentinel_notifications_overdue_seconds{instance="i",channel="c"}`: "0+60x10 0x30"}, "20m", 0},
+		{map[string]string{`sentinel_notifications_pending{instance="i"}`: "4x30"}, "20m", 0}, // others, one after the other
+	},
+	"SentinelSLOBurn": {
+		{burning(.999, "1h", 20, "5m", 20), "10m", 1},
+		{burning(.999, "1h", 20, "5m", 0), "10m", 0}, // it is over
+		{burning(.999, "1h", 14, "5m", 14), "10m", 0},
+		{burning(.999, "6h", 7, "30m", 7), "10m", 1},
+		{burning(.9, "1h", 3.4, "5m", 3.4), "10m", 1}, // over seven days
+		{burning(.9, "1h", 3.3, "5m", 3.3), "10m", 0},
+	},
+	"SentinelSLOBurnSlow": {
+		{burning(.999, "3d", 1.1, "6h", 1.1), "80m", 1},
+		{burning(.999, "3d", 1.1, "6h", .5), "80m", 0},
 	},
 	"SentinelFreshnessBudgetBurn": {
 		{staleOf(5, "2x90"), "70m", 2}, // a fifth of the datasets: both windows' rates
@@ -390,6 +483,35 @@ var cases = map[string][]struct {
 		{staleOf(25, "2x200"), "180m", 2}, // 4 %
 		{staleOf(25, "0x200"), "180m", 0},
 	},
+}
+
+// burning is a dataset with an objective whose budget burns in two windows.
+func burning(target float64, long string, rate float64, short string, now float64) map[string]string {
+	window := "2592000x90"
+	if target < .99 {
+		window = "604800x90"
+	}
+	burn := func(w string) string {
+		return strings.TrimSuffix("sentinel_slo_burn_rate"+dataset, "}") + `,slo="checks",window="` + w + `"}`
+	}
+	return map[string]string{
+		burn(long):                               fmt.Sprintf("%gx90", rate),
+		burn(short):                              fmt.Sprintf("%gx90", now),
+		"sentinel_slo_objective_ratio" + dataset: fmt.Sprintf("%gx90", target),
+		"sentinel_slo_window_seconds" + dataset:  window,
+		info:                                     "1x90",
+	}
+}
+
+// oneOfTwoDown are two agents, one of which is down after a while. shared says whether it
+// shared its state.
+func oneOfTwoDown(shared int) map[string]string {
+	return map[string]string{
+		`up{job="sentinel",instance="a"}`:                    "1x3 0x20",
+		`up{job="sentinel",instance="b"}`:                    "1x23",
+		`sentinel_state_shared{job="sentinel",instance="a"}`: fmt.Sprintf("%dx3 stale", shared),
+		`sentinel_build_info{job="sentinel",instance="b"}`:   "1x23",
+	}
 }
 
 // staleOf are so many datasets, one of which has the given statuses.
@@ -426,12 +548,17 @@ func TestEveryAlertFiresWhenItShould(t *testing.T) {
 			}
 		}
 	}
+	written, err := rules.ExportObjectives(objectives, t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b strings.Builder
 	fmt.Fprintf(
 		&b,
-		"rule_files: [%s/sentinel.rules.yaml, %s/sentinel_slo.rules.yaml]\nevaluation_interval: 1m\ntests:\n",
+		"rule_files: [%s/sentinel.rules.yaml, %s/sentinel_slo.rules.yaml, %s]\nevaluation_interval: 1m\ntests:\n",
 		here,
 		here,
+		written[0],
 	)
 	for _, alert := range slices.Sorted(maps.Keys(cases)) {
 		if !alerts[alert] {

@@ -33,8 +33,10 @@ type Periods struct {
 	Zone *time.Location // nil means UTC
 	// WallClock says that the times to be divided hold no zone, only what a clock
 	// showed. An hour that the clock shows twice is then one period, because such
-	// times cannot tell its two passes apart. With WallClock unset both passes are
-	// periods of their own, and every change of the zone's offset begins an hour.
+	// times cannot tell its two passes apart. Two hours of which the clock shows parts
+	// by turns are one too: the Chatham Islands set their clocks back from 03:45 to
+	// 02:45. With WallClock unset both passes are periods of their own, and every change
+	// of the zone's offset begins an hour.
 	WallClock bool
 }
 
@@ -65,27 +67,41 @@ func (p Periods) Back(t time.Time, n int) time.Time {
 	return start
 }
 
-// Closed returns the bounds of the newest period that ended at or before t.
+// Closed returns the bounds of the newest period that ended at or before t. With
+// WallClock it is the newest one whose times the clock never shows again. Clocks that are
+// set back at a minute past midnight show the day before again.
 func (p Periods) Closed(t time.Time) (start, end time.Time) {
 	end = p.Start(t)
-	return p.Previous(end), end
+	start = p.Previous(end)
+	if !p.WallClock {
+		return start, end
+	}
+	earliest := earliestWall(t.In(p.zone()))
+	for p.endOfWall(start).After(earliest) {
+		start, end = p.Previous(start), start
+	}
+	return start, end
 }
 
 // Walls returns the wall-clock times, written as UTC, that belong to the period
 // that holds t: from <= wall < to. They bound columns whose values hold no zone.
-// Every wall-clock time belongs to one period: a time that the clock jumps over
-// belongs to the period that begins with the jump.
+// Every wall-clock time lies in the bounds of one period: a time that the clock jumps
+// over lies in those of the period that begins with the jump. See Gaps.
 func (p Periods) Walls(t time.Time) (from, to time.Time) {
 	return p.endOfWall(p.Previous(t)), p.endOfWall(t)
 }
 
 // endOfWall returns where the period that holds t ends by the calendar.
 func (p Periods) endOfWall(t time.Time) time.Time {
-	return p.Unit.following(p.Unit.floor(AsWall(p.Start(t).In(p.zone()))))
+	wall := p.Unit.following(p.Unit.floor(AsWall(p.Start(t).In(p.zone()))))
+	for !p.begins(wall) {
+		wall = p.Unit.following(wall)
+	}
+	return wall
 }
 
-// StartOfWall returns the first instant of the period that a wall-clock time,
-// written as UTC, belongs to.
+// StartOfWall returns the first instant of the period in whose bounds a wall-clock
+// time, written as UTC, lies.
 func (p Periods) StartOfWall(wall time.Time) time.Time {
 	return p.Start(firstAt(p.Unit.floor(wall), p.zone()))
 }
@@ -118,10 +134,16 @@ func (p Periods) around(t time.Time) (start, next time.Time) {
 		return hourAround(t.In(p.zone()))
 	}
 	wall := p.Unit.floor(AsWall(t.In(p.zone())))
+	for !p.begins(wall) {
+		wall = wall.Add(-time.Hour)
+	}
 	start = firstAt(wall, p.zone())
 	for {
 		wall = p.Unit.following(wall)
 		next = firstAt(wall, p.zone())
+		if !p.begins(wall) {
+			continue
+		}
 		if next.After(t) {
 			return start, next
 		}
@@ -129,6 +151,12 @@ func (p Periods) around(t time.Time) (start, next time.Time) {
 		// the period out: the later one has begun.
 		start = next
 	}
+}
+
+// begins reports whether a period begins where a unit does by the calendar. An hour does not
+// if the clock shows a part of the hour before it once more.
+func (p Periods) begins(wall time.Time) bool {
+	return p.Unit != Hour || !earliestWall(firstAt(wall, p.zone())).Before(wall)
 }
 
 // floor returns where the unit that holds a wall-clock time begins.
@@ -220,7 +248,7 @@ func firstAt(wall time.Time, loc *time.Location) time.Time {
 		candidate := wall.Add(-time.Duration(offset) * time.Second).In(loc)
 		start, end := bounds(at)
 		switch {
-		case candidate.Before(start): // the clock jumped over the time
+		case !start.IsZero() && candidate.Before(start): // the clock jumped over the time
 			return start.In(loc)
 		case end.IsZero() || candidate.Before(end):
 			return candidate

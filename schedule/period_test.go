@@ -130,6 +130,35 @@ func TestEveryWallClockTimeIsOfOnePeriod(t *testing.T) {
 	})
 }
 
+// TestClosedWallsAreShownNoMore reads the clock every few minutes after an instant. It
+// never shows a time of the period that was closed then, and it does show one of the
+// period after that.
+func TestClosedWallsAreShownNoMore(t *testing.T) {
+	t.Parallel()
+	everyChange(t, func(loc *time.Location, change time.Time) {
+		for _, p := range []Periods{{Unit: Hour, WallClock: true}, {Unit: Day, WallClock: true}} {
+			p.Zone = loc
+			for _, d := range []time.Duration{-61 * time.Minute, -31 * time.Minute, -time.Minute, 0, 20 * time.Minute, 61 * time.Minute} {
+				at := change.Add(d)
+				start, end := p.Closed(at)
+				_, last := p.Walls(start)
+				_, following := p.Walls(end)
+				open := false
+				for u := at; u.Sub(at) < 3*time.Hour; u = u.Add(5 * time.Minute) {
+					wall := AsWall(u.In(loc))
+					if wall.Before(last) {
+						t.Fatalf("%s %+v: at %s the period to %s is closed, but the clock shows %s at %s", loc, p, at, last, wall, u)
+					}
+					open = open || wall.Before(following)
+				}
+				if !open {
+					t.Fatalf("%s %+v: at %s the period after %s has ended too", loc, p, at, last)
+				}
+			}
+		}
+	})
+}
+
 // TestDaysAreThoseOfTheClock compares days with a clock that is read every few
 // minutes: a day begins when the date first becomes later than all dates before.
 func TestDaysAreThoseOfTheClock(t *testing.T) {
@@ -199,7 +228,7 @@ func TestSchedulesGoOnAtEveryChange(t *testing.T) {
 	})
 }
 
-func TestPeriodsThatPeopleKnow(t *testing.T) {
+func TestKnownPeriods(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		p                      Periods

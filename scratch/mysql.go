@@ -22,8 +22,8 @@ func StartMySQL(options ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A server that starts removes every temporary table it finds in its tmpdir,
-	// also those that another server is using: each has a directory of its own.
+	// A server removes at its start every temporary table in its tmpdir, also those of
+	// another server. Each server has a directory of its own.
 	data, tmp := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "tmp")
 	if err := s.mkdir(tmp); err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func StartMySQL(options ...string) (*Server, error) {
 // PrimaryMySQL are the options of a MariaDB that replicas can follow.
 var PrimaryMySQL = []string{"--log-bin=bin", "--server-id=1"}
 
-// StartReplica starts a MariaDB that follows another one, which was started with
-// [PrimaryMySQL], and that is read-only but for its administrator.
+// StartReplica starts a MariaDB that replicates another one, which was started with
+// [PrimaryMySQL]. It is read-only, except for its administrator.
 func StartReplica(of *Server) (*Server, error) {
 	s, err := StartMySQL("--server-id=2", "--read-only")
 	if err != nil {

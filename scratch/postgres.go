@@ -2,12 +2,13 @@ package scratch
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 )
 
-// Missing says which of the programs that StartPostgres and StartStandby need is
-// not installed.
+// Missing names the programs that StartPostgres and StartStandby need and that are not
+// installed.
 func Missing() error {
 	for _, name := range []string{"initdb", "pg_basebackup"} {
 		if _, err := find(name, "/usr/lib/postgresql/*/bin/"+name); err != nil {
@@ -17,18 +18,35 @@ func Missing() error {
 	return nil
 }
 
+// Postgres18 returns the directory of the programs of PostgreSQL 18: Debian's, or the one
+// into which scripts/deps.sh unpacks it. It is "" if there is none.
+func Postgres18() string {
+	for _, dir := range []string{"/usr/lib/postgresql/18/bin", "/var/tmp/sentinel-test-postgresql-18/native/bin"} {
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
 // StartPostgres starts a private PostgreSQL with settings such as "fsync=off".
 func StartPostgres(settings ...string) (*Server, error) {
 	initdb, err := find("initdb", "/usr/lib/postgresql/*/bin/initdb")
 	if err != nil {
 		return nil, err
 	}
+	return StartPostgresIn(filepath.Dir(initdb), settings...)
+}
+
+// StartPostgresIn starts a private PostgreSQL of the programs in a directory.
+func StartPostgresIn(programs string, settings ...string) (*Server, error) {
 	s, err := prepare("postgres", "nobody")
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(s.dir, "data")
-	init := s.command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+	init := s.command(filepath.Join(programs, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync",
+		"-E", "UTF8", "--locale=C.UTF-8")
 	if out, err := init.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
@@ -37,7 +55,7 @@ func StartPostgres(settings ...string) (*Server, error) {
 		return nil, err
 	}
 	s.args = []string{
-		filepath.Join(filepath.Dir(initdb), "postgres"),
+		filepath.Join(programs, "postgres"),
 		"-D",
 		data,
 		"-h",

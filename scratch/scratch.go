@@ -5,6 +5,7 @@ package scratch
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,8 +33,8 @@ type Server struct {
 	gone   chan struct{} // closed when the process has ended
 }
 
-// Start starts the server, again after Halt, and waits until it answers. A
-// server whose predecessor's shared memory is not gone yet is started anew.
+// Start starts the server, also after Halt, and waits until it answers. If the shared
+// memory of the previous process still exists, Start tries again.
 func (s *Server) Start() error {
 	for deadline := time.Now().Add(60 * time.Second); ; {
 		if err := s.launch(); err != nil {
@@ -74,7 +75,7 @@ func (s *Server) launch() error {
 	return <-started
 }
 
-// wait polls until the server answers, ends, or the time is up.
+// wait polls until the server answers, the process ends, or the deadline has passed.
 func (s *Server) wait(deadline time.Time) error {
 	for {
 		err := s.ping()
@@ -89,9 +90,10 @@ func (s *Server) wait(deadline time.Time) error {
 	}
 }
 
-// Halt stops the server and keeps its data, so that Start brings it back. kill
-// takes it away without warning.
+// Halt stops the server and keeps its data, so that Start can start it again. With kill
+// the process is killed.
 func (s *Server) Halt(kill bool) {
+	_ = s.Thaw() // a frozen process takes no other signal; an error says it is gone
 	signal := syscall.SIGTERM
 	if kill {
 		signal = syscall.SIGKILL
@@ -100,6 +102,41 @@ func (s *Server) Halt(kill bool) {
 	}
 	_ = s.cmd.Process.Signal(signal) // an error says it is gone already
 	<-s.gone
+}
+
+// Freeze stops the processes of the server, its children too, until Thaw: it takes
+// connections, and answers nothing.
+func (s *Server) Freeze() error { return s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() error { return s.signal(syscall.SIGCONT) }
+
+// signal sends a signal to the server's process and its children.
+func (s *Server) signal(sig syscall.Signal) error {
+	pid := s.cmd.Process.Pid
+	if err := syscall.Kill(pid, sig); err != nil {
+		return err
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return err
+	}
+	for _, file := range threads {
+		children, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for child := range strings.FieldsSeq(string(children)) {
+			n, err := strconv.Atoi(child)
+			if err != nil {
+				return err
+			}
+			if err := syscall.Kill(n, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Stop stops the server and removes its data.

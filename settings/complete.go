@@ -12,7 +12,7 @@ import (
 )
 
 // Complete sets the default of every field of the struct that v points to if the field
-// is zero, and checks fields that have a list of words. It does the same for nested
+// is zero. It checks the fields that have a list of words. It does the same for nested
 // structs. The error holds [FieldError] values. Complete panics if a default does not
 // match the type of its field.
 func Complete(v any) error {

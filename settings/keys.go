@@ -16,12 +16,15 @@ type Key struct {
 	Required bool
 	Type     reflect.Type
 	Index    []int // index of the field for reflect.Value.FieldByIndex
+	// ValueOf is the secret key that this key says the source of: url for url_file and
+	// url_command. Such a key has the Index of that key.
+	ValueOf string
 }
 
 // Worder is a type whose values are a fixed list of words.
 type Worder interface{ Words() []string }
 
-var cache sync.Map // from reflect.Type to []Key
+var cache, allKeys sync.Map // from reflect.Type to []Key
 
 // Keys returns the keys of a struct type in the order of its fields, including those of
 // inlined structs. Callers share the slice and must not change it.

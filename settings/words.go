@@ -30,6 +30,22 @@ func nearest(word string, known []string) (string, bool) {
 	return best, best != ""
 }
 
+// Near returns the known word that differs from an unknown one by a slip of the keyboard: by
+// one letter, or two in a word of seven and more. The first of several is the one.
+func Near(word string, known []string) (string, bool) {
+	best, distance := "", 1+min(1, len(word)/4)+min(1, len(word)/7)
+	word = strings.ToLower(word)
+	for _, k := range known {
+		if length := len(k) - len(word); length >= distance || -length >= distance {
+			continue
+		}
+		if d := editDistance(word, strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best, best != ""
+}
+
 // editDistance counts insertions, deletions, replacements and swaps of
 // neighbours (Damerau's restricted distance).
 func editDistance(a, b string) int {

@@ -76,9 +76,9 @@ func (s *Store) auditEntries(ctx context.Context, query string, args ...any) (ou
 	return out, err
 }
 
-// VerifyAudit reads the whole log and reports its length and last hash. The
-// error names the first entry that was changed, or the place where some are
-// missing. A missing end shows only against a hash that was kept outside the state.
+// VerifyAudit reads the whole log and returns its length and last hash. The error names
+// the first entry that was changed, or the place where entries are missing. A missing
+// end shows only against a hash that was kept outside the state.
 func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, err error) {
 	all, err := s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit ORDER BY seq`)
 	for _, e := range all {

@@ -27,7 +27,7 @@ var stateTables = []stateTable{
 	{"block", "series, first, last, n, points", ""},
 	{"recent", "id, low, high, n, points", "id"},
 	{"baseline", "id, check_id, taken_at, accepted_by, why, data, digest", "id"},
-	{"incident", "id, check_id, finding, opened, resolved, body", ""},
+	{"incident", "id, dataset, opened, resolved, body", ""},
 	{"label", "id, check_id, segment, from_at, to_at, exclude, why, who", "id"},
 	{"state", "kind, key, data", ""},
 	{"repair", "id, key, check_id, state, final, version, fence, holder, lease, created, body", ""},
@@ -37,14 +37,14 @@ var stateTables = []stateTable{
 next_at, attempts, created, finished, last_error, body`, "seq"},
 }
 
-// Backup writes a consistent copy of the state to path, a SQLite file, also while
-// an agent writes. The file must not exist; it is readable by its owner alone,
-// and a state of its own: [Open] it, or put it in the place of a lost one.
+// Backup writes a consistent copy of the state to path, a SQLite file, also while an
+// agent writes. The file must not exist, and only its owner can read it. It is a state:
+// [Open] it, or move it to the place of a lost one.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	return s.engine.Backup(ctx, path, s.export)
 }
 
-// export copies a state into a new SQLite file: one snapshot, also while an agent
+// export copies a state into a new SQLite file as one snapshot, also while an agent
 // writes.
 func (s *Store) export(ctx context.Context, path string) (err error) {
 	if _, err := os.Stat(path); err == nil {
@@ -79,8 +79,8 @@ func (s *Store) snapshot(ctx context.Context, do func(*sql.Tx) error) (err error
 	return do(tx)
 }
 
-// Import fills a state that nothing was recorded in yet from a back-up, a SQLite
-// file: after a loss, or to move from one engine to the other.
+// Import fills an empty state from a back-up, a SQLite file: after a loss, or to move
+// from one engine to the other. Nothing may be recorded in the state yet.
 func (s *Store) Import(ctx context.Context, path string) (err error) {
 	backup, err := OpenReader(ctx, "sqlite:"+path)
 	if err != nil {

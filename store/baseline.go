@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -74,15 +75,28 @@ func (s *Store) BaselineDigests(ctx context.Context, checks []string) (map[strin
 	return s.newestBaselines(ctx, "digest", checks)
 }
 
-// AcceptBaseline makes snapshot the reference of a check; earlier ones are kept.
-func (s *Store) AcceptBaseline(ctx context.Context, check string, v Snapshot) error {
-	const statement = `
-INSERT INTO baseline (check_id, taken_at, accepted_by, why, data, digest)
-VALUES (?, ?, ?, ?, ?, ?)`
-	err := s.insert(ctx, statement,
-		check, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, digest(v.Data))
+var insertAccepted = statement{
+	head:  `INSERT INTO baseline (check_id, taken_at, accepted_by, why, data, digest) VALUES `,
+	row:   `(?, ?, ?, ?, ?, ?)`,
+	width: 6,
+}
+
+// AcceptBaselines makes snapshots the references of checks, by check id: all of them or, on
+// an error, none. Earlier ones are kept. An audit entry is written with them.
+func (s *Store) AcceptBaselines(ctx context.Context, accepted map[string]Snapshot, entry AuditEntry) error {
+	var args []any
+	for _, id := range slices.Sorted(maps.Keys(accepted)) {
+		v := accepted[id]
+		args = append(args, id, micros(v.TakenAt), v.AcceptedBy, v.Why, v.Data, digest(v.Data))
+	}
+	err := s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
+		if err := tx.exec(ctx, insertAccepted, args); err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, entry)
+	})
 	if err != nil {
-		return fmt.Errorf("accepting the baseline of %s: %w", check, s.describe(err))
+		return fmt.Errorf("accepting baselines: %w", s.describe(err))
 	}
 	return nil
 }

@@ -38,11 +38,20 @@ type State struct {
 	Data      []byte
 }
 
+// Renewal replaces the schema that a check has by one that says the same. It has no
+// effect if the digest of the stored one is not Of any more, so that it never undoes what
+// somebody accepted meanwhile.
+type Renewal struct {
+	Data []byte
+	Of   []byte // SHA-256
+}
+
 // Batch is everything one or more ticks bring. Record does not change it.
 type Batch struct {
 	Ticks     []TickRecord
 	Results   []sentinel.Result
 	Baselines map[string]Snapshot // first snapshots, by check id; never move one that is there
+	Renewals  map[string]Renewal  // by check id
 	Incidents []sentinel.Incident // as they are now
 	States    []State
 	Outbox    []OutboxItem // the notices of these incidents, see [Store.Enqueue]
@@ -60,19 +69,24 @@ func (b *Batch) Add(more Batch) {
 	} else {
 		maps.Copy(b.Baselines, more.Baselines)
 	}
+	if b.Renewals == nil {
+		b.Renewals = more.Renewals
+	} else {
+		maps.Copy(b.Renewals, more.Renewals)
+	}
 }
 
 // Empty reports whether there is nothing to record.
 func (b Batch) Empty() bool {
-	return len(b.Ticks)+len(b.Results)+len(b.Baselines)+len(b.Incidents)+len(b.States)+len(b.Outbox) == 0
+	return len(b.Ticks)+len(b.Results)+len(b.Baselines)+len(b.Renewals)+len(b.Incidents)+len(b.States)+len(b.Outbox) == 0
 }
 
-// Record stores a batch in one transaction: all of it or, on an error, nothing.
-// What belongs to a dataset whose ticks are all recorded already is left out,
-// and a batch without any new tick altogether, so that a batch may be recorded
-// again after an error whose outcome is not known. dropped counts the results
-// left out. Results that come without ticks are always stored; the newest one
-// of a check and tick wins, as does the newest value of a bucket.
+// Record stores a batch in one transaction: all of it or, on an error, nothing. A batch
+// may be recorded again after an error whose outcome is not known: Record leaves out
+// datasets whose ticks are all recorded already, and a batch without any new tick as a
+// whole. dropped counts the results that were left out. Results without ticks are
+// always stored. The newest result of a check and tick wins, as does the newest value
+// of a bucket.
 func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 	write := s.write
 	if len(b.Outbox) > 0 {
@@ -95,6 +109,15 @@ func (t *txn) record(ctx context.Context, b Batch) (dropped int, err error) {
 	}
 	for id, v := range b.Baselines {
 		if err := t.firstBaseline(ctx, id, v); err != nil {
+			return 0, err
+		}
+	}
+	for id, v := range b.Renewals {
+		st, err := t.prepare(ctx, renewBaseline)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := st.ExecContext(ctx, v.Data, digest(v.Data), id, v.Of, id); err != nil {
 			return 0, err
 		}
 	}
@@ -138,6 +161,11 @@ var (
 		width: 3,
 	}
 )
+
+// renewBaseline replaces the newest schema of a check if its digest is the given one.
+const renewBaseline = `
+UPDATE baseline SET data = ?, digest = ?
+WHERE check_id = ? AND digest = ? AND id = (SELECT max(id) FROM baseline WHERE check_id = ?)`
 
 // firstBaseline stores a schema unless the check has one.
 func (t *txn) firstBaseline(ctx context.Context, check string, v Snapshot) error {

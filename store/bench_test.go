@@ -76,6 +76,32 @@ func BenchmarkRecordTick(b *testing.B) {
 	b.ReportMetric(float64(st.Bytes)/float64(st.Results), "bytes/result")
 }
 
+// BenchmarkRecordParts writes one tick of many datasets, 200 a batch, as the agent does.
+// The cost of a dataset must not grow with their number.
+func BenchmarkRecordParts(b *testing.B) {
+	for _, parts := range []int{5, 50} {
+		b.Run(fmt.Sprintf("datasets=%d", 200*parts), func(b *testing.B) {
+			s := open(b, filepath.Join(b.TempDir(), "s.db"))
+			n := 0
+			before := testenv.CPU(b)
+			for b.Loop() {
+				n++
+				for part := range parts {
+					v := tickOf(n)
+					for i := range v.Ticks {
+						v.Ticks[i].Table.Schema = fmt.Sprintf("mart_%03d", part)
+					}
+					for i := range v.Results {
+						v.Results[i].Table.Schema = fmt.Sprintf("mart_%03d", part)
+					}
+					record(b, s, v)
+				}
+			}
+			b.ReportMetric(float64((testenv.CPU(b)-before).Microseconds())/float64(200*parts*b.N), "cpu-us/dataset")
+		})
+	}
+}
+
 // BenchmarkPoints reads the 10,000 newest points of one series among many.
 func BenchmarkPoints(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "s.db"))
@@ -108,7 +134,7 @@ func BenchmarkNewestPoint(b *testing.B) {
 			if r.Kind == "schema" {
 				continue
 			}
-			if got, err := s.Points(b.Context(), r.Check, r.Kind, "", at(0), 1); err != nil || len(got) != 1 {
+			if got, err := s.Points(b.Context(), store.Series{Check: r.Check, Metric: r.Kind}, at(0), 1); err != nil || len(got) != 1 {
 				b.Fatal(got, err)
 			}
 		}

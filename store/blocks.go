@@ -11,9 +11,9 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
-// Values wait in the table recent until there are foldTicks for every series:
-// the more wait, the less often the block of every series is written, and the
-// more is read to find what is recent. Few series count as foldSeries.
+// Values wait in the table recent until there are foldTicks for every series. The more
+// values wait, the less often the block of every series is written, and the more is
+// read to find recent values. Few series count as foldSeries.
 const foldTicks, foldSeries = 24, 64
 
 // fewSamples: fewer join the values before them instead of becoming a block.
@@ -95,7 +95,7 @@ func (t *txn) addToBlocks(ctx context.Context, values map[int64][]format.Sample)
 // lastOfInstant sorts samples by time, and keeps the last of those of one instant.
 func lastOfInstant(all []format.Sample) []format.Sample {
 	slices.SortStableFunc(all, func(a, b format.Sample) int { return cmp.Compare(a.At, b.At) })
-	var kept []format.Sample
+	kept := make([]format.Sample, 0, len(all))
 	for i, s := range all {
 		if i+1 == len(all) || all[i+1].At != s.At {
 			kept = append(kept, s)
@@ -141,10 +141,10 @@ ORDER BY b.series, b.first`,
 // spansAtOnce bounds the series whose blocks are held at a time.
 const spansAtOnce = 64
 
-// changeBlocks writes anew the blocks that may hold instants of the spans.
-// change gets a copy of the samples of a series in the order of time, and
-// returns what is to be there; of two of one instant the later one stays. removed
-// is by how many samples there are fewer.
+// changeBlocks rewrites the blocks that may hold instants of the spans. change gets a
+// copy of the samples of a series in the order of time, and returns the new ones. Of
+// two samples of one instant the later one stays. removed is by how many samples there
+// are fewer.
 func (t *txn) changeBlocks(
 	ctx context.Context, spans []span, change func(series int64, old []format.Sample) []format.Sample,
 ) (removed int64, err error) {
@@ -205,9 +205,8 @@ func (t *txn) blocksOf(ctx context.Context, spans []span) (map[int64][]block, er
 	return blocks, err
 }
 
-// unchanged is how many of the blocks, from the first on, hold what samples
-// begin with. The last of them is written anew when a few samples follow that
-// are better put with it.
+// unchanged returns how many of the blocks, from the first on, already hold the first
+// samples. The last of them is rewritten if a few samples follow that fit into it.
 func unchanged(old []block, samples []format.Sample) int {
 	n := 0
 	for i, b := range old {
@@ -224,8 +223,8 @@ func unchanged(old []block, samples []format.Sample) int {
 	return len(old)
 }
 
-// changeAll changes the samples from one instant to before another of all
-// series, some series in a transaction.
+// changeAll changes the samples of all series from one instant to before another. One
+// transaction changes some series.
 func (s *Store) changeAll(
 	ctx context.Context, ids []int64, from, to int64, change func([]format.Sample) []format.Sample,
 ) (removed int64, err error) {

@@ -62,7 +62,7 @@ func dumpState(ctx context.Context, s *store.Store) (d dump, err error) {
 	series, e := s.SeriesOf(ctx, "")
 	keep(e)
 	for _, v := range series {
-		points, e := s.Points(ctx, v.Check, v.Metric, v.Segment, time.Time{}, all)
+		points, e := s.Points(ctx, v, time.Time{}, all)
 		keep(e)
 		name := fmt.Sprintf("%s %s %q", v.Check, v.Metric, v.Segment)
 		d.Points[name] = []dumpedPoint{}

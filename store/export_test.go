@@ -24,3 +24,11 @@ func (s *Store) Panic(ctx context.Context) error {
 		panic("injected")
 	})
 }
+
+// Reading calls during while a query of the state is open.
+func (s *Store) Reading(ctx context.Context, during func()) error {
+	return s.each(ctx, "SELECT 1", nil, func(func(...any) error) error {
+		during()
+		return nil
+	})
+}

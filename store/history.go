@@ -40,8 +40,8 @@ func (s *Store) LastTicks(ctx context.Context) (map[TickKey]time.Time, error) {
 // tickPage is how many rows of the table tick are read at a time.
 const tickPage = 100
 
-// eachTick calls do for the ticks of a dataset, or of all when dataset is "",
-// from one instant to another, newest first. It ends when do returns true.
+// eachTick calls do for the ticks of a dataset, or of all when dataset is "", between
+// two instants, newest first. It ends when do returns true.
 func (s *Store) eachTick(
 	ctx context.Context, dataset string, from, to int64, do func(at int64, schedule string, t format.Tick) (enough bool),
 ) error {
@@ -75,9 +75,8 @@ ORDER BY tick DESC, id DESC LIMIT ?5`
 	return nil
 }
 
-// Ticks returns the newest limit ticks of a dataset, of all its schedules,
-// newest first, those that were skipped with the reason. It reads back over the
-// ticks of all datasets.
+// Ticks returns the newest limit ticks of all schedules of a dataset, newest first.
+// Skipped ticks have the reason. Ticks reads back over the ticks of all datasets.
 func (s *Store) Ticks(ctx context.Context, table sentinel.Table, limit int) ([]TickRecord, error) {
 	var out []TickRecord
 	last := int64(math.MaxInt64)
@@ -103,9 +102,9 @@ type Filter struct {
 	Check string
 }
 
-// LastResults returns the last result of every check in the filter, whole, by
-// dataset and check. It outlives the retention, and the check's removal from the
-// configuration until its dataset is checked again.
+// LastResults returns the last whole result of every check in the filter, by dataset
+// and check. A last result outlives the retention. After its check is removed from the
+// configuration, it stays until its dataset is checked again.
 func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, error) {
 	dataset := ""
 	if f.Table != (sentinel.Table{}) {
@@ -154,8 +153,8 @@ type Run struct {
 	Message  string
 }
 
-// Runs returns the newest limit runs of a check since a tick, newest first, one
-// for each instant. It reads back over the ticks of all datasets.
+// Runs returns the newest limit runs of a check since a tick, newest first, one for
+// each instant. It reads back over the ticks of all datasets.
 func (s *Store) Runs(ctx context.Context, check string, since time.Time, limit int) (out []Run, err error) {
 	last, err := s.LastResults(ctx, Filter{Check: check})
 	if err != nil {
@@ -193,6 +192,29 @@ func (s *Store) State(ctx context.Context, kind, key string) (data []byte, ok bo
 		return scan(&data)
 	})
 	return data, ok, err
+}
+
+// StatesOf returns the states of a kind by key, for those of the keys that have one.
+func (s *Store) StatesOf(ctx context.Context, kind string, keys []string) (map[string][]byte, error) {
+	out := make(map[string][]byte, len(keys))
+	for part := range slices.Chunk(keys, 500) {
+		args := []any{kind}
+		for _, k := range part {
+			args = append(args, k)
+		}
+		query := `SELECT key, data FROM state WHERE kind = ? AND key IN (` + placeholders(len(part)) + `)`
+		err := s.each(ctx, query, args, func(scan func(...any) error) error {
+			var key string
+			var data []byte
+			err := scan(&key, &data)
+			out[key] = data
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // States returns all states of a kind, by key.

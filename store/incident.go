@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
@@ -11,9 +13,9 @@ import (
 
 // IncidentFilter narrows incidents.
 type IncidentFilter struct {
-	Check    string
-	Resolved bool // also the resolved ones
-	Limit    int  // newest at most; 0: 1000
+	Check    string // one of its findings is of this check; "": any
+	Resolved bool   // also the resolved ones
+	Limit    int    // newest at most; 0: 1000
 }
 
 // Incidents returns incidents, newest first.
@@ -22,10 +24,16 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]sentinel.Inc
 		f.Limit = 1000
 	}
 	const query = `
-SELECT body FROM incident
-WHERE (?1 = '' OR check_id = ?1) AND (?2 OR resolved IS NULL)
-ORDER BY opened DESC, id LIMIT ?3`
-	return s.incidents(ctx, query, f.Check, f.Resolved, f.Limit)
+SELECT body FROM incident WHERE (?1 OR resolved IS NULL)
+ORDER BY opened DESC, id LIMIT ?2`
+	if f.Check == "" {
+		return s.incidents(ctx, query, f.Resolved, f.Limit)
+	}
+	found, err := s.incidents(ctx, query, f.Resolved, math.MaxInt32) // the checks are in the bodies alone
+	found = slices.DeleteFunc(found, func(i sentinel.Incident) bool {
+		return !slices.ContainsFunc(i.Findings, func(o sentinel.IncidentFinding) bool { return o.Check == f.Check })
+	})
+	return found[:min(f.Limit, len(found))], err
 }
 
 // Incident returns one incident; ok is false when there is none of that id.
@@ -53,9 +61,9 @@ func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]sen
 	return out, err
 }
 
-// incident writes an incident as it is now. At most one of a finding is open:
-// an older one still open here, whose end was never recorded, ends where the
-// new one begins, so that one lost batch cannot keep all later ones out.
+// incident writes an incident. A dataset has at most one open incident. An older one
+// that is still open, because its end was never recorded, ends when the new one begins.
+// So one lost batch cannot keep all later ones out.
 func (t *txn) incident(ctx context.Context, i sentinel.Incident) error {
 	if i.State != sentinel.Resolved {
 		others, err := t.othersOpen(ctx, i)
@@ -65,6 +73,11 @@ func (t *txn) incident(ctx context.Context, i sentinel.Incident) error {
 		for _, old := range others {
 			old.State = sentinel.Resolved
 			old.Resolved = i.Opened
+			for n := range old.Findings {
+				if old.Findings[n].Open() {
+					old.Findings[n].Resolved = i.Opened
+				}
+			}
 			if err := t.putIncident(ctx, old); err != nil {
 				return err
 			}
@@ -76,8 +89,8 @@ func (t *txn) incident(ctx context.Context, i sentinel.Incident) error {
 func (t *txn) othersOpen(ctx context.Context, i sentinel.Incident) (others []sentinel.Incident, err error) {
 	const query = `
 SELECT body FROM incident
-WHERE check_id = ? AND finding = ? AND resolved IS NULL AND id <> ?`
-	args := []any{i.Check, i.Key, i.ID}
+WHERE dataset = ? AND resolved IS NULL AND id <> ?`
+	args := []any{i.Table.String(), i.ID}
 	err = engine.Each(ctx, t, query, args, func(scan func(...any) error) error {
 		var other sentinel.Incident
 		err := scanJSON(scan, &other)
@@ -88,10 +101,10 @@ WHERE check_id = ? AND finding = ? AND resolved IS NULL AND id <> ?`
 }
 
 var insertIncident = statement{
-	head:  `INSERT INTO incident (id, check_id, finding, opened, resolved, body) VALUES `,
-	row:   `(?, ?, ?, ?, ?, ?)`,
-	tail:  ` ON CONFLICT (id) DO UPDATE SET resolved = excluded.resolved, body = excluded.body`,
-	width: 6,
+	head:  `INSERT INTO incident (id, dataset, opened, resolved, body) VALUES `,
+	row:   `(?, ?, ?, ?, ?)`,
+	tail:  ` ON CONFLICT (id) DO UPDATE SET opened = excluded.opened, resolved = excluded.resolved, body = excluded.body`,
+	width: 5,
 }
 
 func (t *txn) putIncident(ctx context.Context, i sentinel.Incident) error {
@@ -103,7 +116,7 @@ func (t *txn) putIncident(ctx context.Context, i sentinel.Incident) error {
 	if i.State == sentinel.Resolved {
 		resolved = micros(i.Resolved)
 	}
-	return t.exec(ctx, insertIncident, []any{i.ID, i.Check, i.Key, micros(i.Opened), resolved, body})
+	return t.exec(ctx, insertIncident, []any{i.ID, i.Table.String(), micros(i.Opened), resolved, body})
 }
 
 func scanJSON(scan func(...any) error, v any) error {

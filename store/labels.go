@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Label marks a time range of a check's series that have this segment. It holds for all
@@ -32,4 +34,72 @@ VALUES (?, ?, ?, ?, ?, ?, ?)`
 		return fmt.Errorf("labelling %s: %w", l.Check, s.describe(err))
 	}
 	return nil
+}
+
+// Acceptance is a person's word that segments of a check may be gone.
+type Acceptance struct {
+	Check    string   `json:"check"`
+	Segments []string `json:"segments,omitempty"` // empty: all that are gone
+	Who      string   `json:"who"`
+	Why      string   `json:"why"`
+}
+
+// TableAcceptance is a person's word that a table may be as it is: gone, or created.
+type TableAcceptance struct {
+	Table sentinel.Table `json:"dataset"`
+	Gone  bool           `json:"gone"`
+	Who   string         `json:"who"`
+	Why   string         `json:"why"`
+}
+
+// Range is a time, both ends included.
+type Range struct{ From, To time.Time }
+
+// ExcludedRanges returns the times that labels exclude, of any segment, by check. A label
+// that includes takes earlier ones back where it overlaps them.
+func (s *Store) ExcludedRanges(ctx context.Context) (map[string][]Range, error) {
+	out := map[string][]Range{}
+	const query = `SELECT check_id, from_at, to_at, exclude FROM label ORDER BY id`
+	err := s.each(ctx, query, nil, func(scan func(...any) error) error {
+		var check string
+		var from, to int64
+		var exclude bool
+		if err := scan(&check, &from, &to, &exclude); err != nil {
+			return err
+		}
+		r := Range{fromMicros(from), fromMicros(to)}
+		out[check] = without(out[check], r)
+		if exclude {
+			out[check] = append(out[check], r)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// without cuts a range out of ranges.
+func without(ranges []Range, r Range) (out []Range) {
+	for _, o := range ranges {
+		if o.From.Before(r.From) {
+			out = append(out, Range{o.From, earlier(o.To, r.From)})
+		}
+		if o.To.After(r.To) {
+			out = append(out, Range{later(o.From, r.To), o.To})
+		}
+	}
+	return out
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

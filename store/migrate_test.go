@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
 )
@@ -19,7 +22,7 @@ import (
 // The files in testdata were made by an agent of commit 04396a3, the last one
 // before both engines had one format: old-sqlite.db.gz is its state in a file,
 // old-postgres.sql.gz is its state in PostgreSQL as pg_dump --inserts writes it,
-// and old-*.json.gz is what the store of that commit told of them, as dumpState
+// and old-*.json.gz is what the store of that commit returned for them, as dumpState
 // gathers it.
 
 func unzipped(t *testing.T, name string) []byte {
@@ -68,6 +71,7 @@ func wantDump(t *testing.T, s *store.Store, golden string) {
 	if err := json.Unmarshal(unzipped(t, golden), &want); err != nil {
 		t.Fatal(err)
 	}
+	joined := oneADataset(t, &want, d.Incidents)
 	// What was written and what is read again are compared in the same clothes.
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -94,10 +98,81 @@ func wantDump(t *testing.T, s *store.Store, golden string) {
 		from := max(0, at-200)
 		t.Errorf("%s: got\n%s\nwant\n%s", g.Type().Field(i).Name, a[from:min(len(a), at+200)], b[from:min(len(b), at+200)])
 	}
+	// The channels that were notified of an incident that was joined are told of its end.
+	without, err := s.OutboxWithoutRecovery(t.Context(), time.Now().Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range want.Outbox {
+		notified := slices.ContainsFunc(without, func(n store.Notified) bool {
+			return n.Incident == o.Incident && n.Channel == o.Channel
+		})
+		if slices.Contains(joined, o.Incident) && o.State != store.OutboxDead && o.Kind != "recovered" && !notified {
+			t.Errorf("channel %s is not told that incident %s ended", o.Channel, o.Incident)
+		}
+	}
 	if len(want.Points) < 10 || len(want.Incidents) == 0 || len(want.Repairs) == 0 || len(want.Outbox) == 0 ||
 		len(want.Audit) == 0 || len(want.Baselines) == 0 || len(want.States["anomaly"]) == 0 || want.Stats.Ticks < 100 {
 		t.Errorf("the fixture is poor: %+v", want.Stats)
 	}
+}
+
+// oneADataset turns the incidents of the format before, one a finding, into those that a
+// state must hold now. It takes the instants at which incidents were joined from got, and
+// returns the ids of those that were.
+func oneADataset(t *testing.T, want *dump, got []sentinel.Incident) (joined []string) {
+	t.Helper()
+	ended := map[string]time.Time{}
+	for _, i := range got {
+		ended[i.ID] = i.Resolved
+	}
+	first := map[sentinel.Table]int{} // the oldest open incident, by dataset
+	for n := range want.Incidents {
+		i := &want.Incidents[n]
+		i.Findings = []sentinel.IncidentFinding{{
+			Check: i.Check, Kind: i.Kind, Key: i.Key, Severity: i.Severity, Monitor: i.Monitor, Tier: i.Tier, Owner: i.Owner,
+			Runbook: i.Runbook, Message: i.Message, Observed: i.Observed, Expected: i.Expected, Opened: i.Opened,
+			Updated: i.Updated, Resolved: i.Resolved, LastGood: i.LastGood, Ticks: i.Ticks, Upstream: i.Upstream, Cause: i.Cause,
+		}}
+		o, known := first[i.Table]
+		if i.State != sentinel.Resolved && (!known || i.Opened.Before(want.Incidents[o].Opened) ||
+			i.Opened.Equal(want.Incidents[o].Opened) && i.ID < want.Incidents[o].ID) {
+			first[i.Table] = n
+		}
+	}
+	for n := range want.Incidents {
+		i := &want.Incidents[n]
+		leader := &want.Incidents[first[i.Table]]
+		if i.State == sentinel.Resolved || i == leader {
+			continue
+		}
+		leader.Findings = append(leader.Findings, i.Findings[0])
+		if unheard(*leader) && !unheard(*i) {
+			leader.State, leader.Prior, leader.Note = i.State, i.Prior, i.Note
+		}
+		for r := range want.Repairs {
+			if want.Repairs[r].Incident == i.ID {
+				want.Repairs[r].Incident = leader.ID
+			}
+		}
+		at := ended[i.ID]
+		if age := time.Since(at); age < -time.Minute || age > time.Hour {
+			t.Errorf("incident %s was joined at %s", i.ID, at)
+		}
+		i.State, i.Resolved, i.Note = sentinel.Resolved, at, "one incident a dataset: it is a finding of "+leader.ID+" now"
+		i.Findings = slices.Clone(i.Findings)
+		i.Findings[0].Resolved, i.Findings[0].Note = at, i.Note
+		joined = append(joined, i.ID)
+		want.Stats.Open--
+	}
+	if len(joined) == 0 {
+		t.Error("the fixture has no dataset with two open incidents")
+	}
+	return joined
+}
+
+func unheard(i sentinel.Incident) bool {
+	return i.State == sentinel.Acknowledged || i.State == sentinel.Suppressed
 }
 
 func TestStateFileOfTheFormatBefore(t *testing.T) {

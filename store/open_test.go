@@ -236,7 +236,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 }
 
 // A full disk loses nothing that was recorded, says so, and is over when there
-// is room again.
+// is space again.
 func TestC29AFullDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := openNew(t)
@@ -260,7 +260,7 @@ func TestC29AFullDiskLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if dropped := record(t, s, batch(n)); dropped != 0 {
-		t.Error("the batch that found no room was half recorded")
+		t.Error("a part of the batch that found no space was recorded")
 	}
 }
 

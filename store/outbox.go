@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,8 +19,8 @@ const (
 	OutboxDead    OutboxState = "dead"    // given up: waits for a person to retry or discard it
 )
 
-// OutboxItem is one transition of one incident on its way to one channel. The
-// first block is given by whoever enqueues it, the second is kept by the store.
+// OutboxItem is one transition of one incident on its way to one channel. The caller of
+// Enqueue sets the first block of fields, the store the second.
 type OutboxItem struct {
 	Key      string // names the transition; with Channel it exists once
 	Channel  string
@@ -61,9 +60,9 @@ func (t *txn) outbox(ctx context.Context, items []OutboxItem) error {
 	return t.exec(ctx, insertOutbox, args)
 }
 
-// Enqueue adds items outside of a tick, all or, on an error, none. One whose key
-// and channel are known already is left as it is, so that the same items may be
-// enqueued again, and by several agents.
+// Enqueue adds items outside of a tick: all or, on an error, none. An item whose key
+// and channel exist already stays as it is. So the same items may be added again, also
+// by several agents.
 func (s *Store) Enqueue(ctx context.Context, items []OutboxItem) error {
 	if len(items) == 0 {
 		return nil
@@ -149,27 +148,65 @@ WHERE state <> 'sent' GROUP BY channel, state ORDER BY channel, state`
 	return counts, err
 }
 
+// OutboxDue returns for each channel since when its oldest waiting item could have been
+// sent. An item that was tried was due at most wait after it came.
+func (s *Store) OutboxDue(
+	ctx context.Context, now time.Time, wait time.Duration,
+) (due map[string]time.Time, err error) {
+	const query = `
+SELECT channel, min(CASE WHEN attempts = 0 THEN next_at ELSE created + ?1 END) FROM outbox
+WHERE state = 'pending' AND (attempts > 0 OR next_at <= ?2) GROUP BY channel`
+	due = map[string]time.Time{}
+	err = s.each(ctx, query, []any{wait.Microseconds(), micros(now)}, func(scan func(...any) error) error {
+		var channel string
+		var at int64
+		err := scan(&channel, &at)
+		due[channel] = fromMicros(at)
+		return err
+	})
+	return due, err
+}
+
+// OutboxRetried counts the items that ended since a time after more than one try, and
+// those of them that were sent.
+func (s *Store) OutboxRetried(ctx context.Context, since time.Time) (sent, all int, err error) {
+	const query = `
+SELECT state, count(*) FROM outbox WHERE state <> 'pending' AND attempts > 1 AND finished >= ?1 GROUP BY state`
+	err = s.each(ctx, query, []any{micros(since)}, func(scan func(...any) error) error {
+		var state OutboxState
+		var n int
+		err := scan(&state, &n)
+		all += n
+		if state == OutboxSent {
+			sent += n
+		}
+		return err
+	})
+	return sent, all, err
+}
+
 // Notified says what a channel was notified of an incident, or will be.
 type Notified struct {
 	Incident, Channel string
 	Last              time.Time // when the newest item came
 	Reminders         int       // items of kind reminder
 	Sent              bool      // an item has arrived
+	Notice            []byte    // of the newest item; only [Store.OutboxNotices] reads it
 }
 
-// CROSS JOIN keeps the engine from starting with the outbox, which remembers more
-// than is asked for.
+// CROSS JOIN keeps the engine from starting with the outbox, which holds more than the
+// query needs.
 const selectNotified = `
-SELECT o.incident, o.channel, max(o.created),
-  sum(CASE WHEN o.kind = 'reminder' THEN 1 ELSE 0 END),
-  sum(CASE WHEN o.state = 'sent' THEN 1 ELSE 0 END)
+SELECT o.incident, o.channel, max(o.created) AS last,
+  sum(CASE WHEN o.kind = 'reminder' THEN 1 ELSE 0 END) AS reminders,
+  sum(CASE WHEN o.state = 'sent' THEN 1 ELSE 0 END) AS sent, max(o.seq) AS newest
 FROM incident i CROSS JOIN outbox o
 WHERE o.incident = i.id AND o.state <> 'dead' AND `
 
 const groupNotified = ` GROUP BY o.incident, o.channel ORDER BY o.incident, o.channel`
 
-// OutboxNotified returns what channels were notified of the incidents of these
-// ids; without ids, of all that are unresolved. Dead items do not count.
+// OutboxNotified returns which channels were notified of the incidents with these ids;
+// without ids, of all unresolved ones. Dead items do not count.
 func (s *Store) OutboxNotified(ctx context.Context, ids []string) (out []Notified, err error) {
 	if len(ids) == 0 {
 		return s.notified(ctx, `i.resolved IS NULL`)
@@ -188,8 +225,47 @@ func (s *Store) OutboxNotified(ctx context.Context, ids []string) (out []Notifie
 	return out, nil
 }
 
+// OutboxNotices returns what [Store.OutboxNotified] returns for all unresolved incidents, with
+// the newest notice of each.
+func (s *Store) OutboxNotices(ctx context.Context) (out []Notified, err error) {
+	const query = `
+SELECT n.incident, n.channel, n.last, n.reminders, n.sent, o.body
+FROM (` + selectNotified + `i.resolved IS NULL GROUP BY o.incident, o.channel) n
+JOIN outbox o ON o.seq = n.newest ORDER BY n.incident, n.channel`
+	err = s.each(ctx, query, nil, func(scan func(...any) error) error {
+		var t Notified
+		var last, sent int64
+		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders, &sent, &t.Notice)
+		t.Last, t.Sent = fromMicros(last), sent > 0
+		out = append(out, t)
+		return err
+	})
+	return out, err
+}
+
+// OutboxGivenUp returns the channels whose notices of an unresolved incident were all given
+// up. Last is when the newest was, and Reminders is how many there are.
+func (s *Store) OutboxGivenUp(ctx context.Context) (out []Notified, err error) {
+	const query = `
+SELECT o.incident, o.channel, max(o.finished), count(*)
+FROM incident i CROSS JOIN outbox o
+WHERE o.incident = i.id AND i.resolved IS NULL
+GROUP BY o.incident, o.channel
+HAVING sum(CASE WHEN o.state = 'dead' THEN 0 ELSE 1 END) = 0
+ORDER BY o.incident, o.channel`
+	err = s.each(ctx, query, nil, func(scan func(...any) error) error {
+		var t Notified
+		var last int64
+		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders)
+		t.Last = fromMicros(last)
+		out = append(out, t)
+		return err
+	})
+	return out, err
+}
+
 // OutboxWithoutRecovery returns which channels were notified of incidents that were
-// resolved since a time, and not of their recovery: the agent stopped between
+// resolved since a time, but not of their recovery, because the agent stopped between
 // the two.
 func (s *Store) OutboxWithoutRecovery(ctx context.Context, since time.Time) ([]Notified, error) {
 	return s.notified(ctx, `i.resolved >= ? AND NOT EXISTS (
@@ -201,8 +277,8 @@ func (s *Store) OutboxWithoutRecovery(ctx context.Context, since time.Time) ([]N
 func (s *Store) notified(ctx context.Context, where string, args ...any) (out []Notified, err error) {
 	err = s.each(ctx, selectNotified+where+groupNotified, args, func(scan func(...any) error) error {
 		var t Notified
-		var last, sent int64
-		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders, &sent)
+		var last, sent, newest int64
+		err := scan(&t.Incident, &t.Channel, &last, &t.Reminders, &sent, &newest)
 		t.Last, t.Sent = fromMicros(last), sent > 0
 		out = append(out, t)
 		return err
@@ -212,49 +288,6 @@ func (s *Store) notified(ctx context.Context, where string, args ...any) (out []
 
 // placeholders are n parameters, for a list.
 func placeholders(n int) string { return strings.TrimPrefix(strings.Repeat(", ?", n), ", ") }
-
-// bundled selects a dead item and the ones that were to leave with it.
-const bundled = ` state = 'dead' AND (seq = ? OR bundle <> '' AND EXISTS (
-  SELECT 1 FROM outbox b
-  WHERE b.seq = ? AND b.bundle = outbox.bundle AND b.channel = outbox.channel))`
-
-// RetryOutbox sends a dead item, and those it was bundled with, on its way
-// again at now. It answers [ErrStale] when the item is not dead, and when its
-// incident was resolved meanwhile: nobody should hear now that it opened.
-func (s *Store) RetryOutbox(ctx context.Context, seq int64, now time.Time) error {
-	const statement = `
-UPDATE outbox SET state = 'pending', attempts = 0, created = ?, finished = 0, next_at = ?
-WHERE` + bundled + ` AND (kind = 'recovered' OR NOT EXISTS (
-  SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NOT NULL))`
-	return s.changeDead(ctx, "retrying", seq, statement, micros(now), micros(now), seq, seq)
-}
-
-// DiscardOutbox removes a dead item, and those it was bundled with, for good.
-// It answers [ErrStale] when there is no dead one of that number.
-func (s *Store) DiscardOutbox(ctx context.Context, seq int64) error {
-	// The inner query must not miss the item once it is removed.
-	const statement = `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE` + bundled + `)`
-	return s.changeDead(ctx, "discarding", seq, statement, seq, seq)
-}
-
-// changeDead runs a statement about a dead item. The error is [ErrStale] when it
-// changed nothing.
-func (s *Store) changeDead(ctx context.Context, what string, seq int64, statement string, args ...any) error {
-	err := s.write(ctx, func(ctx context.Context, tx *txn) error {
-		n, err := affected(tx.ExecContext(ctx, statement, args...))
-		if err == nil && n == 0 {
-			err = ErrStale
-		}
-		return err
-	})
-	switch {
-	case errors.Is(err, ErrStale):
-		return fmt.Errorf("%s notice %d: %w: it was not given up, or its incident is resolved", what, seq, err)
-	case err != nil:
-		return fmt.Errorf("%s notice %d: %w", what, seq, s.describe(err))
-	}
-	return nil
-}
 
 // DeadLetterOrphans marks as dead the pending items that were created before a time and
 // whose channels are not configured. It returns the number of items.

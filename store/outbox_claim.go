@@ -12,9 +12,9 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
-// OutboxBundle is what leaves as one notice: items of one channel, each of
-// another incident, in the order they came. Who claimed it ends the claim with
-// [Store.SentOutbox], [Store.PostponeOutbox] or [Store.DeadLetterOutbox].
+// OutboxBundle is one notice: items of one channel, each of another incident, in the
+// order in which they were added. The claimer ends the claim with [Store.SentOutbox],
+// [Store.PostponeOutbox] or [Store.DeadLetterOutbox].
 type OutboxBundle struct {
 	Channel  string
 	Key      string // the same at every try
@@ -22,7 +22,8 @@ type OutboxBundle struct {
 	Since    time.Time
 	Mixed    bool // its items are of several groups
 	Items    []OutboxItem
-	// Others counts by thread the unresolved incidents of the same conversation beside Items.
+	// Others counts, by thread, the unresolved incidents of the same conversation that
+	// are not in Items.
 	Others map[string]int
 }
 
@@ -41,10 +42,10 @@ const free = ` AND NOT EXISTS (
   SELECT 1 FROM outbox e
   WHERE e.channel = o.channel AND e.incident = o.incident AND e.state = 'pending' AND e.seq < o.seq)`
 
-// ClaimOutbox takes the next bundle that is due: one tried before, or the oldest
-// free item with all free ones of its group. An item of an incident never leaves
-// before an earlier one of it is sent or given up. ok is false when nothing is
-// due, or another agent was faster.
+// ClaimOutbox claims the next bundle that is due: one that was tried before, or the
+// oldest free item with all free ones of its group. An item of an incident is never
+// sent before an earlier one of it is sent or given up. ok is false if nothing is due,
+// or if another agent was faster.
 func (s *Store) ClaimOutbox(ctx context.Context, c OutboxClaim) (b OutboxBundle, ok bool, err error) {
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		const query = `SELECT ` + outboxColumns + ` FROM outbox o
@@ -118,9 +119,8 @@ func bundleKey(items []OutboxItem) string {
 	return fmt.Sprintf("%s+%d-%s", items[0].Key, len(items)-1, hex.EncodeToString(h.Sum(nil)[:8]))
 }
 
-// assignThreads gives every item the thread it belongs to: that of its own incident,
-// else that of its upstream, else a new one led by the first item that has no
-// cause of its own.
+// assignThreads gives every item a thread: that of its own incident, else that of its
+// upstream, else a new one led by the first item without a cause of its own.
 func (b *OutboxBundle) assignThreads(ctx context.Context, tx *txn) error {
 	var incidents []any
 	for _, i := range b.Items {
@@ -170,8 +170,8 @@ func pairs(ctx context.Context, tx *txn, query string, args []any, into map[stri
 	})
 }
 
-// claim marks the items as tried until the end of the claim. It answers ErrStale
-// when another agent took one of them meanwhile.
+// claim marks the items as tried until the end of the claim. The error is ErrStale if
+// another agent has claimed one of them meanwhile.
 func (b *OutboxBundle) claim(ctx context.Context, tx *txn, c OutboxClaim) error {
 	seqs := map[string][]any{} // by thread
 	for n := range b.Items {
@@ -248,9 +248,9 @@ WHERE o.channel = ? AND o.thread <> '' AND i.resolved IS NULL AND o.thread IN (`
 	return others, nil
 }
 
-// SentOutbox says that the channel took the bundle, and what it answered. Like
-// the other two it answers [ErrStale] when the claim ran out and somebody else
-// has taken the bundle up since.
+// SentOutbox records that the channel accepted the bundle, and its answer. Like the
+// other two it returns [ErrStale] if the claim has expired and another agent has
+// claimed the bundle since.
 func (s *Store) SentOutbox(ctx context.Context, b OutboxBundle, ref string, now time.Time) error {
 	return s.finish(ctx, b, `state = 'sent', ref = ?, finished = ?, last_error = ''`, ref, micros(now))
 }
@@ -285,8 +285,8 @@ WHERE channel = ? AND bundle = ? AND state = 'pending' AND attempts <= ?`
 	return nil
 }
 
-// NextOutbox says when the next bundle of a channel is due; ok is false when
-// none waits.
+// NextOutbox returns when the next bundle of a channel is due. ok is false if none
+// waits.
 func (s *Store) NextOutbox(ctx context.Context, channel string) (at time.Time, ok bool, err error) {
 	const query = `SELECT next_at FROM outbox o WHERE channel = ? AND state = 'pending'` + free + `
 ORDER BY next_at LIMIT 1`

@@ -52,7 +52,7 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
-// A notice is stored with the incident it tells of, or not at all, and once.
+// A notice is stored once, together with its incident, or not at all.
 func TestOutboxIsPartOfTheTick(t *testing.T) {
 	t.Parallel()
 	s := outbox(t)
@@ -132,9 +132,10 @@ func TestOutboxThreads(t *testing.T) {
 	s := outbox(t, down, notice("up", 1, "opened", "g"))
 	b := batch(1)
 	for _, id := range []string{"up", "down", "late"} {
+		of := sentinel.Table{Warehouse: "shop", Schema: "main", Name: id}
 		b.Incidents = append(
 			b.Incidents,
-			sentinel.Incident{ID: id, Check: id, Table: orders, State: sentinel.Open, Opened: at(1)},
+			sentinel.Incident{ID: id, Check: id, Table: of, State: sentinel.Open, Opened: at(1)},
 		)
 	}
 	if _, err := s.Record(t.Context(), b); err != nil {
@@ -170,9 +171,30 @@ func TestOutboxDeadLetters(t *testing.T) {
 	if err != nil || len(dead) != 3 || dead[0].LastError != "401" || !dead[0].Finished.Equal(at(1)) {
 		t.Fatalf("%+v, %v", dead, err)
 	}
-	if err := s.RetryOutbox(t.Context(), dead[1].Seq, at(5)); err != nil {
+	open := batch(0)
+	for _, id := range []string{"a", "c"} {
+		of := sentinel.Table{Warehouse: "shop", Schema: "main", Name: id}
+		open.Incidents = append(open.Incidents, sentinel.Incident{ID: id, Table: of, State: sentinel.Open, Opened: at(0)})
+	}
+	if _, err := s.Record(t.Context(), open); err != nil {
 		t.Fatal(err)
 	}
+	lost := func() (out []string) {
+		t.Helper()
+		all, err := s.OutboxGivenUp(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range all {
+			out = append(out, fmt.Sprint(n.Incident, " ", n.Reminders, " ", n.Last.Equal(at(1))))
+		}
+		return out
+	}
+	same(t, "given up", lost(), []string{"a 1 true", "c 1 true"})
+	if n, err := s.RetryDead(t.Context(), store.DeadLetters{Numbers: []int64{dead[1].Seq}}, at(5)); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	same(t, "given up, without what is retried", lost(), []string{"c 1 true"})
 	retried, keys := claim(t, s, 5)
 	same(t, "retried together", keys, []string{"a/1/opened", "b/1/opened"})
 	same(t, "with the key they had", retried.Key, dead[0].Bundle)
@@ -183,14 +205,23 @@ func TestOutboxDeadLetters(t *testing.T) {
 	if _, err := s.Record(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RetryOutbox(t.Context(), dead[2].Seq, at(5)); !errors.Is(err, store.ErrStale) {
+	last := store.DeadLetters{Numbers: []int64{dead[2].Seq}}
+	if _, err := s.RetryDead(t.Context(), last, at(5)); !errors.Is(err, store.ErrStale) {
 		t.Error("an opening of what is resolved was retried:", err)
 	}
-	if err := s.DiscardOutbox(t.Context(), dead[2].Seq); err != nil {
-		t.Error(err)
+	last.Channel = "another"
+	if _, err := s.DropDead(t.Context(), last); !errors.Is(err, store.ErrStale) {
+		t.Error("dropped of another channel:", err)
 	}
-	if err := s.DiscardOutbox(t.Context(), dead[2].Seq); !errors.Is(err, store.ErrStale) {
-		t.Error("discarded twice:", err)
+	if n, err := s.DropDead(t.Context(), store.DeadLetters{Channel: dead[2].Channel}); err != nil || n != 1 {
+		t.Error(n, err)
+	}
+	last.Channel = ""
+	if _, err := s.DropDead(t.Context(), last); !errors.Is(err, store.ErrStale) {
+		t.Error("dropped twice:", err)
+	}
+	if n, err := s.RetryDead(t.Context(), store.DeadLetters{}, at(5)); err != nil || n != 0 {
+		t.Error("there is nothing left:", n, err)
 	}
 	counts, err := s.OutboxCounts(t.Context())
 	if err != nil || len(counts) != 1 || counts[0].State != store.OutboxPending || counts[0].Items != 2 {
@@ -201,9 +232,9 @@ func TestOutboxDeadLetters(t *testing.T) {
 func TestOutboxNotified(t *testing.T) {
 	t.Parallel()
 	reminded := notice("a", 3, "reminder", "m")
-	elsewhere := notice("b", 1, "opened", "g")
-	elsewhere.Channel = "pager"
-	s := outbox(t, notice("a", 1, "opened", "g"), reminded, elsewhere)
+	pager := notice("b", 1, "opened", "g")
+	pager.Channel = "pager"
+	s := outbox(t, notice("a", 1, "opened", "g"), reminded, pager)
 	b := batch(1)
 	b.Incidents = []sentinel.Incident{
 		{
@@ -227,6 +258,13 @@ func TestOutboxNotified(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "of what is open", got, want)
+	notices, err := s.OutboxNotices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want[0].Notice = reminded.Notice
+	same(t, "with the newest notice", notices, want)
+	want[0].Notice = nil
 	ended := store.Notified{Incident: "b", Channel: "pager", Last: at(1).UTC()}
 	if got, err = s.OutboxNotified(t.Context(), []string{"a", "b"}); err != nil {
 		t.Fatal(err)
@@ -238,7 +276,7 @@ func TestOutboxNotified(t *testing.T) {
 		if got, err = s.OutboxWithoutRecovery(t.Context(), at(4)); err != nil {
 			t.Fatal(err)
 		}
-		same(t, "who was not told of the end", got, owed)
+		same(t, "who was not notified of the end", got, owed)
 		if err := s.Enqueue(t.Context(), []store.OutboxItem{over}); err != nil {
 			t.Fatal(err)
 		}
@@ -266,7 +304,7 @@ func TestOutboxOrphans(t *testing.T) {
 }
 
 // What was sent is forgotten after the retention, but not while its incident
-// is open: who was told must hear of the end.
+// is open: whoever was notified must be notified of the end.
 func TestOutboxPrune(t *testing.T) {
 	t.Parallel()
 	s := outbox(t, notice("open", 1, "opened", "g"), notice("gone", 1, "opened", "g"))

@@ -22,14 +22,14 @@ WHERE series = ? AND first < ? AND last >= ?
 ORDER BY first DESC LIMIT ?`
 )
 
-// Points returns the newest limit points of a series since a time, oldest
-// first. Bad is what the latest label over a point says. Absent values are left
-// out. Integers beyond 2^53 are rounded to the nearest float here alone.
+// Points returns the newest limit points of a series since a time, oldest first. A
+// point's Bad is what the latest label over it says. Points without a value are left
+// out. Integers beyond 2^53 are rounded to the nearest float.
 func (s *Store) Points(
-	ctx context.Context, check, metric, segment string, since time.Time, limit int,
+	ctx context.Context, of Series, since time.Time, limit int,
 ) (points []sentinel.Point, err error) {
-	// What is recent is read first: a fold meanwhile moves it to blocks.
-	id, recent, err := s.recentOf(ctx, Series{check, metric, segment})
+	// Read the recent values first: a fold meanwhile moves them to blocks.
+	id, recent, err := s.recentOf(ctx, of)
 	if err != nil || id == 0 {
 		return nil, err
 	}
@@ -49,11 +49,11 @@ func (s *Store) Points(
 		}
 	}
 	slices.Reverse(n.points)
-	return n.points, s.label(ctx, check, segment, n.points)
+	return n.points, s.label(ctx, of.Check, of.Segment, n.points)
 }
 
-// recentOf reads the id of a series, 0 when there is none, and its values in the
-// table recent by time.
+// recentOf reads the id of a series (0 if there is none) and its values in the table
+// recent, by time.
 func (s *Store) recentOf(ctx context.Context, of Series) (id int64, recent []format.Sample, err error) {
 	args := []any{of.Check, of.Metric, of.Segment}
 	err = s.eachPrepared(ctx, s.selectRecent, args, func(scan func(...any) error) error {
@@ -70,8 +70,8 @@ func (s *Store) recentOf(ctx context.Context, of Series) (id int64, recent []for
 	return id, lastOfInstant(recent), err
 }
 
-// blocksBefore reads blocks that begin before an instant and end since another,
-// newest first: about as many as hold limit samples.
+// blocksBefore reads blocks that begin before an instant and end since another, newest
+// first. It reads about as many as hold limit samples.
 func (s *Store) blocksBefore(ctx context.Context, id, before, since int64, limit int) (blocks []block, err error) {
 	n := min(limit/engine.BlockSamples+2, 1000)
 	err = s.eachPrepared(ctx, s.selectBlocks, []any{id, before, since, n}, func(scan func(...any) error) error {
@@ -88,8 +88,8 @@ func (s *Store) blocksBefore(ctx context.Context, id, before, since int64, limit
 	return blocks, err
 }
 
-// newest gathers the newest points of a series, newest first, out of its blocks
-// and of what is recent. Of two samples of one instant the recent one counts.
+// newest collects the newest points of a series, newest first, from its blocks and its
+// recent values. Of two samples of one instant the recent one counts.
 type newest struct {
 	since  int64
 	limit  int

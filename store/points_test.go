@@ -48,7 +48,7 @@ func TestPointsAreWhatWasRecordedLast(t *testing.T) {
 			since, limit := random.IntN(200), 1+random.IntN(300)
 			minutes := slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(m int) bool { return m < since })
 			minutes = minutes[max(0, len(minutes)-limit):]
-			got, err := s.Points(t.Context(), "rows", name, "", at(since), limit)
+			got, err := s.Points(t.Context(), store.Series{Check: "rows", Metric: name}, at(since), limit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +206,7 @@ func TestDamagedValues(t *testing.T) {
 		if n, err := result.RowsAffected(); err != nil || n != 1 {
 			t.Fatalf("%d blocks changed, %v", n, err)
 		}
-		if _, err := s.Points(t.Context(), "rows", "row_count", "", time.Time{}, 5000); !errors.Is(err, store.ErrDamaged) {
+		if _, err := s.Points(t.Context(), store.Series{Check: "rows", Metric: "row_count"}, time.Time{}, 5000); !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("%q: points: %v", text, err)
 		}
 		if err := s.Verify(t.Context()); !errors.Is(err, store.ErrDamaged) ||
@@ -264,11 +264,11 @@ func TestCommandsLetValuesWait(t *testing.T) {
 func TestCommandsFindTheirSeries(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
-	looked := make([]int, 150)
+	count := make([]int, 150)
 	for n, some := range [][2]int{{0, 100}, {40, 41}, {90, 93}, {20, 80}, {30, 150}, {149, 150}} {
 		var b store.Batch
 		for i := some[0]; i < some[1]; i++ {
-			looked[i]++
+			count[i]++
 			r := sentinel.Result{Check: fmt.Sprint("check ", i), Kind: "sql", Table: orders, Tick: at(n)}
 			for _, segment := range []string{"", "country=DE"} {
 				r.Observations = append(
@@ -285,9 +285,9 @@ func TestCommandsFindTheirSeries(t *testing.T) {
 		record(t, s, b)
 		for i := some[0]; i < some[1]; i++ {
 			for _, segment := range []string{"", "country=DE"} {
-				points, err := s.Points(t.Context(), fmt.Sprint("check ", i), "value", segment, at(0), 10)
-				if err != nil || len(points) != looked[i] || points[looked[i]-1].Value != float64(1000*n+i+len(segment)) {
-					t.Fatalf("check %d, segment %q, command %d: %v, %v; want %d", i, segment, n, points, err, looked[i])
+				points, err := s.Points(t.Context(), store.Series{Check: fmt.Sprint("check ", i), Metric: "value", Segment: segment}, at(0), 10)
+				if err != nil || len(points) != count[i] || points[count[i]-1].Value != float64(1000*n+i+len(segment)) {
+					t.Fatalf("check %d, segment %q, command %d: %v, %v; want %d", i, segment, n, points, err, count[i])
 				}
 			}
 		}

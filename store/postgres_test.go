@@ -32,7 +32,7 @@ func TestOnPostgres(t *testing.T) {
 		"outbox order":                        TestOutboxOrder,
 		"outbox threads":                      TestOutboxThreads,
 		"outbox dead letters":                 TestOutboxDeadLetters,
-		"outbox told":                         TestOutboxNotified,
+		"outbox notified":                     TestOutboxNotified,
 		"outbox orphans":                      TestOutboxOrphans,
 		"outbox prune":                        TestOutboxPrune,
 		"retention":                           TestRetention,
@@ -150,8 +150,13 @@ func TestPostgresStateSaysWhatIsWrong(t *testing.T) {
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[string]string{
-		"postgres://a:b@h/d": "postgres://a:xxxxx@h/d",
-		"sqlite:s.db":        "sqlite:s.db",
+		"postgres://a:b@h/d":                       "postgres://a:xxxxx@h/d",
+		"postgres://a@h/d?password=b":              "postgres://a@h/d?password=xxxxx",
+		"postgres://h/d?sslmode=off&sslpassword=b": "postgres://h/d?sslmode=off&sslpassword=xxxxx",
+		"postgres://h/d?x=1;password=b":            "postgres://h/d?xxxxx",
+		"postgres://a:b@h1:1,h2:2/d?password=c":    "postgres://a:xxxxx@h1:1,h2:2/d?password=xxxxx",
+		"postgres://a@h/d?application_name=x":      "postgres://a@h/d?application_name=x",
+		"sqlite:s.db":                              "sqlite:s.db",
 	} {
 		if got := store.Redact(state); got != want {
 			t.Errorf("%s: %s", state, got)
@@ -208,11 +213,11 @@ func TestPostgresBackupGoesIntoEitherEngine(t *testing.T) {
 	}
 	for name, restored := range map[string]*store.Store{"the file": open(t, path), "another database": again} {
 		for _, metric := range []string{"row_count", "ratio"} {
-			want, err := s.Points(t.Context(), "rows", metric, "", time.Time{}, 100)
+			want, err := s.Points(t.Context(), store.Series{Check: "rows", Metric: metric}, time.Time{}, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := restored.Points(t.Context(), "rows", metric, "", time.Time{}, 100)
+			got, err := restored.Points(t.Context(), store.Series{Check: "rows", Metric: metric}, time.Time{}, 100)
 			if err != nil || !slices.Equal(got, want) || len(got) != 60 || !got[1].Bad {
 				t.Errorf("%s: %v, %v; want %v", name, got, err, want)
 			}

@@ -84,7 +84,7 @@ func other(t *testing.T, path string) (cmd *exec.Cmd, lines *bufio.Scanner, comp
 	return cmd, bufio.NewScanner(out), complaints
 }
 
-// Only one process writes; the other is told which one does, and may read.
+// Only one process writes; the other gets an error that names it, and may read.
 func TestC29OneProcessWrites(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

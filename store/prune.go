@@ -11,20 +11,20 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
-// Pruned counts what [Store.Prune] removed; Thinned are observations that were
-// close to others.
+// Pruned counts what [Store.Prune] removed. Thinned counts observations that were close
+// to others.
 type Pruned struct{ Ticks, Observations, Thinned, Incidents int64 }
 
-// One transaction of Prune removes so many rows, or changes so many series, so
-// that recording waits for a part of it, not for the whole.
+// One transaction of Prune removes so many rows, or changes so many series. So
+// recording waits for one transaction, not for the whole of Prune.
 const pruneRows, pruneSeries = 10_000, 200
 
-// Prune removes ticks with their runs, observations and resolved incidents older
-// than the retention. The last tick of a schedule and dataset with its results,
-// baselines, labels and states stay. Of observations older than two weeks the
-// last, the lowest and the highest of each hour stay: a year of a series that is
-// checked every minute is a year of hours. On an error what was removed until
-// then is counted.
+// Prune removes ticks with their runs, observations and resolved incidents that are
+// older than the retention. The last tick of a schedule and dataset with its results,
+// baselines, labels and states stay. Of the observations older than two weeks the last,
+// the lowest and the highest of each hour stay: a year of a series that is checked
+// every minute is a year of hours. On an error the count has what was removed until
+// then.
 func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duration) (p Pruned, err error) {
 	before := micros(now.Add(-retention))
 	if p.Ticks, err = s.pruneTicks(ctx, before); err != nil {
@@ -58,8 +58,8 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 
 func (s *Store) pruneError(err error) error { return fmt.Errorf("pruning: %w", s.describe(err)) }
 
-// pruneTicks removes ticks before an instant, and returns how many they were: a
-// row holds several.
+// pruneTicks removes ticks before an instant, and returns their number. A row holds
+// several.
 func (s *Store) pruneTicks(ctx context.Context, before int64) (removed int64, err error) {
 	for {
 		rows, ticks := int64(0), int64(0)
@@ -120,8 +120,8 @@ func affected(result sql.Result, err error) (int64, error) {
 	return result.RowsAffected()
 }
 
-// thinAfter is how long every observation is kept; of older ones the last, the
-// lowest and the highest of each hour stay.
+// thinAfter is how long every observation is kept. Of older ones the last, the lowest
+// and the highest of each hour stay.
 const thinAfter = 14 * 24 * time.Hour
 
 const hour = int64(time.Hour / time.Microsecond)
@@ -152,8 +152,8 @@ func (s *Store) thin(ctx context.Context, ids []int64, now time.Time) (removed i
 	return removed, err
 }
 
-// thinned keeps of samples the last, the lowest and the highest of each hour from
-// one instant to before another, and all others.
+// thinned returns all samples, except that of those from one instant to before another
+// only the last, the lowest and the highest of each hour stay.
 func thinned(all []format.Sample, from, to int64) []format.Sample {
 	var kept []format.Sample
 	for len(all) > 0 {
@@ -173,8 +173,8 @@ func thinned(all []format.Sample, from, to int64) []format.Sample {
 	return kept
 }
 
-// extremes are the last, the lowest and the highest of some samples; of equal
-// ones, the first.
+// extremes returns the last, the lowest and the highest of some samples. Of equal ones
+// it returns the first.
 func extremes(some []format.Sample) (kept []format.Sample) {
 	low, high := -1, -1
 	for i, s := range some {

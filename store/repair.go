@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -18,11 +19,14 @@ var ErrStale = errors.New("the repair has changed since it was read")
 // RepairFilter narrows repairs; a zero field does not.
 type RepairFilter struct {
 	ID     string
+	Key    string
 	Check  string
 	Active bool // only those that have not ended
 	State  sentinel.RepairState
 	Since  time.Time // created at or after
 	Limit  int       // newest at most; 0: 1000
+	// Incident is the id of the incident that they are for.
+	Incident string
 }
 
 // Repairs returns repairs, newest first.
@@ -36,27 +40,33 @@ func (s *Store) Repairs(ctx context.Context, f RepairFilter) (out []sentinel.Rep
 	}
 	const query = `
 SELECT body FROM repair
-WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR check_id = ?2) AND (NOT ?3 OR NOT final)
+WHERE (?1 = '' OR id = ?1) AND (?7 = '' OR key = ?7) AND (?2 = '' OR check_id = ?2) AND (NOT ?3 OR NOT final)
   AND (?4 = '' OR state = ?4) AND created >= ?5
 ORDER BY created DESC, id DESC LIMIT ?6`
-	args := []any{f.ID, f.Check, f.Active, string(f.State), since, f.Limit}
+	limit := f.Limit
+	if f.Incident != "" {
+		limit = math.MaxInt32 // the incident is in the body alone
+	}
+	args := []any{f.ID, f.Check, f.Active, string(f.State), since, limit, f.Key}
 	err = s.each(ctx, query, args, func(scan func(...any) error) error {
 		var r sentinel.Repair
 		err := scanJSON(scan, &r)
-		out = append(out, r)
+		if len(out) < f.Limit && (f.Incident == "" || f.Incident == r.Incident) {
+			out = append(out, r)
+		}
 		return err
 	})
 	return out, err
 }
 
-// RepairsWritten grows with every repair that this process adds or moves. While it
-// does not, and no other process may write, the repairs are as they were.
+// RepairsWritten grows with every repair that this process adds or changes. If it has
+// not grown and no other process writes, the repairs have not changed.
 func (s *Store) RepairsWritten() uint64 { return s.repairs.Load() }
 
-// AddRepair saves a new repair with its audit entry. created is false, and
-// nothing is saved, when one with the same key has not ended yet. Its fence
-// starts above those of all earlier repairs with its key, and at the milliseconds
-// since 1970, so that a state that was lost does not start below its past.
+// AddRepair saves a new repair with its audit entry. If a repair with the same key has
+// not ended, created is false and nothing is saved. The fence is above those of all
+// earlier repairs with the key, and at least the milliseconds since 1970, so that it
+// still grows after a state was lost.
 func (s *Store) AddRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (created bool, err error) {
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		const fence = `SELECT coalesce(max(fence), 0) FROM repair WHERE key = ?`
@@ -86,9 +96,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?) ON CONFLICT DO NOTHING`
 	return created, nil
 }
 
-// MoveRepair saves a transition and its audit entry in one transaction, and
-// returns the repair with its new version. It answers [ErrStale] when the
-// repair was moved or taken up by somebody else since r was read.
+// MoveRepair saves a transition and its audit entry in one transaction, and returns the
+// repair with its new version. The error is [ErrStale] if the repair was changed or
+// claimed since r was read.
 func (s *Store) MoveRepair(ctx context.Context, r sentinel.Repair, why AuditEntry) (sentinel.Repair, error) {
 	before := r.Version
 	r.Version++
@@ -142,6 +152,36 @@ WHERE id = ? AND version = ? AND fence = ? AND NOT final AND lease <= ?`
 	return r, nil
 }
 
+// ReleaseLeases ends the leases of the repairs whose holder has ended.
+func (s *Store) ReleaseLeases(ctx context.Context, hasEnded func(holder string) bool) error {
+	holders := map[string]bool{}
+	err := s.each(ctx, `SELECT DISTINCT holder FROM repair WHERE NOT final AND lease > 0`, nil,
+		func(scan func(...any) error) error {
+			var holder string
+			err := scan(&holder)
+			holders[holder] = true
+			return err
+		})
+	if err == nil {
+		err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
+			for holder := range holders {
+				if !hasEnded(holder) {
+					continue
+				}
+				const release = `UPDATE repair SET lease = 0 WHERE NOT final AND lease > 0 AND holder = ?`
+				if _, err := tx.ExecContext(ctx, release, holder); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("releasing repairs: %w", s.describe(err))
+	}
+	return nil
+}
+
 // ExtendLease moves the end of a lease to a later time. A time in the past releases the
 // repair. The error is [ErrStale] when another agent has claimed the repair.
 func (s *Store) ExtendLease(ctx context.Context, id string, fence int64, until time.Time) error {
@@ -182,8 +222,7 @@ func (s *Store) repairError(what, id string, err error) error {
 	return fmt.Errorf("%s repair %s: %w", what, id, s.describe(err))
 }
 
-// Breaker is a circuit breaker as it is remembered; the repair package knows
-// what its body means.
+// Breaker is a stored circuit breaker. The repair package knows what its body means.
 type Breaker struct {
 	Name    string
 	Version int64
@@ -201,9 +240,9 @@ func (s *Store) Breakers(ctx context.Context) (out []Breaker, err error) {
 	return out, err
 }
 
-// SetBreaker saves a breaker read with b.Version (0: there was none). ok is
-// false when somebody else has changed it since: of two agents that let a trial
-// through an open breaker, one wins.
+// SetBreaker saves a breaker that was read with b.Version (0: there was none). ok is
+// false if another agent has changed it since: if two agents let a trial through an
+// open breaker, one of them wins.
 func (s *Store) SetBreaker(ctx context.Context, b Breaker) (ok bool, err error) {
 	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		const set = `

@@ -67,12 +67,12 @@ var insertBundle = statement{
 	width: 4,
 }
 
-// bundleValues bounds the values of one row of the table recent, and so what is
-// read to find those of one series.
+// bundleValues limits the values of one row of the table recent, and so what is read to
+// find those of one series.
 const bundleValues = 128
 
-// observations writes values to the table recent, and moves what waits there to
-// blocks when it is much.
+// observations writes values to the table recent. If much waits there, it moves it to
+// blocks.
 func (t *txn) observations(ctx context.Context, all []observed) error {
 	if len(all) == 0 {
 		return nil
@@ -102,8 +102,8 @@ func (t *txn) observations(ctx context.Context, all []observed) error {
 	return t.foldWhenMuch(ctx)
 }
 
-// learnSeries makes the ids of all series known, and adds the series that are
-// new. It also counts what waits in the table recent, the first time.
+// learnSeries reads the ids of all series, and adds new series. The first time it also
+// counts the values that wait in the table recent.
 func (t *txn) learnSeries(ctx context.Context, all []observed) error {
 	m := t.memory
 	if m.waiting < 0 {

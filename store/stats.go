@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Stats says how large the state is. Of observations, one that has replaced
-// another of its instant may be counted twice for a while.
+// Stats is the size of the state. An observation that replaced another of its instant
+// may be counted twice for a while.
 type Stats struct {
 	Bytes        int64     // on disk, with the write-ahead log
 	Ticks        int64     // of one schedule and dataset each
@@ -21,7 +21,7 @@ type Stats struct {
 	Newest       time.Time // as Oldest
 }
 
-// Stats counts rows, which reads every index once. It is too slow for a scrape of
+// Stats counts rows. It reads every index once, which is too slow for a scrape of
 // metrics.
 func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
 	if st.Bytes, err = s.engine.Size(ctx); err != nil {

@@ -30,6 +30,8 @@ var (
 	ErrLocked = engine.ErrLocked
 	// ErrNewer: the state was written by a newer Sentinel.
 	ErrNewer = engine.ErrNewer
+	// ErrReadOnly: the state was opened by [OpenReader].
+	ErrReadOnly = engine.ErrReadOnly
 	// ErrFull: there is no space to write. What was recorded before stays, and
 	// recording continues once there is space again.
 	ErrFull = engine.ErrFull
@@ -38,10 +40,13 @@ var (
 	// ErrOvertaken: another agent has led since. What this process remembers may
 	// be old: it must start again.
 	ErrOvertaken = engine.ErrOvertaken
+	// ErrReplaced: another file has been put into the place of the state. What this
+	// process has recorded is kept beside it. This process must start again.
+	ErrReplaced = engine.ErrReplaced
 )
 
-// dbEngine is a database that holds the state. Packages store/sqlite and
-// store/postgres implement it; openEngine chooses one.
+// dbEngine is a database that holds the state. Packages store/sqlite and store/postgres
+// implement it, and openEngine chooses one.
 type dbEngine interface {
 	// Name is the address without its password.
 	Name() string
@@ -49,8 +54,8 @@ type dbEngine interface {
 	Reads() *sql.DB
 	// Snapshot begins a transaction that reads the state as it is at one instant.
 	Snapshot(ctx context.Context) (*sql.Tx, error)
-	// Write runs do in one transaction, which waits for the disk when durable.
-	// One goroutine at a time calls it. A reader answers engine.ErrReadOnly.
+	// Write runs do in one transaction. A durable one waits for the disk. Only one
+	// goroutine at a time calls Write. A reader returns engine.ErrReadOnly.
 	Write(ctx context.Context, durable bool, do func(context.Context, *sql.Tx) error) error
 	// Watch bounds the wait for the next row of a query.
 	Watch(ctx context.Context) (_ context.Context, progress, stop func())
@@ -61,22 +66,25 @@ type dbEngine interface {
 	Describe(err error) error
 	// Leading checks that this process may still write.
 	Leading(ctx context.Context) error
-	// AfterCopy continues the numbering of rows after tables were filled. It
-	// takes the columns that number themselves by table.
+	// AfterCopy continues the row numbers after tables were filled. It takes the
+	// numbered columns by table.
 	AfterCopy(ctx context.Context, tx *sql.Tx, identities map[string]string) error
-	// Backup writes a consistent copy to a new SQLite file. An engine that cannot
+	// Backup writes a consistent copy to a new SQLite file. An engine that cannot do so
 	// calls copyTo.
 	Backup(ctx context.Context, path string, copyTo func(context.Context, string) error) error
 	// Verify checks what the engine itself can check.
 	Verify(ctx context.Context) error
+	// Guard puts back what somebody has removed while the state is open, and reports
+	// whether it did. Only the goroutine that writes calls it.
+	Guard(ctx context.Context) (rewritten bool, err error)
 	// Size is the bytes on disk.
 	Size(ctx context.Context) (int64, error)
 	Close() error
 }
 
-// Store is an open state. All methods may be called concurrently. One goroutine
-// writes; calls that write wait for it, and each ends with its context. On a
-// store from [OpenReader] every write is an error.
+// Store is an open state. All methods may be called concurrently. One goroutine writes.
+// Calls that write wait for it, and end with their contexts. On a store from
+// [OpenReader] every write is an error.
 type Store struct {
 	engine dbEngine
 	jobs   chan job
@@ -91,11 +99,11 @@ type Store struct {
 	repairs atomic.Uint64 // see RepairsWritten
 }
 
-// Open opens, and where it is missing creates, the state for writing, and
-// brings an older one up to this version. url is sqlite:PATH or an address of
-// PostgreSQL; a file is created readable by its owner alone. The error says
-// whether the directory is missing, the file is no state, belongs to a newer
-// version ([ErrNewer]), is in use ([ErrLocked]) or cannot be written.
+// Open opens the state for writing, creates it if it is missing, and migrates an older
+// one. url is sqlite:PATH or an address of PostgreSQL. Only its owner can read a file
+// that Open creates. The error says whether the directory is missing, or the file is no
+// state, belongs to a newer version ([ErrNewer]), is in use ([ErrLocked]) or cannot be
+// written.
 func Open(ctx context.Context, url string) (*Store, error) {
 	e, err := openEngine(ctx, url, true)
 	if err != nil {
@@ -132,8 +140,8 @@ func openEngine(ctx context.Context, url string, write bool) (dbEngine, error) {
 	return sqlite.OpenReader(ctx, path)
 }
 
-// Resolve checks the form of a state's address. It replaces the path of a file by
-// what absolute makes of it. An address of no known form is an error.
+// Resolve checks the form of a state's address. It replaces the path of a file by what
+// absolute returns for it. An address of no known form is an error.
 func Resolve(url string, absolute func(path string) string) (string, error) {
 	if postgres.Handles(url) {
 		return url, nil
@@ -169,8 +177,8 @@ func start(ctx context.Context, e dbEngine) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for the write that is under way, closes the state and gives the
-// lock back. A second call does nothing.
+// Close waits for the current write, closes the state and releases the lock. A second
+// call does nothing.
 func (s *Store) Close() error {
 	s.close.Do(func() {
 		close(s.quit)
@@ -180,11 +188,23 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// Leading checks that this process still leads, and takes the lock again where
-// its session was lost and nobody else has led since. [ErrOvertaken] is final:
-// what is remembered in this process is old. Any other error may pass: until
-// then nothing is written. States in SQLite always lead.
+// Leading checks that this process still leads. If the session was lost and nobody else
+// has led since, it takes the lock again. [ErrOvertaken] is final: what this process
+// remembers is old. Any other error may pass, and nothing is written until then. States
+// in SQLite always lead.
 func (s *Store) Leading(ctx context.Context) error { return s.engine.Leading(ctx) }
+
+// Guard notices that the file of a state was taken away while it is open. A file that was
+// deleted is written again, with all that was recorded: rewritten is true. Where another
+// file is in its place the error is [ErrReplaced], and nothing is recorded any more. A
+// state in PostgreSQL has its own guard: see Leading.
+func (s *Store) Guard(ctx context.Context) (rewritten bool, err error) {
+	err = s.enqueue(job{ctx: ctx, done: make(chan error, 1), guard: func(ctx context.Context) (err error) {
+		rewritten, err = s.engine.Guard(ctx)
+		return err
+	}})
+	return rewritten, err
+}
 
 // describe adds to an error which state it is about and what to do.
 func (s *Store) describe(err error) error { return s.engine.Describe(err) }
@@ -201,8 +221,8 @@ func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql
 	return p.Stmt.QueryContext(ctx, args...)
 }
 
-// eachPrepared is each for a statement that was parsed before: for queries that
-// come often and return little.
+// eachPrepared is each for a statement that is already prepared: for frequent queries
+// with small answers.
 func (s *Store) eachPrepared(
 	ctx context.Context, st *sql.Stmt, args []any, do func(scan func(...any) error) error,
 ) error {

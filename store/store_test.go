@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"math"
 	"path/filepath"
 	"reflect"
@@ -78,7 +79,7 @@ func record(tb testing.TB, s *store.Store, b store.Batch) (dropped int) {
 
 func values(tb testing.TB, s *store.Store, metric, segment string, limit int) (out []float64) {
 	tb.Helper()
-	points, err := s.Points(tb.Context(), "rows", metric, segment, time.Time{}, limit)
+	points, err := s.Points(tb.Context(), store.Series{Check: "rows", Metric: metric, Segment: segment}, time.Time{}, limit)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -166,7 +167,9 @@ func TestLastResultIsWhole(t *testing.T) {
 			},
 		},
 	}
-	record(t, s, store.Batch{Results: []sentinel.Result{want}})
+	whole := want
+	whole.Past = []sentinel.Observation{{Metric: "row_count", Bucket: at(-1), Value: sentinel.Int(1)}} // an observation alone
+	record(t, s, store.Batch{Results: []sentinel.Result{whole}})
 	got, err := s.LastResults(t.Context(), store.Filter{Table: customers, Check: "all"})
 	if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
@@ -353,10 +356,11 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	}
 	if got, ok, err := s.Baseline(ctx, "schema"); err != nil || !ok || string(got.Data) != "first" ||
 		!got.TakenAt.Equal(at(0)) {
-		t.Errorf("a later look moved it: %+v, %v, %v", got, ok, err)
+		t.Errorf("a later run moved it: %+v, %v, %v", got, ok, err)
 	}
 	accepted := store.Snapshot{Data: []byte("third"), TakenAt: at(9), AcceptedBy: "ann", Why: "release"}
-	if err := s.AcceptBaseline(ctx, "schema", accepted); err != nil {
+	entry := store.AuditEntry{At: at(9), Actor: "ann", What: "baseline.accept", Subject: "schema"}
+	if err := s.AcceptBaselines(ctx, map[string]store.Snapshot{"schema": accepted}, entry); err != nil {
 		t.Fatal(err)
 	}
 	if got, _, err := s.Baseline(ctx, "schema"); err != nil || !reflect.DeepEqual(got, accepted) {
@@ -364,6 +368,15 @@ func TestBaselineMovesOnlyWhenAccepted(t *testing.T) {
 	}
 	if history, err := s.Baselines(ctx, "schema"); err != nil || len(history) != 2 || string(history[1].Data) != "first" {
 		t.Errorf("history %+v, %v", history, err)
+	}
+	for n, of := range []string{"first", "third"} { // only what is current is renewed
+		digest := sha256.Sum256([]byte(of))
+		b := batch(10 + n)
+		b.Renewals = map[string]store.Renewal{"schema": {Data: []byte("renewed " + of), Of: digest[:]}}
+		record(t, s, b)
+	}
+	if got, _, err := s.Baseline(ctx, "schema"); err != nil || string(got.Data) != "renewed third" || got.Why != "release" {
+		t.Errorf("renewed %+v, %v", got, err)
 	}
 }
 
@@ -373,6 +386,7 @@ func TestIncidentsOpenAndResolve(t *testing.T) {
 	put := func(n int, i sentinel.Incident) {
 		b := batch(n)
 		i.Check, i.Key, i.Table = "rows", "k", orders
+		i.Findings = []sentinel.IncidentFinding{{Check: "rows", Key: "k", Opened: i.Opened, Resolved: i.Resolved}}
 		b.Incidents = []sentinel.Incident{i}
 		record(t, s, b)
 	}
@@ -397,13 +411,27 @@ func TestIncidentsOpenAndResolve(t *testing.T) {
 	// The end of 2 was never recorded: 3 must not be kept out by it.
 	put(2, sentinel.Incident{ID: "2", State: sentinel.Open, Opened: at(2)})
 	put(3, sentinel.Incident{ID: "3", State: sentinel.Open, Opened: at(3)})
-	got := ids(s.Incidents(ctx, store.IncidentFilter{Check: "rows", Resolved: true}))
-	if !slices.Equal(got, []string{"3 open", "2 resolved", "1 resolved"}) {
+	if got := ids(s.Incidents(ctx, store.IncidentFilter{Check: "rows", Resolved: true})); !slices.Equal(got, []string{"3 open", "2 resolved", "1 resolved"}) {
 		t.Errorf("all: %v", got)
 	}
-	got = ids(s.Incidents(ctx, store.IncidentFilter{Resolved: true, Limit: 1}))
-	if !slices.Equal(got, []string{"3 open"}) {
-		t.Errorf("newest: %v", got)
+	for _, f := range []store.IncidentFilter{{Resolved: true, Limit: 1}, {Check: "rows", Resolved: true, Limit: 1}} {
+		if got := ids(s.Incidents(ctx, f)); !slices.Equal(got, []string{"3 open"}) {
+			t.Errorf("newest: %v", got)
+		}
+	}
+	if got := ids(s.Incidents(ctx, store.IncidentFilter{Check: "other", Resolved: true})); len(got) != 0 {
+		t.Errorf("of a check that found nothing: %v", got)
+	}
+	two, _, err := s.Incident(ctx, "2")
+	if err != nil || two.Findings[0].Open() {
+		t.Errorf("a finding outlives its incident: %+v, %v", two, err)
+	}
+	// One that is opened again has a start of its own.
+	put(4, sentinel.Incident{ID: "3", State: sentinel.Resolved, Opened: at(3), Resolved: at(4)})
+	put(5, sentinel.Incident{ID: "4", State: sentinel.Resolved, Opened: at(4), Resolved: at(5)})
+	put(6, sentinel.Incident{ID: "3", State: sentinel.Open, Opened: at(6)})
+	if got := ids(s.Incidents(ctx, store.IncidentFilter{Resolved: true, Limit: 2})); !slices.Equal(got, []string{"3 open", "4 resolved"}) {
+		t.Errorf("opened again: %v", got)
 	}
 }
 
@@ -428,7 +456,7 @@ func TestLabelsMarkPoints(t *testing.T) {
 	}
 	label(1, 3, true)
 	label(2, 2, false) // taken back
-	points, err := s.Points(t.Context(), "rows", "ratio", "", time.Time{}, 9)
+	points, err := s.Points(t.Context(), store.Series{Check: "rows", Metric: "ratio"}, time.Time{}, 9)
 	if err != nil {
 		t.Fatal(err)
 	}

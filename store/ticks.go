@@ -10,24 +10,23 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
-// once begins the schedule of results that come without a tick, such as those of
-// a check run by hand. The rest names the checks, so that the same ones together
-// replace their last results.
+// once is the prefix of the schedule of results without a tick, such as those of a
+// check that a person ran. The rest of the schedule names the checks, so that a later
+// run of the same checks replaces their results.
 const once = "once:"
 
-// runGroup is the results of one dataset at one tick.
+// runGroup holds the results of one dataset at one tick.
 type runGroup struct {
 	table   sentinel.Table
 	tick    int64
 	results []*sentinel.Result
-	stored  bool // with a tick of the batch
+	stored  bool // the batch holds the tick of the group
 }
 
 type groupKey struct {
@@ -35,9 +34,10 @@ type groupKey struct {
 	tick  int64
 }
 
-// groupResults gathers results by dataset and tick, in the order they come.
-func groupResults(results []sentinel.Result) (groups []*runGroup, index map[groupKey]*runGroup) {
-	index = map[groupKey]*runGroup{}
+// groupResults groups results by dataset and tick, in their order. tables is the
+// approximate number of groups.
+func groupResults(results []sentinel.Result, tables int) (groups []*runGroup, index map[groupKey]*runGroup) {
+	index = make(map[groupKey]*runGroup, tables)
 	for i := range results {
 		r := &results[i]
 		key := groupKey{r.Table, micros(r.Tick)}
@@ -52,7 +52,7 @@ func groupResults(results []sentinel.Result) (groups []*runGroup, index map[grou
 	return groups, index
 }
 
-// onceSchedule is the schedule of results without a tick.
+// onceSchedule returns the schedule of results without a tick.
 func (g *runGroup) onceSchedule() string {
 	h := fnv.New64a()
 	for _, r := range g.results {
@@ -62,7 +62,7 @@ func (g *runGroup) onceSchedule() string {
 	return once + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, h.Sum64()))
 }
 
-// runs are what is kept of the group for the table tick.
+// runs returns the part of the group that the table tick keeps.
 func (g *runGroup) runs() []format.Run {
 	runs := make([]format.Run, len(g.results))
 	for i, r := range g.results {
@@ -71,24 +71,36 @@ func (g *runGroup) runs() []format.Run {
 	return runs
 }
 
-// lastResults are the results without what their row says, as JSON. Values of
-// earlier buckets are remembered as observations alone.
+// lastResults returns the results as JSON, without what their row holds already. It
+// leaves out values of earlier buckets, which are kept as observations only.
 func (g *runGroup) lastResults() ([]byte, error) {
-	short := make([]sentinel.Result, len(g.results))
+	all := make([]lastResult, len(g.results))
 	for i, r := range g.results {
-		short[i] = *r
-		short[i].Table = sentinel.Table{}
-		short[i].Tick = time.Time{}
-		short[i].Past = nil
+		all[i] = lastResult{plainResult: (*plainResult)(r), Seconds: r.Duration.Seconds()}
 	}
-	body, err := json.Marshal(short)
+	body, err := json.Marshal(all)
 	if err != nil {
 		return nil, fmt.Errorf("the results of %s: %w", g.table, err)
 	}
 	return body, nil
 }
 
-func (g *runGroup) observed() (all []observed) {
+// plainResult has the fields of a result, but not its method MarshalJSON. json.Marshal
+// would parse the output of that method again.
+type plainResult sentinel.Result
+
+// lastResult has the JSON form of a sentinel.Result without three fields. A nil pointer
+// shadows each of these.
+type lastResult struct {
+	*plainResult
+	Seconds float64   `json:"duration_seconds"`
+	Table   *struct{} `json:"dataset,omitempty"`
+	Tick    *struct{} `json:"tick,omitempty"`
+	Past    *struct{} `json:"past,omitempty"`
+}
+
+// appendObserved appends the group's values to all.
+func (g *runGroup) appendObserved(all []observed) []observed {
 	for _, r := range g.results {
 		for _, o := range r.Past {
 			all = append(all, observe(r, o))
@@ -107,7 +119,7 @@ type tickRow struct {
 	records  []TickRecord
 }
 
-// tickRows gathers ticks by instant and schedule, in the order they come.
+// tickRows groups ticks by instant and schedule, in their order.
 func tickRows(records []TickRecord) (rows []*tickRow) {
 	type key struct {
 		tick     int64
@@ -127,16 +139,16 @@ func tickRows(records []TickRecord) (rows []*tickRow) {
 	return rows
 }
 
-// ticks stores the ticks that are new, with the results of their datasets, and
-// then the results that have no tick. It returns the tables of the ticks that
-// were run: true for those that brought nothing new, whose results are dropped.
+// ticks stores the new ticks with the results of their datasets, and then the results
+// without a tick. It returns the tables whose ticks were run. The value is true for a
+// table without new ticks, whose results are dropped.
 func (t *txn) ticks(
 	ctx context.Context, records []TickRecord, results []sentinel.Result,
 ) (known map[sentinel.Table]bool, dropped int, err error) {
-	groups, index := groupResults(results)
-	last := lastTicks{}
+	groups, index := groupResults(results, len(records))
+	last := make(lastTicks, len(records))
 	known = make(map[sentinel.Table]bool, len(records))
-	var values []observed
+	values := make([]observed, 0, len(results))
 	for _, row := range tickRows(records) {
 		fresh, err := t.insertRow(ctx, row, index)
 		if err != nil {
@@ -157,7 +169,7 @@ func (t *txn) ticks(
 			last.add(record.Schedule, record.Table, row.tick, g)
 			if g != nil && !g.stored {
 				g.stored = true
-				values = append(values, g.observed()...)
+				values = g.appendObserved(values)
 			}
 		}
 	}
@@ -170,7 +182,7 @@ func (t *txn) ticks(
 				return nil, 0, err
 			}
 			last.add(g.onceSchedule(), g.table, g.tick, g)
-			values = append(values, g.observed()...)
+			values = g.appendObserved(values)
 		}
 	}
 	if err := t.lastTicks(ctx, last); err != nil {
@@ -179,8 +191,7 @@ func (t *txn) ticks(
 	return known, dropped, t.observations(ctx, values)
 }
 
-// insertRow stores those of a row's ticks that are not recorded yet. fresh tells
-// which they are.
+// insertRow stores the ticks of a row that are not recorded yet. fresh marks them.
 func (t *txn) insertRow(ctx context.Context, row *tickRow, index map[groupKey]*runGroup) (fresh []bool, err error) {
 	names := make([]string, len(row.records))
 	for i, record := range row.records {
@@ -191,7 +202,7 @@ func (t *txn) insertRow(ctx context.Context, row *tickRow, index map[groupKey]*r
 		return nil, err
 	}
 	fresh = make([]bool, len(names))
-	var ticks []format.Tick
+	ticks := make([]format.Tick, 0, len(names))
 	for i, record := range row.records {
 		if recorded[names[i]] {
 			continue
@@ -207,7 +218,8 @@ func (t *txn) insertRow(ctx context.Context, row *tickRow, index map[groupKey]*r
 	return fresh, t.insertTick(ctx, row.tick, row.schedule, ticks)
 }
 
-// recorded reads which datasets from low to high have a tick of this schedule.
+// recorded returns which datasets from low to high have a recorded tick of this
+// schedule.
 func (t *txn) recorded(ctx context.Context, tick int64, schedule, low, high string) (map[string]bool, error) {
 	const query = `SELECT body FROM tick WHERE tick = ? AND schedule = ? AND low <= ? AND high >= ?`
 	recorded := map[string]bool{}
@@ -245,8 +257,8 @@ func (t *txn) insertTick(ctx context.Context, tick int64, schedule string, ticks
 	return err
 }
 
-// insertOnce stores results without a tick, in place of those of the same checks
-// at the same instant.
+// insertOnce stores results without a tick. They replace those of the same checks at
+// the same instant.
 func (t *txn) insertOnce(ctx context.Context, g *runGroup) error {
 	schedule, dataset := g.onceSchedule(), g.table.String()
 	const query = `DELETE FROM tick WHERE tick = ? AND schedule = ? AND low = ?`
@@ -256,8 +268,8 @@ func (t *txn) insertOnce(ctx context.Context, g *runGroup) error {
 	return t.insertTick(ctx, g.tick, schedule, []format.Tick{{Dataset: dataset, Runs: g.runs()}})
 }
 
-// lastTicks are the rows for the table last_tick: for each schedule and dataset
-// the newest tick, and the newest group of results, nil for none.
+// lastTicks holds the rows for the table last_tick: for each schedule and dataset the
+// newest tick, and the newest group of results, which may be nil.
 type lastTicks map[TickKey]lastTick
 
 type lastTick struct {
@@ -278,8 +290,8 @@ func (l lastTicks) add(schedule string, table sentinel.Table, tick int64, g *run
 	l[key] = lastTick{max(tick, before.tick), g}
 }
 
-// insertLast keeps the newest tick, and the results of the newest run, which may
-// be another.
+// insertLast keeps the newest tick, and the results of the newest run. The two may be
+// of different ticks.
 var insertLast = statement{
 	head: `INSERT INTO last_tick (schedule, dataset, tick, ran, results) VALUES `,
 	row:  `(?, ?, ?, ?, ?)`,

@@ -17,13 +17,14 @@ type job struct {
 	ctx     context.Context
 	durable bool
 	do      func(context.Context, *txn) error
-	done    chan error // has place for the answer
+	guard   func(context.Context) error // runs outside of a transaction, in place of do; nil: do runs
+	done    chan error                  // has place for the answer
 }
 
 var errClosed = errors.New("the state is closed")
 
-// writeJobs is the goroutine that writes. What it remembers between
-// transactions belongs to it alone.
+// writeJobs is the goroutine that writes. Only this goroutine uses what is kept between
+// transactions.
 func (s *Store) writeJobs() {
 	defer close(s.ended)
 	memory := newMemory()
@@ -48,25 +49,28 @@ func (s *Store) runJob(j job, memory *memory) (err error) {
 			err = fmt.Errorf("panic in a write: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if j.guard != nil {
+		return j.guard(j.ctx)
+	}
 	return s.engine.Write(j.ctx, j.durable, func(ctx context.Context, tx *sql.Tx) error {
 		return j.do(ctx, &txn{Tx: tx, sizes: s.engine.InsertSizes(), memory: memory, prepared: map[string]*sql.Stmt{}})
 	})
 }
 
-// write runs do in one transaction; nothing of it stays when do fails. A commit
-// in a SQLite file does not wait for the disk.
+// write runs do in one transaction. If do fails, nothing of it stays. A commit in a
+// SQLite file does not wait for the disk.
 func (s *Store) write(ctx context.Context, do func(context.Context, *txn) error) error {
 	return s.enqueue(job{ctx: ctx, do: do, done: make(chan error, 1)})
 }
 
-// writeDurably is write for what must survive a power cut too: repairs, the
-// audit log, the outbox. The commit waits for the disk.
+// writeDurably is write for what must survive a power cut: repairs, the audit log, the
+// outbox. The commit waits for the disk.
 func (s *Store) writeDurably(ctx context.Context, do func(context.Context, *txn) error) error {
 	return s.enqueue(job{ctx: ctx, durable: true, do: do, done: make(chan error, 1)})
 }
 
-// enqueue waits for the answer of a transaction that has begun, even when ctx
-// has ended: only the answer says whether it was committed.
+// enqueue waits for the end of a transaction that has begun, even after ctx has ended:
+// only its end says whether it was committed.
 func (s *Store) enqueue(j job) error {
 	select {
 	case s.jobs <- j:
@@ -94,8 +98,8 @@ type txn struct {
 	prepared map[string]*sql.Stmt // closed by the end of the transaction
 }
 
-// memory is what the writing goroutine remembers between transactions. It is
-// thrown away after an error.
+// memory is what the writing goroutine keeps between transactions. It is discarded
+// after an error.
 type memory struct {
 	series  map[Series]int64 // ids
 	newest  int64            // the highest id when series was read or added to

@@ -26,15 +26,21 @@ var retry = otlptracehttp.RetryConfig{
 	MaxElapsedTime:  time.Minute,
 }
 
+// grpcOptions are the options of an exporter over gRPC. endpoint makes the option of the
+// receiver's address.
+func grpcOptions[O any](s settings, endpoint func(address string) O, options ...O) []O {
+	if s.target == "" {
+		return options
+	}
+	return append(options, endpoint(s.target))
+}
+
 // spanExporter returns the exporter of traces. The libraries read the variables;
 // validate has checked them.
 func (s settings) spanExporter(ctx context.Context) (_ sdktrace.SpanExporter, err error) {
 	var to sdktrace.SpanExporter
 	if s.grpc {
-		options := []otlptracegrpc.Option{otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig(retry))}
-		if s.target != "" {
-			options = append(options, otlptracegrpc.WithEndpoint(s.target))
-		}
+		options := grpcOptions(s, otlptracegrpc.WithEndpoint, otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig(retry)))
 		to, err = otlptracegrpc.New(ctx, options...)
 	} else {
 		to, err = otlptracehttp.New(ctx, otlptracehttp.WithRetry(retry))
@@ -46,10 +52,7 @@ func (s settings) spanExporter(ctx context.Context) (_ sdktrace.SpanExporter, er
 func (s settings) metricExporter(ctx context.Context) (_ sdkmetric.Exporter, err error) {
 	var to sdkmetric.Exporter
 	if s.grpc {
-		options := []otlpmetricgrpc.Option{otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig(retry))}
-		if s.target != "" {
-			options = append(options, otlpmetricgrpc.WithEndpoint(s.target))
-		}
+		options := grpcOptions(s, otlpmetricgrpc.WithEndpoint, otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig(retry)))
 		to, err = otlpmetricgrpc.New(ctx, options...)
 	} else {
 		to, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
@@ -61,10 +64,7 @@ func (s settings) metricExporter(ctx context.Context) (_ sdkmetric.Exporter, err
 func (s settings) logExporter(ctx context.Context) (_ sdklog.Exporter, err error) {
 	var to sdklog.Exporter
 	if s.grpc {
-		options := []otlploggrpc.Option{otlploggrpc.WithRetry(otlploggrpc.RetryConfig(retry))}
-		if s.target != "" {
-			options = append(options, otlploggrpc.WithEndpoint(s.target))
-		}
+		options := grpcOptions(s, otlploggrpc.WithEndpoint, otlploggrpc.WithRetry(otlploggrpc.RetryConfig(retry)))
 		to, err = otlploggrpc.New(ctx, options...)
 	} else {
 		to, err = otlploghttp.New(ctx, otlploghttp.WithRetry(otlploghttp.RetryConfig(retry)))

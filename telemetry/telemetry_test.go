@@ -219,8 +219,8 @@ func TestTickIsReceived(t *testing.T) {
 			recorded(nil)
 			parent, id := telemetry.Traceparent(ctx), telemetry.TraceID(ctx)
 			end(nil)
-			_, own, told := tel.Notice(t.Context(), parent, "oncall") // later, from the outbox
-			if told(nil); !strings.HasPrefix(own, "00-"+id+"-") || own == parent {
+			_, own, end := tel.Notice(t.Context(), parent, "oncall") // later, from the outbox
+			if end(nil); !strings.HasPrefix(own, "00-"+id+"-") || own == parent {
 				t.Errorf("the notice carries %s, the tick %s", own, parent)
 			}
 			if err := tel.Shutdown(t.Context()); err != nil {

@@ -27,6 +27,13 @@ const (
 	Estimates
 	// Changes are change counters and times of modification.
 	Changes
+	// Expressions are the expressions of generated columns.
+	Expressions
+	// Details are the facts that only some engines have; see [Table.Details].
+	Details
+	// Rules are triggers, rules and CHECK constraints, which are among the details. Some
+	// engines show them only to accounts that may do more than read.
+	Rules
 	// AllFacts are all of them.
 	AllFacts Facts = 1<<iota - 1
 )
@@ -38,6 +45,11 @@ type Scope struct {
 	// ColumnNames are columns whose types are read also without the fact Columns. Other
 	// columns may be read too. nil: Facts decides.
 	ColumnNames []string
+	// Definitions are those of Tables whose definitions are compared. Of the others the
+	// dialect may leave out texts for which the engine must open the table, such as the
+	// expressions of indexes and the definitions of views. They are Unreadable then. nil:
+	// the definitions of all tables are compared.
+	Definitions []TableName
 	// Previous is an earlier answer to the same scope. An engine whose change counters
 	// show that no definition has changed may return it with new counters. That needs
 	// the fact Changes, without Estimates.
@@ -94,6 +106,18 @@ type Table struct {
 	Partitions   []Partition  `json:",omitzero"`
 	Definition   string       `json:",omitzero"` // of a view
 
+	// Details are facts without a field of their own, in order of part, name and fact.
+	Details []Detail `json:",omitzero"`
+	// DetailsVersion is [DetailsVersion] of the Sentinel that read Details; 0 if they were
+	// not read.
+	DetailsVersion int `json:",omitzero"`
+	// Server is the name and the major version of the server, such as "PostgreSQL 15", if
+	// Details were read. Texts of different versions differ without a change.
+	Server string `json:",omitzero"`
+
+	// FoldsColumns says that names of columns that differ in case alone are the same.
+	FoldsColumns bool `json:"-"`
+
 	// Filtered: row security hides rows from the session's user (PostgreSQL).
 	Filtered bool `json:"-"`
 
@@ -104,6 +128,9 @@ type Table struct {
 	// Written counts rows inserted, updated and deleted since the counters were reset,
 	// summed over partitions. -1: it is unknown.
 	Written int64 `json:",omitzero"`
+	// Storage identifies what Written counts: the files that hold the rows, and the last
+	// reset of the counters. Rows are known to be the same only if both are.
+	Storage string `json:"-"`
 	// Modified is when data last changed, as the engine says. Zero: it is unknown.
 	Modified time.Time `json:",omitzero"`
 	// Analyzed is when the estimates were made. Zero: it is unknown.
@@ -112,6 +139,19 @@ type Table struct {
 	// Unreadable are facts that the session may not see, or that could not be read. A
 	// diff must not take their absence for a removal.
 	Unreadable Facts `json:",omitzero"`
+	// ReadErr is why facts could not be read this time, such as a lock of another
+	// session or a broken view. It is nil where the session may never see what is
+	// Unreadable. A table that is locked has it also when nothing is Unreadable.
+	ReadErr error `json:"-"`
+}
+
+// Unread returns the error of a table of which some of the facts could not be read this
+// time; nil if they were read, or may never be read.
+func (t *Table) Unread(f Facts) error {
+	if t == nil || t.Unreadable&f == 0 {
+		return nil
+	}
+	return t.ReadErr
 }
 
 // Column is one column.
@@ -127,18 +167,31 @@ type Column struct {
 	Comment   string `json:",omitzero"`
 }
 
+// Writable reports whether an INSERT can set the column. Its value is computed otherwise.
+// A column that numbers its rows can be set; see [RowInserter].
+func (c *Column) Writable() bool {
+	return c.Generated == "" || c.Generated == "auto_increment" || strings.HasPrefix(c.Generated, "identity ")
+}
+
+// Fixed reports whether an UPDATE cannot set the column, although an INSERT can.
+func (c *Column) Fixed() bool { return c.Generated == "identity always" }
+
 // Type is a column's type as the engine spells it and in canonical form.
 type Type struct {
-	Native    string   `json:",omitzero"` // as the engine prints it: "character varying(20)", "int(10) unsigned"
-	Family    Family   `json:",omitzero"` // canonical, comparable across engines
-	Length    int      `json:",omitzero"` // characters or bytes; 0 when unlimited or meaningless
-	Precision int      `json:",omitzero"` // total digits; of times: fractional digits + 1, so that 0 means unset
-	Scale     int      `json:",omitzero"`
-	Bits      int      `json:",omitzero"` // integers and floats: 8, 16, 24, 32, 64
-	Unsigned  bool     `json:",omitzero"`
-	Zoned     bool     `json:",omitzero"` // timestamps and times that know their time zone
-	Values    []string `json:",omitzero"` // enum or set labels in order
-	Element   *Type    `json:",omitzero"` // arrays
+	Native    string `json:",omitzero"` // as the engine prints it: "character varying(20)", "int(10) unsigned"
+	Family    Family `json:",omitzero"` // canonical, comparable across engines
+	Length    int    `json:",omitzero"` // characters or bytes; 0 when unlimited or meaningless
+	Precision int    `json:",omitzero"` // total digits; of times: fractional digits + 1, so that 0 means unset
+	Scale     int    `json:",omitzero"`
+	Bits      int    `json:",omitzero"` // integers and floats: 8, 16, 24, 32, 64
+	Unsigned  bool   `json:",omitzero"`
+	Zoned     bool   `json:",omitzero"` // timestamps and times that know their time zone
+	Zerofill  bool   `json:",omitzero"` // numbers that are printed with leading zeros
+	Padded    bool   `json:",omitzero"` // binary strings that are filled up with zero bytes
+	// Unenforced: the engine takes values of any size and zone, whatever the type says.
+	Unenforced bool     `json:",omitzero"`
+	Values     []string `json:",omitzero"` // enum or set labels in order
+	Element    *Type    `json:",omitzero"` // arrays
 }
 
 // Family groups types that hold the same kind of value in every engine.
@@ -167,6 +220,9 @@ const (
 type Key struct {
 	Name    string   `json:",omitzero"`
 	Columns []string `json:",omitzero"`
+	// Constraint says that a unique key is a constraint, where the engine has unique indexes
+	// without one too.
+	Constraint bool `json:",omitzero"`
 }
 
 // ForeignKey points to another table.
@@ -204,14 +260,19 @@ type Partition struct {
 	Default  bool   `json:",omitzero"`
 }
 
-// Column returns the named column, or nil.
+// Column returns the named column, or nil. Case counts where it counts for the engine.
 func (t *Table) Column(name string) *Column {
 	for i := range t.Columns {
-		if t.Columns[i].Name == name {
+		if t.SameColumn(t.Columns[i].Name, name) {
 			return &t.Columns[i]
 		}
 	}
 	return nil
+}
+
+// SameColumn reports whether two names mean the same column of the table.
+func (t *Table) SameColumn(a, b string) bool {
+	return a == b || t.FoldsColumns && strings.EqualFold(a, b)
 }
 
 // LeadsIndex reports whether the column is the first of a valid, total btree
@@ -219,7 +280,7 @@ func (t *Table) Column(name string) *Column {
 func (t *Table) LeadsIndex(column string) bool {
 	for _, ix := range t.Indexes {
 		ordered := ix.Method == "" || ix.Method == "btree"
-		if ordered && !ix.Invalid && ix.Partial == "" && len(ix.Columns) > 0 && ix.Columns[0] == column {
+		if ordered && !ix.Invalid && ix.Partial == "" && len(ix.Columns) > 0 && t.SameColumn(ix.Columns[0], column) {
 			return true
 		}
 	}
@@ -250,9 +311,15 @@ func (t *Table) Sort() {
 	for i := range t.Columns {
 		t.Columns[i].Position = i + 1
 	}
-	slices.SortFunc(t.Unique, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(t.Unique, func(a, b Key) int {
+		if a.Name == b.Name && a.Constraint != b.Constraint {
+			return map[bool]int{true: -1, false: 1}[a.Constraint]
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
 	t.Unique = slices.CompactFunc(t.Unique, func(a, b Key) bool { return a.Name == b.Name })
 	slices.SortFunc(t.ForeignKeys, func(a, b ForeignKey) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(t.Indexes, func(a, b Index) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(t.Partitions, func(a, b Partition) int { return strings.Compare(a.Name, b.Name) })
+	t.sortDetails()
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -17,11 +18,12 @@ func (c Config) withDefaults() Config {
 	c.MaxConnections = max(c.MaxConnections, 0)
 	c.StatementTimeout = max(c.StatementTimeout, 0)
 	c.LockTimeout = max(c.LockTimeout, 0)
+	c.RepairTimeout = max(c.RepairTimeout, 0)
 	if c.Observer == nil {
 		c.Observer = NopObserver{}
 	}
-	if c.Now == nil {
-		c.Now = func() time.Time { return time.Time{} }
+	if c.Clock == nil {
+		c.Clock = sentinel.ClockFunc(func() time.Time { return time.Time{} })
 	}
 	if err := settings.Complete(&c); err != nil {
 		panic(err) // no key of a warehouse is checked by Complete

@@ -4,9 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
 )
+
+// Limits on the client's side. A server ends a statement that takes too long by itself.
+// One that does not within Grace after the time limit is asked on another connection
+// whether it is there, for Probe.
+const (
+	Grace      = 2 * time.Second
+	Probe      = 2 * time.Second
+	MaxOverrun = 5 * time.Second // from the time limit of a statement to the error, at most
+)
+
+// ConnectTime returns the time that a connection may take to open, for statements with
+// a time limit.
+func ConnectTime(statementTimeout time.Duration) time.Duration {
+	return min(10*time.Second, statementTimeout+Grace)
+}
+
+// NoAnswer returns the error of a server that is silent on every connection.
+func NoAnswer(after time.Duration) error {
+	err := fmt.Errorf("no answer within %s, and none on a new connection: "+
+		"the server or the network between is stuck", after)
+	return &Error{Kind: Unreachable, Err: err, Silent: true}
+}
+
+// Overdue returns the error of a statement that went on for longer than the server
+// should have let it, while the server answers others.
+func Overdue(after time.Duration) error {
+	err := fmt.Errorf("given up after %s: the server answers, but did not end the statement in its time", after)
+	return &Error{Kind: TimedOut, Err: err}
+}
 
 // ErrorKind classes the errors of engines: what the user has to do, and whether a retry
 // can help.
@@ -21,13 +52,16 @@ const (
 	TimedOut      ErrorKind = "timeout"        // statement_timeout, or the caller's deadline
 	Locked        ErrorKind = "locked"         // lock_timeout
 	Transient     ErrorKind = "transient"      // deadlock, serialization, too many connections, shutdown
+	Conflict      ErrorKind = "conflict"       // a row with the same key exists
 	BadStatement  ErrorKind = "bad_statement"  // syntax, types, anything a retry cannot help
+	Unguarded     ErrorKind = "unguarded"      // the session's settings, such as read-only, could not be set
 )
 
 // ErrorKinds are all classes.
 func ErrorKinds() []ErrorKind {
 	return []ErrorKind{
-		Unreachable, Unauthorized, Forbidden, MissingTable, MissingColumn, TimedOut, Locked, Transient, BadStatement,
+		Unreachable, Unauthorized, Forbidden, MissingTable, MissingColumn, TimedOut, Locked, Transient, Conflict,
+		BadStatement, Unguarded,
 	}
 }
 
@@ -37,13 +71,18 @@ type Error struct {
 	Kind ErrorKind
 	Code string // SQLSTATE or the engine's number; "" when there is none
 	Err  error
+	// Silent says that a server which is Unreachable takes connections and answers
+	// nothing: every further try costs its whole time limit.
+	Silent bool
 }
 
+// Error returns the kind, the code and at most [sentinel.LongestText] of the text of Err.
 func (e *Error) Error() string {
+	text := sentinel.Clip(e.Err.Error())
 	if e.Code == "" {
-		return fmt.Sprintf("%s: %v", e.Kind, e.Err)
+		return fmt.Sprintf("%s: %s", e.Kind, text)
 	}
-	return fmt.Sprintf("%s (%s): %v", e.Kind, e.Code, e.Err)
+	return fmt.Sprintf("%s (%s): %s", e.Kind, e.Code, text)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -60,7 +99,7 @@ func (e *Error) Temporary() bool {
 // KindOf returns the class of err; "" when err is nil or not from an engine.
 func KindOf(err error) ErrorKind {
 	if err == nil {
-		return "" // every statement's answer is looked at
+		return "" // called for every answer
 	}
 	var e *Error
 	if errors.As(err, &e) {
@@ -81,28 +120,6 @@ type scrubbed struct {
 func (s scrubbed) Error() string { return strings.ReplaceAll(s.err.Error(), s.secret, "***") }
 func (s scrubbed) Unwrap() error { return s.err }
 
-// PasswordOf finds the password of a DSN: of a URL, of user:password@address, or
-// of words such as password=secret; "" when there is none.
-func PasswordOf(dsn string) string {
-	if u, err := url.Parse(dsn); err == nil && u.User != nil {
-		p, _ := u.User.Password()
-		return p
-	}
-	for _, field := range strings.Fields(dsn) {
-		if p, ok := strings.CutPrefix(field, "password="); ok {
-			return strings.Trim(p, "'")
-		}
-	}
-	if _, rest, ok := strings.Cut(dsn, "://"); ok {
-		dsn = rest
-	}
-	if at := strings.LastIndex(dsn, "@"); at >= 0 {
-		_, p, _ := strings.Cut(dsn[:at], ":")
-		return p
-	}
-	return ""
-}
-
 // Scrub replaces a secret in the text of an error. It returns err itself where the
 // text does not hold the secret; errors.Is and errors.As see through it.
 func Scrub(err error, secret string) error {
@@ -111,3 +128,7 @@ func Scrub(err error, secret string) error {
 	}
 	return scrubbed{err, secret}
 }
+
+// ErrEnough is wrapped by what the function of [Statement.Each] returns to be given no more
+// rows of a long answer. An engine that would have to read the rest ends the statement.
+var ErrEnough = errors.New("enough rows")

@@ -10,7 +10,9 @@ import (
 )
 
 const (
-	openAfter     = 3                // failed batches in a row that open the breaker of the only server
+	// openAfter is the number of failed batches in a row that open the breaker of the only
+	// server. A silent server opens it at once.
+	openAfter     = 3
 	firstPause    = 2 * time.Second  // first pause of an open breaker; doubled with every failure, with jitter
 	longestPause  = 2 * time.Minute  // longest pause
 	probesToMove  = 3                // answered probes in a row before statements move back to a server
@@ -116,8 +118,12 @@ func (f *failover) pick() (*server, error) {
 			return other, nil
 		}
 	}
-	err := fmt.Errorf("%s did not answer %d times in a row and is not asked again before %s: %w",
-		s.name, s.failures, s.next.Format(time.TimeOnly), s.lastErr)
+	times := fmt.Sprintf("%d times in a row", s.failures)
+	if e := (*Error)(nil); errors.As(s.lastErr, &e) && e.Silent {
+		times = "in its time"
+	}
+	err := fmt.Errorf("%s did not answer %s and is not asked again before %s: %w",
+		s.name, times, s.next.Format(time.TimeOnly), s.lastErr)
 	return nil, &Error{Kind: Unreachable, Err: err}
 }
 
@@ -129,6 +135,9 @@ func (f *failover) failed(s *server, cause error, wholly bool) {
 	s.lastErr, s.probes = cause, 0
 	if wholly {
 		s.failures++
+	}
+	if e := (*Error)(nil); errors.As(cause, &e) && e.Silent {
+		s.failures = max(s.failures, openAfter) // every further try would take its whole time limit
 	}
 	if len(f.servers) > 1 || s.failures >= openAfter {
 		f.pause(s)

@@ -2,8 +2,11 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/internal/panics"
 )
 
 // Observer follows the statements that a warehouse runs, for metrics and traces. Its
@@ -12,6 +15,9 @@ import (
 type Observer interface {
 	// Statement reports that one statement was answered. kind is empty when it succeeded.
 	Statement(kind ErrorKind)
+	// Panicked reports that a statement ended in a panic, which was recovered from. The
+	// error has its stack.
+	Panicked(bug error)
 	// Batch reports the time from sending a batch of statements to its last answer.
 	Batch(took time.Duration)
 	// Connected reports that a connection was opened. Dialects call it.
@@ -32,6 +38,9 @@ type NopObserver struct{}
 
 // Statement implements Observer.
 func (NopObserver) Statement(ErrorKind) {}
+
+// Panicked implements Observer.
+func (NopObserver) Panicked(error) {}
 
 // Batch implements Observer.
 func (NopObserver) Batch(time.Duration) {}
@@ -76,6 +85,9 @@ func (s *observed) Run(ctx context.Context, statements []Statement, done func(in
 			kind = "other"
 		}
 		s.observer.Statement(kind)
+		if errors.As(err, new(*panics.Error)) {
+			s.observer.Panicked(err)
+		}
 		done(i, rows, err)
 	})
 	if len(statements) > 0 {

@@ -66,7 +66,7 @@ func Open(cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
 	}
 	cfg = cfg.withDefaults()
-	servers := &failover{now: cfg.Now, observer: cfg.Observer}
+	servers := &failover{now: cfg.Clock.Now, observer: cfg.Observer}
 	for i, dsn := range append([]sentinel.Secret{cfg.DSN}, cfg.StandbyDSN...) {
 		name, config := "primary", cfg
 		if i > 0 {
@@ -79,7 +79,7 @@ func Open(cfg Config) (*DB, error) {
 		}
 		servers.servers = append(servers.servers, &server{name: name, sessions: sessions})
 	}
-	sessions := &observed{Sessions: servers, observer: cfg.Observer, now: cfg.Now}
+	sessions := &observed{Sessions: servers, observer: cfg.Observer, now: cfg.Clock.Now}
 	return &DB{Config: cfg, Dialect: d, sessions: sessions, servers: servers}, nil
 }
 
@@ -95,6 +95,22 @@ func (db *DB) Catalog(ctx context.Context, scope Scope) (*Catalog, error) {
 		db.Config.Observer.Lag(c.Standby, c.Lag)
 	}
 	return c, err
+}
+
+// MustConfirm reports whether what the catalog does not show may be there all the same;
+// see [Confirmer].
+func (db *DB) MustConfirm() bool {
+	_, ok := db.Dialect.(Confirmer)
+	return ok
+}
+
+// ConfirmRemoved returns nil if what before has and now has not is gone from the table, and
+// otherwise why that cannot be said; see [Confirmer].
+func (db *DB) ConfirmRemoved(ctx context.Context, before, now *Table) error {
+	if c, ok := db.Dialect.(Confirmer); ok {
+		return c.ConfirmRemoved(ctx, db.sessions, before, now)
+	}
+	return nil
 }
 
 // Close closes all connections.

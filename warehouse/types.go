@@ -53,6 +53,7 @@ var standardTypes = map[string]Type{
 	"uuid":              {Family: UUID},
 	"json":              {Family: JSON},
 	"jsonb":             {Family: JSON},
+	"bit varying":       {Family: Other},
 }
 
 // StandardType reads a type by the names of the SQL standard, such as "character
@@ -68,15 +69,23 @@ func StandardType(native string) Type {
 		name, suffix = name[:i], name[i+1:]
 	}
 	t, ok := standardTypes[name]
+	if strings.HasPrefix(name, "interval") {
+		t, ok = standardTypes["interval"], true
+	}
 	if !ok {
 		return Type{Native: native, Family: Other}
 	}
 	t.Native = native
 	switch t.Family {
-	case Text, FixedText:
+	case Text, FixedText, Other:
 		t.Length = numbers.At(0)
 	case Decimal:
 		t.Precision, t.Scale = numbers.At(0), numbers.At(1)
+	case Interval:
+		t.Precision = 7
+		if len(numbers) > 0 {
+			t.Precision = numbers[0] + 1
+		}
 	case Timestamp, Time:
 		t.Zoned = strings.HasPrefix(suffix, "with time zone")
 		t.Precision = 7

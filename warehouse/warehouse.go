@@ -25,7 +25,8 @@ type Config struct {
 	MaxConnections   int               `yaml:"max_connections" default:"4" doc:"Connections open at once, 1 to 100."`
 	StatementTimeout time.Duration     `yaml:"statement_timeout" default:"30s" doc:"The server cancels a statement that runs longer."`
 	LockTimeout      time.Duration     `yaml:"lock_timeout" default:"1s" doc:"The server cancels a statement that waits longer for a lock."`
-	Now              sentinel.Clock    `yaml:"-"` // wall clock, for connection lifetimes; nil: connections live for ever
+	RepairTimeout    time.Duration     `yaml:"repair_timeout" default:"15m" doc:"The server cancels a statement of a repair that runs longer."`
+	Clock            sentinel.Clock    `yaml:"-"` // wall clock, for connection lifetimes; nil: connections live for ever
 	Observer         Observer          `yaml:"-"` // nil: nobody observes
 	ChangeCounters   bool              `yaml:"change_counters" doc:"Skip tables that the engine's statistics say nobody wrote to."`
 }
@@ -39,9 +40,10 @@ type Dialect interface {
 	// Matches reports whether a DSN is in the form of this dialect, such as by its
 	// scheme. A DSN that no dialect takes needs a `dialect:` beside it.
 	Matches(dsn string) bool
-	// Open prepares a pool of read-only sessions with the timeouts of cfg set by
-	// connection options, time zone UTC and application name "sentinel". It does
-	// not need the server to be up.
+	// Open prepares a pool of read-only sessions with the timeouts of cfg, character set
+	// UTF-8, time zone UTC and application name "sentinel", whatever the user's own
+	// settings are. The settings are read back, and no statement runs without them. It
+	// does not need the server to be up.
 	Open(cfg Config) (Sessions, error)
 	// Quote quotes one identifier, always; an error for what the engine cannot
 	// name (empty, NUL, invalid UTF-8, control and bidi characters, too long).
@@ -63,7 +65,9 @@ type Sessions interface {
 	// calls done once for each with its index. A failing statement never fails
 	// its neighbours. It returns when all are answered; when ctx ends, running
 	// statements are cancelled on the server and the rest answer ctx's error.
-	// done may be called from several goroutines, never for one index twice.
+	// done may be called from several goroutines, never for one index twice. A
+	// server that answers nothing is given up within [MaxOverrun] after the statement's
+	// time limit, with an error of kind Unreachable.
 	Run(ctx context.Context, statements []Statement, done func(i int, rows Rows, err error))
 	// Close closes all connections.
 	Close() error
@@ -72,7 +76,7 @@ type Sessions interface {
 // Statement is one SQL statement with its bound arguments.
 type Statement struct {
 	SQL  string
-	Args []any // int64, float64, string, bool, time.Time (bound as UTC timestamp), nil
+	Args []any // int64, float64, string, []byte, bool, time.Time (bound as UTC timestamp), nil
 	// Each, when set, is called as an answer begins. The function it returns gets the
 	// rows one by one, and Rows is nil. It must not keep the slice, which the next row
 	// uses; it may keep the texts. A statement that is sent again because its connection
@@ -83,7 +87,14 @@ type Statement struct {
 	// Header asks for the columns' names as the first row of the answer. Only the
 	// dialect itself sets it, for statements of its Catalog.
 	Header bool
+	// Custom says that a user wrote the whole statement, which [CheckQuery] has accepted.
+	// Rows has at most CustomRows rows: the rest of the answer is cancelled. Nothing that
+	// the statement sets or locks stays in a session.
+	Custom bool
 }
+
+// CustomRows is the number of rows that are read of the answer to a custom statement.
+const CustomRows = 2
 
 // Rows is a whole answer: rows of cells, in the statement's order.
 type Rows [][]Cell

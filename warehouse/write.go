@@ -22,14 +22,13 @@ func OpenForWriting(cfg Config) (db *sql.DB, dialect WriteDialect, classify func
 		return nil, nil, nil, fmt.Errorf("repair_dsn: want the address of a warehouse that can be written to: %s",
 			strings.Join(writers(), ", "))
 	}
-	password := PasswordOf(dsn)
 	db, err = d.OpenForWriting(cfg)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("repair_dsn: %w", Scrub(err, password))
+		return nil, nil, nil, fmt.Errorf("repair_dsn: %w", ScrubDSN(err, cfg.RepairDSN))
 	}
 	db.SetMaxOpenConns(cfg.MaxConnections)
 	db.SetConnMaxIdleTime(time.Minute)
-	return db, d, func(err error) error { return d.Classify(Scrub(err, password)) }, nil
+	return db, d, func(err error) error { return d.Classify(ScrubDSN(err, cfg.RepairDSN)) }, nil
 }
 
 // writers are the dialects that can be written with.
@@ -47,12 +46,4 @@ func Bind(d Dialect, args []any) []any {
 		return w.Bind(args)
 	}
 	return args
-}
-
-// BindDate is the argument that a column of dates is compared with.
-func BindDate(d Dialect, day time.Time) any {
-	if b, ok := d.(DateBinder); ok {
-		return b.BindDate(day)
-	}
-	return Bind(d, []any{day})[0]
 }

@@ -18,7 +18,9 @@ type WriteDialect interface {
 	// OpenForWriting prepares sessions that write to cfg.RepairDSN, with the lock
 	// timeout of cfg, time zone UTC and application name "sentinel/repair". A value
 	// that does not fit a column must be an error: the server must not cut it. The
-	// server need not be up.
+	// server need not be up. A statement that runs for longer than cfg.RepairTimeout
+	// fails, on this side too if the server says nothing. One whose context ends is
+	// ended on the server.
 	OpenForWriting(cfg Config) (*sql.DB, error)
 	// Classify turns an error of the driver into an [Error] with a kind. Repairs are
 	// tried again after errors that are Temporary.
@@ -49,21 +51,22 @@ type WriteDialect interface {
 	// InsertMissing returns a statement that inserts one row, unless its key exists.
 	// columns and values are lists with commas.
 	InsertMissing(table, columns, values string) string
-	// Upsert returns a statement that inserts the rows of one table into another,
-	// and updates rows whose key exists. It must not write rows that stay the same.
-	Upsert(u Upsert) string
+	// UpdateRows returns a statement that updates rows of one table from the rows of
+	// another with the same key. It must not write rows that stay the same, and must
+	// write those whose values are only spelt differently.
+	UpdateRows(u RowUpdate) string
 	// Checksum returns a query over the columns of all rows of from, which may end
 	// in a condition. When summed is true the query answers with one row: the number
 	// of rows, and a text that is the sum of their hashes. Otherwise it answers with
 	// one text for each row, and the caller adds the hashes up. NULL differs from
 	// every text, and a value cannot move from one column to the next unseen.
 	Checksum(columns []string, from string) (query string, summed bool)
-	// ConvertValue returns the argument to bind for a cell that an engine of any kind
-	// wrote, so that this engine stores the same value in column c.
-	ConvertValue(c *Column, cell Cell) any
-	// AcceptsZones reports whether the text of a timestamp may end in its zone.
-	// Where it may not, the caller cuts the zone from times in UTC.
-	AcceptsZones() bool
+	// ValueReader reads values exactly.
+	ValueReader
+	// BindValue returns the argument to bind, so that a column of type t stores the value.
+	// An error says why the engine has no such value. The kind suits the type, and the kinds
+	// are those that DecodeValue returns for it.
+	BindValue(v Value, t Type) (any, error)
 
 	// DependentQueries returns the queries for what notices when rows of a table are
 	// deleted. A reload runs them while it plans, on the sessions of checks.
@@ -83,34 +86,12 @@ type WriteDialect interface {
 	ChangeType(c TypeChange) (statement, approve string, err error)
 }
 
-// Upsert is an insert of all rows of one table into another.
-type Upsert struct {
-	Table   string // that rows go into
-	From    string // that has the rows
-	Columns []string
-	Key     []string // the columns of Columns by which rows are the same
-	NonKey  []string // the other columns of Columns
-}
-
-// DependentQueries ask what notices when rows of a table are deleted and inserted
-// again. Each takes the table's schema and name, unquoted, and answers with one
-// name in each row. "" asks nothing.
-type DependentQueries struct {
-	// Cascading answers with the tables that lose or change rows too.
-	Cascading string
-	// Triggers answers with the triggers of the table.
-	Triggers string
-	// Grants answers with those of the privileges SELECT and TRIGGER that the account
-	// has. Without them the other two queries do not show everything. "" says that
-	// all accounts see everything.
-	Grants string
-}
-
 // TypeChange is a change of a column's type.
 type TypeChange struct {
 	Table, Column string
 	From, To      Column
-	Bytes         int64 // of the table; below 0 when it is not known
+	Have          *Table // as it is
+	Bytes         int64  // of the table; below 0 when it is not known
 }
 
 // TransactionLimiter is a dialect whose transactions have limits of their own, so
@@ -124,7 +105,7 @@ type TransactionLimiter interface {
 // TransactionLimits bound what the server does within one transaction.
 type TransactionLimits struct {
 	Lock        time.Duration // longest wait for a lock
-	Statement   time.Duration // longest run of one statement
+	Statement   time.Duration // longest run of one statement; 0: that of the session
 	Application string        // name of the session, shown to other sessions
 }
 
@@ -161,13 +142,6 @@ type RollbackChecker interface {
 	WithoutRollback() string
 }
 
-// DateBinder is a dialect that compares dates as texts. Without it a date is bound
-// as a time.
-type DateBinder interface {
-	// BindDate returns the argument that a column of dates is compared with.
-	BindDate(day time.Time) any
-}
-
 // TableLocker is a dialect that locks a table before it alters it, and knows what
 // would make the lock wait. Without it nothing is locked or asked.
 type TableLocker interface {
@@ -185,6 +159,22 @@ type TableLocker interface {
 	// kind, name and column. Kinds are depends, published, extension, privileges and
 	// version. A row of kind version must exist.
 	Dependencies() string
+}
+
+// AlterInspector is a dialect whose ALTER TABLE may run functions: those of domains,
+// of ranges and casts, of expressions that it evaluates again, and of event triggers.
+// Without it an ALTER TABLE runs none.
+type AlterInspector interface {
+	// OwnNames returns the statement that makes names of types, functions and operators
+	// without a schema mean the server's own, until the transaction ends.
+	OwnNames() string
+	// InspectAlter returns a query for what an ALTER TABLE may run. Its arguments are
+	// the table's quoted name, the name of a type or "", and the column whose type
+	// changes or "". Rows are of kind and text. Kind name has how a statement spells the
+	// type under OwnNames, and is missing if there is no such type. Kind own has a type
+	// that is not the server's own, at any depth of the type. Kind runs has a function
+	// of an account that is no superuser. Kind digest differs when any of them changes.
+	InspectAlter() string
 }
 
 // NullDropper is a dialect that makes a column nullable in its catalog alone.

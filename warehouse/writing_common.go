@@ -5,22 +5,28 @@ import (
 	"strings"
 )
 
-// UpsertOnConflict is the statement of [WriteDialect.Upsert] for engines with ON
-// CONFLICT. Rows that stay as they are are not written.
-func UpsertOnConflict(u Upsert) string {
-	columns := strings.Join(u.Columns, ", ")
-	insert := "INSERT INTO " + u.Table + " (" + columns + ") SELECT " + columns + " FROM " + u.From + " WHERE true"
-	conflict := " ON CONFLICT (" + strings.Join(u.Key, ", ") + ") DO "
-	if len(u.NonKey) == 0 {
-		return insert + conflict + "NOTHING"
+// UpdateFrom is the statement of [WriteDialect.UpdateRows] for engines with UPDATE ...
+// FROM. spell returns an expression that differs whenever a value is spelt differently.
+func UpdateFrom(verb string, u RowUpdate, spell func(column string) string) string {
+	set := make([]string, len(u.Columns))
+	differs := make([]string, len(u.Columns))
+	for i, c := range u.Columns {
+		set[i] = c + " = s." + c
+		differs[i] = spell("t."+c) + " IS DISTINCT FROM " + spell("s."+c)
 	}
-	set := make([]string, len(u.NonKey))
-	differs := make([]string, len(u.NonKey))
-	for i, c := range u.NonKey {
-		set[i] = c + " = excluded." + c
-		differs[i] = u.Table + "." + c + " IS DISTINCT FROM excluded." + c
+	return verb + " " + u.Table + " AS t SET " + strings.Join(set, ", ") + " FROM " + u.From + " s JOIN " + u.Among +
+		" k ON " + SameKey(u.Key, "s", "k") + " WHERE " + SameKey(u.Key, "t", "s") + " AND (" +
+		strings.Join(differs, " OR ") + ")"
+}
+
+// SameKey is the condition that two tables have the same values in all columns of a key.
+// Names are quoted.
+func SameKey(key []string, one, other string) string {
+	same := make([]string, len(key))
+	for i, c := range key {
+		same[i] = one + "." + c + " = " + other + "." + c
 	}
-	return insert + conflict + "UPDATE SET " + strings.Join(set, ", ") + " WHERE " + strings.Join(differs, " OR ")
+	return strings.Join(same, " AND ")
 }
 
 // CommonTypeName spells the types that most engines call the same; see

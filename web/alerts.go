@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"time"
 
-	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// webhook is Alertmanager's webhook, version 4.
+// webhook is the body of Alertmanager's webhook, version 4.
 type webhook struct {
 	Version string  `json:"version"`
 	Alerts  []alert `json:"alerts"`
@@ -20,10 +21,25 @@ type alert struct {
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations"`
 	Fingerprint string            `json:"fingerprint"`
+	StartsAt    time.Time         `json:"startsAt"`
 }
 
-// alerts starts the repairs configured for firing alerts. An alert names its
-// table by the labels warehouse and dataset.
+// alertsAnswer is the answer to a webhook. Alertmanager does not read it; people do.
+type alertsAnswer struct {
+	Alerts     int          `json:"alerts"`
+	Planned    int          `json:"planned"`
+	NotPlanned []notPlanned `json:"not_planned,omitempty"`
+}
+
+type notPlanned struct {
+	Alert       string `json:"alert"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Why         string `json:"why"`
+}
+
+// alerts starts the repairs that are configured for firing alerts, and answers why it
+// started none for the others. The labels warehouse and dataset of an alert name its table.
+// Without them it is the one whose repairs name the alert.
 func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
 	var hook webhook
 	if err := json.NewDecoder(r.Body).Decode(&hook); err != nil {
@@ -34,21 +50,25 @@ func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusBadRequest, fmt.Sprintf("version %q: want Alertmanager's webhook of version 4", hook.Version))
 		return
 	}
-	planned := 0
+	answer := alertsAnswer{Alerts: len(hook.Alerts)}
 	for _, a := range hook.Alerts {
-		table, err := sentinel.ParseTable(a.Labels["warehouse"] + "." + a.Labels["dataset"])
-		if a.Status != "firing" || err != nil {
-			continue // resolved, or about no table
+		name, n, why := a.Labels["alertname"], 0, "it is "+a.Status+", not firing"
+		if a.Status == "firing" {
+			labels := map[string]string{"fingerprint": a.Fingerprint, "summary": a.Annotations["summary"]}
+			maps.Copy(labels, a.Labels)
+			var err error
+			n, why, err = s.Agent.RepairAlert(r.Context(), repair.Alert{
+				Name: name, Fingerprint: a.Fingerprint, Start: a.StartsAt, Labels: labels,
+			})
+			if err != nil {
+				// Alertmanager sends the alerts again after a 5xx.
+				s.text(w, http.StatusServiceUnavailable, err.Error())
+				return
+			}
 		}
-		labels := map[string]string{"fingerprint": a.Fingerprint, "summary": a.Annotations["summary"]}
-		maps.Copy(labels, a.Labels)
-		n, err := s.Agent.RepairAlert(r.Context(), a.Labels["alertname"], table, labels)
-		if err != nil {
-			// 5xx: Alertmanager sends it again.
-			s.text(w, http.StatusServiceUnavailable, err.Error())
-			return
+		if answer.Planned += n; n == 0 {
+			answer.NotPlanned = append(answer.NotPlanned, notPlanned{name, a.Fingerprint, why})
 		}
-		planned += n
 	}
-	s.json(w, map[string]int{"alerts": len(hook.Alerts), "planned": planned}, nil)
+	s.json(w, answer, nil)
 }

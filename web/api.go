@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -9,29 +10,38 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// results answers the last result of every check: ?dataset= and ?check= narrow it.
+// results returns the last result of every check. The parameters dataset, which is a name
+// or a pattern as in the configuration, and check select some.
 func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 	filter := store.Filter{Check: r.FormValue("check")}
-	if name := r.FormValue("dataset"); name != "" {
-		table, err := sentinel.ParseTable(name)
+	name := r.FormValue("dataset")
+	if name != "" {
+		p, err := sentinel.ParsePattern(name)
 		if err != nil {
 			s.text(w, http.StatusBadRequest, "dataset: "+err.Error())
 			return
 		}
-		filter.Table = table
+		if !p.Wild() {
+			filter.Table = p.Table
+		}
 	}
 	v, err := s.Store.LastResults(r.Context(), filter)
+	if err == nil && name != "" && len(v) == 0 { // not the name of the catalog
+		filter.Table = sentinel.Table{}
+		v, err = s.Store.LastResults(r.Context(), filter)
+	}
+	v = slices.DeleteFunc(v, func(r sentinel.Result) bool { return name != "" && !sentinel.MatchTable(name, r.Table) })
 	s.json(w, nonNil(v), err)
 }
 
-// incidents answers open incidents, or with ?all=1 also the resolved ones.
+// incidents returns the open incidents. With all=1 it also returns resolved ones.
 func (s *Server) incidents(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Store.Incidents(r.Context(), store.IncidentFilter{Resolved: r.FormValue("all") == "1", Limit: 1000})
 	s.json(w, nonNil(v), err)
 }
 
-// history answers the remembered points of one check: ?check= &metric= &segment=
-// &since= (RFC 3339) &limit= (default 1000, at most 10000).
+// history returns the stored points of one check. The parameters are check, metric,
+// segment, since (RFC 3339) and limit (default 1000, at most 10000).
 func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	limit := 1000
 	if v := r.FormValue("limit"); v != "" {
@@ -56,11 +66,11 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	check, metric, segment := r.FormValue("check"), r.FormValue("metric"), r.FormValue("segment")
-	v, err := s.Store.Points(r.Context(), check, metric, segment, since, limit)
+	v, err := s.Store.Points(r.Context(), store.Series{Check: check, Metric: metric, Segment: segment}, since, limit)
 	s.json(w, nonNil(v), err)
 }
 
-// nonNil makes an empty answer [] and not null.
+// nonNil returns an empty list for nil, so that its JSON form is [] and not null.
 func nonNil[T any](v []T) []T {
 	if v == nil {
 		return []T{}

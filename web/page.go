@@ -4,13 +4,16 @@ import (
 	"cmp"
 	_ "embed"
 	"html/template"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -19,26 +22,42 @@ var pageSource string
 
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
-		"ago": func(now, t time.Time) string { return notify.Span(now.Sub(t)) },
+		"ago":     func(now, t time.Time) string { return notify.Span(now.Sub(t)) },
+		"soon":    func(now, t time.Time) bool { return t.Sub(now) < time.Hour },
+		"percent": percent,
+		"window":  slo.WindowName,
+		"span":    notify.Span,
 	}).Parse(pageSource))
 })
 
 type pageData struct {
 	Version   string
+	Problems  []string // of the agent itself
 	Now       time.Time
 	Counts    map[sentinel.Status]int
 	Order     []sentinel.Status
 	Incidents []shown
 	Results   []sentinel.Result
+	Silences  []notify.SilenceStatus
+	Levels    []slo.Report
 }
 
-// shown is an incident on the page: Below one that explains it.
+// percent writes a share; a dash for one that is not known.
+func percent(v float64) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return strconv.FormatFloat(math.Round(v*1e5)/1e3, 'f', -1, 64) + " %"
+}
+
+// shown is an incident on the page. Below is set if another incident explains it.
 type shown struct {
 	sentinel.Incident
 	Below bool
 }
 
-// arrange puts the worst first, and those that another explains below it.
+// arrange sorts incidents with the worst first. It puts each one below the incident
+// that explains it.
 func arrange(open []sentinel.Incident) (out []shown) {
 	slices.SortStableFunc(open, func(a, b sentinel.Incident) int {
 		switch {
@@ -69,7 +88,7 @@ func arrange(open []sentinel.Incident) (out []shown) {
 			place(i, false)
 		}
 	}
-	for _, i := range open { // explained by each other: a damaged state is shown all the same
+	for _, i := range open { // incidents that explain each other, in a damaged state, are shown too
 		if !placed[i.ID] {
 			place(i, false)
 		}
@@ -77,8 +96,8 @@ func arrange(open []sentinel.Incident) (out []shown) {
 	return out
 }
 
-// page shows open incidents and the last result of every check, worst first.
-// It needs no script and holds nothing that a checks' message does not hold.
+// page shows open incidents and the last result of every check, the worst first. It
+// needs no script, and shows no more than the messages of checks hold.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	results, err := s.Store.LastResults(r.Context(), store.Filter{})
 	if err != nil {
@@ -89,6 +108,13 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.json(w, nil, err)
 		return
+	}
+	var silences []notify.SilenceStatus
+	if s.Agent.Ready() {
+		if silences, err = s.Agent.Silences(r.Context()); err != nil {
+			s.json(w, nil, err)
+			return
+		}
 	}
 	open = slices.DeleteFunc(open, func(i sentinel.Incident) bool { return i.State == sentinel.Resolved })
 	slices.SortStableFunc(results, func(a, b sentinel.Result) int {
@@ -101,8 +127,12 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return cmp.Or(a.Table.Compare(b.Table), cmp.Compare(a.Check, b.Check))
 	})
 	data := pageData{
-		Version: s.Version, Now: s.Now(), Counts: map[sentinel.Status]int{}, Incidents: arrange(open), Results: results,
+		Version: s.Version, Problems: s.Problems(), Now: s.Clock.Now(),
+		Counts: map[sentinel.Status]int{}, Incidents: arrange(open), Results: results, Silences: silences,
 		Order: []sentinel.Status{sentinel.Fail, sentinel.Error, sentinel.Warn, sentinel.Unknown, sentinel.Pass},
+	}
+	if s.Agent != nil {
+		data.Levels = s.Agent.ServiceLevels()
 	}
 	for _, r := range results {
 		data.Counts[r.Status]++

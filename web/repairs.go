@@ -4,11 +4,13 @@ import (
 	"net/http"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// repairs answers repairs, newest first: ?active=1, ?state=, ?id= narrow them.
+// repairs returns repairs, the newest first. The parameters active=1, state and id
+// select some.
 func (s *Server) repairs(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Store.Repairs(r.Context(), store.RepairFilter{
 		ID:     r.FormValue("id"),
@@ -26,17 +28,18 @@ type decision struct {
 	Hash string `json:"hash"` // approve: the hash of the plan that was read
 }
 
-// decideRepair takes a person's decision: approve, reject, rollback, retry, discard.
+// decideRepair applies a person's decision on a repair: approve, reject, rollback,
+// retry or discard.
 func (s *Server) decideRepair(w http.ResponseWriter, r *http.Request) {
 	var d decision
 	if !s.decode(w, r, &d, `{"who": "ann", "why": "..."}`) {
 		return
 	}
-	if d.Who == "" {
+	if d.Who = access.Actor(r.Context(), d.Who); d.Who == "" {
 		s.text(w, http.StatusBadRequest, "who: name the person who decides")
 		return
 	}
-	decisions := repair.Decisions{Store: s.Store, Now: s.Now, Who: d.Who}
+	decisions := repair.Decisions{Store: s.Store, Clock: s.Clock, Who: d.Who}
 	moved, err := decisions.Decide(r.Context(), repair.Decision{
 		Kind: r.PathValue("what"), ID: r.PathValue("id"), Hash: d.Hash, Why: d.Why,
 	})
@@ -57,7 +60,7 @@ func (s *Server) switchRepairs(w http.ResponseWriter, r *http.Request) {
 	var d decision
 	if s.decode(w, r, &d, `{"who": "ann", "why": "..."}`) {
 		s.done(w, repair.SetKillSwitch(r.Context(), s.Store, repair.KillSwitchState{
-			Off: setting == "off", Who: d.Who, Why: d.Why, At: s.Now(),
+			Off: setting == "off", Who: access.Actor(r.Context(), d.Who), Why: d.Why, At: s.Clock.Now(),
 		}))
 	}
 }

@@ -1,13 +1,12 @@
-// Package web is the agent's HTTP side: a status page, a JSON API, metrics,
-// health, and reload. Reading needs no token; every request that changes
-// something needs the bearer token of the configuration. Begin with
-// handler, which lists the routes.
+// Package web is the HTTP server of the agent. It has a status page, a JSON API,
+// metrics, health checks and reload. Every request that changes something needs a token
+// of the configuration, and reading does if the configuration says so. Begin with handler,
+// which lists the routes.
 package web
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,60 +14,92 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// Agent is what the server asks of the running agent. All methods may be called
-// by several requests at once.
+// Agent is the running agent as the server sees it. All methods may be called
+// concurrently.
 type Agent interface {
-	// Ready reports whether the agent checks its datasets. It answers at once.
+	// Ready reports whether the agent checks its datasets. It never blocks.
 	Ready() bool
-	// RepairAlert starts the repairs that are configured for a firing alert of a
-	// table, and returns how many were planned. name is the alert's name.
-	RepairAlert(ctx context.Context, name string, t sentinel.Table, labels map[string]string) (int, error)
+	// RepairAlert starts the repairs that are configured for a firing alert, and returns
+	// how many were planned. name is the alert's name. Its labels warehouse and dataset
+	// name the table.
+	// why says why nothing was planned.
+	RepairAlert(ctx context.Context, alert repair.Alert) (planned int, why string, err error)
+	// ServiceLevels returns how the datasets with an objective stand now.
+	ServiceLevels() []slo.Report
 	// Decide acknowledges or resolves an incident. what is "ack" or "resolve".
 	Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error)
-	// Silence keeps notifications back for a time.
+	// Silence suppresses notifications for a time.
 	Silence(ctx context.Context, s notify.Silence) error
-	// Label takes points of a series out of its baseline, or back in.
+	// Silences returns the silences that have not ended.
+	Silences(ctx context.Context) ([]notify.SilenceStatus, error)
+	// EndSilence ends a silence now.
+	EndSilence(ctx context.Context, id, who, why string) (notify.Silence, error)
+	// DecideDeadLetters sends notifications again that were given up, or drops them, and
+	// returns how many.
+	DecideDeadLetters(ctx context.Context, d notify.DeadLetterDecision) (int64, error)
+	// Label excludes points of a series from its baseline, or includes them again.
 	Label(ctx context.Context, l store.Label) error
-	// AcceptBaseline makes a snapshot the reference of a schema check.
-	AcceptBaseline(ctx context.Context, check string, v store.Snapshot) error
+	// AcceptTable accepts a table of a pattern as it is: gone, or created.
+	AcceptTable(ctx context.Context, v store.TableAcceptance) (bool, error)
+	// AcceptSegments accepts that segments of a check are gone, and returns their names.
+	AcceptSegments(ctx context.Context, v store.Acceptance) ([]string, error)
+	// AcceptBaselines makes snapshots the baselines of schema checks, by check id. It
+	// accepts all of them or none.
+	AcceptBaselines(ctx context.Context, accepted map[string]store.Snapshot) error
 }
 
-// Reloader loads the configuration again and puts it in force. On an error the
+// Reloader loads the configuration again and puts it in force. After an error the
 // running configuration stays in force.
 type Reloader interface {
-	Reload(ctx context.Context) error
+	// waits names what still ends under the configuration before.
+	Reload(ctx context.Context) (waits []string, err error)
 }
 
-// Server is the agent's HTTP side. Its fields are set before Serve.
+// Condition is the condition of the agent as a whole. All methods may be called
+// concurrently, and never block.
+type Condition interface {
+	// Leads reports whether this agent leads. An agent with a state of its own always does.
+	Leads() bool
+	// Problems are sentences about the agent itself, for its page.
+	Problems() []string
+}
+
+// Server is the HTTP server of the agent. Set its fields before Serve.
 type Server struct {
-	Store    *store.Store
-	Metrics  http.Handler
-	Token    sentinel.Secret // "" refuses every request that changes something
-	Agent    Agent
+	Store   *store.Store
+	Metrics http.Handler
+	Access  access.Access // without a token every request that changes something is refused
+	Agent   Agent
+	Condition
 	Reloader Reloader
-	Now      sentinel.Clock
+	Clock    sentinel.Clock
 	Log      *slog.Logger
 	Version  string
+
+	refusals refusals
 }
 
-// Serve answers on l until ctx ends, then lets requests finish for up to five
-// seconds. It closes l.
+// Serve serves requests on l until ctx ends. It then waits up to five seconds for
+// running requests. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
+	guard := access.NewGuard(s.Access, l.Addr(), s.Clock, s)
+	keeping, stop := context.WithCancel(ctx)
+	var keeps sync.WaitGroup
+	keeps.Go(func() { guard.Keep(keeping) })
+	defer keeps.Wait()
+	defer stop()
+	srv := limited(s.handler(guard))
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	select {
@@ -85,26 +116,65 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-func (s *Server) handler() http.Handler {
+// limited returns a server with the limits of docs/security.md.
+func limited(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       time.Minute,
+		ConnState:         new(connections).changed,
+		MaxHeaderBytes:    64 << 10,
+	}
+}
+
+// probes tell nothing but a status. They are open, and answered by every name.
+var probes = []string{"/-/healthy", "/-/ready", "/-/leader"}
+
+func (s *Server) handler(g *access.Guard) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", s.Metrics)
+	mux.Handle("GET /metrics", g.ReadsMetrics(s.Metrics))
 	mux.HandleFunc("GET /-/healthy", s.healthy)
 	mux.HandleFunc("GET /-/ready", s.ready)
-	mux.Handle("POST /-/reload", s.authorized(s.reload))
-	mux.HandleFunc("GET /api/v1/results", s.results)
-	mux.HandleFunc("GET /api/v1/incidents", s.incidents)
-	mux.HandleFunc("GET /api/v1/incidents/{id}", s.incident)
-	mux.Handle("POST /api/v1/incidents/{id}/{what}", s.authorized(s.decideIncident))
-	mux.Handle("POST /api/v1/silences", s.authorized(s.silence))
-	mux.Handle("POST /api/v1/labels", s.authorized(s.label))
-	mux.Handle("POST /api/v1/baselines", s.authorized(s.baseline))
-	mux.HandleFunc("GET /api/v1/history", s.history)
-	mux.HandleFunc("GET /api/v1/repairs", s.repairs)
-	mux.Handle("POST /api/v1/repairs/{switch}", s.authorized(s.switchRepairs))
-	mux.Handle("POST /api/v1/repairs/{id}/{what}", s.authorized(s.decideRepair))
-	mux.Handle("POST /api/v1/alerts", s.authorized(s.alerts))
-	mux.HandleFunc("GET /{$}", s.page)
-	return http.MaxBytesHandler(mux, 1<<20)
+	mux.HandleFunc("GET /-/leader", s.leader)
+	for path, handle := range map[string]http.HandlerFunc{
+		"/{$}":                       s.page,
+		"/api/v1/results":            s.results,
+		"/api/v1/incidents":          s.incidents,
+		"/api/v1/incidents/{id}":     s.incident,
+		"/api/v1/history":            s.history,
+		"/api/v1/repairs":            s.repairs,
+		"/api/v1/silences":           s.silences,
+		"/api/v1/notifications/dead": s.deadLetters,
+	} {
+		mux.Handle("GET "+path, g.Reads(handle))
+	}
+	for path, handle := range map[string]http.HandlerFunc{
+		"/api/v1/incidents/{id}/{what}":     s.decideIncident,
+		"/api/v1/silences":                  s.silence,
+		"/api/v1/notifications/dead/{what}": s.decideDeadLetters,
+		"/api/v1/labels":                    s.label,
+		"/api/v1/baselines":                 s.baselines,
+		"/api/v1/tables/accept":             s.acceptTable,
+		"/api/v1/segments/accept":           s.acceptSegments,
+		"/api/v1/repairs/{switch}":          s.switchRepairs,
+		"/api/v1/repairs/{id}/{what}":       s.decideRepair,
+		"/api/v1/alerts":                    s.alerts,
+	} {
+		mux.Handle("POST "+path, g.Needs(access.Operator, handle))
+	}
+	mux.Handle("DELETE /api/v1/silences/{id}", g.Needs(access.Operator, http.HandlerFunc(s.endSilence)))
+	mux.Handle("POST /-/reload", g.Needs(access.Admin, http.HandlerFunc(s.reload)))
+	// The schemas of a large warehouse are megabytes. No body is read without the token.
+	large, small := http.MaxBytesHandler(mux, 256<<20), http.MaxBytesHandler(mux, 1<<20)
+	return g.Hosts(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/baselines" {
+			large.ServeHTTP(w, r)
+			return
+		}
+		small.ServeHTTP(w, r)
+	}), probes...)
 }
 
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
@@ -119,31 +189,31 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	s.text(w, http.StatusOK, "ready")
 }
 
+// leader is for load balancers that send people to the agent that leads.
+func (s *Server) leader(w http.ResponseWriter, _ *http.Request) {
+	if !s.Leads() {
+		s.text(w, http.StatusServiceUnavailable, "this agent does not lead, or does not know: the state does not answer")
+		return
+	}
+	s.text(w, http.StatusOK, "leader")
+}
+
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	if err := s.Reloader.Reload(r.Context()); err != nil {
+	waits, err := s.Reloader.Reload(r.Context())
+	if err != nil {
 		s.text(w, http.StatusUnprocessableEntity, "the running configuration stays in force\n"+err.Error())
 		return
 	}
+	actor := cmp.Or(access.Actor(r.Context(), ""), access.SharedToken)
+	entry := store.AuditEntry{At: s.Clock.Now(), Actor: actor, What: "config.reload"}
+	if err := s.audit(r.Context(), entry); err != nil {
+		s.Log.Error("a reload is not in the audit log", "error", err)
+	}
+	if len(waits) > 0 {
+		s.text(w, http.StatusOK, "reloaded; these still end under the configuration before: "+strings.Join(waits, ", "))
+		return
+	}
 	s.text(w, http.StatusOK, "reloaded")
-}
-
-// authorized lets a request through that carries the token. It compares digests
-// in constant time, so that not even the token's length shows.
-func (s *Server) authorized(next http.HandlerFunc) http.Handler {
-	want := sha256.Sum256([]byte(s.Token.Reveal()))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(given))
-		switch {
-		case s.Token == "":
-			s.text(w, http.StatusForbidden, "changing requests are off: set `token:` in the configuration")
-		case !ok || subtle.ConstantTimeCompare(got[:], want[:]) != 1:
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			s.text(w, http.StatusUnauthorized, "this request needs the header `Authorization: Bearer TOKEN`")
-		default:
-			next(w, r)
-		}
-	})
 }
 
 func (s *Server) text(w http.ResponseWriter, code int, body string) {

@@ -22,11 +22,12 @@ type Replayed struct {
 	Labelled *Labelled        // nil without labels
 }
 
-// Labelled compares alarms with labelled windows.
+// Labelled compares alarms with labelled windows. The first 15 % of the points, at most
+// 750, are not scored, as in the Numenta Anomaly Benchmark.
 type Labelled struct {
-	Windows int             // number of labelled windows
+	Windows int             // number of labelled windows that are scored
 	Found   int             // number of windows with an alarm
-	False   int             // number of alarms outside all windows
+	False   int             // number of episodes outside all windows; alarms close to each other are one
 	Delays  []time.Duration // time from the start of each found window to its first alarm
 }
 
@@ -37,7 +38,7 @@ func (l Labelled) Precision() float64 { return float64(l.Found) / float64(max(1,
 func (l Labelled) Recall() float64 { return float64(l.Found) / float64(max(1, l.Windows)) }
 
 // Compare replays a series through one detector, and compares its alarms with the
-// windows. Windows may be nil. Every point counts, from the first that is judged.
+// windows. Windows may be nil.
 func Compare(detector string, c anomaly.Config, rows []Row, windows []Window) (Replayed, error) {
 	c.Detector = detector
 	scores, err := Replay(detector, c, rows)
@@ -57,39 +58,70 @@ func Compare(detector string, c anomaly.Config, rows []Row, windows []Window) (R
 		}
 	}
 	if windows != nil {
-		r.Labelled, err = judge(r.Alarms, windows)
+		r.Labelled, err = judge(scores, windows)
 	}
 	return r, err
 }
 
-// judge compares alarms with labelled windows.
-func judge(alarms []sentinel.Score, windows []Window) (*Labelled, error) {
-	l := &Labelled{Windows: len(windows)}
-	inside := make([]bool, len(alarms))
+// The points that are not scored, and the distance of alarms that are one episode.
+const (
+	probation    = 0.15
+	maxProbation = 750
+	mergePoints  = 2
+	mergeTime    = 6 * time.Hour
+	longestMerge = 24 * time.Hour
+)
+
+// judge compares alarms with labelled windows by the rules of tools/bench-anomaly.
+func judge(scores []sentinel.Score, windows []Window) (*Labelled, error) {
+	begin := int(min(probation*float64(len(scores)), maxProbation))
+	l := &Labelled{}
+	inside := make([]bool, len(scores))
 	for _, w := range windows {
 		from, to, err := w.Times()
 		if err != nil {
 			return nil, fmt.Errorf("labels: %w", err)
 		}
+		if begin >= len(scores) || to.Before(scores[begin].Time) {
+			continue
+		}
+		l.Windows++
 		found := false
-		for i, a := range alarms {
-			if a.Time.Before(from) || a.Time.After(to) {
+		for i, s := range scores {
+			if s.Time.Before(from) || s.Time.After(to) {
 				continue
 			}
 			inside[i] = true
-			if !found {
+			if i >= begin && !found && s.Score >= 0.5 {
 				found = true
 				l.Found++
-				l.Delays = append(l.Delays, a.Time.Sub(from))
+				l.Delays = append(l.Delays, s.Time.Sub(from))
 			}
 		}
 	}
-	for _, is := range inside {
-		if !is {
-			l.False++
-		}
-	}
+	l.False = falseEpisodes(scores, inside, begin)
 	return l, nil
+}
+
+// falseEpisodes counts the episodes outside all windows.
+func falseEpisodes(scores []sentinel.Score, inside []bool, begin int) (n int) {
+	last, start := -1, -1
+	for i := begin; i < len(scores); i++ {
+		switch {
+		case scores[i].Score < 0.5:
+			continue
+		case inside[i]:
+			last = -1
+			continue
+		}
+		near := last >= 0 && (i-last <= mergePoints || scores[i].Time.Sub(scores[last].Time) <= mergeTime)
+		if !near || i-start >= 7 && scores[i].Time.Sub(scores[start].Time) >= longestMerge {
+			n++
+			start = i
+		}
+		last = i
+	}
+	return n
 }
 
 // Replay runs a detector over a series. The detector judges each point before it learns
@@ -113,7 +145,7 @@ func Replay(detector string, c anomaly.Config, rows []Row) ([]sentinel.Score, er
 // timestamp,value,score to the same relative path below out. A score of 0.5 and above
 // is an alarm, which only the first point of an episode has. It ignores the windows of
 // the labels. It returns the number of files written.
-func WriteFolder(dir, labels, detector, out string) (files int, err error) {
+func WriteFolder(dir, labels, out string, c anomaly.Config) (files int, err error) {
 	names, err := Names(labels)
 	if err != nil {
 		return 0, err
@@ -130,7 +162,7 @@ func WriteFolder(dir, labels, detector, out string) (files int, err error) {
 		if err != nil {
 			return files, err
 		}
-		scores, err := Replay(detector, anomaly.Config{Detector: detector}, rows)
+		scores, err := Replay(c.Detector, c, rows)
 		if err != nil {
 			return files, err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 	replay "github.com/sentinel-dq/sentinel/anomaly/backtest"
 	risks "github.com/sentinel-dq/sentinel/predict/backtest"
+	"github.com/sentinel-dq/sentinel/store"
 )
 
 type backtest struct {
@@ -124,7 +125,7 @@ func (b *backtest) folder(w io.Writer) error {
 		if b.out == "" {
 			return errors.New("backtest: --format csv needs --out: a folder for the scored files")
 		}
-		n, err := replay.WriteFolder(b.data, b.labels, b.config.Detector, b.out)
+		n, err := replay.WriteFolder(b.data, b.labels, b.out, b.config)
 		if err == nil {
 			_, err = fmt.Fprintf(w, "%d files scored with %s under %s\n", n, b.config.Detector, b.out)
 		}
@@ -167,7 +168,8 @@ func (b *backtest) series(cmd *cobra.Command, args []string) (rows []replay.Row,
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	points, err := s.Points(cmd.Context(), b.check, b.metric, b.segment, time.Time{}, 1<<30)
+	of := store.Series{Check: b.check, Metric: b.metric, Segment: b.segment}
+	points, err := s.Points(cmd.Context(), of, time.Time{}, 1<<30)
 	if err != nil {
 		return nil, "", unavailable(err)
 	}

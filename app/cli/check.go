@@ -13,6 +13,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -27,7 +28,7 @@ func newCheck() *cobra.Command {
 		Long: `Runs every check now. While an agent runs, the results are compared with its
 history but are not recorded.
 
-Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
+Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
 		Example: "  sentinel check --dataset 'shop.public.*' --fail-on warn --format junit > report.xml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -71,7 +72,8 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (r report, err 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
-	env := checks.Env{Now: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
+	env := checks.Env{Clock: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
+	env.NoState = noState
 	var state *store.Store
 	writable := false
 	if !noState {
@@ -82,8 +84,9 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (r report, err 
 		defer func() { err = errors.Join(err, state.Close()) }()
 		env.History = agent.NewHistory(state)
 	}
-	start := clock()
-	datasets, problems := setupOf(cfg).Datasets(ctx, open)
+	start := clock.Now()
+	found := setupOf(cfg).Datasets(ctx, open, state)
+	datasets, problems := found.Datasets, found.Problems
 	for _, p := range problems {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}
@@ -91,9 +94,14 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (r report, err 
 		return r, err
 	}
 	outcomes := runJobs(ctx, env, jobsOf(datasets))
-	var states []store.State
+	states := found.States
 	if state != nil {
-		states = scoreAll(cmd, &agent.Scorer{Store: state}, outcomes)
+		states = append(states, scoreAll(cmd, &agent.Scorer{Store: state}, outcomes)...)
+		if err := keepDrifts(ctx, state, outcomes); err != nil {
+			return r, unavailable(err)
+		}
+	} else {
+		leaveUnscored(outcomes)
 	}
 	for _, o := range outcomes {
 		r.results = append(r.results, o.Results...)
@@ -106,16 +114,18 @@ func checkOnce(cmd *cobra.Command, dataset string, noState bool) (r report, err 
 			return r, unavailable(err)
 		}
 	}
-	r.took = clock().Sub(start)
+	r.took = clock.Now().Sub(start)
 	return r, nil
 }
 
 // jobsOf makes one job a dataset, by warehouse.
 func jobsOf(datasets []agent.Dataset) (byWarehouse map[string][]checks.Job) {
 	byWarehouse = map[string][]checks.Job{}
-	now := clock()
+	now := clock.Now()
 	for _, d := range datasets {
-		j := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: now}
+		j := checks.Job{
+			Table: d.Table, TimeColumn: d.TimeColumn, Time: d.Time, Location: d.Location, Tick: now, Created: d.Created,
+		}
 		for _, c := range d.Checks {
 			j.Checks = append(j.Checks, c.Check)
 		}
@@ -129,18 +139,32 @@ func jobsOf(datasets []agent.Dataset) (byWarehouse map[string][]checks.Job) {
 func scoreAll(cmd *cobra.Command, scorer *agent.Scorer, outcomes []checks.Outcome) (states []store.State) {
 	for _, o := range outcomes {
 		for i, c := range o.Job.Checks {
-			watched := c.Common().Anomaly
-			if watched == nil {
-				continue
+			var scored error
+			if watched := c.Common().Anomaly; watched != nil {
+				var some []store.State
+				some, scored = scorer.Score(cmd.Context(), *watched, &o.Results[i])
+				states = append(states, some...)
 			}
-			some, err := scorer.Score(cmd.Context(), *watched, &o.Results[i])
-			if err != nil {
+			kept, err := agent.SegmentStates(c.Common().ID, o.Segments, &o.Results[i])
+			if err := errors.Join(scored, err); err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+err.Error())
 			}
-			states = append(states, some...)
+			states = append(states, kept...)
 		}
 	}
 	return states
+}
+
+// leaveUnscored marks the results that a detector would have judged: without a state
+// there is nothing to compare them with.
+func leaveUnscored(outcomes []checks.Outcome) {
+	for _, o := range outcomes {
+		for i, c := range o.Job.Checks {
+			if watched := c.Common().Anomaly; watched != nil {
+				anomaly.NotCompared(*watched, &o.Results[i], "--no-state")
+			}
+		}
+	}
 }
 
 // openState opens the state for writing, or beside a running agent for reading.
@@ -166,9 +190,34 @@ func runJobs(ctx context.Context, env checks.Env, jobs map[string][]checks.Job) 
 	return slices.Concat(done...)
 }
 
+// keepDrifts keeps the baselines of tables with an open drift that cannot be compared with them.
+func keepDrifts(ctx context.Context, s *store.Store, outcomes []checks.Outcome) error {
+	open, err := s.OpenIncidents(ctx)
+	if err != nil {
+		return err
+	}
+	isOpen := func(table sentinel.Table, check string) bool {
+		return slices.ContainsFunc(open, func(i sentinel.Incident) bool {
+			return i.Table == table && slices.ContainsFunc(i.OpenFindings(), func(f sentinel.IncidentFinding) bool {
+				return f.Check == check && !f.Monitor
+			})
+		})
+	}
+	for i := range outcomes {
+		for k := range outcomes[i].Results {
+			agent.KeepDrifts(&outcomes[i], &outcomes[i].Results[k], isOpen)
+		}
+	}
+	return nil
+}
+
 // record writes results, first baselines and the detectors' states.
 func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome, states []store.State) error {
-	batch := store.Batch{Baselines: map[string]store.Snapshot{}, States: states}
+	batch := store.Batch{
+		Baselines: map[string]store.Snapshot{},
+		Renewals:  map[string]store.Renewal{},
+		States:    states,
+	}
 	for _, o := range outcomes {
 		batch.Results = append(batch.Results, o.Results...)
 		for id, t := range o.Baselines {
@@ -179,13 +228,16 @@ func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome, stat
 				Why:        "first check",
 			}
 		}
+		for id, r := range o.Renewals {
+			batch.Renewals[id] = store.Renewal{Data: r.Data, Of: r.Of}
+		}
 	}
 	_, err := s.Record(ctx, batch)
 	return err
 }
 
 // verdict turns results into the exit code. Failed data outweighs a check that
-// could not look.
+// could not run.
 func verdict(results []sentinel.Result, failOn string) error {
 	code := exitFine
 	for _, r := range results {

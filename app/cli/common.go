@@ -22,7 +22,7 @@ func load(cmd *cobra.Command) (*config.Config, error) {
 }
 
 // setupOf makes parts for a command that runs once: nothing is counted or traced.
-func setupOf(cfg *config.Config) setup.Setup { return setup.Setup{Config: cfg, Now: clock} }
+func setupOf(cfg *config.Config) setup.Setup { return setup.Setup{Config: cfg, Clock: clock} }
 
 // reader opens the configured state for reading.
 func reader(cmd *cobra.Command) (*store.Store, error) {
@@ -34,14 +34,18 @@ func reader(cmd *cobra.Command) (*store.Store, error) {
 	return s, unavailable(err)
 }
 
-// only keeps the datasets a pattern like shop.public.* names; "" keeps all.
+// only keeps the datasets a pattern like shop.public.* names; "" keeps all. Parts in
+// double quotes are exact. A name without a schema means the table of any schema.
 func only(datasets []agent.Dataset, pattern string) ([]agent.Dataset, error) {
 	if pattern == "" {
 		return datasets, nil
 	}
+	if err := sentinel.CheckPatterns(pattern); err != nil {
+		return nil, fmt.Errorf("--dataset: %w", err)
+	}
 	var kept []agent.Dataset
 	for _, d := range datasets {
-		if config.Match(pattern, d.Table.String()) {
+		if sentinel.MatchTable(pattern, d.Table) {
 			kept = append(kept, d)
 		}
 	}
@@ -51,10 +55,13 @@ func only(datasets []agent.Dataset, pattern string) ([]agent.Dataset, error) {
 	return kept, nil
 }
 
-func parseDataset(name string) (sentinel.Table, error) {
-	t, err := sentinel.ParseTable(name)
-	if err != nil {
-		return t, fmt.Errorf("--dataset: %w", err)
+func parseDataset(name string) (sentinel.Pattern, error) {
+	p, err := sentinel.ParsePattern(name)
+	if err == nil && p.Wild() {
+		err = fmt.Errorf("%s is a pattern: name one dataset", name)
 	}
-	return t, nil
+	if err != nil {
+		return p, fmt.Errorf("--dataset: %w", err)
+	}
+	return p, nil
 }

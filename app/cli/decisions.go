@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,12 +10,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"os/user"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
@@ -31,6 +34,7 @@ func userName() string {
 
 // change is a change of the agent's state that a person makes.
 type change struct {
+	method string // of the request; "": POST
 	path   string // of the API, below /api/v1/
 	body   any    // of the request
 	answer any    // the API's answer is decoded into it; nil: there is none
@@ -47,7 +51,7 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 	}
 	state, err := store.Open(cmd.Context(), cfg.State)
 	if errors.Is(err, store.ErrLocked) {
-		return postToAgent(cmd.Context(), cfg, c.path, c.body, c.answer)
+		return c.ask(cmd.Context(), cfg)
 	}
 	if err != nil {
 		return unavailable(err)
@@ -56,7 +60,7 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 	a := agent.New(agent.Config{
 		Store:   state,
 		Metrics: exporters.NewPrometheus(versionString()),
-		Now:     clock,
+		Clock:   clock,
 		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
 	})
 	if err := a.Start(cmd.Context(), setupOf(cfg).Notifications(nil)); err != nil {
@@ -66,25 +70,48 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 	return c.offline(cmd.Context(), a, state)
 }
 
+// apiToken returns the token that the command line has for the running agent: a person's own,
+// or one of the configuration that may decide.
+func apiToken(cfg *config.Config) string {
+	if own := os.Getenv("SENTINEL_API_TOKEN"); own != "" {
+		return own
+	}
+	if !cfg.Token.IsZero() {
+		return cfg.Token.Reveal()
+	}
+	for _, t := range cfg.Web.Tokens {
+		if t.Role != access.Viewer {
+			return t.Text.Reveal()
+		}
+	}
+	return ""
+}
+
 // postToAgent posts to the running agent's API and decodes the answer, unless
 // answer is nil.
 func postToAgent(ctx context.Context, cfg *config.Config, path string, body, answer any) error {
-	if cfg.Token == "" {
+	return change{path: path, body: body, answer: answer}.ask(ctx, cfg)
+}
+
+// ask sends the change to the running agent's API and decodes the answer.
+func (c change) ask(ctx context.Context, cfg *config.Config) error {
+	token := apiToken(cfg)
+	if token == "" {
 		return errors.New("a running agent accepts decisions only with a token: " +
-			"set `token:` in the configuration and restart it")
+			"set `token:` in the configuration and restart it, or SENTINEL_API_TOKEN to a token of your own")
 	}
-	data, err := json.Marshal(body)
+	data, err := json.Marshal(c.body)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	url := "http://" + cfg.Listen + "/api/v1/" + path
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
+	url := "http://" + cfg.Listen + "/api/v1/" + c.path
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(c.method, http.MethodPost), url, bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+cfg.Token.Reveal())
+	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return unavailable(fmt.Errorf("asking the running agent: %w", err))
@@ -97,8 +124,8 @@ func postToAgent(ctx context.Context, cfg *config.Config, path string, body, ans
 	if resp.StatusCode != http.StatusOK {
 		return errors.New(strings.TrimSpace(string(text)))
 	}
-	if answer == nil {
+	if c.answer == nil {
 		return nil
 	}
-	return json.Unmarshal(text, answer)
+	return json.Unmarshal(text, c.answer)
 }

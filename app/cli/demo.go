@@ -18,7 +18,7 @@ stages each incident once, prints a summary and exits.`,
 		Example: "  sentinel demo --once",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d := demo.Demo{Out: cmd.OutOrStdout(), Once: once, Version: versionString(), Now: clock}
+			d := demo.Demo{Out: cmd.OutOrStdout(), Once: once, Version: versionString(), Clock: clock}
 			return ofServer(d.Run(cmd.Context()))
 		},
 	}

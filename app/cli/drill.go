@@ -17,9 +17,9 @@ func newDrill() *cobra.Command {
 		Long: `Creates scratch warehouses, runs the real agent on them as a separate process, and
 stages failures.
 
-Embedded warehouse: the loader stops, a partition is lost, the source gets a new
-column, the database is unavailable, the receiver of notifications is unavailable,
-the agent is killed.
+Embedded warehouse: the loader stops, a partition is lost, the source of a repair would
+not help, the source gets a new column, the database is unavailable, the receiver of
+notifications is unavailable, the agent is killed.
 Private PostgreSQL servers, if initdb and pg_basebackup are installed: the database
 is killed, the replica is promoted.
 
@@ -35,7 +35,7 @@ Exit codes: 0 fine; 1 something was lost, was done twice, or was a false inciden
 			if servers != "auto" && servers != "on" && servers != "off" {
 				return fmt.Errorf("--servers %s: want auto, on or off", servers)
 			}
-			d := drill.Drill{Servers: drill.Servers(servers), Now: clock}
+			d := drill.Drill{Servers: drill.Servers(servers), Clock: clock}
 			outcomes, err := d.Run(cmd.Context())
 			return errors.Join(drill.Report(cmd.OutOrStdout(), outcomes), drillVerdict(outcomes, err))
 		},

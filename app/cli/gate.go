@@ -1,12 +1,18 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -18,33 +24,33 @@ func newGate() *cobra.Command {
 		Short: "Stop a pipeline before it reads bad data: exit by the last results of a dataset",
 		Long: `Reads the last results from the agent's state. Sends no statement to a warehouse.
 
-Exit codes: 0 the last results are fine, 1 a check failed, 3 there is no result, a
-result is too old, or a check could not look.`,
+Exit codes: 0 the last results are fine, 1 a check failed, 3 the dataset is not
+configured, a check has no result, a result is too old, or a check could not run.`,
 		Example: "  sentinel gate --dataset shop.public.orders --max-age 15m && dbt run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			table, err := parseDataset(dataset)
+			name, err := parseDataset(dataset)
 			if err != nil {
 				return err
 			}
-			s, err := reader(cmd)
+			cfg, err := load(cmd)
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, s.Close()) }()
-			results, err := s.LastResults(cmd.Context(), store.Filter{Table: table})
+			s, err := store.OpenReader(cmd.Context(), cfg.State)
 			if err != nil {
 				return unavailable(err)
 			}
-			if len(results) == 0 {
-				return unavailable(fmt.Errorf("no result for %s yet: is it configured, and does the agent run?",
-					table))
+			defer func() { err = errors.Join(err, s.Close()) }()
+			results, err := gateResults(cmd.Context(), cfg, s, name)
+			if err != nil {
+				return unavailable(err)
 			}
 			if err := writeText(cmd.OutOrStdout(), results, 0); err != nil {
 				return err
 			}
 			for _, r := range results {
-				if age := clock().Sub(r.Tick); maxAge > 0 && age > maxAge {
+				if age := clock.Now().Sub(r.Tick); maxAge > 0 && age > maxAge {
 					return unavailable(fmt.Errorf("the last result of %s is %s old: does the agent run?",
 						r.Check, age.Round(time.Second)))
 				}
@@ -59,4 +65,65 @@ result is too old, or a check could not look.`,
 		panic(err)
 	}
 	return cmd
+}
+
+// gateResults returns the last results of the checks that are configured for a name. It
+// is an error if one of them has none.
+func gateResults(
+	ctx context.Context, cfg *config.Config, s *store.Store, name sentinel.Pattern,
+) ([]sentinel.Result, error) {
+	all, err := s.LastResults(ctx, store.Filter{Table: name.Table})
+	if err == nil && len(all) == 0 { // the name may be short, or in another case
+		all, err = s.LastResults(ctx, store.Filter{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	wanted, tables, table := map[string]bool{}, map[sentinel.Table]bool{}, name.Table
+	for _, r := range all {
+		if name.Names(r.Table) {
+			tables[r.Table] = true
+		}
+	}
+	if len(tables) > 1 {
+		return nil, fmt.Errorf("--dataset %s: %d tables have this name: "+
+			"write warehouse.schema.table, in quotes if case counts", name, len(tables))
+	}
+	for t := range tables {
+		table = t
+	}
+	configured, named := false, false
+	for i := range cfg.Datasets {
+		if d := &cfg.Datasets[i]; d.Names(table) {
+			configured, named = true, named || !d.Pattern.Wild()
+			for _, id := range d.CheckIDs(table) {
+				wanted[id] = true
+			}
+		}
+	}
+	if !configured {
+		return nil, fmt.Errorf("%s is not configured: nothing is known of it", table)
+	}
+	remembered, err := agent.ReadTables(ctx, s, table.Warehouse)
+	if err != nil {
+		return nil, err
+	}
+	if remembered != nil && !named {
+		if _, there := remembered.Tables[table.String()]; !there && len(tables) > 0 {
+			return nil, fmt.Errorf("%s is gone, or its pattern never matched it", table)
+		}
+	}
+	if len(tables) == 0 {
+		return nil, fmt.Errorf("no result for %s yet: does the agent run, and does the table exist?", table)
+	}
+	kept := slices.DeleteFunc(all, func(r sentinel.Result) bool {
+		return r.Table != table || !wanted[r.Check] && r.Check != agent.RiskCheck(table)
+	})
+	for _, r := range kept {
+		delete(wanted, r.Check)
+	}
+	if missing := slices.Sorted(maps.Keys(wanted)); len(missing) > 0 {
+		return nil, fmt.Errorf("no result of %s yet: does the agent run?", missing[0])
+	}
+	return kept, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
 )
 
 func newHistory() *cobra.Command {
@@ -46,7 +47,8 @@ first. With --metric as well: the values of that metric, oldest first.`,
 					fmt.Fprintf(tw, "%s\t%s\t%s\n", r.Tick.Format(time.RFC3339), r.Status, r.Message)
 				}
 			default:
-				points, err := s.Points(cmd.Context(), check, metric, segment, time.Time{}, limit)
+				series := store.Series{Check: check, Metric: metric, Segment: segment}
+				points, err := s.Points(cmd.Context(), series, time.Time{}, limit)
 				if err != nil {
 					return unavailable(err)
 				}

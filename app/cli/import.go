@@ -44,11 +44,13 @@ in comments at the end of the configuration. Nothing is dropped silently.`,
 			variable := variableOf(warehouse)
 			text := all.YAML(warehouse, schema, variable)
 			dsn := func(string) (string, bool) { return "sqlite:proposal.db", true }
-			if _, err := config.Parse("proposal", []byte(text), dsn); err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "change the configuration before you load it:\n%v\n", err)
+			if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
+				return err
 			}
-			_, err := fmt.Fprint(cmd.OutOrStdout(), text)
-			return err
+			if _, err := config.Parse("proposal", []byte(text), dsn); err != nil {
+				return fmt.Errorf("change the configuration before you load it:\n%w", err)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&warehouse, "warehouse", "main", "name of the warehouse in the configuration")

@@ -33,7 +33,7 @@ func newIncidents() *cobra.Command {
 	list.Flags().BoolVar(&all, "all", false, "list resolved incidents too")
 	show := &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show an incident: its values, its times, its notifications and its repairs",
+		Short:   "Show an incident: its findings, its times, its notifications and its repairs",
 		Example: "  sentinel incidents show 0cq1k4mg3s8qo",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return showIncident(cmd, args[0]) },
@@ -63,7 +63,7 @@ func listIncidents(cmd *cobra.Command, all bool) (err error) {
 	fmt.Fprintln(tw, "ID\tOPENED\tSTATE\tSEVERITY\tTIER\tDATASET\tWHAT")
 	for _, i := range incidents {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			i.ID, i.Opened.Format(time.RFC3339), i.State, i.Severity, i.Tier, i.Table, i.Message)
+			i.ID, i.Opened.Format(time.RFC3339), i.State, i.Severity, i.Tier, i.Table, i.Summary())
 	}
 	return tw.Flush()
 }
@@ -82,7 +82,7 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 	if !ok {
 		return fmt.Errorf("there is no incident %q: `sentinel incidents list --all` shows all of them", id)
 	}
-	repairs, err := s.Repairs(ctx, store.RepairFilter{Check: i.Check})
+	repairs, err := s.Repairs(ctx, store.RepairFilter{Incident: id})
 	if err != nil {
 		return unavailable(err)
 	}
@@ -100,7 +100,7 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 // incidentPage is everything that the state records about an incident.
 type incidentPage struct {
 	sentinel.Incident
-	repairs       []sentinel.Repair // of its check
+	repairs       []sentinel.Repair
 	notifications []store.OutboxItem
 	log           []store.AuditEntry
 }
@@ -110,7 +110,7 @@ func (p incidentPage) write(w io.Writer) error {
 	if p.Standing() != p.State {
 		state += ", otherwise " + string(p.Standing())
 	}
-	fmt.Fprintf(w, "%s  %s\n%s: %s\n\n", p.ID, state, p.Table, p.Message)
+	fmt.Fprintf(w, "%s  %s\n%s: %s\n\n", p.ID, state, p.Table, p.Summary())
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range p.rows() {
 		if row[1] != "" {
@@ -118,9 +118,7 @@ func (p incidentPage) write(w io.Writer) error {
 		}
 	}
 	for _, r := range p.repairs {
-		if r.Incident == p.ID {
-			fmt.Fprintf(tw, "repair\t%s %s: %s\n", r.ID, r.State, cmp.Or(r.Message, r.Plan.Summary))
-		}
+		fmt.Fprintf(tw, "repair\t%s %s: %s\n", r.ID, r.State, cmp.Or(r.Message, r.Plan.Summary))
 	}
 	for _, n := range p.notifications {
 		fmt.Fprintf(tw, "notified\t%s of %s: %s %s\n",
@@ -128,6 +126,39 @@ func (p incidentPage) write(w io.Writer) error {
 	}
 	for _, e := range p.log {
 		fmt.Fprintf(tw, "%s\t%s by %s: %s\n", timeText(e.At), e.What, e.Actor, e.Detail)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	return p.writeFindings(w)
+}
+
+// writeFindings lists the findings, those first that are open.
+func (p incidentPage) writeFindings(w io.Writer) error {
+	fmt.Fprint(w, "\nfindings\n")
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "STATE\tSEVERITY\tSINCE\tLAST GOOD\tENDED\tCHECK\tFINDING\tWHAT")
+	findings := p.OpenFindings()
+	for _, f := range p.Findings {
+		if !f.Open() {
+			findings = append(findings, f)
+		}
+	}
+	for _, f := range findings {
+		state, what := "open", f.Message
+		switch {
+		case !f.Open():
+			state = "ended"
+		case f.Silenced:
+			state = "silenced"
+		}
+		for _, more := range []string{f.Cause, f.Note, f.Statement} {
+			if more != "" {
+				what += "; " + more
+			}
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state, f.Severity, timeText(f.Opened),
+			timeText(f.LastGood), timeText(f.Resolved), f.Check, f.Key, what)
 	}
 	return tw.Flush()
 }
@@ -144,6 +175,7 @@ func (p incidentPage) rows() [][2]string {
 		{"owner", p.Owner},
 		{"observed", observed},
 		{"expected", p.Expected},
+		{"statement", p.Statement},
 		{"since", timeText(p.Opened)},
 		{"last seen", timeText(p.Updated)},
 		{"last good", timeText(p.LastGood)},
@@ -188,7 +220,7 @@ func newIncidentDecision(what, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s: %s\n", i.ID, i.State, i.Table, i.Message)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s: %s\n", i.ID, i.State, i.Table, i.Summary())
 			return err
 		},
 	}

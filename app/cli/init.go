@@ -28,13 +28,13 @@ The DSN is not printed: the configuration reads it from an environment variable.
 		Example: "  sentinel init postgres://reader@db/shop > sentinel.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			db, err := warehouse.Open(warehouse.Config{Name: name, DSN: sentinel.Secret(args[0]), Now: clock})
+			db, err := warehouse.Open(warehouse.Config{Name: name, DSN: sentinel.NewSecret(args[0]), Clock: clock})
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, db.Close()) }()
 			facts := warehouse.Columns | warehouse.Indexes | warehouse.Estimates | warehouse.Partitions
-			catalog, err := db.Catalog(cmd.Context(), warehouse.Scope{Facts: facts})
+			catalog, err := db.Catalog(cmd.Context(), warehouse.Scope{Facts: facts, Definitions: []warehouse.TableName{}})
 			if err != nil {
 				return unavailable(err)
 			}

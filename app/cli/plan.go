@@ -35,11 +35,12 @@ send now. Reads no rows. --explain asks the engine for its plan of each statemen
 				return err
 			}
 			defer func() { err = errors.Join(err, open.Close()) }()
-			datasets, problems := setupOf(cfg).Datasets(cmd.Context(), open)
-			if len(problems) > 0 {
-				return unavailable(errors.Join(problems...))
+			found := setupOf(cfg).Datasets(cmd.Context(), open, nil)
+			if len(found.Problems) > 0 {
+				return unavailable(errors.Join(found.Problems...))
 			}
-			if datasets, err = only(datasets, dataset); err != nil {
+			datasets, err := only(found.Datasets, dataset)
+			if err != nil {
 				return err
 			}
 			return printPlan(cmd, open, jobsOf(datasets), explain)
@@ -52,7 +53,7 @@ send now. Reads no rows. --explain asks the engine for its plan of each statemen
 
 func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]checks.Job, explain bool) error {
 	w := cmd.OutOrStdout()
-	env := checks.Env{Now: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
+	env := checks.Env{Clock: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
 	statements, tables := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(jobs)) {
 		tables += len(jobs[name])

@@ -34,7 +34,7 @@ func readPast(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[
 			Table:      sentinel.Table{Warehouse: db.Config.Name, Schema: key.Schema, Name: key.Name},
 			TimeColumn: column,
 			Location:   time.UTC,
-			Tick:       clock(),
+			Tick:       clock.Now(),
 		}
 		for _, bucket := range []checks.Period{"hour", "day"} {
 			count := &checks.RowCount{Bucketed: checks.Bucketed{Bucket: bucket}}
@@ -55,7 +55,7 @@ func readPast(ctx context.Context, db *warehouse.DB, c *warehouse.Catalog) (map[
 	env := checks.Env{
 		Warehouse: func(string) (*warehouse.DB, error) { return db, nil },
 		History:   noHistory{},
-		Now:       clock,
+		Clock:     clock,
 		Cache:     &checks.Cache{},
 	}
 	out := map[warehouse.TableName]past{}
@@ -187,6 +187,10 @@ func (noHistory) Points(context.Context, string, checks.Series) ([]sentinel.Poin
 func (noHistory) Baselines(context.Context, []string) (map[string][]byte, error) { return nil, nil }
 
 func (noHistory) BaselineDigests(context.Context, []string) (map[string][]byte, error) {
+	return nil, nil
+}
+
+func (noHistory) Segments(context.Context, []string) (map[string]checks.StoredSegments, error) {
 	return nil, nil
 }
 

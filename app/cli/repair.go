@@ -72,7 +72,7 @@ func newKillSwitch(setting, short string) *cobra.Command {
 				body: map[string]string{"who": userName(), "why": why},
 				offline: func(ctx context.Context, _ *agent.Agent, state *store.Store) error {
 					return repair.SetKillSwitch(ctx, state, repair.KillSwitchState{
-						Off: setting == "off", Who: userName(), Why: why, At: clock(),
+						Off: setting == "off", Who: userName(), Why: why, At: clock.Now(),
 					})
 				},
 			}.apply(cmd)
@@ -169,6 +169,7 @@ func showRepair(w io.Writer, r sentinel.Repair, log []store.AuditEntry) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
+	writeProof(&b, r)
 	for _, step := range p.Steps {
 		fmt.Fprintf(&b, "\nstep %s\n", step.Name)
 		for _, do := range step.Do {
@@ -181,6 +182,9 @@ func showRepair(w io.Writer, r sentinel.Repair, log []store.AuditEntry) error {
 			fmt.Fprintf(&b, "  no undo: %s\n", step.NoUndo)
 		}
 	}
+	if p.Lost > 0 {
+		fmt.Fprintf(&b, "\nhazard: %v", repair.LostOf(p))
+	}
 	for _, h := range p.Hazards {
 		fmt.Fprintf(&b, "\nhazard: %s", h)
 	}
@@ -192,6 +196,34 @@ func showRepair(w io.Writer, r sentinel.Repair, log []store.AuditEntry) error {
 	b.WriteString("\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeProof writes what the checks say of the staged rows, and the sources that did not
+// help.
+func writeProof(b *strings.Builder, r sentinel.Repair) {
+	if p := r.Proof; p != nil && len(p.Judged)+len(p.LeftOut) > 0 {
+		fmt.Fprintf(b, "\nthe rows of %s, judged before they are applied\n", p.Source)
+		for _, id := range p.Judged {
+			verdict := "nothing against it"
+			own := sentinel.Proof{Against: slices.DeleteFunc(slices.Clone(p.Against), func(o sentinel.Objection) bool {
+				return o.Check != id
+			})}
+			if len(own.Against) > 0 {
+				verdict = strings.TrimPrefix(own.Text(), id+" ")
+			}
+			fmt.Fprintf(b, "    %s: %s\n", id, verdict)
+		}
+		for _, out := range p.LeftOut {
+			fmt.Fprintf(b, "    %s: judged only afterwards: %s\n", out.Check, out.Why)
+		}
+	}
+	for _, u := range r.Unhelpful {
+		verb := "would not help"
+		if u.Applied {
+			verb = "was applied and did not help"
+		}
+		fmt.Fprintf(b, "\nsource %s %s (repair %s): %s\n", u.Source, verb, u.Repair, u.Why)
+	}
 }
 
 // newDecision is the command for one decision on a repair.
@@ -236,7 +268,7 @@ func (d decision) apply(cmd *cobra.Command) (r sentinel.Repair, err error) {
 	state, err := store.Open(cmd.Context(), cfg.State)
 	if err == nil {
 		defer func() { err = errors.Join(err, state.Close()) }()
-		decisions := repair.Decisions{Store: state, Now: clock, Who: who}
+		decisions := repair.Decisions{Store: state, Clock: clock, Who: who}
 		return decisions.Decide(cmd.Context(), repair.Decision{Kind: d.what, ID: d.id, Hash: d.hash, Why: d.why})
 	}
 	if !errors.Is(err, store.ErrLocked) {

@@ -39,17 +39,21 @@ var colours = map[sentinel.Status]string{
 	sentinel.Error:   "\x1b[35m",
 }
 
+// noColour ends a colour.
+const noColour = "\x1b[0m"
+
 // coloured marks a status on a terminal; NO_COLOR switches that off.
 func coloured(w io.Writer, s sentinel.Status) string {
-	f, isFile := w.(*os.File)
+	out, isTerminal := w.(terminal)
 	word := fmt.Sprintf("%-7s", s)
-	if !isFile || os.Getenv("NO_COLOR") != "" {
+	f := out.file()
+	if !isTerminal || f == nil || os.Getenv("NO_COLOR") != "" {
 		return word
 	}
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return word
 	}
-	return colours[s] + word + "\x1b[0m"
+	return colours[s] + word + noColour
 }
 
 func writeText(to io.Writer, results []sentinel.Result, took time.Duration) error {
@@ -68,8 +72,13 @@ func writeText(to io.Writer, results []sentinel.Result, took time.Duration) erro
 			last = r.Table
 		}
 		fmt.Fprintf(tw, "  %s  %s\t%s\n", words[r.Status], shortID(r), r.Message)
-		for _, f := range r.Findings[min(1, len(r.Findings)):] {
-			fmt.Fprintf(tw, "  %s  \t%s\n", words[f.Status], f.Message)
+		for i, f := range r.Findings {
+			if i > 0 { // the first one is the result's message
+				fmt.Fprintf(tw, "  %s  \t%s\n", words[f.Status], f.Message)
+			}
+			if f.Statement != "" {
+				fmt.Fprintf(tw, "  \tstatement: %s;\n", f.Statement)
+			}
 		}
 	}
 	if err := tw.Flush(); err != nil {
@@ -121,6 +130,11 @@ func writeJUnit(w io.Writer, results []sentinel.Result) error {
 	suite := junitSuite{Name: "sentinel", Tests: len(results)}
 	for _, r := range results {
 		c := junitCase{Class: r.Table.String(), Name: shortID(r), Seconds: r.Duration.Seconds(), Out: r.Message}
+		for _, f := range r.Findings {
+			if f.Statement != "" {
+				c.Out += "\n" + f.Key + ": " + f.Statement + ";"
+			}
+		}
 		switch r.Status {
 		case sentinel.Fail, sentinel.Warn:
 			c.Failure = &junitText{r.Status.String(), r.Message}

@@ -57,7 +57,7 @@ func newRisk() *cobra.Command {
 				return err
 			}
 			for _, f := range found {
-				if err := explainRisk(cmd.OutOrStdout(), f, clock()); err != nil {
+				if err := explainRisk(cmd.OutOrStdout(), f, clock.Now()); err != nil {
 					return err
 				}
 			}
@@ -84,20 +84,24 @@ func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
-	datasets, problems := setupOf(cfg).Datasets(cmd.Context(), open)
-	for _, p := range problems {
+	found := setupOf(cfg).Datasets(cmd.Context(), open, s)
+	for _, p := range found.Problems {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}
-	if datasets, err = only(datasets, pattern); err != nil {
+	datasets, err := only(found.Datasets, pattern)
+	if err != nil {
 		return nil, err
 	}
 	for _, d := range datasets {
 		if d.Risk == nil {
 			continue
 		}
-		f, err := agent.NewForecast(cmd.Context(), s, d)
+		f, damaged, err := agent.NewForecast(cmd.Context(), s, d)
 		if err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "sentinel: %s: %v\n", d.Table, err)
+			return nil, err
+		}
+		if damaged != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "sentinel: %s: the forecast is trained again: %v\n", d.Table, damaged)
 		}
 		out = append(out, f)
 	}

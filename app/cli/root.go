@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Exit codes. Their meaning never changes.
@@ -19,7 +21,7 @@ const (
 	exitFine   = 0 // no check failed
 	exitFailed = 1 // data failed a check
 	exitUsage  = 2 // usage or configuration
-	exitError  = 3 // could not look: a database, the state or the network failed
+	exitError  = 3 // could not run: a database, the state or the network failed
 )
 
 // exitCodeError carries an exit code to Main. Main prints nothing for a nil err.
@@ -47,7 +49,7 @@ func unavailable(err error) error {
 }
 
 // clock is the one place where the program reads the time.
-func clock() time.Time { return time.Now() }
+var clock sentinel.Clock = sentinel.ClockFunc(time.Now)
 
 // Main runs a command line without the program's name and returns its exit code.
 func Main(args []string) int {
@@ -55,6 +57,8 @@ func Main(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
+	root.SetOut(terminal{os.Stdout})
+	root.SetErr(terminal{os.Stderr})
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitFine
@@ -77,7 +81,7 @@ func newRoot() *cobra.Command {
 		Long: `Sentinel runs beside a data warehouse. It checks on a schedule, at low cost,
 whether the data is fresh and complete, and whether its schema has changed.
 
-Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
+Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
 		Example: `  sentinel demo
   sentinel init postgres://reader@db/shop > sentinel.yaml
   sentinel run -c sentinel.yaml`,
@@ -88,8 +92,8 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not look.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newGate(),
-		newSchema(), newHistory(), newState(), newBacktest(), newRisk(), newIncidents(), newNotify(),
-		newRepair(), newDoctor(), newImport(), newRules(), newDashboards(), newVersion(),
+		newSchema(), newSegments(), newHistory(), newState(), newBacktest(), newRisk(), newSLO(), newIncidents(),
+		newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newRules(), newDashboards(), newVersion(),
 	)
 	return root
 }

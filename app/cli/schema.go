@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -57,17 +60,21 @@ configuration.`,
 
 func printDrifts(cmd *cobra.Command, results []sentinel.Result) error {
 	clean := true
+	var unread []error
 	for _, r := range results {
 		if r.Kind != "schema" {
 			continue
 		}
 		if r.Status == sentinel.Error {
-			return unavailable(fmt.Errorf("%s: %s", r.Check, r.Message))
+			unread = append(unread, fmt.Errorf("%s: %s", r.Check, r.Message))
 		}
 		if len(r.Drifts) > 0 {
 			clean = false
 			fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", r.Check, checks.RenderDrifts(r.Drifts))
 		}
+	}
+	if len(unread) > 0 {
+		return unavailable(errors.Join(unread...))
 	}
 	if clean {
 		fmt.Fprintln(cmd.OutOrStdout(), "no drift")
@@ -75,116 +82,165 @@ func printDrifts(cmd *cobra.Command, results []sentinel.Result) error {
 	return verdict(results, "fail")
 }
 
-// acceptance makes the tables' present shapes baselines.
-type acceptance struct {
-	config *config.Config
-	state  *store.Store
-	agent  *agent.Agent // nil: another process runs the agent, and is asked
-	why    string
-}
-
+// acceptSchema makes the present schemas of tables the baselines of the checks that report
+// a difference: all of them, or none if one cannot be accepted. Each warehouse's catalog is
+// read once.
 func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
 	ctx := cmd.Context()
 	cfg, err := load(cmd)
 	if err != nil {
 		return err
 	}
-	a := acceptance{config: cfg, why: why}
-	if err := a.open(ctx); err != nil {
+	state, agent, err := openForAcceptance(ctx, cfg.State)
+	if err != nil {
 		return unavailable(err)
 	}
-	defer func() { err = errors.Join(err, a.state.Close()) }()
+	defer func() { err = errors.Join(err, state.Close()) }()
+	outcomes, tables, err := presentSchemas(cmd, cfg, state, dataset)
+	if err != nil {
+		return err
+	}
+	accepted := map[string]store.Snapshot{}
+	var refused []error
+	for _, o := range outcomes {
+		for _, r := range o.Results {
+			now := o.Present[r.Check]
+			_, first := o.Baselines[r.Check]
+			switch {
+			case r.Status == sentinel.Error:
+				refused = append(refused, fmt.Errorf("%s: %s", r.Check, r.Message))
+			case now == nil:
+				refused = append(refused, fmt.Errorf("%s does not exist: remove its check from the configuration instead", r.Table))
+			case len(r.Drifts) > 0 || first:
+				accepted[r.Check] = store.Snapshot{
+					Data: checks.EncodeSnapshot(now), TakenAt: clock.Now(), AcceptedBy: userName(), Why: why,
+				}
+			}
+		}
+	}
+	if len(refused) > 0 {
+		return unavailable(fmt.Errorf("nothing is accepted: %w", errors.Join(refused...)))
+	}
+	if err := acceptBaselines(ctx, cfg, agent, accepted); err != nil {
+		return unavailable(err)
+	}
+	for _, o := range outcomes {
+		for _, r := range o.Results {
+			for i := range r.Drifts {
+				r.Drifts[i].Statement = "" // it would undo what is accepted
+			}
+			if len(r.Drifts) > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", r.Check, checks.RenderDrifts(r.Drifts))
+			}
+		}
+	}
+	for i := range tables {
+		tables[i].Why = why
+	}
+	if err := acceptTables(cmd, cfg, agent, tables); err != nil {
+		return unavailable(err)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d baselines accepted\n", len(accepted))
+	return err
+}
+
+// acceptTables accepts tables of patterns as they are: gone, or created. A nil agent means
+// that the running one is asked.
+func acceptTables(cmd *cobra.Command, cfg *config.Config, a *agent.Agent, tables []store.TableAcceptance) (err error) {
+	if len(tables) == 0 {
+		return nil
+	}
+	ctx := cmd.Context()
+	if a != nil {
+		if err := a.Start(ctx, setupOf(cfg).Notifications(nil)); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.Stop()) }()
+	}
+	for _, v := range tables {
+		accepted := false
+		if a != nil {
+			accepted, err = a.AcceptTable(ctx, v)
+		} else {
+			err = postToAgent(ctx, cfg, "tables/accept", v, &accepted)
+		}
+		if err != nil {
+			return err
+		}
+		kind := sentinel.TableCreated
+		if v.Gone {
+			kind = sentinel.TableDropped
+		}
+		if accepted {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n  %s accepted\n", v.Table, kind)
+		}
+	}
+	return nil
+}
+
+// openForAcceptance opens the state: for writing, or beside a running agent for reading.
+// The agent returned is nil then, because the running one must be asked.
+func openForAcceptance(ctx context.Context, url string) (*store.Store, *agent.Agent, error) {
+	state, err := store.Open(ctx, url)
+	if errors.Is(err, store.ErrLocked) {
+		state, err = store.OpenReader(ctx, url)
+		return state, nil, err
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return state, agent.New(agent.Config{
+		Store:   state,
+		Metrics: exporters.NewPrometheus(versionString()),
+		Clock:   clock,
+		Log:     slog.New(slog.DiscardHandler),
+	}), nil
+}
+
+// presentSchemas runs the checks that have baselines, and returns what they report with the
+// schemas that they saw. It also returns the tables of patterns that are gone or created.
+func presentSchemas(
+	cmd *cobra.Command, cfg *config.Config, state *store.Store, dataset string,
+) (outcomes []checks.Outcome, tables []store.TableAcceptance, err error) {
+	ctx := cmd.Context()
 	open, err := setupOf(cfg).Warehouses()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
-	datasets, problems := setupOf(cfg).Datasets(ctx, open)
-	if len(problems) > 0 {
-		return unavailable(errors.Join(problems...))
+	found := setupOf(cfg).Datasets(ctx, open, state)
+	if len(found.Problems) > 0 {
+		return nil, nil, unavailable(errors.Join(found.Problems...))
 	}
-	if datasets, err = only(datasets, dataset); err != nil {
-		return err
-	}
-	accepted := 0
-	for _, d := range datasets {
-		n, err := a.acceptDataset(cmd, open[d.Table.Warehouse], d)
-		if err != nil {
-			return unavailable(err)
-		}
-		accepted += n
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d baselines accepted\n", accepted)
-	return err
-}
-
-// open opens the state: for writing, or beside a running agent for reading.
-func (a *acceptance) open(ctx context.Context) (err error) {
-	a.state, err = store.Open(ctx, a.config.State)
-	if errors.Is(err, store.ErrLocked) {
-		a.state, err = store.OpenReader(ctx, a.config.State)
-		return err
-	}
-	a.agent = agent.New(agent.Config{Store: a.state, Now: clock})
-	return err
-}
-
-// acceptDataset makes a table's shape the baseline of those of its schema checks
-// that learn one. It returns how many.
-func (a *acceptance) acceptDataset(cmd *cobra.Command, db *warehouse.DB, d agent.Dataset) (accepted int, err error) {
-	ctx := cmd.Context()
-	name := warehouse.TableName{Schema: d.Table.Schema, Name: d.Table.Name}
-	scope := warehouse.Scope{Tables: []warehouse.TableName{name}, Facts: warehouse.AllFacts}
-	catalog, err := db.Catalog(ctx, scope)
+	datasets, err := only(found.Datasets, dataset)
 	if err != nil {
-		return 0, err
+		return nil, nil, err
 	}
-	for _, c := range d.Checks {
-		if b, ok := c.Check.(checks.BaselineCheck); !ok || !b.ComparesWithBaseline() {
-			continue
+	for _, d := range datasets {
+		if d.Gone || d.Created {
+			tables = append(tables, store.TableAcceptance{Table: d.Table, Gone: d.Gone, Who: userName()})
 		}
-		id := c.Common().ID
-		now := catalog.Tables[name]
-		if now == nil {
-			return accepted, fmt.Errorf("%s does not exist: remove its check from the configuration instead", d.Table)
-		}
-		before, err := baseline(ctx, a.state, id)
-		if err != nil {
-			return accepted, err
-		}
-		if err := a.accept(ctx, id, now); err != nil {
-			return accepted, err
-		}
-		accepted++
-		drifts := checks.Diff(before, now, checks.DiffOptions{})
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", id, checks.RenderDrifts(drifts))
 	}
-	return accepted, nil
+	for i := range datasets {
+		datasets[i].Checks = slices.DeleteFunc(slices.Clone(datasets[i].Checks), func(c agent.Check) bool {
+			b, ok := c.Check.(checks.BaselineCheck)
+			return !ok || !b.ComparesWithBaseline()
+		})
+	}
+	datasets = slices.DeleteFunc(datasets, func(d agent.Dataset) bool { return d.Gone || len(d.Checks) == 0 })
+	env := checks.Env{
+		Clock: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil },
+		History: agent.NewHistory(state), Present: true,
+	}
+	return runJobs(ctx, env, jobsOf(datasets)), tables, nil
 }
 
-// accept makes a shape the baseline of a check.
-func (a *acceptance) accept(ctx context.Context, check string, shape *warehouse.Table) error {
-	snapshot := store.Snapshot{
-		Data:       checks.EncodeSnapshot(shape),
-		TakenAt:    clock(),
-		AcceptedBy: userName(),
-		Why:        a.why,
+// acceptBaselines stores accepted schemas; a nil agent means that the running one is asked.
+func acceptBaselines(
+	ctx context.Context, cfg *config.Config, a *agent.Agent, accepted map[string]store.Snapshot,
+) error {
+	if a != nil {
+		return a.AcceptBaselines(ctx, accepted)
 	}
-	if a.agent != nil {
-		return a.agent.AcceptBaseline(ctx, check, snapshot)
-	}
-	body := struct {
-		Check string
-		store.Snapshot
-	}{check, snapshot}
-	return postToAgent(ctx, a.config, "baselines", body, nil)
-}
-
-// baseline reads a check's baseline; nil if it has none.
-func baseline(ctx context.Context, s *store.Store, check string) (*warehouse.Table, error) {
-	snapshot, ok, err := s.Baseline(ctx, check)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return checks.DecodeSnapshot(snapshot.Data)
+	return postToAgent(ctx, cfg, "baselines", accepted, nil)
 }

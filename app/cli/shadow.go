@@ -36,7 +36,7 @@ RIGHT         share of CONFIRMED among CONFIRMED, CONTRADICTED and NEEDLESS`,
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			reports, err := repair.ShadowReports(cmd.Context(), s, clock().AddDate(0, 0, -days), grace)
+			reports, err := repair.ShadowReports(cmd.Context(), s, clock.Now().AddDate(0, 0, -days), grace)
 			if err != nil {
 				return unavailable(err)
 			}

@@ -6,19 +6,21 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
 // newWorker makes the worker that does this agent's tasks.
 func (o Options) newWorker(state *store.Store, off repair.KillSwitch) *cluster.Worker {
-	return &cluster.Worker{Store: state, History: agent.NewHistory(state), Switch: off, Now: o.Now, Log: o.Log}
+	return &cluster.Worker{Store: state, History: agent.NewHistory(state), Switch: off, Clock: o.Clock, Log: o.Log}
 }
 
 // newMember makes this agent a member of the cluster of those that have the same
@@ -27,6 +29,12 @@ func (o Options) newMember(
 	cfg *config.Config, worker *cluster.Worker, leads bool, metrics *exporters.Prometheus,
 ) *cluster.Member {
 	id := fmt.Sprintf("%016x", rand.Uint64())
+	for kind, name := range taskNames {
+		for done, where := range map[string]string{"local": "here", "remote": "elsewhere", "unanswered": "unanswered"} {
+			metrics.Expect(exporters.Tasks, name, done)
+			metrics.Expect(exporters.WorkShared, kind, where)
+		}
+	}
 	return cluster.New(cluster.Config{
 		URL:      cfg.State,
 		ID:       id,
@@ -34,7 +42,7 @@ func (o Options) newMember(
 		Leads:    leads,
 		Kinds:    kinds(cfg, worker),
 		Observer: &taskObserver{id: id, metrics: metrics, log: o.Log},
-		Now:      o.Now,
+		Clock:    o.Clock,
 		Log:      o.Log,
 	})
 }
@@ -66,16 +74,23 @@ func (o *taskObserver) TaskDone(kind, worker string, err error) {
 	o.metrics.Add(exporters.WorkShared, 1, kind, where)
 }
 
+// Peers implements cluster.Observer.
+func (o *taskObserver) Peers(n int) { o.metrics.Set(exporters.Peers, float64(n)) }
+
 // leading exports whether this agent leads.
-type leading struct{ metrics *exporters.Prometheus }
+type leading struct{ term *term }
 
 // Leading implements cluster.LeadershipObserver.
 func (l leading) Leading(leads bool) {
-	value := 0.0
-	if leads {
-		value = 1
+	l.term.metrics.Set(exporters.Leading, number(leads))
+	l.term.leads.Store(leads)
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
 	}
-	l.metrics.Set(exporters.Leading, value)
+	return 0
 }
 
 // group is what agents must have in common to do each other's tasks.
@@ -135,7 +150,7 @@ func resources(p agent.Plan, datasets []agent.Dataset) cluster.Resources {
 	}
 	for _, d := range datasets {
 		of := cluster.Dataset{Repairs: d.Repairs}
-		of.Job.Table, of.Job.TimeColumn, of.Job.Location = d.Table, d.TimeColumn, d.Location
+		of.Job.Table, of.Job.TimeColumn, of.Job.Time, of.Job.Location = d.Table, d.TimeColumn, d.Time, d.Location
 		for _, c := range d.Checks {
 			of.Job.Checks = append(of.Job.Checks, c.Check)
 		}
@@ -144,9 +159,15 @@ func resources(p agent.Plan, datasets []agent.Dataset) cluster.Resources {
 	return r
 }
 
+// readyLog is a log, and whether the agent is ready.
+type readyLog struct {
+	*slog.Logger
+	ready *atomic.Bool
+}
+
 // keepUpdated resolves a plan's datasets for a worker, again and again until ctx
 // ends, for an agent that does not lead.
-func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log *slog.Logger) {
+func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log readyLog) {
 	for ctx.Err() == nil {
 		datasets, problems := p.Resolver.Datasets(ctx)
 		if ctx.Err() != nil {
@@ -156,12 +177,8 @@ func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log 
 			log.Warn("resolving datasets", "error", problem)
 		}
 		worker.Update(resources(p, datasets))
-		timer := time.NewTimer(p.RefreshAfter(len(problems) > 0))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		log.ready.Store(true)
+		wait.For(ctx, p.RefreshAfter(len(problems) > 0))
 	}
 }
 

@@ -7,19 +7,23 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/app/setup"
 	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/store"
 )
 
 // Options are what a server is made of besides its configuration.
 type Options struct {
 	ConfigPath string // is read again at every reload
 	Version    string
-	Now        sentinel.Clock
+	Clock      sentinel.Clock
 	Log        *slog.Logger
+	HangUp     <-chan os.Signal // the configuration is to be read again; nil: never
+	RepairsOff <-chan os.Signal // repairs are to be switched off; nil: never
 }
 
 // Server is one agent. It leads or stands by, as long as Run runs.
@@ -47,14 +51,21 @@ func New(cfg *config.Config, options Options) *Server {
 func (s *Server) Listening() <-chan string { return s.listening }
 
 // Run runs the agent until ctx ends. An agent that another one has taken over
-// from stands by, with the configuration as it is then.
+// from stands by, with the configuration as it is then. An agent whose state was
+// replaced by another file starts again with that.
 func (s *Server) Run(ctx context.Context) error {
 	for {
 		err := s.runTerm(ctx)
-		if !errors.Is(err, cluster.ErrNotLeading) || ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case errors.Is(err, store.ErrReplaced):
+			s.Log.Error("the agent starts again with the state that is there now", "error", err)
+		case errors.Is(err, cluster.ErrNotLeading):
+			s.Log.Warn("another agent has taken over: this agent is now a standby")
+		default:
 			return err
 		}
-		s.Log.Warn("another agent has taken over: this agent is now a standby")
 		cfg, err := setup.Load(s.ConfigPath)
 		if err != nil {
 			return &ConfigError{err}

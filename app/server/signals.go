@@ -2,35 +2,43 @@ package server
 
 import (
 	"context"
-	"os"
-	"os/signal"
-	"syscall"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
 // handleSignals reloads at every SIGHUP, and switches repairs off at SIGUSR1,
-// until ctx ends.
+// until ctx ends. Signals that came before are handled first.
 func (t *term) handleSignals(ctx context.Context) {
-	received := make(chan os.Signal, 1)
-	signal.Notify(received, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(received)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case which := <-received:
-			if which == syscall.SIGUSR1 {
-				t.Log.Warn("repairs are switched off by SIGUSR1; `sentinel repair on` switches them on")
-				off := repair.KillSwitchState{Off: true, Who: "SIGUSR1", Why: "a signal", At: t.Now()}
-				if err := repair.SetKillSwitch(ctx, t.state, off); err != nil {
-					t.Log.Error("switching repairs off", "error", err)
-				}
-				continue
+		case <-t.RepairsOff:
+			t.Log.Warn("repairs are switched off by SIGUSR1; `sentinel repair on` switches them on")
+			off := repair.KillSwitchState{Off: true, Who: "SIGUSR1", Why: "a signal", At: t.Clock.Now()}
+			if err := repair.SetKillSwitch(ctx, t.state, off); err != nil {
+				t.Log.Error("switching repairs off", "error", err)
 			}
-			if err := t.Reload(ctx); err != nil {
+		case <-t.HangUp:
+			if _, err := t.Reload(ctx); err != nil {
 				t.Log.Error("reload failed: the agent continues with the previous configuration", "error", err)
 			}
 		}
 	}
+}
+
+// Leads implements web.Condition.
+func (t *term) Leads() bool { return t.leads.Load() }
+
+// Problems implements web.Condition.
+func (t *term) Problems() (all []string) {
+	all = append(all, t.agent.Problems()...)
+	if text := t.reloadFailed.Load(); text != nil && *text != "" {
+		all = append(all, "The last reload failed, and the configuration before is in force: "+*text)
+	}
+	if rest := t.agent.Unfinished(); len(rest) > 0 {
+		all = append(all, "The configuration was reloaded. These still end under the one before: "+strings.Join(rest, ", "))
+	}
+	return all
 }

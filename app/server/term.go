@@ -9,8 +9,11 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sentinel-dq/sentinel/agent"
@@ -38,15 +41,24 @@ type term struct {
 	member   *cluster.Member // nil: the state is this agent's own
 	worker   *cluster.Worker // of the member
 
-	repairsOff *repair.StoredKillSwitch
+	repairsOff   *repair.StoredKillSwitch
+	leads        atomic.Bool
+	reloading    sync.Mutex             // one reload at a time
+	reloadFailed atomic.Pointer[string] // why the last reload failed; "" if it did not
 }
 
 // newTerm makes all parts of an agent that leads. On an error it has closed
 // everything but the state.
 func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error) {
 	t := &term{Options: s.Options, config: s.config, state: state}
+	if !store.Shared(s.config.State) {
+		if err := state.ReleaseLeases(ctx, hasEnded); err != nil {
+			return nil, err
+		}
+	}
 	t.metrics = exporters.NewPrometheus(s.Version)
-	t.metrics.MaxSeries = s.config.MaxSeries
+	t.metrics.MaxSeries, t.metrics.Clock = s.config.MaxSeries, s.Clock
+	t.metrics.Set(exporters.StateShared, number(store.Shared(s.config.State)))
 	var err error
 	if t.traces, err = telemetry.Start(ctx, s.Version, t.metrics); err != nil {
 		return nil, &ConfigError{err}
@@ -68,14 +80,14 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 }
 
 func (t *term) setup(cfg *config.Config) setup.Setup {
-	return setup.Setup{Config: cfg, Now: t.Now, Metrics: t.metrics, Traces: t.traces}
+	return setup.Setup{Config: cfg, Clock: t.Clock, Metrics: t.metrics, Traces: t.traces}
 }
 
 func (t *term) makeAgent() {
 	engine := &repair.Config{
 		Store:      t.state,
 		Holder:     holder(),
-		Now:        t.Now,
+		Clock:      t.Clock,
 		Budget:     t.config.RepairBudget,
 		KillSwitch: t.repairsOff,
 	}
@@ -84,8 +96,7 @@ func (t *term) makeAgent() {
 		Metrics: t.metrics,
 		Repair:  engine,
 		Trace:   t.traces,
-		Idle:    &memoryReleaser{},
-		Now:     t.Now,
+		Clock:   t.Clock,
 		Log:     t.Log,
 	}
 	if store.Shared(t.config.State) {
@@ -99,32 +110,13 @@ func (t *term) makeAgent() {
 	t.agent = agent.New(cfg)
 }
 
-// releaseEvery is the shortest time between two releases of free memory. A release
-// collects all garbage first.
-const releaseEvery = time.Second
-
-// memoryReleaser returns free memory to the operating system after the agent was idle.
-type memoryReleaser struct{ pending atomic.Bool }
-
-// Idle implements agent.IdleObserver. It does not wait. Further calls until the
-// release do nothing.
-func (r *memoryReleaser) Idle() {
-	if r.pending.Swap(true) {
-		return
-	}
-	time.AfterFunc(releaseEvery, func() {
-		r.pending.Store(false)
-		debug.FreeOSMemory()
-	})
-}
-
 // run runs the agent and its HTTP server until ctx ends, one of them fails, or
 // another agent leads. Then it closes everything, also the state.
 func (t *term) run(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	t.metrics.Reloaded(true, t.Now())
-	t.metrics.Set(exporters.Leading, 1)
+	t.metrics.Reloaded(true, t.Clock.Now())
+	leading{t}.Leading(true)
 	t.Log.Info("sentinel is running", "version", t.Version, "listen", t.listener.Addr().String(),
 		"state", store.Redact(t.config.State), "datasets", len(t.config.Datasets))
 	for _, w := range t.config.Warnings {
@@ -138,7 +130,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { t.handleSignals(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
-		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t.metrics}, t.Log); stop() })
+		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t}, t.Log); stop() })
 	}
 	parts.Wait()
 	t.Log.Info("sentinel has stopped")
@@ -155,24 +147,39 @@ func (t *term) run(ctx context.Context) error {
 
 func (t *term) web() *web.Server {
 	return &web.Server{
-		Store:    t.state,
-		Metrics:  t.metrics,
-		Token:    t.config.Token,
-		Agent:    t.agent,
-		Reloader: t,
-		Now:      t.Now,
-		Log:      t.Log,
-		Version:  t.Version,
+		Store:     t.state,
+		Metrics:   t.metrics,
+		Access:    t.config.Web,
+		Agent:     t.agent,
+		Condition: t,
+		Reloader:  t,
+		Clock:     t.Clock,
+		Log:       t.Log,
+		Version:   t.Version,
 	}
 }
 
 // Reload puts the file's new content in force. What is bound at the start
 // (listen, state, token) needs a restart. A file that does not load changes
-// nothing.
-func (t *term) Reload(ctx context.Context) error {
-	err := t.tryReload(ctx)
-	t.metrics.Reloaded(err == nil, t.Now())
-	return err
+// nothing. waits names what still ends under the configuration before.
+func (t *term) Reload(ctx context.Context) (waits []string, err error) {
+	t.reloading.Lock()
+	defer t.reloading.Unlock()
+	err = t.tryReload(ctx)
+	t.metrics.Reloaded(err == nil, t.Clock.Now())
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	t.reloadFailed.Store(&text)
+	if err != nil {
+		return nil, err
+	}
+	if waits = t.agent.Unfinished(); len(waits) > 0 {
+		t.Log.Warn("the reload does not wait for what still ends under the configuration before",
+			"unfinished", strings.Join(waits, ", "))
+	}
+	return waits, nil
 }
 
 func (t *term) tryReload(ctx context.Context) error {
@@ -208,4 +215,26 @@ func holder() string {
 		host = "agent"
 	}
 	return fmt.Sprintf("%s/%d/%x", host, os.Getpid(), rand.Uint32())
+}
+
+// hasEnded reports whether a holder was an agent of this host, and its process is gone. Only
+// one process may write to a state file, but somebody may have deleted the file's lock.
+func hasEnded(holder string) bool {
+	host, err := os.Hostname()
+	parts := strings.Split(holder, "/")
+	if err != nil || len(parts) != 3 || parts[0] != host {
+		return false
+	}
+	pid, err := strconv.Atoi(parts[1])
+	if err != nil || pid <= 0 {
+		return false
+	}
+	if pid == os.Getpid() { // as in a container that was started again
+		return true
+	}
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }

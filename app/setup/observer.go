@@ -37,6 +37,9 @@ func (o *observer) Statement(kind warehouse.ErrorKind) {
 	}
 }
 
+// Panicked implements warehouse.Observer.
+func (o *observer) Panicked(error) { o.metrics.Add(exporters.Panics, 1, "statement") }
+
 // Batch implements warehouse.Observer.
 func (o *observer) Batch(took time.Duration) {
 	o.metrics.Observe(exporters.QuerySeconds, took.Seconds(), o.name)

@@ -6,6 +6,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/sentinel-dq/sentinel"
@@ -22,7 +23,7 @@ import (
 // Setup makes parts by one configuration.
 type Setup struct {
 	Config  *config.Config
-	Now     sentinel.Clock
+	Clock   sentinel.Clock
 	Metrics *exporters.Prometheus // nil: statements are not counted
 	Traces  *telemetry.Telemetry  // nil: statements are not traced
 }
@@ -53,7 +54,7 @@ func (w Writers) Close() (err error) {
 func (s Setup) Warehouses() (Warehouses, error) {
 	open := Warehouses{}
 	for _, w := range s.Config.Warehouses {
-		w.Now = s.Now
+		w.Clock = s.Clock
 		if s.Metrics != nil {
 			w.Observer = s.observe(w)
 		}
@@ -70,7 +71,7 @@ func (s Setup) Warehouses() (Warehouses, error) {
 func (s Setup) Writers() (Writers, error) {
 	open := Writers{}
 	for _, w := range s.Config.Warehouses {
-		if w.RepairDSN == "" {
+		if w.RepairDSN.IsZero() {
 			continue
 		}
 		writer, err := repair.OpenWriter(w)
@@ -105,7 +106,7 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 		CatchUp:       s.Config.CatchUp,
 		Retention:     s.Config.Retention,
 		Notifications: s.Notifications(state),
-		Resolver:      resolver{s, open},
+		Resolver:      resolver{s, open, state},
 		Resources:     connections{open, writers},
 	}, nil
 }
@@ -114,11 +115,19 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 type resolver struct {
 	setup Setup
 	open  Warehouses
+	state *store.Store
 }
 
 // Datasets implements agent.Resolver.
 func (r resolver) Datasets(ctx context.Context) ([]agent.Dataset, []error) {
-	return r.setup.Datasets(ctx, r.open)
+	found := r.setup.Datasets(ctx, r.open, r.state)
+	if len(found.States) > 0 {
+		_, err := r.state.Record(ctx, store.Batch{States: found.States})
+		if err != nil && !errors.Is(err, store.ErrReadOnly) { // the agent that leads remembers the tables
+			found.Problems = append(found.Problems, fmt.Errorf("remembering the tables of patterns: %w", err))
+		}
+	}
+	return found.Datasets, found.Problems
 }
 
 // connections are all that a plan has opened.
@@ -133,7 +142,7 @@ func (c connections) Close() error { return errors.Join(c.warehouses.Close(), c.
 // Notifications is who is notified of incidents by the configuration. Without a
 // state, or without a channel, nothing is sent.
 func (s Setup) Notifications(state *store.Store) *agent.Notifications {
-	t := &agent.Notifications{Routes: s.Config.Routes, Windows: s.Config.Windows}
+	t := &agent.Notifications{Routes: s.Config.Routes, Windows: s.Config.Windows, MaxSilence: s.Config.MaxSilence}
 	if state != nil && len(s.Config.Channels) > 0 {
 		t.Dispatcher = s.Dispatcher(state)
 	}
@@ -147,7 +156,7 @@ func (s Setup) Dispatcher(state *store.Store) *notify.Dispatcher {
 		Store:    state,
 		Channels: s.Config.Channels,
 		URL:      s.Config.URL,
-		Now:      s.Now,
+		Clock:    s.Clock,
 		Rand:     rand.Float64,
 	}
 }

@@ -19,18 +19,19 @@ func init() { repair.Register("alter_table", func() repair.Action { return &Tabl
 // WritesToWarehouse implements repair.WarehouseWriter.
 func (*Table) WritesToWarehouse() {}
 
-// Table makes a table follow a schema: a column that its source has is
-// added, a type that grew there grows here. One change a repair. Only changes
-// of the catalog alone may go ahead without a person; what would rewrite the
-// table, lose data or break readers is refused and said.
+// Table makes a table follow a schema. It adds a column that the source has, or widens
+// a type that has grown in the source. One repair makes one change. Only a change of
+// the catalog alone may go ahead without a person. Table refuses a change that would
+// rewrite the table, lose data or break readers, and says why.
 type Table struct {
-	// OwnerRole is taken on for the ALTER alone (PostgreSQL: only a table's owner
-	// may alter it).
+	// OwnerRole is set for the ALTER alone. On PostgreSQL only the owner of a table may
+	// alter it.
 	OwnerRole string `yaml:"owner_role" doc:"Role to SET before the statements."`
-	// MaxPartitions bounds how many leaves an ALTER of their root locks; default 1000.
+	// MaxPartitions bounds how many partitions an ALTER of their root locks. The
+	// default is 1000.
 	MaxPartitions int `yaml:"max_partitions" default:"1000" doc:"A table with more partitions is refused."`
-	// PutOffAfter puts the ALTER off while a transaction has held the table for longer;
-	// default 30s.
+	// PutOffAfter postpones the ALTER while a transaction has held the table for
+	// longer. The default is 30s.
 	PutOffAfter time.Duration `yaml:"put_off_after" default:"30s" doc:"A repair waits while a transaction holds the table this long."`
 }
 
@@ -48,15 +49,17 @@ func (a *Table) Validate() error {
 	return nil
 }
 
-// alteration is what a plan's Details hold.
+// alteration is the content of a plan's Details.
 type alteration struct {
 	Kind    sentinel.DriftKind
 	Column  string
-	Type    string // wanted, as the engine spells it
+	Type    string // the type as the engine spells it
 	Forward string
-	Reverse string // "" when there is none
-	Default string // a constant that old rows have in an added column; "" for NULL
+	Reverse string // statement that reverts the change; "" when there is none
+	Default string // constant that old rows have in an added column; "" for NULL
 	Role    string
+	// Code has what the ALTER may run of other accounts; see inspection.code.
+	Code string `json:",omitempty"`
 }
 
 // Plan implements Action.
@@ -66,32 +69,18 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigg
 		Action: "alter_table", Table: trigger.Incident.Table, Finding: trigger.Incident.Key, Scope: "column " + column,
 		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce,
 	}
-	planChange := map[sentinel.DriftKind]changePlanner{
-		sentinel.ColumnAdded: addColumn, sentinel.TypeWidened: widenType, sentinel.NullabilityLoosened: dropNotNull,
-	}[sentinel.DriftKind(kind)]
-	if planChange == nil {
-		return plan, repair.Refuse("%s is never altered by itself: it may lose data or break readers", kind)
-	}
-	target, err := repair.ReadTable(ctx, t.Read, plan.Table)
+	target, err := a.readTarget(ctx, t, sentinel.DriftKind(kind), plan.Table)
 	if err != nil {
-		return plan, err
-	}
-	if err := a.checkAlterable(target); err != nil {
 		return plan, err
 	}
 	want, err := targetColumn(ctx, t, trigger, column)
 	if err != nil {
 		return plan, err
 	}
-	dialect, err := repair.WriteDialect(t.Read)
+	change, err := a.planChange(ctx, t, target, want, &plan)
 	if err != nil {
 		return plan, err
 	}
-	change, err := planChange(dialect, target, want, &plan)
-	if err != nil {
-		return plan, err
-	}
-	change.Kind, change.Column, change.Role = sentinel.DriftKind(kind), want.Name, a.OwnerRole
 	dependencies, err := a.dependencies(ctx, t, target)
 	if err != nil {
 		return plan, err
@@ -99,16 +88,64 @@ func (a *Table) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigg
 	if err := checkDependencies(dependencies, change, &plan); err != nil {
 		return plan, err
 	}
-	if change.Kind == sentinel.ColumnAdded {
-		if err := checkServer(ctx, t, dialect, target); err != nil {
-			return plan, err
-		}
-	}
 	plan.Fingerprint = repair.Fingerprint(target, dependencies)
-	return plan, describe(change, dialect, &plan)
+	return plan, describe(change, t.Read.Dialect, &plan)
 }
 
-// checkServer refuses to add a column on a server that cannot be trusted with it.
+// planners are the changes that alter_table knows.
+var planners = map[sentinel.DriftKind]changePlanner{
+	sentinel.ColumnAdded: addColumn, sentinel.TypeWidened: widenType, sentinel.NullabilityLoosened: dropNotNull,
+}
+
+// readTarget reads the table, and refuses one that cannot be altered.
+func (a *Table) readTarget(
+	ctx context.Context, t *repair.Target, kind sentinel.DriftKind, table sentinel.Table,
+) (*warehouse.Table, error) {
+	if planners[kind] == nil {
+		return nil, repair.Refuse("%s is never altered by itself: it may lose data or break readers", kind)
+	}
+	target, err := repair.ReadTable(ctx, t.Read, table)
+	if err != nil {
+		return nil, err
+	}
+	return target, a.checkAlterable(target)
+}
+
+// planChange plans one change of the table.
+func (a *Table) planChange(
+	ctx context.Context, t *repair.Target, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
+) (change alteration, err error) {
+	kind, _, _ := strings.Cut(plan.Finding, ":")
+	dialect, err := repair.WriteDialect(t.Read)
+	if err != nil {
+		return change, err
+	}
+	drift := sentinel.DriftKind(kind)
+	if !needed(drift, target, want) {
+		return change, repair.ErrNothing
+	}
+	if drift != sentinel.NullabilityLoosened {
+		if err := checkType(want.Type.Native); err != nil {
+			return change, err
+		}
+	}
+	found, err := inspect(ctx, t, drift, target, &want)
+	if err != nil {
+		return change, err
+	}
+	if change, err = planners[drift](dialect, target, want, plan); err != nil {
+		return change, err
+	}
+	found.judge(plan)
+	change.Kind, change.Column, change.Role, change.Code = drift, want.Name, a.OwnerRole, found.code()
+	if drift == sentinel.ColumnAdded {
+		err = checkServer(ctx, t, dialect, target)
+	}
+	return change, err
+}
+
+// checkServer refuses to add a column where the dialect says that the server cannot do
+// so safely.
 func checkServer(
 	ctx context.Context, t *repair.Target, dialect warehouse.WriteDialect, target *warehouse.Table,
 ) error {
@@ -137,14 +174,14 @@ func describe(change alteration, dialect warehouse.Dialect, plan *sentinel.Plan)
 	}
 	plan.Steps = []sentinel.Step{step}
 	if _, ok := dialect.(warehouse.AutoCommitter); ok {
-		plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the catalog tells whether it was done
+		plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the catalog shows whether it was done
 	}
 	plan.Summary = fmt.Sprintf("%s: %s", plan.Table, change.Forward)
 	plan.Details, err = json.Marshal(change)
 	return err
 }
 
-// Stage implements Action: there is nothing to prepare.
+// Stage implements Action. It does nothing, because an ALTER needs no preparation.
 func (a *Table) Stage(context.Context, *repair.Run) error { return nil }
 
 // Apply implements Action.
@@ -156,8 +193,8 @@ func (a *Table) Apply(ctx context.Context, run *repair.Run) error {
 	return execution{a, run, "apply", run.Repair.Plan.Fingerprint, change, change.Forward}.execute(ctx)
 }
 
-// Rollback implements Action. A column is taken away only while nothing was
-// ever put into it.
+// Rollback implements Action. It drops an added column only while every row has its
+// default there.
 func (a *Table) Rollback(ctx context.Context, run *repair.Run) error {
 	change, err := decodeDetails(run)
 	if err != nil {
@@ -196,13 +233,13 @@ type execution struct {
 	action      *Table
 	run         *repair.Run
 	step        string // apply or rollback
-	fingerprint string // that the table must have
+	fingerprint string // fingerprint that the table must have
 	change      alteration
 	statement   string
 }
 
-// execute runs the ALTER: it takes the lock that keeps all others from changing
-// the table, compares the fingerprint, and then runs the statement.
+// execute runs the ALTER. It takes the lock that keeps other agents from changing the
+// table, compares the fingerprint, and then runs the statement.
 func (e execution) execute(ctx context.Context) error {
 	e.run.Failpoint("before_" + e.step)
 	if e.run.Target.Write.AutoCommits() {
@@ -216,6 +253,9 @@ func (e execution) execute(ctx context.Context) error {
 		if err := e.action.lock(ctx, tx, e.run, e.change, before); err != nil {
 			return 0, err
 		}
+		if err := checkCode(ctx, tx, e.run, e.change); err != nil {
+			return 0, err
+		}
 		if e.step == "rollback" {
 			if err := checkColumnUnused(ctx, tx, e.run, e.change); err != nil {
 				return 0, err
@@ -227,8 +267,9 @@ func (e execution) execute(ctx context.Context) error {
 	return err
 }
 
-// checkBefore holds the table against the plan, while nobody is kept waiting, and
-// returns its digest: the same one under the lock says that nothing changed since.
+// checkBefore compares the table with the plan before any lock is held. It returns the
+// digest of the table. The same digest under the lock shows that nothing has changed
+// since.
 func (a *Table) checkBefore(ctx context.Context, run *repair.Run, fingerprint string) (digest string, err error) {
 	writer := run.Target.Write
 	if err := a.checkNotInUse(ctx, run); err != nil {
@@ -240,9 +281,9 @@ func (a *Table) checkBefore(ctx context.Context, run *repair.Run, fingerprint st
 	return digest, a.checkUnchanged(ctx, run, fingerprint)
 }
 
-// lock takes the lock that the ALTER needs, and refuses a table that changed
-// before it was there. The transactions of an engine without such locks exclude
-// each other from the start.
+// lock takes the lock that the ALTER needs. It refuses a table that changed before the
+// lock was held. On an engine without such locks, transactions exclude each other from
+// the start.
 func (a *Table) lock(ctx context.Context, tx *sql.Tx, run *repair.Run, change alteration, before string) error {
 	writer := run.Target.Write
 	locker, ok := writer.Dialect.(warehouse.TableLocker)
@@ -271,7 +312,7 @@ func (a *Table) lock(ctx context.Context, tx *sql.Tx, run *repair.Run, change al
 	return err
 }
 
-// checkUnchanged refuses a table that is not what was planned against.
+// checkUnchanged refuses a table that differs from the one the plan was made for.
 func (a *Table) checkUnchanged(ctx context.Context, run *repair.Run, fingerprint string) error {
 	target, err := repair.ReadTable(ctx, run.Target.Read, run.Repair.Table)
 	if err != nil {
@@ -287,7 +328,7 @@ func (a *Table) checkUnchanged(ctx context.Context, run *repair.Run, fingerprint
 	return nil
 }
 
-// checkColumnUnused refuses to take a column away that somebody has written to.
+// checkColumnUnused refuses to drop a column that has been written to.
 func checkColumnUnused(ctx context.Context, tx *sql.Tx, run *repair.Run, change alteration) error {
 	if change.Kind != sentinel.ColumnAdded {
 		return nil

@@ -32,7 +32,7 @@ func TestAddColumnAndRollback(t *testing.T) {
 		if b.Engine == "sqlite" {
 			return // what follows needs DROP COLUMN beside an open reader
 		}
-		ann := repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}
+		ann := repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}
 		if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestC06WaitingAlterBlocksNobody(t *testing.T) {
 			b := repairtest.New(t, engine)
 			b.CreateOrders()
 			b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
-			db, err := sql.Open(b.Driver, b.DSN)
+			db, err := sql.Open(b.Driver, b.Owner)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,8 +144,8 @@ func TestC06WaitingAlterBlocksNobody(t *testing.T) {
 			if err := reader.Rollback(); err != nil {
 				t.Error(err)
 			}
-			now := repairtest.Clock
-			b.Agent.Now = func() time.Time { return now().Add(time.Hour) }
+			clock := repairtest.Clock
+			b.Agent.Clock = sentinel.ClockFunc(func() time.Time { return clock.Now().Add(time.Hour) })
 			if r := b.AdvanceRepair(r.ID); r.State != sentinel.RepairSucceeded {
 				t.Errorf("after the reader has gone: %s: %s", r.State, r.Message)
 			}
@@ -217,13 +217,13 @@ func TestConstantDefaultsAreCopied(t *testing.T) {
 			if r.State != sentinel.RepairSucceeded || !strings.Contains(r.Plan.Steps[0].Do[0], c.do) || !strings.Contains(strings.Join(r.Plan.Hazards, "\n"), c.hazard) {
 				t.Fatalf("%s %s: %s: %s\n%v\n%v", engine, column, r.State, r.Message, r.Plan.Steps, r.Plan.Hazards)
 			}
-			if got := repairtest.Query(t, b.Driver, b.DSN, "SELECT DISTINCT "+column+" FROM orders"); got != c.value+"|\n" {
+			if got := repairtest.Query(t, b.Driver, b.Owner, "SELECT DISTINCT "+column+" FROM orders"); got != c.value+"|\n" {
 				t.Errorf("%s %s: old rows have %q, want %q", engine, column, got, c.value)
 			}
 			if c.value == "" {
 				continue
 			}
-			ann := repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}
+			ann := repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}
 			if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 				t.Fatal(err)
 			}
@@ -246,7 +246,7 @@ func TestDependenciesInPlan(t *testing.T) {
 	if !strings.Contains(strings.Join(r.Plan.Hazards, "\n"), "view recent") || r.Plan.Class != sentinel.ClassAuto {
 		t.Errorf("with a view: %s %v", r.Plan.Class, r.Plan.Hazards)
 	}
-	b.Exec("CREATE PUBLICATION " + "feed_" + b.DatabaseName() + " FOR TABLE orders")
+	b.Exec("CREATE PUBLICATION " + "feed_" + b.Name + " FOR TABLE orders")
 	if r := b.RunRepair(b.Policy("alter_table", &alter.Table{MaxPartitions: 2}, repair.Auto), b.OpenIncident("type_widened:note")); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "depends on the column") {
 		t.Errorf("a column in a view: %s %s", r.State, r.Message)
 	}
@@ -286,7 +286,7 @@ func TestC06LongTransactionDelaysAlter(t *testing.T) {
 	b.Exec("ALTER TABLE staging ADD COLUMN coupon varchar(12)")
 	a := &alter.Table{PutOffAfter: time.Millisecond}
 	r := b.RunRepair(b.Policy("alter_table", a, repair.Manual), b.OpenIncident("column_added:coupon"))
-	db, err := sql.Open(b.Driver, b.DSN)
+	db, err := sql.Open(b.Driver, b.Owner)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,11 +316,11 @@ func TestC55UnreadableDependenciesStopPlan(t *testing.T) {
 	t.Parallel()
 	b := repairtest.New(t, "postgres")
 	b.CreateOrders()
-	user := "reader_" + strings.Trim(repairtest.Query(t, b.Driver, b.DSN, "SELECT current_database()"), "|\n")
+	user := "reader_" + strings.Trim(repairtest.Query(t, b.Driver, b.Owner, "SELECT current_database()"), "|\n")
 	b.Exec("ALTER TABLE staging ALTER COLUMN note TYPE varchar(40)", "CREATE ROLE "+user+" LOGIN",
 		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+user, "REVOKE SELECT ON pg_catalog.pg_depend FROM PUBLIC")
 	t.Cleanup(func() { b.Exec("DROP OWNED BY "+user, "DROP ROLE "+user) })
-	target := b.TargetReadBy(strings.Replace(b.DSN, "postgres://postgres@", "postgres://"+user+"@", 1))
+	target := b.TargetReadBy(strings.Replace(b.Owner, "postgres://postgres@", "postgres://"+user+"@", 1))
 	a := &alter.Table{}
 	b.Must(a.Validate())
 	plan, err := a.Plan(t.Context(), target, b.OpenIncident("type_widened:note"))

@@ -12,7 +12,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// targetColumn is the column as the source, or the configuration, has it.
+// targetColumn returns the column as the source or the configuration defines it.
 func targetColumn(ctx context.Context, t *repair.Target, trigger repair.Trigger, name string) (warehouse.Column, error) {
 	for _, c := range trigger.Declared {
 		if strings.EqualFold(c.Name, name) {
@@ -44,30 +44,22 @@ func targetColumn(ctx context.Context, t *repair.Target, trigger repair.Trigger,
 		return warehouse.Column{}, repair.Refuse("%s has columns whose names differ from %q in case alone",
 			trigger.Like, name)
 	}
-	if db.Dialect.Name() != t.Read.Dialect.Name() {
-		dialect, err := repair.WriteDialect(t.Read)
-		if err != nil {
-			return found[0], err
-		}
-		native, ok := dialect.TypeName(found[0].Type)
-		if !ok {
-			return found[0], repair.Refuse("%s of %s has no exact counterpart in %s", found[0].Type.Native,
-				db.Dialect.Name(), t.Read.Dialect.Name())
-		}
-		found[0].Type = warehouse.ParseType(native)
-		found[0].Type.Native = native
+	kind, err := warehouse.TranslateType(found[0].Type, db.Dialect, t.Read.Dialect)
+	if err != nil {
+		return found[0], &repair.RefusedError{Why: err.Error()}
 	}
+	found[0].Type = kind
 	return found[0], nil
 }
 
-// lazyRegexp compiles an expression when it is first needed: most agents need none
+// lazyRegexp compiles an expression when it is first used, because most agents use none
 // of them.
 func lazyRegexp(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
-// plainType is what a type may look like that is put into a statement: a name
-// with numbers, as the engine's own catalog spells it.
+// plainType matches the types that may be put into a statement: a name with numbers, as
+// the engine's catalog spells it.
 var plainType = lazyRegexp(`^[A-Za-z][A-Za-z0-9_]*( [A-Za-z]+)*(\([0-9]+(,[0-9]+)?\))?( [A-Za-z]+)*(\[\])*$`)
 
 func checkType(native string) error {
@@ -77,7 +69,20 @@ func checkType(native string) error {
 	return nil
 }
 
-// changePlanner plans one kind of change. It may raise the plan's class and add hazards.
+// needed reports whether the table still lacks the change.
+func needed(kind sentinel.DriftKind, target *warehouse.Table, want warehouse.Column) bool {
+	have := target.Column(want.Name)
+	switch kind {
+	case sentinel.ColumnAdded:
+		return have == nil
+	case sentinel.TypeWidened:
+		return have != nil && have.Type.Native != want.Type.Native
+	}
+	return have != nil && !have.Nullable
+}
+
+// changePlanner plans one kind of change that is needed. It may raise the plan's class
+// and add hazards.
 type changePlanner func(
 	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
 ) (alteration, error)
@@ -85,13 +90,7 @@ type changePlanner func(
 func addColumn(
 	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
 ) (change alteration, err error) {
-	if target.Column(want.Name) != nil {
-		return change, repair.ErrNothing
-	}
 	if err := checkNewName(d, target, want.Name); err != nil {
-		return change, err
-	}
-	if err := checkType(want.Type.Native); err != nil {
 		return change, err
 	}
 	table, column, err := quoted(d, target, want.Name)
@@ -104,21 +103,25 @@ func addColumn(
 	change.Forward = d.AddColumn(table, column, definition, nullable)
 	change.Reverse = fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", table, column)
 	if want.Type.Family == warehouse.Other || want.Type.Family == warehouse.Enum {
-		plan.Class, plan.Why = sentinel.ClassApprove, "a type of the user's own may hide a constraint that "+
-			"rewrites the table"
+		plan.Class, plan.Why = sentinel.ClassApprove, "type "+want.Type.Native+" may do more than hold values, such "+
+			"as rewrite the table"
+	}
+	if want.Collation != "" {
+		plan.Hazards = append(plan.Hazards, "the source's collation "+want.Collation+" is left out")
 	}
 	plan.Hazards = append(plan.Hazards, "loaders that insert without naming columns fail; views of SELECT * "+
 		"keep the old list")
 	return change, nil
 }
 
-// addedColumn writes type and default, and decides on nullability. A constant default comes
-// along, and with it NOT NULL: the engines keep it in the catalog and rewrite
-// nothing. Any other default would give old rows a value of today.
+// addedColumn returns the type and default of a new column, and decides whether it may
+// be NULL. A constant default is copied, and NOT NULL with it: engines keep it in the
+// catalog and rewrite nothing. Any other default is not copied, because it would give
+// old rows a value of today.
 func addedColumn(want warehouse.Column, c *alteration) (definition string, nullable bool, hazards []string) {
 	definition = want.Type.Native
 	var constant bool
-	if c.Default, constant = constantDefault(want); constant {
+	if c.Default, constant = warehouse.ConstantDefault(want); constant {
 		definition += " DEFAULT " + c.Default
 	}
 	switch {
@@ -133,37 +136,8 @@ func addedColumn(want warehouse.Column, c *alteration) (definition string, nulla
 	return definition, want.Nullable || !constant, hazards
 }
 
-var (
-	numberDefault = lazyRegexp(`^'?(-?[0-9]+(?:\.[0-9]+)?)'?(?:::[a-z ]+(?:\([0-9,]+\))?)?$`)
-	textDefault   = lazyRegexp(`^'([^'\\\x00-\x1f]*)'(?:::[a-z ]+(?:\([0-9]+\))?)?$`)
-)
-
-// constantDefault is a column's default as every engine reads it, where it is a constant
-// of a plain type. Text with quotes or backslashes, which engines read in
-// different ways, is not taken over.
-func constantDefault(c warehouse.Column) (text string, ok bool) {
-	if c.Generated != "" {
-		return "", false
-	}
-	switch c.Type.Family {
-	case warehouse.Integer, warehouse.Decimal:
-		if m := numberDefault().FindStringSubmatch(c.Default); m != nil {
-			return m[1], true
-		}
-	case warehouse.Boolean:
-		switch c.Default {
-		case "true", "false", "1", "0":
-			return c.Default, true
-		}
-	case warehouse.Text:
-		if m := textDefault().FindStringSubmatch(c.Default); m != nil {
-			return "'" + m[1] + "'", true
-		}
-	}
-	return "", false
-}
-
-// checkNewName refuses names that the server would refuse, or confuse with another.
+// checkNewName refuses names that the server would refuse, or confuse with another
+// name.
 func checkNewName(d warehouse.WriteDialect, target *warehouse.Table, name string) error {
 	if err := d.CheckColumnName(name); err != nil {
 		return &repair.RefusedError{Why: err.Error()}
@@ -180,16 +154,8 @@ func widenType(
 	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
 ) (change alteration, err error) {
 	have := target.Column(want.Name)
-	switch {
-	case have == nil:
-		return change, repair.ErrNothing
-	case have.Type.Native == want.Type.Native:
-		return change, repair.ErrNothing
-	case have.Generated != "":
+	if have.Generated != "" {
 		return change, &repair.RefusedError{Why: "the column is generated"}
-	}
-	if err := checkType(want.Type.Native); err != nil {
-		return change, err
 	}
 	for _, k := range target.PartitionKey {
 		if k == want.Name {
@@ -202,7 +168,7 @@ func widenType(
 	}
 	change.Type = want.Type.Native
 	forward, approve, err := d.ChangeType(warehouse.TypeChange{
-		Table: table, Column: column, From: *have, To: want, Bytes: target.Bytes,
+		Table: table, Column: column, From: *have, To: want, Have: target, Bytes: target.Bytes,
 	})
 	if err != nil {
 		return change, &repair.RefusedError{Why: err.Error()}
@@ -218,9 +184,6 @@ func dropNotNull(
 	d warehouse.WriteDialect, target *warehouse.Table, want warehouse.Column, plan *sentinel.Plan,
 ) (change alteration, err error) {
 	have := target.Column(want.Name)
-	if have == nil || have.Nullable {
-		return change, repair.ErrNothing
-	}
 	dropper, ok := d.(warehouse.NullDropper)
 	if !ok {
 		return change, &repair.RefusedError{Why: "making a column nullable is done by itself on PostgreSQL only"}

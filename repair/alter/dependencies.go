@@ -19,7 +19,7 @@ var reservedSchemas = map[string]bool{
 	"pgroll": true, "_timescaledb_internal": true, "_timescaledb_catalog": true, "sentinel": true,
 }
 
-// checkAlterable refuses what is not a plain table of the user's own.
+// checkAlterable refuses everything but a plain table of the user.
 func (a *Table) checkAlterable(target *warehouse.Table) error {
 	switch {
 	case target.Kind != warehouse.BaseTable && target.Kind != warehouse.PartitionedTable:
@@ -42,8 +42,9 @@ func (a *Table) checkAlterable(target *warehouse.Table) error {
 	return nil
 }
 
-// dependencies reads them on engines whose server refuses or blocks an ALTER for
-// them. Others refuse by themselves, and name what is in the way.
+// dependencies reads the objects that depend on the table, on engines whose server
+// refuses or blocks an ALTER because of them. Other engines refuse by themselves, and
+// name the objects.
 func (a *Table) dependencies(
 	ctx context.Context, t *repair.Target, target *warehouse.Table,
 ) (s repair.Dependencies, err error) {
@@ -81,8 +82,9 @@ func (a *Table) dependencies(
 	return s, nil
 }
 
-// checkDependencies refuses a change that what is around forbids, lists what hangs on the
-// table, and leaves to a person what others must do first.
+// checkDependencies refuses a change that dependent objects forbid. It lists the
+// objects that depend on the table. A change that needs work on other objects first is
+// left to a person.
 func checkDependencies(s repair.Dependencies, change alteration, plan *sentinel.Plan) error {
 	switch {
 	case s.Extension != "":
@@ -101,12 +103,12 @@ func checkDependencies(s repair.Dependencies, change alteration, plan *sentinel.
 	return nil
 }
 
-// maxStandbyLag is how far behind a standby may be.
+// maxStandbyLag is the lag of a standby beyond which an ALTER is postponed.
 const maxStandbyLag = time.Minute
 
-// checkNotInUse puts an ALTER off while its lock would not come soon: a long transaction
-// or a vacuum against wraparound holds the table, or standbys are behind. What
-// the account may not see is not known; the lock_timeout holds all the same.
+// checkNotInUse postpones an ALTER while its lock would take long: a long transaction
+// or a vacuum against wraparound holds the table, or standbys are behind. It cannot
+// know what the account may not see; lock_timeout bounds the wait all the same.
 func (a *Table) checkNotInUse(ctx context.Context, run *repair.Run) error {
 	locker, ok := run.Target.Write.Dialect.(warehouse.TableLocker)
 	if !ok {

@@ -16,9 +16,9 @@ import (
 
 func init() { repair.Register("airflow", func() repair.Action { return &Airflow{} }) }
 
-// Airflow triggers a DAG run, or clears tasks of one that exists, through
-// Apache Airflow's stable REST API, and follows it to its end. A triggered run
-// is named after the repair, so that it is found again and never made twice.
+// Airflow triggers a DAG run through Apache Airflow's stable REST API, or clears tasks
+// of a run that exists, and follows the run to its end. A triggered run is named after
+// the repair, so it is found again and never triggered twice.
 type Airflow struct {
 	URL          string            `yaml:"url" required:"true" doc:"Address of the web server."`
 	API          string            `yaml:"api" default:"v2" enum:"v2,v1" doc:"Version of the API: v2 for Airflow 3, v1 for Airflow 2."`
@@ -43,8 +43,8 @@ type AirflowClear struct {
 	Downstream bool     `yaml:"downstream" doc:"Also clear the tasks that depend on them."`
 }
 
-// airflowDetails is what a plan keeps: what is asked for, with {repair} where the
-// repair's id goes.
+// airflowDetails is what a plan stores of the request. {repair} stands for the repair's
+// id.
 type airflowDetails struct {
 	DAG   string
 	Run   string          // to be cleared; "" where one is triggered
@@ -58,13 +58,13 @@ func (a *Airflow) Validate() error {
 		return err
 	}
 	a.URL = strings.TrimRight(a.URL, "/")
-	if err := errors.Join(checkURL("url", a.URL), checkDurations(a.Timeout, a.Poll)); err != nil {
+	if err := errors.Join(checkShownURL("url", a.URL), checkDurations(a.Timeout, a.Poll)); err != nil {
 		return err
 	}
 	switch {
 	case a.DAG == "":
 		return settings.Wrong("dag", "want the id of a DAG")
-	case a.Token == "" && (a.User == "" || a.Password == ""):
+	case a.Token.IsZero() && (a.User == "" || a.Password.IsZero()):
 		return settings.Wrong("token", "want a token, or user and password")
 	case a.Clear != nil && a.Clear.Run == "":
 		return settings.Wrong("clear.run", "want a dag_run_id, such as scheduled__{day}T00:00:00+00:00")
@@ -116,8 +116,8 @@ func (a *Airflow) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigg
 	return plan, err
 }
 
-// conf is what a run is handed: what the configuration says, and under
-// "sentinel" what it is for.
+// conf returns the run's conf: the configured one, and under "sentinel" what the run is
+// for.
 func (a *Airflow) conf(s payload) (json.RawMessage, error) {
 	s.Repair = "{repair}"
 	conf := map[string]any{"sentinel": s}

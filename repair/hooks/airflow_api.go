@@ -29,6 +29,14 @@ type airflowRequest struct {
 
 // do makes a request and returns the answer's status.
 func (a airflowAPI) do(ctx context.Context, r airflowRequest) (status int, err error) {
+	err = authorized(ctx, a.run, a.Airflow, func() (err error) {
+		status, err = a.doOnce(ctx, r)
+		return err
+	})
+	return status, err
+}
+
+func (a airflowAPI) doOnce(ctx context.Context, r airflowRequest) (status int, err error) {
 	c := httpCall{Method: r.method, URL: r.url, Timeout: requestTimeout, Repeatable: r.repeatable,
 		AllowPrivate: a.AllowPrivate, Header: http.Header{}}
 	if err := a.authorize(ctx, c.Header); err != nil {
@@ -40,10 +48,10 @@ func (a airflowAPI) do(ctx context.Context, r airflowRequest) (status int, err e
 		}
 	}
 	if r.answer == nil {
-		status, _, err := c.do(ctx, a.run.Now)
+		status, _, err := c.do(ctx, a.run)
 		return status, err
 	}
-	return c.json(ctx, a.run.Now, r.answer)
+	return c.json(ctx, a.run, r.answer)
 }
 
 // get reads what an address holds into answer.
@@ -60,15 +68,17 @@ func (a *Airflow) path(dag string, rest ...string) string {
 	return strings.Join(parts, "/")
 }
 
-// authorize adds who asks. Airflow 3 takes no password with a request: a token
-// is asked for with it first.
+// authorize adds the credentials. Airflow 3 takes no password with a request: a token
+// is requested with it first.
 func (a airflowAPI) authorize(ctx context.Context, h http.Header) error {
 	switch {
-	case a.Token != "":
+	case !a.Token.IsZero():
 		h.Set("Authorization", "Bearer "+a.Token.Reveal())
 		return nil
 	case a.API == "v1":
-		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password.Reveal())))
+		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password.Reveal()))
+		a.run.Hide(basic)
+		h.Set("Authorization", basic)
 		return nil
 	}
 	data, err := json.Marshal(map[string]string{"username": a.User, "password": a.Password.Reveal()})
@@ -80,12 +90,13 @@ func (a airflowAPI) authorize(ctx context.Context, h http.Header) error {
 	}
 	c := httpCall{Method: http.MethodPost, URL: a.URL + "/auth/token", Body: data, Timeout: requestTimeout,
 		Repeatable: true, AllowPrivate: a.AllowPrivate}
-	if _, err := c.json(ctx, a.run.Now, &got); err != nil {
+	if _, err := c.json(ctx, a.run, &got); err != nil {
 		return fmt.Errorf("logging in to Airflow: %w", err)
 	}
 	if got.Token == "" {
 		return errors.New("logging in to Airflow: the answer has no access_token")
 	}
+	a.run.Hide(got.Token)
 	h.Set("Authorization", "Bearer "+got.Token)
 	return nil
 }

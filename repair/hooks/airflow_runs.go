@@ -40,10 +40,9 @@ func (t triggeredRun) submit(ctx context.Context) error {
 	return err
 }
 
-// clearedRun is a DAG run that exists, whose tasks a repair runs again. The run's
-// note says that they were cleared. It is written after they were: the next agent
-// of one that dies in between clears once more what is still failed, which is
-// nothing.
+// clearedRun is a DAG run that exists, whose tasks a repair runs again. The run's note
+// says that they were cleared. The note is written afterwards: if an agent dies in
+// between, the next one clears again what still has failed, which is nothing.
 type clearedRun struct {
 	api     airflowAPI
 	details airflowDetails
@@ -80,8 +79,8 @@ func (c clearedRun) submit(ctx context.Context) error {
 	return err
 }
 
-// findRun looks a run up. With a note it has to be there, and counts as asked for
-// only when it bears the note.
+// findRun returns the DAG run of the repair. A run that is cleared must exist, and
+// counts as submitted only if it has the note.
 func (a airflowAPI) findRun(ctx context.Context, dag, name, note string) (job, error) {
 	j := job{Name: "run " + name + " of DAG " + dag}
 	var dagRun struct {
@@ -110,8 +109,8 @@ func (a airflowAPI) findRun(ctx context.Context, dag, name, note string) (job, e
 	return j, nil
 }
 
-// failedTasks names the failed tasks of a run. It is for people only: that they
-// cannot be told is told instead.
+// failedTasks names the failed tasks of a run for a message. If the request fails, it
+// returns the reason in their place.
 func (a airflowAPI) failedTasks(ctx context.Context, dag, name string) string {
 	var tasks struct {
 		Instances []struct {

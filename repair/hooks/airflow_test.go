@@ -20,7 +20,7 @@ import (
 func airflowOf(t *testing.T, trigger func(w http.ResponseWriter, begin func(), n int), states ...string) *remote {
 	t.Helper()
 	var triggered atomic.Bool
-	var looks atomic.Int32
+	var polls atomic.Int32
 	return newRemote(t, func(w http.ResponseWriter, a asked, n int) {
 		switch {
 		case strings.HasSuffix(a.Path, "/dags/reload"):
@@ -32,7 +32,7 @@ func airflowOf(t *testing.T, trigger func(w http.ResponseWriter, begin func(), n
 		case !triggered.Load():
 			says(w, 404, `{"detail": "not found"}`)
 		default:
-			i := min(int(looks.Add(1)), len(states)) - 1
+			i := min(int(polls.Add(1)), len(states)) - 1
 			if states[i] == "" {
 				says(w, 404, `{"detail": "not found"}`)
 				return
@@ -50,7 +50,8 @@ func accepted(w http.ResponseWriter, begin func(), _ int) {
 func TestAirflowTriggersRunOnce(t *testing.T) {
 	t.Parallel()
 	server := airflowOf(t, accepted, "queued", "running", "success")
-	r, messages := carried(t, "airflow", &hooks.Airflow{URL: server.URL + "/", DAG: "reload", Conf: map[string]string{"day": "{day}", "table": "{table}"}, Token: "s3cret"})
+	r, messages := carried(t, "airflow", &hooks.Airflow{URL: server.URL + "/", DAG: "reload", Conf: map[string]string{"day": "{day}", "table": "{table}"},
+		Token: sentinel.NewSecret("s3cret")})
 	posts := server.seen("POST", "/api/v2/dags/reload/dagRuns")
 	ended{sentinel.RepairSucceeded, "verified", 1}.check(t, r, len(posts))
 	var body struct {
@@ -69,8 +70,8 @@ func TestAirflowTriggersRunOnce(t *testing.T) {
 	if body.Conf.Day != "2026-03-11" || body.Conf.Table != "w.main.orders" || about["repair"] != r.ID || about["window_start"] != "2026-03-11T00:00:00Z" || about["window_end"] != "2026-03-12T00:00:00Z" {
 		t.Errorf("conf %+v", body.Conf)
 	}
-	if told := strings.Join(messages, "\n"); !strings.Contains(told, "was requested") || !strings.Contains(told, "of DAG reload: running") {
-		t.Errorf("on its way it said\n%s", told)
+	if said := strings.Join(messages, "\n"); !strings.Contains(said, "was requested") || !strings.Contains(said, "of DAG reload: running") {
+		t.Errorf("on its way it said\n%s", said)
 	}
 	if do := r.Plan.Steps[0].Do[0]; r.Plan.Guarantee != sentinel.LookedUp || !strings.Contains(do, "POST "+server.URL+"/api/v2/dags/reload/dagRuns as sentinel__{repair}") {
 		t.Errorf("plan: %s, %s", r.Plan.Guarantee, do)
@@ -116,7 +117,8 @@ func TestAirflowFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := airflowOf(t, c.trigger, c.states...)
-			r, _ := carried(t, "airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", Token: "s3cret", Timeout: 30 * time.Minute})
+			r, _ := carried(t, "airflow", &hooks.Airflow{URL: server.URL, DAG: "reload",
+				Token: sentinel.NewSecret("s3cret"), Timeout: 30 * time.Minute})
 			c.want.check(t, r, len(server.seen("POST", "/dagRuns")))
 		})
 	}
@@ -131,9 +133,9 @@ func TestAirflowPausedDAGIsRefused(t *testing.T) {
 		}
 		says(w, 404, `{}`)
 	})
-	r, _ := carried(t, "airflow", &hooks.Airflow{URL: paused.URL, DAG: "reload", Token: "s3cret"})
+	r, _ := carried(t, "airflow", &hooks.Airflow{URL: paused.URL, DAG: "reload", Token: sentinel.NewSecret("s3cret")})
 	ended{sentinel.DeadLetter, "DAG reload is paused", 0}.check(t, r, len(paused.seen("POST", "")))
-	r, _ = carried(t, "airflow", &hooks.Airflow{URL: paused.URL, DAG: "nowhere", Token: "s3cret"})
+	r, _ = carried(t, "airflow", &hooks.Airflow{URL: paused.URL, DAG: "nowhere", Token: sentinel.NewSecret("s3cret")})
 	ended{sentinel.DeadLetter, "there is no DAG nowhere", 0}.check(t, r, len(paused.seen("POST", "")))
 }
 
@@ -171,7 +173,7 @@ func clearsTasks(t *testing.T, api, noted string) {
 		}
 	})
 	r, _ := carried(t, "airflow", &hooks.Airflow{
-		URL: server.URL, API: api, DAG: "reload", Token: "s3cret",
+		URL: server.URL, API: api, DAG: "reload", Token: sentinel.NewSecret("s3cret"),
 		Clear: &hooks.AirflowClear{Run: "scheduled__{day}T00:00:00+00:00", Tasks: []string{"load"}, Downstream: true},
 	})
 	cleared := server.seen("POST", "/api/"+api+"/dags/reload/clearTaskInstances")
@@ -187,7 +189,8 @@ func clearsTasks(t *testing.T, api, noted string) {
 func TestAirflow2BasicAuth(t *testing.T) {
 	t.Parallel()
 	server := airflowOf(t, accepted, "success")
-	r, _ := carried(t, "airflow", &hooks.Airflow{URL: server.URL, API: "v1", DAG: "reload", User: "sentinel", Password: "s3cret"})
+	r, _ := carried(t, "airflow", &hooks.Airflow{URL: server.URL, API: "v1", DAG: "reload",
+		User: "sentinel", Password: sentinel.NewSecret("s3cret")})
 	posts := server.seen("POST", "/api/v1/dags/reload/dagRuns")
 	ended{sentinel.RepairSucceeded, "", 1}.check(t, r, len(posts))
 	if want := "Basic " + base64.StdEncoding.EncodeToString([]byte("sentinel:s3cret")); posts[0].Auth != want || strings.Contains(posts[0].Body, "logical_date") {
@@ -218,7 +221,8 @@ func TestAirflow3LoginAndRollback(t *testing.T) {
 	})
 	b := repairtest.New(t, "sqlite")
 	b.StillBad = func(context.Context) (bool, error) { return true, nil }
-	r, _ := carriedFrom(t, b, "airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", UndoDAG: "unload", User: "sentinel", Password: "s3cret"})
+	r, _ := carriedFrom(t, b, "airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", UndoDAG: "unload",
+		User: "sentinel", Password: sentinel.NewSecret("s3cret")})
 	back := server.seen("POST", "/dags/unload/dagRuns")
 	ended{sentinel.RolledBack, "rolled back. the check is still bad", 1}.check(t, r, len(back))
 	if !strings.Contains(back[0].Body, "sentinel__"+r.ID+"__undo") || back[0].Auth != "Bearer of-today" {

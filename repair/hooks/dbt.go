@@ -17,8 +17,8 @@ import (
 
 func init() { repair.Register("dbt", func() repair.Action { return &DBT{} }) }
 
-// DBT builds models anew: with the dbt command, as exec runs a program, or as a
-// run of a dbt Cloud job, which bears the repair's id as its cause.
+// DBT rebuilds models: with the dbt command, as exec runs a program, or as a run of a
+// dbt Cloud job. The cause of that run is the repair's id.
 type DBT struct {
 	Select      []string                   `yaml:"select" doc:"Selectors of models, such as orders or +orders."`
 	Vars        map[string]string          `yaml:"vars" doc:"Variables of dbt. Placeholders are filled in."`
@@ -107,7 +107,7 @@ func (d *DBT) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) 
 
 const noRollback = "a dbt build is not rolled back: build again from a good source"
 
-// arguments are dbt's; none at all leave a dbt Cloud job as it is configured
+// arguments are dbt's arguments. Without any, a dbt Cloud job runs as it is configured
 // there.
 func (d *DBT) arguments(s payload) ([]string, error) {
 	if len(d.Select) == 0 {
@@ -150,7 +150,7 @@ func (d *DBT) arguments(s payload) ([]string, error) {
 	return out, nil
 }
 
-// shellQuote writes arguments as a shell, and dbt Cloud, read them.
+// shellQuote joins arguments as a shell and dbt Cloud read them.
 func shellQuote(arguments []string) string {
 	out := make([]string, len(arguments))
 	for i, a := range arguments {

@@ -33,10 +33,10 @@ func (c *DBTCloud) validate() error {
 		return settings.Wrong("account", "want the id of the account")
 	case c.Job <= 0:
 		return settings.Wrong("job", "want the id of the job")
-	case c.Token == "":
+	case c.Token.IsZero():
 		return settings.Wrong("token", "want an API token")
 	}
-	return errors.Join(checkURL("url", c.URL), checkDurations(0, c.Poll))
+	return errors.Join(checkShownURL("url", c.URL), checkDurations(0, c.Poll))
 }
 
 // describe is the request, for people.
@@ -55,7 +55,8 @@ func (c *DBTCloud) path(rest ...string) string {
 	return c.URL + "/api/v2/accounts/" + strconv.FormatInt(c.Account, 10) + "/" + strings.Join(rest, "/") + "/"
 }
 
-// follow runs the job of a repair, or follows its run that exists, to the end.
+// follow starts the run of a repair, or finds the one that exists, and follows it to
+// its end.
 func (c *DBTCloud) follow(ctx context.Context, run *repair.Run, arguments []string, timeout time.Duration) error {
 	return follower{run: run, poll: c.Poll, timeout: timeout}.step(ctx, cloudRun{c, run, arguments}, false)
 }
@@ -77,8 +78,10 @@ func (c cloudRun) submit(ctx context.Context) error {
 		return err
 	}
 	to := c.path("jobs", strconv.FormatInt(c.Job, 10), "run")
-	_, _, err = c.call(http.MethodPost, to, data).do(ctx, c.run.Now)
-	return err
+	return authorized(ctx, c.run, c.DBTCloud, func() error {
+		_, _, err := c.call(http.MethodPost, to, data).do(ctx, c.run)
+		return err
+	})
 }
 
 func (c *DBTCloud) call(method, to string, body []byte) httpCall {
@@ -87,10 +90,10 @@ func (c *DBTCloud) call(method, to string, body []byte) httpCall {
 		Repeatable: method == http.MethodGet, AllowPrivate: c.AllowPrivate}
 }
 
-// recentRuns is how many runs of a job are looked through for a repair's.
+// recentRuns is how many runs of a job are searched for that of a repair.
 const recentRuns = 100
 
-// find looks for the run that bears the repair's id, among the newest.
+// find returns the run whose cause has the repair's id, among the newest runs.
 func (c cloudRun) find(ctx context.Context) (job, error) {
 	j := job{Name: fmt.Sprintf("the run of dbt Cloud job %d", c.Job)}
 	q := url.Values{
@@ -110,7 +113,11 @@ func (c cloudRun) find(ctx context.Context) (job, error) {
 			Complete bool                   `json:"is_complete"`
 		} `json:"data"`
 	}
-	if _, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, c.run.Now, &runs); err != nil {
+	err := authorized(ctx, c.run, c.DBTCloud, func() error {
+		_, err := c.call(http.MethodGet, c.path("runs")+"?"+q.Encode(), nil).json(ctx, c.run, &runs)
+		return err
+	})
+	if err != nil {
 		return j, fmt.Errorf("reading the state of %s: %w", j.Name, err)
 	}
 	const success = 10 // of the API's run statuses

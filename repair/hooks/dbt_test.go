@@ -23,7 +23,8 @@ func TestDBTBuildsBadWindow(t *testing.T) {
 	project := t.TempDir()
 	r, _ := carried(t, "dbt", &hooks.DBT{
 		Program: script(t, `for a in "$@"; do echo "$a"; done > args; env > env`), Project: project, Target: "prod",
-		Select: []string{"orders", "+daily"}, Vars: map[string]string{"day": "{day}", "by": "{repair}"}, Microbatch: true, Env: map[string]sentinel.Secret{"DBT_PASSWORD": "s3cret"},
+		Select: []string{"orders", "+daily"}, Vars: map[string]string{"day": "{day}", "by": "{repair}"}, Microbatch: true,
+		Env: map[string]sentinel.Secret{"DBT_PASSWORD": sentinel.NewSecret("s3cret")},
 	})
 	ended{sentinel.RepairSucceeded, "verified", 0}.check(t, r, 0)
 	args, err := os.ReadFile(filepath.Join(project, "args"))
@@ -66,8 +67,9 @@ func TestDBTFailureIsFinal(t *testing.T) {
 func TestWindowPlaceholdersNeedWindow(t *testing.T) {
 	t.Parallel()
 	for name, a := range map[string]repair.Action{
-		"dbt":        &hooks.DBT{Project: "/srv/dbt", Select: []string{"orders"}, Microbatch: true},
-		"airflow":    &hooks.Airflow{URL: "https://airflow.example.com", DAG: "reload", Token: "t", Clear: &hooks.AirflowClear{Run: "scheduled__{day}"}},
+		"dbt": &hooks.DBT{Project: "/srv/dbt", Select: []string{"orders"}, Microbatch: true},
+		"airflow": &hooks.Airflow{URL: "https://airflow.example.com", DAG: "reload",
+			Token: sentinel.NewSecret("t"), Clear: &hooks.AirflowClear{Run: "scheduled__{day}"}},
 		"kubernetes": &hooks.Kubernetes{CronJob: "reload", Namespace: "etl", Env: map[string]string{"FROM": "{window_start}"}},
 	} {
 		if err := a.Validate(); err != nil {
@@ -86,7 +88,7 @@ func cloudOf(t *testing.T, trigger func(w http.ResponseWriter, begin func(), n i
 	t.Helper()
 	var cause atomic.Value
 	cause.Store("")
-	var looks atomic.Int32
+	var polls atomic.Int32
 	return newRemote(t, func(w http.ResponseWriter, a asked, n int) {
 		if a.Method == http.MethodPost {
 			var body struct{ Cause string }
@@ -98,7 +100,7 @@ func cloudOf(t *testing.T, trigger func(w http.ResponseWriter, begin func(), n i
 		}
 		runs := `{"id": 7, "status": 20, "is_complete": true, "trigger": {"cause": "scheduled"}}, {"id": 6, "status": 10, "is_complete": true, "trigger": null}`
 		if c := cause.Load().(string); c != "" {
-			runs += fmt.Sprintf(`, {"id": 8, "trigger": {"cause": %q}, %s}`, c, states[min(int(looks.Add(1)), len(states))-1])
+			runs += fmt.Sprintf(`, {"id": 8, "trigger": {"cause": %q}, %s}`, c, states[min(int(polls.Add(1)), len(states))-1])
 		}
 		says(w, 200, `{"status": {"code": 200}, "data": [`+runs+`]}`)
 	})
@@ -122,14 +124,15 @@ func TestDBTCloudJobRunsOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := cloudOf(t, c.trigger, c.states...)
-			r, _ := carried(t, "dbt", &hooks.DBT{Select: []string{"orders"}, Vars: map[string]string{"day": "{day}"}, Timeout: 30 * time.Minute, Cloud: &hooks.DBTCloud{URL: server.URL, Account: 1, Job: 42, Token: "s3cret"}})
+			r, _ := carried(t, "dbt", &hooks.DBT{Select: []string{"orders"}, Vars: map[string]string{"day": "{day}"}, Timeout: 30 * time.Minute, Cloud: &hooks.DBTCloud{URL: server.URL, Account: 1, Job: 42,
+				Token: sentinel.NewSecret("s3cret")}})
 			posts := server.seen("POST", "/api/v2/accounts/1/jobs/42/run/")
 			c.want.check(t, r, len(posts))
 			if want := fmt.Sprintf(`{"cause":"sentinel repair %s","steps_override":["dbt build --select orders --vars '{\"day\":\"2026-03-11\"}'"]}`, r.ID); posts[0].Body != want || posts[0].Auth != "Token s3cret" {
 				t.Errorf("asked %+v", posts[0])
 			}
-			if looks := server.seen("GET", "/api/v2/accounts/1/runs/"); !strings.Contains(looks[0].Query, "job_definition_id=42") {
-				t.Errorf("looked with %s", looks[0].Query)
+			if polls := server.seen("GET", "/api/v2/accounts/1/runs/"); !strings.Contains(polls[0].Query, "job_definition_id=42") {
+				t.Errorf("polled with %s", polls[0].Query)
 			}
 		})
 	}
@@ -137,15 +140,19 @@ func TestDBTCloudJobRunsOnce(t *testing.T) {
 
 func TestHookValidation(t *testing.T) {
 	t.Parallel()
-	cloud := &hooks.DBTCloud{Account: 1, Job: 2, Token: "t"}
+	cloud := &hooks.DBTCloud{Account: 1, Job: 2, Token: sentinel.NewSecret("t")}
 	clear := &hooks.AirflowClear{Run: "scheduled__{dya}"}
 	for want, a := range map[string]repair.Action{
-		"url: want an address":                         &hooks.Airflow{URL: "airflow.example.com", DAG: "d", Token: "t"},
-		"api: unknown word \"v3\"":                     &hooks.Airflow{URL: "http://a", API: "v3", DAG: "d", Token: "t"},
-		"dag: want":                                    &hooks.Airflow{URL: "http://a", Token: "t"},
-		"token: want a token, or user and password":    &hooks.Airflow{URL: "http://a", DAG: "d", User: "u"},
-		"clear.run: unknown placeholder {dya}":         &hooks.Airflow{URL: "http://a", DAG: "d", Token: "t", Clear: clear},
-		"conf[\"day\"]: unknown placeholder {date}":    &hooks.Airflow{URL: "http://a", DAG: "d", Token: "t", Conf: map[string]string{"day": "{date}"}},
+		"url: want an address": &hooks.Airflow{URL: "airflow.example.com", DAG: "d",
+			Token: sentinel.NewSecret("t")},
+		"api: unknown word \"v3\"": &hooks.Airflow{URL: "http://a", API: "v3", DAG: "d",
+			Token: sentinel.NewSecret("t")},
+		"dag: want": &hooks.Airflow{URL: "http://a", Token: sentinel.NewSecret("t")},
+		"token: want a token, or user and password": &hooks.Airflow{URL: "http://a", DAG: "d", User: "u"},
+		"clear.run: unknown placeholder {dya}": &hooks.Airflow{URL: "http://a", DAG: "d",
+			Token: sentinel.NewSecret("t"), Clear: clear},
+		"conf[\"day\"]: unknown placeholder {date}": &hooks.Airflow{URL: "http://a", DAG: "d",
+			Token: sentinel.NewSecret("t"), Conf: map[string]string{"day": "{date}"}},
 		"want either restart":                          &hooks.Kubernetes{},
 		"cronjob: \"../x\" is no name":                 &hooks.Kubernetes{CronJob: "../x"},
 		"restart takes neither env":                    &hooks.Kubernetes{Restart: "x", Undo: "y"},

@@ -14,14 +14,15 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
 func init() { repair.Register("exec", func() repair.Action { return &Exec{} }) }
 
-// Exec runs a program: an argument list, never a shell; a clean environment; a
-// process group of its own that ends when its time is over.
+// Exec runs a program with an argument list, and never a shell. The program has a clean
+// environment, and a process group of its own that is killed at the timeout.
 type Exec struct {
 	Command    []string                   `yaml:"command" required:"true" doc:"Program, as an absolute path, and its arguments."`
 	Env        map[string]sentinel.Secret `yaml:"env" doc:"Variables of the program. It has no others."`
@@ -31,8 +32,11 @@ type Exec struct {
 	Undo       []string                   `yaml:"undo" doc:"Program that undoes it, and its arguments."`
 }
 
-// outputLimit is how much of a program's output is kept: its end.
+// outputLimit is how many bytes of a program's output are kept: the last ones.
 const outputLimit = 64 << 10
+
+// lineLimit is how many bytes of its last line are shown.
+const lineLimit = sentinel.LongestText
 
 // Validate implements Action.
 func (e *Exec) Validate() error {
@@ -72,7 +76,7 @@ func (e *Exec) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger)
 	return plan, err
 }
 
-// environmentOf are the variables that say what a program is run for.
+// environmentOf returns the variables that tell a program what it is run for.
 func environmentOf(s payload) map[string]string {
 	env := map[string]string{"SENTINEL_TABLE": s.Table, "SENTINEL_CHECK": s.Check, "SENTINEL_FINDING": s.Finding,
 		"SENTINEL_INCIDENT": s.Incident, "SENTINEL_MESSAGE": s.Message}
@@ -85,17 +89,21 @@ func environmentOf(s payload) map[string]string {
 // Stage implements Action.
 func (e *Exec) Stage(context.Context, *repair.Run) error { return nil }
 
-// Apply implements Action. A program that was begun by an agent that died may
-// have run in part: only an idempotent one is run again.
+// Apply implements Action. A program that was started by an agent that died may have
+// run in part. Only an idempotent program is started again.
 func (e *Exec) Apply(ctx context.Context, run *repair.Run) error {
 	run.Failpoint("before_apply")
-	begun, err := e.readMark(run, "apply")
+	mark, err := markOf(run, "apply")
+	if err != nil {
+		return err
+	}
+	begun, err := readMark(mark)
 	if err != nil {
 		return err
 	}
 	if (begun || run.Resumed) && !e.Idempotent {
 		err := errors.New("the program was begun by an agent that died, and is not declared idempotent")
-		if gone := os.Remove(e.mark(run, "apply")); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+		if gone := os.Remove(mark); gone != nil && !errors.Is(gone, os.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
 		return &repair.UnknownError{Err: err}
@@ -111,56 +119,6 @@ func (e *Exec) Rollback(ctx context.Context, run *repair.Run) error {
 	return e.run(ctx, run, e.Undo, "rollback")
 }
 
-// readMark looks at the mark of an earlier try. A program that still runs is waited
-// for by trying again later.
-func (e *Exec) readMark(run *repair.Run, step string) (begunBefore bool, err error) {
-	data, err := os.ReadFile(e.mark(run, step))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	var pid int
-	var started string
-	if _, err := fmt.Sscan(string(data), &pid, &started); err == nil && syscall.Kill(-pid, 0) == nil &&
-		sameProcessGroup(pid, started) {
-		return true, &repair.TransientError{Err: fmt.Errorf("the program of an earlier try still runs (process "+
-			"group %d)", pid), After: 10 * time.Second}
-	}
-	return true, nil
-}
-
-// sameProcessGroup reports whether a process group is the one that began with this
-// leader. A leader that has ended leaves its number to nobody while the group
-// lives; one with another start time is a stranger's.
-func sameProcessGroup(pid int, started string) bool {
-	now := processStart(pid)
-	return now == "" || now == started
-}
-
-// processStart is when a process began, in the kernel's ticks since boot; "" where
-// it has ended, or /proc is not to be had.
-func processStart(pid int) string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ") // a name may hold anything, also a space
-	fields := strings.Fields(rest)
-	const starttime = 22 - 3 // of proc(5), counted from the field after the name
-	if len(fields) <= starttime {
-		return ""
-	}
-	return fields[starttime]
-}
-
-// mark is a file that outlives this process: written before a program begins,
-// and with its pid once it has begun.
-func (e *Exec) mark(run *repair.Run, step string) string {
-	return filepath.Join(os.TempDir(), "sentinel-"+run.Repair.ID+"-"+step+".pid")
-}
-
 func (e *Exec) run(ctx context.Context, run *repair.Run, command []string, step string) error {
 	agent := ctx
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
@@ -172,7 +130,10 @@ func (e *Exec) run(ctx context.Context, run *repair.Run, command []string, step 
 	cmd.WaitDelay = 10 * time.Second // then the pipes close; the group is killed below
 	out := &tail{limit: outputLimit}
 	cmd.Stdout, cmd.Stderr = out, out
-	mark := e.mark(run, step)
+	mark, err := markOf(run, step)
+	if err != nil {
+		return err
+	}
 	if err := os.WriteFile(mark, []byte("begun\n"), 0o600); err != nil {
 		return fmt.Errorf("writing the mark file: %w", err)
 	}
@@ -180,7 +141,7 @@ func (e *Exec) run(ctx context.Context, run *repair.Run, command []string, step 
 		return errors.Join(fmt.Errorf("starting %s: %w", command[0], err), os.Remove(mark))
 	}
 	marked := os.WriteFile(mark, fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, processStart(cmd.Process.Pid)), 0o600)
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if ctx.Err() != nil {
 		// Whatever of the group ignored the polite request.
 		if kill := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); kill != nil && !errors.Is(kill, syscall.ESRCH) {
@@ -197,9 +158,9 @@ func (e *Exec) run(ctx context.Context, run *repair.Run, command []string, step 
 	case agent.Err() != nil && err != nil:
 		return &repair.UnknownError{Err: fmt.Errorf("the agent stopped, and ended %s", command[0])}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s did not end within %s: %s", command[0], e.Timeout, e.masked(out))
+		return fmt.Errorf("%s did not end within %s: %s", command[0], e.Timeout, lastLine(run, out))
 	case err != nil:
-		return fmt.Errorf("%s: %w: %s", command[0], err, e.masked(out))
+		return fmt.Errorf("%s: %w: %s", command[0], err, lastLine(run, out))
 	}
 	run.Failpoint("after_apply_commit")
 	return nil
@@ -219,16 +180,14 @@ func (e *Exec) environment(run *repair.Run) []string {
 	return env
 }
 
-// masked is the output's last line without the secrets of the environment.
-func (e *Exec) masked(out *tail) string {
-	text := strings.TrimSpace(out.String())
-	for _, v := range e.Env {
-		if len(v) > 3 {
-			text = strings.ReplaceAll(text, v.Reveal(), "***")
-		}
+// lastLine returns the output's last line without secrets.
+func lastLine(run *repair.Run, out *tail) string {
+	text := out.String()
+	if len(text) == out.limit {
+		text = text[min(len(text), lineLimit):] // a secret may be cut there, and would not be found
 	}
-	lines := strings.Split(text, "\n")
-	return lines[len(lines)-1]
+	lines := strings.Split(strings.TrimSpace(run.Scrub(text)), "\n")
+	return outbound.OneLine(lines[len(lines)-1], lineLimit)
 }
 
 // tail keeps the end of what is written to it.

@@ -43,7 +43,7 @@ func diesAfterAsking(b *repairtest.Fixture, p *repair.Policy) *repairtest.Agent 
 func later(b *repairtest.Fixture, name string, p *repair.Policy, ahead time.Duration) *repairtest.Agent {
 	e := b.NewAgent(name, nil)
 	e.SetPolicies([]*repair.Policy{p})
-	e.Now = func() time.Time { return repairtest.Clock().Add(ahead) }
+	e.Clock = sentinel.ClockFunc(func() time.Time { return repairtest.Clock.Now().Add(ahead) })
 	return e
 }
 
@@ -69,7 +69,7 @@ func TestC42CrashWhileAskingIsNotRepeatedBlindly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := newRemote(t, func(w http.ResponseWriter, _ asked, _ int) { says(w, 200, `{}`) })
-			a := &hooks.Webhook{URL: sentinel.Secret(server.URL), Idempotent: c.idempotent}
+			a := &hooks.Webhook{URL: sentinel.NewSecret(server.URL), Idempotent: c.idempotent}
 			if c.lookup {
 				a.Lookup = a.URL
 			}
@@ -85,7 +85,7 @@ func TestC42JobOfDeadAgentIsFound(t *testing.T) {
 	t.Parallel()
 	server := airflowOf(t, accepted, "running", "success")
 	b := repairtest.New(t, "sqlite")
-	p := b.Policy("airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", Token: "s3cret"}, repair.Auto)
+	p := b.Policy("airflow", &hooks.Airflow{URL: server.URL, DAG: "reload", Token: sentinel.NewSecret("s3cret")}, repair.Auto)
 	b.Must(diesAfterAsking(b, p).Advance(t.Context()))
 	b.WantState(only(b), sentinel.RepairApplying, "running")
 	b.Must(later(b, "agent-3", p, 2*time.Minute).Advance(t.Context()))
@@ -126,7 +126,7 @@ func TestC41ReceiverTimesOut(t *testing.T) {
 			over := make(chan struct{})
 			server := newRemote(t, func(w http.ResponseWriter, _ asked, _ int) { c.answer(w, over) })
 			t.Cleanup(func() { close(over) }) // before the server is closed
-			r, _ := carried(t, "webhook", &hooks.Webhook{URL: sentinel.Secret(server.URL), Timeout: 500 * time.Millisecond})
+			r, _ := carried(t, "webhook", &hooks.Webhook{URL: sentinel.NewSecret(server.URL), Timeout: 500 * time.Millisecond})
 			c.want.check(t, r, len(server.seen("POST", "")))
 		})
 	}
@@ -229,7 +229,7 @@ func killedWhileItRuns(t *testing.T, c repairtest.Child, runs string) (group int
 
 // marked reports whether an agent has written down which group it runs.
 func marked(group int) bool {
-	marks, err := filepath.Glob(filepath.Join(os.TempDir(), "sentinel-*-apply.pid"))
+	marks, err := filepath.Glob(filepath.Join(os.TempDir(), "sentinel-*", "*-apply.pid"))
 	return err == nil && slices.ContainsFunc(marks, func(m string) bool {
 		data, err := os.ReadFile(m)
 		return err == nil && strings.HasPrefix(string(data), fmt.Sprint(group, " "))
@@ -239,7 +239,7 @@ func marked(group int) bool {
 // until waits for a condition that others bring about.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := repairtest.Clock().Add(20 * time.Second); repairtest.Clock().Before(deadline); <-time.After(10 * time.Millisecond) {
+	for deadline := repairtest.Clock.Now().Add(20 * time.Second); repairtest.Clock.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if holds() {
 			return
 		}

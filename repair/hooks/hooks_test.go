@@ -20,7 +20,7 @@ import (
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
-// receiver records what arrives and answers as it is told.
+// receiver records what arrives and answers as the test says.
 type receiver struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -38,7 +38,7 @@ func newReceiver(t *testing.T, answer func(n int, w http.ResponseWriter, r *http
 		}
 		rec.mu.Lock()
 		rec.keys, rec.bodies = append(rec.keys, r.Header.Get("Idempotency-Key")), append(rec.bodies, string(body))
-		if r.Header.Get("Sentinel-Signature") == "sha256="+hooks.Sign("s3cret", r.Header.Get("Sentinel-Timestamp"), body) {
+		if r.Header.Get("Sentinel-Signature") == "sha256="+hooks.Sign(sentinel.NewSecret("s3cret"), r.Header.Get("Sentinel-Timestamp"), body) {
 			rec.signed = append(rec.signed, r.Method)
 		}
 		n := len(rec.keys)
@@ -64,7 +64,7 @@ func hooked(t *testing.T, kind string, a repair.Action) sentinel.Repair {
 	p := b.Policy(kind, a, repair.Auto)
 	r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
 	later := time.Duration(0)
-	b.Agent.Now = func() time.Time { return time.Now().Add(later) }
+	b.Agent.Clock = sentinel.ClockFunc(func() time.Time { return time.Now().Add(later) })
 	for range 10 {
 		if r.State.Final() {
 			break
@@ -86,7 +86,7 @@ func TestC41RetryRepeatsRequest(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
 	})
-	r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.Secret(rec.URL + "/token-in-path"), Secret: "s3cret"})
+	r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.NewSecret(rec.URL + "/token-in-path"), Secret: sentinel.NewSecret("s3cret")})
 	keys, bodies, signed := rec.seen()
 	if r.State != sentinel.RepairSucceeded || len(keys) != 3 || signed != 3 {
 		t.Fatalf("%s: %s; %d requests, %d signed", r.State, r.Message, len(keys), signed)
@@ -108,17 +108,17 @@ func TestC41NoRetryWithoutIdempotency(t *testing.T) {
 		says   string
 	}{
 		"refused for good": {func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such job", http.StatusNotFound) }, "no such job"},
-		"sent elsewhere": {func(_ int, w http.ResponseWriter, r *http.Request) {
+		"redirected": {func(_ int, w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
 		}, "302"},
 	} {
 		rec := newReceiver(t, c.answer)
-		r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.Secret(rec.URL)})
+		r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.NewSecret(rec.URL)})
 		if keys, _, _ := rec.seen(); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, c.says) || len(keys) != 1 {
 			t.Errorf("%s: %s: %s, %d requests", name, r.State, r.Message, len(keys))
 		}
 	}
-	r := hooked(t, "webhook", &hooks.Webhook{URL: "http://169.254.169.254/latest/meta-data"})
+	r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.NewSecret("http://169.254.169.254/latest/meta-data")})
 	if r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "clouds keep credentials") {
 		t.Errorf("a cloud's metadata: %s: %s", r.State, r.Message)
 	}
@@ -131,7 +131,7 @@ func lose(w http.ResponseWriter) {
 	}
 }
 
-func TestC42LostReplyIsLookedUp(t *testing.T) {
+func TestC42LostReplyIsQueried(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	rec := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) {
@@ -141,13 +141,13 @@ func TestC42LostReplyIsLookedUp(t *testing.T) {
 		asked.Add(1)
 		lose(w)
 	})
-	if r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.Secret(rec.URL), Lookup: sentinel.Secret(rec.URL)}); r.State != sentinel.RepairSucceeded || asked.Load() != 1 {
+	if r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.NewSecret(rec.URL), Lookup: sentinel.NewSecret(rec.URL)}); r.State != sentinel.RepairSucceeded || asked.Load() != 1 {
 		t.Errorf("%s: %s; asked %d times", r.State, r.Message, asked.Load())
 	}
 	blind := newReceiver(t, func(_ int, w http.ResponseWriter, _ *http.Request) { lose(w) })
-	r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.Secret(blind.URL)})
+	r := hooked(t, "webhook", &hooks.Webhook{URL: sentinel.NewSecret(blind.URL)})
 	if keys, _, _ := blind.seen(); r.State != sentinel.DeadLetter || !strings.Contains(r.Message, "outcome unknown") || len(keys) != 1 {
-		t.Errorf("without a look-up: %s: %s; asked %d times", r.State, r.Message, len(keys))
+		t.Errorf("without a lookup: %s: %s; asked %d times", r.State, r.Message, len(keys))
 	}
 }
 
@@ -163,7 +163,8 @@ func script(t *testing.T, text string) string {
 func TestExecUsesNoShellAndCleanEnvironment(t *testing.T) {
 	t.Setenv("SENTINEL_TEST_SECRET", "not for hooks")
 	out := filepath.Join(t.TempDir(), "out")
-	r := hooked(t, "exec", &hooks.Exec{Command: []string{script(t, `env > "$1"; echo "$2" >> "$1"`), out, "$(reboot); x"}, Env: map[string]sentinel.Secret{"API_TOKEN": "hunter2"}})
+	r := hooked(t, "exec", &hooks.Exec{Command: []string{script(t, `env > "$1"; echo "$2" >> "$1"`), out, "$(reboot); x"},
+		Env: map[string]sentinel.Secret{"API_TOKEN": sentinel.NewSecret("hunter2")}})
 	if r.State != sentinel.RepairSucceeded {
 		t.Fatalf("%s: %s", r.State, r.Message)
 	}
@@ -183,7 +184,8 @@ func TestExecUsesNoShellAndCleanEnvironment(t *testing.T) {
 
 func TestExecFailureAndTimeout(t *testing.T) {
 	t.Parallel()
-	failing := hooked(t, "exec", &hooks.Exec{Command: []string{script(t, "echo the token is hunter2; exit 3")}, Env: map[string]sentinel.Secret{"T": "hunter2"}})
+	failing := hooked(t, "exec", &hooks.Exec{Command: []string{script(t, "echo the token is hunter2; exit 3")},
+		Env: map[string]sentinel.Secret{"T": sentinel.NewSecret("hunter2")}})
 	if failing.State != sentinel.DeadLetter || !strings.Contains(failing.Message, "exit status 3: the token is ***") {
 		t.Errorf("%s: %s", failing.State, failing.Message)
 	}

@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// job is work that another system does under a name that Sentinel chose, so
-// that it is found again by whoever looks next.
+// job is work that another system does under a name that Sentinel chose. By that name
+// any agent finds it again.
 type job struct {
 	Name  string // for people
 	State jobState
 	Why   string // of a failure, or of a wait
 }
 
-// requestTimeout is for one request of a hook; the job itself has a time of its own.
+// requestTimeout limits one request of a hook. The job has a timeout of its own.
 const requestTimeout = 30 * time.Second
 
 type jobState int
@@ -33,23 +34,23 @@ const (
 
 // remoteJob is a job in another system.
 type remoteJob interface {
-	// find looks the job up by its name. A job that does not exist is jobAbsent, and
-	// no error.
+	// find finds the job by its name. For a job that does not exist it returns
+	// jobAbsent and no error.
 	find(ctx context.Context) (job, error)
 	// submit asks the other system to run the job.
 	submit(ctx context.Context) error
 }
 
-// follower brings a job about and follows it to its end. It submits a job that
-// does not exist, and looks at one that does for up to timeout: every poll at
-// first, and then less often, since each look is saved.
+// follower submits a job that does not exist, and follows it to its end or to the
+// timeout. It polls at the configured interval first, and less often later, because
+// every poll is saved.
 type follower struct {
 	run           *repair.Run
 	poll, timeout time.Duration
 }
 
-// step takes a job one step on. It returns nil when the job is done, and a
-// [repair.RunningError] while it is not.
+// step polls the job once. It returns nil when the job is done, and a
+// [repair.RunningError] until then.
 func (f follower) step(ctx context.Context, remote remoteJob, undo bool) error {
 	j, err := remote.find(ctx)
 	if err != nil {
@@ -64,17 +65,20 @@ func (f follower) step(ctx context.Context, remote remoteJob, undo bool) error {
 	case j.State == jobDone:
 		return nil
 	case j.State == jobFailed:
-		return fmt.Errorf("%s did not succeed: %s", j.Name, cmp.Or(j.Why, "it gives no reason"))
+		return fmt.Errorf("%s did not succeed: %s", j.Name, cmp.Or(f.quote(j.Why), "it gives no reason"))
 	case !asked.IsZero() && f.run.Now().Sub(asked) >= f.timeout:
-		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.timeout, cmp.Or(j.Why,
+		return fmt.Errorf("%s did not end within %s, and may still end: %s", j.Name, f.timeout, cmp.Or(f.quote(j.Why),
 			"it is running"))
 	}
 	wait := f.poll
 	if !asked.IsZero() {
 		wait = max(wait, f.run.Now().Sub(asked)/20)
 	}
-	return &repair.RunningError{What: j.Name + ": " + cmp.Or(j.Why, "running"), After: wait}
+	return &repair.RunningError{What: j.Name + ": " + cmp.Or(f.quote(j.Why), "running"), After: wait}
 }
+
+// quote shows what the other system said.
+func (f follower) quote(text string) string { return outbound.OneLine(f.run.Scrub(text), quoted) }
 
 // submit asks for a job that does not exist yet.
 func (f follower) submit(ctx context.Context, remote remoteJob, name string, undo bool) error {

@@ -23,7 +23,7 @@ type asked struct {
 }
 
 // remote is another system: a real HTTP server that records what arrives and
-// answers as it is told, where n counts the requests of one method and path.
+// answers as the test says, where n counts the requests of one method and path.
 type remote struct {
 	*httptest.Server
 	mu  sync.Mutex
@@ -96,13 +96,13 @@ func carriedFrom(
 	if err != nil || planned == nil {
 		t.Fatalf("planned %v, %v", planned, err)
 	}
-	begin := repairtest.Clock()
+	begin := repairtest.Clock.Now()
 	for minute := range 90 {
 		e := b.NewAgent("agent-"+string(rune('a'+minute%20)), nil)
 		b.StillBad = bad
-		e.Now = func() time.Time { return begin.Add(time.Duration(minute) * time.Minute) }
+		e.Clock = sentinel.ClockFunc(func() time.Time { return begin.Add(time.Duration(minute) * time.Minute) })
 		e.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
-			return &repair.Target{Read: b.Read, Write: b.Write, Now: e.Now}, nil
+			return &repair.Target{Read: b.Read, Write: b.Write, Clock: e.Clock}, nil
 		}
 		e.SetPolicies([]*repair.Policy{p})
 		b.Must(e.Advance(t.Context()))

@@ -17,10 +17,10 @@ import (
 
 func init() { repair.Register("kubernetes", func() repair.Action { return &Kubernetes{} }) }
 
-// Kubernetes restarts a Deployment, or runs a Job made from a CronJob, and
-// follows it to its end. It speaks to the API server as the service account of
-// the pod it runs in. The Job is named after the repair, and the restart bears
-// its id, so that neither is made twice.
+// Kubernetes restarts a Deployment, or runs a Job made from a CronJob, and follows it
+// to its end. It uses the API server with the service account of its pod. The Job is
+// named after the repair, and the restart is annotated with its id, so neither happens
+// twice.
 type Kubernetes struct {
 	Restart      string            `yaml:"restart" doc:"Deployment to restart."`
 	CronJob      string            `yaml:"cronjob" doc:"CronJob to run now, instead of restart."`
@@ -38,7 +38,7 @@ type Kubernetes struct {
 const (
 	accountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 	repairAnnotation = "sentinel-dq.github.io/repair"
-	restartedAt      = "kubectl.kubernetes.io/restartedAt" // where kubectl rollout restart writes, and people look
+	restartedAt      = "kubectl.kubernetes.io/restartedAt" // where kubectl rollout restart writes too
 )
 
 var kubernetesName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`) })
@@ -74,7 +74,7 @@ func (k *Kubernetes) Validate() error {
 		}
 	}
 	if k.Server != "" {
-		if err := checkURL("server", k.Server); err != nil {
+		if err := checkShownURL("server", k.Server); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,8 @@ func (k *Kubernetes) Plan(_ context.Context, _ *repair.Target, trigger repair.Tr
 	return plan, err
 }
 
-// environment is what the Job's containers are told, as exec tells a program.
+// environment returns the variables of the Job's containers. They are those that exec
+// gives to a program.
 func (k *Kubernetes) environment(s payload) map[string]string {
 	if k.Restart != "" {
 		return nil

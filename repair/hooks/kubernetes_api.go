@@ -14,15 +14,15 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// kubernetesAPI is the API server as one step of a repair uses it.
+// kubernetesAPI is the API server during one step of a repair.
 type kubernetesAPI struct {
 	*Kubernetes
 	run     *repair.Run
 	details kubernetesDetails
 }
 
-// do makes one request as the service account. Token and authority are read
-// anew: the kubelet renews them.
+// do makes one request as the service account. It reads the token and the authority
+// again each time, because the kubelet renews them.
 func (k kubernetesAPI) do(ctx context.Context, method, path string, body, answer any) (status int, err error) {
 	server := k.Server
 	if server == "" {
@@ -33,11 +33,12 @@ func (k kubernetesAPI) do(ctx context.Context, method, path string, body, answer
 		server = "https://" + net.JoinHostPort(host, port)
 	}
 	c := httpCall{Method: method, URL: server + path, Timeout: requestTimeout, Repeatable: true,
-		AllowPrivate: k.AllowPrivate, Header: http.Header{}}
+		AllowPrivate: k.AllowPrivate, Header: http.Header{}, Direct: k.Server == ""}
 	token, err := os.ReadFile(filepath.Join(k.Account, "token"))
 	if err != nil {
 		return 0, fmt.Errorf("the service account's token: %w", err)
 	}
+	k.run.Hide(strings.TrimSpace(string(token)))
 	c.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	if method == http.MethodPatch {
 		c.Header.Set("Content-Type", "application/strategic-merge-patch+json")
@@ -57,5 +58,5 @@ func (k kubernetesAPI) do(ctx context.Context, method, path string, body, answer
 			return 0, err
 		}
 	}
-	return c.json(ctx, k.run.Now, answer)
+	return c.json(ctx, k.run, answer)
 }

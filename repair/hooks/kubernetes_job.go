@@ -12,9 +12,8 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// minJobTTL is how long, in seconds, a finished Job stays at least: one that
-// Kubernetes removed before its end was seen could not be told from one that
-// never was.
+// minJobTTL is how many seconds a finished Job stays at least. If Kubernetes removed it
+// before its end was seen, it would look like one that never existed.
 const minJobTTL = 24 * 60 * 60
 
 // condition is one of a status's conditions.
@@ -82,8 +81,8 @@ func (k cronJobRun) find(ctx context.Context) (job, error) {
 	return j, nil
 }
 
-// manifest is the Job of a CronJob as it is configured now. What it does not
-// know of the template it keeps.
+// manifest returns the Job of a CronJob as it is configured now. Fields of the template
+// that Sentinel does not know are kept.
 func (k cronJobRun) manifest(ctx context.Context) (any, error) {
 	var from struct {
 		Metadata struct{ UID string }
@@ -135,8 +134,8 @@ func decodeObject(data []byte) (out map[string]any, err error) {
 	return out, err
 }
 
-// addEnvironment adds variables to every container of a Job's pods, in place of those
-// with the same names.
+// addEnvironment adds variables to every container of a Job's pods. They replace
+// variables of the same names.
 func addEnvironment(spec map[string]any, env map[string]string) error {
 	template, _ := spec["template"].(map[string]any)
 	pod, _ := template["spec"].(map[string]any)

@@ -10,9 +10,9 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// restartedDeployment is a Deployment that a repair restarts: by an annotation of
-// the pods' template, which rolls them out anew. The annotation's value is the
-// repair's id: written twice, it is one restart.
+// restartedDeployment is a Deployment that a repair restarts. An annotation of the
+// pods' template with the repair's id rolls the pods out. Writing it twice is one
+// restart.
 type restartedDeployment struct{ kubernetesAPI }
 
 func (k restartedDeployment) submit(ctx context.Context) error {
@@ -34,8 +34,7 @@ func nest(v any, path ...string) any {
 	return v
 }
 
-// find returns how far the restart has come, by the rules of
-// `kubectl rollout status`.
+// find returns the progress of the restart, by the rules of `kubectl rollout status`.
 func (k restartedDeployment) find(ctx context.Context) (job, error) {
 	j := job{Name: "the restart of Deployment " + k.details.Namespace + "/" + k.details.Restart}
 	var now struct {

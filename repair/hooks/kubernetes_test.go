@@ -45,7 +45,7 @@ func jobsOf(
 ) (*remote, string) {
 	t.Helper()
 	var created sync.Map // by path
-	var looks atomic.Int32
+	var polls atomic.Int32
 	return clusterOf(t, func(w http.ResponseWriter, a asked, n int) {
 		_, there := created.Load(a.Path)
 		switch {
@@ -60,7 +60,7 @@ func jobsOf(
 		case !there:
 			says(w, 404, `{"kind": "Status", "reason": "NotFound"}`)
 		default:
-			says(w, 200, `{"status": {`+statuses[min(int(looks.Add(1)), len(statuses))-1]+`}}`)
+			says(w, 200, `{"status": {`+statuses[min(int(polls.Add(1)), len(statuses))-1]+`}}`)
 		}
 	})
 }
@@ -171,7 +171,7 @@ func TestKubernetesRollbackJob(t *testing.T) {
 // is patched, and goes through the given statuses then.
 func deploymentOf(t *testing.T, account func() string, statuses ...string) (*remote, string) {
 	t.Helper()
-	var patched, looks atomic.Int32
+	var patched, polls atomic.Int32
 	var repairID atomic.Value
 	repairID.Store("")
 	return clusterOf(t, func(w http.ResponseWriter, a asked, _ int) {
@@ -203,7 +203,7 @@ func deploymentOf(t *testing.T, account func() string, statuses ...string) (*rem
 			if err := os.WriteFile(filepath.Join(account(), "token"), []byte("s3cret-2"), 0o600); err != nil {
 				t.Error(err)
 			}
-			status = statuses[min(int(looks.Add(1)), len(statuses))-1]
+			status = statuses[min(int(polls.Add(1)), len(statuses))-1]
 		}
 		says(w, 200, `{"metadata": {"generation": 2}, "spec": {"replicas": 2, "template": {"metadata": {"annotations": {"sentinel-dq.github.io/repair": "`+repairID.Load().(string)+`"}}}}, "status": {`+status+`}}`)
 	})
@@ -236,8 +236,8 @@ func TestKubernetesRestartsDeploymentOnce(t *testing.T) {
 			if p := patches[0]; p.Type != "application/strategic-merge-patch+json" || p.Auth != "Bearer s3cret-1" || !strings.Contains(p.Body, `"kubectl.kubernetes.io/restartedAt":"20`) || !strings.Contains(p.Body, r.ID) {
 				t.Errorf("asked %+v", p)
 			}
-			looks := server.seen("GET", "/loader")
-			if last := looks[len(looks)-1]; len(looks) > 2 && last.Auth != "Bearer s3cret-2" {
+			polls := server.seen("GET", "/loader")
+			if last := polls[len(polls)-1]; len(polls) > 2 && last.Auth != "Bearer s3cret-2" {
 				t.Errorf("a renewed token is not read: %s", last.Auth)
 			}
 		})

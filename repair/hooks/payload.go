@@ -11,8 +11,8 @@ import (
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
-// payload is what a job is for. It is part of the plan, without the
-// repair's id, which is not known then.
+// payload says what a job is for. It is part of the plan, and has no repair id, which
+// is not known yet.
 type payload struct {
 	Repair      string            `json:"repair,omitempty"`
 	Incident    string            `json:"incident"`
@@ -25,7 +25,7 @@ type payload struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 }
 
-// payloadOf describes a trigger. The error says why it has no window.
+// payloadOf describes a trigger. The error says why the trigger has no window.
 func payloadOf(trigger repair.Trigger, bucket string) (payload, error) {
 	i := trigger.Incident
 	s := payload{Incident: i.ID, Check: i.Check, Table: i.Table.String(), Finding: i.Key, Message: i.Message,

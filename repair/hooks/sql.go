@@ -14,8 +14,8 @@ func init() { repair.Register("sql", func() repair.Action { return &SQL{} }) }
 // WritesToWarehouse implements repair.WarehouseWriter.
 func (*SQL) WritesToWarehouse() {}
 
-// SQL runs statements on repair_dsn, in one transaction with fence and ledger.
-// They are the user's own, and nothing is put into them.
+// SQL runs statements on repair_dsn, in one transaction with the fence and the ledger.
+// The statements are the user's own. No values are put into them.
 type SQL struct {
 	Do   []string `yaml:"do" required:"true" doc:"Statements, run in one transaction."`
 	Undo []string `yaml:"undo" doc:"Statements that undo them."`
@@ -46,8 +46,8 @@ func (s *SQL) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigger) 
 // Stage implements Action.
 func (s *SQL) Stage(context.Context, *repair.Run) error { return nil }
 
-// Apply implements Action: what the plan says, which may be older than the
-// configuration.
+// Apply implements Action. It runs the plan's statements, which may be older than the
+// configuration's.
 func (s *SQL) Apply(ctx context.Context, run *repair.Run) error {
 	run.Failpoint("before_apply")
 	return s.run(ctx, run, "apply", run.Repair.Plan.Steps[0].Do)

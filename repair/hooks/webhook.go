@@ -21,8 +21,8 @@ import (
 
 func init() { repair.Register("webhook", func() repair.Action { return &Webhook{} }) }
 
-// Webhook asks another system to repair: one signed POST with an idempotency
-// key that is the same at every try.
+// Webhook asks another system to repair. It sends one signed POST. The idempotency key
+// is the same at every try.
 type Webhook struct {
 	URL          sentinel.Secret            `yaml:"url" required:"true" doc:"Address that is asked to repair."`
 	Secret       sentinel.Secret            `yaml:"secret" doc:"Key that signs the body (HMAC-SHA256)."`
@@ -43,7 +43,7 @@ func (h *Webhook) Validate() error {
 		field   string
 		address sentinel.Secret
 	}{{"url", h.URL}, {"lookup", h.Lookup}, {"undo_url", h.UndoURL}} {
-		if a.address == "" && a.field != "url" {
+		if a.address.IsZero() && a.field != "url" {
 			continue
 		}
 		if err := checkURL(a.field, a.address.Reveal()); err != nil {
@@ -56,7 +56,7 @@ func (h *Webhook) Validate() error {
 	return nil
 }
 
-// webhookBody is what is sent; docs/repair/webhook.md describes it.
+// webhookBody is the body of the request. docs/repair/webhook.md describes it.
 type webhookBody struct {
 	payload
 	Undo bool `json:"undo,omitempty"`
@@ -75,12 +75,12 @@ func (h *Webhook) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigg
 		Class: sentinel.ClassAuto, Guarantee: sentinel.AtLeastOnce, Rows: -1,
 		Steps: []sentinel.Step{{Name: "ask", Do: []string{"POST " + host + " (path and headers not shown)"}}},
 	}
-	if h.UndoURL != "" {
+	if !h.UndoURL.IsZero() {
 		plan.Steps[0].Undo = []string{"POST to undo_url"}
 	} else {
 		plan.Steps[0].NoUndo = "no undo_url is configured"
 	}
-	if h.Idempotent || h.Lookup != "" {
+	if h.Idempotent || !h.Lookup.IsZero() {
 		plan.Guarantee = sentinel.LookedUp
 	}
 	body, _ := payloadOf(trigger, "") // most triggers have no window, and need none here
@@ -91,12 +91,13 @@ func (h *Webhook) Plan(_ context.Context, _ *repair.Target, trigger repair.Trigg
 // Stage implements Action.
 func (h *Webhook) Stage(context.Context, *repair.Run) error { return nil }
 
-// Apply implements Action. A try whose outcome is not known is looked up before
-// another; where it cannot be, the repair stops and says so.
+// Apply implements Action. If the outcome of a try is not known, Apply asks the
+// receiver for it before it tries again. If it cannot ask, the repair stops and says
+// so.
 func (h *Webhook) Apply(ctx context.Context, run *repair.Run) error {
 	run.Failpoint("before_apply")
 	switch {
-	case h.Lookup != "" && (run.Resumed || run.Repair.Attempts > 1):
+	case !h.Lookup.IsZero() && (run.Resumed || run.Repair.Attempts > 1):
 		if done, err := h.done(ctx, run); done || err != nil {
 			return err
 		}
@@ -109,21 +110,23 @@ func (h *Webhook) Apply(ctx context.Context, run *repair.Run) error {
 
 // Rollback implements Action.
 func (h *Webhook) Rollback(ctx context.Context, run *repair.Run) error {
-	if h.UndoURL == "" {
+	if h.UndoURL.IsZero() {
 		return &repair.RefusedError{Why: "no undo_url is configured"}
 	}
 	return h.post(ctx, run, h.UndoURL, true)
 }
 
 func (h *Webhook) done(ctx context.Context, run *repair.Run) (bool, error) {
-	u, err := url.Parse(h.Lookup.Reveal())
-	if err != nil {
-		return false, err
-	}
-	q := u.Query()
-	q.Set("id", run.Repair.ID)
-	u.RawQuery = q.Encode()
-	status, err := h.send(ctx, run, http.MethodGet, u.String(), nil)
+	status, err := h.send(ctx, run, request{method: http.MethodGet, to: func() (string, error) {
+		u, err := url.Parse(h.Lookup.Reveal())
+		if err != nil {
+			return "", errors.New("lookup is not an address")
+		}
+		q := u.Query()
+		q.Set("id", run.Repair.ID)
+		u.RawQuery = q.Encode()
+		return u.String(), nil
+	}})
 	switch {
 	case status == http.StatusNotFound:
 		return false, nil
@@ -143,24 +146,45 @@ func (h *Webhook) post(ctx context.Context, run *repair.Run, to sentinel.Secret,
 	if err != nil {
 		return err
 	}
-	_, err = h.send(ctx, run, http.MethodPost, to.Reveal(), data)
+	address := func() (string, error) { return to.Reveal(), nil }
+	_, err = h.send(ctx, run, request{http.MethodPost, address, data})
 	run.Failpoint("after_apply_commit")
 	return err
 }
 
-func (h *Webhook) send(ctx context.Context, run *repair.Run, method, to string, body []byte) (int, error) {
-	c := httpCall{Method: method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent,
+// request is one request of a webhook.
+type request struct {
+	method string
+	to     func() (string, error) // the address, with the secrets of now
+	body   []byte
+}
+
+func (h *Webhook) send(ctx context.Context, run *repair.Run, r request) (status int, err error) {
+	err = authorized(ctx, run, h, func() (err error) {
+		status, err = h.sendOnce(ctx, run, r)
+		return err
+	})
+	return status, err
+}
+
+func (h *Webhook) sendOnce(ctx context.Context, run *repair.Run, r request) (int, error) {
+	to, err := r.to()
+	if err != nil {
+		return 0, err
+	}
+	body := r.body
+	c := httpCall{Method: r.method, URL: to, Body: body, Timeout: h.Timeout, Repeatable: h.Idempotent,
 		AllowPrivate: h.AllowPrivate, Header: http.Header{}}
 	c.Header.Set("Idempotency-Key", run.Repair.ID+map[bool]string{true: "-undo"}[bytes.Contains(body, []byte(`"undo":true`))])
 	for k, v := range h.Headers {
 		c.Header.Set(k, v.Reveal())
 	}
-	if h.Secret != "" {
+	if !h.Secret.IsZero() {
 		at := strconv.FormatInt(run.Now().Unix(), 10)
 		c.Header.Set("Sentinel-Timestamp", at)
 		c.Header.Set("Sentinel-Signature", "sha256="+Sign(h.Secret, at, body))
 	}
-	status, _, err := c.do(ctx, run.Now)
+	status, _, err := c.do(ctx, run)
 	return status, err
 }
 

@@ -6,36 +6,34 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// checksum is the number of rows and the sum of their hashes. A sum, since an
-// exclusive or does not see a pair of equal rows.
+// checksum is the number of rows and the sum of their hashes, as the engine computes it.
+// It is for comparing a table with its own past. What is compared with another table is a
+// [digest].
 type checksum string
 
 // checksum reads the checksum of the loaded columns of a table. condition begins
 // with " WHERE " or is empty.
 func (l loader) checksum(
-	ctx context.Context, tx *sql.Tx, table, condition string, args ...any,
+	ctx context.Context, q querier, table, condition string, args ...any,
 ) (checksum, error) {
-	quoted, err := l.quoteAll(l.columnNames)
-	if err != nil {
-		return "", err
-	}
-	query, summed := l.writer.Dialect.Checksum(quoted, table+condition)
+	query, summed := l.writer.Dialect.Checksum(l.reader.exprs, table+condition)
 	if !summed {
-		return sumHashes(ctx, tx, query, args)
+		return sumHashes(ctx, q, query, args)
 	}
 	var rows int64
 	var sum string
-	err = tx.QueryRowContext(ctx, query, args...).Scan(&rows, &sum)
+	err := q.QueryRowContext(ctx, query, args...).Scan(&rows, &sum)
 	return checksum(fmt.Sprintf("%d rows, %s", rows, sum)), err
 }
 
-// sumHashes adds the hashes up in this process, for an engine without a hash.
-func sumHashes(ctx context.Context, tx *sql.Tx, query string, args []any) (_ checksum, err error) {
-	found, err := tx.QueryContext(ctx, query, args...)
+// sumHashes adds up the hashes in this process, for an engine without a hash function.
+func sumHashes(ctx context.Context, q querier, query string, args []any) (_ checksum, err error) {
+	found, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return "", err
 	}
@@ -54,8 +52,8 @@ func sumHashes(ctx context.Context, tx *sql.Tx, query string, args []any) (_ che
 	return checksum(fmt.Sprintf("%d rows, %d", rows, sum)), found.Err()
 }
 
-// hasUniqueKey reports whether the table itself holds the columns to be unique: only
-// then a late writer and a reload cannot leave a row twice.
+// hasUniqueKey reports whether the table enforces that the columns are unique. Without
+// such a key, a concurrent writer and a reload can leave a row twice.
 func hasUniqueKey(t *warehouse.Table, columns []string) bool {
 	keys := t.Unique
 	if t.PrimaryKey != nil {
@@ -64,7 +62,7 @@ func hasUniqueKey(t *warehouse.Table, columns []string) bool {
 	for _, k := range keys {
 		within := len(k.Columns) > 0
 		for _, c := range k.Columns {
-			within = within && indexOf(columns, c) >= 0
+			within = within && slices.Index(columns, c) >= 0
 		}
 		if within {
 			return true

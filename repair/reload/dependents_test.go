@@ -19,14 +19,14 @@ func readAs(b *repairtest.Fixture, user string, grants ...string) *repair.Target
 	for _, g := range grants {
 		b.Exec("GRANT " + g + " TO '" + user + "'@'%'")
 	}
-	_, server, _ := strings.Cut(b.DSN, "@")
+	_, server, _ := strings.Cut(b.Owner, "@")
 	return b.TargetReadBy(user + ":x@" + server)
 }
 
 // TestC55 plans as accounts to which MySQL shows less than there is.
 func TestC55HiddenDependentsNeedApproval(t *testing.T) {
 	t.Parallel()
-	b := repairtest.NewOnOwnServer(t, "mysql")
+	b := repairtest.NewAlone(t, "mysql")
 	b.CreateOrders()
 	schema, trigger := "SELECT ON "+b.Schema+".*", "TRIGGER ON "+b.Schema+".orders"
 	tables := []string{"SELECT ON " + b.Schema + ".orders", "SELECT ON " + b.Schema + ".staging"}

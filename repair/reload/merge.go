@@ -11,124 +11,121 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// merge deletes the window's rows whose keys are not staged, and inserts or
-// updates those that are. It does not write rows that stay the same, so that
-// nobody who follows the table sees them deleted and inserted.
+// merge deletes those of the kept rows whose keys are not staged, updates the others, and
+// inserts the rest. It does not write unchanged rows, so that consumers of the table's
+// changes do not see them deleted and inserted. The kept rows are locked. No other row is
+// written: one that another session inserts meanwhile is a conflict.
 func (l loader) merge(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
-	if err := l.checkKeysInside(ctx, tx); err != nil {
+	if err := l.checkKeys(ctx, tx); err != nil {
 		return 0, err
 	}
-	deleted, err := l.deleteUnstaged(ctx, tx)
+	key, err := l.rowKey()
 	if err != nil {
 		return 0, err
 	}
-	if rows, err = l.upsert(ctx, tx); err != nil {
-		return 0, err
-	}
-	now, err := l.windowChecksum(ctx, tx)
+	deleted, err := affected(tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s
+		WHERE %s
+		AND EXISTS (SELECT 1 FROM %s k WHERE %s)
+		AND NOT EXISTS (SELECT 1 FROM %s s WHERE %s)`,
+		l.table, l.where,
+		l.keep, warehouse.SameKey(key, "k", l.table),
+		l.from, warehouse.SameKey(key, "s", l.table)), l.args...))
 	if err != nil {
 		return 0, err
 	}
-	staged, err := l.checksum(ctx, tx, l.from, "")
+	updated, err := l.updateKept(ctx, tx, key)
 	if err != nil {
 		return 0, err
 	}
-	if now != staged {
-		return 0, &repair.TransientError{Err: fmt.Errorf("the window would hold %s, and %s were staged: "+
-			"something else writes to it", now, staged)}
-	}
-	return rows + deleted, l.checkpoints.set(ctx, tx, appliedCheckpoint, string(now))
+	l.run.Failpoint("before_merge_inserts")
+	inserted, err := affected(tx.ExecContext(ctx, l.insert(fmt.Sprintf(`SELECT %s FROM %s s
+		WHERE NOT EXISTS (SELECT 1 FROM %s k WHERE %s)`,
+		l.columns, l.from, l.keep, warehouse.SameKey(key, "k", "s")))))
+	return deleted + updated + inserted, err
 }
 
-// checkKeysInside refuses keys that belong to rows outside of the window: an upsert
-// would move those rows into it.
-func (l loader) checkKeysInside(ctx context.Context, tx *sql.Tx) error {
-	sameKey, err := l.sameKey("t")
+// updateKept updates the kept rows that are staged too.
+func (l loader) updateKept(ctx context.Context, tx *sql.Tx, key []string) (rows int64, err error) {
+	fixed := func(column string) bool { return slices.Contains(l.details.Fixed, column) }
+	loaded := func(column string) bool { return slices.Contains(l.details.Columns, column) }
+	u := warehouse.RowUpdate{Table: l.table, From: l.from, Among: l.keep, Key: key}
+	if u.Columns, err = quoteAll(l.writer.Dialect, slices.DeleteFunc(slices.Clone(l.details.Columns), fixed)); err != nil {
+		return 0, err
+	}
+	if u.Kept, err = quoteAll(l.writer.Dialect, slices.DeleteFunc(slices.Clone(l.details.Whole), loaded)); err != nil {
+		return 0, err
+	}
+	return affected(tx.ExecContext(ctx, l.writer.Dialect.UpdateRows(u)))
+}
+
+// rowKey returns the columns, quoted, that tell rows apart. A column that cannot be updated
+// makes a row another row.
+func (l loader) rowKey() ([]string, error) {
+	same := slices.Concat(l.details.Key, l.details.Fixed)
+	slices.Sort(same)
+	return quoteAll(l.writer.Dialect, slices.Compact(same))
+}
+
+// checkKeys refuses rows without a key, which cannot be told apart, and keys that belong
+// to rows outside of the window, which would be moved into it.
+func (l loader) checkKeys(ctx context.Context, tx *sql.Tx) error {
+	key, err := quoteAll(l.writer.Dialect, l.details.Key)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{l.keep, l.from} {
+		var nameless int64
+		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+table+" WHERE "+strings.Join(key, " IS NULL OR ")+
+			" IS NULL").Scan(&nameless)
+		if err != nil {
+			return err
+		}
+		if nameless > 0 {
+			return repair.Refuse("method merge: %d rows have no value in a column of the key (%s)", nameless,
+				strings.Join(l.details.Key, ", "))
+		}
+	}
+	return l.checkOutside(ctx, tx)
+}
+
+// checkOnce refuses keys that would stand twice, in the window and outside of it: the table
+// need not enforce the key. A rollback restores what was there.
+func (l loader) checkOnce(ctx context.Context, q querier, step string) error {
+	if step != "apply" || len(l.details.Key) == 0 {
+		return nil
+	}
+	return l.checkOutside(ctx, q)
+}
+
+// checkOutside refuses keys of staged rows that belong to rows outside of the window. A row
+// without a time is outside of it.
+func (l loader) checkOutside(ctx context.Context, q querier) error {
+	key, err := quoteAll(l.writer.Dialect, l.details.Key)
 	if err != nil {
 		return err
 	}
 	column := l.quotedColumn()
 	var outside int64
-	err = tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*)
+	err = q.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*)
 		FROM %s t
 		JOIN %s s ON %s
-		WHERE NOT (%s)`,
-		l.table, l.from, sameKey, strings.ReplaceAll(l.where, column, "t."+column)), l.args...).Scan(&outside)
+		WHERE (%s) IS NOT TRUE`,
+		l.table, l.from, warehouse.SameKey(key, "s", "t"),
+		strings.ReplaceAll(l.where, column, "t."+column)), l.args...).Scan(&outside)
 	if err != nil {
 		return err
 	}
 	if outside > 0 {
 		return repair.Refuse("%d keys of the source belong to rows outside of the window, which would be "+
-			"moved into it", outside)
+			"moved into it or stand twice", outside)
 	}
 	return nil
-}
-
-// deleteUnstaged deletes the window's rows whose keys are not staged.
-func (l loader) deleteUnstaged(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
-	sameKey, err := l.sameKey(l.table)
-	if err != nil {
-		return 0, err
-	}
-	result, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s
-		WHERE %s AND NOT EXISTS (SELECT 1 FROM %s s WHERE %s)`,
-		l.table, l.where, l.from, sameKey), l.args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// upsert inserts the staged rows, and updates those whose key is there.
-func (l loader) upsert(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
-	inKey := func(column string) bool { return slices.Contains(l.details.Key, column) }
-	u := warehouse.Upsert{Table: l.table, From: l.from}
-	if u.Columns, err = l.quoteAll(l.details.Columns); err != nil {
-		return 0, err
-	}
-	if u.Key, err = l.quoteAll(l.details.Key); err != nil {
-		return 0, err
-	}
-	if u.NonKey, err = l.quoteAll(slices.DeleteFunc(slices.Clone(l.details.Columns), inKey)); err != nil {
-		return 0, err
-	}
-	result, err := tx.ExecContext(ctx, l.writer.Dialect.Upsert(u))
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// sameKey is the condition that a row of s and a row of another table have the
-// same key. other is that table's name or alias.
-func (l loader) sameKey(other string) (string, error) {
-	key, err := l.quoteAll(l.details.Key)
-	if err != nil {
-		return "", err
-	}
-	for i, column := range key {
-		key[i] = "s." + column + " = " + other + "." + column
-	}
-	return strings.Join(key, " AND "), nil
-}
-
-// quoteAll quotes names of columns.
-func (l loader) quoteAll(names []string) ([]string, error) {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		q, err := l.writer.Dialect.Quote(name)
-		if err != nil {
-			return nil, &repair.RefusedError{Why: err.Error()}
-		}
-		quoted[i] = q
-	}
-	return quoted, nil
 }
 
 func (l loader) quotedColumn() string {
 	q, err := l.writer.Dialect.Quote(l.details.Column)
 	if err != nil {
-		return l.details.Column // the condition was written with it before
+		return l.details.Column // the window's condition quoted it before
 	}
 	return q
 }

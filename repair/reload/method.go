@@ -11,7 +11,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// checkMethod refuses a method that the table cannot take, and says what is special.
+// checkMethod refuses a method that the table does not support, and adds the hazards of
+// the method to the plan.
 func (a *Partition) checkMethod(
 	target *warehouse.Table, dialect warehouse.Dialect, details *planDetails, plan *sentinel.Plan,
 ) (err error) {
@@ -22,11 +23,14 @@ func (a *Partition) checkMethod(
 				cmp.Or(strings.Join(details.Key, ", "), "its columns")}
 		}
 	case "swap":
+		if details.Unit+details.Format != "" {
+			return &repair.RefusedError{Why: "method swap: " + details.Column + " is no date or timestamp"}
+		}
 		if details.Leaf, err = leafOf(target, dialect, *details); err != nil {
 			return err
 		}
 		if _, ok := dialect.(warehouse.AutoCommitter); ok {
-			plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the window tells whether it was done
+			plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the window shows whether it was done
 		}
 		if slices.ContainsFunc(target.Partitions, func(p warehouse.Partition) bool { return p.Default }) {
 			plan.Hazards = append(plan.Hazards, "the DEFAULT partition is locked and looked through when the "+
@@ -37,7 +41,7 @@ func (a *Partition) checkMethod(
 	return nil
 }
 
-// steps words what the method does, and how it is taken back.
+// steps describes the statements of the method, and how it is rolled back.
 func (a *Partition) steps(window windowQuery, table, where, columns string) (do []string, undo string) {
 	insert := "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM staging"
 	kept := " kept for " + a.KeepFor.String()
@@ -61,11 +65,11 @@ func (a *Partition) steps(window windowQuery, table, where, columns string) (do 
 		"the same with the rows that were there," + kept
 }
 
-// createStagingTable makes the table that rows are staged in: a partition to be, where it
-// is to be swapped in.
+// createStagingTable creates the table of staged rows. For the method swap it is a
+// future partition.
 func (l loader) createStagingTable(ctx context.Context) error {
 	if l.details.Leaf == nil {
-		return createLike(ctx, l.writer, l.from, l.table, l.columns)
+		return l.createLike(ctx, l.from, l.columns)
 	}
 	swap, err := l.newSwap()
 	if err != nil {
@@ -74,8 +78,8 @@ func (l loader) createStagingTable(ctx context.Context) error {
 	return swap.createStagedPartition(ctx)
 }
 
-// putInPlace puts the staged rows, or on the way back the old ones, into the table by
-// the method that was planned.
+// putInPlace puts the staged rows into the table by the planned method. In a rollback
+// it puts the old rows there.
 func (a *Partition) putInPlace(ctx context.Context, run *repair.Run, details planDetails, step string) error {
 	if details.Leaf == nil {
 		return a.exchange(ctx, run, details, step)
@@ -90,7 +94,7 @@ func (a *Partition) putInPlace(ctx context.Context, run *repair.Run, details pla
 	return swap.swapInTransaction(ctx, step)
 }
 
-// openSwap are the names and marks of a repair's swap.
+// openSwap returns the names and checkpoints of a repair's swap.
 func (a *Partition) openSwap(ctx context.Context, run *repair.Run, details planDetails) (swap partitionSwap, err error) {
 	l, err := a.newLoader(run, details, "new", "")
 	if err != nil {

@@ -33,18 +33,18 @@ func TestSwapAndRollback(t *testing.T) {
 			if r.State != sentinel.RepairSucceeded {
 				t.Fatalf("%s: %s", r.State, r.Message)
 			}
-			got := repairtest.Query(t, b.Driver, b.DSN, "SELECT id, note FROM orders ORDER BY 1")
+			got := repairtest.Query(t, b.Driver, b.Owner, "SELECT id, note FROM orders ORDER BY 1")
 			if want := "1|monday|\n2|whole|\n3|whole|\n4|wednesday|\n5|whole|\n"; got != want {
 				t.Errorf("after the swap:\n%s", got)
 			}
 			if engine == "postgres" { // the new partition has the index, the check, and nothing of Sentinel's
-				got := repairtest.Query(t, b.Driver, b.DSN, "SELECT (SELECT count(*) FROM pg_index WHERE indrelid = 'orders_11'::regclass), (SELECT string_agg(conname, ',' ORDER BY 1) FROM pg_constraint WHERE conrelid = 'orders_11'::regclass AND contype = 'c')")
+				got := repairtest.Query(t, b.Driver, b.Owner, "SELECT (SELECT count(*) FROM pg_index WHERE indrelid = 'orders_11'::regclass), (SELECT string_agg(conname, ',' ORDER BY 1) FROM pg_constraint WHERE conrelid = 'orders_11'::regclass AND contype = 'c')")
 				if want := "2|orders_amount_check|\n"; got != want {
 					t.Errorf("the partition has %q, want %q", got, want)
 				}
 			}
 			b.Exec("INSERT INTO orders VALUES (6, 6, 'thursday', '2026-03-12 09:00:00')") // elsewhere: of no concern
-			ann := repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}
+			ann := repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}
 			if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +81,7 @@ func TestSwapLosesNoRow(t *testing.T) {
 		if err := a.Rollback(t.Context(), run); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody has written to the window") {
 			t.Errorf("%s: taken back over a correction: %v", engine, err)
 		}
-		if got := repairtest.Query(t, b.Driver, b.DSN, "SELECT note FROM orders WHERE id = 5"); got != "corrected|\n" {
+		if got := repairtest.Query(t, b.Driver, b.Owner, "SELECT note FROM orders WHERE id = 5"); got != "corrected|\n" {
 			t.Errorf("%s: %q", engine, got)
 		}
 	}
@@ -131,16 +131,17 @@ func TestMerge(t *testing.T) {
 		before := b.Rows("orders")
 		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge"}
 		p := b.Policy("reload_partition", a, repair.Auto)
+		p.MaxLost = 1
 		r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
 		steps := strings.Join(r.Plan.Steps[0].Do, " ")
 		if r.State != sentinel.RepairSucceeded || !strings.Contains(steps, "updating rows whose key exists") {
 			t.Fatalf("%s: %s %v", r.State, r.Message, r.Plan.Steps)
 		}
-		got := repairtest.Query(t, b.Driver, b.DSN, "SELECT id, note FROM orders WHERE id BETWEEN 100 AND 199 ORDER BY 1")
+		got := repairtest.Query(t, b.Driver, b.Owner, "SELECT id, note FROM orders WHERE id BETWEEN 100 AND 199 ORDER BY 1")
 		if want := "100|new|\n101|old|\n103|new|\n104|new|\n105|new|\n106|new|\n107|new|\n"; got != want {
 			t.Errorf("merged:\n%s", got)
 		}
-		ann := repair.Decisions{Store: b.Store, Now: repairtest.Clock, Who: "ann"}
+		ann := repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}
 		if _, err := ann.Rollback(t.Context(), r.ID, "to see"); err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,7 @@ func TestReloadFromParquet(t *testing.T) {
 			a := &reload.Partition{File: []string{path}, BatchRows: 2}
 			run := b.NewRun(a, b.Target())
 			b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
-			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.DSN, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
+			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.Owner, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
 			if want := "1100|1.5|a, b|\n1101|||\n"; got != want {
 				t.Errorf("%s: got\n%swant\n%s", name, got, want)
 			}
@@ -116,7 +116,7 @@ func TestParquetTypesOnEveryEngine(t *testing.T) {
 		b.Must(err)
 		run := &repair.Run{Target: target, Repair: sentinel.Repair{ID: "r1", Key: "k1", Table: b.Table("typed"), Plan: plan, Fence: 1, Attempts: 1}}
 		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
-		got := repairtest.Query(t, b.Driver, b.DSN, "SELECT id, at, CASE WHEN truth THEN 'yes' ELSE 'no' END, big, cents, wide, day, clock, ratio, old, name FROM typed WHERE id = 3")
+		got := repairtest.Query(t, b.Driver, b.Owner, "SELECT id, at, CASE WHEN truth THEN 'yes' ELSE 'no' END, big, cents, wide, day, clock, ratio, old, name FROM typed WHERE id = 3")
 		for _, want := range []string{"2026-03-11", "01:02:03.456789", "yes", "9223372036854775807", "-1.2348", "-1234567890123456789012.345", "03:04:05", "0.1", "01:00:00", "ü; DROP TABLE x"} {
 			if !strings.Contains(got, want) {
 				t.Errorf("no %s in\n%s", want, got)

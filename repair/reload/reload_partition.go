@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +20,9 @@ func init() { repair.Register("reload_partition", func() repair.Action { return 
 // WritesToWarehouse implements repair.WarehouseWriter.
 func (*Partition) WritesToWarehouse() {}
 
-// Partition loads one time window of a table again from a source: into a
-// staging table first, verified there, and then in one transaction in place of
-// what the window holds. The old rows are kept for a while, to go back to.
+// Partition loads one time window of a table again from a source. It stages the rows in
+// a table of their own, and verifies them there. Then it replaces the rows of the
+// window in one transaction. The old rows are kept for a while for a rollback.
 type Partition struct {
 	From        []sentinel.Table `yaml:"from" doc:"Source tables, tried in order, with the table's columns."`
 	File        []string         `yaml:"file" doc:"CSV, JSONL or Parquet files, tried after them; {date} is replaced."`
@@ -31,7 +30,8 @@ type Partition struct {
 	Method      string           `yaml:"method" default:"delete_insert" enum:"delete_insert,merge,swap" doc:"How rows are replaced."`
 	Bucket      string           `yaml:"bucket" default:"day" enum:"hour,day,week,month" doc:"Length of a window."`
 	Key         []string         `yaml:"key" doc:"Columns that are unique. Default: the primary key."`
-	Columns     []string         `yaml:"columns" doc:"Columns to load. Default: all that are not generated."`
+	Columns     []string         `yaml:"columns" doc:"Columns to load. Default: all that are not computed. Fewer only with method merge."`
+	NewerBy     string           `yaml:"newer_by" doc:"Column that grows when a row changes; see max_lost. Default: dates, timestamps."`
 	KeepFor     time.Duration    `yaml:"keep_preimage" default:"24h" doc:"How long the old rows are kept."`
 	MinRatio    *float64         `yaml:"min_ratio" default:"0.9" doc:"Smallest share of the old rows that a source must have."`
 	AllowEmpty  bool             `yaml:"allow_empty" doc:"Allow a source without rows to empty the window."`
@@ -69,17 +69,25 @@ func (a *Partition) Validate() error {
 	return nil
 }
 
-// planDetails is what a plan's Details hold.
+// planDetails is the content of a plan's Details.
 type planDetails struct {
-	Column   string
-	From, To time.Time // as bound: wall clock for a column without a zone
-	Date     bool      // the column holds dates, without a time of day
-	Columns  []string
-	Key      []string
-	Sources  []sentinel.Table
-	Files    []string // with the date in their names
-	Rows     int64    // in the window when it was planned
-	Leaf     *leaf    // method swap: the partition
+	Column     string
+	From, To   time.Time        // as bound to statements: wall clock for a column without a zone
+	Unit       string           // the column holds numbers of these since 1970: s, ms, us or ns
+	Format     string           // the column holds texts or numbers in this form
+	UTC        bool             // the dataset's time zone is UTC
+	Engine     string           // name of the table's dialect
+	Columns    []string         // that are loaded
+	Types      []warehouse.Type // of Columns, in the table
+	Whole      []string         // all that can be written; the old rows are kept with them
+	WholeTypes []warehouse.Type // of Whole
+	Fixed      []string         // of Columns, those that an UPDATE cannot set
+	WholeFixed []string         // of Whole
+	Key        []string
+	Sources    []sentinel.Table
+	Files      []string // names of the files, with the date inserted
+	Rows       int64    // rows in the window when it was planned
+	Leaf       *leaf    // the partition, for the method swap
 }
 
 // Plan implements Action.
@@ -96,18 +104,13 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 	if err := a.complete(target, &details); err != nil {
 		return plan, err
 	}
-	column := target.Column(details.Column)
-	zoned := column.Type.Family == warehouse.Timestamp && column.Type.Zoned
-	bad, err := trigger.Window(a.Bucket, !zoned)
-	if err != nil {
+	if err := a.checkColumns(target, details); err != nil {
 		return plan, err
 	}
-	from, to := bad.From, bad.To
-	if details.From, details.To = from.UTC(), to.UTC(); !zoned {
-		details.From, details.To = bad.Walls()
-	}
-	if details.Date = column.Type.Family == warehouse.Date; details.Date && a.Bucket == "hour" {
-		return plan, &repair.RefusedError{Why: details.Column + " holds dates, which have no hours"}
+	details.describeColumns(target, dialect, trigger.Location)
+	from, to, err := a.setWindow(&details, dialect, target.Column(details.Column), trigger)
+	if err != nil {
+		return plan, err
 	}
 	for _, f := range a.File {
 		details.Files = append(details.Files, strings.ReplaceAll(f, "{date}", from.Format(time.DateOnly)))
@@ -116,13 +119,13 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 		Action: "reload_partition", Table: trigger.Incident.Table, Finding: trigger.Incident.Key,
 		Scope: fmt.Sprintf("%s in [%s, %s)", details.Column, from.Format(time.RFC3339), to.Format(time.RFC3339)),
 		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: repair.Fingerprint(target,
-			repair.Dependencies{}),
+			repair.Dependencies{}), KeepFor: a.KeepFor,
 	}
 	window := windowQuery{dialect, target.TableName, details}
 	if details.Rows, err = window.count(ctx, t.Read); err != nil {
 		return plan, err
 	}
-	if now := t.Now(); !hasUniqueKey(target, details.Key) && !a.SingleWrite && now.Before(to.Add(*a.LateBy)) {
+	if now := t.Clock.Now(); !hasUniqueKey(target, details.Key) && !a.SingleWrite && now.Before(to.Add(*a.LateBy)) {
 		plan.Class, plan.Why = sentinel.ClassApprove, fmt.Sprintf("others may still be writing to the window "+
 			"(it closes %s after its end), and no unique key of the table keeps their rows from standing there "+
 			"twice: add one, set single_writer, or wait", *a.LateBy)
@@ -130,7 +133,7 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 	if err := a.checkMethod(target, dialect, &details, &plan); err != nil {
 		return plan, err
 	}
-	if err := checkDependents(ctx, t.Read, target, a.NoTriggers, &plan); err != nil {
+	if err := a.checkDependents(ctx, t.Read, target, details, &plan); err != nil {
 		return plan, err
 	}
 	window.planDetails = details // with its leaf
@@ -141,101 +144,24 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 	return plan, err
 }
 
-// complete fills in columns and key from the table, and refuses what it lacks.
-func (a *Partition) complete(target *warehouse.Table, details *planDetails) error {
-	switch {
-	case details.Column == "":
-		return &repair.RefusedError{Why: "it has no time column: set `partition:`, or `time_column:` on the dataset"}
-	case len(target.Columns) == 0:
-		return errors.New("its columns could not be read")
-	case target.Column(details.Column) == nil:
-		return &repair.RefusedError{Why: "there is no column " + details.Column}
-	case target.Kind != warehouse.BaseTable && target.Kind != warehouse.PartitionedTable:
-		return &repair.RefusedError{Why: "it is a " + strings.ReplaceAll(string(target.Kind), "_", " ")}
+// describeColumns notes of what types the columns are, for the pairs with those of a source.
+func (d *planDetails) describeColumns(target *warehouse.Table, dialect warehouse.Dialect, zone *time.Location) {
+	d.Engine, d.UTC = dialect.Name(), zone == nil || zone == time.UTC
+	d.Types, d.WholeTypes = nil, nil
+	for _, name := range d.Columns {
+		d.Types = append(d.Types, target.Column(name).Type)
 	}
-	if len(details.Columns) == 0 {
-		for _, c := range target.Columns {
-			if c.Generated == "" || strings.HasPrefix(c.Generated, "identity by default") {
-				details.Columns = append(details.Columns, c.Name)
-			}
-		}
+	for _, name := range d.Whole {
+		d.WholeTypes = append(d.WholeTypes, target.Column(name).Type)
 	}
-	if len(details.Key) == 0 && target.PrimaryKey != nil {
-		details.Key = target.PrimaryKey.Columns
-	}
-	for _, c := range slices.Concat(details.Columns, details.Key) {
-		if target.Column(c) == nil {
-			return &repair.RefusedError{Why: "there is no column " + c}
-		}
-	}
-	if !slices.Contains(details.Columns, details.Column) {
-		return &repair.RefusedError{Why: "columns: " + details.Column + " has to be among them"}
-	}
-	return nil
 }
 
-// windowQuery is the window of one table, in one engine's words.
-type windowQuery struct {
-	dialect warehouse.Dialect
-	table   warehouse.TableName
-	planDetails
-}
-
-// where is the window as a condition, its bounds from parameter n on.
-func (window windowQuery) where(n int) (string, []any, error) {
-	column, err := window.dialect.Quote(window.Column)
-	condition := fmt.Sprintf("%s >= %s AND %s < %s", column, window.dialect.Param(n), column, window.dialect.Param(n+1))
-	if window.Date {
-		return condition, []any{warehouse.BindDate(window.dialect, window.From), warehouse.BindDate(window.dialect, window.To)}, err
-	}
-	return condition, warehouse.Bind(window.dialect, []any{window.From, window.To}), err
-}
-
-func (window windowQuery) columns() (string, error) {
-	return quoteList(window.dialect, window.planDetails.Columns)
-}
-
-func quoteList(d warehouse.Dialect, names []string) (string, error) {
-	out := make([]string, len(names))
-	for i, n := range names {
-		q, err := d.Quote(n)
-		if err != nil {
-			return "", err
-		}
-		out[i] = q
-	}
-	return strings.Join(out, ", "), nil
-}
-
-// count counts the window's rows.
-func (window windowQuery) count(ctx context.Context, db *warehouse.DB) (int64, error) {
-	table, err := warehouse.QuoteTable(window.dialect, window.table)
-	if err != nil {
-		return 0, &repair.RefusedError{Why: err.Error()}
-	}
-	where, args, err := window.where(1)
-	if err != nil {
-		return 0, &repair.RefusedError{Why: err.Error()}
-	}
-	rows, err := repair.Query(ctx, db, warehouse.Statement{SQL: "SELECT count(*) FROM " + table + " WHERE " + where,
-		Args: args})
-	if err != nil {
-		return 0, repair.Transient(fmt.Errorf("counting %s: %w", table, err))
-	}
-	n, err := rows[0][0].Number()
-	if err != nil {
-		return 0, err
-	}
-	v, _ := n.Int64()
-	return v, nil
-}
-
-// describe writes the plan for people: what the first usable source holds now,
-// and the statements.
+// describe writes the summary of the plan: the rows of the first usable source, and the
+// statements.
 func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentinel.Plan, details planDetails, window windowQuery) error {
 	var problems []error
 	for _, source := range details.sources() {
-		n, err := a.countSource(ctx, t, source, details)
+		n, _, err := a.inspectSource(ctx, t, source, details)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", source, err))
 			continue
@@ -271,27 +197,41 @@ func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentin
 	return err
 }
 
-// countTable checks a source before it is used: it is there, has the columns,
-// and has rows for the window.
-func (a *Partition) countTable(ctx context.Context, t *repair.Target, source sentinel.Table, details planDetails) (int64, error) {
-	db, err := t.Sources.Open(source.Warehouse)
+// inspectTable checks that a source exists, pairs its columns with those to be loaded, and
+// counts its rows in the window.
+func (a *Partition) inspectTable(
+	ctx context.Context, t *repair.Target, source sentinel.Table, details planDetails,
+) (int64, []pair, error) {
+	db, rel, pairs, err := openTable(ctx, t, source, details)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	rel, err := repair.ReadTable(ctx, db, source)
+	window := windowQuery{db.Dialect, rel.TableName, details}
+	n, err := window.count(ctx, db)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	for _, c := range details.Columns {
-		if rel.Column(c) == nil {
-			return 0, &repair.RefusedError{Why: "it has no column " + c}
-		}
+	return n, pairs, a.checkRowCount(n, details)
+}
+
+// openTable finds a source table, and pairs its columns with those to be loaded.
+func openTable(
+	ctx context.Context, t *repair.Target, source sentinel.Table, details planDetails,
+) (db *warehouse.DB, rel *warehouse.Table, pairs []pair, err error) {
+	if db, err = t.Sources.Open(source.Warehouse); err != nil {
+		return nil, nil, nil, err
 	}
-	n, err := windowQuery{db.Dialect, rel.TableName, details}.count(ctx, db)
-	if err != nil {
-		return 0, err
+	if rel, err = repair.ReadTable(ctx, db, source); err != nil {
+		return nil, nil, nil, err
 	}
-	return n, a.checkRowCount(n, details)
+	if pairs, err = pairColumns(db.Dialect.Name(), rel, details); err != nil {
+		return nil, nil, nil, err
+	}
+	if rel.Filtered {
+		err = &repair.RefusedError{Why: "row security hides rows of it from the account of dsn: use an account that " +
+			"sees all of them"}
+	}
+	return db, rel, pairs, err
 }
 
 // checkRowCount refuses a source that has too few rows for the window, or too many.
@@ -307,12 +247,14 @@ func (a *Partition) checkRowCount(n int64, details planDetails) error {
 	return nil
 }
 
-// countSource checks a source of either kind, and counts its rows.
-func (a *Partition) countSource(ctx context.Context, t *repair.Target, s sourceRef, details planDetails) (int64, error) {
+// inspectSource checks a source of either kind, pairs its columns, and counts its rows.
+func (a *Partition) inspectSource(
+	ctx context.Context, t *repair.Target, s sourceRef, details planDetails,
+) (int64, []pair, error) {
 	if s.path != "" {
-		return a.countFile(s.path, details)
+		return a.inspectFile(ctx, s.path, details)
 	}
-	return a.countTable(ctx, t, s.table, details)
+	return a.inspectTable(ctx, t, s.table, details)
 }
 
 func (a *Partition) decodeDetails(run *repair.Run) (details planDetails, err error) {
@@ -320,11 +262,14 @@ func (a *Partition) decodeDetails(run *repair.Run) (details planDetails, err err
 		return details, &repair.RefusedError{Why: "no repair_dsn is configured for warehouse " + run.Repair.Table.Warehouse}
 	}
 	err = json.Unmarshal(run.Repair.Plan.Details, &details)
+	if err == nil && (len(details.Types) != len(details.Columns) || len(details.Whole) == 0) {
+		err = &repair.ChangedError{What: "another version of Sentinel made the plan"}
+	}
 	return details, err
 }
 
-// Apply implements Action: the old rows are kept, deleted, and the staged ones
-// put in their place, in one transaction with fence and ledger.
+// Apply implements Action. One transaction with fence and ledger keeps the old rows,
+// deletes them, and inserts the staged rows.
 func (a *Partition) Apply(ctx context.Context, run *repair.Run) error {
 	details, err := a.decodeDetails(run)
 	if err != nil {
@@ -334,8 +279,8 @@ func (a *Partition) Apply(ctx context.Context, run *repair.Run) error {
 	return a.putInPlace(ctx, run, details, "apply")
 }
 
-// Rollback implements Action: the rows that were there come back, unless
-// somebody has written to the window since.
+// Rollback implements Action. It restores the old rows, unless the window has been
+// written to since.
 func (a *Partition) Rollback(ctx context.Context, run *repair.Run) error {
 	details, err := a.decodeDetails(run)
 	if err != nil {

@@ -36,7 +36,7 @@ func TestC51OpenWindowNeedsUniqueKey(t *testing.T) {
 	b.CreateOrders()
 	late := b.Target()
 	soon := *late
-	soon.Now = func() time.Time { return repairtest.Day0.AddDate(0, 0, 2).Add(time.Hour) } // it closes at two
+	soon.Clock = sentinel.ClockFunc(func() time.Time { return repairtest.Day0.AddDate(0, 0, 2).Add(time.Hour) }) // it closes at two
 	for _, c := range []struct {
 		name   string
 		target *repair.Target
@@ -186,8 +186,8 @@ func TestReloadFromOtherEngines(t *testing.T) {
 			t.Run(source+" to "+engine, func(t *testing.T) {
 				t.Parallel()
 				from, b := repairtest.New(t, source), repairtest.New(t, engine)
-				from.CreateOrders()
-				b.CreateOrders()
+				from.CreateOrdersAt(from.Timestamp)
+				b.CreateOrdersAt(b.Timestamp)
 				from.Exec("UPDATE staging SET note = 'new''s \\ ü', amount = NULL WHERE id = 104")
 				a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
 				run := b.NewRun(a, across(b, from))
@@ -205,7 +205,7 @@ func TestReloadFromOtherEngines(t *testing.T) {
 // shown is what a query answers, in a form that all repairtest.Engines share.
 func shown(b *repairtest.Fixture, query string) string {
 	b.T.Helper()
-	out := repairtest.Query(b.T, b.Driver, b.DSN, query)
+	out := repairtest.Query(b.T, b.Driver, b.Owner, query)
 	return strings.NewReplacer(".00|", "|", "T", " ", "+00:00", "", "Z", "").Replace(out)
 }
 
@@ -246,12 +246,44 @@ func TestStagingResumes(t *testing.T) {
 	})
 }
 
+// TestLateBatchOfAnOvertakenAgent: another agent stages batches after this one has read how
+// far staging is. No row is staged twice, and the next try goes on.
+func TestLateBatchOfAnOvertakenAgent(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		from := repairtest.New(t, "sqlite")
+		from.CreateOrders()
+		b.CreateOrders()
+		a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 2}
+		run := b.NewRun(a, across(b, from))
+		other := b.NewRun(a, run.Target)
+		other.Repair = run.Repair
+		once := false
+		run.Control = repairtest.Control{OnFailpoint: func(place string) {
+			if place == "staging_batch" && !once {
+				once = true
+				b.Must(a.Stage(t.Context(), other))
+			}
+		}}
+		var again *repair.TransientError
+		if err := a.Stage(t.Context(), run); !errors.As(err, &again) || !strings.Contains(err.Error(), "up to row 8") {
+			t.Fatalf("%v", err)
+		}
+		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
+		if got := b.Rows("orders"); strings.Count(got, "new") != 8 {
+			t.Errorf("the table holds\n%s", got)
+		}
+	})
+}
+
 func TestChangingSourceIsRestaged(t *testing.T) {
 	t.Parallel()
 	b, from := repairtest.New(t, "postgres"), repairtest.New(t, "sqlite")
 	from.CreateOrders()
+	from.Exec("CREATE TABLE spare AS SELECT * FROM staging")
 	b.CreateOrders()
-	a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"}}, BatchRows: 3}
+	a := &reload.Partition{From: []sentinel.Table{{Warehouse: "src", Schema: from.Schema, Name: "staging"},
+		{Warehouse: "src", Schema: from.Schema, Name: "spare"}}, BatchRows: 3}
 	run := b.NewRun(a, across(b, from))
 	once := false
 	run.Control = repairtest.Control{OnFailpoint: func(place string) {
@@ -281,7 +313,7 @@ func TestReloadByDate(t *testing.T) {
 		a.Partition = "day::date"
 		run := b.NewRun(a, b.Target())
 		b.Must(a.Stage(t.Context(), run), a.Apply(t.Context(), run))
-		if got := repairtest.Query(t, b.Driver, b.DSN, "SELECT note FROM orders ORDER BY id"); got != "orders|\nstaging|\norders|\n" {
+		if got := repairtest.Query(t, b.Driver, b.Owner, "SELECT note FROM orders ORDER BY id"); got != "orders|\nstaging|\norders|\n" {
 			t.Errorf("got %q", got)
 		}
 	})

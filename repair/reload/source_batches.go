@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,53 +14,87 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// batchProgress is how far staging in batches has come.
+// batchProgress is the progress of staging in batches.
 type batchProgress struct {
 	Source   string
-	Expected int64    // rows of the source when staging began
-	Last     []string // key of the last row staged; empty before the first
-	Rows     int64    // staged
+	Expected int64     // rows of the source when staging began
+	Last     []keyPart // key of the last staged row, as the source has it; empty before the first
+	Rows     int64     // number of staged rows
+	Digest   digest    // of the rows as they left the source
 	Done     bool
 }
 
 // copyFromWarehouse reads the window from another warehouse in batches in the order of
-// the key, and writes each in one transaction with its checkpoint: after a
-// crash the next agent goes on behind it. A source that has moved meanwhile is
-// read anew. Without a key there is one batch, and so no more than fits one.
-func (l loader) copyFromWarehouse(ctx context.Context, source sentinel.Table, expected int64) error {
+// the key. It writes each batch in one transaction with its checkpoint, so that the
+// next agent resumes after it when this one crashes. A source that has changed
+// meanwhile is read again from the start. Without a key there is a single batch, and
+// the window must fit into it.
+func (l loader) copyFromWarehouse(
+	ctx context.Context, source sentinel.Table, expected int64, pairs []pair,
+) (copied copiedRows, err error) {
 	if len(l.details.Key) == 0 && expected > int64(l.action.BatchRows) {
-		return repair.Refuse("without a key its %d rows would have to be read in one go, and batch_rows is %d: "+
-			"set key", expected, l.action.BatchRows)
+		return copied, repair.Refuse("without a key its %d rows would have to be read in one go, and batch_rows is "+
+			"%d: set key", expected, l.action.BatchRows)
 	}
-	db, err := l.run.Target.Sources.Open(source.Warehouse)
+	from, err := l.openBatches(ctx, source, pairs)
 	if err != nil {
-		return err
+		return copied, err
 	}
-	there, err := repair.ReadTable(ctx, db, source)
-	if err != nil {
-		return err
-	}
-	window := windowQuery{db.Dialect, there.TableName, l.details}
 	progress, err := l.resume(ctx, source.String(), expected)
 	if err != nil {
-		return err
+		return copied, err
+	}
+	carrier, err := l.newCarrier(pairs, progress.Digest)
+	if err != nil {
+		return copied, err
+	}
+	copied.resumed = progress.Rows > 0
+	if copied.resumed {
+		carrier.index = &rowIndex{} // it would lack the rows of the agent before
 	}
 	for !progress.Done {
-		rows, err := l.action.batch(ctx, db, window, progress.Last)
+		rows, last, err := from.next(ctx, progress.Last)
 		if err != nil {
-			return err
+			return copied, err
 		}
-		if progress, err = l.stageBatch(ctx, progress, dropZones(l.writer.Dialect, there, l.details.Columns, rows),
-			len(rows) < l.action.BatchRows || len(l.details.Key) == 0); err != nil {
-			return err
+		if progress, err = l.stageBatch(ctx, progress, carrier, rows, last); err != nil {
+			return copied, err
 		}
 		l.run.Failpoint("staging_batch")
 	}
-	return l.checkSourceUnchanged(ctx, db, window, progress)
+	copied.sum, copied.index = progress.Digest, carrier.index
+	return copied, l.checkSourceCount(ctx, from, progress)
 }
 
-// resume finds the checkpoint of this source; where there is none that fits,
-// staging begins anew with an empty table.
+// openBatches returns the reader of a table of another warehouse.
+func (l loader) openBatches(
+	ctx context.Context, source sentinel.Table, pairs []pair,
+) (from *sourceBatches, err error) {
+	db, err := l.run.Target.Sources.Open(source.Warehouse)
+	if err != nil {
+		return nil, err
+	}
+	there, err := repair.ReadTable(ctx, db, source)
+	if err != nil {
+		return nil, err
+	}
+	from = &sourceBatches{db: db, window: windowQuery{db.Dialect, there.TableName, l.details}, rows: l.action.BatchRows,
+		most: l.action.BatchRows}
+	from.reader, err = readerOf(db.Dialect, l.details.Columns, pairs)
+	return from, err
+}
+
+// readerOf returns the reader of a source's columns.
+func readerOf(d warehouse.Dialect, columns []string, pairs []pair) (columnReader, error) {
+	types := make([]warehouse.Type, len(pairs))
+	for i, p := range pairs {
+		types[i] = p.from.Type
+	}
+	return newColumnReader(d, columns, types)
+}
+
+// resume returns the checkpoint of this source. If none matches, staging starts again
+// with an empty table.
 func (l loader) resume(ctx context.Context, source string, expected int64) (progress batchProgress, err error) {
 	text, err := l.checkpoints.get(ctx, l.writer.DB, batchCheckpoint)
 	if err != nil {
@@ -75,10 +110,7 @@ func (l loader) resume(ctx context.Context, source string, expected int64) (prog
 	}
 	progress = batchProgress{Source: source, Expected: expected}
 	return progress, l.writer.RunFenced(ctx, l.run, "staging", func(tx *sql.Tx) error {
-		if err := l.saveWindowChecksum(ctx, tx); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+l.from); err != nil {
+		if err := l.beginStaging(ctx, tx); err != nil {
 			return err
 		}
 		return l.checkpoint(ctx, tx, progress)
@@ -93,9 +125,35 @@ func (l loader) checkpoint(ctx context.Context, tx *sql.Tx, progress batchProgre
 	return l.checkpoints.set(ctx, tx, batchCheckpoint, string(text))
 }
 
-// stageBatch writes one batch, perhaps the last, with its checkpoint.
+// sameProgress fails if the stored progress is not the one that a batch follows: an agent
+// that was overtaken has committed a batch after this one had read the checkpoint.
+func (l loader) sameProgress(ctx context.Context, tx *sql.Tx, progress batchProgress) error {
+	text, err := l.checkpoints.get(ctx, tx, batchCheckpoint)
+	if err != nil {
+		return err
+	}
+	var stored batchProgress
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &stored); err != nil {
+			return fmt.Errorf("reading the checkpoint: %w", err)
+		}
+	}
+	found, err := json.Marshal(stored)
+	if err != nil {
+		return err
+	}
+	want, err := json.Marshal(progress)
+	if err != nil || string(found) == string(want) {
+		return err
+	}
+	return &repair.TransientError{Restage: true, Err: fmt.Errorf("an overtaken agent has staged up to row %d meanwhile, "+
+		"this one up to row %d: the next try goes on from there", stored.Rows, progress.Rows)}
+}
+
+// stageBatch carries the rows of one batch, and writes them with their checkpoint. last
+// says that no batch follows.
 func (l loader) stageBatch(
-	ctx context.Context, progress batchProgress, rows warehouse.Rows, last bool,
+	ctx context.Context, progress batchProgress, c *carrier, rows [][]warehouse.Value, last bool,
 ) (batchProgress, error) {
 	next := progress
 	next.Rows += int64(len(rows))
@@ -103,14 +161,22 @@ func (l loader) stageBatch(
 	if next.Rows > l.action.MaxRows {
 		return progress, repair.Refuse("more than max_rows %d", l.action.MaxRows)
 	}
-	if len(rows) > 0 {
-		next.Last = nil
-		for _, k := range l.details.Key {
-			next.Last = append(next.Last, rows[len(rows)-1][indexOf(l.details.Columns, k)].Text)
+	carried := make([][]warehouse.Value, len(rows))
+	for i, row := range rows {
+		var err error
+		if carried[i], err = c.carry(row); err != nil {
+			return progress, err
 		}
 	}
+	next.Digest = c.sum.clone()
+	if len(rows) > 0 {
+		next.Last = c.keyParts(rows[len(rows)-1])
+	}
 	err := l.writer.RunFenced(ctx, l.run, "staging from "+progress.Source, func(tx *sql.Tx) error {
-		if err := l.insertBatch(ctx, tx, rows); err != nil {
+		if err := l.sameProgress(ctx, tx, progress); err != nil {
+			return err
+		}
+		if err := l.insertBatch(ctx, tx, c, carried); err != nil {
 			return err
 		}
 		return l.checkpoint(ctx, tx, next)
@@ -118,77 +184,129 @@ func (l loader) stageBatch(
 	return next, err
 }
 
-// checkSourceUnchanged holds the source to what it was when staging began. One that has
-// moved is staged anew with the next try.
-func (l loader) checkSourceUnchanged(ctx context.Context, db *warehouse.DB, window windowQuery, progress batchProgress) error {
-	now, err := window.count(ctx, db)
+// checkSourceCount compares the number of the source's rows with that when staging began.
+func (l loader) checkSourceCount(ctx context.Context, from *sourceBatches, progress batchProgress) error {
+	now, err := from.window.count(ctx, from.db)
 	if err != nil || now == progress.Rows && now == progress.Expected {
 		return err
 	}
-	err = l.writer.RunFenced(ctx, l.run, "staging", func(tx *sql.Tx) error { return l.checkpoint(ctx, tx, batchProgress{}) })
-	if err != nil {
+	if err := from.window.checkKeyFilled(ctx, from.db); err != nil {
 		return err
 	}
-	return &repair.TransientError{Err: fmt.Errorf("%s has %d rows by now, had %d, and %d were read: it is being "+
-		"written to", progress.Source, now, progress.Expected, progress.Rows)}
+	return l.restage(ctx, fmt.Sprintf("it has %d rows by now, had %d, and %d were read: it is being "+
+		"written to, or the key (%s) does not tell its rows apart", now, progress.Expected, progress.Rows,
+		strings.Join(l.details.Key, ", ")))
 }
 
-func indexOf(names []string, name string) int {
-	for i, n := range names {
-		if n == name {
-			return i
-		}
-	}
-	return -1
+// sourceBatches reads a table of another warehouse.
+type sourceBatches struct {
+	db     *warehouse.DB
+	window windowQuery
+	reader columnReader
+	rows   int // most rows of the next batch; fewer after a batch of wide ones
+	most   int // most rows of a batch
 }
 
-// batch reads rows after the last key.
-func (a *Partition) batch(ctx context.Context, db *warehouse.DB, window windowQuery, last []string) (warehouse.Rows, error) {
-	table, err := warehouse.QuoteTable(window.dialect, window.table)
+// next reads the rows after the key of the last one that was read. last says that no rows
+// follow.
+func (b *sourceBatches) next(ctx context.Context, after []keyPart) (rows [][]warehouse.Value, last bool, err error) {
+	st, err := b.statement(after)
 	if err != nil {
-		return nil, &repair.RefusedError{Why: err.Error()}
+		return nil, false, &repair.RefusedError{Why: err.Error()}
 	}
-	columns, err := window.columns()
-	if err != nil {
-		return nil, &repair.RefusedError{Why: err.Error()}
-	}
-	where, args, err := window.where(1)
-	if err != nil {
-		return nil, &repair.RefusedError{Why: err.Error()}
-	}
-	st := "SELECT " + columns + " FROM " + table + " WHERE " + where
-	if len(window.Key) > 0 {
-		key, err := quoteList(window.dialect, window.Key)
-		if err != nil {
-			return nil, &repair.RefusedError{Why: err.Error()}
-		}
-		if len(last) > 0 {
-			marks := make([]string, len(last))
-			for i, v := range last {
-				args = append(args, v)
-				marks[i] = window.dialect.Param(len(args))
+	var refused error
+	st.Each = func() func([]warehouse.Cell) error {
+		size := 0
+		rows, refused = nil, nil
+		return func(row []warehouse.Cell) error {
+			if size >= batchBytes {
+				return errBatchFull
 			}
-			st += " AND (" + key + ") > (" + strings.Join(marks, ", ") + ")"
+			for _, c := range row {
+				size += len(c.Text)
+			}
+			var values []warehouse.Value
+			if values, refused = b.reader.decode(row); refused != nil {
+				return refused
+			}
+			rows = append(rows, values)
+			return nil
 		}
-		st += fmt.Sprintf(" ORDER BY %s LIMIT %d", key, a.BatchRows)
 	}
-	rows, err := repair.Query(ctx, db, warehouse.Statement{SQL: st, Args: args})
-	if err != nil {
-		return nil, repair.Transient(fmt.Errorf("reading %s: %w", table, err))
+	_, err = repair.Query(ctx, b.db, st)
+	switch full := errors.Is(err, errBatchFull); {
+	case refused != nil:
+		return nil, false, &repair.RefusedError{Why: refused.Error()}
+	case full && len(b.window.Key) == 0:
+		return nil, false, repair.Refuse("without a key its rows would have to be read in one go, and they have more than "+
+			"%d MB: set key", batchBytes>>20)
+	case full:
+		b.rows = len(rows) // the next batch asks for no more than fits
+		return rows, false, nil
+	case err != nil:
+		return nil, false, repair.Transient(fmt.Errorf("reading %s: %w", b.window.table.Name, err))
 	}
-	return rows, nil
+	last = len(rows) < b.rows || len(b.window.Key) == 0
+	b.rows = min(2*b.rows, b.most)
+	return rows, last, nil
 }
 
-// insertBatch writes rows, some hundred a statement.
-func (l loader) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.Rows) error {
-	const parameters = 2000 // of one statement; every engine takes more
+// errBatchFull ends the reading of a batch whose values have reached batchBytes.
+var errBatchFull = fmt.Errorf("the batch is full: %w", warehouse.ErrEnough)
+
+func (b *sourceBatches) statement(last []keyPart) (st warehouse.Statement, err error) {
+	d := b.window.dialect
+	table, err := warehouse.QuoteTable(d, b.window.table)
+	if err != nil {
+		return st, err
+	}
+	where, args, err := b.window.where(1)
+	if err != nil {
+		return st, err
+	}
+	st = warehouse.Statement{SQL: b.reader.query(table+" source_rows") + " WHERE " + where, Args: args}
+	if len(b.window.Key) == 0 {
+		return st, nil
+	}
+	key, err := quoteList(d, b.window.Key)
+	if err != nil {
+		return st, err
+	}
+	// Without the name of the table, ORDER BY could mean a text of the SELECT list.
+	ordered := make([]string, len(b.window.Key))
+	for i, k := range b.window.Key {
+		quoted, err := d.Quote(k)
+		if err != nil {
+			return st, err
+		}
+		ordered[i] = "source_rows." + quoted
+	}
+	if len(last) > 0 {
+		marks := make([]string, len(last))
+		for i, v := range last {
+			st.Args = append(st.Args, v.argument())
+			marks[i] = d.Param(len(st.Args))
+		}
+		st.SQL += " AND (" + key + ") > (" + strings.Join(marks, ", ") + ")"
+	}
+	st.SQL += fmt.Sprintf(" ORDER BY %s LIMIT %d", strings.Join(ordered, ", "), b.rows)
+	return st, nil
+}
+
+// insertBatch inserts rows by statements of some hundred rows each.
+func (l loader) insertBatch(ctx context.Context, tx *sql.Tx, c *carrier, rows [][]warehouse.Value) error {
+	const parameters = 2000 // parameters of one statement; every engine allows more
 	for part := range slices.Chunk(rows, max(1, parameters/len(l.details.Columns))) {
 		var marks []string
 		var args []any
 		for _, row := range part {
 			one := make([]string, len(row))
-			for i, cell := range row {
-				args = append(args, l.writer.Dialect.ConvertValue(l.target.Column(l.details.Columns[i]), cell))
+			for i, v := range row {
+				arg, err := l.writer.Dialect.BindValue(v, l.details.Types[i])
+				if err != nil {
+					return repair.Refuse("column %s%s: %v", l.details.Columns[i], c.where(row), err)
+				}
+				args = append(args, arg)
 				one[i] = l.writer.Param(len(args))
 			}
 			marks = append(marks, "("+strings.Join(one, ", ")+")")
@@ -199,23 +317,4 @@ func (l loader) insertBatch(ctx context.Context, tx *sql.Tx, rows warehouse.Rows
 		}
 	}
 	return nil
-}
-
-// dropZones drops the zone from times, which all are UTC, for an engine that would
-// keep it as text.
-func dropZones(
-	dialect warehouse.WriteDialect, from *warehouse.Table, columns []string, rows warehouse.Rows,
-) warehouse.Rows {
-	if dialect.AcceptsZones() {
-		return rows
-	}
-	for i, name := range columns {
-		if t := from.Column(name).Type; t.Family != warehouse.Timestamp || !t.Zoned {
-			continue
-		}
-		for _, row := range rows {
-			row[i].Text = strings.TrimSuffix(strings.TrimSuffix(row[i].Text, "+00"), "Z")
-		}
-	}
-	return rows
 }

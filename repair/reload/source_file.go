@@ -1,13 +1,8 @@
 package reload
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
-	"database/sql"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,83 +16,51 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// fileFormats are those that a reload reads, by the ending of the name.
-var fileFormats = map[string]func(*os.File) (rowReader, error){".csv": csvRows, ".jsonl": jsonRows,
-	".ndjson": jsonRows, ".parquet": parquetRows}
+// fileFormats are the supported formats, by the extension of the file's name.
+var fileFormats = map[string]func(context.Context, *os.File) (rowReader, error){csvFile: csvRows, ".jsonl": jsonRows,
+	".ndjson": jsonRows, parquetFile: parquetRows}
 
-// rowReader answers the next row, by column, or io.EOF.
-type rowReader func() (map[string]warehouse.Cell, error)
+const (
+	csvFile     = ".csv"
+	parquetFile = ".parquet"
+)
 
-// csvRows reads comma-separated values under a header. An empty field is NULL.
-func csvRows(f *os.File) (rowReader, error) {
-	buffered := bufio.NewReader(f)
-	if mark, err := buffered.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
-		_, _ = buffered.Discard(3) // what was just peeked at
-	}
-	c := csv.NewReader(buffered)
-	var header []string
-	return func() (map[string]warehouse.Cell, error) {
-		if header == nil {
-			line, err := c.Read()
-			if err != nil {
-				return nil, err
-			}
-			header = line
-		}
-		line, err := c.Read()
-		if err != nil {
-			return nil, err
-		}
-		row := make(map[string]warehouse.Cell, len(line))
-		for i, v := range line {
-			row[header[i]] = warehouse.Cell{Text: v, Null: v == ""}
-		}
-		return row, nil
-	}, nil
+// rowReader reads the rows of a file.
+type rowReader struct {
+	// next returns the next row by column, or io.EOF.
+	next func() (map[string]warehouse.Value, error)
+	// types are the types of the columns. It is nil if all values are texts in the form of
+	// the table's type.
+	types map[string]warehouse.Type
 }
 
-// jsonRows reads one JSON object a line. Numbers keep their digits; objects and
-// lists stay JSON; what a line leaves out is NULL.
-func jsonRows(f *os.File) (rowReader, error) {
-	d := json.NewDecoder(f)
-	return func() (map[string]warehouse.Cell, error) {
-		var line map[string]json.RawMessage
-		if err := d.Decode(&line); err != nil {
-			return nil, err
-		}
-		row := make(map[string]warehouse.Cell, len(line))
-		for name, raw := range line {
-			cell := warehouse.Cell{Text: string(raw), Null: string(raw) == "null"}
-			if raw[0] == '"' {
-				if err := json.Unmarshal(raw, &cell.Text); err != nil {
-					return nil, err
-				}
-			}
-			row[name] = cell
-		}
-		return row, nil
-	}, nil
-}
-
-// openedFile is one that is being read.
+// openedFile is a file that is being read.
 type openedFile struct {
 	path  string
-	state string // changes when the file does
+	state string // changes when the file changes
 	f     *os.File
-	next  rowReader
-	rows  int64 // read
-	seen  map[string]bool
+	rowReader
+	ctx  context.Context // of the step that reads the file
+	rows int64           // number of rows read
+	seen map[string]bool
 }
 
-func openFile(path string) (*openedFile, error) {
+func openFile(ctx context.Context, path string) (*openedFile, error) {
 	format := fileFormats[strings.ToLower(filepath.Ext(path))]
 	if format == nil {
 		return nil, &repair.RefusedError{Why: "want a file that ends in .csv, .jsonl, .ndjson or .parquet"}
 	}
-	f, err := os.Open(path)
+	info, err := os.Stat(path) // first: opening a pipe would wait for its writer
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &repair.RefusedError{Why: "there is no such file"}
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, &repair.RefusedError{Why: path + " is not a regular file"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -105,9 +68,13 @@ func openFile(path string) (*openedFile, error) {
 	if out.state, err = fileState(path); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if out.next, err = format(f); err != nil {
-		return nil, errors.Join(repair.Refuse("%s cannot be read: %v", path, err), f.Close())
+	if out.rowReader, err = format(ctx, f); err != nil && ctx.Err() == nil {
+		err = repair.Refuse("%s cannot be read: %v", path, err)
 	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	out.ctx = ctx
 	return out, nil
 }
 
@@ -119,32 +86,37 @@ func fileState(path string) (string, error) {
 	return fmt.Sprintf("%s, %d bytes of %s", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano)), nil
 }
 
-// read answers up to n rows of some columns, fewer only at the end.
-func (f *openedFile) read(columns []string, n int) (rows warehouse.Rows, err error) {
-	for len(rows) < n {
+// batchBytes bounds the values of a batch, so that a batch of wide rows is a short one.
+const batchBytes = 32 << 20
+
+// read returns up to n rows of some columns. last reports the end of the file.
+func (f *openedFile) read(columns []string, n int) (rows [][]warehouse.Value, last bool, err error) {
+	for size := 0; len(rows) < n && size < batchBytes; {
 		row, err := f.next()
 		if errors.Is(err, io.EOF) {
-			return rows, f.complete(columns)
+			return rows, true, f.complete(columns)
+		}
+		if stopped := f.ctx.Err(); stopped != nil {
+			return nil, false, stopped
 		}
 		if err != nil {
-			return nil, repair.Refuse("row %d: %v", f.rows+1, err)
+			return nil, false, repair.Refuse("row %d: %v", f.rows+1, err)
 		}
 		f.rows++
-		cells := make([]warehouse.Cell, len(columns))
+		values := make([]warehouse.Value, len(columns))
 		for i, name := range columns {
-			cell, there := row[name]
+			v, there := row[name]
 			f.seen[name] = f.seen[name] || there
-			if cells[i] = cell; !there {
-				cells[i].Null = true
-			}
+			values[i] = v
+			size += len(v.Text)
 		}
-		rows = append(rows, cells)
+		rows = append(rows, values)
 	}
-	return rows, nil
+	return rows, false, nil
 }
 
-// complete refuses a file that never had one of the columns: it would be
-// emptied in the table.
+// complete refuses a file in which no row had one of the columns. A reload would set
+// that column to NULL everywhere.
 func (f *openedFile) complete(columns []string) error {
 	for _, name := range columns {
 		if f.rows > 0 && !f.seen[name] {
@@ -154,101 +126,118 @@ func (f *openedFile) complete(columns []string) error {
 	return nil
 }
 
-// countFile reads a file through before it is used, and counts its rows.
-func (a *Partition) countFile(path string, details planDetails) (n int64, err error) {
-	f, err := openFile(path)
+// pairs pairs the columns of the file with those to be loaded.
+func (f *openedFile) pairs(details planDetails) ([]pair, error) {
+	out := make([]pair, len(details.Columns))
+	for i, name := range details.Columns {
+		text := warehouse.Type{Native: "text", Family: fileText}
+		from := side{strings.ToLower(filepath.Ext(f.path)), details.UTC, text}
+		if f.types != nil {
+			t, found := f.types[name]
+			if !found {
+				return nil, &repair.RefusedError{Why: "it has no column " + name}
+			}
+			from.Type = t
+		}
+		p, err := newPair(name, from, details.side(i))
+		if err != nil {
+			return nil, err
+		}
+		out[i] = p
+	}
+	return out, nil
+}
+
+// inspectFile pairs the columns of a file. Then it reads the whole file to check it before
+// it is used, and counts its rows.
+func (a *Partition) inspectFile(
+	ctx context.Context, path string, details planDetails,
+) (n int64, pairs []pair, err error) {
+	f, err := openFile(ctx, path)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer func() { err = errors.Join(err, f.f.Close()) }()
+	if pairs, err = f.pairs(details); err != nil {
+		return 0, nil, err
+	}
 	for {
-		rows, err := f.read(details.Columns, 1000)
+		_, last, err := f.read(details.Columns, 1000)
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		if len(rows) < 1000 || f.rows > a.MaxRows {
-			return f.rows, a.checkRowCount(f.rows, details)
+		if last || f.rows > a.MaxRows {
+			return f.rows, pairs, a.checkRowCount(f.rows, details)
 		}
 	}
 }
 
-// copyFile stages a file in batches; after a crash the next agent skips what
-// was staged, unless the file is another by then.
-func (l loader) copyFile(ctx context.Context, path string) (err error) {
-	f, err := openFile(path)
+// copyFile stages a file in batches. After a crash the next agent skips the staged
+// rows, unless the file has changed.
+func (l loader) copyFile(ctx context.Context, path string, pairs []pair) (copied copiedRows, err error) {
+	f, err := openFile(ctx, path)
 	if err != nil {
-		return err
+		return copied, err
 	}
 	defer func() { err = errors.Join(err, f.f.Close()) }()
 	progress, err := l.resume(ctx, f.state, -1)
 	if err != nil {
-		return err
+		return copied, err
+	}
+	carrier, err := l.newCarrier(pairs, progress.Digest)
+	if err != nil {
+		return copied, err
+	}
+	copied.resumed = progress.Rows > 0
+	if copied.resumed {
+		carrier.index = &rowIndex{} // it would lack the rows of the agent before
 	}
 	for skipped := int64(0); skipped < progress.Rows; {
-		rows, err := f.read(l.details.Columns, int(min(1000, progress.Rows-skipped)))
+		rows, _, err := f.read(l.details.Columns, int(min(1000, progress.Rows-skipped)))
 		if err != nil {
-			return err
+			return copied, err
 		}
-		skipped += int64(len(rows))
+		if skipped += int64(len(rows)); len(rows) == 0 {
+			break
+		}
 	}
 	for !progress.Done {
-		rows, err := f.read(l.details.Columns, l.action.BatchRows)
+		rows, last, err := f.read(l.details.Columns, l.action.BatchRows)
 		if err != nil {
-			return err
+			return copied, err
 		}
-		if err := normalizeFileValues(rows, l.details, l.target); err != nil {
-			return err
-		}
-		last := len(rows) < l.action.BatchRows
-		if progress, err = l.stageBatch(ctx, progress, rows, last); err != nil {
-			return err
+		l.keepEmptyTexts(f, rows)
+		if progress, err = l.stageBatch(ctx, progress, carrier, rows, last); err != nil {
+			return copied, err
 		}
 		l.run.Failpoint("staging_batch")
 	}
+	copied.sum, copied.index = progress.Digest, carrier.index
 	now, err := fileState(path)
 	if err == nil && now != f.state {
-		err = &repair.TransientError{Err: fmt.Errorf("%s was written while it was read", path)}
-		err = errors.Join(err, l.writer.RunFenced(ctx, l.run, "staging",
-			func(tx *sql.Tx) error { return l.checkpoint(ctx, tx, batchProgress{}) }))
+		err = l.restage(ctx, "it was written while it was read")
 	}
-	return err
+	return copied, err
 }
 
-// normalizeFileValues writes what files spell otherwise as the engines read it: times with a
-// T and a zone, truth in engines that keep it as a number, and empty text in
-// columns that may not be NULL.
-func normalizeFileValues(rows warehouse.Rows, details planDetails, target *warehouse.Table) error {
-	for i, name := range details.Columns {
-		c := target.Column(name)
+// keepEmptyTexts makes empty texts of the NULLs of a CSV file, which cannot tell the two
+// apart, in columns of texts that may not be NULL.
+func (l loader) keepEmptyTexts(f *openedFile, rows [][]warehouse.Value) {
+	if !strings.EqualFold(filepath.Ext(f.path), csvFile) {
+		return
+	}
+	for i, name := range l.details.Columns {
+		c := l.target.Column(name)
+		if c.Type.Family != warehouse.Text || c.Nullable || name == l.details.Column {
+			continue
+		}
 		for _, row := range rows {
-			cell := &row[i]
-			if cell.Null {
-				if c.Type.Family == warehouse.Text && !c.Nullable && name != details.Column {
-					cell.Null = false
-				}
-				continue
+			if row[i].Null() {
+				row[i].Kind = warehouse.TextValue
 			}
-			if c.Type.Family == warehouse.Boolean || c.Type.Family == warehouse.Integer {
-				cell.Text = cmp.Or(booleanAsNumber[cell.Text], cell.Text)
-			}
-			if c.Type.Family != warehouse.Timestamp && name != details.Column {
-				continue
-			}
-			at, err := time.Parse(time.RFC3339Nano, cell.Text)
-			if err != nil {
-				continue // the engine reads it, or says what is wrong with it
-			}
-			if _, offset := at.Zone(); offset != 0 && !c.Type.Zoned {
-				return repair.Refuse("%s has a zone in %q, and the table's column has none", name, cell.Text)
-			}
-			cell.Text = at.UTC().Format("2006-01-02 15:04:05.999999")
 		}
 	}
-	return nil
 }
-
-// booleanAsNumber is how every engine reads a boolean, also those that keep it as a number.
-var booleanAsNumber = map[string]string{"true": "1", "false": "0"}
 
 // sourceRef is a table or a file.
 type sourceRef struct {
@@ -258,7 +247,7 @@ type sourceRef struct {
 
 func (s sourceRef) String() string { return cmp.Or(s.path, s.table.String()) }
 
-// sources are those of a plan, in order: tables first, then files.
+// sources returns the sources of a plan in order: tables first, then files.
 func (details planDetails) sources() (all []sourceRef) {
 	for _, t := range details.Sources {
 		all = append(all, sourceRef{table: t})

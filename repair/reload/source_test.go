@@ -35,7 +35,7 @@ func TestReloadFromFile(t *testing.T) {
 			if !strings.HasSuffix(run.Source, c.name) {
 				t.Errorf("from %q", run.Source)
 			}
-			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.DSN, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
+			got := strings.ReplaceAll(repairtest.Query(t, b.Driver, b.Owner, "SELECT id, amount, note FROM orders WHERE id IN (1100, 1101) ORDER BY 1"), "1.50", "1.5")
 			if got != c.want {
 				t.Errorf("%s: got\n%s", c.name, got)
 			}
@@ -103,4 +103,41 @@ func TestC50RowsOutsideWindowFailInStaging(t *testing.T) {
 			b.Sweep()
 		}
 	})
+}
+
+func TestTextFilesKeepTexts(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "sqlite")
+	b.CreateOrders()
+	for name, c := range map[string]struct{ text, want, refused string }{
+		"windows.csv": {"id,amount,note,at\r\n1001,1,\"a\r\nb\rc\nd\r\r\n\",2026-03-11 01:00:00\r\n",
+			"610D0A620D630A640D0D0A", ""},
+		"long.csv": {"id,amount,note,at\n1001,1,\"" + strings.Repeat("\r\n", 5000) + "\",2026-03-11 01:00:00\n",
+			strings.Repeat("0D0A", 5000), ""},
+		"escapes.jsonl": {`{"id": 1001, "amount": 1, "note": "\ufffd\ud83d\ude00", "at": "2026-03-11 01:00:00"}`,
+			"EFBFBDF09F9880", ""},
+		"alone.jsonl": {`{"id": 1001, "amount": 1, "note": "\ufffd\ud83d", "at": "2026-03-11 01:00:00"}`, "",
+			`key "note": the text has an escape that is no character`},
+		"latin1.jsonl": {`{"id": 1001, "amount": 1, "note": "` + "\xfc" + `", "at": "2026-03-11 01:00:00"}`, "",
+			`key "note": the text is not UTF-8`},
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		b.Must(os.WriteFile(path, []byte(c.text), 0o600))
+		a := &reload.Partition{File: []string{path}, MinRatio: new(float64)}
+		b.Must(a.Validate())
+		_, err := a.Plan(t.Context(), b.Target(), b.OpenIncident(repairtest.MissingDay))
+		if c.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%s: %v, want %q", name, err, c.refused)
+			}
+			continue
+		}
+		run := b.NewRun(a, b.Target())
+		run.Repair.ID, run.Repair.Key = name, name
+		b.Must(err, a.Stage(t.Context(), run), a.Apply(t.Context(), run))
+		got := repairtest.Query(t, b.Driver, b.Owner, "SELECT hex(note) FROM orders WHERE id = 1001")
+		if got != c.want+"|\n" {
+			t.Errorf("%s: %.100s, want %.100s", name, got, c.want)
+		}
+	}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// leaf is the partition that is swapped for the staged table as a whole.
+// leaf is the partition that is swapped as a whole for the staged table.
 type leaf struct {
 	Name  string
 	Bound string // as PostgreSQL prints it: "FOR VALUES FROM ('2026-03-11') TO ('2026-03-12')"
 }
 
-// leafOf finds the partition whose range is the window and nothing else: a swap
-// takes all rows of a partition.
+// leafOf finds the partition whose range is exactly the window, because a swap replaces
+// all rows of a partition.
 func leafOf(target *warehouse.Table, dialect warehouse.Dialect, details planDetails) (*leaf, error) {
 	_, swaps := dialect.(warehouse.PartitionSwapper)
 	switch {
@@ -49,7 +49,8 @@ func leafOf(target *warehouse.Table, dialect warehouse.Dialect, details planDeta
 		strings.Join(ranges, ", ")}
 }
 
-// sameInstant compares a bound as the engine prints it with one of the window.
+// sameInstant reports whether a bound, as the engine prints it, is a bound of the
+// window.
 func sameInstant(bound string, at time.Time) bool {
 	for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02 15:04:05.999999",
 		"2006-01-02 15:04:05-07", "2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05-07:00"} {
@@ -60,15 +61,16 @@ func sameInstant(bound string, at time.Time) bool {
 	return false
 }
 
-// partitionSwap is one swap: its names and marks, and the dialect that carries it out.
+// partitionSwap is one swap: its names and checkpoints, and the dialect that carries it
+// out.
 type partitionSwap struct {
 	loader
-	name    string // of the partition, unquoted
+	name    string // name of the partition, unquoted
 	parts   warehouse.Swap
 	dialect warehouse.PartitionSwapper
 }
 
-// newSwap names what takes part in it.
+// newSwap returns the swap of the loader's repair.
 func (l loader) newSwap() (swap partitionSwap, err error) {
 	dialect, ok := l.writer.Dialect.(warehouse.PartitionSwapper)
 	if !ok {
@@ -97,8 +99,8 @@ func (l loader) newSwap() (swap partitionSwap, err error) {
 	return swap, nil
 }
 
-// createStagedPartition makes an empty table that fits in the place of the partition. It
-// refuses a partition with rules of its own, which the table would not have.
+// createStagedPartition creates an empty table that can replace the partition. It
+// refuses a partition with constraints of its own, which the new table would not have.
 func (swap partitionSwap) createStagedPartition(ctx context.Context) error {
 	writer := swap.writer
 	if check := swap.dialect.CheckLeaf(swap.parts); check.SQL != "" {
@@ -125,21 +127,30 @@ func (swap partitionSwap) createStagedPartition(ctx context.Context) error {
 			return writer.WrapError("making a partition", err)
 		}
 	}
-	return nil
+	partition := swap.parts.Schema + "." + swap.parts.Leaf
+	err := swap.copySettings(ctx, writer.DB, partition, swap.parts.Staged, "staged")
+	return writer.WrapError("giving the staged partition its settings", err)
 }
 
-// swapInTransaction puts the staged partition in the place of the one that is there, which is
-// kept whole for the way back: DETACH and ATTACH in one transaction, with fence
-// and ledger. Readers see one or the other.
+// swapInTransaction replaces the partition by the staged one. DETACH and ATTACH run in
+// one transaction, with fence and ledger. Readers see either the old or the new
+// partition. The old partition is kept whole for a rollback.
 func (swap partitionSwap) swapInTransaction(ctx context.Context, step string) error {
 	run, writer := swap.loader.run, swap.writer
-	if err := checkUnchanged(ctx, run, step); err != nil {
+	if done, err := writer.Done(ctx, run.Repair, step); done || err != nil {
 		return err
+	}
+	if _, err := swap.action.checkUnchanged(ctx, run, swap.details, step); err != nil {
+		return err
+	}
+	if err := swap.checkSource(ctx, step); err != nil {
+		return ignoreApplied(err)
 	}
 	before, err := repair.TableDigest(ctx, writer, writer.DB, run.Repair.Table)
 	if err != nil {
 		return writer.WrapError("reading the catalog", err)
 	}
+	run.Failpoint("before_" + step + "_swaps")
 	_, err = writer.ApplyOnce(ctx, run, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
 		if locker, ok := writer.Dialect.(warehouse.TableLocker); ok {
 			if err := swap.exec(ctx, tx, locker.LockTable(swap.table, "")...); err != nil {
@@ -157,7 +168,9 @@ func (swap partitionSwap) swapInTransaction(ctx context.Context, step string) er
 		if step == "rollback" {
 			move = swap.swapOut
 		}
-		return move(ctx, tx)
+		rows, err := move(ctx, tx)
+		run.Failpoint("after_" + step + "_swaps")
+		return rows, err
 	})
 	return err
 }
@@ -181,33 +194,36 @@ func (swap partitionSwap) swapIn(ctx context.Context, tx *sql.Tx) (rows int64, e
 	if err := held(stagedCheckpoint, swap.from, "", "the staged rows are not those that were verified"); err != nil {
 		return 0, err
 	}
-	err = swap.exec(ctx, tx, swap.dialect.SwapIn(swap.parts)...)
+	if err := swap.checkOnce(ctx, tx, "apply"); err != nil {
+		return 0, err
+	}
+	if err := swap.advanceSequences(ctx, tx); err != nil { // while the staged rows have their own name
+		return 0, err
+	}
+	err = swap.replacePartition(ctx, tx, swap.parts.KeptName, swap.dialect.SwapIn(swap.parts))
 	if err != nil {
+		return 0, err
+	}
+	if err := swap.checkInPlace(ctx, tx); err != nil {
 		return 0, err
 	}
 	now, err := swap.windowChecksum(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := fmt.Sscanf(string(now), "%d rows", &rows); err != nil {
-		return 0, err
-	}
-	return rows, swap.checkpoints.set(ctx, tx, appliedCheckpoint, string(now))
+	return now.rows(), swap.checkpoints.set(ctx, tx, appliedCheckpoint, string(now))
 }
 
 func (swap partitionSwap) swapOut(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
-	if _, err := swap.checkNotWritten(ctx, tx); err != nil {
+	if err := swap.checkNotWritten(ctx, tx); err != nil {
 		return 0, err
 	}
-	err = swap.exec(ctx, tx, swap.dialect.SwapOut(swap.parts)...)
+	err = swap.replacePartition(ctx, tx, swap.parts.StagedName, swap.dialect.SwapOut(swap.parts))
 	if err != nil {
 		return 0, err
 	}
 	now, err := swap.windowChecksum(ctx, tx)
-	if err == nil {
-		_, err = fmt.Sscanf(string(now), "%d rows", &rows)
-	}
-	return rows, err
+	return now.rows(), err
 }
 
 func (swap partitionSwap) exec(ctx context.Context, tx *sql.Tx, statements ...string) error {
@@ -217,4 +233,23 @@ func (swap partitionSwap) exec(ctx context.Context, tx *sql.Tx, statements ...st
 		}
 	}
 	return nil
+}
+
+// checkNotWritten refuses to roll back a window that others have written to. The window
+// must hold exactly the rows that this repair put there.
+func (swap partitionSwap) checkNotWritten(ctx context.Context, tx *sql.Tx) error {
+	put, err := swap.checkpoints.get(ctx, tx, appliedCheckpoint)
+	if err != nil {
+		return err
+	}
+	if put == "" {
+		return &repair.RefusedError{Why: "the rows that were there before are no longer kept: reload the window from a " +
+			"source"}
+	}
+	now, err := swap.windowChecksum(ctx, tx)
+	if err == nil && string(now) != put {
+		err = repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair put %s there",
+			now, put)
+	}
+	return err
 }

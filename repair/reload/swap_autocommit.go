@@ -6,14 +6,16 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // swapAutoCommit exchanges the staged table with the partition on an engine whose
 // DDL commits by itself. It writes intent and outcome to the ledger around the
-// statement. After a crash the window's checksum says whether the exchange was
-// made: the staged table then holds the old rows.
+// statement. After a crash the checksum of the staged table says whether the exchange
+// was made: it then holds the old rows.
 func (swap partitionSwap) swapAutoCommit(ctx context.Context, step string) error {
 	run, writer := swap.loader.run, swap.writer
 	if done, err := writer.Done(ctx, run.Repair, step); done || err != nil {
@@ -32,33 +34,45 @@ func (swap partitionSwap) swapAutoCommit(ctx context.Context, step string) error
 	if err != nil {
 		return err
 	}
-	if !(tried && state.window == state.after) {
+	if !(tried && state.exchanged()) {
 		if err := state.check(step); err != nil {
 			return err
 		}
-		if err := checkUnchanged(ctx, run, step); err != nil {
+		if _, err := swap.action.checkUnchanged(ctx, run, swap.details, step); err != nil {
 			return err
 		}
-		if err := swap.exchangeOrRevert(ctx, conn, step, state); err != nil {
+		if err := swap.checkSource(ctx, step); err != nil {
+			return ignoreApplied(err)
+		}
+		if err := swap.checkOnce(ctx, conn, step); err != nil {
+			return err
+		}
+		if err := swap.exchangeLocked(ctx, conn, step, state); err != nil {
 			return err
 		}
 	}
 	run.Failpoint("in_" + step + "_txn")
-	_, err = writer.ApplyOnce(ctx, run, step, func(ctx context.Context, tx *sql.Tx) (rows int64, err error) {
+	_, err = writer.ApplyOnce(ctx, run, step, func(ctx context.Context, tx *sql.Tx) (int64, error) {
 		if step == "apply" {
 			if err := swap.checkpoints.set(ctx, tx, appliedCheckpoint, state.after); err != nil {
 				return 0, err
 			}
 		}
-		_, err = fmt.Sscanf(state.after, "%d rows", &rows)
-		return rows, err
+		return checksum(state.after).rows(), nil
 	})
 	run.Failpoint("after_" + step + "_commit")
 	return err
 }
 
-// check refuses a swap when the window or the staged table do not hold what they
-// must hold before it.
+// exchanged reports whether the staged table holds the rows that were in the window. Other
+// sessions may have written to the window since. Rows that are still being staged were not
+// exchanged.
+func (s swapState) exchanged() bool {
+	return s.after != "" && s.staged == s.before && s.staged != s.after
+}
+
+// check refuses a swap if the window or the staged table does not hold the expected
+// rows.
 func (s swapState) check(step string) error {
 	switch {
 	case s.window != s.before && step == "rollback":
@@ -74,26 +88,40 @@ func (s swapState) check(step string) error {
 	return nil
 }
 
-// exchangeOrRevert exchanges the partition, and exchanges it back when rows were
-// written to the window at the last moment: they went out with the old partition.
-func (swap partitionSwap) exchangeOrRevert(ctx context.Context, conn *sql.Conn, step string, state swapState) error {
-	if err := swap.exchangePartition(ctx, conn); err != nil {
-		return err
+// exchangeLocked locks both tables, compares them with their checkpoints again, and
+// exchanges the partition. So no row is written to the window between.
+func (swap partitionSwap) exchangeLocked(
+	ctx context.Context, conn *sql.Conn, step string, state swapState,
+) (err error) {
+	if locker, ok := swap.dialect.(warehouse.SwapLocker); ok {
+		lock, unlock := locker.LockSwap(swap.parts)
+		swap.loader.run.Failpoint("before_" + step + "_swaps")
+		if _, err := conn.ExecContext(ctx, lock); err != nil {
+			return swap.writer.WrapError("locking the partition", err)
+		}
+		defer func() {
+			soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			_, failed := conn.ExecContext(soon, unlock) // the locks also end with the session
+			err = errors.Join(err, swap.writer.WrapError("unlocking the partition", failed))
+		}()
+		window, err1 := swap.windowChecksum(ctx, conn)
+		staged, err2 := swap.wholeChecksum(ctx, conn, swap.from, "")
+		if err := errors.Join(err1, err2); err != nil {
+			return swap.writer.WrapError("reading the window", err)
+		}
+		state.window, state.staged = string(window), string(staged)
+		if err := state.check(step); err != nil {
+			return err
+		}
 	}
-	now, err := swap.readState(ctx, step)
-	if err != nil {
-		return err
-	}
-	if now.staged != state.before {
-		return errors.Join(&repair.ChangedError{What: "rows were written to the window in the moment of the " +
-			"swap, which is reversed"}, swap.exchangePartition(ctx, conn))
-	}
-	return nil
+	defer swap.loader.run.Failpoint("after_" + step + "_swaps")
+	return swap.exchangePartition(ctx, conn)
 }
 
-// swappedBeforeCrash reports whether the partition was exchanged for an agent
-// that could not say so: the staged table holds the old rows then, and must not
-// be staged anew.
+// swappedBeforeCrash reports whether an earlier agent exchanged the partition and
+// crashed before it recorded that. The staged table then holds the old rows, and must
+// not be staged again.
 func (a *Partition) swappedBeforeCrash(ctx context.Context, run *repair.Run, details planDetails) (bool, error) {
 	if details.Leaf == nil || !run.Target.Write.AutoCommits() {
 		return false, nil
@@ -106,11 +134,11 @@ func (a *Partition) swappedBeforeCrash(ctx context.Context, run *repair.Run, det
 		return false, err
 	}
 	state, err := swap.readState(ctx, "apply")
-	return state.window == state.after && state.staged == state.before, err
+	return state.exchanged(), err
 }
 
-// swapState are checksums: of the window and of the staged table as they are, and
-// of the window as it must be before and after the swap.
+// swapState holds checksums: of the window and the staged table now, and of the window
+// as it must be before and after the swap.
 type swapState struct{ window, staged, before, after string }
 
 // readState reads the checksums that a step compares.

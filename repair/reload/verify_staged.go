@@ -8,8 +8,8 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
-// verifyStaged holds the staging table to what the target must have: the
-// number of rows, the window, and a key that is unique and complete.
+// verifyStaged checks the staging table for what the target requires: the number of
+// rows, the window, and a key that is unique and not NULL.
 func (l loader) verifyStaged(ctx context.Context, expected int64) error {
 	count := func(condition string, args ...any) (n int64, err error) {
 		err = l.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM "+l.from+condition, args...).Scan(&n)
@@ -56,7 +56,7 @@ func (l loader) verifyStaged(ctx context.Context, expected int64) error {
 	}
 	key, err := quoteList(l.writer.Dialect, l.details.Key)
 	if err != nil {
-		return &repair.RefusedError{Why: err.Error()}
+		return err
 	}
 	var twice int64
 	if err := l.writer.DB.QueryRowContext(ctx,

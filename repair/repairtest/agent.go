@@ -12,13 +12,14 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Agent is an engine whose surroundings a test steers. Its fields are set between
-// the engine's calls.
+// Agent is an engine of repairs with a host that a test controls. Set its fields only
+// between calls of the engine.
 type Agent struct {
 	*repair.Engine
-	Now         sentinel.Clock
+	Clock       sentinel.Clock
 	Target      func(ctx context.Context, t sentinel.Table) (*repair.Target, error)
 	Check       func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
+	Prove       func(ctx context.Context, r sentinel.Repair, staged *repair.Staged) (sentinel.Proof, error)
 	Maintenance func(now time.Time, t sentinel.Table) (why string, quiet bool)
 	Breaker     func(name string, state int)
 	Failpoint   func(place string)
@@ -29,28 +30,37 @@ type Agent struct {
 	panics []*repair.PanicError
 }
 
-// Panics are those that the engine has recovered from.
+// Panics returns the panics that the engine has recovered from.
 func (a *Agent) Panics() []*repair.PanicError {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.panics)
 }
 
-// NewAgent is another agent of the fixture. change, when it is not nil, changes the
-// configuration of its engine.
+// TargetOf returns a Target that is the same for every table.
+func (a *Agent) TargetOf(t *repair.Target) func(context.Context, sentinel.Table) (*repair.Target, error) {
+	return func(context.Context, sentinel.Table) (*repair.Target, error) { return t, nil }
+}
+
+// NewAgent returns another agent of the fixture. change may change the configuration of
+// its engine; nil changes nothing.
 func (b *Fixture) NewAgent(holder string, change func(*repair.Config)) *Agent {
 	a := &Agent{
-		Now: Clock,
+		Clock: Clock,
 		Target: func(context.Context, sentinel.Table) (*repair.Target, error) {
-			return &repair.Target{Read: b.Read, Write: b.Write, Now: Clock, Sources: Sources{"": b.Read}}, nil
+			return &repair.Target{Read: b.Read, Write: b.Write, Clock: Clock, Sources: Sources{"": b.Read}}, nil
 		},
-		Check:       b.check,
+		Check: b.check,
+		Prove: func(context.Context, sentinel.Repair, *repair.Staged) (sentinel.Proof, error) {
+			return sentinel.Proof{}, nil // nothing speaks against it
+		},
 		Maintenance: func(time.Time, sentinel.Table) (string, bool) { return "", false },
 		Breaker:     func(string, int) {},
 		Failpoint:   func(string) {},
 		Killed:      func() bool { return false },
 	}
-	c := repair.Config{Store: b.Store, Holder: holder, Now: func() time.Time { return a.Now() }}
+	clock := sentinel.ClockFunc(func() time.Time { return a.Clock.Now() })
+	c := repair.Config{Store: b.Store, Holder: holder, Clock: clock}
 	c.KillSwitch, c.Remote = host{a}, host{a}
 	c.Failpoints = host{a}
 	if change != nil {
@@ -61,7 +71,7 @@ func (b *Fixture) NewAgent(holder string, change func(*repair.Config)) *Agent {
 	return a
 }
 
-// check is bad while Bad says so.
+// check returns a result that fails while StillBad returns true.
 func (b *Fixture) check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
 	bad, err := b.StillBad(ctx)
 	result := sentinel.Result{Check: r.Check, Status: sentinel.Pass, Message: "fine"}
@@ -72,15 +82,20 @@ func (b *Fixture) check(ctx context.Context, r sentinel.Repair) (sentinel.Result
 	return result, err
 }
 
-// host is what an engine sees of its agent.
+// host is the agent as its engine sees it.
 type host struct{ agent *Agent }
 
 func (h host) Target(ctx context.Context, t sentinel.Table) (*repair.Target, error) {
 	return h.agent.Target(ctx, t)
 }
 
-func (h host) Check(ctx context.Context, r sentinel.Repair) (sentinel.Result, error) {
-	return h.agent.Check(ctx, r)
+func (h host) Check(ctx context.Context, r sentinel.Repair) (repair.Verification, error) {
+	result, err := h.agent.Check(ctx, r)
+	return repair.Verification{Failed: result}, err
+}
+
+func (h host) Prove(ctx context.Context, r sentinel.Repair, staged *repair.Staged) (sentinel.Proof, error) {
+	return h.agent.Prove(ctx, r, staged)
 }
 
 func (h host) Maintenance(now time.Time, t sentinel.Table) (string, bool) {
@@ -108,7 +123,7 @@ func (h host) Step(ctx context.Context, t repair.Task) (repair.TaskResult, error
 	return h.agent.Remote(ctx, t)
 }
 
-// Sources are warehouses by name; that of "" stands for all others.
+// Sources are warehouses by name. The entry "" stands for all other names.
 type Sources map[string]*warehouse.DB
 
 // Open implements [repair.Sources].
@@ -122,7 +137,7 @@ func (s Sources) Open(name string) (*warehouse.DB, error) {
 	return nil, errors.New("no warehouse " + name)
 }
 
-// Control is a [repair.Control] whose parts a test may leave out.
+// Control is a [repair.Control] whose fields a test may leave nil.
 type Control struct {
 	OnAlive     func() error
 	OnFailpoint func(place string)

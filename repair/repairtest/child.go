@@ -1,6 +1,7 @@
 package repairtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,28 +12,39 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// ShortLease is short, so that the next agent need not wait long for what a killed
-// one has taken up, and long enough for it to get there on a busy machine.
+// ShortLease is a short lease, so that the next agent need not wait long for the work
+// of a killed one. It is still long enough for a busy machine.
 const ShortLease = 500 * time.Millisecond
 
 const childVariable = "SENTINEL_TEST_REPAIR_CHILD"
 
-// Child is an agent in a process of its own, which can be killed. The process is
-// the test's binary; see [Main].
+// Child is an agent in a process of its own, which can be killed. The process runs the
+// binary of the test; see [Main].
 type Child struct {
-	Engine, Driver, DSN, Schema, State string
+	Engine string // name of the dialect
+	Owner  string // DSN of the database's owner, in the driver's form
+	State  string // path of the store
 
 	Policy      string          // id of the policy
-	Kind        string          // of the action
-	Action      json.RawMessage // its fields
+	Kind        string          // kind of the action
+	Action      json.RawMessage // fields of the action
+	Table       string          // to repair; "" for orders
+	Source      string          // name of the dialect of a warehouse src; "" for none
+	SourceOwner string          // DSN of its owner, in the driver's form
+	MayLose     int64           // rows that may be lost without asking
 	Failpoint   string          // where the process kills itself; "" for nowhere
+	FailAt      int             // number of the failpoint at which it kills itself; 0 for nowhere
+	Delay       time.Duration   // from that failpoint to the end of the process, which goes on meanwhile
 	CheckPasses bool            // the check passes after the repair
-	Lease       time.Duration   // 0: as long as usual
+	Lease       time.Duration   // 0: the default
+	LockTimeout time.Duration   // of its sessions; 0: a second
 }
 
 // Child returns a child that works on the fixture. Close the fixture's own store first.
@@ -41,12 +53,13 @@ func (b *Fixture) Child(policy, kind string, a repair.Action) Child {
 	fields, err := json.Marshal(a)
 	b.Must(err)
 	return Child{
-		Engine: b.Engine, Driver: b.Driver, DSN: b.DSN, Schema: b.Schema, State: b.State,
+		Engine: b.Engine, Owner: b.Owner, State: b.State,
 		Policy: policy, Kind: kind, Action: fields,
 	}
 }
 
-// Main is a TestMain that lets the binary be a [Child].
+// Main runs the tests, or a [Child] if the process was started as one. Call it from
+// TestMain.
 func Main(m *testing.M) {
 	if order := os.Getenv(childVariable); order != "" {
 		if err := runAsChild(order); err != nil {
@@ -76,7 +89,8 @@ func runAsChild(order string) error {
 		return err
 	}
 	p := &repair.Policy{
-		ID: c.Policy, Table: b.Table("orders"), On: []string{"row_count"}, Mode: repair.Auto, Kind: c.Kind, Action: a,
+		ID: c.Policy, Table: b.Table(cmp.Or(c.Table, "orders")), On: []string{"row_count"}, Mode: repair.Auto, Kind: c.Kind,
+		Action: a, MaxLost: c.MayLose,
 	}
 	if err := p.Validate(); err != nil {
 		return err
@@ -98,14 +112,11 @@ func runAsChild(order string) error {
 	return errors.Join(b.Agent.Advance(ctx), b.Store.Close())
 }
 
-// bench is what a child works on.
+// bench returns the fixture that the child works on.
 func (c Child) bench(ctx context.Context) (*Fixture, error) {
-	b := &Fixture{Engine: c.Engine, Driver: c.Driver, DSN: c.DSN, Schema: c.Schema, State: c.State}
-	dsn := c.DSN
-	if c.Engine == "sqlite" {
-		dsn = "sqlite:" + dsn
-	}
-	if err := b.Open(dsn); err != nil {
+	b := &Fixture{Database: testenv.EngineOf(c.Engine).At(c.Owner), Engine: c.Engine, State: c.State,
+		lockTimeout: c.LockTimeout}
+	if err := b.Open(); err != nil {
 		return nil, err
 	}
 	var err error
@@ -114,19 +125,47 @@ func (c Child) bench(ctx context.Context) (*Fixture, error) {
 	}
 	b.Agent = b.NewAgent("child", func(e *repair.Config) { e.Lease = c.Lease })
 	b.StillBad = func(context.Context) (bool, error) { return !c.CheckPasses, nil }
+	passed := 0
 	b.Agent.Failpoint = func(place string) {
-		if place != c.Failpoint {
-			return
+		passed++
+		switch {
+		case place == c.Failpoint:
+			endProcess()
+			select {}
+		case passed == c.FailAt && c.Delay > 0:
+			time.AfterFunc(c.Delay, endProcess)
+		case passed == c.FailAt:
+			endProcess()
+			select {}
 		}
-		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
-			panic(err)
-		}
-		select {}
 	}
-	return b, nil
+	if c.Source != "" {
+		err = c.addSource(b)
+	}
+	return b, err
 }
 
-// Command is the child's process, which has not begun.
+// endProcess kills the process. It may return before that has happened.
+func endProcess() {
+	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+		panic(err)
+	}
+}
+
+// addSource opens the warehouse src for the agent.
+func (c Child) addSource(b *Fixture) error {
+	dsn := sentinel.NewSecret(testenv.EngineOf(c.Source).At(c.SourceOwner).Warehouse)
+	source, err := warehouse.Open(warehouse.Config{Name: "src", Dialect: c.Source, DSN: dsn, Clock: Clock})
+	if err != nil {
+		return err
+	}
+	b.Agent.Target = func(context.Context, sentinel.Table) (*repair.Target, error) {
+		return &repair.Target{Read: b.Read, Write: b.Write, Clock: Clock, Sources: Sources{"": b.Read, "src": source}}, nil
+	}
+	return nil
+}
+
+// Command returns the child's process, which has not been started.
 func (c Child) Command(t *testing.T) *exec.Cmd {
 	t.Helper()
 	order, err := json.Marshal(c)
@@ -143,7 +182,7 @@ func (c Child) Command(t *testing.T) *exec.Cmd {
 	return cmd
 }
 
-// Run runs the child to its end. The error has what it wrote.
+// Run runs the child to its end. Its error holds the output of the child.
 func (c Child) Run(t *testing.T) error {
 	t.Helper()
 	out, err := c.Command(t).CombinedOutput()

@@ -12,8 +12,8 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
-// convert fills the tables of the format that both engines share, and drops the
-// tables before them. It is part of the step 004_format.
+// convert fills the tables of the format that both engines share, and drops the older
+// tables. It is part of the step 004_format.
 func convert(ctx context.Context, tx *sql.Tx) error {
 	if err := engine.ConvertTicks(ctx, tx); err != nil {
 		return fmt.Errorf("converting ticks: %w", err)
@@ -23,6 +23,20 @@ func convert(ctx context.Context, tx *sql.Tx) error {
 	}
 	_, err := tx.ExecContext(ctx, `DROP TABLE old_tick; DROP TABLE old_observation`)
 	return err
+}
+
+// convertIncidents joins the incidents of a dataset. It is part of the step
+// 005_incidents.
+func convertIncidents(ctx context.Context, tx *sql.Tx) error {
+	var now int64
+	const query = `SELECT (extract(epoch FROM now()) * 1000000)::bigint`
+	if err := tx.QueryRowContext(ctx, query).Scan(&now); err != nil {
+		return err
+	}
+	if err := engine.ConvertIncidents(ctx, tx, now); err != nil {
+		return fmt.Errorf("converting incidents: %w", err)
+	}
+	return nil
 }
 
 // conversionPage is how many rows a conversion reads at a time.
@@ -82,8 +96,8 @@ ORDER BY series, at LIMIT ?`
 	return page, err
 }
 
-// numeric reads what PostgreSQL writes of a NUMERIC; "" for NULL. Of a large
-// float PostgreSQL writes all digits, as if it were an integer.
+// numeric reads PostgreSQL's text of a NUMERIC; "" is NULL. PostgreSQL writes all
+// digits of a large float, as if it were an integer.
 func numeric(text string) (sentinel.Number, error) {
 	n, err := sentinel.ParseNumber(text)
 	if err == nil {

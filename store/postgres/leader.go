@@ -20,14 +20,15 @@ const leaderLock = 0x53656e74
 // frozenAfter is how long a leader may be silent before another may take over.
 const frozenAfter = 10 * time.Second
 
-// leadership makes this process the only writer of a state, and proves it: the
-// epoch in the table leader grows with every agent that begins to lead.
+// leadership makes this process the only writer of a state, and proves it: the epoch in
+// the table leader grows with every agent that begins to lead.
 type leadership struct {
 	url   string
 	epoch atomic.Int64
 
-	// session holds the connection with the advisory lock; nil while it is lost.
-	// Who takes the connection out of the channel uses it alone, and puts it back.
+	// session holds the connection with the advisory lock. It is nil while the
+	// connection is lost. A goroutine that takes it out of the channel uses it alone,
+	// and puts it back.
 	session chan *pgx.Conn
 }
 
@@ -86,8 +87,8 @@ func (l *leadership) connect(ctx context.Context) (*pgx.Conn, error) {
 
 // lock takes the advisory lock. The error is ErrLocked while another agent has it.
 func lock(ctx context.Context, conn *pgx.Conn) error {
-	// A process that is frozen keeps its connections; the server takes the lock of
-	// one that has been silent. Before PostgreSQL 14 it cannot.
+	// A process that is frozen keeps its connections. The server drops the lock of a
+	// session that has been silent. Before PostgreSQL 14 it cannot.
 	const timeout = "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 	if _, err := conn.Exec(ctx, timeout, fmt.Sprint(frozenAfter.Milliseconds())); err != nil {
 		return err
@@ -109,8 +110,8 @@ func lock(ctx context.Context, conn *pgx.Conn) error {
 	return fmt.Errorf("%w (%s)", engine.ErrLocked, holder)
 }
 
-// check returns nil while this process leads. It takes the lock again where the
-// session was lost and nobody else has led since.
+// check returns nil while this process leads. If the session was lost and nobody else
+// has led since, it takes the lock again.
 func (l *leadership) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -147,8 +148,8 @@ func (l *leadership) renew(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, erro
 	return conn, nil
 }
 
-// fence lets a transaction of the leader through, and no other's: the row stays
-// as it is until the transaction ends.
+// fence accepts a transaction of the leader and refuses others. The row stays locked
+// until the transaction ends.
 func (l *leadership) fence(ctx context.Context, tx *sql.Tx) error {
 	var epoch int64
 	if err := tx.QueryRowContext(ctx, "SELECT epoch FROM leader FOR SHARE").Scan(&epoch); err != nil {

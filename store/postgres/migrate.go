@@ -17,7 +17,8 @@ func migrationNames() []string { return engine.MigrationNames(migrations, "migra
 
 // conversions are the steps in Go that follow a script, by the script's name.
 var conversions = map[string]func(context.Context, *sql.Tx) error{
-	"migrations/004_format.sql": convert,
+	"migrations/004_format.sql":    convert,
+	"migrations/005_incidents.sql": convertIncidents,
 }
 
 // schemaLock is the advisory lock that is held while the schema is brought up to

@@ -1,5 +1,5 @@
-// Package postgres keeps the state in a PostgreSQL database, for several agents
-// of which one leads and writes. Begin with [Open].
+// Package postgres keeps the state in a PostgreSQL database, for several agents. One
+// agent leads and writes. Begin with [Open].
 package postgres
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
-// DB is an open state. Its methods may be called concurrently, but for Write,
-// which one goroutine at a time may call.
+// DB is an open state. Its methods may be called concurrently, except Write, which only
+// one goroutine at a time may call.
 type DB struct {
 	name   string
 	lead   *leadership // nil for readers
@@ -38,11 +38,25 @@ func Redact(address string) string {
 	if err != nil {
 		return "postgres://***"
 	}
+	hidden := false
+	q := u.Query()
+	for key := range q {
+		if strings.Contains(strings.ToLower(key), "pass") {
+			q.Set(key, "xxxxx")
+			hidden = true
+		}
+	}
+	switch {
+	case hidden:
+		u.RawQuery = q.Encode()
+	case strings.Contains(strings.ToLower(u.RawQuery), "pass"):
+		u.RawQuery = "xxxxx" // one that cannot be taken apart
+	}
 	return u.Redacted()
 }
 
-// Open opens a state for writing, once no other agent leads, and brings it up to
-// date. The error is ErrLocked while another agent leads.
+// Open opens a state for writing, once no other agent leads, and migrates it. The error
+// is ErrLocked while another agent leads.
 func Open(ctx context.Context, address string) (*DB, error) {
 	d := &DB{name: Redact(address), lead: newLeadership(address)}
 	err := d.pools(address, true)
@@ -103,13 +117,12 @@ func (d *DB) Snapshot(ctx context.Context) (*sql.Tx, error) {
 	return d.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 }
 
-// InsertSizes are the numbers of rows that an insert is prepared for, largest
-// first. Every statement is a journey over the network.
+// InsertSizes are the numbers of rows that an insert is prepared for, largest first.
+// Every statement is a round trip.
 func (d *DB) InsertSizes() []int { return []int{64, 8, 1} }
 
-// Leading checks that this process still leads, and takes the lock again where
-// its session was lost and nobody else has led since. A reader has nothing to
-// lose.
+// Leading checks that this process still leads. If the session was lost and nobody else
+// has led since, it takes the lock again. For a reader it does nothing.
 func (d *DB) Leading(ctx context.Context) error {
 	if d.lead == nil {
 		return nil
@@ -132,8 +145,8 @@ func (d *DB) Describe(err error) error {
 	return engine.Describe(d.name, err, nil, engine.Advice(err))
 }
 
-// AfterCopy continues the numbering of rows above those that were copied. It
-// takes the columns that number themselves by table.
+// AfterCopy continues the row numbers above those that were copied. It takes the
+// numbered columns by table.
 func (d *DB) AfterCopy(ctx context.Context, tx *sql.Tx, identities map[string]string) error {
 	const set = `
 SELECT setval(pg_get_serial_sequence('%[1]s', '%[2]s'), (SELECT coalesce(max(%[2]s), 0) + 1 FROM %[1]s), false)`
@@ -144,6 +157,9 @@ SELECT setval(pg_get_serial_sequence('%[1]s', '%[2]s'), (SELECT coalesce(max(%[2
 	}
 	return nil
 }
+
+// Guard does nothing: a database cannot be taken away while it is open.
+func (d *DB) Guard(context.Context) (rewritten bool, err error) { return false, nil }
 
 // Size is the bytes of all tables with their indexes.
 func (d *DB) Size(ctx context.Context) (size int64, err error) {

@@ -10,16 +10,16 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
-// commitTime bounds a transaction, and with it the wait for a commit whose
-// answer does not come.
+// commitTime limits a transaction, and so the wait for a commit whose answer does not
+// come.
 const commitTime = time.Minute
 
-// rowTime bounds the wait for the next row of a query. It is longer than the
-// server's own limit of a statement.
+// rowTime limits the wait for the next row of a query. It is longer than the server's
+// own limit of a statement.
 const rowTime = 65 * time.Second
 
-// Watch returns a context that ends when progress was not called for long: the
-// network may be silent without an error. stop must be called.
+// Watch returns a context that ends if progress is not called for rowTime: the network
+// may be silent without an error. stop must be called.
 func (d *DB) Watch(ctx context.Context) (_ context.Context, progress, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(rowTime, func() { cancel(errors.New("the state is silent")) })
@@ -31,11 +31,11 @@ func (d *DB) Watch(ctx context.Context) (_ context.Context, progress, stop func(
 	return ctx, progress, stop
 }
 
-// Write runs do in one transaction of the leader; nothing of it stays when do
-// fails. All commits wait for the disk. A network may be silent without an
-// error: who waits for an answer when ctx ends is woken by the end of the
-// connection. A commit that is cut short may have happened or not, so that ctx
-// ends everything but the commit.
+// Write runs do in one transaction of the leader. If do fails, nothing of it stays. All
+// commits wait for the disk. A network may be silent without an error: when ctx ends,
+// the connection is closed, which wakes the goroutine that waits for an answer. A
+// commit that is cut off may have happened or not, so the end of ctx cuts off
+// everything but the commit.
 func (d *DB) Write(ctx context.Context, _ bool, do func(context.Context, *sql.Tx) error) (err error) {
 	if d.writes == nil {
 		return engine.ErrReadOnly
@@ -84,8 +84,8 @@ type transaction struct {
 	hangUp func() // closes the network connection: what waits for it fails
 }
 
-// begin opens a transaction that outlives ctx, by ctx. A connection that the
-// server has given up since it was last used is replaced once.
+// begin opens a transaction with ctx that outlives ctx. A connection that the server
+// has closed since its last use is replaced once.
 func (d *DB) begin(ctx, whole context.Context) (t transaction, err error) {
 	for range 2 {
 		if t.conn, err = d.writes.Conn(ctx); err != nil {

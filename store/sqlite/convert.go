@@ -12,8 +12,8 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
-// convert fills the tables of the format that both engines share, and drops the
-// tables before them. It is part of the step 008_format.
+// convert fills the tables of the format that both engines share, and drops the older
+// tables. It is part of the step 008_format.
 func convert(ctx context.Context, tx *sql.Tx) error {
 	if err := engine.ConvertTicks(ctx, tx); err != nil {
 		return fmt.Errorf("converting ticks: %w", err)
@@ -26,6 +26,20 @@ func convert(ctx context.Context, tx *sql.Tx) error {
 	}
 	_, err := tx.ExecContext(ctx, `DROP TABLE old_tick; DROP TABLE old_block; DROP TABLE old_recent`)
 	return err
+}
+
+// convertIncidents joins the incidents of a dataset. It is part of the step
+// 009_incidents.
+func convertIncidents(ctx context.Context, tx *sql.Tx) error {
+	var now int64
+	const query = `SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000`
+	if err := tx.QueryRowContext(ctx, query).Scan(&now); err != nil {
+		return err
+	}
+	if err := engine.ConvertIncidents(ctx, tx, now); err != nil {
+		return fmt.Errorf("converting incidents: %w", err)
+	}
+	return nil
 }
 
 func convertBlocks(ctx context.Context, tx *sql.Tx) error {

@@ -18,8 +18,8 @@ func describe(path string, err error) error {
 	return engine.Describe(path, err, kind, todo)
 }
 
-// classify says which of the exported errors of a state err is, and what to do
-// about it; "" and nil when only the error itself can tell.
+// classify returns the exported error of a state that err is, and what to do about it.
+// It returns "" and nil if err fits none of them.
 func classify(err error) (todo string, kind error) {
 	var failure *sqlite.Error
 	if !errors.As(err, &failure) {

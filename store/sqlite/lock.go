@@ -11,9 +11,9 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
-// lockFile takes the writer's lock and leaves this process's id in it. It is a
-// file of its own, since SQLite's locks come and go with transactions; the
-// system gives it back however the process ends.
+// lockFile takes the writer's lock and writes this process's id to it. The lock is a
+// file of its own, because SQLite's locks last only for a transaction. The system
+// releases it however the process ends.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -32,8 +32,8 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// unlockFile gives the lock back at once: closing alone would leave it with a
-// child that is between fork and exec and still holds the descriptor.
+// unlockFile releases the lock at once. Closing alone would leave it with a child
+// process that is between fork and exec and still holds the descriptor.
 func unlockFile(f *os.File) error {
 	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }

@@ -17,12 +17,13 @@ func migrationNames() []string { return engine.MigrationNames(migrations, "migra
 
 // conversions are the steps in Go that follow a script, by the script's name.
 var conversions = map[string]func(context.Context, *sql.Tx) error{
-	"migrations/006_rows.sql":   digestBaselines,
-	"migrations/008_format.sql": convert,
+	"migrations/006_rows.sql":      digestBaselines,
+	"migrations/008_format.sql":    convert,
+	"migrations/009_incidents.sql": convertIncidents,
 }
 
-// version reads the version of the file, 0 for an empty one. A database that
-// holds the tables of another program is refused before anything is written.
+// version reads the version of the file; 0 for an empty one. It refuses a database with
+// the tables of another program before anything is written.
 func version(ctx context.Context, db *sql.DB) (v int, err error) {
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
 		return 0, err
@@ -36,8 +37,8 @@ func version(ctx context.Context, db *sql.DB) (v int, err error) {
 	return v, err
 }
 
-// migrate brings an older file to this version, one transaction a step, so that
-// a kill in between leaves a whole older version.
+// migrate brings an older file to this version in one transaction a step, so that a
+// kill in between leaves a whole older version.
 func (d *DB) migrate(ctx context.Context) error {
 	v, err := version(ctx, d.writes)
 	if err != nil {

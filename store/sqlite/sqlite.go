@@ -1,5 +1,5 @@
-// Package sqlite keeps the state in one SQLite file in write-ahead mode. One
-// process writes; others read meanwhile. Begin with [Open].
+// Package sqlite keeps the state in one SQLite file in write-ahead mode. One process
+// writes. Others can read meanwhile. Begin with [Open].
 package sqlite
 
 import (
@@ -18,17 +18,25 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
-// DB is an open file. Its methods may be called concurrently, but for Write,
-// which one goroutine at a time may call.
+// DB is an open file. Its methods may be called concurrently, except Write, which only
+// one goroutine at a time may call.
 type DB struct {
 	path   string
 	lock   *os.File // nil for readers
 	reads  *sql.DB
 	writes *sql.DB // one connection; nil for readers
+	// These are the open file, and the log and its index beside it. Only the goroutine that
+	// writes uses them.
+	file   os.FileInfo
+	beside map[string]os.FileInfo // by suffix
+	lost   bool                   // another file is in its place
+	// expiring says that reading connections are closed after each use, because some may
+	// still have a file open that was deleted.
+	expiring bool
 }
 
-// Open opens, and where it is missing creates, the file for writing, and brings
-// an older one up to this version.
+// Open opens the file for writing, creates it if it is missing, and migrates an older
+// one.
 func Open(ctx context.Context, path string) (*DB, error) {
 	path, err := resolve(path)
 	if err != nil {
@@ -82,8 +90,8 @@ func resolve(path string) (string, error) {
 	return path, nil
 }
 
-// create makes the file before the driver does, so that the file and the ones
-// the driver puts beside it are never readable by others.
+// create makes the file before the driver does, so that others can never read the file
+// and those that the driver puts beside it.
 func create(path string) error {
 	dir := filepath.Dir(path)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -103,13 +111,15 @@ func (d *DB) open(ctx context.Context) (err error) {
 	if err := d.migrate(ctx); err != nil {
 		return err
 	}
-	d.reads, err = connect(d.path, "ro", 2)
-	return err
+	if d.reads, err = connect(d.path, "ro", 2); err != nil {
+		return err
+	}
+	return d.identify()
 }
 
 func connect(path, mode string, connections int) (*sql.DB, error) {
-	// A commit in write-ahead mode survives the death of the process without a
-	// sync; a power cut may take back the last commits, never tear one.
+	// A commit in write-ahead mode survives the death of the process without a sync. A
+	// power cut may undo the last commits, but never tear one.
 	pragmas := []string{"busy_timeout(5000)", "cache_size(-500)"}
 	if mode != "ro" {
 		pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(NORMAL)")
@@ -137,9 +147,9 @@ func (d *DB) Snapshot(ctx context.Context) (*sql.Tx, error) {
 	return d.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 }
 
-// InsertSizes are the numbers of rows that an insert is prepared for, largest
-// first. SQLite spends more on parsing a long statement than on running a short
-// one often.
+// InsertSizes are the numbers of rows that an insert is prepared for, largest first.
+// SQLite spends more time on parsing a long statement than on running a short one
+// often.
 func (d *DB) InsertSizes() []int { return []int{16, 1} }
 
 // Leading reports that the writer of a file always leads.
@@ -150,13 +160,16 @@ func (d *DB) Watch(ctx context.Context) (_ context.Context, progress, stop func(
 	return ctx, func() {}, func() {}
 }
 
-// Write runs do in one transaction; nothing of it stays when do fails. A durable
-// one waits for the disk, and so survives a power cut. The context that do gets
-// has no end: a file answers, and database/sql would start a goroutine for every
-// statement that could be cancelled. The end of ctx takes the transaction back.
+// Write runs do in one transaction. If do fails, nothing of it stays. A durable
+// transaction waits for the disk, and so survives a power cut. The context that do gets
+// has no end: a file always answers, and database/sql would start a goroutine for every
+// statement that can be cancelled. When ctx ends, the transaction is rolled back.
 func (d *DB) Write(ctx context.Context, durable bool, do func(context.Context, *sql.Tx) error) (err error) {
 	if d.writes == nil {
 		return engine.ErrReadOnly
+	}
+	if d.lost {
+		return engine.ErrReplaced
 	}
 	if durable {
 		if _, err := d.writes.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
@@ -184,8 +197,8 @@ func (d *DB) Write(ctx context.Context, durable bool, do func(context.Context, *
 	return tx.Commit()
 }
 
-// rollback undoes tx, unless the end of its context or the engine already did:
-// SQLite takes a transaction back by itself when the disk is full.
+// rollback undoes tx, unless the end of its context or the engine already did: SQLite
+// rolls a transaction back by itself when the disk is full.
 func rollback(tx *sql.Tx) error {
 	err := tx.Rollback()
 	if err == nil || errors.Is(err, sql.ErrTxDone) || strings.Contains(err.Error(), "no transaction is active") {
@@ -247,8 +260,23 @@ func syncDirectory(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// Close closes the file and gives the lock back. A second call does nothing.
+// closeTimeout limits how long Close writes what would be lost with the open file.
+const closeTimeout = 10 * time.Minute
+
+// Close closes the file and gives the lock back. A writer first looks at what became of the
+// file, like [DB.Guard]: what is only in a file without a name would be lost. A second call
+// does nothing.
 func (d *DB) Close() (err error) {
+	if d.lock != nil && d.file != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if !d.lost {
+			_, err = d.Guard(ctx)
+		}
+		if d.lost {
+			err = errors.Join(err, d.keepAside(ctx))
+		}
+	}
 	if d.reads != nil {
 		err = errors.Join(err, d.reads.Close())
 	}

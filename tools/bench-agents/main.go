@@ -1,11 +1,11 @@
 // Command bench-agents measures several Sentinels that share one state in PostgreSQL:
-// checks a second with 1, 2 and 4 of them, how the work was shared, and what a
-// check costs the state's server.
+// the checks per second with 1, 2 and 4 agents, how they shared the work, and the load
+// of a check on the server of the state.
 //
 //	make bench-agents AGENTS="[-agents 1,2,4] [-datasets 2000] [-length 40s]"
 //
-// It prints a row for slow tables, whose statements wait at the warehouse (a view
-// that sleeps), and one for quick tables, which measures this machine's cores.
+// It prints one row for slow tables, whose statements wait in the warehouse (a view
+// that sleeps), and one for quick tables, which measures the cores of this machine.
 package main
 
 import (
@@ -84,7 +84,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// fill makes the tables, and a view on each that waits.
+// fill creates the tables, and for each a view that waits.
 func fill(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -177,7 +177,7 @@ func one(ctx context.Context, binary, dir, kind string, agents int, shop, admin 
 	return m, nil
 }
 
-// settled waits until all agents are there and some ticks are done.
+// settled waits until all agents run and some ticks are done.
 func settled(ctx context.Context, conn *pgx.Conn, database string, agents int, pages []string) error {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		var there int
@@ -193,7 +193,7 @@ func settled(ctx context.Context, conn *pgx.Conn, database string, agents int, p
 	}
 }
 
-// counts are what grows.
+// counts are counters at one moment.
 type counts struct {
 	checks, here, remote, unanswered, calls, wal float64
 }
@@ -212,12 +212,12 @@ func snapshot(ctx context.Context, conn, inside *pgx.Conn, pages []string) (c co
 	return c
 }
 
-// total sums the series of a metric with all of the labels, over all agents.
+// total sums the series of a metric that have all of the labels, over all agents.
 func total(pages []string, metric string, labels ...string) (sum float64) {
 	for _, page := range pages {
 		resp, err := http.Get(page)
 		if err != nil {
-			continue // not there yet
+			continue // the agent does not answer yet
 		}
 		body, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close() // only read

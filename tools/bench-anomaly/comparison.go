@@ -11,9 +11,9 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 )
 
-// The textbook detectors, by the names they are known by. The report compares the
-// product's detector with them; the product does not offer them. Each compares a
-// value with a trailing window and alarms only at the onset of an episode.
+// These are the textbook detectors, under their common names. The report compares the
+// detector of the product with them. The product does not offer them. Each compares a
+// value with a trailing window, and alarms only at the onset of an episode.
 func init() {
 	textbook := map[string]judge{
 		"zscore": meanOf, "mad": medianOf, "seasonal_zscore": seasonal, "ewma": weighted, "changepoint": changed,
@@ -23,12 +23,13 @@ func init() {
 	}
 }
 
-// judge returns what a window expects of a point, and the spread around it. It is
-// not ok before the window holds enough points.
+// judge returns the value that a window expects for a point, and the spread around it.
+// ok is false until the window holds enough points.
 type judge func(*window, sentinel.Point) (expected, spread float64, ok bool)
 
-// spreadsOf is how many spreads off a point must be to raise an alarm: three, as
-// the rules are known. A change of level needs more, because it tests many places.
+// spreadsOf returns the distance in spreads at which a detector alarms. It is three in
+// the textbooks. The test for a change of level needs more, because it tests many
+// places.
 func spreadsOf(name string) float64 {
 	if name == "changepoint" {
 		return 5
@@ -38,10 +39,10 @@ func spreadsOf(name string) float64 {
 
 const (
 	windowPoints = 336            // points in a window: two weeks of hours
-	minPoints    = 14             // points before a rule judges
-	quiet        = 72 * time.Hour // after an alarm, during which there is no other
-	minSpread    = 0.02 / 3       // of the expected value: a few percent off is never unusual
-	largest      = 1e100          // values beyond it are left out
+	minPoints    = 14             // points before a detector judges
+	quiet        = 72 * time.Hour // pause after an alarm
+	minSpread    = 0.02 / 3       // share of the expected value: a difference of a few percent is never unusual
+	largest      = 1e100          // larger values are left out
 )
 
 // window is a trailing window of points, oldest first.
@@ -51,11 +52,11 @@ type window struct {
 
 	points     []sentinel.Point
 	mean, vari float64   // exponentially weighted
-	alarmed    time.Time // of the last alarm
+	alarmed    time.Time // time of the last alarm
 }
 
-// Observe implements [anomaly.Detector]. It follows no setting of the
-// configuration: the report runs every detector with its defaults.
+// Observe implements [anomaly.Detector]. It ignores the configuration, because the
+// report runs every detector with its defaults.
 func (w *window) Observe(_ anomaly.Config, p sentinel.Point) sentinel.Score {
 	out := sentinel.Score{Time: p.Time, Value: p.Value, State: sentinel.Learning, Low: math.NaN(), High: math.NaN()}
 	late := len(w.points) > 0 && !p.Time.After(w.points[len(w.points)-1].Time)
@@ -71,7 +72,7 @@ func (w *window) Observe(_ anomaly.Config, p sentinel.Point) sentinel.Score {
 	return out
 }
 
-// score fills in what the window says of a point.
+// score sets the score of a point from its expected value and spread.
 func (w *window) score(out *sentinel.Score, expected, spread float64) {
 	out.State, out.Low, out.High = sentinel.Normal, expected-w.spreads*spread, expected+w.spreads*spread
 	z := math.Abs(out.Value-expected) / spread
@@ -112,7 +113,7 @@ func (w *window) values(keep func(sentinel.Point) bool) []float64 {
 	return out
 }
 
-// meanOf is the z-score of the window.
+// meanOf returns the mean and the standard deviation of the window.
 func meanOf(w *window, _ sentinel.Point) (expected, spread float64, ok bool) {
 	v := w.values(nil)
 	if len(v) < minPoints {
@@ -122,8 +123,8 @@ func meanOf(w *window, _ sentinel.Point) (expected, spread float64, ok bool) {
 	return expected, spread, true
 }
 
-// medianOf is the median, with the median of distances from it in place of a
-// standard deviation.
+// medianOf returns the median of the window, and the median distance from it in place
+// of a standard deviation.
 func medianOf(w *window, _ sentinel.Point) (expected, spread float64, ok bool) {
 	v := w.values(nil)
 	if len(v) < minPoints {
@@ -141,8 +142,8 @@ func median(v []float64) float64 {
 	return stat.Quantile(0.5, stat.Empirical, v, nil)
 }
 
-// seasonal is Elementary's rule: the z-score among points of the same weekday,
-// or of the same hour of day where points come more often.
+// seasonal is the rule of Elementary: the mean and the standard deviation of points of
+// the same weekday, or of the same hour of day if points come more often.
 func seasonal(w *window, p sentinel.Point) (expected, spread float64, ok bool) {
 	if len(w.points) < minPoints {
 		return 0, 0, false
@@ -166,9 +167,9 @@ func weighted(w *window, _ sentinel.Point) (expected, spread float64, ok bool) {
 	return w.mean, math.Sqrt(w.vari), len(w.points) >= minPoints
 }
 
-// changed holds the newest points, the one under test among them, against those
-// before: the difference of means in standard errors. The value expected and
-// the spread are put so that the last point stands for the newest ones.
+// changed compares the newest points, including the one under test, with the points
+// before them: the difference of their means in standard errors. It scales the expected
+// value and the spread so that the last point represents the newest ones.
 func changed(w *window, p sentinel.Point) (expected, spread float64, ok bool) {
 	const newest = 12
 	v := w.values(nil)

@@ -1,7 +1,7 @@
-// Command bench-anomaly judges every detector on the labelled series of a directory
-// and writes docs/anomaly-md with its plots. It judges the product's own
-// detector beside the textbook detectors of comparison.go. score.go is the scorer,
-// report.go the report.
+// Command bench-anomaly judges every detector on the labelled series of a directory,
+// and writes docs/anomaly-benchmark.md with its plots. It compares the detector of the
+// product with the textbook detectors of comparison.go. score.go computes the scores,
+// and report.go writes the report.
 package main
 
 import (

@@ -14,20 +14,20 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly/backtest"
 )
 
-// Set is a group of labelled series: NAME_windows.json beside the folder that
-// its file names are relative to.
+// Set is a group of labelled series. Its labels are in NAME_windows.json, and its file
+// names are relative to a folder beside that file.
 type Set struct {
 	Name    string
 	Dir     string
 	Labels  backtest.Labels
 	Neutral backtest.Labels
-	Kinds   map[string][][3]string // by file: start, end and kind of each injected incident; nil when not known
+	Kinds   map[string][][3]string // by file: start, end and kind of each injected incident; nil if unknown
 	labels  string
 }
 
-// ReadSets finds the sets of a data folder: every *_windows.json but
-// neutral_windows.json. A set's files lie in the folder itself, or in one named
-// like the set.
+// ReadSets finds the sets of a data folder, one for each *_windows.json except
+// neutral_windows.json. The files of a set are in that folder, or in one with the name
+// of the set.
 func ReadSets(data string) (sets []Set, err error) {
 	neutral, err := backtest.ReadLabels(filepath.Join(data, "neutral_windows.json"))
 	if err != nil {
@@ -73,11 +73,11 @@ func readKinds(path string) (kinds map[string][][3]string, err error) {
 	return kinds, nil
 }
 
-// plotted is how many points of a series a plot of the report shows.
+// plotted is the number of points of a series in a plot.
 const plotted = 1500
 
-// WriteReport runs every detector over every set and writes
-// anomaly-benchmark.md and the plots it shows into out.
+// WriteReport runs every detector on every set. It writes anomaly-benchmark.md and its
+// plots into out.
 func WriteReport(sets []Set, out string) (err error) {
 	work, err := os.MkdirTemp("", "sentinel-bench-anomaly-")
 	if err != nil {
@@ -120,7 +120,7 @@ the detector of Sentinel, with textbook detectors on labelled series.
 `
 
 func (s Set) row(b *bytes.Buffer, detector, dir string) error {
-	if _, err := backtest.WriteFolder(s.Dir, s.labels, detector, dir); err != nil {
+	if _, err := backtest.WriteFolder(s.Dir, s.labels, dir, anomaly.Config{Detector: detector}); err != nil {
 		return err
 	}
 	r, err := Score(dir, s.Labels, s.neutral(), 0.5)
@@ -144,7 +144,8 @@ func (s Set) row(b *bytes.Buffer, detector, dir string) error {
 	return err
 }
 
-// neutral windows are not used for NAB's own files, as its authors score.
+// neutral returns the neutral windows of a set. NAB's own files have none, as its
+// authors score them.
 func (s Set) neutral() backtest.Labels {
 	if s.Name == "nab" {
 		return nil
@@ -152,7 +153,7 @@ func (s Set) neutral() backtest.Labels {
 	return s.Neutral
 }
 
-// jackknife is the lowest and the highest standard score with one file left out.
+// jackknife returns the lowest and the highest standard score with one file left out.
 func (s Set) jackknife(dir string) (low, high float64, err error) {
 	low, high = 1000, -1000
 	for file := range s.Labels {
@@ -167,7 +168,7 @@ func (s Set) jackknife(dir string) (low, high float64, err error) {
 	return low, high, nil
 }
 
-// writeKinds tells how many incidents of each kind were found, where kinds are known.
+// writeKinds writes how many incidents of each kind were found, if the kinds are known.
 func (s Set) writeKinds(b *bytes.Buffer, results string) error {
 	if s.Kinds == nil {
 		return nil
@@ -180,14 +181,14 @@ func (s Set) writeKinds(b *bytes.Buffer, results string) error {
 			if err != nil {
 				return err
 			}
-			for _, i := range incidents {
+			for _, i := range s.windowed(file, incidents) {
 				if err := scored.count(table, d, i); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	fmt.Fprintf(b, "\nFound by kind:\n\n| kind | %s |\n|---|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(names)))
+	fmt.Fprintf(b, "\nFound by kind, within the labelled windows:\n\n| kind | %s |\n|---|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(names)))
 	for _, kind := range slices.Sorted(maps.Keys(table)) {
 		fmt.Fprintf(b, "| %s |", kind)
 		for _, d := range names {
@@ -199,8 +200,23 @@ func (s Set) writeKinds(b *bytes.Buffer, results string) error {
 	return s.writeDelays(b, filepath.Join(results, "profile"))
 }
 
-// writeDelays tells how long the default detector takes to find the incidents
-// that it finds, in points after their onset.
+// windowed ends each incident where the labelled window of its start ends. So the tables by
+// kind count what the score counts: an incident that is found after its window is missed.
+func (s Set) windowed(file string, incidents [][3]string) (out [][3]string) {
+	for _, i := range incidents {
+		for _, w := range s.Labels[file] {
+			if w[0] == i[0] {
+				i[1] = w[1]
+				out = append(out, i)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// writeDelays writes how many points after their onset the default detector finds
+// incidents.
 func (s Set) writeDelays(b *bytes.Buffer, results string) error {
 	delays := map[string][]int{}
 	for file, incidents := range s.Kinds {
@@ -208,7 +224,7 @@ func (s Set) writeDelays(b *bytes.Buffer, results string) error {
 		if err != nil {
 			return err
 		}
-		for _, i := range incidents {
+		for _, i := range s.windowed(file, incidents) {
 			if n, found, err := scored.delay(i); err != nil {
 				return err
 			} else if found {
@@ -225,7 +241,7 @@ func (s Set) writeDelays(b *bytes.Buffer, results string) error {
 	return nil
 }
 
-// delay is how many points after its onset an incident is found.
+// delay returns how many points after its onset an incident is found.
 func (s *scored) delay(incident [3]string) (points int, found bool, err error) {
 	from, to, err := backtest.Window{incident[0], incident[1]}.Times()
 	if err != nil {

@@ -14,17 +14,17 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly/backtest"
 )
 
-// Profiles are the weights of NAB v1.1 for a detected window, a false alarm,
-// and a missed window.
+// Profiles are the weights of NAB v1.1 for a detected window, a false alarm and a
+// missed window.
 var Profiles = map[string][3]float64{"standard": {1, 0.11, 1}, "reward_low_FP_rate": {1, 0.22, 1}, "reward_low_FN_rate": {1, 0.11, 2}}
 
-// Report is what the scorer says of a set of files.
+// Report holds the scores of a set of files.
 type Report struct {
 	NAB                   map[string]float64 // by profile
 	Windows, Detected     int
 	FalseEpisodes         int
 	Precision, Recall, F1 float64
-	FalsePerWeek          float64 // by series-week outside of windows
+	FalsePerWeek          float64 // per week of a series, outside of windows
 	SeriesWeeks           float64
 	Delays                []int // points from a window's start to its first alarm, one a detected window, sorted
 }
@@ -37,13 +37,13 @@ type scored struct {
 	windows [][2]int
 }
 
-// probation is how many points of a file are never scored.
+// probation returns the number of first points of a file that are not scored.
 func probation(n int) float64 { return min(math.Floor(0.15*float64(n)), 0.15*5000) }
 
 func (s *scored) begin() int { return int(math.Ceil(probation(len(s.times)))) }
 
-// Score judges the results under dir against labels at an alarm threshold. In
-// neutral windows alarms count neither way.
+// Score scores the results under dir against labels at an alarm threshold. Alarms in
+// neutral windows have no effect.
 func Score(dir string, labels, neutral backtest.Labels, threshold float64) (Report, error) {
 	var all []scored
 	var names []string
@@ -103,8 +103,8 @@ func readScored(path, name string, windows []backtest.Window) (s scored, err err
 	return s, nil
 }
 
-// span is the first row at or after a and the last at or before b; where both
-// times have rows of their own, the first row of each.
+// span returns the first row at or after a and the last at or before b. If both times
+// have rows of their own, it returns the first row of each.
 func (s *scored) span(a, b time.Time) (from, to int, ok bool) {
 	first := func(t time.Time) int { return slices.IndexFunc(s.times, t.Equal) }
 	if from, to = first(a), first(b); from >= 0 && to >= 0 {
@@ -120,7 +120,7 @@ func (s *scored) span(a, b time.Time) (from, to int, ok bool) {
 	return from, to, from >= 0 && to >= from
 }
 
-// sigmoid is NAB's scaled sigmoid.
+// sigmoid is the scaled sigmoid of NAB.
 func sigmoid(x float64) float64 {
 	if x > 3 {
 		return -1
@@ -128,7 +128,7 @@ func sigmoid(x float64) float64 {
 	return 2/(1+math.Exp(5*x)) - 1
 }
 
-// place is what an alarm at a point is worth, before weights, and its window.
+// place is the value of an alarm at a point before weighting, and its window.
 type place struct {
 	value  float64
 	window int // -1: none
@@ -159,7 +159,8 @@ func (s *scored) places() []place {
 	return out
 }
 
-// nab is the score of NAB v1.1, normalised: 0 is silence, 100 perfection.
+// nab returns the normalised score of NAB v1.1: 0 without any alarm, 100 for perfect
+// detection.
 func nab(all []scored, threshold float64, weights [3]float64) float64 {
 	raw, windows, live := 0.0, 0, 0
 	for i := range all {
@@ -197,7 +198,8 @@ func nab(all []scored, threshold float64, weights [3]float64) float64 {
 	return 100 * (raw - null) / (float64(windows)*weights[0] - null)
 }
 
-// Alarms this close are one episode, which is cut after a day and seven points.
+// Alarms closer than these limits are one episode. An episode ends after a day and
+// seven points.
 const (
 	mergePoints = 2
 	mergeTime   = 6 * time.Hour

@@ -72,7 +72,7 @@ func TestBacktestWritesWhatTheScorerReads(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	for _, d := range anomaly.Names() {
-		files, err := backtest.WriteFolder("testdata/results", "testdata/labels.json", d, filepath.Join(out, d))
+		files, err := backtest.WriteFolder("testdata/results", "testdata/labels.json", filepath.Join(out, d), anomaly.Config{Detector: d})
 		if err != nil || files != 3 {
 			t.Fatalf("%s: %d files, %v", d, files, err)
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/sentinel-dq/sentinel/predict/backtest"
 )
 
-// baseline is a simple predictor to compare with: the risk of period i of a
-// feed, from periods[:i] and the deadline of period i alone.
+// baseline is a simple predictor for comparison. It computes the risk of period i of a
+// feed from periods[:i] and the deadline of period i alone.
 type baseline struct {
 	name string
 	risk func(periods []backtest.Period, i int) float64
@@ -30,7 +30,7 @@ func rate28(ps []backtest.Period, i int) float64 {
 	return share(ps[max(0, i-28):i], func(int) bool { return true })
 }
 
-// persistence is the share of misses after the same last outcome.
+// persistence returns the share of misses after the same last outcome.
 func persistence(ps []backtest.Period, i int) float64 {
 	if i == 0 {
 		return .5
@@ -38,7 +38,7 @@ func persistence(ps []backtest.Period, i int) float64 {
 	return share(ps[:i], func(k int) bool { return k > 0 && ps[k-1].Missed == ps[i-1].Missed })
 }
 
-// share is the add-one smoothed share of misses among the periods taken.
+// share returns the share of misses among the selected periods, with add-one smoothing.
 func share(ps []backtest.Period, take func(int) bool) float64 {
 	misses, n := 1.0, 2.0
 	for k, p := range ps {
@@ -52,9 +52,9 @@ func share(ps []backtest.Period, take func(int) bool) float64 {
 	return misses / n
 }
 
-// linear extrapolates the least-squares line through the last 14 arrivals'
-// distances from their deadlines, as Prometheus' predict_linear does with the
-// samples of a range; periods without arrival leave no sample.
+// linear extrapolates the least-squares line through the distances of the last 14
+// arrivals from their deadlines, as predict_linear of Prometheus does with the samples
+// of a range. Periods without an arrival have no sample.
 func linear(ps []backtest.Period, i int, hard bool) float64 {
 	var xs, ys []float64
 	for k := i - 1; k >= 0 && len(xs) < 14; k-- {
@@ -73,10 +73,11 @@ func linear(ps []backtest.Period, i int, hard bool) float64 {
 	return normal(at / math.Max(residual, 1))
 }
 
-// margin is the minutes from the deadline to the arrival.
+// margin returns the minutes from the deadline to the arrival.
 func margin(p backtest.Period) float64 { return p.Outcome.Arrival.Sub(p.Context.Deadline).Minutes() }
 
-// line is the least-squares line's value at x = 0 and its residual deviation.
+// line returns the value of the least-squares line at x = 0, and the residual
+// deviation.
 func line(xs, ys []float64) (at, residual float64) {
 	n := float64(len(xs))
 	var sx, sy, sxx, sxy float64
@@ -93,8 +94,8 @@ func line(xs, ys []float64) (at, residual float64) {
 
 func normal(z float64) float64 { return .5 * math.Erfc(-z/math.Sqrt2) }
 
-// hazard is the empirical hazard alone: of the last 60 periods, the share of
-// misses among those as open at the same time before the deadline.
+// hazard returns the empirical hazard: the share of misses among those of the last 60
+// periods that were still open at the same time before the deadline.
 func hazard(ps []backtest.Period, i int, lead time.Duration) float64 {
 	from := max(0, i-60)
 	return share(ps[from:i], func(k int) bool { return ps[from+k].Open(lead) })

@@ -8,11 +8,11 @@ import (
 	"github.com/sentinel-dq/sentinel/predict/backtest"
 )
 
-// FitPrior fits the pooled prior on the feeds: a ridge logistic regression on
-// the features of every period after the warm-up, then the regression of open
-// periods on the day-ahead risks of models that start from that prior. What
-// the feeds lack (upstreams, anomaly scores, retries, durations) is fitted on
-// the simulated feeds, the rest held.
+// FitPrior fits the pooled prior on the feeds. First it fits a ridge logistic
+// regression on the features of every period after the warm-up. Then it fits the
+// regression of open periods on the day-ahead risks of models with that prior. The
+// feeds lack upstreams, anomaly scores, retries and durations. Their coefficients are
+// fitted on the simulated feeds, with the others fixed.
 func FitPrior(feeds, simulated []backtest.Feed) (predict.Prior, error) {
 	prior := predict.DefaultPrior()
 	x, y := rows(feeds)
@@ -29,7 +29,7 @@ func FitPrior(feeds, simulated []backtest.Feed) (predict.Prior, error) {
 	return fitOpen(prior, feeds)
 }
 
-// unobserved are the features the recorded feeds lack.
+// unobserved are the features that the recorded feeds lack.
 var unobserved = []int{predict.UpstreamRisk, predict.UpstreamLate, predict.AnomalyScore, predict.LoadRetries, predict.DurationTrend}
 
 func fitUnobserved(mean []float64, simulated []backtest.Feed) ([]float64, error) {
@@ -50,7 +50,7 @@ func fitUnobserved(mean []float64, simulated []backtest.Feed) ([]float64, error)
 	return out, nil
 }
 
-// rows are the features and truths of all periods after the warm-up.
+// rows returns the features and outcomes of all periods after the warm-up.
 func rows(feeds []backtest.Feed) (x [][]float64, y []bool) {
 	for _, f := range feeds {
 		m := predict.New(predict.DefaultPrior())
@@ -65,7 +65,7 @@ func rows(feeds []backtest.Feed) (x [][]float64, y []bool) {
 	return x, y
 }
 
-// typical is the mean of each feature over the feeds.
+// typical returns the mean of each feature over the feeds.
 func typical(feeds []backtest.Feed) []float64 {
 	x, _ := rows(feeds)
 	out := make([]float64, predict.FeatureCount)
@@ -85,7 +85,7 @@ func constant(n int, v float64) []float64 {
 	return out
 }
 
-// leads are the times before the deadline the open regression is fitted at.
+// leads are the times before the deadline for which the open regression is fitted.
 var leads = []time.Duration{180 * time.Minute, 120 * time.Minute, 60 * time.Minute, 30 * time.Minute, 10 * time.Minute}
 
 func fitOpen(prior predict.Prior, feeds []backtest.Feed) (predict.Prior, error) {
@@ -111,7 +111,7 @@ func fitOpen(prior predict.Prior, feeds []backtest.Feed) (predict.Prior, error) 
 	return prior, nil
 }
 
-// LeaveOneOut replays each feed from a prior fitted on the other feeds only.
+// LeaveOneOut replays each feed with a prior that was fitted on the other feeds only.
 func LeaveOneOut(feeds []backtest.Feed, lead time.Duration) ([][]float64, error) {
 	out := make([][]float64, len(feeds))
 	for i, f := range feeds {

@@ -1,7 +1,7 @@
-// Command bench-predict judges the risk model on the feeds of a directory and writes
-// docs/prediction-md with its plots, or fits the pooled prior anew. It
-// compares the model with the simple predictors of baselines.go; fit.go fits the
-// prior, simulate.go makes feeds with what recorded ones lack.
+// Command bench-predict judges the risk model on the feeds of a directory, and writes
+// docs/prediction-benchmark.md with its plots. With -prior it fits the pooled prior
+// again. It compares the model with the simple predictors of baselines.go. fit.go fits
+// the prior, and simulate.go simulates feeds with the features that recorded ones lack.
 package main
 
 import (

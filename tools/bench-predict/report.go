@@ -11,12 +11,12 @@ import (
 	"github.com/sentinel-dq/sentinel/predict/backtest"
 )
 
-// reportLeads are the times before the deadline the report judges.
+// reportLeads are the times before the deadline that the report judges.
 var reportLeads = []time.Duration{180 * time.Minute, 60 * time.Minute, 30 * time.Minute}
 
-// WriteReport judges the predictor, each feed from a prior fitted on the
-// others, and the baselines, and writes prediction-benchmark.md and the plots
-// it shows into dir.
+// WriteReport judges the predictor and the baselines. Each feed is judged with a prior
+// that was fitted on the others. It writes prediction-benchmark.md and its plots into
+// dir.
 func WriteReport(feeds []backtest.Feed, dir string) error {
 	var b bytes.Buffer
 	fmt.Fprint(&b, reportIntro)
@@ -95,8 +95,8 @@ func replayBaseline(feeds []backtest.Feed, risk func([]backtest.Period, int) flo
 	return out
 }
 
-// writeFirst compares the pooled prior with the base rates where the model has
-// hardly learned: in the first 28 periods.
+// writeFirst compares the pooled prior with the base rates in the first 28 periods, in
+// which the model has learned little.
 func writeFirst(b *bytes.Buffer, feeds []backtest.Feed, risks [][]float64) {
 	fmt.Fprint(b, "\n## The first 28 periods of each feed\n\nThey show why a new dataset starts from the pooled prior and not from a base rate.\n\n")
 	first := func(risks [][]float64) []backtest.Forecast {
@@ -141,8 +141,8 @@ func writeOpen(b *bytes.Buffer, feeds []backtest.Feed, dayAhead [][]float64) (ho
 	return hour, nil
 }
 
-// againstOwnRate replaces the reference by the share of misses of the very
-// forecasts.
+// againstOwnRate replaces the reference by the share of misses among the forecasts
+// themselves.
 func againstOwnRate(fs []backtest.Forecast) []backtest.Forecast {
 	rate := 0.0
 	for _, f := range fs {
@@ -154,8 +154,8 @@ func againstOwnRate(fs []backtest.Forecast) []backtest.Forecast {
 	return fs
 }
 
-// writeSimulated judges the shipped prior on simulated feeds of another seed
-// than it was fitted with.
+// writeSimulated judges the default prior on simulated feeds with another seed than it
+// was fitted with.
 func writeSimulated(b *bytes.Buffer) {
 	fmt.Fprint(b, "## Simulated feeds\n\nThese feeds are not real: 40 simulated feeds of 400 days with volumes, load times, retries, anomaly scores and\n"+
 		"shared upstreams. The model is asked when a load starts, with the shipped prior (fitted on another seed).\n"+
@@ -170,7 +170,7 @@ func writeSimulated(b *bytes.Buffer) {
 	backtest.WriteTable(b, append(rows, row("Sentinel, arrivals only", pool(feeds, arrivals, 0)), row("**Sentinel**", pool(feeds, seeing, 0))))
 }
 
-// blind is the feed with nothing but deadlines and arrivals.
+// blind returns the feed with deadlines and arrivals only.
 func blind(f backtest.Feed) backtest.Feed {
 	ps := f.Periods
 	f.Periods = nil

@@ -31,8 +31,8 @@ func fitRidge(x [][]float64, y []bool, mean, precision []float64) ([]float64, er
 	return w, nil
 }
 
-// normalEquations are the gradient of the log posterior at w and the negative
-// of its Hessian, row by row; only the upper triangle is filled.
+// normalEquations returns the gradient of the log posterior at w and the negative of
+// its Hessian by rows. Only the upper triangle of the latter is set.
 func normalEquations(x [][]float64, y []bool, w, mean, precision []float64) (gradient, hessian []float64) {
 	n := len(w)
 	gradient, hessian = make([]float64, n), make([]float64, n*n)

@@ -10,9 +10,9 @@ import (
 	"github.com/sentinel-dq/sentinel/predict/backtest"
 )
 
-// ScoreFile scores risks written as feed,date,risk against the feeds: per feed
-// and, under "POOLED", all together. A period without a risk counts as 0.5,
-// risks outside 0 to 1 as the nearer bound, as the reference scorer does.
+// ScoreFile scores risks in the form feed,date,risk against the feeds: for each feed,
+// and under "POOLED" for all together. A period without a risk counts as 0.5. A risk
+// outside of 0 to 1 counts as the nearer bound, as in the reference scorer.
 func ScoreFile(feeds []backtest.Feed, risks io.Reader) (map[string]backtest.Scores, error) {
 	lines, err := csv.NewReader(risks).ReadAll()
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/sentinel-dq/sentinel/predict/backtest"
 )
 
-// Simulate returns feeds that have what recorded ones lack: volumes, load
-// times, retries, anomaly scores and an upstream shared by groups of five. It
-// is a simulation with the given seed and says nothing of real warehouses; a
-// risk is asked for when a load starts.
-// The deadline is the 92nd percentile of the first 30 days.
+// Simulate returns feeds with the features that recorded ones lack: volumes, load
+// times, retries, anomaly scores, and an upstream shared by groups of five. The result
+// depends on the seed only, and says nothing about real warehouses. The risk is
+// computed when a load starts. The deadline is the 92nd percentile of the first 30
+// days.
 func Simulate(seed uint64, feeds, days int) []backtest.Feed {
 	random := rand.New(rand.NewPCG(seed, 5))
 	out := make([]backtest.Feed, 0, feeds)
@@ -30,8 +30,8 @@ func Simulate(seed uint64, feeds, days int) []backtest.Feed {
 	return out
 }
 
-// shockDays are the minutes the upstream of a group is late each day: on one
-// day in a hundred 1 to 4 hours.
+// shockDays returns how many minutes the upstream of a group is late each day. It is 1
+// to 4 hours late on one day in a hundred.
 func shockDays(random *rand.Rand, days int) []float64 {
 	out := make([]float64, days)
 	for d := range out {
@@ -48,7 +48,7 @@ type job struct {
 	bad                               bool
 }
 
-// load returns the duration in minutes, rows and failed attempts of one day.
+// load returns the duration in minutes, the rows and the failed attempts of one day.
 func (j *job) load(random *rand.Rand, day time.Time, n int) (minutes, rows float64, retries int) {
 	j.ar = .6*j.ar + .15*random.NormFloat64()
 	if j.bad {
@@ -97,8 +97,8 @@ func simulateFeed(random *rand.Rand, name string, shocks []float64, seesRisk boo
 	return f
 }
 
-// source is the upstream as seen: half of the feeds know only its risk, which
-// is not certain, the others how late it is.
+// source returns the observed state of the upstream. Half of the feeds see only its
+// risk, which is uncertain. The others see how late it is.
 func source(random *rand.Rand, shock float64, seesRisk bool) predict.Upstream {
 	u := predict.Upstream{Name: "source"}
 	switch {
@@ -112,7 +112,7 @@ func source(random *rand.Rand, shock float64, seesRisk bool) predict.Upstream {
 	return u
 }
 
-// score is what an anomaly detector might have said of the load before.
+// score returns a possible score of an anomaly detector for the load before.
 func score(random *rand.Rand, bad bool) float64 {
 	if bad {
 		return .4 + .6*random.Float64()
@@ -120,7 +120,7 @@ func score(random *rand.Rand, bad bool) float64 {
 	return .45 * random.Float64()
 }
 
-// setDeadline puts the deadline at the 92nd percentile of the first 30 days.
+// setDeadline sets the deadline to the 92nd percentile of the first 30 days.
 func setDeadline(f *backtest.Feed, first time.Time) {
 	var minutes []float64
 	for n, p := range f.Periods[:min(30, len(f.Periods))] {

@@ -17,19 +17,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// period is how often every check of a measured agent runs, and how often it is
-// scraped meanwhile.
+// period is the interval of every check of a measured agent, and of its scrapes.
 const period = 10 * time.Second
 
-// start is how long an agent runs before it is measured, and half a period, so that
-// it is looked at between ticks.
+// start is the time that an agent runs before it is measured. It ends half a period
+// after a tick, so that the agent is measured between ticks.
 const start = 2*time.Minute + period/2
 
-// runningAgent starts `sentinel run` with two checks a table, the fresh rows and
-// the number of rows, and prints what it costs while it runs: memory over time,
-// CPU a table looked at, connections, and then the times of scrapes. Beside it runs
-// Debian's prometheus-sql-exporter, where it is installed: the same questions,
-// with nothing judged or remembered.
+// runningAgent starts `sentinel run` with two checks per table, freshness and row
+// count. It prints what the agent uses while it runs: memory over time, CPU per checked
+// table, connections, and the duration of scrapes. If Debian's prometheus-sql-exporter
+// is installed, it runs beside the agent with the same questions. That exporter judges
+// and stores nothing.
 func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader string, checks int, length time.Duration) error {
 	if err := buildViews(ctx, conn, checks/2); err != nil {
 		return err
@@ -56,8 +55,8 @@ func runningAgent(ctx context.Context, conn *pgx.Conn, binary, dir, reader strin
 	return watch(ctx, conn, cmd, "http://"+listen+"/metrics", length)
 }
 
-// peerTables is how many tables the peer is asked about at most: its memory grows
-// faster than the questions.
+// peerTables bounds the tables that the peer reads, because its memory grows faster
+// than their number.
 const peerTables = 1000
 
 func peerConfig(tables int, dsn string) string {
@@ -69,7 +68,7 @@ func peerConfig(tables int, dsn string) string {
 	return b.String()
 }
 
-// watch runs a command that looks at all tables every period, and prints its cost.
+// watch runs a command that checks all tables every period, and prints what it uses.
 func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, length time.Duration) error {
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -81,11 +80,11 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 		}
 	}()
 	time.Sleep(start)
-	first, err := look(ctx, conn, cmd.Process.Pid)
+	first, err := readCost(ctx, conn, cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
-	// From now on the system keeps the highest memory anew.
+	// From now on the kernel measures the peak memory again.
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", cmd.Process.Pid), []byte("5"), 0); err != nil {
 		return err
 	}
@@ -95,7 +94,7 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 		if _, err := scrape(metrics); err != nil {
 			return err
 		}
-		if last, err = look(ctx, conn, cmd.Process.Pid); err != nil {
+		if last, err = readCost(ctx, conn, cmd.Process.Pid); err != nil {
 			return err
 		}
 		fmt.Printf(" %.0f", last.rss)
@@ -112,7 +111,7 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 		}
 		scrapes = append(scrapes, took)
 	}
-	after, err := look(ctx, conn, cmd.Process.Pid)
+	after, err := readCost(ctx, conn, cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -121,14 +120,14 @@ func watch(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd, metrics string, l
 	return nil
 }
 
-// buildViews makes n tables to look at, each a view of one of schema mart.
+// buildViews creates n tables to check. Each is a view of a table of the schema mart.
 func buildViews(ctx context.Context, conn *pgx.Conn, n int) error {
 	statements := []string{"DROP SCHEMA IF EXISTS views CASCADE", "CREATE SCHEMA views", "GRANT USAGE ON SCHEMA views TO reader"}
 	for i := range n {
 		statements = append(statements, fmt.Sprintf("CREATE VIEW views.v_%05d AS SELECT * FROM mart.t_%03d WHERE id > %d", i, i%*tables+1, *rows-10))
 	}
 	statements = append(statements, "GRANT SELECT ON ALL TABLES IN SCHEMA views TO reader")
-	for len(statements) > 0 { // a transaction holds a lock a view
+	for len(statements) > 0 { // every view needs a lock until its transaction ends
 		part := statements[:min(1000, len(statements))]
 		statements = statements[len(part):]
 		if _, err := conn.Exec(ctx, strings.Join(part, ";")); err != nil {
@@ -138,13 +137,13 @@ func buildViews(ctx context.Context, conn *pgx.Conn, n int) error {
 	return nil
 }
 
-// cost is what an agent has used until now, by itself and of the server.
+// cost is what an agent has used so far, in its process and on the server.
 type cost struct {
 	rss, peak, file, statements, connections float64
 	cpu                                      time.Duration
 }
 
-func look(ctx context.Context, conn *pgx.Conn, pid int) (c cost, err error) {
+func readCost(ctx context.Context, conn *pgx.Conn, pid int) (c cost, err error) {
 	if c, err = process(pid); err != nil {
 		return c, err
 	}
@@ -173,8 +172,8 @@ func scrape(url string) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// process reads what a process has used: resident memory (MB) now and at most, the
-// part of it that is the program's own file, and CPU time.
+// process reads what a process uses: resident memory (MB) now and at its peak, the part
+// of it that is the program's own file, and CPU time.
 func process(pid int) (c cost, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -67,21 +67,25 @@ func TestCostBesideTheFloor(t *testing.T) {
 	}
 	config := strings.Replace(configOf("mart", reader), "state: sqlite:mart.db", "state: sqlite:agent.db\nlisten: 127.0.0.1:0", 1)
 	for _, by := range []struct {
-		who, cpus string
-		env       []string
+		who, cpus, gc string
+		env           []string
 	}{
-		{"itself", "1", nil},
-		{"the environment", "3", []string{"GOMAXPROCS=3"}},
+		{"itself", "1", "50", nil},
+		{"the environment", "3", "80", []string{"GOMAXPROCS=3", "GOGC=80"}},
 	} {
-		t.Run("an agent's CPUs are chosen by "+by.who, func(t *testing.T) {
+		t.Run("an agent's CPUs and garbage are chosen by "+by.who, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "agent.yaml")
 			if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(binary, "run", "-c", file)
 			cmd.Env = append(os.Environ(), by.env...)
-			if cpus := metric(t, startAgent(t, cmd), "go_sched_gomaxprocs_threads"); cpus != by.cpus {
+			address := startAgent(t, cmd)
+			if cpus := metric(t, address, "go_sched_gomaxprocs_threads"); cpus != by.cpus {
 				t.Errorf("it runs on %s CPUs, want %s", cpus, by.cpus)
+			}
+			if gc := metric(t, address, "go_gc_gogc_percent"); gc != by.gc {
+				t.Errorf("garbage is collected at %s percent, want %s", gc, by.gc)
 			}
 		})
 	}
@@ -91,7 +95,7 @@ func TestCostBesideTheFloor(t *testing.T) {
 // allocatedAStatement bounds the memory that an agent allocates for a table with two
 // checks, in bytes until it is collected: the statement, its answer, two results, what
 // is recorded of them, and a share of what a tick of 500 tables allocates.
-const allocatedAStatement = 24 << 10
+const allocatedAStatement = 16 << 10
 
 // boundedMemory watches a running agent. The server counts its statements.
 func boundedMemory(t *testing.T, conn *pgx.Conn, binary, reader string) {
@@ -108,7 +112,7 @@ func boundedMemory(t *testing.T, conn *pgx.Conn, binary, reader string) {
 	address := startAgent(t, cmd)
 	taken := func(after float64) (asked, bytes float64) {
 		for deadline := time.Now().Add(time.Minute); asked < after; time.Sleep(50 * time.Millisecond) {
-			c, err := look(t.Context(), conn, cmd.Process.Pid)
+			c, err := readCost(t.Context(), conn, cmd.Process.Pid)
 			if err != nil || time.Now().After(deadline) {
 				t.Fatalf("%.0f statements, want %.0f: %v", c.statements, after, err)
 			}
@@ -120,7 +124,7 @@ func boundedMemory(t *testing.T, conn *pgx.Conn, binary, reader string) {
 		}
 		return asked, bytes
 	}
-	before, err := look(t.Context(), conn, cmd.Process.Pid)
+	before, err := readCost(t.Context(), conn, cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,13 @@
-// Command bench measures what Sentinel costs. It builds a synthetic warehouse on a private PostgreSQL and runs
-// `sentinel check` beside the statements an expert would write by hand (the
-// floor), alternating, and prints both with their ratios. Counts (statements,
-// blocks) come from pg_stat_statements, CPU and memory from the kernel.
+// Command bench measures the cost of Sentinel. It builds a synthetic warehouse on a
+// private PostgreSQL. There it alternates `sentinel check` with the statements that an
+// expert would write by hand (the floor), and prints both with their ratios. Counts of
+// statements and blocks come from pg_stat_statements, CPU and memory from the kernel.
 //
 //	make bench BENCH="[-tables 200] [-rows 10000] [-days 60] [-per-day 5000] [-rounds 5]"
 //	make bench BENCH=-serve      keeps the warehouse up, for profiling
 //	make bench BENCH="-agent 2000,20000 [-length 1m]"
 //
-// agent.go measures agents that run; cost_test.go holds the counts to limits.
+// agent.go measures running agents. cost_test.go holds the limits of the counts.
 package main
 
 import (
@@ -144,7 +144,7 @@ func floorArgs(dsn string) []string {
 	return []string{"-floor", dsn, "-tables", strconv.Itoa(*tables)}
 }
 
-// measure is statements, blocks, CPU ms, wall ms, peak RSS MB.
+// measure holds statements, blocks, CPU ms, wall ms and peak RSS MB.
 type measure [5]float64
 
 func one(ctx context.Context, conn *pgx.Conn, cmd *exec.Cmd) (m measure, err error) {
@@ -202,8 +202,9 @@ func configOf(name, dsn string) string {
 	return b.String()
 }
 
-// runFloor is what an expert would write by hand for the same question: one
-// aggregate a table in one batch, one catalog statement, nothing judged.
+// runFloor runs the statements that an expert would write by hand for the same
+// question: one aggregate per table in one batch, and one catalog statement. It judges
+// nothing.
 func runFloor(ctx context.Context, dsn, name string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

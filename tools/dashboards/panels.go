@@ -54,7 +54,11 @@ func (d dashboard) model() object {
 		"editable": true, "graphTooltip": 1, "schemaVersion": 39, "version": 1, "refresh": "1m", "timezone": "browser",
 		"time": object{"from": "now-24h", "to": "now"}, "templating": object{"list": variables()}, "panels": panels,
 		"annotations": object{"list": []object{}},
-		"links":       []object{{"title": "Sentinel", "type": "dashboards", "tags": []string{"sentinel"}, "asDropdown": true, "icon": "external link", "includeVars": true, "keepTime": true, "targetBlank": false, "tooltip": "", "url": ""}},
+		"links": []object{{
+			"title": "Sentinel", "type": "dashboards", "tags": []string{"sentinel"}, "asDropdown": true,
+			"icon": "external link", "includeVars": true, "keepTime": true, "targetBlank": false, "tooltip": "",
+			"url": "",
+		}},
 	}
 }
 
@@ -64,12 +68,17 @@ func variables() []object {
 	ask := func(name, label, expr string) object {
 		return object{
 			"name": name, "label": label, "type": "query", "datasource": source, "definition": expr,
-			"query": object{"query": expr, "refId": name}, "refresh": 2, "sort": 1, "multi": true, "includeAll": true, "allValue": ".*",
-			"current": object{"text": []string{"All"}, "value": []string{"$__all"}}, "hide": 0, "regex": "", "skipUrlSync": false,
+			"query": object{"query": expr, "refId": name}, "refresh": 2, "sort": 1, "multi": true, "includeAll": true,
+			"allValue": ".*",
+			"current":  object{"text": []string{"All"}, "value": []string{"$__all"}}, "hide": 0, "regex": "",
+			"skipUrlSync": false,
 		}
 	}
 	return []object{
-		{"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1, "hide": 0, "multi": false, "includeAll": false, "regex": "", "skipUrlSync": false},
+		{
+			"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
+			"hide": 0, "multi": false, "includeAll": false, "regex": "", "skipUrlSync": false,
+		},
 		ask("warehouse", "Warehouse", "label_values(sentinel_dataset_info, warehouse)"),
 		ask("owner", "Owner", `label_values(sentinel_dataset_info{warehouse=~"$warehouse"}, owner)`),
 		ask("dataset", "Dataset", `label_values(sentinel_dataset_info{warehouse=~"$warehouse",owner=~"$owner"}, dataset)`),
@@ -77,7 +86,10 @@ func variables() []object {
 }
 
 func (p panel) model(id, x, y int) object {
-	link := object{"title": "What the metrics mean", "url": docs + "metrics.md", "type": "link", "icon": "", "tooltip": "", "tags": []string{}, "asDropdown": false, "includeVars": false, "keepTime": false, "targetBlank": true}
+	link := object{
+		"title": "What the metrics mean", "url": docs + "metrics.md", "type": "link", "icon": "", "tooltip": "",
+		"tags": []string{}, "asDropdown": false, "includeVars": false, "keepTime": false, "targetBlank": true,
+	}
 	if p.runbook != "" {
 		link["title"], link["url"] = "What to do", runbooks+p.runbook+".md"
 	}
@@ -102,18 +114,25 @@ func (p panel) model(id, x, y int) object {
 	}
 	m := object{
 		"id": id, "type": p.kind, "title": p.title, "description": p.about, "datasource": source, "links": []object{link},
-		"gridPos": object{"x": x, "y": y, "w": p.width, "h": p.height}, "fieldConfig": object{"defaults": defaults, "overrides": []object{}},
-		"targets": p.targets(), "options": p.options(), "transparent": false,
+		"gridPos":     object{"x": x, "y": y, "w": p.width, "h": p.height},
+		"fieldConfig": object{"defaults": defaults, "overrides": []object{}},
+		"targets":     p.targets(), "options": p.options(), "transparent": false,
 	}
 	if p.kind == "table" {
-		m["transformations"] = []object{{"id": "organize", "options": object{"excludeByName": object{"Time": true, "job": true, "instance": true, "__name__": true}}}}
+		m["transformations"] = []object{{
+			"id":      "organize",
+			"options": object{"excludeByName": object{"Time": true, "job": true, "instance": true, "__name__": true}},
+		}}
 	}
 	return m
 }
 
 func (p panel) targets() (out []object) {
 	for i, q := range p.queries {
-		t := object{"refId": string(rune('A' + i)), "datasource": source, "expr": q.expr, "legendFormat": q.legend, "editorMode": "code", "range": true, "instant": false}
+		t := object{
+			"refId": string(rune('A' + i)), "datasource": source, "expr": q.expr, "legendFormat": q.legend,
+			"editorMode": "code", "range": true, "instant": false,
+		}
 		if p.kind == "table" || p.kind == "stat" {
 			t["range"], t["instant"] = false, true
 		}
@@ -128,11 +147,18 @@ func (p panel) targets() (out []object) {
 func (p panel) options() object {
 	switch p.kind {
 	case "stat":
-		return object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}, "orientation": "auto", "textMode": "auto", "colorMode": "value", "graphMode": "none", "justifyMode": "auto", "showPercentChange": false, "wideLayout": true, "percentChangeColorMode": "standard"}
+		return object{
+			"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
+			"orientation":   "auto", "textMode": "auto", "colorMode": "value", "graphMode": "none", "justifyMode": "auto",
+			"showPercentChange": false, "wideLayout": true, "percentChangeColorMode": "standard",
+		}
 	case "table":
 		return object{"frameIndex": 0, "showHeader": true, "cellHeight": "sm"}
 	case "state-timeline":
-		return object{"showValue": "never", "rowHeight": 0.9, "mergeValues": true, "alignValue": "left", "legend": legend(), "tooltip": object{"mode": "single", "sort": "none"}}
+		return object{
+			"showValue": "never", "rowHeight": 0.9, "mergeValues": true, "alignValue": "left", "legend": legend(),
+			"tooltip": object{"mode": "single", "sort": "none"},
+		}
 	}
 	return object{"legend": legend(), "tooltip": object{"mode": "multi", "sort": "desc"}}
 }

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,39 +23,48 @@ const (
 	manyParams  = 6   // parameters of a function; the receiver is none
 )
 
-// skipped are the folders whose code is no part of the product, or is imported by
-// tests alone.
-var skipped = []string{".git", "bin", "testdata", "tools", "testenv", "repairtest", "drivers"}
+// skipped are the folders whose code is no part of the product. Packages that only
+// tests import, such as testenv, are counted.
+var skipped = []string{".git", "bin", "testdata", "tools"}
 
 // counts is what was found. The lists hold "file:line what".
 type counts struct {
 	files, lines, functions, wide           int
 	params, long, large, callbacks, engines []string
+
+	functionTypes map[string]bool // named function types, as "directory.Name"
 }
 
-// count reads the production code under root.
+// count reads the code under root, without tests.
 func count(root string) (*counts, error) {
-	c := &counts{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	c := &counts{functionTypes: map[string]bool{}}
+	if err := eachFile(root, c.namedFunctions); err != nil {
+		return nil, err
+	}
+	return c, eachFile(root, c.file)
+}
+
+// eachFile calls do with every file's path below root and its content.
+func eachFile(root string, do func(name string, source []byte) error) error {
+	return filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path != root && slices.Contains(skipped, d.Name()):
+		case d.IsDir() && file != root && slices.Contains(skipped, d.Name()):
 			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+		case d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
 			return nil
 		}
-		name, err := filepath.Rel(root, path)
+		name, err := filepath.Rel(root, file)
 		if err != nil {
 			return err
 		}
-		source, err := os.ReadFile(path)
+		source, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		return c.file(filepath.ToSlash(name), source)
+		return do(filepath.ToSlash(name), source)
 	})
-	return c, err
 }
 
 func (c *counts) file(name string, source []byte) error {
@@ -85,7 +95,7 @@ func (c *counts) file(name string, source []byte) error {
 		case *ast.FuncDecl:
 			c.function(set, n)
 		case *ast.StructType:
-			c.fields(set, n)
+			c.fields(set, n, functionTypes{dir: path.Dir(name), imports: imports(file), named: c.functionTypes})
 		}
 		return true
 	})
@@ -105,29 +115,15 @@ func (c *counts) function(set *token.FileSet, f *ast.FuncDecl) {
 
 // fields finds the exported fields whose type is a function, or a list or a map of
 // functions.
-func (c *counts) fields(set *token.FileSet, s *ast.StructType) {
+func (c *counts) fields(set *token.FileSet, s *ast.StructType, types functionTypes) {
 	for _, field := range s.Fields.List {
-		if !isFunction(field.Type) {
+		if !types.has(field.Type) {
 			continue
 		}
-		for _, name := range field.Names {
+		for _, name := range fieldNames(field) {
 			if at := set.Position(name.Pos()); name.IsExported() {
 				c.callbacks = append(c.callbacks, fmt.Sprintf("%s:%d %s", at.Filename, at.Line, name.Name))
 			}
 		}
 	}
-}
-
-func isFunction(e ast.Expr) bool {
-	switch e := e.(type) {
-	case *ast.FuncType:
-		return true
-	case *ast.ParenExpr:
-		return isFunction(e.X)
-	case *ast.ArrayType:
-		return isFunction(e.Elt)
-	case *ast.MapType:
-		return isFunction(e.Value)
-	}
-	return false
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +73,81 @@ func TestAnEnginesOwnPackageMayNameIt(t *testing.T) {
 	}
 	if len(c.engines) > 0 {
 		t.Error(c.engines)
+	}
+}
+
+// TestNamedFunctionTypes counts fields whose type is a function with a name, in its own
+// package, in another one and in the standard library.
+func TestNamedFunctionTypes(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"hooks.go": `package sentinel
+
+type Done func(error)
+
+type Clock interface{ Now() }
+
+type config struct {
+	Done  Done // counted
+	Clock Clock
+	done  Done
+}
+`,
+		"p/p.go": `package p
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"context"
+
+	root "github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/q"
+)
+
+type config struct {
+	Done   *root.Done           // counted
+	Steps  map[string]q.Step    // counted
+	Cancel context.CancelFunc   // counted
+	q.Step                      // counted
+	Clock  root.Clock
+	Ctx    context.Context
+}
+`,
+		"q/q.go": "package q\n\ntype Step func()\n",
+	}
+	root := t.TempDir()
+	for name, source := range files {
+		path := filepath.Join(root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(source), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := count(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"hooks.go:8 Done", "p/p.go:14 Done", "p/p.go:15 Steps", "p/p.go:16 Cancel", "p/p.go:17 Step"}
+	if !slices.Equal(c.callbacks, want) {
+		t.Errorf("%q, want %q", c.callbacks, want)
+	}
+}
+
+// TestTestSupportIsCounted finds a comparison with an engine in a package that only tests
+// import.
+func TestTestSupportIsCounted(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for _, dir := range []string{"testenv", "repair/repairtest"} {
+		file := filepath.Join(root, dir, "a.go")
+		source := []byte("package p\n\nvar is = engine == \"mysql\"\n")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, source, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := count(root)
+	if err != nil || len(c.engines) != 2 {
+		t.Errorf("%q, %v, want two comparisons", c.engines, err)
 	}
 }
 

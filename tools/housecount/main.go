@@ -1,11 +1,12 @@
-// Command housecount counts what the structure of the product's code is held to, in
-// production code: the Go files of a repository without tests, tools/, and
-// generated files. It exits with 1 if a count is beyond its limit.
+// Command housecount counts what the structure of the product's code is held to: the Go
+// files of a repository without _test.go files, tools/ and generated files. Packages that
+// only tests import are counted. It exits with 1 if a count is beyond its limit.
 //
 //	make house
 //	go run ./housecount DIRECTORY
 //
-// count.go reads the files; engines.go finds comparisons with an engine's name.
+// count.go reads the files, functions.go finds the fields that hold functions, and
+// engines.go finds comparisons with an engine's name.
 package main
 
 import (
@@ -67,7 +68,7 @@ func (c *counts) beyond() (broken []string) {
 func (c *counts) share() float64 { return 100 * float64(c.wide) / float64(max(1, c.lines)) }
 
 func (c *counts) print(w io.Writer) {
-	fmt.Fprintf(w, "lines of production code        %d in %d files, %d functions\n", c.lines, c.files, c.functions)
+	fmt.Fprintf(w, "lines of code without tests     %d in %d files, %d functions\n", c.lines, c.files, c.functions)
 	fmt.Fprintf(w, "lines over %d characters       %d (%.2f %%)\n", maxWidth, c.wide, c.share())
 	for _, l := range []struct {
 		title string

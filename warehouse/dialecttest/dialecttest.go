@@ -54,6 +54,16 @@ type Fixture struct {
 	// at (a timestamp), and one range partition for each of the days 2026-11-01 and
 	// 2026-11-02. It is nil when the engine has no partitions.
 	Partitioned []string
+	// Numbered is the definition of a column that numbers its rows and is the primary key.
+	// It is empty when the engine has none.
+	Numbered string
+	// BrokenView are the statements that make a view "broken" which nobody can read. It is
+	// nil when the engine keeps views whole. Names may stand in brackets.
+	BrokenView []string
+	// LockTable are the statements of one session that lock the table "held" against
+	// readers until the session ends. It is nil when the engine locks no table. The
+	// fixture's databases must be [Pooled] then.
+	LockTable []string
 	// Sleep is a SELECT that runs for a minute.
 	Sleep string
 	// Running is a SELECT that counts the running statements Sleep of this database. It
@@ -63,6 +73,9 @@ type Fixture struct {
 	// each. It reads the table "h", which has a column id and 100 rows. It is optional;
 	// see [Proxied].
 	ManyRows func(n int) string
+
+	// ReadingOnly leaves out the part about repairs, which write on a DSN of their own.
+	ReadingOnly bool
 
 	// Unreachable are DSNs of servers or files that do not exist. Their password is
 	// "topsecret".
@@ -102,6 +115,7 @@ type WithUsers interface {
 }
 
 // Restartable is a [Database] on a server of its own, for [RestartedServer].
+// [OnServer] makes one.
 type Restartable interface {
 	Kill(tb testing.TB)
 	Start(tb testing.TB)
@@ -145,11 +159,16 @@ func Run(t *testing.T, f Fixture) {
 		{"one statement fails alone", s.failsAlone}, {"read-only", s.readOnly}, {"timeouts", s.timeouts},
 		{"reader's privileges", s.privileges}, {"errors", s.errors}, {"rows one by one", s.rowsOneByOne},
 		{"refused rows", s.refusedRows}, {"broken connection", s.brokenConnection},
+		{"broken view", s.brokenView}, {"locked table", s.lockedTable},
+		{"custom statements", s.customStatements}, {"many rows of a custom statement", s.customRows},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.test(t)
 		})
+	}
+	if f.ReadingOnly {
+		return
 	}
 	t.Run("writing", func(t *testing.T) {
 		t.Parallel()
@@ -179,7 +198,7 @@ func (s suite) open(t *testing.T, cfg warehouse.Config) *fixtureDB {
 func (s suite) connect(t *testing.T, dsn string, cfg warehouse.Config) *warehouse.DB {
 	t.Helper()
 	cfg.Dialect = s.Dialect.Name()
-	cfg.DSN = sentinel.Secret(dsn)
+	cfg.DSN = sentinel.NewSecret(dsn)
 	return OpenConfig(t, cfg)
 }
 

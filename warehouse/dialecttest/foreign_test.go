@@ -54,7 +54,7 @@ func (cellar) Resolve(dsn string, absolute func(string) string) string {
 }
 
 func asSQLite(dsn sentinel.Secret) sentinel.Secret {
-	return sentinel.Secret(strings.Replace(dsn.Reveal(), "cellar:", "sqlite:", 1))
+	return sentinel.NewSecret(strings.Replace(dsn.Reveal(), "cellar:", "sqlite:", 1))
 }
 
 func newCellar(tb testing.TB) dialecttest.Database {
@@ -123,7 +123,7 @@ datasets:
 	for _, c := range d.Checks {
 		job.Checks = append(job.Checks, c.Check)
 	}
-	env := checks.Env{Now: time.Now, Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
+	env := checks.Env{Clock: sentinel.ClockFunc(time.Now), Warehouse: func(string) (*warehouse.DB, error) { return db, nil }}
 	var got []sentinel.Status
 	for _, r := range checks.Run(t.Context(), env, "w", []checks.Job{job})[0].Results {
 		got = append(got, r.Status)

@@ -27,8 +27,8 @@ func BadNetwork(t *testing.T, dsn string, n Network, fails bool) {
 	t.Helper()
 	db, err := warehouse.Open(warehouse.Config{
 		Name:             "w",
-		DSN:              sentinel.Secret(dsn),
-		Now:              time.Now,
+		DSN:              sentinel.NewSecret(dsn),
+		Clock:            sentinel.ClockFunc(time.Now),
 		StatementTimeout: 2 * time.Second,
 		LockTimeout:      time.Second,
 		MaxConnections:   2,

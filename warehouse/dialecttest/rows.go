@@ -182,7 +182,7 @@ func (s suite) breakIn(t *testing.T, d Database, proxied Proxied, standby bool) 
 	p := newProxy(t, proxied.Address())
 	cfg := warehouse.Config{MaxConnections: 1}
 	if standby {
-		cfg.StandbyDSN = []sentinel.Secret{sentinel.Secret(d.DSN())}
+		cfg.StandbyDSN = []sentinel.Secret{sentinel.NewSecret(d.DSN())}
 	}
 	db := s.connect(t, proxied.Through(p.address), cfg)
 	if _, err := firstCell(t.Context(), db, "SELECT 1"); err != nil {

@@ -15,7 +15,7 @@ import (
 // Open opens a warehouse on a DSN and closes it with the test.
 func Open(t *testing.T, dsn string) *warehouse.DB {
 	t.Helper()
-	return OpenConfig(t, warehouse.Config{DSN: sentinel.Secret(dsn)})
+	return OpenConfig(t, warehouse.Config{DSN: sentinel.NewSecret(dsn)})
 }
 
 // OpenConfig opens a warehouse and closes it with the test. It sets the name, and the
@@ -23,8 +23,8 @@ func Open(t *testing.T, dsn string) *warehouse.DB {
 func OpenConfig(t *testing.T, cfg warehouse.Config) *warehouse.DB {
 	t.Helper()
 	cfg.Name = "w"
-	if cfg.Now == nil {
-		cfg.Now = time.Now
+	if cfg.Clock == nil {
+		cfg.Clock = sentinel.ClockFunc(time.Now)
 	}
 	db, err := warehouse.Open(cfg)
 	if err != nil {
@@ -36,6 +36,33 @@ func OpenConfig(t *testing.T, cfg warehouse.Config) *warehouse.DB {
 		}
 	})
 	return db
+}
+
+// Server is a server whose process a test can end and start again.
+type Server interface {
+	// Halt ends the process and keeps the data. kill ends it without a shutdown.
+	Halt(kill bool)
+	Start() error
+}
+
+// onServer is a database on a server of its own.
+type onServer struct {
+	Database
+	server Server
+}
+
+// OnServer returns a database that is [Restartable]: its server is the test's own.
+func OnServer(d Database, s Server) Database { return onServer{d, s} }
+
+// Kill implements Restartable.
+func (d onServer) Kill(testing.TB) { d.server.Halt(true) }
+
+// Start implements Restartable.
+func (d onServer) Start(tb testing.TB) {
+	tb.Helper()
+	if err := d.server.Start(); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // FirstCell runs a statement and returns the first cell of its answer.
@@ -108,7 +135,7 @@ func TooManyConnections(t *testing.T, f Fixture) {
 	breakers := &breakerCount{}
 	db := OpenConfig(t, warehouse.Config{
 		Dialect:  f.Dialect.Name(),
-		DSN:      sentinel.Secret(d.DSN()),
+		DSN:      sentinel.NewSecret(d.DSN()),
 		Observer: breakers,
 	})
 	pool, err := d.(Pooled).Pool()

@@ -119,6 +119,7 @@ func (s suite) privileges(t *testing.T) {
 	if err != nil || c.Tables[b.name("mine")] == nil {
 		t.Errorf("the reader's catalog: %v", err)
 	}
+	b.deniedTable(db, "secret")
 }
 
 // errors: servers that do not exist and DSNs that are wrong, without passwords in
@@ -132,7 +133,7 @@ func (s suite) errors(t *testing.T) {
 		}
 	}
 	for _, dsn := range s.Malformed {
-		db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: s.Dialect.Name(), DSN: sentinel.Secret(dsn)})
+		db, err := warehouse.Open(warehouse.Config{Name: "w", Dialect: s.Dialect.Name(), DSN: sentinel.NewSecret(dsn)})
 		if err == nil || strings.Contains(err.Error(), "topsecret") {
 			t.Errorf("%v, want an error without the password", err)
 		}

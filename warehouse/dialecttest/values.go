@@ -36,6 +36,17 @@ func (s suite) identifiers(t *testing.T) {
 	for _, name := range names {
 		b.roundTrip(name)
 	}
+	b.exec("CREATE TABLE names_known (id " + s.Types.Integer + ")")
+	for _, unknown := range []string{"no_such_column", "7", "id "} {
+		q, err := s.Dialect.Quote(unknown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = firstCell(t.Context(), b.db, "SELECT max("+q+") FROM names_known")
+		if warehouse.KindOf(err) != warehouse.MissingColumn {
+			t.Errorf("a column %s that there is not: %v, want %s", q, err, warehouse.MissingColumn)
+		}
+	}
 	for _, bad := range []string{"", "nul\x00", "bidi\u202e", "\xff", "line\nbreak"} {
 		if q, err := s.Dialect.Quote(bad); err == nil {
 			t.Errorf("Quote(%q) = %s, want an error", bad, q)

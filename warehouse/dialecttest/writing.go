@@ -12,7 +12,7 @@ import (
 )
 
 // RunWriting runs the part of the suite that is about a [warehouse.WriteDialect]
-// and its optional interfaces: sessions, fence and ledger, upserts, checksums, types,
+// and its optional interfaces: sessions, fence and ledger, updates, checksums, types,
 // limits of transactions, and the exchange of a partition. [Run] calls it; a dialect
 // that only reads passes without a test.
 func RunWriting(t *testing.T, f Fixture) {
@@ -26,8 +26,8 @@ func RunWriting(t *testing.T, f Fixture) {
 		test func(t *testing.T, w *writer)
 	}{
 		{"sessions", s.writingSessions}, {"fence and ledger", s.fenceAndLedger}, {"locks", s.fenceLocks},
-		{"upsert", s.upserts}, {"checksum", s.checksums}, {"types", s.addedTypes}, {"limits", s.transactionLimits},
-		{"exchange", s.exchange},
+		{"update", s.updatesRows}, {"numbers", s.insertsNumbers}, {"move", s.movesRows}, {"checksum", s.checksums},
+		{"values", s.carriedValues}, {"types", s.addedTypes}, {"limits", s.transactionLimits}, {"exchange", s.exchange},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ func (s suite) newWriter(t *testing.T) *writer {
 	t.Helper()
 	b := s.open(t, warehouse.Config{})
 	sessions, dialect, classify, err := warehouse.OpenForWriting(warehouse.Config{
-		Name: "w", Dialect: s.Dialect.Name(), RepairDSN: sentinel.Secret(b.DSN()),
+		Name: "w", Dialect: s.Dialect.Name(), RepairDSN: sentinel.NewSecret(b.DSN()),
 		LockTimeout: 100 * time.Millisecond, MaxConnections: 4,
 	})
 	if err != nil {
@@ -160,7 +160,7 @@ func (s suite) fenceAndLedger(t *testing.T, w *writer) {
 		t.Errorf("%s is not among the tables: %v", own.Name, err)
 	}
 	insert := w.dialect.InsertMissing(fence, "fence_key, token", "'k', 7")
-	w.write(insert, strings.Replace(insert, "7", "8", 1))
+	w.write(insert, w.dialect.InsertMissing(fence, "fence_key, token", "'k', 8"))
 	w.wantWritten("7", "SELECT token FROM "+fence)
 	w.write("INSERT INTO "+ledger+" (repair_id, step, token, row_count, applied_at) VALUES ('r', 'apply', 7, 3, 'now')",
 		"CREATE TABLE [long] ([v] "+w.dialect.LongTextType()+")",

@@ -11,22 +11,90 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// An upsert inserts rows, updates those whose key is there, and leaves others alone.
-func (s suite) upserts(t *testing.T, w *writer) {
-	columns := "([k] " + s.Types.Integer + " NOT NULL PRIMARY KEY, [v] " + s.Types.Text + ")"
-	w.exec("CREATE TABLE [target] "+columns, "CREATE TABLE [staged] "+columns)
-	w.write("INSERT INTO [target] VALUES (1, 'old'), (2, 'old'), (3, NULL)",
-		"INSERT INTO [staged] VALUES (2, 'new'), (3, 'new'), (4, NULL)")
-	w.write(w.dialect.Upsert(warehouse.Upsert{
+// An update changes rows whose key is in all three tables, and leaves others alone. A value
+// that is only spelt differently is changed.
+func (s suite) updatesRows(t *testing.T, w *writer) {
+	columns := "([k] " + s.Types.Integer + " NOT NULL PRIMARY KEY, [v] " + s.Types.Text + ", [o] " + s.Types.Text + ")"
+	w.exec("CREATE TABLE [target] "+columns, "CREATE TABLE [staged] "+columns, "CREATE TABLE [among] "+columns)
+	w.write("INSERT INTO [target] VALUES (1, 'old', 'o'), (2, 'old', 'o'), (3, NULL, 'o'), (4, 'a', 'o'), (6, 'old', 'o')",
+		"INSERT INTO [staged] VALUES (2, 'new', 's'), (3, 'new', 's'), (4, 'A', 's'), (5, 'new', 's'), (6, 'new', 's')",
+		"INSERT INTO [among] VALUES (1, 'x', 'x'), (2, 'x', 'x'), (3, 'x', 'x'), (4, 'x', 'x'), (5, 'x', 'x')")
+	w.write(w.dialect.UpdateRows(warehouse.RowUpdate{
 		Table:   s.quoted(t, "[target]"),
 		From:    s.quoted(t, "[staged]"),
-		Columns: []string{s.quoted(t, "[k]"), s.quoted(t, "[v]")},
+		Among:   s.quoted(t, "[among]"),
 		Key:     []string{s.quoted(t, "[k]")},
-		NonKey:  []string{s.quoted(t, "[v]")},
+		Columns: []string{s.quoted(t, "[k]"), s.quoted(t, "[v]")},
+		Kept:    []string{s.quoted(t, "[o]")},
 	}))
-	for k, want := range map[int]string{1: "old", 2: "new", 3: "new", 4: "null"} {
-		w.wantWritten(want, fmt.Sprintf("SELECT coalesce([v], 'null') FROM [target] WHERE [k] = %d", k))
+	for k, want := range map[int]string{1: "old", 2: "new", 3: "new", 4: "A", 6: "old"} {
+		w.wantWritten(want, fmt.Sprintf("SELECT [v] FROM [target] WHERE [k] = %d", k))
 	}
+	w.wantWritten("5", "SELECT count(*) FROM [target] WHERE [o] = 'o'")
+}
+
+// An insert takes the values of a column that numbers its rows as they are.
+func (s suite) insertsNumbers(t *testing.T, w *writer) {
+	if s.Numbered == "" {
+		return
+	}
+	w.exec("CREATE TABLE [numbered] ([k] "+s.Numbered+", [v] "+s.Types.Text+")",
+		"CREATE TABLE [staged] ([k] "+s.Types.Integer+" NOT NULL, [v] "+s.Types.Text+")")
+	w.write("INSERT INTO [staged] VALUES (0, 'zero'), (501, 'x')")
+	table, columns := s.quoted(t, "[numbered]"), s.quoted(t, "[k], [v]")
+	query := s.quoted(t, "SELECT [k], [v] FROM [staged]")
+	insert := "INSERT INTO " + table + " (" + columns + ") " + query
+	if inserter, ok := w.dialect.(warehouse.RowInserter); ok {
+		insert = inserter.InsertRows(table, columns, query)
+	}
+	w.write(insert)
+	w.wantWritten("2", "SELECT count(*) FROM [numbered] WHERE [k] = 0 AND [v] = 'zero' OR [k] = 501 AND [v] = 'x'")
+	w.advance("numbered", s.quoted(t, "[staged]"))
+	w.write("INSERT INTO [numbered] ([v]) VALUES ('next')")
+	w.wantWritten("1", "SELECT count(*) FROM [numbered] WHERE [k] > 501 AND [v] = 'next'")
+}
+
+// advance moves the sequences of a table past the values in another.
+func (w *writer) advance(table, from string) {
+	w.t.Helper()
+	advancer, ok := w.dialect.(warehouse.SequenceAdvancer)
+	if !ok {
+		return
+	}
+	name := w.table(table).TableName
+	rows, err := w.sessions.QueryContext(w.t.Context(), advancer.Sequences(), name.Schema, name.Name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var statements []string
+	for rows.Next() {
+		var column, sequence, problem string
+		if err := rows.Scan(&column, &sequence, &problem); err != nil || problem != "" {
+			w.t.Fatal(err, problem)
+		}
+		quoted, err := w.dialect.Quote(column)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		statements = append(statements, advancer.AdvanceSequence(sequence, quoted, from))
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(statements) == 0 {
+		w.t.Fatal(err, "no sequences")
+	}
+	w.write(statements...)
+}
+
+// Rows that are moved are in one table or the other.
+func (s suite) movesRows(t *testing.T, w *writer) {
+	mover, ok := w.dialect.(warehouse.RowMover)
+	if !ok {
+		return
+	}
+	w.exec("CREATE TABLE [target] ([k] "+s.Types.Integer+")", "CREATE TABLE [keep] ([k] "+s.Types.Integer+")")
+	w.write("INSERT INTO [target] VALUES (1), (2), (3)")
+	w.write(mover.MoveRows(s.quoted(t, "[target]"), s.quoted(t, "[keep]"), s.quoted(t, "[k]"), s.quoted(t, "[k] > 1")))
+	w.wantWritten("1", "SELECT sum([k]) FROM [target]")
+	w.wantWritten("5", "SELECT sum([k]) FROM [keep]")
 }
 
 // A checksum does not depend on the order of rows. It sees a changed cell, a NULL,

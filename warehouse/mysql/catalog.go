@@ -49,16 +49,29 @@ var parts = []struct {
 	{warehouse.Keys | warehouse.Indexes, query("indexes")},
 	{warehouse.Partitions, query("partitions")},
 	{warehouse.Views, query("views")},
+	{warehouse.Details, query("checks")},
+	{warehouse.Details, query("triggers")},
+	{warehouse.Details, query("partition_keys")},
+	{warehouse.Details, query("rule_privileges")},
 }
 
-// Catalog implements warehouse.Dialect: a constant number of statements. MySQL shows only
-// the tables the user has some privilege on; a view's text needs SHOW VIEW.
+// nowait precedes statements that read information_schema. MariaDB opens each table, and
+// would wait for the lock of each; MySQL takes it for a comment, and waits for none.
+const nowait = "/*M!100500 SET STATEMENT lock_wait_timeout=0 FOR */ "
+
+// Catalog implements warehouse.Dialect: a constant number of statements, and one for each
+// table that the catalog does not show as expected. MySQL shows only the tables the user
+// has some privilege on; a view's text needs SHOW VIEW.
 func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope) (*warehouse.Catalog, error) {
 	where, args := scopeFilter(scope)
-	statements := []warehouse.Statement{{SQL: `SELECT ` + d.Epoch("") + `, coalesce(database(), ''), @@global.read_only`}}
+	ofServer := "SELECT " + d.Epoch("") + ", coalesce(database(), ''), @@global.read_only, version()"
+	statements := []warehouse.Statement{{SQL: ofServer}}
 	readers := []func(*warehouse.Catalog, warehouse.Rows) error{nil}
 	for i, p := range parts {
-		st := warehouse.Statement{SQL: strings.Replace(p.sql, "$filter", where, 1), Args: args}
+		st := warehouse.Statement{SQL: nowait + strings.Replace(p.sql, "$filter", where, 1), Args: args}
+		if !strings.Contains(p.sql, "$filter") {
+			st.Args = nil // it is not of single tables
+		}
 		switch {
 		case p.fact == 0 || p.fact&scope.Facts != 0:
 		case p.fact == warehouse.Columns && len(scope.ColumnNames) > 0:
@@ -93,7 +106,13 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
 	}
+	probe(ctx, s, c, scope)
 	for _, t := range c.Tables {
+		if scope.Facts&warehouse.Details != 0 {
+			t.Server, t.DetailsVersion = serverName(server[3].Text), warehouse.DetailsVersion
+		} else {
+			t.Details = nil
+		}
 		t.Sort()
 	}
 	if c.Standby {
@@ -105,6 +124,7 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 // partReaders read the answers to parts.
 var partReaders = []func(*warehouse.Catalog, warehouse.Rows) error{
 	readTables, readColumns, readKeys, readIndexes, readPartitions, readViews,
+	readChecks, readTriggers, readPartitionKeys, readRulePrivileges,
 }
 
 func readTables(c *warehouse.Catalog, rows warehouse.Rows) (err error) {
@@ -116,12 +136,24 @@ func readTables(c *warehouse.Catalog, rows warehouse.Rows) (err error) {
 			Rows:      -1,
 			Bytes:     -1,
 			Written:   -1,
+
+			FoldsColumns: true,
 		}
 		switch {
 		case strings.Contains(r[2].Text, "VIEW"):
-			t.Kind, t.Comment = warehouse.View, ""
+			// MariaDB's comment is VIEW, or the error of a view that it could not open.
+			if t.Kind = warehouse.View; t.Comment != "" && t.Comment != "VIEW" {
+				t.ReadErr = errNotOpened
+			}
+			t.Comment = ""
+		case r[8].Text == "": // it has no engine
+			t.Comment, t.ReadErr = "", errNotOpened
 		case strings.Contains(r[7].Text, "partitioned"):
 			t.Kind = warehouse.PartitionedTable
+		}
+		addDetail(t, warehouse.TablePart, "", "engine", r[8].Text)
+		if r[2].Text == "SYSTEM VERSIONED" {
+			addDetail(t, warehouse.TablePart, "", "versioning", "system versioned")
 		}
 		if !r[4].Null {
 			if t.Rows, err = strconv.ParseInt(r[4].Text, 10, 64); err != nil {
@@ -163,6 +195,7 @@ func readColumns(c *warehouse.Catalog, rows warehouse.Rows) error {
 			col.Generated = "auto_increment"
 		}
 		t.Columns = append(t.Columns, col)
+		readExtra(t, col.Name, r[7].Text)
 	}
 	return nil
 }
@@ -194,6 +227,9 @@ func readIndexes(c *warehouse.Catalog, rows warehouse.Rows) error {
 		column := r[4].Text
 		if r[4].Null {
 			column = "(expression)"
+			if r[9].Text != "" {
+				column = "(" + r[9].Text + ")"
+			}
 		}
 		if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != r[2].Text {
 			t.Indexes = append(t.Indexes, warehouse.Index{
@@ -203,6 +239,9 @@ func readIndexes(c *warehouse.Catalog, rows warehouse.Rows) error {
 			})
 		}
 		ix := &t.Indexes[len(t.Indexes)-1]
+		if len(ix.Columns) == 0 {
+			addDetail(t, warehouse.IndexPart, ix.Name, "ignored", r[8].Text)
+		}
 		ix.Columns = append(ix.Columns, column)
 		part := column
 		if !r[6].Null {
@@ -236,7 +275,7 @@ func readPartitions(c *warehouse.Catalog, rows warehouse.Rows) error {
 		method := strings.ToLower(r[3].Text)
 		t.Kind = warehouse.PartitionedTable
 		t.PartitionBy, _, _ = strings.Cut(method, " ")
-		t.PartitionKey = []string{strings.ReplaceAll(r[4].Text, "`", "")}
+		t.PartitionKey = []string{strings.Trim(r[4].Text, "`\"")}
 		p := warehouse.Partition{Name: r[2].Text, Bound: method + " " + r[5].Text, Rows: -1}
 		if strings.HasPrefix(method, "range") {
 			p.IsRange, p.From, p.To = true, last[t], strings.Trim(r[5].Text, "'")
@@ -264,6 +303,7 @@ func readViews(c *warehouse.Catalog, rows warehouse.Rows) error {
 			if t.Definition == "" {
 				t.Unreadable |= warehouse.Views
 			}
+			addDetail(t, warehouse.TablePart, "", "view options", r[3].Text)
 		}
 	}
 	return nil

@@ -60,7 +60,12 @@ func fixture() dialecttest.Fixture {
 		NoAstralNames:         true, // the catalog is of three bytes a character
 		Partitioned: []string{`CREATE TABLE parts (id bigint, at datetime NOT NULL) PARTITION BY RANGE COLUMNS (at) (
 PARTITION parts_1 VALUES LESS THAN ('2026-11-02'), PARTITION parts_2 VALUES LESS THAN ('2026-11-03'))`},
-		Sleep: "SELECT sleep(60)",
+		BrokenView: []string{
+			"CREATE TABLE base (id integer)", "CREATE VIEW broken AS SELECT id FROM base", "DROP TABLE base",
+		},
+		Numbered:  "integer AUTO_INCREMENT PRIMARY KEY",
+		LockTable: []string{"LOCK TABLES held WRITE"},
+		Sleep:     "SELECT sleep(60)",
 		Running: `SELECT count(*) FROM information_schema.processlist
 WHERE db = database() AND info LIKE '%sleep(60)%' AND id <> connection_id()`,
 		ManyRows: func(n int) string {
@@ -83,33 +88,12 @@ func TestC04TimeoutsEndTheStatementOnTheServer(t *testing.T) {
 
 func FuzzQuote(f *testing.F) { dialecttest.FuzzQuote(f, Dialect{}) }
 
-// restartable is a server of the test's own.
-type restartable struct {
-	database
-	server *testenv.Server
-}
-
-// Kill implements dialecttest.Restartable.
-func (r restartable) Kill(testing.TB) { r.server.Halt(true) }
-
-// Start implements dialecttest.Restartable.
-func (r restartable) Start(tb testing.TB) {
-	tb.Helper()
-	if err := r.server.Start(); err != nil {
-		tb.Fatal(err)
-	}
-}
-
 func TestC01ARestartedServerIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	f := fixture()
 	f.NewDatabase = func(tb testing.TB) dialecttest.Database {
-		server, err := testenv.StartMySQL()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		tb.Cleanup(server.Stop)
-		return restartable{databaseAt(server.DSN), server}
+		server := testenv.NewMySQL(tb)
+		return dialecttest.OnServer(databaseAt(server.DSN), server)
 	}
 	dialecttest.RestartedServer(t, f)
 }

@@ -1,6 +1,8 @@
 package mysql
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -22,7 +24,7 @@ var families = map[string]warehouse.Type{
 	"text":       {Family: warehouse.Text, Length: 65535},
 	"mediumtext": {Family: warehouse.Text, Length: 1<<24 - 1},
 	"longtext":   {Family: warehouse.Text},
-	"binary":     {Family: warehouse.Binary},
+	"binary":     {Family: warehouse.Binary, Padded: true},
 	"varbinary":  {Family: warehouse.Binary},
 	"tinyblob":   {Family: warehouse.Binary, Length: 255},
 	"blob":       {Family: warehouse.Binary, Length: 65535},
@@ -34,6 +36,7 @@ var families = map[string]warehouse.Type{
 	"timestamp":  {Family: warehouse.Timestamp, Zoned: true},
 	"json":       {Family: warehouse.JSON},
 	"uuid":       {Family: warehouse.UUID},
+	"bit":        {Family: warehouse.Other},
 }
 
 // parseType reads information_schema's COLUMN_TYPE.
@@ -54,21 +57,21 @@ func parseType(native string) warehouse.Type {
 		return warehouse.Type{Native: native, Family: warehouse.Other}
 	}
 	t.Native = native
+	t.Unsigned = strings.Contains(suffix+" "+more, "unsigned")
+	t.Zerofill = strings.Contains(suffix+" "+more, "zerofill")
 	switch t.Family {
 	case warehouse.Integer:
-		t.Unsigned = strings.Contains(suffix+" "+more, "unsigned")
 		// MariaDB prints a display width that MySQL 8 dropped: it is not part of the type.
 		t.Native = name + strings.TrimRight(" "+strings.TrimSpace(suffix+" "+more), " ")
 		if native == "tinyint(1)" {
 			t.Native = native
 		}
-	case warehouse.Text, warehouse.FixedText, warehouse.Binary:
+	case warehouse.Text, warehouse.FixedText, warehouse.Binary, warehouse.Other:
 		if len(numbers) > 0 {
 			t.Length = numbers[0]
 		}
-	case warehouse.Decimal:
+	case warehouse.Decimal, warehouse.FloatType:
 		t.Precision, t.Scale = numbers.At(0), numbers.At(1)
-		t.Unsigned = strings.Contains(suffix, "unsigned")
 	case warehouse.Timestamp, warehouse.Time:
 		t.Precision = numbers.At(0) + 1
 	}
@@ -102,3 +105,14 @@ func quotedList(s string) []string {
 
 // ParseType implements warehouse.TypeParser.
 func (Dialect) ParseType(declared string) warehouse.Type { return parseType(declared) }
+
+// otherTypes are the types that have the family Other.
+var otherTypes = []string{
+	"bit", "year", "set", "enum", "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring",
+	"multipolygon", "geometrycollection", "inet4", "inet6", "vector", "xmltype",
+}
+
+// TypeNames implements warehouse.TypeLister. Users cannot add types.
+func (Dialect) TypeNames() (names []string, open bool) {
+	return append(slices.Collect(maps.Keys(families)), otherTypes...), false
+}

@@ -52,16 +52,27 @@ func (Dialect) InsertMissing(table, columns, values string) string {
 	return "INSERT IGNORE INTO " + table + " (" + columns + ") VALUES (" + values + ")"
 }
 
-// Upsert implements warehouse.WriteDialect. The server leaves rows alone that
-// would not change.
-func (Dialect) Upsert(u warehouse.Upsert) string {
-	columns := strings.Join(u.Columns, ", ")
-	set := make([]string, len(u.Columns))
-	for i, c := range u.Columns {
-		set[i] = c + " = VALUES(" + c + ")"
+// UpdateRows implements warehouse.WriteDialect. The server leaves rows alone that would
+// not change. A column that is set to itself is not set to the time of the update.
+func (Dialect) UpdateRows(u warehouse.RowUpdate) string {
+	var set []string
+	for _, c := range u.Columns {
+		set = append(set, "t."+c+" = s."+c)
 	}
-	return "INSERT INTO " + u.Table + " (" + columns + ") SELECT " + columns + " FROM " + u.From +
-		" ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
+	for _, c := range u.Kept {
+		set = append(set, "t."+c+" = t."+c)
+	}
+	return "UPDATE " + u.Table + " t JOIN " + u.From + " s ON " + warehouse.SameKey(u.Key, "t", "s") + " JOIN " +
+		u.Among + " k ON " + warehouse.SameKey(u.Key, "s", "k") + " SET " + strings.Join(set, ", ")
+}
+
+// Spell implements warehouse.Speller. As binaries, no two texts are equal. The server may
+// group by the first max_sort_length bytes alone, which are 1,024 unless somebody has changed
+// that. So a longer value is its beginning and a hash, of 1,024 bytes together. No value that
+// is spelt in full has that length.
+func (Dialect) Spell(expr string) string {
+	bytes := "CAST(" + expr + " AS BINARY)"
+	return "IF(LENGTH(" + bytes + ") > 1000, CONCAT(LEFT(" + bytes + ", 896), SHA2(" + bytes + ", 512)), " + bytes + ")"
 }
 
 // Checksum implements warehouse.WriteDialect. Lengths keep two rows from being
@@ -75,29 +86,12 @@ func (Dialect) Checksum(columns []string, from string) (query string, summed boo
 	return "SELECT count(*), CAST(COALESCE(sum(" + hash + "), 0) AS char) FROM " + from, true
 }
 
-// ConvertValue implements warehouse.WriteDialect.
-func (Dialect) ConvertValue(c *warehouse.Column, cell warehouse.Cell) any {
-	switch {
-	case cell.Null:
-		return nil
-	case c.Type.Family == warehouse.Boolean || c.Type.Native == "tinyint(1)":
-		if cell.True() {
-			return 1
-		}
-		return 0
-	case c.Type.Family == warehouse.Timestamp:
-		return strings.TrimSuffix(strings.TrimSuffix(cell.Text, "+00"), "Z")
-	}
-	return cell.Text
-}
-
-// AcceptsZones implements warehouse.WriteDialect.
-func (Dialect) AcceptsZones() bool { return false }
-
 // DependentQueries implements warehouse.WriteDialect. An account that lacks TRIGGER is
 // shown no triggers, and one that may read a single table not who refers to it.
 func (Dialect) DependentQueries() warehouse.DependentQueries {
-	return warehouse.DependentQueries{Cascading: cascadingSQL, Triggers: triggersSQL, Grants: grantsSQL}
+	return warehouse.DependentQueries{
+		Cascading: cascadingSQL, Triggers: triggersSQL, Grants: grantsSQL, Obstacles: obstaclesSQL,
+	}
 }
 
 var (
@@ -107,6 +101,8 @@ var (
 	triggersSQL string
 	//go:embed queries/grants.sql
 	grantsSQL string
+	//go:embed queries/obstacles.sql
+	obstaclesSQL string
 )
 
 // LockRows implements warehouse.RowLocker.

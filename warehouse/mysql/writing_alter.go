@@ -50,10 +50,10 @@ var collationName = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // ChangeType implements warehouse.WriteDialect. The statement repeats every
-// attribute: MODIFY drops those it is not told.
+// attribute: MODIFY drops those that it does not repeat.
 func (Dialect) ChangeType(c warehouse.TypeChange) (statement, approve string, err error) {
 	bytes := func(t warehouse.Type) int { return t.Length * 4 } // utf8mb4, the widest
-	have, from, to := c.From, c.From.Type, c.To.Type
+	from, to := c.From.Type, c.To.Type
 	if from.Family != warehouse.Text || to.Family != warehouse.Text || from.Length == 0 || to.Length == 0 ||
 		!strings.HasPrefix(to.Native, "varchar") {
 		return "", "", fmt.Errorf("%s to %s copies the table: run gh-ost or pt-online-schema-change by a hook",
@@ -64,24 +64,10 @@ func (Dialect) ChangeType(c warehouse.TypeChange) (statement, approve string, er
 	if bytes(from) > 127 && bytes(from) <= 255 && bytes(to) > 255 {
 		return "", "", fmt.Errorf("%s to %s crosses 255 bytes, which copies the table", from.Native, to.Native)
 	}
-	statement = fmt.Sprintf("ALTER TABLE %s MODIFY COLUMN %s %s", c.Table, c.Column, to.Native)
-	if have.Collation != "" {
-		if !collationName().MatchString(have.Collation) {
-			return "", "", errors.New("the name of its collation has unexpected characters")
-		}
-		statement += " COLLATE " + have.Collation
-	}
-	if have.Nullable {
-		statement += " NULL"
-	} else {
-		statement += " NOT NULL"
-	}
-	if have.Default != "" {
-		statement += " DEFAULT " + have.Default
-	}
-	if have.Comment != "" {
-		text := strings.ReplaceAll(strings.ReplaceAll(have.Comment, `\`, `\\`), "'", "''")
-		statement += " COMMENT '" + text + "'"
+	d := definitionOf(c.Have, &c.From)
+	d.Type = to
+	if statement = modifyColumn(c.Have, c.Table, c.Column, d); statement == "" {
+		return "", "", errors.New("the catalog does not show its default or its comment as a statement has it")
 	}
 	statement += ", ALGORITHM=INPLACE, LOCK=NONE"
 	return statement, "MODIFY repeats every attribute of the column: read it before it runs", nil

@@ -38,3 +38,8 @@ func (Dialect) SwapIn(s warehouse.Swap) []string {
 // SwapOut implements warehouse.PartitionSwapper: exchanged again, the partition is
 // what it was.
 func (d Dialect) SwapOut(s warehouse.Swap) []string { return d.SwapIn(s) }
+
+// LockSwap implements warehouse.SwapLocker.
+func (Dialect) LockSwap(s warehouse.Swap) (lock, unlock string) {
+	return "LOCK TABLES " + s.Table + " WRITE, " + s.Staged + " WRITE", "UNLOCK TABLES"
+}

@@ -3,8 +3,9 @@ package postgres
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -38,11 +39,15 @@ const noIndex = "/*cast*/"
 // namedColumns replaces the fact Columns where only Scope.ColumnNames are asked for.
 const namedColumns = warehouse.AllFacts + 1
 
+// unreadParam stands for the text unread.
+const unreadParam = "$unread"
+
 // namesParam stands for the parameter that holds Scope.ColumnNames.
 const namesParam = "$names"
 
-// everySchema selects all schemas but the engine's own.
-var everySchema = query("every_schema")
+// unread stands for a text that the server has and that was not read, because reading it
+// opens the table.
+const unread = "\x1d"
 
 // parts are the parts of the catalog statement, by fact. Each gives rows of kind, oid,
 // ordinal and ten text cells.
@@ -54,15 +59,25 @@ var parts = []struct {
 	{warehouse.Changes, query("stamp")},
 	{0, query("table")},
 	{warehouse.Columns, query("comment")},
-	{warehouse.Views, query("view")},
 	{warehouse.Estimates, query("estimate")},
-	{warehouse.Changes, query("written")},
+	{warehouse.Changes, strings.ReplaceAll(query("written"), resetsParam, query("counter_resets"))},
 	{warehouse.Columns, query("column")},
 	{namedColumns, query("named_column")},
 	{warehouse.Keys, query("key")},
 	{warehouse.Indexes, query("index")},
 	{0, query("partitioned")},
 	{warehouse.Partitions, query("partition")},
+	{warehouse.Details, query("detail_version")},
+	{warehouse.Details, query("detail_table")},
+	{warehouse.Details, query("detail_column")},
+	{warehouse.Details, query("detail_type")},
+	{warehouse.Details, query("detail_key")},
+	{warehouse.Details, query("detail_index")},
+	{warehouse.Details, query("detail_trigger")},
+	{warehouse.Details, query("detail_policy")},
+	{0, query("closed")},
+	// Views are last: the server holds locks on their tables until the statement ends.
+	{warehouse.Views, query("view")},
 }
 
 // Catalog implements warehouse.Dialect: one statement whatever the scope, and one more on
@@ -86,19 +101,28 @@ func forgetCounters(c *warehouse.Catalog) {
 }
 
 func (d Dialect) catalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope) (*warehouse.Catalog, error) {
-	if scope.Facts&warehouse.Keys != 0 || scope.Facts&warehouse.Indexes != 0 && scope.ColumnNames == nil {
+	if scope.Facts&(warehouse.Keys|warehouse.Details) != 0 ||
+		scope.Facts&warehouse.Indexes != 0 && scope.ColumnNames == nil {
 		scope.Facts |= warehouse.Columns
 	}
 	if c, err := unchanged(ctx, s, scope); c != nil || err != nil {
 		return c, err
 	}
 	var reading *reading
-	st := catalogStatement(scope)
-	st.Each = func() func([]warehouse.Cell) error {
-		reading = newReading(scope)
-		return reading.row
+	var err error
+	for range attempts {
+		if reading, err = readCatalog(ctx, s, scope, scope); !passing(err) {
+			break
+		}
 	}
-	if _, err := warehouse.Ask(ctx, s, st); err != nil {
+	if cause := err; passing(cause) {
+		closed := scope
+		closed.Definitions = []warehouse.TableName{} // no table is opened
+		if reading, err = readCatalog(ctx, s, closed, scope); err == nil {
+			reading.cause = cause
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	c, err := reading.end()
@@ -110,28 +134,53 @@ func (d Dialect) catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 	return c, nil
 }
 
-func catalogStatement(scope warehouse.Scope) warehouse.Statement {
-	filter, args, shared := everySchema, []any(nil), "MATERIALIZED"
-	cast := "::int8"
-	if scope.Tables != nil {
-		var schemas, names []string
-		for i, t := range scope.Tables {
-			if len(scope.Tables) <= manyTables {
-				schemas, names = append(schemas, t.Schema), append(names, t.Name)
-			} else if i == 0 || t.Schema != scope.Tables[i-1].Schema { // theirs stand together as a rule
-				schemas = append(schemas, t.Schema)
-			}
+// attempts is how often the catalog is read until no lock and no dropped table ends the
+// statement. After that it is read without opening tables.
+const attempts = 3
+
+// passing reports whether a catalog's statement failed because another session locked or
+// dropped a table meanwhile.
+func passing(err error) bool {
+	var e *warehouse.Error
+	// XX000: "could not open relation with OID", of a table that was dropped meanwhile.
+	return errors.As(err, &e) && (e.Kind == warehouse.Locked || e.Code == "40P01" || e.Code == "XX000")
+}
+
+// readCatalog sends the statement for a scope, and reads the answer as one to the scope that
+// is wanted.
+func readCatalog(ctx context.Context, s warehouse.Sessions, sent, wanted warehouse.Scope) (r *reading, err error) {
+	st := catalogStatement(sent)
+	st.Each = func() func([]warehouse.Cell) error {
+		r = newReading(wanted)
+		return r.row
+	}
+	_, err = warehouse.Ask(ctx, s, st)
+	if inexpressible(err) && sent.Tables != nil {
+		if sent, err = expressible(ctx, s, sent); err != nil {
+			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
+		_, err = warehouse.Ask(ctx, s, withRows(catalogStatement(sent), st.Each))
+	}
+	return r, err
+}
+
+func withRows(st warehouse.Statement, each func() func([]warehouse.Cell) error) warehouse.Statement {
+	st.Each = each
+	return st
+}
+
+// catalogStatement writes the statement for a scope. It finds tables by name, so that its
+// cost grows with the tables that are asked for, and not with those of the server.
+func catalogStatement(scope warehouse.Scope) warehouse.Statement {
+	from, whole, shared, cast := query("every_scope"), "true", "MATERIALIZED", "::int8"
+	var args []any
+	if scope.Tables != nil {
+		from, whole, args = query("named_scope"), "w.whole", namesOf(scope)
 		if len(scope.Tables) <= manyTables {
 			shared, cast = "NOT MATERIALIZED", ""
-			filter, args = `(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`, []any{
-				array(schemas),
-				array(names),
-			}
-		} else {
-			slices.Sort(schemas)
-			filter, args = `n.nspname = ANY ($1::text[])`, []any{array(slices.Compact(schemas))}
 		}
+	} else if scope.Definitions != nil {
+		whole = "false"
 	}
 	facts, names := scope.Facts, ""
 	if facts&warehouse.Columns == 0 && len(scope.ColumnNames) > 0 {
@@ -139,9 +188,10 @@ func catalogStatement(scope warehouse.Scope) warehouse.Statement {
 		args = append(args, array(scope.ColumnNames))
 		names = fmt.Sprintf("$%d", len(args))
 	}
-	words := strings.NewReplacer(noIndex, cast, namesParam, names, stampParam, stampSQL)
+	words := strings.NewReplacer(noIndex, cast, namesParam, names, stampParam, stampSQL, unreadParam, `E'\x1d'`)
 	var b strings.Builder
-	b.WriteString(strings.NewReplacer("$materialized", shared, "$filter", filter).Replace(relationsSQL))
+	head := strings.NewReplacer(noIndex, cast, "$materialized", shared, "$whole", whole, "$scope", from)
+	b.WriteString(head.Replace(relationsSQL))
 	sep := "\n"
 	for _, p := range parts {
 		if p.fact&facts == p.fact {
@@ -152,8 +202,27 @@ func catalogStatement(scope warehouse.Scope) warehouse.Statement {
 	return warehouse.Statement{SQL: b.String(), Args: args}
 }
 
-// manyTables is the number of tables above which whole schemas are read in one pass
-// instead of table by table through the catalog's indexes.
+// namesOf returns the parameters of named_scope: schemas, names, and whether the
+// definition is read. Each table is in them once.
+func namesOf(scope warehouse.Scope) []any {
+	whole := map[warehouse.TableName]bool{}
+	for _, t := range scope.Definitions {
+		whole[t] = true
+	}
+	known := make(map[warehouse.TableName]bool, len(scope.Tables))
+	var schemas, names, wholes []string
+	for _, t := range scope.Tables {
+		if !known[t] {
+			known[t] = true
+			schemas, names = append(schemas, t.Schema), append(names, t.Name)
+			wholes = append(wholes, strconv.FormatBool(scope.Definitions == nil || whole[t]))
+		}
+	}
+	return []any{array(schemas), array(names), array(wholes)}
+}
+
+// manyTables is the number of tables above which the catalogs are read in one pass
+// instead of table by table through their indexes.
 const manyTables = 50
 
 var arrayEscape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

@@ -38,8 +38,8 @@ func TestCatalogRowsMayComeInAnyOrder(t *testing.T) {
 		"CREATE VIEW seen AS SELECT id FROM child",
 	)
 	pool, err := Dialect{}.Open(warehouse.Config{
-		DSN:              sentinel.Secret(dsn),
-		Now:              time.Now,
+		DSN:              sentinel.NewSecret(dsn),
+		Clock:            sentinel.ClockFunc(time.Now),
 		Observer:         warehouse.NopObserver{},
 		MaxConnections:   1,
 		StatementTimeout: 30 * time.Second,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/testenv"
 	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/warehouse/dialecttest"
 )
@@ -55,15 +56,15 @@ func countRows(t *testing.T, db *warehouse.DB) (rows, server string, err error) 
 // TestC02FailoverToTheStandbyAndBack runs on a real primary with a streaming standby.
 func TestC02FailoverToTheStandbyAndBack(t *testing.T) {
 	t.Parallel()
-	primary := startServer(t)
-	exec(t, primary, "CREATE TABLE t (id int)", "INSERT INTO t VALUES (1), (2)")
-	standby := startStandby(t, primary)
+	primary := testenv.NewPostgres(t)
+	testenv.ExecOn(t, primary, "CREATE TABLE t (id int)", "INSERT INTO t VALUES (1), (2)")
+	standby := testenv.NewStandby(t, primary)
 	clock := &shiftedClock{}
 	breakers := &breakerStates{states: map[string][]int{}}
 	db := dialecttest.OpenConfig(t, warehouse.Config{
-		DSN:        sentinel.Secret(primary.DSN),
-		StandbyDSN: []sentinel.Secret{sentinel.Secret(standby.DSN)},
-		Now:        clock.now,
+		DSN:        sentinel.NewSecret(primary.DSN),
+		StandbyDSN: []sentinel.Secret{sentinel.NewSecret(standby.DSN)},
+		Clock:      sentinel.ClockFunc(clock.now),
 		Observer:   breakers,
 	})
 	if rows, server, err := countRows(t, db); rows != "2" || server != "" || err != nil {
@@ -108,10 +109,10 @@ func TestC02FailoverToTheStandbyAndBack(t *testing.T) {
 // error says so, and that the server is used again after the pause.
 func TestBreakerOfTheOnlyServer(t *testing.T) {
 	t.Parallel()
-	server := startServer(t)
-	exec(t, server, "CREATE TABLE t (id int)", "INSERT INTO t VALUES (1)")
+	server := testenv.NewPostgres(t)
+	testenv.ExecOn(t, server, "CREATE TABLE t (id int)", "INSERT INTO t VALUES (1)")
 	clock := &shiftedClock{}
-	db := dialecttest.OpenConfig(t, warehouse.Config{DSN: sentinel.Secret(server.DSN), Now: clock.now})
+	db := dialecttest.OpenConfig(t, warehouse.Config{DSN: sentinel.NewSecret(server.DSN), Clock: sentinel.ClockFunc(clock.now)})
 	if rows, _, err := countRows(t, db); rows != "1" || err != nil {
 		t.Fatal(rows, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,74 +14,197 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// pipeline sends all statements and reads their answers in order. It returns how
-// many were answered, and the error of a connection that broke.
-func (c *session) pipeline(ctx context.Context, statements []warehouse.Statement, done answers) (int, error) {
-	p := c.conn.StartPipeline(ctx)
-	for _, st := range statements {
-		p.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
-		p.SendPipelineSync()
-	}
-	answered := 0
-	err := p.Flush()
-	if err == nil {
-		answered, err = readPipeline(p, statements, done)
-	}
-	if closeErr := p.Close(); err == nil && answered < len(statements) {
-		err = closeErr
-		if err == nil {
-			err = errors.New("the server ended the pipeline early")
-		}
-	}
-	return answered, err
+var (
+	// errSilent is the error of a connection whose server did not answer in time.
+	errSilent = errors.New("the server did not answer in time")
+	// errRestNotRead is the error of a connection that was given up because more rows
+	// came than are read.
+	errRestNotRead = errors.New("the rest of the answer was not read")
+)
+
+// pipeline is statements that are sent on a connection in one go. The parts of a
+// statement end with a Sync, and so are one implicit transaction.
+type pipeline struct {
+	*session
+	guard      guard
+	limit      time.Duration // of the answer to each statement
+	statements []warehouse.Statement
+	done       answers
+
+	silent atomic.Bool
+	timer  *time.Timer
 }
 
-// readPipeline reads the answers to all statements, and returns how many came.
-func readPipeline(p *pgconn.Pipeline, statements []warehouse.Statement, done answers) (answered int, err error) {
-	var rows warehouse.Rows
-	var failed error
-	for answered < len(statements) {
-		result, err := p.GetResults()
+// run sends all statements and reads their answers in order. It returns the error of a
+// connection that broke.
+func (p *pipeline) run(ctx context.Context) error {
+	network := p.conn.Conn()
+	p.timer = time.AfterFunc(p.limit, func() {
+		p.silent.Store(true)
+		_ = network.SetDeadline(time.Unix(1, 0)) // wakes who waits; a closed connection needs nothing
+	})
+	defer p.timer.Stop()
+	sent := p.conn.StartPipeline(ctx)
+	for _, st := range p.statements {
+		p.send(sent, st)
+	}
+	err := sent.Flush()
+	if err == nil {
+		err = p.read(sent)
+	}
+	if closeErr := sent.Close(); err == nil && !errors.As(closeErr, new(*pgconn.PgError)) {
+		err = closeErr // a statement's own error is answered already
+	}
+	if p.silent.Load() && ctx.Err() == nil {
+		return errSilent
+	}
+	return err
+}
+
+// rollBack undoes what a statement has set or made, although it only reads. BEGIN turns
+// the implicit transaction into an open one, which can be rolled back without a warning.
+// Where a statement fails, the server skips the rest and rolls back by itself.
+var rollBack = []string{"BEGIN", "ROLLBACK"}
+
+// unlock frees what ROLLBACK does not.
+const unlock = "SELECT pg_catalog.pg_advisory_unlock_all()"
+
+// send sends a statement, behind a pooler with the guard before it. What a user's own
+// statement sets is rolled back everywhere, and behind a pooler that of all.
+func (p *pipeline) send(sent *pgconn.Pipeline, st warehouse.Statement) {
+	if p.guarded(st) {
+		sent.SendQueryParams(p.guard.transaction, nil, nil, nil, nil)
+	}
+	sent.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
+	if p.guarded(st) {
+		for _, text := range rollBack {
+			sent.SendQueryParams(text, nil, nil, nil, nil)
+		}
+	}
+	if st.Custom {
+		sent.SendQueryParams(unlock, nil, nil, nil, nil)
+	}
+	sent.SendPipelineSync()
+}
+
+// guarded reports whether a statement brings its guard.
+func (p *pipeline) guarded(st warehouse.Statement) bool { return st.Custom || !p.direct }
+
+// read reads the answers to all statements.
+func (p *pipeline) read(sent *pgconn.Pipeline) error {
+	for i, st := range p.statements {
+		a, err := p.readOne(sent, st)
+		if err != nil && !errors.Is(err, errRestNotRead) {
+			return err
+		}
+		p.timer.Reset(p.limit)
+		p.done(i, a.rows, a.failed)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer is the answer to one statement.
+type answer struct {
+	rows   warehouse.Rows
+	failed error // of the statement or its guard
+	part   int   // results read so far: the guard's, the statement's, and what follows it
+}
+
+// readOne reads the results up to the Sync after a statement. The error is that of a
+// broken connection.
+func (p *pipeline) readOne(sent *pgconn.Pipeline, st warehouse.Statement) (a answer, err error) {
+	if !p.guarded(st) {
+		a.part = 1
+	}
+	for {
+		result, err := sent.GetResults()
 		var server *pgconn.PgError
 		switch {
 		case errors.As(err, &server):
-			failed = classify(err)
+			if fatal(server) {
+				return a, err
+			}
+			p.fail(&a, err)
 			continue
 		case err != nil:
-			return answered, err
+			return a, err
 		}
 		switch r := result.(type) {
 		case *pgconn.ResultReader:
-			if each := statements[answered].Each; each != nil {
-				failed = eachRow(r, each())
-			} else {
-				rows = readRows(r)
-			}
-			// Close reads the rest of the answer and returns the error that ended it.
-			if _, err := r.Close(); err != nil {
-				if !errors.As(err, &server) {
-					return answered, err
-				}
-				if failed == nil {
-					failed = classify(err)
-				}
+			if err := p.result(&a, st, r); err != nil {
+				return a, err
 			}
 		case *pgconn.PipelineSync:
-			done(answered, rows, failed)
-			answered++
-			rows, failed = nil, nil
+			return a, nil
 		case nil:
-			return answered, errors.New("the server ended the pipeline early")
+			return a, errors.New("the server ended the pipeline early")
 		}
 	}
-	return answered, nil
 }
 
-// readRows keeps all rows. The cells of a row are cut from one string, and those
-// of many rows from one slice.
-func readRows(r *pgconn.ResultReader) (rows warehouse.Rows) {
+// fail keeps the first error of a statement.
+func (p *pipeline) fail(a *answer, err error) {
+	switch {
+	case a.failed != nil:
+	case a.part == 0:
+		a.failed = p.guard.failure(context.Background(), err)
+	default:
+		a.failed = classify(err)
+	}
+}
+
+// result reads one result. The error is that of a broken connection.
+func (p *pipeline) result(a *answer, st warehouse.Statement, r *pgconn.ResultReader) error {
+	more := false
+	switch {
+	case a.part == 0:
+		a.failed = p.confirm(r)
+	case a.part > 1:
+	case a.failed != nil: // what runs without its guard is not read
+	case st.Each != nil:
+		a.failed = eachRow(r, st.Each())
+	case st.Custom:
+		a.rows, more = readRows(r, warehouse.CustomRows)
+	default:
+		a.rows, more = readRows(r, 0)
+	}
+	if more {
+		_ = p.conn.Conn().SetDeadline(time.Unix(1, 0)) // the connection cancels the statement, and closes
+		_, _ = r.Close()
+		return errRestNotRead
+	}
+	// Close reads the rest of the answer and returns the error that ended it.
+	_, err := r.Close()
+	var server *pgconn.PgError
+	switch {
+	case errors.As(err, &server) && !fatal(server):
+		p.fail(a, err)
+	case err != nil:
+		return err
+	}
+	a.part++
+	return nil
+}
+
+// confirm reads back what a guard has set.
+func (p *pipeline) confirm(r *pgconn.ResultReader) error {
+	if !r.NextRow() {
+		return nil // the guard failed: its error comes next
+	}
+	return p.guard.verify(r.Values())
+}
+
+// readRows keeps all rows, or as many as limit if that is above 0. The cells of a row are
+// cut from one string, and those of many rows from one slice.
+func readRows(r *pgconn.ResultReader, limit int) (rows warehouse.Rows, more bool) {
 	var cells []warehouse.Cell
 	for r.NextRow() {
+		if limit > 0 && len(rows) == limit {
+			return rows, true
+		}
 		values := r.Values()
 		if len(cells) < len(values) {
 			cells = make([]warehouse.Cell, len(values)*min(len(rows)+1, 64))
@@ -103,7 +227,7 @@ func readRows(r *pgconn.ResultReader) (rows warehouse.Rows) {
 		}
 		rows = append(rows, row)
 	}
-	return rows
+	return rows, false
 }
 
 // eachRow calls take with every row, until take returns an error.
@@ -157,6 +281,8 @@ func textArgs(args []any) [][]byte {
 			out[i] = v.UTC().AppendFormat(nil, "2006-01-02 15:04:05.999999Z07:00")
 		case string:
 			out[i] = []byte(v)
+		case []byte:
+			out[i] = fmt.Appendf(nil, `\x%x`, v)
 		default:
 			out[i] = fmt.Append(nil, v)
 		}

@@ -69,7 +69,9 @@ func fixture() dialecttest.Fixture {
 			"CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('2026-11-01') TO ('2026-11-02')",
 			"CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM ('2026-11-02') TO ('2026-11-03')",
 		},
-		Sleep: "SELECT pg_sleep(60)",
+		Numbered:  "integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+		LockTable: []string{"BEGIN", "LOCK TABLE held"},
+		Sleep:     "SELECT pg_sleep(60)",
 		Running: `SELECT count(*) FROM pg_stat_activity
 WHERE state = 'active' AND datname = current_database() AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()`,
 		ManyRows: func(n int) string {
@@ -92,33 +94,12 @@ func TestC04TimeoutsEndTheStatementOnTheServer(t *testing.T) {
 
 func FuzzQuote(f *testing.F) { dialecttest.FuzzQuote(f, Dialect{}) }
 
-// restartable is a server of the test's own.
-type restartable struct {
-	database
-	server *testenv.Server
-}
-
-// Kill implements dialecttest.Restartable.
-func (r restartable) Kill(testing.TB) { r.server.Halt(true) }
-
-// Start implements dialecttest.Restartable.
-func (r restartable) Start(tb testing.TB) {
-	tb.Helper()
-	if err := r.server.Start(); err != nil {
-		tb.Fatal(err)
-	}
-}
-
 func TestC01ARestartedServerIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	f := fixture()
 	f.NewDatabase = func(tb testing.TB) dialecttest.Database {
-		server, err := testenv.StartPostgres("fsync=off")
-		if err != nil {
-			tb.Fatal(err)
-		}
-		tb.Cleanup(server.Stop)
-		return restartable{databaseAt(server.DSN), server}
+		server := testenv.NewPostgres(tb)
+		return dialecttest.OnServer(databaseAt(server.DSN), server)
 	}
 	dialecttest.RestartedServer(t, f)
 }

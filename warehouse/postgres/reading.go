@@ -15,12 +15,16 @@ import (
 type reading struct {
 	catalog *warehouse.Catalog
 	state   *state
-	every   bool                        // else only tables that stand in the catalog already, empty until they come
-	byOID   map[string]*warehouse.Table // nil for a table that is not in scope
-	types   map[string]warehouse.Type   // by native name
-	of      *warehouse.Table            // the table whose columns are being read
-	columns []warehouse.Column          // the columns read for it so far
-	waiting [][]warehouse.Cell
+	// definitions are the tables whose texts are wanted; nil: all.
+	definitions map[warehouse.TableName]bool
+	every       bool                        // else only tables that stand in the catalog already, empty until they come
+	byOID       map[string]*warehouse.Table // nil for a table that is not in scope
+	types       map[string]warehouse.Type   // by native name
+	of          *warehouse.Table            // the table whose columns are being read
+	columns     []warehouse.Column          // the columns read for it so far
+	waiting     [][]warehouse.Cell
+	cause       error // why no table was opened
+	details     details
 }
 
 func newReading(scope warehouse.Scope) *reading {
@@ -38,6 +42,12 @@ func newReading(scope warehouse.Scope) *reading {
 	for _, t := range scope.Tables {
 		r.catalog.Tables[t] = nil
 	}
+	if scope.Definitions != nil {
+		r.definitions = make(map[warehouse.TableName]bool, len(scope.Definitions))
+		for _, t := range scope.Definitions {
+			r.definitions[t] = true
+		}
+	}
 	return r
 }
 
@@ -54,6 +64,8 @@ func (r *reading) row(row []warehouse.Cell) (err error) {
 		r.state.stamp = cells[0].Text
 	case "table":
 		r.table(row)
+	case "version", "type":
+		return r.details.row(row)
 	default:
 		t, come := r.byOID[row[1].Text]
 		if kind != "column" || t != r.of {
@@ -84,8 +96,12 @@ func (r *reading) end() (*warehouse.Catalog, error) {
 	for name, t := range r.catalog.Tables {
 		if t == nil {
 			delete(r.catalog.Tables, name)
-		} else {
-			t.Sort()
+			continue
+		}
+		r.details.end(t)
+		t.Sort()
+		if t.Unreadable != 0 {
+			r.explain(t)
 		}
 	}
 	return r.catalog, nil
@@ -171,8 +187,11 @@ func (r *reading) tableFact(t *warehouse.Table, kind string, c []warehouse.Cell)
 	switch kind {
 	case "comment":
 		t.Comment = c[0].Text
+	case "closed":
+		t.ReadErr, err = closedBy(c)
+		return err
 	case "view":
-		t.Definition = c[0].Text
+		t.Definition = text(t, c[0], warehouse.Views)
 	case "estimate":
 		rows, err := strconv.ParseFloat(c[0].Text, 64)
 		if err != nil {
@@ -187,7 +206,10 @@ func (r *reading) tableFact(t *warehouse.Table, kind string, c []warehouse.Cell)
 	case "written":
 		t.Written, err = strconv.ParseInt(c[0].Text, 10, 64)
 		r.state.storage[t.TableName] = splitList(c[1])
+		t.Storage = c[2].Text
 		return err
+	case "detail":
+		r.details.detail(t, c)
 	case "key":
 		readKey(t, c)
 	case "index":
@@ -226,16 +248,17 @@ func (r *reading) column(t *warehouse.Table, ordinal string, c []warehouse.Cell)
 	}
 	col := warehouse.Column{
 		Name: c[0].Text, ID: ordinal, Position: position, Nullable: c[4].Text == "true",
-		Default: c[5].Text, Generated: c[6].Text, Collation: c[7].Text, Comment: c[8].Text,
+		Default: c[5].Text, Generated: text(t, c[6], warehouse.Expressions), Collation: c[7].Text, Comment: c[8].Text,
 	}
+	native := unqualified(c[1].Text)
 	switch c[3].Text {
 	case "d":
-		col.Type = r.typeOf(c[2].Text)
-		col.Type.Native = c[1].Text
+		col.Type = r.typeOf(unqualified(c[2].Text))
+		col.Type.Native = native
 	case "e":
-		col.Type = warehouse.Type{Native: c[1].Text, Family: warehouse.Enum, Values: splitList(c[2])}
+		col.Type = warehouse.Type{Native: native, Family: warehouse.Enum, Values: splitList(c[2])}
 	default:
-		col.Type = r.typeOf(c[1].Text)
+		col.Type = r.typeOf(native)
 	}
 	r.columns = append(r.columns, col)
 	return nil
@@ -258,6 +281,7 @@ func readKey(t *warehouse.Table, c []warehouse.Cell) {
 	case "p":
 		t.PrimaryKey = &key
 	case "u":
+		key.Constraint = true
 		t.Unique = append(t.Unique, key)
 	case "f":
 		t.ForeignKeys = append(t.ForeignKeys, warehouse.ForeignKey{
@@ -277,13 +301,16 @@ func readIndex(t *warehouse.Table, c []warehouse.Cell) (warehouse.Index, error) 
 		Unique:  c[1].Text == "true",
 		Invalid: c[2].Text != "true",
 		Method:  c[3].Text,
-		Partial: c[8].Text,
+		Partial: text(t, c[8], warehouse.Indexes),
+	}
+	if c[8].Text == unread {
+		ix.Partial = "(unread)" // it is still a partial index
 	}
 	n, err := strconv.Atoi(c[6].Text)
 	if err != nil {
 		return ix, err
 	}
-	expressions, options := splitList(c[7]), strings.Fields(c[5].Text)
+	expressions, options := splitList(warehouse.Cell{Text: text(t, c[7], warehouse.Indexes)}), strings.Fields(c[5].Text)
 	numbers := strings.Fields(c[4].Text)
 	parts := make([]string, 0, len(numbers))
 	ix.Columns = make([]string, 0, len(numbers))

@@ -5,50 +5,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sentinel-dq/sentinel/scratch"
 	"github.com/sentinel-dq/sentinel/testenv"
 	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/warehouse/dialecttest"
 )
 
-// startServer starts a server of the test's own.
-func startServer(t *testing.T, settings ...string) *scratch.Server {
-	t.Helper()
-	s, err := testenv.StartPostgres(append(settings, "fsync=off")...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
-	return s
-}
-
-func startStandby(t *testing.T, primary *scratch.Server) *scratch.Server {
-	t.Helper()
-	s, err := testenv.StartStandby(primary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
-	return s
-}
-
-func exec(t *testing.T, s *scratch.Server, statements ...string) {
-	t.Helper()
-	if err := s.Exec(statements...); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestLagOfAStandby checks that an idle primary is no lag, that paused replay is one,
 // and that a lost primary is one.
 func TestLagOfAStandby(t *testing.T) {
 	t.Parallel()
-	primary := startServer(t)
-	exec(t, primary, "CREATE TABLE t (id int)")
-	standby := startStandby(t, primary)
+	primary := testenv.NewPostgres(t)
+	testenv.ExecOn(t, primary, "CREATE TABLE t (id int)")
+	standby := testenv.NewStandby(t, primary)
 	db := dialecttest.Open(t, standby.DSN)
 	none := func(l warehouse.Lag) bool { return l == warehouse.Lag{} }
-	exec(t, primary, "INSERT INTO t VALUES (1)")
+	testenv.ExecOn(t, primary, "INSERT INTO t VALUES (1)")
 	dialecttest.WaitForLag(t, db, "running", none)
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		const query = "SELECT now() - pg_last_xact_replay_timestamp() > interval '1.5 s'"
@@ -62,12 +33,12 @@ func TestLagOfAStandby(t *testing.T) {
 	}
 	dialecttest.WaitForLag(t, db, "an idle primary", none)
 
-	exec(t, standby, "SELECT pg_wal_replay_pause()")
-	exec(t, primary, "INSERT INTO t VALUES (2)")
+	testenv.ExecOn(t, standby, "SELECT pg_wal_replay_pause()")
+	testenv.ExecOn(t, primary, "INSERT INTO t VALUES (2)")
 	dialecttest.WaitForLag(t, db, "replay is paused", func(l warehouse.Lag) bool {
 		return l.Behind > 2*time.Second && l.Unknown == ""
 	})
-	exec(t, standby, "SELECT pg_wal_replay_resume()")
+	testenv.ExecOn(t, standby, "SELECT pg_wal_replay_resume()")
 	dialecttest.WaitForLag(t, db, "replay goes on", none)
 
 	primary.Halt(true)
@@ -85,9 +56,9 @@ func TestLagOfAStandby(t *testing.T) {
 // wrong password, as an unknown user and to an unknown database.
 func TestC03RefusedConnections(t *testing.T) {
 	t.Parallel()
-	server := startServer(t)
+	server := testenv.NewPostgres(t)
 	// The server's own pg_hba.conf lets everybody in.
-	exec(t, server, "CREATE ROLE reader LOGIN PASSWORD 'right'", `
+	testenv.ExecOn(t, server, "CREATE ROLE reader LOGIN PASSWORD 'right'", `
 DO $$
 BEGIN
   EXECUTE format(
@@ -126,8 +97,8 @@ func TestC08TooManyConnections(t *testing.T) {
 	t.Parallel()
 	f := fixture()
 	f.NewDatabase = func(testing.TB) dialecttest.Database {
-		server := startServer(t, "max_connections=6")
-		exec(t, server, "CREATE ROLE reader LOGIN")
+		server := testenv.NewPostgres(t, "max_connections=6")
+		testenv.ExecOn(t, server, "CREATE ROLE reader LOGIN")
 		return databaseAt(strings.Replace(server.DSN, "postgres@", "reader@", 1))
 	}
 	dialecttest.TooManyConnections(t, f)
@@ -135,25 +106,21 @@ func TestC08TooManyConnections(t *testing.T) {
 
 // TestC05BadNetwork is not parallel, because it counts goroutines.
 func TestC05BadNetwork(t *testing.T) {
-	for name, c := range map[string]struct {
-		toxic string
-		fails bool
-	}{
-		"slow": {`{"type": "latency", "attributes": {"latency": 150, "jitter": 50}}`, false},
-		"in small pieces": {
-			`{"type": "slicer", "attributes": {"average_size": 7, "size_variation": 3, "delay": 50}}`, false,
-		},
-		"reset":                {`{"type": "reset_peer", "attributes": {"timeout": 0}}`, true},
-		"half open":            {`{"type": "timeout", "attributes": {"timeout": 0}}`, true},
-		"cut after some bytes": {`{"type": "limit_data", "attributes": {"bytes": 200}}`, true},
-	} {
+	for name, fault := range testenv.NetworkFaults {
 		t.Run(name, func(t *testing.T) {
 			d := newDatabase(t).(database)
 			checkLeaks := testenv.Leaks(t)
-			network := testenv.NewNetwork(t, d.Address(), c.toxic)
-			dialecttest.BadNetwork(t, d.Through(network.Address()), network, c.fails)
+			network := testenv.NewNetwork(t, d.Address(), fault.Toxic)
+			dialecttest.BadNetwork(t, d.Through(network.Address()), network, fault.Fails)
 			network.Stop()
 			checkLeaks()
 		})
 	}
+}
+
+// TestASilentServer freezes the server's processes by SIGSTOP.
+func TestASilentServer(t *testing.T) {
+	t.Parallel()
+	server := testenv.NewPostgres(t)
+	dialecttest.SilentServer(t, server.DSN, newDatabase(t).DSN(), server)
 }

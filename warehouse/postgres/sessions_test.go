@@ -17,12 +17,12 @@ func openOne(t *testing.T) *sessions {
 	t.Helper()
 	opened, err := Dialect{}.Open(warehouse.Config{
 		Name:             "w",
-		DSN:              sentinel.Secret(testenv.Postgres(t)),
+		DSN:              sentinel.NewSecret(testenv.Postgres(t)),
 		MaxConnections:   1,
 		StatementTimeout: 10 * time.Second,
 		LockTimeout:      10 * time.Second,
 		Observer:         warehouse.NopObserver{},
-		Now:              time.Now,
+		Clock:            sentinel.ClockFunc(time.Now),
 	})
 	if err != nil {
 		t.Fatal(err)

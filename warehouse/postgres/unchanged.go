@@ -15,9 +15,13 @@ import (
 // every definition stands in one of these catalogs, whose numbers the server
 // fixes (pg_class 1259, pg_attribute 1249, pg_type 1247, pg_index 2610,
 // pg_constraint 2606, pg_attrdef 2604, pg_inherits 2611, pg_description 2609,
-// pg_rewrite 2618, pg_namespace 2615, pg_partitioned_table 3350, pg_enum 3501).
+// pg_rewrite 2618, pg_namespace 2615, pg_partitioned_table 3350, pg_enum 3501,
+// pg_trigger 2620, pg_policy 3256, pg_sequence 2224, pg_foreign_table 3118).
 // Counters are kept in memory: reading them reads no block.
-var stampSQL = query("catalog_counters")
+var stampSQL = strings.ReplaceAll(query("catalog_counters"), resetsParam, query("counter_resets"))
+
+// resetsParam stands for the times from which the counters count.
+const resetsParam = "$resets"
 
 // stampParam stands for stampSQL in other statements.
 const stampParam = "$stamp"
@@ -36,7 +40,8 @@ type state struct {
 // answers reports whether the counters can tell that a scope's answer stands.
 func (s *state) answers(scope warehouse.Scope) bool {
 	return s.stamp != "" && scope.Tables != nil && scope.Facts == s.scope.Facts && scope.Facts&warehouse.Estimates == 0 &&
-		slices.Equal(scope.Tables, s.scope.Tables) && slices.Equal(scope.ColumnNames, s.scope.ColumnNames)
+		slices.Equal(scope.Tables, s.scope.Tables) && (scope.Definitions == nil) == (s.scope.Definitions == nil) &&
+		slices.Equal(scope.Definitions, s.scope.Definitions) && slices.Equal(scope.ColumnNames, s.scope.ColumnNames)
 }
 
 // unchanged answers scope.Previous again, with the counters of now, when no

@@ -50,8 +50,14 @@ func (Dialect) InsertMissing(table, columns, values string) string {
 	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + values + ") ON CONFLICT DO NOTHING"
 }
 
-// Upsert implements warehouse.WriteDialect.
-func (Dialect) Upsert(u warehouse.Upsert) string { return warehouse.UpsertOnConflict(u) }
+// UpdateRows implements warehouse.WriteDialect. Some types cannot be compared, and some
+// compare values as equal that are spelt differently: their texts are compared.
+func (Dialect) UpdateRows(u warehouse.RowUpdate) string {
+	return warehouse.UpdateFrom("UPDATE", u, func(column string) string { return column + "::text" })
+}
+
+// Spell implements warehouse.Speller. The collation C takes no two texts for equal.
+func (Dialect) Spell(expr string) string { return "(" + expr + `)::text COLLATE "C"` }
 
 // Checksum implements warehouse.WriteDialect.
 func (Dialect) Checksum(columns []string, from string) (query string, summed bool) {
@@ -60,23 +66,9 @@ func (Dialect) Checksum(columns []string, from string) (query string, summed boo
 		from, true
 }
 
-// ConvertValue implements warehouse.WriteDialect.
-func (Dialect) ConvertValue(c *warehouse.Column, cell warehouse.Cell) any {
-	switch {
-	case cell.Null:
-		return nil
-	case c.Type.Family == warehouse.Boolean || c.Type.Native == "tinyint(1)":
-		return cell.True()
-	}
-	return cell.Text
-}
-
-// AcceptsZones implements warehouse.WriteDialect.
-func (Dialect) AcceptsZones() bool { return true }
-
 // DependentQueries implements warehouse.WriteDialect.
 func (Dialect) DependentQueries() warehouse.DependentQueries {
-	return warehouse.DependentQueries{Cascading: cascadingSQL, Triggers: triggersSQL}
+	return warehouse.DependentQueries{Cascading: cascadingSQL, Triggers: triggersSQL, Obstacles: obstaclesSQL}
 }
 
 var (
@@ -86,6 +78,8 @@ var (
 	triggersSQL string
 	//go:embed queries/dependencies.sql
 	dependenciesSQL string
+	//go:embed queries/inspect_alter.sql
+	inspectAlterSQL string
 	//go:embed queries/table_in_use.sql
 	tableInUseSQL string
 	//go:embed queries/digest_table.sql
@@ -94,6 +88,20 @@ var (
 	privilegesSQL string
 	//go:embed queries/check_leaf.sql
 	checkLeafSQL string
+	//go:embed queries/describe_partition.sql
+	describePartitionSQL string
+	//go:embed queries/partition_indexes.sql
+	partitionIndexesSQL string
+	//go:embed queries/partition_settings.sql
+	partitionSettingsSQL string
+	//go:embed queries/obstacles.sql
+	obstaclesSQL string
+	//go:embed queries/check_account.sql
+	checkAccountSQL string
+	//go:embed queries/sequences.sql
+	sequencesSQL string
+	//go:embed queries/advance_sequence.sql
+	advanceSequenceSQL string
 )
 
 // LimitTransaction implements warehouse.TransactionLimiter.
@@ -101,9 +109,11 @@ func (Dialect) LimitTransaction(l warehouse.TransactionLimits) warehouse.Stateme
 	return warehouse.Statement{
 		SQL: `SELECT
 			set_config('lock_timeout', $1, true),
-			set_config('statement_timeout', $2, true),
+			set_config('statement_timeout', coalesce(nullif($2, '0ms'), current_setting('statement_timeout')), true),
 			set_config('idle_in_transaction_session_timeout', '60s', true),
 			set_config('application_name', $3, true),
+			set_config('extra_float_digits', '1', true),
+			set_config('IntervalStyle', 'postgres', true),
 			set_config('client_connection_check_interval', '500ms', true)`,
 		Args: []any{
 			fmt.Sprintf("%dms", l.Lock.Milliseconds()), fmt.Sprintf("%dms", l.Statement.Milliseconds()), l.Application,

@@ -57,7 +57,7 @@ func (Dialect) ChangeType(c warehouse.TypeChange) (statement, approve string, er
 		return "", "", fmt.Errorf("its collation %s would be reset, which rebuilds its indexes", c.From.Collation)
 	}
 	from, to := c.From.Type, c.To.Type
-	statement = fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", c.Table, c.Column, to.Native)
+	statement = alterType(c.Table, c.Column, to.Native)
 	if catalogOnly(from, to) {
 		return statement, "", nil
 	}
@@ -111,3 +111,9 @@ func (Dialect) TableInUse() string { return tableInUseSQL }
 
 // Dependencies implements warehouse.TableLocker.
 func (Dialect) Dependencies() string { return dependenciesSQL }
+
+// OwnNames implements warehouse.AlterInspector.
+func (Dialect) OwnNames() string { return "SET LOCAL search_path TO pg_catalog, pg_temp" }
+
+// InspectAlter implements warehouse.AlterInspector.
+func (Dialect) InspectAlter() string { return inspectAlterSQL }

@@ -52,3 +52,18 @@ func replace(s warehouse.Swap, away, next string) []string {
 		"ALTER TABLE " + s.Table + " ATTACH PARTITION " + part + " " + s.Bound,
 	}
 }
+
+// DescribePartition implements warehouse.PartitionKeeper.
+func (Dialect) DescribePartition() string { return describePartitionSQL }
+
+// PartitionIndexes implements warehouse.PartitionKeeper.
+func (Dialect) PartitionIndexes() string { return partitionIndexesSQL }
+
+// PartitionSettings implements warehouse.PartitionKeeper.
+func (Dialect) PartitionSettings() string { return partitionSettingsSQL }
+
+// RenameIndex implements warehouse.PartitionKeeper. A constraint behind the index is
+// renamed with it.
+func (Dialect) RenameIndex(index, name string) string {
+	return "ALTER INDEX " + index + " RENAME TO " + name
+}

@@ -33,22 +33,20 @@ var catalogSQL = []string{
 	query("indexes"),
 	query("foreign_keys"),
 	query("has_estimates"),
+	query("triggers"),
 }
 
-// Catalog implements warehouse.Dialect: a constant number of statements. A schema that
+// Catalog implements warehouse.Dialect: a constant number of statements, unless a table or
+// view is broken. A schema that
 // changes between them is seen as SQLite's schema cookie moving, and read again.
 func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope warehouse.Scope) (*warehouse.Catalog, error) {
 	cookie := warehouse.Statement{SQL: `PRAGMA schema_version`}
-	var statements []warehouse.Statement
-	for _, q := range catalogSQL {
-		statements = append(statements, warehouse.Statement{SQL: q})
-	}
 	for range 3 {
 		before, err := warehouse.ReadAll(ctx, s, []warehouse.Statement{cookie})
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
-		answers, err := warehouse.ReadAll(ctx, s, statements)
+		answers, broken, err := readParts(ctx, s)
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
@@ -57,7 +55,7 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
 		if before[0][0][0] == after[0][0][0] {
-			return readCatalog(ctx, s, scope, answers)
+			return readCatalog(ctx, s, scope, answers, broken)
 		}
 	}
 	return nil, &warehouse.Error{
@@ -67,7 +65,7 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 }
 
 func readCatalog(
-	ctx context.Context, s warehouse.Sessions, scope warehouse.Scope, a []warehouse.Rows,
+	ctx context.Context, s warehouse.Sessions, scope warehouse.Scope, a []warehouse.Rows, broken map[string]error,
 ) (*warehouse.Catalog, error) {
 	asOf, err := warehouse.EpochTime(a[0][0][0])
 	if err != nil {
@@ -85,9 +83,13 @@ func readCatalog(
 			continue
 		}
 		// A dropped table's root page may be taken again, so it is no identity.
-		t := &warehouse.Table{TableName: name, Kind: warehouse.BaseTable, Rows: -1, Bytes: -1, Written: -1}
+		t := &warehouse.Table{TableName: name, Kind: warehouse.BaseTable, FoldsColumns: true,
+			Rows: -1, Bytes: -1, Written: -1}
 		if r[1].Text == "view" {
 			t.Kind, t.Definition = warehouse.View, r[2].Text
+		}
+		if err := broken[t.Name]; err != nil {
+			t.ReadErr, t.Unreadable = err, warehouse.AllFacts
 		}
 		c.Tables[name] = t
 	}
@@ -109,6 +111,11 @@ func readCatalog(
 		}
 	}
 	for _, t := range c.Tables {
+		if scope.Facts&warehouse.Details != 0 {
+			t.Server, t.DetailsVersion = "SQLite 3", warehouse.DetailsVersion
+		} else {
+			t.Details = nil
+		}
 		t.Sort()
 	}
 	return c, nil
@@ -161,17 +168,35 @@ func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 			at(name).Indexes = append(at(name).Indexes, rowID)
 		}
 	}
-	for _, r := range a[3] {
-		if t := at(r[0].Text); t != nil {
-			readIndex(t, r)
-		}
-	}
+	readDetails(c, a)
 	for _, r := range a[4] {
 		if t := at(r[0].Text); t != nil {
 			readForeignKey(t, r)
 		}
 	}
 	return nil
+}
+
+// readDetails reads the indexes, with what the texts of tables and triggers say.
+func readDetails(c *warehouse.Catalog, a []warehouse.Rows) {
+	at := func(name string) *warehouse.Table { return c.Tables[warehouse.TableName{Schema: "main", Name: name}] }
+	declared := map[string]declaration{}
+	for _, r := range a[1] {
+		if t := at(r[0].Text); t != nil && t.Kind == warehouse.BaseTable && c.Facts&warehouse.Details != 0 {
+			declared[t.Name] = readDeclared(t, r[2].Text)
+		}
+	}
+	for _, r := range a[3] {
+		if t := at(r[0].Text); t != nil {
+			readIndex(t, r)
+			readIndexDetails(t, declared[t.Name], r)
+		}
+	}
+	for _, r := range a[6] {
+		if t := at(r[0].Text); t != nil {
+			addDetail(t, warehouse.TriggerPart, r[1].Text, "definition", r[2].Text)
+		}
+	}
 }
 
 func isRowID(t *warehouse.Table, column string) bool {

@@ -9,12 +9,13 @@ import (
 )
 
 // OpenForWriting implements warehouse.WriteDialect. Transactions are immediate: they
-// exclude each other from their first statement on.
+// exclude each other from their first statement on. The engine checks foreign keys only
+// for sessions that ask for it.
 func (Dialect) OpenForWriting(cfg warehouse.Config) (*sql.DB, error) {
 	query := url.Values{
 		"mode":    {"rw"},
 		"_txlock": {"immediate"},
-		"_pragma": {fmt.Sprintf("busy_timeout(%d)", cfg.LockTimeout.Milliseconds()), "synchronous(FULL)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", cfg.LockTimeout.Milliseconds()), "synchronous(FULL)", "foreign_keys(1)"},
 	}
 	path := (&url.URL{Path: Path(cfg.RepairDSN.Reveal())}).EscapedPath()
 	return sql.Open("sqlite", "file:"+path+"?"+query.Encode())

@@ -25,20 +25,17 @@ func init() { warehouse.Register(Dialect{}) }
 // Dialect implements [warehouse.Dialect] and [warehouse.WriteDialect].
 type Dialect struct{}
 
-// Quote implements warehouse.Dialect.
-func (Dialect) Quote(ident string) (string, error) { return warehouse.QuoteDouble(ident, 0) }
+// Quote implements warehouse.Dialect. It writes backticks: SQLite reads a name in double
+// quotes that it does not know as a text.
+func (Dialect) Quote(ident string) (string, error) {
+	if err := warehouse.CheckIdentifier(ident); err != nil {
+		return "", err
+	}
+	return "`" + strings.ReplaceAll(ident, "`", "``") + "`", nil
+}
 
 // Param implements warehouse.Dialect.
 func (Dialect) Param(int) string { return "?" }
-
-// Epoch implements warehouse.Dialect. Numbers are Unix seconds (Julian days where they are
-// small), texts as SQLite's date functions read them.
-func (Dialect) Epoch(expr string) string {
-	if expr == "" {
-		return "unixepoch('now', 'subsec')"
-	}
-	return "unixepoch(" + expr + ", 'auto', 'subsec')"
-}
 
 // Path takes the file's path out of a DSN: sqlite:shop.db, file:shop.db.
 func Path(dsn string) string {
@@ -53,7 +50,8 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 	if path == "" {
 		return nil, errors.New("dsn: want sqlite:PATH")
 	}
-	pragmas := url.Values{"mode": {"ro"}, "_pragma": {
+	// Without _dqs=0 a misspelt name in double quotes is a text, also in SQL of the user.
+	pragmas := url.Values{"mode": {"ro"}, "_dqs": {"0"}, "_pragma": {
 		"query_only(1)", fmt.Sprintf("busy_timeout(%d)", cfg.LockTimeout.Milliseconds()),
 	}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas.Encode())
@@ -114,6 +112,9 @@ func classify(err error) error {
 		kind = warehouse.TimedOut
 	case code == sqlitelib.SQLITE_BUSY || code == sqlitelib.SQLITE_LOCKED:
 		kind = warehouse.Locked
+	case e.Code() == sqlitelib.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY,
+		e.Code() == sqlitelib.SQLITE_CONSTRAINT_ROWID:
+		kind = warehouse.Conflict
 	case code == sqlitelib.SQLITE_CANTOPEN || code == sqlitelib.SQLITE_NOTADB,
 		code == sqlitelib.SQLITE_IOERR || code == sqlitelib.SQLITE_CORRUPT:
 		kind = warehouse.Unreachable
@@ -121,12 +122,6 @@ func classify(err error) error {
 		kind = warehouse.Forbidden
 	}
 	return &warehouse.Error{Kind: kind, Code: fmt.Sprint(e.Code()), Err: err}
-}
-
-// Compare implements warehouse.Comparer: SQLite keeps times as texts and numbers of several
-// forms, so both sides become Unix seconds.
-func (d Dialect) Compare(column string, at time.Time) (expr string, arg any) {
-	return d.Epoch(column), float64(at.UnixMicro()) / 1e6
 }
 
 // Explain implements warehouse.Explainer.
@@ -144,4 +139,16 @@ func (Dialect) Name() string { return "sqlite" }
 // Resolve implements warehouse.FileDialect.
 func (Dialect) Resolve(dsn string, absolute func(path string) string) string {
 	return "sqlite:" + absolute(Path(dsn))
+}
+
+// CheckDSN implements warehouse.DSNChecker.
+func (Dialect) CheckDSN(dsn string) error {
+	path, _, _ := strings.Cut(Path(dsn), "?")
+	switch {
+	case strings.TrimSpace(path) == "":
+		return errors.New("it names no file: write the PATH after the colon")
+	case strings.Contains(path, ":memory:"):
+		return errors.New("a database in memory is empty for each connection: want sqlite:PATH of a file")
+	}
+	return nil
 }

@@ -23,6 +23,8 @@ func TestDialect(t *testing.T) {
 			Zoned: "timestamp", Date: "date",
 		},
 		TimePrecision: time.Millisecond,
+		Numbered:      "integer PRIMARY KEY AUTOINCREMENT",
+		BrokenView:    []string{"CREATE VIEW broken AS SELECT id FROM missing"},
 		Sleep: `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000000000)
 SELECT max(i) FROM n`,
 		Unreachable: []string{"sqlite:/nowhere/at/all.db"},

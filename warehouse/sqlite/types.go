@@ -10,7 +10,7 @@ import (
 // date and decimal names kept apart since people compare them across engines.
 func parseType(native string) warehouse.Type {
 	name, numbers, _ := warehouse.SplitType(native)
-	t := warehouse.Type{Native: native, Family: warehouse.Other}
+	t := warehouse.Type{Native: native, Family: warehouse.Other, Unenforced: true}
 	switch {
 	case name == "boolean" || name == "bool":
 		t.Family = warehouse.Boolean
@@ -31,6 +31,20 @@ func parseType(native string) warehouse.Type {
 		t.Family, t.Zoned, t.Precision = warehouse.Timestamp, true, 7
 	case name == "json":
 		t.Family = warehouse.JSON
+	case name == "time":
+		t.Family = warehouse.Time
+	case name == "uuid":
+		t.Family = warehouse.UUID
 	}
 	return t
+}
+
+// TypeNames implements warehouse.TypeLister. SQLite takes every name.
+func (Dialect) TypeNames() (names []string, open bool) {
+	return []string{
+		"int", "integer", "tinyint", "smallint", "mediumint", "bigint", "unsigned big int", "int2", "int8", "int64", "int32",
+		"character", "varchar", "varying character", "nchar", "native character", "nvarchar", "varchar2", "text", "clob",
+		"blob", "real", "double", "double precision", "float", "numeric", "number", "decimal", "boolean", "date", "datetime",
+		"timestamp", "time", "json", "uuid", "any",
+	}, true
 }

@@ -10,10 +10,10 @@ import (
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	dialecttest.CheckTypes(t, parseType, map[string]warehouse.Type{
-		"INTEGER":       warehouse.Type{Family: warehouse.Integer, Bits: 64},
-		"VARCHAR(30)":   warehouse.Type{Family: warehouse.Text, Length: 30},
-		"NUMERIC(12,2)": warehouse.Type{Family: warehouse.Decimal, Precision: 12, Scale: 2},
-		"TIMESTAMP":     warehouse.Type{Family: warehouse.Timestamp, Precision: 7, Zoned: true},
-		"":              warehouse.Type{Family: warehouse.Binary},
+		"INTEGER":       warehouse.Type{Unenforced: true, Family: warehouse.Integer, Bits: 64},
+		"VARCHAR(30)":   warehouse.Type{Unenforced: true, Family: warehouse.Text, Length: 30},
+		"NUMERIC(12,2)": warehouse.Type{Unenforced: true, Family: warehouse.Decimal, Precision: 12, Scale: 2},
+		"TIMESTAMP":     warehouse.Type{Unenforced: true, Family: warehouse.Timestamp, Precision: 7, Zoned: true},
+		"":              warehouse.Type{Unenforced: true, Family: warehouse.Binary},
 	})
 }

@@ -1,9 +1,9 @@
 package sqlite
 
 import (
+	_ "embed"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -46,8 +46,21 @@ func (Dialect) InsertMissing(table, columns, values string) string {
 	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + values + ") ON CONFLICT DO NOTHING"
 }
 
-// Upsert implements warehouse.WriteDialect.
-func (Dialect) Upsert(u warehouse.Upsert) string { return warehouse.UpsertOnConflict(u) }
+// UpdateRows implements warehouse.WriteDialect. ABORT overrides what a constraint says of
+// conflicts: a table may silently replace the other row.
+func (Dialect) UpdateRows(u warehouse.RowUpdate) string {
+	return warehouse.UpdateFrom("UPDATE OR ABORT", u, func(column string) string { return "quote(" + column + ")" })
+}
+
+// Spell implements warehouse.Speller. A number differs from a text, whatever the collation.
+func (Dialect) Spell(expr string) string {
+	return "CASE WHEN " + expr + " IS NOT NULL THEN quote(" + expr + ") END COLLATE BINARY"
+}
+
+// InsertRows implements warehouse.RowInserter; see [Dialect.UpdateRows].
+func (Dialect) InsertRows(table, columns, query string) string {
+	return "INSERT OR ABORT INTO " + table + " (" + columns + ") " + query
+}
 
 // Checksum implements warehouse.WriteDialect. The engine has no hash.
 func (Dialect) Checksum(columns []string, from string) (query string, summed bool) {
@@ -58,37 +71,24 @@ func (Dialect) Checksum(columns []string, from string) (query string, summed boo
 	return "SELECT " + strings.Join(cells, " || ',' || ") + " FROM " + from, false
 }
 
-// ConvertValue implements warehouse.WriteDialect.
-func (Dialect) ConvertValue(c *warehouse.Column, cell warehouse.Cell) any {
-	switch {
-	case cell.Null:
-		return nil
-	case c.Type.Family == warehouse.Boolean || c.Type.Native == "tinyint(1)":
-		if cell.True() {
-			return 1
-		}
-		return 0
-	}
-	return cell.Text
-}
-
-// AcceptsZones implements warehouse.WriteDialect.
-func (Dialect) AcceptsZones() bool { return false }
-
-// DependentQueries implements warehouse.WriteDialect. The engine enforces no foreign keys
-// on sessions that write, and so deletes no rows of other tables.
+// DependentQueries implements warehouse.WriteDialect.
 func (Dialect) DependentQueries() warehouse.DependentQueries {
 	return warehouse.DependentQueries{
+		Cascading: cascadingSQL,
 		Triggers: `SELECT name
 			FROM sqlite_master
-			WHERE type = 'trigger' AND tbl_name = ?2 AND ?1 <> ''
+			WHERE type = 'trigger' AND lower(tbl_name) = lower(?2) AND ?1 <> ''
 			ORDER BY 1`,
+		Obstacles: obstaclesSQL,
 	}
 }
 
-// BindDate implements warehouse.DateBinder: as a text, a date is less than its own
-// midnight.
-func (Dialect) BindDate(day time.Time) any { return day.Format(time.DateOnly) }
+var (
+	//go:embed queries/cascading.sql
+	cascadingSQL string
+	//go:embed queries/obstacles.sql
+	obstaclesSQL string
+)
 
 // TypeName implements warehouse.WriteDialect.
 func (Dialect) TypeName(t warehouse.Type) (string, bool) {

@@ -93,6 +93,7 @@ func Each(
 type Answer struct {
 	Rows    warehouse.Rows // nil where the statement has Each
 	Refused error          // what Each answered to a row
+	More    bool           // there are more rows than are read of a custom statement
 }
 
 // Scan reads the rows of a statement's answer, or hands them to its Each. An error
@@ -121,6 +122,9 @@ func Scan(rows *sql.Rows, st warehouse.Statement) (a Answer, err error) {
 		into[i] = (*cell)(&row[i])
 	}
 	for a.Refused == nil && rows.Next() {
+		if a.More = st.Custom && len(a.Rows) == warehouse.CustomRows; a.More {
+			break
+		}
 		if err := rows.Scan(into...); err != nil {
 			return a, err
 		}

@@ -10,14 +10,14 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
-// TicksPerRow bounds the datasets in one row of the table tick, and so what is
-// decoded to read one of them.
+// TicksPerRow bounds the number of datasets in one row of the table tick. A read of one
+// dataset decodes the whole row.
 const TicksPerRow = 128
 
-// InsertTick is the statement that adds one row to the table tick.
+// InsertTick is the statement that inserts one row into the table tick.
 const InsertTick = `INSERT INTO tick (tick, schedule, low, high, n, checks, body) VALUES (?, ?, ?, ?, ?, ?, ?)`
 
-// TickArgs are the arguments of [InsertTick]. ticks must not be empty.
+// TickArgs returns the arguments of [InsertTick]. ticks must not be empty.
 func TickArgs(at int64, schedule string, ticks []format.Tick, encode *format.TickEncoder) ([]any, error) {
 	low := ticks[0].Dataset
 	high := low
@@ -31,7 +31,8 @@ func TickArgs(at int64, schedule string, ticks []format.Tick, encode *format.Tic
 	return []any{at, schedule, low, high, len(ticks), checks, body}, err
 }
 
-// oldTick is a row of the table tick before it held many datasets a row.
+// oldTick is a row of the table tick of earlier versions, which held one dataset per
+// row.
 type oldTick struct {
 	at                int64
 	schedule, dataset string
@@ -39,11 +40,11 @@ type oldTick struct {
 	runs              []byte // JSON: [[check, status, microseconds, message], ...]
 }
 
-// conversionPage is how many rows a conversion reads at a time.
+// conversionPage is the number of rows that a conversion reads at a time.
 const conversionPage = 5000
 
-// ConvertTicks moves the rows of the table old_tick to the table tick, those of
-// one instant and schedule together.
+// ConvertTicks moves the rows of the table old_tick to the table tick. It joins rows of
+// one instant and schedule.
 func ConvertTicks(ctx context.Context, tx *sql.Tx) error {
 	last := oldTick{at: -1 << 63}
 	first := last
@@ -85,7 +86,7 @@ func ConvertTicks(ctx context.Context, tx *sql.Tx) error {
 	}
 }
 
-// oldTicks reads the rows after last.
+// oldTicks reads the next page of rows after last.
 func oldTicks(ctx context.Context, tx *sql.Tx, last oldTick) (page []oldTick, err error) {
 	const query = `
 SELECT tick, schedule, dataset, skipped, runs FROM old_tick
@@ -126,14 +127,14 @@ func (t oldTick) convert() (format.Tick, error) {
 	return tick, nil
 }
 
-// BlockSamples bounds the values in one row of the table block.
+// BlockSamples bounds the number of values in one row of the table block.
 const BlockSamples = 24
 
-// InsertBlock is the statement that adds one row to the table block.
+// InsertBlock is the statement that inserts one row into the table block.
 const InsertBlock = `INSERT INTO block (series, first, last, n, points) VALUES (?, ?, ?, ?, ?)`
 
-// BlockArgs are the arguments of [InsertBlock]. The samples are in the order of
-// time, and there is one at least.
+// BlockArgs returns the arguments of [InsertBlock]. samples must be in order of time,
+// and must not be empty.
 func BlockArgs(series int64, samples []format.Sample) []any {
 	last := samples[len(samples)-1].At
 	return []any{series, samples[0].At, last, len(samples), format.AppendBlock(nil, samples)}

@@ -1,5 +1,5 @@
-// Package engine holds what the engines of the state share with package store:
-// the errors that users test for, and the scanning of rows.
+// Package engine holds what the engines of the state share with package store: errors,
+// the scanning of rows, and migrations.
 package engine
 
 import (
@@ -21,12 +21,13 @@ var (
 	ErrFull      = errors.New("no space left for the state")
 	ErrDamaged   = format.ErrDamaged
 	ErrOvertaken = errors.New("another agent has taken the state over")
+	ErrReplaced  = errors.New("another file is in the place of the state")
 	ErrReadOnly  = errors.New("the state is open for reading only")
 	ErrForeign   = errors.New("the database of another program")
 	ErrOlder     = errors.New("the state is of an older version")
 )
 
-// Advice says what to do about the errors of this package; "" for all others.
+// Advice returns what to do about an error of this package; "" for other errors.
 func Advice(err error) string {
 	switch {
 	case errors.Is(err, ErrNewer):
@@ -39,8 +40,8 @@ func Advice(err error) string {
 	return ""
 }
 
-// Describe adds to err which state it is about, which of the errors above it
-// is, and what to do. kind may be nil and todo may be "".
+// Describe adds to err the name of the state, the kind of the error, and what to do.
+// kind may be nil, and todo may be "".
 func Describe(name string, err, kind error, todo string) error {
 	if kind != nil && !errors.Is(err, kind) {
 		err = fmt.Errorf("%w: %w", kind, err)
@@ -56,7 +57,8 @@ type Querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// Each calls do for every row of a query. do scans the row.
+// Each calls do for every row of a query. do scans the row. Each stops at the first
+// error, and returns it.
 func Each(ctx context.Context, q Querier, query string, args []any, do func(scan func(...any) error) error) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -71,8 +73,8 @@ func Each(ctx context.Context, q Querier, query string, args []any, do func(scan
 	return rows.Err()
 }
 
-// MigrationNames are the scripts of a folder in order. A state's version is how
-// many of them it has had.
+// MigrationNames returns the scripts of a folder in order. The version of a state is
+// the number of scripts that were run on it.
 func MigrationNames(scripts embed.FS, folder string) []string {
 	entries, err := scripts.ReadDir(folder)
 	if err != nil {
@@ -86,7 +88,8 @@ func MigrationNames(scripts embed.FS, folder string) []string {
 	return names
 }
 
-// CheckVersion compares a state's version with the newest one of this program.
+// CheckVersion compares the version of a state with the newest version that this
+// program knows. It returns [ErrNewer], [ErrOlder] or nil.
 func CheckVersion(version, newest int) error {
 	switch {
 	case version > newest:

@@ -47,7 +47,7 @@ func AppendBlock(b []byte, samples []Sample) []byte {
 	return b
 }
 
-// DecodeBlock reads what [AppendBlock] wrote. The error is [ErrDamaged].
+// DecodeBlock decodes the output of [AppendBlock]. Its error is [ErrDamaged].
 func DecodeBlock(b []byte) ([]Sample, error) {
 	r := reader{rest: b}
 	samples := make([]Sample, 0, r.count())
@@ -81,8 +81,8 @@ func AppendBundle(b []byte, values []Observed) []byte {
 	return b
 }
 
-// EachInBundle calls do for every value that [AppendBundle] wrote, in the same
-// order. The error is [ErrDamaged].
+// EachInBundle calls do for every value of the output of [AppendBundle], in order. Its
+// error is [ErrDamaged].
 func EachInBundle(b []byte, do func(Observed)) error {
 	r := reader{rest: b}
 	var series, at int64
@@ -108,14 +108,14 @@ func appendValue(b []byte, n sentinel.Number, base int64) []byte {
 	return binary.LittleEndian.AppendUint64(append(b, kindFloat), math.Float64bits(n.Float64()))
 }
 
-// reader reads from the front of rest. After the first mistake it returns zeros.
+// reader reads from the front of rest. After the first error it returns zeros.
 type reader struct {
 	rest    []byte
 	damaged bool
 }
 
-// count reads the number of values. Every value takes two bytes at least, so
-// that a damaged count cannot ask for much memory.
+// count reads the number of values. A value takes two bytes at least. A larger number
+// than fits into rest is damage, so that it cannot claim much memory.
 func (r *reader) count() int {
 	n, size := binary.Uvarint(r.rest)
 	if size <= 0 || n > uint64(len(r.rest)-size)/2 {
@@ -157,7 +157,7 @@ func (r *reader) value(base int64) sentinel.Number {
 	return sentinel.Number{}
 }
 
-// end reports damage, also where bytes are left over.
+// end reports damage, including bytes that are left over.
 func (r *reader) end(what string) error {
 	if r.damaged || len(r.rest) > 0 {
 		return fmt.Errorf("%w: a %s of observations cannot be read", ErrDamaged, what)

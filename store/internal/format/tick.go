@@ -2,10 +2,11 @@ package format
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/klauspost/compress/zlib"
 )
 
 // Tick is one tick of one dataset: it was skipped, or it was run.
@@ -23,11 +24,11 @@ type Run struct {
 	Message  string `json:"message,omitempty"`
 }
 
-// TickEncoder encodes ticks. It may be used again, by one goroutine at a time.
-// The zero value is ready to use.
+// TickEncoder encodes ticks. Its zero value is ready to use. It may be reused, but is
+// not safe for concurrent use.
 type TickEncoder struct{ compressor *zlib.Writer }
 
-// Encode returns the bytes of some ticks. The caller owns them.
+// Encode returns the encoded ticks. The caller owns the result.
 func (e *TickEncoder) Encode(ticks []Tick) ([]byte, error) {
 	text, err := json.Marshal(ticks)
 	if err != nil {
@@ -50,7 +51,7 @@ func (e *TickEncoder) Encode(ticks []Tick) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// DecodeTicks reads what [TickEncoder.Encode] wrote. The error is [ErrDamaged].
+// DecodeTicks decodes the output of [TickEncoder.Encode]. Its error is [ErrDamaged].
 func DecodeTicks(b []byte) (ticks []Tick, err error) {
 	r, err := zlib.NewReader(bytes.NewReader(b))
 	if err != nil {

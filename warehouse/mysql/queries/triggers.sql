@@ -1,4 +1,4 @@
 SELECT trigger_name
 FROM information_schema.triggers
-WHERE event_object_schema = ? AND event_object_table = ? AND event_manipulation <> 'UPDATE'
+WHERE event_object_schema = ? AND event_object_table = ?
 ORDER BY 1

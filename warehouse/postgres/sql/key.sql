@@ -15,7 +15,7 @@ SELECT 'key', k.conrelid, 0,
   k.confdeltype::text,
   NULL, NULL
 FROM rel r
-JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid
+JOIN pg_catalog.pg_constraint k ON k.conrelid/*cast*/ = r.oid/*cast*/
 LEFT JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid
 LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace
 WHERE k.contype IN ('p','u','f')

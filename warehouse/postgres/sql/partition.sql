@@ -1,4 +1,4 @@
-SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.reltuples::text,
+SELECT 'partition', h.inhparent, 0, c.relname::text, pg_get_expr(c.relpartbound, 0), c.reltuples::text,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM rel r
 JOIN pg_catalog.pg_inherits h ON h.inhparent = r.oid

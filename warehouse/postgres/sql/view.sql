@@ -1,3 +1,5 @@
-SELECT 'view', r.oid, 0, pg_get_viewdef(r.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'view', r.oid, 0,
+  coalesce(CASE WHEN r.open THEN pg_get_viewdef(r.oid) END, $unread),
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM rel r
 WHERE r.relkind IN ('v','m')

@@ -1,0 +1,144 @@
+package reload
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// digest stands for the values of a set of rows, in any order: the number of rows, and
+// sums of hashes of their canonical encodings. It is a sum because an exclusive or cancels
+// out a pair of equal rows. Its form is part of stored checkpoints.
+type digest struct {
+	Rows    int64
+	Sums    [2]uint64 // of the rows' hashes
+	Columns []uint64  // of the hashes in each column; they only name the column that differs
+}
+
+// rowHash is the hash of a row, or of its key.
+type rowHash [16]byte
+
+// hashRow returns the hash of values. It calls each, if it is not nil, with the encoding
+// of every value.
+func hashRow(row []warehouse.Value, each func(i int, encoding []byte)) rowHash {
+	var b []byte
+	for i, v := range row {
+		begin := len(b)
+		b = appendCanonical(b, v)
+		if each != nil {
+			each(i, b[begin:])
+		}
+	}
+	sum := sha256.Sum256(b)
+	return rowHash(sum[:])
+}
+
+// add adds a row.
+func (d *digest) add(row []warehouse.Value) rowHash {
+	if d.Columns == nil {
+		d.Columns = make([]uint64, len(row))
+	}
+	hash := hashRow(row, func(i int, encoding []byte) { d.Columns[i] += hashBytes(encoding) })
+	d.Rows++
+	d.Sums[0] += binary.BigEndian.Uint64(hash[:8])
+	d.Sums[1] += binary.BigEndian.Uint64(hash[8:])
+	return hash
+}
+
+// hashBytes is the hash FNV-1a, mixed so that sums of it spread.
+func hashBytes(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	return h ^ h>>31
+}
+
+// clone returns a copy to which rows can be added apart.
+func (d digest) clone() digest {
+	d.Columns = slices.Clone(d.Columns)
+	return d
+}
+
+// equal reports whether both stand for the same rows.
+func (d digest) equal(other digest) bool { return d.Rows == other.Rows && d.Sums == other.Sums }
+
+// differing names the columns in which two sets of rows differ.
+func (d digest) differing(other digest, names []string) string {
+	var out []string
+	for i, name := range names {
+		if i >= len(d.Columns) || i >= len(other.Columns) || d.Columns[i] != other.Columns[i] {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		return "the rows hold the values in other combinations"
+	}
+	return "different in " + strings.Join(out, ", ")
+}
+
+// rowIndex finds a row by its key, to name one that differs. It holds a bounded number of
+// rows, and none without a key.
+type rowIndex struct {
+	key  []int // positions of the key's columns
+	rows map[rowHash]rowHash
+}
+
+// indexedRows bounds a rowIndex: 32 bytes each.
+const indexedRows = 100_000
+
+func newRowIndex(columns, key []string) *rowIndex {
+	x := &rowIndex{rows: map[rowHash]rowHash{}}
+	for _, k := range key {
+		i := slices.Index(columns, k)
+		if i < 0 {
+			return &rowIndex{}
+		}
+		x.key = append(x.key, i)
+	}
+	return x
+}
+
+// keyOf returns the values of a row's key.
+func (x *rowIndex) keyOf(row []warehouse.Value) []warehouse.Value {
+	key := make([]warehouse.Value, len(x.key))
+	for i, at := range x.key {
+		key[i] = row[at]
+	}
+	return key
+}
+
+// add adds a row with its hash.
+func (x *rowIndex) add(row []warehouse.Value, hash rowHash) {
+	if len(x.key) == 0 || x.rows == nil {
+		return
+	}
+	if len(x.rows) >= indexedRows {
+		x.rows = nil // a part of the rows would name rows that do not differ
+		return
+	}
+	x.rows[hashRow(x.keyOf(row), nil)] = hash
+}
+
+// differs reports whether the index knows the row's key, and another row under it.
+func (x *rowIndex) differs(row []warehouse.Value) bool {
+	if len(x.key) == 0 || len(x.rows) == 0 {
+		return false
+	}
+	known, found := x.rows[hashRow(x.keyOf(row), nil)]
+	return found && known != hashRow(row, nil)
+}
+
+// shownKey names the row of a key in a message.
+func shownKey(columns []string, key []int, row []warehouse.Value) string {
+	parts := make([]string, len(key))
+	for i, at := range key {
+		parts[i] = fmt.Sprintf("%s = %s", columns[at], shown(row[at]))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,164 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/internal/wait"
+	"github.com/sentinel-dq/sentinel/testenv"
+	"github.com/sentinel-dq/sentinel/warehouse"
+	"github.com/sentinel-dq/sentinel/warehouse/dialecttest"
+)
+
+func openForWriting(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := Dialect{}.OpenForWriting(warehouse.Config{RepairDSN: sentinel.NewSecret(dsn),
+		LockTimeout: time.Second, RepairTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func writingSession(t *testing.T, db *sql.DB) (conn *sql.Conn, session *writeConn) {
+	t.Helper()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // it may have been ended
+	if err := conn.Raw(func(raw any) error { session = raw.(*writeConn); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return conn, session
+}
+
+// TestOnlyTheSessionIsEnded: over a socket all sessions have the same address, and after a
+// restart another session has the same id.
+func TestOnlyTheSessionIsEnded(t *testing.T) {
+	t.Parallel()
+	over := testenv.MySQL(t)
+	from, to := strings.Index(over, "tcp("), strings.Index(over, ")")
+	server, err := sql.Open("mysql", over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	var socket string
+	if err := server.QueryRowContext(t.Context(), "SELECT @@socket").Scan(&socket); err != nil {
+		t.Fatal(err)
+	}
+	db := openForWriting(t, over[:from]+"unix("+socket+over[to:])
+	defer db.Close()
+	conn, session := writingSession(t, db)
+	other, itsSession := writingSession(t, db)
+	if session.host != itsSession.host || session.lock == "" {
+		t.Fatalf("%+v, %+v", session.identity, itsSession.identity)
+	}
+	end := session.ender.end
+	restarted := identity{id: itsSession.id, host: session.host, lock: session.lock}
+	if err := end(restarted); err != nil {
+		t.Error(err)
+	}
+	restarted.lock = ""
+	if err := end(restarted); !errors.Is(err, errUnsure) {
+		t.Errorf("a session that cannot be told from others: %v", err)
+	}
+	if err := other.PingContext(t.Context()); err != nil {
+		t.Errorf("another session was ended: %v", err)
+	}
+	if err := end(session.identity); err != nil {
+		t.Error(err)
+	}
+	if err := conn.PingContext(t.Context()); err == nil {
+		t.Error("the session goes on")
+	}
+}
+
+// TestGivenUpSessionsEndLater: a session that cannot be ended because the server is not
+// reached is ended once it is. If it never is, closing the pool says so.
+func TestGivenUpSessionsEndLater(t *testing.T) {
+	t.Parallel()
+	dsn := testenv.MySQL(t)
+	var down atomic.Bool
+	mysql.RegisterDialContext("gate", func(ctx context.Context, address string) (net.Conn, error) {
+		if down.Load() {
+			return nil, errors.New("no route")
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	})
+	open := func() *sql.DB { return openForWriting(t, strings.Replace(dsn, "@tcp(", "@gate(", 1)) }
+	giveUp := func(db *sql.DB) (id string) {
+		conn, session := writingSession(t, db)
+		down.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, "DO sleep(60)"); err == nil {
+			t.Error("it was to be given up")
+		}
+		_ = conn.Close() // the pool ends it
+		return session.id
+	}
+	db := open()
+	id := giveUp(db)
+	down.Store(false)
+	ended, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for n := 1; n > 0; {
+		err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM information_schema.processlist WHERE id = "+id).Scan(&n)
+		if err != nil || n > 0 && !wait.For(ended, 20*time.Millisecond) {
+			t.Fatalf("session %s goes on: %v", id, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	db = open()
+	id = giveUp(db)
+	err := db.Close()
+	if err == nil || !strings.Contains(err.Error(), "session "+id+" was given up, and could not be ended") {
+		t.Errorf("closing the pool: %v", err)
+	}
+	testenv.Exec(t, "mysql", dsn, "KILL "+id)
+}
+
+// TestRefusedRowsAreNotReadToTheEnd: who refuses a row does not wait for the rest.
+func TestRefusedRowsAreNotReadToTheEnd(t *testing.T) {
+	t.Parallel()
+	dsn := testenv.MySQL(t)
+	testenv.Exec(t, "mysql", dsn, "CREATE TABLE digits (n int)", "INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
+	db := dialecttest.OpenConfig(t, warehouse.Config{DSN: sentinel.NewSecret(dsn), MaxConnections: 1,
+		StatementTimeout: time.Minute})
+	enough := fmt.Errorf("full: %w", warehouse.ErrEnough)
+	st := warehouse.Statement{SQL: "SELECT repeat('x', 1000) FROM digits" + crossed(9),
+		Each: func() func([]warehouse.Cell) error { return func([]warehouse.Cell) error { return enough } }}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	db.Run(ctx, []warehouse.Statement{st}, func(_ int, _ warehouse.Rows, err error) {
+		if !errors.Is(err, enough) || ctx.Err() != nil {
+			t.Errorf("%v, %v", err, ctx.Err())
+		}
+	})
+	db.Run(ctx, []warehouse.Statement{{SQL: "SELECT 1"}}, func(_ int, rows warehouse.Rows, err error) {
+		if err != nil || rows[0][0].Text != "1" {
+			t.Errorf("the next statement: %v, %v", rows, err)
+		}
+	})
+}
+
+func crossed(n int) (joins string) {
+	for i := range n {
+		joins += fmt.Sprintf(" CROSS JOIN digits d%d", i)
+	}
+	return joins
+}

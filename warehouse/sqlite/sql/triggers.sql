@@ -1,0 +1,3 @@
+SELECT s.tbl_name, s.name, s.sql
+FROM sqlite_schema s
+WHERE s.type = 'trigger'
