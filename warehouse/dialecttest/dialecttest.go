@@ -64,6 +64,10 @@ type Fixture struct {
 	// readers until the session ends. It is nil when the engine locks no table. The
 	// fixture's databases must be [Pooled] then.
 	LockTable []string
+	// Folding are the statements that make the collation that Types.Folding names.
+	Folding []string
+	// NaNDecimals says that a value of Types.Decimal may be 'NaN'.
+	NaNDecimals bool
 	// Sleep is a SELECT that runs for a minute.
 	Sleep string
 	// Running is a SELECT that counts the running statements Sleep of this database. It
@@ -95,6 +99,7 @@ type Types struct {
 	Zoned   string // a nullable timestamp with a zone, or in UTC
 	Plain   string // a timestamp without a zone; "" when the engine has none
 	Date    string
+	Folding string // a text whose collation takes 'a' and 'A' for equal; "" when the engine has none
 }
 
 // Database is one empty database of an engine.
@@ -160,7 +165,7 @@ func Run(t *testing.T, f Fixture) {
 		{"reader's privileges", s.privileges}, {"errors", s.errors}, {"rows one by one", s.rowsOneByOne},
 		{"refused rows", s.refusedRows}, {"broken connection", s.brokenConnection},
 		{"broken view", s.brokenView}, {"locked table", s.lockedTable},
-		{"custom statements", s.customStatements}, {"many rows of a custom statement", s.customRows},
+		{"predicates", s.predicates}, {"custom statements", s.customStatements}, {"many rows of a custom statement", s.customRows},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -71,7 +71,7 @@ func TestForeignDialect(t *testing.T) {
 		NewDatabase: newCellar,
 		Types: dialecttest.Types{
 			Boolean: "boolean", Integer: "integer", BigInt: "bigint", Decimal: "decimal(12,2)", Text: "text",
-			Zoned: "timestamp", Date: "date",
+			Zoned: "timestamp", Date: "date", Folding: "text COLLATE NOCASE",
 		},
 		TimePrecision: time.Millisecond,
 		Sleep: `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000000000)

@@ -51,8 +51,9 @@ func fixture() dialecttest.Fixture {
 		Dialect:     Dialect{},
 		NewDatabase: newDatabase,
 		Types: dialecttest.Types{
-			Boolean: "boolean", Integer: "integer", BigInt: "bigint", Decimal: "decimal(12,2)", Text: "varchar(100)",
+			Boolean: "boolean", Integer: "integer", BigInt: "bigint", Decimal: "decimal(12,2)", Text: "varchar(100) CHARACTER SET utf8mb4",
 			Zoned: "timestamp(6) NULL", Plain: "datetime(6)", Date: "date",
+			Folding: "varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
 		},
 		ZonedInSessionZone:    true,
 		LongestName:           64,

@@ -59,8 +59,12 @@ func fixture() dialecttest.Fixture {
 		NewDatabase: newDatabase,
 		Types: dialecttest.Types{
 			Boolean: "boolean", Integer: "integer", BigInt: "bigint", Decimal: "numeric(12,2)", Text: "text",
-			Zoned: "timestamptz", Plain: "timestamp", Date: "date",
+			Zoned: "timestamptz", Plain: "timestamp", Date: "date", Folding: "text COLLATE folding",
 		},
+		Folding: []string{
+			"CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
+		},
+		NaNDecimals:           true,
 		ZoneSuffix:            "+00",
 		LongestName:           63,
 		ReadsNamedColumnsOnly: true,

@@ -20,7 +20,7 @@ func TestDialect(t *testing.T) {
 		},
 		Types: dialecttest.Types{
 			Boolean: "boolean", Integer: "integer", BigInt: "bigint", Decimal: "decimal(12,2)", Text: "text",
-			Zoned: "timestamp", Date: "date",
+			Zoned: "timestamp", Date: "date", Folding: "text COLLATE NOCASE",
 		},
 		TimePrecision: time.Millisecond,
 		Numbered:      "integer PRIMARY KEY AUTOINCREMENT",
