@@ -11,7 +11,8 @@ import (
 // error. A lost server or a missing table affects all members, so a retry is useless.
 func mayBeOneMember(err error) bool {
 	switch warehouse.KindOf(err) {
-	case warehouse.BadStatement, warehouse.MissingColumn, warehouse.Forbidden, warehouse.TimedOut:
+	case warehouse.BadStatement, warehouse.MissingColumn, warehouse.Forbidden,
+		warehouse.HiddenRows, warehouse.TimedOut:
 		return true
 	}
 	return false

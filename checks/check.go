@@ -46,6 +46,9 @@ type Options struct {
 	Owner    string `yaml:"owner" doc:"Who is responsible. Default: the dataset's."`
 	Tier     string `yaml:"tier" enum:"critical,warning,info" doc:"Importance. Default: the dataset's."`
 	Runbook  string `yaml:"runbook" doc:"Link for whoever is notified. Default: the dataset's."`
+	// RowSecurity says what to do where row security hides rows from the user of the DSN:
+	// error, or visible, which judges the rows that it sees.
+	RowSecurity string `yaml:"row_security" enum:"error,visible" doc:"If row security hides rows: error, or judge the visible ones. Default: the dataset's."`
 	// Confirm makes a bad result count only if at least Failures of the last Of runs
 	// are bad. If it is nil, every bad result counts.
 	Confirm *Confirm `yaml:"confirm" doc:"Bad results that an incident needs. null: one is enough."`

@@ -67,17 +67,16 @@ type jobRun struct {
 
 // checkRun is one running check.
 type checkRun struct {
-	check   Check
-	target  Target
-	needs   Needs
-	answers Answers
-	// readsRows says that the check asked for rows of its tables, beside statements of the
-	// user.
-	readsRows bool
-	bug       error  // a panic of the check; the check is not called again
-	here      bool   // the dataset's rows are substituted
-	there     bool   // the rows of Needs.Like are substituted
-	unasked   string // why a question could not be asked of substituted rows; "" if all could
+	check      Check
+	target     Target
+	needs      Needs
+	answers    Answers
+	readsRows  bool   // the check asked for rows of its tables, beside statements of the user
+	readsQuery bool   // the check asked statements of the user
+	bug        error  // a panic of the check; the check is not called again
+	here       bool   // the dataset's rows are substituted
+	there      bool   // the rows of Needs.Like are substituted
+	unasked    string // why a question could not be asked of substituted rows; "" if all could
 	// readsSubstitute says that the check asked for substituted rows.
 	readsSubstitute bool
 	slow            error // of a merged statement that timed out; the table is not scanned again
@@ -172,12 +171,17 @@ func (j *jobRun) questions() []question {
 			if run.answers.asked(a.Key) || run.target.Known.Relation == nil && a.Query == nil {
 				continue
 			}
-			if q := (question{run, a}); run.slow != nil && a.Query == nil && !q.fromIndex() {
+			q := question{run, a}
+			if run.slow != nil && a.Query == nil && !q.fromIndex() {
 				q.answer(Answer{Err: run.slow})
 				continue
 			}
-			run.readsRows = run.readsRows || a.Query == nil
-			out = append(out, question{run, a})
+			if err := q.hiddenRows(); err != nil {
+				q.answer(Answer{Err: err})
+				continue
+			}
+			run.readsRows, run.readsQuery = run.readsRows || a.Query == nil, run.readsQuery || a.Query != nil
+			out = append(out, q)
 		}
 	}
 	return out
@@ -358,31 +362,10 @@ func (run *checkRun) result() sentinel.Result {
 	if t.Known.Catalog != nil && res.Evidence.AsOf.IsZero() {
 		res.Evidence.AsOf = t.Known.Catalog.AsOf
 	}
-	if hidden := run.hiddenRows(); hidden != "" && res.Status != sentinel.Error {
-		addNote(&res, hidden)
-		addText(&res, hidden)
-		res.Evidence.Confidence = sentinel.Partial
-	}
+	run.noteHiddenRows(&res)
 	t.Known.Server.annotate(&res)
 	clipTexts(&res)
 	return res
-}
-
-// hiddenRows says that row security hides rows of a table that the check has read; "" if it
-// does not.
-func (run *checkRun) hiddenRows() string {
-	const text = "partial: row security hides rows from the user of the DSN"
-	known := run.target.Known
-	if !run.readsRows {
-		return ""
-	}
-	switch {
-	case known.Relation != nil && known.Relation.Filtered:
-		return text
-	case known.Like != nil && known.Like.Filtered:
-		return text + " of " + run.needs.Like.String()
-	}
-	return ""
 }
 
 // clipTexts cuts the texts of a result that may hold values of the database.

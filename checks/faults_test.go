@@ -179,42 +179,6 @@ func TestC17OneForbiddenTable(t *testing.T) {
 	}
 }
 
-// TestC18RowSecurityIsReported: what a user sees of a table may be a part of it.
-func TestC18RowSecurityIsReported(t *testing.T) {
-	t.Parallel()
-	admin := newBench(t, "postgres", warehouse.Config{})
-	admin.exec(
-		"CREATE TABLE secured (id integer)",
-		"INSERT INTO secured VALUES (1), (2)",
-		"ALTER TABLE secured ENABLE ROW LEVEL SECURITY",
-		"CREATE ROLE c18 LOGIN PASSWORD 'x'",
-		"GRANT SELECT ON secured TO c18",
-		"CREATE POLICY one ON secured TO c18 USING (id = 1)",
-	)
-	t.Cleanup(func() { admin.exec("DROP OWNED BY c18", "DROP ROLE c18") })
-	b := benchOn(t, "postgres", "public", warehouse.Config{DSN: as(t, admin.admin, "c18")})
-	if r := b.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "1 rows"); !strings.Contains(
-		r.Evidence.Note,
-		"partial: row security",
-	) || !strings.Contains(r.Message, "row security hides rows") || r.Evidence.Confidence != sentinel.Partial {
-		t.Errorf("%s, evidence %+v", r.Message, r.Evidence)
-	}
-	if r := b.want("secured", &checks.RowCount{Fail: bound(t, "< 9")}, sentinel.Fail, "1 rows"); !strings.Contains(
-		r.Findings[0].Message, "row security hides rows",
-	) {
-		t.Errorf("findings %+v", r.Findings)
-	}
-	if r := b.want("secured", &checks.Schema{}, sentinel.Pass, ""); strings.Contains(r.Message, "row security") {
-		t.Errorf("a schema check reads no rows: %s", r.Message)
-	}
-	if r := admin.want("secured", &checks.RowCount{Fail: bound(t, "< 1")}, sentinel.Pass, "2 rows"); strings.Contains(
-		r.Evidence.Note,
-		"partial",
-	) {
-		t.Errorf("the owner sees everything: %+v", r.Evidence)
-	}
-}
-
 // TestC22WhatIsNoNumberIsNotCompared: NaN is above everything in PostgreSQL.
 func TestC22WhatIsNoNumberIsNotCompared(t *testing.T) {
 	t.Parallel()

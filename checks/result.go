@@ -163,6 +163,8 @@ func adviceFor(err error) string {
 		return "is the server up, and the DSN's host and port right?"
 	case warehouse.Unauthorized:
 		return "check user and password of the DSN"
+	case warehouse.HiddenRows:
+		return "use a user that sees all rows (BYPASSRLS), or set `row_security: visible` to judge those that it sees"
 	case warehouse.Forbidden:
 		return "grant SELECT on it to the user of the DSN"
 	case warehouse.TimedOut:

@@ -36,7 +36,7 @@ func (e *executor) statements(questions []question) []planned {
 		}
 		return nil
 	}
-	var merged, single []question
+	var merged, visible, single []question
 	of := map[*checkRun][]question{} // questions to other tables
 	var others []*checkRun           // the keys of of, in order
 	for _, q := range questions {
@@ -59,12 +59,18 @@ func (e *executor) statements(questions []question) []planned {
 				q.answer(answer)
 				continue
 			}
-			merged = append(merged, q)
+			if visibleRows(q.from.check) {
+				visible = append(visible, q)
+			} else {
+				merged = append(merged, q)
+			}
 		}
 	}
 	var out []planned
-	if len(merged) > 0 {
-		out = appendMerged(out, e.db, e.sourceOf(merged[0]), merged)
+	for _, list := range [][]question{merged, visible} {
+		if len(list) > 0 {
+			out = appendMerged(out, e.db, e.sourceOf(list[0]), list)
+		}
 	}
 	for _, run := range others {
 		db, err := e.env.Warehouse(of[run][0].ask.Of.Warehouse)
@@ -82,6 +88,7 @@ func (e *executor) statements(questions []question) []planned {
 			q.answer(Answer{Err: err})
 			continue
 		}
+		st.VisibleRows = visibleRows(q.from.check)
 		out = append(out, planned{Statement: st, db: e.db, questions: []question{q}})
 	}
 	return out
@@ -105,6 +112,7 @@ func appendMerged(out []planned, db *warehouse.DB, of source, questions []questi
 		}
 		return out
 	}
+	c.statement.VisibleRows = visibleRows(questions[0].from.check)
 	return append(out, planned{Statement: c.statement, db: db, questions: questions, columns: c.columns})
 }
 

@@ -166,6 +166,36 @@ func TestCompleteFile(t *testing.T) {
 	}
 }
 
+// TestRowSecurityIsInherited: a check has the word of its dataset, else that of `defaults:`.
+func TestRowSecurityIsInherited(t *testing.T) {
+	t.Parallel()
+	const text = `
+warehouses: {w: {dsn: "postgres://h/d"}}
+defaults: {row_security: visible}
+datasets:
+  - {table: w.a.b, checks: [row_count > 0]}
+  - {table: w.a.c, row_security: error, checks: [row_count > 0, {sql: {query: SELECT 1, fail: "> 1", row_security: visible}}]}
+  - {table: w.a.d, row_security: null, checks: [row_count > 0]}
+`
+	c, err := config.Parse("f.yaml", []byte(text), env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range c.Datasets {
+		for _, check := range d.Checks {
+			got = append(got, check.Common().RowSecurity)
+		}
+	}
+	if want := "visible error visible error"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	_, err = config.Parse("f.yaml", []byte(strings.Replace(text, "row_security: error", "row_security: visble", 1)), env())
+	if err == nil || !strings.Contains(err.Error(), "f.yaml:6") || !strings.Contains(err.Error(), "visible") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	c, err := config.Parse("f.yaml", []byte(strings.ReplaceAll(whole, "$$5", "5")), env("TOKEN=abcdef"))

@@ -129,6 +129,7 @@ func (r *reader) check(
 	if o.Confirm == nil && !given(e.fields, "confirm") {
 		o.Confirm = base.confirm
 	}
+	o.RowSecurity = cmp.Or(o.RowSecurity, base.rowSecurity)
 	if err := e.it.Validate(); err != nil {
 		r.invalid(e.fields, e.node, e.kindName, err)
 		return Check{}, false

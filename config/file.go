@@ -46,13 +46,14 @@ type file struct {
 // inheritable holds the keys that datasets inherit from `defaults:`, and checks from
 // their dataset. An explicit null disables an inherited value.
 type inheritable struct {
-	Schedule maybe[string]          `yaml:"schedule" default:"*/5 * * * *" doc:"Cron expression of the checks."`
-	Timezone maybe[string]          `yaml:"timezone" doc:"IANA name. Default: UTC for schedules, none for columns."`
-	Owner    maybe[string]          `yaml:"owner" doc:"Who is responsible."`
-	Tier     maybe[string]          `yaml:"tier" default:"warning" enum:"critical,warning,info" doc:"Importance."`
-	Runbook  maybe[string]          `yaml:"runbook" doc:"Link for whoever is notified."`
-	Confirm  maybe[*checks.Confirm] `yaml:"confirm" doc:"Bad results that an incident needs. Default: one is enough."`
-	SLO      maybe[*SLO]            `yaml:"slo" doc:"Service level of loads and checks. Default: none."`
+	Schedule    maybe[string]          `yaml:"schedule" default:"*/5 * * * *" doc:"Cron expression of the checks."`
+	Timezone    maybe[string]          `yaml:"timezone" doc:"IANA name. Default: UTC for schedules, none for columns."`
+	Owner       maybe[string]          `yaml:"owner" doc:"Who is responsible."`
+	Tier        maybe[string]          `yaml:"tier" default:"warning" enum:"critical,warning,info" doc:"Importance."`
+	Runbook     maybe[string]          `yaml:"runbook" doc:"Link for whoever is notified."`
+	RowSecurity maybe[string]          `yaml:"row_security" default:"error" enum:"error,visible" doc:"If row security hides rows: error, or judge the visible ones."`
+	Confirm     maybe[*checks.Confirm] `yaml:"confirm" doc:"Bad results that an incident needs. Default: one is enough."`
+	SLO         maybe[*SLO]            `yaml:"slo" doc:"Service level of loads and checks. Default: none."`
 }
 
 // warehouseEntry is a value of `warehouses:`.

@@ -115,8 +115,10 @@ type inherited struct {
 	owner    string
 	tier     string
 	runbook  string
-	confirm  *checks.Confirm
-	slo      *SLO // nil: none
+	// rowSecurity is "visible" where the rows that a user sees are judged.
+	rowSecurity string
+	confirm     *checks.Confirm
+	slo         *SLO // nil: none
 }
 
 // inherit overrides inherited values by those given at n. An explicit null disables an
@@ -140,12 +142,10 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 		}
 	}
 	if from.Tier.given {
-		tier := r.shared(from.Tier.value)
-		if words := keyIn(reflect.TypeFor[inheritable](), "tier").Words; tier != "" && !slices.Contains(words, tier) {
-			r.wrong(nodeOf(n, n, "tier"), "%s", settings.UnknownWord("tier", tier, words))
-		} else {
-			to.tier = cmp.Or(tier, keyIn(reflect.TypeFor[inheritable](), "tier").Default)
-		}
+		r.inheritWord(&to.tier, "tier", from.Tier.value, n)
+	}
+	if from.RowSecurity.given {
+		r.inheritWord(&to.rowSecurity, "row_security", from.RowSecurity.value, n)
 	}
 	if from.Owner.given {
 		to.owner = r.shared(from.Owner.value)
@@ -159,6 +159,16 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 	if from.SLO.given {
 		r.inheritSLO(to, from.SLO.value, n)
 	}
+}
+
+// inheritWord overrides an inherited value that is one of some words.
+func (r *reader) inheritWord(to *string, name, value string, n *yaml.Node) {
+	key := keyIn(reflect.TypeFor[inheritable](), name)
+	if value != "" && !slices.Contains(key.Words, value) {
+		r.wrong(nodeOf(n, n, name), "%s", settings.UnknownWord(name, value, key.Words))
+		return
+	}
+	*to = r.shared(cmp.Or(value, key.Default))
 }
 
 // inheritSLO overrides an inherited service level.

@@ -37,13 +37,23 @@ func ReadTable(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*wareho
 	return rel, nil
 }
 
-// Transient marks an error of a read-only session that may pass.
+// Transient marks an error of a read-only session that may pass, and one that refuses the
+// repair.
 func Transient(err error) error {
 	var engine *warehouse.Error
-	if errors.As(err, &engine) && engine.Temporary() {
+	switch {
+	case !errors.As(err, &engine):
+	case engine.Temporary():
 		return &TransientError{Err: err}
+	case engine.Kind == warehouse.HiddenRows:
+		return hiddenRows(engine)
 	}
 	return err
+}
+
+// hiddenRows refuses a repair whose account sees a part of the rows.
+func hiddenRows(err *warehouse.Error) error {
+	return Refuse("row security hides rows of what it reads or changes: use an account that sees all of them: %v", err)
 }
 
 // Query runs a single statement on a read-only session.

@@ -175,6 +175,9 @@ func (w *Writer) WrapError(doing string, err error) error {
 	}
 	err = w.classify(err)
 	var engine *warehouse.Error
+	if errors.As(err, &engine) && engine.Kind == warehouse.HiddenRows {
+		return hiddenRows(engine)
+	}
 	wrapped := fmt.Errorf("%s: %w", doing, err)
 	if errors.As(err, &engine) && engine.Temporary() || errors.Is(err, sql.ErrConnDone) {
 		return &TransientError{Err: wrapped}

@@ -54,6 +54,7 @@ const (
 	Transient     ErrorKind = "transient"      // deadlock, serialization, too many connections, shutdown
 	Conflict      ErrorKind = "conflict"       // a row with the same key exists
 	BadStatement  ErrorKind = "bad_statement"  // syntax, types, anything a retry cannot help
+	HiddenRows    ErrorKind = "hidden_rows"    // row security would hide rows from the user
 	Unguarded     ErrorKind = "unguarded"      // the session's settings, such as read-only, could not be set
 )
 
@@ -61,7 +62,7 @@ const (
 func ErrorKinds() []ErrorKind {
 	return []ErrorKind{
 		Unreachable, Unauthorized, Forbidden, MissingTable, MissingColumn, TimedOut, Locked, Transient, Conflict,
-		BadStatement, Unguarded,
+		BadStatement, HiddenRows, Unguarded,
 	}
 }
 

@@ -91,6 +91,9 @@ type Statement struct {
 	// Rows has at most CustomRows rows: the rest of the answer is cancelled. Nothing that
 	// the statement sets or locks stays in a session.
 	Custom bool
+	// VisibleRows says that the statement may read a table of which row security hides rows
+	// from the user. Any other statement that would is an error of kind HiddenRows.
+	VisibleRows bool
 }
 
 // CustomRows is the number of rows that are read of the answer to a custom statement.

@@ -91,6 +91,10 @@ func proposal(name string, c *warehouse.Catalog, known map[warehouse.TableName]p
 		if column != "" {
 			fmt.Fprintf(&b, "    time_column: %s\n", yamlText(column))
 		}
+		if t.Filtered {
+			b.WriteString("    # row security hides rows of it from this user: its checks are errors without\n" +
+				"    # row_security: visible\n")
+		}
 		b.WriteString("    checks:\n      - schema\n")
 		if t.Kind != warehouse.View {
 			b.WriteString("      - row_count > 0\n")

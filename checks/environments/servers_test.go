@@ -35,6 +35,12 @@ var environments = map[string]func(t *testing.T) place{
 	"PostgreSQL, a forbidden table": func(t *testing.T) place {
 		return reader(t, postgres(t, nil), "orders, orders_copy, orders_short")
 	},
+	"a role that sees some rows": func(t *testing.T) place { return rowSecurity(t) },
+	"the same, with the visible rows": func(t *testing.T) place {
+		at := rowSecurity(t)
+		at.visible = true
+		return at
+	},
 	"MariaDB":                      func(t *testing.T) place { return mariadb(t, testenv.MySQL(t), nil) },
 	"MariaDB in ANSI mode":         mariadbWith("--sql-mode=ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH"),
 	"MariaDB in Kathmandu":         mariadbWith("--default-time-zone=+05:45"),
@@ -264,4 +270,14 @@ func sqlite(t *testing.T, then []string) place {
 	at := place{dialect: "sqlite", dsn: "sqlite:" + path, schema: "main", rows: fill(t, "sqlite", path, "timestamp")}
 	testenv.Exec(t, "sqlite", path, then...)
 	return at
+}
+
+// rowSecurity is a role under policies. They hide rows, although here all rows pass.
+func rowSecurity(t *testing.T) place {
+	at := postgres(t, nil)
+	for _, table := range []string{"orders", "orders_copy", "orders_short"} {
+		testenv.Exec(t, "pgx", at.dsn, "ALTER TABLE "+table+" ENABLE ROW LEVEL SECURITY",
+			"CREATE POLICY every ON "+table+" USING (id >= 0)")
+	}
+	return reader(t, at, "ALL TABLES IN SCHEMA public")
 }

@@ -1,6 +1,7 @@
 package reload_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -147,6 +148,36 @@ func TestRowSecurityOnBothSides(t *testing.T) {
 			}
 		}
 		b.Exec("DROP POLICY p ON "+table, "ALTER TABLE "+table+" DISABLE ROW LEVEL SECURITY")
+	}
+}
+
+// TestRowSecurityBehindAView: a source that is a view does not show that row security hides
+// rows of its table. The server does.
+func TestRowSecurityBehindAView(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "postgres")
+	b.CreateOrders()
+	role := "rlv_" + b.Name
+	b.Exec("CREATE ROLE "+role+" LOGIN PASSWORD 'x'", "GRANT ALL ON orders, staging TO "+role,
+		"GRANT CREATE ON DATABASE "+b.Name+" TO "+role, "CREATE VIEW part AS SELECT * FROM staging",
+		"ALTER VIEW part OWNER TO "+role, "ALTER TABLE staging ENABLE ROW LEVEL SECURITY",
+		"CREATE POLICY p ON staging USING (id < 103)")
+	t.Cleanup(func() { b.Exec("DROP OWNED BY "+role, "DROP ROLE "+role) })
+	before := b.Rows("orders")
+	for name, target := range map[string]*repair.Target{
+		"dsn": b.TargetReadBy(b.DSNOf(role)), "repair_dsn": b.TargetWrittenBy(b.DSNOf(role)),
+	} {
+		a := &reload.Partition{From: []sentinel.Table{b.Table("part")}}
+		b.Must(a.Validate())
+		plan, err := a.Plan(t.Context(), target, b.OpenIncident(repairtest.MissingDay))
+		if err == nil {
+			err = a.Stage(t.Context(), &repair.Run{Target: target, Repair: sentinel.Repair{
+				ID: "r1", Key: "k1", Table: b.Table("orders"), Plan: plan, Fence: 1}})
+		}
+		if refused := (*repair.RefusedError)(nil); !errors.As(err, &refused) ||
+			!strings.Contains(refused.Why, "row security hides rows") || b.Rows("orders") != before {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -61,6 +61,8 @@ func classify(err error) error {
 		kind = warehouse.MissingTable
 	case code == "42703":
 		kind = warehouse.MissingColumn
+	case code == "42501" && server.Routine == "check_enable_rls":
+		kind = warehouse.HiddenRows
 	case code == "42501":
 		kind = warehouse.Forbidden
 	case strings.HasPrefix(code, "28"):

@@ -33,8 +33,11 @@ type guard struct {
 // the role's search_path.
 const ownPath = "pg_catalog.btrim(pg_catalog.concat('pg_catalog, ', pg_catalog.current_setting('search_path')), ', ')"
 
-func guardFor(cfg warehouse.Config) guard {
+// guardFor returns the guard of a warehouse's statements. rowSecurity is off where a statement
+// fails that would not see all rows of a table, and on where it sees some.
+func guardFor(cfg warehouse.Config, rowSecurity string) guard {
 	return newGuard([]setting{
+		{"row_security", "'" + rowSecurity + "'", []byte(rowSecurity)},
 		{"default_transaction_read_only", "'on'", []byte("on")},
 		{"transaction_read_only", "'on'", []byte("on")},
 		duration("statement_timeout", cfg.StatementTimeout),

@@ -169,7 +169,7 @@ func TestGuards(t *testing.T) {
 				DSN: sentinel.NewSecret(dsn), MaxConnections: 1, StatementTimeout: 90 * time.Second, LockTimeout: 1500 * time.Millisecond,
 			})
 			wantSettings(t, db)
-			for _, setting := range guardFor(db.Config).settings {
+			for _, setting := range guardFor(db.Config, "off").settings {
 				if setting.name == "transaction_read_only" {
 					continue // a statement cannot change it
 				}
@@ -187,7 +187,7 @@ func TestGuards(t *testing.T) {
 func wantSettings(t *testing.T, db *warehouse.DB) {
 	t.Helper()
 	const path = "pg_catalog, public, evil, pg_catalog"
-	g := guardFor(db.Config)
+	g := guardFor(db.Config, "off")
 	statements := make([]warehouse.Statement, len(g.settings))
 	for i, s := range g.settings {
 		statements[i] = warehouse.Statement{SQL: "SELECT current_setting('" + s.name + "')"}

@@ -97,11 +97,13 @@ func (Dialect) Classify(err error) error { return classify(err) }
 // Bind implements warehouse.WriteDialect.
 func (Dialect) Bind(args []any) []any { return args }
 
-// setLimits sets the limits of a session.
+// setLimits sets the limits of a session. A statement that would read or change only the rows
+// that row security leaves fails.
 func (c *writingConnector) setLimits(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT
 		pg_catalog.set_config('statement_timeout', $1, false),
 		pg_catalog.set_config('lock_timeout', $2, false),
+		pg_catalog.set_config('row_security', 'off', false),
 		pg_catalog.set_config('client_connection_check_interval', '500ms', false)`,
 		fmt.Sprintf("%dms", c.cfg.RepairTimeout.Milliseconds()), fmt.Sprintf("%dms", c.cfg.LockTimeout.Milliseconds()))
 	return err

@@ -26,7 +26,8 @@ var (
 // statement end with a Sync, and so are one implicit transaction.
 type pipeline struct {
 	*session
-	guard      guard
+	guard      guard         // of statements that must see all rows
+	visible    guard         // of statements that read what row security leaves
 	limit      time.Duration // of the answer to each statement
 	statements []warehouse.Statement
 	done       answers
@@ -73,7 +74,7 @@ const unlock = "SELECT pg_catalog.pg_advisory_unlock_all()"
 // statement sets is rolled back everywhere, and behind a pooler that of all.
 func (p *pipeline) send(sent *pgconn.Pipeline, st warehouse.Statement) {
 	if p.guarded(st) {
-		sent.SendQueryParams(p.guard.transaction, nil, nil, nil, nil)
+		sent.SendQueryParams(p.guardOf(st).transaction, nil, nil, nil, nil)
 	}
 	sent.SendQueryParams(st.SQL, textArgs(st.Args), nil, nil, nil)
 	if p.guarded(st) {
@@ -88,7 +89,17 @@ func (p *pipeline) send(sent *pgconn.Pipeline, st warehouse.Statement) {
 }
 
 // guarded reports whether a statement brings its guard.
-func (p *pipeline) guarded(st warehouse.Statement) bool { return st.Custom || !p.direct }
+func (p *pipeline) guarded(st warehouse.Statement) bool {
+	return st.Custom || st.VisibleRows || !p.direct
+}
+
+// guardOf returns the guard that a statement brings.
+func (p *pipeline) guardOf(st warehouse.Statement) guard {
+	if st.VisibleRows {
+		return p.visible
+	}
+	return p.guard
+}
 
 // read reads the answers to all statements.
 func (p *pipeline) read(sent *pgconn.Pipeline) error {
@@ -127,7 +138,7 @@ func (p *pipeline) readOne(sent *pgconn.Pipeline, st warehouse.Statement) (a ans
 			if fatal(server) {
 				return a, err
 			}
-			p.fail(&a, err)
+			p.fail(&a, st, err)
 			continue
 		case err != nil:
 			return a, err
@@ -146,11 +157,11 @@ func (p *pipeline) readOne(sent *pgconn.Pipeline, st warehouse.Statement) (a ans
 }
 
 // fail keeps the first error of a statement.
-func (p *pipeline) fail(a *answer, err error) {
+func (p *pipeline) fail(a *answer, st warehouse.Statement, err error) {
 	switch {
 	case a.failed != nil:
 	case a.part == 0:
-		a.failed = p.guard.failure(context.Background(), err)
+		a.failed = p.guardOf(st).failure(context.Background(), err)
 	default:
 		a.failed = classify(err)
 	}
@@ -161,7 +172,7 @@ func (p *pipeline) result(a *answer, st warehouse.Statement, r *pgconn.ResultRea
 	more := false
 	switch {
 	case a.part == 0:
-		a.failed = p.confirm(r)
+		a.failed = p.confirm(st, r)
 	case a.part > 1:
 	case a.failed != nil: // what runs without its guard is not read
 	case st.Each != nil:
@@ -181,7 +192,7 @@ func (p *pipeline) result(a *answer, st warehouse.Statement, r *pgconn.ResultRea
 	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &server) && !fatal(server):
-		p.fail(a, err)
+		p.fail(a, st, err)
 	case err != nil:
 		return err
 	}
@@ -190,11 +201,11 @@ func (p *pipeline) result(a *answer, st warehouse.Statement, r *pgconn.ResultRea
 }
 
 // confirm reads back what a guard has set.
-func (p *pipeline) confirm(r *pgconn.ResultReader) error {
+func (p *pipeline) confirm(st warehouse.Statement, r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil // the guard failed: its error comes next
 	}
-	return p.guard.verify(r.Values())
+	return p.guardOf(st).verify(r.Values())
 }
 
 // readRows keeps all rows, or as many as limit if that is above 0. The cells of a row are

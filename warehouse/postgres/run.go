@@ -159,7 +159,7 @@ func (b *batch) fail(from, to int, err error) {
 func (b *batch) send(ctx context.Context, c *session, from, to int) (answered int, broken error) {
 	broken = panics.Catch(func() error {
 		p := pipeline{
-			session: c, guard: b.guard, limit: b.limit, statements: b.statements[from:to],
+			session: c, guard: b.guard, visible: b.visible, limit: b.limit, statements: b.statements[from:to],
 			done: func(i int, rows warehouse.Rows, err error) {
 				answered = i + 1
 				b.done(from+i, rows, err)

@@ -17,7 +17,8 @@ type sessions struct {
 	login    *warehouse.Login[*pgconn.Config]
 	observer warehouse.Observer
 	now      func() time.Time
-	guard    guard
+	guard    guard         // of statements that must see all rows
+	visible  guard         // of statements that read what row security leaves
 	limit    time.Duration // of the answer to one statement, should the server not end it
 	slots    chan *session // idle connections
 	freed    chan struct{} // wakes a goroutine that waits: another connection may be opened

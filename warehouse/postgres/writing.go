@@ -152,7 +152,8 @@ func (Dialect) AdviseReading(ask warehouse.QueryFunc) (out []warehouse.Advice) {
 		out = append(out, warehouse.Advice{Level: "ok", Text: "dsn: the user may not write"})
 	}
 	if secured != "0" && !bypass && !super {
-		text := "dsn: " + secured + " tables have row security: checks see the rows of their user alone"
+		text := "dsn: " + secured + " tables have row security: checks of them are in error, " +
+			"unless `row_security: visible` lets them judge the rows that the user sees"
 		out = append(out, warehouse.Advice{Level: "warn", Text: text})
 	}
 	return out
