@@ -21,7 +21,7 @@ import (
 
 // ShortLease is a short lease, so that the next agent need not wait long for the work
 // of a killed one. It is still long enough for a busy machine.
-const ShortLease = 500 * time.Millisecond
+const ShortLease = 1500 * time.Millisecond
 
 const childVariable = "SENTINEL_TEST_REPAIR_CHILD"
 
