@@ -121,7 +121,7 @@ func TestLayers(t *testing.T) {
 		"/app/cli": {
 			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/app/server", "/app/setup", "/chart", "/checks", "/config",
 			"/demo", "/drill", "/exporters", "/grafana", "/notify", "/predict", "/predict/backtest", "/repair",
-			"/rules", "/slo", "/store", "/warehouse", "/internal/signals",
+			"/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
 		},
 		"/repair/repairtest": {"", "/repair", "/repair/reload", "/store", "/testenv", "/warehouse", "/warehouse/all"},
 		"/app/chaos":         {}, // only tests

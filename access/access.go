@@ -4,15 +4,12 @@ package access
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
-	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -48,14 +45,25 @@ type Access struct {
 	Read    string   `yaml:"read" default:"open" enum:"open,token" doc:"token: the page and the API are read with a token."`
 	Metrics string   `yaml:"metrics" default:"open" enum:"open,token" doc:"token: /metrics is read with a token."`
 	Hosts   []string `yaml:"hosts" doc:"Names by which the agent is reached; * is any. Default: see docs/security.md."`
+	// ConfigFile is a file as all exporters of Prometheus have it.
+	ConfigFile string            `yaml:"config_file" doc:"Web configuration file of the Prometheus exporters: TLS and users."`
+	Users      map[string]string `yaml:"users" doc:"Roles of the users of config_file, by name. Default: viewer."`
+	Client     Client            `yaml:"client" doc:"How the command line reaches the running agent."`
 	// OwnName is the name in the agent's address for people. It is one more name by which the
 	// agent is reached, and limits nothing.
 	OwnName string `yaml:"-"`
+
+	file *WebFile // of ConfigFile; nil: none
 }
 
-// Validate checks the names of tokens and of the agent.
+// Files implements settings.FileUser.
+func (a *Access) Files() []*string {
+	return []*string{&a.ConfigFile, &a.Client.CAFile, &a.Client.CertFile, &a.Client.KeyFile}
+}
+
+// Validate checks the names of tokens and of the agent, and reads the web configuration file.
 func (a *Access) Validate() error {
-	wrong := []error{settings.Complete(a), a.validateHosts()}
+	wrong := []error{settings.Complete(a), a.validateHosts(), a.validateUsers(), settings.In("client", a.Client.Validate())}
 	names := map[string]bool{SharedToken: true}
 	for i := range a.Tokens {
 		t := &a.Tokens[i]
@@ -72,6 +80,41 @@ func (a *Access) Validate() error {
 		names[t.Name] = true
 	}
 	return errors.Join(wrong...)
+}
+
+// validateUsers reads the web configuration file, and checks the roles of its users.
+func (a *Access) validateUsers() error {
+	if a.ConfigFile == "" {
+		if len(a.Users) > 0 {
+			return settings.Wrong("users", "want config_file, which has the users and their passwords")
+		}
+		return nil
+	}
+	var err error
+	if a.file, err = OpenWebFile(a.ConfigFile); err != nil {
+		return settings.Wrong("config_file", "%v", err)
+	}
+	var wrong []error
+	for _, name := range slices.Sorted(maps.Keys(a.Users)) {
+		at := settings.Member("users", name)
+		if !slices.Contains(roles, a.Users[name]) {
+			wrong = append(wrong, settings.Wrong(at, "%s", settings.UnknownWord("role", a.Users[name], roles)))
+		} else if _, known := a.file.current.Users[name]; !known {
+			wrong = append(wrong, settings.Wrong(at, "%s has no user %q under basic_auth_users", a.ConfigFile, name))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// WebFile is the web configuration file; nil: there is none.
+func (a *Access) WebFile() *WebFile { return a.file }
+
+// Scheme is https where the listener speaks TLS, else http.
+func (a *Access) Scheme() string {
+	if a.file != nil && a.file.Certificate() != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // validateHosts refuses what no Host header can match: one has no scheme, and its port and
@@ -118,6 +161,8 @@ type Guard struct {
 	sources  secrets.Set
 	files    secrets.Set // of sources
 	failures failures
+	// crossOrigin refuses what a browser sends for a page of another site.
+	crossOrigin *http.CrossOriginProtection
 }
 
 // NewGuard returns the guard of a server that listens on an address.
@@ -126,59 +171,16 @@ func NewGuard(a Access, address net.Addr, clock sentinel.Clock, observer Observe
 	sources := secrets.Of(a.Tokens)
 	return &Guard{
 		access: a, observer: observer, clock: clock, loopback: ok && tcp.IP.IsLoopback(),
-		sources: sources, files: sources.Files(),
+		sources: sources, files: sources.Files(), crossOrigin: http.NewCrossOriginProtection(),
 	}
-}
-
-// Needs lets requests through whose token allows a role.
-func (g *Guard) Needs(role string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client := clientOf(r)
-		if wait := g.failures.blocked(client, g.clock.Now()); wait > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(1+int(wait/time.Second)))
-			http.Error(w, "too many requests with a wrong token: wait a minute", http.StatusTooManyRequests)
-			return
-		}
-		t, ok := g.identify(r)
-		switch {
-		case len(g.access.Tokens) == 0:
-			http.Error(w, "changing requests are off: set `token:` in the configuration", http.StatusForbidden)
-		case !ok:
-			if presented(r) != "" {
-				g.observer.Refused(r.Context(), client, r.URL.Path, g.failures.add(client, g.clock.Now()))
-			}
-			w.Header().Add("WWW-Authenticate", "Bearer")
-			if r.Method == http.MethodGet {
-				w.Header().Add("WWW-Authenticate", `Basic realm="sentinel: any name, and the token as password"`)
-			}
-			http.Error(w, "this request needs the header `Authorization: Bearer TOKEN`", http.StatusUnauthorized)
-		case !allows(t.Role, role):
-			message := fmt.Sprintf("the token %s is of a %s: this needs one of an %s", t.Name, t.Role, role)
-			http.Error(w, message, http.StatusForbidden)
-		default:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, t)))
-		}
-	})
-}
-
-// Reads lets requests through that may read.
-func (g *Guard) Reads(next http.Handler) http.Handler { return g.reading(g.access.Read, next) }
-
-// ReadsMetrics lets requests through that may read the metrics.
-func (g *Guard) ReadsMetrics(next http.Handler) http.Handler {
-	return g.reading(g.access.Metrics, next)
-}
-
-func (g *Guard) reading(rule string, next http.Handler) http.Handler {
-	if rule == "token" {
-		return g.Needs(Viewer, next)
-	}
-	return next
 }
 
 // Hosts refuses requests whose Host header names another server. The paths of probes, which
 // tell nothing, are open to all names.
 func (g *Guard) Hosts(next http.Handler, open ...string) http.Handler {
+	if g.access.file != nil {
+		next = g.access.file.headed(next, open, g.observer.Unread)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.knows(r.Host) && !slices.Contains(open, r.URL.Path) {
 			http.Error(w, "the agent is not known by this name: add it to `web: {hosts: [...]}`", http.StatusMisdirectedRequest)
@@ -230,77 +232,3 @@ func (g *Guard) Keep(ctx context.Context) {
 }
 
 const keepEvery = 30 * time.Second
-
-// identify returns the token of a request. A known one is found at once: a file is read again
-// before if it has changed, and no command is run. Where none fits, all texts are read again.
-// That goes on when the client has hung up, which must not end a command.
-func (g *Guard) identify(r *http.Request) (t Token, ok bool) {
-	given := presented(r)
-	if given == "" {
-		return t, false
-	}
-	ctx := context.WithoutCancel(r.Context())
-	unread := g.files.Refresh(ctx)
-	if t, ok = g.find(given); ok {
-		if unread != nil {
-			g.observer.Unread(unread)
-		}
-		return t, true
-	}
-	err := g.sources.Try(ctx, secrets.IsRefused, func() error {
-		if t, ok = g.find(given); !ok {
-			return &secrets.RefusedError{Err: errWrongToken}
-		}
-		return nil
-	})
-	return t, ok && err == nil
-}
-
-var errWrongToken = errors.New("no such token")
-
-// find compares digests in constant time, and with all tokens, so that neither the length of
-// a token nor its place can be measured. Of two tokens with one text, the lesser role counts.
-func (g *Guard) find(given string) (found Token, ok bool) {
-	got := sha256.Sum256([]byte(given))
-	for _, t := range g.access.Tokens {
-		want := sha256.Sum256([]byte(t.Text.Reveal()))
-		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 && !t.Text.IsZero() &&
-			(!ok || !allows(t.Role, found.Role)) {
-			found, ok = t, true
-		}
-	}
-	return found, ok
-}
-
-// presented returns the token that a request has: as a bearer token, or for reading as the
-// password of a browser's form. A browser adds the latter to requests of other sites too, so
-// that it changes nothing.
-func presented(r *http.Request) string {
-	header := r.Header.Get("Authorization")
-	if scheme, token, _ := strings.Cut(header, " "); strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(token)
-	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		_, password, _ := r.BasicAuth()
-		return password
-	}
-	return ""
-}
-
-type tokenKey struct{}
-
-// Actor returns who acts, for the audit log: the name of the token, and who its holder says
-// to be. The holder of the shared token is who they say to be.
-func Actor(ctx context.Context, who string) string {
-	t, _ := ctx.Value(tokenKey{}).(Token)
-	switch {
-	case t.Name == "" || t.Name == SharedToken:
-		return who
-	case who == "" || who == t.Name:
-		return t.Name
-	}
-	return t.Name + " for " + who
-}
-
-// allows reports whether a role may do what another may.
-func allows(has, wanted string) bool { return slices.Index(roles, has) >= slices.Index(roles, wanted) }

@@ -33,6 +33,9 @@ var blocks = []struct {
 		"listen: 0.0.0.0:9780\nweb: {read: token, hosts: [sentinel.example.com], tokens: [{name: on-call, token_file: " +
 			"/run/secrets/shop}]}\n",
 		reflect.TypeFor[access.Access]()},
+	{"Client", "Under `client:` of `web:`. [The command line](security.md#the-command-line).",
+		"web: {client: {url: https://sentinel.example.com, username: ann, password_file: /run/secrets/shop}}\n",
+		reflect.TypeFor[access.Client]()},
 	{"Token", "Under `tokens:` of `web:`, as an item.",
 		"web: {tokens: [{name: grafana, role: viewer, token: 7f4d1c0b9a8e6f5d4c3b2a19}]}\n", reflect.TypeFor[access.Token]()},
 	{"Defaults", "Under `defaults:`, in an item of `datasets:` and in a check. A check inherits from its dataset, " +
@@ -289,6 +292,7 @@ func TestReferenceExamplesLoad(t *testing.T) {
 	env := func(name string) (string, bool) { return "https://example.com/" + name, true }
 	for _, found := range yamlExample.FindAllStringSubmatch(reference(t), -1) {
 		text := FileWithExample("", strings.ReplaceAll(found[1], "dsn_file: /run/secrets/shop", "dsn: sqlite:x.db"))
+		text = strings.ReplaceAll(text, "password_file: /run/secrets/shop", "password: x")
 		text = strings.ReplaceAll(text, "token_file: /run/secrets/shop", "token: 7f4d1c0b9a8e6f5d4c3b2a19")
 		if _, err := Parse("example.yaml", []byte(text), env); err != nil {
 			t.Errorf("%v\n%s", err, text)

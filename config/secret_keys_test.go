@@ -25,6 +25,7 @@ var noSecrets = map[string]string{
 	"url of hooks.DBTCloud":               "plans show it; user and password are refused in it",
 	"env of hooks.Kubernetes":             "the Job shows it; secrets of a Job are a Secret of Kubernetes",
 	"tokens of access.Access":             "a list of tokens with names: the text of each is one",
+	"url of access.Client":                "the address of the agent; user and password are refused in it",
 	"external_url of config.file":         "the address of the agent for people",
 }
 

@@ -26,6 +26,10 @@ var knownTokens = []string{
 func (r *reader) access(c *Config, f *file) access.Access {
 	a := f.Web
 	node := child(r.root, "web")
+	r.resolvePaths(&a)
+	if r.isWrong(nodeOf(node, nil, "client")) {
+		a.Client = access.Client{} // its mistakes are recorded
+	}
 	r.invalid(node, nodeOf(r.root, r.root, "web"), "web", a.Validate())
 	for i, t := range a.Tokens {
 		r.checkToken(f, nodeOf(node, node, settings.Index("tokens", i)+".token"), t.Text)
@@ -34,11 +38,15 @@ func (r *reader) access(c *Config, f *file) access.Access {
 	if !c.Token.IsZero() {
 		a.Tokens = append(a.Tokens, access.Token{Name: access.SharedToken, Role: access.Admin, Text: c.Token})
 	}
-	if (a.Read == "token" || a.Metrics == "token") && len(a.Tokens) == 0 {
+	if (a.Read == "token" || a.Metrics == "token") && len(a.Tokens) == 0 && a.WebFile() == nil {
 		r.wrong(node, "web: read and metrics need a token, and there is none: set token: or tokens:")
 	}
 	if u, err := url.Parse(c.URL); err == nil && u.Hostname() != "" {
 		a.OwnName = u.Hostname()
+	}
+	if a.Scheme() == "https" && strings.HasPrefix(c.URL, "http://") {
+		r.note(c, nodeOf(r.root, r.root, "external_url"), "external_url starts with http://, and the agent speaks TLS: "+
+			"links in messages would not open: write https://, or the address of what stands before the agent")
 	}
 	r.sameTokens(node, a.Tokens)
 	return a

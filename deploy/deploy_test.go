@@ -22,6 +22,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/testenv"
 	_ "github.com/sentinel-dq/sentinel/warehouse/all"
 )
 
@@ -160,6 +161,60 @@ func TestKubernetes(t *testing.T) {
 		if !strings.Contains(web, path+`"`) {
 			t.Errorf("the agent does not serve %s", path)
 		}
+	}
+}
+
+// TestKubernetesWithTLS: each patch is of something that the manifests have, and the web
+// configuration file is one.
+func TestKubernetesWithTLS(t *testing.T) {
+	t.Parallel()
+	var overlay struct {
+		Resources []string
+		Patches   []struct {
+			Target struct{ Kind, Name string }
+			Patch  string
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "kubernetes/tls/kustomization.yaml")), &overlay); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"StatefulSet": "kubernetes/statefulset.yaml", "ServiceMonitor": "kubernetes/servicemonitor.yaml"}
+	for _, p := range overlay.Patches {
+		manifest := documents(t, files[p.Target.Kind])[0]
+		if manifest["metadata"].(map[string]any)["name"] != p.Target.Name {
+			t.Errorf("no %s %s", p.Target.Kind, p.Target.Name)
+		}
+		var operations []struct{ Op, Path string }
+		if err := yaml.Unmarshal([]byte(p.Patch), &operations); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range operations {
+			var at any = manifest
+			steps := strings.Split(strings.TrimPrefix(o.Path, "/"), "/")
+			for _, step := range steps[:len(steps)-1] {
+				if list, ok := at.([]any); ok && step == "0" {
+					at = list[0]
+					continue
+				}
+				at = at.(map[string]any)[step]
+			}
+			if o.Op != "add" || at == nil {
+				t.Errorf("%s: nothing at %s", p.Target.Kind, o.Path)
+			}
+		}
+	}
+	if len(overlay.Patches) != 2 || !slices.Equal(overlay.Resources, []string{".."}) {
+		t.Errorf("%+v", overlay)
+	}
+	dir := t.TempDir()
+	testenv.NewAuthority(t, dir).Issue(t, "tls", "sentinel")
+	file := strings.ReplaceAll(read(t, "kubernetes/tls/web.yml"), "/run/tls/tls.crt", "tls.pem")
+	path := filepath.Join(dir, "web.yml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(file, "/run/tls/", "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := access.OpenWebFile(path); err != nil {
+		t.Error(err)
 	}
 }
 

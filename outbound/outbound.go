@@ -22,6 +22,7 @@ type Options struct {
 	Proxy        bool           // use the proxy that the environment names
 	KeepAlive    bool           // keep connections for the next request
 	Roots        *x509.CertPool // certificate authorities; nil: the system's
+	TLS          *tls.Config    // in place of Roots; nil: none
 
 	HeaderTimeout time.Duration // from the request to the answer's header; 0: no limit
 }
@@ -51,7 +52,10 @@ func Client(o Options) *http.Client {
 		ForceAttemptHTTP2:     o.KeepAlive,
 		IdleConnTimeout:       90 * time.Second,
 		ResponseHeaderTimeout: o.HeaderTimeout,
-		TLSClientConfig:       &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:       o.TLS,
+	}
+	if o.TLS == nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
 	}
 	if o.Proxy {
 		transport.Proxy = http.ProxyFromEnvironment

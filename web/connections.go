@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -26,7 +27,11 @@ type connection struct {
 
 // changed is the ConnState hook of the server.
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
-	if victim := c.record(conn, state); victim != nil {
+	victim := c.record(conn, state)
+	if encrypted, ok := victim.(*tls.Conn); ok {
+		victim = encrypted.NetConn() // closing it by TLS could wait for the client
+	}
+	if victim != nil {
 		_ = victim.Close() // its own goroutine tells of its end
 	}
 }

@@ -48,7 +48,7 @@ func (r *refusals) take(now time.Time, wanted bool) (ok bool, left int) {
 // the last one before it has to wait, are in the audit log, up to ten entries in a minute.
 // An entry counts the requests since the one before.
 func (s *Server) Refused(ctx context.Context, client, path string, count int) {
-	s.Log.Warn("a request with a wrong token was refused", "client", client, "path", path, "count", count)
+	s.Log.Warn("a request with a wrong token or password was refused", "client", client, "path", path, "count", count)
 	now := s.Clock.Now()
 	ok, left := s.refusals.take(now, count == 1 || count == access.FailuresAllowed)
 	if !ok {
@@ -66,7 +66,7 @@ func (s *Server) Refused(ctx context.Context, client, path string, count int) {
 
 // Unread implements access.Observer.
 func (s *Server) Unread(err error) {
-	s.Log.Warn("a token cannot be read again: the last one stays in force", "error", err)
+	s.Log.Warn("a secret of the listener cannot be read again: the last one stays in force", "error", err)
 }
 
 // audit writes an entry, also when the client has hung up.

@@ -24,7 +24,7 @@ type Standby struct {
 // the agent that begins to lead needs the address.
 func (s *Standby) Serve(ctx context.Context, l net.Listener) error {
 	guard := access.NewGuard(s.Access, l.Addr(), s.Clock, s)
-	srv := limited(s.handler(guard))
+	srv := limited(s.handler(guard), s.Log)
 	ended := make(chan error, 1)
 	serving, stop := context.WithCancel(ctx)
 	go func() {
@@ -32,7 +32,7 @@ func (s *Standby) Serve(ctx context.Context, l net.Listener) error {
 		<-serving.Done()
 		ended <- srv.Close()
 	}()
-	err := srv.Serve(l)
+	err := serveOn(srv, l, s.Access, s.Unread)
 	stop()
 	closed := <-ended
 	if ctx.Err() != nil {
@@ -61,10 +61,10 @@ func (s *Standby) handler(g *access.Guard) http.Handler {
 
 // Refused implements access.Observer. A standby does not write to the audit log.
 func (s *Standby) Refused(_ context.Context, client, path string, count int) {
-	s.Log.Warn("a request with a wrong token was refused", "client", client, "path", path, "count", count)
+	s.Log.Warn("a request with a wrong token or password was refused", "client", client, "path", path, "count", count)
 }
 
 // Unread implements access.Observer.
 func (s *Standby) Unread(err error) {
-	s.Log.Warn("a token cannot be read again: the last one stays in force", "error", err)
+	s.Log.Warn("a secret of the listener cannot be read again: the last one stays in force", "error", err)
 }

@@ -7,12 +7,15 @@ package web
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -99,9 +102,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	keeps.Go(func() { guard.Keep(keeping) })
 	defer keeps.Wait()
 	defer stop()
-	srv := limited(s.handler(guard))
+	srv := limited(s.handler(guard), s.Log)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
+	go func() { served <- serveOn(srv, l, s.Access, s.Unread) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving http: %w", err)
@@ -116,8 +119,39 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
+// serveOn serves requests on l, by TLS where the web configuration file says so.
+func serveOn(srv *http.Server, l net.Listener, a access.Access, unread func(error)) error {
+	file := a.WebFile()
+	if file == nil {
+		return srv.Serve(l)
+	}
+	srv.TLSConfig = file.TLSConfig(unread)
+	if srv.TLSConfig == nil {
+		return srv.Serve(l)
+	}
+	if !slices.Contains(srv.TLSConfig.NextProtos, "h2") {
+		srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){} // no HTTP/2
+	}
+	return srv.ServeTLS(l, "", "")
+}
+
+// serverLog takes what net/http has to say. Clients that do not speak TLS, or do not trust
+// the agent, are many where scanners are, and no fault of the agent.
+type serverLog struct{ *slog.Logger }
+
+// Write implements io.Writer.
+func (l serverLog) Write(p []byte) (int, error) {
+	text := strings.TrimSpace(string(p))
+	level := slog.LevelError
+	if strings.Contains(text, "TLS handshake error") {
+		level = slog.LevelDebug
+	}
+	l.Log(context.Background(), level, "the http server says", "text", sentinel.Clip(text))
+	return len(p), nil
+}
+
 // limited returns a server with the limits of docs/security.md.
-func limited(h http.Handler) *http.Server {
+func limited(h http.Handler, own *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -126,6 +160,7 @@ func limited(h http.Handler) *http.Server {
 		IdleTimeout:       time.Minute,
 		ConnState:         new(connections).changed,
 		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(serverLog{own}, "", 0),
 	}
 }
 

@@ -1,25 +1,15 @@
 package cli
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/user"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/agent"
-	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -43,11 +33,14 @@ type change struct {
 }
 
 // apply makes the change through the API of the running agent. While none runs,
-// it makes the change in the state itself.
+// it makes the change in the state itself, unless SENTINEL_API_URL names an agent.
 func (c change) apply(cmd *cobra.Command) (err error) {
 	cfg, err := load(cmd)
 	if err != nil {
 		return err
+	}
+	if os.Getenv(envURL) != "" {
+		return c.ask(cmd.Context(), cfg)
 	}
 	state, err := store.Open(cmd.Context(), cfg.State)
 	if errors.Is(err, store.ErrLocked) {
@@ -68,64 +61,4 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Stop()) }()
 	return c.offline(cmd.Context(), a, state)
-}
-
-// apiToken returns the token that the command line has for the running agent: a person's own,
-// or one of the configuration that may decide.
-func apiToken(cfg *config.Config) string {
-	if own := os.Getenv("SENTINEL_API_TOKEN"); own != "" {
-		return own
-	}
-	if !cfg.Token.IsZero() {
-		return cfg.Token.Reveal()
-	}
-	for _, t := range cfg.Web.Tokens {
-		if t.Role != access.Viewer {
-			return t.Text.Reveal()
-		}
-	}
-	return ""
-}
-
-// postToAgent posts to the running agent's API and decodes the answer, unless
-// answer is nil.
-func postToAgent(ctx context.Context, cfg *config.Config, path string, body, answer any) error {
-	return change{path: path, body: body, answer: answer}.ask(ctx, cfg)
-}
-
-// ask sends the change to the running agent's API and decodes the answer.
-func (c change) ask(ctx context.Context, cfg *config.Config) error {
-	token := apiToken(cfg)
-	if token == "" {
-		return errors.New("a running agent accepts decisions only with a token: " +
-			"set `token:` in the configuration and restart it, or SENTINEL_API_TOKEN to a token of your own")
-	}
-	data, err := json.Marshal(c.body)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	url := "http://" + cfg.Listen + "/api/v1/" + c.path
-	req, err := http.NewRequestWithContext(ctx, cmp.Or(c.method, http.MethodPost), url, bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return unavailable(fmt.Errorf("asking the running agent: %w", err))
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return unavailable(err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return errors.New(strings.TrimSpace(string(text)))
-	}
-	if c.answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, c.answer)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -265,6 +266,14 @@ func (d decision) apply(cmd *cobra.Command) (r sentinel.Repair, err error) {
 		return r, err
 	}
 	who := userName()
+	ask := func() (sentinel.Repair, error) {
+		body := map[string]string{"who": who, "why": d.why, "hash": d.hash}
+		err := postToAgent(cmd.Context(), cfg, "repairs/"+d.id+"/"+d.what, body, &r)
+		return r, err
+	}
+	if os.Getenv(envURL) != "" {
+		return ask()
+	}
 	state, err := store.Open(cmd.Context(), cfg.State)
 	if err == nil {
 		defer func() { err = errors.Join(err, state.Close()) }()
@@ -274,6 +283,5 @@ func (d decision) apply(cmd *cobra.Command) (r sentinel.Repair, err error) {
 	if !errors.Is(err, store.ErrLocked) {
 		return r, unavailable(err)
 	}
-	body := map[string]string{"who": who, "why": d.why, "hash": d.hash}
-	return r, postToAgent(cmd.Context(), cfg, "repairs/"+d.id+"/"+d.what, body, &r)
+	return ask()
 }

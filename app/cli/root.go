@@ -91,7 +91,7 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
 	root.PersistentFlags().StringP("config", "c", "sentinel.yaml", "configuration file")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newGate(),
+		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newReload(), newGate(),
 		newSchema(), newSegments(), newHistory(), newState(), newBacktest(), newRisk(), newSLO(), newIncidents(),
 		newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newRules(), newDashboards(), newVersion(),
 	)

@@ -118,7 +118,7 @@ func (t *term) run(ctx context.Context) error {
 	t.metrics.Reloaded(true, t.Clock.Now())
 	leading{t}.Leading(true)
 	t.Log.Info("sentinel is running", "version", t.Version, "listen", t.listener.Addr().String(),
-		"state", store.Redact(t.config.State), "datasets", len(t.config.Datasets))
+		"scheme", t.config.Web.Scheme(), "state", store.Redact(t.config.State), "datasets", len(t.config.Datasets))
 	for _, w := range t.config.Warnings {
 		t.Log.Warn(w)
 	}
