@@ -18,7 +18,7 @@ func TestLayers(t *testing.T) {
 	allowed := map[string][]string{
 		"":                       {},
 		"/internal/panics":       {},
-		"/internal/wait":         {},
+		"/internal/wait":         {""},
 		"/internal/signals":      {},
 		"/settings":              {""},
 		"/secrets":               {"", "/settings"},

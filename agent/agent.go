@@ -18,6 +18,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
@@ -185,15 +186,7 @@ const confirmState = "confirm"
 // awaitRefresh waits until the datasets are to be resolved again. It returns false when
 // ctx ends.
 func (a *Agent) awaitRefresh(ctx context.Context, after time.Duration) bool {
-	timer := time.NewTimer(after)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-a.refresh:
-	case <-timer.C:
-	}
-	return true
+	return wait.Wake(ctx, wait.On(a.clock, after), a.refresh)
 }
 
 // retainDetectors drops the detectors of all checks that are not in ids.

@@ -33,7 +33,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 		a.countSilences() // one may have ended
 		a.mu.Unlock()
 		a.watchSilences(ctx, logged)
-		if !wait.For(ctx, time.Minute) {
+		if !wait.For(ctx, wait.On(a.clock, time.Minute)) {
 			return
 		}
 	}

@@ -58,7 +58,7 @@ func (a *Agent) quiet(l *Levels, now time.Time) bool {
 // watchLevels exports the service levels once a minute, because budgets change while
 // nothing happens.
 func (a *Agent) watchLevels(ctx context.Context) {
-	for wait.For(ctx, time.Minute) {
+	for wait.For(ctx, wait.On(a.clock, time.Minute)) {
 		labels, err := a.store.ExcludedRanges(ctx)
 		if err != nil {
 			a.log.Error("reading labels for service levels", "error", err)

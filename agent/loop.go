@@ -174,7 +174,7 @@ const readAgain = time.Second
 // runDue runs one batch after its delay, and releases its entries. If their plan is
 // replaced during the delay, the tick is due again, by the new plan.
 func (l *loop) runDue(ctx context.Context, tick time.Time, due []*entry) {
-	waited := wait.For(ctx, l.delay(due[0].plan.plan.Jitter, tick))
+	waited := wait.For(ctx, wait.On(l.agent.clock, l.delay(due[0].plan.plan.Jitter, tick)))
 	if l.giveBack(tick, due) {
 		return
 	}
@@ -218,7 +218,7 @@ func (l *loop) wait(ctx context.Context, now time.Time) {
 		}
 	}
 	l.mu.Unlock()
-	wait.Wake(ctx, next.Sub(now), l.changed)
+	wait.Wake(ctx, wait.On(l.agent.clock, next.Sub(now)), l.changed)
 }
 
 // due takes the entries whose tick has come, grouped by tick. It counts the ticks that

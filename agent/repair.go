@@ -10,6 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/internal/panics"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -142,7 +143,7 @@ func (a *Agent) runRepairs(ctx context.Context, plan Plan) {
 	case <-ctx.Done():
 		return
 	}
-	tick := time.NewTicker(advanceEvery)
+	tick := time.NewTicker(wait.On(a.clock, advanceEvery))
 	defer tick.Stop()
 	var swept, advanced time.Time
 	var idle bool

@@ -46,7 +46,9 @@ const keepFor = 24 * time.Hour
 func (a *Agent) sweep(ctx context.Context, plan Plan) {
 	recent, err := a.store.Repairs(ctx, store.RepairFilter{Limit: 10000})
 	if err != nil {
-		a.log.Error("sweeping staging tables", "error", err)
+		if ctx.Err() == nil {
+			a.log.Error("sweeping staging tables", "error", err)
+		}
 		return
 	}
 	kept := map[string]bool{}

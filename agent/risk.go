@@ -102,7 +102,7 @@ type forecasts map[sentinel.Table]*Forecast
 // watchRisks judges the risks once a minute, because a risk grows between checks while
 // no rows arrive.
 func (a *Agent) watchRisks(ctx context.Context) {
-	for wait.For(ctx, time.Minute) {
+	for wait.For(ctx, wait.On(a.clock, time.Minute)) {
 		rec, err := a.submitRisks(ctx)
 		if err != nil {
 			a.log.Error("judging risks", "error", err)

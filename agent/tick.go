@@ -339,7 +339,7 @@ func (a *Agent) submit(
 	rec := &record{ctx: context.WithoutCancel(ctx), batch: batch, changes: changes, at: a.now(), audit: audit}
 	rec.planner = a.planner
 	for n := range changes {
-		changes[n].Trace = telemetry.Traceparent(ctx)
+		changes[n].Trace = a.trace.Carried(ctx)
 	}
 	if batch.Empty() && len(changes)+len(audit) == 0 {
 		rec.outcome = make(chan error, 1)

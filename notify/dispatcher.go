@@ -150,7 +150,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 				d.problem("", fmt.Errorf("%s: %w", job.what, err))
 			}
 		}
-		if !wait.For(ctx, d.Every) {
+		if !wait.For(ctx, wait.On(d.Clock, d.Every)) {
 			return
 		}
 	}

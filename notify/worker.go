@@ -43,7 +43,7 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 			w.d.problem(w.channel.Name, err)
 			idle = poll
 		}
-		if !wait.Wake(ctx, idle, wake) {
+		if !wait.Wake(ctx, wait.On(w.d.Clock, idle), wake) {
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -34,11 +35,12 @@ func (h *leaseKeeper) start(ctx context.Context, begin time.Time) (context.Conte
 	h.ctx = held
 	// The end of the trust must be noticed even if the state does not answer.
 	trust := h.lease - h.lease/10
-	end := time.AfterFunc(trust, cancel)
+	wall := wait.On(h.engine.Clock, trust)
+	end := time.AfterFunc(wall, cancel)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
 		defer func() { end.Stop() }()
-		ticker := time.NewTicker(h.lease / 3)
+		ticker := time.NewTicker(wait.On(h.engine.Clock, h.lease/3))
 		defer ticker.Stop()
 		for {
 			select {
@@ -46,7 +48,7 @@ func (h *leaseKeeper) start(ctx context.Context, begin time.Time) (context.Conte
 				return
 			case <-ticker.C:
 			}
-			began, renewed := h.engine.Clock.Now(), time.AfterFunc(trust, cancel)
+			began, renewed := h.engine.Clock.Now(), time.AfterFunc(wall, cancel)
 			err := h.engine.Store.ExtendLease(held, h.id, h.fence, h.engine.Clock.Now().Add(h.lease))
 			h.mu.Lock()
 			if err == nil {

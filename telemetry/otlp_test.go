@@ -278,13 +278,10 @@ func TestExportStopsAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestInvalidVariablesAreReported(t *testing.T) {
+// TestWhatCannotBeUsedIsReported: the signal is not sent then.
+func TestWhatCannotBeUsedIsReported(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
-		"OTEL_TRACES_EXPORTER":                  "zipkin",
-		"OTEL_EXPORTER_OTLP_PROTOCOL":           "http/json",
-		"OTEL_EXPORTER_OTLP_COMPRESSION":        "zip",
-		"OTEL_EXPORTER_OTLP_TIMEOUT":            "10s",
 		"OTEL_EXPORTER_OTLP_HEADERS":            "secret",
 		"OTEL_EXPORTER_OTLP_ENDPOINT":           "collector:4318",
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT":    "http://me:secret@collector:4318",

@@ -8,45 +8,26 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 )
 
 // settings holds what Sentinel reads of a signal's OTEL_EXPORTER_OTLP_* variables. The
-// exporters also read the variables, but replace an invalid value by a default.
-// Sentinel refuses to start instead.
+// exporters also read the variables, but replace an address, headers or a certificate that
+// they cannot use by a default. Sentinel does not send the signal instead.
 type settings struct {
 	grpc    bool
 	target  string   // host and port of a gRPC endpoint without a scheme
 	secrets []string // values of headers
 }
 
-// readSettings checks the variables of a signal: TRACES, METRICS or LOGS. Its
-// errors name the variable and never hold the value of a header.
+// readSettings checks what the variables of a signal name: TRACES, METRICS or LOGS.
+// cleanEnvironment has checked their words and numbers. Its errors name the variable and
+// never hold the value of a header.
 func readSettings(signal string, env func(string) string) (s settings, err error) {
-	if name := env("OTEL_" + signal + "_EXPORTER"); name != "" && name != "otlp" {
-		return s, fmt.Errorf("OTEL_%s_EXPORTER: unknown word %q: want otlp or none", signal, name)
-	}
 	get := func(name string) string {
 		return cmp.Or(env("OTEL_EXPORTER_OTLP_"+signal+"_"+name), env("OTEL_EXPORTER_OTLP_"+name))
 	}
-	switch protocol := get("PROTOCOL"); protocol {
-	case "", "http/protobuf":
-	case "grpc":
-		s.grpc = true
-	default:
-		return s, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL: unknown word %q: want http/protobuf or grpc", protocol)
-	}
-	switch compression := get("COMPRESSION"); compression {
-	case "", "none", "gzip":
-	default:
-		return s, fmt.Errorf("OTEL_EXPORTER_OTLP_COMPRESSION: unknown word %q: want gzip or none", compression)
-	}
-	if text := get("TIMEOUT"); text != "" {
-		if ms, err := strconv.Atoi(text); err != nil || ms <= 0 {
-			return s, fmt.Errorf("OTEL_EXPORTER_OTLP_TIMEOUT: %q: want milliseconds", text)
-		}
-	}
+	s.grpc = get("PROTOCOL") == "grpc"
 	if s.secrets, err = headerValues(get("HEADERS")); err != nil {
 		return s, err
 	}

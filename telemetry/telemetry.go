@@ -1,20 +1,22 @@
 // Package telemetry sends traces, metrics and logs by OTLP, as the standard OTEL_*
 // variables configure. Without them it is off: [Start] returns nil, whose methods do
-// nothing. settings.go checks the variables, otlp.go creates the exporters, and log.go
-// adds trace ids to log lines. Begin with [Start].
+// nothing. environment.go checks the words and numbers of the variables, settings.go what
+// they name, otlp.go creates the exporters, and log.go adds trace ids to log lines. Begin
+// with [Start].
 package telemetry
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	prometheusbridge "go.opentelemetry.io/contrib/bridges/prometheus"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -32,9 +34,10 @@ const scopeName = "github.com/sentinel-dq/sentinel"
 // Telemetry sends the signals that the environment asks for. A nil Telemetry sends none.
 // It is safe for concurrent use.
 type Telemetry struct {
-	tracer   trace.Tracer // nil: traces are off
-	logs     slog.Handler // nil: logs are off
-	shutdown []func(context.Context) error
+	tracer     trace.Tracer // nil: traces are off
+	logs       slog.Handler // nil: logs are off
+	propagates bool         // the context of traces goes out with webhooks
+	shutdown   []func(context.Context) error
 }
 
 // enabled reports whether the variables ask for a signal: TRACES, METRICS or LOGS.
@@ -49,47 +52,60 @@ func enabled(env func(string) string, signal string) bool {
 }
 
 // Start starts the signals that the OTEL_* variables of the environment ask for. It
-// returns nil if they ask for none. It reads the agent's metrics from metrics. The
+// returns nil if they ask for none. It reads the agent's metrics from metrics. Operators
+// inject such variables into all processes, so none of them keeps the agent from starting:
+// what is wrong is logged and ignored, and a signal that cannot be sent then is off. The
 // caller must call Shutdown.
-func Start(ctx context.Context, version string, metrics prometheus.Gatherer) (*Telemetry, error) {
-	traces := enabled(os.Getenv, "TRACES")
-	gauges := enabled(os.Getenv, "METRICS")
-	logs := enabled(os.Getenv, "LOGS")
-	if !traces && !gauges && !logs {
-		return nil, nil
+func Start(ctx context.Context, version string, metrics prometheus.Gatherer, log *slog.Logger) *Telemetry {
+	cleanEnvironment(log)
+	signals := []struct {
+		name  string
+		start func(*Telemetry, context.Context, *resource.Resource) error
+	}{
+		{"TRACES", (*Telemetry).startTraces},
+		{"METRICS", func(t *Telemetry, ctx context.Context, about *resource.Resource) error {
+			return t.startMetrics(ctx, about, metrics)
+		}},
+		{"LOGS", (*Telemetry).startLogs},
 	}
-	about, err := describe(ctx, version)
-	if err != nil {
-		return nil, fmt.Errorf("opentelemetry: %w", err)
+	t := &Telemetry{propagates: propagates(os.Getenv)}
+	var about *resource.Resource
+	for _, s := range signals {
+		if !enabled(os.Getenv, s.name) {
+			continue
+		}
+		if about == nil {
+			otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("opentelemetry", "error", err) }))
+			about = describe(ctx, version, log)
+		}
+		if err := s.start(t, ctx, about); err != nil {
+			log.Error("opentelemetry: the agent does not send "+strings.ToLower(s.name), "error", err)
+		}
 	}
-	t := &Telemetry{}
-	if traces {
-		err = t.startTraces(ctx, about)
+	if len(t.shutdown) == 0 {
+		return nil
 	}
-	if gauges && err == nil {
-		err = t.startMetrics(ctx, about, metrics)
-	}
-	if logs && err == nil {
-		err = t.startLogs(ctx, about)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opentelemetry: %w", err), t.Shutdown(ctx))
-	}
-	return t, nil
+	return t
+}
+
+// propagates reports whether the context of traces goes out with webhooks.
+func propagates(env func(string) string) bool {
+	propagators := env("OTEL_PROPAGATORS")
+	return propagators == "" || strings.Contains(propagators, "tracecontext")
 }
 
 // describe returns the attributes of this process. It leaves out those that it cannot
 // read.
-func describe(ctx context.Context, version string) (*resource.Resource, error) {
+func describe(ctx context.Context, version string, log *slog.Logger) *resource.Resource {
 	about, err := resource.New(ctx,
 		resource.WithFromEnv(), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(),
 		resource.WithAttributes(
 			attribute.String("service.name", serviceName()),
 			attribute.String("service.version", version)))
-	if errors.Is(err, resource.ErrPartialResource) {
-		err = nil
+	if err != nil {
+		log.Warn("opentelemetry: some attributes of the process are not known", "error", err)
 	}
-	return about, err
+	return about
 }
 
 func serviceName() string {
@@ -224,7 +240,7 @@ func (t *Telemetry) Notice(
 		trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(attribute.String("sentinel.channel", channel)),
 	)
-	return ctx, Traceparent(ctx), ending(span)
+	return ctx, t.Carried(ctx), ending(span)
 }
 
 // Result adds an event with the result of a check to the current span.
@@ -262,6 +278,15 @@ func (t *Telemetry) Statement(ctx context.Context, system, warehouse, text strin
 		}
 		span.End()
 	}
+}
+
+// Carried returns the traceparent that goes out with what the current span causes; "" if
+// OTEL_PROPAGATORS leaves it out.
+func (t *Telemetry) Carried(ctx context.Context) string {
+	if t == nil || !t.propagates {
+		return ""
+	}
+	return Traceparent(ctx)
 }
 
 // Traceparent returns the W3C traceparent of the current span; "" without one.

@@ -178,7 +178,7 @@ func keepUpdated(ctx context.Context, p agent.Plan, worker *cluster.Worker, log 
 		}
 		worker.Update(resources(p, datasets))
 		log.ready.Store(true)
-		wait.For(ctx, p.RefreshAfter(len(problems) > 0))
+		wait.For(ctx, wait.On(worker.Clock, p.RefreshAfter(len(problems) > 0)))
 	}
 }
 

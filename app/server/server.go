@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/app/setup"
@@ -24,6 +25,9 @@ type Options struct {
 	Log        *slog.Logger
 	HangUp     <-chan os.Signal // the configuration is to be read again; nil: never
 	RepairsOff <-chan os.Signal // repairs are to be switched off; nil: never
+	// Lease is how long a repair stays with an agent that is not heard of any more, on the
+	// clock. 0: 30s, or 8s where agents share a state.
+	Lease time.Duration
 }
 
 // Server is one agent. It leads or stands by, as long as Run runs.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,9 +61,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	t.metrics.MaxSeries, t.metrics.Clock = s.config.MaxSeries, s.Clock
 	t.metrics.Set(exporters.StateShared, number(store.Shared(s.config.State)))
 	var err error
-	if t.traces, err = telemetry.Start(ctx, s.Version, t.metrics); err != nil {
-		return nil, &ConfigError{err}
-	}
+	t.traces = telemetry.Start(ctx, s.Version, t.metrics, s.Log)
 	t.Log = slog.New(t.traces.Handler(s.Log.Handler()))
 	if t.plan, err = t.setup(s.config).Plan(state); err != nil {
 		return nil, errors.Join(&ConfigError{err}, t.traces.Shutdown(ctx))
@@ -87,6 +86,7 @@ func (t *term) makeAgent() {
 	engine := &repair.Config{
 		Store:      t.state,
 		Holder:     holder(),
+		Lease:      t.Lease,
 		Clock:      t.Clock,
 		Budget:     t.config.RepairBudget,
 		KillSwitch: t.repairsOff,
@@ -100,7 +100,7 @@ func (t *term) makeAgent() {
 		Log:     t.Log,
 	}
 	if store.Shared(t.config.State) {
-		engine.Lease = sharedLease
+		engine.Lease = cmp.Or(t.Lease, sharedLease)
 		t.worker = t.newWorker(t.state, t.repairsOff)
 		t.member = t.newMember(t.config, t.worker, true, t.metrics)
 		engine.Remote = &cluster.Steps{Member: t.member}

@@ -5,8 +5,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/wait"
 )
+
+func TestOnAScaledClock(t *testing.T) {
+	t.Parallel()
+	machine := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	c := sentinel.ScaledClock{
+		Of:     sentinel.ClockFunc(func() time.Time { return machine }),
+		Origin: machine.Add(-time.Second), Start: machine.Add(-24 * time.Hour), Rate: 60,
+	}
+	if want := machine.Add(time.Minute - 24*time.Hour); !c.Now().Equal(want) {
+		t.Errorf("it shows %s, want %s", c.Now(), want)
+	}
+	if d := wait.On(c, time.Hour); d != time.Minute {
+		t.Errorf("an hour of it takes %s", d)
+	}
+	if d := wait.On(sentinel.ClockFunc(time.Now), time.Hour); d != time.Hour {
+		t.Errorf("an hour of the machine takes %s", d)
+	}
+}
 
 func TestWaitsEnd(t *testing.T) {
 	t.Parallel()
