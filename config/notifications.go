@@ -50,13 +50,33 @@ func (r *reader) routes(entries []routeEntry, channels []string) (out []notify.R
 	}
 	for i := range entries {
 		e := &entries[i]
+		for n := range e.During {
+			r.resolvePaths(&e.During[n])
+		}
 		if err := e.Route.Validate(channels); err != nil {
 			r.invalid(e.node, e.node, "", err)
 			continue
 		}
 		out = append(out, e.Route)
+		r.unreachable(e, out)
 	}
 	return out
+}
+
+// unreachable refuses the last of some routes where another takes all that it matches,
+// if it has hours, and warns of it otherwise.
+func (r *reader) unreachable(e *routeEntry, routes []notify.Route) {
+	by := notify.Hides(routes, len(routes)-1)
+	if by == 0 {
+		return
+	}
+	const message = "this route is never taken: route %d before it takes all that it matches: " +
+		"put this one before it, or add `continue: true` there"
+	if len(e.During) > 0 {
+		r.wrong(nodeOf(e.node, e.node, "during"), message, by)
+		return
+	}
+	r.notes = append(r.notes, fmt.Sprintf("%s:%d: "+message, r.file, e.node.Line, by))
 }
 
 // maintenance validates `maintenance:`.
@@ -66,6 +86,7 @@ func (r *reader) maintenance(entries []windowEntry) (out []notify.Window) {
 		if entries[i].node == nil || r.isWrong(entries[i].node) {
 			continue
 		}
+		r.resolvePaths(w)
 		if err := w.Validate(); err != nil {
 			r.invalid(entries[i].node, entries[i].node, "", err)
 			continue

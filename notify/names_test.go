@@ -35,7 +35,7 @@ func TestDatasetsAreNamedAsInTheConfiguration(t *testing.T) {
 		{"shop.public.two words", "two words", true},
 	} {
 		silence := notify.Silence{Dataset: c.pattern, From: now.Add(-time.Hour), Until: now.Add(time.Hour), Who: "ann", Why: "x"}
-		window := notify.Window{From: "11:00", To: "13:00", Dataset: []string{"other.*", c.pattern}}
+		window := notify.Window{Times: notify.Times{From: "11:00", To: "13:00"}, Dataset: []string{"other.*", c.pattern}}
 		route := notify.Route{Dataset: []string{"other.*", c.pattern}}
 		for what, err := range map[string]error{
 			"silence": silence.Validate(), "window": window.Validate(), "route": route.Validate(nil),
@@ -55,7 +55,7 @@ func TestDatasetsAreNamedAsInTheConfiguration(t *testing.T) {
 	}
 	const broken = `shop.public."orders`
 	silence := notify.Silence{Dataset: broken, From: now, Until: now.Add(time.Hour), Who: "ann", Why: "x"}
-	window := notify.Window{From: "11:00", To: "13:00", Dataset: []string{broken}}
+	window := notify.Window{Times: notify.Times{From: "11:00", To: "13:00"}, Dataset: []string{broken}}
 	route := notify.Route{Dataset: []string{broken}}
 	for what, err := range map[string]error{
 		"silence": silence.Validate(), "window": window.Validate(), "route": route.Validate(nil),

@@ -63,6 +63,7 @@ type Entry struct {
 	Ref      string // what the channel answered when the thread began
 	Others   int    // unresolved incidents of the thread beside those of the notice
 	Failed   string // the channel that gave the notice up before, and why; may be empty
+	Late     string // why it is told after the transition; may be empty
 }
 
 // News reports whether the entry says that something is wrong now.

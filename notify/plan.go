@@ -16,6 +16,7 @@ type Change struct {
 	Kind     Kind
 	Incident sentinel.Incident // as it is after it
 	Trace    string            // W3C traceparent of the tick; may be empty
+	Late     string            // why it is told after the transition; may be empty
 }
 
 // Track compares an incident with its previous version (the zero value for a new one).
@@ -78,6 +79,7 @@ type Incidents interface {
 type note struct {
 	Incident sentinel.Incident
 	Trace    string `json:",omitempty"`
+	Late     string `json:",omitempty"` // why it is told after the transition
 	Failed   string `json:",omitempty"` // the channel that gave it up, and why
 }
 
@@ -104,7 +106,7 @@ func (p *Planner) Plan(changes []Change, sent []store.Notified, now time.Time) (
 		if p.quiet(c.Incident, now) {
 			continue
 		}
-		for _, r := range p.routes(p.present(c.Incident, now)) {
+		for _, r := range p.routes(p.present(c.Incident, now), now) {
 			if !p.Routes[r].OnlyEscalated || c.Kind == Escalated || c.Incident.Standing() == sentinel.Escalated {
 				out.add(c, p.Routes[r].To, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].Wait())
 				notified[c.Incident.ID] = append(notified[c.Incident.ID], p.Routes[r].To...)
@@ -116,13 +118,13 @@ func (p *Planner) Plan(changes []Change, sent []store.Notified, now time.Time) (
 
 // followUp notifies the channels that were notified before, grouped by their routes.
 func (p *Planner) followUp(out *items, c Change, cause sentinel.Incident, notified []string) {
-	for _, r := range p.routes(unsilenced(c.Incident)) {
+	for _, r := range p.routes(unsilenced(c.Incident), out.now) {
 		to := slices.DeleteFunc(slices.Clone(p.Routes[r].To), func(name string) bool {
 			return !slices.Contains(notified, name)
 		})
 		out.add(c, to, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].Wait())
 	}
-	// The routes may have changed since.
+	// The routes may have changed since, or their hours are over.
 	other := Route{}
 	out.add(c, notified, other.group(-1, c.Kind, cause), *routeDefaults.GroupWait)
 }
@@ -185,15 +187,15 @@ func (p *Planner) present(i sentinel.Incident, now time.Time) sentinel.Incident 
 	return Summarize(i)
 }
 
-// routes are the numbers of the routes that an incident takes: those of each of its open
-// findings. One without a finding, and one that is over, takes its own.
-func (p *Planner) routes(i sentinel.Incident) (taken []int) {
+// routes are the numbers of the routes that an incident takes at now: those of each of its
+// open findings. One without a finding, and one that is over, takes its own.
+func (p *Planner) routes(i sentinel.Incident, now time.Time) (taken []int) {
 	for _, part := range i.Parts() {
 		if len(part.Findings) == 1 && part.Findings[0].Silenced {
 			continue
 		}
 		for n := range p.Routes {
-			if !p.Routes[n].Matches(part) {
+			if !p.Routes[n].Matches(part) || !p.Routes[n].Holds(now) {
 				continue
 			}
 			if !slices.Contains(taken, n) {
@@ -245,7 +247,7 @@ func (o *items) put(c Change, key string, to []string, group string, wait time.D
 	if len(to) == 0 || o.err != nil {
 		return
 	}
-	data, err := json.Marshal(note{Incident: c.Incident, Trace: c.Trace})
+	data, err := json.Marshal(note{Incident: c.Incident, Trace: c.Trace, Late: c.Late})
 	if err != nil {
 		o.err = fmt.Errorf("planning notifications of %s: %w", c.Incident.ID, err)
 		return

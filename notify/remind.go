@@ -32,7 +32,7 @@ func (p *Planner) Remind(
 			continue
 		}
 		i = p.present(i, now)
-		for _, r := range p.routes(i) {
+		for _, r := range p.routes(i, now) {
 			for _, channel := range p.Routes[r].To {
 				m.remind(i, r, channel)
 			}
@@ -71,7 +71,8 @@ func (m *reminders) remind(i sentinel.Incident, r int, channel string) {
 			m.out.again(i, channel, gone.Reminders, group(late(i)))
 		}
 	case !ok && (!route.OnlyEscalated || i.Standing() == sentinel.Escalated):
-		m.out.add(Change{Kind: late(i), Incident: i}, []string{channel}, group(late(i)), route.Wait())
+		c := Change{Kind: late(i), Incident: i, Late: route.begun(i)}
+		m.out.add(c, []string{channel}, group(late(i)), route.Wait())
 	case ok && t.Sent && due(t.Last):
 		m.out.remind(i, channel, t.Reminders+1, group(Reminder))
 	}

@@ -22,6 +22,8 @@ type Route struct {
 	Dataset []string `yaml:"dataset" doc:"Tables that match, with * and %. Default: any."`
 	To      []string `yaml:"to" doc:"Names of channels. Empty: nobody is notified."`
 
+	During []Times `yaml:"during" doc:"Times in which the route holds. At others the next route is tried. Default: always."`
+
 	Continue      bool           `yaml:"continue" doc:"Also try the routes after this one."`
 	OnlyEscalated bool           `yaml:"only_escalated" doc:"Notify only once a repair has failed or is not allowed."`
 	GroupBy       []string       `yaml:"group_by" default:"warehouse,tier" enum:"warehouse,schema,dataset,tier,owner,kind,check" doc:"What incidents must share to be one message."`
@@ -62,6 +64,14 @@ func (r *Route) Validate(channels []string) error {
 	if err := sentinel.CheckPatterns(r.Dataset...); err != nil {
 		return settings.In("dataset", err)
 	}
+	if r.During != nil && len(r.During) == 0 {
+		return settings.Wrong("during", "it never holds: give times, or leave the key out")
+	}
+	for i := range r.During {
+		if err := r.During[i].Validate(); err != nil {
+			return settings.In(settings.Index("during", i), err)
+		}
+	}
 	if r.Wait() < 0 {
 		return settings.Wrong("group_wait", "must not be negative")
 	}
@@ -89,6 +99,36 @@ func (r *Route) repeat() time.Duration {
 // Matches reports whether an incident takes this route.
 func (r *Route) Matches(i sentinel.Incident) bool {
 	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchTable(r.Dataset, i.Table)
+}
+
+// Holds reports whether now is in the hours of the route.
+func (r *Route) Holds(now time.Time) bool {
+	for i := range r.During {
+		if r.During[i].Active(now) {
+			return true
+		}
+	}
+	return len(r.During) == 0
+}
+
+// Next returns the first instant after now at which hours of the route begin; zero if
+// there is none.
+func (r *Route) Next(now time.Time) (next time.Time) {
+	for i := range r.During {
+		if at := r.During[i].Next(now); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
+}
+
+// begun says that an incident began outside of the hours of the route, which have begun
+// since; "" if it did not.
+func (r *Route) begun(i sentinel.Incident) string {
+	if r.Holds(i.Opened) {
+		return ""
+	}
+	return "the hours of the route have begun: " + r.hours()
 }
 
 // group returns the key of incidents that may be one message: they have one kind of

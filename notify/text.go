@@ -207,6 +207,7 @@ func (e Entry) Facts(now time.Time) []Fact {
 		Fact{"Cause", cause(i)},
 		Fact{"Note", i.Note},
 		Fact{"Runbook", i.Runbook},
+		Fact{"Told now", e.Late},
 		Fact{"Undelivered", e.Failed},
 		Fact{"Next", "sentinel incidents show " + i.ID},
 	)

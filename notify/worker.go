@@ -144,7 +144,7 @@ func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
 		}
 		n.Entries = append(n.Entries, Entry{
 			Kind: Kind(item.Kind), Incident: stored.Incident, Thread: item.Thread, Ref: item.Ref,
-			Others: b.Others[item.Thread], Failed: stored.Failed,
+			Others: b.Others[item.Thread], Failed: stored.Failed, Late: stored.Late,
 		})
 		n.Trace = cmp.Or(n.Trace, stored.Trace)
 	}

@@ -11,7 +11,7 @@ import (
 func newNotify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
-		Short: "Test channels, and manage notifications that were given up",
+		Short: "Test channels and routes, and manage notifications that were given up",
 		Example: `  sentinel notify test oncall
   sentinel notify dead list`,
 	}
@@ -41,6 +41,6 @@ func newNotify() *cobra.Command {
 			return err
 		},
 	}
-	cmd.AddCommand(test, newDead())
+	cmd.AddCommand(test, newNotifyRoute(), newDead())
 	return cmd
 }

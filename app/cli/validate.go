@@ -29,7 +29,7 @@ func newValidate() *cobra.Command {
 			for _, d := range cfg.Datasets {
 				n += len(d.Checks)
 			}
-			for _, w := range cfg.Warnings {
+			for _, w := range append(cfg.Warnings, cfg.HoursWarnings(clock.Now())...) {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+w)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "valid: %d warehouses, %d datasets, %d checks\n",

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,7 +120,7 @@ func (t *term) run(ctx context.Context) error {
 	leading{t}.Leading(true)
 	t.Log.Info("sentinel is running", "version", t.Version, "listen", t.listener.Addr().String(),
 		"scheme", t.config.Web.Scheme(), "state", store.Redact(t.config.State), "datasets", len(t.config.Datasets))
-	for _, w := range t.config.Warnings {
+	for _, w := range append(slices.Clone(t.config.Warnings), t.config.HoursWarnings(t.Clock.Now())...) {
 		t.Log.Warn(w)
 	}
 	debug.FreeOSMemory() // what reading the configuration took
