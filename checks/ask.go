@@ -5,6 +5,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // Ask is one question to a table. Exactly one of Aggregate, Groups and Query is set.
@@ -28,7 +29,10 @@ type Aggregate struct {
 	Values Values     // those values of Time that take part
 	Where  string     // SQL filter of the user
 	Window Window
-	InCase bool // Window selects values and not rows, so that others of the same rows take part elsewhere
+	// Bad is a condition on the rows that take part, beside Where. Func is count then.
+	Bad    warehouse.Predicate
+	badKey string // Bad as it is written, for the cache; "" if SQL of the user is in it
+	InCase bool   // Window selects values and not rows, so that others of the same rows take part elsewhere
 }
 
 // Values are some of the values of a [TimeSource].
@@ -75,6 +79,7 @@ type Groups struct {
 	Offset time.Duration // added to the time before steps are counted
 	Equal  []string      // the value of each column of By, as the engine compares; "<null>" is NULL; nil: all rows
 	Values []*Aggregate  // further numbers of each group; their filter is Where
+	Totals bool          // Values are counts, and Other has them too
 	Where  string
 	Window Window
 	Limit  int

@@ -76,7 +76,10 @@ func (a *Aggregate) key() (key string, ok bool) {
 	if a.Where != "" || a.Expr != "" || a.Func == "" || a.Time.Expression != "" || w.Time.Expression != "" {
 		return "", false
 	}
-	return fmt.Sprintf("%s|%s|%+v|%s|%+v|%d|%d|%d|%d|%v|%v", a.Func, a.Column, a.Time, a.Values, w.Time,
+	if a.Bad != nil && a.badKey == "" {
+		return "", false
+	}
+	return fmt.Sprintf("%s|%s|%s|%+v|%s|%+v|%d|%d|%d|%d|%v|%v", a.Func, a.Column, a.badKey, a.Time, a.Values, w.Time,
 		w.From.UnixMicro(), w.To.UnixMicro(), w.FromWall.UnixMicro(), w.ToWall.UnixMicro(), w.Gaps, w.InGaps), true
 }
 

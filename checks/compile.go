@@ -15,6 +15,19 @@ type compiled struct {
 	columns   []int // column of each ask's answer
 }
 
+// mostOutputs and mostParameters are how many of them a statement may have. PostgreSQL
+// takes 1,664 outputs and 65,535 parameters, SQLite 2,000 and 32,766.
+const mostOutputs, mostParameters = 500, 30_000
+
+// outputs returns the number of answers in the statement's row.
+func (c compiled) outputs() int {
+	n := 0
+	for _, column := range c.columns {
+		n = max(n, column)
+	}
+	return n
+}
+
 // compile merges aggregates of one table into one statement. Aggregates over
 // the same rows share a scan; different scans are derived tables of the same
 // statement, so that each prunes its partitions and uses its index alone:
@@ -175,6 +188,13 @@ func (a *Aggregate) sql(d warehouse.Dialect, mixed bool, args *[]any) (string, e
 	if mixed && a.Where != "" {
 		conditions = append(conditions, filterText(a.Where))
 	}
+	if a.Bad != nil {
+		bad, err := warehouse.WritePredicate(d, a.Bad, args)
+		if err != nil {
+			return "", err
+		}
+		conditions = append(conditions, "("+bad+")")
+	}
 	wrap := func(aggregate string) string { return aggregate }
 	var err error
 	switch {
@@ -213,6 +233,24 @@ func filterText(where string) string {
 	return "(" + where + ")"
 }
 
+// values writes the numbers of each group, and behind them their sums over all groups.
+func (g *Groups) values(d warehouse.Dialect, args *[]any) (list string, err error) {
+	forms := []string{", %s"}
+	if g.Totals {
+		forms = append(forms, ", sum(%s) OVER ()")
+	}
+	for _, form := range forms {
+		for _, v := range g.Values {
+			value, err := v.sql(d, false, args)
+			if err != nil {
+				return "", err
+			}
+			list += fmt.Sprintf(form, value)
+		}
+	}
+	return list, nil
+}
+
 // compileGroups writes the statement of a Groups ask: the groups' columns, the
 // group's count, the number of groups and the count of all rows.
 func compileGroups(d warehouse.Dialect, of source, g *Groups) (warehouse.Statement, error) {
@@ -232,13 +270,9 @@ func compileGroups(d warehouse.Dialect, of source, g *Groups) (warehouse.Stateme
 		columns = append(columns, column)
 	}
 	var st warehouse.Statement
-	values := ""
-	for _, v := range g.Values {
-		value, err := v.sql(d, false, &st.Args)
-		if err != nil {
-			return st, err
-		}
-		values += ", " + value
+	values, err := g.values(d, &st.Args)
+	if err != nil {
+		return st, err
 	}
 	table, err := of.from(d, &st.Args)
 	if err != nil {

@@ -25,7 +25,7 @@ func (p *planned) decode() {
 			case q.ask.Aggregate != nil:
 				answer = decodeAggregate(p.rows, p.columns[i], q.ask.Aggregate)
 			case q.ask.Groups != nil:
-				answer = decodeGroups(p.rows, q.ask.Groups)
+				answer = p.groups.of(decodeGroups(p.rows, &p.groups.Groups), i)
 			default:
 				answer = decodeQuery(p.rows, q.ask.Query, q.from.target.Location)
 			}
@@ -65,6 +65,7 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 		step    int64
 	}
 	named := make(map[label]bool, len(rows))
+	others := make([]int64, len(g.Values))
 	for _, r := range rows {
 		segment, step, err := groupOf(r[:width], g)
 		if err != nil {
@@ -91,6 +92,8 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 				return Answer{Err: err}
 			}
 			group.Values = append(group.Values, v)
+			n, _ := v.Int64()
+			others[i] -= n
 		}
 		a.Groups = append(a.Groups, group)
 	}
@@ -108,6 +111,14 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 	if n, _ := groups.Int64(); int(n) > len(rows) {
 		all, _ := total.Int64()
 		a.Other = Group{Segment: "other", Count: sentinel.Int(all - shown), Size: int(n) - len(rows)}
+		for i := 0; i < len(g.Values) && g.Totals; i++ {
+			sum, err := rows[0][width+3+len(g.Values)+i].Number()
+			if err != nil {
+				return Answer{Err: err}
+			}
+			all, _ := sum.Int64()
+			a.Other.Values = append(a.Other.Values, sentinel.Int(all+others[i]))
+		}
 	}
 	return a
 }

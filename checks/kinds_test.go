@@ -21,10 +21,19 @@ func samples(t *testing.T, b *bench) map[string]sample {
 		return &sentinel.Table{Warehouse: "w", Schema: b.schema, Name: name}
 	}
 	return map[string]sample{
-		"freshness": {&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: minute}},
-		"reconcile": {&checks.Reconcile{With: table("sample")}, &checks.Reconcile{With: table("empty")}},
-		"row_count": {&checks.RowCount{Fail: bound(t, "< 1")}, &checks.RowCount{Fail: bound(t, "< 2")}},
-		"schema":    {&checks.Schema{}, &checks.Schema{Columns: checks.DeclaredColumns{{Name: "no_such_column"}}}},
+		"missing": {
+			&checks.Missing{Column: "id"},
+			&checks.Missing{Column: "id", Values: checks.ValueList{"1"}},
+		},
+		"invalid": {
+			&checks.Invalid{Column: "id", ValidValues: checks.ValueList{"1"}},
+			&checks.Invalid{Column: "id", Min: "2"},
+		},
+		"failed_rows": {&checks.FailedRows{Expression: "id > 1"}, &checks.FailedRows{Expression: "id = 1"}},
+		"freshness":   {&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: minute}},
+		"reconcile":   {&checks.Reconcile{With: table("sample")}, &checks.Reconcile{With: table("empty")}},
+		"row_count":   {&checks.RowCount{Fail: bound(t, "< 1")}, &checks.RowCount{Fail: bound(t, "< 2")}},
+		"schema":      {&checks.Schema{}, &checks.Schema{Columns: checks.DeclaredColumns{{Name: "no_such_column"}}}},
 		"sql": {
 			&checks.SQL{Query: "SELECT count(*) FROM sample", Fail: bound(t, "< 1")},
 			&checks.SQL{Query: "SELECT count(*) FROM sample", Fail: bound(t, "< 2")},

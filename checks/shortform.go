@@ -11,9 +11,59 @@ var shortFreshness = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^freshness\s*(?:\(\s*([^)]+?)\s*\)|using\s+(\S+))\s*<=?\s*(\S+)$`)
 })
 
+var shortColumn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(missing|invalid)_(count|percent)\s*\(\s*([^()]+?)\s*\)\s*(.*)$`)
+})
+
+// Percenter is a check whose bounds may be shares.
+type Percenter interface {
+	// InPercent makes shares of its bounds.
+	InPercent()
+}
+
+// InPercent implements [Percenter].
+func (b *BadRows) InPercent() { b.Warn.Percent, b.Fail.Percent = b.Warn.Set(), b.Fail.Set() }
+
+// InPercent implements [Percenter]. SodaCL's share of invalid values is one of all rows.
+func (c *Invalid) InPercent() {
+	c.BadRows.InPercent()
+	c.Of = "rows"
+}
+
+// columnForm reads missing_count(email) = 0 and its like; nil if it is none.
+func columnForm(text string) (kind string, c Check, err error) {
+	m := shortColumn().FindStringSubmatch(text)
+	if m == nil {
+		return "", nil, nil
+	}
+	var bad Bound
+	if m[4] != "" {
+		b, err := ParseBound(m[4])
+		if err != nil {
+			return "", nil, err
+		}
+		if b.Percent && m[2] == "count" {
+			return "", nil, fmt.Errorf("check %q: a count is no percentage: write %s_percent", text, m[1])
+		}
+		bad = b.Not()
+	}
+	rows := BadRows{Fail: bad}
+	switch m[1] {
+	case "missing":
+		c = &Missing{Column: m[3], BadRows: rows}
+	case "invalid":
+		c = &Invalid{Column: m[3], BadRows: rows}
+	}
+	if p, ok := c.(Percenter); ok && m[2] == "percent" {
+		p.InPercent()
+	}
+	return m[1], c, nil
+}
+
 // ShortForm reads a kind's name alone, and SodaCL's one-line checks, which say
 // what must be true:
 //
+//	missing_percent(email) < 1%
 //	row_count > 0
 //	row_count between 10 and 1000
 //	freshness(created_at) < 1d6h
@@ -41,6 +91,9 @@ func ShortForm(s string) (kind string, c Check, err error) {
 			return "freshness", &Freshness{Column: m[1] + m[2], Fail: d}, nil
 		}
 	}
-	return "", nil, fmt.Errorf("check %q: want `row_count > 0`, `row_count between 10 and 1000`, "+
+	if kind, c, err := columnForm(text); c != nil || err != nil {
+		return kind, c, err
+	}
+	return "", nil, fmt.Errorf("check %q: want `row_count > 0`, `row_count between 10 and 1000`, `missing_count(column) = 0`, "+
 		"`freshness(column) < 1d`, or one of %s with its fields", s, strings.Join(Kinds(), ", "))
 }

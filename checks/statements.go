@@ -13,6 +13,7 @@ type planned struct {
 	db        *warehouse.DB
 	questions []question
 	columns   []int // column of the answer to each question of a merged statement
+	groups    *mergedGroups
 	rows      warehouse.Rows
 	err       error
 }
@@ -82,14 +83,32 @@ func (e *executor) statements(questions []question) []planned {
 		}
 		out = appendMerged(out, db, e.sourceOf(of[run][0]), of[run])
 	}
-	for _, q := range answerable(e.db.Dialect, single) {
-		st, err := compileSingle(e.db.Dialect, e.sourceOf(q), q.ask)
-		if err != nil {
-			q.answer(Answer{Err: err})
+	return e.appendSingle(out, answerable(e.db.Dialect, single))
+}
+
+// appendSingle appends the statements of questions that are no aggregates. Those that divide
+// the same rows share one.
+func (e *executor) appendSingle(out []planned, single []question) []planned {
+	var groups []*mergedGroups
+	for _, q := range single {
+		if q.ask.Groups != nil {
+			groups = mergeGroups(e.db.Dialect, groups, q)
 			continue
 		}
+		st := warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";"), Custom: true}
 		st.VisibleRows = visibleRows(q.from.check)
 		out = append(out, planned{Statement: st, db: e.db, questions: []question{q}})
+	}
+	for _, g := range groups {
+		st, err := compileGroups(e.db.Dialect, e.sourceOf(g.questions[0]), &g.Groups)
+		if err != nil {
+			for _, q := range g.questions {
+				q.answer(Answer{Err: err})
+			}
+			continue
+		}
+		st.VisibleRows = visibleRows(g.questions[0].from.check)
+		out = append(out, planned{Statement: st, db: e.db, questions: g.questions, groups: g})
 	}
 	return out
 }
@@ -106,6 +125,9 @@ func appendMerged(out []planned, db *warehouse.DB, of source, questions []questi
 		aggregates[i] = q.ask.Aggregate
 	}
 	c, err := compile(db.Dialect, of, aggregates)
+	if half := len(questions) / 2; half > 0 && (c.outputs() > mostOutputs || len(c.statement.Args) > mostParameters) {
+		return appendMerged(appendMerged(out, db, of, questions[:half]), db, of, questions[half:])
+	}
 	if err != nil {
 		for _, q := range questions {
 			q.answer(Answer{Err: err})
@@ -130,14 +152,6 @@ func answerable(d warehouse.Dialect, questions []question) (good []question) {
 		good = append(good, q)
 	}
 	return good
-}
-
-// compileSingle writes the statement of a question that is not an aggregate.
-func compileSingle(d warehouse.Dialect, of source, ask Ask) (warehouse.Statement, error) {
-	if ask.Groups != nil {
-		return compileGroups(d, of, ask.Groups)
-	}
-	return warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(ask.Query.SQL), ";"), Custom: true}, nil
 }
 
 func (e *executor) cachedAnswer(q question) (Answer, bool) {

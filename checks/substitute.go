@@ -134,12 +134,15 @@ func (o *Outcome) leaveOut(run *checkRun) {
 func (a Ask) userTexts() (texts []string) {
 	switch {
 	case a.Aggregate != nil:
-		g := a.Aggregate
-		texts = []string{g.Where, g.Expr, g.Time.Expression, g.Window.Time.Expression}
+		for _, sql := range a.Aggregate.userSQL() {
+			texts = append(texts, sql.text)
+		}
 	case a.Groups != nil:
 		texts = []string{a.Groups.Where, a.Groups.Window.Time.Expression}
 		for _, v := range a.Groups.Values {
-			texts = append(texts, v.Where, v.Expr, v.Time.Expression)
+			for _, sql := range v.userSQL() {
+				texts = append(texts, sql.text)
+			}
 		}
 	}
 	return texts
@@ -157,7 +160,9 @@ func (a Ask) subquery(d warehouse.Dialect) bool {
 // reads returns the first of the columns that the question reads; "" if it reads none.
 func (a Ask) reads(d warehouse.Dialect, columns []string) string {
 	var names []string
-	add := func(g *Aggregate) { names = append(names, g.Column, g.Time.Column, g.Window.Time.Column) }
+	add := func(g *Aggregate) {
+		names = append(append(names, g.columns()...), g.Time.Column, g.Window.Time.Column)
+	}
 	switch {
 	case a.Aggregate != nil:
 		add(a.Aggregate)

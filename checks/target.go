@@ -66,10 +66,25 @@ func (q question) unknownColumn(d warehouse.Dialect) error {
 // whose types were looked up.
 func (a Ask) columns() (names []string) {
 	switch {
-	case a.Aggregate != nil && a.Aggregate.Column != "":
-		names = append(names, a.Aggregate.Column)
+	case a.Aggregate != nil:
+		names = a.Aggregate.columns()
 	case a.Groups != nil:
 		names = append(names, a.Groups.By...)
+		for _, v := range a.Groups.Values {
+			names = append(names, v.columns()...)
+		}
+	}
+	return names
+}
+
+// columns returns the names of columns that the aggregate reads, but for those of times.
+func (a *Aggregate) columns() (names []string) {
+	if a.Column != "" {
+		names = append(names, a.Column)
+	}
+	if a.Bad != nil {
+		columns, _ := warehouse.PredicateColumns(a.Bad)
+		names = append(names, columns...)
 	}
 	return names
 }

@@ -58,17 +58,35 @@ func (c *TimeColumn) userSQL() []userSQL {
 	return []userSQL{{field: "time.expression", text: c.Expression}}
 }
 
+// userSQL returns the user's SQL in an aggregate.
+func (a *Aggregate) userSQL() []userSQL {
+	texts := []userSQL{{field: "where", text: a.Where}}
+	for _, text := range append(a.conditions(), a.Expr, a.Time.Expression, a.Window.Time.Expression) {
+		texts = append(texts, userSQL{field: "expression", text: text})
+	}
+	return texts
+}
+
+// conditions returns the user's SQL in the condition of an aggregate.
+func (a *Aggregate) conditions() (sql []string) {
+	if a.Bad != nil {
+		_, sql = warehouse.PredicateColumns(a.Bad)
+	}
+	return sql
+}
+
 // sqlError refuses a question with SQL that [CheckSQL] refuses, whoever made the check.
 func (a Ask) sqlError(d warehouse.Dialect) error {
 	var texts []userSQL
 	switch {
 	case a.Aggregate != nil:
-		g := a.Aggregate
-		texts = []userSQL{{field: "where", text: g.Where}, {field: "expression", text: g.Expr},
-			{field: "expression", text: g.Time.Expression}, {field: "expression", text: g.Window.Time.Expression}}
+		texts = a.Aggregate.userSQL()
 	case a.Groups != nil:
 		g := a.Groups
 		texts = []userSQL{{field: "where", text: g.Where}, {field: "expression", text: g.Window.Time.Expression}}
+		for _, v := range g.Values {
+			texts = append(texts, v.userSQL()...)
+		}
 	case a.Query != nil:
 		texts = []userSQL{{field: "query", text: a.Query.SQL, statement: true}}
 	}

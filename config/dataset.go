@@ -63,6 +63,9 @@ func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[str
 			d.Location = loc
 		}
 	}
+	if len(e.Checks) == 0 && r.isWrong(child(e.node, "columns")) {
+		return d
+	}
 	if len(e.Checks) == 0 {
 		r.wrong(where, "%s has no checks: want `checks:` with a list such as `- row_count > 0`", d.Pattern)
 		return d

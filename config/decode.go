@@ -52,6 +52,9 @@ func (r *reader) value(n *yaml.Node, v reflect.Value) {
 	case *checks.DeclaredColumns:
 		*t = r.columns(n)
 		return
+	case *checks.ValueList:
+		*t = r.values(n)
+		return
 	case *sentinel.Secret:
 		if text, ok := r.text(n); ok {
 			r.secrets = append(r.secrets, text)

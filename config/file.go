@@ -70,7 +70,8 @@ type datasetEntry struct {
 	TimeColumn string             `yaml:"time_column" doc:"Column that tells when a row was written."`
 	Time       *checks.TimeColumn `yaml:"time" doc:"Time column and how to read it, in place of time_column."`
 	DependsOn  []sentinel.Table   `yaml:"depends_on" doc:"Tables that this one is made from."`
-	Checks     []checkEntry       `yaml:"checks" required:"true" doc:"What to check."`
+	Columns    columnChecks       `yaml:"columns" doc:"Checks of single columns, by the column's name."`
+	Checks     []checkEntry       `yaml:"checks" doc:"What to check. Required without columns."`
 	Repair     []policyEntry      `yaml:"repair" doc:"What may be done when a check fails."`
 	Risk       riskEntry          `yaml:"risk" doc:"Warns of a deadline at risk. Default: on with freshness: expected."`
 

@@ -28,7 +28,9 @@ type description struct {
 type describer interface{ describe() description }
 
 // wordLists maps the value of a `words` tag to its list.
-var wordLists = map[string]func() []string{"detectors": anomaly.Names, "dialects": warehouse.Dialects}
+var wordLists = map[string]func() []string{
+	"detectors": anomaly.Names, "dialects": warehouse.Dialects, "formats": checks.Formats,
+}
 
 // JSONSchema returns the format's schema (draft 2020-12), generated from the
 // tags of the configuration's structs, for editors that complete and check YAML.

@@ -93,7 +93,9 @@ func (k *kind[T]) take(r *reader, f field) {
 // decodeNode also takes the short form of a check, such as row_count > 0.
 func (c *checkEntry) decodeNode(r *reader, n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode {
-		r.structure(n, reflect.ValueOf(c).Elem())
+		if !c.sodaCheck(r, n) {
+			r.structure(inOurWords(n), reflect.ValueOf(c).Elem())
+		}
 		return
 	}
 	c.place(n)
@@ -112,7 +114,7 @@ func (c *checkEntry) decodeNode(r *reader, n *yaml.Node) {
 func (checkEntry) describe() description {
 	return description{
 		of:    reflect.TypeFor[checkEntry](),
-		short: "Short form: row_count > 0, freshness(column) < 1d, schema.",
+		short: "Short form: row_count > 0, freshness(column) < 1d, missing_percent(column) < 1%, schema.",
 	}
 }
 

@@ -29,6 +29,9 @@ func (r *reader) config(root *yaml.Node) *Config {
 	var f file
 	settings.Defaults(&f)
 	r.decode(root, &f)
+	for i := range f.Datasets {
+		f.Datasets[i].Checks = append(f.Datasets[i].Checks, f.Datasets[i].Columns.entries...)
+	}
 	r.invalid(root, root, "", settings.CheckWords(&f))
 	if f.RepairBudget < 0 {
 		r.wrong(nodeOf(root, root, "repair_budget"), "want how many repairs may begin in an hour, such as 60")

@@ -14,7 +14,10 @@ import (
 
 // A kind's fields that are right, beside the one that is set wrong.
 var right = map[string]string{
+	"checks/failed_rows":             "expression: a > b",
 	"checks/freshness":               "warn: 1h",
+	"checks/invalid":                 "column: c, valid_values: [a]",
+	"checks/missing":                 "column: c",
 	"checks/reconcile":               "with: shop.other",
 	"checks/row_count":               "bucket: day",
 	"checks/sql":                     "query: select 1, fail: '> 5'",

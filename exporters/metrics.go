@@ -80,6 +80,16 @@ var (
 		"Expected buckets without a row.",
 		byCheck,
 	}
+	FailedRows = Metric{
+		"sentinel_failed_rows", "gauge",
+		"Bad rows: of the table, of the last closed bucket, or of a segment.",
+		bySegment,
+	}
+	ExaminedRows = Metric{
+		"sentinel_examined_rows", "gauge",
+		"Rows or values that the bad ones are a share of.",
+		bySegment,
+	}
 	CheckValue = Metric{
 		"sentinel_check_value", "gauge",
 		"Value of a check that has no metric of its own.",

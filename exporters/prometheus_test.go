@@ -61,6 +61,8 @@ func everything(tb testing.TB) *exporters.Prometheus {
 			Value:  sentinel.Float(1.8e9),
 		},
 		sentinel.Observation{Metric: "missing_partitions", Value: sentinel.Int(0)},
+		sentinel.Observation{Metric: "failed_rows", Value: sentinel.Int(1)},
+		sentinel.Observation{Metric: "examined_rows", Value: sentinel.Int(2)},
 		sentinel.Observation{Metric: "row_count"},
 	)
 	odd.Drifts = []sentinel.Drift{
@@ -76,7 +78,7 @@ func everything(tb testing.TB) *exporters.Prometheus {
 	p.Warehouse("shop", true, time.Millisecond, time.Second, "")
 	p.StoreUp(true)
 	p.Reloaded(true, tick)
-	for _, m := range exporters.Metrics()[14:] {
+	for _, m := range exporters.Metrics()[16:] {
 		labels := slices.Repeat([]string{"a"}, len(m.Labels))
 		switch m.Type {
 		case "gauge":

@@ -106,6 +106,10 @@ func metricOf(observation string) Metric {
 		return NewestTimestamp
 	case "row_count":
 		return RowCount
+	case "failed_rows":
+		return FailedRows
+	case "examined_rows":
+		return ExaminedRows
 	case "missing_partitions":
 		return MissingPartitions
 	}

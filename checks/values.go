@@ -1,0 +1,139 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/settings"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// ValueList is a list of values that a column is compared with. The type of the column says
+// what each text means. A list in a configuration has no NULL: no row is equal to it.
+type ValueList []string
+
+// mostValues is how many values a list may have.
+const mostValues = 1000
+
+func (v ValueList) validate(key string) error {
+	if len(v) > mostValues {
+		return settings.Wrong(key, "%d values: want at most %d: keep more in a table", len(v), mostValues)
+	}
+	return nil
+}
+
+// oneOf returns the condition that a column has one of these values.
+func (t Target) oneOf(c *warehouse.Column, values ValueList, compare warehouse.Comparison) (warehouse.In, error) {
+	in := warehouse.In{Column: *c, Compare: compare}
+	for _, text := range values {
+		l, err := warehouse.LiteralFor(c, text, t.zone())
+		if err != nil {
+			return in, err
+		}
+		in.Values = append(in.Values, l)
+	}
+	return in, nil
+}
+
+// relativeTime matches now, now-7d and now+1h30m.
+var relativeTime = regexp.MustCompile(`^now\s*(?:([+-])\s*(\S+))?$`)
+
+// plainName matches the names of columns that an end of a range may be.
+var plainName = regexp.MustCompile(`^[\pL_][\pL\pN_$]*$`)
+
+// endColumn returns the column that an end of a range may name; "" if it is a value.
+func endColumn(text string) string {
+	if relativeTime.MatchString(text) || !plainName.MatchString(text) {
+		return ""
+	}
+	return text
+}
+
+// end reads an end of a range: a number, a date or time, now, now-7d, or another column.
+func (t Target) end(c *warehouse.Column, key, text string) (*warehouse.Literal, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if m := relativeTime.FindStringSubmatch(text); m != nil {
+		if !c.Type.IsTime() {
+			return nil, fmt.Errorf("%s: column %s is %s, and %q is for dates and timestamps", key, c.Name, c.Type.Native, text)
+		}
+		return t.relative(c, m[1], m[2])
+	}
+	if name := endColumn(text); name != "" {
+		other, err := t.Column(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q is no value of column %s, and no column: %w", key, text, c.Name, err)
+		}
+		l, err := warehouse.LiteralColumn(c, other)
+		return &l, err
+	}
+	l, err := warehouse.LiteralFor(c, text, t.zone())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return &l, nil
+}
+
+// relative reads a time by its distance from the tick. For a column of dates it is the day
+// that holds it.
+func (t Target) relative(c *warehouse.Column, sign, distance string) (*warehouse.Literal, error) {
+	at := t.Tick
+	if sign != "" {
+		d, err := ParseDuration(distance)
+		if err != nil {
+			return nil, err // Validate refuses it
+		}
+		if sign == "-" {
+			d = -d
+		}
+		at = at.Add(time.Duration(d))
+	}
+	l := warehouse.LiteralTime(at, t.zone())
+	if c.Type.Family == warehouse.Date {
+		l.Wall = l.Wall.Truncate(24 * time.Hour)
+		l.Instant = time.Date(l.Wall.Year(), l.Wall.Month(), l.Wall.Day(), 0, 0, 0, 0, t.zone())
+	}
+	return &l, nil
+}
+
+// validateEnd refuses an end of a range that no type has.
+func validateEnd(key, text string) error {
+	m := relativeTime.FindStringSubmatch(text)
+	if m == nil || m[1] == "" {
+		return nil
+	}
+	if _, err := ParseDuration(m[2]); err != nil {
+		return settings.Wrong(key, "%v", err)
+	}
+	return nil
+}
+
+// likePattern returns the pattern of SQL's LIKE, where % stands for any text and _ for one
+// character. A backslash takes their meaning away.
+func likePattern(like string) string {
+	var b strings.Builder
+	b.WriteString(`(?s)\A`)
+	escaped := false
+	for _, r := range like {
+		switch {
+		case escaped:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+			escaped = false
+		case r == '\\':
+			escaped = true
+		case r == '%':
+			b.WriteString(".*")
+		case r == '_':
+			b.WriteString(".")
+		default:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	if escaped {
+		b.WriteString(`\\`)
+	}
+	return b.String() + `\z`
+}
