@@ -3,6 +3,7 @@ package sentinel
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Keys of findings that say why there was nothing to judge.
@@ -65,6 +66,30 @@ func (r Result) JudgesSegments() bool {
 // Observes reports whether the result has an observation of the segment.
 func (r Result) Observes(segment string) bool {
 	return slices.ContainsFunc(r.Observations, func(o Observation) bool { return o.Segment == segment })
+}
+
+// DataTime returns the time at which the data was current that the result is about: on a
+// standby that is its lag before the tick. known is false if the lag is unknown.
+func (r Result) DataTime() (at time.Time, known bool) {
+	switch lag := r.Evidence.Lag; {
+	case lag.Absent():
+		return r.Tick, true
+	case !lag.Finite():
+		return time.Time{}, false
+	default:
+		return r.Tick.Add(-time.Duration(lag.Float64() * float64(time.Second))), true
+	}
+}
+
+// Predates reports whether a standby answered that may not have had yet what happened at a
+// time. A server of `dsn` that is a replica and does not tell its lag is trusted: otherwise
+// nothing that its checks find could end.
+func (r Result) Predates(t time.Time) bool {
+	at, known := r.DataTime()
+	if !known {
+		return r.Evidence.Server != ""
+	}
+	return !r.Evidence.Lag.Absent() && at.Before(t)
 }
 
 // Judges reports whether the result has judged what a finding of its check with this key is

@@ -3,6 +3,7 @@ package sentinel_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 )
@@ -61,6 +62,30 @@ func TestJudges(t *testing.T) {
 			if c.result.Judges(key) {
 				t.Errorf("%s judges %q", name, key)
 			}
+		}
+	}
+}
+
+// TestPredates: only a standby can be behind. One that nobody knows how far is behind by
+// anything, unless it is the server of the DSN itself.
+func TestPredates(t *testing.T) {
+	t.Parallel()
+	tick := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		evidence sentinel.Evidence
+		of       time.Duration // of what has happened, before the tick
+		want     bool
+	}{
+		"a primary":                     {sentinel.Evidence{}, 0, false},
+		"a primary, a tick of the past": {sentinel.Evidence{}, -time.Hour, false},
+		"a standby that has it":         {sentinel.Evidence{Lag: sentinel.Float(60)}, time.Minute, false},
+		"a standby that is behind":      {sentinel.Evidence{Lag: sentinel.Float(60.5)}, time.Minute, true},
+		"an unknown lag, elsewhere":     {sentinel.Evidence{Lag: sentinel.Float(math.NaN()), Server: "standby 1"}, 24 * time.Hour, true},
+		"an unknown lag of the DSN's":   {sentinel.Evidence{Lag: sentinel.Float(math.NaN())}, 0, false},
+	} {
+		r := sentinel.Result{Tick: tick, Evidence: c.evidence}
+		if got := r.Predates(tick.Add(-c.of)); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}
 }

@@ -89,6 +89,9 @@ type Evidence struct {
 	AsOf time.Time `json:"as_of,omitzero"`
 	// Lag is the replication lag of the standby that answered; NaN if unknown, absent for a primary.
 	Lag Number `json:"replication_lag_seconds,omitzero"`
+	// Server is the standby that answered in the place of the server of `dsn`: "standby 1"; "" if
+	// that one answered.
+	Server string `json:"server,omitempty"`
 	// Note qualifies the answer: "standby", "unchanged since 11:05".
 	Note string `json:"note,omitempty"`
 }

@@ -91,7 +91,8 @@ func (t *incidents) apply(r sentinel.Result, meta Meta) []sentinel.Incident {
 }
 
 // update takes a result into the findings of its dataset. Only a result that has judged what
-// a finding is about ends it: see [sentinel.Result.Judges].
+// a finding is about ends it, on data that is no older than the finding: see
+// [sentinel.Result.Judges] and [sentinel.Result.Predates].
 func (t *incidents) update(r sentinel.Result, meta Meta) {
 	at := t.seen(r)
 	if r.Status == sentinel.Error {
@@ -112,7 +113,8 @@ func (t *incidents) update(r sentinel.Result, meta Meta) {
 		}
 	}
 	ends := func(f sentinel.IncidentFinding) bool {
-		return f.Check == r.Check && !bad[f.Key] && (f.Key == monitorKey || r.Judges(f.Key))
+		return f.Check == r.Check && !bad[f.Key] &&
+			(f.Key == monitorKey || r.Judges(f.Key) && !r.Predates(f.Updated))
 	}
 	t.clear(r.Table, at, "", func(f sentinel.IncidentFinding) bool { return ends(f) && !unwatched(r, f.Key) })
 	t.clear(r.Table, at, "the check no longer judges this segment", ends)

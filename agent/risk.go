@@ -141,7 +141,7 @@ func (a *Agent) observeArrivals(o checks.Outcome, observed map[sentinel.Table]bo
 			case v.Metric == "row_count" && v.Segment == "" && !v.Bucket.IsZero():
 				f.Tracker.Volume(v.Value)
 			case v.Metric == "newest_timestamp_seconds" && r.Check == f.Dataset.Risk.Check:
-				asOf, known := dataTime(o.Job.Tick, r.Evidence.Lag)
+				asOf, known := r.DataTime()
 				if !known {
 					continue
 				}
@@ -150,18 +150,6 @@ func (a *Agent) observeArrivals(o checks.Outcome, observed map[sentinel.Table]bo
 			}
 		}
 	}
-}
-
-// dataTime returns the time at which the data that was read was current. On a standby
-// that is its lag before the tick. ok is false if the lag is unknown.
-func dataTime(tick time.Time, lag sentinel.Number) (asOf time.Time, ok bool) {
-	if lag.Absent() {
-		return tick, true
-	}
-	if !lag.Finite() {
-		return time.Time{}, false
-	}
-	return tick.Add(-time.Duration(lag.Float64() * float64(time.Second))), true
 }
 
 // observeNewest updates a forecast with the time of the newest row.

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -27,19 +28,28 @@ type hourly struct {
 	t     *testing.T
 	dir   string
 	check checks.Check
-	hour  time.Time
+	hour  time.Time // of the last tick
+
+	table sentinel.Table // zero: main.t of the file w.db
+	dsn   string         // of its warehouse
+	cron  string         // "": 0 * * * *
+	every time.Duration  // between ticks, as cron has it; 0: an hour
+	risk  *agent.Risk
+
+	incidents []sentinel.Incident // those that are open after the tick
 }
 
 // Datasets implements agent.Resolver.
 func (h *hourly) Datasets(context.Context) ([]agent.Dataset, []error) {
-	s, err := schedule.Parse("0 * * * *", time.UTC)
+	s, err := schedule.Parse(cmp.Or(h.cron, "0 * * * *"), time.UTC)
 	if err != nil {
 		return nil, []error{err}
 	}
 	return []agent.Dataset{{
-		Table:    sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"},
+		Table:    cmp.Or(h.table, sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}),
 		Location: time.UTC,
 		Checks:   []agent.Check{{Check: h.check, Schedule: s}},
+		Risk:     h.risk,
 	}}, nil
 }
 
@@ -48,15 +58,17 @@ func (h *hourly) tick() (status sentinel.Status, open []string) {
 	h.t.Helper()
 	ctx, stop := context.WithCancel(h.t.Context())
 	defer stop()
-	h.hour = h.hour.Add(time.Hour)
+	every := cmp.Or(h.every, time.Hour)
+	h.hour = h.hour.Add(every)
 	started := time.Now()
 	// The agent starts when the tick has passed, and catches up with it.
-	clock := sentinel.ClockFunc(func() time.Time { return h.hour.Add(time.Since(started) + 10*time.Minute) })
+	clock := sentinel.ClockFunc(func() time.Time { return h.hour.Add(time.Since(started) + every/6) })
 	memory, err := store.Open(ctx, "sqlite:"+filepath.Join(h.dir, "state.db"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	db, err := warehouse.Open(warehouse.Config{Name: "w", DSN: sentinel.NewSecret("sqlite:" + filepath.Join(h.dir, "w.db")), Clock: clock})
+	db, err := warehouse.Open(warehouse.Config{Name: "w", Clock: clock,
+		DSN: sentinel.NewSecret(cmp.Or(h.dsn, "sqlite:"+filepath.Join(h.dir, "w.db")))})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -90,6 +102,7 @@ func (h *hourly) tick() (status sentinel.Status, open []string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.incidents = incidents
 	for _, i := range incidents {
 		for _, f := range i.Findings {
 			if f.Resolved.IsZero() {

@@ -33,6 +33,11 @@ func (s *Schema) judgeBaseline(t Target) sentinel.Result {
 	}
 	r := s.result(drifts, fmt.Sprintf("%d columns, as in the baseline", len(base.Columns))+notCompared(hidden)+
 		takenAnew(base, rel))
+	if upgraded(base, rel) && r.Status.Bad() { // the baseline stays, and so do its texts
+		r.Findings = append(r.Findings, sentinel.Finding{Key: sentinel.UnreadSchemaKey, Status: sentinel.Unknown,
+			Expected: "texts of one version of the server", Message: fmt.Sprintf("the server is %s now, was %s: texts of "+
+				"views and expressions are not compared until `sentinel schema accept`", rel.Server, base.Server)})
+	}
 	lost := lostFacts(base, hidden)
 	if lost == 0 {
 		return r

@@ -79,6 +79,7 @@ func (s Server) annotate(r *sentinel.Result) {
 	}
 	if s.Place != "" {
 		addNote(r, "answered by "+s.Place)
+		r.Evidence.Server = s.Place
 	}
 	if s.Standby {
 		addNote(r, "read on a standby")

@@ -55,6 +55,28 @@ func TestUnknownIsNoVerification(t *testing.T) {
 			}
 		})
 	}
+	for name, bad := range map[string]bool{"a standby of before that passes": false, "a standby of before that fails": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, at := timed(t)
+			is := sentinel.Result{Status: sentinel.Pass, Message: "8 rows"}
+			if bad {
+				is.Status, is.Findings = sentinel.Fail, []sentinel.Finding{{Key: "x", Status: sentinel.Fail, Message: "8 rows"}}
+			}
+			b.Agent.Check = func(_ context.Context, r sentinel.Repair) (sentinel.Result, error) {
+				is.Tick, is.Evidence.Lag = r.Applied.Add(time.Minute), sentinel.Float(3600)
+				return is, nil
+			}
+			r := b.RunRepair(b.Policy("act", &act{}, repair.Auto), b.OpenIncident("x"))
+			b.WantState(r, sentinel.RetryWait, "a standby answers, which may not have yet what was applied: 8 rows")
+			b.Agent.Check = func(_ context.Context, r sentinel.Repair) (sentinel.Result, error) {
+				return sentinel.Result{Status: sentinel.Pass, Message: "9 rows", Tick: r.Applied.Add(2 * time.Hour),
+					Evidence: sentinel.Evidence{Lag: sentinel.Float(3600)}}, nil
+			}
+			at.Store(int64(2 * time.Hour))
+			b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "verified: 9 rows")
+		})
+	}
 	t.Run("later", func(t *testing.T) {
 		t.Parallel()
 		b, at := timed(t)

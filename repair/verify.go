@@ -31,6 +31,14 @@ func (e *Engine) verify(ctx context.Context, p *Policy, r sentinel.Repair) (sent
 	if err != nil {
 		return e.afterError(ctx, p, r, &TransientError{Err: fmt.Errorf("verifying: %w", err)})
 	}
+	if v.Failed.Predates(r.Applied) {
+		err := &TransientError{Err: fmt.Errorf("verifying: a standby answers, which may not have yet what was applied: %s",
+			v.Failed.Message)}
+		if at, known := v.Failed.DataTime(); known {
+			err.After = r.Applied.Sub(at)
+		}
+		return e.afterError(ctx, p, r, err)
+	}
 	still := StillBad(v.Failed, r)
 	if len(still) == 0 && Unjudged(v.Failed, r) {
 		err := fmt.Errorf("verifying: the check cannot judge it: %s", v.Failed.Message)
