@@ -55,17 +55,18 @@ func TestC07DeadlocksAreRetried(t *testing.T) {
 			if engine == "postgres" {
 				b.Exec("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''3s''', current_database()); END $$")
 			}
+			b.Exec("CREATE TABLE ballast (id int)")
 			a := b.ReloadFromStaging()
 			run := b.NewRun(a, patient(b))
 			b.Must(a.Stage(t.Context(), run))
 			tx, err := b.Write.DB.BeginTx(t.Context(), nil)
 			b.Must(err)
 			if engine == "postgres" {
-				_, err := tx.ExecContext(t.Context(), "SET LOCAL deadlock_timeout = '1min'")
+				_, err := tx.ExecContext(t.Context(), "SET LOCAL deadlock_timeout = '1min'; SET LOCAL lock_timeout = 0")
 				b.Must(err)
 			}
-			// Many rows, so that the server gives the other one up, and row 101 last.
-			for _, st := range []string{"UPDATE staging SET note = 'kept'", "UPDATE orders SET note = 'kept' WHERE id < 100 OR id >= 200", "UPDATE orders SET amount = amount + 1 WHERE id = 101", "UPDATE orders SET amount = amount - 1 WHERE id = 101"} {
+			// Many rows, so that the server gives the other one up, and row 101 last. The source stays as it is.
+			for _, st := range []string{"INSERT INTO ballast SELECT a.id FROM staging a, staging b", "UPDATE orders SET note = 'kept' WHERE id < 100 OR id >= 200", "UPDATE orders SET amount = amount + 1 WHERE id = 101", "UPDATE orders SET amount = amount - 1 WHERE id = 101"} {
 				_, err := tx.ExecContext(t.Context(), st)
 				b.Must(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ func withFooter(file []byte, change func(footer []byte) []byte) []byte {
 	return append(binary.LittleEndian.AppendUint32(append(bytes.Clone(file[:n]), footer...), uint32(len(footer))), "PAR1"...)
 }
 
-// Whatever a file holds, it is refused within a second or two and a bounded memory, and
+// Whatever a file holds, it is refused in bounded time and memory, and
 // the error says why.
 func TestHostileFilesAreRefused(t *testing.T) {
 	scale, err := os.ReadFile("testdata/scale.parquet")
@@ -111,18 +112,28 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			begin := time.Now()
+			begin := processorTime(t)
 			_, err := readAll(t.Context(), write(t, c.file, c.data), "id", "note")
 			runtime.ReadMemStats(&after)
 			var refused *repair.RefusedError
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
-			if took, used := time.Since(begin), after.TotalAlloc-before.TotalAlloc; took > 20*time.Second || used > 16*rowBytes {
+			if took, used := processorTime(t)-begin, after.TotalAlloc-before.TotalAlloc; took > 20*time.Second || used > 16*rowBytes {
 				t.Errorf("took %s and %d MB", took, used>>20)
 			}
 		})
 	}
+}
+
+// processorTime returns what the process has used. A busy machine does not change it.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func manyKeys(n int) string {
