@@ -42,6 +42,13 @@ type Incident struct {
 	Statement string `json:"statement,omitempty"`
 	Ticks     int    `json:"ticks"` // number of times that its checks found something bad so far
 	Flaps     int    `json:"flaps"` // number of times the incident was reopened
+	// Openings are when its latest episodes began, the oldest first. At most three are kept.
+	Openings []time.Time `json:"openings,omitempty"`
+	// Flapping is set while it opens and resolves again and again: people are not notified of each time.
+	Flapping Flapping `json:"flapping,omitzero"`
+	// Told is how bad it was when people were notified, of this episode or since it flaps. Only what is worse is
+	// notified again. It has at most one entry for each severity and tier.
+	Told []Told `json:"told,omitempty"`
 
 	// Transitions counts the changes that cause a notification: opened (1), then each time the incident is
 	// reopened, acknowledged, escalated, resolved or gets worse. The number is part of a notification's key,

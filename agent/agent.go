@@ -121,7 +121,7 @@ func (a *Agent) Ready() bool { return a.ready.Load() }
 // start reads from the store what the agent needs before its first tick. Then it starts
 // the recorder.
 func (a *Agent) start(ctx context.Context) error {
-	open, err := a.store.OpenIncidents(ctx)
+	open, err := a.store.IncidentsSince(ctx, a.now().Add(-reopenWindow))
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/internal/wait"
+	"github.com/sentinel-dq/sentinel/store"
 )
 
 // housekeep prunes history older than the retention, at the start and daily. Every
@@ -28,6 +30,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 				a.log.Error("pruning the outbox", "error", err)
 			}
 		}
+		a.settleFlapping(ctx)
 		a.countNotices(ctx)
 		a.mu.Lock()
 		a.countSilences() // one may have ended
@@ -37,4 +40,29 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 			return
 		}
 	}
+}
+
+// settleFlapping ends the flapping of incidents that stay bad, and exports how many flap.
+func (a *Agent) settleFlapping(ctx context.Context) {
+	now := a.now()
+	if rec := a.takeSettled(ctx, now); rec != nil {
+		a.logChanges(rec)
+	}
+	a.mu.Lock()
+	flapping := a.incidents.flapping(now)
+	a.mu.Unlock()
+	for tier, n := range flapping {
+		a.metrics.Set(exporters.IncidentsFlapping, float64(n), tier)
+	}
+}
+
+// takeSettled submits the record of the incidents that flap no more; nil if there is none.
+func (a *Agent) takeSettled(ctx context.Context, now time.Time) *record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	changed := a.incidents.settled(now)
+	if len(changed) == 0 {
+		return nil
+	}
+	return a.submit(ctx, store.Batch{Incidents: changed}, a.incidents.takeChanges())
 }

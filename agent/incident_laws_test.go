@@ -26,6 +26,7 @@ type played struct {
 	seen   map[string]sentinel.Incident // by id, as it was last recorded
 	kinds  map[string]notify.Kind       // by id and number of the transition
 	last   map[sentinel.Table]notify.Kind
+	flaps  map[sentinel.Table]bool
 }
 
 // randomPolicy silences a check, and repairs another one.
@@ -57,6 +58,7 @@ func TestLawsOfIncidents(t *testing.T) {
 				seen:   map[string]sentinel.Incident{},
 				kinds:  map[string]notify.Kind{},
 				last:   map[sentinel.Table]notify.Kind{},
+				flaps:  map[sentinel.Table]bool{},
 			}
 			h.in.upstreams = map[sentinel.Table][]sentinel.Table{table("b"): {table("a")}}
 			for range 60 {
@@ -161,11 +163,14 @@ func (h *played) record(of sentinel.Table, changed []sentinel.Incident) {
 			h.Errorf("transition %s has the kinds %s and %s", key, was, c.Kind)
 		}
 		h.kinds[key] = c.Kind
-		ended := h.last[c.Incident.Table] == notify.Recovered || h.last[c.Incident.Table] == ""
-		if begins := c.Kind == notify.Opened || c.Kind == notify.Reopened; begins != ended {
-			h.Errorf("%s comes after %q", c.Kind, h.last[c.Incident.Table])
+		last := h.last[c.Incident.Table]
+		// An incident that flaps ends without a transition, or settles with "reopened".
+		ended := last == notify.Recovered || last == "" || h.flaps[c.Incident.Table]
+		if begins := c.Kind == notify.Opened || c.Kind == notify.Reopened || c.Kind == notify.Flapping; begins != ended &&
+			!h.flaps[c.Incident.Table] {
+			h.Errorf("%s comes after %q", c.Kind, last)
 		}
-		h.last[c.Incident.Table] = c.Kind
+		h.last[c.Incident.Table], h.flaps[c.Incident.Table] = c.Kind, c.Incident.Flapping.On()
 		if stored := h.seen[c.Incident.ID]; stored.Transitions != c.Incident.Transitions {
 			h.Errorf("transition %d of %s is notified, %d is recorded", c.Incident.Transitions, c.Incident.ID, stored.Transitions)
 		}

@@ -132,6 +132,7 @@ func (t *incidents) decide(
 		return i, fmt.Errorf("incident %s is already resolved, since %s", id, i.Resolved.Format(time.RFC3339))
 	case to == sentinel.Resolved:
 		t.clear(table, now, note, func(sentinel.IncidentFinding) bool { return true })
+		t.edit(table).Flapping = sentinel.Flapping{} // its end is not waited for
 		return t.settle(table)[0], nil
 	default:
 		i.State, i.Prior, i.Note = to, "", note
@@ -139,6 +140,30 @@ func (t *incidents) decide(
 	}
 	const message = "there is no open incident %q: `sentinel incidents list` shows the open incidents"
 	return sentinel.Incident{}, fmt.Errorf(message, id)
+}
+
+// settled ends the flapping of open incidents that stay bad. It returns those that have
+// changed. That of resolved ones ends when their end is notified.
+func (t *incidents) settled(now time.Time) (changed []sentinel.Incident) {
+	for _, table := range slices.SortedFunc(maps.Keys(t.open), sentinel.Table.Compare) {
+		if i := t.open[table]; i.State != sentinel.Resolved && t.drafts[table] == nil {
+			if i, ok := notify.Settle(i, now); ok {
+				changed = append(changed, t.put(i))
+			}
+		}
+	}
+	return changed
+}
+
+// flapping counts the incidents that flap at now, by tier.
+func (t *incidents) flapping(now time.Time) map[string]int {
+	n := map[string]int{"critical": 0, "warning": 0, "info": 0}
+	for _, i := range t.open {
+		if _, over := notify.Settle(i, now); i.Flapping.On() && !over {
+			n[i.Tier]++
+		}
+	}
+	return n
 }
 
 // unresolved counts unresolved incidents by tier.

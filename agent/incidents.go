@@ -23,7 +23,7 @@ const monitorAfter = 3
 
 // reopenWindow is the time after its resolution in which an incident is opened again (a
 // flap). After it a new incident is opened.
-const reopenWindow = 30 * time.Minute
+const reopenWindow = notify.FlapSettle
 
 // incidents turns results into incidents, one a dataset. The agent's lock guards it.
 //
@@ -244,8 +244,10 @@ func (t *incidents) begin(d *draft) sentinel.Incident {
 	first := i.OpenFindings()[0]
 	if i.ID != "" && d.at.Sub(i.Resolved) <= reopenWindow {
 		i.Flaps++
+		i = notify.CountOpening(i, first.Opened)
 	} else {
 		i = sentinel.Incident{ID: incidentID(d.Table, first, d.tick), Table: d.Table, Findings: i.Findings, Trace: t.trace}
+		i = notify.CountOpening(i, first.Opened)
 	}
 	i.Findings = slices.DeleteFunc(i.Findings, func(f sentinel.IncidentFinding) bool { return !f.Open() })
 	i.Check, i.Kind, i.Key, i.Owner, i.Runbook = first.Check, first.Kind, first.Key, first.Owner, first.Runbook

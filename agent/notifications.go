@@ -176,7 +176,7 @@ func (a *Agent) countChange(c notify.Change) {
 	case notify.Recovered:
 		a.metrics.Add(exporters.Incidents, 1, i.Tier, "resolved")
 		a.metrics.Observe(exporters.TimeToResolve, i.Resolved.Sub(i.Opened).Seconds(), i.Tier)
-	case notify.Reopened, notify.Escalated:
+	case notify.Reopened, notify.Escalated, notify.Flapping:
 		a.metrics.Add(exporters.Incidents, 1, i.Tier, string(c.Kind))
 	}
 }

@@ -14,7 +14,7 @@ import (
 // The values of labels that are known before anything happens.
 var (
 	tiers       = []string{"critical", "warning", "info"}
-	transitions = []string{"opened", "resolved", string(notify.Reopened), string(notify.Escalated)}
+	transitions = []string{"opened", "resolved", string(notify.Reopened), string(notify.Escalated), string(notify.Flapping)}
 	panicPlaces = []string{
 		"datasets", "delivery", "exporter", "housekeeping", "levels", "notifications", "recorder", "repair", "repairs",
 		"risks", "schedule", "statement", "tick",

@@ -144,6 +144,11 @@ var (
 		"Unresolved incidents.",
 		[]string{"tier"},
 	}
+	IncidentsFlapping = Metric{
+		"sentinel_incidents_flapping", "gauge",
+		"Incidents that open and resolve again and again. People are notified of that alone.",
+		[]string{"tier"},
+	}
 	TicksMissed = Metric{
 		"sentinel_ticks_missed_total", "counter",
 		"Ticks that were not run because no agent was running, or its machine was asleep.",
@@ -297,7 +302,7 @@ var (
 var (
 	Incidents = Metric{
 		"sentinel_incidents_total", "counter",
-		"Transitions of incidents: opened, reopened, escalated, resolved.",
+		"Transitions of incidents: opened, reopened, flapping, escalated, resolved. Not those while one flaps.",
 		[]string{"tier", "transition"},
 	}
 	TimeToDetect = Metric{

@@ -14,7 +14,7 @@ func checkMetrics() []Metric {
 // agentMetrics lists the metrics of datasets and of the agent itself.
 func agentMetrics() []Metric {
 	return append(sloMetrics(),
-		BuildInfo, Time, CheckResults, CheckDuration, IncidentsOpen, TicksMissed, JobsSkipped,
+		BuildInfo, Time, CheckResults, CheckDuration, IncidentsOpen, IncidentsFlapping, TicksMissed, JobsSkipped,
 		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, Leading, StateShared,
 		Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ArrivalsKnown, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead,

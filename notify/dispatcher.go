@@ -138,26 +138,35 @@ func (d *Dispatcher) supervise(ctx context.Context, channel string, run func()) 
 // recoveries, and notices whose channels are not configured any more.
 func (d *Dispatcher) sweep(ctx context.Context) {
 	for {
-		for _, job := range []struct {
-			what string
-			do   func(context.Context) error
-		}{
-			{"searching for reminders", d.remind},
-			{"searching for ends that nobody was notified of", d.notifyEnds},
-			{"searching for notices without a channel", d.deadLetterOrphans},
-		} {
-			if err := panics.Catch(func() error { return job.do(ctx) }); err != nil && ctx.Err() == nil {
-				d.problem("", fmt.Errorf("%s: %w", job.what, err))
-			}
+		if err := d.Sweep(ctx, d.planner); err != nil && ctx.Err() == nil {
+			d.problem("", err)
 		}
-		if !wait.For(ctx, wait.On(d.Clock, d.Every)) {
+		if !wait.For(ctx, d.Every) {
 			return
 		}
 	}
 }
 
-func (d *Dispatcher) remind(ctx context.Context) error {
-	if d.planner == nil {
+// Sweep plans once the notices that no tick plans. Run calls it every minute.
+func (d *Dispatcher) Sweep(ctx context.Context, planner *Planner) (all error) {
+	d.start()
+	for _, job := range []struct {
+		what string
+		do   func(context.Context, *Planner) error
+	}{
+		{"searching for reminders", d.remind},
+		{"searching for ends that nobody was notified of", d.notifyEnds},
+		{"searching for notices without a channel", d.deadLetterOrphans},
+	} {
+		if err := panics.Catch(func() error { return job.do(ctx, planner) }); err != nil {
+			all = errors.Join(all, fmt.Errorf("%s: %w", job.what, err))
+		}
+	}
+	return all
+}
+
+func (d *Dispatcher) remind(ctx context.Context, planner *Planner) error {
+	if planner == nil {
 		return nil
 	}
 	open, err := d.Store.OpenIncidents(ctx)
@@ -172,13 +181,13 @@ func (d *Dispatcher) remind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	items, err := d.planner.Remind(open, notified, givenUp, d.Clock.Now())
+	items, err := planner.Remind(open, notified, givenUp, d.Clock.Now())
 	return errors.Join(err, d.enqueue(ctx, items))
 }
 
 // notifyEnds plans the notices of recoveries that were stored without one.
-func (d *Dispatcher) notifyEnds(ctx context.Context) error {
-	if d.planner == nil {
+func (d *Dispatcher) notifyEnds(ctx context.Context, planner *Planner) error {
+	if planner == nil {
 		return nil
 	}
 	now := d.Clock.Now()
@@ -197,11 +206,14 @@ func (d *Dispatcher) notifyEnds(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if ok && i.Flapping.On() {
+			i, ok = Settle(i, now) // it may begin again
+		}
 		if ok {
 			changes = append(changes, Change{Kind: Recovered, Incident: i})
 		}
 	}
-	items, err := d.planner.Plan(changes, missing, now)
+	items, err := planner.Plan(changes, missing, now)
 	if err != nil {
 		return err
 	}
@@ -221,7 +233,7 @@ func (d *Dispatcher) enqueue(ctx context.Context, items []store.OutboxItem) erro
 
 // deadLetterOrphans gives up notices that have waited for GiveUp and whose channels are
 // not configured any more.
-func (d *Dispatcher) deadLetterOrphans(ctx context.Context) error {
+func (d *Dispatcher) deadLetterOrphans(ctx context.Context, _ *Planner) error {
 	var names []string
 	for _, c := range d.Channels {
 		names = append(names, c.Name)

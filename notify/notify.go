@@ -35,6 +35,7 @@ const (
 	Opened       Kind = "opened"
 	Reopened     Kind = "reopened"
 	Worsened     Kind = "worsened" // a warning became a failure
+	Flapping     Kind = "flapping" // it opens and resolves again and again; each time is not told any more
 	Escalated    Kind = "escalated"
 	Acknowledged Kind = "acknowledged"
 	Recovered    Kind = "recovered"

@@ -25,10 +25,11 @@ type Change struct {
 func Track(before, after sentinel.Incident) (sentinel.Incident, Kind) {
 	after.Transitions = before.Transitions
 	kind := transition(before, after)
-	if kind != "" {
+	reopened := before.State == sentinel.Resolved && after.State != sentinel.Resolved
+	if kind != "" || reopened { // the key of what is notified later must be new
 		after.Transitions++
 	}
-	return after, kind
+	return remembered(after), kind
 }
 
 func transition(before, after sentinel.Incident) Kind {
@@ -38,25 +39,50 @@ func transition(before, after sentinel.Incident) Kind {
 		return Opened
 	case isNew:
 		return ""
-	case was == sentinel.Resolved && is != sentinel.Resolved:
+	case is == sentinel.Resolved:
+		return ended(before, after)
+	case !before.Flapping.On() && after.Flapping.On():
+		return Flapping
+	case before.Flapping.On() && !after.Flapping.On() && is != sentinel.Acknowledged:
+		return Reopened // it has settled, and stays bad
+	case was == sentinel.Resolved && !after.Flapping.On():
 		return Reopened
-	case is == sentinel.Resolved && was != sentinel.Resolved:
-		return Recovered
-	case is == sentinel.Escalated && was != sentinel.Escalated:
+	case is == sentinel.Escalated && was != sentinel.Escalated && !before.Flapping.Escalated:
 		return Escalated
 	case is == sentinel.Acknowledged && was != sentinel.Acknowledged:
 		return Acknowledged
-	case is != sentinel.Resolved && worsened(before, after):
+	case worsened(before, after):
 		return Worsened
 	}
 	return ""
 }
 
-// worsened reports whether people who know of an incident must hear of it again: it is
-// more severe, its tier is higher, or the data is bad where checks could not run before.
+// ended is the kind of a transition of what is resolved now. While an incident flaps, its
+// ends are not news: see [Settle].
+func ended(before, after sentinel.Incident) Kind {
+	if before.Standing() == sentinel.Resolved || after.Flapping.On() {
+		return ""
+	}
+	return Recovered
+}
+
+// worsened reports whether people who know of an incident must hear of it again: it has
+// got worse, or has begun again, and is worse than what they were told of this episode.
 func worsened(before, after sentinel.Incident) bool {
-	return after.Severity.Worse(before.Severity) || before.Monitor && !after.Monitor ||
-		before.Tier != after.Tier && HigherTier(before.Tier, after.Tier) == after.Tier
+	was := sentinel.Told{Severity: before.Severity, Tier: before.Tier, Monitor: before.Monitor}
+	return (before.State == sentinel.Resolved || worse(after, was)) && !known(after, before.Told)
+}
+
+// worse reports whether an incident is more severe, its tier is higher, or the data is bad
+// where checks could not run before.
+func worse(after sentinel.Incident, than sentinel.Told) bool {
+	return after.Severity.Worse(than.Severity) || than.Monitor && !after.Monitor ||
+		than.Tier != after.Tier && HigherTier(than.Tier, after.Tier) == after.Tier
+}
+
+// known reports whether people were told of something that is as bad as the incident.
+func known(i sentinel.Incident, told []sentinel.Told) bool {
+	return slices.ContainsFunc(told, func(t sentinel.Told) bool { return !worse(i, t) })
 }
 
 // Planner decides who is notified of what. It has no state: the store knows what was

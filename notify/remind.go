@@ -102,7 +102,7 @@ func (m *reminders) missed(t store.Notified, i sentinel.Incident) Kind {
 		i.Tier = tier
 	}
 	switch kind := transition(last.Incident, i); kind {
-	case Reopened, Escalated, Worsened:
+	case Reopened, Escalated, Worsened, Flapping:
 		return kind
 	}
 	return ""

@@ -89,7 +89,7 @@ func (s *Slack) Notify(ctx context.Context, n Notice) (string, error) {
 	m.Channel = s.Channel
 	if all := n.threads(); len(all) == 1 {
 		m.ThreadTS = all[0].Ref
-		m.Broadcast = m.ThreadTS != "" && slices.Contains([]Kind{Reopened, Worsened, Escalated}, n.Kind)
+		m.Broadcast = m.ThreadTS != "" && slices.Contains([]Kind{Reopened, Worsened, Flapping, Escalated}, n.Kind)
 	}
 	c.URL, c.Body = strings.TrimSuffix(s.URL, "/")+"/chat.postMessage", m
 	c.Header = map[string]string{

@@ -39,7 +39,7 @@ func (n Notice) Title() string {
 // counts says how many datasets of which warehouses a group is about.
 func (n Notice) counts() string {
 	var parts []string
-	for _, kind := range []Kind{Escalated, Opened, Worsened, Reopened, Reminder, Refresh, Acknowledged, Recovered} {
+	for _, kind := range []Kind{Escalated, Opened, Worsened, Flapping, Reopened, Reminder, Refresh, Acknowledged, Recovered} {
 		var of []Entry
 		for _, e := range n.Entries {
 			if e.Kind == kind {
@@ -124,11 +124,20 @@ func (e Entry) verb(many bool, now time.Time) string {
 		return "acknowledged"
 	case Escalated:
 		return map[bool]string{false: "needs a person", true: "need a person"}[many]
+	case Flapping:
+		if many || now.IsZero() {
+			return "flap" + s
+		}
+		return fmt.Sprintf("flap%s (bad %d times since %s)",
+			s, e.Incident.Flapping.Count, e.Incident.Flapping.Since.UTC().Format("15:04 UTC"))
 	case Reopened:
 		return state + " again"
 	case Worsened:
 		return "now " + state
 	case Reminder:
+		if e.Incident.Flapping.On() {
+			state = "flap" + s
+		}
 		if many || now.IsZero() {
 			return "still " + state
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
@@ -48,6 +49,13 @@ func (s *Store) Incident(ctx context.Context, id string) (i sentinel.Incident, o
 // OpenIncidents returns all unresolved incidents, oldest first.
 func (s *Store) OpenIncidents(ctx context.Context) ([]sentinel.Incident, error) {
 	return s.incidents(ctx, `SELECT body FROM incident WHERE resolved IS NULL ORDER BY opened, id`)
+}
+
+// IncidentsSince returns the incidents that are unresolved, or were resolved at or after a
+// time, oldest first.
+func (s *Store) IncidentsSince(ctx context.Context, at time.Time) ([]sentinel.Incident, error) {
+	const query = `SELECT body FROM incident WHERE resolved IS NULL OR resolved >= ? ORDER BY opened, id`
+	return s.incidents(ctx, query, micros(at))
 }
 
 func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]sentinel.Incident, error) {

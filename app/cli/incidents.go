@@ -180,6 +180,7 @@ func (p incidentPage) rows() [][2]string {
 		{"last seen", timeText(p.Updated)},
 		{"last good", timeText(p.LastGood)},
 		{"resolved", timeText(p.Resolved)},
+		{"flaps", flapping(p.Incident)},
 		{"seen", fmt.Sprintf("%d times, reopened %d times", p.Ticks, p.Flaps)},
 		{"check", p.Check},
 		{"finding", p.Key},
@@ -226,4 +227,12 @@ func newIncidentDecision(what, short string) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&why, "why", "", "reason, recorded in the audit log")
 	return cmd
+}
+
+// flapping says in words that an incident flaps; "" if it does not.
+func flapping(i sentinel.Incident) string {
+	if !i.Flapping.On() {
+		return ""
+	}
+	return fmt.Sprintf("bad %d times since %s", i.Flapping.Count, timeText(i.Flapping.Since))
 }
