@@ -179,7 +179,7 @@ func NewGuard(a Access, address net.Addr, clock sentinel.Clock, observer Observe
 // tell nothing, are open to all names.
 func (g *Guard) Hosts(next http.Handler, open ...string) http.Handler {
 	if g.access.file != nil {
-		next = g.access.file.headed(next, open, g.observer.Unread)
+		next = g.access.file.headed(next, open)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.knows(r.Host) && !slices.Contains(open, r.URL.Path) {

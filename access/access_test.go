@@ -243,6 +243,7 @@ func (*hung) Current() string { return "token-of-a-command" }
 func (*hung) Past() []string  { return nil }
 func (*hung) Name() string    { return "the command vault" }
 func (*hung) Version() uint64 { return 1 }
+func (*hung) Unread() error   { return nil }
 func (h *hung) Refresh(ctx context.Context) error {
 	h.ran++
 	if ctx.Err() != nil {

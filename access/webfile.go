@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -33,8 +34,8 @@ type WebFile struct {
 	mu        sync.Mutex
 	current   *webSettings
 	tls       *tls.Config // nil: plain HTTP
-	unread    string      // why the file cannot be read; "" if it can
-	unreadTLS string      // why the certificates cannot be read
+	unread    error       // why the file cannot be read; nil if it can
+	unreadTLS error       // why the certificates cannot be read
 	passwords passwords
 }
 
@@ -171,66 +172,60 @@ func loadTLS(s *webSettings) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// refresh reads the file again. changed is why it cannot be read, if that was not so before.
-func (f *WebFile) refresh() (now *webSettings, changed error) {
+// refresh reads the file again. After an error the last settings stay in force.
+func (f *WebFile) refresh() *webSettings {
 	f.mu.Lock()
 	last := f.current
 	f.mu.Unlock()
 	next, err := readWebFile(f.path, last)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
-	case err == nil && next.TLSConfig.IsEnabled() != (f.tls != nil):
+	if err == nil && next.TLSConfig.IsEnabled() != (f.tls != nil) {
 		err = fmt.Errorf("%s: TLS is switched on and off by a restart", f.path)
-	case err == nil:
+	}
+	if f.unread = err; err == nil {
 		f.current = next
 	}
-	return f.current, news(&f.unread, err)
+	return f.current
 }
 
-// news returns an error that was not there before, and notes it.
-func news(last *string, err error) error {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text == *last {
-		return nil
-	}
-	*last = text
-	return err
-}
-
-// TLSConfig returns the configuration of the listener; nil: it speaks plain HTTP. unread is
-// called once when the files cannot be read any more.
-func (f *WebFile) TLSConfig(unread func(error)) *tls.Config {
+// TLSConfig returns the configuration of the listener; nil: it speaks plain HTTP.
+func (f *WebFile) TLSConfig() *tls.Config {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tls == nil {
 		return nil
 	}
 	cfg := f.tls.Clone()
-	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		now, err := f.connection()
-		if err != nil {
-			unread(err)
-		}
-		return now, nil
-	}
+	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return f.connection(), nil }
 	return cfg
 }
 
 // connection returns the configuration of a connection that begins now.
-func (f *WebFile) connection() (now *tls.Config, changed error) {
-	s, changed := f.refresh()
+func (f *WebFile) connection() *tls.Config {
+	s := f.refresh()
 	next, err := loadTLS(s)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err != nil {
-		return f.tls, errors.Join(changed, news(&f.unreadTLS, fmt.Errorf("%s: %w", f.path, err)))
+	if f.unreadTLS = nil; err != nil {
+		f.unreadTLS = fmt.Errorf("%s: %w", f.path, err)
+	} else {
+		f.tls = next
 	}
-	f.tls, f.unreadTLS = next, ""
-	return next, changed
+	return f.tls
+}
+
+// Name says what the settings come from, as a secret's source does.
+func (f *WebFile) Name() string { return "the file " + f.path }
+
+// Refresh reads the files again, and returns why they cannot be read; nil: they can.
+func (f *WebFile) Refresh(context.Context) error {
+	if f.refresh().TLSConfig.IsEnabled() {
+		f.connection()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.unread, f.unreadTLS)
 }
 
 // Certificate is the certificate of the listener as it was last read; nil: there is none.
@@ -270,12 +265,9 @@ func (f *WebFile) hasUsers() bool {
 
 // headed sets the headers of the file, and holds requests to its limit. Paths of probes are
 // not limited: an agent must not be ended because many ask it.
-func (f *WebFile) headed(next http.Handler, open []string, unread func(error)) http.Handler {
+func (f *WebFile) headed(next http.Handler, open []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := f.refresh()
-		if err != nil {
-			unread(err)
-		}
+		s := f.refresh()
 		if s.limiter != nil && !slices.Contains(open, r.URL.Path) && !s.limiter.Allow() {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "too many requests: see rate_limit in the web configuration file", http.StatusTooManyRequests)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -24,7 +25,9 @@ type LeadershipObserver interface{ Leading(bool) }
 
 // Campaign tries to open a state for writing until no other agent leads. It returns
 // neither a state nor an error when reload is signalled.
-func Campaign(ctx context.Context, url string, reload <-chan os.Signal, log *slog.Logger) (*store.Store, error) {
+func Campaign(
+	ctx context.Context, dsn sentinel.Secret, reload <-chan os.Signal, log *slog.Logger,
+) (*store.Store, error) {
 	ticker := time.NewTicker(leadershipEvery)
 	defer ticker.Stop()
 	for down := false; ; {
@@ -35,10 +38,10 @@ func Campaign(ctx context.Context, url string, reload <-chan os.Signal, log *slo
 			return nil, nil
 		case <-ticker.C:
 		}
-		state, err := store.Open(ctx, url)
+		state, err := store.OpenDSN(ctx, dsn)
 		switch {
 		case err == nil:
-			log.Info("this agent becomes the leader", "state", store.Redact(url))
+			log.Info("this agent becomes the leader", "state", store.Redact(dsn.Reveal()))
 			return state, nil
 		case errors.Is(err, store.ErrNewer):
 			return nil, err
@@ -53,11 +56,11 @@ func Campaign(ctx context.Context, url string, reload <-chan os.Signal, log *slo
 
 // OpenReader opens a state for reading as soon as that is possible. It returns nil
 // without an error if ctx ends before.
-func OpenReader(ctx context.Context, url string, log *slog.Logger) (*store.Store, error) {
+func OpenReader(ctx context.Context, dsn sentinel.Secret, log *slog.Logger) (*store.Store, error) {
 	ticker := time.NewTicker(leadershipEvery)
 	defer ticker.Stop()
 	for logged := false; ; {
-		state, err := store.OpenReader(ctx, url)
+		state, err := store.OpenReaderDSN(ctx, dsn)
 		if err == nil {
 			return state, nil
 		}

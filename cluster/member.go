@@ -19,6 +19,8 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/wait"
+	"github.com/sentinel-dq/sentinel/secrets"
+	"github.com/sentinel-dq/sentinel/store"
 )
 
 // ErrGone means that the worker of a task ended before it answered, or did not
@@ -44,8 +46,8 @@ type Kind struct {
 
 // Config says how an agent takes part in the cluster.
 type Config struct {
-	// URL is the address of the state in PostgreSQL.
-	URL string
+	// DSN is the address of the state in PostgreSQL.
+	DSN sentinel.Secret
 	// ID names this agent: up to 32 letters and digits. Two agents never share one.
 	ID string
 	// Group is up to 24 letters and digits. Agents of one group do each other's tasks.
@@ -185,7 +187,7 @@ func (m *Member) join(ctx context.Context) (*session, error) {
 	}
 	s := &session{group: m.Group}
 	var err error
-	if s.pool, err = connect(ctx, m.URL, sessionPrefix+m.ID+" "+m.Group); err != nil {
+	if s.pool, err = connect(ctx, m.DSN, sessionPrefix+m.ID+" "+m.Group); err != nil {
 		return nil, err
 	}
 	if m.Leads {
@@ -239,8 +241,9 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-func connect(ctx context.Context, url, name string) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url)
+// connect opens a pool. Each connection is made by the DSN as it is then.
+func connect(ctx context.Context, dsn sentinel.Secret, name string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(dsn.Reveal())
 	if err != nil {
 		return nil, errors.New("not an address of PostgreSQL such as postgres://sentinel@db/sentinel") // the error holds the password
 	}
@@ -253,15 +256,33 @@ func connect(ctx context.Context, url, name string) (*pgxpool.Pool, error) {
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	cfg.MaxConns = 4
+	sources := secrets.Of(dsn)
+	cfg.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) error { return renew(ctx, sources, dsn, c) }
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := pool.Ping(ctx); err != nil {
+	if err := sources.Try(ctx, store.Refused, func() error { return pool.Ping(ctx) }); err != nil {
 		pool.Close()
 		return nil, err
 	}
 	return pool, nil
+}
+
+// renew sets the server and the login of a connection to those that the DSN has now. One that
+// cannot be read keeps its text: the server says whether it is still right.
+func renew(ctx context.Context, sources secrets.Set, dsn sentinel.Secret, c *pgx.ConnConfig) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	_ = sources.Refresh(ctx) // the agent tells of files that cannot be read
+	now, err := pgx.ParseConfig(dsn.Reveal())
+	if err != nil {
+		return errors.New("the state's dsn is not an address of PostgreSQL any more")
+	}
+	c.Host, c.Port, c.Database, c.User, c.Password = now.Host, now.Port, now.Database, now.User, now.Password
+	c.TLSConfig, c.Fallbacks = now.TLSConfig, now.Fallbacks
+	return nil
 }
 
 // Peers returns how many other live agents the group has, as the leader counted them

@@ -42,7 +42,7 @@ func join(t *testing.T, url, id, group string, leads bool, do handler) *member {
 		return do(ctx, task)
 	})
 	m.Member = cluster.New(cluster.Config{
-		URL: url, ID: id, Group: group, Leads: leads, Clock: sentinel.ClockFunc(time.Now), Log: slog.New(slog.NewTextHandler(io.Discard,
+		DSN: sentinel.NewSecret(url), ID: id, Group: group, Leads: leads, Clock: sentinel.ClockFunc(time.Now), Log: slog.New(slog.NewTextHandler(io.Discard,
 			nil)),
 		Kinds: map[string]cluster.Kind{"work": {Handler: counted}, "slow": {Handler: counted, Limit: 2 * time.Second}},
 	})

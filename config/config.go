@@ -31,7 +31,7 @@ import (
 
 // Config holds the values of a file.
 type Config struct {
-	State        string // sqlite:PATH or postgres://...
+	State        sentinel.Secret // sqlite:PATH or postgres://...
 	Listen       string
 	Token        sentinel.Secret // the one in token:
 	Web          access.Access   // its tokens include the one in token:

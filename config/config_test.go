@@ -136,7 +136,7 @@ func TestCompleteFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.State != "sqlite:"+filepath.Join("dir", "state.db") || c.Token.Reveal() != "abcdef" ||
+	if c.State.Reveal() != "sqlite:"+filepath.Join("dir", "state.db") || c.Token.Reveal() != "abcdef" ||
 		c.Warehouses[0].Dialect != "postgres" ||
 		c.Warehouses[0].StatementTimeout != 10*time.Second {
 		t.Errorf("%+v", c)

@@ -57,7 +57,9 @@ func (r *reader) value(n *yaml.Node, v reflect.Value) {
 		return
 	case *sentinel.Secret:
 		if text, ok := r.text(n); ok {
-			r.secrets = append(r.secrets, text)
+			if !strings.HasPrefix(text, "sqlite:") { // the path of a file is no secret
+				r.secrets = append(r.secrets, text)
+			}
 			*t = sentinel.NewSecret(text)
 		}
 		return

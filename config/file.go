@@ -19,7 +19,7 @@ import (
 // file is the structure of the YAML file. The tags of its fields, and of the structs in
 // it, are the only definition of keys.
 type file struct {
-	State      string          `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
+	State      sentinel.Secret `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
 	Listen     string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
 	Token      sentinel.Secret `yaml:"token" doc:"Token of an admin: requests that change something need one."`
 	Web        access.Access   `yaml:"web" doc:"Who may do what over HTTP, and by which name the agent is reached."`

@@ -80,7 +80,9 @@ func (r *reader) config(root *yaml.Node) *Config {
 	return c
 }
 
-func (r *reader) state(root *yaml.Node, state string) string {
+// state checks the address of the state, and makes the path of a file absolute.
+func (r *reader) state(root *yaml.Node, dsn sentinel.Secret) sentinel.Secret {
+	state := dsn.Reveal()
 	resolved, err := store.Resolve(state, r.path)
 	if err == nil && state == "sqlite:" {
 		err = errors.New("it names no file: write its path after the colon, such as sqlite:sentinel.db")
@@ -93,7 +95,10 @@ func (r *reader) state(root *yaml.Node, state string) string {
 	if err != nil {
 		r.wrong(nodeOf(root, root, "state"), "state: %v", err)
 	}
-	return resolved
+	if resolved == state || err != nil {
+		return dsn
+	}
+	return sentinel.NewSecret(resolved)
 }
 
 // isPort reports whether a text is the number of a port; 0 is any.

@@ -66,7 +66,7 @@ func (d Demo) Run(ctx context.Context) error {
 	select {
 	case a := <-agent.Listening():
 		fmt.Fprintf(d.Out, "configuration  %s\nstatus page    http://%s/\nmetrics        http://%s/metrics\n\n", path, a, a)
-		err = d.stage(running, cfg.State, w)
+		err = d.stage(running, cfg.State.Reveal(), w)
 	case <-ended:
 	}
 	stop()

@@ -70,7 +70,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Token.Reveal() != "tiger-tiger-burning-bright" || c.State != "sqlite:/var/lib/sentinel/sentinel.db" || c.Listen != "127.0.0.1:9780" ||
+	if c.Token.Reveal() != "tiger-tiger-burning-bright" || c.State.Reveal() != "sqlite:/var/lib/sentinel/sentinel.db" || c.Listen != "127.0.0.1:9780" ||
 		len(c.Channels) != 1 {
 		t.Errorf("%+v", c)
 	}

@@ -185,6 +185,11 @@ var (
 		"Whether the agent's state is one that several agents can share (1), or its own (0).",
 		nil,
 	}
+	SecretsUnread = Metric{
+		"sentinel_secrets_unread", "gauge",
+		"Files and commands of secrets that cannot be read. What was read last stays in force.",
+		nil,
+	}
 	Peers = Metric{
 		"sentinel_peers", "gauge",
 		"Other agents of the same state that do tasks for this one.",

@@ -16,7 +16,7 @@ func agentMetrics() []Metric {
 	return append(sloMetrics(),
 		BuildInfo, Time, CheckResults, CheckDuration, IncidentsOpen, IncidentsFlapping, TicksMissed, JobsSkipped,
 		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, Leading, StateShared,
-		Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
+		SecretsUnread, Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ArrivalsKnown, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead,
 		RiskModel,
 		Incidents, TimeToDetect, TimeToResolve, TimeToRepair, Repairs, RepairsActive, BreakerState, Retries, DeadLetters,

@@ -110,6 +110,7 @@ func (c *Command) run(parent context.Context) error {
 	} else if parent.Err() != nil {
 		return fmt.Errorf("%s: %w", c.Name(), parent.Err())
 	}
+	err = c.note(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rest = time.NewTimer(c.pause)

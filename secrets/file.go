@@ -35,7 +35,7 @@ func (f *File) Refresh(context.Context) error {
 	defer f.mu.Unlock()
 	now, err := os.Stat(f.path)
 	if err != nil {
-		return f.wrap(err)
+		return f.note(f.wrap(err))
 	}
 	same := f.read != nil && os.SameFile(now, f.read) &&
 		now.ModTime().Equal(f.read.ModTime()) && now.Size() == f.read.Size()
@@ -55,7 +55,9 @@ func (f *File) Renew(_ context.Context, refused uint64) error {
 	return f.reread()
 }
 
-func (f *File) reread() error {
+func (f *File) reread() error { return f.note(f.readFile()) }
+
+func (f *File) readFile() error {
 	file, err := os.Open(f.path)
 	if err != nil {
 		return f.wrap(err)

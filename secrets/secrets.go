@@ -17,6 +17,8 @@ type Source interface {
 	settings.Past
 	// Name says where the text comes from, such as "the file /run/secrets/dsn".
 	Name() string
+	// Unread is why the text could not be read last time; nil: it could.
+	Unread() error
 	// Version counts the changes of the text.
 	Version() uint64
 	// Refresh reads the text again if it may have changed. After an error the text stays as

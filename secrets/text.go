@@ -20,6 +20,22 @@ type text struct {
 	now     string
 	past    []string
 	version uint64
+	unread  error
+}
+
+// Unread implements Source.
+func (t *text) Unread() error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.unread
+}
+
+// note keeps the outcome of the last time that the text was read, and returns it.
+func (t *text) note(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unread = err
+	return err
 }
 
 // Current implements sentinel.SecretSource.

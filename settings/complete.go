@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Complete sets the default of every field of the struct that v points to if the field
@@ -102,6 +104,10 @@ func set(f reflect.Value, text string) (err error) {
 		d, err := ParseDuration(text)
 		f.SetInt(int64(d))
 		return err
+	}
+	if f.Type() == reflect.TypeFor[sentinel.Secret]() {
+		f.Set(reflect.ValueOf(sentinel.NewSecret(text)))
+		return nil
 	}
 	if t, ok := f.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return t.UnmarshalText([]byte(text))

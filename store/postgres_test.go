@@ -150,13 +150,19 @@ func TestPostgresStateSaysWhatIsWrong(t *testing.T) {
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[string]string{
-		"postgres://a:b@h/d":                       "postgres://a:xxxxx@h/d",
-		"postgres://a@h/d?password=b":              "postgres://a@h/d?password=xxxxx",
-		"postgres://h/d?sslmode=off&sslpassword=b": "postgres://h/d?sslmode=off&sslpassword=xxxxx",
-		"postgres://h/d?x=1;password=b":            "postgres://h/d?xxxxx",
-		"postgres://a:b@h1:1,h2:2/d?password=c":    "postgres://a:xxxxx@h1:1,h2:2/d?password=xxxxx",
-		"postgres://a@h/d?application_name=x":      "postgres://a@h/d?application_name=x",
-		"sqlite:s.db":                              "sqlite:s.db",
+		"postgres://a:b@h/d":                           "postgres://a@h/d",
+		"postgres://a@h:5432/d?password=b":             "postgres://a@h/d",
+		"postgres://h/d?sslmode=off&sslpassword=b":     "postgres://h/***",
+		"postgres://h/d?x=1;password=b":                "postgres://h/***",
+		"postgres://a:b@h1:1,h2:2/d?password=c":        "postgres://a@h1:1,h2:2/d",
+		"postgres://a@h/d?application_name=x":          "postgres://a@h/d",
+		"postgres://a:12#5ecret@h/d":                   "postgres://***",
+		"postgres://a:12/5ecret@h/d":                   "postgres://***",
+		"host=h port=6 user=a password='b c' dbname=d": "postgres://a@h:6/d",
+		"host=h user=a password=b c dbname=d":          "postgres://***",
+		"host=/run/pg user=a password=b dbname=d":      "postgres://a@%2Frun%2Fpg/d",
+		"user=a host='h password=b' dbname=d":          "postgres://***",
+		"sqlite:s.db":                                  "sqlite:s.db",
 	} {
 		if got := store.Redact(state); got != want {
 			t.Errorf("%s: %s", state, got)

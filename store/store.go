@@ -14,11 +14,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 	"github.com/sentinel-dq/sentinel/store/postgres"
 	"github.com/sentinel-dq/sentinel/store/sqlite"
@@ -105,7 +107,13 @@ type Store struct {
 // state, belongs to a newer version ([ErrNewer]), is in use ([ErrLocked]) or cannot be
 // written.
 func Open(ctx context.Context, url string) (*Store, error) {
-	e, err := openEngine(ctx, url, true)
+	return OpenDSN(ctx, sentinel.NewSecret(url))
+}
+
+// OpenDSN is Open for an address that comes from a file or a command. It is read again when
+// a login is refused.
+func OpenDSN(ctx context.Context, dsn sentinel.Secret) (*Store, error) {
+	e, err := openEngine(ctx, dsn, true)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +122,12 @@ func Open(ctx context.Context, url string) (*Store, error) {
 
 // OpenReader opens an existing state for reading, also while an agent writes.
 func OpenReader(ctx context.Context, url string) (*Store, error) {
-	e, err := openEngine(ctx, url, false)
+	return OpenReaderDSN(ctx, sentinel.NewSecret(url))
+}
+
+// OpenReaderDSN is OpenReader for an address that comes from a file or a command.
+func OpenReaderDSN(ctx context.Context, dsn sentinel.Secret) (*Store, error) {
+	e, err := openEngine(ctx, dsn, false)
 	if err != nil {
 		return nil, err
 	}
@@ -122,22 +135,31 @@ func OpenReader(ctx context.Context, url string) (*Store, error) {
 }
 
 // openEngine is the one place that chooses an engine.
-func openEngine(ctx context.Context, url string, write bool) (dbEngine, error) {
-	if postgres.Handles(url) {
+func openEngine(ctx context.Context, dsn sentinel.Secret, write bool) (dbEngine, error) {
+	address := dsn.Reveal()
+	if postgres.Handles(address) {
 		if write {
-			return postgres.Open(ctx, url)
+			return postgres.Open(ctx, dsn)
 		}
-		return postgres.OpenReader(ctx, url)
+		return postgres.OpenReader(ctx, dsn)
 	}
-	path, ok := strings.CutPrefix(url, "sqlite:")
+	path, ok := strings.CutPrefix(address, "sqlite:")
 	if !ok || path == "" {
-		scheme, _, _ := strings.Cut(url, ":")
-		return nil, fmt.Errorf("state: unknown kind %q: want sqlite:PATH or postgres://user@host/database", scheme)
+		return nil, fmt.Errorf("state: unknown kind%s: want sqlite:PATH or postgres://user@host/database", schemeOf(address))
 	}
 	if write {
 		return sqlite.Open(ctx, path)
 	}
 	return sqlite.OpenReader(ctx, path)
+}
+
+// schemeOf returns the scheme of a URL in quotes, after a blank; "" for what may hold a secret.
+func schemeOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "" || !strings.HasPrefix(address, u.Scheme+"://") {
+		return ""
+	}
+	return fmt.Sprintf(" %q", u.Scheme)
 }
 
 // Resolve checks the form of a state's address. It replaces the path of a file by what
@@ -156,7 +178,10 @@ func Resolve(url string, absolute func(path string) string) (string, error) {
 // Shared reports whether several agents may use a state: one in PostgreSQL.
 func Shared(url string) bool { return postgres.Handles(url) }
 
-// Redact writes a state's address without its password.
+// Refused reports whether an error of a state is a login that its server refuses.
+func Refused(err error) bool { return postgres.Refused(err) }
+
+// Redact writes where a state is, without any secret of its address.
 func Redact(url string) string {
 	if !postgres.Handles(url) {
 		return url

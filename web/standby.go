@@ -32,7 +32,7 @@ func (s *Standby) Serve(ctx context.Context, l net.Listener) error {
 		<-serving.Done()
 		ended <- srv.Close()
 	}()
-	err := serveOn(srv, l, s.Access, s.Unread)
+	err := serveOn(srv, l, s.Access)
 	stop()
 	closed := <-ended
 	if ctx.Err() != nil {

@@ -104,7 +104,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer stop()
 	srv := limited(s.handler(guard), s.Log)
 	served := make(chan error, 1)
-	go func() { served <- serveOn(srv, l, s.Access, s.Unread) }()
+	go func() { served <- serveOn(srv, l, s.Access) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving http: %w", err)
@@ -120,12 +120,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // serveOn serves requests on l, by TLS where the web configuration file says so.
-func serveOn(srv *http.Server, l net.Listener, a access.Access, unread func(error)) error {
+func serveOn(srv *http.Server, l net.Listener, a access.Access) error {
 	file := a.WebFile()
 	if file == nil {
 		return srv.Serve(l)
 	}
-	srv.TLSConfig = file.TLSConfig(unread)
+	srv.TLSConfig = file.TLSConfig()
 	if srv.TLSConfig == nil {
 		return srv.Serve(l)
 	}

@@ -168,13 +168,13 @@ func leaveUnscored(outcomes []checks.Outcome) {
 }
 
 // openState opens the state for writing, or beside a running agent for reading.
-func openState(cmd *cobra.Command, url string) (s *store.Store, writable bool, err error) {
-	s, err = store.Open(cmd.Context(), url)
+func openState(cmd *cobra.Command, dsn sentinel.Secret) (s *store.Store, writable bool, err error) {
+	s, err = store.OpenDSN(cmd.Context(), dsn)
 	if !errors.Is(err, store.ErrLocked) {
 		return s, err == nil, err
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: a running agent has locked the state; these results are not recorded")
-	s, err = store.OpenReader(cmd.Context(), url)
+	s, err = store.OpenReaderDSN(cmd.Context(), dsn)
 	return s, false, err
 }
 

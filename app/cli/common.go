@@ -30,7 +30,7 @@ func reader(cmd *cobra.Command) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.OpenReader(cmd.Context(), cfg.State)
+	s, err := store.OpenReaderDSN(cmd.Context(), cfg.State)
 	return s, unavailable(err)
 }
 

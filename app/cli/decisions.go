@@ -42,7 +42,7 @@ func (c change) apply(cmd *cobra.Command) (err error) {
 	if os.Getenv(envURL) != "" {
 		return c.ask(cmd.Context(), cfg)
 	}
-	state, err := store.Open(cmd.Context(), cfg.State)
+	state, err := store.OpenDSN(cmd.Context(), cfg.State)
 	if errors.Is(err, store.ErrLocked) {
 		return c.ask(cmd.Context(), cfg)
 	}

@@ -37,7 +37,7 @@ configured, a check has no result, a result is too old, or a check could not run
 			if err != nil {
 				return err
 			}
-			s, err := store.OpenReader(cmd.Context(), cfg.State)
+			s, err := store.OpenReaderDSN(cmd.Context(), cfg.State)
 			if err != nil {
 				return unavailable(err)
 			}

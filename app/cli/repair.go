@@ -274,7 +274,7 @@ func (d decision) apply(cmd *cobra.Command) (r sentinel.Repair, err error) {
 	if os.Getenv(envURL) != "" {
 		return ask()
 	}
-	state, err := store.Open(cmd.Context(), cfg.State)
+	state, err := store.OpenDSN(cmd.Context(), cfg.State)
 	if err == nil {
 		defer func() { err = errors.Join(err, state.Close()) }()
 		decisions := repair.Decisions{Store: state, Clock: clock, Who: who}

@@ -180,10 +180,10 @@ func acceptTables(cmd *cobra.Command, cfg *config.Config, a *agent.Agent, tables
 
 // openForAcceptance opens the state: for writing, or beside a running agent for reading.
 // The agent returned is nil then, because the running one must be asked.
-func openForAcceptance(ctx context.Context, url string) (*store.Store, *agent.Agent, error) {
-	state, err := store.Open(ctx, url)
+func openForAcceptance(ctx context.Context, dsn sentinel.Secret) (*store.Store, *agent.Agent, error) {
+	state, err := store.OpenDSN(ctx, dsn)
 	if errors.Is(err, store.ErrLocked) {
-		state, err = store.OpenReader(ctx, url)
+		state, err = store.OpenReaderDSN(ctx, dsn)
 		return state, nil, err
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -45,7 +46,7 @@ func newState() *cobra.Command {
 				if err := s.Backup(cmd.Context(), args[0]); err != nil {
 					return unavailable(err)
 				}
-				return verifyState(cmd.Context(), cmd.OutOrStdout(), "sqlite:"+args[0])
+				return verifyState(cmd.Context(), cmd.OutOrStdout(), stateIn(args[0]))
 			},
 		},
 		&cobra.Command{
@@ -55,7 +56,7 @@ func newState() *cobra.Command {
 			Example: "  sentinel state verify",
 			RunE: func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
-					return verifyState(cmd.Context(), cmd.OutOrStdout(), "sqlite:"+args[0])
+					return verifyState(cmd.Context(), cmd.OutOrStdout(), stateIn(args[0]))
 				}
 				cfg, err := load(cmd)
 				if err != nil {
@@ -67,9 +68,12 @@ func newState() *cobra.Command {
 	return cmd
 }
 
+// stateIn is the address of a state in a file.
+func stateIn(path string) sentinel.Secret { return sentinel.NewSecret("sqlite:" + path) }
+
 // verifyState reads every page, and the audit log's chain.
-func verifyState(ctx context.Context, w io.Writer, url string) (err error) {
-	s, err := store.OpenReader(ctx, url)
+func verifyState(ctx context.Context, w io.Writer, dsn sentinel.Secret) (err error) {
+	s, err := store.OpenReaderDSN(ctx, dsn)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -87,7 +91,7 @@ func verifyState(ctx context.Context, w io.Writer, url string) (err error) {
 	}
 	_, err = fmt.Fprintf(w, "%s is sound: %d bytes, %d ticks, "+
 		"%d observations of %d series, %d incidents, %d audit entries (last hash %s)\n",
-		strings.TrimPrefix(store.Redact(url), "sqlite:"), st.Bytes, st.Ticks, st.Observations, st.Series,
+		strings.TrimPrefix(store.Redact(dsn.Reveal()), "sqlite:"), st.Bytes, st.Ticks, st.Observations, st.Series,
 		st.Incidents, entries, cmp.Or(head, "none"))
 	return err
 }
@@ -99,11 +103,11 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 	if err != nil {
 		return err
 	}
-	path := strings.TrimPrefix(cfg.State, "sqlite:")
-	if err := verifyState(cmd.Context(), io.Discard, "sqlite:"+from); err != nil {
+	path := strings.TrimPrefix(cfg.State.Reveal(), "sqlite:")
+	if err := verifyState(cmd.Context(), io.Discard, stateIn(from)); err != nil {
 		return fmt.Errorf("the backup %s: %w", from, err)
 	}
-	if store.Shared(cfg.State) {
+	if store.Shared(cfg.State.Reveal()) {
 		return importState(cmd, cfg.State, from)
 	}
 	_, err = os.Stat(path)
@@ -111,7 +115,7 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 		if !force {
 			return fmt.Errorf("%s exists: move it away, or restore with --force", path)
 		}
-		current, err := store.Open(cmd.Context(), cfg.State)
+		current, err := store.OpenDSN(cmd.Context(), cfg.State)
 		if errors.Is(err, store.ErrLocked) {
 			return unavailable(fmt.Errorf("%w: stop the agent first", err))
 		}
@@ -138,8 +142,8 @@ func restoreState(cmd *cobra.Command, from string, force bool) error {
 }
 
 // importState fills an empty state in PostgreSQL from a backup.
-func importState(cmd *cobra.Command, url, from string) error {
-	s, err := store.Open(cmd.Context(), url)
+func importState(cmd *cobra.Command, dsn sentinel.Secret, from string) error {
+	s, err := store.OpenDSN(cmd.Context(), dsn)
 	if errors.Is(err, store.ErrLocked) {
 		return unavailable(fmt.Errorf("%w: stop the agents first", err))
 	}
@@ -149,5 +153,5 @@ func importState(cmd *cobra.Command, url, from string) error {
 	if err := errors.Join(s.Import(cmd.Context(), from), s.Close()); err != nil {
 		return unavailable(err)
 	}
-	return verifyState(cmd.Context(), cmd.OutOrStdout(), url)
+	return verifyState(cmd.Context(), cmd.OutOrStdout(), dsn)
 }

@@ -36,7 +36,7 @@ func (o Options) newMember(
 		}
 	}
 	return cluster.New(cluster.Config{
-		URL:      cfg.State,
+		DSN:      cfg.State,
 		ID:       id,
 		Group:    group(cfg, o.Version),
 		Leads:    leads,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel/app/setup"
 	"github.com/sentinel-dq/sentinel/cluster"
+	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/web"
@@ -19,11 +20,11 @@ import (
 // stands by: it does tasks of the leader, serves that it is healthy and ready, and takes
 // over when the leader is gone.
 func (s *Server) lead(ctx context.Context) (*store.Store, error) {
-	state, err := store.Open(ctx, s.config.State)
-	if !errors.Is(err, store.ErrLocked) || !store.Shared(s.config.State) {
+	state, err := store.OpenDSN(ctx, s.config.State)
+	if !errors.Is(err, store.ErrLocked) || !store.Shared(s.config.State.Reveal()) {
 		return state, err
 	}
-	s.Log.Info("standby: another agent leads", "state", store.Redact(s.config.State), "reason", err)
+	s.Log.Info("standby: another agent leads", "state", store.Redact(s.config.State.Reveal()), "reason", err)
 	metrics := exporters.NewPrometheus(s.Version)
 	metrics.Clock = s.Clock
 	metrics.Set(exporters.Leading, 0)
@@ -88,6 +89,8 @@ func (s *Server) runWorker(ctx context.Context, metrics *exporters.Prometheus, r
 	var parts sync.WaitGroup
 	parts.Go(func() { keepUpdated(ctx, p, worker, readyLog{s.Log, ready}) })
 	parts.Go(func() { s.newMember(cfg, worker, false, metrics).Run(ctx) })
+	inForce := func() *config.Config { return cfg }
+	parts.Go(func() { (&unread{config: inForce, metrics: metrics, log: s.Log}).keep(ctx) })
 	parts.Wait()
 	return errors.Join(p.Close(), state.Close())
 }

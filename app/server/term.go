@@ -45,7 +45,8 @@ type term struct {
 
 	repairsOff   *repair.StoredKillSwitch
 	leads        atomic.Bool
-	reloading    sync.Mutex             // one reload at a time
+	reloading    sync.Mutex // one reload at a time
+	inForce      atomic.Pointer[config.Config]
 	reloadFailed atomic.Pointer[string] // why the last reload failed; "" if it did not
 }
 
@@ -53,14 +54,15 @@ type term struct {
 // everything but the state.
 func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error) {
 	t := &term{Options: s.Options, config: s.config, state: state}
-	if !store.Shared(s.config.State) {
+	t.inForce.Store(s.config)
+	if !store.Shared(s.config.State.Reveal()) {
 		if err := state.ReleaseLeases(ctx, hasEnded); err != nil {
 			return nil, err
 		}
 	}
 	t.metrics = exporters.NewPrometheus(s.Version)
 	t.metrics.MaxSeries, t.metrics.Clock = s.config.MaxSeries, s.Clock
-	t.metrics.Set(exporters.StateShared, number(store.Shared(s.config.State)))
+	t.metrics.Set(exporters.StateShared, number(store.Shared(s.config.State.Reveal())))
 	var err error
 	t.traces = telemetry.Start(ctx, s.Version, t.metrics, s.Log)
 	t.Log = slog.New(t.traces.Handler(s.Log.Handler()))
@@ -100,7 +102,7 @@ func (t *term) makeAgent() {
 		Clock:   t.Clock,
 		Log:     t.Log,
 	}
-	if store.Shared(t.config.State) {
+	if store.Shared(t.config.State.Reveal()) {
 		engine.Lease = cmp.Or(t.Lease, sharedLease)
 		t.worker = t.newWorker(t.state, t.repairsOff)
 		t.member = t.newMember(t.config, t.worker, true, t.metrics)
@@ -119,7 +121,7 @@ func (t *term) run(ctx context.Context) error {
 	t.metrics.Reloaded(true, t.Clock.Now())
 	leading{t}.Leading(true)
 	t.Log.Info("sentinel is running", "version", t.Version, "listen", t.listener.Addr().String(),
-		"scheme", t.config.Web.Scheme(), "state", store.Redact(t.config.State), "datasets", len(t.config.Datasets))
+		"scheme", t.config.Web.Scheme(), "state", store.Redact(t.config.State.Reveal()), "datasets", len(t.config.Datasets))
 	for _, w := range append(slices.Clone(t.config.Warnings), t.config.HoursWarnings(t.Clock.Now())...) {
 		t.Log.Warn(w)
 	}
@@ -129,6 +131,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { served = t.web().Serve(running, t.listener); stop() })
 	parts.Go(func() { ran = t.agent.Run(running, t.plan); stop() })
 	parts.Go(func() { t.handleSignals(running) })
+	parts.Go(func() { (&unread{config: t.inForce.Load, metrics: t.metrics, log: t.Log}).keep(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
 		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t}, t.Log); stop() })
@@ -200,6 +203,7 @@ func (t *term) tryReload(ctx context.Context) error {
 	if err := t.agent.Reload(ctx, p); err != nil {
 		return errors.Join(err, p.Close())
 	}
+	t.inForce.Store(cfg)
 	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets),
 		"note", "changes of listen, state and token take effect after a restart")
 	return nil

@@ -23,7 +23,7 @@ const frozenAfter = 10 * time.Second
 // leadership makes this process the only writer of a state, and proves it: the epoch in
 // the table leader grows with every agent that begins to lead.
 type leadership struct {
-	url   string
+	login login
 	epoch atomic.Int64
 
 	// session holds the connection with the advisory lock. It is nil while the
@@ -32,8 +32,8 @@ type leadership struct {
 	session chan *pgx.Conn
 }
 
-func newLeadership(url string) *leadership {
-	l := &leadership{url: url, session: make(chan *pgx.Conn, 1)}
+func newLeadership(by login) *leadership {
+	l := &leadership{login: by, session: make(chan *pgx.Conn, 1)}
 	l.session <- nil
 	return l
 }
@@ -65,17 +65,16 @@ func (l *leadership) take(ctx context.Context, prepare func(context.Context) err
 
 // connect opens the session that holds the lock.
 func (l *leadership) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(l.url)
-	if err != nil {
-		return nil, err
-	}
-	cfg.ConnectTimeout = 5 * time.Second
-	// A machine that vanishes from the network says nothing: the server asks.
-	cfg.RuntimeParams["application_name"] = "sentinel leader"
-	cfg.RuntimeParams["tcp_keepalives_idle"] = "4"
-	cfg.RuntimeParams["tcp_keepalives_interval"] = "2"
-	cfg.RuntimeParams["tcp_keepalives_count"] = "2"
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	var conn *pgx.Conn
+	err := l.login.connect(ctx, func(cfg *pgx.ConnConfig) (err error) {
+		// A machine that vanishes from the network says nothing: the server asks.
+		cfg.RuntimeParams["application_name"] = "sentinel leader"
+		cfg.RuntimeParams["tcp_keepalives_idle"] = "4"
+		cfg.RuntimeParams["tcp_keepalives_interval"] = "2"
+		cfg.RuntimeParams["tcp_keepalives_count"] = "2"
+		conn, err = pgx.ConnectConfig(ctx, cfg)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

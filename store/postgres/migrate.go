@@ -28,8 +28,8 @@ const schemaLock = 0x53656e75
 const selectVersion = "SELECT coalesce(max(version), 0) FROM sentinel_state_version"
 
 // migrate brings the schema up to date, one transaction a step.
-func migrate(ctx context.Context, url string) (err error) {
-	db, err := pool(url, 1)
+func migrate(ctx context.Context, by login) (err error) {
+	db, err := pool(by, 1)
 	if err != nil {
 		return err
 	}

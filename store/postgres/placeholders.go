@@ -9,17 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// rewriting is pgx with parameters spelled as in SQLite: ? and ?1.
-type rewriting struct{ driver.Connector }
-
-func (r rewriting) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := r.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return rewritten{c.(*stdlib.Conn)}, nil
-}
-
+// rewritten is pgx with parameters spelled as in SQLite: ? and ?1.
 type rewritten struct{ *stdlib.Conn }
 
 func (c rewritten) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {

@@ -7,14 +7,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
 
@@ -27,41 +24,14 @@ type DB struct {
 	writes *sql.DB // one connection; nil for readers
 }
 
-// Handles reports whether an address is one of PostgreSQL.
-func Handles(address string) bool {
-	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
-}
-
-// Redact writes an address without its password.
-func Redact(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "postgres://***"
-	}
-	hidden := false
-	q := u.Query()
-	for key := range q {
-		if strings.Contains(strings.ToLower(key), "pass") {
-			q.Set(key, "xxxxx")
-			hidden = true
-		}
-	}
-	switch {
-	case hidden:
-		u.RawQuery = q.Encode()
-	case strings.Contains(strings.ToLower(u.RawQuery), "pass"):
-		u.RawQuery = "xxxxx" // one that cannot be taken apart
-	}
-	return u.Redacted()
-}
-
 // Open opens a state for writing, once no other agent leads, and migrates it. The error
-// is ErrLocked while another agent leads.
-func Open(ctx context.Context, address string) (*DB, error) {
-	d := &DB{name: Redact(address), lead: newLeadership(address)}
-	err := d.pools(address, true)
+// is ErrLocked while another agent leads. The DSN is read again when it is refused.
+func Open(ctx context.Context, dsn sentinel.Secret) (*DB, error) {
+	by := newLogin(dsn)
+	d := &DB{name: by.name(), lead: newLeadership(by)}
+	err := d.pools(by, true)
 	if err == nil {
-		err = d.lead.take(ctx, func(ctx context.Context) error { return migrate(ctx, address) })
+		err = d.lead.take(ctx, func(ctx context.Context) error { return migrate(ctx, by) })
 	}
 	if err != nil {
 		return nil, errors.Join(d.Describe(err), d.Close())
@@ -70,9 +40,10 @@ func Open(ctx context.Context, address string) (*DB, error) {
 }
 
 // OpenReader opens an existing state for reading.
-func OpenReader(ctx context.Context, address string) (*DB, error) {
-	d := &DB{name: Redact(address)}
-	err := d.pools(address, false)
+func OpenReader(ctx context.Context, dsn sentinel.Secret) (*DB, error) {
+	by := newLogin(dsn)
+	d := &DB{name: by.name()}
+	err := d.pools(by, false)
 	if err == nil {
 		err = d.checkVersion(ctx)
 	}
@@ -82,25 +53,21 @@ func OpenReader(ctx context.Context, address string) (*DB, error) {
 	return d, nil
 }
 
-func (d *DB) pools(address string, writer bool) (err error) {
-	if d.reads, err = pool(address, 4); err != nil || !writer {
+func (d *DB) pools(by login, writer bool) (err error) {
+	if d.reads, err = pool(by, 4); err != nil || !writer {
 		return err
 	}
-	d.writes, err = pool(address, 1)
+	d.writes, err = pool(by, 1)
 	return err
 }
 
-func pool(address string, connections int) (*sql.DB, error) {
-	cfg, err := pgx.ParseConfig(address)
-	if err != nil { // the error holds the password
-		return nil, errors.New("not an address of PostgreSQL such as postgres://sentinel@db/sentinel")
+func pool(by login, connections int) (*sql.DB, error) {
+	if _, err := by.config(); err != nil {
+		return nil, err
 	}
-	cfg.RuntimeParams["application_name"] = "sentinel state"
-	cfg.RuntimeParams["timezone"] = "UTC"
-	cfg.RuntimeParams["lock_timeout"] = "10s"
-	cfg.RuntimeParams["statement_timeout"] = "60s"
-	cfg.ConnectTimeout = 5 * time.Second
-	db := sql.OpenDB(rewriting{stdlib.GetConnector(*cfg)})
+	db := sql.OpenDB(connector{by, map[string]string{
+		"application_name": "sentinel state", "timezone": "UTC", "lock_timeout": "10s", "statement_timeout": "60s",
+	}})
 	db.SetMaxOpenConns(connections)
 	db.SetConnMaxLifetime(30 * time.Minute)
 	return db, nil
