@@ -163,6 +163,8 @@ func adviceFor(err error) string {
 		return "is the server up, and the DSN's host and port right?"
 	case warehouse.Unauthorized:
 		return "check user and password of the DSN"
+	case warehouse.NoDatabase:
+		return "is the name of the database in the DSN right?"
 	case warehouse.HiddenRows:
 		return "use a user that sees all rows (BYPASSRLS), or set `row_security: visible` to judge those that it sees"
 	case warehouse.Forbidden:

@@ -47,7 +47,8 @@ const (
 	Unreachable   ErrorKind = "unreachable"    // refused, DNS, TLS, connection lost
 	Unauthorized  ErrorKind = "unauthorized"   // wrong password or user
 	Forbidden     ErrorKind = "forbidden"      // the user lacks a privilege
-	MissingTable  ErrorKind = "missing_table"  // or schema, or database
+	MissingTable  ErrorKind = "missing_table"  // or schema
+	NoDatabase    ErrorKind = "no_database"    // the server has no database of that name
 	MissingColumn ErrorKind = "missing_column" //
 	TimedOut      ErrorKind = "timeout"        // statement_timeout, or the caller's deadline
 	Locked        ErrorKind = "locked"         // lock_timeout
@@ -61,7 +62,7 @@ const (
 // ErrorKinds are all classes.
 func ErrorKinds() []ErrorKind {
 	return []ErrorKind{
-		Unreachable, Unauthorized, Forbidden, MissingTable, MissingColumn, TimedOut, Locked, Transient, Conflict,
+		Unreachable, Unauthorized, Forbidden, MissingTable, NoDatabase, MissingColumn, TimedOut, Locked, Transient, Conflict,
 		BadStatement, HiddenRows, Unguarded,
 	}
 }

@@ -62,6 +62,10 @@ func Open(cfg Config) (*DB, error) {
 		cfg.Dialect = DialectOf(cfg.DSN.Reveal())
 	}
 	d, err := DialectNamed(cfg.Dialect)
+	if scheme, _, is := strings.Cut(cfg.DSN.Reveal(), "://"); err != nil && cfg.Dialect == "" && is {
+		return nil, fmt.Errorf("warehouse %s: no dialect takes a DSN that begins with %q: there are %s", cfg.Name,
+			scheme+"://", strings.Join(Dialects(), ", "))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("warehouse %s: %w", cfg.Name, err)
 	}

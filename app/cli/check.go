@@ -20,7 +20,8 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	var dataset, failOn, format string
+	var dataset, format string
+	var judge judgement
 	var noState bool
 	cmd := &cobra.Command{
 		Use:   "check",
@@ -28,12 +29,12 @@ func newCheck() *cobra.Command {
 		Long: `Runs every check now. While an agent runs, the results are compared with its
 history but are not recorded.
 
-Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
+` + exitCodes,
 		Example: "  sentinel check --dataset 'shop.public.*' --fail-on warn --format junit > report.xml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			formats, levels := []string{"text", "json", "junit"}, []string{"warn", "fail"}
-			if !slices.Contains(formats, format) || !slices.Contains(levels, failOn) {
+			if !slices.Contains(formats, format) || !slices.Contains(levels, judge.failOn) {
 				return errors.New("want --format text, json or junit and --fail-on warn or fail")
 			}
 			r, err := checkOnce(cmd, dataset, noState)
@@ -43,11 +44,11 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
 			if err := r.write(cmd.OutOrStdout(), format); err != nil {
 				return err
 			}
-			return verdict(r.results, failOn)
+			return judge.verdict(r.results)
 		},
 	}
 	cmd.Flags().StringVar(&dataset, "dataset", "", "check only the datasets that match, such as shop.public.*")
-	cmd.Flags().StringVar(&failOn, "fail-on", "fail", "status that gives exit code 1: fail, or warn (which includes fail)")
+	judge.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "output format: text, json or junit")
 	cmd.Flags().BoolVar(&noState, "no-state", false, "do not read or write the state")
 	return cmd
@@ -234,22 +235,4 @@ func record(ctx context.Context, s *store.Store, outcomes []checks.Outcome, stat
 	}
 	_, err := s.Record(ctx, batch)
 	return err
-}
-
-// verdict turns results into the exit code. Failed data outweighs a check that
-// could not run.
-func verdict(results []sentinel.Result, failOn string) error {
-	code := exitFine
-	for _, r := range results {
-		switch {
-		case r.Status == sentinel.Fail, r.Status == sentinel.Warn && failOn == "warn":
-			return &exitCodeError{code: exitFailed}
-		case r.Status == sentinel.Error:
-			code = exitError
-		}
-	}
-	if code != exitFine {
-		return &exitCodeError{code: code}
-	}
-	return nil
 }

@@ -17,15 +17,18 @@ import (
 )
 
 func newGate() *cobra.Command {
-	var dataset, failOn string
+	var dataset string
+	var judge judgement
 	var maxAge time.Duration
 	cmd := &cobra.Command{
 		Use:   "gate",
 		Short: "Stop a pipeline before it reads bad data: exit by the last results of a dataset",
 		Long: `Reads the last results from the agent's state. Sends no statement to a warehouse.
 
-Exit codes: 0 the last results are fine, 1 a check failed, 3 the dataset is not
-configured, a check has no result, a result is too old, or a check could not run.`,
+It also ends with 3 if the dataset is not configured, a check has no result, or a result is
+too old.
+
+` + exitCodes,
 		Example: "  sentinel gate --dataset shop.public.orders --max-age 15m && dbt run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -55,11 +58,11 @@ configured, a check has no result, a result is too old, or a check could not run
 						r.Check, age.Round(time.Second)))
 				}
 			}
-			return verdict(results, failOn)
+			return judge.verdict(results)
 		},
 	}
 	cmd.Flags().StringVar(&dataset, "dataset", "", "dataset: warehouse.schema.table")
-	cmd.Flags().StringVar(&failOn, "fail-on", "fail", "status that gives exit code 1: fail, or warn (which includes fail)")
+	judge.flags(cmd)
 	cmd.Flags().DurationVar(&maxAge, "max-age", 0, "exit with 3 if a result is older")
 	if err := cmd.MarkFlagRequired("dataset"); err != nil {
 		panic(err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -65,7 +66,7 @@ func writeText(to io.Writer, results []sentinel.Result, took time.Duration) erro
 	w := bufio.NewWriterSize(to, 32<<10)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	var last sentinel.Table
-	for _, r := range results {
+	for _, r := range worstLast(results) {
 		counts[r.Status]++
 		if r.Table != last {
 			fmt.Fprintf(tw, "%s\n", r.Table)
@@ -94,6 +95,21 @@ func writeText(to io.Writer, results []sentinel.Result, took time.Duration) erro
 	return w.Flush()
 }
 
+// worstLast sorts the results of datasets by the worst of each, so that what is bad stands
+// beside the prompt. Those of one dataset keep their order.
+func worstLast(results []sentinel.Result) []sentinel.Result {
+	worst := map[sentinel.Table]int{}
+	for _, r := range results {
+		worst[r.Table] = max(worst[r.Table], slices.Index(badness, r.Status))
+	}
+	out := slices.Clone(results)
+	slices.SortStableFunc(out, func(a, b sentinel.Result) int { return worst[a.Table] - worst[b.Table] })
+	return out
+}
+
+// badness has the statuses in the order in which people want to see them, the last first.
+var badness = []sentinel.Status{sentinel.Pass, sentinel.Unknown, sentinel.Warn, sentinel.Error, sentinel.Fail}
+
 // shortID leaves the table, which stands above, out of an id.
 func shortID(r sentinel.Result) string {
 	prefix := r.Table.String() + "/"
@@ -109,6 +125,8 @@ type junitSuite struct {
 	Tests    int         `xml:"tests,attr"`
 	Failures int         `xml:"failures,attr"`
 	Errors   int         `xml:"errors,attr"`
+	Skipped  int         `xml:"skipped,attr"`
+	Time     string      `xml:"timestamp,attr,omitempty"` // UTC
 	Cases    []junitCase `xml:"testcase"`
 }
 
@@ -118,6 +136,7 @@ type junitCase struct {
 	Seconds float64    `xml:"time,attr"`
 	Failure *junitText `xml:"failure,omitempty"`
 	Error   *junitText `xml:"error,omitempty"`
+	Skipped *junitText `xml:"skipped,omitempty"`
 	Out     string     `xml:"system-out,omitempty"`
 }
 
@@ -128,6 +147,9 @@ type junitText struct {
 
 func writeJUnit(w io.Writer, results []sentinel.Result) error {
 	suite := junitSuite{Name: "sentinel", Tests: len(results)}
+	if len(results) > 0 {
+		suite.Time = results[0].Tick.UTC().Format("2006-01-02T15:04:05")
+	}
 	for _, r := range results {
 		c := junitCase{Class: r.Table.String(), Name: shortID(r), Seconds: r.Duration.Seconds(), Out: r.Message}
 		for _, f := range r.Findings {
@@ -142,6 +164,9 @@ func writeJUnit(w io.Writer, results []sentinel.Result) error {
 		case sentinel.Error:
 			c.Error = &junitText{"error", r.Message}
 			suite.Errors++
+		case sentinel.Unknown:
+			c.Skipped = &junitText{"unknown", r.Message}
+			suite.Skipped++
 		}
 		suite.Cases = append(suite.Cases, c)
 	}

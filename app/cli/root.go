@@ -76,8 +76,9 @@ func Main(args []string) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "sentinel",
-		Short: "Sentinel checks that the data in a warehouse is fresh, complete and well formed",
+		Use:     "sentinel",
+		Version: versionString(),
+		Short:   "Sentinel checks that the data in a warehouse is fresh, complete and well formed",
 		Long: `Sentinel runs beside a data warehouse. It checks on a schedule, at low cost,
 whether the data is fresh and complete, and whether its schema has changed.
 

@@ -61,10 +61,11 @@ configuration.`,
 func printDrifts(cmd *cobra.Command, results []sentinel.Result) error {
 	clean := true
 	var unread []error
+	results = slices.DeleteFunc(slices.Clone(results), func(r sentinel.Result) bool { return r.Kind != "schema" })
+	if len(results) == 0 {
+		return errors.New("no schema check is configured for these datasets")
+	}
 	for _, r := range results {
-		if r.Kind != "schema" {
-			continue
-		}
 		if r.Status == sentinel.Error {
 			unread = append(unread, fmt.Errorf("%s: %s", r.Check, r.Message))
 		}
@@ -79,7 +80,7 @@ func printDrifts(cmd *cobra.Command, results []sentinel.Result) error {
 	if clean {
 		fmt.Fprintln(cmd.OutOrStdout(), "no drift")
 	}
-	return verdict(results, "fail")
+	return (&judgement{failOn: "fail"}).verdict(results)
 }
 
 // acceptSchema makes the present schemas of tables the baselines of the checks that report

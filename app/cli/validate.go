@@ -15,7 +15,12 @@ func newValidate() *cobra.Command {
 		Short: "Check the configuration file and report every mistake at once",
 		Example: `  sentinel validate -c sentinel.yaml
   sentinel validate --schema > sentinel.schema.json`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%q is no argument: name the file with -c %s", args[0], args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if schema {
 				_, err := cmd.OutOrStdout().Write(config.JSONSchema())

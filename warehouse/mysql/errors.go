@@ -20,7 +20,7 @@ var errorKinds = map[uint16]warehouse.ErrorKind{
 	1044: warehouse.Forbidden, 1142: warehouse.Forbidden, 1143: warehouse.Forbidden,
 	1227: warehouse.Forbidden, 1370: warehouse.Forbidden,
 	1045: warehouse.Unauthorized,
-	1049: warehouse.MissingTable, 1146: warehouse.MissingTable, 1109: warehouse.MissingTable,
+	1049: warehouse.NoDatabase, 1146: warehouse.MissingTable, 1109: warehouse.MissingTable,
 	1054: warehouse.MissingColumn,
 	1969: warehouse.TimedOut, 3024: warehouse.TimedOut, 1317: warehouse.TimedOut,
 	1205: warehouse.Locked,

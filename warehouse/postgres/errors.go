@@ -57,7 +57,9 @@ func classify(err error) error {
 	}
 	kind := warehouse.BadStatement
 	switch code := server.Code; {
-	case code == "42P01", code == "3F000", code == "3D000":
+	case code == "3D000":
+		kind = warehouse.NoDatabase
+	case code == "42P01", code == "3F000":
 		kind = warehouse.MissingTable
 	case code == "42703":
 		kind = warehouse.MissingColumn

@@ -84,7 +84,7 @@ $$`, "SELECT pg_reload_conf()")
 		},
 		"no such database": {
 			DSN:  "postgres://postgres:topsecret@" + host + "/none?sslmode=disable",
-			Kind: warehouse.MissingTable, Says: "none",
+			Kind: warehouse.NoDatabase, Says: "none",
 		},
 	})
 	db := dialecttest.Open(t, "postgres://reader:right@"+host+"/postgres?sslmode=disable")
