@@ -7,6 +7,7 @@
 //	go test ./checks/oracle -rounds 100000           # more
 //	go test ./checks/oracle -seed 17 -rounds 1 -v    # one again
 //	go test ./checks/oracle -run Days -stories 1000  # tables over several days, with a store
+//	go test ./checks/oracle -run ColumnChecks -rounds 8000  # 2,000 tables of odd values
 package oracle_test
 
 import (
