@@ -23,7 +23,7 @@ func TestLayers(t *testing.T) {
 		"/settings":              {""},
 		"/secrets":               {"", "/settings"},
 		"/access":                {"", "/secrets", "/settings"},
-		"/outbound":              {},
+		"/outbound":              {"", "/settings"},
 		"/internal/registry":     {"/settings"},
 		"/schedule":              {},
 		"/warehouse":             {"/internal/panics", "", "/settings", "/secrets", "/internal/registry"},
@@ -47,7 +47,7 @@ func TestLayers(t *testing.T) {
 		"/exporters":             {"/internal/panics", "", "/secrets", "/settings", "/outbound", "/internal/registry"},
 		"/anomaly":               {"", "/settings", "/internal/registry"},
 		"/predict":               {""},
-		"/telemetry":             {""},
+		"/telemetry":             {"", "/outbound"},
 		"/notify": {
 			"/internal/panics",
 			"/internal/wait",
@@ -99,6 +99,7 @@ func TestLayers(t *testing.T) {
 			"/secrets",
 			"/settings",
 			"/store",
+			"/outbound",
 		},
 		"/agent": {
 			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",

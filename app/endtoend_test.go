@@ -87,6 +87,8 @@ type way struct {
 	*testing.T
 	dir, agent, prometheus, alertmanager string
 
+	environment []string // of programs, beside that of the test
+
 	last time.Time
 	log  strings.Builder
 }
@@ -120,6 +122,7 @@ func (w *way) start(name string, args ...string) {
 	if name == "sentinel" {
 		cmd = w.command(args...)
 	}
+	cmd.Env = append(os.Environ(), w.environment...)
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {

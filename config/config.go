@@ -23,6 +23,7 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/secrets"
@@ -35,6 +36,7 @@ type Config struct {
 	Listen       string
 	Token        sentinel.Secret // the one in token:
 	Web          access.Access   // its tokens include the one in token:
+	Outbound     *outbound.Rules // how requests leave
 	Retention    time.Duration
 	MaxSilence   time.Duration
 	Jitter       time.Duration

@@ -11,6 +11,7 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -23,6 +24,7 @@ type file struct {
 	Listen     string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
 	Token      sentinel.Secret `yaml:"token" doc:"Token of an admin: requests that change something need one."`
 	Web        access.Access   `yaml:"web" doc:"Who may do what over HTTP, and by which name the agent is reached."`
+	Outbound   outbound.Rules  `yaml:"outbound" doc:"Authorities and proxy of requests to channels, hooks and exporters."`
 	Retention  time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
 	Jitter     time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
 	MaxSilence time.Duration   `yaml:"max_silence" default:"30d" doc:"The longest silence that may be set."`
@@ -94,8 +96,9 @@ type policyEntry struct {
 // channelEntry is a value of `notify:`.
 type channelEntry struct {
 	located
-	Rate     notify.Rate `yaml:"rate" doc:"Bounds how many messages leave. Default: {burst: 20, every: 15s}."`
-	Fallback string      `yaml:"fallback" doc:"Name of the channel that gets what this one gives up."`
+	Rate     notify.Rate     `yaml:"rate" doc:"Bounds how many messages leave. Default: {burst: 20, every: 15s}."`
+	Fallback string          `yaml:"fallback" doc:"Name of the channel that gets what this one gives up."`
+	Outbound *outbound.Rules `yaml:"outbound" doc:"Authorities and proxy of this channel, in place of those of the file."`
 	kind[notify.Notifier]
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 // channels validates `notify:` and orders it by name.
-func (r *reader) channels(entries map[string]*channelEntry) (out []notify.Channel) {
+func (r *reader) channels(f *file) (out []notify.Channel) {
+	entries := f.Notify
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[name]
 		if e == nil {
@@ -37,7 +38,10 @@ func (r *reader) channels(entries map[string]*channelEntry) (out []notify.Channe
 			r.invalid(e.fields, e.fields, e.kindName, err)
 			continue
 		}
-		out = append(out, notify.Channel{Name: name, Notifier: e.it, Rate: e.Rate, Fallback: e.Fallback})
+		out = append(out, notify.Channel{
+			Name: name, Notifier: e.it, Rate: e.Rate, Fallback: e.Fallback,
+			Outbound: r.outbound(e.node, e.Outbound, &f.Outbound),
+		})
 	}
 	return out
 }

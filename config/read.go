@@ -18,6 +18,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/store"
@@ -46,6 +47,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		State:        r.state(root, f.State),
 		Listen:       f.Listen,
 		Token:        f.Token,
+		Outbound:     r.outbound(root, &f.Outbound, nil),
 		Retention:    f.Retention,
 		MaxSilence:   f.MaxSilence,
 		Jitter:       f.Jitter,
@@ -55,7 +57,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		RepairsOff:   f.Repairs == "off",
 		RepairBudget: f.RepairBudget,
 		Warehouses:   r.warehouses(f.Warehouses),
-		Channels:     r.channels(f.Notify),
+		Channels:     r.channels(&f),
 		Windows:      r.maintenance(f.Maintenance),
 		Exporters:    r.exporters(f.Exporters),
 	}
@@ -99,6 +101,19 @@ func (r *reader) state(root *yaml.Node, dsn sentinel.Secret) sentinel.Secret {
 		return dsn
 	}
 	return sentinel.NewSecret(resolved)
+}
+
+// outbound checks rules for requests at a node; nil rules are those of the file.
+func (r *reader) outbound(at *yaml.Node, rules, ofFile *outbound.Rules) *outbound.Rules {
+	if rules == nil {
+		return ofFile
+	}
+	n := nodeOf(at, at, "outbound")
+	if !r.isWrong(child(at, "outbound")) {
+		r.resolvePaths(rules)
+		r.invalid(n, n, "outbound", rules.Validate())
+	}
+	return rules
 }
 
 // isPort reports whether a text is the number of a port; 0 is any.

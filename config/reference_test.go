@@ -15,6 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/repair/hooks"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -36,6 +37,9 @@ var blocks = []struct {
 	{"Client", "Under `client:` of `web:`. [The command line](security.md#the-command-line).",
 		"web: {client: {url: https://sentinel.example.com, username: ann, password_file: /run/secrets/shop}}\n",
 		reflect.TypeFor[access.Client]()},
+	{"Outbound", "Under `outbound:` of the file, of a channel and of an item of `repair:`. [Security](security.md#requests).",
+		"outbound: {proxy_url: \"http://proxy.example.com:3128\", no_proxy: [.example.com]}\n",
+		reflect.TypeFor[outbound.Rules]()},
 	{"Token", "Under `tokens:` of `web:`, as an item.",
 		"web: {tokens: [{name: grafana, role: viewer, token: 7f4d1c0b9a8e6f5d4c3b2a19}]}\n", reflect.TypeFor[access.Token]()},
 	{"Defaults", "Under `defaults:`, in an item of `datasets:` and in a check. A check inherits from its dataset, " +

@@ -19,9 +19,6 @@ import (
 // httpTimeout bounds one delivery.
 const httpTimeout = 10 * time.Second
 
-// client keeps connections open, because a destination gets a request every few seconds.
-var client = outbound.Client(outbound.Options{AllowPrivate: true, Proxy: true, KeepAlive: true})
-
 // post sends a body. Its error holds the answer of a destination that refused it, and
 // never the address, which may hold a secret.
 func post(ctx context.Context, to sentinel.Secret, headers map[string]string, body []byte) error {
@@ -34,7 +31,8 @@ func post(ctx context.Context, to sentinel.Secret, headers map[string]string, bo
 	for k, v := range headers {
 		req.Header.Set(k, v)
 	}
-	resp, err := client.Do(req)
+	// Connections stay open, because a destination gets a request every few seconds.
+	resp, err := outbound.RulesOf(ctx).Keeping().Do(req)
 	if err != nil {
 		return outbound.WithoutURL(err)
 	}

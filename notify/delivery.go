@@ -22,6 +22,7 @@ type Local struct{}
 // whose login is refused is not lost while the secret comes from a file or a command:
 // somebody may be about to change it.
 func (Local) Deliver(ctx context.Context, c Channel, n Notice) (ref string, err error) {
+	ctx = c.Outbound.In(ctx)
 	sources := secrets.Of(c.Notifier)
 	err = panics.Catch(func() error {
 		return sources.Try(ctx, secrets.IsRefused, func() (err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/internal/wait"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -20,6 +21,7 @@ type Channel struct {
 	Notifier Notifier // validated
 	Rate     Rate     // the zero value: [DefaultRate]
 	Fallback string   // name of the channel that gets what this one gives up; may be empty
+	Outbound *outbound.Rules
 }
 
 // Outcomes that [Observer.Sent] is called with.

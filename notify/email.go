@@ -20,6 +20,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/settings"
 )
@@ -129,7 +130,7 @@ func (e *Email) send(ctx context.Context, message []byte) error {
 		return fmt.Errorf("greeting: %w", errors.Join(err, conn.Close()))
 	}
 	defer c.Close() // after Quit it is closed already
-	if err := e.begin(c); err != nil {
+	if err := e.begin(ctx, c); err != nil {
 		return err
 	}
 	refused, err := e.recipients(c)
@@ -157,17 +158,22 @@ func (e *Email) send(ctx context.Context, message []byte) error {
 func (e *Email) dial(ctx context.Context) (net.Conn, error) {
 	address := net.JoinHostPort(e.Host, strconv.Itoa(e.Port))
 	if e.TLS == "implicit" {
-		return (&tls.Dialer{Config: e.config()}).DialContext(ctx, "tcp", address)
+		return (&tls.Dialer{Config: e.config(ctx)}).DialContext(ctx, "tcp", address)
 	}
 	return new(net.Dialer).DialContext(ctx, "tcp", address)
 }
 
-func (e *Email) config() *tls.Config {
-	return &tls.Config{ServerName: e.Host, RootCAs: e.roots, MinVersion: tls.VersionTLS12}
+// config trusts ca_file, or else the authorities of `outbound:`.
+func (e *Email) config(ctx context.Context) *tls.Config {
+	roots := e.roots
+	if roots == nil {
+		roots = outbound.RulesOf(ctx).Roots()
+	}
+	return &tls.Config{ServerName: e.Host, RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
 // begin makes the connection safe and says who sends.
-func (e *Email) begin(c *smtp.Client) error {
+func (e *Email) begin(ctx context.Context, c *smtp.Client) error {
 	if err := c.Hello(e.Hello); err != nil {
 		return fmt.Errorf("greeting: %w", err)
 	}
@@ -176,7 +182,7 @@ func (e *Email) begin(c *smtp.Client) error {
 	case e.TLS == "starttls" && !offered:
 		return permanent("%s offers no STARTTLS: set tls: implicit, or none for a server that needs no protection", e.Host)
 	case e.TLS == "starttls", e.TLS == "opportunistic" && offered:
-		if err := c.StartTLS(e.config()); err != nil {
+		if err := c.StartTLS(e.config(ctx)); err != nil {
 			return fmt.Errorf("starting TLS: %w", err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/outbound"
 )
 
 // to is a mail channel of the test's server.
@@ -196,5 +197,23 @@ func TestMailConfiguration(t *testing.T) {
 		if err := e.Validate(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("want an error with %q, got %v", name, err)
 		}
+	}
+}
+
+// TestMailTrustsTheAuthoritiesOfTheRules, where the channel has none of its own.
+func TestMailTrustsTheAuthoritiesOfTheRules(t *testing.T) {
+	t.Parallel()
+	server := newMailServer(t, mailManners{starttls: true})
+	rules := &outbound.Rules{CAFile: server.caFile}
+	e := server.channel("starttls")
+	e.CAFile = ""
+	if err := errors.Join(rules.Validate(), e.Validate()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Notify(rules.In(t.Context()), notices()[0]); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.Notify(t.Context(), notices()[0]); err == nil {
+		t.Error("without the rules the certificate is trusted")
 	}
 }

@@ -75,7 +75,9 @@ func (c call) body() ([]byte, error) {
 }
 
 func (c call) do(req *http.Request) ([]byte, error) {
-	resp, err := outbound.Client(outbound.Options{AllowPrivate: c.Private, Proxy: true}).Do(req)
+	resp, err := outbound.Client(outbound.Options{
+		AllowPrivate: c.Private, Proxy: true, Rules: outbound.RulesOf(req.Context()),
+	}).Do(req)
 	if err != nil {
 		err = fmt.Errorf("posting: %w", outbound.WithoutURL(err))
 		var address *outbound.AddressError

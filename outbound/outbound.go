@@ -19,9 +19,10 @@ import (
 // Options configure a client. The zero value is the strictest.
 type Options struct {
 	AllowPrivate bool           // connect to link-local and metadata addresses too
-	Proxy        bool           // use the proxy that the environment names
+	Proxy        bool           // use the proxy of the rules, or the one that the environment names
+	Rules        *Rules         // nil: the system's authorities and the environment's proxy
 	KeepAlive    bool           // keep connections for the next request
-	Roots        *x509.CertPool // certificate authorities; nil: the system's
+	Roots        *x509.CertPool // certificate authorities; nil: those of the rules, or the system's
 	TLS          *tls.Config    // in place of Roots; nil: none
 
 	HeaderTimeout time.Duration // from the request to the answer's header; 0: no limit
@@ -54,13 +55,16 @@ func Client(o Options) *http.Client {
 		ResponseHeaderTimeout: o.HeaderTimeout,
 		TLSClientConfig:       o.TLS,
 	}
+	if o.Roots == nil {
+		o.Roots = o.Rules.Roots()
+	}
 	if o.TLS == nil {
 		transport.TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
 	}
 	if o.Proxy {
-		transport.Proxy = http.ProxyFromEnvironment
+		transport.Proxy = o.Rules.proxy
 		if !o.AllowPrivate {
-			transport.Proxy = checkedProxy(http.ProxyFromEnvironment, net.DefaultResolver)
+			transport.Proxy = checkedProxy(o.Rules.proxy, net.DefaultResolver)
 		}
 	}
 	return &http.Client{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -50,6 +51,8 @@ type Policy struct {
 	Settle     time.Duration  `yaml:"settle" doc:"Wait before the repair is verified."`
 	OnFailure  string         `yaml:"on_failure" default:"rollback" enum:"rollback,escalate" doc:"What to do when the check stays bad."`
 	Escalate   string         `yaml:"escalate" default:"after" enum:"after,at_once" doc:"When people are notified: after a failed repair, or at once."`
+
+	Outbound *outbound.Rules `yaml:"outbound" doc:"Authorities and proxy of the action's requests, in place of those of the file."`
 
 	Action Action `yaml:"-"`
 	Kind   string `yaml:"-"` // the action's registered name

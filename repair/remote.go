@@ -133,6 +133,7 @@ func (d TaskResult) err(step string, fence int64) error {
 // runAction runs a step of the policy's action on this agent. A panic is the step's
 // error. No error holds a secret of the action.
 func (p *Policy) runAction(ctx context.Context, step string, run *Run) (err error) {
+	ctx = p.Outbound.In(ctx)
 	unread := secrets.Of(p.Action).Refresh(ctx)
 	run.Hide(settings.Secrets(p.Action)...)
 	defer func() {

@@ -2,7 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -16,6 +19,9 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/sentinel-dq/sentinel/outbound"
 )
 
 // retry says how often and for how long a failed request is tried again.
@@ -35,15 +41,47 @@ func grpcOptions[O any](s settings, endpoint func(address string) O, options ...
 	return append(options, endpoint(s.target))
 }
 
+// proxyFunc returns the proxy of a request.
+type proxyFunc = func(*http.Request) (*url.URL, error)
+
+// routed adds the rules of the configuration to the options of an exporter over HTTP. The
+// variables go before them.
+func routed[O any](
+	ctx context.Context, s settings, trust func(*tls.Config) O, through func(proxyFunc) O, options ...O,
+) []O {
+	rules := outbound.RulesOf(ctx)
+	if rules == nil {
+		return options
+	}
+	cfg, proxy := rules.Transport()
+	if options = append(options, through(proxy)); cfg.RootCAs != nil && !s.trusts {
+		options = append(options, trust(cfg))
+	}
+	return options
+}
+
+// trusting adds the authorities of the configuration to the options of an exporter over gRPC.
+func trusting[O any](
+	ctx context.Context, s settings, trust func(credentials.TransportCredentials) O, options ...O,
+) []O {
+	roots := outbound.RulesOf(ctx).Roots()
+	if roots == nil || s.trusts || !s.secure {
+		return options
+	}
+	return append(options, trust(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})))
+}
+
 // spanExporter returns the exporter of traces. The libraries read the variables;
 // validate has checked them.
 func (s settings) spanExporter(ctx context.Context) (_ sdktrace.SpanExporter, err error) {
 	var to sdktrace.SpanExporter
 	if s.grpc {
 		options := grpcOptions(s, otlptracegrpc.WithEndpoint, otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig(retry)))
-		to, err = otlptracegrpc.New(ctx, options...)
+		to, err = otlptracegrpc.New(ctx, trusting(ctx, s, otlptracegrpc.WithTLSCredentials, options...)...)
 	} else {
-		to, err = otlptracehttp.New(ctx, otlptracehttp.WithRetry(retry))
+		through := func(p proxyFunc) otlptracehttp.Option { return otlptracehttp.WithProxy(p) }
+		options := routed(ctx, s, otlptracehttp.WithTLSClientConfig, through, otlptracehttp.WithRetry(retry))
+		to, err = otlptracehttp.New(ctx, options...)
 	}
 	return spanScrubber{to, s}, s.scrub(err)
 }
@@ -53,9 +91,11 @@ func (s settings) metricExporter(ctx context.Context) (_ sdkmetric.Exporter, err
 	var to sdkmetric.Exporter
 	if s.grpc {
 		options := grpcOptions(s, otlpmetricgrpc.WithEndpoint, otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig(retry)))
-		to, err = otlpmetricgrpc.New(ctx, options...)
+		to, err = otlpmetricgrpc.New(ctx, trusting(ctx, s, otlpmetricgrpc.WithTLSCredentials, options...)...)
 	} else {
-		to, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
+		through := func(p proxyFunc) otlpmetrichttp.Option { return otlpmetrichttp.WithProxy(p) }
+		options := routed(ctx, s, otlpmetrichttp.WithTLSClientConfig, through, otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
+		to, err = otlpmetrichttp.New(ctx, options...)
 	}
 	return metricScrubber{to, s}, s.scrub(err)
 }
@@ -65,9 +105,11 @@ func (s settings) logExporter(ctx context.Context) (_ sdklog.Exporter, err error
 	var to sdklog.Exporter
 	if s.grpc {
 		options := grpcOptions(s, otlploggrpc.WithEndpoint, otlploggrpc.WithRetry(otlploggrpc.RetryConfig(retry)))
-		to, err = otlploggrpc.New(ctx, options...)
+		to, err = otlploggrpc.New(ctx, trusting(ctx, s, otlploggrpc.WithTLSCredentials, options...)...)
 	} else {
-		to, err = otlploghttp.New(ctx, otlploghttp.WithRetry(otlploghttp.RetryConfig(retry)))
+		through := func(p proxyFunc) otlploghttp.Option { return otlploghttp.WithProxy(p) }
+		options := routed(ctx, s, otlploghttp.WithTLSClientConfig, through, otlploghttp.WithRetry(otlploghttp.RetryConfig(retry)))
+		to, err = otlploghttp.New(ctx, options...)
 	}
 	return logScrubber{to, s}, s.scrub(err)
 }

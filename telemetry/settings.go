@@ -18,6 +18,8 @@ type settings struct {
 	grpc    bool
 	target  string   // host and port of a gRPC endpoint without a scheme
 	secrets []string // values of headers
+	secure  bool     // the endpoint speaks TLS
+	trusts  bool     // the variables say which certificates to trust
 }
 
 // readSettings checks what the variables of a signal name: TRACES, METRICS or LOGS.
@@ -34,6 +36,8 @@ func readSettings(signal string, env func(string) string) (s settings, err error
 	if s.target, err = checkEndpoint(get("ENDPOINT"), s.grpc); err != nil {
 		return s, err
 	}
+	s.secure = strings.HasPrefix(get("ENDPOINT"), "https://")
+	s.trusts = get("CERTIFICATE") != "" || get("CLIENT_CERTIFICATE") != ""
 	return s, checkCertificates(get("CERTIFICATE"), get("CLIENT_CERTIFICATE"), get("CLIENT_KEY"))
 }
 

@@ -64,7 +64,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	t.metrics.MaxSeries, t.metrics.Clock = s.config.MaxSeries, s.Clock
 	t.metrics.Set(exporters.StateShared, number(store.Shared(s.config.State.Reveal())))
 	var err error
-	t.traces = telemetry.Start(ctx, s.Version, t.metrics, s.Log)
+	t.traces = telemetry.Start(s.config.Outbound.In(ctx), s.Version, t.metrics, s.Log)
 	t.Log = slog.New(t.traces.Handler(s.Log.Handler()))
 	if t.plan, err = t.setup(s.config).Plan(state); err != nil {
 		return nil, errors.Join(&ConfigError{err}, t.traces.Shutdown(ctx))

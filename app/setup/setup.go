@@ -96,7 +96,9 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 	}
 	var destinations []agent.Exporter
 	for _, e := range s.Config.Exporters {
-		destinations = append(destinations, agent.Exporter{Name: e.Kind, Exporter: e.Exporter})
+		destinations = append(destinations, agent.Exporter{
+			Name: e.Kind, Exporter: exporters.Routed{Exporter: e.Exporter, Rules: s.Config.Outbound},
+		})
 	}
 	return agent.Plan{
 		Exporters:     destinations,

@@ -62,6 +62,7 @@ func (c httpCall) do(ctx context.Context, run *repair.Run) (status int, said []b
 	req.Header.Set("User-Agent", "sentinel")
 	resp, err := outbound.Client(outbound.Options{
 		AllowPrivate: c.AllowPrivate, Roots: c.Roots, HeaderTimeout: time.Minute, Proxy: !c.Direct,
+		Rules: outbound.RulesOf(ctx),
 	}).Do(req)
 	if err != nil {
 		return 0, nil, c.classify(run, err)
