@@ -44,9 +44,12 @@ func compile(d warehouse.Dialect, of source, asks []*Aggregate) (compiled, error
 		var known, list []string // of this scan: equal asks share one column
 		for _, member := range s.members {
 			ask := asks[member]
-			same, err := ask.identity(d, s.mixed)
-			if err != nil {
-				return compiled{}, err
+			same := "" // of the only member
+			if len(s.members) > 1 {
+				var err error
+				if same, err = ask.identity(d, s.mixed); err != nil {
+					return compiled{}, err
+				}
 			}
 			k := slices.Index(known, same)
 			if k < 0 {

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -139,19 +140,17 @@ func appendMerged(out []planned, db *warehouse.DB, of source, questions []questi
 }
 
 // answerable answers the questions whose SQL or column is refused, and returns the others.
-func answerable(d warehouse.Dialect, questions []question) (good []question) {
-	for _, q := range questions {
+func answerable(d warehouse.Dialect, questions []question) []question {
+	return slices.DeleteFunc(questions, func(q question) bool {
 		err := q.ask.sqlError(d)
 		if err == nil {
 			err = q.unknownColumn(d)
 		}
 		if err != nil {
 			q.answer(Answer{Err: err})
-			continue
 		}
-		good = append(good, q)
-	}
-	return good
+		return err != nil
+	})
 }
 
 func (e *executor) cachedAnswer(q question) (Answer, bool) {

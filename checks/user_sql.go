@@ -59,10 +59,14 @@ func (c *TimeColumn) userSQL() []userSQL {
 }
 
 // userSQL returns the user's SQL in an aggregate.
-func (a *Aggregate) userSQL() []userSQL {
-	texts := []userSQL{{field: "where", text: a.Where}}
+func (a *Aggregate) userSQL() (texts []userSQL) {
+	if a.Where != "" {
+		texts = append(texts, userSQL{field: "where", text: a.Where})
+	}
 	for _, text := range append(a.conditions(), a.Expr, a.Time.Expression, a.Window.Time.Expression) {
-		texts = append(texts, userSQL{field: "expression", text: text})
+		if text != "" {
+			texts = append(texts, userSQL{field: "expression", text: text})
+		}
 	}
 	return texts
 }
