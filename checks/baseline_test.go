@@ -57,6 +57,28 @@ func TestBaselineOfAnOlderVersionLearns(t *testing.T) {
 	})
 }
 
+// TestBaselineWithoutNestedPartitionsLearns holds that a baseline of a version that did not
+// read the partitions of partitions, or read each as the partition that it is in, reports
+// none of them.
+func TestBaselineWithoutNestedPartitionsLearns(t *testing.T) {
+	t.Parallel()
+	part := func(name, bound string) warehouse.Partition { return warehouse.Partition{Name: name, Bound: bound} }
+	now := &warehouse.Table{DetailsVersion: 2, Partitions: []warehouse.Partition{
+		{Name: "a", Bound: "range 10", By: "hash (k)"}, {Name: "asp0", Of: "a"}, {Name: "asp1", Of: "a"}}}
+	for name, before := range map[string]*warehouse.Table{
+		"without": {DetailsVersion: 1, Partitions: []warehouse.Partition{part("a", "range 10")}},
+		"twice":   {DetailsVersion: 1, Partitions: []warehouse.Partition{part("a", "range 10"), part("a", "range 10")}},
+	} {
+		if drifts := checks.Diff(before, now, checks.DiffOptions{}); len(drifts) > 0 {
+			t.Errorf("%s: %v", name, drifts)
+		}
+		before.Partitions = append(before.Partitions, part("b", "range 20"))
+		if drifts := checks.Diff(before, now, checks.DiffOptions{}); len(drifts) != 1 || drifts[0].Key() != "partition_removed:b" {
+			t.Errorf("%s, and one is gone: %v", name, drifts)
+		}
+	}
+}
+
 // TestUpgradedServerIsNoDrift holds that texts are compared between like versions alone.
 func TestUpgradedServerIsNoDrift(t *testing.T) {
 	t.Parallel()

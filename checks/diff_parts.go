@@ -103,6 +103,9 @@ func (d *differ) parts(k partKind) {
 		return // that the table is partitioned is told
 	}
 	before, after := d.listed(k, d.before, d.old), d.listed(k, d.after, d.new)
+	if k.part == partitionPart {
+		before, after = d.flat(before), d.flat(after)
+	}
 	if k.part == warehouse.CheckPart {
 		old := map[string]string{}
 		for was, is := range d.now {
@@ -301,7 +304,38 @@ func belongsToKey(t *warehouse.Table, ix *warehouse.Index) bool {
 func partitions(t *warehouse.Table) []part {
 	out := make([]part, 0, len(t.Partitions))
 	for _, p := range t.Partitions {
-		out = append(out, part{name: p.Name, facts: []fact{{name: "bound", value: p.Bound, text: true}}})
+		facts := []fact{{name: "bound", value: p.Bound, text: true}}
+		if p.Of != "" {
+			facts = append(facts, fact{name: nestedFact, value: "in " + p.Of})
+		}
+		if p.By != "" {
+			facts = append(facts, fact{name: byFact, value: "partitioned by " + p.By})
+		}
+		out = append(out, part{name: p.Name, facts: facts})
+	}
+	return out
+}
+
+// Facts of partitions that snapshots below version 2 of the details lack.
+const (
+	nestedFact = "of"
+	byFact     = "by"
+)
+
+// flat leaves out partitions of partitions, and what is partitioned by what, if one of the
+// tables is of a snapshot that lacks them.
+func (d *differ) flat(list []part) (out []part) {
+	if min(d.before.DetailsVersion, d.after.DetailsVersion) >= 2 {
+		return list
+	}
+	seen := map[string]bool{}
+	for _, p := range list {
+		if nested := slices.ContainsFunc(p.facts, func(f fact) bool { return f.name == nestedFact }); nested || seen[p.name] {
+			continue
+		}
+		seen[p.name] = true
+		p.facts = slices.DeleteFunc(p.facts, func(f fact) bool { return f.name == byFact })
+		out = append(out, p)
 	}
 	return out
 }

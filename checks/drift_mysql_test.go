@@ -7,9 +7,20 @@ const mysqlParent = "CREATE TABLE $p (id int PRIMARY KEY); CREATE TABLE $d (id i
 	" CONSTRAINT $f FOREIGN KEY (b) REFERENCES $p (id))"
 
 // mysqlRows are changes on MariaDB.
+// subpartitioned is a table whose partitions have two parts each.
+const subpartitioned = "CREATE TABLE $d (id int, k int) PARTITION BY RANGE (id) SUBPARTITION BY HASH (k) SUBPARTITIONS 2 " +
+	"(PARTITION a VALUES LESS THAN (10), PARTITION b VALUES LESS THAN (20))"
+
 var mysqlRows = slicesOf(mysqlColumns, mysqlTypes, mysqlKeys, mysqlOthers, mysqlQuiet)
 
 var mysqlColumns = []ddlRow{
+	{name: "partition of subpartitions added", before: subpartitioned,
+		change: "ALTER TABLE $d ADD PARTITION (PARTITION c VALUES LESS THAN (30))",
+		want:   "partition_added:c partition_added:csp0 partition_added:csp1", back: "ALTER TABLE $d DROP PARTITION c"},
+	{name: "number of subpartitions changed", before: subpartitioned,
+		change: "ALTER TABLE $d PARTITION BY RANGE (id) SUBPARTITION BY HASH (k) SUBPARTITIONS 3 " +
+			"(PARTITION a VALUES LESS THAN (10), PARTITION b VALUES LESS THAN (20))",
+		want: "partition_added:asp2 partition_added:bsp2"},
 	{name: "column added", before: mysqlTable, change: "ALTER TABLE $d ADD extra int", want: "column_added:extra",
 		back: "ALTER TABLE $d DROP extra"},
 	{name: "JSON column added", before: mysqlTable, change: "ALTER TABLE $d ADD j json", want: "column_added:j",

@@ -5,6 +5,11 @@ const postgresTable = "CREATE TABLE $d (id integer NOT NULL PRIMARY KEY, note va
 	"numeric(12,2) DEFAULT 5)"
 
 // postgresRows are changes on PostgreSQL.
+// nestedPartitions is a table whose partition has partitions of its own.
+const nestedPartitions = "CREATE TABLE $d (id int, country text) PARTITION BY RANGE (id); " +
+	"CREATE TABLE $q PARTITION OF $d FOR VALUES FROM (1) TO (9) PARTITION BY LIST (country); " +
+	"CREATE TABLE $r PARTITION OF $q FOR VALUES IN ('DE')"
+
 var postgresRows = slicesOf(
 	postgresColumns, postgresTypes, postgresKeys, postgresIndexes, postgresOthers, postgresQuiet,
 )
@@ -288,6 +293,24 @@ var postgresOthers = []ddlRow{
 	{name: "partition removed", before: "CREATE TABLE $d (id int) PARTITION BY RANGE (id);" +
 		" CREATE TABLE $q PARTITION OF $d FOR VALUES FROM (1) TO (9)", change: "DROP TABLE $q",
 		want: "partition_removed:$q"},
+	{name: "partition of a partition added", before: nestedPartitions,
+		change: "CREATE TABLE $s PARTITION OF $q FOR VALUES IN ('FR')", want: "partition_added:$s", back: "DROP TABLE $s"},
+	{name: "partition of a partition removed", before: nestedPartitions, change: "DROP TABLE $r", want: "partition_removed:$r"},
+	{name: "partition of a partition of a partition removed", before: nestedPartitions + "; " +
+		"CREATE TABLE $s PARTITION OF $q FOR VALUES IN ('FR') PARTITION BY HASH (id); " +
+		"CREATE TABLE $t PARTITION OF $s FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+		change: "DROP TABLE $t", want: "partition_removed:$t"},
+	{name: "bound of a partition of a partition changed", before: nestedPartitions,
+		change: "ALTER TABLE $q DETACH PARTITION $r; ALTER TABLE $q ATTACH PARTITION $r FOR VALUES IN ('AT')",
+		want:   "partition_added:$r partition_removed:$r",
+		back:   "ALTER TABLE $q DETACH PARTITION $r; ALTER TABLE $q ATTACH PARTITION $r FOR VALUES IN ('DE')"},
+	{name: "partition that is partitioned otherwise", before: nestedPartitions,
+		change: "DROP TABLE $q; CREATE TABLE $q PARTITION OF $d FOR VALUES FROM (1) TO (9) PARTITION BY HASH (country); " +
+			"CREATE TABLE $r PARTITION OF $q FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+		want: "partition_added:$q partition_added:$r partition_removed:$q partition_removed:$r"},
+	{name: "column that partitions a partition renamed", before: nestedPartitions,
+		change: "ALTER TABLE $d RENAME country TO land", want: "column_renamed:land",
+		back: "ALTER TABLE $d RENAME land TO country"},
 	{name: "inherits from another table", before: "CREATE TABLE $p (id int); CREATE TABLE $d (id int)",
 		change: "ALTER TABLE $d INHERIT $p", want: "inheritance_changed", back: "ALTER TABLE $d NO INHERIT $p"},
 	{name: "parent renamed", before: "CREATE TABLE $p (id int); CREATE TABLE $d () INHERITS ($p)",

@@ -247,11 +247,13 @@ type Index struct {
 	Definition string   `json:",omitzero"`
 }
 
-// Partition is one leaf or sub-partition of a partitioned table.
+// Partition is a partition of a table, or of one of its partitions.
 type Partition struct {
 	Name  string `json:",omitzero"`
 	Bound string `json:",omitzero"` // as the engine prints it
 	Rows  int64  `json:",omitzero"` // estimate; -1 unknown
+	Of    string `json:",omitzero"` // name of the partition that it is a part of; "" if it is one of the table's
+	By    string `json:",omitzero"` // how it is partitioned itself, such as "list (country)"; "" if it is not
 	// From and To are the typed range of a single-column range partition, as
 	// text in the key column's own form; "" for an open end. IsRange is false
 	// for list, hash, default and multi-column partitions.

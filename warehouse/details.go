@@ -6,8 +6,9 @@ import (
 )
 
 // DetailsVersion is the version of what dialects read as [Table.Details]. A snapshot of a
-// smaller version lacks facts, so their absence means nothing.
-const DetailsVersion = 1
+// smaller version lacks facts, so their absence means nothing. One below 2 lacks the partitions
+// of partitions.
+const DetailsVersion = 2
 
 // Part is a kind of part of a table that details belong to.
 type Part string

@@ -24,6 +24,25 @@ type flavour struct {
 	cs      string                            // collation that does not
 	nan     bool                              // NaN can be stored
 	untyped bool                              // values are typed, not columns
+	nested  nesting                           // makes a table with partitions of partitions; nil: the engine has none
+}
+
+// nesting returns the end of CREATE TABLE for a table whose partitions by an integer column have
+// partitions, and the statements that make these.
+type nesting func(table, column string) (end string, partitions []string)
+
+func nestedOfPostgres(table, column string) (end string, partitions []string) {
+	return " PARTITION BY RANGE (" + column + ")", []string{
+		"CREATE TABLE " + table + "_low PARTITION OF " + table + " FOR VALUES FROM (MINVALUE) TO (3) PARTITION BY HASH (" + column + ")",
+		"CREATE TABLE " + table + "_low_a PARTITION OF " + table + "_low FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+		"CREATE TABLE " + table + "_low_b PARTITION OF " + table + "_low FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+		"CREATE TABLE " + table + "_rest PARTITION OF " + table + " DEFAULT",
+	}
+}
+
+func nestedOfMySQL(_, column string) (end string, partitions []string) {
+	return " PARTITION BY RANGE (" + column + ") SUBPARTITION BY HASH (" + column + ") SUBPARTITIONS 2 " +
+		"(PARTITION low VALUES LESS THAN (3), PARTITION rest VALUES LESS THAN MAXVALUE)", nil
 }
 
 // kind is what a column of the oracle's tables holds.
@@ -48,6 +67,7 @@ var flavours = map[string]flavour{
 		instant: func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") + "+00" },
 		equal:   func(_ bool, s string) string { return s },
 		nan:     true,
+		nested:  nestedOfPostgres,
 	},
 	"mysql": {
 		types: map[kind]string{smallint: "smallint", bigint: "bigint", decimal: "decimal(38,0)", float: "double",
@@ -61,7 +81,7 @@ var flavours = map[string]flavour{
 			}
 			return s
 		},
-		ci: "utf8mb4_general_ci", cs: "utf8mb4_bin",
+		ci: "utf8mb4_general_ci", cs: "utf8mb4_bin", nested: nestedOfMySQL,
 	},
 	"sqlite": {
 		types: map[kind]string{smallint: "smallint", bigint: "bigint", decimal: "bigint", float: "double",
@@ -133,7 +153,14 @@ func (e *engine) create(tb testing.TB, t *table) {
 			columns[i] += " COLLATE " + collation
 		}
 	}
-	e.exec(tb, fmt.Sprintf("CREATE TABLE %s (%s)", t.name, strings.Join(columns, ", ")))
+	end, partitions := "", []string(nil)
+	if first := t.columns[0]; len(t.rows)%4 == 1 && e.flavour.nested != nil && first.form == nil && first.kind == bigint {
+		end, partitions = e.flavour.nested(t.name, first.name)
+	}
+	e.exec(tb, fmt.Sprintf("CREATE TABLE %s (%s)%s", t.name, strings.Join(columns, ", "), end))
+	for _, statement := range partitions {
+		e.exec(tb, statement)
+	}
 	e.insert(tb, t, t.rows)
 }
 

@@ -32,7 +32,7 @@ func (a *Partition) checkMethod(
 		if _, ok := dialect.(warehouse.AutoCommitter); ok {
 			plan.Guarantee = sentinel.LookedUp // DDL commits by itself; the window shows whether it was done
 		}
-		if slices.ContainsFunc(target.Partitions, func(p warehouse.Partition) bool { return p.Default }) {
+		if slices.ContainsFunc(target.Partitions, func(p warehouse.Partition) bool { return p.Default && p.Of == "" }) {
 			plan.Hazards = append(plan.Hazards, "the DEFAULT partition is locked and looked through when the "+
 				"new one is attached")
 		}

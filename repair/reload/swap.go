@@ -38,7 +38,14 @@ func leafOf(target *warehouse.Table, dialect warehouse.Dialect, details planDeta
 	}
 	var ranges []string
 	for _, p := range target.Partitions {
+		if p.Of != "" {
+			continue // the range of its own partition decides
+		}
 		if p.IsRange && sameInstant(p.From, details.From) && sameInstant(p.To, details.To) {
+			if p.By != "" {
+				return nil, repair.Refuse("method swap: the partition %s has partitions of its own, by %s: "+
+					"use method delete_insert or merge", p.Name, p.By)
+			}
 			return &leaf{p.Name, p.Bound}, nil
 		}
 		if p.IsRange && len(ranges) < 3 {

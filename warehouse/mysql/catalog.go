@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -265,35 +266,60 @@ func readIndexes(c *warehouse.Catalog, rows warehouse.Rows) error {
 	return nil
 }
 
+// readPartitions reads a row for each partition, or for each part of one.
 func readPartitions(c *warehouse.Catalog, rows warehouse.Rows) error {
-	last := map[*warehouse.Table]string{}
 	for _, r := range rows {
 		t := c.Tables[warehouse.TableName{Schema: r[0].Text, Name: r[1].Text}]
 		if t == nil {
 			continue
 		}
-		method := strings.ToLower(r[3].Text)
-		t.Kind = warehouse.PartitionedTable
-		t.PartitionBy, _, _ = strings.Cut(method, " ")
-		t.PartitionKey = []string{strings.Trim(r[4].Text, "`\"")}
-		p := warehouse.Partition{Name: r[2].Text, Bound: method + " " + r[5].Text, Rows: -1}
-		if strings.HasPrefix(method, "range") {
-			p.IsRange, p.From, p.To = true, last[t], strings.Trim(r[5].Text, "'")
-			if p.To == "MAXVALUE" {
-				p.To = ""
-			}
-			last[t] = p.To
-		}
+		n := int64(-1)
 		if !r[6].Null {
-			n, err := strconv.ParseInt(r[6].Text, 10, 64)
-			if err != nil {
+			var err error
+			if n, err = strconv.ParseInt(r[6].Text, 10, 64); err != nil {
 				return err
 			}
-			p.Rows = n
 		}
-		t.Partitions = append(t.Partitions, p)
+		k := slices.IndexFunc(t.Partitions, func(p warehouse.Partition) bool { return p.Of == "" && p.Name == r[2].Text })
+		if k < 0 {
+			k = len(t.Partitions)
+			t.Partitions = append(t.Partitions, readPartition(t, r))
+		}
+		of := &t.Partitions[k]
+		if of.Rows < 0 || n < 0 {
+			of.Rows = n
+		} else {
+			of.Rows += n
+		}
+		if r[7].Text != "" {
+			of.By = r[8].Text
+			t.Partitions = append(t.Partitions, warehouse.Partition{Name: r[7].Text, Of: of.Name, Rows: n})
+		}
 	}
 	return nil
+}
+
+// readPartition reads a partition of a table, and how the table is partitioned. Ranges
+// begin where the one before ends.
+func readPartition(t *warehouse.Table, r []warehouse.Cell) warehouse.Partition {
+	method := strings.ToLower(r[3].Text)
+	t.Kind = warehouse.PartitionedTable
+	t.PartitionBy, _, _ = strings.Cut(method, " ")
+	t.PartitionKey = []string{strings.Trim(r[4].Text, "`\"")}
+	p := warehouse.Partition{Name: r[2].Text, Bound: method + " " + r[5].Text, Rows: -1}
+	if !strings.HasPrefix(method, "range") {
+		return p
+	}
+	p.IsRange, p.To = true, strings.Trim(r[5].Text, "'")
+	if p.To == "MAXVALUE" {
+		p.To = ""
+	}
+	for _, before := range t.Partitions {
+		if before.Of == "" {
+			p.From = before.To
+		}
+	}
+	return p
 }
 
 func readViews(c *warehouse.Catalog, rows warehouse.Rows) error {

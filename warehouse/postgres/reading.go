@@ -230,7 +230,9 @@ func (r *reading) tableFact(t *warehouse.Table, kind string, c []warehouse.Cell)
 		if err != nil {
 			return err
 		}
-		t.Partitions = append(t.Partitions, readPartition(c[0].Text, c[1].Text, int64(rows)))
+		p := readPartition(c[0].Text, c[1].Text, int64(rows))
+		p.Of, p.By = c[3].Text, c[4].Text
+		t.Partitions = append(t.Partitions, p)
 	}
 	return nil
 }
