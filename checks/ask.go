@@ -8,11 +8,12 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Ask is one question to a table. Exactly one of Aggregate, Groups and Query is set.
+// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys and Query is set.
 type Ask struct {
 	Key       string // name of the answer, unique within the check
 	Aggregate *Aggregate
 	Groups    *Groups
+	Keys      *Keys
 	Query     *Query
 	// Of is the table of Needs.Like, if the question is for it and not for the dataset.
 	// It may be in another warehouse.
@@ -29,6 +30,10 @@ type Aggregate struct {
 	Values Values     // those values of Time that take part
 	Where  string     // SQL filter of the user
 	Window Window
+	// Distinct are columns whose distinct combinations are counted, in place of Column. Func
+	// is count then, and ByText compares texts by their characters.
+	Distinct []warehouse.Column
+	ByText   bool
 	// Bad is a condition on the rows that take part, beside Where. Func is count then.
 	Bad    warehouse.Predicate
 	badKey string // Bad as it is written, for the cache; "" if SQL of the user is in it
@@ -85,6 +90,17 @@ type Groups struct {
 	Limit  int
 }
 
+// Keys counts how often the values of columns occur together. The answer's Values are the
+// numbers of rows, of rows beyond the first of each key, and of keys that occur twice or
+// more.
+type Keys struct {
+	Columns     []warehouse.Column
+	ByText      bool // texts are compared by their characters, not as the engine does
+	IncludeNull bool // rows with a NULL take part, and NULL equals itself
+	Where       string
+	Window      Window
+}
+
 // Query is a statement that returns one value.
 type Query struct {
 	SQL   string
@@ -124,8 +140,9 @@ func (a Answers) of(key string) Answer {
 // Answer is one answer. If Err is set, the value is unknown, and not zero.
 type Answer struct {
 	Number   sentinel.Number
-	Wall     bool    // Number is what a clock showed, read as UTC
-	Groups   []Group // groups, largest first; Other holds those beyond the limit
+	Wall     bool              // Number is what a clock showed, read as UTC
+	Values   []sentinel.Number // of Keys
+	Groups   []Group           // groups, largest first; Other holds those beyond the limit
 	Other    Group
 	Err      error
 	AsOf     time.Time // the database's clock at the time of the answer

@@ -215,7 +215,7 @@ func (b *BadRows) timeError(t Target) error {
 }
 
 // answerError returns the first error of the answers.
-func (b *BadRows) answerError(t Target, rule *rowRule, a Answers) error {
+func (b *BadRows) answerError(t Target, a Answers, wanted []string) error {
 	source := b.closes().window(t, t.Known.Relation).Time
 	err := cmp.Or(unreadableError(askRows, source, a), partialError(askRows, source, a))
 	if err != nil {
@@ -225,10 +225,6 @@ func (b *BadRows) answerError(t Target, rule *rowRule, a Answers) error {
 		if !strings.HasPrefix(a[i].Key, askRows+" ") && a[i].Err != nil {
 			return source.explain(a[i].Err)
 		}
-	}
-	wanted := []string{askSegments}
-	if len(b.By) == 0 {
-		wanted = []string{askRows, askBad}
 	}
 	for _, key := range wanted {
 		if !a.asked(key) {

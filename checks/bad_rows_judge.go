@@ -27,21 +27,40 @@ type tally struct {
 }
 
 // judge returns the result of a rule.
-func (b *BadRows) judge(t Target, o *Options, kind string, rule *rowRule, a Answers) sentinel.Result {
-	if err := b.answerError(t, rule, a); err != nil {
+func (b *BadRows) judge(t Target, c Check, rule *rowRule, a Answers) sentinel.Result {
+	kind := KindOf(c)
+	wanted := []string{askRows, askBad}
+	if len(b.By) > 0 {
+		wanted = []string{askSegments}
+	}
+	if err := b.answerError(t, a, wanted); err != nil {
 		return errorResult(kind, err)
 	}
-	j := rowJudge{BadRows: b, options: o, rule: rule}
+	if len(b.By) == 0 {
+		return b.judgeWhole(t, c, rule, a, rule.tally(a))
+	}
+	j := b.judgeOf(t, c.Common(), rule)
+	return b.ofBucket(t, kind, j.segments(kind, a.of(askSegments)), a)
+}
+
+// judgeWhole returns the result of the numbers of a whole table.
+func (b *BadRows) judgeWhole(t Target, c Check, rule *rowRule, a Answers, n tally) sentinel.Result {
+	kind := KindOf(c)
+	j := b.judgeOf(t, c.Common(), rule)
+	return b.ofBucket(t, kind, j.whole(kind, n), a)
+}
+
+func (b *BadRows) judgeOf(t Target, o *Options, rule *rowRule) *rowJudge {
+	j := &rowJudge{BadRows: b, options: o, rule: rule}
 	if b.Bucket != "" {
 		j.bucket, _ = b.closes().closed(t)
 		j.label = " for " + b.closes().label(t, j.bucket)
 	}
-	var r sentinel.Result
-	if len(b.By) > 0 {
-		r = j.segments(kind, a.of(askSegments))
-	} else {
-		r = j.whole(kind, rule.tally(a))
-	}
+	return j
+}
+
+// ofBucket adds to a result what is known of the rows of the bucket.
+func (b *BadRows) ofBucket(t Target, kind string, r sentinel.Result, a Answers) sentinel.Result {
 	if b.Bucket != "" {
 		from, to := b.closes().closed(t)
 		if !t.Known.Server.covers(from, to, t.Known.Catalog.AsOf) {
@@ -253,5 +272,5 @@ func (b *BadRows) judgeRows(t Target, c rowChecker, a Answers) sentinel.Result {
 	if err != nil {
 		return errorResult(kind, err)
 	}
-	return b.judge(t, c.Common(), kind, rule, a)
+	return b.judge(t, c, rule, a)
 }

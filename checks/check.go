@@ -127,6 +127,8 @@ type Known struct {
 	Server         Server // server that answered; set before Judge
 	New            bool   // the check has no stored observation, so it may read its past from the table
 
+	Substituted bool // rows stand in for those of Relation, so that its constraints say nothing
+
 	Segments    *SegmentMemory // remembered segments; nil: none, or others than the check divides now
 	SegmentsErr error          // the remembered segments could not be read
 	NoState     bool           // nothing is remembered

@@ -212,6 +212,15 @@ func (a *Aggregate) sql(d warehouse.Dialect, mixed bool, args *[]any) (string, e
 	if err != nil {
 		return "", err
 	}
+	if len(a.Distinct) > 0 {
+		values, err := keyTexts(d, a.Distinct, a.ByText)
+		for i := range values {
+			if len(conditions) > 0 {
+				values[i] = "CASE WHEN " + strings.Join(conditions, " AND ") + " THEN " + values[i] + " END"
+			}
+		}
+		return "count(DISTINCT " + strings.Join(values, ", ") + ")", err
+	}
 	if a.InCase { // before the parameters of the window come in, which wrap may repeat
 		value = wrap(value)
 		wrap = func(aggregate string) string { return aggregate }

@@ -29,6 +29,10 @@ func samples(t *testing.T, b *bench) map[string]sample {
 			&checks.Invalid{Column: "id", ValidValues: checks.ValueList{"1"}},
 			&checks.Invalid{Column: "id", Min: "2"},
 		},
+		"duplicate": {
+			&checks.Duplicate{Column: "id"},
+			&checks.Duplicate{Column: "id", BadRows: checks.BadRows{Fail: bound(t, "< 1")}},
+		},
 		"failed_rows": {&checks.FailedRows{Expression: "id > 1"}, &checks.FailedRows{Expression: "id = 1"}},
 		"freshness":   {&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: minute}},
 		"reconcile":   {&checks.Reconcile{With: table("sample")}, &checks.Reconcile{With: table("empty")}},

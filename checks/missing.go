@@ -21,6 +21,7 @@ type Missing struct {
 	NaN      bool      `yaml:"nan" doc:"A number that is NaN is missing, too."`
 	ZeroDate bool      `yaml:"zero_date" doc:"The date 0000-00-00 of MySQL is missing, too."`
 
+	Verify     bool `yaml:"verify" doc:"Read the rows also where NOT NULL proves that they have values."`
 	AtLeastOne bool `yaml:"at_least_one" doc:"Fails only when no row has a value, in place of warn and fail."`
 	BadRows    `yaml:",inline"`
 }
@@ -89,12 +90,25 @@ func (c *Missing) rule(t Target) (*rowRule, error) {
 	return r, r.check(t.Known.Dialect)
 }
 
+// proven reports whether NOT NULL proves that every row has a value.
+func (c *Missing) proven(t Target) bool {
+	nullOnly := !c.Empty && !c.Blank && len(c.Values) == 0 && !c.NaN && !c.ZeroDate
+	column, err := t.Column(c.Column)
+	return nullOnly && err == nil && !column.Nullable && t.provesRows() && c.mayBeProven(&c.Options, c.Verify)
+}
+
 // Ask implements Check.
 func (c *Missing) Ask(t Target, _ Answers) []Ask {
+	if t.Known.Relation == nil || c.proven(t) {
+		return nil
+	}
 	return c.askRows(t, c)
 }
 
 // Judge implements Check.
 func (c *Missing) Judge(t Target, a Answers) sentinel.Result {
+	if t.Known.Relation != nil && t.Known.Err == nil && c.proven(t) {
+		return proven("missing", "NOT NULL proves that every row has a "+c.Column)
+	}
 	return c.judgeRows(t, c, a)
 }

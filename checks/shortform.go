@@ -12,7 +12,7 @@ var shortFreshness = sync.OnceValue(func() *regexp.Regexp {
 })
 
 var shortColumn = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(missing|invalid)_(count|percent)\s*\(\s*([^()]+?)\s*\)\s*(.*)$`)
+	return regexp.MustCompile(`^(missing|invalid|duplicate)_(count|percent)\s*\(\s*([^()]+?)\s*\)\s*(.*)$`)
 })
 
 // Percenter is a check whose bounds may be shares.
@@ -53,6 +53,12 @@ func columnForm(text string) (kind string, c Check, err error) {
 		c = &Missing{Column: m[3], BadRows: rows}
 	case "invalid":
 		c = &Invalid{Column: m[3], BadRows: rows}
+	case "duplicate":
+		columns := strings.Split(m[3], ",")
+		for i := range columns {
+			columns[i] = strings.TrimSpace(columns[i])
+		}
+		c = &Duplicate{Columns: columns, BadRows: rows}
 	}
 	if p, ok := c.(Percenter); ok && m[2] == "percent" {
 		p.InPercent()

@@ -96,6 +96,16 @@ func (e *executor) appendSingle(out []planned, single []question) []planned {
 			groups = mergeGroups(e.db.Dialect, groups, q)
 			continue
 		}
+		if q.ask.Keys != nil {
+			st, err := compileKeys(e.db.Dialect, e.sourceOf(q), q.ask.Keys)
+			if err != nil {
+				q.answer(Answer{Err: err})
+				continue
+			}
+			st.VisibleRows = visibleRows(q.from.check)
+			out = append(out, planned{Statement: st, db: e.db, questions: []question{q}})
+			continue
+		}
 		st := warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";"), Custom: true}
 		st.VisibleRows = visibleRows(q.from.check)
 		out = append(out, planned{Statement: st, db: e.db, questions: []question{q}})

@@ -68,6 +68,7 @@ func (e *executor) substitute(run *checkRun) {
 	known := &run.target.Known
 	if known.Err == nil {
 		run.here = stands(run.target.Table, &known.Relation)
+		known.Substituted = run.here
 	}
 	if run.needs.Like != nil && known.LikeErr == nil {
 		run.there = stands(*run.needs.Like, &known.Like)
@@ -137,6 +138,8 @@ func (a Ask) userTexts() (texts []string) {
 		for _, sql := range a.Aggregate.userSQL() {
 			texts = append(texts, sql.text)
 		}
+	case a.Keys != nil:
+		texts = []string{a.Keys.Where, a.Keys.Window.Time.Expression}
 	case a.Groups != nil:
 		texts = []string{a.Groups.Where, a.Groups.Window.Time.Expression}
 		for _, v := range a.Groups.Values {
@@ -166,6 +169,8 @@ func (a Ask) reads(d warehouse.Dialect, columns []string) string {
 	switch {
 	case a.Aggregate != nil:
 		add(a.Aggregate)
+	case a.Keys != nil:
+		names = append(a.columns(), a.Keys.Window.Time.Column)
 	case a.Groups != nil:
 		names = append(names, a.Groups.By...)
 		names = append(names, a.Groups.Window.Time.Column)

@@ -68,6 +68,10 @@ func (a Ask) columns() (names []string) {
 	switch {
 	case a.Aggregate != nil:
 		names = a.Aggregate.columns()
+	case a.Keys != nil:
+		for _, c := range a.Keys.Columns {
+			names = append(names, c.Name)
+		}
 	case a.Groups != nil:
 		names = append(names, a.Groups.By...)
 		for _, v := range a.Groups.Values {
@@ -81,6 +85,9 @@ func (a Ask) columns() (names []string) {
 func (a *Aggregate) columns() (names []string) {
 	if a.Column != "" {
 		names = append(names, a.Column)
+	}
+	for _, c := range a.Distinct {
+		names = append(names, c.Name)
 	}
 	if a.Bad != nil {
 		columns, _ := warehouse.PredicateColumns(a.Bad)

@@ -91,6 +91,8 @@ func (a Ask) sqlError(d warehouse.Dialect) error {
 		for _, v := range g.Values {
 			texts = append(texts, v.userSQL()...)
 		}
+	case a.Keys != nil:
+		texts = []userSQL{{field: "where", text: a.Keys.Where}, {field: "expression", text: a.Keys.Window.Time.Expression}}
 	case a.Query != nil:
 		texts = []userSQL{{field: "query", text: a.Query.SQL, statement: true}}
 	}

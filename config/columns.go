@@ -39,7 +39,7 @@ func (columnChecks) describe() description {
 }
 
 // otherKinds are the words of dbt for kinds.
-var otherKinds = map[string]string{"not_null": "missing", "accepted_values": "invalid"}
+var otherKinds = map[string]string{"not_null": "missing", "accepted_values": "invalid", "unique": "duplicate"}
 
 // checkOf writes an item below a column as an item of `checks:`. It returns nil after a
 // mistake.

@@ -31,6 +31,9 @@ func TestSpellingsOfColumnChecks(t *testing.T) {
 		"    checks: [\"missing_count( email ) = 0\"]":                         "missing:email != 0",
 		"    checks: [{invalid_count(s) = 0: {valid values: [a, b]}}]":         "invalid:s:valid_values != 0",
 		"    checks: [{invalid_percent(s): {valid regex: x, fail: when > 5}}]": "invalid:s:pattern > 5%",
+		"    columns: {id: [unique]}":                                          "duplicate:id > 0",
+		"    checks: [\"duplicate_count(a, b) = 0\"]":                          "duplicate:a,b != 0",
+		"    checks: [duplicate_percent(a) < 1%]":                              "duplicate:a >= 1%",
 		"    checks: [{failed_rows: {expression: a > b}}]":                     "failed_rows:a > b > 0",
 		"    checks: [{failed_rows: {name: n, query: SELECT 1}}]":              "failed_rows:n > 0",
 	} {
@@ -46,6 +49,8 @@ func TestSpellingsOfColumnChecks(t *testing.T) {
 		case *checks.Missing:
 			fail = k.Fail.String()
 		case *checks.Invalid:
+			fail = k.Fail.String()
+		case *checks.Duplicate:
 			fail = k.Fail.String()
 		case *checks.FailedRows:
 			fail = k.Fail.String()

@@ -118,6 +118,10 @@ type Table struct {
 	// FoldsColumns says that names of columns that differ in case alone are the same.
 	FoldsColumns bool `json:"-"`
 
+	// Unproven says that keys and NOT NULL of the table do not hold for all rows that a
+	// SELECT reads, such as those of tables that inherit from it (PostgreSQL).
+	Unproven bool `json:"-"`
+
 	// Filtered: row security hides rows from the session's user (PostgreSQL).
 	Filtered bool `json:"-"`
 

@@ -153,6 +153,13 @@ func Limit(d Dialect, sql string, n int) string {
 	return sql + " LIMIT " + strconv.Itoa(n)
 }
 
+// DistinctCounter is a dialect that counts distinct values in the scan of other aggregates,
+// also of several columns, cheaper than by GROUP BY.
+type DistinctCounter interface {
+	// CountsDistinct has no effect. It marks the dialect.
+	CountsDistinct()
+}
+
 // Floorer is a dialect that has no function floor.
 type Floorer interface {
 	// Floor returns the expression for the largest whole number that is not above

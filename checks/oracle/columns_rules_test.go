@@ -17,7 +17,9 @@ type badRule struct {
 	kind    string
 	options map[string]any
 	bad     func(r []cell) truth
-	values  string // column whose values the share is of; "" for rows
+	key     func(r []cell) (key string, ok bool) // of a rule about rows that repeat; else nil
+	keys    bool                                 // such keys are counted, and not rows
+	values  string                               // column whose values the share is of; "" for rows
 }
 
 // cellTruth makes a rule on one column that is unknown for NULL.
@@ -292,4 +294,47 @@ func drawFailed(r *rand.Rand) badRule {
 		bad = func(r []cell) truth { return max(-isCountry(r), small(r)) }
 	}
 	return badRule{kind: "failed_rows", options: map[string]any{"expression": expression}, bad: bad}
+}
+
+// drawDuplicate draws columns whose values must differ together.
+func drawDuplicate(r *rand.Rand) badRule {
+	rule := badRule{kind: "duplicate"}
+	var columns []string
+	texts := false
+	for _, i := range r.Perm(len(oddColumns))[:1+r.IntN(3)] {
+		c := oddColumns[i]
+		columns = append(columns, c.name)
+		texts = texts || c.kind == "text" || c.kind == "char"
+	}
+	rule.options = map[string]any{"columns": columns}
+	if texts {
+		rule.options["compare"] = "exact"
+	}
+	includeNull := r.IntN(4) == 0
+	if includeNull {
+		rule.options["include_null"] = true
+	}
+	if rule.keys = r.IntN(3) == 0; rule.keys {
+		rule.options["count"] = "keys"
+	}
+	rule.key = func(r []cell) (string, bool) {
+		var parts []string
+		for _, name := range columns {
+			v := r[columnIndex(name)]
+			switch {
+			case v == nil && !includeNull:
+				return "", false
+			case v == nil:
+				parts = append(parts, "NULL")
+			default:
+				text := *v
+				if n, ok := numberOf(text); ok && oddColumns[columnIndex(name)].kind == "float" {
+					text = n.RatString()
+				}
+				parts = append(parts, strconv.Quote(text))
+			}
+		}
+		return strings.Join(parts, ","), true
+	}
+	return rule
 }

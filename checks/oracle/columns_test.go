@@ -68,7 +68,9 @@ func drawThreshold(r *rand.Rand) threshold {
 
 func drawColumnCheck(r *rand.Rand) columnCheck {
 	c := columnCheck{looked: func([]cell) truth { return yes }}
-	switch r.IntN(5) {
+	switch r.IntN(6) {
+	case 5:
+		c.badRule = drawDuplicate(r)
 	case 0, 1:
 		c.badRule = drawMissing(r)
 	case 2, 3:
@@ -115,7 +117,7 @@ func (c *columnCheck) drawRows(r *rand.Rand) {
 	if c.where != "" {
 		c.options["where"] = c.where
 	}
-	if r.IntN(3) == 0 {
+	if c.key == nil && r.IntN(3) == 0 {
 		c.by = pick(r, [][]string{{"g"}, {"g", "k"}})
 		c.options["by"] = c.by
 	}
@@ -141,10 +143,14 @@ func (c *columnCheck) count(rows [][]cell) map[string]rowTally {
 		out[""] = rowTally{}
 	}
 	at := columnIndex("at")
-	for _, r := range rows {
-		if c.looked(r) != yes || c.bucket && (r[at] == nil || !strings.HasPrefix(*r[at], "2026-11-29")) {
-			continue
-		}
+	looked := slices.DeleteFunc(slices.Clone(rows), func(r []cell) bool {
+		return c.looked(r) != yes || c.bucket && (r[at] == nil || !strings.HasPrefix(*r[at], "2026-11-29"))
+	})
+	if c.key != nil {
+		out[""] = c.countKeys(looked)
+		return out
+	}
+	for _, r := range looked {
 		var names []string
 		for _, column := range c.by {
 			value := "<null>"
@@ -165,6 +171,28 @@ func (c *columnCheck) count(rows [][]cell) map[string]rowTally {
 		out[name] = n
 	}
 	return out
+}
+
+// countKeys counts rows that repeat a key.
+func (c *columnCheck) countKeys(rows [][]cell) rowTally {
+	times := map[string]int{}
+	n := rowTally{}
+	for _, r := range rows {
+		if key, ok := c.key(r); ok {
+			times[key]++
+			n.rows++
+		}
+	}
+	n.of, n.bad = n.rows, n.rows-len(times)
+	if c.keys {
+		n.of, n.bad = len(times), 0
+		for _, k := range times {
+			if k > 1 {
+				n.bad++
+			}
+		}
+	}
+	return n
 }
 
 // status judges what was counted.

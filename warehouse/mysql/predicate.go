@@ -13,6 +13,9 @@ func (Dialect) Exact(expr string, _ warehouse.Type) string {
 	return "BINARY CONVERT(" + expr + " USING utf8mb4)"
 }
 
+// CountsDistinct implements warehouse.DistinctCounter.
+func (Dialect) CountsDistinct() {}
+
 // Length implements warehouse.ValueTester.
 func (Dialect) Length(exact string) string { return "char_length(" + characters(exact) + ")" }
 

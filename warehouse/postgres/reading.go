@@ -127,6 +127,7 @@ func (r *reading) table(row []warehouse.Cell) {
 		ID:        id,
 		Kind:      kinds[row[5].Text],
 		Filtered:  row[6].Text == "true",
+		Unproven:  row[7].Text == "true",
 		Rows:      -1,
 		Bytes:     -1,
 		Written:   -1,
