@@ -17,6 +17,39 @@ type Cache struct {
 	tables map[sentinel.Table]*tableAnswers
 	// catalogs are the last catalogs read for each set of tables that is due together.
 	catalogs map[catalogKey]*warehouse.Catalog
+	// split are the tables whose heavy questions are asked apart, with the time at which
+	// their statement timed out.
+	split map[sentinel.Table]time.Time
+}
+
+// splitFor is how long heavy questions are asked apart. After it they are merged again.
+const splitFor = 24 * time.Hour
+
+func (c *Cache) splitTable(t sentinel.Table, now time.Time) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.split == nil {
+		c.split = map[sentinel.Table]time.Time{}
+	}
+	for table, at := range c.split {
+		if now.Sub(at) >= splitFor {
+			delete(c.split, table)
+		}
+	}
+	c.split[t] = now
+}
+
+func (c *Cache) isSplit(t sentinel.Table, now time.Time) bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, split := c.split[t]
+	return split && now.Sub(at) < splitFor
 }
 
 // catalogKey names a set of tables by a hash. A collision is harmless: the dialect

@@ -46,6 +46,7 @@ type executor struct {
 	dbErr    error
 	catalogs map[string]*catalogView // catalogs by name of the warehouse
 	place    string                  // server from which the catalog was read
+	heavy    []question              // questions that are asked after the others; see askHeavy
 }
 
 // newExecutor opens the warehouse and reads the catalogs that the jobs need.
@@ -199,13 +200,21 @@ func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
 	}
 	// Statements that will wait for a lock hold up no others.
 	slices.SortStableFunc(batch, func(a, b planned) int { return a.waits() - b.waits() })
-	var again []planned
+	var again, singly []planned
 	for _, p := range e.send(ctx, batch) {
 		again = append(again, e.askAgain(ctx, p)...)
 	}
 	for _, p := range e.send(ctx, again) {
-		p.decode() // the members of one that was asked again have its error
+		if warehouse.KindOf(p.err) == warehouse.TimedOut {
+			p.decode()
+			continue
+		}
+		singly = append(singly, e.singly(p.questions)...)
 	}
+	for _, p := range e.send(ctx, singly) {
+		p.decode()
+	}
+	e.askHeavy(ctx)
 	return asked
 }
 

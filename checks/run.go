@@ -59,7 +59,10 @@ func (e *executor) plan(j *jobRun) []PlannedStatement {
 		p.Checks = append(p.Checks, j.checks[k].target.Check)
 	}
 	var out []PlannedStatement
-	for _, st := range e.statements(j.questions()) {
+	statements := e.statements(j.questions())
+	statements = append(statements, e.singly(e.heavy)...)
+	e.heavy = nil
+	for _, st := range statements {
 		p.Statement = st.Statement
 		out = append(out, p)
 	}

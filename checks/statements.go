@@ -69,7 +69,7 @@ func (e *executor) statements(questions []question) []planned {
 		}
 	}
 	var out []planned
-	for _, list := range [][]question{merged, visible} {
+	for _, list := range [][]question{e.apart(merged), e.apart(visible)} {
 		if len(list) > 0 {
 			out = appendMerged(out, e.db, e.sourceOf(list[0]), list)
 		}

@@ -155,6 +155,19 @@ func PredicateColumns(p Predicate) (columns, sql []string) {
 	return columns, sql
 }
 
+// HasPattern reports whether a condition searches texts for patterns.
+func HasPattern(p Predicate) (has bool) {
+	p.walk(func(p Predicate) {
+		switch p := p.(type) {
+		case Matches:
+			has = true
+		case In:
+			has = has || p.Compare == IgnoreCase
+		}
+	})
+	return has
+}
+
 // predicateWriter writes one condition.
 type predicateWriter struct {
 	Dialect

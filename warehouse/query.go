@@ -170,3 +170,24 @@ func Words(d Dialect, sql string) (words []string) {
 	}
 	return words
 }
+
+// Calls returns what SQL does beside comparing: the functions that it calls and its operators
+// for patterns, and the words before other parentheses, in lower case.
+func Calls(d Dialect, sql string) (calls []string) {
+	tokens := lexerOf(d, sql).tokens()
+	for i, token := range tokens {
+		word := strings.TrimPrefix(token, `"`)
+		switch {
+		case token == "~", slices.Contains(patternWords, token):
+			calls = append(calls, token)
+		case i+1 < len(tokens) && tokens[i+1] == "(" && word != "" && word != literal && wordByte(word[0]):
+			calls = append(calls, word)
+		}
+	}
+	return calls
+}
+
+// patternWords are the words of conditions that cost more than a comparison.
+var patternWords = []string{
+	"like", "ilike", "rlike", "regexp", "similar", "glob", "match", "select", "exists", "case",
+}
