@@ -59,6 +59,7 @@ func TestLayers(t *testing.T) {
 			"/outbound",
 			"/internal/registry",
 		},
+		"/backup":  {"", "/schedule", "/secrets", "/settings", "/outbound", "/store"},
 		"/slo":     {""},
 		"/rules":   {"/slo"},
 		"/grafana": {},
@@ -89,6 +90,7 @@ func TestLayers(t *testing.T) {
 		"/config": {
 			"",
 			"/access",
+			"/backup",
 			"/schedule",
 			"/warehouse",
 			"/checks",
@@ -110,17 +112,18 @@ func TestLayers(t *testing.T) {
 		"/scratch": {},
 		"/testenv": {"/scratch"},
 		"/app/setup": {
-			"", "/agent", "/config", "/exporters", "/notify", "/repair", "/slo", "/store", "/telemetry",
+			"", "/agent", "/backup", "/config", "/exporters", "/notify", "/repair", "/slo", "/store", "/telemetry",
 			"/warehouse",
 		},
 		"/app/server": {
-			"", "/agent", "/app/setup", "/cluster", "/config", "/exporters", "/repair", "/store", "/telemetry", "/web",
+			"", "/agent", "/app/setup", "/backup", "/cluster", "/config", "/exporters", "/repair", "/store", "/telemetry",
+			"/web", "/internal/panics",
 			"/internal/wait",
 		},
 		"/demo":  {"", "/internal/wait", "/app/server", "/app/setup", "/store"},
 		"/drill": {"", "/demo", "/scratch", "/store"},
 		"/app/cli": {
-			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/app/server", "/app/setup", "/chart", "/checks", "/config",
+			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/app/server", "/app/setup", "/chart", "/checks", "/config",
 			"/demo", "/drill", "/exporters", "/grafana", "/notify", "/predict", "/predict/backtest", "/repair",
 			"/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
 		},

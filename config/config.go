@@ -20,6 +20,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
+	"github.com/sentinel-dq/sentinel/backup"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -37,6 +38,7 @@ type Config struct {
 	Token        sentinel.Secret // the one in token:
 	Web          access.Access   // its tokens include the one in token:
 	Outbound     *outbound.Rules // how requests leave
+	Backup       *backup.Config  // nil: the state is not backed up
 	Retention    time.Duration
 	MaxSilence   time.Duration
 	Jitter       time.Duration

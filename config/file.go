@@ -8,6 +8,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
+	"github.com/sentinel-dq/sentinel/backup"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -25,6 +26,7 @@ type file struct {
 	Token      sentinel.Secret `yaml:"token" doc:"Token of an admin: requests that change something need one."`
 	Web        access.Access   `yaml:"web" doc:"Who may do what over HTTP, and by which name the agent is reached."`
 	Outbound   outbound.Rules  `yaml:"outbound" doc:"Authorities and proxy of requests to channels, hooks and exporters."`
+	Backup     *backupEntry    `yaml:"backup" doc:"Where and when the state is backed up. Default: nowhere."`
 	Retention  time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
 	Jitter     time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
 	MaxSilence time.Duration   `yaml:"max_silence" default:"30d" doc:"The longest silence that may be set."`
@@ -112,6 +114,12 @@ type exporterEntry struct {
 type routeEntry struct {
 	located
 	notify.Route `yaml:",inline"`
+}
+
+// backupEntry is the value of `backup:`.
+type backupEntry struct {
+	located
+	backup.Config `yaml:",inline"`
 }
 
 // windowEntry is an item of `maintenance:`.

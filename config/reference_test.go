@@ -13,6 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/anomaly"
+	"github.com/sentinel-dq/sentinel/backup"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/outbound"
@@ -103,6 +104,11 @@ var blocks = []struct {
 		inBlock("notify", "log: {}\nrate: {burst: 20, every: 15s}"), reflect.TypeFor[notify.Rate]()},
 	{"Route", "Under `routes:`, as an item of the list.",
 		"routes: [{tier: critical, to: [team]}]\n", reflect.TypeFor[notify.Route]()},
+	{"Backup", "Under `backup:`.",
+		"backup: {to: \"s3://backups/sentinel\", schedule: \"0 3 * * *\"}\n", reflect.TypeFor[backup.Config]()},
+	{"Hours", "Under `during:` of a route, as an item of the list.",
+		"routes: [{to: [team], during: [{days: [mon-fri], from: \"09:00\", to: \"17:00\"}]}]\n",
+		reflect.TypeFor[notify.Times]()},
 	{"Maintenance window", "Under `maintenance:`, as an item of the list.",
 		"maintenance: [{name: vacuum, from: \"02:00\", to: \"04:00\"}]\n", reflect.TypeFor[notify.Window]()},
 }

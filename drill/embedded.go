@@ -18,6 +18,7 @@ import (
 const drillConfig = `
 state: sqlite:state.db
 listen: 127.0.0.1:0
+backup: {to: backups, schedule: "@every 2s", keep: 3}
 notify: {receiver: {webhook: {url: "http://%[1]s/notices"}}}
 routes: [{to: receiver, group_wait: 0s}]
 warehouses:
@@ -106,7 +107,7 @@ func (run Drill) onEmbedded(ctx context.Context, dir string) (outcomes []Outcome
 	err = d.begin(ctx, 6)
 	if err == nil {
 		outcomes, err = staged(ctx,
-			d.loaderStops, d.partitionLost, d.sourceUnhelpful, d.sourceGrows, d.databaseAway, d.receiverDead, d.agentKilled)
+			d.loaderStops, d.partitionLost, d.sourceUnhelpful, d.sourceGrows, d.databaseAway, d.receiverDead, d.agentKilled, d.stateLost)
 	}
 	ended := d.stop()
 	stop()

@@ -222,6 +222,31 @@ var (
 		"Whether the last write to the agent's state succeeded.",
 		nil,
 	}
+	BackupTimestamp = Metric{
+		"sentinel_backup_timestamp_seconds", "gauge",
+		"When the newest backup of the state was taken. It was read back and verified.",
+		nil,
+	}
+	BackupDue = Metric{
+		"sentinel_backup_due_timestamp_seconds", "gauge",
+		"When the backup after the newest one is due.",
+		nil,
+	}
+	BackupSize = Metric{
+		"sentinel_backup_size_bytes", "gauge",
+		"Size of the newest backup of the state.",
+		nil,
+	}
+	BackupsKept = Metric{
+		"sentinel_backups", "gauge",
+		"Backups of the state that are kept.",
+		nil,
+	}
+	BackupFailures = Metric{
+		"sentinel_backup_failures_total", "counter",
+		"Backups of the state that failed, and lists of them that could not be read.",
+		nil,
+	}
 	StoreRewritten = Metric{
 		"sentinel_store_rewritten_total", "counter",
 		"How often the file of the agent's state was deleted under the agent, and written again.",

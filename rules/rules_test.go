@@ -449,6 +449,11 @@ var cases = map[string][]struct {
 		},
 		{map[string]string{`sentinel_dead_letters{of="repair"}`: "0x20"}, "10m", 0},
 	},
+	"SentinelBackupOverdue": {
+		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x120"}, "80m", 1},
+		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x60 90000x60"}, "80m", 0}, // late, and there
+		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x120"}, "60m", 0},
+	},
 	"SentinelRepairAwaitsApproval": {
 		{map[string]string{`sentinel_repairs_active{state="awaiting_approval"}`: "1x30"}, "20m", 1},
 		{map[string]string{`sentinel_repairs_active{state="applying"}`: "1x30"}, "20m", 0},

@@ -19,7 +19,8 @@ stages failures.
 
 Embedded warehouse: the loader stops, a partition is lost, the source of a repair would
 not help, the source gets a new column, the database is unavailable, the receiver of
-notifications is unavailable, the agent is killed.
+notifications is unavailable, the agent is killed, its state is lost and restored from
+a backup.
 Private PostgreSQL servers, if initdb and pg_basebackup are installed: the database
 is killed, the replica is promoted.
 

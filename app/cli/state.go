@@ -23,32 +23,19 @@ func newState() *cobra.Command {
 	}
 	var force bool
 	restore := &cobra.Command{
-		Use:     "restore FILE",
-		Short:   "Replace the state with a backup; stop the agent first",
-		Args:    cobra.ExactArgs(1),
-		Example: "  sentinel state restore sentinel-backup.db --force",
-		Long:    "The backup is verified first. An existing state is kept as STATE.before-restore.",
-		RunE:    func(cmd *cobra.Command, args []string) error { return restoreState(cmd, args[0], force) },
+		Use:   "restore BACKUP",
+		Short: "Replace the state with a backup; stop the agent first",
+		Args:  cobra.ExactArgs(1),
+		Example: `  sentinel state restore sentinel-backup.db --force
+  sentinel state restore latest
+  sentinel state restore s3://backups/sentinel/sentinel-20261130T030000Z.db`,
+		Long: "BACKUP is a file, `latest` or a name of `sentinel state backups`, or an address s3://bucket/prefix/NAME.\n" +
+			"The backup is verified first. An existing state is kept as STATE.before-restore.",
+		RunE: func(cmd *cobra.Command, args []string) error { return restoreBackup(cmd, args[0], force) },
 	}
 	restore.Flags().BoolVar(&force, "force", false, "replace an existing state")
 	cmd.AddCommand(
-		&cobra.Command{
-			Use:     "backup FILE",
-			Short:   "Write a consistent copy of the state; the agent may run",
-			Args:    cobra.ExactArgs(1),
-			Example: "  sentinel state backup sentinel-backup.db",
-			RunE: func(cmd *cobra.Command, args []string) (err error) {
-				s, err := reader(cmd)
-				if err != nil {
-					return err
-				}
-				defer func() { err = errors.Join(err, s.Close()) }()
-				if err := s.Backup(cmd.Context(), args[0]); err != nil {
-					return unavailable(err)
-				}
-				return verifyState(cmd.Context(), cmd.OutOrStdout(), stateIn(args[0]))
-			},
-		},
+		newStateBackup(), newStateBackups(),
 		&cobra.Command{
 			Use:     "verify [FILE]",
 			Short:   "Read the whole state or a backup, and report damage",

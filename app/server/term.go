@@ -43,6 +43,7 @@ type term struct {
 	member   *cluster.Member // nil: the state is this agent's own
 	worker   *cluster.Worker // of the member
 
+	backups      backups
 	repairsOff   *repair.StoredKillSwitch
 	leads        atomic.Bool
 	reloading    sync.Mutex // one reload at a time
@@ -74,6 +75,8 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	}
 	t.repairsOff = killSwitch(state, s.config.RepairsOff)
 	t.makeAgent()
+	t.backups.term, t.backups.changed = t, make(chan struct{}, 1)
+	t.backups.put(t.setup(t.config).Keeper())
 	select {
 	case s.listening <- t.listener.Addr().String():
 	default: // nobody took the address of the term before
@@ -132,6 +135,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { ran = t.agent.Run(running, t.plan); stop() })
 	parts.Go(func() { t.handleSignals(running) })
 	parts.Go(func() { (&unread{config: t.inForce.Load, metrics: t.metrics, log: t.Log}).keep(running) })
+	parts.Go(func() { t.backups.run(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
 		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t}, t.Log); stop() })
@@ -204,6 +208,7 @@ func (t *term) tryReload(ctx context.Context) error {
 		return errors.Join(err, p.Close())
 	}
 	t.inForce.Store(cfg)
+	t.backups.put(t.setup(cfg).Keeper())
 	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets),
 		"note", "changes of listen, state and token take effect after a restart")
 	return nil
