@@ -103,6 +103,11 @@ func TestLayers(t *testing.T) {
 			"/store",
 			"/outbound",
 		},
+		"/importers":      {"/settings", "/checks", "/config"},
+		"/importers/dbt":  {"/importers", "/checks", "/warehouse"},
+		"/importers/soda": {"/importers", "/checks", "/warehouse"},
+		"/importers/gx":   {"/importers", "/checks", "/warehouse"},
+		"/importers/odcs": {"/importers", "/checks", "/warehouse"},
 		"/agent": {
 			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",
 			"/exporters", "/checks", "/slo", "/internal/panics", "/internal/wait",
@@ -124,7 +129,8 @@ func TestLayers(t *testing.T) {
 		"/drill": {"", "/demo", "/scratch", "/store"},
 		"/app/cli": {
 			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/app/server", "/app/setup", "/chart", "/checks", "/config",
-			"/demo", "/drill", "/exporters", "/grafana", "/notify", "/predict", "/predict/backtest", "/repair",
+			"/demo", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
+			"/importers/soda", "/notify", "/predict", "/predict/backtest", "/repair",
 			"/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
 		},
 		"/repair/repairtest": {"", "/repair", "/repair/reload", "/store", "/testenv", "/warehouse", "/warehouse/all"},

@@ -7,6 +7,8 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/importers"
+	_ "github.com/sentinel-dq/sentinel/importers/soda"
 )
 
 // TestImportedLengthsCountCharacters judges lengths that were imported from SodaCL over
@@ -35,7 +37,7 @@ func TestImportedLengthsCountCharacters(t *testing.T) {
 // imported returns the checks that a SodaCL file becomes.
 func imported(t *testing.T, file string) (out []checks.Check) {
 	t.Helper()
-	got, err := config.Import("soda", "checks.yml", []byte(file))
+	got, err := importers.Import("soda", []importers.File{{Name: "checks.yml", Data: []byte(file)}}, importers.Options{})
 	if err != nil || len(got.Left) > 0 {
 		t.Fatal(err, got.Left)
 	}
