@@ -32,6 +32,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 		}
 		a.settleFlapping(ctx)
 		a.countNotices(ctx)
+		a.rereadSilences(ctx)
 		a.mu.Lock()
 		a.countSilences() // one may have ended
 		a.mu.Unlock()

@@ -68,6 +68,18 @@ func (o openIncidents) Suppressed(i sentinel.Incident, now time.Time) (why strin
 	return o.agent.withheld(i, now)
 }
 
+// Silences implements notify.Incidents.
+func (o openIncidents) Silences(now time.Time) (recent []notify.Silence) {
+	o.agent.mu.Lock()
+	defer o.agent.mu.Unlock()
+	for _, s := range o.agent.silences {
+		if now.Sub(s.Until) <= notify.ExpiresSoon {
+			recent = append(recent, s)
+		}
+	}
+	return recent
+}
+
 // deliveryObserver counts, traces and logs deliveries.
 type deliveryObserver struct{ agent *Agent }
 

@@ -21,9 +21,6 @@ const silenceState = "silence"
 // mostSilences is how many silences may be in force at once.
 const mostSilences = 1000
 
-// endsSoon is how long before its end a silence is told that hides something.
-const endsSoon = time.Hour
-
 // maxSilence returns the longest silence that may be set.
 func (a *Agent) maxSilence() time.Duration {
 	a.mu.Lock()
@@ -63,7 +60,9 @@ func (a *Agent) addSilence(ctx context.Context, s notify.Silence, data []byte) (
 		return nil, ErrNotStarted
 	}
 	now := a.now()
-	a.silences = slices.DeleteFunc(a.silences, func(o notify.Silence) bool { return !now.Before(o.Until) })
+	a.silences = slices.DeleteFunc(slices.Clone(a.silences), func(o notify.Silence) bool {
+		return now.Sub(o.Until) > notify.ExpiresSoon // what ended is told with the reason
+	})
 	if len(a.silences) >= mostSilences {
 		return nil, fmt.Errorf("%d silences are in force: end some of them first (sentinel silence list)", mostSilences)
 	}
@@ -106,7 +105,8 @@ func (a *Agent) removeSilence(ctx context.Context, id, who, why string) (notify.
 	if err != nil {
 		return s, nil, err
 	}
-	a.silences = slices.Delete(slices.Clone(a.silences), at, at+1)
+	a.silences = slices.Clone(a.silences)
+	a.silences[at] = s
 	a.countSilences()
 	batch := store.Batch{States: []store.State{{Kind: silenceState, Key: id, Data: data}}}
 	entry := store.AuditEntry{At: now, Actor: who, What: "silence.end", Subject: id, Detail: why}
@@ -215,7 +215,7 @@ func (a *Agent) watchSilences(ctx context.Context, logged map[string]bool) {
 			unmatched++
 			once(s.ID, "a silence matches nothing", "what", s.What(), "who", s.Who, "why", s.Why)
 		}
-		if hidden := a.hiddenBy(s.Silence, now); hidden > 0 && s.Until.Sub(now) < endsSoon {
+		if hidden := a.hiddenBy(s.Silence, now); hidden > 0 && s.Until.Sub(now) < notify.ExpiresSoon {
 			once(s.ID, "a silence ends soon, and people are notified then", "until", s.Until, "incidents", hidden,
 				"what", s.What(), "who", s.Who, "why", s.Why)
 		}
@@ -246,9 +246,33 @@ func (a *Agent) loadSilences(ctx context.Context) ([]notify.Silence, error) {
 			a.log.Warn("ignoring a damaged silence", "silence", s.Key, "error", err)
 			continue
 		}
-		if a.now().Before(v.Until) {
+		if a.now().Sub(v.Until) <= notify.ExpiresSoon {
 			out = append(out, v)
 		}
 	}
 	return out, err
+}
+
+// rereadSilences takes what another process has set or ended in the state. What waits here
+// to be written stays: of two ends of a silence the earlier one counts.
+func (a *Agent) rereadSilences(ctx context.Context) {
+	stored, err := a.loadSilences(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.Error("reading the silences", "error", err)
+		}
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.silences = slices.Clone(a.silences)
+	for _, s := range stored {
+		at := slices.IndexFunc(a.silences, func(o notify.Silence) bool { return o.ID == s.ID })
+		switch {
+		case at < 0:
+			a.silences = append(a.silences, s)
+		case s.Until.Before(a.silences[at].Until):
+			a.silences[at] = s
+		}
+	}
 }

@@ -2,14 +2,18 @@ package agent
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -132,5 +136,66 @@ func TestDeadLettersAreDecidedAndAudited(t *testing.T) {
 	if err != nil || len(entries) != 1 || entries[0].What != "notification.retry" ||
 		entries[0].Detail != "1 notifications: rotated" || entries[0].Actor != "ann" {
 		t.Errorf("%+v, %v", entries, err)
+	}
+}
+
+// Silences that another process has set or ended in the state are taken while the agent
+// runs, and what this agent has ended stays ended.
+func TestSilencesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.db")
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s, err := store.Open(t.Context(), "sqlite:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := New(Config{
+		Store: s, Metrics: exporters.NewPrometheus("test"), Clock: sentinel.ClockFunc(func() time.Time { return now }),
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err := a.Start(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(a.Stop(), s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	silence := func(id string, lasts time.Duration) notify.Silence {
+		return notify.Silence{ID: id, Dataset: "w.*", From: now, Until: now.Add(lasts), Who: "ann", Why: "a move"}
+	}
+	elsewhere := func(v notify.Silence) {
+		t.Helper()
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := store.Batch{States: []store.State{{Kind: silenceState, Key: v.ID, Data: data}}}
+		if _, err := s.Record(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"own", "ended-here", "ended-elsewhere"} {
+		if err := a.Silence(t.Context(), silence(id, 2*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(time.Minute)
+	if _, err := a.EndSilence(t.Context(), "ended-here", "ann", ""); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(-time.Minute)
+	elsewhere(silence("ended-here", 2*time.Hour)) // an older version
+	elsewhere(silence("ended-elsewhere", time.Minute))
+	elsewhere(silence("new", time.Hour))
+	now = now.Add(2 * time.Minute)
+	a.rereadSilences(t.Context())
+	all, err := a.Silences(t.Context())
+	var ids []string
+	for _, v := range all {
+		ids = append(ids, v.ID)
+	}
+	if err != nil || !slices.Equal(ids, []string{"new", "own"}) {
+		t.Errorf("in force: %v, %v", ids, err)
 	}
 }

@@ -67,7 +67,7 @@ type alert struct {
 func (a *Alertmanager) Notify(ctx context.Context, n Notice) (string, error) {
 	alerts := []alert{}
 	for _, e := range n.Entries {
-		if e.Kind != Acknowledged {
+		if e.Kind != Acknowledged && e.Kind != Expiring {
 			alerts = append(alerts, a.alert(n, e))
 		}
 		if e.Kind == Worsened {

@@ -40,8 +40,9 @@ const (
 	Acknowledged Kind = "acknowledged"
 	Recovered    Kind = "recovered"
 	Reminder     Kind = "reminder"
-	Digest       Kind = "digest"  // several kinds or groups, where a channel's rate was spent
-	Refresh      Kind = "refresh" // what is still open, for channels that forget; not news
+	Expiring     Kind = "expiring" // a silence that hides it ends soon; channels that page leave it out
+	Digest       Kind = "digest"   // several kinds or groups, where a channel's rate was spent
+	Refresh      Kind = "refresh"  // what is still open, for channels that forget; not news
 )
 
 // Notice is one message to one channel.
@@ -148,8 +149,12 @@ func (n Notice) threads() []thread {
 // Recovered to close it, or "" to leave it.
 func (t thread) kind() Kind {
 	end := Recovered
+	if !slices.ContainsFunc(t.Entries, func(e Entry) bool { return e.Kind != Expiring }) {
+		return ""
+	}
 	for _, e := range t.Entries {
 		switch {
+		case e.Kind == Expiring:
 		case e.News():
 			return Opened
 		case e.Kind == Acknowledged:

@@ -99,6 +99,9 @@ type Incidents interface {
 	Find(id string) (sentinel.Incident, bool)
 	// Suppressed returns why nobody is notified of an incident now. See [Quiet].
 	Suppressed(i sentinel.Incident, now time.Time) (why string, ok bool)
+	// Silences returns the silences that have not ended, and those that ended within the
+	// hour before now.
+	Silences(now time.Time) []Silence
 }
 
 // note is what the outbox keeps of a transition.

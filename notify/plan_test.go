@@ -32,6 +32,8 @@ func (i *incidents) Find(id string) (sentinel.Incident, bool) {
 	return found, ok
 }
 
+func (i *incidents) Silences(time.Time) []notify.Silence { return nil }
+
 func (i *incidents) Suppressed(sentinel.Incident, time.Time) (string, bool) {
 	return "maintenance", i.quiet
 }

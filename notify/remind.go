@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,11 @@ func (p *Planner) Remind(
 		m.here[i.ID] = i
 	}
 	for _, i := range open {
-		if i.State == sentinel.Resolved || p.quiet(i, now) {
+		if i.State == sentinel.Resolved {
+			continue
+		}
+		m.expiring(i)
+		if p.quiet(i, now) {
 			continue
 		}
 		i = p.present(i, now)
@@ -64,14 +69,14 @@ func (m *reminders) remind(i sentinel.Incident, r int, channel string) {
 	}
 	switch {
 	case missed != "":
-		m.out.add(Change{Kind: missed, Incident: i}, []string{channel}, group(missed), route.Wait())
+		m.out.add(Change{Kind: missed, Incident: i, Late: m.unsilenced(i)}, []string{channel}, group(missed), route.Wait())
 	case acknowledged:
 	case gaveUp:
 		if now.Sub(gone.Last) >= route.pause(gone.Reminders) {
 			m.out.again(i, channel, gone.Reminders, group(late(i)))
 		}
 	case !ok && (!route.OnlyEscalated || i.Standing() == sentinel.Escalated):
-		c := Change{Kind: late(i), Incident: i, Late: route.begun(i)}
+		c := Change{Kind: late(i), Incident: i, Late: cmp.Or(m.unsilenced(i), route.begun(i))}
 		m.out.add(c, []string{channel}, group(late(i)), route.Wait())
 	case ok && t.Sent && due(t.Last):
 		m.out.remind(i, channel, t.Reminders+1, group(Reminder))

@@ -39,7 +39,7 @@ func (n Notice) Title() string {
 // counts says how many datasets of which warehouses a group is about.
 func (n Notice) counts() string {
 	var parts []string
-	for _, kind := range []Kind{Escalated, Opened, Worsened, Flapping, Reopened, Reminder, Refresh, Acknowledged, Recovered} {
+	for _, kind := range []Kind{Escalated, Opened, Worsened, Flapping, Reopened, Reminder, Expiring, Refresh, Acknowledged, Recovered} {
 		var of []Entry
 		for _, e := range n.Entries {
 			if e.Kind == kind {
@@ -132,6 +132,8 @@ func (e Entry) verb(many bool, now time.Time) string {
 			s, e.Incident.Flapping.Count, e.Incident.Flapping.Since.UTC().Format("15:04 UTC"))
 	case Reopened:
 		return state + " again"
+	case Expiring:
+		return "still " + state + ", and a silence of it ends soon"
 	case Worsened:
 		return "now " + state
 	case Reminder:
