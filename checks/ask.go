@@ -8,12 +8,14 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys and Query is set.
+// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys, Orphans and Query is
+// set.
 type Ask struct {
 	Key       string // name of the answer, unique within the check
 	Aggregate *Aggregate
 	Groups    *Groups
 	Keys      *Keys
+	Orphans   *Orphans
 	Query     *Query
 	// Of is the table of Needs.Like, if the question is for it and not for the dataset.
 	// It may be in another warehouse.

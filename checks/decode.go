@@ -24,6 +24,8 @@ func (p *planned) decode() {
 			switch {
 			case q.ask.Aggregate != nil:
 				answer = decodeAggregate(p.rows, p.columns[i], q.ask.Aggregate)
+			case q.ask.Orphans != nil:
+				answer = decodeQuery(p.rows, &Query{}, nil)
 			case q.ask.Keys != nil:
 				answer = decodeKeys(p.rows)
 			case q.ask.Groups != nil:

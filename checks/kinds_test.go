@@ -33,6 +33,10 @@ func samples(t *testing.T, b *bench) map[string]sample {
 			&checks.Duplicate{Column: "id"},
 			&checks.Duplicate{Column: "id", BadRows: checks.BadRows{Fail: bound(t, "< 1")}},
 		},
+		"reference": {
+			&checks.Reference{Column: "id", To: table("sample")},
+			&checks.Reference{Column: "id", To: table("empty")},
+		},
 		"failed_rows": {&checks.FailedRows{Expression: "id > 1"}, &checks.FailedRows{Expression: "id = 1"}},
 		"freshness":   {&checks.Freshness{Fail: hour}, &checks.Freshness{Fail: minute}},
 		"reconcile":   {&checks.Reconcile{With: table("sample")}, &checks.Reconcile{With: table("empty")}},

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 var shortFreshness = sync.OnceValue(func() *regexp.Regexp {
@@ -14,6 +16,32 @@ var shortFreshness = sync.OnceValue(func() *regexp.Regexp {
 var shortColumn = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(missing|invalid|duplicate)_(count|percent)\s*\(\s*([^()]+?)\s*\)\s*(.*)$`)
 })
+
+var shortReference = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^values in \(\s*([^()]+?)\s*\) must exist in (\S+)\s*\(\s*([^()]+?)\s*\)$`)
+})
+
+// columnList splits a, b.
+func columnList(text string) []string {
+	columns := strings.Split(text, ",")
+	for i := range columns {
+		columns[i] = strings.TrimSpace(columns[i])
+	}
+	return columns
+}
+
+// referenceForm reads values in (a) must exist in w.s.t (b); nil if it is none.
+func referenceForm(text string) (Check, error) {
+	m := shortReference().FindStringSubmatch(text)
+	if m == nil {
+		return nil, nil
+	}
+	to, err := sentinel.ParseTable(m[2])
+	if err != nil {
+		return nil, err
+	}
+	return &Reference{Columns: columnList(m[1]), To: &to, Field: columnList(m[3])}, nil
+}
 
 // Percenter is a check whose bounds may be shares.
 type Percenter interface {
@@ -54,11 +82,7 @@ func columnForm(text string) (kind string, c Check, err error) {
 	case "invalid":
 		c = &Invalid{Column: m[3], BadRows: rows}
 	case "duplicate":
-		columns := strings.Split(m[3], ",")
-		for i := range columns {
-			columns[i] = strings.TrimSpace(columns[i])
-		}
-		c = &Duplicate{Columns: columns, BadRows: rows}
+		c = &Duplicate{Columns: columnList(m[3]), BadRows: rows}
 	}
 	if p, ok := c.(Percenter); ok && m[2] == "percent" {
 		p.InPercent()
@@ -99,6 +123,9 @@ func ShortForm(s string) (kind string, c Check, err error) {
 	}
 	if kind, c, err := columnForm(text); c != nil || err != nil {
 		return kind, c, err
+	}
+	if c, err := referenceForm(text); c != nil || err != nil {
+		return "reference", c, err
 	}
 	return "", nil, fmt.Errorf("check %q: want `row_count > 0`, `row_count between 10 and 1000`, `missing_count(column) = 0`, "+
 		"`freshness(column) < 1d`, or one of %s with its fields", s, strings.Join(Kinds(), ", "))

@@ -47,7 +47,8 @@ func (e *executor) statements(questions []question) []planned {
 			q.answer(Answer{Err: errors.New(why)})
 			continue
 		}
-		q.from.readsSubstitute = q.from.readsSubstitute || e.sourceOf(q).sub != nil
+		q.from.readsSubstitute = q.from.readsSubstitute || e.sourceOf(q).sub != nil ||
+			q.ask.Orphans != nil && q.from.there
 		switch {
 		case q.ask.Of != nil:
 			if of[q.from] == nil {
@@ -96,17 +97,11 @@ func (e *executor) appendSingle(out []planned, single []question) []planned {
 			groups = mergeGroups(e.db.Dialect, groups, q)
 			continue
 		}
-		if q.ask.Keys != nil {
-			st, err := compileKeys(e.db.Dialect, e.sourceOf(q), q.ask.Keys)
-			if err != nil {
-				q.answer(Answer{Err: err})
-				continue
-			}
-			st.VisibleRows = visibleRows(q.from.check)
-			out = append(out, planned{Statement: st, db: e.db, questions: []question{q}})
+		st, err := e.compileSingle(q)
+		if err != nil {
+			q.answer(Answer{Err: err})
 			continue
 		}
-		st := warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";"), Custom: true}
 		st.VisibleRows = visibleRows(q.from.check)
 		out = append(out, planned{Statement: st, db: e.db, questions: []question{q}})
 	}
@@ -122,6 +117,17 @@ func (e *executor) appendSingle(out []planned, single []question) []planned {
 		out = append(out, planned{Statement: st, db: e.db, questions: g.questions, groups: g})
 	}
 	return out
+}
+
+// compileSingle writes the statement of a question that shares none.
+func (e *executor) compileSingle(q question) (warehouse.Statement, error) {
+	switch {
+	case q.ask.Keys != nil:
+		return compileKeys(e.db.Dialect, e.sourceOf(q), q.ask.Keys)
+	case q.ask.Orphans != nil:
+		return compileOrphans(e.db.Dialect, e.sourceOf(q), e.otherSource(q), q.ask.Orphans)
+	}
+	return warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";"), Custom: true}, nil
 }
 
 // appendMerged appends the one statement that answers all questions, which are

@@ -88,6 +88,15 @@ func (e *executor) sourceOf(q question) source {
 	return s
 }
 
+// otherSource returns what a question reads of the table that it compares with.
+func (e *executor) otherSource(q question) source {
+	s := source{rel: q.from.target.Known.Like}
+	if q.from.there {
+		s.sub = e.env.Substitute
+	}
+	return s
+}
+
 // withoutSubstitute returns why the question cannot be asked of rows that stand in for a
 // table; "" if it can.
 func (e *executor) withoutSubstitute(q question) string {
@@ -99,7 +108,7 @@ func (e *executor) withoutSubstitute(q question) string {
 		return "its query names the tables that it reads"
 	case q.ask.subquery(e.db.Dialect):
 		return "its SQL has a query of its own, which names the tables that it reads"
-	case e.sourceOf(q).sub == nil:
+	case e.sourceOf(q).sub == nil && !(q.ask.Orphans != nil && q.from.there):
 		return ""
 	}
 	if hidden := q.ask.reads(e.db.Dialect, sub.Hidden); hidden != "" {
@@ -138,6 +147,8 @@ func (a Ask) userTexts() (texts []string) {
 		for _, sql := range a.Aggregate.userSQL() {
 			texts = append(texts, sql.text)
 		}
+	case a.Orphans != nil:
+		texts = []string{a.Orphans.Where, a.Orphans.ToWhere, a.Orphans.Window.Time.Expression}
 	case a.Keys != nil:
 		texts = []string{a.Keys.Where, a.Keys.Window.Time.Expression}
 	case a.Groups != nil:
@@ -169,6 +180,8 @@ func (a Ask) reads(d warehouse.Dialect, columns []string) string {
 	switch {
 	case a.Aggregate != nil:
 		add(a.Aggregate)
+	case a.Orphans != nil:
+		names = append(a.columns(), a.Orphans.Window.Time.Column)
 	case a.Keys != nil:
 		names = append(a.columns(), a.Keys.Window.Time.Column)
 	case a.Groups != nil:

@@ -68,6 +68,10 @@ func (a Ask) columns() (names []string) {
 	switch {
 	case a.Aggregate != nil:
 		names = a.Aggregate.columns()
+	case a.Orphans != nil:
+		for _, c := range a.Orphans.Columns {
+			names = append(names, c.Name)
+		}
 	case a.Keys != nil:
 		for _, c := range a.Keys.Columns {
 			names = append(names, c.Name)

@@ -91,6 +91,10 @@ func (a Ask) sqlError(d warehouse.Dialect) error {
 		for _, v := range g.Values {
 			texts = append(texts, v.userSQL()...)
 		}
+	case a.Orphans != nil:
+		o := a.Orphans
+		texts = []userSQL{{field: "where", text: o.Where}, {field: "to_where", text: o.ToWhere},
+			{field: "expression", text: o.Window.Time.Expression}}
 	case a.Keys != nil:
 		texts = []userSQL{{field: "where", text: a.Keys.Where}, {field: "expression", text: a.Keys.Window.Time.Expression}}
 	case a.Query != nil:

@@ -39,7 +39,9 @@ func (columnChecks) describe() description {
 }
 
 // otherKinds are the words of dbt for kinds.
-var otherKinds = map[string]string{"not_null": "missing", "accepted_values": "invalid", "unique": "duplicate"}
+var otherKinds = map[string]string{
+	"not_null": "missing", "accepted_values": "invalid", "unique": "duplicate", "relationships": "reference",
+}
 
 // checkOf writes an item below a column as an item of `checks:`. It returns nil after a
 // mistake.
@@ -80,6 +82,11 @@ func (r *reader) fieldsOf(kind string, n *yaml.Node) *yaml.Node {
 		fields.Content = slices.Clone(n.Content)
 	case n.Kind == yaml.SequenceNode && kind == "accepted_values":
 		fields.Content = []*yaml.Node{keyNode("values", n), n}
+	case n.Kind == yaml.ScalarNode && kind == "reference" && strings.Count(n.Value, ".") > 1:
+		at := strings.LastIndex(n.Value, ".")
+		fields.Content = []*yaml.Node{
+			keyNode("to", n), keyNode(n.Value[:at], n), keyNode("field", n), keyNode(n.Value[at+1:], n),
+		}
 	default:
 		r.wrong(n, "%s: want its fields, such as {fail: \"> 1%%\"}", kind)
 		return nil

@@ -18,24 +18,28 @@ func parseColumns(tail string) (*Config, error) {
 func TestSpellingsOfColumnChecks(t *testing.T) {
 	t.Parallel()
 	for tail, want := range map[string]string{
-		"    columns: {email: [not_null]}":                                     "missing:email > 0",
-		"    columns: {email: not_null}":                                       "missing:email > 0",
-		"    columns: {email: [{not_null: {fail: \"> 1%\"}}]}":                 "missing:email > 1%",
-		"    columns: {s: [{accepted_values: [a, b]}]}":                        "invalid:s:valid_values > 0",
-		"    columns: {s: [{accepted_values: {values: [a], quote: false}}]}":   "invalid:s:valid_values > 0",
-		"    columns: {s: [{invalid: {format: email, by: [c]}}]}":              "invalid:s:format:c > 0",
-		"    checks: [{not_null: {column: email}}]":                            "missing:email > 0",
-		"    checks: [{accepted_values: {column: s, values: [a]}}]":            "invalid:s:valid_values > 0",
-		"    checks: [missing_percent(email) < 1%]":                            "missing:email >= 1%",
-		"    checks: [missing_percent(email) < 1]":                             "missing:email >= 1%",
-		"    checks: [\"missing_count( email ) = 0\"]":                         "missing:email != 0",
-		"    checks: [{invalid_count(s) = 0: {valid values: [a, b]}}]":         "invalid:s:valid_values != 0",
-		"    checks: [{invalid_percent(s): {valid regex: x, fail: when > 5}}]": "invalid:s:pattern > 5%",
-		"    columns: {id: [unique]}":                                          "duplicate:id > 0",
-		"    checks: [\"duplicate_count(a, b) = 0\"]":                          "duplicate:a,b != 0",
-		"    checks: [duplicate_percent(a) < 1%]":                              "duplicate:a >= 1%",
-		"    checks: [{failed_rows: {expression: a > b}}]":                     "failed_rows:a > b > 0",
-		"    checks: [{failed_rows: {name: n, query: SELECT 1}}]":              "failed_rows:n > 0",
+		"    columns: {email: [not_null]}":                                             "missing:email > 0",
+		"    columns: {email: not_null}":                                               "missing:email > 0",
+		"    columns: {email: [{not_null: {fail: \"> 1%\"}}]}":                         "missing:email > 1%",
+		"    columns: {s: [{accepted_values: [a, b]}]}":                                "invalid:s:valid_values > 0",
+		"    columns: {s: [{accepted_values: {values: [a], quote: false}}]}":           "invalid:s:valid_values > 0",
+		"    columns: {s: [{invalid: {format: email, by: [c]}}]}":                      "invalid:s:format:c > 0",
+		"    checks: [{not_null: {column: email}}]":                                    "missing:email > 0",
+		"    checks: [{accepted_values: {column: s, values: [a]}}]":                    "invalid:s:valid_values > 0",
+		"    checks: [missing_percent(email) < 1%]":                                    "missing:email >= 1%",
+		"    checks: [missing_percent(email) < 1]":                                     "missing:email >= 1%",
+		"    checks: [\"missing_count( email ) = 0\"]":                                 "missing:email != 0",
+		"    checks: [{invalid_count(s) = 0: {valid values: [a, b]}}]":                 "invalid:s:valid_values != 0",
+		"    checks: [{invalid_percent(s): {valid regex: x, fail: when > 5}}]":         "invalid:s:pattern > 5%",
+		"    columns: {id: [unique]}":                                                  "duplicate:id > 0",
+		"    checks: [\"duplicate_count(a, b) = 0\"]":                                  "duplicate:a,b != 0",
+		"    checks: [duplicate_percent(a) < 1%]":                                      "duplicate:a >= 1%",
+		"    columns: {a: [{reference: shop.main.customers.id}]}":                      "reference:a:shop.main.customers > 0",
+		"    columns: {a: [{relationships: {to: shop.main.customers, field: id}}]}":    "reference:a:shop.main.customers > 0",
+		"    checks: [{reference: {columns: [a, b], to: shop.main.x, field: [c, d]}}]": "reference:a,b:shop.main.x > 0",
+		"    checks: [\"values in (a, b) must exist in shop.main.x (c, d)\"]":          "reference:a,b:shop.main.x > 0",
+		"    checks: [{failed_rows: {expression: a > b}}]":                             "failed_rows:a > b > 0",
+		"    checks: [{failed_rows: {name: n, query: SELECT 1}}]":                      "failed_rows:n > 0",
 	} {
 		c, err := parseColumns(tail + "\n")
 		if err != nil {
@@ -51,6 +55,8 @@ func TestSpellingsOfColumnChecks(t *testing.T) {
 		case *checks.Invalid:
 			fail = k.Fail.String()
 		case *checks.Duplicate:
+			fail = k.Fail.String()
+		case *checks.Reference:
 			fail = k.Fail.String()
 		case *checks.FailedRows:
 			fail = k.Fail.String()
@@ -78,6 +84,8 @@ func TestMistakesInColumnChecks(t *testing.T) {
 		"    checks: [{missing: {column: s, at_least_one: true, fail: \"> 1\"}}]\n":     "it replaces warn and fail",
 		"    checks: [{missing: {column: s, clear: \"< 1\"}}]\n":                        "missing has no number for clear",
 		"    checks: [missing_count(s) < 1%]\n":                                         "write missing_percent",
+		"    checks: [{reference: {column: a, to: other.main.x}}]\n":                    "f.yaml:4:42: unknown warehouse \"other\"",
+		"    checks: [{reference: {column: a, to: shop.main.x, field: [b, c]}}]\n":      "2 columns for 1",
 		"    checks: [invalid_count(s) = 0]\n":                                          "no rule for the values",
 		"    checks: [{failed_rows: {query: DELETE FROM t}}]\n":                         "the query begins with DELETE",
 		"    checks: [{failed_rows: {query: SELECT 1, fail: \"> 1%\"}}]\n":              "a share needs rows_query",

@@ -25,6 +25,12 @@ func other(c checks.Check) (key string, t *sentinel.Table) {
 
 // tablesOf refuses a check that compares with a table of no warehouse, or with its own.
 func (r *reader) tablesOf(c *Config, d Dataset, e *checkEntry) {
+	if ref, ok := e.it.(*checks.Reference); ok {
+		n := nodeOf(e.fields, e.node, "to")
+		if r.known(c, n, *ref.To); ref.To.Warehouse != d.Table.Warehouse && !r.isWrong(n) {
+			r.wrong(n, "reference: to: %s is in another warehouse: a reference is checked within one", ref.To)
+		}
+	}
 	key, t := other(e.it)
 	if t == nil {
 		return

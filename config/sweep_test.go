@@ -20,6 +20,7 @@ var right = map[string]string{
 	"checks/invalid":                 "column: c, valid_values: [a]",
 	"checks/missing":                 "column: c",
 	"checks/reconcile":               "with: shop.other",
+	"checks/reference":               "column: c, to: shop.other",
 	"checks/row_count":               "bucket: day",
 	"checks/sql":                     "query: select 1, fail: '> 5'",
 	"notify/email":                   "host: h, from: a@example.com, to: [b@example.com]",

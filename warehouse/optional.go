@@ -160,6 +160,13 @@ type DistinctCounter interface {
 	CountsDistinct()
 }
 
+// LeftJoiner is a dialect whose NOT EXISTS compares by collations even where both sides say
+// otherwise. Rows without a partner are found by a LEFT JOIN.
+type LeftJoiner interface {
+	// LeftJoins has no effect. It marks the dialect.
+	LeftJoins()
+}
+
 // Floorer is a dialect that has no function floor.
 type Floorer interface {
 	// Floor returns the expression for the largest whole number that is not above

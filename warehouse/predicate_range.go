@@ -62,15 +62,15 @@ func (w *predicateWriter) matchOneOf(text string, values []Literal) (string, err
 }
 
 func (w *predicateWriter) timeIn(column string, p In) (string, error) {
-	var any []string
+	var either []string
 	for i := range p.Values {
 		one, err := w.timeWithin(column, p.Column.Type, &p.Values[i], &p.Values[i], [2]string{">=", "<="})
 		if err != nil {
 			return "", err
 		}
-		any = append(any, one)
+		either = append(either, one)
 	}
-	return "(" + strings.Join(any, " OR ") + ")", nil
+	return "(" + strings.Join(either, " OR ") + ")", nil
 }
 
 func (p Within) write(w *predicateWriter) (string, error) {

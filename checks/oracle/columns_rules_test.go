@@ -17,9 +17,10 @@ type badRule struct {
 	kind    string
 	options map[string]any
 	bad     func(r []cell) truth
-	key     func(r []cell) (key string, ok bool) // of a rule about rows that repeat; else nil
-	keys    bool                                 // such keys are counted, and not rows
-	values  string                               // column whose values the share is of; "" for rows
+	key     func(r []cell) (key string, ok bool)    // of a rule about rows that repeat; else nil
+	missing func(all [][]cell) func(r []cell) truth // makes bad of all rows, for a reference; else nil
+	keys    bool                                    // such keys are counted, and not rows
+	values  string                                  // column whose values the share is of; "" for rows
 }
 
 // cellTruth makes a rule on one column that is unknown for NULL.
@@ -317,24 +318,66 @@ func drawDuplicate(r *rand.Rand) badRule {
 	if rule.keys = r.IntN(3) == 0; rule.keys {
 		rule.options["count"] = "keys"
 	}
-	rule.key = func(r []cell) (string, bool) {
-		var parts []string
-		for _, name := range columns {
-			v := r[columnIndex(name)]
-			switch {
-			case v == nil && !includeNull:
-				return "", false
-			case v == nil:
-				parts = append(parts, "NULL")
-			default:
-				text := *v
-				if n, ok := numberOf(text); ok && oddColumns[columnIndex(name)].kind == "float" {
+	rule.key = func(r []cell) (string, bool) { return keyOf(r, columns, includeNull) }
+	return rule
+}
+
+// keyOf writes the values of columns so that equal ones are written alike. ok is false for a
+// NULL, unless it is a value like others.
+func keyOf(r []cell, columns []string, includeNull bool) (key string, ok bool) {
+	var parts []string
+	for _, name := range columns {
+		v := r[columnIndex(name)]
+		switch {
+		case v == nil && !includeNull:
+			return "", false
+		case v == nil:
+			parts = append(parts, "NULL")
+		default:
+			text := *v
+			if c := oddColumns[columnIndex(name)]; c.kind == "integer" || c.kind == "decimal" || c.kind == "float" {
+				if n, ok := numberOf(text); ok {
 					text = n.RatString()
 				}
-				parts = append(parts, strconv.Quote(text))
+			}
+			parts = append(parts, strconv.Quote(text))
+		}
+	}
+	return strings.Join(parts, ","), true
+}
+
+// alike are columns whose values may be equal.
+var alike = [][]string{{"s", "f", "c", "g", "k"}, {"n", "m", "d", "id"}, {"x", "d"}, {"day"}, {"at"}}
+
+// drawReference draws columns of a table whose values must be in other columns of it.
+func drawReference(r *rand.Rand, table string) badRule {
+	var columns, field []string
+	texts := false
+	for _, i := range r.Perm(len(alike))[:1+r.IntN(2)] {
+		columns, field = append(columns, pick(r, alike[i])), append(field, pick(r, alike[i]))
+		texts = texts || i == 0
+	}
+	from := r.IntN(30)
+	rule := badRule{kind: "reference", options: map[string]any{"columns": columns, "field": field, "to": table,
+		"to_where": fmt.Sprintf("id >= %d", from)}}
+	if texts {
+		rule.options["compare"] = "exact"
+	}
+	rule.key = func(r []cell) (string, bool) { return keyOf(r, columns, false) }
+	rule.missing = func(all [][]cell) func([]cell) truth {
+		there := map[string]bool{}
+		for _, r := range all {
+			if id, _ := strconv.Atoi(*r[0]); id < from {
+				continue
+			}
+			if key, ok := keyOf(r, field, false); ok {
+				there[key] = true
 			}
 		}
-		return strings.Join(parts, ","), true
+		return func(r []cell) truth {
+			key, ok := keyOf(r, columns, false)
+			return truthOf(ok && !there[key])
+		}
 	}
 	return rule
 }

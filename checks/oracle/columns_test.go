@@ -66,9 +66,11 @@ func drawThreshold(r *rand.Rand) threshold {
 	return t
 }
 
-func drawColumnCheck(r *rand.Rand) columnCheck {
+func drawColumnCheck(r *rand.Rand, table string) columnCheck {
 	c := columnCheck{looked: func([]cell) truth { return yes }}
-	switch r.IntN(6) {
+	switch r.IntN(7) {
+	case 6:
+		c.badRule = drawReference(r, table)
 	case 5:
 		c.badRule = drawDuplicate(r)
 	case 0, 1:
@@ -147,7 +149,7 @@ func (c *columnCheck) count(rows [][]cell) map[string]rowTally {
 		return c.looked(r) != yes || c.bucket && (r[at] == nil || !strings.HasPrefix(*r[at], "2026-11-29"))
 	})
 	if c.key != nil {
-		out[""] = c.countKeys(looked)
+		out[""] = c.countKeys(looked, rows)
 		return out
 	}
 	for _, r := range looked {
@@ -174,9 +176,22 @@ func (c *columnCheck) count(rows [][]cell) map[string]rowTally {
 }
 
 // countKeys counts rows that repeat a key.
-func (c *columnCheck) countKeys(rows [][]cell) rowTally {
+func (c *columnCheck) countKeys(rows, all [][]cell) rowTally {
 	times := map[string]int{}
 	n := rowTally{}
+	if c.missing != nil {
+		bad := c.missing(all)
+		for _, r := range rows {
+			if _, ok := c.key(r); ok {
+				n.rows++
+			}
+			if bad(r) == yes {
+				n.bad++
+			}
+		}
+		n.of = n.rows
+		return n
+	}
 	for _, r := range rows {
 		if key, ok := c.key(r); ok {
 			times[key]++
@@ -251,7 +266,7 @@ func columnRound(t *testing.T, engines map[string]*engine, seed uint64) (verdict
 	table := drawOdd(r, fmt.Sprintf("c%d", seed))
 	list := make([]columnCheck, 1+r.IntN(25))
 	for i := range list {
-		list[i] = drawColumnCheck(r)
+		list[i] = drawColumnCheck(r, table.name)
 	}
 	alone := r.IntN(len(list))
 	for _, name := range warehouse.Dialects() {
@@ -284,6 +299,9 @@ func (e *engine) checkColumns(t *testing.T, table *oddTable, list []columnCheck)
 	var items []any
 	for i, c := range list {
 		c.options["id"] = fmt.Sprint("c", i)
+		if c.missing != nil {
+			c.options["to"] = fmt.Sprintf("%s.%s.%s", e.name, e.database.Schema, table.name)
+		}
 		items = append(items, m{c.kind: c.options})
 	}
 	text, err := json.Marshal(m{

@@ -13,6 +13,9 @@ func (Dialect) Exact(expr string, _ warehouse.Type) string {
 	return "BINARY CONVERT(" + expr + " USING utf8mb4)"
 }
 
+// LeftJoins implements warehouse.LeftJoiner.
+func (Dialect) LeftJoins() {}
+
 // CountsDistinct implements warehouse.DistinctCounter.
 func (Dialect) CountsDistinct() {}
 
