@@ -145,7 +145,7 @@ func (s *scene) judgeRefusal(a *attempt) string {
 	switch {
 	case plain && !a.killed && !hard.MatchString(a.err.Error()):
 		return fmt.Sprintf("tables of the same types: %v", a.err)
-	case !errors.As(a.err, &refused) && !t.constrained() && !a.process && !doubled.MatchString(a.err.Error()):
+	case !errors.As(a.err, &refused) && !t.constrained() && !a.process:
 		return fmt.Sprintf("a refusal for good says that another try may help: %T %v", a.err, a.err)
 	case !reason.MatchString(a.err.Error()):
 		return fmt.Sprintf("the refusal does not say which column or value: %v", a.err)
@@ -157,10 +157,9 @@ func (s *scene) judgeRefusal(a *attempt) string {
 // value. hard is what tables of the same types are refused for.
 var (
 	reason = regexp.MustCompile(`column .?[ckpu]\b|c\d|bad_statement \(\w+\)|conflict|unique key|of the key|` +
-		`outside of the window|more than once|rows apart|constraint|` +
+		`outside of the window|more than once|constraint|` +
 		`without a key|partition|automatic numbers|row [\d]+:|UTF-8|refer`)
-	doubled = regexp.MustCompile(`does not tell its rows apart`) // the source has no key
-	hard    = regexp.MustCompile(`more than once|outside of the window|does not tell its rows apart`)
+	hard = regexp.MustCompile(`more than once|outside of the window`)
 )
 
 // plainReason is the reason of a refusal without what differs each time.

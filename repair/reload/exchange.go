@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -87,7 +88,7 @@ func (a *Partition) exchange(ctx context.Context, run *repair.Run, details planD
 		}
 		return rows, l.checkWindow(ctx, tx, staged)
 	})
-	return l.retryConflict(err)
+	return l.retryConflict(ctx, step, err)
 }
 
 // newExchange names the tables of a step. A rollback puts all columns in place.
@@ -273,10 +274,32 @@ func (l loader) checkWindow(ctx context.Context, tx *sql.Tx, staged checksum) er
 }
 
 // retryConflict makes a conflict with a key worth another try. The row may have come from
-// another session in the moment of the exchange: the next try finds it in the window.
-func (l loader) retryConflict(err error) error {
-	if warehouse.KindOf(err) == warehouse.Conflict {
-		return &repair.TransientError{Err: err}
+// another session in the moment of the exchange: the next try finds it in the window. A staged
+// row that has the key of a row outside of the window never fits.
+func (l loader) retryConflict(ctx context.Context, step string, err error) error {
+	if warehouse.KindOf(err) != warehouse.Conflict {
+		return err
 	}
-	return err
+	if step == "apply" {
+		if why := l.checkOutsideKeys(ctx); why != nil {
+			return why
+		}
+	}
+	return &repair.TransientError{Err: err}
+}
+
+// checkOutsideKeys refuses staged rows with a unique value that a row outside of the window
+// has.
+func (l loader) checkOutsideKeys(ctx context.Context) error {
+	for _, key := range l.uniqueKeys() {
+		outside, err := l.countOutside(ctx, l.writer.DB, key.Columns)
+		if err != nil {
+			return l.writer.WrapError("looking for the key that conflicts", err)
+		}
+		if outside > 0 {
+			return repair.Refuse("%d rows of the source have a value of the unique key (%s) that rows outside of the window "+
+				"have", outside, strings.Join(key.Columns, ", "))
+		}
+	}
+	return nil
 }

@@ -100,18 +100,7 @@ func (l loader) checkOnce(ctx context.Context, q querier, step string) error {
 // checkOutside refuses keys of staged rows that belong to rows outside of the window. A row
 // without a time is outside of it.
 func (l loader) checkOutside(ctx context.Context, q querier) error {
-	key, err := quoteAll(l.writer.Dialect, l.details.Key)
-	if err != nil {
-		return err
-	}
-	column := l.quotedColumn()
-	var outside int64
-	err = q.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*)
-		FROM %s t
-		JOIN %s s ON %s
-		WHERE (%s) IS NOT TRUE`,
-		l.table, l.from, warehouse.SameKey(key, "s", "t"),
-		strings.ReplaceAll(l.where, column, "t."+column)), l.args...).Scan(&outside)
+	outside, err := l.countOutside(ctx, q, l.details.Key)
 	if err != nil {
 		return err
 	}
@@ -120,6 +109,22 @@ func (l loader) checkOutside(ctx context.Context, q querier) error {
 			"moved into it or stand twice", outside)
 	}
 	return nil
+}
+
+// countOutside counts the staged rows whose key a row outside of the window has.
+func (l loader) countOutside(ctx context.Context, q querier, columns []string) (outside int64, err error) {
+	key, err := quoteAll(l.writer.Dialect, columns)
+	if err != nil {
+		return 0, err
+	}
+	column := l.quotedColumn()
+	err = q.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*)
+		FROM %s t
+		JOIN %s s ON %s
+		WHERE (%s) IS NOT TRUE`,
+		l.table, l.from, warehouse.SameKey(key, "s", "t"),
+		strings.ReplaceAll(l.where, column, "t."+column)), l.args...).Scan(&outside)
+	return outside, err
 }
 
 func (l loader) quotedColumn() string {

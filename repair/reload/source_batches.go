@@ -193,9 +193,11 @@ func (l loader) checkSourceCount(ctx context.Context, from *sourceBatches, progr
 	if err := from.window.checkKeyFilled(ctx, from.db); err != nil {
 		return err
 	}
+	if err := from.window.checkKeyOnce(ctx, from.db); err != nil {
+		return err
+	}
 	return l.restage(ctx, fmt.Sprintf("it has %d rows by now, had %d, and %d were read: it is being "+
-		"written to, or the key (%s) does not tell its rows apart", now, progress.Expected, progress.Rows,
-		strings.Join(l.details.Key, ", ")))
+		"written to", now, progress.Expected, progress.Rows))
 }
 
 // sourceBatches reads a table of another warehouse.

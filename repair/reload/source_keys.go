@@ -2,6 +2,7 @@ package reload
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,38 @@ func (window windowQuery) checkKeyFilled(ctx context.Context, db *warehouse.DB) 
 	}
 	return nil
 }
+
+// checkKeyOnce refuses a source with rows of one key. Batches that begin after the last key of
+// the batch before leave some of them out.
+func (window windowQuery) checkKeyOnce(ctx context.Context, db *warehouse.DB) error {
+	if len(window.Key) == 0 {
+		return nil
+	}
+	key, err := quoteList(window.dialect, window.Key)
+	if err != nil {
+		return err
+	}
+	table, err := warehouse.QuoteTable(window.dialect, window.table)
+	if err != nil {
+		return &repair.RefusedError{Why: err.Error()}
+	}
+	where, args, err := window.where(1)
+	if err != nil {
+		return &repair.RefusedError{Why: err.Error()}
+	}
+	rows, err := repair.Query(ctx, db, warehouse.Statement{Args: args, SQL: "SELECT count(*) FROM (SELECT 1 AS one FROM " +
+		table + " WHERE " + where + " GROUP BY " + key + " HAVING count(*) > 1) twice"})
+	if err != nil {
+		return repair.Transient(fmt.Errorf("counting the keys of %s: %w", table, err))
+	}
+	if n := rows[0][0].Text; n != "0" {
+		return repair.Refuse(keyTwice, n, strings.Join(window.Key, ", "))
+	}
+	return nil
+}
+
+// keyTwice is the reason to refuse a source, for a number of values and the columns of a key.
+const keyTwice = "%s values of the key (%s) stand more than once in the source"
 
 // keyIsNull is the reason to refuse a source, for a column of the key.
 const keyIsNull = "%s of the key is NULL in a row of the source: rows without a key cannot be told apart"

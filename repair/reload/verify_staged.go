@@ -3,9 +3,11 @@ package reload
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // verifyStaged checks the staging table for what the target requires: the number of
@@ -51,21 +53,52 @@ func (l loader) verifyStaged(ctx context.Context, expected int64) error {
 			return repair.Refuse("%d rows of the source have no %s, which may not be empty", nulls, name)
 		}
 	}
-	if len(l.details.Key) == 0 {
-		return nil
-	}
-	key, err := quoteList(l.writer.Dialect, l.details.Key)
-	if err != nil {
-		return err
-	}
-	var twice int64
-	if err := l.writer.DB.QueryRowContext(ctx,
-		"SELECT count(*) FROM (SELECT 1 FROM "+l.from+" GROUP BY "+key+" HAVING count(*) > 1) twice").Scan(&twice); err != nil {
-		return l.writer.WrapError("verifying what was staged", err)
-	}
-	if twice > 0 {
-		return repair.Refuse("%d values of the key (%s) stand more than once in the source", twice,
-			strings.Join(l.details.Key, ", "))
+	return l.checkUnique(ctx)
+}
+
+// checkUnique refuses staged rows of one value of a key: of the configured one, and of each
+// that the table enforces.
+func (l loader) checkUnique(ctx context.Context) error {
+	for _, key := range l.uniqueKeys() {
+		columns, err := quoteAll(l.writer.Dialect, key.Columns)
+		if err != nil {
+			return err
+		}
+		filled := "1 = 1"
+		if key.Name != "" { // the table takes NULL for like no other value
+			filled = strings.Join(columns, " IS NOT NULL AND ") + " IS NOT NULL"
+		}
+		var twice int64
+		if err := l.writer.DB.QueryRowContext(ctx, fmt.Sprintf(
+			"SELECT count(*) FROM (SELECT 1 AS one FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1) twice", l.from, filled,
+			strings.Join(columns, ", "))).Scan(&twice); err != nil {
+			return l.writer.WrapError("verifying what was staged", err)
+		}
+		if twice > 0 {
+			return repair.Refuse(keyTwice, fmt.Sprint(twice), strings.Join(key.Columns, ", "))
+		}
 	}
 	return nil
+}
+
+// uniqueKeys returns the configured key, and those of the table whose columns are all loaded.
+func (l loader) uniqueKeys() (keys []warehouse.Key) {
+	if len(l.details.Key) > 0 {
+		keys = append(keys, warehouse.Key{Columns: l.details.Key})
+	}
+	if l.target == nil {
+		return keys
+	}
+	enforced := l.target.Unique
+	if l.target.PrimaryKey != nil {
+		enforced = append([]warehouse.Key{*l.target.PrimaryKey}, enforced...)
+	}
+	for _, key := range enforced {
+		if len(key.Columns) > 0 && !slices.ContainsFunc(key.Columns, func(c string) bool {
+			return !slices.Contains(l.details.Columns, c)
+		}) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
