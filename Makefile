@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help oracle outage build docs test lint vet deps fuzz house bench bench-agents bench-anomaly bench-predict dashboards demo soak torture torture-cluster chaos torture-repair
+.PHONY: help oracle outage build docs test lint vet deps fuzz house vuln bench bench-agents bench-anomaly bench-predict dashboards demo soak torture torture-cluster chaos torture-repair
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
@@ -56,6 +56,13 @@ bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/pr
 
 dashboards: ## write grafana/dashboards from tools/dashboards
 	$(GO) generate ./grafana
+
+vuln: ## look for known vulnerabilities; where their database cannot be reached, list direct modules with newer versions
+	$(GO) build -C tools -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+	@bin/govulncheck ./...; code=$$?; \
+		if [ $$code != 1 ]; then exit $$code; fi; \
+		echo "the database of vulnerabilities cannot be reached; direct modules with newer versions:"; \
+		$(GO) list -m -u -f '{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}} -> {{.Update.Version}}{{end}}' all
 
 house: ## count what the structure is held to; fail beyond the limits
 	$(GO) run -C tools ./housecount ..

@@ -17,17 +17,19 @@ type SecretSource interface {
 	Current() string
 }
 
-type fixedSecret struct{ text string }
+// fixedSecret holds a pointer: fmt follows none below the first level, not even in fields that
+// are not exported.
+type fixedSecret struct{ text *string }
 
 // Current implements SecretSource.
-func (f *fixedSecret) Current() string { return f.text }
+func (f *fixedSecret) Current() string { return *f.text }
 
 // NewSecret returns a secret with a text that does not change. An empty text is no secret.
 func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{&fixedSecret{text}}
+	return Secret{&fixedSecret{&text}}
 }
 
 // SecretFrom returns the secret that a source has.

@@ -88,6 +88,7 @@ type way struct {
 	dir, agent, prometheus, alertmanager string
 
 	environment []string // of programs, beside that of the test
+	stderr      *os.File // of programs; nil: it is shown when the test fails
 
 	last time.Time
 	log  strings.Builder
@@ -125,6 +126,9 @@ func (w *way) start(name string, args ...string) {
 	cmd.Env = append(os.Environ(), w.environment...)
 	var said strings.Builder
 	cmd.Stderr = &said
+	if w.stderr != nil {
+		cmd.Stderr = w.stderr
+	}
 	if err := cmd.Start(); err != nil {
 		w.Fatalf("%v: install it with `make deps`", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/secrets"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -153,11 +154,26 @@ func TestSecretsAreNeverFormatted(t *testing.T) {
 	type holder struct{ inner sentinel.Secret }
 	h := holder{sentinel.NewSecret("hunter22")}
 	texts := []string{fmt.Sprint(h), h.inner.String()}
-	for _, format := range []string{"%v", "%+v", "%#v"} {
-		texts = append(texts, fmt.Sprintf(format, h), fmt.Sprintf(format, h.inner))
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte("hunter22"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := secrets.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type source struct{ inner sentinel.SecretSource }
+	holders := []any{
+		h, &h, h.inner, &h.inner, h.inner.Source(), file, source{h.inner.Source()}, source{file}, []any{file}, map[string]any{"a": file},
+		sentinel.SecretFrom(file), holder{sentinel.SecretFrom(file)},
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range holders {
+			texts = append(texts, fmt.Sprintf(format, v))
+		}
 	}
 	for _, text := range texts {
-		if strings.Contains(text, "hunter22") || strings.Contains(text, "68756e746572") {
+		if strings.Contains(text, "hunter22") || strings.Contains(text, "68756e74") || strings.Contains(text, "104 117 110") {
 			t.Error(text)
 		}
 	}

@@ -14,11 +14,12 @@ const LongestText = 64 << 10
 // keptTexts is the number of former texts that messages are still cleared of.
 const keptTexts = 4
 
-// text is what a source has read last. Its zero value is empty.
+// text is what a source has read last. Its zero value is empty. It holds pointers, which no
+// verb of fmt follows to the texts.
 type text struct {
 	mu      sync.RWMutex
-	now     string
-	past    []string
+	now     *string
+	past    []*string
 	version uint64
 	unread  error
 }
@@ -42,14 +43,20 @@ func (t *text) note(err error) error {
 func (t *text) Current() string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.now
+	if t.now == nil {
+		return ""
+	}
+	return *t.now
 }
 
 // Past implements settings.Past.
-func (t *text) Past() []string {
+func (t *text) Past() (past []string) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return append([]string(nil), t.past...)
+	for _, p := range t.past {
+		past = append(past, *p)
+	}
+	return past
 }
 
 // Version implements Source.
@@ -73,14 +80,14 @@ func (t *text) set(read []byte, name string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now == t.now {
+	if t.now != nil && now == *t.now {
 		return nil
 	}
-	if t.now != "" {
+	if t.now != nil {
 		t.past = append(t.past, t.now)
 		t.past = t.past[max(0, len(t.past)-keptTexts):]
 	}
-	t.now = now
+	t.now = &now
 	t.version++
 	return nil
 }
