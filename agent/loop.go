@@ -180,6 +180,8 @@ func (l *loop) runDue(ctx context.Context, tick time.Time, due []*entry) {
 	}
 	defer l.release(due)
 	if waited {
+		long := time.AfterFunc(wait.On(l.agent.clock, longRun), func() { l.runsLong(due) })
+		defer long.Stop()
 		l.agent.runTick(ctx, l, tick, due)
 	}
 }
@@ -297,6 +299,7 @@ func (l *loop) start(e *entry, newest time.Time, skipped skipLog) (tick time.Tim
 		skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, n+1, e.last)
 		e.skip(all...)
 		e.last = newest
+		l.passOver(e, newest)
 		l.agent.metrics.JobSkipped(e.dataset.Table, n+1)
 		return newest, false
 	case e.plan.plan.CatchUp == "all" && n > 0 && n <= maxCatchUp:
