@@ -39,7 +39,7 @@ func (l *loop) runsLong(due []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range due {
-		if e.running && e.due.Before(now) { // otherwise it has results
+		if e.running && !e.answered {
 			e.due = now.Add(runLimit)
 			l.export(e)
 		}
@@ -49,7 +49,7 @@ func (l *loop) runsLong(due []*entry) {
 // passOver says when an entry runs next after a tick was skipped that came when the results
 // of the one before were there already. The lock is held.
 func (l *loop) passOver(e *entry, skipped time.Time) {
-	if !e.due.Before(l.begins(skipped)) {
+	if e.answered {
 		e.due = l.begins(e.sched.Next(skipped))
 		l.export(e)
 	}
@@ -69,6 +69,7 @@ func (l *loop) answered(tick time.Time, entries [][]*entry) {
 	defer l.mu.Unlock()
 	for _, of := range entries {
 		for _, e := range of {
+			e.answered = true
 			e.due = l.begins(e.sched.Next(latest(tick, e.last))) // ticks that came meanwhile are skipped
 			if e.plan != l.plan {
 				l.changes = true // the entry of the plan in force is exported with its own checks

@@ -43,6 +43,7 @@ var recorded = map[string]string{
 	"state-locked":        "SentinelStoreDown",
 	"slow-statements":     "SentinelChecksOverrun",
 	"long-check":          "",
+	"hung-check":          "SentinelCheckStopped",
 
 	"load-missed": "SentinelDeadlineMissed",
 	"damaged-data": "SentinelDatasetStale SentinelRowCountBad SentinelSchemaBroken SentinelSchemaDrift " +

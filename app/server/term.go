@@ -199,12 +199,12 @@ func (t *term) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.repairsOff.Configure(switchedOff(cfg.RepairsOff))
 	if t.member != nil {
 		p = shared(p, t.member, t.worker)
-		t.member.Regroup(group(cfg, t.Version))
 	}
+	t.join(cfg)
 	if err := t.agent.Reload(ctx, p); err != nil {
+		t.join(t.inForce.Load()) // nothing of a reload that failed is in force
 		return errors.Join(err, p.Close())
 	}
 	t.inForce.Store(cfg)
@@ -212,6 +212,15 @@ func (t *term) tryReload(ctx context.Context) error {
 	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets),
 		"note", "changes of listen, state and token take effect after a restart")
 	return nil
+}
+
+// join puts in force what a configuration says to others than the agent: whether repairs are
+// off, and which agents have the same configuration. A plan never runs without it.
+func (t *term) join(cfg *config.Config) {
+	t.repairsOff.Configure(switchedOff(cfg.RepairsOff))
+	if t.member != nil {
+		t.member.Regroup(group(cfg, t.Version))
+	}
 }
 
 // sharedLease is how long a repair stays with an agent that is not heard of any

@@ -23,6 +23,9 @@ import (
 // start is the clock's time at the beginning of each situation: a Monday morning.
 var start = time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
 
+// boot is how long an agent has to start before the beginning, on the machine's clock.
+const boot = time.Second
+
 // situation is what happens beside one or several agents.
 type situation struct {
 	name, about string
@@ -154,6 +157,7 @@ func (r *run) kill(n int) error {
 // play runs the situation and scrapes.
 func (r *run) play(ctx context.Context, used map[string]bool) (*recording, error) {
 	r.clock = scaled.NewClock(start, r.rate)
+	r.clock.Origin = r.clock.Origin.Add(boot)
 	for n := range r.members {
 		if err := r.start(n); err != nil {
 			return nil, err
@@ -196,9 +200,9 @@ func (r *run) scrape(ctx context.Context, rec *recording, used map[string]bool, 
 		rec.add(up, s.step, 0)
 		return
 	}
-	before := r.clock.Now()
+	s.from = r.clock.Now()
 	m, err := a.Scrape(ctx)
-	s.at = before.Add(r.clock.Now().Sub(before) / 2)
+	s.to = r.clock.Now()
 	if err != nil {
 		rec.add(up, s.step, 0)
 		return

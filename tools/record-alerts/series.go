@@ -79,8 +79,7 @@ func (r *recording) scraped(m scaled.Metrics, used map[string]bool, instance str
 			case name == "process_start_time_seconds": // the only time that is the machine's
 				value = s.clock.At(time.UnixMilli(int64(value * 1000))).Sub(s.begin).Seconds()
 			case name == "sentinel_time_seconds": // as if the scrape was in time
-				value -= float64(s.begin.UnixMilli())/1000 + s.at.Sub(s.begin).Seconds() - s.ideal().Seconds()
-				value = math.Round(value)
+				value = math.Round(s.ideal().Seconds() + s.skew(time.UnixMilli(int64(value*1000))).Seconds())
 			case strings.HasSuffix(name, "_timestamp_seconds"):
 				value -= float64(s.begin.UnixMilli()) / 1000
 			}
@@ -91,10 +90,23 @@ func (r *recording) scraped(m scaled.Metrics, used map[string]bool, instance str
 
 // scrape says when a scrape was, and when it should have been.
 type scrape struct {
-	clock     sentinel.ScaledClock
-	begin, at time.Time
-	step      int
-	every     time.Duration
+	clock    sentinel.ScaledClock
+	begin    time.Time // of the recording
+	from, to time.Time // when the scrape began and ended
+	step     int
+	every    time.Duration
+}
+
+// skew returns by how much a clock is ahead that showed a time during the scrape. What the
+// scrape takes itself is much on a fast clock, and is none.
+func (s scrape) skew(shown time.Time) time.Duration {
+	switch {
+	case shown.After(s.to):
+		return shown.Sub(s.to)
+	case shown.Before(s.from):
+		return shown.Sub(s.from)
+	}
+	return 0
 }
 
 func (s scrape) ideal() time.Duration { return time.Duration(s.step) * s.every }

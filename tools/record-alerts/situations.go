@@ -26,6 +26,10 @@ datasets:
       - row_count: {id: rows, fail: "< 1"}
       - schema: {id: shape}
       - sql: {id: largest, query: "SELECT max(n) FROM orders", fail: "> 1000000"}
+` + schedules
+
+// schedules are checks that run seldom.
+const schedules = `
   - {table: shop.main.hourly, checks: [{row_count: {id: hourly, fail: "< 1", schedule: "0 * * * *"}}]}
   - {table: shop.main.daily, checks: [{row_count: {id: daily, fail: "< 1", schedule: "0 7 * * *"}}]}
   - {table: shop.main.weekly, checks: [{row_count: {id: weekly, fail: "< 1", schedule: "0 7 * * 1"}}]}
@@ -82,7 +86,7 @@ func agents() []situation {
 datasets: [{table: shop.main.orders, checks: [{row_count: {id: rows, fail: "< 1", schedule: "*/5 8-18 * * *"}}]}]`,
 			rows: tables},
 		{name: "long-schedules", about: "hourly, daily and weekly checks for eight days", rate: 2400, every: 5 * minute,
-			length: 8 * 24 * hour, config: healthy, rows: tables, load: order},
+			length: 8 * 24 * hour, config: common + "datasets:\n" + schedules, rows: tables},
 		{name: "restart", about: "an agent is restarted", rate: 60, every: minute, length: 40 * minute,
 			config: healthy, rows: tables, load: order, steps: []step{
 				does(15*minute, func(r *run) error { return r.stop(0) }),
@@ -135,7 +139,7 @@ datasets:
           schedule: "* * * * *"
           fail: "< 1"
           query: WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000) SELECT count(*) FROM n`},
-		{name: "long-check", about: "a statement takes longer than a quarter of an hour", rate: 90,
+		{name: "long-check", about: "a statement takes longer than a quarter of an hour", rate: 240,
 			every: minute, length: 75 * minute, rows: tables, config: common + `
 datasets:
   - table: shop.main.orders
@@ -144,6 +148,16 @@ datasets:
           id: long
           schedule: "15 * * * *"
           fail: "< 1"
-          query: WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000000) SELECT count(*) FROM n`},
+          query: WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000000) SELECT count(*) FROM n`},
+		{name: "hung-check", about: "a statement does not end for hours", rate: 600, every: minute, length: 4 * hour,
+			rows: tables, config: common + `
+datasets:
+  - table: shop.main.orders
+    checks:
+      - sql:
+          id: hung
+          schedule: "15 * * * *"
+          fail: "< 1"
+          query: WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e15) SELECT count(*) FROM n`},
 	}
 }
