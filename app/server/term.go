@@ -44,6 +44,7 @@ type term struct {
 	worker   *cluster.Worker // of the member
 
 	backups      backups
+	rollback     rollback
 	repairsOff   *repair.StoredKillSwitch
 	leads        atomic.Bool
 	reloading    sync.Mutex // one reload at a time
@@ -76,6 +77,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	t.repairsOff = killSwitch(state, s.config.RepairsOff)
 	t.makeAgent()
 	t.backups.term, t.backups.changed = t, make(chan struct{}, 1)
+	t.rollback.term, t.rollback.memory = t, s.remembered
 	t.backups.put(t.setup(t.config).Keeper())
 	select {
 	case s.listening <- t.listener.Addr().String():
@@ -129,6 +131,7 @@ func (t *term) run(ctx context.Context) error {
 		t.Log.Warn(w)
 	}
 	debug.FreeOSMemory() // what reading the configuration took
+	t.rollback.begin(running)
 	var parts sync.WaitGroup
 	var served, ran, led error
 	parts.Go(func() { served = t.web().Serve(running, t.listener); stop() })
@@ -136,6 +139,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { t.handleSignals(running) })
 	parts.Go(func() { (&unread{config: t.inForce.Load, metrics: t.metrics, log: t.Log}).keep(running) })
 	parts.Go(func() { t.backups.run(running) })
+	parts.Go(func() { t.rollback.run(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
 		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t}, t.Log); stop() })
