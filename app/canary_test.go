@@ -21,12 +21,16 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/sentinel-dq/sentinel/access"
+	"github.com/sentinel-dq/sentinel/backup"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/testenv"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // canaries are secrets that are found wherever they are shown. Each has a word of its own.
@@ -85,6 +89,8 @@ func (w *way) canaryConfiguration(c *canaries, receiver string) string {
 		"state_command: [echo, sqlite:state.db]", "listen: " + w.agent, fmt.Sprintf("token: %q", c.plant("token")),
 		fmt.Sprintf("web: {config_file: web.yml, tokens: [{name: grafana, role: viewer, token: %q}], client: {username: ann, "+
 			"password: %q}}", c.plant("token of grafana"), c.plant("password of the client")),
+		fmt.Sprintf("backup: {to: \"s3://bucket/a\", schedule: \"@every 2s\", endpoint: %q, region: r, access_key: %q, secret_key: %q}",
+			receiver, c.plant("access_key"), c.plant("secret_key")),
 		"outbound: {proxy_url: \"http://u:" + c.inURL("proxy") + "@127.0.0.1:1\"}",
 		"warehouses:",
 		"  lite: {dsn: \"sqlite:shop.db\", repair_dsn: \"sqlite:shop.db\"}",
@@ -319,6 +325,24 @@ func (w *way) everySecretKeyIsPlanted(environment string) {
 		w.Fatal(err)
 	}
 	planted, all := map[string]bool{}, map[string]bool{}
+	add := func(zero any, err error) {
+		if err != nil {
+			w.Fatal(err)
+		}
+		secretKeys(reflect.ValueOf(zero).Elem(), all, false)
+	}
+	for _, v := range []any{&access.Token{}, &access.Client{}, &outbound.Rules{}, &warehouse.Config{}, &backup.Config{}} {
+		add(v, nil)
+	}
+	secretKeys(reflect.ValueOf(&cfg.Web.Client).Elem(), planted, true)
+	secretKeys(reflect.ValueOf(cfg.Outbound).Elem(), planted, true)
+	secretKeys(reflect.ValueOf(cfg.Backup).Elem(), planted, true)
+	for _, t := range cfg.Web.Tokens {
+		secretKeys(reflect.ValueOf(&t).Elem(), planted, true)
+	}
+	for _, c := range cfg.Warehouses {
+		secretKeys(reflect.ValueOf(&c).Elem(), planted, true)
+	}
 	for _, c := range cfg.Channels {
 		secretKeys(reflect.ValueOf(c.Notifier).Elem(), planted, true)
 	}
@@ -329,12 +353,6 @@ func (w *way) everySecretKeyIsPlanted(environment string) {
 		for _, p := range d.Repairs {
 			secretKeys(reflect.ValueOf(p.Action).Elem(), planted, true)
 		}
-	}
-	add := func(zero any, err error) {
-		if err != nil {
-			w.Fatal(err)
-		}
-		secretKeys(reflect.ValueOf(zero).Elem(), all, false)
 	}
 	for _, k := range notify.Kinds() {
 		add(notify.New(k))

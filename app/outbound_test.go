@@ -15,7 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel/testenv"
 )
 
-// TestEveryRequestLeavesByTheRules: channels, hooks, exporters and OpenTelemetry go through
+// TestEveryRequestLeavesByTheRules: channels, hooks, exporters, backups and OpenTelemetry go through
 // the configured proxy and trust the configured authority; a channel with rules of its own
 // goes by those.
 func TestEveryRequestLeavesByTheRules(t *testing.T) {
@@ -33,7 +33,7 @@ func TestEveryRequestLeavesByTheRules(t *testing.T) {
 		got[r.Host+r.URL.Path] = true
 	}))
 	receives.TLS = &tls.Config{Certificates: []tls.Certificate{
-		authority.Server(t, "chat.example", "hook.example", "influx.example", "otel.example", "localhost"),
+		authority.Server(t, "chat.example", "hook.example", "influx.example", "otel.example", "s3.example", "localhost"),
 	}}
 	receives.StartTLS()
 	t.Cleanup(receives.Close)
@@ -55,6 +55,7 @@ defaults: {schedule: "@every 1s", timezone: UTC}
 notify:
   chat: {webhook: {url: "https://chat.example/notice"}}
   direct: {webhook: {url: "https://localhost:%s/direct"}, outbound: {ca_file: ca.pem, proxy_url: none}}
+backup: {to: "s3://bucket", endpoint: "https://s3.example", schedule: "@every 1s", region: r, access_key: a, secret_key: b}
 exporters: [{influx: {url: "https://influx.example", bucket: b, org: o, token: tiger-of-influx}}]
 datasets:
   - table: shop.main.orders
@@ -63,6 +64,7 @@ datasets:
 `, w.agent, port))
 	w.environment = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=https://otel.example", "OTEL_BSP_SCHEDULE_DELAY=100"}
 	w.start("sentinel", "run", "-c", "sentinel.yaml", "--log-level", "debug")
+	w.until("a backup", func() bool { return proxy.Asked("s3.example:443") })
 	for host, path := range map[string]string{
 		"chat.example": "/notice", "hook.example": "/reload", "influx.example": "/api/v2/write", "otel.example": "/v1/traces",
 		"localhost:" + port: "/direct",

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/outbound"
 	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/store"
@@ -33,6 +34,8 @@ type Config struct {
 	Region    string          `yaml:"region" doc:"Region of the bucket. Default: what the store says."`
 	AccessKey sentinel.Secret `yaml:"access_key" doc:"Access key. Default: AWS_ACCESS_KEY_ID, ~/.aws, or the machine's role."`
 	SecretKey sentinel.Secret `yaml:"secret_key" doc:"Secret key of access_key."`
+
+	Outbound *outbound.Rules `yaml:"-"` // how requests to the store leave; nil: as those of the system
 
 	when schedule.Schedule
 }

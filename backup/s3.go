@@ -43,6 +43,7 @@ func newS3(c *Config) (*s3, error) {
 		return nil, err
 	}
 	transport.ResponseHeaderTimeout = answerTimeout
+	transport.TLSClientConfig, transport.Proxy = c.Outbound.Transport()
 	client, err := minio.New(endpoint.Host, &minio.Options{
 		Creds:     credentials.New(&configured{c}),
 		Secure:    endpoint.Scheme == "https",

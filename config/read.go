@@ -48,7 +48,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		Listen:       f.Listen,
 		Token:        f.Token,
 		Outbound:     r.outbound(root, &f.Outbound, nil),
-		Backup:       r.backup(f.Backup),
+		Backup:       r.backup(f.Backup, &f.Outbound),
 		Retention:    f.Retention,
 		MaxSilence:   f.MaxSilence,
 		Jitter:       f.Jitter,
