@@ -13,6 +13,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel/settings"
 )
@@ -65,6 +66,8 @@ type Imported struct {
 	Datasets []Dataset
 	// Left lists the constructs that did not become checks.
 	Left []Note
+	// Taken lists the constructs that became checks, each once, with their kinds as Why.
+	Taken []Note
 	// Remarks lists the constructs that became checks which differ from what they were.
 	Remarks []Note
 }
@@ -114,6 +117,8 @@ type Check struct {
 	Keys Fields
 	// Warn and Fail are the conditions that warn and fail. Both empty: the kind's default.
 	Warn, Fail string
+	// Raw is the check as YAML, in place of Keys, Warn and Fail; "" if it has these.
+	Raw string
 	// What the construct was called, such as "unique(id)". It is the id where several checks
 	// would have the same one.
 	What string
@@ -173,6 +178,24 @@ func (f Fields) Get(name string) string {
 	return ""
 }
 
+// Reference begins a check that each key of columns is in a row of another table, in the
+// columns of the same order.
+func Reference(columns []string, to string, field []string) Check {
+	c := Check{Kind: "reference"}
+	if len(columns) == 1 {
+		c.Keys.Set("column", columns[0])
+	} else {
+		c.Keys.Set("columns", columns)
+	}
+	c.Keys.Set("to", to)
+	if len(field) == 1 {
+		c.Keys.Set("field", field[0])
+	} else {
+		c.Keys.Set("field", field)
+	}
+	return c
+}
+
 // badRows are the kinds that count bad rows, of which one fails by default.
 var badRows = []string{"missing", "invalid", "duplicate", "reference", "failed_rows"}
 
@@ -221,6 +244,19 @@ func (i *Imported) Add(table string, checks ...Check) {
 // Leave records that a construct became no check.
 func (i *Imported) Leave(at Place, what, why string) {
 	i.Left = append(i.Left, Note{at, what, why})
+}
+
+// Take records that a construct became checks of a table.
+func (i *Imported) Take(at Place, table, what string, checks ...Check) {
+	var kinds []string
+	for n := range checks {
+		checks[n].What, checks[n].At = what, at
+		if !slices.Contains(kinds, checks[n].Kind) {
+			kinds = append(kinds, checks[n].Kind)
+		}
+	}
+	i.Taken = append(i.Taken, Note{at, table + ": " + what, strings.Join(kinds, ", ")})
+	i.Add(table, checks...)
 }
 
 // Remark records how a check differs from the construct that it was.

@@ -71,6 +71,9 @@ func (w writer) named(table string) string {
 
 // check writes a check in one line, or in several lines if a text has some.
 func (w writer) check(c Check) string {
+	if c.Raw != "" {
+		return c.Raw
+	}
 	c = lower(c)
 	keys := Fields{}
 	keys.Set("id", c.id)
@@ -146,7 +149,7 @@ func (w writer) value(name string, value any) string {
 	case Plain:
 		return string(v)
 	case string:
-		if name == "with" || name == "table" {
+		if name == "with" || name == "to" {
 			return quoted(w.warehouse + "." + w.named(v))
 		}
 		return quoted(w.queried(name, v))
@@ -218,7 +221,9 @@ func (i *Imported) load() {
 			text := writer{warehouse: "w", schema: "s", table: "s.t"}.check(c)
 			id, err := loaded(*d, c)
 			if err != nil {
-				i.Leave(c.At, d.Table+": "+c.What, why(err))
+				note := Note{c.At, d.Table + ": " + c.What, why(err)}
+				i.Left = append(i.Left, note)
+				i.Taken = slices.DeleteFunc(i.Taken, func(n Note) bool { return n.At == note.At && n.What == note.What })
 				continue
 			}
 			if slices.Contains(seen[id], text) {

@@ -14,6 +14,8 @@ import (
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/importers"
 	_ "github.com/sentinel-dq/sentinel/importers/dbt" // registers its tool
+	_ "github.com/sentinel-dq/sentinel/importers/gx"
+	_ "github.com/sentinel-dq/sentinel/importers/odcs"
 	_ "github.com/sentinel-dq/sentinel/importers/soda"
 )
 

@@ -89,7 +89,6 @@ func serviceLevels(
 	}
 	for _, d := range datasets {
 		if l := levels[d.Table]; l != nil {
-			l.EndWindows(now, cfg.Windows)
 			reports = append(reports, l.Reports(now)...)
 		}
 	}

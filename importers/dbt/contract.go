@@ -44,10 +44,10 @@ func (p *project) readContract(d document, n *yaml.Node, r *relation) {
 		p.out.Leave(at, r.name+": contract", "it declares no columns")
 		return
 	}
-	c := importers.Check{Kind: "schema", What: "contract", At: at}
+	c := importers.Check{Kind: "schema"}
 	c.Keys.Set("columns", declared)
 	c.Keys.Set("extra", importers.Plain("fail"))
-	p.out.Add(r.named(), c)
+	p.out.Take(at, r.named(), "contract", c)
 }
 
 // reason says why a relation has no checks.
@@ -64,8 +64,7 @@ func (p *project) constraint(d document, n *yaml.Node, r *relation, columns []st
 	what := kind + "(" + strings.Join(columns, ", ") + ")"
 	at := d.file.At(n)
 	add := func(c importers.Check) {
-		c.What, c.At = what, at
-		p.out.Add(r.named(), c)
+		p.out.Take(at, r.named(), what, c)
 	}
 	switch kind {
 	case "not_null":
@@ -90,10 +89,7 @@ func (p *project) constraint(d document, n *yaml.Node, r *relation, columns []st
 			p.out.Leave(at, r.name+": "+what, "only a foreign key with `to` and `to_columns` is understood")
 			return
 		}
-		c := importers.Check{Kind: "reference"}
-		c.Keys.Set("columns", columns)
-		c.Keys.Set("to", importers.Fields{{Name: "table", Value: to.named()}, {Name: "columns", Value: theirs}})
-		add(c)
+		add(importers.Reference(columns, to.named(), theirs))
 	default:
 		p.out.Leave(at, r.name+": "+what, "a constraint of this type is not known")
 	}

@@ -125,12 +125,7 @@ func (p *project) reference(t *test, where, toWhere string) ([]importers.Check, 
 	if !importers.IsColumn(field) {
 		return nil, "field is no column: " + field
 	}
-	c := importers.Check{Kind: "reference"}
-	c.Keys.Set("columns", []string{strings.Trim(t.column, "\"`")})
-	var target importers.Fields
-	target.Set("table", to)
-	target.Set("columns", []string{strings.Trim(field, "\"`")})
-	c.Keys.Set("to", target)
+	c := importers.Reference(unquoted([]string{t.column}), to, unquoted([]string{field}))
 	c.Keys.Set("to_where", toWhere)
 	return t.rows(c, where)
 }

@@ -74,7 +74,7 @@ func (p *project) readFreshness(d document, src, t *yaml.Node, r *relation) {
 // freshness writes the check of a source's table.
 func (p *project) freshness(at importers.Place, r *relation, f freshness) {
 	what := r.name + ": freshness"
-	c := importers.Check{Kind: "freshness", What: "freshness", At: at}
+	c := importers.Check{Kind: "freshness"}
 	column, query := p.plain(f.column), p.plain(f.query)
 	switch {
 	case hasJinja(column + query):
@@ -117,7 +117,7 @@ func (p *project) freshness(at importers.Place, r *relation, f freshness) {
 	if fail != 0 {
 		c.Fail = compact(fail)
 	}
-	p.out.Add(r.named(), c)
+	p.out.Take(at, r.named(), "freshness", c)
 }
 
 // period reads {count: 12, period: hour}; 0 if there is none.

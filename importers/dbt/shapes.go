@@ -40,31 +40,11 @@ func init() {
 // outside returns the condition under which a number is not between the ends of a test. A
 // range without its ends is two conditions.
 func outside(p *project, t *test) (bounds []string, why string) {
-	low, high := p.word(t, "min_value"), p.word(t, "max_value")
-	return Outside(low, high, t.is("strictly"), t.is("strictly"))
+	return outsideOf(t, p.word(t, "min_value"), p.word(t, "max_value"))
 }
 
-// Outside returns the conditions under which a number is not between two ends, of which one
-// may be "". Ends that are no values themselves are strict.
-func Outside(low, high string, strictLow, strictHigh bool) (bounds []string, why string) {
-	for _, end := range []string{low, high} {
-		if _, number := literal(end); end != "" && (!number || importers.IsColumn(end)) {
-			return nil, "its end is an expression: " + end
-		}
-	}
-	switch {
-	case low == "" && high == "":
-		return nil, "it has neither an upper nor a lower end"
-	case low != "" && high != "" && !strictLow && !strictHigh:
-		return []string{"not between " + low + " and " + high}, ""
-	}
-	if low != "" {
-		bounds = append(bounds, map[bool]string{false: "< ", true: "<= "}[strictLow]+low)
-	}
-	if high != "" {
-		bounds = append(bounds, map[bool]string{false: "> ", true: ">= "}[strictHigh]+high)
-	}
-	return bounds, ""
+func outsideOf(t *test, low, high string) (bounds []string, why string) {
+	return importers.Outside(importers.Range{Low: low, High: high, AboveLow: t.is("strictly"), BelowHigh: t.is("strictly")})
 }
 
 // aggregate compares a number of the column's values with a range.
@@ -109,7 +89,7 @@ func proportionUnique(p *project, t *test) ([]importers.Check, string) {
 			return nil, "its end is no number: " + *end
 		}
 	}
-	bounds, why := Outside(low, high, t.is("strictly"), t.is("strictly"))
+	bounds, why := outsideOf(t, low, high)
 	if why != "" {
 		return nil, why
 	}

@@ -58,12 +58,11 @@ func (p *project) take(t *test) {
 		p.out.Remark(t.at, what, "all bad rows are counted, also beyond its limit")
 	}
 	for i := range out {
-		out[i].What, out[i].At = t.said(), t.at
 		if slices.ContainsFunc(out[i].Keys, func(f importers.Field) bool { return f.Name == "query" }) {
 			out[i].Keys.Set("name", t.said())
 		}
 	}
-	p.out.Add(t.on.named(), out...)
+	p.out.Take(t.at, t.on.named(), t.said(), out...)
 }
 
 // said names a test with its column: unique(id).

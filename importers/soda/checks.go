@@ -200,9 +200,7 @@ func (i *item) exists(m []string) ([]importers.Check, string) {
 	if len(ours) != len(theirs) {
 		return nil, "it names different numbers of columns"
 	}
-	c := importers.Check{Kind: "reference"}
-	c.Keys.Set("columns", ours)
-	c.Keys.Set("to", importers.Fields{{Name: "table", Value: m[2]}, {Name: "columns", Value: theirs}})
+	c := importers.Reference(ours, m[2], theirs)
 	c.Keys.Set("where", i.where)
 	return []importers.Check{c}, ""
 }

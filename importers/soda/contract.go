@@ -75,10 +75,9 @@ func (s *source) rule(r ruleOf, n *yaml.Node) {
 		return
 	}
 	for i := range out {
-		out[i].What, out[i].At = what, r.at
 		out[i].Keys.Set("name", importers.Word(importers.Under(r.below, "name")))
 	}
-	s.out.Add(r.table, out...)
+	s.out.Take(r.at, r.table, what, out...)
 }
 
 // checks returns what a check of a contract becomes, or why it is left.
@@ -264,9 +263,7 @@ func (r ruleOf) reference(at *yaml.Node, fail checks.Bound, percent bool) ([]imp
 	if len(parts) > 2 {
 		table = importers.TableName(parts[len(parts)-2], table)
 	}
-	c := importers.Check{Kind: "reference"}
-	c.Keys.Set("columns", []string{r.column})
-	c.Keys.Set("to", importers.Fields{{Name: "table", Value: table}, {Name: "columns", Value: []string{column}}})
+	c := importers.Reference([]string{r.column}, table, []string{column})
 	c.Keys.Set("where", r.where)
 	c = bounded(c, checks.Bound{}, fail, false)
 	if strings.EqualFold(importers.Word(importers.Under(r.below, "threshold", "level")), "warn") {
