@@ -29,6 +29,7 @@ func (h repairHost) Prove(
 		}
 		return proof, nil
 	}
+	proof.LeftOut = p.dependents
 	after, leftOut := p.run(ctx, &checks.Substitute{Table: r.Table, Rows: staged.Rows, Hidden: staged.Hidden})
 	for i, was := range before {
 		id := was.Check
@@ -125,6 +126,8 @@ type prover struct {
 
 	jobs  []checks.Job
 	lists [][]*Check
+	// dependents are checks of dependents that read what is made from the table.
+	dependents []sentinel.LeftOut
 }
 
 // newProver returns a prover of all checks of a repair's dataset, and of those of its
@@ -175,7 +178,10 @@ func (p *prover) add(d *Dataset) {
 		}
 		if d.Table == p.table || checks.ComparesWith(job, c.Check, p.table) {
 			job.Checks, list = append(job.Checks, c.Check), append(list, c)
+			continue
 		}
+		p.dependents = append(p.dependents, sentinel.LeftOut{Check: c.Common().ID,
+			Why: d.Table.String() + " is made from the table, and shows none of the staged rows before the exchange"})
 	}
 	if len(list) > 0 {
 		p.jobs, p.lists = append(p.jobs, job), append(p.lists, list)

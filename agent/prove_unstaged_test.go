@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
@@ -117,4 +118,26 @@ func above(t *testing.T, n int) checks.Bound {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestViewsShowNoStagedRows: a view over the table reads the table itself, not the rows that
+// stand in for it. Its checks cannot be judged before the exchange, and the proof says so.
+func TestViewsShowNoStagedRows(t *testing.T) {
+	t.Parallel()
+	onEngines(t, func(t *testing.T, engine string) {
+		p := newProving(t, engine, "staging")
+		p.Exec("CREATE VIEW seen AS SELECT * FROM orders")
+		p.add("day", perDay(t, 8))
+		seen := Dataset{Table: p.Table("seen"), Location: time.UTC, DependsOn: []sentinel.Table{p.Table("orders")}}
+		p.addTo(&seen, "of the view", &checks.RowCount{Fail: atMost(t, 17)}) // 15 rows now, 18 after the reload
+		p.sets = append(p.sets, seen)
+		p.begin()
+		p.statuses()
+		r := p.repair("day")
+		p.want(r, sentinel.RepairSucceeded)
+		if out := r.Proof.LeftOut; len(out) != 1 || out[0].Check != "of the view" ||
+			!strings.Contains(out[0].Why, "shows none of the staged rows") {
+			t.Errorf("left out: %+v", out)
+		}
+	})
 }

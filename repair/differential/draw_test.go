@@ -143,9 +143,13 @@ func (s *scene) drawShape(from string, to *place) (h shape) {
 	if chance(r, 5) {
 		h.generated = pick(r, to.generated)
 	}
-	if to.partition != "" && h.zone == time.UTC && h.key != "k" && h.key != "late" && chance(r, 3) &&
+	always := to.partition != "" && (from == "postgres" || from == "mysql") && s.seed/(3*len(sourceNames))%3 == 0
+	if always { // between servers partitions are swapped in every run
+		h.zone, h.key, h.clock = time.UTC, pick(r, []string{"id", "id", "at", ""}), pick(r, []clock{wall, wall, day})
+	}
+	if to.partition != "" && h.zone == time.UTC && h.key != "k" && h.key != "late" && (always || chance(r, 3)) &&
 		!(h.clock == instant && to.Engine == "mysql") && h.clock != epoch {
-		h.partitioned = true
+		h.partitioned, h.nested = true, chance(r, 4)
 		return h
 	}
 	if h.key == "id" || h.key == "" && to.Engine != "sqlite" {

@@ -31,11 +31,11 @@ func newReport() *report {
 func (r *report) add(s *scene, a *attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	way := fmt.Sprintf("%-9s to %-8s %s", sourceNames[s.seed%len(sourceNames)], s.target.Engine, a.Method)
-	n := r.ways[way]
+	name := way(sourceNames[s.seed%len(sourceNames)], s.target.Engine, a.Method)
+	n := r.ways[name]
 	if n == nil {
 		n = &tally{}
-		r.ways[way] = n
+		r.ways[name] = n
 	}
 	n.all++
 	if a.err != nil {
@@ -87,7 +87,40 @@ func (r *report) judge(t *testing.T) {
 	if killed*12 < all {
 		t.Errorf("only %d of %d repairs were killed on the way", killed, all)
 	}
+	if all >= usualRounds && all >= 400 {
+		r.judgeWays(t)
+	}
 }
+
+// judgeWays fails a run that leaves a way untested: each source and engine with each method,
+// and swaps between servers, of which some must be applied.
+func (r *report) judgeWays(t *testing.T) {
+	t.Helper()
+	for _, from := range sourceNames {
+		for _, to := range sourceNames[:3] {
+			applied := 0
+			for _, method := range []string{"delete_insert", "merge", "swap"} {
+				n := r.ways[way(from, to, method)]
+				server := (from == "postgres" || from == "mysql") && to != "sqlite"
+				switch {
+				case n == nil && (method != "swap" || server):
+					t.Errorf("no %s from %s to %s", method, from, to)
+				case n != nil:
+					applied += n.applied
+				}
+				if n != nil && method == "swap" && from == to && n.applied == 0 {
+					t.Errorf("no swap from %s to %s was applied", from, to)
+				}
+			}
+			if applied < 3 {
+				t.Errorf("%d repairs from %s to %s were applied", applied, from, to)
+			}
+		}
+	}
+}
+
+// way names the repairs of one method between one pair.
+func way(from, to, method string) string { return fmt.Sprintf("%-9s to %-8s %s", from, to, method) }
 
 // print logs the counts. last is the last seed.
 func (r *report) print(t *testing.T, last int) {
@@ -99,9 +132,9 @@ func (r *report) print(t *testing.T, last int) {
 	line := func(name string, n *tally) {
 		fmt.Fprintf(&out, "%-32s %7d %7d %7d %7d %7d\n", name, n.all, n.applied, n.all-n.applied, n.killed, n.undone)
 	}
-	for _, way := range slices.Sorted(maps.Keys(r.ways)) {
-		n := r.ways[way]
-		line(way, n)
+	for _, name := range slices.Sorted(maps.Keys(r.ways)) {
+		n := r.ways[name]
+		line(name, n)
 		total = &tally{total.all + n.all, total.applied + n.applied, total.killed + n.killed, total.undone + n.undone}
 	}
 	line("all", total)

@@ -83,7 +83,7 @@ func (s *scene) drawAttempt(n int) *attempt {
 	a := &attempt{Partition: &reload.Partition{BatchRows: 1 + r.IntN(20), MinRatio: new(float64), AllowEmpty: true},
 		id: fmt.Sprintf("r%dx%d", s.seed, n), undo: chance(r, 6)}
 	a.Method = pick(r, []string{"delete_insert", "merge"})
-	if s.target.partitioned && !chance(r, 3) {
+	if s.target.partitioned && !chance(r, 3) && (!s.target.nested || chance(r, 6)) {
 		a.Method = "swap"
 	}
 	if s.target.key == "" || s.target.key == "late" {

@@ -26,6 +26,7 @@ type shape struct {
 	identity    string         // declaration of the id
 	generated   string         // declaration of the column g
 	partitioned bool
+	nested      bool // partitions have partitions of their own
 	unique      bool // u is unique
 	check       bool // id is never the forbidden one
 	parents     bool // p refers to parents
@@ -77,7 +78,10 @@ func (t *table) definition() []string {
 	}
 	parts = append(parts, t.constraints()...)
 	end := ""
-	if t.partitioned {
+	switch {
+	case t.nested && t.Engine == "mysql":
+		end = strings.Replace(t.partition, "(at) (", "(at) SUBPARTITION BY HASH (id) SUBPARTITIONS 2 (", 1)
+	case t.partitioned:
 		end = t.partition
 	}
 	if t.alone {
@@ -90,7 +94,15 @@ func (t *table) definition() []string {
 			"c FOR VALUES FROM ('2026-03-10') TO ('2026-03-11')",
 		} {
 			suffix, bound, _ := strings.Cut(p, " ")
-			statements = append(statements, "CREATE TABLE "+t.quote(t.name+"_"+suffix)+" PARTITION OF "+t.quoted()+" "+bound)
+			name := t.quote(t.name + "_" + suffix)
+			if t.nested {
+				bound += " PARTITION BY HASH (id)"
+			}
+			statements = append(statements, "CREATE TABLE "+name+" PARTITION OF "+t.quoted()+" "+bound)
+			for i := 0; t.nested && i < 2; i++ {
+				statements = append(statements, fmt.Sprintf("CREATE TABLE %s PARTITION OF %s FOR VALUES WITH (MODULUS 2, REMAINDER %d)",
+					t.quote(fmt.Sprint(t.name, "_", suffix, i)), name, i))
+			}
 		}
 	}
 	if t.children {
