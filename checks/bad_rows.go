@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -19,10 +18,7 @@ type BadRows struct {
 	Warn Bound `yaml:"warn" doc:"Condition on the number of bad rows that warns: \"> 0\", or on their share: \"> 1%\"."`
 	Fail Bound `yaml:"fail" doc:"Condition that fails. Default without warn and anomaly: \"> 0\"."`
 
-	Bucket     Period      `yaml:"bucket" doc:"Only the last closed period of the time column."`
-	TimeColumn string      `yaml:"time_column" doc:"Time column of the bucket. Default: the dataset's."`
-	Delay      Duration    `yaml:"delay" doc:"A bucket closes this long after its end."`
-	Time       *TimeColumn `yaml:"time" doc:"Time column of the bucket, and how to read it. Default: the dataset's time."`
+	TimeBucket `yaml:",inline"`
 
 	By        []string `yaml:"by" doc:"Judge each combination of these columns' values."`
 	Limit     int      `yaml:"limit" default:"100" doc:"Largest segments judged, 1 to 1000."`
@@ -68,8 +64,6 @@ func (b *BadRows) complete(o *Options) error {
 		return settings.Wrong("limit", "want 1 to 1000 segments")
 	case *b.MinRows < 0:
 		return settings.Wrong("min_rows", "want 0 or more rows")
-	case b.TimeColumn != "" && b.Bucket == "":
-		return settings.Wrong("time_column", "needs bucket")
 	}
 	for _, at := range []struct {
 		key   string
@@ -79,7 +73,7 @@ func (b *BadRows) complete(o *Options) error {
 			return settings.Wrong(at.key, "a share is 0%% to 100%%")
 		}
 	}
-	return errors.Join(distinctColumns(b.By), b.closes().validateBucket())
+	return errors.Join(distinctColumns(b.By), b.TimeBucket.validate())
 }
 
 // measure is the share of bad rows, which anomaly detection watches.
@@ -100,29 +94,9 @@ func (b *BadRows) aspect(o *Options, what ...string) string {
 	return strings.Join(parts, ":")
 }
 
-// closes returns the bucket as the kinds with a key `column` have it.
-func (b *BadRows) closes() *Bucketed {
-	return &Bucketed{Bucket: b.Bucket, Column: b.TimeColumn, Delay: b.Delay, Time: b.Time}
-}
-
-// times returns the time column and the zone of a check.
-func (b *BadRows) times(o *Options, column string, zone *time.Location) (string, *time.Location) {
-	return b.closes().times(o, column, zone)
-}
-
-// TimeReading implements [TimedCheck].
-func (b *BadRows) TimeReading(of *TimeColumn) *TimeColumn { return b.closes().TimeReading(of) }
-
-// userSQL returns the expression of the time.
-func (b *BadRows) userSQL() []userSQL { return b.Time.userSQL() }
-
 // needs returns the columns whose types must be known.
 func (b *BadRows) needs(t Target, columns ...string) Needs {
-	n := Needs{Columns: append(columns, b.By...)}
-	if b.Bucket != "" {
-		n.Column = b.closes().timeColumnName(t)
-	}
-	return n
+	return Needs{Columns: append(columns, b.By...), Column: b.bucketColumn(t)}
 }
 
 const (
@@ -203,15 +177,6 @@ func (r *rowRule) check(d warehouse.Dialect) error {
 		r.keys = append(r.keys, fmt.Sprint(text, args))
 	}
 	return nil
-}
-
-// timeError returns why the time column cannot be used, if one is needed.
-func (b *BadRows) timeError(t Target) error {
-	if b.Bucket == "" {
-		return nil
-	}
-	_, err := b.closes().source(t, t.Known.Relation, b.Bucket)
-	return err
 }
 
 // answerError returns the first error of the answers.

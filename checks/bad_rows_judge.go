@@ -59,21 +59,6 @@ func (b *BadRows) judgeOf(t Target, o *Options, rule *rowRule) *rowJudge {
 	return j
 }
 
-// ofBucket adds to a result what is known of the rows of the bucket.
-func (b *BadRows) ofBucket(t Target, kind string, r sentinel.Result, a Answers) sentinel.Result {
-	if b.Bucket != "" {
-		from, to := b.closes().closed(t)
-		if !t.Known.Server.covers(from, to, t.Known.Catalog.AsOf) {
-			r = incomplete(r, b.closes().label(t, from), "")
-		}
-	}
-	note, err := t.inGaps(askRows, b.closes().window(t, t.Known.Relation), a)
-	if err != nil {
-		return errorResult(kind, err)
-	}
-	return noted(r, note)
-}
-
 // tally reads the numbers of the whole table.
 func (r *rowRule) tally(a Answers) tally {
 	count := func(key string) int64 {

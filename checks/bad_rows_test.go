@@ -63,7 +63,7 @@ func TestBadRowsBySegmentAndBucket(t *testing.T) {
 		b.want("r", &checks.Missing{Column: "s", BadRows: few}, sentinel.Unknown, "too few for a share (min_rows: 30)")
 		few.Limit = 1
 		b.want("r", &checks.Missing{Column: "s", BadRows: few}, sentinel.Unknown, "2 segments beyond the limit of 1")
-		day := checks.BadRows{Bucket: "day", OnEmpty: "warn"}
+		day := checks.BadRows{TimeBucket: checks.TimeBucket{Bucket: "day"}, OnEmpty: "warn"}
 		b.want("r", &checks.Invalid{Column: "s", ValidValues: checks.ValueList{"b"}, BadRows: day}, sentinel.Fail,
 			"1 of 1 values of s are invalid (100%) for "+b.tick.Add(-24*time.Hour).UTC().Format(time.DateOnly))
 	})

@@ -118,7 +118,7 @@ func (a *Aggregate) usesIndex(rel *warehouse.Table) bool {
 	if a.Time.raw() {
 		column = a.Time.Column
 	}
-	return (a.Func == "max" || a.Func == "min") && a.Where == "" && column != "" && rel.LeadsIndex(column)
+	return (a.Func == "max" || a.Func == "min") && a.Where == "" && a.Bad == nil && column != "" && rel.LeadsIndex(column)
 }
 
 // scanWindow returns the window of the scan that answers the aggregate. A window that an

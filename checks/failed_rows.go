@@ -77,7 +77,7 @@ func (c *FailedRows) validateQuery() error {
 
 // userSQL implements sqlUser.
 func (c *FailedRows) userSQL() []userSQL {
-	return append(c.BadRows.userSQL(),
+	return append(c.TimeBucket.userSQL(),
 		userSQL{field: "expression", text: c.Expression},
 		userSQL{field: "query", text: c.Query, statement: true},
 		userSQL{field: "rows_query", text: c.RowsQuery, statement: true})

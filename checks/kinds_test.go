@@ -33,6 +33,10 @@ func samples(t *testing.T, b *bench) map[string]sample {
 			&checks.Duplicate{Column: "id"},
 			&checks.Duplicate{Column: "id", BadRows: checks.BadRows{Fail: bound(t, "< 1")}},
 		},
+		"aggregate": {
+			&checks.AggregateCheck{Column: "id", Function: "max", Fail: bound(t, "> 1")},
+			&checks.AggregateCheck{Column: "id", Function: "distinct_count", Fail: bound(t, "< 2")},
+		},
 		"reference": {
 			&checks.Reference{Column: "id", To: table("sample")},
 			&checks.Reference{Column: "id", To: table("empty")},

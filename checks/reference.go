@@ -66,7 +66,7 @@ func (c *Reference) field() []string {
 
 // userSQL implements sqlUser.
 func (c *Reference) userSQL() []userSQL {
-	return append(c.BadRows.userSQL(), userSQL{field: "to_where", text: c.ToWhere})
+	return append(c.TimeBucket.userSQL(), userSQL{field: "to_where", text: c.ToWhere})
 }
 
 // Times implements [TimedCheck].

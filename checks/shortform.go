@@ -43,6 +43,24 @@ func referenceForm(text string) (Check, error) {
 	return &Reference{Columns: columnList(m[1]), To: &to, Field: columnList(m[3])}, nil
 }
 
+var shortAggregate = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(avg|min|max|sum|stddev|variance|distinct_count|distinct_percent|(?:avg|min|max)_length)` +
+		`\s*\(\s*([^()]+?)\s*\)\s*(.+)$`)
+})
+
+// aggregateForm reads avg(amount) > 10; nil if it is none.
+func aggregateForm(text string) (Check, error) {
+	m := shortAggregate().FindStringSubmatch(text)
+	if m == nil {
+		return nil, nil
+	}
+	b, err := ParseBound(m[3])
+	if err != nil {
+		return nil, err
+	}
+	return &AggregateCheck{Function: Function(m[1]), Column: m[2], Fail: b.Not()}, nil
+}
+
 // Percenter is a check whose bounds may be shares.
 type Percenter interface {
 	// InPercent makes shares of its bounds.
@@ -123,6 +141,9 @@ func ShortForm(s string) (kind string, c Check, err error) {
 	}
 	if kind, c, err := columnForm(text); c != nil || err != nil {
 		return kind, c, err
+	}
+	if c, err := aggregateForm(text); c != nil || err != nil {
+		return "aggregate", c, err
 	}
 	if c, err := referenceForm(text); c != nil || err != nil {
 		return "reference", c, err

@@ -38,6 +38,7 @@ func TestSpellingsOfColumnChecks(t *testing.T) {
 		"    columns: {a: [{relationships: {to: shop.main.customers, field: id}}]}":    "reference:a:shop.main.customers > 0",
 		"    checks: [{reference: {columns: [a, b], to: shop.main.x, field: [c, d]}}]": "reference:a,b:shop.main.x > 0",
 		"    checks: [\"values in (a, b) must exist in shop.main.x (c, d)\"]":          "reference:a,b:shop.main.x > 0",
+		"    checks: [avg(amount) between 10 and 900]":                                 "aggregate:amount:avg not between 10 and 900",
 		"    checks: [{failed_rows: {expression: a > b}}]":                             "failed_rows:a > b > 0",
 		"    checks: [{failed_rows: {name: n, query: SELECT 1}}]":                      "failed_rows:n > 0",
 	} {
@@ -55,6 +56,8 @@ func TestSpellingsOfColumnChecks(t *testing.T) {
 		case *checks.Invalid:
 			fail = k.Fail.String()
 		case *checks.Duplicate:
+			fail = k.Fail.String()
+		case *checks.AggregateCheck:
 			fail = k.Fail.String()
 		case *checks.Reference:
 			fail = k.Fail.String()

@@ -70,6 +70,9 @@ type Matches struct {
 // NaN holds where a number is none.
 type NaN struct{ Column Column }
 
+// NotFinite holds where a number is NaN or infinite.
+type NotFinite struct{ Column Column }
+
 // ZeroDate holds where a date is 0000-00-00; see [ZeroDates].
 type ZeroDate struct{ Column Column }
 
@@ -99,6 +102,11 @@ type ValueTester interface {
 	Match(exact string, p *syntax.Regexp, param string) (condition string, arg any, err error)
 	// IsNaN returns the condition that a number is NaN; "" if the type has none.
 	IsNaN(expr string, t Type) string
+	// IsNotFinite returns the condition that a number is NaN or infinite; "" if the type has
+	// neither.
+	IsNotFinite(expr string, t Type) string
+	// AsFloat returns a number as a float of 64 bits.
+	AsFloat(expr string) string
 }
 
 // ZeroDates is a dialect with a date 0000-00-00.
@@ -144,6 +152,8 @@ func PredicateColumns(p Predicate) (columns, sql []string) {
 		case Matches:
 			columns = append(columns, p.Column.Name)
 		case NaN:
+			columns = append(columns, p.Column.Name)
+		case NotFinite:
 			columns = append(columns, p.Column.Name)
 		case ZeroDate:
 			columns = append(columns, p.Column.Name)
@@ -238,6 +248,20 @@ func (p NaN) write(w *predicateWriter) (string, error) {
 	return whereSet(column, "1 = 0"), nil
 }
 
+func (p NotFinite) write(w *predicateWriter) (string, error) {
+	column, err := w.Quote(p.Column.Name)
+	if err != nil {
+		return "", err
+	}
+	if !p.Column.Type.IsNumber() {
+		return "", fmt.Errorf("column %s is %s, which is no number", p.Column.Name, p.Column.Type.Native)
+	}
+	if is := w.test.IsNotFinite(column, p.Column.Type); is != "" {
+		return is, nil
+	}
+	return whereSet(column, "1 = 0"), nil
+}
+
 func (p ZeroDate) write(w *predicateWriter) (string, error) {
 	column, err := w.Quote(p.Column.Name)
 	if err != nil {
@@ -297,6 +321,7 @@ func (p Within) walk(visit func(Predicate))       { visit(p) }
 func (p LengthWithin) walk(visit func(Predicate)) { visit(p) }
 func (p Matches) walk(visit func(Predicate))      { visit(p) }
 func (p NaN) walk(visit func(Predicate))          { visit(p) }
+func (p NotFinite) walk(visit func(Predicate))    { visit(p) }
 func (p ZeroDate) walk(visit func(Predicate))     { visit(p) }
 func (p Condition) walk(visit func(Predicate))    { visit(p) }
 

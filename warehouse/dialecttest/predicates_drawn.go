@@ -72,6 +72,9 @@ func (g *generator) leaf() condition {
 		})
 	case 4:
 		c, at := g.column("d", "n")
+		if g.IntN(2) == 0 {
+			return on(at, warehouse.NotFinite{Column: c}, c.Name+" is not finite", func(v string) bool { return v == "NaN" })
+		}
 		return on(at, warehouse.NaN{Column: c}, c.Name+" is NaN", func(v string) bool { return v == "NaN" })
 	case 5:
 		return g.beside()

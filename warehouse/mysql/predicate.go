@@ -50,3 +50,9 @@ func (Dialect) IsNaN(string, warehouse.Type) string { return "" }
 func (Dialect) IsZeroDate(expr string) string {
 	return "(year(" + expr + ") = 0 AND month(" + expr + ") = 0 AND dayofmonth(" + expr + ") = 0)"
 }
+
+// IsNotFinite implements warehouse.ValueTester.
+func (Dialect) IsNotFinite(string, warehouse.Type) string { return "" }
+
+// AsFloat implements warehouse.ValueTester.
+func (Dialect) AsFloat(expr string) string { return "(" + expr + " + 0e0)" }

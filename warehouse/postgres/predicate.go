@@ -32,3 +32,15 @@ func (Dialect) IsNaN(expr string, t warehouse.Type) string {
 	}
 	return ""
 }
+
+// IsNotFinite implements warehouse.ValueTester. As texts, because a numeric is infinite from
+// version 14 on only.
+func (d Dialect) IsNotFinite(expr string, t warehouse.Type) string {
+	if d.IsNaN(expr, t) == "" {
+		return ""
+	}
+	return "(" + expr + ")::text IN ('NaN', 'Infinity', '-Infinity')"
+}
+
+// AsFloat implements warehouse.ValueTester.
+func (Dialect) AsFloat(expr string) string { return "(" + expr + ")::double precision" }

@@ -35,6 +35,14 @@ func (Dialect) Match(exact string, p *syntax.Regexp, param string) (condition st
 // IsNaN implements warehouse.ValueTester. The engine keeps NaN as NULL.
 func (Dialect) IsNaN(string, warehouse.Type) string { return "" }
 
+// IsNotFinite implements warehouse.ValueTester. A text in a column of numbers is none, too.
+func (d Dialect) IsNotFinite(expr string, _ warehouse.Type) string {
+	return "CASE WHEN " + expr + " IS NOT NULL THEN NOT " + d.IsNumber(expr) + " OR abs(" + expr + ") = 9e999 END"
+}
+
+// AsFloat implements warehouse.ValueTester.
+func (Dialect) AsFloat(expr string) string { return "CAST(" + expr + " AS REAL)" }
+
 func init() { sqlite.MustRegisterDeterministicScalarFunction("sentinel_matches", 2, matches) }
 
 // matches is the function sentinel_matches(text, pattern).
