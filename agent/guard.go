@@ -12,10 +12,8 @@ import (
 // has deleted is written again. One that was replaced ends the agent, because what it
 // remembers is not of the new one.
 func (r *recorder) guard() error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
 	a := r.agent
-	rewritten, err := a.store.Guard(ctx)
+	rewritten, err := a.store.Guard(context.Background()) // a large state is written for as long as it takes
 	switch {
 	case errors.Is(err, store.ErrReplaced):
 		a.metrics.StoreUp(false)
@@ -34,7 +32,7 @@ func (r *recorder) guard() error {
 		return err
 	case rewritten:
 		a.metrics.Add(exporters.StoreRewritten, 1)
-		a.log.Error("the file of the state was deleted under the agent: it is written again, and nothing is lost")
+		a.log.Error("the file of the state, or its log, was deleted under the agent: it is written again, and nothing is lost")
 	}
 	return nil
 }

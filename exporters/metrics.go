@@ -249,7 +249,7 @@ var (
 	}
 	StoreRewritten = Metric{
 		"sentinel_store_rewritten_total", "counter",
-		"How often the file of the agent's state was deleted under the agent, and written again.",
+		"How often the file of the agent's state, or its log, was deleted under the agent, and written again.",
 		nil,
 	}
 	ReloadSuccessful = Metric{

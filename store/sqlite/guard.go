@@ -36,10 +36,44 @@ func (d *DB) Guard(ctx context.Context) (rewritten bool, err error) {
 	case err != nil:
 		return false, d.Describe(err)
 	case os.SameFile(there, d.file):
-		return false, nil
+		return d.guardLog(ctx)
 	}
 	d.lost = true
 	return false, errors.Join(d.replaced(), d.removeOwnLog())
+}
+
+// guardLog finds out whether the write-ahead log and its index are still in their place. If
+// one was deleted or replaced, what the open log holds is moved into the file, and the file
+// is opened again with a new log.
+func (d *DB) guardLog(ctx context.Context) (rewritten bool, err error) {
+	taken := false
+	for suffix, own := range d.beside {
+		there, err := os.Stat(d.path + suffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, d.Describe(err)
+		}
+		taken = taken || err != nil || !os.SameFile(there, own)
+	}
+	if !taken {
+		return false, nil
+	}
+	var busy, frames, moved int
+	err = d.writes.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &frames, &moved)
+	if err == nil && (busy != 0 || moved < frames) {
+		err = errors.New("the log of the state was deleted, and a query that runs still reads it")
+	}
+	if err == nil {
+		err = d.keepLog(ctx)
+	}
+	if err != nil {
+		return false, d.Describe(err)
+	}
+	d.closeConnections()
+	_, err = d.writes.ExecContext(ctx, "PRAGMA user_version") // opens it, with a new log
+	if err = errors.Join(err, d.identify()); err != nil {
+		return false, d.Describe(err)
+	}
+	return true, nil
 }
 
 // identify remembers which files are open.
@@ -123,7 +157,12 @@ func (d *DB) copyOpen(ctx context.Context, path string) error {
 	if err != nil {
 		return d.Describe(err)
 	}
-	_, err = d.writes.ExecContext(ctx, "VACUUM INTO ?", path)
+	growing, stop := whileGrowing(ctx, path, copyStalls)
+	_, err = d.writes.ExecContext(growing, "VACUUM INTO ?", path)
+	if cause := context.Cause(growing); err != nil && cause != nil {
+		err = cause
+	}
+	stop()
 	if err == nil {
 		err = f.Sync()
 	}
