@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 GO ?= go
 
-.PHONY: help oracle outage build docs test lint vet deps fuzz house vuln bench bench-agents bench-anomaly bench-predict dashboards demo soak torture torture-cluster chaos torture-repair
+.PHONY: help oracle outage build docs test lint vet deps fuzz house vuln bench bench-agents bench-anomaly bench-predict dashboards demo soak record-alerts torture torture-cluster chaos torture-repair
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
@@ -76,6 +76,10 @@ outage: deps ## hold an ALTER TABLE for HOLD (3m) and freeze servers beside an a
 
 soak: deps ## run an agent for an hour that is a month for it (SOAK="-length 10m -of 120h"); prints whether it stays flat
 	$(GO) run -C tools ./soak $(SOAK)
+
+record-alerts: deps ## record the series of real agents that the tests of the alerts judge (RECORD="-only NAME,NAME")
+	$(GO) run -C tools ./record-alerts $(RECORD)
+	$(GO) test ./rules -run TestAlertsOfRealAgents -update
 
 torture: deps ## kill repairing agents at every failpoint, 504 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair

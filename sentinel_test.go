@@ -122,7 +122,7 @@ func TestLayers(t *testing.T) {
 		},
 		"/app/server": {
 			"", "/agent", "/app/setup", "/backup", "/cluster", "/config", "/exporters", "/repair", "/store", "/telemetry",
-			"/web", "/internal/panics",
+			"/web", "/internal/panics", "/notify",
 			"/internal/wait",
 		},
 		"/demo":  {"", "/internal/wait", "/app/server", "/app/setup", "/store"},

@@ -80,6 +80,8 @@ type Agent struct {
 	plan          Plan                       // in force, for repairs
 	inForce       *running                   // the running plan that is in force
 	replaced      []*running                 // plans that were replaced, and have not ended
+	repairing     bool                       // repairs are carried out
+	held          []*running                 // plans that repairs use
 }
 
 // now returns the time of the agent's clock.

@@ -33,6 +33,7 @@ type Levels struct {
 
 	dataset  Dataset
 	until    map[string]time.Time // when the next result of each check is due; zero: never
+	seen     time.Time            // the maintenance windows are taken into account until then
 	arrivals time.Time            // when the next look at arrivals is due; zero: never
 	leftOut  []slo.Range          // labelled by people
 	unsaved  bool                 // a state has changed since the levels were recorded
@@ -73,7 +74,7 @@ func NewLevels(d Dataset, state []byte, last []sentinel.Result, now time.Time) (
 			l.due(c, r)
 		}
 	}
-	l.pass(now, l.Quiet.State == slo.Excluded)
+	l.expireAll(now)
 	return l, damaged
 }
 
@@ -117,9 +118,56 @@ func (l *Levels) expire(f *slo.Follower, due, now time.Time) {
 	}
 }
 
+// configure puts another definition of the dataset in force. A check with another schedule
+// is due by that from now on.
+func (l *Levels) configure(d Dataset, now time.Time) {
+	before := l.dataset
+	l.dataset = d
+	for _, c := range d.Checks {
+		id := c.Common().ID
+		i := slices.IndexFunc(before.Checks, func(o Check) bool { return o.Common().ID == id })
+		if _, known := l.until[id]; !known || i >= 0 && before.Checks[i].Schedule.String() == c.Schedule.String() {
+			continue
+		}
+		l.until[id] = c.Schedule.Next(now)
+		if d.Risk != nil && d.Risk.Check == id && !l.arrivals.IsZero() {
+			l.arrivals = l.until[id]
+		}
+	}
+}
+
 // pass takes the passing of time into account: what is overdue is not judged, from when it
-// was due. quiet says that a maintenance window is open.
-func (l *Levels) pass(now time.Time, quiet bool) {
+// was due, and what lies in a maintenance window is excluded. open reports whether a window
+// is open at a time.
+func (l *Levels) pass(now time.Time, open func(time.Time) bool) {
+	l.expireAll(now)
+	l.endWindow(now, open)
+	switch {
+	case open(now):
+		l.unsaved = l.Quiet.Mark(now, slo.Excluded) || l.unsaved
+	case !l.Quiet.From.IsZero():
+		l.unsaved = l.Quiet.Mark(now, slo.Good) || l.unsaved
+	}
+	l.seen = now
+}
+
+// endWindow ends the excluded time at the minute in which its window was closed. That may be
+// long ago, where no agent ran or the machine slept.
+func (l *Levels) endWindow(now time.Time, open func(time.Time) bool) {
+	if l.Quiet.State != slo.Excluded {
+		return
+	}
+	from := latest(l.Quiet.From, latest(l.seen, now.Add(-l.dataset.SLO.Window)))
+	for at := from.Truncate(time.Minute).Add(time.Minute); at.Before(now); at = at.Add(time.Minute) {
+		if !open(at) {
+			l.unsaved = l.Quiet.Mark(at, slo.Good) || l.unsaved
+			return
+		}
+	}
+}
+
+// expireAll ends what is overdue, from when it was due.
+func (l *Levels) expireAll(now time.Time) {
 	for id, f := range l.Checks {
 		switch due, known := l.until[id]; {
 		case l.check(id) == nil:
@@ -132,12 +180,6 @@ func (l *Levels) pass(now time.Time, quiet bool) {
 		}
 	}
 	l.expire(&l.Loads, l.arrivals, now)
-	switch {
-	case quiet:
-		l.unsaved = l.Quiet.Mark(now, slo.Excluded) || l.unsaved
-	case !l.Quiet.From.IsZero():
-		l.unsaved = l.Quiet.Mark(now, slo.Good) || l.unsaved
-	}
 }
 
 // look is what a freshness check found out about arrivals.
@@ -259,9 +301,21 @@ func (a *Agent) inWindow(now time.Time, t sentinel.Table, tier, owner string) bo
 	if a.notifications == nil {
 		return false
 	}
-	q := notify.Quiet{Windows: a.notifications.Windows}
-	_, quiet := q.Suppressed(sentinel.Incident{Table: t, Tier: tier, Owner: owner}, now)
+	return windowOpen(a.notifications.Windows, sentinel.Incident{Table: t, Tier: tier, Owner: owner}, now)
+}
+
+// windowOpen reports whether one of the windows is open for what an incident would be of.
+func windowOpen(windows []notify.Window, of sentinel.Incident, now time.Time) bool {
+	_, quiet := notify.Quiet{Windows: windows}.Suppressed(of, now)
 	return quiet
+}
+
+// EndWindows ends the excluded time whose window has closed since it was recorded. Those who
+// read the levels beside the agent, or while none runs, need it.
+func (l *Levels) EndWindows(now time.Time, windows []notify.Window) {
+	owner, tier := ownerAndTier(l.dataset)
+	of := sentinel.Incident{Table: l.dataset.Table, Tier: tier, Owner: owner}
+	l.endWindow(now, func(at time.Time) bool { return windowOpen(windows, of, at) })
 }
 
 // observeLevels takes the results of a dataset into its service level. The lock is held.
@@ -274,7 +328,7 @@ func (a *Agent) observeLevels(o checks.Outcome) ([]store.State, error) {
 	for _, r := range o.Results {
 		l.take(r, at)
 	}
-	l.pass(at, a.quiet(l, at))
+	l.pass(at, a.windowsOf(l))
 	if l.unsaved {
 		a.exportLevels(l, a.now())
 	}

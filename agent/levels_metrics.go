@@ -28,7 +28,7 @@ func (a *Agent) setLevels(ctx context.Context, datasets []Dataset) error {
 		switch old := a.levels[d.Table]; {
 		case d.SLO == nil:
 		case old != nil:
-			old.dataset = d
+			old.configure(d, now)
 			if err == nil {
 				old.leftOut = read[d.Table].leftOut
 			}
@@ -49,10 +49,11 @@ func (a *Agent) setLevels(ctx context.Context, datasets []Dataset) error {
 	return err
 }
 
-// quiet reports whether a maintenance window is open for a dataset. The lock is held.
-func (a *Agent) quiet(l *Levels, now time.Time) bool {
+// windowsOf reports whether a maintenance window is open for a dataset at a time. The lock is
+// held.
+func (a *Agent) windowsOf(l *Levels) (open func(at time.Time) bool) {
 	owner, tier := ownerAndTier(l.dataset)
-	return a.inWindow(now, l.dataset.Table, tier, owner)
+	return func(at time.Time) bool { return a.inWindow(at, l.dataset.Table, tier, owner) }
 }
 
 // watchLevels exports the service levels once a minute, because budgets change while
@@ -87,7 +88,7 @@ func (a *Agent) submitLevels(ctx context.Context, labels map[string][]store.Rang
 	now := a.now()
 	for _, l := range a.levels {
 		l.exclude(labels)
-		l.pass(now, a.quiet(l, now))
+		l.pass(now, a.windowsOf(l))
 		states, err := l.state(now)
 		problems = append(problems, err)
 		batch.States = append(batch.States, states...)

@@ -29,10 +29,12 @@ type drawn struct {
 	// what the oracle needs: the status at each minute in which there was a result, by check
 	results []map[int]sentinel.Status
 	windows map[int]bool // minutes in which a maintenance window was open
+	running map[int]bool // minutes in which an agent ran
 }
 
 func draw(t *testing.T, seed uint64) *drawn {
-	d := &drawn{T: t, rand: rand.New(rand.NewPCG(seed, 3)), last: map[string]sentinel.Result{}, windows: map[int]bool{}}
+	d := &drawn{T: t, rand: rand.New(rand.NewPCG(seed, 3)), last: map[string]sentinel.Result{}, windows: map[int]bool{},
+		running: map[int]bool{}}
 	d.dataset = Dataset{Table: sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"},
 		SLO: &slo.Objective{Target: .99, Window: 24 * time.Hour}}
 	for i := range 1 + d.rand.IntN(3) {
@@ -79,11 +81,14 @@ func (d *drawn) save(now time.Time) {
 // live lets time pass. In a part of it no agent runs.
 func (d *drawn) live(minutes int) {
 	down, quiet := 0, 0
-	for m := range minutes {
-		now := levelsBegin.Add(time.Duration(m) * time.Minute)
+	for m := range minutes + 1 {
 		if quiet--; quiet < -300 && d.rand.IntN(200) == 0 {
 			quiet = 30 + d.rand.IntN(60)
 		}
+		d.windows[m] = quiet > 0
+	}
+	for m := range minutes {
+		now := levelsBegin.Add(time.Duration(m) * time.Minute)
 		if down--; down > 0 {
 			continue
 		} else if down == 0 {
@@ -92,16 +97,19 @@ func (d *drawn) live(minutes int) {
 			down = 5 + d.rand.IntN(90)
 			continue
 		}
-		d.windows[m] = quiet > 0
+		d.running[m] = true
 		for i := range d.every {
 			if m%d.every[i] == 0 && d.rand.IntN(20) != 0 {
 				d.result(i, m, now)
 			}
 		}
-		d.levels.pass(now, quiet > 0)
+		d.levels.pass(now, d.open)
 		d.save(now)
 	}
 }
+
+// open reports whether a maintenance window is open.
+func (d *drawn) open(at time.Time) bool { return d.windows[int(at.Sub(levelsBegin)/time.Minute)] }
 
 func (d *drawn) result(i, m int, now time.Time) {
 	status := sentinel.Pass
@@ -149,9 +157,8 @@ func (d *drawn) at(check, minute, end int) (s slo.State, known bool) {
 func (d *drawn) count(window, end int) (n [4]float64) {
 	excluded := false
 	for m := max(0, end-window); m < end; m++ {
-		if open, running := d.windows[m]; running {
-			excluded = open
-		}
+		// A window that opens while no agent runs is not known.
+		excluded = d.windows[m] && (excluded || d.running[m])
 		worst, any := slo.Good, false
 		for i := range d.every {
 			s, known := d.at(i, m, end)
@@ -180,7 +187,8 @@ func TestServiceLevelsAreThoseOfTheOracle(t *testing.T) {
 		const minutes = 20 * 60
 		d.live(minutes)
 		now := levelsBegin.Add(minutes * time.Minute)
-		d.start(now) // as a command would read it
+		d.start(now)
+		d.levels.pass(now, d.open)
 		reports := d.levels.Reports(now)
 		if len(reports) != 1 || reports[0].Indicator != slo.Checks {
 			t.Fatalf("seed %d: %+v", seed, reports)
@@ -226,7 +234,7 @@ func TestLoadsAreBadFromTheirDeadlineUntilTheyCome(t *testing.T) {
 		k.at = now
 		l.looked(k)
 		l.take(sentinel.Result{Check: "fresh", Tick: now}, now)
-		l.pass(now, false)
+		l.pass(now, func(time.Time) bool { return false })
 	}
 	bad := func(now time.Time) time.Duration { return l.Reports(now)[0].Totals[slo.Bad] }
 	due := predict.Period{Deadline: at(5.5), Since: at(-10)}
@@ -258,5 +266,45 @@ func TestLoadsAreBadFromTheirDeadlineUntilTheyCome(t *testing.T) {
 	}
 	if _, err := NewLevels(l.dataset, []byte("{"), nil, at(10)); err == nil {
 		t.Error("a damaged state is read without a word")
+	}
+}
+
+// TestOtherSchedulesAreDueByTheirOwnTime: what was judged before a reload stays judged until
+// the check is due by its new schedule.
+func TestOtherSchedulesAreDueByTheirOwnTime(t *testing.T) {
+	t.Parallel()
+	at := func(hours float64) time.Time { return levelsBegin.Add(time.Duration(hours * float64(time.Hour))) }
+	dataset := func(cron string) Dataset {
+		s, err := schedule.Parse(cron, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &checks.SQL{}
+		c.Common().ID = "a"
+		return Dataset{Checks: []Check{{Check: c, Schedule: s}}, SLO: &slo.Objective{Target: .9, Window: 24 * time.Hour}}
+	}
+	closed := func(time.Time) bool { return false }
+	for name, c := range map[string]struct {
+		before, after string
+		until         float64 // hours: when the result of 06:00 is judged no more
+	}{
+		"the same":    {"0 * * * *", "0 * * * *", 7},
+		"less often":  {"0 * * * *", "0 */12 * * *", 12},
+		"more often":  {"0 6 * * *", "*/5 * * * *", 6.5 + 5./60},
+		"other hours": {"0 6 * * *", "0 8 * * *", 8},
+	} {
+		l, err := NewLevels(dataset(c.before), nil, nil, at(6))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.take(sentinel.Result{Check: "a", Tick: at(6)}, at(6))
+		l.configure(dataset(c.after), at(6.5))
+		for m := range 12 * 60 {
+			l.pass(at(6.5).Add(time.Duration(m)*time.Minute), closed)
+		}
+		judged := l.Reports(at(18.5))[0].Totals[slo.Good]
+		if want := time.Duration((c.until - 6) * float64(time.Hour)); judged.Round(time.Second) != want.Round(time.Second) {
+			t.Errorf("%s: judged for %s, want %s", name, judged, want)
+		}
 	}
 }

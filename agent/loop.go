@@ -53,14 +53,15 @@ type entry struct {
 // progress says which ticks of an entry have been run. It is kept when the datasets
 // are replaced.
 type progress struct {
-	last    time.Time // the last tick that was started or counted as missed
-	owed    time.Time // every tick until then is run, one after the other
-	skipped []skip    // ticks that were not run, and are not yet recorded
-	running bool      // the entry is in a running batch
-	waits   bool      // nothing is due before the entry's next tick
-	due     time.Time // when the first tick without results begins, as exported; zero: not known yet
-	unread  bool      // the last tick has to be read from the store
-	since   time.Time // when the agent first had the entry
+	last     time.Time // the last tick that was started or counted as missed
+	owed     time.Time // every tick until then is run, one after the other
+	skipped  []skip    // ticks that were not run, and are not yet recorded
+	running  bool      // the entry is in a running batch
+	answered bool      // the running batch has its results
+	waits    bool      // nothing is due before the entry's next tick
+	due      time.Time // when the first tick without results begins, as exported; zero: not known yet
+	unread   bool      // the last tick has to be read from the store
+	since    time.Time // when the agent first had the entry
 }
 
 // set replaces the datasets by others of the same plan: see replace.
@@ -180,6 +181,8 @@ func (l *loop) runDue(ctx context.Context, tick time.Time, due []*entry) {
 	}
 	defer l.release(due)
 	if waited {
+		long := time.AfterFunc(wait.On(l.agent.clock, longRun), func() { l.runsLong(due) })
+		defer long.Stop()
 		l.agent.runTick(ctx, l, tick, due)
 	}
 }
@@ -297,11 +300,12 @@ func (l *loop) start(e *entry, newest time.Time, skipped skipLog) (tick time.Tim
 		skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, n+1, e.last)
 		e.skip(all...)
 		e.last = newest
+		l.passOver(e, newest)
 		l.agent.metrics.JobSkipped(e.dataset.Table, n+1)
 		return newest, false
 	case e.plan.plan.CatchUp == "all" && n > 0 && n <= maxCatchUp:
 		// The others follow when this one has ended.
-		e.last, e.owed, e.running = e.sched.Next(e.last), newest, true
+		e.last, e.owed, e.running, e.answered = e.sched.Next(e.last), newest, true, false
 		return e.last, true
 	case e.plan.plan.CatchUp == "none" && !e.last.IsZero() && newest.Before(e.since):
 		l.miss(e, "ticks missed, and not run afterwards", all, n+1, skipped)
@@ -310,7 +314,7 @@ func (l *loop) start(e *entry, newest time.Time, skipped skipLog) (tick time.Tim
 		return newest, false
 	}
 	l.miss(e, "ticks missed", missed, n, skipped)
-	e.last, e.running = newest, true
+	e.last, e.running, e.answered = newest, true, false
 	return newest, true
 }
 

@@ -121,3 +121,36 @@ func TestABatchOutlivesItsDatasets(t *testing.T) {
 		t.Errorf("due after it: %v", jobs)
 	}
 }
+
+// TestNextRunOfASlowCheck: a running check is due when it was, two hours later once it has
+// run for long, and at its next tick that is not skipped once it has results. A tick that is
+// skipped moves it on only then: a check that never ends stays overdue.
+func TestNextRunOfASlowCheck(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	at := func(h, m int) time.Time { return time.Date(2026, 11, 20, h, m, 0, 0, time.UTC) }
+	l := newLoop(newAgent(nil, func() time.Time { return now }), "w", Plan{CatchUp: "one"})
+	_, dataset := newTestLoop(t, now)
+	l.set([]Dataset{dataset("a", "0 * * * *")})
+	due := func() map[time.Time][]*entry { return l.due(now, map[store.TickKey]time.Time{}) }
+	running := due()[at(10, 0)]
+	if len(running) != 1 {
+		t.Fatal("nothing is due")
+	}
+	e := running[0]
+	step := func(when, want time.Time, do func()) {
+		t.Helper()
+		now = when
+		if do(); !e.due.Equal(want) {
+			t.Errorf("at %s it is due at %s, want %s", when.Format("15:04"), e.due, want)
+		}
+	}
+	step(at(10, 10), at(12, 10), func() { l.runsLong(running) })
+	step(at(11, 0), at(12, 10), func() { due() }) // skipped
+	step(at(12, 0), at(12, 10), func() { due() }) // skipped
+	step(at(12, 5), at(13, 0), func() { l.answered(at(10, 0), [][]*entry{running}) })
+	step(at(12, 6), at(13, 0), func() { l.runsLong(running) }) // it came too late
+	step(at(13, 0), at(14, 0), func() { due() })               // skipped: it still records
+	l.release(running)
+	step(at(13, 5), at(14, 0), func() { due() })
+}

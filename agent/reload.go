@@ -16,6 +16,7 @@ import (
 type running struct {
 	plan  Plan
 	stop  context.CancelFunc // the plan is replaced, or the agent stops
+	flush context.CancelFunc // the exporters send the rest, and close: no tick comes any more
 	users sync.WaitGroup     // goroutines and batches of the plan, and loops with its datasets
 	// resolving is closed when the plan resolves no more datasets, and resolved when it
 	// has resolved them once. ended is closed when the plan is closed.
@@ -29,7 +30,7 @@ type running struct {
 
 func newRunning(plan Plan) *running {
 	return &running{
-		plan: plan, stop: func() {}, work: map[string]int{},
+		plan: plan, stop: func() {}, flush: func() {}, work: map[string]int{},
 		resolving: make(chan struct{}), resolved: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
@@ -104,6 +105,7 @@ func (a *Agent) Run(ctx context.Context, plan Plan) error {
 		}
 	}
 	scheduling.Wait()
+	current.flush() // the last ticks have exported
 	for _, l := range loops {
 		l.abandon()
 	}
@@ -171,7 +173,9 @@ func (a *Agent) unended() []*running {
 // ends beside it.
 func (a *Agent) runPlan(ctx context.Context, plan Plan, loops map[string]*loop) *running {
 	r := newRunning(plan)
+	exporting, flush := context.WithCancel(context.WithoutCancel(ctx))
 	ctx, r.stop = context.WithCancel(ctx)
+	r.flush = flush
 	run := func(what string, do func(context.Context)) {
 		r.begin(what)
 		go func() {
@@ -183,7 +187,11 @@ func (a *Agent) runPlan(ctx context.Context, plan Plan, loops map[string]*loop) 
 	for _, e := range plan.Exporters {
 		q := &exporters.Queue{Exporter: e.Exporter, Name: e.Name, Observer: exportObserver{a}}
 		queues = append(queues, q)
-		run("exporter", q.Run)
+		r.begin("exporter")
+		go func() {
+			defer r.end("exporter")
+			a.supervise(exporting, "exporter", q.Run)
+		}()
 	}
 	before := a.putInForce(r, queues)
 	a.setPlan(plan)
@@ -217,6 +225,7 @@ func (a *Agent) putInForce(r *running, queues []*exporters.Queue) (before *runni
 	a.inForce, a.exporters = r, queues
 	if before != nil {
 		before.stop()
+		before.flush()
 		a.replaced = append(a.replaced, before)
 		a.metrics.Set(exporters.ReplacedRunning, float64(len(a.replaced)))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,11 +49,35 @@ func checksByID(datasets []Dataset) map[string]configuredCheck {
 // repairHost implements the interface of the engine of repairs to the agent.
 type repairHost struct{ agent *Agent }
 
-// plan returns the plan in force.
+// plan returns the plan in force. While repairs are carried out it is not closed before
+// releasePlans, whatever is reloaded meanwhile.
 func (h repairHost) plan() Plan {
-	h.agent.mu.Lock()
-	defer h.agent.mu.Unlock()
-	return h.agent.plan
+	a := h.agent
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.inForce
+	if r == nil {
+		return a.plan
+	}
+	if a.repairing && !slices.Contains(a.held, r) {
+		r.begin(repairWork)
+		a.held = append(a.held, r)
+	}
+	return r.plan
+}
+
+// repairWork is what is running under a plan while a repair uses it.
+const repairWork = "a step of a repair"
+
+// releasePlans ends the use of the plans that repairs were given. repairing says that more
+// are given.
+func (a *Agent) releasePlans(repairing bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.held {
+		r.end(repairWork)
+	}
+	a.held, a.repairing = nil, repairing
 }
 
 // Target implements [repair.Host].
@@ -145,6 +170,8 @@ func (a *Agent) runRepairs(ctx context.Context, plan Plan) {
 	}
 	tick := time.NewTicker(wait.On(a.clock, advanceEvery))
 	defer tick.Stop()
+	a.releasePlans(true)
+	defer a.releasePlans(false)
 	var swept, advanced time.Time
 	var idle bool
 	var seen uint64
@@ -156,6 +183,7 @@ func (a *Agent) runRepairs(ctx context.Context, plan Plan) {
 			a.consider(ctx, why)
 		case <-tick.C:
 		}
+		a.releasePlans(true)
 		now, written := a.now(), a.store.RepairsWritten()
 		if idle && written == seen && now.Sub(advanced) < advanceIdleEvery {
 			continue

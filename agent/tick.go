@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -58,6 +59,7 @@ type tickRun struct {
 	loop   *loop
 	plan   Plan // of the batch; it may have been replaced since
 	at     time.Time
+	began  time.Time // when the warehouse was asked
 	batch  *batch
 	judged int // how many jobs of the batch are judged
 
@@ -78,6 +80,7 @@ type tickRun struct {
 // run takes each part of the batch through steps 2 to 4. After a panic of judging it
 // records the parts judged before, and returns the panic as an error.
 func (t *tickRun) run(ctx context.Context) error {
+	t.began = t.agent.now()
 	for first, outcomes := range t.ask(ctx) {
 		part := t.batch.slice(first, len(outcomes))
 		t.observe(outcomes)
@@ -124,25 +127,6 @@ func (t *tickRun) finish(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// observe records whether the warehouse has answered, and the offset of its clock.
-func (t *tickRun) observe(outcomes []checks.Outcome) {
-	now := t.agent.now()
-	for _, o := range outcomes {
-		for i := range o.Results {
-			r := &o.Results[i]
-			t.duration = max(t.duration, r.Duration)
-			if r.Evidence.AsOf.IsZero() {
-				continue
-			}
-			t.up = true // also where the answer was an error of one statement
-			if r.Status != sentinel.Error {
-				t.skew = r.Evidence.AsOf.Sub(now)
-			}
-		}
-	}
-	t.answered = true
 }
 
 // loadDetectors restores the detectors of a part that are not in memory. It reads the
@@ -374,11 +358,27 @@ func (a *Agent) export(ctx context.Context, batch store.Batch) {
 	}
 	queues, unresolved := a.exportTargets()
 	for _, q := range queues {
-		if err := q.Export(ctx, batch.Results); err != nil {
+		err := q.Export(ctx, batch.Results)
+		if errors.Is(err, exporters.ErrClosed) {
+			err = a.exportToNext(ctx, q, batch.Results)
+		}
+		if err != nil {
 			a.log.ErrorContext(ctx, "exporting results", "exporter", q.Name, "error", err)
 		}
 	}
 	a.metrics.IncidentsOpen(unresolved)
+}
+
+// exportToNext exports results whose queue a reload has closed meanwhile to the exporter of
+// the same kind that took its place.
+func (a *Agent) exportToNext(ctx context.Context, closed *exporters.Queue, results []sentinel.Result) error {
+	queues, _ := a.exportTargets()
+	for _, q := range queues {
+		if q != closed && q.Name == closed.Name {
+			return q.Export(ctx, results)
+		}
+	}
+	return fmt.Errorf("%d results are lost: %w", len(results), exporters.ErrClosed)
 }
 
 // exportTargets returns the queues of all exporters, and the unresolved incidents by

@@ -101,7 +101,7 @@ func TestReloadDoesNotWaitForASlowStatement(t *testing.T) {
 		w.write("sentinel.yaml", fmt.Sprintf(`
 listen: %s
 token: tiger
-jitter: 0s
+jitter: 300ms
 warehouses: {shop: {dsn: "sqlite:shop.db"}, slow: {dsn: %q, statement_timeout: 2m}}
 defaults: {schedule: "@every 1s", timezone: UTC}
 datasets:

@@ -50,6 +50,9 @@ type QueueObserver interface {
 	Lost(exporter string, results int, err error)
 }
 
+// ErrClosed is returned for results that come after a queue has exported its last ones.
+var ErrClosed = errors.New("the exporter is closed")
+
 // Queue buffers the results for an exporter that may be slow. Its Export never waits. A
 // full queue drops the oldest results and reports them. [Queue.Run] must run.
 type Queue struct {
@@ -60,6 +63,7 @@ type Queue struct {
 
 	mu      sync.Mutex
 	waiting [][]sentinel.Result
+	closed  bool // no results are taken any more
 	wake    chan struct{}
 	once    sync.Once
 }
@@ -73,17 +77,16 @@ func (q *Queue) start() {
 	})
 }
 
-// Export implements Exporter.
+// Export implements Exporter. It returns [ErrClosed] after Run has ended.
 func (q *Queue) Export(_ context.Context, results []sentinel.Result) error {
 	if len(results) == 0 {
 		return nil
 	}
 	q.start()
-	q.mu.Lock()
-	q.waiting = append(q.waiting, results)
-	dropped := max(0, len(q.waiting)-q.Size)
-	q.waiting = q.waiting[dropped:]
-	q.mu.Unlock()
+	dropped, err := q.put(results)
+	if err != nil {
+		return err
+	}
 	if dropped > 0 {
 		q.problem(dropped, errors.New("the destination is too slow"))
 	}
@@ -94,8 +97,41 @@ func (q *Queue) Export(_ context.Context, results []sentinel.Result) error {
 	return nil
 }
 
+// put adds results. It returns how many older ones it drops.
+func (q *Queue) put(results []sentinel.Result) (dropped int, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return 0, ErrClosed
+	}
+	q.waiting = append(q.waiting, results)
+	extra := max(0, len(q.waiting)-q.Size)
+	dropped = count(q.waiting[:extra])
+	q.waiting = q.waiting[extra:]
+	return dropped, nil
+}
+
+func count(batches [][]sentinel.Result) (n int) {
+	for _, b := range batches {
+		n += len(b)
+	}
+	return n
+}
+
+// take returns the oldest batch. Without one it closes the queue, if it is the last time.
+func (q *Queue) take(last bool) (batch []sentinel.Result, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.closed = q.closed || last
+		return nil, false
+	}
+	batch, q.waiting = q.waiting[0], q.waiting[1:]
+	return batch, true
+}
+
 // Run exports batches until ctx ends. Then it exports the rest, up to the first error,
-// and closes the exporter.
+// reports what is lost, and closes the exporter.
 func (q *Queue) Run(ctx context.Context) {
 	q.start()
 	for ctx.Err() == nil {
@@ -106,32 +142,41 @@ func (q *Queue) Run(ctx context.Context) {
 		}
 	}
 	last := context.WithoutCancel(ctx)
-	q.drain(last)
+	for batch, ok := q.take(true); ok; batch, ok = q.take(true) {
+		if err := q.export(last, batch); err != nil {
+			q.problem(len(batch)+q.abandon(), err)
+		}
+	}
 	if err := panics.Catch(func() error { return q.Exporter.Close(last) }); err != nil {
 		q.problem(0, err)
 	}
 }
 
+// abandon closes the queue and returns how many results waited in it.
+func (q *Queue) abandon() (lost int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lost, q.waiting, q.closed = count(q.waiting), nil, true
+	return lost
+}
+
+// drain exports what waits, as long as ctx lasts.
 func (q *Queue) drain(ctx context.Context) {
-	for {
-		q.mu.Lock()
-		if len(q.waiting) == 0 {
-			q.mu.Unlock()
+	for ctx.Err() == nil {
+		batch, ok := q.take(false)
+		if !ok {
 			return
 		}
-		next := q.waiting[0]
-		q.waiting = q.waiting[1:]
-		q.mu.Unlock()
-		err := panics.Catch(func() error {
-			return secrets.Of(q.Exporter).Try(ctx, secrets.IsRefused, func() error { return q.Exporter.Export(ctx, next) })
-		})
-		if err != nil {
-			q.problem(len(next), err)
-			if ctx.Err() != nil {
-				return
-			}
+		if err := q.export(ctx, batch); err != nil {
+			q.problem(len(batch), err)
 		}
 	}
+}
+
+func (q *Queue) export(ctx context.Context, batch []sentinel.Result) error {
+	return panics.Catch(func() error {
+		return secrets.Of(q.Exporter).Try(ctx, secrets.IsRefused, func() error { return q.Exporter.Export(ctx, batch) })
+	})
 }
 
 func (q *Queue) problem(dropped int, err error) {

@@ -332,6 +332,38 @@ func TestSlowDestinationDoesNotBlock(t *testing.T) {
 	}
 }
 
+// failing is a destination that takes nothing.
+type failing struct{ stuck }
+
+func (*failing) Export(context.Context, []sentinel.Result) error { return errors.New("refused") }
+
+// TestClosedQueueLosesNothingInSilence: each result arrives, is reported as lost, or is
+// refused by the queue. Results are counted, not batches.
+func TestClosedQueueLosesNothingInSilence(t *testing.T) {
+	t.Parallel()
+	dropped := 0
+	q := &exporters.Queue{Exporter: &failing{}, Name: "refusing", Observer: lost(func(_ string, n int, err error) {
+		dropped += n
+		if !strings.Contains(err.Error(), "refused") {
+			t.Error(err)
+		}
+	})}
+	for range 20 {
+		if err := q.Export(t.Context(), []sentinel.Result{sample(), sample(), sample()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	q.Run(ended)
+	if dropped != 60 {
+		t.Errorf("%d of 60 results are reported as lost", dropped)
+	}
+	if err := q.Export(t.Context(), []sentinel.Result{sample()}); !errors.Is(err, exporters.ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
 // TestEveryExporterHasAPage holds the registry to the docs.
 func TestEveryExporterHasAPage(t *testing.T) {
 	t.Parallel()

@@ -247,6 +247,11 @@ var (
 		"Backups of the state that failed, and lists of them that could not be read.",
 		nil,
 	}
+	StoreRolledBack = Metric{
+		"sentinel_store_rolled_back_seconds", "gauge",
+		"By how much the state was older at the start than it had been before, for a day. 0: it was not.",
+		nil,
+	}
 	StoreRewritten = Metric{
 		"sentinel_store_rewritten_total", "counter",
 		"How often the file of the agent's state, or its log, was deleted under the agent, and written again.",

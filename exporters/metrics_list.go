@@ -16,7 +16,7 @@ func agentMetrics() []Metric {
 	return append(sloMetrics(),
 		BuildInfo, Time, CheckResults, CheckDuration, IncidentsOpen, IncidentsFlapping, TicksMissed, JobsSkipped,
 		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, Leading, StateShared,
-		BackupTimestamp, BackupDue, BackupSize, BackupsKept, BackupFailures,
+		BackupTimestamp, BackupDue, BackupSize, BackupsKept, BackupFailures, StoreRolledBack,
 		SecretsUnread, Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ArrivalsKnown, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead,
 		RiskModel,

@@ -449,6 +449,10 @@ var cases = map[string][]struct {
 		},
 		{map[string]string{`sentinel_dead_letters{of="repair"}`: "0x20"}, "10m", 0},
 	},
+	"SentinelStateRolledBack": {
+		{map[string]string{`sentinel_store_rolled_back_seconds{instance="i"}`: "7200x20"}, "5m", 1},
+		{map[string]string{`sentinel_store_rolled_back_seconds{instance="i"}`: "0x20"}, "5m", 0},
+	},
 	"SentinelBackupOverdue": {
 		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x120"}, "80m", 1},
 		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x60 90000x60"}, "80m", 0}, // late, and there

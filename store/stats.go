@@ -6,6 +6,19 @@ import (
 	"time"
 )
 
+// NewestTick returns the newest tick that is recorded; zero if there is none.
+func (s *Store) NewestTick(ctx context.Context) (at time.Time, err error) {
+	err = s.each(ctx, `SELECT max(tick) FROM last_tick`, nil, func(scan func(...any) error) error {
+		var newest sql.NullInt64
+		err := scan(&newest)
+		if newest.Valid {
+			at = fromMicros(newest.Int64)
+		}
+		return err
+	})
+	return at, err
+}
+
 // Stats is the size of the state. An observation that replaced another of its instant
 // may be counted twice for a while.
 type Stats struct {

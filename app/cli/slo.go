@@ -89,6 +89,7 @@ func serviceLevels(
 	}
 	for _, d := range datasets {
 		if l := levels[d.Table]; l != nil {
+			l.EndWindows(now, cfg.Windows)
 			reports = append(reports, l.Reports(now)...)
 		}
 	}

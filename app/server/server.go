@@ -35,6 +35,8 @@ type Server struct {
 	Options
 	config    *config.Config // the newest that loaded; only Run's goroutine uses it
 	listening chan string
+	// remembered is the newest tick that the state had, in this process or one before it.
+	remembered *remembered
 }
 
 // ConfigError says that the agent cannot run by its configuration. All other
@@ -48,7 +50,7 @@ func (e *ConfigError) Unwrap() error { return e.Err }
 
 // New makes a server. cfg is what was read from options.ConfigPath.
 func New(cfg *config.Config, options Options) *Server {
-	return &Server{Options: options, config: cfg, listening: make(chan string, 1)}
+	return &Server{Options: options, config: cfg, listening: make(chan string, 1), remembered: rememberedOf(cfg.State.Reveal())}
 }
 
 // Listening receives the address that is served when the agent begins to lead.

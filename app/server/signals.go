@@ -34,6 +34,7 @@ func (t *term) Leads() bool { return t.leads.Load() }
 // Problems implements web.Condition.
 func (t *term) Problems() (all []string) {
 	all = append(all, t.agent.Problems()...)
+	all = append(all, t.rollback.problems()...)
 	all = append(all, t.backups.problems()...)
 	if text := t.reloadFailed.Load(); text != nil && *text != "" {
 		all = append(all, "The last reload failed, and the configuration before is in force: "+*text)

@@ -44,6 +44,7 @@ type term struct {
 	worker   *cluster.Worker // of the member
 
 	backups      backups
+	rollback     rollback
 	repairsOff   *repair.StoredKillSwitch
 	leads        atomic.Bool
 	reloading    sync.Mutex // one reload at a time
@@ -76,6 +77,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	t.repairsOff = killSwitch(state, s.config.RepairsOff)
 	t.makeAgent()
 	t.backups.term, t.backups.changed = t, make(chan struct{}, 1)
+	t.rollback.term, t.rollback.memory = t, s.remembered
 	t.backups.put(t.setup(t.config).Keeper())
 	select {
 	case s.listening <- t.listener.Addr().String():
@@ -129,6 +131,7 @@ func (t *term) run(ctx context.Context) error {
 		t.Log.Warn(w)
 	}
 	debug.FreeOSMemory() // what reading the configuration took
+	t.rollback.begin(running)
 	var parts sync.WaitGroup
 	var served, ran, led error
 	parts.Go(func() { served = t.web().Serve(running, t.listener); stop() })
@@ -136,6 +139,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { t.handleSignals(running) })
 	parts.Go(func() { (&unread{config: t.inForce.Load, metrics: t.metrics, log: t.Log}).keep(running) })
 	parts.Go(func() { t.backups.run(running) })
+	parts.Go(func() { t.rollback.run(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
 		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t}, t.Log); stop() })
@@ -199,12 +203,12 @@ func (t *term) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.repairsOff.Configure(switchedOff(cfg.RepairsOff))
 	if t.member != nil {
 		p = shared(p, t.member, t.worker)
-		t.member.Regroup(group(cfg, t.Version))
 	}
+	t.join(cfg)
 	if err := t.agent.Reload(ctx, p); err != nil {
+		t.join(t.inForce.Load()) // nothing of a reload that failed is in force
 		return errors.Join(err, p.Close())
 	}
 	t.inForce.Store(cfg)
@@ -212,6 +216,15 @@ func (t *term) tryReload(ctx context.Context) error {
 	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets),
 		"note", "changes of listen, state and token take effect after a restart")
 	return nil
+}
+
+// join puts in force what a configuration says to others than the agent: whether repairs are
+// off, and which agents have the same configuration. A plan never runs without it.
+func (t *term) join(cfg *config.Config) {
+	t.repairsOff.Configure(switchedOff(cfg.RepairsOff))
+	if t.member != nil {
+		t.member.Regroup(group(cfg, t.Version))
+	}
 }
 
 // sharedLease is how long a repair stays with an agent that is not heard of any
