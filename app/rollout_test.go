@@ -11,7 +11,8 @@ import (
 
 // TestRollingUpdate restarts two agents one after the other, as a Deployment does: the next
 // one is ended only when the one before is ready. Both are ready, one leads, and every tick
-// was run once or is written down with its reason.
+// was run once or is written down with its reason. Meanwhile tables are emptied and filled
+// again, and each incident is notified once when it begins and once when it ends.
 func TestRollingUpdate(t *testing.T) {
 	t.Parallel()
 	const datasets = 10
@@ -26,6 +27,8 @@ func TestRollingUpdate(t *testing.T) {
 	var slowest time.Duration
 	for step := range 4 {
 		n := step % 2
+		name := fmt.Sprintf("t_%04d", step)
+		testenv.Exec(t, "pgx", c.shop, "DELETE FROM "+name)
 		led := c.leader() == n
 		began := time.Now()
 		if err := c.agents[n].cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -48,6 +51,9 @@ func TestRollingUpdate(t *testing.T) {
 			t.Errorf("agent %d leads beside the other one", n)
 		}
 		c.ticked(time.Now())
+		c.until("the incident is notified", func() bool { return c.notified() > 2*step })
+		testenv.Exec(t, "pgx", c.shop, "INSERT INTO "+name+" VALUES (1)")
+		c.until("its end is notified", func() bool { return c.notified() > 2*step+1 })
 	}
 	t.Logf("leadership moved within %s", slowest.Round(100*time.Millisecond))
 	if slowest > 10*time.Second {
@@ -57,4 +63,18 @@ func TestRollingUpdate(t *testing.T) {
 		c.kill(n)
 	}
 	c.complete(datasets)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, times := range c.notices {
+		if times != 1 || len(c.notices) != 8 {
+			t.Errorf("notice %s arrived %d times, of %d notices; want 8, each once", key, times, len(c.notices))
+		}
+	}
+}
+
+// notified counts the notices that have arrived.
+func (c *testCluster) notified() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.notices)
 }
