@@ -105,13 +105,15 @@ type rowJudge struct {
 }
 
 func (j *rowJudge) whole(kind string, n tally) sentinel.Result {
+	pass := j.words(n)
 	if n.rows == 0 {
+		pass = "no rows to look at" + j.label
 		j.observe(n)
 		j.empty()
 	} else {
 		j.judge(n)
 	}
-	r := conclude(kind, j.findings, j.words(n))
+	r := conclude(kind, j.findings, pass)
 	r.Observations = j.observations
 	r.Evidence = sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}
 	return r

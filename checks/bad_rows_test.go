@@ -41,7 +41,7 @@ func TestBadRows(t *testing.T) {
 		b.want("r", &checks.FailedRows{Query: "SELECT id FROM r WHERE n > 3; "}, sentinel.Fail, "the query returns 2 rows")
 		b.want("r", &checks.FailedRows{Query: "SELECT id FROM r WHERE n > 3 -- bad", RowsQuery: "SELECT id FROM r",
 			BadRows: half}, sentinel.Pass, "2 of 5 rows fail (40%)")
-		b.want("hollow", &checks.Missing{Column: "s"}, sentinel.Pass, "0 of 0 rows")
+		b.want("hollow", &checks.Missing{Column: "s"}, sentinel.Pass, "no rows to look at")
 		b.want("hollow", &checks.Missing{Column: "s", BadRows: checks.BadRows{OnEmpty: "fail"}}, sentinel.Fail, "no rows")
 		b.want("gone", &checks.Missing{Column: "s"}, sentinel.Fail, "the table does not exist")
 	})

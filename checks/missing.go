@@ -108,7 +108,7 @@ func (c *Missing) Ask(t Target, _ Answers) []Ask {
 // Judge implements Check.
 func (c *Missing) Judge(t Target, a Answers) sentinel.Result {
 	if t.Known.Relation != nil && t.Known.Err == nil && c.proven(t) {
-		return proven("missing", "NOT NULL proves that every row has a "+c.Column)
+		return proven("missing", "NOT NULL proves that no row lacks "+c.Column)
 	}
 	return c.judgeRows(t, c, a)
 }
