@@ -58,10 +58,12 @@ var recorded = map[string]string{
 	"silence":         "SentinelRowCountBad",
 }
 
-// notRecorded are the alerts that no situation raises: a risk that was learned in weeks, a
-// risk model that is worse than the base rate for a day, a standby of a warehouse that is
-// behind, and agents of which none can lead. Only series that are made up try them.
-var notRecorded = []string{"SentinelDeadlineAtRisk", "SentinelRiskModelOff", "SentinelStandbyLags", "SentinelNobodyLeads"}
+// notRecorded are the alerts that no situation raises: a backup that is late, a risk that was learned in weeks, an
+// older state in the place of another, a risk model that is worse than the base rate for a
+// day, a standby of a warehouse that is behind, and agents of which none can lead. Only
+// series that are made up try them.
+var notRecorded = []string{"SentinelBackupOverdue", "SentinelDeadlineAtRisk",
+	"SentinelStateRolledBack", "SentinelRiskModelOff", "SentinelStandbyLags", "SentinelNobodyLeads"}
 
 // situation is a file of testdata.
 type situation struct {
