@@ -83,6 +83,12 @@ func challenge(w http.ResponseWriter, r *http.Request, users bool) {
 	http.Error(w, message, http.StatusUnauthorized)
 }
 
+// Known reports whether [Guard.Needs] has let a request through: its sender has a role.
+func Known(ctx context.Context) bool {
+	_, known := ctx.Value(identityKey{}).(identity)
+	return known
+}
+
 // Reads lets requests through that may read.
 func (g *Guard) Reads(next http.Handler) http.Handler { return g.reading(g.access.Read, next) }
 

@@ -30,6 +30,9 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 				a.log.Error("pruning the outbox", "error", err)
 			}
 		}
+		if err := a.expireSamples(ctx, a.now()); err != nil && ctx.Err() == nil {
+			a.log.Error("forgetting samples of failed rows", "error", err)
+		}
 		a.settleFlapping(ctx)
 		a.countNotices(ctx)
 		a.rereadSilences(ctx)

@@ -223,10 +223,12 @@ func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error) {
 	to, known := map[string]sentinel.IncidentState{"ack": sentinel.Acknowledged, "resolve": sentinel.Resolved}[what]
 	switch {
-	case !known:
-		return sentinel.Incident{}, fmt.Errorf("unknown word %q: want ack or resolve", what)
+	case !known && what != "forget":
+		return sentinel.Incident{}, fmt.Errorf("unknown word %q: want ack, resolve or forget", what)
 	case who == "":
 		return sentinel.Incident{}, errors.New("who: name the person who decides")
+	case what == "forget":
+		return a.forgetSamples(ctx, id, who, why)
 	}
 	note := string(to) + " by " + who
 	if why != "" {

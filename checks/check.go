@@ -62,6 +62,8 @@ type Options struct {
 	Aspect string `yaml:"-"`
 	// Anomaly also judges the check's number by its normal range.
 	Anomaly *anomaly.Config `yaml:"anomaly" doc:"Also hold the number against what is normal for it."`
+	// Samples says what is kept of bad rows when the check turns bad. Nil: nothing.
+	Samples *Samples `yaml:"samples" doc:"Rows to keep when the check turns bad. Default: the dataset's."`
 }
 
 // Confirm is N-of-M: Failures bad results among the last Of.

@@ -69,6 +69,14 @@ func (o *Options) validateOptions(check Check) error {
 		return settings.Wrong("anomaly", "%s has no number to watch: put it on %s", KindOf(check),
 			kindsWith(func(measurement) bool { return true }))
 	}
+	if o.Samples != nil && !SamplesRows(check) {
+		return settings.Wrong("samples", "%s has no bad rows to keep: put it on missing, invalid or failed_rows", KindOf(check))
+	}
+	if o.Samples != nil {
+		if err := settings.In("samples", o.Samples.Validate()); err != nil {
+			return err
+		}
+	}
 	if c := o.Confirm; c != nil && (c.Failures < 1 || c.Of < c.Failures || c.Of > 64) {
 		field := "confirm.of"
 		if c.Failures < 1 {

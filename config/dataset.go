@@ -132,6 +132,9 @@ func (r *reader) check(
 	if o.Confirm == nil && !given(e.fields, "confirm") {
 		o.Confirm = base.confirm
 	}
+	if o.Samples == nil && !given(e.fields, "samples") && checks.SamplesRows(e.it) {
+		o.Samples = base.samples
+	}
 	o.RowSecurity = cmp.Or(o.RowSecurity, base.rowSecurity)
 	if err := e.it.Validate(); err != nil {
 		r.invalid(e.fields, e.node, e.kindName, err)

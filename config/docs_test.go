@@ -52,6 +52,7 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 		"../docs/prediction.md",
 		"../docs/notifications.md",
 		"../docs/failover.md",
+		"../docs/samples.md",
 	}
 	for _, page := range slices.Concat(pages, repairs, channels, destinations, single) {
 		text, err := os.ReadFile(page)

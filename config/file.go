@@ -57,6 +57,7 @@ type inheritable struct {
 	Runbook     maybe[string]          `yaml:"runbook" doc:"Link for whoever is notified."`
 	RowSecurity maybe[string]          `yaml:"row_security" default:"error" enum:"error,visible" doc:"If row security hides rows: error, or judge the visible ones."`
 	Confirm     maybe[*checks.Confirm] `yaml:"confirm" doc:"Bad results that an incident needs. Default: one is enough."`
+	Samples     maybe[*checks.Samples] `yaml:"samples" doc:"Rows to keep when a check of rows turns bad. Default: none."`
 	SLO         maybe[*SLO]            `yaml:"slo" doc:"Service level of loads and checks. Default: none."`
 }
 

@@ -142,7 +142,8 @@ type inherited struct {
 	// rowSecurity is "visible" where the rows that a user sees are judged.
 	rowSecurity string
 	confirm     *checks.Confirm
-	slo         *SLO // nil: none
+	samples     *checks.Samples // nil: none
+	slo         *SLO            // nil: none
 }
 
 // inherit overrides inherited values by those given at n. An explicit null disables an
@@ -180,6 +181,9 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 	if from.Confirm.given {
 		to.confirm = from.Confirm.value
 	}
+	if from.Samples.given {
+		r.inheritSamples(to, from.Samples.value, n)
+	}
 	if from.SLO.given {
 		r.inheritSLO(to, from.SLO.value, n)
 	}
@@ -205,6 +209,18 @@ func (r *reader) inheritSLO(to *inherited, slo *SLO, n *yaml.Node) {
 		}
 	}
 	to.slo = slo
+}
+
+// inheritSamples overrides inherited samples.
+func (r *reader) inheritSamples(to *inherited, samples *checks.Samples, n *yaml.Node) {
+	at := child(n, "samples")
+	if samples != nil && !r.bad[at] {
+		if err := samples.Validate(); err != nil {
+			r.invalid(at, at, "samples", err)
+			return
+		}
+	}
+	to.samples = samples
 }
 
 // keyIn returns one key of a struct.

@@ -54,6 +54,8 @@ var blocks = []struct {
 			"- row_count: {id: orders_today, bucket: day, tier: critical, fail: \"< 10\"}",
 		), reflect.TypeFor[checks.Options]()},
 	{"Confirm", "Under `confirm:`.", "defaults: {confirm: {failures: 2, of: 3}}\n", reflect.TypeFor[checks.Confirm]()},
+	{"Samples", "Under `samples:`. [Samples of bad rows](samples.md).",
+		"defaults: {samples: {columns: [id, status], mask: {status: hash}}}\n", reflect.TypeFor[checks.Samples]()},
 	{"SLO", "Under `slo:`. [Service levels](slo.md).", "defaults: {slo: {objective: 99.9%, window: 30d}}\n", reflect.TypeFor[SLO]()},
 	{"Time", "Under `time:` of a dataset, or of a check that reads rows by their time ([more](time.md)).",
 		"datasets:\n  - table: shop.public.events\n    time: {column: ts, unit: ms}\n    checks: [freshness: {fail: 1h}]\n",

@@ -66,6 +66,8 @@ type Entry struct {
 	Others   int    // unresolved incidents of the thread beside those of the notice
 	Failed   string // the channel that gave the notice up before, and why; may be empty
 	Late     string // why it is told after the transition; may be empty
+	// Samples are of the incident's bad rows, with keys and masked values alone.
+	Samples []sentinel.Sample
 }
 
 // News reports whether the entry says that something is wrong now.

@@ -17,6 +17,7 @@ type Change struct {
 	Incident sentinel.Incident // as it is after it
 	Trace    string            // W3C traceparent of the tick; may be empty
 	Late     string            // why it is told after the transition; may be empty
+	samples  bool              // the route allows samples of bad rows
 }
 
 // Track compares an incident with its previous version (the zero value for a new one).
@@ -110,6 +111,7 @@ type note struct {
 	Trace    string `json:",omitempty"`
 	Late     string `json:",omitempty"` // why it is told after the transition
 	Failed   string `json:",omitempty"` // the channel that gave it up, and why
+	Samples  bool   `json:",omitempty"` // the route allows samples of bad rows
 }
 
 // Plan returns the items for the outbox. The caller stores them in the transaction that
@@ -137,6 +139,7 @@ func (p *Planner) Plan(changes []Change, sent []store.Notified, now time.Time) (
 		}
 		for _, r := range p.routes(p.present(c.Incident, now), now) {
 			if !p.Routes[r].OnlyEscalated || c.Kind == Escalated || c.Incident.Standing() == sentinel.Escalated {
+				c.samples = p.Routes[r].Samples
 				out.add(c, p.Routes[r].To, p.Routes[r].group(r, c.Kind, cause), p.Routes[r].Wait())
 				notified[c.Incident.ID] = append(notified[c.Incident.ID], p.Routes[r].To...)
 			}
@@ -276,7 +279,7 @@ func (o *items) put(c Change, key string, to []string, group string, wait time.D
 	if len(to) == 0 || o.err != nil {
 		return
 	}
-	data, err := json.Marshal(note{Incident: c.Incident, Trace: c.Trace, Late: c.Late})
+	data, err := json.Marshal(note{Incident: c.Incident, Trace: c.Trace, Late: c.Late, Samples: c.samples})
 	if err != nil {
 		o.err = fmt.Errorf("planning notifications of %s: %w", c.Incident.ID, err)
 		return

@@ -69,14 +69,15 @@ func (m *reminders) remind(i sentinel.Incident, r int, channel string) {
 	}
 	switch {
 	case missed != "":
-		m.out.add(Change{Kind: missed, Incident: i, Late: m.unsilenced(i)}, []string{channel}, group(missed), route.Wait())
+		c := Change{Kind: missed, Incident: i, Late: m.unsilenced(i), samples: route.Samples}
+		m.out.add(c, []string{channel}, group(missed), route.Wait())
 	case acknowledged:
 	case gaveUp:
 		if now.Sub(gone.Last) >= route.pause(gone.Reminders) {
 			m.out.again(i, channel, gone.Reminders, group(late(i)))
 		}
 	case !ok && (!route.OnlyEscalated || i.Standing() == sentinel.Escalated):
-		c := Change{Kind: late(i), Incident: i, Late: cmp.Or(m.unsilenced(i), route.begun(i))}
+		c := Change{Kind: late(i), Incident: i, Late: cmp.Or(m.unsilenced(i), route.begun(i)), samples: route.Samples}
 		m.out.add(c, []string{channel}, group(late(i)), route.Wait())
 	case ok && t.Sent && due(t.Last):
 		m.out.remind(i, channel, t.Reminders+1, group(Reminder))

@@ -24,6 +24,7 @@ type Route struct {
 
 	During []Times `yaml:"during" doc:"Times in which the route holds. At others the next route is tried. Default: always."`
 
+	Samples       bool           `yaml:"samples" doc:"Notices have the keys and masked values of samples of bad rows."`
 	Continue      bool           `yaml:"continue" doc:"Also try the routes after this one."`
 	OnlyEscalated bool           `yaml:"only_escalated" doc:"Notify only once a repair has failed or is not allowed."`
 	GroupBy       []string       `yaml:"group_by" default:"warehouse,tier" enum:"warehouse,schema,dataset,tier,owner,kind,check" doc:"What incidents must share to be one message."`

@@ -175,7 +175,7 @@ func checkName(check, key string) string {
 func (e Entry) Body() []string {
 	found := e.findings()
 	if found == nil {
-		return []string{clip(flat(e.Incident.Message), 2000)}
+		return append([]string{clip(flat(e.Incident.Message), 2000)}, e.sampleLines()...)
 	}
 	var lines []string
 	for _, f := range found[:min(listed, len(found))] {
@@ -188,7 +188,7 @@ func (e Entry) Body() []string {
 	if rest := len(found) - len(lines); rest > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more: sentinel incidents show %s", rest, e.Incident.ID))
 	}
-	return lines
+	return append(lines, e.sampleLines()...)
 }
 
 // Facts returns the facts of an incident that a person needs first: observed and

@@ -66,6 +66,7 @@ type hookIncident struct {
 	Flaps      int             `json:"flaps"`
 	Failed     string          `json:"undelivered,omitempty"` // the channel that gave it up, and why
 	Findings   []hookFinding   `json:"findings"`              // all of the episode
+	Samples    []string        `json:"samples,omitempty"`
 }
 
 // hookFinding is one finding of an incident.
@@ -157,6 +158,7 @@ func body(n Notice) ([]byte, error) {
 			Flaps:      i.Flaps,
 			Failed:     e.Failed,
 			Findings:   hookFindings(i.Findings),
+			Samples:    e.sampleLines(),
 		})
 	}
 	return json.Marshal(b)

@@ -89,7 +89,7 @@ func (w *worker) step(ctx context.Context) (idle time.Duration, err error) {
 
 // send makes one try and stores its outcome, also when the program is ending.
 func (w *worker) send(ctx context.Context, b store.OutboxBundle) error {
-	n, err := w.notice(b)
+	n, err := w.notice(ctx, b)
 	ref := ""
 	if err == nil {
 		ref, err = w.d.deliver(ctx, w.channel, n)
@@ -135,17 +135,23 @@ func (w *worker) backoff(attempts int) time.Duration {
 }
 
 // notice makes the message of a bundle.
-func (w *worker) notice(b store.OutboxBundle) (Notice, error) {
+func (w *worker) notice(ctx context.Context, b store.OutboxBundle) (Notice, error) {
 	n := Notice{Key: b.Key, At: w.d.Clock.Now(), URL: w.d.URL}
 	for _, item := range b.Items {
 		var stored note
 		if err := json.Unmarshal(item.Notice, &stored); err != nil {
 			return n, permanent("reading notice %s: %w", item.Key, err)
 		}
-		n.Entries = append(n.Entries, Entry{
+		e := Entry{
 			Kind: Kind(item.Kind), Incident: stored.Incident, Thread: item.Thread, Ref: item.Ref,
 			Others: b.Others[item.Thread], Failed: stored.Failed, Late: stored.Late,
-		})
+		}
+		if stored.Samples {
+			if err := w.addSamples(ctx, &e); err != nil {
+				return n, err
+			}
+		}
+		n.Entries = append(n.Entries, e)
 		n.Trace = cmp.Or(n.Trace, stored.Trace)
 	}
 	n.Kind, n.Tier = n.Entries[0].Kind, tierOf(n.Entries)

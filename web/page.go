@@ -53,7 +53,9 @@ func percent(v float64) string {
 // shown is an incident on the page. Below is set if another incident explains it.
 type shown struct {
 	sentinel.Incident
-	Below bool
+	Below   bool
+	Samples []sentinel.Sample // of bad rows
+	Hidden  bool              // there are samples, for whoever has a role
 }
 
 // arrange sorts incidents with the worst first. It puts each one below the incident
@@ -72,7 +74,7 @@ func arrange(open []sentinel.Incident) (out []shown) {
 	var place func(i sentinel.Incident, below bool)
 	place = func(i sentinel.Incident, below bool) {
 		placed[i.ID] = true
-		out = append(out, shown{i, below})
+		out = append(out, shown{Incident: i, Below: below})
 		for _, d := range open {
 			if d.Upstream == i.ID && !placed[d.ID] {
 				place(d, true)
@@ -133,6 +135,10 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.Agent != nil {
 		data.Levels = s.Agent.ServiceLevels()
+	}
+	if err := s.addSamples(r, data.Incidents); err != nil {
+		s.json(w, nil, err)
+		return
 	}
 	for _, r := range results {
 		data.Counts[r.Status]++

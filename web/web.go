@@ -199,6 +199,8 @@ func (s *Server) handler(g *access.Guard) http.Handler {
 	} {
 		mux.Handle("POST "+path, g.Needs(access.Operator, handle))
 	}
+	mux.Handle("GET /samples", g.Needs(access.Viewer, http.HandlerFunc(s.page)))
+	mux.Handle("GET /api/v1/incidents/{id}/samples", g.Needs(access.Viewer, http.HandlerFunc(s.samples)))
 	mux.Handle("DELETE /api/v1/silences/{id}", g.Needs(access.Operator, http.HandlerFunc(s.endSilence)))
 	mux.Handle("POST /-/reload", g.Needs(access.Admin, http.HandlerFunc(s.reload)))
 	// The schemas of a large warehouse are megabytes. No body is read without the token.

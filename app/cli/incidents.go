@@ -19,7 +19,7 @@ import (
 func newIncidents() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "incidents",
-		Short:   "List, show, acknowledge, resolve and silence incidents",
+		Short:   "List, show, acknowledge, resolve and silence incidents, forget samples",
 		Example: "  sentinel incidents list --all",
 	}
 	var all bool
@@ -40,6 +40,7 @@ func newIncidents() *cobra.Command {
 	}
 	cmd.AddCommand(list, show, newSilence(),
 		newIncidentDecision("ack", "Acknowledge an incident: stops its reminders"),
+		newIncidentDecision("forget", "Delete the samples of bad rows that are kept with an incident"),
 		newIncidentDecision("resolve", "Resolve an incident now; it opens again if its check still fails"),
 	)
 	return cmd
@@ -94,7 +95,11 @@ func showIncident(cmd *cobra.Command, id string) (err error) {
 	if err != nil {
 		return unavailable(err)
 	}
-	return incidentPage{i, repairs, notifications, log}.write(cmd.OutOrStdout())
+	samples, err := s.Samples(ctx, id)
+	if err != nil {
+		return unavailable(err)
+	}
+	return incidentPage{i, repairs, notifications, log, samples}.write(cmd.OutOrStdout())
 }
 
 // incidentPage is everything that the state records about an incident.
@@ -103,6 +108,7 @@ type incidentPage struct {
 	repairs       []sentinel.Repair
 	notifications []store.OutboxItem
 	log           []store.AuditEntry
+	samples       []sentinel.Sample
 }
 
 func (p incidentPage) write(w io.Writer) error {
@@ -130,7 +136,29 @@ func (p incidentPage) write(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	return p.writeFindings(w)
+	if err := p.writeFindings(w); err != nil {
+		return err
+	}
+	return p.writeSamples(w)
+}
+
+// writeSamples lists samples of bad rows, or says why there are none.
+func (p incidentPage) writeSamples(w io.Writer) error {
+	for _, s := range p.samples {
+		text := s.Note
+		if text == "" {
+			text = fmt.Sprintf("%d bad rows of %s", len(s.Rows), timeText(s.Taken))
+		}
+		if _, err := fmt.Fprintf(w, "\n%s: %s\n", s.Check, text); err != nil {
+			return err
+		}
+		for _, line := range s.Lines() {
+			if _, err := fmt.Fprintln(w, "  "+line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // writeFindings lists the findings, those first that are open.
@@ -199,7 +227,7 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// newIncidentDecision is the command ack or resolve.
+// newIncidentDecision is the command ack, resolve or forget.
 func newIncidentDecision(what, short string) *cobra.Command {
 	var why string
 	cmd := &cobra.Command{

@@ -78,9 +78,26 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 			}
 		}
 	}
+	printSamples(cmd, env, jobs)
 	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one read of each warehouse's catalog\n",
 		statements, tables)
 	return err
+}
+
+// printSamples prints the statements that sample bad rows.
+func printSamples(cmd *cobra.Command, env checks.Env, jobs map[string][]checks.Job) {
+	w := cmd.OutOrStdout()
+	for _, name := range slices.Sorted(maps.Keys(jobs)) {
+		for _, p := range checks.PlanSamples(cmd.Context(), env, name, jobs[name]) {
+			fmt.Fprintf(w, "-- %s: samples of bad rows, only when a check turns bad (%d checks)\n", p.Table, len(p.Checks))
+			if p.Err != nil {
+				fmt.Fprintf(w, "-- %v\n", p.Err)
+			}
+			if p.Statement.SQL != "" {
+				printStatement(w, p.Statement)
+			}
+		}
+	}
 }
 
 func printStatement(w io.Writer, s warehouse.Statement) {

@@ -122,7 +122,7 @@ func connect(path, mode string, connections int) (*sql.DB, error) {
 	// power cut may undo the last commits, but never tear one.
 	pragmas := []string{"busy_timeout(5000)", "cache_size(-500)"}
 	if mode != "ro" {
-		pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(NORMAL)")
+		pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(NORMAL)", "secure_delete(ON)")
 	}
 	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
@@ -195,6 +195,17 @@ func (d *DB) Write(ctx context.Context, durable bool, do func(context.Context, *
 	}
 	committed = true
 	return tx.Commit()
+}
+
+// Erase moves the write-ahead log into the file, and empties it. Deleted rows are overwritten
+// in the file, but the log may still have them. A reader that stays on an old snapshot for
+// longer than the busy timeout leaves the log until the next checkpoint.
+func (d *DB) Erase(ctx context.Context) error {
+	if d.writes == nil {
+		return engine.ErrReadOnly
+	}
+	_, err := d.writes.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
 }
 
 // rollback undoes tx, unless the end of its context or the engine already did: SQLite

@@ -1,0 +1,310 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// TakeSamples reads samples of the bad rows of the jobs' checks, which have turned bad. It
+// sends one statement a table, which has a third of the time of other statements. All of them
+// together have the time of one. key is of the mask `hash`. There is one sample for each check
+// with `samples:`; its Note says why it has no rows. Texts of the engine's errors, which may
+// quote values, are in none.
+func TakeSamples(ctx context.Context, env Env, name string, jobs []Job, key []byte) []sentinel.Sample {
+	e, part := sampling(ctx, env, name, jobs)
+	limit := time.Duration(0)
+	if e.db != nil {
+		limit = e.db.Config.StatementTimeout
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	var out []sentinel.Sample
+	for i := range part {
+		s := e.sampleStatement(&part[i])
+		out = append(out, s.take(ctx, limit/3, key)...)
+	}
+	return out
+}
+
+// PlanSamples returns the statements that would sample the bad rows of jobs if all of their
+// checks turned bad now. Jobs without `samples:` have none.
+func PlanSamples(ctx context.Context, env Env, name string, jobs []Job) []PlannedStatement {
+	e, part := sampling(ctx, env, name, jobs)
+	var out []PlannedStatement
+	for i := range part {
+		s := e.sampleStatement(&part[i])
+		p := PlannedStatement{Table: part[i].job.Table, Statement: s.Statement}
+		for _, m := range s.members {
+			p.Checks = append(p.Checks, m.run.target.Check)
+			if m.Note != "" {
+				p.Err = errors.Join(p.Err, fmt.Errorf("%s: %s", m.run.target.Check, m.Note))
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// sampledCheck is a check whose bad rows are sampled. It needs to know the primary key and
+// all columns, and no history.
+type sampledCheck struct{ rowFailer }
+
+// Needs implements Check.
+func (c sampledCheck) Needs(t Target) Needs {
+	n := c.rowFailer.Needs(t)
+	columns := append(slices.Clone(n.Columns), c.Common().Samples.Columns...)
+	columns = slices.DeleteFunc(columns, func(name string) bool { return name == sampleKeys })
+	return Needs{Facts: n.Facts | warehouse.Keys | warehouse.Columns, Column: n.Column, Columns: columns}
+}
+
+// sampling reads the catalog for the jobs that have checks with `samples:`.
+func sampling(ctx context.Context, env Env, name string, jobs []Job) (*executor, []jobRun) {
+	var sampled []Job
+	for _, j := range jobs {
+		own := j
+		own.Checks = nil
+		for _, c := range j.Checks {
+			if f, can := c.(rowFailer); can && c.Common().Samples != nil {
+				own.Checks = append(own.Checks, sampledCheck{f})
+			}
+		}
+		if len(own.Checks) > 0 {
+			sampled = append(sampled, own)
+		}
+	}
+	if len(sampled) == 0 {
+		return &executor{env: env}, nil
+	}
+	e := newExecutor(ctx, env, name, sampled)
+	return e, e.prepare(ctx, sampled)
+}
+
+// samplesOfTable is the one statement that samples the bad rows of a table.
+type samplesOfTable struct {
+	warehouse.Statement
+	db      *warehouse.DB
+	members []*sampledRun
+}
+
+// sampledRun is one check of it.
+type sampledRun struct {
+	sentinel.Sample
+	run  *checkRun
+	sent bool // it is a part of the statement
+}
+
+// sampleStatement writes the statement for a job: for each check the number of it and the
+// texts of its columns.
+func (e *executor) sampleStatement(j *jobRun) *samplesOfTable {
+	out := &samplesOfTable{db: e.db}
+	width := 0
+	for k := range j.checks {
+		run := &j.checks[k]
+		m := &sampledRun{run: run, Sample: sentinel.Sample{
+			Check: run.target.Check, Table: run.target.Table, Taken: run.target.Tick,
+			Keep: time.Duration(run.check.Common().Samples.Keep),
+		}}
+		out.members = append(out.members, m)
+		if err := m.columns(e); err != nil {
+			m.fail(err)
+			continue
+		}
+		width = max(width, len(m.Columns))
+	}
+	var parts []string
+	for i, m := range out.members {
+		if m.Note != "" {
+			continue
+		}
+		args := slices.Clone(out.Args)
+		sql, err := m.sql(e, i, width, &args)
+		if err != nil {
+			m.fail(err)
+			continue
+		}
+		m.sent, out.Args = true, args
+		parts = append(parts, sql)
+		out.VisibleRows = visibleRows(m.run.check)
+	}
+	if len(parts) > 1 {
+		for i, sql := range parts {
+			parts[i] = fmt.Sprintf("SELECT * FROM (%s) s%d", sql, i+1)
+		}
+	}
+	out.SQL = strings.Join(parts, " UNION ALL ")
+	return out
+}
+
+// columns finds the columns of a sample.
+func (m *sampledRun) columns(e *executor) error {
+	t, config := &m.run.target, m.run.check.Common().Samples
+	switch {
+	case m.run.bug != nil:
+		return m.run.bug
+	case e.dbErr != nil, t.Known.Err != nil:
+		return errors.New("the catalog could not be read")
+	case t.Known.Relation == nil:
+		return errors.New("the table does not exist")
+	case t.Known.Relation.Filtered && !visibleRows(m.run.check):
+		return errors.New("row security hides rows of the table from the user of the DSN")
+	}
+	var keys []string
+	if key := t.Known.Relation.PrimaryKey; key != nil {
+		keys = key.Columns
+	}
+	var names []string
+	for _, name := range config.Columns {
+		switch {
+		case name != sampleKeys:
+			names = append(names, name)
+		case len(keys) == 0:
+			return errors.New("the table has no primary key: list columns")
+		default:
+			names = append(names, keys...)
+		}
+	}
+	for _, name := range names {
+		if slices.ContainsFunc(m.Columns, func(c sentinel.SampleColumn) bool { return c.Name == name }) {
+			continue
+		}
+		c := sentinel.SampleColumn{Name: name, Key: slices.Contains(keys, name), Mask: config.Mask[name]}
+		m.Columns = append(m.Columns, c)
+	}
+	return nil
+}
+
+// fail notes why there is no sample.
+func (m *sampledRun) fail(err error) {
+	var of *warehouse.Error
+	if errors.As(err, &of) {
+		err = of.Err
+	}
+	m.Note = "no sample: " + err.Error()
+}
+
+// sql writes the part of one check.
+func (m *sampledRun) sql(e *executor, number, width int, args *[]any) (string, error) {
+	d, t := e.db.Dialect, m.run.target
+	f, err := m.run.check.(sampledCheck).failing(t)
+	if err != nil {
+		return "", err
+	}
+	outputs := []string{fmt.Sprintf("%d AS n", number)}
+	for i := range width {
+		text := "NULL"
+		if i < len(m.Columns) {
+			if text, err = m.text(d, f, m.Columns[i].Name); err != nil {
+				return "", err
+			}
+		}
+		outputs = append(outputs, fmt.Sprintf("%s AS v%d", text, i+1))
+	}
+	from, err := f.from(d, t.Known.Relation, args)
+	if err != nil {
+		return "", err
+	}
+	sql := "SELECT " + strings.Join(outputs, ", ") + " FROM " + from
+	return warehouse.Limit(d, sql, m.run.check.Common().Samples.Limit), nil
+}
+
+// text writes the text of a column.
+func (m *sampledRun) text(d warehouse.Dialect, f *failingRows, name string) (string, error) {
+	tester, ok := d.(warehouse.ValueTester)
+	if !ok {
+		return "", fmt.Errorf("the dialect %s cannot write values as texts", d.Name())
+	}
+	column := &warehouse.Column{Name: name}
+	if f.query == "" { // the columns of a query are its own
+		var err error
+		if column, err = m.run.target.Column(name); err != nil {
+			return "", err
+		}
+	}
+	quoted, err := d.Quote(column.Name)
+	return tester.Exact(quoted, column.Type), err
+}
+
+// from writes the bad rows as FROM and WHERE.
+func (f *failingRows) from(d warehouse.Dialect, rel *warehouse.Table, args *[]any) (string, error) {
+	if f.query != "" {
+		return "(" + f.query + "\n) failed_rows", nil
+	}
+	table, err := source{rel: rel}.from(d, args)
+	if err != nil {
+		return "", err
+	}
+	conditions, err := f.window.conditions(d, args)
+	if err != nil {
+		return "", err
+	}
+	if f.where != "" {
+		conditions = append(conditions, filterText(f.where))
+	}
+	bad, err := warehouse.WritePredicate(d, f.bad, args)
+	return table + whereClause(append(conditions, "("+bad+")")), err
+}
+
+// take sends the statement, and returns the samples.
+func (s *samplesOfTable) take(ctx context.Context, limit time.Duration, key []byte) []sentinel.Sample {
+	if s.SQL != "" {
+		s.send(ctx, limit, key)
+	}
+	out := make([]sentinel.Sample, len(s.members))
+	for i, m := range s.members {
+		if m.sent && m.Note == "" && len(m.Rows) == 0 {
+			m.Note = "no sample: no bad row was found any more"
+		}
+		out[i] = m.Sample
+	}
+	return out
+}
+
+func (s *samplesOfTable) send(ctx context.Context, limit time.Duration, key []byte) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var rows warehouse.Rows
+	failed := errNotAnswered
+	s.db.Run(ctx, []warehouse.Statement{s.Statement}, func(_ int, got warehouse.Rows, err error) { rows, failed = got, err })
+	for _, m := range s.members {
+		if failed != nil && m.sent {
+			m.Note = "no sample: " + sampleError(ctx, failed, limit, m.Columns)
+		}
+	}
+	for _, row := range rows {
+		number, err := row[0].Number()
+		at, whole := number.Int64()
+		if err != nil || !whole || at < 0 || at >= int64(len(s.members)) {
+			continue // no row of the statement has another number
+		}
+		m := s.members[at]
+		kept := make([]*string, len(m.Columns))
+		for i, c := range m.Columns {
+			kept[i] = masked(key, c.Mask, row[i+1])
+		}
+		m.Rows = append(m.Rows, kept)
+	}
+}
+
+// sampleError says why a statement failed, without the text of the engine.
+func sampleError(ctx context.Context, err error, limit time.Duration, columns []sentinel.SampleColumn) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	switch kind := warehouse.KindOf(err); {
+	case ctx.Err() != nil, kind == warehouse.TimedOut:
+		return fmt.Sprintf("the statement took longer than %s, a third of statement_timeout", limit.Round(time.Millisecond))
+	case kind == warehouse.Forbidden:
+		return "the user of the DSN may not read all of " + strings.Join(names, ", ")
+	default:
+		return fmt.Sprintf("the statement failed (%s)", kind)
+	}
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel"
+)
+
+// SampleState is the kind of the states that hold samples of bad rows. The key is the id of
+// the incident, a slash, and the id of the check. Only [Store.Samples] reads them.
+const SampleState = "sample"
+
+// Samples returns the samples of bad rows of an incident, or with "" of all incidents, by
+// incident and check.
+func (s *Store) Samples(ctx context.Context, incident string) ([]sentinel.Sample, error) {
+	query, args := `SELECT data FROM state WHERE kind = ? ORDER BY key`, []any{SampleState}
+	if incident != "" {
+		const of = `SELECT data FROM state WHERE kind = ? AND substr(key, 1, CAST(? AS INTEGER)) = ? ORDER BY key`
+		query, args = of, append(args, len(incident)+1, incident+"/")
+	}
+	var out []sentinel.Sample
+	err := s.each(ctx, query, args, func(scan func(...any) error) error {
+		var data []byte
+		if err := scan(&data); err != nil {
+			return err
+		}
+		var sample sentinel.Sample
+		if err := json.Unmarshal(data, &sample); err != nil {
+			return fmt.Errorf("reading a sample of failed rows: %w", err)
+		}
+		out = append(out, sample)
+		return nil
+	})
+	return out, err
+}
+
+// eraser is an engine that can overwrite what was deleted.
+type eraser interface {
+	// Erase leaves nothing in the files of what was deleted.
+	Erase(ctx context.Context) error
+}
+
+// ForgetSamples removes samples, and returns how many were there. Where the state is a file,
+// their bytes are overwritten. PostgreSQL overwrites them when it vacuums.
+func (s *Store) ForgetSamples(ctx context.Context, samples []sentinel.Sample) (removed int64, err error) {
+	for part := range slices.Chunk(samples, 500) {
+		args := []any{SampleState}
+		for _, p := range part {
+			args = append(args, strings.Join([]string{p.Incident, p.Check}, "/"))
+		}
+		n, err := s.changeRows(ctx, `DELETE FROM state WHERE kind = ? AND key IN (`+placeholders(len(part))+`)`, args...)
+		removed += n
+		if err != nil {
+			return removed, fmt.Errorf("forgetting samples: %w", s.describe(err))
+		}
+	}
+	if e, can := s.engine.(eraser); can && removed > 0 {
+		if err := e.Erase(ctx); err != nil {
+			return removed, fmt.Errorf("forgetting samples: %w", s.describe(err))
+		}
+	}
+	return removed, nil
+}
