@@ -108,6 +108,7 @@ func TestLayers(t *testing.T) {
 		"/importers/soda": {"/importers", "/checks", "/warehouse"},
 		"/importers/gx":   {"/importers", "/checks", "/warehouse"},
 		"/importers/odcs": {"/importers", "/checks", "/warehouse"},
+		"/contract":       {"", "/checks", "/importers", "/importers/odcs", "/warehouse"},
 		"/agent": {
 			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",
 			"/exporters", "/checks", "/slo", "/internal/panics", "/internal/wait",
@@ -129,7 +130,7 @@ func TestLayers(t *testing.T) {
 		"/drill": {"", "/demo", "/scratch", "/store"},
 		"/app/cli": {
 			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/app/server", "/app/setup", "/chart", "/checks", "/config",
-			"/demo", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
+			"/contract", "/demo", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
 			"/importers/soda", "/notify", "/predict", "/predict/backtest", "/repair",
 			"/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
 		},

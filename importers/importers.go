@@ -124,7 +124,8 @@ type Check struct {
 	What string
 	At   Place
 
-	id string // the id that tells it from the other checks of its table; "" for the derived one
+	derived string // the id that the configuration gives to it, which no threshold changes
+	id      string // the id that tells it from the other checks of its table; "" for the derived one
 }
 
 // Fields are keys and their values, in the order in which they are written. A value is a
@@ -177,6 +178,12 @@ func (f Fields) Get(name string) string {
 	}
 	return ""
 }
+
+// Identity returns what stays the same when the thresholds of a check change.
+func (c Check) Identity() string { return cmp.Or(c.id, c.derived) }
+
+// Text returns the check as YAML, as far as it depends on no warehouse.
+func (c Check) Text() string { return writer{warehouse: "w", schema: "s", table: "s.t"}.check(c) }
 
 // Reference begins a check that each key of columns is in a row of another table, in the
 // columns of the same order.

@@ -235,6 +235,7 @@ func (i *Imported) load() {
 					c.id += " (" + strconv.Itoa(ids[c.id]) + ")"
 				}
 			}
+			c.derived = id
 			kept = append(kept, c)
 		}
 		d.Checks = kept

@@ -15,6 +15,7 @@ import (
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -63,11 +64,16 @@ type report struct {
 // checkOnce runs the checks of the datasets that match, and records their
 // results unless an agent runs or noState is set.
 func checkOnce(cmd *cobra.Command, dataset string, noState bool) (r report, err error) {
-	ctx := cmd.Context()
 	cfg, err := load(cmd)
 	if err != nil {
 		return r, err
 	}
+	return checkConfig(cmd, cfg, dataset, noState)
+}
+
+// checkConfig is [checkOnce] of a configuration that is read.
+func checkConfig(cmd *cobra.Command, cfg *config.Config, dataset string, noState bool) (r report, err error) {
+	ctx := cmd.Context()
 	open, err := setupOf(cfg).Warehouses()
 	if err != nil {
 		return r, err

@@ -47,6 +47,7 @@ func (p *project) readContract(d document, n *yaml.Node, r *relation) {
 	c := importers.Check{Kind: "schema"}
 	c.Keys.Set("columns", declared)
 	c.Keys.Set("extra", importers.Plain("fail"))
+	c.Keys.Set("type_widened", importers.Plain("fail"))
 	p.out.Take(at, r.named(), "contract", c)
 }
 

@@ -103,6 +103,7 @@ func (c *contract) object(o *yaml.Node) {
 		check := importers.Check{Kind: "schema"}
 		check.Keys.Set("columns", declared)
 		check.Keys.Set("extra", importers.Plain("ignore"))
+		check.Keys.Set("type_widened", importers.Plain("fail"))
 		c.out.Take(c.file.At(o), table, "properties", check)
 	}
 	c.primaryKey(table, keys)

@@ -29,6 +29,7 @@ schema:
       - {name: customer, physicalType: float64, relationships: [{to: customers.id}]}
     quality:
       - {metric: rowCount, mustBeBetween: [1, 9], schedule: "0 6 * * *"}
+      - {type: sql, query: "SELECT max(x) FROM {object}", mustBeLessThan: 3}
       - {type: sql, query: "SELECT max({property}) FROM {object}", mustBeLessThan: 3}
       - {type: custom, engine: soda, implementation: x}
       - {type: custom, engine: sentinel, implementation: "failed_rows: {expression: \"a > 1\"}"}
@@ -46,11 +47,11 @@ func TestContractBecomesChecks(t *testing.T) {
 	}
 	out := got.YAML("w", "", "DSN")
 	for _, want := range []string{
-		`- table: "w.mart.orders_v1"`, `schema: {columns: {id: "integer", line: "integer", status: null, customer: null}, extra: ignore}`,
+		`- table: "w.mart.orders_v1"`, `schema: {columns: {id: "integer", line: "integer", status: null, customer: null}, extra: ignore, type_widened: fail}`,
 		`duplicate: {columns: ["line", "id"]}`, `invalid: {column: "status", min_length: 1, pattern: "^[a-z]+$$"}`,
 		`missing: {column: "status", warn: ">= 5%"}`, `valid_values: ["new", "paid"], fail: "> 0"}`,
 		`reference: {column: "customer", to: "w.mart.customers", field: "id"}`,
-		`row_count: {schedule: "0 6 * * *", fail: "not between 1 and 9"}`, `sql: {query: "SELECT max() FROM mart.orders_v1", fail: ">= 3"}`,
+		`row_count: {schedule: "0 6 * * *", fail: "not between 1 and 9"}`, `sql: {query: "SELECT max(x) FROM mart.orders_v1", fail: ">= 3"}`,
 		`failed_rows: {expression: "a > 1"}`, `freshness: {column: "at", fail: 4d}`,
 		"a text is for people", "rules of the engine soda", "service level endOfSupport", "physicalType of customer",
 		"other of status", "its ends are taken as values that are allowed",
@@ -63,7 +64,7 @@ func TestContractBecomesChecks(t *testing.T) {
 	if _, err := config.Parse("f.yaml", []byte(out), dsn); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if len(got.Left) != 5 {
+	if len(got.Left) != 6 {
 		t.Errorf("left: %v", got.Left)
 	}
 }

@@ -156,6 +156,9 @@ func (c *contract) sql(table, column string, q *yaml.Node) (check importers.Chec
 	if text == "" {
 		return check, "it has no query"
 	}
+	if column == "" && (strings.Contains(text, "{property}") || strings.Contains(text, "{column}")) {
+		return check, "its query is about a property, and it stands at an object"
+	}
 	own := importers.OtherTable(table)
 	check.Keys.Set("query", strings.NewReplacer("${object}", own, "{object}", own, "${table}", own, "{table}", own,
 		"${property}", column, "{property}", column, "${column}", column, "{column}", column).Replace(text))
