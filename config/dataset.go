@@ -129,13 +129,7 @@ func (r *reader) check(
 	}
 	o := e.it.Common()
 	r.resolveCheck(e.it)
-	if o.Confirm == nil && !given(e.fields, "confirm") {
-		o.Confirm = base.confirm
-	}
-	if o.Samples == nil && !given(e.fields, "samples") && checks.SamplesRows(e.it) {
-		o.Samples = base.samples
-	}
-	o.RowSecurity = cmp.Or(o.RowSecurity, base.rowSecurity)
+	base.give(e)
 	if err := e.it.Validate(); err != nil {
 		r.invalid(e.fields, e.node, e.kindName, err)
 		return Check{}, false
@@ -183,6 +177,19 @@ func (r *reader) check(
 		Owner:    cmp.Or(o.Owner, base.owner),
 		Runbook:  cmp.Or(o.Runbook, base.runbook),
 	}, true
+}
+
+// give sets the options of a check that Validate must know, and that the check does not
+// set itself.
+func (b *inherited) give(e *checkEntry) {
+	o := e.it.Common()
+	if o.Confirm == nil && !given(e.fields, "confirm") {
+		o.Confirm = b.confirm
+	}
+	if o.Samples == nil && !given(e.fields, "samples") && checks.SamplesRows(e.it) {
+		o.Samples = b.samples
+	}
+	o.RowSecurity = cmp.Or(o.RowSecurity, b.rowSecurity)
 }
 
 // dialect returns the dialect of a warehouse; nil if it is not known.
