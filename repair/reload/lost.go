@@ -37,6 +37,13 @@ func (l loader) checkLost(ctx context.Context) error {
 	if err := l.writer.DB.QueryRowContext(ctx, "SELECT count(*)"+lost, l.args...).Scan(&found.Rows); err != nil {
 		return l.writer.WrapError("counting rows that the source does not have", err)
 	}
+	if l.action.NewerBy != "" {
+		undated, err := l.countUndated(ctx, key)
+		if err != nil {
+			return l.writer.WrapError("counting rows that do not tell whether they are newer", err)
+		}
+		found.Rows += undated
+	}
 	if found.Rows <= l.run.MayLose {
 		return nil
 	}
@@ -54,17 +61,7 @@ func (l loader) checkLost(ctx context.Context) error {
 // countOverwritten counts, for the person who is asked, the rows that differ from the staged
 // row with the same key in any column that is loaded.
 func (l loader) countOverwritten(ctx context.Context, key []string, found *repair.LostError) error {
-	spelt, names := l.spelled()
-	groups := fmt.Sprintf(`
-		FROM (
-			SELECT %[1]s, 1 AS present FROM %[2]s t
-			WHERE %[3]s AND EXISTS (SELECT 1 FROM %[4]s s WHERE %[5]s)
-			UNION ALL
-			SELECT %[1]s, -1 FROM %[4]s
-		) every
-		GROUP BY %[6]s
-		HAVING sum(present) > 0`, spelt, l.table, l.where, l.from, warehouse.SameKey(key, "s", "t"),
-		strings.Join(names, ", "))
+	groups, names := l.overwritten(key, l.where)
 	err := l.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 AS differs "+groups+") differing", l.args...).
 		Scan(&found.Overwritten)
 	if err != nil || found.Overwritten == 0 {
@@ -82,6 +79,35 @@ func (l loader) countOverwritten(ctx context.Context, key []string, found *repai
 	found.OverwrittenKeys, err = l.readKeys(ctx,
 		fmt.Sprintf("SELECT %s %s ORDER BY %s LIMIT %d", list, groups, list, lostKeys))
 	return err
+}
+
+// countUndated counts the rows without a value in newer_by that differ from the staged row with
+// the same key: nothing tells which of the two is newer.
+func (l loader) countUndated(ctx context.Context, key []string) (n int64, err error) {
+	column, err := l.writer.Dialect.Quote(l.action.NewerBy)
+	if err != nil {
+		return 0, &repair.RefusedError{Why: err.Error()}
+	}
+	groups, _ := l.overwritten(key, l.where+" AND "+column+" IS NULL")
+	err = l.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 AS differs "+groups+") differing", l.args...).
+		Scan(&n)
+	return n, err
+}
+
+// overwritten returns the end of a query for the rows of the table that meet a condition and
+// have other values than the staged row with their key, and the names of its columns.
+func (l loader) overwritten(key []string, where string) (groups string, names []string) {
+	spelt, names := l.spelled()
+	return fmt.Sprintf(`
+		FROM (
+			SELECT %[1]s, 1 AS present FROM %[2]s t
+			WHERE %[3]s AND EXISTS (SELECT 1 FROM %[4]s s WHERE %[5]s)
+			UNION ALL
+			SELECT %[1]s, -1 FROM %[4]s
+		) every
+		GROUP BY %[6]s
+		HAVING sum(present) > 0`, spelt, l.table, where, l.from, warehouse.SameKey(key, "s", "t"),
+		strings.Join(names, ", ")), names
 }
 
 // spelled returns the list of the loaded columns, each as a text that no other value has,

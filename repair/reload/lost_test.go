@@ -86,6 +86,36 @@ func TestNewerRowsCountAsLost(t *testing.T) {
 	})
 }
 
+// TestUndatedRowsCountAsNewer: where newer_by says which rows are newer, one without a value
+// there, and with other values than the source's, may be. One that is the same is not.
+func TestUndatedRowsCountAsNewer(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		for _, table := range []string{"orders", "staging"} {
+			b.Exec("CREATE TABLE " + table + " (id integer NOT NULL PRIMARY KEY, note varchar(20), at " + b.Instant +
+				" NOT NULL, changed " + b.Instant + " NULL)")
+		}
+		const day = "'2026-03-11 01:00:00'"
+		b.Exec("INSERT INTO orders VALUES (1, 'corrected', "+day+", NULL), (2, 'same', "+day+", NULL), (3, 'old', "+day+", "+day+")",
+			"INSERT INTO staging VALUES (1, 'first', "+day+", NULL), (2, 'same', "+day+", NULL), (3, 'new', "+day+", "+day+")")
+		before := b.Rows("orders")
+		a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Partition: "at", NewerBy: "changed"}
+		p := b.Policy("reload_partition", a, repair.Auto)
+		r := b.RunRepair(p, b.OpenIncident(repairtest.MissingDay))
+		if b.WantState(r, sentinel.AwaitingApproval, "1 rows of the table are not in the source, or newer than there"); b.Rows("orders") != before {
+			t.Errorf("the table holds\n%s", b.Rows("orders"))
+		}
+		p.MaxLost = 1
+		other := b.OpenIncident(repairtest.MissingDay)
+		other.Incident.ID = "another"
+		ann := repair.Decisions{Store: b.Store, Clock: repairtest.Clock, Who: "ann"}
+		if _, err := ann.Reject(t.Context(), r.ID, "no"); err != nil {
+			t.Fatal(err)
+		}
+		b.WantState(b.RunRepair(p, other), sentinel.RepairSucceeded, "")
+	})
+}
+
 // TestLostRowsWithoutKey counts rows that are not in the source just as they are, each as
 // often as it stands there.
 func TestLostRowsWithoutKey(t *testing.T) {
