@@ -154,7 +154,7 @@ func (s *source) item(t table, n *yaml.Node) []importers.Check {
 		out[n].What, out[n].At = line, i.at
 		out[n].Keys.Set("id", importers.Word(importers.Under(below, "identity")))
 		name := importers.Word(importers.Under(below, "name"))
-		if name == "" && out[n].Kind == "sql" {
+		if name == "" && (out[n].Kind == "sql" || out[n].Kind == "aggregate" && out[n].Keys.Get("expression") != "") {
 			name = line // its history continues under this name
 		}
 		out[n].Keys.Set("name", name)
