@@ -127,6 +127,11 @@ func (db *DB) Explain(ctx context.Context, st Statement) (string, error) {
 	} else {
 		st.SQL = "EXPLAIN " + st.SQL
 	}
+	return db.answerText(ctx, st)
+}
+
+// answerText returns the answer to a statement as text, a line a row.
+func (db *DB) answerText(ctx context.Context, st Statement) (string, error) {
 	var out []string
 	var failed error
 	db.Run(ctx, []Statement{st}, func(_ int, rows Rows, err error) {

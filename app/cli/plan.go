@@ -22,7 +22,8 @@ func newPlan() *cobra.Command {
 		Use:   "plan",
 		Short: "Print the statements that the checks would send",
 		Long: `Reads the catalogs and prints the statements that the checks of each dataset would
-send now. Reads no rows. --explain asks the engine for its plan of each statement.`,
+send now, each with what the engine expects it to cost. Reads no rows. --explain prints
+the engine's plan of each statement.`,
 		Example: "  sentinel plan --dataset shop.public.orders --explain",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -69,6 +70,7 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 			}
 			statements++
 			printStatement(w, p.Statement)
+			printEstimate(cmd, open[name], p.Statement)
 			if explain {
 				text, err := open[name].Explain(cmd.Context(), p.Statement)
 				if err != nil {
@@ -82,6 +84,16 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one read of each warehouse's catalog\n",
 		statements, tables)
 	return err
+}
+
+// printEstimate prints what the engine's planner expects of a statement.
+func printEstimate(cmd *cobra.Command, db *warehouse.DB, st warehouse.Statement) {
+	switch e, ok, err := db.Estimate(cmd.Context(), st); {
+	case err != nil:
+		fmt.Fprintf(cmd.OutOrStdout(), "-- no estimate: %v\n", err)
+	case ok:
+		fmt.Fprintf(cmd.OutOrStdout(), "-- estimate: %s\n", e)
+	}
 }
 
 // printSamples prints the statements that sample bad rows.

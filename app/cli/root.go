@@ -94,7 +94,11 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
 	root.AddCommand(
 		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newReload(), newGate(),
 		newSchema(), newSegments(), newHistory(), newState(), newBacktest(), newRisk(), newSLO(), newIncidents(),
-		newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newContract(), newRules(), newDashboards(), newVersion(),
+		newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newContract(), newRules(), newDashboards(),
+		newVersion(),
 	)
+	if err := completeNames(root); err != nil {
+		panic(err) // a flag is completed in two places
+	}
 	return root
 }
