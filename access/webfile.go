@@ -172,7 +172,8 @@ func loadTLS(s *webSettings) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// refresh reads the file again. After an error the last settings stay in force.
+// refresh reads the file again. After an error the last settings stay in force, also after
+// one that an editor has emptied for a moment.
 func (f *WebFile) refresh() *webSettings {
 	f.mu.Lock()
 	last := f.current
@@ -180,8 +181,12 @@ func (f *WebFile) refresh() *webSettings {
 	next, err := readWebFile(f.path, last)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err == nil && next.TLSConfig.IsEnabled() != (f.tls != nil) {
+	switch {
+	case err != nil:
+	case next.TLSConfig.IsEnabled() != (f.tls != nil):
 		err = fmt.Errorf("%s: TLS is switched on and off by a restart", f.path)
+	case len(next.Users) == 0 && len(f.current.Users) > 0: // otherwise all that they read is open
+		err = fmt.Errorf("%s has no users: users are switched off by a restart", f.path)
 	}
 	if f.unread = err; err == nil {
 		f.current = next

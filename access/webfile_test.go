@@ -1,10 +1,12 @@
 package access_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/testenv"
@@ -89,5 +91,57 @@ func TestWhereTheCommandLineFindsTheAgent(t *testing.T) {
 	a := access.Access{Client: access.Client{URL: "https://sentinel.example.com"}}
 	if got := a.BaseURL(":1"); got != "https://sentinel.example.com" {
 		t.Error(got)
+	}
+}
+
+// TestAWebFileThatLosesItsUsersOpensNothing: while an editor writes the file, all that needed a
+// login goes on to need it, and the file counts as unread.
+func TestAWebFileThatLosesItsUsersOpensNothing(t *testing.T) {
+	t.Parallel()
+	const users = "basic_auth_users: {ann: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi}\n"
+	path := filepath.Join(t.TempDir(), "web.yml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Unix(1_800_000_000, 0)
+	open := func(text string) (g *access.Guard, unread func() error) {
+		t.Helper()
+		write(text)
+		a := access.Access{ConfigFile: path}
+		if err := a.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		return guard(a, loopback, &now, &refusals{}), func() error { return a.WebFile().Refresh(t.Context()) }
+	}
+	g, unread := open(users)
+	for _, c := range []struct{ text, says string }{
+		{"", "users are switched off by a restart"}, {"# nothing yet", "users are switched off by a restart"},
+		{"basic_auth_users: {}", "users are switched off by a restart"}, {"basic_auth_users: {ann", "yaml"}, {users, ""},
+	} {
+		write(c.text)
+		err := unread()
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), path) {
+			t.Errorf("%q: %v, want %q", c.text, err, c.says)
+		}
+		for name, h := range map[string]http.Handler{"the API": g.Reads(who), "/metrics": g.ReadsMetrics(who)} {
+			if code, _ := ask(h, "GET", ""); code != 401 {
+				t.Errorf("%q: %s answers %d without a login", c.text, name, code)
+			}
+		}
+	}
+	// Users that come into a file without any count at once.
+	g, unread = open("")
+	if code, _ := ask(g.Reads(who), "GET", ""); code != 200 {
+		t.Errorf("without users: %d", code)
+	}
+	write(users)
+	if err := unread(); err != nil {
+		t.Error(err)
+	}
+	if code, _ := ask(g.Reads(who), "GET", ""); code != 401 {
+		t.Errorf("with users that are new: %d", code)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -58,12 +59,20 @@ func boolean(value string) (string, string) {
 	return "", fmt.Sprintf("%q is neither true nor false", value)
 }
 
-// integer is a number of at least least.
-func integer(least int, of string) rule {
+// These are the largest integers. A library reserves a queue at once, and counts time in
+// nanoseconds.
+const (
+	mostOfBatch = 1_000_000
+	mostMillis  = 1_000_000_000 // 11 days
+	mostOfLimit = math.MaxInt32 // what other SDKs take for no limit
+)
+
+// integer is a number from least to most.
+func integer(least, most int, of string) rule {
 	return func(value string) (string, string) {
 		text := strings.TrimSpace(value)
-		if n, err := strconv.Atoi(text); err != nil || n < least {
-			return "", fmt.Sprintf("%q: want %s, at least %d", value, of, least)
+		if n, err := strconv.Atoi(text); err != nil || n < least || n > most {
+			return "", fmt.Sprintf("%q: want %s, at least %d and at most %d", value, of, least, most)
 		}
 		return text, ""
 	}
@@ -93,8 +102,8 @@ func withoutEffect(string) (string, string) { return "", "it has no effect on Se
 // variables are those of the specification that apply to an SDK without a configuration
 // file, by name.
 func variables() map[string]rule {
-	milliseconds, count := integer(0, "milliseconds"), integer(0, "a number")
-	positive := integer(1, "a number")
+	milliseconds, count := integer(0, mostMillis, "milliseconds"), integer(0, mostOfLimit, "a number")
+	interval, batched := integer(1, mostMillis, "milliseconds"), integer(1, mostOfBatch, "a number")
 	all := map[string]rule{
 		"OTEL_SDK_DISABLED":        boolean,
 		"OTEL_RESOURCE_ATTRIBUTES": anyText,
@@ -110,17 +119,17 @@ func variables() map[string]rule {
 		"OTEL_METRICS_EXPORTER":        words([]string{"otlp", "none"}, "console", "logging", "prometheus"),
 		"OTEL_LOGS_EXPORTER":           words([]string{"otlp", "none"}, "console", "logging"),
 		"OTEL_METRICS_EXEMPLAR_FILTER": word([]string{"always_on", "always_off", "trace_based"}),
-		"OTEL_METRIC_EXPORT_INTERVAL":  integer(1, "milliseconds"),
-		"OTEL_METRIC_EXPORT_TIMEOUT":   integer(1, "milliseconds"),
+		"OTEL_METRIC_EXPORT_INTERVAL":  interval,
+		"OTEL_METRIC_EXPORT_TIMEOUT":   interval,
 
 		"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE":        cumulative,
 		"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": withoutEffect,
 	}
 	for _, batch := range []string{"OTEL_BSP_", "OTEL_BLRP_"} {
-		all[batch+"SCHEDULE_DELAY"] = milliseconds
+		all[batch+"SCHEDULE_DELAY"] = interval // with 0 a processor never rests
 		all[batch+"EXPORT_TIMEOUT"] = milliseconds
-		all[batch+"MAX_QUEUE_SIZE"] = positive
-		all[batch+"MAX_EXPORT_BATCH_SIZE"] = positive
+		all[batch+"MAX_QUEUE_SIZE"] = batched
+		all[batch+"MAX_EXPORT_BATCH_SIZE"] = batched
 	}
 	for _, of := range []string{"OTEL_", "OTEL_SPAN_", "OTEL_LOGRECORD_"} {
 		all[of+"ATTRIBUTE_VALUE_LENGTH_LIMIT"] = count

@@ -89,7 +89,8 @@ func TestNoVariableStopsTheAgent(t *testing.T) {
 	r := startReceiver(t, httptest.NewServer, 200)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL)
 	for _, name := range specified() {
-		for _, value := range []string{"no such secret word", "-1", "0", "5s", "1e999", "%zz", ",", " ", "NaN"} {
+		for _, value := range []string{"no such secret word", "-1", "0", "5s", "1e999", "%zz", ",", " ", "NaN",
+			"9000000000000000", "9223372036854775807", "1000000001"} {
 			t.Run(name+"="+value, func(t *testing.T) {
 				t.Setenv(name, value)
 				_, said := started(t)
@@ -160,7 +161,12 @@ func TestWordsAreObeyed(t *testing.T) {
 		"a ratio above one": {
 			map[string]string{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"}, all, "from 0 to 1",
 		},
-		"a queue below zero":  {map[string]string{"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, all, "at least 1"},
+		"a queue below zero": {map[string]string{"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, all, "at least 1"},
+		"a queue of all memory": {
+			map[string]string{"OTEL_BSP_MAX_QUEUE_SIZE": "9000000000000000"}, all, "at most 1000000",
+		},
+		"a time of ages":      {map[string]string{"OTEL_BSP_EXPORT_TIMEOUT": "9223372036854775807"}, all, "at most 1000000000"},
+		"no rest":             {map[string]string{"OTEL_BSP_SCHEDULE_DELAY": "0"}, all, "at least 1"},
 		"a unit":              {map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "5s"}, all, "milliseconds"},
 		"deltas":              {map[string]string{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"}, all, "delta"},
 		"broken attributes":   {map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "a"}, all, "attributes"},
