@@ -118,20 +118,9 @@ func parse(name string, size int64) (b Backup, ok bool) {
 // Keeper takes and restores backups.
 type Keeper struct {
 	Config  *Config // validated
-	Scratch string  // directory with space for two copies of the state
+	Scratch string  // directory with space for two copies of the state; others may use it too
+	State   string  // the address of the state without secrets, which tells its scratch files from others'
 	Clock   sentinel.Clock
-}
-
-// scratchPrefix begins the names of scratch directories.
-const scratchPrefix = ".sentinel-backup-"
-
-// Clean removes what a process that ended has left in the scratch directory.
-func (k *Keeper) Clean() (err error) {
-	left, err := filepath.Glob(filepath.Join(k.Scratch, scratchPrefix+"*"))
-	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
-	}
-	return err
 }
 
 // List returns the backups that are kept, the newest first.
@@ -148,14 +137,21 @@ func (k *Keeper) List(ctx context.Context) ([]Backup, error) {
 	return all, nil
 }
 
+// PruneError says that backups beyond those that are kept cannot be removed.
+type PruneError struct{ Err error }
+
+func (e *PruneError) Error() string { return e.Err.Error() }
+
+func (e *PruneError) Unwrap() error { return e.Err }
+
 // Take writes a backup of a state, verifies it, and removes those that are too many. An
-// agent may write meanwhile. With an error of a removal the backup is there all the same.
+// agent may write meanwhile. With a [PruneError] the backup is there all the same.
 func (k *Keeper) Take(ctx context.Context, s *store.Store) (b Backup, err error) {
 	to, err := k.Config.open()
 	if err != nil {
 		return b, err
 	}
-	dir, err := os.MkdirTemp(k.Scratch, scratchPrefix)
+	dir, err := k.scratch()
 	if err != nil {
 		return b, err
 	}
@@ -176,7 +172,10 @@ func (k *Keeper) Take(ctx context.Context, s *store.Store) (b Backup, err error)
 	if err := k.verify(ctx, to, b, dir); err != nil {
 		return b, k.wrap("verifying "+b.Name, errors.Join(err, to.remove(context.WithoutCancel(ctx), b.Name)))
 	}
-	return b, k.prune(ctx, to)
+	if err := k.prune(ctx, to); err != nil {
+		return b, &PruneError{err}
+	}
+	return b, nil
 }
 
 // verify reads a backup back, and compares it with the copy that was written. Then it reads

@@ -1,9 +1,8 @@
 package server
 
 import (
-	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +23,7 @@ type backups struct {
 	*term
 	keeper  atomic.Pointer[backup.Keeper] // nil: none are taken
 	changed chan struct{}                 // wakes run
-	problem atomic.Pointer[string]        // why the last one failed; nil: it did not
+	problem atomic.Pointer[failure]       // what went wrong last, for the page; nil: nothing
 }
 
 // put makes run take backups with a keeper; nil: none.
@@ -45,20 +44,39 @@ func (b *backups) run(ctx context.Context) {
 			wait.Wake(ctx, backupRetry, b.changed)
 			continue
 		}
-		var next time.Time
-		err := panics.Catch(func() (err error) {
-			next, err = b.step(ctx, k)
-			return err
-		})
-		if err != nil && ctx.Err() == nil {
-			text := err.Error()
-			b.problem.Store(&text)
-			b.metrics.Add(exporters.BackupFailures, 1)
-			b.Log.Error("backing up the state", "error", err, "next_try_in", backupRetry.String())
-			next = b.Clock.Now().Add(backupRetry)
-		}
+		next := b.try(ctx, k)
 		wait.Wake(ctx, min(next.Sub(b.Clock.Now()), backupRetry), b.changed)
 	}
+}
+
+// What is said of an error, by what failed.
+const (
+	takeFailed  = "The last backup of the state failed"
+	listFailed  = "The backups of the state cannot be listed"
+	pruneFailed = "Backups of the state that are too many cannot be removed"
+)
+
+// failure is an error of a step.
+type failure struct {
+	error
+	what string // the sentence of what failed
+}
+
+// try takes a backup if one is due, and tells people of an error. It returns when to try again.
+func (b *backups) try(ctx context.Context, k *backup.Keeper) (next time.Time) {
+	err := panics.Catch(func() (err error) {
+		next, err = b.step(ctx, k)
+		return err
+	})
+	if err == nil || ctx.Err() != nil {
+		return next
+	}
+	failed := &failure{err, takeFailed}
+	errors.As(err, &failed)
+	b.problem.Store(failed)
+	b.metrics.Add(exporters.BackupFailures, 1)
+	b.Log.Error("backing up the state", "what", failed.what, "error", err, "next_try_in", backupRetry.String())
+	return b.Clock.Now().Add(backupRetry)
 }
 
 // step takes a backup if one is due. It returns when the next one is.
@@ -66,31 +84,41 @@ func (b *backups) step(ctx context.Context, k *backup.Keeper) (next time.Time, e
 	ctx, cancel := context.WithTimeout(ctx, backupTimeout)
 	defer cancel()
 	b.metrics.Add(exporters.BackupFailures, 0)
-	all, err := k.List(ctx)
+	due, err := b.look(ctx, k)
 	if err != nil {
 		return next, err
 	}
-	due := b.Clock.Now()
-	if len(all) > 0 {
-		due = k.Config.Due(all[0].At)
-	}
-	b.export(k, all, due)
-	if due.After(b.Clock.Now()) {
+	if due.After(b.Clock.Now()) { // whatever failed before, the newest backup is young enough
+		if last := b.problem.Load(); last != nil && last.what != pruneFailed {
+			b.problem.Store(nil)
+		}
 		return due, nil
 	}
 	if err := k.Clean(); err != nil {
-		return next, err
+		b.Log.Warn("removing what earlier backups have left", "directory", k.Scratch, "error", err)
 	}
 	taken, err := k.Take(ctx, b.state)
+	if prune := (*backup.PruneError)(nil); errors.As(err, &prune) {
+		return next, &failure{err, pruneFailed}
+	}
 	if err != nil {
 		return next, err
 	}
 	b.problem.Store(nil)
 	b.Log.Info("the state is backed up", "to", k.Config.To, "backup", taken.Name, "bytes", taken.Bytes)
-	if all, err = k.List(ctx); err != nil {
-		return next, err
+	return b.look(ctx, k)
+}
+
+// look exports what is kept. It returns when the next backup is due.
+func (b *backups) look(ctx context.Context, k *backup.Keeper) (due time.Time, err error) {
+	all, err := k.List(ctx)
+	if err != nil {
+		return due, &failure{err, listFailed}
 	}
-	due = k.Config.Due(taken.At)
+	due = b.Clock.Now()
+	if len(all) > 0 {
+		due = k.Config.Due(all[0].At)
+	}
 	b.export(k, all, due)
 	return due, nil
 }
@@ -105,12 +133,11 @@ func (b *backups) export(k *backup.Keeper, all []backup.Backup, due time.Time) {
 	}
 }
 
-// problems says that the last backup failed.
+// problems says what is wrong with the backups.
 func (b *backups) problems() []string {
-	text := b.problem.Load()
-	k := b.keeper.Load()
-	if text == nil || k == nil {
+	last := b.problem.Load()
+	if last == nil || b.keeper.Load() == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("The last backup of the state failed: %s", cmp.Or(*text, "no reason"))}
+	return []string{last.what + ": " + last.Error()}
 }

@@ -24,5 +24,6 @@ func (s Setup) KeeperOf(c *backup.Config) *backup.Keeper {
 	if !store.Shared(s.Config.State.Reveal()) {
 		scratch = filepath.Dir(strings.TrimPrefix(s.Config.State.Reveal(), "sqlite:"))
 	}
-	return &backup.Keeper{Config: c, Scratch: scratch, Clock: s.Clock}
+	state := store.Redact(s.Config.State.Reveal())
+	return &backup.Keeper{Config: c, Scratch: scratch, State: state, Clock: s.Clock}
 }
