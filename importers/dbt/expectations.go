@@ -89,9 +89,6 @@ func inSet(_ *project, t *test) ([]importers.Check, string) {
 	if why != "" {
 		return nil, why
 	}
-	if t.conf.warnIf+t.conf.errorIf != "" {
-		return nil, "warn_if and error_if count NULL and other values together"
-	}
 	invalid, missing := t.check("invalid"), t.check("missing")
 	invalid.Keys.Set("valid_values", values)
 	invalid.Keys.Set("where", t.where)

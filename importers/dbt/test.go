@@ -1,13 +1,11 @@
 package dbt
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/importers"
 )
 
@@ -94,8 +92,8 @@ func (p *project) checksOf(t *test) ([]importers.Check, string) {
 		return t.ofCompiled("where: " + compileFirst)
 	case k.checks == nil:
 		return t.ofCompiled("the macro is not known: run `dbt compile` and import target/manifest.json")
-	case t.conf.failCalc != "" && t.conf.failCalc != "count(*)":
-		return t.ofCompiled("fail_calc: " + compileFirst)
+	case !t.countsRows() && t.conf.failCalc != ownCalc[name]:
+		return t.ofCompiled("fail_calc is a statement over the rows: run `dbt compile` and import target/manifest.json")
 	}
 	for _, a := range importers.Pairs(t.args) {
 		if !slices.Contains(ignored, a.Name) && !slices.Contains(strings.Fields(k.args), a.Name) {
@@ -115,69 +113,24 @@ func (p *project) checksOf(t *test) ([]importers.Check, string) {
 	return out, why
 }
 
+// countsRows reports whether the failures of a test are the rows of its statement.
+func (t *test) countsRows() bool { return t.conf.failCalc == "" || t.conf.failCalc == "count(*)" }
+
 // ofCompiled takes the statement that dbt sends. why is the reason if there is none.
 func (t *test) ofCompiled(why string) ([]importers.Check, string) {
 	text := strings.TrimRight(strings.TrimSpace(t.compiled), ";")
 	if text == "" {
 		return nil, why
 	}
-	if calc := t.conf.failCalc; calc != "" && calc != "count(*)" {
-		c := importers.Check{Kind: "sql", Fail: "> 0"}
+	if calc := t.conf.failCalc; !t.countsRows() {
+		c := importers.Check{Kind: "sql", Fail: "!= 0"}
 		c.Keys.Set("query", "SELECT "+calc+" FROM (\n"+text+"\n) failures")
-		c.Keys.Set("on_null", importers.Plain("pass"))
+		c.Keys.Set("on_null", importers.Plain("error"))
 		return []importers.Check{c}, ""
 	}
 	c := importers.Check{Kind: "failed_rows"}
 	c.Keys.Set("query", text)
 	return []importers.Check{c}, ""
-}
-
-// severe applies severity, warn_if and error_if. A check without a condition counts bad rows,
-// as dbt does.
-func (t *test) severe(in []importers.Check) ([]importers.Check, string) {
-	out := slices.Clone(in)
-	warns := strings.EqualFold(t.conf.severity, "warn")
-	warnIf, why1 := condition(t.conf.warnIf)
-	errorIf, why2 := condition(t.conf.errorIf)
-	if why := cmp.Or(why1, why2); why != "" {
-		return nil, why
-	}
-	for i, c := range out {
-		custom := warns && warnIf != "" || !warns && (errorIf != "" || warnIf != "")
-		switch {
-		case !custom && warns:
-			out[i] = c.Warning()
-		case !custom:
-		case c.Fail+c.Warn != "" && c.Fail != "> 0" || len(out) > 1 || c.Kind == "reconcile" || c.Kind == "schema":
-			return nil, "warn_if and error_if count the rows of a statement that is not sent"
-		case warns:
-			out[i].Warn, out[i].Fail = warnIf, ""
-		default:
-			out[i].Fail = cmp.Or(errorIf, "> 0")
-			if out[i].Warn = cmp.Or(warnIf, "> 0"); errorIf == "" || errorIf == "> 0" || out[i].Warn == out[i].Fail {
-				out[i].Warn = "" // it would never warn
-			}
-			if c.Kind == "duplicate" && out[i].Fail != "> 0" {
-				out[i].Keys.Set("count", importers.Plain("keys"))
-			}
-		}
-	}
-	return out, ""
-}
-
-// condition reads warn_if or error_if. A count is never negative, so that != 0 is > 0.
-func condition(text string) (bound, why string) {
-	if text = strings.TrimSpace(text); text == "" {
-		return "", ""
-	}
-	b, err := checks.ParseBound(text)
-	if err != nil {
-		return "", err.Error()
-	}
-	if zero, isInt := b.Low.Int64(); isInt && zero == 0 && b.Op == "!=" {
-		return "> 0", ""
-	}
-	return b.String(), ""
 }
 
 // word returns an argument without Jinja of variables and references.
