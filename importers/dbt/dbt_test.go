@@ -52,6 +52,7 @@ func TestEachTestBecomesItsCheck(t *testing.T) {
 		`dbt_expectations.expect_column_values_to_match_regex: {regex: '^\\d$'}`:                     `invalid: {column: "c", pattern: "^\\d$$"}`,
 		"dbt_expectations.expect_column_value_lengths_to_be_between: {max_value: 9, strictly: true}": `invalid: {column: "c", max_length: 8}`,
 		"dbt_expectations.expect_table_row_count_to_be_between: {min_value: 1}":                      `row_count: {fail: "< 1"}`,
+		"dbt_expectations.expect_column_median_to_be_between: {min_value: 1}":                        `aggregate: {name: "dbt_expectations.expect_column_median_to_be_between(c)", expression: "percentile_cont(0.5) WITHIN GROUP (ORDER BY c)", fail: "< 1"}`,
 		"dbt_utils.equal_rowcount: {compare_model: ref('other')}":                                    `reconcile: {with: "w.s.other"}`,
 		"elementary.volume_anomalies: {timestamp_column: at}":                                        `row_count: {bucket: day, column: "at", anomaly: {}}`,
 	} {

@@ -2,10 +2,8 @@
 package gx
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v4"
 
@@ -128,45 +126,19 @@ func (e *expectation) checks() ([]importers.Check, string) {
 		e.rest = rest
 	}
 	var why string
-	if e.where, why = condition(e.word("row_condition"), e.word("condition_parser")); why != "" {
+	at := importers.Under(e.kwargs, "row_condition")
+	if at != nil && at.Kind != yaml.ScalarNode {
+		e.where, why = object(at)
+	} else {
+		e.where, why = condition(e.word("row_condition"), e.word("condition_parser"))
+	}
+	if why != "" {
 		return nil, why
 	}
 	if k.column && e.column == "" {
 		return nil, "it names no column"
 	}
 	return k.checks(e)
-}
-
-var (
-	columnTerm = regexOf(`col\(\s*["']([^"']+)["']\s*\)`)
-	equals     = regexOf(`==`)
-	textTerm   = regexOf(`"([^"]*)"`)
-)
-
-func regexOf(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
-}
-
-// condition reads a row_condition as SQL. Those of pandas are no SQL.
-func condition(text, parser string) (sql, why string) {
-	switch {
-	case text == "":
-		return "", ""
-	case parser == "pandas" || parser == "python":
-		return "", "row_condition is an expression of pandas: write it as `where`"
-	case strings.HasPrefix(parser, "great_expectations"):
-		if strings.Contains(text, "Null()") {
-			text = strings.NewReplacer(".notNull()", " IS NOT NULL", ".isNull()", " IS NULL").Replace(text)
-		}
-		text = columnTerm().ReplaceAllString(text, "\x00$1\x00")
-		text = textTerm().ReplaceAllStringFunc(text, func(s string) string { return importers.Text(s[1 : len(s)-1]) })
-		parts := strings.Split(text, "\x00")
-		for i := 1; i < len(parts); i += 2 {
-			parts[i] = importers.Column(parts[i])
-		}
-		return equals().ReplaceAllString(strings.Join(parts, ""), "="), ""
-	}
-	return text, ""
 }
 
 // word returns a scalar argument.

@@ -51,6 +51,21 @@ func TestEachExpectationBecomesItsCheck(t *testing.T) {
 	}
 }
 
+// TestQuantilesAreThoseOfTheStatement holds that a median lies between two values, and that
+// another quantile is a value of the column.
+func TestQuantilesAreThoseOfTheStatement(t *testing.T) {
+	t.Parallel()
+	for one, want := range map[string]string{
+		expectation("expect_column_median_to_be_between", `"column": "c", "min_value": 1`): "percentile_cont(0.5) WITHIN",
+		expectation("expect_column_quantile_values_to_be_between",
+			`"column": "c", "quantile_ranges": {"quantiles": [0.9], "value_ranges": [[1, 2]]}`): "percentile_disc(0.9) WITHIN",
+	} {
+		if out, _ := imported(t, one, "t"); !strings.Contains(out, want) {
+			t.Errorf("%s: want %s in\n%s", one, want, out)
+		}
+	}
+}
+
 // TestNothingIsDropped imports expectations that have no check. Each is named with its line.
 func TestNothingIsDropped(t *testing.T) {
 	t.Parallel()
@@ -68,5 +83,79 @@ func TestNothingIsDropped(t *testing.T) {
 	}
 	if _, got := imported(t, `{"type": "expect_column_to_exist", "kwargs": {"column": "c"}}`, ""); len(got.Left) != 1 {
 		t.Errorf("without a table: %+v", got)
+	}
+}
+
+// expectation writes an expectation with its arguments as JSON.
+func expectation(name, kwargs string) string {
+	return `{"type": "` + name + `", "kwargs": {` + kwargs + `}}`
+}
+
+// TestConditionsThatAreObjects reads row_condition as version 1 writes it.
+func TestConditionsThatAreObjects(t *testing.T) {
+	t.Parallel()
+	comparison := func(column, operator, parameter string) string {
+		return `{"type": "comparison", "column": {"name": "` + column + `"}, "operator": "` + operator + `", "parameter": ` +
+			parameter + `}`
+	}
+	null := `{"type": "nullity", "column": {"name": "a"}, "is_null": `
+	for condition, want := range map[string]string{
+		comparison("status", "==", `"paid"`):    "status = 'paid'",
+		comparison("order", "!=", `"it's"`):     `\"order\" <> 'it''s'`,
+		comparison("n", ">=", "-1.5"):           "n >= -1.5",
+		comparison("n", "IN", "[1, 2]"):         "n IN (1, 2)",
+		comparison("s", "NOT_IN", `["a", "b"]`): "s NOT IN ('a', 'b')",
+		null + "true}":                          "a IS NULL",
+		null + "false}":                         "a IS NOT NULL",
+		`{"type": "and", "conditions": [` + null + `true}, ` + comparison("n", "<", "1") + `]}`: "(a IS NULL) AND (n < 1)",
+		`{"type": "or", "conditions": [` + null + `true}, ` + comparison("n", "<=", "1") + `]}`: "(a IS NULL) OR (n <= 1)",
+	} {
+		one := expectation("expect_column_values_to_not_be_null", `"column": "c", "row_condition": `+condition)
+		out, _ := imported(t, one, "t")
+		if want := `missing: {column: "c", where: "` + want + `"}`; !strings.Contains(out, want) {
+			t.Errorf("%s: want %s in\n%s", condition, want, out)
+		}
+	}
+	for _, condition := range []string{
+		`{}`, `[]`, `{"type": "pass_through", "pass_through_filter": "a > 1"}`, `{"type": "and", "conditions": []}`,
+		comparison("", "==", "1"), comparison("a", "~", "1"), comparison("a", "==", "null"), comparison("a", "IN", "1"),
+		comparison("a", "==", `{"$PARAMETER": "x"}`), comparison("a", "IN", "[null]"), null + `"maybe"}`,
+		`{"type": "or", "conditions": [` + null + `true}, {"type": "other"}]}`,
+		`{"type": "nullity", "column": {"name": "a"}, "is_null": true, "surprise": 1}`,
+	} {
+		one := expectation("expect_column_values_to_not_be_null", `"column": "c", "row_condition": `+condition)
+		if _, got := imported(t, one, "t"); len(got.Datasets) != 0 || len(got.Left) != 1 {
+			t.Errorf("%s: %+v", condition, got)
+		}
+	}
+}
+
+// TestRowsWithNull holds which rows with NULL are judged by expectations about several columns.
+func TestRowsWithNull(t *testing.T) {
+	t.Parallel()
+	const equal, greater = "expect_column_pair_values_to_be_equal", "expect_column_pair_values_a_to_be_greater_than_b"
+	const within = "expect_select_column_values_to_be_unique_within_record"
+	const pair, list = `"column_A": "a", "column_B": "b"`, `"column_list": ["a", "b"]`
+	const notEqual = `expression: "NOT (a = b) OR a IS NULL OR b IS NULL"`
+	const same = `expression: "a = b OR a IS NULL AND b IS NULL"`
+	for one, want := range map[string]string{
+		expectation(equal, pair): notEqual + `, where: "NOT (a IS NULL AND b IS NULL)"`,
+		expectation(equal, pair+`, "ignore_row_if": "both_values_are_missing"`): notEqual + `, where: "NOT (a IS NULL AND b IS NULL)"`,
+		expectation(equal, pair+`, "ignore_row_if": "either_value_is_missing"`): notEqual + `, where: "a IS NOT NULL AND b IS NOT NULL"`,
+		expectation(equal, pair+`, "ignore_row_if": "neither"`):                 notEqual + `}`,
+		expectation(greater, pair): `expression: "NOT (a > b)", where: "NOT (a IS NULL AND b IS NULL)"`,
+		expectation(within, list):  same + `, where: "NOT (a IS NULL AND b IS NULL)"`,
+		expectation(within, list+`, "ignore_row_if": "any_value_is_missing"`): same + `, where: "NOT (a IS NULL OR b IS NULL)"`,
+		expectation(within, list+`, "ignore_row_if": "never"`):                same + `}`,
+	} {
+		if out, _ := imported(t, one, "t"); !strings.Contains(out, want) {
+			t.Errorf("%s: want %s in\n%s", one, want, out)
+		}
+	}
+	for _, one := range []string{expectation(equal, pair+`, "ignore_row_if": "odd"`),
+		expectation(within, list+`, "ignore_row_if": "odd"`)} {
+		if _, got := imported(t, one, "t"); len(got.Datasets) != 0 || len(got.Left) != 1 {
+			t.Errorf("%s: %+v", one, got)
+		}
 	}
 }

@@ -78,7 +78,8 @@ func quantiles(e *expectation) (out []importers.Check, why string) {
 	return out, ""
 }
 
-// pair compares two columns of a row. A row with a NULL is not judged.
+// pair compares two columns of a row, as the statement of the expectation does: NULL is equal
+// to nothing, and neither greater nor not greater. ignore_row_if says which rows are not judged.
 func pair(operator string) func(*expectation) ([]importers.Check, string) {
 	return func(e *expectation) ([]importers.Check, string) {
 		op := operator
@@ -86,10 +87,20 @@ func pair(operator string) func(*expectation) ([]importers.Check, string) {
 			op = ">="
 		}
 		a, b := importers.Column(e.word("column_A")), importers.Column(e.word("column_B"))
-		if e.rest != "" {
-			e.where = importers.And(e.where, "NOT ("+a+" IS NULL AND "+b+" IS NULL)")
+		bad := "NOT (" + a + " " + op + " " + b + ")"
+		if operator == "=" {
+			bad += " OR " + a + " IS NULL OR " + b + " IS NULL"
 		}
-		return e.expression("NOT (" + a + " " + op + " " + b + ")")
+		switch rule := e.word("ignore_row_if"); rule {
+		case "", "both_values_are_missing":
+			e.where = importers.And(e.where, "NOT ("+a+" IS NULL AND "+b+" IS NULL)")
+		case "either_value_is_missing":
+			e.where = importers.And(e.where, a+" IS NOT NULL AND "+b+" IS NOT NULL")
+		case "neither", "never": // older versions call it never
+		default:
+			return nil, "ignore_row_if is not known: " + rule
+		}
+		return e.expression(bad)
 	}
 }
 
@@ -104,16 +115,27 @@ func multicolumnSum(e *expectation) ([]importers.Check, string) {
 	return e.expression("NOT (" + strings.Join(columns, " + ") + " = " + e.word("sum_total") + ")")
 }
 
+// withinRecord counts two NULLs in a row as equal, as the statement of the expectation does.
 func withinRecord(e *expectation) ([]importers.Check, string) {
 	columns := e.words("column_list")
 	var bad []string
-	for i, a := range columns {
-		for _, b := range columns[i+1:] {
-			bad = append(bad, importers.Column(a)+" = "+importers.Column(b))
+	for i, name := range columns {
+		for _, other := range columns[i+1:] {
+			a, b := importers.Column(name), importers.Column(other)
+			bad = append(bad, a+" = "+b+" OR "+a+" IS NULL AND "+b+" IS NULL")
 		}
 	}
 	if len(bad) == 0 || e.rest != "" {
 		return nil, "it names no columns, or has mostly"
+	}
+	switch rule := e.word("ignore_row_if"); rule {
+	case "", "all_values_are_missing":
+		e.where = importers.And(e.where, "NOT ("+missing(columns, " AND ")+")")
+	case "any_value_is_missing":
+		e.where = importers.And(e.where, "NOT ("+missing(columns, " OR ")+")")
+	case "never":
+	default:
+		return nil, "ignore_row_if is not known: " + rule
 	}
 	return e.expression(strings.Join(bad, " OR "))
 }
