@@ -214,10 +214,9 @@ func (a *Aggregate) sql(d warehouse.Dialect, mixed bool, args *[]any) (string, e
 	}
 	if len(a.Distinct) > 0 {
 		values, err := keyTexts(d, a.Distinct, a.ByText)
-		for i := range values {
-			if len(conditions) > 0 {
-				values[i] = "CASE WHEN " + strings.Join(conditions, " AND ") + " THEN " + values[i] + " END"
-			}
+		if err == nil && len(conditions) > 0 {
+			// A row that has NULL in one of the values is left out. The parameters are bound once.
+			values[0] = "CASE WHEN " + strings.Join(conditions, " AND ") + " THEN " + values[0] + " END"
 		}
 		return "count(DISTINCT " + strings.Join(values, ", ") + ")", err
 	}

@@ -39,6 +39,9 @@ func (c *Missing) Validate() error {
 			return settings.Wrong("at_least_one", "it replaces warn and fail: keep one of them")
 		}
 		c.Fail = Bound{Op: ">=", Low: sentinel.Int(100), Percent: true}
+		if c.MinRows == nil {
+			c.MinRows = new(int) // one row with a value is enough, and none is a failure
+		}
 	}
 	stands := ""
 	if c.Empty || c.Blank || len(c.Values) > 0 || c.NaN || c.ZeroDate {

@@ -2,6 +2,7 @@ package checks_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
@@ -77,5 +78,46 @@ func TestDuplicatesOfTexts(t *testing.T) {
 		b.want("d", &checks.Duplicate{Column: "s", Compare: "exact", Count: "keys"}, sentinel.Fail, "1 of 3 keys occur more than once")
 		b.want("d", &checks.Duplicate{Column: "s", Compare: "exact", IncludeNull: true}, sentinel.Fail, "2 of 6 rows")
 		b.want("d", &checks.Duplicate{Column: "nope"}, sentinel.Error, "column nope does not exist; the table has s")
+	})
+}
+
+// SQLite allows NULL in a primary key that is not the rowid, and takes the WHERE of a partial
+// index after any space.
+func TestKeysOfSQLiteThatProveNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite", warehouse.Config{})
+	b.exec("CREATE TABLE pair (a INTEGER, b INTEGER, PRIMARY KEY (a, b))", "INSERT INTO pair VALUES (NULL, 1), (NULL, 2), (1, 1)",
+		"CREATE TABLE falling (a INTEGER PRIMARY KEY DESC)", "INSERT INTO falling VALUES (NULL), (1)",
+		"CREATE TABLE part (a INTEGER, active INTEGER)", "INSERT INTO part VALUES (5, 1), (5, 0), (5, 0)",
+		"CREATE UNIQUE INDEX part_line ON part (a)\nWHERE active = 1", "CREATE UNIQUE INDEX part_close ON part (a)WHERE active = 1",
+		"CREATE TABLE rowid (a INTEGER PRIMARY KEY)", "INSERT INTO rowid VALUES (1)")
+	b.want("pair", &checks.Missing{Column: "a"}, sentinel.Fail, "2 of 3 rows have no a")
+	b.want("falling", &checks.Missing{Column: "a"}, sentinel.Fail, "1 of 2 rows have no a")
+	b.want("part", &checks.Duplicate{Column: "a"}, sentinel.Fail, "2 of 3 rows repeat a")
+	b.wantSource("rowid", "constraint", &checks.Missing{Column: "a"})
+	b.wantSource("rowid", "constraint", &checks.Duplicate{Column: "a"})
+}
+
+// One row is enough for a verdict of at_least_one, also in a segment.
+func TestAtLeastOneJudgesFewRows(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE few (k varchar(5), x bigint)", "INSERT INTO few VALUES ('a', NULL), ('a', NULL), ('b', NULL), ('b', 1)")
+		b.want("few", &checks.Missing{Column: "x", AtLeastOne: true, BadRows: checks.BadRows{By: []string{"k"}}},
+			sentinel.Fail, "2 of 2 rows have no x (100%) in k=a")
+	})
+}
+
+// The smallest whole number is a number, and a condition on the time is bound once however
+// many columns a key has.
+func TestExtremesAndKeysOfBuckets(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE x (a bigint, b bigint, at "+b.plain()+")",
+			"INSERT INTO x VALUES (-9223372036854775808, 1, "+b.ago(24*time.Hour)+"), (5, 1, "+b.ago(24*time.Hour)+"), "+
+				"(5, 1, "+b.ago(24*time.Hour)+")")
+		b.want("x", &checks.AggregateCheck{Column: "a", Function: "min", Fail: bound(t, "> 0")}, sentinel.Pass, "-9,223,372,036,854,775,808")
+		b.want("x", &checks.Duplicate{Columns: []string{"a", "b"}, BadRows: checks.BadRows{TimeBucket: checks.TimeBucket{
+			Bucket: "day", Time: &checks.TimeColumn{Expression: "at"}}}}, sentinel.Fail, "1 of 3 rows repeat a, b")
 	})
 }

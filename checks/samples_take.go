@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -175,8 +176,18 @@ func (m *sampledRun) columns(e *executor) error {
 		if slices.ContainsFunc(m.Columns, func(c sentinel.SampleColumn) bool { return c.Name == name }) {
 			continue
 		}
-		c := sentinel.SampleColumn{Name: name, Key: slices.Contains(keys, name), Mask: config.Mask[name]}
+		c := sentinel.SampleColumn{Name: name, Key: slices.Contains(keys, name)}
+		for of, mask := range config.Mask {
+			if t.Known.Relation.SameColumn(of, name) {
+				c.Mask = mask
+			}
+		}
 		m.Columns = append(m.Columns, c)
+	}
+	for _, of := range slices.Sorted(maps.Keys(config.Mask)) {
+		if !slices.ContainsFunc(names, func(name string) bool { return t.Known.Relation.SameColumn(of, name) }) {
+			return fmt.Errorf("mask names %s, which is no column of the sample: nothing is read unmasked", of)
+		}
 	}
 	return nil
 }

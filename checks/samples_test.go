@@ -56,6 +56,8 @@ func TestSamples(t *testing.T) {
 			{&checks.Missing{Column: "n", Options: listing(5, nil, "id")}, "c0: no sample: no bad row was found any more"},
 			{&checks.Missing{Column: "n", Options: listing(5, nil, "nope")}, "column nope does not exist"},
 			{&checks.FailedRows{Expression: "nope > 1", Options: listing(5, nil, "id")}, "no sample: the statement failed"},
+			{&checks.Invalid{Column: "n", Min: "0", Options: listing(5, map[string]string{"emial": "hash"}, "keys")},
+				"c0: no sample: mask names emial, which is no column of the sample: nothing is read unmasked"},
 			{&checks.Missing{Column: "n"}, ""},
 		} {
 			if got := b.take("s", c.check); got != c.want && (c.want == "" || !strings.Contains(got, c.want)) {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,6 +125,10 @@ func readCatalog(
 func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 	at := func(name string) *warehouse.Table { return c.Tables[warehouse.TableName{Schema: "main", Name: name}] }
 	keys := map[string]map[int]string{}
+	indexed := map[string]bool{} // tables whose primary key is an index, and not the rowid
+	for _, r := range a[3] {
+		indexed[r[0].Text] = indexed[r[0].Text] || r[3].Text == "pk"
+	}
 	for _, r := range a[2] {
 		t := at(r[0].Text)
 		if t == nil {
@@ -152,8 +157,12 @@ func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 				keys[t.Name] = map[int]string{}
 			}
 			keys[t.Name][n] = col.Name
-			// A key column of an ordinary table is NOT NULL in all but name.
-			col.Nullable = col.Nullable && !strings.EqualFold(r[3].Text, "integer")
+			// A key column of an ordinary table is NOT NULL in all but name, where it is the
+			// rowid. Any other key may hold NULL: nothing is proved by it.
+			if col.Nullable && strings.EqualFold(r[3].Text, "integer") {
+				col.Nullable = false
+				t.Unproven = t.Unproven || n > 1 || indexed[t.Name]
+			}
 		}
 		t.Columns = append(t.Columns, col)
 	}
@@ -220,7 +229,7 @@ func readIndex(t *warehouse.Table, r []warehouse.Cell) {
 			Definition: indexBody(r[6].Text),
 		}
 		if r[4].Text == "1" {
-			_, ix.Partial, _ = strings.Cut(strings.ToLower(r[6].Text), " where ")
+			ix.Partial = partialBody(r[6].Text)
 		}
 		t.Indexes = append(t.Indexes, ix)
 	}
@@ -230,6 +239,17 @@ func readIndex(t *warehouse.Table, r []warehouse.Cell) {
 		t.Unique = append(t.Unique, warehouse.Key{Name: ix.Name, Columns: slices.Clone(ix.Columns)})
 	}
 }
+
+// partialBody returns the condition of a partial index in lower case.
+func partialBody(sql string) string {
+	if at := partialWhere.FindStringIndex(sql); at != nil {
+		return strings.ToLower(sql[at[1]:])
+	}
+	return "(unknown)"
+}
+
+// partialWhere is the WHERE of an index, after which the condition begins.
+var partialWhere = regexp.MustCompile(`(?i)[\s)]where\b\s*`)
 
 func indexBody(sql string) string {
 	if i := strings.Index(sql, "("); i >= 0 {

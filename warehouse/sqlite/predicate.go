@@ -37,7 +37,7 @@ func (Dialect) IsNaN(string, warehouse.Type) string { return "" }
 
 // IsNotFinite implements warehouse.ValueTester. A text in a column of numbers is none, too.
 func (d Dialect) IsNotFinite(expr string, _ warehouse.Type) string {
-	return "CASE WHEN " + expr + " IS NOT NULL THEN NOT " + d.IsNumber(expr) + " OR abs(" + expr + ") = 9e999 END"
+	return "CASE WHEN " + expr + " IS NOT NULL THEN NOT " + d.IsNumber(expr) + " OR " + expr + " IN (9e999, -9e999) END"
 }
 
 // AsFloat implements warehouse.ValueTester.
