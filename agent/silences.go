@@ -223,13 +223,17 @@ func (a *Agent) watchSilences(ctx context.Context, logged map[string]bool) {
 	a.metrics.Set(exporters.SilencesUnmatched, float64(unmatched))
 }
 
-// hiddenBy counts the open incidents of which a silence hides a finding.
+// hiddenBy counts the open incidents of which a silence hides a finding that nothing else will
+// hide when it ends. Acknowledged ones do not count: nobody is notified of them then.
 func (a *Agent) hiddenBy(s notify.Silence, now time.Time) (n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, i := range a.incidents.open {
-		silent := func(p sentinel.Incident) bool { return s.Suppresses(p, now) }
-		if i.State != sentinel.Resolved && slices.ContainsFunc(i.Parts(), silent) {
+		freed := func(p sentinel.Incident) bool {
+			_, quiet := a.withheld(p, s.Until)
+			return s.Suppresses(p, now) && !quiet
+		}
+		if i.State != sentinel.Resolved && i.Standing() != sentinel.Acknowledged && slices.ContainsFunc(i.Parts(), freed) {
 			n++
 		}
 	}

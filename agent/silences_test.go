@@ -100,6 +100,37 @@ func TestSilencesAreBoundedListedAndEnded(t *testing.T) {
 	}
 }
 
+// The log says that a silence ends soon if people hear of something then, and not where
+// another silence goes on or somebody works at the incident.
+func TestTheLogOfASilenceThatEndsSoon(t *testing.T) {
+	t.Parallel()
+	w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
+	a := w.agent
+	var log bytes.Buffer
+	a.log = slog.New(slog.NewTextHandler(&log, nil))
+	finding := sentinel.IncidentFinding{Check: "orders", Severity: sentinel.Fail, Opened: w.now}
+	i := sentinel.Incident{ID: "i1", Table: w.table, State: sentinel.Suppressed, Findings: []sentinel.IncidentFinding{finding}}
+	says := func(silences ...notify.Silence) bool {
+		log.Reset()
+		a.mu.Lock()
+		a.silences, a.incidents.open[w.table] = silences, i
+		a.mu.Unlock()
+		a.watchSilences(t.Context(), map[string]bool{})
+		return strings.Contains(log.String(), "a silence ends soon")
+	}
+	soon := silenceOf("s1", "w.main.*", w.now, time.Minute)
+	if !says(soon) {
+		t.Errorf("nothing is said: %s", &log)
+	}
+	if says(soon, silenceOf("s2", "w.main.*", w.now, 5*time.Hour)) {
+		t.Errorf("another goes on: %s", &log)
+	}
+	i.Prior = sentinel.Acknowledged
+	if says(soon) {
+		t.Errorf("somebody works at it: %s", &log)
+	}
+}
+
 // TestDeadLettersAreDecidedAndAudited holds that a decision needs a person, says how many
 // notifications it was about, and is in the audit log.
 func TestDeadLettersAreDecidedAndAudited(t *testing.T) {

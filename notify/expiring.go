@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,11 +36,11 @@ func (m *reminders) silences() []Silence {
 // notified of the incident.
 func (m *reminders) expiring(i sentinel.Incident) {
 	for _, s := range m.silences() {
-		if !s.endsSoon(m.out.now) || !s.hides(i, m.out.now) {
+		if !s.endsSoon(m.out.now) || !m.frees(s, i) {
 			continue
 		}
 		open := unsilenced(i)
-		for _, r := range m.routes(open, s.Until) {
+		for _, r := range m.routes(m.present(i, s.Until), s.Until) {
 			route := &m.Routes[r]
 			if route.OnlyEscalated && i.Standing() != sentinel.Escalated {
 				continue
@@ -51,9 +52,17 @@ func (m *reminders) expiring(i sentinel.Incident) {
 				add.list[n].Incident, add.list[n].Upstream = "silence/"+s.ID, ""
 			}
 			m.out.list = append(m.out.list, without(m.out.list, add.list)...)
-			m.out.err = add.err
+			m.out.err = errors.Join(m.out.err, add.err)
 		}
 	}
+}
+
+// frees reports whether people are notified of an incident when a silence ends: it hides a
+// finding now that nothing else will hide then, and nobody works at the incident.
+func (m *reminders) frees(s Silence, i sentinel.Incident) bool {
+	return i.Standing() != sentinel.Acknowledged && slices.ContainsFunc(i.Parts(), func(part sentinel.Incident) bool {
+		return s.Suppresses(part, m.out.now) && !m.quiet(part, s.Until)
+	})
 }
 
 // without returns the items that are not in a list by key and channel.

@@ -72,3 +72,47 @@ func TestExpiringNoticesPageNobody(t *testing.T) {
 		t.Errorf("%d requests", len(got))
 	}
 }
+
+// It is not told where people hear of nothing when it ends: another silence or a window holds
+// then, or somebody works at the incident.
+func TestASilenceWhoseEndNobodyHears(t *testing.T) {
+	t.Parallel()
+	silence := notify.Silence{
+		ID: "s1", Dataset: "shop.*", From: night, Until: night.Add(3 * time.Hour), Who: "ann", Why: "the move",
+	}
+	longer, other := silence, silence
+	longer.ID, longer.Until = "s2", silence.Until.Add(5*time.Hour)
+	other.ID, other.Until, other.Check = "s3", longer.Until, "b"
+	window := notify.Window{Times: notify.Times{
+		From: silence.Until.Add(-time.Minute).Format(time.RFC3339), To: longer.Until.Format(time.RFC3339),
+	}}
+	if err := window.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	hidden := incident(1)
+	hidden.State, hidden.Prior, hidden.Opened = sentinel.Suppressed, sentinel.Open, night
+	hidden.Findings = []sentinel.IncidentFinding{part("a", "critical", "ann"), part("b", "info", "bob")}
+	acknowledged := hidden
+	acknowledged.Prior = sentinel.Acknowledged
+	all := notify.Quiet{Silences: []notify.Silence{silence}}
+	for name, c := range map[string]struct {
+		quiet    notify.Quiet
+		incident sentinel.Incident
+		want     string
+	}{
+		"nothing else":         {all, hidden, "chat silence/s1/inc0001, pager silence/s1/inc0001"},
+		"a longer silence":     {notify.Quiet{Silences: []notify.Silence{silence, longer}}, hidden, ""},
+		"one of one finding":   {notify.Quiet{Silences: []notify.Silence{silence, other}}, hidden, "pager silence/s1/inc0001"},
+		"a window":             {notify.Quiet{Silences: all.Silences, Windows: []notify.Window{window}}, hidden, ""},
+		"somebody works at it": {all, acknowledged, ""},
+	} {
+		p := &notify.Planner{
+			Routes:    []notify.Route{{Tier: []string{"critical"}, To: []string{"pager"}}, {To: []string{"chat"}}},
+			Incidents: quietly{c.quiet},
+		}
+		items, err := p.Remind([]sentinel.Incident{c.incident}, nil, nil, silence.Until.Add(-30*time.Minute))
+		if err != nil || brief(items) != c.want {
+			t.Errorf("%s: %q, %v, want %q", name, brief(items), err, c.want)
+		}
+	}
+}
