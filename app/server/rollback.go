@@ -27,12 +27,22 @@ const (
 // newestSuffix ends the name of the file beside a state that keeps its newest tick.
 const newestSuffix = ".newest"
 
-// remembered is the newest tick that a state had. It is kept outside of the state: beside
-// its file, and in the memory of this process.
+// remembered is what is known of a state outside of it: beside its file, and in the memory of
+// this process.
 type remembered struct {
-	path   string // "" for a state in PostgreSQL
-	newest time.Time
+	path string // "" for a state in PostgreSQL
+	last memory
 }
+
+// memory is the newest tick that a state had, and that it was rolled back.
+type memory struct {
+	newest time.Time
+	rolled rolledBack
+}
+
+// rolledBack is a state that had a tick, and got an older one for its newest. People are told
+// until a time; zero: it was not rolled back.
+type rolledBack struct{ had, got, until time.Time }
 
 // rememberedOf returns what is known of the state of an address.
 func rememberedOf(address string) *remembered {
@@ -42,33 +52,46 @@ func rememberedOf(address string) *remembered {
 	return &remembered{path: strings.TrimPrefix(address, "sqlite:") + newestSuffix}
 }
 
-// read returns the newest tick that the state had; zero if that is not known.
-func (r *remembered) read() (time.Time, error) {
+// read returns what is known of the state; zero if that is nothing. A file has the newest tick
+// in its first line, and had, got and until of [rolledBack] in the second.
+func (r *remembered) read() (m memory, err error) {
 	if r.path == "" {
-		return r.newest, nil
+		return r.last, nil
 	}
 	text, err := os.ReadFile(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r.newest, nil
+		return r.last, nil
 	}
 	if err != nil {
-		return r.newest, err
+		return r.last, err
 	}
-	at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(text)))
-	if err != nil {
-		return r.newest, fmt.Errorf("%s: want a time such as 2026-11-30T03:00:00Z: %w", r.path, err)
+	fields := strings.Fields(string(text))
+	if len(fields) != 1 && len(fields) != 4 {
+		return r.last, fmt.Errorf("%s: want a time such as 2026-11-30T03:00:00Z, or four", r.path)
 	}
-	return at, nil
+	times := []*time.Time{&m.newest, &m.rolled.had, &m.rolled.got, &m.rolled.until}
+	for n, field := range fields {
+		if *times[n], err = time.Parse(time.RFC3339Nano, field); err != nil {
+			return r.last, fmt.Errorf("%s: want a time such as 2026-11-30T03:00:00Z: %w", r.path, err)
+		}
+	}
+	return m, nil
 }
 
-// write keeps the newest tick. A crash leaves the one before or this one.
-func (r *remembered) write(at time.Time) error {
-	r.newest = at
+// write keeps what is known. A crash leaves what was known before or this.
+func (r *remembered) write(m memory) error {
+	r.last = m
 	if r.path == "" {
 		return nil
 	}
+	text := m.newest.UTC().Format(time.RFC3339Nano) + "\n"
+	if to := m.rolled; !to.until.IsZero() {
+		for n, at := range []time.Time{to.had, to.got, to.until} {
+			text += at.UTC().Format(time.RFC3339Nano) + []string{" ", " ", "\n"}[n]
+		}
+	}
 	part := r.path + ".part"
-	if err := os.WriteFile(part, []byte(at.UTC().Format(time.RFC3339Nano)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(part, r.path)
@@ -79,7 +102,7 @@ type rollback struct {
 	*term
 	memory *remembered
 	told   atomic.Pointer[string] // for the page; nil: it was not rolled back
-	until  time.Time              // of what is told
+	rolled rolledBack             // what is told
 }
 
 // begin compares the state with what is remembered of it. It is called before anything is
@@ -98,37 +121,52 @@ func (r *rollback) begin(ctx context.Context) {
 // run remembers the newest tick of the state, until ctx ends.
 func (r *rollback) run(ctx context.Context) {
 	for {
-		newest, err := r.state.NewestTick(ctx)
-		if err == nil && !newest.IsZero() {
-			err = r.memory.write(newest)
-		}
-		if err != nil && ctx.Err() == nil {
-			r.Log.Error("remembering the newest tick of the state", "error", err)
-		}
-		if r.told.Load() != nil && r.Clock.Now().After(r.until) {
-			r.told.Store(nil)
-			r.metrics.Set(exporters.StoreRolledBack, 0)
-		}
+		r.remember(ctx)
 		if !wait.For(ctx, remembersEvery) {
 			return
 		}
 	}
 }
 
-// compare tells people if the state is older than it was.
+// remember keeps the newest tick of the state, and what is told for as long as it is.
+func (r *rollback) remember(ctx context.Context) {
+	if r.told.Load() != nil && r.Clock.Now().After(r.rolled.until) {
+		r.rolled = rolledBack{}
+		r.told.Store(nil)
+		r.metrics.Set(exporters.StoreRolledBack, 0)
+	}
+	newest, err := r.state.NewestTick(ctx)
+	if err == nil && !newest.IsZero() {
+		err = r.memory.write(memory{newest, r.rolled})
+	}
+	if err != nil && ctx.Err() == nil {
+		r.Log.Error("remembering the newest tick of the state", "error", err)
+	}
+}
+
+// compare tells people if the state is older than it was, and goes on to tell them after a
+// restart.
 func (r *rollback) compare(newest time.Time) error {
-	had, err := r.memory.read()
-	behind := had.Sub(newest)
-	if err != nil || had.IsZero() || behind <= rolledBackBy {
+	known, err := r.memory.read()
+	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("The state was rolled back: its newest tick is of %s, and it had one of %s (%s later). What was "+
+	now := r.Clock.Now()
+	switch {
+	case !known.newest.IsZero() && known.newest.Sub(newest) > rolledBackBy:
+		r.rolled = rolledBack{known.newest, newest, now.Add(rolledBackTold)}
+	case now.Before(known.rolled.until):
+		r.rolled = known.rolled
+	default:
+		return nil
+	}
+	had, got, behind := r.rolled.had, r.rolled.got, r.rolled.had.Sub(r.rolled.got)
+	text := fmt.Sprintf("The state was rolled back: its newest tick was of %s, and it had one of %s (%s later). What was "+
 		"recorded in between is gone: look at silences, accepted schemas, labels and open incidents.",
-		stampOf(newest), stampOf(had), notify.Span(behind))
+		stampOf(got), stampOf(had), notify.Span(behind))
 	r.told.Store(&text)
 	r.metrics.Set(exporters.StoreRolledBack, behind.Seconds())
-	r.Log.Error("the state was rolled back: an older copy is in its place", "newest_tick", newest, "had", had)
-	r.until = r.Clock.Now().Add(rolledBackTold)
+	r.Log.Error("the state was rolled back: an older copy is in its place", "newest_tick", got, "had", had)
 	return nil
 }
 

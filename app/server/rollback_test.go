@@ -19,10 +19,10 @@ func TestARolledBackStateIsTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
-	memory := rememberedOf("sqlite:" + filepath.Join(dir, "state.db"))
+	remembers := rememberedOf("sqlite:" + filepath.Join(dir, "state.db"))
 	begin := func(s *store.Store) *rollback {
 		t.Helper()
-		r := &rollback{memory: memory, term: &term{
+		r := &rollback{memory: remembers, term: &term{
 			Options: Options{
 				Clock: sentinel.ClockFunc(func() time.Time { return now }), Log: slog.New(slog.DiscardHandler),
 			},
@@ -55,7 +55,7 @@ func TestARolledBackStateIsTold(t *testing.T) {
 	if r := begin(state); len(r.problems()) != 0 {
 		t.Errorf("nothing is remembered yet: %v", r.problems())
 	}
-	if err := memory.write(now.Add(30 * time.Second)); err != nil {
+	if err := remembers.write(memory{newest: now.Add(30 * time.Second)}); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -63,17 +63,47 @@ func TestARolledBackStateIsTold(t *testing.T) {
 		told  string
 	}{
 		"the same":     {state, ""},
-		"an hour less": {open("old.db", now.Add(-time.Hour)), "its newest tick is of 2026-11-30 11:00 UTC"},
-		"an empty one": {open("empty.db"), "its newest tick is of no time"},
+		"an hour less": {open("old.db", now.Add(-time.Hour)), "its newest tick was of 2026-11-30 11:00 UTC"},
+		"an empty one": {open("empty.db"), "its newest tick was of no time"},
 	} {
 		if got := strings.Join(begin(c.state).problems(), " "); (got == "") != (c.told == "") || !strings.Contains(got, c.told) {
 			t.Errorf("%s: %q, want %q", name, got, c.told)
 		}
 	}
-	if err := os.WriteFile(memory.path, []byte("soon"), 0o600); err != nil {
-		t.Fatal(err)
+	// It is told for a day, also after restarts: by then the older tick is the newest one.
+	old := open("older.db", now.Add(-3*time.Hour))
+	for _, address := range []string{"sqlite:" + filepath.Join(dir, "older.db"), "postgres://db/state"} {
+		if remembers = rememberedOf(address); remembers.write(memory{newest: now}) != nil {
+			t.Fatal("cannot be written")
+		}
+		at, first := now, ""
+		for _, hours := range []int{0, 1, 22, 23, 25, 26} {
+			now = at.Add(time.Duration(hours) * time.Hour)
+			r := begin(old)
+			got := strings.Join(r.problems(), " ")
+			if hours == 0 {
+				first = got
+			}
+			if told := hours < 24; told != (got != "") || told && (got != first || !strings.Contains(got, "(3h later)")) {
+				t.Errorf("%s after %d hours: %q", address, hours, got)
+			}
+			r.remember(t.Context())
+			if hours == 23 {
+				now = at.Add(24*time.Hour + time.Second)
+				if r.remember(t.Context()); len(r.problems()) != 0 {
+					t.Errorf("%s after a day: %v", address, r.problems())
+				}
+			}
+		}
+		now = at
 	}
-	if _, err := memory.read(); err == nil || !strings.Contains(err.Error(), "want a time") {
-		t.Errorf("a damaged memory: %v", err)
+	remembers = rememberedOf("sqlite:" + filepath.Join(dir, "state.db"))
+	for _, text := range []string{"soon", "", "2026-11-30T03:00:00Z 2026-11-30T03:00:00Z"} {
+		if err := os.WriteFile(remembers.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := remembers.read(); err == nil || !strings.Contains(err.Error(), "want a time") {
+			t.Errorf("a damaged memory %q: %v", text, err)
+		}
 	}
 }
