@@ -178,49 +178,6 @@ func position(n *yaml.Node) int {
 	return i
 }
 
-// options reads logicalTypeOptions.
-func (c *contract) options(p property, check importers.Check) {
-	at := importers.Under(p.node, "logicalTypeOptions")
-	var exclusive importers.Check
-	exclusive.Kind = check.Kind
-	exclusive.Keys = slices.Clone(check.Keys)
-	for _, f := range importers.Pairs(at) {
-		value := importers.Word(f.Value)
-		switch f.Name {
-		case "minimum":
-			check.Keys.Set("min", value)
-		case "maximum":
-			check.Keys.Set("max", value)
-		case "exclusiveMinimum":
-			exclusive.Keys.Set("min", value)
-		case "exclusiveMaximum":
-			exclusive.Keys.Set("max", value)
-		case "minLength":
-			check.Keys.Set("min_length", importers.Plain(value))
-		case "maxLength":
-			check.Keys.Set("max_length", importers.Plain(value))
-		case "pattern":
-			check.Keys.Set("pattern", value)
-		case "format":
-			if known := map[string]string{"email": "email", "uuid": "uuid", "uri": "url", "ipv4": "ipv4", "ipv6": "ipv6"}[value]; known != "" {
-				check.Keys.Set("format", importers.Plain(known))
-				continue
-			}
-			c.out.Leave(c.file.At(f.Key), p.table+": format of "+p.name, "the format "+value+" has no counterpart")
-		default:
-			c.out.Leave(c.file.At(f.Key), p.table+": "+f.Name+" of "+p.name, "not taken over")
-		}
-	}
-	what := "logicalTypeOptions(" + p.name + ")"
-	if len(check.Keys) > 1 {
-		c.out.Take(c.file.At(at), p.table, what, check)
-	}
-	if len(exclusive.Keys) > 1 {
-		exclusive.Keys.Set("exclusive", true)
-		c.out.Take(c.file.At(at), p.table, what, exclusive)
-	}
-}
-
 // relationship reads a foreign key: `to` names columns as object.property.
 func (c *contract) relationship(table string, from []string, n *yaml.Node) {
 	at, what := c.file.At(n), "relationship("+strings.Join(from, ", ")+")"

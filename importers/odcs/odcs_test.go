@@ -68,3 +68,66 @@ func TestContractBecomesChecks(t *testing.T) {
 		t.Errorf("left: %v", got.Left)
 	}
 }
+
+// imported returns the configuration that a contract of one property becomes. It must load.
+func imported(t *testing.T, property, quality string) (string, importers.Imported) {
+	t.Helper()
+	text := "apiVersion: v3.0.2\nschema:\n- name: t\n  quality: [" + quality + "]\n  properties: [" + property + "]\n"
+	got, err := importers.Import("odcs", []importers.File{{Name: "c.yaml", Data: []byte(text)}}, importers.Options{Schema: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := got.YAML("w", "s", "DSN")
+	dsn := func(string) (string, bool) { return "sqlite:x.db", true }
+	if _, err := config.Parse("f.yaml", []byte(out), dsn); err != nil && len(got.Datasets) > 0 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return out, got
+}
+
+// TestExclusiveEnds reads ends as version 3.0 writes them, with a truth value, and as version
+// 3.1 does, with a limit.
+func TestExclusiveEnds(t *testing.T) {
+	t.Parallel()
+	for options, want := range map[string]string{
+		"minimum: 1, exclusiveMinimum: true":                    `invalid: {column: "a", min: "1", exclusive: true}`,
+		"exclusiveMaximum: true, maximum: 9":                    `invalid: {column: "a", max: "9", exclusive: true}`,
+		"minimum: 1, exclusiveMinimum: false":                   `invalid: {column: "a", min: "1"}`,
+		"exclusiveMinimum: 1.5":                                 `invalid: {column: "a", min: "1.5", exclusive: true}`,
+		"exclusiveMaximum: 2024-01-01":                          `invalid: {column: "a", max: "2024-01-01", exclusive: true}`,
+		"minimum: 1, maximum: 9, exclusiveMaximum: true":        `invalid: {id: "t/logicalTypeOptions(a)", column: "a", max: "9", exclusive: true}`,
+		"minimum: '2024-01-01', exclusiveMaximum: '2025-01-01'": `invalid: {column: "a", min: "2024-01-01"}`,
+	} {
+		out, got := imported(t, "{name: a, logicalTypeOptions: {"+options+"}}", "")
+		if !strings.Contains(out, "- "+want+"\n") || len(got.Left) > 0 {
+			t.Errorf("%s: want %s in\n%s", options, want, out)
+		}
+	}
+	for _, options := range []string{"exclusiveMinimum: true", "exclusiveMinimum: other", "minimum: other", "maximum: true",
+		"exclusiveMaximum: [1]"} {
+		out, got := imported(t, "{name: a, logicalTypeOptions: {"+options+"}}", "")
+		if strings.Contains(out, "invalid:") || len(got.Left) != 1 {
+			t.Errorf("%s: left %v\n%s", options, got.Left, out)
+		}
+	}
+}
+
+// TestRulesAreTakenExactly reads severities, schedules and thresholds of rules.
+func TestRulesAreTakenExactly(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]string{
+		"severity: error, mustBe: 1":                  `row_count: {fail: "!= 1"}`,
+		"severity: ERROR, mustBe: 1":                  `row_count: {fail: "!= 1"}`,
+		"severity: critical, mustBe: 1":               `row_count: {fail: "!= 1"}`,
+		"severity: Warning, mustBe: 1":                `row_count: {warn: "!= 1"}`,
+		"severity: info, mustBe: 1":                   `row_count: {warn: "!= 1"}`,
+		"mustBe: 1, schedule: 0 0 6 * * *":            "without its schedule, which has not five fields: 0 0 6 * * *",
+		"mustBeGreaterThan: 1, mustBeLessThan: 9":     "it has two thresholds, mustBeGreaterThan and mustBeLessThan",
+		"mustBeGreaterThan: 1, mustBeBetween: [1, 2]": "it has two thresholds, mustBeGreaterThan and mustBeBetween",
+		"mustBeBetween: [1]":                          "mustBeBetween: want two ends",
+	} {
+		if out, _ := imported(t, "", "{metric: rowCount, "+rule+"}"); !strings.Contains(out, want) {
+			t.Errorf("%s: want %s in\n%s", rule, want, out)
+		}
+	}
+}

@@ -41,8 +41,13 @@ func (c *contract) quality(table, column string, q *yaml.Node) {
 	}
 	if check.Raw == "" {
 		check.Keys.Set("name", name)
-		check.Keys.Set("schedule", cron(importers.Word(importers.Under(q, "schedule"))))
-		if severity := importers.Word(importers.Under(q, "severity")); severity != "" && severity != "error" {
+		schedule := importers.Word(importers.Under(q, "schedule"))
+		check.Keys.Set("schedule", cron(schedule))
+		if schedule != "" && cron(schedule) == "" {
+			c.out.Remark(at, table+": "+what, "without its schedule, which has not five fields: "+schedule)
+		}
+		switch strings.ToLower(importers.Word(importers.Under(q, "severity"))) {
+		case "info", "warning":
 			check = check.Warning()
 		}
 	}
@@ -65,13 +70,22 @@ var operators = map[string]string{
 
 // threshold returns the condition that fails. A count is never negative.
 func (c *contract) threshold(q *yaml.Node, percent bool) (string, string) {
-	text := ""
+	text, before := "", ""
 	for _, f := range importers.Pairs(q) {
 		ends := importers.Words(f.Value)
+		between := f.Name == "mustBeBetween" || f.Name == "mustNotBeBetween"
+		if operators[f.Name] != "" || between {
+			if before != "" {
+				return "", "it has two thresholds, " + before + " and " + f.Name + ": write two rules"
+			}
+			before = f.Name
+		}
 		switch {
 		case operators[f.Name] != "":
 			text = operators[f.Name] + " " + importers.Word(f.Value)
-		case (f.Name == "mustBeBetween" || f.Name == "mustNotBeBetween") && len(ends) == 2:
+		case between && len(ends) != 2:
+			return "", f.Name + ": want two ends"
+		case between:
 			if text = "between " + ends[0] + " and " + ends[1]; f.Name == "mustNotBeBetween" {
 				text = "not " + text
 			}

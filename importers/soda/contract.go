@@ -92,6 +92,9 @@ func (r ruleOf) checks() ([]importers.Check, string) {
 	metric := importers.Word(importers.Under(r.below, "threshold", "metric"))
 	percent := metric == "percent"
 	v := validity{levels: []*yaml.Node{r.below, r.under}}
+	if key := r.unread(&v); key != "" {
+		return nil, key + " is not taken over: write a filter"
+	}
 	var c importers.Check
 	where := r.where
 	switch r.kind {
@@ -107,7 +110,7 @@ func (r ruleOf) checks() ([]importers.Check, string) {
 		c, why = r.duplicate(&v)
 		where = importers.And(where, v.where)
 	case "aggregate":
-		c, why = r.aggregate(&v)
+		c, why = r.aggregate()
 	case "row_count":
 		c.Kind = "row_count"
 	case "freshness":
@@ -144,6 +147,9 @@ func (r ruleOf) threshold() (checks.Bound, string) {
 	at := importers.Under(r.below, "threshold")
 	text := ""
 	for _, f := range importers.Pairs(at) {
+		if text != "" && strings.HasPrefix(f.Name, "must_") {
+			return checks.Bound{}, "its threshold has several conditions: write a check for each"
+		}
 		switch {
 		case operators[f.Name] != "":
 			text = operators[f.Name] + " " + importers.Word(f.Value)
@@ -188,16 +194,11 @@ func (r ruleOf) duplicate(v *validity) (importers.Check, string) {
 	return c, v.leaveMissing(r.column, false)
 }
 
-func (r ruleOf) aggregate(v *validity) (importers.Check, string) {
+func (r ruleOf) aggregate() (importers.Check, string) {
 	c := importers.Check{Kind: "aggregate"}
 	function := importers.Word(importers.Under(r.below, "function"))
 	if functions[function] == "" {
 		return c, "the function " + strconv.Quote(function) + " is not known"
-	}
-	for _, key := range []string{"missing_values", "valid_values", "valid_min", "valid_max", "valid_format"} {
-		if v.under(key) != nil {
-			return c, key + ": it leaves out values: write a filter"
-		}
 	}
 	c.Keys.Set("column", r.column)
 	c.Keys.Set("function", importers.Plain(functions[function]))

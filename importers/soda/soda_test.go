@@ -172,3 +172,31 @@ checks:
 		t.Errorf("left: %v", got.Left)
 	}
 }
+
+// TestContractKeysAreReadOrRefused imports checks of version 4 with keys that change what they
+// judge, and with thresholds of several conditions.
+func TestContractKeysAreReadOrRefused(t *testing.T) {
+	t.Parallel()
+	for text, taken := range map[string]bool{
+		"missing_values: [x], checks: [missing: {}]":                                                                       true,
+		"valid_values: [x], checks: [missing: {}]":                                                                         true,
+		"missing_pattern: x, checks: [missing: {}]":                                                                        false,
+		"checks: [missing: {valid_values: [x]}]":                                                                           false,
+		"valid_values: [x], checks: [duplicate: {}]":                                                                       false,
+		"missing_values: [x], checks: [duplicate: {}]":                                                                     true,
+		"valid_max_length: 3, checks: [invalid: {}]":                                                                       true,
+		"valid_shape: 3, checks: [invalid: {valid_values: [x]}]":                                                           false,
+		"invalid_shape: 3, checks: [invalid: {valid_values: [x]}]":                                                         false,
+		"checks: [invalid: {valid_min: 1, valid_reference_data: {dataset: a/b/c/d, column: e}}]":                           false,
+		"checks: [invalid: {valid_reference_data: {dataset: a/b/c/d, column: e}}]":                                         true,
+		"invalid_values: [1], checks: [aggregate: {function: avg, threshold: {must_be: 1}}]":                               false,
+		"checks: [aggregate: {function: avg, threshold: {must_be: 1}}]":                                                    true,
+		"checks: [aggregate: {function: avg, threshold: {must_be_greater_than: 1, must_be_less_than: 9}}]":                 false,
+		"checks: [missing: {threshold: {must_be: 1, must_be_between: {greater_than_or_equal: 1, less_than_or_equal: 2}}}]": false,
+	} {
+		_, got := imported(t, "dataset: a/b/s/t\ncolumns: [{name: a, "+text+"}]\n", "")
+		if (len(got.Datasets) == 1) != taken || (len(got.Left) == 0) != taken {
+			t.Errorf("%s: taken %t, want %t, left %v", text, !taken, taken, got.Left)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package soda
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,5 +129,43 @@ func (v *validity) leaveMissing(column string, percent bool) (why string) {
 		values[i] = importers.Text(text)
 	}
 	v.where = importers.Column(column) + " NOT IN (" + strings.Join(values, ", ") + ")"
+	return ""
+}
+
+// validityKeys are the keys of what is missing and valid that are read, by the kinds of checks
+// of version 4 that such keys change.
+var validityKeys = map[string][]string{
+	"missing":   {"missing_values", "missing_regex", "missing_format"},
+	"duplicate": {"missing_values", "missing_regex", "missing_format"},
+	"aggregate": {},
+	"invalid": {
+		"missing_values", "missing_regex", "missing_format", "valid_values", "invalid_values", "valid_min", "valid_max",
+		"valid_length", "valid_min_length", "valid_max_length", "valid_regex", "invalid_regex", "valid_format",
+		"invalid_format",
+	},
+}
+
+// unread returns a key of what is missing or valid that would change a check and is not read;
+// "" if there is none. What is valid in a column does not change which values are missing.
+func (r ruleOf) unread(v *validity) string {
+	read, changed := validityKeys[r.kind]
+	if r.kind == "invalid" && v.under("valid_reference_data") != nil {
+		read = []string{"valid_reference_data"}
+	}
+	if !changed || r.kind == "duplicate" && r.column == "" {
+		return ""
+	}
+	for i, level := range v.levels {
+		for _, f := range importers.Pairs(level) {
+			ofMissing := strings.HasPrefix(f.Name, "missing_")
+			ofValid := strings.HasPrefix(f.Name, "valid_") || strings.HasPrefix(f.Name, "invalid_")
+			if r.kind == "missing" && i > 0 {
+				ofValid = false
+			}
+			if (ofMissing || ofValid) && !slices.Contains(read, f.Name) {
+				return f.Name
+			}
+		}
+	}
 	return ""
 }
