@@ -80,6 +80,9 @@ func (t Target) end(c *warehouse.Column, key, text string) (*warehouse.Literal, 
 // relative reads a time by its distance from the tick. For a column of dates it is the day
 // that holds it.
 func (t Target) relative(c *warehouse.Column, sign, distance string) (*warehouse.Literal, error) {
+	if _, err := t.timeSource(t.Known.Relation, c.Name, nil, false); err != nil {
+		return nil, err // such as a time without a zone where none is configured
+	}
 	at := t.Tick
 	if sign != "" {
 		d, err := ParseDuration(distance)
