@@ -31,6 +31,7 @@ type project struct {
 	vars      map[string]string    // of dbt_project.yml
 	severity  string               // default of the tests, of dbt_project.yml
 	tests     []*test
+	folders   []folderSetting
 	manifest  bool // tests come from a manifest, in which names are resolved
 }
 
@@ -67,7 +68,7 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 		}
 		for _, root := range roots {
 			if name := filepath.Base(f.Name); strings.HasPrefix(name, "dbt_project.") {
-				p.readProject(root)
+				p.readProject(f, root)
 				continue
 			}
 			schemas = append(schemas, document{f, root})
@@ -79,6 +80,7 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 	for _, d := range schemas {
 		p.readSchema(d)
 	}
+	p.remarkFolders()
 	for _, t := range p.tests {
 		p.take(t)
 	}
@@ -86,7 +88,7 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 }
 
 // readProject reads the variables and the severity of tests of dbt_project.yml.
-func (p *project) readProject(root *yaml.Node) {
+func (p *project) readProject(f importers.File, root *yaml.Node) {
 	name := importers.Word(importers.Under(root, "name"))
 	for _, level := range []*yaml.Node{importers.Under(root, "vars"), importers.Under(root, "vars", name)} {
 		for _, v := range importers.Pairs(level) {
@@ -96,6 +98,7 @@ func (p *project) readProject(root *yaml.Node) {
 		}
 	}
 	for _, key := range []string{"tests", "data_tests"} {
+		p.readFolder(folder{file: f, project: name, path: key}, importers.Under(root, key))
 		for _, level := range []*yaml.Node{importers.Under(root, key), importers.Under(root, key, name)} {
 			for _, word := range []string{"+severity", "severity"} {
 				if s := importers.Word(importers.Under(level, word)); s != "" {
@@ -108,7 +111,7 @@ func (p *project) readProject(root *yaml.Node) {
 
 var (
 	callOfVar = pattern(`\{\{\s*var\(\s*['"](\w+)['"]\s*(?:,\s*['"]?([^'")]*)['"]?\s*)?\)\s*\}\}`)
-	callOfRef = pattern(`^(?:\{\{)?\s*ref\(\s*(?:['"][\w.-]+['"]\s*,\s*)?['"]([\w.-]+)['"](?:\s*,\s*v(?:ersion)?\s*=\s*\S+)?\s*\)\s*(?:\}\})?$`)
+	callOfRef = pattern(`^(?:\{\{)?\s*ref\(\s*(?:['"][\w.-]+['"]\s*,\s*)?['"]([\w.-]+)['"](?:\s*,\s*v(?:ersion)?\s*=\s*['"]?([\w.-]+)['"]?)?\s*\)\s*(?:\}\})?$`)
 	callOfSrc = pattern(`^(?:\{\{)?\s*source\(\s*['"]([^'"]+)['"]\s*,\s*['"]([^'"]+)['"]\s*\)\s*(?:\}\})?$`)
 	refInside = pattern(`\{\{\s*((?:ref|source)\([^{}]*\))\s*\}\}`)
 )
@@ -138,8 +141,11 @@ func (p *project) plain(text string) string {
 func (p *project) find(text string) *relation {
 	text = strings.TrimSpace(text)
 	if m := callOfRef().FindStringSubmatch(text); m != nil {
-		if r := p.relations["ref "+m[1]]; r != nil {
+		if r := p.relations[versionOf(m[1], m[2])]; r != nil {
 			return r
+		}
+		if m[2] != "" {
+			return &relation{name: m[1], table: m[1], why: m[1] + hasVersions}
 		}
 		return &relation{name: m[1], table: m[1]}
 	}
@@ -151,6 +157,16 @@ func (p *project) find(text string) *relation {
 	}
 	return nil
 }
+
+// versionOf returns the reference to a version of a model; "" is the latest one.
+func versionOf(name, version string) string {
+	if version == "" {
+		return "ref " + name
+	}
+	return "ref " + name + " v" + version
+}
+
+const hasVersions = " has versions, each with a table of its own: run `dbt compile` and import target/manifest.json"
 
 // hasJinja reports whether a template is left in a text.
 func hasJinja(text string) bool {

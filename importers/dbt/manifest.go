@@ -26,6 +26,8 @@ type node struct {
 	Name         string         `json:"name"`
 	SourceName   string         `json:"source_name"`
 	ResourceType string         `json:"resource_type"`
+	Version      any            `json:"version"` // of a model: a number or a text
+	Latest       any            `json:"latest_version"`
 	Schema       string         `json:"schema"`
 	Alias        string         `json:"alias"`
 	Identifier   string         `json:"identifier"`
@@ -67,6 +69,9 @@ func (p *project) readManifest(f importers.File) error {
 			if r := n.relation(); r != nil {
 				tables[id] = r
 				p.relations[n.reference()] = r
+				if n.version() != "" && n.version() == fmt.Sprint(n.Latest) {
+					p.relations["ref "+n.Name] = r
+				}
 			}
 		}
 	}
@@ -103,6 +108,12 @@ func (n node) relation() *relation {
 	}
 	if r.table == "" {
 		r.table = n.Name
+		if n.version() != "" {
+			r.table += "_v" + strings.ReplaceAll(n.version(), ".", "_")
+		}
+	}
+	if n.version() != "" {
+		r.name += ".v" + n.version()
 	}
 	if n.Config["materialized"] == "ephemeral" {
 		r.why = "the model is ephemeral: it has no table"
@@ -116,7 +127,15 @@ func (n node) reference() string {
 	if n.ResourceType == "source" {
 		return "source " + n.SourceName + "." + n.Name
 	}
-	return "ref " + n.Name
+	return versionOf(n.Name, n.version())
+}
+
+// version returns the version of a model; "" if it has none.
+func (n node) version() string {
+	if n.Version == nil {
+		return ""
+	}
+	return fmt.Sprint(n.Version)
 }
 
 // toNode writes a value as YAML, which the readers of files understand.

@@ -61,6 +61,9 @@ func (p *project) model(d document, n *yaml.Node, name string) *relation {
 		}
 	}
 	r.look(n)
+	if importers.Under(n, "versions") != nil {
+		r.why = name + hasVersions
+	}
 	return r
 }
 
@@ -142,7 +145,11 @@ func (p *project) readSchema(d document) {
 	}
 	for _, key := range resources {
 		for _, n := range importers.Items(importers.Under(d.root, key)) {
-			if r := p.relations["ref "+importers.Word(importers.Under(n, "name"))]; r != nil {
+			r := p.relations["ref "+importers.Word(importers.Under(n, "name"))]
+			switch {
+			case importers.Under(n, "versions") != nil:
+				p.out.Leave(d.file.At(n), importers.Word(importers.Under(n, "name")), "it"+hasVersions)
+			case r != nil:
 				p.readTests(d, n, r)
 				p.readContract(d, n, r)
 			}

@@ -86,6 +86,8 @@ func (p *project) checksOf(t *test) ([]importers.Check, string) {
 		return nil, t.on.name + " is disabled in dbt"
 	case t.on.why != "":
 		return nil, t.on.why
+	case p.ofFolder(t) != "":
+		return nil, p.ofFolder(t)
 	case hasJinja(t.conf.enabled) && !p.manifest:
 		return nil, "enabled: " + compileFirst
 	case hasJinja(t.where):
