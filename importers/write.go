@@ -243,18 +243,26 @@ func (i *Imported) load() {
 	i.Datasets = slices.DeleteFunc(i.Datasets, func(d Dataset) bool { return len(d.Checks) == 0 })
 }
 
-// merge joins the datasets of one table.
+// merge joins the datasets of one table. A configuration has one entry of a table, so that of
+// those that leave out other tables only the first is kept.
 func (i *Imported) merge() {
 	var out []Dataset
 	at := map[string]int{}
 	for _, d := range i.Datasets {
-		if n, known := at[d.Table]; known {
-			out[n].Exclude = append(out[n].Exclude, d.Exclude...)
+		slices.Sort(d.Exclude)
+		n, known := at[d.Table]
+		switch {
+		case !known:
+			at[d.Table] = len(out)
+			out = append(out, d)
+		case slices.Equal(out[n].Exclude, d.Exclude):
 			out[n].Checks = append(out[n].Checks, d.Checks...)
-			continue
+		default:
+			for _, c := range d.Checks {
+				i.Leave(c.At, d.Table+": "+c.What, "a block before is about the same tables and leaves out others: "+
+					"name the tables of one of the two")
+			}
 		}
-		at[d.Table] = len(out)
-		out = append(out, d)
 	}
 	i.Datasets = out
 }

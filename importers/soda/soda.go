@@ -21,6 +21,9 @@ func pattern(expr string) func() *regexp.Regexp {
 type source struct {
 	file importers.File
 	out  importers.Imported
+	// configured are the columns by tables of which `configurations for` says what is missing
+	// or valid.
+	configured map[string][]string
 }
 
 // table is the subject of `checks for`: a table and a filter of its rows.
@@ -58,6 +61,7 @@ func read(files []importers.File, _ importers.Options) (importers.Imported, erro
 
 func (s *source) document(root *yaml.Node) {
 	filters := map[string]string{}
+	s.configured = configured(root)
 	for _, f := range importers.Pairs(root) {
 		if m := filterFor().FindStringSubmatch(f.Name); m != nil {
 			filters[m[1]+" "+m[2]] = importers.Word(importers.Under(f.Value, "where"))
@@ -76,11 +80,10 @@ func (s *source) block(f importers.Pair, filters map[string]string) {
 		s.each(f)
 	case m == nil:
 		s.out.Leave(s.file.At(f.Key), f.Name, "not taken over")
+	case m[2] != "" && filters[m[1]+" "+m[2]] == "":
+		s.leave(f, "the file has no `filter "+m[1]+" ["+m[2]+"]` with a `where`")
 	case m[2] != "" && strings.Contains(filters[m[1]+" "+m[2]], "${"):
-		for _, item := range importers.Items(f.Value) {
-			s.out.Leave(s.file.At(item), f.Name+": "+said(item), "its filter needs variables of a scan: use `bucket: day`, "+
-				"or a `where` of the database's own clock")
-		}
+		s.leave(f, "its filter needs variables of a scan: use `bucket: day`, or a `where` of the database's own clock")
 	default:
 		name := strings.Trim(m[1], "\"`")
 		if strings.Contains(m[1], `"`) {
@@ -90,6 +93,13 @@ func (s *source) block(f importers.Pair, filters map[string]string) {
 		for _, item := range importers.Items(f.Value) {
 			s.out.Add(t.name, s.item(t, item)...)
 		}
+	}
+}
+
+// leave leaves each check of a block.
+func (s *source) leave(f importers.Pair, why string) {
+	for _, item := range importers.Items(f.Value) {
+		s.out.Leave(s.file.At(item), f.Name+": "+said(item), why)
 	}
 }
 
@@ -142,6 +152,11 @@ func (s *source) item(t table, n *yaml.Node) []importers.Check {
 		return nil
 	}
 	i.where = importers.And(t.where, filter)
+	if column := s.configuredIn(t.name, line); column != "" {
+		s.out.Leave(i.at, t.name+": "+line, "`configurations for` says what is missing or valid in "+column+
+			": write it below the check")
+		return nil
+	}
 	out, why := i.checks()
 	if why == "" && strings.ContainsAny(t.name, "%*") && hasQuery(out) {
 		why = "a query cannot be about a pattern of tables: write one for each table"

@@ -200,3 +200,42 @@ func TestContractKeysAreReadOrRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestBlocksAreTakenExactly imports blocks whose rows or values are said elsewhere in the file.
+func TestBlocksAreTakenExactly(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct{ datasets, left int }{
+		"checks for t [daily]:\n- row_count > 0\n- avg(a) > 1\n":                                                             {0, 2},
+		"checks for t [daily]:\n- row_count > 0\nfilter t [daily]: {where: a > 1}\n":                                         {1, 0},
+		"checks for t [daily]:\n- row_count > 0\nfilter u [daily]: {where: a > 1}\n":                                         {0, 1},
+		"configurations for t: {missing values for a: [x]}\nchecks for t:\n- missing_count(a) = 0\n":                         {0, 2},
+		"configurations for t: {valid min for \"b\": 1}\nchecks for t:\n- duplicate_count(a, b) = 0\n":                       {0, 2},
+		"configurations for t: {missing values for a: [x]}\nchecks for t:\n- missing_count(b) = 0\n":                         {1, 1},
+		"configurations for u: {missing values for a: [x]}\nchecks for t:\n- missing_count(a) = 0\n":                         {1, 1},
+		"configurations for u: {missing values for a: [x]}\nfor each dataset T:\n  datasets: [u%]\n  checks: [avg(a) > 1]\n": {0, 2},
+	} {
+		_, got := imported(t, text, "s")
+		if len(got.Datasets) != want.datasets || len(got.Left) != want.left {
+			t.Errorf("%s: want %v: %+v", text, want, got)
+		}
+	}
+}
+
+// TestPatternsKeepTheirExcludes imports a pattern twice. Blocks that leave out the same tables
+// are joined, others are left.
+func TestPatternsKeepTheirExcludes(t *testing.T) {
+	t.Parallel()
+	block := func(exclude, checks string) string {
+		return "for each dataset T" + checks[:3] + ":\n  datasets: [include fact_%, " + exclude + "]\n  checks: [" + checks + "]\n"
+	}
+	for text, want := range map[string]struct{ checks, left int }{
+		block("exclude fact_a", "row_count > 0, avg(n) > 1") + block("exclude fact_b", "max(n) > 1, min(n) > 1"):      {2, 2},
+		block("exclude fact_a, exclude fact_b", "avg(n) > 1") + block("exclude fact_b, exclude fact_a", "max(n) > 1"): {2, 0},
+		block("exclude fact_a", "avg(n) > 1") + "checks for fact_%:\n- row_count > 0\n":                               {1, 1},
+	} {
+		out, got := imported(t, text, "s")
+		if len(got.Datasets) != 1 || len(got.Datasets[0].Checks) != want.checks || len(got.Left) != want.left {
+			t.Errorf("%s: want %v, left %v:\n%s", text, want, got.Left, out)
+		}
+	}
+}
