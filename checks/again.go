@@ -25,17 +25,17 @@ func mayBeOneMember(err error) bool {
 // askAgain returns the statements that replace a failed merged one, so that a broken check
 // does not affect the others. Each of its members alone would scan the table once for each.
 // So those that can neither fail by a value nor take long are asked as one. After a timeout
-// the others are left to askHeavy, and otherwise they are asked one by one.
+// the others are left to askHeavy, and otherwise they are asked check by check.
 func (e *executor) askAgain(ctx context.Context, p planned) []planned {
 	if warehouse.KindOf(p.err) == warehouse.TimedOut {
 		return e.afterTimeout(ctx, p)
 	}
 	var plain, fallible []question
-	for _, q := range p.questions {
-		if warehouse.KindOf(p.err) == warehouse.BadStatement && !q.fallible() {
-			plain = append(plain, q)
+	for _, list := range byCheck(p.questions) {
+		if warehouse.KindOf(p.err) == warehouse.BadStatement && !slices.ContainsFunc(list, question.fallible) {
+			plain = append(plain, list...)
 		} else {
-			fallible = append(fallible, q)
+			fallible = append(fallible, list...)
 		}
 	}
 	if len(fallible) == 0 { // what failed is not known
@@ -48,10 +48,30 @@ func (e *executor) askAgain(ctx context.Context, p planned) []planned {
 	return append(out, e.singly(fallible)...)
 }
 
-// singly returns a statement for each question.
-func (e *executor) singly(questions []question) (out []planned) {
+// byCheck divides questions by the check that asked them. Whatever divides questions among
+// statements divides them so: a sum and its count must be of the same moment.
+func byCheck(questions []question) (lists [][]question) {
+	place := map[*checkRun]int{}
 	for _, q := range questions {
-		out = append(out, e.statements([]question{q})...)
+		at, known := place[q.from]
+		if !known {
+			at = len(lists)
+			place[q.from], lists = at, append(lists, nil)
+		}
+		lists[at] = append(lists[at], q)
+	}
+	return lists
+}
+
+// ofOneCheck reports whether one check asked all of the questions.
+func ofOneCheck(questions []question) bool {
+	return !slices.ContainsFunc(questions, func(q question) bool { return q.from != questions[0].from })
+}
+
+// singly returns the statements of each check alone.
+func (e *executor) singly(questions []question) (out []planned) {
+	for _, list := range byCheck(questions) {
+		out = append(out, e.statements(list)...)
 	}
 	return out
 }
@@ -61,14 +81,14 @@ func (e *executor) singly(questions []question) (out []planned) {
 func (e *executor) afterTimeout(ctx context.Context, p planned) []planned {
 	err := fmt.Errorf("one statement for %d questions to the table: %w", len(p.questions), p.err)
 	var again, heavy, scanned []question
-	for _, q := range p.questions {
+	for _, list := range byCheck(p.questions) {
 		switch {
-		case q.fromIndex():
-			again = append(again, q)
-		case q.heavy(e.db.Dialect):
-			heavy = append(heavy, q)
+		case allFromIndex(list):
+			again = append(again, list...)
+		case anyHeavy(e.db.Dialect, list):
+			heavy = append(heavy, list...)
 		default:
-			scanned = append(scanned, q)
+			scanned = append(scanned, list...)
 		}
 	}
 	over := ctx.Err() != nil
@@ -92,7 +112,7 @@ func (e *executor) afterTimeout(ctx context.Context, p planned) []planned {
 	return e.statements(again)
 }
 
-// askHeavy asks heavy questions one by one, those of different tables together. The
+// askHeavy asks heavy checks one by one, those of different tables together. The
 // statements of a table may take as long as one may in all. The others keep the error of
 // the merged statement, or are not asked.
 func (e *executor) askHeavy(ctx context.Context) {
@@ -100,21 +120,19 @@ func (e *executor) askHeavy(ctx context.Context) {
 	for len(e.heavy) > 0 && ctx.Err() == nil {
 		var now, later []question
 		taken := map[sentinel.Table]bool{}
-		for _, q := range e.heavy {
-			table := q.from.target.Table
+		for _, list := range byCheck(e.heavy) {
+			table := list[0].from.target.Table
 			if _, known := left[table]; !known {
 				left[table] = e.db.Config.StatementTimeout
 			}
 			switch {
 			case left[table] <= 0:
-				if _, asked := q.from.answers.Get(q.ask.Key); !asked {
-					q.answer(Answer{Err: errNoTimeLeft})
-				}
+				answerUnasked(list, errNoTimeLeft)
 			case taken[table]:
-				later = append(later, q)
+				later = append(later, list...)
 			default:
 				taken[table] = true
-				now = append(now, q)
+				now = append(now, list...)
 			}
 		}
 		begin := e.env.Clock.Now()
@@ -127,32 +145,46 @@ func (e *executor) askHeavy(ctx context.Context) {
 		}
 		e.heavy = later
 	}
-	for _, q := range e.heavy { // the run ended
-		if _, asked := q.from.answers.Get(q.ask.Key); !asked {
-			q.answer(Answer{Err: ctx.Err()})
-		}
-	}
+	answerUnasked(e.heavy, ctx.Err()) // the run ended
 	e.heavy = nil
 }
 
-// errNoTimeLeft is the error of a heavy question that was not asked.
+// answerUnasked gives an error to the questions that have no answer yet.
+func answerUnasked(questions []question, err error) {
+	for _, q := range questions {
+		if _, asked := q.from.answers.Get(q.ask.Key); !asked {
+			q.answer(Answer{Err: err})
+		}
+	}
+}
+
+// errNoTimeLeft is the error of a heavy check that was not asked.
 var errNoTimeLeft = errors.New("not asked: the heavy checks of the table have taken as long as a statement may: " +
 	"raise statement_timeout, narrow them with `where` or `bucket`, or give them a `schedule` of their own")
 
-// apart takes the heavy questions out of those to a table whose statement has timed out
+// apart takes the heavy checks out of those of a table whose statement has timed out
 // within a day. askHeavy asks them.
 func (e *executor) apart(questions []question) (rest []question) {
-	if len(questions) < 2 || !e.env.Cache.isSplit(questions[0].from.target.Table, e.env.Clock.Now()) {
+	if len(questions) == 0 || ofOneCheck(questions) ||
+		!e.env.Cache.isSplit(questions[0].from.target.Table, e.env.Clock.Now()) {
 		return questions
 	}
-	for _, q := range questions {
-		if q.heavy(e.db.Dialect) && !q.fromIndex() {
-			e.heavy = append(e.heavy, q)
+	for _, list := range byCheck(questions) {
+		if anyHeavy(e.db.Dialect, list) && !allFromIndex(list) {
+			e.heavy = append(e.heavy, list...)
 		} else {
-			rest = append(rest, q)
+			rest = append(rest, list...)
 		}
 	}
 	return rest
+}
+
+func anyHeavy(d warehouse.Dialect, questions []question) bool {
+	return slices.ContainsFunc(questions, func(q question) bool { return q.heavy(d) })
+}
+
+func allFromIndex(questions []question) bool {
+	return !slices.ContainsFunc(questions, func(q question) bool { return !q.fromIndex() })
 }
 
 // heavy reports whether the processor's time of a question may decide how long a statement

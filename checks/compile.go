@@ -19,6 +19,10 @@ type compiled struct {
 // takes 1,664 outputs and 65,535 parameters, SQLite 2,000 and 32,766.
 const mostOutputs, mostParameters = 500, 30_000
 
+// mostOutputsOfCheck and mostParametersOfCheck are those of a statement for one check, which
+// is divided last.
+const mostOutputsOfCheck, mostParametersOfCheck = 1_600, 32_000
+
 // outputs returns the number of answers in the statement's row.
 func (c compiled) outputs() int {
 	n := 0
@@ -35,11 +39,15 @@ func (c compiled) outputs() int {
 //	SELECT clock, s1.c1, s1.c2, s2.c1
 //	FROM (SELECT count(*) AS c1, sum(x) AS c2 FROM t WHERE at >= $1 AND at < $2) s1
 //	CROSS JOIN (SELECT max(at) AS c1 FROM t) s2
+//
+// An aggregate of the user may be none. Limits keep it from returning a row for each of the
+// table; see [planned.holdOneRow].
 func compile(d warehouse.Dialect, of source, asks []*Aggregate) (compiled, error) {
 	out := compiled{columns: make([]int, len(asks))}
 	outputs := []string{d.Epoch("")}
 	var from []string
-	for i, s := range groupScans(of.rel, asks) {
+	limited := false
+	for i, s := range groupScans(d, of.rel, asks) {
 		first := len(outputs)
 		var known, list []string // of this scan: equal asks share one column
 		for _, member := range s.members {
@@ -72,9 +80,22 @@ func compile(d warehouse.Dialect, of source, asks []*Aggregate) (compiled, error
 		if err != nil {
 			return compiled{}, err
 		}
-		from = append(from, fmt.Sprintf("(SELECT %s FROM %s%s) s%d", strings.Join(list, ", "), table, filter, i+1))
+		rows := fmt.Sprintf("SELECT %s FROM %s%s", strings.Join(list, ", "), table, filter)
+		if asks[s.members[0]].Func == "" {
+			rows, limited = fewRows(d, rows), true
+		}
+		from = append(from, fmt.Sprintf("(%s) s%d", rows, i+1))
+	}
+	limited = limited && len(from) > 1 // each scan may have as many rows
+	for i := range outputs {
+		if limited { // names of which none occurs twice
+			outputs[i] += fmt.Sprintf(" AS o%d", i)
+		}
 	}
 	out.statement.SQL = "SELECT " + strings.Join(outputs, ", ") + " FROM " + strings.Join(from, " CROSS JOIN ")
+	if limited {
+		out.statement.SQL = fewRows(d, out.statement.SQL)
+	}
 	return out, nil
 }
 
@@ -88,7 +109,7 @@ type scan struct {
 }
 
 // groupScans decides which asks share a scan.
-func groupScans(rel *warehouse.Table, asks []*Aggregate) []scan {
+func groupScans(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) []scan {
 	var scans []scan
 	for i, a := range asks {
 		own := ""
@@ -98,6 +119,9 @@ func groupScans(rel *warehouse.Table, asks []*Aggregate) []scan {
 		case a.Func == "":
 			// An aggregate of the user cannot be put into a CASE.
 			own = "where " + a.Where
+			if !callsAggregate(d, a.Expr) { // beside an aggregate it would have the value of some row
+				own += " " + a.Expr
+			}
 		}
 		window := a.scanWindow()
 		at := slices.IndexFunc(scans, func(s scan) bool { return s.own == own && s.window.equal(window) })

@@ -42,7 +42,7 @@ func (p *planned) decode() {
 }
 
 func decodeAggregate(rows warehouse.Rows, column int, a *Aggregate) Answer {
-	if len(rows) != 1 || len(rows[0]) <= column {
+	if len(rows) != 1 || len(rows[0]) <= column { // holdOneRow has counted them
 		return Answer{Err: errors.New("the database answered without a row")}
 	}
 	clock, err := rows[0][0].Number()

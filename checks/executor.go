@@ -231,9 +231,13 @@ func (e *executor) send(ctx context.Context, batch []planned) (failed []planned)
 	}
 	running.Wait()
 	for _, p := range batch {
-		if p.err != nil && len(p.questions) > 1 && mayBeOneMember(p.err) {
+		p.holdOneRow()
+		if p.err != nil && !ofOneCheck(p.questions) && mayBeOneMember(p.err) {
 			failed = append(failed, p)
 			continue
+		}
+		if len(p.questions) > 1 && warehouse.KindOf(p.err) == warehouse.TimedOut {
+			p.questions[0].from.slow = p.err
 		}
 		p.decode()
 		if e.db.Config.ChangeCounters && p.err == nil && e.env.Substitute == nil {

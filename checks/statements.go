@@ -58,10 +58,6 @@ func (e *executor) statements(questions []question) []planned {
 		case q.ask.Aggregate == nil:
 			single = append(single, q)
 		default:
-			if answer, ok := e.cachedAnswer(q); ok {
-				q.answer(answer)
-				continue
-			}
 			if visibleRows(q.from.check) {
 				visible = append(visible, q)
 			} else {
@@ -70,7 +66,7 @@ func (e *executor) statements(questions []question) []planned {
 		}
 	}
 	var out []planned
-	for _, list := range [][]question{e.apart(merged), e.apart(visible)} {
+	for _, list := range [][]question{e.apart(e.uncached(merged)), e.apart(e.uncached(visible))} {
 		if len(list) > 0 {
 			out = appendMerged(out, e.db, e.sourceOf(list[0]), list)
 		}
@@ -142,8 +138,8 @@ func appendMerged(out []planned, db *warehouse.DB, of source, questions []questi
 		aggregates[i] = q.ask.Aggregate
 	}
 	c, err := compile(db.Dialect, of, aggregates)
-	if half := len(questions) / 2; half > 0 && (c.outputs() > mostOutputs || len(c.statement.Args) > mostParameters) {
-		return appendMerged(appendMerged(out, db, of, questions[:half]), db, of, questions[half:])
+	if first, second := c.halves(questions); len(second) > 0 {
+		return appendMerged(appendMerged(out, db, of, first), db, of, second)
 	}
 	if err != nil {
 		for _, q := range questions {
@@ -153,6 +149,24 @@ func appendMerged(out []planned, db *warehouse.DB, of source, questions []questi
 	}
 	c.statement.VisibleRows = visibleRows(questions[0].from.check)
 	return append(out, planned{Statement: c.statement, db: db, questions: questions, columns: c.columns})
+}
+
+// halves divides the questions of a statement that is too large for one, by check. A check
+// is divided only if no engine answers it at once: a reconcile of hundreds of columns.
+func (c compiled) halves(questions []question) (first, second []question) {
+	lists := byCheck(questions)
+	outputs, parameters := mostOutputs, mostParameters
+	if len(lists) == 1 {
+		outputs, parameters = mostOutputsOfCheck, mostParametersOfCheck
+	}
+	if c.outputs() <= outputs && len(c.statement.Args) <= parameters {
+		return questions, nil
+	}
+	if len(lists) == 1 {
+		return questions[:len(questions)/2], questions[len(questions)/2:]
+	}
+	half := len(lists) / 2
+	return slices.Concat(lists[:half]...), slices.Concat(lists[half:]...)
 }
 
 // answerable answers the questions whose SQL or column is refused, and returns the others.
@@ -167,6 +181,27 @@ func answerable(d warehouse.Dialect, questions []question) []question {
 		}
 		return err != nil
 	})
+}
+
+// uncached answers the checks whose every question is cached, and returns the questions of
+// the others: what is cached is of another moment.
+func (e *executor) uncached(questions []question) (rest []question) {
+	for _, list := range byCheck(questions) {
+		cached := make([]Answer, 0, len(list))
+		for _, q := range list {
+			if answer, ok := e.cachedAnswer(q); ok {
+				cached = append(cached, answer)
+			}
+		}
+		if len(cached) < len(list) {
+			rest = append(rest, list...)
+			continue
+		}
+		for i, q := range list {
+			q.answer(cached[i])
+		}
+	}
+	return rest
 }
 
 func (e *executor) cachedAnswer(q question) (Answer, bool) {

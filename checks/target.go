@@ -111,11 +111,12 @@ func (q question) relation() *warehouse.Table {
 // listColumns adds to the error of a statement that names an unknown column which columns
 // the table has.
 func (p *planned) listColumns() {
-	if p.err == nil || len(p.questions) != 1 || warehouse.KindOf(p.err) != warehouse.MissingColumn {
+	if p.err == nil || !ofOneCheck(p.questions) || warehouse.KindOf(p.err) != warehouse.MissingColumn {
 		return
 	}
 	q := p.questions[0]
-	if rel := q.relation(); q.ask.Query == nil && rel != nil && len(rel.Columns) > 0 && len(q.ask.columns()) > 0 {
+	named := slices.ContainsFunc(p.questions, func(q question) bool { return len(q.ask.columns()) > 0 })
+	if rel := q.relation(); q.ask.Query == nil && rel != nil && len(rel.Columns) > 0 && named {
 		p.err = fmt.Errorf("%w; the table has %s", p.err, columnNames(rel))
 	}
 }
