@@ -4,9 +4,11 @@
 package exporters
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/panics"
@@ -50,6 +52,9 @@ type QueueObserver interface {
 	Lost(exporter string, results int, err error)
 }
 
+// lastExports bounds the exports of a queue that is to end: a stop waits for them.
+const lastExports = 20 * time.Second
+
 // ErrClosed is returned for results that come after a queue has exported its last ones.
 var ErrClosed = errors.New("the exporter is closed")
 
@@ -60,6 +65,7 @@ type Queue struct {
 	Name     string
 	Size     int           // capacity in batches; 0: 1000
 	Observer QueueObserver // nil: losses are not reported
+	Last     time.Duration // limit of all exports from when Run is to end; 0: 20 s
 
 	mu      sync.Mutex
 	waiting [][]sentinel.Result
@@ -130,24 +136,28 @@ func (q *Queue) take(last bool) (batch []sentinel.Result, ok bool) {
 	return batch, true
 }
 
-// Run exports batches until ctx ends. Then it exports the rest, up to the first error,
-// reports what is lost, and closes the exporter.
+// Run exports batches until ctx ends. It lets the export that is under way end, exports the
+// rest, up to the first error and within the limit of the last exports, reports what is lost,
+// and closes the exporter.
 func (q *Queue) Run(ctx context.Context) {
 	q.start()
+	forGood := context.WithoutCancel(ctx)
+	exporting, cancel := context.WithCancel(forGood)
+	defer cancel()
+	context.AfterFunc(ctx, func() { time.AfterFunc(cmp.Or(q.Last, lastExports), cancel) })
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-q.wake:
-			q.drain(ctx)
+			q.drain(ctx, exporting)
 		}
 	}
-	last := context.WithoutCancel(ctx)
 	for batch, ok := q.take(true); ok; batch, ok = q.take(true) {
-		if err := q.export(last, batch); err != nil {
+		if err := q.export(exporting, batch); err != nil {
 			q.problem(len(batch)+q.abandon(), err)
 		}
 	}
-	if err := panics.Catch(func() error { return q.Exporter.Close(last) }); err != nil {
+	if err := panics.Catch(func() error { return q.Exporter.Close(forGood) }); err != nil {
 		q.problem(0, err)
 	}
 }
@@ -160,14 +170,14 @@ func (q *Queue) abandon() (lost int) {
 	return lost
 }
 
-// drain exports what waits, as long as ctx lasts.
-func (q *Queue) drain(ctx context.Context) {
+// drain exports what waits, as long as ctx lasts. The end of ctx ends no request: exporting does.
+func (q *Queue) drain(ctx, exporting context.Context) {
 	for ctx.Err() == nil {
 		batch, ok := q.take(false)
 		if !ok {
 			return
 		}
-		if err := q.export(ctx, batch); err != nil {
+		if err := q.export(exporting, batch); err != nil {
 			q.problem(len(batch), err)
 		}
 	}
