@@ -54,14 +54,18 @@ func (h repairHost) Prove(
 	return proof, nil
 }
 
-// newlyBad returns what the checks find after a repair and did not find before it. They
+// newlyBad returns what the checks find after a repair and did not find before it, and the
+// results that it compares, with the time at which they were judged for their tick. They
 // are judged at the tick of the proof, so that a new day or hour is not the repair's fault.
-func (a *Agent) newlyBad(ctx context.Context, plan Plan, r sentinel.Repair) (against []sentinel.Objection, err error) {
+func (a *Agent) newlyBad(
+	ctx context.Context, plan Plan, r sentinel.Repair,
+) (against []sentinel.Objection, judged []sentinel.Result, err error) {
 	p, err := a.newProver(plan, r, r.Proof.At)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
+	began := a.now()
 	after, _ := p.run(ctx, nil)
 	for _, was := range r.Proof.Before {
 		i := slices.IndexFunc(after, func(is sentinel.Result) bool { return is.Check == was.Check })
@@ -73,8 +77,11 @@ func (a *Agent) newlyBad(ctx context.Context, plan Plan, r sentinel.Repair) (aga
 				against = append(against, o)
 			}
 		}
+		is := after[i]
+		is.Tick = began // its data is of then, whichever tick it is judged at
+		judged = append(judged, is)
 	}
-	return against, nil
+	return against, judged, nil
 }
 
 // objections returns what a check says against a repair: the finding that the repair is

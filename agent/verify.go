@@ -26,7 +26,7 @@ func (h repairHost) Check(ctx context.Context, r sentinel.Repair) (v repair.Veri
 		return v, err
 	}
 	if r.Proof != nil && len(r.Proof.Before) > 0 {
-		v.Against, err = a.newlyBad(ctx, plan, r)
+		v.Against, v.Others, err = a.newlyBad(ctx, plan, r)
 	}
 	if err != nil || len(v.Against) > 0 {
 		return v, err

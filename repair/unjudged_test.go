@@ -91,3 +91,31 @@ func TestUnknownIsNoVerification(t *testing.T) {
 		b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "verified: 8 rows")
 	})
 }
+
+// A standby of before the repair is no witness either where an alert has started it: then
+// only the other checks speak.
+func TestOtherChecksOfAStandbyOfBeforeVerifyNothing(t *testing.T) {
+	t.Parallel()
+	for _, check := range []string{"", "orders/check"} {
+		b, at := timed(t)
+		b.Agent.Check = func(_ context.Context, r sentinel.Repair) (sentinel.Result, error) {
+			if check == "" {
+				return sentinel.Result{}, nil
+			}
+			return sentinel.Result{Check: check, Status: sentinel.Pass, Tick: b.Agent.Clock.Now()}, nil
+		}
+		b.Agent.Others = func(sentinel.Repair) []sentinel.Result {
+			return []sentinel.Result{
+				{Check: "fresh", Status: sentinel.Pass, Tick: b.Agent.Clock.Now()},
+				{Check: "late", Status: sentinel.Pass, Message: "7 rows", Tick: b.Agent.Clock.Now(),
+					Evidence: sentinel.Evidence{Lag: sentinel.Float(3600)}},
+			}
+		}
+		trigger := b.OpenIncident("x")
+		trigger.Incident.Check = check
+		r := b.RunRepair(b.Policy("act", &act{}, repair.Auto), trigger)
+		b.WantState(r, sentinel.RetryWait, "a standby answers, which may not have yet what was applied: 7 rows")
+		at.Store(int64(2 * time.Hour))
+		b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 )
@@ -15,6 +16,19 @@ type Verification struct {
 	// Against has the findings of other checks that the proof of the repair does not have
 	// from before it. It is nil for a repair of an earlier version, which has no proof.
 	Against []sentinel.Objection
+	// Others are the results behind Against. Their tick is the time at which they were judged.
+	Others []sentinel.Result
+}
+
+// predating returns a result of a standby that may not have had yet what was applied at a
+// time; false: there is none.
+func (v Verification) predating(applied time.Time) (sentinel.Result, bool) {
+	for _, r := range append([]sentinel.Result{v.Failed}, v.Others...) {
+		if r.Predates(applied) {
+			return r, true
+		}
+	}
+	return sentinel.Result{}, false
 }
 
 // verify judges an applied repair. It helped if the finding that it is for is gone, and if
@@ -31,10 +45,10 @@ func (e *Engine) verify(ctx context.Context, p *Policy, r sentinel.Repair) (sent
 	if err != nil {
 		return e.afterError(ctx, p, r, &TransientError{Err: fmt.Errorf("verifying: %w", err)})
 	}
-	if v.Failed.Predates(r.Applied) {
+	if old, found := v.predating(r.Applied); found {
 		err := &TransientError{Err: fmt.Errorf("verifying: a standby answers, which may not have yet what was applied: %s",
-			v.Failed.Message)}
-		if at, known := v.Failed.DataTime(); known {
+			old.Message)}
+		if at, known := old.DataTime(); known {
 			err.After = r.Applied.Sub(at)
 		}
 		return e.afterError(ctx, p, r, err)

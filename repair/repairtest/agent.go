@@ -19,6 +19,7 @@ type Agent struct {
 	Clock       sentinel.Clock
 	Target      func(ctx context.Context, t sentinel.Table) (*repair.Target, error)
 	Check       func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
+	Others      func(r sentinel.Repair) []sentinel.Result // of other checks, behind a verification; nil: none
 	Prove       func(ctx context.Context, r sentinel.Repair, staged *repair.Staged) (sentinel.Proof, error)
 	Maintenance func(now time.Time, t sentinel.Table) (why string, quiet bool)
 	Breaker     func(name string, state int)
@@ -91,7 +92,11 @@ func (h host) Target(ctx context.Context, t sentinel.Table) (*repair.Target, err
 
 func (h host) Check(ctx context.Context, r sentinel.Repair) (repair.Verification, error) {
 	result, err := h.agent.Check(ctx, r)
-	return repair.Verification{Failed: result}, err
+	v := repair.Verification{Failed: result}
+	if h.agent.Others != nil {
+		v.Others = h.agent.Others(r)
+	}
+	return v, err
 }
 
 func (h host) Prove(ctx context.Context, r sentinel.Repair, staged *repair.Staged) (sentinel.Proof, error) {
