@@ -104,18 +104,16 @@ func TestOtherChecksOfAStandbyOfBeforeVerifyNothing(t *testing.T) {
 			}
 			return sentinel.Result{Check: check, Status: sentinel.Pass, Tick: b.Agent.Clock.Now()}, nil
 		}
-		b.Agent.Others = func(sentinel.Repair) []sentinel.Result {
-			return []sentinel.Result{
-				{Check: "fresh", Status: sentinel.Pass, Tick: b.Agent.Clock.Now()},
-				{Check: "late", Status: sentinel.Pass, Message: "7 rows", Tick: b.Agent.Clock.Now(),
-					Evidence: sentinel.Evidence{Lag: sentinel.Float(3600)}},
-			}
-		}
+		now := b.Agent.Clock.Now()
+		late := sentinel.Result{Check: "late", Status: sentinel.Pass, Message: "7 rows", Tick: now,
+			Evidence: sentinel.Evidence{Lag: sentinel.Float(3600)}}
+		b.Agent.Others = []sentinel.Result{{Check: "fresh", Status: sentinel.Pass, Tick: now}, late}
 		trigger := b.OpenIncident("x")
 		trigger.Incident.Check = check
 		r := b.RunRepair(b.Policy("act", &act{}, repair.Auto), trigger)
 		b.WantState(r, sentinel.RetryWait, "a standby answers, which may not have yet what was applied: 7 rows")
 		at.Store(int64(2 * time.Hour))
+		b.Agent.Others[1].Tick = now.Add(2 * time.Hour)
 		b.WantState(b.AdvanceRepair(r.ID), sentinel.RepairSucceeded, "")
 	}
 }

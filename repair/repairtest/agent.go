@@ -19,7 +19,7 @@ type Agent struct {
 	Clock       sentinel.Clock
 	Target      func(ctx context.Context, t sentinel.Table) (*repair.Target, error)
 	Check       func(ctx context.Context, r sentinel.Repair) (sentinel.Result, error)
-	Others      func(r sentinel.Repair) []sentinel.Result // of other checks, behind a verification; nil: none
+	Others      []sentinel.Result // of other checks, behind a verification
 	Prove       func(ctx context.Context, r sentinel.Repair, staged *repair.Staged) (sentinel.Proof, error)
 	Maintenance func(now time.Time, t sentinel.Table) (why string, quiet bool)
 	Breaker     func(name string, state int)
@@ -92,11 +92,7 @@ func (h host) Target(ctx context.Context, t sentinel.Table) (*repair.Target, err
 
 func (h host) Check(ctx context.Context, r sentinel.Repair) (repair.Verification, error) {
 	result, err := h.agent.Check(ctx, r)
-	v := repair.Verification{Failed: result}
-	if h.agent.Others != nil {
-		v.Others = h.agent.Others(r)
-	}
-	return v, err
+	return repair.Verification{Failed: result, Others: h.agent.Others}, err
 }
 
 func (h host) Prove(ctx context.Context, r sentinel.Repair, staged *repair.Staged) (sentinel.Proof, error) {
