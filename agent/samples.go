@@ -17,14 +17,15 @@ import (
 // sampleKeyState is the kind of the state that holds the key of hashed values.
 const sampleKeyState = "sample_key"
 
-// turned remembers the checks of a dataset that have turned bad and keep samples.
-func (t *tickRun) turned(o checks.Outcome) {
+// turned remembers the checks of a dataset that have turned bad and keep samples. Each check
+// of the list has one result.
+func (t *tickRun) turned(o checks.Outcome, list []*Check) {
 	job := o.Job
 	job.Checks = nil
-	for i, c := range o.Job.Checks {
+	for i, c := range list {
 		r := &o.Results[i]
 		if c.Common().Samples != nil && r.Status.Bad() && t.agent.incidents.turnedBad(r.Table, r.Check) {
-			job.Checks = append(job.Checks, c)
+			job.Checks = append(job.Checks, c.Check)
 		}
 	}
 	if len(job.Checks) > 0 {

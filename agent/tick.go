@@ -219,7 +219,7 @@ func (t *tickRun) judgeDataset(
 		return err
 	}
 	t.problems = append(t.problems, err)
-	t.turned(o)
+	t.turned(o, list)
 	to := part
 	if len(judged.Incidents) > 0 {
 		to = &t.deferred

@@ -177,6 +177,7 @@ var canaryCommands = []string{
 	"repair audit", "repair shadow", "repair dead list", "repair show REPAIR",
 	"repair approve REPAIR", "repair rollback REPAIR", "repair off", "repair on", "state backup copy.db", "state verify",
 	"state restore copy.db", "reload", "rules export rules -c sentinel.yaml", "dashboards export dashboards", "version",
+	"contract export", "contract test copy.yaml", "contract check sentinel.yaml sentinel.yaml",
 	"init postgres://u:${CANARY}@127.0.0.1:1/d", "init host=127.0.0.1%20port=1%20password=${CANARY}",
 }
 

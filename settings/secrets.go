@@ -104,11 +104,11 @@ func secretsIn(v reflect.Value) (out []sentinel.Secret) {
 			return secretsIn(v.Elem())
 		}
 	case reflect.Struct:
-		if s, ok := v.Interface().(sentinel.Secret); ok {
-			if s.IsZero() {
-				return nil
+		if v.Type() == reflect.TypeFor[sentinel.Secret]() { // others are not copied: they may be in use
+			if s := v.Interface().(sentinel.Secret); !s.IsZero() {
+				return []sentinel.Secret{s}
 			}
-			return []sentinel.Secret{s}
+			return nil
 		}
 		for i := range v.NumField() {
 			if v.Type().Field(i).IsExported() {
