@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -110,8 +111,23 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 // SQLite file.
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+	testscript.Run(t, commands(t, "testdata/*.txtar"))
+}
+
+// TestDemo and TestDrill run while no other test of the package does: their loader, agent and
+// servers keep times of seconds.
+func TestDemo(t *testing.T)  { testscript.Run(t, commands(t, "testdata/alone/demo.txtar")) }
+func TestDrill(t *testing.T) { testscript.Run(t, commands(t, "testdata/alone/drill.txtar")) }
+
+// commands are the scripts that match a pattern, with the commands that they may use.
+func commands(t *testing.T, pattern string) testscript.Params {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no script %s: %v", pattern, err)
+	}
+	return testscript.Params{
+		Files: files,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("HOME", e.WorkDir)
@@ -167,5 +183,5 @@ func TestCommands(t *testing.T) {
 				}
 			},
 		},
-	})
+	}
 }

@@ -24,7 +24,7 @@ var schema string
 
 // NewWarehouse makes the shop in a SQLite file. Close it.
 func NewWarehouse(ctx context.Context, path string) (*Warehouse, error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(60000)")
 	if err != nil {
 		return nil, err
 	}
