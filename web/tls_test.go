@@ -269,8 +269,11 @@ func TestUsersOfTheWebConfigurationFile(t *testing.T) {
 		t.Errorf("a user who was taken out: %d", code)
 	}
 	d.write(d.file, tls)
-	if code, _, _ := d.ask("GET", "/metrics"); code != 200 {
-		t.Errorf("without users reading is open: %d", code)
+	if code, _, _ := d.ask("GET", "/metrics"); code != 401 {
+		t.Errorf("a file that has lost its users opened the door: %d", code)
+	}
+	if code, _, _ := d.ask("GET", "/metrics", basic("prometheus", "scrapes")); code != 200 {
+		t.Errorf("the users that were read last: %d", code)
 	}
 }
 
