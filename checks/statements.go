@@ -38,9 +38,10 @@ func (e *executor) statements(questions []question) []planned {
 		}
 		return nil
 	}
-	var merged, visible, single []question
-	of := map[*checkRun][]question{} // questions to other tables
-	var others []*checkRun           // the keys of of, in order
+	var visible, single []question
+	merged := make([]question, 0, len(questions))
+	var of map[*checkRun][]question // questions to other tables
+	var others []*checkRun          // the keys of of, in order
 	for _, q := range questions {
 		if why := e.withoutSubstitute(q); why != "" {
 			q.from.unasked = why
@@ -51,6 +52,9 @@ func (e *executor) statements(questions []question) []planned {
 			q.ask.Orphans != nil && q.from.there
 		switch {
 		case q.ask.Of != nil:
+			if of == nil {
+				of = map[*checkRun][]question{}
+			}
 			if of[q.from] == nil {
 				others = append(others, q.from)
 			}
@@ -154,6 +158,9 @@ func appendMerged(out []planned, db *warehouse.DB, of source, questions []questi
 // halves divides the questions of a statement that is too large for one, by check. A check
 // is divided only if no engine answers it at once: a reconcile of hundreds of columns.
 func (c compiled) halves(questions []question) (first, second []question) {
+	if c.outputs() <= mostOutputs && len(c.statement.Args) <= mostParameters {
+		return questions, nil
+	}
 	lists := byCheck(questions)
 	outputs, parameters := mostOutputs, mostParameters
 	if len(lists) == 1 {
@@ -186,6 +193,9 @@ func answerable(d warehouse.Dialect, questions []question) []question {
 // uncached answers the checks whose every question is cached, and returns the questions of
 // the others: what is cached is of another moment.
 func (e *executor) uncached(questions []question) (rest []question) {
+	if !e.caches() {
+		return questions
+	}
 	for _, list := range byCheck(questions) {
 		cached := make([]Answer, 0, len(list))
 		for _, q := range list {
@@ -204,10 +214,10 @@ func (e *executor) uncached(questions []question) (rest []question) {
 	return rest
 }
 
+// caches reports whether answers are kept until a table changes.
+func (e *executor) caches() bool { return e.db.Config.ChangeCounters && e.env.Substitute == nil }
+
 func (e *executor) cachedAnswer(q question) (Answer, bool) {
-	if !e.db.Config.ChangeCounters || e.env.Substitute != nil {
-		return Answer{}, false
-	}
 	t := &q.from.target
 	answer, ok := e.env.Cache.load(t.Table, t.Known.Relation, q.ask.Aggregate)
 	if ok {

@@ -12,7 +12,11 @@ import (
 // numbers stay, with their age, but not the age of the data, which would stand still. next is
 // when the check runs next; absent: never.
 func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample, next sentinel.Number) []sample {
-	out := make([]sample, 0, max(5+len(r.Observations)+3*len(r.Scores), len(last)))
+	size := len(last) // most results have as many samples as the one before
+	if size == 0 {
+		size = 5 + len(r.Observations) + 3*len(r.Scores)
+	}
+	out := make([]sample, 0, size)
 	add := func(m Metric, value sentinel.Number, labels ...string) {
 		out = append(out, sample{metric: s.index[m.Name], labels: labels, value: value})
 	}
