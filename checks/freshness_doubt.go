@@ -78,7 +78,8 @@ func (f *Freshness) inZone(t Target, row newestRow, dates bool) newestRow {
 
 // askChange asks, after a change of the clock, for rows that may be newer than the row with
 // the latest time: while the clock shows an hour for the second time, the newest row that
-// may be of this pass; for a day after the clock skipped a time, the newest row in the gap.
+// may be of this pass; for a day after the clock skipped a time, the newest row until the gap's
+// end that is not in the future by the offset before the change.
 func (f *Freshness) askChange(t Target, s TimeSource) (asks []Ask) {
 	if !s.Wall && !s.Mixed || s.Dates {
 		return nil
@@ -88,21 +89,30 @@ func (f *Freshness) askChange(t Target, s TimeSource) (asks []Ask) {
 		which = WallValues
 	}
 	limit := t.Known.Catalog.AsOf.Add(time.Duration(*f.MaxFuture)).In(t.zone())
-	newest := func(key string, from, to time.Time) {
-		w := Window{Time: s, To: limit, FromWall: from, ToWall: to}
+	newest := func(key string, before time.Time) {
+		w := Window{Time: s, To: limit, ToWall: before}
 		latest := &Aggregate{Func: "max", Time: s, Values: which, Where: f.Where, Window: w}
 		asks = append(asks, Ask{Key: key, Aggregate: latest})
 	}
 	shown := schedule.AsWall(limit)
 	if !shown.Equal(schedule.AfterWalls(limit)) {
-		newest(askPass, time.Time{}, shown)
+		newest(askPass, shown)
 	}
 	hours := schedule.Periods{Unit: schedule.Hour, Zone: t.zone()}
 	if gaps := hours.Gaps(shown.Add(-24*time.Hour), shown); len(gaps) > 0 {
-		last := gaps[len(gaps)-1]
-		newest(askGap, last.From, last.To)
+		newest(askGap, endOfGap(gaps[len(gaps)-1], limit))
 	}
 	return asks
+}
+
+// endOfGap returns the time of the wall clock before which rows are until a limit, if the
+// clock had not been changed at the gap: the gap's end, or earlier shortly after the change.
+func endOfGap(gap schedule.Range, limit time.Time) time.Time {
+	_, change, _ := instantsOf(gap.From, limit.Location())
+	if until := gap.From.Add(limit.Sub(change)); until.Before(gap.To) {
+		return until
+	}
+	return gap.To
 }
 
 // withChange compares the newest row with those that a change of the clock may hide.

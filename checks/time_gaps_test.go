@@ -198,6 +198,26 @@ func TestFreshnessInTheGap(t *testing.T) {
 	})
 }
 
+// Shortly after the change, a row at a skipped time is of before the change, or of the future.
+// It hides no row that is newer than the first of the two.
+func TestFreshnessWhileTheGapIsInTheFuture(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		change := b.tick.Add(-9 * time.Minute).UTC().Truncate(time.Second)
+		b.loc = zoneThatChanges(t, change, time.Hour, 2*time.Hour)
+		row := func(wall time.Duration) string {
+			return "('" + change.Add(time.Hour+wall).Format("2006-01-02 15:04:05") + "')"
+		}
+		b.exec("CREATE TABLE ahead (at "+b.plain()+")", "INSERT INTO ahead VALUES "+row(20*time.Minute))
+		b.want("ahead", &checks.Freshness{Fail: 2 * hour}, sentinel.Pass, "newest row 49m")
+		b.exec("INSERT INTO ahead VALUES " + row(-time.Minute))
+		b.want("ahead", &checks.Freshness{Fail: 20 * minute}, sentinel.Pass, "newest row 10m")
+		b.want("ahead", &checks.Freshness{Fail: 5 * minute}, sentinel.Fail, "newest row 10m")
+		b.exec("INSERT INTO ahead VALUES " + row(5*time.Minute))
+		b.want("ahead", &checks.Freshness{Fail: 2 * hour}, sentinel.Pass, "newest row 4m")
+	})
+}
+
 // The same hour is another time of the wall clock in another zone. While nothing is
 // written, a kept answer for one zone is none for the other.
 func TestKeptAnswersAreOfOneZone(t *testing.T) {
