@@ -213,7 +213,7 @@ func TestWhatIsConfiguredNoMoreEnds(t *testing.T) {
 	}
 }
 
-// A silence keeps quiet what it matches: the other findings are told, and set how severe
+// A silence keeps quiet what it matches: the other findings are reported, and set how severe
 // the incident is.
 func TestASilenceOfOneFinding(t *testing.T) {
 	t.Parallel()
@@ -239,7 +239,7 @@ func (s silencedCheck) suppressed(i sentinel.Incident, now time.Time) (string, b
 func (silencedCheck) repairedFirst(sentinel.Incident) bool { return false }
 
 // While a dataset is repaired, all its findings wait. When the repair has succeeded, what
-// is left is told.
+// is left is reported.
 func TestAllFindingsWaitForTheRepair(t *testing.T) {
 	t.Parallel()
 	w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))

@@ -61,7 +61,7 @@ func (a *Agent) addSilence(ctx context.Context, s notify.Silence, data []byte) (
 	}
 	now := a.now()
 	a.silences = slices.DeleteFunc(slices.Clone(a.silences), func(o notify.Silence) bool {
-		return now.Sub(o.Until) > notify.ExpiresSoon // what ended is told with the reason
+		return now.Sub(o.Until) > notify.ExpiresSoon // what ended is reported with the reason
 	})
 	if len(a.silences) >= mostSilences {
 		return nil, fmt.Errorf("%d silences are in force: end some of them first (sentinel silence list)", mostSilences)

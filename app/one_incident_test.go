@@ -113,10 +113,10 @@ routes: [{to: [pager, hook], group_wait: 0s}]
 	if len(open) != 1 {
 		t.Errorf("%d incidents are open", len(open))
 	}
-	w.until("it is told", func() bool { pages, notices := received.counts(); return pages > 0 && notices > 0 })
+	w.until("it is reported", func() bool { pages, notices := received.counts(); return pages > 0 && notices > 0 })
 	testenv.Exec(t, "sqlite", file, "INSERT INTO orders SELECT * FROM kept")
 	w.until("it ends", func() bool { return strings.TrimSpace(w.get(w.agent, "/api/v1/incidents")) == "[]" })
-	w.until("its end is told", func() bool { pages, notices := received.counts(); return pages > 1 && notices > 1 })
+	w.until("its end is reported", func() bool { pages, notices := received.counts(); return pages > 1 && notices > 1 })
 	received.mu.Lock()
 	defer received.mu.Unlock()
 	if p := received.pages; len(p) != 2 || p[0].Action != "trigger" || p[1].Action != "resolve" || p[0].Key != p[1].Key {

@@ -46,7 +46,7 @@ func (d *differ) names() []columnPair {
 		}
 	}
 	if d.replaced() && d.after.Kind != warehouse.View && d.after.Kind != warehouse.MaterializedView {
-		for _, p := range d.alike(&m) { // both are told; the keys that moved along are not
+		for _, p := range d.alike(&m) { // both are reported; the keys that moved along are not
 			d.now[p.before.Name] = p.after.Name
 		}
 	}
@@ -167,7 +167,7 @@ func (d *differ) nullable(c *warehouse.Column, details map[partName][]warehouse.
 }
 
 // typeFacts are the facts of a type that the server's users made, in the order in which
-// they are compared. The first that differs is told.
+// they are compared. The first that differs is reported.
 var typeFacts = []struct {
 	detail string
 	words  string

@@ -14,7 +14,7 @@ import (
 // part is a named part of a table: a key, an index, a trigger.
 type part struct {
 	name  string
-	facts []fact // in the order in which they are told
+	facts []fact // in the order in which they are reported
 }
 
 // fact is one fact of a part.
@@ -100,7 +100,7 @@ func (d *differ) parts(k partKind) {
 		return
 	}
 	if k.part == partitionPart && d.before.Kind != d.after.Kind {
-		return // that the table is partitioned is told
+		return // that the table is partitioned is reported
 	}
 	before, after := d.listed(k, d.before, d.old), d.listed(k, d.after, d.new)
 	if k.part == partitionPart {
@@ -237,7 +237,7 @@ func indexNamed(t *warehouse.Table, name string) *warehouse.Index {
 	return nil
 }
 
-// indexFact is the definition of the index behind a key. It is told if it says more than
+// indexFact is the definition of the index behind a key. It is reported if it says more than
 // the key's columns.
 func indexFact(ix *warehouse.Index) fact {
 	plain := "(" + strings.Join(ix.Columns, ", ") + ")"

@@ -139,7 +139,7 @@ func (d *differ) followed(k warehouse.ForeignKey) warehouse.ForeignKey {
 }
 
 // withoutChecksOf leaves out the checks that are part of a column that the other table lacks:
-// the column is told with all it has. now has the names of columns there.
+// the column is reported with all it has. now has the names of columns there.
 func withoutChecksOf(parts []part, of, other *warehouse.Table, now map[string]string) []part {
 	return slices.DeleteFunc(parts, func(p part) bool {
 		name := cmp.Or(now[p.name], p.name)

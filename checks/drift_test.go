@@ -14,7 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// ddlRow is a change by real DDL, and exactly the drifts that it is told as. $name is a
+// ddlRow is a change by real DDL, and exactly the drifts that it is reported as. $name is a
 // name of the row's own; the table $d is compared. Statements are divided by "; ", or by
 // ";;" where they contain semicolons.
 type ddlRow struct {
@@ -180,7 +180,7 @@ func TestDDLRows(t *testing.T) {
 	}
 	for _, kind := range checks.DriftKinds() {
 		if !reported[string(kind)] && kind != sentinel.TableCreated {
-			t.Errorf("no row is told as %s", kind)
+			t.Errorf("no row is reported as %s", kind)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func (d *drilling) makeDeliveries(ctx context.Context) error {
 }
 
 // sourceUnhelpful loses a day whose source has a tenth of it. The check would still fail,
-// so nothing is applied and a person is told. Once the source is whole, the day is
+// so nothing is applied and a person is notified. Once the source is whole, the day is
 // reloaded.
 func (d *drilling) sourceUnhelpful(ctx context.Context) (o Outcome, err error) {
 	const lost = "date(at) = date('now', '-1 days')"

@@ -10,7 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// A silence of some hours that hides an incident is told once in its last hour, to the
+// A silence of some hours that hides an incident is reported once in its last hour, to the
 // channels that hear of the incident at its end, and that is no notice of the incident.
 func TestASilenceThatEndsSoon(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,7 @@ func Settle(i sentinel.Incident, now time.Time) (_ sentinel.Incident, settled bo
 	return i, true
 }
 
-// remembered notes what people are told of an incident. While nobody is notified of it, it
+// remembered notes what people are notified of an incident. While nobody is notified of it, it
 // is not noted.
 func remembered(i sentinel.Incident) sentinel.Incident {
 	switch i.State {

@@ -100,7 +100,7 @@ func TestAChannelFallsBack(t *testing.T) {
 	stop := running(t, a.dispatcher(pager, mail))
 	i := incident(1)
 	a.record(night, i)
-	eventually(t, "the fallback is told", func() bool { return len(taking.got()) == 1 })
+	eventually(t, "the fallback is notified", func() bool { return len(taking.got()) == 1 })
 	body := taking.got()[0].Body
 	for _, want := range []string{"pager did not take it", "token expired", i.ID} {
 		if !strings.Contains(body, want) {

@@ -44,9 +44,9 @@ func takers(routes []notify.Route, i sentinel.Incident, now time.Time) (to []str
 }
 
 // TestHoursOfRoutes draws routes with hours and incidents, and looks every half hour for
-// two weeks in which Berlin's clock is set back. A channel is told of an incident while a
-// route to it holds and never at another time, and each channel that was told of the
-// beginning is told of the end, at any hour.
+// two weeks in which Berlin's clock is set back. A channel is notified of an incident while a
+// route to it holds and never at another time, and each channel that was notified of the
+// beginning is notified of the end, at any hour.
 func TestHoursOfRoutes(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
@@ -83,7 +83,7 @@ func TestHoursOfRoutes(t *testing.T) {
 	}
 }
 
-// hoursWorld is one incident after the other, and who was told.
+// hoursWorld is one incident after the other, and who was notified.
 type hoursWorld struct {
 	t       *testing.T
 	seed    uint64

@@ -53,7 +53,7 @@ type WarehouseWriter interface {
 type SelectiveAction interface {
 	Action
 	// Applies reports whether the action can act on a finding. If it cannot, nothing is
-	// planned, and nobody is told that it was tried.
+	// planned, and no notification says that it was tried.
 	Applies(why Trigger) bool
 }
 

@@ -170,7 +170,7 @@ func (w *world) auditNotices(ctx context.Context, s *store.Store) {
 	}
 }
 
-// auditCalm verifies that nobody was told of data that was well all the time.
+// auditCalm verifies that nobody was notified of data that was well all the time.
 func (w *world) auditCalm(ctx context.Context, s *store.Store) {
 	incidents, err := s.Incidents(ctx, store.IncidentFilter{Resolved: true, Limit: everything})
 	w.check(err)

@@ -19,9 +19,9 @@ import (
 // A state was rolled back where its newest tick is older than one that it had before by
 // more than rolledBackBy. A power cut undoes less.
 const (
-	rolledBackBy   = time.Minute
-	rolledBackTold = 24 * time.Hour // how long people are told
-	remembersEvery = time.Minute
+	rolledBackBy    = time.Minute
+	rolledBackShown = 24 * time.Hour // how long it is reported
+	remembersEvery  = time.Minute
 )
 
 // newestSuffix ends the name of the file beside a state that keeps its newest tick.
@@ -40,8 +40,8 @@ type memory struct {
 	rolled rolledBack
 }
 
-// rolledBack is a state that had a tick, and got an older one for its newest. People are told
-// until a time; zero: it was not rolled back.
+// rolledBack is a state that had a tick, and got an older one for its newest. It is
+// reported until a time; zero: it was not rolled back.
 type rolledBack struct{ had, got, until time.Time }
 
 // rememberedOf returns what is known of the state of an address.
@@ -102,7 +102,7 @@ type rollback struct {
 	*term
 	memory *remembered
 	told   atomic.Pointer[string] // for the page; nil: it was not rolled back
-	rolled rolledBack             // what is told
+	rolled rolledBack             // what is reported
 }
 
 // begin compares the state with what is remembered of it. It is called before anything is
@@ -128,7 +128,7 @@ func (r *rollback) run(ctx context.Context) {
 	}
 }
 
-// remember keeps the newest tick of the state, and what is told for as long as it is.
+// remember keeps the newest tick of the state, and what is reported for as long as it is.
 func (r *rollback) remember(ctx context.Context) {
 	if r.told.Load() != nil && r.Clock.Now().After(r.rolled.until) {
 		r.rolled = rolledBack{}
@@ -154,7 +154,7 @@ func (r *rollback) compare(newest time.Time) error {
 	now := r.Clock.Now()
 	switch {
 	case !known.newest.IsZero() && known.newest.Sub(newest) > rolledBackBy:
-		r.rolled = rolledBack{known.newest, newest, now.Add(rolledBackTold)}
+		r.rolled = rolledBack{known.newest, newest, now.Add(rolledBackShown)}
 	case now.Before(known.rolled.until):
 		r.rolled = known.rolled
 	default:

@@ -13,7 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// An older copy in the place of a state is told, whether it is one of an hour ago or an
+// An older copy in the place of a state is reported, whether it is one of an hour ago or an
 // empty one. The same state, and one that a power cut took some seconds from, is not.
 func TestARolledBackStateIsTold(t *testing.T) {
 	t.Parallel()
@@ -70,7 +70,7 @@ func TestARolledBackStateIsTold(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.told)
 		}
 	}
-	// It is told for a day, also after restarts: by then the older tick is the newest one.
+	// It is reported for a day, also after restarts: by then the older tick is the newest one.
 	old := open("older.db", now.Add(-3*time.Hour))
 	for _, address := range []string{"sqlite:" + filepath.Join(dir, "older.db"), "postgres://db/state"} {
 		if remembers = rememberedOf(address); remembers.write(memory{newest: now}) != nil {

@@ -66,7 +66,7 @@ datasets:
     checks:
       - {sql: {id: c, query: "SELECT count(*) FROM empty", fail: "> 0"}}
       - {sql: {id: d, query: "SELECT count(*) FROM empty", fail: "< 1"}}`},
-		{name: "silence", about: "nobody is told of a table that fails", rate: 60, every: minute, length: 40 * minute,
+		{name: "silence", about: "a silence hides the incident of a table that fails", rate: 60, every: minute, length: 40 * minute,
 			rows: tables, config: failing, steps: []step{{2 * minute, func(ctx context.Context, r *run) error {
 				until := start.Add(2 * hour).Format(time.RFC3339)
 				return r.post(ctx, "/api/v1/silences", `{"dataset": "shop.main.empty", "until": "`+until+`", "who": "ann", "why": "a test"}`)
