@@ -74,15 +74,15 @@ func (e *entry) missed(tick time.Time, why string) (list []skip, n int) {
 	return fold(list), n
 }
 
-// tickRecords returns the records of an entry's ticks: the one that was run, and
+// appendTicks appends the records of an entry's ticks: the one that was run, and
 // those that were skipped before it.
-func (l *loop) tickRecords(e *entry, at time.Time) []store.TickRecord {
+func (l *loop) appendTicks(records []store.TickRecord, e *entry, at time.Time) []store.TickRecord {
 	l.mu.Lock()
 	skipped := e.skipped
 	e.skipped = nil
 	l.mu.Unlock()
 	name := e.sched.String()
-	records := []store.TickRecord{{Schedule: name, Table: e.dataset.Table, Tick: at}}
+	records = append(records, store.TickRecord{Schedule: name, Table: e.dataset.Table, Tick: at})
 	for _, s := range skipped {
 		records = append(records, store.TickRecord{
 			Schedule: name, Table: e.dataset.Table, Tick: s.tick, Skipped: s.reason(),

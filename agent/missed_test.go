@@ -118,7 +118,7 @@ func (s *simulation) end() {
 		return
 	}
 	s.seen.note(s.sched, s.tick, s.running[0].skipped)
-	for _, r := range s.loop.tickRecords(s.running[0], s.tick) {
+	for _, r := range s.loop.appendTicks(nil, s.running[0], s.tick) {
 		if s.last.Before(r.Tick) {
 			s.last = r.Tick
 		}

@@ -226,7 +226,7 @@ func (t *tickRun) judgeDataset(
 	}
 	to.Add(judged)
 	for _, e := range entries {
-		to.Ticks = append(to.Ticks, t.loop.tickRecords(e, t.at)...)
+		to.Ticks = t.loop.appendTicks(to.Ticks, e, t.at)
 	}
 	t.judged++
 	a.observeArrivals(o, t.observed)

@@ -192,7 +192,8 @@ func (c *AggregateCheck) lengths(t Target, column *warehouse.Column, function st
 func (c *AggregateCheck) distinct(t Target, column *warehouse.Column) []Ask {
 	columns := []warehouse.Column{*column}
 	if _, inScan := t.Known.Dialect.(warehouse.DistinctCounter); inScan {
-		return []Ask{{Key: askDistinct, Aggregate: &Aggregate{Func: "count", Distinct: columns, ByText: c.Compare == "exact"}},
+		return []Ask{{Key: askDistinct, Aggregate: &Aggregate{Func: "count",
+			Distinct: &DistinctColumns{columns, c.Compare == "exact"}}},
 			{Key: askValues, Aggregate: &Aggregate{Func: "count", Column: column.Name}}}
 	}
 	return []Ask{{Key: askDistinct, Keys: &Keys{Columns: columns, ByText: c.Compare == "exact"}}}

@@ -33,13 +33,18 @@ type Aggregate struct {
 	Where  string     // SQL filter of the user
 	Window Window
 	// Distinct are columns whose distinct combinations are counted, in place of Column. Func
-	// is count then, and ByText compares texts by their characters.
-	Distinct []warehouse.Column
-	ByText   bool
+	// is count then.
+	Distinct *DistinctColumns
 	// Bad is a condition on the rows that take part, beside Where. Func is count then.
 	Bad    warehouse.Predicate
 	badKey string // Bad as it is written, for the cache; "" if SQL of the user is in it
 	InCase bool   // Window selects values and not rows, so that others of the same rows take part elsewhere
+}
+
+// DistinctColumns are columns whose combinations of values are counted once each.
+type DistinctColumns struct {
+	Columns []warehouse.Column
+	ByText  bool // texts are compared by their characters, not as the engine does
 }
 
 // Values are some of the values of a [TimeSource].
@@ -144,11 +149,19 @@ type Answer struct {
 	Number   sentinel.Number
 	Wall     bool              // Number is what a clock showed, read as UTC
 	Values   []sentinel.Number // of Keys
-	Groups   []Group           // groups, largest first; Other holds those beyond the limit
-	Other    Group
+	Groups   []Group           // groups, largest first
+	Other    *Group            // those beyond the limit; nil: there are none
 	Err      error
 	AsOf     time.Time // the database's clock at the time of the answer
 	Evidence sentinel.Evidence
+}
+
+// beyond returns the number of groups beyond the limit.
+func (a Answer) beyond() int {
+	if a.Other == nil {
+		return 0
+	}
+	return a.Other.Size
 }
 
 // Group is one group of a Groups ask.

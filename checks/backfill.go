@@ -39,7 +39,7 @@ func pastUnread(got Answer) string {
 	switch {
 	case got.Err != nil:
 		return message + " (" + oneLine(sentinel.Clip(got.Err.Error())) + ")"
-	case got.Other.Size > 0:
+	case got.beyond() > 0:
 		return message + " (too many groups)"
 	}
 	return ""
@@ -48,7 +48,7 @@ func pastUnread(got Answer) string {
 // past returns the counts of the buckets before the one that is judged, oldest first. It
 // begins with the first bucket that has rows. Later buckets without rows count as 0.
 func (c *RowCount) past(t Target, got Answer) (out []sentinel.Observation) {
-	if got.Err != nil || got.Other.Size > 0 {
+	if got.Err != nil || got.beyond() > 0 {
 		return nil // the detector learns from now on
 	}
 	periods := c.periods(t, c.Bucket)

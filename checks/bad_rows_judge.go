@@ -135,22 +135,22 @@ func (j *rowJudge) segments(kind string, got Answer) sentinel.Result {
 		j.judge(n)
 		total.add(n)
 	}
-	if got.Other.Size > 0 {
-		other := j.rule.tallyOf(got.Other)
+	if got.beyond() > 0 {
+		other := j.rule.tallyOf(*got.Other)
 		total.add(other)
 		j.observe(other)
 		if j.mayBeBad(other) {
 			j.findings = append(j.findings, sentinel.Finding{
 				Key: sentinel.UnjudgedSegmentsKey, Status: sentinel.Unknown, Expected: "all segments judged",
 				Message: fmt.Sprintf("%d segments beyond the limit of %d are not judged, and %s: "+
-					"raise `limit`, or narrow `where` or `by`", got.Other.Size, j.Limit, j.words(other)),
+					"raise `limit`, or narrow `where` or `by`", got.beyond(), j.Limit, j.words(other)),
 			})
 		}
 	}
 	if len(got.Groups) == 0 {
 		j.empty()
 	}
-	pass := fmt.Sprintf("%s in %d segments", j.words(total), len(got.Groups)+got.Other.Size)
+	pass := fmt.Sprintf("%s in %d segments", j.words(total), len(got.Groups)+got.beyond())
 	r := conclude(kind, j.findings, pass)
 	r.Observations, r.Evidence = j.observations, got.Evidence
 	return r

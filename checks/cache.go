@@ -109,7 +109,7 @@ func (a *Aggregate) key() (key string, ok bool) {
 	if a.Where != "" || a.Expr != "" || a.Func == "" || a.Time.Expression != "" || w.Time.Expression != "" {
 		return "", false
 	}
-	if a.Bad != nil && a.badKey == "" || len(a.Distinct) > 0 {
+	if a.Bad != nil && a.badKey == "" || a.Distinct != nil {
 		return "", false
 	}
 	return fmt.Sprintf("%s|%s|%s|%+v|%s|%+v|%d|%d|%d|%d|%v|%v", a.Func, a.Column, a.badKey, a.Time, a.Values, w.Time,

@@ -145,7 +145,7 @@ func (e *executor) lookUpTables(run *checkRun) {
 		known.LikeDialect = other.db.Dialect
 	}
 	if known.Like, known.LikeErr = other.find(*like); known.LikeErr == nil {
-		known.LikeServer = Server{Place: other.db.Server(), Standby: other.catalog.Standby, Lag: other.catalog.Lag}
+		known.LikeServer = &Server{Place: other.db.Server(), Standby: other.catalog.Standby, Lag: other.catalog.Lag}
 	}
 }
 

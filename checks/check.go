@@ -116,7 +116,7 @@ type Known struct {
 	Err        error              // the catalog could not be read
 	Like       *warehouse.Table
 	LikeErr    error
-	LikeServer Server
+	LikeServer *Server // server that Like was read from; nil: none
 	// Dialect and LikeDialect are of the warehouses of Relation and Like; nil when a
 	// warehouse could not be opened.
 	Dialect, LikeDialect warehouse.Dialect
@@ -127,13 +127,13 @@ type Known struct {
 	History        map[Series][]sentinel.Point // stored points by the series of Needs
 	HistoryErr     error
 	Server         Server // server that answered; set before Judge
-	New            bool   // the check has no stored observation, so it may read its past from the table
-
-	Substituted bool // rows stand in for those of Relation, so that its constraints say nothing
 
 	Segments    *SegmentMemory // remembered segments; nil: none, or others than the check divides now
 	SegmentsErr error          // the remembered segments could not be read
-	NoState     bool           // nothing is remembered
+
+	New         bool // the check has no stored observation, so it may read its past from the table
+	Substituted bool // rows stand in for those of Relation, so that its constraints say nothing
+	NoState     bool // nothing is remembered
 }
 
 // Job holds all checks of one dataset that are due at one tick.

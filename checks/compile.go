@@ -236,8 +236,8 @@ func (a *Aggregate) sql(d warehouse.Dialect, mixed bool, args *[]any) (string, e
 	if err != nil {
 		return "", err
 	}
-	if len(a.Distinct) > 0 {
-		values, err := keyTexts(d, a.Distinct, a.ByText)
+	if a.Distinct != nil {
+		values, err := keyTexts(d, a.Distinct.Columns, a.Distinct.ByText)
 		if err == nil && len(conditions) > 0 {
 			// A row that has NULL in one of the values is left out. The parameters are bound once.
 			values[0] = "CASE WHEN " + strings.Join(conditions, " AND ") + " THEN " + values[0] + " END"

@@ -114,7 +114,7 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 	}
 	if n, _ := groups.Int64(); int(n) > len(rows) {
 		all, _ := total.Int64()
-		a.Other = Group{Segment: "other", Count: sentinel.Int(all - shown), Size: int(n) - len(rows)}
+		a.Other = &Group{Segment: "other", Count: sentinel.Int(all - shown), Size: int(n) - len(rows)}
 		for i := 0; i < len(g.Values) && g.Totals; i++ {
 			sum, err := rows[0][width+3+len(g.Values)+i].Number()
 			if err != nil {

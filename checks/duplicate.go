@@ -119,7 +119,7 @@ func (c *Duplicate) Ask(t Target, _ Answers) []Ask {
 		}
 		asks = append(asks,
 			Ask{Key: askValues, Aggregate: &Aggregate{Func: "count", Bad: values, Where: c.Where, Window: window}},
-			Ask{Key: askDistinct, Aggregate: &Aggregate{Func: "count", Distinct: columns, ByText: c.Compare == "exact",
+			Ask{Key: askDistinct, Aggregate: &Aggregate{Func: "count", Distinct: &DistinctColumns{columns, c.Compare == "exact"},
 				Where: c.Where, Window: window}})
 	} else {
 		asks = append(asks, Ask{Key: askBad, Keys: &Keys{Columns: columns, ByText: c.Compare == "exact",

@@ -68,19 +68,20 @@ type jobRun struct {
 
 // checkRun is one running check.
 type checkRun struct {
-	check      Check
-	target     Target
-	needs      Needs
-	answers    Answers
-	readsRows  bool   // the check asked for rows of its tables, beside statements of the user
-	readsQuery bool   // the check asked statements of the user
-	bug        error  // a panic of the check; the check is not called again
-	here       bool   // the dataset's rows are substituted
-	there      bool   // the rows of Needs.Like are substituted
-	unasked    string // why a question could not be asked of substituted rows; "" if all could
-	// readsSubstitute says that the check asked for substituted rows.
-	readsSubstitute bool
-	slow            error // of a merged statement that timed out; the table is not scanned again
+	check   Check
+	target  Target
+	needs   Needs
+	answers Answers
+
+	bug     error  // a panic of the check; the check is not called again
+	slow    error  // of a merged statement that timed out; the table is not scanned again
+	unasked string // why a question could not be asked of substituted rows; "" if all could
+
+	readsRows       bool // the check asked for rows of its tables, beside statements of the user
+	readsQuery      bool // the check asked statements of the user
+	here            bool // the dataset's rows are substituted
+	there           bool // the rows of Needs.Like are substituted
+	readsSubstitute bool // the check asked for substituted rows
 }
 
 // question is an ask with the check that asked it.

@@ -55,7 +55,7 @@ func (f *Freshness) Ask(t Target, a Answers) []Ask {
 	if got, asked := f.newest(t, a, askRecent); partial && (!asked || got.Err == nil && f.freshEnough(t, got)) {
 		asks = append(asks, f.askNewest(askRecent, source, recent)...)
 	} else if !a.asked(askNewest) {
-		asks = append(asks, f.askNewest(askNewest, source, Window{})...)
+		asks = append(f.askNewest(askNewest, source, Window{}), asks...)
 	}
 	if got, key := f.answer(t, a); key != "" && got.Err == nil && f.future(got) > 0 {
 		limit := got.AsOf.Add(time.Duration(*f.MaxFuture))

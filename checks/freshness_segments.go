@@ -130,7 +130,7 @@ func presentValues(g Group, all []Group, present Answer) (values []sentinel.Numb
 	for _, one := range all {
 		names[one.Segment] = true
 	}
-	sure = present.Other.Size == 0
+	sure = present.beyond() == 0
 	for _, p := range present.Groups {
 		if p.Segment == g.Segment {
 			return p.Values, true
@@ -153,7 +153,7 @@ func (f *Freshness) judgeSegments(t Target, a Answers) sentinel.Result {
 		}
 	}
 	got := a.of(askSegments)
-	if a.of(askPresent).Other.Size > 0 {
+	if a.of(askPresent).beyond() > 0 {
 		got.Other = a.of(askPresent).Other
 	}
 	if f.segmentRows() == "" {

@@ -69,6 +69,9 @@ func (m *mergedGroups) of(all Answer, question int) Answer {
 	for i, g := range groups {
 		all.Groups[i] = pick(g)
 	}
-	all.Other = pick(all.Other)
+	if all.Other != nil {
+		other := pick(*all.Other)
+		all.Other = &other
+	}
 	return all
 }

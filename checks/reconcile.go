@@ -163,7 +163,7 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	}
 	r := conclude(kind, findings, seen)
 	r.Observations = observed
-	for _, server := range []Server{t.Known.Server, t.Known.LikeServer} {
+	for _, server := range t.servers() {
 		if server.Place != "" && r.Status.Bad() && !c.coveredBy(server, t) {
 			r = incomplete(r, "what "+server.Place+" has")
 		}

@@ -75,7 +75,7 @@ func (c *RowCount) judgeSegments(t Target, a Answers) sentinel.Result {
 		t.Known.Segments, t.Known.SegmentsErr = nil, nil
 	}
 	list := segmentsOf(t, a, got, c.Limit)
-	if got.Other.Size > 0 && c.segmentRows() == "" && len(got.Groups) > 0 {
+	if got.beyond() > 0 && c.segmentRows() == "" && len(got.Groups) > 0 {
 		smallest, _ := got.Groups[len(got.Groups)-1].Count.Int64()
 		if !c.mayBeBad(1, smallest) {
 			list.unjudged = nil // the others have fewer rows, which no bound minds
@@ -91,7 +91,7 @@ func (c *RowCount) judgeSegments(t Target, a Answers) sentinel.Result {
 	for _, k := range list.gone {
 		j.judge(k.Name, sentinel.Int(0), true)
 	}
-	if got.Other.Size > 0 {
+	if got.beyond() > 0 {
 		j.observe(otherSegment, got.Other.Count, false)
 	}
 	return c.concludeSegments(t, got, list, j)
@@ -143,9 +143,9 @@ func (j *segmentJudge) judge(segment string, n sentinel.Number, gone bool) {
 func (c *RowCount) concludeSegments(t Target, got Answer, list segmentList, j segmentJudge) sentinel.Result {
 	findings := j.findings
 	pass := fmt.Sprintf("%d segments", len(list.present))
-	if got.Other.Size > 0 {
+	if got.beyond() > 0 {
 		pass = fmt.Sprintf("%d largest segments and %d more as one (limit: %d)",
-			len(list.present), got.Other.Size, c.Limit)
+			len(list.present), got.beyond(), c.Limit)
 	}
 	if len(list.gone) > 0 {
 		pass += fmt.Sprintf(" with rows, and %d that had some", len(list.gone))
@@ -186,7 +186,7 @@ func (c *RowCount) segmentPast(t Target, a Answers) map[string]map[time.Time]int
 	counts := map[string]map[time.Time]int64{}
 	for i, part := range c.pastParts(t) {
 		got := a.of(fmt.Sprint(askPast, i))
-		if got.Err != nil || got.Other.Size > 0 {
+		if got.Err != nil || got.beyond() > 0 {
 			return nil // the detector learns from now on
 		}
 		for _, g := range got.Groups {

@@ -192,8 +192,8 @@ func segmentsOf(t Target, a Answers, got Answer, limit int) segmentList {
 	case t.Known.SegmentsErr != nil:
 		list.cannot("the remembered segments cannot be read: " + t.Known.SegmentsErr.Error())
 		return list
-	case got.Other.Size > 0:
-		list.cannot(fmt.Sprintf("%d segments beyond the limit of %d are not judged", got.Other.Size, limit))
+	case got.beyond() > 0:
+		list.cannot(fmt.Sprintf("%d segments beyond the limit of %d are not judged", got.beyond(), limit))
 		return list
 	}
 	now, err := sameSegments(a, t.Known.Segments.known())

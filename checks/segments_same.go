@@ -21,7 +21,7 @@ const nullSegment = "<null>"
 // engine may call values equal that are written in several ways, such as 1.0 and 1.00, and
 // names their group by any of them. Without a group of a new name there is no such value.
 func sameAsks(t Target, all *Groups, got Answer) (asks []Ask) {
-	if got.Err != nil || got.Other.Size > 0 || t.Known.SegmentsErr != nil {
+	if got.Err != nil || got.beyond() > 0 || t.Known.SegmentsErr != nil {
 		return nil
 	}
 	list := segmentList{present: got.Groups}

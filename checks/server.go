@@ -17,6 +17,14 @@ type Server struct {
 	Lag     warehouse.Lag // replication lag of a standby
 }
 
+// servers returns the servers that answered about the dataset and the other one.
+func (t Target) servers() []Server {
+	if t.Known.LikeServer == nil {
+		return []Server{t.Known.Server}
+	}
+	return []Server{t.Known.Server, *t.Known.LikeServer}
+}
+
 // server returns the server that answered: the one whose catalog was read, unless the
 // connection failed over since.
 func (e *executor) server(t Target) Server {

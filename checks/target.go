@@ -90,8 +90,10 @@ func (a *Aggregate) columns() (names []string) {
 	if a.Column != "" {
 		names = append(names, a.Column)
 	}
-	for _, c := range a.Distinct {
-		names = append(names, c.Name)
+	if a.Distinct != nil {
+		for _, c := range a.Distinct.Columns {
+			names = append(names, c.Name)
+		}
 	}
 	if a.Bad != nil {
 		columns, _ := warehouse.PredicateColumns(a.Bad)

@@ -95,8 +95,7 @@ func TestCostBesideTheFloor(t *testing.T) {
 // allocatedAStatement bounds the memory that an agent allocates for a table with two
 // checks, in bytes until it is collected: the statement, its answer, two results, what
 // is recorded of them, and a share of what a tick of 500 tables allocates.
-// 16.7 kB are measured since results and questions have what column checks need.
-const allocatedAStatement = 17 << 10
+const allocatedAStatement = 16 << 10
 
 // boundedMemory watches a running agent. The server counts its statements.
 func boundedMemory(t *testing.T, conn *pgx.Conn, binary, reader string) {
