@@ -21,6 +21,10 @@ type Proof struct {
 	Against []Objection `json:"against,omitempty"`
 }
 
+// Whole reports whether every check was judged on the staged rows. What fails after such a
+// proof, on rows that others have written to since, says nothing of the source's rows.
+func (p *Proof) Whole() bool { return p != nil && len(p.Judged) > 0 && len(p.LeftOut) == 0 }
+
 // LeftOut is a check that could not be judged on staged rows.
 type LeftOut struct {
 	Check string `json:"check"`

@@ -311,6 +311,31 @@ func TestTakenBackIsNotAppliedAgain(t *testing.T) {
 	})
 }
 
+// Rows that others take away after a repair speak of them, and not of the source: where
+// every check passed on the staged rows, the same rows are applied again.
+func TestRowsThatOthersTakeSayNothingOfTheSource(t *testing.T) {
+	t.Parallel()
+	onEngines(t, func(t *testing.T, engine string) {
+		p := newProving(t, engine, "staging")
+		p.policy.Settle = time.Minute
+		p.add("day", perDay(t, 8))
+		p.begin()
+		p.statuses()
+		ends := func(r *sentinel.Repair, state sentinel.RepairState, says ...string) {
+			t.Helper()
+			p.want(r, sentinel.RepairApplied)
+			p.clock = p.clock.Add(time.Hour)
+			p.Must(p.agent.engine.Advance(t.Context()))
+			done := p.Get(r.ID)
+			p.want(&done, state, says...)
+		}
+		first := p.repair("day")
+		p.Exec("DELETE FROM orders WHERE id IN (101, 102)")
+		ends(first, sentinel.DeadLetter, "stays: somebody has written to the window since")
+		ends(p.repair("day"), sentinel.RepairSucceeded)
+	})
+}
+
 // A verified repair runs all open checks of the dataset again, not only its own.
 func TestVerifiedRepairRunsAllOpenChecks(t *testing.T) {
 	t.Parallel()

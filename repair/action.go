@@ -144,7 +144,7 @@ func (r *Run) Now() time.Time {
 // repair_dsn is configured.
 func (r *Run) Writer() (*Writer, error) {
 	if r.Target.Write == nil {
-		return nil, &RefusedError{"no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
+		return nil, &RefusedError{Why: "no repair_dsn is configured for warehouse " + r.Repair.Table.Warehouse}
 	}
 	return r.Target.Write, nil
 }

@@ -16,7 +16,12 @@ var ErrNothing = errors.New("there is nothing to repair")
 
 // RefusedError says why a repair must not be done, and what a person may do. The repair
 // is never tried again.
-type RefusedError struct{ Why string }
+type RefusedError struct {
+	Why string
+	// Written says that a rollback was refused because others have written to the rows
+	// since they were applied.
+	Written bool
+}
 
 // Error implements error.
 func (e *RefusedError) Error() string { return "refused: " + e.Why }
@@ -24,6 +29,13 @@ func (e *RefusedError) Error() string { return "refused: " + e.Why }
 // Refuse makes a [RefusedError]; its arguments are those of [fmt.Sprintf].
 func Refuse(format string, args ...any) error {
 	return &RefusedError{Why: fmt.Sprintf(format, args...)}
+}
+
+// RefuseWritten refuses to roll back a window that others have written to since. put and
+// holds describe the rows that the repair put there, and those that are there by now.
+func RefuseWritten(holds, put string) error {
+	return &RefusedError{Written: true, Why: fmt.Sprintf("somebody has written to the window since: it holds %s by "+
+		"now, and the repair put %s there", holds, put)}
 }
 
 // ChangedError says that the target has changed since the plan was made. The repair is

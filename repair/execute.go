@@ -124,7 +124,9 @@ func (e *Engine) rollBack(ctx context.Context, p *Policy, r sentinel.Repair, run
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
-		r.Unhelpful = addUnhelpful(r, why)
+		if !refused.Written || !r.Proof.Whole() {
+			r.Unhelpful = addUnhelpful(r, why)
+		}
 		return e.transition(ctx, r, sentinel.DeadLetter, "applied, did not help, and stays: "+refused.Why)
 	case err != nil:
 		return e.afterError(ctx, p, r, err)

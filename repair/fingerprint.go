@@ -47,7 +47,7 @@ func TableDigest(ctx context.Context, w *Writer, q Querier, t sentinel.Table) (d
 func WriteDialect(db *warehouse.DB) (warehouse.WriteDialect, error) {
 	d, ok := db.Dialect.(warehouse.WriteDialect)
 	if !ok {
-		return nil, &RefusedError{"tables of " + db.Dialect.Name() + " are not repaired by Sentinel itself"}
+		return nil, &RefusedError{Why: "tables of " + db.Dialect.Name() + " are not repaired by Sentinel itself"}
 	}
 	return d, nil
 }

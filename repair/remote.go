@@ -36,6 +36,7 @@ type TaskResult struct {
 	Restage bool          `json:"restage,omitempty"`
 	Stack   []byte        `json:"stack,omitempty"` // of a panic
 	Lost    *LostError    `json:"lost,omitempty"`
+	Written bool          `json:"written,omitempty"` // of [RefusedError]
 }
 
 // Stepper carries single steps of repairs out on other agents.
@@ -92,7 +93,7 @@ func (t Task) Do(ctx context.Context, p *Policy, target *Target, control Control
 		d.Outcome, d.Message = "changed", changed.What
 		return d
 	case errors.As(err, &refused):
-		d.Outcome, d.Message = "refused", refused.Why
+		d.Outcome, d.Message, d.Written = "refused", refused.Why, refused.Written
 		return d
 	default:
 		d.Outcome = "failed"
@@ -119,7 +120,7 @@ func (d TaskResult) err(step string, fence int64) error {
 	case "changed":
 		return &ChangedError{What: d.Message}
 	case "refused":
-		return &RefusedError{Why: d.Message}
+		return &RefusedError{Why: d.Message, Written: d.Written}
 	case "lost":
 		return d.Lost
 	case "unhelpful":

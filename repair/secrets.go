@@ -44,7 +44,7 @@ func (r *Run) scrub(err error) error {
 	case errors.As(err, &changed):
 		return &ChangedError{What: r.Scrub(changed.What)}
 	case errors.As(err, &refused):
-		return &RefusedError{Why: r.Scrub(refused.Why)}
+		return &RefusedError{Why: r.Scrub(refused.Why), Written: refused.Written}
 	}
 	return &scrubbedError{text, err}
 }

@@ -28,7 +28,7 @@ func ReadTable(ctx context.Context, db *warehouse.DB, t sentinel.Table) (*wareho
 		return nil, Transient(err)
 	}
 	if c.Standby {
-		return nil, &RefusedError{"the server is a standby"}
+		return nil, &RefusedError{Why: "the server is a standby"}
 	}
 	rel := c.Tables[name]
 	if rel == nil {

@@ -46,7 +46,7 @@ func (trigger Trigger) Window(bucket string, wallClock bool) (Window, error) {
 			return Window{start.In(p.Zone), p.Next(start).In(p.Zone), p}, nil
 		}
 	}
-	return Window{}, &RefusedError{"the check does not report which window is bad: " +
+	return Window{}, &RefusedError{Why: "the check does not report which window is bad: " +
 		"use row_count with `bucket:` or `expected_partitions:`"}
 }
 

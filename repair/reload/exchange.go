@@ -204,8 +204,7 @@ func (l loader) checkKept(ctx context.Context, tx *sql.Tx, step string) (staged 
 	}
 	if string(now) != then {
 		if step == "rollback" {
-			return "", repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair put "+
-				"%s there", now, then)
+			return "", repair.RefuseWritten(string(now), then)
 		}
 		return "", &repair.ChangedError{What: fmt.Sprintf("rows of the window were written since the source was read "+
 			"(%s; then %s)", now, cmp.Or(then, "nothing"))}

@@ -255,8 +255,7 @@ func (swap partitionSwap) checkNotWritten(ctx context.Context, tx *sql.Tx) error
 	}
 	now, err := swap.windowChecksum(ctx, tx)
 	if err == nil && string(now) != put {
-		err = repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair put %s there",
-			now, put)
+		err = repair.RefuseWritten(string(now), put)
 	}
 	return err
 }

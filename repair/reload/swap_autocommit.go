@@ -76,8 +76,7 @@ func (s swapState) exchanged() bool {
 func (s swapState) check(step string) error {
 	switch {
 	case s.window != s.before && step == "rollback":
-		return repair.Refuse("somebody has written to the window since: it holds %s by now, and the repair put "+
-			"%s there", s.window, s.before)
+		return repair.RefuseWritten(s.window, s.before)
 	case s.window != s.before:
 		return &repair.ChangedError{What: fmt.Sprintf("rows of the window were written since the source was "+
 			"read (%s; then %s)", s.window, cmp.Or(s.before, "nothing"))}
