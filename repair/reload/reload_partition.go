@@ -11,6 +11,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/rowvalues"
 	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -201,7 +202,7 @@ func (a *Partition) describe(ctx context.Context, t *repair.Target, plan *sentin
 // counts its rows in the window.
 func (a *Partition) inspectTable(
 	ctx context.Context, t *repair.Target, source sentinel.Table, details planDetails,
-) (int64, []pair, error) {
+) (int64, []rowvalues.Pair, error) {
 	db, rel, pairs, err := openTable(ctx, t, source, details)
 	if err != nil {
 		return 0, nil, err
@@ -217,7 +218,7 @@ func (a *Partition) inspectTable(
 // openTable finds a source table, and pairs its columns with those to be loaded.
 func openTable(
 	ctx context.Context, t *repair.Target, source sentinel.Table, details planDetails,
-) (db *warehouse.DB, rel *warehouse.Table, pairs []pair, err error) {
+) (db *warehouse.DB, rel *warehouse.Table, pairs []rowvalues.Pair, err error) {
 	if db, err = t.Sources.Open(source.Warehouse); err != nil {
 		return nil, nil, nil, err
 	}
@@ -250,7 +251,7 @@ func (a *Partition) checkRowCount(n int64, details planDetails) error {
 // inspectSource checks a source of either kind, pairs its columns, and counts its rows.
 func (a *Partition) inspectSource(
 	ctx context.Context, t *repair.Target, s sourceRef, details planDetails,
-) (int64, []pair, error) {
+) (int64, []rowvalues.Pair, error) {
 	if s.path != "" {
 		return a.inspectFile(ctx, s.path, details)
 	}

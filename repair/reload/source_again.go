@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/rowvalues"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -38,7 +39,7 @@ func (l loader) checkSource(ctx context.Context, step string) error {
 	}
 	sources := l.details.sources()
 	at := slices.IndexFunc(sources, func(s sourceRef) bool { return s.String() == name })
-	var staged digest
+	var staged rowvalues.Digest
 	if at < 0 || json.Unmarshal([]byte(values), &staged) != nil {
 		return l.restage(ctx, "it is not known what was staged")
 	}
@@ -50,18 +51,18 @@ func (l loader) checkSource(ctx context.Context, step string) error {
 }
 
 // compareSource compares a source as it is now with what was staged of it.
-func (l loader) compareSource(ctx context.Context, source sourceRef, staged digest) error {
+func (l loader) compareSource(ctx context.Context, source sourceRef, staged rowvalues.Digest) error {
 	now, err := l.readAgain(ctx, source)
 	var refused *repair.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		return l.restage(ctx, refused.Why)
-	case err != nil || now.equal(staged):
+	case err != nil || now.Equal(staged):
 		return err
 	case now.Rows != staged.Rows:
 		return l.restage(ctx, fmt.Sprintf("%d rows were read, and it has %d by now", staged.Rows, now.Rows))
 	}
-	return l.restage(ctx, "its rows are "+now.differing(staged, l.details.Columns)+" by now")
+	return l.restage(ctx, "its rows are "+now.Differing(staged, l.details.Columns)+" by now")
 }
 
 // restage discards what was staged, and returns the error that has it staged again. The
@@ -86,28 +87,28 @@ func ignoreApplied(err error) error {
 
 // readAgain returns the digest of a source's window as it is now, in the form that the
 // table would hold.
-func (l loader) readAgain(ctx context.Context, source sourceRef) (digest, error) {
+func (l loader) readAgain(ctx context.Context, source sourceRef) (rowvalues.Digest, error) {
 	if source.path != "" {
 		return l.readFileAgain(ctx, source.path)
 	}
 	_, _, pairs, err := openTable(ctx, l.run.Target, source.table, l.details)
 	if err != nil {
-		return digest{}, err
+		return rowvalues.Digest{}, err
 	}
-	if l.sharesServer(source) && carriedInServer(pairs) {
+	if l.sharesServer(source) && rowvalues.CarriedInServer(pairs) {
 		var carrier *carrier
 		err := l.writer.RunFenced(ctx, l.run, "reading "+source.String()+" again", func(tx *sql.Tx) (err error) {
 			carrier, err = l.readWithinServer(ctx, tx, source.table, pairs)
 			return err
 		})
 		if err != nil {
-			return digest{}, err
+			return rowvalues.Digest{}, err
 		}
 		return carrier.sum, nil
 	}
 	from, err := l.openBatches(ctx, source.table, pairs)
 	if err != nil {
-		return digest{}, err
+		return rowvalues.Digest{}, err
 	}
 	var after []keyPart
 	return l.digestBatches(pairs, func(c *carrier) (rows [][]warehouse.Value, last bool, err error) {
@@ -119,7 +120,7 @@ func (l loader) readAgain(ctx context.Context, source sourceRef) (digest, error)
 	})
 }
 
-func (l loader) readFileAgain(ctx context.Context, path string) (sum digest, err error) {
+func (l loader) readFileAgain(ctx context.Context, path string) (sum rowvalues.Digest, err error) {
 	f, err := openFile(ctx, path)
 	if err != nil {
 		return sum, err
@@ -138,27 +139,27 @@ func (l loader) readFileAgain(ctx context.Context, path string) (sum digest, err
 
 // digestBatches returns the digest of the rows that next returns, up to the last.
 func (l loader) digestBatches(
-	pairs []pair, next func(*carrier) (rows [][]warehouse.Value, last bool, err error),
-) (digest, error) {
-	carrier, err := l.newCarrier(pairs, digest{})
+	pairs []rowvalues.Pair, next func(*carrier) (rows [][]warehouse.Value, last bool, err error),
+) (rowvalues.Digest, error) {
+	carrier, err := l.newCarrier(pairs, rowvalues.Digest{})
 	if err != nil {
-		return digest{}, err
+		return rowvalues.Digest{}, err
 	}
 	for last := false; !last; {
 		var rows [][]warehouse.Value
 		if err := l.run.Alive(); err != nil {
-			return digest{}, err
+			return rowvalues.Digest{}, err
 		}
 		if rows, last, err = next(carrier); err != nil {
-			return digest{}, err
+			return rowvalues.Digest{}, err
 		}
 		for _, row := range rows {
 			if _, err := carrier.carry(row); err != nil {
-				return digest{}, err
+				return rowvalues.Digest{}, err
 			}
 		}
 		if carrier.sum.Rows > l.action.MaxRows {
-			return digest{}, repair.Refuse("more than max_rows %d", l.action.MaxRows)
+			return rowvalues.Digest{}, repair.Refuse("more than max_rows %d", l.action.MaxRows)
 		}
 	}
 	return carrier.sum, nil

@@ -11,16 +11,17 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/rowvalues"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // batchProgress is the progress of staging in batches.
 type batchProgress struct {
 	Source   string
-	Expected int64     // rows of the source when staging began
-	Last     []keyPart // key of the last staged row, as the source has it; empty before the first
-	Rows     int64     // number of staged rows
-	Digest   digest    // of the rows as they left the source
+	Expected int64            // rows of the source when staging began
+	Last     []keyPart        // key of the last staged row, as the source has it; empty before the first
+	Rows     int64            // number of staged rows
+	Digest   rowvalues.Digest // of the rows as they left the source
 	Done     bool
 }
 
@@ -30,7 +31,7 @@ type batchProgress struct {
 // meanwhile is read again from the start. Without a key there is a single batch, and
 // the window must fit into it.
 func (l loader) copyFromWarehouse(
-	ctx context.Context, source sentinel.Table, expected int64, pairs []pair,
+	ctx context.Context, source sentinel.Table, expected int64, pairs []rowvalues.Pair,
 ) (copied copiedRows, err error) {
 	if len(l.details.Key) == 0 && expected > int64(l.action.BatchRows) {
 		return copied, repair.Refuse("without a key its %d rows would have to be read in one go, and batch_rows is "+
@@ -50,7 +51,7 @@ func (l loader) copyFromWarehouse(
 	}
 	copied.resumed = progress.Rows > 0
 	if copied.resumed {
-		carrier.index = &rowIndex{} // it would lack the rows of the agent before
+		carrier.index = &rowvalues.Index{} // it would lack the rows of the agent before
 	}
 	for !progress.Done {
 		rows, last, err := from.next(ctx, progress.Last)
@@ -68,7 +69,7 @@ func (l loader) copyFromWarehouse(
 
 // openBatches returns the reader of a table of another warehouse.
 func (l loader) openBatches(
-	ctx context.Context, source sentinel.Table, pairs []pair,
+	ctx context.Context, source sentinel.Table, pairs []rowvalues.Pair,
 ) (from *sourceBatches, err error) {
 	db, err := l.run.Target.Sources.Open(source.Warehouse)
 	if err != nil {
@@ -85,10 +86,10 @@ func (l loader) openBatches(
 }
 
 // readerOf returns the reader of a source's columns.
-func readerOf(d warehouse.Dialect, columns []string, pairs []pair) (columnReader, error) {
+func readerOf(d warehouse.Dialect, columns []string, pairs []rowvalues.Pair) (columnReader, error) {
 	types := make([]warehouse.Type, len(pairs))
 	for i, p := range pairs {
-		types[i] = p.from.Type
+		types[i] = p.From.Type
 	}
 	return newColumnReader(d, columns, types)
 }
@@ -168,7 +169,7 @@ func (l loader) stageBatch(
 			return progress, err
 		}
 	}
-	next.Digest = c.sum.clone()
+	next.Digest = c.sum.Clone()
 	if len(rows) > 0 {
 		next.Last = c.keyParts(rows[len(rows)-1])
 	}

@@ -13,17 +13,15 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/rowvalues"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // fileFormats are the supported formats, by the extension of the file's name.
 var fileFormats = map[string]func(context.Context, *os.File) (rowReader, error){csvFile: csvRows, ".jsonl": jsonRows,
-	".ndjson": jsonRows, parquetFile: parquetRows}
+	".ndjson": jsonRows, rowvalues.ParquetFile: parquetRows}
 
-const (
-	csvFile     = ".csv"
-	parquetFile = ".parquet"
-)
+const csvFile = ".csv"
 
 // rowReader reads the rows of a file.
 type rowReader struct {
@@ -127,11 +125,11 @@ func (f *openedFile) complete(columns []string) error {
 }
 
 // pairs pairs the columns of the file with those to be loaded.
-func (f *openedFile) pairs(details planDetails) ([]pair, error) {
-	out := make([]pair, len(details.Columns))
+func (f *openedFile) pairs(details planDetails) ([]rowvalues.Pair, error) {
+	out := make([]rowvalues.Pair, len(details.Columns))
 	for i, name := range details.Columns {
-		text := warehouse.Type{Native: "text", Family: fileText}
-		from := side{strings.ToLower(filepath.Ext(f.path)), details.UTC, text}
+		text := warehouse.Type{Native: "text", Family: rowvalues.FileText}
+		from := rowvalues.Side{Engine: strings.ToLower(filepath.Ext(f.path)), UTC: details.UTC, Type: text}
 		if f.types != nil {
 			t, found := f.types[name]
 			if !found {
@@ -139,9 +137,9 @@ func (f *openedFile) pairs(details planDetails) ([]pair, error) {
 			}
 			from.Type = t
 		}
-		p, err := newPair(name, from, details.side(i))
+		p, err := rowvalues.NewPair(name, from, details.side(i))
 		if err != nil {
-			return nil, err
+			return nil, &repair.RefusedError{Why: err.Error()}
 		}
 		out[i] = p
 	}
@@ -152,7 +150,7 @@ func (f *openedFile) pairs(details planDetails) ([]pair, error) {
 // it is used, and counts its rows.
 func (a *Partition) inspectFile(
 	ctx context.Context, path string, details planDetails,
-) (n int64, pairs []pair, err error) {
+) (n int64, pairs []rowvalues.Pair, err error) {
 	f, err := openFile(ctx, path)
 	if err != nil {
 		return 0, nil, err
@@ -174,7 +172,7 @@ func (a *Partition) inspectFile(
 
 // copyFile stages a file in batches. After a crash the next agent skips the staged
 // rows, unless the file has changed.
-func (l loader) copyFile(ctx context.Context, path string, pairs []pair) (copied copiedRows, err error) {
+func (l loader) copyFile(ctx context.Context, path string, pairs []rowvalues.Pair) (copied copiedRows, err error) {
 	f, err := openFile(ctx, path)
 	if err != nil {
 		return copied, err
@@ -190,7 +188,7 @@ func (l loader) copyFile(ctx context.Context, path string, pairs []pair) (copied
 	}
 	copied.resumed = progress.Rows > 0
 	if copied.resumed {
-		carrier.index = &rowIndex{} // it would lack the rows of the agent before
+		carrier.index = &rowvalues.Index{} // it would lack the rows of the agent before
 	}
 	for skipped := int64(0); skipped < progress.Rows; {
 		rows, _, err := f.read(l.details.Columns, int(min(1000, progress.Rows-skipped)))

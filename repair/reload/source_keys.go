@@ -30,7 +30,7 @@ func newKeyPart(v warehouse.Value, t warehouse.Type) keyPart {
 func (c *carrier) keyParts(row []warehouse.Value) []keyPart {
 	parts := make([]keyPart, len(c.key))
 	for i, at := range c.key {
-		parts[i] = newKeyPart(row[at], c.pairs[at].from.Type)
+		parts[i] = newKeyPart(row[at], c.pairs[at].From.Type)
 	}
 	return parts
 }

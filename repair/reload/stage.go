@@ -12,6 +12,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/rowvalues"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -164,7 +165,7 @@ func (a *Partition) stageFrom(
 	switch {
 	case source.path != "":
 		copied, err = l.copyFile(ctx, source.path, pairs)
-	case l.sharesServer(source) && carriedInServer(pairs):
+	case l.sharesServer(source) && rowvalues.CarriedInServer(pairs):
 		copied, err = l.copyWithinServer(ctx, source.table, pairs)
 	default:
 		copied, err = l.copyFromWarehouse(ctx, source.table, expected, pairs)
@@ -202,8 +203,8 @@ func (l loader) readBack(ctx context.Context, source sourceRef, copied copiedRow
 
 // copiedRows are the rows that were staged, as they left the source.
 type copiedRows struct {
-	sum     digest
-	index   *rowIndex
+	sum     rowvalues.Digest
+	index   *rowvalues.Index
 	resumed bool // an agent before has read a part of them, or all
 	twice   bool // the server read the source once more to copy it
 }
@@ -284,7 +285,7 @@ func (l loader) beginStaging(ctx context.Context, tx *sql.Tx) error {
 // first, so that a value that the table cannot hold is named and refused, and compares
 // the copy with what it read.
 func (l loader) copyWithinServer(
-	ctx context.Context, source sentinel.Table, pairs []pair,
+	ctx context.Context, source sentinel.Table, pairs []rowvalues.Pair,
 ) (copied copiedRows, err error) {
 	from, err := l.writer.Name(warehouse.TableName{Schema: source.Schema, Name: source.Name})
 	if err != nil {
@@ -312,7 +313,7 @@ func (l loader) copyWithinServer(
 
 // readWithinServer reads the window of a table of the same server.
 func (l loader) readWithinServer(
-	ctx context.Context, tx *sql.Tx, source sentinel.Table, pairs []pair,
+	ctx context.Context, tx *sql.Tx, source sentinel.Table, pairs []rowvalues.Pair,
 ) (*carrier, error) {
 	from, err := l.writer.Name(warehouse.TableName{Schema: source.Schema, Name: source.Name})
 	if err != nil {
@@ -322,7 +323,7 @@ func (l loader) readWithinServer(
 	if err != nil {
 		return nil, err
 	}
-	carrier, err := l.newCarrier(pairs, digest{})
+	carrier, err := l.newCarrier(pairs, rowvalues.Digest{})
 	if err != nil {
 		return nil, err
 	}

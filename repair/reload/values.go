@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/rowvalues"
 	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/warehouse/sqlpool"
 )
@@ -77,9 +78,9 @@ func (r columnReader) each(
 }
 
 // digest reads the digest of the loaded columns of a table. from may end in a condition.
-func (l loader) digest(ctx context.Context, tx *sql.Tx, from string, args ...any) (d digest, err error) {
+func (l loader) digest(ctx context.Context, tx *sql.Tx, from string, args ...any) (d rowvalues.Digest, err error) {
 	err = l.reader.each(ctx, tx, from, args, func(row []warehouse.Value) error {
-		d.add(row)
+		d.Add(row)
 		return nil
 	})
 	return d, err
@@ -89,15 +90,15 @@ func (l loader) digest(ctx context.Context, tx *sql.Tx, from string, args ...any
 // hold, and hashes them.
 type carrier struct {
 	columns []string
-	pairs   []pair
+	pairs   []rowvalues.Pair
 	key     []int // positions of the key's columns
-	sum     digest
-	index   *rowIndex
+	sum     rowvalues.Digest
+	index   *rowvalues.Index
 }
 
-func (l loader) newCarrier(pairs []pair, sum digest) (*carrier, error) {
-	c := &carrier{columns: l.details.Columns, pairs: pairs, sum: sum.clone(),
-		index: newRowIndex(l.details.Columns, l.details.Key)}
+func (l loader) newCarrier(pairs []rowvalues.Pair, sum rowvalues.Digest) (*carrier, error) {
+	c := &carrier{columns: l.details.Columns, pairs: pairs, sum: sum.Clone(),
+		index: rowvalues.NewIndex(l.details.Columns, l.details.Key)}
 	for _, k := range l.details.Key {
 		i := slices.Index(c.columns, k)
 		if i < 0 {
@@ -118,11 +119,11 @@ func (c *carrier) carry(row []warehouse.Value) ([]warehouse.Value, error) {
 	out := make([]warehouse.Value, len(row))
 	for i, v := range row {
 		var err error
-		if out[i], err = c.pairs[i].carry(v); err != nil {
+		if out[i], err = c.pairs[i].Carry(v); err != nil {
 			return nil, repair.Refuse("column %s%s: %v", c.columns[i], c.where(row), err)
 		}
 	}
-	c.index.add(out, c.sum.add(out))
+	c.index.Add(out, c.sum.Add(out))
 	return out, nil
 }
 
@@ -131,7 +132,7 @@ func (c *carrier) where(row []warehouse.Value) string {
 	if len(c.key) == 0 {
 		return ""
 	}
-	return " of the row with " + shownKey(c.columns, c.key, row)
+	return " of the row with " + rowvalues.ShownKey(c.columns, c.key, row)
 }
 
 // sameValues compares rows as they lie in a table with what was carried there. Where they
@@ -140,17 +141,17 @@ func (l loader) sameValues(
 	ctx context.Context, tx *sql.Tx, from string, args []any, want copiedRows,
 ) (differs string, err error) {
 	have, err := l.digest(ctx, tx, from, args...)
-	if err != nil || have.equal(want.sum) {
+	if err != nil || have.Equal(want.sum) {
 		return "", err
 	}
 	if have.Rows != want.sum.Rows {
 		return fmt.Sprintf("%d rows in place of %d", have.Rows, want.sum.Rows), nil
 	}
-	differs = have.differing(want.sum, l.details.Columns)
+	differs = have.Differing(want.sum, l.details.Columns)
 	row := ""
 	err = l.reader.each(ctx, tx, from, args, func(values []warehouse.Value) error {
-		if row == "" && want.index.differs(values) {
-			row = ", such as in the row with " + shownKey(l.details.Columns, want.index.key, values)
+		if row == "" && want.index.Differs(values) {
+			row = ", such as in the row with " + rowvalues.ShownKey(l.details.Columns, want.index.Key, values)
 		}
 		return nil
 	})
@@ -164,14 +165,14 @@ func (l loader) checkInPlace(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	var want digest
+	var want rowvalues.Digest
 	if err := json.Unmarshal([]byte(text), &want); err != nil {
 		return &repair.ChangedError{What: "what left the source is not known: it was staged by another version"}
 	}
-	index := newRowIndex(l.details.Columns, l.details.Key)
+	index := rowvalues.NewIndex(l.details.Columns, l.details.Key)
 	window := l.table + " WHERE " + l.where
 	now, err := l.digest(ctx, tx, window, l.args...)
-	if err != nil || now.equal(want) {
+	if err != nil || now.Equal(want) {
 		return err
 	}
 	if now.Rows > want.Rows {
@@ -179,7 +180,7 @@ func (l loader) checkInPlace(ctx context.Context, tx *sql.Tx) error {
 			"something else writes to it", now.Rows, want.Rows)}
 	}
 	err = l.reader.each(ctx, tx, l.from, nil, func(row []warehouse.Value) error {
-		index.add(row, hashRow(row, nil))
+		index.Add(row, rowvalues.HashRow(row, nil))
 		return nil
 	})
 	if err != nil {

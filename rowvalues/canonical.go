@@ -1,4 +1,7 @@
-package reload
+// Package rowvalues compares rows across engines by their values. It has the canonical
+// encoding of a value, digests of sets of rows, and the rules by which the values of one
+// column are carried to another. Begin with [AppendCanonical] and [NewPair].
+package rowvalues
 
 import (
 	"bytes"
@@ -13,14 +16,14 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// appendCanonical appends the canonical encoding of a value: its kind, its length, and a
+// AppendCanonical appends the canonical encoding of a value: its kind, its length, and a
 // text that is the same for all spellings of the value. No two different values share an
 // encoding, and none is the beginning of another.
-func appendCanonical(b []byte, v warehouse.Value) []byte {
+func AppendCanonical(b []byte, v warehouse.Value) []byte {
 	text := v.Text
 	switch v.Kind {
 	case warehouse.NumberValue:
-		if plain, err := plainNumber(text); err == nil {
+		if plain, err := PlainNumber(text); err == nil {
 			text = plain
 		}
 	case warehouse.JSONValue:
@@ -48,9 +51,9 @@ var errNoNumber = errors.New("no decimal number")
 // largestExponent bounds the digits that an exponent can stand for.
 const largestExponent = 20000
 
-// plainNumber writes a decimal number without an exponent, a plus sign, and zeros that
+// PlainNumber writes a decimal number without an exponent, a plus sign, and zeros that
 // say nothing. The special numbers stay as they are.
-func plainNumber(text string) (string, error) {
+func PlainNumber(text string) (string, error) {
 	if isSpecial(text) {
 		return text, nil
 	}
@@ -98,7 +101,7 @@ func shiftPoint(whole, fraction string, n int) (string, string) {
 // significant counts the digits of a number between its first and its last that is not 0.
 // A text that is no number has none.
 func significant(text string) int {
-	plain, err := plainNumber(text)
+	plain, err := PlainNumber(text)
 	if err != nil || isSpecial(plain) {
 		return 0
 	}
@@ -140,7 +143,7 @@ func writeJSON(b *bytes.Buffer, d *json.Decoder) error {
 		}
 		return writeArray(b, d)
 	case json.Number:
-		plain, err := plainNumber(v.String())
+		plain, err := PlainNumber(v.String())
 		if err != nil {
 			return err
 		}

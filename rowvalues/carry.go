@@ -1,4 +1,4 @@
-package reload
+package rowvalues
 
 import (
 	"encoding/json"
@@ -14,30 +14,30 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// carry returns the value that the table's column must hold for a value of the source. It
+// Carry returns the value that the table's column must hold for a value of the source. It
 // returns an error for a value that the column cannot hold, or would hold as another.
-func (p pair) carry(v warehouse.Value) (warehouse.Value, error) {
+func (p Pair) Carry(v warehouse.Value) (warehouse.Value, error) {
 	switch {
-	case v.Null() || bothUnenforced(p.from, p.to):
+	case v.Null() || bothUnenforced(p.From, p.To):
 		return v, nil
-	case p.to.Unenforced && v.Kind == warehouse.BytesValue && unmarkedText(p.from, p.to):
+	case p.To.Unenforced && v.Kind == warehouse.BytesValue && unmarkedText(p.From, p.To):
 		return toText(v, warehouse.Type{Family: warehouse.Text})
-	case p.to.Unenforced && p.from.Family != fileText:
-		return toStored(v, p.to)
-	case p.from.Unenforced && !suitsClass(v, p.to.Family):
-		return unsuited(v, "a value of the table's "+p.to.Native)
-	case p.to.Unenforced && slices.Contains(spelled, p.to.Family):
+	case p.To.Unenforced && p.From.Family != FileText:
+		return toStored(v, p.To)
+	case p.From.Unenforced && !suitsClass(v, p.To.Family):
+		return unsuited(v, "a value of the table's "+p.To.Native)
+	case p.To.Unenforced && slices.Contains(spelled, p.To.Family):
 		return v, nil
 	}
 	carried, err := p.toType(v)
-	if err == nil && p.to.Unenforced {
-		return toStored(carried, p.to)
+	if err == nil && p.To.Unenforced {
+		return toStored(carried, p.To)
 	}
 	return carried, err
 }
 
 // unmarkedText reports whether bytes of a file are texts: old writers do not mark them.
-func unmarkedText(from, to side) bool { return fromFile(from, to) && slices.Contains(texts, to.Family) }
+func unmarkedText(from, to Side) bool { return fromFile(from, to) && slices.Contains(texts, to.Family) }
 
 // spelled are the types whose values an engine without enforced types keeps as they are
 // spelled.
@@ -57,8 +57,8 @@ func suitsClass(v warehouse.Value, f warehouse.Family) bool {
 }
 
 // toType returns a value as one of the table's type.
-func (p pair) toType(v warehouse.Value) (warehouse.Value, error) {
-	t := p.to.Type
+func (p Pair) toType(v warehouse.Value) (warehouse.Value, error) {
+	t := p.To.Type
 	switch t.Family {
 	case warehouse.Boolean:
 		return toBoolean(v)
@@ -71,7 +71,7 @@ func (p pair) toType(v warehouse.Value) (warehouse.Value, error) {
 	case warehouse.Text, warehouse.FixedText, warehouse.Enum:
 		return toText(v, t)
 	case warehouse.Binary:
-		if typeless(p.to) {
+		if typeless(p.To) {
 			return v, nil
 		}
 		return toBytes(v, t)
@@ -80,7 +80,7 @@ func (p pair) toType(v warehouse.Value) (warehouse.Value, error) {
 	case warehouse.Time:
 		return toTime(v, t)
 	case warehouse.Timestamp:
-		return toTimestamp(v, p.to)
+		return toTimestamp(v, p.To)
 	case warehouse.UUID:
 		return toUUID(v)
 	case warehouse.JSON:
@@ -94,11 +94,11 @@ func (p pair) toType(v warehouse.Value) (warehouse.Value, error) {
 
 // unsuited is the error of a value of a kind that a type has no place for.
 func unsuited(v warehouse.Value, want string) (warehouse.Value, error) {
-	return v, fmt.Errorf("%s (%s) is not %s", shown(v), v.Kind, want)
+	return v, fmt.Errorf("%s (%s) is not %s", Shown(v), v.Kind, want)
 }
 
-// shown is a value for a message.
-func shown(v warehouse.Value) string {
+// Shown is a value for a message.
+func Shown(v warehouse.Value) string {
 	const most = 40
 	text := v.Text
 	switch {
@@ -135,22 +135,22 @@ func toInteger(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 		text = booleanNumber(text)
 	case warehouse.NumberValue:
 	case warehouse.TextValue:
-		if n, ok := booleanAsNumber[strings.ToLower(text)]; ok && (t.Unenforced || toTinyint1(side{}, side{Type: t})) {
+		if n, ok := booleanAsNumber[strings.ToLower(text)]; ok && (t.Unenforced || toTinyint1(Side{}, Side{Type: t})) {
 			text = n
 		}
 	default:
 		return unsuited(v, "a whole number")
 	}
-	plain, err := plainNumber(text)
+	plain, err := PlainNumber(text)
 	if err != nil {
 		return unsuited(v, "a whole number")
 	}
 	n, whole := new(big.Int).SetString(plain, 10)
 	if !whole {
-		return v, fmt.Errorf("%s is no whole number, and the table's %s holds no other", shown(v), t.Native)
+		return v, fmt.Errorf("%s is no whole number, and the table's %s holds no other", Shown(v), t.Native)
 	}
 	if low, high := integerRange(t); n.Cmp(low) < 0 || n.Cmp(high) > 0 {
-		return v, fmt.Errorf("%s is outside of the range of the table's %s", shown(v), t.Native)
+		return v, fmt.Errorf("%s is outside of the range of the table's %s", Shown(v), t.Native)
 	}
 	return warehouse.Value{Kind: warehouse.NumberValue, Text: plain}, nil
 }
@@ -169,7 +169,7 @@ func toDecimal(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 	switch v.Kind {
 	case warehouse.FloatValue: // of SQLite, which has no decimals
 		if significant(v.Text) > 15 {
-			return v, fmt.Errorf("%s is a floating-point number, which stands for no decimal", shown(v))
+			return v, fmt.Errorf("%s is a floating-point number, which stands for no decimal", Shown(v))
 		}
 	case warehouse.NumberValue, warehouse.TextValue:
 	default:
@@ -178,21 +178,21 @@ func toDecimal(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 	if v.Kind != warehouse.TextValue && isSpecial(v.Text) {
 		return warehouse.Value{Kind: warehouse.NumberValue, Text: v.Text}, nil
 	}
-	plain, err := plainNumber(v.Text)
+	plain, err := PlainNumber(v.Text)
 	if err != nil {
 		return unsuited(v, "a decimal")
 	}
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(plain, "-"), ".")
 	zeros := max(0, -t.Scale)
 	if t.Precision > 0 && whole != "0" && len(whole)-len(strings.TrimRight(whole, "0")) < zeros {
-		return v, fmt.Errorf("%s does not end in %d zeros, and the table's %s rounds to them", shown(v), zeros, t.Native)
+		return v, fmt.Errorf("%s does not end in %d zeros, and the table's %s rounds to them", Shown(v), zeros, t.Native)
 	}
 	if t.Precision > 0 && len(fraction) > max(0, t.Scale) {
-		return v, fmt.Errorf("%s has %d digits after the point, and the table's %s holds %d", shown(v), len(fraction),
+		return v, fmt.Errorf("%s has %d digits after the point, and the table's %s holds %d", Shown(v), len(fraction),
 			t.Native, t.Scale)
 	}
 	if t.Precision > 0 && whole != "0" && len(whole) > t.Precision-t.Scale {
-		return v, fmt.Errorf("%s has %d digits before the point, and the table's %s holds %d", shown(v), len(whole),
+		return v, fmt.Errorf("%s has %d digits before the point, and the table's %s holds %d", Shown(v), len(whole),
 			t.Native, t.Precision-t.Scale)
 	}
 	if v.Kind == warehouse.NumberValue {
@@ -207,11 +207,11 @@ func toFloat(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 	case warehouse.FloatValue:
 	case warehouse.NumberValue:
 		if significant(text) > 15 {
-			return v, fmt.Errorf("%s has more digits than a floating-point number holds", shown(v))
+			return v, fmt.Errorf("%s has more digits than a floating-point number holds", Shown(v))
 		}
 	case warehouse.TextValue:
 		if significant(text) > 17 {
-			return v, fmt.Errorf("%s has more digits than a floating-point number holds", shown(v))
+			return v, fmt.Errorf("%s has more digits than a floating-point number holds", Shown(v))
 		}
 	default:
 		return unsuited(v, "a number")
@@ -225,7 +225,7 @@ func toFloat(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 		return unsuited(v, "a number")
 	}
 	if t.Bits == 32 && !isNaN(f) && float64(float32(f)) != f {
-		return v, fmt.Errorf("%s has more digits than the table's %s holds", shown(v), t.Native)
+		return v, fmt.Errorf("%s has more digits than the table's %s holds", Shown(v), t.Native)
 	}
 	return warehouse.Value{Kind: warehouse.FloatValue, Text: warehouse.FloatText(f)}, nil
 }
@@ -237,7 +237,7 @@ func toText(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 	case warehouse.TextValue, warehouse.JSONValue:
 	case warehouse.BytesValue: // of a file that does not mark texts
 		if !utf8.ValidString(v.Text) {
-			return v, fmt.Errorf("%s is not UTF-8", shown(v))
+			return v, fmt.Errorf("%s is not UTF-8", Shown(v))
 		}
 	default:
 		return unsuited(v, "a text")
@@ -245,12 +245,12 @@ func toText(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 	v.Kind = warehouse.TextValue
 	switch {
 	case t.Family == warehouse.Enum && !slices.Contains(t.Values, v.Text):
-		return v, fmt.Errorf("%s is none of the labels of the table's %s", shown(v), t.Native)
+		return v, fmt.Errorf("%s is none of the labels of the table's %s", Shown(v), t.Native)
 	case t.Family != warehouse.Enum && t.Length > 0 && utf8.RuneCountInString(v.Text) > t.Length:
-		return v, fmt.Errorf("%s has %d characters, and the table's %s holds %d", shown(v),
+		return v, fmt.Errorf("%s has %d characters, and the table's %s holds %d", Shown(v),
 			utf8.RuneCountInString(v.Text), t.Native, t.Length)
 	case t.Family == warehouse.FixedText && strings.HasSuffix(v.Text, " "):
-		return v, fmt.Errorf("%s ends in blanks, which the table's %s does not keep", shown(v), t.Native)
+		return v, fmt.Errorf("%s ends in blanks, which the table's %s does not keep", Shown(v), t.Native)
 	}
 	return v, nil
 }
@@ -260,9 +260,9 @@ func toBytes(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 	case v.Kind != warehouse.BytesValue:
 		return unsuited(v, "bytes")
 	case t.Length > 0 && n > t.Length:
-		return v, fmt.Errorf("%s has %d bytes, and the table's %s holds %d", shown(v), n, t.Native, t.Length)
+		return v, fmt.Errorf("%s has %d bytes, and the table's %s holds %d", Shown(v), n, t.Native, t.Length)
 	case t.Padded && n != max(1, t.Length):
-		return v, fmt.Errorf("%s has %d bytes, and the table's %s would fill them up", shown(v), n, t.Native)
+		return v, fmt.Errorf("%s has %d bytes, and the table's %s would fill them up", Shown(v), n, t.Native)
 	}
 	return v, nil
 }
@@ -285,7 +285,7 @@ func toJSON(v warehouse.Value) (warehouse.Value, error) {
 
 // toStored returns a value in the storage class in which a column without enforced types
 // keeps it.
-func toStored(v warehouse.Value, to side) (warehouse.Value, error) {
+func toStored(v warehouse.Value, to Side) (warehouse.Value, error) {
 	switch v.Kind {
 	case warehouse.BooleanValue:
 		return warehouse.Value{Kind: warehouse.NumberValue, Text: booleanNumber(v.Text)}, nil
@@ -298,7 +298,7 @@ func toStored(v warehouse.Value, to side) (warehouse.Value, error) {
 		return v, nil
 	case warehouse.DateValue, warehouse.TimestampValue, warehouse.InstantValue:
 		if len(v.Text) < 10 || v.Text[4] != '-' || strings.HasSuffix(v.Text, " BC") {
-			return v, fmt.Errorf("%s is outside of the years 0 to 9999", shown(v))
+			return v, fmt.Errorf("%s is outside of the years 0 to 9999", Shown(v))
 		}
 	case warehouse.NativeValue:
 		return unsuited(v, "a value that the table's engine has")
@@ -310,20 +310,20 @@ func toStored(v warehouse.Value, to side) (warehouse.Value, error) {
 
 // storedNumber returns a number as the integer, the float or the text that the column's
 // affinity makes of it.
-func storedNumber(v warehouse.Value, to side) (warehouse.Value, error) {
+func storedNumber(v warehouse.Value, to Side) (warehouse.Value, error) {
 	if slices.Contains(texts, to.Family) {
 		return warehouse.Value{Kind: warehouse.TextValue, Text: v.Text}, nil
 	}
-	plain, err := plainNumber(v.Text)
+	plain, err := PlainNumber(v.Text)
 	if err != nil {
-		return v, fmt.Errorf("%s is no number that the table's engine has", shown(v))
+		return v, fmt.Errorf("%s is no number that the table's engine has", Shown(v))
 	}
 	if _, err := strconv.ParseInt(plain, 10, 64); err == nil && to.Family != warehouse.FloatType {
 		return warehouse.Value{Kind: warehouse.NumberValue, Text: plain}, nil
 	}
 	f, err := strconv.ParseFloat(plain, 64)
 	if err != nil || significant(plain) > 15 {
-		return v, fmt.Errorf("%s has more digits than a number of the table's engine holds", shown(v))
+		return v, fmt.Errorf("%s has more digits than a number of the table's engine holds", Shown(v))
 	}
 	return warehouse.Value{Kind: warehouse.FloatValue, Text: warehouse.FloatText(f)}, nil
 }

@@ -1,4 +1,4 @@
-package reload
+package rowvalues
 
 import (
 	"fmt"
@@ -35,12 +35,15 @@ func toTime(v warehouse.Value, t warehouse.Type) (warehouse.Value, error) {
 	return v, checkFraction(v, t)
 }
 
+// timeForm is the form of a time, with all digits of the finest unit.
+const timeForm = "2006-01-02 15:04:05.999999999"
+
 // textTimes are the forms in which files and SQLite write a time. The fraction is optional.
 var textTimes = []string{
 	"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02",
 }
 
-func toTimestamp(v warehouse.Value, to side) (warehouse.Value, error) {
+func toTimestamp(v warehouse.Value, to Side) (warehouse.Value, error) {
 	kind := warehouse.TimestampValue
 	if to.Zoned {
 		kind = warehouse.InstantValue
@@ -53,10 +56,10 @@ func toTimestamp(v warehouse.Value, to side) (warehouse.Value, error) {
 		}
 		_, offset := at.Zone()
 		if offset != 0 && !to.Zoned || zoned != to.Zoned && !to.UTC {
-			return v, fmt.Errorf("%s and the table's %s: one has a zone, the other has none, and %s", shown(v), to.Native,
+			return v, fmt.Errorf("%s and the table's %s: one has a zone, the other has none, and %s", Shown(v), to.Native,
 				"only for a dataset whose time zone is UTC both mean the same")
 		}
-		v = warehouse.Value{Kind: kind, Text: at.UTC().Format(parquetTime)}
+		v = warehouse.Value{Kind: kind, Text: at.UTC().Format(timeForm)}
 	case v.Kind == warehouse.InstantValue && !to.Zoned: // of a file; its rule says when
 		v.Kind = kind
 	}
@@ -76,7 +79,7 @@ func parseTime(text string) (at time.Time, zoned bool, err error) {
 			}
 		}
 	}
-	return at, false, fmt.Errorf("%s is no time such as 2026-03-11T02:00:00Z", shown(warehouse.Value{Text: text}))
+	return at, false, fmt.Errorf("%s is no time such as 2026-03-11T02:00:00Z", Shown(warehouse.Value{Text: text}))
 }
 
 // checkFraction refuses a time with more digits of a second than the type has.
@@ -84,7 +87,7 @@ func checkFraction(v warehouse.Value, t warehouse.Type) error {
 	_, fraction, _ := strings.Cut(v.Text, ".")
 	digits := len(fraction) - len(strings.TrimLeft(fraction, "0123456789"))
 	if t.Precision > 0 && digits > t.Precision-1 || digits > 6 && !t.Unenforced {
-		return fmt.Errorf("%s has %d digits of a second, and the table's %s holds %d", shown(v), digits, t.Native,
+		return fmt.Errorf("%s has %d digits of a second, and the table's %s holds %d", Shown(v), digits, t.Native,
 			max(0, min(6, t.Precision-1)))
 	}
 	return nil
