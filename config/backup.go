@@ -14,8 +14,7 @@ func (r *reader) backup(e *backupEntry, rules *outbound.Rules) *backup.Config {
 		e.To = r.path(e.To)
 	}
 	e.Outbound = rules
-	if err := e.Config.Validate(); err != nil {
-		r.invalid(e.node, e.node, "backup", err)
+	if err := e.Config.Validate(); r.invalid(e.node, e.node, "backup", err) {
 		return nil
 	}
 	return &e.Config

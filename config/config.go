@@ -120,6 +120,10 @@ const maxSize = 8 << 20
 // Load reads and validates a file. The error is an *Errors with every mistake.
 // env returns a variable of the environment, as os.LookupEnv does.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	return load(path, env, needs{})
+}
+
+func load(path string, env func(string) (string, bool), needed needs) (*Config, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -132,20 +136,31 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data, env)
+	return parse(newReader(path, data, env), needed)
+}
+
+// LoadFor is as [Load], for a command that needs the secrets of some keys of the file alone,
+// such as state. It reads no other secret: no variable, file or command in the value of one.
+// What it did not read is not checked, and is an empty text where it is revealed. Outside of
+// `datasets:` and `defaults:`, other values of variables that are not set are not missed either.
+func LoadFor(path string, env func(string) (string, bool), keys ...string) (*Config, error) {
+	return load(path, env, needs{keys: keys, some: true})
 }
 
 // Parse validates the content of a file. Mistakes are reported under its name, and
 // relative paths in the file start from its directory.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
-	r := newReader(name, data, env)
-	root := r.parse(data)
+	return parse(newReader(name, data, env), needs{})
+}
+
+func parse(r *reader, needed needs) (*Config, error) {
+	root := r.parse(r.source)
 	if root == nil {
 		return nil, r.errors()
 	}
-	r.root = root
+	r.root, r.needed = root, needed
 	c := r.config(root)
-	c.digest = digest(data)
+	c.digest = digest(r.source)
 	for _, name := range slices.Sorted(maps.Keys(r.sources)) {
 		c.Secrets = append(c.Secrets, r.sources[name])
 	}
@@ -162,6 +177,7 @@ func newReader(name string, data []byte, env func(string) (string, bool)) *reade
 		env:       env,
 		source:    data,
 		bad:       map[*yaml.Node]bool{},
+		unread:    map[*yaml.Node]bool{},
 		schedules: map[cron]parsed{},
 		words:     map[string]string{},
 		sources:   map[string]secrets.Source{},

@@ -96,8 +96,7 @@ func (r *reader) time(c *Config, d *Dataset, e *datasetEntry) {
 	if err == nil {
 		err = settings.In("expression", warehouse.CheckFilter(c.dialect(d.Table.Warehouse), e.Time.Expression))
 	}
-	if err != nil {
-		r.invalid(n, n, "time", err)
+	if r.invalid(n, n, "time", err) {
 		return
 	}
 	d.Time, d.TimeColumn = e.Time, r.shared(e.Time.Column)
@@ -130,12 +129,10 @@ func (r *reader) check(
 	o := e.it.Common()
 	r.resolveCheck(e.it)
 	base.give(e)
-	if err := e.it.Validate(); err != nil {
-		r.invalid(e.fields, e.node, e.kindName, err)
+	if err := e.it.Validate(); r.invalid(e.fields, e.node, e.kindName, err) {
 		return Check{}, false
 	}
-	if err := checks.CheckSQL(c.dialect(d.Table.Warehouse), e.it); err != nil {
-		r.invalid(e.fields, e.node, e.kindName, err)
+	if err := checks.CheckSQL(c.dialect(d.Table.Warehouse), e.it); r.invalid(e.fields, e.node, e.kindName, err) {
 		return Check{}, false
 	}
 	r.tablesOf(c, d, e)

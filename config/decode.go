@@ -56,7 +56,9 @@ func (r *reader) value(n *yaml.Node, v reflect.Value) {
 		*t = r.values(n)
 		return
 	case *sentinel.Secret:
-		if text, ok := r.text(n); ok {
+		if s, skipped := r.skipText(n); skipped {
+			*t = s
+		} else if text, ok := r.text(n); ok {
 			if !strings.HasPrefix(text, "sqlite:") { // the path of a file is no secret
 				r.secrets = append(r.secrets, text)
 			}
@@ -100,6 +102,9 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 	keys := settings.AllKeys(v.Type())
 	fields := r.fields(n, wantMapping(keys, kinds))
 	for _, f := range fields {
+		if n == r.root {
+			r.key = f.name
+		}
 		i := slices.IndexFunc(keys, func(k settings.Key) bool { return k.Name == f.name })
 		switch {
 		case i >= 0 && keys[i].ValueOf != "": // below, when the values that stand in the file are known
@@ -115,6 +120,9 @@ func (r *reader) structure(n *yaml.Node, v reflect.Value) {
 	for _, k := range keys {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == k.Name })
 		if k.ValueOf != "" && i >= 0 && !isNull(fields[i].value) {
+			if n == r.root {
+				r.key = k.ValueOf
+			}
 			r.sourceKey(n, fields[i], k, v.FieldByIndex(k.Index))
 		}
 	}

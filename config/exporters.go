@@ -7,8 +7,7 @@ func (r *reader) exporters(entries []exporterEntry) (out []Exporter) {
 			continue
 		}
 		r.resolvePaths(e.it)
-		if err := e.it.Validate(); err != nil {
-			r.invalid(e.fields, e.fields, e.kindName, err)
+		if err := e.it.Validate(); r.invalid(e.fields, e.fields, e.kindName, err) {
 			continue
 		}
 		out = append(out, Exporter{e.kindName, e.it})

@@ -29,13 +29,11 @@ func (r *reader) channels(f *file) (out []notify.Channel) {
 			r.wrong(child(e.node, "fallback"), "fallback: want the name of another channel of `notify:`, not %q", e.Fallback)
 			continue
 		}
-		if err := e.Rate.Validate(); err != nil {
-			r.invalid(child(e.node, "rate"), child(e.node, "rate"), "rate", err)
+		if err := e.Rate.Validate(); r.invalid(child(e.node, "rate"), child(e.node, "rate"), "rate", err) {
 			continue
 		}
 		r.resolvePaths(e.it)
-		if err := e.it.Validate(); err != nil {
-			r.invalid(e.fields, e.fields, e.kindName, err)
+		if err := e.it.Validate(); r.invalid(e.fields, e.fields, e.kindName, err) {
 			continue
 		}
 		out = append(out, notify.Channel{
@@ -57,8 +55,7 @@ func (r *reader) routes(entries []routeEntry, channels []string) (out []notify.R
 		for n := range e.During {
 			r.resolvePaths(&e.During[n])
 		}
-		if err := e.Route.Validate(channels); err != nil {
-			r.invalid(e.node, e.node, "", err)
+		if err := e.Route.Validate(channels); r.invalid(e.node, e.node, "", err) {
 			continue
 		}
 		out = append(out, e.Route)
@@ -91,8 +88,7 @@ func (r *reader) maintenance(entries []windowEntry) (out []notify.Window) {
 			continue
 		}
 		r.resolvePaths(w)
-		if err := w.Validate(); err != nil {
-			r.invalid(entries[i].node, entries[i].node, "", err)
+		if err := w.Validate(); r.invalid(entries[i].node, entries[i].node, "", err) {
 			continue
 		}
 		if w.Name == "" {

@@ -12,14 +12,17 @@ import (
 
 // invalid records the mistakes that a Validate method found in a value decoded from n,
 // each at the position of its field. A mistake whose field is not in the file has the
-// position of otherwise. what names the struct in messages, and may be empty.
-func (r *reader) invalid(n, otherwise *yaml.Node, what string, err error) {
+// position of otherwise. what names the struct in messages, and may be empty. It reports
+// whether it recorded one: what is wrong with a value that was not read is none.
+func (r *reader) invalid(n, otherwise *yaml.Node, what string, err error) bool {
+	before := len(r.mistakes)
 	if what != "" {
 		what += ": "
 	}
 	for _, e := range settings.Fields(err) {
 		r.wrong(nodeOf(n, otherwise, e.Field), "%s%s", what, e)
 	}
+	return len(r.mistakes) > before
 }
 
 // nodeOf follows the path of a field, such as change.fail, columns[2].type or

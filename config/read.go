@@ -203,8 +203,7 @@ func (r *reader) inheritWord(to *string, name, value string, n *yaml.Node) {
 func (r *reader) inheritSLO(to *inherited, slo *SLO, n *yaml.Node) {
 	at := child(n, "slo")
 	if slo != nil && !r.bad[at] {
-		if err := slo.Validate(); err != nil {
-			r.invalid(at, at, "slo", err)
+		if err := slo.Validate(); r.invalid(at, at, "slo", err) {
 			return
 		}
 	}
@@ -215,8 +214,7 @@ func (r *reader) inheritSLO(to *inherited, slo *SLO, n *yaml.Node) {
 func (r *reader) inheritSamples(to *inherited, samples *checks.Samples, n *yaml.Node) {
 	at := child(n, "samples")
 	if samples != nil && !r.bad[at] {
-		if err := samples.Validate(); err != nil {
-			r.invalid(at, at, "samples", err)
+		if err := samples.Validate(); r.invalid(at, at, "samples", err) {
 			return
 		}
 	}
@@ -259,7 +257,7 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	case e.MaxConnections < 0 || e.MaxConnections > 100:
 		r.wrong(nodeOf(e.node, key, "max_connections"), "want 1 to 100 connections")
 	}
-	implied := warehouse.DialectOf(e.DSN.Reveal())
+	implied := dialectOf(e.DSN)
 	switch {
 	case e.DSN.IsZero() && slices.ContainsFunc(settings.SecretKeys("dsn"), e.given):
 		// A mistake in it is already recorded, unless it is empty.
@@ -291,12 +289,12 @@ func (r *reader) dsns(e *warehouseEntry) {
 	}
 	check := func(key string, dsn sentinel.Secret) {
 		n := nodeOf(e.node, e.node, key)
-		implied := warehouse.DialectOf(dsn.Reveal())
+		implied := dialectOf(dsn)
 		switch err := warehouse.CheckDSN(d, dsn.Reveal()); {
 		case dsn.IsZero() || r.isWrong(n):
 		case key != "dsn" && implied != "" && implied != e.Dialect:
 			r.wrong(n, "warehouse %s: want the same database: this is one of %s and dsn one of %s", e.Name, implied, e.Dialect)
-		case key != "dsn" && implied == "" && warehouse.DialectOf(e.DSN.Reveal()) != "":
+		case key != "dsn" && implied == "" && dialectOf(e.DSN) != "":
 			r.wrong(n, "warehouse %s: the form of this dsn is not one of %s: write it in the form of dsn", e.Name, e.Dialect)
 		case (implied == "" || implied == e.Dialect) && err != nil:
 			r.wrong(n, "warehouse %s: %v", e.Name, err)
@@ -343,7 +341,7 @@ func (r *reader) resolveFiles(w *warehouse.Config) {
 		return
 	}
 	for _, dsn := range []*sentinel.Secret{&w.DSN, &w.RepairDSN} {
-		if !dsn.IsZero() {
+		if dsn.Reveal() != "" {
 			*dsn = sentinel.NewSecret(files.Resolve(dsn.Reveal(), r.path))
 		}
 	}

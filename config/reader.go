@@ -33,6 +33,9 @@ type reader struct {
 	notes    []string // warnings from before there is a Config
 	root     *yaml.Node
 	bad      map[*yaml.Node]bool // nodes with a mistake
+	needed   needs
+	key      string              // top-level key that is being decoded
+	unread   map[*yaml.Node]bool // nodes whose value is not needed, and was not read
 
 	schedules map[cron]parsed
 	words     map[string]string // values returned by shared
@@ -75,8 +78,11 @@ func (r *reader) errors() error {
 	return &Errors{List: slices.Compact(r.mistakes)}
 }
 
-// wrong records a mistake at a node.
+// wrong records a mistake at a node, unless its value was not read.
 func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
+	if r.unread[n] {
+		return
+	}
 	line, column := 1, 1
 	if n != nil {
 		r.bad[n] = true
@@ -268,6 +274,10 @@ func (r *reader) variable(n *yaml.Node, m string) string {
 		return value
 	case parts[2] != "":
 		return parts[3]
+	}
+	if !r.valuesNeeded() {
+		r.unread[n] = true
+		return ""
 	}
 	state := "is not set"
 	if set {

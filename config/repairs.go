@@ -19,8 +19,7 @@ func (r *reader) repairs(c *Config, d Dataset, entries []policyEntry) (out []*re
 		p.Action = e.it
 		p.Kind = e.kindName
 		p.Outbound = r.outbound(e.node, p.Outbound, c.Outbound)
-		if err := p.Validate(); err != nil {
-			r.invalid(e.node, e.node, "repair", err)
+		if err := p.Validate(); r.invalid(e.node, e.node, "repair", err) {
 			continue
 		}
 		if p.ID == "" {

@@ -54,8 +54,7 @@ func (r *reader) risk(d Dataset, e riskEntry) *Risk {
 	if n == nil && (fresh == nil || fresh.Deadline().Expected == "") {
 		return nil
 	}
-	if err := out.complete(d, fresh, r.path); err != nil {
-		r.invalid(n, n, "risk", err)
+	if err := out.complete(d, fresh, r.path); r.invalid(n, n, "risk", err) {
 		return nil
 	}
 	return out

@@ -69,6 +69,9 @@ func (r *reader) sourceItems(n *yaml.Node, k settings.Key) []*yaml.Node {
 
 // fileSecret reads a secret from the file that a node names.
 func (r *reader) fileSecret(n *yaml.Node) (sentinel.Secret, bool) {
+	if s, skipped := r.skipSource(n); skipped {
+		return s, true
+	}
 	path, ok := r.text(n)
 	if !ok {
 		return sentinel.Secret{}, false
@@ -83,6 +86,9 @@ func (r *reader) fileSecret(n *yaml.Node) (sentinel.Secret, bool) {
 
 // commandSecret runs the command of a node for a secret.
 func (r *reader) commandSecret(n *yaml.Node) (sentinel.Secret, bool) {
+	if s, skipped := r.skipSource(n); skipped {
+		return s, true
+	}
 	words := r.command(n)
 	if len(words) == 0 {
 		return sentinel.Secret{}, false

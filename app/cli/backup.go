@@ -29,7 +29,7 @@ func newStateBackup() *cobra.Command {
   sentinel state backup
   sentinel state backup s3://backups/sentinel`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := load(cmd)
+			cfg, err := loadFor(cmd, backupKeys...)
 			if err != nil {
 				return err
 			}
@@ -99,7 +99,7 @@ func newStateBackups() *cobra.Command {
 		Args:    cobra.MaximumNArgs(1),
 		Example: "  sentinel state backups",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := load(cmd)
+			cfg, err := loadFor(cmd, backupKeys...)
 			if err != nil {
 				return err
 			}
@@ -128,7 +128,7 @@ func newStateBackups() *cobra.Command {
 
 // restoreBackup restores a file, or a backup that is fetched first.
 func restoreBackup(cmd *cobra.Command, from string, force bool) (err error) {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd, backupKeys...)
 	if err != nil {
 		return err
 	}

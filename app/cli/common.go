@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// load reads the file named by --config.
+// load reads the file named by --config, for a command that asks a warehouse.
 func load(cmd *cobra.Command) (*config.Config, error) {
 	path, err := cmd.Flags().GetString("config")
 	if err != nil {
@@ -21,12 +22,34 @@ func load(cmd *cobra.Command) (*config.Config, error) {
 	return setup.Load(path)
 }
 
+// loadFor reads the file named by --config, for a command that asks no warehouse. It reads
+// the secrets of some keys of the file alone.
+func loadFor(cmd *cobra.Command, keys ...string) (*config.Config, error) {
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return nil, err
+	}
+	return setup.LoadFor(path, keys...)
+}
+
+// agentKeys returns the keys that have the secrets with which the state is opened or the
+// running agent is asked. Who has a token in the environment needs none of the file.
+func agentKeys() []string {
+	if os.Getenv(envToken) != "" {
+		return []string{"state"}
+	}
+	return []string{"state", "token", "web"}
+}
+
+// backupKeys have the secrets with which the state is opened and its backups are kept.
+var backupKeys = []string{"state", "backup", "outbound"}
+
 // setupOf makes parts for a command that runs once: nothing is counted or traced.
 func setupOf(cfg *config.Config) setup.Setup { return setup.Setup{Config: cfg, Clock: clock} }
 
 // reader opens the configured state for reading.
 func reader(cmd *cobra.Command) (*store.Store, error) {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd, "state")
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func completeNames(cmd *cobra.Command) error {
 // completeBy completes by names of the configuration; by nothing if it cannot be read.
 func completeBy(names func(*config.Config) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		cfg, err := load(cmd)
+		cfg, err := loadFor(cmd)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
 		}

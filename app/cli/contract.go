@@ -41,7 +41,7 @@ that "sentinel import odcs" gives the same checks. Sends no statement to a wareh
 		Example: "  sentinel contract export --dataset 'shop.public.*' > shop.odcs.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := load(cmd); err != nil {
+			if _, err := loadFor(cmd); err != nil {
 				return err
 			}
 			path, err := cmd.Flags().GetString("config")

@@ -35,7 +35,7 @@ type change struct {
 // apply makes the change through the API of the running agent. While none runs,
 // it makes the change in the state itself, unless SENTINEL_API_URL names an agent.
 func (c change) apply(cmd *cobra.Command) (err error) {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd, agentKeys()...)
 	if err != nil {
 		return err
 	}

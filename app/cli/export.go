@@ -43,7 +43,7 @@ a file at --config only the alerts that every agent needs are written.`
 // objectives are those of the configured datasets. Without a file there are none, unless
 // the file was named.
 func objectives(cmd *cobra.Command) (out []slo.Objective, err error) {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config"):
 		return nil, nil

@@ -36,7 +36,7 @@ too old.
 			if err != nil {
 				return err
 			}
-			cfg, err := load(cmd)
+			cfg, err := loadFor(cmd, "state")
 			if err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ func newNotify() *cobra.Command {
 		Example: "  sentinel notify test oncall",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := load(cmd)
+			cfg, err := loadFor(cmd, "notify", "outbound")
 			if err != nil {
 				return err
 			}

@@ -48,7 +48,7 @@ func newNotifyRoute() *cobra.Command {
 }
 
 func (q routeQuestion) answer(cmd *cobra.Command) error {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ does not load; the agent keeps the configuration that it has then.`,
 		Example: "  sentinel reload -c sentinel.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(cmd)
+			cfg, err := loadFor(cmd, agentKeys()...)
 			if err != nil {
 				return err
 			}

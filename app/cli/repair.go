@@ -261,7 +261,7 @@ type decision struct {
 
 // apply asks the running agent, or writes to the state while none runs.
 func (d decision) apply(cmd *cobra.Command) (r sentinel.Repair, err error) {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd, agentKeys()...)
 	if err != nil {
 		return r, err
 	}

@@ -70,7 +70,7 @@ func newRisk() *cobra.Command {
 // forecasts are those of the configured datasets with a deadline, as the store
 // remembers them.
 func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err error) {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd, "state")
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +79,10 @@ func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	open, err := setupOf(cfg).Warehouses()
+	found, err := setupOf(cfg).RememberedDatasets(cmd.Context(), s)
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
-	defer func() { err = errors.Join(err, open.Close()) }()
-	found := setupOf(cfg).Datasets(cmd.Context(), open, s)
 	for _, p := range found.Problems {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}

@@ -54,7 +54,7 @@ budget is left, and when it is spent at the rate of the last six hours.`,
 func serviceLevels(
 	cmd *cobra.Command, pattern string, now time.Time,
 ) (reports []slo.Report, figures agent.KPIs, err error) {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd, "state")
 	if err != nil {
 		return nil, figures, err
 	}
@@ -67,12 +67,10 @@ func serviceLevels(
 		return nil, figures, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	open, err := setupOf(cfg).Warehouses()
+	found, err := setupOf(cfg).RememberedDatasets(cmd.Context(), s)
 	if err != nil {
-		return nil, figures, err
+		return nil, figures, unavailable(err)
 	}
-	defer func() { err = errors.Join(err, open.Close()) }()
-	found := setupOf(cfg).Datasets(cmd.Context(), open, s)
 	for _, p := range found.Problems {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}

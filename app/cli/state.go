@@ -45,7 +45,7 @@ func newState() *cobra.Command {
 				if len(args) > 0 {
 					return verifyState(cmd.Context(), cmd.OutOrStdout(), stateIn(args[0]))
 				}
-				cfg, err := load(cmd)
+				cfg, err := loadFor(cmd, "state")
 				if err != nil {
 					return err
 				}
@@ -86,7 +86,7 @@ func verifyState(ctx context.Context, w io.Writer, dsn sentinel.Secret) (err err
 // restoreState copies the backup beside the state and renames it into place. A
 // crash leaves either the old state or the restored one.
 func restoreState(cmd *cobra.Command, from string, force bool) error {
-	cfg, err := load(cmd)
+	cfg, err := loadFor(cmd, "state")
 	if err != nil {
 		return err
 	}
