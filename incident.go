@@ -162,6 +162,9 @@ type IncidentFinding struct {
 	Expected string `json:"expected,omitempty"`
 	// Statement is the SQL statement that would mend it; "" where none is known.
 	Statement string `json:"statement,omitempty"`
+	// Explanation says what the bad rows had in common when the finding began; "" if nothing set them apart. Message
+	// ends in it.
+	Explanation string `json:"explanation,omitempty"`
 	// Fewer means that the table has fewer rows than expected, of all its rows.
 	Fewer bool `json:"fewer,omitempty"`
 
@@ -179,6 +182,17 @@ type IncidentFinding struct {
 	Note string `json:"note,omitempty"`
 	// Silenced means that a silence or a maintenance window holds for it.
 	Silenced bool `json:"silenced,omitempty"`
+}
+
+// Explained returns a message of the finding with its explanation, which is of when it began.
+func (f IncidentFinding) Explained(message string) string {
+	switch {
+	case f.Explanation == "":
+		return message
+	case f.Ticks > 1:
+		return message + "; when it began, " + f.Explanation
+	}
+	return message + "; " + f.Explanation
 }
 
 // Open reports whether the finding has not ended.

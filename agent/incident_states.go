@@ -46,7 +46,7 @@ func (t *incidents) refresh(changed []sentinel.Incident, changes []notify.Change
 		now = append(now, i)
 		for _, n := range of[i.ID] {
 			if c := &changes[n].Incident; c.Transitions == i.Transitions {
-				c.Upstream, c.Cause, c.Findings = i.Upstream, i.Cause, i.Findings
+				c.Upstream, c.Cause, c.Findings, c.Message = i.Upstream, i.Cause, i.Findings, i.Message
 			}
 		}
 	}

@@ -189,6 +189,7 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, meta Meta) {
 	found.Statement, found.Fewer = f.Statement, fewerRows(r, f)
 	found.Updated = latest(found.Opened, at)
 	found.Ticks++
+	found.Message = found.Explained(f.Message)
 	d.at, d.bad = latest(d.at, at), true
 }
 

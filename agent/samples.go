@@ -17,19 +17,26 @@ import (
 // sampleKeyState is the kind of the state that holds the key of hashed values.
 const sampleKeyState = "sample_key"
 
-// turned remembers the checks of a dataset that have turned bad and keep samples. Each check
-// of the list has one result.
+// turned remembers the checks of a dataset that have turned bad, and whose bad rows are kept or
+// explained. Each check of the list has one result.
 func (t *tickRun) turned(o checks.Outcome, list []*Check) {
-	job := o.Job
-	job.Checks = nil
+	sampled, explained := o.Job, o.Job
+	sampled.Checks, explained.Checks = nil, nil
 	for i, c := range list {
 		r := &o.Results[i]
-		if c.Common().Samples != nil && r.Status.Bad() && t.agent.incidents.turnedBad(r.Table, r.Check) {
-			job.Checks = append(job.Checks, c.Check)
+		if c.Common().Samples == nil || !r.Status.Bad() || !t.agent.incidents.turnedBad(r.Table, r.Check) {
+			continue
+		}
+		sampled.Checks = append(sampled.Checks, c.Check)
+		if checks.Explains(c.Check) {
+			explained.Checks = append(explained.Checks, c.Check)
 		}
 	}
-	if len(job.Checks) > 0 {
-		t.bad = append(t.bad, job)
+	if len(sampled.Checks) > 0 {
+		t.bad = append(t.bad, sampled)
+	}
+	if len(explained.Checks) > 0 {
+		t.obscure = append(t.obscure, explained)
 	}
 }
 

@@ -24,8 +24,9 @@ import (
 //  3. Judge: [tickRun.judge] applies detectors, N-of-M, windows and silences to each
 //     part, and [incidents.apply] turns findings into incidents.
 //  4. Record and export: [tickRun.record] and [Agent.export].
-//  5. Incidents: [tickRun.sample] reads samples of bad rows, where they are kept. [tickRun.judgeTick] judges the risks of late data. Changed
-//     incidents are recorded together with their notices.
+//  5. Incidents: [tickRun.explain] says what bad rows have in common, and [tickRun.sample] reads samples of them, where
+//     that is configured. [tickRun.judgeTick] judges the risks of late data. Changed incidents are recorded together with
+//     their notices.
 //  6. Repair: [Agent.triggerRepairs] triggers repairs of bad incidents.
 //  7. Deliver: the dispatcher sends the recorded notices.
 
@@ -41,12 +42,13 @@ func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry
 	// The parts that were judged before a panic are finished too, because their
 	// incidents have changed in memory and must be recorded.
 	ran := panics.Catch(func() error { return t.run(ctx) })
+	explained := panics.Catch(func() error { return t.explain(ctx) })
 	sampled := panics.Catch(func() error { return t.sample(ctx) })
 	finished := panics.Catch(func() error { return t.finish(ctx) })
 	if sampled != nil {
 		a.log.ErrorContext(ctx, "sampling failed rows", "warehouse", l.name, "error", sampled)
 	}
-	for _, err := range []error{ran, sampled, finished} {
+	for _, err := range []error{ran, explained, sampled, finished} {
 		if bug := (*panics.Error)(nil); errors.As(err, &bug) {
 			a.recovered(ctx, "tick", bug)
 		}
@@ -54,7 +56,7 @@ func (a *Agent) runTick(ctx context.Context, l *loop, at time.Time, due []*entry
 	if ran != nil {
 		l.skipAfterPanic(at, t.batch.entries[t.judged:])
 	}
-	end(errors.Join(ran, sampled, finished))
+	end(errors.Join(ran, explained, sampled, finished))
 }
 
 // tickRun is one running tick of a warehouse.
@@ -74,6 +76,7 @@ type tickRun struct {
 	changes  []notify.Change
 	observed map[sentinel.Table]bool // datasets whose forecast has seen this tick
 	bad      []checks.Job            // checks that have turned bad, and keep samples
+	obscure  []checks.Job            // checks that have turned bad, and whose bad rows are explained
 
 	problems []error       // errors of judging
 	answered bool          // some outcomes are known, so that up is

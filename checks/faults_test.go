@@ -14,7 +14,7 @@ import (
 )
 
 // benchOn is a bench on a DSN, of a server of the test's own or of another user.
-func benchOn(t *testing.T, name, schema string, cfg warehouse.Config) *bench {
+func benchOn(t testing.TB, name, schema string, cfg warehouse.Config) *bench {
 	t.Helper()
 	cfg.Name, cfg.Dialect, cfg.Clock = "w", name, sentinel.ClockFunc(time.Now)
 	db, err := warehouse.Open(cfg)

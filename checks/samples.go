@@ -23,6 +23,8 @@ type Samples struct {
 	Limit   int               `yaml:"limit" default:"5" doc:"Rows, 1 to 100."`
 	Keep    Duration          `yaml:"keep" default:"7d" doc:"How long they are kept after the incident is resolved."`
 	Mask    map[string]string `yaml:"mask" doc:"What is kept of a column's values: hash, length, shape or null."`
+	// Explain are those of Columns whose values may stand in messages; see [ExplainFailures].
+	Explain []string `yaml:"explain" doc:"Columns whose values messages may name to say which rows are bad. None may be masked."`
 }
 
 // sampleKeys stands for the primary key in a list of columns.
@@ -63,6 +65,16 @@ func (s *Samples) Validate() error {
 		}
 		if !slices.Contains(s.Columns, column) && !slices.Contains(s.Columns, sampleKeys) {
 			return settings.Wrong("mask", "%s is not in columns, so that it is never read", column)
+		}
+	}
+	for i, column := range s.Explain {
+		switch {
+		case !slices.Contains(s.Columns, column) || column == sampleKeys:
+			return settings.Wrong(settings.Index("explain", i), "%s is not in columns, so that it is never read", column)
+		case s.Mask[column] != "":
+			return settings.Wrong(settings.Index("explain", i), "%s is masked: no message may name its values", column)
+		case slices.Contains(s.Explain[:i], column):
+			return settings.Wrong(settings.Index("explain", i), "%s is listed twice", column)
 		}
 	}
 	return nil

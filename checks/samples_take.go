@@ -20,19 +20,24 @@ import (
 // quote values, are in none.
 func TakeSamples(ctx context.Context, env Env, name string, jobs []Job, key []byte) []sentinel.Sample {
 	e, part := sampling(ctx, env, name, jobs)
-	limit := time.Duration(0)
-	if e.db != nil {
-		limit = e.db.Config.StatementTimeout
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
+	ctx, limit, cancel := e.shortly(ctx)
+	defer cancel()
 	var out []sentinel.Sample
 	for i := range part {
 		s := e.sampleStatement(&part[i])
-		out = append(out, s.take(ctx, limit/3, key)...)
+		out = append(out, s.take(ctx, limit, key)...)
 	}
 	return out
+}
+
+// shortly returns the time that statements about bad rows have: all together that of one
+// statement, and each a third of it.
+func (e *executor) shortly(ctx context.Context) (all context.Context, each time.Duration, cancel context.CancelFunc) {
+	if e.db == nil {
+		return ctx, 0, func() {}
+	}
+	all, cancel = context.WithTimeout(ctx, e.db.Config.StatementTimeout)
+	return all, e.db.Config.StatementTimeout / 3, cancel
 }
 
 // PlanSamples returns the statements that would sample the bad rows of jobs if all of their
@@ -68,24 +73,39 @@ func (c sampledCheck) Needs(t Target) Needs {
 
 // sampling reads the catalog for the jobs that have checks with `samples:`.
 func sampling(ctx context.Context, env Env, name string, jobs []Job) (*executor, []jobRun) {
-	var sampled []Job
+	return readFor(ctx, env, name, withChecks(jobs, func(c Check) Check {
+		if f, can := c.(rowFailer); can && c.Common().Samples != nil {
+			return sampledCheck{f}
+		}
+		return nil
+	}))
+}
+
+// withChecks returns the jobs with other checks in the place of their own; nil is none. Jobs
+// without checks are left out.
+func withChecks(jobs []Job, instead func(Check) Check) (out []Job) {
 	for _, j := range jobs {
 		own := j
 		own.Checks = nil
 		for _, c := range j.Checks {
-			if f, can := c.(rowFailer); can && c.Common().Samples != nil {
-				own.Checks = append(own.Checks, sampledCheck{f})
+			if other := instead(c); other != nil {
+				own.Checks = append(own.Checks, other)
 			}
 		}
 		if len(own.Checks) > 0 {
-			sampled = append(sampled, own)
+			out = append(out, own)
 		}
 	}
-	if len(sampled) == 0 {
+	return out
+}
+
+// readFor reads what the checks of the jobs must know. Without jobs nothing is read.
+func readFor(ctx context.Context, env Env, name string, jobs []Job) (*executor, []jobRun) {
+	if len(jobs) == 0 {
 		return &executor{env: env}, nil
 	}
-	e := newExecutor(ctx, env, name, sampled)
-	return e, e.prepare(ctx, sampled)
+	e := newExecutor(ctx, env, name, jobs)
+	return e, e.prepare(ctx, jobs)
 }
 
 // samplesOfTable is the one statement that samples the bad rows of a table.
@@ -144,18 +164,26 @@ func (e *executor) sampleStatement(j *jobRun) *samplesOfTable {
 	return out
 }
 
-// columns finds the columns of a sample.
-func (m *sampledRun) columns(e *executor) error {
-	t, config := &m.run.target, m.run.check.Common().Samples
-	switch {
-	case m.run.bug != nil:
-		return m.run.bug
+// mayRead returns why the bad rows of a check cannot be looked at.
+func (e *executor) mayRead(run *checkRun) error {
+	switch t := &run.target; {
+	case run.bug != nil:
+		return run.bug
 	case e.dbErr != nil, t.Known.Err != nil:
 		return errors.New("the catalog could not be read")
 	case t.Known.Relation == nil:
 		return errors.New("the table does not exist")
-	case t.Known.Relation.Filtered && !visibleRows(m.run.check):
+	case t.Known.Relation.Filtered && !visibleRows(run.check):
 		return errors.New("row security hides rows of the table from the user of the DSN")
+	}
+	return nil
+}
+
+// columns finds the columns of a sample.
+func (m *sampledRun) columns(e *executor) error {
+	t, config := &m.run.target, m.run.check.Common().Samples
+	if err := e.mayRead(m.run); err != nil {
+		return err
 	}
 	var keys []string
 	if key := t.Known.Relation.PrimaryKey; key != nil {
@@ -285,8 +313,12 @@ func (s *samplesOfTable) send(ctx context.Context, limit time.Duration, key []by
 	failed := errNotAnswered
 	s.db.Run(ctx, []warehouse.Statement{s.Statement}, func(_ int, got warehouse.Rows, err error) { rows, failed = got, err })
 	for _, m := range s.members {
+		var names []string
+		for _, c := range m.Columns {
+			names = append(names, c.Name)
+		}
 		if failed != nil && m.sent {
-			m.Note = "no sample: " + sampleError(ctx, failed, limit, m.Columns)
+			m.Note = "no sample: " + statementError(ctx, failed, limit, names)
 		}
 	}
 	for _, row := range rows {
@@ -304,12 +336,8 @@ func (s *samplesOfTable) send(ctx context.Context, limit time.Duration, key []by
 	}
 }
 
-// sampleError says why a statement failed, without the text of the engine.
-func sampleError(ctx context.Context, err error, limit time.Duration, columns []sentinel.SampleColumn) string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.Name
-	}
+// statementError says why a statement failed that reads columns, without the text of the engine.
+func statementError(ctx context.Context, err error, limit time.Duration, names []string) string {
 	switch kind := warehouse.KindOf(err); {
 	case ctx.Err() != nil, kind == warehouse.TimedOut:
 		return fmt.Sprintf("the statement took longer than %s, a third of statement_timeout", limit.Round(time.Millisecond))

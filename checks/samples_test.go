@@ -146,6 +146,9 @@ func TestSamplesAreValidated(t *testing.T) {
 		"want at least 1m":                  {Columns: []string{"id"}, Keep: checks.Duration(time.Second)},
 		"name each column":                  {Columns: []string{"*"}},
 		`unknown mask "hsah"`:               {Columns: []string{"id"}, Mask: map[string]string{"id": "hsah"}},
+		"c is not in columns":               {Columns: []string{"a"}, Explain: []string{"c"}},
+		"a is masked":                       {Columns: []string{"a"}, Explain: []string{"a"}, Mask: map[string]string{"a": "hash"}},
+		"a is listed twice":                 {Columns: []string{"a"}, Explain: []string{"a", "a"}},
 		"b is not in columns":               {Columns: []string{"a"}, Mask: map[string]string{"b": "hash"}},
 	} {
 		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), want) {

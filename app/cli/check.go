@@ -110,6 +110,9 @@ func checkConfig(cmd *cobra.Command, cfg *config.Config, dataset string, noState
 	} else {
 		leaveUnscored(outcomes)
 	}
+	if err := explainBad(ctx, env, state, outcomes); err != nil {
+		return r, unavailable(err)
+	}
 	for _, o := range outcomes {
 		r.results = append(r.results, o.Results...)
 	}
@@ -197,18 +200,60 @@ func runJobs(ctx context.Context, env checks.Env, jobs map[string][]checks.Job) 
 	return slices.Concat(done...)
 }
 
-// keepDrifts keeps the baselines of tables with an open drift that cannot be compared with them.
-func keepDrifts(ctx context.Context, s *store.Store, outcomes []checks.Outcome) error {
+// openFindings returns whether a check has an open finding about the data.
+func openFindings(ctx context.Context, s *store.Store) (func(table sentinel.Table, check string) bool, error) {
 	open, err := s.OpenIncidents(ctx)
-	if err != nil {
-		return err
-	}
-	isOpen := func(table sentinel.Table, check string) bool {
+	return func(table sentinel.Table, check string) bool {
 		return slices.ContainsFunc(open, func(i sentinel.Incident) bool {
 			return i.Table == table && slices.ContainsFunc(i.OpenFindings(), func(f sentinel.IncidentFinding) bool {
 				return f.Check == check && !f.Monitor
 			})
 		})
+	}, err
+}
+
+// explainBad says what the bad rows of bad results have in common. What has an open finding was
+// explained when it turned bad. Without a state all are explained.
+func explainBad(ctx context.Context, env checks.Env, s *store.Store, outcomes []checks.Outcome) error {
+	isOpen := func(sentinel.Table, string) bool { return false }
+	if s != nil {
+		var err error
+		if isOpen, err = openFindings(ctx, s); err != nil {
+			return err
+		}
+	}
+	jobs := map[string][]checks.Job{}
+	for _, o := range outcomes {
+		job := o.Job
+		job.Checks = nil
+		for i, c := range o.Job.Checks {
+			if o.Results[i].Status.Bad() && checks.Explains(c) && !isOpen(job.Table, o.Results[i].Check) {
+				job.Checks = append(job.Checks, c)
+			}
+		}
+		if len(job.Checks) > 0 {
+			jobs[job.Table.Warehouse] = append(jobs[job.Table.Warehouse], job)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(jobs)) {
+		for _, e := range checks.ExplainFailures(ctx, env, name, jobs[name]) {
+			for _, o := range outcomes {
+				for i := range o.Results {
+					if r := &o.Results[i]; e.Text != "" && r.Table == e.Table && r.Check == e.Check {
+						agent.Explain(r, e.Text)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// keepDrifts keeps the baselines of tables with an open drift that cannot be compared with them.
+func keepDrifts(ctx context.Context, s *store.Store, outcomes []checks.Outcome) error {
+	isOpen, err := openFindings(ctx, s)
+	if err != nil {
+		return err
 	}
 	for i := range outcomes {
 		for k := range outcomes[i].Results {

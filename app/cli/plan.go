@@ -96,12 +96,18 @@ func printEstimate(cmd *cobra.Command, db *warehouse.DB, st warehouse.Statement)
 	}
 }
 
-// printSamples prints the statements that sample bad rows.
+// printSamples prints the statements that read bad rows.
 func printSamples(cmd *cobra.Command, env checks.Env, jobs map[string][]checks.Job) {
 	w := cmd.OutOrStdout()
 	for _, name := range slices.Sorted(maps.Keys(jobs)) {
-		for _, p := range checks.PlanSamples(cmd.Context(), env, name, jobs[name]) {
-			fmt.Fprintf(w, "-- %s: samples of bad rows, only when a check turns bad (%d checks)\n", p.Table, len(p.Checks))
+		samples := checks.PlanSamples(cmd.Context(), env, name, jobs[name])
+		explanations := checks.PlanExplanations(cmd.Context(), env, name, jobs[name])
+		for i, p := range append(slices.Clip(samples), explanations...) {
+			what := "samples of bad rows"
+			if i >= len(samples) {
+				what = "what bad rows have in common"
+			}
+			fmt.Fprintf(w, "-- %s: %s, only when a check turns bad (%d checks)\n", p.Table, what, len(p.Checks))
 			if p.Err != nil {
 				fmt.Fprintf(w, "-- %v\n", p.Err)
 			}

@@ -1,0 +1,113 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
+)
+
+// readSpans reads the rows of the causes by their time, and returns the times that set bad rows
+// apart. Without an answer there are none: the causes hold without a time.
+func (x *explainedTable) readSpans(ctx context.Context) map[*explainedRun]*span {
+	out := map[*explainedRun]*span{}
+	first, last := math.Inf(1), math.Inf(-1)
+	for _, m := range x.members {
+		for _, g := range m.groups {
+			if m.timed && m.cause.holds(g) && !math.IsNaN(g.first) {
+				first, last = min(first, g.first), max(last, g.last)
+			}
+		}
+	}
+	if math.IsInf(first, 1) {
+		return out
+	}
+	steps, later, err := x.readSteps(ctx, first, last)
+	if err != nil {
+		return out
+	}
+	for _, m := range x.members {
+		if m.Note != "" || !m.timed || m.cause.bad == 0 {
+			continue
+		}
+		percent := int64(90)
+		if m.cause.conditions == nil {
+			percent = 50
+		}
+		in, ok := findSpan(steps[m], counts{m.cause.rows, m.cause.bad}, later[m], percent)
+		if ok && total(m.groups).covers(counts{bad: in.bad}, 50) {
+			out[m] = &in
+		}
+	}
+	return out
+}
+
+// readSteps reads the rows of the causes in steps of time from the first bad row to the last,
+// and those after it.
+func (x *explainedTable) readSteps(
+	ctx context.Context, first, last float64,
+) (steps map[*explainedRun][]explainedStep, later map[*explainedRun]counts, err error) {
+	var st warehouse.Statement
+	var outputs []string
+	for i, m := range x.members {
+		if m.Note != "" {
+			continue
+		}
+		var holds []string
+		for _, c := range m.cause.conditions {
+			name := fmt.Sprintf("v%d", c.column+1)
+			if c.value.Null {
+				holds = append(holds, name+" IS NULL")
+				continue
+			}
+			st.Args = append(st.Args, c.value.Text)
+			holds = append(holds, name+" = "+x.db.Dialect.Param(len(st.Args)))
+		}
+		code := fmt.Sprintf("c%d", i+1)
+		if len(holds) > 0 {
+			code = fmt.Sprintf("CASE WHEN %s THEN c%d ELSE 0 END", strings.Join(holds, " AND "), i+1)
+		}
+		outputs = append(outputs, fmt.Sprintf("%s AS s%d", code, i+1))
+	}
+	base, step := 60*math.Floor(first/60), stepOf(first, last, x.time.Dates)
+	from := time.Unix(int64(base), 0).UTC()
+	rows, err := x.rows(Window{Time: x.time, From: from, FromWall: from}, &st.Args)
+	if err != nil {
+		return nil, nil, err
+	}
+	number := warehouse.Floor(x.db.Dialect, fmt.Sprintf("(e - %.0f) / %.1f", base, step))
+	end := fmt.Sprintf("%.0f", math.Floor(last)+1)
+	counted, _ := x.perCheck("s%d")
+	st.SQL = fmt.Sprintf("SELECT step, %s FROM (SELECT CASE WHEN e < %s THEN %s ELSE -1 END AS step, e, %s"+
+		" FROM (%s) r) q GROUP BY step", strings.Join(counted, ", "), end, number, strings.Join(outputs, ", "), rows)
+	answer, err := x.send(ctx, st)
+	if err != nil {
+		return nil, nil, err
+	}
+	steps, later = map[*explainedRun][]explainedStep{}, map[*explainedRun]counts{}
+	for _, row := range answer {
+		n, err := row[0].Number()
+		if err != nil {
+			return nil, nil, err
+		}
+		at := 1
+		for _, m := range x.members {
+			if m.Note != "" {
+				continue
+			}
+			s := explainedStep{number: int64(n.Float64())}
+			if at, err = x.decode(row, at, &s.rows, &s.bad, &s.first, &s.last); err != nil {
+				return nil, nil, err
+			}
+			if s.number < 0 {
+				later[m] = counts{s.rows, s.bad}
+			} else if s.rows > 0 {
+				steps[m] = append(steps[m], s)
+			}
+		}
+	}
+	return steps, later, nil
+}
