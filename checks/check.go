@@ -14,6 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/internal/registry"
+	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -70,6 +71,20 @@ type Options struct {
 type Confirm struct {
 	Failures int `yaml:"failures" doc:"Bad results needed."`
 	Of       int `yaml:"of" doc:"Latest runs they are counted in, up to 64."`
+}
+
+// Validate checks the numbers; nil is valid.
+func (c *Confirm) Validate() error {
+	const want = "want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}"
+	switch {
+	case c == nil:
+		return nil
+	case c.Failures < 1:
+		return settings.Wrong("failures", want)
+	case c.Of < c.Failures || c.Of > 64:
+		return settings.Wrong("of", want)
+	}
+	return nil
 }
 
 // Common implements Check for every type that embeds Options.

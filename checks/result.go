@@ -77,12 +77,8 @@ func (o *Options) validateOptions(check Check) error {
 			return err
 		}
 	}
-	if c := o.Confirm; c != nil && (c.Failures < 1 || c.Of < c.Failures || c.Of > 64) {
-		field := "confirm.of"
-		if c.Failures < 1 {
-			field = "confirm.failures"
-		}
-		return settings.Wrong(field, "want 1 <= failures <= of <= 64, such as {failures: 2, of: 3}")
+	if err := settings.In("confirm", o.Confirm.Validate()); err != nil {
+		return err
 	}
 	if o.Clear.Percent && !number.measure().Percent {
 		return settings.Wrong("clear", "a percentage has no reference value here: want a number, such as \"> 1200\"")

@@ -30,7 +30,7 @@ func (r *reader) datasets(c *Config, entries []datasetEntry, base inherited) {
 			case e.node == nil:
 				r.wrong(nodeOf(r.root, r.root, settings.Index("datasets", i)),
 					"an empty item: want `- table: warehouse.schema.table`")
-			case !given(e.node, "table"):
+			case !given(e.node, "table") && !r.keysWrong(e.node):
 				r.wrong(e.node, "a dataset without `table:`")
 			}
 			continue
@@ -63,7 +63,7 @@ func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[str
 			d.Location = loc
 		}
 	}
-	if len(e.Checks) == 0 && r.isWrong(child(e.node, "columns")) {
+	if len(e.Checks) == 0 && (r.keysWrong(e.node) || r.isWrong(child(e.node, "columns"))) {
 		return d
 	}
 	if len(e.Checks) == 0 {
@@ -77,7 +77,7 @@ func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[str
 		}
 	}
 	d.SLO = base.slo
-	d.Risk = r.risk(d, e.Risk)
+	d.Risk = r.risk(d, e)
 	d.Repairs = r.repairs(c, d, e.Repair)
 	return d
 }

@@ -47,7 +47,7 @@ func (r *reader) channels(f *file) (out []notify.Channel) {
 // routes validates `routes:`, which name channels.
 func (r *reader) routes(entries []routeEntry, channels []string) (out []notify.Route) {
 	slices.Sort(channels)
-	if len(channels) == 0 && !isNull(child(r.root, "notify")) {
+	if len(channels) == 0 && (r.keysWrong(r.root) || !isNull(child(r.root, "notify"))) {
 		return nil // a mistake already
 	}
 	for i := range entries {

@@ -91,6 +91,16 @@ func given(n *yaml.Node, key string) bool {
 	return n != nil && n.Kind == yaml.MappingNode && child(n, key) != nil
 }
 
+// keysWrong reports whether a mapping has an unknown key, which may be the one that is missing.
+func (r *reader) keysWrong(n *yaml.Node) bool {
+	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+		if r.bad[n.Content[i]] {
+			return true
+		}
+	}
+	return false
+}
+
 // keyOf returns the node of a name under a key of the file.
 func (r *reader) keyOf(block, name string) *yaml.Node {
 	n := child(r.root, block)

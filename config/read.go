@@ -66,12 +66,13 @@ func (r *reader) config(root *yaml.Node) *Config {
 	if !isNull(child(root, "routes")) {
 		c.Routes = r.routes(f.Routes, slices.Collect(maps.Keys(f.Notify)))
 	}
-	if len(f.Warehouses) == 0 {
+	if len(f.Warehouses) == 0 && !r.keysWrong(root) {
 		r.wrong(root, "no warehouse: want `warehouses:` with at least one name")
 	}
 	var base inherited
 	r.inherit(&base, f.Defaults, child(root, "defaults"))
 	switch n := child(root, "datasets"); {
+	case isNull(n) && r.keysWrong(root):
 	case isNull(n):
 		r.wrong(nodeOf(root, root, "datasets"), "no dataset: want `datasets:` with at least one table")
 	case n.Kind == yaml.SequenceNode && len(n.Content) == 0:
@@ -157,6 +158,7 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 		} else {
 			to.schedule = expr
 		}
+		to.schedule = cmp.Or(to.schedule, keyIn(reflect.TypeFor[inheritable](), "schedule").Default) // of a wrong one
 	}
 	if from.Timezone.given {
 		zone := r.shared(from.Timezone.value)
@@ -179,7 +181,7 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 		to.runbook = r.shared(from.Runbook.value)
 	}
 	if from.Confirm.given {
-		to.confirm = from.Confirm.value
+		r.inheritConfirm(to, from.Confirm.value, n)
 	}
 	if from.Samples.given {
 		r.inheritSamples(to, from.Samples.value, n)
@@ -199,13 +201,20 @@ func (r *reader) inheritWord(to *string, name, value string, n *yaml.Node) {
 	*to = r.shared(cmp.Or(value, key.Default))
 }
 
+// inheritConfirm overrides inherited numbers of bad results.
+func (r *reader) inheritConfirm(to *inherited, confirm *checks.Confirm, n *yaml.Node) {
+	at := child(n, "confirm")
+	if confirm != nil && (r.isWrong(at) || r.invalid(at, at, "confirm", confirm.Validate())) {
+		return
+	}
+	to.confirm = confirm
+}
+
 // inheritSLO overrides an inherited service level.
 func (r *reader) inheritSLO(to *inherited, slo *SLO, n *yaml.Node) {
 	at := child(n, "slo")
-	if slo != nil && !r.bad[at] {
-		if err := slo.Validate(); r.invalid(at, at, "slo", err) {
-			return
-		}
+	if slo != nil && (r.isWrong(at) || r.invalid(at, at, "slo", slo.Validate())) {
+		return
 	}
 	to.slo = slo
 }
@@ -213,10 +222,8 @@ func (r *reader) inheritSLO(to *inherited, slo *SLO, n *yaml.Node) {
 // inheritSamples overrides inherited samples.
 func (r *reader) inheritSamples(to *inherited, samples *checks.Samples, n *yaml.Node) {
 	at := child(n, "samples")
-	if samples != nil && !r.bad[at] {
-		if err := samples.Validate(); r.invalid(at, at, "samples", err) {
-			return
-		}
+	if samples != nil && (r.isWrong(at) || r.invalid(at, at, "samples", samples.Validate())) {
+		return
 	}
 	to.samples = samples
 }
@@ -264,6 +271,7 @@ func (r *reader) warehouse(e *warehouseEntry) {
 		if n := child(e.node, "dsn"); n != nil && (isNull(n) || n.Value == "") {
 			r.wrong(n, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", e.Name)
 		}
+	case e.DSN.IsZero() && e.node != nil && r.keysWrong(e.node):
 	case e.DSN.IsZero():
 		r.wrong(key, "warehouse %s has no dsn: want `dsn: postgres://...`, `mysql://...` or `sqlite:PATH`", e.Name)
 	case e.Dialect == "" && implied == "":

@@ -78,9 +78,10 @@ func (r *reader) errors() error {
 	return &Errors{List: slices.Compact(r.mistakes)}
 }
 
-// wrong records a mistake at a node, unless its value was not read.
+// wrong records a mistake at a node, unless its value was not read. A value that is wrong
+// already has one message: a second one would be a consequence of the first.
 func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
-	if r.unread[n] {
+	if r.unread[n] || n != nil && n.Kind != yaml.MappingNode && r.isWrong(n) {
 		return
 	}
 	line, column := 1, 1

@@ -43,7 +43,8 @@ func (r *reader) writable(c *Config, d Dataset, p *repair.Policy, n *yaml.Node) 
 		return
 	}
 	for _, w := range c.Warehouses {
-		if w.Name == d.Table.Warehouse && w.RepairDSN.IsZero() {
+		wrong := r.isWrong(child(r.root, "warehouses")) // a repair_dsn with a mistake is not known
+		if w.Name == d.Table.Warehouse && w.RepairDSN.IsZero() && !wrong {
 			r.wrong(n, "%s writes to warehouse %s, which has no `repair_dsn:`", p.Kind, w.Name)
 		}
 	}

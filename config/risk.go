@@ -34,7 +34,8 @@ type Calendar interface {
 }
 
 // risk completes `risk:`. Without that key, a freshness check with `expected` suffices.
-func (r *reader) risk(d Dataset, e riskEntry) *Risk {
+func (r *reader) risk(d Dataset, entry *datasetEntry) *Risk {
+	e := entry.Risk
 	if e.off {
 		return nil
 	}
@@ -53,6 +54,9 @@ func (r *reader) risk(d Dataset, e riskEntry) *Risk {
 	}
 	if n == nil && (fresh == nil || fresh.Deadline().Expected == "") {
 		return nil
+	}
+	if fresh == nil && len(d.Checks) < len(entry.Checks) {
+		return nil // the one that is meant may have a mistake
 	}
 	if err := out.complete(d, fresh, r.path); r.invalid(n, n, "risk", err) {
 		return nil

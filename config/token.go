@@ -38,7 +38,8 @@ func (r *reader) access(c *Config, f *file) access.Access {
 	if !c.Token.IsZero() {
 		a.Tokens = append(a.Tokens, access.Token{Name: access.SharedToken, Role: access.Admin, Text: c.Token})
 	}
-	if (a.Read == "token" || a.Metrics == "token") && len(a.Tokens) == 0 && a.WebFile() == nil {
+	if (a.Read == "token" || a.Metrics == "token") && len(a.Tokens) == 0 && a.WebFile() == nil &&
+		!r.keysWrong(r.root) && !r.isWrong(nodeOf(r.root, nil, "token")) {
 		r.wrong(node, "web: read and metrics need a token, and there is none: set token: or tokens:")
 	}
 	if u, err := url.Parse(c.URL); err == nil && u.Hostname() != "" {
