@@ -4,6 +4,8 @@ package access
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"net"
@@ -52,6 +54,8 @@ type Access struct {
 	// OwnName is the name in the agent's address for people. It is one more name by which the
 	// agent is reached, and limits nothing.
 	OwnName string `yaml:"-"`
+	// OwnTLS means that people reach the agent by https, also where a proxy in front of it speaks TLS.
+	OwnTLS bool `yaml:"-"`
 
 	file *WebFile // of ConfigFile; nil: none
 }
@@ -161,6 +165,8 @@ type Guard struct {
 	sources  secrets.Set
 	files    secrets.Set // of sources
 	failures failures
+	sessions sessions
+	key      [sha256.Size]byte // of the tokens of forms
 	// crossOrigin refuses what a browser sends for a page of another site.
 	crossOrigin *http.CrossOriginProtection
 }
@@ -169,10 +175,12 @@ type Guard struct {
 func NewGuard(a Access, address net.Addr, clock sentinel.Clock, observer Observer) *Guard {
 	tcp, ok := address.(*net.TCPAddr)
 	sources := secrets.Of(a.Tokens)
-	return &Guard{
+	g := &Guard{
 		access: a, observer: observer, clock: clock, loopback: ok && tcp.IP.IsLoopback(),
 		sources: sources, files: sources.Files(), crossOrigin: http.NewCrossOriginProtection(),
 	}
+	_, _ = rand.Read(g.key[:]) // never fails
+	return g
 }
 
 // Hosts refuses requests whose Host header names another server. The paths of probes, which

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -22,6 +23,8 @@ type identity struct {
 	role   string
 	shared bool // the token that stands in `token:`
 	user   bool
+	says   string // who the holder of a session says to be
+	form   string // what the tokens of its forms are bound to
 }
 
 // lacks says that an identity is not enough for a role.
@@ -150,17 +153,21 @@ func (g *Guard) user(r *http.Request) (who identity, ok bool) {
 	if ok = g.access.file.login(name, password); !ok {
 		return who, false
 	}
-	role := g.access.Users[name]
-	if role == "" {
-		role = Viewer
-	}
-	return identity{name: name, role: role, user: true}, true
+	return g.userNamed(name), true
+}
+
+// userNamed returns a user of the web configuration file.
+func (g *Guard) userNamed(name string) identity {
+	return identity{name: name, role: cmp.Or(g.access.Users[name], Viewer), user: true}
 }
 
 // find compares digests in constant time, and with all tokens, so that neither the length of
 // a token nor its place can be measured. Of two tokens with one text, the lesser role counts.
 func (g *Guard) find(given string) (found identity, ok bool) {
-	got := sha256.Sum256([]byte(given))
+	return g.findDigest(sha256.Sum256([]byte(given)))
+}
+
+func (g *Guard) findDigest(got [sha256.Size]byte) (found identity, ok bool) {
 	for _, t := range g.access.Tokens {
 		want := sha256.Sum256([]byte(t.Text.Reveal()))
 		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 && !t.Text.IsZero() &&
@@ -192,6 +199,7 @@ type identityKey struct{}
 // they say to be. The holder of the shared token is who they say to be.
 func Actor(ctx context.Context, who string) string {
 	by, _ := ctx.Value(identityKey{}).(identity)
+	who = cmp.Or(who, by.says)
 	switch {
 	case by.name == "" || by.shared:
 		return who

@@ -258,6 +258,16 @@ func (f *WebFile) login(name, password string) bool {
 	return f.passwords.match(name, string(hash), password) && known
 }
 
+// hashOf returns the hash of a user's password; "" for none.
+func (f *WebFile) hashOf(name string) string {
+	if f == nil {
+		return ""
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return string(f.current.Users[name])
+}
+
 // hasUsers reports whether the file has users.
 func (f *WebFile) hasUsers() bool {
 	if f == nil {

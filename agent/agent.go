@@ -37,7 +37,9 @@ type Config struct {
 	Trace *telemetry.Telemetry
 	// Runner runs the checks of a tick. Nil: [checks.Local].
 	Runner checks.Runner
-	Clock  sentinel.Clock
+	// Watcher follows what the agent does. Nil: nobody does.
+	Watcher Watcher
+	Clock   sentinel.Clock
 	// Log receives messages for operators.
 	Log *slog.Logger
 }
@@ -50,6 +52,7 @@ type Agent struct {
 	engine  *repair.Engine       // nil: the agent repairs nothing
 	trace   *telemetry.Telemetry // nil: nothing is traced
 	runner  checks.Runner
+	watcher Watcher
 	clock   sentinel.Clock
 	log     *slog.Logger
 
@@ -94,6 +97,7 @@ func New(cfg Config) *Agent {
 		metrics:  cfg.Metrics,
 		trace:    cfg.Trace,
 		runner:   cfg.Runner,
+		watcher:  cfg.Watcher,
 		clock:    cfg.Clock,
 		log:      cfg.Log,
 		repairs:  make(chan struct{}, 1),
@@ -104,6 +108,9 @@ func New(cfg Config) *Agent {
 	}
 	if a.runner == nil {
 		a.runner = checks.Local{}
+	}
+	if a.watcher == nil {
+		a.watcher = nobody{}
 	}
 	if cfg.Repair != nil {
 		a.engine = repair.NewEngine(*cfg.Repair, repairHost{a})
@@ -172,6 +179,7 @@ func (a *Agent) start(ctx context.Context) error {
 	a.history = NewHistory(a.store)
 	a.scorer = &Scorer{Store: a.store}
 	a.recorder = startRecorder(a)
+	a.watcher.Judged(store.Batch{Results: last, Incidents: open})
 	return nil
 }
 

@@ -92,6 +92,7 @@ func (h repairHost) Maintenance(now time.Time, t sentinel.Table) (why string, qu
 
 // RepairChanged implements [repair.Host].
 func (h repairHost) RepairChanged(ctx context.Context, r sentinel.Repair) {
+	h.agent.watcher.Repaired(r)
 	h.agent.repairMoved(ctx, r)
 }
 
@@ -146,6 +147,7 @@ func (a *Agent) setDatasets(datasets []Dataset, problems ...error) {
 	a.checks = byID
 	a.incidents.upstreams = upstreams
 	a.incidents.reads = readers(byID)
+	a.watcher.Configured(datasets)
 	a.mu.Unlock()
 	if a.engine != nil {
 		// A repair that finds no policy meanwhile waits.

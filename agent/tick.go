@@ -339,6 +339,7 @@ func (a *Agent) submit(
 		rec.outcome <- nil
 		return rec
 	}
+	a.watcher.Judged(batch)
 	a.recorder.submit(rec)
 	return rec
 }

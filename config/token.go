@@ -43,7 +43,7 @@ func (r *reader) access(c *Config, f *file) access.Access {
 		r.wrong(node, "web: read and metrics need a token, and there is none: set token: or tokens:")
 	}
 	if u, err := url.Parse(c.URL); err == nil && u.Hostname() != "" {
-		a.OwnName = u.Hostname()
+		a.OwnName, a.OwnTLS = u.Hostname(), u.Scheme == "https"
 	}
 	if a.Scheme() == "https" && strings.HasPrefix(c.URL, "http://") {
 		r.note(c, nodeOf(r.root, r.root, "external_url"), "external_url starts with http://, and the agent speaks TLS: "+

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -22,44 +23,20 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
-	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
-	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // Agent is the running agent as the server sees it. All methods may be called
 // concurrently.
 type Agent interface {
-	// Ready reports whether the agent checks its datasets. It never blocks.
-	Ready() bool
+	page.Agent
 	// RepairAlert starts the repairs that are configured for a firing alert, and returns
 	// how many were planned. name is the alert's name. Its labels warehouse and dataset
 	// name the table.
 	// why says why nothing was planned.
 	RepairAlert(ctx context.Context, alert repair.Alert) (planned int, why string, err error)
-	// ServiceLevels returns how the datasets with an objective stand now.
-	ServiceLevels() []slo.Report
-	// Decide acknowledges or resolves an incident. what is "ack" or "resolve".
-	Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error)
-	// Silence suppresses notifications for a time.
-	Silence(ctx context.Context, s notify.Silence) error
-	// Silences returns the silences that have not ended.
-	Silences(ctx context.Context) ([]notify.SilenceStatus, error)
-	// EndSilence ends a silence now.
-	EndSilence(ctx context.Context, id, who, why string) (notify.Silence, error)
-	// DecideDeadLetters sends notifications again that were given up, or drops them, and
-	// returns how many.
-	DecideDeadLetters(ctx context.Context, d notify.DeadLetterDecision) (int64, error)
-	// Label excludes points of a series from its baseline, or includes them again.
-	Label(ctx context.Context, l store.Label) error
-	// AcceptTable accepts a table of a pattern as it is: gone, or created.
-	AcceptTable(ctx context.Context, v store.TableAcceptance) (bool, error)
-	// AcceptSegments accepts that segments of a check are gone, and returns their names.
-	AcceptSegments(ctx context.Context, v store.Acceptance) ([]string, error)
-	// AcceptBaselines makes snapshots the baselines of schema checks, by check id. It
-	// accepts all of them or none.
-	AcceptBaselines(ctx context.Context, accepted map[string]store.Snapshot) error
 }
 
 // Reloader loads the configuration again and puts it in force. After an error the
@@ -69,26 +46,23 @@ type Reloader interface {
 	Reload(ctx context.Context) (waits []string, err error)
 }
 
-// Condition is the condition of the agent as a whole. All methods may be called
-// concurrently, and never block.
-type Condition interface {
-	// Leads reports whether this agent leads. An agent with a state of its own always does.
-	Leads() bool
-	// Problems are sentences about the agent itself, for its page.
-	Problems() []string
-}
-
 // Server is the HTTP server of the agent. Set its fields before Serve.
 type Server struct {
 	Store   *store.Store
 	Metrics http.Handler
 	Access  access.Access // without a token every request that changes something is refused
 	Agent   Agent
-	Condition
+	// Board is what the pages know of the datasets; it follows the agent.
+	Board *page.Board
+	page.Condition
 	Reloader Reloader
 	Clock    sentinel.Clock
 	Log      *slog.Logger
 	Version  string
+	// StateName says where the state is, without secrets.
+	StateName string
+	// URL is the agent's address for people; "": not known.
+	URL string
 
 	refusals refusals
 }
@@ -100,9 +74,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	keeping, stop := context.WithCancel(ctx)
 	var keeps sync.WaitGroup
 	keeps.Go(func() { guard.Keep(keeping) })
+	site := s.site()
+	keeps.Go(func() { site.Run(ctx) }) // ends the streams of news, which the end of serving waits for
 	defer keeps.Wait()
 	defer stop()
-	srv := limited(s.handler(guard), s.Log)
+	srv := limited(s.handler(guard, site), s.Log)
 	served := make(chan error, 1)
 	go func() { served <- serveOn(srv, l, s.Access) }()
 	select {
@@ -167,14 +143,29 @@ func limited(h http.Handler, own *slog.Logger) *http.Server {
 // probes tell nothing but a status. They are open, and answered by every name.
 var probes = []string{"/-/healthy", "/-/ready", "/-/leader"}
 
-func (s *Server) handler(g *access.Guard) http.Handler {
+// site is the pages for people.
+func (s *Server) site() *page.Site {
+	board := s.Board
+	if board == nil { // nothing follows the agent
+		board = page.NewBoard(s.Clock)
+	}
+	site := &page.Site{
+		Store: s.Store, Agent: s.Agent, Board: board, Condition: s.Condition, Clock: s.Clock, Log: s.Log,
+		Version: s.Version, StateName: s.StateName,
+	}
+	if u, err := url.Parse(s.URL); err == nil {
+		site.Base = strings.TrimSuffix(u.EscapedPath(), "/")
+	}
+	return site
+}
+
+func (s *Server) handler(g *access.Guard, site *page.Site) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", g.ReadsMetrics(s.Metrics))
 	mux.HandleFunc("GET /-/healthy", s.healthy)
 	mux.HandleFunc("GET /-/ready", s.ready)
 	mux.HandleFunc("GET /-/leader", s.leader)
 	for path, handle := range map[string]http.HandlerFunc{
-		"/{$}":                       s.page,
 		"/api/v1/results":            s.results,
 		"/api/v1/incidents":          s.incidents,
 		"/api/v1/incidents/{id}":     s.incident,
@@ -203,6 +194,7 @@ func (s *Server) handler(g *access.Guard) http.Handler {
 	mux.Handle("GET /api/v1/incidents/{id}/samples", g.Needs(access.Viewer, http.HandlerFunc(s.samples)))
 	mux.Handle("DELETE /api/v1/silences/{id}", g.Needs(access.Operator, http.HandlerFunc(s.endSilence)))
 	mux.Handle("POST /-/reload", g.Needs(access.Admin, http.HandlerFunc(s.reload)))
+	site.Routes(mux, g)
 	// The schemas of a large warehouse are megabytes. No body is read without the token.
 	large, small := http.MaxBytesHandler(mux, 256<<20), http.MaxBytesHandler(mux, 1<<20)
 	return g.Hosts(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/web"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 type reloader func(context.Context) error
@@ -30,6 +31,7 @@ func (r reloader) Reload(ctx context.Context) ([]string, error) {
 type follower struct{}
 
 func (follower) Leads() bool        { return false }
+func (follower) Peers() int         { return 0 }
 func (follower) Problems() []string { return []string{"The state <cannot> be written."} }
 
 // serve starts a server with one failed check in its memory.
@@ -40,7 +42,7 @@ func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
 		t.Fatal(err)
 	}
 	table, tick := sentinel.Table{Warehouse: "w", Schema: "public", Name: "orders"}, time.Unix(1_800_000_000, 0).UTC()
-	_, err = memory.Record(t.Context(), store.Batch{
+	batch := store.Batch{
 		Ticks: []store.TickRecord{{Schedule: "s", Table: table, Tick: tick}},
 		Results: []sentinel.Result{{
 			Check:        "rows",
@@ -59,25 +61,29 @@ func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
 				State:    sentinel.Open,
 				Severity: sentinel.Fail,
 				Opened:   tick,
-				Message:  "0 rows",
+				Message:  "<script>0 rows</script>",
 			},
 		},
-	})
-	if err != nil {
+	}
+	if _, err := memory.Record(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	clock := sentinel.ClockFunc(func() time.Time { return tick.Add(time.Minute) })
+	board := page.NewBoard(clock)
+	board.Judged(batch)
 	s := &web.Server{
 		Store:     memory,
+		Board:     board,
 		Metrics:   exporters.NewPrometheus("v"),
 		Access:    openWith(token),
 		Agent:     agent.New(agent.Config{}), // has not started
 		Condition: follower{},
 		Reloader:  reload,
-		Clock:     sentinel.ClockFunc(func() time.Time { return tick.Add(time.Minute) }),
+		Clock:     clock,
 		Log:       slog.New(slog.DiscardHandler),
 	}
 	ctx, stop := context.WithCancel(context.Background())

@@ -31,6 +31,14 @@ func (t *term) handleSignals(ctx context.Context) {
 // Leads implements web.Condition.
 func (t *term) Leads() bool { return t.leads.Load() }
 
+// Peers implements page.Condition.
+func (t *term) Peers() int {
+	if t.member == nil {
+		return 0
+	}
+	return t.member.Peers()
+}
+
 // Problems implements web.Condition.
 func (t *term) Problems() (all []string) {
 	all = append(all, t.agent.Problems()...)

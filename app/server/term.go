@@ -27,6 +27,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/telemetry"
 	"github.com/sentinel-dq/sentinel/web"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // term is one time of leading: from the opened state until ctx ends or another
@@ -43,6 +44,7 @@ type term struct {
 	member   *cluster.Member // nil: the state is this agent's own
 	worker   *cluster.Worker // of the member
 
+	board        *page.Board // what the pages know
 	backups      backups
 	rollback     rollback
 	repairsOff   *repair.StoredKillSwitch
@@ -55,7 +57,7 @@ type term struct {
 // newTerm makes all parts of an agent that leads. On an error it has closed
 // everything but the state.
 func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error) {
-	t := &term{Options: s.Options, config: s.config, state: state}
+	t := &term{Options: s.Options, config: s.config, state: state, board: page.NewBoard(s.Clock)}
 	t.inForce.Store(s.config)
 	if !store.Shared(s.config.State.Reveal()) {
 		if err := state.ReleaseLeases(ctx, hasEnded); err != nil {
@@ -104,6 +106,7 @@ func (t *term) makeAgent() {
 		Metrics: t.metrics,
 		Repair:  engine,
 		Trace:   t.traces,
+		Watcher: t.board,
 		Clock:   t.Clock,
 		Log:     t.Log,
 	}
@@ -163,11 +166,14 @@ func (t *term) web() *web.Server {
 		Metrics:   t.metrics,
 		Access:    t.config.Web,
 		Agent:     t.agent,
+		Board:     t.board,
 		Condition: t,
 		Reloader:  t,
 		Clock:     t.Clock,
 		Log:       t.Log,
 		Version:   t.Version,
+		StateName: store.Redact(t.config.State.Reveal()),
+		URL:       t.config.URL,
 	}
 }
 

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Brings the scripts that pages use from their npm packages, with their licences, into
+# web/page. Give other versions as HTMX=4.0.2 UPLOT=1.6.33. Look at the changes before you
+# commit them: pages trust these files.
+set -eu
+cd "$(dirname "$0")/../web/page"
+HTMX=${HTMX:-4.0.1}
+UPLOT=${UPLOT:-1.6.32}
+fetched=$(mktemp -d)
+trap 'rm -rf "$fetched"' EXIT
+
+# fetch PACKAGE VERSION: unpacks a package to $fetched/PACKAGE
+fetch() {
+	(cd "$fetched" && npm pack --silent "$1@$2" >/dev/null && mkdir "$1" && tar xzf "$1-$2.tgz" --strip-components 1 -C "$1")
+}
+fetch htmx.org "$HTMX"
+cp "$fetched/htmx.org/dist/htmx.min.js" assets/htmx.min.js
+cp "$fetched/htmx.org/LICENSE" licences/htmx.txt
+fetch uplot "$UPLOT"
+cp "$fetched/uplot/dist/uPlot.iife.min.js" assets/uplot.min.js
+cp "$fetched/uplot/dist/uPlot.min.css" assets/uplot.min.css
+cp "$fetched/uplot/LICENSE" licences/uplot.txt
+sha256sum assets/htmx.min.js assets/uplot.min.js assets/uplot.min.css

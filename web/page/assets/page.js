@@ -1,0 +1,95 @@
+// The site's own script. Pages can be read and forms be sent without it. It adds news, keys,
+// times in the viewer's zone, and charts that one can zoom.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const typing = (el) => el && (el.matches("input, textarea, select") || el.isContentEditable);
+
+  // Times: the server writes the dataset's zone; people read their own, and find the other in the title.
+  const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  function localTimes(within) {
+    for (const t of within.querySelectorAll("time[datetime]:not([title])")) {
+      const at = new Date(t.dateTime);
+      if (isNaN(at)) continue;
+      t.title = t.textContent;
+      if (!t.hasAttribute("data-as-is")) t.textContent = zoned.format(at);
+    }
+  }
+
+  // News: a page is loaded again when something that it shows has changed, at most every five seconds.
+  const kinds = (root.dataset.live || "").split(" ").filter(Boolean);
+  const shown = root.dataset.dataset;
+  let waiting = null, heard = Date.now(), paused = false, last = 0;
+  function stale() {
+    const live = document.getElementById("live");
+    if (!live) return;
+    const old = Date.now() - heard > 15000;
+    live.classList.toggle("old", old);
+    live.textContent = paused ? "paused" : old ? "as of " + new Date(heard).toLocaleTimeString() + ", reconnecting" : "live";
+  }
+  function refresh() {
+    waiting = null;
+    if (paused || document.hidden) { waiting = false; return; }
+    if (typing(document.activeElement) && document.activeElement.closest("main form[method=post]")) { later(); return; }
+    last = Date.now();
+    htmx.ajax("GET", location.pathname + location.search, { target: "#main", select: "#main", swap: "outerMorph" });
+    htmx.ajax("GET", location.pathname + location.search, { target: "#nav", select: "#nav", swap: "outerMorph" });
+  }
+  function later() {
+    if (waiting) return;
+    waiting = setTimeout(refresh, Math.max(300, 5000 - (Date.now() - last)));
+  }
+  function listen() {
+    const source = new EventSource(root.dataset.events);
+    const alive = () => { heard = Date.now(); stale(); };
+    source.addEventListener("hello", alive);
+    source.addEventListener("beat", alive);
+    source.addEventListener("change", (e) => {
+      alive();
+      const news = JSON.parse(e.data);
+      if (!news.kinds.some((k) => k === "summary" || kinds.includes(k))) return;
+      if (shown && news.datasets && !news.datasets.includes(shown)) return;
+      later();
+    });
+    addEventListener("pagehide", () => source.close());
+  }
+  if (kinds.length && window.EventSource && document.getElementById("live")) {
+    document.getElementById("live").hidden = false;
+    document.getElementById("live").addEventListener("click", () => { paused = !paused; stale(); if (!paused) later(); });
+    listen();
+    setInterval(stale, 5000);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && waiting === false) { waiting = null; later(); } });
+  }
+
+  // Keys: none acts in a field, and none decides anything.
+  const off = document.getElementById("keys-off"), list = document.getElementById("keys");
+  off.checked = localStorage.getItem("keys") === "off";
+  off.addEventListener("change", () => localStorage.setItem("keys", off.checked ? "off" : "on"));
+  document.querySelectorAll(".keys").forEach((el) => { el.hidden = false; });
+  const base = root.dataset.events.replace(/\/events$/, "");
+  const places = { o: "/", d: "/datasets", i: "/incidents", r: "/repairs", l: "/lineage" };
+  let before = "";
+  function move(step) {
+    const rows = [...document.querySelectorAll("main a.name, main .need .what a, main .rows a.hit")].filter((a) => a.offsetParent);
+    const at = rows.indexOf(document.activeElement);
+    const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step];
+    if (next) next.focus();
+  }
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || off.checked && e.key !== "?") return;
+    if (typing(e.target)) { if (e.key === "Escape") e.target.blur(); return; }
+    if (list.open) return;
+    const go = before === "g" && places[e.key];
+    before = e.key;
+    if (go) location.href = base + go;
+    else if (e.key === "/") { const f = document.querySelector("main input[type=search]") || document.getElementById("find"); if (f.offsetParent) { f.focus(); f.select(); e.preventDefault(); } }
+    else if (e.key === "j") move(1);
+    else if (e.key === "k") move(-1);
+    else if (e.key === "?") list.showModal();
+  });
+
+  // Requests by script say which page they come from, as forms do.
+  document.addEventListener("htmx:after:swap", () => ready());
+  function ready() { localTimes(document); }
+  ready();
+})();

@@ -1,0 +1,293 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// Board is what the pages know of all datasets without asking the state or a warehouse. It
+// follows the agent as an [agent.Watcher]. All methods may be called concurrently, and none
+// does I/O but run.
+type Board struct {
+	clock sentinel.Clock
+	news  news
+
+	mu        sync.RWMutex
+	datasets  map[sentinel.Table]*dataset
+	sorted    []*dataset                           // by table; nil: to be sorted again
+	incidents map[sentinel.Table]sentinel.Incident // unresolved
+	awaiting  map[string]bool                      // repairs that await an approval
+	past      past
+}
+
+// dataset is one table that the agent checks. It is replaced as a whole when it changes, and
+// its parts are never changed, so that pages may read it without a lock.
+type dataset struct {
+	Table      sentinel.Table
+	Owner      string
+	Tier       string
+	Runbook    string
+	Location   *time.Location // never nil
+	Upstream   []sentinel.Table
+	Downstream []sentinel.Table
+	Deadline   string // the id of the check with the deadline; "" for none
+	Checks     []check
+}
+
+// check is the last result of a check of a dataset, in short.
+type check struct {
+	ID, Kind string
+	Status   sentinel.Status
+	Message  string
+	Tick     time.Time       // zero: it has not run
+	Newest   time.Time       // time of the newest row; zero: not known
+	Value    sentinel.Number // of the whole table, of the newest bucket
+	Metric   string          // of Value
+}
+
+// NewBoard returns an empty board.
+func NewBoard(clock sentinel.Clock) *Board {
+	return &Board{
+		clock: clock, datasets: map[sentinel.Table]*dataset{}, incidents: map[sentinel.Table]sentinel.Incident{},
+		awaiting: map[string]bool{}, past: past{spans: map[sentinel.Table]map[string][]span{}},
+	}
+}
+
+// Configured implements [agent.Watcher].
+func (b *Board) Configured(datasets []agent.Dataset) {
+	next := make(map[sentinel.Table]*dataset, len(datasets))
+	downstream := map[sentinel.Table][]sentinel.Table{}
+	for i := range datasets {
+		d := describe(&datasets[i])
+		next[d.Table] = d
+		for _, up := range d.Upstream {
+			downstream[up] = append(downstream[up], d.Table)
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for t, d := range next {
+		d.Downstream = downstream[t]
+		slices.SortFunc(d.Downstream, sentinel.Table.Compare)
+		if before := b.datasets[t]; before != nil {
+			d.keep(before.Checks)
+		}
+	}
+	b.datasets, b.sorted = next, nil
+	b.news.add("summary", sentinel.Table{})
+}
+
+// describe returns a dataset of the agent without results.
+func describe(from *agent.Dataset) *dataset {
+	d := &dataset{Table: from.Table, Location: from.Location, Upstream: from.DependsOn}
+	if d.Location == nil {
+		d.Location = time.UTC
+	}
+	if from.Risk != nil {
+		d.Deadline = from.Risk.Check
+	}
+	for _, c := range from.Checks {
+		d.Owner = cmp.Or(d.Owner, c.Meta.Owner)
+		d.Runbook = cmp.Or(d.Runbook, c.Meta.Runbook)
+		d.Tier = notify.HigherTier(d.Tier, c.Meta.Tier)
+		d.Checks = append(d.Checks, check{ID: c.Common().ID, Kind: agent.KindOf(c), Status: sentinel.Unknown})
+	}
+	return d
+}
+
+// keep takes over the last results of checks that are still configured.
+func (d *dataset) keep(results []check) {
+	for i := range d.Checks {
+		for _, r := range results {
+			if r.ID == d.Checks[i].ID {
+				d.Checks[i] = r
+			}
+		}
+	}
+}
+
+// Judged implements [agent.Watcher].
+func (b *Board) Judged(batch store.Batch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range batch.Results {
+		b.result(&batch.Results[i])
+	}
+	for _, i := range batch.Incidents {
+		b.incident(i)
+	}
+}
+
+// result takes the last result of a check. The lock is held.
+func (b *Board) result(r *sentinel.Result) {
+	before := b.datasets[r.Table]
+	d := &dataset{Table: r.Table, Location: time.UTC}
+	if before != nil {
+		*d = *before
+	} else {
+		b.sorted = nil
+	}
+	c := brief(r)
+	at := slices.IndexFunc(d.Checks, func(o check) bool { return o.ID == c.ID })
+	d.Checks = slices.Clone(d.Checks)
+	if at < 0 {
+		d.Checks = append(d.Checks, c)
+	} else {
+		d.Checks[at] = c
+	}
+	b.datasets[r.Table] = d
+	if b.sorted != nil {
+		if i, found := slices.BinarySearchFunc(b.sorted, r.Table, compareTable); found {
+			b.sorted[i] = d
+		}
+	}
+	b.news.add("check", r.Table)
+}
+
+func compareTable(d *dataset, t sentinel.Table) int { return d.Table.Compare(t) }
+
+// brief is a result in short.
+func brief(r *sentinel.Result) check {
+	c := check{ID: r.Check, Kind: r.Kind, Status: r.Status, Message: sentinel.Clip(r.Message), Tick: r.Tick}
+	for _, o := range r.Observations {
+		switch {
+		case o.Segment != "":
+		case o.Metric == "newest_timestamp_seconds":
+			c.Newest = time.UnixMicro(int64(o.Value.Float64() * 1e6)).UTC()
+		default:
+			c.Metric, c.Value = o.Metric, o.Value
+		}
+	}
+	return c
+}
+
+// incident takes an incident as it is now. The lock is held.
+func (b *Board) incident(i sentinel.Incident) {
+	if i.State != sentinel.Resolved {
+		b.incidents[i.Table] = i
+	} else if b.incidents[i.Table].ID == i.ID {
+		delete(b.incidents, i.Table)
+	}
+	b.past.put(i)
+	b.news.add("incident", i.Table)
+}
+
+// Repaired implements [agent.Watcher].
+func (b *Board) Repaired(r sentinel.Repair) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.State == sentinel.AwaitingApproval {
+		b.awaiting[r.ID] = true
+	} else {
+		delete(b.awaiting, r.ID)
+	}
+	b.news.add("repair", r.Table)
+}
+
+// counts returns the number of incidents that need a person, and of repairs that do.
+func (b *Board) counts() (incidents, repairs int) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, i := range b.incidents {
+		if needsPerson(i) {
+			incidents++
+		}
+	}
+	return incidents, len(b.awaiting)
+}
+
+// needsPerson reports whether an incident waits for a person: nobody has silenced it, no other
+// one explains it, and Sentinel is not at work on it.
+func needsPerson(i sentinel.Incident) bool {
+	switch i.State {
+	case sentinel.Resolved, sentinel.Suppressed, sentinel.Repairing, sentinel.Verifying:
+		return false
+	}
+	return i.Upstream == ""
+}
+
+// open returns the unresolved incidents, in no order.
+func (b *Board) open() []sentinel.Incident {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	out := make([]sentinel.Incident, 0, len(b.incidents))
+	for _, i := range b.incidents {
+		out = append(out, i)
+	}
+	return out
+}
+
+// all returns all datasets by table. The list must not be changed.
+func (b *Board) all() []*dataset {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sorted == nil {
+		b.sorted = make([]*dataset, 0, len(b.datasets))
+		for _, d := range b.datasets {
+			b.sorted = append(b.sorted, d)
+		}
+		slices.SortFunc(b.sorted, func(x, y *dataset) int { return x.Table.Compare(y.Table) })
+	}
+	return slices.Clone(b.sorted)
+}
+
+// of returns one dataset and its unresolved incident; nil if it is not watched.
+func (b *Board) of(t sentinel.Table) (*dataset, sentinel.Incident) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.datasets[t], b.incidents[t]
+}
+
+// Status is the worst of the last results of a dataset's checks.
+func (d *dataset) Status() sentinel.Status {
+	worst, ran := sentinel.Pass, false
+	for _, c := range d.Checks {
+		if c.Tick.IsZero() {
+			continue
+		}
+		if ran = true; c.Status.Worse(worst) {
+			worst = c.Status
+		}
+	}
+	if !ran {
+		return sentinel.Unknown
+	}
+	return worst
+}
+
+// Worst is the check that says most about the state of a dataset; nil: none has run.
+func (d *dataset) Worst() *check {
+	var worst *check
+	for i := range d.Checks {
+		c := &d.Checks[i]
+		if !c.Tick.IsZero() && (worst == nil || c.Status.Worse(worst.Status)) {
+			worst = c
+		}
+	}
+	return worst
+}
+
+// run reads the past, and tells the streams of news, until ctx ends.
+func (b *Board) run(ctx context.Context, from *store.Store, log *slog.Logger) {
+	defer b.news.end()
+	b.readPast(ctx, from, log)
+	again := time.NewTicker(flushEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			b.news.flush()
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+)
+
+// functions are what templates may call. base is the path of the site behind a proxy.
+func functions(base string) template.FuncMap {
+	return template.FuncMap{
+		"asset":   func(name string) string { return base + "/assets/" + assets()[name].name },
+		"href":    func(path string) string { return base + path },
+		"dataset": func(t sentinel.Table) string { return base + datasetPath(t) },
+		"ago":     func(now, t time.Time) string { return duration(now.Sub(t)) },
+		"span":    duration,
+		"word":    statusWord,
+		"short":   shortTable,
+		"percent": percent,
+		"count":   count,
+		"number":  number,
+		"plural":  plural,
+		"utc":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"in":      func(t time.Time, zone *time.Location, layout string) string { return t.In(zone).Format(layout) },
+		"lower":   strings.ToLower,
+		"query":   url.QueryEscape,
+		"heatX":   func(column int) int { return column*21 + 9 },
+	}
+}
+
+// statusWord is the word for a status that stands beside its glyph.
+func statusWord(s sentinel.Status) string {
+	switch s {
+	case sentinel.Fail:
+		return "Failing"
+	case sentinel.Warn:
+		return "Warning"
+	case sentinel.Error:
+		return "Could not look"
+	case sentinel.Unknown:
+		return "Not known yet"
+	}
+	return "Passing"
+}
+
+// duration writes how long something takes or lasts, by its two largest units: "2h 11m".
+func duration(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + "s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + "m"
+	case d < 24*time.Hour:
+		return strings.TrimSuffix(fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60), " 0m")
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24), " 0h")
+}
+
+// percent writes a share of 0 to 1. A share that is not whole is never rounded to 100 %.
+func percent(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case v < 1 && v > 0.9995:
+		return strconv.FormatFloat(math.Floor(v*1e5)/1e3, 'f', -1, 64) + " %"
+	}
+	return strconv.FormatFloat(math.Round(v*1e3)/10, 'f', -1, 64) + " %"
+}
+
+// count writes a whole number with separators of thousands.
+func count(n int) string { return separate(strconv.Itoa(n)) }
+
+// number writes a measured value: whole numbers with separators, others with four digits.
+func number(n sentinel.Number) string {
+	switch v, whole := n.Int64(); {
+	case n.Absent():
+		return "–"
+	case whole:
+		return separate(strconv.FormatInt(v, 10))
+	}
+	return float(n.Float64())
+}
+
+// float writes a value with at most four digits that matter.
+func float(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case math.Abs(v) >= 1000 && math.Abs(v) < 1e15:
+		return separate(strconv.FormatFloat(math.Round(v), 'f', 0, 64))
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// separate puts a comma between the thousands of a whole number.
+func separate(digits string) string {
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "-", digits[1:]
+	}
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return sign + digits
+}
+
+// plural writes a count with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
+
+// shortTable is a table without its warehouse.
+func shortTable(t sentinel.Table) string {
+	if t.Schema == "" {
+		return t.Name
+	}
+	return t.Schema + "." + t.Name
+}

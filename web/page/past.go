@@ -1,0 +1,153 @@
+package page
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// pastDays is how many days the strips and the heatmap show, today among them.
+const pastDays = 30
+
+// past is what was wrong with datasets in the last days, by their incidents. It is what the
+// state has, and what the agent has told since.
+type past struct {
+	spans map[sentinel.Table]map[string][]span // by the incident's id
+	began time.Time                            // the first tick that the state has; zero: not known
+	quiet map[string]bool                      // days, as 2026-11-30 in UTC, on which no agent has looked
+}
+
+// span is how long a finding was open.
+type span struct {
+	from, to time.Time // to is zero while it is open
+	status   sentinel.Status
+}
+
+// put takes an incident as it is now. The lock of the board is held.
+func (p *past) put(i sentinel.Incident) {
+	var all []span
+	for _, f := range i.Findings {
+		all = append(all, span{f.Opened, f.Resolved, f.Severity})
+	}
+	if len(i.Findings) == 0 {
+		all = []span{{i.Opened, i.Resolved, i.Severity}}
+	}
+	if p.spans[i.Table] == nil {
+		p.spans[i.Table] = map[string][]span{}
+	}
+	p.spans[i.Table][i.ID] = all
+}
+
+// readPast reads the incidents of the last days, and on which of them an agent has looked.
+func (b *Board) readPast(ctx context.Context, from *store.Store, log *slog.Logger) {
+	now := b.clock.Now()
+	since := now.AddDate(0, 0, -pastDays)
+	incidents, err := from.IncidentsSince(ctx, since)
+	if err != nil {
+		if ctx.Err() == nil {
+			log.Warn("the past of datasets cannot be read for the pages", "error", err)
+		}
+		return
+	}
+	quiet, began, err := from.QuietDays(ctx, since, now)
+	if err != nil && ctx.Err() == nil {
+		log.Warn("the days without ticks cannot be read for the pages", "error", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, i := range incidents {
+		if b.past.spans[i.Table][i.ID] == nil { // else the agent has told of it since
+			b.past.put(i)
+		}
+	}
+	b.past.began, b.past.quiet = began, quiet
+	b.news.add("summary", sentinel.Table{})
+}
+
+// day is the state of one dataset on one day: the worst that was found. Unknown means that
+// nobody has looked.
+type day struct {
+	Start  time.Time
+	Status sentinel.Status
+}
+
+// days returns the last days of a dataset in a zone, the oldest first, and the share of the
+// watched time in which the data was good. known is false if nothing was watched.
+func (b *Board) days(t sentinel.Table, zone *time.Location, now time.Time) (out []day, good float64, known bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	year, month, today := now.In(zone).Date()
+	var watched, bad time.Duration
+	for n := pastDays - 1; n >= 0; n-- {
+		from := time.Date(year, month, today-n, 0, 0, 0, 0, zone)
+		to := time.Date(year, month, today-n+1, 0, 0, 0, 0, zone)
+		if to.After(now) {
+			to = now
+		}
+		d := day{from, sentinel.Pass}
+		if b.past.began.IsZero() || !to.After(b.past.began) || b.past.quiet[from.Format(time.DateOnly)] {
+			d.Status = sentinel.Unknown
+		}
+		worst, wrong := b.past.between(t, from, to)
+		if worst != sentinel.Pass {
+			d.Status = worst
+		}
+		if d.Status != sentinel.Unknown {
+			if from.Before(b.past.began) {
+				from = b.past.began
+			}
+			watched += max(0, to.Sub(from))
+			bad += wrong
+		}
+		out = append(out, d)
+	}
+	if watched <= 0 {
+		return out, 0, false
+	}
+	return out, 1 - float64(bad)/float64(watched), true
+}
+
+// between returns the worst finding of a dataset between two instants, and how long the data was
+// bad. The spans of one dataset's findings overlap: the longest stands for all.
+func (p *past) between(t sentinel.Table, from, to time.Time) (worst sentinel.Status, bad time.Duration) {
+	worst = sentinel.Pass
+	for _, spans := range p.spans[t] {
+		var longest time.Duration
+		for _, s := range spans {
+			end := s.to
+			if end.IsZero() || end.After(to) {
+				end = to
+			}
+			begin := s.from
+			if begin.Before(from) {
+				begin = from
+			}
+			if !end.After(begin) && !(end.Equal(begin) && !begin.Before(from) && begin.Before(to)) {
+				continue
+			}
+			if s.status.Worse(worst) {
+				worst = s.status
+			}
+			if s.status.Bad() {
+				longest = max(longest, end.Sub(begin))
+			}
+		}
+		bad += longest
+	}
+	return worst, bad
+}
+
+// troubled returns the datasets about which something was found in the last days, or is now.
+func (b *Board) troubled(all []*dataset) (out []*dataset) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, d := range all {
+		if len(b.past.spans[d.Table]) > 0 || d.Status() != sentinel.Pass {
+			out = append(out, d)
+		}
+	}
+	return out
+}
