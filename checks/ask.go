@@ -8,14 +8,15 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys, Orphans and Query is
-// set.
+// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys, Orphans, Compare and
+// Query is set.
 type Ask struct {
 	Key       string // name of the answer, unique within the check
 	Aggregate *Aggregate
 	Groups    *Groups
 	Keys      *Keys
 	Orphans   *Orphans
+	Compare   *RowComparison
 	Query     *Query
 	// Of is the table of Needs.Like, if the question is for it and not for the dataset.
 	// It may be in another warehouse.
@@ -151,6 +152,7 @@ type Answer struct {
 	Values   []sentinel.Number // of Keys
 	Groups   []Group           // groups, largest first
 	Other    *Group            // those beyond the limit; nil: there are none
+	Rows     warehouse.Rows    // of Compare
 	Err      error
 	AsOf     time.Time // the database's clock at the time of the answer
 	Evidence sentinel.Evidence

@@ -28,6 +28,8 @@ func (p *planned) decode() {
 				answer = decodeQuery(p.rows, &Query{}, nil)
 			case q.ask.Keys != nil:
 				answer = decodeKeys(p.rows)
+			case q.ask.Compare != nil:
+				answer = Answer{Rows: p.rows}
 			case q.ask.Groups != nil:
 				answer = p.groups.of(decodeGroups(p.rows, &p.groups.Groups), i)
 			default:

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -10,11 +11,13 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/panics"
+	"github.com/sentinel-dq/sentinel/rowdiff"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// maxRounds is the largest number of times that a check may ask.
-const maxRounds = 3
+// maxRounds is the largest number of times that a check may ask. A comparison of rows asks
+// most often.
+const maxRounds = rowdiff.MostLevels
 
 // PartSize is the number of jobs that are asked and judged together. It bounds the
 // memory that a tick of very many tables takes.
@@ -73,9 +76,10 @@ type checkRun struct {
 	needs   Needs
 	answers Answers
 
-	bug     error  // a panic of the check; the check is not called again
-	slow    error  // of a merged statement that timed out; the table is not scanned again
-	unasked string // why a question could not be asked of substituted rows; "" if all could
+	bug     error     // a panic of the check; the check is not called again
+	slow    error     // of a merged statement that timed out; the table is not scanned again
+	began   time.Time // when the rows of its tables began to be compared
+	unasked string    // why a question could not be asked of substituted rows; "" if all could
 
 	readsRows       bool // the check asked for rows of its tables, beside statements of the user
 	readsQuery      bool // the check asked statements of the user
@@ -165,7 +169,7 @@ func allChecks(part []jobRun) iter.Seq[*checkRun] {
 
 // questions returns the next questions of the job's checks. A table that does not exist,
 // or whose catalog could not be read, gets only statements of the user.
-func (j *jobRun) questions() []question {
+func (e *executor) questions(j *jobRun) []question {
 	out := make([]question, 0, len(j.checks))
 	for k := range j.checks {
 		run := &j.checks[k]
@@ -178,7 +182,7 @@ func (j *jobRun) questions() []question {
 				q.answer(Answer{Err: run.slow})
 				continue
 			}
-			if err := q.hiddenRows(); err != nil {
+			if err := cmp.Or(q.hiddenRows(), e.comparesTooLong(q)); err != nil {
 				q.answer(Answer{Err: err})
 				continue
 			}
@@ -194,7 +198,7 @@ func (j *jobRun) questions() []question {
 func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
 	batch := make([]planned, 0, len(part))
 	for i := range part {
-		if questions := part[i].questions(); len(questions) > 0 {
+		if questions := e.questions(&part[i]); len(questions) > 0 {
 			asked = true
 			batch = append(batch, e.statements(questions)...)
 		}

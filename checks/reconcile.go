@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,12 +14,14 @@ import (
 func init() { Register("reconcile", func() Check { return &Reconcile{} }) }
 
 // Reconcile compares a table with another one that must have the same rows, in the same
-// warehouse or another. It compares the number of rows and the sums of columns.
+// warehouse or another. It compares the number of rows and the sums of columns. With a key it
+// compares the rows themselves.
 type Reconcile struct {
 	Options   `yaml:",inline"`
 	With      *sentinel.Table `yaml:"with" required:"true" doc:"The other table: warehouse.schema.table."`
 	Tolerance Tolerance       `yaml:"tolerance" doc:"Allowed difference: \"1%\" or \"100\". Default: none."`
 	Sum       []string        `yaml:"sum" doc:"Columns whose sums must agree too."`
+	ByRows    `yaml:",inline"`
 	Bucketed  `yaml:",inline"`
 	OnMissing Policy `yaml:"on_missing_table" default:"fail" doc:"Result when a table does not exist."`
 	Severity  Policy `yaml:"severity" default:"fail" doc:"Result of a difference."`
@@ -36,7 +39,7 @@ func (c *Reconcile) Validate() error {
 		return settings.Wrong("severity", "want warn or fail")
 	}
 	c.Aspect = c.With.String()
-	return c.validateBucket()
+	return errors.Join(c.validateRows(), c.validateBucket())
 }
 
 // Times implements [TimedCheck].
@@ -46,11 +49,15 @@ func (c *Reconcile) Times(column string, zone *time.Location) (string, *time.Loc
 
 // Needs implements Check.
 func (c *Reconcile) Needs(t Target) Needs {
-	return Needs{Column: c.timeColumnName(t), Columns: c.Sum, Like: c.With}
+	n := Needs{Column: c.timeColumnName(t), Columns: c.Sum, Like: c.With}
+	if len(c.Key) > 0 {
+		n.Facts, n.LikeFacts = warehouse.Columns, warehouse.Columns
+	}
+	return n
 }
 
 // Ask implements Check. It asks both tables the same questions.
-func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
+func (c *Reconcile) Ask(t Target, a Answers) []Ask {
 	if t.Known.Relation == nil || t.Known.Like == nil || cmp.Or(c.timeError(t), c.sumTypeError(t)) != nil {
 		return nil
 	}
@@ -67,11 +74,17 @@ func (c *Reconcile) Ask(t Target, _ Answers) []Ask {
 		asks = append(asks, unreadableAsks(prefix, window.Time, c.Where, side.of)...)
 		asks = append(asks, gapAsks(prefix, window, c.Where, side.of)...)
 		asks = append(asks, partialAsks(prefix, window, c.Where, side.of)...)
+		if len(c.Key) > 0 {
+			continue
+		}
 		asks = append(asks, Ask{Key: prefix + "rows", Of: side.of,
 			Aggregate: &Aggregate{Func: "count", Where: c.Where, Window: window}})
 		for _, column := range c.Sum {
 			asks = append(asks, c.sumAsks(t, side.rel, column, prefix)...)
 		}
+	}
+	if len(c.Key) > 0 {
+		asks = append(asks, c.askRows(t, a, 0)...)
 	}
 	return asks
 }
@@ -128,6 +141,28 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	if err := cmp.Or(c.timesError(t, a), c.sumTypeError(t)); err != nil {
 		return errorResult(kind, err)
 	}
+	r := c.judgeRowsOrNumbers(t, a)
+	for _, server := range t.servers() {
+		if server.Place != "" && r.Status.Bad() && !c.coveredBy(server, t) {
+			r = incomplete(r, "what "+server.Place+" has")
+		}
+	}
+	if r.Status == sentinel.Error {
+		return r
+	}
+	return c.withGaps(t, a, r)
+}
+
+func (c *Reconcile) judgeRowsOrNumbers(t Target, a Answers) sentinel.Result {
+	if len(c.Key) > 0 {
+		return c.judgeRows(t, a)
+	}
+	return c.judgeNumbers(t, a)
+}
+
+// judgeNumbers compares the numbers of rows and the sums.
+func (c *Reconcile) judgeNumbers(t Target, a Answers) sentinel.Result {
+	const kind = "reconcile"
 	var findings []sentinel.Finding
 	var observed []sentinel.Observation
 	seen := ""
@@ -163,13 +198,8 @@ func (c *Reconcile) Judge(t Target, a Answers) sentinel.Result {
 	}
 	r := conclude(kind, findings, seen)
 	r.Observations = observed
-	for _, server := range t.servers() {
-		if server.Place != "" && r.Status.Bad() && !c.coveredBy(server, t) {
-			r = incomplete(r, "what "+server.Place+" has")
-		}
-	}
 	r.Evidence = a.of("here rows").Evidence
-	return c.withGaps(t, a, r)
+	return r
 }
 
 // withGaps tells of rows of both tables at times that the clock never showed.

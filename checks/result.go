@@ -70,7 +70,8 @@ func (o *Options) validateOptions(check Check) error {
 			kindsWith(func(measurement) bool { return true }))
 	}
 	if o.Samples != nil && !SamplesRows(check) {
-		return settings.Wrong("samples", "%s has no bad rows to keep: put it on missing, invalid or failed_rows", KindOf(check))
+		return settings.Wrong("samples", "%s has no bad rows to keep: put it on missing, invalid, failed_rows, "+
+			"or reconcile with key", KindOf(check))
 	}
 	if o.Samples != nil {
 		if err := settings.In("samples", o.Samples.Validate()); err != nil {

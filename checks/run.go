@@ -59,7 +59,7 @@ func (e *executor) plan(j *jobRun) []PlannedStatement {
 		p.Checks = append(p.Checks, j.checks[k].target.Check)
 	}
 	var out []PlannedStatement
-	statements := e.statements(j.questions())
+	statements := e.statements(e.questions(j))
 	statements = append(statements, e.singly(e.heavy)...)
 	e.heavy = nil
 	for _, st := range statements {

@@ -98,6 +98,9 @@ type rowFailer interface {
 // SamplesRows reports whether a check can say which rows are bad, so that `samples:` has
 // an effect on it.
 func SamplesRows(c Check) bool {
+	if r, is := c.(*Reconcile); is {
+		return len(r.Key) > 0
+	}
 	_, can := c.(rowFailer)
 	return can
 }

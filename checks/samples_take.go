@@ -17,7 +17,8 @@ import (
 // sends one statement a table, which has a third of the time of other statements. All of them
 // together have the time of one. key is of the mask `hash`. There is one sample for each check
 // with `samples:`; its Note says why it has no rows. Texts of the engine's errors, which may
-// quote values, are in none.
+// quote values, are in none. Rows that differ from those of another table are compared again,
+// by as many statements as the check sends.
 func TakeSamples(ctx context.Context, env Env, name string, jobs []Job, key []byte) []sentinel.Sample {
 	e, part := sampling(ctx, env, name, jobs)
 	ctx, limit, cancel := e.shortly(ctx)
@@ -27,7 +28,7 @@ func TakeSamples(ctx context.Context, env Env, name string, jobs []Job, key []by
 		s := e.sampleStatement(&part[i])
 		out = append(out, s.take(ctx, limit, key)...)
 	}
-	return out
+	return append(out, takeKeySamples(ctx, env, name, jobs, key)...)
 }
 
 // shortly returns the time that statements about bad rows have: all together that of one

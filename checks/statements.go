@@ -38,7 +38,7 @@ func (e *executor) statements(questions []question) []planned {
 		}
 		return nil
 	}
-	var visible, single []question
+	var visible, single, compared []question
 	merged := make([]question, 0, len(questions))
 	var of map[*checkRun][]question // questions to other tables
 	var others []*checkRun          // the keys of of, in order
@@ -51,6 +51,8 @@ func (e *executor) statements(questions []question) []planned {
 		q.from.readsSubstitute = q.from.readsSubstitute || e.sourceOf(q).sub != nil ||
 			q.ask.Orphans != nil && q.from.there
 		switch {
+		case q.ask.Compare != nil:
+			compared = append(compared, q)
 		case q.ask.Of != nil:
 			if of == nil {
 				of = map[*checkRun][]question{}
@@ -85,7 +87,7 @@ func (e *executor) statements(questions []question) []planned {
 		}
 		out = appendMerged(out, db, e.sourceOf(of[run][0]), of[run])
 	}
-	return e.appendSingle(out, answerable(e.db.Dialect, single))
+	return e.appendComparisons(e.appendSingle(out, answerable(e.db.Dialect, single)), compared)
 }
 
 // appendSingle appends the statements of questions that are no aggregates. Those that divide

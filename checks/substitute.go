@@ -149,6 +149,8 @@ func (a Ask) userTexts() (texts []string) {
 		}
 	case a.Orphans != nil:
 		texts = []string{a.Orphans.Where, a.Orphans.ToWhere, a.Orphans.Window.Time.Expression}
+	case a.Compare != nil:
+		texts = []string{a.Compare.Where, a.Compare.Window.Time.Expression}
 	case a.Keys != nil:
 		texts = []string{a.Keys.Where, a.Keys.Window.Time.Expression}
 	case a.Groups != nil:
@@ -182,6 +184,8 @@ func (a Ask) reads(d warehouse.Dialect, columns []string) string {
 		add(a.Aggregate)
 	case a.Orphans != nil:
 		names = append(a.columns(), a.Orphans.Window.Time.Column)
+	case a.Compare != nil:
+		names = append(a.columns(), a.Compare.Window.Time.Column)
 	case a.Keys != nil:
 		names = append(a.columns(), a.Keys.Window.Time.Column)
 	case a.Groups != nil:

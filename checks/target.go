@@ -72,6 +72,10 @@ func (a Ask) columns() (names []string) {
 		for _, c := range a.Orphans.Columns {
 			names = append(names, c.Name)
 		}
+	case a.Compare != nil:
+		for _, c := range a.Compare.columns() {
+			names = append(names, c.Name)
+		}
 	case a.Keys != nil:
 		for _, c := range a.Keys.Columns {
 			names = append(names, c.Name)

@@ -97,6 +97,9 @@ func (a Ask) sqlError(d warehouse.Dialect) error {
 			{field: "expression", text: o.Window.Time.Expression}}
 	case a.Keys != nil:
 		texts = []userSQL{{field: "where", text: a.Keys.Where}, {field: "expression", text: a.Keys.Window.Time.Expression}}
+	case a.Compare != nil:
+		c := a.Compare
+		texts = []userSQL{{field: "where", text: c.Where}, {field: "expression", text: c.Window.Time.Expression}}
 	case a.Query != nil:
 		texts = []userSQL{{field: "query", text: a.Query.SQL, statement: true}}
 	}

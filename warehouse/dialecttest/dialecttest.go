@@ -165,7 +165,7 @@ func Run(t *testing.T, f Fixture) {
 		{"reader's privileges", s.privileges}, {"errors", s.errors}, {"rows one by one", s.rowsOneByOne},
 		{"refused rows", s.refusedRows}, {"broken connection", s.brokenConnection},
 		{"broken view", s.brokenView}, {"locked table", s.lockedTable},
-		{"predicates", s.predicates}, {"custom statements", s.customStatements}, {"many rows of a custom statement", s.customRows},
+		{"predicates", s.predicates}, {"hashes of rows", s.hashing}, {"custom statements", s.customStatements}, {"many rows of a custom statement", s.customRows},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
