@@ -181,3 +181,10 @@ func Floor(d Dialect, expr string) string {
 	}
 	return "floor(" + expr + ")"
 }
+
+// DatabaseSchemas is a dialect whose databases are its schemas, so that a DSN that names a
+// database means this schema.
+type DatabaseSchemas interface {
+	// DatabasesAreSchemas has no effect. It marks the dialect.
+	DatabasesAreSchemas()
+}

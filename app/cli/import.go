@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sentinel-dq/sentinel/app/propose"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/importers"
 	_ "github.com/sentinel-dq/sentinel/importers/dbt" // registers its tool
@@ -55,7 +56,7 @@ A folder stands for the files of the tool in it. For dbt, name target/manifest.j
 			if len(all.Datasets) == 0 {
 				return errors.New("nothing could be imported")
 			}
-			text := all.YAML(warehouse, options.Schema, variableOf(warehouse))
+			text := all.YAML(warehouse, options.Schema, propose.VariableOf(warehouse))
 			dsn := func(string) (string, bool) { return "sqlite:proposal.db", true }
 			if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
 				return err

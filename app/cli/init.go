@@ -3,145 +3,111 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/app/propose"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
+// proposing are the flags of `sentinel init`.
+type proposing struct {
+	name, only  string
+	catalogOnly bool
+}
+
 func newInit() *cobra.Command {
-	var name string
-	var catalogOnly bool
+	var f proposing
 	cmd := &cobra.Command{
 		Use:   "init DSN",
 		Short: "Read a warehouse's catalog and propose a configuration",
 		Long: `Reads the catalog and prints a configuration. For each table with a time column, one
 GROUP BY reads how its rows came in during the last weeks, within the statement
 timeout. The proposed thresholds lie above what is usual. A comment says how many
-alarms each check would have raised.
+alarms each check would have raised. All checks are tried once: what would be wrong at
+once, or cannot be run, is a comment with the reason.
 
 The DSN is not printed: the configuration reads it from an environment variable.`,
-		Example: "  sentinel init postgres://reader@db/shop > sentinel.yaml",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			db, err := warehouse.Open(warehouse.Config{Name: name, DSN: sentinel.NewSecret(args[0]), Clock: clock})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, db.Close()) }()
-			facts := warehouse.Columns | warehouse.Indexes | warehouse.Estimates | warehouse.Partitions
-			catalog, err := db.Catalog(cmd.Context(), warehouse.Scope{Facts: facts, Definitions: []warehouse.TableName{}})
-			if err != nil {
-				return unavailable(err)
-			}
-			if len(catalog.Tables) == 0 {
-				return unavailable(errors.New("the catalog shows no table: does the user of the DSN have privileges on one?"))
-			}
-			known := map[warehouse.TableName]past{}
-			if !catalogOnly {
-				if known, err = readPast(cmd.Context(), db, catalog); err != nil {
-					return err
-				}
-			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), proposal(name, catalog, known))
-			return err
-		},
+		Example: `  sentinel init postgres://reader@db/shop > sentinel.yaml
+  sentinel init postgres://reader@db/shop --name shop --dataset 'shop.mart.*'`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
-	cmd.Flags().BoolVar(&catalogOnly, "catalog-only", false, "read the catalog only, and no rows")
-	cmd.Flags().StringVar(&name, "name", "main", "name of the warehouse in the configuration")
+	cmd.Flags().BoolVar(&f.catalogOnly, "catalog-only", false, "read the catalog only, and no rows")
+	cmd.Flags().StringVar(&f.name, "name", "main", "name of the warehouse in the configuration")
+	cmd.Flags().StringVar(&f.only, "dataset", "", "only these tables, such as main.mart.*, with * and %")
 	return cmd
 }
 
-// variableOf is the environment variable with the DSN of a warehouse.
-func variableOf(warehouse string) string {
-	return strings.ToUpper(strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
+func (f proposing) run(cmd *cobra.Command, dsn string) (err error) {
+	ctx := cmd.Context()
+	if f.only != "" {
+		if err := sentinel.CheckPatterns(f.only); err != nil {
+			return fmt.Errorf("--dataset: %w", err)
 		}
-		return '_'
-	}, warehouse)) + "_DSN"
+	}
+	db, err := warehouse.Open(warehouse.Config{Name: f.name, DSN: sentinel.NewSecret(dsn), Clock: clock})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	catalog, err := db.Catalog(ctx, warehouse.Scope{Facts: propose.Facts, Definitions: []warehouse.TableName{}})
+	if err != nil {
+		return unavailable(err)
+	}
+	if len(catalog.Tables) == 0 {
+		return unavailable(errors.New("the catalog shows no table: does the user of the DSN have privileges on one?"))
+	}
+	source := propose.Source{
+		Warehouse: f.name, Dialect: db.Dialect, Catalog: catalog, Only: f.only, State: stateTables(catalog),
+	}
+	if names, left := source.Names(); len(names) == 0 {
+		return fmt.Errorf("none of the %d tables is left to propose checks for (--dataset %q; left out: %v)",
+			len(catalog.Tables), f.only, left)
+	}
+	var known map[warehouse.TableName]propose.Past
+	if !f.catalogOnly {
+		if known, err = propose.Read(ctx, db, source, clock); err != nil {
+			return err
+		}
+	}
+	p := propose.From(source, known)
+	if !f.catalogOnly {
+		if err := tryProposal(cmd, p, dsn); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprint(cmd.OutOrStdout(), p.YAML())
+	return err
 }
 
-// proposalHead is for a warehouse's name and the variable with its DSN.
-const proposalHead = `state: sqlite:sentinel.db
-
-warehouses:
-  %s:
-    dsn: ${%s}
-
-defaults: {schedule: "*/5 * * * *", timezone: UTC}
-
-datasets:
-`
-
-// proposal writes the configuration of a catalog.
-func proposal(name string, c *warehouse.Catalog, known map[warehouse.TableName]past) string {
-	variable := variableOf(name)
-	var b strings.Builder
-	fmt.Fprintf(&b, proposalHead, name, variable)
-	for _, key := range slices.SortedFunc(maps.Keys(c.Tables), compareNames) {
-		t := c.Tables[key]
-		fmt.Fprintf(&b, "  - table: %s\n",
-			yamlText(sentinel.Table{Warehouse: name, Schema: key.Schema, Name: key.Name}.String()))
-		column := timeColumn(t)
-		if column != "" {
-			fmt.Fprintf(&b, "    time_column: %s\n", yamlText(column))
-		}
-		if t.Filtered {
-			b.WriteString("    # row security hides rows of it from this user: its checks are errors without\n" +
-				"    # row_security: visible\n")
-		}
-		b.WriteString("    checks:\n      - schema\n")
-		if t.Kind != warehouse.View {
-			b.WriteString("      - row_count > 0\n")
-		}
-		rows, read := known[key]
-		switch {
-		case column == "":
-		case !read:
-			b.WriteString("      - freshness: {warn: 1d, fail: 2d}\n")
-		default:
-			fmt.Fprintf(&b, "      - %s\n", rows.freshness())
-			if volume, ok := rows.volume(); ok {
-				fmt.Fprintf(&b, "      - %s\n", volume)
-			}
-		}
+// tryProposal runs the proposed checks once, and leaves out those that would be wrong at once.
+func tryProposal(cmd *cobra.Command, p *propose.Proposal, dsn string) error {
+	cfg, err := config.Parse("sentinel.yaml", []byte(p.YAML()), func(string) (string, bool) { return dsn, true })
+	if err != nil {
+		return fmt.Errorf("the proposal: %w", err)
 	}
-	return b.String()
+	r, err := checkConfig(cmd, cfg, "", true)
+	if err != nil {
+		return err
+	}
+	p.Judge(cfg, r.results)
+	return nil
 }
 
-func yamlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// timeColumn guesses the column that tells when a row was written: a timestamp
-// by name, the most telling name first, one that leads an index before others.
-func timeColumn(t *warehouse.Table) string {
-	hints := []string{
-		"loaded", "ingested", "updated", "modified", "changed", "created", "inserted",
-		"event", "time", "_at", "_ts", "date",
+// stateTables are the tables of a Sentinel's state in a catalog.
+func stateTables(c *warehouse.Catalog) (own []warehouse.TableName) {
+	schemas := map[string][]string{}
+	for n := range c.Tables {
+		schemas[n.Schema] = append(schemas[n.Schema], n.Name)
 	}
-	best, rank := "", 1<<30
-	for _, c := range t.Columns {
-		if c.Type.Family != warehouse.Timestamp && c.Type.Family != warehouse.Date {
-			continue
-		}
-		at := slices.IndexFunc(hints, func(h string) bool { return strings.Contains(strings.ToLower(c.Name), h) })
-		if at < 0 {
-			at = len(hints)
-		}
-		score := at * 4
-		if !t.LeadsIndex(c.Name) {
-			score += 2
-		}
-		if c.Type.Family == warehouse.Date {
-			score++
-		}
-		if score < rank {
-			best, rank = c.Name, score
+	for schema, names := range schemas {
+		for _, n := range store.OwnTables(names) {
+			own = append(own, warehouse.TableName{Schema: schema, Name: n})
 		}
 	}
-	return best
+	return own
 }

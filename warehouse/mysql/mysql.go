@@ -72,6 +72,9 @@ func (Dialect) Lexicon() warehouse.Lexicon {
 	return warehouse.Lexicon{Parameters: "?", Backslashes: true, MySQLComments: true}
 }
 
+// DatabasesAreSchemas implements warehouse.DatabaseSchemas.
+func (Dialect) DatabasesAreSchemas() {}
+
 // LenientTimes implements warehouse.LenientTimes.
 func (Dialect) LenientTimes() {}
 

@@ -1,0 +1,116 @@
+package propose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/config"
+)
+
+// head is for a warehouse's name and the variable with its DSN.
+const head = `state: sqlite:sentinel.db
+
+warehouses:
+  %s:
+    dsn: ${%s}
+
+defaults: {schedule: "*/5 * * * *", timezone: UTC}
+
+datasets:
+`
+
+// VariableOf is the environment variable with the DSN of a warehouse.
+func VariableOf(warehouse string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, warehouse)) + "_DSN"
+}
+
+// YAML writes the configuration.
+func (p *Proposal) YAML() string {
+	var b strings.Builder
+	for _, left := range p.Left {
+		fmt.Fprintf(&b, "# left out: %s\n", left)
+	}
+	fmt.Fprintf(&b, head, p.Warehouse, VariableOf(p.Warehouse))
+	for _, t := range p.Tables {
+		t.write(&b)
+	}
+	return b.String()
+}
+
+func (t *Table) write(b *strings.Builder) {
+	fmt.Fprintf(b, "  - table: %s\n", text(t.Name.String()))
+	switch {
+	case t.Time.Column == "":
+	case t.Time.typed():
+		fmt.Fprintf(b, "    time_column: %s\n", text(t.Time.Column))
+	default:
+		fmt.Fprintf(b, "    time: %s\n", t.Time.yaml())
+	}
+	if len(t.DependsOn) > 0 {
+		var names []string
+		for _, up := range t.DependsOn {
+			names = append(names, text(up.String()))
+		}
+		fmt.Fprintf(b, "    depends_on: [%s]\n", strings.Join(names, ", "))
+	}
+	for _, n := range t.Notes {
+		fmt.Fprintf(b, "    # %s\n", n)
+	}
+	b.WriteString("    checks:\n")
+	for _, c := range t.Checks {
+		switch {
+		case c.Text == "":
+			fmt.Fprintf(b, "      # %s\n", c.Off)
+		case c.Off != "":
+			fmt.Fprintf(b, "      # - %s   # left out: %s\n", c.Text, c.Off)
+		case c.Note != "":
+			fmt.Fprintf(b, "      - %s   # %s\n", c.Text, c.Note)
+		default:
+			fmt.Fprintf(b, "      - %s\n", c.Text)
+		}
+	}
+}
+
+func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// Judge leaves out the checks that were tried and would be wrong at once. cfg is the
+// configuration of [Proposal.YAML], and results are those of its checks.
+func (p *Proposal) Judge(cfg *config.Config, results []sentinel.Result) {
+	by := map[string]sentinel.Result{}
+	for _, r := range results {
+		by[r.Check] = r
+	}
+	for i := range p.Tables {
+		configured := cfg.Datasets[i].Checks
+		for j := range p.Tables[i].Checks {
+			c := &p.Tables[i].Checks[j]
+			if c.Text == "" || c.Off != "" {
+				continue
+			}
+			r := by[configured[0].Common().ID]
+			configured = configured[1:]
+			switch r.Status {
+			case sentinel.Error:
+				c.Off = "it cannot be run: " + oneLine(r.Message)
+			case sentinel.Fail, sentinel.Warn:
+				c.Off = "it would be a " + r.Status.String() + " now: " + oneLine(r.Message)
+			}
+		}
+	}
+}
+
+// oneLine is the beginning of a message, for a comment.
+func oneLine(s string) string {
+	s = strings.TrimPrefix(s, "could not run: ")
+	if words := []rune(strings.Join(strings.Fields(s), " ")); len(words) > 200 {
+		return string(words[:200]) + "…"
+	} else {
+		return string(words)
+	}
+}
