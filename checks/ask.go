@@ -8,8 +8,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys, Orphans, Compare and
-// Query is set.
+// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys, Orphans, Compare, Cells
+// and Query is set.
 type Ask struct {
 	Key       string // name of the answer, unique within the check
 	Aggregate *Aggregate
@@ -17,6 +17,7 @@ type Ask struct {
 	Keys      *Keys
 	Orphans   *Orphans
 	Compare   *RowComparison
+	Cells     *Cells
 	Query     *Query
 	// Of is the table of Needs.Like, if the question is for it and not for the dataset.
 	// It may be in another warehouse.

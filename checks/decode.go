@@ -30,6 +30,8 @@ func (p *planned) decode() {
 				answer = decodeKeys(p.rows)
 			case q.ask.Compare != nil:
 				answer = Answer{Rows: p.rows}
+			case q.ask.Cells != nil:
+				answer = decodeCells(p.rows, q.ask.Cells)
 			case q.ask.Groups != nil:
 				answer = p.groups.of(decodeGroups(p.rows, &p.groups.Groups), i)
 			default:

@@ -50,7 +50,43 @@ func (x *explainedTable) readSpans(ctx context.Context) map[*explainedRun]*span 
 func (x *explainedTable) readSteps(
 	ctx context.Context, first, last float64,
 ) (steps map[*explainedRun][]explainedStep, later map[*explainedRun]counts, err error) {
-	var st warehouse.Statement
+	st, err := x.stepStatement(first, last)
+	if err != nil {
+		return nil, nil, err
+	}
+	answer, err := x.send(ctx, st)
+	if err != nil {
+		return nil, nil, err
+	}
+	steps, later = map[*explainedRun][]explainedStep{}, map[*explainedRun]counts{}
+	for _, row := range answer {
+		n, err := row[0].Number()
+		if err != nil {
+			return nil, nil, err
+		}
+		at := 1
+		for _, m := range x.members {
+			if m.Note != "" {
+				continue
+			}
+			var g explainedGroup
+			if at, err = x.decode(row, at, &g); err != nil {
+				return nil, nil, err
+			}
+			s := explainedStep{number: int64(n.Float64()), rows: g.rows, bad: g.bad, first: g.first, last: g.last}
+			if s.number < 0 {
+				later[m] = counts{s.rows, s.bad}
+			} else if s.rows > 0 {
+				steps[m] = append(steps[m], s)
+			}
+		}
+	}
+	return steps, later, nil
+}
+
+// stepStatement writes the statement that counts the rows of the causes in steps of time. The
+// rows after the last bad one are step -1.
+func (x *explainedTable) stepStatement(first, last float64) (st warehouse.Statement, err error) {
 	var outputs []string
 	for i, m := range x.members {
 		if m.Note != "" {
@@ -76,38 +112,12 @@ func (x *explainedTable) readSteps(
 	from := time.Unix(int64(base), 0).UTC()
 	rows, err := x.rows(Window{Time: x.time, From: from, FromWall: from}, &st.Args)
 	if err != nil {
-		return nil, nil, err
+		return st, err
 	}
 	number := warehouse.Floor(x.db.Dialect, fmt.Sprintf("(e - %.0f) / %.1f", base, step))
 	end := fmt.Sprintf("%.0f", math.Floor(last)+1)
 	counted, _ := x.perCheck("s%d")
 	st.SQL = fmt.Sprintf("SELECT step, %s FROM (SELECT CASE WHEN e < %s THEN %s ELSE -1 END AS step, e, %s"+
 		" FROM (%s) r) q GROUP BY step", strings.Join(counted, ", "), end, number, strings.Join(outputs, ", "), rows)
-	answer, err := x.send(ctx, st)
-	if err != nil {
-		return nil, nil, err
-	}
-	steps, later = map[*explainedRun][]explainedStep{}, map[*explainedRun]counts{}
-	for _, row := range answer {
-		n, err := row[0].Number()
-		if err != nil {
-			return nil, nil, err
-		}
-		at := 1
-		for _, m := range x.members {
-			if m.Note != "" {
-				continue
-			}
-			s := explainedStep{number: int64(n.Float64())}
-			if at, err = x.decode(row, at, &s.rows, &s.bad, &s.first, &s.last); err != nil {
-				return nil, nil, err
-			}
-			if s.number < 0 {
-				later[m] = counts{s.rows, s.bad}
-			} else if s.rows > 0 {
-				steps[m] = append(steps[m], s)
-			}
-		}
-	}
-	return steps, later, nil
+	return st, nil
 }

@@ -260,7 +260,7 @@ func (x *explainedTable) readGroups(ctx context.Context) (full bool, err error) 
 				continue
 			}
 			g := explainedGroup{values: row[:len(x.columns)]}
-			if at, err = x.decode(row, at, &g.rows, &g.bad, &g.first, &g.last); err != nil {
+			if at, err = x.decode(row, at, &g); err != nil {
 				return false, err
 			}
 			if g.rows > 0 {
@@ -273,8 +273,8 @@ func (x *explainedTable) readGroups(ctx context.Context) (full bool, err error) 
 
 // decode reads what [explainedTable.perCheck] wrote of a check, from a column of the row on. It
 // returns the next one.
-func (x *explainedTable) decode(row []warehouse.Cell, at int, rows, bad *int64, first, last *float64) (int, error) {
-	for _, to := range []*int64{rows, bad} {
+func (x *explainedTable) decode(row []warehouse.Cell, at int, g *explainedGroup) (int, error) {
+	for _, to := range []*int64{&g.rows, &g.bad} {
 		n, err := row[at].Number()
 		if err != nil {
 			return at, err
@@ -282,11 +282,11 @@ func (x *explainedTable) decode(row []warehouse.Cell, at int, rows, bad *int64, 
 		*to, _ = n.Int64() // a count is an integer
 		at++
 	}
-	*first, *last = math.NaN(), math.NaN()
+	g.first, g.last = math.NaN(), math.NaN()
 	if !x.time.set() {
 		return at, nil
 	}
-	for _, to := range []*float64{first, last} {
+	for _, to := range []*float64{&g.first, &g.last} {
 		n, err := row[at].Number()
 		if err != nil {
 			return at, err

@@ -37,6 +37,10 @@ func samples(t *testing.T, b *bench) map[string]sample {
 			&checks.AggregateCheck{Column: "id", Function: "max", Fail: bound(t, "> 1")},
 			&checks.AggregateCheck{Column: "id", Function: "distinct_count", Fail: bound(t, "< 2")},
 		},
+		"distribution": {
+			&checks.Distribution{Column: "id", MinRows: 1, Against: checks.Against{Values: map[string]string{"1": "1"}}},
+			&checks.Distribution{Column: "id", MinRows: 1, Method: "max_share", Against: checks.Against{Values: map[string]string{"2": "1"}}},
+		},
 		"reference": {
 			&checks.Reference{Column: "id", To: table("sample")},
 			&checks.Reference{Column: "id", To: table("empty")},

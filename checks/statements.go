@@ -128,6 +128,8 @@ func (e *executor) compileSingle(q question) (warehouse.Statement, error) {
 		return compileKeys(e.db.Dialect, e.sourceOf(q), q.ask.Keys)
 	case q.ask.Orphans != nil:
 		return compileOrphans(e.db.Dialect, e.sourceOf(q), e.otherSource(q), q.ask.Orphans)
+	case q.ask.Cells != nil:
+		return compileCells(e.db.Dialect, e.sourceOf(q), q.ask.Cells)
 	}
 	return warehouse.Statement{SQL: strings.TrimRight(strings.TrimSpace(q.ask.Query.SQL), ";"), Custom: true}, nil
 }

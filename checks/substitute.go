@@ -153,6 +153,8 @@ func (a Ask) userTexts() (texts []string) {
 		texts = []string{a.Compare.Where, a.Compare.Window.Time.Expression}
 	case a.Keys != nil:
 		texts = []string{a.Keys.Where, a.Keys.Window.Time.Expression}
+	case a.Cells != nil:
+		texts = []string{a.Cells.Where, a.Cells.Window.Time.Expression}
 	case a.Groups != nil:
 		texts = []string{a.Groups.Where, a.Groups.Window.Time.Expression}
 		for _, v := range a.Groups.Values {
@@ -188,6 +190,8 @@ func (a Ask) reads(d warehouse.Dialect, columns []string) string {
 		names = append(a.columns(), a.Compare.Window.Time.Column)
 	case a.Keys != nil:
 		names = append(a.columns(), a.Keys.Window.Time.Column)
+	case a.Cells != nil:
+		names = append(a.columns(), a.Cells.Window.Time.Column)
 	case a.Groups != nil:
 		names = append(names, a.Groups.By...)
 		names = append(names, a.Groups.Window.Time.Column)

@@ -80,6 +80,8 @@ func (a Ask) columns() (names []string) {
 		for _, c := range a.Keys.Columns {
 			names = append(names, c.Name)
 		}
+	case a.Cells != nil:
+		names = append(names, a.Cells.Column.Name)
 	case a.Groups != nil:
 		names = append(names, a.Groups.By...)
 		for _, v := range a.Groups.Values {

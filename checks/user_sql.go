@@ -100,6 +100,8 @@ func (a Ask) sqlError(d warehouse.Dialect) error {
 	case a.Compare != nil:
 		c := a.Compare
 		texts = []userSQL{{field: "where", text: c.Where}, {field: "expression", text: c.Window.Time.Expression}}
+	case a.Cells != nil:
+		texts = []userSQL{{field: "where", text: a.Cells.Where}, {field: "expression", text: a.Cells.Window.Time.Expression}}
 	case a.Query != nil:
 		texts = []userSQL{{field: "query", text: a.Query.SQL, statement: true}}
 	}

@@ -68,6 +68,8 @@ var blocks = []struct {
 		check(
 			"- row_count: {bucket: day, change: {against: same_weekday, fail: \"< -50%\"}}",
 		), reflect.TypeFor[checks.Change]()},
+	{"Against", "Under `against:` of a distribution check.",
+		check("- distribution: {column: country, bucket: day, against: {last: 28}}"), reflect.TypeFor[checks.Against]()},
 	{"Expected partitions", "Under `expected_partitions:` of a row_count check.",
 		check("- row_count: {expected_partitions: {every: day, last: 14}}"), reflect.TypeFor[checks.Partitions]()},
 	{

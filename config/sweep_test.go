@@ -15,6 +15,7 @@ import (
 // A kind's fields that are right, beside the one that is set wrong.
 var right = map[string]string{
 	"checks/aggregate":               "column: c, function: avg, fail: '> 5'",
+	"checks/distribution":            "column: c, bucket: day",
 	"checks/duplicate":               "column: c",
 	"checks/failed_rows":             "expression: a > b",
 	"checks/freshness":               "warn: 1h",
