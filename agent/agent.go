@@ -128,9 +128,9 @@ var ErrNotStarted = errors.New("the agent has not started yet; try again in a mo
 func (a *Agent) Ready() bool { return a.ready.Load() }
 
 // start reads from the store what the agent needs before its first tick. Then it starts
-// the recorder.
-func (a *Agent) start(ctx context.Context) error {
-	open, err := a.store.IncidentsSince(ctx, a.now().Add(-reopenWindow))
+// the recorder. n is what will be in force; nil if nobody is notified.
+func (a *Agent) start(ctx context.Context, n *Notifications) error {
+	open, err := a.store.IncidentsSince(ctx, a.now().Add(-n.flaps().Settle))
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type flapper struct {
 	in      *incidents
 	store   *store.Store
 	planner notify.Planner
+	flaps   notify.Flaps
 	now     time.Time
 	sent    []flapNotice
 }
@@ -88,7 +89,7 @@ func (f *flapper) record(changed []sentinel.Incident) {
 func (f *flapper) sweep() {
 	f.Helper()
 	d := &notify.Dispatcher{
-		Store: f.store, Clock: sentinel.ClockFunc(func() time.Time { return f.now }), GiveUp: 24 * time.Hour,
+		Store: f.store, Clock: sentinel.ClockFunc(func() time.Time { return f.now }), GiveUp: 24 * time.Hour, Flaps: f.flaps,
 	}
 	if err := d.Sweep(f.Context(), &f.planner); err != nil {
 		f.Fatal(err)
@@ -118,11 +119,11 @@ func (f *flapper) sweep() {
 // restart begins anew with what the store has.
 func (f *flapper) restart() {
 	f.Helper()
-	known, err := f.store.IncidentsSince(f.Context(), f.now.Add(-reopenWindow))
+	known, err := f.store.IncidentsSince(f.Context(), f.now.Add(-f.flaps.OrDefault().Settle))
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.in = newIncidents(known, &fixedPolicy{})
+	f.in = newIncidents(known, &fixedPolicy{flapping: f.flaps})
 }
 
 // holds checks what is open now against what was notified, and how often.
@@ -220,6 +221,47 @@ func TestFlappingIsOneNotice(t *testing.T) {
 		i := f.in.open[table("t")]
 		if stays == sentinel.Fail && (i.Flapping.On() || i.Note == "") {
 			t.Errorf("it stays bad: %+v, %q", i.Flapping, i.Note)
+		}
+	}
+}
+
+// TestFlappingAsConfigured: a check that is bad every other minute flaps from as many episodes on
+// as the configuration says, and settles within the time that it says.
+func TestFlappingAsConfigured(t *testing.T) {
+	t.Parallel()
+	for _, flaps := range []notify.Flaps{
+		{Openings: 2, Within: time.Hour, Settle: 5 * time.Minute},
+		{Openings: 7, Within: time.Hour, Settle: 90 * time.Minute},
+		{Openings: 20, Within: 40 * time.Minute, Settle: time.Hour},
+		{Openings: 20, Within: 30 * time.Minute, Settle: time.Hour}, // it never flaps
+	} {
+		f := newFlapper(t, 1)
+		f.flaps = flaps
+		f.restart()
+		began := 0
+		for n := 1; n <= 60; n++ {
+			f.take(sentinel.Fail, "warning")
+			if i := f.in.open[table("t")]; i.Flapping.On() && began == 0 {
+				began = n
+			}
+			f.take(sentinel.Pass, "warning")
+		}
+		want := flaps.Openings
+		if flaps.Within == 30*time.Minute {
+			want = 0
+		}
+		if began != want {
+			t.Errorf("%+v: it flaps from %d on", flaps, began)
+		}
+		settled := 0
+		for n := 1; n <= 100 && settled == 0; n++ {
+			f.take(sentinel.Pass, "warning")
+			if f.in.flapping(f.now)["warning"] == 0 {
+				settled = n
+			}
+		}
+		if want > 0 && settled != int(flaps.Settle/time.Minute)+1 {
+			t.Errorf("%+v: settled after %d minutes", flaps, settled)
 		}
 	}
 }

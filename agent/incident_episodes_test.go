@@ -232,6 +232,8 @@ func TestASilenceOfOneFinding(t *testing.T) {
 
 type silencedCheck string
 
+func (silencedCheck) flaps() notify.Flaps { return notify.Flaps{}.OrDefault() }
+
 func (s silencedCheck) suppressed(i sentinel.Incident, now time.Time) (string, bool) {
 	return notify.Quiet{Silences: []notify.Silence{{Check: string(s), From: now, Until: now.Add(1), Who: "ann"}}}.Suppressed(i, now)
 }

@@ -32,6 +32,8 @@ type played struct {
 // randomPolicy silences a check, and repairs another one.
 type randomPolicy struct{ silenced, repaired string }
 
+func (*randomPolicy) flaps() notify.Flaps { return notify.Flaps{}.OrDefault() }
+
 func (p *randomPolicy) suppressed(i sentinel.Incident, _ time.Time) (why string, ok bool) {
 	for _, part := range i.Parts() {
 		if !strings.HasSuffix(part.Check, "/"+p.silenced) {

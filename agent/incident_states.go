@@ -147,7 +147,7 @@ func (t *incidents) decide(
 func (t *incidents) settled(now time.Time) (changed []sentinel.Incident) {
 	for _, table := range slices.SortedFunc(maps.Keys(t.open), sentinel.Table.Compare) {
 		if i := t.open[table]; i.State != sentinel.Resolved && t.drafts[table] == nil {
-			if i, ok := notify.Settle(i, now); ok {
+			if i, ok := t.policy.flaps().End(i, now); ok {
 				changed = append(changed, t.put(i))
 			}
 		}
@@ -159,7 +159,7 @@ func (t *incidents) settled(now time.Time) (changed []sentinel.Incident) {
 func (t *incidents) flapping(now time.Time) map[string]int {
 	n := map[string]int{"critical": 0, "warning": 0, "info": 0}
 	for _, i := range t.open {
-		if _, over := notify.Settle(i, now); i.Flapping.On() && !over {
+		if _, over := t.policy.flaps().End(i, now); i.Flapping.On() && !over {
 			n[i.Tier]++
 		}
 	}

@@ -21,17 +21,13 @@ const monitorKey = "cannot_look"
 // lost connection makes none.
 const monitorAfter = 3
 
-// reopenWindow is the time after its resolution in which an incident is opened again (a
-// flap). After it a new incident is opened.
-const reopenWindow = notify.FlapSettle
-
 // incidents turns results into incidents, one a dataset. The agent's lock guards it.
 //
 // [incidents.update] takes the results of a dataset into the findings of its incident.
 // [incidents.settle] then decides once about the incident, so that the order of the
 // results of one tick does not matter.
 type incidents struct {
-	open     map[sentinel.Table]sentinel.Incident // unresolved, or resolved within reopenWindow
+	open     map[sentinel.Table]sentinel.Incident // unresolved, or resolved so shortly ago that it would be opened again
 	tables   map[string]sentinel.Table            // of what is in open, by the incident's id
 	drafts   map[sentinel.Table]*draft            // updated and not yet settled
 	before   map[sentinel.Table]sentinel.Incident // of what has changed since takeChanges was last called: as it was then
@@ -53,6 +49,9 @@ type incidentPolicy interface {
 	// repairedFirst reports whether a repair is tried before anybody is notified of a
 	// finding, which the incident is narrowed to.
 	repairedFirst(part sentinel.Incident) bool
+	// flaps says when an incident flaps. In its time to settle after its resolution an
+	// incident is opened again; after it a new one is opened.
+	flaps() notify.Flaps
 }
 
 // findingKey identifies a finding of a dataset.
@@ -243,13 +242,13 @@ func (t *incidents) settle(table sentinel.Table) []sentinel.Incident {
 func (t *incidents) begin(d *draft) sentinel.Incident {
 	i := d.Incident
 	first := i.OpenFindings()[0]
-	if i.ID != "" && d.at.Sub(i.Resolved) <= reopenWindow {
+	flaps := t.policy.flaps()
+	if i.ID != "" && d.at.Sub(i.Resolved) <= flaps.Settle {
 		i.Flaps++
-		i = notify.CountOpening(i, first.Opened)
 	} else {
 		i = sentinel.Incident{ID: incidentID(d.Table, first, d.tick), Table: d.Table, Findings: i.Findings, Trace: t.trace}
-		i = notify.CountOpening(i, first.Opened)
 	}
+	i = flaps.CountOpening(i, first.Opened)
 	i.Findings = slices.DeleteFunc(i.Findings, func(f sentinel.IncidentFinding) bool { return !f.Open() })
 	i.Check, i.Kind, i.Key, i.Owner, i.Runbook = first.Check, first.Kind, first.Key, first.Owner, first.Runbook
 	i.State, i.Prior, i.Note, i.Tier, i.Ticks = sentinel.Open, "", "", "", 0

@@ -173,7 +173,7 @@ func TestDecisionsOnIncidents(t *testing.T) {
 	if err := a.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.start(t.Context()); err != nil {
+	if err := a.start(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if why, quiet := a.suppressed(i, w.now); !quiet || why != "silenced by ann: migration" {
@@ -222,10 +222,15 @@ func TestSuppressionKeepsTheState(t *testing.T) {
 }
 
 // fixedPolicy suppresses all incidents or none.
-type fixedPolicy struct{ maintenance bool }
+type fixedPolicy struct {
+	maintenance bool
+	flapping    notify.Flaps
+}
 
 func (p *fixedPolicy) suppressed(sentinel.Incident, time.Time) (why string, ok bool) {
 	return "maintenance", p.maintenance
 }
 
 func (p *fixedPolicy) repairedFirst(sentinel.Incident) bool { return false }
+
+func (p *fixedPolicy) flaps() notify.Flaps { return p.flapping.OrDefault() }

@@ -25,7 +25,20 @@ type Notifications struct {
 	Windows []notify.Window
 	// MaxSilence is the longest silence that may be set. 0: [notify.DefaultMaxSilence].
 	MaxSilence time.Duration
+	// Flaps says when an incident flaps.
+	Flaps notify.Flaps
 }
+
+// flaps says when an incident flaps; nil notifications have the defaults.
+func (n *Notifications) flaps() notify.Flaps {
+	if n == nil {
+		return notify.Flaps{}.OrDefault()
+	}
+	return n.Flaps.OrDefault()
+}
+
+// flaps implements incidentPolicy. The lock is held.
+func (a *Agent) flaps() notify.Flaps { return a.notifications.flaps() }
 
 // repairGrace is how long nobody is notified of an incident that is being repaired.
 const repairGrace = 30 * time.Minute
@@ -293,7 +306,7 @@ func (a *Agent) forget(ctx context.Context, check string, states []store.State) 
 // runs. Call Stop afterwards. Do not call Start before [Agent.Run]. n says who is
 // notified of the changes once an agent runs.
 func (a *Agent) Start(ctx context.Context, n *Notifications) error {
-	if err := a.start(ctx); err != nil {
+	if err := a.start(ctx, n); err != nil {
 		return err
 	}
 	a.setNotifications(n)

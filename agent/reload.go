@@ -73,7 +73,7 @@ const reloadWait = 2 * time.Second
 // statement timeouts and are recorded. Run returns an error early if it cannot read the
 // store at the start. It closes the plan in force.
 func (a *Agent) Run(ctx context.Context, plan Plan) error {
-	if err := a.start(ctx); err != nil {
+	if err := a.start(ctx, plan.Notifications); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)

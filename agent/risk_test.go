@@ -70,7 +70,7 @@ func watchOrders(t *testing.T, state string) *watched {
 // begin starts an agent that records, and stops it at the end of the test.
 func begin(t *testing.T, a *Agent) {
 	t.Helper()
-	if err := a.start(t.Context()); err != nil {
+	if err := a.start(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

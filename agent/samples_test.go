@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -80,4 +81,5 @@ func TestTurnedBad(t *testing.T) {
 type quietPolicy struct{}
 
 func (quietPolicy) suppressed(sentinel.Incident, time.Time) (string, bool) { return "", false }
+func (quietPolicy) flaps() notify.Flaps                                    { return notify.Flaps{}.OrDefault() }
 func (quietPolicy) repairedFirst(sentinel.Incident) bool                   { return false }

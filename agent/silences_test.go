@@ -87,7 +87,7 @@ func TestSilencesAreBoundedListedAndEnded(t *testing.T) {
 	if err := a.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.start(t.Context()); err != nil { // what was ended stays so
+	if err := a.start(t.Context(), nil); err != nil { // what was ended stays so
 		t.Fatal(err)
 	}
 	all, err = a.Silences(t.Context())

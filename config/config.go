@@ -41,6 +41,7 @@ type Config struct {
 	Backup       *backup.Config  // nil: the state is not backed up
 	Retention    time.Duration
 	MaxSilence   time.Duration
+	Flaps        notify.Flaps
 	Jitter       time.Duration
 	CatchUp      string // missed ticks that run: one, all or none
 	MaxSeries    int

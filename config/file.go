@@ -30,6 +30,7 @@ type file struct {
 	Retention  time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
 	Jitter     time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
 	MaxSilence time.Duration   `yaml:"max_silence" default:"30d" doc:"The longest silence that may be set."`
+	Flapping   notify.Flaps    `yaml:"flapping" doc:"When an incident flaps, so that people are notified of that alone."`
 	CatchUp    string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks that run: the latest, all, none."`
 
 	exporters.Limits `yaml:",inline"`

@@ -26,6 +26,7 @@ func (c *Config) HoursWarnings(now time.Time) (warnings []string) {
 	}
 	type group struct {
 		gaps     []notify.Gap
+		until    time.Time
 		incident sentinel.Incident
 		datasets map[string]bool
 	}
@@ -41,27 +42,34 @@ func (c *Config) HoursWarnings(now time.Time) (warnings []string) {
 		g := groups[key]
 		if g == nil {
 			order = append(order, key)
-			g = &group{notify.Gaps(c.Routes, i, now, now.Add(hoursAhead)), i, map[string]bool{}}
+			g = &group{incident: i, datasets: map[string]bool{}}
+			g.gaps, g.until = notify.Gaps(c.Routes, i, now, now.Add(hoursAhead))
 			groups[key] = g
 		}
 		g.datasets[i.Table.String()] = true
 	}
 	for _, key := range order {
-		if g := groups[key]; len(g.gaps) > 0 {
+		g := groups[key]
+		if len(g.gaps) > 0 {
 			warnings = append(warnings, gapWarning(g.gaps, g.incident, len(g.datasets)))
+		}
+		if g.until.Before(now.Add(hoursAhead)) {
+			const text = "routes: the hours of tier %s of %s begin and end so often that they were looked at until %s alone"
+			warnings = append(warnings, fmt.Sprintf(text, g.incident.Tier, g.incident.Table, g.until.UTC().Format(gapLayout)))
 		}
 	}
 	return warnings
 }
 
+const gapLayout = "Mon 2006-01-02 15:04"
+
 // gapWarning says in words when nobody is notified, and of what.
 func gapWarning(gaps []notify.Gap, i sentinel.Incident, datasets int) string {
-	const layout = "Mon 2006-01-02 15:04"
 	text := fmt.Sprintf("routes: nobody is notified of tier %s of %s", i.Tier, i.Table)
 	if datasets > 1 {
 		text += fmt.Sprintf(" and %d more datasets", datasets-1)
 	}
-	text += fmt.Sprintf(" from %s to %s UTC", gaps[0].From.UTC().Format(layout), gaps[0].To.UTC().Format(layout))
+	text += fmt.Sprintf(" from %s to %s UTC", gaps[0].From.UTC().Format(gapLayout), gaps[0].To.UTC().Format(gapLayout))
 	if more := len(gaps) - 1; more > 0 {
 		text += fmt.Sprintf(" (the first of %d such spans in four weeks)", more+1)
 	}

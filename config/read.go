@@ -43,6 +43,8 @@ func (r *reader) config(root *yaml.Node) *Config {
 	if f.MaxSilence <= 0 {
 		r.wrong(nodeOf(root, root, "max_silence"), "want how long a silence may last, such as 30d")
 	}
+	flapping := nodeOf(root, root, "flapping")
+	r.invalid(flapping, flapping, "flapping", f.Flapping.Validate())
 	c := &Config{
 		State:        r.state(root, f.State),
 		Listen:       f.Listen,
@@ -51,6 +53,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		Backup:       r.backup(f.Backup, &f.Outbound),
 		Retention:    f.Retention,
 		MaxSilence:   f.MaxSilence,
+		Flaps:        f.Flapping,
 		Jitter:       f.Jitter,
 		CatchUp:      f.CatchUp,
 		MaxSeries:    f.MaxSeries,

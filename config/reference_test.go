@@ -108,6 +108,8 @@ var blocks = []struct {
 		inBlock("notify", "log: {}\nrate: {burst: 20, every: 15s}"), reflect.TypeFor[notify.Rate]()},
 	{"Route", "Under `routes:`, as an item of the list.",
 		"routes: [{tier: critical, to: [team]}]\n", reflect.TypeFor[notify.Route]()},
+	{"Flapping", "Under `flapping:` ([what it means](incidents.md)).", "flapping: {openings: 5, within: 2h}\n",
+		reflect.TypeFor[notify.Flaps]()},
 	{"Backup", "Under `backup:`.",
 		"backup: {to: \"s3://backups/sentinel\", schedule: \"0 3 * * *\"}\n", reflect.TypeFor[backup.Config]()},
 	{"Hours", "Under `during:` of a route, as an item of the list.",

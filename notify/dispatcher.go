@@ -54,6 +54,7 @@ type Dispatcher struct {
 	Deliverer Deliverer      // makes every try; nil: [Local]
 	URL       string         // where people reach the agent; may be empty
 	Clock     sentinel.Clock // the clock
+	Flaps     Flaps          // when an incident flaps
 	Rand      func() float64 // in [0, 1), safe for concurrent use; spreads retries
 
 	Timeout  time.Duration // of one try; default 15s
@@ -209,7 +210,7 @@ func (d *Dispatcher) notifyEnds(ctx context.Context, planner *Planner) error {
 			return err
 		}
 		if ok && i.Flapping.On() {
-			i, ok = Settle(i, now) // it may begin again
+			i, ok = d.Flaps.End(i, now) // it may begin again
 		}
 		if ok {
 			changes = append(changes, Change{Kind: Recovered, Incident: i})

@@ -94,36 +94,32 @@ func (r *Route) hours() string {
 	return strings.Join(parts, "; ")
 }
 
-// Gap is a span in which no route holds for an incident that a route matches at other
-// times: nobody is notified of it until the gap ends.
+// Gap is a span in which nobody is notified of an incident that a route would tell of at other
+// times.
 type Gap struct{ From, To time.Time }
 
 // mostBounds bounds how often hours may begin and end in the span that Gaps reads.
 const mostBounds = 2000
 
-// Gaps returns the gaps between two instants, of an incident with one finding.
-func Gaps(routes []Route, i sentinel.Incident, from, to time.Time) (gaps []Gap) {
-	var of []*Route
-	for n := range routes {
-		if !routes[n].Matches(i) {
-			continue
-		}
-		if len(routes[n].During) == 0 {
-			return nil // it holds at any time
-		}
-		of = append(of, &routes[n])
+// Gaps returns the gaps between two instants, of an incident with one finding for which no
+// person must act yet: a route of escalations alone tells nobody of it. until is how far it
+// looked: before to where hours begin and end too often.
+func Gaps(routes []Route, i sentinel.Incident, from, to time.Time) (gaps []Gap, until time.Time) {
+	of := reached(routes, i)
+	tells := func(r *Route) bool { return !r.OnlyEscalated }
+	if !slices.ContainsFunc(of, tells) {
+		return nil, to // nobody is to be notified of it at any time
 	}
 	at := from
-	for n := 0; len(of) > 0 && n < mostBounds && at.Before(to); n++ {
+	for n := 0; n < mostBounds && at.Before(to); n++ {
 		next := to
 		for _, r := range of {
 			if change := r.change(at); !change.IsZero() && change.Before(next) {
 				next = change
 			}
 		}
-		holds := slices.ContainsFunc(of, func(r *Route) bool { return r.Holds(at) })
 		switch last := len(gaps) - 1; {
-		case holds:
+		case told(of, at):
 		case last >= 0 && gaps[last].To.Equal(at):
 			gaps[last].To = next
 		default:
@@ -131,7 +127,35 @@ func Gaps(routes []Route, i sentinel.Incident, from, to time.Time) (gaps []Gap) 
 		}
 		at = next
 	}
-	return gaps
+	return gaps, at
+}
+
+// reached are the routes that match an incident, up to one that takes it at any time.
+func reached(routes []Route, i sentinel.Incident) (of []*Route) {
+	for n := range routes {
+		if r := &routes[n]; r.Matches(i) {
+			of = append(of, r)
+			if len(r.During) == 0 && !r.Continue {
+				break
+			}
+		}
+	}
+	return of
+}
+
+// told reports whether an incident for which no person must act yet takes a route that tells
+// of it.
+func told(of []*Route, at time.Time) bool {
+	for _, r := range of {
+		switch {
+		case !r.Holds(at):
+		case !r.OnlyEscalated:
+			return true
+		case !r.Continue:
+			return false
+		}
+	}
+	return false
 }
 
 // change returns the first instant after now at which hours of the route begin or end;

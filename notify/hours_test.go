@@ -176,10 +176,63 @@ func (w *hoursWorld) sweep(now time.Time) {
 	if explained = slices.Compact(explained); !slices.Equal(explained, want) {
 		w.t.Errorf("seed %d, %s: explained %v, want %v", w.seed, now, explained, want)
 	}
-	gaps := notify.Gaps(w.planner.Routes, *w.open, now, now.Add(time.Hour))
+	gaps, _ := notify.Gaps(w.planner.Routes, *w.open, now, now.Add(time.Hour))
 	matched := slices.ContainsFunc(w.planner.Routes, func(r notify.Route) bool { return r.Matches(*w.open) })
 	if in := len(gaps) > 0 && gaps[0].From.Equal(now); in != (matched && len(want) == 0) {
 		w.t.Errorf("seed %d, %s: gaps %v, told are %v", w.seed, now, gaps, want)
+	}
+}
+
+// TestGapsAreTheTimesWithoutANotice draws routes with hours, some of escalations alone. Nobody
+// is notified of an incident that has just begun in its gaps, and somebody is at other times.
+func TestGapsAreTheTimesWithoutANotice(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 10, 23, 0, 0, 0, 0, time.UTC)
+	to := from.AddDate(0, 0, 8)
+	found := 0
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 23))
+		var routes []notify.Route
+		for n := range 1 + r.IntN(4) {
+			routes = append(routes, notify.Route{
+				To: []string{fmt.Sprint(n)}, During: drawHours(r), Continue: r.IntN(2) == 0, OnlyEscalated: r.IntN(2) == 0,
+			})
+			if err := routes[n].Validate([]string{"0", "1", "2", "3"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gaps, until := notify.Gaps(routes, sentinel.Incident{}, from, to)
+		if !until.Equal(to) {
+			t.Errorf("seed %d: looked at until %s", seed, until)
+		}
+		told := func(at time.Time) bool {
+			for n := range routes {
+				if !routes[n].Holds(at) {
+					continue
+				}
+				if !routes[n].OnlyEscalated {
+					return true
+				}
+				if !routes[n].Continue {
+					return false
+				}
+			}
+			return false
+		}
+		ever := false
+		for at := from; at.Before(to); at = at.Add(15 * time.Minute) {
+			ever = ever || told(at)
+		}
+		for at := from; ever && at.Before(to); at = at.Add(15 * time.Minute) {
+			in := slices.ContainsFunc(gaps, func(g notify.Gap) bool { return !at.Before(g.From) && at.Before(g.To) })
+			if in == told(at) {
+				t.Fatalf("seed %d, %s: in a gap %t, and told %t: %v", seed, at, in, told(at), gaps)
+			}
+		}
+		found += len(gaps)
+	}
+	if found < 100 {
+		t.Errorf("%d gaps", found)
 	}
 }
 

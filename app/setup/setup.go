@@ -144,7 +144,9 @@ func (c connections) Close() error { return errors.Join(c.warehouses.Close(), c.
 // Notifications is who is notified of incidents by the configuration. Without a
 // state, or without a channel, nothing is sent.
 func (s Setup) Notifications(state *store.Store) *agent.Notifications {
-	t := &agent.Notifications{Routes: s.Config.Routes, Windows: s.Config.Windows, MaxSilence: s.Config.MaxSilence}
+	t := &agent.Notifications{
+		Routes: s.Config.Routes, Windows: s.Config.Windows, MaxSilence: s.Config.MaxSilence, Flaps: s.Config.Flaps,
+	}
 	if state != nil && len(s.Config.Channels) > 0 {
 		t.Dispatcher = s.Dispatcher(state)
 	}
@@ -159,6 +161,7 @@ func (s Setup) Dispatcher(state *store.Store) *notify.Dispatcher {
 		Channels: s.Config.Channels,
 		URL:      s.Config.URL,
 		Clock:    s.Clock,
+		Flaps:    s.Config.Flaps,
 		Rand:     rand.Float64,
 	}
 }
