@@ -57,6 +57,8 @@ func (c *Distribution) Validate() error {
 		return settings.Wrong("column", "want the column whose values are compared")
 	case c.MinRows < 1:
 		return settings.Wrong("min_rows", "want 1 or more rows")
+	case len(c.Against.Values) == 0 && c.Bucket == "":
+		return settings.Wrong("bucket", "a comparison with the past needs bucket, such as day")
 	}
 	for key, b := range map[string]Bound{"warn": c.Warn, "fail": c.Fail} {
 		if b.Percent {
@@ -84,8 +86,6 @@ func (a *Against) validate(c *Distribution) error {
 		return settings.Wrong("", "want one of last, from with to, and values")
 	case a.Last < 0 || a.Last > 60:
 		return settings.Wrong("last", "want 1 to 60 buckets")
-	case len(a.Values) == 0 && c.Bucket == "":
-		return settings.Wrong("", "a period of the past needs bucket, such as `bucket: day`")
 	case len(a.Values) > 0 && c.Method == "ks":
 		return settings.Wrong("values", "ks is for numbers: use js, psi or max_share")
 	case len(a.Values) > mostCategories:

@@ -275,9 +275,9 @@ func TestDistributionMessages(t *testing.T) {
 		b.want("s", &checks.Distribution{Column: "nope", Against: values(map[string]string{"DE": "1"})}, sentinel.Error, "does not exist")
 	})
 	for want, c := range map[string]*checks.Distribution{
-		"want one of last":          {Column: "c", Against: checks.Against{Last: 1, From: "2026-01-01"}},
+		"want one of last":          {Column: "c", Against: checks.Against{Last: 1, From: "2026-01-01"}, TimeBucket: checks.TimeBucket{Bucket: "day"}},
 		"needs bucket":              {Column: "c"},
-		"want 1 to 60":              {Column: "c", Against: checks.Against{Last: 61}},
+		"want 1 to 60":              {Column: "c", Against: checks.Against{Last: 61}, TimeBucket: checks.TimeBucket{Bucket: "day"}},
 		"no day such as":            {Column: "c", Against: checks.Against{From: "x"}, TimeBucket: checks.TimeBucket{Bucket: "day"}},
 		"want a share from 0 to 1":  {Column: "c", Against: checks.Against{Values: map[string]string{"a": "2"}}},
 		"want at most 1":            {Column: "c", Against: checks.Against{Values: map[string]string{"a": "0.9", "b": "0.2"}}},
