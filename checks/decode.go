@@ -108,27 +108,39 @@ func decodeGroups(rows warehouse.Rows, g *Groups) Answer {
 	if len(rows) == 0 {
 		return a
 	}
-	groups, err := rows[0][width+1].Number()
-	if err != nil {
+	var err error
+	if a.Other, err = otherGroups(rows[0][width+1:], g, len(rows), shown, others); err != nil {
 		return Answer{Err: err}
-	}
-	total, err := rows[0][width+2].Number()
-	if err != nil {
-		return Answer{Err: err}
-	}
-	if n, _ := groups.Int64(); int(n) > len(rows) {
-		all, _ := total.Int64()
-		a.Other = &Group{Segment: "other", Count: sentinel.Int(all - shown), Size: int(n) - len(rows)}
-		for i := 0; i < len(g.Values) && g.Totals; i++ {
-			sum, err := rows[0][width+3+len(g.Values)+i].Number()
-			if err != nil {
-				return Answer{Err: err}
-			}
-			all, _ := sum.Int64()
-			a.Other.Values = append(a.Other.Values, sentinel.Int(all+others[i]))
-		}
 	}
 	return a
+}
+
+// otherGroups sums up the groups that the answer does not show: nil if it shows all. cells
+// begin with the number of groups and the rows of all; shown has the rows of the groups that
+// are shown, and others the same of each value, below 0.
+func otherGroups(cells []warehouse.Cell, g *Groups, groups int, shown int64, others []int64) (*Group, error) {
+	number := func(at int) (int64, error) {
+		n, err := cells[at].Number()
+		v, _ := n.Int64()
+		return v, err
+	}
+	n, err := number(0)
+	if err != nil {
+		return nil, err
+	}
+	total, err := number(1)
+	if err != nil || int(n) <= groups {
+		return nil, err
+	}
+	other := &Group{Segment: "other", Count: sentinel.Int(total - shown), Size: int(n) - groups}
+	for i := 0; i < len(g.Values) && g.Totals; i++ {
+		sum, err := number(2 + len(g.Values) + i)
+		if err != nil {
+			return nil, err
+		}
+		other.Values = append(other.Values, sentinel.Int(sum+others[i]))
+	}
+	return other, nil
 }
 
 // groupOf returns the name of a group, which is the values of its columns, and its step of

@@ -26,15 +26,8 @@ func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample, next sentinel.N
 		add(CheckNextRun, next)
 	}
 	if r.Status == sentinel.Error {
-		replaced := []int{
-			s.index[CheckStatus.Name], s.index[CheckLastTry.Name], s.index[CheckNextRun.Name], s.index[Freshness.Name],
-		}
 		add(CheckLastTry, tick)
-		for _, v := range last {
-			if !slices.Contains(replaced, v.metric) {
-				out = append(out, v)
-			}
-		}
+		out = append(out, s.kept(last)...)
 		sortSamples(out)
 		return out
 	}
@@ -71,6 +64,19 @@ func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample, next sentinel.N
 	}
 	sortSamples(out)
 	return out
+}
+
+// kept returns the samples that stay when a check could not run.
+func (s *seriesSet) kept(last []sample) (kept []sample) {
+	replaced := []int{
+		s.index[CheckStatus.Name], s.index[CheckLastTry.Name], s.index[CheckNextRun.Name], s.index[Freshness.Name],
+	}
+	for _, v := range last {
+		if !slices.Contains(replaced, v.metric) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }
 
 // valueOf returns the value of a metric without labels of its own; absent if there is none.

@@ -167,15 +167,7 @@ func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 		t.Columns = append(t.Columns, col)
 	}
 	for name, columns := range keys {
-		key := warehouse.Key{}
-		for n := 1; n <= len(columns); n++ {
-			key.Columns = append(key.Columns, columns[n])
-		}
-		at(name).PrimaryKey = &key
-		if len(columns) == 1 && isRowID(at(name), columns[1]) {
-			rowID := warehouse.Index{Name: "rowid", Columns: key.Columns, Unique: true, Method: "btree"}
-			at(name).Indexes = append(at(name).Indexes, rowID)
-		}
+		setPrimaryKey(at(name), columns)
 	}
 	readDetails(c, a)
 	for _, r := range a[4] {
@@ -184,6 +176,19 @@ func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 		}
 	}
 	return nil
+}
+
+// setPrimaryKey gives a table its key, of columns by their position in it from 1.
+func setPrimaryKey(t *warehouse.Table, columns map[int]string) {
+	key := warehouse.Key{}
+	for n := 1; n <= len(columns); n++ {
+		key.Columns = append(key.Columns, columns[n])
+	}
+	t.PrimaryKey = &key
+	if len(columns) == 1 && isRowID(t, columns[1]) {
+		rowID := warehouse.Index{Name: "rowid", Columns: key.Columns, Unique: true, Method: "btree"}
+		t.Indexes = append(t.Indexes, rowID)
+	}
 }
 
 // readDetails reads the indexes, with what the texts of tables and triggers say.
