@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/sentinel-dq/sentinel"
-	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/predict"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -63,5 +63,21 @@ func (a *Agent) Channels() (names []string) {
 	return names
 }
 
-// KindOf returns the word for a check's kind, such as row_count.
-func KindOf(c Check) string { return checks.KindOf(c.Check) }
+// RiskReasons explains the risk of one dataset now, and says how good the predictions were; ok
+// is false if it has no deadline, or no row has been seen yet.
+func (a *Agent) RiskReasons(t sentinel.Table) (
+	risk sentinel.Risk, parts []predict.Contribution, quality predict.Report, ok bool,
+) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f := a.forecasts[t]
+	if f == nil {
+		return risk, nil, quality, false
+	}
+	now := a.now()
+	if risk, ok = f.Tracker.Risk(now); !ok {
+		return risk, nil, quality, false
+	}
+	risk.Table = t
+	return risk, f.Tracker.Model.Explain(f.Tracker.Context(), now), f.Tracker.Model.Report(), true
+}

@@ -59,7 +59,9 @@ type Config struct {
 	// Secrets are the files and commands that secrets come from.
 	Secrets secrets.Set
 
-	digest []byte // digest of the file's lines
+	digest []byte            // digest of the file's lines
+	path   string            // of the file
+	sum    [sha256.Size]byte // of its content
 }
 
 // Fingerprint returns a hash of the file and of another text, such as the program's
@@ -102,6 +104,7 @@ type Dataset struct {
 	SLO        *SLO             // nil: no service level is promised
 	Repairs    []*repair.Policy // policies; Resolve sets their Table for a pattern
 
+	Line      int  // of the entry in the file, from 1
 	ofPattern bool // Resolve created the dataset from a pattern
 }
 
@@ -161,7 +164,7 @@ func parse(r *reader, needed needs) (*Config, error) {
 	}
 	r.root, r.needed = root, needed
 	c := r.config(root)
-	c.digest = digest(r.source)
+	c.digest, c.path, c.sum = digest(r.source), r.file, sha256.Sum256(r.source)
 	for _, name := range slices.Sorted(maps.Keys(r.sources)) {
 		c.Secrets = append(c.Secrets, r.sources[name])
 	}

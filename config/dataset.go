@@ -52,6 +52,9 @@ func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[str
 		Table: e.Table.Table, Pattern: e.Table, Exclude: e.Exclude,
 		TimeColumn: r.shared(e.TimeColumn), DependsOn: e.DependsOn,
 	}
+	if e.node != nil {
+		d.Line = e.node.Line
+	}
 	r.time(c, &d, e)
 	r.known(c, where, d.Table)
 	for i, up := range e.DependsOn {

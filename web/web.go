@@ -55,10 +55,12 @@ type Server struct {
 	// Board is what the pages know of the datasets; it follows the agent.
 	Board *page.Board
 	page.Condition
-	Reloader Reloader
-	Clock    sentinel.Clock
-	Log      *slog.Logger
-	Version  string
+	// Configuration may be nil: then no page shows it.
+	Configuration page.Configuration
+	Reloader      Reloader
+	Clock         sentinel.Clock
+	Log           *slog.Logger
+	Version       string
 	// StateName says where the state is, without secrets.
 	StateName string
 	// URL is the agent's address for people; "": not known.
@@ -151,7 +153,7 @@ func (s *Server) site() *page.Site {
 	}
 	site := &page.Site{
 		Store: s.Store, Agent: s.Agent, Board: board, Condition: s.Condition, Clock: s.Clock, Log: s.Log,
-		Version: s.Version, StateName: s.StateName,
+		Version: s.Version, StateName: s.StateName, Configuration: s.Configuration,
 	}
 	if u, err := url.Parse(s.URL); err == nil {
 		site.Base = strings.TrimSuffix(u.EscapedPath(), "/")

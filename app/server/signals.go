@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/repair"
 )
 
@@ -30,6 +32,11 @@ func (t *term) handleSignals(ctx context.Context) {
 
 // Leads implements web.Condition.
 func (t *term) Leads() bool { return t.leads.Load() }
+
+// Excerpt implements page.Configuration.
+func (t *term) Excerpt(of sentinel.Table) (e config.Excerpt, ok bool, err error) {
+	return t.inForce.Load().Excerpt(of)
+}
 
 // Peers implements page.Condition.
 func (t *term) Peers() int {

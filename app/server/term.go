@@ -162,18 +162,19 @@ func (t *term) run(ctx context.Context) error {
 
 func (t *term) web() *web.Server {
 	return &web.Server{
-		Store:     t.state,
-		Metrics:   t.metrics,
-		Access:    t.config.Web,
-		Agent:     t.agent,
-		Board:     t.board,
-		Condition: t,
-		Reloader:  t,
-		Clock:     t.Clock,
-		Log:       t.Log,
-		Version:   t.Version,
-		StateName: store.Redact(t.config.State.Reveal()),
-		URL:       t.config.URL,
+		Store:         t.state,
+		Metrics:       t.metrics,
+		Access:        t.config.Web,
+		Agent:         t.agent,
+		Board:         t.board,
+		Condition:     t,
+		Configuration: t,
+		Reloader:      t,
+		Clock:         t.Clock,
+		Log:           t.Log,
+		Version:       t.Version,
+		StateName:     store.Redact(t.config.State.Reveal()),
+		URL:           t.config.URL,
 	}
 }
 

@@ -5,11 +5,14 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/anomaly"
+	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -27,6 +30,7 @@ type Board struct {
 	incidents map[sentinel.Table]sentinel.Incident // unresolved
 	awaiting  map[string]bool                      // repairs that await an approval
 	past      past
+	sparks    map[sentinel.Table]spark
 }
 
 // dataset is one table that the agent checks. It is replaced as a whole when it changes, and
@@ -41,24 +45,30 @@ type dataset struct {
 	Downstream []sentinel.Table
 	Deadline   string // the id of the check with the deadline; "" for none
 	Checks     []check
+	search     string // what a search looks in, in lower case
 }
 
 // check is the last result of a check of a dataset, in short.
 type check struct {
 	ID, Kind string
+	Name     string // for people; "" for none
+	Aspect   string // the part of the table that is checked; "" for all of it
 	Status   sentinel.Status
 	Message  string
 	Tick     time.Time       // zero: it has not run
 	Newest   time.Time       // time of the newest row; zero: not known
 	Value    sentinel.Number // of the whole table, of the newest bucket
 	Metric   string          // of Value
+	limits   []checks.Limit
+	detector *anomaly.Config // nil: none
 }
 
 // NewBoard returns an empty board.
 func NewBoard(clock sentinel.Clock) *Board {
 	return &Board{
 		clock: clock, datasets: map[sentinel.Table]*dataset{}, incidents: map[sentinel.Table]sentinel.Incident{},
-		awaiting: map[string]bool{}, past: past{spans: map[sentinel.Table]map[string][]span{}},
+		awaiting: map[string]bool{}, sparks: map[sentinel.Table]spark{},
+		past: past{spans: map[sentinel.Table]map[string][]span{}},
 	}
 }
 
@@ -99,8 +109,12 @@ func describe(from *agent.Dataset) *dataset {
 		d.Owner = cmp.Or(d.Owner, c.Meta.Owner)
 		d.Runbook = cmp.Or(d.Runbook, c.Meta.Runbook)
 		d.Tier = notify.HigherTier(d.Tier, c.Meta.Tier)
-		d.Checks = append(d.Checks, check{ID: c.Common().ID, Kind: agent.KindOf(c), Status: sentinel.Unknown})
+		d.Checks = append(d.Checks, check{
+			ID: c.Common().ID, Name: c.Common().Name, Aspect: c.Common().Aspect, Kind: checks.KindOf(c.Check),
+			Status: sentinel.Unknown, limits: checks.Limits(c.Check), detector: c.Common().Anomaly,
+		})
 	}
+	d.search = strings.ToLower(d.Table.String() + " " + d.Owner + " " + d.Tier)
 	return d
 }
 
@@ -109,10 +123,16 @@ func (d *dataset) keep(results []check) {
 	for i := range d.Checks {
 		for _, r := range results {
 			if r.ID == d.Checks[i].ID {
-				d.Checks[i] = r
+				d.Checks[i] = r.configuredAs(d.Checks[i])
 			}
 		}
 	}
+}
+
+// configuredAs returns a result with what the configuration says of its check.
+func (c check) configuredAs(o check) check {
+	c.Name, c.Aspect, c.limits, c.detector = o.Name, o.Aspect, o.limits, o.detector
+	return c
 }
 
 // Judged implements [agent.Watcher].
@@ -130,7 +150,7 @@ func (b *Board) Judged(batch store.Batch) {
 // result takes the last result of a check. The lock is held.
 func (b *Board) result(r *sentinel.Result) {
 	before := b.datasets[r.Table]
-	d := &dataset{Table: r.Table, Location: time.UTC}
+	d := &dataset{Table: r.Table, Location: time.UTC, search: strings.ToLower(r.Table.String())}
 	if before != nil {
 		*d = *before
 	} else {
@@ -142,7 +162,7 @@ func (b *Board) result(r *sentinel.Result) {
 	if at < 0 {
 		d.Checks = append(d.Checks, c)
 	} else {
-		d.Checks[at] = c
+		d.Checks[at] = c.configuredAs(d.Checks[at])
 	}
 	b.datasets[r.Table] = d
 	if b.sorted != nil {
@@ -163,7 +183,7 @@ func brief(r *sentinel.Result) check {
 		case o.Segment != "":
 		case o.Metric == "newest_timestamp_seconds":
 			c.Newest = time.UnixMicro(int64(o.Value.Float64() * 1e6)).UTC()
-		default:
+		case c.Metric == "" || c.Metric == o.Metric: // the newest bucket is the last
 			c.Metric, c.Value = o.Metric, o.Value
 		}
 	}

@@ -30,8 +30,24 @@ func functions(base string) template.FuncMap {
 		"in":      func(t time.Time, zone *time.Location, layout string) string { return t.In(zone).Format(layout) },
 		"lower":   strings.ToLower,
 		"query":   url.QueryEscape,
-		"heatX":   func(column int) int { return column*21 + 9 },
+		"add":     func(a, b int) int { return a + b },
+		"neg":     func(a int) int { return -a },
+		"fix":     fix,
+		"steps":   func() []int { return []int{1, 2, 3, 4, 5, 6, 7, 8, 9} },
+		"lineage": lineagePath, "seriesPath": seriesPath,
+		"odds":     func(v float64) string { return fmt.Sprintf("%+.1f", v) },
+		"spanName": spanName,
+		"choice": func(key, label, any, value string, values []string) choice {
+			return choice{key, label, any, value, values}
+		},
+		"heatX": func(column int) int { return column*21 + 9 },
 	}
+}
+
+// choice is a field with a list of values.
+type choice struct {
+	Key, Label, Any, Value string
+	Values                 []string
 }
 
 // statusWord is the word for a status that stands beside its glyph.
@@ -125,4 +141,23 @@ func shortTable(t sentinel.Table) string {
 		return t.Name
 	}
 	return t.Schema + "." + t.Name
+}
+
+// fix writes a coordinate, moved by some pixels.
+func fix(v float64, by ...int) string {
+	for _, b := range by {
+		v += float64(b)
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}
+
+// spanName is a number of days for people.
+func spanName(days int) string {
+	switch days {
+	case 1:
+		return "1 day"
+	case 182:
+		return "26 weeks"
+	}
+	return strconv.Itoa(days) + " d"
 }

@@ -15,7 +15,9 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
+	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/predict"
 	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -24,6 +26,8 @@ import (
 type Agent interface {
 	// Ready reports whether the agent checks its datasets. It never blocks.
 	Ready() bool
+	// RiskReasons explains the risk of one dataset, and says how good the predictions were.
+	RiskReasons(t sentinel.Table) (sentinel.Risk, []predict.Contribution, predict.Report, bool)
 	// Risks returns the risks of all datasets with a deadline, the nearest deadline first.
 	Risks() []sentinel.Risk
 	// Channels returns the names of the channels of notifications.
@@ -63,11 +67,19 @@ type Condition interface {
 	Problems() []string
 }
 
+// Configuration is the file that the agent works by. It may be used concurrently.
+type Configuration interface {
+	// Excerpt returns the entry that applies to a dataset; ok is false if there is none.
+	Excerpt(t sentinel.Table) (e config.Excerpt, ok bool, err error)
+}
+
 // Site is the pages of one agent. Set its fields before Routes.
 type Site struct {
 	Store *store.Store
 	Agent Agent
 	Board *Board
+	// Configuration may be nil: then no page shows it.
+	Configuration Configuration
 	Condition
 	Clock   sentinel.Clock
 	Log     *slog.Logger
@@ -92,6 +104,8 @@ func (s *Site) Routes(mux *http.ServeMux, g *access.Guard) {
 	for _, a := range actions {
 		mux.Handle("POST "+a.path, g.Browser(a.role, s.refuse, s.action(a)))
 	}
+	series := g.Browser("", s.refuse, http.HandlerFunc(s.serveSeries))
+	mux.Handle("GET /datasets/{warehouse}/{schema}/{table}/series", series)
 	mux.HandleFunc("GET /login", s.loginForm)
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("GET /assets/{name}", serveAsset)

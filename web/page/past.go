@@ -3,6 +3,8 @@ package page
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -24,16 +26,17 @@ type past struct {
 type span struct {
 	from, to time.Time // to is zero while it is open
 	status   sentinel.Status
+	check    string // its id
 }
 
 // put takes an incident as it is now. The lock of the board is held.
 func (p *past) put(i sentinel.Incident) {
 	var all []span
 	for _, f := range i.Findings {
-		all = append(all, span{f.Opened, f.Resolved, f.Severity})
+		all = append(all, span{f.Opened, f.Resolved, f.Severity, f.Check})
 	}
 	if len(i.Findings) == 0 {
-		all = []span{{i.Opened, i.Resolved, i.Severity}}
+		all = []span{{i.Opened, i.Resolved, i.Severity, i.Check}}
 	}
 	if p.spans[i.Table] == nil {
 		p.spans[i.Table] = map[string][]span{}
@@ -150,4 +153,31 @@ func (b *Board) troubled(all []*dataset) (out []*dataset) {
 		}
 	}
 	return out
+}
+
+// spansOf returns the findings of one check in the last days, the oldest first.
+func (b *Board) spansOf(t sentinel.Table, check string) (spans []span) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, all := range b.past.spans[t] {
+		for _, s := range all {
+			if s.check == check {
+				spans = append(spans, s)
+			}
+		}
+	}
+	slices.SortFunc(spans, func(x, y span) int { return x.from.Compare(y.from) })
+	return spans
+}
+
+// incidentsOf returns the ids of a dataset's incidents of the last days, the newest first.
+func (b *Board) incidentsOf(t sentinel.Table) []string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	ids := slices.Collect(maps.Keys(b.past.spans[t]))
+	slices.SortFunc(ids, func(x, y string) int {
+		first := func(id string) time.Time { return b.past.spans[t][id][0].from }
+		return first(y).Compare(first(x))
+	})
+	return ids
 }

@@ -1,17 +1,24 @@
 package page_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sentinel-dq/sentinel"
@@ -48,7 +55,7 @@ func (reloads) Reload(context.Context) ([]string, error) { return nil, nil }
 
 // site is a served site whose content a test sets.
 type site struct {
-	*testing.T
+	testing.TB
 	server *web.Server
 	store  *store.Store
 	board  *page.Board
@@ -66,9 +73,9 @@ func (s *site) Now() time.Time {
 }
 
 // serve starts a site. change sets fields of its server before.
-func serve(t *testing.T, change ...func(*web.Server)) *site {
+func serve(t testing.TB, change ...func(*web.Server)) *site {
 	t.Helper()
-	s := &site{T: t, now: noon}
+	s := &site{TB: t, now: noon}
 	var err error
 	if s.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db")); err != nil {
 		t.Fatal(err)
@@ -131,7 +138,7 @@ func TestMain(m *testing.M) {
 
 // tab is a page in a browser. It collects what the console says.
 type tab struct {
-	*testing.T
+	testing.TB
 	ctx context.Context
 }
 
@@ -147,9 +154,26 @@ func (s *site) open(path string) *tab {
 	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context of this call
 		s.Fatal(err)
 	}
-	t := &tab{s.T, ctx}
-	t.do(chromedp.Navigate(s.url + path))
+	t := &tab{s.TB, ctx}
+	t.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		source := `window.planted = () => { window.wasPlanted = true }; window.refused = [];
+			addEventListener("securitypolicyviolation", (e) => refused.push(e.violatedDirective + " " + e.blockedURI));
+			addEventListener("error", (e) => refused.push(e.message));`
+		params := cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: source}
+		_, err := cdp.Call(ctx, target, cdppage.AddScriptToEvaluateOnNewDocument, params)
+		return err
+	}))
+	t.visit(s.url + path)
 	return t
+}
+
+// visit goes to a page, which must obey its own policy and run without an error.
+func (t *tab) visit(url string) {
+	t.Helper()
+	t.do(chromedp.Navigate(url), chromedp.WaitReady("#main"))
+	if refused := value[[]string](t, "refused"); len(refused) > 0 {
+		t.Errorf("%s: %q", url, refused)
+	}
 }
 
 // do does steps in the tab.
@@ -195,4 +219,37 @@ func (t *tab) shows(text string) {
 	t.Helper()
 	t.until(fmt.Sprintf(
 		`document.readyState === "complete" && document.body && document.body.innerText.includes(%q)`, text))
+}
+
+// get asks for a page as a browser does, and returns the status, the text and the bytes that were
+// sent.
+func (s *site) get(path string, header http.Header) (status int, body string, transfer int) {
+	s.Helper()
+	r, err := http.NewRequestWithContext(s.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	r.Header = http.Header{"Accept": {"text/html"}, "Accept-Encoding": {"gzip"}}
+	maps.Copy(r.Header, header)
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer resp.Body.Close()
+	sent, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if resp.Header.Get("Content-Encoding") != "gzip" {
+		return resp.StatusCode, string(sent), len(sent)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(sent))
+	if err != nil {
+		s.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return resp.StatusCode, string(plain), len(sent)
 }

@@ -1,0 +1,67 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/config"
+)
+
+const excerptFile = `state: sqlite:s.db
+warehouses: {shop: {dsn: "sqlite:shop.db"}}
+datasets:
+  # of the shop
+  - table: shop.main.orders
+    owner: ann
+
+    checks:
+      - row_count > 0
+    repair:
+      - on: [row_count]
+        webhook:
+          url: https://hooks.example.com/secret-part
+  # another
+  - table: shop.main.w*
+    checks: [row_count > 0]
+`
+
+// The entry of a dataset is found by its table or its pattern, has no secret, and is not shown
+// when the file is another one by now.
+func TestExcerpt(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sentinel.yaml")
+	if err := os.WriteFile(path, []byte(excerptFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(path, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(name string) (config.Excerpt, bool) {
+		e, ok, err := c.Excerpt(sentinel.Table{Warehouse: "shop", Schema: "main", Name: name})
+		if err != nil {
+			t.Error(err)
+		}
+		return e, ok
+	}
+	e, _ := of("orders")
+	if e.File != "sentinel.yaml" || e.Line != 5 || !strings.HasPrefix(e.Text, "- table: shop.main.orders\n  owner: ann\n\n  checks:\n") ||
+		!strings.HasSuffix(e.Text, "url: ***") || strings.Contains(e.Text, "secret-part") {
+		t.Errorf("%+v", e)
+	}
+	if e, _ := of("web_orders"); e.Line != 15 || e.Text != "- table: shop.main.w*\n  checks: [row_count > 0]" {
+		t.Errorf("%+v", e)
+	}
+	if e, ok := of("other"); ok {
+		t.Errorf("%+v", e)
+	}
+	if err := os.WriteFile(path, []byte("\n"+excerptFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := of("orders"); !ok || e.Line != 5 || e.Text != "" {
+		t.Errorf("of a changed file: %+v", e)
+	}
+}

@@ -1,0 +1,140 @@
+package page_test
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/anomaly"
+	"github.com/sentinel-dq/sentinel/checks"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// configured is a dataset with freshness and a row count.
+func configured(t sentinel.Table, owner string, upstream ...sentinel.Table) agent.Dataset {
+	meta := agent.Meta{Owner: owner, Tier: "critical", Runbook: "https://runbooks.example.com/" + t.Name}
+	detector := &anomaly.Config{Metric: "row_count", Unit: "rows"}
+	if err := detector.Validate(); err != nil {
+		panic(err)
+	}
+	return agent.Dataset{Table: t, Location: time.UTC, DependsOn: upstream, Checks: []agent.Check{
+		{Check: &checks.Freshness{Options: checks.Options{ID: t.String() + "/freshness"}, Fail: checks.Duration(6 * time.Hour)}, Meta: meta},
+		{Check: &checks.RowCount{
+			Options: checks.Options{ID: t.String() + "/row_count:day", Aspect: "day", Anomaly: detector},
+			Fail:    checks.Bound{Op: "<", Low: sentinel.Int(5000)},
+		}, Meta: meta},
+	}}
+}
+
+// results are what the checks of a dataset say at noon.
+func results(t sentinel.Table, status sentinel.Status, rows int64, message string) []sentinel.Result {
+	newest := noon.Add(-40 * time.Minute)
+	return []sentinel.Result{
+		{
+			Check: t.String() + "/freshness", Kind: "freshness", Table: t, Tick: noon, Message: "newest row 40m old",
+			Observations: []sentinel.Observation{
+				{Metric: "freshness_seconds", Value: sentinel.Int(2400)},
+				{Metric: "newest_timestamp_seconds", Value: sentinel.Int(newest.Unix())},
+			},
+		},
+		{
+			Check: t.String() + "/row_count:day", Kind: "row_count", Table: t, Tick: noon, Status: status, Message: message,
+			Observations: []sentinel.Observation{{Metric: "row_count", Bucket: noon.Truncate(24 * time.Hour), Value: sentinel.Int(rows)}},
+		},
+	}
+}
+
+// table is the nth table of a large warehouse.
+func table(n int) sentinel.Table {
+	return sentinel.Table{Warehouse: "shop", Schema: fmt.Sprintf("schema_%02d", n%40), Name: fmt.Sprintf("table_%05d", n)}
+}
+
+// fill configures n datasets, each with its results; every hundredth fails and has an incident.
+func (s *site) fill(n int) {
+	s.Helper()
+	var datasets []agent.Dataset
+	for i := range n {
+		var up []sentinel.Table
+		if i%10 == 9 {
+			up = []sentinel.Table{table(i - 1), table(i - 2)}
+		}
+		datasets = append(datasets, configured(table(i), fmt.Sprintf("team-%d", i%7), up...))
+	}
+	s.board.Configured(datasets)
+	for first := 0; first < n; first += 500 {
+		var b store.Batch
+		b.Ticks = append(b.Ticks, store.TickRecord{Schedule: "s", Table: table(first), Tick: noon})
+		for i := first; i < min(n, first+500); i++ {
+			b.Ticks = append(b.Ticks, store.TickRecord{Schedule: "s", Table: table(i), Tick: noon})
+			status, message := sentinel.Pass, "13,200 rows"
+			if i%100 == 7 {
+				status, message = sentinel.Fail, "3,118 rows for 2026-11-26; 11,900 to 14,600 expected"
+				b.Incidents = append(b.Incidents, incident(table(i), message))
+			}
+			b.Results = append(b.Results, results(table(i), status, 13200+int64(i%50), message)...)
+		}
+		s.record(b)
+	}
+}
+
+// incident is one that began at ten.
+func incident(t sentinel.Table, message string) sentinel.Incident {
+	f := sentinel.IncidentFinding{
+		Check: t.String() + "/row_count:day", Kind: "row_count", Severity: sentinel.Fail, Message: message,
+		Opened: noon.Add(-2 * time.Hour), Updated: noon, Ticks: 3,
+	}
+	return sentinel.Incident{
+		ID: "i-" + t.Name, Check: f.Check, Kind: f.Kind, Table: t, Tier: "critical", State: sentinel.Open, Severity: sentinel.Fail,
+		Findings: []sentinel.IncidentFinding{f}, Opened: f.Opened, Updated: noon, Message: message,
+	}
+}
+
+// past records 30 days of values of one dataset: ages every five minutes, and rows a day.
+func (s *site) past(t sentinel.Table) {
+	s.Helper()
+	var all []sentinel.Result
+	for day := 60; day > 0; day-- {
+		at := noon.Truncate(24*time.Hour).AddDate(0, 0, -day)
+		rows := 13000 + 1500*math.Sin(float64(day)*2*math.Pi/7) + 100*math.Sin(float64(day)*12.9898)
+		all = append(all, sentinel.Result{
+			Check: t.String() + "/row_count:day", Kind: "row_count", Table: t, Tick: at,
+			Observations: []sentinel.Observation{{Metric: "row_count", Bucket: at, Value: sentinel.Int(int64(rows))}},
+		})
+	}
+	for at := noon.AddDate(0, 0, -30); at.Before(noon); at = at.Add(5 * time.Minute) {
+		all = append(all, sentinel.Result{
+			Check: t.String() + "/freshness", Kind: "freshness", Table: t, Tick: at,
+			Observations: []sentinel.Observation{{Metric: "freshness_seconds", Value: sentinel.Int(int64(at.Hour()%4*3600 + at.Minute()*60))}},
+		})
+	}
+	if _, err := s.store.Record(s.Context(), store.Batch{Results: all}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// The overview and the list of 10,000 datasets, and a dataset with 30 days of values, are small and
+// take no more than a moment. The bytes are those that are sent.
+func BenchmarkPages(b *testing.B) {
+	s := serve(b)
+	s.fill(10_000)
+	s.past(table(7))
+	for _, path := range []string{
+		"/", "/datasets", "/datasets?q=table_099&sort=oldest", "/datasets?state=fail", "/datasets/shop/schema_07/table_00007", "/lineage",
+	} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				status, body, size := s.get(path, nil)
+				if status != http.StatusOK || size > 200_000 {
+					b.Fatalf("%s: %d with %d bytes: %s", path, status, size, body)
+				}
+				b.ReportMetric(float64(size), "bytes/page")
+			}
+		})
+	}
+}
+
+func batchOf(i sentinel.Incident) store.Batch { return store.Batch{Incidents: []sentinel.Incident{i}} }
