@@ -66,10 +66,10 @@ func TestLayers(t *testing.T) {
 		"/rules":   {"/slo"},
 		"/grafana": {},
 		"/repair": {
-			"/internal/panics", "/internal/wait", "", "/schedule", "/warehouse", "/store", "/secrets",
+			"/internal/panics", "/internal/wait", "", "/rowdiff", "/schedule", "/warehouse", "/store", "/secrets",
 			"/settings", "/internal/registry", "/outbound",
 		},
-		"/repair/reload":    {"", "/repair", "/rowvalues", "/settings", "/warehouse", "/warehouse/sqlpool"},
+		"/repair/reload":    {"", "/repair", "/rowdiff", "/rowvalues", "/settings", "/warehouse", "/warehouse/sqlpool"},
 		"/repair/alter":     {"", "/repair", "/settings", "/warehouse"},
 		"/repair/hooks":     {"", "/repair", "/secrets", "/settings", "/outbound"},
 		"/repair/all":       {"/repair/alter", "/repair/hooks", "/repair/reload"},
@@ -115,7 +115,7 @@ func TestLayers(t *testing.T) {
 		"/contract":       {"", "/checks", "/importers", "/importers/odcs", "/warehouse"},
 		"/agent": {
 			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",
-			"/exporters", "/checks", "/slo", "/internal/panics", "/internal/wait",
+			"/exporters", "/checks", "/rowdiff", "/slo", "/internal/panics", "/internal/wait",
 		},
 		"/cluster": {"", "/secrets", "/internal/panics", "/internal/wait", "/warehouse", "/store", "/notify", "/repair", "/checks"},
 		"/web":     {"", "/access", "/store", "/repair", "/notify", "/slo", "/web/page"},

@@ -139,7 +139,7 @@ func (a *Agent) checkBadAgain(ctx context.Context, plan Plan, t sentinel.Table, 
 // to. The lock is held.
 func (a *Agent) canRepair(p *repair.Policy, part sentinel.Incident) bool {
 	at, known := a.checks[part.Check]
-	return p.Applies(triggerOf(part, sentinel.Result{}, at, known))
+	return p.Applies(a.triggerOf(part, sentinel.Result{}, at, known))
 }
 
 // policiesOf returns the policies that can act on the finding of a trigger.

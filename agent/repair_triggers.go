@@ -47,10 +47,10 @@ func (a *Agent) trigger(i sentinel.Incident, r sentinel.Result) repair.Trigger {
 	a.mu.Lock()
 	at, known := a.checks[i.Check]
 	a.mu.Unlock()
-	return triggerOf(i, r, at, known)
+	return a.triggerOf(i, r, at, known)
 }
 
-func triggerOf(i sentinel.Incident, r sentinel.Result, at configuredCheck, known bool) repair.Trigger {
+func (a *Agent) triggerOf(i sentinel.Incident, r sentinel.Result, at configuredCheck, known bool) repair.Trigger {
 	t := repair.Trigger{Incident: i, Result: r}
 	if !known {
 		return t
@@ -64,6 +64,7 @@ func triggerOf(i sentinel.Incident, r sentinel.Result, at configuredCheck, known
 	if how != nil {
 		t.TimeUnit, t.TimeFormat, t.TimeUTC = how.Unit, how.Format, how.UTC
 	}
+	t.Rows = a.rowsOf(at, r.Tick)
 	if s, ok := at.check.Check.(checks.SchemaCheck); ok {
 		t.Like, t.Declared = s.Reference()
 	}

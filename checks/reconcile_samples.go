@@ -16,17 +16,6 @@ import (
 // differenceColumn is the column of a sample that says in what a row differs.
 const differenceColumn = "difference"
 
-// keySampler is a comparison of rows that names some of those that differ.
-type keySampler struct{ *Reconcile }
-
-// Ask implements Check.
-func (c keySampler) Ask(t Target, a Answers) []Ask {
-	if t.Known.Relation == nil || t.Known.Like == nil || c.timeError(t) != nil {
-		return nil
-	}
-	return c.askRows(t, a, c.Samples.Limit)
-}
-
 // takeKeySamples compares the rows of jobs again whose comparisons have turned bad, to name
 // some that differ: a check keeps no values. All together have the time of one statement.
 func takeKeySamples(ctx context.Context, env Env, name string, jobs []Job, key []byte) (out []sentinel.Sample) {
@@ -36,7 +25,7 @@ func takeKeySamples(ctx context.Context, env Env, name string, jobs []Job, key [
 		own.Checks = nil
 		for _, c := range j.Checks {
 			if r, is := c.(*Reconcile); is && len(r.Key) > 0 && r.Samples != nil {
-				own.Checks = append(own.Checks, keySampler{r})
+				own.Checks = append(own.Checks, namer{r, r.Samples.Limit})
 			}
 		}
 		if len(own.Checks) > 0 {
@@ -59,7 +48,7 @@ func takeKeySamples(ctx context.Context, env Env, name string, jobs []Job, key [
 		}
 	}
 	for run := range allChecks(part) {
-		c, is := run.check.(keySampler)
+		c, is := run.check.(namer)
 		if !is {
 			continue
 		}
@@ -74,17 +63,9 @@ func takeKeySamples(ctx context.Context, env Env, name string, jobs []Job, key [
 }
 
 // sample fills in the columns and rows of a sample. No error has a value of a row.
-func (c keySampler) sample(s *sentinel.Sample, run *checkRun, key []byte) error {
-	t := run.target
-	if run.bug != nil || t.Known.Relation == nil || t.Known.Like == nil {
-		return errors.New("the tables could not be read")
-	}
-	of, err := c.comparison(t, c.Samples.Limit)
+func (c namer) sample(s *sentinel.Sample, run *checkRun, key []byte) error {
+	of, found, err := c.named(run, c.most)
 	if err != nil {
-		return err
-	}
-	step, found, err := c.descend(of, run.answers)
-	if err != nil || step != nil {
 		if kind := warehouse.KindOf(err); kind != "" {
 			return fmt.Errorf("comparing the rows again failed (%s)", kind)
 		}
@@ -105,7 +86,7 @@ func (c keySampler) sample(s *sentinel.Sample, run *checkRun, key []byte) error 
 
 // sampleColumns sets the columns of a sample: what differs, and those that are listed. It
 // returns their positions in the comparison.
-func (c keySampler) sampleColumns(s *sentinel.Sample, of *rowdiff.Comparison) (at []int, err error) {
+func (c namer) sampleColumns(s *sentinel.Sample, of *rowdiff.Comparison) (at []int, err error) {
 	compared := of.Columns[rowdiff.Here]
 	var names []string
 	for _, name := range c.Samples.Columns {
@@ -138,7 +119,7 @@ func (c keySampler) sampleColumns(s *sentinel.Sample, of *rowdiff.Comparison) (a
 }
 
 // sampleRow returns a row that differs. One that is changed is shown as both tables have it.
-func (c keySampler) sampleRow(
+func (c namer) sampleRow(
 	row rowdiff.Row, of *rowdiff.Comparison, at []int, columns []sentinel.SampleColumn, key []byte,
 ) (out [][]*string) {
 	for side, values := range row.Values {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/registry"
+	"github.com/sentinel-dq/sentinel/rowdiff"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -78,9 +79,20 @@ type Trigger struct {
 	Location   *time.Location     // of the dataset; nil when none is configured
 	Like       *sentinel.Table    // the table a schema check compares with
 	Declared   []warehouse.Column // the columns a schema check declares; Type may be empty
+	// Rows compares the rows of the table with those of another one, as the failed check does;
+	// nil if it compares none.
+	Rows RowComparer
 	// Labels are those of an incoming alert, or other facts for a hook. They never hold
 	// secrets.
 	Labels map[string]string
+}
+
+// RowComparer compares the rows of a table with those of another one by their key.
+type RowComparer interface {
+	// With returns the other table.
+	With() sentinel.Table
+	// CompareRows returns what differs now. It names up to most rows.
+	CompareRows(ctx context.Context, most int) (*rowdiff.Comparison, *rowdiff.Result, error)
 }
 
 // Run is one try to carry a plan out.

@@ -173,3 +173,24 @@ func (c *Comparison) KeyNames() string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// KeyOf returns the key of a row that differs as a side's types store it. ok is false if the
+// side has no such row, and its types cannot hold the key.
+func (c *Comparison) KeyOf(r Row, s Side) (key []warehouse.Value, ok bool) {
+	if r.Values[s] != nil {
+		return r.Values[s][:c.Key], true
+	}
+	for i, v := range r.Values[1-s][:c.Key] {
+		if !c.columns[i].same {
+			p, err := rowvalues.NewPair(c.Columns[s][i].Name, c.side(1-s, i), c.side(s, i))
+			if err == nil {
+				v, err = p.Carry(v)
+			}
+			if err != nil {
+				return nil, false
+			}
+		}
+		key = append(key, v)
+	}
+	return key, true
+}

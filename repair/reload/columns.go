@@ -13,11 +13,11 @@ import (
 // table does not have.
 func (a *Partition) complete(target *warehouse.Table, details *planDetails) error {
 	switch {
-	case details.Column == "":
+	case details.Column == "" && !details.named():
 		return &repair.RefusedError{Why: "it has no time column: set `partition:`, or `time_column:` on the dataset"}
 	case len(target.Columns) == 0:
 		return errors.New("its columns could not be read")
-	case target.Column(details.Column) == nil:
+	case !details.named() && target.Column(details.Column) == nil:
 		return &repair.RefusedError{Why: "there is no column " + details.Column}
 	case target.Kind != warehouse.BaseTable && target.Kind != warehouse.PartitionedTable:
 		return &repair.RefusedError{Why: "it is a " + strings.ReplaceAll(string(target.Kind), "_", " ")}
@@ -66,7 +66,7 @@ func (a *Partition) checkColumns(target *warehouse.Table, details planDetails) e
 			return repair.Refuse("columns: %s is computed by the table, and cannot be loaded", c)
 		}
 	}
-	if !loaded(details.Column) {
+	if !details.named() && !loaded(details.Column) {
 		return &repair.RefusedError{Why: "columns: " + details.Column + " has to be among them"}
 	}
 	for _, c := range details.Key {

@@ -105,7 +105,7 @@ func (a *Partition) newExchange(run *repair.Run, details planDetails, step strin
 func (a *Partition) newLoader(run *repair.Run, details planDetails, from, keep string) (loader, error) {
 	writer := run.Target.Write
 	table := warehouse.TableName{Schema: run.Repair.Table.Schema, Name: run.Repair.Table.Name}
-	window := windowQuery{writer.Dialect, table, details}
+	window := windowQuery{dialect: writer.Dialect, table: table, planDetails: details}
 	l := loader{action: a, run: run, details: details, writer: writer}
 	var errs [6]error
 	l.table, errs[0] = writer.Name(table)

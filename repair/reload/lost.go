@@ -143,7 +143,7 @@ func (l loader) notOlder() (string, error) {
 
 // times returns the expressions that compare the time column of a row and of a staged row.
 func (l loader) times(column string) (row, staged string, err error) {
-	window := windowQuery{l.writer.Dialect, l.target.TableName, l.details}
+	window := windowQuery{dialect: l.writer.Dialect, table: l.target.TableName, planDetails: l.details}
 	if row, _, err = window.comparable("t."+column, l.details.From); err != nil {
 		return "", "", err
 	}

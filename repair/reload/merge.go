@@ -117,20 +117,25 @@ func (l loader) countOutside(ctx context.Context, q querier, columns []string) (
 	if err != nil {
 		return 0, err
 	}
-	column := l.quotedColumn()
+	where, err := l.whereOf("t")
+	if err != nil {
+		return 0, err
+	}
 	err = q.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*)
 		FROM %s t
 		JOIN %s s ON %s
 		WHERE (%s) IS NOT TRUE`,
-		l.table, l.from, warehouse.SameKey(key, "s", "t"),
-		strings.ReplaceAll(l.where, column, "t."+column)), l.args...).Scan(&outside)
+		l.table, l.from, warehouse.SameKey(key, "s", "t"), where), l.args...).Scan(&outside)
 	return outside, err
 }
 
-func (l loader) quotedColumn() string {
-	q, err := l.writer.Dialect.Quote(l.details.Column)
-	if err != nil {
-		return l.details.Column // the window's condition quoted it before
+// whereOf returns the condition of the window for a table with an alias.
+func (l loader) whereOf(alias string) (string, error) {
+	window := windowQuery{dialect: l.writer.Dialect, planDetails: l.details, alias: alias + "."}
+	if window.named() {
+		where, _, err := window.where(1)
+		return where, err
 	}
-	return q
+	column, err := l.writer.Dialect.Quote(l.details.Column)
+	return strings.ReplaceAll(l.where, column, window.alias+column), err
 }

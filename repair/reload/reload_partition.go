@@ -89,6 +89,20 @@ type planDetails struct {
 	Files      []string // names of the files, with the date inserted
 	Rows       int64    // rows in the window when it was planned
 	Leaf       *leaf    // the partition, for the method swap
+	// Keys are the keys of the rows that are loaded, in place of a window of time.
+	Keys           []namedKey       `json:",omitempty"`
+	SourceKeyTypes []warehouse.Type `json:",omitempty"` // types of the key's columns in the source
+}
+
+// named reports whether the rows of named keys are loaded.
+func (d planDetails) named() bool { return len(d.Keys) > 0 }
+
+// windowColumns are the columns that the condition of the window reads.
+func (d planDetails) windowColumns() []string {
+	if d.named() {
+		return d.Key
+	}
+	return []string{d.Column}
 }
 
 // Plan implements Action.
@@ -122,8 +136,8 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 		Class: sentinel.ClassAuto, Guarantee: sentinel.ExactlyOnce, Fingerprint: repair.Fingerprint(target,
 			repair.Dependencies{}), KeepFor: a.KeepFor,
 	}
-	window := windowQuery{dialect, target.TableName, details}
-	if details.Rows, err = window.count(ctx, t.Read); err != nil {
+	if details.Rows, err = (windowQuery{dialect: dialect, table: target.TableName, planDetails: details}).
+		count(ctx, t.Read); err != nil {
 		return plan, err
 	}
 	if now := t.Clock.Now(); !hasUniqueKey(target, details.Key) && !a.SingleWrite && now.Before(to.Add(*a.LateBy)) {
@@ -131,18 +145,29 @@ func (a *Partition) Plan(ctx context.Context, t *repair.Target, trigger repair.T
 			"(it closes %s after its end), and no unique key of the table keeps their rows from standing there "+
 			"twice: add one, set single_writer, or wait", *a.LateBy)
 	}
-	if err := a.checkMethod(target, dialect, &details, &plan); err != nil {
-		return plan, err
+	return plan, a.finishPlan(ctx, t, &plan, details, target)
+}
+
+// finishPlan checks the method and what lies on the table, and describes the plan.
+func (a *Partition) finishPlan(
+	ctx context.Context, t *repair.Target, plan *sentinel.Plan, details planDetails, target *warehouse.Table,
+) (err error) {
+	dialect, err := repair.WriteDialect(t.Read)
+	if err != nil {
+		return err
 	}
-	if err := a.checkDependents(ctx, t.Read, target, details, &plan); err != nil {
-		return plan, err
+	if err := a.checkMethod(target, dialect, &details, plan); err != nil {
+		return err
 	}
-	window.planDetails = details // with its leaf
-	if err := a.describe(ctx, t, &plan, details, window); err != nil {
-		return plan, err
+	if err := a.checkDependents(ctx, t.Read, target, details, plan); err != nil {
+		return err
+	}
+	window := windowQuery{dialect: dialect, table: target.TableName, planDetails: details}
+	if err := a.describe(ctx, t, plan, details, window); err != nil {
+		return err
 	}
 	plan.Details, err = json.Marshal(details)
-	return plan, err
+	return err
 }
 
 // describeColumns notes of what types the columns are, for the pairs with those of a source.
@@ -207,7 +232,7 @@ func (a *Partition) inspectTable(
 	if err != nil {
 		return 0, nil, err
 	}
-	window := windowQuery{db.Dialect, rel.TableName, details}
+	window := windowQuery{dialect: db.Dialect, table: rel.TableName, planDetails: details, source: true}
 	n, err := window.count(ctx, db)
 	if err != nil {
 		return 0, nil, err

@@ -79,8 +79,8 @@ func (l loader) openBatches(
 	if err != nil {
 		return nil, err
 	}
-	from = &sourceBatches{db: db, window: windowQuery{db.Dialect, there.TableName, l.details}, rows: l.action.BatchRows,
-		most: l.action.BatchRows}
+	window := windowQuery{dialect: db.Dialect, table: there.TableName, planDetails: l.details, source: true}
+	from = &sourceBatches{db: db, window: window, rows: l.action.BatchRows, most: l.action.BatchRows}
 	from.reader, err = readerOf(db.Dialect, l.details.Columns, pairs)
 	return from, err
 }

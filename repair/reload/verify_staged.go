@@ -34,7 +34,7 @@ func (l loader) verifyStaged(ctx context.Context, expected int64) error {
 	}
 	if inside != all {
 		return repair.Refuse("%d of the source's %d rows are outside of the window, or have no %s", all-inside, all,
-			l.details.Column)
+			strings.Join(l.details.windowColumns(), ", "))
 	}
 	for _, name := range l.details.Columns {
 		c := l.target.Column(name)

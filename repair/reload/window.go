@@ -100,15 +100,21 @@ func inUnit(at time.Time, unit string) (int64, error) {
 	return at.Unix() * perSecond, nil // windows begin and end at whole seconds
 }
 
-// windowQuery builds the condition of the window for one table and one engine.
+// windowQuery builds the condition of the window for one table and one engine. The window is
+// the rows of a period, or those of named keys.
 type windowQuery struct {
 	dialect warehouse.Dialect
 	table   warehouse.TableName
 	planDetails
+	source bool   // the table is a source
+	alias  string // of the table, with a point behind, for named keys
 }
 
 // where returns the window as a condition, with its bounds from parameter n on.
 func (window windowQuery) where(n int) (string, []any, error) {
+	if window.named() {
+		return window.keyCondition(n)
+	}
 	column, err := window.dialect.Quote(window.Column)
 	if err != nil {
 		return "", nil, err
