@@ -39,7 +39,7 @@ type Aggregate struct {
 	Distinct *DistinctColumns
 	// Bad is a condition on the rows that take part, beside Where. Func is count then.
 	Bad    warehouse.Predicate
-	badKey string // Bad as it is written, for the cache; "" if SQL of the user is in it
+	badKey string // Bad as it is written, for the cache; "" for SQL of the user, and the engine's clock
 	InCase bool   // Window selects values and not rows, so that others of the same rows take part elsewhere
 }
 

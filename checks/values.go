@@ -77,24 +77,30 @@ func (t Target) end(c *warehouse.Column, key, text string) (*warehouse.Literal, 
 	return &l, nil
 }
 
-// relative reads a time by its distance from the tick. For a column of dates it is the day
-// that holds it.
+// relative reads a time by its distance from now, which is when the statement runs: rows come
+// between a tick and its statement. For a column of dates it is the day that holds it.
 func (t Target) relative(c *warehouse.Column, sign, distance string) (*warehouse.Literal, error) {
 	if _, err := t.timeSource(t.Known.Relation, c.Name, nil, false); err != nil {
 		return nil, err // such as a time without a zone where none is configured
 	}
-	at := t.Tick
+	at, from := t.Tick, warehouse.FromNow{}
+	if t.Known.Catalog != nil && !t.Known.Catalog.AsOf.IsZero() {
+		at = t.Known.Catalog.AsOf
+	}
 	if sign != "" {
 		d, err := ParseDuration(distance)
 		if err != nil {
 			return nil, err // Validate refuses it
 		}
-		if sign == "-" {
-			d = -d
+		if from.Shift = time.Duration(d); sign == "-" {
+			from.Shift = -from.Shift
 		}
-		at = at.Add(time.Duration(d))
 	}
+	at = at.Add(from.Shift)
 	l := warehouse.LiteralTime(at, t.zone())
+	_, offset := at.In(t.zone()).Zone()
+	from.Offset = time.Duration(offset) * time.Second
+	l.FromNow = &from
 	if c.Type.Family == warehouse.Date {
 		l.Wall = l.Wall.Truncate(24 * time.Hour)
 		l.Instant = time.Date(l.Wall.Year(), l.Wall.Month(), l.Wall.Day(), 0, 0, 0, 0, t.zone())

@@ -17,6 +17,23 @@ type Literal struct {
 	Instant time.Time // of a time
 	Wall    time.Time // what a clock of the zone shows at that time, written as UTC
 	Column  *Column   // another column of the same kind
+	// FromNow says that the time is one by the engine's clock when the statement runs. Instant
+	// and Wall are what it was before, for engines that are no [EngineClock].
+	FromNow *FromNow
+}
+
+// FromNow is the distance of a time from the engine's clock.
+type FromNow struct {
+	Shift  time.Duration
+	Offset time.Duration // of the zone from UTC at that time
+}
+
+// EngineClock is a dialect that compares times with its own clock.
+type EngineClock interface {
+	// Now returns the clock plus n.Shift, as what the expression of [Comparable] for a column
+	// of the type is compared with. It reads the clock when the statement reads rows, and not
+	// before. With wall it is what a clock of the zone shows. For a date it is the day.
+	Now(n FromNow, wall bool, t Type) string
 }
 
 // plainDecimal matches the numbers that a literal may be.

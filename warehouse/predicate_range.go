@@ -131,14 +131,14 @@ func (w *predicateWriter) timeWithin(column string, t Type, low, high *Literal, 
 	}
 	v, byValue := w.Dialect.(ValueTimes)
 	if !byValue {
-		all, err := w.timeEnds(column, []*Literal{low, high}, ops, t.Family == Date || !t.Zoned)
+		all, err := w.timeEnds(column, t, []*Literal{low, high}, ops, t.Family == Date || !t.Zoned)
 		return "(" + all + ")", err
 	}
-	walls, err := w.timeEnds(column, []*Literal{low, high}, ops, true)
+	walls, err := w.timeEnds(column, t, []*Literal{low, high}, ops, true)
 	if err != nil {
 		return "", err
 	}
-	instants, err := w.timeEnds(column, []*Literal{low, high}, ops, false)
+	instants, err := w.timeEnds(column, t, []*Literal{low, high}, ops, false)
 	if err != nil {
 		return "", err
 	}
@@ -147,8 +147,9 @@ func (w *predicateWriter) timeWithin(column string, t Type, low, high *Literal, 
 }
 
 // timeEnds compares a time with the ends of a range: what a clock shows, or instants.
-func (w *predicateWriter) timeEnds(column string, ends []*Literal, ops [2]string, wall bool) (string, error) {
+func (w *predicateWriter) timeEnds(column string, t Type, ends []*Literal, ops [2]string, wall bool) (string, error) {
 	var all []string
+	clock, hasClock := w.Dialect.(EngineClock)
 	for i, end := range ends {
 		switch {
 		case end == nil:
@@ -168,6 +169,10 @@ func (w *predicateWriter) timeEnds(column string, ends []*Literal, ops [2]string
 				at = end.Wall
 			}
 			expr, arg := Comparable(w.Dialect, column, at)
+			if end.FromNow != nil && hasClock {
+				all = append(all, expr+" "+ops[i]+" "+clock.Now(*end.FromNow, wall, t))
+				continue
+			}
 			all = append(all, expr+" "+ops[i]+" "+w.bind(arg))
 		}
 	}
@@ -194,6 +199,19 @@ func (t Type) IsNumber() bool {
 
 // IsTime reports whether values of the type are dates or timestamps.
 func (t Type) IsTime() bool { return t.Family == Date || t.Family == Timestamp }
+
+// ReadsClock reports whether a condition compares a time with the engine's clock, so that its
+// answer changes while the table does not.
+func ReadsClock(p Predicate) (reads bool) {
+	p.walk(func(p Predicate) {
+		if within, is := p.(Within); is {
+			for _, end := range []*Literal{within.Low, within.High} {
+				reads = reads || end != nil && end.FromNow != nil
+			}
+		}
+	})
+	return reads
+}
 
 // LiteralTime returns the literal of an instant. A zone says what a clock shows then.
 func LiteralTime(at time.Time, zone *time.Location) Literal {

@@ -254,7 +254,7 @@ func drawRange(r *rand.Rand, c oddColumn) part {
 		high = ""
 	}
 	if high != "" && c.kind == "timestamp" && r.IntN(2) == 0 {
-		high = "2026-11-30 12:00:00.000000"
+		high = begun.Format(oddTime)
 		options["max"] = "now"
 	}
 	if exclusive {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 )
 
 // cell is a value of a table of odd values, as a text in one form for each kind of column;
@@ -54,8 +55,14 @@ var oddColumns = []oddColumn{
 	{"at", "timestamp", map[string]string{"postgres": "timestamp", "mysql": "datetime(6)", "sqlite": "timestamp"}, times},
 }
 
-// times lie around the day before the tick.
-var times = []string{"2026-11-28 23:59:59.500000", "2026-11-29 00:00:00.000000", "2026-11-29 12:00:00.000000",
+// begun is when the test runs, as the clocks of the engines say. It is after the tick.
+var begun = time.Now().UTC().Truncate(time.Second)
+
+const oddTime = "2006-01-02 15:04:05.000000"
+
+// times lie around the day before the tick, and around now.
+var times = []string{begun.Add(-time.Hour).Format(oddTime), begun.AddDate(0, 1, 0).Format(oddTime),
+	"2026-11-28 23:59:59.500000", "2026-11-29 00:00:00.000000", "2026-11-29 12:00:00.000000",
 	"2026-11-29 23:59:59.000000", "2026-11-30 00:00:00.000000", "2026-11-30 12:00:00.000000", "2026-11-30 12:00:01.000000"}
 
 // oddTable is a table with rows of odd values.

@@ -56,3 +56,17 @@ func (Dialect) IsNotFinite(string, warehouse.Type) string { return "" }
 
 // AsFloat implements warehouse.ValueTester.
 func (Dialect) AsFloat(expr string) string { return "(" + expr + " + 0e0)" }
+
+// Now implements warehouse.EngineClock. Sessions are in UTC. Only sysdate() goes on while a
+// statement waits for a lock.
+func (Dialect) Now(n warehouse.FromNow, wall bool, t warehouse.Type) string {
+	shift := n.Shift
+	if wall {
+		shift += n.Offset
+	}
+	now := fmt.Sprintf("(sysdate(6) + INTERVAL %d MICROSECOND)", shift.Microseconds())
+	if t.Family == warehouse.Date {
+		return "date" + now
+	}
+	return now
+}

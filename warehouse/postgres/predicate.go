@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"fmt"
+
 	"regexp/syntax"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -44,3 +46,16 @@ func (d Dialect) IsNotFinite(expr string, t warehouse.Type) string {
 
 // AsFloat implements warehouse.ValueTester.
 func (Dialect) AsFloat(expr string) string { return "(" + expr + ")::double precision" }
+
+// Now implements warehouse.EngineClock. Only clock_timestamp() goes on while a statement waits
+// for a lock.
+func (Dialect) Now(n warehouse.FromNow, wall bool, t warehouse.Type) string {
+	if !wall {
+		return fmt.Sprintf("(clock_timestamp() + interval '%d microseconds')", n.Shift.Microseconds())
+	}
+	now := fmt.Sprintf("((clock_timestamp() AT TIME ZONE 'UTC') + interval '%d microseconds')", (n.Shift + n.Offset).Microseconds())
+	if t.Family == warehouse.Date {
+		return now + "::date"
+	}
+	return now
+}

@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"strings"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -93,4 +94,20 @@ func (c *patternCache) get(pattern string) (*regexp.Regexp, error) {
 	}
 	c.kept[pattern] = re
 	return re, nil
+}
+
+// Now implements warehouse.EngineClock, in Unix seconds as [Dialect.Compare] has them.
+func (d Dialect) Now(n warehouse.FromNow, wall bool, t warehouse.Type) string {
+	shift, back := n.Shift, time.Duration(0)
+	if wall || t.Family == warehouse.Date {
+		shift += n.Offset
+	}
+	now := fmt.Sprintf("(%s + %f)", d.Epoch(""), shift.Seconds())
+	if t.Family != warehouse.Date {
+		return now
+	}
+	if !wall {
+		back = n.Offset
+	}
+	return fmt.Sprintf("(%s - %f)", warehouse.Floor(d, now+" / 86400")+" * 86400", back.Seconds())
 }
