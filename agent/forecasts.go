@@ -12,9 +12,10 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 )
 
-// NewForecast restores a dataset's forecast from the store, or trains it with the
-// observations in the store. damaged says why it was trained again, and not restored. If
-// the store cannot be read, there is no forecast.
+// NewForecast restores a dataset's forecast from the store, or trains it again: with the
+// periods that a state of an earlier version remembers, else with the observations in the
+// store. damaged says why it was trained again, and not restored. If the store cannot be
+// read, there is no forecast.
 func NewForecast(ctx context.Context, from *store.Store, d Dataset) (f *Forecast, damaged, err error) {
 	tracker := &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: d.Risk.next}
 	f = &Forecast{Dataset: d, Tracker: tracker}
@@ -23,9 +24,11 @@ func NewForecast(ctx context.Context, from *store.Store, d Dataset) (f *Forecast
 		return nil, nil, fmt.Errorf("reading the forecast of %s: %w", d.Table, err)
 	}
 	if ok {
-		if damaged = f.Tracker.UnmarshalBinary(data); damaged == nil {
-			return f, nil, nil
+		damaged = f.Tracker.UnmarshalBinary(data)
+		if damaged == nil || f.Tracker.Model.Outcomes() > 0 {
+			return f, damaged, nil
 		}
+		f.Tracker = &predict.Tracker{Model: predict.New(predict.DefaultPrior()), Next: d.Risk.next}
 	}
 	of := store.Series{Check: d.Risk.Check, Metric: "newest_timestamp_seconds"}
 	points, err := from.Points(ctx, of, time.Time{}, 50000)

@@ -21,12 +21,11 @@ func (m *Model) recentMargins(n int) []float64 {
 	return out
 }
 
-// Survival returns the share of on-time arrivals that came when less than left remained
-// until their deadline. It is smoothed by five minutes, and an arrival's weight halves
-// every halfLife periods. It is 1 if no arrival is known.
-func (m *Model) Survival(left time.Duration, halfLife float64) float64 {
+// laterShare returns the share of on-time arrivals that came when less than left remained until their deadline. Each is
+// smoothed by a width in minutes, and its weight halves every halfLife periods. It is 1 if no arrival is known.
+func (m *Model) laterShare(left time.Duration, width, halfLife float64) float64 {
+	const prior = .1 // arrivals
 	decay, w := math.Exp2(-1/halfLife), 1.0
-	const width, prior = 5, .1 // minutes; arrivals
 	total, later := 0.0, 0.0
 	for i := len(m.history) - 1; i >= 0; i-- {
 		if p := m.history[i]; !p.missed() {

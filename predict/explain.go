@@ -1,9 +1,11 @@
 package predict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,12 +21,11 @@ var groups = []struct {
 	features []int
 	words    func(m *Model, c Context) string
 }{
-	{[]int{SlowRate, FastRate, ChainRate, LastMissed, MissRun, NothingRun, SinceMiss, Unexpected}, recentWords},
-	{[]int{WeekdayRate, LastWeekMissed, WeekdayMargin, WeekdayLast, Weekend}, weekdayWords},
-	{[]int{UsualMargin, LastMargin, MarginTrend, MarginSpread, Forecast}, marginWords},
+	{[]int{SlowRate, FastRate, MissRun, NothingRun}, recentWords},
+	{[]int{WeekdayRate}, weekdayWords},
 	{[]int{VolumeChange}, volumeWords},
 	{[]int{DurationTrend}, durationWords},
-	{[]int{YearEnd, MonthEnd, Holiday}, calendarWords},
+	{[]int{YearEnd, Holiday}, calendarWords},
 	{[]int{Gap}, gapWords},
 	{[]int{UpstreamRisk, UpstreamLate}, upstreamWords},
 	{[]int{AnomalyScore}, func(_ *Model,
@@ -38,43 +39,50 @@ var groups = []struct {
 
 // Explain returns why the risk of a period that is still open at now differs from that
 // of a typical period, largest contribution first. It leaves out unknown features.
-// While the regression is switched off, it returns only the contributions of the rate
+// While the model is switched off, it returns only the contributions of the rate
 // that replaces it and of the time that has passed.
 func (m *Model) Explain(c Context, now time.Time) []Contribution {
 	var out []Contribution
 	if m.record.off() {
 		out = append(out, Contribution{
-			Words:   fmt.Sprintf("missed %s; the regression did worse than this rate and is switched off", m.lastMisses(28)),
+			Words:   fmt.Sprintf("missed %s; the model did worse than this rate and is switched off", m.lastMisses(28)),
 			LogOdds: logit(m.rate28()) - logit(m.base()),
 		})
 	} else {
-		out = m.regressionParts(c)
+		out = append(m.arrivalParts(c), m.regressionParts(c)...)
 	}
 	if left := c.Deadline.Sub(now); left > 0 {
-		day := m.DayAheadRisk(c)
 		out = append(out, Contribution{
-			Words: fmt.Sprintf("not arrived yet: on %.0f %% of on-time days it was here by now",
-				100*(1-m.Survival(left, memory))),
-			LogOdds: logit(m.atTime(day, c, now)) - logit(day),
+			Words:   m.openWords(left),
+			LogOdds: math.Max(0, logit(clamp(m.Probability(c, now), .001, .999))-logit(clamp(m.DayAheadRisk(c), .001, .999))),
 		})
 	}
-	slices.SortStableFunc(out, func(a, b Contribution) int {
-		if math.Abs(a.LogOdds) > math.Abs(b.LogOdds) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(out, func(a, b Contribution) int { return cmp.Compare(math.Abs(b.LogOdds), math.Abs(a.LogOdds)) })
 	return out
+}
+
+// arrivalParts explains the outlook: the usual arrival, and what the calendar adds.
+func (m *Model) arrivalParts(c Context) []Contribution {
+	o, plain := m.outlook(c.Deadline), m.arrivals.withoutPlaces(c.Deadline)
+	w := m.answers.day()
+	weight := w*m.regression.mean[Arrivals] + 1 - w
+	of := func(o *outlook) float64 { return logit(clamp(o.survival(0), .002, .998)) }
+	parts := []Contribution{
+		{Words: m.arrivalWords(plain), LogOdds: weight * (of(plain) - pooledTypical[Arrivals])},
+		{Words: placeWords(o, c.Deadline), LogOdds: weight * (of(o) - of(plain))},
+	}
+	return slices.DeleteFunc(parts, func(p Contribution) bool { return math.Abs(p.LogOdds) < .01 })
 }
 
 func (m *Model) regressionParts(c Context) []Contribution {
 	v := m.Features(c)
+	w := m.answers.day()
 	var out []Contribution
 	for _, g := range groups {
 		part := Contribution{Features: map[string]float64{}}
 		for _, i := range g.features {
 			if !math.IsNaN(v[i]) {
-				x := m.regression.mean[i] * (v[i] - pooledTypical[i])
+				x := w * m.regression.mean[i] * (v[i] - pooledTypical[i])
 				part.Features[FeatureNames[i]] = x
 				part.LogOdds += x
 			}
@@ -120,7 +128,16 @@ func countMisses(ps []period, what string) string {
 	return fmt.Sprintf("%d of the last %d %s", missed, len(ps), what)
 }
 
-func recentWords(m *Model, _ Context) string { return "late on " + m.lastMisses(10) }
+// recentWords names the shortest of three stretches that has a miss, because older ones count too.
+func recentWords(m *Model, _ Context) string {
+	for _, n := range []int{10, 28} {
+		recent := m.history[max(0, len(m.history)-n):]
+		if slices.ContainsFunc(recent, period.missed) {
+			return "late on " + m.lastMisses(n)
+		}
+	}
+	return "late on " + m.lastMisses(memory)
+}
 
 func weekdayWords(m *Model, c Context) string {
 	var same []period
@@ -130,19 +147,79 @@ func weekdayWords(m *Model, c Context) string {
 			same = append(same, p)
 		}
 	}
-	return "late on " + countMisses(same[max(0, len(same)-5):], day.String()+"s")
+	latest := same[max(0, len(same)-5):]
+	if !slices.ContainsFunc(latest, period.missed) {
+		latest = same
+	}
+	return "late on " + countMisses(latest, day.String()+"s")
 }
 
-func marginWords(m *Model, _ Context) string {
-	recent := m.recentMargins(14)
-	if len(recent) == 0 {
+// arrivalWords describes the outlook without the calendar.
+func (m *Model) arrivalWords(o *outlook) string {
+	if m.arrivals.Known == 0 {
 		return "no arrivals known"
 	}
-	usual := time.Duration(median(recent) * float64(time.Minute)).Round(time.Minute)
-	if usual > 0 {
-		return fmt.Sprintf("usually arrives %s after the deadline", usual)
+	words := "expected " + beforeDeadline(o.usual.mean()) + fmt.Sprintf(", give or take %s", minutes(m.arrivals.Noise.scale()))
+	switch silent := nothingRun(m.history); {
+	case silent == 1:
+		return words + "; nothing came in the last period"
+	case silent > 1:
+		return words + fmt.Sprintf("; nothing came in the last %d periods", silent)
+	case m.arrivals.Trouble.State > 0:
+		return words + "; the last arrival was at an odd time"
 	}
-	return fmt.Sprintf("usually arrives %s before the deadline", -usual)
+	return words
+}
+
+func beforeDeadline(x float64) string {
+	if x > 0 {
+		return minutes(x) + " after the deadline"
+	}
+	return minutes(-x) + " before the deadline"
+}
+
+// minutes writes a number of minutes as "25m" or "1h30m".
+func minutes(x float64) string {
+	d := time.Duration(math.Max(1, math.Round(x))) * time.Minute
+	return strings.TrimSuffix(d.String(), "0s")
+}
+
+// placeWords describes what the calendar adds.
+func placeWords(o *outlook, day time.Time) string {
+	name := "on " + day.Weekday().String() + "s"
+	switch month := o.places[1]; {
+	case o.monthly && month == lastPlace:
+		name = "on the last day of the month"
+	case o.monthly && month == firstPlace:
+		name = "on the first day of the month"
+	case o.monthly:
+		name = fmt.Sprintf("on day %d of the month", day.Day())
+	}
+	switch {
+	case o.effect >= 1:
+		return fmt.Sprintf("comes %s later %s", minutes(o.effect), name)
+	case o.effect <= -1:
+		return fmt.Sprintf("comes %s earlier %s", minutes(-o.effect), name)
+	}
+	return fmt.Sprintf("nothing comes, or at an odd time, on %.0f %% of the days %s", 100*(1-o.kinds[ordinary]), name)
+}
+
+// openWords describes the remembered periods that had not come so long before the deadline either.
+func (m *Model) openWords(left time.Duration) string {
+	open, missed := 0, 0
+	for _, p := range m.history {
+		if !(p.margin <= -left.Minutes()) {
+			open++
+			missed += int(indicator(p.missed()))
+		}
+	}
+	switch {
+	case len(m.history) == 0:
+		return "not arrived yet"
+	case open == 0:
+		return fmt.Sprintf("not arrived yet: it was here by now in each of the last %d periods", len(m.history))
+	}
+	return fmt.Sprintf("not arrived yet: like %d of the last %d periods by now, of which %d missed", open, len(m.history), missed)
 }
 
 func volumeWords(m *Model, _ Context) string {
@@ -168,8 +245,6 @@ func calendarWords(_ *Model, c Context) string {
 		return "a holiday"
 	case v[YearEnd] > 0:
 		return "between 23 December and 2 January"
-	case v[MonthEnd] > 0:
-		return "the last day of the month"
 	}
 	return "no special day"
 }

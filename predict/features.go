@@ -9,29 +9,16 @@ import (
 // and is scaled to about one unit.
 const (
 	Bias = iota
+	Arrivals
 	SlowRate
 	FastRate
 	WeekdayRate
-	ChainRate
-	LastMissed
-	LastWeekMissed
 	MissRun
 	NothingRun
-	SinceMiss
-	UsualMargin
-	LastMargin
-	MarginTrend
-	MarginSpread
-	Forecast
 	VolumeChange
-	Weekend
 	YearEnd
-	MonthEnd
 	Holiday
 	Gap
-	Unexpected
-	WeekdayMargin
-	WeekdayLast
 	UpstreamRisk
 	UpstreamLate
 	AnomalyScore
@@ -42,10 +29,14 @@ const (
 
 // FeatureNames holds the names of the features, as reports write them.
 var FeatureNames = [FeatureCount]string{
-	"bias", "slow_rate", "fast_rate", "weekday_rate", "chain_rate", "last_missed", "last_week_missed", "miss_run",
-	"nothing_run", "since_miss", "usual_margin", "last_margin", "margin_trend", "margin_spread", "forecast",
-	"volume_change", "weekend", "year_end", "month_end", "holiday", "gap", "unexpected", "weekday_margin", "weekday_last",
-	"upstream_risk", "upstream_late", "anomaly_score", "load_retries", "duration_trend",
+	"bias", "arrivals", "slow_rate", "fast_rate", "weekday_rate", "miss_run", "nothing_run", "volume_change", "year_end", "holiday", "gap", "upstream_risk", "upstream_late", "anomaly_score",
+	"load_retries", "duration_trend",
+}
+
+// Raising marks the features whose coefficients are never below 0: more misses never lower a risk, and fewer never
+// raise it.
+var Raising = [FeatureCount]bool{
+	Arrivals: true, SlowRate: true, FastRate: true, WeekdayRate: true, MissRun: true, NothingRun: true, UpstreamRisk: true, UpstreamLate: true, AnomalyScore: true, LoadRetries: true,
 }
 
 // Vector holds the features of one period. NaN marks an unknown feature, which neither
@@ -69,104 +60,47 @@ func (m *Model) Features(c Context) Vector {
 	v[Bias] = 1
 	m.rates(&v, c)
 	m.runs(&v)
-	m.margins(&v)
+	v[Arrivals] = logit(clamp(m.outlook(c.Deadline).survival(0), .002, .998))
 	m.load(&v)
-	m.sameWeekday(&v, c)
 	m.calendar(&v, c)
 	upstream(&v, c)
 	return v
 }
 
-// rates sets the features that are shares of misses: exponential averages, the share of
-// the weekday, and the share after the same last two outcomes (a Markov chain).
+// rates sets the features that are shares of misses: exponential averages, and how far the latest periods of the same
+// weekday are above them.
 func (m *Model) rates(v *Vector, c Context) {
-	v[SlowRate] = logit(clamp(m.slow, .01, .99)) / 2
+	slow := clamp(m.slow, .01, .99)
+	v[SlowRate] = logit(slow) / 2
 	v[FastRate] = logit(clamp(m.fast, .02, .98)) / 2
-	v[WeekdayRate] = m.weekday[c.Deadline.Weekday()].logit(m.slow) - v[SlowRate]*2
-	v[Unexpected] = m.unexpected * 2
-	v[ChainRate] = m.chain[m.state()].logit(m.slow) / 2
+	const keep, prior = .7, 1
+	missed, n := 0.0, 0.0
+	for _, p := range m.history {
+		if p.deadline.Weekday() == c.Deadline.Weekday() {
+			missed, n = keep*missed+indicator(p.missed()), keep*n+1
+		}
+	}
+	v[WeekdayRate] = (logit((missed+prior*slow)/(n+prior)) - logit(slow)) / 2
 }
 
-// runs sets the features of single outcomes and of runs of them: misses, periods
-// without an arrival, and periods since the last miss.
+// runs sets the features of the misses, and of the periods without an arrival, up to now.
 func (m *Model) runs(v *Vector) {
 	n := len(m.history)
-	v[LastMissed], v[LastWeekMissed] = math.NaN(), math.NaN()
-	if n > 0 {
-		v[LastMissed] = indicator(m.history[n-1].missed())
-	}
-	if n >= 7 {
-		v[LastWeekMissed] = indicator(m.history[n-7].missed())
-	}
-	missed, nothing, onTime := 0, 0, 0
+	missed := 0
 	for missed < n && m.history[n-1-missed].missed() {
 		missed++
 	}
-	for nothing < n && math.IsNaN(m.history[n-1-nothing].margin) {
-		nothing++
-	}
-	for onTime < n && !m.history[n-1-onTime].missed() {
-		onTime++
-	}
 	v[MissRun] = math.Log1p(float64(missed))
-	v[NothingRun] = math.Log1p(float64(nothing))
-	v[SinceMiss] = math.Log1p(float64(onTime)) / 2
+	v[NothingRun] = math.Log1p(float64(nothingRun(m.history)))
 }
 
-// margins sets the features of the distance between arrivals and deadlines. Their
-// scale, asinh of ten minutes, suits margins of minutes and of hours.
-func (m *Model) margins(v *Vector) {
-	for _, i := range []int{UsualMargin, LastMargin, MarginTrend, MarginSpread, Forecast} {
-		v[i] = math.NaN()
+// nothingRun counts the last periods without an arrival.
+func nothingRun(history []period) int {
+	n := 0
+	for n < len(history) && math.IsNaN(history[len(history)-1-n].margin) {
+		n++
 	}
-	recent := m.recentMargins(14)
-	if len(recent) < 5 {
-		return
-	}
-	usual, spread := median(recent), math.Max(deviation(recent), 5)
-	v[UsualMargin] = asinh10(usual)
-	v[LastMargin] = asinh10(recent[len(recent)-1])
-	v[MarginSpread] = math.Log(spread/30) / 2
-	k := len(recent)
-	v[MarginTrend] = clamp((median(recent[max(0, k-3):])-median(recent[max(0, k-10):]))/spread, -2, 2)
-	v[Forecast] = m.forecast(recent)
-}
-
-func asinh10(minutes float64) float64 { return math.Asinh(minutes/10) / 3 }
-
-// forecast returns the logit of the share of recent arrivals after the deadline. Each
-// arrival is smoothed by a small kernel, and newer ones weigh more.
-func (m *Model) forecast(margins []float64) float64 {
-	width := math.Max(deviation(margins)/2, 5)
-	total, late, w := 0.0, 0.0, 1.0
-	for i := len(margins) - 1; i >= 0; i-- {
-		total += w
-		late += w * logistic(1.7*margins[i]/width)
-		w *= .85
-	}
-	return logit(clamp(late/total, .01, .99)) / 2
-}
-
-// sameWeekday sets the features of the same weekday: its usual margin, and its share of
-// misses, in which the latest weigh most.
-func (m *Model) sameWeekday(v *Vector, c Context) {
-	var margins []float64
-	missed, n := 0.0, 0.0
-	for _, p := range m.history {
-		if p.deadline.Weekday() != c.Deadline.Weekday() {
-			continue
-		}
-		n = n*.6 + 1
-		missed = missed*.6 + indicator(p.missed())
-		if !math.IsNaN(p.margin) {
-			margins = append(margins, p.margin)
-		}
-	}
-	v[WeekdayMargin] = math.NaN()
-	if k := len(margins); k >= 3 {
-		v[WeekdayMargin] = asinh10(median(margins[max(0, k-5):]))
-	}
-	v[WeekdayLast] = logit(clamp((missed+.5*m.slow+.05)/(n+.6), .01, .99))/2 - v[SlowRate]
+	return n
 }
 
 // load sets the features that compare the last load with those before it.
@@ -196,9 +130,7 @@ func lastAgainst(history []period, value func(period) float64) float64 {
 
 func (m *Model) calendar(v *Vector, c Context) {
 	d := c.Deadline
-	v[Weekend] = indicator(d.Weekday() == time.Saturday || d.Weekday() == time.Sunday)
 	v[YearEnd] = indicator(d.Month() == time.December && d.Day() >= 23 || d.Month() == time.January && d.Day() <= 2)
-	v[MonthEnd] = indicator(d.AddDate(0, 0, 1).Day() == 1)
 	v[Holiday] = indicator(c.Holiday)
 	if n := len(m.history); n > 0 {
 		v[Gap] = math.Log(clamp(d.Sub(m.history[n-1].deadline).Hours()/24, 1, 7))

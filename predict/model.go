@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"math"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -20,56 +21,55 @@ const warmup = 28
 // for concurrent use.
 type Model struct {
 	prior       Prior
+	arrivals    arrivals
 	regression  regression
+	answers     answers
 	history     []period // oldest first, at most memory
 	slow        float64  // exponential average of misses with weight .04
 	fast        float64  // exponential average of misses with weight .2
-	unexpected  float64  // exponential average of misses minus the rate of their weekday
-	weekday     [7]rate
-	chain       [4]rate // rates of misses by the last two outcomes
 	calibration platt
 	record      record
 	outcomes    int
+	today       *outlook // of the last period that was asked for; nil after an outcome
 }
 
-// rate is a share of misses in which older outcomes weigh less.
-type rate struct{ missed, total float64 }
-
-func (r *rate) add(missed bool, keep float64) {
-	r.missed = keep*r.missed + indicator(missed)
-	r.total = keep*r.total + 1
+// answers weighs the two answers of a model, the distribution of arrivals alone and the regression, by Bayes' rule: log
+// odds of the regression from the likelihoods of the outcomes, faded.
+type answers struct {
+	Day  float64 // of day-ahead risks
+	Open float64 // of risks of periods still open, see [outlook.halfway]
 }
 
-// logit returns the logit of the share, shrunk towards the base rate by the weight of
-// three outcomes.
-func (r rate) logit(base float64) float64 {
-	return logit(clamp((r.missed+3*base)/(r.total+3), .02, .98))
-}
+const (
+	answersPrior = -1.5
+	answersKeep  = .997
+)
+
+func (a *answers) day() float64  { return logistic(a.Day + answersPrior) }
+func (a *answers) open() float64 { return logistic(a.Open + answersPrior) }
 
 // New returns a model without outcomes, which answers from the prior.
 func New(p Prior) *Model {
 	m := &Model{
 		prior:       p,
 		regression:  newRegression(p.Mean[:], p.Precision[:]),
+		arrivals:    newArrivals(),
 		calibration: newPlatt(),
 		slow:        .12, fast: .12,
 	}
 	return m
 }
 
-// state returns the last two outcomes as two bits, 1 for a miss.
-func (m *Model) state() int {
-	s := 0
-	for _, p := range m.history[max(0, len(m.history)-2):] {
-		s = s<<1 | int(indicator(p.missed()))
+// outlook returns that on the period of a deadline.
+func (m *Model) outlook(deadline time.Time) *outlook {
+	if m.today == nil || !m.today.deadline.Equal(deadline) || m.today.deadline.Location() != deadline.Location() {
+		m.today = m.arrivals.outlook(deadline)
 	}
-	return s
+	return m.today
 }
 
-// DayAhead returns the probability that the period misses its deadline by the
-// regression alone. It ignores the time of day. It is calibrated once that has proved
-// better.
-func (m *Model) DayAhead(c Context) float64 {
+// regressionRisk returns the day-ahead risk by the regression. It is calibrated once that has proved better.
+func (m *Model) regressionRisk(c Context) float64 {
 	x := m.Features(c).Known()
 	raw := m.regression.score(x[:])
 	if m.calibration.better() {
@@ -78,8 +78,14 @@ func (m *Model) DayAhead(c Context) float64 {
 	return clamp(logistic(raw), .001, .999)
 }
 
+// DayAhead returns the probability that the period misses its deadline. It ignores the time of day.
+func (m *Model) DayAhead(c Context) float64 {
+	w := m.answers.day()
+	return w*m.regressionRisk(c) + (1-w)*clamp(m.outlook(c.Deadline).survival(0), .001, .999)
+}
+
 // DayAheadRisk returns [Model.DayAhead], or the rate of the last 28 periods while the
-// regression is switched off.
+// model is switched off.
 func (m *Model) DayAheadRisk(c Context) float64 {
 	if m.record.off() {
 		return m.rate28()
@@ -90,15 +96,16 @@ func (m *Model) DayAheadRisk(c Context) float64 {
 // Probability returns the probability that a period that is still open at now misses
 // its deadline. It is 1 after the deadline.
 func (m *Model) Probability(c Context, now time.Time) float64 {
-	return m.atTime(m.DayAheadRisk(c), c, now)
-}
-
-func (m *Model) atTime(day float64, c Context, now time.Time) float64 {
-	if now.After(c.Deadline) {
+	left := c.Deadline.Sub(now)
+	if left < 0 {
 		return 1
 	}
-	v := m.openFeatures(day, c.Deadline.Sub(now))
-	return clamp(logistic(dot(m.prior.Open[:], v[:])), .001, .999)
+	o := m.outlook(c.Deadline)
+	if m.record.off() {
+		return m.openRisk(o, m.rate28(), left)
+	}
+	w := m.answers.open()
+	return w*m.openRisk(o, m.regressionRisk(c), left) + (1-w)*clamp(o.miss(-left.Minutes()), .001, .999)
 }
 
 // rate28 returns the smoothed share of misses in the last 28 periods.
@@ -141,15 +148,35 @@ func (m *Model) Learn(c Context, o Outcome) bool {
 	if n := len(m.history); n > 0 && !c.Deadline.After(m.history[n-1].deadline) {
 		return false
 	}
-	missed := o.Missed(c.Deadline)
+	missed, p := o.Missed(c.Deadline), newPeriod(c, o)
+	m.record.add(m.forecast(c, o))
 	x := m.Features(c).Known()
-	day := m.DayAhead(c)
-	m.record.add(forecast{day, m.base(), m.rate28(), missed, lead(c, o)})
+	view, day := m.outlook(c.Deadline), m.regressionRisk(c)
+	m.answers.learn(&m.answers.Day, day, view.survival(0), missed)
+	if at := view.halfway(); !(p.margin <= at) {
+		left := time.Duration(-at * float64(time.Minute))
+		m.answers.learn(&m.answers.Open, m.openRisk(view, day, left), view.miss(at), missed)
+	}
 	m.calibration.learn(m.regression.score(x[:]), missed)
 	m.regression.learn(x[:], missed, m.prior.Precision[:])
-	m.remember(newPeriod(c, o), missed)
+	m.regression.bound(Raising[:])
+	m.arrivals.learn(view, p.margin)
+	m.today = nil
+	m.remember(p, missed)
 	return true
 }
+
+// learn updates one of the log odds with the likelihoods of an outcome.
+func (a *answers) learn(odds *float64, regression, arrivals float64, missed bool) {
+	arrivals = clamp(arrivals, .001, .999)
+	if !missed {
+		regression, arrivals = 1-regression, 1-arrivals
+	}
+	*odds = answersKeep**odds + math.Log(regression/arrivals)
+}
+
+// Outcomes returns how many periods the model has learned.
+func (m *Model) Outcomes() int { return m.outcomes }
 
 // base returns the rate of misses over all outcomes, smoothed by one of each kind.
 func (m *Model) base() float64 {
@@ -157,12 +184,6 @@ func (m *Model) base() float64 {
 }
 
 func (m *Model) remember(p period, missed bool) {
-	if len(m.history) >= 2 {
-		m.chain[m.state()].add(missed, .99)
-	}
-	e := indicator(missed) - logistic(m.weekday[p.deadline.Weekday()].logit(m.slow))
-	m.unexpected += .3 * (e - m.unexpected)
-	m.weekday[p.deadline.Weekday()].add(missed, .95)
 	m.slow += .04 * (indicator(missed) - m.slow)
 	m.fast += .2 * (indicator(missed) - m.fast)
 	m.history = append(m.history, p)

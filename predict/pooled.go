@@ -3,62 +3,36 @@
 package predict
 
 var pooledMean = Vector{
-	0.1866,  // bias
-	0.6511,  // slow_rate
-	0.0689,  // fast_rate
-	0.0779,  // weekday_rate
-	0.6651,  // chain_rate
-	-0.4980, // last_missed
-	-0.4343, // last_week_missed
-	-0.0228, // miss_run
-	0.9849,  // nothing_run
-	-0.3604, // since_miss
-	0.4375,  // usual_margin
-	0.0485,  // last_margin
-	0.0685,  // margin_trend
-	0.1651,  // margin_spread
-	0.0783,  // forecast
-	0.0629,  // volume_change
-	0.4266,  // weekend
-	0.0834,  // year_end
-	-0.1555, // month_end
+	-0.0950, // bias
+	0.8967,  // arrivals
+	-0.0000, // slow_rate
+	0.1281,  // fast_rate
+	0.2691,  // weekday_rate
+	-0.0000, // miss_run
+	0.2236,  // nothing_run
+	0.0114,  // volume_change
+	-0.0086, // year_end
 	0.0000,  // holiday
-	-0.5699, // gap
-	0.7272,  // unexpected
-	-0.1065, // weekday_margin
-	0.5791,  // weekday_last
-	2.4433,  // upstream_risk
-	3.2071,  // upstream_late
-	0.4681,  // anomaly_score
-	4.7481,  // load_retries
-	1.5326,  // duration_trend
+	-0.5311, // gap
+	2.6104,  // upstream_risk
+	3.4126,  // upstream_late
+	-0.0000, // anomaly_score
+	4.9351,  // load_retries
+	1.3047,  // duration_trend
 }
 
 var pooledTypical = Vector{
 	1.0000,  // bias
+	-2.0317, // arrivals
 	-1.0804, // slow_rate
 	-1.1156, // fast_rate
-	0.3016,  // weekday_rate
-	-1.0067, // chain_rate
-	0.1816,  // last_missed
-	0.1805,  // last_week_missed
+	-0.2673, // weekday_rate
 	0.2684,  // miss_run
 	0.1537,  // nothing_run
-	1.0457,  // since_miss
-	-0.8634, // usual_margin
-	-0.7811, // last_margin
-	0.0501,  // margin_trend
-	-0.2986, // margin_spread
-	-1.5696, // forecast
 	0.0392,  // volume_change
-	0.2796,  // weekend
 	0.0288,  // year_end
-	0.0331,  // month_end
 	0.0000,  // holiday
 	0.0152,  // gap
-	0.0083,  // unexpected
-	-0.8446, // weekday_margin
-	-0.0239, // weekday_last
 	0.0000,  // upstream_risk
 	0.0000,  // upstream_late
 	0.0000,  // anomaly_score
@@ -66,4 +40,4 @@ var pooledTypical = Vector{
 	0.0000,  // duration_trend
 }
 
-var pooledOpen = [openCount]float64{0.4492, 0.9282, 0.5062, 0.6082, -0.1757, -0.5300}
+var pooledOpen = [openCount]float64{-0.4422, 0.9680, 1.0434, 0.6002, 0.1728, 0.0981, -0.0239, -0.1012}

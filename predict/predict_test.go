@@ -104,8 +104,8 @@ func TestRiskNamesModelArrivalAndReasons(t *testing.T) {
 	}
 	all := strings.Join(words, "\n")
 	for _, want := range []string{
-		"late on 5 of the last 5 Mondays", "upstream customers is 40 minutes late",
-		"not arrived yet: on 100 % of on-time days",
+		"later on Mondays", "late on 5 of the last 5 Mondays", "upstream customers is 40 minutes late",
+		"not arrived yet: like 8 of the last 60 periods by now, of which 8 missed",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no reason %q in:\n%s", want, all)
@@ -137,7 +137,6 @@ func TestUnknownInputsChangeNothing(t *testing.T) {
 				Risk: sentinel.Float(.9),
 			}}
 		},
-		"anomaly": func(c *predict.Context) { c.Anomaly = sentinel.Float(.9) },
 		"retries": func(c *predict.Context) { c.Retries = sentinel.Int(2) },
 	} {
 		c := next
@@ -157,7 +156,7 @@ func TestStateRoundTripAndDamage(t *testing.T) {
 	m, next := learned(t, 200, mondaysLate)
 	next.Deadline = next.Deadline.In(berlin)
 	state, err := m.MarshalBinary()
-	if err != nil || len(state) > 20_000 {
+	if err != nil || len(state) > 24_000 {
 		t.Fatalf("%d bytes, error %v", len(state), err)
 	}
 	restored, err := predict.Restore(predict.DefaultPrior(), state)
@@ -194,8 +193,8 @@ func TestStateRoundTripAndDamage(t *testing.T) {
 	}
 }
 
-// TestBadRegressionIsSwitchedOff starts from a prior that is wrong.
-func TestBadRegressionIsSwitchedOff(t *testing.T) {
+// TestBadRegressionLosesItsWeight starts from coefficients that are wrong and stay so.
+func TestBadRegressionLosesItsWeight(t *testing.T) {
 	t.Parallel()
 	stubborn := predict.DefaultPrior()
 	stubborn.Mean = predict.Vector{predict.Bias: 3}
@@ -208,12 +207,8 @@ func TestBadRegressionIsSwitchedOff(t *testing.T) {
 		m.Learn(c, outcome(c, -30))
 		c.Deadline = c.Deadline.AddDate(0, 0, 1)
 	}
-	r := m.Risk(c, c.Deadline.Add(-5*time.Hour))
-	if !m.Report().Off || r.Model != predict.BaseRate || r.Probability > .1 {
-		t.Errorf("off %t, model %s, risk %.3f", m.Report().Off, r.Model, r.Probability)
-	}
-	if len(m.Explain(c, c.Deadline)) == 0 || !strings.Contains(m.Explain(c, c.Deadline)[0].Words, "switched off") {
-		t.Errorf("the explanation does not say so: %+v", m.Explain(c, c.Deadline))
+	if p := m.Probability(c, c.Deadline.Add(-5*time.Hour)); p > .1 {
+		t.Errorf("never late in 60 days: risk %.3f", p)
 	}
 }
 

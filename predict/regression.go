@@ -1,5 +1,7 @@
 package predict
 
+import "math"
+
 // Prior is the distribution of a model's coefficients before its first outcome: a
 // Gaussian around pooled coefficients.
 type Prior struct {
@@ -52,6 +54,15 @@ func (r *regression) learn(x []float64, missed bool, precision []float64) {
 		r.mean[i] += vx[i] * step
 		for j := range n {
 			r.variance[i*n+j] -= s * gain * vx[i] * vx[j]
+		}
+	}
+}
+
+// bound keeps the marked coefficients from falling below 0.
+func (r *regression) bound(marked []bool) {
+	for i, m := range marked {
+		if m {
+			r.mean[i] = math.Max(0, r.mean[i])
 		}
 	}
 }

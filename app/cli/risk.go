@@ -151,6 +151,7 @@ func printRiskReport(w io.Writer, all []*agent.Forecast) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "DATASET\tPERIODS\tMISSED\tBRIER\tSKILL\tCALIBRATION ERROR\tWARNED OF\tLEAD\tANSWERS")
 	var bins [5]predict.Bin
+	var leads [len(predict.Leads)]predict.Quality
 	for _, f := range all {
 		r := f.Tracker.Model.Report()
 		lead, answers := "-", "model"
@@ -164,7 +165,11 @@ func printRiskReport(w io.Writer, all []*agent.Forecast) error {
 			f.Dataset.Table, r.Outcomes, r.Misses, known(r.Brier), known(r.Skill), known(r.Calibration),
 			r.Warned, r.Misses, strings.TrimSuffix(lead, "0s"), answers)
 		addBins(&bins, r.Reliability)
+		for i := range leads {
+			leads[i].Add(r.ByLead[i])
+		}
 	}
+	printLeads(tw, leads)
 	fmt.Fprintln(tw, "\nRISK GIVEN\tPERIODS\tMEAN RISK\tMISSED")
 	for _, b := range bins {
 		if b.Count > 0 {
@@ -174,6 +179,20 @@ func printRiskReport(w io.Writer, all []*agent.Forecast) error {
 		}
 	}
 	return tw.Flush()
+}
+
+// printLeads writes how good the risks of all datasets were at each lead, beside the rate of misses of the periods that
+// were open then.
+func printLeads(w io.Writer, leads [len(predict.Leads)]predict.Quality) {
+	fmt.Fprintln(w, "\nBEFORE THE DEADLINE\tPERIODS OPEN\tMISSED\tBRIER\tBRIER OF THE BASE RATE\tSKILL")
+	for i, q := range leads {
+		name := "day-ahead"
+		if i > 0 {
+			name = strings.TrimSuffix(predict.Leads[i].String(), "0s")
+		}
+		n := float64(q.Open)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\n", name, q.Open, q.Missed, known(q.Squares/n), known(q.Base/n), known(q.Skill()))
+	}
 }
 
 // addBins adds sums up, so that datasets weigh by their periods.

@@ -46,13 +46,22 @@ func WriteRisks(dir string, lead time.Duration, w io.Writer) error {
 // Replay returns the risk of every period of the feed. The model starts from the prior,
 // and learns each period after it returned its risk. With lead 0 the risk is day-ahead.
 func Replay(f Feed, prior predict.Prior, lead time.Duration) []float64 {
+	return ReplayLeads(f, prior, []time.Duration{lead})[0]
+}
+
+// ReplayLeads returns the risks of every period of the feed, as [Replay] does, for each lead.
+func ReplayLeads(f Feed, prior predict.Prior, leads []time.Duration) [][]float64 {
 	m := predict.New(prior)
-	risks := make([]float64, len(f.Periods))
-	for i, p := range f.Periods {
-		if lead > 0 {
-			risks[i] = m.Probability(p.Context, p.Context.Deadline.Add(-lead))
-		} else {
-			risks[i] = m.DayAheadRisk(p.Context)
+	risks := make([][]float64, len(leads))
+	for _, p := range f.Periods {
+		for l, lead := range leads {
+			risk := 0.0
+			if lead > 0 {
+				risk = m.Probability(p.Context, p.Context.Deadline.Add(-lead))
+			} else {
+				risk = m.DayAheadRisk(p.Context)
+			}
+			risks[l] = append(risks[l], risk)
 		}
 		m.Learn(p.Context, p.Outcome)
 	}

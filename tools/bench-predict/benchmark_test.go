@@ -105,18 +105,18 @@ func TestFutureDoesNotMoveThePastOfSimulatedFeeds(t *testing.T) {
 func TestLeaveOneOutIgnoresTheFeedItself(t *testing.T) {
 	t.Parallel()
 	feeds := testFeeds(t)
-	before, err := LeaveOneOut(feeds, 0)
+	before, err := LeaveOneOut(feeds, []time.Duration{0})
 	if err != nil {
 		t.Fatal(err)
 	}
 	feeds[0].Periods = slices.Clone(feeds[0].Periods)
 	last := &feeds[0].Periods[len(feeds[0].Periods)-1]
 	last.Missed, last.Outcome = !last.Missed, predict.Outcome{}
-	after, err := LeaveOneOut(feeds, 0)
+	after, err := LeaveOneOut(feeds, []time.Duration{0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(before[0], after[0]) {
+	if !slices.Equal(before[0][0], after[0][0]) {
 		t.Error("the risks of a feed moved with its own last outcome: its prior has seen it")
 	}
 }

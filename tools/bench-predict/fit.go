@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel/predict"
@@ -15,8 +17,9 @@ import (
 // fitted on the simulated feeds, with the others fixed.
 func FitPrior(feeds, simulated []backtest.Feed) (predict.Prior, error) {
 	prior := predict.DefaultPrior()
+	start := predict.Vector{predict.Arrivals: 1}
 	x, y := rows(feeds)
-	mean, err := fitRidge(x, y, make([]float64, predict.FeatureCount), constant(predict.FeatureCount, 2))
+	mean, err := fitSigned(x, y, start[:], constant(predict.FeatureCount, 2), predict.Raising[:])
 	if err != nil {
 		return prior, fmt.Errorf("fit prior: %w", err)
 	}
@@ -29,6 +32,27 @@ func FitPrior(feeds, simulated []backtest.Feed) (predict.Prior, error) {
 	return fitOpen(prior, feeds)
 }
 
+// fitSigned is fitRidge with the coefficients of some columns bounded below by 0.
+func fitSigned(x [][]float64, y []bool, mean, precision []float64, signed []bool) ([]float64, error) {
+	precision, mean = slices.Clone(precision), slices.Clone(mean)
+	for range len(mean) {
+		w, err := fitRidge(x, y, mean, precision)
+		if err != nil {
+			return nil, err
+		}
+		again := false
+		for i := range w {
+			if signed[i] && w[i] < -1e-6 {
+				mean[i], precision[i], again = 0, 1e12, true
+			}
+		}
+		if !again {
+			return w, nil
+		}
+	}
+	return nil, errors.New("fit logistic regression: the bounds were not met")
+}
+
 // unobserved are the features that the recorded feeds lack.
 var unobserved = []int{predict.UpstreamRisk, predict.UpstreamLate, predict.AnomalyScore, predict.LoadRetries, predict.DurationTrend}
 
@@ -39,7 +63,7 @@ func fitUnobserved(mean []float64, simulated []backtest.Feed) ([]float64, error)
 		precision[i] = 2
 	}
 	x, y := rows(simulated)
-	fitted, err := fitRidge(x, y, mean, precision)
+	fitted, err := fitSigned(x, y, mean, precision, predict.Raising[:])
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +110,7 @@ func constant(n int, v float64) []float64 {
 }
 
 // leads are the times before the deadline for which the open regression is fitted.
-var leads = []time.Duration{180 * time.Minute, 120 * time.Minute, 60 * time.Minute, 30 * time.Minute, 10 * time.Minute}
+var leads = []time.Duration{180 * time.Minute, 60 * time.Minute, 30 * time.Minute, 20 * time.Minute, 10 * time.Minute}
 
 func fitOpen(prior predict.Prior, feeds []backtest.Feed) (predict.Prior, error) {
 	var x [][]float64
@@ -103,7 +127,7 @@ func fitOpen(prior predict.Prior, feeds []backtest.Feed) (predict.Prior, error) 
 			m.Learn(p.Context, p.Outcome)
 		}
 	}
-	w, err := fitRidge(x, y, predict.BayesOpen[:], constant(len(predict.BayesOpen), 20))
+	w, err := fitRidge(x, y, predict.BayesOpen[:], constant(len(predict.BayesOpen), 5))
 	if err != nil {
 		return prior, fmt.Errorf("fit prior: open periods: %w", err)
 	}
@@ -111,16 +135,34 @@ func fitOpen(prior predict.Prior, feeds []backtest.Feed) (predict.Prior, error) 
 	return prior, nil
 }
 
-// LeaveOneOut replays each feed with a prior that was fitted on the other feeds only.
-func LeaveOneOut(feeds []backtest.Feed, lead time.Duration) ([][]float64, error) {
-	out := make([][]float64, len(feeds))
+// fitFeeds draws the feeds of all families but one that the pooled prior is fitted on, beside the recorded ones. Their
+// seed is not that of the feeds that are judged.
+func fitFeeds(without string) []backtest.Feed {
+	var out []backtest.Feed
+	for _, f := range families {
+		if f.name == without {
+			continue
+		}
+		for _, d := range drawFeeds(f, fitSeed, 12) {
+			out = append(out, d.Feed)
+		}
+	}
+	return out
+}
+
+// LeaveOneOut replays each feed with a prior that was fitted on the other feeds and on drawn ones only. The result has
+// the risks by lead and feed.
+func LeaveOneOut(feeds []backtest.Feed, leads []time.Duration) ([][][]float64, error) {
+	out := make([][][]float64, len(leads))
 	for i, f := range feeds {
-		others := append(append([]backtest.Feed(nil), feeds[:i]...), feeds[i+1:]...)
+		others := append(append(fitFeeds(""), feeds[:i]...), feeds[i+1:]...)
 		prior, err := FitPrior(others, nil)
 		if err != nil {
 			return nil, fmt.Errorf("leave out %s: %w", f.Name, err)
 		}
-		out[i] = backtest.Replay(f, prior, lead)
+		for l, risks := range backtest.ReplayLeads(f, prior, leads) {
+			out[l] = append(out[l], risks)
+		}
 	}
 	return out, nil
 }

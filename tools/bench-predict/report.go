@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,25 +21,25 @@ var reportLeads = []time.Duration{180 * time.Minute, 60 * time.Minute, 30 * time
 func WriteReport(feeds []backtest.Feed, dir string) error {
 	var b bytes.Buffer
 	fmt.Fprint(&b, reportIntro)
-	risks, err := LeaveOneOut(feeds, 0)
+	if err := writeDrawn(&b, feeds); err != nil {
+		return err
+	}
+	risks, err := LeaveOneOut(feeds, append([]time.Duration{0}, reportLeads...))
 	if err != nil {
 		return err
 	}
-	own := pool(feeds, risks, 0)
+	own := pool(feeds, risks[0], 0)
 	fmt.Fprint(&b, "## Day-ahead, all feeds\n\n")
 	backtest.WriteTable(&b, append(dayAheadBaselines(feeds), row("**Sentinel**", own)))
 	fmt.Fprint(&b, "\n![Reliability, day-ahead](plots/prediction-reliability.svg)\n\n## Day-ahead, per feed\n\n")
 	var perFeed []backtest.Row
 	for i, f := range feeds {
-		perFeed = append(perFeed, row(f.Name, backtest.Forecasts(f, risks[i], 0)))
+		perFeed = append(perFeed, row(f.Name, backtest.Forecasts(f, risks[0][i], 0)))
 	}
 	backtest.WriteTable(&b, perFeed)
 	fmt.Fprint(&b, "\n![Skill per feed](plots/prediction-skill.svg)\n")
-	writeFirst(&b, feeds, risks)
-	open, err := writeOpen(&b, feeds, risks)
-	if err != nil {
-		return err
-	}
+	writeFirst(&b, feeds, risks[0])
+	open := writeOpen(&b, feeds, risks)
 	writeSimulated(&b)
 	if err := writePlots(filepath.Join(dir, "plots"), own, open, perFeed); err != nil {
 		return err
@@ -51,18 +52,46 @@ func WriteReport(feeds []backtest.Feed, dir string) error {
 
 const reportIntro = `# Prediction benchmark
 
-This page is for those who want to know how good the [predictions of missed deadlines](prediction.md) are, on real
-arrival times. ` + "`make bench-predict DATA=DIR`" + ` writes it; do not edit it.
+This page is for those who want to know how good the [predictions of missed deadlines](prediction.md) are, on feeds
+whose true risks are known and on real arrival times. ` + "`make bench-predict DATA=DIR`" + ` writes it; do not edit it.
 
-- Every risk is given before its outcome is learned. Each feed starts from a prior fitted on the other feeds only.
-- The first 28 periods of a feed are not scored.
-- Skill is Brier skill against the feed's own expanding base rate, unless said otherwise.
+- Every risk is given before its outcome is learned.
 - Calibration is the expected calibration error over 10 bins of equal count.
 - Precision and recall are those of risk > 0.8. A dash means that a measure does not exist.
-- The few constants of the model (prior precision, forgetting, smoothing of survival) were compared on these same
-  feeds. Other feeds may score lower.
+- Few constants of the model were compared on these same feeds: prior precision, weights and memories of the experts.
+  Others may score lower.
 
 `
+
+const drawnIntro = `## Drawn feeds, whose true risks are known
+
+40 feeds of each family are drawn, each with parameters of its own. The ideal knows the process and its parameters, and
+has seen the same past. Sentinel starts from a prior fitted on the recorded feeds and on other families only.
+
+- Base, Sentinel and ideal are expected Brier scores. The base is the feed's own expanding rate of misses of the periods
+  that are open at that lead. The first 60 periods are not scored.
+- Share is that of the attainable skill: (base - Sentinel) / (base - ideal). It has a dash where less than .05 is
+  attainable.
+- Calibration, recall and false alarms at risk > 0.8 are those of Sentinel and, after the slash, of the ideal.
+
+`
+
+// writeDrawn judges each family of drawn feeds with a prior that was not fitted on it.
+func writeDrawn(b *bytes.Buffer, feeds []backtest.Feed) error {
+	fmt.Fprint(b, drawnIntro)
+	began := time.Now()
+	rows, err := power(families, powerSeed, powerFeeds, func(name string) (predict.Prior, error) {
+		return FitPrior(append(fitFeeds(name), feeds...), nil)
+	})
+	if err != nil {
+		return err
+	}
+	writePower(b, rows)
+	fmt.Fprintln(os.Stderr, "drawn feeds judged in", time.Since(began).Round(time.Second))
+	fmt.Fprint(b, "\n## Recorded feeds\n\nSkill is Brier skill against the feed's own expanding base rate, unless said otherwise. "+
+		"The first 28 periods of a feed\nare not scored. Each feed starts from a prior fitted on the other feeds and on drawn ones only.\n\n")
+	return nil
+}
 
 // row is one line of a table.
 func row(name string, forecasts []backtest.Forecast) backtest.Row {
@@ -115,22 +144,18 @@ func writeFirst(b *bytes.Buffer, feeds []backtest.Feed, risks [][]float64) {
 	})
 }
 
-func writeOpen(b *bytes.Buffer, feeds []backtest.Feed, dayAhead [][]float64) (hour []backtest.Forecast, err error) {
-	fmt.Fprint(b, "\n## Before the deadline, periods not yet arrived\n\nSkill is against the share of misses of exactly these periods; in a feed's row, of that feed's periods. No forecast can\nknow this reference. Below 0, arrivals this late say nothing reliable about the feed.\n\n")
-	for _, lead := range reportLeads {
-		risks, err := LeaveOneOut(feeds, lead)
-		if err != nil {
-			return nil, err
-		}
+func writeOpen(b *bytes.Buffer, feeds []backtest.Feed, risks [][][]float64) (hour []backtest.Forecast) {
+	fmt.Fprint(b, openIntro)
+	for l, lead := range reportLeads {
 		alone := replayBaseline(feeds, func(ps []backtest.Period, i int) float64 { return hazard(ps, i, lead) })
 		rows := []backtest.Row{
-			row("empirical hazard alone", againstOwnRate(pool(feeds, alone, lead))),
-			row("day-ahead risk unchanged", againstOwnRate(pool(feeds, dayAhead, lead))),
-			row("**Sentinel**", againstOwnRate(pool(feeds, risks, lead))),
+			row("empirical hazard alone", poolOwnRates(feeds, alone, lead)),
+			row("day-ahead risk unchanged", poolOwnRates(feeds, risks[0], lead)),
+			row("**Sentinel**", poolOwnRates(feeds, risks[l+1], lead)),
 		}
 		fmt.Fprintf(b, "### %.0f minutes before\n\n", lead.Minutes())
 		for i, f := range feeds {
-			rows = append(rows, row(f.Name, againstOwnRate(backtest.Forecasts(f, risks[i], lead))))
+			rows = append(rows, row(f.Name, againstOwnRate(backtest.Forecasts(f, risks[l+1][i], lead))))
 		}
 		backtest.WriteTable(b, rows)
 		fmt.Fprintln(b)
@@ -138,7 +163,46 @@ func writeOpen(b *bytes.Buffer, feeds []backtest.Feed, dayAhead [][]float64) (ho
 			hour = rows[2].Forecasts
 		}
 	}
-	return hour, nil
+	return hour
+}
+
+const openIntro = `
+## Before the deadline, periods not yet arrived
+
+Skill is against the share of misses of exactly these periods of the same feed. No forecast can know this reference.
+Below 0, arrivals this late say nothing reliable about the feed.
+
+`
+
+// poolOwnRates pools the forecasts of feeds, each against the share of misses among its own.
+func poolOwnRates(feeds []backtest.Feed, risks [][]float64, lead time.Duration) []backtest.Forecast {
+	var out []backtest.Forecast
+	for i, f := range feeds {
+		out = append(out, againstOwnRate(backtest.Forecasts(f, risks[i], lead))...)
+	}
+	return out
+}
+
+// writeShipped writes one table of all feeds with the shipped prior: day-ahead and at each lead.
+func writeShipped(w io.Writer, feeds []backtest.Feed) {
+	var b bytes.Buffer
+	var rows []backtest.Row
+	leads := append([]time.Duration{0}, reportLeads...)
+	risks := make([][][]float64, len(leads))
+	for _, f := range feeds {
+		for l, r := range backtest.ReplayLeads(f, predict.DefaultPrior(), leads) {
+			risks[l] = append(risks[l], r)
+		}
+	}
+	for l, lead := range leads {
+		fs := pool(feeds, risks[l], lead)
+		if lead > 0 {
+			fs = poolOwnRates(feeds, risks[l], lead)
+		}
+		rows = append(rows, row(fmt.Sprintf("%.0f minutes", lead.Minutes()), fs))
+	}
+	backtest.WriteTable(&b, rows)
+	fmt.Fprint(w, b.String())
 }
 
 // againstOwnRate replaces the reference by the share of misses among the forecasts

@@ -14,7 +14,8 @@ import (
 func fitRidge(x [][]float64, y []bool, mean, precision []float64) ([]float64, error) {
 	n := len(mean)
 	w := append([]float64(nil), mean...)
-	for range 8 {
+	const iterations, longest = 40, 1 // a longer step could leave the region where Newton's method converges
+	for range iterations {
 		gradient, hessian := normalEquations(x, y, w, mean, precision)
 		var factor mat.Cholesky
 		if !factor.Factorize(mat.NewSymDense(n, hessian)) {
@@ -24,8 +25,9 @@ func fitRidge(x [][]float64, y []bool, mean, precision []float64) ([]float64, er
 		if err := factor.SolveVecTo(step, mat.NewVecDense(n, gradient)); err != nil {
 			return nil, fmt.Errorf("fit logistic regression: %w", err)
 		}
+		scale := 1 / max(1, mat.Norm(step, math.Inf(1))/longest)
 		for i := range w {
-			w[i] += step.AtVec(i)
+			w[i] += scale * step.AtVec(i)
 		}
 	}
 	return w, nil
