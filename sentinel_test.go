@@ -119,8 +119,9 @@ func TestLayers(t *testing.T) {
 		},
 		"/cluster": {"", "/secrets", "/internal/panics", "/internal/wait", "/warehouse", "/store", "/notify", "/repair", "/checks"},
 		"/web":     {"", "/access", "/store", "/repair", "/notify", "/slo", "/web/page"},
+		"/docs":    {},
 		"/web/page": {
-			"", "/access", "/agent", "/anomaly", "/checks", "/config", "/notify", "/predict", "/repair", "/slo", "/store",
+			"", "/access", "/agent", "/anomaly", "/checks", "/config", "/docs", "/notify", "/predict", "/repair", "/slo", "/store",
 			"/warehouse",
 		},
 		"/scratch": {},
@@ -139,7 +140,7 @@ func TestLayers(t *testing.T) {
 		"/app/propose": {"", "/anomaly", "/checks", "/config", "/warehouse"},
 		"/app/cli": {
 			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/app/propose", "/app/server", "/app/setup", "/chart", "/checks", "/config",
-			"/contract", "/demo", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
+			"/contract", "/demo", "/docs", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
 			"/importers/soda", "/notify", "/predict", "/predict/backtest", "/repair",
 			"/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
 		},

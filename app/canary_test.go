@@ -167,6 +167,7 @@ var notRun = []string{"backtest", "completion", "demo", "drill", "help", "import
 
 // canaryCommands are what a person types beside the agent.
 var canaryCommands = []string{
+	"docs", "docs security",
 	"validate", "plan", "doctor", "check", "check --no-state --format json", "check --no-state --format junit",
 	"gate --dataset lite.main.a0", "schema diff", "schema accept", "segments list --check lite.main.a0/row_count",
 	"history --check lite.main.a0/row_count --metric row_count", "risk report", "risk explain lite.main.a0", "slo", "incidents list",
@@ -234,8 +235,12 @@ func TestNoSecretIsShown(t *testing.T) {
 			t.Errorf("%s shows the secret of %s", where, found)
 		}
 	}
-	for _, path := range []string{"/", "/metrics", "/api/v1/results", "/api/v1/incidents?all=1", "/api/v1/repairs",
-		"/api/v1/silences", "/api/v1/notifications/dead", "/-/ready"} {
+	paths := []string{"/", "/metrics", "/api/v1/results", "/api/v1/incidents?all=1", "/api/v1/repairs",
+		"/api/v1/silences", "/api/v1/notifications/dead", "/-/ready", "/datasets", "/lineage", "/samples"}
+	for _, link := range regexp.MustCompile(`href="(/datasets/[^"]+)"`).FindAllStringSubmatch(get("/datasets"), -1) {
+		paths = append(paths, link[1])
+	}
+	for _, path := range paths {
 		body := get(path)
 		if body == "" {
 			t.Errorf("%s has no answer", path)

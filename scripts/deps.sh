@@ -7,6 +7,7 @@ missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || have initdb || [ -n "${SENTINEL_TEST_POSTGRES_DSN:-}" ] || missing="$missing postgresql"
 have mariadbd || [ -x /usr/sbin/mariadbd ] || [ -n "${SENTINEL_TEST_MYSQL_DSN:-}" ] || missing="$missing mariadb-server"
 have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
+have chromium || have chromium-browser || have google-chrome || missing="$missing chromium"
 have promtool && have prometheus || missing="$missing prometheus"
 have prometheus-alertmanager || missing="$missing prometheus-alertmanager"
 

@@ -16,6 +16,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/docs"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/predict"
 	"github.com/sentinel-dq/sentinel/slo"
@@ -106,6 +107,8 @@ func (s *Site) Routes(mux *http.ServeMux, g *access.Guard) {
 	}
 	series := g.Browser("", s.refuse, http.HandlerFunc(s.serveSeries))
 	mux.Handle("GET /datasets/{warehouse}/{schema}/{table}/series", series)
+	plots := http.StripPrefix("/docs/", http.FileServerFS(docs.Files))
+	mux.Handle("GET /docs/plots/{name}", g.Browser("", s.refuse, plots))
 	mux.HandleFunc("GET /login", s.loginForm)
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("GET /assets/{name}", serveAsset)
