@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/sentinel-dq/sentinel"
 )
 
@@ -14,7 +16,8 @@ import (
 type Excerpt struct {
 	File string // its name without the folder
 	Line int    // from 1
-	Text string // the lines without secrets; "" if the file has changed since it was read
+	Text string // the lines without secrets; "" if they are not shown
+	Old  bool   // the file has changed since it was read, and is not shown
 }
 
 // Excerpt returns the entry that applies to a table; ok is false if there is none. It reads the
@@ -29,7 +32,7 @@ func (c *Config) Excerpt(t sentinel.Table) (e Excerpt, ok bool, err error) {
 	if err != nil {
 		return e, true, fmt.Errorf("reading the configuration again: %w", err)
 	}
-	if sha256.Sum256(data) == c.sum {
+	if e.Old = sha256.Sum256(data) != c.sum; !e.Old {
 		e.Text = entryAt(splitLines(data), line)
 	}
 	return e, true, nil
@@ -51,27 +54,82 @@ func (c *Config) lineOf(t sentinel.Table) (loose int) {
 	return loose
 }
 
-// entryAt returns the item of a list that begins on a line, without secrets.
+// entryAt returns the item of a list that begins on a line, without what may hold a secret. What
+// cannot be read by itself, such as one with an alias, is not shown: the result is "".
 func entryAt(lines []string, line int) string {
 	if line > len(lines) {
 		return ""
 	}
-	hidden := hiddenLines(lines)
-	begin := line - 1
+	begin, end := line-1, line
 	indent := indentOf(lines[begin])
-	out := []string{maskLine(lines[begin], hidden[begin])}
-	for i := begin + 1; i < len(lines); i++ {
-		text := strings.TrimSpace(lines[i])
-		if text != "" && !strings.HasPrefix(text, "#") && indentOf(lines[i]) <= indent {
+	for ; end < len(lines); end++ {
+		text := strings.TrimSpace(lines[end])
+		if text != "" && !strings.HasPrefix(text, "#") && indentOf(lines[end]) <= indent {
 			break
 		}
-		out = append(out, maskLine(lines[i], hidden[i]))
 	}
-	for i, l := range out {
-		out[i] = strings.TrimRight(l[min(indent, indentOf(l)):], " \t")
+	var out []string
+	for _, l := range lines[begin:end] {
+		out = append(out, strings.TrimRight(l[min(indent, indentOf(l)):], " \t"))
 	}
 	for len(out) > 0 && (out[len(out)-1] == "" || strings.HasPrefix(strings.TrimSpace(out[len(out)-1]), "#")) {
 		out = out[:len(out)-1]
 	}
-	return strings.Join(out, "\n")
+	return withoutSecrets(out)
+}
+
+// secretKey matches keys whose value may hold a secret.
+var secretKey = pattern(`(?i)(dsn|token|password|secret|headers?|url|_key|command|env)$`)
+
+// withoutSecrets returns the lines of an item without the actions of its repairs, which hold
+// addresses and tokens. It returns "" if another key may hold a secret too.
+func withoutSecrets(lines []string) string {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(strings.Join(lines, "\n")), &doc); err != nil {
+		return ""
+	}
+	if len(doc.Content) != 1 || len(doc.Content[0].Content) != 1 {
+		return ""
+	}
+	item := doc.Content[0].Content[0]
+	if item.Kind != yaml.MappingNode {
+		return ""
+	}
+	var out []string
+	next := 0 // the first line that is not copied yet
+	for i := 0; i+1 < len(item.Content); i += 2 {
+		key := item.Content[i]
+		if key.Value != "repair" {
+			if mayHoldSecrets(key, item.Content[i+1]) {
+				return ""
+			}
+			continue
+		}
+		first, last := key.Line-1, len(lines)
+		if i+2 < len(item.Content) {
+			last = item.Content[i+2].Line - 1
+		}
+		if first < next || last <= first || first == 0 { // on a line with other keys
+			return ""
+		}
+		out = append(append(out, lines[next:first]...), strings.Repeat(" ", key.Column-1)+"repair: # see the file")
+		next = last
+	}
+	return strings.Join(append(out, lines[next:]...), "\n")
+}
+
+// mayHoldSecrets reports whether a key, or one below it, may hold a secret.
+func mayHoldSecrets(key, value *yaml.Node) bool {
+	if secretKey().MatchString(key.Value) || value.Kind == yaml.AliasNode {
+		return true
+	}
+	for i, n := range value.Content {
+		switch {
+		case value.Kind != yaml.MappingNode && mayHoldSecrets(&yaml.Node{}, n):
+			return true
+		case value.Kind == yaml.MappingNode && i%2 == 0 && mayHoldSecrets(n, value.Content[i+1]):
+			return true
+		}
+	}
+	return false
 }
