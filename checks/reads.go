@@ -22,6 +22,9 @@ func Reads(c Check, t Target, column string) bool {
 	if strings.EqualFold(c.Needs(t).Column, column) {
 		return true
 	}
+	if r, is := c.(*Reconcile); is && len(r.Key) > 0 && len(r.Columns) == 0 {
+		return true // it compares all columns
+	}
 	v := reflect.ValueOf(c).Elem()
 	for _, k := range settings.Keys(v.Type()) {
 		if !slices.Contains(describing, k.Name) && mentions(v.FieldByIndex(k.Index), column) {

@@ -37,6 +37,7 @@ func Failed(jobs []Job, err error) []Outcome {
 type PlannedStatement struct {
 	Table     sentinel.Table
 	Checks    []string // ids of the checks
+	Warehouse string   // where the statement is sent, which may be that of another table
 	Statement warehouse.Statement
 	Err       error // the catalog could not be read, or the table is missing
 }
@@ -63,7 +64,7 @@ func (e *executor) plan(j *jobRun) []PlannedStatement {
 	statements = append(statements, e.singly(e.heavy)...)
 	e.heavy = nil
 	for _, st := range statements {
-		p.Statement = st.Statement
+		p.Statement, p.Warehouse = st.Statement, st.db.Config.Name
 		out = append(out, p)
 	}
 	p.Statement = warehouse.Statement{}

@@ -1,8 +1,10 @@
 package rowdiff
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 
@@ -54,9 +56,13 @@ func (c *Comparison) Next(answers []Answer) (*Step, *Result, error) {
 
 // group is a segment as one table answered.
 type group struct {
-	count int64
-	sum   string
+	count     int64
+	sum       string
+	low, high int64 // of the keys of a range
 }
+
+// span is the difference of the largest and the smallest key of two groups with rows.
+func span(a, b group) uint64 { return uint64(max(a.high, b.high)) - uint64(min(a.low, b.low)) }
 
 // take compares the segments of both tables, and plans the next step.
 func (d *descent) take(answer Answer) error {
@@ -72,10 +78,10 @@ func (d *descent) take(answer Answer) error {
 			d.result.Rows[Here] += here.count
 			d.result.Rows[There] += there.count
 		}
-		if here == there {
+		if here.count == there.count && here.sum == there.sum {
 			continue
 		}
-		segment := Segment{Shift: shift, At: at, count: [2]int64{here.count, there.count}}
+		segment := Segment{Shift: shift, At: at, count: [2]int64{here.count, there.count}, span: span(here, there)}
 		if here.count == 0 || there.count == 0 {
 			d.lone = append(d.lone, segment)
 			continue
@@ -83,7 +89,7 @@ func (d *descent) take(answer Answer) error {
 		d.open = append(d.open, segment)
 	}
 	for _, list := range [][]Segment{d.open, d.lone} {
-		slices.SortFunc(list, func(a, b Segment) int { return compareInts(a.At, b.At) })
+		slices.SortFunc(list, func(a, b Segment) int { return cmp.Compare(a.At, b.At) })
 	}
 	d.plan(shift)
 	return nil
@@ -126,7 +132,7 @@ func (d *descent) read(answer Answer) (sides [2]map[int64]group, shift int, err 
 func (d *descent) readSide(s Side, rows warehouse.Rows) (map[int64]group, int, error) {
 	groups, shift := make(map[int64]group, len(rows)), 0
 	for _, row := range rows {
-		if len(row) != 4 {
+		if len(row) != 4 && !(d.ranges && len(row) == 6) {
 			return nil, 0, errors.New("the database answered with other columns than were asked for")
 		}
 		count, err := strconv.ParseInt(row[1].Text, 10, 64)
@@ -144,7 +150,16 @@ func (d *descent) readSide(s Side, rows warehouse.Rows) (map[int64]group, int, e
 		if err != nil {
 			return nil, 0, fmt.Errorf("the number of a segment: %w", err)
 		}
-		groups[at] = group{count, row[2].Text}
+		g := group{count: count, sum: row[2].Text}
+		if d.ranges {
+			var errHigh error
+			g.low, err = strconv.ParseInt(row[4].Text, 10, 64)
+			g.high, errHigh = strconv.ParseInt(row[5].Text, 10, 64)
+			if err = errors.Join(err, errHigh); err != nil {
+				return nil, 0, fmt.Errorf("the keys of a segment: %w", err)
+			}
+		}
+		groups[at] = g
 	}
 	return groups, shift, nil
 }
@@ -158,7 +173,7 @@ func widen(groups map[int64]group, by int) (map[int64]group, error) {
 	for at, g := range groups {
 		wide := at >> by
 		if sums[wide] == nil {
-			sums[wide] = &decimalSum{}
+			sums[wide] = &decimalSum{low: g.low, high: g.high}
 		}
 		if err := sums[wide].add(g); err != nil {
 			return nil, err
@@ -197,8 +212,12 @@ func (d *descent) plan(shift int) {
 // divided returns the shift of the parts of the open segments.
 func (d *descent) divided(shift int) int {
 	parts := log2(max(d.Parts/max(1, len(d.open)), d.Parts/leastParts, 2))
-	if d.ranges {
-		return max(0, shift-parts)
+	if d.ranges { // the keys may lie close together
+		widest := uint64(0)
+		for _, s := range d.open {
+			widest = max(widest, s.span)
+		}
+		return max(0, min(shift, bits.Len64(widest))-parts)
 	}
 	return min(hashBits, shift+parts)
 }

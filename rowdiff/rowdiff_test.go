@@ -121,7 +121,7 @@ func onEveryPair(t *testing.T, do func(t *testing.T, sides [2]*engine)) {
 func TestOracle(t *testing.T) {
 	t.Parallel()
 	onEveryPair(t, func(t *testing.T, sides [2]*engine) {
-		for seed := range uint64(10) {
+		for seed := range uint64(6) {
 			s := drawScene(seed, sides)
 			s.create(sides)
 			names := append(slices.Clone(s.key), s.others()...)
@@ -162,4 +162,87 @@ func describe(r *rowdiff.Result, n int) (out []string) {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// TestFewStatements finds eight differences in a table that is too large to be read, by at most
+// four statements a side, and the equal table by one.
+func TestFewStatements(t *testing.T) {
+	t.Parallel()
+	onEveryPair(t, func(t *testing.T, sides [2]*engine) {
+		const rows = 20_000
+		for at, e := range sides {
+			e.Exec(t, "CREATE TABLE t (id bigint NOT NULL PRIMARY KEY, n integer)", "CREATE TABLE digits (d integer)",
+				"INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)",
+				fmt.Sprintf("INSERT INTO t SELECT v, v FROM (SELECT 10000 * a.d + 1000 * b.d + 100 * c.d + 10 * d.d + e.d AS v FROM "+
+					"digits a, digits b, digits c, digits d, digits e WHERE a.d < %d) x", rows/10_000))
+			if at == 1 {
+				e.Exec(t, "DELETE FROM t WHERE id IN (0, 5000, 19999)", "INSERT INTO t VALUES (-9000000000000000000, 1)",
+					"UPDATE t SET n = -1 WHERE id IN (77, 10077, 15000, 19998)")
+			}
+		}
+		for _, key := range [][]string{{"id"}, {"id", "n"}} {
+			config := rowdiff.Config{Dialects: [2]warehouse.Dialect{sides[0].db.Dialect, sides[1].db.Dialect}, Key: len(key),
+				UTC: true, Most: 100, Name: 100}
+			for s, e := range sides {
+				config.Columns[s] = e.columns("t", append(slices.Clone(key), []string{"id", "n"}[len(key):]...)...)
+			}
+			of, err := rowdiff.New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, levels, err := compare(t, of, sides, [2]string{"t", "t"})
+			want := [3]int64{1, 3, 4}
+			if len(key) == 2 { // a changed row has another key
+				want = [3]int64{5, 7, 0}
+			}
+			if err != nil || [3]int64{found.Missing, found.Extra, found.Changed} != want || levels > 4 {
+				t.Errorf("%v: %+v, %d statements a side, %v", key, found, levels, err)
+			}
+			config.Columns[1], config.Dialects[1] = config.Columns[0], config.Dialects[0]
+			if of, err = rowdiff.New(config); err != nil {
+				t.Fatal(err)
+			}
+			if found, levels, err = compare(t, of, [2]*engine{sides[0], sides[0]}, [2]string{"t", "t"}); err != nil ||
+				found.Differences() != 0 || levels != 1 {
+				t.Errorf("%v, equal: %+v, %d statements a side, %v", key, found, levels, err)
+			}
+		}
+	})
+}
+
+// TestSpecialNumbers compares numbers that not every engine has.
+func TestSpecialNumbers(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, "postgres")
+	e.Exec(t, "CREATE TABLE t (id bigint, f float8, r real, d numeric)", "CREATE TABLE u (id bigint, f float8, r real, d numeric)",
+		"INSERT INTO t VALUES (1, 'NaN', 'NaN', 'NaN'), (2, 'Infinity', '-Infinity', 1.50), (3, 'NaN', NULL, 0.1), "+
+			"(4, 0.1, 0.1, 1e30), (5, 5e-324, 1e-45, 1e-30)",
+		"INSERT INTO u VALUES (1, 'NaN', 'NaN', 'NaN'), (2, 'Infinity', '-Infinity', 1.5), (3, NULL, 'NaN', 0.10), "+
+			"(4, 0.1, 0.1, 1e30), (5, 5e-324, 1e-45, 2e-30)")
+	columns := []string{"id", "f", "r", "d"}
+	of, err := rowdiff.New(rowdiff.Config{Dialects: [2]warehouse.Dialect{e.db.Dialect, e.db.Dialect}, Key: 1, Most: 10, Name: 10,
+		Columns: [2][]warehouse.Column{e.columns("t", columns...), e.columns("u", columns...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, _, err := compare(t, of, [2]*engine{e, e}, [2]string{"t", "u"})
+	if err != nil || found.Changed != 2 || !slices.Equal(found.ChangedIn, []int64{0, 1, 1, 1}) {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+// TestRefusedTypes: values of which none of one column can be one of the other are not
+// compared.
+func TestRefusedTypes(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, "postgres")
+	e.Exec(t, "CREATE TABLE t (id bigint, a timestamp, b bytea, c date, d boolean, e json)",
+		"CREATE TABLE u (id bigint, a timestamptz, b text, c timestamp, d integer, e jsonb)")
+	for _, name := range []string{"a", "b", "c", "d"} {
+		_, err := rowdiff.New(rowdiff.Config{Dialects: [2]warehouse.Dialect{e.db.Dialect, e.db.Dialect}, Key: 1, Most: 10,
+			Columns: [2][]warehouse.Column{e.columns("t", "id", name), e.columns("u", "id", name)}})
+		if err == nil || !strings.Contains(err.Error(), "column "+name+" is ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

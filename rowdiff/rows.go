@@ -1,8 +1,11 @@
 package rowdiff
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
+	"slices"
+	"strconv"
 
 	"github.com/sentinel-dq/sentinel/rowvalues"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -94,6 +97,9 @@ func (d *descent) compareRows(answer Answer) error {
 			sides[s][key] = row
 		}
 	}
+	slices.SortFunc(order, func(a, b rowvalues.RowHash) int {
+		return slices.CompareFunc(keyIn(sides, a), keyIn(sides, b), compareValues)
+	})
 	for _, key := range order {
 		here, isHere := sides[Here][key]
 		there, isThere := sides[There][key]
@@ -116,6 +122,25 @@ func (d *descent) compareRows(answer Answer) error {
 		}
 	}
 	return nil
+}
+
+// keyIn returns the key of a row that one of the sides has.
+func keyIn(sides [2]map[rowvalues.RowHash]keyed, key rowvalues.RowHash) []warehouse.Value {
+	row, ok := sides[Here][key]
+	if !ok {
+		row = sides[There][key]
+	}
+	return row.row
+}
+
+// compareValues orders values for people. The order of rows is then the same each time.
+func compareValues(a, b warehouse.Value) int {
+	x, errX := strconv.ParseInt(a.Text, 10, 64)
+	y, errY := strconv.ParseInt(b.Text, 10, 64)
+	if errX == nil && errY == nil {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(a.Text, b.Text)
 }
 
 // name keeps a row that differs.
@@ -163,8 +188,9 @@ func (d *descent) decode(s Side, cells []warehouse.Cell) (keyed, error) {
 
 // decimalSum adds up groups.
 type decimalSum struct {
-	count int64
-	sum   big.Int
+	count     int64
+	sum       big.Int
+	low, high int64
 }
 
 func (s *decimalSum) add(g group) error {
@@ -173,8 +199,9 @@ func (s *decimalSum) add(g group) error {
 		return fmt.Errorf("%q is no sum of hashes", g.sum)
 	}
 	s.count += g.count
+	s.low, s.high = min(s.low, g.low), max(s.high, g.high)
 	s.sum.Add(&s.sum, n)
 	return nil
 }
 
-func (s *decimalSum) group() group { return group{s.count, s.sum.String()} }
+func (s *decimalSum) group() group { return group{s.count, s.sum.String(), s.low, s.high} }

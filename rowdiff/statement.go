@@ -1,6 +1,7 @@
 package rowdiff
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/bits"
@@ -28,6 +29,7 @@ type Segment struct {
 	Shift int   // as Step has it
 	At    int64 // the key divided by the width, rounded down; else the bits of the key's hash
 	count [2]int64
+	span  uint64 // between its smallest and its largest key, of a range
 }
 
 // Source is a table in a statement.
@@ -58,10 +60,11 @@ func (c *Comparison) Statement(s Side, step Step, of Source) (warehouse.Statemen
 }
 
 // hashSegments writes the statement that returns for each segment its number, the number of
-// its rows and the sum of their hashes, and the shift. A row with NULL in the key is in the
-// segment NULL.
+// its rows and the sum of their hashes, the shift, and of ranges the smallest and the largest
+// key. A row with NULL in the key is in the segment NULL.
 //
-//	SELECT r.seg, count(*), sum(r.h), max(r.s) FROM (SELECT k >> 4 AS seg, hash AS h, 4 AS s FROM t) r GROUP BY r.seg
+//	SELECT r.seg, count(*), sum(r.h), max(r.s), min(r.k), max(r.k)
+//	FROM (SELECT k >> 4 AS seg, hash AS h, 4 AS s, k AS k FROM t) r GROUP BY r.seg
 func (c *Comparison) hashSegments(s Side, step Step, of Source, args *[]any) (string, error) {
 	h, _ := c.Dialects[s].(warehouse.RowHasher) // New has seen to it
 	texts, err := c.texts(s, len(c.columns))
@@ -87,8 +90,17 @@ func (c *Comparison) hashSegments(s Side, step Step, of Source, args *[]any) (st
 	if err != nil {
 		return "", err
 	}
-	rows := fmt.Sprintf("SELECT %s AS seg, %s AS h, %s AS s FROM %s%s%s", segment, h.Hash(texts), shift, table, bounds, where)
-	return "SELECT r.seg, count(*), " + h.SumHashes("r.h") + ", max(r.s) FROM (" + rows + ") r GROUP BY r.seg", nil
+	inner, outer := "", ""
+	if c.ranges {
+		key, err := c.Dialects[s].Quote(c.Columns[s][0].Name)
+		if err != nil {
+			return "", err
+		}
+		inner, outer = ", "+key+" AS k", ", min(r.k), max(r.k)"
+	}
+	rows := fmt.Sprintf("SELECT %s AS seg, %s AS h, %s AS s%s FROM %s%s%s", segment, h.Hash(texts), shift, inner, table, bounds,
+		where)
+	return "SELECT r.seg, count(*), " + h.SumHashes("r.h") + ", max(r.s)" + outer + " FROM (" + rows + ") r GROUP BY r.seg", nil
 }
 
 // bounds writes the derived table with the shift that divides the keys of a table into at
@@ -254,7 +266,7 @@ func joinRanges(segments []Segment) (out [][2]int64) {
 		low := s.At << s.Shift
 		all = append(all, [2]int64{low, low + (int64(1)<<s.Shift - 1)})
 	}
-	slices.SortFunc(all, func(a, b [2]int64) int { return compareInts(a[0], b[0]) })
+	slices.SortFunc(all, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
 	for _, r := range all {
 		if n := len(out); n > 0 && out[n-1][1] != math.MaxInt64 && out[n-1][1]+1 >= r[0] {
 			out[n-1][1] = max(out[n-1][1], r[1])
@@ -263,16 +275,6 @@ func joinRanges(segments []Segment) (out [][2]int64) {
 		out = append(out, r)
 	}
 	return out
-}
-
-func compareInts(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // log2 is the binary logarithm, rounded down.

@@ -70,9 +70,9 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 			}
 			statements++
 			printStatement(w, p.Statement)
-			printEstimate(cmd, open[name], p.Statement)
+			printEstimate(cmd, open[p.Warehouse], p.Statement)
 			if explain {
-				text, err := open[name].Explain(cmd.Context(), p.Statement)
+				text, err := open[p.Warehouse].Explain(cmd.Context(), p.Statement)
 				if err != nil {
 					return unavailable(err)
 				}
