@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -193,7 +192,7 @@ func (e *executor) questions(j *jobRun) []question {
 	return out
 }
 
-// askRound asks all open questions in one pipeline, and those of failed statements again;
+// askRound asks all open questions at once, and those of failed statements again;
 // see askAgain. It reports whether there were questions.
 func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
 	batch := make([]planned, 0, len(part))
@@ -203,8 +202,6 @@ func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
 			batch = append(batch, e.statements(questions)...)
 		}
 	}
-	// Statements that will wait for a lock hold up no others.
-	slices.SortStableFunc(batch, func(a, b planned) int { return a.waits() - b.waits() })
 	var again, singly []planned
 	for _, p := range e.send(ctx, batch) {
 		again = append(again, e.askAgain(ctx, p)...)
@@ -258,6 +255,7 @@ func runStatements(ctx context.Context, db *warehouse.DB, group []*planned) {
 	statements := make([]warehouse.Statement, len(group))
 	for i, p := range group {
 		statements[i] = p.Statement
+		statements[i].Locked = p.locked()
 		p.err = errNotAnswered
 	}
 	bug := panics.Catch(func() error {

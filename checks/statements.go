@@ -19,14 +19,11 @@ type planned struct {
 	err       error
 }
 
-// waits returns 1 if the statement reads a table that was locked when the catalog was
-// read, else 0.
-func (p *planned) waits() int {
+// locked reports whether the statement reads a table that was locked when the catalog was
+// read.
+func (p *planned) locked() bool {
 	rel := p.questions[0].relation()
-	if rel != nil && rel.ReadErr != nil {
-		return 1
-	}
-	return 0
+	return rel != nil && rel.ReadErr != nil
 }
 
 // statements plans the questions of one job: all aggregates in one statement, the

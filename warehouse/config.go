@@ -25,6 +25,9 @@ func (c Config) withDefaults() Config {
 	if c.Clock == nil {
 		c.Clock = sentinel.ClockFunc(func() time.Time { return time.Time{} })
 	}
+	if c.Timings == nil {
+		c.Timings = NewTimings(c.Clock)
+	}
 	if err := settings.Complete(&c); err != nil {
 		panic(err) // no key of a warehouse is checked by Complete
 	}

@@ -22,12 +22,13 @@ type Config struct {
 	DSN              sentinel.Secret   `yaml:"dsn" doc:"Address: postgres://..., mysql://..., user:password@tcp(host)/db or sqlite:PATH."`
 	StandbyDSN       []sentinel.Secret `yaml:"standby_dsn" doc:"Addresses for checks, in order, while those before do not answer."`
 	RepairDSN        sentinel.Secret   `yaml:"repair_dsn" doc:"Address that repairs write to. Checks never use it."`
-	MaxConnections   int               `yaml:"max_connections" default:"4" doc:"Connections open at once, 1 to 100."`
+	MaxConnections   int               `yaml:"max_connections" default:"4" doc:"Connections open, and statements run, at once: 1 to 100."`
 	StatementTimeout time.Duration     `yaml:"statement_timeout" default:"30s" doc:"The server cancels a statement that runs longer."`
 	LockTimeout      time.Duration     `yaml:"lock_timeout" default:"1s" doc:"The server cancels a statement that waits longer for a lock."`
 	RepairTimeout    time.Duration     `yaml:"repair_timeout" default:"15m" doc:"The server cancels a statement of a repair that runs longer."`
 	Clock            sentinel.Clock    `yaml:"-"` // wall clock, for connection lifetimes; nil: connections live for ever
 	Observer         Observer          `yaml:"-"` // nil: nobody observes
+	Timings          *Timings          `yaml:"-"` // what the statements took; nil: it is not known yet
 	ChangeCounters   bool              `yaml:"change_counters" doc:"Skip tables that the engine's statistics say nobody wrote to."`
 }
 
@@ -91,6 +92,8 @@ type Statement struct {
 	// Rows has at most CustomRows rows: the rest of the answer is cancelled. Nothing that
 	// the statement sets or locks stays in a session.
 	Custom bool
+	// Locked says that the statement will wait for a lock. It is sent after the others, alone.
+	Locked bool
 	// VisibleRows says that the statement may read a table of which row security hides rows
 	// from the user. Any other statement that would is an error of kind HiddenRows.
 	VisibleRows bool

@@ -105,6 +105,8 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 		observer: cfg.Observer,
 		settings: newSettings(cfg),
 		now:      cfg.Clock.Now,
+		timings:  cfg.Timings,
+		slots:    make(chan struct{}, cfg.MaxConnections),
 		idle:     make(chan *session, cfg.MaxConnections),
 	}
 	s.db = sql.OpenDB(&sessionConnector{s})

@@ -87,6 +87,8 @@ type sessions struct {
 	observer warehouse.Observer
 	settings settings
 	now      func() time.Time
+	timings  *warehouse.Timings
+	slots    chan struct{} // holds one for each statement that runs
 	idle     chan *session
 }
 
@@ -109,12 +111,18 @@ func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, do
 		}
 		return rows, err
 	}
-	sqlpool.Each(s.max, statements, query, done)
+	sqlpool.Each(warehouse.NewQueue(s.timings, statements, s.max), statements, query, done)
 }
 
 // run runs one statement. It tries again when a reused connection is broken. A
 // connection that a user's own statement has used is closed: it may have set variables.
 func (b *batch) run(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
+	select {
+	case b.slots <- struct{}{}:
+		defer func() { <-b.slots }()
+	case <-ctx.Done():
+		return nil, connectError(ctx, ctx.Err())
+	}
 	for {
 		c, kept, err := b.acquire(ctx)
 		if err != nil {
@@ -187,8 +195,7 @@ type session struct {
 	born time.Time
 }
 
-// acquire takes an idle session or opens one; Run has no more workers than
-// there may be sessions, and DB.Run calls share them.
+// acquire takes an idle session or opens one, for a statement that has a slot.
 func (s *sessions) acquire(ctx context.Context) (c *session, kept bool, err error) {
 	select {
 	case c := <-s.idle:

@@ -23,13 +23,15 @@ var (
 )
 
 // pipeline is statements that are sent on a connection in one go. The parts of a
-// statement end with a Sync, and so are one implicit transaction.
+// statement end with a Sync, and so are one implicit transaction. A Sync before the first
+// tells when the server begins: the time from there to an answer is the statement's own.
 type pipeline struct {
 	*session
 	guard      guard         // of statements that must see all rows
 	visible    guard         // of statements that read what row security leaves
 	limit      time.Duration // of the answer to each statement
 	statements []warehouse.Statement
+	began      func() // the server begins with the first statement
 	done       answers
 
 	silent atomic.Bool
@@ -46,6 +48,7 @@ func (p *pipeline) run(ctx context.Context) error {
 	})
 	defer p.timer.Stop()
 	sent := p.conn.StartPipeline(ctx)
+	sent.SendPipelineSync()
 	for _, st := range p.statements {
 		p.send(sent, st)
 	}
@@ -103,6 +106,10 @@ func (p *pipeline) guardOf(st warehouse.Statement) guard {
 
 // read reads the answers to all statements.
 func (p *pipeline) read(sent *pgconn.Pipeline) error {
+	if _, err := sent.GetResults(); err != nil {
+		return err
+	}
+	p.began()
 	for i, st := range p.statements {
 		a, err := p.readOne(sent, st)
 		if err != nil && !errors.Is(err, errRestNotRead) {

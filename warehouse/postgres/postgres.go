@@ -84,6 +84,7 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 		observer: cfg.Observer,
 		login:    login,
 		now:      cfg.Clock.Now,
+		timings:  cfg.Timings,
 		guard:    guardFor(cfg, "off"),
 		visible:  guardFor(cfg, "on"),
 		limit:    cfg.StatementTimeout + warehouse.Grace,

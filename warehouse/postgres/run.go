@@ -10,14 +10,8 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// A connection takes statements in chunks. The first chunk is small, because it is
-// unknown how long statements take. The next have as many as take chunkTime, at most
-// pipelineChunk.
-const (
-	firstChunk    = 16
-	pipelineChunk = 32
-	chunkTime     = 500 * time.Millisecond
-)
+// joinInterval is how often it is asked whether another connection is worth it.
+const joinInterval = 10 * time.Millisecond
 
 // answers takes the answer to statement i.
 type answers func(i int, rows warehouse.Rows, err error)
@@ -27,103 +21,134 @@ type batch struct {
 	*sessions
 	statements []warehouse.Statement
 	done       answers
+	queue      *warehouse.Queue
 
-	mu    sync.Mutex
-	next  int
-	taken chan struct{} // closed when no statement waits any more
-	down  error         // why the server cannot be reached; the statements that wait fail with it
+	mu      sync.Mutex
+	workers int
+	refused bool  // another connection could not be opened
+	down    error // why the server cannot be reached; the statements that wait fail with it
 }
 
-// Run implements warehouse.Sessions. Each connection sends a chunk of statements as one
-// pipeline, with a Sync after every statement. One connection begins; another joins
-// after every chunkTime while statements wait.
+// Run implements warehouse.Sessions. Each connection sends what the queue gives it as one
+// pipeline, with a Sync after every statement.
 func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
 	if len(statements) == 0 {
 		return
 	}
-	b := &batch{sessions: s, statements: statements, done: done, taken: make(chan struct{})}
+	b := &batch{sessions: s, statements: statements, done: done,
+		queue: warehouse.NewQueue(s.timings, statements, s.max)}
+	if len(statements) == 1 {
+		b.workers = 1
+		b.work(ctx)
+		return
+	}
 	var wg sync.WaitGroup
-	workers := min(s.max, (len(statements)+4*pipelineChunk-1)/(4*pipelineChunk))
-	for range workers - 1 {
-		wg.Go(func() { b.work(ctx) })
-	}
-	if len(statements) > firstChunk {
-		wg.Go(func() {
-			join := time.NewTicker(chunkTime)
-			defer join.Stop()
-			for ; workers < s.max; workers++ {
-				select {
-				case <-b.taken:
-					return
-				case <-join.C:
-					wg.Go(func() { b.work(ctx) })
-				}
-			}
-		})
-	}
-	b.work(ctx)
-	wg.Wait()
-}
-
-// work sends chunks until no statement waits.
-func (b *batch) work(ctx context.Context) {
-	each := time.Duration(1) // the time that a statement takes
-	for size := firstChunk; ; {
-		from, to := b.take(size)
-		if from == to {
-			return
+	defer wg.Wait()
+	join := time.NewTicker(joinInterval)
+	defer join.Stop()
+	for {
+		for b.joins() {
+			wg.Go(func() { b.work(ctx) })
 		}
-		begin := b.now()
-		b.chunk(ctx, from, to)
-		each = max(b.now().Sub(begin)/time.Duration(to-from), 1)
-		size = int(min(max(chunkTime/each, 1), pipelineChunk))
+		select {
+		case <-b.queue.Empty():
+			return
+		case <-join.C:
+		}
 	}
 }
 
-// take returns the next statements.
-func (b *batch) take(size int) (from, to int) {
+// joins counts another worker, if there is work for one.
+func (b *batch) joins() bool {
+	wanted := b.queue.Connections()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	from = b.next
-	b.next = min(b.next+size, len(b.statements))
-	if from < b.next && b.next == len(b.statements) {
-		close(b.taken)
+	if b.workers > 0 && (b.refused || b.workers >= wanted) {
+		return false
 	}
-	return from, b.next
+	b.workers++
+	return true
 }
 
-// chunk runs the statements from one index to another. When a connection breaks, the
-// statement under way fails and the rest go to a new connection: a restarted server
-// costs one statement.
-func (b *batch) chunk(ctx context.Context, from, to int) {
-	for from < to {
+// work sends what the queue gives, on one connection after another, until no statement
+// waits. A worker that gets no connection leaves the work to the others; the last one
+// fails the statements that wait.
+func (b *batch) work(ctx context.Context) {
+	var lane *warehouse.Lane
+	for {
 		c, err := b.connection(ctx)
-		if err != nil {
-			b.fail(from, to, err)
+		if err != nil && b.leave() {
 			return
 		}
+		if lane == nil {
+			lane = b.queue.Lane()
+		}
+		part := lane.Take()
+		switch {
+		case err != nil:
+			for ; len(part) > 0; part = lane.Take() {
+				b.fail(part, err)
+			}
+			return
+		case len(part) == 0:
+			b.release(c)
+			return
+		}
+		b.part(ctx, lane, c, part)
+	}
+}
+
+// leave reports whether other workers go on without one that has no connection.
+func (b *batch) leave() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refused = true
+	if b.workers > 1 {
+		b.workers--
+		return true
+	}
+	return false
+}
+
+// part runs statements, the first of them on the connection c. When a connection breaks, the
+// statement under way fails and the rest go to a new connection: a restarted server costs one
+// statement.
+func (b *batch) part(ctx context.Context, lane *warehouse.Lane, c *session, part []int) {
+	for {
 		fresh := c.fresh
 		c.fresh = false
-		n, broken := b.send(ctx, c, from, to)
-		from += n
-		if from == to || broken == nil || errors.Is(broken, errRestNotRead) {
-			continue
+		n, broken := b.send(ctx, lane, c, part)
+		part = part[n:]
+		if len(part) > 0 && broken != nil && !errors.Is(broken, errRestNotRead) {
+			bug := errors.As(broken, new(*panics.Error))
+			switch {
+			case errors.Is(broken, errSilent) && b.alive(ctx):
+				part = b.failFirst(lane, part, warehouse.Overdue(b.limit))
+			case errors.Is(broken, errSilent) && ctx.Err() == nil:
+				err := warehouse.NoAnswer(b.limit)
+				b.giveUp(err)
+				b.fail(part, err)
+				return
+			case fresh || n > 0 || ctx.Err() != nil || bug:
+				part = b.failFirst(lane, part, classify(broken))
+			}
 		}
-		bug := errors.As(broken, new(*panics.Error))
-		switch {
-		case errors.Is(broken, errSilent) && b.alive(ctx):
-			b.done(from, nil, warehouse.Overdue(b.limit))
-			from++
-		case errors.Is(broken, errSilent) && ctx.Err() == nil:
-			err := warehouse.NoAnswer(b.limit)
-			b.giveUp(err)
-			b.fail(from, to, err)
+		if len(part) == 0 {
 			return
-		case fresh || n > 0 || ctx.Err() != nil || bug:
-			b.done(from, nil, classify(broken))
-			from++
+		}
+		var err error
+		if c, err = b.connection(ctx); err != nil {
+			b.fail(part, err)
+			return
 		}
 	}
+}
+
+// failFirst fails the first statement of a part, and returns the others.
+func (b *batch) failFirst(lane *warehouse.Lane, part []int, err error) []int {
+	lane.Answered(part[0], err)
+	b.done(part[0], nil, err)
+	return part[1:]
 }
 
 // connection returns a connection, unless the server was found to be down.
@@ -148,23 +173,29 @@ func (b *batch) giveUp(err error) {
 	b.mu.Unlock()
 }
 
-func (b *batch) fail(from, to int, err error) {
-	for i := from; i < to; i++ {
+func (b *batch) fail(part []int, err error) {
+	for _, i := range part {
 		b.done(i, nil, err)
 	}
 }
 
 // send sends statements on a connection, and gives it back. It returns how many were
 // answered, and the error of a connection that broke. A panic is such an error.
-func (b *batch) send(ctx context.Context, c *session, from, to int) (answered int, broken error) {
+func (b *batch) send(ctx context.Context, lane *warehouse.Lane, c *session, part []int) (answered int, broken error) {
+	statements := make([]warehouse.Statement, len(part))
+	for k, i := range part {
+		statements[k] = b.statements[i]
+	}
 	broken = panics.Catch(func() error {
 		p := pipeline{
-			session: c, guard: b.guard, visible: b.visible, limit: b.limit, statements: b.statements[from:to],
-			done: func(i int, rows warehouse.Rows, err error) {
-				answered = i + 1
-				b.done(from+i, rows, err)
+			session: c, guard: b.guard, visible: b.visible, limit: b.limit, statements: statements, began: lane.Began,
+			done: func(k int, rows warehouse.Rows, err error) {
+				answered = k + 1
+				lane.Answered(part[k], err)
+				b.done(part[k], rows, err)
 			},
 		}
+		lane.Sent()
 		return p.run(ctx)
 	})
 	if errors.Is(broken, errRestNotRead) {

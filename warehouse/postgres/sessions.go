@@ -17,6 +17,7 @@ type sessions struct {
 	login    *warehouse.Login[*pgconn.Config]
 	observer warehouse.Observer
 	now      func() time.Time
+	timings  *warehouse.Timings
 	guard    guard         // of statements that must see all rows
 	visible  guard         // of statements that read what row security leaves
 	limit    time.Duration // of the answer to one statement, should the server not end it

@@ -65,6 +65,7 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 		MaxConnections: cfg.MaxConnections,
 		Timeout:        cfg.StatementTimeout,
 		Translator:     translator{path: path},
+		Timings:        cfg.Timings,
 	}, nil
 }
 

@@ -35,12 +35,13 @@ type Pool struct {
 	MaxConnections int           // statements that run at once
 	Timeout        time.Duration // of one statement
 	Translator     Translator
+	Timings        *warehouse.Timings // nil: what statements took is not remembered
 }
 
 // Run implements warehouse.Sessions.
 func (p *Pool) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
 	query := func(st warehouse.Statement) (warehouse.Rows, error) { return p.query(ctx, st) }
-	Each(p.MaxConnections, statements, query, done)
+	Each(warehouse.NewQueue(p.Timings, statements, p.MaxConnections), statements, query, done)
 }
 
 // Close implements warehouse.Sessions.
@@ -61,31 +62,28 @@ func (p *Pool) query(ctx context.Context, st warehouse.Statement) (warehouse.Row
 	return answer.Rows, answer.Refused
 }
 
-// Each calls query with each statement from up to workers goroutines, and waits. It
-// calls done with the index of the statement and what query returned. A panic of
-// query is the error of its statement.
+// Each calls query with each statement of a queue from as many goroutines as the queue has
+// connections, and waits. It calls done with the index of the statement and what query
+// returned. A panic of query is the error of its statement.
 func Each(
-	workers int, statements []warehouse.Statement,
+	queue *warehouse.Queue, statements []warehouse.Statement,
 	query func(warehouse.Statement) (warehouse.Rows, error), done func(int, warehouse.Rows, error),
 ) {
-	next := make(chan int)
 	var wg sync.WaitGroup
-	for range min(workers, len(statements)) {
+	for range min(queue.Most(), len(statements)) {
+		lane := queue.Lane()
 		wg.Go(func() {
-			for i := range next {
+			for i, ok := lane.TakeOne(); ok; i, ok = lane.TakeOne() {
 				var rows warehouse.Rows
 				err := panics.Catch(func() (err error) {
 					rows, err = query(statements[i])
 					return err
 				})
+				lane.Answered(i, err)
 				done(i, rows, err)
 			}
 		})
 	}
-	for i := range statements {
-		next <- i
-	}
-	close(next)
 	wg.Wait()
 }
 

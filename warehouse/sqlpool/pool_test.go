@@ -21,7 +21,7 @@ func TestAPanicIsTheErrorOfItsStatement(t *testing.T) {
 	statements := []warehouse.Statement{{SQL: "a"}, {SQL: "bug"}, {SQL: "b"}, {SQL: "bug"}}
 	var mu sync.Mutex
 	answered := 0
-	Each(2, statements, query, func(i int, rows warehouse.Rows, err error) {
+	Each(warehouse.NewQueue(nil, statements, 2), statements, query, func(i int, rows warehouse.Rows, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		answered++
@@ -31,5 +31,35 @@ func TestAPanicIsTheErrorOfItsStatement(t *testing.T) {
 	})
 	if answered != len(statements) {
 		t.Errorf("%d answers to %d statements", answered, len(statements))
+	}
+}
+
+// TestAllConnectionsAreUsed: as many statements are under way at once as there may be, and
+// never more.
+func TestAllConnectionsAreUsed(t *testing.T) {
+	t.Parallel()
+	const most = 3
+	var mu sync.Mutex
+	running, peak := 0, 0
+	full := make(chan struct{})
+	query := func(warehouse.Statement) (warehouse.Rows, error) {
+		mu.Lock()
+		running++
+		if peak = max(peak, running); running == most {
+			close(full)
+			full = make(chan struct{})
+			running = 0
+			mu.Unlock()
+			return nil, nil
+		}
+		wait := full
+		mu.Unlock()
+		<-wait
+		return nil, nil
+	}
+	statements := make([]warehouse.Statement, 4*most)
+	Each(warehouse.NewQueue(nil, statements, most), statements, query, func(int, warehouse.Rows, error) {})
+	if peak != most {
+		t.Errorf("%d statements at once, want %d", peak, most)
 	}
 }
