@@ -106,17 +106,17 @@ func (c *FailedRows) Ask(t Target, _ Answers) []Ask {
 	if c.Query == "" {
 		return c.askRows(t, c)
 	}
-	asks := []Ask{{Key: askBad, Query: &Query{SQL: countOf(c.Query)}}}
+	asks := []Ask{{Key: askBad, Query: &Query{SQL: countOf(t.Known.Dialect, c.Query)}}}
 	if c.RowsQuery != "" {
-		asks = append(asks, Ask{Key: askRows, Query: &Query{SQL: countOf(c.RowsQuery)}})
+		asks = append(asks, Ask{Key: askRows, Query: &Query{SQL: countOf(t.Known.Dialect, c.RowsQuery)}})
 	}
 	return asks
 }
 
 // countOf writes the statement that counts the rows of a query. The line break ends a
 // comment.
-func countOf(query string) string {
-	return fmt.Sprintf("SELECT count(*) FROM (%s\n) failed_rows", strings.TrimRight(strings.TrimSpace(query), "; \t\r\n"))
+func countOf(d warehouse.Dialect, query string) string {
+	return fmt.Sprintf("SELECT count(*) FROM (%s\n) failed_rows", warehouse.WithoutEnd(d, query))
 }
 
 // Judge implements Check.

@@ -123,7 +123,7 @@ func (c *Invalid) failing(t Target) (*failingRows, error) { return c.BadRows.fai
 
 func (c *FailedRows) failing(t Target) (*failingRows, error) {
 	if c.Query != "" {
-		return &failingRows{query: strings.TrimRight(strings.TrimSpace(c.Query), "; \t\r\n")}, nil
+		return &failingRows{query: warehouse.WithoutEnd(t.Known.Dialect, c.Query)}, nil
 	}
 	return c.BadRows.failing(t, c)
 }

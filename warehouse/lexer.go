@@ -42,6 +42,29 @@ func CheckParameters(d Dialect, sql string) error { return lexerOf(d, sql).check
 // parameter, a semicolon, or a quote, comment or parenthesis that does not end in it.
 func CheckFilter(d Dialect, condition string) error { return lexerOf(d, condition).check(true) }
 
+// WithoutEnd returns a statement of a user without the semicolons and comments that it ends in,
+// so that it can stand in parentheses.
+func WithoutEnd(d Dialect, sql string) string {
+	l, end := lexerOf(d, sql), 0
+	for l.at < len(sql) {
+		c := sql[l.at]
+		skipped, err := l.skip()
+		switch {
+		case err != nil:
+			return sql // the database says what is wrong with it
+		case skipped && (c == '-' || c == '#' || c == '/'):
+		case skipped:
+			end = l.at
+		default:
+			l.at++
+			if strings.IndexByte("; \t\r\n\f\v", c) < 0 {
+				end = l.at
+			}
+		}
+	}
+	return sql[:end]
+}
+
 func lexerOf(d Dialect, sql string) *lexer {
 	l := &lexer{sql: sql}
 	if own, ok := d.(Lexer); ok {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -29,6 +30,10 @@ var errorKinds = map[uint16]warehouse.ErrorKind{
 	1053: warehouse.Transient, 1927: warehouse.Transient,
 }
 
+// duplicateColumn is the error of a query in parentheses that has two columns of one name. Other
+// engines take it.
+const duplicateColumn = 1060
+
 // brokenConnections are errors of the driver after which a connection is of no use.
 var brokenConnections = []error{
 	driver.ErrBadConn, mysql.ErrInvalidConn, mysql.ErrMalformPkt, mysql.ErrPktSync, mysql.ErrPktSyncMul,
@@ -46,6 +51,9 @@ func classify(err error) error {
 		kind, ok := errorKinds[e.Number]
 		if !ok {
 			kind = warehouse.BadStatement
+		}
+		if e.Number == duplicateColumn {
+			err = fmt.Errorf("%w: give each column of the query a name of its own, such as `b.id AS other_id`", err)
 		}
 		return &warehouse.Error{Kind: kind, Code: strconv.Itoa(int(e.Number)), Err: err}
 	}
