@@ -122,12 +122,17 @@ func (c *Duplicate) Ask(t Target, _ Answers) []Ask {
 			Ask{Key: askDistinct, Aggregate: &Aggregate{Func: "count", Distinct: &DistinctColumns{columns, c.Compare == "exact"},
 				Where: c.Where, Window: window}})
 	} else {
-		asks = append(asks, Ask{Key: askBad, Keys: &Keys{Columns: columns, ByText: c.Compare == "exact",
-			IncludeNull: c.IncludeNull, Where: c.Where, Window: window}})
+		asks = append(asks, Ask{Key: askBad, Keys: c.repeated(t, columns)})
 	}
 	asks = append(asks, gapAsks(askRows, window, c.Where, nil)...)
 	asks = append(asks, partialAsks(askRows, window, c.Where, nil)...)
 	return append(asks, unreadableAsks(askRows, window.Time, c.Where, nil)...)
+}
+
+// repeated asks how often the keys are there.
+func (c *Duplicate) repeated(t Target, columns []warehouse.Column) *Keys {
+	return &Keys{Columns: columns, ByText: c.Compare == "exact", IncludeNull: c.IncludeNull, Where: c.Where,
+		Window: c.closes().window(t, t.Known.Relation)}
 }
 
 // inScan reports whether distinct values are counted in the scan of the other checks.

@@ -25,7 +25,7 @@ type Explanation struct {
 // Explains reports whether messages of a check may say what its bad rows have in common: it
 // judges whole rows, and no segments, and `samples.explain` lists columns.
 func Explains(c Check) bool {
-	f, can := c.(rowFailer)
+	f, can := c.(rowChecker)
 	if !can || c.Common().Samples == nil || len(c.Common().Samples.Explain) == 0 {
 		return false
 	}

@@ -31,19 +31,25 @@ func keyTexts(d warehouse.Dialect, columns []warehouse.Column, byText bool) ([]s
 }
 
 // compileKeys writes the statement of a Keys ask.
-func compileKeys(d warehouse.Dialect, of source, k *Keys) (warehouse.Statement, error) {
-	var st warehouse.Statement
+func compileKeys(d warehouse.Dialect, of source, k *Keys) (st warehouse.Statement, err error) {
+	from, err := k.from(d, of, &st.Args)
+	st.SQL = "SELECT coalesce(sum(n), 0), coalesce(sum(n - 1), 0), count(CASE WHEN n > 1 THEN 1 END) FROM " + from
+	return st, err
+}
+
+// from writes the keys as k1, k2 and so on, each with its number of rows, n.
+func (k *Keys) from(d warehouse.Dialect, of source, args *[]any) (string, error) {
 	texts, err := keyTexts(d, k.Columns, k.ByText)
 	if err != nil {
-		return st, err
+		return "", err
 	}
-	table, err := of.from(d, &st.Args)
+	table, err := of.from(d, args)
 	if err != nil {
-		return st, err
+		return "", err
 	}
-	conditions, err := k.Window.conditions(d, &st.Args)
+	conditions, err := k.Window.conditions(d, args)
 	if err != nil {
-		return st, err
+		return "", err
 	}
 	if k.Where != "" {
 		conditions = append(conditions, filterText(k.Where))
@@ -51,15 +57,18 @@ func compileKeys(d warehouse.Dialect, of source, k *Keys) (warehouse.Statement, 
 	for _, c := range k.Columns {
 		column, err := d.Quote(c.Name)
 		if err != nil {
-			return st, err
+			return "", err
 		}
 		if !k.IncludeNull {
 			conditions = append(conditions, column+" IS NOT NULL")
 		}
 	}
-	st.SQL = fmt.Sprintf("SELECT coalesce(sum(n), 0), coalesce(sum(n - 1), 0), count(CASE WHEN n > 1 THEN 1 END)"+
-		" FROM (SELECT count(*) AS n FROM %s%s GROUP BY %s) k", table, whereClause(conditions), strings.Join(texts, ", "))
-	return st, nil
+	named := ""
+	for i, text := range texts {
+		named += fmt.Sprintf(", %s AS k%d", text, i+1)
+	}
+	return fmt.Sprintf("(SELECT count(*) AS n%s FROM %s%s GROUP BY %s) k", named, table, whereClause(conditions),
+		strings.Join(texts, ", ")), nil
 }
 
 // decodeKeys reads the answer to a Keys ask.

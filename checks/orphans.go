@@ -56,15 +56,21 @@ func (o *Orphans) keyRows(d warehouse.Dialect, k keysOf, args *[]any) (string, e
 }
 
 // compileOrphans writes the statement of an Orphans ask.
-func compileOrphans(d warehouse.Dialect, of, to source, o *Orphans) (warehouse.Statement, error) {
-	var st warehouse.Statement
-	rows, err := o.keyRows(d, keysOf{of, o.Columns, o.Window, o.Where}, &st.Args)
+func compileOrphans(d warehouse.Dialect, of, to source, o *Orphans) (st warehouse.Statement, err error) {
+	from, err := o.from(d, of, to, &st.Args)
+	st.SQL = "SELECT count(*) FROM " + from
+	return st, err
+}
+
+// from writes the rows without a partner as FROM and WHERE. Their keys are l.k1, l.k2 and so on.
+func (o *Orphans) from(d warehouse.Dialect, of, to source, args *[]any) (string, error) {
+	rows, err := o.keyRows(d, keysOf{of, o.Columns, o.Window, o.Where}, args)
 	if err != nil {
-		return st, err
+		return "", err
 	}
-	partners, err := o.keyRows(d, keysOf{of: to, columns: o.Of, where: o.ToWhere}, &st.Args)
+	partners, err := o.keyRows(d, keysOf{of: to, columns: o.Of, where: o.ToWhere}, args)
 	if err != nil {
-		return st, err
+		return "", err
 	}
 	var same []string
 	for i := range o.Columns {
@@ -76,11 +82,8 @@ func compileOrphans(d warehouse.Dialect, of, to source, o *Orphans) (warehouse.S
 		if o.ByText {
 			distinct = "DISTINCT "
 		}
-		st.SQL = fmt.Sprintf("SELECT count(*) FROM (SELECT %s) l LEFT JOIN (SELECT %s1 AS found, %s) r ON %s"+
-			" WHERE r.found IS NULL", rows, distinct, partners, equal)
-		return st, nil
+		return fmt.Sprintf("(SELECT %s) l LEFT JOIN (SELECT %s1 AS found, %s) r ON %s WHERE r.found IS NULL",
+			rows, distinct, partners, equal), nil
 	}
-	st.SQL = fmt.Sprintf("SELECT count(*) FROM (SELECT %s) l WHERE NOT EXISTS (SELECT 1 FROM (SELECT %s) r WHERE %s)",
-		rows, partners, equal)
-	return st, nil
+	return fmt.Sprintf("(SELECT %s) l WHERE NOT EXISTS (SELECT 1 FROM (SELECT %s) r WHERE %s)", rows, partners, equal), nil
 }

@@ -70,7 +70,7 @@ func (o *Options) validateOptions(check Check) error {
 			kindsWith(func(measurement) bool { return true }))
 	}
 	if o.Samples != nil && !SamplesRows(check) {
-		return settings.Wrong("samples", "%s has no bad rows to keep: put it on missing, invalid, failed_rows, "+
+		return settings.Wrong("samples", "%s has no bad rows to keep: put it on missing, invalid, duplicate, reference, failed_rows, "+
 			"or reconcile with key", KindOf(check))
 	}
 	if o.Samples != nil {

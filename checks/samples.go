@@ -85,7 +85,8 @@ type failingRows struct {
 	bad    warehouse.Predicate
 	where  string
 	window Window
-	query  string // SELECT of the user that returns the bad rows, in the place of the other fields
+	query  string       // SELECT of the user that returns the bad rows, in the place of the other fields
+	keys   *failingKeys // keys with their numbers of rows, in the place of the other fields
 }
 
 // rowFailer is a kind that can say which rows are bad.

@@ -69,7 +69,8 @@ func (c sampledCheck) Needs(t Target) Needs {
 	n := c.rowFailer.Needs(t)
 	columns := append(slices.Clone(n.Columns), c.Common().Samples.Columns...)
 	columns = slices.DeleteFunc(columns, func(name string) bool { return name == sampleKeys })
-	return Needs{Facts: n.Facts | warehouse.Keys | warehouse.Columns, Column: n.Column, Columns: columns}
+	return Needs{Facts: n.Facts | warehouse.Keys | warehouse.Columns, Column: n.Column, Columns: columns,
+		Like: n.Like, LikeFacts: n.LikeFacts}
 }
 
 // sampling reads the catalog for the jobs that have checks with `samples:`.
@@ -213,6 +214,9 @@ func (m *sampledRun) columns(e *executor) error {
 		}
 		m.Columns = append(m.Columns, c)
 	}
+	if err := m.onlyKey(); err != nil {
+		return err
+	}
 	for _, of := range slices.Sorted(maps.Keys(config.Mask)) {
 		if !slices.ContainsFunc(names, func(name string) bool { return t.Known.Relation.SameColumn(of, name) }) {
 			return fmt.Errorf("mask names %s, which is no column of the sample: nothing is read unmasked", of)
@@ -236,6 +240,9 @@ func (m *sampledRun) sql(e *executor, number, width int, args *[]any) (string, e
 	f, err := m.run.check.(sampledCheck).failing(t)
 	if err != nil {
 		return "", err
+	}
+	if f.keys != nil {
+		return m.keys(e, f.keys, number, width, args)
 	}
 	outputs := []string{fmt.Sprintf("%d AS n", number)}
 	for i := range width {

@@ -74,6 +74,40 @@ func TestSamples(t *testing.T) {
 	})
 }
 
+// Of keys that repeat, or have no partner, the keys are kept, with their numbers of rows. A column
+// of a key that is not listed is not read.
+func TestSamplesOfKeys(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		b.exec("CREATE TABLE o (id integer NOT NULL PRIMARY KEY, a varchar(40), b integer)", "CREATE TABLE p (b integer, s varchar(40))",
+			"INSERT INTO o VALUES (1, 'x', 7), (2, 'x', 7), (3, 'y', 7), (4, 'y', 8), (5, 'x', 7), (6, NULL, 9)",
+			"INSERT INTO p VALUES (8, 'y')")
+		to := &sentinel.Table{Warehouse: "w", Schema: b.schema, Name: "p"}
+		for _, c := range []struct {
+			check checks.Check
+			want  string
+		}{
+			{&checks.Duplicate{Columns: []string{"a", "b"}, Options: listing(5, nil, "a", "b", "id")}, "c0: a = x, b = 7, rows = 3"},
+			{&checks.Duplicate{Columns: []string{"a", "b"}, Compare: "exact", Options: listing(5, map[string]string{"a": "length"}, "a")},
+				"c0: a = 1 (length), rows = 3"},
+			{&checks.Duplicate{Column: "b", Options: listing(1, nil, "b")}, "c0: b = 7, rows = 4"},
+			{&checks.Duplicate{Column: "b", Options: listing(1, nil, "keys", "a")}, "c0: no sample: samples.columns lists none of b, whose values are bad"},
+			{&checks.Reference{Column: "b", To: to, Options: listing(5, nil, "b")}, "c0: b = 7, rows = 4\nc0: b = 9, rows = 1"},
+			{&checks.Reference{Column: "a", Field: []string{"s"}, Compare: "exact", To: to, Options: listing(5, nil, "a")}, "c0: a = x, rows = 3"},
+			{&checks.Reference{Column: "b", To: to, Options: checks.Options{Where: "b = 8", Samples: listing(5, nil, "b").Samples}},
+				"c0: no sample: no bad row was found any more"},
+		} {
+			if got := b.take("o", c.check); got != c.want {
+				b.tb.Errorf("%T: got\n%s\nwant\n%s", c.check, got, c.want)
+			}
+		}
+		both := b.take("o", &checks.Duplicate{Column: "b", Options: listing(5, nil, "b")}, &checks.Missing{Column: "a", Options: listing(5, nil, "id", "b", "a")})
+		if both != "c0: b = 7, rows = 4\nc1: id = 6, b = 9, a = NULL" {
+			b.tb.Error(both)
+		}
+	})
+}
+
 // The samples of all checks of a table are one statement, which reads no column that is not
 // listed, and no row of another check.
 func TestSamplesShareAStatement(t *testing.T) {
