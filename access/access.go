@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -158,12 +159,10 @@ type Observer interface {
 
 // Guard holds requests to an [Access]. Make one with [NewGuard].
 type Guard struct {
-	access   Access
+	rules    atomic.Pointer[rules]
 	observer Observer
 	clock    sentinel.Clock
 	loopback bool // only this machine reaches the address
-	sources  secrets.Set
-	files    secrets.Set // of sources
 	failures failures
 	sessions sessions
 	key      [sha256.Size]byte // of the tokens of forms
@@ -174,20 +173,42 @@ type Guard struct {
 // NewGuard returns the guard of a server that listens on an address.
 func NewGuard(a Access, address net.Addr, clock sentinel.Clock, observer Observer) *Guard {
 	tcp, ok := address.(*net.TCPAddr)
-	sources := secrets.Of(a.Tokens)
 	g := &Guard{
-		access: a, observer: observer, clock: clock, loopback: ok && tcp.IP.IsLoopback(),
-		sources: sources, files: sources.Files(), crossOrigin: http.NewCrossOriginProtection(),
+		observer: observer, clock: clock, loopback: ok && tcp.IP.IsLoopback(),
+		crossOrigin: http.NewCrossOriginProtection(),
 	}
+	g.rules.Store(rulesOf(a))
 	_, _ = rand.Read(g.key[:]) // never fails
 	return g
+}
+
+// rules are an Access in force, with the sources of its tokens.
+type rules struct {
+	Access
+	sources secrets.Set
+	files   secrets.Set // of sources
+}
+
+func rulesOf(a Access) *rules {
+	sources := secrets.Of(a.Tokens)
+	return &rules{Access: a, sources: sources, files: sources.Files()}
+}
+
+func (g *Guard) inForce() *rules { return g.rules.Load() }
+
+// Use puts another Access in force, for requests that begin from now on. Logins of browsers
+// whose token or user is gone end. The web configuration file stays the one that the listener
+// was begun with.
+func (g *Guard) Use(a Access) {
+	a.file = g.inForce().file
+	g.rules.Store(rulesOf(a))
 }
 
 // Hosts refuses requests whose Host header names another server. The paths of probes, which
 // tell nothing, are open to all names.
 func (g *Guard) Hosts(next http.Handler, open ...string) http.Handler {
-	if g.access.file != nil {
-		next = g.access.file.headed(next, open)
+	if g.inForce().file != nil {
+		next = g.inForce().file.headed(next, open)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.knows(r.Host) && !slices.Contains(open, r.URL.Path) {
@@ -203,12 +224,12 @@ func (g *Guard) Hosts(next http.Handler, open ...string) http.Handler {
 // never such a name.
 func (g *Guard) knows(host string) bool {
 	host = hostName(host)
-	if host == "localhost" || net.ParseIP(host) != nil || slices.Contains(g.access.Hosts, "*") {
+	if host == "localhost" || net.ParseIP(host) != nil || slices.Contains(g.inForce().Hosts, "*") {
 		return true
 	}
-	known := append([]string{g.access.OwnName}, g.access.Hosts...)
+	known := append([]string{g.inForce().OwnName}, g.inForce().Hosts...)
 	return slices.ContainsFunc(known, func(name string) bool { return name != "" && strings.EqualFold(name, host) }) ||
-		len(g.access.Hosts) == 0 && !g.loopback
+		len(g.inForce().Hosts) == 0 && !g.loopback
 }
 
 // hostName returns the name in a Host header, without its port.
@@ -222,9 +243,6 @@ func hostName(host string) string {
 // Keep reads the tokens that commands print again when they are old, until ctx ends. No
 // request so waits for a command while its token is a known one.
 func (g *Guard) Keep(ctx context.Context) {
-	if len(g.sources) == 0 {
-		return
-	}
 	again := time.NewTicker(keepEvery)
 	defer again.Stop()
 	for {
@@ -233,7 +251,7 @@ func (g *Guard) Keep(ctx context.Context) {
 			return
 		case <-again.C:
 		}
-		if err := g.sources.Refresh(ctx); err != nil && ctx.Err() == nil {
+		if err := g.inForce().sources.Refresh(ctx); err != nil && ctx.Err() == nil {
 			g.observer.Unread(err)
 		}
 	}

@@ -52,10 +52,10 @@ func (g *Guard) Needs(role string, next http.Handler) http.Handler {
 			http.Error(w, "too many refused logins: wait a minute", http.StatusTooManyRequests)
 			return
 		}
-		users := g.access.file.hasUsers()
+		users := g.inForce().file.hasUsers()
 		who, ok := g.identify(r)
 		switch {
-		case len(g.access.Tokens) == 0 && !users:
+		case len(g.inForce().Tokens) == 0 && !users:
 			http.Error(w, "changing requests are off: set `token:` in the configuration", http.StatusForbidden)
 		case !ok:
 			if _, _, basic := r.BasicAuth(); presented(r) != "" || basic && users {
@@ -93,19 +93,21 @@ func Known(ctx context.Context) bool {
 }
 
 // Reads lets requests through that may read.
-func (g *Guard) Reads(next http.Handler) http.Handler { return g.reading(g.access.Read, next) }
+func (g *Guard) Reads(next http.Handler) http.Handler {
+	return g.reading(func(r *rules) string { return r.Read }, next)
+}
 
 // ReadsMetrics lets requests through that may read the metrics.
 func (g *Guard) ReadsMetrics(next http.Handler) http.Handler {
-	return g.reading(g.access.Metrics, next)
+	return g.reading(func(r *rules) string { return r.Metrics }, next)
 }
 
 // reading closes a path where the configuration says so, and where there are users, as every
 // exporter does.
-func (g *Guard) reading(rule string, next http.Handler) http.Handler {
+func (g *Guard) reading(rule func(*rules) string, next http.Handler) http.Handler {
 	closed := g.Needs(Viewer, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rule == "token" || g.access.file.hasUsers() {
+		if rule(g.inForce()) == "token" || g.inForce().file.hasUsers() {
 			closed.ServeHTTP(w, r)
 			return
 		}
@@ -121,7 +123,7 @@ func (g *Guard) identify(r *http.Request) (who identity, ok bool) {
 	ctx := context.WithoutCancel(r.Context())
 	var unread error
 	if given != "" {
-		unread = g.files.Refresh(ctx)
+		unread = g.inForce().files.Refresh(ctx)
 		who, ok = g.find(given)
 	}
 	if !ok {
@@ -133,7 +135,7 @@ func (g *Guard) identify(r *http.Request) (who identity, ok bool) {
 		}
 		return who, ok
 	}
-	err := g.sources.Try(ctx, secrets.IsRefused, func() error {
+	err := g.inForce().sources.Try(ctx, secrets.IsRefused, func() error {
 		if who, ok = g.find(given); !ok {
 			return &secrets.RefusedError{Err: errWrongToken}
 		}
@@ -147,10 +149,10 @@ var errWrongToken = errors.New("no such token")
 // user returns the user of the web configuration file whose name and password a request has.
 func (g *Guard) user(r *http.Request) (who identity, ok bool) {
 	name, password, basic := r.BasicAuth()
-	if !basic || g.access.file == nil {
+	if !basic || g.inForce().file == nil {
 		return who, false
 	}
-	if ok = g.access.file.login(name, password); !ok {
+	if ok = g.inForce().file.login(name, password); !ok {
 		return who, false
 	}
 	return g.userNamed(name), true
@@ -158,7 +160,7 @@ func (g *Guard) user(r *http.Request) (who identity, ok bool) {
 
 // userNamed returns a user of the web configuration file.
 func (g *Guard) userNamed(name string) identity {
-	return identity{name: name, role: cmp.Or(g.access.Users[name], Viewer), user: true}
+	return identity{name: name, role: cmp.Or(g.inForce().Users[name], Viewer), user: true}
 }
 
 // find compares digests in constant time, and with all tokens, so that neither the length of
@@ -168,7 +170,7 @@ func (g *Guard) find(given string) (found identity, ok bool) {
 }
 
 func (g *Guard) findDigest(got [sha256.Size]byte) (found identity, ok bool) {
-	for _, t := range g.access.Tokens {
+	for _, t := range g.inForce().Tokens {
 		want := sha256.Sum256([]byte(t.Text.Reveal()))
 		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 && !t.Text.IsZero() &&
 			(!ok || !allows(t.Role, found.role)) {

@@ -98,8 +98,8 @@ func (g *Guard) Login(w http.ResponseWriter, r *http.Request, name, secret strin
 	}
 	v := session{until: now.Add(sessionTime), says: clean(name)}
 	who, ok := identity{}, false
-	if g.access.file.hasUsers() && g.access.file.login(name, secret) {
-		v.user, v.says, v.hash = name, "", g.access.file.hashOf(name)
+	if g.inForce().file.hasUsers() && g.inForce().file.login(name, secret) {
+		v.user, v.says, v.hash = name, "", g.inForce().file.hashOf(name)
 		who, ok = g.userNamed(name), true
 	} else if secret != "" {
 		v.token = sha256.Sum256([]byte(secret))
@@ -149,7 +149,7 @@ func (g *Guard) cookie(r *http.Request, value string, age int) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode,
-		Secure:   r.TLS != nil || g.access.OwnTLS && strings.EqualFold(hostName(r.Host), g.access.OwnName),
+		Secure:   r.TLS != nil || g.inForce().OwnTLS && strings.EqualFold(hostName(r.Host), g.inForce().OwnName),
 	}
 }
 
@@ -165,7 +165,7 @@ func (g *Guard) session(r *http.Request) (who identity, ok bool) {
 	case !ok:
 		return who, false
 	case v.user != "":
-		who, ok = g.userNamed(v.user), v.hash != "" && v.hash == g.access.file.hashOf(v.user)
+		who, ok = g.userNamed(v.user), v.hash != "" && v.hash == g.inForce().file.hashOf(v.user)
 	default:
 		who, ok = g.findDigest(v.token)
 	}
@@ -187,7 +187,7 @@ func (g *Guard) Browser(
 	role string, refuse func(http.ResponseWriter, *http.Request, Refusal), next http.Handler,
 ) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client, users := clientOf(r), g.access.file.hasUsers()
+		client, users := clientOf(r), g.inForce().file.hasUsers()
 		if wait := g.failures.blocked(client, g.clock.Now()); wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(1+int(wait/time.Second)))
 			refuse(w, r, Refusal{http.StatusTooManyRequests, ErrWait.Error(), false})
@@ -203,8 +203,8 @@ func (g *Guard) Browser(
 			who.form = "user " + who.name
 		}
 		needed := cmp.Or(role, Viewer)
-		switch open := role == "" && g.access.Read != "token" && !users; {
-		case !ok && !open && len(g.access.Tokens) == 0 && !users:
+		switch open := role == "" && g.inForce().Read != "token" && !users; {
+		case !ok && !open && len(g.inForce().Tokens) == 0 && !users:
 			refuse(w, r, Refusal{http.StatusForbidden, "nobody can sign in: set `token:` in the configuration", false})
 			return
 		case !ok && !open && !strings.Contains(r.Header.Get("Accept"), "text/html"):

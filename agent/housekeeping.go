@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -29,6 +30,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 			if _, err := a.store.PruneOutbox(ctx, now, retention); err != nil && ctx.Err() == nil {
 				a.log.Error("pruning the outbox", "error", err)
 			}
+			a.pruneRecords(ctx, plan, now)
 		}
 		if err := a.expireSamples(ctx, a.now()); err != nil && ctx.Err() == nil {
 			a.log.Error("forgetting samples of failed rows", "error", err)
@@ -43,6 +45,22 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 		if !wait.For(ctx, wait.On(a.clock, time.Minute)) {
 			return
 		}
+	}
+}
+
+// defaultAuditRetention is how long audit entries and ended repairs are kept.
+const defaultAuditRetention = 2 * 365 * 24 * time.Hour
+
+// pruneRecords removes audit entries and ended repairs that are older than their retention.
+func (a *Agent) pruneRecords(ctx context.Context, plan Plan, now time.Time) {
+	before := now.Add(-cmp.Or(plan.AuditRetention, defaultAuditRetention))
+	if n, err := a.store.CutAudit(ctx, before, now); err != nil && ctx.Err() == nil {
+		a.log.Error("removing old audit entries", "error", err)
+	} else if n > 0 {
+		a.log.Info("removed old audit entries", "removed", n, "before", before.UTC().Format(time.RFC3339))
+	}
+	if _, err := a.store.PruneRepairs(ctx, before); err != nil && ctx.Err() == nil {
+		a.log.Error("removing old repairs", "error", err)
 	}
 }
 

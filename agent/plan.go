@@ -72,6 +72,9 @@ type Plan struct {
 	CatchUp string
 	// Retention is how long history is kept. The default is 90 days.
 	Retention time.Duration
+	// AuditRetention is how long audit entries and ended repairs are kept. The default is two
+	// years.
+	AuditRetention time.Duration
 	// Notifications says who is notified of incidents. Nil: nobody is.
 	Notifications *Notifications
 	// Exporters receive the results. The agent closes them.

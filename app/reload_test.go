@@ -271,3 +271,51 @@ datasets: [{table: shop.main.orders, checks: [{row_count: {id: rows, fail: "< 1"
 			strings.Contains(w.get(w.agent, "/metrics"), "sentinel_store_rewritten_total 0")
 	})
 }
+
+// TestReloadOfWhoMayDoWhat: tokens, roles and what is closed count at a reload, and the reload says
+// which keys count after a restart.
+func TestReloadOfWhoMayDoWhat(t *testing.T) {
+	t.Parallel()
+	w := &way{T: t, dir: t.TempDir(), agent: freeAddress(t)}
+	testenv.Exec(t, "sqlite", filepath.Join(w.dir, "shop.db"), "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+	configure := func(keys string) {
+		w.write("sentinel.yaml", fmt.Sprintf("listen: %s\n%s\n", w.agent, keys)+`
+warehouses: {shop: {dsn: "sqlite:shop.db"}}
+datasets: [{table: shop.main.orders, checks: [schema]}]
+`)
+	}
+	configure("token: tiger")
+	w.start("sentinel", "run", "-c", "sentinel.yaml")
+	w.until("the agent is ready", func() bool { return strings.Contains(w.get(w.agent, "/-/ready"), "ready") })
+	status := func(path string) int {
+		answer, err := http.Get("http://" + w.agent + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := answer.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode
+	}
+	if code := status("/metrics"); code != http.StatusOK {
+		t.Errorf("open metrics: %d", code)
+	}
+	configure("token: tiger\nweb: {metrics: token}\nmax_series: 7\nrepair_budget: 3")
+	code, body := w.reload()
+	if code != http.StatusOK || !strings.Contains(body, "these count after a restart: max_series, repair_budget") {
+		t.Errorf("%d %s", code, body)
+	}
+	if code := status("/metrics"); code != http.StatusUnauthorized {
+		t.Errorf("closed metrics: %d", code)
+	}
+	configure("token: lioness\nmax_series: 7")
+	if code, _ := w.reload(); code != http.StatusOK {
+		t.Errorf("the token in force: %d", code)
+	}
+	if code, _ := w.reload(); code != http.StatusUnauthorized {
+		t.Errorf("the token of before: %d", code)
+	}
+	if code := status("/metrics"); code != http.StatusOK {
+		t.Errorf("open metrics again: %d", code)
+	}
+}

@@ -33,28 +33,30 @@ import (
 
 // Config holds the values of a file.
 type Config struct {
-	State        sentinel.Secret // sqlite:PATH or postgres://...
-	Listen       string
-	Token        sentinel.Secret // the one in token:
-	Web          access.Access   // its tokens include the one in token:
-	Outbound     *outbound.Rules // how requests leave
-	Backup       *backup.Config  // nil: the state is not backed up
-	Retention    time.Duration
-	MaxSilence   time.Duration
-	Flaps        notify.Flaps
-	Jitter       time.Duration
-	CatchUp      string // missed ticks that run: one, all or none
-	MaxSeries    int
-	Warehouses   []warehouse.Config // sorted by name
-	Datasets     []Dataset
-	Channels     []notify.Channel // by name
-	Routes       []notify.Route   // default routes if the file has none
-	Windows      []notify.Window  // maintenance
-	Exporters    []Exporter
-	URL          string   // address of the agent for people; may be empty
-	RepairsOff   bool     // the kill switch
-	RepairBudget int      // largest number of repairs that may begin in an hour; 0: 60
-	Warnings     []string // settings that are allowed but probably mistakes
+	State          sentinel.Secret // sqlite:PATH or postgres://...
+	Listen         string
+	Token          sentinel.Secret // the one in token:
+	Web            access.Access   // its tokens include the one in token:
+	Outbound       *outbound.Rules // how requests leave
+	Backup         *backup.Config  // nil: the state is not backed up
+	Retention      time.Duration
+	AuditRetention time.Duration
+	Agents         int // how many share the state; 0: not said
+	MaxSilence     time.Duration
+	Flaps          notify.Flaps
+	Jitter         time.Duration
+	CatchUp        string // missed ticks that run: one, all or none
+	MaxSeries      int
+	Warehouses     []warehouse.Config // sorted by name
+	Datasets       []Dataset
+	Channels       []notify.Channel // by name
+	Routes         []notify.Route   // default routes if the file has none
+	Windows        []notify.Window  // maintenance
+	Exporters      []Exporter
+	URL            string   // address of the agent for people; may be empty
+	RepairsOff     bool     // the kill switch
+	RepairBudget   int      // largest number of repairs that may begin in an hour; 0: 60
+	Warnings       []string // settings that are allowed but probably mistakes
 
 	// Secrets are the files and commands that secrets come from.
 	Secrets secrets.Set

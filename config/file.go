@@ -21,17 +21,19 @@ import (
 // file is the structure of the YAML file. The tags of its fields, and of the structs in
 // it, are the only definition of keys.
 type file struct {
-	State      sentinel.Secret `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
-	Listen     string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
-	Token      sentinel.Secret `yaml:"token" doc:"Token of an admin: requests that change something need one."`
-	Web        access.Access   `yaml:"web" doc:"Who may do what over HTTP, and by which name the agent is reached."`
-	Outbound   outbound.Rules  `yaml:"outbound" doc:"Authorities and proxy of requests to channels, hooks and exporters."`
-	Backup     *backupEntry    `yaml:"backup" doc:"Where and when the state is backed up. Default: nowhere."`
-	Retention  time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
-	Jitter     time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
-	MaxSilence time.Duration   `yaml:"max_silence" default:"30d" doc:"The longest silence that may be set."`
-	Flapping   notify.Flaps    `yaml:"flapping" doc:"When an incident flaps, so that people are notified of that alone."`
-	CatchUp    string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks that run: the latest, all, none."`
+	State          sentinel.Secret `yaml:"state" default:"sqlite:sentinel.db" doc:"sqlite:PATH, or postgres://... for several agents."`
+	Listen         string          `yaml:"listen" default:"127.0.0.1:9780" doc:"Address and port that the agent listens on."`
+	Token          sentinel.Secret `yaml:"token" doc:"Token of an admin: requests that change something need one."`
+	Web            access.Access   `yaml:"web" doc:"Who may do what over HTTP, and by which name the agent is reached."`
+	Outbound       outbound.Rules  `yaml:"outbound" doc:"Authorities and proxy of requests to channels, hooks and exporters."`
+	Backup         *backupEntry    `yaml:"backup" doc:"Where and when the state is backed up. Default: nowhere."`
+	Retention      time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
+	AuditRetention time.Duration   `yaml:"audit_retention" default:"730d" doc:"How long the audit log and ended repairs are kept."`
+	Agents         int             `yaml:"agents" doc:"How many agents share the state: fewer raise an alert. Default: not said."`
+	Jitter         time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`
+	MaxSilence     time.Duration   `yaml:"max_silence" default:"30d" doc:"The longest silence that may be set."`
+	Flapping       notify.Flaps    `yaml:"flapping" doc:"When an incident flaps, so that people are notified of that alone."`
+	CatchUp        string          `yaml:"catch_up" default:"one" enum:"one,all,none" doc:"Missed ticks that run: the latest, all, none."`
 
 	exporters.Limits `yaml:",inline"`
 

@@ -40,30 +40,38 @@ func (r *reader) config(root *yaml.Node) *Config {
 	if _, port, err := net.SplitHostPort(f.Listen); err != nil || !isPort(port) {
 		r.wrong(nodeOf(root, root, "listen"), "want an address and a port, such as 127.0.0.1:9780")
 	}
+	if f.Agents < 0 || f.Agents > 100 || f.Agents > 1 && !store.Shared(f.State.Reveal()) && f.State.Reveal() != "" {
+		r.wrong(nodeOf(root, root, "agents"), "want 1 to 100 agents; several share a state in PostgreSQL alone")
+	}
+	if f.AuditRetention < 24*time.Hour {
+		r.wrong(nodeOf(root, root, "audit_retention"), "want a day or more, such as 730d")
+	}
 	if f.MaxSilence <= 0 {
 		r.wrong(nodeOf(root, root, "max_silence"), "want how long a silence may last, such as 30d")
 	}
 	flapping := nodeOf(root, root, "flapping")
 	r.invalid(flapping, flapping, "flapping", f.Flapping.Validate())
 	c := &Config{
-		State:        r.state(root, f.State),
-		Listen:       f.Listen,
-		Token:        f.Token,
-		Outbound:     r.outbound(root, &f.Outbound, nil),
-		Backup:       r.backup(f.Backup, &f.Outbound),
-		Retention:    f.Retention,
-		MaxSilence:   f.MaxSilence,
-		Flaps:        f.Flapping,
-		Jitter:       f.Jitter,
-		CatchUp:      f.CatchUp,
-		MaxSeries:    f.MaxSeries,
-		URL:          r.externalURL(nodeOf(root, root, "external_url"), f.ExternalURL),
-		RepairsOff:   f.Repairs == "off",
-		RepairBudget: f.RepairBudget,
-		Warehouses:   r.warehouses(f.Warehouses),
-		Channels:     r.channels(&f),
-		Windows:      r.maintenance(f.Maintenance),
-		Exporters:    r.exporters(f.Exporters),
+		State:          r.state(root, f.State),
+		Listen:         f.Listen,
+		Token:          f.Token,
+		Outbound:       r.outbound(root, &f.Outbound, nil),
+		Backup:         r.backup(f.Backup, &f.Outbound),
+		Retention:      f.Retention,
+		AuditRetention: f.AuditRetention,
+		Agents:         f.Agents,
+		MaxSilence:     f.MaxSilence,
+		Flaps:          f.Flapping,
+		Jitter:         f.Jitter,
+		CatchUp:        f.CatchUp,
+		MaxSeries:      f.MaxSeries,
+		URL:            r.externalURL(nodeOf(root, root, "external_url"), f.ExternalURL),
+		RepairsOff:     f.Repairs == "off",
+		RepairBudget:   f.RepairBudget,
+		Warehouses:     r.warehouses(f.Warehouses),
+		Channels:       r.channels(&f),
+		Windows:        r.maintenance(f.Maintenance),
+		Exporters:      r.exporters(f.Exporters),
 	}
 	c.Routes = notify.DefaultRoutes(c.Channels)
 	if !isNull(child(root, "routes")) {

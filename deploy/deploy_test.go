@@ -164,22 +164,27 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// TestKubernetesWithTLS: each patch is of something that the manifests have, and the web
-// configuration file is one.
-func TestKubernetesWithTLS(t *testing.T) {
-	t.Parallel()
-	var overlay struct {
-		Resources []string
-		Patches   []struct {
-			Target struct{ Kind, Name string }
-			Patch  string
-		}
+// overlay is a kustomization of the manifests of kubernetes/.
+type overlay struct {
+	Resources []string
+	Patches   []struct {
+		Target struct{ Kind, Name string }
+		Patch  string
 	}
-	if err := yaml.Unmarshal([]byte(read(t, "kubernetes/tls/kustomization.yaml")), &overlay); err != nil {
+}
+
+// readOverlay reads a kustomization. Each patch is of something that the manifests have, and none
+// lies below its base, which kustomize takes for a circle.
+func readOverlay(t *testing.T, folder string) (o overlay) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(read(t, folder+"/kustomization.yaml")), &o); err != nil {
 		t.Fatal(err)
 	}
+	if len(o.Resources) == 0 || o.Resources[0] != "../kubernetes" {
+		t.Errorf("%s: its base is %v", folder, o.Resources)
+	}
 	files := map[string]string{"StatefulSet": "kubernetes/statefulset.yaml", "ServiceMonitor": "kubernetes/servicemonitor.yaml"}
-	for _, p := range overlay.Patches {
+	for _, p := range o.Patches {
 		manifest := documents(t, files[p.Target.Kind])[0]
 		if manifest["metadata"].(map[string]any)["name"] != p.Target.Name {
 			t.Errorf("no %s %s", p.Target.Kind, p.Target.Name)
@@ -198,17 +203,63 @@ func TestKubernetesWithTLS(t *testing.T) {
 				}
 				at = at.(map[string]any)[step]
 			}
-			if o.Op != "add" || at == nil {
-				t.Errorf("%s: nothing at %s", p.Target.Kind, o.Path)
+			there := false
+			if m, ok := at.(map[string]any); ok {
+				there = m[steps[len(steps)-1]] != nil
+			}
+			if at == nil || o.Op != "add" && !there {
+				t.Errorf("%s: nothing at %s to %s", p.Target.Kind, o.Path, o.Op)
 			}
 		}
 	}
-	if len(overlay.Patches) != 2 || !slices.Equal(overlay.Resources, []string{".."}) {
-		t.Errorf("%+v", overlay)
+	return o
+}
+
+// TestKubernetesWithReplicas: two agents, with a configuration that differs in the state alone.
+func TestKubernetesWithReplicas(t *testing.T) {
+	t.Parallel()
+	o := readOverlay(t, "kubernetes-replicas")
+	if len(o.Patches) != 1 || !strings.Contains(o.Patches[0].Patch, "/spec/replicas, value: 2}") {
+		t.Errorf("%+v", o)
+	}
+	secrets := t.TempDir()
+	for name, text := range map[string]string{
+		"shop_dsn": "postgres://reader@db/shop\n", "sentinel_token": "tiger-tiger-burning-bright\n",
+		"state_dsn": "postgres://sentinel@db/sentinel\n",
+	} {
+		if err := os.WriteFile(filepath.Join(secrets, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load("kubernetes-replicas/sentinel.yaml", func(name string) (string, bool) {
+		return secrets, name == "SENTINEL_SECRETS"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Agents != 2 || c.State.Reveal() != "postgres://sentinel@db/sentinel" {
+		t.Errorf("%d agents, state %s", c.Agents, c.State.Reveal())
+	}
+	rest := func(path string) string {
+		_, after, _ := strings.Cut(read(t, path), "\nlisten:")
+		return after
+	}
+	if rest("kubernetes-replicas/sentinel.yaml") != rest("sentinel.yaml") {
+		t.Error("kubernetes-replicas/sentinel.yaml differs from sentinel.yaml in more than the state")
+	}
+}
+
+// TestKubernetesWithTLS: each patch is of something that the manifests have, and the web
+// configuration file is one.
+func TestKubernetesWithTLS(t *testing.T) {
+	t.Parallel()
+	o := readOverlay(t, "kubernetes-tls")
+	if len(o.Patches) != 2 || len(o.Resources) != 1 {
+		t.Errorf("%+v", o)
 	}
 	dir := t.TempDir()
 	testenv.NewAuthority(t, dir).Issue(t, "tls", "sentinel")
-	file := strings.ReplaceAll(read(t, "kubernetes/tls/web.yml"), "/run/tls/tls.crt", "tls.pem")
+	file := strings.ReplaceAll(read(t, "kubernetes-tls/web.yml"), "/run/tls/tls.crt", "tls.pem")
 	path := filepath.Join(dir, "web.yml")
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(file, "/run/tls/", "")), 0o600); err != nil {
 		t.Fatal(err)

@@ -68,6 +68,11 @@ var (
 		"Whether the agent's state is one that several agents can share (1), or its own (0).",
 		nil,
 	}
+	AgentsExpected = Metric{
+		"sentinel_agents_expected", "gauge",
+		"How many agents share the state, by the key agents. No series without it.",
+		nil,
+	}
 	SecretsUnread = Metric{
 		"sentinel_secrets_unread", "gauge",
 		"Files and commands of secrets that cannot be read. What was read last stays in force.",

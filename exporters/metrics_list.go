@@ -17,7 +17,7 @@ func agentMetrics() []Metric {
 		BuildInfo, Time, CheckResults, CheckDuration, IncidentsOpen, IncidentsFlapping, TicksMissed, JobsSkipped,
 		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, Leading, StateShared,
 		BackupTimestamp, BackupDue, BackupSize, BackupsKept, BackupFailures, StoreRolledBack,
-		SecretsUnread, Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
+		AgentsExpected, SecretsUnread, Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ArrivalsKnown, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead,
 		RiskModel,
 		Incidents, TimeToDetect, TimeToResolve, TimeToRepair, Repairs, RepairsActive, BreakerState, Retries, DeadLetters,

@@ -285,6 +285,15 @@ func (p *Prometheus) Warehouse(name string, up bool, skew time.Duration, took ti
 	p.ObserveTraced(CheckDuration, took.Seconds(), traceID, name)
 }
 
+// AgentsExpected exports how many agents are configured to share the state; 0: it is not said.
+func (p *Prometheus) AgentsExpected(n int) {
+	if n > 0 {
+		p.Set(AgentsExpected, float64(n))
+	} else {
+		p.Forget(AgentsExpected)
+	}
+}
+
 // StoreUp sets whether the last write to the state succeeded.
 func (p *Prometheus) StoreUp(up bool) { p.Set(StoreUp, number(up)) }
 

@@ -34,6 +34,9 @@ var recorded = map[string]string{
 	"load-just-in-time": "",
 	"repair-helps":      "",
 
+	"agents-complete": "",
+	"backups":         "",
+
 	"agent-down":          "SentinelAgentDown SentinelTicksMissed",
 	"both-down":           "SentinelAgentDown",
 	"reload-fails":        "SentinelReloadFailed",
@@ -44,6 +47,12 @@ var recorded = map[string]string{
 	"slow-statements":     "SentinelChecksOverrun",
 	"long-check":          "",
 	"hung-check":          "SentinelCheckStopped",
+
+	"agents-missing":    "SentinelAgentsMissing",
+	"nobody-leads":      "SentinelNobodyLeads",
+	"secret-unread":     "SentinelSecretsUnread",
+	"backup-fails":      "SentinelBackupOverdue",
+	"state-rolled-back": "SentinelStateRolledBack SentinelTicksMissed",
 
 	"load-missed": "SentinelDeadlineMissed",
 	"damaged-data": "SentinelDatasetStale SentinelRowCountBad SentinelSchemaBroken SentinelSchemaDrift " +
@@ -58,12 +67,10 @@ var recorded = map[string]string{
 	"silence":         "SentinelRowCountBad",
 }
 
-// notRecorded are the alerts that no situation raises: a backup that is late, a risk that was learned in weeks, an
-// older state in the place of another, a risk model that is worse than the base rate for a
-// day, a standby of a warehouse that is behind, and agents of which none can lead. Only
-// series that are made up try them.
-var notRecorded = []string{"SentinelBackupOverdue", "SentinelDeadlineAtRisk",
-	"SentinelStateRolledBack", "SentinelRiskModelOff", "SentinelStandbyLags", "SentinelNobodyLeads"}
+// notRecorded are the alerts that no situation raises: a risk that was learned in weeks, a risk
+// model that is worse than the base rate for a day, and a standby of a warehouse that is
+// behind. Only series that are made up try them.
+var notRecorded = []string{"SentinelDeadlineAtRisk", "SentinelRiskModelOff", "SentinelStandbyLags"}
 
 // situation is a file of testdata.
 type situation struct {

@@ -311,6 +311,25 @@ var cases = map[string][]struct {
 		{oneOfTwoDown(0), "10m", 0},
 		{map[string]string{`up{job="sentinel",instance="a"}`: "0x20", `up{job="sentinel",instance="b"}`: "0x20"}, "10m", 0},
 	},
+	"SentinelAgentsMissing": {
+		{map[string]string{`sentinel_agents_expected{job="s",instance="a"}`: "2x10"}, "8m", 1},
+		{map[string]string{
+			`sentinel_agents_expected{job="s",instance="a"}`: "2x10", `sentinel_agents_expected{job="s",instance="b"}`: "2x2 stale",
+		}, "9m", 1},
+		{map[string]string{
+			`sentinel_agents_expected{job="s",instance="a"}`: "2x10", `sentinel_agents_expected{job="s",instance="b"}`: "2x10",
+		}, "8m", 0},
+		{map[string]string{`sentinel_agents_expected{job="s",instance="a"}`: "1x10"}, "8m", 0},
+		{map[string]string{ // a restart
+			`sentinel_agents_expected{job="s",instance="a"}`: "2x20",
+			`sentinel_agents_expected{job="s",instance="b"}`: "2x2 stale _x1 2x10",
+		}, "10m", 0},
+	},
+	"SentinelSecretsUnread": {
+		{map[string]string{`sentinel_secrets_unread{instance="i"}`: "1x10"}, "8m", 1},
+		{map[string]string{`sentinel_secrets_unread{instance="i"}`: "0x10"}, "8m", 0},
+		{map[string]string{`sentinel_secrets_unread{instance="i"}`: "1x3 0x10"}, "8m", 0},
+	},
 	"SentinelCheckCannotLook": {
 		{map[string]string{check("sentinel_check_status", "sql"): "4x30"}, "20m", 1},
 		{map[string]string{check("sentinel_check_status", "sql"): "4x10 0x20"}, "20m", 0},

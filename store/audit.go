@@ -76,11 +76,18 @@ func (s *Store) auditEntries(ctx context.Context, query string, args ...any) (ou
 	return out, err
 }
 
-// VerifyAudit reads the whole log and returns its length and last hash. The error names
-// the first entry that was changed, or the place where entries are missing. A missing
-// end shows only against a hash that was kept outside the state.
+// VerifyAudit reads the whole log and returns the number of its last entry and that one's hash.
+// The error names the first entry that was changed, or the place where entries are missing. A
+// beginning that was cut is verified by the entry that tells of the cut. A missing end shows
+// only against a hash that was kept outside the state.
 func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, err error) {
+	cut, err := s.auditAnchor(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	entries, head = cut.seq, cut.hash
 	all, err := s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit ORDER BY seq`)
+	told := cut.seq == 0
 	for _, e := range all {
 		if e.Seq != entries+1 {
 			return entries, head, fmt.Errorf("entries %d to %d of the audit log are missing", entries+1, e.Seq-1)
@@ -89,7 +96,11 @@ func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, er
 			return entries, head, fmt.Errorf("entry %d of the audit log (%s %s, %s) is not what was written",
 				e.Seq, e.What, e.Subject, e.At.Format(time.RFC3339))
 		}
+		told = told || e.What == AuditCut && e.Detail == cut.told()
 		entries, head = e.Seq, e.Hash
+	}
+	if err == nil && !told {
+		err = fmt.Errorf("entries up to %d of the audit log are missing, and no entry tells that they were cut", cut.seq)
 	}
 	return entries, head, err
 }

@@ -32,6 +32,7 @@ var stateTables = []stateTable{
 	{"state", "kind, key, data", ""},
 	{"repair", "id, key, check_id, state, final, version, fence, holder, lease, created, body", ""},
 	{"audit", "seq, at, actor, what, subject, detail, hash", ""},
+	{"audit_anchor", "seq, hash", ""},
 	{"breaker", "name, version, body", ""},
 	{"outbox", `seq, key, channel, incident, upstream, kind, grp, state, bundle, thread, ref,
 next_at, attempts, created, finished, last_error, body`, "seq"},

@@ -10,7 +10,7 @@ const versionTable = "sentinel_state_version"
 
 // ownTables are the tables of a state in PostgreSQL, without those of the queue.
 var ownTables = []string{
-	versionTable, "audit", "baseline", "block", "breaker", "incident", "label", "last_tick", "leader",
+	versionTable, "audit", "audit_anchor", "baseline", "block", "breaker", "incident", "label", "last_tick", "leader",
 	"outbox", "recent", "repair", "series", "state", "tick",
 }
 

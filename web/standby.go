@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
@@ -18,12 +19,31 @@ type Standby struct {
 	Ready   func() bool // never blocks
 	Clock   sentinel.Clock
 	Log     *slog.Logger
+
+	using sync.Mutex    // of Access and guard
+	guard *access.Guard // nil before Serve
+}
+
+// Use puts another Access in force, as [Server.Use] does.
+func (s *Standby) Use(a access.Access) {
+	s.using.Lock()
+	defer s.using.Unlock()
+	if s.guard != nil {
+		s.guard.Use(a)
+	}
+}
+
+func (s *Standby) newGuard(at net.Addr) *access.Guard {
+	s.using.Lock()
+	defer s.using.Unlock()
+	s.guard = access.NewGuard(s.Access, at, s.Clock, s)
+	return s.guard
 }
 
 // Serve serves requests on l until ctx ends. It closes l and its connections then, because
 // the agent that begins to lead needs the address.
 func (s *Standby) Serve(ctx context.Context, l net.Listener) error {
-	guard := access.NewGuard(s.Access, l.Addr(), s.Clock, s)
+	guard := s.newGuard(l.Addr())
 	srv := limited(s.handler(guard), s.Log)
 	ended := make(chan error, 1)
 	serving, stop := context.WithCancel(ctx)

@@ -42,8 +42,13 @@ type Agent interface {
 // Reloader loads the configuration again and puts it in force. After an error the
 // running configuration stays in force.
 type Reloader interface {
-	// waits names what still ends under the configuration before.
-	Reload(ctx context.Context) (waits []string, err error)
+	Reload(ctx context.Context) (Reloaded, error)
+}
+
+// Reloaded says what of a new configuration does not count yet.
+type Reloaded struct {
+	Unfinished []string // what still ends under the configuration before
+	Restart    []string // keys whose change counts after a restart
 }
 
 // Server is the HTTP server of the agent. Set its fields before Serve.
@@ -67,12 +72,32 @@ type Server struct {
 	URL string
 
 	refusals refusals
+
+	using sync.Mutex    // of Access and guard
+	guard *access.Guard // nil before Serve
+}
+
+// Use puts another Access in force. Its web configuration file counts after a restart.
+func (s *Server) Use(a access.Access) {
+	s.using.Lock()
+	defer s.using.Unlock()
+	if s.guard != nil {
+		s.guard.Use(a)
+	}
+}
+
+// newGuard returns the guard of the server at an address.
+func (s *Server) newGuard(at net.Addr) *access.Guard {
+	s.using.Lock()
+	defer s.using.Unlock()
+	s.guard = access.NewGuard(s.Access, at, s.Clock, s)
+	return s.guard
 }
 
 // Serve serves requests on l until ctx ends. It then waits up to five seconds for
 // running requests. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	guard := access.NewGuard(s.Access, l.Addr(), s.Clock, s)
+	guard := s.newGuard(l.Addr())
 	keeping, stop := context.WithCancel(ctx)
 	var keeps sync.WaitGroup
 	keeps.Go(func() { guard.Keep(keeping) })
@@ -230,7 +255,7 @@ func (s *Server) leader(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	waits, err := s.Reloader.Reload(r.Context())
+	done, err := s.Reloader.Reload(r.Context())
 	if err != nil {
 		s.text(w, http.StatusUnprocessableEntity, "the running configuration stays in force\n"+err.Error())
 		return
@@ -240,11 +265,14 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	if err := s.audit(r.Context(), entry); err != nil {
 		s.Log.Error("a reload is not in the audit log", "error", err)
 	}
-	if len(waits) > 0 {
-		s.text(w, http.StatusOK, "reloaded; these still end under the configuration before: "+strings.Join(waits, ", "))
-		return
+	text := "reloaded"
+	if len(done.Unfinished) > 0 {
+		text += "; these still end under the configuration before: " + strings.Join(done.Unfinished, ", ")
 	}
-	s.text(w, http.StatusOK, "reloaded")
+	if len(done.Restart) > 0 {
+		text += "; these count after a restart: " + strings.Join(done.Restart, ", ")
+	}
+	s.text(w, http.StatusOK, text)
 }
 
 func (s *Server) text(w http.ResponseWriter, code int, body string) {

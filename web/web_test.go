@@ -23,8 +23,8 @@ import (
 
 type reloader func(context.Context) error
 
-func (r reloader) Reload(ctx context.Context) ([]string, error) {
-	return []string{"checks of slow"}, r(ctx)
+func (r reloader) Reload(ctx context.Context) (web.Reloaded, error) {
+	return web.Reloaded{Unfinished: []string{"checks of slow"}, Restart: []string{"listen"}}, r(ctx)
 }
 
 // follower is an agent that does not lead, and has a problem.
@@ -176,7 +176,7 @@ func TestReloadNeedsTheToken(t *testing.T) {
 	}{
 		{"", 401, "Authorization: Bearer TOKEN"},
 		{"wrong", 401, "Bearer"},
-		{"secret", 200, "reloaded; these still end under the configuration before: checks of slow"},
+		{"secret", 200, "reloaded; these still end under the configuration before: checks of slow; these count after a restart: listen"},
 		{"secret", 422, "stays in force\nf.yaml:1:1: broken"},
 	} {
 		if code, body := call(t, "POST", base+"/-/reload", c.token); code != c.code || !strings.Contains(body, c.want) {
@@ -191,7 +191,7 @@ func TestReloadNeedsTheToken(t *testing.T) {
 // reloads is a configuration that always loads.
 type reloads struct{}
 
-func (reloads) Reload(context.Context) ([]string, error) { return nil, nil }
+func (reloads) Reload(context.Context) (web.Reloaded, error) { return web.Reloaded{}, nil }
 
 // Whoever has a token of their own is in the audit log by its name, and so is who was refused.
 func TestTheAuditLogHasTheNameOfTheToken(t *testing.T) {

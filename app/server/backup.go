@@ -41,11 +41,11 @@ func (b *backups) run(ctx context.Context) {
 		k := b.keeper.Load()
 		if k == nil {
 			b.problem.Store(nil)
-			wait.Wake(ctx, backupRetry, b.changed)
+			wait.Wake(ctx, wait.On(b.Clock, backupRetry), b.changed)
 			continue
 		}
 		next := b.try(ctx, k)
-		wait.Wake(ctx, min(next.Sub(b.Clock.Now()), backupRetry), b.changed)
+		wait.Wake(ctx, wait.On(b.Clock, min(next.Sub(b.Clock.Now()), backupRetry)), b.changed)
 	}
 }
 

@@ -29,6 +29,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 	metrics.Clock = s.Clock
 	metrics.Set(exporters.Leading, 0)
 	metrics.Set(exporters.StateShared, 1)
+	metrics.AgentsExpected(s.config.Agents)
 	metrics.Reloaded(true, s.Clock.Now())
 	listener, err := net.Listen("tcp", s.config.Listen)
 	if err != nil {
@@ -58,6 +59,7 @@ func (s *Server) lead(ctx context.Context) (*store.Store, error) {
 			return state, err
 		}
 		s.reloadStandby(metrics)
+		waiting.Use(s.config.Web)
 	}
 }
 
@@ -71,6 +73,7 @@ func (s *Server) reloadStandby(metrics *exporters.Prometheus) {
 	}
 	s.Log.Info("configuration reloaded", "datasets", len(next.Datasets))
 	s.config = next
+	metrics.AgentsExpected(next.Agents)
 }
 
 // runWorker does tasks of the leader until ctx ends. It is ready when it can read the

@@ -122,7 +122,7 @@ func (r *rollback) begin(ctx context.Context) {
 func (r *rollback) run(ctx context.Context) {
 	for {
 		r.remember(ctx)
-		if !wait.For(ctx, remembersEvery) {
+		if !wait.For(ctx, wait.On(r.Clock, remembersEvery)) {
 			return
 		}
 	}

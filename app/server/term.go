@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -44,6 +45,7 @@ type term struct {
 	member   *cluster.Member // nil: the state is this agent's own
 	worker   *cluster.Worker // of the member
 
+	server       *web.Server
 	board        *page.Board // what the pages know
 	backups      backups
 	rollback     rollback
@@ -66,6 +68,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	}
 	t.metrics = exporters.NewPrometheus(s.Version)
 	t.metrics.MaxSeries, t.metrics.Clock = s.config.MaxSeries, s.Clock
+	t.metrics.AgentsExpected(s.config.Agents)
 	t.metrics.Set(exporters.StateShared, number(store.Shared(s.config.State.Reveal())))
 	var err error
 	t.traces = telemetry.Start(s.config.Outbound.In(ctx), s.Version, t.metrics, s.Log)
@@ -78,6 +81,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	}
 	t.repairsOff = killSwitch(state, s.config.RepairsOff)
 	t.makeAgent()
+	t.server = t.web()
 	t.backups.term, t.backups.changed = t, make(chan struct{}, 1)
 	t.rollback.term, t.rollback.memory = t, s.remembered
 	t.backups.put(t.setup(t.config).Keeper())
@@ -137,7 +141,7 @@ func (t *term) run(ctx context.Context) error {
 	t.rollback.begin(running)
 	var parts sync.WaitGroup
 	var served, ran, led error
-	parts.Go(func() { served = t.web().Serve(running, t.listener); stop() })
+	parts.Go(func() { served = t.server.Serve(running, t.listener); stop() })
 	parts.Go(func() { ran = t.agent.Run(running, t.plan); stop() })
 	parts.Go(func() { t.handleSignals(running) })
 	parts.Go(func() { (&unread{config: t.inForce.Load, metrics: t.metrics, log: t.Log}).keep(running) })
@@ -178,10 +182,9 @@ func (t *term) web() *web.Server {
 	}
 }
 
-// Reload puts the file's new content in force. What is bound at the start
-// (listen, state, token) needs a restart. A file that does not load changes
-// nothing. waits names what still ends under the configuration before.
-func (t *term) Reload(ctx context.Context) (waits []string, err error) {
+// Reload puts the file's new content in force. What is bound at the start needs a restart. A
+// file that does not load changes nothing.
+func (t *term) Reload(ctx context.Context) (done web.Reloaded, err error) {
 	t.reloading.Lock()
 	defer t.reloading.Unlock()
 	err = t.tryReload(ctx)
@@ -192,13 +195,45 @@ func (t *term) Reload(ctx context.Context) (waits []string, err error) {
 	}
 	t.reloadFailed.Store(&text)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	if waits = t.agent.Unfinished(); len(waits) > 0 {
+	done.Restart = needRestart(t.config, t.inForce.Load())
+	if len(done.Restart) > 0 {
+		t.Log.Warn("changes of the configuration that count after a restart", "keys", strings.Join(done.Restart, ", "))
+	}
+	if done.Unfinished = t.agent.Unfinished(); len(done.Unfinished) > 0 {
 		t.Log.Warn("the reload does not wait for what still ends under the configuration before",
-			"unfinished", strings.Join(waits, ", "))
+			"unfinished", strings.Join(done.Unfinished, ", "))
 	}
-	return waits, nil
+	return done, nil
+}
+
+// needRestart returns the keys that differ from the configuration with which the agent has
+// started, and that a reload does not put in force.
+func needRestart(began, now *config.Config) (keys []string) {
+	for key, same := range map[string]bool{
+		"listen":          began.Listen == now.Listen,
+		"state":           store.Redact(began.State.Reveal()) == store.Redact(now.State.Reveal()),
+		"max_series":      began.MaxSeries == now.MaxSeries,
+		"repair_budget":   began.RepairBudget == now.RepairBudget,
+		"external_url":    pathOf(began.URL) == pathOf(now.URL), // the rest of it counts at once
+		"web.config_file": began.Web.ConfigFile == now.Web.ConfigFile && began.Web.Scheme() == now.Web.Scheme(),
+	} {
+		if !same {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// pathOf returns the path of an address; "" where it has none.
+func pathOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.EscapedPath()
 }
 
 func (t *term) tryReload(ctx context.Context) error {
@@ -219,9 +254,10 @@ func (t *term) tryReload(ctx context.Context) error {
 		return errors.Join(err, p.Close())
 	}
 	t.inForce.Store(cfg)
+	t.metrics.AgentsExpected(cfg.Agents)
 	t.backups.put(t.setup(cfg).Keeper())
-	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets),
-		"note", "changes of listen, state and token take effect after a restart")
+	t.server.Use(cfg.Web)
+	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets))
 	return nil
 }
 

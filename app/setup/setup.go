@@ -101,15 +101,16 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 		})
 	}
 	return agent.Plan{
-		Exporters:     destinations,
-		Warehouses:    open,
-		Writers:       writers,
-		Jitter:        s.Config.Jitter,
-		CatchUp:       s.Config.CatchUp,
-		Retention:     s.Config.Retention,
-		Notifications: s.Notifications(state),
-		Resolver:      resolver{s, open, state},
-		Resources:     connections{open, writers},
+		Exporters:      destinations,
+		Warehouses:     open,
+		Writers:        writers,
+		Jitter:         s.Config.Jitter,
+		CatchUp:        s.Config.CatchUp,
+		Retention:      s.Config.Retention,
+		AuditRetention: s.Config.AuditRetention,
+		Notifications:  s.Notifications(state),
+		Resolver:       resolver{s, open, state},
+		Resources:      connections{open, writers},
 	}, nil
 }
 

@@ -33,8 +33,9 @@ type situation struct {
 	every       time.Duration // between two scrapes
 	length      time.Duration
 	agents      int    // 0: one
-	config      string // after listen and state; SHOP and HOOK are replaced
+	config      string // after listen and state; SHOP, HOOK and DIR are replaced
 	rows        []string
+	files       map[string]string // in the folder of the situation, by name; DIR in config is the folder
 	steps       []step
 	load        func(r *run, at time.Duration) error // at each scrape; nil: nothing
 	late        time.Duration                        // how far the agent's clock is behind
@@ -96,6 +97,11 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err := r.exec(ctx, r.rows...); err != nil {
 		return err
 	}
+	for name, text := range r.files {
+		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
 	r.state = "sqlite:" + filepath.Join(r.dir, "state.db")
 	if r.situation.agents > 1 {
 		if r.state, err = sharedState(ctx, r.name); err != nil {
@@ -121,7 +127,7 @@ func (r *run) file(n int) string { return filepath.Join(r.dir, fmt.Sprintf("sent
 // write writes the configuration of an agent.
 func (r *run) write(n int, config string) error {
 	text := fmt.Sprintf("listen: %s\nstate: %q\ntoken: a-token-of-the-recorder\n", r.listen[n], r.state) +
-		strings.NewReplacer("SHOP", filepath.Join(r.dir, "shop.db"), "HOOK", r.hook.URL).Replace(config)
+		strings.NewReplacer("SHOP", filepath.Join(r.dir, "shop.db"), "HOOK", r.hook.URL, "DIR", r.dir).Replace(config)
 	return os.WriteFile(r.file(n), []byte(text), 0o600)
 }
 

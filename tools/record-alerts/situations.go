@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -73,7 +74,7 @@ func reload(at time.Duration, config string) step {
 
 // situations are all of them.
 func situations() []situation {
-	return append(agents(), data()...)
+	return slices.Concat(agents(), data(), stateOf())
 }
 
 // agents are situations of agents beside healthy tables.
