@@ -76,7 +76,7 @@ func (c *Reconcile) comparison(t Target, name int) (*rowdiff.Comparison, error) 
 	}
 	config := rowdiff.Config{
 		Dialects: [2]warehouse.Dialect{t.Known.Dialect, t.Known.LikeDialect}, Key: len(c.Key), UTC: t.zone() == time.UTC,
-		Most: c.MaxDifferences, Name: name,
+		Most: max(c.MaxDifferences, name), Name: name,
 	}
 	names, err := c.comparedColumns(here, there)
 	if err != nil {

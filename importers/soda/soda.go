@@ -78,6 +78,8 @@ func (s *source) block(f importers.Pair, filters map[string]string) {
 	case filterFor().MatchString(f.Name):
 	case strings.HasPrefix(f.Name, "for each "):
 		s.each(f)
+	case strings.HasPrefix(f.Name, "reconciliation "):
+		s.reconciliation(f)
 	case m == nil:
 		s.out.Leave(s.file.At(f.Key), f.Name, "not taken over")
 	case m[2] != "" && filters[m[1]+" "+m[2]] == "":

@@ -239,3 +239,33 @@ func TestPatternsKeepTheirExcludes(t *testing.T) {
 		}
 	}
 }
+
+// TestReconciliations holds what becomes of comparisons with another table.
+func TestReconciliations(t *testing.T) {
+	t.Parallel()
+	const head = "reconciliation r:\n  datasets:\n    source: {dataset: src}\n    target: {dataset: dst}\n  checks:\n  - "
+	for line, want := range map[string]string{
+		"rows diff = 0:\n      key columns: [id]": `reconcile: {with: w.s.src, key: [id], fail: > 0}`,
+		"rows diff < 5:\n      source key columns: [a, b]\n      target key columns: [a, b]\n      source columns: [c]\n" +
+			"      target columns: [c]": `reconcile: {with: w.s.src, key: [a, b], columns: [c], fail: >= 5}`,
+		"row_count diff = 0": "reconcile: {with: w.s.src}",
+	} {
+		out, got := imported(t, head+line+"\n", "s")
+		plain := strings.ReplaceAll(out, `"`, "")
+		if !strings.Contains(plain, want) || !strings.Contains(plain, "w.s.dst") || len(got.Left) > 0 {
+			t.Errorf("%s: want %s, left %v:\n%s", line, want, got.Left, out)
+		}
+	}
+	for _, line := range []string{
+		"rows diff = 0", "rows diff = 0:\n      source key columns: [a]\n      target key columns: [b]", "row_count diff < 5",
+		"avg(a) diff = 0",
+	} {
+		if out, got := imported(t, head+line+"\n", "s"); len(got.Left) != 1 {
+			t.Errorf("%s: left %v:\n%s", line, got.Left, out)
+		}
+	}
+	across := strings.Replace(head, "dataset: src", "dataset: src, datasource: other", 1)
+	if _, got := imported(t, across+"rows diff = 0:\n      key columns: [id]\n", "s"); len(got.Left) != 1 {
+		t.Errorf("another data source: left %v", got.Left)
+	}
+}

@@ -29,7 +29,7 @@ type Keys struct {
 	MaxRows    int           `yaml:"max_rows" default:"1000" doc:"More differing rows are refused, 1 to 5000."`
 }
 
-// mostNamedKeys bounds the parameters of a statement: SQLite takes 32,766.
+// mostNamedKeys bounds the length of a statement.
 const mostNamedKeys = 5000
 
 // WritesToWarehouse implements repair.WarehouseWriter.
@@ -96,6 +96,10 @@ func (a *Keys) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigge
 		Fingerprint: repair.Fingerprint(target, repair.Dependencies{}), KeepFor: a.KeepFor,
 	}
 	window := windowQuery{dialect: dialect, table: target.TableName, planDetails: details}
+	if _, args, err := window.where(1); err != nil || len(args) > mostNamedValues {
+		return plan, cmp.Or(err, repair.Refuse("%d rows with keys of texts are too many for a statement: set a smaller max_rows",
+			len(details.Keys)))
+	}
 	if details.Rows, err = window.count(ctx, t.Read); err != nil {
 		return plan, err
 	}

@@ -352,3 +352,25 @@ func TestReloadKeysOfTexts(t *testing.T) {
 		}
 	})
 }
+
+// TestReloadManyKeys: the condition on thousands of keys is one that every engine takes.
+func TestReloadManyKeys(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.Exec("CREATE TABLE orders (id varchar(20) NOT NULL PRIMARY KEY, note varchar(20))",
+			"CREATE TABLE staging (id varchar(20) NOT NULL PRIMARY KEY, note varchar(20))")
+		var rows []string
+		for i := range 1300 {
+			rows = append(rows, fmt.Sprintf("('%d', 'new')", i))
+		}
+		b.Exec("INSERT INTO staging VALUES "+strings.Join(rows, ", "), "INSERT INTO orders SELECT id, 'old' FROM staging WHERE id < '2'")
+		a := &reload.Keys{MaxRows: 5000}
+		why := compared(b, b, func(c *checks.Reconcile) { c.MaxDifferences = 5000 })
+		run, err := newKeysRun(b, a, b.Target(), why)
+		run.MayLose = 5000
+		b.Must(err, a.Stage(t.Context(), run), a.Apply(t.Context(), run))
+		if got := b.Rows("orders"); got != b.Rows("staging") {
+			t.Errorf("%d of %d rows", strings.Count(got, "new"), 1300)
+		}
+	})
+}

@@ -44,7 +44,21 @@ func (window windowQuery) keyCondition(n int) (string, []any, error) {
 	if len(rows) == 0 {
 		return "1 = 0", nil, nil
 	}
-	return "((" + strings.Join(rows, ") OR (") + "))", warehouse.Bind(window.dialect, w.args), nil
+	return anyOf(rows), warehouse.Bind(window.dialect, w.args), nil
+}
+
+// mostNamedValues is how many parameters the condition of the named keys may have. A statement
+// may have it three times, and SQLite takes 32,766.
+const mostNamedValues = 10_000
+
+// anyOf joins conditions by OR, in halves: SQLite takes no expression that is nested deeper
+// than 1,000.
+func anyOf(conditions []string) string {
+	if len(conditions) == 1 {
+		return "(" + conditions[0] + ")"
+	}
+	half := len(conditions) / 2
+	return "(" + anyOf(conditions[:half]) + " OR " + anyOf(conditions[half:]) + ")"
 }
 
 // keyTypes are the types of the key's columns in the table that the window is of.
