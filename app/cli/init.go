@@ -27,7 +27,8 @@ func newInit() *cobra.Command {
 		Long: `Reads the catalog and prints a configuration. For each table with a time column, one
 GROUP BY reads how its rows came in during the last weeks, within the statement
 timeout. The proposed thresholds lie above what is usual. A comment says how many
-alarms each check would have raised. All checks are tried once: what would be wrong at
+alarms each check would have raised. Checks of columns are proposed that hold for the
+first 100,000 rows of a table, if there are 1,000. All checks are tried once: what would be wrong at
 once, or cannot be run, is a comment with the reason.
 
 The DSN is not printed: the configuration reads it from an environment variable.`,
@@ -76,6 +77,7 @@ func (f proposing) run(cmd *cobra.Command, dsn string) (err error) {
 	}
 	p := propose.From(source, known)
 	if !f.catalogOnly {
+		p.AddChecks(propose.Values(ctx, db, source))
 		if err := tryProposal(cmd, p, dsn); err != nil {
 			return err
 		}
