@@ -16,6 +16,17 @@ import (
 type Source struct {
 	Config  importers.File // the configuration; its variables stay as they are written
 	Pattern string         // names the datasets that are written, such as shop.public.*; "": all
+	// Columns are those of the catalog, by the table as it is configured; nil: none are written but
+	// those that a schema check declares.
+	Columns map[sentinel.Table][]Column
+}
+
+// Column is a column of the catalog.
+type Column struct {
+	Name     string
+	Native   string // the type as the engine prints it
+	Logical  string // the type as the standard names it; "" if it has no word for it
+	Required bool   // it holds no NULL
 }
 
 // Export writes a contract of ODCS 3.1. What has no words in the standard becomes a rule of
@@ -39,6 +50,9 @@ func Export(s Source) (string, error) {
 		if err := o.read(d); err != nil {
 			return "", err
 		}
+		for _, c := range s.Columns[table] {
+			o.catalog(c)
+		}
 		objects = append(objects, o.node())
 	}
 	if len(objects) == 0 {
@@ -61,6 +75,7 @@ type object struct {
 
 // entry is one column.
 type entry struct {
+	logical          string
 	kind             string
 	required, unique bool
 }
@@ -161,6 +176,15 @@ func (o *object) column(name string) *entry {
 	return o.properties[name]
 }
 
+// catalog adds what the catalog says of a column. What a check declares of it stays.
+func (o *object) catalog(c Column) {
+	e := o.column(c.Name)
+	e.logical = c.Logical
+	if e.kind == "" {
+		e.kind, e.required = c.Native, e.required || c.Required
+	}
+}
+
 // ofColumn writes a check that has a word of its own at a declared column.
 func (o *object) ofColumn(item *yaml.Node) bool {
 	p := importers.Pairs(item)
@@ -187,6 +211,9 @@ func (o *object) node() *yaml.Node {
 	for _, name := range o.order {
 		e := o.properties[name]
 		n := mapping("name", text(name))
+		if e.logical != "" {
+			n.Content = append(n.Content, text("logicalType"), text(e.logical))
+		}
 		if e.kind != "" {
 			n.Content = append(n.Content, text("physicalType"), text(e.kind))
 		}

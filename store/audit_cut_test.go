@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/testenv"
 )
@@ -133,6 +135,66 @@ func TestForgedCutsAreFound(t *testing.T) {
 			t.Errorf("%s is not found", name)
 		}
 		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestOldRepairsGo: those that have ended go, but for the newest of each key, whose fence counts
+// on, those that wait for a person, and those that run.
+func TestOldRepairsGo(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{
+		"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "s.db"), "postgres": testenv.Postgres(t),
+	} {
+		s, err := store.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := sentinel.Table{Warehouse: "w", Schema: "main", Name: "t"}
+		old := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+		add := func(id, key string, at time.Time, to sentinel.RepairState) {
+			r := sentinel.Repair{ID: id, Key: key, State: sentinel.RepairPlanned, Created: at, Check: "c", Table: of,
+				Plan: sentinel.Plan{Table: of}}
+			ok, err := s.AddRepair(t.Context(), r, store.AuditEntry{At: at, What: "x"})
+			if err != nil || !ok {
+				t.Fatalf("%s: %s: %t, %v", name, id, ok, err)
+			}
+			if to == r.State {
+				return
+			}
+			all, err := s.Repairs(t.Context(), store.RepairFilter{ID: id})
+			if err != nil || len(all) != 1 {
+				t.Fatal(all, err)
+			}
+			all[0].State = to
+			if _, err := s.MoveRepair(t.Context(), all[0], store.AuditEntry{At: at, What: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		add("a1", "a", old, sentinel.RepairSucceeded)
+		add("a2", "a", old, sentinel.DeadLetter)
+		add("a3", "a", old, sentinel.RepairSucceeded)
+		add("a4", "a", old.AddDate(2, 0, 0), sentinel.RepairSucceeded)
+		add("b1", "b", old, sentinel.RepairSucceeded)
+		add("c1", "c", old, sentinel.RepairPlanned)
+		n, err := s.PruneRepairs(t.Context(), old.AddDate(1, 0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, err := s.Repairs(t.Context(), store.RepairFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, r := range left {
+			ids = append(ids, r.ID)
+		}
+		slices.Sort(ids)
+		if want := []string{"a2", "a4", "b1", "c1"}; n != 2 || !slices.Equal(ids, want) {
+			t.Errorf("%s: %d removed, %v are left, want %v", name, n, ids, want)
+		}
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/sentinel-dq/sentinel/contract"
 	"github.com/sentinel-dq/sentinel/importers"
 	"github.com/sentinel-dq/sentinel/importers/odcs"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 func newContract() *cobra.Command {
@@ -32,43 +34,106 @@ func newContract() *cobra.Command {
 
 func newContractExport() *cobra.Command {
 	var dataset string
+	var types bool
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the checks of the configuration as a data contract",
 		Long: `Writes a contract of version 3.1 of the Open Data Contract Standard. A check that the
 standard has no words for becomes a rule of the engine "sentinel" with the check as YAML, so
-that "sentinel import odcs" gives the same checks. Sends no statement to a warehouse.`,
-		Example: "  sentinel contract export --dataset 'shop.public.*' > shop.odcs.yaml",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := loadFor(cmd); err != nil {
-				return err
-			}
-			path, err := cmd.Flags().GetString("config")
-			if err != nil {
-				return err
-			}
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			source := contract.Source{Config: importers.File{Name: path, Data: data}}
-			if dataset != "" {
-				if err := sentinel.CheckPatterns(dataset); err != nil {
-					return fmt.Errorf("--dataset: %w", err)
-				}
-				source.Pattern = dataset
-			}
-			text, err := contract.Export(source)
-			if err != nil {
-				return err
-			}
-			_, err = io.WriteString(cmd.OutOrStdout(), text)
-			return err
-		},
+that "sentinel import odcs" gives the same checks. Sends no statement to a warehouse, unless
+--types asks for the columns of the catalogs.`,
+		Example: `  sentinel contract export --dataset 'shop.public.*' > shop.odcs.yaml
+  sentinel contract export --types > shop.odcs.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return exportContract(cmd, dataset, types) },
 	}
 	cmd.Flags().StringVar(&dataset, "dataset", "", "write only the datasets that match, such as shop.public.*")
+	cmd.Flags().BoolVar(&types, "types", false, "also write the columns of the catalogs, with their types")
 	return cmd
+}
+
+func exportContract(cmd *cobra.Command, dataset string, types bool) error {
+	if dataset != "" {
+		if err := sentinel.CheckPatterns(dataset); err != nil {
+			return fmt.Errorf("--dataset: %w", err)
+		}
+	}
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return err
+	}
+	cfg, err := loadFor(cmd)
+	if types && err == nil {
+		cfg, err = load(cmd)
+	}
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	source := contract.Source{Config: importers.File{Name: path, Data: data}, Pattern: dataset}
+	if types {
+		if source.Columns, err = catalogColumns(cmd.Context(), cfg, dataset); err != nil {
+			return err
+		}
+	}
+	text, err := contract.Export(source)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(cmd.OutOrStdout(), text)
+	return err
+}
+
+// logicalTypes are the words of the standard for types.
+var logicalTypes = map[warehouse.Family]string{
+	warehouse.Boolean: "boolean", warehouse.Integer: "integer", warehouse.Decimal: "number", warehouse.FloatType: "number",
+	warehouse.Text: "string", warehouse.FixedText: "string", warehouse.UUID: "string", warehouse.Enum: "string",
+	warehouse.Date: "date", warehouse.Timestamp: "timestamp", warehouse.Time: "time", warehouse.JSON: "object",
+	warehouse.Array: "array",
+}
+
+// catalogColumns reads the columns of the configured tables that match. A table that does not
+// exist, or whose columns cannot be read, is an error: a contract without them would promise less.
+func catalogColumns(
+	ctx context.Context, cfg *config.Config, pattern string,
+) (found map[sentinel.Table][]contract.Column, err error) {
+	open, err := setupOf(cfg).Warehouses()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, open.Close()) }()
+	found = map[sentinel.Table][]contract.Column{}
+	catalogs := map[string]*warehouse.Catalog{}
+	for _, d := range cfg.Datasets {
+		if d.Pattern.Wild() || pattern != "" && !sentinel.MatchTable(pattern, d.Table) {
+			continue
+		}
+		c := catalogs[d.Table.Warehouse]
+		if c == nil {
+			scope := warehouse.Scope{Facts: warehouse.Columns, Definitions: []warehouse.TableName{}}
+			if c, err = open[d.Table.Warehouse].Catalog(ctx, scope); err != nil {
+				return nil, unavailable(err)
+			}
+			catalogs[d.Table.Warehouse] = c
+		}
+		named, err := d.Resolve(c)
+		if err != nil {
+			return nil, err
+		}
+		t := c.Tables[warehouse.TableName{Schema: named[0].Table.Schema, Name: named[0].Table.Name}]
+		if t == nil || len(t.Columns) == 0 || t.Unreadable&warehouse.Columns != 0 {
+			return nil, unavailable(fmt.Errorf("the columns of %s cannot be read", named[0].Table))
+		}
+		for _, col := range t.Columns {
+			found[d.Table] = append(found[d.Table], contract.Column{
+				Name: col.Name, Native: col.Type.Native, Logical: logicalTypes[col.Type.Family], Required: !col.Nullable,
+			})
+		}
+	}
+	return found, nil
 }
 
 func newContractTest() *cobra.Command {
