@@ -81,7 +81,7 @@ func compile(d warehouse.Dialect, of source, asks []*Aggregate) (compiled, error
 			return compiled{}, err
 		}
 		rows := fmt.Sprintf("SELECT %s FROM %s%s", strings.Join(list, ", "), table, filter)
-		if asks[s.members[0]].Func == "" {
+		if slices.ContainsFunc(s.members, func(m int) bool { return asks[m].Func == "" }) {
 			rows, limited = fewRows(d, rows), true
 		}
 		from = append(from, fmt.Sprintf("(%s) s%d", rows, i+1))
@@ -111,18 +111,8 @@ type scan struct {
 // groupScans decides which asks share a scan.
 func groupScans(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) []scan {
 	var scans []scan
-	for i, a := range asks {
-		own := ""
-		switch {
-		case a.usesIndex(rel) && !scannedAnyway(rel, asks, a.Window):
-			own = a.Func + " " + a.Column + a.Time.Column
-		case a.Func == "":
-			// An aggregate of the user cannot be put into a CASE.
-			own = "where " + a.Where
-			if !callsAggregate(d, a.Expr) { // beside an aggregate it would have the value of some row
-				own += " " + a.Expr
-			}
-		}
+	add := func(i int, own string) {
+		a := asks[i]
 		window := a.scanWindow()
 		at := slices.IndexFunc(scans, func(s scan) bool { return s.own == own && s.window.equal(window) })
 		if at < 0 {
@@ -133,7 +123,42 @@ func groupScans(d warehouse.Dialect, rel *warehouse.Table, asks []*Aggregate) []
 		s.mixed = s.mixed || s.where != a.Where
 		s.members = append(s.members, i)
 	}
+	for i, a := range asks {
+		switch {
+		case a.Func == "":
+		case a.usesIndex(rel) && !scannedAnyway(rel, asks, a.Window):
+			add(i, a.Func+" "+a.Column+a.Time.Column)
+		default:
+			add(i, "")
+		}
+	}
+	for i, a := range asks {
+		if a.Func != "" {
+			continue
+		}
+		// An aggregate of the user cannot be put into a CASE. Beside one, what is none would have
+		// the value of some row.
+		own := "where " + a.Where
+		if !callsAggregate(d, a.Expr) {
+			add(i, own+" "+a.Expr)
+			continue
+		}
+		same := func(s scan) bool { return s.own == "" && s.window.equal(a.Window) && s.condition() == a.Where }
+		if at := slices.IndexFunc(scans, same); at >= 0 {
+			scans[at].members = append(scans[at].members, i)
+		} else {
+			add(i, own)
+		}
+	}
 	return scans
+}
+
+// condition is the filter of the user that the whole scan has.
+func (s *scan) condition() string {
+	if s.mixed {
+		return ""
+	}
+	return s.where
 }
 
 // usesIndex reports whether an index answers the aggregate alone.
@@ -177,8 +202,8 @@ func (s *scan) filter(d warehouse.Dialect, args *[]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !s.mixed && s.where != "" {
-		conditions = append(conditions, filterText(s.where))
+	if where := s.condition(); where != "" {
+		conditions = append(conditions, filterText(where))
 	}
 	return whereClause(conditions), nil
 }

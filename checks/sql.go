@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -11,13 +12,15 @@ import (
 
 func init() { Register("sql", func() Check { return &SQL{} }) }
 
-// SQL compares the one number that a statement returns with thresholds.
+// SQL compares one number with thresholds: what a statement returns, or an aggregate of the
+// dataset's rows.
 type SQL struct {
-	Options `yaml:",inline"`
-	Query   string `yaml:"query" required:"true" doc:"Statement that returns one number."`
-	Warn    Bound  `yaml:"warn" doc:"Condition that warns: \"> 0\"."`
-	Fail    Bound  `yaml:"fail" doc:"Condition that fails: \"> 5\"."`
-	OnNull  Policy `yaml:"on_null" default:"unknown" doc:"Result of no row, or NULL."`
+	Options    `yaml:",inline"`
+	Query      string `yaml:"query" doc:"Statement that returns one number."`
+	Expression string `yaml:"expression" doc:"SQL aggregate of the dataset in place of query: avg(amount)."`
+	Warn       Bound  `yaml:"warn" doc:"Condition that warns: \"> 0\"."`
+	Fail       Bound  `yaml:"fail" doc:"Condition that fails: \"> 5\"."`
+	OnNull     Policy `yaml:"on_null" default:"unknown" doc:"Result of no row, or NULL."`
 }
 
 // Validate implements Check.
@@ -26,8 +29,10 @@ func (s *SQL) Validate() error {
 		return err
 	}
 	switch {
-	case s.Query == "":
-		return settings.Wrong("query", "want a statement that returns one number")
+	case s.Query == "" && s.Expression == "":
+		return settings.Wrong("query", "want a statement that returns one number, or an expression such as avg(amount)")
+	case s.Query != "" && s.Expression != "":
+		return settings.Wrong("expression", "it replaces query: keep one of them")
 	case !s.Warn.Set() && !s.Fail.Set() && s.Anomaly == nil:
 		return settings.Wrong("", "no threshold for the number: "+
 			"set warn or fail, such as fail: \"> 0\", or anomaly: {}")
@@ -35,15 +40,22 @@ func (s *SQL) Validate() error {
 		return settings.Wrong("warn", "a percentage has no reference value here: remove the %%")
 	case s.Fail.Percent:
 		return settings.Wrong("fail", "a percentage has no reference value here: remove the %%")
-	case s.Where != "":
+	case s.Where != "" && s.Query != "":
 		return settings.Wrong("where", "has no effect on query: put the condition into the query")
 	}
+	s.Aspect = strings.Trim(s.Expression+":"+s.Where, ":")
 	return errors.Join(s.validateClear(math.Inf(-1), s.Warn, s.Fail), s.watch(s.measure()))
 }
 
 // userSQL implements sqlUser.
 func (s *SQL) userSQL() []userSQL {
-	return []userSQL{{field: "query", text: s.Query, statement: true}}
+	return []userSQL{{field: "query", text: s.Query, statement: true}, {field: "expression", text: s.Expression}}
+}
+
+// aggregate is the check of an expression, which is one of the dataset's one statement.
+func (s *SQL) aggregate() *AggregateCheck {
+	return &AggregateCheck{Options: s.Options, Expression: s.Expression, Warn: s.Warn, Fail: s.Fail,
+		OnNull: s.OnNull, OnMissing: "fail"}
 }
 
 func (s *SQL) measure() measurement {
@@ -54,13 +66,21 @@ func (s *SQL) measure() measurement {
 func (s *SQL) Needs(Target) Needs { return Needs{} }
 
 // Ask implements Check.
-func (s *SQL) Ask(Target, Answers) []Ask {
+func (s *SQL) Ask(t Target, a Answers) []Ask {
+	if s.Expression != "" {
+		return s.aggregate().Ask(t, a)
+	}
 	return []Ask{{Key: "value", Query: &Query{SQL: s.Query}}}
 }
 
 // Judge implements Check.
 func (s *SQL) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "sql"
+	if s.Expression != "" {
+		r := s.aggregate().Judge(t, a)
+		r.Kind = kind
+		return r
+	}
 	got, asked := a.Get("value")
 	switch {
 	case !asked && t.Known.Err != nil:
