@@ -5,7 +5,7 @@ GO ?= go
 # and every other package; with it, the tests would take three times as long.
 RACE = -race -gcflags='modernc.org/...=-race=false -d=checkptr=0'
 
-.PHONY: help oracle outage build docs test lint vet deps fuzz house vuln bench bench-agents bench-anomaly bench-predict dashboards demo soak record-alerts torture torture-cluster chaos torture-repair
+.PHONY: help oracle outage build docs test lint vet deps fuzz house vuln bench bench-agents bench-anomaly bench-predict dashboards demo screens soak record-alerts torture torture-cluster chaos torture-repair
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
@@ -57,6 +57,12 @@ bench-anomaly: ## judge every detector on the series of DATA=DIR and write docs/
 bench-predict: ## judge the predictor on the feeds of DATA=DIR and write docs/prediction-benchmark.md
 	@test -n "$(DATA)" || { echo "DATA=DIR must name a directory with feeds.json and one CSV per feed"; exit 2; }
 	$(GO) run -C tools ./bench-predict -data "$(abspath $(DATA))" -out ../docs
+
+screens: ## take pictures of the pages of a sample into SCREENS (bin/screens); needs Chromium
+	@mkdir -p $(or $(SCREENS),bin/screens)
+	$(GO) run -C tools ./screens -out $(abspath $(or $(SCREENS),bin/screens))
+	cp $(or $(SCREENS),bin/screens)/overview-1280-light.png docs/page/overview.png
+	cp $(or $(SCREENS),bin/screens)/dataset-1280-dark.png docs/page/dataset.png
 
 dashboards: ## write grafana/dashboards from tools/dashboards
 	$(GO) generate ./grafana

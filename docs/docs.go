@@ -11,7 +11,7 @@ import (
 
 // Files are the pages and their pictures, by their paths below docs/.
 //
-//go:embed *.md */*.md plots/*.svg
+//go:embed *.md */*.md plots/*.svg page/*.png
 var Files embed.FS
 
 // Page is one page.

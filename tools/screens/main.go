@@ -1,18 +1,25 @@
 // Command screens takes pictures of pages in a browser: at 1280 and 390 px, light and dark.
 //
-//	go run ./screens -url http://127.0.0.1:9780 -out DIR overview=/ datasets=/datasets
+//	go run ./screens -out DIR                                    of a sample
+//	go run ./screens -out DIR -url http://127.0.0.1:9780 overview=/ datasets=/datasets
 //
 // It needs Chromium.
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,12 +29,42 @@ import (
 )
 
 func main() {
-	url := flag.String("url", "http://127.0.0.1:9780", "address of the agent")
+	url := flag.String("url", "", "address of an agent; by default that of a sample")
 	out := flag.String("out", ".", "folder of the pictures")
 	flag.Parse()
-	if err := run(*url, *out, flag.Args()); err != nil {
+	if err := start(*url, *out, flag.Args()); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// screensOfSample are the pictures that are taken of the sample.
+var screensOfSample = []string{
+	"overview=/", "datasets=/datasets", "dataset=/datasets/shop/public/payments", "lineage=/lineage?of=shop.public.payments",
+	"docs=/docs/checks/freshness.md", "login=/login",
+}
+
+// start takes pictures of an agent, or of the sample where there is no address.
+func start(url, out string, screens []string) (err error) {
+	if url != "" {
+		return run(url, out, screens)
+	}
+	dir, err := os.MkdirTemp("", "sentinel-screens-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	url, ended, err := serveSample(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if len(screens) == 0 {
+		screens = screensOfSample
+	}
+	err = run(url, out, screens)
+	stop()
+	return errors.Join(err, <-ended)
 }
 
 func run(url, out string, screens []string) (err error) {
@@ -78,9 +115,45 @@ func picture(ctx context.Context, url, file string, width int64, scheme string) 
 	if overflow > 0 {
 		fmt.Printf("%s is %d px wider than %d\n", url, overflow, width)
 	}
-	image, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	taken, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		return fmt.Errorf("%s: %w", url, err)
 	}
-	return os.WriteFile(file, image, 0o644)
+	small, err := fewColours(taken)
+	if err != nil {
+		return fmt.Errorf("%s: %w", url, err)
+	}
+	return os.WriteFile(file, small, 0o644)
+}
+
+// fewColours reduces a picture to its 256 most frequent colours: pages have few.
+func fewColours(data []byte) ([]byte, error) {
+	whole, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	counts := map[color.Color]int{}
+	box := whole.Bounds()
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		for x := box.Min.X; x < box.Max.X; x++ {
+			counts[whole.At(x, y)]++
+		}
+	}
+	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int { return counts[b] - counts[a] })
+	small := image.NewPaletted(box, colours[:min(256, len(colours))])
+	nearest := map[color.Color]uint8{}
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		for x := box.Min.X; x < box.Max.X; x++ {
+			c := whole.At(x, y)
+			at, known := nearest[c]
+			if !known {
+				at = uint8(small.Palette.Index(c))
+				nearest[c] = at
+			}
+			small.SetColorIndex(x, y, at)
+		}
+	}
+	var out bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small)
+	return out.Bytes(), err
 }

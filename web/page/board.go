@@ -44,6 +44,7 @@ type dataset struct {
 	Upstream   []sentinel.Table
 	Downstream []sentinel.Table
 	Deadline   string // the id of the check with the deadline; "" for none
+	risk       *agent.Risk
 	Checks     []check
 	search     string // what a search looks in, in lower case
 }
@@ -103,7 +104,7 @@ func describe(from *agent.Dataset) *dataset {
 		d.Location = time.UTC
 	}
 	if from.Risk != nil {
-		d.Deadline = from.Risk.Check
+		d.Deadline, d.risk = from.Risk.Check, from.Risk
 	}
 	for _, c := range from.Checks {
 		d.Owner = cmp.Or(d.Owner, c.Meta.Owner)

@@ -19,6 +19,7 @@ type series struct {
 	Limits   []checks.Limit
 	Spans    []span // findings of the check
 	Repairs  []time.Time
+	Due      []deadline
 	Unit     unit
 }
 
@@ -64,6 +65,7 @@ type chart struct {
 	Limits           []limitLine
 	Incidents        []box
 	Repairs          []float64
+	Deadlines        []mark
 	Last             *lastPoint
 	Label            string // what a screen reader says
 }
@@ -97,6 +99,15 @@ type lastPoint struct {
 	Label  string
 	Anchor string
 	Bad    bool
+}
+
+// mark is a deadline below the plot: a tick, a cross, or a ring for the next one.
+type mark struct{ Class, D, Title string }
+
+// deadline is a time by which new rows were due.
+type deadline struct {
+	At  time.Time
+	Met bool
 }
 
 // fewDots is the most points that are drawn as dots of their own.
@@ -150,6 +161,7 @@ func (v series) draw(width, height int) chart {
 			c.Repairs = append(c.Repairs, s.x(at))
 		}
 	}
+	s.deadlines(&c)
 	c.Label = v.label()
 	return c
 }
@@ -240,6 +252,26 @@ func (s *scale) lines(c *chart, points []point) {
 	c.Line, c.Band = line.String(), lower.String()
 	if len(points) <= 4*fewDots {
 		c.Middle = middle.String()
+	}
+}
+
+// deadlines draws the deadlines on the time axis.
+func (s *scale) deadlines(c *chart) {
+	y := s.bottom
+	for _, d := range s.Due {
+		x := s.x(d.At)
+		at := d.At.In(s.Zone).Format("Mon 2 Jan 15:04")
+		switch {
+		case x < s.left || x > s.right+8:
+		case d.At.After(s.To):
+			ring := fmt.Sprintf("M%.1f %.1fa4 4 0 1 0 8 0a4 4 0 1 0-8 0", x-4, y)
+			c.Deadlines = append(c.Deadlines, mark{"due", ring, "due " + at})
+		case d.Met:
+			c.Deadlines = append(c.Deadlines, mark{"okt", fmt.Sprintf("M%.1f %.1fl3 3 6-6", x-4, y+1), "in time: " + at})
+		default:
+			cross := fmt.Sprintf("M%.1f %.1fl7 7m0-7l-7 7", x-3.5, y-3.5)
+			c.Deadlines = append(c.Deadlines, mark{"mist", cross, "missed: " + at})
+		}
 	}
 }
 

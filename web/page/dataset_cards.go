@@ -29,7 +29,7 @@ type checkCard struct {
 	MoreSegs    int
 	BadSegs     int
 	Drifts      []sentinel.Drift
-	Next        bool
+	Days        int // that the chart shows, where they are fewer than those asked for
 }
 
 // tableRow is one value of a chart in words.
@@ -81,6 +81,14 @@ func (s *Site) checkCards(
 				Limits: c.limits, Spans: s.Board.spansOf(o.Table, c.ID)}
 			if v.Points, err = s.readSeries(ctx, c, "", from, to); err != nil {
 				return nil, err
+			}
+			if v.Unit == ageUnit {
+				if teeth(v.Points) > mostTeeth && to.Sub(from) > sawtoothDays*24*time.Hour {
+					v.From = to.AddDate(0, 0, -sawtoothDays)
+					v.Points = between(v.Points, v.From, to)
+					card.Days = sawtoothDays
+				}
+				v.Due = deadlinesOf(o, v)
 			}
 			card.draw(v)
 		}

@@ -61,9 +61,11 @@ func replay(c anomaly.Config, points []sentinel.Point) []point {
 	return out
 }
 
+func comparePoint(p point, t time.Time) int { return p.Time.Compare(t) }
+
 // between cuts the points of a time out.
 func between(points []point, from, to time.Time) []point {
-	first, _ := slices.BinarySearchFunc(points, from, func(p point, t time.Time) int { return p.Time.Compare(t) })
+	first, _ := slices.BinarySearchFunc(points, from, comparePoint)
 	last, _ := slices.BinarySearchFunc(points, to, func(p point, t time.Time) int {
 		if p.Time.After(t) {
 			return 1
@@ -71,4 +73,52 @@ func between(points []point, from, to time.Time) []point {
 		return -1
 	})
 	return points[first:max(first, last)]
+}
+
+const (
+	mostDeadlines = 40
+	sawtoothDays  = 7  // what a chart of ages shows at most where it would be a solid block
+	mostTeeth     = 60 // loads in one chart of ages
+)
+
+// deadlinesOf returns the deadlines of a dataset in the time of a chart of ages, and the next
+// one. One was met if by then a row had come that is newer than the deadline before.
+func deadlinesOf(o *dataset, v series) (out []deadline) {
+	if o.risk == nil || o.risk.Deadline.IsZero() {
+		return nil
+	}
+	due := o.risk.Deadline.Next(v.To.Add(-o.risk.Grace))
+	if due.IsZero() {
+		return nil
+	}
+	out = append(out, deadline{At: due.Add(o.risk.Grace)})
+	for range mostDeadlines {
+		at := o.risk.Deadline.Prev(due.Add(-time.Second))
+		if at.IsZero() || at.Add(o.risk.Grace).Before(v.From) {
+			break
+		}
+		due = at
+		if o.risk.Calendar != nil && o.risk.Calendar.Holiday(at) {
+			continue
+		}
+		looked, _ := slices.BinarySearchFunc(v.Points, at.Add(o.risk.Grace), comparePoint)
+		if looked == len(v.Points) {
+			continue // nobody has looked since
+		}
+		p := v.Points[looked]
+		newest := p.Time.Add(-time.Duration(p.Value * float64(time.Second)))
+		before := o.risk.Deadline.Prev(at.Add(-time.Second))
+		out = append(out, deadline{at.Add(o.risk.Grace), newest.After(before)})
+	}
+	return out
+}
+
+// teeth counts how often an age has fallen: the loads.
+func teeth(points []point) (n int) {
+	for i := 1; i < len(points); i++ {
+		if points[i].Value < points[i-1].Value {
+			n++
+		}
+	}
+	return n
 }

@@ -27,8 +27,8 @@ const (
 	columnStep  = 250
 	rowStep     = 72
 	defaultStep = 4
-	nameChars   = 22 // that fit into a node
-	seenChars   = 25
+	nameChars   = 20 // that fit into a node
+	seenChars   = 22
 )
 
 // graph is a layered graph as SVG. What a dataset is made of stands to its left.

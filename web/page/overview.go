@@ -149,6 +149,11 @@ func (n need) Who() string {
 	return ""
 }
 
+// has reports whether an incident is this one, or one that it explains.
+func (n need) has(id string) bool {
+	return n.ID == id || slices.ContainsFunc(n.Below, func(i sentinel.Incident) bool { return i.ID == id })
+}
+
 // addNeeds sorts the incidents: what needs a person, the most important first and the oldest first
 // among equals; what Sentinel is at work on; what is silenced.
 func (d *overviewData) addNeeds(open []sentinel.Incident, repairs []sentinel.Repair) {
@@ -164,7 +169,7 @@ func (d *overviewData) addNeeds(open []sentinel.Incident, repairs []sentinel.Rep
 	for _, i := range open {
 		n := need{Incident: i, Age: d.Now.Sub(i.Opened), Below: below[i.ID]}
 		for r := range repairs {
-			if repairs[r].Incident == i.ID && repairs[r].State == sentinel.AwaitingApproval {
+			if repairs[r].State == sentinel.AwaitingApproval && n.has(repairs[r].Incident) {
 				n.Repair = &repairs[r]
 			}
 		}

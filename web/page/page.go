@@ -107,8 +107,9 @@ func (s *Site) Routes(mux *http.ServeMux, g *access.Guard) {
 	}
 	series := g.Browser("", s.refuse, http.HandlerFunc(s.serveSeries))
 	mux.Handle("GET /datasets/{warehouse}/{schema}/{table}/series", series)
-	plots := http.StripPrefix("/docs/", http.FileServerFS(docs.Files))
-	mux.Handle("GET /docs/plots/{name}", g.Browser("", s.refuse, plots))
+	pictures := http.StripPrefix("/docs/", http.FileServerFS(docs.Files))
+	mux.Handle("GET /docs/plots/{name}", g.Browser("", s.refuse, pictures))
+	mux.Handle("GET /docs/page/{name}", g.Browser("", s.refuse, pictures))
 	mux.HandleFunc("GET /login", s.loginForm)
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("GET /assets/{name}", serveAsset)

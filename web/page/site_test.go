@@ -51,7 +51,7 @@ func (c condition) Problems() []string { return c }
 // reloads is a configuration that always loads.
 type reloads struct{}
 
-func (reloads) Reload(context.Context) ([]string, error) { return nil, nil }
+func (reloads) Reload(context.Context) (web.Reloaded, error) { return web.Reloaded{}, nil }
 
 // site is a served site whose content a test sets.
 type site struct {

@@ -88,8 +88,70 @@
     else if (e.key === "?") list.showModal();
   });
 
+  // Charts: a press on "Zoom" draws the values again, to be read point by point and zoomed by dragging.
+  const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const span = (s) => s < 60 ? Math.round(s) + "s" : s < 3600 ? Math.round(s / 60) + "m" : s < 86400 ? +(s / 3600).toFixed(1) + "h" : +(s / 86400).toFixed(1) + "d";
+  function options(data, width) {
+    const write = (v) => v == null ? "–" : data.age ? span(v) : v.toLocaleString();
+    const axis = { stroke: css("--text-3"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
+    const quiet = { stroke: "transparent", width: 0, points: { show: false }, value: (u, v) => write(v) };
+    return {
+      width, height: 280, tzDate: (t) => uPlot.tzDate(new Date(t * 1000), data.zone),
+      axes: [axis, { ...axis, size: 64, values: (u, all) => all.map(write) }],
+      scales: { y: { range: (u, low, high) => [Math.min(0, low), high + (high - Math.min(0, low)) * 0.05 || 1] } },
+      series: [{ label: "time" }, { label: "seen", stroke: css("--accent"), width: 1.5, value: (u, v) => write(v) },
+        { label: "from", ...quiet }, { label: "to", ...quiet }],
+      bands: [{ series: [3, 2], fill: css("--band") }],
+      hooks: { draw: [(u) => {
+        const c = u.ctx;
+        c.save();
+        c.beginPath();
+        c.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+        c.clip();
+        c.strokeStyle = css("--fail");
+        c.setLineDash([8, 6]);
+        for (const at of data.limits || []) { const y = u.valToPos(at, "y", true); c.beginPath(); c.moveTo(u.bbox.left, y); c.lineTo(u.bbox.left + u.bbox.width, y); c.stroke(); }
+        c.fillStyle = css("--fail-fill");
+        c.globalAlpha = 0.12;
+        for (const [from, to] of data.incidents || []) { const x = u.valToPos(from, "x", true); c.fillRect(x, u.bbox.top, u.valToPos(to, "x", true) - x, u.bbox.height); }
+        c.restore();
+      }] },
+    };
+  }
+  async function zoom(figure) {
+    const answer = await fetch(figure.dataset.series, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const data = await answer.json();
+    if (data.times.length === 0) return;
+    figure.setAttribute("hx-morph-skip", "");
+    figure.replaceChildren();
+    const plot = new uPlot(options(data, figure.clientWidth - 32), [data.times, data.values, data.low, data.high], figure);
+    figure.tabIndex = 0;
+    figure.setAttribute("aria-label", "Chart: left and right read point by point");
+    figure.addEventListener("keydown", (e) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+      if (!step) return;
+      const at = Math.min(data.times.length - 1, Math.max(0, (plot.cursor.idx ?? data.times.length - (step > 0 ? 2 : 0)) + step));
+      plot.setCursor({ left: plot.valToPos(data.times[at], "x"), top: plot.valToPos(data.values[at] ?? 0, "y") });
+      e.preventDefault();
+    });
+    figure.focus();
+  }
+  function charts(within) {
+    for (const figure of within.querySelectorAll("figure[data-series]")) {
+      const table = figure.nextElementSibling?.querySelector("summary");
+      if (!window.uPlot || !table || table.parentElement.previousElementSibling.matches(".zoom")) continue;
+      const button = document.createElement("button");
+      button.className = "btn zoom";
+      button.type = "button";
+      button.textContent = "Zoom";
+      button.addEventListener("click", () => { button.hidden = true; zoom(figure); });
+      figure.after(button);
+    }
+  }
+
   // Requests by script say which page they come from, as forms do.
   document.addEventListener("htmx:after:swap", () => ready());
-  function ready() { localTimes(document); }
+  function ready() { localTimes(document); charts(document); }
   ready();
 })();
