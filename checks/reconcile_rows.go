@@ -18,7 +18,7 @@ import (
 type ByRows struct {
 	Key            []string `yaml:"key" doc:"Columns that identify a row. Then the rows are compared, by their values."`
 	Columns        []string `yaml:"columns" doc:"With key: the other columns that are compared. Default: all columns."`
-	Warn           Bound    `yaml:"warn" doc:"With key: condition on the number of differing rows, or their share, that warns."`
+	Warn           Bound    `yaml:"warn" doc:"With key: condition on the differing rows, or their share, that warns."`
 	Fail           Bound    `yaml:"fail" doc:"With key: condition that fails. Default without warn: more than tolerance."`
 	MaxDifferences int      `yaml:"max_differences" default:"1000" doc:"With key: differing parts that are followed, 1 to 10000."`
 }
@@ -45,7 +45,8 @@ func (c *Reconcile) validateRows() error {
 	case c.MaxDifferences < 1 || c.MaxDifferences > 10_000:
 		return settings.Wrong("max_differences", "want 1 to 10000")
 	}
-	if err := cmp.Or(settings.In("key", distinctColumns(c.Key)), settings.In("columns", distinctColumns(c.Columns))); err != nil {
+	err := settings.In("key", distinctColumns(c.Key))
+	if err = cmp.Or(err, settings.In("columns", distinctColumns(c.Columns))); err != nil {
 		return err
 	}
 	c.Aspect += ":" + strings.Join(c.Key, ",")

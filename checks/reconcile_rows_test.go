@@ -146,8 +146,8 @@ func TestReconcileSamples(t *testing.T) {
 	for _, name := range warehouse.Dialects() {
 		b, with := reconcileBench(t, name, name)
 		check := &checks.Reconcile{With: with, ByRows: checks.ByRows{Key: []string{"id"}},
-			Options: checks.Options{Samples: &checks.Samples{Columns: []string{"keys", "word"}, Limit: 100, Keep: checks.Duration(1e12),
-				Mask: map[string]string{"word": "length"}}}}
+			Options: checks.Options{Samples: &checks.Samples{Columns: []string{"keys", "word"}, Limit: 100,
+				Keep: checks.Duration(1e12), Mask: map[string]string{"word": "length"}}}}
 		job := b.job("t", check)
 		for _, r := range checks.Run(t.Context(), b.env, "w", []checks.Job{job})[0].Results {
 			if text := fmt.Sprint(r); strings.Contains(text, "alue 7") || strings.Contains(text, "VALUE") {

@@ -33,7 +33,9 @@ type descent struct {
 
 // Next returns the next step after the answers so far, or the result if there is none.
 func (c *Comparison) Next(answers []Answer) (*Step, *Result, error) {
-	d := &descent{Comparison: c, result: Result{Exact: c.exact(), ChangedIn: make([]int64, len(c.columns))}, step: Step{Level: 1, Whole: c.ranges, Shift: log2(c.Parts)}}
+	d := &descent{Comparison: c}
+	d.result = Result{Exact: c.exact(), ChangedIn: make([]int64, len(c.columns))}
+	d.step = Step{Level: 1, Whole: c.ranges, Shift: log2(c.Parts)}
 	for _, answer := range answers {
 		if d.step.Rows {
 			if err := d.compareRows(answer); err != nil {

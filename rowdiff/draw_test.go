@@ -26,7 +26,8 @@ var kinds = []kind{
 	{"flag", map[string]string{"postgres": "boolean", "mysql": "tinyint(1)", "sqlite": "boolean"},
 		[]string{"1", "0"}, false},
 	{"words", map[string]string{"postgres": "text", "mysql": "varchar(60) CHARACTER SET utf8mb4", "sqlite": "text"}, []string{
-		"", " ", "a", "A", "a ", "ä", "ß", "ss", "paid", "PAID", "a,b", "~", "1:a", "it's", `back\slash`, "€ 😀", "5", "05", "\n",
+		"", " ", "a", "A", "a ", "ä", "ß", "ss", "paid", "PAID", "a,b", "~", "1:a",
+		"it's", `back\slash`, "€ 😀", "5", "05", "\n",
 	}, true},
 	{"filled", map[string]string{"postgres": "char(8)", "mysql": "char(10) CHARACTER SET utf8mb4", "sqlite": "text"},
 		[]string{"", "x", "X", "abc", "ä"}, false},
@@ -70,7 +71,8 @@ func drawScene(seed uint64, sides [2]*engine) *scene {
 	s := &scene{draw: rand.New(rand.NewPCG(seed, 22)), table: fmt.Sprintf("t%d", seed)}
 	s.few, s.parts = 1+s.draw.IntN(20), 1<<(4+s.draw.IntN(3))
 	s.respell = sides[0].name != sides[1].name
-	s.key = [][]string{{"n"}, {"whole", "n"}, {"words", "n"}, {"day", "n"}, {"n", "clock"}, {"digits", "n"}}[s.draw.IntN(6)]
+	keys := [][]string{{"n"}, {"whole", "n"}, {"words", "n"}, {"day", "n"}, {"n", "clock"}, {"digits", "n"}}
+	s.key = keys[s.draw.IntN(len(keys))]
 	step := []int64{1, 3, 1000}[s.draw.IntN(3)]
 	for i := range s.draw.IntN(150) {
 		row := map[string]string{"n": fmt.Sprint(int64(i)*step - 20)}

@@ -173,8 +173,8 @@ func TestFewStatements(t *testing.T) {
 		for at, e := range sides {
 			e.Exec(t, "CREATE TABLE t (id bigint NOT NULL PRIMARY KEY, n integer)", "CREATE TABLE digits (d integer)",
 				"INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)",
-				fmt.Sprintf("INSERT INTO t SELECT v, v FROM (SELECT 10000 * a.d + 1000 * b.d + 100 * c.d + 10 * d.d + e.d AS v FROM "+
-					"digits a, digits b, digits c, digits d, digits e WHERE a.d < %d) x", rows/10_000))
+				fmt.Sprintf("INSERT INTO t SELECT v, v FROM ("+
+					"SELECT 10000 * a.d + 1000 * b.d + 100 * c.d + 10 * d.d + e.d AS v FROM digits a, digits b, digits c, digits d, digits e WHERE a.d < %d) x", rows/10_000))
 			if at == 1 {
 				e.Exec(t, "DELETE FROM t WHERE id IN (0, 5000, 19999)", "INSERT INTO t VALUES (-9000000000000000000, 1)",
 					"UPDATE t SET n = -1 WHERE id IN (77, 10077, 15000, 19998)")
@@ -214,14 +214,17 @@ func TestFewStatements(t *testing.T) {
 func TestSpecialNumbers(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, "postgres")
-	e.Exec(t, "CREATE TABLE t (id bigint, f float8, r real, d numeric)", "CREATE TABLE u (id bigint, f float8, r real, d numeric)",
+	e.Exec(t, "CREATE TABLE t (id bigint, f float8, r real, d numeric)",
+		"CREATE TABLE u (id bigint, f float8, r real, d numeric)",
 		"INSERT INTO t VALUES (1, 'NaN', 'NaN', 'NaN'), (2, 'Infinity', '-Infinity', 1.50), (3, 'NaN', NULL, 0.1), "+
 			"(4, 0.1, 0.1, 1e30), (5, 5e-324, 1e-45, 1e-30)",
 		"INSERT INTO u VALUES (1, 'NaN', 'NaN', 'NaN'), (2, 'Infinity', '-Infinity', 1.5), (3, NULL, 'NaN', 0.10), "+
 			"(4, 0.1, 0.1, 1e30), (5, 5e-324, 1e-45, 2e-30)")
 	columns := []string{"id", "f", "r", "d"}
-	of, err := rowdiff.New(rowdiff.Config{Dialects: [2]warehouse.Dialect{e.db.Dialect, e.db.Dialect}, Key: 1, Most: 10, Name: 10,
-		Columns: [2][]warehouse.Column{e.columns("t", columns...), e.columns("u", columns...)}})
+	of, err := rowdiff.New(rowdiff.Config{
+		Dialects: [2]warehouse.Dialect{e.db.Dialect, e.db.Dialect}, Key: 1, Most: 10, Name: 10,
+		Columns: [2][]warehouse.Column{e.columns("t", columns...), e.columns("u", columns...)},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,9 +98,10 @@ func (c *Comparison) hashSegments(s Side, step Step, of Source, args *[]any) (st
 		}
 		inner, outer = ", "+key+" AS k", ", min(r.k), max(r.k)"
 	}
-	rows := fmt.Sprintf("SELECT %s AS seg, %s AS h, %s AS s%s FROM %s%s%s", segment, h.Hash(texts), shift, inner, table, bounds,
-		where)
-	return "SELECT r.seg, count(*), " + h.SumHashes("r.h") + ", max(r.s)" + outer + " FROM (" + rows + ") r GROUP BY r.seg", nil
+	rows := fmt.Sprintf("SELECT %s AS seg, %s AS h, %s AS s%s FROM %s%s%s", segment, h.Hash(texts), shift, inner, table,
+		bounds, where)
+	return fmt.Sprintf("SELECT r.seg, count(*), %s, max(r.s)%s FROM (%s) r GROUP BY r.seg", h.SumHashes("r.h"), outer,
+		rows), nil
 }
 
 // bounds writes the derived table with the shift that divides the keys of a table into at
@@ -117,8 +118,8 @@ func (c *Comparison) bounds(s Side, of Source, args *[]any) (string, error) {
 		return "", err
 	}
 	bitsOfSpan := divider.BitsBetween("b.low", "b.high")
-	return fmt.Sprintf(", (SELECT CASE WHEN %s > %d THEN %s - %d ELSE 0 END AS %s FROM (SELECT min(%s) AS low, max(%s) AS high"+
-		" FROM %s) b) %s", bitsOfSpan, log2(c.Parts), bitsOfSpan, log2(c.Parts), shiftAlias, key, key, table, shiftAlias), nil
+	return fmt.Sprintf(", (SELECT CASE WHEN %s > %d THEN %s - %d ELSE 0 END AS %s"+
+		" FROM (SELECT min(%s) AS low, max(%s) AS high FROM %s) b) %s", bitsOfSpan, log2(c.Parts), bitsOfSpan, log2(c.Parts), shiftAlias, key, key, table, shiftAlias), nil
 }
 
 // segment writes the number of the segment that a row is in.

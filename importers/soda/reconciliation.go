@@ -69,7 +69,8 @@ func (i *item) difference(other string) (c importers.Check, why string) {
 		return c, "it names no key columns: write `key` of `reconcile`"
 	}
 	c.Keys.Set("key", key)
-	if columns = slices.DeleteFunc(columns, func(name string) bool { return slices.Contains(key, name) }); len(columns) > 0 {
+	inKey := func(name string) bool { return slices.Contains(key, name) }
+	if columns = slices.DeleteFunc(columns, inKey); len(columns) > 0 {
 		c.Keys.Set("columns", columns)
 	}
 	warn, fail = counted(warn), counted(fail)
@@ -81,7 +82,8 @@ func (i *item) difference(other string) (c importers.Check, why string) {
 // same names.
 func (i *item) sameColumns(what string) (names []string, why string) {
 	both := importers.Words(importers.Under(i.below, what))
-	from, to := importers.Words(importers.Under(i.below, "source "+what)), importers.Words(importers.Under(i.below, "target "+what))
+	from := importers.Words(importers.Under(i.below, "source "+what))
+	to := importers.Words(importers.Under(i.below, "target "+what))
 	if len(both) == 0 && !slices.EqualFunc(from, to, strings.EqualFold) {
 		return nil, "its " + what + " have other names in the source: compare with a view that renames them"
 	}

@@ -97,8 +97,8 @@ func (a *Keys) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigge
 	}
 	window := windowQuery{dialect: dialect, table: target.TableName, planDetails: details}
 	if _, args, err := window.where(1); err != nil || len(args) > mostNamedValues {
-		return plan, cmp.Or(err, repair.Refuse("%d rows with keys of texts are too many for a statement: set a smaller max_rows",
-			len(details.Keys)))
+		return plan, cmp.Or(err, repair.Refuse("%d rows with keys of texts are too many for a statement: set a smaller "+
+			"max_rows", len(details.Keys)))
 	}
 	if details.Rows, err = window.count(ctx, t.Read); err != nil {
 		return plan, err

@@ -36,7 +36,8 @@ func (c comparedRows) CompareRows(ctx context.Context, most int) (*rowdiff.Compa
 		}
 		return c.b.Read, nil
 	}}
-	job := checks.Job{Table: c.b.Table("orders"), Location: time.UTC, Tick: repairtest.Clock(), Checks: []checks.Check{c.check}}
+	job := checks.Job{Table: c.b.Table("orders"), Location: time.UTC, Tick: repairtest.Clock(),
+		Checks: []checks.Check{c.check}}
 	return checks.CompareRows(ctx, env, job, most)
 }
 
@@ -149,7 +150,8 @@ func (k *keyedTables) want() string {
 
 // held is what orders holds, in the same form.
 func held(b *repairtest.Fixture) string {
-	text := repairtest.Query(b.T, b.Driver, b.Owner, "SELECT id, coalesce(note, '<null>'), at, coalesce(precious, '') FROM orders")
+	text := repairtest.Query(b.T, b.Driver, b.Owner,
+		"SELECT id, coalesce(note, '<null>'), at, coalesce(precious, '') FROM orders")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i := range lines {
 		lines[i] = strings.NewReplacer("T", " ", "Z", "").Replace(lines[i])
@@ -363,7 +365,8 @@ func TestReloadManyKeys(t *testing.T) {
 		for i := range 1300 {
 			rows = append(rows, fmt.Sprintf("('%d', 'new')", i))
 		}
-		b.Exec("INSERT INTO staging VALUES "+strings.Join(rows, ", "), "INSERT INTO orders SELECT id, 'old' FROM staging WHERE id < '2'")
+		b.Exec("INSERT INTO staging VALUES "+strings.Join(rows, ", "),
+			"INSERT INTO orders SELECT id, 'old' FROM staging WHERE id < '2'")
 		a := &reload.Keys{MaxRows: 5000}
 		why := compared(b, b, func(c *checks.Reconcile) { c.MaxDifferences = 5000 })
 		run, err := newKeysRun(b, a, b.Target(), why)

@@ -147,8 +147,8 @@ func (s *side) open() (err error) {
 	if s.database != "" {
 		dsn = "mysql://root@" + strings.TrimSuffix(strings.TrimPrefix(dsn, "root@tcp("), ")/") + "/" + s.database
 	}
-	s.db, err = warehouse.Open(warehouse.Config{Name: s.name, DSN: sentinel.NewSecret(dsn), StatementTimeout: 10 * time.Minute,
-		Clock: sentinel.ClockFunc(time.Now), Observer: &s.count})
+	s.db, err = warehouse.Open(warehouse.Config{Name: s.name, DSN: sentinel.NewSecret(dsn),
+		StatementTimeout: 10 * time.Minute, Clock: sentinel.ClockFunc(time.Now), Observer: &s.count})
 	return err
 }
 
@@ -190,9 +190,11 @@ func compare(ctx context.Context, what string, out io.Writer) error {
 		return nil, errors.New("no such warehouse")
 	}}
 	begin := time.Now()
-	r := checks.Run(ctx, env, sides[0].name, []checks.Job{{Table: sentinel.Table{Warehouse: sides[0].name, Schema: "public",
-		Name: "orders"}, Location: time.UTC, Tick: begin, Checks: []checks.Check{check}}})[0].Results[0]
-	fmt.Fprintf(out, "| %s | %d, %d | %d, %d | %.1f | %s: %s |\n", what, sides[0].count.statements, sides[1].count.statements,
-		sides[0].count.rows, sides[1].count.rows, time.Since(begin).Seconds(), r.Status, r.Message)
+	job := checks.Job{Table: sentinel.Table{Warehouse: sides[0].name, Schema: "public", Name: "orders"},
+		Location: time.UTC, Tick: begin, Checks: []checks.Check{check}}
+	r := checks.Run(ctx, env, sides[0].name, []checks.Job{job})[0].Results[0]
+	here, there := &sides[0].count, &sides[1].count
+	fmt.Fprintf(out, "| %s | %d, %d | %d, %d | %.1f | %s: %s |\n", what, here.statements, there.statements,
+		here.rows, there.rows, time.Since(begin).Seconds(), r.Status, r.Message)
 	return nil
 }

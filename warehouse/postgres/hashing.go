@@ -48,7 +48,8 @@ func floatText(text string) string {
 	number := "split_part(" + text + ", 'e', 1)"
 	whole := "ltrim(split_part(" + number + ", '.', 1), '-0')"
 	fraction := "split_part(" + number + ", '.', 2)"
-	return "CASE WHEN " + text + " LIKE '-%' THEN '-' ELSE '' END || btrim(" + whole + " || " + fraction + ", '0') || 'e' || " +
+	return "CASE WHEN " + text + " LIKE '-%' THEN '-' ELSE '' END || " +
+		"btrim(" + whole + " || " + fraction + ", '0') || 'e' || " +
 		"(coalesce(nullif(split_part(" + text + ", 'e', 2), '')::int, 0) + CASE WHEN " + whole + " <> '' THEN char_length(" +
 		whole + ") ELSE char_length(ltrim(" + fraction + ", '0')) - char_length(" + fraction + ") END)"
 }
