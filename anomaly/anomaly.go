@@ -1,5 +1,6 @@
 // Package anomaly judges whether a value is unusual for its series. It contains
-// detectors that learn online without tuning and explain each alarm (profile.go), and
+// detectors that learn online without tuning and explain each alarm (profile.go), a model
+// of regular series of counts (counts), and
 // [Watch], which keeps one detector per series of a check (watch.go). Detectors read
 // no clock and no store. Their state is small and can be saved (state.go). Begin with
 // [Detector] and [Profile].

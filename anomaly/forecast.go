@@ -3,6 +3,8 @@ package anomaly
 import (
 	"math"
 	"time"
+
+	"github.com/sentinel-dq/sentinel/anomaly/counts"
 )
 
 // forecast holds the expected values of one time.
@@ -16,6 +18,7 @@ type forecast struct {
 	day      int              // index in Day
 	week     int              // index in Week
 	month    int              // index in Month; -1 for none
+	count    counts.Forecast  // of the model of counts
 	shift    float64          // correction of the profile for the day of the month, as a logarithm
 }
 
@@ -47,7 +50,20 @@ func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
 		f.seasonal = f.all[byDay]
 	}
 	f.spread = s.spread(d, w, f.value)
+	f.count = s.Count.Forecast(s.place(t, holiday))
 	return f
+}
+
+// place returns the place of a time for the model of counts.
+func (s *state) place(t time.Time, holiday bool) counts.Place {
+	p := counts.Place{Daily: s.daily(), Hour: t.Hour(), Weekday: int(t.Weekday()), Holiday: holiday, Step: max(s.Step, 1), Ahead: 1}
+	if holiday {
+		p.Weekday = int(time.Sunday)
+	}
+	if s.Step > 0 && !s.Last.IsZero() {
+		p.Ahead = min(max(1, math.Round(t.Sub(s.Last).Seconds()/s.Step)), 100)
+	}
+	return p
 }
 
 // spread returns the spread expected at an hour, from those of the series and the hour.

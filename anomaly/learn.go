@@ -14,9 +14,13 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 	if v != math.Trunc(v) {
 		s.Fraction = true
 	}
+	zero := v == 0 && s.zeroShare(f) > 0
 	s.learnZero(v, f)
 	s.learnLow(v)
 	v = s.believable(v)
+	if !zero && v >= 0 && f.shift == 0 {
+		s.Count.Learn(f.count, v)
+	}
 	first := s.N == 0
 	s.N++
 	s.Size += max(1/float64(s.N), 1/200.0) * (math.Abs(v-s.Low) - s.Size)

@@ -176,6 +176,35 @@ func (c *curve) around(center, v float64, alarm bool) expected {
 	return expected{low: low, high: high}
 }
 
+// countPart is the share of the budget that the model of counts has for its range.
+const countPart = 0.7
+
+// narrow narrows a range to that of the model of counts, if the model describes the series.
+func (s *state) narrow(c Config, v float64, f forecast, e expected) expected {
+	if !s.Count.Fits(f.count) || f.shift != 0 || s.signed() || !e.stated() {
+		return e
+	}
+	prob := countPart * c.limit(s.Step) / 2
+	if c.Direction == "drop" || c.Direction == "spike" {
+		prob *= 2
+	}
+	prob *= min(1, s.Step/3600) // its errors do not depend on each other, also of points within an hour
+	low, high := s.Count.Range(f.count, prob)
+	if c.IgnoreBelow != (Floors{}) {
+		value := s.Count.Value(f.count)
+		away := max(c.IgnoreBelow.Absolute, c.IgnoreBelow.Relative*math.Abs(value))
+		low, high = min(low, max(value-away, 0)), max(high, value+away)
+	}
+	if v == 0 && s.zeroProbability(f) > c.limit(s.Step) {
+		low = 0
+	}
+	both := expected{low: max(e.low, low), high: min(e.high, high), zero: e.zero}
+	if both.low > both.high {
+		return e
+	}
+	return s.whole(both, v)
+}
+
 // whole narrows the range of a series of whole numbers to whole numbers. v stays on its
 // side of it, also where no whole number is inside.
 func (s *state) whole(e expected, v float64) expected {

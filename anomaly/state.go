@@ -20,7 +20,7 @@ var ErrState = errors.New("the detector's state is damaged or of another version
 // MarshalBinary encodes the detector's state.
 func (p *Profile) MarshalBinary() ([]byte, error) {
 	var body bytes.Buffer
-	z, err := flate.NewWriter(&body, flate.BestSpeed)
+	z, err := flate.NewWriter(&body, flate.DefaultCompression)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (w *Watch) Restore(c Config, s Series, state []byte,
 			k.keep(p.state.Final, s.Segment)
 		}
 	}
-	past, err := points(since)
+	past, err := k.history(points, since)
 	if err != nil {
 		return errors.Join(damaged, fmt.Errorf("history of %s %s: %w", s.Check, s.Segment, err))
 	}
@@ -79,6 +79,25 @@ func (w *Watch) Restore(c Config, s Series, state []byte,
 		return fmt.Errorf("%s %s: learning again from %d recorded points: %w", s.Check, s.Segment, len(past), damaged)
 	}
 	return nil
+}
+
+// history returns the points to replay. A state of an earlier version, without a model of
+// counts, is replaced by what the recorded points teach if there are enough of them.
+func (k *watched) history(points func(since time.Time) ([]sentinel.Point, error), since time.Time) ([]sentinel.Point, error) {
+	p, can := k.detector.(*Profile)
+	if since.IsZero() || !can || !p.outdated() {
+		return points(since)
+	}
+	all, err := points(time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	if len(all) < min(p.N, replayLimit)/2 {
+		return points(since)
+	}
+	k.detector = &Profile{}
+	k.score = sentinel.Score{Segment: k.score.Segment, State: sentinel.Learning, Reason: learning(0, 0)}
+	return all, nil
 }
 
 // Merge adds the series of another watch that this one does not have.
