@@ -73,6 +73,9 @@ func readKinds(path string) (kinds map[string][][3]string, err error) {
 	return kinds, nil
 }
 
+// powerSeries is the number of series that are drawn of each family.
+const powerSeries = 100
+
 // plotted is the number of points of a series in a plot.
 const plotted = 1500
 
@@ -86,6 +89,9 @@ func WriteReport(sets []Set, out string) (err error) {
 	defer os.RemoveAll(work)
 	var b bytes.Buffer
 	fmt.Fprint(&b, reportIntro)
+	if err := writePower(&b, powerSeries); err != nil {
+		return err
+	}
 	for _, s := range sets {
 		fmt.Fprintf(&b, "\n## %s: %d series\n\n", s.Name, len(s.Labels))
 		fmt.Fprint(&b, "| detector | NAB standard | NAB low FP | found | false | precision | recall | F1 | false a series-week | median delay, points | NAB standard without any one file |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
