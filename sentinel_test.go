@@ -47,7 +47,8 @@ func TestLayers(t *testing.T) {
 		"/store/internal/engine": {"/store/internal/format"},
 		"/store/internal/format": {""},
 		"/exporters":             {"/internal/panics", "", "/secrets", "/settings", "/outbound", "/internal/registry"},
-		"/anomaly":               {"", "/settings", "/internal/registry"},
+		"/anomaly/counts":        {},
+		"/anomaly":               {"/anomaly/counts", "", "/settings", "/internal/registry"},
 		"/predict":               {""},
 		"/telemetry":             {"", "/outbound"},
 		"/notify": {
