@@ -166,7 +166,7 @@ func (a *arrivals) learn(o *outlook, margin float64) {
 	}
 	residual := margin - o.usual.mean()
 	if a.Known++; a.Known > 4 { // before, the level is not known
-		a.Calendar.learn(o.places, residual+o.effect, o.noise)
+		a.Calendar.learn(waiting{o.places, residual + o.effect, margin - o.effect, o.effect}, o.noise)
 	}
 	a.Noise.learn(residual/math.Sqrt(a.Noise.Square+o.variance), 1)
 	for _, e := range a.experts() {

@@ -16,7 +16,7 @@ const (
 )
 
 // placeResiduals is how many residuals of a weekday, and of another place, are remembered.
-var placeResiduals = [2]int{26, 8}
+var placeResiduals = [2]int{26, 5}
 
 // placeOdds returns the prior log odds that a place has an effect of one size, or shares of trouble of its own.
 func placeOdds(place int) float64 {
@@ -24,7 +24,7 @@ func placeOdds(place int) float64 {
 	case place < weekdays:
 		return math.Log(.15)
 	case place >= lastPlace:
-		return math.Log(.1)
+		return math.Log(.4)
 	}
 	return math.Log(.02)
 }
@@ -37,7 +37,20 @@ type calendar struct {
 	Residuals [placeCount][]float64 // oldest first
 	Seen      [weekdays]float64     // faded number of deadlines on each weekday
 	Last      time.Time             // last deadline
+	Waiting   []waiting             // latest arrivals, oldest first, at most followers
 }
+
+// waiting is an arrival that is compared with those that follow it before its residual counts: what also holds for the
+// days after it is a change of the level.
+type waiting struct {
+	Places   places
+	Residual float64 // minutes, to what was expected without the places
+	Value    float64 // minutes after the deadline, without the effect of the places
+	Effect   float64 // that effect
+}
+
+// followers is how many arrivals one waits for.
+const followers = 3
 
 // places returns those of a deadline. The last day of a month is the last one on a weekday that has deadlines.
 func (c *calendar) places(day time.Time) places {
@@ -68,7 +81,7 @@ type background struct {
 }
 
 // effectSizes are the sizes that an effect of a place may have, in scales of the noise.
-var effectSizes = [2]float64{1, 5}
+var effectSizes = [2]float64{1, 7}
 
 // effect returns mean and variance in minutes of the effect of the places together.
 func (c *calendar) effect(ps places, b background) (mean, variance float64) {
@@ -106,8 +119,36 @@ func effectOf(residuals []float64, prior float64, b background) (mean, variance 
 	return mean * b.scale, (second/total - mean*mean) * b.scale * b.scale
 }
 
-// learn takes a residual in minutes without the effect of any place.
-func (c *calendar) learn(ps places, residual float64, b background) {
+// learn takes an arrival. Its residual counts once the next arrivals are known.
+func (c *calendar) learn(w waiting, b background) {
+	c.Waiting = append(c.Waiting, w)
+	if len(c.Waiting) <= followers {
+		return
+	}
+	first, after := c.Waiting[0], c.Waiting[1:]
+	var values []float64
+	for _, f := range after {
+		values = append(values, f.Value)
+	}
+	c.count(first.Places, between(first.Residual, first.Value+first.Effect-median(values), b.scale), b)
+	c.Waiting = append(c.Waiting[:0], after...)
+}
+
+// between returns what two residuals of one arrival agree on: their mean, or, if they are far apart, the smaller one.
+func between(before, after, scale float64) float64 {
+	switch {
+	case math.Abs(before-after) < 3*scale:
+		return (before + after) / 2
+	case before*after < 0:
+		return 0
+	case math.Abs(before) < math.Abs(after):
+		return before
+	}
+	return after
+}
+
+// count adds a residual in minutes without the effect of any place.
+func (c *calendar) count(ps places, residual float64, b background) {
 	var effects [2]float64
 	for k, p := range ps {
 		effects[k], _ = effectOf(c.Residuals[p], placeOdds(p), b)

@@ -54,10 +54,12 @@ func (m *Model) Explain(c Context, now time.Time) []Contribution {
 	if left := c.Deadline.Sub(now); left > 0 {
 		out = append(out, Contribution{
 			Words:   m.openWords(left),
-			LogOdds: math.Max(0, logit(clamp(m.Probability(c, now), .001, .999))-logit(clamp(m.DayAheadRisk(c), .001, .999))),
+			LogOdds: math.Max(0, logit(m.Probability(c, now))-logit(m.DayAheadRisk(c))),
 		})
 	}
-	slices.SortStableFunc(out, func(a, b Contribution) int { return cmp.Compare(math.Abs(b.LogOdds), math.Abs(a.LogOdds)) })
+	slices.SortStableFunc(out, func(a, b Contribution) int {
+		return cmp.Compare(math.Abs(b.LogOdds), math.Abs(a.LogOdds))
+	})
 	return out
 }
 
@@ -219,7 +221,8 @@ func (m *Model) openWords(left time.Duration) string {
 	case open == 0:
 		return fmt.Sprintf("not arrived yet: it was here by now in each of the last %d periods", len(m.history))
 	}
-	return fmt.Sprintf("not arrived yet: like %d of the last %d periods by now, of which %d missed", open, len(m.history), missed)
+	return fmt.Sprintf("not arrived yet: like %d of the last %d periods by now, of which %d missed",
+		open, len(m.history), missed)
 }
 
 func volumeWords(m *Model, _ Context) string {

@@ -29,14 +29,16 @@ const (
 
 // FeatureNames holds the names of the features, as reports write them.
 var FeatureNames = [FeatureCount]string{
-	"bias", "arrivals", "slow_rate", "fast_rate", "weekday_rate", "miss_run", "nothing_run", "volume_change", "year_end", "holiday", "gap", "upstream_risk", "upstream_late", "anomaly_score",
+	"bias", "arrivals", "slow_rate", "fast_rate", "weekday_rate", "miss_run", "nothing_run", "volume_change",
+	"year_end", "holiday", "gap", "upstream_risk", "upstream_late", "anomaly_score",
 	"load_retries", "duration_trend",
 }
 
 // Raising marks the features whose coefficients are never below 0: more misses never lower a risk, and fewer never
 // raise it.
 var Raising = [FeatureCount]bool{
-	Arrivals: true, SlowRate: true, FastRate: true, WeekdayRate: true, MissRun: true, NothingRun: true, UpstreamRisk: true, UpstreamLate: true, AnomalyScore: true, LoadRetries: true,
+	Arrivals: true, SlowRate: true, FastRate: true, WeekdayRate: true, MissRun: true, NothingRun: true,
+	UpstreamRisk: true, UpstreamLate: true, AnomalyScore: true, LoadRetries: true,
 }
 
 // Vector holds the features of one period. NaN marks an unknown feature, which neither

@@ -80,8 +80,10 @@ func (a *autoregression) skip() { a.Last *= .7 }
 
 // trend is a level with a slope, which starts again after a jump (Holt 1957).
 type trend struct {
-	Level level
-	Slope float64 // minutes a period
+	Level  level
+	Slope  float64 // minutes a period
+	Before level   // the level before a jump, until the next arrival shows that it was none
+	Jumped bool
 }
 
 const (
@@ -97,9 +99,13 @@ func newTrend() trend { return trend{Level: newLevel(trendGain, 120)} }
 func (t *trend) predict(effect, variance float64) mixture { return t.Level.predict(effect, variance) }
 
 func (t *trend) learn(x float64) {
+	if t.Jumped && math.Abs(x-t.Before.Value) < math.Abs(x-t.Level.Value) {
+		t.Level = t.Before
+	}
 	residual := x - t.Level.Value
 	z := residual / math.Sqrt(t.Level.variance())
-	if math.Abs(z) > trendJump {
+	t.Before, t.Jumped = t.Level, math.Abs(z) > trendJump
+	if t.Jumped {
 		t.Level.Noise.learn(z, 1)
 		t.Level.Value += .9 * residual
 		t.Level.Count = 2
@@ -109,7 +115,11 @@ func (t *trend) learn(x float64) {
 			t.Slope = slopeKeep * (t.Slope + slopeGain*math.Min(1, robust(z))*residual)
 		}
 	}
-	t.Level.Value += t.Slope
+	t.skip()
 }
 
-func (t *trend) skip() { t.Level.Value += t.Slope }
+// skip moves the level on by a period.
+func (t *trend) skip() {
+	t.Level.Value += t.Slope
+	t.Before.Value += t.Slope
+}

@@ -41,12 +41,13 @@ type answers struct {
 }
 
 const (
-	answersPrior = -1.5
-	answersKeep  = .997
+	dayPrior    = -1.0
+	openPrior   = -1.5
+	answersKeep = .997
 )
 
-func (a *answers) day() float64  { return logistic(a.Day + answersPrior) }
-func (a *answers) open() float64 { return logistic(a.Open + answersPrior) }
+func (a *answers) day() float64  { return logistic(a.Day + dayPrior) }
+func (a *answers) open() float64 { return logistic(a.Open + openPrior) }
 
 // New returns a model without outcomes, which answers from the prior.
 func New(p Prior) *Model {
@@ -81,8 +82,11 @@ func (m *Model) regressionRisk(c Context) float64 {
 // DayAhead returns the probability that the period misses its deadline. It ignores the time of day.
 func (m *Model) DayAhead(c Context) float64 {
 	w := m.answers.day()
-	return w*m.regressionRisk(c) + (1-w)*clamp(m.outlook(c.Deadline).survival(0), .001, .999)
+	return w*m.regressionRisk(c) + (1-w)*cautious(m.outlook(c.Deadline).survival(0))
 }
+
+// cautious draws the log odds of a risk of the outlook a tenth towards 0, because its parameters are estimates.
+func cautious(p float64) float64 { return logistic(.91 * logit(clamp(p, .001, .999))) }
 
 // DayAheadRisk returns [Model.DayAhead], or the rate of the last 28 periods while the
 // model is switched off.
@@ -105,7 +109,7 @@ func (m *Model) Probability(c Context, now time.Time) float64 {
 		return m.openRisk(o, m.rate28(), left)
 	}
 	w := m.answers.open()
-	return w*m.openRisk(o, m.regressionRisk(c), left) + (1-w)*clamp(o.miss(-left.Minutes()), .001, .999)
+	return w*m.openRisk(o, m.regressionRisk(c), left) + (1-w)*cautious(o.miss(-left.Minutes()))
 }
 
 // rate28 returns the smoothed share of misses in the last 28 periods.

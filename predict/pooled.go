@@ -3,27 +3,27 @@
 package predict
 
 var pooledMean = Vector{
-	-0.0950, // bias
-	0.8967,  // arrivals
+	-0.1001, // bias
+	0.9061,  // arrivals
 	-0.0000, // slow_rate
-	0.1281,  // fast_rate
-	0.2691,  // weekday_rate
+	0.1275,  // fast_rate
+	0.2750,  // weekday_rate
 	-0.0000, // miss_run
-	0.2236,  // nothing_run
-	0.0114,  // volume_change
-	-0.0086, // year_end
+	0.2294,  // nothing_run
+	0.0063,  // volume_change
+	-0.0260, // year_end
 	0.0000,  // holiday
-	-0.5311, // gap
-	2.6104,  // upstream_risk
-	3.4126,  // upstream_late
+	-0.4857, // gap
+	2.6553,  // upstream_risk
+	3.3930,  // upstream_late
 	-0.0000, // anomaly_score
-	4.9351,  // load_retries
-	1.3047,  // duration_trend
+	4.9396,  // load_retries
+	1.2550,  // duration_trend
 }
 
 var pooledTypical = Vector{
 	1.0000,  // bias
-	-2.0317, // arrivals
+	-1.9695, // arrivals
 	-1.0804, // slow_rate
 	-1.1156, // fast_rate
 	-0.2673, // weekday_rate
@@ -40,4 +40,4 @@ var pooledTypical = Vector{
 	0.0000,  // duration_trend
 }
 
-var pooledOpen = [openCount]float64{-0.4422, 0.9680, 1.0434, 0.6002, 0.1728, 0.0981, -0.0239, -0.1012}
+var pooledOpen = [openCount]float64{-0.4391, 0.9741, 1.0283, 0.6454, 0.1734, 0.1017, -0.1435, -0.1213}

@@ -1,7 +1,7 @@
 package predict
 
 // priorPrecision is the inverse variance of a dataset's coefficients around the pooled
-// ones. It corresponds to a standard deviation of .6.
+// ones. It corresponds to a standard deviation of .7.
 const priorPrecision = 2
 
 // BayesOpen holds the coefficients of an open period by Bayes' rule alone, with the outlook's share of later arrivals. A

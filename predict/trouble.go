@@ -60,7 +60,7 @@ type troublePlace struct {
 // two.
 var (
 	priorChain = [5]shares{
-		{19.7, .08, .08, .14}, {2, .4, .2, .3}, {2, .2, .4, .4}, {.9, .08, .08, .34}, {1, .2, .2, 2.6},
+		{19.5, .125, .125, .25}, {2, .4, .2, .3}, {2, .2, .4, .4}, {.9, .08, .08, .34}, {1, .2, .2, 2.6},
 	}
 	priorPlace = shares{.4, .08, .08, .24}
 )
@@ -140,7 +140,7 @@ func (t *trouble) learn(ps places, y shares) {
 		return
 	}
 	for k := range y {
-		before[k] = .99*before[k] + y[k]
+		before[k] = .995*before[k] + y[k]
 	}
 	switch {
 	case y[nothing] == 1:

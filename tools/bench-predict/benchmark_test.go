@@ -105,14 +105,14 @@ func TestFutureDoesNotMoveThePastOfSimulatedFeeds(t *testing.T) {
 func TestLeaveOneOutIgnoresTheFeedItself(t *testing.T) {
 	t.Parallel()
 	feeds := testFeeds(t)
-	before, err := LeaveOneOut(feeds, []time.Duration{0})
+	before, err := LeaveOneOut(feeds, nil, []time.Duration{0})
 	if err != nil {
 		t.Fatal(err)
 	}
 	feeds[0].Periods = slices.Clone(feeds[0].Periods)
 	last := &feeds[0].Periods[len(feeds[0].Periods)-1]
 	last.Missed, last.Outcome = !last.Missed, predict.Outcome{}
-	after, err := LeaveOneOut(feeds, []time.Duration{0})
+	after, err := LeaveOneOut(feeds, nil, []time.Duration{0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestUpstreamsAndRetriesHelpOnSimulatedFeeds(t *testing.T) {
 func TestReportIsWrittenWithItsPlots(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := WriteReport(testFeeds(t), dir); err != nil {
+	if err := WriteReport(testFeeds(t), 1, dir); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"prediction-benchmark.md", "plots/prediction-reliability.svg", "plots/prediction-skill.svg"} {

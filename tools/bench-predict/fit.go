@@ -136,14 +136,14 @@ func fitOpen(prior predict.Prior, feeds []backtest.Feed) (predict.Prior, error) 
 }
 
 // fitFeeds draws the feeds of all families but one that the pooled prior is fitted on, beside the recorded ones. Their
-// seed is not that of the feeds that are judged.
-func fitFeeds(without string) []backtest.Feed {
+// seed is not that of the feeds that are judged, of which there are n of each family.
+func fitFeeds(without string, n int) []backtest.Feed {
 	var out []backtest.Feed
 	for _, f := range families {
 		if f.name == without {
 			continue
 		}
-		for _, d := range drawFeeds(f, fitSeed, 12) {
+		for _, d := range drawFeeds(f, fitSeed, max(1, n*3/10)) {
 			out = append(out, d.Feed)
 		}
 	}
@@ -152,10 +152,10 @@ func fitFeeds(without string) []backtest.Feed {
 
 // LeaveOneOut replays each feed with a prior that was fitted on the other feeds and on drawn ones only. The result has
 // the risks by lead and feed.
-func LeaveOneOut(feeds []backtest.Feed, leads []time.Duration) ([][][]float64, error) {
+func LeaveOneOut(feeds, drawn []backtest.Feed, leads []time.Duration) ([][][]float64, error) {
 	out := make([][][]float64, len(leads))
 	for i, f := range feeds {
-		others := append(append(fitFeeds(""), feeds[:i]...), feeds[i+1:]...)
+		others := slices.Concat(drawn, feeds[:i], feeds[i+1:])
 		prior, err := FitPrior(others, nil)
 		if err != nil {
 			return nil, fmt.Errorf("leave out %s: %w", f.Name, err)

@@ -41,6 +41,7 @@ func run(data, prior, out string, only bool, seed uint64) error {
 			return err
 		}
 		writePower(os.Stdout, rows)
+		printCost(os.Stderr)
 		return nil
 	}
 	feeds, err := backtest.ReadFeeds(data)
@@ -51,9 +52,9 @@ func run(data, prior, out string, only bool, seed uint64) error {
 		writeShipped(os.Stdout, feeds)
 		return nil
 	case prior == "":
-		return WriteReport(feeds, out)
+		return WriteReport(feeds, powerFeeds, out)
 	}
-	fitted, err := FitPrior(append(fitFeeds(""), feeds...), Simulate(1, 40, 400))
+	fitted, err := FitPrior(append(fitFeeds("", powerFeeds), feeds...), Simulate(1, 40, 400))
 	if err != nil {
 		return err
 	}

@@ -222,3 +222,14 @@ func writePower(w io.Writer, rows []powerRow) {
 			r.recall, r.idealRecall, r.false, r.best)
 	}
 }
+
+// printCost prints how long a period takes: its outcome, and a risk at each lead.
+func printCost(w io.Writer) {
+	feeds := drawFeeds(families[0], powerSeed, 10)
+	began := time.Now()
+	for _, f := range feeds {
+		backtest.ReplayLeads(f.Feed, predict.DefaultPrior(), powerLeads)
+	}
+	each := time.Since(began) / time.Duration(len(feeds)*powerPeriods)
+	fmt.Fprintf(w, "%s a period, with its outcome and the risks at %d leads\n", each, len(powerLeads))
+}

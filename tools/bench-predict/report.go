@@ -16,15 +16,15 @@ import (
 var reportLeads = []time.Duration{180 * time.Minute, 60 * time.Minute, 30 * time.Minute}
 
 // WriteReport judges the predictor and the baselines. Each feed is judged with a prior
-// that was fitted on the others. It writes prediction-benchmark.md and its plots into
+// that was fitted on the others, on n drawn feeds of each family. It writes prediction-benchmark.md and its plots into
 // dir.
-func WriteReport(feeds []backtest.Feed, dir string) error {
+func WriteReport(feeds []backtest.Feed, n int, dir string) error {
 	var b bytes.Buffer
 	fmt.Fprint(&b, reportIntro)
-	if err := writeDrawn(&b, feeds); err != nil {
+	if err := writeDrawn(&b, feeds, n); err != nil {
 		return err
 	}
-	risks, err := LeaveOneOut(feeds, append([]time.Duration{0}, reportLeads...))
+	risks, err := LeaveOneOut(feeds, fitFeeds("", n), append([]time.Duration{0}, reportLeads...))
 	if err != nil {
 		return err
 	}
@@ -77,17 +77,16 @@ has seen the same past. Sentinel starts from a prior fitted on the recorded feed
 `
 
 // writeDrawn judges each family of drawn feeds with a prior that was not fitted on it.
-func writeDrawn(b *bytes.Buffer, feeds []backtest.Feed) error {
+func writeDrawn(b *bytes.Buffer, feeds []backtest.Feed, n int) error {
 	fmt.Fprint(b, drawnIntro)
-	began := time.Now()
-	rows, err := power(families, powerSeed, powerFeeds, func(name string) (predict.Prior, error) {
-		return FitPrior(append(fitFeeds(name), feeds...), nil)
+	rows, err := power(families, powerSeed, n, func(name string) (predict.Prior, error) {
+		return FitPrior(append(fitFeeds(name, n), feeds...), nil)
 	})
 	if err != nil {
 		return err
 	}
 	writePower(b, rows)
-	fmt.Fprintln(os.Stderr, "drawn feeds judged in", time.Since(began).Round(time.Second))
+	printCost(os.Stderr)
 	fmt.Fprint(b, "\n## Recorded feeds\n\nSkill is Brier skill against the feed's own expanding base rate, unless said otherwise. "+
 		"The first 28 periods of a feed\nare not scored. Each feed starts from a prior fitted on the other feeds and on drawn ones only.\n\n")
 	return nil
