@@ -233,7 +233,7 @@ var dataset = []panel{
 	},
 	{
 		title: "Other values",
-		about: "Values of checks that have no metric of their own: sql, aggregate, and the distance of distribution.",
+		about: "Values of checks that have no metric of their own, such as sql.",
 		kind:  "timeseries", unit: "short", runbook: "SentinelCheckFailing", width: 8, height: 7,
 		queries: []query{
 			{`max by (check, segment) (sentinel_check_value{` + matching + `})`, "{{check}} {{segment}}"},
@@ -245,26 +245,6 @@ var dataset = []panel{
 		kind:  "timeseries", unit: "short", runbook: "SentinelRiskModelOff", width: 8, height: 7,
 		queries: []query{
 			{`max by (dataset) (sentinel_risk_brier_skill{` + matching + `})`, "{{dataset}}"},
-		},
-	},
-	{
-		title: "Bad rows",
-		about: "Rows that missing, invalid, duplicate, reference and failed_rows found bad.",
-		kind:  "timeseries", unit: "short", runbook: "SentinelCheckFailing", width: 12, height: 8,
-		queries: []query{
-			{`max by (check, segment) (sentinel_failed_rows{` + matching + `})`, "{{check}} {{segment}}"},
-		},
-	},
-	{
-		title: "Share of bad rows",
-		about: "Bad rows, of the rows or values that were looked at.",
-		kind:  "timeseries", unit: "percentunit", runbook: "SentinelCheckFailing", width: 12, height: 8, max: 1,
-		queries: []query{
-			{
-				`max by (check, segment) (sentinel_failed_rows{` + matching + `}) ` +
-					`/ (max by (check, segment) (sentinel_examined_rows{` + matching + `}) > 0)`,
-				"{{check}} {{segment}}",
-			},
 		},
 	},
 }
