@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
@@ -85,6 +87,19 @@ func (a *Agent) endUnconfigured(ctx context.Context, now configured) {
 	} {
 		a.logChanges(a.endFindings(ctx, "the "+rule.what+" is no longer configured", rule.gone))
 	}
+	if len(unknown) == 0 {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.incidents.keep(now.checks)
+		maps.DeleteFunc(a.confirmations, func(check string, _ map[string]uint64) bool { return !now.checks[check] })
+	}
+}
+
+// keep forgets what is remembered of checks that are configured no more. Tables that come and go
+// would fill the memory.
+func (t *incidents) keep(checks map[string]bool) {
+	maps.DeleteFunc(t.lastGood, func(check string, _ time.Time) bool { return !checks[check] })
+	maps.DeleteFunc(t.errors, func(check string, _ int) bool { return !checks[check] })
 }
 
 // configuredOnly leaves out results of checks that a reload has removed while they ran:
