@@ -15,8 +15,9 @@ const (
 	leastShare, mostShare = 10 * time.Millisecond, 500 * time.Millisecond
 	// mostStatements is the largest number of statements that a connection is given at once.
 	mostStatements = 128
-	// joinAfter is how long nothing is answered until all connections are worth it.
-	joinAfter = 25 * time.Millisecond
+	// joinAfter is how long a statement of unknown length is not answered until all
+	// connections are worth it, and joinLate is that of one that was quick before.
+	joinAfter, joinLate = 25 * time.Millisecond, 500 * time.Millisecond
 	// joinFor is the work that another connection is worth.
 	joinFor = 200 * time.Millisecond
 	// growth is how many statements of unknown length are sent at once, for each that was
@@ -129,9 +130,16 @@ func (q *Queue) Connections() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := max(1+int(min(q.work()/joinFor, math.MaxInt32)), (len(q.order)+mostStatements-1)/mostStatements, len(q.locked))
-	now, patience := q.timings.clock.Now(), joinAfter+2*q.timings.loadTrip()
+	now, trips := q.timings.clock.Now(), 2*q.timings.loadTrip()
 	for _, l := range q.lanes {
-		if l.left > 0 && (now.IsZero() || now.Sub(l.since) > patience) {
+		if len(l.part) == 0 {
+			continue
+		}
+		patience := joinAfter
+		if q.items[l.part[0]].expected >= 0 {
+			patience = joinLate
+		}
+		if now.IsZero() || now.Sub(l.since) > patience+trips {
 			n = q.most
 		}
 	}
@@ -143,7 +151,7 @@ type Lane struct {
 	queue *Queue
 	quick bool      // it begins at the quick end
 	since time.Time // when the statement under way was sent, or could begin
-	left  int       // statements that it was given and that are not answered
+	part  []int     // statements that it was given and that are not answered
 }
 
 // Lane adds a connection to the queue.
@@ -206,7 +214,7 @@ func (l *Lane) take(most int) (part []int) {
 	if len(part) > 0 && len(q.order)+len(q.locked) == 0 {
 		close(q.empty)
 	}
-	l.left = len(part)
+	l.part = part
 	return part
 }
 
@@ -236,7 +244,9 @@ func (l *Lane) Answered(i int, err error) {
 	defer q.mu.Unlock()
 	took := now.Sub(l.since)
 	l.since = now
-	l.left--
+	if len(l.part) > 0 {
+		l.part = l.part[1:]
+	}
 	if now.IsZero() {
 		took = leastShare
 	}

@@ -151,6 +151,21 @@ func TestQuickStatementsNeedFewConnections(t *testing.T) {
 	}
 }
 
+// TestAStallOpensNoConnections: a statement that was quick before is waited for a while,
+// because machines stall. One that has become slow is noticed.
+func TestAStallOpensNoConnections(t *testing.T) {
+	t.Parallel()
+	for stall, most := range map[time.Duration]int{300 * time.Millisecond: 2, 3 * time.Second: 8} {
+		s := newSimulation(8, 0)
+		statements, lengths := statementsOf(250), same(250, 500*time.Microsecond)
+		s.look(t, statements, lengths)
+		lengths[249] = stall
+		if l := s.look(t, statements, lengths); l.connections > most {
+			t.Errorf("a stall of %v opens %d connections", stall, l.connections)
+		}
+	}
+}
+
 // TestQueueLaws draws statements. Each is answered once, whatever is known of it. Where the
 // lengths are known, the time is at most what Graham's bound for the longest first (1969)
 // allows, and the round trips that the work is worth.
