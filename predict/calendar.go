@@ -68,6 +68,11 @@ func (c *calendar) places(day time.Time) places {
 	return places{int(day.Weekday()), month}
 }
 
+// knows reports whether an arrival at one of the places is known.
+func (c *calendar) knows(ps places) bool {
+	return len(c.Residuals[ps[0]]) > 0 || len(c.Residuals[ps[1]]) > 0 || c.Seen[ps[0]] > 0
+}
+
 // saw notes a deadline.
 func (c *calendar) saw(day time.Time) {
 	c.Seen[day.Weekday()] = .9*c.Seen[day.Weekday()] + 1

@@ -71,9 +71,20 @@ func (m *Model) arrivalParts(c Context) []Contribution {
 	of := func(o *outlook) float64 { return logit(clamp(o.survival(0), .002, .998)) }
 	parts := []Contribution{
 		{Words: m.arrivalWords(plain), LogOdds: weight * (of(plain) - pooledTypical[Arrivals])},
-		{Words: placeWords(o, c.Deadline), LogOdds: weight * (of(o) - of(plain))},
+	}
+	if m.arrivals.Calendar.knows(o.places) { // else the prior alone speaks
+		parts = append(parts, Contribution{Words: placeWords(o, c.Deadline), LogOdds: weight * (of(o) - of(plain))})
 	}
 	return slices.DeleteFunc(parts, func(p Contribution) bool { return math.Abs(p.LogOdds) < .01 })
+}
+
+// typicalOf returns the value that a feature is compared with. A weekday is compared with the other days: its 0 is as late
+// as they are, so that one without misses never raises the odds.
+func typicalOf(feature int) float64 {
+	if feature == WeekdayRate {
+		return 0
+	}
+	return pooledTypical[feature]
 }
 
 func (m *Model) regressionParts(c Context) []Contribution {
@@ -84,7 +95,7 @@ func (m *Model) regressionParts(c Context) []Contribution {
 		part := Contribution{Features: map[string]float64{}}
 		for _, i := range g.features {
 			if !math.IsNaN(v[i]) {
-				x := w * m.regression.mean[i] * (v[i] - pooledTypical[i])
+				x := w * m.regression.mean[i] * (v[i] - typicalOf(i))
 				part.Features[FeatureNames[i]] = x
 				part.LogOdds += x
 			}
@@ -203,7 +214,7 @@ func placeWords(o *outlook, day time.Time) string {
 	case o.effect <= -1:
 		return fmt.Sprintf("comes %s earlier %s", minutes(-o.effect), name)
 	}
-	return fmt.Sprintf("nothing comes, or at an odd time, on %.0f %% of the days %s", 100*(1-o.kinds[ordinary]), name)
+	return fmt.Sprintf("nothing comes, or at an odd time, on %.0f %% of such days (%s)", 100*(1-o.kinds[ordinary]), name)
 }
 
 // openWords describes the remembered periods that had not come so long before the deadline either.
