@@ -144,7 +144,7 @@ func TestDecisionsOnIncidents(t *testing.T) {
 		t.Error("a decision without a name")
 	}
 	if _, err := a.Decide(t.Context(), "explode", i.ID, "ann", ""); err == nil || !strings.Contains(err.Error(),
-		"want ack, resolve or forget") {
+		"want ack, resolve, note or forget") {
 		t.Errorf("%v", err)
 	}
 	if got, err := a.Decide(t.Context(), "ack", i.ID, "ann", "on it"); err != nil ||

@@ -228,20 +228,22 @@ func (a *Agent) logChange(ctx context.Context, c notify.Change) {
 	}
 }
 
-// Decide applies a person's decision to an incident. what is "ack" or "resolve". A
-// resolved incident opens again when its check fails again. The decision is in force at
-// once. Decide waits until it is recorded. If ctx ends first, Decide returns ctx's
-// error, and the decision is recorded later. Decide returns [ErrNotStarted] before the
-// agent has read its store.
+// Decide applies a person's decision to an incident. what is "ack", "resolve", "note" (why
+// is the text) or "forget" (its samples). A resolved incident opens again when its check
+// fails again. The decision is in force at once. Decide waits until it is recorded. If ctx
+// ends first, or the state cannot be written, the error is [ErrUnrecorded], and the decision
+// is recorded later. Decide returns [ErrNotStarted] before the agent has read its store.
 func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error) {
 	to, known := map[string]sentinel.IncidentState{"ack": sentinel.Acknowledged, "resolve": sentinel.Resolved}[what]
 	switch {
-	case !known && what != "forget":
-		return sentinel.Incident{}, fmt.Errorf("unknown word %q: want ack, resolve or forget", what)
+	case !known && what != "forget" && what != "note":
+		return sentinel.Incident{}, fmt.Errorf("unknown word %q: want ack, resolve, note or forget", what)
 	case who == "":
 		return sentinel.Incident{}, errors.New("who: name the person who decides")
 	case what == "forget":
 		return a.forgetSamples(ctx, id, who, why)
+	case what == "note":
+		return a.writeNote(ctx, id, who, why)
 	}
 	note := string(to) + " by " + who
 	if why != "" {
@@ -253,7 +255,7 @@ func (a *Agent) Decide(ctx context.Context, what, id, who, why string) (sentinel
 		return i, err
 	}
 	a.logChanges(rec)
-	return i, a.recorder.wait(ctx, rec)
+	return i, a.recorded(ctx, rec)
 }
 
 // decide changes the incident that entry names, and submits the record of the change.
@@ -290,16 +292,19 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if err != nil {
 		return err
 	}
-	return a.recorder.wait(ctx, a.forget(ctx, l.Check, states))
+	entry := store.AuditEntry{At: a.now(), Actor: l.Who, What: "label.set", Subject: l.Check,
+		Detail: fmt.Sprintf("%q from %s to %s, exclude %t: %s", l.Segment, l.From.UTC().Format(time.RFC3339),
+			l.To.UTC().Format(time.RFC3339), l.Exclude, l.Why)}
+	return a.recorder.wait(ctx, a.forget(ctx, l.Check, states, entry))
 }
 
 // forget makes the detectors of a check learn again, and submits the record of their
 // empty states.
-func (a *Agent) forget(ctx context.Context, check string, states []store.State) *record {
+func (a *Agent) forget(ctx context.Context, check string, states []store.State, entry store.AuditEntry) *record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.scorer.Forget(check)
-	return a.submit(ctx, store.Batch{States: states}, nil)
+	return a.submit(ctx, store.Batch{States: states}, nil, entry)
 }
 
 // Start prepares the agent for Decide, Silence and Label in a process where no agent

@@ -32,7 +32,7 @@ func (a *Agent) maxSilence() time.Duration {
 }
 
 // Silence adds a silence, which is in force at once. Silence waits until it is
-// recorded. If ctx ends first, Silence returns ctx's error, and the silence is recorded
+// recorded. If ctx ends first, the error is [ErrUnrecorded], and the silence is recorded
 // later. Silence returns [ErrNotStarted] before the agent has read its store.
 func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	if err := errors.Join(s.Validate(), s.Within(a.maxSilence())); err != nil {
@@ -46,7 +46,7 @@ func (a *Agent) Silence(ctx context.Context, s notify.Silence) error {
 	if err != nil {
 		return err
 	}
-	return a.recorder.wait(ctx, rec)
+	return a.recorded(ctx, rec)
 }
 
 // addSilence puts a silence in force, and submits the record of it. data is the encoded
@@ -83,7 +83,7 @@ func (a *Agent) EndSilence(ctx context.Context, id, who, why string) (notify.Sil
 	if err != nil {
 		return ended, err
 	}
-	return ended, a.recorder.wait(ctx, rec)
+	return ended, a.recorded(ctx, rec)
 }
 
 // removeSilence puts a silence out of force, and submits the record of it.

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -104,3 +106,37 @@ func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, er
 	}
 	return entries, head, err
 }
+
+// AuditFilter narrows entries of the audit log; a zero field does not.
+type AuditFilter struct {
+	Subject string    // is this
+	Actor   string    // holds this, in any case
+	What    string    // begins with this, such as "incident."
+	Since   time.Time // at or after
+	Until   time.Time // before
+	Before  int64     // with a lower Seq
+	Limit   int       // newest at most; 0: 1000
+}
+
+// AuditEntries returns the entries that a filter lets through, newest first.
+func (s *Store) AuditEntries(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
+	const query = `
+SELECT seq, at, actor, what, subject, detail, hash FROM audit
+WHERE (?1 = '' OR subject = ?1) AND lower(actor) LIKE ?2 ESCAPE '!' AND what LIKE ?3 ESCAPE '!'
+  AND at >= ?4 AND at < ?5 AND seq < ?6 ORDER BY seq DESC LIMIT ?7`
+	since, until, before := beginning, int64(math.MaxInt64), int64(math.MaxInt64)
+	if !f.Since.IsZero() {
+		since = micros(f.Since)
+	}
+	if !f.Until.IsZero() {
+		until = micros(f.Until)
+	}
+	if f.Before > 0 {
+		before = f.Before
+	}
+	actor, what := "%"+likeText.Replace(strings.ToLower(f.Actor))+"%", likeText.Replace(f.What)+"%"
+	return s.auditEntries(ctx, query, f.Subject, actor, what, since, until, before, cmp.Or(f.Limit, 1000))
+}
+
+// likeText escapes a text for LIKE with ESCAPE '!'.
+var likeText = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")

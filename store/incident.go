@@ -17,6 +17,8 @@ type IncidentFilter struct {
 	Check    string // one of its findings is of this check; "": any
 	Resolved bool   // also the resolved ones
 	Limit    int    // newest at most; 0: 1000
+	// Since and Until are when the last episode opened: at or after, and before.
+	Since, Until time.Time
 }
 
 // Incidents returns incidents, newest first.
@@ -25,12 +27,19 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]sentinel.Inc
 		f.Limit = 1000
 	}
 	const query = `
-SELECT body FROM incident WHERE (?1 OR resolved IS NULL)
+SELECT body FROM incident WHERE (?1 OR resolved IS NULL) AND opened >= ?3 AND opened < ?4
 ORDER BY opened DESC, id LIMIT ?2`
-	if f.Check == "" {
-		return s.incidents(ctx, query, f.Resolved, f.Limit)
+	since, until := beginning, int64(math.MaxInt64)
+	if !f.Since.IsZero() {
+		since = micros(f.Since)
 	}
-	found, err := s.incidents(ctx, query, f.Resolved, math.MaxInt32) // the checks are in the bodies alone
+	if !f.Until.IsZero() {
+		until = micros(f.Until)
+	}
+	if f.Check == "" {
+		return s.incidents(ctx, query, f.Resolved, f.Limit, since, until)
+	}
+	found, err := s.incidents(ctx, query, f.Resolved, math.MaxInt32, since, until) // the checks are in the bodies alone
 	found = slices.DeleteFunc(found, func(i sentinel.Incident) bool {
 		return !slices.ContainsFunc(i.Findings, func(o sentinel.IncidentFinding) bool { return o.Check == f.Check })
 	})

@@ -103,3 +103,17 @@ func later(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// Labels returns all labels, in the order in which they were stored.
+func (s *Store) Labels(ctx context.Context) (out []Label, err error) {
+	const query = `SELECT check_id, segment, from_at, to_at, exclude, why, who FROM label ORDER BY id`
+	err = s.each(ctx, query, nil, func(scan func(...any) error) error {
+		var l Label
+		var from, to int64
+		err := scan(&l.Check, &l.Segment, &from, &to, &l.Exclude, &l.Why, &l.Who)
+		l.From, l.To = fromMicros(from), fromMicros(to)
+		out = append(out, l)
+		return err
+	})
+	return out, err
+}

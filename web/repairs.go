@@ -47,6 +47,9 @@ func (s *Server) decideRepair(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusConflict, err.Error())
 		return
 	}
+	if s.Board != nil {
+		s.Board.Repaired(moved)
+	}
 	s.json(w, moved, nil)
 }
 

@@ -19,7 +19,7 @@ import (
 func newIncidents() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "incidents",
-		Short:   "List, show, acknowledge, resolve and silence incidents, forget samples",
+		Short:   "List, show, acknowledge, resolve and silence incidents, write notes, forget samples",
 		Example: "  sentinel incidents list --all",
 	}
 	var all bool
@@ -40,6 +40,7 @@ func newIncidents() *cobra.Command {
 	}
 	cmd.AddCommand(list, show, newSilence(),
 		newIncidentDecision("ack", "Acknowledge an incident: stops its reminders"),
+		newIncidentDecision("note", "Write a note (--why) about an incident, for its timeline"),
 		newIncidentDecision("forget", "Delete the samples of bad rows that are kept with an incident"),
 		newIncidentDecision("resolve", "Resolve an incident now; it opens again if its check still fails"),
 	)
@@ -227,7 +228,7 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// newIncidentDecision is the command ack, resolve or forget.
+// newIncidentDecision is the command ack, resolve, note or forget.
 func newIncidentDecision(what, short string) *cobra.Command {
 	var why string
 	cmd := &cobra.Command{

@@ -37,7 +37,9 @@ func (r *request) Who() string { return cmp.Or(access.Actor(r.Context(), ""), ac
 func (r *request) Field(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
 
 // conflict says why what was asked for is not possible any more.
-func conflict(err error) error { return &failure{http.StatusConflict, sentence(err.Error())} }
+func conflict(err error) error {
+	return &failure{status: http.StatusConflict, message: sentence(err.Error())}
+}
 
 // action answers a form. A browser goes on to the page of what has changed, and so does htmx,
 // which follows by itself.

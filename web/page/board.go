@@ -268,6 +268,14 @@ func (b *Board) of(t sentinel.Table) (*dataset, sentinel.Incident) {
 	return b.datasets[t], b.incidents[t]
 }
 
+// zone is the time zone of a dataset; UTC if it is not watched.
+func (b *Board) zone(t sentinel.Table) *time.Location {
+	if d, _ := b.of(t); d != nil {
+		return d.Location
+	}
+	return time.UTC
+}
+
 // Status is the worst of the last results of a dataset's checks.
 func (d *dataset) Status() sentinel.Status {
 	worst, ran := sentinel.Pass, false
@@ -301,6 +309,7 @@ func (d *dataset) Worst() *check {
 func (b *Board) run(ctx context.Context, from *store.Store, log *slog.Logger) {
 	defer b.news.end()
 	b.readPast(ctx, from, log)
+	b.readAwaiting(ctx, from, log)
 	again := time.NewTicker(flushEvery)
 	defer again.Stop()
 	for {
@@ -311,4 +320,18 @@ func (b *Board) run(ctx context.Context, from *store.Store, log *slog.Logger) {
 			b.news.flush()
 		}
 	}
+}
+
+// readAwaiting reads which repairs await an approval: the agent tells only of those that move on.
+func (b *Board) readAwaiting(ctx context.Context, from *store.Store, log *slog.Logger) {
+	waiting, err := from.Repairs(ctx, store.RepairFilter{State: sentinel.AwaitingApproval})
+	if err != nil && ctx.Err() == nil {
+		log.Warn("the repairs that await an approval cannot be read for the pages", "error", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range waiting {
+		b.awaiting[r.ID] = true
+	}
+	b.news.add("summary", sentinel.Table{})
 }

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -154,36 +153,12 @@ func (n need) has(id string) bool {
 	return n.ID == id || slices.ContainsFunc(n.Below, func(i sentinel.Incident) bool { return i.ID == id })
 }
 
-// addNeeds sorts the incidents: what needs a person, the most important first and the oldest first
-// among equals; what Sentinel is at work on; what is silenced.
+// addNeeds adds the open incidents by what they need.
 func (d *overviewData) addNeeds(open []sentinel.Incident, repairs []sentinel.Repair) {
-	slices.SortFunc(open, func(a, b sentinel.Incident) int {
-		return cmp.Or(tierRank(a.Tier)-tierRank(b.Tier), a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID))
-	})
-	below := map[string][]sentinel.Incident{}
-	here := map[string]bool{}
-	for _, i := range open {
-		here[i.ID] = true
-		below[i.Upstream] = append(below[i.Upstream], i)
-	}
-	for _, i := range open {
-		n := need{Incident: i, Age: d.Now.Sub(i.Opened), Below: below[i.ID]}
-		for r := range repairs {
-			if repairs[r].State == sentinel.AwaitingApproval && n.has(repairs[r].Incident) {
-				n.Repair = &repairs[r]
-			}
-		}
-		switch {
-		case i.State == sentinel.Suppressed:
-			d.Silenced++
-		case i.Upstream != "" && here[i.Upstream]: // it is shown below that one
-		case i.State == sentinel.Repairing || i.State == sentinel.Verifying:
-			d.AtWork = append(d.AtWork, n)
-		case len(d.Needs) < mostNeeds:
-			d.Needs = append(d.Needs, n)
-		default:
-			d.MoreNeeds++
-		}
+	all := sortNeeds(open, repairs, d.Now)
+	d.Needs, d.AtWork, d.Silenced = all.Needs, all.AtWork, len(all.Silenced)
+	if len(d.Needs) > mostNeeds {
+		d.Needs, d.MoreNeeds = d.Needs[:mostNeeds], len(d.Needs)-mostNeeds
 	}
 }
 

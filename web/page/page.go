@@ -15,6 +15,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
+	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/docs"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -35,7 +36,7 @@ type Agent interface {
 	Channels() []string
 	// ServiceLevels returns how the datasets with an objective stand now.
 	ServiceLevels() []slo.Report
-	// Decide acknowledges or resolves an incident. what is "ack" or "resolve".
+	// Decide acts on an incident. what is "ack", "resolve", or "note" with why as its text.
 	Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error)
 	// Silence suppresses notifications for a time.
 	Silence(ctx context.Context, s notify.Silence) error
@@ -52,6 +53,12 @@ type Agent interface {
 	AcceptTable(ctx context.Context, v store.TableAcceptance) (bool, error)
 	// AcceptSegments accepts that segments of a check are gone, and returns their names.
 	AcceptSegments(ctx context.Context, v store.Acceptance) ([]string, error)
+	// AcceptSchema reads the schema of a table now and makes it the accepted one, and returns
+	// what was accepted.
+	AcceptSchema(ctx context.Context, v agent.SchemaAcceptance) ([]string, error)
+	// Statements returns what the checks of a dataset send to the warehouse, and sends none of
+	// it but the reading of the catalog.
+	Statements(ctx context.Context, t sentinel.Table) ([]agent.Statement, error)
 	// AcceptBaselines makes snapshots the baselines of schema checks, by check id. It
 	// accepts all of them or none.
 	AcceptBaselines(ctx context.Context, accepted map[string]store.Snapshot) error

@@ -41,15 +41,18 @@ func addScreen(s screen) { screens = append(screens, s) }
 type failure struct {
 	status  int
 	message string
+	back    string // the path where what it is about is shown; "" for none
 }
 
 func (f *failure) Error() string { return f.message }
 
 // notFound says that something is not there.
-func notFound(message string) error { return &failure{http.StatusNotFound, message} }
+func notFound(message string) error { return &failure{status: http.StatusNotFound, message: message} }
 
 // badRequest says what is wrong with a request.
-func badRequest(message string) error { return &failure{http.StatusBadRequest, message} }
+func badRequest(message string) error {
+	return &failure{status: http.StatusBadRequest, message: message}
+}
 
 // view is a screen's template with the layout around it.
 type view struct{ whole *template.Template }
@@ -183,7 +186,8 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, body []b
 // message is the content of message.html.
 type message struct {
 	Title, Text string
-	Login       bool // a login would help
+	Login       bool   // a login would help
+	Back        string // the path of what it is about; "" for none
 }
 
 // fail answers with an error as a page.
@@ -191,7 +195,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusInternalServerError
 	m := message{Title: "This cannot be shown now", Text: "The agent's state cannot be read. Its log says why."}
 	if f := (*failure)(nil); errors.As(err, &f) {
-		status, m.Text = f.status, f.message
+		status, m.Text, m.Back = f.status, f.message, f.back
 		if status == http.StatusNotFound {
 			m.Title = "Not found"
 		} else {
@@ -210,7 +214,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, why access.Refusal
 		http.Redirect(w, r, s.Base+"/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		return
 	}
-	m := message{"This needs more rights", sentence(why.Message), why.Login}
+	m := message{Title: "This needs more rights", Text: sentence(why.Message), Login: why.Login}
 	s.write(w, r, why.Status, "message.html", s.bareFrame(m))
 }
 

@@ -7,12 +7,21 @@
 
   // Times: the server writes the dataset's zone; people read their own, and find the other in the title.
   const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+  const week = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  const month = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const year = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+  function short(at) {
+    const days = Math.abs(Date.now() - at) / 86400000;
+    if (at.toDateString() === new Date().toDateString()) return clock.format(at);
+    return (days < 6 ? week : days < 180 ? month : year).format(at);
+  }
   function localTimes(within) {
     for (const t of within.querySelectorAll("time[datetime]:not([title])")) {
       const at = new Date(t.dateTime);
       if (isNaN(at)) continue;
       t.title = t.textContent;
-      if (!t.hasAttribute("data-as-is")) t.textContent = zoned.format(at);
+      if (!t.hasAttribute("data-as-is")) t.textContent = t.hasAttribute("data-short") ? short(at) : zoned.format(at);
     }
   }
 
@@ -30,6 +39,7 @@
   function refresh() {
     waiting = null;
     if (paused || document.hidden) { waiting = false; return; }
+    if (document.querySelector("main details.verb[open]")) { later(); return; } // somebody decides
     if (typing(document.activeElement) && document.activeElement.closest("main form[method=post]")) { later(); return; }
     last = Date.now();
     htmx.ajax("GET", location.pathname + location.search, { target: "#main", select: "#main", swap: "outerMorph" });
@@ -81,7 +91,9 @@
     if (list.open) return;
     const go = before === "g" && places[e.key];
     before = e.key;
+    const verb = !go && document.querySelector(`main details.verb[data-key="${CSS.escape(e.key)}"]`);
     if (go) location.href = base + go;
+    else if (verb) { verb.open = true; verb.querySelector("textarea, input:not([type=hidden]), button").focus(); e.preventDefault(); }
     else if (e.key === "/") { const f = document.querySelector("main input[type=search]") || document.getElementById("find"); if (f.offsetParent) { f.focus(); f.select(); e.preventDefault(); } }
     else if (e.key === "j") move(1);
     else if (e.key === "k") move(-1);

@@ -1,0 +1,109 @@
+package page
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+func init() {
+	addScreen(screen{
+		path: "/incidents", template: "incidents.html", nav: "Incidents", order: 30, live: "incident repair",
+		show: func(s *Site, r *http.Request) (any, error) { return s.incidentList(r) },
+	})
+}
+
+const (
+	mostListed = 200 // open incidents on the list
+	mostEnded  = 25  // of those that have ended
+)
+
+// incidentsData is the content of incidents.html.
+type incidentsData struct {
+	Sentence string
+	Now      time.Time
+	needs
+	More     int                 // open ones that are not listed
+	Ended    []sentinel.Incident // the newest first
+	Silences []notify.SilenceStatus
+}
+
+func (s *Site) incidentList(r *http.Request) (d incidentsData, err error) {
+	ctx := r.Context()
+	d.Now = s.Clock.Now()
+	repairs, err := s.Store.Repairs(ctx, store.RepairFilter{Active: true, Limit: mostListed})
+	if err != nil {
+		return d, err
+	}
+	d.needs = sortNeeds(s.Board.open(), repairs, d.Now)
+	for _, list := range []*[]need{&d.Needs, &d.AtWork, &d.Silenced} {
+		d.More += max(0, len(*list)-mostListed)
+		*list = (*list)[:min(mostListed, len(*list))]
+	}
+	all, err := s.Store.Incidents(ctx, store.IncidentFilter{Resolved: true, Since: d.Now.AddDate(0, 0, -30), Limit: 1000})
+	if err != nil {
+		return d, err
+	}
+	for _, i := range all {
+		if i.State == sentinel.Resolved {
+			d.Ended = append(d.Ended, i)
+		}
+	}
+	slices.SortFunc(d.Ended, func(a, b sentinel.Incident) int { return b.Resolved.Compare(a.Resolved) })
+	d.Ended = d.Ended[:min(mostEnded, len(d.Ended))]
+	if d.Silences, err = s.silenceRows(ctx); err != nil {
+		return d, err
+	}
+	switch n := len(d.Needs); {
+	case n > 0:
+		d.Sentence = plural(n, "incident needs", "incidents need") + " you"
+	case len(d.AtWork)+len(d.Silenced) > 0:
+		d.Sentence = "No incident needs you"
+	default:
+		d.Sentence = "No incident is open"
+	}
+	return d, nil
+}
+
+// needs are open incidents by what they need.
+type needs struct {
+	Needs    []need // a person, the most important first and the oldest first among equals
+	AtWork   []need // Sentinel is at work on them
+	Silenced []need
+}
+
+// sortNeeds sorts open incidents. One that another explains is below that one.
+func sortNeeds(open []sentinel.Incident, repairs []sentinel.Repair, now time.Time) (d needs) {
+	slices.SortFunc(open, func(a, b sentinel.Incident) int {
+		return cmp.Or(tierRank(a.Tier)-tierRank(b.Tier), a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID))
+	})
+	below := map[string][]sentinel.Incident{}
+	here := map[string]bool{}
+	for _, i := range open {
+		here[i.ID] = true
+		below[i.Upstream] = append(below[i.Upstream], i)
+	}
+	for _, i := range open {
+		n := need{Incident: i, Age: now.Sub(i.Opened), Below: below[i.ID]}
+		for r := range repairs {
+			if repairs[r].State == sentinel.AwaitingApproval && n.has(repairs[r].Incident) {
+				n.Repair = &repairs[r]
+			}
+		}
+		switch {
+		case i.State == sentinel.Suppressed:
+			d.Silenced = append(d.Silenced, n)
+		case i.Upstream != "" && here[i.Upstream]: // it is shown below that one
+		case i.State == sentinel.Repairing || i.State == sentinel.Verifying:
+			d.AtWork = append(d.AtWork, n)
+		default:
+			d.Needs = append(d.Needs, n)
+		}
+	}
+	return d
+}
