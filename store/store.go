@@ -232,7 +232,20 @@ func (s *Store) Guard(ctx context.Context) (rewritten bool, err error) {
 }
 
 // describe adds to an error which state it is about and what to do.
-func (s *Store) describe(err error) error { return s.engine.Describe(err) }
+func (s *Store) describe(err error) error {
+	if err = s.engine.Describe(err); err != nil {
+		return &StateError{err}
+	}
+	return nil
+}
+
+// StateError says that the state could not be read or written. Nothing was changed, or nobody
+// knows whether it was.
+type StateError struct{ Err error }
+
+func (e *StateError) Error() string { return e.Err.Error() }
+
+func (e *StateError) Unwrap() error { return e.Err }
 
 // each calls do for every row of a query.
 func (s *Store) each(ctx context.Context, query string, args []any, do func(scan func(...any) error) error) error {

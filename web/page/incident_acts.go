@@ -50,7 +50,7 @@ func onIncident(do func(*Site, *request, sentinel.Incident) error) func(*Site, *
 // it can be seen as it is now.
 func (s *Site) refused(err error, back string) error {
 	f := &failure{http.StatusConflict, sentence(err.Error()), back}
-	known := (*failure)(nil)
+	known, state := (*failure)(nil), (*store.StateError)(nil)
 	switch problems := s.Problems(); {
 	case errors.As(err, &known):
 		f.status, f.message = known.status, known.message
@@ -62,7 +62,7 @@ func (s *Site) refused(err error, back string) error {
 		f.status = http.StatusServiceUnavailable
 	case errors.Is(err, store.ErrStale):
 		f.message = "Somebody was quicker: it has changed since you read it. Nothing was done twice."
-	case errors.Is(err, context.DeadlineExceeded), len(problems) > 0:
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &state), len(problems) > 0:
 		f.status = http.StatusServiceUnavailable
 		f.message = strings.TrimSpace("Nothing was done: " + err.Error() + ". " + strings.Join(problems, " "))
 	}
