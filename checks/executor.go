@@ -168,8 +168,7 @@ func allChecks(part []jobRun) iter.Seq[*checkRun] {
 
 // questions returns the next questions of the job's checks. A table that does not exist,
 // or whose catalog could not be read, gets only statements of the user.
-func (e *executor) questions(j *jobRun) []question {
-	out := make([]question, 0, len(j.checks))
+func (e *executor) questions(j *jobRun) (out []question) {
 	for k := range j.checks {
 		run := &j.checks[k]
 		for _, a := range run.nextAsks() {
@@ -186,6 +185,9 @@ func (e *executor) questions(j *jobRun) []question {
 				continue
 			}
 			run.readsRows, run.readsQuery = run.readsRows || a.Query == nil, run.readsQuery || a.Query != nil
+			if out == nil {
+				out = make([]question, 0, len(j.checks)-k)
+			}
 			out = append(out, q)
 		}
 	}
@@ -195,10 +197,12 @@ func (e *executor) questions(j *jobRun) []question {
 // askRound asks all open questions at once, and those of failed statements again;
 // see askAgain. It reports whether there were questions.
 func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
-	batch := make([]planned, 0, len(part))
+	var batch []planned
 	for i := range part {
 		if questions := e.questions(&part[i]); len(questions) > 0 {
-			asked = true
+			if batch == nil {
+				batch = make([]planned, 0, len(part)-i)
+			}
 			batch = append(batch, e.statements(questions)...)
 		}
 	}

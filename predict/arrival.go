@@ -76,14 +76,3 @@ func median(xs []float64) float64 {
 	}
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
-
-// deviation returns the median absolute deviation, scaled to the standard deviation of
-// a normal distribution.
-func deviation(xs []float64) float64 {
-	mid := median(xs)
-	off := make([]float64, len(xs))
-	for i, x := range xs {
-		off[i] = math.Abs(x - mid)
-	}
-	return 1.4826 * median(off)
-}

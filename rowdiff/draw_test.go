@@ -52,10 +52,6 @@ var kinds = []kind{
 	}, false},
 }
 
-func kindOf(name string) kind {
-	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })]
-}
-
 // scene is two tables, with rows by column name.
 type scene struct {
 	draw       *rand.Rand

@@ -33,8 +33,8 @@ type Board struct {
 	sparks    map[sentinel.Table]spark
 }
 
-// dataset is one table that the agent checks. It is replaced as a whole when it changes, and
-// its parts are never changed, so that pages may read it without a lock.
+// dataset is one table that the agent checks. One that a page has read is never changed, but
+// replaced as a whole, so that pages may read it without a lock.
 type dataset struct {
 	Table      sentinel.Table
 	Owner      string
@@ -47,6 +47,7 @@ type dataset struct {
 	risk       *agent.Risk
 	Checks     []check
 	search     string // what a search looks in, in lower case
+	read       bool   // by a page
 }
 
 // check is the last result of a check of a dataset, in short.
@@ -150,28 +151,36 @@ func (b *Board) Judged(batch store.Batch) {
 
 // result takes the last result of a check. The lock is held.
 func (b *Board) result(r *sentinel.Result) {
-	before := b.datasets[r.Table]
-	d := &dataset{Table: r.Table, Location: time.UTC, search: strings.ToLower(r.Table.String())}
-	if before != nil {
-		*d = *before
-	} else {
-		b.sorted = nil
-	}
+	d := b.changeable(r.Table)
 	c := brief(r)
 	at := slices.IndexFunc(d.Checks, func(o check) bool { return o.ID == c.ID })
-	d.Checks = slices.Clone(d.Checks)
 	if at < 0 {
 		d.Checks = append(d.Checks, c)
 	} else {
 		d.Checks[at] = c.configuredAs(d.Checks[at])
 	}
-	b.datasets[r.Table] = d
-	if b.sorted != nil {
-		if i, found := slices.BinarySearchFunc(b.sorted, r.Table, compareTable); found {
-			b.sorted[i] = d
-		}
-	}
 	b.news.add("check", r.Table)
+}
+
+// changeable returns a dataset that no page has read. The lock is held.
+func (b *Board) changeable(t sentinel.Table) *dataset {
+	d := b.datasets[t]
+	switch {
+	case d == nil:
+		d = &dataset{Table: t, Location: time.UTC, search: strings.ToLower(t.String())}
+		b.sorted = nil
+	case d.read:
+		replacement := *d
+		replacement.Checks, replacement.read = slices.Clone(d.Checks), false
+		d = &replacement
+	default:
+		return d
+	}
+	b.datasets[t] = d
+	if i, found := slices.BinarySearchFunc(b.sorted, t, compareTable); found {
+		b.sorted[i] = d
+	}
+	return d
 }
 
 func compareTable(d *dataset, t sentinel.Table) int { return d.Table.Compare(t) }
@@ -258,14 +267,21 @@ func (b *Board) all() []*dataset {
 		}
 		slices.SortFunc(b.sorted, func(x, y *dataset) int { return x.Table.Compare(y.Table) })
 	}
+	for _, d := range b.sorted {
+		d.read = true
+	}
 	return slices.Clone(b.sorted)
 }
 
 // of returns one dataset and its unresolved incident; nil if it is not watched.
 func (b *Board) of(t sentinel.Table) (*dataset, sentinel.Incident) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.datasets[t], b.incidents[t]
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	d := b.datasets[t]
+	if d != nil {
+		d.read = true
+	}
+	return d, b.incidents[t]
 }
 
 // zone is the time zone of a dataset; UTC if it is not watched.
