@@ -11,6 +11,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -47,6 +48,9 @@ type overviewData struct {
 	Heat      []heat
 	HeatDays  []string // labels of the columns; "" for none
 	Glance    glance
+	// Levels are the service levels with the least budget left.
+	Levels     []slo.Report
+	MoreLevels int
 }
 
 // riskRow is a deadline that may be missed.
@@ -101,6 +105,7 @@ func (s *Site) overview(ctx context.Context) (overviewData, error) {
 	}
 	d.OffWhy, d.Off = repair.ReadKillSwitch(ctx, s.Store)
 	d.addHeat(all, s.Board, now)
+	d.Levels, d.MoreLevels = s.levels()
 	if d.Glance, err = s.glance(ctx, all); err != nil {
 		return d, err
 	}
