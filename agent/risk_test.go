@@ -198,13 +198,16 @@ func TestAMissIsPredictedAndScored(t *testing.T) {
 	if open := w.warnings(); len(open) != 0 {
 		t.Fatalf("sixty days on time: %+v", open)
 	}
-	// Today nothing comes: what was here by 5:20 on every day is not here at 5:50.
+	// Today nothing comes: what was here by 5:20 on every day is not here at 5:28.
 	last := w.now.Truncate(24 * time.Hour).Add(-24*time.Hour + 5*time.Hour + 20*time.Minute)
-	for range 11 {
+	for range 10 {
 		w.now = w.now.Add(30 * time.Minute)
 		w.run(last)
 	}
-	w.now = w.now.Add(25 * time.Minute) // 5:55, between two checks
+	if open := w.warnings(); len(open) != 0 {
+		t.Fatalf("before it is due: %+v", open)
+	}
+	w.now = w.now.Add(28 * time.Minute) // 5:28, between two checks
 	w.agent.mu.Lock()
 	batch, err := w.agent.judgeRisks(w.now, nil)
 	rec := w.agent.submit(t.Context(), batch, nil)
@@ -215,9 +218,9 @@ func TestAMissIsPredictedAndScored(t *testing.T) {
 	open := w.warnings()
 	if len(open) != 1 || open[0].Tier != "critical" ||
 		!strings.Contains(open[0].Message, "chance that w.main.orders misses") ||
-		!strings.Contains(open[0].Message, "5m left") ||
+		!strings.Contains(open[0].Message, "32m left") ||
 		!strings.Contains(open[0].Message, "not arrived yet") {
-		t.Fatalf("five minutes before the deadline: %+v", open)
+		t.Fatalf("half an hour before the deadline: %+v", open)
 	}
 	w.startsTheJobEarly(batch)
 	metrics := httptest.NewRecorder()
@@ -228,13 +231,13 @@ func TestAMissIsPredictedAndScored(t *testing.T) {
 		}
 	}
 	// It comes at last, too late: the warning ends, and is counted as right.
-	w.now = w.now.Add(35 * time.Minute)
+	w.now = w.now.Add(62 * time.Minute)
 	w.run(w.now.Add(-5 * time.Minute))
 	if open := w.warnings(); len(open) != 0 {
 		t.Errorf("after the arrival: %+v", open)
 	}
 	r := w.agent.forecasts[w.table].Tracker.Model.Report()
-	if r.Misses != 1 || r.Warned != 1 || r.Lead != 5*time.Minute {
+	if r.Misses != 1 || r.Warned != 1 || r.Lead != 32*time.Minute {
 		t.Errorf("report %+v", r)
 	}
 

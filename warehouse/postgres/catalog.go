@@ -29,10 +29,10 @@ func query(name string) string {
 
 // relationsSQL selects the relations in scope. Every part joins it. The whole catalog
 // is one statement, and so one snapshot. $materialized decides how comments are read:
-// in one scan for all tables, and as the planner chooses for those that are named.
+// one scan for many tables, look-ups for few.
 var relationsSQL = query("relations")
 
-// noIndex stands where a join of all tables must not use an index row by row. The
+// noIndex stands where a join of many tables must not use an index row by row. The
 // planner expects few rows and would; a cast has no index.
 const noIndex = "/*cast*/"
 
@@ -169,15 +169,16 @@ func withRows(st warehouse.Statement, each func() func([]warehouse.Cell) error) 
 	return st
 }
 
-// catalogStatement writes the statement for a scope. It finds tables by name. The planner
-// chooses between the indexes of the catalogs and one pass over them, so that the cost grows
-// with the tables that are asked for, and not with those of the server.
+// catalogStatement writes the statement for a scope. It finds tables by name, so that its
+// cost grows with the tables that are asked for, and not with those of the server.
 func catalogStatement(scope warehouse.Scope) warehouse.Statement {
 	from, whole, shared, cast := query("every_scope"), "true", "MATERIALIZED", "::int8"
 	var args []any
 	if scope.Tables != nil {
 		from, whole, args = query("named_scope"), "w.whole", namesOf(scope)
-		shared, cast = "NOT MATERIALIZED", ""
+		if len(scope.Tables) <= manyTables {
+			shared, cast = "NOT MATERIALIZED", ""
+		}
 	} else if scope.Definitions != nil {
 		whole = "false"
 	}
@@ -219,6 +220,10 @@ func namesOf(scope warehouse.Scope) []any {
 	}
 	return []any{array(schemas), array(names), array(wholes)}
 }
+
+// manyTables is the number of tables above which the catalogs are read in one pass
+// instead of table by table through their indexes.
+const manyTables = 50
 
 var arrayEscape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
