@@ -3,6 +3,7 @@ package propose
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,8 +22,8 @@ const (
 )
 
 // Values proposes checks of columns that hold for the first rows of each table: values that are
-// never missing, never repeat, are never negative, or are a few words. What constraints prove is
-// not proposed. Tables whose rows cannot be read have none.
+// never missing, never repeat or are never negative, and as a comment those that are a few
+// words. What constraints prove is not proposed. Tables whose rows cannot be read have none.
 func Values(ctx context.Context, db *warehouse.DB, s Source) map[warehouse.TableName][]Check {
 	out := map[warehouse.TableName][]Check{}
 	names, _ := s.Names()
@@ -74,21 +75,33 @@ func (v valuesOf) checks(ctx context.Context) (out []Check) {
 		column := "column: " + text(c.Name)
 		note := "holds for the " + counted(int(all), "row") + " that were read"
 		if c.Nullable && number(cells[0]) == all {
-			out = append(out, Check{Text: "missing: {" + column + "}", Note: note})
+			out = append(out, Check{Text: noneBad("missing", c.Name), Note: note})
 		}
 		if v.mayBeKey(c) && number(cells[0]) >= enoughRows && number(cells[2]) == number(cells[0]) {
-			out = append(out, Check{Text: "duplicate: {" + column + "}", Note: note})
+			out = append(out, Check{Text: noneBad("duplicate", c.Name), Note: note})
 		}
 		positive := !cells[1].Null && !strings.HasPrefix(cells[1].Text, "-")
 		if c.Type.IsNumber() && !c.Type.Unsigned && number(cells[0]) >= enoughRows && positive {
 			out = append(out, Check{Text: "invalid: {" + column + ", min: 0}", Note: note})
 		}
 		if list := v.words(ctx, c); len(list) > 0 {
-			out = append(out, Check{Note: note,
-				Text: "invalid: {" + column + ", valid_values: [" + strings.Join(list, ", ") + "]}"})
+			out = append(out, Check{
+				Text: "invalid: {" + column + ", valid_values: [" + strings.Join(list, ", ") + "]}",
+				Off:  "the " + counted(int(all), "row") + " that were read have these values, and others may come",
+			})
 		}
 	}
 	return out
+}
+
+var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+
+// noneBad says that no row of a column is bad, in one line where its name needs no quotes.
+func noneBad(kind, column string) string {
+	if plainName.MatchString(column) {
+		return kind + "_count(" + column + ") = 0"
+	}
+	return kind + ": {column: " + text(column) + "}"
 }
 
 // number reads a count; -1 if it is none.
