@@ -200,6 +200,7 @@ func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
 	var batch []planned
 	for i := range part {
 		if questions := e.questions(&part[i]); len(questions) > 0 {
+			asked = true
 			if batch == nil {
 				batch = make([]planned, 0, len(part)-i)
 			}
