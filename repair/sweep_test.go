@@ -1,19 +1,24 @@
 package repair_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/repair/alter"
 	"github.com/sentinel-dq/sentinel/repair/hooks"
 	"github.com/sentinel-dq/sentinel/repair/reload"
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
+	"github.com/sentinel-dq/sentinel/rowdiff"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // example is a configured action and the finding it is for. Those that act on
@@ -29,6 +34,7 @@ func examples(b *repairtest.Fixture, receiver string) map[string][]example {
 	staging := []sentinel.Table{b.Table("staging")}
 	return map[string][]example{
 		"reload_partition": {{&reload.Partition{From: staging}, repairtest.MissingDay, true}, {&reload.Partition{From: staging, Method: "merge"}, repairtest.MissingDay, true}},
+		"reload_keys":      {{&reload.Keys{}, "rows", true}},
 		"alter_table":      {{&alter.Table{}, "column_added:coupon", b.Engine != "sqlite"}}, // SQLite drops no column beside an open reader
 		"sql":              {{&hooks.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"}}, repairtest.MissingDay, true}},
 		"exec":             {{&hooks.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, repairtest.MissingDay, true}},
@@ -37,6 +43,21 @@ func examples(b *repairtest.Fixture, receiver string) map[string][]example {
 		"dbt":              {{&hooks.DBT{Program: "/bin/true", Project: b.T.TempDir(), Select: []string{"orders"}}, repairtest.MissingDay, false}},
 		"kubernetes":       {{&hooks.Kubernetes{CronJob: "reload", Namespace: "etl"}, repairtest.MissingDay, false}},
 	}
+}
+
+// secondDay compares the rows of the second day with those of staging.
+type secondDay struct{ b *repairtest.Fixture }
+
+func (c secondDay) With() sentinel.Table { return c.b.Table("staging") }
+
+func (c secondDay) CompareRows(ctx context.Context, most int) (*rowdiff.Comparison, *rowdiff.Result, error) {
+	with := c.With()
+	check := &checks.Reconcile{With: &with, ByRows: checks.ByRows{Key: []string{"id"}, Columns: []string{"amount", "note", "at"}}}
+	check.Common().Where = "at >= '2026-03-11' AND at < '2026-03-12'"
+	c.b.Must(check.Validate())
+	env := checks.Env{Clock: repairtest.Clock, Warehouse: func(string) (*warehouse.DB, error) { return c.b.Read, nil }}
+	return checks.CompareRows(ctx, env, checks.Job{Table: c.b.Table("orders"), Location: time.UTC,
+		Tick: repairtest.Clock(), Checks: []checks.Check{check}}, most)
 }
 
 // shipped are the actions that are no test's own.
@@ -62,7 +83,9 @@ func TestEveryActionPlansReadOnlyAndRollsBack(t *testing.T) {
 			}
 			for n, e := range all[kind] {
 				b.Must(e.action.Validate())
-				plan, err := e.action.Plan(t.Context(), target, b.OpenIncident(e.key))
+				why := b.OpenIncident(e.key)
+				why.Rows = secondDay{b}
+				plan, err := e.action.Plan(t.Context(), target, why)
 				if err != nil {
 					t.Errorf("%s: %v", kind, err)
 					continue
