@@ -105,10 +105,10 @@ type Target struct {
 // Needs is what a check must know before its questions.
 type Needs struct {
 	Facts     warehouse.Facts // facts of the dataset
+	LikeFacts warehouse.Facts // facts of Like
+	Like      *sentinel.Table // another dataset to read; nil for none
 	Column    string          // column whose type must be known, in the dataset and in Like; "" for none
 	Columns   []string        // further columns whose types must be known, in both
-	Like      *sentinel.Table // another dataset to read; nil for none
-	LikeFacts warehouse.Facts // facts of Like
 	History   []Series        // stored observations to read
 	// SegmentHistory is read for each remembered segment; nil if it is not needed.
 	SegmentHistory *Series
