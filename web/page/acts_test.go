@@ -214,7 +214,7 @@ func TestIncidentsAreDecided(t *testing.T) {
 	p.click("This was expected…")
 	p.write("why", "a sale")
 	p.click("Mark as expected")
-	p.shows("Resolved")
+	p.shows("resolved it") // and opened again, should a look have come between
 	want := []string{
 		"oncall for ann incident.ack I look at it", "oncall for ann incident.note The provider replays at noon.",
 		"oncall for ann incident.resolve expected: a sale",
