@@ -36,11 +36,18 @@
     live.classList.toggle("old", old);
     live.textContent = paused ? "paused" : old ? "as of " + new Date(heard).toLocaleTimeString() + ", reconnecting" : "live";
   }
+  // Somebody has a form open, or writes in it. News that were asked for before wait, too.
+  function deciding() {
+    const at = document.activeElement;
+    return document.querySelector("main details.verb[open]") || typing(at) && at.closest("main form[method=post]");
+  }
+  document.addEventListener("htmx:before:swap", (e) => {
+    if (deciding()) { e.preventDefault(); later(); }
+  });
   function refresh() {
     waiting = null;
     if (paused || document.hidden) { waiting = false; return; }
-    if (document.querySelector("main details.verb[open]")) { later(); return; } // somebody decides
-    if (typing(document.activeElement) && document.activeElement.closest("main form[method=post]")) { later(); return; }
+    if (deciding()) { later(); return; }
     last = Date.now();
     htmx.ajax("GET", location.pathname + location.search, { target: "#main", select: "#main", swap: "outerMorph" });
     htmx.ajax("GET", location.pathname + location.search, { target: "#nav", select: "#nav", swap: "outerMorph" });
