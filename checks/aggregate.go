@@ -258,11 +258,8 @@ func (c *AggregateCheck) answerError(t Target, a Answers) error {
 // Judge implements Check.
 func (c *AggregateCheck) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "aggregate"
-	switch {
-	case t.Known.Err != nil:
-		return errorResult(kind, t.Known.Err)
-	case t.Known.Relation == nil:
-		return missingTable(kind, t, c.OnMissing)
+	if r, unread := unreadTable(kind, t, c.OnMissing); unread {
+		return r
 	}
 	if err := c.timeError(t); err != nil {
 		return errorResult(kind, err)

@@ -246,11 +246,8 @@ func (j *rowJudge) words(n tally) string {
 // judgeRows returns the result of a kind that counts bad rows.
 func (b *BadRows) judgeRows(t Target, c rowChecker, a Answers) sentinel.Result {
 	kind := KindOf(c)
-	switch {
-	case t.Known.Err != nil:
-		return errorResult(kind, t.Known.Err)
-	case t.Known.Relation == nil:
-		return missingTable(kind, t, b.OnMissing)
+	if r, unread := unreadTable(kind, t, b.OnMissing); unread {
+		return r
 	}
 	rule, err := c.rule(t)
 	if err == nil {

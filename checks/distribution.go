@@ -214,11 +214,8 @@ func (c *Distribution) cells(t Target) (*Cells, error) {
 // Judge implements Check.
 func (c *Distribution) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "distribution"
-	switch {
-	case t.Known.Err != nil:
-		return errorResult(kind, t.Known.Err)
-	case t.Known.Relation == nil:
-		return missingTable(kind, t, c.OnMissing)
+	if r, unread := unreadTable(kind, t, c.OnMissing); unread {
+		return r
 	}
 	if err := c.timeError(t); err != nil {
 		return errorResult(kind, err)

@@ -144,11 +144,8 @@ func (c *Duplicate) inScan(t Target) bool {
 // Judge implements Check.
 func (c *Duplicate) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "duplicate"
-	switch {
-	case t.Known.Err != nil:
-		return errorResult(kind, t.Known.Err)
-	case t.Known.Relation == nil:
-		return missingTable(kind, t, c.OnMissing)
+	if r, unread := unreadTable(kind, t, c.OnMissing); unread {
+		return r
 	}
 	_, err := c.columns(t)
 	if err = cmp.Or(err, c.timeError(t)); err != nil {

@@ -159,11 +159,8 @@ func (c *Reference) Ask(t Target, _ Answers) []Ask {
 // Judge implements Check.
 func (c *Reference) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "reference"
-	switch {
-	case t.Known.Err != nil:
-		return errorResult(kind, t.Known.Err)
-	case t.Known.Relation == nil:
-		return missingTable(kind, t, c.OnMissing)
+	if r, unread := unreadTable(kind, t, c.OnMissing); unread {
+		return r
 	}
 	_, err := c.orphans(t)
 	if err = cmp.Or(err, c.answerError(t.alone(), a, []string{askValues, askOrphans})); err != nil {

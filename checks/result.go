@@ -185,6 +185,18 @@ func adviceFor(err error) string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// unreadTable returns the result of a check whose table could not be read, or does not
+// exist; unread is false if it is there.
+func unreadTable(kind string, t Target, missing Policy) (r sentinel.Result, unread bool) {
+	switch {
+	case t.Known.Err != nil:
+		return errorResult(kind, t.Known.Err), true
+	case t.Known.Relation == nil:
+		return missingTable(kind, t, missing), true
+	}
+	return r, false
+}
+
 // missingTable returns the result for a table that does not exist.
 func missingTable(kind string, t Target, p Policy) sentinel.Result {
 	f := sentinel.Finding{Key: sentinel.MissingTableKey, Status: p.status(), Message: "the table does not exist",

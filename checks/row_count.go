@@ -273,11 +273,8 @@ const estimateError = 0.25
 // Judge implements Check.
 func (c *RowCount) Judge(t Target, a Answers) sentinel.Result {
 	const kind = "row_count"
-	switch {
-	case t.Known.Err != nil:
-		return errorResult(kind, t.Known.Err)
-	case t.Known.Relation == nil:
-		return missingTable(kind, t, c.OnMissing)
+	if r, unread := unreadTable(kind, t, c.OnMissing); unread {
+		return r
 	}
 	if err := c.timeError(t); err != nil {
 		return errorResult(kind, err)

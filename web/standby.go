@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
@@ -20,30 +19,13 @@ type Standby struct {
 	Clock   sentinel.Clock
 	Log     *slog.Logger
 
-	using sync.Mutex    // of Access and guard
-	guard *access.Guard // nil before Serve
-}
-
-// Use puts another Access in force, as [Server.Use] does.
-func (s *Standby) Use(a access.Access) {
-	s.using.Lock()
-	defer s.using.Unlock()
-	if s.guard != nil {
-		s.guard.Use(a)
-	}
-}
-
-func (s *Standby) newGuard(at net.Addr) *access.Guard {
-	s.using.Lock()
-	defer s.using.Unlock()
-	s.guard = access.NewGuard(s.Access, at, s.Clock, s)
-	return s.guard
+	door
 }
 
 // Serve serves requests on l until ctx ends. It closes l and its connections then, because
 // the agent that begins to lead needs the address.
 func (s *Standby) Serve(ctx context.Context, l net.Listener) error {
-	guard := s.newGuard(l.Addr())
+	guard := s.open(s.Access, l.Addr(), s.Clock, s)
 	srv := limited(s.handler(guard), s.Log)
 	ended := make(chan error, 1)
 	serving, stop := context.WithCancel(ctx)

@@ -73,31 +73,13 @@ type Server struct {
 
 	refusals refusals
 
-	using sync.Mutex    // of Access and guard
-	guard *access.Guard // nil before Serve
-}
-
-// Use puts another Access in force. Its web configuration file counts after a restart.
-func (s *Server) Use(a access.Access) {
-	s.using.Lock()
-	defer s.using.Unlock()
-	if s.guard != nil {
-		s.guard.Use(a)
-	}
-}
-
-// newGuard returns the guard of the server at an address.
-func (s *Server) newGuard(at net.Addr) *access.Guard {
-	s.using.Lock()
-	defer s.using.Unlock()
-	s.guard = access.NewGuard(s.Access, at, s.Clock, s)
-	return s.guard
+	door
 }
 
 // Serve serves requests on l until ctx ends. It then waits up to five seconds for
 // running requests. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	guard := s.newGuard(l.Addr())
+	guard := s.open(s.Access, l.Addr(), s.Clock, s)
 	keeping, stop := context.WithCancel(ctx)
 	var keeps sync.WaitGroup
 	keeps.Go(func() { guard.Keep(keeping) })
