@@ -91,7 +91,8 @@ func TestSessionsHaveTheRoleOfTheirToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := b.cookie
-	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Secure || c.Path != "/" || strings.Contains(c.Value, "token") {
+	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Secure || c.Path != "/" ||
+		strings.Contains(c.Value, "token") {
 		t.Errorf("the cookie is %v", c)
 	}
 	for role, want := range map[string]int{"": 200, access.Viewer: 200, access.Operator: 200, access.Admin: 403} {

@@ -13,8 +13,12 @@ import (
 func TestANewAccessCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	g := guard(access.Access{Tokens: []access.Token{token("ann", access.Admin)}, Read: "open", Metrics: "open"}, loopback, &now,
-		&refusals{})
+	g := guard(
+		access.Access{Tokens: []access.Token{token("ann", access.Admin)}, Read: "open", Metrics: "open"},
+		loopback,
+		&now,
+		&refusals{},
+	)
 	reads, metrics, changes := g.Reads(who), g.ReadsMetrics(who), g.Needs(access.Operator, who)
 	named := g.Hosts(who)
 	ofName := func(r *http.Request) { r.Host = "dq.example" }

@@ -34,7 +34,8 @@ func TestBadRowsAreExplainedOnce(t *testing.T) {
 	l.poll("the explanation stays", func() bool {
 		i := l.open()[0]
 		return strings.HasPrefix(i.Message, "120 of 300 values") && strings.HasSuffix(i.Message, "; when it began, all of the bad rows: country = c3") &&
-			i.Findings[0].Explanation == text[2:] && i.Findings[0].Message == i.Message
+			i.Findings[0].Explanation == text[2:] &&
+			i.Findings[0].Message == i.Message
 	})
 	history, err := l.memory.Runs(t.Context(), "range", time.Time{}, 100)
 	if err != nil {

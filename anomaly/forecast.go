@@ -56,7 +56,14 @@ func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
 
 // place returns the place of a time for the model of counts.
 func (s *state) place(t time.Time, holiday bool) counts.Place {
-	p := counts.Place{Daily: s.daily(), Hour: t.Hour(), Weekday: int(t.Weekday()), Holiday: holiday, Step: max(s.Step, 1), Ahead: 1}
+	p := counts.Place{
+		Daily:   s.daily(),
+		Hour:    t.Hour(),
+		Weekday: int(t.Weekday()),
+		Holiday: holiday,
+		Step:    max(s.Step, 1),
+		Ahead:   1,
+	}
 	if holiday {
 		p.Weekday = int(time.Sunday)
 	}

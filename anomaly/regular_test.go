@@ -57,15 +57,20 @@ func TestAnOldStateIsLearnedAgain(t *testing.T) {
 	for kept, again := range map[int]bool{1000: true, 100: false} {
 		w := newWatch(t, anomaly.Config{Location: time.UTC})
 		asked := 0
-		err := w.Restore(w.c, anomaly.Series{Check: "c", Metric: "row_count"}, state, func(since time.Time) (out []sentinel.Point, _ error) {
-			asked++
-			for i := 1000 - kept; i < 1000; i++ {
-				if p := storedPoint(i); p.Time.After(since) {
-					out = append(out, p)
+		err := w.Restore(
+			w.c,
+			anomaly.Series{Check: "c", Metric: "row_count"},
+			state,
+			func(since time.Time) (out []sentinel.Point, _ error) {
+				asked++
+				for i := 1000 - kept; i < 1000; i++ {
+					if p := storedPoint(i); p.Time.After(since) {
+						out = append(out, p)
+					}
 				}
-			}
-			return out, nil
-		})
+				return out, nil
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

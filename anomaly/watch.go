@@ -83,7 +83,10 @@ func (w *Watch) Restore(c Config, s Series, state []byte,
 
 // history returns the points to replay. A state of an earlier version, without a model of
 // counts, is replaced by what the recorded points teach if there are enough of them.
-func (k *watched) history(points func(since time.Time) ([]sentinel.Point, error), since time.Time) ([]sentinel.Point, error) {
+func (k *watched) history(
+	points func(since time.Time) ([]sentinel.Point, error),
+	since time.Time,
+) ([]sentinel.Point, error) {
 	p, can := k.detector.(*Profile)
 	if since.IsZero() || !can || !p.outdated() {
 		return points(since)

@@ -60,8 +60,14 @@ func (c *Cells) cell(d warehouse.Dialect) (string, error) {
 		fmt.Fprintf(&b, " WHEN %s THEN %d", infinite, infiniteCell)
 	}
 	x := tester.AsFloat(column)
-	fmt.Fprintf(&b, " WHEN %[1]s > 0 THEN %[2]d + ceil(ln(%[1]s) / %[3]s) WHEN %[1]s < 0 THEN -%[2]d - ceil(ln(-%[1]s) / %[3]s)"+
-		" ELSE 0 END", x, cellOffset, cellWidth)
+	fmt.Fprintf(
+		&b,
+		" WHEN %[1]s > 0 THEN %[2]d + ceil(ln(%[1]s) / %[3]s) WHEN %[1]s < 0 THEN -%[2]d - ceil(ln(-%[1]s) / %[3]s)"+
+			" ELSE 0 END",
+		x,
+		cellOffset,
+		cellWidth,
+	)
 	return b.String(), nil
 }
 
@@ -115,7 +121,9 @@ func compileCells(d warehouse.Dialect, of source, c *Cells) (warehouse.Statement
 func decodeCells(rows warehouse.Rows, c *Cells) Answer {
 	a := Answer{Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
 	if len(rows) > mostCells {
-		return Answer{Err: fmt.Errorf("column %s has more than %d different values: they are no categories", c.Column.Name, mostCells)}
+		return Answer{
+			Err: fmt.Errorf("column %s has more than %d different values: they are no categories", c.Column.Name, mostCells),
+		}
 	}
 	for _, row := range rows {
 		if len(row) != 3 {

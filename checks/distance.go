@@ -190,7 +190,10 @@ func (d *compared) joined() (out []comparedCell) {
 	}
 	if d.ordered {
 		open, sum := comparedCell{}, int64(0)
-		values := slices.DeleteFunc(slices.Clone(d.cells), func(c comparedCell) bool { return c.kind != 0 || c.number >= infiniteCell })
+		values := slices.DeleteFunc(
+			slices.Clone(d.cells),
+			func(c comparedCell) bool { return c.kind != 0 || c.number >= infiniteCell },
+		)
 		for i, c := range values {
 			add(&open, c)
 			sum += c.reference

@@ -262,7 +262,13 @@ func (j *distributionJudge) judge(kind string, d *compared) sentinel.Result {
 	}
 	distance, chance := d.distance(j.Method)
 	n := sentinel.Float(distance)
-	what := fmt.Sprintf("the %s distance of %s is %s (%s)", j.Method, j.column, strconv.FormatFloat(distance, 'g', 3, 64), sides)
+	what := fmt.Sprintf(
+		"the %s distance of %s is %s (%s)",
+		j.Method,
+		j.column,
+		strconv.FormatFloat(distance, 'g', 3, 64),
+		sides,
+	)
 	if moved := d.moved(j.ShowValues || d.fixed); moved != "" {
 		what += "; " + moved
 	}

@@ -58,7 +58,10 @@ func (b *bench) createDistributed(table string, rows []distributed) {
 	}
 	var tuples []string
 	for _, row := range rows {
-		tuples = append(tuples, fmt.Sprintf("(%s, %s, %s)", quote(row.category), quote(row.number), b.ago(time.Duration(row.day)*24*time.Hour)))
+		tuples = append(
+			tuples,
+			fmt.Sprintf("(%s, %s, %s)", quote(row.category), quote(row.number), b.ago(time.Duration(row.day)*24*time.Hour)),
+		)
 	}
 	b.exec("INSERT INTO " + table + " VALUES " + strings.Join(tuples, ", "))
 }
@@ -258,21 +261,53 @@ func TestDistributionMessages(t *testing.T) {
 		}
 		b.exec("INSERT INTO s VALUES " + strings.Join(tuples, ", "))
 		values := func(v map[string]string) checks.Against { return checks.Against{Values: v} }
-		b.want("s", &checks.Distribution{Column: "c", Against: values(map[string]string{"DE": "0.34", "US": "0.33", "secret": "0.33"})},
-			sentinel.Pass, "the js distance of c is")
-		r := b.want("s", &checks.Distribution{Column: "c", Against: values(map[string]string{"DE": "0.8", "US": "0.2"})}, sentinel.Fail,
-			"the share of DE changed most, from 80.0% to 33.4%, expected <= 0.1")
+		b.want(
+			"s",
+			&checks.Distribution{Column: "c", Against: values(map[string]string{"DE": "0.34", "US": "0.33", "secret": "0.33"})},
+			sentinel.Pass,
+			"the js distance of c is",
+		)
+		r := b.want(
+			"s",
+			&checks.Distribution{Column: "c", Against: values(map[string]string{"DE": "0.8", "US": "0.2"})},
+			sentinel.Fail,
+			"the share of DE changed most, from 80.0% to 33.4%, expected <= 0.1",
+		)
 		if strings.Contains(r.Message, "secret") {
 			b.tb.Error(r.Message)
 		}
 		b.want("s", &checks.Distribution{Column: "n", Against: values(map[string]string{"5": "0.02"})}, sentinel.Pass, "")
 		b.want("s", &checks.Distribution{Column: "n", Against: values(map[string]string{"5": "1"})}, sentinel.Fail, "")
-		b.want("s", &checks.Distribution{Column: "c", MinRows: 1001, Against: values(map[string]string{"DE": "1"})}, sentinel.Unknown, "too few")
-		b.want("s", &checks.Distribution{Column: "day", Against: values(map[string]string{"DE": "1"})}, sentinel.Error, "numbers or categories")
-		b.want("s", &checks.Distribution{Column: "c", Method: "ks", TimeBucket: checks.TimeBucket{Bucket: "day", TimeColumn: "day"}},
-			sentinel.Error, "ks is for numbers")
-		b.want("s", &checks.Distribution{Column: "c", TimeBucket: checks.TimeBucket{Bucket: "day", TimeColumn: "day"}}, sentinel.Unknown, "0 rows")
-		b.want("s", &checks.Distribution{Column: "nope", Against: values(map[string]string{"DE": "1"})}, sentinel.Error, "does not exist")
+		b.want(
+			"s",
+			&checks.Distribution{Column: "c", MinRows: 1001, Against: values(map[string]string{"DE": "1"})},
+			sentinel.Unknown,
+			"too few",
+		)
+		b.want(
+			"s",
+			&checks.Distribution{Column: "day", Against: values(map[string]string{"DE": "1"})},
+			sentinel.Error,
+			"numbers or categories",
+		)
+		b.want(
+			"s",
+			&checks.Distribution{Column: "c", Method: "ks", TimeBucket: checks.TimeBucket{Bucket: "day", TimeColumn: "day"}},
+			sentinel.Error,
+			"ks is for numbers",
+		)
+		b.want(
+			"s",
+			&checks.Distribution{Column: "c", TimeBucket: checks.TimeBucket{Bucket: "day", TimeColumn: "day"}},
+			sentinel.Unknown,
+			"0 rows",
+		)
+		b.want(
+			"s",
+			&checks.Distribution{Column: "nope", Against: values(map[string]string{"DE": "1"})},
+			sentinel.Error,
+			"does not exist",
+		)
 	})
 	for want, c := range map[string]*checks.Distribution{
 		"want one of last":          {Column: "c", Against: checks.Against{Last: 1, From: "2026-01-01"}, TimeBucket: checks.TimeBucket{Bucket: "day"}},

@@ -210,7 +210,10 @@ func (x *explainedTable) perCheck(form string) (outputs, anyBad []string) {
 			continue
 		}
 		c := fmt.Sprintf(form, i+1)
-		outputs = append(outputs, fmt.Sprintf("count(CASE WHEN %[1]s > 0 THEN 1 END), count(CASE WHEN %[1]s = 2 THEN 1 END)", c))
+		outputs = append(
+			outputs,
+			fmt.Sprintf("count(CASE WHEN %[1]s > 0 THEN 1 END), count(CASE WHEN %[1]s = 2 THEN 1 END)", c),
+		)
 		anyBad = append(anyBad, c+" = 2")
 		if x.time.set() {
 			outputs = append(outputs, fmt.Sprintf("min(CASE WHEN %[1]s = 2 THEN e END), max(CASE WHEN %[1]s = 2 THEN e END)", c))
@@ -310,7 +313,11 @@ func (x *explainedTable) send(ctx context.Context, st warehouse.Statement) (rows
 		return func(row []warehouse.Cell) error {
 			for i, c := range row {
 				if len(c.Text) > longestExplainedValue {
-					long = fmt.Errorf("a value of %s has more than %d bytes", x.columns[min(i, len(x.columns)-1)].Name, longestExplainedValue)
+					long = fmt.Errorf(
+						"a value of %s has more than %d bytes",
+						x.columns[min(i, len(x.columns)-1)].Name,
+						longestExplainedValue,
+					)
 					return long
 				}
 			}

@@ -53,7 +53,10 @@ func plant(r *rand.Rand, end time.Time) planted {
 	}
 	noise, rate := r.Float64()*0.02, 0.5+r.Float64()/2
 	for range 1000 + r.IntN(600) {
-		row := explainedRow{values: map[string]string{}, at: end.Add(-time.Duration(r.Int64N(int64(hours) * int64(time.Hour)))).Truncate(time.Second)}
+		row := explainedRow{
+			values: map[string]string{},
+			at:     end.Add(-time.Duration(r.Int64N(int64(hours) * int64(time.Hour)))).Truncate(time.Second),
+		}
 		for name, values := range explainedValues {
 			row.values[name] = values[r.IntN(len(values))]
 		}
@@ -77,7 +80,9 @@ func (p planted) holds(row explainedRow) bool {
 }
 
 func (p planted) create(b *bench, table string) {
-	b.exec("CREATE TABLE " + table + " (country varchar(10), status varchar(10), channel varchar(10), at " + b.plain() + ", n integer)")
+	b.exec(
+		"CREATE TABLE " + table + " (country varchar(10), status varchar(10), channel varchar(10), at " + b.plain() + ", n integer)",
+	)
 	var tuples []string
 	for _, row := range p.rows {
 		var texts []string
@@ -225,7 +230,9 @@ func TestExplanationsShareStatements(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
 		b.tick = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
-		b.exec("CREATE TABLE x (id integer, kind varchar(300), country varchar(10), email varchar(10), n integer, at " + b.plain() + ")")
+		b.exec(
+			"CREATE TABLE x (id integer, kind varchar(300), country varchar(10), email varchar(10), n integer, at " + b.plain() + ")",
+		)
 		var tuples []string
 		for i := range 12_000 {
 			at := b.tick.Add(-time.Duration(i) * 15 * time.Second)
@@ -239,7 +246,10 @@ func TestExplanationsShareStatements(t *testing.T) {
 			if i%13 == 0 {
 				when = "NULL"
 			}
-			tuples = append(tuples, fmt.Sprintf("(%d, '%s', '%s', %s, %d, %s)", i, kind, []string{"PL", "DE", "FR", "IT", "ES"}[i%5], email, n, when))
+			tuples = append(
+				tuples,
+				fmt.Sprintf("(%d, '%s', '%s', %s, %d, %s)", i, kind, []string{"PL", "DE", "FR", "IT", "ES"}[i%5], email, n, when),
+			)
 		}
 		b.exec("INSERT INTO x VALUES " + strings.Join(tuples, ", "))
 		bad := func(o checks.Options) *checks.Missing { return &checks.Missing{Column: "email", Options: o} }
@@ -266,13 +276,25 @@ func TestExplanationsShareStatements(t *testing.T) {
 			}
 		}
 		sent := &statementCount{}
-		counted := benchOn(b.tb, b.name, b.schema, warehouse.Config{DSN: sentinel.NewSecret(b.database.Warehouse), Observer: sent})
+		counted := benchOn(
+			b.tb,
+			b.name,
+			b.schema,
+			warehouse.Config{DSN: sentinel.NewSecret(b.database.Warehouse), Observer: sent},
+		)
 		counted.tick = b.tick
 		list := func() []checks.Check {
-			return []checks.Check{bad(naming("country", "at")), &checks.Invalid{Column: "n", Min: "0", Options: naming("country")},
-				&checks.RowCount{Fail: bound(t, "< 1")}, bad(checks.Options{})}
+			return []checks.Check{
+				bad(naming("country", "at")),
+				&checks.Invalid{Column: "n", Min: "0", Options: naming("country")},
+				&checks.RowCount{Fail: bound(t, "< 1")},
+				bad(checks.Options{}),
+			}
 		}
-		if got := checks.PlanExplanations(b.tb.Context(), counted.env, "w", []checks.Job{counted.job("x", list()...)}); len(got) != 1 || got[0].Err != nil {
+		if got := checks.PlanExplanations(b.tb.Context(), counted.env, "w", []checks.Job{counted.job("x", list()...)}); len(
+			got,
+		) != 1 ||
+			got[0].Err != nil {
 			b.tb.Error(got)
 		}
 		catalog := sent.Swap(0)

@@ -14,7 +14,10 @@ func TestQueriesOfFailingRows(t *testing.T) {
 	onEveryEngine(t, func(b *bench) {
 		b.exec("CREATE TABLE q (id integer, s varchar(20))", "INSERT INTO q VALUES (1, 'a;--b'), (2, 'x')")
 		for _, end := range []string{"", ";", " ; ;\n", "; -- done", " -- done", " -- done;\n;", " /* done; */ ;", ";\n-- one\n/* two */"} {
-			c := &checks.FailedRows{Query: "SELECT id FROM q WHERE s = 'a;--b'" + end, RowsQuery: "-- all\nSELECT id FROM q" + end}
+			c := &checks.FailedRows{
+				Query:     "SELECT id FROM q WHERE s = 'a;--b'" + end,
+				RowsQuery: "-- all\nSELECT id FROM q" + end,
+			}
 			b.want("q", c, sentinel.Fail, "1 of 2 rows fail")
 		}
 		double := &checks.FailedRows{Query: "SELECT a.id, b.id FROM q a JOIN q b ON a.id = b.id"}

@@ -39,7 +39,12 @@ func samples(t *testing.T, b *bench) map[string]sample {
 		},
 		"distribution": {
 			&checks.Distribution{Column: "id", MinRows: 1, Against: checks.Against{Values: map[string]string{"1": "1"}}},
-			&checks.Distribution{Column: "id", MinRows: 1, Method: "max_share", Against: checks.Against{Values: map[string]string{"2": "1"}}},
+			&checks.Distribution{
+				Column:  "id",
+				MinRows: 1,
+				Method:  "max_share",
+				Against: checks.Against{Values: map[string]string{"2": "1"}},
+			},
 		},
 		"reference": {
 			&checks.Reference{Column: "id", To: table("sample")},

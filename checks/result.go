@@ -70,8 +70,12 @@ func (o *Options) validateOptions(check Check) error {
 			kindsWith(func(measurement) bool { return true }))
 	}
 	if o.Samples != nil && !SamplesRows(check) {
-		return settings.Wrong("samples", "%s has no bad rows to keep: put it on missing, invalid, duplicate, reference, failed_rows, "+
-			"or reconcile with key", KindOf(check))
+		return settings.Wrong(
+			"samples",
+			"%s has no bad rows to keep: put it on missing, invalid, duplicate, reference, failed_rows, "+
+				"or reconcile with key",
+			KindOf(check),
+		)
 	}
 	if o.Samples != nil {
 		if err := settings.In("samples", o.Samples.Validate()); err != nil {

@@ -94,7 +94,10 @@ func (m *sampledRun) keys(e *executor, k *failingKeys, number, width int, args *
 		text := "NULL"
 		switch last := len(m.Columns) - 1; {
 		case i < last:
-			at := slices.IndexFunc(k.columns(), func(c warehouse.Column) bool { return rel.SameColumn(c.Name, m.Columns[i].Name) })
+			at := slices.IndexFunc(
+				k.columns(),
+				func(c warehouse.Column) bool { return rel.SameColumn(c.Name, m.Columns[i].Name) },
+			)
 			text = tester.Exact(fmt.Sprintf("k%d", at+1), k.columns()[at].Type)
 		case i == last:
 			text = tester.Exact("n", warehouse.Type{})

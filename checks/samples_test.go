@@ -79,9 +79,12 @@ func TestSamples(t *testing.T) {
 func TestSamplesOfKeys(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
-		b.exec("CREATE TABLE o (id integer NOT NULL PRIMARY KEY, a varchar(40), b integer)", "CREATE TABLE p (b integer, s varchar(40))",
+		b.exec(
+			"CREATE TABLE o (id integer NOT NULL PRIMARY KEY, a varchar(40), b integer)",
+			"CREATE TABLE p (b integer, s varchar(40))",
 			"INSERT INTO o VALUES (1, 'x', 7), (2, 'x', 7), (3, 'y', 7), (4, 'y', 8), (5, 'x', 7), (6, NULL, 9)",
-			"INSERT INTO p VALUES (8, 'y')")
+			"INSERT INTO p VALUES (8, 'y')",
+		)
 		to := &sentinel.Table{Warehouse: "w", Schema: b.schema, Name: "p"}
 		for _, c := range []struct {
 			check checks.Check
@@ -101,7 +104,11 @@ func TestSamplesOfKeys(t *testing.T) {
 				b.tb.Errorf("%T: got\n%s\nwant\n%s", c.check, got, c.want)
 			}
 		}
-		both := b.take("o", &checks.Duplicate{Column: "b", Options: listing(5, nil, "b")}, &checks.Missing{Column: "a", Options: listing(5, nil, "id", "b", "a")})
+		both := b.take(
+			"o",
+			&checks.Duplicate{Column: "b", Options: listing(5, nil, "b")},
+			&checks.Missing{Column: "a", Options: listing(5, nil, "id", "b", "a")},
+		)
 		if both != "c0: b = 7, rows = 4\nc1: id = 6, b = 9, a = NULL" {
 			b.tb.Error(both)
 		}
@@ -116,10 +123,13 @@ func TestSamplesShareAStatement(t *testing.T) {
 		b.exec("CREATE TABLE s (id integer NOT NULL PRIMARY KEY, a varchar(40), n integer, hidden varchar(40))",
 			"INSERT INTO s VALUES (1, NULL, 1, 'h'), (2, 'x', -1, 'h'), (3, NULL, 3, 'h')")
 		list := func() []checks.Check {
-			return []checks.Check{&checks.Missing{Column: "a", Options: listing(1, nil, "id", "n")}, &checks.RowCount{Fail: bound(t, "< 1")},
+			return []checks.Check{
+				&checks.Missing{Column: "a", Options: listing(1, nil, "id", "n")},
+				&checks.RowCount{Fail: bound(t, "< 1")},
 				&checks.Invalid{Column: "a", ValidValues: checks.ValueList{"y", "z"}, Options: listing(5, nil, "a")},
 				&checks.Missing{Column: "n", Options: listing(5, nil, "nope")},
-				&checks.Invalid{Column: "n", Min: "0", Options: listing(5, nil, "keys")}}
+				&checks.Invalid{Column: "n", Min: "0", Options: listing(5, nil, "keys")},
+			}
 		}
 		got := b.take("s", list()...)
 		for _, want := range []string{"c0: id = 1, n = 1\n", "c2: a = x\n", "c3: no sample: column nope does not exist", "c4: id = 2"} {
@@ -167,7 +177,8 @@ func TestSamplesOfSlowAndBrokenStatements(t *testing.T) {
 		t.Error(got)
 	}
 	broken := &checks.FailedRows{Expression: "secret::integer > 0", Options: listing(5, nil, "id")}
-	if got := b.take("s", broken); strings.Contains(got, "canary") || !strings.Contains(got, "no sample: the statement failed") {
+	if got := b.take("s", broken); strings.Contains(got, "canary") ||
+		!strings.Contains(got, "no sample: the statement failed") {
 		t.Error(got)
 	}
 }

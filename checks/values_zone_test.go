@@ -19,7 +19,12 @@ func TestRangesUntilNowNeedAZone(t *testing.T) {
 			return
 		}
 		for _, column := range []string{"at", "day"} {
-			b.want("z", &checks.Invalid{Column: column, Max: "now"}, sentinel.Error, "column "+column+" has no time zone of its own")
+			b.want(
+				"z",
+				&checks.Invalid{Column: column, Max: "now"},
+				sentinel.Error,
+				"column "+column+" has no time zone of its own",
+			)
 		}
 	})
 }
@@ -30,9 +35,22 @@ func TestRangesUntilNowOfALateTick(t *testing.T) {
 	onEveryEngine(t, func(b *bench) {
 		now := b.tick
 		zone := time.FixedZone("east", 9*3600)
-		b.exec("CREATE TABLE z (id integer, at "+b.plain()+", day date)",
-			"INSERT INTO z VALUES (1, '"+now.Add(-time.Minute).In(zone).Format(time.DateTime)+"', '"+now.In(zone).Format(time.DateOnly)+"')",
-			"INSERT INTO z VALUES (2, '"+now.Add(time.Hour).In(zone).Format(time.DateTime)+"', '"+now.AddDate(0, 0, 2).In(zone).Format(time.DateOnly)+"')")
+		b.exec(
+			"CREATE TABLE z (id integer, at "+b.plain()+", day date)",
+			"INSERT INTO z VALUES (1, '"+now.Add(-time.Minute).
+				In(zone).
+				Format(time.DateTime)+
+				"', '"+now.In(zone).
+				Format(time.DateOnly)+
+				"')",
+			"INSERT INTO z VALUES (2, '"+now.Add(time.Hour).
+				In(zone).
+				Format(time.DateTime)+
+				"', '"+now.AddDate(0, 0, 2).
+				In(zone).
+				Format(time.DateOnly)+
+				"')",
+		)
 		b.tick, b.loc = now.AddDate(0, 0, -3), zone
 		for _, c := range []struct {
 			check checks.Invalid

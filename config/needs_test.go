@@ -115,7 +115,8 @@ datasets:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.State.Reveal(); !strings.HasSuffix(got, "other.db") || len(c.Datasets[0].Repairs) != 1 || len(c.Channels) != 2 {
+	if got := c.State.Reveal(); !strings.HasSuffix(got, "other.db") || len(c.Datasets[0].Repairs) != 1 ||
+		len(c.Channels) != 2 {
 		t.Errorf("state %s, %d channels", got, len(c.Channels))
 	}
 	for i, want := range []string{"", "", "postgres", "mysql"} {

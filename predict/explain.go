@@ -172,7 +172,12 @@ func (m *Model) arrivalWords(o *outlook) string {
 	if m.arrivals.Known == 0 {
 		return "no arrivals known"
 	}
-	words := "expected " + beforeDeadline(o.usual.mean()) + fmt.Sprintf(", give or take %s", minutes(m.arrivals.Noise.scale()))
+	words := "expected " + beforeDeadline(
+		o.usual.mean(),
+	) + fmt.Sprintf(
+		", give or take %s",
+		minutes(m.arrivals.Noise.scale()),
+	)
 	switch silent := nothingRun(m.history); {
 	case silent == 1:
 		return words + "; nothing came in the last period"

@@ -33,15 +33,41 @@ type example struct {
 func examples(b *repairtest.Fixture, receiver string) map[string][]example {
 	staging := []sentinel.Table{b.Table("staging")}
 	return map[string][]example{
-		"reload_partition": {{&reload.Partition{From: staging}, repairtest.MissingDay, true}, {&reload.Partition{From: staging, Method: "merge"}, repairtest.MissingDay, true}},
-		"reload_keys":      {{&reload.Keys{}, "rows", true}},
-		"alter_table":      {{&alter.Table{}, "column_added:coupon", b.Engine != "sqlite"}}, // SQLite drops no column beside an open reader
-		"sql":              {{&hooks.SQL{Do: []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"}, Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"}}, repairtest.MissingDay, true}},
-		"exec":             {{&hooks.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, repairtest.MissingDay, true}},
-		"webhook":          {{&hooks.Webhook{URL: sentinel.NewSecret(receiver + "/do"), UndoURL: sentinel.NewSecret(receiver + "/undo")}, repairtest.MissingDay, true}},
-		"airflow":          {{&hooks.Airflow{URL: receiver, DAG: "reload", Token: sentinel.NewSecret("t")}, repairtest.MissingDay, false}},
-		"dbt":              {{&hooks.DBT{Program: "/bin/true", Project: b.T.TempDir(), Select: []string{"orders"}}, repairtest.MissingDay, false}},
-		"kubernetes":       {{&hooks.Kubernetes{CronJob: "reload", Namespace: "etl"}, repairtest.MissingDay, false}},
+		"reload_partition": {
+			{&reload.Partition{From: staging}, repairtest.MissingDay, true},
+			{&reload.Partition{From: staging, Method: "merge"}, repairtest.MissingDay, true},
+		},
+		"reload_keys": {{&reload.Keys{}, "rows", true}},
+		"alter_table": {
+			{&alter.Table{}, "column_added:coupon", b.Engine != "sqlite"},
+		}, // SQLite drops no column beside an open reader
+		"sql": {
+			{
+				&hooks.SQL{
+					Do:   []string{"UPDATE orders SET note = 'fixed' WHERE id = 1"},
+					Undo: []string{"UPDATE orders SET note = 'old' WHERE id = 1"},
+				},
+				repairtest.MissingDay,
+				true,
+			},
+		},
+		"exec": {
+			{&hooks.Exec{Command: []string{"/bin/true"}, Undo: []string{"/bin/true"}}, repairtest.MissingDay, true},
+		},
+		"webhook": {
+			{
+				&hooks.Webhook{URL: sentinel.NewSecret(receiver + "/do"), UndoURL: sentinel.NewSecret(receiver + "/undo")},
+				repairtest.MissingDay,
+				true,
+			},
+		},
+		"airflow": {
+			{&hooks.Airflow{URL: receiver, DAG: "reload", Token: sentinel.NewSecret("t")}, repairtest.MissingDay, false},
+		},
+		"dbt": {
+			{&hooks.DBT{Program: "/bin/true", Project: b.T.TempDir(), Select: []string{"orders"}}, repairtest.MissingDay, false},
+		},
+		"kubernetes": {{&hooks.Kubernetes{CronJob: "reload", Namespace: "etl"}, repairtest.MissingDay, false}},
 	}
 }
 
@@ -52,7 +78,10 @@ func (c secondDay) With() sentinel.Table { return c.b.Table("staging") }
 
 func (c secondDay) CompareRows(ctx context.Context, most int) (*rowdiff.Comparison, *rowdiff.Result, error) {
 	with := c.With()
-	check := &checks.Reconcile{With: &with, ByRows: checks.ByRows{Key: []string{"id"}, Columns: []string{"amount", "note", "at"}}}
+	check := &checks.Reconcile{
+		With:   &with,
+		ByRows: checks.ByRows{Key: []string{"id"}, Columns: []string{"amount", "note", "at"}},
+	}
 	check.Common().Where = "at >= '2026-03-11' AND at < '2026-03-12'"
 	c.b.Must(check.Validate())
 	env := checks.Env{Clock: repairtest.Clock, Warehouse: func(string) (*warehouse.DB, error) { return c.b.Read, nil }}
@@ -103,7 +132,10 @@ func TestEveryActionPlansReadOnlyAndRollsBack(t *testing.T) {
 				}
 				plan.Action = kind
 				id := kind[:3] + string(rune('a'+n))
-				r := &repair.Run{Target: target, Repair: sentinel.Repair{ID: id, Key: id, Table: b.Table("orders"), Plan: plan, Fence: 1, Attempts: 1}}
+				r := &repair.Run{
+					Target: target,
+					Repair: sentinel.Repair{ID: id, Key: id, Table: b.Table("orders"), Plan: plan, Fence: 1, Attempts: 1},
+				}
 				b.Must(e.action.Stage(t.Context(), r), e.action.Apply(t.Context(), r), e.action.Rollback(t.Context(), r))
 				if got := b.Rows("orders"); got != before {
 					t.Fatalf("%s: applied and taken back, the table holds\n%s", kind, got)

@@ -25,10 +25,15 @@ var kinds = []kind{
 		[]string{"0", "7", "7.5", "-7.25", "1000", "0.125"}, false},
 	{"flag", map[string]string{"postgres": "boolean", "mysql": "tinyint(1)", "sqlite": "boolean"},
 		[]string{"1", "0"}, false},
-	{"words", map[string]string{"postgres": "text", "mysql": "varchar(60) CHARACTER SET utf8mb4", "sqlite": "text"}, []string{
-		"", " ", "a", "A", "a ", "ä", "ß", "ss", "paid", "PAID", "a,b", "~", "1:a",
-		"it's", `back\slash`, "€ 😀", "5", "05", "\n",
-	}, true},
+	{
+		"words",
+		map[string]string{"postgres": "text", "mysql": "varchar(60) CHARACTER SET utf8mb4", "sqlite": "text"},
+		[]string{
+			"", " ", "a", "A", "a ", "ä", "ß", "ss", "paid", "PAID", "a,b", "~", "1:a",
+			"it's", `back\slash`, "€ 😀", "5", "05", "\n",
+		},
+		true,
+	},
 	{"filled", map[string]string{"postgres": "char(8)", "mysql": "char(10) CHARACTER SET utf8mb4", "sqlite": "text"},
 		[]string{"", "x", "X", "abc", "ä"}, false},
 	{"fraction", map[string]string{"postgres": "double precision", "mysql": "double", "sqlite": "double"}, []string{

@@ -474,7 +474,11 @@ var cases = map[string][]struct {
 	},
 	"SentinelBackupOverdue": {
 		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x120"}, "80m", 1},
-		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x60 90000x60"}, "80m", 0}, // late, and there
+		{
+			map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x60 90000x60"},
+			"80m",
+			0,
+		}, // late, and there
 		{map[string]string{`sentinel_backup_due_timestamp_seconds{instance="i"}`: "600x120"}, "60m", 0},
 	},
 	"SentinelRepairAwaitsApproval": {

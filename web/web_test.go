@@ -220,7 +220,12 @@ func TestTheAuditLogHasTheNameOfTheToken(t *testing.T) {
 	go func() { done <- s.Serve(ctx, listener) }()
 	base := "http://" + listener.Addr().String()
 	for token, want := range map[string]int{"token-of-oncall": 200, "token-of-grafana": 403, "wrong": 401} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", base+"/api/v1/repairs/off", strings.NewReader(`{"who": "ann"}`))
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			"POST",
+			base+"/api/v1/repairs/off",
+			strings.NewReader(`{"who": "ann"}`),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +249,8 @@ func TestTheAuditLogHasTheNameOfTheToken(t *testing.T) {
 	for _, e := range entries {
 		log.WriteString(e.Actor + " " + e.What + " " + e.Subject + "\n")
 	}
-	if !strings.Contains(log.String(), "oncall for ann ") || !strings.Contains(log.String(), "root config.reload ") || !strings.Contains(log.String(), "web login.refused 127.0.0.1\n") {
+	if !strings.Contains(log.String(), "oncall for ann ") || !strings.Contains(log.String(), "root config.reload ") ||
+		!strings.Contains(log.String(), "web login.refused 127.0.0.1\n") {
 		t.Errorf("%s", log.String())
 	}
 	stop()

@@ -29,12 +29,20 @@ func workdays(i int) float64 {
 }
 
 var drawn = map[string]series{
-	"flat":      {false, func(int) float64 { return 10000 }, proportional(.01)},
-	"trend":     {false, func(i int) float64 { return 8000 + 40*float64(i) }, proportional(.01)},
-	"workdays":  {false, workdays, proportional(.02)},
-	"poisson":   {false, func(i int) float64 { return 400 * float64(1+i%7) }, likePoisson},
-	"additive":  {false, func(i int) float64 { return 1000 * float64(5+i%7) }, func(r *rand.Rand, m float64) float64 { return m + 200*r.NormFloat64() }},
-	"hours":     {true, func(i int) float64 { return 1000 * (1.2 + math.Sin(float64(i%24)*math.Pi/12)) }, proportional(.03)},
+	"flat":     {false, func(int) float64 { return 10000 }, proportional(.01)},
+	"trend":    {false, func(i int) float64 { return 8000 + 40*float64(i) }, proportional(.01)},
+	"workdays": {false, workdays, proportional(.02)},
+	"poisson":  {false, func(i int) float64 { return 400 * float64(1+i%7) }, likePoisson},
+	"additive": {
+		false,
+		func(i int) float64 { return 1000 * float64(5+i%7) },
+		func(r *rand.Rand, m float64) float64 { return m + 200*r.NormFloat64() },
+	},
+	"hours": {
+		true,
+		func(i int) float64 { return 1000 * (1.2 + math.Sin(float64(i%24)*math.Pi/12)) },
+		proportional(.03),
+	},
 	"few, many": {true, func(i int) float64 { return []float64{10, 400, 40}[i/8%3] }, likePoisson},
 }
 

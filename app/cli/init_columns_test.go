@@ -26,12 +26,28 @@ func TestColumnsThatDataObey(t *testing.T) {
 				if i%700 == 3 {
 					gap, rare = "NULL", "'rare'"
 				}
-				tuples = append(tuples, fmt.Sprintf("(%d, %d, '%s', %s, %s, %d, %d)", i, i/2, []string{"paid", "It''s: a, b", "new"}[i%3], gap, rare, n, n-45))
+				tuples = append(
+					tuples,
+					fmt.Sprintf(
+						"(%d, %d, '%s', %s, %s, %d, %d)",
+						i,
+						i/2,
+						[]string{"paid", "It''s: a, b", "new"}[i%3],
+						gap,
+						rare,
+						n,
+						n-45,
+					),
+				)
 			}
-			database.Exec(t, "CREATE TABLE o (id integer, other_id integer, status varchar(20), gap integer, rare varchar(20), n integer, signed_n integer)",
+			database.Exec(
+				t,
+				"CREATE TABLE o (id integer, other_id integer, status varchar(20), gap integer, rare varchar(20), n integer, signed_n integer)",
 				"INSERT INTO o VALUES "+strings.Join(tuples, ", "),
-				"CREATE TABLE few (id integer, status varchar(20))", "INSERT INTO few VALUES (1, 'a'), (2, 'a')",
-				"CREATE TABLE late (id integer, status varchar(20))")
+				"CREATE TABLE few (id integer, status varchar(20))",
+				"INSERT INTO few VALUES (1, 'a'), (2, 'a')",
+				"CREATE TABLE late (id integer, status varchar(20))",
+			)
 			proposed := says(t, "init", database.Warehouse, "--name", "w")
 			for _, want := range []string{
 				"- duplicate_count(id) = 0", "- missing_count(id) = 0", "- invalid: {column: 'n', min: 0}",
@@ -46,7 +62,10 @@ func TestColumnsThatDataObey(t *testing.T) {
 					t.Errorf("%s in\n%s", not, proposed)
 				}
 			}
-			if _, after, _ := strings.Cut(proposed, ".few'"); strings.Contains(after[:strings.Index(after+"- table", "- table")], "column:") {
+			if _, after, _ := strings.Cut(proposed, ".few'"); strings.Contains(
+				after[:strings.Index(after+"- table", "- table")],
+				"column:",
+			) {
 				t.Errorf("two rows are too few:\n%s", proposed)
 			}
 			file := filepath.Join(t.TempDir(), "sentinel.yaml")

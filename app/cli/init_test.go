@@ -138,8 +138,11 @@ func TestProposalNamesRowSecurity(t *testing.T) {
 	t.Parallel()
 	for _, filtered := range []bool{false, true} {
 		name := warehouse.TableName{Schema: "public", Name: "orders"}
-		source := propose.Source{Warehouse: "shop", Catalog: &warehouse.Catalog{Tables: map[warehouse.TableName]*warehouse.Table{
-			name: {TableName: name, Kind: warehouse.BaseTable, Filtered: filtered}}}}
+		source := propose.Source{
+			Warehouse: "shop",
+			Catalog: &warehouse.Catalog{Tables: map[warehouse.TableName]*warehouse.Table{
+				name: {TableName: name, Kind: warehouse.BaseTable, Filtered: filtered}}},
+		}
 		text := propose.From(source, nil).YAML()
 		if got := strings.Contains(text, "# row_security: visible"); got != filtered {
 			t.Errorf("filtered %t:\n%s", filtered, text)

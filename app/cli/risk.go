@@ -191,7 +191,16 @@ func printLeads(w io.Writer, leads [len(predict.Leads)]predict.Quality) {
 			name = strings.TrimSuffix(predict.Leads[i].String(), "0s")
 		}
 		n := float64(q.Open)
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\n", name, q.Open, q.Missed, known(q.Squares/n), known(q.Base/n), known(q.Skill()))
+		fmt.Fprintf(
+			w,
+			"%s\t%d\t%d\t%s\t%s\t%s\n",
+			name,
+			q.Open,
+			q.Missed,
+			known(q.Squares/n),
+			known(q.Base/n),
+			known(q.Skill()),
+		)
 	}
 }
 

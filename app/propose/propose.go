@@ -135,7 +135,10 @@ func (s Source) internal(n warehouse.TableName) bool {
 
 // child reports whether a table inherits from another one of the catalog.
 func (s Source) child(t *warehouse.Table) bool {
-	return slices.ContainsFunc(t.Details, func(d warehouse.Detail) bool { return d.Part == "table" && d.Fact == "parents" })
+	return slices.ContainsFunc(
+		t.Details,
+		func(d warehouse.Detail) bool { return d.Part == "table" && d.Fact == "parents" },
+	)
 }
 
 // dependencies gives each table the tables that its foreign keys refer to, without circles.

@@ -45,7 +45,11 @@ func (a *Partition) Staged(ctx context.Context, run *repair.Run) (*repair.Staged
 	}
 	sum := sha256.Sum256([]byte(values))
 	staged.Content = hex.EncodeToString(sum[:16])
-	rows := stagedRows{window: windowQuery{dialect: l.writer.Dialect, table: target.TableName, planDetails: details}, table: l.table, staged: l.from}
+	rows := stagedRows{
+		window: windowQuery{dialect: l.writer.Dialect, table: target.TableName, planDetails: details},
+		table:  l.table,
+		staged: l.from,
+	}
 	if staged.Hidden, err = l.showColumns(ctx, target, &rows); err != nil {
 		return nil, err
 	}

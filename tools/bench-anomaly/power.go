@@ -193,7 +193,10 @@ func reached(seen []int, n int, share float64) float64 {
 // writePower writes the first table of the report.
 func writePower(b *bytes.Buffer, n int) error {
 	fmt.Fprint(b, powerIntro)
-	fmt.Fprint(b, "| family | loss seen in 80 % | ideal | ratio | gain seen in 80 % | ratio | false alarms | allowed |\n|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(
+		b,
+		"| family | loss seen in 80 % | ideal | ratio | gain seen in 80 % | ratio | false alarms | allowed |\n|---|---|---|---|---|---|---|---|\n",
+	)
 	for _, f := range families {
 		loss, err := measure("profile", f, n, -1)
 		if err != nil {
@@ -212,7 +215,10 @@ func writePower(b *bytes.Buffer, n int) error {
 // writeTextbookPower compares the ratios of all detectors.
 func writeTextbookPower(b *bytes.Buffer, n int) error {
 	names := anomaly.Names()
-	fmt.Fprint(b, "\nThe loss seen in 80 % of the series over the ideal one, and the false alarms over those allowed, by detector:\n\n| family |")
+	fmt.Fprint(
+		b,
+		"\nThe loss seen in 80 % of the series over the ideal one, and the false alarms over those allowed, by detector:\n\n| family |",
+	)
 	for _, d := range names {
 		fmt.Fprintf(b, " %s |", d)
 	}

@@ -206,7 +206,10 @@ func pooledRow(rows []powerRow) powerRow {
 
 // writePower writes the rows as a Markdown table.
 func writePower(w io.Writer, rows []powerRow) {
-	fmt.Fprintln(w, "| family | lead | periods | missed | base | Sentinel | ideal | share | calibration | recall | false |")
+	fmt.Fprintln(
+		w,
+		"| family | lead | periods | missed | base | Sentinel | ideal | share | calibration | recall | false |",
+	)
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
 		share := "-"

@@ -87,8 +87,11 @@ func writeDrawn(b *bytes.Buffer, feeds []backtest.Feed, n int) error {
 	}
 	writePower(b, rows)
 	printCost(os.Stderr)
-	fmt.Fprint(b, "\n## Recorded feeds\n\nSkill is Brier skill against the feed's own expanding base rate, unless said otherwise. "+
-		"The first 28 periods of a feed\nare not scored. Each feed starts from a prior fitted on the other feeds and on drawn ones only.\n\n")
+	fmt.Fprint(
+		b,
+		"\n## Recorded feeds\n\nSkill is Brier skill against the feed's own expanding base rate, unless said otherwise. "+
+			"The first 28 periods of a feed\nare not scored. Each feed starts from a prior fitted on the other feeds and on drawn ones only.\n\n",
+	)
 	return nil
 }
 
@@ -126,7 +129,10 @@ func replayBaseline(feeds []backtest.Feed, risk func([]backtest.Period, int) flo
 // writeFirst compares the pooled prior with the base rates in the first 28 periods, in
 // which the model has learned little.
 func writeFirst(b *bytes.Buffer, feeds []backtest.Feed, risks [][]float64) {
-	fmt.Fprint(b, "\n## The first 28 periods of each feed\n\nThey show why a new dataset starts from the pooled prior and not from a base rate.\n\n")
+	fmt.Fprint(
+		b,
+		"\n## The first 28 periods of each feed\n\nThey show why a new dataset starts from the pooled prior and not from a base rate.\n\n",
+	)
 	first := func(risks [][]float64) []backtest.Forecast {
 		var out []backtest.Forecast
 		for i, f := range feeds {
@@ -220,9 +226,12 @@ func againstOwnRate(fs []backtest.Forecast) []backtest.Forecast {
 // writeSimulated judges the default prior on simulated feeds with another seed than it
 // was fitted with.
 func writeSimulated(b *bytes.Buffer) {
-	fmt.Fprint(b, "## Simulated feeds\n\nThese feeds are not real: 40 simulated feeds of 400 days with volumes, load times, retries, anomaly scores and\n"+
-		"shared upstreams. The model is asked when a load starts, with the shipped prior (fitted on another seed).\n"+
-		"The table shows only that these inputs are used.\n\n")
+	fmt.Fprint(
+		b,
+		"## Simulated feeds\n\nThese feeds are not real: 40 simulated feeds of 400 days with volumes, load times, retries, anomaly scores and\n"+
+			"shared upstreams. The model is asked when a load starts, with the shipped prior (fitted on another seed).\n"+
+			"The table shows only that these inputs are used.\n\n",
+	)
 	feeds := Simulate(2, 40, 400)
 	rows := dayAheadBaselines(feeds)
 	var arrivals, seeing [][]float64
@@ -230,7 +239,10 @@ func writeSimulated(b *bytes.Buffer) {
 		seeing = append(seeing, backtest.Replay(f, predict.DefaultPrior(), 0))
 		arrivals = append(arrivals, backtest.Replay(blind(f), predict.DefaultPrior(), 0))
 	}
-	backtest.WriteTable(b, append(rows, row("Sentinel, arrivals only", pool(feeds, arrivals, 0)), row("**Sentinel**", pool(feeds, seeing, 0))))
+	backtest.WriteTable(
+		b,
+		append(rows, row("Sentinel, arrivals only", pool(feeds, arrivals, 0)), row("**Sentinel**", pool(feeds, seeing, 0))),
+	)
 }
 
 // blind returns the feed with deadlines and arrivals only.

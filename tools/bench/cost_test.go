@@ -23,7 +23,13 @@ import (
 // TestCostBesideTheFloor holds what a check costs a PostgreSQL to what the
 // hand-written statements cost it: counts, which do not depend on the machine.
 func TestCostBesideTheFloor(t *testing.T) {
-	server, err := testenv.StartPostgres("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all", "shared_buffers=512MB", "fsync=off", "autovacuum=off")
+	server, err := testenv.StartPostgres(
+		"shared_preload_libraries=pg_stat_statements",
+		"pg_stat_statements.track=all",
+		"shared_buffers=512MB",
+		"fsync=off",
+		"autovacuum=off",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +71,17 @@ func TestCostBesideTheFloor(t *testing.T) {
 		t.Logf("%s: %.0f statements on %.0f connections (floor %.0f), %.0f blocks (floor %.0f)",
 			name, ours[0], opened, floor[0], ours[1], floor[1])
 		// On a slow machine more connections are worth it, and each begins with a statement of its own.
-		if ours[0] > limit.statements+max(0, opened-usual) || limit.blocks > 0 && ours[1] > limit.blocks || limit.ratio > 0 && ours[1] > limit.ratio*floor[1] {
+		if ours[0] > limit.statements+max(0, opened-usual) || limit.blocks > 0 && ours[1] > limit.blocks ||
+			limit.ratio > 0 && ours[1] > limit.ratio*floor[1] {
 			t.Errorf("%s costs more than %+v", name, limit)
 		}
 	}
-	config := strings.Replace(configOf("mart", reader), "state: sqlite:mart.db", "state: sqlite:agent.db\nlisten: 127.0.0.1:0", 1)
+	config := strings.Replace(
+		configOf("mart", reader),
+		"state: sqlite:mart.db",
+		"state: sqlite:agent.db\nlisten: 127.0.0.1:0",
+		1,
+	)
 	for _, by := range []struct {
 		who, cpus, gc string
 		env           []string

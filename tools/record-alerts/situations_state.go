@@ -44,10 +44,18 @@ func stateOf() []situation {
 		{name: "state-rolled-back", about: "an older copy of the state is put in its place", rate: 60, every: minute,
 			length: 50 * minute, config: healthy, rows: tables, load: order, steps: []step{
 				does(10*minute, func(r *run) error {
-					return errors.Join(r.stop(0), copyFile(filepath.Join(r.dir, "state.db"), filepath.Join(r.dir, "older.db")), r.start(0))
+					return errors.Join(
+						r.stop(0),
+						copyFile(filepath.Join(r.dir, "state.db"), filepath.Join(r.dir, "older.db")),
+						r.start(0),
+					)
 				}),
 				does(35*minute, func(r *run) error {
-					return errors.Join(r.stop(0), copyFile(filepath.Join(r.dir, "older.db"), filepath.Join(r.dir, "state.db")), r.start(0))
+					return errors.Join(
+						r.stop(0),
+						copyFile(filepath.Join(r.dir, "older.db"), filepath.Join(r.dir, "state.db")),
+						r.start(0),
+					)
 				}),
 			}},
 		{name: "nobody-leads", about: "no agent can lead for ten minutes", rate: 20, every: minute, length: 30 * minute,

@@ -17,7 +17,9 @@ var began = map[sentinel.Table]time.Duration{
 // before are the days ago on which datasets had an incident of two hours, and how bad it was.
 var before = map[sentinel.Table]map[int]sentinel.Status{
 	payments: {24: sentinel.Fail, 19: sentinel.Warn, 18: sentinel.Warn}, events: {24: sentinel.Fail, 10: sentinel.Warn},
-	people: {13: sentinel.Warn}, revenue: {24: sentinel.Fail, 23: sentinel.Warn, 17: sentinel.Warn}, refunds: {24: sentinel.Warn},
+	people: {
+		13: sentinel.Warn,
+	}, revenue: {24: sentinel.Fail, 23: sentinel.Warn, 17: sentinel.Warn}, refunds: {24: sentinel.Warn},
 	orders: {26: sentinel.Warn, 19: sentinel.Warn, 12: sentinel.Warn, 5: sentinel.Warn}, items: {27: sentinel.Warn},
 	contacts: {20: sentinel.Error}, stock: {28: sentinel.Fail, 27: sentinel.Warn}, products: {9: sentinel.Warn},
 }

@@ -149,15 +149,68 @@ type row struct {
 var rows = []row{
 	{payments, "payments-team", "critical", sentinel.Fail, "3,118 rows for 2026-11-26; 11,900 to 14,600 expected", 3118,
 		16*time.Hour + 21*time.Minute, []sentinel.Table{events}},
-	{events, "payments-team", "critical", sentinel.Fail, "newest row 16h21m old, expected at most 6h", 0, 16*time.Hour + 21*time.Minute, nil},
-	{people, "data-platform", "critical", sentinel.Fail, "column_removed email_opt_in: boolean", 812_440, 12 * time.Minute, nil},
-	{orders, "orders-team", "critical", sentinel.Warn, "46 % chance that shop.public.orders misses Fri 08:00, 1h19m left", 14_872, 51 * time.Minute, nil},
+	{
+		events,
+		"payments-team",
+		"critical",
+		sentinel.Fail,
+		"newest row 16h21m old, expected at most 6h",
+		0,
+		16*time.Hour + 21*time.Minute,
+		nil,
+	},
+	{
+		people,
+		"data-platform",
+		"critical",
+		sentinel.Fail,
+		"column_removed email_opt_in: boolean",
+		812_440,
+		12 * time.Minute,
+		nil,
+	},
+	{
+		orders,
+		"orders-team",
+		"critical",
+		sentinel.Warn,
+		"46 % chance that shop.public.orders misses Fri 08:00, 1h19m left",
+		14_872,
+		51 * time.Minute,
+		nil,
+	},
 	{items, "orders-team", "warning", sentinel.Pass, "41,206 rows", 41_206, 18 * time.Minute, []sentinel.Table{orders}},
 	{products, "catalogue", "warning", sentinel.Pass, "28,114 rows", 28_114, 3 * time.Hour, nil},
-	{name("shop", "public", "gift_cards"), "payments-team", "info", sentinel.Unknown, "learning, 4 of 7 points", 1206, 26 * time.Minute, nil},
-	{revenue, "finance-data", "critical", sentinel.Warn, "82 % chance that mart.finance.daily_revenue misses Fri 07:00, 19m left", 31,
-		23*time.Hour + 40*time.Minute, []sentinel.Table{payments, orders}},
-	{refunds, "finance-data", "warning", sentinel.Warn, "604 rows; 640 to 720 expected", 604, 23*time.Hour + 38*time.Minute, []sentinel.Table{payments}},
+	{
+		name("shop", "public", "gift_cards"),
+		"payments-team",
+		"info",
+		sentinel.Unknown,
+		"learning, 4 of 7 points",
+		1206,
+		26 * time.Minute,
+		nil,
+	},
+	{
+		revenue,
+		"finance-data",
+		"critical",
+		sentinel.Warn,
+		"82 % chance that mart.finance.daily_revenue misses Fri 07:00, 19m left",
+		31,
+		23*time.Hour + 40*time.Minute,
+		[]sentinel.Table{payments, orders},
+	},
+	{
+		refunds,
+		"finance-data",
+		"warning",
+		sentinel.Warn,
+		"604 rows; 640 to 720 expected",
+		604,
+		23*time.Hour + 38*time.Minute,
+		[]sentinel.Table{payments},
+	},
 	{vat, "finance-data", "warning", sentinel.Pass, "27 rows", 27, 5 * time.Hour, []sentinel.Table{items}},
 	{kpis, "board", "warning", sentinel.Pass, "12 rows", 12, 22 * time.Hour, []sentinel.Table{revenue, vat}},
 	{stock, "operations", "warning", sentinel.Pass, "9,118 rows", 9118, 9 * time.Minute, []sentinel.Table{items}},
@@ -181,16 +234,21 @@ func (s *sample) fill(ctx context.Context) error {
 		id := func(kind string) checks.Options { return checks.Options{ID: r.table.String() + "/" + kind} }
 		day := id("row_count:day")
 		day.Aspect, day.Anomaly = "day", detector
-		datasets = append(datasets, agent.Dataset{Table: r.table, Location: time.UTC, DependsOn: r.up, Risk: due, Checks: []agent.Check{
-			{Check: &checks.RowCount{Options: day, Fail: checks.Bound{Op: "<", Low: sentinel.Int(r.rows / 3)}}, Meta: meta},
-			{Check: &checks.Freshness{Options: id("freshness"), Fail: checks.Duration(6 * time.Hour)}, Meta: meta},
-			{Check: &checks.Schema{Options: id("schema")}, Meta: meta},
-		}})
+		datasets = append(
+			datasets,
+			agent.Dataset{Table: r.table, Location: time.UTC, DependsOn: r.up, Risk: due, Checks: []agent.Check{
+				{Check: &checks.RowCount{Options: day, Fail: checks.Bound{Op: "<", Low: sentinel.Int(r.rows / 3)}}, Meta: meta},
+				{Check: &checks.Freshness{Options: id("freshness"), Fail: checks.Duration(6 * time.Hour)}, Meta: meta},
+				{Check: &checks.Schema{Options: id("schema")}, Meta: meta},
+			}},
+		)
 		b.Ticks = append(b.Ticks, store.TickRecord{Schedule: "5m", Table: r.table, Tick: now.Truncate(time.Minute)})
 		b.Results = append(b.Results, r.results()...)
 		b.Incidents = append(b.Incidents, r.incidents()...)
 		b.Baselines[r.table.String()+"/schema"] = store.Snapshot{
-			Data: checks.EncodeSnapshot(columns()), TakenAt: now.AddDate(0, 0, -24), AcceptedBy: "data-platform", Why: "amount is wider",
+			Data: checks.EncodeSnapshot(
+				columns(),
+			), TakenAt: now.AddDate(0, 0, -24), AcceptedBy: "data-platform", Why: "amount is wider",
 		}
 	}
 	s.board.Configured(datasets)
@@ -228,14 +286,25 @@ func (r row) results() []sentinel.Result {
 		rowsStatus, schema, schemaSays = sentinel.Pass, sentinel.Fail, r.says
 	}
 	newest := now.Add(-r.age).Unix()
-	counted := one("row_count:day", rowsStatus, r.says,
-		sentinel.Observation{Metric: "row_count", Bucket: now.AddDate(0, 0, -1).Truncate(24 * time.Hour), Value: sentinel.Int(r.rows)})
+	counted := one(
+		"row_count:day",
+		rowsStatus,
+		r.says,
+		sentinel.Observation{
+			Metric: "row_count",
+			Bucket: now.AddDate(0, 0, -1).Truncate(24 * time.Hour),
+			Value:  sentinel.Int(r.rows),
+		},
+	)
 	if r.table == payments {
 		for i, country := range []string{"DE", "FR", "NL", "AT", "PL", "SE"} {
 			counted.Observations = append(counted.Observations, sentinel.Observation{
 				Metric: "row_count", Segment: "country=" + country, Value: sentinel.Int(int64(1180 - 170*i)), Bucket: now.AddDate(0, 0, -1).Truncate(24 * time.Hour)})
 		}
-		counted.Findings = []sentinel.Finding{{Key: "country=DE", Status: sentinel.Fail}, {Key: "country=FR", Status: sentinel.Fail}}
+		counted.Findings = []sentinel.Finding{
+			{Key: "country=DE", Status: sentinel.Fail},
+			{Key: "country=FR", Status: sentinel.Fail},
+		}
 	}
 	return []sentinel.Result{
 		counted,
@@ -273,12 +342,20 @@ func (r row) pastResults(at time.Time, day int) (out []sentinel.Result) {
 	}
 	id := r.table.String()
 	if day > 0 {
-		counted := sentinel.Result{Check: id + "/row_count:day", Kind: "row_count", Table: r.table, Tick: at.Add(24 * time.Hour),
-			Observations: []sentinel.Observation{{Metric: "row_count", Bucket: at, Value: sentinel.Int(int64(value))}}}
+		counted := sentinel.Result{
+			Check:        id + "/row_count:day",
+			Kind:         "row_count",
+			Table:        r.table,
+			Tick:         at.Add(24 * time.Hour),
+			Observations: []sentinel.Observation{{Metric: "row_count", Bucket: at, Value: sentinel.Int(int64(value))}},
+		}
 		for i, country := range []string{"DE", "FR", "NL", "AT", "PL", "SE"} {
 			if r.table == payments {
-				counted.Observations = append(counted.Observations, sentinel.Observation{Metric: "row_count", Segment: "country=" + country,
-					Bucket: at, Value: sentinel.Int(int64(value * (0.3 - 0.045*float64(i))))})
+				counted.Observations = append(
+					counted.Observations,
+					sentinel.Observation{Metric: "row_count", Segment: "country=" + country,
+						Bucket: at, Value: sentinel.Int(int64(value * (0.3 - 0.045*float64(i))))},
+				)
 			}
 		}
 		out = append(out, counted)
@@ -304,7 +381,10 @@ func columns() *warehouse.Table {
 	for i, c := range [][2]string{
 		{"payment_id", "bigint"}, {"order_id", "bigint"}, {"country", "character(2)"}, {"amount", "numeric(12,2)"}, {"loaded_at", "timestamptz"},
 	} {
-		t.Columns = append(t.Columns, warehouse.Column{Name: c[0], Position: i + 1, Type: warehouse.Type{Native: c[1]}, Nullable: i > 0})
+		t.Columns = append(
+			t.Columns,
+			warehouse.Column{Name: c[0], Position: i + 1, Type: warehouse.Type{Native: c[1]}, Nullable: i > 0},
+		)
 	}
 	return t
 }

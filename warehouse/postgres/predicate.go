@@ -53,7 +53,10 @@ func (Dialect) Now(n warehouse.FromNow, wall bool, t warehouse.Type) string {
 	if !wall {
 		return fmt.Sprintf("(clock_timestamp() + interval '%d microseconds')", n.Shift.Microseconds())
 	}
-	now := fmt.Sprintf("((clock_timestamp() AT TIME ZONE 'UTC') + interval '%d microseconds')", (n.Shift + n.Offset).Microseconds())
+	now := fmt.Sprintf(
+		"((clock_timestamp() AT TIME ZONE 'UTC') + interval '%d microseconds')",
+		(n.Shift + n.Offset).Microseconds(),
+	)
 	if t.Family == warehouse.Date {
 		return now + "::date"
 	}

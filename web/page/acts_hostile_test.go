@@ -42,9 +42,13 @@ func TestHostileIncidentsAndRepairsAreText(t *testing.T) {
 		Ticks:     []store.TickRecord{{Schedule: "s", Table: of, Tick: noon}},
 		Results: []sentinel.Result{{Check: sown, Kind: "schema", Table: of, Tick: noon, Status: sentinel.Fail, Message: sown,
 			Evidence: sentinel.Evidence{Source: sown, Note: sown, Server: sown},
-			Drifts:   []sentinel.Drift{{Kind: sentinel.DriftKind(sown), Object: sown, Before: sown, After: sown, Status: sentinel.Fail}}}},
-		States: []store.State{{Kind: store.SampleState, Key: "i1/x", Data: encoded(t, sentinel.Sample{Incident: "i1", Check: sown, Table: of,
-			Columns: []sentinel.SampleColumn{{Name: sown, Mask: sown}}, Rows: [][]*string{{&cell}}})}},
+			Drifts: []sentinel.Drift{
+				{Kind: sentinel.DriftKind(sown), Object: sown, Before: sown, After: sown, Status: sentinel.Fail},
+			}}},
+		States: []store.State{
+			{Kind: store.SampleState, Key: "i1/x", Data: encoded(t, sentinel.Sample{Incident: "i1", Check: sown, Table: of,
+				Columns: []sentinel.SampleColumn{{Name: sown, Mask: sown}}, Rows: [][]*string{{&cell}}})},
+		},
 	})
 	r := sentinel.Repair{
 		ID: "r1", Key: sown, Policy: sown, Incident: "i1", Check: sown, Table: of, Mode: sown, State: sentinel.AwaitingApproval,
@@ -78,12 +82,20 @@ func TestHostileIncidentsAndRepairsAreText(t *testing.T) {
 		if n := value[int](p, `[...document.links].filter(a => !/^https?:/.test(a.protocol)).length`); n > 0 {
 			t.Errorf("%s has %d links that are no addresses", path, n)
 		}
-		if text := value[string](p, `document.getElementById("main").innerText`); !strings.Contains(text, "<script>planted()</script>") {
+		if text := value[string](p, `document.getElementById("main").innerText`); !strings.Contains(
+			text,
+			"<script>planted()</script>",
+		) {
 			t.Errorf("%s does not show the texts: %s", path, text)
 		}
 		if wide := value[int](p, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
-			t.Errorf("%s is %d px wider than the window: %s", path, wide, value[string](p, `[...document.querySelectorAll("main *")].filter(
-				e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 6).map(e => e.outerHTML.slice(0, 80)).join(" | ")`))
+			t.Errorf(
+				"%s is %d px wider than the window: %s",
+				path,
+				wide,
+				value[string](p, `[...document.querySelectorAll("main *")].filter(
+				e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 6).map(e => e.outerHTML.slice(0, 80)).join(" | ")`),
+			)
 		}
 	}
 }

@@ -72,7 +72,10 @@ datasets:
 	}
 	machine := sentinel.ClockFunc(time.Now)
 	clock := sentinel.ScaledClock{Of: machine, Origin: machine.Now(), Start: machine.Now(), Rate: 10}
-	run := server.New(cfg, server.Options{ConfigPath: path, Version: "test", Clock: clock, Log: slog.New(slog.DiscardHandler)})
+	run := server.New(
+		cfg,
+		server.Options{ConfigPath: path, Version: "test", Clock: clock, Log: slog.New(slog.DiscardHandler)},
+	)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- run.Run(ctx) }()
@@ -161,9 +164,15 @@ func TestARepairIsApprovedAndSeenVerified(t *testing.T) {
 		t.Errorf("a viewer has %d forms and buttons", enabled)
 	}
 	viewer.shows("grafana for eve is no operator")
-	second.do(chromedp.Evaluate[chromedp.Void](`window.read = document.querySelector("main form[action$='/approve']").cloneNode(true)`))
+	second.do(
+		chromedp.Evaluate[chromedp.Void](
+			`window.read = document.querySelector("main form[action$='/approve']").cloneNode(true)`,
+		),
+	)
 	first.click("Approve this plan")
-	first.until(`document.readyState === "complete" && document.body.innerText.includes("What happened") && !document.body.innerText.includes("Approve this plan")`)
+	first.until(
+		`document.readyState === "complete" && document.body.innerText.includes("What happened") && !document.body.innerText.includes("Approve this plan")`,
+	)
 	first.do(chromedp.Evaluate[chromedp.Void](`window.same = true`))
 	second.do(chromedp.Evaluate[chromedp.Void](`document.body.append(read); read.submit()`))
 	second.shows("This cannot be done")
@@ -202,7 +211,9 @@ func TestIncidentsAreDecided(t *testing.T) {
 	other.do(chromedp.Evaluate[chromedp.Void](`(() => {
 		const f = document.querySelector("main form[action$='/note']"); f.action = f.action.replace(/note$/, "ack");
 		f.querySelector("textarea").value = "me too"; f.submit() })()`))
-	other.shows("Somebody was quicker: the incident is already acknowledged (acknowledged by oncall for ann: I look at it)")
+	other.shows(
+		"Somebody was quicker: the incident is already acknowledged (acknowledged by oncall for ann: I look at it)",
+	)
 	p.click("Write a note…")
 	p.write("why", "The provider replays at noon.")
 	p.click("Write")
@@ -276,7 +287,12 @@ func TestWithoutAScript(t *testing.T) {
 	p.follow("Open")
 	p.shows("What happened")
 	p.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		_, err := cdp.Call(
+			ctx,
+			target,
+			emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true},
+		)
 		return err
 	}), chromedp.Navigate(value[string](p, "location.href")), chromedp.Click("details.verb[data-key=n] summary"),
 		chromedp.SendKeys("details.verb[data-key=n] textarea", "by hand"), chromedp.Click("details.verb[data-key=n] button"),

@@ -22,7 +22,13 @@ func configured(t sentinel.Table, owner string, upstream ...sentinel.Table) agen
 		panic(err)
 	}
 	return agent.Dataset{Table: t, Location: time.UTC, DependsOn: upstream, Checks: []agent.Check{
-		{Check: &checks.Freshness{Options: checks.Options{ID: t.String() + "/freshness"}, Fail: checks.Duration(6 * time.Hour)}, Meta: meta},
+		{
+			Check: &checks.Freshness{
+				Options: checks.Options{ID: t.String() + "/freshness"},
+				Fail:    checks.Duration(6 * time.Hour),
+			},
+			Meta: meta,
+		},
 		{Check: &checks.RowCount{
 			Options: checks.Options{ID: t.String() + "/row_count:day", Aspect: "day", Anomaly: detector},
 			Fail:    checks.Bound{Op: "<", Low: sentinel.Int(5000)},
@@ -43,7 +49,9 @@ func results(t sentinel.Table, status sentinel.Status, rows int64, message strin
 		},
 		{
 			Check: t.String() + "/row_count:day", Kind: "row_count", Table: t, Tick: noon, Status: status, Message: message,
-			Observations: []sentinel.Observation{{Metric: "row_count", Bucket: noon.Truncate(24 * time.Hour), Value: sentinel.Int(rows)}},
+			Observations: []sentinel.Observation{
+				{Metric: "row_count", Bucket: noon.Truncate(24 * time.Hour), Value: sentinel.Int(rows)},
+			},
 		},
 	}
 }
@@ -108,7 +116,9 @@ func (s *site) past(t sentinel.Table) {
 	for at := noon.AddDate(0, 0, -30); at.Before(noon); at = at.Add(5 * time.Minute) {
 		all = append(all, sentinel.Result{
 			Check: t.String() + "/freshness", Kind: "freshness", Table: t, Tick: at,
-			Observations: []sentinel.Observation{{Metric: "freshness_seconds", Value: sentinel.Int(int64(at.Hour()%4*3600 + at.Minute()*60))}},
+			Observations: []sentinel.Observation{
+				{Metric: "freshness_seconds", Value: sentinel.Int(int64(at.Hour()%4*3600 + at.Minute()*60))},
+			},
 		})
 	}
 	if _, err := s.store.Record(s.Context(), store.Batch{Results: all}); err != nil {

@@ -58,8 +58,13 @@ func TestHostileTextsAreText(t *testing.T) {
 		datasets = append(datasets, d)
 		b.Ticks = append(b.Ticks, store.TickRecord{Schedule: "s", Table: of, Tick: noon})
 		r := results(of, sentinel.Fail, 5, text)
-		r[1].Observations = append(r[1].Observations, sentinel.Observation{Metric: "row_count", Segment: text, Value: sentinel.Int(1)})
-		r[1].Drifts = []sentinel.Drift{{Kind: sentinel.DriftKind(text), Object: text, Before: text, After: text, Status: sentinel.Fail}}
+		r[1].Observations = append(
+			r[1].Observations,
+			sentinel.Observation{Metric: "row_count", Segment: text, Value: sentinel.Int(1)},
+		)
+		r[1].Drifts = []sentinel.Drift{
+			{Kind: sentinel.DriftKind(text), Object: text, Before: text, After: text, Status: sentinel.Fail},
+		}
 		b.Results = append(b.Results, r...)
 		o := incident(of, text)
 		o.Cause, o.Owner, o.Runbook, o.Note, o.Expected, o.Statement = text, text, text, text, text, text

@@ -124,7 +124,13 @@ func silence(s *Site, r *request, i sentinel.Incident) error {
 	if err != nil {
 		return badRequest("How long: " + err.Error() + ".")
 	}
-	v := notify.Silence{ID: notify.SilenceID(s.Clock.Now()), From: now, Until: now.Add(lasts), Who: r.Who(), Why: r.Field("why")}
+	v := notify.Silence{
+		ID:    notify.SilenceID(s.Clock.Now()),
+		From:  now,
+		Until: now.Add(lasts),
+		Who:   r.Who(),
+		Why:   r.Field("why"),
+	}
 	switch r.Field("what") {
 	case "incident":
 		v.Incident = i.ID

@@ -14,7 +14,8 @@ func TestFindADataset(t *testing.T) {
 	s.fill(1000)
 	p := s.open("/datasets")
 	p.shows("1 to 100 of 1,000")
-	if first := value[string](p, `document.querySelector("a.name").innerText`); first != "table_00007" && first[:8] != "table_00" {
+	if first := value[string](p, `document.querySelector("a.name").innerText`); first != "table_00007" &&
+		first[:8] != "table_00" {
 		t.Errorf("the first row is %s", first)
 	}
 	if status := value[string](p, `document.querySelector("tbody .ic svg").getAttribute("aria-label")`); status != "Failing" {
