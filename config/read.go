@@ -34,23 +34,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		f.Datasets[i].Checks = append(f.Datasets[i].Checks, f.Datasets[i].Columns.entries...)
 	}
 	r.invalid(root, root, "", settings.CheckWords(&f))
-	if f.RepairBudget < 0 {
-		r.wrong(nodeOf(root, root, "repair_budget"), "want how many repairs may begin in an hour, such as 60")
-	}
-	if _, port, err := net.SplitHostPort(f.Listen); err != nil || !isPort(port) {
-		r.wrong(nodeOf(root, root, "listen"), "want an address and a port, such as 127.0.0.1:9780")
-	}
-	if f.Agents < 0 || f.Agents > 100 || f.Agents > 1 && !store.Shared(f.State.Reveal()) && f.State.Reveal() != "" {
-		r.wrong(nodeOf(root, root, "agents"), "want 1 to 100 agents; several share a state in PostgreSQL alone")
-	}
-	if f.AuditRetention < 24*time.Hour {
-		r.wrong(nodeOf(root, root, "audit_retention"), "want a day or more, such as 730d")
-	}
-	if f.MaxSilence <= 0 {
-		r.wrong(nodeOf(root, root, "max_silence"), "want how long a silence may last, such as 30d")
-	}
-	flapping := nodeOf(root, root, "flapping")
-	r.invalid(flapping, flapping, "flapping", f.Flapping.Validate())
+	r.checkLimits(root, &f)
 	c := &Config{
 		State:          r.state(root, f.State),
 		Listen:         f.Listen,
@@ -93,6 +77,27 @@ func (r *reader) config(root *yaml.Node) *Config {
 	c.Web = r.access(c, &f)
 	r.warn(c, &f)
 	return c
+}
+
+// checkLimits checks the values of keys at the top of the file.
+func (r *reader) checkLimits(root *yaml.Node, f *file) {
+	if f.RepairBudget < 0 {
+		r.wrong(nodeOf(root, root, "repair_budget"), "want how many repairs may begin in an hour, such as 60")
+	}
+	if _, port, err := net.SplitHostPort(f.Listen); err != nil || !isPort(port) {
+		r.wrong(nodeOf(root, root, "listen"), "want an address and a port, such as 127.0.0.1:9780")
+	}
+	if f.Agents < 0 || f.Agents > 100 || f.Agents > 1 && !store.Shared(f.State.Reveal()) && f.State.Reveal() != "" {
+		r.wrong(nodeOf(root, root, "agents"), "want 1 to 100 agents; several share a state in PostgreSQL alone")
+	}
+	if f.AuditRetention < 24*time.Hour {
+		r.wrong(nodeOf(root, root, "audit_retention"), "want a day or more, such as 730d")
+	}
+	if f.MaxSilence <= 0 {
+		r.wrong(nodeOf(root, root, "max_silence"), "want how long a silence may last, such as 30d")
+	}
+	flapping := nodeOf(root, root, "flapping")
+	r.invalid(flapping, flapping, "flapping", f.Flapping.Validate())
 }
 
 // state checks the address of the state, and makes the path of a file absolute.
