@@ -226,14 +226,19 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
-// ownPath returns a path of this site that a form has brought, and "/" for any other address.
+// ownPath returns a path of this site that a form has brought, and "/" for any other address. What
+// is escaped stays so: a browser reads "//" and "/\" at the beginning as another site.
 func ownPath(text string) string {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(text, "//") ||
-		strings.ContainsAny(text, "\\\r\n\t") {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
 		return "/"
 	}
-	clean := path.Clean(u.Path)
+	for _, form := range []string{text, u.Path} {
+		if strings.HasPrefix(form, "//") || strings.ContainsAny(form, "\\\r\n\t") {
+			return "/"
+		}
+	}
+	clean := path.Clean(u.EscapedPath())
 	if u.RawQuery != "" {
 		clean += "?" + u.RawQuery
 	}
