@@ -11,7 +11,7 @@ import (
 const (
 	Own      = "own"       // coefficients of the dataset, after at least 28 outcomes
 	Pooled   = "pooled"    // coefficients close to those pooled over other datasets
-	BaseRate = "base_rate" // rate of misses in the last 28 periods, because the regression was worse
+	BaseRate = "base_rate" // rate of misses in the last 28 periods, because the model was worse
 )
 
 // warmup is the number of outcomes after which a model counts as the dataset's own.

@@ -83,12 +83,11 @@ func (s *Store) auditEntries(ctx context.Context, query string, args ...any) (ou
 // beginning that was cut is verified by the entry that tells of the cut. A missing end shows
 // only against a hash that was kept outside the state.
 func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, err error) {
-	cut, err := s.auditAnchor(ctx)
+	cut, all, err := s.wholeAudit(ctx)
 	if err != nil {
 		return 0, "", err
 	}
 	entries, head = cut.seq, cut.hash
-	all, err := s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit ORDER BY seq`)
 	told := cut.seq == 0
 	for _, e := range all {
 		if e.Seq != entries+1 {
@@ -101,10 +100,28 @@ func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, er
 		told = told || e.What == AuditCut && e.Detail == cut.told()
 		entries, head = e.Seq, e.Hash
 	}
-	if err == nil && !told {
+	if !told {
 		err = fmt.Errorf("entries up to %d of the audit log are missing, and no entry tells that they were cut", cut.seq)
 	}
 	return entries, head, err
+}
+
+// wholeAudit reads the log and where it was cut. An agent may cut it between the two: then both
+// are read again.
+func (s *Store) wholeAudit(ctx context.Context) (cut anchor, all []AuditEntry, err error) {
+	for {
+		if cut, err = s.auditAnchor(ctx); err != nil {
+			return cut, nil, err
+		}
+		all, err = s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit ORDER BY seq`)
+		if err != nil {
+			return cut, nil, err
+		}
+		now, err := s.auditAnchor(ctx)
+		if err != nil || now == cut {
+			return cut, all, err
+		}
+	}
 }
 
 // AuditFilter narrows entries of the audit log; a zero field does not.

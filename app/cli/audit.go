@@ -35,7 +35,7 @@ func newAudit() *cobra.Command {
 				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n",
 					e.Seq, e.At.Format(time.RFC3339), e.Actor, e.What, e.Subject, e.Detail)
 			}
-			fmt.Fprintf(tw, "\n%d entries, none of them altered; the last hash is %s\n", n, cmp.Or(head, "none"))
+			fmt.Fprintf(tw, "\nnone of the entries up to %d was altered; the last hash is %s\n", n, cmp.Or(head, "none"))
 			return tw.Flush()
 		},
 	}

@@ -3,7 +3,9 @@ package sqlpool
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -39,27 +41,34 @@ func TestAPanicIsTheErrorOfItsStatement(t *testing.T) {
 func TestAllConnectionsAreUsed(t *testing.T) {
 	t.Parallel()
 	const most = 3
-	var mu sync.Mutex
-	running, peak := 0, 0
-	full := make(chan struct{})
+	var calls, running, peak atomic.Int32
+	all := make(chan struct{}) // closed when as many run as may
 	query := func(warehouse.Statement) (warehouse.Rows, error) {
-		mu.Lock()
-		running++
-		if peak = max(peak, running); running == most {
-			close(full)
-			full = make(chan struct{})
-			running = 0
-			mu.Unlock()
-			return nil, nil
+		now := running.Add(1)
+		defer running.Add(-1)
+		for p := peak.Load(); now > p && !peak.CompareAndSwap(p, now); p = peak.Load() {
 		}
-		wait := full
-		mu.Unlock()
-		<-wait
+		if calls.Add(1) == most {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-t.Context().Done():
+		}
 		return nil, nil
 	}
 	statements := make([]warehouse.Statement, 4*most)
-	Each(warehouse.NewQueue(nil, statements, most), statements, query, func(int, warehouse.Rows, error) {})
-	if peak != most {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		Each(warehouse.NewQueue(nil, statements, most), statements, query, func(int, warehouse.Rows, error) {})
+	}()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatalf("only %d statements run at once", running.Load())
+	}
+	if peak := peak.Load(); peak != most {
 		t.Errorf("%d statements at once, want %d", peak, most)
 	}
 }
