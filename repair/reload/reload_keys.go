@@ -115,6 +115,8 @@ func (a *Keys) checkFound(of *rowdiff.Comparison, found *rowdiff.Result) error {
 	switch n := found.Differences(); {
 	case found.NullKeys != [2]int64{}:
 		return repair.Refuse("the key (%s) is NULL in rows, which cannot be told apart", of.KeyNames())
+	case found.Rows[rowdiff.There] == 0 && found.Rows[rowdiff.Here] > 0:
+		return repair.Refuse("the source has no rows that the check compares: reload a window, or the table")
 	case found.Unread > 0 || n > int64(a.MaxRows):
 		least, _ := found.Bounds()
 		return repair.Refuse("%d rows or more differ, and max_rows is %d: reload a window or the table", least, a.MaxRows)

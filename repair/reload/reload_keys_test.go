@@ -238,6 +238,32 @@ func TestReloadKeysPlan(t *testing.T) {
 	})
 }
 
+// TestReloadKeysFromAnEmptySource: a source without any row, or without one that is compared,
+// does not empty the table.
+func TestReloadKeysFromAnEmptySource(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		b.CreateOrders()
+		all := compared(b, b, nil)
+		some := compared(b, b, func(c *checks.Reconcile) { c.Where = "id < 200" })
+		for _, emptied := range []string{"DELETE FROM staging WHERE id < 200", "DELETE FROM staging"} {
+			b.Exec(emptied)
+			var refused *repair.RefusedError
+			_, err := newKeysRun(b, &reload.Keys{}, b.Target(), some)
+			if !errors.As(err, &refused) || !strings.Contains(refused.Why, "no rows that the check compares") {
+				t.Errorf("%s: %v", emptied, err)
+			}
+		}
+		if _, err := newKeysRun(b, &reload.Keys{}, b.Target(), all); !errors.As(err, new(*repair.RefusedError)) {
+			t.Errorf("%v", err)
+		}
+		b.Exec("DELETE FROM orders")
+		if _, err := newKeysRun(b, &reload.Keys{}, b.Target(), all); !errors.Is(err, repair.ErrNothing) {
+			t.Errorf("both are empty: %v", err)
+		}
+	})
+}
+
 // TestReloadKeysLosesNothing: rows that the source does not have, or has older, need a person.
 // Rows that change meanwhile end the repair, and nothing is changed.
 func TestReloadKeysLosesNothing(t *testing.T) {
