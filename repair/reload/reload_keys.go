@@ -87,6 +87,9 @@ func (a *Keys) Plan(ctx context.Context, t *repair.Target, trigger repair.Trigge
 	if err := cmp.Or(p.complete(target, &details), p.checkColumns(target, details)); err != nil {
 		return plan, err
 	}
+	if err := a.checkInserts(ctx, t, found, details); err != nil {
+		return plan, err
+	}
 	details.describeColumns(target, dialect, trigger.Location)
 	details.tellsNewer(target, dialect, trigger)
 	plan = sentinel.Plan{
@@ -143,6 +146,32 @@ func (a *Keys) columns(of *rowdiff.Comparison, target *warehouse.Table) (names [
 		}
 	}
 	return names
+}
+
+// checkInserts refuses to insert rows without columns that the source has and nobody has left
+// out: the check, which does not compare them, would pass.
+func (a *Keys) checkInserts(ctx context.Context, t *repair.Target, found *rowdiff.Result, details planDetails) error {
+	if found.Missing == 0 || len(a.Columns) > 0 {
+		return nil
+	}
+	source := details.Sources[0]
+	db, err := t.Sources.Open(source.Warehouse)
+	if err != nil {
+		return err
+	}
+	rel, err := repair.ReadTable(ctx, db, source)
+	if err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(details.Whole), func(name string) bool {
+		same := func(c warehouse.Column) bool { return strings.EqualFold(c.Name, name) }
+		return slices.Contains(details.Columns, name) || !slices.ContainsFunc(rel.Columns, same)
+	})
+	if len(left) > 0 {
+		return repair.Refuse("missing rows would be inserted without %s: list the columns to load in `columns`",
+			strings.Join(left, ", "))
+	}
+	return nil
 }
 
 // tellsNewer notes the time column of the dataset, which tells which of two rows is newer also

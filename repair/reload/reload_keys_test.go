@@ -264,6 +264,45 @@ func TestReloadKeysFromAnEmptySource(t *testing.T) {
 	})
 }
 
+// TestReloadKeysInsertsWholeRows: a missing row is not inserted without columns that the source
+// has, unless `columns` of the repair leaves them out. Changed and extra rows need no others.
+func TestReloadKeysInsertsWholeRows(t *testing.T) {
+	t.Parallel()
+	repairtest.Each(t, func(t *testing.T, b *repairtest.Fixture) {
+		const columns = " (id integer NOT NULL PRIMARY KEY, amount integer, note varchar(20), kept varchar(20)"
+		b.Exec("CREATE TABLE orders"+columns+", mine varchar(20))", "CREATE TABLE staging"+columns+")",
+			"INSERT INTO staging VALUES (1, 1, 'a', 'x'), (2, 2, 'b', 'x'), (3, 3, 'c', 'x')",
+			"INSERT INTO orders SELECT id, 0, note, kept, 'm' FROM staging WHERE id < 3", "INSERT INTO orders (id) VALUES (9)")
+		why := compared(b, b, func(c *checks.Reconcile) { c.Columns = []string{"amount"} })
+		var refused *repair.RefusedError
+		_, err := newKeysRun(b, &reload.Keys{}, b.Target(), why)
+		if !errors.As(err, &refused) || !strings.Contains(refused.Why, "without note, kept: list the columns") {
+			t.Errorf("%v", err)
+		}
+		before := b.Rows("orders")
+		for want, a := range map[string]*reload.Keys{
+			"3|3||||":   {Columns: []string{"amount"}},
+			"3|3|c|x||": {Columns: []string{"amount", "note", "kept"}},
+		} {
+			run, err := newKeysRun(b, a, b.Target(), why)
+			run.Repair.ID = fmt.Sprint("r", len(a.Columns))
+			b.Must(err, a.Stage(t.Context(), run), a.Apply(t.Context(), run))
+			if got := b.Rows("orders"); !strings.Contains(got, want) {
+				t.Errorf("%v: the table holds\n%s\nwant %s", a.Columns, got, want)
+			}
+			b.Must(a.Rollback(t.Context(), run))
+			if now := b.Rows("orders"); now != before {
+				t.Errorf("after the rollback\n%s", now)
+			}
+		}
+		b.Exec("DELETE FROM staging WHERE id = 3")
+		run, err := newKeysRun(b, &reload.Keys{}, b.Target(), why)
+		if err != nil || !slices.Contains(run.Repair.Plan.Steps[0].Do, "update id = 1: amount") {
+			t.Errorf("no row is missing: %q, %v", run.Repair.Plan.Steps, err)
+		}
+	})
+}
+
 // TestReloadKeysLosesNothing: rows that the source does not have, or has older, need a person.
 // Rows that change meanwhile end the repair, and nothing is changed.
 func TestReloadKeysLosesNothing(t *testing.T) {
