@@ -101,7 +101,14 @@ type batch struct {
 // Run implements warehouse.Sessions.
 func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
 	b := &batch{sessions: s}
-	query := func(st warehouse.Statement) (warehouse.Rows, error) {
+	query := func(st warehouse.Statement, sent func()) (warehouse.Rows, error) {
+		select {
+		case b.slots <- struct{}{}:
+			defer func() { <-b.slots }()
+		case <-ctx.Done():
+			return nil, connectError(ctx, ctx.Err())
+		}
+		sent()
 		if down := b.down.Load(); down != nil {
 			return nil, *down
 		}
@@ -117,12 +124,6 @@ func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, do
 // run runs one statement. It tries again when a reused connection is broken. A
 // connection that a user's own statement has used is closed: it may have set variables.
 func (b *batch) run(ctx context.Context, st warehouse.Statement) (warehouse.Rows, error) {
-	select {
-	case b.slots <- struct{}{}:
-		defer func() { <-b.slots }()
-	case <-ctx.Done():
-		return nil, connectError(ctx, ctx.Err())
-	}
 	for {
 		c, kept, err := b.acquire(ctx)
 		if err != nil {

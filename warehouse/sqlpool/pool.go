@@ -40,7 +40,7 @@ type Pool struct {
 
 // Run implements warehouse.Sessions.
 func (p *Pool) Run(ctx context.Context, statements []warehouse.Statement, done func(int, warehouse.Rows, error)) {
-	query := func(st warehouse.Statement) (warehouse.Rows, error) { return p.query(ctx, st) }
+	query := func(st warehouse.Statement, _ func()) (warehouse.Rows, error) { return p.query(ctx, st) }
 	Each(warehouse.NewQueue(p.Timings, statements, p.MaxConnections), statements, query, done)
 }
 
@@ -64,10 +64,11 @@ func (p *Pool) query(ctx context.Context, st warehouse.Statement) (warehouse.Row
 
 // Each calls query with each statement of a queue from as many goroutines as the queue has
 // connections, and waits. It calls done with the index of the statement and what query
-// returned. A panic of query is the error of its statement.
+// returned. query calls sent when the statement has a connection, so that a wait for one does
+// not count as its length. A panic of query is the error of its statement.
 func Each(
 	queue *warehouse.Queue, statements []warehouse.Statement,
-	query func(warehouse.Statement) (warehouse.Rows, error), done func(int, warehouse.Rows, error),
+	query func(st warehouse.Statement, sent func()) (warehouse.Rows, error), done func(int, warehouse.Rows, error),
 ) {
 	var wg sync.WaitGroup
 	for range min(queue.Most(), len(statements)) {
@@ -76,7 +77,7 @@ func Each(
 			for i, ok := lane.TakeOne(); ok; i, ok = lane.TakeOne() {
 				var rows warehouse.Rows
 				err := panics.Catch(func() (err error) {
-					rows, err = query(statements[i])
+					rows, err = query(statements[i], lane.Sent)
 					return err
 				})
 				lane.Answered(i, err)

@@ -14,7 +14,7 @@ import (
 // TestAPanicIsTheErrorOfItsStatement: the other statements are answered.
 func TestAPanicIsTheErrorOfItsStatement(t *testing.T) {
 	t.Parallel()
-	query := func(st warehouse.Statement) (warehouse.Rows, error) {
+	query := func(st warehouse.Statement, _ func()) (warehouse.Rows, error) {
 		if st.SQL == "bug" {
 			panic("a bug")
 		}
@@ -43,7 +43,7 @@ func TestAllConnectionsAreUsed(t *testing.T) {
 	const most = 3
 	var calls, running, peak atomic.Int32
 	all := make(chan struct{}) // closed when as many run as may
-	query := func(warehouse.Statement) (warehouse.Rows, error) {
+	query := func(warehouse.Statement, func()) (warehouse.Rows, error) {
 		now := running.Add(1)
 		defer running.Add(-1)
 		for p := peak.Load(); now > p && !peak.CompareAndSwap(p, now); p = peak.Load() {
