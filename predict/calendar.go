@@ -49,6 +49,9 @@ type waiting struct {
 	Effect   float64 // that effect
 }
 
+// seenFade forgets weekdays that have no deadlines any more: those of a feed that was daily, after 130 deadlines.
+const seenFade = .98
+
 // followers is how many arrivals one waits for.
 const followers = 3
 
@@ -75,7 +78,10 @@ func (c *calendar) knows(ps places) bool {
 
 // saw notes a deadline.
 func (c *calendar) saw(day time.Time) {
-	c.Seen[day.Weekday()] = .9*c.Seen[day.Weekday()] + 1
+	for i := range c.Seen {
+		c.Seen[i] *= seenFade
+	}
+	c.Seen[day.Weekday()]++
 	c.Last = day
 }
 
