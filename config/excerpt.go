@@ -54,7 +54,8 @@ func (c *Config) lineOf(t sentinel.Table) (loose int) {
 	return loose
 }
 
-// entryAt returns the item of a list that begins on a line, without what may hold a secret. What
+// entryAt returns the item of a list that begins on a line, without lines that are comments and
+// without what may hold a secret. What
 // cannot be read by itself, such as one with an alias, is not shown: the result is "".
 func entryAt(lines []string, line int) string {
 	if line > len(lines) {
@@ -70,9 +71,11 @@ func entryAt(lines []string, line int) string {
 	}
 	var out []string
 	for _, l := range lines[begin:end] {
-		out = append(out, strings.TrimRight(l[min(indent, indentOf(l)):], " \t"))
+		if !strings.HasPrefix(strings.TrimSpace(l), "#") {
+			out = append(out, strings.TrimRight(l[min(indent, indentOf(l)):], " \t"))
+		}
 	}
-	for len(out) > 0 && (out[len(out)-1] == "" || strings.HasPrefix(strings.TrimSpace(out[len(out)-1]), "#")) {
+	for len(out) > 0 && out[len(out)-1] == "" {
 		out = out[:len(out)-1]
 	}
 	return withoutSecrets(out)
@@ -80,6 +83,9 @@ func entryAt(lines []string, line int) string {
 
 // secretKey matches keys whose value may hold a secret.
 var secretKey = pattern(`(?i)(dsn|token|password|secret|headers?|url|_key|command|env)$`)
+
+// secretText matches texts that hold a secret, such as the address of a server with a password.
+var secretText = pattern(`(?i)(password|passwd|token|secret)\s*[=:]|://[^/\s]*@`)
 
 // withoutSecrets returns the lines of an item without the actions of its repairs, which hold
 // addresses and tokens. It returns "" if another key may hold a secret too.
@@ -118,10 +124,18 @@ func withoutSecrets(lines []string) string {
 	return strings.Join(append(out, lines[next:]...), "\n")
 }
 
-// mayHoldSecrets reports whether a key, or one below it, may hold a secret.
+// mayHoldSecrets reports whether a key, or one below it, may hold a secret, or whether a text or a
+// comment of its value does.
 func mayHoldSecrets(key, value *yaml.Node) bool {
 	if secretKey().MatchString(key.Value) || value.Kind == yaml.AliasNode {
 		return true
+	}
+	for _, n := range []*yaml.Node{key, value} {
+		for _, text := range []string{n.Value, n.HeadComment, n.LineComment, n.FootComment} {
+			if secretText().MatchString(text) {
+				return true
+			}
+		}
 	}
 	for i, n := range value.Content {
 		switch {

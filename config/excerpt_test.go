@@ -16,6 +16,7 @@ datasets:
   - table: shop.main.orders
     owner: ann
 
+    # the old password was hunter2
     checks:
       - row_count > 0
     repair:
@@ -26,6 +27,14 @@ datasets:
   - table: shop.main.w*
     checks: [row_count > 0]
   - {table: shop.main.flow, checks: [row_count > 0], repair: [{on: [row_count], webhook: {url: "https://x.example/secret"}}]}
+  - table: shop.main.plain
+    checks: [row_count: {where: "tokens > 0 AND mail = 'a@b.example'", fail: "< 1"}]
+  - table: shop.main.by_word
+    checks: [row_count: {where: "note <> 'Password = hunter2'", fail: "< 1"}]
+  - table: shop.main.by_address
+    checks: [row_count: {where: "link <> 'https://ann:hunter2@x.example/'", fail: "< 1"}]
+  - table: shop.main.by_comment
+    checks: [row_count > 0] # token: hunter2
 `
 
 // The entry of a dataset is found by its table or its pattern, has no secret, and is not shown
@@ -54,8 +63,16 @@ func TestExcerpt(t *testing.T) {
 	if e, ok := of("flow"); !ok || e.Text != "" || e.Old { // it may hold secrets
 		t.Errorf("%+v", e)
 	}
-	if e, _ := of("web_orders"); e.Line != 15 || e.Text != "- table: shop.main.w*\n  checks: [row_count > 0]" {
+	if e, _ := of("web_orders"); e.Line != 16 || e.Text != "- table: shop.main.w*\n  checks: [row_count > 0]" {
 		t.Errorf("%+v", e)
+	}
+	if e, ok := of("plain"); !ok || e.Text == "" {
+		t.Errorf("%+v", e)
+	}
+	for _, name := range []string{"by_word", "by_address", "by_comment"} {
+		if e, ok := of(name); !ok || e.Text != "" || e.Old {
+			t.Errorf("%s: %+v", name, e)
+		}
 	}
 	if e, ok := of("other"); ok {
 		t.Errorf("%+v", e)

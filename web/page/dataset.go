@@ -70,6 +70,8 @@ type datasetData struct {
 	Risk     *riskCard
 	Schema   *schemaCard
 	Config   *config.Excerpt
+	Hidden   bool // the text of Config is for whoever signs in
+	Login    bool // somebody can sign in
 	Past     []sentinel.Incident
 	Title    string
 }
@@ -125,15 +127,29 @@ func (s *Site) oneDataset(ctx context.Context, t sentinel.Table, days int) (data
 		return d, err
 	}
 	d.Risk = s.riskCard(o)
-	if s.Configuration != nil {
-		if e, ok, err := s.Configuration.Excerpt(t); err != nil {
-			s.Log.Debug("showing the configuration", "dataset", t, "error", err)
-		} else if ok {
-			d.Config = &e
-		}
-	}
+	s.addConfig(ctx, &d)
 	d.Facts = s.facts(d)
 	return d, nil
+}
+
+// addConfig adds the entry of the dataset in the configuration. Its text holds statements, which
+// are not for everybody who may read the site.
+func (s *Site) addConfig(ctx context.Context, d *datasetData) {
+	if s.Configuration == nil {
+		return
+	}
+	e, ok, err := s.Configuration.Excerpt(d.Table)
+	if err != nil {
+		s.Log.Debug("showing the configuration", "dataset", d.Table, "error", err)
+		return
+	}
+	if !ok {
+		return
+	}
+	if d.Hidden, d.Login = !s.guard.Trusts(ctx), s.guard.HasLogins(); d.Hidden {
+		e.Text = ""
+	}
+	d.Config = &e
 }
 
 // repairsOf returns the repairs of a dataset since a time, and those that have not ended.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
@@ -79,6 +81,8 @@ func TestHostileTextsAreText(t *testing.T) {
 	paths = append(paths, "/", "/datasets", "/datasets?q="+query+"&owner="+query+"&schema="+query, "/lineage?of="+query,
 		"/login?next="+query, "/datasets/a/b/"+url.PathEscape(bad), "/datasets?after="+query+"&sort="+query+"&state="+query)
 	p := s.open("/login")
+	p.do(chromedp.SetValue("#name", "ann"), chromedp.SetValue("#token", "token-of-oncall"), chromedp.Click("main button"))
+	p.until(`!!document.querySelector(".user")`)
 	for _, path := range paths {
 		p.visit(s.url + path)
 		if found := value[int](p, `document.querySelectorAll(
