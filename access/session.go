@@ -22,10 +22,8 @@ const (
 	sessionTime   = 12 * time.Hour // how long a login in a browser holds
 	keptSessions  = 1000           // the oldest is dropped beyond it
 	// FormToken is the field of a form that holds the token of [FormTokenOf].
-	FormToken = "form_token"
-	// FormTokenHeader is the header that holds it in a request by script.
-	FormTokenHeader = "X-Form-Token"
-	longestName     = 64
+	FormToken   = "form_token"
+	longestName = 64
 )
 
 // The errors of a login.
@@ -154,7 +152,7 @@ func (g *Guard) cookie(r *http.Request, value string, age int) *http.Cookie {
 }
 
 // session returns who has opened the session of a request. A token that is no longer
-// configured, and a password that has changed, end it.
+// configured or whose file has another text by now, and a password that has changed, end it.
 func (g *Guard) session(r *http.Request) (who identity, ok bool) {
 	c, err := r.Cookie(sessionCookie)
 	if err != nil {
@@ -167,6 +165,9 @@ func (g *Guard) session(r *http.Request) (who identity, ok bool) {
 	case v.user != "":
 		who, ok = g.userNamed(v.user), v.hash != "" && v.hash == g.inForce().file.hashOf(v.user)
 	default:
+		if err := g.inForce().files.Refresh(context.WithoutCancel(r.Context())); err != nil {
+			g.observer.Unread(err)
+		}
 		who, ok = g.findDigest(v.token)
 	}
 	who.says, who.form = v.says, "session "+c.Value
@@ -242,11 +243,7 @@ func (g *Guard) ownForm(r *http.Request) bool {
 	if !known {
 		return false
 	}
-	given := r.Header.Get(FormTokenHeader)
-	if given == "" {
-		given = r.PostFormValue(FormToken)
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(given)
+	raw, err := base64.RawURLEncoding.DecodeString(r.PostFormValue(FormToken))
 	if err != nil || len(raw) != 2*formTokenSize {
 		return false
 	}

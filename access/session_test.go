@@ -2,14 +2,19 @@ package access_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
+	"github.com/sentinel-dq/sentinel/secrets"
 )
 
 // browser keeps the cookies of one person, and sends requests as a browser does.
@@ -119,7 +124,6 @@ func TestChangesNeedAFormOfTheSession(t *testing.T) {
 	}
 	elsewhere := func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }
 	origin := func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }
-	byHeader := func(r *http.Request) { r.Header.Set(access.FormTokenHeader, ann.formToken().Get(access.FormToken)) }
 	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer token-of-oncall"); r.Header.Del("Cookie") }
 	for name, c := range map[string]struct {
 		form   url.Values
@@ -127,7 +131,6 @@ func TestChangesNeedAFormOfTheSession(t *testing.T) {
 		code   int
 	}{
 		"a form":                     {ann.formToken(), nil, 200},
-		"the header":                 {nil, []func(*http.Request){byHeader}, 200},
 		"a bearer token":             {nil, []func(*http.Request){bearer}, 200},
 		"no token of a form":         {nil, nil, 403},
 		"somebody else's":            {eve.formToken(), nil, 403},
@@ -145,6 +148,60 @@ func TestChangesNeedAFormOfTheSession(t *testing.T) {
 	anonymous := &browser{T: t, guard: g}
 	if code, _ := anonymous.send("", http.MethodPost, nil); code != http.StatusForbidden {
 		t.Errorf("nobody's form: %d", code)
+	}
+}
+
+// A session ends when the file of its token has another text, and stays while the file cannot be
+// read.
+func TestAnotherTokenInAFileEndsASession(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	path := filepath.Join(t.TempDir(), "token")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first-token-of-all")
+	f, err := secrets.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := &refusals{}
+	g := guard(access.Access{Tokens: []access.Token{{Name: "ci", Role: access.Operator, Text: sentinel.SecretFrom(f)}}},
+		loopback, &now, seen)
+	b := &browser{T: t, guard: g}
+	if _, err := b.signIn("ann", "first-token-of-all"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := b.send(access.Operator, http.MethodGet, nil); code != http.StatusOK || len(*seen) != 1 {
+		t.Errorf("without its file: %d, and %q", code, *seen)
+	}
+	write("second-token-of-all")
+	if code, _ := b.send(access.Operator, http.MethodGet, nil); code != http.StatusUnauthorized {
+		t.Errorf("with another token in the file: %d", code)
+	}
+}
+
+// Somebody without a role sees what is for known people only where nobody can sign in, and only
+// this machine reaches the agent.
+func TestWhoSeesWhatIsForKnownPeople(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	everywhere := &net.TCPAddr{IP: net.IPv4zero, Port: 9780}
+	tokens := []access.Token{token("ann", access.Viewer)}
+	for _, c := range []struct {
+		tokens []access.Token
+		at     net.Addr
+		want   bool
+	}{{nil, loopback, true}, {nil, everywhere, false}, {tokens, loopback, false}, {tokens, everywhere, false}} {
+		g := guard(access.Access{Tokens: c.tokens}, c.at, &now, &refusals{})
+		if got := g.Trusts(t.Context()); got != c.want || g.HasLogins() != (c.tokens != nil) {
+			t.Errorf("%v at %v: %t", c.tokens, c.at, got)
+		}
 	}
 }
 
