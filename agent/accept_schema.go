@@ -42,11 +42,15 @@ func DriftDigest(results []sentinel.Result) string {
 // ErrSchemaMoved says that a schema has changed since a person has read its drifts.
 var ErrSchemaMoved = errors.New("the schema has changed again since you read it: nothing is accepted")
 
+// ErrNotRepeated says that a schema is accepted, and that its checks could not run again.
+var ErrNotRepeated = errors.New("the schema is accepted, but its checks could not run again: they do at their next tick")
+
 // AcceptSchema reads the schema of a table now, and makes it the baseline of the table's schema
 // checks that report a difference: of all of them, or of none if one cannot be accepted. A table
 // that is gone, or that appeared for a pattern, is accepted as it is. Then the checks run again,
-// so that an incident of theirs ends at once. It returns what was accepted: ids of checks, or the
-// name of the table. It returns [ErrNotStarted] before the datasets are resolved.
+// so that an incident of theirs ends at once; if that fails, the error is [ErrNotRepeated]. It
+// returns what was accepted: ids of checks, or the name of the table. It returns [ErrNotStarted]
+// before the datasets are resolved.
 func (a *Agent) AcceptSchema(ctx context.Context, v SchemaAcceptance) (accepted []string, err error) {
 	if v.Who == "" {
 		return nil, errors.New("who: name the person who accepts")
@@ -79,7 +83,10 @@ func (a *Agent) AcceptSchema(ctx context.Context, v SchemaAcceptance) (accepted 
 		accepted = append(accepted, id)
 	}
 	slices.Sort(accepted)
-	return accepted, a.checkBadAgain(ctx, plan, v.Table, now)
+	if err := a.checkBadAgain(ctx, plan, v.Table, now); err != nil {
+		return accepted, fmt.Errorf("%w: %w", ErrNotRepeated, err)
+	}
+	return accepted, nil
 }
 
 // usePlan returns the dataset of a table, nil if there is none, and the plan in force, which is

@@ -276,8 +276,9 @@ func (a *Agent) decide(
 }
 
 // Label records a person's label for a part of a check's series. The detectors of the
-// check then learn again, without the points that the label excludes. Label returns
-// [ErrNotStarted] before the agent has read its store.
+// check then learn again, without the points that the label excludes. If that cannot be
+// recorded now, the error is [ErrUnrecorded]. Label returns [ErrNotStarted] before the agent
+// has read its store.
 func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if l.Who == "" || l.Why == "" {
 		return errors.New("a label needs who and why")
@@ -295,7 +296,7 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	entry := store.AuditEntry{At: a.now(), Actor: l.Who, What: "label.set", Subject: l.Check,
 		Detail: fmt.Sprintf("%q from %s to %s, exclude %t: %s", l.Segment, l.From.UTC().Format(time.RFC3339),
 			l.To.UTC().Format(time.RFC3339), l.Exclude, l.Why)}
-	return a.recorder.wait(ctx, a.forget(ctx, l.Check, states, entry))
+	return a.recorded(ctx, a.forget(ctx, l.Check, states, entry))
 }
 
 // forget makes the detectors of a check learn again, and submits the record of their

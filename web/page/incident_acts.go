@@ -51,7 +51,7 @@ func onIncident(do func(*Site, *request, sentinel.Incident) error) func(*Site, *
 func (s *Site) refused(err error, back string) error {
 	f := &failure{http.StatusConflict, sentence(err.Error()), back}
 	known, state := (*failure)(nil), (*store.StateError)(nil)
-	switch problems := s.Problems(); {
+	switch {
 	case errors.As(err, &known):
 		f.status, f.message = known.status, known.message
 	case errors.Is(err, agent.ErrUnrecorded):
@@ -60,11 +60,13 @@ func (s *Site) refused(err error, back string) error {
 			"as the state can be written. If the agent ends before, it is lost: look again then."
 	case errors.Is(err, agent.ErrNotStarted):
 		f.status = http.StatusServiceUnavailable
+	case errors.Is(err, agent.ErrNotRepeated):
+		f.status = http.StatusServiceUnavailable
 	case errors.Is(err, store.ErrStale):
 		f.message = "Somebody was quicker: it has changed since you read it. Nothing was done twice."
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &state), len(problems) > 0:
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &state):
 		f.status = http.StatusServiceUnavailable
-		f.message = strings.TrimSpace("Nothing was done: " + err.Error() + ". " + strings.Join(problems, " "))
+		f.message = strings.TrimSpace("Nothing was done: " + err.Error() + ". " + strings.Join(s.Problems(), " "))
 	}
 	return f
 }
