@@ -13,7 +13,6 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/config"
-	"github.com/sentinel-dq/sentinel/store"
 )
 
 func init() {
@@ -152,9 +151,9 @@ func (s *Site) addConfig(ctx context.Context, d *datasetData) {
 	d.Config = &e
 }
 
-// repairsOf returns the repairs of a dataset since a time, and those that have not ended.
+// repairsOf returns the repairs of a dataset since a time, and all that await an approval.
 func (s *Site) repairsOf(ctx context.Context, t sentinel.Table, since time.Time) ([]sentinel.Repair, error) {
-	all, err := s.Store.Repairs(ctx, store.RepairFilter{Since: since, Limit: 500})
+	all, err := s.repairsSince(ctx, since, 500)
 	return slices.DeleteFunc(all, func(r sentinel.Repair) bool { return r.Table != t }), err
 }
 

@@ -36,7 +36,7 @@ type incidentsData struct {
 func (s *Site) incidentList(r *http.Request) (d incidentsData, err error) {
 	ctx := r.Context()
 	d.Now = s.Clock.Now()
-	repairs, err := s.Store.Repairs(ctx, store.RepairFilter{Active: true, Limit: mostListed})
+	repairs, err := s.Store.Repairs(ctx, store.RepairFilter{State: sentinel.AwaitingApproval})
 	if err != nil {
 		return d, err
 	}

@@ -91,7 +91,7 @@ func (s *Site) overview(ctx context.Context) (overviewData, error) {
 			d.Fine++
 		}
 	}
-	repairs, err := s.Store.Repairs(ctx, store.RepairFilter{Since: now.AddDate(0, 0, -7), Limit: 200})
+	repairs, err := s.repairsSince(ctx, now.AddDate(0, 0, -7), 200)
 	if err != nil {
 		return d, err
 	}

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -31,6 +32,29 @@ type repairsData struct {
 
 // lately is how many repairs that have ended are listed.
 const lately = 50
+
+// repairsSince returns the newest repairs since a time, and all that await an approval, however
+// old they are.
+func (s *Site) repairsSince(ctx context.Context, since time.Time, most int) ([]sentinel.Repair, error) {
+	all, err := s.Store.Repairs(ctx, store.RepairFilter{Since: since, Limit: most})
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := s.Store.Repairs(ctx, store.RepairFilter{State: sentinel.AwaitingApproval})
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, r := range all {
+		known[r.ID] = true
+	}
+	for _, r := range waiting {
+		if !known[r.ID] {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
 
 func (s *Site) repairList(r *http.Request) (d repairsData, err error) {
 	ctx := r.Context()
