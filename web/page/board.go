@@ -223,26 +223,13 @@ func (b *Board) Repaired(r sentinel.Repair) {
 	b.news.add("repair", r.Table)
 }
 
-// counts returns the number of incidents that need a person, and of repairs that do.
+// counts returns the number of incidents that need a person, as the list of incidents has them,
+// and of repairs that do.
 func (b *Board) counts() (incidents, repairs int) {
+	incidents = len(sortNeeds(b.open(), nil, b.clock.Now()).Needs)
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	for _, i := range b.incidents {
-		if needsPerson(i) {
-			incidents++
-		}
-	}
 	return incidents, len(b.awaiting)
-}
-
-// needsPerson reports whether an incident waits for a person: nobody has silenced it, no other
-// one explains it, and Sentinel is not at work on it.
-func needsPerson(i sentinel.Incident) bool {
-	switch i.State {
-	case sentinel.Resolved, sentinel.Suppressed, sentinel.Repairing, sentinel.Verifying:
-		return false
-	}
-	return i.Upstream == ""
 }
 
 // open returns the unresolved incidents, in no order.

@@ -77,33 +77,80 @@ type needs struct {
 	Silenced []need
 }
 
-// sortNeeds sorts open incidents. One that another explains is below that one.
+// sortNeeds sorts open incidents. One that another open one explains is below that one.
 func sortNeeds(open []sentinel.Incident, repairs []sentinel.Repair, now time.Time) (d needs) {
 	slices.SortFunc(open, func(a, b sentinel.Incident) int {
 		return cmp.Or(tierRank(a.Tier)-tierRank(b.Tier), a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID))
 	})
-	below := map[string][]sentinel.Incident{}
-	here := map[string]bool{}
+	tops := topsOf(open)
 	for _, i := range open {
-		here[i.ID] = true
-		below[i.Upstream] = append(below[i.Upstream], i)
-	}
-	for _, i := range open {
-		n := need{Incident: i, Age: now.Sub(i.Opened), Below: below[i.ID]}
+		below, top := tops[i.ID]
+		if !top {
+			continue
+		}
+		n := need{Incident: i, Age: now.Sub(i.Opened), Below: below}
 		for r := range repairs {
 			if repairs[r].State == sentinel.AwaitingApproval && n.has(repairs[r].Incident) {
 				n.Repair = &repairs[r]
 			}
 		}
-		switch {
-		case i.State == sentinel.Suppressed:
+		switch i.State {
+		case sentinel.Suppressed:
 			d.Silenced = append(d.Silenced, n)
-		case i.Upstream != "" && here[i.Upstream]: // it is shown below that one
-		case i.State == sentinel.Repairing || i.State == sentinel.Verifying:
+		case sentinel.Repairing, sentinel.Verifying:
 			d.AtWork = append(d.AtWork, n)
 		default:
 			d.Needs = append(d.Needs, n)
 		}
 	}
 	return d
+}
+
+// topsOf returns the incidents that have a row of their own, by id, each with those that it
+// explains. They are the silenced ones, those that no open one explains, and the first of those
+// that explain each other in a circle, so that every incident is in a row.
+func topsOf(open []sentinel.Incident) map[string][]sentinel.Incident {
+	here := map[string]bool{}
+	explains := map[string][]sentinel.Incident{}
+	for _, i := range open {
+		here[i.ID] = true
+		explains[i.Upstream] = append(explains[i.Upstream], i)
+	}
+	tops, shown := map[string][]sentinel.Incident{}, map[string]bool{}
+	add := func(i sentinel.Incident) {
+		tops[i.ID] = reached(i.ID, explains)
+		shown[i.ID] = true
+		for _, o := range tops[i.ID] {
+			shown[o.ID] = true
+		}
+	}
+	for _, i := range open {
+		if i.State == sentinel.Suppressed || i.Upstream == "" || !here[i.Upstream] {
+			add(i)
+		}
+	}
+	for _, i := range open {
+		if !shown[i.ID] {
+			add(i)
+		}
+	}
+	return tops
+}
+
+// reached returns the incidents that one explains, and those that these explain.
+func reached(id string, explains map[string][]sentinel.Incident) (out []sentinel.Incident) {
+	seen := map[string]bool{id: true}
+	next := []string{id}
+	for len(next) > 0 {
+		at := next[0]
+		next = next[1:]
+		for _, i := range explains[at] {
+			if !seen[i.ID] {
+				seen[i.ID] = true
+				out = append(out, i)
+				next = append(next, i.ID)
+			}
+		}
+	}
+	return out
 }
