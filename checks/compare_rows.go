@@ -41,12 +41,7 @@ func CompareRows(ctx context.Context, env Env, job Job, most int) (*rowdiff.Comp
 	r, _ := job.Checks[0].(*Reconcile) // RowsComparedWith has seen to it
 	job.Checks = []Check{namer{r, most}}
 	e := newExecutor(ctx, env, job.Table.Warehouse, []Job{job})
-	part := e.prepare(ctx, []Job{job})
-	for range maxRounds {
-		if !e.askRound(ctx, part) {
-			break
-		}
-	}
+	part := e.askAll(ctx, []Job{job})
 	run := &part[0].checks[0]
 	return r.named(run, most)
 }

@@ -107,25 +107,18 @@ func (q question) answer(answer Answer) {
 
 // run asks and judges one part of the jobs.
 func (e *executor) run(ctx context.Context, jobs []Job, start time.Time) []Outcome {
+	return e.judge(e.askAll(ctx, jobs), start)
+}
+
+// askAll asks the questions of jobs until their checks have no more.
+func (e *executor) askAll(ctx context.Context, jobs []Job) []jobRun {
 	part := e.prepare(ctx, jobs)
 	for range maxRounds {
 		if !e.askRound(ctx, part) {
 			break
 		}
 	}
-	return e.judge(part, start)
-}
-
-func newTarget(j Job, c Check) Target {
-	return Target{
-		Check:      c.Common().ID,
-		Table:      j.Table,
-		TimeColumn: j.TimeColumn,
-		Time:       j.Time,
-		Location:   location(c, j),
-		Tick:       j.Tick,
-		Created:    j.Created,
-	}
+	return part
 }
 
 // prepare gathers what the checks of the jobs must know before they ask.

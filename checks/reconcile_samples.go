@@ -41,12 +41,7 @@ func takeKeySamples(ctx context.Context, env Env, name string, jobs []Job, key [
 		ctx, cancel = context.WithTimeout(ctx, e.db.Config.StatementTimeout)
 		defer cancel()
 	}
-	part := e.prepare(ctx, sampled)
-	for range maxRounds {
-		if !e.askRound(ctx, part) {
-			break
-		}
-	}
+	part := e.askAll(ctx, sampled)
 	for run := range allChecks(part) {
 		c, is := run.check.(namer)
 		if !is {

@@ -144,3 +144,15 @@ func noZone(column string) error {
 	const advice = "set `timezone:` on the check, the dataset or in defaults"
 	return fmt.Errorf("column %s has no time zone of its own: %s", column, advice)
 }
+
+func newTarget(j Job, c Check) Target {
+	return Target{
+		Check:      c.Common().ID,
+		Table:      j.Table,
+		TimeColumn: j.TimeColumn,
+		Time:       j.Time,
+		Location:   location(c, j),
+		Tick:       j.Tick,
+		Created:    j.Created,
+	}
+}
