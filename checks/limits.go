@@ -37,6 +37,7 @@ func (f *Freshness) limits() (out []Limit) {
 func (c *RowCount) limits() []Limit       { return boundLimits(c.Warn, c.Fail) }
 func (c *SQL) limits() []Limit            { return boundLimits(c.Warn, c.Fail) }
 func (c *AggregateCheck) limits() []Limit { return boundLimits(c.Warn, c.Fail) }
+func (c *Distribution) limits() []Limit   { return boundLimits(c.Warn, c.Fail) }
 func (b *BadRows) limits() []Limit        { return boundLimits(b.Warn, b.Fail) }
 
 func boundLimits(warn, fail Bound) (out []Limit) {
