@@ -27,7 +27,8 @@ type Cells struct {
 const (
 	// cellOffset keeps the cells of positive numbers apart from 0. A float has at most 37,300.
 	cellOffset = 100_000
-	// infiniteCell is that of infinities, and notANumberCell that of NaN.
+	// infiniteCell is that of infinity, with a minus that of minus infinity. notANumberCell is
+	// that of NaN.
 	infiniteCell, notANumberCell = 1_000_000, 2_000_000
 	// cellWidth is the natural logarithm of 1.01/0.99.
 	cellWidth = "0.020000666706669543"
@@ -57,7 +58,7 @@ func (c *Cells) cell(d warehouse.Dialect) (string, error) {
 		fmt.Fprintf(&b, " WHEN %s THEN %d", nan, notANumberCell)
 	}
 	if infinite := tester.IsNotFinite(column, c.Column.Type); infinite != "" {
-		fmt.Fprintf(&b, " WHEN %s THEN %d", infinite, infiniteCell)
+		fmt.Fprintf(&b, " WHEN %[1]s THEN CASE WHEN %[2]s > 0 THEN %[3]d ELSE -%[3]d END", infinite, column, infiniteCell)
 	}
 	x := tester.AsFloat(column)
 	fmt.Fprintf(

@@ -29,6 +29,9 @@ type comparedCell struct {
 	share     float64 // of the reference, if it is fixed
 }
 
+// finite reports whether the values of a cell of numbers are finite.
+func (c comparedCell) finite() bool { return math.Abs(c.number) < infiniteCell }
+
 // mostCategories is how many values are compared; all others are one.
 const mostCategories = 100
 
@@ -192,7 +195,7 @@ func (d *compared) joined() (out []comparedCell) {
 		open, sum := comparedCell{}, int64(0)
 		values := slices.DeleteFunc(
 			slices.Clone(d.cells),
-			func(c comparedCell) bool { return c.kind != 0 || c.number >= infiniteCell },
+			func(c comparedCell) bool { return c.kind != 0 || !c.finite() },
 		)
 		for i, c := range values {
 			add(&open, c)
@@ -210,7 +213,7 @@ func (d *compared) joined() (out []comparedCell) {
 	rest := comparedCell{name: "other"}
 	var apart []comparedCell
 	for _, c := range d.cells {
-		if !d.ordered || c.kind != 0 || c.number >= infiniteCell {
+		if !d.ordered || c.kind != 0 || !c.finite() {
 			apart = append(apart, c)
 		}
 	}
@@ -297,6 +300,8 @@ func aboutCell(number float64) string {
 		return "NaN"
 	case number == infiniteCell:
 		return "infinity"
+	case number == -infiniteCell:
+		return "-infinity"
 	case number > 0:
 		return value(number - cellOffset)
 	case number < 0:

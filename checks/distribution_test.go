@@ -251,6 +251,40 @@ func TestDistributionsByChance(t *testing.T) {
 	}
 }
 
+// TestDistributionOfInfinities: infinity and minus infinity are two values.
+func TestDistributionOfInfinities(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		if b.name == "mysql" {
+			return // it has no infinities
+		}
+		b.tick = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+		plus, minus := "'Infinity'", "'-Infinity'"
+		if b.name == "sqlite" {
+			plus, minus = "9e999", "-9e999"
+		}
+		for table, days := range map[string][]string{"falls": {minus, plus}, "rises": {plus, minus}} {
+			b.exec("CREATE TABLE " + table + " (x double precision, at " + b.plain() + ")")
+			for i, value := range days { // today, and the day before
+				at := b.ago(time.Duration(i+1) * 24 * time.Hour)
+				half := "(" + value + ", " + at + "), "
+				b.exec("INSERT INTO " + table + " VALUES " + strings.Repeat(half, 300) +
+					strings.TrimSuffix(strings.Repeat("(1, "+at+"), ", 300), ", "))
+			}
+		}
+		for table, want := range map[string]string{"falls": "from 0.0% to 50.0%", "rises": "from 50.0% to 0.0%"} {
+			for _, method := range []string{"js", "psi", "ks", "max_share"} {
+				b.want(table, &checks.Distribution{Column: "x", Method: method, ShowValues: true,
+					TimeBucket: checks.TimeBucket{Bucket: "day"}}, sentinel.Fail,
+					"the share of values about -infinity changed most, "+want)
+			}
+		}
+		b.exec("UPDATE rises SET x = NULL WHERE x < 0")
+		b.want("rises", &checks.Distribution{Column: "x", ShowValues: true, TimeBucket: checks.TimeBucket{Bucket: "day"}},
+			sentinel.Fail, "the share of values about infinity changed most, from 0.0% to 50.0%")
+	})
+}
+
 func TestDistributionMessages(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
