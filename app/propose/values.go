@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -144,7 +146,7 @@ func (v valuesOf) words(ctx context.Context, c warehouse.Column) (list []string)
 	all := int64(0)
 	for _, r := range rows {
 		n := number(r[1])
-		if all += n; n < fewestOfValue || len(r[0].Text) > 40 || strings.ContainsAny(r[0].Text, "\n\r\x00") {
+		if all += n; n < fewestOfValue || len(r[0].Text) > 40 || !printable(r[0].Text) {
 			return nil
 		}
 		list = append(list, text(r[0].Text))
@@ -153,6 +155,11 @@ func (v valuesOf) words(ctx context.Context, c warehouse.Column) (list []string)
 		return nil
 	}
 	return list
+}
+
+// printable reports whether a comment of YAML can hold a text: some runes would end its line.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // read sends a statement about the first rows of the table; %s in it stands for them.
