@@ -142,7 +142,7 @@ func hashKind(from, to warehouse.Type) (kind warehouse.HashKind, exact bool) {
 	case warehouse.Boolean, warehouse.Integer, warehouse.Decimal:
 		return warehouse.HashNumber, true
 	case warehouse.FloatType:
-		return warehouse.HashFloat, true
+		return warehouse.HashFloat, false // 0 and -0 are equal
 	case warehouse.Binary:
 		return warehouse.HashBytes, true
 	case warehouse.Date, warehouse.Time, warehouse.Timestamp:

@@ -1,6 +1,7 @@
 package rowdiff_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -232,6 +233,34 @@ func TestSpecialNumbers(t *testing.T) {
 	if err != nil || found.Changed != 2 || !slices.Equal(found.ChangedIn, []int64{0, 1, 1, 1}) {
 		t.Errorf("%+v, %v", found, err)
 	}
+}
+
+// TestZerosAreEqual: a zero with a sign equals one without on every two engines, and is read
+// although its hash is another.
+func TestZerosAreEqual(t *testing.T) {
+	t.Parallel()
+	onEveryPair(t, func(t *testing.T, sides [2]*engine) {
+		double := map[string]string{"postgres": "double precision"}
+		for at, e := range sides {
+			zero := []string{"-1e-200 * 1e-200", "0.0"}[at]
+			if e.name == "postgres" && at == 0 {
+				zero = "'-0'"
+			}
+			e.Exec(t, "CREATE TABLE t (id bigint, f "+cmp.Or(double[e.name], "double")+")",
+				fmt.Sprintf("INSERT INTO t VALUES (1, %s), (2, 1.5), (3, %d), (4, %s)", zero, at, zero))
+		}
+		of, err := rowdiff.New(rowdiff.Config{
+			Dialects: [2]warehouse.Dialect{sides[0].db.Dialect, sides[1].db.Dialect}, Key: 1, Most: 10, Name: 10,
+			Columns: [2][]warehouse.Column{sides[0].columns("t", "id", "f"), sides[1].columns("t", "id", "f")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, _, err := compare(t, of, sides, [2]string{"t", "t"})
+		if err != nil || found.Differences() != 1 || found.Changed != 1 {
+			t.Errorf("%+v, %v", found, err)
+		}
+	})
 }
 
 // TestRefusedTypes: values of which none of one column can be one of the other are not

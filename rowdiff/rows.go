@@ -181,6 +181,9 @@ func (d *descent) decode(s Side, cells []warehouse.Cell) (keyed, error) {
 				v = carried
 			}
 		}
+		if i >= d.Key && d.columns[i].kind == warehouse.HashFloat && v.Kind == warehouse.FloatValue && v.Text == "-0" {
+			v.Text = "0" // SQLite keeps no other
+		}
 		out.common = append(out.common, v)
 	}
 	return out, nil

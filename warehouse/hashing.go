@@ -3,7 +3,7 @@ package warehouse
 // RowHasher is a dialect whose statements hash rows, so that few numbers say whether two
 // tables hold the same. The hash of a row is the same on all engines. Equal values have
 // equal texts, and different values different ones; only [HashText] of JSON and of an
-// engine's own types may differ for equal values.
+// engine's own types may differ for equal values, and [HashFloat] of 0 and -0.
 type RowHasher interface {
 	// HashText writes the text of a column's value as a form says; NULL for NULL. column is
 	// quoted.
