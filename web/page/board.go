@@ -70,7 +70,7 @@ func NewBoard(clock sentinel.Clock) *Board {
 	return &Board{
 		clock: clock, datasets: map[sentinel.Table]*dataset{}, incidents: map[sentinel.Table]sentinel.Incident{},
 		awaiting: map[string]bool{}, sparks: map[sentinel.Table]spark{},
-		past: past{spans: map[sentinel.Table]map[string][]span{}},
+		past: past{spans: map[sentinel.Table]map[string][]span{}, seen: map[int64]bool{}},
 	}
 }
 
@@ -152,6 +152,7 @@ func (b *Board) Judged(batch store.Batch) {
 // result takes the last result of a check. The lock is held.
 func (b *Board) result(r *sentinel.Result) {
 	d := b.changeable(r.Table)
+	b.past.looked(r.Tick, d.Location)
 	c := brief(r)
 	at := slices.IndexFunc(d.Checks, func(o check) bool { return o.ID == c.ID })
 	if at < 0 {
@@ -207,7 +208,7 @@ func (b *Board) incident(i sentinel.Incident) {
 	} else if b.incidents[i.Table].ID == i.ID {
 		delete(b.incidents, i.Table)
 	}
-	b.past.put(i)
+	b.past.put(i, b.clock.Now().AddDate(0, 0, -pastDays))
 	b.news.add("incident", i.Table)
 }
 

@@ -116,9 +116,12 @@ func (s *Site) oneDataset(ctx context.Context, t sentinel.Table, days int) (data
 		return d, err
 	}
 	for _, id := range s.Board.incidentsOf(t) {
+		if len(d.Past) == mostPast {
+			break
+		}
 		if i, ok, err := s.Store.Incident(ctx, id); err != nil {
 			return d, err
-		} else if ok && i.State == sentinel.Resolved && len(d.Past) < mostPast {
+		} else if ok && i.State == sentinel.Resolved {
 			d.Past = append(d.Past, i)
 		}
 	}

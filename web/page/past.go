@@ -18,8 +18,9 @@ const pastDays = 30
 // state has, and what the agent has told since.
 type past struct {
 	spans map[sentinel.Table]map[string][]span // by the incident's id
-	began time.Time                            // the first tick that the state has; zero: not known
-	quiet map[string]bool                      // days, as 2026-11-30 in UTC, on which no agent has looked
+	began time.Time                            // the first known tick; zero: none
+	quiet map[string]bool                      // days, as 2026-11-30 in UTC, of which the state had no tick
+	seen  map[int64]bool                       // days, by the Unix time of their begin, with a tick since
 }
 
 // span is how long a finding was open.
@@ -29,8 +30,40 @@ type span struct {
 	check    string // its id
 }
 
-// put takes an incident as it is now. The lock of the board is held.
-func (p *past) put(i sentinel.Incident) {
+// startOf returns the begin of the day of an instant in a zone.
+func startOf(at time.Time, zone *time.Location) time.Time {
+	year, month, day := at.In(zone).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, zone)
+}
+
+// looked takes the tick of a result of a dataset in a zone. The lock of the board is held.
+func (p *past) looked(tick time.Time, zone *time.Location) {
+	if tick.IsZero() {
+		return
+	}
+	if p.began.IsZero() || tick.Before(p.began) {
+		p.began = tick
+	}
+	start := startOf(tick, zone)
+	if p.seen[start.Unix()] {
+		return
+	}
+	p.seen[start.Unix()] = true
+	oldest := start.AddDate(0, 0, -pastDays-1).Unix()
+	maps.DeleteFunc(p.seen, func(day int64, _ bool) bool { return day < oldest })
+}
+
+// watched reports whether an agent has looked on the day of a zone that begins at an instant. The
+// state knows days of UTC: the one with the noon of the day counts.
+func (p *past) watched(start time.Time) bool {
+	year, month, day := start.Date()
+	noon := time.Date(year, month, day, 12, 0, 0, 0, start.Location())
+	return p.seen[start.Unix()] || !p.quiet[noon.UTC().Format(time.DateOnly)]
+}
+
+// put takes an incident as it is now, and forgets those of its dataset that ended before a time.
+// The lock of the board is held.
+func (p *past) put(i sentinel.Incident, since time.Time) {
 	var all []span
 	for _, f := range i.Findings {
 		all = append(all, span{f.Opened, f.Resolved, f.Severity, f.Check})
@@ -42,6 +75,9 @@ func (p *past) put(i sentinel.Incident) {
 		p.spans[i.Table] = map[string][]span{}
 	}
 	p.spans[i.Table][i.ID] = all
+	maps.DeleteFunc(p.spans[i.Table], func(_ string, all []span) bool {
+		return !slices.ContainsFunc(all, func(s span) bool { return s.to.IsZero() || s.to.After(since) })
+	})
 }
 
 // readPast reads the incidents of the last days, and on which of them an agent has looked.
@@ -63,10 +99,13 @@ func (b *Board) readPast(ctx context.Context, from *store.Store, log *slog.Logge
 	defer b.mu.Unlock()
 	for _, i := range incidents {
 		if b.past.spans[i.Table][i.ID] == nil { // else the agent has told of it since
-			b.past.put(i)
+			b.past.put(i, since)
 		}
 	}
-	b.past.began, b.past.quiet = began, quiet
+	if !began.IsZero() && (b.past.began.IsZero() || began.Before(b.past.began)) {
+		b.past.began = began
+	}
+	b.past.quiet = quiet
 	b.news.add("summary", sentinel.Table{})
 }
 
@@ -91,7 +130,7 @@ func (b *Board) days(t sentinel.Table, zone *time.Location, now time.Time) (out 
 			to = now
 		}
 		d := day{from, sentinel.Pass}
-		if b.past.began.IsZero() || !to.After(b.past.began) || b.past.quiet[from.Format(time.DateOnly)] {
+		if b.past.began.IsZero() || !to.After(b.past.began) || !b.past.watched(from) {
 			d.Status = sentinel.Unknown
 		}
 		worst, wrong := b.past.between(t, from, to)
