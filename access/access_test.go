@@ -310,11 +310,12 @@ func TestWrongTokensHaveToWait(t *testing.T) {
 	}
 }
 
-func TestATokenInAFileIsReadAgain(t *testing.T) {
-	t.Parallel()
+// tokenFile is the guard of one operator whose token is in a file, at first first-token-of-all.
+func tokenFile(t *testing.T, seen *refusals) (g *access.Guard, path string, write func(string)) {
+	t.Helper()
 	now := time.Unix(1_800_000_000, 0)
-	path := filepath.Join(t.TempDir(), "token")
-	write := func(text string) {
+	path = filepath.Join(t.TempDir(), "token")
+	write = func(text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -324,8 +325,14 @@ func TestATokenInAFileIsReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := guard(access.Access{Tokens: []access.Token{{Name: "ci", Role: access.Operator, Text: sentinel.SecretFrom(f)}}},
-		loopback, &now, &refusals{})
+	g = guard(access.Access{Tokens: []access.Token{{Name: "ci", Role: access.Operator, Text: sentinel.SecretFrom(f)}}},
+		loopback, &now, seen)
+	return g, path, write
+}
+
+func TestATokenInAFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	g, _, write := tokenFile(t, &refusals{})
 	h := g.Needs(access.Operator, who)
 	write("second-token-of-all")
 	for bearer, want := range map[string]int{"first-token-of-all": 401, "second-token-of-all": 200} {

@@ -7,14 +7,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
-	"github.com/sentinel-dq/sentinel/secrets"
 )
 
 // browser keeps the cookies of one person, and sends requests as a browser does.
@@ -155,21 +152,8 @@ func TestChangesNeedAFormOfTheSession(t *testing.T) {
 // read.
 func TestAnotherTokenInAFileEndsASession(t *testing.T) {
 	t.Parallel()
-	now := time.Unix(1_800_000_000, 0)
-	path := filepath.Join(t.TempDir(), "token")
-	write := func(text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("first-token-of-all")
-	f, err := secrets.OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	seen := &refusals{}
-	g := guard(access.Access{Tokens: []access.Token{{Name: "ci", Role: access.Operator, Text: sentinel.SecretFrom(f)}}},
-		loopback, &now, seen)
+	g, path, write := tokenFile(t, seen)
 	b := &browser{T: t, guard: g}
 	if _, err := b.signIn("ann", "first-token-of-all"); err != nil {
 		t.Fatal(err)
