@@ -22,8 +22,9 @@ test: deps lint ## everything CI runs: build, lint, all tests with the race dete
 	$(GO) test ./schedule ./checks/oracle ./repair/differential
 	cd tools && $(GO) build ./... && $(GO) test $(RACE) -timeout 25m ./...
 
-docs: ## write docs/reference.md and the keys in docs/repair/README.md
+docs: ## write docs/reference.md, the keys in docs/repair/README.md, docs/openapi.json and the routes in docs/api.md
 	$(GO) test ./config -run "TestReferenceIsGenerated|TestPageOfRepairs" -update
+	$(GO) test ./web -run TestTheDescriptionIsGenerated -update
 
 lint: vet house ## go vet, gofmt, staticcheck, limits of the structure
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

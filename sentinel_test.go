@@ -129,8 +129,12 @@ func TestLayers(t *testing.T) {
 			"/repair",
 			"/checks",
 		},
-		"/web":  {"", "/access", "/store", "/repair", "/notify", "/slo", "/web/page"},
-		"/docs": {},
+		"/web": {
+			"", "/access", "/docs", "/store", "/repair", "/notify", "/slo", "/web/openapi", "/web/page",
+		},
+		"/web/openapi":             {},
+		"/web/openapi/openapitest": {"/docs"},
+		"/docs":                    {},
 		"/web/page": {
 			"", "/access", "/agent", "/anomaly", "/checks", "/config", "/docs", "/notify", "/predict", "/repair", "/slo", "/store",
 			"/warehouse",

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// Files are the pages and their pictures, by their paths below docs/.
+// Files are the pages and their pictures, and the description of the API, by their paths below
+// docs/.
 //
-//go:embed *.md */*.md plots/*.svg page/*.png
+//go:embed *.md */*.md plots/*.svg page/*.png openapi.json
 var Files embed.FS
 
 // Page is one page.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/docs"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -67,7 +68,24 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	}
 	check, metric, segment := r.FormValue("check"), r.FormValue("metric"), r.FormValue("segment")
 	v, err := s.Store.Points(r.Context(), store.Series{Check: check, Metric: metric, Segment: segment}, since, limit)
-	s.json(w, nonNil(v), err)
+	points := make([]point, len(v))
+	for i, p := range v {
+		points[i] = point{p.Time, sentinel.Float(p.Value), p.Bad}
+	}
+	s.json(w, points, err)
+}
+
+// point is a [sentinel.Point] whose value may be infinite or no number.
+type point struct {
+	Time  time.Time // start of the bucket, or the tick if there is no bucket
+	Value sentinel.Number
+	Bad   bool // a person or a resolved incident labelled the value as bad; a baseline leaves it out
+}
+
+// description is the description of this API, as OpenAPI.
+func (s *Server) description(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.ServeFileFS(w, r, docs.Files, "openapi.json")
 }
 
 // nonNil returns an empty list for nil, so that its JSON form is [] and not null.

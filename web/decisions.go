@@ -83,7 +83,7 @@ func (s *Server) acceptSegments(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusConflict, err.Error())
 		return
 	}
-	s.json(w, names, nil)
+	s.json(w, nonNil(names), nil)
 }
 
 // decode reads the JSON body of a request. On an error it responds with an example, and

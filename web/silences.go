@@ -98,14 +98,22 @@ func (s *Server) deadLetters(w http.ResponseWriter, r *http.Request) {
 	s.json(w, all, err)
 }
 
+// deadLetterRequest says which notifications that were given up are sent again or dropped.
+type deadLetterRequest struct {
+	decision
+	Numbers []int64 `json:"numbers"`
+	Channel string  `json:"channel"` // all of this channel
+	All     bool    `json:"all"`     // of all channels
+}
+
+// deadLetterAnswer says how many there were.
+type deadLetterAnswer struct {
+	Notifications int64 `json:"notifications"`
+}
+
 // decideDeadLetters sends notifications again that were given up, or drops them.
 func (s *Server) decideDeadLetters(w http.ResponseWriter, r *http.Request) {
-	var v struct {
-		decision
-		Numbers []int64 `json:"numbers"`
-		Channel string  `json:"channel"`
-		All     bool    `json:"all"`
-	}
+	var v deadLetterRequest
 	const example = `{"channel": "oncall", "who": "ann", "why": "..."}, {"numbers": [17], ...} or {"all": true, ...}`
 	if !s.decodeStrictly(w, r, &v, example) {
 		return
@@ -122,7 +130,7 @@ func (s *Server) decideDeadLetters(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusConflict, err.Error())
 		return
 	}
-	s.json(w, map[string]int64{"notifications": n}, nil)
+	s.json(w, deadLetterAnswer{n}, nil)
 }
 
 // decodeStrictly reads the JSON body of a request as decode does, and refuses a field that

@@ -170,39 +170,8 @@ func (s *Server) site() *page.Site {
 
 func (s *Server) handler(g *access.Guard, site *page.Site) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", g.ReadsMetrics(s.Metrics))
-	mux.HandleFunc("GET /-/healthy", s.healthy)
-	mux.HandleFunc("GET /-/ready", s.ready)
-	mux.HandleFunc("GET /-/leader", s.leader)
-	for path, handle := range map[string]http.HandlerFunc{
-		"/api/v1/results":            s.results,
-		"/api/v1/incidents":          s.incidents,
-		"/api/v1/incidents/{id}":     s.incident,
-		"/api/v1/history":            s.history,
-		"/api/v1/repairs":            s.repairs,
-		"/api/v1/silences":           s.silences,
-		"/api/v1/notifications/dead": s.deadLetters,
-	} {
-		mux.Handle("GET "+path, g.Reads(handle))
-	}
-	for path, handle := range map[string]http.HandlerFunc{
-		"/api/v1/incidents/{id}/{what}":     s.decideIncident,
-		"/api/v1/silences":                  s.silence,
-		"/api/v1/notifications/dead/{what}": s.decideDeadLetters,
-		"/api/v1/labels":                    s.label,
-		"/api/v1/baselines":                 s.baselines,
-		"/api/v1/tables/accept":             s.acceptTable,
-		"/api/v1/segments/accept":           s.acceptSegments,
-		"/api/v1/repairs/{switch}":          s.switchRepairs,
-		"/api/v1/repairs/{id}/{what}":       s.decideRepair,
-		"/api/v1/alerts":                    s.alerts,
-	} {
-		mux.Handle("POST "+path, g.Needs(access.Operator, handle))
-	}
+	s.register(mux, g)
 	mux.Handle("GET /samples", g.Needs(access.Viewer, http.HandlerFunc(s.page)))
-	mux.Handle("GET /api/v1/incidents/{id}/samples", g.Needs(access.Viewer, http.HandlerFunc(s.samples)))
-	mux.Handle("DELETE /api/v1/silences/{id}", g.Needs(access.Operator, http.HandlerFunc(s.endSilence)))
-	mux.Handle("POST /-/reload", g.Needs(access.Admin, http.HandlerFunc(s.reload)))
 	site.Routes(mux, g)
 	// The schemas of a large warehouse are megabytes. No body is read without the token.
 	large, small := http.MaxBytesHandler(mux, 256<<20), http.MaxBytesHandler(mux, 1<<20)
