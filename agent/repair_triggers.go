@@ -10,7 +10,8 @@ import (
 )
 
 // triggerRepairs queues the incidents of a batch for the repair loop. It never blocks.
-// An incident that does not fit into the queue is queued again at the next tick.
+// An incident that does not fit into the queue is queued again at the next tick. A result
+// that has not judged a finding does not say what is bad: nothing is planned for it then.
 func (a *Agent) triggerRepairs(batch store.Batch) {
 	if a.engine == nil || len(batch.Incidents) == 0 {
 		return
@@ -25,7 +26,7 @@ func (a *Agent) triggerRepairs(batch store.Batch) {
 		}
 		var all []repair.Trigger
 		for _, part := range i.Parts() {
-			if r, judged := results[part.Check]; judged && !part.Monitor {
+			if r, known := results[part.Check]; known && !part.Monitor && r.Judges(part.Key) {
 				if why := a.trigger(part, r); len(a.policiesOf(why)) > 0 {
 					all = append(all, why)
 				}
