@@ -67,8 +67,9 @@ var times = []string{begun.Add(-time.Hour).Format(oddTime), begun.AddDate(0, 1, 
 
 // oddTable is a table with rows of odd values.
 type oddTable struct {
-	name string
-	rows [][]cell
+	name        string
+	rows        [][]cell
+	constraints map[string]string // by column: what stands behind its type
 }
 
 func drawOdd(r *rand.Rand, name string) *oddTable {
@@ -143,9 +144,15 @@ func (t *oddTable) create(tb testing.TB, e *engine) {
 	tb.Helper()
 	columns := make([]string, len(oddColumns))
 	for i, c := range oddColumns {
-		columns[i] = c.name + " " + c.native[e.name]
+		columns[i] = c.name + " " + c.native[e.name] + t.constraints[c.name]
 	}
 	e.exec(tb, "CREATE TABLE "+t.name+" ("+strings.Join(columns, ", ")+")")
+	t.insert(tb, e)
+}
+
+// insert writes the rows.
+func (t *oddTable) insert(tb testing.TB, e *engine) {
+	tb.Helper()
 	var tuples []string
 	for _, r := range t.rows {
 		values := make([]string, len(r))

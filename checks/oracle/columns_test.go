@@ -295,6 +295,12 @@ func columnRound(t *testing.T, engines map[string]*engine, seed uint64) (verdict
 // checkColumns runs checks by a configuration file.
 func (e *engine) checkColumns(t *testing.T, table *oddTable, list []columnCheck) []sentinel.Result {
 	t.Helper()
+	return e.checkColumnsAt(t, columnTick, table, list)
+}
+
+// checkColumnsAt is checkColumns at another instant.
+func (e *engine) checkColumnsAt(t *testing.T, tick time.Time, table *oddTable, list []columnCheck) []sentinel.Result {
+	t.Helper()
 	type m = map[string]any
 	var items []any
 	for i, c := range list {
@@ -318,7 +324,7 @@ func (e *engine) checkColumns(t *testing.T, table *oddTable, list []columnCheck)
 		t.Fatalf("%v\n%s", err, text)
 	}
 	d := cfg.Datasets[0]
-	job := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: columnTick}
+	job := checks.Job{Table: d.Table, TimeColumn: d.TimeColumn, Location: d.Location, Tick: tick}
 	for _, c := range d.Checks {
 		job.Checks = append(job.Checks, c.Check)
 	}

@@ -71,11 +71,11 @@ func unique(_ *project, t *test) ([]importers.Check, string) {
 	return t.rows(t.check("duplicate"))
 }
 
-func acceptedValues(_ *project, t *test) ([]importers.Check, string) {
+func acceptedValues(p *project, t *test) ([]importers.Check, string) {
 	if why := t.wanted(); why != "" {
 		return nil, why
 	}
-	values, why := texts(importers.Under(t.args, "values"))
+	values, why := p.texts(t, "values")
 	if why != "" {
 		return nil, why
 	}
@@ -84,8 +84,10 @@ func acceptedValues(_ *project, t *test) ([]importers.Check, string) {
 	return t.rows(c)
 }
 
-// texts returns the values of a list. null is none: no row is equal to it.
-func texts(n *yaml.Node) (values []string, why string) {
+// texts returns the values of a list. null is none: no row is equal to it. In the statement of
+// dbt values stand in quotes, so that a quote in a value is written twice or after a backslash.
+func (p *project) texts(t *test, name string) (values []string, why string) {
+	n := p.listOf(importers.Under(t.args, name))
 	items := importers.Items(n)
 	if len(items) == 0 && importers.Word(n) != "" {
 		items = []*yaml.Node{n}
@@ -97,10 +99,14 @@ func texts(n *yaml.Node) (values []string, why string) {
 		if item.Kind != yaml.ScalarNode {
 			return nil, "a value of its list is no scalar"
 		}
-		if hasJinja(item.Value) {
+		text := p.plain(item.Value)
+		if hasJinja(text) {
 			return nil, "values: " + compileFirst
 		}
-		values = append(values, item.Value)
+		if !strings.EqualFold(p.word(t, "quote")+p.word(t, "quote_values"), "false") {
+			text = strings.NewReplacer("''", "'", `\'`, "'").Replace(text)
+		}
+		values = append(values, text)
 	}
 	if len(values) == 0 {
 		return nil, "it has no list of values"

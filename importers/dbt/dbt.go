@@ -27,9 +27,10 @@ func pattern(expr string) func() *regexp.Regexp {
 type project struct {
 	out       importers.Imported
 	options   importers.Options
-	relations map[string]*relation // by "ref NAME" and "source SOURCE.NAME"
-	vars      map[string]string    // of dbt_project.yml
-	severity  string               // default of the tests, of dbt_project.yml
+	relations map[string]*relation  // by "ref NAME" and "source SOURCE.NAME"
+	vars      map[string]string     // of dbt_project.yml
+	lists     map[string]*yaml.Node // those of its variables that are lists
+	severity  string                // default of the tests, of dbt_project.yml
 	tests     []*test
 	folders   []folderSetting
 	manifest  bool // tests come from a manifest, in which names are resolved
@@ -53,7 +54,7 @@ type relation struct {
 func (r *relation) named() string { return importers.TableName(r.schema, r.table) }
 
 func read(files []importers.File, o importers.Options) (importers.Imported, error) {
-	p := &project{options: o, relations: map[string]*relation{}, vars: map[string]string{}}
+	p := &project{options: o, relations: map[string]*relation{}, vars: map[string]string{}, lists: map[string]*yaml.Node{}}
 	var schemas []document
 	for _, f := range files {
 		if filepath.Ext(f.Name) == ".json" && bytes.Contains(f.Data, []byte(`"nodes"`)) {
@@ -92,8 +93,11 @@ func (p *project) readProject(f importers.File, root *yaml.Node) {
 	name := importers.Word(importers.Under(root, "name"))
 	for _, level := range []*yaml.Node{importers.Under(root, "vars"), importers.Under(root, "vars", name)} {
 		for _, v := range importers.Pairs(level) {
-			if v.Value.Kind == yaml.ScalarNode {
+			switch v.Value.Kind {
+			case yaml.ScalarNode:
 				p.vars[v.Name] = v.Value.Value
+			case yaml.SequenceNode:
+				p.lists[v.Name] = v.Value
 			}
 		}
 	}
@@ -134,6 +138,16 @@ func (p *project) plain(text string) string {
 		}
 		return call
 	})
+}
+
+// listOf returns the list that a node is or names: a variable of the project.
+func (p *project) listOf(n *yaml.Node) *yaml.Node {
+	if m := callOfVar().FindStringSubmatch(importers.Word(n)); m != nil && m[0] == strings.TrimSpace(importers.Word(n)) {
+		if list := p.lists[m[1]]; list != nil {
+			return list
+		}
+	}
+	return n
 }
 
 // find returns the relation of ref('x') or source('a', 'b'). A model of another file that was

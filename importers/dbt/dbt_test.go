@@ -107,6 +107,29 @@ func TestVariablesOfTheProject(t *testing.T) {
 	}
 }
 
+// TestListsOfTheProject holds that a variable may be a list, and that a value is what it means
+// between the quotes of dbt's statement.
+func TestListsOfTheProject(t *testing.T) {
+	t.Parallel()
+	project := importers.File{Name: "p/dbt_project.yml", Data: []byte(
+		"name: shop\nvars: {words: [\"a\", \"it''s\", 'it\\''s'], one: x}\n")}
+	for values, want := range map[string]string{
+		`"{{ var('words') }}"`:                    `["a", "it's", "it's"]`,
+		`["{{ var('one') }}", y]`:                 `["x", "y"]`,
+		`["it''s"], quote: false`:                 `["it''s"]`,
+		`"{{ var('unknown', ['a']) }}"`:           "",
+		`["{{ var('words') }}"]`:                  "",
+		`"{{ var('words') + var('one') }}"`:       "",
+		`"{{ var('words') }} {{ var('words') }}"`: "",
+	} {
+		out, got := imported(t, "s", project, file(
+			"models: [{name: t, columns: [{name: c, tests: [{accepted_values: {values: "+values+"}}]}]}]"))
+		if want != "" && !strings.Contains(out, `invalid: {column: "c", valid_values: `+want+"}") || want == "" && len(got.Left) != 1 {
+			t.Errorf("%s: want %s in\n%s", values, want, out)
+		}
+	}
+}
+
 // TestContract holds what the columns and constraints of an enforced contract become.
 func TestContract(t *testing.T) {
 	t.Parallel()

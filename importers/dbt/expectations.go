@@ -81,11 +81,11 @@ func compoundUnique(p *project, t *test) ([]importers.Check, string) {
 }
 
 // inSet fails NULL, too, as the statement of the test does.
-func inSet(_ *project, t *test) ([]importers.Check, string) {
+func inSet(p *project, t *test) ([]importers.Check, string) {
 	if why := t.wanted(); why != "" {
 		return nil, why
 	}
-	values, why := texts(importers.Under(t.args, "value_set"))
+	values, why := p.texts(t, "value_set")
 	if why != "" {
 		return nil, why
 	}
@@ -96,11 +96,11 @@ func inSet(_ *project, t *test) ([]importers.Check, string) {
 	return []importers.Check{invalid, missing}, ""
 }
 
-func notInSet(_ *project, t *test) ([]importers.Check, string) {
+func notInSet(p *project, t *test) ([]importers.Check, string) {
 	if why := t.wanted(); why != "" {
 		return nil, why
 	}
-	values, why := texts(importers.Under(t.args, "value_set"))
+	values, why := p.texts(t, "value_set")
 	if why != "" {
 		return nil, why
 	}
@@ -110,11 +110,11 @@ func notInSet(_ *project, t *test) ([]importers.Check, string) {
 }
 
 // containSet counts the values of a list that no row has.
-func containSet(_ *project, t *test) ([]importers.Check, string) {
+func containSet(p *project, t *test) ([]importers.Check, string) {
 	if why := t.wanted(); why != "" {
 		return nil, why
 	}
-	values, why := texts(importers.Under(t.args, "value_set"))
+	values, why := p.texts(t, "value_set")
 	if why != "" {
 		return nil, why
 	}

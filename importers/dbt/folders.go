@@ -48,7 +48,6 @@ func (p *project) readFolder(d folder, level *yaml.Node) {
 			p.readFolder(sub, f.Value)
 		case !slices.Contains(settingsOfTests, key):
 		case key == "severity" && len(d.dirs) == 0 && !d.other: // taken over by readProject
-		case key == "enabled" && strings.EqualFold(importers.Word(f.Value), "true"):
 		default:
 			p.folders = append(p.folders, folderSetting{d, key, importers.Word(f.Value), d.file.At(f.Key)})
 		}
@@ -58,11 +57,14 @@ func (p *project) readFolder(d folder, level *yaml.Node) {
 // refuses reports whether a setting decides that tests do not run, or about which rows.
 func (s folderSetting) refuses() bool { return !s.other && (s.key == "where" || s.key == "enabled") }
 
+// on reports whether a setting switches tests on, as they are without it.
+func (s folderSetting) on() bool { return s.key == "enabled" && strings.EqualFold(s.value, "true") }
+
 // remarkFolders tells of the settings of folders. A manifest holds them in each test.
 func (p *project) remarkFolders() {
 	for _, s := range p.folders {
 		switch what := s.path + ": " + s.key; {
-		case p.manifest:
+		case p.manifest || s.on():
 		case s.refuses():
 			p.out.Remark(s.at, what, "tests that it is about are left: run `dbt compile` and import target/manifest.json")
 		default:
@@ -71,32 +73,62 @@ func (p *project) remarkFolders() {
 	}
 }
 
-// ofFolder returns why a test is left for a setting of its folder; "" if there is none. What
-// a test sets itself wins.
+// ofFolder returns why a test is left for the settings of its folders; "" if they let it run. The
+// setting of the deepest folder wins, and what a test sets itself wins over it.
 func (p *project) ofFolder(t *test) string {
 	if p.manifest {
 		return ""
 	}
-	for _, s := range p.folders {
-		own := t.conf.where
-		if s.key == "enabled" {
-			own = t.conf.enabled
+	for key, own := range map[string]string{"where": t.conf.where, "enabled": t.conf.enabled} {
+		if own != "" {
+			continue
 		}
-		if s.refuses() && own == "" && s.holds(t.at.File) {
+		s, sure := p.deepest(key, t.at.File)
+		switch {
+		case s == nil || sure && s.on():
+		case sure && strings.EqualFold(s.value, "false"):
+			return "it is disabled in dbt: enabled of " + s.path + " in dbt_project.yml"
+		default:
 			return s.key + " of " + s.path + " in dbt_project.yml: run `dbt compile` and import target/manifest.json"
 		}
 	}
 	return ""
 }
 
-// holds reports whether a file may be in a folder: its path has the names of the folders, or
-// is too short to tell.
-func (d folder) holds(file string) bool {
-	names := strings.Split(path.Dir(filepath.ToSlash(file)), "/")
-	for i := range names {
-		if len(names)-i >= len(d.dirs) && slices.Equal(names[i:i+len(d.dirs)], d.dirs) {
-			return true
+// deepest returns the setting of the deepest folder that holds a file, and whether it is surely
+// the one; nil if there is none.
+func (p *project) deepest(key, file string) (deepest *folderSetting, sure bool) {
+	var maybe *folderSetting
+	for i := range p.folders {
+		s := &p.folders[i]
+		if s.key != key || !s.refuses() {
+			continue
+		}
+		switch holds, is := s.holds(file); {
+		case is && holds && (deepest == nil || len(s.dirs) >= len(deepest.dirs)):
+			deepest = s
+		case !is:
+			maybe = s
 		}
 	}
-	return !slices.Contains(names, "models")
+	if maybe != nil && (deepest == nil && !maybe.on() || deepest != nil && maybe.value != deepest.value) {
+		return maybe, false
+	}
+	return deepest, true
+}
+
+// holds reports whether a file is in a folder of the project, and whether its path is long enough
+// to tell: folders are named from that of the models on.
+func (d folder) holds(file string) (holds, sure bool) {
+	if len(d.dirs) == 0 {
+		return true, true
+	}
+	names := strings.Split(path.Dir(filepath.ToSlash(file)), "/")
+	for i, name := range names {
+		if name == "models" || name == "seeds" || name == "snapshots" {
+			rest := names[i+1:]
+			return len(rest) >= len(d.dirs) && slices.Equal(rest[:len(d.dirs)], d.dirs), true
+		}
+	}
+	return false, false
 }

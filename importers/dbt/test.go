@@ -101,7 +101,8 @@ func (p *project) checksOf(t *test) ([]importers.Check, string) {
 		if !slices.Contains(ignored, a.Name) && !slices.Contains(strings.Fields(k.args), a.Name) {
 			return t.ofCompiled("its argument " + a.Name + " is not known")
 		}
-		if slices.Contains(strings.Fields(k.args), a.Name) && hasJinja(p.plain(a.Value.Value)) && p.find(a.Value.Value) == nil {
+		if slices.Contains(strings.Fields(k.args), a.Name) && hasJinja(p.plain(a.Value.Value)) &&
+			p.find(a.Value.Value) == nil && p.listOf(a.Value) == a.Value {
 			return t.ofCompiled(a.Name + ": " + compileFirst)
 		}
 	}

@@ -137,11 +137,11 @@ func literal(sql string) (text string, ok bool) {
 	return sql, sql == "" || keyOfValue().MatchString(sql)
 }
 
-func notAcceptedValues(_ *project, t *test) ([]importers.Check, string) {
+func notAcceptedValues(p *project, t *test) ([]importers.Check, string) {
 	if why := t.wanted(); why != "" {
 		return nil, why
 	}
-	values, why := texts(importers.Under(t.args, "values"))
+	values, why := p.texts(t, "values")
 	if why != "" {
 		return nil, why
 	}

@@ -75,6 +75,10 @@ func TestSettingsOfFolders(t *testing.T) {
 		{"{shop: {+warn_if: '> 3'}}", "", 1, 1},
 		{"{shop: {mart: {+severity: warn}}}", "", 1, 1},
 		{"{shop: {+severity: warn, +store_failures: true}}", "", 1, 0},
+		{"{shop: {+enabled: false, mart: {+enabled: true}}}", "", 1, 1},
+		{"{shop: {+enabled: true, mart: {+enabled: false}}}", "", 0, 1},
+		{"{shop: {+enabled: false, other: {mart: {+enabled: true}}}}", "", 0, 1},
+		{"{shop: {+enabled: \"{{ var('x') }}\"}}", "", 0, 1},
 	} {
 		for _, key := range []string{"tests", "data_tests"} {
 			project := importers.File{Name: "dbt_project.yml", Data: []byte("name: shop\n" + key + ": " + c.settings + "\n")}

@@ -1,7 +1,8 @@
 // Command import-coverage counts how many tests of dbt projects become checks, and which are
 // left. Each argument is a folder with the files of a project, such as a clone of
-// https://github.com/duneanalytics/spellbook. No Jinja is rendered: a manifest, which holds the
-// statements of macros, leaves less.
+// https://github.com/duneanalytics/spellbook, or with its target/manifest.json. No Jinja is
+// rendered: a manifest, which holds the statements of macros, leaves less. Tests that the
+// project switches off are counted apart. The share is that of the others.
 //
 //	go run ./import-coverage FOLDER...
 package main
@@ -28,7 +29,7 @@ func main() {
 		os.Exit(2)
 	}
 	all := count{}
-	fmt.Printf("%-32s %8s %8s %8s %7s\n", "project", "tests", "checks", "left", "share")
+	fmt.Printf("%-36s %8s %8s %8s %8s %7s\n", "project", "tests", "off", "checks", "left", "share")
 	for _, folder := range os.Args[1:] {
 		one, err := project(folder)
 		if err != nil {
@@ -48,9 +49,11 @@ func main() {
 // count is what became of tests.
 type count struct {
 	kinds, left map[string]int // by kinds, and by name and reason
+	off         int            // they are disabled in dbt
 }
 
 func (c *count) add(o count) {
+	c.off += o.off
 	if c.kinds == nil {
 		c.kinds, c.left = map[string]int{}, map[string]int{}
 	}
@@ -71,7 +74,11 @@ func sum(m map[string]int) (total int) {
 
 func (c *count) print(name string) {
 	taken, left := sum(c.kinds), sum(c.left)
-	fmt.Printf("%-32s %8d %8d %8d %6.1f%%\n", name, taken+left, taken, left, 100*float64(taken)/float64(max(1, taken+left)))
+	share := "-"
+	if taken+left > 0 {
+		share = fmt.Sprintf("%.1f%%", 100*float64(taken)/float64(taken+left))
+	}
+	fmt.Printf("%-36s %8d %8d %8d %8d %7s\n", name, taken+left+c.off, c.off, taken, left, share)
 }
 
 func printCounts(m map[string]int) {
@@ -83,15 +90,16 @@ func printCounts(m map[string]int) {
 
 // project imports the files of a folder. A file that is not of dbt, or not YAML, has no tests.
 func project(folder string) (count, error) {
-	c := count{map[string]int{}, map[string]int{}}
+	c := count{kinds: map[string]int{}, left: map[string]int{}}
 	var files []importers.File
 	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !slices.Contains([]string{".yml", ".yaml"}, filepath.Ext(name)) {
+		known := slices.Contains([]string{".yml", ".yaml"}, filepath.Ext(name)) || filepath.Base(name) == "manifest.json"
+		if err != nil || d.IsDir() || !known {
 			return err
 		}
 		data, err := os.ReadFile(name)
 		f := importers.File{Name: name, Data: data}
-		if err == nil && ofDBT(f) {
+		if err == nil && (filepath.Ext(name) == ".json" || ofDBT(f)) {
 			files = append(files, f)
 		}
 		return err
@@ -109,7 +117,11 @@ func project(folder string) (count, error) {
 		}
 	}
 	for _, n := range got.Left {
-		if isTest(n) {
+		switch {
+		case !isTest(n):
+		case strings.Contains(n.Why, "is disabled in dbt"):
+			c.off++
+		default:
 			c.left[nameOf(n)+": "+short(n.Why)]++
 		}
 	}
