@@ -32,14 +32,14 @@ be imported is listed with its place on standard error, and in comments at the e
 configuration. Nothing is dropped silently.
 
 A folder stands for the files of the tool in it. For dbt, name target/manifest.json after
-"dbt compile": it holds no Jinja.`,
+"dbt compile": it holds no Jinja. Without it, name the folders that define tests, too.`,
 		Example: `  sentinel import dbt target/manifest.json --warehouse shop > sentinel.yaml
-  sentinel import dbt models dbt_project.yml --warehouse shop --schema analytics > sentinel.yaml
+  sentinel import dbt models tests macros dbt_project.yml --warehouse shop --schema analytics > sentinel.yaml
   sentinel import soda checks/*.yml --warehouse shop --schema public > sentinel.yaml
   sentinel import gx expectations/orders.json --warehouse shop --schema public --table orders`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			files, err := importFiles(args[1:])
+			files, err := importFiles(args[0], args[1:])
 			if err != nil {
 				return err
 			}
@@ -76,8 +76,12 @@ A folder stands for the files of the tool in it. For dbt, name target/manifest.j
 // notRead are folders whose files are copies, or belong to packages.
 var notRead = []string{"target", "dbt_packages", "dbt_modules", "node_modules", "venv", "env", "logs"}
 
-// importFiles reads files, and those in folders.
-func importFiles(args []string) (files []importers.File, err error) {
+// importFiles reads files, and those of a tool in folders.
+func importFiles(tool string, args []string) (files []importers.File, err error) {
+	kinds := []string{".yml", ".yaml", ".json"}
+	if tool == "dbt" {
+		kinds = append(kinds, ".sql") // define tests
+	}
 	read := func(name string) error {
 		data, err := os.ReadFile(name)
 		files = append(files, importers.File{Name: name, Data: data})
@@ -104,7 +108,7 @@ func importFiles(args []string) (files []importers.File, err error) {
 			case d.IsDir() || hidden:
 				return nil
 			}
-			if slices.Contains([]string{".yml", ".yaml", ".json"}, strings.ToLower(filepath.Ext(name))) {
+			if slices.Contains(kinds, strings.ToLower(filepath.Ext(name))) {
 				return read(name)
 			}
 			return nil

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/sentinel-dq/sentinel"
-	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // drawAggregate draws a function of a column.
@@ -145,12 +144,7 @@ func (want aggregated) disagreement(got sentinel.Result) string {
 
 // TestVerdictsOfAggregates holds numbers over columns against plain Go.
 func TestVerdictsOfAggregates(t *testing.T) {
-	engines := map[string]*engine{}
-	for _, name := range warehouse.Dialects() {
-		engines[name] = openEngine(t, name)
-	}
-	engines["postgres"].exec(t, "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level1', deterministic = false)")
-	engines["mysql"].exec(t, "SET sql_mode = ''")
+	engines := columnEngines(t)
 	verdicts := 0
 	for k := range uint64(*rounds) / 20 {
 		seed := *seed + k

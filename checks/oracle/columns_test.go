@@ -247,12 +247,7 @@ func (c *columnCheck) status(all map[string]rowTally) sentinel.Status {
 // verdict and every number must be those of plain Go, on every engine. Each check must also
 // have the result alone that it has among the others.
 func TestVerdictsOfColumnChecks(t *testing.T) {
-	engines := map[string]*engine{}
-	for _, name := range warehouse.Dialects() {
-		engines[name] = openEngine(t, name)
-	}
-	engines["postgres"].exec(t, "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level1', deterministic = false)")
-	engines["mysql"].exec(t, "SET sql_mode = ''") // or it refuses the date 0000-00-00
+	engines := columnEngines(t)
 	verdicts := 0
 	for k := range uint64(*rounds) / 4 {
 		verdicts += columnRound(t, engines, *seed+k)
@@ -319,7 +314,14 @@ func (e *engine) checkColumnsAt(t *testing.T, tick time.Time, table *oddTable, l
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Parse("oracle.yaml", text, func(string) (string, bool) { return "", false })
+	return e.checkFile(t, tick, text)
+}
+
+// checkFile runs the checks of the one dataset of a configuration.
+func (e *engine) checkFile(t *testing.T, tick time.Time, text []byte) []sentinel.Result {
+	t.Helper()
+	dsn := func(string) (string, bool) { return e.database.Warehouse, true }
+	cfg, err := config.Parse("oracle.yaml", text, dsn)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

@@ -31,6 +31,7 @@ type project struct {
 	vars      map[string]string     // of dbt_project.yml
 	lists     map[string]*yaml.Node // those of its variables that are lists
 	severity  string                // default of the tests, of dbt_project.yml
+	macros    map[string]*macro     // generic tests of the project, by name
 	tests     []*test
 	folders   []folderSetting
 	manifest  bool // tests come from a manifest, in which names are resolved
@@ -54,13 +55,18 @@ type relation struct {
 func (r *relation) named() string { return importers.TableName(r.schema, r.table) }
 
 func read(files []importers.File, o importers.Options) (importers.Imported, error) {
-	p := &project{options: o, relations: map[string]*relation{}, vars: map[string]string{}, lists: map[string]*yaml.Node{}}
+	p := &project{options: o, relations: map[string]*relation{}, vars: map[string]string{}, lists: map[string]*yaml.Node{},
+		macros: map[string]*macro{}}
 	var schemas []document
 	for _, f := range files {
 		if filepath.Ext(f.Name) == ".json" && bytes.Contains(f.Data, []byte(`"nodes"`)) {
 			if err := p.readManifest(f); err != nil {
 				return p.out, err
 			}
+			continue
+		}
+		if filepath.Ext(f.Name) == ".sql" {
+			p.readMacros(f)
 			continue
 		}
 		roots, err := importers.Parse(f)

@@ -79,6 +79,9 @@ func (t *test) said() string {
 func (p *project) checksOf(t *test) ([]importers.Check, string) {
 	t.where = p.plain(t.conf.where)
 	k, name := kindOf(t.name)
+	if k.checks == nil && t.compiled == "" {
+		t.compiled = p.statement(t)
+	}
 	switch {
 	case strings.EqualFold(t.conf.enabled, "false"):
 		return nil, "it is disabled in dbt"
@@ -93,6 +96,9 @@ func (p *project) checksOf(t *test) ([]importers.Check, string) {
 	case hasJinja(t.where):
 		return t.ofCompiled("where: " + compileFirst)
 	case k.checks == nil:
+		if p.macros[t.name] != nil {
+			return t.ofCompiled("its macro has more Jinja than parameters: run `dbt compile` and import target/manifest.json")
+		}
 		return t.ofCompiled("the macro is not known: run `dbt compile` and import target/manifest.json")
 	case !t.countsRows() && t.conf.failCalc != ownCalc[name]:
 		return t.ofCompiled("fail_calc is a statement over the rows: run `dbt compile` and import target/manifest.json")

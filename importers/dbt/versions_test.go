@@ -91,3 +91,49 @@ func TestSettingsOfFolders(t *testing.T) {
 		}
 	}
 }
+
+const projectMacros = `{# of the shop #}
+{% test twice(model, column_name, other, most=3) %}
+{{ config(severity = 'error') }}
+select * from {{ model }} m join {{ other }} o on m.{{ column_name }} = o.{{column_name}} where n > {{ most }}
+{% endtest %}
+{%- macro test_each(model, sources=[]) -%}
+{%- for s in sources %}
+select 1 from {{ s }} where a <= (select max(a) from {{ model }})
+{% if not loop.last %} union all {% endif %}
+{% endfor -%}
+{%- endmacro -%}
+{% test complex(model) %} {% if model %} select 1 {% endif %} {% endtest %}
+{% test sets(model) %} {%- set n = 1 -%} select {{ n }} {% endtest %}
+{% test warns(model) %} {{ config(severity='warn') }} select 1 {% endtest %}
+{% test refers(model, word='x') %} select '{{ word }}' from {{ ref("o") }} where d > {{ var('from') }} {% endtest %}
+`
+
+// TestMacrosOfTheProject holds what becomes of tests that the project defines: the statement that
+// dbt sends, or nothing where their Jinja is more than parameters.
+func TestMacrosOfTheProject(t *testing.T) {
+	t.Parallel()
+	project := importers.File{Name: "dbt_project.yml", Data: []byte("name: shop\nvars: {from: 2020}\n")}
+	macros := importers.File{Name: "macros/tests.sql", Data: []byte(projectMacros)}
+	for test, want := range map[string]string{
+		"twice: {other: ref('o')}":                          `query: "select * from s.t m join s.o o on m.c = o.c where n > 3", name: "twice(c)"}`,
+		"twice: {other: \"{{ ref('o') }}\", most: 5}":       "where n > 5",
+		"each: {sources: [ref('o'), \"source('a', 'b')\"]}": "select 1 from s.o where a <= (select max(a) from s.t)\n",
+		"each: {sources: [ref('o')]}":                       `query: "select 1 from s.o where a <= (select max(a) from s.t)", name`,
+		"refers":                                            `query: "select 'x' from s.o where d > 2020"`,
+		"refers: {word: y, config: {error_if: '> 3'}}":      `query: "select 'y' from s.o where d > 2020", name: "refers(c)", warn: "> 0", fail: "> 3"}`,
+		"twice: {most: 5}":                                  "",
+		"each":                                              "", "complex": "", "sets": "", "warns": "", "unknown": "",
+		"refers: {config: {where: a > 1}}": "",
+		"refers: {word: [a]}":              "", "refers: {word: true}": "", "refers: {word: \"{{ x() }}\"}": "",
+	} {
+		out, got := imported(t, "s", project, macros, file("models: [{name: t, columns: [{name: c, tests: [{"+test+"}]}]}]"))
+		if want != "" && !strings.Contains(strings.ReplaceAll(out, "              ", ""), want) || want == "" && len(got.Left) != 1 {
+			t.Errorf("%s: want %s in\n%s", test, want, out)
+		}
+	}
+	other := importers.File{Name: "tests/generic/refers.sql", Data: []byte("{% test refers(model, word) %} select 2 {% endtest %}")}
+	if _, got := imported(t, "s", macros, other, file("models: [{name: t, tests: [refers]}]")); len(got.Left) != 1 {
+		t.Errorf("of two macros of one name one was taken: %+v", got)
+	}
+}

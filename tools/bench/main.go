@@ -4,10 +4,11 @@
 // statements and blocks come from pg_stat_statements, CPU and memory from the kernel.
 //
 //	make bench BENCH="[-tables 200] [-rows 10000] [-days 60] [-per-day 5000] [-rounds 5]"
+//	make bench BENCH="-columns only [-column-rows 10000000]"
 //	make bench BENCH=-serve      keeps the warehouse up, for profiling
 //	make bench BENCH="-agent 2000,20000 [-length 1m]"
 //
-// agent.go measures running agents. cost_test.go holds the limits of the counts.
+// agent.go measures running agents, and columns.go column checks. cost_test.go holds the limits of the counts.
 package main
 
 import (
@@ -32,15 +33,17 @@ import (
 )
 
 var (
-	tables = flag.Int("tables", 200, "tables in schema mart")
-	rows   = flag.Int("rows", 10000, "rows in each of them")
-	days   = flag.Int("days", 60, "day partitions of events")
-	perDay = flag.Int("per-day", 5000, "rows a day (335000: 20.1 million rows in all)")
-	rounds = flag.Int("rounds", 5, "rounds; medians are printed")
-	agents = flag.String("agent", "", "measure running agents instead, with these numbers of checks (2000,20000)")
-	length = flag.Duration("length", time.Minute, "how long each agent runs")
-	serve  = flag.Bool("serve", false, "only build the warehouse, print its DSN and wait for Ctrl-C")
-	floor  = flag.String("floor", "", "internal: run the floor on this DSN")
+	tables     = flag.Int("tables", 200, "tables in schema mart")
+	rows       = flag.Int("rows", 10000, "rows in each of them")
+	days       = flag.Int("days", 60, "day partitions of events")
+	perDay     = flag.Int("per-day", 5000, "rows a day (335000: 20.1 million rows in all)")
+	measured   = flag.String("columns", "also", "also, only or none: measure column checks")
+	columnRows = flag.Int("column-rows", 1_000_000, "rows of their table")
+	rounds     = flag.Int("rounds", 5, "rounds; medians are printed")
+	agents     = flag.String("agent", "", "measure running agents instead, with these numbers of checks (2000,20000)")
+	length     = flag.Duration("length", time.Minute, "how long each agent runs")
+	serve      = flag.Bool("serve", false, "only build the warehouse, print its DSN and wait for Ctrl-C")
+	floor      = flag.String("floor", "", "internal: run the floor on this DSN")
 )
 
 func main() {
@@ -106,19 +109,36 @@ func run(ctx context.Context) error {
 		}
 		return nil
 	}
+	if *measured != "only" {
+		if err := measureAll(ctx, conn, commands{binary: binary, self: self, dir: dir, reader: reader}); err != nil {
+			return err
+		}
+	}
+	if *measured == "none" {
+		return nil
+	}
+	bench := columnsBench{conn: conn, binary: binary, dir: dir, dsn: reader}
+	return bench.run(ctx)
+}
+
+// commands is what is measured: the product, and this program as the floor.
+type commands struct{ binary, self, dir, reader string }
+
+// measureAll prints what `sentinel check` costs for each warehouse.
+func measureAll(ctx context.Context, conn *pgx.Conn, what commands) error {
 	fmt.Printf("%-16s %-9s %10s %10s %8s %8s %7s\n", "warehouse", "who", "statements", "blocks", "cpu ms", "wall ms", "rss MB")
 	for _, name := range []string{"mart", "events", "events-estimate", "rich"} {
-		config := filepath.Join(dir, name+".yaml")
-		if err := os.WriteFile(config, []byte(configOf(name, reader)), 0o600); err != nil {
+		config := filepath.Join(what.dir, name+".yaml")
+		if err := os.WriteFile(config, []byte(configOf(name, what.reader)), 0o600); err != nil {
 			return err
 		}
 		commands := []struct {
 			who  string
 			args []string
 		}{
-			{"sentinel", []string{binary, "check", "-c", config}},
-			{"no state", []string{binary, "check", "-c", config, "--no-state"}},
-			{"floor", append([]string{self}, append(floorArgs(reader), name)...)},
+			{"sentinel", []string{what.binary, "check", "-c", config}},
+			{"no state", []string{what.binary, "check", "-c", config, "--no-state"}},
+			{"floor", append([]string{what.self}, append(floorArgs(what.reader), name)...)},
 		}
 		all := make([][]measure, len(commands))
 		for range *rounds + 1 { // the first round warms up

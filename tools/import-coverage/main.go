@@ -93,13 +93,13 @@ func project(folder string) (count, error) {
 	c := count{kinds: map[string]int{}, left: map[string]int{}}
 	var files []importers.File
 	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
-		known := slices.Contains([]string{".yml", ".yaml"}, filepath.Ext(name)) || filepath.Base(name) == "manifest.json"
+		known := slices.Contains([]string{".yml", ".yaml", ".sql"}, filepath.Ext(name)) || filepath.Base(name) == "manifest.json"
 		if err != nil || d.IsDir() || !known {
 			return err
 		}
 		data, err := os.ReadFile(name)
 		f := importers.File{Name: name, Data: data}
-		if err == nil && (filepath.Ext(name) == ".json" || ofDBT(f)) {
+		if err == nil && (slices.Contains([]string{".json", ".sql"}, filepath.Ext(name)) || ofDBT(f)) {
 			files = append(files, f)
 		}
 		return err
