@@ -78,8 +78,8 @@ vuln: ## look for known vulnerabilities; where their database cannot be reached,
 house: ## count what the structure is held to; fail beyond the limits
 	$(GO) run -C tools ./housecount ..
 
-oracle: deps ## compare verdicts with the oracle for ROUNDS tables (100000) from SEED (1)
-	$(GO) test -count=1 -timeout 24h -v -run TestVerdicts ./checks/oracle \
+oracle: deps ## compare verdicts with the oracle for ROUNDS tables (100000) from SEED (1), and hold the laws of column checks
+	$(GO) test -count=1 -timeout 24h -v -run 'TestVerdicts|ColumnChecks|TestImported' ./checks/oracle \
 		-rounds $${ROUNDS:-100000} -stories $$(( $${ROUNDS:-100000} / 40 )) -seed $${SEED:-1}
 
 outage: deps ## hold an ALTER TABLE for HOLD (3m) and freeze servers beside an agent; prints the times

@@ -7,7 +7,8 @@
 //	go test ./checks/oracle -rounds 100000           # more
 //	go test ./checks/oracle -seed 17 -rounds 1 -v    # one again
 //	go test ./checks/oracle -run Days -stories 1000  # tables over several days, with a store
-//	go test ./checks/oracle -run ColumnChecks -rounds 8000  # 2,000 tables of odd values
+//	go test ./checks/oracle -run ColumnChecks -rounds 8000  # 2,000 tables of odd values, and laws without an oracle
+//	go test ./checks/oracle -run Imported -rounds 8000      # what other tools' documentation says, beside what is imported
 package oracle_test
 
 import (

@@ -14,12 +14,12 @@ import (
 
 // timeout measures twelve checks, of which two match patterns, under a statement_timeout that the
 // ten others keep and all together do not.
-func (b *columnsBench) timeout(ctx context.Context) error {
+func (b *columnsBench) timeout(ctx context.Context) ([]line, error) {
 	scalars := scalarQuestions()
 	questions := append(append([]question{}, scalars[:9]...), scalars[11], scalars[12], scalars[13])
 	whole, err := b.ask(ctx, byHand(questions, ""))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	limit := max(whole.took/2, 20*time.Millisecond)
 	table, err := b.scanned(ctx, func() error {
@@ -27,14 +27,14 @@ func (b *columnsBench) timeout(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	single, err := b.scanned(ctx, func() error {
 		_, err := b.ask(ctx, asDBT(questions), fmt.Sprintf("SET statement_timeout = %d", limit.Milliseconds()))
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	text := strings.Replace(ordersConfig(b.dsn, b.state("timeout"), "", questions), "statement_timeout: 10m",
 		fmt.Sprintf("statement_timeout: %dms", limit.Milliseconds()), 1)
@@ -44,11 +44,12 @@ func (b *columnsBench) timeout(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	row("scans, 12 checks that time out as one", single/table, -1, ours/table, "<= 2, and what heavy ones read in one timeout")
-	row("timeouts that they take", -1, -1, time.Since(start).Seconds()/limit.Seconds(), "-")
-	return nil
+	return []line{
+		{"scans, 12 checks that time out as one", single / table, -1, ours / table, -1, "<= 2, and what heavy ones read in one timeout"},
+		{"statement_timeouts that they take", -1, -1, time.Since(start).Seconds() / limit.Seconds(), -1, "-"},
+	}, nil
 }
 
 // scanned returns how many blocks of the table orders are read, also by statements that are
@@ -72,16 +73,16 @@ func (b *columnsBench) scanned(ctx context.Context, do func() error) (float64, e
 	return after - before, nil
 }
 
-// martChecks are 20 checks of each table of the mart. $id is a column that tells the rows apart.
+// martChecks are 20 checks of each table of the mart; %[1]d is its number.
 const martChecks = `      - missing: {column: customer_id}
       - missing: {column: status}
       - missing: {column: amount}
-      - missing: {column: status, id: empty, empty: true}
-      - missing: {column: name, id: blank, blank: true}
+      - missing: {column: status, id: empty-%[1]d, empty: true}
+      - missing: {column: name, id: blank-%[1]d, blank: true}
       - invalid: {column: status, valid_values: [new, paid, shipped, closed]}
-      - invalid: {column: status, id: short, max_length: 10}
+      - invalid: {column: status, id: short-%[1]d, max_length: 10}
       - invalid: {column: name, min_length: 3}
-      - invalid: {column: name, id: form, pattern: "^name [0-9]+$"}
+      - invalid: {column: name, id: form-%[1]d, pattern: "^name [0-9]+$"}
       - invalid: {column: amount, min: 0, max: 1000}
       - invalid: {column: qty, min: 0, max: 12}
       - invalid: {column: customer_id, min: 0}
@@ -107,11 +108,11 @@ var martByHand = []string{`SELECT count(*), count(customer_id), count(status), c
 	"SELECT count(*) FROM mart.t_%03[1]d o WHERE NOT EXISTS (SELECT 1 FROM mart.customers c WHERE c.id = o.customer_id)"}
 
 // mart measures 20 checks of each of many tables, and what the agent itself takes.
-func (b *columnsBench) mart(ctx context.Context) error {
+func (b *columnsBench) mart(ctx context.Context) ([]line, error) {
 	for _, s := range []string{"CREATE TABLE mart.customers AS SELECT generate_series(0, 5002) AS id",
 		"ALTER TABLE mart.customers ADD PRIMARY KEY (id)", "GRANT SELECT ON mart.customers TO reader", "VACUUM ANALYZE mart.customers"} {
 		if _, err := b.conn.Exec(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", s, err)
+			return nil, fmt.Errorf("%s: %w", s, err)
 		}
 	}
 	var byHand []string
@@ -121,32 +122,33 @@ func (b *columnsBench) mart(ctx context.Context) error {
 		for _, s := range martByHand {
 			byHand = append(byHand, fmt.Sprintf(s, i+1))
 		}
-		fmt.Fprintf(&text, "  - table: w.mart.t_%03d\n    checks:\n%s", i+1, martChecks)
+		fmt.Fprintf(&text, "  - table: w.mart.t_%03[1]d\n    checks:\n"+martChecks, i+1)
 	}
 	floor, err := b.ask(ctx, byHand)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var ours spent
 	for range 2 { // the first one warms up
 		if ours, err = b.checkFile(ctx, "mart-columns", text.String()); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	what := fmt.Sprintf("%d tables x 20 column checks", *tables)
-	row("statements, "+what, float64(20**tables), floor.statements, ours.statements, "1.02x the floor")
-	ratio("blocks + temp, "+what, -1, floor.all(), ours.all(), 1.02)
-	row("seconds of the command's own processor time", -1, -1, ours.cpu.Seconds(), "<= 0.1")
-	return nil
+	return []line{
+		ofFloor("statements, "+what, float64(20**tables), floor.statements, ours.statements, 1.02),
+		ofFloor("blocks + temp, "+what, -1, floor.all(), ours.all(), 1.02),
+		{"seconds of the command's own processor time", -1, -1, ours.cpu.Seconds(), -1, "<= 0.1"},
+	}, nil
 }
 
 // failures runs an agent with samples and explanations, and counts what it sends beside the
 // checks while they pass, and once they fail.
-func (b *columnsBench) failures(ctx context.Context) error {
+func (b *columnsBench) failures(ctx context.Context) ([]line, error) {
 	for _, s := range []string{"CREATE TABLE recent AS SELECT * FROM orders ORDER BY id DESC LIMIT 100000",
 		"ALTER TABLE recent ADD PRIMARY KEY (id)", "GRANT SELECT ON recent TO reader", "VACUUM ANALYZE recent"} {
 		if _, err := b.conn.Exec(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", s, err)
+			return nil, fmt.Errorf("%s: %w", s, err)
 		}
 	}
 	file := filepath.Join(b.dir, "failures.yaml")
@@ -165,13 +167,13 @@ datasets:
       - invalid: {column: status, valid_values: [new, paid, shipped, done, cancelled]}
 `, b.state("failures"), b.dsn)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return err
+		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, b.binary, "run", "-c", file, "--log-level", "error")
 	cmd.Dir, cmd.Stderr = b.dir, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	passing, err := b.beside(ctx, "SELECT 1")
 	failing := -1.0
@@ -179,14 +181,15 @@ datasets:
 		failing, err = b.beside(ctx, "UPDATE recent SET amount = NULL, qty = 77 WHERE country = 'PL'")
 	}
 	if err := errors.Join(err, cmd.Process.Signal(syscall.SIGTERM)); err != nil {
-		return err
+		return nil, err
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("the agent: %w", err)
+		return nil, fmt.Errorf("the agent: %w", err)
 	}
-	row("samples + explanation while all passes", -1, 0, passing, "0")
-	row("samples + explanation, 3 checks turn bad", -1, 2, failing, "<= 2")
-	return nil
+	return []line{
+		{"samples + explanation while all passes", -1, 0, passing, 0, ""},
+		{"samples + explanation, 3 checks turn bad", -1, 2, failing, 2, ""},
+	}, nil
 }
 
 // beside runs a statement, waits for four ticks of the agent, and returns how many statements it

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -105,6 +106,23 @@ func TestCostBesideTheFloor(t *testing.T) {
 			}
 		})
 	}
+	t.Run("column checks", func(t *testing.T) {
+		if err := buildOrders(t.Context(), conn, 30_000); err != nil {
+			t.Fatal(err)
+		}
+		b := &columnsBench{conn: conn, binary: binary, dir: dir, dsn: reader}
+		for _, part := range []func(context.Context) ([]line, error){b.scans, b.mart} {
+			lines, err := part(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range lines {
+				if t.Logf("%+v", l); l.most >= 0 && l.ours > l.most {
+					t.Errorf("%s: %v, want at most %v", l.what, l.ours, l.most)
+				}
+			}
+		}
+	})
 	t.Run("memory", func(t *testing.T) { boundedMemory(t, conn, binary, reader) })
 }
 
