@@ -34,44 +34,57 @@ func rowsFail(statement string) string {
 // engines compare the values alike.
 var formulas = []formula{
 	{"dbt", "c: m, not_null", rowsFail("SELECT m FROM $t WHERE m IS NULL")},
-	{"dbt", "c: m, unique", rowsFail("SELECT m, count(*) AS n FROM $t WHERE m IS NOT NULL GROUP BY m HAVING count(*) > 1")},
+	{"dbt", "c: m, unique",
+		rowsFail("SELECT m, count(*) AS n FROM $t WHERE m IS NOT NULL GROUP BY m HAVING count(*) > 1")},
 	{"dbt", "c: g, accepted_values: {values: [DE, FR]}",
 		rowsFail("SELECT v FROM (SELECT g AS v FROM $t GROUP BY g) a WHERE v NOT IN ('DE', 'FR')")},
 	{"dbt", "c: m, relationships: {to: \"{{ source('s', '$t') }}\", field: id}",
-		rowsFail("SELECT k FROM (SELECT m AS k FROM $t WHERE m IS NOT NULL) c LEFT JOIN (SELECT id AS i FROM $t) p ON c.k = p.i WHERE p.i IS NULL")},
+		rowsFail(`SELECT k FROM (SELECT m AS k FROM $t WHERE m IS NOT NULL) c LEFT JOIN (SELECT id AS i
+			FROM $t) p ON c.k = p.i WHERE p.i IS NULL`)},
 	{"dbt", "c: m, dbt_utils.accepted_range: {min_value: 0, max_value: 10}",
 		rowsFail("SELECT m FROM $t WHERE 1 = 2 OR NOT m >= 0 OR NOT m <= 10")},
-	{"dbt", "c: m, dbt_utils.accepted_range: {max_value: 10, inclusive: false}", rowsFail("SELECT m FROM $t WHERE 1 = 2 OR NOT m < 10")},
+	{"dbt", "c: m, dbt_utils.accepted_range: {max_value: 10, inclusive: false}",
+		rowsFail("SELECT m FROM $t WHERE 1 = 2 OR NOT m < 10")},
 	{"dbt", "c: m, dbt_utils.not_accepted_values: {values: [0, 10]}",
 		rowsFail("SELECT v FROM (SELECT m AS v FROM $t GROUP BY m) a WHERE v IN ('0', '10')")},
 	{"dbt", "c: m, dbt_utils.not_null_proportion: {at_least: 0.7}",
 		"SELECT CASE WHEN sum(CASE WHEN m IS NULL THEN 0 ELSE 1 END) * 1.0 / count(*) < 0.7 THEN 1 ELSE 0 END FROM $t"},
-	{"dbt", "c: g, dbt_utils.not_empty_string", rowsFail("SELECT v FROM (SELECT trim(g) AS v FROM $t) a WHERE v = ''")},
+	{"dbt", "c: g, dbt_utils.not_empty_string",
+		rowsFail("SELECT v FROM (SELECT trim(g) AS v FROM $t) a WHERE v = ''")},
 	{"dbt", "c: m, dbt_utils.at_least_one", rowsFail("SELECT count(m) AS n FROM $t HAVING count(m) = 0")},
-	{"dbt", "c: g, dbt_utils.not_constant", rowsFail("SELECT count(DISTINCT g) AS n FROM $t HAVING count(DISTINCT g) = 1")},
+	{"dbt", "c: g, dbt_utils.not_constant",
+		rowsFail("SELECT count(DISTINCT g) AS n FROM $t HAVING count(DISTINCT g) = 1")},
 	{"dbt", "dbt_utils.unique_combination_of_columns: {combination_of_columns: [g, m]}",
 		rowsFail("SELECT g, m FROM $t GROUP BY g, m HAVING count(*) > 1")},
-	{"dbt", "dbt_utils.expression_is_true: {expression: 'm < id'}", rowsFail("SELECT 1 AS n FROM $t WHERE NOT (m < id)")},
+	{"dbt", "dbt_utils.expression_is_true: {expression: 'm < id'}",
+		rowsFail("SELECT 1 AS n FROM $t WHERE NOT (m < id)")},
 	{"dbt", "not_null: {column_name: m, config: {where: \"g = 'DE'\", error_if: '> 2'}}",
 		"SELECT CASE WHEN count(*) > 2 THEN 1 WHEN count(*) > 0 THEN 2 ELSE 0 END FROM $t WHERE g = 'DE' AND m IS NULL"},
 	{"dbt", "unique: {column_name: m, config: {error_if: '> 1'}}",
 		"SELECT CASE WHEN count(*) > 1 THEN 1 WHEN count(*) > 0 THEN 2 ELSE 0 END FROM " +
 			"(SELECT m FROM $t WHERE m IS NOT NULL GROUP BY m HAVING count(*) > 1) x"},
 
-	{"soda", "missing_count(m) < 5", "SELECT CASE WHEN count(CASE WHEN m IS NULL THEN 1 END) < 5 THEN 0 ELSE 1 END FROM $t"},
+	{"soda", "missing_count(m) < 5",
+		"SELECT CASE WHEN count(CASE WHEN m IS NULL THEN 1 END) < 5 THEN 0 ELSE 1 END FROM $t"},
 	{"soda", "missing_count(g) = 0: {missing values: [DE]}",
 		"SELECT CASE WHEN count(CASE WHEN g IS NULL OR g IN ('DE') THEN 1 END) = 0 THEN 0 ELSE 1 END FROM $t"},
 	{"soda", "missing_percent(m) < 25%",
-		"SELECT CASE WHEN count(*) = 0 OR count(CASE WHEN m IS NULL THEN 1 END) * 100.0 / count(*) < 25 THEN 0 ELSE 1 END FROM $t"},
+		`SELECT CASE WHEN count(*) = 0 OR count(CASE WHEN m IS NULL THEN 1 END) * 100.0 / count(*) < 25 THEN 0
+			ELSE 1 END FROM $t`},
 	{"soda", "invalid_count(g) <= 2: {valid values: [DE, FR]}",
-		"SELECT CASE WHEN count(CASE WHEN g IS NOT NULL AND NOT g IN ('DE', 'FR') THEN 1 END) <= 2 THEN 0 ELSE 1 END FROM $t"},
+		`SELECT CASE WHEN count(CASE WHEN g IS NOT NULL AND NOT g IN ('DE', 'FR') THEN 1 END) <= 2 THEN 0
+			ELSE 1 END FROM $t`},
 	{"soda", "invalid_percent(m) < 30%: {valid min: 1, valid max: 10}",
-		"SELECT CASE WHEN count(*) = 0 OR count(CASE WHEN m < 1 OR m > 10 THEN 1 END) * 100.0 / count(*) < 30 THEN 0 ELSE 1 END FROM $t"},
+		`SELECT CASE WHEN count(*) = 0 OR count(CASE WHEN m < 1 OR m > 10 THEN 1 END) * 100.0 / count(*) < 30
+			THEN 0 ELSE 1 END FROM $t`},
 	{"soda", "duplicate_count(m) = 0",
-		"SELECT CASE WHEN count(*) = 0 THEN 0 ELSE 1 END FROM (SELECT m FROM $t WHERE m IS NOT NULL GROUP BY m HAVING count(*) > 1) x"},
+		`SELECT CASE WHEN count(*) = 0 THEN 0 ELSE 1 END FROM (SELECT m FROM $t WHERE m IS NOT NULL GROUP BY m
+			HAVING count(*) > 1) x`},
 	{"soda", "duplicate_count(m) < 4",
-		"SELECT CASE WHEN count(*) < 4 THEN 0 ELSE 1 END FROM (SELECT m FROM $t WHERE m IS NOT NULL GROUP BY m HAVING count(*) > 1) x"},
-	{"soda", "avg(m) between 0 and 5000", "SELECT CASE WHEN avg(m) IS NULL THEN NULL WHEN avg(m) >= 0 AND avg(m) <= 5000 THEN 0 ELSE 1 END FROM $t"},
+		`SELECT CASE WHEN count(*) < 4 THEN 0 ELSE 1 END FROM (SELECT m FROM $t WHERE m IS NOT NULL GROUP BY m
+			HAVING count(*) > 1) x`},
+	{"soda", "avg(m) between 0 and 5000",
+		"SELECT CASE WHEN avg(m) IS NULL THEN NULL WHEN avg(m) >= 0 AND avg(m) <= 5000 THEN 0 ELSE 1 END FROM $t"},
 	{"soda", "max(m) < 11", "SELECT CASE WHEN max(m) IS NULL THEN NULL WHEN max(m) < 11 THEN 0 ELSE 1 END FROM $t"},
 	{"soda", "row_count between 1 and 20", "SELECT CASE WHEN count(*) BETWEEN 1 AND 20 THEN 0 ELSE 1 END FROM $t"},
 	{"soda", "values in (m) must exist in $t (id)",
@@ -79,10 +92,13 @@ var formulas = []formula{
 
 	{"gx", `"expect_column_values_to_not_be_null", "kwargs": {"column": "m", "mostly": 0.7}`,
 		"SELECT CASE WHEN count(*) = 0 OR count(m) * 1.0 / count(*) >= 0.7 THEN 0 ELSE 1 END FROM $t"},
-	{"gx", `"expect_column_values_to_be_between", "kwargs": {"column": "m", "min_value": 0, "max_value": 10, "mostly": 0.6}`,
-		"SELECT CASE WHEN count(m) = 0 OR count(CASE WHEN m BETWEEN 0 AND 10 THEN 1 END) * 1.0 / count(m) >= 0.6 THEN 0 ELSE 1 END FROM $t"},
+	{"gx", `"expect_column_values_to_be_between", "kwargs": {"column": "m", "min_value": 0, "max_value": 10,
+		"mostly": 0.6}`,
+		`SELECT CASE WHEN count(m) = 0 OR count(CASE WHEN m BETWEEN 0 AND 10 THEN 1 END) * 1.0 / count(m) >= 0.6
+			THEN 0 ELSE 1 END FROM $t`},
 	{"gx", `"expect_column_values_to_be_in_set", "kwargs": {"column": "g", "value_set": ["DE", "FR"], "mostly": 0.5}`,
-		"SELECT CASE WHEN count(g) = 0 OR count(CASE WHEN g IN ('DE', 'FR') THEN 1 END) * 1.0 / count(g) >= 0.5 THEN 0 ELSE 1 END FROM $t"},
+		`SELECT CASE WHEN count(g) = 0 OR count(CASE WHEN g IN ('DE', 'FR') THEN 1 END) * 1.0 / count(g) >= 0.5
+			THEN 0 ELSE 1 END FROM $t`},
 	{"gx", `"expect_column_values_to_be_unique", "kwargs": {"column": "m"}`,
 		rowsFail("SELECT m FROM $t WHERE m IS NOT NULL GROUP BY m HAVING count(*) > 1")},
 	{"gx", `"expect_column_max_to_be_between", "kwargs": {"column": "m", "min_value": 1, "max_value": 10}`,
@@ -90,7 +106,8 @@ var formulas = []formula{
 	{"gx", `"expect_table_row_count_to_be_between", "kwargs": {"min_value": 2, "max_value": 50}`,
 		"SELECT CASE WHEN count(*) BETWEEN 2 AND 50 THEN 0 ELSE 1 END FROM $t"},
 
-	{"odcs", "{metric: nullValues, mustBeLessThan: 4}", "SELECT CASE WHEN count(*) - count(m) < 4 THEN 0 ELSE 1 END FROM $t"},
+	{"odcs", "{metric: nullValues, mustBeLessThan: 4}",
+		"SELECT CASE WHEN count(*) - count(m) < 4 THEN 0 ELSE 1 END FROM $t"},
 	{"odcs", "{metric: nullValues, mustBeLessOrEqualTo: 20, unit: percent}",
 		"SELECT CASE WHEN count(*) = 0 OR (count(*) - count(m)) * 100.0 / count(*) <= 20 THEN 0 ELSE 1 END FROM $t"},
 	{"odcs", "{metric: duplicateValues, mustBe: 0}",
@@ -98,6 +115,13 @@ var formulas = []formula{
 	{"odcs", "{metric: invalidValues, arguments: {validValues: [0, 1, 2]}, mustBeLessThan: 3}",
 		"SELECT CASE WHEN count(CASE WHEN m NOT IN (0, 1, 2) THEN 1 END) < 3 THEN 0 ELSE 1 END FROM $t"},
 }
+
+const contractOf = `apiVersion: v3.1.0
+kind: DataContract
+version: 1.0.0
+servers: [{server: x, type: postgres, schema: %s}]
+schema: [{name: %s, properties: [{name: m, quality: [%s]}]}]
+`
 
 // file returns a file of the tool with the check.
 func (f formula) file(schema, table string) (importers.File, importers.Options) {
@@ -121,11 +145,11 @@ func (f formula) file(schema, table string) (importers.File, importers.Options) 
 		return importers.File{Name: "checks.yml", Data: []byte("checks for " + table + ":\n  - " + text + "\n")}, o
 	case "gx":
 		o.Table = table
-		return importers.File{Name: "s.json", Data: []byte(`{"expectation_suite_name": "s", "expectations": [{"type": ` + text + `}]}`)}, o
+		text = `{"expectation_suite_name": "s", "expectations": [{"type": ` + text + `}]}`
+		return importers.File{Name: "s.json", Data: []byte(text)}, o
 	}
-	return importers.File{Name: "c.yaml", Data: []byte(fmt.Sprintf("apiVersion: v3.1.0\nkind: DataContract\nversion: 1.0.0\n"+
-		"servers: [{server: x, type: postgres, schema: %s}]\nschema: [{name: %s, properties: [{name: m, quality: [%s]}]}]\n",
-		schema, table, text))}, o
+	text = fmt.Sprintf(contractOf, schema, table, text)
+	return importers.File{Name: "c.yaml", Data: []byte(text)}, o
 }
 
 // TestImportedChecksJudgeAsTheirToolDoes runs what the importers make of checks of other tools,

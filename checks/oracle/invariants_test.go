@@ -67,7 +67,8 @@ func columnEngines(t *testing.T) map[string]*engine {
 	for _, name := range warehouse.Dialects() {
 		engines[name] = openEngine(t, name)
 	}
-	engines["postgres"].exec(t, "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level1', deterministic = false)")
+	engines["postgres"].exec(t, `CREATE COLLATION folding
+		(provider = icu, locale = 'und-u-ks-level1', deterministic = false)`)
 	engines["mysql"].exec(t, "SET sql_mode = ''") // or it refuses the date 0000-00-00
 	return engines
 }
@@ -224,7 +225,8 @@ func oneMoreRow(t *testing.T, s scene) (held int) {
 
 // The rows for which a condition is true, false or unknown are all rows.
 func conditionsAddUp(t *testing.T, s scene) (held int) {
-	condition := pick(s.r, []string{"g = 'DE'", "n > 1", "m < 2 OR k = 'x'", "day >= '2026-11-30'", "NOT (d > 1 AND g <> 'FR')"})
+	condition := pick(s.r, []string{"g = 'DE'", "n > 1", "m < 2 OR k = 'x'", "day >= '2026-11-30'",
+		"NOT (d > 1 AND g <> 'FR')"})
 	var list []columnCheck
 	for _, c := range s.list {
 		if c.kind != "duplicate" {
@@ -292,7 +294,8 @@ func proofsAreScans(t *testing.T, s scene) (held int) {
 	}
 	for _, c := range oddColumns {
 		add(badRule{kind: "missing", options: map[string]any{"column": c.name}})
-		add(badRule{kind: "duplicate", options: map[string]any{"columns": slices.Compact([]string{c.name, "id"}), "compare": "exact"}})
+		both := slices.Compact([]string{c.name, "id"})
+		add(badRule{kind: "duplicate", options: map[string]any{"columns": both, "compare": "exact"}})
 		add(badRule{kind: "duplicate", options: map[string]any{"column": c.name, "compare": "exact"}})
 	}
 	results := s.run(t, columnTick, append(slices.Clone(list), verified...))

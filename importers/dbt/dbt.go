@@ -32,6 +32,7 @@ type project struct {
 	lists     map[string]*yaml.Node // those of its variables that are lists
 	severity  string                // default of the tests, of dbt_project.yml
 	macros    map[string]*macro     // generic tests of the project, by name
+	singular  []importers.File      // its tests that are statements
 	tests     []*test
 	folders   []folderSetting
 	manifest  bool // tests come from a manifest, in which names are resolved
@@ -66,7 +67,7 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 			continue
 		}
 		if filepath.Ext(f.Name) == ".sql" {
-			p.readMacros(f)
+			p.readSQL(f)
 			continue
 		}
 		roots, err := importers.Parse(f)
@@ -86,6 +87,9 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 	}
 	for _, d := range schemas {
 		p.readSchema(d)
+	}
+	for _, f := range p.singular {
+		p.takeSingular(f)
 	}
 	p.remarkFolders()
 	for _, t := range p.tests {

@@ -118,14 +118,14 @@ func (p *project) deepest(key, file string) (deepest *folderSetting, sure bool) 
 }
 
 // holds reports whether a file is in a folder of the project, and whether its path is long enough
-// to tell: folders are named from that of the models on.
+// to tell: folders are named from that of the models, or of singular tests, on.
 func (d folder) holds(file string) (holds, sure bool) {
 	if len(d.dirs) == 0 {
 		return true, true
 	}
 	names := strings.Split(path.Dir(filepath.ToSlash(file)), "/")
 	for i, name := range names {
-		if name == "models" || name == "seeds" || name == "snapshots" {
+		if slices.Contains([]string{"models", "seeds", "snapshots", "tests"}, name) {
 			rest := names[i+1:]
 			return len(rest) >= len(d.dirs) && slices.Equal(rest[:len(d.dirs)], d.dirs), true
 		}

@@ -1,7 +1,10 @@
 package dbt
 
 import (
+	"path"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -27,13 +30,19 @@ var (
 	loop      = pattern(`(?s)\{%-?\s*for\s+(\w+)\s+in\s+(\w+)\s*-?%\}(.*?)\{%-?\s*endfor\s*-?%\}`)
 	notLast   = pattern(`(?s)\{%-?\s*if\s+not\s+loop\.last\s*-?%\}(.*?)\{%-?\s*endif\s*-?%\}`)
 	printed   = pattern(`\{\{-?\s*(.*?)\s*-?\}\}`)
+	anyMacro  = pattern(`\{%-?\s*(?:macro|test|materialization)\s`)
 	argument  = pattern(`^(\w+)(?:\s*=\s*(.+))?$`)
 	scalar    = pattern(`^(?:-?\d+(?:\.\d+)?|'([^'\\]*)'|"([^"\\]*)")$`)
 )
 
-// readMacros reads the generic tests that a file of SQL defines.
-func (p *project) readMacros(f importers.File) {
-	for _, m := range testBlock().FindAllStringSubmatch(comment().ReplaceAllString(string(f.Data), ""), -1) {
+// readSQL reads the generic tests that a file of SQL defines, or the singular test that it is.
+func (p *project) readSQL(f importers.File) {
+	text := comment().ReplaceAllString(string(f.Data), "")
+	found := testBlock().FindAllStringSubmatch(text, -1)
+	if found == nil && inTests(f.Name) && !anyMacro().MatchString(text) {
+		p.singular = append(p.singular, importers.File{Name: f.Name, Data: []byte(text)})
+	}
+	for _, m := range found {
 		one := &macro{body: m[3]}
 		for _, text := range splitArguments(m[2]) {
 			if arg := argument().FindStringSubmatch(text); arg != nil {
@@ -45,6 +54,16 @@ func (p *project) readMacros(f importers.File) {
 		}
 		p.macros[m[1]] = one
 	}
+}
+
+// inTests reports whether a file is in the folder of tests of a project. Models may be in a folder
+// of that name, too.
+func inTests(file string) bool {
+	folders := strings.Split(path.Dir(filepath.ToSlash(file)), "/")
+	first := slices.IndexFunc(folders, func(name string) bool {
+		return slices.Contains([]string{"tests", "models", "macros", "snapshots", "analyses", "analysis"}, name)
+	})
+	return first >= 0 && folders[first] == "tests"
 }
 
 // splitArguments divides a list at its commas, but for those within brackets.
@@ -104,6 +123,27 @@ func (p *project) statement(t *test) string {
 		return ""
 	}
 	return strings.TrimSpace(body)
+}
+
+// takeSingular takes over a test that is a file with a statement: that of the first table in it.
+func (p *project) takeSingular(f importers.File) {
+	text := errorOnly().ReplaceAllString(string(f.Data), "")
+	name := strings.TrimSuffix(path.Base(filepath.ToSlash(f.Name)), ".sql")
+	t := &test{name: name, at: importers.Place{File: f.Name}, singular: true}
+	for _, m := range printed().FindAllStringSubmatch(text, -1) {
+		if t.on == nil {
+			t.on = p.find(m[1])
+		}
+	}
+	if t.on == nil {
+		p.out.Leave(t.at, "singular test: "+name, "it names no table by ref() or source()")
+		return
+	}
+	t.conf.severity = p.severity
+	if text = strings.TrimSpace(p.plain(text)); !hasJinja(text) {
+		t.compiled = text
+	}
+	p.tests = append(p.tests, t)
 }
 
 func (m *macro) has(name string) bool {

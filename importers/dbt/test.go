@@ -20,6 +20,7 @@ type test struct {
 	// compiled is the statement that dbt sends; "" if it is not known.
 	compiled string
 	where    string // of conf, without Jinja
+	singular bool   // it is a file with a statement
 }
 
 // testConfig is what every test may have.
@@ -79,7 +80,7 @@ func (t *test) said() string {
 func (p *project) checksOf(t *test) ([]importers.Check, string) {
 	t.where = p.plain(t.conf.where)
 	k, name := kindOf(t.name)
-	if k.checks == nil && t.compiled == "" {
+	if k.checks == nil && t.compiled == "" && !t.singular {
 		t.compiled = p.statement(t)
 	}
 	switch {
@@ -96,7 +97,10 @@ func (p *project) checksOf(t *test) ([]importers.Check, string) {
 	case hasJinja(t.where):
 		return t.ofCompiled("where: " + compileFirst)
 	case k.checks == nil:
-		if p.macros[t.name] != nil {
+		switch {
+		case t.singular:
+			return t.ofCompiled(compileFirst)
+		case p.macros[t.name] != nil:
 			return t.ofCompiled("its macro has more Jinja than parameters: run `dbt compile` and import target/manifest.json")
 		}
 		return t.ofCompiled("the macro is not known: run `dbt compile` and import target/manifest.json")

@@ -132,6 +132,20 @@ func TestMacrosOfTheProject(t *testing.T) {
 			t.Errorf("%s: want %s in\n%s", test, want, out)
 		}
 	}
+	for text, want := range map[string]string{
+		"select * from {{ ref('t') }} -- it's {{ var('from') }}\nwhere a < 0": "select * from s.t -- it's 2020\nwhere a < 0\n",
+		"{{ config(severity='error') }} select * from {{ source('a', 'b') }}": `failed_rows: {query: "select * from a.b", name: "one"}`,
+		"{{ config(severity='warn') }} select * from {{ ref('t') }}":          "",
+		"select 1": "",
+		"select * from {{ ref('t') }} {% if true %}{% endif %}": "",
+	} {
+		one := importers.File{Name: "shop/tests/one.sql", Data: []byte(text)}
+		model := importers.File{Name: "models/tests/t.sql", Data: []byte("select * from {{ ref('t') }}")}
+		out, got := imported(t, "s", project, one, model)
+		if want != "" && !strings.Contains(strings.ReplaceAll(out, "              ", ""), want) || want == "" && len(got.Left) != 1 {
+			t.Errorf("%s: want %s in\n%s", text, want, out)
+		}
+	}
 	other := importers.File{Name: "tests/generic/refers.sql", Data: []byte("{% test refers(model, word) %} select 2 {% endtest %}")}
 	if _, got := imported(t, "s", macros, other, file("models: [{name: t, tests: [refers]}]")); len(got.Left) != 1 {
 		t.Errorf("of two macros of one name one was taken: %+v", got)

@@ -39,7 +39,7 @@ func (b *columnsBench) run(ctx context.Context) error {
 	}
 	fmt.Printf("column checks of %d rows, built in %s\n\n", *columnRows, time.Since(start).Round(time.Second))
 	fmt.Printf("%-44s %18s %12s %12s  %s\n", "measure", "one query a check", "floor", "sentinel", "target")
-	for _, part := range []func(context.Context) ([]line, error){b.scans, b.timeout, b.mart, b.failures} {
+	for _, part := range []func(context.Context) ([]line, error){b.scans, b.timeout, b.mart, b.ticks, b.failures} {
 		lines, err := part(ctx)
 		if err != nil {
 			return err
@@ -90,7 +90,8 @@ func number(n float64) string {
 func (b *columnsBench) scans(ctx context.Context) ([]line, error) {
 	scalars := scalarQuestions()
 	all := append(slices.Clone(scalars), keyQuestions()...)
-	const yesterday = "created_at >= date_trunc('day', now(), 'UTC') - interval '1 day' AND created_at < date_trunc('day', now(), 'UTC')"
+	const yesterday = `created_at >= date_trunc('day', now(), 'UTC') - interval '1 day'
+		AND created_at < date_trunc('day', now(), 'UTC')`
 	var single, floor, ours [3]spent
 	for i, questions := range [][]question{scalars, all, all} {
 		where, more := "", ""

@@ -15,20 +15,24 @@ import (
 // buildOrders makes the tables orders, of n rows that end now, and customers.
 func buildOrders(ctx context.Context, conn *pgx.Conn, n int) error {
 	for _, statement := range []string{
-		`CREATE TABLE orders (id bigint, customer_id int, email text, country text, status text, amount numeric(12,2), qty int,
-			score float8, ref text, note text, paid boolean, created_at timestamptz, updated_at timestamptz)`,
+		`CREATE TABLE orders (id bigint, customer_id int, email text, country text, status text,
+			amount numeric(12,2), qty int, score float8, ref text, note text, paid boolean,
+			created_at timestamptz, updated_at timestamptz)`,
 		"CREATE FUNCTION h(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE RETURN hashint8($1)::bigint & 2147483647",
 		fmt.Sprintf(`INSERT INTO orders SELECT g, h(g) %% %[2]d,
 			CASE WHEN g %% 997 = 0 THEN NULL WHEN g %% 1009 = 0 THEN '' ELSE 'user' || h(g*7) %% %[3]d || '@example.com' END,
 			(array['DE','US','FR','IT','ES','GB','PL','NL',NULL,'AT'])[1 + h(g*13) %% 10],
-			(array['new','paid','shipped','done','cancelled'])[1 + h(g*17) %% 5], (h(g*19) %% 100000)::numeric / 100, h(g*23) %% 50,
+			(array['new','paid','shipped','done','cancelled'])[1 + h(g*17) %% 5], (h(g*19) %% 100000)::numeric / 100,
+			h(g*23) %% 50,
 			CASE WHEN g %% 50021 = 0 THEN 'NaN' ELSE h(g*29) / 1e9 END, 'R-' || lpad((h(g*31) %% 5000000)::text, 8, '0'),
 			CASE WHEN g %% 3 = 0 THEN NULL ELSE 'note ' || g END, g %% 2 = 0, t + g * interval '2.6 s',
 			t + g * interval '2.6 s' + interval '1 h'
-			FROM generate_series(1, %[1]d) g, (VALUES (now() - %[1]d * interval '2.6 s')) v(t)`, n, max(10, n/10), max(10, n/3)),
+			FROM generate_series(1, %[1]d) g, (VALUES (now() - %[1]d * interval '2.6 s')) v(t)`,
+			n, max(10, n/10), max(10, n/3)),
 		"CREATE UNIQUE INDEX ON orders (id)", "CREATE INDEX ON orders (created_at)",
 		fmt.Sprintf("CREATE TABLE customers AS SELECT generate_series(0, %d)::int AS id", max(10, n/10)-max(2, n/100_000)),
-		"ALTER TABLE customers ADD PRIMARY KEY (id)", "GRANT SELECT ON orders, customers TO reader", "VACUUM ANALYZE orders, customers",
+		"ALTER TABLE customers ADD PRIMARY KEY (id)", "GRANT SELECT ON orders, customers TO reader",
+		"VACUUM ANALYZE orders, customers",
 	} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
@@ -61,11 +65,13 @@ func scalarQuestions() (out []question) {
 	counts("invalid: {column: qty, min: 0, max: 49", "NOT (qty >= 0 AND qty <= 49)")
 	counts("invalid: {column: score, min: 0, max: 3", "NOT (score >= 0 AND score <= 3)")
 	counts("invalid: {column: ref, length: 10", "length(ref) <> 10")
-	counts(`invalid: {column: email, id: pattern, pattern: "^[^@ ]+@[^@ ]+[.][a-z]+$"`, "email !~ '^[^@ ]+@[^@ ]+[.][a-z]+$'")
+	counts(`invalid: {column: email, id: pattern, pattern: "^[^@ ]+@[^@ ]+[.][a-z]+$"`,
+		"email !~ '^[^@ ]+@[^@ ]+[.][a-z]+$'")
 	counts(`invalid: {column: ref, id: form, pattern: "^R-[0-9]{8}$"`, "ref !~ '^R-[0-9]{8}$'")
 	for _, f := range []string{"avg", "sum", "stddev"} {
 		call := f + "(amount)"
-		out = append(out, question{"aggregate: {column: amount, function: " + f + `, fail: "< 0"`, "SELECT " + call + " FROM orders", call})
+		check := "aggregate: {column: amount, function: " + f + `, fail: "< 0"`
+		out = append(out, question{check, "SELECT " + call + " FROM orders", call})
 	}
 	return out
 }
@@ -73,12 +79,16 @@ func scalarQuestions() (out []question) {
 // keyQuestions are the three that need a statement of their own. An index answers the first.
 func keyQuestions() []question {
 	return []question{
-		{"duplicate: {column: id", "SELECT count(*) FROM (SELECT id, count(*) FROM orders WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1) t", ""},
+		{"duplicate: {column: id", `SELECT count(*) FROM (SELECT id, count(*) FROM orders
+			WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1) t`, ""},
 		{"duplicate: {columns: [customer_id, created_at]",
-			"SELECT count(*) FROM (SELECT customer_id, created_at FROM orders GROUP BY customer_id, created_at HAVING count(*) > 1) t",
-			"SELECT coalesce(sum(n - 1), 0), count(*) FROM (SELECT count(*) AS n FROM orders$where GROUP BY customer_id, created_at HAVING count(*) > 1) t"},
+			`SELECT count(*) FROM (SELECT customer_id, created_at FROM orders
+				GROUP BY customer_id, created_at HAVING count(*) > 1) t`,
+			`SELECT coalesce(sum(n - 1), 0), count(*) FROM (SELECT count(*) AS n FROM orders$where
+				GROUP BY customer_id, created_at HAVING count(*) > 1) t`},
 		{"reference: {column: customer_id, to: w.public.customers, field: id",
-			"SELECT count(*) FROM (SELECT customer_id AS k FROM orders WHERE customer_id IS NOT NULL) child LEFT JOIN (SELECT id FROM customers) parent ON child.k = parent.id WHERE parent.id IS NULL",
+			`SELECT count(*) FROM (SELECT customer_id AS k FROM orders WHERE customer_id IS NOT NULL) child
+				LEFT JOIN (SELECT id FROM customers) parent ON child.k = parent.id WHERE parent.id IS NULL`,
 			"SELECT count(*) FROM orders o$where$and NOT EXISTS (SELECT 1 FROM customers c WHERE c.id = o.customer_id)"},
 	}
 }
