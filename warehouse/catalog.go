@@ -54,6 +54,9 @@ type Scope struct {
 	// show that no definition has changed may return it with new counters. That needs
 	// the fact Changes, without Estimates.
 	Previous *Catalog
+	// Relations is about how many relations the database has, from an earlier answer; 0:
+	// not known.
+	Relations int
 }
 
 // TableName is a table inside one warehouse.
@@ -69,6 +72,8 @@ type Catalog struct {
 	DefaultSchema string
 	Standby       bool // the server is a read-only replica
 	Lag           Lag  // of a standby
+	// Relations is about how many relations the database has; 0: the engine does not say.
+	Relations int
 
 	// State is what the dialect keeps for a later [Scope.Previous]; nobody else
 	// reads it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/internal/registry"
@@ -49,6 +50,8 @@ type DB struct {
 	Dialect  Dialect
 	sessions Sessions
 	servers  *failover
+	// relations is what the last catalog says of their number, for the next one.
+	relations atomic.Int64
 }
 
 // Server names the server that statements go to now, such as "standby 1". It is
@@ -94,8 +97,10 @@ func (db *DB) Run(ctx context.Context, statements []Statement, done func(i int, 
 
 // Catalog reads catalog facts; see [Dialect.Catalog].
 func (db *DB) Catalog(ctx context.Context, scope Scope) (*Catalog, error) {
+	scope.Relations = int(db.relations.Load())
 	c, err := db.Dialect.Catalog(ctx, db.sessions, scope)
 	if err == nil {
+		db.relations.Store(int64(c.Relations))
 		db.Config.Observer.Lag(c.Standby, c.Lag)
 	}
 	return c, err

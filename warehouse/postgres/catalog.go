@@ -29,15 +29,22 @@ func query(name string) string {
 
 // relationsSQL selects the relations in scope. Every part joins it. The whole catalog
 // is one statement, and so one snapshot. $materialized decides how comments are read:
-// one scan for many tables, look-ups for few.
+// in one scan for most tables, as the planner chooses for few of many.
 var relationsSQL = query("relations")
 
-// noIndex stands where a join of many tables must not use an index row by row. The
+// noIndex stands where a join of most tables must not use an index row by row. The
 // planner expects few rows and would; a cast has no index.
 const noIndex = "/*cast*/"
 
+// relationCount is about the number of relations, at least 1: a row of pg_class (1259) takes
+// about 200 bytes. A pass reads what deleted rows take, too.
+const relationCount = "(1 + pg_catalog.pg_relation_size(1259) / 200)::text"
+
 // namedColumns replaces the fact Columns where only Scope.ColumnNames are asked for.
 const namedColumns = warehouse.AllFacts + 1
+
+// relationsParam stands for relationCount in other statements.
+const relationsParam = "$relations"
 
 // unreadParam stands for the text unread.
 const unreadParam = "$unread"
@@ -108,6 +115,12 @@ func (d Dialect) catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 	if c, err := unchanged(ctx, s, scope); c != nil || err != nil {
 		return c, err
 	}
+	if scope.Relations == 0 && len(scope.Tables) > fewTables {
+		var err error
+		if scope.Relations, err = relations(ctx, s); err != nil {
+			return nil, fmt.Errorf("reading the catalog: %w", err)
+		}
+	}
 	var reading *reading
 	var err error
 	for range attempts {
@@ -169,14 +182,15 @@ func withRows(st warehouse.Statement, each func() func([]warehouse.Cell) error) 
 	return st
 }
 
-// catalogStatement writes the statement for a scope. It finds tables by name, so that its
-// cost grows with the tables that are asked for, and not with those of the server.
+// catalogStatement writes the statement for a scope. It finds few of many tables by name,
+// through the indexes of the catalogs, so that the cost grows with the tables that are asked
+// for. Most tables are read in one pass, which then costs less.
 func catalogStatement(scope warehouse.Scope) warehouse.Statement {
 	from, whole, shared, cast := query("every_scope"), "true", "MATERIALIZED", "::int8"
 	var args []any
 	if scope.Tables != nil {
 		from, whole, args = query("named_scope"), "w.whole", namesOf(scope)
-		if len(scope.Tables) <= manyTables {
+		if fewOf(scope) {
 			shared, cast = "NOT MATERIALIZED", ""
 		}
 	} else if scope.Definitions != nil {
@@ -188,7 +202,8 @@ func catalogStatement(scope warehouse.Scope) warehouse.Statement {
 		args = append(args, array(scope.ColumnNames))
 		names = fmt.Sprintf("$%d", len(args))
 	}
-	words := strings.NewReplacer(noIndex, cast, namesParam, names, stampParam, stampSQL, unreadParam, `E'\x1d'`)
+	words := strings.NewReplacer(noIndex, cast, namesParam, names, stampParam, stampSQL, unreadParam, `E'\x1d'`,
+		relationsParam, relationCount)
 	var b strings.Builder
 	head := strings.NewReplacer(noIndex, cast, "$materialized", shared, "$whole", whole, "$scope", from)
 	b.WriteString(head.Replace(relationsSQL))
@@ -221,9 +236,30 @@ func namesOf(scope warehouse.Scope) []any {
 	return []any{array(schemas), array(names), array(wholes)}
 }
 
-// manyTables is the number of tables above which the catalogs are read in one pass
-// instead of table by table through their indexes.
-const manyTables = 50
+const (
+	// fewTables are few whatever the number of relations is.
+	fewTables = 50
+	// passShare: to look a table up by name costs as much as a pass over so many relations.
+	passShare = 16
+)
+
+// fewOf reports whether a scope names few of the database's relations.
+func fewOf(scope warehouse.Scope) bool {
+	n := len(scope.Tables)
+	return n <= fewTables || n*passShare < scope.Relations
+}
+
+// relations returns about how many relations the database has.
+func relations(ctx context.Context, s warehouse.Sessions) (n int, err error) {
+	rows, err := warehouse.Ask(ctx, s, warehouse.Statement{SQL: "SELECT " + relationCount})
+	if err != nil {
+		return 0, err
+	}
+	if n, err = strconv.Atoi(rows[0][0].Text); err != nil {
+		return 0, fmt.Errorf("reading the number of relations: %w", err)
+	}
+	return n, nil
+}
 
 var arrayEscape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 

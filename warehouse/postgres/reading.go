@@ -59,6 +59,9 @@ func (r *reading) row(row []warehouse.Cell) (err error) {
 		if r.catalog.AsOf, err = warehouse.EpochTime(cells[0]); err != nil {
 			return fmt.Errorf("the server's clock: %w", err)
 		}
+		if r.catalog.Relations, err = strconv.Atoi(cells[3].Text); err != nil {
+			return fmt.Errorf("the number of relations: %w", err)
+		}
 		r.catalog.Standby, r.catalog.DefaultSchema = cells[1].Text == "true", cells[2].Text
 	case "stamp":
 		r.state.stamp = cells[0].Text

@@ -7,12 +7,12 @@ FROM (
     UNION ALL
     SELECT c.root, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, c.level + 1
     FROM chain c
-    JOIN pg_catalog.pg_type t ON t.oid = c.type
+    CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_type y WHERE y.oid = c.type OFFSET 0) t -- looked up
     WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0
   )
   SELECT root, type, level FROM chain
 ) c
-JOIN pg_catalog.pg_type t ON t.oid = c.type
+CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_type y WHERE y.oid = c.type OFFSET 0) t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 CROSS JOIN LATERAL (
   VALUES

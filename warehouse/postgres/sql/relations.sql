@@ -46,16 +46,26 @@ rel AS MATERIALIZED (
     c.relhasrules, c.relhastriggers, c.relhassubclass,
     $whole AND NOT EXISTS (SELECT FROM closed x WHERE x.oid = c.oid) AS open
   FROM guard CROSS JOIN $scope
-  WHERE c.relkind IN ('r','p','v','m','f')
+  WHERE coalesce(c.relkind IN ('r','p','v','m','f'), false)
 ),
-col AS MATERIALIZED (
+att AS MATERIALIZED (
   SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated, a.attidentity,
-    a.attcollation, a.attfdwoptions, d.adbin, r.open,
-    y.typtype, y.typnamespace, y.typbasetype, y.typtypmod, y.typcollation
+    a.attcollation, a.attfdwoptions, d.adbin, r.open
   FROM rel r
   JOIN pg_catalog.pg_attribute a ON a.attrelid/*cast*/ = r.oid/*cast*/ AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN pg_catalog.pg_type y ON y.oid/*cast*/ = a.atttypid/*cast*/
   LEFT JOIN pg_catalog.pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
+),
+-- Every relation has a type of its own, and columns are of few types. OFFSET makes the
+-- planner look those up, whatever it expects.
+typ AS MATERIALIZED (
+  SELECT y.oid, y.typtype, y.typnamespace, y.typbasetype, y.typtypmod, y.typcollation
+  FROM (SELECT DISTINCT atttypid FROM att) a
+  CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid OFFSET 0) y
+),
+col AS MATERIALIZED (
+  SELECT a.*, y.typtype, y.typnamespace, y.typbasetype, y.typtypmod, y.typcollation
+  FROM att a
+  JOIN typ y ON y.oid = a.atttypid
 ),
 tree AS (
   SELECT oid, oid AS leaf FROM rel WHERE relkind = 'p'
