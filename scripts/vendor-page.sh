@@ -1,11 +1,12 @@
 #!/bin/sh
 # Brings the scripts that pages use from their npm packages, with their licences, into
-# web/page. Give other versions as HTMX=4.0.2 UPLOT=1.6.33. Look at the changes before you
-# commit them: pages trust these files.
+# web/page, and axe-core for its tests. Give other versions as HTMX=4.0.2 UPLOT=1.6.33
+# AXE=4.15.0. Look at the changes before you commit them: pages trust these files.
 set -eu
 cd "$(dirname "$0")/../web/page"
 HTMX=${HTMX:-4.0.1}
 UPLOT=${UPLOT:-1.6.32}
+AXE=${AXE:-4.14.1}
 fetched=$(mktemp -d)
 trap 'rm -rf "$fetched"' EXIT
 
@@ -20,4 +21,8 @@ fetch uplot "$UPLOT"
 cp "$fetched/uplot/dist/uPlot.iife.min.js" assets/uplot.min.js
 cp "$fetched/uplot/dist/uPlot.min.css" assets/uplot.min.css
 cp "$fetched/uplot/LICENSE" licences/uplot.txt
-sha256sum assets/htmx.min.js assets/uplot.min.js assets/uplot.min.css
+fetch axe-core "$AXE"
+mkdir -p testdata
+cp "$fetched/axe-core/axe.min.js" testdata/axe.min.js
+cp "$fetched/axe-core/LICENSE" testdata/axe.LICENSE
+sha256sum testdata/axe.min.js assets/htmx.min.js assets/uplot.min.js assets/uplot.min.css
