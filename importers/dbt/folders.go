@@ -127,8 +127,8 @@ func (d folder) holds(file string) (holds, sure bool) {
 	for i, name := range names {
 		if slices.Contains([]string{"models", "seeds", "snapshots", "tests"}, name) {
 			rest := names[i+1:]
-			return len(rest) >= len(d.dirs) && slices.Equal(rest[:len(d.dirs)], d.dirs), true
+			holds, sure = holds || len(rest) >= len(d.dirs) && slices.Equal(rest[:len(d.dirs)], d.dirs), true
 		}
 	}
-	return false, false
+	return holds, sure
 }

@@ -60,10 +60,9 @@ func (p *project) readSQL(f importers.File) {
 // of that name, too.
 func inTests(file string) bool {
 	folders := strings.Split(path.Dir(filepath.ToSlash(file)), "/")
-	first := slices.IndexFunc(folders, func(name string) bool {
-		return slices.Contains([]string{"tests", "models", "macros", "snapshots", "analyses", "analysis"}, name)
+	return slices.Contains(folders, "tests") && !slices.ContainsFunc(folders, func(name string) bool {
+		return slices.Contains([]string{"models", "macros", "snapshots", "analyses", "analysis", "fixtures"}, name)
 	})
-	return first >= 0 && folders[first] == "tests"
 }
 
 // splitArguments divides a list at its commas, but for those within brackets.

@@ -140,7 +140,7 @@ func TestMacrosOfTheProject(t *testing.T) {
 		"select * from {{ ref('t') }} {% if true %}{% endif %}": "",
 	} {
 		one := importers.File{Name: "shop/tests/one.sql", Data: []byte(text)}
-		model := importers.File{Name: "models/tests/t.sql", Data: []byte("select * from {{ ref('t') }}")}
+		model := importers.File{Name: "/home/tests/shop/models/tests/t.sql", Data: []byte("select * from {{ ref('t') }}")}
 		out, got := imported(t, "s", project, one, model)
 		if want != "" && !strings.Contains(strings.ReplaceAll(out, "              ", ""), want) || want == "" && len(got.Left) != 1 {
 			t.Errorf("%s: want %s in\n%s", text, want, out)
