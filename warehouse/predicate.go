@@ -15,8 +15,6 @@ import (
 // the column is NULL; of them only [Null] is not. The implementations are all in this file.
 type Predicate interface {
 	write(w *predicateWriter) (string, error)
-	// walk calls visit with the condition and all conditions in it.
-	walk(visit func(Predicate))
 }
 
 // Null holds where a column is NULL.
@@ -161,13 +159,13 @@ func PredicateColumns(p Predicate) (columns, sql []string) {
 			sql = append(sql, p.SQL)
 		}
 	}
-	p.walk(visit)
+	walk(p, visit)
 	return columns, sql
 }
 
 // HasPattern reports whether a condition searches texts for patterns.
 func HasPattern(p Predicate) (has bool) {
-	p.walk(func(p Predicate) {
+	walk(p, func(p Predicate) {
 		switch p := p.(type) {
 		case Matches:
 			has = true
@@ -313,33 +311,19 @@ func (w *predicateWriter) join(list []Predicate, by, none string) (string, error
 	return strings.Join(parts, by), errors.Join(wrong...)
 }
 
-func (p Null) walk(visit func(Predicate))         { visit(p) }
-func (p Empty) walk(visit func(Predicate))        { visit(p) }
-func (p Blank) walk(visit func(Predicate))        { visit(p) }
-func (p In) walk(visit func(Predicate))           { visit(p) }
-func (p Within) walk(visit func(Predicate))       { visit(p) }
-func (p LengthWithin) walk(visit func(Predicate)) { visit(p) }
-func (p Matches) walk(visit func(Predicate))      { visit(p) }
-func (p NaN) walk(visit func(Predicate))          { visit(p) }
-func (p NotFinite) walk(visit func(Predicate))    { visit(p) }
-func (p ZeroDate) walk(visit func(Predicate))     { visit(p) }
-func (p Condition) walk(visit func(Predicate))    { visit(p) }
-
-func (p Not) walk(visit func(Predicate)) {
+// walk calls visit with a condition and all conditions in it.
+func walk(p Predicate, visit func(Predicate)) {
 	visit(p)
-	p.Of.walk(visit)
-}
-
-func (p All) walk(visit func(Predicate)) {
-	visit(p)
-	for _, of := range p {
-		of.walk(visit)
-	}
-}
-
-func (p Any) walk(visit func(Predicate)) {
-	visit(p)
-	for _, of := range p {
-		of.walk(visit)
+	switch p := p.(type) {
+	case Not:
+		walk(p.Of, visit)
+	case All:
+		for _, of := range p {
+			walk(of, visit)
+		}
+	case Any:
+		for _, of := range p {
+			walk(of, visit)
+		}
 	}
 }

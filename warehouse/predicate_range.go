@@ -203,7 +203,7 @@ func (t Type) IsTime() bool { return t.Family == Date || t.Family == Timestamp }
 // ReadsClock reports whether a condition compares a time with the engine's clock, so that its
 // answer changes while the table does not.
 func ReadsClock(p Predicate) (reads bool) {
-	p.walk(func(p Predicate) {
+	walk(p, func(p Predicate) {
 		if within, is := p.(Within); is {
 			for _, end := range []*Literal{within.Low, within.High} {
 				reads = reads || end != nil && end.FromNow != nil

@@ -60,11 +60,14 @@ func (s folderSetting) refuses() bool { return !s.other && (s.key == "where" || 
 // on reports whether a setting switches tests on, as they are without it.
 func (s folderSetting) on() bool { return s.key == "enabled" && strings.EqualFold(s.value, "true") }
 
+// off reports whether a setting switches tests off.
+func (s folderSetting) off() bool { return s.key == "enabled" && strings.EqualFold(s.value, "false") }
+
 // remarkFolders tells of the settings of folders. A manifest holds them in each test.
 func (p *project) remarkFolders() {
 	for _, s := range p.folders {
 		switch what := s.path + ": " + s.key; {
-		case p.manifest || s.on():
+		case p.manifest || s.on() || s.refuses() && s.off(): // tests that are off are listed one by one
 		case s.refuses():
 			p.out.Remark(s.at, what, "tests that it is about are left: run `dbt compile` and import target/manifest.json")
 		default:
@@ -86,7 +89,7 @@ func (p *project) ofFolder(t *test) string {
 		s, sure := p.deepest(key, t.at.File)
 		switch {
 		case s == nil || sure && s.on():
-		case sure && strings.EqualFold(s.value, "false"):
+		case sure && s.off():
 			return "it is disabled in dbt: enabled of " + s.path + " in dbt_project.yml"
 		default:
 			return s.key + " of " + s.path + " in dbt_project.yml: run `dbt compile` and import target/manifest.json"

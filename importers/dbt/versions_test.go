@@ -66,7 +66,7 @@ func TestSettingsOfFolders(t *testing.T) {
 		remarks       int
 	}{
 		{"{+where: a > 1}", "", 0, 1},
-		{"{shop: {+enabled: false}}", "", 0, 1},
+		{"{shop: {+enabled: false}}", "", 0, 0},
 		{"{shop: {+enabled: true}}", "", 1, 0},
 		{"{shop: {mart: {+where: a > 1}}}", "", 0, 1},
 		{"{shop: {mart: {+where: a > 1}}}", "where: b > 1", 1, 1},
@@ -75,9 +75,9 @@ func TestSettingsOfFolders(t *testing.T) {
 		{"{shop: {+warn_if: '> 3'}}", "", 1, 1},
 		{"{shop: {mart: {+severity: warn}}}", "", 1, 1},
 		{"{shop: {+severity: warn, +store_failures: true}}", "", 1, 0},
-		{"{shop: {+enabled: false, mart: {+enabled: true}}}", "", 1, 1},
-		{"{shop: {+enabled: true, mart: {+enabled: false}}}", "", 0, 1},
-		{"{shop: {+enabled: false, other: {mart: {+enabled: true}}}}", "", 0, 1},
+		{"{shop: {+enabled: false, mart: {+enabled: true}}}", "", 1, 0},
+		{"{shop: {+enabled: true, mart: {+enabled: false}}}", "", 0, 0},
+		{"{shop: {+enabled: false, other: {mart: {+enabled: true}}}}", "", 0, 0},
 		{"{shop: {+enabled: \"{{ var('x') }}\"}}", "", 0, 1},
 	} {
 		for _, key := range []string{"tests", "data_tests"} {
