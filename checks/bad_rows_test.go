@@ -50,6 +50,7 @@ func TestBadRows(t *testing.T) {
 func TestBadRowsBySegmentAndBucket(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
+		b.atNoon()
 		rowsOfBadRows(b)
 		none := 0
 		by := checks.BadRows{By: []string{"country"}, MinRows: &none, Warn: bound(t, "> 0"), Fail: bound(t, "> 60%")}

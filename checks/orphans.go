@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -79,8 +80,8 @@ func (o *Orphans) from(d warehouse.Dialect, of, to source, args *[]any) (string,
 	equal := strings.Join(same, " AND ")
 	if _, left := d.(warehouse.LeftJoiner); left {
 		distinct := ""
-		if o.ByText {
-			distinct = "DISTINCT "
+		if o.ByText && slices.ContainsFunc(o.Of, func(c warehouse.Column) bool { return c.Type.IsText() }) {
+			distinct = "DISTINCT " // what is converted has no index
 		}
 		return fmt.Sprintf("(SELECT %s) l LEFT JOIN (SELECT %s1 AS found, %s) r ON %s WHERE r.found IS NULL",
 			rows, distinct, partners, equal), nil

@@ -34,6 +34,7 @@ func (b *bench) take(table string, list ...checks.Check) string {
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
+		b.atNoon()
 		b.exec("CREATE TABLE s (id integer NOT NULL PRIMARY KEY, email varchar(40), n integer, at "+b.plain()+")",
 			"INSERT INTO s VALUES (1, 'Ann9@x.y', -1, "+b.ago(time.Hour)+"), (2, NULL, 5, "+b.ago(time.Hour)+"), "+
 				"(3, 'bo', -7, "+b.ago(30*time.Hour)+"), (4, '', 6, "+b.ago(time.Hour)+")",

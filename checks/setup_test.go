@@ -79,6 +79,9 @@ func (b *bench) ago(d time.Duration) string {
 	return "'" + b.tick.Add(-d).UTC().Format("2006-01-02 15:04:05") + "'"
 }
 
+// atNoon checks at noon of the last day that is over, so that an hour before is the same day.
+func (b *bench) atNoon() { b.tick = b.tick.UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour) }
+
 // job puts checks on a table; ids are given in order.
 func (b *bench) job(table string, list ...checks.Check) checks.Job {
 	b.tb.Helper()
