@@ -21,12 +21,14 @@ const (
 const (
 	AnomalyKey = "anomaly"
 	ChangeKey  = "change"
-	futureKey  = "future_timestamp"
+	// NotFiniteKey is of values that are NaN or infinite.
+	NotFiniteKey = "not_finite"
+	futureKey    = "future_timestamp"
 )
 
 // segmentRules are the rules whose findings of a segment have the key "rule:segment". The
 // key of a bound is the segment itself.
-var segmentRules = []string{AnomalyKey, ChangeKey, "deadline", EmptyKey, futureKey}
+var segmentRules = []string{AnomalyKey, ChangeKey, NotFiniteKey, "deadline", EmptyKey, futureKey}
 
 // SegmentKey returns the key of a finding of a segment by a rule; "" is a bound. For all
 // rows it is the rule.

@@ -94,20 +94,31 @@ type Groups struct {
 	Equal  []string      // the value of each column of By, as the engine compares; "<null>" is NULL; nil: all rows
 	Values []*Aggregate  // further numbers of each group; their filter is Where
 	Totals bool          // Values are counts, and Other has them too
+	// Rank is a column whose values get ranks within their group. Then Values may read the
+	// columns rankName and rankedName, that column and those of By, and no others; without By
+	// all rows are one group.
+	Rank *warehouse.Column
+	// Keys divides the rows of a group by their key. Then Values may read the column timesName,
+	// and Count is the number of keys.
+	Keys   *Keys
 	Where  string
 	Window Window
 	Limit  int
 }
 
 // Keys counts how often the values of columns occur together. The answer's Values are the
-// numbers of rows, of rows beyond the first of each key, and of keys that occur twice or
-// more.
+// numbers of rows, of rows beyond the first of each key, of keys that occur twice or more, and
+// of keys.
 type Keys struct {
 	Columns     []warehouse.Column
 	ByText      bool // texts are compared by their characters, not as the engine does
 	IncludeNull bool // rows with a NULL take part, and NULL equals itself
-	Where       string
-	Window      Window
+	// Beyond compares the keys of the window also with the rows outside of it. A row with the key
+	// of one of those is beyond the first. Texts are compared as the engine does, and a row with a
+	// NULL takes no part.
+	Beyond bool
+	Where  string
+	Window Window
 }
 
 // Query is a statement that returns one value.

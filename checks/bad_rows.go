@@ -94,10 +94,13 @@ func (b *BadRows) aspect(o *Options, what ...string) string {
 	return strings.Join(parts, ":")
 }
 
-// needs returns the columns whose types must be known.
-func (b *BadRows) needs(t Target, columns ...string) Needs {
-	return Needs{Columns: append(columns, b.By...), Column: b.bucketColumn(t)}
+// needs returns the columns whose types must be known, and whether the past is to be read.
+func (b *BadRows) needs(t Target, o *Options, columns ...string) Needs {
+	return Needs{Columns: append(columns, b.By...), Column: b.bucketColumn(t), Past: b.hasPast(o)}
 }
+
+// hasPast reports whether the shares of past buckets can be read from the table.
+func (b *BadRows) hasPast(o *Options) bool { return o.Anomaly != nil && b.Bucket != "" }
 
 const (
 	askRows   = "rows"   // number of rows that are looked at
@@ -126,12 +129,13 @@ func (b *BadRows) askRows(t Target, c rowChecker) []Ask {
 	window := b.closes().window(t, t.Known.Relation)
 	aggregates := rule.aggregates(o.Where, window)
 	var asks []Ask
+	groups := b.groups(o, aggregates)
+	if t.Known.New && b.hasPast(o) {
+		asks = pastNumbers{b.closes(), groups}.asks(t)
+	}
 	if len(b.By) > 0 {
-		g := &Groups{By: b.By, Where: o.Where, Window: window, Limit: b.Limit, Totals: true}
-		for _, a := range aggregates {
-			g.Values = append(g.Values, a.Aggregate)
-		}
-		asks = append(asks, Ask{Key: askSegments, Groups: g})
+		groups.Window, groups.Limit, groups.Totals = window, b.Limit, true
+		asks = append(asks, Ask{Key: askSegments, Groups: &groups})
 	} else {
 		all := Ask{Key: askRows, Aggregate: &Aggregate{Func: "count", Where: o.Where, Window: window}}
 		asks = append(append(asks, all), aggregates...)
@@ -139,6 +143,15 @@ func (b *BadRows) askRows(t Target, c rowChecker) []Ask {
 	asks = append(asks, gapAsks(askRows, window, o.Where, nil)...)
 	asks = append(asks, partialAsks(askRows, window, o.Where, nil)...)
 	return append(asks, unreadableAsks(askRows, window.Time, o.Where, nil)...)
+}
+
+// groups asks for the numbers of a rule in each segment.
+func (b *BadRows) groups(o *Options, numbers []Ask) Groups {
+	g := Groups{By: b.By, Where: o.Where}
+	for _, a := range numbers {
+		g.Values = append(g.Values, a.Aggregate)
+	}
+	return g
 }
 
 // aggregates returns the numbers that a rule needs beside that of the rows.
@@ -187,7 +200,7 @@ func (b *BadRows) answerError(t Target, a Answers, wanted []string) error {
 		return err
 	}
 	for i := range a {
-		if !strings.HasPrefix(a[i].Key, askRows+" ") && a[i].Err != nil {
+		if !strings.HasPrefix(a[i].Key, askRows+" ") && !strings.HasPrefix(a[i].Key, askPast) && a[i].Err != nil {
 			return source.explain(a[i].Err)
 		}
 	}

@@ -36,11 +36,34 @@ func (b *BadRows) judge(t Target, c Check, rule *rowRule, a Answers) sentinel.Re
 	if err := b.answerError(t, a, wanted); err != nil {
 		return errorResult(kind, err)
 	}
+	r := sentinel.Result{}
 	if len(b.By) == 0 {
-		return b.judgeWhole(t, c, rule, a, rule.tally(a))
+		r = b.judgeWhole(t, c, rule, a, rule.tally(a))
+	} else {
+		j := b.judgeOf(t, c.Common(), rule)
+		r = b.ofBucket(t, kind, j.segments(kind, a.of(askSegments)), a)
 	}
-	j := b.judgeOf(t, c.Common(), rule)
-	return b.ofBucket(t, kind, j.segments(kind, a.of(askSegments)), a)
+	o := c.Common()
+	b.addPast(&r, t, a, pastOf{o, b.groups(o, rule.aggregates(o.Where, Window{})), rule.tallyOf})
+	return r
+}
+
+// pastOf is what the past of a share is made of.
+type pastOf struct {
+	options *Options
+	groups  Groups
+	tally   func(Group) tally // reads the numbers of a bucket
+}
+
+// addPast adds the shares of past buckets to the first result. A share of too few rows is none.
+func (b *BadRows) addPast(r *sentinel.Result, t Target, a Answers, of pastOf) {
+	if !t.Known.New || !b.hasPast(of.options) {
+		return
+	}
+	pastNumbers{b.closes(), of.groups}.addTo(r, t, a, func(p pastBucket) (sentinel.Observation, bool) {
+		n := of.tally(p.Group)
+		return sentinel.Observation{Metric: failedPercent, Value: n.percent()}, n.of > 0 && n.of >= int64(*b.MinRows)
+	})
 }
 
 // judgeWhole returns the result of the numbers of a whole table.
@@ -51,7 +74,7 @@ func (b *BadRows) judgeWhole(t Target, c Check, rule *rowRule, a Answers, n tall
 }
 
 func (b *BadRows) judgeOf(t Target, o *Options, rule *rowRule) *rowJudge {
-	j := &rowJudge{BadRows: b, options: o, rule: rule}
+	j := &rowJudge{BadRows: b, options: o, rule: rule, tally: rule.tallyOf}
 	if b.Bucket != "" {
 		j.bucket, _ = b.closes().closed(t)
 		j.label = " for " + b.closes().label(t, j.bucket)
@@ -98,6 +121,7 @@ type rowJudge struct {
 	*BadRows
 	options      *Options
 	rule         *rowRule
+	tally        func(Group) tally // reads the numbers of a segment
 	bucket       time.Time
 	label        string // of the bucket, for messages
 	findings     []sentinel.Finding
@@ -131,12 +155,12 @@ func (j *rowJudge) empty() {
 func (j *rowJudge) segments(kind string, got Answer) sentinel.Result {
 	total := tally{}
 	for _, g := range got.Groups {
-		n := j.rule.tallyOf(g)
+		n := j.tally(g)
 		j.judge(n)
 		total.add(n)
 	}
 	if got.beyond() > 0 {
-		other := j.rule.tallyOf(*got.Other)
+		other := j.tally(*got.Other)
 		total.add(other)
 		j.observe(other)
 		if j.mayBeBad(other) {

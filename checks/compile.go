@@ -314,46 +314,22 @@ func (g *Groups) values(d warehouse.Dialect, args *[]any) (list string, err erro
 // compileGroups writes the statement of a Groups ask: the groups' columns, the
 // group's count, the number of groups and the count of all rows.
 func compileGroups(d warehouse.Dialect, of source, g *Groups) (warehouse.Statement, error) {
-	var columns []string
-	if g.Every > 0 {
-		step, err := g.Window.Time.step(d, g.Every, g.Offset)
-		if err != nil {
-			return warehouse.Statement{}, err
-		}
-		columns = append(columns, step)
-	}
-	for _, c := range g.By {
-		column, err := d.Quote(c)
-		if err != nil {
-			return warehouse.Statement{}, err
-		}
-		columns = append(columns, column)
-	}
 	var st warehouse.Statement
 	values, err := g.values(d, &st.Args)
 	if err != nil {
 		return st, err
 	}
-	table, err := of.from(d, &st.Args)
+	rows, err := g.rows(d, of, &st.Args)
 	if err != nil {
 		return st, err
 	}
-	conditions, err := g.Window.conditions(d, &st.Args)
-	if err != nil {
-		return st, err
+	if len(rows.columns) == 0 {
+		st.SQL = "SELECT count(*), 1, count(*)" + values + " FROM " + rows.from
+		return st, nil
 	}
-	equal, err := g.equalTo(d, &st.Args)
-	if err != nil {
-		return st, err
-	}
-	conditions = append(conditions, equal...)
-	if g.Where != "" {
-		conditions = append(conditions, filterText(g.Where))
-	}
-	by := strings.Join(columns, ", ")
+	by := strings.Join(rows.columns, ", ")
 	groups := fmt.Sprintf("SELECT %s, count(*), count(*) OVER (), sum(count(*)) OVER ()%s"+
-		" FROM %s%s GROUP BY %s ORDER BY count(*) DESC, %s",
-		by, values, table, whereClause(conditions), by, by)
+		" FROM %s GROUP BY %s ORDER BY count(*) DESC, %s", by, values, rows.from, by, by)
 	st.SQL = warehouse.Limit(d, groups, g.Limit)
 	return st, nil
 }

@@ -22,6 +22,7 @@ type Duplicate struct {
 	Columns     []string `yaml:"columns" doc:"Columns whose values together must differ, in place of column."`
 	Count       string   `yaml:"count" default:"rows" enum:"rows,keys" doc:"Rows beyond the first, or keys that repeat."`
 	IncludeNull bool     `yaml:"include_null" doc:"NULL is a value that equals itself. Default: a row with a NULL is skipped."`
+	Within      string   `yaml:"within" enum:"bucket,table" doc:"With bucket: rows that its rows are compared with. Default: bucket."`
 	Compare     string   `yaml:"compare" default:"engine" enum:"engine,exact" doc:"Which texts are equal."`
 	Verify      bool     `yaml:"verify" doc:"Read the rows also where a key proves that they differ."`
 	BadRows     `yaml:",inline"`
@@ -37,15 +38,23 @@ func (c *Duplicate) Validate() error {
 		return settings.Wrong("column", "want the column, or `columns`, whose values must differ")
 	case c.Column != "" && len(c.Columns) > 0:
 		return settings.Wrong("columns", "it replaces column: keep one of them")
-	case len(c.By) > 0:
-		return settings.Wrong("by", "add these columns to `columns`: rows of different segments then differ")
+	case c.Within != "" && c.Bucket == "":
+		return settings.Wrong("within", "needs bucket: without it all rows are compared")
+	case c.Within == "table" && (c.Compare == "exact" || c.IncludeNull):
+		return settings.Wrong("within", "table looks keys up in an index, which needs compare: engine, and has no NULL")
+	case c.Within == "table" && len(c.By) > 0:
+		return settings.Wrong("within", "table compares with all rows, and by with those of a segment: remove one")
 	}
 	for i, name := range c.Columns {
 		if name == "" || containsText(c.Columns[:i], name) {
 			return settings.Wrong(settings.Index("columns", i), "%q is empty or listed twice", name)
 		}
 	}
-	c.Aspect = c.aspect(&c.Options, strings.Join(c.key(), ","))
+	within := ""
+	if c.Within == "table" {
+		within = "table"
+	}
+	c.Aspect = c.aspect(&c.Options, strings.Join(c.key(), ","), within)
 	return errors.Join(c.BadRows.complete(&c.Options), c.watch(c.measure()))
 }
 
@@ -73,8 +82,9 @@ func (c *Duplicate) Times(column string, zone *time.Location) (string, *time.Loc
 
 // Needs implements Check.
 func (c *Duplicate) Needs(t Target) Needs {
-	n := c.needs(t, c.key()...)
-	n.Facts = warehouse.Keys
+	n := c.needs(t, &c.Options, c.key()...)
+	n.Facts = warehouse.Keys | warehouse.Indexes
+	n.Past = n.Past && c.Within != "table"
 	return n
 }
 
@@ -110,9 +120,20 @@ func (c *Duplicate) Ask(t Target, _ Answers) []Ask {
 	if err != nil {
 		return nil // Judge says it
 	}
+	if c.unindexed(t) != nil {
+		return nil
+	}
 	window := c.closes().window(t, t.Known.Relation)
 	var asks []Ask
-	if c.inScan(t) {
+	if t.Known.New && c.hasPast(&c.Options) {
+		asks = pastNumbers{c.closes(), c.groups(columns)}.asks(t)
+	}
+	switch {
+	case len(c.By) > 0:
+		g := c.groups(columns)
+		g.Window, g.Limit, g.Totals = window, c.Limit, true
+		asks = append(asks, Ask{Key: askSegments, Groups: &g})
+	case c.inScan(t):
 		values := warehouse.All{}
 		for _, column := range columns {
 			values = append(values, warehouse.Not{Of: warehouse.Null{Column: column}})
@@ -121,7 +142,7 @@ func (c *Duplicate) Ask(t Target, _ Answers) []Ask {
 			Ask{Key: askValues, Aggregate: &Aggregate{Func: "count", Bad: values, Where: c.Where, Window: window}},
 			Ask{Key: askDistinct, Aggregate: &Aggregate{Func: "count", Distinct: &DistinctColumns{columns, c.Compare == "exact"},
 				Where: c.Where, Window: window}})
-	} else {
+	default:
 		asks = append(asks, Ask{Key: askBad, Keys: c.repeated(t, columns)})
 	}
 	asks = append(asks, gapAsks(askRows, window, c.Where, nil)...)
@@ -131,14 +152,46 @@ func (c *Duplicate) Ask(t Target, _ Answers) []Ask {
 
 // repeated asks how often the keys are there.
 func (c *Duplicate) repeated(t Target, columns []warehouse.Column) *Keys {
-	return &Keys{Columns: columns, ByText: c.Compare == "exact", IncludeNull: c.IncludeNull, Where: c.Where,
-		Window: c.closes().window(t, t.Known.Relation)}
+	return &Keys{Columns: columns, ByText: c.Compare == "exact", IncludeNull: c.IncludeNull, Beyond: c.Within == "table",
+		Where: c.Where, Window: c.closes().window(t, t.Known.Relation)}
+}
+
+// groups asks how often the keys are there in each segment.
+func (c *Duplicate) groups(columns []warehouse.Column) Groups {
+	return Groups{By: c.By, Where: c.Where,
+		Keys: &Keys{Columns: columns, ByText: c.Compare == "exact", IncludeNull: c.IncludeNull},
+		Values: []*Aggregate{
+			{Func: "sum", Expr: timesName},
+			{Func: "count", Bad: warehouse.Condition{SQL: timesName + " > 1"}},
+		}}
+}
+
+// unindexed returns an error if the keys would have to be looked up without an index.
+func (c *Duplicate) unindexed(t Target) error {
+	if c.Within != "table" {
+		return nil
+	}
+	rel, key := t.Known.Relation, c.key()
+	if err := rel.Unread(warehouse.Indexes); err != nil {
+		return err
+	}
+	for _, ix := range rel.Indexes {
+		leads := len(ix.Columns) >= len(key) && !ix.Invalid && ix.Partial == "" && (ix.Method == "" || ix.Method == "btree")
+		for i := 0; leads && i < len(key); i++ {
+			leads = containsColumn(rel, key, ix.Columns[i])
+		}
+		if leads {
+			return nil
+		}
+	}
+	return fmt.Errorf("within: table looks each key of the bucket up in the table, and no index begins with %s: "+
+		"create one, or compare within the bucket", strings.Join(key, ", "))
 }
 
 // inScan reports whether distinct values are counted in the scan of the other checks.
 func (c *Duplicate) inScan(t Target) bool {
 	_, can := t.Known.Dialect.(warehouse.DistinctCounter)
-	return can && c.Count == "rows" && !c.IncludeNull
+	return can && c.Count == "rows" && !c.IncludeNull && c.Within != "table"
 }
 
 // Judge implements Check.
@@ -147,7 +200,7 @@ func (c *Duplicate) Judge(t Target, a Answers) sentinel.Result {
 	if r, unread := unreadTable(kind, t, c.OnMissing); unread {
 		return r
 	}
-	_, err := c.columns(t)
+	columns, err := c.columns(t)
 	if err = cmp.Or(err, c.timeError(t)); err != nil {
 		return errorResult(kind, err)
 	}
@@ -160,13 +213,38 @@ func (c *Duplicate) Judge(t Target, a Answers) sentinel.Result {
 		rule.what = "keys occur more than once (" + key + ")"
 	}
 	wanted := []string{askBad}
-	if c.inScan(t) {
+	switch {
+	case len(c.By) > 0:
+		wanted = []string{askSegments}
+	case c.inScan(t):
 		wanted = []string{askValues, askDistinct}
 	}
-	if err := c.answerError(t, a, wanted); err != nil {
+	if err := cmp.Or(c.unindexed(t), c.answerError(t, a, wanted)); err != nil {
 		return errorResult(kind, err)
 	}
-	return c.judgeWhole(t, c, rule, a, c.tally(t, a))
+	r := sentinel.Result{}
+	if len(c.By) > 0 {
+		j := c.judgeOf(t, &c.Options, rule)
+		j.tally = c.tallyOf
+		r = c.ofBucket(t, kind, j.segments(kind, a.of(askSegments)), a)
+	} else {
+		r = c.judgeWhole(t, c, rule, a, c.tally(t, a))
+	}
+	c.addPast(&r, t, a, pastOf{&c.Options, c.groups(columns), c.tallyOf})
+	return r
+}
+
+// tallyOf reads the numbers of a segment, whose groups are keys.
+func (c *Duplicate) tallyOf(g Group) tally {
+	count := func(n sentinel.Number) int64 {
+		v, _ := n.Int64() // a count is an integer
+		return v
+	}
+	keys, rows, repeated := count(g.Count), count(g.Values[0]), count(g.Values[1])
+	if c.Count == "keys" {
+		return tally{segment: g.Segment, rows: rows, of: keys, bad: repeated}
+	}
+	return tally{segment: g.Segment, rows: rows, of: rows, bad: rows - keys}
 }
 
 // tally reads the numbers of rows.
@@ -179,9 +257,10 @@ func (c *Duplicate) tally(t Target, a Answers) tally {
 	values := a.of(askBad).Values
 	rows, _ := values[0].Int64()
 	extra, _ := values[1].Int64()
-	keys, _ := values[2].Int64()
+	repeated, _ := values[2].Int64()
+	keys, _ := values[3].Int64()
 	if c.Count == "keys" {
-		return tally{rows: rows, of: rows - extra, bad: keys}
+		return tally{rows: rows, of: keys, bad: repeated}
 	}
 	return tally{rows: rows, of: rows, bad: extra}
 }

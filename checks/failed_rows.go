@@ -89,7 +89,7 @@ func (c *FailedRows) Times(column string, zone *time.Location) (string, *time.Lo
 }
 
 // Needs implements Check.
-func (c *FailedRows) Needs(t Target) Needs { return c.needs(t) }
+func (c *FailedRows) Needs(t Target) Needs { return c.needs(t, &c.Options) }
 
 // rule says which rows are bad.
 func (c *FailedRows) rule(t Target) (*rowRule, error) {

@@ -110,7 +110,7 @@ func (c *Invalid) Needs(t Target) Needs {
 			columns = append(columns, name)
 		}
 	}
-	return c.needs(t, columns...)
+	return c.needs(t, &c.Options, columns...)
 }
 
 // rule says which rows are bad.

@@ -33,12 +33,42 @@ func keyTexts(d warehouse.Dialect, columns []warehouse.Column, byText bool) ([]s
 // compileKeys writes the statement of a Keys ask.
 func compileKeys(d warehouse.Dialect, of source, k *Keys) (st warehouse.Statement, err error) {
 	from, err := k.from(d, of, &st.Args)
-	st.SQL = "SELECT coalesce(sum(n), 0), coalesce(sum(n - 1), 0), count(CASE WHEN n > 1 THEN 1 END) FROM " + from
+	others := k.others()
+	st.SQL = fmt.Sprintf("SELECT coalesce(sum(n), 0), coalesce(sum(n - 1%[1]s), 0), count(CASE WHEN n%[1]s > 1 THEN 1 END), count(*) FROM %[2]s",
+		others, from)
 	return st, err
 }
 
-// from writes the keys as k1, k2 and so on, each with its number of rows, n.
+// others writes what rows outside of the window add to the number of rows of a key.
+func (k *Keys) others() string {
+	if k.Beyond {
+		return " + others"
+	}
+	return ""
+}
+
+// from writes the keys as k1, k2 and so on, each with its number of rows, n. With Beyond, others
+// is 1 if a row outside of the window has the key, and 0 if none has.
 func (k *Keys) from(d warehouse.Dialect, of source, args *[]any) (string, error) {
+	if !k.Beyond {
+		keys, err := k.counted(d, of, args)
+		return "(" + keys + ") k", err
+	}
+	rows, err := k.outside(d, of, args)
+	if err != nil {
+		return "", err
+	}
+	var same []string
+	for i := range k.Columns {
+		same = append(same, fmt.Sprintf("r.k%[1]d = g.k%[1]d", i+1))
+	}
+	keys, err := k.counted(d, of, args)
+	return fmt.Sprintf("(SELECT g.*, CASE WHEN EXISTS (SELECT 1 FROM (%s) r WHERE %s) THEN 1 ELSE 0 END AS others FROM (%s) g) k",
+		rows, strings.Join(same, " AND "), keys), err
+}
+
+// counted writes the keys of the rows in the window.
+func (k *Keys) counted(d warehouse.Dialect, of source, args *[]any) (string, error) {
 	texts, err := keyTexts(d, k.Columns, k.ByText)
 	if err != nil {
 		return "", err
@@ -63,18 +93,44 @@ func (k *Keys) from(d warehouse.Dialect, of source, args *[]any) (string, error)
 			conditions = append(conditions, column+" IS NOT NULL")
 		}
 	}
-	named := ""
-	for i, text := range texts {
-		named += fmt.Sprintf(", %s AS k%d", text, i+1)
-	}
-	return fmt.Sprintf("(SELECT count(*) AS n%s FROM %s%s GROUP BY %s) k", named, table, whereClause(conditions),
+	return fmt.Sprintf("SELECT count(*) AS n%s FROM %s%s GROUP BY %s", keyOutputs(texts), table, whereClause(conditions),
 		strings.Join(texts, ", ")), nil
+}
+
+// keyOutputs writes the outputs k1, k2 and so on, each after a comma.
+func keyOutputs(texts []string) (list string) {
+	for i, text := range texts {
+		list += fmt.Sprintf(", %s AS k%d", text, i+1)
+	}
+	return list
+}
+
+// outside writes the keys of the rows outside of the window, each as often as it is there. SQL of
+// the user stands in it alone, so that no name in it can mean another column.
+func (k *Keys) outside(d warehouse.Dialect, of source, args *[]any) (string, error) {
+	texts, err := keyTexts(d, k.Columns, false)
+	if err != nil {
+		return "", err
+	}
+	table, err := of.from(d, args)
+	if err != nil {
+		return "", err
+	}
+	within, err := k.Window.conditions(d, args)
+	if err != nil {
+		return "", err
+	}
+	conditions := []string{"CASE WHEN " + strings.Join(within, " AND ") + " THEN 0 ELSE 1 END = 1"}
+	if k.Where != "" {
+		conditions = append(conditions, filterText(k.Where))
+	}
+	return "SELECT " + strings.TrimPrefix(keyOutputs(texts), ", ") + " FROM " + table + whereClause(conditions), nil
 }
 
 // decodeKeys reads the answer to a Keys ask.
 func decodeKeys(rows warehouse.Rows) Answer {
 	a := Answer{Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
-	if len(rows) != 1 || len(rows[0]) != 3 {
+	if len(rows) != 1 || len(rows[0]) != 4 {
 		return Answer{Err: errors.New("the database answered without a row")}
 	}
 	for _, c := range rows[0] {

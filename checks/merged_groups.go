@@ -23,7 +23,7 @@ func mergeGroups(d warehouse.Dialect, all []*mergedGroups, q question) []*merged
 	if at < 0 {
 		at = len(all)
 		all = append(all, &mergedGroups{Groups: *q.ask.Groups})
-		all[at].Values = nil
+		all[at].Values = nil // those of the questions follow, each once
 	}
 	m := all[at]
 	m.Totals = m.Totals || q.ask.Groups.Totals
@@ -39,14 +39,6 @@ func mergeGroups(d warehouse.Dialect, all []*mergedGroups, q question) []*merged
 	}
 	m.questions, m.values = append(m.questions, q), append(m.values, places)
 	return all
-}
-
-// sameRows reports whether two questions have the same groups of the same rows. Totals are
-// sums of counts: a question with other values stays alone.
-func (g *Groups) sameRows(h *Groups) bool {
-	alone := func(g *Groups) bool { return len(g.Values) > 0 && !g.Totals }
-	return !alone(g) && !alone(h) && g.Every == h.Every && g.Offset == h.Offset && g.Limit == h.Limit &&
-		g.Where == h.Where && g.Window.equal(h.Window) && slices.Equal(g.By, h.By) && slices.Equal(g.Equal, h.Equal)
 }
 
 // of returns the answer to one of the questions.

@@ -61,7 +61,7 @@ func (c *Missing) Times(column string, zone *time.Location) (string, *time.Locat
 }
 
 // Needs implements Check.
-func (c *Missing) Needs(t Target) Needs { return c.needs(t, c.Column) }
+func (c *Missing) Needs(t Target) Needs { return c.needs(t, &c.Options, c.Column) }
 
 // rule says which rows are bad.
 func (c *Missing) rule(t Target) (*rowRule, error) {

@@ -76,7 +76,7 @@ func (c *Reference) Times(column string, zone *time.Location) (string, *time.Loc
 
 // Needs implements Check.
 func (c *Reference) Needs(t Target) Needs {
-	n := c.needs(t, c.key()...)
+	n := c.needs(t, &c.Options, c.key()...)
 	n.Facts, n.Like, n.LikeFacts = warehouse.Columns, c.To, warehouse.Columns
 	return n
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -126,18 +124,9 @@ func (c *RowCount) Needs(t Target) Needs {
 	return n
 }
 
-// series returns the part of a count's history that Change needs. The past of many
-// segments is read, so it is kept short.
+// series returns the part of a count's history that Change needs.
 func (c *RowCount) series(t Target, segment string) Series {
-	s := Series{Metric: "row_count", Segment: segment, Since: t.Tick.AddDate(0, 0, -400), Limit: 10000}
-	switch {
-	case len(c.By) == 0:
-	case c.Change != nil && c.Change.Against == "same_weekday":
-		s.Since = t.Tick.AddDate(0, 0, -16)
-	case c.Change != nil:
-		s.Limit = c.Change.Over + 100 // some may be labelled as bad
-	}
-	return s
+	return c.Change.series(t, Series{Metric: "row_count", Segment: segment}, len(c.By) > 0)
 }
 
 const (
@@ -354,31 +343,8 @@ func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
 	return r
 }
 
-// judgeChange compares the count with its past, of which it is not a part. wait says what
-// is missing if the past is too short.
-func (c *RowCount) judgeChange(
-	t Target, o sentinel.Observation, what string,
-) (f sentinel.Finding, bad bool, wait string) {
-	at := o.Bucket
-	if at.IsZero() {
-		at = t.Tick
-	}
-	past := slices.DeleteFunc(slices.Clone(t.Known.History[c.series(t, o.Segment)]),
-		func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
-	reference, words, ok := c.Change.reference(past, at, c.Bucket, t.zone())
-	if !ok {
-		return f, false, fmt.Sprintf("learning: no value to compare with yet (%s)", words)
-	}
-	if reference == 0 && o.Value.Cmp(sentinel.Int(0)) > 0 && c.Change.onlyDrops() {
-		return f, false, "" // whatever it has grown by is no drop
-	}
-	if reference == 0 {
-		return f, false, fmt.Sprintf("%s is 0: no percentage of it", words)
-	}
-	percent := (o.Value.Float64() - reference) / math.Abs(reference) * 100
-	change := sentinel.Float(math.Round(percent*100) / 100)
-	text := fmt.Sprintf("%s, %+.1f%% against %s (%s)", what, percent, words,
-		groupDigits(sentinel.Int(int64(math.Round(reference)))))
-	f, bad = against("change", text, change, c.Change.Warn, c.Change.Fail)
-	return f, bad, ""
+// judgeChange compares the count with its past.
+func (c *RowCount) judgeChange(t Target, o sentinel.Observation, what string) (f sentinel.Finding, bad bool, wait string) {
+	past := changePast{target: t, series: c.series(t, o.Segment), bucket: c.Bucket, counts: true}
+	return c.Change.judge(past, o, what)
 }

@@ -33,7 +33,7 @@ func (k *failingKeys) columns() []warehouse.Column {
 func (k *failingKeys) from(d warehouse.Dialect, rel *warehouse.Table, args *[]any) (string, error) {
 	if k.repeated != nil {
 		keys, err := k.repeated.from(d, source{rel: rel}, args)
-		return keys + " WHERE n > 1 ORDER BY n DESC", err
+		return keys + " WHERE n" + k.repeated.others() + " > 1 ORDER BY n DESC", err
 	}
 	rows, err := k.orphans.from(d, source{rel: rel}, source{rel: k.to}, args)
 	var names []string

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -44,8 +45,8 @@ func referenceForm(text string) (Check, error) {
 }
 
 var shortAggregate = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(avg|min|max|sum|stddev|variance|distinct_count|distinct_percent|(?:avg|min|max)_length)` +
-		`\s*\(\s*([^()]+?)\s*\)\s*(.+)$`)
+	return regexp.MustCompile(`^(avg|min|max|sum|stddev|variance|median|percentile|distinct_count|distinct_percent|` +
+		`count_true|zero_percent|(?:avg|min|max)_length)\s*\(\s*([^()]+?)\s*\)\s*(.+)$`)
 })
 
 // aggregateForm reads avg(amount) > 10; nil if it is none.
@@ -58,7 +59,16 @@ func aggregateForm(text string) (Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &AggregateCheck{Function: Function(m[1]), Column: m[2], Fail: b.Not()}, nil
+	c := &AggregateCheck{Function: Function(m[1]), Column: m[2], Fail: b.Not()}
+	if c.Function != "percentile" {
+		return c, nil
+	}
+	column, part, _ := strings.Cut(m[2], ",")
+	c.Column = strings.TrimSpace(column)
+	if c.Percentile, err = strconv.ParseFloat(strings.TrimSpace(part), 64); err != nil {
+		return nil, fmt.Errorf("check %q: want the column and which percentile, such as percentile(%s, 0.95)", text, c.Column)
+	}
+	return c, nil
 }
 
 // Percenter is a check whose bounds may be shares.

@@ -193,8 +193,7 @@ func (a Ask) reads(d warehouse.Dialect, columns []string) string {
 	case a.Cells != nil:
 		names = append(a.columns(), a.Cells.Window.Time.Column)
 	case a.Groups != nil:
-		names = append(names, a.Groups.By...)
-		names = append(names, a.Groups.Window.Time.Column)
+		names = append(a.columns(), a.Groups.Window.Time.Column)
 		for _, v := range a.Groups.Values {
 			add(v)
 		}

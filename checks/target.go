@@ -87,6 +87,11 @@ func (a Ask) columns() (names []string) {
 		for _, v := range a.Groups.Values {
 			names = append(names, v.columns()...)
 		}
+		if a.Groups.Keys != nil {
+			for _, c := range a.Groups.Keys.Columns {
+				names = append(names, c.Name)
+			}
+		}
 	}
 	return names
 }

@@ -1,18 +1,26 @@
 package importers
 
-// lower writes a function that `aggregate` does not have as its expression. A median lies
-// between two values if the number of values is even. A percentile is the nearest rank, a value
-// of the column, as in the statements of Soda and Great Expectations.
+import (
+	"strconv"
+	"strings"
+)
+
+// lower writes a function that `aggregate` does not have as its expression. The median of other
+// tools lies between two values if the number of values is even, and that of `aggregate` is the
+// lower of them. A percentile is the nearest rank everywhere, a value of the column.
 func lower(c Check) Check {
 	if c.Kind != "aggregate" {
 		return c
 	}
-	function := ""
+	function, percentile := "", c.Keys.Get("percentile")
 	switch c.Keys.Get("function") {
 	case "median":
 		function = "percentile_cont(0.5)"
 	case "percentile":
-		function = "percentile_disc(" + c.Keys.Get("percentile") + ")"
+		if ofAggregate(percentile) {
+			return c
+		}
+		function = "percentile_disc(" + percentile + ")"
 	default:
 		return c
 	}
@@ -23,4 +31,11 @@ func lower(c Check) Check {
 	out.Keys.Set("expression", function+" WITHIN GROUP (ORDER BY "+column+")")
 	out.Keys.Set("where", c.Keys.Get("where"))
 	return out
+}
+
+// ofAggregate reports whether `aggregate` has a percentile.
+func ofAggregate(percentile string) bool {
+	p, err := strconv.ParseFloat(percentile, 64)
+	_, decimals, _ := strings.Cut(percentile, ".")
+	return err == nil && p > 0 && p <= 1 && len(decimals) <= 6 && !strings.ContainsAny(percentile, "eEx_")
 }

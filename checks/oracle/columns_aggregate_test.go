@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"unicode/utf8"
@@ -14,14 +15,24 @@ import (
 
 // drawAggregate draws a function of a column.
 func drawAggregate(r *rand.Rand) columnCheck {
-	c := pick(r, []string{"n", "m", "d", "x", "s", "c", "f"})
-	functions := []string{"avg", "min", "max", "sum", "stddev", "variance", "distinct_count", "distinct_percent"}
-	if kind := oddColumns[columnIndex(c)].kind; kind == "text" || kind == "char" {
+	c := pick(r, []string{"n", "m", "d", "x", "s", "c", "f", "b"})
+	functions := []string{"avg", "min", "max", "sum", "stddev", "variance", "distinct_count", "distinct_percent", "zero_percent",
+		"median", "percentile"}
+	if c == "b" {
+		functions = []string{"count_true"}
+	} else if kind := oddColumns[columnIndex(c)].kind; kind == "text" || kind == "char" {
 		functions = []string{"avg_length", "min_length", "max_length", "distinct_count", "distinct_percent"}
 	}
 	out := columnCheck{looked: func([]cell) truth { return yes }}
 	out.badRule = badRule{kind: "aggregate", options: map[string]any{"column": c, "function": pick(r, functions), "fail": "> 2",
 		"compare": "exact"}}
+	if out.options["function"] == "percentile" {
+		out.options["percentile"] = pick(r, []float64{0.000001, 0.05, 0.25, 0.333333, 0.5, 0.75, 0.95, 0.999, 1})
+	}
+	if r.IntN(3) == 0 {
+		out.by = pick(r, [][]string{{"g"}, {"g", "k"}})
+		out.options["by"] = out.by
+	}
 	if r.IntN(2) == 0 {
 		n := r.IntN(40)
 		out.options["where"] = fmt.Sprintf("id >= %d", n)
@@ -42,6 +53,24 @@ type aggregated struct {
 	lossy     bool // floats of these sizes lose what is asked for
 }
 
+// aggregates computes the number of each segment; "" is all rows.
+func (c *columnCheck) aggregates(rows [][]cell) map[string]aggregated {
+	segments := map[string][][]cell{}
+	if c.by == nil {
+		segments[""] = nil
+	}
+	for _, r := range rows {
+		if c.looked(r) == yes {
+			segments[segmentName(c.by, r)] = append(segments[segmentName(c.by, r)], r)
+		}
+	}
+	out := map[string]aggregated{}
+	for name, of := range segments {
+		out[name] = c.aggregate(of)
+	}
+	return out
+}
+
 func (c *columnCheck) aggregate(rows [][]cell) aggregated {
 	column := c.options["column"].(string)
 	function := c.options["function"].(string)
@@ -50,7 +79,7 @@ func (c *columnCheck) aggregate(rows [][]cell) aggregated {
 	distinct, out, size, exact := map[string]bool{}, aggregated{}, 0.0, new(big.Rat)
 	for _, r := range rows {
 		v := r[columnIndex(column)]
-		if v == nil || c.looked(r) != yes {
+		if v == nil {
 			continue
 		}
 		key, _ := keyOf(r, []string{column}, false)
@@ -74,13 +103,36 @@ func (c *columnCheck) aggregate(rows [][]cell) aggregated {
 	out.over = size > 9.2e18 && kind == "integer" || size > 1e150 && (function == "stddev" || function == "variance") ||
 		size > 1.7e308
 	out.lossy = out.over && kind == "float"
-	out.value, out.none = combine(function, values, len(distinct))
+	part, _ := c.options["percentile"].(float64)
+	if function == "median" {
+		part = 0.5
+	}
+	if out.value, out.none = combine(function, values, len(distinct)); part > 0 {
+		out.value, out.none = nearestRank(values, part)
+	}
 	if total, _ := exact.Float64(); !out.none && kind == "integer" && function == "sum" {
 		out.value = total
 	} else if !out.none && kind == "integer" && function == "avg" {
 		out.value = total / float64(len(values))
 	}
 	return out
+}
+
+// nearestRank returns the smallest value that at least a part of the values do not exceed.
+func nearestRank(values []float64, part float64) (value float64, none bool) {
+	exact, _ := new(big.Rat).SetString(strconv.FormatFloat(part, 'f', -1, 64))
+	for _, x := range slices.Sorted(slices.Values(values)) {
+		below := int64(0)
+		for _, y := range values {
+			if y <= x {
+				below++
+			}
+		}
+		if big.NewRat(below, int64(len(values))).Cmp(exact) >= 0 {
+			return x, false
+		}
+	}
+	return 0, true
 }
 
 // combine applies a function to values.
@@ -95,7 +147,17 @@ func combine(function string, values []float64, distinct int) (result float64, n
 	for _, x := range values {
 		squares += (x - sum/n) * (x - sum/n)
 	}
+	zeros := 0
+	for _, x := range values {
+		if x == 0 {
+			zeros++
+		}
+	}
 	switch function {
+	case "zero_percent":
+		return 100 * float64(zeros) / n, n == 0
+	case "count_true":
+		return sum, false
 	case "distinct_count":
 		return float64(distinct), false
 	case "distinct_percent":
@@ -114,30 +176,47 @@ func combine(function string, values []float64, distinct int) (result float64, n
 	return sum / n, n == 0
 }
 
-func (want aggregated) disagreement(got sentinel.Result) string {
-	status := sentinel.Pass
+// status is the verdict of a number against "> 2".
+func (want aggregated) status() sentinel.Status {
 	switch {
 	case want.notFinite:
-		status = sentinel.Fail
+		return sentinel.Fail
 	case want.none:
-		status = sentinel.Unknown
+		return sentinel.Unknown
 	case want.value > 2 && math.Abs(want.value-2) > 1e-9:
-		status = sentinel.Fail
+		return sentinel.Fail
 	}
-	if want.over && got.Status == sentinel.Error || want.lossy {
-		return ""
+	return sentinel.Pass
+}
+
+// aggregateDisagreement says how a result differs from what it must be; "" if it does not.
+func aggregateDisagreement(want map[string]aggregated, got sentinel.Result) string {
+	status, values := sentinel.Pass, map[string]float64{}
+	if len(want) == 0 {
+		status = sentinel.Unknown // there is no segment
+	}
+	for _, o := range got.Observations {
+		values[o.Segment] = o.Value.Float64()
+	}
+	for _, w := range want { // one that the engine refuses is an error of the check
+		if w.over && got.Status == sentinel.Error || w.lossy {
+			return ""
+		}
+	}
+	for segment, w := range want {
+		if w.status().Worse(status) {
+			status = w.status()
+		}
+		v, there := values[segment]
+		switch {
+		case w.none == there && got.Status != sentinel.Error:
+			return fmt.Sprintf("%q: value %v (%t), want none: %t", segment, v, there, w.none)
+		case !w.none && !w.over && math.Abs(v-w.value) > 1e-9*max(1, math.Abs(w.value)):
+			return fmt.Sprintf("%q: value %v, want %v", segment, v, w.value)
+		}
 	}
 	if got.Status != status {
 		return fmt.Sprintf("status %s, want %s of %+v", got.Status, status, want)
-	}
-	if want.none != (len(got.Observations) == 0) {
-		return fmt.Sprintf("observations %v, want none: %t", got.Observations, want.none)
-	}
-	if want.none || want.over {
-		return ""
-	}
-	if v := got.Observations[0].Value.Float64(); math.Abs(v-want.value) > 1e-9*max(1, math.Abs(want.value)) {
-		return fmt.Sprintf("value %v, want %v", v, want.value)
 	}
 	return ""
 }
@@ -159,7 +238,7 @@ func TestVerdictsOfAggregates(t *testing.T) {
 			rows := table.seen(e)
 			for i, got := range e.checkColumns(t, table, list) {
 				verdicts++
-				if wrong := list[i].aggregate(rows).disagreement(got); wrong != "" {
+				if wrong := aggregateDisagreement(list[i].aggregates(rows), got); wrong != "" {
 					t.Errorf("seed %d on %s: %s\n%v\n%s\n%s", seed, e.name, wrong, list[i].options, got.Message, shown(rows))
 				}
 			}

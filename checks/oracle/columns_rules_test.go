@@ -14,13 +14,14 @@ import (
 
 // badRule is a rule of bad rows: how it is written, and what it means.
 type badRule struct {
-	kind    string
-	options map[string]any
-	bad     func(r []cell) truth
-	key     func(r []cell) (key string, ok bool)    // of a rule about rows that repeat; else nil
-	missing func(all [][]cell) func(r []cell) truth // makes bad of all rows, for a reference; else nil
-	keys    bool                                    // such keys are counted, and not rows
-	values  string                                  // column whose values the share is of; "" for rows
+	kind     string
+	options  map[string]any
+	bad      func(r []cell) truth
+	key      func(r []cell) (key string, ok bool)    // of a rule about rows that repeat; else nil
+	missing  func(all [][]cell) func(r []cell) truth // makes bad of all rows, for a reference; else nil
+	keys     bool                                    // such keys are counted, and not rows
+	mayReach bool                                    // an index leads with the key
+	values   string                                  // column whose values the share is of; "" for rows
 }
 
 // cellTruth makes a rule on one column that is unknown for NULL.
@@ -307,6 +308,9 @@ func drawDuplicate(r *rand.Rand) badRule {
 		columns = append(columns, c.name)
 		texts = texts || c.kind == "text" || c.kind == "char"
 	}
+	if r.IntN(5) == 0 {
+		columns, texts = []string{"m"}, false
+	}
 	rule.options = map[string]any{"columns": columns}
 	if texts {
 		rule.options["compare"] = "exact"
@@ -319,6 +323,7 @@ func drawDuplicate(r *rand.Rand) badRule {
 		rule.options["count"] = "keys"
 	}
 	rule.key = func(r []cell) (string, bool) { return keyOf(r, columns, includeNull) }
+	rule.mayReach = len(columns) == 1 && columns[0] == "m" && !includeNull
 	return rule
 }
 

@@ -147,6 +147,7 @@ func (t *oddTable) create(tb testing.TB, e *engine) {
 		columns[i] = c.name + " " + c.native[e.name] + t.constraints[c.name]
 	}
 	e.exec(tb, "CREATE TABLE "+t.name+" ("+strings.Join(columns, ", ")+")")
+	e.exec(tb, "CREATE INDEX "+t.name+"_m ON "+t.name+" (m)")
 	t.insert(tb, e)
 }
 

@@ -28,7 +28,8 @@ type columnCheck struct {
 	looked     func(r []cell) truth
 	by         []string
 	bucket     bool
-	minRows    int // as it applies
+	beyond     bool // keys of the bucket are looked up in all rows
+	minRows    int  // as it applies
 	empty      sentinel.Status
 }
 
@@ -119,12 +120,15 @@ func (c *columnCheck) drawRows(r *rand.Rand) {
 	if c.where != "" {
 		c.options["where"] = c.where
 	}
-	if c.key == nil && r.IntN(3) == 0 {
+	if c.missing == nil && r.IntN(3) == 0 {
 		c.by = pick(r, [][]string{{"g"}, {"g", "k"}})
 		c.options["by"] = c.by
 	}
 	if c.bucket = r.IntN(4) == 0; c.bucket {
 		c.options["bucket"] = "day"
+	}
+	if c.beyond = c.bucket && c.mayReach && c.by == nil; c.beyond {
+		c.options["within"] = "table"
 	}
 	if c.bucket || c.by != nil {
 		c.minRows = 30
@@ -133,81 +137,6 @@ func (c *columnCheck) drawRows(r *rand.Rand) {
 		c.minRows = r.IntN(5)
 		c.options["min_rows"] = c.minRows
 	}
-}
-
-// rowTally is what the oracle counts in a table or segment.
-type rowTally struct{ rows, of, bad int }
-
-// count counts by plain loops.
-func (c *columnCheck) count(rows [][]cell) map[string]rowTally {
-	out := map[string]rowTally{}
-	if c.by == nil {
-		out[""] = rowTally{}
-	}
-	at := columnIndex("at")
-	looked := slices.DeleteFunc(slices.Clone(rows), func(r []cell) bool {
-		return c.looked(r) != yes || c.bucket && (r[at] == nil || !strings.HasPrefix(*r[at], "2026-11-29"))
-	})
-	if c.key != nil {
-		out[""] = c.countKeys(looked, rows)
-		return out
-	}
-	for _, r := range looked {
-		var names []string
-		for _, column := range c.by {
-			value := "<null>"
-			if v := r[columnIndex(column)]; v != nil {
-				value = *v
-			}
-			names = append(names, column+"="+value)
-		}
-		name := strings.Join(names, ", ")
-		n := out[name]
-		n.rows++
-		if c.values == "" || r[columnIndex(c.values)] != nil {
-			n.of++
-		}
-		if c.bad(r) == yes {
-			n.bad++
-		}
-		out[name] = n
-	}
-	return out
-}
-
-// countKeys counts rows that repeat a key.
-func (c *columnCheck) countKeys(rows, all [][]cell) rowTally {
-	times := map[string]int{}
-	n := rowTally{}
-	if c.missing != nil {
-		bad := c.missing(all)
-		for _, r := range rows {
-			if _, ok := c.key(r); ok {
-				n.rows++
-			}
-			if bad(r) == yes {
-				n.bad++
-			}
-		}
-		n.of = n.rows
-		return n
-	}
-	for _, r := range rows {
-		if key, ok := c.key(r); ok {
-			times[key]++
-			n.rows++
-		}
-	}
-	n.of, n.bad = n.rows, n.rows-len(times)
-	if c.keys {
-		n.of, n.bad = len(times), 0
-		for _, k := range times {
-			if k > 1 {
-				n.bad++
-			}
-		}
-	}
-	return n
 }
 
 // status judges what was counted.

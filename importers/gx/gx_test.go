@@ -58,7 +58,7 @@ func TestQuantilesAreThoseOfTheStatement(t *testing.T) {
 	for one, want := range map[string]string{
 		expectation("expect_column_median_to_be_between", `"column": "c", "min_value": 1`): "percentile_cont(0.5) WITHIN",
 		expectation("expect_column_quantile_values_to_be_between",
-			`"column": "c", "quantile_ranges": {"quantiles": [0.9], "value_ranges": [[1, 2]]}`): "percentile_disc(0.9) WITHIN",
+			`"column": "c", "quantile_ranges": {"quantiles": [0.9], "value_ranges": [[1, 2]]}`): "function: percentile, percentile: 0.9",
 	} {
 		if out, _ := imported(t, one, "t"); !strings.Contains(out, want) {
 			t.Errorf("%s: want %s in\n%s", one, want, out)

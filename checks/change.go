@@ -2,6 +2,8 @@ package checks
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -100,4 +102,68 @@ func (c *Change) reference(
 		return 0, "the previous value", false
 	}
 	return past[len(past)-1].Value, "the previous value", true
+}
+
+// series completes a series with the part of its history that Change needs. The past of many
+// segments is read, so it is kept short.
+func (c *Change) series(t Target, s Series, segments bool) Series {
+	s.Since, s.Limit = t.Tick.AddDate(0, 0, -400), 10000
+	switch {
+	case !segments || c == nil:
+	case c.Against == "same_weekday":
+		s.Since = t.Tick.AddDate(0, 0, -16)
+	default:
+		s.Limit = c.Over + 100 // some may be labelled as bad
+	}
+	return s
+}
+
+// changePast says where the past of a number is that Change compares it with.
+type changePast struct {
+	target Target
+	series Series
+	bucket Period // "": the number is one of the tick
+	counts bool   // the number is a count
+}
+
+// judge compares a number with its past, of which it is not a part. wait says what is missing
+// if the past is too short.
+func (c *Change) judge(of changePast, o sentinel.Observation, what string) (f sentinel.Finding, bad bool, wait string) {
+	at := o.Bucket
+	if at.IsZero() {
+		at = of.target.Tick
+	}
+	past := slices.DeleteFunc(slices.Clone(of.target.Known.History[of.series]),
+		func(p sentinel.Point) bool { return p.Bad || !p.Time.Before(at) })
+	reference, words, ok := c.reference(past, at, of.bucket, of.target.zone())
+	if !ok {
+		return f, false, fmt.Sprintf("learning: no value to compare with yet (%s)", words)
+	}
+	if reference == 0 && o.Value.Cmp(sentinel.Int(0)) > 0 && c.onlyDrops() {
+		return f, false, "" // whatever it has grown by is no drop
+	}
+	if reference == 0 {
+		return f, false, fmt.Sprintf("%s is 0: no percentage of it", words)
+	}
+	percent := (o.Value.Float64() - reference) / math.Abs(reference) * 100
+	percent = max(-math.MaxFloat64, min(percent, math.MaxFloat64)) // an infinite one would be within any bound
+	change := sentinel.Float(math.Round(percent*100) / 100)
+	if !change.Finite() {
+		change = sentinel.Float(percent)
+	}
+	shown := sentinel.Float(reference)
+	if of.counts || reference == math.Trunc(reference) && math.Abs(reference) < 1<<53 {
+		shown = sentinel.Int(int64(math.Round(reference)))
+	}
+	text := fmt.Sprintf("%s, %s against %s (%s)", what, percentText(percent), words, groupDigits(shown))
+	f, bad = against(sentinel.ChangeKey, text, change, c.Warn, c.Fail)
+	return f, bad, ""
+}
+
+// percentText writes a change: +12.5%. A very large one has an exponent.
+func percentText(percent float64) string {
+	if math.Abs(percent) >= 1e9 {
+		return fmt.Sprintf("%+.3g%%", percent)
+	}
+	return fmt.Sprintf("%+.1f%%", percent)
 }
