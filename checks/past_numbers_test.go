@@ -29,7 +29,7 @@ func (b *bench) pastTable() {
 			if i < day {
 				n = "NULL"
 			}
-			at := b.tick.UTC().Truncate(24 * time.Hour).AddDate(0, 0, -day).Add(time.Duration(i) * 30 * time.Minute)
+			at := b.tick.UTC().Truncate(24*time.Hour).AddDate(0, 0, -day).Add(time.Duration(i) * 30 * time.Minute)
 			rows = append(rows, fmt.Sprintf("(%s, '%s', '%s')", n, []string{"DE", "FR"}[i%2], at.Format("2006-01-02 15:04:05")))
 		}
 		b.exec("INSERT INTO past VALUES " + strings.Join(rows, ", "))
