@@ -49,7 +49,7 @@ type size struct {
 func (s *size) add(more size)      { s.results += more.results; s.changes += more.changes }
 func (s *size) subtract(less size) { s.results -= less.results; s.changes -= less.changes }
 
-// record is written as a whole: a batch, its notices and its audit entries.
+// record is written as a whole, in one transaction: a batch and its notices.
 type record struct {
 	ctx     context.Context // carries the trace; it is never cancelled
 	batch   store.Batch
@@ -61,7 +61,6 @@ type record struct {
 	// The recorder's lock guards these while the record is in the queue. Otherwise only
 	// the recorder's goroutine uses them.
 	unwritten store.Batch // the batch, with its notices once they are planned
-	audit     []store.AuditEntry
 	planned   bool
 }
 
@@ -160,7 +159,7 @@ func (rec *record) size() size {
 	b := rec.unwritten
 	return size{
 		results: len(b.Results),
-		changes: len(b.Incidents) + len(b.States) + len(b.Outbox) + len(rec.audit),
+		changes: len(b.Incidents) + len(b.States) + len(b.Outbox) + len(b.Audit),
 	}
 }
 
@@ -178,14 +177,14 @@ func (rec *record) dropResults() size {
 // dropAll removes everything of a record, and returns what it removed.
 func (rec *record) dropAll() size {
 	lost := rec.size()
-	rec.unwritten, rec.audit, rec.changes = store.Batch{}, nil, nil
+	rec.unwritten, rec.changes = store.Batch{}, nil
 	rec.answer(errDropped)
 	return lost
 }
 
 // empty reports whether all of a record is written or dropped.
 func (rec *record) empty() bool {
-	return rec.unwritten.Empty() && len(rec.audit)+len(rec.changes) == 0
+	return rec.unwritten.Empty() && len(rec.changes) == 0
 }
 
 // wait waits for the outcome of a record, or returns ctx's error.
@@ -339,13 +338,7 @@ func (r *recorder) write(rec *record) error {
 		if dropped > 0 {
 			r.agent.log.DebugContext(ctx, "results were already recorded", "results", dropped)
 		}
-		rec.unwritten = store.Batch{} // a failure after this does not write it again
-	}
-	for len(rec.audit) > 0 {
-		if err := r.agent.store.AppendAudit(ctx, rec.audit[0]); err != nil {
-			return err
-		}
-		rec.audit = rec.audit[1:]
+		rec.unwritten = store.Batch{}
 	}
 	r.agent.metrics.StoreUp(true)
 	if rec.planner != nil && len(rec.changes) > 0 {

@@ -35,8 +35,8 @@ func TestAFullBacklogDropsResultsOnly(t *testing.T) {
 			Results:   make([]sentinel.Result, backlogLimit),
 			Incidents: []sentinel.Incident{{ID: "i", Check: "rows", Table: theTable, State: sentinel.Open, Opened: tick}},
 			States:    []store.State{{Kind: "kind", Key: "key", Data: []byte("data")}},
+			Audit:     []store.AuditEntry{{At: tick, Actor: "ann", What: "test", Subject: "i"}},
 		},
-		audit: []store.AuditEntry{{At: tick, Actor: "ann", What: "test", Subject: "i"}},
 	}
 	r.submit(full)
 	r.submit(&record{ctx: t.Context(), batch: store.Batch{Results: []sentinel.Result{
@@ -91,8 +91,8 @@ func TestChangesThatWaitAreBounded(t *testing.T) {
 			batch: store.Batch{
 				Incidents: make([]sentinel.Incident, changeLimit/2),
 				Results:   make([]sentinel.Result, 1),
+				Audit:     []store.AuditEntry{{At: tick, Actor: "ann", What: "test", Subject: "i"}},
 			},
-			audit: []store.AuditEntry{{At: tick, Actor: "ann", What: "test", Subject: "i"}},
 		}
 		records = append(records, rec)
 		r.submit(rec)

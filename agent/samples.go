@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -137,8 +136,7 @@ func (a *Agent) forgetSamples(ctx context.Context, id, who, why string) (sentine
 	if err != nil {
 		return i, err
 	}
-	if _, err = a.store.ForgetSamples(ctx, slices.Clip(samples)); err != nil {
-		return i, err
-	}
-	return i, a.store.AppendAudit(ctx, store.AuditEntry{At: a.now(), Actor: who, What: "incident.forget", Subject: id, Detail: why})
+	entry := store.AuditEntry{At: a.now(), Actor: who, What: "incident.forget", Subject: id, Detail: why}
+	_, err = a.store.ForgetSamples(ctx, samples, entry)
+	return i, err
 }

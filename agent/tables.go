@@ -105,13 +105,18 @@ func (a *Agent) AcceptTable(ctx context.Context, v store.TableAcceptance) (bool,
 	if err != nil {
 		return false, err
 	}
-	states := []store.State{{Kind: acceptedTableState, Key: v.Table.String(), Data: data}}
-	if _, err := a.store.Record(ctx, store.Batch{States: states}); err != nil {
-		return false, err
-	}
 	what := "table.accept_created"
 	if v.Gone {
 		what = "table.accept_dropped"
+	}
+	_, err = a.store.Record(ctx, store.Batch{
+		States: []store.State{{Kind: acceptedTableState, Key: v.Table.String(), Data: data}},
+		Audit: []store.AuditEntry{{
+			At: a.now(), Actor: v.Who, What: what, Subject: v.Table.String(), Detail: v.Why,
+		}},
+	})
+	if err != nil {
+		return false, err
 	}
 	if v.Gone {
 		rec := a.endIncidentsOf(ctx, v)
@@ -124,9 +129,7 @@ func (a *Agent) AcceptTable(ctx context.Context, v store.TableAcceptance) (bool,
 	case a.refresh <- struct{}{}:
 	default: // the datasets are resolved again anyway
 	}
-	return true, a.store.AppendAudit(ctx, store.AuditEntry{
-		At: a.now(), Actor: v.Who, What: what, Subject: v.Table.String(), Detail: v.Why,
-	})
+	return true, nil
 }
 
 // endIncidentsOf resolves the incident of a table that is accepted as gone.

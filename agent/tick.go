@@ -329,12 +329,13 @@ func (a *Agent) judgeResults(o checks.Outcome, list []*Check, batch *store.Batch
 func (a *Agent) submit(
 	ctx context.Context, batch store.Batch, changes []notify.Change, audit ...store.AuditEntry,
 ) *record {
-	rec := &record{ctx: context.WithoutCancel(ctx), batch: batch, changes: changes, at: a.now(), audit: audit}
+	batch.Audit = append(batch.Audit, audit...)
+	rec := &record{ctx: context.WithoutCancel(ctx), batch: batch, changes: changes, at: a.now()}
 	rec.planner = a.planner
 	for n := range changes {
 		changes[n].Trace = a.trace.Carried(ctx)
 	}
-	if batch.Empty() && len(changes)+len(audit) == 0 {
+	if batch.Empty() && len(changes) == 0 {
 		rec.outcome = make(chan error, 1)
 		rec.outcome <- nil
 		return rec

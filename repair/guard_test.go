@@ -14,6 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
 )
 
 // act is an action that tests watch and steer.
@@ -174,6 +175,27 @@ func TestKillSwitchIsStored(t *testing.T) {
 	log, err := b.Store.Audit(t.Context(), "repairs", 10)
 	if b.Must(err); len(log) != 2 || log[0].What != "repairs.on" || log[1].Detail != "moving the loader" {
 		t.Errorf("audit %+v", log)
+	}
+}
+
+// A kill between the switch and its entry of the audit log would leave one without the other.
+func TestKillSwitchIsWrittenWithItsEntry(t *testing.T) {
+	t.Parallel()
+	b, _ := timed(t)
+	const pragma = "?_pragma=busy_timeout(10000)"
+	testenv.Exec(t, "sqlite", "file:"+b.State+pragma,
+		"CREATE TRIGGER no_entry BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no entry'); END")
+	off := repair.KillSwitchState{Off: true, Who: "ann", Why: "moving", At: repairtest.Clock.Now()}
+	if err := repair.SetKillSwitch(t.Context(), b.Store, off); err == nil {
+		t.Error("set without an entry of the audit log")
+	}
+	if why, isOff := repair.ReadKillSwitch(t.Context(), b.Store); isOff {
+		t.Errorf("off without an entry of the audit log: %s", why)
+	}
+	testenv.Exec(t, "sqlite", "file:"+b.State+pragma, "DROP TRIGGER no_entry")
+	b.Must(repair.SetKillSwitch(t.Context(), b.Store, off))
+	if _, isOff := repair.ReadKillSwitch(t.Context(), b.Store); !isOff {
+		t.Error("it is not off")
 	}
 }
 

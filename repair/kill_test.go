@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/repair/reload"
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 	"github.com/sentinel-dq/sentinel/store"
@@ -32,16 +33,24 @@ var (
 	backAroundTheTarget = []string{"before_rollback", "in_rollback_txn", "after_rollback_commit"}
 )
 
-func TestMain(m *testing.M) { repairtest.Main(m) }
+func TestMain(m *testing.M) {
+	repairtest.Main(m, func(b *repairtest.Fixture) repair.RowComparer { return secondDay{b} })
+}
+
+// Where the reload of the rows of keys is killed in a short sweep. A long one kills it everywhere.
+var (
+	keysInShort     = []string{"staging_batch", "before_apply", "in_apply_txn", "after_apply_commit"}
+	keysBackInShort = []string{"in_rollback_txn"}
+)
 
 // TestC46KilledAtEveryFailpoint kills an agent at every failpoint. Whatever was left,
 // the next agent ends the repair, and the table is one whole version of its
 // source or of what it was.
 func TestC46KilledAtEveryFailpoint(t *testing.T) {
 	t.Parallel()
-	rounds := 1
+	rounds, keys, keysBack := 1, keysInShort, keysBackInShort
 	if n, err := strconv.Atoi(os.Getenv("SENTINEL_TORTURE")); err == nil {
-		rounds = n
+		rounds, keys, keysBack = n, failpoints, backwards
 	}
 	sweeps := []struct {
 		engine, method     string
@@ -49,6 +58,7 @@ func TestC46KilledAtEveryFailpoint(t *testing.T) {
 	}{
 		{"postgres", "", failpoints, backwards}, {"mysql", "", failpoints, backwards}, {"sqlite", "", failpoints, backwards},
 		{"postgres", "swap", aroundTheTarget, backAroundTheTarget}, {"mysql", "swap", aroundTheTarget, backAroundTheTarget},
+		{"postgres", "keys", keys, keysBack}, {"mysql", "keys", keys, keysBack}, {"sqlite", "keys", keys, keysBack},
 	}
 	for _, c := range sweeps {
 		t.Run(strings.TrimSpace(c.engine+" "+c.method), func(t *testing.T) {
@@ -72,10 +82,9 @@ func TestC46KilledAtEveryFailpoint(t *testing.T) {
 						points = c.backwards
 					}
 					for _, point := range points {
-						c := b.Child("orders/reload_partition", "reload_partition",
-							&reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: c.method})
-						c.Failpoint, c.CheckPasses = point, helps
-						killAt(t, b, c, old)
+						child := killedChild(b, c.method)
+						child.Failpoint, child.CheckPasses = point, helps
+						killAt(t, b, child, old)
 						kills++
 					}
 				}
@@ -83,6 +92,16 @@ func TestC46KilledAtEveryFailpoint(t *testing.T) {
 			t.Logf("%d kills", kills)
 		})
 	}
+}
+
+// killedChild returns an agent that reloads orders by a method; "keys" stands for the rows of
+// the keys that differ.
+func killedChild(b *repairtest.Fixture, method string) repairtest.Child {
+	if method == "keys" {
+		return b.Child("orders/reload_keys", "reload_keys", &reload.Keys{})
+	}
+	return b.Child("orders/reload_partition", "reload_partition",
+		&reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: method})
 }
 
 func killAt(t *testing.T, b *repairtest.Fixture, c repairtest.Child, old string) {

@@ -28,7 +28,7 @@ const (
 )
 
 // SetKillSwitch stops all repairs of a store at their next step, or lets them continue.
-// The audit log has who decided it, and why.
+// One transaction writes the decision and its entry of the audit log: who decided it, and why.
 func SetKillSwitch(ctx context.Context, s *store.Store, state KillSwitchState) error {
 	if state.Who == "" {
 		return errors.New("who: name the person who decides")
@@ -37,17 +37,16 @@ func SetKillSwitch(ctx context.Context, s *store.Store, state KillSwitchState) e
 	if err != nil {
 		return err
 	}
-	batch := store.Batch{States: []store.State{{Kind: killSwitchKind, Key: killSwitchKey, Data: data}}}
-	if _, err := s.Record(ctx, batch); err != nil {
-		return err
-	}
 	what := "repairs.on"
 	if state.Off {
 		what = "repairs.off"
 	}
-	return s.AppendAudit(ctx, store.AuditEntry{
-		At: state.At, Actor: state.Who, What: what, Subject: "repairs", Detail: state.Why,
+	entry := store.AuditEntry{At: state.At, Actor: state.Who, What: what, Subject: "repairs", Detail: state.Why}
+	_, err = s.Record(ctx, store.Batch{
+		States: []store.State{{Kind: killSwitchKind, Key: killSwitchKey, Data: data}},
+		Audit:  []store.AuditEntry{entry},
 	})
+	return err
 }
 
 // ReadKillSwitch reports whether all repairs are stopped, and who stopped them and

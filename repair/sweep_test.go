@@ -83,7 +83,9 @@ func (c secondDay) CompareRows(ctx context.Context, most int) (*rowdiff.Comparis
 		ByRows: checks.ByRows{Key: []string{"id"}, Columns: []string{"amount", "note", "at"}},
 	}
 	check.Common().Where = "at >= '2026-03-11' AND at < '2026-03-12'"
-	c.b.Must(check.Validate())
+	if err := check.Validate(); err != nil {
+		return nil, nil, err
+	}
 	env := checks.Env{Clock: repairtest.Clock, Warehouse: func(string) (*warehouse.DB, error) { return c.b.Read, nil }}
 	return checks.CompareRows(ctx, env, checks.Job{Table: c.b.Table("orders"), Location: time.UTC,
 		Tick: repairtest.Clock(), Checks: []checks.Check{check}}, most)

@@ -55,6 +55,7 @@ type Batch struct {
 	Incidents []sentinel.Incident // as they are now
 	States    []State
 	Outbox    []OutboxItem // the notices of these incidents, see [Store.Enqueue]
+	Audit     []AuditEntry // who decided what the batch brings, see [Store.AppendAudit]
 }
 
 // Add adds what another batch brings.
@@ -64,6 +65,7 @@ func (b *Batch) Add(more Batch) {
 	b.Incidents = append(b.Incidents, more.Incidents...)
 	b.States = append(b.States, more.States...)
 	b.Outbox = append(b.Outbox, more.Outbox...)
+	b.Audit = append(b.Audit, more.Audit...)
 	if b.Baselines == nil {
 		b.Baselines = more.Baselines
 	} else {
@@ -78,7 +80,8 @@ func (b *Batch) Add(more Batch) {
 
 // Empty reports whether there is nothing to record.
 func (b Batch) Empty() bool {
-	return len(b.Ticks)+len(b.Results)+len(b.Baselines)+len(b.Renewals)+len(b.Incidents)+len(b.States)+len(b.Outbox) == 0
+	return len(b.Ticks)+len(b.Results)+len(b.Baselines)+len(b.Renewals)+len(b.Incidents)+len(b.States)+
+		len(b.Outbox)+len(b.Audit) == 0
 }
 
 // Record stores a batch in one transaction: all of it or, on an error, nothing. A batch
@@ -89,8 +92,8 @@ func (b Batch) Empty() bool {
 // of a bucket.
 func (s *Store) Record(ctx context.Context, b Batch) (dropped int, err error) {
 	write := s.write
-	if len(b.Outbox) > 0 {
-		write = s.writeDurably // a notification survives a power cut
+	if len(b.Outbox)+len(b.Audit) > 0 {
+		write = s.writeDurably // a notification and a decision survive a power cut
 	}
 	err = write(ctx, func(ctx context.Context, tx *txn) (err error) {
 		dropped, err = tx.record(ctx, b)
@@ -133,6 +136,11 @@ func (t *txn) record(ctx context.Context, b Batch) (dropped int, err error) {
 		data := append([]byte{}, st.Data...) // nil would be NULL
 		if err := t.exec(ctx, insertState, []any{st.Kind, st.Key, data}); err != nil {
 			return 0, err
+		}
+	}
+	for _, e := range b.Audit {
+		if err := appendAudit(ctx, t, e); err != nil {
+			return 0, fmt.Errorf("the audit log: %w", err)
 		}
 	}
 	return dropped, t.outbox(ctx, b.Outbox)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // DeadLetters selects items of the outbox that were given up.
@@ -20,28 +19,32 @@ const bundled = ` state = 'dead' AND (seq = ? OR bundle <> '' AND EXISTS (
 // ofChannel selects the dead items of a channel; "" is any.
 const ofChannel = ` state = 'dead' AND (? = '' OR channel = ?)`
 
-// RetryDead makes dead items due at now. It leaves those that are out of date: nobody
-// should be notified that an incident opened which was resolved meanwhile. It returns how
-// many items are due. The error is [ErrStale] if the selection has numbers and none of
-// their items is.
-func (s *Store) RetryDead(ctx context.Context, d DeadLetters, now time.Time) (int64, error) {
+// RetryDead makes dead items due at the time of why. It leaves those that are out of date:
+// nobody should be notified that an incident opened which was resolved meanwhile. It returns
+// how many items are due. If there are any, the transaction also writes why into the audit log,
+// with their number before the detail. The error is [ErrStale] if the selection has numbers and
+// none of their items is due.
+func (s *Store) RetryDead(ctx context.Context, d DeadLetters, why AuditEntry) (int64, error) {
 	const set = `UPDATE outbox SET state = 'pending', attempts = 0, created = ?, finished = 0, next_at = ? WHERE`
 	const current = ` AND (kind = 'recovered' OR NOT EXISTS (
   SELECT 1 FROM incident i WHERE i.id = outbox.incident AND i.resolved IS NOT NULL))`
-	return s.changeDead(ctx, d, deadChange{"retrying", set, current, []any{micros(now), micros(now)}})
+	return s.changeDead(ctx, d, deadChange{"retrying", set, current, []any{micros(why.At), micros(why.At)}, why})
 }
 
-// DropDead removes dead items and returns how many. The error is [ErrStale] if the
-// selection has numbers and none of them is a dead item.
-func (s *Store) DropDead(ctx context.Context, d DeadLetters) (int64, error) {
+// DropDead removes dead items and returns how many. It writes why into the audit log, as
+// RetryDead does. The error is [ErrStale] if the selection has numbers and none of them is a
+// dead item.
+func (s *Store) DropDead(ctx context.Context, d DeadLetters, why AuditEntry) (int64, error) {
 	// The inner query must not miss an item once it is removed.
-	return s.changeDead(ctx, d, deadChange{"dropping", `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE`, `)`, nil})
+	const head = `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE`
+	return s.changeDead(ctx, d, deadChange{"dropping", head, `)`, nil, why})
 }
 
 // deadChange is a statement about dead items, around the condition that selects them.
 type deadChange struct {
 	what, head, tail string
-	args             []any // before those of the selection
+	args             []any      // before those of the selection
+	why              AuditEntry // its Detail follows the number of items
 }
 
 // changeDead runs a statement about dead items: all of them or, on an error, none.
@@ -51,17 +54,24 @@ func (s *Store) changeDead(ctx context.Context, d DeadLetters, c deadChange) (ch
 		changed += n
 		return err
 	}
-	err = s.write(ctx, func(ctx context.Context, tx *txn) error {
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
 		changed = 0
 		if len(d.Numbers) == 0 {
-			return run(ctx, tx, ofChannel, d.Channel, d.Channel)
+			if err := run(ctx, tx, ofChannel, d.Channel, d.Channel); err != nil {
+				return err
+			}
 		}
 		for _, n := range d.Numbers {
 			if err := run(ctx, tx, bundled+` AND (? = '' OR channel = ?)`, n, n, d.Channel, d.Channel); err != nil {
 				return err
 			}
 		}
-		return nil
+		if changed == 0 {
+			return nil
+		}
+		entry := c.why
+		entry.Detail = fmt.Sprintf("%d notifications: %s", changed, entry.Detail)
+		return appendAudit(ctx, tx, entry)
 	})
 	switch {
 	case err != nil:

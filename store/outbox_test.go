@@ -191,7 +191,8 @@ func TestOutboxDeadLetters(t *testing.T) {
 		return out
 	}
 	same(t, "given up", lost(), []string{"a 1 true", "c 1 true"})
-	if n, err := s.RetryDead(t.Context(), store.DeadLetters{Numbers: []int64{dead[1].Seq}}, at(5)); err != nil || n != 2 {
+	decided := store.AuditEntry{At: at(5), Actor: "ann", What: "notification.test", Detail: "it is mended"}
+	if n, err := s.RetryDead(t.Context(), store.DeadLetters{Numbers: []int64{dead[1].Seq}}, decided); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	same(t, "given up, without what is retried", lost(), []string{"c 1 true"})
@@ -206,22 +207,27 @@ func TestOutboxDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := store.DeadLetters{Numbers: []int64{dead[2].Seq}}
-	if _, err := s.RetryDead(t.Context(), last, at(5)); !errors.Is(err, store.ErrStale) {
+	if _, err := s.RetryDead(t.Context(), last, decided); !errors.Is(err, store.ErrStale) {
 		t.Error("an opening of what is resolved was retried:", err)
 	}
 	last.Channel = "another"
-	if _, err := s.DropDead(t.Context(), last); !errors.Is(err, store.ErrStale) {
+	if _, err := s.DropDead(t.Context(), last, decided); !errors.Is(err, store.ErrStale) {
 		t.Error("dropped of another channel:", err)
 	}
-	if n, err := s.DropDead(t.Context(), store.DeadLetters{Channel: dead[2].Channel}); err != nil || n != 1 {
+	if n, err := s.DropDead(t.Context(), store.DeadLetters{Channel: dead[2].Channel}, decided); err != nil || n != 1 {
 		t.Error(n, err)
 	}
 	last.Channel = ""
-	if _, err := s.DropDead(t.Context(), last); !errors.Is(err, store.ErrStale) {
+	if _, err := s.DropDead(t.Context(), last, decided); !errors.Is(err, store.ErrStale) {
 		t.Error("dropped twice:", err)
 	}
-	if n, err := s.RetryDead(t.Context(), store.DeadLetters{}, at(5)); err != nil || n != 0 {
+	if n, err := s.RetryDead(t.Context(), store.DeadLetters{}, decided); err != nil || n != 0 {
 		t.Error("there is nothing left:", n, err)
+	}
+	log, err := s.Audit(t.Context(), "", 10)
+	if err != nil || len(log) != 2 || log[0].Detail != "1 notifications: it is mended" ||
+		log[1].Detail != "2 notifications: it is mended" {
+		t.Errorf("decisions in the audit log: %+v, %v", log, err)
 	}
 	counts, err := s.OutboxCounts(t.Context())
 	if err != nil || len(counts) != 1 || counts[0].State != store.OutboxPending || counts[0].Items != 2 {

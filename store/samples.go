@@ -45,18 +45,35 @@ type eraser interface {
 }
 
 // ForgetSamples removes samples, and returns how many were there. Where the state is a file,
-// their bytes are overwritten. PostgreSQL overwrites them when it vacuums.
-func (s *Store) ForgetSamples(ctx context.Context, samples []sentinel.Sample) (removed int64, err error) {
-	for part := range slices.Chunk(samples, 500) {
-		args := []any{SampleState}
-		for _, p := range part {
-			args = append(args, strings.Join([]string{p.Incident, p.Check}, "/"))
+// their bytes are overwritten. PostgreSQL overwrites them when it vacuums. The transaction
+// also writes the entries of the audit log that say why.
+func (s *Store) ForgetSamples(ctx context.Context, samples []sentinel.Sample, why ...AuditEntry) (removed int64, err error) {
+	if len(samples)+len(why) == 0 {
+		return 0, nil
+	}
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
+		removed = 0
+		for part := range slices.Chunk(samples, 500) {
+			args := []any{SampleState}
+			for _, p := range part {
+				args = append(args, strings.Join([]string{p.Incident, p.Check}, "/"))
+			}
+			const head = `DELETE FROM state WHERE kind = ? AND key IN (`
+			n, err := affected(tx.ExecContext(ctx, head+placeholders(len(part))+`)`, args...))
+			if err != nil {
+				return err
+			}
+			removed += n
 		}
-		n, err := s.changeRows(ctx, `DELETE FROM state WHERE kind = ? AND key IN (`+placeholders(len(part))+`)`, args...)
-		removed += n
-		if err != nil {
-			return removed, fmt.Errorf("forgetting samples: %w", s.describe(err))
+		for _, e := range why {
+			if err := appendAudit(ctx, tx, e); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forgetting samples: %w", s.describe(err))
 	}
 	if e, can := s.engine.(eraser); can && removed > 0 {
 		if err := e.Erase(ctx); err != nil {

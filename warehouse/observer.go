@@ -28,6 +28,9 @@ type Observer interface {
 	// Lag reports, after each reading of a catalog, whether a standby answered, and how
 	// far it is behind its primary.
 	Lag(standby bool, lag Lag)
+	// Abandoned reports that a session of a repair was given up and could not be ended on the
+	// server, where its transaction may hold locks until somebody ends it. Dialects call it.
+	Abandoned(err error)
 	// Trace reports that a statement is sent. text has no bound values. done is called
 	// with the number of rows and the error of the answer. A nil done is not called.
 	Trace(ctx context.Context, text string) (done func(rows int, err error))
@@ -53,6 +56,9 @@ func (NopObserver) Breaker(string, int) {}
 
 // Lag implements Observer.
 func (NopObserver) Lag(bool, Lag) {}
+
+// Abandoned implements Observer.
+func (NopObserver) Abandoned(error) {}
 
 // Trace implements Observer.
 func (NopObserver) Trace(context.Context, string) (done func(int, error)) { return nil }

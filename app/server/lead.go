@@ -84,7 +84,7 @@ func (s *Server) runWorker(ctx context.Context, metrics *exporters.Prometheus, r
 	if state == nil {
 		return err
 	}
-	p, err := setup.Setup{Config: cfg, Clock: s.Clock, Metrics: metrics}.Plan(state)
+	p, err := setup.Setup{Config: cfg, Clock: s.Clock, Metrics: metrics, Log: s.Log}.Plan(state)
 	if err != nil {
 		return errors.Join(err, state.Close())
 	}

@@ -93,7 +93,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 }
 
 func (t *term) setup(cfg *config.Config) setup.Setup {
-	return setup.Setup{Config: cfg, Clock: t.Clock, Metrics: t.metrics, Traces: t.traces}
+	return setup.Setup{Config: cfg, Clock: t.Clock, Metrics: t.metrics, Traces: t.traces, Log: t.Log}
 }
 
 func (t *term) makeAgent() {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"time"
 
@@ -65,10 +66,28 @@ func (o *observer) Lag(standby bool, lag warehouse.Lag) {
 	}
 }
 
+// Abandoned implements warehouse.Observer. These sessions read only.
+func (o *observer) Abandoned(error) {}
+
 // Trace implements warehouse.Observer.
 func (o *observer) Trace(ctx context.Context, text string) func(int, error) {
 	if o.traces == nil {
 		return nil
 	}
 	return o.traces.Statement(ctx, warehouse.SystemName(o.dialect), o.name, text)
+}
+
+// writing observes the sessions that repairs write with.
+type writing struct {
+	warehouse.NopObserver
+	name string       // of the warehouse
+	log  *slog.Logger // may be nil
+}
+
+// Abandoned implements warehouse.Observer.
+func (w writing) Abandoned(err error) {
+	if w.log != nil {
+		w.log.Error("a session of a repair goes on: its locks stay until somebody ends it on the server",
+			"warehouse", w.name, "error", err)
+	}
 }

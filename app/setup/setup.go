@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 
 	"github.com/sentinel-dq/sentinel"
@@ -26,6 +27,7 @@ type Setup struct {
 	Clock   sentinel.Clock
 	Metrics *exporters.Prometheus // nil: statements are not counted
 	Traces  *telemetry.Telemetry  // nil: statements are not traced
+	Log     *slog.Logger          // of what no caller waits for; nil: nobody is told
 }
 
 // Warehouses are open connection pools by the warehouse's name.
@@ -74,6 +76,7 @@ func (s Setup) Writers() (Writers, error) {
 		if w.RepairDSN.IsZero() {
 			continue
 		}
+		w.Observer = writing{name: w.Name, log: s.Log}
 		writer, err := repair.OpenWriter(w)
 		if err != nil {
 			return nil, errors.Join(err, open.Close())

@@ -6,4 +6,4 @@ import (
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
 
-func TestMain(m *testing.M) { repairtest.Main(m) }
+func TestMain(m *testing.M) { repairtest.Main(m, nil) }

@@ -31,7 +31,7 @@ const enough = 20
 // perScene is the most repairs of one pair of tables.
 const perScene = 4
 
-func TestMain(m *testing.M) { repairtest.Main(m) }
+func TestMain(m *testing.M) { repairtest.Main(m, nil) }
 
 // TestRepairsKeepValues draws rounds between all pairs of engines, and from files.
 func TestRepairsKeepValues(t *testing.T) {

@@ -59,10 +59,11 @@ func (b *Fixture) Child(policy, kind string, a repair.Action) Child {
 }
 
 // Main runs the tests, or a [Child] if the process was started as one. Call it from
-// TestMain.
-func Main(m *testing.M) {
+// TestMain. compare returns what compares the rows of the fixture of a child, as the failed
+// check does; nil: that check compares none.
+func Main(m *testing.M, compare func(b *Fixture) repair.RowComparer) {
 	if order := os.Getenv(childVariable); order != "" {
-		if err := runAsChild(order); err != nil {
+		if err := runAsChild(order, compare); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -71,7 +72,7 @@ func Main(m *testing.M) {
 	testenv.Main(m)
 }
 
-func runAsChild(order string) error {
+func runAsChild(order string, compare func(b *Fixture) repair.RowComparer) error {
 	var c Child
 	if err := json.Unmarshal([]byte(order), &c); err != nil {
 		return err
@@ -105,7 +106,11 @@ func runAsChild(order string) error {
 		return err
 	}
 	if len(past) == 0 {
-		if _, err := b.Agent.PlanRepair(ctx, p, repair.Trigger{Incident: open[0], TimeColumn: "at"}); err != nil {
+		why := repair.Trigger{Incident: open[0], TimeColumn: "at"}
+		if compare != nil {
+			why.Rows = compare(b)
+		}
+		if _, err := b.Agent.PlanRepair(ctx, p, why); err != nil {
 			return err
 		}
 	}

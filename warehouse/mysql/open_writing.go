@@ -25,7 +25,7 @@ func (Dialect) OpenForWriting(cfg warehouse.Config) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(&writingConnector{login, newEnder(login)}), nil
+	return sql.OpenDB(&writingConnector{login, newEnder(login, cfg.Observer)}), nil
 }
 
 // writingConnector opens connections by the DSN as it is now.

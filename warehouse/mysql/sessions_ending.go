@@ -13,20 +13,24 @@ import (
 // endWithin is for how long a session that was given up is tried to be ended.
 const endWithin = 5 * time.Minute
 
+// mostFailed bounds the errors that close returns. All are reported when they happen.
+const mostFailed = 20
+
 // ender ends sessions on the server that were given up here, which rolls back their
 // transactions. It tries again while the server cannot be reached, until the pool is closed.
 type ender struct {
-	login *warehouse.Login[*writeConnector]
+	login    *warehouse.Login[*writeConnector]
+	observer warehouse.Observer
 
 	mu      sync.Mutex
 	closing chan struct{} // closed by close
 	closed  bool
 	tries   sync.WaitGroup
-	failed  []error // of sessions that could not be ended
+	failed  []error // of sessions that could not be ended, at most mostFailed
 }
 
-func newEnder(login *warehouse.Login[*writeConnector]) *ender {
-	return &ender{login: login, closing: make(chan struct{})}
+func newEnder(login *warehouse.Login[*writeConnector], observer warehouse.Observer) *ender {
+	return &ender{login: login, observer: observer, closing: make(chan struct{})}
 }
 
 // end ends a session. If the server cannot be reached, a goroutine goes on with it.
@@ -35,15 +39,34 @@ func (e *ender) end(i identity) error {
 	if err == nil {
 		return nil
 	}
+	if !errors.Is(err, errUnsure) && e.goOn(i) {
+		return nil
+	}
+	return e.fail(i, err)
+}
+
+// goOn starts a goroutine that goes on trying. It returns false if the pool is closed.
+func (e *ender) goOn(i identity) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || errors.Is(err, errUnsure) {
-		err = e.describe(i, err)
-		e.failed = append(e.failed, err) // database/sql does not return what closing a connection says
-		return err
+	if e.closed {
+		return false
 	}
 	e.tries.Go(func() { e.endLater(i) })
-	return nil
+	return true
+}
+
+// fail reports a session that could not be ended: database/sql does not return what closing a
+// connection says.
+func (e *ender) fail(i identity, err error) error {
+	err = fmt.Errorf("session %s was given up, and could not be ended on the server: %w", i.id, err)
+	e.observer.Abandoned(err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.failed) < mostFailed {
+		e.failed = append(e.failed, err)
+	}
+	return err
 }
 
 // endLater tries until the session has ended, time is up, or the pool is closed.
@@ -57,9 +80,7 @@ func (e *ender) endLater(i identity) {
 		}
 		pause = min(2*pause, 30*time.Second)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.failed = append(e.failed, e.describe(i, err))
+	_ = e.fail(i, err) // close returns it
 }
 
 // pause reports whether the pool was closed meanwhile.
@@ -72,10 +93,6 @@ func (e *ender) pause(d time.Duration) (closed bool) {
 	case <-timer.C:
 		return false
 	}
-}
-
-func (e *ender) describe(i identity, err error) error {
-	return fmt.Errorf("session %s was given up, and could not be ended on the server: %w", i.id, err)
 }
 
 // try ends a session from a new one, by the DSN as it is now.
@@ -102,7 +119,7 @@ func (e *ender) try(i identity) (err error) {
 }
 
 // close has every session that has not ended tried once more. The error names those that
-// could not be ended.
+// could not be ended, at most mostFailed.
 func (e *ender) close() error {
 	e.mu.Lock()
 	if !e.closed {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,10 +21,24 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse/dialecttest"
 )
 
-func openForWriting(t *testing.T, dsn string) *sql.DB {
+// abandoned are the sessions that an observer was told of.
+type abandoned struct {
+	warehouse.NopObserver
+	mu   sync.Mutex
+	says []string
+}
+
+// Abandoned implements warehouse.Observer.
+func (a *abandoned) Abandoned(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.says = append(a.says, err.Error())
+}
+
+func openForWriting(t *testing.T, dsn string, observer warehouse.Observer) *sql.DB {
 	t.Helper()
-	db, err := Dialect{}.OpenForWriting(warehouse.Config{RepairDSN: sentinel.NewSecret(dsn),
-		LockTimeout: time.Second, RepairTimeout: time.Minute})
+	db, _, _, err := warehouse.OpenForWriting(warehouse.Config{RepairDSN: sentinel.NewSecret(dsn), Dialect: "mysql",
+		LockTimeout: time.Second, RepairTimeout: time.Minute, Observer: observer})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +73,8 @@ func TestOnlyTheSessionIsEnded(t *testing.T) {
 	if err := server.QueryRowContext(t.Context(), "SELECT @@socket").Scan(&socket); err != nil {
 		t.Fatal(err)
 	}
-	db := openForWriting(t, over[:from]+"unix("+socket+over[to:])
+	var told abandoned
+	db := openForWriting(t, over[:from]+"unix("+socket+over[to:], &told)
 	defer db.Close()
 	conn, session := writingSession(t, db)
 	other, itsSession := writingSession(t, db)
@@ -73,6 +89,9 @@ func TestOnlyTheSessionIsEnded(t *testing.T) {
 	restarted.lock = ""
 	if err := end(restarted); !errors.Is(err, errUnsure) {
 		t.Errorf("a session that cannot be told from others: %v", err)
+	}
+	if len(told.says) != 1 || !strings.Contains(told.says[0], "session "+itsSession.id+" was given up") {
+		t.Errorf("the observer was told %q", told.says)
 	}
 	if err := other.PingContext(t.Context()); err != nil {
 		t.Errorf("another session was ended: %v", err)
@@ -97,7 +116,8 @@ func TestGivenUpSessionsEndLater(t *testing.T) {
 		}
 		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	})
-	open := func() *sql.DB { return openForWriting(t, strings.Replace(dsn, "@tcp(", "@gate(", 1)) }
+	var told abandoned
+	open := func() *sql.DB { return openForWriting(t, strings.Replace(dsn, "@tcp(", "@gate(", 1), &told) }
 	giveUp := func(db *sql.DB) (id string) {
 		conn, session := writingSession(t, db)
 		down.Store(true)
@@ -128,6 +148,9 @@ func TestGivenUpSessionsEndLater(t *testing.T) {
 	err := db.Close()
 	if err == nil || !strings.Contains(err.Error(), "session "+id+" was given up, and could not be ended") {
 		t.Errorf("closing the pool: %v", err)
+	}
+	if len(told.says) != 1 || !strings.Contains(told.says[0], "session "+id+" was given up") {
+		t.Errorf("the observer was told %q", told.says)
 	}
 	testenv.Exec(t, "mysql", dsn, "KILL "+id)
 }
