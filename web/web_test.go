@@ -34,6 +34,8 @@ func (follower) Leads() bool        { return false }
 func (follower) Peers() int         { return 0 }
 func (follower) Problems() []string { return []string{"The state <cannot> be written."} }
 
+func (follower) Backups() (page.Backups, bool) { return page.Backups{}, false }
+
 // serve starts a server with one failed check in its memory.
 func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
 	t.Helper()

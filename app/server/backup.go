@@ -10,6 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/internal/wait"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // These bound backups of the state.
@@ -24,11 +25,13 @@ type backups struct {
 	keeper  atomic.Pointer[backup.Keeper] // nil: none are taken
 	changed chan struct{}                 // wakes run
 	problem atomic.Pointer[failure]       // what went wrong last, for the page; nil: nothing
+	kept    atomic.Pointer[page.Backups]  // what was listed last, for the page; nil: nothing was
 }
 
 // put makes run take backups with a keeper; nil: none.
 func (b *backups) put(k *backup.Keeper) {
 	b.keeper.Store(k)
+	b.kept.Store(nil)
 	select {
 	case b.changed <- struct{}{}:
 	default:
@@ -131,6 +134,22 @@ func (b *backups) export(k *backup.Keeper, all []backup.Backup, due time.Time) {
 		b.metrics.Set(exporters.BackupTimestamp, float64(all[0].At.Unix()))
 		b.metrics.Set(exporters.BackupSize, float64(all[0].Bytes))
 	}
+	kept := &page.Backups{Due: due}
+	if len(all) > 0 {
+		kept.Newest = all[0].At
+	}
+	b.kept.Store(kept)
+}
+
+// known returns what was listed last; ok is false if no backups are taken.
+func (b *backups) known() (kept page.Backups, ok bool) {
+	if b.keeper.Load() == nil {
+		return kept, false
+	}
+	if last := b.kept.Load(); last != nil {
+		kept = *last
+	}
+	return kept, true
 }
 
 // problems says what is wrong with the backups.

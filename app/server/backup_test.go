@@ -83,6 +83,10 @@ func TestThePageSaysWhatFailedOfABackup(t *testing.T) {
 		}
 	}
 	b.step(t, "after the first", "")
+	first := b.now
+	if kept, ok := b.known(); !ok || !kept.Newest.Equal(first) || !kept.Due.After(first) {
+		t.Errorf("the page knows of %+v, %t", kept, ok)
+	}
 	instead()
 	b.now = b.now.Add(time.Hour)
 	b.step(t, "while nothing can be listed", "The backups of the state cannot be listed: backup to "+b.dir)
@@ -94,6 +98,9 @@ func TestThePageSaysWhatFailedOfABackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.step(t, "while its name is taken", "The last backup of the state failed: ")
+	if kept, _ := b.known(); !kept.Newest.Equal(first) || kept.Due.After(b.now) {
+		t.Errorf("after a failure the page knows of %+v", kept)
+	}
 	b.now = b.now.Add(5 * time.Minute)
 	b.step(t, "after the next try", "")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/repair"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // handleSignals reloads at every SIGHUP, and switches repairs off at SIGUSR1,
@@ -45,6 +46,9 @@ func (t *term) Peers() int {
 	}
 	return t.member.Peers()
 }
+
+// Backups implements page.Condition.
+func (t *term) Backups() (page.Backups, bool) { return t.backups.known() }
 
 // Problems implements web.Condition.
 func (t *term) Problems() (all []string) {

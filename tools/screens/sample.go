@@ -66,6 +66,10 @@ func (leads) Leads() bool        { return true }
 func (leads) Peers() int         { return 1 }
 func (leads) Problems() []string { return nil }
 
+func (leads) Backups() (page.Backups, bool) {
+	return page.Backups{Newest: now.Add(-3 * time.Hour), Due: now.Add(21 * time.Hour)}, true
+}
+
 func (leads) Excerpt(t sentinel.Table) (config.Excerpt, bool, error) {
 	return config.Excerpt{File: "sentinel.yaml", Line: 41, Text: "- table: " + t.String() + `
   owner: payments-team

@@ -240,6 +240,7 @@ type glance struct {
 	Warehouses []warehouseRow
 	Channels   []channelRow
 	State      string
+	Backup     *backupRow // nil: no backups are configured
 	Checks     int
 	Away       int // parts that do not work
 	Parts      int
@@ -269,6 +270,23 @@ type channelRow struct {
 // Status is fail if the channel has given up notices.
 func (c channelRow) Status() sentinel.Status {
 	if c.Dead > 0 {
+		return sentinel.Fail
+	}
+	return sentinel.Pass
+}
+
+// lateBackup is how late a backup is when somebody should look, as SentinelBackupOverdue has it.
+const lateBackup = time.Hour
+
+// backupRow is the newest backup of the state.
+type backupRow struct {
+	Backups
+	Late bool
+}
+
+// Status is fail if a backup has been due for too long.
+func (b backupRow) Status() sentinel.Status {
+	if b.Late {
 		return sentinel.Fail
 	}
 	return sentinel.Pass
@@ -318,6 +336,13 @@ func (s *Site) glance(ctx context.Context, all []*dataset) (glance, error) {
 		}
 	}
 	g.Parts = len(g.Warehouses) + len(g.Channels) + 1
+	if b, ok := s.Backups(); ok {
+		g.Backup = &backupRow{b, !b.Due.IsZero() && s.Clock.Now().Sub(b.Due) > lateBackup}
+		g.Parts++
+		if g.Backup.Late {
+			g.Away++
+		}
+	}
 	return g, nil
 }
 

@@ -73,6 +73,15 @@ type Condition interface {
 	Leads() bool
 	// Problems are sentences about the agent itself, for its page.
 	Problems() []string
+	// Backups returns what is known of the backups of the state; ok is false if none are
+	// configured.
+	Backups() (b Backups, ok bool)
+}
+
+// Backups is what is known of the backups of the state.
+type Backups struct {
+	Newest time.Time // when the newest one that is kept was taken; zero: none is known
+	Due    time.Time // when the next one is due; zero: not known yet
 }
 
 // Configuration is the file that the agent works by. It may be used concurrently.

@@ -48,6 +48,8 @@ func (condition) Leads() bool          { return true }
 func (condition) Peers() int           { return 0 }
 func (c condition) Problems() []string { return c }
 
+func (condition) Backups() (page.Backups, bool) { return page.Backups{}, false }
+
 // reloads is a configuration that always loads.
 type reloads struct{}
 
