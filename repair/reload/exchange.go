@@ -274,7 +274,8 @@ func (l loader) checkWindow(ctx context.Context, tx *sql.Tx, staged checksum) er
 
 // retryConflict makes a conflict with a key worth another try. The row may have come from
 // another session in the moment of the exchange: the next try finds it in the window. A staged
-// row that has the key of a row outside of the window never fits.
+// row that has the key of a row outside of the window never fits, nor do rows that exchange
+// their keys fit a merge.
 func (l loader) retryConflict(ctx context.Context, step string, err error) error {
 	if warehouse.KindOf(err) != warehouse.Conflict {
 		return err
@@ -284,7 +285,13 @@ func (l loader) retryConflict(ctx context.Context, step string, err error) error
 			return why
 		}
 	}
-	return &repair.TransientError{Err: err}
+	if l.action.Method == "merge" {
+		if why := l.checkExchanged(ctx); why != nil {
+			return why
+		}
+	}
+	return &repair.TransientError{Err: fmt.Errorf("a unique key of the table does not allow the staged rows beside "+
+		"the others: %w", err)}
 }
 
 // checkOutsideKeys refuses staged rows with a unique value that a row outside of the window

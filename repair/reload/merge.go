@@ -139,3 +139,38 @@ func (l loader) whereOf(alias string) (string, error) {
 	column, err := l.writer.Dialect.Quote(l.details.Column)
 	return strings.ReplaceAll(l.where, column, window.alias+column), err
 }
+
+// checkExchanged refuses rows that give their values of a unique key to each other. Engines
+// check the key at each row that is updated, and not at the end of the statement.
+func (l loader) checkExchanged(ctx context.Context) error {
+	row, err := l.rowKey()
+	if err != nil {
+		return err
+	}
+	where, err := l.whereOf("t")
+	if err != nil {
+		return err
+	}
+	for _, key := range l.uniqueKeys() {
+		columns, err := quoteAll(l.writer.Dialect, key.Columns)
+		if err != nil {
+			return err
+		}
+		var exchanged int64
+		err = l.writer.DB.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*)
+			FROM %s t
+			JOIN %s s ON %s
+			WHERE (%s) AND NOT (%s) AND EXISTS (SELECT 1 FROM %s k WHERE %s)`,
+			l.table, l.from, warehouse.SameKey(columns, "s", "t"),
+			where, warehouse.SameKey(row, "s", "t"), l.from, warehouse.SameKey(row, "k", "t")), l.args...).Scan(&exchanged)
+		if err != nil {
+			return l.writer.WrapError("looking for the key that conflicts", err)
+		}
+		if exchanged > 0 {
+			return repair.Refuse("%d rows get a value of the unique key (%s) that another row of the table gives up, which "+
+				"an update of one row after the other cannot do: reload their window by the method delete_insert", exchanged,
+				strings.Join(key.Columns, ", "))
+		}
+	}
+	return nil
+}
