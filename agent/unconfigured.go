@@ -90,14 +90,24 @@ func (a *Agent) endUnconfigured(ctx context.Context, now configured) {
 	if len(unknown) == 0 {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.incidents.keep(now.checks)
+		a.incidents.keep(now.tables, now.checks, a.now())
 		maps.DeleteFunc(a.confirmations, func(check string, _ map[string]uint64) bool { return !now.checks[check] })
 	}
 }
 
-// keep forgets what is remembered of checks that are configured no more. Tables that come and go
-// would fill the memory.
-func (t *incidents) keep(checks map[string]bool) {
+// keep forgets what is remembered of checks and tables that are configured no more. Tables that
+// come and go would fill the memory. A resolved incident stays for as long as it may be opened
+// again.
+func (t *incidents) keep(tables map[sentinel.Table]bool, checks map[string]bool, now time.Time) {
+	settle := t.policy.flaps().Settle
+	for table, i := range t.open {
+		_, changes := t.before[table]
+		over := i.State == sentinel.Resolved && now.Sub(i.Resolved) > settle
+		if !tables[table] && over && !changes && t.drafts[table] == nil {
+			delete(t.open, table)
+			delete(t.tables, i.ID)
+		}
+	}
 	maps.DeleteFunc(t.lastGood, func(check string, _ time.Time) bool { return !checks[check] })
 	maps.DeleteFunc(t.errors, func(check string, _ int) bool { return !checks[check] })
 }
