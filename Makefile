@@ -92,7 +92,7 @@ record-alerts: deps ## record the series of real agents that the tests of the al
 	$(GO) run -C tools ./record-alerts $(RECORD)
 	$(GO) test ./rules -run TestAlertsOfRealAgents -update
 
-torture: deps ## kill repairing agents at every failpoint, 504 times
+torture: deps ## kill repairing agents at every failpoint, 1,128 times
 	SENTINEL_TORTURE=$${SENTINEL_TORTURE:-6} $(GO) test -race -timeout 60m -run 'C46' -v ./repair
 
 torture-repair: deps ## repair ROUNDS (20000) drawn tables from SEED (1), with kills at random points; prints what became of them

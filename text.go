@@ -13,13 +13,14 @@ const LongestText = 1 << 10
 // Clip cuts a text to LongestText bytes, at the beginning of a character, and says how long it was.
 // What is no valid UTF-8 is replaced.
 func Clip(s string) string {
-	if len(s) <= LongestText {
-		return strings.ToValidUTF8(s, string(utf8.RuneError))
+	text := strings.ToValidUTF8(s[:min(len(s), LongestText+utf8.UTFMax)], string(utf8.RuneError))
+	if len(s) <= LongestText && len(text) <= LongestText {
+		return text
 	}
 	mark := fmt.Sprintf("... (%d bytes)", len(s))
-	cut := LongestText - len(mark)
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
+	cut := min(len(text), LongestText-len(mark))
+	for cut > 0 && cut < len(text) && !utf8.RuneStart(text[cut]) {
 		cut--
 	}
-	return strings.ToValidUTF8(s[:cut], string(utf8.RuneError)) + mark
+	return text[:cut] + mark
 }

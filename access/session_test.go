@@ -109,6 +109,28 @@ func TestSessionsHaveTheRoleOfTheirToken(t *testing.T) {
 }
 
 // What changes something comes from a form of this session, and from this site.
+// TestSessionsAreBounded: a thousand people are signed in, and the one who signed in first has
+// to do so again when another one comes.
+func TestSessionsAreBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	g := guard(access.Access{Tokens: []access.Token{token("oncall", access.Operator)}, Read: "token"}, loopback, &now, &refusals{})
+	var people []*browser
+	for range 1001 {
+		b := &browser{T: t, guard: g}
+		if _, err := b.signIn("ann", "token-of-oncall"); err != nil {
+			t.Fatal(err)
+		}
+		people = append(people, b)
+		now = now.Add(time.Second)
+	}
+	for n, want := range map[int]int{0: http.StatusUnauthorized, 1: http.StatusOK, 1000: http.StatusOK} {
+		if code, _ := people[n].send("", http.MethodGet, nil); code != want {
+			t.Errorf("person %d: %d, want %d", n, code, want)
+		}
+	}
+}
+
 func TestChangesNeedAFormOfTheSession(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)

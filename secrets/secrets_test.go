@@ -82,6 +82,26 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	}
 }
 
+// TestFormerTextsAreBounded: messages are cleared of the newest texts that a file had.
+func TestFormerTextsAreBounded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "token")
+	write(t, path, "text0")
+	f, err := OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 10 {
+		write(t, path, "text"+strings.Repeat("+", n+1))
+		if err := f.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(f.Past(), " "); got != "text++++++ text+++++++ text++++++++ text+++++++++" {
+		t.Errorf("former texts: %s", got)
+	}
+}
+
 // A file that cannot be read for a moment keeps its text, and the error has none.
 func TestAFileThatCannotBeReadKeepsItsText(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ func TestDecisionsAreWrittenWithTheirEntries(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	if err := s.Enqueue(t.Context(), []store.OutboxItem{notice("a", 1, "opened", ""), notice("b", 1, "opened", "")}); err != nil {
+	if err := s.Enqueue(t.Context(), []store.OutboxItem{notice("a", 1, "opened", "g"), notice("b", 1, "opened", "h")}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

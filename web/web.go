@@ -173,15 +173,29 @@ func (s *Server) handler(g *access.Guard, site *page.Site) http.Handler {
 	s.register(mux, g)
 	mux.Handle("GET /samples", g.Needs(access.Viewer, http.HandlerFunc(s.page)))
 	site.Routes(mux, g)
-	// The schemas of a large warehouse are megabytes. No body is read without the token.
-	large, small := http.MaxBytesHandler(mux, 256<<20), http.MaxBytesHandler(mux, 1<<20)
-	return g.Hosts(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return g.Hosts(limitBodies(mux), probes...)
+}
+
+// These bound the body of a request. The schemas of a large warehouse are accepted together, and
+// are megabytes. No body is read without a token.
+const (
+	longestBody      = 1 << 20
+	longestBaselines = 256 << 20
+)
+
+// limitBodies refuses a body that is said to be too long, and reads no more of one that is.
+func limitBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		most := int64(longestBody)
 		if r.URL.Path == "/api/v1/baselines" {
-			large.ServeHTTP(w, r)
+			most = longestBaselines
+		}
+		if r.ContentLength > most {
+			http.Error(w, fmt.Sprintf("the body is longer than %d MB", most>>20), http.StatusRequestEntityTooLarge)
 			return
 		}
-		small.ServeHTTP(w, r)
-	}), probes...)
+		http.MaxBytesHandler(next, most).ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
