@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/scratch"
 	"github.com/sentinel-dq/sentinel/tools/internal/scaled"
 )
 
@@ -33,9 +34,10 @@ type situation struct {
 	every       time.Duration // between two scrapes
 	length      time.Duration
 	agents      int    // 0: one
-	config      string // after listen and state; SHOP, HOOK and DIR are replaced
+	config      string // after listen and state; SHOP, HOOK, DIR and STANDBY are replaced
 	rows        []string
-	files       map[string]string // in the folder of the situation, by name; DIR in config is the folder
+	prepare     func(r *run) error // before the configuration is written; nil: nothing
+	files       map[string]string  // in the folder of the situation, by name; DIR in config is the folder
 	steps       []step
 	load        func(r *run, at time.Duration) error // at each scrape; nil: nothing
 	late        time.Duration                        // how far the agent's clock is behind
@@ -58,6 +60,8 @@ type run struct {
 	refuses atomic.Bool
 	members []*scaled.Agent // nil: it does not run
 	listen  []string
+	servers []*scratch.Server // of the situation alone
+	standby string            // address of a standby
 }
 
 // record runs a situation and writes its recording.
@@ -97,6 +101,11 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err := r.exec(ctx, r.rows...); err != nil {
 		return err
 	}
+	if r.situation.prepare != nil {
+		if err := r.situation.prepare(r); err != nil {
+			return err
+		}
+	}
 	for name, text := range r.files {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
 			return err
@@ -127,7 +136,8 @@ func (r *run) file(n int) string { return filepath.Join(r.dir, fmt.Sprintf("sent
 // write writes the configuration of an agent.
 func (r *run) write(n int, config string) error {
 	text := fmt.Sprintf("listen: %s\nstate: %q\ntoken: a-token-of-the-recorder\n", r.listen[n], r.state) +
-		strings.NewReplacer("SHOP", filepath.Join(r.dir, "shop.db"), "HOOK", r.hook.URL, "DIR", r.dir).Replace(config)
+		strings.NewReplacer("SHOP", filepath.Join(r.dir, "shop.db"), "HOOK", r.hook.URL, "DIR", r.dir, "STANDBY", r.standby).
+			Replace(config)
 	return os.WriteFile(r.file(n), []byte(text), 0o600)
 }
 
@@ -245,6 +255,9 @@ func (r *run) close(failed error) (err error) {
 		if a != nil {
 			err = errors.Join(err, r.stop(n))
 		}
+	}
+	for _, s := range r.servers {
+		s.Stop()
 	}
 	if r.hook != nil {
 		r.hook.Close()

@@ -74,7 +74,7 @@ func reload(at time.Duration, config string) step {
 
 // situations are all of them.
 func situations() []situation {
-	return slices.Concat(agents(), data(), stateOf())
+	return slices.Concat(agents(), data(), risks(), standbys(), stateOf())
 }
 
 // agents are situations of agents beside healthy tables.

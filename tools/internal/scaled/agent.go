@@ -78,6 +78,7 @@ func runChild(text string) error {
 	debug.SetGCPercent(50)
 	clock := sentinel.ScaledClock{Of: sentinel.ClockFunc(time.Now), Origin: s.Origin, Start: s.Start, Rate: s.Rate}
 	warehouse.Register(dialect{clock: clock})
+	warehouse.Register(postgresDialect{clock: clock})
 	cfg, err := setup.Load(s.Config)
 	if err != nil {
 		return err
