@@ -90,8 +90,9 @@ func number(n float64) string {
 func (b *columnsBench) scans(ctx context.Context) ([]line, error) {
 	scalars := scalarQuestions()
 	all := append(slices.Clone(scalars), keyQuestions()...)
-	const yesterday = `created_at >= date_trunc('day', now(), 'UTC') - interval '1 day'
-		AND created_at < date_trunc('day', now(), 'UTC')`
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	yesterday := fmt.Sprintf("created_at >= '%s' AND created_at < '%s'",
+		today.AddDate(0, 0, -1).Format(time.RFC3339), today.Format(time.RFC3339))
 	var single, floor, ours [3]spent
 	for i, questions := range [][]question{scalars, all, all} {
 		where, more := "", ""

@@ -12,8 +12,9 @@ import (
 // configuration, one query a check as dbt sends it, and the fewest statements that a person
 // would write by hand.
 
-// buildOrders makes the tables orders, of n rows that end now, and customers.
+// buildOrders makes the tables orders, of n rows of at least 30 days that end now, and customers.
 func buildOrders(ctx context.Context, conn *pgx.Conn, n int) error {
+	step := max(2.6, 30*24*3600/float64(n)) // seconds from row to row
 	for _, statement := range []string{
 		`CREATE TABLE orders (id bigint, customer_id int, email text, country text, status text,
 			amount numeric(12,2), qty int, score float8, ref text, note text, paid boolean,
@@ -25,10 +26,10 @@ func buildOrders(ctx context.Context, conn *pgx.Conn, n int) error {
 			(array['new','paid','shipped','done','cancelled'])[1 + h(g*17) %% 5], (h(g*19) %% 100000)::numeric / 100,
 			h(g*23) %% 50,
 			CASE WHEN g %% 50021 = 0 THEN 'NaN' ELSE h(g*29) / 1e9 END, 'R-' || lpad((h(g*31) %% 5000000)::text, 8, '0'),
-			CASE WHEN g %% 3 = 0 THEN NULL ELSE 'note ' || g END, g %% 2 = 0, t + g * interval '2.6 s',
-			t + g * interval '2.6 s' + interval '1 h'
-			FROM generate_series(1, %[1]d) g, (VALUES (now() - %[1]d * interval '2.6 s')) v(t)`,
-			n, max(10, n/10), max(10, n/3)),
+			CASE WHEN g %% 3 = 0 THEN NULL ELSE 'note ' || g END, g %% 2 = 0, t + g * interval '%[4]f s',
+			t + g * interval '%[4]f s' + interval '1 h'
+			FROM generate_series(1, %[1]d) g, (VALUES (now() - %[1]d * interval '%[4]f s')) v(t)`,
+			n, max(10, n/10), max(10, n/3), step),
 		"CREATE UNIQUE INDEX ON orders (id)", "CREATE INDEX ON orders (created_at)",
 		fmt.Sprintf("CREATE TABLE customers AS SELECT generate_series(0, %d)::int AS id", max(10, n/10)-max(2, n/100_000)),
 		"ALTER TABLE customers ADD PRIMARY KEY (id)", "GRANT SELECT ON orders, customers TO reader",

@@ -117,7 +117,11 @@ func TestCostBesideTheFloor(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, l := range lines {
-				if t.Logf("%+v", l); l.most >= 0 && l.ours > l.most {
+				slack := 0.0
+				if strings.HasPrefix(l.what, "blocks") {
+					slack = 20 // pages of indexes, which count beside so few rows
+				}
+				if t.Logf("%+v", l); l.most >= 0 && l.ours > l.most+slack {
 					t.Errorf("%s: %v, want at most %v", l.what, l.ours, l.most)
 				}
 			}
