@@ -176,7 +176,8 @@ func (c *AggregateCheck) rankCondition() string {
 		part = strings.TrimLeft(strings.Replace(c.percentileText(), ".", "", 1), "0")
 		of = "1" + strings.Repeat("0", len(decimals))
 	}
-	return fmt.Sprintf("%[1]s * %[3]s >= %[2]s * %[4]s AND (%[1]s - 1) * %[3]s < %[2]s * %[4]s", rankName, part, of, rankedName)
+	return fmt.Sprintf("%[1]s * %[3]s >= %[2]s * %[4]s AND (%[1]s - 1) * %[3]s < %[2]s * %[4]s",
+		rankName, part, of, rankedName)
 }
 
 // trues asks for the number of rows that are true.

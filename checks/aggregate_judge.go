@@ -25,7 +25,8 @@ func (c *AggregateCheck) Judge(t Target, a Answers) sentinel.Result {
 	if err = cmp.Or(err, c.answerError(t, asks, a)); err != nil {
 		return errorResult(kind, err)
 	}
-	j := aggregateJudge{check: c, target: t, asks: asks, evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
+	j := aggregateJudge{check: c, target: t, asks: asks,
+		evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
 	if c.Bucket != "" {
 		j.bucket, _ = c.closes().closed(t)
 		j.label = " for " + c.closes().label(t, j.bucket)
@@ -127,7 +128,8 @@ func (j *aggregateJudge) judge(segment string, a Answers) (what string, err erro
 	case n.Absent():
 		j.none(segment, what)
 	case c.Unit != "" && !n.Finite():
-		j.notFinite(segment, n, fmt.Sprintf("%s(%s) is infinity%s: a value of the column is", c.Function, c.Column, inSegment(segment)))
+		j.notFinite(segment, n, fmt.Sprintf("%s is infinitely old%s: a value of the column is an infinity",
+			name, inSegment(segment)))
 	case !n.Finite() || math.Abs(n.Float64()) >= math.MaxFloat64: // MariaDB cuts what is larger
 		return "", fmt.Errorf("%s is %s, which cannot be compared", name, n)
 	default:

@@ -48,7 +48,8 @@ func (j *aggregateJudge) gone(segment string) {
 		j.observations[len(j.observations)-1].Gone = true
 		return
 	}
-	j.observations = append(j.observations, sentinel.Observation{Metric: valueMetric, Segment: segment, Bucket: j.bucket, Gone: true})
+	j.observations = append(j.observations,
+		sentinel.Observation{Metric: valueMetric, Segment: segment, Bucket: j.bucket, Gone: true})
 	j.none(segment, "no rows in "+segment+" any more"+j.label)
 }
 

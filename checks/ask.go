@@ -8,14 +8,15 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys, Orphans, Compare, Cells
-// and Query is set.
+// Ask is one question to a table. Exactly one of Aggregate, Groups, Keys, Orphans, Foreign,
+// Compare, Cells and Query is set.
 type Ask struct {
 	Key       string // name of the answer, unique within the check
 	Aggregate *Aggregate
 	Groups    *Groups
 	Keys      *Keys
 	Orphans   *Orphans
+	Foreign   *ForeignKeys
 	Compare   *RowComparison
 	Cells     *Cells
 	Query     *Query
@@ -161,7 +162,7 @@ func (a Answers) of(key string) Answer {
 type Answer struct {
 	Number   sentinel.Number
 	Wall     bool              // Number is what a clock showed, read as UTC
-	Values   []sentinel.Number // of Keys
+	Values   []sentinel.Number // of Keys and Foreign
 	Groups   []Group           // groups, largest first
 	Other    *Group            // those beyond the limit; nil: there are none
 	Rows     warehouse.Rows    // of Compare

@@ -49,6 +49,7 @@ type executor struct {
 	catalogs map[string]*catalogView // catalogs by name of the warehouse
 	place    string                  // server from which the catalog was read
 	heavy    []question              // questions that are asked after the others; see askHeavy
+	foreign  []question              // questions for keys of other warehouses; see askForeign
 }
 
 // newExecutor opens the warehouse and reads the catalogs that the jobs need.
@@ -215,6 +216,7 @@ func (e *executor) askRound(ctx context.Context, part []jobRun) (asked bool) {
 		p.decode()
 	}
 	e.askHeavy(ctx)
+	e.askForeign(ctx)
 	return asked
 }
 

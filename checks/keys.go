@@ -34,8 +34,8 @@ func keyTexts(d warehouse.Dialect, columns []warehouse.Column, byText bool) ([]s
 func compileKeys(d warehouse.Dialect, of source, k *Keys) (st warehouse.Statement, err error) {
 	from, err := k.from(d, of, &st.Args)
 	others := k.others()
-	st.SQL = fmt.Sprintf("SELECT coalesce(sum(n), 0), coalesce(sum(n - 1%[1]s), 0), count(CASE WHEN n%[1]s > 1 THEN 1 END), count(*) FROM %[2]s",
-		others, from)
+	st.SQL = fmt.Sprintf("SELECT coalesce(sum(n), 0), coalesce(sum(n - 1%[1]s), 0), count(CASE WHEN n%[1]s > 1 THEN 1 END)"+
+		", count(*) FROM %[2]s", others, from)
 	return st, err
 }
 
@@ -63,8 +63,8 @@ func (k *Keys) from(d warehouse.Dialect, of source, args *[]any) (string, error)
 		same = append(same, fmt.Sprintf("r.k%[1]d = g.k%[1]d", i+1))
 	}
 	keys, err := k.counted(d, of, args)
-	return fmt.Sprintf("(SELECT g.*, CASE WHEN EXISTS (SELECT 1 FROM (%s) r WHERE %s) THEN 1 ELSE 0 END AS others FROM (%s) g) k",
-		rows, strings.Join(same, " AND "), keys), err
+	return fmt.Sprintf("(SELECT g.*, CASE WHEN EXISTS (SELECT 1 FROM (%s) r WHERE %s) THEN 1 ELSE 0 END AS others"+
+		" FROM (%s) g) k", rows, strings.Join(same, " AND "), keys), err
 }
 
 // counted writes the keys of the rows in the window.

@@ -109,7 +109,9 @@ func plus(a, b sentinel.Number) sentinel.Number {
 
 // addTo adds the past of the segments that a result judges, oldest first. number makes the
 // number of a bucket; without ok the bucket has none.
-func (p pastNumbers) addTo(r *sentinel.Result, t Target, a Answers, number func(pastBucket) (o sentinel.Observation, ok bool)) {
+func (p pastNumbers) addTo(
+	r *sentinel.Result, t Target, a Answers, number func(pastBucket) (o sentinel.Observation, ok bool),
+) {
 	if r.Status == sentinel.Error {
 		return
 	}

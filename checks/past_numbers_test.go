@@ -48,22 +48,30 @@ func TestPastNumbers(t *testing.T) {
 		rank := func(p float64) func(day int) float64 {
 			return func(day int) float64 { return float64(day) + math.Ceil(p*float64(40-day)) }
 		}
+		share := func(part, of int) float64 { return float64(part) / float64(of) * 100 }
+		missing := func(day int) float64 { return share(day, 40) }
 		for name, c := range map[string]struct {
 			check   checks.Check
 			segment string
 			want    func(day int) float64
 		}{
-			"missing":      {&checks.Missing{Options: watched(), Column: "n", BadRows: rows()}, "", func(day int) float64 { return float64(day) / 40 * 100 }},
-			"missing by":   {&checks.Missing{Options: watched(), Column: "n", BadRows: rows("c")}, "c=DE", func(day int) float64 { return float64((day+1)/2) / 20 * 100 }},
-			"invalid":      {&checks.Invalid{Options: watched(), Column: "n", Max: "20", BadRows: rows()}, "", func(day int) float64 { return 20 / float64(40-day) * 100 }},
-			"failed rows":  {&checks.FailedRows{Options: watched(), Expression: "n IS NULL", BadRows: rows()}, "", func(day int) float64 { return float64(day) / 40 * 100 }},
-			"duplicate":    {&checks.Duplicate{Options: watched(), Column: "c", BadRows: rows()}, "", func(int) float64 { return 95 }},
-			"duplicate by": {&checks.Duplicate{Options: watched(), Column: "n", BadRows: rows("c")}, "c=FR", func(int) float64 { return 0 }},
-			"sum":          {aggregateOf(watched(), "sum", day), "", func(day int) float64 { return float64(40*41/2 - day*(day+1)/2) }},
-			"avg":          {aggregateOf(watched(), "avg", day), "", func(day int) float64 { return float64(day+41) / 2 }},
-			"min":          {aggregateOf(watched(), "min", day), "", func(day int) float64 { return float64(day + 1) }},
-			"median":       {aggregateOf(watched(), "median", day), "", rank(0.5)},
-			"distinct":     {aggregateOf(watched(), "distinct_count", day), "", func(day int) float64 { return float64(40 - day) }},
+			"missing": {&checks.Missing{Options: watched(), Column: "n", BadRows: rows()}, "", missing},
+			"missing by": {&checks.Missing{Options: watched(), Column: "n", BadRows: rows("c")}, "c=DE",
+				func(day int) float64 { return share((day+1)/2, 20) }},
+			"invalid": {&checks.Invalid{Options: watched(), Column: "n", Max: "20", BadRows: rows()}, "",
+				func(day int) float64 { return share(20, 40-day) }},
+			"failed rows": {&checks.FailedRows{Options: watched(), Expression: "n IS NULL", BadRows: rows()}, "", missing},
+			"duplicate": {&checks.Duplicate{Options: watched(), Column: "c", BadRows: rows()}, "",
+				func(int) float64 { return 95 }},
+			"duplicate by": {&checks.Duplicate{Options: watched(), Column: "n", BadRows: rows("c")}, "c=FR",
+				func(int) float64 { return 0 }},
+			"sum": {aggregateOf(watched(), "sum", day), "",
+				func(day int) float64 { return float64(40*41/2 - day*(day+1)/2) }},
+			"avg":    {aggregateOf(watched(), "avg", day), "", func(day int) float64 { return float64(day+41) / 2 }},
+			"min":    {aggregateOf(watched(), "min", day), "", func(day int) float64 { return float64(day + 1) }},
+			"median": {aggregateOf(watched(), "median", day), "", rank(0.5)},
+			"distinct": {aggregateOf(watched(), "distinct_count", day), "",
+				func(day int) float64 { return float64(40 - day) }},
 		} {
 			r := b.run("past", c.check)[0]
 			n := 0

@@ -20,10 +20,11 @@ type Reference struct {
 	Options `yaml:",inline"`
 	Column  string          `yaml:"column" doc:"Column whose values must be in the other table."`
 	Columns []string        `yaml:"columns" doc:"Columns whose values together must be there, in place of column."`
-	To      *sentinel.Table `yaml:"to" required:"true" doc:"The other table, in the same warehouse: warehouse.schema.table."`
+	To      *sentinel.Table `yaml:"to" required:"true" doc:"The other table: warehouse.schema.table. It may be in another warehouse."`
 	Field   []string        `yaml:"field" doc:"Columns of the other table. Default: of the same names."`
 	ToWhere string          `yaml:"to_where" doc:"SQL condition on the rows of the other table."`
-	Compare string          `yaml:"compare" default:"engine" enum:"engine,exact" doc:"Which texts are equal."`
+	Compare string          `yaml:"compare" enum:"engine,exact" doc:"Which texts are equal. Default: engine, and exact between warehouses."`
+	MaxKeys int64           `yaml:"max_keys" default:"5000000" doc:"Between warehouses: different keys of a table that are read."`
 	BadRows `yaml:",inline"`
 }
 
@@ -41,12 +42,17 @@ func (c *Reference) Validate() error {
 		return settings.Wrong("columns", "it replaces column: keep one of them")
 	case len(c.Field) > 0 && len(c.Field) != len(c.key()):
 		return settings.Wrong("field", "%d columns for %d: want one for each", len(c.Field), len(c.key()))
+	case c.MaxKeys < 1 || c.MaxKeys > mostForeignKeys:
+		return settings.Wrong("max_keys", "want 1 to %s keys", groupDigits(sentinel.Int(mostForeignKeys)))
 	case len(c.By) > 0:
 		return settings.Wrong("by", "is not for references: write a check with `where` for each segment")
 	}
 	c.Aspect = c.aspect(&c.Options, strings.Join(c.key(), ","), c.To.String())
 	return errors.Join(c.BadRows.complete(&c.Options), c.watch(c.measure()))
 }
+
+// mostForeignKeys is how many keys of a table in another warehouse may be read.
+const mostForeignKeys = 100_000_000
 
 // key returns the names of the columns.
 func (c *Reference) key() []string {
@@ -83,35 +89,44 @@ func (c *Reference) Needs(t Target) Needs {
 
 // orphans returns the question, or why it cannot be asked.
 func (c *Reference) orphans(t Target) (*Orphans, error) {
-	o := &Orphans{ByText: c.Compare == "exact", Where: c.Where, ToWhere: c.ToWhere}
+	if c.elsewhere(t) {
+		return nil, fmt.Errorf("the rows without a key in %s, which is in another warehouse, are only counted", c.To)
+	}
+	columns, of, err := c.columns(t)
+	if err != nil {
+		return nil, err
+	}
+	return &Orphans{Columns: columns, Of: of, ByText: c.Compare == "exact", Where: c.Where, ToWhere: c.ToWhere,
+		Window: c.closes().window(t.alone(), t.Known.Relation)}, nil
+}
+
+// elsewhere reports whether the other table is in another warehouse.
+func (c *Reference) elsewhere(t Target) bool { return c.To.Warehouse != t.Table.Warehouse }
+
+// columns returns the columns of both tables, or why nothing can be asked.
+func (c *Reference) columns(t Target) (columns, of []warehouse.Column, err error) {
 	switch {
-	case c.To.Warehouse != t.Table.Warehouse:
-		return nil, fmt.Errorf("to: %s is in another warehouse, and a reference is checked within one", c.To)
 	case t.Known.LikeErr != nil:
-		return nil, t.Known.LikeErr
+		return nil, nil, t.Known.LikeErr
 	case t.Known.Like == nil:
-		return nil, fmt.Errorf("to: the table %s does not exist", c.To)
+		return nil, nil, fmt.Errorf("to: the table %s does not exist", c.To)
 	}
 	for i, name := range c.key() {
 		column, err := t.Column(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		other, err := t.columnOf(t.Known.Like, c.field()[i])
 		if err != nil {
-			return nil, fmt.Errorf("to: %s: %w", c.To, err)
+			return nil, nil, fmt.Errorf("to: %s: %w", c.To, err)
 		}
 		if !mayEqual(column.Type, other.Type) {
-			return nil, fmt.Errorf("column %s is %s, and %s of %s is %s: no value of one is one of the other",
+			return nil, nil, fmt.Errorf("column %s is %s, and %s of %s is %s: no value of one is one of the other",
 				column.Name, column.Type.Native, other.Name, c.To, other.Type.Native)
 		}
-		o.Columns, o.Of = append(o.Columns, *column), append(o.Of, *other)
+		columns, of = append(columns, *column), append(of, *other)
 	}
-	if err := c.timeError(t.alone()); err != nil {
-		return nil, err
-	}
-	o.Window = c.closes().window(t.alone(), t.Known.Relation)
-	return o, nil
+	return columns, of, c.timeError(t.alone())
 }
 
 // mayEqual reports whether values of two types can be equal. An engine may take '01' and 1
@@ -139,6 +154,9 @@ func (c *Reference) Ask(t Target, _ Answers) []Ask {
 	if t.Known.Relation == nil {
 		return nil
 	}
+	if c.elsewhere(t) {
+		return c.askForeign(t)
+	}
 	o, err := c.orphans(t)
 	if err != nil {
 		return nil // Judge says it
@@ -162,6 +180,9 @@ func (c *Reference) Judge(t Target, a Answers) sentinel.Result {
 	if r, unread := unreadTable(kind, t, c.OnMissing); unread {
 		return r
 	}
+	if c.elsewhere(t) {
+		return c.judgeForeign(t, a)
+	}
 	_, err := c.orphans(t)
 	if err = cmp.Or(err, c.answerError(t.alone(), a, []string{askValues, askOrphans})); err != nil {
 		return errorResult(kind, err)
@@ -171,6 +192,9 @@ func (c *Reference) Judge(t Target, a Answers) sentinel.Result {
 	n.bad, _ = a.of(askOrphans).Number.Int64()
 	n.of = max(n.of, n.bad) // rows may come between the two statements
 	n.rows = n.of
-	rule := &rowRule{what: fmt.Sprintf("rows have a %s that is not in %s", strings.Join(c.key(), ", "), c.To)}
-	return c.judgeWhole(t.alone(), c, rule, a, n)
+	return c.judgeWhole(t.alone(), c, c.rowRule(), a, n)
+}
+
+func (c *Reference) rowRule() *rowRule {
+	return &rowRule{what: fmt.Sprintf("rows have a %s that is not in %s", strings.Join(c.key(), ", "), c.To)}
 }

@@ -344,7 +344,9 @@ func (c *RowCount) judgeCount(t Target, a Answers) sentinel.Result {
 }
 
 // judgeChange compares the count with its past.
-func (c *RowCount) judgeChange(t Target, o sentinel.Observation, what string) (f sentinel.Finding, bad bool, wait string) {
+func (c *RowCount) judgeChange(
+	t Target, o sentinel.Observation, what string,
+) (f sentinel.Finding, bad bool, wait string) {
 	past := changePast{target: t, series: c.series(t, o.Segment), bucket: c.Bucket, counts: true}
 	return c.Change.judge(past, o, what)
 }

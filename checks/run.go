@@ -63,6 +63,13 @@ func (e *executor) plan(j *jobRun) []PlannedStatement {
 	statements := e.statements(e.questions(j))
 	statements = append(statements, e.singly(e.heavy)...)
 	e.heavy = nil
+	for _, q := range e.foreign {
+		both, err := e.foreignStatements(q)
+		if err == nil {
+			statements = append(statements, both[:]...)
+		}
+	}
+	e.foreign = nil
 	for _, st := range statements {
 		p.Statement, p.Warehouse = st.Statement, st.db.Config.Name
 		out = append(out, p)

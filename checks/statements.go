@@ -46,8 +46,10 @@ func (e *executor) statements(questions []question) []planned {
 			continue
 		}
 		q.from.readsSubstitute = q.from.readsSubstitute || e.sourceOf(q).sub != nil ||
-			q.ask.Orphans != nil && q.from.there
+			q.ask.readsBoth() && q.from.there
 		switch {
+		case q.ask.Foreign != nil:
+			e.foreign = append(e.foreign, answerable(e.db.Dialect, []question{q})...)
 		case q.ask.Compare != nil:
 			compared = append(compared, q)
 		case q.ask.Of != nil:

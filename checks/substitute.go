@@ -108,7 +108,7 @@ func (e *executor) withoutSubstitute(q question) string {
 		return "its query names the tables that it reads"
 	case q.ask.subquery(e.db.Dialect):
 		return "its SQL has a query of its own, which names the tables that it reads"
-	case e.sourceOf(q).sub == nil && !(q.ask.Orphans != nil && q.from.there):
+	case e.sourceOf(q).sub == nil && !(q.ask.readsBoth() && q.from.there):
 		return ""
 	}
 	if hidden := q.ask.reads(e.db.Dialect, sub.Hidden); hidden != "" {
@@ -140,6 +140,9 @@ func (o *Outcome) leaveOut(run *checkRun) {
 	o.LeftOut[run.target.Check] = why
 }
 
+// readsBoth reports whether the question is for both tables.
+func (a Ask) readsBoth() bool { return a.Orphans != nil || a.Foreign != nil }
+
 // userTexts returns the user's SQL in the question.
 func (a Ask) userTexts() (texts []string) {
 	switch {
@@ -149,6 +152,8 @@ func (a Ask) userTexts() (texts []string) {
 		}
 	case a.Orphans != nil:
 		texts = []string{a.Orphans.Where, a.Orphans.ToWhere, a.Orphans.Window.Time.Expression}
+	case a.Foreign != nil:
+		texts = []string{a.Foreign.Where, a.Foreign.ToWhere, a.Foreign.Window.Time.Expression}
 	case a.Compare != nil:
 		texts = []string{a.Compare.Where, a.Compare.Window.Time.Expression}
 	case a.Keys != nil:
@@ -186,6 +191,8 @@ func (a Ask) reads(d warehouse.Dialect, columns []string) string {
 		add(a.Aggregate)
 	case a.Orphans != nil:
 		names = append(a.columns(), a.Orphans.Window.Time.Column)
+	case a.Foreign != nil:
+		names = append(a.columns(), a.Foreign.Window.Time.Column)
 	case a.Compare != nil:
 		names = append(a.columns(), a.Compare.Window.Time.Column)
 	case a.Keys != nil:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sentinel-dq/sentinel/rowdiff"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -70,6 +71,10 @@ func (a Ask) columns() (names []string) {
 		names = a.Aggregate.columns()
 	case a.Orphans != nil:
 		for _, c := range a.Orphans.Columns {
+			names = append(names, c.Name)
+		}
+	case a.Foreign != nil:
+		for _, c := range a.Foreign.Comparison.Columns[rowdiff.Here] {
 			names = append(names, c.Name)
 		}
 	case a.Compare != nil:

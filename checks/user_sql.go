@@ -95,6 +95,10 @@ func (a Ask) sqlError(d warehouse.Dialect) error {
 		o := a.Orphans
 		texts = []userSQL{{field: "where", text: o.Where}, {field: "to_where", text: o.ToWhere},
 			{field: "expression", text: o.Window.Time.Expression}}
+	case a.Foreign != nil:
+		f := a.Foreign
+		texts = []userSQL{{field: "where", text: f.Where}, {field: "to_where", text: f.ToWhere},
+			{field: "expression", text: f.Window.Time.Expression}}
 	case a.Keys != nil:
 		texts = []userSQL{{field: "where", text: a.Keys.Where}, {field: "expression", text: a.Keys.Window.Time.Expression}}
 	case a.Compare != nil:

@@ -27,8 +27,10 @@ func other(c checks.Check) (key string, t *sentinel.Table) {
 func (r *reader) tablesOf(c *Config, d Dataset, e *checkEntry) {
 	if ref, ok := e.it.(*checks.Reference); ok {
 		n := nodeOf(e.fields, e.node, "to")
-		if r.known(c, n, *ref.To); ref.To.Warehouse != d.Table.Warehouse && !r.isWrong(n) {
-			r.wrong(n, "reference: to: %s is in another warehouse: a reference is checked within one", ref.To)
+		r.known(c, n, *ref.To)
+		if ref.To.Warehouse != d.Table.Warehouse && ref.Compare == "engine" {
+			r.wrong(nodeOf(e.fields, e.node, "compare"), "reference: compare: %s is in another warehouse, where texts are "+
+				"compared by their characters: want exact", ref.To)
 		}
 	}
 	key, t := other(e.it)

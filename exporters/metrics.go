@@ -95,6 +95,16 @@ var (
 		"Value of a check that has no metric of its own.",
 		bySegment,
 	}
+	ReconcileRows = Metric{
+		"sentinel_reconcile_rows", "gauge",
+		"Rows that differ from those of the other table, by difference: missing, extra or changed.",
+		append(byCheck[:3:3], "difference"),
+	}
+	DistributionDistance = Metric{
+		"sentinel_distribution_distance", "gauge",
+		"Distance of the values from those of the reference, by the method of the check.",
+		byCheck,
+	}
 	SchemaDrifts = Metric{
 		"sentinel_schema_drifts", "gauge",
 		"Schema drifts that are not ignored, by kind.",

@@ -7,7 +7,8 @@ func Metrics() []Metric { return append(checkMetrics(), agentMetrics()...) }
 func checkMetrics() []Metric {
 	return []Metric{
 		CheckStatus, CheckLastRun, CheckLastTry, CheckNextRun, CheckLastGood, Freshness, NewestTimestamp, RowCount,
-		MissingPartitions, FailedRows, ExaminedRows, CheckValue, SchemaDrifts, AnomalyScore, ExpectedLow, ExpectedHigh,
+		MissingPartitions, FailedRows, ExaminedRows, CheckValue, ReconcileRows, DistributionDistance, SchemaDrifts,
+		AnomalyScore, ExpectedLow, ExpectedHigh,
 	}
 }
 

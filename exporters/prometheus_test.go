@@ -48,6 +48,49 @@ func export(tb testing.TB, p *exporters.Prometheus, results ...sentinel.Result) 
 	}
 }
 
+// reconciled is the result of a comparison of rows.
+func reconciled() sentinel.Result {
+	r := result(3)
+	r.Check, r.Kind, r.Observations = "rows", "reconcile", nil
+	for _, metric := range []string{"difference", "rows_missing", "rows_extra", "rows_changed"} {
+		r.Observations = append(r.Observations, sentinel.Observation{Metric: metric, Value: sentinel.Int(int64(len(metric)))})
+	}
+	return r
+}
+
+// distributed is the result of a comparison of distributions.
+func distributed() sentinel.Result {
+	r := result(4)
+	r.Check, r.Kind = "values", "distribution"
+	r.Observations = []sentinel.Observation{{Metric: "value", Value: sentinel.Float(0.25)}}
+	return r
+}
+
+// Each kind of difference has a series of its own, and no two series have the same labels.
+func TestSeriesOfComparisons(t *testing.T) {
+	t.Parallel()
+	p := exporters.NewPrometheus("v1")
+	export(t, p, reconciled(), distributed())
+	text := scrape(p)
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		series, _, _ := strings.Cut(line, "} ")
+		if seen[series] && strings.Contains(line, "{") {
+			t.Errorf("two samples of %s", series)
+		}
+		seen[series] = true
+	}
+	for _, want := range []string{
+		`sentinel_reconcile_rows{warehouse="shop",dataset="public.t_3",check="rows",difference="missing"} 12`,
+		`sentinel_reconcile_rows{warehouse="shop",dataset="public.t_3",check="rows",difference="changed"} 12`,
+		`sentinel_distribution_distance{warehouse="shop",dataset="public.t_4",check="values"} 0.25`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+}
+
 // everything returns an exporter with a value of every metric.
 func everything(tb testing.TB) *exporters.Prometheus {
 	p := exporters.NewPrometheus("v1")
@@ -70,7 +113,7 @@ func everything(tb testing.TB) *exporters.Prometheus {
 		{Kind: sentinel.IndexAdded, Status: sentinel.Pass},
 	}
 	odd.Scores = []sentinel.Score{{Score: 0.2, Low: 1, High: 2}}
-	export(tb, p, result(2), odd)
+	export(tb, p, result(2), odd, reconciled(), distributed())
 	p.NextRun(odd.Table, odd.Check, tick)
 	p.IncidentsOpen(map[string]int{"critical": 1})
 	p.TicksMissed(odd.Table, 2)
@@ -78,7 +121,7 @@ func everything(tb testing.TB) *exporters.Prometheus {
 	p.Warehouse("shop", true, time.Millisecond, time.Second, "")
 	p.StoreUp(true)
 	p.Reloaded(true, tick)
-	for _, m := range exporters.Metrics()[16:] {
+	for _, m := range exporters.Metrics()[18:] {
 		labels := slices.Repeat([]string{"a"}, len(m.Labels))
 		switch m.Type {
 		case "gauge":

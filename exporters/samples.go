@@ -3,6 +3,7 @@ package exporters
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sentinel-dq/sentinel"
 )
@@ -42,8 +43,13 @@ func (s *seriesSet) samplesOf(r *sentinel.Result, last []sample, next sentinel.N
 	}
 	for _, o := range r.Observations {
 		m := metricOf(o.Metric)
+		difference, rows := strings.CutPrefix(o.Metric, "rows_")
 		switch {
 		case o.Value.Absent():
+		case rows && r.Kind == "reconcile":
+			add(ReconcileRows, o.Value, difference)
+		case r.Kind == "distribution" && o.Metric == "value":
+			add(DistributionDistance, o.Value)
 		case m.bySegment():
 			add(m, o.Value, o.Segment)
 		default:

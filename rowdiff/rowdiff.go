@@ -165,6 +165,20 @@ func (c *Comparison) exact() bool {
 	return true
 }
 
+// KeyTexts writes the texts of the key's columns on a side, as statements hash them. If ExactKey,
+// equal keys have equal texts on both sides, and different keys different ones.
+func (c *Comparison) KeyTexts(s Side) ([]string, error) { return c.texts(s, c.Key) }
+
+// ExactKey reports whether keys are equal where their texts are.
+func (c *Comparison) ExactKey() bool {
+	for _, column := range c.columns[:c.Key] {
+		if !column.exact {
+			return false
+		}
+	}
+	return true
+}
+
 // KeyNames writes the names of the key's columns.
 func (c *Comparison) KeyNames() string {
 	names := make([]string, c.Key)
