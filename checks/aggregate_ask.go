@@ -138,7 +138,11 @@ func (c *AggregateCheck) ofNumbers(t Target, column *warehouse.Column, tester wa
 	if tester.IsNotFinite("", column.Type) != "" {
 		bad := warehouse.NotFinite{Column: *column}
 		finite = warehouse.Not{Of: bad}
-		asks = append(asks, Ask{Key: askNotFinite, Aggregate: &Aggregate{Func: "count", Bad: bad}})
+		count := &Aggregate{Func: "count", Bad: bad}
+		if c.ranked() { // of values with their numbers of rows
+			count = &Aggregate{Func: "sum", Expr: timesName, Bad: bad}
+		}
+		asks = append(asks, Ask{Key: askNotFinite, Aggregate: count})
 	}
 	add := func(key, function string) {
 		asks = append(asks, Ask{Key: key, Aggregate: &Aggregate{Func: function, Column: column.Name, Bad: finite}})
@@ -176,8 +180,8 @@ func (c *AggregateCheck) rankCondition() string {
 		part = strings.TrimLeft(strings.Replace(c.percentileText(), ".", "", 1), "0")
 		of = "1" + strings.Repeat("0", len(decimals))
 	}
-	return fmt.Sprintf("%[1]s * %[3]s >= %[2]s * %[4]s AND (%[1]s - 1) * %[3]s < %[2]s * %[4]s",
-		rankName, part, of, rankedName)
+	return fmt.Sprintf("%[1]s * %[3]s >= %[2]s * %[4]s AND (%[1]s - %[5]s) * %[3]s < %[2]s * %[4]s",
+		rankName, part, of, rankedName, timesName)
 }
 
 // trues asks for the number of rows that are true.

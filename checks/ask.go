@@ -96,8 +96,8 @@ type Groups struct {
 	Values []*Aggregate  // further numbers of each group; their filter is Where
 	Totals bool          // Values are counts, and Other has them too
 	// Rank is a column whose values get ranks within their group. Then Values may read the
-	// columns rankName and rankedName, that column and those of By, and no others; without By
-	// all rows are one group.
+	// columns rankName, rankedName and timesName, that column and those of By, and no others;
+	// without By all rows are one group.
 	Rank *warehouse.Column
 	// Keys divides the rows of a group by their key. Then Values may read the column timesName,
 	// and Count is the number of keys.

@@ -323,13 +323,17 @@ func compileGroups(d warehouse.Dialect, of source, g *Groups) (warehouse.Stateme
 	if err != nil {
 		return st, err
 	}
+	count := "count(*)"
+	if g.Rank != nil {
+		count = "sum(" + timesName + ")"
+	}
 	if len(rows.columns) == 0 {
-		st.SQL = "SELECT count(*), 1, count(*)" + values + " FROM " + rows.from
+		st.SQL = fmt.Sprintf("SELECT coalesce(%[1]s, 0), 1, coalesce(%[1]s, 0)%[2]s FROM %[3]s", count, values, rows.from)
 		return st, nil
 	}
 	by := strings.Join(rows.columns, ", ")
-	groups := fmt.Sprintf("SELECT %s, count(*), count(*) OVER (), sum(count(*)) OVER ()%s"+
-		" FROM %s GROUP BY %s ORDER BY count(*) DESC, %s", by, values, rows.from, by, by)
+	groups := fmt.Sprintf("SELECT %[1]s, %[2]s, count(*) OVER (), sum(%[2]s) OVER ()%[3]s"+
+		" FROM %[4]s GROUP BY %[1]s ORDER BY %[2]s DESC, %[1]s", by, count, values, rows.from)
 	st.SQL = warehouse.Limit(d, groups, g.Limit)
 	return st, nil
 }

@@ -10,11 +10,12 @@ import (
 
 // Columns of the rows that a Groups ask with Rank or Keys divides.
 const (
-	// rankName is a value's rank within its group, from 1 on: the smallest first.
+	// rankName is the rank of the last row that has a value within its group: the number of rows
+	// with this or a smaller one.
 	rankName = "sentinel_rank"
-	// rankedName is the number of values in the group.
+	// rankedName is the number of rows with a value in the group.
 	rankedName = "sentinel_ranked"
-	// timesName is the number of rows that have a key.
+	// timesName is the number of rows that have a key or value.
 	timesName = "sentinel_times"
 	// stepName is the step of time.
 	stepName = "sentinel_step"
@@ -76,8 +77,8 @@ func (g *Groups) rows(d warehouse.Dialect, of source, args *[]any) (out groupedR
 	return out, err
 }
 
-// ranked writes the rows with the ranks of their values. Values that are no finite numbers have
-// ranks of their own.
+// ranked writes the different values of each group with the number of rows that have them, and
+// their ranks. Values that are no finite numbers have ranks of their own, and rankedName is 0 there.
 func (g *Groups) ranked(d warehouse.Dialect, outputs, same []string, rows string) (string, error) {
 	tester, ok := d.(warehouse.ValueTester)
 	if !ok {
@@ -87,18 +88,23 @@ func (g *Groups) ranked(d warehouse.Dialect, outputs, same []string, rows string
 	if err != nil {
 		return "", err
 	}
+	group := append([]string{}, outputs...) // their names in the rows that are counted
+	if g.Every > 0 {
+		group[0] = stepName
+	}
+	names := append([]string{}, group...)
 	if !slices.Contains(outputs, value) {
-		outputs = append(outputs, value)
+		outputs, same, names = append(outputs, value), append(same, value), append(names, value)
 	}
 	counted := value + " IS NOT NULL"
 	if infinite := tester.IsNotFinite(value, g.Rank.Type); infinite != "" {
 		counted += " AND NOT (" + infinite + ")"
 	}
-	flag := "CASE WHEN " + counted + " THEN 1 ELSE 0 END"
-	group := "PARTITION BY " + strings.Join(append(same, flag), ", ")
-	outputs = append(outputs, fmt.Sprintf("row_number() OVER (%s ORDER BY %s) AS %s", group, value, rankName),
-		fmt.Sprintf("sum(%s) OVER (%s) AS %s", flag, group, rankedName))
-	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + rows + ") r", nil
+	window := "PARTITION BY " + strings.Join(append(group, "CASE WHEN "+counted+" THEN 1 ELSE 0 END"), ", ")
+	names = append(names, timesName, fmt.Sprintf("sum(%s) OVER (%s ORDER BY %s) AS %s", timesName, window, value, rankName),
+		fmt.Sprintf("sum(CASE WHEN %s THEN %s ELSE 0 END) OVER (%s) AS %s", counted, timesName, window, rankedName))
+	return fmt.Sprintf("(SELECT %s FROM (SELECT %s, count(*) AS %s FROM %s GROUP BY %s) v) r", strings.Join(names, ", "),
+		strings.Join(outputs, ", "), timesName, rows, strings.Join(same, ", ")), nil
 }
 
 // keyed writes the keys of the rows with the number of rows that have each.
