@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -8,7 +9,10 @@ import (
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
-const askAge = "age" // prefix of the questions about values that are no times
+const (
+	askAge       = "age" // prefix of the questions about values that are no times
+	askZeroDates = "zero dates"
+)
 
 // ages asks for the first or last time of a column.
 func (c *AggregateCheck) ages(t Target, column *warehouse.Column) ([]Ask, error) {
@@ -26,6 +30,9 @@ func (c *AggregateCheck) ages(t Target, column *warehouse.Column) ([]Ask, error)
 	if s.Partial {
 		asks = append(asks, ask(askAge+askPartial, "count", PartialValues))
 	}
+	if _, can := t.Known.Dialect.(warehouse.ZeroDates); can {
+		asks = append(asks, Ask{Key: askZeroDates, Aggregate: &Aggregate{Func: "count", Bad: warehouse.ZeroDate{Column: *column}}})
+	}
 	return append(asks, unreadableAsks(askAge, s, "", nil)...), nil
 }
 
@@ -41,6 +48,10 @@ func (c *AggregateCheck) age(t Target, a Answers) (sentinel.Number, error) {
 	}
 	if err := partialError(askAge, s, a); err != nil {
 		return sentinel.Number{}, err
+	}
+	if n, _ := a.of(askZeroDates).Number.Int64(); n > 0 {
+		return sentinel.Number{}, fmt.Errorf("column %s has %s dates 0000-00-00, which have no age: leave them out by `where:`",
+			c.Column, groupDigits(sentinel.Int(n)))
 	}
 	best := sentinel.Number{}
 	for _, key := range []string{askValue, askValue + askWall} {

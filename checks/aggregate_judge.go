@@ -119,7 +119,11 @@ func (j *aggregateJudge) judge(segment string, a Answers) (what string, err erro
 	if count, _ := a.of(askValues).Number.Int64(); n.Absent() && count > 1 {
 		return "", fmt.Errorf("%s is beyond what the engine can compute", name)
 	}
-	what = oneLine(name) + " is " + groupDigits(n) + c.unit() + inSegment(segment) + j.label
+	unit := c.unit()
+	if n.Absent() {
+		unit = ""
+	}
+	what = oneLine(name) + " is " + groupDigits(n) + unit + inSegment(segment) + j.label
 	if bad, _ := a.of(askNotFinite).Number.Int64(); bad > 0 {
 		j.notFinite(segment, sentinel.Int(bad), fmt.Sprintf("%s values of %s are no finite numbers%s",
 			groupDigits(sentinel.Int(bad)), c.Column, inSegment(segment)))

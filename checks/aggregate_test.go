@@ -2,6 +2,7 @@ package checks_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,7 +156,14 @@ func TestAggregateOfAges(t *testing.T) {
 		b.want("ages", age("d", "min", "> 3.2"), sentinel.Pass, "min(d) is 3")
 		b.want("ages", age("at", "min", "not between 1.4 and 1.6"), sentinel.Pass, "min(at) is 1.5")
 		b.want("ages", age("at", "max", "not between 0.4 and 0.6"), sentinel.Pass, "days old")
-		b.want("empty", age("d", "min", "> 3"), sentinel.Unknown, "no value")
+		r := b.want("empty", age("d", "min", "> 3"), sentinel.Unknown, "min(d) is no value")
+		if strings.Contains(r.Message, "days") {
+			t.Errorf("no value has a unit: %s", r.Message)
+		}
+		if _, zero := b.db.Dialect.(warehouse.ZeroDates); zero {
+			b.exec("INSERT IGNORE INTO empty VALUES ('0000-00-00')")
+			b.want("empty", age("d", "min", "> 3"), sentinel.Error, "column d has 1 dates 0000-00-00, which have no age")
+		}
 	})
 }
 
