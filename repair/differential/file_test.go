@@ -309,7 +309,8 @@ func (jsonFormat) column(r *rand.Rand, c column) fileColumn {
 	values := textsFor(r, c)
 	for i, v := range values {
 		text, _ := v.written.(string)
-		if bare := json.Valid([]byte(text)) && c.meant() != "text" && chance(r, 2); !bare || text == "null" {
+		bare := json.Valid([]byte(text)) && c.meant() != "text" && chance(r, 2)
+		if !bare || text == "null" || text != strings.TrimSpace(text) { // JSON drops spaces around a number
 			values[i] = quoted(v)
 		}
 		if text, _ := values[i].written.(string); c.meant() == "json" && strings.HasPrefix(text, `"`) {
