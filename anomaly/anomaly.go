@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly/changes"
 	"github.com/sentinel-dq/sentinel/internal/registry"
 	"github.com/sentinel-dq/sentinel/settings"
 )
@@ -40,6 +41,7 @@ type Config struct {
 	Metric   string               `yaml:"-"` // metric of the check that is watched
 	Unit     string               `yaml:"-"` // unit of values in messages: "rows"
 	Alone    bool                 `yaml:"-"` // the check has no threshold; its status is unknown while learning
+	Changes  *changes.Constants   `yaml:"-"` // of the tests for changes; nil: the chosen ones
 	perWeek  float64              // tolerated false alarms per series and week; 0: the default
 }
 

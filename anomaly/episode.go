@@ -19,10 +19,6 @@ func (p *Profile) episode(c Config, e evidence, out sentinel.Score) sentinel.Sco
 		out.Score = min(out.Score, 0.49)
 		s.Peak = max(s.Peak, math.Abs(e.err))
 	}
-	if s.Slow = s.Slow && s.Drift.lasts() || e.rule == driftRule; s.Slow && !e.alarm {
-		out.State, e.rule = sentinel.Ongoing, driftRule
-		out.Low, out.High = math.NaN(), math.NaN()
-	}
 	s.Wait = max(s.Wait-1, 0)
 	switch {
 	case out.State.Alarm():
@@ -79,7 +75,10 @@ func (s *state) open(e evidence) {
 	s.Side = 0
 	s.Inside = 0
 	s.Shift = 0
-	s.Drift.Told = true // the episode covers a drift, whichever test opened it
+	s.Learned = 0
+	if e.rule == changeRule {
+		s.Learned = s.Change.Last.Since
+	}
 }
 
 // follow adds a point to the open episode. The episode ends after some points without
@@ -107,6 +106,10 @@ func (s *state) follow(pt sentinel.Point, f forecast, alarm bool) {
 // because values return to it after a holiday or a few short loads.
 func (s *state) adopt() {
 	s.Former, s.Back, s.Adopted = -s.Shift, 0, s.Last
+	if s.Learned == 0 {
+		s.Learned = s.Since.Unix()
+		s.Change.Move(s.Shift, s.Last.Unix())
+	}
 	s.move()
 }
 
@@ -126,6 +129,9 @@ func (s *state) restoreFormer(v float64, f forecast) {
 		closer = 1
 	}
 	if s.Back += (closer - s.Back) / memory; s.Back > 0.8 {
+		if last := s.Change.Last; last.At == s.Adopted.Unix() { // adopt moved it
+			s.Change.Move(last.Before-last.Now, s.Last.Unix())
+		}
 		s.Shift, s.Former = s.Former, 0
 		s.move()
 	}
@@ -133,7 +139,6 @@ func (s *state) restoreFormer(v float64, f forecast) {
 
 // move shifts the profile by Shift, and starts its sums again.
 func (s *state) move() {
-	s.Drift.move(s.Shift)
 	for i := range s.Week {
 		if s.Week[i].N > 0 {
 			s.Week[i].Mean = float32(s.unlog(s.log(float64(s.Week[i].Mean)) + s.Shift))

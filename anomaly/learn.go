@@ -19,7 +19,9 @@ func (s *state) learn(t time.Time, v float64, f forecast, z float64) {
 	s.learnLow(v)
 	v = s.believable(v)
 	if !zero && v >= 0 && f.shift == 0 {
+		offset := s.Count.Offset
 		s.Count.Learn(f.count, v)
+		s.rescale(offset)
 	}
 	first := s.N == 0
 	s.N++
@@ -229,11 +231,11 @@ func (s *state) seasonal(t time.Time, v float64, f forecast) {
 		most = math.Abs(e)
 	}
 	e = min(max(e, -most), most)
-	s.Drift.learn(t, e)
 	standard := s.seasonalError(v, f)
 	copy(s.Window[1:], s.Window[:])
 	s.Window[0] = float32(standard)
-	s.Seen = min(s.Seen+1, len(s.Window))
+	s.Seen = min(s.Seen+1, 3*windows[s.pace()][3])
+	clear(s.Window[s.Seen:]) // a daily series needs fewer
 	s.Ratio += (e - s.Ratio) / memory
 	s.Trend += (e - s.Trend) / (memory * trendDays)
 	s.SlowError += (math.Abs(e-s.Trend) - s.SlowError) / spreadMemory

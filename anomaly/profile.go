@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/anomaly/changes"
 	"github.com/sentinel-dq/sentinel/anomaly/counts"
 )
 
@@ -14,8 +15,8 @@ func init() { Register("profile", func() Detector { return &Profile{} }) }
 // forecasts: the last value, the level, the hour of day, the hour of week, and the hour
 // of week corrected by the last day. It measures the error in proportion to the value,
 // and estimates how rare such an error is. An error that is rarer than the budget of
-// false alarms is an alarm. Sums of errors find steps, and means of days find slow
-// drifts that no single point shows. The value under test never takes part in its own
+// false alarms is an alarm. Sums of errors find steps, and [changes.Test] finds changes of
+// level and drifts that no single point shows. The value under test never takes part in its own
 // forecast.
 //
 // A second model, [counts.Model], narrows the range of a series that it describes. Its
@@ -88,24 +89,29 @@ type state struct {
 	// The model of counts, which narrows the range where it describes the series.
 	Count counts.Model
 
+	// The tests for changes of level and drifts.
+	Change changes.Test
+
 	// The tests.
 	Window     [3 * longest]float32 // the last seasonal errors, newest first
 	Seen       int                  // number of errors in Window
-	Drift      drifts
-	Long       float64        // mean over some weeks, whatever the hour
-	LongSpread float64        // spread around Long
-	Tails      [tests][2]tail // by test and by side: 0 for drops, 1 for spikes
+	Long       float64              // mean over some weeks, whatever the hour
+	LongSpread float64              // spread around Long
+	Tails      [tests][2]tail       // by test and by side: 0 for drops, 1 for spikes
 
 	// The open episode.
 	Open   bool
 	Since  time.Time // time of its first point
-	Slow   bool      // a slow drift goes on
 	Wait   int       // normal points that have to follow before the series is normal
 	Peak   float64   // largest error, in spreads
 	Calm   int       // points in a row without an alarm
 	Side   float64   // sum of the signs of its points' differences from the profile
 	Inside int       // number of points
 	Shift  float64   // mean difference from the profile, as a logarithm
+
+	// Learned is the time since when the level of the newest episode is the expected one, in
+	// seconds since 1970. It is 0 if the episode is about single values.
+	Learned int64
 
 	// The level before the one that was adopted last.
 	Former  float64   // distance of the former level from the adopted one, as a logarithm; 0: no former level
@@ -311,7 +317,7 @@ const (
 	noRule     rule = iota
 	absentRule      // a zero at an hour that is hardly ever zero
 	stuckRule       // an unusually long run of equal values
-	driftRule       // a drift that no single value shows
+	changeRule      // a change of level or a drift that no single value shows
 )
 
 // evidence holds the outcome of the tests for one point.
@@ -339,11 +345,7 @@ func (s *state) applyRules(c Config, v, limit float64, e *evidence) {
 	case s.stuck(v) && c.counts(v, e.forecast.value):
 		e.rule, e.alarm, e.kind, e.expected = stuckRule, true, sentinel.Onset, noRange()
 	}
-	size, found := s.Drift.found()
-	now := e.forecast.seasonal
-	if found && !e.alarm && !s.Open && c.counts(now*math.Exp(size), now) {
-		e.rule, e.alarm, e.kind, e.side, e.expected = driftRule, true, sentinel.SlowDrift, sign(size), noRange()
-	}
+	s.seekChange(c, v, limit, e)
 }
 
 // absent reports whether a value is a zero at an hour that is hardly ever zero.

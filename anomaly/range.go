@@ -177,7 +177,7 @@ func (c *curve) around(center, v float64, alarm bool) expected {
 }
 
 // countPart is the share of the budget that the model of counts has for its range.
-const countPart = 0.7
+const countPart = 0.65
 
 // narrow narrows a range to that of the model of counts, if the model describes the series.
 func (s *state) narrow(c Config, v float64, f forecast, e expected) expected {

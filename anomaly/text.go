@@ -21,8 +21,8 @@ func reason(c Config, s *state, e evidence, state sentinel.ScoreState) string {
 	switch {
 	case e.rule == stuckRule:
 		text = fmt.Sprintf("%s, the same value %d times in a row (%s of history)", amount(c, v, 0), s.Flat+2, s.history())
-	case e.rule == driftRule:
-		text = driftText(c, s, v)
+	case e.rule == changeRule:
+		text = changeText(c, s, e)
 	default:
 		text = fmt.Sprintf("%s, %s (%s of history)", amount(c, v, extra),
 			expectation(c, e.expected, extra, s.daily(), e.point.Time), s.history())
@@ -46,18 +46,13 @@ func reason(c Config, s *state, e evidence, state sentinel.ScoreState) string {
 // not over.
 func recovering(c Config, s *state, e evidence) string {
 	extra := e.expected.extra(e.point.Value)
-	return fmt.Sprintf("%s, inside %s again for %d of %d points; unusual since %s", amount(c, e.point.Value, extra),
-		e.expected.text(extra), calmPoints-s.Wait, calmPoints, clock(c, s.daily(), s.Since))
-}
-
-// driftText returns the text of a drift, which no single value shows.
-func driftText(c Config, s *state, v float64) string {
-	size, _ := s.Drift.size()
-	side, share := "higher", math.Exp(size)-1
-	if size < 0 {
-		side, share = "lower", 1-math.Exp(size)
+	text := fmt.Sprintf("%s, inside %s again for %d of %d points; ", amount(c, e.point.Value, extra),
+		e.expected.text(extra), calmPoints-s.Wait, calmPoints)
+	if s.Learned != 0 {
+		since := time.Unix(s.Learned, 0).In(e.point.Time.Location())
+		return text + "the level since " + clock(c, s.daily(), since) + " is the expected one now"
 	}
-	return fmt.Sprintf("%s: the last week is about %.0f%% %s than the weeks before", amount(c, v, 0), 100*share, side)
+	return text + "unusual since " + clock(c, s.daily(), s.Since)
 }
 
 // trend says on which side the values of some time are.

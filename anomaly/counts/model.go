@@ -107,8 +107,26 @@ func (m *Model) Forecast(p Place) Forecast {
 	return f
 }
 
+// Place returns the place that the forecast is for.
+func (f Forecast) Place() Place { return f.place }
+
 // Value returns the expected value.
 func (m *Model) Value(f Forecast) float64 { return m.unlog(f.center) }
+
+// Remainder returns the level that a value stands for: its logarithm without the effects of the
+// calendar. spread is the spread that it has by chance.
+func (m *Model) Remainder(f Forecast, v float64) (level, spread float64) {
+	away := distance(m.log(v)-f.center, powers[m.Law])
+	return f.center - f.effects + away, math.Sqrt(f.noise + f.unsure)
+}
+
+// At returns the value that a level stands for at the place of a forecast.
+func (m *Model) At(f Forecast, level float64) float64 { return m.unlog(level + f.effects) }
+
+// Rescaled returns a level by the present offset that was one by another offset.
+func (m *Model) Rescaled(level, offset float64) float64 {
+	return math.Log(math.Max(math.Exp(math.Min(level, 600))-offset, 0) + m.Offset)
+}
 
 // Fits reports whether the model is known well enough at a place, and describes the series.
 func (m *Model) Fits(f Forecast) bool {
