@@ -48,7 +48,8 @@ func TestLayers(t *testing.T) {
 		"/store/internal/format": {""},
 		"/exporters":             {"/internal/panics", "", "/secrets", "/settings", "/outbound", "/internal/registry"},
 		"/anomaly/counts":        {},
-		"/anomaly":               {"/anomaly/counts", "", "/settings", "/internal/registry"},
+		"/anomaly/changes":       {},
+		"/anomaly":               {"/anomaly/changes", "/anomaly/counts", "", "/settings", "/internal/registry"},
 		"/predict":               {""},
 		"/telemetry":             {"", "/outbound"},
 		"/notify": {

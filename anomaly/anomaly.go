@@ -1,6 +1,6 @@
 // Package anomaly judges whether a value is unusual for its series. It contains
 // detectors that learn online without tuning and explain each alarm (profile.go), a model
-// of regular series of counts (counts), and
+// of regular series of counts (counts), tests for changes of level and drifts (changes), and
 // [Watch], which keeps one detector per series of a check (watch.go). Detectors read
 // no clock and no store. Their state is small and can be saved (state.go). Begin with
 // [Detector] and [Profile].
