@@ -23,7 +23,7 @@ func init() { Register("profile", func() Detector { return &Profile{} }) }
 // spread is the noise of the series and no more, so that it sees small losses. It knows
 // when a series is too irregular for it, and then the first model judges alone.
 //
-// The state takes at most 6 KB for an hourly series and 3.1 KB for a daily one.
+// The state takes at most 6.3 KB for an hourly series and 3 KB for a daily one.
 type Profile struct {
 	state
 }

@@ -180,7 +180,9 @@ func (t *Test) learnUsual(k Constants, perDay, away float64) {
 }
 
 // usual returns the standard deviation of the distance of the level from the profile: that of
-// the mean of the newest values, without what their noise adds (von Neumann 1941). It is known from few stretches of time that are independent, as in Student's t.
+// the mean of the newest values, without what their noise adds (von Neumann 1941). It is known
+// from few stretches of time that are independent, as in Student's t. days is the distance of
+// two values.
 func (t *Test) usual(k Constants, days float64) float64 {
 	stretches := math.Min(float64(t.N)*days, k.UsualDays) / (2 * k.RecentDays)
 	all, noise := meanToSD*float64(t.Usual), meanToSD*float64(t.Rough)/math.Sqrt2

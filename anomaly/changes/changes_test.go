@@ -121,7 +121,8 @@ func TestAChangeIsToldOnceWithItsOnset(t *testing.T) {
 			}
 		}
 		n := float64(max(found, 1))
-		t.Logf("%s: found %d of %d after %.1f, onset off by %.1f, size %.2f, %d more", c.name, found, series, delay/n, off/n, size/n, more)
+		t.Logf("%s: found %d of %d after %.1f, onset off by %.1f, size %.2f, %d more", c.name, found, series,
+			delay/n, off/n, size/n, more)
 		if found < series*8/10 || more > series/10 {
 			t.Errorf("%s: told in %d of %d series, again in %d", c.name, found, series, more)
 		}

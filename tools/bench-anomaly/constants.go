@@ -41,7 +41,8 @@ func WriteConstants(w io.Writer, sets []Set) error {
 	}
 	defer os.RemoveAll(work)
 	for _, s := range sets {
-		fmt.Fprintf(w, "\n## %s\n\n| constant | value | F1 | false a series-week | NAB standard | F1 without any one file |\n|---|---|---|---|---|---|\n", s.Name)
+		fmt.Fprintf(w, "\n## %s\n\n"+
+			"| constant | value | F1 | false a series-week | NAB standard | F1 without any one file |\n|---|---|---|---|---|---|\n", s.Name)
 		for _, c := range constants {
 			if err := s.compare(w, c, filepath.Join(work, s.Name, c.name)); err != nil {
 				return err
@@ -63,7 +64,8 @@ func (s Set) compare(w io.Writer, c constant, work string) error {
 		*c.of(&k) = v
 		dir := filepath.Join(work, fmt.Sprint(i))
 		dirs = append(dirs, dir)
-		if _, err := backtest.WriteFolder(s.Dir, s.labels, dir, anomaly.Config{Detector: "profile", Changes: &k}); err != nil {
+		conf := anomaly.Config{Detector: "profile", Changes: &k}
+		if _, err := backtest.WriteFolder(s.Dir, s.labels, dir, conf); err != nil {
 			return err
 		}
 		all, err := Score(dir, s.Labels, s.neutral(), 0.5)

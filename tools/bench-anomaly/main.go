@@ -14,7 +14,7 @@ import (
 func main() {
 	data := flag.String("data", "", "directory with NAME_windows.json files and the series they name")
 	out := flag.String("out", "docs", "directory of anomaly-md and plots")
-	compare := flag.Bool("constants", false, "only compare values of the constants of the tests for changes, without any one file")
+	compare := flag.Bool("constants", false, "only compare constants of the tests for changes")
 	flag.Parse()
 	if err := run(*data, *out, *compare); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-anomaly:", err)
