@@ -2,7 +2,6 @@ package anomaly
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -69,5 +68,5 @@ func changeText(c Config, s *state, e evidence) string {
 		text = fmt.Sprintf("drifting %s since %s, now", word, since)
 	}
 	return fmt.Sprintf("%s: %s about %.0f %% %s its level (%s before, %s now for a %s)", amount(c, e.point.Value, 0),
-		text, 100*share, side, digits(math.Round(before), 0), digits(math.Round(now), 0), place(c, s.daily(), e.point.Time))
+		text, 100*share, side, digits(before, 0), digits(now, 0), place(c, s.daily(), e.point.Time))
 }

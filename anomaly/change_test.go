@@ -15,7 +15,7 @@ import (
 // toldChange is the message of a change of level or of a drift.
 var toldChange = regexp.MustCompile(
 	`^[\d,]+ rows: (drifting (lower|higher) )?since \d{4}-\d\d-\d\d,?( now)? about \d+ % (above|below) its level ` +
-		`\([\d,]+ before, [\d,]+ now for a \w+\)`,
+		`\([\d,.]+ before, [\d,.]+ now for a \w+\)`,
 )
 
 // lossy returns a daily series of 10,000 rows that loses a share of them from day 120 on.

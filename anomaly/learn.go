@@ -113,7 +113,11 @@ func (s *state) believable(v float64) float64 {
 	if s.N < firstPoints || s.Top <= 0 {
 		return v
 	}
-	return min(max(v, s.lowest()), farOff*s.Top)
+	most := farOff * s.Top
+	if s.N < s.minPoints() { // the first hours of a day do not know the others
+		most = farApart * s.Top
+	}
+	return min(max(v, s.lowest()), most)
 }
 
 // learnLow learns the lowest value if it is negative. The first negative values may be

@@ -270,7 +270,7 @@ func (s *state) sinceUsual(c Config, v float64, f forecast) forecast {
 
 // outside reports whether a value is outside of the range that a forecast gives.
 func (s *state) outside(c Config, v float64, f forecast) bool {
-	limit := c.limit(s.Step)
+	limit := s.testsLimit(c, f)
 	curve := s.curve(f, limit)
 	prob, _, side := curve.verdictOf(v)
 	return curve.expect(c, v, prob <= limit, side).outside(v)
@@ -281,7 +281,7 @@ func (s *state) outside(c Config, v float64, f forecast) bool {
 // than the value makes an alarm without a range. odd reports whether the value is outside.
 func (p *Profile) judge(c Config, pt sentinel.Point, v float64, f forecast) (out sentinel.Score, odd bool) {
 	s := &p.state
-	limit := c.limit(s.Step)
+	limit := s.testsLimit(c, f)
 	curve := s.curve(f, limit)
 	prob, kind, side := curve.verdictOf(v)
 	e := evidence{point: pt, forecast: f, err: s.standardise(v, f), kind: kind}
@@ -290,7 +290,7 @@ func (p *Profile) judge(c Config, pt sentinel.Point, v float64, f forecast) (out
 		e.side = sign(v - e.expected.low)
 		e.alarm = c.sideCounts(e.side)
 	}
-	s.applyRules(c, v, limit, &e)
+	s.applyRules(c, v, c.limit(s.Step), &e)
 	out = sentinel.Score{
 		Time:  pt.Time,
 		Value: pt.Value,

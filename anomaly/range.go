@@ -179,6 +179,15 @@ func (c *curve) around(center, v float64, alarm bool) expected {
 // countPart is the share of the budget that the model of counts has for its range.
 const countPart = 0.65
 
+// testsLimit returns the share of points that the tests may make alarms: what the model of
+// counts leaves of the budget, if it describes the series.
+func (s *state) testsLimit(c Config, f forecast) float64 {
+	if s.Count.Fits(f.count) {
+		return (1 - countPart*min(1, s.Step/3600)) * c.limit(s.Step)
+	}
+	return c.limit(s.Step)
+}
+
 // narrow narrows a range to that of the model of counts, if the model describes the series.
 func (s *state) narrow(c Config, v float64, f forecast, e expected) expected {
 	if !s.Count.Fits(f.count) || f.shift != 0 || s.signed() || !e.stated() {
