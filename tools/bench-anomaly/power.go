@@ -192,7 +192,7 @@ func reached(seen []int, n int, share float64) float64 {
 
 // writePower writes the first table of the report.
 func writePower(b *bytes.Buffer, n int) error {
-	fmt.Fprint(b, powerIntro)
+	fmt.Fprintf(b, powerIntro, n)
 	fmt.Fprint(
 		b,
 		"| family | loss seen in 80 % | ideal | ratio | gain seen in 80 % | ratio | false alarms | allowed |\n|---|---|---|---|---|---|---|---|\n",
@@ -215,9 +215,11 @@ func writePower(b *bytes.Buffer, n int) error {
 // writeTextbookPower compares the ratios of all detectors.
 func writeTextbookPower(b *bytes.Buffer, n int) error {
 	names := anomaly.Names()
-	fmt.Fprint(
+	fmt.Fprintf(
 		b,
-		"\nThe loss seen in 80 % of the series over the ideal one, and the false alarms over those allowed, by detector:\n\n| family |",
+		"\nAll detectors on the first %d of these series: the loss that is seen in 80 %% of them over the ideal one; then the\n"+
+			"false alarms over those allowed. So few series give only a rough picture of one detector.\n\n| family |",
+		n,
 	)
 	for _, d := range names {
 		fmt.Fprintf(b, " %s |", d)
@@ -262,8 +264,9 @@ func (w *window) clone() anomaly.Detector {
 const powerIntro = `
 ## Power
 
-Drawn series whose best possible detector is known: one bucket loses or gains a share of its rows. "Ideal" is what a
-detector sees that knows the true mean and spread of that bucket and raises one false alarm in 50 weeks. False alarms
-are those before the change, beside what the budget allows.
+Drawn series whose best possible detector is known: one bucket loses or gains a share of its rows. The size that is seen
+in 80 %% of the series stands beside the ideal one: that of a detector which knows the true mean and spread of the bucket
+and raises one false alarm in 50 weeks. False alarms are those before the change, beside what the budget allows. Of each
+family %d series are drawn.
 
 `
