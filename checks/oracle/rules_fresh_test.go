@@ -129,7 +129,7 @@ func (f freshness) expectOf(e *engine, t *table, rows []row) expectation {
 			continue
 		}
 		at := t.moment(e, r, now.Add(5*time.Minute))
-		if near(at.last.Sub(now), 5*time.Minute) || near(at.first.Sub(now), 5*time.Minute) {
+		if at.unsure || near(at.last.Sub(now), 5*time.Minute) || near(at.first.Sub(now), 5*time.Minute) {
 			return expectation{nothing: true}
 		}
 		if at.last.Sub(now) > 5*time.Minute {
@@ -217,6 +217,7 @@ type moment struct {
 	stored      time.Time // as the column holds it
 	first, last time.Time // the instants that it may be, up to a limit
 	skipped     bool
+	unsure      bool // it lies about at the limit, or on both sides of it
 }
 
 // and returns when the newest of several rows was written: it is as new as any of them may
@@ -242,7 +243,7 @@ func (t *table) moment(e *engine, r row, limit time.Time) moment {
 	k := t.index("at")
 	v := r[k].(time.Time)
 	if t.columns[k].kind == zoned {
-		return moment{v, v, v, false}
+		return moment{v, v, v, false, false}
 	}
 	at := t.showings(v)
 	isDate := t.columns[k].kind == day && (t.columns[k].form != nil || !e.flavour.untyped)
@@ -251,14 +252,16 @@ func (t *table) moment(e *engine, r row, limit time.Time) moment {
 		for wall(first, t.zone).Before(v) {
 			first = first.Add(15 * time.Minute)
 		}
-		return moment{v, first, first, false}
+		return moment{v, first, first, false, false}
 	}
 	skipped := len(at) == 0
 	if skipped {
 		at = t.aroundChange(v)
 	}
-	m := moment{v, slices.MinFunc(at, time.Time.Compare), slices.MaxFunc(at, time.Time.Compare), skipped}
+	m := moment{v, slices.MinFunc(at, time.Time.Compare), slices.MaxFunc(at, time.Time.Compare), skipped, false}
+	m.unsure = near(m.last.Sub(limit), 0)
 	if m.last.After(limit) {
+		m.unsure = m.unsure || skipped
 		m.last = m.first
 	}
 	return m
