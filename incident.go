@@ -75,6 +75,17 @@ func (i Incident) Standing() IncidentState {
 	return i.State
 }
 
+// Worst returns how bad the incident is, or has been by its findings.
+func (i Incident) Worst() Status {
+	worst := i.Severity
+	for _, f := range i.Findings {
+		if f.Severity.Worse(worst) {
+			worst = f.Severity
+		}
+	}
+	return worst
+}
+
 // Summary returns the message, and how many other findings there are: those that are open
 // or, once all have ended, those that were.
 func (i Incident) Summary() string {

@@ -55,6 +55,8 @@ type Access struct {
 	// OwnName is the name in the agent's address for people. It is one more name by which the
 	// agent is reached, and limits nothing.
 	OwnName string `yaml:"-"`
+	// OwnPath is the path in that address, such as /sentinel; "" for none. Cookies are sent below it alone.
+	OwnPath string `yaml:"-"`
 	// OwnTLS means that people reach the agent by https, also where a proxy in front of it speaks TLS.
 	OwnTLS bool `yaml:"-"`
 

@@ -111,6 +111,9 @@ func (g *Guard) Login(w http.ResponseWriter, r *http.Request, name, secret strin
 	case who.shared && v.says == "":
 		return "", ErrNameless
 	}
+	if c, err := r.Cookie(sessionCookie); err == nil {
+		g.sessions.drop(c.Value) // the one that this login replaces
+	}
 	value := rand.Text()
 	g.sessions.add(value, v, now)
 	http.SetCookie(w, g.cookie(r, value, int(sessionTime/time.Second)))
@@ -145,7 +148,7 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 // send it, and under TLS it is never sent in the clear.
 func (g *Guard) cookie(r *http.Request, value string, age int) *http.Cookie {
 	return &http.Cookie{
-		Name: sessionCookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true,
+		Name: sessionCookie, Value: value, Path: cmp.Or(g.inForce().OwnPath, "/"), MaxAge: age, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode,
 		Secure:   r.TLS != nil || g.inForce().OwnTLS && strings.EqualFold(hostName(r.Host), g.inForce().OwnName),
 	}

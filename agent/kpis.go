@@ -29,7 +29,8 @@ type Mean struct {
 	N   int
 }
 
-func (m *Mean) add(d time.Duration) { m.Sum, m.N = m.Sum+max(d, 0), m.N+1 }
+// Add adds a duration; a negative one counts as none.
+func (m *Mean) Add(d time.Duration) { m.Sum, m.N = m.Sum+max(d, 0), m.N+1 }
 
 // Value returns the mean. ok is false if there is none.
 func (m Mean) Value() (d time.Duration, ok bool) {
@@ -42,7 +43,8 @@ func (m Mean) Value() (d time.Duration, ok bool) {
 // Part is a share as two counts.
 type Part struct{ Good, All int }
 
-func (p *Part) add(good bool) {
+// Add counts one that was good, or was not.
+func (p *Part) Add(good bool) {
 	p.All++
 	if good {
 		p.Good++
@@ -85,14 +87,14 @@ func ReadKPIs(ctx context.Context, from *store.Store, now time.Time) (k KPIs, er
 // was resolved since then, whenever it was opened: the mean would leave out the longest.
 func (k *KPIs) incident(i sentinel.Incident, since time.Time) {
 	if i.State == sentinel.Resolved && !i.Resolved.Before(since) {
-		k.Resolve.add(i.Resolved.Sub(i.Opened))
+		k.Resolve.Add(i.Resolved.Sub(i.Opened))
 	}
 	if i.Opened.Before(since) {
 		return
 	}
 	k.Incidents++
 	if !i.LastGood.IsZero() {
-		k.Detect.add(i.Opened.Sub(i.LastGood))
+		k.Detect.Add(i.Opened.Sub(i.LastGood))
 	}
 }
 
@@ -106,11 +108,11 @@ func (k *KPIs) repair(r sentinel.Repair, since time.Time) {
 		return
 	}
 	good := r.State == sentinel.RepairSucceeded
-	k.Repairs.add(good)
+	k.Repairs.Add(good)
 	if good {
-		k.Repair.add(r.Finished.Sub(r.Created))
+		k.Repair.Add(r.Finished.Sub(r.Created))
 	}
 	if r.Attempts > 1 {
-		k.RepairRetries.add(good)
+		k.RepairRetries.Add(good)
 	}
 }

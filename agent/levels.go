@@ -214,10 +214,20 @@ func (l *Levels) looked(k look) {
 }
 
 // Reports returns how the dataset stands against its objective.
-func (l *Levels) Reports(now time.Time) (out []slo.Report) {
+func (l *Levels) Reports(now time.Time) []slo.Report { return l.over(*l.dataset.SLO, now) }
+
+// Over returns how the dataset stood from one time to another: as against an objective whose
+// window is that time. What lies before the window of its own objective may be forgotten, and is
+// not known.
+func (l *Levels) Over(from, to time.Time) []slo.Report {
+	return l.over(slo.Objective{Target: l.dataset.SLO.Target, Window: to.Sub(from)}, to)
+}
+
+// over returns how the dataset stands against an objective whose window ends at now.
+func (l *Levels) over(objective slo.Objective, now time.Time) (out []slo.Report) {
 	quiet := l.Quiet.Excluded(now)
 	add := func(name string, lines ...*slo.Timeline) {
-		level := slo.Evaluate(slo.Combine(append(lines, quiet)...), *l.dataset.SLO, now, l.leftOut)
+		level := slo.Evaluate(slo.Combine(append(lines, quiet)...), objective, now, l.leftOut)
 		out = append(out, slo.Report{Table: l.dataset.Table, Indicator: name, Level: level})
 	}
 	if l.dataset.Risk != nil {

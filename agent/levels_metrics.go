@@ -113,6 +113,19 @@ func (a *Agent) ServiceLevels() (out []slo.Report) {
 	return out
 }
 
+// ServiceLevelsOver returns how all datasets with an objective stood from one time to another, by
+// table: see [Levels.Over].
+func (a *Agent) ServiceLevelsOver(from, to time.Time) (out []slo.Report) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, d := range a.datasets {
+		if l := a.levels[d.Table]; l != nil {
+			out = append(out, l.Over(from, to)...)
+		}
+	}
+	return out
+}
+
 // exportLevels exports the service level of a dataset.
 func (a *Agent) exportLevels(l *Levels, now time.Time) {
 	of := []string{l.dataset.Table.Warehouse, exporters.DatasetLabel(l.dataset.Table)}

@@ -286,6 +286,7 @@ func (a *Agent) Label(ctx context.Context, l store.Label) error {
 	if !a.started() {
 		return ErrNotStarted
 	}
+	l.At = a.now()
 	if err := a.store.Label(ctx, l); err != nil {
 		return err
 	}

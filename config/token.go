@@ -44,6 +44,7 @@ func (r *reader) access(c *Config, f *file) access.Access {
 	}
 	if u, err := url.Parse(c.URL); err == nil && u.Hostname() != "" {
 		a.OwnName, a.OwnTLS = u.Hostname(), u.Scheme == "https"
+		a.OwnPath = strings.TrimSuffix(u.EscapedPath(), "/")
 	}
 	if a.Scheme() == "https" && strings.HasPrefix(c.URL, "http://") {
 		r.note(c, nodeOf(r.root, r.root, "external_url"), "external_url starts with http://, and the agent speaks TLS: "+

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -300,15 +301,15 @@ func (n Notice) Text() string {
 	return b.String()
 }
 
-// Link returns the address of the agent's status page, at the incident if there is only
-// one. It is "" if the agent's address is not configured.
+// Link returns the address of the agent's page of the incident, or of the overview if there are
+// several. It is "" if the agent's address is not configured.
 func (n Notice) Link() string {
 	if n.URL == "" {
 		return ""
 	}
 	link := strings.TrimSuffix(n.URL, "/") + "/"
 	if len(n.Entries) == 1 {
-		link += "#incident-" + n.Entries[0].Incident.ID
+		link += "incidents/" + url.PathEscape(n.Entries[0].Incident.ID)
 	}
 	return link
 }

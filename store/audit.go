@@ -58,12 +58,15 @@ VALUES (?, ?, ?, ?, ?, ?, ?)`
 	return err
 }
 
+// auditColumns begins every query of entries.
+const auditColumns = `SELECT seq, at, actor, what, subject, detail, hash FROM audit `
+
 // Audit returns the newest limit entries about a subject ("": all), newest first.
 func (s *Store) Audit(ctx context.Context, subject string, limit int) ([]AuditEntry, error) {
-	const query = `
-SELECT seq, at, actor, what, subject, detail, hash FROM audit
-WHERE ?1 = '' OR subject = ?1 ORDER BY seq DESC LIMIT ?2`
-	return s.auditEntries(ctx, query, subject, limit)
+	if subject == "" {
+		return s.auditEntries(ctx, auditColumns+`ORDER BY seq DESC LIMIT ?`, limit)
+	}
+	return s.auditEntries(ctx, auditColumns+`WHERE subject = ? ORDER BY seq DESC LIMIT ?`, subject, limit)
 }
 
 func (s *Store) auditEntries(ctx context.Context, query string, args ...any) (out []AuditEntry, err error) {
@@ -78,52 +81,6 @@ func (s *Store) auditEntries(ctx context.Context, query string, args ...any) (ou
 	return out, err
 }
 
-// VerifyAudit reads the whole log and returns the number of its last entry and that one's hash.
-// The error names the first entry that was changed, or the place where entries are missing. A
-// beginning that was cut is verified by the entry that tells of the cut. A missing end shows
-// only against a hash that was kept outside the state.
-func (s *Store) VerifyAudit(ctx context.Context) (entries int64, head string, err error) {
-	cut, all, err := s.wholeAudit(ctx)
-	if err != nil {
-		return 0, "", err
-	}
-	entries, head = cut.seq, cut.hash
-	told := cut.seq == 0
-	for _, e := range all {
-		if e.Seq != entries+1 {
-			return entries, head, fmt.Errorf("entries %d to %d of the audit log are missing", entries+1, e.Seq-1)
-		}
-		if e.hash(head) != e.Hash {
-			return entries, head, fmt.Errorf("entry %d of the audit log (%s %s, %s) is not what was written",
-				e.Seq, e.What, e.Subject, e.At.Format(time.RFC3339))
-		}
-		told = told || e.What == AuditCut && e.Detail == cut.told()
-		entries, head = e.Seq, e.Hash
-	}
-	if !told {
-		err = fmt.Errorf("entries up to %d of the audit log are missing, and no entry tells that they were cut", cut.seq)
-	}
-	return entries, head, err
-}
-
-// wholeAudit reads the log and where it was cut. An agent may cut it between the two: then both
-// are read again.
-func (s *Store) wholeAudit(ctx context.Context) (cut anchor, all []AuditEntry, err error) {
-	for {
-		if cut, err = s.auditAnchor(ctx); err != nil {
-			return cut, nil, err
-		}
-		all, err = s.auditEntries(ctx, `SELECT seq, at, actor, what, subject, detail, hash FROM audit ORDER BY seq`)
-		if err != nil {
-			return cut, nil, err
-		}
-		now, err := s.auditAnchor(ctx)
-		if err != nil || now == cut {
-			return cut, all, err
-		}
-	}
-}
-
 // AuditFilter narrows entries of the audit log; a zero field does not.
 type AuditFilter struct {
 	Subject string    // is this
@@ -132,15 +89,15 @@ type AuditFilter struct {
 	Since   time.Time // at or after
 	Until   time.Time // before
 	Before  int64     // with a lower Seq
+	From    int64     // with this Seq or a higher one
 	Limit   int       // newest at most; 0: 1000
 }
 
 // AuditEntries returns the entries that a filter lets through, newest first.
 func (s *Store) AuditEntries(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
-	const query = `
-SELECT seq, at, actor, what, subject, detail, hash FROM audit
+	const query = auditColumns + `
 WHERE (?1 = '' OR subject = ?1) AND lower(actor) LIKE ?2 ESCAPE '!' AND what LIKE ?3 ESCAPE '!'
-  AND at >= ?4 AND at < ?5 AND seq < ?6 ORDER BY seq DESC LIMIT ?7`
+  AND at >= ?4 AND at < ?5 AND seq < ?6 AND seq >= ?8 ORDER BY seq DESC LIMIT ?7`
 	since, until, before := beginning, int64(math.MaxInt64), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
 		since = micros(f.Since)
@@ -152,7 +109,7 @@ WHERE (?1 = '' OR subject = ?1) AND lower(actor) LIKE ?2 ESCAPE '!' AND what LIK
 		before = f.Before
 	}
 	actor, what := "%"+likeText.Replace(strings.ToLower(f.Actor))+"%", likeText.Replace(f.What)+"%"
-	return s.auditEntries(ctx, query, f.Subject, actor, what, since, until, before, cmp.Or(f.Limit, 1000))
+	return s.auditEntries(ctx, query, f.Subject, actor, what, since, until, before, cmp.Or(f.Limit, 1000), f.From)
 }
 
 // likeText escapes a text for LIKE with ESCAPE '!'.

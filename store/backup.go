@@ -28,7 +28,7 @@ var stateTables = []stateTable{
 	{"recent", "id, low, high, n, points", "id"},
 	{"baseline", "id, check_id, taken_at, accepted_by, why, data, digest", "id"},
 	{"incident", "id, dataset, opened, resolved, body", ""},
-	{"label", "id, check_id, segment, from_at, to_at, exclude, why, who", "id"},
+	{"label", "id, check_id, segment, from_at, to_at, exclude, why, who, set_at, incident", "id"},
 	{"state", "kind, key, data", ""},
 	{"repair", "id, key, check_id, state, final, version, fence, holder, lease, created, body", ""},
 	{"audit", "seq, at, actor, what, subject, detail, hash", ""},

@@ -18,6 +18,10 @@ type Label struct {
 	Exclude bool      `json:"exclude"` // the points are no part of what is normal; false takes an earlier label back
 	Why     string    `json:"why"`
 	Who     string    `json:"who"`
+	// At is when it was set; zero: before that was kept.
+	At time.Time `json:"at,omitzero"`
+	// Incident is the id of the incident that was a false alarm; "": it is about points alone.
+	Incident string `json:"incident,omitempty"`
 }
 
 // Label stores a label. Where labels overlap, the one stored last counts.
@@ -26,10 +30,14 @@ func (s *Store) Label(ctx context.Context, l Label) error {
 		return fmt.Errorf("labelling %s: %s is before %s", l.Check, l.To.Format(time.RFC3339), l.From.Format(time.RFC3339))
 	}
 	const statement = `
-INSERT INTO label (check_id, segment, from_at, to_at, exclude, why, who)
-VALUES (?, ?, ?, ?, ?, ?, ?)`
+INSERT INTO label (check_id, segment, from_at, to_at, exclude, why, who, set_at, incident)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	setAt := int64(0)
+	if !l.At.IsZero() {
+		setAt = micros(l.At)
+	}
 	err := s.insert(ctx, statement,
-		l.Check, l.Segment, micros(l.From), micros(l.To), l.Exclude, l.Why, l.Who)
+		l.Check, l.Segment, micros(l.From), micros(l.To), l.Exclude, l.Why, l.Who, setAt, l.Incident)
 	if err != nil {
 		return fmt.Errorf("labelling %s: %w", l.Check, s.describe(err))
 	}
@@ -105,7 +113,10 @@ func later(a, b time.Time) time.Time {
 }
 
 // Labels returns all labels, in the order in which they were stored.
-func (s *Store) Labels(ctx context.Context) (out []Label, err error) {
+func (s *Store) Labels(ctx context.Context) ([]Label, error) { return s.labels(ctx, beginning) }
+
+// labels returns the labels that were set at an instant or after it.
+func (s *Store) labels(ctx context.Context, since int64) (out []Label, err error) {
 	const query = `SELECT check_id, segment, from_at, to_at, exclude, why, who FROM label ORDER BY id`
 	err = s.each(ctx, query, nil, func(scan func(...any) error) error {
 		var l Label

@@ -25,17 +25,30 @@ ORDER BY first DESC LIMIT ?`
 // Points returns the newest limit points of a series since a time, oldest first. A
 // point's Bad is what the latest label over it says. Points without a value are left
 // out. Integers beyond 2^53 are rounded to the nearest float.
-func (s *Store) Points(
-	ctx context.Context, of Series, since time.Time, limit int,
+func (s *Store) Points(ctx context.Context, of Series, since time.Time, limit int) ([]sentinel.Point, error) {
+	return s.pointsBefore(ctx, of, micros(since), math.MaxInt64, limit)
+}
+
+// PointsUntil returns the newest limit points of a series since a time and up to another, as
+// [Store.Points] does.
+func (s *Store) PointsUntil(
+	ctx context.Context, of Series, since, until time.Time, limit int,
+) (points []sentinel.Point, err error) {
+	return s.pointsBefore(ctx, of, micros(since), micros(until)+1, limit)
+}
+
+// pointsBefore returns the newest limit points since an instant and before another.
+func (s *Store) pointsBefore(
+	ctx context.Context, of Series, since, before int64, limit int,
 ) (points []sentinel.Point, err error) {
 	// Read the recent values first: a fold meanwhile moves them to blocks.
 	id, recent, err := s.recentOf(ctx, of)
 	if err != nil || id == 0 {
 		return nil, err
 	}
-	n := newest{since: micros(since), limit: limit, recent: recent, before: math.MaxInt64}
-	for before := int64(math.MaxInt64); !n.done; {
-		blocks, err := s.blocksBefore(ctx, id, before, micros(since), limit)
+	n := newest{since: since, limit: limit, recent: recent, before: before}
+	for !n.done {
+		blocks, err := s.blocksBefore(ctx, id, before, since, limit)
 		if err != nil {
 			return nil, err
 		}

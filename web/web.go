@@ -1,4 +1,4 @@
-// Package web is the HTTP server of the agent. It has a status page, a JSON API,
+// Package web is the HTTP server of the agent. It serves the pages (package page), a JSON API,
 // metrics, health checks and reload. Every request that changes something needs a token
 // of the configuration, and reading does if the configuration says so. Begin with handler,
 // which lists the routes.
@@ -171,7 +171,6 @@ func (s *Server) site() *page.Site {
 func (s *Server) handler(g *access.Guard, site *page.Site) http.Handler {
 	mux := http.NewServeMux()
 	s.register(mux, g)
-	mux.Handle("GET /samples", g.Needs(access.Viewer, http.HandlerFunc(s.page)))
 	site.Routes(mux, g)
 	return g.Hosts(limitBodies(mux), probes...)
 }

@@ -93,8 +93,8 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newReload(), newGate(),
-		newSchema(), newSegments(), newHistory(), newState(), newBacktest(), newRisk(), newSLO(), newIncidents(),
-		newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newContract(), newRules(), newDashboards(),
+		newSchema(), newSegments(), newHistory(), newState(), newBacktest(), newRisk(), newSLO(), newReport(),
+		newIncidents(), newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newContract(), newRules(), newDashboards(),
 		newDocs(),
 		newVersion(),
 	)

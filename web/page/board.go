@@ -23,6 +23,7 @@ import (
 type Board struct {
 	clock sentinel.Clock
 	news  news
+	chain chain
 
 	mu        sync.RWMutex
 	datasets  map[sentinel.Table]*dataset
@@ -67,11 +68,13 @@ type check struct {
 
 // NewBoard returns an empty board.
 func NewBoard(clock sentinel.Clock) *Board {
-	return &Board{
+	b := &Board{
 		clock: clock, datasets: map[sentinel.Table]*dataset{}, incidents: map[sentinel.Table]sentinel.Incident{},
 		awaiting: map[string]bool{}, sparks: map[sentinel.Table]spark{},
 		past: past{spans: map[sentinel.Table]map[string][]span{}, seen: map[int64]bool{}},
 	}
+	b.chain = chain{clock: clock, news: &b.news, wanted: make(chan struct{}, 1)}
+	return b
 }
 
 // Configured implements [agent.Watcher].
@@ -309,9 +312,13 @@ func (d *dataset) Worst() *check {
 	return worst
 }
 
-// run reads the past, and tells the streams of news, until ctx ends.
+// run reads the past, verifies the audit log when that is wanted, and tells the streams of news,
+// until ctx ends.
 func (b *Board) run(ctx context.Context, from *store.Store, log *slog.Logger) {
 	defer b.news.end()
+	var walks sync.WaitGroup
+	defer walks.Wait()
+	walks.Go(func() { b.chain.run(ctx, from, log) })
 	b.readPast(ctx, from, log)
 	b.readAwaiting(ctx, from, log)
 	again := time.NewTicker(flushEvery)

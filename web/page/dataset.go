@@ -80,6 +80,15 @@ func (d datasetData) Path(days int) string {
 	return datasetPath(d.Table) + "?days=" + strconv.Itoa(days)
 }
 
+// about names the datasets that the screen shows.
+func (d datasetData) about() []string {
+	out := []string{d.Table.String()}
+	for _, t := range slices.Concat(d.Upstream, d.Downstream) {
+		out = append(out, t.String())
+	}
+	return out
+}
+
 // fact is one of the numbers at the top.
 type fact struct{ Name, Value, Note, Class string }
 

@@ -23,6 +23,8 @@ type checkCard struct {
 	Chart       bool   // there are values to draw
 	Wide, Small chart
 	Has         struct{ Band, Alarm, Left, Incident, Repair bool } // what the legend explains
+	Series      string                                             // the address of its values
+	Zone        *time.Location
 	Rows        []tableRow
 	MoreRows    int
 	Segments    []segmentCard
@@ -50,6 +52,7 @@ type segmentCard struct {
 func (s *Site) checkCards(
 	ctx context.Context, o *dataset, repairs []sentinel.Repair, from, to time.Time,
 ) ([]checkCard, error) {
+	days := int(to.Sub(from).Hours()/24 + 0.5)
 	results, err := s.Store.LastResults(ctx, store.Filter{Table: o.Table})
 	if err != nil {
 		return nil, err
@@ -58,18 +61,14 @@ func (s *Site) checkCards(
 	for i := range results {
 		byID[results[i].Check] = &results[i]
 	}
-	var moments []time.Time
-	for _, r := range repairs {
-		if !r.Applied.IsZero() {
-			moments = append(moments, r.Applied)
-		}
-	}
+	moments := appliedAt(repairs)
 	list := slices.Clone(o.Checks)
 	slices.SortStableFunc(list, func(a, b check) int { return rank(a.Status) - rank(b.Status) })
 	var out []checkCard
 	for i := range list {
 		c := &list[i]
-		card := checkCard{check: *c, Title: checkTitle(c), Short: checkShort(c.ID)}
+		card := newCheckCard(o, c)
+		card.Series = seriesPath(o.Table, c.ID, days)
 		if r := byID[c.ID]; r != nil {
 			card.Drifts = r.Drifts
 			if err := s.addSegments(ctx, &card, r); err != nil {
@@ -95,6 +94,20 @@ func (s *Site) checkCards(
 		out = append(out, card)
 	}
 	return out, nil
+}
+
+func newCheckCard(o *dataset, c *check) checkCard {
+	return checkCard{check: *c, Title: checkTitle(c), Short: checkShort(c.ID), Zone: o.Location}
+}
+
+// appliedAt returns when repairs were applied.
+func appliedAt(repairs []sentinel.Repair) (at []time.Time) {
+	for _, r := range repairs {
+		if !r.Applied.IsZero() {
+			at = append(at, r.Applied)
+		}
+	}
+	return at
 }
 
 // draw draws the charts of a card and its table.

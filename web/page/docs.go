@@ -6,13 +6,17 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"sync"
 
 	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 
 	"github.com/sentinel-dq/sentinel/docs"
 )
@@ -25,8 +29,44 @@ func init() {
 // markdown writes the pages of the documentation, which are a part of the program. Raw HTML in
 // them is left out all the same.
 var markdown = sync.OnceValue(func() goldmark.Markdown {
-	return goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+	return goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(
+		parser.WithAutoHeadingID(), parser.WithASTTransformers(util.Prioritized(linksInside{}, 500))))
 })
+
+// linksInside leaves the words of a link to a file that is no page of the documentation, such as
+// one of the source: the agent does not have it.
+type linksInside struct{}
+
+// pageKey is the path of the page that is converted, in the context of its parser.
+var pageKey = parser.NewContextKey()
+
+// Transform implements [parser.ASTTransformer].
+func (linksInside) Transform(doc *ast.Document, _ text.Reader, c parser.Context) {
+	name, _ := c.Get(pageKey).(string)
+	var outside []*ast.Link
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if l, ok := n.(*ast.Link); ok && entering && !known(name, string(l.Destination)) {
+			outside = append(outside, l)
+		}
+		return ast.WalkContinue, nil
+	})
+	for _, l := range outside {
+		for child := l.FirstChild(); child != nil; child = l.FirstChild() {
+			l.Parent().InsertBefore(l.Parent(), l, child)
+		}
+		l.Parent().RemoveChild(l.Parent(), l)
+	}
+}
+
+// known reports whether a link of a page leads to another site, or to a file that is served.
+func known(page, to string) bool {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" {
+		return err == nil
+	}
+	_, err = fs.Stat(docs.Files, path.Join(path.Dir(page), u.Path))
+	return err == nil && path.Ext(u.Path) != ""
+}
 
 // docsData is the content of docs.html.
 type docsData struct {
@@ -110,7 +150,9 @@ func showDoc(_ *Site, r *http.Request) (any, error) {
 		return nil, err
 	}
 	var out bytes.Buffer
-	if err := markdown().Convert([]byte(p.Text), &out); err != nil {
+	c := parser.NewContext()
+	c.Set(pageKey, p.Path)
+	if err := markdown().Convert([]byte(p.Text), &out, parser.WithContext(c)); err != nil {
 		return nil, err
 	}
 	return docData{p, template.HTML(out.String())}, nil

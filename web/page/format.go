@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/report"
 )
 
 // functions are what templates may call. base is the path of the site behind a proxy.
@@ -25,24 +26,27 @@ func functions(base string) template.FuncMap {
 		"span":    duration,
 		"word":    statusWord,
 		"short":   shortTable,
-		"percent": percent,
+		"percent": percent, "mean": mean, "part": part,
 		"count":   count,
 		"count64": func(n int64) string { return separate(strconv.FormatInt(n, 10)) }, "repairWord": repairWord,
-		"number":  number,
-		"plural":  plural,
-		"utc":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"in":      func(t time.Time, zone *time.Location, layout string) string { return t.In(zone).Format(layout) },
-		"lower":   strings.ToLower,
-		"query":   url.QueryEscape,
-		"add":     func(a, b int) int { return a + b },
-		"neg":     func(a int) int { return -a },
-		"fix":     fix,
-		"steps":   func() []int { return []int{1, 2, 3, 4, 5, 6, 7, 8, 9} },
-		"lineage": lineagePath, "seriesPath": seriesPath,
+		"number":   number,
+		"plural":   plural,
+		"utc":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"in":       func(t time.Time, zone *time.Location, layout string) string { return t.In(zone).Format(layout) },
+		"lower":    strings.ToLower,
+		"query":    url.QueryEscape,
+		"add":      func(a, b int) int { return a + b },
+		"neg":      func(a int) int { return -a },
+		"fix":      fix,
+		"steps":    func() []int { return []int{1, 2, 3, 4, 5, 6, 7, 8, 9} },
+		"lineage":  lineagePath,
 		"odds":     func(v float64) string { return fmt.Sprintf("%+.1f", v) },
 		"spanName": spanName,
 		"choice": func(key, label, any, value string, values []string) choice {
 			return choice{key, label, any, value, values}
+		},
+		"report_rows": func(title, of string, rows []report.Row, more int) reportTable {
+			return reportTable{title, of, rows, more}
 		},
 		"heatX": func(column int) int { return column*21 + 9 },
 	}
@@ -52,6 +56,13 @@ func functions(base string) template.FuncMap {
 type choice struct {
 	Key, Label, Any, Value string
 	Values                 []string
+}
+
+// reportTable is a table of a report.
+type reportTable struct {
+	Title, Of string
+	Rows      []report.Row
+	More      int
 }
 
 // statusWord is the word for a status that stands beside its glyph.

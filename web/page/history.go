@@ -24,7 +24,7 @@ func (s *Site) readSeries(ctx context.Context, c *check, segment string, from, t
 		span, _ := anomaly.LookBack()
 		begin = to.Add(-span)
 	}
-	points, err := s.Store.Points(ctx, of, begin, mostPoints)
+	points, err := s.Store.PointsUntil(ctx, of, begin, to, mostPoints)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,8 @@ type incidentData struct {
 	Seen     *sentinel.Result // the last result of the worst finding's check
 	Score    *score           // of the worst finding, by its detector
 	Samples  []sentinel.Sample
-	Hidden   bool // there are samples, for whoever has a role
+	Hidden   bool       // there are samples, for whoever has a role
+	Chart    *checkCard // of the worst finding's check, around the incident; nil: it has no values
 	Drifts   []sentinel.Drift
 	Digest   string // of Drifts
 	Events   []event
@@ -184,10 +185,7 @@ func (s *Site) addEvidence(r *http.Request, d *incidentData) error {
 	if err != nil {
 		return err
 	}
-	worst := sentinel.IncidentFinding{Check: d.Check, Key: d.Key}
-	if len(d.Open) > 0 {
-		worst = d.Open[0]
-	}
+	worst := d.worstFinding()
 	var compared []sentinel.Result
 	for i := range results {
 		if results[i].Check == worst.Check {
@@ -207,6 +205,19 @@ func (s *Site) addEvidence(r *http.Request, d *incidentData) error {
 		d.Hidden = len(samples) > 0
 	}
 	return err
+}
+
+// worstFinding is the worst open finding, or the one that opened an incident that has ended.
+func (d incidentData) worstFinding() sentinel.IncidentFinding {
+	if len(d.Open) > 0 {
+		return d.Open[0]
+	}
+	for _, f := range d.Findings {
+		if f.Check == d.Check && f.Key == d.Key {
+			return f
+		}
+	}
+	return sentinel.IncidentFinding{Check: d.Check, Key: d.Key}
 }
 
 // scoreOf returns what a detector says of the part of a check that a finding is about.
@@ -235,7 +246,11 @@ func (s score) Middle() string { return float((s.Low + s.High) / 2) }
 
 // addStory adds what has happened, and what it shows of repairs, notices and silences.
 func (s *Site) addStory(ctx context.Context, d *incidentData) error {
-	repairs, err := s.Store.Repairs(ctx, store.RepairFilter{Incident: d.ID})
+	begin := d.Opened
+	if len(d.Openings) > 0 {
+		begin = d.Openings[0]
+	}
+	repairs, err := s.Store.Repairs(ctx, store.RepairFilter{Incident: d.ID, Since: begin.Add(-time.Hour)})
 	if err != nil {
 		return err
 	}
@@ -258,6 +273,9 @@ func (s *Site) addStory(ctx context.Context, d *incidentData) error {
 		}
 	}
 	d.Events = timeline(d.Incident, repairs, notices, log)
+	if d.Chart, err = s.incidentChart(ctx, d, appliedAt(repairs)); err != nil {
+		return err
+	}
 	if s.Agent.Ready() && !d.Over() {
 		silences, err := s.Agent.Silences(ctx)
 		if err != nil {
@@ -269,7 +287,9 @@ func (s *Site) addStory(ctx context.Context, d *incidentData) error {
 			}
 		}
 	}
-	alike, err := s.Store.Incidents(ctx, store.IncidentFilter{Check: d.Check, Resolved: true, Limit: mostAlike + 1})
+	alike, _, err := s.Store.SearchIncidents(ctx, store.IncidentSearch{
+		Dataset: d.Table.String(), Check: d.Check, Limit: mostAlike + 1,
+	})
 	for _, o := range alike {
 		if o.ID != d.ID && len(d.Alike) < mostAlike {
 			d.Alike = append(d.Alike, o)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,6 @@ func init() {
 	} {
 		addAction(action{path: "/incidents/{id}/" + what, role: access.Operator, do: onIncident(do)})
 	}
-	addAction(action{path: "/silences/{id}/end", role: access.Operator, do: endSilence})
 }
 
 // actTime bounds how long a person waits for an action. What is in force by then is recorded later.
@@ -146,17 +146,6 @@ func silence(s *Site, r *request, i sentinel.Incident) error {
 	return s.Agent.Silence(r.Context(), v)
 }
 
-// endSilence ends a silence now.
-func endSilence(s *Site, r *request) (string, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), actTime)
-	defer cancel()
-	back := ownPath(r.PostFormValue("next"))
-	if _, err := s.Agent.EndSilence(ctx, r.PathValue("id"), r.Who(), r.Field("why")); err != nil {
-		return "", s.refused(err, back)
-	}
-	return back, nil
-}
-
 // expectedForm is what the form that labels points of a series is filled with.
 type expectedForm struct {
 	Check, Segment string
@@ -216,13 +205,14 @@ func markExpected(s *Site, r *request, i sentinel.Incident) error {
 	}
 	err = s.Agent.Label(r.Context(), store.Label{
 		Check: r.Field("check"), Segment: r.Field("segment"), Exclude: true, Who: r.Who(), Why: r.Field("why"),
-		From: from, To: to.Add(time.Minute - time.Microsecond), // the field has no seconds
+		Incident: i.ID, From: from, To: to.Add(time.Minute - time.Microsecond), // the field has no seconds
 	})
-	if err != nil || r.Field("resolve") == "" || i.State == sentinel.Resolved {
+	if err != nil && !errors.Is(err, agent.ErrUnrecorded) || r.Field("resolve") == "" || i.State == sentinel.Resolved {
 		return err
 	}
-	_, err = s.Agent.Decide(r.Context(), "resolve", i.ID, r.Who(), "expected: "+r.Field("why"))
-	return err
+	// The label is in force, recorded or not, and so the incident is resolved as it was asked for.
+	_, resolveErr := s.Agent.Decide(r.Context(), "resolve", i.ID, r.Who(), "expected: "+r.Field("why"))
+	return cmp.Or(resolveErr, err)
 }
 
 // acceptSchema makes the schema as it was read the accepted one.

@@ -21,6 +21,8 @@ func init() {
 const (
 	mostListed = 200 // open incidents on the list
 	mostEnded  = 25  // of those that have ended
+	// mostSilences is how many silences are beside the list.
+	mostSilences = 5
 )
 
 // incidentsData is the content of incidents.html.
@@ -28,9 +30,11 @@ type incidentsData struct {
 	Sentence string
 	Now      time.Time
 	needs
-	More     int                 // open ones that are not listed
-	Ended    []sentinel.Incident // the newest first
-	Silences []notify.SilenceStatus
+	More  int                 // open ones that are not listed
+	Ended []sentinel.Incident // the newest first
+	// Silences are those that end first.
+	Silences     []notify.SilenceStatus
+	MoreSilences int
 }
 
 func (s *Site) incidentList(r *http.Request) (d incidentsData, err error) {
@@ -56,9 +60,12 @@ func (s *Site) incidentList(r *http.Request) (d incidentsData, err error) {
 	}
 	slices.SortFunc(d.Ended, func(a, b sentinel.Incident) int { return b.Resolved.Compare(a.Resolved) })
 	d.Ended = d.Ended[:min(mostEnded, len(d.Ended))]
-	if d.Silences, err = s.silenceRows(ctx); err != nil {
+	silences, err := s.silenceRows(ctx)
+	if err != nil {
 		return d, err
 	}
+	d.Silences = silences[:min(mostSilences, len(silences))]
+	d.MoreSilences = len(silences) - len(d.Silences)
 	switch n := len(d.Needs); {
 	case n > 0:
 		d.Sentence = plural(n, "incident needs", "incidents need") + " you"

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
-	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
@@ -344,12 +343,4 @@ func (s *Site) glance(ctx context.Context, all []*dataset) (glance, error) {
 		}
 	}
 	return g, nil
-}
-
-// silenceRows are the silences in force.
-func (s *Site) silenceRows(ctx context.Context) ([]notify.SilenceStatus, error) {
-	if !s.Agent.Ready() {
-		return nil, nil
-	}
-	return s.Agent.Silences(ctx)
 }

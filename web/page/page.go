@@ -36,6 +36,8 @@ type Agent interface {
 	Channels() []string
 	// ServiceLevels returns how the datasets with an objective stand now.
 	ServiceLevels() []slo.Report
+	// ServiceLevelsOver returns how they stood from one time to another.
+	ServiceLevelsOver(from, to time.Time) []slo.Report
 	// Decide acts on an incident. what is "ack", "resolve", or "note" with why as its text.
 	Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error)
 	// Silence suppresses notifications for a time.
@@ -126,11 +128,18 @@ func (s *Site) Routes(mux *http.ServeMux, g *access.Guard) {
 	pictures := http.StripPrefix("/docs/", http.FileServerFS(docs.Files))
 	mux.Handle("GET /docs/plots/{name}", g.Browser("", s.refuse, pictures))
 	mux.Handle("GET /docs/page/{name}", g.Browser("", s.refuse, pictures))
+	for from, to := range moved {
+		mux.Handle("GET "+from, http.RedirectHandler(s.Base+to, http.StatusMovedPermanently))
+	}
 	mux.HandleFunc("GET /login", s.loginForm)
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("GET /assets/{name}", serveAsset)
 	mux.Handle("GET /events", g.Browser("", s.refuse, http.HandlerFunc(s.events)))
 }
+
+// moved are the addresses of pages that were replaced, and of those that replace them. A browser
+// keeps what follows #, so that a link to one incident leads to its row.
+var moved = map[string]string{"/samples": "/incidents"}
 
 // Run keeps what the pages show up to date, until ctx ends. Then it ends all streams of news.
 func (s *Site) Run(ctx context.Context) {

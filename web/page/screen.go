@@ -83,6 +83,7 @@ type frame struct {
 	Version   string
 	Problems  []string
 	Live      string // the kinds of news that change the screen
+	About     string // the datasets whose news change it, one a line; "": those of any
 	Signed    string // who is signed in; "" if nobody is
 	Next      string // the path to come back to after signing in
 	FormToken string
@@ -98,6 +99,9 @@ type navItem struct {
 	Hot        bool
 }
 
+// about is the content of a screen that shows some datasets alone.
+type about interface{ about() []string }
+
 // screen answers with a screen.
 func (s *Site) screen(sc screen) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -108,6 +112,9 @@ func (s *Site) screen(sc screen) http.Handler {
 		}
 		f := s.frame(r, data)
 		f.Live = sc.live
+		if of, ok := data.(about); ok {
+			f.About = strings.Join(of.about(), "\n")
+		}
 		s.write(w, r, http.StatusOK, sc.template, f)
 	})
 }

@@ -17,6 +17,26 @@ func seriesPath(t sentinel.Table, check string, days int) string {
 	return datasetPath(t) + "/series?days=" + strconv.Itoa(days) + "&check=" + url.QueryEscape(check)
 }
 
+// seriesPathIn is the address of the values of a check from one time to another.
+func seriesPathIn(t sentinel.Table, check, segment string, from, to time.Time) string {
+	v := url.Values{"check": {check}, "from": {strconv.FormatInt(from.Unix(), 10)}, "to": {strconv.FormatInt(to.Unix(), 10)}}
+	if segment != "" {
+		v.Set("segment", segment)
+	}
+	return datasetPath(t) + "/series?" + v.Encode()
+}
+
+// seriesTime is the time that a request for values is about: from and to, in seconds since 1970,
+// or the last days.
+func seriesTime(r *http.Request, now time.Time) (from, to time.Time) {
+	first, err := strconv.ParseInt(r.FormValue("from"), 10, 64)
+	last, err2 := strconv.ParseInt(r.FormValue("to"), 10, 64)
+	if err != nil || err2 != nil || first >= last {
+		return now.AddDate(0, 0, -days(r)), now
+	}
+	return time.Unix(first, 0), time.Unix(last, 0)
+}
+
 // seriesAnswer is the values of one chart, for the script that draws it anew to be zoomed. The
 // lists have one length.
 type seriesAnswer struct {
@@ -43,8 +63,8 @@ func (s *Site) serveSeries(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, now := &o.Checks[at], s.Clock.Now()
-	from := now.AddDate(0, 0, -days(r))
-	points, err := s.readSeries(r.Context(), c, "", from, now)
+	from, to := seriesTime(r, now)
+	points, err := s.readSeries(r.Context(), c, r.FormValue("segment"), from, to)
 	if err != nil {
 		s.fail(w, r, err)
 		return

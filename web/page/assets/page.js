@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const root = document.documentElement;
+  const base = root.dataset.events.replace(/\/events$/, "");
   const typing = (el) => el && (el.matches("input, textarea, select") || el.isContentEditable);
 
   // Times: the server writes the dataset's zone; people read their own, and find the other in the title.
@@ -27,7 +28,7 @@
 
   // News: a page is loaded again when something that it shows has changed, at most every five seconds.
   const kinds = (root.dataset.live || "").split(" ").filter(Boolean);
-  const shown = root.dataset.dataset;
+  const shown = root.dataset.datasets?.split("\n"); // the datasets that the page shows; undefined: any
   let waiting = null, heard = Date.now(), paused = false, last = 0;
   function stale() {
     const live = document.getElementById("live");
@@ -65,7 +66,7 @@
       alive();
       const news = JSON.parse(e.data);
       if (!news.kinds.some((k) => k === "summary" || kinds.includes(k))) return;
-      if (shown && news.datasets && !news.datasets.includes(shown)) return;
+      if (shown && news.datasets && !news.datasets.some((name) => shown.includes(name))) return;
       later();
     });
     addEventListener("pagehide", () => source.close());
@@ -78,13 +79,16 @@
     document.addEventListener("visibilitychange", () => { if (!document.hidden && waiting === false) { waiting = null; later(); } });
   }
 
+  // Links of earlier versions lead to an incident's row on one page with all of them.
+  const old = /^#incident-(.+)$/.exec(location.hash);
+  if (old && !document.getElementById(location.hash.slice(1))) location.replace(base + "/incidents/" + old[1]);
+
   // Keys: none acts in a field, and none decides anything.
   const off = document.getElementById("keys-off"), list = document.getElementById("keys");
   off.checked = localStorage.getItem("keys") === "off";
   off.addEventListener("change", () => localStorage.setItem("keys", off.checked ? "off" : "on"));
   document.querySelectorAll(".keys").forEach((el) => { el.hidden = false; });
-  const base = root.dataset.events.replace(/\/events$/, "");
-  const places = { o: "/", d: "/datasets", i: "/incidents", r: "/repairs", l: "/lineage" };
+  const places = { o: "/", d: "/datasets", i: "/incidents", r: "/repairs", l: "/lineage", h: "/history" };
   let before = "";
   function move(step) {
     const rows = [...document.querySelectorAll("main a.name, main .need .what a, main .rows a.hit")].filter((a) => a.offsetParent);
