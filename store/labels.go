@@ -117,12 +117,16 @@ func (s *Store) Labels(ctx context.Context) ([]Label, error) { return s.labels(c
 
 // labels returns the labels that were set at an instant or after it.
 func (s *Store) labels(ctx context.Context, since int64) (out []Label, err error) {
-	const query = `SELECT check_id, segment, from_at, to_at, exclude, why, who FROM label ORDER BY id`
-	err = s.each(ctx, query, nil, func(scan func(...any) error) error {
+	const query = `
+SELECT check_id, segment, from_at, to_at, exclude, why, who, set_at, incident FROM label
+WHERE set_at >= ? ORDER BY id`
+	err = s.each(ctx, query, []any{since}, func(scan func(...any) error) error {
 		var l Label
-		var from, to int64
-		err := scan(&l.Check, &l.Segment, &from, &to, &l.Exclude, &l.Why, &l.Who)
-		l.From, l.To = fromMicros(from), fromMicros(to)
+		var from, to, at int64
+		err := scan(&l.Check, &l.Segment, &from, &to, &l.Exclude, &l.Why, &l.Who, &at, &l.Incident)
+		if l.From, l.To = fromMicros(from), fromMicros(to); at != 0 {
+			l.At = fromMicros(at)
+		}
 		out = append(out, l)
 		return err
 	})

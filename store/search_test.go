@@ -53,7 +53,7 @@ func fillSearched(t *testing.T, url string, rng *rand.Rand) *searched {
 			Findings: []sentinel.IncidentFinding{{Check: "c", Kind: kind, Severity: severity, Opened: at, Resolved: at.Add(time.Hour)}}}
 		out.incidents = append(out.incidents, i)
 		r := sentinel.Repair{ID: "r" + id, Key: "r" + id, Table: table, Check: "c", State: sentinel.RepairPlanned, Created: at,
-			Plan: sentinel.Plan{Action: []string{"sql", "webhook"}[rng.IntN(2)]}}
+			Plan: sentinel.Plan{Action: []string{"sql", "webhook"}[rng.IntN(2)], Table: table}}
 		e := store.AuditEntry{At: at, Actor: searchPeople[rng.IntN(5)], What: "repair.planned", Subject: r.ID}
 		if _, err := s.AddRepair(t.Context(), r, e); err != nil {
 			t.Fatal(err)

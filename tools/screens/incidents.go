@@ -82,3 +82,26 @@ func (s *sample) addRepair(ctx context.Context) error {
 	}
 	return nil
 }
+
+// addLog adds what people and the agent have done to the audit log, and a false alarm.
+func (s *sample) addLog(ctx context.Context) error {
+	for _, e := range []store.AuditEntry{
+		{Actor: "on-call for ann", What: "login"},
+		{Actor: "on-call for ann", What: "incident.ack", Subject: "i-customers", Detail: "asked the owners of the app"},
+		{Actor: "on-call for bob", What: "silence.set", Subject: "s1", Detail: `{"id":"s1","dataset":"shop.public.orders",` +
+			`"from":"2026-11-27T05:00:00Z","until":"2026-11-27T09:00:00Z","who":"on-call for bob","why":"the loader is moved ` +
+			`to other machines"}`},
+		{Actor: "on-call for ann", What: "incident.note", Subject: "i-payments",
+			Detail: "The provider confirms an outage, they replay from 07:30. The archive has the full day."},
+		{Actor: "web", What: "login.refused", Subject: "10.20.30.40", Detail: "1 within a minute, the last for /login"},
+		{Actor: "root", What: "config.reload"},
+	} {
+		e.At = now.Add(-45 * time.Minute)
+		if err := s.store.AppendAudit(ctx, e); err != nil {
+			return err
+		}
+	}
+	at := now.AddDate(0, 0, -19)
+	return s.store.Label(ctx, store.Label{Check: orders.String() + "/row_count:day", From: at.Add(-24 * time.Hour), To: at,
+		Exclude: true, Who: "on-call for ann", Why: "a sale", At: at, Incident: "orders-" + time.Duration(19).String()})
+}

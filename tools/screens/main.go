@@ -25,6 +25,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -40,13 +41,15 @@ func main() {
 // screensOfSample are the pictures that are taken of the sample.
 var screensOfSample = []string{
 	"overview=/", "datasets=/datasets", "dataset=/datasets/shop/public/payments", "lineage=/lineage?of=shop.public.payments",
-	"docs=/docs/checks/freshness.md", "login=/login",
+	"docs=/docs/checks/freshness.md", "login=/login", "incident=/incidents/i-payments", "incidents=/incidents",
+	"history=/history", "history-repairs=/history/repairs", "audit=/history/audit", "report=/history/report?month=2026-11",
+	"silences=/silences",
 }
 
 // start takes pictures of an agent, or of the sample where there is no address.
 func start(url, out string, screens []string) (err error) {
 	if url != "" {
-		return run(url, out, screens)
+		return run(url, out, "", screens)
 	}
 	dir, err := os.MkdirTemp("", "sentinel-screens-")
 	if err != nil {
@@ -62,12 +65,12 @@ func start(url, out string, screens []string) (err error) {
 	if len(screens) == 0 {
 		screens = screensOfSample
 	}
-	err = run(url, out, screens)
+	err = run(url, out, sampleToken, screens)
 	stop()
 	return errors.Join(err, <-ended)
 }
 
-func run(url, out string, screens []string) (err error) {
+func run(url, out, token string, screens []string) (err error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	defer stop()
@@ -86,20 +89,35 @@ func run(url, out string, screens []string) (err error) {
 		for _, width := range []int64{1280, 390} {
 			for _, scheme := range []string{"light", "dark"} {
 				file := filepath.Join(out, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
-				err = errors.Join(err, picture(ctx, url+path, file, width, scheme))
+				err = errors.Join(err, picture(ctx, shot{url + path, file, scheme, width}, token))
 			}
 		}
 	}
 	return err
 }
 
-// picture takes one picture of a whole page.
-func picture(ctx context.Context, url, file string, width int64, scheme string) error {
+// shot is one picture that is taken.
+type shot struct {
+	url, file, scheme string
+	width             int64
+}
+
+// picture takes one picture of a whole page, as whoever has a token; "": as anybody.
+func picture(ctx context.Context, s shot, token string) error {
+	url := s.url
 	err := chromedp.Do(ctx,
-		chromedp.EmulateViewport(width, 900),
+		chromedp.EmulateViewport(s.width, 900),
 		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}
 			_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
+			return err
+		}),
+		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			headers := network.Headers{}
+			if token != "" {
+				headers["Authorization"] = "Bearer " + token
+			}
+			_, err := cdp.Call(ctx, t, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: headers})
 			return err
 		}),
 		chromedp.Navigate(url),
@@ -113,7 +131,7 @@ func picture(ctx context.Context, url, file string, width int64, scheme string) 
 		return fmt.Errorf("%s: %w", url, err)
 	}
 	if overflow > 0 {
-		fmt.Printf("%s is %d px wider than %d\n", url, overflow, width)
+		fmt.Printf("%s is %d px wider than %d\n", url, overflow, s.width)
 	}
 	taken, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
@@ -123,7 +141,7 @@ func picture(ctx context.Context, url, file string, width int64, scheme string) 
 	if err != nil {
 		return fmt.Errorf("%s: %w", url, err)
 	}
-	return os.WriteFile(file, small, 0o644)
+	return os.WriteFile(s.file, small, 0o644)
 }
 
 // fewColours reduces a picture to its 256 most frequent colours: pages have few.

@@ -16,8 +16,10 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/predict"
 	"github.com/sentinel-dq/sentinel/schedule"
+	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/web"
@@ -26,6 +28,9 @@ import (
 
 // now is the time in the pictures.
 var now = time.Date(2026, 11, 27, 6, 41, 8, 0, time.UTC)
+
+// sampleToken is that of an operator of the sample.
+const sampleToken = "token-of-the-sample"
 
 // sample is a shop with 30 days of history: a source that has stopped, what that reaches, a
 // column that was lost, and a warehouse that cannot be reached.
@@ -42,6 +47,30 @@ type sampleAgent struct {
 
 func (a sampleAgent) Risks() []sentinel.Risk { return a.risks }
 func (a sampleAgent) Channels() []string     { return []string{"pager", "chat"} }
+func (a sampleAgent) Ready() bool            { return true }
+
+func (a sampleAgent) Silences(context.Context) ([]notify.SilenceStatus, error) {
+	at := func(hours int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(hours) * time.Hour) }
+	return []notify.SilenceStatus{
+		{Silence: notify.Silence{ID: "s1", Dataset: "shop.public.orders", From: at(-1), Until: at(3), Who: "on-call for ann",
+			Why: "the loader is moved to other machines"}, Active: true, Matches: 1},
+		{Silence: notify.Silence{ID: "s2", Dataset: "shop.staging.old_*", From: at(-60), Until: at(40), Who: "on-call for bob",
+			Why: "to be dropped"}, Active: true, Warning: "it matches nothing: none of the checks of 13 datasets"},
+		{Silence: notify.Silence{ID: "s3", Owner: "crm-team", Tier: "info", From: at(12), Until: at(24), Who: "on-call for eve",
+			Why: "the vendor's maintenance"}, Matches: 1},
+	}, nil
+}
+
+func (a sampleAgent) ServiceLevelsOver(from, to time.Time) (out []slo.Report) {
+	for n, t := range []sentinel.Table{payments, revenue, orders} {
+		line := &slo.Timeline{}
+		line.Set(from, to, slo.Good)
+		line.Set(to.Add(-time.Duration(12>>(2*n))*time.Hour), to, slo.Bad)
+		level := slo.Evaluate(line, slo.Objective{Target: 0.99, Window: to.Sub(from)}, to, nil)
+		out = append(out, slo.Report{Table: t, Indicator: slo.Loads, Level: level})
+	}
+	return out
+}
 
 func (a sampleAgent) RiskReasons(t sentinel.Table) (
 	risk sentinel.Risk, parts []predict.Contribution, quality predict.Report, ok bool,
@@ -102,7 +131,10 @@ func serveSample(ctx context.Context, dir string) (url string, ended <-chan erro
 	server := &web.Server{
 		Store: state, Board: s.board, Metrics: exporters.NewPrometheus("1.4.0"), Version: "1.4.0", StateName: "sqlite:sentinel.db",
 		Agent: sampleAgent{agent.New(agent.Config{Clock: clock}), risks()}, Condition: leads{}, Configuration: leads{},
-		Reloader: leads{}, Access: access.Access{Read: "open"}, Clock: clock, Log: slog.New(slog.DiscardHandler),
+		Reloader: leads{}, Clock: clock, Log: slog.New(slog.DiscardHandler),
+	}
+	server.Access.Tokens = []access.Token{
+		{Name: "on-call", Role: access.Operator, Text: sentinel.NewSecret(sampleToken)},
 	}
 	done := make(chan error, 1)
 	go func() { done <- errors.Join(server.Serve(ctx, listener), state.Close()) }()
@@ -270,7 +302,7 @@ func (s *sample) fill(ctx context.Context) error {
 		return err
 	}
 	s.board.Judged(b)
-	return s.addRepair(ctx)
+	return errors.Join(s.addRepair(ctx), s.addLog(ctx))
 }
 
 // results are what the checks of a dataset say now.

@@ -96,14 +96,6 @@ datasets:
 
 func (s *shop) file(name string) string { return filepath.Join(s.dir, name) }
 
-// as opens a tab in which somebody has signed in.
-func (s *shop) as(name, token, path string) *tab {
-	p := s.open("/login?next=" + path)
-	p.do(chromedp.SetValue("#name", name), chromedp.SetValue("#token", token), chromedp.Click("main button"))
-	p.until(`!!document.querySelector(".user")`)
-	return p
-}
-
 // log returns who has done what by the audit log, the oldest first.
 func (s *shop) log(about string) (entries []string) {
 	s.Helper()

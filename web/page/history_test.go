@@ -1,0 +1,183 @@
+package page_test
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web"
+)
+
+// as opens a tab in which the holder of a token has signed in.
+func (s *site) as(name, token, path string) *tab {
+	p := s.open("/login?next=" + path)
+	p.do(chromedp.SetValue("#name", name), chromedp.SetValue("#token", token), chromedp.Click("main button"))
+	p.until(`!!document.querySelector(".user")`)
+	return p
+}
+
+// ended records incidents that have ended, one a day back from noon.
+func (s *site) ended(n int) {
+	s.Helper()
+	var b store.Batch
+	for day := range n {
+		i := incident(table(day%7), fmt.Sprintf("%d rows", day))
+		i.ID = fmt.Sprintf("e%03d", day)
+		i.State, i.Opened = sentinel.Resolved, noon.AddDate(0, 0, -day)
+		i.Resolved, i.Owner = i.Opened.Add(time.Hour), fmt.Sprintf("team-%d", day%3)
+		i.Findings[0].Opened, i.Findings[0].Resolved = i.Opened, i.Resolved
+		if day%5 == 0 {
+			i.Severity, i.Findings[0].Severity = sentinel.Warn, sentinel.Warn
+		}
+		b.Incidents = append(b.Incidents, i)
+	}
+	s.record(b)
+}
+
+// Somebody finds incidents of long ago by their dataset, their days, who decided and how bad they
+// were, on pages, and each search has an address. Reading needs no script and no login.
+func TestTheHistoryIsSearched(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.fill(10)
+	s.ended(120)
+	for _, id := range []string{"e010", "e017"} {
+		e := store.AuditEntry{At: noon, Actor: "oncall for Ann", What: "incident.ack", Subject: id}
+		if err := s.store.AppendAudit(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := s.open("/history")
+	p.shows("Older")
+	const rows = `document.querySelectorAll(".hist tbody a.name").length`
+	if n := value[int](p, rows); n != 50 {
+		t.Errorf("the first page has %d rows", n)
+	}
+	p.follow("Older")
+	p.shows("Newest")
+	p.do(chromedp.SetValue("main [name=q]", "TABLE_00003"), chromedp.SetValue("main [name=who]", "ann"))
+	p.click("Search")
+	p.until(rows + ` === 2 && location.search.includes("who=ann")`)
+	p.do(chromedp.SetValue("main [name=who]", ""), chromedp.SetValue("main [name=from]", "2026-11-10"), chromedp.SetValue("main [name=to]", "2026-11-10"))
+	p.click("Search")
+	p.until(rows + ` === 1 && document.querySelector(".hist a.name").pathname === "/incidents/e017"`)
+	p.visit(s.url + "/history")
+	p.do(chromedp.Click(`.pill[href*="warn"]`))
+	p.until(rows + ` === 24 && location.search === "?severity=warn"`)
+	for path, want := range map[string]int{
+		"/history?from=yesterday": 400, "/history?after=x": 400, "/history/repairs?after=.": 400, "/history?to=2026-13-01": 400,
+		"/history/report?month=2026-13": 400, "/history/report?month=2027-01": 400, "/history/report?month=2026-10": 200,
+		"/history?q=%25&kind=x&owner=%27": 200, "/history/repairs": 200,
+	} {
+		if status, body, _ := s.get(path, nil); status != want {
+			t.Errorf("%s: %d, want %d: %s", path, status, want, body)
+		}
+	}
+}
+
+// The audit log is for whoever has signed in. It says that its chain is whole, or which entry breaks
+// it.
+func TestTheAuditLogIsVerified(t *testing.T) {
+	t.Parallel()
+	file := ""
+	s := serve(t, func(w *web.Server) {
+		file = filepath.Join(t.TempDir(), "audit.db")
+		var err error
+		if err = w.Store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if w.Store, err = store.Open(t.Context(), "sqlite:"+file); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s.store = s.server.Store
+	for n := range 230 {
+		e := store.AuditEntry{At: noon, Actor: "sentinel", What: "repair.planned", Subject: fmt.Sprint("r", n)}
+		if n%10 == 3 {
+			e.Actor, e.What, e.Detail = "ann", "incident.note", strings.Repeat("a long story ", 40)
+		}
+		if err := s.store.AppendAudit(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, body, _ := s.get("/history/audit", nil); status != http.StatusSeeOther || strings.Contains(body, "repair.planned") {
+		t.Errorf("anybody: %d", status)
+	}
+	p := s.as("eve", "token-of-grafana", "/history/audit")
+	p.shows("Chain verified to")
+	p.shows("every entry up to 231 is as it was written") // the login is one
+	const rows = `document.querySelectorAll(".audit tbody tr").length`
+	if n := value[int](p, rows); n != 100 {
+		t.Errorf("the first page has %d rows", n)
+	}
+	p.do(chromedp.SetValue("main [name=who]", "ANN"), chromedp.SetValue("main [name=what]", "incident."))
+	p.click("Search")
+	p.until(rows + ` === 23 && location.search === "?who=ANN&what=incident.&subject=&from=&to="`)
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"DROP TRIGGER audit_no_update", "UPDATE audit SET actor = 'bob' WHERE seq = 14"} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.click("Verify all again")
+	p.shows("The chain is broken at entry 14.")
+}
+
+// The report of a month counts what happened in it, and the chart of an incident shows its time.
+func TestTheReportOfAMonth(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.fill(10)
+	s.past(table(1))
+	s.ended(120)
+	label := store.Label{Check: "c", From: noon, To: noon, Exclude: true, Who: "ann", Why: "a sale", At: noon.Add(-time.Hour), Incident: "e004"}
+	if err := s.store.Label(t.Context(), label); err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := s.get("/history/report?month=2026-11", nil)
+	text := regexp.MustCompile(`\s+`).ReplaceAllString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, " "), " ")
+	for _, want := range []string{
+		"Report of November 2026", "Incidents 27 0 more were open", // one has begun at noon
+		"False alarms 1 of these", "team-1 9 0 9h", "a sale by ann", "Time to resolve 1h", "mean of 26 that ended",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report has no %q: %s", want, text)
+		}
+	}
+	_, body, _ = s.get("/incidents/e001", nil)
+	if !strings.Contains(body, `class="incb"`) || !strings.Contains(body, `class="band"`) {
+		t.Errorf("the incident has no chart: %s", body)
+	}
+	p := s.open("/incidents/e001")
+	p.click("Zoom")
+	p.until(`document.querySelector("figure .uplot") !== null`)
+}
+
+// What replaces an old address is found there.
+func TestOldAddresses(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.fill(10)
+	s.ended(3)
+	p := s.open("/#incident-e001")
+	p.until(`location.pathname === "/incidents/e001"`)
+	p.visit(s.url + "/samples#incident-i-table_00007")
+	if at := value[string](p, "location.pathname + location.hash"); at != "/incidents#incident-i-table_00007" {
+		t.Errorf("the samples are at %s", at)
+	}
+}
