@@ -64,6 +64,7 @@ screens: ## take pictures of the pages of a sample into SCREENS (bin/screens); n
 	$(GO) run -C tools ./screens -out $(abspath $(or $(SCREENS),bin/screens))
 	cp $(or $(SCREENS),bin/screens)/overview-1280-light.png docs/page/overview.png
 	cp $(or $(SCREENS),bin/screens)/dataset-1280-dark.png docs/page/dataset.png
+	cp $(or $(SCREENS),bin/screens)/history-1280-light.png docs/page/history.png
 
 dashboards: ## write grafana/dashboards from tools/dashboards
 	$(GO) generate ./grafana

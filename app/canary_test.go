@@ -170,7 +170,7 @@ var canaryCommands = []string{
 	"docs", "docs security",
 	"validate", "plan", "doctor", "check", "check --no-state --format json", "check --no-state --format junit",
 	"gate --dataset lite.main.a0", "schema diff", "schema accept", "segments list --check lite.main.a0/row_count",
-	"history --check lite.main.a0/row_count --metric row_count", "risk report", "risk explain lite.main.a0", "slo", "incidents list",
+	"history --check lite.main.a0/row_count --metric row_count", "risk report", "risk explain lite.main.a0", "slo", "report", "incidents list",
 	"incidents list --all", "incidents show INCIDENT", "incidents ack INCIDENT", "silence list",
 	"silence add --dataset lite.main.a0 --for 1h --why x", "notify route --dataset lite.main.a0", "notify dead list",
 	"notify dead retry --all", "notify test chat", "notify test bot", "notify test hook", "notify test alerts",
@@ -236,7 +236,8 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 	}
 	paths := []string{"/", "/metrics", "/api/v1/results", "/api/v1/incidents?all=1", "/api/v1/repairs",
-		"/api/v1/silences", "/api/v1/notifications/dead", "/-/ready", "/datasets", "/lineage", "/samples"}
+		"/api/v1/silences", "/api/v1/notifications/dead", "/-/ready", "/datasets", "/lineage", "/history", "/history/repairs",
+		"/history/audit", "/history/report", "/silences"}
 	for _, link := range regexp.MustCompile(`href="(/datasets/[^"]+)"`).FindAllStringSubmatch(get("/datasets"), -1) {
 		paths = append(paths, link[1])
 	}

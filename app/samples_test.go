@@ -104,7 +104,7 @@ note varchar(40), country varchar(40), amount integer)`,
 	state := func() string { return w.read("sentinel.db") + w.read("sentinel.db-wal") }
 	id := regexp.MustCompile(`"id":"(\w+)"`).FindStringSubmatch(w.get(w.agent, "/api/v1/incidents"))[1]
 	public := w.read("said.txt") + w.get(w.agent, "/metrics") + w.get(w.agent, "/") + w.get(w.agent, "/api/v1/results") +
-		w.get(w.agent, "/api/v1/incidents") + w.get(w.agent, "/samples") + w.get(w.agent, "/api/v1/incidents/"+id+"/samples") +
+		w.get(w.agent, "/api/v1/incidents") + w.get(w.agent, "/incidents/"+id) + w.get(w.agent, "/api/v1/incidents/"+id+"/samples") +
 		w.get(w.agent, "/api/v1/history?check=expression") + received.of("/quiet")
 	told := received.of("/told") + received.of("/words")
 	kept := w.samples(id)
@@ -126,7 +126,7 @@ note varchar(40), country varchar(40), amount integer)`,
 	if !regexp.MustCompile(`id = 4711002, masked = [0-9a-f]{12} \(hash\)`).MatchString(told) {
 		t.Errorf("notices tell no keys: %s", told)
 	}
-	if page := w.getAs("tiger-tiger-tiger", "/samples"); strings.Count(page, "ListedCanary") != 5 {
+	if page := w.getAs("tiger-tiger-tiger", "/incidents/"+id); strings.Count(page, "ListedCanary") != 5 {
 		t.Errorf("the page: %s", page)
 	}
 	if !strings.Contains(state(), "ListedCanary") {
