@@ -240,3 +240,43 @@ func TestLoginsWaitAfterManyWrongTokens(t *testing.T) {
 		t.Errorf("after the logout: %d", code)
 	}
 }
+
+// A login of a browser that has a session ends that one, and its cookie is sent below the path of
+// the agent alone.
+func TestALoginEndsTheOneThatItReplaces(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	g := guard(access.Access{Tokens: []access.Token{token("oncall", access.Operator)}, Read: "token", OwnPath: "/sentinel"},
+		loopback, &now, &refusals{})
+	b := &browser{T: t, guard: g}
+	if _, err := b.signIn("ann", "token-of-oncall"); err != nil {
+		t.Fatal(err)
+	}
+	first := b.cookie
+	if first.Path != "/sentinel" {
+		t.Errorf("the cookie is sent to %s", first.Path)
+	}
+	again := func(token string) {
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:9780/login", nil)
+		r.AddCookie(first)
+		w := httptest.NewRecorder()
+		if _, err := g.Login(w, r, "bob", token); (err == nil) != (token == "token-of-oncall") {
+			t.Fatal(err)
+		}
+		for _, c := range w.Result().Cookies() {
+			b.cookie = c
+		}
+	}
+	again("wrong")
+	if code, _ := b.send("", http.MethodGet, nil); code != http.StatusOK {
+		t.Errorf("after a refused login: %d", code)
+	}
+	again("token-of-oncall")
+	if code, text := b.send("", http.MethodGet, nil); code != http.StatusOK || !strings.HasPrefix(text, "oncall for bob") {
+		t.Errorf("the new session: %d %s", code, text)
+	}
+	b.cookie = first
+	if code, _ := b.send("", http.MethodGet, nil); code != http.StatusUnauthorized {
+		t.Errorf("the session that was replaced: %d", code)
+	}
+}

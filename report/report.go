@@ -185,7 +185,7 @@ func (c *collected) each(t sentinel.Table, owner string, do func(*Figures)) {
 func (c *collected) incident(i sentinel.Incident) {
 	m := c.month
 	began := !i.Opened.Before(m.From)
-	over := i.State == sentinel.Resolved && i.Resolved.Before(m.Until)
+	over := i.State == sentinel.Resolved && !i.Resolved.After(m.Until)
 	end := m.Until
 	if over {
 		end = i.Resolved

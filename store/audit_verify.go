@@ -112,6 +112,12 @@ func (s *Store) SearchAudit(ctx context.Context, f AuditFilter) (found []AuditEn
 	if f.Before == 0 || f.Before > last {
 		f.Before = last + 1
 	}
+	if !f.Since.IsZero() || !f.Until.IsZero() {
+		if first, last, err = s.auditOf(ctx, f); err != nil || last == 0 {
+			return nil, 0, err
+		}
+		f.Before = min(f.Before, last+1)
+	}
 	f.From = f.Before - searchedEntries
 	limit := f.Limit
 	f.Limit++
@@ -126,6 +132,26 @@ func (s *Store) SearchAudit(ctx context.Context, f AuditFilter) (found []AuditEn
 		next = f.From
 	}
 	return found, next, nil
+}
+
+// auditOf returns the numbers of the first and the last entry in the time of a filter; 0 without any.
+func (s *Store) auditOf(ctx context.Context, f AuditFilter) (first, last int64, err error) {
+	const query = `SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM audit WHERE at >= ? AND at < ?`
+	args := []any{atOrAfter(f.Since), before(f.Until)}
+	err = s.each(ctx, query, args, func(scan func(...any) error) error { return scan(&first, &last) })
+	return first, last, err
+}
+
+// AuditBetween returns the entries of some kinds, by their words, from an instant to another, the
+// newest first, and at most 1,000.
+func (s *Store) AuditBetween(ctx context.Context, from, to time.Time, kinds []string) ([]AuditEntry, error) {
+	args := []any{atOrAfter(from), before(to)}
+	for _, kind := range kinds {
+		args = append(args, kind)
+	}
+	query := auditColumns + `WHERE at >= ? AND at < ? AND what IN (` + placeholders(len(kinds)) + `)
+ORDER BY at DESC, seq DESC LIMIT 1000`
+	return s.auditEntries(ctx, query, args...)
 }
 
 // AuditRange returns the numbers of the first and the last entry; 0 of an empty log.

@@ -16,7 +16,7 @@ func (s *Store) EachIncidentIn(
 	n := 0
 	for _, query := range []string{
 		`SELECT body FROM incident WHERE opened >= ?1 AND opened < ?2 ORDER BY opened DESC LIMIT ?3`,
-		`SELECT body FROM incident WHERE opened < ?1 AND ?2 <> 0 AND resolved >= ?1 LIMIT ?3`,
+		`SELECT body FROM incident WHERE opened < ?1 AND ?2 <> 0 AND resolved > ?1 LIMIT ?3`,
 		`SELECT body FROM incident WHERE opened < ?1 AND ?2 <> 0 AND resolved IS NULL LIMIT ?3`,
 	} {
 		args := []any{micros(from), micros(to), most - n + 1}

@@ -230,7 +230,8 @@ func printReportJSON(w io.Writer, r monthly.Report) error {
 		Levels   []monthLevelJSON             `json:"levels"`
 		Repairs  map[sentinel.RepairState]int `json:"repairs_by_state"`
 		Labels   []store.Label                `json:"labels"`
-	}{r.Name(), r.From, r.Until, figuresOf(r.Total), rows(r.Owners), rows(r.Datasets), []monthLevelJSON{}, r.States, r.Labels}
+	}{r.Name(), r.From, r.Until, figuresOf(r.Total), rows(r.Owners), rows(r.Datasets), []monthLevelJSON{}, r.States,
+		append([]store.Label{}, r.Labels...)}
 	for _, l := range r.Levels {
 		out.Levels = append(out.Levels, monthLevelJSON{l.Table.String(), l.Indicator, l.Objective.Target,
 			known(l.Actual), known(l.Left), r.Known(l)})

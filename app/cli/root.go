@@ -94,8 +94,8 @@ Exit codes: 0 fine, 1 data failed, 2 usage or configuration, 3 could not run.`,
 	root.AddCommand(
 		newDemo(), newDrill(), newInit(), newValidate(), newPlan(), newCheck(), newRun(), newReload(), newGate(),
 		newSchema(), newSegments(), newHistory(), newState(), newBacktest(), newRisk(), newSLO(), newReport(),
-		newIncidents(), newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newContract(), newRules(), newDashboards(),
-		newDocs(),
+		newIncidents(), newSilences(), newNotify(), newRepair(), newDoctor(), newImport(), newContract(), newRules(),
+		newDashboards(), newDocs(),
 		newVersion(),
 	)
 	if err := completeNames(root); err != nil {

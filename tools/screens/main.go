@@ -79,7 +79,7 @@ func run(url, out, token string, screens []string) (err error) {
 	if err := chromedp.Do(ctx); err != nil { // starts the browser
 		return err
 	}
-	ctx, stop = context.WithTimeout(ctx, 5*time.Minute)
+	ctx, stop = context.WithTimeout(ctx, 15*time.Minute)
 	defer stop()
 	for _, s := range screens {
 		name, path, ok := strings.Cut(s, "=")

@@ -64,8 +64,10 @@ func known(page, to string) bool {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" {
 		return err == nil
 	}
-	_, err = fs.Stat(docs.Files, path.Join(path.Dir(page), u.Path))
-	return err == nil && path.Ext(u.Path) != ""
+	name := path.Join(path.Dir(page), u.Path)
+	_, err = fs.Stat(docs.Files, name)
+	served := path.Ext(name) == ".md" || path.Dir(name) == "plots" || path.Dir(name) == "page"
+	return err == nil && served
 }
 
 // docsData is the content of docs.html.

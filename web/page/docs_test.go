@@ -1,6 +1,8 @@
 package page_test
 
 import (
+	"html"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +20,8 @@ func TestDocsAreServed(t *testing.T) {
 	}
 	_, list, _ := s.get("/docs", nil)
 	picture := regexp.MustCompile(`<img src="([^"]+)"`)
+	link := regexp.MustCompile(`<a href="([^"#]+)[^"]*"`)
+	linked := map[string]bool{}
 	for _, p := range pages {
 		status, body, _ := s.get("/docs/"+p.Path, nil)
 		if status != 200 || !strings.Contains(body, "<h1 id=") {
@@ -26,15 +30,26 @@ func TestDocsAreServed(t *testing.T) {
 		if !strings.Contains(list, `href="/docs/`+p.Path+`"`) {
 			t.Errorf("%s is not in the list", p.Path)
 		}
+		_, article, _ := strings.Cut(body, "<article")
+		for _, m := range link.FindAllStringSubmatch(article, -1) {
+			if to := html.UnescapeString(m[1]); !strings.Contains(to, ":") && to != "/" {
+				linked[path.Join("/docs", path.Dir(p.Path), to)] = true
+			}
+		}
 		for _, m := range picture.FindAllStringSubmatch(body, -1) {
 			if status, _, _ := s.get("/docs/"+m[1], nil); status != 200 {
 				t.Errorf("%s: the picture %s: %d", p.Path, m[1], status)
 			}
 		}
 	}
-	for path, want := range map[string]int{"/docs/store": 200, "/docs/nowhere.md": 404, "/docs/plots/x.svg": 404} {
-		if status, _, _ := s.get(path, nil); status != want {
-			t.Errorf("%s: %d, want %d", path, status, want)
+	for to := range linked {
+		if status, _, _ := s.get(to, nil); status != 200 {
+			t.Errorf("a page leads to %s: %d", to, status)
+		}
+	}
+	for at, want := range map[string]int{"/docs/store": 200, "/docs/nowhere.md": 404, "/docs/plots/x.svg": 404} {
+		if status, _, _ := s.get(at, nil); status != want {
+			t.Errorf("%s: %d, want %d", at, status, want)
 		}
 	}
 	_, found, _ := s.get("/docs?q=sentinel_store_rolled_back_seconds", nil)

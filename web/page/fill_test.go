@@ -134,6 +134,7 @@ func BenchmarkPages(b *testing.B) {
 	s.past(table(7))
 	for _, path := range []string{
 		"/", "/datasets", "/datasets?q=table_099&sort=oldest", "/datasets?state=fail", "/datasets/shop/schema_07/table_00007", "/lineage",
+		"/incidents/i-table_00007", "/history", "/history?q=nowhere", "/history/report", "/silences",
 	} {
 		b.Run(path, func(b *testing.B) {
 			for b.Loop() {

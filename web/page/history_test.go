@@ -64,10 +64,13 @@ func TestTheHistoryIsSearched(t *testing.T) {
 	}
 	p.follow("Older")
 	p.shows("Newest")
-	p.do(chromedp.SetValue("main [name=q]", "TABLE_00003"), chromedp.SetValue("main [name=who]", "ann"))
+	p.write("q", "TABLE_00003")
+	p.write("who", "ann")
 	p.click("Search")
 	p.until(rows + ` === 2 && location.search.includes("who=ann")`)
-	p.do(chromedp.SetValue("main [name=who]", ""), chromedp.SetValue("main [name=from]", "2026-11-10"), chromedp.SetValue("main [name=to]", "2026-11-10"))
+	p.write("who", "")
+	p.write("from", "2026-11-10")
+	p.write("to", "2026-11-10")
 	p.click("Search")
 	p.until(rows + ` === 1 && document.querySelector(".hist a.name").pathname === "/incidents/e017"`)
 	p.visit(s.url + "/history")
@@ -119,7 +122,8 @@ func TestTheAuditLogIsVerified(t *testing.T) {
 	if n := value[int](p, rows); n != 100 {
 		t.Errorf("the first page has %d rows", n)
 	}
-	p.do(chromedp.SetValue("main [name=who]", "ANN"), chromedp.SetValue("main [name=what]", "incident."))
+	p.write("who", "ANN")
+	p.write("what", "incident.")
 	p.click("Search")
 	p.until(rows + ` === 23 && location.search === "?who=ANN&what=incident.&subject=&from=&to="`)
 	db, err := sql.Open("sqlite", file)

@@ -311,21 +311,24 @@ func (s *Site) incidentLog(ctx context.Context, i sentinel.Incident) ([]store.Au
 		return nil, err
 	}
 	until := i.Resolved
-	for _, what := range []string{"silence.set", "baseline.accept", "label.set", "segments.accept", "table.accept"} {
-		entries, err := s.Store.AuditEntries(ctx, store.AuditFilter{What: what, Since: i.Opened, Limit: 200})
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			switch {
-			case !until.IsZero() && e.At.After(until.Add(time.Minute)):
-			case what == "silence.set" && strings.Contains(e.Detail, `"incident":"`+i.ID+`"`),
-				e.Subject == i.Table.String(),
-				slices.ContainsFunc(i.Findings, func(f sentinel.IncidentFinding) bool {
-					return slices.Contains(strings.Split(e.Subject, ", "), f.Check)
-				}):
-				log = append(log, e)
-			}
+	if !until.IsZero() {
+		until = until.Add(time.Minute)
+	}
+	kinds := []string{
+		"silence.set", "baseline.accept", "label.set", "segments.accept", "table.accept_created", "table.accept_dropped",
+	}
+	entries, err := s.Store.AuditBetween(ctx, i.Opened, until, kinds)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		switch {
+		case e.What == "silence.set" && strings.Contains(e.Detail, `"incident":"`+i.ID+`"`),
+			e.Subject == i.Table.String(),
+			slices.ContainsFunc(i.Findings, func(f sentinel.IncidentFinding) bool {
+				return slices.Contains(strings.Split(e.Subject, ", "), f.Check)
+			}):
+			log = append(log, e)
 		}
 	}
 	return log, nil

@@ -62,7 +62,8 @@ func TestPagesFitAPhone(t *testing.T) {
 	s.past(table(7))
 	p := s.open("/")
 	p.do(chromedp.EmulateViewport(360, 740))
-	for _, path := range []string{"/", "/datasets", "/datasets/shop/schema_07/table_00007", "/lineage", "/login", "/datasets/a/b/c"} {
+	for _, path := range []string{"/", "/datasets", "/datasets/shop/schema_07/table_00007", "/lineage", "/login", "/datasets/a/b/c",
+		"/incidents", "/incidents/i-table_00007", "/history", "/history/repairs", "/history/report", "/silences"} {
 		p.visit(s.url + path)
 		if over := value[int](p, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
 			t.Errorf("%s is %d px too wide", path, over)

@@ -70,6 +70,8 @@ func (t teller) ServiceLevels() []slo.Report {
 	}}}
 }
 
+func (t teller) ServiceLevelsOver(time.Time, time.Time) []slo.Report { return t.ServiceLevels() }
+
 // newWorld serves a world. Its address is open to readers.
 func newWorld(t *testing.T, text string) *world {
 	t.Helper()
@@ -87,6 +89,9 @@ func newWorld(t *testing.T, text string) *world {
 		"incidents.html": {"/incidents"}, "incident.html": {"/incidents/i1", "/incidents/i0", "/incidents/i2"},
 		"statements.html": {"/incidents/i1/statements"},
 		"repairs.html":    {"/repairs"}, "repair.html": {"/repairs/r1", "/repairs/r2"},
+		"history.html":         {"/history", "/history?q=" + url.QueryEscape(text) + "&owner=" + url.QueryEscape(text)},
+		"history_repairs.html": {"/history/repairs"}, "history_report.html": {"/history/report"},
+		"history_audit.html": {"/history/audit", "/history/audit?who=" + url.QueryEscape(text)}, "silences.html": {"/silences"},
 		"docs.html": {"/docs"}, "doc.html": {"/docs/page.md"},
 		"login.html":   {"/login?next=" + url.QueryEscape("/x?"+text)},
 		"message.html": {"/datasets/a/b/" + url.PathEscape(text), "/incidents/" + url.PathEscape(text), "/docs/" + url.PathEscape(text)},

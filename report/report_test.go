@@ -1,0 +1,134 @@
+package report_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/report"
+	"github.com/sentinel-dq/sentinel/store"
+)
+
+// The figures of a month are those that a loop over its minutes counts.
+func TestAReportCountsWhatHappened(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	rng := rand.New(rand.NewPCG(5, 5))
+	var all []sentinel.Incident
+	for table := range 12 { // a dataset has one incident at a time
+		at := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+		for n := 0; ; n++ {
+			at = at.Add(time.Duration(rng.IntN(15*24*60)) * time.Minute)
+			i := sentinel.Incident{
+				ID: fmt.Sprintf("i%d-%d", table, n), Table: sentinel.Table{Warehouse: "w", Name: fmt.Sprint("t", table)}, Check: "c",
+				Opened: at, State: sentinel.Resolved, Severity: sentinel.Fail, Owner: fmt.Sprint("o", table%3), Monitor: rng.IntN(4) == 0,
+			}
+			if at = at.Add(time.Duration(rng.IntN(12*24*60)) * time.Minute); i.Opened.After(now) {
+				break
+			}
+			if i.Resolved = at; at.After(now) {
+				i.State, i.Resolved = sentinel.Open, time.Time{}
+			}
+			all = append(all, i)
+		}
+	}
+	if _, err := s.Record(t.Context(), store.Batch{Incidents: all}); err != nil {
+		t.Fatal(err)
+	}
+	for _, month := range []string{"2026-08", "2026-09", "2026-10", "2026-11"} {
+		for _, zone := range []*time.Location{time.UTC, berlin} {
+			m, err := report.ParseMonth(month, zone, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := report.Of(t.Context(), report.Source{Store: s, Most: 1 << 20}, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want report.Figures
+			for _, i := range all {
+				open := func(at time.Time) bool { return !at.Before(i.Opened) && (i.Resolved.IsZero() || at.Before(i.Resolved)) }
+				for at := m.From; at.Before(m.Until); at = at.Add(time.Minute) {
+					if open(at) && !i.Monitor {
+						want.Bad += time.Minute
+					}
+				}
+				switch {
+				case !i.Opened.Before(m.From) && i.Opened.Before(m.Until):
+					want.Incidents++
+				case open(m.From):
+					want.Carried++
+				}
+				if open(m.Until) && i.Opened.Before(m.Until) {
+					want.Open++
+				}
+			}
+			got := r.Total
+			if got.Bad != want.Bad || got.Incidents != want.Incidents || got.Carried != want.Carried || got.Open != want.Open {
+				t.Errorf("%s in %s: got %+v, want %+v", month, zone, got, want)
+			}
+			sum := func(rows []report.Row) (f report.Figures) {
+				for _, row := range rows {
+					f.Bad, f.Incidents, f.Carried, f.Open = f.Bad+row.Bad, f.Incidents+row.Incidents, f.Carried+row.Carried, f.Open+row.Open
+				}
+				return f
+			}
+			for _, f := range []report.Figures{sum(r.Datasets), sum(r.Owners)} {
+				if f.Bad != want.Bad || f.Incidents != want.Incidents || f.Carried != want.Carried || f.Open != want.Open {
+					t.Errorf("%s: the rows have %+v, want %+v", month, f, want)
+				}
+			}
+		}
+	}
+	r, err := report.Of(t.Context(), report.Source{Store: s, Most: 3}, report.Month{From: now.AddDate(0, -2, 0), To: now, Until: now})
+	if err != nil || !r.Partial || r.Total.Incidents != 3 {
+		t.Errorf("a bounded report: %+v, %v", r.Total, err)
+	}
+}
+
+// A label makes an incident a false alarm until another one takes it back.
+func TestFalseAlarms(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	i := sentinel.Incident{ID: "i1", Table: sentinel.Table{Warehouse: "w", Name: "t"}, Check: "c", Opened: now.Add(-time.Hour),
+		State: sentinel.Open, Severity: sentinel.Fail}
+	if _, err := s.Record(t.Context(), store.Batch{Incidents: []sentinel.Incident{i}}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := report.ParseMonth("", time.UTC, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	label := store.Label{Check: "c", From: i.Opened, To: now, Exclude: true, Who: "ann", Why: "a sale", At: now.Add(-time.Minute), Incident: "i1"}
+	other := label
+	other.Check, other.Incident = "x", ""
+	for n, l := range []store.Label{other, label, {Check: "c", From: i.Opened, To: now, Who: "ann", Why: "no", At: now}} {
+		if err := s.Label(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		r, err := report.Of(t.Context(), report.Source{Store: s, Most: 10}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{0, 1, 0}[n]; r.Total.False != want || len(r.Labels) != 1+want {
+			t.Errorf("after %d labels: %d false alarms and %d labels, want %d", n+1, r.Total.False, len(r.Labels), want)
+		}
+	}
+}
