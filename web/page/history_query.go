@@ -16,7 +16,7 @@ type query struct {
 	Until  time.Time  // the first instant after the last day; zero: any
 }
 
-// searched are the fields of one screen's form.
+// readSearch reads the fields of a screen's form, and the days and the place that all searches have.
 func readSearch(path string, v url.Values, fields ...string) (q query, err error) {
 	q = query{path: path, values: url.Values{}}
 	for _, name := range append(fields, "from", "to", "after") {
@@ -24,18 +24,18 @@ func readSearch(path string, v url.Values, fields ...string) (q query, err error
 			q.values.Set(name, text)
 		}
 	}
-	if q.From, err = day0(q.Get("from")); err != nil {
+	if q.From, err = parseDay(q.Get("from")); err != nil {
 		return q, err
 	}
-	last, err := day0(q.Get("to"))
+	last, err := parseDay(q.Get("to"))
 	if !last.IsZero() {
 		q.Until = last.AddDate(0, 0, 1)
 	}
 	return q, err
 }
 
-// day0 reads a day of a form, in UTC.
-func day0(text string) (time.Time, error) {
+// parseDay reads a day of a form, in UTC.
+func parseDay(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
