@@ -119,6 +119,7 @@ func TestLayers(t *testing.T) {
 			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",
 			"/exporters", "/checks", "/rowdiff", "/slo", "/internal/panics", "/internal/wait",
 		},
+		"/report": {"", "/agent", "/slo", "/store"},
 		"/cluster": {
 			"",
 			"/secrets",
@@ -137,8 +138,8 @@ func TestLayers(t *testing.T) {
 		"/web/openapi/openapitest": {"/docs"},
 		"/docs":                    {},
 		"/web/page": {
-			"", "/access", "/agent", "/anomaly", "/checks", "/config", "/docs", "/notify", "/predict", "/repair", "/slo", "/store",
-			"/warehouse",
+			"", "/access", "/agent", "/anomaly", "/checks", "/config", "/docs", "/notify", "/predict", "/repair", "/report", "/slo",
+			"/store", "/warehouse",
 		},
 		"/scratch": {},
 		"/testenv": {"/scratch"},
@@ -158,7 +159,7 @@ func TestLayers(t *testing.T) {
 			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/app/propose", "/app/server", "/app/setup", "/chart", "/checks", "/config",
 			"/contract", "/demo", "/docs", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
 			"/importers/soda", "/notify", "/predict", "/predict/backtest", "/repair",
-			"/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
+			"/report", "/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
 		},
 		"/repair/repairtest": {"", "/repair", "/repair/reload", "/store", "/testenv", "/warehouse", "/warehouse/all"},
 		"/app/chaos":         {}, // only tests
