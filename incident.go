@@ -21,6 +21,7 @@ type Incident struct {
 	Tier    string        `json:"tier"`
 	Owner   string        `json:"owner,omitempty"`   // of the check that opened it
 	Runbook string        `json:"runbook,omitempty"` // URL; "" when none is configured
+	Tags    []string      `json:"tags,omitempty"`    // of the dataset, sorted
 	State   IncidentState `json:"state"`
 	// Severity is that of its worst open finding: Warn, Fail, or Error if a check could not run.
 	Severity Status `json:"severity"`

@@ -184,6 +184,7 @@ func (t *incidents) raise(r sentinel.Result, f sentinel.Finding, meta Meta) {
 		}
 	}
 	found.Tier, found.Owner, found.Runbook = meta.Tier, meta.Owner, meta.Runbook
+	d.Tags = meta.Tags
 	found.Severity, found.Message, found.Observed, found.Expected = f.Status, f.Message, f.Observed, f.Expected
 	found.Statement, found.Fewer = f.Statement, fewerRows(r, f)
 	found.Updated = latest(found.Opened, at)
@@ -246,7 +247,7 @@ func (t *incidents) begin(d *draft) sentinel.Incident {
 	if i.ID != "" && d.at.Sub(i.Resolved) <= flaps.Settle {
 		i.Flaps++
 	} else {
-		i = sentinel.Incident{ID: incidentID(d.Table, first, d.tick), Table: d.Table, Findings: i.Findings, Trace: t.trace}
+		i = sentinel.Incident{ID: incidentID(d.Table, first, d.tick), Table: d.Table, Tags: i.Tags, Findings: i.Findings, Trace: t.trace}
 	}
 	i = flaps.CountOpening(i, first.Opened)
 	i.Findings = slices.DeleteFunc(i.Findings, func(f sentinel.IncidentFinding) bool { return !f.Open() })

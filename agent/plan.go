@@ -17,9 +17,10 @@ import (
 
 // Meta describes a check for the reader of a notification.
 type Meta struct {
-	Tier    string // critical, warning or info
-	Owner   string // who is responsible for the dataset
-	Runbook string // URL of the instructions
+	Tier    string   // critical, warning or info
+	Owner   string   // who is responsible for the dataset
+	Runbook string   // URL of the instructions
+	Tags    []string // of the dataset, sorted
 }
 
 // Check is one configured check with its schedule.

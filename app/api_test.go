@@ -24,6 +24,7 @@ datasets:
     time_column: day
     samples: {columns: [id, country], limit: 3, mask: {country: hash}}
     slo: {objective: 99%%, window: 7d}
+    tags: [pii, finance]
     checks:
       - row_count: {id: rows, bucket: day, fail: "< 1", anomaly: {}}
       - row_count: {id: by, by: [country], fail: "> 1"}
@@ -37,7 +38,7 @@ datasets:
         sql: {do: ["UPDATE orders SET amount = 0 WHERE amount < 0"]}
         mode: plan
 notify: {nobody: {webhook: {url: "http://127.0.0.1:1/"}}}
-routes: [{to: [nobody], group_wait: 0s}]
+routes: [{tag: [fin*], to: [nobody], group_wait: 0s}, {to: []}]
 `
 
 // Every answer of a running agent, and every body that it takes, is as docs/openapi.json says.
@@ -58,9 +59,15 @@ func TestTheAgentAnswersAsDescribed(t *testing.T) {
 		return regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(w.get(w.agent, path))[1]
 	}
 	incident, repair := idOf("/api/v1/incidents"), idOf("/api/v1/repairs")
+	if !strings.Contains(w.get(w.agent, "/api/v1/incidents"), `"tags":["finance","pii"]`) ||
+		!strings.Contains(w.get(w.agent, "/api/v1/datasets?tag=pii&state=fail"), `"found":1`) {
+		t.Error("the tags are not in the answers")
+	}
+	w.until("the route by tag", func() bool { return strings.Contains(w.get(w.agent, "/metrics"), `channel="nobody"`) })
+
 	const who = `"who": "ann", "why": "a test"`
 	for _, r := range [][4]string{
-		{"GET", "/api/v1/results"}, {"GET", "/api/v1/results", "?dataset=shop.*"}, {"GET", "/api/v1/incidents", "?all=1"},
+		{"GET", "/api/v1/datasets"}, {"GET", "/api/v1/results"}, {"GET", "/api/v1/results", "?dataset=shop.*"}, {"GET", "/api/v1/incidents", "?all=1"},
 		{"GET", "/api/v1/history", "?check=nan&metric=value"}, {"GET", "/api/v1/history", "?check=rows&metric=row_count&limit=5"},
 		{"GET", "/api/v1/history", "?check=none&metric=none"},
 		{"GET", "/api/v1/repairs"}, {"GET", "/api/v1/notifications/dead"}, {"GET", "/api/v1/openapi.json"},

@@ -101,6 +101,7 @@ type Dataset struct {
 	Time       *checks.TimeColumn // how times are read; nil: by the type of TimeColumn
 	Location   *time.Location     // nil: none configured
 	DependsOn  []sentinel.Table
+	Tags       []string // sorted
 	Checks     []Check
 	Risk       *Risk            // nil: there is no deadline, or risk is off
 	SLO        *SLO             // nil: no service level is promised

@@ -61,6 +61,7 @@ func (r *reader) dataset(c *Config, e *datasetEntry, base inherited, ids map[str
 		r.known(c, nodeOf(e.node, where, settings.Index("depends_on", i)), up)
 	}
 	r.inherit(&base, e.inheritable, e.node)
+	d.Tags = base.tags
 	if base.timezone != "" {
 		if loc, err := schedule.Zone(base.timezone); err == nil {
 			d.Location = loc

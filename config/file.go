@@ -56,6 +56,7 @@ type inheritable struct {
 	Schedule    maybe[string]          `yaml:"schedule" default:"*/5 * * * *" doc:"Cron expression of the checks."`
 	Timezone    maybe[string]          `yaml:"timezone" doc:"IANA name. Default: UTC for schedules, none for columns."`
 	Owner       maybe[string]          `yaml:"owner" doc:"Who is responsible."`
+	Tags        maybe[[]string]        `yaml:"tags" doc:"Words to find and route the dataset by, such as finance."`
 	Tier        maybe[string]          `yaml:"tier" default:"warning" enum:"critical,warning,info" doc:"Importance."`
 	Runbook     maybe[string]          `yaml:"runbook" doc:"Link for whoever is notified."`
 	RowSecurity maybe[string]          `yaml:"row_security" default:"error" enum:"error,visible" doc:"If row security hides rows: error, or judge the visible ones."`

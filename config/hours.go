@@ -77,7 +77,7 @@ func gapWarning(gaps []notify.Gap, i sentinel.Incident, datasets int) string {
 }
 
 // Incidents returns an incident for each different way in which the checks of a dataset
-// are routed: with its table, tier and owner, and the ids of its checks, joined.
+// are routed: with its table, tier, owner and tags, and the ids of its checks, joined.
 func (c *Config) Incidents() (all []sentinel.Incident) {
 	for _, d := range c.Datasets {
 		all = append(all, d.Incidents(d.Pattern.Table)...)
@@ -100,7 +100,7 @@ func (d Dataset) Incidents(t sentinel.Table) (all []sentinel.Incident) {
 		ids[key] = append(ids[key], check.Common().ID)
 	}
 	for _, key := range order {
-		i := sentinel.Incident{Table: t, Tier: key[0], Owner: key[1], Check: strings.Join(ids[key], ", ")}
+		i := sentinel.Incident{Table: t, Tier: key[0], Owner: key[1], Tags: d.Tags, Check: strings.Join(ids[key], ", ")}
 		all = append(all, i)
 	}
 	return all

@@ -156,6 +156,7 @@ type inherited struct {
 	owner    string
 	tier     string
 	runbook  string
+	tags     []string // sorted
 	// rowSecurity is "visible" where the rows that a user sees are judged.
 	rowSecurity string
 	confirm     *checks.Confirm
@@ -195,6 +196,9 @@ func (r *reader) inherit(to *inherited, from inheritable, n *yaml.Node) {
 	}
 	if from.Runbook.given {
 		to.runbook = r.shared(from.Runbook.value)
+	}
+	if from.Tags.given {
+		r.inheritTags(to, from.Tags.value, n)
 	}
 	if from.Confirm.given {
 		r.inheritConfirm(to, from.Confirm.value, n)

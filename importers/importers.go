@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/settings"
 )
 
@@ -108,6 +109,7 @@ func (p Place) String() string {
 type Dataset struct {
 	Table   string   // schema.table or table; may hold wildcards
 	Exclude []string // tables that a wildcard does not match
+	Tags    []string // sorted
 	Checks  []Check
 }
 
@@ -245,6 +247,26 @@ func (i *Imported) Add(table string, checks ...Check) {
 	}
 	if len(checks) > 0 {
 		i.Datasets = append(i.Datasets, Dataset{Table: table, Checks: checks})
+	}
+}
+
+// Tag adds tags to a table that has checks. It leaves out, with the reason, what is no tag of
+// Sentinel.
+func (i *Imported) Tag(at Place, table string, tags []string) {
+	for n := range i.Datasets {
+		d := &i.Datasets[n]
+		if d.Table != table {
+			continue
+		}
+		for _, t := range tags {
+			if why := config.WrongTag(t); why != "" {
+				i.Leave(at, table, fmt.Sprintf("the tag %q %s", t, why))
+				continue
+			}
+			d.Tags = append(d.Tags, t)
+		}
+		slices.Sort(d.Tags)
+		d.Tags = slices.Compact(d.Tags)
 	}
 }
 

@@ -40,6 +40,9 @@ func writeDataset(b *strings.Builder, d Dataset, warehouse, schema string) {
 	if len(d.Exclude) > 0 {
 		fmt.Fprintf(b, "    exclude: %s\n", w.list(d.Exclude))
 	}
+	if len(d.Tags) > 0 {
+		fmt.Fprintf(b, "    tags: %s\n", w.list(d.Tags))
+	}
 	b.WriteString("    checks:\n")
 	for _, c := range d.Checks {
 		b.WriteString("      - " + strings.ReplaceAll(w.check(c), "\n", "\n        ") + "\n")

@@ -52,6 +52,8 @@ func (r *Route) mismatch(i sentinel.Incident) string {
 		return "tier " + i.Tier + " is not " + strings.Join(r.Tier, " or ")
 	case !matchAny(r.Owner, i.Owner):
 		return fmt.Sprintf("owner %q is not %s", i.Owner, strings.Join(r.Owner, " or "))
+	case !matchTags(r.Tag, i.Tags):
+		return "no tag is " + strings.Join(r.Tag, " or ")
 	case !matchTable(r.Dataset, i.Table):
 		return "the dataset is not " + strings.Join(r.Dataset, " or ")
 	}
@@ -64,7 +66,7 @@ func (r *Route) takes(now time.Time) string {
 	for _, m := range []struct {
 		name     string
 		patterns []string
-	}{{"tier", r.Tier}, {"owner", r.Owner}, {"dataset", r.Dataset}} {
+	}{{"tier", r.Tier}, {"owner", r.Owner}, {"tag", r.Tag}, {"dataset", r.Dataset}} {
 		if len(m.patterns) > 0 {
 			parts = append(parts, m.name+" "+strings.Join(m.patterns, " or "))
 		}
@@ -182,7 +184,7 @@ func Hides(routes []Route, n int) int {
 	for i := range routes[:n] {
 		r := &routes[i]
 		if !r.Continue && len(r.During) == 0 && within(r.Tier, late.Tier) && within(r.Owner, late.Owner) &&
-			within(r.Dataset, late.Dataset) {
+			within(r.Tag, late.Tag) && within(r.Dataset, late.Dataset) {
 			return i + 1
 		}
 	}

@@ -20,6 +20,7 @@ type Route struct {
 	Tier    []string `yaml:"tier" enum:"critical,warning,info" doc:"Tiers that match. Default: any."`
 	Owner   []string `yaml:"owner" doc:"Owners that match, with * and %. Default: any."`
 	Dataset []string `yaml:"dataset" doc:"Tables that match, with * and %. Default: any."`
+	Tag     []string `yaml:"tag" doc:"Tags of the dataset of which one must match, with * and %. Default: any."`
 	To      []string `yaml:"to" doc:"Names of channels. Empty: nobody is notified."`
 
 	During []Times `yaml:"during" doc:"Times in which the route holds. At others the next route is tried. Default: always."`
@@ -99,7 +100,7 @@ func (r *Route) repeat() time.Duration {
 
 // Matches reports whether an incident takes this route.
 func (r *Route) Matches(i sentinel.Incident) bool {
-	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchTable(r.Dataset, i.Table)
+	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchTags(r.Tag, i.Tags) && matchTable(r.Dataset, i.Table)
 }
 
 // Holds reports whether now is in the hours of the route.
@@ -163,6 +164,11 @@ func DefaultRoutes(channels []Channel) []Route {
 // matches.
 func matchAny(patterns []string, s string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return match(p, s) })
+}
+
+// matchTags reports whether one of the patterns matches one of the tags.
+func matchTags(patterns, tags []string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(tags, func(t string) bool { return matchAny(patterns, t) })
 }
 
 // matchTable reports whether one of the patterns names a table, by the rules of the

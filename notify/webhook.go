@@ -52,6 +52,7 @@ type hookIncident struct {
 	Tier       string          `json:"tier"`
 	Owner      string          `json:"owner,omitempty"`
 	Runbook    string          `json:"runbook,omitempty"`
+	Tags       []string        `json:"tags,omitempty"` // of the dataset
 	Upstream   string          `json:"upstream,omitempty"`
 	Cause      string          `json:"cause,omitempty"`
 	Note       string          `json:"note,omitempty"`
@@ -144,6 +145,7 @@ func body(n Notice) ([]byte, error) {
 			Tier:       i.Tier,
 			Owner:      i.Owner,
 			Runbook:    i.Runbook,
+			Tags:       i.Tags,
 			Upstream:   i.Upstream,
 			Cause:      i.Cause,
 			Note:       i.Note,

@@ -9,7 +9,23 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/docs"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
+
+// datasets returns what the pages know of the datasets. Nothing is asked of the state or of a
+// warehouse.
+func (s *Server) datasets(w http.ResponseWriter, r *http.Request) {
+	if s.Board == nil {
+		s.json(w, page.DatasetList{Datasets: []page.DatasetSummary{}}, nil)
+		return
+	}
+	list, err := s.Board.List(r.URL.Query())
+	if err != nil {
+		s.text(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	s.json(w, list, nil)
+}
 
 // results returns the last result of every check. The parameters dataset, which is a name
 // or a pattern as in the configuration, and check select some.

@@ -8,6 +8,7 @@ import (
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/web/openapi"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // route is one address of the API. docs/openapi.json is written from all of them.
@@ -105,6 +106,16 @@ func (s *Server) agentRoutes() []route {
 
 func (s *Server) datasetRoutes() []route {
 	return []route{
+		reads("/api/v1/datasets", s.datasets, openapi.Operation{
+			ID: "listDatasets", Summary: "The datasets with their states, by name, at most 1000.", Group: ofDatasets,
+			Answer: page.DatasetList{},
+			Parameters: []openapi.Parameter{
+				{Name: "q", About: "Words that the name, the owner, the tier or a tag holds."}, {Name: "warehouse"}, {Name: "schema"},
+				{Name: "owner"}, {Name: "tier"}, {Name: "tag"}, {Name: "state", About: "States, with commas between them."},
+				{Name: "after", About: "The dataset before the first one: the last of an answer before."},
+			},
+			Errors: map[int]string{http.StatusBadRequest: "A state is not known, or after is no dataset."},
+		}),
 		reads("/api/v1/results", s.results, openapi.Operation{
 			ID: "listResults", Summary: "The last result of every check.", Group: ofDatasets, Answer: []sentinel.Result{},
 			Parameters: []openapi.Parameter{

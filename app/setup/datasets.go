@@ -172,7 +172,7 @@ func agentDataset(d config.Dataset) agent.Dataset {
 		Checks:     make([]agent.Check, 0, len(d.Checks)),
 	}
 	for _, c := range d.Checks {
-		meta := agent.Meta{Tier: c.Tier, Owner: c.Owner, Runbook: c.Runbook}
+		meta := agent.Meta{Tier: c.Tier, Owner: c.Owner, Runbook: c.Runbook, Tags: d.Tags}
 		out.Checks = append(out.Checks, agent.Check{Check: c.Check, Schedule: c.Schedule, Meta: meta})
 	}
 	if s := d.SLO; s != nil {

@@ -7,8 +7,10 @@ package dbt
 
 import (
 	"bytes"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -47,6 +49,7 @@ type relation struct {
 	off    bool   // disabled in dbt
 	// timestamp is the column by which Elementary reads time.
 	timestamp string
+	tags      []string
 	// elementary holds the settings of Elementary's tests.
 	elementary *yaml.Node
 	at         importers.Place
@@ -94,6 +97,13 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 	p.remarkFolders()
 	for _, t := range p.tests {
 		p.take(t)
+	}
+	tagged := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(p.relations)) { // a model and its latest version are one table
+		if r := p.relations[key]; !tagged[r.named()] {
+			tagged[r.named()] = true
+			p.out.Tag(r.at, r.named(), r.tags)
+		}
 	}
 	return p.out, nil
 }

@@ -205,3 +205,23 @@ func TestDescriptionsAreNoTests(t *testing.T) {
 		}
 	}
 }
+
+// The tags of a model, and of a source and its table, are those of the datasets.
+func TestTagsOfModels(t *testing.T) {
+	t.Parallel()
+	out, _ := imported(t, "mart", file(`
+models:
+  - {name: orders, tags: pii, config: {tags: [finance]}, columns: [{name: c, tests: [not_null]}]}
+  - {name: plain, columns: [{name: c, tests: [not_null]}]}
+sources:
+  - {name: raw, tags: [landing], tables: [{name: events, tags: [daily], columns: [{name: c, tests: [unique]}]}]}
+`))
+	for _, want := range []string{`tags: ["finance", "pii"]`, `tags: ["daily", "landing"]`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+	if strings.Count(out, "tags:") != 2 {
+		t.Errorf("got\n%s", out)
+	}
+}

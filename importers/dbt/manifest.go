@@ -32,6 +32,7 @@ type node struct {
 	Alias        string         `json:"alias"`
 	Identifier   string         `json:"identifier"`
 	File         string         `json:"original_file_path"`
+	Tags         []string       `json:"tags"`
 	Config       map[string]any `json:"config"`
 	Meta         map[string]any `json:"meta"`
 	TestMetadata *struct {
@@ -118,7 +119,7 @@ func (n node) relation() *relation {
 	if n.Config["materialized"] == "ephemeral" {
 		r.why = "the model is ephemeral: it has no table"
 	}
-	r.look(toNode(map[string]any{"config": n.Config, "meta": n.Meta}))
+	r.look(toNode(map[string]any{"config": n.Config, "meta": n.Meta, "tags": n.Tags}))
 	return r
 }
 

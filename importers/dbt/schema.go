@@ -113,6 +113,9 @@ func (r *relation) look(n *yaml.Node) {
 				"target/manifest.json"
 		}
 	}
+	for _, at := range []*yaml.Node{importers.Under(n, "tags"), importers.Under(n, "config", "tags"), importers.Under(n, "config", "+tags")} {
+		r.tags = append(r.tags, importers.Words(at)...)
+	}
 	for _, at := range []*yaml.Node{
 		importers.Under(n, "config", "elementary"), importers.Under(n, "meta", "elementary"),
 		importers.Under(n, "config", "meta", "elementary"),

@@ -59,6 +59,10 @@ func (c *contract) read(root *yaml.Node) {
 		c.object(o)
 	}
 	c.levels(root)
+	for _, o := range objects {
+		tags := slices.Concat(importers.Words(importers.Under(root, "tags")), importers.Words(importers.Under(o, "tags")))
+		c.out.Tag(c.file.At(o), c.tableOf(o), tags)
+	}
 }
 
 // tableOf returns the table of an object. A physical name may hold its schema.

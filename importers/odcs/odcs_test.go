@@ -131,3 +131,18 @@ func TestRulesAreTakenExactly(t *testing.T) {
 		}
 	}
 }
+
+// The tags of a contract and of its objects are those of the datasets.
+func TestTagsOfAContract(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(contract, "version: 1.0.0", "version: 1.0.0\ntags: [gold]", 1)
+	text = strings.Replace(text, "    physicalName: orders_v1", "    physicalName: orders_v1\n    tags: [finance, \"a,b\", gold]", 1)
+	got, err := importers.Import("odcs", []importers.File{{Name: "c.yaml", Data: []byte(text)}}, importers.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := got.YAML("w", "", "DSN")
+	if !strings.Contains(out, `tags: ["finance", "gold"]`) || !strings.Contains(out, `the tag "a,b" has a comma`) {
+		t.Errorf("got\n%s", out)
+	}
+}

@@ -40,6 +40,7 @@ type dataset struct {
 	Table      sentinel.Table
 	Owner      string
 	Tier       string
+	Tags       []string // sorted
 	Runbook    string
 	Location   *time.Location // never nil
 	Upstream   []sentinel.Table
@@ -114,12 +115,13 @@ func describe(from *agent.Dataset) *dataset {
 		d.Owner = cmp.Or(d.Owner, c.Meta.Owner)
 		d.Runbook = cmp.Or(d.Runbook, c.Meta.Runbook)
 		d.Tier = notify.HigherTier(d.Tier, c.Meta.Tier)
+		d.Tags = c.Meta.Tags
 		d.Checks = append(d.Checks, check{
 			ID: c.Common().ID, Name: c.Common().Name, Aspect: c.Common().Aspect, Kind: checks.KindOf(c.Check),
 			Status: sentinel.Unknown, limits: checks.Limits(c.Check), detector: c.Common().Anomaly,
 		})
 	}
-	d.search = strings.ToLower(d.Table.String() + " " + d.Owner + " " + d.Tier)
+	d.search = strings.ToLower(d.Table.String() + " " + d.Owner + " " + d.Tier + " " + strings.Join(d.Tags, " "))
 	return d
 }
 

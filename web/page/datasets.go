@@ -27,16 +27,16 @@ const pageRows = 100
 
 // datasetQuery is what the list is narrowed to and how it is sorted. It is in the URL.
 type datasetQuery struct {
-	Text, Warehouse, Schema, Owner, Tier string
-	States                               []sentinel.Status // none: all
-	Sort                                 string            // worst, name, oldest
-	After                                string            // the dataset before the first row; "" for the first page
+	Text, Warehouse, Schema, Owner, Tier, Tag string
+	States                                    []sentinel.Status // none: all
+	Sort                                      string            // worst, name, oldest
+	After                                     string            // the dataset before the first row; "" for the first page
 }
 
 func readQuery(v url.Values) datasetQuery {
 	q := datasetQuery{
 		Text: strings.TrimSpace(v.Get("q")), Warehouse: v.Get("warehouse"), Schema: v.Get("schema"), Owner: v.Get("owner"),
-		Tier: v.Get("tier"), Sort: v.Get("sort"), After: v.Get("after"),
+		Tier: v.Get("tier"), Tag: v.Get("tag"), Sort: v.Get("sort"), After: v.Get("after"),
 	}
 	if q.Sort != "name" && q.Sort != "oldest" {
 		q.Sort = "worst"
@@ -54,7 +54,7 @@ func readQuery(v url.Values) datasetQuery {
 func (q datasetQuery) Path(key, value string) string {
 	v := url.Values{}
 	for k, text := range map[string]string{
-		"q": q.Text, "warehouse": q.Warehouse, "schema": q.Schema, "owner": q.Owner, "tier": q.Tier, "sort": q.Sort,
+		"q": q.Text, "warehouse": q.Warehouse, "schema": q.Schema, "owner": q.Owner, "tier": q.Tier, "tag": q.Tag, "sort": q.Sort,
 		"state": q.State(),
 	} {
 		if text != "" && !(k == "sort" && text == "worst") {
@@ -84,7 +84,8 @@ func (q datasetQuery) State() string {
 func (q datasetQuery) matches(d *dataset, words []string) bool {
 	switch {
 	case q.Warehouse != "" && d.Table.Warehouse != q.Warehouse, q.Schema != "" && d.Table.Schema != q.Schema,
-		q.Owner != "" && d.Owner != q.Owner, q.Tier != "" && d.Tier != q.Tier:
+		q.Owner != "" && d.Owner != q.Owner, q.Tier != "" && d.Tier != q.Tier,
+		q.Tag != "" && !slices.Contains(d.Tags, q.Tag):
 		return false
 	}
 	for _, w := range words {
@@ -97,14 +98,14 @@ func (q datasetQuery) matches(d *dataset, words []string) bool {
 
 // datasetsData is the content of datasets.html.
 type datasetsData struct {
-	Query                              datasetQuery
-	All                                int // in the configuration
-	Found                              int // in the list
-	First, Last                        int // of the rows of this page, from 1
-	Next                               string
-	Pills                              []pill
-	Groups                             []group
-	Warehouses, Schemas, Owners, Tiers []string
+	Query                                    datasetQuery
+	All                                      int // in the configuration
+	Found                                    int // in the list
+	First, Last                              int // of the rows of this page, from 1
+	Next                                     string
+	Pills                                    []pill
+	Groups                                   []group
+	Warehouses, Schemas, Owners, Tiers, Tags []string
 }
 
 // pill is a state with the number of datasets in it.
@@ -312,8 +313,12 @@ func (d *dataset) seen() string {
 // choices adds the values that the list can be narrowed to.
 func (d *datasetsData) choices(all []*dataset) {
 	warehouses, schemas, owners, tiers := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	tags := map[string]bool{}
 	for _, o := range all {
 		warehouses[o.Table.Warehouse], owners[o.Owner], tiers[o.Tier] = true, true, true
+		for _, t := range o.Tags {
+			tags[t] = true
+		}
 		if d.Query.Warehouse == "" || d.Query.Warehouse == o.Table.Warehouse {
 			schemas[o.Table.Schema] = true
 		}
@@ -323,6 +328,7 @@ func (d *datasetsData) choices(all []*dataset) {
 		return slices.Sorted(maps.Keys(of))
 	}
 	d.Warehouses, d.Schemas, d.Owners, d.Tiers = list(warehouses), list(schemas), list(owners), list(tiers)
+	d.Tags = list(tags)
 }
 
 // pills adds the states, with what a press of each leads to.
