@@ -3,9 +3,11 @@ package page_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,17 +73,49 @@ func (t teller) ServiceLevels() []slo.Report {
 }
 
 func (t teller) ServiceLevelsOver(time.Time, time.Time) []slo.Report { return t.ServiceLevels() }
+// asking is an agent that counts the calls of what asks a warehouse: nothing else of a page does.
+type asking struct {
+	web.Agent
+	count *atomic.Int64
+}
+
+func (a asking) Statements(ctx context.Context, t sentinel.Table) ([]agent.Statement, error) {
+	a.count.Add(1)
+	return a.Agent.Statements(ctx, t)
+}
+
+func (a asking) AcceptSchema(ctx context.Context, v agent.SchemaAcceptance) ([]string, error) {
+	a.count.Add(1)
+	return a.Agent.AcceptSchema(ctx, v)
+}
+
+// No page asks a warehouse, but the one that shows statements.
+func TestPagesAskNoWarehouse(t *testing.T) {
+	t.Parallel()
+	asked := new(atomic.Int64)
+	w := newWorld(t, "payments", func(s *web.Server) { s.Agent = asking{s.Agent, asked} })
+	viewer := http.Header{"Authorization": {"Bearer token-of-grafana"}}
+	for name, paths := range w.paths {
+		for _, path := range paths {
+			before := asked.Load()
+			w.get(path, viewer)
+			if asks, may := asked.Load() > before, name == "statements.html"; asks != may {
+				t.Errorf("%s asks a warehouse: %v", path, asks)
+			}
+		}
+	}
+}
 
 // newWorld serves a world. Its address is open to readers.
-func newWorld(t *testing.T, text string) *world {
+func newWorld(t *testing.T, text string, change ...func(*web.Server)) *world {
 	t.Helper()
 	w := &world{text: text}
 	of := teller{text: text}.table()
 	risk := sentinel.Risk{Table: of, Deadline: noon.Add(20 * time.Minute), Left: 20 * time.Minute, Probability: .8, Reasons: []string{text}, Model: text}
-	w.site = serve(t, func(s *web.Server) {
+	w.site = serve(t, append([]func(*web.Server){func(s *web.Server) {
 		s.Agent = teller{risky{agent.New(agent.Config{Clock: s.Clock}), []sentinel.Risk{risk}}, text}
 		s.Configuration, s.Condition, s.StateName, s.Version = entry(text), condition{text}, text, text
-	})
+	}}, change...)...)
 	w.paths = map[string][]string{
 		"overview.html": {"/"}, "datasets.html": {"/datasets", "/datasets?sort=oldest", "/datasets?q=" + url.QueryEscape(text)},
 		"dataset.html":   {"/datasets/" + url.PathEscape(of.Warehouse) + "/" + url.PathEscape(text) + "/" + url.PathEscape(text)},
