@@ -146,6 +146,9 @@ func (w *world) fill(of sentinel.Table) {
 		d := configured(t, w.text, before)
 		d.Checks[0].Meta.Tier, d.Checks[0].Meta.Runbook = w.text, w.text
 		d.Checks[1].Common().Name = w.text
+		for n := range d.Checks {
+			d.Checks[n].Meta.Tags = []string{w.text, "finance"}
+		}
 		schema := &checks.Schema{Options: checks.Options{ID: t.String() + "/schema"}}
 		d.Checks = append(d.Checks, agent.Check{Check: schema, Meta: d.Checks[0].Meta})
 		datasets = append(datasets, d)
