@@ -73,6 +73,7 @@ func (t teller) ServiceLevels() []slo.Report {
 }
 
 func (t teller) ServiceLevelsOver(time.Time, time.Time) []slo.Report { return t.ServiceLevels() }
+
 // asking is an agent that counts the calls of what asks a warehouse: nothing else of a page does.
 type asking struct {
 	web.Agent
