@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"time"
@@ -43,11 +44,29 @@ func main() {
 	flag.DurationVar(&o.every, "every", 30*time.Minute, "time between two ticks")
 	flag.IntVar(&o.days, "days", 90, "days to simulate")
 	flag.DurationVar(&o.retention, "retention", 90*24*time.Hour, "how long history is kept")
+	profile := flag.String("cpuprofile", "", "where to write a profile of the processor time")
 	flag.Parse()
-	if err := run(context.Background(), o); err != nil {
+	if err := profiled(*profile, func() error { return run(context.Background(), o) }); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-state:", err)
 		os.Exit(1)
 	}
+}
+
+// profiled runs do, and writes a profile of it to path unless that is empty.
+func profiled(path string, do func() error) error {
+	if path == "" {
+		return do()
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
 }
 
 func run(ctx context.Context, o options) (err error) {
