@@ -45,14 +45,21 @@ const tickPage = 100
 func (s *Store) eachTick(
 	ctx context.Context, dataset string, from, to int64, do func(at int64, schedule string, t format.Tick) (enough bool),
 ) error {
+	of := int64(0)
+	if dataset != "" {
+		var err error
+		if of, err = s.nameID(ctx, dataset); err != nil || of == 0 {
+			return err
+		}
+	}
 	const query = `
-SELECT id, tick, schedule, body FROM tick
-WHERE tick >= ?1 AND tick <= ?2 AND (tick < ?2 OR id < ?3) AND (?4 = '' OR low <= ?4 AND high >= ?4)
-ORDER BY tick DESC, id DESC LIMIT ?5`
+SELECT t.id, t.tick, n.name, t.body FROM tick t JOIN name n ON n.id = t.schedule
+WHERE t.tick >= ?1 AND t.tick <= ?2 AND (t.tick < ?2 OR t.id < ?3) AND (?4 = 0 OR t.low <= ?4 AND t.high >= ?4)
+ORDER BY t.tick DESC, t.id DESC LIMIT ?5`
 	before := int64(math.MaxInt64) // of the ids at the instant to
 	for enough := false; !enough; {
 		n := 0
-		err := s.each(ctx, query, []any{from, to, before, dataset, tickPage}, func(scan func(...any) error) error {
+		err := s.each(ctx, query, []any{from, to, before, of, tickPage}, func(scan func(...any) error) error {
 			var schedule string
 			var body []byte
 			if err := scan(&before, &to, &schedule, &body); err != nil || enough {
@@ -61,7 +68,7 @@ ORDER BY tick DESC, id DESC LIMIT ?5`
 			n++
 			ticks, err := format.DecodeTicks(body)
 			for _, t := range ticks {
-				if !enough && (dataset == "" || t.Dataset == dataset) {
+				if !enough && (of == 0 || t.Dataset == of) {
 					enough = do(to, schedule, t)
 				}
 			}
@@ -165,13 +172,17 @@ func (s *Store) Runs(ctx context.Context, check string, since time.Time, limit i
 		dataset = last[0].Table.String()
 		until = micros(last[0].Tick)
 	}
+	id, err := s.nameID(ctx, check)
+	if err != nil || id == 0 {
+		return nil, err
+	}
 	err = s.eachTick(ctx, dataset, micros(since), until, func(at int64, _ string, t format.Tick) bool {
 		tick := fromMicros(at)
 		if len(out) > 0 && out[len(out)-1].Tick.Equal(tick) {
 			return false
 		}
 		for _, r := range t.Runs {
-			if r.Check == check {
+			if r.Check == id {
 				out = append(out, Run{
 					Check: check, Tick: tick, Status: sentinel.Status(r.Status),
 					Duration: time.Duration(r.Duration) * time.Microsecond, Message: r.Message,

@@ -11,7 +11,7 @@ const versionTable = "sentinel_state_version"
 // ownTables are the tables of a state in PostgreSQL, without those of the queue.
 var ownTables = []string{
 	versionTable, "audit", "audit_anchor", "baseline", "block", "breaker", "incident", "label", "last_tick", "leader",
-	"outbox", "recent", "repair", "series", "state", "tick",
+	"name", "outbox", "recent", "repair", "series", "state", "tick",
 }
 
 // OwnTables returns which tables of a schema are those of a state; nil if it has none.

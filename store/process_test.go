@@ -25,6 +25,17 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(path))
 		os.Exit(1)
 	}
+	if path := os.Getenv("SENTINEL_TEST_OPENER"); path != "" {
+		s, err := store.Open(context.Background(), "sqlite:"+path)
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(testenv.Main(m))
 }
 
@@ -170,6 +181,44 @@ func TestKillNine(t *testing.T) {
 		t.Fatal("nothing was ever committed: the kills come too early to tell anything")
 	}
 	inspectAfterKills(t, path, committed)
+}
+
+// TestKillsWhileAStateIsMigrated kills a process at random instants while it brings an older
+// state up to date. The next one goes on, and nothing of the state is lost.
+func TestKillsWhileAStateIsMigrated(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	path := strings.TrimPrefix(oldFile(t), "sqlite:")
+	whole := time.Duration(0) // what it takes without a kill
+	killed := 0
+	for range 12 {
+		complaints := &strings.Builder{}
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "SENTINEL_TEST_OPENER="+path)
+		cmd.Stderr = complaints
+		began := time.Now()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if whole > 0 {
+			die := time.AfterFunc(time.Duration(random.Int64N(int64(whole))), func() { _ = cmd.Process.Kill() })
+			defer die.Stop()
+		}
+		err := cmd.Wait()
+		took := time.Since(began)
+		if complaints.Len() > 0 {
+			t.Fatalf("%v: %s", err, complaints)
+		}
+		if err != nil {
+			killed++
+			continue
+		}
+		wantDump(t, openURL(t, "sqlite:"+path), "old-sqlite.json.gz")
+		whole = max(whole, took)
+		path = strings.TrimPrefix(oldFile(t), "sqlite:")
+	}
+	wantDump(t, openURL(t, "sqlite:"+path), "old-sqlite.json.gz")
+	t.Logf("%d of 12 were killed", killed)
 }
 
 func inspectAfterKills(t *testing.T, path string, committed int) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store/internal/format"
@@ -43,6 +42,15 @@ func observe(r *sentinel.Result, o sentinel.Observation) observed {
 	return observed{Series{r.Check, o.Metric, o.Segment}, micros(at), o.Value}
 }
 
+// numberedSeries numbers the rows of the table series.
+func numberedSeries() *numbering[Series] {
+	return &numbering[Series]{
+		table: "series", insert: insertSeries, find: selectSeries,
+		args: func(s Series) []any { return []any{s.Check, s.Metric, s.Segment} },
+		ids:  map[Series]int64{},
+	}
+}
+
 var (
 	insertSeries = statement{
 		head:  `INSERT INTO series (check_id, metric, segment) VALUES `,
@@ -80,15 +88,16 @@ func (t *txn) observations(ctx context.Context, all []observed) error {
 	if err := t.learnSeries(ctx, all); err != nil {
 		return err
 	}
+	ids := t.memory.series.ids
 	var args []any
 	for len(all) > 0 {
 		some := all[:min(bundleValues, len(all))]
 		all = all[len(some):]
 		values := make([]format.Observed, len(some))
-		low := t.memory.series[some[0].series]
+		low := ids[some[0].series]
 		high := low
 		for i, o := range some {
-			id := t.memory.series[o.series]
+			id := ids[o.series]
 			low = min(low, id)
 			high = max(high, id)
 			values[i] = format.Observed{Series: id, Sample: format.Sample{At: o.at, Value: o.value}}
@@ -111,66 +120,11 @@ func (t *txn) learnSeries(ctx context.Context, all []observed) error {
 			return err
 		}
 	}
-	// A failover of the server may take the youngest rows back.
-	var newest int64
-	if err := t.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM series`).Scan(&newest); err != nil {
-		return err
-	}
-	if newest != m.newest {
-		clear(m.series)
-		m.newest = newest
-	}
-	unknown, err := t.findSeries(ctx, m.unknown(all))
-	if err != nil || len(unknown) == 0 {
-		return err
-	}
-	args := make([]any, 0, len(unknown)*insertSeries.width)
-	for _, s := range unknown {
-		args = append(args, s.Check, s.Metric, s.Segment)
-	}
-	if err := t.exec(ctx, insertSeries, args); err != nil {
-		return err
-	}
-	missing, err := t.findSeries(ctx, unknown)
-	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("the series %+q was not added", missing[0])
-	}
-	return err
-}
-
-// unknown are the series of values whose ids are not known, each once.
-func (m *memory) unknown(all []observed) (unknown []Series) {
-	seen := map[Series]bool{}
-	for _, o := range all {
-		if _, known := m.series[o.series]; !known && !seen[o.series] {
-			seen[o.series] = true
-			unknown = append(unknown, o.series)
+	return m.series.learn(ctx, t, func(yield func(Series) bool) {
+		for _, o := range all {
+			if !yield(o.series) {
+				return
+			}
 		}
-	}
-	return unknown
-}
-
-// findSeries learns the ids of series, and returns those that are not there.
-func (t *txn) findSeries(ctx context.Context, wanted []Series) (missing []Series, err error) {
-	m := t.memory
-	args := make([]any, 0, len(wanted)*selectSeries.width)
-	for n, s := range wanted {
-		args = append(args, n, s.Check, s.Metric, s.Segment)
-	}
-	err = t.query(ctx, selectSeries, args, func(scan func(...any) error) error {
-		var n int
-		var id int64
-		if err := scan(&n, &id); err != nil {
-			return err
-		}
-		m.series[wanted[n]] = id
-		m.newest = max(m.newest, id)
-		return nil
 	})
-	for _, s := range wanted {
-		if _, known := m.series[s]; !known {
-			missing = append(missing, s)
-		}
-	}
-	return missing, err
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"slices"
 	"strings"
 
@@ -62,11 +63,12 @@ func (g *runGroup) onceSchedule() string {
 	return once + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, h.Sum64()))
 }
 
-// runs returns the part of the group that the table tick keeps.
-func (g *runGroup) runs() []format.Run {
+// runs returns the part of the group that the table tick keeps. ids are the numbers of
+// names.
+func (g *runGroup) runs(ids map[string]int64) []format.Run {
 	runs := make([]format.Run, len(g.results))
 	for i, r := range g.results {
-		runs[i] = format.Run{Check: r.Check, Status: int(r.Status), Duration: r.Duration.Microseconds(), Message: r.Message}
+		runs[i] = format.Run{Check: ids[r.Check], Status: int(r.Status), Duration: r.Duration.Microseconds(), Message: r.Message}
 	}
 	return runs
 }
@@ -117,10 +119,12 @@ type tickRow struct {
 	tick     int64
 	schedule string
 	records  []TickRecord
+	datasets []string // the names of their tables
+	runs     int
 }
 
-// tickRows groups ticks by instant and schedule, in their order.
-func tickRows(records []TickRecord) (rows []*tickRow) {
+// tickRows groups ticks by instant and schedule, in their order. index has the results.
+func tickRows(records []TickRecord, index map[groupKey]*runGroup) (rows []*tickRow) {
 	type key struct {
 		tick     int64
 		schedule string
@@ -129,14 +133,39 @@ func tickRows(records []TickRecord) (rows []*tickRow) {
 	for _, t := range records {
 		k := key{micros(t.Tick), t.Schedule}
 		row := open[k]
-		if row == nil || len(row.records) == engine.TicksPerRow {
+		if row == nil || len(row.records) == engine.TicksPerRow || row.runs >= engine.RunsPerRow {
 			row = &tickRow{tick: k.tick, schedule: k.schedule}
 			open[k] = row
 			rows = append(rows, row)
 		}
 		row.records = append(row.records, t)
+		row.datasets = append(row.datasets, t.Table.String())
+		if g := index[groupKey{t.Table, k.tick}]; g != nil {
+			row.runs += len(g.results)
+		}
 	}
 	return rows
+}
+
+// namesOf yields the names that rows of the table tick and results refer to.
+func namesOf(rows []*tickRow, results []sentinel.Result) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, row := range rows {
+			if !yield(row.schedule) {
+				return
+			}
+			for _, name := range row.datasets {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+		for i := range results {
+			if !yield(results[i].Check) {
+				return
+			}
+		}
+	}
 }
 
 // ticks stores the new ticks with the results of their datasets, and then the results
@@ -145,11 +174,18 @@ func tickRows(records []TickRecord) (rows []*tickRow) {
 func (t *txn) ticks(
 	ctx context.Context, records []TickRecord, results []sentinel.Result,
 ) (known map[sentinel.Table]bool, dropped int, err error) {
+	if len(records)+len(results) == 0 {
+		return nil, 0, nil
+	}
 	groups, index := groupResults(results, len(records))
 	last := make(lastTicks, len(records))
 	known = make(map[sentinel.Table]bool, len(records))
 	values := make([]observed, 0, len(results))
-	for _, row := range tickRows(records) {
+	rows := tickRows(records, index)
+	if err := t.memory.names.learn(ctx, t, namesOf(rows, results)); err != nil {
+		return nil, 0, err
+	}
+	for _, row := range rows {
 		fresh, err := t.insertRow(ctx, row, index)
 		if err != nil {
 			return nil, 0, err
@@ -193,36 +229,38 @@ func (t *txn) ticks(
 
 // insertRow stores the ticks of a row that are not recorded yet. fresh marks them.
 func (t *txn) insertRow(ctx context.Context, row *tickRow, index map[groupKey]*runGroup) (fresh []bool, err error) {
-	names := make([]string, len(row.records))
-	for i, record := range row.records {
-		names[i] = record.Table.String()
+	names := t.memory.names.ids
+	ids := make([]int64, len(row.datasets))
+	for i, name := range row.datasets {
+		ids[i] = names[name]
 	}
-	recorded, err := t.recorded(ctx, row.tick, row.schedule, slices.Min(names), slices.Max(names))
+	schedule := names[row.schedule]
+	recorded, err := t.recorded(ctx, row.tick, schedule, slices.Min(ids), slices.Max(ids))
 	if err != nil {
 		return nil, err
 	}
-	fresh = make([]bool, len(names))
-	ticks := make([]format.Tick, 0, len(names))
+	fresh = make([]bool, len(ids))
+	ticks := make([]format.Tick, 0, len(ids))
 	for i, record := range row.records {
-		if recorded[names[i]] {
+		if recorded[ids[i]] {
 			continue
 		}
-		recorded[names[i]] = true
+		recorded[ids[i]] = true
 		fresh[i] = true
-		tick := format.Tick{Dataset: names[i], Skipped: record.Skipped}
+		tick := format.Tick{Dataset: ids[i], Skipped: record.Skipped}
 		if g := index[groupKey{record.Table, row.tick}]; g != nil && record.Skipped == "" {
-			tick.Runs = g.runs()
+			tick.Runs = g.runs(names)
 		}
 		ticks = append(ticks, tick)
 	}
-	return fresh, t.insertTick(ctx, row.tick, row.schedule, ticks)
+	return fresh, t.insertTick(ctx, row.tick, schedule, ticks)
 }
 
 // recorded returns which datasets from low to high have a recorded tick of this
 // schedule.
-func (t *txn) recorded(ctx context.Context, tick int64, schedule, low, high string) (map[string]bool, error) {
+func (t *txn) recorded(ctx context.Context, tick, schedule, low, high int64) (map[int64]bool, error) {
 	const query = `SELECT body FROM tick WHERE tick = ? AND schedule = ? AND low <= ? AND high >= ?`
-	recorded := map[string]bool{}
+	recorded := map[int64]bool{}
 	st, err := t.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -242,7 +280,7 @@ func (t *txn) recorded(ctx context.Context, tick int64, schedule, low, high stri
 	return recorded, err
 }
 
-func (t *txn) insertTick(ctx context.Context, tick int64, schedule string, ticks []format.Tick) error {
+func (t *txn) insertTick(ctx context.Context, tick, schedule int64, ticks []format.Tick) error {
 	if len(ticks) == 0 {
 		return nil
 	}
@@ -260,12 +298,17 @@ func (t *txn) insertTick(ctx context.Context, tick int64, schedule string, ticks
 // insertOnce stores results without a tick. They replace those of the same checks at
 // the same instant.
 func (t *txn) insertOnce(ctx context.Context, g *runGroup) error {
-	schedule, dataset := g.onceSchedule(), g.table.String()
+	names := t.memory.names
+	scheduleName, datasetName := g.onceSchedule(), g.table.String()
+	if err := names.learn(ctx, t, slices.Values([]string{scheduleName, datasetName})); err != nil {
+		return err
+	}
+	schedule, dataset := names.ids[scheduleName], names.ids[datasetName]
 	const query = `DELETE FROM tick WHERE tick = ? AND schedule = ? AND low = ?`
 	if _, err := t.ExecContext(ctx, query, g.tick, schedule, dataset); err != nil {
 		return err
 	}
-	return t.insertTick(ctx, g.tick, schedule, []format.Tick{{Dataset: dataset, Runs: g.runs()}})
+	return t.insertTick(ctx, g.tick, schedule, []format.Tick{{Dataset: dataset, Runs: g.runs(names.ids)}})
 }
 
 // lastTicks holds the rows for the table last_tick: for each schedule and dataset the

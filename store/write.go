@@ -101,13 +101,15 @@ type txn struct {
 // memory is what the writing goroutine keeps between transactions. It is discarded
 // after an error.
 type memory struct {
-	series  map[Series]int64 // ids
-	newest  int64            // the highest id when series was read or added to
-	waiting int64            // values in the table recent; negative: not counted yet
+	series  *numbering[Series]
+	names   *numbering[string]
+	waiting int64 // values in the table recent; negative: not counted yet
 	encoder format.TickEncoder
 }
 
-func newMemory() *memory { return &memory{series: map[Series]int64{}, waiting: -1} }
+func newMemory() *memory {
+	return &memory{series: numberedSeries(), names: numberedNames(), waiting: -1}
+}
 
 // statement is an SQL statement with one or many rows of parameters: head, row
 // repeated with commas, tail.

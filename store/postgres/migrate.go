@@ -19,6 +19,7 @@ func migrationNames() []string { return engine.MigrationNames(migrations, "migra
 var conversions = map[string]func(context.Context, *sql.Tx) error{
 	"migrations/004_format.sql":    convert,
 	"migrations/005_incidents.sql": convertIncidents,
+	"migrations/008_names.sql":     engine.NumberNames,
 }
 
 // schemaLock is the advisory lock that is held while the schema is brought up to

@@ -20,6 +20,7 @@ var conversions = map[string]func(context.Context, *sql.Tx) error{
 	"migrations/006_rows.sql":      digestBaselines,
 	"migrations/008_format.sql":    convert,
 	"migrations/009_incidents.sql": convertIncidents,
+	"migrations/012_names.sql":     engine.NumberNames,
 }
 
 // version reads the version of the file; 0 for an empty one. It refuses a database with

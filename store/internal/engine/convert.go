@@ -14,11 +14,16 @@ import (
 // dataset decodes the whole row.
 const TicksPerRow = 128
 
+// RunsPerRow bounds the number of runs in one row of the table tick: no dataset is added to a
+// row that has as many. Such a row takes about a kilobyte. Pages of 4 kB hold four of them, but
+// only one of twice the size or more.
+const RunsPerRow = 72
+
 // InsertTick is the statement that inserts one row into the table tick.
 const InsertTick = `INSERT INTO tick (tick, schedule, low, high, n, checks, body) VALUES (?, ?, ?, ?, ?, ?, ?)`
 
 // TickArgs returns the arguments of [InsertTick]. ticks must not be empty.
-func TickArgs(at int64, schedule string, ticks []format.Tick, encode *format.TickEncoder) ([]any, error) {
+func TickArgs(at, schedule int64, ticks []format.Tick, encode *format.TickEncoder) ([]any, error) {
 	low := ticks[0].Dataset
 	high := low
 	checks := 0
@@ -43,20 +48,19 @@ type oldTick struct {
 // conversionPage is the number of rows that a conversion reads at a time.
 const conversionPage = 5000
 
-// ConvertTicks moves the rows of the table old_tick to the table tick. It joins rows of
-// one instant and schedule.
+// ConvertTicks moves the rows of the table old_tick, one a dataset, to the table tick. It
+// joins rows of one instant and schedule.
 func ConvertTicks(ctx context.Context, tx *sql.Tx) error {
 	last := oldTick{at: -1 << 63}
 	first := last
-	var part []format.Tick
-	var encode format.TickEncoder
+	var part []jsonTick
 	put := func() error {
 		if len(part) == 0 {
 			return nil
 		}
-		args, err := TickArgs(first.at, first.schedule, part, &encode)
+		args, err := jsonTickArgs(first.at, first.schedule, part)
 		if err == nil {
-			_, err = tx.ExecContext(ctx, InsertTick, args...)
+			_, err = tx.ExecContext(ctx, insertJSONTicks, args...)
 		}
 		part = nil
 		return err
@@ -102,8 +106,8 @@ ORDER BY tick, schedule, dataset LIMIT ?`
 	return page, err
 }
 
-func (t oldTick) convert() (format.Tick, error) {
-	tick := format.Tick{Dataset: t.dataset, Skipped: t.skipped}
+func (t oldTick) convert() (jsonTick, error) {
+	tick := jsonTick{Dataset: t.dataset, Skipped: t.skipped}
 	var runs [][]json.RawMessage
 	if err := json.Unmarshal(t.runs, &runs); err != nil {
 		return tick, fmt.Errorf("the runs of %s: %w", t.dataset, err)
@@ -112,7 +116,7 @@ func (t oldTick) convert() (format.Tick, error) {
 		if len(fields) != 4 {
 			return tick, fmt.Errorf("a run of %s has %d fields", t.dataset, len(fields))
 		}
-		var run format.Run
+		var run jsonRun
 		err := errors.Join(
 			json.Unmarshal(fields[0], &run.Check),
 			json.Unmarshal(fields[1], &run.Status),

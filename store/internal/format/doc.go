@@ -29,7 +29,22 @@
 //	1  integer: varint of the integer minus the base
 //	2  float: the 8 bytes of its IEEE 754 bits, little-endian
 //
-// A tick is a JSON array of [Tick], compressed as a zlib stream (RFC 1950).
+// The ticks of one row come after one byte: 0, or 1 if what follows is a zlib stream
+// (RFC 1950). Names of datasets and ids of checks are numbers of the table name. Values of
+// one kind stand together, so that they compress well:
+//
+//	uvarint  number of ticks
+//	for each tick:
+//	  varint   number of the dataset minus that of the tick before (0 at first)
+//	  uvarint  number of its runs
+//	for each tick: the reason why it was skipped, a text; empty if it was run
+//	for each run:  varint, number of the check minus that of the run before (0 at first)
+//	for each run:  varint, status
+//	for each run:  varint, microseconds
+//	for each run:  uvarint, the place of its message among the distinct messages
+//	for each distinct message, in the order in which they come first: a text
+//
+// A text is a uvarint, the number of its bytes, and the bytes.
 package format
 
 import "errors"

@@ -2,7 +2,6 @@ package format
 
 import (
 	"bytes"
-	"compress/zlib"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -148,40 +147,118 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// randomTicks are ticks with few or many runs, and messages that are alike or odd.
+func randomTicks(random *rand.Rand) (ticks []Tick) {
+	messages := []string{"", "fine", "a<b>&\"ü", "two\nlines\u2028", "\xff", "1 234 rows, expected > 0"}
+	for range random.IntN(40) {
+		t := Tick{Dataset: random.Int64() >> random.IntN(64)}
+		if random.IntN(5) == 0 {
+			t.Skipped = "the one before was still running"
+		}
+		for range random.IntN(6) {
+			t.Runs = append(t.Runs, Run{
+				Check: random.Int64() >> random.IntN(64), Status: random.IntN(6) - 1,
+				Duration: random.Int64() >> random.IntN(64), Message: messages[random.IntN(len(messages))],
+			})
+		}
+		ticks = append(ticks, t)
+	}
+	return ticks
+}
+
 func TestTicksComeBack(t *testing.T) {
 	t.Parallel()
-	want := []Tick{
-		{
-			Dataset: "shop.mart.orders",
-			Runs:    []Run{{Check: "a<b>&\"ü", Status: 2, Duration: 1500, Message: "two\nlines\u2028"}, {Check: "b"}},
-		},
-		{Dataset: `shop.mart."odd.name"`, Skipped: "the one before was still running"},
-	}
+	random := rand.New(rand.NewPCG(7, 8))
 	var encoder TickEncoder
-	for range 2 { // it may be used again
+	for n := range 500 {
+		want := randomTicks(random)
 		body, err := encoder.Encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := DecodeTicks(body)
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("got %+v, %v", got, err)
+		if err != nil || len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+			t.Fatalf("ticks %d: got %+v, %v; want %+v", n, got, err, want)
 		}
-		for n := range body {
-			if _, err := DecodeTicks(body[:n]); !errors.Is(err, ErrDamaged) {
+	}
+}
+
+// The layout of ticks is that of the package's documentation.
+func TestLayoutOfTicks(t *testing.T) {
+	t.Parallel()
+	ticks := []Tick{
+		{Dataset: 3, Runs: []Run{{Check: 4, Status: 2, Duration: 7, Message: "a"}, {Check: 5, Duration: 8, Message: "b"}}},
+		{Dataset: 2, Skipped: "no"},
+		{Dataset: 9, Runs: []Run{{Check: 1, Message: "a"}}},
+	}
+	want := []byte{
+		plain, 3, // ticks
+		6, 2, 1, 0, 14, 1, // datasets and numbers of runs
+		0, 2, 'n', 'o', 0, // skipped
+		8, 2, 7, // checks: 4, +1, -4
+		4, 0, 0, // statuses
+		14, 16, 0, // durations
+		0, 1, 0, // messages
+		1, 'a', 1, 'b',
+	}
+	got, err := new(TickEncoder).Encode(ticks)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("ticks %v, %v, want %v", got, err, want)
+	}
+}
+
+// Ticks that are cut off or changed are damaged, or other ticks: never a panic.
+func TestDamageOfTicks(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(9, 10))
+	many := make([]Tick, 20)
+	for i := range many {
+		many[i] = Tick{Dataset: int64(i), Runs: []Run{{Check: int64(i), Message: "14 columns, as accepted"}}}
+	}
+	few := []Tick{{Dataset: 1, Skipped: "why"}, {Dataset: 2, Runs: []Run{{Check: 3, Message: "fine"}}}}
+	for _, ticks := range [][]Tick{many, few} {
+		whole, err := new(TickEncoder).Encode(ticks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range whole {
+			if _, err := DecodeTicks(whole[:n]); !errors.Is(err, ErrDamaged) {
 				t.Errorf("the first %d bytes: %v", n, err)
 			}
 		}
+		if _, err := DecodeTicks(append(slices.Clone(whole), 0)); !errors.Is(err, ErrDamaged) && whole[0] == plain {
+			t.Errorf("a byte too many: %v", err)
+		}
+		for range 10_000 {
+			broken := slices.Clone(whole)
+			broken[random.IntN(len(broken))] = byte(random.IntN(256))
+			if _, err := DecodeTicks(broken); err != nil && !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+		}
 	}
-	var other bytes.Buffer
-	w := zlib.NewWriter(&other)
-	_, err := w.Write([]byte("{}"))
-	if err := errors.Join(err, w.Close()); err != nil {
-		t.Fatal(err)
+}
+
+func FuzzDecodeTicks(f *testing.F) {
+	body, err := new(TickEncoder).Encode([]Tick{{Dataset: 1, Skipped: "why"}, {Dataset: 2, Runs: []Run{{Check: 3}}}})
+	if err != nil {
+		f.Fatal(err)
 	}
-	if _, err := DecodeTicks(other.Bytes()); !errors.Is(err, ErrDamaged) {
-		t.Errorf("other JSON: %v", err)
-	}
+	f.Add(body)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ticks, err := DecodeTicks(b)
+		if err != nil {
+			return
+		}
+		body, err := new(TickEncoder).Encode(ticks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := DecodeTicks(body)
+		if err != nil || !reflect.DeepEqual(again, ticks) {
+			t.Fatalf("%+v came back as %+v, %v", ticks, again, err)
+		}
+	})
 }
 
 func FuzzDecodeBlock(f *testing.F) {

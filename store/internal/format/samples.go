@@ -64,7 +64,7 @@ func DecodeBlock(b []byte) ([]Sample, error) {
 		}
 		samples = append(samples, Sample{At: at, Value: value})
 	}
-	return samples, r.end("block")
+	return samples, r.end("block of observations")
 }
 
 // AppendBundle appends values of many series to b.
@@ -95,7 +95,7 @@ func EachInBundle(b []byte, do func(Observed)) error {
 		}
 		do(Observed{Series: series, Sample: Sample{At: at, Value: value}})
 	}
-	return r.end("bundle")
+	return r.end("bundle of observations")
 }
 
 func appendValue(b []byte, n sentinel.Number, base int64) []byte {
@@ -136,6 +136,34 @@ func (r *reader) varint() int64 {
 	return v
 }
 
+func (r *reader) uvarint() uint64 {
+	v, size := binary.Uvarint(r.rest)
+	if size <= 0 {
+		r.damaged = true
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return v
+}
+
+// length reads a number of bytes or more that follow. A larger number than is left is
+// damage.
+func (r *reader) length() int {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.damaged = true
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) text() string {
+	n := r.length()
+	text := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return text
+}
+
 func (r *reader) value(base int64) sentinel.Number {
 	if len(r.rest) == 0 {
 		r.damaged = true
@@ -160,7 +188,7 @@ func (r *reader) value(base int64) sentinel.Number {
 // end reports damage, including bytes that are left over.
 func (r *reader) end(what string) error {
 	if r.damaged || len(r.rest) > 0 {
-		return fmt.Errorf("%w: a %s of observations cannot be read", ErrDamaged, what)
+		return fmt.Errorf("%w: a %s cannot be read", ErrDamaged, what)
 	}
 	return nil
 }
