@@ -11,9 +11,9 @@ import (
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
-// Pruned counts what [Store.Prune] removed. Thinned counts observations that were close
-// to others.
-type Pruned struct{ Ticks, Observations, Thinned, Incidents int64 }
+// Pruned counts what [Store.Prune] removed. Thinned counts observations, and ThinnedRuns runs
+// and skipped ticks, that were close to others.
+type Pruned struct{ Ticks, Observations, Thinned, ThinnedRuns, Incidents int64 }
 
 // One transaction of Prune removes so many rows, or changes so many series. So
 // recording waits for one transaction, not for the whole of Prune.
@@ -23,8 +23,9 @@ const pruneRows, pruneSeries = 10_000, 200
 // older than the retention. The last tick of a schedule and dataset with its results,
 // baselines, labels and states stay. Of the observations older than two weeks the last,
 // the lowest and the highest of each hour stay: a year of a series that is checked
-// every minute is a year of hours. On an error the count has what was removed until
-// then.
+// every minute is a year of hours. Of ticks as old, there stay of each hour and schedule the
+// last run of a check with each status, and of a dataset the last tick that was run and the
+// last one that was skipped. On an error the count has what was removed until then.
 func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duration) (p Pruned, err error) {
 	before := micros(now.Add(-retention))
 	if p.Ticks, err = s.pruneTicks(ctx, before); err != nil {
@@ -36,21 +37,17 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 			return p, err
 		}
 	}
+	if p.Observations, err = s.pruneObservations(ctx, before); err != nil {
+		return p, err
+	}
 	ids, err := s.seriesIDs(ctx)
 	if err != nil {
 		return p, fmt.Errorf("pruning: %w", err)
 	}
-	// Observations are pruned in blocks alone.
-	if err := s.write(ctx, func(ctx context.Context, tx *txn) error { return tx.fold(ctx) }); err != nil {
-		return p, s.pruneError(err)
-	}
-	p.Observations, err = s.changeAll(ctx, ids, beginning, before, func(all []format.Sample) []format.Sample {
-		return slices.DeleteFunc(all, func(s format.Sample) bool { return s.At < before })
-	})
-	if err != nil {
-		return p, s.pruneError(err)
-	}
 	if p.Thinned, err = s.thin(ctx, ids, now); err != nil {
+		return p, s.pruneError(err)
+	}
+	if p.ThinnedRuns, err = s.thinTicks(ctx, now); err != nil {
 		return p, s.pruneError(err)
 	}
 	return p, nil
@@ -81,6 +78,25 @@ func (s *Store) pruneTicks(ctx context.Context, before int64) (removed int64, er
 			return removed, nil
 		}
 	}
+}
+
+// pruneObservations removes observations before an instant, and returns their number.
+func (s *Store) pruneObservations(ctx context.Context, before int64) (removed int64, err error) {
+	ids, err := s.seriesIDs(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("pruning: %w", err)
+	}
+	// Observations are pruned in blocks alone.
+	if err := s.write(ctx, func(ctx context.Context, tx *txn) error { return tx.fold(ctx) }); err != nil {
+		return 0, s.pruneError(err)
+	}
+	removed, err = s.changeAll(ctx, ids, beginning, before, func(all []format.Sample) []format.Sample {
+		return slices.DeleteFunc(all, func(s format.Sample) bool { return s.At < before })
+	})
+	if err != nil {
+		return removed, s.pruneError(err)
+	}
+	return removed, nil
 }
 
 func (s *Store) seriesIDs(ctx context.Context) (ids []int64, err error) {
