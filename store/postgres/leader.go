@@ -39,7 +39,7 @@ func newLeadership(by login) *leadership {
 }
 
 // take makes this process the leader, or returns ErrLocked. prepare runs with
-// the lock held.
+// the lock held. It may take long, and the session is silent meanwhile.
 func (l *leadership) take(ctx context.Context, prepare func(context.Context) error) error {
 	conn, err := l.connect(ctx)
 	if err != nil {
@@ -51,6 +51,9 @@ func (l *leadership) take(ctx context.Context, prepare func(context.Context) err
 	}
 	var epoch int64
 	if err = prepare(ctx); err == nil {
+		err = endWhenSilent(ctx, conn)
+	}
+	if err == nil {
 		const begin = "UPDATE leader SET epoch = epoch + 1, holder = $1, since = now() RETURNING epoch"
 		err = conn.QueryRow(ctx, begin, holder).Scan(&epoch)
 	}
@@ -84,14 +87,17 @@ func (l *leadership) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// endWhenSilent lets the server end the session, and drop its lock, when the session has been
+// silent: a process that is frozen keeps its connections. Before PostgreSQL 14 the server
+// cannot.
+func endWhenSilent(ctx context.Context, conn *pgx.Conn) error {
+	const timeout = "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
+	_, err := conn.Exec(ctx, timeout, fmt.Sprint(frozenAfter.Milliseconds()))
+	return err
+}
+
 // lock takes the advisory lock. The error is ErrLocked while another agent has it.
 func lock(ctx context.Context, conn *pgx.Conn) error {
-	// A process that is frozen keeps its connections. The server drops the lock of a
-	// session that has been silent. Before PostgreSQL 14 it cannot.
-	const timeout = "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
-	if _, err := conn.Exec(ctx, timeout, fmt.Sprint(frozenAfter.Milliseconds())); err != nil {
-		return err
-	}
 	var got bool
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", leaderLock).Scan(&got); err != nil {
 		return err
@@ -136,6 +142,9 @@ func (l *leadership) renew(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, erro
 	conn, err := l.connect(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := endWhenSilent(ctx, conn); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
 	}
 	var epoch int64
 	if err := conn.QueryRow(ctx, "SELECT epoch FROM leader").Scan(&epoch); err != nil {
