@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,10 @@ import (
 // rewritten is pgx with parameters spelled as in SQLite: ? and ?1.
 type rewritten struct{ *stdlib.Conn }
 
-func (c rewritten) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	return c.Conn.PrepareContext(ctx, dollars(query))
+// PrepareContext asks the server nothing: pgx prepares a statement when it is first run on a
+// connection, and keeps it there.
+func (c rewritten) PrepareContext(_ context.Context, query string) (driver.Stmt, error) {
+	return statement{c, dollars(query)}, nil
 }
 
 func (c rewritten) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -23,6 +26,35 @@ func (c rewritten) ExecContext(ctx context.Context, query string, args []driver.
 func (c rewritten) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	return c.Conn.QueryContext(ctx, dollars(query), args)
 }
+
+// statement is a text that is run on a connection.
+type statement struct {
+	conn rewritten
+	text string
+}
+
+func (s statement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.conn.Conn.ExecContext(ctx, s.text, args)
+}
+
+func (s statement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.conn.Conn.QueryContext(ctx, s.text, args)
+}
+
+// NumInput leaves the number of arguments to the server.
+func (s statement) NumInput() int { return -1 }
+
+// Close does nothing.
+func (s statement) Close() error { return nil }
+
+// errNoContext answers methods of driver.Stmt that database/sql does not call.
+var errNoContext = errors.New("a statement of the state needs a context")
+
+// Exec implements driver.Stmt.
+func (s statement) Exec([]driver.Value) (driver.Result, error) { return nil, errNoContext }
+
+// Query implements driver.Stmt.
+func (s statement) Query([]driver.Value) (driver.Rows, error) { return nil, errNoContext }
 
 // dollars writes ? and ?1 as $1. The statements of the state hold no other
 // question marks.
