@@ -27,6 +27,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 			} else if err == nil {
 				a.log.Debug("pruned history", "removed", n)
 			}
+			a.pruneToSize(ctx, plan, now)
 			if _, err := a.store.PruneOutbox(ctx, now, retention); err != nil && ctx.Err() == nil {
 				a.log.Error("pruning the outbox", "error", err)
 			}
@@ -37,6 +38,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 		}
 		a.settleFlapping(ctx)
 		a.countNotices(ctx)
+		a.measureState(ctx)
 		a.rereadSilences(ctx)
 		a.mu.Lock()
 		a.countSilences() // one may have ended
@@ -46,6 +48,40 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 			return
 		}
 	}
+}
+
+// pruneToSize removes the oldest history while the state is larger than it may be.
+func (a *Agent) pruneToSize(ctx context.Context, plan Plan, now time.Time) {
+	if plan.RetentionSize <= 0 {
+		return
+	}
+	cut, err := a.store.PruneTo(ctx, now, plan.RetentionSize)
+	a.metrics.Add(exporters.StoreCut, float64(cut.Ticks), "ticks")
+	a.metrics.Add(exporters.StoreCut, float64(cut.Observations), "observations")
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("pruning history to retention_size", "error", err)
+	}
+	if !cut.Before.IsZero() {
+		a.log.Warn("removed history before the retention ended: the state was larger than retention_size",
+			"before", cut.Before.UTC().Format(time.RFC3339), "ticks", cut.Ticks, "observations", cut.Observations,
+			"bytes", cut.Used, "retention_size", plan.RetentionSize)
+	}
+	if err == nil && cut.Used > plan.RetentionSize {
+		a.log.Warn("the state stays larger than retention_size: its last day, and what is no history, take more",
+			"bytes", cut.Used, "retention_size", plan.RetentionSize)
+	}
+}
+
+// measureState exports what the state takes on disk.
+func (a *Agent) measureState(ctx context.Context) {
+	size, err := a.store.Size(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.Warn("the size of the state cannot be read", "error", err)
+		}
+		return
+	}
+	a.metrics.Set(exporters.StoreBytes, float64(size))
 }
 
 // defaultAuditRetention is how long audit entries and ended repairs are kept.

@@ -41,6 +41,9 @@ func (a *Agent) expectEvents() {
 	for _, what := range []string{"results", "changes"} {
 		a.metrics.Expect(exporters.RecordsDropped, what)
 	}
+	for _, what := range []string{"ticks", "observations"} {
+		a.metrics.Expect(exporters.StoreCut, what)
+	}
 	for _, of := range []string{"repair", "notification"} {
 		a.metrics.Expect(exporters.Retries, of)
 	}

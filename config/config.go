@@ -40,6 +40,7 @@ type Config struct {
 	Outbound       *outbound.Rules // how requests leave
 	Backup         *backup.Config  // nil: the state is not backed up
 	Retention      time.Duration
+	RetentionSize  int64 // bytes of history; 0: any
 	AuditRetention time.Duration
 	Agents         int // how many share the state; 0: not said
 	MaxSilence     time.Duration

@@ -28,6 +28,7 @@ type file struct {
 	Outbound       outbound.Rules  `yaml:"outbound" doc:"Authorities and proxy of requests to channels, hooks and exporters."`
 	Backup         *backupEntry    `yaml:"backup" doc:"Where and when the state is backed up. Default: nowhere."`
 	Retention      time.Duration   `yaml:"retention" default:"90d" doc:"How long history is kept."`
+	RetentionSize  byteSize        `yaml:"retention_size" doc:"History beyond this size goes before its time. Default: none does."`
 	AuditRetention time.Duration   `yaml:"audit_retention" default:"730d" doc:"How long the audit log and ended repairs are kept."`
 	Agents         int             `yaml:"agents" doc:"How many agents share the state: fewer raise an alert. Default: not said."`
 	Jitter         time.Duration   `yaml:"jitter" doc:"Spreads the start of ticks over this time."`

@@ -168,7 +168,7 @@ func typeSchema(t reflect.Type) object {
 		}}
 	case reflect.TypeFor[checks.Bound](), reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[sentinel.Secret](),
 		reflect.TypeFor[sentinel.Table](), reflect.TypeFor[sentinel.Pattern](), reflect.TypeFor[repair.Share](),
-		reflect.TypeFor[share]():
+		reflect.TypeFor[share](), reflect.TypeFor[byteSize]():
 		return object{"type": "string"}
 	case reflect.TypeFor[settings.Command]():
 		return object{"anyOf": []any{object{"type": "array", "items": object{"type": "string"}}, object{"type": "string"}}}

@@ -42,6 +42,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		Outbound:       r.outbound(root, &f.Outbound, nil),
 		Backup:         r.backup(f.Backup, &f.Outbound),
 		Retention:      f.Retention,
+		RetentionSize:  int64(f.RetentionSize),
 		AuditRetention: f.AuditRetention,
 		Agents:         f.Agents,
 		MaxSilence:     f.MaxSilence,
@@ -89,6 +90,9 @@ func (r *reader) checkLimits(root *yaml.Node, f *file) {
 	}
 	if f.Agents < 0 || f.Agents > 100 || f.Agents > 1 && !store.Shared(f.State.Reveal()) && f.State.Reveal() != "" {
 		r.wrong(nodeOf(root, root, "agents"), "want 1 to 100 agents; several share a state in PostgreSQL alone")
+	}
+	if f.RetentionSize != 0 && f.RetentionSize < 10_000_000 {
+		r.wrong(nodeOf(root, root, "retention_size"), "want 10MB or more, such as 20GB")
 	}
 	if f.AuditRetention < 24*time.Hour {
 		r.wrong(nodeOf(root, root, "audit_retention"), "want a day or more, such as 730d")

@@ -251,6 +251,8 @@ func nameOf(t reflect.Type) string {
 		return "condition"
 	case reflect.TypeFor[checks.Tolerance](), reflect.TypeFor[repair.Share](), reflect.TypeFor[share]():
 		return "percentage"
+	case reflect.TypeFor[byteSize]():
+		return "size"
 	case reflect.TypeFor[sentinel.Secret]():
 		return "secret"
 	case reflect.TypeFor[settings.Command]():

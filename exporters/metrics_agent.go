@@ -145,6 +145,16 @@ var (
 		"How often the file of the agent's state, or its log, was deleted under the agent, and written again.",
 		nil,
 	}
+	StoreBytes = Metric{
+		"sentinel_store_bytes", "gauge",
+		"Bytes that the agent's state takes on disk.",
+		nil,
+	}
+	StoreCut = Metric{
+		"sentinel_store_cut_total", "counter",
+		"Ticks and observations that were removed before their retention ended, because of retention_size.",
+		[]string{"what"},
+	}
 	ReloadSuccessful = Metric{
 		"sentinel_config_last_reload_successful", "gauge",
 		"Whether the last load of the configuration succeeded.",

@@ -16,7 +16,8 @@ func checkMetrics() []Metric {
 func agentMetrics() []Metric {
 	return append(sloMetrics(),
 		BuildInfo, Time, CheckResults, CheckDuration, IncidentsOpen, IncidentsFlapping, TicksMissed, JobsSkipped,
-		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, Leading, StateShared,
+		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, StoreBytes, StoreCut,
+		Leading, StateShared,
 		BackupTimestamp, BackupDue, BackupSize, BackupsKept, BackupFailures, StoreRolledBack,
 		AgentsExpected, SecretsUnread, Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ArrivalsKnown, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead,

@@ -38,6 +38,8 @@ func TestOnPostgres(t *testing.T) {
 		"retention":                           TestRetention,
 		"old observations are thinned":        TestOldObservationsAreThinned,
 		"absent values are thinned":           TestThinningPassesOverAbsentValues,
+		"ticks are what was recorded":         TestTicksAreWhatWasRecorded,
+		"retention by size":                   TestRetentionBySize,
 		"an empty state":                      TestStatsOfAnEmptyState,
 		"a cancelled record":                  TestCancelledRecord,
 		"a panic":                             TestPanicInAWrite,

@@ -110,6 +110,7 @@ func (s Setup) Plan(state *store.Store) (agent.Plan, error) {
 		Jitter:         s.Config.Jitter,
 		CatchUp:        s.Config.CatchUp,
 		Retention:      s.Config.Retention,
+		RetentionSize:  s.Config.RetentionSize,
 		AuditRetention: s.Config.AuditRetention,
 		Notifications:  s.Notifications(state),
 		Resolver:       resolver{s, open, state},
