@@ -60,8 +60,11 @@ func cutAt(oldest, now int64, share float64) int64 {
 func (s *Store) Size(ctx context.Context) (int64, error) { return s.engine.Size(ctx) }
 
 // Used is the bytes that the rows of the state take, without space that is free for others.
-// For PostgreSQL it is estimated from the sizes of ticks and observations.
+// For PostgreSQL it is an estimate, of ticks, observations and last results alone.
 func (s *Store) Used(ctx context.Context) (int64, error) {
 	used, err := s.engine.Used(ctx)
-	return used, s.describe(err)
+	if err != nil {
+		return 0, s.describe(err)
+	}
+	return used, nil
 }

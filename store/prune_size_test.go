@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +13,10 @@ import (
 func largeBatch(n int, at time.Time) (b store.Batch) {
 	b.Ticks = []store.TickRecord{{Schedule: everyMinute, Table: orders, Tick: at}}
 	for i := range 40 {
-		text := strings.Repeat(fmt.Sprintf("%016x ", uint64(n*40+i+1)*0x9e3779b97f4a7c15), 8)
+		text := ""
+		for k := range 8 {
+			text += fmt.Sprintf("%016x ", uint64((n*40+i)*8+k+1)*0x9e3779b97f4a7c15)
+		}
 		b.Results = append(b.Results, sentinel.Result{
 			Check: fmt.Sprint("check ", i), Kind: "sql", Table: orders, Tick: at, Message: text,
 			Observations: []sentinel.Observation{{Metric: "value", Value: sentinel.Float(float64(n*i) / 7)}},

@@ -114,47 +114,43 @@ func (g *runGroup) appendObserved(all []observed) []observed {
 	return all
 }
 
-// tickRow is a row of the table tick while it is built.
-type tickRow struct {
+// tickSet holds the ticks of one instant and schedule.
+type tickSet struct {
 	tick     int64
 	schedule string
 	records  []TickRecord
 	datasets []string // the names of their tables
-	runs     int
 }
 
-// tickRows groups ticks by instant and schedule, in their order. index has the results.
-func tickRows(records []TickRecord, index map[groupKey]*runGroup) (rows []*tickRow) {
+// tickSets groups ticks by instant and schedule, in their order.
+func tickSets(records []TickRecord) (sets []*tickSet) {
 	type key struct {
 		tick     int64
 		schedule string
 	}
-	open := map[key]*tickRow{}
+	index := map[key]*tickSet{}
 	for _, t := range records {
 		k := key{micros(t.Tick), t.Schedule}
-		row := open[k]
-		if row == nil || len(row.records) == engine.TicksPerRow || row.runs >= engine.RunsPerRow {
-			row = &tickRow{tick: k.tick, schedule: k.schedule}
-			open[k] = row
-			rows = append(rows, row)
+		set := index[k]
+		if set == nil {
+			set = &tickSet{tick: k.tick, schedule: k.schedule}
+			index[k] = set
+			sets = append(sets, set)
 		}
-		row.records = append(row.records, t)
-		row.datasets = append(row.datasets, t.Table.String())
-		if g := index[groupKey{t.Table, k.tick}]; g != nil {
-			row.runs += len(g.results)
-		}
+		set.records = append(set.records, t)
+		set.datasets = append(set.datasets, t.Table.String())
 	}
-	return rows
+	return sets
 }
 
-// namesOf yields the names that rows of the table tick and results refer to.
-func namesOf(rows []*tickRow, results []sentinel.Result) iter.Seq[string] {
+// namesOf yields the names that ticks and results refer to.
+func namesOf(sets []*tickSet, results []sentinel.Result) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, row := range rows {
-			if !yield(row.schedule) {
+		for _, set := range sets {
+			if !yield(set.schedule) {
 				return
 			}
-			for _, name := range row.datasets {
+			for _, name := range set.datasets {
 				if !yield(name) {
 					return
 				}
@@ -181,18 +177,18 @@ func (t *txn) ticks(
 	last := make(lastTicks, len(records))
 	known = make(map[sentinel.Table]bool, len(records))
 	values := make([]observed, 0, len(results))
-	rows := tickRows(records, index)
-	if err := t.memory.names.learn(ctx, t, namesOf(rows, results)); err != nil {
+	sets := tickSets(records)
+	if err := t.memory.names.learn(ctx, t, namesOf(sets, results)); err != nil {
 		return nil, 0, err
 	}
-	for _, row := range rows {
-		fresh, err := t.insertRow(ctx, row, index)
+	for _, set := range sets {
+		fresh, err := t.insertSet(ctx, set, index)
 		if err != nil {
 			return nil, 0, err
 		}
-		for i, record := range row.records {
+		for i, record := range set.records {
 			if record.Skipped != "" {
-				last.add(record.Schedule, record.Table, row.tick, nil)
+				last.add(record.Schedule, record.Table, set.tick, nil)
 				continue
 			}
 			if before, seen := known[record.Table]; !seen || before {
@@ -201,8 +197,8 @@ func (t *txn) ticks(
 			if !fresh[i] {
 				continue
 			}
-			g := index[groupKey{record.Table, row.tick}]
-			last.add(record.Schedule, record.Table, row.tick, g)
+			g := index[groupKey{record.Table, set.tick}]
+			last.add(record.Schedule, record.Table, set.tick, g)
 			if g != nil && !g.stored {
 				g.stored = true
 				values = g.appendObserved(values)
@@ -227,33 +223,33 @@ func (t *txn) ticks(
 	return known, dropped, t.observations(ctx, values)
 }
 
-// insertRow stores the ticks of a row that are not recorded yet. fresh marks them.
-func (t *txn) insertRow(ctx context.Context, row *tickRow, index map[groupKey]*runGroup) (fresh []bool, err error) {
+// insertSet stores the ticks of a set that are not recorded yet. fresh marks them.
+func (t *txn) insertSet(ctx context.Context, set *tickSet, index map[groupKey]*runGroup) (fresh []bool, err error) {
 	names := t.memory.names.ids
-	ids := make([]int64, len(row.datasets))
-	for i, name := range row.datasets {
+	ids := make([]int64, len(set.datasets))
+	for i, name := range set.datasets {
 		ids[i] = names[name]
 	}
-	schedule := names[row.schedule]
-	recorded, err := t.recorded(ctx, row.tick, schedule, slices.Min(ids), slices.Max(ids))
+	schedule := names[set.schedule]
+	recorded, err := t.recorded(ctx, set.tick, schedule, slices.Min(ids), slices.Max(ids))
 	if err != nil {
 		return nil, err
 	}
 	fresh = make([]bool, len(ids))
 	ticks := make([]format.Tick, 0, len(ids))
-	for i, record := range row.records {
+	for i, record := range set.records {
 		if recorded[ids[i]] {
 			continue
 		}
 		recorded[ids[i]] = true
 		fresh[i] = true
 		tick := format.Tick{Dataset: ids[i], Skipped: record.Skipped}
-		if g := index[groupKey{record.Table, row.tick}]; g != nil && record.Skipped == "" {
+		if g := index[groupKey{record.Table, set.tick}]; g != nil && record.Skipped == "" {
 			tick.Runs = g.runs(names)
 		}
 		ticks = append(ticks, tick)
 	}
-	return fresh, t.insertTick(ctx, row.tick, schedule, ticks)
+	return fresh, t.insertTicks(ctx, set.tick, schedule, ticks)
 }
 
 // recorded returns which datasets from low to high have a recorded tick of this
@@ -280,19 +276,23 @@ func (t *txn) recorded(ctx context.Context, tick, schedule, low, high int64) (ma
 	return recorded, err
 }
 
-func (t *txn) insertTick(ctx context.Context, tick, schedule int64, ticks []format.Tick) error {
-	if len(ticks) == 0 {
-		return nil
+// insertTickRows inserts rows into the table tick.
+var insertTickRows = statement{
+	head:  `INSERT INTO tick (tick, schedule, low, high, n, checks, body) VALUES `,
+	row:   `(?, ?, ?, ?, ?, ?, ?)`,
+	width: 7,
+}
+
+func (t *txn) insertTicks(ctx context.Context, tick, schedule int64, ticks []format.Tick) error {
+	var args []any
+	for some := range engine.RowsOfTicks(ticks) {
+		row, err := engine.TickArgs(tick, schedule, some, &t.memory.encoder)
+		if err != nil {
+			return err
+		}
+		args = append(args, row...)
 	}
-	args, err := engine.TickArgs(tick, schedule, ticks, &t.memory.encoder)
-	if err != nil {
-		return err
-	}
-	st, err := t.prepare(ctx, engine.InsertTick)
-	if err == nil {
-		_, err = st.ExecContext(ctx, args...)
-	}
-	return err
+	return t.exec(ctx, insertTickRows, args)
 }
 
 // insertOnce stores results without a tick. They replace those of the same checks at
@@ -308,7 +308,7 @@ func (t *txn) insertOnce(ctx context.Context, g *runGroup) error {
 	if _, err := t.ExecContext(ctx, query, g.tick, schedule, dataset); err != nil {
 		return err
 	}
-	return t.insertTick(ctx, g.tick, schedule, []format.Tick{{Dataset: dataset, Runs: g.runs(names.ids)}})
+	return t.insertTicks(ctx, g.tick, schedule, []format.Tick{{Dataset: dataset, Runs: g.runs(names.ids)}})
 }
 
 // lastTicks holds the rows for the table last_tick: for each schedule and dataset the

@@ -72,6 +72,11 @@ func step(ctx context.Context, conn *sql.Conn, name string, version int) error {
 	if err != nil {
 		return err
 	}
+	// A statement of an earlier step may have the same text, and columns of other types.
+	err = conn.Raw(func(c any) error { return c.(rewritten).Conn.Conn().DeallocateAll(ctx) })
+	if err != nil {
+		return err
+	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -6,24 +6,21 @@
 //
 // It records the ticks of a simulated fleet, prunes once a day as the agent does, and prints
 // the bytes of the state over all results that were recorded. Without -state the state is a
-// file in a temporary directory. A database must be empty.
+// file in a temporary directory. A database must be empty. Days pass in seconds, so that the
+// autovacuum of a server does not come: once in a simulated hour the bench vacuums the tables
+// of which each tick replaces the rows.
 package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
-	"strings"
 	"syscall"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
 
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -78,17 +75,21 @@ func run(ctx context.Context, o options) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 		o.state = "sqlite:" + filepath.Join(dir, "state.db")
 	}
+	db, err := openDatabase(o.state)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	s, err := store.Open(ctx, o.state)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	fleet := newFleet(o.checks/checksADataset, o.every)
+	b := &bench{options: o, store: s, database: db, fleet: newFleet(o.checks/checksADataset, o.every)}
 	fmt.Printf("%d checks every %s for %d days, kept for %s\n", o.checks, o.every, o.days, o.retention)
 	fmt.Printf("%6s %10s %10s %14s %18s %18s\n", "DAY", "RESULTS", "MB", "BYTES/RESULT", "RECORD us/RESULT", "PRUNE us/RESULT")
-	var spent cost
 	for day := 1; day <= o.days; day++ {
-		if err := fleet.day(ctx, s, o, &spent); err != nil {
+		if err := b.day(ctx); err != nil {
 			return err
 		}
 		if day == 1 || day == 7 || day == 30 || day == o.days {
@@ -96,35 +97,45 @@ func run(ctx context.Context, o options) (err error) {
 			if err != nil {
 				return err
 			}
-			n := float64(spent.results)
-			fmt.Printf("%6d %10d %10.1f %14.1f %18.1f %18.1f\n", day, spent.results, float64(st.Bytes)/1e6,
-				float64(st.Bytes)/n, float64(spent.record.Microseconds())/n, float64(spent.prune.Microseconds())/n)
+			n := float64(b.results)
+			fmt.Printf("%6d %10d %10.1f %14.1f %18.1f %18.1f\n", day, b.results, float64(st.Bytes)/1e6,
+				float64(st.Bytes)/n, float64(b.record.Microseconds())/n, float64(b.prune.Microseconds())/n)
 		}
 	}
-	return printTables(ctx, o.state, spent.results)
+	return db.printTables(ctx, b.results)
 }
 
-// cost is what the fleet has spent.
-type cost struct {
+// bench is one run, and what it has spent.
+type bench struct {
+	options
+	store         *store.Store
+	database      database
+	fleet         *fleet
 	results       int
 	record, prune time.Duration // of processor time
 }
 
 // day records the ticks of one day, and prunes once.
-func (f *fleet) day(ctx context.Context, s *store.Store, o options, spent *cost) error {
+func (b *bench) day(ctx context.Context) error {
+	f := b.fleet
 	began := processorTime()
 	for end := f.now.Add(24 * time.Hour); f.now.Before(end); f.now = f.now.Add(f.every) {
-		for _, b := range f.tick() {
-			if _, err := s.Record(ctx, b); err != nil {
+		for _, batch := range f.tick() {
+			if _, err := b.store.Record(ctx, batch); err != nil {
 				return err
 			}
-			spent.results += len(b.Results)
+			b.results += len(batch.Results)
+		}
+		if f.now.Minute() == 0 {
+			if err := b.database.vacuum(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	recorded := processorTime()
-	_, err := s.Prune(ctx, f.now, o.retention)
-	spent.record += recorded - began
-	spent.prune += processorTime() - recorded
+	_, err := b.store.Prune(ctx, f.now, b.retention)
+	b.record += recorded - began
+	b.prune += processorTime() - recorded
 	return err
 }
 
@@ -136,36 +147,4 @@ func processorTime() time.Duration {
 		return 0
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-// printTables prints what each table takes with its indexes.
-func printTables(ctx context.Context, state string, results int) (err error) {
-	driver, query := "sqlite", `
-SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_master m ON m.name = s.name
-GROUP BY 1 ORDER BY 2 DESC LIMIT 8`
-	path, file := strings.CutPrefix(state, "sqlite:")
-	if !file {
-		driver, query = "pgx", `
-SELECT relname, pg_total_relation_size(oid) FROM pg_class
-WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC LIMIT 8`
-	}
-	db, err := sql.Open(driver, path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		var bytes int64
-		if err := rows.Scan(&name, &bytes); err != nil {
-			return err
-		}
-		fmt.Printf("%-12s %10.1f MB %10.1f bytes/result\n", name, float64(bytes)/1e6, float64(bytes)/float64(results))
-	}
-	return rows.Err()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
@@ -18,6 +19,23 @@ const TicksPerRow = 128
 // row that has as many. Such a row takes about a kilobyte. Pages of 4 kB hold four of them, but
 // only one of twice the size or more.
 const RunsPerRow = 72
+
+// RowsOfTicks cuts ticks into those of one row each.
+func RowsOfTicks(ticks []format.Tick) iter.Seq[[]format.Tick] {
+	return func(yield func([]format.Tick) bool) {
+		from, runs := 0, 0
+		for i, t := range ticks {
+			runs += len(t.Runs)
+			if runs < RunsPerRow && i+1-from < TicksPerRow && i+1 < len(ticks) {
+				continue
+			}
+			if !yield(ticks[from : i+1]) {
+				return
+			}
+			from, runs = i+1, 0
+		}
+	}
+}
 
 // InsertTick is the statement that inserts one row into the table tick.
 const InsertTick = `INSERT INTO tick (tick, schedule, low, high, n, checks, body) VALUES (?, ?, ?, ?, ?, ?, ?)`

@@ -46,7 +46,7 @@ func NumberNames(ctx context.Context, tx *sql.Tx) (err error) {
 			if err != nil {
 				return err
 			}
-			for _, some := range parts(ticks) {
+			for some := range RowsOfTicks(ticks) {
 				args, err := TickArgs(row.at, schedule, some, &encode)
 				if err == nil {
 					_, err = insert.ExecContext(ctx, args...)
@@ -58,18 +58,6 @@ func NumberNames(ctx context.Context, tx *sql.Tx) (err error) {
 		}
 		last = page[len(page)-1].id
 	}
-}
-
-// parts cuts ticks into those of one row each.
-func parts(ticks []format.Tick) (rows [][]format.Tick) {
-	from, runs := 0, 0
-	for i, t := range ticks {
-		if runs += len(t.Runs); runs >= RunsPerRow || i+1 == len(ticks) {
-			rows = append(rows, ticks[from:i+1])
-			from, runs = i+1, 0
-		}
-	}
-	return rows
 }
 
 // jsonRow is a row of the table old_tick.
