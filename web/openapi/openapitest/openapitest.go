@@ -4,6 +4,7 @@ package openapitest
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -15,6 +16,8 @@ import (
 // a mistake.
 type Description struct {
 	document map[string]any
+
+	mu       sync.Mutex // tests side by side share one
 	compiler *jsonschema.Compiler
 }
 
@@ -85,7 +88,7 @@ func (d *Description) validate(body []byte, method, path string, within ...strin
 	for _, w := range within {
 		pointer += "/" + escape.Replace(w)
 	}
-	schema, err := d.compiler.Compile(pointer)
+	schema, err := d.compile(pointer)
 	if err != nil {
 		return err
 	}
@@ -94,4 +97,10 @@ func (d *Description) validate(body []byte, method, path string, within ...strin
 		return err
 	}
 	return schema.Validate(value)
+}
+
+func (d *Description) compile(pointer string) (*jsonschema.Schema, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.compiler.Compile(pointer)
 }
