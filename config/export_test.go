@@ -18,7 +18,7 @@ func FileWithExample(folder, example string) string {
 		}
 	}
 	for _, block := range []struct{ key, text string }{
-		{"warehouses:", "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}}\n"},
+		{"warehouses:", "warehouses: {shop: {dsn: \"sqlite:x.db\", repair_dsn: \"sqlite:x.db\"}, crm: {dsn: \"sqlite:y.db\"}}\n"},
 		{"datasets:", "datasets: [{table: shop.t, checks: [row_count > 0]}]\n"},
 		{"notify:", "notify: {team: {log: {}}, pager: {log: {}}, chat: {log: {}}, finance-mail: {log: {}}}\n"},
 	} {

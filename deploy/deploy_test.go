@@ -156,7 +156,7 @@ func TestKubernetes(t *testing.T) {
 		!slices.Contains(mounts, "/var/lib/sentinel") || c.Args[0] != "run" {
 		t.Errorf("%+v", c)
 	}
-	web := read(t, "../web/web.go")
+	web := read(t, "../web/web.go") + read(t, "../web/routes.go")
 	for _, path := range []string{"/-/healthy", "/-/ready", "/api/v1/alerts", "/metrics"} {
 		if !strings.Contains(web, path+`"`) {
 			t.Errorf("the agent does not serve %s", path)
