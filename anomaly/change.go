@@ -26,7 +26,7 @@ func (s *state) seekChange(c Config, v, limit float64, e *evidence) {
 		k = *c.Changes
 	}
 	level, spread := s.Count.Remainder(f.count, v)
-	found, told := s.Change.Learn(k, changes.Value{
+	found, news := s.Change.Learn(k, changes.Value{
 		Time: e.point.Time.Unix(), Level: level, Spread: spread, Step: place.Step, Ahead: place.Ahead,
 	}, k.Part*limit*min(1, s.Step/3600))
 	if found.At == 0 {
@@ -34,7 +34,11 @@ func (s *state) seekChange(c Config, v, limit float64, e *evidence) {
 	}
 	s.Learned = found.Since
 	before, now := s.Count.At(f.count, found.Before), s.Count.At(f.count, found.Now)
-	if !told || s.Open || !c.counts(now, before) {
+	if !news || !c.counts(now, before) {
+		return
+	}
+	s.Change.Tell(found)
+	if s.Open {
 		return
 	}
 	e.rule, e.alarm, e.kind, e.expected = changeRule, true, sentinel.LevelShift, noRange()
@@ -56,7 +60,7 @@ func (s *state) rescale(offset float64) {
 // changeText returns the text of a change that no single value shows: since when, and the
 // values that are expected at this place by the level before and now.
 func changeText(c Config, s *state, e evidence) string {
-	found := s.Change.Last
+	found := s.Change.Told
 	before, now := s.Count.At(e.forecast.count, found.Before), s.Count.At(e.forecast.count, found.Now)
 	since := clock(c, s.daily(), time.Unix(found.Since, 0).In(e.point.Time.Location()))
 	side, word, share := "above", "higher", now/before-1

@@ -17,6 +17,7 @@
 package changes
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -78,11 +79,13 @@ type Test struct {
 	Profiles [profiles]profile
 	Used     int32 // index of the profile in use
 	Sums     [sums]cusum
-	Recent   float32 // mean distance of the newest values from the profile
-	Usual    float32 // usual size of Recent
-	Rough    float32 // usual difference of two neighbouring distances
-	Away     float32 // newest distance
-	Last     Found   // newest finding
+	Recent   float32  // mean distance of the newest values from the profile
+	Usual    float32  // usual size of Recent
+	Rough    float32  // usual difference of two neighbouring distances
+	Away     float32  // newest distance
+	Last     Found    // newest step that was adopted, told or not
+	Told     Found    // newest finding that was told
+	Untold   [2]steps // falls and rises since then
 }
 
 // mean collects values that are more frequent than the tests need.
@@ -95,20 +98,30 @@ type mean struct {
 // MarshalBinary encodes the test.
 func (t *Test) MarshalBinary() ([]byte, error) { return binary.Append(nil, binary.LittleEndian, t) }
 
-// UnmarshalBinary decodes what [Test.MarshalBinary] returned.
+// UnmarshalBinary decodes what [Test.MarshalBinary] returned. An earlier version did not note
+// what was told: its newest finding counts as told.
 func (t *Test) UnmarshalBinary(b []byte) error {
-	if len(b) != binary.Size(t) {
+	size := binary.Size(t)
+	earlier := len(b) == size-binary.Size(t.Told)-binary.Size(t.Untold)
+	if len(b) != size && !earlier {
 		return errors.New("the state of a test for changes has another size")
 	}
+	if earlier {
+		b = append(bytes.Clone(b), make([]byte, size-len(b))...)
+	}
 	_, err := binary.Decode(b, binary.LittleEndian, t)
+	if earlier {
+		t.Told = t.Last
+	}
 	return err
 }
 
 // Learn takes in a value. prob is the share of values that may end in a finding by chance. It
 // returns a finding with the value that shows it, and then takes the new level for the usual
-// one. told is false without a finding, and for one that goes on with the one before or leads
-// back to the level before it.
-func (t *Test) Learn(k Constants, v Value, prob float64) (f Found, told bool) {
+// one. The finding holds the steps before it that were not told: whoever tells it calls
+// [Test.Tell]. news is false without a finding, and for one that goes on with the one told or
+// leads back to the level before.
+func (t *Test) Learn(k Constants, v Value, prob float64) (f Found, news bool) {
 	if n := math.Round(k.Hours * 3600 / v.Step); n > 1 {
 		whole, ok := t.Mean.add(v, k.Hours*3600, n)
 		if !ok {
@@ -123,10 +136,13 @@ func (t *Test) Learn(k Constants, v Value, prob float64) (f Found, told bool) {
 }
 
 // learn takes in a value, or a mean of values.
-func (t *Test) learn(k Constants, v Value, prob float64) (f Found, told bool) {
+func (t *Test) learn(k Constants, v Value, prob float64) (f Found, news bool) {
+	memory := math.Max(leastPoints, k.Days*day/v.Step)
+	if t.N > 0 && float64(v.Time-t.Newest) > memory*v.Step {
+		t.restart()
+	}
 	t.N++
 	t.Newest = v.Time
-	memory := math.Max(leastPoints, k.Days*day/v.Step)
 	young := float64(t.N) < math.Max(leastPoints, leastDays*day/v.Step)
 	still := !young && t.standsStill(k.Hold, prob, memory)
 	var errs [profiles]float64
@@ -153,7 +169,7 @@ func (t *Test) learn(k Constants, v Value, prob float64) (f Found, told bool) {
 		t.Sums[best].begin()
 		return f, false
 	}
-	return t.adopt(k, best, v.Time)
+	return t.adopt(k, best, v)
 }
 
 // standsStill reports whether the profile learns nothing, because a sum is on its way to a
@@ -191,21 +207,26 @@ func (t *Test) usual(k Constants, days float64) float64 {
 }
 
 // adopt takes the level that a sum found for the usual one.
-func (t *Test) adopt(k Constants, i int, now int64) (f Found, told bool) {
+func (t *Test) adopt(k Constants, i int, v Value) (f Found, news bool) {
 	s := &t.Sums[i]
 	before := float64(t.Profiles[t.Used].Level)
-	f = Found{Drift: tests[i].slope, Since: s.Start, At: now, Before: before, Now: before + s.size(tests[i])}
+	f = Found{Drift: tests[i].slope, Since: s.Start, At: v.Time, Before: before, Now: before + s.size(tests[i])}
 	s.learnPeak(s.S)
-	last, by := t.Last.Now-t.Last.Before, f.Now-f.Before
-	soon := last != 0 && float64(f.Since-t.Last.At) < k.Days*day
-	goesOn := soon && last*by > 0
-	returns := soon && math.Abs(by+last) < sameReturn*math.Abs(last)
+	all, news := t.whole(k, f, v.Step)
 	for i := range t.Profiles {
 		t.Profiles[i].Level = float32(before)
 	}
 	t.Last = f
-	t.Shift(by)
-	return f, !goesOn && !returns
+	t.Shift(f.Now - f.Before)
+	return all, news
+}
+
+// restart begins the profiles and the sums anew, after a gap longer than the memory. What the
+// level did in between is not known. The heights that sums reach by chance stay.
+func (t *Test) restart() {
+	t.N, t.Used, t.Usual, t.Rough = 0, 0, 0, 0
+	t.Untold = [2]steps{}
+	t.Shift(0)
 }
 
 // Move takes a level for the usual one that differs from it by a distance found by other means.

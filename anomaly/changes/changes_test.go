@@ -19,7 +19,8 @@ func feed(t *changes.Test, from, n int, step, prob float64, level func(i int) fl
 	out := map[int]changes.Found{}
 	for i := from; i < from+n; i++ {
 		v := changes.Value{Time: int64(float64(i) * step), Level: level(i) / 100, Spread: 0.01, Step: step, Ahead: 1}
-		if f, told := t.Learn(changes.Chosen(), v, prob); told {
+		if f, news := t.Learn(changes.Chosen(), v, prob); news {
+			t.Tell(f)
 			out[i] = f
 		}
 	}

@@ -41,7 +41,7 @@ func (p *profile) learn(kind int, v Value, w view) float64 {
 		*p = profile{Level: float32(v.Level), Var: 1, Err: 1}
 		return 0
 	}
-	p.Level += p.Slope * float32(v.Ahead)
+	p.Level += p.Slope * float32(math.Min(v.Ahead, w.memory))
 	away := v.Level - float64(p.Level)
 	x := clipped(away/v.Spread, w.clip*math.Sqrt(float64(p.Var)))
 	carried := math.Max(0, math.Min(mostCarried, float64(p.Cov)/math.Max(float64(p.Var), 1e-9)))
