@@ -50,7 +50,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 	}
 }
 
-// pruneToSize removes the oldest history while the state is larger than it may be.
+// pruneToSize removes the oldest history where all of it is larger than it may be.
 func (a *Agent) pruneToSize(ctx context.Context, plan Plan, now time.Time) {
 	if plan.RetentionSize <= 0 {
 		return
@@ -62,14 +62,18 @@ func (a *Agent) pruneToSize(ctx context.Context, plan Plan, now time.Time) {
 		a.log.Error("pruning history to retention_size", "error", err)
 	}
 	if !cut.Before.IsZero() {
-		a.log.Warn("removed history before the retention ended: the state was larger than retention_size",
+		a.log.Warn("removed history before the retention ended: it was larger than retention_size",
 			"before", cut.Before.UTC().Format(time.RFC3339), "ticks", cut.Ticks, "observations", cut.Observations,
 			"bytes", cut.Used, "retention_size", plan.RetentionSize)
 	}
-	if err == nil && cut.Used > plan.RetentionSize {
-		a.log.Warn("the state stays larger than retention_size: its last day, and what is no history, take more",
-			"bytes", cut.Used, "retention_size", plan.RetentionSize)
+	if err != nil || cut.Used <= plan.RetentionSize {
+		return
 	}
+	says := "history is still larger than retention_size: more is removed tomorrow"
+	if cut.LastDay {
+		says = "the last day of history alone is larger than retention_size"
+	}
+	a.log.Warn(says, "bytes", cut.Used, "retention_size", plan.RetentionSize)
 }
 
 // measureState exports what the state takes on disk.

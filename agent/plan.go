@@ -73,7 +73,7 @@ type Plan struct {
 	CatchUp string
 	// Retention is how long history is kept. The default is 90 days.
 	Retention time.Duration
-	// RetentionSize is how many bytes the state may take before history goes sooner. 0: any.
+	// RetentionSize is how many bytes history may take before it goes sooner. 0: any.
 	RetentionSize int64
 	// AuditRetention is how long audit entries and ended repairs are kept. The default is two
 	// years.

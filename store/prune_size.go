@@ -9,62 +9,61 @@ import (
 type Cut struct {
 	Ticks, Observations int64
 	Before              time.Time // what was removed is older; zero: nothing was removed
-	Used                int64     // bytes that the rows of the state take now
+	Used                int64     // bytes that history took when it was last measured
+	// LastDay means that history takes more than the limit, and that nothing older than a day is
+	// left of it.
+	LastDay bool
 }
 
-// cutsAtMost bounds the rounds of one PruneTo. Each removes more than half of what is left
-// beyond the limit, unless the rows differ much in size.
-const cutsAtMost = 20
+// cutsAtMost bounds the rounds of one PruneTo. The second makes good what the first has estimated
+// too high.
+const cutsAtMost = 2
 
-// PruneTo removes the oldest ticks with their runs, and observations as old, a whole day or
-// more at a time, until the rows of the state take no more than limit bytes. The last day
-// stays, whatever it takes. Nothing else is removed. The space of removed rows is used again;
-// the file, or the tables, do not shrink.
+// PruneTo removes the oldest ticks with their runs, and observations as old, whole days at a
+// time, until history takes no more than limit bytes: see [Store.Used]. The last day stays,
+// whatever it takes. Nothing else is removed. The space of removed rows is used again; the
+// file, or the tables, do not shrink. On an error the count has what was removed until then.
 func (s *Store) PruneTo(ctx context.Context, now time.Time, limit int64) (c Cut, err error) {
-	for range cutsAtMost {
-		if c.Used, err = s.Used(ctx); err != nil || c.Used <= limit {
-			return c, err
-		}
-		oldest, err := s.firstTick(ctx, beginning, micros(now))
+	last := beginning
+	for round := 0; ; round++ {
+		u, err := s.usage(ctx)
 		if err != nil {
 			return c, err
 		}
-		before := cutAt(oldest, micros(now), float64(c.Used-limit)/float64(c.Used))
-		if before <= oldest {
+		if c.Used = u.total; c.Used <= limit {
 			return c, nil
 		}
-		ticks, err := s.pruneTicks(ctx, before)
-		c.Ticks += ticks
-		if err != nil {
-			return c, s.pruneError(err)
+		latest := micros(now) - dayMicros
+		before := u.cut(c.Used-limit, latest)
+		if before <= last { // the days before are empty
+			c.LastDay = true
+			return c, nil
 		}
-		observations, err := s.pruneObservations(ctx, before)
-		c.Observations += observations
-		if err != nil {
+		if round == cutsAtMost {
+			return c, nil
+		}
+		last = before
+		if err := s.pruneBefore(ctx, before, &c); err != nil {
 			return c, err
 		}
-		c.Before = fromMicros(before)
 	}
-	return c, nil
 }
 
-// cutAt returns before which instant the history from oldest to now is cut to lose a share of
-// it: the end of a day, at the latest a day before now.
-func cutAt(oldest, now int64, share float64) int64 {
-	cut := oldest + int64(share*float64(now-oldest))
-	cut = cut/dayMicros*dayMicros + dayMicros
-	return min(cut, now-dayMicros)
+// pruneBefore removes ticks and observations before an instant, and counts them.
+func (s *Store) pruneBefore(ctx context.Context, before int64, c *Cut) error {
+	ticks, err := s.pruneTicks(ctx, before)
+	if c.Ticks += ticks; ticks > 0 {
+		c.Before = fromMicros(before)
+	}
+	if err != nil {
+		return s.pruneError(err)
+	}
+	observations, err := s.pruneObservations(ctx, before)
+	if c.Observations += observations; observations > 0 {
+		c.Before = fromMicros(before)
+	}
+	return err
 }
 
 // Size is the bytes of the state on disk, with the write-ahead log.
 func (s *Store) Size(ctx context.Context) (int64, error) { return s.engine.Size(ctx) }
-
-// Used is the bytes that the rows of the state take, without space that is free for others.
-// For PostgreSQL it is an estimate, of ticks, observations and last results alone.
-func (s *Store) Used(ctx context.Context) (int64, error) {
-	used, err := s.engine.Used(ctx)
-	if err != nil {
-		return 0, s.describe(err)
-	}
-	return used, nil
-}

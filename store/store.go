@@ -81,9 +81,6 @@ type dbEngine interface {
 	Guard(ctx context.Context) (rewritten bool, err error)
 	// Size is the bytes on disk.
 	Size(ctx context.Context) (int64, error)
-	// Used is the bytes that rows take, without space that is free for others. It may be
-	// an estimate.
-	Used(ctx context.Context) (int64, error)
 	Close() error
 }
 

@@ -234,15 +234,6 @@ func (d *DB) Size(context.Context) (size int64, err error) {
 	return size, nil
 }
 
-// Used is the bytes of the pages of the file that are not free.
-func (d *DB) Used(ctx context.Context) (used int64, err error) {
-	const query = `
-SELECT (p.page_count - f.freelist_count) * s.page_size
-FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s`
-	err = d.reads.QueryRowContext(ctx, query).Scan(&used)
-	return used, err
-}
-
 // Verify checks every page of the file.
 func (d *DB) Verify(ctx context.Context) error {
 	var answer string
