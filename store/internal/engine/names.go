@@ -4,13 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
+	"log/slog"
 
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
 // NumberNames moves the rows of the table old_tick to the table tick, in which datasets,
-// checks and schedules have numbers. It fills the table name, and drops old_tick.
+// checks and schedules have numbers. It fills the table name, and drops old_tick. Rows that are
+// damaged are left out, and a warning counts them: a state without some old ticks is better than
+// none.
 func NumberNames(ctx context.Context, tx *sql.Tx) (err error) {
 	insert, err := tx.PrepareContext(ctx, InsertTick)
 	if err != nil {
@@ -28,16 +30,24 @@ func NumberNames(ctx context.Context, tx *sql.Tx) (err error) {
 		return n, err
 	}
 	var encode format.TickEncoder
+	damaged := 0
 	for last := int64(-1 << 63); ; {
 		page, err := rowsOfJSON(ctx, tx, last)
 		if err != nil {
 			return err
 		}
 		if len(page) == 0 {
+			if damaged > 0 {
+				slog.WarnContext(ctx, "migrating the state: damaged rows of ticks are left out", "rows", damaged)
+			}
 			_, err := tx.ExecContext(ctx, `DROP TABLE old_tick`)
 			return err
 		}
 		for _, row := range page {
+			if row.damaged {
+				damaged++
+				continue
+			}
 			schedule, err := id(row.schedule)
 			if err != nil {
 				return err
@@ -65,6 +75,7 @@ type jsonRow struct {
 	id, at   int64
 	schedule string
 	ticks    []jsonTick
+	damaged  bool // there are no ticks: they cannot be decoded
 }
 
 // jsonPage is how many rows a page has. Each has up to [TicksPerRow] datasets.
@@ -77,12 +88,11 @@ func rowsOfJSON(ctx context.Context, tx *sql.Tx, last int64) (page []jsonRow, er
 		var row jsonRow
 		var body []byte
 		err := scan(&row.id, &row.at, &row.schedule, &body)
-		if err == nil {
-			row.ticks, err = decodeJSONTicks(body)
-		}
 		if err != nil {
-			return fmt.Errorf("the ticks of row %d: %w", row.id, err)
+			return err
 		}
+		row.ticks, err = decodeJSONTicks(body)
+		row.damaged = err != nil
 		page = append(page, row)
 		return nil
 	})
