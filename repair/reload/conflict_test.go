@@ -1,10 +1,12 @@
 package reload_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/repair/reload"
 	"github.com/sentinel-dq/sentinel/repair/repairtest"
 )
@@ -42,6 +44,36 @@ func TestRowsThatExchangeAUniqueValue(t *testing.T) {
 			t.Errorf("delete_insert: the table holds\n%s\nwant\n%s", got, want)
 		}
 	})
+}
+
+// TestRowsThatTakeAUniqueValue: a row that is inserted may take a value that an updated row gives
+// up. So a conflict with the row of another session is worth another try.
+func TestRowsThatTakeAUniqueValue(t *testing.T) {
+	t.Parallel()
+	b := repairtest.New(t, "postgres")
+	columns := " (id integer NOT NULL PRIMARY KEY, code integer NOT NULL UNIQUE, at " + b.Instant + " NOT NULL)"
+	b.Exec("CREATE TABLE orders"+columns, "CREATE TABLE staging"+columns,
+		"INSERT INTO orders VALUES (1, 10, '2026-03-11 01:00:00'), (2, 20, '2026-03-11 02:00:00')",
+		"INSERT INTO staging VALUES (1, 11, '2026-03-11 01:00:00'), (2, 20, '2026-03-11 02:00:00'), "+
+			"(3, 10, '2026-03-11 03:00:00'), (5, 55, '2026-03-11 05:00:00')")
+	a := &reload.Partition{From: []sentinel.Table{b.Table("staging")}, Method: "merge"}
+	run := b.NewRun(a, b.Target())
+	b.Must(a.Stage(t.Context(), run))
+	run.Control = repairtest.Control{OnFailpoint: func(place string) {
+		if place == "before_merge_inserts" {
+			b.Exec("INSERT INTO orders VALUES (9, 55, '2026-03-11 09:00:00')")
+		}
+	}}
+	var transient *repair.TransientError
+	if err := a.Apply(t.Context(), run); !errors.As(err, &transient) {
+		t.Errorf("beside another session: %v", err)
+	}
+	b.Exec("DELETE FROM orders WHERE id = 9")
+	run.Control = repairtest.Control{}
+	b.Must(a.Apply(t.Context(), run))
+	if got, want := b.Rows("orders"), b.Rows("staging"); got != want {
+		t.Errorf("the table holds\n%s\nwant\n%s", got, want)
+	}
 }
 
 // TestUniqueKeysOfOtherKinds: a key of the first characters, and one that takes NULL for equal

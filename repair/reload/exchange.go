@@ -285,7 +285,7 @@ func (l loader) retryConflict(ctx context.Context, step string, err error) error
 			return why
 		}
 	}
-	if l.action.Method == "merge" {
+	if step == "apply" && l.action.Method == "merge" {
 		if why := l.checkExchanged(ctx); why != nil {
 			return why
 		}

@@ -141,7 +141,8 @@ func (l loader) whereOf(alias string) (string, error) {
 }
 
 // checkExchanged refuses rows that give their values of a unique key to each other. Engines
-// check the key at each row that is updated, and not at the end of the statement.
+// check the key at each row that is updated, and not at the end of the statement. Rows that are
+// inserted come after the updates, and may take what an update has given up.
 func (l loader) checkExchanged(ctx context.Context) error {
 	row, err := l.rowKey()
 	if err != nil {
@@ -160,9 +161,13 @@ func (l loader) checkExchanged(ctx context.Context) error {
 		err = l.writer.DB.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*)
 			FROM %s t
 			JOIN %s s ON %s
-			WHERE (%s) AND NOT (%s) AND EXISTS (SELECT 1 FROM %s k WHERE %s)`,
+			WHERE (%s) AND NOT (%s)
+			AND EXISTS (SELECT 1 FROM %s k WHERE %s)
+			AND EXISTS (SELECT 1 FROM %s u WHERE %s)`, // in the window: checkKeys refuses others
 			l.table, l.from, warehouse.SameKey(columns, "s", "t"),
-			where, warehouse.SameKey(row, "s", "t"), l.from, warehouse.SameKey(row, "k", "t")), l.args...).Scan(&exchanged)
+			where, warehouse.SameKey(row, "s", "t"),
+			l.from, warehouse.SameKey(row, "k", "t"),
+			l.table, warehouse.SameKey(row, "u", "s")), l.args...).Scan(&exchanged)
 		if err != nil {
 			return l.writer.WrapError("looking for the key that conflicts", err)
 		}
