@@ -130,7 +130,7 @@ func Of(ctx context.Context, from Source, m Month) (Report, error) {
 		}
 	}
 	rows := collected{month: m, expected: expected, datasets: map[sentinel.Table]*Row{}, owners: map[string]*Row{},
-		owner: map[sentinel.Table]string{}}
+		owner: map[sentinel.Table]string{}, ownerOf: map[string]string{}}
 	more, err := from.Store.EachIncidentIn(ctx, m.From, m.Until, from.Most, rows.incident)
 	if err != nil {
 		return r, err
@@ -165,7 +165,8 @@ type collected struct {
 	total    Figures
 	datasets map[sentinel.Table]*Row
 	owners   map[string]*Row
-	owner    map[sentinel.Table]string // of the datasets with incidents
+	owner    map[sentinel.Table]string // the newest of the datasets with incidents; "" for none
+	ownerOf  map[string]string         // by the ids of incidents
 }
 
 // each calls do with all figures that something of a dataset counts for.
@@ -181,7 +182,7 @@ func (c *collected) each(t sentinel.Table, owner string, do func(*Figures)) {
 	}
 }
 
-// incident counts an incident that was open in the month.
+// incident counts an incident that was open in the month. The newest is the first.
 func (c *collected) incident(i sentinel.Incident) {
 	m := c.month
 	began := !i.Opened.Before(m.From)
@@ -190,9 +191,8 @@ func (c *collected) incident(i sentinel.Incident) {
 	if over {
 		end = i.Resolved
 	}
-	if _, known := c.owner[i.Table]; !known || i.Owner != "" {
-		c.owner[i.Table] = i.Owner
-	}
+	c.owner[i.Table] = cmp.Or(c.owner[i.Table], i.Owner)
+	c.ownerOf[i.ID] = i.Owner
 	c.each(i.Table, i.Owner, func(f *Figures) {
 		if began {
 			f.Incidents++
@@ -215,7 +215,8 @@ func (c *collected) incident(i sentinel.Incident) {
 	})
 }
 
-// repair counts a repair that was planned in the month.
+// repair counts a repair that was planned in the month, for the owner of its incident. Where that
+// was not open in the month, it is the newest owner of the dataset.
 func (c *collected) repair(r sentinel.Repair) {
 	switch r.State {
 	case sentinel.ShadowDone, sentinel.RepairCancelled, sentinel.Superseded:
@@ -225,7 +226,11 @@ func (c *collected) repair(r sentinel.Repair) {
 		return
 	}
 	good := r.State == sentinel.RepairSucceeded
-	c.each(r.Table, c.owner[r.Table], func(f *Figures) {
+	owner, known := c.ownerOf[r.Incident]
+	if !known {
+		owner = c.owner[r.Table]
+	}
+	c.each(r.Table, owner, func(f *Figures) {
 		if f.Repairs.Add(good); good {
 			f.Repair.Add(r.Finished.Sub(r.Created))
 		}

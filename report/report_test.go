@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/report"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -33,7 +34,7 @@ func TestAReportCountsWhatHappened(t *testing.T) {
 			at = at.Add(time.Duration(rng.IntN(15*24*60)) * time.Minute)
 			i := sentinel.Incident{
 				ID: fmt.Sprintf("i%d-%d", table, n), Table: sentinel.Table{Warehouse: "w", Name: fmt.Sprint("t", table)}, Check: "c",
-				Opened: at, State: sentinel.Resolved, Severity: sentinel.Fail, Owner: fmt.Sprint("o", table%3), Monitor: rng.IntN(4) == 0,
+				Opened: at, State: sentinel.Resolved, Severity: sentinel.Fail, Owner: fmt.Sprint("o", (table+n)%3), Monitor: rng.IntN(4) == 0,
 			}
 			if at = at.Add(time.Duration(rng.IntN(12*24*60)) * time.Minute); i.Opened.After(now) {
 				break
@@ -47,6 +48,7 @@ func TestAReportCountsWhatHappened(t *testing.T) {
 	if _, err := s.Record(t.Context(), store.Batch{Incidents: all}); err != nil {
 		t.Fatal(err)
 	}
+	repairs := repairsOf(t, s, all, rng)
 	for _, month := range []string{"2026-08", "2026-09", "2026-10", "2026-11"} {
 		for _, zone := range []*time.Location{time.UTC, berlin} {
 			m, err := report.ParseMonth(month, zone, now)
@@ -85,6 +87,19 @@ func TestAReportCountsWhatHappened(t *testing.T) {
 				}
 				return f
 			}
+			repaired := map[string]agent.Part{}
+			for _, v := range repairs {
+				if owner := v.Policy; !v.Created.Before(m.From) && v.Created.Before(m.Until) {
+					part := repaired[owner]
+					part.Add(v.State == sentinel.RepairSucceeded)
+					repaired[owner] = part
+				}
+			}
+			for _, o := range r.Owners {
+				if o.Repairs != repaired[o.Name] {
+					t.Errorf("%s: %s has repairs %+v, want %+v", month, o.Name, o.Repairs, repaired[o.Name])
+				}
+			}
 			for _, f := range []report.Figures{sum(r.Datasets), sum(r.Owners)} {
 				if f.Bad != want.Bad || f.Incidents != want.Incidents || f.Carried != want.Carried || f.Open != want.Open {
 					t.Errorf("%s: the rows have %+v, want %+v", month, f, want)
@@ -95,6 +110,66 @@ func TestAReportCountsWhatHappened(t *testing.T) {
 	r, err := report.Of(t.Context(), report.Source{Store: s, Most: 3}, report.Month{From: now.AddDate(0, -2, 0), To: now, Until: now})
 	if err != nil || !r.Partial || r.Total.Incidents != 3 {
 		t.Errorf("a bounded report: %+v, %v", r.Total, err)
+	}
+}
+
+// repairsOf records some repairs for each incident. The policy of each is the owner that it counts
+// for.
+func repairsOf(t *testing.T, s *store.Store, all []sentinel.Incident, rng *rand.Rand) (repairs []sentinel.Repair) {
+	t.Helper()
+	for n, i := range all {
+		for k := range rng.IntN(3) {
+			id := fmt.Sprintf("r%d-%d", n, k)
+			r := sentinel.Repair{ID: id, Key: id, Policy: i.Owner, Incident: i.ID, Check: "c", Table: i.Table, Plan: sentinel.Plan{Table: i.Table},
+				State: sentinel.RepairSucceeded, Created: i.Opened.Add(time.Duration(k) * time.Second), Finished: i.Opened.Add(time.Hour)}
+			if rng.IntN(3) == 0 {
+				r.State = sentinel.RepairFailed
+			}
+			if _, err := s.AddRepair(t.Context(), r, store.AuditEntry{At: r.Created, Actor: "sentinel", What: "repair.planned"}); err != nil {
+				t.Fatal(err)
+			}
+			repairs = append(repairs, r)
+		}
+	}
+	return repairs
+}
+
+// A repair of an incident that was over before the month counts for the newest owner of the dataset.
+func TestARepairOfAnEarlierIncident(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	table := sentinel.Table{Warehouse: "w", Name: "t"}
+	var all []sentinel.Incident
+	for n, owner := range []string{"first", "second", ""} {
+		at := now.AddDate(0, 0, n-9)
+		all = append(all, sentinel.Incident{ID: fmt.Sprint("i", n), Table: table, Check: "c", Owner: owner, Opened: at,
+			State: sentinel.Resolved, Severity: sentinel.Fail, Resolved: at.Add(time.Hour)})
+	}
+	if _, err := s.Record(t.Context(), store.Batch{Incidents: all}); err != nil {
+		t.Fatal(err)
+	}
+	r := sentinel.Repair{ID: "r", Key: "r", Incident: "older", Check: "c", Table: table, Plan: sentinel.Plan{Table: table}, State: sentinel.RepairSucceeded,
+		Created: now.Add(-time.Hour), Finished: now}
+	if _, err := s.AddRepair(t.Context(), r, store.AuditEntry{At: r.Created, Actor: "sentinel", What: "repair.planned"}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := report.ParseMonth("", time.UTC, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := report.Of(t.Context(), report.Source{Store: s, Most: 10}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range got.Owners {
+		if want := map[string]int{"second": 1}[o.Name]; o.Repairs.All != want {
+			t.Errorf("%q has %d repairs, want %d", o.Name, o.Repairs.All, want)
+		}
 	}
 }
 

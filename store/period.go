@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -9,35 +10,38 @@ import (
 
 // EachIncidentIn calls do with the incidents that were open at some time from an instant to
 // another: those that began then, the newest first, and those that began before. It calls it at
-// most some times; more reports whether there were others.
+// most some times; more reports whether there were others. All are read as of one instant.
 func (s *Store) EachIncidentIn(
 	ctx context.Context, from, to time.Time, most int, do func(sentinel.Incident),
 ) (more bool, err error) {
 	n := 0
-	for _, query := range []string{
-		`SELECT body FROM incident WHERE opened >= ?1 AND opened < ?2 ORDER BY opened DESC LIMIT ?3`,
-		`SELECT body FROM incident WHERE opened < ?1 AND ?2 <> 0 AND resolved > ?1 LIMIT ?3`,
-		`SELECT body FROM incident WHERE opened < ?1 AND ?2 <> 0 AND resolved IS NULL LIMIT ?3`,
-	} {
-		args := []any{micros(from), micros(to), most - n + 1}
-		err := s.each(ctx, query, args, func(scan func(...any) error) error {
-			var i sentinel.Incident
-			if n == most {
-				more = true
-				return nil
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		for _, query := range []string{
+			`SELECT body FROM incident WHERE opened >= ?1 AND opened < ?2 ORDER BY opened DESC, id DESC LIMIT ?3`,
+			`SELECT body FROM incident WHERE opened < ?1 AND ?2 <> 0 AND resolved > ?1 ORDER BY opened DESC, id DESC LIMIT ?3`,
+			`SELECT body FROM incident WHERE opened < ?1 AND ?2 <> 0 AND resolved IS NULL ORDER BY opened DESC, id DESC LIMIT ?3`,
+		} {
+			args := []any{micros(from), micros(to), most - n + 1}
+			err := s.eachWith(ctx, tx, query, args, func(scan func(...any) error) error {
+				var i sentinel.Incident
+				if n == most {
+					more = true
+					return nil
+				}
+				n++
+				err := scanJSON(scan, &i)
+				if err == nil {
+					do(i)
+				}
+				return err
+			})
+			if err != nil || more {
+				return err
 			}
-			n++
-			err := scanJSON(scan, &i)
-			if err == nil {
-				do(i)
-			}
-			return err
-		})
-		if err != nil || more {
-			return more, err
 		}
-	}
-	return false, nil
+		return nil
+	})
+	return more, err
 }
 
 // EachRepairIn calls do with the repairs that were planned from an instant to another, the newest
@@ -45,7 +49,7 @@ func (s *Store) EachIncidentIn(
 func (s *Store) EachRepairIn(
 	ctx context.Context, from, to time.Time, most int, do func(sentinel.Repair),
 ) (more bool, err error) {
-	const query = `SELECT body FROM repair WHERE created >= ? AND created < ? ORDER BY created DESC LIMIT ?`
+	const query = `SELECT body FROM repair WHERE created >= ? AND created < ? ORDER BY created DESC, id DESC LIMIT ?`
 	n := 0
 	err = s.each(ctx, query, []any{micros(from), micros(to), most + 1}, func(scan func(...any) error) error {
 		var r sentinel.Repair
