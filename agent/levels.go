@@ -214,20 +214,22 @@ func (l *Levels) looked(k look) {
 }
 
 // Reports returns how the dataset stands against its objective.
-func (l *Levels) Reports(now time.Time) []slo.Report { return l.over(*l.dataset.SLO, now) }
-
-// Over returns how the dataset stood from one time to another: as against an objective whose
-// window is that time. What lies before the window of its own objective may be forgotten, and is
-// not known.
-func (l *Levels) Over(from, to time.Time) []slo.Report {
-	return l.over(slo.Objective{Target: l.dataset.SLO.Target, Window: to.Sub(from)}, to)
+func (l *Levels) Reports(now time.Time) []slo.Report {
+	return l.over(*l.dataset.SLO, now.Add(-l.dataset.SLO.Window), now)
 }
 
-// over returns how the dataset stands against an objective whose window ends at now.
-func (l *Levels) over(objective slo.Objective, now time.Time) (out []slo.Report) {
+// Over returns how the dataset stood at until, in a time from one instant to another: as against
+// an objective whose window is that time. until is in it, or its end. The budget is that of the
+// whole time. What lies before the window of its own objective may be forgotten, and is not known.
+func (l *Levels) Over(from, until, to time.Time) []slo.Report {
+	return l.over(slo.Objective{Target: l.dataset.SLO.Target, Window: to.Sub(from)}, from, until)
+}
+
+// over returns how the dataset stands at now against an objective whose window begins at from.
+func (l *Levels) over(objective slo.Objective, from, now time.Time) (out []slo.Report) {
 	quiet := l.Quiet.Excluded(now)
 	add := func(name string, lines ...*slo.Timeline) {
-		level := slo.Evaluate(slo.Combine(append(lines, quiet)...), objective, now, l.leftOut)
+		level := slo.EvaluateSince(slo.Combine(append(lines, quiet)...), objective, from, now, l.leftOut)
 		out = append(out, slo.Report{Table: l.dataset.Table, Indicator: name, Level: level})
 	}
 	if l.dataset.Risk != nil {

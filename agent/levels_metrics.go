@@ -113,14 +113,14 @@ func (a *Agent) ServiceLevels() (out []slo.Report) {
 	return out
 }
 
-// ServiceLevelsOver returns how all datasets with an objective stood from one time to another, by
-// table: see [Levels.Over].
-func (a *Agent) ServiceLevelsOver(from, to time.Time) (out []slo.Report) {
+// ServiceLevelsOver returns how all datasets with an objective stood at until, in a time from one
+// instant to another, by table: see [Levels.Over].
+func (a *Agent) ServiceLevelsOver(from, until, to time.Time) (out []slo.Report) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, d := range a.datasets {
 		if l := a.levels[d.Table]; l != nil {
-			out = append(out, l.Over(from, to)...)
+			out = append(out, l.Over(from, until, to)...)
 		}
 	}
 	return out

@@ -308,3 +308,37 @@ func TestOtherSchedulesAreDueByTheirOwnTime(t *testing.T) {
 		}
 	}
 }
+
+// TestBudgetOfAMonthThatIsNotOver: the budget is that of the whole month, and what is known is that
+// of the time until now.
+func TestBudgetOfAMonthThatIsNotOver(t *testing.T) {
+	t.Parallel()
+	hourly, err := schedule.Parse("0 * * * *", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &checks.SQL{}
+	c.Common().ID = "a"
+	from := levelsBegin
+	until, to := from.Add(12*time.Hour), from.Add(30*24*time.Hour)
+	l, err := NewLevels(Dataset{Checks: []Check{{Check: c, Schedule: hourly}},
+		SLO: &slo.Objective{Target: .99, Window: 7 * 24 * time.Hour}}, nil, nil, from.Add(-2*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for hour := -2; hour < 12; hour++ {
+		at := from.Add(time.Duration(hour) * time.Hour)
+		r := sentinel.Result{Check: "a", Tick: at, Status: sentinel.Pass}
+		if hour == -1 || hour == 3 {
+			r.Status = sentinel.Fail
+		}
+		l.take(r, at)
+	}
+	got := l.Over(from, until, to)[0]
+	if got.Totals[slo.Bad] != time.Hour || got.Totals[slo.Good] != 11*time.Hour {
+		t.Errorf("%+v", got.Totals)
+	}
+	if want := 1 - 1/7.2; math.Abs(got.Left-want) > 1e-9 {
+		t.Errorf("%g of the budget is left, want %g", got.Left, want)
+	}
+}

@@ -66,7 +66,13 @@ type Level struct {
 // not judged, and excluded time, spends nothing, and is taken out of the window: the budget
 // is smaller by its share. Time before the first result counts as not spent.
 func Evaluate(t *Timeline, o Objective, now time.Time, leftOut []Range) Level {
-	l := Level{Objective: o, Totals: t.Sum(now.Add(-o.Window), now, leftOut)}
+	return EvaluateSince(t, o, now.Add(-o.Window), now, leftOut)
+}
+
+// EvaluateSince is [Evaluate] for a window that begins at an instant. It may end after now: what is
+// to come counts as not spent.
+func EvaluateSince(t *Timeline, o Objective, from, now time.Time, leftOut []Range) Level {
+	l := Level{Objective: o, Totals: t.Sum(from, now, leftOut)}
 	judged := l.Totals[Good] + l.Totals[Bad]
 	l.Actual = ratio(float64(l.Totals[Good]), float64(judged))
 	l.Judged = ratio(float64(judged), float64(judged+l.Totals[Unjudged]))

@@ -105,7 +105,7 @@ func levelsOver(cmd *cobra.Command, cfg *config.Config, s *store.Store, m monthl
 	for _, d := range found.Datasets {
 		if l := levels[d.Table]; l != nil {
 			l.EndWindows(now, cfg.Windows)
-			out = append(out, l.Over(m.From, m.Until)...)
+			out = append(out, l.Over(m.From, m.Until, m.To)...)
 		}
 	}
 	return out, nil

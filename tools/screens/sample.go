@@ -61,12 +61,12 @@ func (a sampleAgent) Silences(context.Context) ([]notify.SilenceStatus, error) {
 	}, nil
 }
 
-func (a sampleAgent) ServiceLevelsOver(from, to time.Time) (out []slo.Report) {
+func (a sampleAgent) ServiceLevelsOver(from, until, to time.Time) (out []slo.Report) {
 	for n, t := range []sentinel.Table{payments, revenue, orders} {
 		line := &slo.Timeline{}
-		line.Set(from, to, slo.Good)
-		line.Set(to.Add(-time.Duration(12>>(2*n))*time.Hour), to, slo.Bad)
-		level := slo.Evaluate(line, slo.Objective{Target: 0.99, Window: to.Sub(from)}, to, nil)
+		line.Set(from, until, slo.Good)
+		line.Set(until.Add(-time.Duration(12>>(2*n))*time.Hour), until, slo.Bad)
+		level := slo.EvaluateSince(line, slo.Objective{Target: 0.99, Window: to.Sub(from)}, from, until, nil)
 		out = append(out, slo.Report{Table: t, Indicator: slo.Loads, Level: level})
 	}
 	return out

@@ -45,7 +45,7 @@ func (s *Site) monthReport(r *http.Request) (d reportData, err error) {
 		return d, badRequest(sentence(err.Error()))
 	}
 	d.Report, err = report.Of(r.Context(), report.Source{
-		Store: s.Store, Levels: s.Agent.ServiceLevelsOver(m.From, m.Until), Most: mostReported,
+		Store: s.Store, Levels: s.Agent.ServiceLevelsOver(m.From, m.Until, m.To), Most: mostReported,
 	}, m)
 	if err != nil {
 		return d, err

@@ -36,8 +36,8 @@ type Agent interface {
 	Channels() []string
 	// ServiceLevels returns how the datasets with an objective stand now.
 	ServiceLevels() []slo.Report
-	// ServiceLevelsOver returns how they stood from one time to another.
-	ServiceLevelsOver(from, to time.Time) []slo.Report
+	// ServiceLevelsOver returns how they stood at until, in a time from one instant to another.
+	ServiceLevelsOver(from, until, to time.Time) []slo.Report
 	// Decide acts on an incident. what is "ack", "resolve", or "note" with why as its text.
 	Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error)
 	// Silence suppresses notifications for a time.

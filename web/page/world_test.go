@@ -72,7 +72,7 @@ func (t teller) ServiceLevels() []slo.Report {
 	}}}
 }
 
-func (t teller) ServiceLevelsOver(time.Time, time.Time) []slo.Report { return t.ServiceLevels() }
+func (t teller) ServiceLevelsOver(_, _, _ time.Time) []slo.Report { return t.ServiceLevels() }
 
 // asking is an agent that counts the calls of what asks a warehouse: nothing else of a page does.
 type asking struct {
