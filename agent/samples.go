@@ -132,11 +132,7 @@ func (a *Agent) forgetSamples(ctx context.Context, id, who, why string) (sentine
 	if err != nil {
 		return i, err
 	}
-	samples, err := a.store.Samples(ctx, id)
-	if err != nil {
-		return i, err
-	}
 	entry := store.AuditEntry{At: a.now(), Actor: who, What: "incident.forget", Subject: id, Detail: why}
-	_, err = a.store.ForgetSamples(ctx, samples, entry)
+	_, err = a.store.ForgetIncident(ctx, i.ID, entry)
 	return i, err
 }

@@ -1,7 +1,10 @@
 package store_test
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sentinel-dq/sentinel"
@@ -50,7 +53,7 @@ func TestDecisionsAreWrittenWithTheirEntries(t *testing.T) {
 			return err
 		},
 		"samples": func() error {
-			_, err := s.ForgetSamples(t.Context(), []sentinel.Sample{sample}, why)
+			_, err := s.ForgetIncident(t.Context(), sample.Incident, why)
 			return err
 		},
 	}
@@ -87,5 +90,38 @@ func TestDecisionsAreWrittenWithTheirEntries(t *testing.T) {
 	same(t, "states, samples and dead letters with entries", what(), [3]int{1, 0, 0})
 	if log, err := s.Audit(t.Context(), "", 10); err != nil || len(log) != len(decisions) {
 		t.Errorf("%d entries of %d decisions, %v", len(log), len(decisions), err)
+	}
+}
+
+// TestForgottenSamplesLeaveTheFile: whatever was deleted of the samples of an incident before, nothing
+// of them is in the files afterwards, and those of other incidents stay.
+func TestForgottenSamplesLeaveTheFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	var kept []store.State
+	for _, key := range []string{"é/a", "é/b", "éx/c"} {
+		data := fmt.Sprintf(`{"incident":%q,"check":"secret %s"}`, key[:len(key)-2], key)
+		kept = append(kept, store.State{Kind: store.SampleState, Key: key, Data: []byte(data)})
+	}
+	if _, err := s.Record(t.Context(), store.Batch{States: kept}); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Exec(t, "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=secure_delete(on)",
+		"DELETE FROM state WHERE key = 'é/a'")
+	for want := int64(1); want >= 0; want-- {
+		n, err := s.ForgetIncident(t.Context(), "é", store.AuditEntry{At: at(1), Actor: "ann", What: "incident.forget"})
+		if err != nil || n != want {
+			t.Errorf("%d were removed, want %d: %v", n, want, err)
+		}
+		for _, suffix := range []string{"", "-wal"} {
+			data, err := os.ReadFile(path + suffix)
+			if err != nil || strings.Contains(string(data), "secret é/") {
+				t.Errorf("%q: it holds a sample, or cannot be read: %v", suffix, err)
+			}
+		}
+	}
+	if left, err := s.Samples(t.Context(), "éx"); err != nil || len(left) != 1 {
+		t.Errorf("%d samples of another incident are left, %v", len(left), err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sentinel-dq/sentinel"
 )
@@ -20,7 +21,7 @@ func (s *Store) Samples(ctx context.Context, incident string) ([]sentinel.Sample
 	query, args := `SELECT data FROM state WHERE kind = ? ORDER BY key`, []any{SampleState}
 	if incident != "" {
 		const of = `SELECT data FROM state WHERE kind = ? AND substr(key, 1, CAST(? AS INTEGER)) = ? ORDER BY key`
-		query, args = of, append(args, len(incident)+1, incident+"/")
+		query, args = of, append(args, utf8.RuneCountInString(incident)+1, incident+"/")
 	}
 	var out []sentinel.Sample
 	err := s.each(ctx, query, args, func(scan func(...any) error) error {
@@ -45,14 +46,12 @@ type eraser interface {
 }
 
 // ForgetSamples removes samples, and returns how many were there. Where the state is a file,
-// their bytes are overwritten. PostgreSQL overwrites them when it vacuums. The transaction
-// also writes the entries of the audit log that say why.
-func (s *Store) ForgetSamples(ctx context.Context, samples []sentinel.Sample, why ...AuditEntry) (removed int64, err error) {
-	if len(samples)+len(why) == 0 {
+// their bytes are overwritten. PostgreSQL overwrites them when it vacuums.
+func (s *Store) ForgetSamples(ctx context.Context, samples []sentinel.Sample) (removed int64, err error) {
+	if len(samples) == 0 {
 		return 0, nil
 	}
-	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) error {
-		removed = 0
+	return s.forget(ctx, func(ctx context.Context, tx *txn) (removed int64, err error) {
 		for part := range slices.Chunk(samples, 500) {
 			args := []any{SampleState}
 			for _, p := range part {
@@ -61,21 +60,40 @@ func (s *Store) ForgetSamples(ctx context.Context, samples []sentinel.Sample, wh
 			const head = `DELETE FROM state WHERE kind = ? AND key IN (`
 			n, err := affected(tx.ExecContext(ctx, head+placeholders(len(part))+`)`, args...))
 			if err != nil {
-				return err
+				return 0, err
 			}
 			removed += n
 		}
-		for _, e := range why {
-			if err := appendAudit(ctx, tx, e); err != nil {
-				return err
-			}
+		return removed, nil
+	})
+}
+
+// ForgetIncident removes all samples of an incident, as [Store.ForgetSamples] does. The
+// transaction also writes the entry of the audit log that says why.
+func (s *Store) ForgetIncident(ctx context.Context, incident string, why AuditEntry) (removed int64, err error) {
+	return s.forget(ctx, func(ctx context.Context, tx *txn) (int64, error) {
+		const statement = `DELETE FROM state WHERE kind = ? AND substr(key, 1, CAST(? AS INTEGER)) = ?`
+		removed, err := affected(tx.ExecContext(ctx, statement, SampleState, utf8.RuneCountInString(incident)+1, incident+"/"))
+		if err != nil {
+			return 0, err
 		}
-		return nil
+		return removed, appendAudit(ctx, tx, why)
+	})
+}
+
+// forget removes samples in a transaction, and overwrites what was deleted. It does so too if
+// nothing was there: an attempt before may have ended after its transaction.
+func (s *Store) forget(
+	ctx context.Context, remove func(context.Context, *txn) (int64, error),
+) (removed int64, err error) {
+	err = s.writeDurably(ctx, func(ctx context.Context, tx *txn) (err error) {
+		removed, err = remove(ctx, tx)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("forgetting samples: %w", s.describe(err))
 	}
-	if e, can := s.engine.(eraser); can && removed > 0 {
+	if e, can := s.engine.(eraser); can {
 		if err := e.Erase(ctx); err != nil {
 			return removed, fmt.Errorf("forgetting samples: %w", s.describe(err))
 		}
