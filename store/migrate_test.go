@@ -60,8 +60,9 @@ func oldDatabase(t *testing.T) string {
 	return url
 }
 
-// wantDump compares what a state holds with what it held before.
-func wantDump(t *testing.T, s *store.Store, golden string) {
+// wantDump compares what a state holds with what it held before. more is how many ticks with a run
+// it holds besides, of datasets without a last one.
+func wantDump(t *testing.T, s *store.Store, golden string, more ...int64) {
 	t.Helper()
 	d, err := dumpState(t.Context(), s)
 	if err != nil {
@@ -70,6 +71,9 @@ func wantDump(t *testing.T, s *store.Store, golden string) {
 	var want dump
 	if err := json.Unmarshal(unzipped(t, golden), &want); err != nil {
 		t.Fatal(err)
+	}
+	for _, n := range more {
+		want.Stats.Ticks, want.Stats.Results = want.Stats.Ticks+n, want.Stats.Results+n
 	}
 	joined := oneADataset(t, &want, d.Incidents)
 	// What was written and what is read again are compared in the same clothes.

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	if path := os.Getenv("SENTINEL_TEST_OPENER"); path != "" {
+		fmt.Println("begin")
 		s, err := store.Open(context.Background(), "sqlite:"+path)
 		if err == nil {
 			err = s.Close()
@@ -183,42 +184,93 @@ func TestKillNine(t *testing.T) {
 	inspectAfterKills(t, path, committed)
 }
 
+// bulk is a dataset of which a state of an older version has many ticks.
+var bulk = sentinel.Table{Warehouse: "shop", Schema: "mart", Name: "bulk"}
+
+const bulkTicks = 1000
+
+// oldFileWithBulk is [oldFile] with the ticks of bulk, so that it takes a while to migrate.
+func oldFileWithBulk(t *testing.T) (path string) {
+	t.Helper()
+	path = strings.TrimPrefix(oldFile(t), "sqlite:")
+	testenv.Exec(t, "sqlite", path, fmt.Sprintf(`
+WITH RECURSIVE v (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM v WHERE i < %d)
+INSERT INTO tick (tick, schedule, dataset, skipped, checks, runs)
+SELECT (SELECT min(tick) FROM tick) + i, '* * * * *', '%s', '', 1, '[["bulk",0,1000,"fine"]]' FROM v`, bulkTicks, bulk))
+	return path
+}
+
+// wantOldWithBulk compares a state with that of [oldFileWithBulk].
+func wantOldWithBulk(t *testing.T, path string) {
+	t.Helper()
+	s := openURL(t, "sqlite:"+path)
+	wantDump(t, s, "old-sqlite.json.gz", bulkTicks)
+	if ticks, err := s.Ticks(t.Context(), bulk, 1<<20); err != nil || len(ticks) != bulkTicks {
+		t.Errorf("%d ticks of %s, want %d; %v", len(ticks), bulk, bulkTicks, err)
+	}
+}
+
+// migrateUntil migrates a state in another process, and kills that some time after it has begun;
+// 0: never. It returns what it took from then on.
+func migrateUntil(t *testing.T, path string, kill time.Duration) (took time.Duration, killed bool) {
+	t.Helper()
+	complaints := &strings.Builder{}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "SENTINEL_TEST_OPENER="+path)
+	cmd.Stderr = complaints
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Scan()
+	began := time.Now()
+	if kill > 0 {
+		die := time.AfterFunc(kill, func() { _ = cmd.Process.Kill() })
+		defer die.Stop()
+	}
+	for lines.Scan() { // to the end of what it says
+	}
+	err = cmd.Wait()
+	if complaints.Len() > 0 {
+		t.Fatalf("%v: %s", err, complaints)
+	}
+	return time.Since(began), err != nil
+}
+
 // TestKillsWhileAStateIsMigrated kills a process at random instants while it brings an older
 // state up to date. The next one goes on, and nothing of the state is lost.
 func TestKillsWhileAStateIsMigrated(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
-	path := strings.TrimPrefix(oldFile(t), "sqlite:")
-	whole := time.Duration(0) // what it takes without a kill
+	path, fresh := oldFileWithBulk(t), true
+	whole := time.Duration(0) // what a new file took without a kill
 	killed := 0
-	for range 12 {
-		complaints := &strings.Builder{}
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "SENTINEL_TEST_OPENER="+path)
-		cmd.Stderr = complaints
-		began := time.Now()
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+	for round := 0; round < 6 || killed == 0 && round < 30; round++ {
+		kill := time.Duration(0)
 		if whole > 0 {
-			die := time.AfterFunc(time.Duration(random.Int64N(int64(whole))), func() { _ = cmd.Process.Kill() })
-			defer die.Stop()
+			kill = 1 + time.Duration(random.Int64N(int64(whole)))
 		}
-		err := cmd.Wait()
-		took := time.Since(began)
-		if complaints.Len() > 0 {
-			t.Fatalf("%v: %s", err, complaints)
-		}
-		if err != nil {
+		took, dead := migrateUntil(t, path, kill)
+		if dead {
 			killed++
+			fresh = false
 			continue
 		}
-		wantDump(t, openURL(t, "sqlite:"+path), "old-sqlite.json.gz")
-		whole = max(whole, took)
-		path = strings.TrimPrefix(oldFile(t), "sqlite:")
+		wantOldWithBulk(t, path)
+		if fresh {
+			whole = took
+		}
+		path, fresh = oldFileWithBulk(t), true
 	}
-	wantDump(t, openURL(t, "sqlite:"+path), "old-sqlite.json.gz")
-	t.Logf("%d of 12 were killed", killed)
+	wantOldWithBulk(t, path)
+	t.Logf("%d were killed; a migration took %s", killed, whole)
+	if killed == 0 {
+		t.Error("nothing was killed")
+	}
 }
 
 func inspectAfterKills(t *testing.T, path string, committed int) {
