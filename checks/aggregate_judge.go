@@ -130,8 +130,10 @@ func (j *aggregateJudge) judge(segment string, a Answers) (what string, err erro
 	}
 	switch {
 	case n.Absent():
+		j.know(segment)
 		j.none(segment, what)
 	case c.Unit != "" && !n.Finite():
+		j.know(segment)
 		j.notFinite(segment, n, fmt.Sprintf("%s is infinitely old%s: a value of the column is an infinity",
 			name, inSegment(segment)))
 	case !n.Finite() || math.Abs(n.Float64()) >= math.MaxFloat64: // MariaDB cuts what is larger

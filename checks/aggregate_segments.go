@@ -15,10 +15,15 @@ func (j *aggregateJudge) segments(got Answer, a Answers) sentinel.Result {
 	}
 	j.evidence = got.Evidence
 	list := segmentsOf(t, a, got, c.Limit)
+	var failed []error
 	for _, g := range list.present {
 		if _, err := j.judge(g.Segment, j.ofGroup(got, g)); err != nil {
-			return errorResult("aggregate", fmt.Errorf("%s: %w", g.Segment, err))
+			failed = append(failed, fmt.Errorf("%s: %w", g.Segment, err))
+			j.unjudged(g.Segment, err)
 		}
+	}
+	if len(failed) > 0 && len(failed) == len(list.present)+len(list.gone) {
+		return errorResult("aggregate", failed[0])
 	}
 	for _, k := range list.gone {
 		j.gone(k.Name)
@@ -37,6 +42,21 @@ func (j *aggregateJudge) segments(got Answer, a Answers) sentinel.Result {
 	r := conclude("aggregate", j.findings, j.summary(list))
 	r.Evidence, r.Observations = j.evidence, j.observations
 	return r
+}
+
+// know notes a segment that has rows but no value, so that its loss is noticed.
+func (j *aggregateJudge) know(segment string) {
+	if segment != "" {
+		j.observations = append(j.observations, sentinel.Observation{Metric: valueMetric, Segment: segment, Bucket: j.bucket})
+	}
+}
+
+// unjudged says that the number of a segment cannot be computed. The key is that of a segment
+// with nothing to judge, which leaves every finding of the segment as it is.
+func (j *aggregateJudge) unjudged(segment string, err error) {
+	j.know(segment)
+	j.findings = append(j.findings, sentinel.Finding{Key: sentinel.SegmentKey(sentinel.EmptyKey, segment),
+		Status: sentinel.Unknown, Expected: "a number", Message: segment + " is not judged: " + err.Error()})
 }
 
 // gone judges a segment that has no rows any more.

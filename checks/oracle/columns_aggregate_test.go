@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -196,7 +197,9 @@ func aggregateDisagreement(want map[string]aggregated, got sentinel.Result) stri
 		status = sentinel.Unknown // there is no segment
 	}
 	for _, o := range got.Observations {
-		values[o.Segment] = o.Value.Float64()
+		if !o.Value.Absent() {
+			values[o.Segment] = o.Value.Float64()
+		}
 	}
 	for _, w := range want { // one that the engine refuses is an error of the check
 		if w.over && got.Status == sentinel.Error || w.lossy {
@@ -204,6 +207,9 @@ func aggregateDisagreement(want map[string]aggregated, got sentinel.Result) stri
 		}
 	}
 	for segment, w := range want {
+		if w.over && refused(got, segment) {
+			w = aggregated{none: true}
+		}
 		if w.status().Worse(status) {
 			status = w.status()
 		}
@@ -219,6 +225,14 @@ func aggregateDisagreement(want map[string]aggregated, got sentinel.Result) stri
 		return fmt.Sprintf("status %s, want %s of %+v", got.Status, status, want)
 	}
 	return ""
+}
+
+// refused reports whether a result says that the number of a segment cannot be computed.
+func refused(got sentinel.Result, segment string) bool {
+	return slices.ContainsFunc(got.Findings, func(f sentinel.Finding) bool {
+		return f.Key == sentinel.SegmentKey(sentinel.EmptyKey, segment) && f.Status == sentinel.Unknown &&
+			strings.Contains(f.Message, "is not judged: ")
+	})
 }
 
 // TestVerdictsOfAggregates holds numbers over columns against plain Go.
