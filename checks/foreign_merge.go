@@ -33,6 +33,10 @@ type keyStream struct {
 	read  int64
 }
 
+// foreignMerge is held while keys of two warehouses are compared: a comparison takes a connection
+// of each, and two that each hold what the other waits for would never end.
+var foreignMerge = make(chan struct{}, 1)
+
 // askForeign answers the questions for keys of other warehouses, one after the other. Each takes
 // one statement a side.
 func (e *executor) askForeign(ctx context.Context) {
@@ -68,12 +72,20 @@ func (e *executor) foreignStatements(q question) (out [2]planned, err error) {
 	return out, nil
 }
 
-// mergeKeys reads the keys of both sides at the same time, and compares them in their order. A
-// side of too many keys is an error, and never an answer of a part of them.
+// mergeKeys reads the keys of both sides, and compares them in their order. The keys that are
+// referred to are read from when the others have begun to arrive: they are of a later time, so
+// that rows which were inserted in the order of their references have their partners. A side of
+// too many keys is an error, and never an answer of a part of them.
 func (e *executor) mergeKeys(ctx context.Context, q question) Answer {
 	statements, err := e.foreignStatements(q)
 	if err != nil {
 		return Answer{Err: err}
+	}
+	select {
+	case foreignMerge <- struct{}{}:
+		defer func() { <-foreignMerge }()
+	case <-ctx.Done():
+		return Answer{Err: ctx.Err()}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -81,6 +93,9 @@ func (e *executor) mergeKeys(ctx context.Context, q question) Answer {
 	for s, table := range []sentinel.Table{q.from.target.Table, *q.from.needs.Like} {
 		sides[s] = &keyStream{table: table, most: q.ask.Foreign.Most, pages: make(chan []keyRow)}
 		running.Go(func() { sides[s].fill(ctx, statements[s].db, statements[s].Statement) })
+		if s == 0 {
+			sides[s].page = <-sides[s].pages // nil if there are no keys, or the statement failed
+		}
 	}
 	rows, bad, err := mergeStreams(sides[0], sides[1])
 	cancel() // the rest of the other side says no more

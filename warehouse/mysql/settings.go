@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,7 @@ type settings struct {
 func newSettings(cfg warehouse.Config) settings {
 	lock := strconv.FormatFloat(max(1, cfg.LockTimeout.Seconds()), 'f', 0, 64)
 	seconds := strconv.FormatFloat(cfg.StatementTimeout.Seconds(), 'f', 3, 64)
+	sending := strconv.FormatFloat(max(60, math.Ceil(cfg.StatementTimeout.Seconds())), 'f', 0, 64)
 	ms := strconv.FormatInt(cfg.StatementTimeout.Milliseconds(), 10)
 	return settings{
 		shared: []setting{
@@ -42,6 +44,8 @@ func newSettings(cfg warehouse.Config) settings {
 			{"sql_select_limit", "18446744073709551615", "18446744073709551615"},
 			{"sql_auto_is_null", "0", "0"},
 			{"sql_big_selects", "1", "1"},
+			// An answer that is merged with another waits while the other side is sorted.
+			{"net_write_timeout", sending, ""},
 			// How a text is read stays as the user's clients read it, such as by ANSI_QUOTES.
 			{"sql_mode", "REPLACE(@@SESSION.sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', '')", ""},
 		},
