@@ -9,7 +9,8 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 )
 
-// rowsOfBadRows is a table with one row for each thing that engines see differently.
+// rowsOfBadRows is a table with one row for each thing that engines see differently. Its times
+// are before the tick, which must be at noon.
 func rowsOfBadRows(b *bench) {
 	b.exec("CREATE TABLE r (id integer, s varchar(20), n integer, country varchar(2), at "+b.plain()+")",
 		"INSERT INTO r VALUES (1, 'a', 1, 'DE', "+b.ago(30*time.Hour)+"), (2, 'A', 2, 'DE', "+b.ago(time.Second)+"), "+
@@ -22,6 +23,7 @@ func TestBadRows(t *testing.T) {
 	list := checks.ValueList{"a"}
 	half := checks.BadRows{Fail: bound(t, "> 50%")}
 	onEveryEngine(t, func(b *bench) {
+		b.atNoon()
 		rowsOfBadRows(b)
 		b.exec("CREATE TABLE hollow (s varchar(20))")
 		b.want("r", &checks.Missing{Column: "s"}, sentinel.Fail, "1 of 5 rows have no s (20%), expected <= 0")
@@ -74,6 +76,7 @@ func TestBadRowsBySegmentAndBucket(t *testing.T) {
 func TestBadRowsShareTheirStatements(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
+		b.atNoon()
 		rowsOfBadRows(b)
 		by := checks.BadRows{By: []string{"country"}}
 		job := b.job("r", &checks.Missing{Column: "s"}, &checks.Missing{Column: "n"}, &checks.RowCount{Fail: bound(t, "< 1")},
@@ -99,6 +102,7 @@ func TestBadRowsShareTheirStatements(t *testing.T) {
 func TestABadConditionFailsAlone(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
+		b.atNoon()
 		rowsOfBadRows(b)
 		by := checks.BadRows{By: []string{"country"}}
 		got := b.run("r", &checks.FailedRows{Expression: "no_such_column > 3"}, &checks.Missing{Column: "id"},
