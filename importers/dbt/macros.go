@@ -91,6 +91,9 @@ func (p *project) statement(t *test) string {
 		return ""
 	}
 	known := true
+	if errorOnly().MatchString(m.body) && !t.setsSeverity {
+		t.conf.severity = "error"
+	}
 	body := errorOnly().ReplaceAllString(m.body, "")
 	body = loop().ReplaceAllStringFunc(body, func(text string) string {
 		part := loop().FindStringSubmatch(text)
@@ -139,6 +142,9 @@ func (p *project) takeSingular(f importers.File) {
 		return
 	}
 	t.conf.severity = p.severity
+	if errorOnly().Match(f.Data) {
+		t.conf.severity = "error"
+	}
 	if text = strings.TrimSpace(p.plain(text)); !hasJinja(text) {
 		t.compiled = text
 	}

@@ -54,7 +54,8 @@ type node struct {
 	} `json:"columns"`
 	Constraints []any `json:"constraints"`
 	DependsOn   struct {
-		Nodes []string `json:"nodes"`
+		Nodes  []string `json:"nodes"`
+		Macros []string `json:"macros"`
 	} `json:"depends_on"`
 }
 
@@ -159,6 +160,9 @@ func (p *project) manifestTest(n node, tables map[string]*relation) {
 			t.name = m.Namespace + "." + m.Name
 		}
 		t.args = toNode(m.Kwargs)
+		t.own = m.Namespace == "" && slices.ContainsFunc(n.DependsOn.Macros, func(id string) bool {
+			return strings.HasSuffix(id, ".test_"+m.Name) && !strings.HasPrefix(id, "macro.dbt.")
+		})
 		if text, is := m.Kwargs["model"].(string); is && n.AttachedNode == "" {
 			if found := refInside().FindStringSubmatch(text); found != nil {
 				t.on = p.find(found[1])

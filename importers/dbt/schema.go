@@ -224,10 +224,11 @@ func (t *test) configure(beside *yaml.Node, severity string) {
 		t.args = all
 	}
 	t.column = cmp.Or(t.column, importers.Word(importers.Under(t.args, "column_name")))
-	t.conf.severity = severity
 	for _, level := range []*yaml.Node{t.args, importers.Under(t.args, "config"), beside} {
 		t.conf.over(level)
 	}
+	t.setsSeverity = t.conf.severity != ""
+	t.conf.severity = cmp.Or(t.conf.severity, severity)
 }
 
 // over takes the settings that a mapping has.

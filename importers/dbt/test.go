@@ -17,10 +17,13 @@ type test struct {
 	on     *relation
 	at     importers.Place
 	conf   testConfig
+	// setsSeverity means that the severity is not the default of the project.
+	setsSeverity bool
 	// compiled is the statement that dbt sends; "" if it is not known.
 	compiled string
 	where    string // of conf, without Jinja
 	singular bool   // it is a file with a statement
+	own      bool   // a manifest says that its macro is one of the project
 }
 
 // testConfig is what every test may have.
@@ -80,6 +83,9 @@ func (t *test) said() string {
 func (p *project) checksOf(t *test) ([]importers.Check, string) {
 	t.where = p.plain(t.conf.where)
 	k, name := kindOf(t.name)
+	if t.own || p.macros[t.name] != nil { // dbt takes a macro of the project before its own
+		k = kind{}
+	}
 	if k.checks == nil && t.compiled == "" && !t.singular {
 		t.compiled = p.statement(t)
 	}

@@ -151,3 +151,32 @@ func TestMacrosOfTheProject(t *testing.T) {
 		t.Errorf("of two macros of one name one was taken: %+v", got)
 	}
 }
+
+// TestMacrosOfTheProjectComeFirst holds that a macro of the project takes the place of dbt's test of
+// its name, and that the severity in it comes before the default of the project.
+func TestMacrosOfTheProjectComeFirst(t *testing.T) {
+	t.Parallel()
+	project := importers.File{Name: "dbt_project.yml", Data: []byte("name: shop\ntests: {shop: {+severity: warn}}\n")}
+	macros := importers.File{Name: "macros/tests.sql", Data: []byte(`
+{% test unique(model, column_name) %} select 1 from {{ model }} where {{ column_name }} < 0 {% endtest %}
+{% test accepted_range(model) %} {% if model %} select 1 {% endif %} {% endtest %}
+{% test strict(model) %} {{ config(severity='error') }} select 2 {% endtest %}
+`)}
+	for test, want := range map[string]string{
+		"unique":                             `failed_rows: {query: "select 1 from s.t where c < 0", name: "unique(c)", warn: "> 0"}`,
+		"accepted_range: {min_value: 0}":     "",
+		"not_null":                           `missing: {column: "c", warn: "> 0"}`,
+		"strict":                             `failed_rows: {query: "select 2", name: "strict(c)"}`,
+		"strict: {config: {severity: warn}}": `failed_rows: {query: "select 2", name: "strict(c)", warn: "> 0"}`,
+		"dbt_utils.accepted_range: {min_value: 0}": `invalid: {column: "c", min: "0", warn: "> 0"}`,
+	} {
+		out, got := imported(t, "s", project, macros, file("models: [{name: t, columns: [{name: c, tests: [{"+test+"}]}]}]"))
+		if want != "" && !strings.Contains(out, want) || want == "" && len(got.Left) != 1 {
+			t.Errorf("%s: want %s in\n%s", test, want, out)
+		}
+	}
+	one := importers.File{Name: "tests/one.sql", Data: []byte("{{ config(severity='error') }} select * from {{ source('a', 'b') }}")}
+	if out, _ := imported(t, "s", project, one); !strings.Contains(out, `failed_rows: {query: "select * from a.b", name: "one"}`) {
+		t.Errorf("the severity of a file:\n%s", out)
+	}
+}
