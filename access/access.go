@@ -200,9 +200,9 @@ func (g *Guard) inForce() *rules { return g.rules.Load() }
 
 // Use puts another Access in force, for requests that begin from now on. Logins of browsers
 // whose token or user is gone end. The web configuration file stays the one that the listener
-// was begun with.
+// was begun with, and the path of the agent's address the one that its pages were made for.
 func (g *Guard) Use(a Access) {
-	a.file = g.inForce().file
+	a.file, a.OwnPath = g.inForce().file, g.inForce().OwnPath
 	g.rules.Store(rulesOf(a))
 }
 

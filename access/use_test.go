@@ -73,3 +73,26 @@ func TestANewAccessCountsAtOnce(t *testing.T) {
 	g.Use(access.Access{Tokens: []access.Token{token("ann", access.Viewer)}, Read: "open", Metrics: "open"})
 	want("with another role", 200, 200, 403, 401, 421, 200)
 }
+
+// TestThePathOfTheAddressCountsAfterARestart: the pages stay where they are, and so does the cookie of a login.
+func TestThePathOfTheAddressCountsAfterARestart(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	for _, c := range []struct{ began, next, cookie string }{
+		{"/sentinel", "/dq", "/sentinel"}, {"/sentinel", "", "/sentinel"}, {"", "/dq", "/"},
+	} {
+		a := access.Access{Tokens: []access.Token{token("ann", access.Admin)}, Read: "token", OwnPath: c.began}
+		b := &browser{T: t, guard: guard(a, loopback, &now, &refusals{})}
+		a.OwnPath = c.next
+		b.guard.Use(a)
+		if _, err := b.signIn("ann", "token-of-ann"); err != nil {
+			t.Fatal(err)
+		}
+		if b.cookie.Path != c.cookie {
+			t.Errorf("%q, then %q: the cookie is sent to %s, want %s", c.began, c.next, b.cookie.Path, c.cookie)
+		}
+		if code, _ := b.send(access.Viewer, http.MethodGet, nil); code != http.StatusOK {
+			t.Errorf("%q, then %q: whoever has signed in is answered by %d", c.began, c.next, code)
+		}
+	}
+}

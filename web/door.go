@@ -15,7 +15,8 @@ type door struct {
 	next  *access.Access // put in force before Serve; nil: none
 }
 
-// Use puts another Access in force. Its web configuration file counts after a restart.
+// Use puts another Access in force. Its web configuration file and the path of the agent's address count
+// after a restart.
 func (d *door) Use(a access.Access) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
