@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -81,14 +83,14 @@ type Report struct {
 	Total    Figures
 	Datasets []Row // those with an incident or a repair, the longest bad time first
 	Owners   []Row
-	// Levels are the service levels over the month, the worst against its objective first. Their budgets
-	// are those of the month.
+	// Levels are the service levels over the month, the worst against its objective first, and those of
+	// which nothing is known last. Their budgets are those of the month.
 	Levels []slo.Report
 	// States are the repairs that were planned in the month, by how they stand now.
 	States map[sentinel.RepairState]int
 	// Labels are the false alarms that people have labelled in the month and not taken back.
 	Labels []store.Label
-	// Partial means that there were more incidents or repairs than were read.
+	// Partial means that there were more incidents, repairs or labels than were read.
 	Partial bool
 }
 
@@ -106,20 +108,19 @@ type Source struct {
 	Store *store.Store
 	// Levels are the service levels over the month: see [agent.Levels.Over].
 	Levels []slo.Report
-	// Most bounds the incidents and the repairs that are read, each; the newest count.
+	// Most bounds the incidents, the repairs and the labels that are read, each; the newest count.
 	Most int
 }
 
 // Of computes the report of a month.
 func Of(ctx context.Context, from Source, m Month) (Report, error) {
 	r := Report{Month: m, Levels: slices.Clone(from.Levels), States: map[sentinel.RepairState]int{}}
-	slices.SortStableFunc(r.Levels, func(a, b slo.Report) int {
-		return cmp.Or(cmp.Compare(a.Left, b.Left), a.Table.Compare(b.Table))
-	})
-	labels, err := from.Store.LabelsSet(ctx, m.From)
+	slices.SortStableFunc(r.Levels, compareLevels)
+	labels, more, err := from.Store.LabelsSet(ctx, m.From, from.Most)
 	if err != nil {
 		return r, err
 	}
+	r.Partial = more
 	expected := map[string]bool{}
 	for _, l := range standing(labels) {
 		if l.Incident != "" {
@@ -131,11 +132,11 @@ func Of(ctx context.Context, from Source, m Month) (Report, error) {
 	}
 	rows := collected{month: m, expected: expected, datasets: map[sentinel.Table]*Row{}, owners: map[string]*Row{},
 		owner: map[sentinel.Table]string{}, ownerOf: map[string]string{}}
-	more, err := from.Store.EachIncidentIn(ctx, m.From, m.Until, from.Most, rows.incident)
+	more, err = from.Store.EachIncidentIn(ctx, m.From, m.Until, from.Most, rows.incident)
 	if err != nil {
 		return r, err
 	}
-	r.Partial = more
+	r.Partial = r.Partial || more
 	more, err = from.Store.EachRepairIn(ctx, m.From, m.Until, from.Most, func(v sentinel.Repair) {
 		r.States[v.State]++
 		rows.repair(v)
@@ -145,15 +146,31 @@ func Of(ctx context.Context, from Source, m Month) (Report, error) {
 	return r, err
 }
 
-// standing returns the labels that exclude points, without those that a later one takes back.
+// compareLevels orders service levels by the budget that is left. One that is not known comes last.
+func compareLevels(a, b slo.Report) int {
+	if unknown := math.IsNaN(a.Left); unknown != math.IsNaN(b.Left) {
+		return one(unknown) - one(!unknown)
+	}
+	return cmp.Or(cmp.Compare(a.Left, b.Left), a.Table.Compare(b.Table))
+}
+
+// standing returns the labels that exclude points, without those that a later one takes back, in
+// their order. A label takes back those of its own check and segment alone.
 func standing(labels []store.Label) (out []store.Label) {
-	for _, l := range labels {
-		out = slices.DeleteFunc(out, func(o store.Label) bool {
-			return !l.Exclude && o.Check == l.Check && o.Segment == l.Segment && !o.From.Before(l.From) && !o.To.After(l.To)
-		})
+	type series struct{ check, segment string }
+	of := map[series][]int{} // indexes of labels
+	for n, l := range labels {
+		key := series{l.Check, l.Segment}
 		if l.Exclude {
-			out = append(out, l)
+			of[key] = append(of[key], n)
+			continue
 		}
+		of[key] = slices.DeleteFunc(of[key], func(n int) bool {
+			return !labels[n].From.Before(l.From) && !labels[n].To.After(l.To)
+		})
+	}
+	for _, n := range slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(of))...))) {
+		out = append(out, labels[n])
 	}
 	return out
 }

@@ -2,14 +2,17 @@ package report_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/report"
+	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -204,6 +207,88 @@ func TestFalseAlarms(t *testing.T) {
 		}
 		if want := []int{0, 1, 0}[n]; r.Total.False != want || len(r.Labels) != 1+want {
 			t.Errorf("after %d labels: %d false alarms and %d labels, want %d", n+1, r.Total.False, len(r.Labels), want)
+		}
+	}
+}
+
+// Service levels of which nothing is known do not hide the worst.
+func TestUnknownLevelsComeLast(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	from := report.Source{Store: s, Most: 10}
+	for n, left := range []float64{math.NaN(), .5, math.Inf(-1), math.NaN(), -2, 1} {
+		from.Levels = append(from.Levels, slo.Report{Table: sentinel.Table{Name: fmt.Sprint(n)}, Level: slo.Level{Left: left}})
+	}
+	m, err := report.ParseMonth("", time.UTC, time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := report.Of(t.Context(), from, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := ""
+	for _, l := range r.Levels {
+		order += l.Table.Name
+	}
+	if order != "241503" {
+		t.Errorf("the order is %s", order)
+	}
+}
+
+// The labels that stand are those that no later one of their check and segment covers, whatever the order; and a
+// report says that it has not read all.
+func TestLabelsStandUntilTheyAreTakenBack(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	m, err := report.ParseMonth("", time.UTC, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(7, 7))
+	var all []store.Label
+	for n := range 120 {
+		begin := now.Add(-time.Duration(rng.IntN(20)) * time.Hour)
+		l := store.Label{
+			Check: fmt.Sprint("c", rng.IntN(3)), Segment: []string{"", "a=b"}[rng.IntN(2)], From: begin,
+			To: begin.Add(time.Duration(rng.IntN(8)) * time.Hour), Exclude: rng.IntN(4) > 0, Who: "ann", Why: fmt.Sprint(n),
+			At: now.Add(-time.Minute),
+		}
+		all = append(all, l)
+		if err := s.Label(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, most := range []int{120, 119, 40} {
+		var want []string
+		read := all[len(all)-most:]
+		for n, l := range read {
+			covers := func(o store.Label) bool {
+				return !o.Exclude && o.Check == l.Check && o.Segment == l.Segment && !o.From.After(l.From) && !o.To.Before(l.To)
+			}
+			if l.Exclude && !slices.ContainsFunc(read[n:], covers) {
+				want = append(want, l.Why)
+			}
+		}
+		r, err := report.Of(t.Context(), report.Source{Store: s, Most: most}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, l := range r.Labels {
+			got = append(got, l.Why)
+		}
+		if !slices.Equal(got, want) || r.Partial != (most < len(all)) || len(want) == most {
+			t.Errorf("of %d labels: got %v (partial %t), want %v", most, got, r.Partial, want)
 		}
 	}
 }

@@ -113,14 +113,12 @@ func later(a, b time.Time) time.Time {
 }
 
 // Labels returns all labels, in the order in which they were stored.
-func (s *Store) Labels(ctx context.Context) ([]Label, error) { return s.labels(ctx, beginning) }
+func (s *Store) Labels(ctx context.Context) ([]Label, error) { return s.labels(ctx, ` ORDER BY id`) }
 
-// labels returns the labels that were set at an instant or after it.
-func (s *Store) labels(ctx context.Context, since int64) (out []Label, err error) {
-	const query = `
-SELECT check_id, segment, from_at, to_at, exclude, why, who, set_at, incident FROM label
-WHERE set_at >= ? ORDER BY id`
-	err = s.each(ctx, query, []any{since}, func(scan func(...any) error) error {
+// labels returns the labels that the end of a query asks for.
+func (s *Store) labels(ctx context.Context, end string, args ...any) (out []Label, err error) {
+	const query = `SELECT check_id, segment, from_at, to_at, exclude, why, who, set_at, incident FROM label`
+	err = s.each(ctx, query+end, args, func(scan func(...any) error) error {
 		var l Label
 		var from, to, at int64
 		err := scan(&l.Check, &l.Segment, &from, &to, &l.Exclude, &l.Why, &l.Who, &at, &l.Incident)

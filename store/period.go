@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -68,7 +69,13 @@ func (s *Store) EachRepairIn(
 }
 
 // LabelsSet returns the labels that were set at an instant or after it, in their order: a later one
-// may take an earlier one back.
-func (s *Store) LabelsSet(ctx context.Context, from time.Time) ([]Label, error) {
-	return s.labels(ctx, micros(from))
+// may take an earlier one back. It returns the newest, at most some; more reports whether there were
+// others.
+func (s *Store) LabelsSet(ctx context.Context, from time.Time, most int) (labels []Label, more bool, err error) {
+	labels, err = s.labels(ctx, ` WHERE set_at >= ? ORDER BY id DESC LIMIT ?`, micros(from), most+1)
+	if more = len(labels) > most; more {
+		labels = labels[:most]
+	}
+	slices.Reverse(labels)
+	return labels, more, err
 }
