@@ -213,6 +213,19 @@ func (l *Levels) looked(k look) {
 	}
 }
 
+// clone returns a copy to read, whose timelines are its own.
+func (l *Levels) clone() *Levels {
+	out := &Levels{
+		Checks: make(map[string]*slo.Follower, len(l.Checks)), Loads: l.Loads.Clone(), Quiet: l.Quiet.Clone(),
+		dataset: l.dataset, leftOut: l.leftOut,
+	}
+	for id, f := range l.Checks {
+		own := f.Clone()
+		out.Checks[id] = &own
+	}
+	return out
+}
+
 // Reports returns how the dataset stands against its objective.
 func (l *Levels) Reports(now time.Time) []slo.Report {
 	return l.over(*l.dataset.SLO, now.Add(-l.dataset.SLO.Window), now)

@@ -98,32 +98,43 @@ func (a *Agent) submitLevels(ctx context.Context, labels map[string][]store.Rang
 }
 
 // ServiceLevels returns how all datasets with an objective stand now, by table.
-func (a *Agent) ServiceLevels() (out []slo.Report) {
+func (a *Agent) ServiceLevels() []slo.Report {
+	return a.reported(func(l *Levels) []slo.Report { return l.Reports(a.now()) })
+}
+
+// ServiceLevelsOver returns how all datasets with an objective stood at until, in a time from one
+// instant to another, by table: see [Levels.Over].
+func (a *Agent) ServiceLevelsOver(from, until, to time.Time) []slo.Report {
+	return a.reported(func(l *Levels) []slo.Report { return l.Over(from, until, to) })
+}
+
+// reported returns what of says of copies of all levels, by table. The lock is held to copy those of
+// one dataset, and never while of computes.
+func (a *Agent) reported(of func(*Levels) []slo.Report) (out []slo.Report) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.levels) == 0 {
-		return nil
-	}
-	now := a.now()
+	var tables []sentinel.Table
 	for _, d := range a.datasets {
-		if l := a.levels[d.Table]; l != nil {
-			out = append(out, l.Reports(now)...)
+		if a.levels[d.Table] != nil {
+			tables = append(tables, d.Table)
+		}
+	}
+	a.mu.Unlock()
+	for _, t := range tables {
+		if l := a.copiedLevels(t); l != nil {
+			out = append(out, of(l)...)
 		}
 	}
 	return out
 }
 
-// ServiceLevelsOver returns how all datasets with an objective stood at until, in a time from one
-// instant to another, by table: see [Levels.Over].
-func (a *Agent) ServiceLevelsOver(from, until, to time.Time) (out []slo.Report) {
+// copiedLevels returns a copy of the levels of a dataset, to read; nil if it has none any more.
+func (a *Agent) copiedLevels(t sentinel.Table) *Levels {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, d := range a.datasets {
-		if l := a.levels[d.Table]; l != nil {
-			out = append(out, l.Over(from, until, to)...)
-		}
+	if l := a.levels[t]; l != nil {
+		return l.clone()
 	}
-	return out
+	return nil
 }
 
 // exportLevels exports the service level of a dataset.

@@ -58,6 +58,11 @@ func (f *Follower) Late(deadline, arrival, now time.Time) (changed bool) {
 	return f.Line.Sum(deadline, now, nil) != before
 }
 
+// Clone returns a copy that shares nothing.
+func (f *Follower) Clone() Follower {
+	return Follower{Line: f.Line.Clone(), State: f.State, From: f.From}
+}
+
 // At returns the timeline up to a time.
 func (f *Follower) At(now time.Time) *Timeline {
 	line := f.Line.Clone()

@@ -111,6 +111,8 @@ type Site struct {
 
 	guard *access.Guard
 	views map[string]view // by the template's name
+
+	months months
 }
 
 // Routes adds all screens, actions and files to a server.
