@@ -1,11 +1,13 @@
 package page
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 )
 
 // query is a search as its address has it. The screen that it belongs to reads its own fields.
@@ -32,6 +34,15 @@ func readSearch(path string, v url.Values, fields ...string) (q query, err error
 		q.Until = last.AddDate(0, 0, 1)
 	}
 	return q, err
+}
+
+// knownAlone refuses a search by who has decided to those who have not signed in: the audit log, which says
+// the same, is not for them either.
+func (q query) knownAlone(r *http.Request) error {
+	if q.Get("who") != "" && !access.Known(r.Context()) {
+		return &failure{status: http.StatusForbidden, message: "Sign in to search by who has decided."}
+	}
+	return nil
 }
 
 // parseDay reads a day of a form, in UTC.

@@ -44,6 +44,9 @@ func (s *Site) searchIncidents(r *http.Request) (d historyData, err error) {
 		return d, err
 	}
 	q := d.Query
+	if err := q.knownAlone(r); err != nil {
+		return d, err
+	}
 	worst := q.statuses("severity")
 	var next string
 	d.Found, next, err = s.Store.SearchIncidents(r.Context(), store.IncidentSearch{
@@ -112,6 +115,9 @@ func (s *Site) searchRepairs(r *http.Request) (d repairSearchData, err error) {
 		return d, err
 	}
 	q := d.Query
+	if err := q.knownAlone(r); err != nil {
+		return d, err
+	}
 	var next string
 	d.Found, next, err = s.Store.SearchRepairs(r.Context(), store.RepairSearch{
 		Dataset: q.Get("q"), Since: q.From, Until: q.Until, Actor: q.Get("who"),
