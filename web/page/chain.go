@@ -21,7 +21,7 @@ const (
 
 // chain verifies the audit log part by part, however long it is: all of it when somebody looks
 // at it first, or an hour after the last time, else its new entries. One walk is under way at
-// most. All methods may be called concurrently.
+// most; after one that failed the next one waits as after any other. All methods may be called concurrently.
 type chain struct {
 	clock  sentinel.Clock
 	news   *news
@@ -30,6 +30,8 @@ type chain struct {
 	mu    sync.Mutex
 	mark  store.AuditMark
 	began time.Time     // of the last walk from the beginning
+	tried time.Time     // of the end of the last walk, also of one that failed
+	again bool          // all of it is asked for while a walk is under way, which another follows
 	ended chan struct{} // is closed at the end of the walk that is under way; nil: none is
 	seen  chainState
 }
@@ -67,9 +69,13 @@ func (c *chain) begin(again bool) chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.clock.Now()
-	anew := again || now.Sub(c.began) >= verifyAnew
-	if c.ended != nil || !anew && (c.seen.Broken != nil || now.Sub(c.seen.Verified) < verifyOn) {
+	if c.ended != nil {
+		c.again = c.again || again
 		return c.ended
+	}
+	anew := again || now.Sub(c.began) >= verifyAnew
+	if !anew && (c.seen.Broken != nil || now.Sub(c.tried) < verifyOn) {
+		return nil
 	}
 	if anew {
 		c.mark, c.began = store.AuditMark{}, now
@@ -116,16 +122,20 @@ func (c *chain) step(ctx context.Context, from *store.Store, log *slog.Logger) (
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mark = to
-	if over = end || err != nil; !over {
-		c.news.add("audit", sentinel.Table{})
+	c.news.add("audit", sentinel.Table{})
+	if !end && err == nil {
 		return false
 	}
-	c.seen.Unread = err != nil && !isBroken
+	now := c.clock.Now()
+	c.tried, c.seen.Unread = now, err != nil && !isBroken
 	if !c.seen.Unread {
-		c.seen.Seq, c.seen.Broken, c.seen.Verified = to.Seq, broken, c.clock.Now()
+		c.seen.Seq, c.seen.Broken, c.seen.Verified = to.Seq, broken, now
+	}
+	if c.again {
+		c.again, c.mark, c.began = false, store.AuditMark{}, now
+		return false
 	}
 	close(c.ended)
 	c.ended = nil
-	c.news.add("audit", sentinel.Table{})
 	return true
 }

@@ -44,7 +44,7 @@ func (s *site) ended(n int) {
 }
 
 // Somebody finds incidents of long ago by their dataset, their days, who decided and how bad they
-// were, on pages, and each search has an address. Reading needs no script and no login.
+// were, on pages, and each search has an address. Reading needs no script, and no login but for who decided.
 func TestTheHistoryIsSearched(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -56,7 +56,7 @@ func TestTheHistoryIsSearched(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := s.open("/history")
+	p := s.as("eve", "token-of-grafana", "/history")
 	p.shows("Older")
 	const rows = `document.querySelectorAll(".hist tbody a.name").length`
 	if n := value[int](p, rows); n != 50 {
@@ -83,6 +83,76 @@ func TestTheHistoryIsSearched(t *testing.T) {
 	} {
 		if status, body, _ := s.get(path, nil); status != want {
 			t.Errorf("%s: %d, want %d: %s", path, status, want, body)
+		}
+	}
+}
+
+// Who has decided is for whoever has signed in, as the audit log is. Others find and see nothing of it.
+func TestWhoDecidedIsForWhoeverIsKnown(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.ended(3)
+	label := store.Label{Check: "c", From: noon, To: noon, Exclude: true, Who: "ann", Why: "a sale", At: noon.Add(-time.Hour)}
+	if err := s.store.Label(t.Context(), label); err != nil {
+		t.Fatal(err)
+	}
+	viewer := http.Header{"Authorization": {"Bearer token-of-grafana"}}
+	const field = `name="who"`
+	for _, c := range []struct {
+		path, shows   string
+		anybody       int
+		anybodyIsTold string
+	}{
+		{"/history?who=ann", field, http.StatusForbidden, "Sign in to search by who has decided."},
+		{"/history/repairs?who=ann", field, http.StatusForbidden, "Sign in to search by who has decided."},
+		{"/history", field, http.StatusOK, "e001"},
+		{"/history/repairs", field, http.StatusOK, "All repairs"},
+		{"/history/report", "by ann", http.StatusOK, "a sale"},
+		{"/history/report", "by ann", http.StatusOK, "a sale"}, // which is kept, and has been shown to a viewer
+	} {
+		status, body, _ := s.get(c.path, nil)
+		if status != c.anybody || !strings.Contains(body, c.anybodyIsTold) || strings.Contains(body, c.shows) {
+			t.Errorf("%s to anybody: %d, want %d without %s: %s", c.path, status, c.anybody, c.shows, body)
+		}
+		if status, body, _ := s.get(c.path, viewer); status != http.StatusOK || !strings.Contains(body, c.shows) {
+			t.Errorf("%s to a viewer: %d, want %s: %s", c.path, status, c.shows, body)
+		}
+	}
+}
+
+// A report is kept for a minute, and links lead three years back.
+func TestAReportIsKeptForAMinute(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	labelled := func(want bool) {
+		t.Helper()
+		_, body, _ := s.get("/history/report", nil)
+		if strings.Contains(body, "a sale") != want {
+			t.Errorf("the report shows the label %t, want %t", !want, want)
+		}
+	}
+	labelled(false)
+	label := store.Label{Check: "c", From: noon, To: noon, Exclude: true, Who: "ann", Why: "a sale", At: noon.Add(-time.Hour)}
+	if err := s.store.Label(t.Context(), label); err != nil {
+		t.Fatal(err)
+	}
+	labelled(false)
+	for n := range 20 { // the present month is the oldest of those that are kept
+		s.passes(time.Second)
+		s.get("/history/report?month="+noon.AddDate(0, -n-1, 0).Format("2006-01"), nil)
+	}
+	labelled(true)
+	if err := s.store.Label(t.Context(), store.Label{Check: "c", From: noon, To: noon, Who: "ann", Why: "no", At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	s.passes(59 * time.Second)
+	labelled(true)
+	s.passes(time.Second)
+	labelled(false)
+	for month, want := range map[string]bool{"2023-12": true, "2023-11": false, "1990-01": false} {
+		status, body, _ := s.get("/history/report?month="+month, nil)
+		if status != http.StatusOK || strings.Contains(body, "Month before") != want {
+			t.Errorf("%s: %d, with a link to the month before %t, want %t", month, status, !want, want)
 		}
 	}
 }
@@ -126,10 +196,11 @@ func TestTheAuditLogIsVerified(t *testing.T) {
 	p.write("what", "incident.")
 	p.click("Search")
 	p.until(rows + ` === 23 && location.search === "?who=ANN&what=incident.&subject=&from=&to="`)
-	db, err := sql.Open("sqlite", file)
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.SetMaxOpenConns(1)
 	for _, statement := range []string{"DROP TRIGGER audit_no_update", "UPDATE audit SET actor = 'bob' WHERE seq = 14"} {
 		if _, err := db.Exec(statement); err != nil {
 			t.Fatal(err)
@@ -153,7 +224,7 @@ func TestTheReportOfAMonth(t *testing.T) {
 	if err := s.store.Label(t.Context(), label); err != nil {
 		t.Fatal(err)
 	}
-	_, body, _ := s.get("/history/report?month=2026-11", nil)
+	_, body, _ := s.get("/history/report?month=2026-11", http.Header{"Authorization": {"Bearer token-of-grafana"}})
 	text := regexp.MustCompile(`\s+`).ReplaceAllString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, " "), " ")
 	for _, want := range []string{
 		"Report of November 2026", "Incidents 27 0 more were open", // one has begun at noon
@@ -170,6 +241,59 @@ func TestTheReportOfAMonth(t *testing.T) {
 	p := s.open("/incidents/e001")
 	p.click("Zoom")
 	p.until(`document.querySelector("figure .uplot") !== null`)
+}
+
+// A walk that failed is not tried again by every look, whose news would load the page again and again.
+func TestAFailedVerificationWaits(t *testing.T) {
+	t.Parallel()
+	file := ""
+	s := serve(t, func(w *web.Server) {
+		file = filepath.Join(t.TempDir(), "audit.db")
+		err := w.Store.Close()
+		if err == nil {
+			w.Store, err = store.Open(t.Context(), "sqlite:"+file)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := s.server.Store.AppendAudit(t.Context(), store.AuditEntry{At: noon, Actor: "ann", What: "incident.note"}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	change := func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shows := func(text string) bool {
+		status, body, _ := s.get("/history/audit", http.Header{"Authorization": {"Bearer token-of-grafana"}})
+		return status == http.StatusOK && strings.Contains(body, text)
+	}
+	until := func(text string) {
+		t.Helper()
+		for range 50 { // each look waits for the end of a walk for a while
+			if shows(text) {
+				return
+			}
+		}
+		t.Fatalf("the page never shows %q", text)
+	}
+	change("ALTER TABLE audit_anchor RENAME TO elsewhere")
+	until("could not be verified")
+	change("ALTER TABLE elsewhere RENAME TO audit_anchor")
+	s.passes(9 * time.Second)
+	if !shows("could not be verified") {
+		t.Error("a look has begun another walk at once")
+	}
+	s.passes(time.Second)
+	until("as it was written")
 }
 
 // What replaces an old address is found there.

@@ -74,6 +74,13 @@ func (s *site) Now() time.Time {
 	return s.now
 }
 
+// passes lets time pass on the clock.
+func (s *site) passes(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
+
 // serve starts a site. change sets fields of its server before.
 func serve(t testing.TB, change ...func(*web.Server)) *site {
 	t.Helper()
