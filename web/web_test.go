@@ -36,8 +36,8 @@ func (follower) Problems() []string { return []string{"The state <cannot> be wri
 
 func (follower) Backups() (page.Backups, bool) { return page.Backups{}, false }
 
-// serve starts a server with one failed check in its memory.
-func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
+// newServer returns a server with one failed check in its memory, which does not serve yet.
+func newServer(t *testing.T, token sentinel.Secret, reload reloader) *web.Server {
 	t.Helper()
 	memory, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "s.db"))
 	if err != nil {
@@ -70,30 +70,41 @@ func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
 	if _, err := memory.Record(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() {
+		if err := memory.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	clock := sentinel.ClockFunc(func() time.Time { return tick.Add(time.Minute) })
 	board := page.NewBoard(clock)
 	board.Judged(batch)
-	s := &web.Server{
+	return &web.Server{
 		Store:     memory,
 		Board:     board,
 		Metrics:   exporters.NewPrometheus("v"),
 		Access:    openWith(token),
-		Agent:     agent.New(agent.Config{}), // has not started
+		Agent:     agent.New(agent.Config{Clock: clock}), // has not started
 		Condition: follower{},
 		Reloader:  reload,
 		Clock:     clock,
 		Log:       slog.New(slog.DiscardHandler),
+	}
+}
+
+// serve starts a server with one failed check in its memory.
+func serve(t *testing.T, token sentinel.Secret, reload reloader) string {
+	t.Helper()
+	s := newServer(t, token, reload)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		stop()
-		if err := errors.Join(<-done, memory.Close()); err != nil {
+		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})

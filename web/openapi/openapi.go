@@ -83,7 +83,8 @@ func Write(api API) ([]byte, error) {
 	document := object{
 		{"openapi", "3.1.1"},
 		{"info", object{{"title", api.Title}, {"version", api.Version}, {"description", api.About}}},
-		{"servers", []object{{{"url", "/"}}}},
+		// relative to /api/v1/openapi.json, below the path of external_url
+		{"servers", []object{{{"url", "../.."}}}},
 		{"paths", paths},
 		{"components", object{
 			{"schemas", b.schemas},

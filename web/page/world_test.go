@@ -99,7 +99,13 @@ func TestPagesAskNoWarehouse(t *testing.T) {
 	for name, paths := range w.paths {
 		for _, path := range paths {
 			before := asked.Load()
-			w.get(path, viewer)
+			want := http.StatusOK
+			if name == "message.html" {
+				want = http.StatusNotFound
+			}
+			if status, body, _ := w.get(path, viewer); status != want {
+				t.Errorf("%s: %d, want %d: %s", path, status, want, body)
+			}
 			if asks, may := asked.Load() > before, name == "statements.html"; asks != may {
 				t.Errorf("%s asks a warehouse: %v", path, asks)
 			}
