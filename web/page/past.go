@@ -97,6 +97,7 @@ func (b *Board) readPast(ctx context.Context, from *store.Store, log *slog.Logge
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	since = b.clock.Now().AddDate(0, 0, -pastDays) // reading takes time
 	for _, i := range incidents {
 		if b.past.spans[i.Table][i.ID] == nil { // else the agent has told of it since
 			b.past.put(i, since)
