@@ -91,11 +91,14 @@ func (s *Server) wait(deadline time.Time) error {
 }
 
 // Halt stops the server and keeps its data, so that Start can start it again. With kill
-// the process is killed.
+// its processes are killed: a child that outlives the server would still answer.
 func (s *Server) Halt(kill bool) {
 	_ = s.Thaw() // a frozen process takes no other signal; an error says it is gone
 	signal := syscall.SIGTERM
 	if kill {
+		if s.cmd.Process.Signal(syscall.SIGSTOP) == nil { // it starts no further child
+			_ = s.signalChildren(syscall.SIGKILL)
+		}
 		signal = syscall.SIGKILL
 	} else if strings.Contains(s.args[0], "postgres") {
 		signal = syscall.SIGINT // fast shutdown: do not wait for clients
@@ -111,13 +114,17 @@ func (s *Server) Freeze() error { return s.signal(syscall.SIGSTOP) }
 // Thaw lets a frozen server go on.
 func (s *Server) Thaw() error { return s.signal(syscall.SIGCONT) }
 
-// signal sends a signal to the server's process and its children.
+// signal sends a signal to the server's process and then to its children.
 func (s *Server) signal(sig syscall.Signal) error {
-	pid := s.cmd.Process.Pid
-	if err := syscall.Kill(pid, sig); err != nil {
+	if err := s.cmd.Process.Signal(sig); err != nil {
 		return err
 	}
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	return s.signalChildren(sig)
+}
+
+// signalChildren sends a signal to the children of the server's process.
+func (s *Server) signalChildren(sig syscall.Signal) error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.cmd.Process.Pid))
 	if err != nil {
 		return err
 	}
