@@ -8,6 +8,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/anomaly"
+	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -124,4 +125,43 @@ func (s *Scorer) restore(ctx context.Context, to *anomaly.Watch, c anomaly.Confi
 
 func seriesKey(s anomaly.Series) string {
 	return fmt.Sprintf("%s\x1f%s\x1f%s", s.Check, s.Metric, s.Segment)
+}
+
+// loadDetectors restores the detectors of a part that are not in memory. It reads the
+// store before the part is judged under the lock. A result without its detectors says so.
+func (a *Agent) loadDetectors(ctx context.Context, b *batch, outcomes []checks.Outcome) *anomaly.Watch {
+	all := &anomaly.Watch{}
+	for _, s := range a.missingDetectors(b, outcomes) {
+		some, err := a.scorer.load(ctx, s.config, s.list, s.result)
+		if err != nil {
+			a.log.ErrorContext(ctx, "restoring detectors", "check", s.result.Check, "error", err)
+		}
+		all.Merge(some)
+	}
+	return all
+}
+
+// detectorSeries are series that one kind of detector scores.
+type detectorSeries struct {
+	config anomaly.Config
+	list   []anomaly.Series
+	result *sentinel.Result // of the check whose series they are
+}
+
+// missingDetectors returns the series whose detectors are not in memory.
+func (a *Agent) missingDetectors(b *batch, outcomes []checks.Outcome) (missing []detectorSeries) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, o := range outcomes {
+		for k := range o.Results {
+			r, c := &o.Results[k], b.checks[i][k].Common().Anomaly
+			if c == nil {
+				continue
+			}
+			if list := a.scorer.missing(*c, *r); len(list) > 0 {
+				missing = append(missing, detectorSeries{*c, list, r})
+			}
+		}
+	}
+	return missing
 }
