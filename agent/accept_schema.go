@@ -43,7 +43,9 @@ func DriftDigest(results []sentinel.Result) string {
 var ErrSchemaMoved = errors.New("the schema has changed again since you read it: nothing is accepted")
 
 // ErrNotRepeated says that a schema is accepted, and that its checks could not run again.
-var ErrNotRepeated = errors.New("the schema is accepted, but its checks could not run again: they do at their next tick")
+var ErrNotRepeated = errors.New(
+	"the schema is accepted, but its checks could not run again: they do at their next tick",
+)
 
 // AcceptSchema reads the schema of a table now, and makes it the baseline of the table's schema
 // checks that report a difference: of all of them, or of none if one cannot be accepted. A table

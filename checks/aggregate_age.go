@@ -31,7 +31,10 @@ func (c *AggregateCheck) ages(t Target, column *warehouse.Column) ([]Ask, error)
 		asks = append(asks, ask(askAge+askPartial, "count", PartialValues))
 	}
 	if _, can := t.Known.Dialect.(warehouse.ZeroDates); can {
-		asks = append(asks, Ask{Key: askZeroDates, Aggregate: &Aggregate{Func: "count", Bad: warehouse.ZeroDate{Column: *column}}})
+		asks = append(
+			asks,
+			Ask{Key: askZeroDates, Aggregate: &Aggregate{Func: "count", Bad: warehouse.ZeroDate{Column: *column}}},
+		)
 	}
 	return append(asks, unreadableAsks(askAge, s, "", nil)...), nil
 }
@@ -50,8 +53,11 @@ func (c *AggregateCheck) age(t Target, a Answers) (sentinel.Number, error) {
 		return sentinel.Number{}, err
 	}
 	if n, _ := a.of(askZeroDates).Number.Int64(); n > 0 {
-		return sentinel.Number{}, fmt.Errorf("column %s has %s dates 0000-00-00, which have no age: leave them out by `where:`",
-			c.Column, groupDigits(sentinel.Int(n)))
+		return sentinel.Number{}, fmt.Errorf(
+			"column %s has %s dates 0000-00-00, which have no age: leave them out by `where:`",
+			c.Column,
+			groupDigits(sentinel.Int(n)),
+		)
 	}
 	best := sentinel.Number{}
 	for _, key := range []string{askValue, askValue + askWall} {

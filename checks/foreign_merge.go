@@ -141,8 +141,12 @@ func (s *keyStream) next() (r keyRow, ok bool, err error) {
 	}
 	r, s.page = s.page[0], s.page[1:]
 	if s.read++; s.read > s.most {
-		return r, false, fmt.Errorf("%s has more than %s different keys: look at fewer rows by `where`, `to_where` or `bucket`, "+
-			"or raise max_keys", s.table, groupDigits(sentinel.Int(s.most)))
+		return r, false, fmt.Errorf(
+			"%s has more than %s different keys: look at fewer rows by `where`, `to_where` or `bucket`, "+
+				"or raise max_keys",
+			s.table,
+			groupDigits(sentinel.Int(s.most)),
+		)
 	}
 	if s.last != nil && slices.Compare(s.last, r.key) >= 0 {
 		return r, false, fmt.Errorf("%s does not sort keys by their bytes", s.table)

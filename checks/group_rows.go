@@ -101,8 +101,12 @@ func (g *Groups) ranked(d warehouse.Dialect, outputs, same []string, rows string
 		counted += " AND NOT (" + infinite + ")"
 	}
 	window := "PARTITION BY " + strings.Join(append(group, "CASE WHEN "+counted+" THEN 1 ELSE 0 END"), ", ")
-	names = append(names, timesName, fmt.Sprintf("sum(%s) OVER (%s ORDER BY %s) AS %s", timesName, window, value, rankName),
-		fmt.Sprintf("sum(CASE WHEN %s THEN %s ELSE 0 END) OVER (%s) AS %s", counted, timesName, window, rankedName))
+	names = append(
+		names,
+		timesName,
+		fmt.Sprintf("sum(%s) OVER (%s ORDER BY %s) AS %s", timesName, window, value, rankName),
+		fmt.Sprintf("sum(CASE WHEN %s THEN %s ELSE 0 END) OVER (%s) AS %s", counted, timesName, window, rankedName),
+	)
 	return fmt.Sprintf("(SELECT %s FROM (SELECT %s, count(*) AS %s FROM %s GROUP BY %s) v) r", strings.Join(names, ", "),
 		strings.Join(outputs, ", "), timesName, rows, strings.Join(same, ", ")), nil
 }

@@ -34,8 +34,12 @@ func keyTexts(d warehouse.Dialect, columns []warehouse.Column, byText bool) ([]s
 func compileKeys(d warehouse.Dialect, of source, k *Keys) (st warehouse.Statement, err error) {
 	from, err := k.from(d, of, &st.Args)
 	others := k.others()
-	st.SQL = fmt.Sprintf("SELECT coalesce(sum(n), 0), coalesce(sum(n - 1%[1]s), 0), count(CASE WHEN n%[1]s > 1 THEN 1 END)"+
-		", count(*) FROM %[2]s", others, from)
+	st.SQL = fmt.Sprintf(
+		"SELECT coalesce(sum(n), 0), coalesce(sum(n - 1%[1]s), 0), count(CASE WHEN n%[1]s > 1 THEN 1 END)"+
+			", count(*) FROM %[2]s",
+		others,
+		from,
+	)
 	return st, err
 }
 

@@ -100,7 +100,8 @@ func (r *Route) repeat() time.Duration {
 
 // Matches reports whether an incident takes this route.
 func (r *Route) Matches(i sentinel.Incident) bool {
-	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchTags(r.Tag, i.Tags) && matchTable(r.Dataset, i.Table)
+	return matchAny(r.Tier, i.Tier) && matchAny(r.Owner, i.Owner) && matchTags(r.Tag, i.Tags) &&
+		matchTable(r.Dataset, i.Table)
 }
 
 // Holds reports whether now is in the hours of the route.

@@ -73,7 +73,9 @@ func (s *Store) ForgetSamples(ctx context.Context, samples []sentinel.Sample) (r
 func (s *Store) ForgetIncident(ctx context.Context, incident string, why AuditEntry) (removed int64, err error) {
 	return s.forget(ctx, func(ctx context.Context, tx *txn) (int64, error) {
 		const statement = `DELETE FROM state WHERE kind = ? AND substr(key, 1, CAST(? AS INTEGER)) = ?`
-		removed, err := affected(tx.ExecContext(ctx, statement, SampleState, utf8.RuneCountInString(incident)+1, incident+"/"))
+		removed, err := affected(
+			tx.ExecContext(ctx, statement, SampleState, utf8.RuneCountInString(incident)+1, incident+"/"),
+		)
 		if err != nil {
 			return 0, err
 		}

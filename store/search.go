@@ -50,7 +50,10 @@ const (
 // SearchIncidents returns a page of the incidents that a search finds, the newest first. next
 // is the end of the page, for the next one; "" if there is none. A page reads a bounded part of
 // the incidents: it may have few of them, or none, although there is a next one.
-func (s *Store) SearchIncidents(ctx context.Context, q IncidentSearch) (found []sentinel.Incident, next string, err error) {
+func (s *Store) SearchIncidents(
+	ctx context.Context,
+	q IncidentSearch,
+) (found []sentinel.Incident, next string, err error) {
 	const query = `
 SELECT opened, id, CASE WHEN lower(dataset) LIKE ?1 ESCAPE '!' AND (?2 = '%%' OR EXISTS (
   SELECT 1 FROM audit WHERE audit.subject = incident.id AND lower(audit.actor) LIKE ?2 ESCAPE '!')) THEN body END

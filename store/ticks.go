@@ -68,7 +68,12 @@ func (g *runGroup) onceSchedule() string {
 func (g *runGroup) runs(ids map[string]int64) []format.Run {
 	runs := make([]format.Run, len(g.results))
 	for i, r := range g.results {
-		runs[i] = format.Run{Check: ids[r.Check], Status: int(r.Status), Duration: r.Duration.Microseconds(), Message: r.Message}
+		runs[i] = format.Run{
+			Check:    ids[r.Check],
+			Status:   int(r.Status),
+			Duration: r.Duration.Microseconds(),
+			Message:  r.Message,
+		}
 	}
 	return runs
 }

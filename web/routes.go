@@ -91,7 +91,9 @@ func (s *Server) agentRoutes() []route {
 		probe("/-/leader", s.leader, "leader", "This agent leads.", "It does not lead, or does not know."),
 		{"POST", "/-/reload", s.reload, openapi.Operation{
 			ID: "reload", Summary: "Loads the configuration again, and puts it in force.", Group: ofAgent, Role: access.Admin,
-			Errors: map[int]string{http.StatusUnprocessableEntity: "The configuration has mistakes; the one before stays in force."},
+			Errors: map[int]string{
+				http.StatusUnprocessableEntity: "The configuration has mistakes; the one before stays in force.",
+			},
 		}},
 		reads("/api/v1/openapi.json", s.description, openapi.Operation{
 			ID: "describe", Summary: "This description.", Group: ofAgent, MediaType: "application/json",
@@ -110,7 +112,8 @@ func (s *Server) datasetRoutes() []route {
 			ID: "listDatasets", Summary: "The datasets with their states, by name, at most 1000.", Group: ofDatasets,
 			Answer: page.DatasetList{},
 			Parameters: []openapi.Parameter{
-				{Name: "q", About: "Words that the name, the owner, the tier or a tag holds."}, {Name: "warehouse"}, {Name: "schema"},
+				{Name: "q", About: "Words that the name, the owner, the tier or a tag holds."},
+				{Name: "warehouse"}, {Name: "schema"},
 				{Name: "owner"}, {Name: "tier"}, {Name: "tag"}, {Name: "state", About: "States, with commas between them."},
 				{Name: "after", About: "The dataset before the first one: the last of an answer before."},
 			},

@@ -24,7 +24,9 @@ type parameter struct{ name, or string }
 
 var (
 	// The groups are the name, the parameters and the body.
-	testBlock = pattern(`(?s)\{%-?\s*(?:test\s+|macro\s+test_)(\w+)\s*\((.*?)\)\s*-?%\}(.*?)\{%-?\s*end(?:test|macro)\s*-?%\}`)
+	testBlock = pattern(
+		`(?s)\{%-?\s*(?:test\s+|macro\s+test_)(\w+)\s*\((.*?)\)\s*-?%\}(.*?)\{%-?\s*end(?:test|macro)\s*-?%\}`,
+	)
 	comment   = pattern(`(?s)\{#.*?#\}`)
 	errorOnly = pattern(`\{\{-?\s*config\(\s*severity\s*=\s*['"]error['"]\s*,?\s*\)\s*-?\}\}`)
 	loop      = pattern(`(?s)\{%-?\s*for\s+(\w+)\s+in\s+(\w+)\s*-?%\}(.*?)\{%-?\s*endfor\s*-?%\}`)

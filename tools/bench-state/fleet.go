@@ -85,8 +85,11 @@ func (f *fleet) move(d *dataset) {
 func (f *fleet) results(d *dataset) []sentinel.Result {
 	age := f.now.Sub(d.newest)
 	results := []sentinel.Result{
-		{Kind: "freshness", Message: fmt.Sprintf("newest row %s old (%s)", age.Round(time.Second), d.newest.Format(time.DateTime)),
-			Observations: []sentinel.Observation{{Metric: "freshness_seconds", Value: sentinel.Float(age.Seconds())}}},
+		{
+			Kind:         "freshness",
+			Message:      fmt.Sprintf("newest row %s old (%s)", age.Round(time.Second), d.newest.Format(time.DateTime)),
+			Observations: []sentinel.Observation{{Metric: "freshness_seconds", Value: sentinel.Float(age.Seconds())}},
+		},
 		{Kind: "row_count", Message: grouped(d.rows) + " rows, expected > 0",
 			Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(d.rows)}}},
 		{Kind: "sql", Message: fmt.Sprintf("%.2f, expected 0 to 100000", d.average),

@@ -87,7 +87,15 @@ func run(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	b := &bench{options: o, store: s, database: db, fleet: newFleet(o.checks/checksADataset, o.every)}
 	fmt.Printf("%d checks every %s for %d days, kept for %s\n", o.checks, o.every, o.days, o.retention)
-	fmt.Printf("%6s %10s %10s %14s %18s %18s\n", "DAY", "RESULTS", "MB", "BYTES/RESULT", "RECORD us/RESULT", "PRUNE us/RESULT")
+	fmt.Printf(
+		"%6s %10s %10s %14s %18s %18s\n",
+		"DAY",
+		"RESULTS",
+		"MB",
+		"BYTES/RESULT",
+		"RECORD us/RESULT",
+		"PRUNE us/RESULT",
+	)
 	for day := 1; day <= o.days; day++ {
 		if err := b.day(ctx); err != nil {
 			return err

@@ -93,7 +93,8 @@ func project(folder string) (count, error) {
 	c := count{kinds: map[string]int{}, left: map[string]int{}}
 	var files []importers.File
 	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
-		known := slices.Contains([]string{".yml", ".yaml", ".sql"}, filepath.Ext(name)) || filepath.Base(name) == "manifest.json"
+		known := slices.Contains([]string{".yml", ".yaml", ".sql"}, filepath.Ext(name)) ||
+			filepath.Base(name) == "manifest.json"
 		if err != nil || d.IsDir() || !known {
 			return err
 		}
@@ -144,7 +145,8 @@ func ofDBT(f importers.File) bool {
 // isTest reports whether a construct is a test: neither freshness nor a contract.
 func isTest(n importers.Note) bool {
 	name := nameOf(n)
-	return strings.Contains(n.What, ": ") && name != "freshness" && name != "contract" && !strings.HasPrefix(n.What, "unit test ")
+	return strings.Contains(n.What, ": ") && name != "freshness" && name != "contract" &&
+		!strings.HasPrefix(n.What, "unit test ")
 }
 
 // nameOf returns the name of a test, without its column.

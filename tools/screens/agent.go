@@ -29,10 +29,30 @@ func (a sampleAgent) Silences(context.Context) ([]notify.SilenceStatus, error) {
 	return []notify.SilenceStatus{
 		{Silence: notify.Silence{ID: "s1", Dataset: "shop.public.orders", From: at(-1), Until: at(3), Who: "on-call for ann",
 			Why: "the loader is moved to other machines"}, Active: true, Matches: 1},
-		{Silence: notify.Silence{ID: "s2", Dataset: "shop.staging.old_*", From: at(-60), Until: at(40), Who: "on-call for bob",
-			Why: "to be dropped"}, Active: true, Warning: "it matches nothing: none of the checks of 13 datasets"},
-		{Silence: notify.Silence{ID: "s3", Owner: "crm-team", Tier: "info", From: at(12), Until: at(24), Who: "on-call for eve",
-			Why: "the vendor's maintenance"}, Matches: 1},
+		{
+			Silence: notify.Silence{
+				ID:      "s2",
+				Dataset: "shop.staging.old_*",
+				From:    at(-60),
+				Until:   at(40),
+				Who:     "on-call for bob",
+				Why:     "to be dropped",
+			},
+			Active:  true,
+			Warning: "it matches nothing: none of the checks of 13 datasets",
+		},
+		{
+			Silence: notify.Silence{
+				ID:    "s3",
+				Owner: "crm-team",
+				Tier:  "info",
+				From:  at(12),
+				Until: at(24),
+				Who:   "on-call for eve",
+				Why:   "the vendor's maintenance",
+			},
+			Matches: 1,
+		},
 	}, nil
 }
 

@@ -19,7 +19,11 @@ func seriesPath(t sentinel.Table, check string, days int) string {
 
 // seriesPathIn is the address of the values of a check from one time to another.
 func seriesPathIn(t sentinel.Table, check, segment string, from, to time.Time) string {
-	v := url.Values{"check": {check}, "from": {strconv.FormatInt(from.Unix(), 10)}, "to": {strconv.FormatInt(to.Unix(), 10)}}
+	v := url.Values{
+		"check": {check},
+		"from":  {strconv.FormatInt(from.Unix(), 10)},
+		"to":    {strconv.FormatInt(to.Unix(), 10)},
+	}
 	if segment != "" {
 		v.Set("segment", segment)
 	}
