@@ -1,5 +1,6 @@
 // Package schedule computes when things are due. It has cron expressions in a time zone
-// (schedule.go), calendar periods (period.go) and holiday calendars (calendar.go). It
+// (schedule.go), of which some ticks may be left out (rarer.go), calendar periods
+// (period.go) and holiday calendars (calendar.go). It
 // wraps github.com/robfig/cron/v3, whose parser panics on some inputs, and whose
 // expressions skip the hour that is lost in spring and fire twice in the hour that is
 // repeated in autumn. Begin with [Parse] and [Periods].
@@ -24,6 +25,9 @@ type rule struct {
 	loc  *time.Location
 	cron cron.Schedule // expression over wall-clock times, which are represented as UTC
 	step time.Duration // duration of "@every"
+
+	every time.Duration // see Rarer
+	all   *rule         // of which Rarer fires some; nil: it is not one that Rarer made
 }
 
 var parser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
@@ -47,7 +51,7 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 		if err != nil || step < time.Second {
 			return s, fmt.Errorf("cron %q: want `@every` and a duration of at least 1s, such as @every 5m", spec)
 		}
-		return Schedule{&rule{text(spec, loc), loc, nil, step}}, nil
+		return Schedule{&rule{text: text(spec, loc), loc: loc, step: step}}, nil
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -66,7 +70,7 @@ func Parse(spec string, loc *time.Location) (s Schedule, err error) {
 	if next := parsed.Next(start); next.IsZero() || next.Sub(start) > horizon {
 		return s, fmt.Errorf("cron %q: never fires", spec)
 	}
-	return Schedule{&rule{text(spec, loc), loc, parsed, 0}}, nil
+	return Schedule{&rule{text: text(spec, loc), loc: loc, cron: parsed}}, nil
 }
 
 // Ambiguous reports whether both day fields are restricted. Cron then fires on days that
@@ -103,7 +107,10 @@ func (s Schedule) Next(t time.Time) time.Time {
 	if s.IsZero() {
 		return time.Time{}
 	}
-	if s.rule.step > 0 {
+	switch {
+	case s.rule.all != nil:
+		return s.rule.nextRarer(t)
+	case s.rule.step > 0:
 		return t.Truncate(s.rule.step).Add(s.rule.step)
 	}
 	if spec, ok := s.rule.cron.(*cron.SpecSchedule); ok && spec.Hour&everyHour != 0 {
@@ -153,7 +160,10 @@ func (s Schedule) Prev(t time.Time) time.Time {
 	if s.IsZero() {
 		return time.Time{}
 	}
-	if s.rule.step > 0 {
+	switch {
+	case s.rule.all != nil:
+		return s.rule.prevRarer(t)
+	case s.rule.step > 0:
 		return t.Truncate(s.rule.step)
 	}
 	for back := 2 * time.Hour; back < 2*horizon; back *= 4 {
