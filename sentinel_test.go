@@ -26,6 +26,7 @@ func TestLayers(t *testing.T) {
 		"/outbound":              {"", "/settings"},
 		"/internal/registry":     {"/settings"},
 		"/schedule":              {},
+		"/budget":                {},
 		"/warehouse":             {"/internal/panics", "", "/settings", "/secrets", "/internal/registry"},
 		"/rowvalues":             {"/warehouse"},
 		"/rowdiff":               {"/rowvalues", "/warehouse"},
