@@ -53,6 +53,16 @@ func (m *Model) Quantile(q float64) (margin time.Duration, ok bool) {
 	return time.Duration(margins[max(0, i)] * float64(time.Minute)), true
 }
 
+// usual returns the median of the latest seven arrivals, relative to their deadlines. known is
+// false without any.
+func (m *Model) usual() (margin time.Duration, known bool) {
+	latest := m.recentMargins(7)
+	if len(latest) == 0 {
+		return 0, false
+	}
+	return time.Duration(median(latest) * float64(time.Minute)), true
+}
+
 // expected returns the median arrival of the remembered periods that were still open
 // this long before the deadline; zero if there is none.
 func (m *Model) expected(deadline, now time.Time) time.Time {

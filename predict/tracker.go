@@ -54,8 +54,8 @@ func (t *Tracker) Observe(now, newest time.Time, c Context) (ended []Ended) {
 			t.lastLate = false
 			t.begin(now, newest)
 		case came && following.Deadline.After(t.open.Deadline) &&
-			t.arrival(now, newest).After(middle(t.open.Deadline, following.Deadline)):
-			ended = append(ended, t.end(time.Time{})) // the load is so late that it belongs to the next period
+			t.arrival(now, newest).After(t.turn(t.open, following)):
+			ended = append(ended, t.end(time.Time{})) // the load belongs to the next period
 			t.lastLate = false
 			t.begin(t.open.Deadline, newest)
 			continue
@@ -85,10 +85,28 @@ func (t *Tracker) begin(after, newest time.Time) {
 	last := t.open
 	t.open = t.Next(after, newest)
 	if t.lastLate && !last.Deadline.IsZero() && !t.open.Since.After(last.Deadline) {
-		t.open.Since = maxTime(t.open.Since, middle(last.Deadline, t.open.Deadline))
+		t.open.Since = maxTime(t.open.Since, t.turn(last, t.open))
 	}
 	t.context = Context{Deadline: t.open.Deadline}
 	t.warned = time.Time{}
+}
+
+// turn returns the time from which on a load belongs to the next period and no longer to one
+// that missed its deadline: halfway between the deadlines. It is earlier if loads usually come
+// long before their deadline, and a load that comes later than that is three times as far from
+// when the missing one usually comes as from when the next one does. Otherwise an hourly load
+// that is missing once would make a late one of each that follows in time.
+func (t *Tracker) turn(missed, next Period) time.Time {
+	between := next.Deadline.Sub(missed.Deadline)
+	turn := missed.Deadline.Add(between / 2)
+	if next.Since.After(missed.Deadline) { // the rows say themselves which period they are of
+		return turn
+	}
+	usual, known := t.Model.usual()
+	if !known && !t.newest.IsZero() { // then as the newest row of before
+		usual = -(missed.Deadline.Sub(t.newest) % between)
+	}
+	return maxTime(missed.Deadline, minTime(turn, missed.Deadline.Add(usual+between*3/4)))
 }
 
 // arrival returns when the newest row arrived: its own time if that lies between the
@@ -206,7 +224,12 @@ func (t *Tracker) UnmarshalBinary(data []byte) error {
 	return err
 }
 
-func middle(a, b time.Time) time.Time { return a.Add(b.Sub(a) / 2) }
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
 
 func maxTime(a, b time.Time) time.Time {
 	if a.After(b) {

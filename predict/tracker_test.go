@@ -2,6 +2,7 @@ package predict_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +71,52 @@ func TestTrackerReportsEachOutcome(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTheNextLoadIsNotTheMissingOne: a load that is missing once makes no later one late that
+// comes when it usually does. One that does come late is late.
+func TestTheNextLoadIsNotTheMissingOne(t *testing.T) {
+	t.Parallel()
+	hourly := func(after, _ time.Time) predict.Period {
+		d := after.Truncate(time.Hour).Add(time.Hour)
+		return predict.Period{Deadline: d, Since: d.Add(-time.Hour)}
+	}
+	for name, c := range map[string]struct {
+		minute func(hour int) int // after the hour; negative: no load
+		missed []int              // hours
+	}{
+		"well before the deadline": {func(h int) int { return []int{20, -1}[one(h == 5)] }, []int{5}},
+		"two are missing":          {func(h int) int { return []int{20, -1}[one(h == 5 || h == 6)] }, []int{5, 6}},
+		"from the start":           {func(h int) int { return []int{20, -1}[one(h == 1)] }, []int{1}},
+		"at other times":           {func(h int) int { return []int{10 + h*7%23, -1}[one(h == 5 || h == 9)] }, []int{5, 9}},
+		"shortly before":           {func(h int) int { return []int{50, -1}[one(h == 5)] }, []int{5}},
+		"ever later":               {func(h int) int { return []int{5 + 2*h, -1}[one(h == 3 || h == 7)] }, []int{3, 7}},
+		"once close to it":         {func(h int) int { return []int{3, 58}[one(h == 5)] }, nil},
+		"late by some minutes":     {func(h int) int { return []int{55, 63}[one(h == 5)] }, []int{5}},
+	} {
+		var loads []time.Time
+		for h := range 20 {
+			if m := c.minute(h); m >= 0 {
+				loads = append(loads, at(3, h, m))
+			}
+		}
+		var missed []int
+		for _, e := range observe(tracker(hourly), at(3, 1, 10), at(3, 19, 59), loads...) {
+			if e.Outcome.Missed(e.Period.Deadline) {
+				missed = append(missed, e.Period.Since.Hour())
+			}
+		}
+		if !slices.Equal(missed, c.missed) {
+			t.Errorf("%s: the loads of the hours %v were missed, want %v", name, missed, c.missed)
+		}
+	}
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func TestTrackerWithOldTimestamps(t *testing.T) {

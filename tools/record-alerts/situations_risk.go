@@ -20,6 +20,13 @@ datasets:
 				}
 				return 20
 			})},
+		{name: "risk-model-off", about: "an hourly load comes ever closer to its deadline, after two early misses", rate: 2400,
+			every: 5 * minute, length: 60 * hour, config: config, rows: tables, load: hourly(func(hour int) int {
+				if hour == 3 || hour == 7 {
+					return never
+				}
+				return 5 + 5*(hour/2%11) // from :05 to :55 in 22 hours, again and again
+			})},
 	}
 }
 
