@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"text/tabwriter"
 	"time"
 
@@ -32,10 +31,10 @@ func newAudit() *cobra.Command {
 			}
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, e := range entries {
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n",
+				printf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n",
 					e.Seq, e.At.Format(time.RFC3339), e.Actor, e.What, e.Subject, e.Detail)
 			}
-			fmt.Fprintf(tw, "\nnone of the entries up to %d was altered; the last hash is %s\n", n, cmp.Or(head, "none"))
+			printf(tw, "\nnone of the entries up to %d was altered; the last hash is %s\n", n, cmp.Or(head, "none"))
 			return tw.Flush()
 		},
 	}

@@ -214,7 +214,7 @@ func (b *backtest) one(w io.Writer, title string, rows []replay.Row, windows []r
 
 func printReplays(w io.Writer, title string, all []replay.Replayed) error {
 	first := all[0]
-	fmt.Fprintf(w, "%s: %d values over %.1f weeks\n\n", title, len(first.Scores), first.Weeks)
+	printf(w, "%s: %d values over %.1f weeks\n\n", title, len(first.Scores), first.Weeks)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	head := "DETECTOR\tALARMS\tA WEEK\tLEARNING"
 	if first.Labelled != nil {
@@ -222,7 +222,7 @@ func printReplays(w io.Writer, title string, all []replay.Replayed) error {
 	}
 	fmt.Fprintln(tw, head)
 	for _, r := range all {
-		fmt.Fprintf(tw, "%s\t%d\t%.2f\t%d points",
+		printf(tw, "%s\t%d\t%.2f\t%d points",
 			r.Detector, len(r.Alarms), float64(len(r.Alarms))/max(r.Weeks, 1.0/7), r.Learning)
 		if l := r.Labelled; l != nil {
 			delay := "-"
@@ -230,7 +230,7 @@ func printReplays(w io.Writer, title string, all []replay.Replayed) error {
 				slices.Sort(l.Delays)
 				delay = l.Delays[len(l.Delays)/2].String()
 			}
-			fmt.Fprintf(tw, "\t%d of %d\t%d\t%.2f\t%.2f\t%s",
+			printf(tw, "\t%d of %d\t%d\t%.2f\t%.2f\t%s",
 				l.Found, l.Windows, l.False, l.Precision(), l.Recall(), delay)
 		}
 		fmt.Fprintln(tw)
@@ -246,7 +246,7 @@ func printReplays(w io.Writer, title string, all []replay.Replayed) error {
 			fmt.Fprintf(w, "  and %d more; --format csv writes all\n", len(first.Alarms)-shown)
 			break
 		}
-		fmt.Fprintf(w, "  %s  %s\n", a.Time.Format("2006-01-02 15:04"), a.Reason)
+		printf(w, "  %s  %s\n", a.Time.Format("2006-01-02 15:04"), a.Reason)
 	}
 	_, err := fmt.Fprintln(w)
 	return err

@@ -119,7 +119,7 @@ func newStateBackups() *cobra.Command {
 			fmt.Fprintln(tw, "NAME\tTAKEN\tAGE\tBYTES")
 			for _, b := range all {
 				age := notify.Span(clock.Now().Sub(b.At))
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%d\n", b.Name, b.At.Format(time.RFC3339), age, b.Bytes)
+				printf(tw, "%s\t%s\t%s\t%d\n", b.Name, b.At.Format(time.RFC3339), age, b.Bytes)
 			}
 			return tw.Flush()
 		},

@@ -239,7 +239,7 @@ func printChanges(w io.Writer, changes []contract.Change) error {
 		case c.Writers:
 			breaks = "writers"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Table, c.Object, c.Kind, breaks, c.Before, c.After)
+		printf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Table, c.Object, c.Kind, breaks, c.Before, c.After)
 	}
 	return t.Flush()
 }

@@ -50,7 +50,7 @@ func newDeadList() *cobra.Command {
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(tw, "NUMBER\tGIVEN UP\tCHANNEL\tINCIDENT\tKIND\tTRIES\tWHY")
 			for _, i := range items {
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n",
+				printf(tw, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n",
 					i.Seq, timeText(i.Finished), i.Channel, i.Incident, i.Kind, i.Attempts, i.LastError)
 			}
 			return tw.Flush()

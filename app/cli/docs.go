@@ -44,7 +44,7 @@ func listDocs(cmd *cobra.Command) error {
 	}
 	tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	for _, p := range pages {
-		fmt.Fprintf(tw, "%s\t%s\n", p.Name(), p.Title)
+		printf(tw, "%s\t%s\n", p.Name(), p.Title)
 	}
 	return tw.Flush()
 }

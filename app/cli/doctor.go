@@ -28,9 +28,9 @@ func newDoctor() *cobra.Command {
 			defer func() { err = errors.Join(err, p.Close()) }()
 			worst := 0
 			for _, w := range cfg.Warehouses {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s (%s)\n", w.Name, w.Dialect)
+				printf(cmd.OutOrStdout(), "%s (%s)\n", w.Name, w.Dialect)
 				for _, d := range repair.Doctor(cmd.Context(), p.Warehouses[w.Name], p.Writers[w.Name]) {
-					fmt.Fprintf(cmd.OutOrStdout(), "  %-5s %s\n", d.Level, d.Text)
+					printf(cmd.OutOrStdout(), "  %-5s %s\n", d.Level, d.Text)
 					if d.Level == "fail" {
 						worst = exitError
 					}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"text/tabwriter"
 	"time"
 
@@ -36,7 +35,7 @@ first. With --metric as well: the values of that metric, oldest first.`,
 					return unavailable(err)
 				}
 				for _, v := range series {
-					fmt.Fprintf(tw, "%s\t%s\t%s\n", v.Check, v.Metric, v.Segment)
+					printf(tw, "%s\t%s\t%s\n", v.Check, v.Metric, v.Segment)
 				}
 			case metric == "":
 				runs, err := s.Runs(cmd.Context(), check, time.Unix(0, 0), limit)
@@ -44,7 +43,7 @@ first. With --metric as well: the values of that metric, oldest first.`,
 					return unavailable(err)
 				}
 				for _, r := range runs {
-					fmt.Fprintf(tw, "%s\t%s\t%s\n", r.Tick.Format(time.RFC3339), r.Status, r.Message)
+					printf(tw, "%s\t%s\t%s\n", r.Tick.Format(time.RFC3339), r.Status, r.Message)
 				}
 			default:
 				series := store.Series{Check: check, Metric: metric, Segment: segment}
@@ -53,7 +52,7 @@ first. With --metric as well: the values of that metric, oldest first.`,
 					return unavailable(err)
 				}
 				for _, p := range points {
-					fmt.Fprintf(tw, "%s\t%s\n", p.Time.Format(time.RFC3339), sentinel.Float(p.Value))
+					printf(tw, "%s\t%s\n", p.Time.Format(time.RFC3339), sentinel.Float(p.Value))
 				}
 			}
 			return tw.Flush()

@@ -64,7 +64,7 @@ func listIncidents(cmd *cobra.Command, all bool) (err error) {
 	tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ID\tOPENED\tSTATE\tSEVERITY\tTIER\tDATASET\tWHAT")
 	for _, i := range incidents {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+		printf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			i.ID, i.Opened.Format(time.RFC3339), i.State, i.Severity, i.Tier, i.Table, i.Summary())
 	}
 	return tw.Flush()
@@ -117,22 +117,22 @@ func (p incidentPage) write(w io.Writer) error {
 	if p.Standing() != p.State {
 		state += ", otherwise " + string(p.Standing())
 	}
-	fmt.Fprintf(w, "%s  %s\n%s: %s\n\n", p.ID, state, p.Table, p.Summary())
+	printf(w, "%s  %s\n%s: %s\n\n", p.ID, state, p.Table, p.Summary())
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range p.rows() {
 		if row[1] != "" {
-			fmt.Fprintf(tw, "%s\t%s\n", row[0], row[1])
+			printf(tw, "%s\t%s\n", row[0], row[1])
 		}
 	}
 	for _, r := range p.repairs {
-		fmt.Fprintf(tw, "repair\t%s %s: %s\n", r.ID, r.State, cmp.Or(r.Message, r.Plan.Summary))
+		printf(tw, "repair\t%s %s: %s\n", r.ID, r.State, cmp.Or(r.Message, r.Plan.Summary))
 	}
 	for _, n := range p.notifications {
-		fmt.Fprintf(tw, "notified\t%s of %s: %s %s\n",
+		printf(tw, "notified\t%s of %s: %s %s\n",
 			n.Channel, n.Kind, n.State, cmp.Or(timeText(n.Finished), n.LastError))
 	}
 	for _, e := range p.log {
-		fmt.Fprintf(tw, "%s\t%s by %s: %s\n", timeText(e.At), e.What, e.Actor, e.Detail)
+		printf(tw, "%s\t%s by %s: %s\n", timeText(e.At), e.What, e.Actor, e.Detail)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -150,11 +150,11 @@ func (p incidentPage) writeSamples(w io.Writer) error {
 		if text == "" {
 			text = fmt.Sprintf("%d bad rows of %s", len(s.Rows), timeText(s.Taken))
 		}
-		if _, err := fmt.Fprintf(w, "\n%s: %s\n", s.Check, text); err != nil {
+		if _, err := printf(w, "\n%s: %s\n", s.Check, text); err != nil {
 			return err
 		}
 		for _, line := range s.Lines() {
-			if _, err := fmt.Fprintln(w, "  "+line); err != nil {
+			if _, err := printf(w, "  %s\n", line); err != nil {
 				return err
 			}
 		}
@@ -186,7 +186,7 @@ func (p incidentPage) writeFindings(w io.Writer) error {
 				what += "; " + more
 			}
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state, f.Severity, timeText(f.Opened),
+		printf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state, f.Severity, timeText(f.Opened),
 			timeText(f.LastGood), timeText(f.Resolved), f.Check, f.Key, what)
 	}
 	return tw.Flush()
@@ -250,7 +250,7 @@ func newIncidentDecision(what, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s: %s\n", i.ID, i.State, i.Table, i.Summary())
+			_, err = printf(cmd.OutOrStdout(), "%s  %s  %s: %s\n", i.ID, i.State, i.Table, i.Summary())
 			return err
 		},
 	}

@@ -44,7 +44,7 @@ check learn again from the other recorded points. --include removes a label.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "labelled %s from %s to %s\n",
+			_, err = printf(cmd.OutOrStdout(), "labelled %s from %s to %s\n",
 				l.Check, l.From.Format(time.RFC3339), l.To.Format(time.RFC3339))
 			return err
 		},

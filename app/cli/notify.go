@@ -37,7 +37,7 @@ func newNotify() *cobra.Command {
 			if err := d.Test(cmd.Context(), args[0]); err != nil {
 				return unavailable(fmt.Errorf("%w (channels: %s)", err, strings.Join(names, ", ")))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s accepted the test notification\n", args[0])
+			_, err = printf(cmd.OutOrStdout(), "%s accepted the test notification\n", args[0])
 			return err
 		},
 	}

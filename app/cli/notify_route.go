@@ -111,20 +111,20 @@ func (q routeQuestion) incidents(cfg *config.Config) (all []sentinel.Incident, e
 const routeTime = "Mon 2006-01-02 15:04 MST"
 
 func writeRoute(w io.Writer, cfg *config.Config, i sentinel.Incident, at time.Time) error {
-	fmt.Fprintf(w, "%s, tier %s", i.Table, i.Tier)
+	printf(w, "%s, tier %s", i.Table, i.Tier)
 	if i.Owner != "" {
-		fmt.Fprintf(w, ", owner %s", i.Owner)
+		printf(w, ", owner %s", i.Owner)
 	}
-	fmt.Fprintf(w, ", at %s\n", at.Format(routeTime))
+	printf(w, ", at %s\n", at.Format(routeTime))
 	if i.Check != "" {
-		fmt.Fprintf(w, "checks: %s\n", i.Check)
+		printf(w, "checks: %s\n", i.Check)
 	}
 	steps := notify.Explain(cfg.Routes, i, at)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ROUTE\tTAKEN\tTO\tWHY")
 	for _, s := range steps {
 		taken := map[bool]string{true: "yes", false: "no"}[s.Taken]
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\n", s.Route, taken, strings.Join(s.To, ", "), s.Why)
+		printf(tw, "%d\t%s\t%s\t%s\n", s.Route, taken, strings.Join(s.To, ", "), s.Why)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

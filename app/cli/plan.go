@@ -59,10 +59,10 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 	for _, name := range slices.Sorted(maps.Keys(jobs)) {
 		tables += len(jobs[name])
 		for _, p := range checks.Plan(cmd.Context(), env, name, jobs[name]) {
-			fmt.Fprintf(w, "-- %s (%d checks)\n", p.Table, len(p.Checks))
+			printf(w, "-- %s (%d checks)\n", p.Table, len(p.Checks))
 			switch {
 			case p.Err != nil:
-				fmt.Fprintf(w, "-- nothing to send: %v\n", p.Err)
+				printf(w, "-- nothing to send: %v\n", p.Err)
 				continue
 			case p.Statement.SQL == "":
 				fmt.Fprintln(w, "-- the catalog answers all checks")
@@ -81,7 +81,7 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 		}
 	}
 	printSamples(cmd, env, jobs)
-	_, err := fmt.Fprintf(w, "-- %d statements for %d datasets, and one read of each warehouse's catalog\n",
+	_, err := printf(w, "-- %d statements for %d datasets, and one read of each warehouse's catalog\n",
 		statements, tables)
 	return err
 }
@@ -90,9 +90,9 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 func printEstimate(cmd *cobra.Command, db *warehouse.DB, st warehouse.Statement) {
 	switch e, ok, err := db.Estimate(cmd.Context(), st); {
 	case err != nil:
-		fmt.Fprintf(cmd.OutOrStdout(), "-- no estimate: %v\n", err)
+		printf(cmd.OutOrStdout(), "-- no estimate: %v\n", err)
 	case ok:
-		fmt.Fprintf(cmd.OutOrStdout(), "-- estimate: %s\n", e)
+		printf(cmd.OutOrStdout(), "-- estimate: %s\n", e)
 	}
 }
 
@@ -107,9 +107,9 @@ func printSamples(cmd *cobra.Command, env checks.Env, jobs map[string][]checks.J
 			if i >= len(samples) {
 				what = "what bad rows have in common"
 			}
-			fmt.Fprintf(w, "-- %s: %s, only when a check turns bad (%d checks)\n", p.Table, what, len(p.Checks))
+			printf(w, "-- %s: %s, only when a check turns bad (%d checks)\n", p.Table, what, len(p.Checks))
 			if p.Err != nil {
-				fmt.Fprintf(w, "-- %v\n", p.Err)
+				printf(w, "-- %v\n", p.Err)
 			}
 			if p.Statement.SQL != "" {
 				printStatement(w, p.Statement)
@@ -124,6 +124,6 @@ func printStatement(w io.Writer, s warehouse.Statement) {
 		if t, ok := a.(time.Time); ok {
 			a = t.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "--   %d: %v\n", i+1, a)
+		printf(w, "--   %d: %v\n", i+1, a)
 	}
 }

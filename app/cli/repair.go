@@ -111,7 +111,7 @@ func newRepairList(use, short string, filter store.RepairFilter) *cobra.Command 
 			tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(tw, "ID\tSTATE\tDATASET\tACTION\tWHAT")
 			for _, r := range repairs {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n",
+				printf(tw, "%s\t%s\t%s\t%s\t%s\n",
 					r.ID, r.State, r.Table, r.Plan.Action, cmp.Or(r.Message, r.Plan.Summary))
 			}
 			return tw.Flush()
@@ -150,7 +150,7 @@ func newRepairShow() *cobra.Command {
 func showRepair(w io.Writer, r sentinel.Repair, log []store.AuditEntry) error {
 	p := r.Plan
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n%s\n\n", r.ID, r.State, cmp.Or(r.Message, p.Summary))
+	printf(&b, "%s  %s\n%s\n\n", r.ID, r.State, cmp.Or(r.Message, p.Summary))
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
 		{"dataset", r.Table.String()},
@@ -164,7 +164,7 @@ func showRepair(w io.Writer, r sentinel.Repair, log []store.AuditEntry) error {
 		{"source", r.Source},
 	} {
 		if row[1] != "" {
-			fmt.Fprintf(tw, "%s\t%s\n", row[0], row[1])
+			printf(tw, "%s\t%s\n", row[0], row[1])
 		}
 	}
 	if err := tw.Flush(); err != nil {
@@ -184,14 +184,14 @@ func showRepair(w io.Writer, r sentinel.Repair, log []store.AuditEntry) error {
 		}
 	}
 	if p.Lost > 0 {
-		fmt.Fprintf(&b, "\nhazard: %v", repair.LostOf(p))
+		printf(&b, "\nhazard: %v", repair.LostOf(p))
 	}
 	for _, h := range p.Hazards {
-		fmt.Fprintf(&b, "\nhazard: %s", h)
+		printf(&b, "\nhazard: %s", h)
 	}
 	b.WriteString("\n")
 	for _, e := range slices.Backward(log) {
-		fmt.Fprintf(&b, "\n%s  %-24s %s  %s",
+		printf(&b, "\n%s  %-24s %s  %s",
 			e.At.Format(time.RFC3339), strings.TrimPrefix(e.What, "repair."), e.Actor, e.Detail)
 	}
 	b.WriteString("\n")
@@ -240,7 +240,7 @@ func newDecision(what, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s\n", r.ID, r.State, r.Message)
+			_, err = printf(cmd.OutOrStdout(), "%s  %s  %s\n", r.ID, r.State, r.Message)
 			return err
 		},
 	}

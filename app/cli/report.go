@@ -124,13 +124,13 @@ func partText(p agent.Part) string { return fmt.Sprintf("%d of %d", p.Good, p.Al
 func printReport(w io.Writer, r monthly.Report) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	t := r.Total
-	fmt.Fprintf(tw, "month\t%s, from %s to %s\n", r.Name(), r.From.Format(time.RFC3339), r.Until.Format(time.RFC3339))
-	fmt.Fprintf(tw, "incidents\t%d began, %d were open before, %d are open at the end\n", t.Incidents, t.Carried, t.Open)
-	fmt.Fprintf(tw, "about checks alone\t%d\nfalse alarms labelled\t%d\n", t.Monitor, t.False)
-	fmt.Fprintf(tw, "time to detect, mean\t%s\ntime to resolve, mean\t%s\n", meanText(t.Detect), meanText(t.Resolve))
-	fmt.Fprintf(tw, "time to repair, mean\t%s\nrepairs that succeeded\t%s\n", meanText(t.Repair), partText(t.Repairs))
+	printf(tw, "month\t%s, from %s to %s\n", r.Name(), r.From.Format(time.RFC3339), r.Until.Format(time.RFC3339))
+	printf(tw, "incidents\t%d began, %d were open before, %d are open at the end\n", t.Incidents, t.Carried, t.Open)
+	printf(tw, "about checks alone\t%d\nfalse alarms labelled\t%d\n", t.Monitor, t.False)
+	printf(tw, "time to detect, mean\t%s\ntime to resolve, mean\t%s\n", meanText(t.Detect), meanText(t.Resolve))
+	printf(tw, "time to repair, mean\t%s\nrepairs that succeeded\t%s\n", meanText(t.Repair), partText(t.Repairs))
 	for _, state := range slices.Sorted(maps.Keys(r.States)) {
-		fmt.Fprintf(tw, "repairs %s\t%d\n", state, r.States[state])
+		printf(tw, "repairs %s\t%d\n", state, r.States[state])
 	}
 	printRows(tw, "OWNER", r.Owners)
 	printRows(tw, "DATASET", r.Datasets)
@@ -138,14 +138,14 @@ func printReport(w io.Writer, r monthly.Report) error {
 		fmt.Fprintln(tw, "\nDATASET\tSLO\tOBJECTIVE\tREACHED\tBUDGET LEFT\tKNOWN")
 	}
 	for _, l := range r.Levels {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Table, l.Indicator, percent(l.Objective.Target),
+		printf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Table, l.Indicator, percent(l.Objective.Target),
 			percent(l.Actual), percent(l.Left), percent(r.Known(l)))
 	}
 	if len(r.Labels) > 0 {
 		fmt.Fprintln(tw, "\nLABELLED\tFROM\tTO\tBY\tINCIDENT\tWHY")
 	}
 	for _, l := range r.Labels {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Check, l.From.Format(time.RFC3339), l.To.Format(time.RFC3339),
+		printf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Check, l.From.Format(time.RFC3339), l.To.Format(time.RFC3339),
 			l.Who, cmp.Or(l.Incident, "-"), l.Why)
 	}
 	return tw.Flush()
@@ -155,9 +155,9 @@ func printRows(w io.Writer, of string, rows []monthly.Row) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s\tINCIDENTS\tBEFORE\tBAD TIME\tTO DETECT\tTO RESOLVE\tREPAIRS\tFALSE\n", of)
+	printf(w, "\n%s\tINCIDENTS\tBEFORE\tBAD TIME\tTO DETECT\tTO RESOLVE\tREPAIRS\tFALSE\n", of)
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%d\n", cmp.Or(r.Name, "(none)"), r.Incidents, r.Carried,
+		printf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%d\n", cmp.Or(r.Name, "(none)"), r.Incidents, r.Carried,
 			notify.Span(r.Bad), meanText(r.Detect), meanText(r.Resolve), partText(r.Repairs), r.False)
 	}
 }

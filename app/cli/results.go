@@ -59,9 +59,9 @@ func coloured(w io.Writer, s sentinel.Status) string {
 
 func writeText(to io.Writer, results []sentinel.Result, took time.Duration) error {
 	counts := map[sentinel.Status]int{}
-	words := map[sentinel.Status]string{}
+	words := map[sentinel.Status]marked{}
 	for _, s := range statuses {
-		words[s] = coloured(to, s)
+		words[s] = marked(coloured(to, s))
 	}
 	w := bufio.NewWriterSize(to, 32<<10)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -69,16 +69,16 @@ func writeText(to io.Writer, results []sentinel.Result, took time.Duration) erro
 	for _, r := range worstLast(results) {
 		counts[r.Status]++
 		if r.Table != last {
-			fmt.Fprintf(tw, "%s\n", r.Table)
+			printf(tw, "%s\n", r.Table)
 			last = r.Table
 		}
-		fmt.Fprintf(tw, "  %s  %s\t%s\n", words[r.Status], shortID(r), r.Message)
+		printf(tw, "  %s  %s\t%s\n", words[r.Status], shortID(r), r.Message)
 		for i, f := range r.Findings {
 			if i > 0 { // the first one is the result's message
-				fmt.Fprintf(tw, "  %s  \t%s\n", words[f.Status], f.Message)
+				printf(tw, "  %s  \t%s\n", words[f.Status], f.Message)
 			}
 			if f.Statement != "" {
-				fmt.Fprintf(tw, "  \tstatement: %s;\n", f.Statement)
+				printf(tw, "  \tstatement: %s;\n", f.Statement)
 			}
 		}
 	}

@@ -120,7 +120,7 @@ func explainRisk(w io.Writer, f *agent.Forecast, now time.Time) error {
 	risk, ok := f.Tracker.Risk(now)
 	risk.Table = f.Dataset.Table
 	if !ok {
-		_, err := fmt.Fprintf(w, "%s: no row has been seen yet, so no deadline is known\n", risk.Table)
+		_, err := printf(w, "%s: no row has been seen yet, so no deadline is known\n", risk.Table)
 		return err
 	}
 	var b strings.Builder
@@ -161,7 +161,7 @@ func printRiskReport(w io.Writer, all []*agent.Forecast) error {
 		if r.Off {
 			answers = "base rate (the model did worse)"
 		}
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\t%s\t%s\t%d of %d\t%s\t%s\n",
+		printf(tw, "%s\t%d\t%d\t%s\t%s\t%s\t%d of %d\t%s\t%s\n",
 			f.Dataset.Table, r.Outcomes, r.Misses, known(r.Brier), known(r.Skill), known(r.Calibration),
 			r.Warned, r.Misses, strings.TrimSuffix(lead, "0s"), answers)
 		addBins(&bins, r.Reliability)
@@ -174,7 +174,7 @@ func printRiskReport(w io.Writer, all []*agent.Forecast) error {
 	for _, b := range bins {
 		if b.Count > 0 {
 			n := float64(b.Count)
-			fmt.Fprintf(tw, "%.1f to %.1f\t%d\t%.2f\t%.2f  %s\n",
+			printf(tw, "%.1f to %.1f\t%d\t%.2f\t%.2f  %s\n",
 				b.Low, b.High, b.Count, b.Risk/n, b.Missed/n, strings.Repeat("#", int(math.Round(20*b.Missed/n))))
 		}
 	}

@@ -65,7 +65,7 @@ func listSegments(cmd *cobra.Command, check string) (err error) {
 	tw := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "SEGMENT\tFIRST SEEN\tGONE SINCE")
 	for _, k := range known {
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", k.Name, timeText(k.First), timeText(k.Gone))
+		printf(tw, "%s\t%s\t%s\n", k.Name, timeText(k.First), timeText(k.Gone))
 	}
 	return tw.Flush()
 }
@@ -83,7 +83,7 @@ func acceptSegments(cmd *cobra.Command, v store.Acceptance) error {
 		},
 	}.apply(cmd)
 	for _, n := range names {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s  accepted as gone\n", n)
+		printf(cmd.OutOrStdout(), "%s  accepted as gone\n", n)
 	}
 	return err
 }

@@ -51,7 +51,7 @@ RIGHT         share of CONFIRMED among CONFIRMED, CONTRADICTED and NEEDLESS`,
 				if share, ok := r.Right(); ok {
 					right = fmt.Sprintf("%.0f %%", 100*share)
 				}
-				fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
+				printf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
 					r.Policy, r.Planned, r.Confirmed, r.Contradicted, r.Needless, r.Refused, r.Unknown, r.Open, right)
 			}
 			return tw.Flush()

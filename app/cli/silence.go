@@ -111,7 +111,7 @@ func addSilence(cmd *cobra.Command, s notify.Silence) error {
 	if set.Warning != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", set.Warning)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "silent until %s (%s): %s\n",
+	_, err = printf(cmd.OutOrStdout(), "silent until %s (%s): %s\n",
 		s.Until.Format(time.RFC3339), s.ID, matching(set))
 	return err
 }
@@ -154,7 +154,7 @@ func writeSilences(w io.Writer, all []notify.SilenceStatus) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ID\tUNTIL\tENDS IN\tWHAT\tMATCHES\tWHO\tWHY")
 	for _, s := range all {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Until.UTC().Format(time.RFC3339),
+		printf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Until.UTC().Format(time.RFC3339),
 			notify.Span(s.Until.Sub(clock.Now())), s.What(), matching(s), s.Who, s.Why)
 	}
 	return tw.Flush()
@@ -177,6 +177,6 @@ func endSilence(cmd *cobra.Command, id, why string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "silence %s has ended\n", id)
+	_, err = printf(cmd.OutOrStdout(), "silence %s has ended\n", id)
 	return err
 }

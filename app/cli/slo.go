@@ -107,7 +107,7 @@ func printLevels(w io.Writer, reports []slo.Report, now time.Time) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "DATASET\tSLO\tOBJECTIVE\tACTUAL\tJUDGED\tBUDGET LEFT\tBAD TIME\tEXHAUSTED")
 	for _, r := range reports {
-		fmt.Fprintf(tw, "%s\t%s\t%s over %s\t%s\t%s\t%s\t%s\t%s\n", r.Table, r.Indicator,
+		printf(tw, "%s\t%s\t%s over %s\t%s\t%s\t%s\t%s\t%s\n", r.Table, r.Indicator,
 			percent(r.Objective.Target), slo.WindowName(r.Objective.Window), percent(r.Actual), percent(r.Judged),
 			percent(r.Left), notify.Span(r.Totals[slo.Bad]), exhausted(r, now))
 	}
@@ -136,10 +136,10 @@ func printKPIs(w io.Writer, k agent.KPIs) error {
 	}
 	part := func(p agent.Part) string { return fmt.Sprintf("%s (%d of %d)", percent(p.Share()), p.Good, p.All) }
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "\nlast 30 days\nincidents\t%d\ntime to detect, mean\t%s\ntime to resolve, mean\t%s\n",
+	printf(tw, "\nlast 30 days\nincidents\t%d\ntime to detect, mean\t%s\ntime to resolve, mean\t%s\n",
 		k.Incidents, mean(k.Detect), mean(k.Resolve))
-	fmt.Fprintf(tw, "time to repair, mean\t%s\nrepairs that succeeded\t%s\n", mean(k.Repair), part(k.Repairs))
-	fmt.Fprintf(tw, "repairs that succeeded when tried again\t%s\nnotifications that arrived when tried again\t%s\n",
+	printf(tw, "time to repair, mean\t%s\nrepairs that succeeded\t%s\n", mean(k.Repair), part(k.Repairs))
+	printf(tw, "repairs that succeeded when tried again\t%s\nnotifications that arrived when tried again\t%s\n",
 		part(k.RepairRetries), part(k.NoticeRetries))
 	return tw.Flush()
 }

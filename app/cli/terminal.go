@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // terminal is an output whose control characters are written as \u001b: names and values
@@ -65,3 +68,39 @@ func colourAt(p []byte) int {
 	}
 	return 0
 }
+
+// marked is a text with Sentinel's own colours.
+type marked string
+
+// printf writes as fmt.Fprintf does, with the control characters of texts among the
+// arguments written as text: a name or value of a warehouse can neither move a table's
+// columns, nor begin a line, nor colour one.
+func printf(w io.Writer, format string, args ...any) (int, error) {
+	plain := make([]any, len(args))
+	for i, a := range args {
+		switch v := a.(type) {
+		case marked:
+			plain[i] = string(v)
+		case string:
+			plain[i] = oneLine(v)
+		case error:
+			plain[i] = oneLine(v.Error())
+		case sentinel.Table:
+			plain[i] = oneLine(v.String())
+		default:
+			plain[i] = a
+		}
+	}
+	return fmt.Fprintf(w, format, plain...)
+}
+
+// oneLine writes control characters as text: a line end as \n, others as \u001b.
+func oneLine(s string) string {
+	if strings.IndexFunc(s, unicode.IsControl) < 0 {
+		return s
+	}
+	return string(escapeControls([]byte(lineEnds.Replace(s))))
+}
+
+// lineEnds writes what the terminal lets through, the beginning of its colours included.
+var lineEnds = strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`, "\x1b", `\u001b`)

@@ -3,9 +3,12 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 func TestControlCharactersAreWrittenAsText(t *testing.T) {
@@ -35,5 +38,27 @@ func TestControlCharactersAreWrittenAsText(t *testing.T) {
 	var back string
 	if err := json.Unmarshal(escapeControls(quoted), &back); err != nil || back != "a\x7fb\u0085c\x1b" {
 		t.Errorf("%q, %v", back, err)
+	}
+}
+
+// TestTextsOfAWarehouseStayInTheirCell holds that no text of a warehouse leaves its cell:
+// whatever control characters it has, the output has the lines and cells of the format.
+func TestTextsOfAWarehouseStayInTheirCell(t *testing.T) {
+	t.Parallel()
+	for r := rune(0); r < 0x250; r++ {
+		hostile := "a" + string(r) + "b\x1b[31mred\x1b[0m"
+		var b bytes.Buffer
+		out := terminal{&b}
+		if _, err := printf(out, "%s\t%s\t%v\t%s\n", sentinel.Table{Warehouse: "w", Schema: "s", Name: hostile},
+			hostile, errors.New(hostile), marked("\x1b[32mpass\x1b[0m")); err != nil {
+			t.Fatal(err)
+		}
+		line, ended := strings.CutSuffix(b.String(), "\t\x1b[32mpass\x1b[0m\n")
+		if !ended || len(strings.Split(line, "\t")) != 3 {
+			t.Fatalf("%U: %q", r, b.String())
+		}
+		if i := strings.IndexFunc(strings.ReplaceAll(line, "\t", ""), unicode.IsControl); i >= 0 {
+			t.Fatalf("%U: %q", r, line)
+		}
 	}
 }
