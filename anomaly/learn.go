@@ -206,12 +206,15 @@ func (s *state) long(held float64) {
 }
 
 // countRun counts equal values in a row. A longer run than usual raises the usual
-// length by one only, so that a stuck value does not become usual at once.
+// length by one only, so that a stuck value does not become usual at once. A run that is
+// most of a young history is how the series is.
 func (s *state) countRun(v float64) {
 	switch {
 	case v == s.Prev:
 		s.Flat++
 		return
+	case s.N >= s.minPoints() && 2*s.Flat >= s.N && s.N-s.Flat < 2*s.minPoints():
+		s.FlatMost = max(s.FlatMost, s.Flat)
 	case s.Flat > s.FlatMost:
 		s.FlatMost++
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,5 +91,36 @@ func TestAnOldStateIsLearnedAgain(t *testing.T) {
 		if late.Status != sentinel.Fail {
 			t.Errorf("%d points recorded: no rows: %s %q", kept, late.Status, late.Message)
 		}
+	}
+}
+
+// TestAUsualValueIsNotStuck holds that a value that nearly all points have is no stuck
+// value, wherever the odd ones lie, and that one in a series that varies is.
+func TestAUsualValueIsNotStuck(t *testing.T) {
+	t.Parallel()
+	stuck := func(s sentinel.Score) bool { return s.State.Alarm() && strings.Contains(s.Reason, "times in a row") }
+	for odd := range 120 {
+		d, conf := profile(t, anomaly.Config{})
+		for i, s := range feed(d, conf, monday, 24*time.Hour, 182, func(i int) float64 {
+			if i == odd || i == odd+50 {
+				return 50
+			}
+			return 48
+		}) {
+			if stuck(s) {
+				t.Fatalf("odd at %d, alarm at %d: %s", odd, i, s.Reason)
+			}
+		}
+	}
+	d, conf := profile(t, anomaly.Config{})
+	rng := rand.New(rand.NewPCG(1, 1))
+	scores := feed(d, conf, monday, 24*time.Hour, 182, func(i int) float64 {
+		if i >= 150 {
+			return 48
+		}
+		return math.Round(48 + 3*rng.NormFloat64())
+	})
+	if !slices.ContainsFunc(scores[150:], stuck) {
+		t.Error("a stuck value of a series that varies is not told")
 	}
 }

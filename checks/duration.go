@@ -34,7 +34,11 @@ func Periods(count int, period string) (time.Duration, error) {
 	if !ok || count <= 0 {
 		return 0, errors.New("want {count: a positive number, period: minute, hour or day}")
 	}
-	return time.Duration(count) * unit, nil
+	span := float64(count) * float64(unit)
+	if span > float64(math.MaxInt64/2) {
+		return 0, fmt.Errorf("%d periods of a %s are too long", count, period)
+	}
+	return time.Duration(span), nil
 }
 
 // String formats the span: "3h 12m", "1d 6h", "45s".

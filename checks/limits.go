@@ -40,6 +40,27 @@ func (c *AggregateCheck) limits() []Limit { return boundLimits(c.Warn, c.Fail) }
 func (c *Distribution) limits() []Limit   { return boundLimits(c.Warn, c.Fail) }
 func (b *BadRows) limits() []Limit        { return boundLimits(b.Warn, b.Fail) }
 
+// Bounds are the conditions of a check's own number.
+type Bounds struct {
+	Warn, Fail Bound
+	Rows       bool // the number is one of rows: whole and not negative
+}
+
+// BoundsOf returns the conditions of a check's own number; false if it has none.
+func BoundsOf(c Check) (Bounds, bool) {
+	b, ok := c.(interface{ bounds() Bounds })
+	if !ok {
+		return Bounds{}, false
+	}
+	return b.bounds(), true
+}
+
+func (c *RowCount) bounds() Bounds       { return Bounds{c.Warn, c.Fail, true} }
+func (c *SQL) bounds() Bounds            { return Bounds{c.Warn, c.Fail, false} }
+func (c *AggregateCheck) bounds() Bounds { return Bounds{c.Warn, c.Fail, false} }
+func (c *Distribution) bounds() Bounds   { return Bounds{c.Warn, c.Fail, false} }
+func (b *BadRows) bounds() Bounds        { return Bounds{b.Warn, b.Fail, true} }
+
 func boundLimits(warn, fail Bound) (out []Limit) {
 	for _, l := range []struct {
 		status sentinel.Status

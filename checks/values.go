@@ -1,11 +1,13 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
 	"time"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -118,6 +120,47 @@ func validateEnd(key, text string) error {
 		return settings.Wrong(key, "%v", err)
 	}
 	return nil
+}
+
+// compareEnds compares two ends of a range; known is false where only the type of the column,
+// or the clock, tells how they lie.
+func compareEnds(low, high string) (order int, known bool) {
+	if low == "" || high == "" {
+		return 0, false
+	}
+	a, aRelative := fromNow(low)
+	b, bRelative := fromNow(high)
+	if aRelative || bRelative {
+		return cmp.Compare(a, b), aRelative && bRelative
+	}
+	x, errX := sentinel.ParseNumber(low)
+	y, errY := sentinel.ParseNumber(high)
+	if errX == nil && errY == nil {
+		return x.Cmp(y), true
+	}
+	if plainDate.MatchString(low) && plainDate.MatchString(high) {
+		return strings.Compare(low, high), true
+	}
+	return 0, false
+}
+
+// plainDate matches 2026-11-29, which orders as its text does.
+var plainDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+
+// fromNow returns the distance of now, now-7d or now+1h from now.
+func fromNow(text string) (distance time.Duration, relative bool) {
+	m := relativeTime.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+	if m[1] == "" {
+		return 0, true
+	}
+	d, err := ParseDuration(m[2])
+	if m[1] == "-" {
+		d = -d
+	}
+	return time.Duration(d), err == nil
 }
 
 // likePattern returns the pattern of SQL's LIKE, where % stands for any text and _ for one

@@ -196,6 +196,16 @@ func TestWarnings(t *testing.T) {
 			"0\"}]\n": "f.yaml:4: row_count never fails",
 		"    checks: [row_count: {warn: \"< 5\", fail: \"< " +
 			"10\"}]\n": "f.yaml:4: warn has no effect",
+		"    checks: [missing: {column: a, fail: \"> -1" +
+			"\"}]\n": "f.yaml:4: missing always fails",
+		"    checks: [missing: {column: a, warn: \"<= 100" +
+			"%\"}]\n": "f.yaml:4: missing always warns",
+		"    checks: [missing: {column: a, fail: \"> 100" +
+			"%\"}]\n": "f.yaml:4: missing never fails",
+		"    checks: [invalid: {column: a, min: 1, warn: \"> 5%\", fail: \"> 1" +
+			"%\"}]\n": "f.yaml:4: warn has no effect",
+		"    checks: [aggregate: {function: avg, column: a, warn: \"> 5\", fail: \"> 1" +
+			"\"}]\n": "f.yaml:4: warn has no effect",
 		"    checks: [schema]\n" +
 			"    repair: [{on: [shema], sql: {do: [x]}}]\n": "did you mean \"schema\"",
 		"    checks: [schema]\n" +

@@ -72,6 +72,7 @@ func (r *reader) warnOfDataset(c *Config, f *file, e *datasetEntry, tables table
 }
 
 func (r *reader) warnOfCheck(c *Config, d *datasetEntry, e *checkEntry) {
+	r.warnOfBounds(c, e)
 	switch k := e.it.(type) {
 	case *checks.Freshness:
 		own := k.Column + k.Expression + k.Query + k.Catalog
@@ -81,7 +82,7 @@ func (r *reader) warnOfCheck(c *Config, d *datasetEntry, e *checkEntry) {
 		r.warnOfColumns(c, e, k.By)
 		r.warnOfSQL(c, d, e, "query", k.Query)
 	case *checks.RowCount:
-		r.warnOfCounts(c, e, k)
+		r.warnOfChange(c, e, k)
 		r.warnOfColumns(c, e, k.By)
 	case *checks.SQL:
 		r.warnOfSQL(c, d, e, "query", k.Query)
@@ -111,43 +112,65 @@ func (r *reader) warnOfSQL(c *Config, d *datasetEntry, e *checkEntry, key, sql s
 	}
 }
 
-func (r *reader) warnOfCounts(c *Config, e *checkEntry, k *checks.RowCount) {
-	for _, b := range []struct {
+// warnOfBounds warns of a condition that always or never holds for the numbers of a check,
+// and of one that another one hides.
+func (r *reader) warnOfBounds(c *Config, e *checkEntry) {
+	b, ok := checks.BoundsOf(e.it)
+	if !ok {
+		return
+	}
+	for _, at := range []struct {
 		key   string
 		bound checks.Bound
-	}{{"fail", k.Fail}, {"warn", k.Warn}} {
-		if when := ofCounts(b.bound); when != "" {
-			const message = "row_count %s %ss: every count is a whole number of at least 0"
-			r.note(c, nodeOf(e.fields, e.node, b.key), message, when, b.key)
+	}{{"fail", b.Fail}, {"warn", b.Warn}} {
+		if when, why := always(at.bound, b.Rows); when != "" {
+			r.note(c, nodeOf(e.fields, e.node, at.key), "%s %s %ss: %s", e.kindName, when, at.key, why)
 		}
 	}
-	if k.Change != nil {
-		for key, b := range map[string]checks.Bound{"change.fail": k.Change.Fail, "change.warn": k.Change.Warn} {
-			order := b.Low.Cmp(sentinel.Int(-100))
-			if b.Op == "<" && order <= 0 || b.Op == "<=" && order < 0 {
-				r.note(c, nodeOf(e.fields, e.node, key), "%s never holds: a count falls by 100%% at most", key)
-			}
-		}
-	}
-	if k.Warn.Set() && k.Warn == k.Fail || k.Fail.Op == k.Warn.Op && hidden(k.Warn, k.Fail) {
+	if b.Warn.Set() && b.Warn == b.Fail || b.Fail.Op == b.Warn.Op && b.Fail.Percent == b.Warn.Percent && hidden(b.Warn, b.Fail) {
 		r.note(c, nodeOf(e.fields, e.node, "warn"), "warn has no effect: fail already holds wherever warn does")
 	}
 }
 
-// ofCounts says that a bound always or never holds for a number of rows; "" where it may.
-func ofCounts(b checks.Bound) string {
-	if !b.Set() || b.Percent {
-		return ""
+// warnOfChange warns of a fall that no count can have.
+func (r *reader) warnOfChange(c *Config, e *checkEntry, k *checks.RowCount) {
+	if k.Change == nil {
+		return
 	}
-	order := b.Low.Cmp(sentinel.Int(0))
-	whole := b.Low.Rat().IsInt()
+	for key, b := range map[string]checks.Bound{"change.fail": k.Change.Fail, "change.warn": k.Change.Warn} {
+		order := b.Low.Cmp(sentinel.Int(-100))
+		if b.Op == "<" && order <= 0 || b.Op == "<=" && order < 0 {
+			r.note(c, nodeOf(e.fields, e.node, key), "%s never holds: a count falls by 100%% at most", key)
+		}
+	}
+}
+
+// always says that a bound always or never holds, and why; "" where it depends on the number.
+func always(b checks.Bound, rows bool) (when, why string) {
+	most := sentinel.Number{}
 	switch {
-	case b.Op == "<" && order <= 0, b.Op == "<=" && order < 0, (b.Op == "=" || b.Op == "==") && (order < 0 || !whole):
-		return "never"
-	case b.Op == ">=" && order <= 0, b.Op == ">" && order < 0, b.Op == "!=" && (order < 0 || !whole):
-		return "always"
+	case !b.Set() || !rows:
+		return "", ""
+	case b.Percent:
+		most, why = sentinel.Int(100), "every share is 0% to 100%"
+	default:
+		why = "every count is a whole number of at least 0"
 	}
-	return ""
+	within := func(n sentinel.Number) bool {
+		whole := b.Percent || n.Rat().IsInt()
+		return whole && n.Cmp(sentinel.Int(0)) >= 0 && (most.Absent() || n.Cmp(most) <= 0)
+	}
+	low, above := b.Low.Cmp(sentinel.Int(0)), !most.Absent() && b.Low.Cmp(most) >= 0
+	top := above && b.Low.Cmp(most) == 0
+	switch {
+	case b.Op == "<" && low <= 0, b.Op == "<=" && low < 0, (b.Op == "=" || b.Op == "==") && !within(b.Low),
+		b.Op == ">" && above, b.Op == ">=" && above && !top:
+		return "never", why
+	case b.Op == ">=" && low <= 0, b.Op == ">" && low < 0, b.Op == "!=" && !within(b.Low),
+		b.Op == "<" && above && !top, b.Op == "<=" && above:
+		return "always", why
+	}
+	return "", ""
 }
 
 // hidden reports whether every number that meets warn also meets fail.

@@ -20,13 +20,18 @@ var durationUnits = []struct {
 	{"s", time.Second},
 }
 
-// ParseDuration parses a duration such as 30m, 1d6h or 2w. Its result is not negative.
+// longest is the longest duration: a century, which no date and no number of nanoseconds
+// runs over.
+const longest = 36525 * 24 * time.Hour
+
+// ParseDuration parses a duration such as 30m, 1d6h or 2w. Its result is not negative, and
+// at most a century.
 func ParseDuration(s string) (time.Duration, error) {
 	rest := strings.ReplaceAll(strings.TrimSpace(s), " ", "")
 	if rest == "0" {
 		return 0, nil
 	}
-	var total time.Duration
+	total := 0.0 // nanoseconds
 	for first := true; first || rest != ""; first = false {
 		part, after, ok := cutDuration(rest)
 		if !ok {
@@ -35,20 +40,23 @@ func ParseDuration(s string) (time.Duration, error) {
 		total += part
 		rest = after
 	}
-	return total, nil
+	if total > float64(longest) {
+		return 0, fmt.Errorf("duration %q: want at most a century (36525d)", s)
+	}
+	return time.Duration(total), nil
 }
 
 // cutDuration cuts the first number and unit off a duration such as 1d6h.
-func cutDuration(s string) (d time.Duration, after string, ok bool) {
+func cutDuration(s string) (nanoseconds float64, after string, ok bool) {
 	unit := strings.TrimLeft(s, "0123456789.")
 	number := s[:len(s)-len(unit)]
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n > 1e6 || number[0] == '.' || number[len(number)-1] == '.' {
+	if err != nil || number[0] == '.' || number[len(number)-1] == '.' {
 		return 0, s, false
 	}
 	for _, u := range durationUnits {
 		if after, ok = strings.CutPrefix(unit, u.name); ok {
-			return time.Duration(n * float64(u.unit)), after, true
+			return n * float64(u.unit), after, true
 		}
 	}
 	return 0, s, false

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -79,5 +80,28 @@ func TestFieldsOfOtherErrors(t *testing.T) {
 	}
 	if settings.In("x", nil) != nil {
 		t.Error("no mistake is none")
+	}
+}
+
+// TestLongDurationsAreRefused holds that a duration is what is written, or refused: none
+// runs over.
+func TestLongDurationsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"ms", "s", "m", "h", "d", "w"} {
+		one, err := settings.ParseDuration("1" + unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, digits := int64(1), 1; digits <= 18; n, digits = n*10, digits+1 {
+			text := strconv.FormatInt(n, 10) + unit
+			d, err := settings.ParseDuration(text)
+			fits := float64(n)*float64(one) <= float64(36525*24*time.Hour)
+			if fits != (err == nil) || fits && d != time.Duration(n)*one {
+				t.Errorf("%s: %v, %v", text, d, err)
+			}
+		}
+	}
+	if d, err := settings.ParseDuration("36525d1s"); err == nil {
+		t.Errorf("longer than a century: %v", d)
 	}
 }
