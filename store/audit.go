@@ -95,21 +95,27 @@ type AuditFilter struct {
 
 // AuditEntries returns the entries that a filter lets through, newest first.
 func (s *Store) AuditEntries(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
-	const query = auditColumns + `
-WHERE (?1 = '' OR subject = ?1) AND lower(actor) LIKE ?2 ESCAPE '!' AND what LIKE ?3 ESCAPE '!'
-  AND at >= ?4 AND at < ?5 AND seq < ?6 AND seq >= ?8 ORDER BY seq DESC LIMIT ?7`
-	since, until, before := beginning, int64(math.MaxInt64), int64(math.MaxInt64)
-	if !f.Since.IsZero() {
-		since = micros(f.Since)
+	query, args := f.query()
+	return s.auditEntries(ctx, query, args...)
+}
+
+// query selects the entries that the filter lets through. Those of a subject are found by an
+// index: the condition stands alone, because an alternative beside it would hide it from there.
+func (f AuditFilter) query() (query string, args []any) {
+	query = auditColumns + `WHERE `
+	if f.Subject != "" {
+		query += `subject = ? AND `
+		args = append(args, f.Subject)
 	}
-	if !f.Until.IsZero() {
-		until = micros(f.Until)
-	}
+	query += `lower(actor) LIKE lower(?) ESCAPE '!' AND what LIKE ? ESCAPE '!'
+  AND at >= ? AND at < ? AND seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?`
+	end := int64(math.MaxInt64)
 	if f.Before > 0 {
-		before = f.Before
+		end = f.Before
 	}
-	actor, what := "%"+likeText.Replace(strings.ToLower(f.Actor))+"%", likeText.Replace(f.What)+"%"
-	return s.auditEntries(ctx, query, f.Subject, actor, what, since, until, before, cmp.Or(f.Limit, 1000), f.From)
+	args = append(args, holds(f.Actor), likeText.Replace(f.What)+"%",
+		atOrAfter(f.Since), before(f.Until), end, f.From, cmp.Or(f.Limit, 1000))
+	return query, args
 }
 
 // likeText escapes a text for LIKE with ESCAPE '!'.

@@ -102,8 +102,9 @@ func (m AuditMark) follow(entries []AuditEntry) (AuditMark, error) {
 const searchedEntries = 100_000
 
 // SearchAudit returns the newest entries that a filter lets through, at most its limit. next is
-// where the next page begins, as [AuditFilter.Before]; 0 at the beginning of the log. A page
-// reads a bounded part of the log: it may have few entries, or none, although there is a next one.
+// where the next page begins, as [AuditFilter.Before]; 0 at the beginning of the log. Without a
+// subject a page reads a bounded part of the log: it may have few entries, or none, although there
+// is a next one.
 func (s *Store) SearchAudit(ctx context.Context, f AuditFilter) (found []AuditEntry, next int64, err error) {
 	first, last, err := s.AuditRange(ctx)
 	if err != nil || last == 0 {
@@ -118,7 +119,9 @@ func (s *Store) SearchAudit(ctx context.Context, f AuditFilter) (found []AuditEn
 		}
 		f.Before = min(f.Before, last+1)
 	}
-	f.From = f.Before - searchedEntries
+	if f.From = f.Before - searchedEntries; f.Subject != "" {
+		f.From = 0 // the entries of a subject are few, and found by an index
+	}
 	limit := f.Limit
 	f.Limit++
 	if found, err = s.AuditEntries(ctx, f); err != nil {

@@ -55,8 +55,8 @@ func (s *Store) SearchIncidents(
 	q IncidentSearch,
 ) (found []sentinel.Incident, next string, err error) {
 	const query = `
-SELECT opened, id, CASE WHEN lower(dataset) LIKE ?1 ESCAPE '!' AND (?2 = '%%' OR EXISTS (
-  SELECT 1 FROM audit WHERE audit.subject = incident.id AND lower(audit.actor) LIKE ?2 ESCAPE '!')) THEN body END
+SELECT opened, id, CASE WHEN lower(dataset) LIKE lower(?1) ESCAPE '!' AND (?2 = '%%' OR EXISTS (
+  SELECT 1 FROM audit WHERE audit.subject = incident.id AND lower(audit.actor) LIKE lower(?2) ESCAPE '!')) THEN body END
 FROM incident WHERE opened >= ?3 AND opened < ?4 AND (opened < ?5 OR (opened = ?5 AND id < ?6))
 ORDER BY opened DESC, id DESC LIMIT ?7`
 	walk := &searchWalk{query: query, most: searchedRows, limit: q.Limit,
@@ -94,7 +94,7 @@ func (q IncidentSearch) matches(i sentinel.Incident) bool {
 func (s *Store) SearchRepairs(ctx context.Context, q RepairSearch) (found []sentinel.Repair, next string, err error) {
 	const query = `
 SELECT created, id, CASE WHEN (?1 = '' OR state = ?1) AND (?2 = '%%' OR EXISTS (
-  SELECT 1 FROM audit WHERE audit.subject = repair.id AND lower(audit.actor) LIKE ?2 ESCAPE '!')) THEN body END
+  SELECT 1 FROM audit WHERE audit.subject = repair.id AND lower(audit.actor) LIKE lower(?2) ESCAPE '!')) THEN body END
 FROM repair WHERE created >= ?3 AND created < ?4 AND (created < ?5 OR (created = ?5 AND id < ?6))
 ORDER BY created DESC, id DESC LIMIT ?7`
 	walk := &searchWalk{query: query, most: searchedRepairs, limit: q.Limit,
@@ -190,8 +190,9 @@ func searchPlace(after string) (at int64, id string, err error) {
 	return at, id, nil
 }
 
-// holds is a pattern of LIKE for texts that hold another one, in lower case.
-func holds(text string) string { return "%" + likeText.Replace(strings.ToLower(text)) + "%" }
+// holds is a pattern of LIKE for texts that hold another one. Statements fold both with lower of the
+// engine: SQLite's knows ASCII letters alone, so that other letters are found as they are written.
+func holds(text string) string { return "%" + likeText.Replace(text) + "%" }
 
 // atOrAfter is the bound of an instant from below; without one everything is above it.
 func atOrAfter(t time.Time) int64 {

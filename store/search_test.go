@@ -259,28 +259,112 @@ func TestTheLogIsVerifiedInParts(t *testing.T) {
 // Pages of a search of the log have every entry once.
 func TestTheLogIsSearchedInPages(t *testing.T) {
 	t.Parallel()
-	s := fillSearched(t, "sqlite:"+filepath.Join(t.TempDir(), "s.db"), rand.New(rand.NewPCG(3, 3)))
-	for _, f := range []store.AuditFilter{{}, {Actor: "Ann"}, {What: "incident."}, {Subject: "i007"}, {Actor: "50%", What: "rep"}, {Actor: "x"}} {
-		var want, got []int64
-		for n, e := range s.log {
-			if inText(e.Actor, f.Actor) && strings.HasPrefix(e.What, f.What) && (f.Subject == "" || e.Subject == f.Subject) {
-				want = append(want, int64(n+1))
+	onBoth(t, func(t *testing.T, url string) {
+		s := fillSearched(t, url, rand.New(rand.NewPCG(3, 3)))
+		for _, f := range []store.AuditFilter{
+			{}, {Actor: "Ann"}, {What: "incident."}, {Subject: "i007"}, {Actor: "50%", What: "rep"}, {Actor: "x"},
+		} {
+			var want, got []int64
+			for n, e := range s.log {
+				if inText(e.Actor, f.Actor) && strings.HasPrefix(e.What, f.What) && (f.Subject == "" || e.Subject == f.Subject) {
+					want = append(want, int64(n+1))
+				}
+			}
+			slices.Reverse(want)
+			f.Limit = 37
+			for more := true; more; more = f.Before != 0 {
+				page, next, err := s.SearchAudit(t.Context(), f)
+				if err != nil || len(page) > f.Limit {
+					t.Fatalf("%d, %v", len(page), err)
+				}
+				for _, e := range page {
+					got = append(got, e.Seq)
+				}
+				f.Before = next
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%+v: got %d, want %d", f, got, want)
 			}
 		}
-		slices.Reverse(want)
-		f.Limit = 37
-		for more := true; more; more = f.Before != 0 {
-			page, next, err := s.SearchAudit(t.Context(), f)
-			if err != nil || len(page) > f.Limit {
-				t.Fatalf("%d, %v", len(page), err)
-			}
-			for _, e := range page {
-				got = append(got, e.Seq)
-			}
-			f.Before = next
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%+v: got %d, want %d", f, got, want)
-		}
+	})
+}
+
+// onBoth runs a test on a new state in a file, and on one in PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	for name, url := range map[string]string{
+		"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "s.db"), "postgres": testenv.Postgres(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, url)
+		})
 	}
+}
+
+// The entries of a subject are on one page, however long ago they were written.
+func TestOldEntriesOfASubject(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, url string) {
+		s := openURL(t, url)
+		for n := range 3 {
+			e := store.AuditEntry{At: searchNow, Actor: "ann", What: "x", Subject: "old", Detail: fmt.Sprint(n)}
+			if err := s.AppendAudit(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		driver, address := "pgx", url
+		if path, file := strings.CutPrefix(url, "sqlite:"); file {
+			driver, address = "sqlite", path
+		}
+		db, err := sql.Open(driver, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		_, err = db.Exec(`
+WITH RECURSIVE n (seq) AS (SELECT 4 UNION ALL SELECT seq + 1 FROM n WHERE seq < 250000)
+INSERT INTO audit (seq, at, actor, what, subject, detail, hash) SELECT seq, seq, 'eve', 'x', 'other', '', '' FROM n`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, next, err := s.SearchAudit(t.Context(), store.AuditFilter{Subject: "old", Limit: 2})
+		if err != nil || len(page) != 2 || page[0].Seq != 3 || next != 2 {
+			t.Fatalf("%+v, then %d, %v", page, next, err)
+		}
+		page, next, err = s.SearchAudit(t.Context(), store.AuditFilter{Subject: "old", Limit: 2, Before: next})
+		if err != nil || len(page) != 1 || page[0].Seq != 1 || next != 0 {
+			t.Fatalf("%+v, then %d, %v", page, next, err)
+		}
+	})
+}
+
+// Names with letters beyond ASCII are found as they are written, and their ASCII letters in any case.
+func TestSearchBeyondASCII(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, url string) {
+		s := openURL(t, url)
+		table := sentinel.Table{Warehouse: "shop", Schema: "public", Name: "GRÖSSEN_Ж"}
+		i := sentinel.Incident{ID: "i1", Check: "c", Table: table, State: sentinel.Resolved, Opened: searchNow, Resolved: searchNow}
+		record(t, s, store.Batch{Incidents: []sentinel.Incident{i}})
+		e := store.AuditEntry{At: searchNow, Actor: "ÉMILE Ångström", What: "incident.ack", Subject: "i1"}
+		if err := s.AppendAudit(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			dataset, actor string
+			found          int
+		}{
+			{"GRÖSSEN_Ж", "", 1}, {"grÖssen", "", 1}, {"", "ÉMILE", 1}, {"", "Émile Ång", 1}, {"GROSSEN", "", 0}, {"", "EMILE", 0},
+		} {
+			found, _, err := s.SearchIncidents(t.Context(), store.IncidentSearch{Dataset: c.dataset, Actor: c.actor, Limit: 9})
+			if err != nil || len(found) != c.found {
+				t.Errorf("incidents of %+v: %d, %v", c, len(found), err)
+			}
+			log, _, err := s.SearchAudit(t.Context(), store.AuditFilter{Actor: c.actor, Limit: 9})
+			if err != nil || c.actor != "" && len(log) != c.found {
+				t.Errorf("the log of %+v: %d, %v", c, len(log), err)
+			}
+		}
+	})
 }
