@@ -21,7 +21,7 @@ type stateTable struct {
 
 // stateTables are all tables, those first that others refer to.
 var stateTables = []stateTable{
-	{"name", "id, name", "id"},
+	{"name", "id, name, used", "id"},
 	{"tick", "id, tick, schedule, low, high, n, checks, body", "id"},
 	{"last_tick", "schedule, dataset, tick, ran, results", ""},
 	{"series", "id, check_id, metric, segment", "id"},
@@ -213,37 +213,42 @@ func (s *Store) verifyValues(ctx context.Context) error {
 	})
 }
 
-// verifyTicks decodes all ticks, and checks that what they refer to has a name.
+// verifyTicks decodes all ticks, and checks that what they refer to has a name. An agent may prune
+// both meanwhile, so it reads them as they are at one instant.
 func (s *Store) verifyTicks(ctx context.Context) error {
 	nameless := map[int64]bool{}
-	err := s.each(ctx, `SELECT schedule, body FROM tick`, nil, func(scan func(...any) error) error {
-		var schedule int64
-		var body []byte
-		if err := scan(&schedule, &body); err != nil {
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		err := engine.Each(ctx, tx, `SELECT schedule, body FROM tick`, nil, func(scan func(...any) error) error {
+			var schedule int64
+			var body []byte
+			if err := scan(&schedule, &body); err != nil {
+				return err
+			}
+			nameless[schedule] = true
+			ticks, err := format.DecodeTicks(body)
+			for _, t := range ticks {
+				nameless[t.Dataset] = true
+				for _, r := range t.Runs {
+					nameless[r.Check] = true
+				}
+			}
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		nameless[schedule] = true
-		ticks, err := format.DecodeTicks(body)
-		for _, t := range ticks {
-			nameless[t.Dataset] = true
-			for _, r := range t.Runs {
-				nameless[r.Check] = true
-			}
-		}
-		return err
+		return engine.Each(ctx, tx, `SELECT id FROM name`, nil, func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			delete(nameless, id)
+			return err
+		})
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("reading ticks: %w", s.describe(err))
 	}
-	// An agent may add ticks meanwhile: their names are there before them.
-	err = s.each(ctx, `SELECT id FROM name`, nil, func(scan func(...any) error) error {
-		var id int64
-		err := scan(&id)
-		delete(nameless, id)
-		return err
-	})
-	if err == nil && len(nameless) > 0 {
-		err = fmt.Errorf("%w: %d datasets, checks or schedules of ticks have no name", ErrDamaged, len(nameless))
+	if len(nameless) > 0 {
+		return fmt.Errorf("%w: %d datasets, checks or schedules of ticks have no name", ErrDamaged, len(nameless))
 	}
-	return err
+	return nil
 }

@@ -20,7 +20,7 @@ const foldTicks, foldSeries = 24, 64
 const fewSamples = 8
 
 func (t *txn) foldWhenMuch(ctx context.Context) error {
-	if t.memory.waiting < foldTicks*max(t.memory.series.newest, foldSeries) {
+	if t.memory.waiting < foldTicks*int64(max(len(t.memory.series.ids), foldSeries)) {
 		return nil
 	}
 	return t.fold(ctx)

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -126,9 +125,9 @@ func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, e
 		if err := scan(&name, &ran, &body); err != nil {
 			return err
 		}
-		var results []sentinel.Result
-		if err := json.Unmarshal(body, &results); err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		results, err := format.DecodeResults(body)
+		if err != nil {
+			return err
 		}
 		table, err := sentinel.ParseTable(name)
 		if err != nil {

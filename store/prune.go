@@ -25,7 +25,8 @@ const pruneRows, pruneSeries = 10_000, 200
 // the lowest and the highest of each hour stay: a year of a series that is checked
 // every minute is a year of hours. Of ticks as old, there stay of each hour and schedule the
 // last run of a check with each status, and of a dataset the last tick that was run and the
-// last one that was skipped. On an error the count has what was removed until then.
+// last one that was skipped. Names that only removed ticks had, and series of which no value is
+// left, are forgotten. On an error the count has what was removed until then.
 func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duration) (p Pruned, err error) {
 	before := micros(now.Add(-retention))
 	if p.Ticks, err = s.pruneTicks(ctx, before); err != nil {
@@ -48,6 +49,9 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 		return p, s.pruneError(err)
 	}
 	if p.ThinnedRuns, err = s.thinTicks(ctx, now); err != nil {
+		return p, s.pruneError(err)
+	}
+	if err := s.forgetUnused(ctx, before); err != nil {
 		return p, s.pruneError(err)
 	}
 	return p, nil

@@ -53,7 +53,7 @@ func TestRetention(t *testing.T) {
 	}
 	st, err := s.Stats(ctx)
 	st.Bytes = 0
-	if want := (store.Stats{Series: 3, Baselines: 1, Incidents: 1, Open: 1}); err != nil || st != want {
+	if want := (store.Stats{Series: 1, Baselines: 1, Incidents: 1, Open: 1}); err != nil || st != want {
 		t.Errorf("stats %+v, %v\nwant  %+v", st, err, want)
 	}
 }

@@ -313,16 +313,7 @@ func TestOldEntriesOfASubject(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		driver, address := "pgx", url
-		if path, file := strings.CutPrefix(url, "sqlite:"); file {
-			driver, address = "sqlite", path
-		}
-		db, err := sql.Open(driver, address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		_, err = db.Exec(`
+		_, err := openRaw(t, url).Exec(`
 WITH RECURSIVE n (seq) AS (SELECT 4 UNION ALL SELECT seq + 1 FROM n WHERE seq < 250000)
 INSERT INTO audit (seq, at, actor, what, subject, detail, hash) SELECT seq, seq, 'eve', 'x', 'other', '', '' FROM n`)
 		if err != nil {

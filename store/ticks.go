@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"hash/fnv"
 	"iter"
 	"slices"
@@ -76,34 +74,6 @@ func (g *runGroup) runs(ids map[string]int64) []format.Run {
 		}
 	}
 	return runs
-}
-
-// lastResults returns the results as JSON, without what their row holds already. It
-// leaves out values of earlier buckets, which are kept as observations only.
-func (g *runGroup) lastResults() ([]byte, error) {
-	all := make([]lastResult, len(g.results))
-	for i, r := range g.results {
-		all[i] = lastResult{plainResult: (*plainResult)(r), Seconds: r.Duration.Seconds()}
-	}
-	body, err := json.Marshal(all)
-	if err != nil {
-		return nil, fmt.Errorf("the results of %s: %w", g.table, err)
-	}
-	return body, nil
-}
-
-// plainResult has the fields of a result, but not its method MarshalJSON. json.Marshal
-// would parse the output of that method again.
-type plainResult sentinel.Result
-
-// lastResult has the JSON form of a sentinel.Result without three fields. A nil pointer
-// shadows each of these.
-type lastResult struct {
-	*plainResult
-	Seconds float64   `json:"duration_seconds"`
-	Table   *struct{} `json:"dataset,omitempty"`
-	Tick    *struct{} `json:"tick,omitempty"`
-	Past    *struct{} `json:"past,omitempty"`
 }
 
 // appendObserved appends the group's values to all.
@@ -289,6 +259,9 @@ var insertTickRows = statement{
 }
 
 func (t *txn) insertTicks(ctx context.Context, tick, schedule int64, ticks []format.Tick) error {
+	if err := t.markUsed(ctx, tick, schedule, ticks); err != nil {
+		return err
+	}
 	var args []any
 	for some := range engine.RowsOfTicks(ticks) {
 		row, err := engine.TickArgs(tick, schedule, some, &t.memory.encoder)
@@ -365,7 +338,7 @@ func (t *txn) lastTicks(ctx context.Context, last lastTicks) error {
 		if row.group != nil && len(row.group.results) > 0 {
 			ran = row.group.tick
 			var err error
-			if body, err = row.group.lastResults(); err != nil {
+			if body, err = format.AppendResults(nil, row.group.results); err != nil {
 				return err
 			}
 		}

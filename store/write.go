@@ -102,7 +102,7 @@ type txn struct {
 // after an error.
 type memory struct {
 	series  *numbering[Series]
-	names   *numbering[string]
+	names   names
 	waiting int64 // values in the table recent; negative: not counted yet
 	encoder format.TickEncoder
 }

@@ -1,7 +1,7 @@
-// Package format encodes observations and ticks for the state. Both engines
+// Package format encodes observations, ticks and results for the state. Both engines
 // store the same bytes. Begin with [AppendBlock] and [TickEncoder].
 //
-// All times are microseconds since 1970, UTC. A varint is the zigzag varint of
+// Times are microseconds since 1970, UTC, where nothing else is said. A varint is the zigzag varint of
 // [encoding/binary.AppendVarint]; a uvarint is that of
 // [encoding/binary.AppendUvarint]. Differences wrap around at 64 bits.
 //
@@ -44,7 +44,30 @@
 //	for each run:  uvarint, the place of its message among the distinct messages
 //	for each distinct message, in the order in which they come first: a text
 //
-// A text is a uvarint, the number of its bytes, and the bytes.
+// The last results of a dataset come after one byte, 1. Those that versions before wrote are JSON,
+// and begin with a bracket.
+//
+//	uvarint  number of results
+//	for each result:
+//	  text     id of the check
+//	  text     its kind
+//	  varint   nanoseconds that it took
+//	  varint   status
+//	  text     message
+//	  text     source of the evidence
+//	  text     confidence of the evidence
+//	  time     of the evidence
+//	  uvarint  number of observations
+//	  for each observation:
+//	    text     metric
+//	    text     segment
+//	    byte     1 if the segment has no rows any more, else 0
+//	    time     bucket
+//	    value    as above, with the base 0; or 3 and its text, for decimals and what is not finite
+//	  text     what few results have, such as findings, as JSON; empty for nothing
+//
+// A text is a uvarint, the number of its bytes, and the bytes. A time is a varint, seconds since
+// 1970, and a uvarint, nanoseconds after them. The zero time is in the year 1.
 package format
 
 import "errors"

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 )
@@ -273,4 +274,105 @@ func FuzzDecodeBlock(f *testing.F) {
 			t.Fatalf("%v came back as %v, %v", samples, again, err)
 		}
 	})
+}
+
+func randomText(random *rand.Rand) string {
+	return []string{"", "a", "12 rows, expected > 0", "größer als\x00\n", "[]"}[random.IntN(5)]
+}
+
+func randomTime(random *rand.Rand) time.Time {
+	return []time.Time{
+		{}, time.Unix(0, 0).UTC(), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		time.Unix(random.Int64N(1<<33)-1<<32, random.Int64N(1e9)).UTC(),
+	}[random.IntN(4)]
+}
+
+// randomResult has what few results have one time in two.
+func randomResult(random *rand.Rand) sentinel.Result {
+	text, at := func() string { return randomText(random) }, func() time.Time { return randomTime(random) }
+	r := sentinel.Result{Check: text(), Kind: text(), Message: text(), Status: sentinel.Status(random.IntN(5)),
+		Duration: time.Duration(random.Int64() >> random.IntN(64)),
+		Evidence: sentinel.Evidence{Source: text(), Confidence: sentinel.Confidence(text()), AsOf: at()}}
+	odd := []sentinel.Number{
+		decimalNumber("0.1000000000000000000000001"), decimalNumber("-12345678901234567890.5"),
+		sentinel.Float(math.NaN()), sentinel.Float(math.Inf(1)), sentinel.Float(math.Inf(-1)),
+	}
+	for range random.IntN(4) {
+		o := sentinel.Observation{Metric: text(), Segment: text(), Bucket: at(), Value: randomNumber(random), Gone: random.IntN(2) == 0}
+		if random.IntN(3) == 0 {
+			o.Value = odd[random.IntN(len(odd))]
+		}
+		r.Observations = append(r.Observations, o)
+	}
+	if random.IntN(2) == 0 {
+		r.Evidence.Lag, r.Evidence.Server, r.Evidence.Note = sentinel.Int(random.Int64N(99)), text(), text()
+		r.Findings = []sentinel.Finding{{Key: text(), Status: sentinel.Fail, Message: "no rows", Observed: sentinel.Int(0), Expected: "> 0"}}
+		r.Drifts = []sentinel.Drift{{Kind: "column_removed", Object: "note", Before: "text"}}
+		r.Scores = []sentinel.Score{{Time: at(), Value: 1.5, Score: 0.25, Low: 1, High: 2, State: sentinel.Normal}}
+	}
+	return r
+}
+
+func decimalNumber(text string) sentinel.Number {
+	n, err := sentinel.ParseNumber(text)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// Results give back what was put in.
+func TestResultsComeBack(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		want := make([]sentinel.Result, random.IntN(4))
+		pointers := make([]*sentinel.Result, len(want))
+		for i := range want {
+			want[i] = randomResult(random)
+			pointers[i] = &want[i]
+		}
+		encoded, err := AppendResults(nil, pointers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeResults(encoded)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %+v, %v\nwant %+v", got, err, want)
+		}
+		for n := range encoded {
+			if got, err := DecodeResults(encoded[:n]); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("%d of %d bytes: %+v, %v", n, len(encoded), got, err)
+			}
+		}
+		for range 20 {
+			damaged := slices.Clone(encoded)
+			damaged[random.IntN(len(damaged))] ^= byte(1 + random.IntN(255))
+			if _, err := DecodeResults(damaged); err != nil && !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Results of earlier versions are JSON.
+func TestResultsOfEarlierVersions(t *testing.T) {
+	t.Parallel()
+	got, err := DecodeResults([]byte(`[{"check":"c","kind":"row_count","status":"fail","message":"0 rows",` +
+		`"evidence":{"source":"scan","confidence":"exact","as_of":"2026-01-02T03:04:05Z"},` +
+		`"observations":[{"metric":"row_count","value":0}],` +
+		`"findings":[{"key":"","status":"fail","message":"0 rows","observed":0}],"duration_seconds":0.25}]`))
+	want := []sentinel.Result{{Check: "c", Kind: "row_count", Status: sentinel.Fail, Message: "0 rows", Duration: 250 * time.Millisecond,
+		Evidence:     sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact, AsOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		Observations: []sentinel.Observation{{Metric: "row_count", Value: sentinel.Int(0)}},
+		Findings:     []sentinel.Finding{{Status: sentinel.Fail, Message: "0 rows", Observed: sentinel.Int(0)}},
+	}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
+	}
+	for _, text := range []string{"", "[", "{}", "[{\"duration_seconds\":\"x\"}]"} {
+		if got, err := DecodeResults([]byte(text)); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
 }
