@@ -13,7 +13,8 @@ import (
 // endWithin is for how long a session that was given up is tried to be ended.
 const endWithin = 5 * time.Minute
 
-// mostFailed bounds the errors that close returns. All are reported when they happen.
+// mostFailed bounds the errors that close returns; it counts the others. All are reported when
+// they happen.
 const mostFailed = 20
 
 // ender ends sessions on the server that were given up here, which rolls back their
@@ -27,6 +28,7 @@ type ender struct {
 	closed  bool
 	tries   sync.WaitGroup
 	failed  []error // of sessions that could not be ended, at most mostFailed
+	more    int     // sessions that could not be ended, without an error in failed
 }
 
 func newEnder(login *warehouse.Login[*writeConnector], observer warehouse.Observer) *ender {
@@ -65,6 +67,8 @@ func (e *ender) fail(i identity, err error) error {
 	defer e.mu.Unlock()
 	if len(e.failed) < mostFailed {
 		e.failed = append(e.failed, err)
+	} else {
+		e.more++
 	}
 	return err
 }
@@ -119,7 +123,7 @@ func (e *ender) try(i identity) (err error) {
 }
 
 // close has every session that has not ended tried once more. The error names those that
-// could not be ended, at most mostFailed.
+// could not be ended, at most mostFailed, and says how many more there are.
 func (e *ender) close() error {
 	e.mu.Lock()
 	if !e.closed {
@@ -130,5 +134,8 @@ func (e *ender) close() error {
 	e.tries.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.more > 0 {
+		return fmt.Errorf("%w\nand %d more sessions", errors.Join(e.failed...), e.more)
+	}
 	return errors.Join(e.failed...)
 }

@@ -109,29 +109,11 @@ func TestOnlyTheSessionIsEnded(t *testing.T) {
 func TestGivenUpSessionsEndLater(t *testing.T) {
 	t.Parallel()
 	dsn := testenv.MySQL(t)
-	var down atomic.Bool
-	mysql.RegisterDialContext("gate", func(ctx context.Context, address string) (net.Conn, error) {
-		if down.Load() {
-			return nil, errors.New("no route")
-		}
-		return new(net.Dialer).DialContext(ctx, "tcp", address)
-	})
 	var told abandoned
-	open := func() *sql.DB { return openForWriting(t, strings.Replace(dsn, "@tcp(", "@gate(", 1), &told) }
-	giveUp := func(db *sql.DB) (id string) {
-		conn, session := writingSession(t, db)
-		down.Store(true)
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		if _, err := conn.ExecContext(ctx, "DO sleep(60)"); err == nil {
-			t.Error("it was to be given up")
-		}
-		_ = conn.Close() // the pool ends it
-		return session.id
-	}
-	db := open()
-	id := giveUp(db)
-	down.Store(false)
+	gate := newGate(dsn)
+	db := openForWriting(t, gate.dsn, &told)
+	id := gate.giveUp(t, db)
+	gate.down.Store(false)
 	ended, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for n := 1; n > 0; {
@@ -143,8 +125,8 @@ func TestGivenUpSessionsEndLater(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
-	db = open()
-	id = giveUp(db)
+	db = openForWriting(t, gate.dsn, &told)
+	id = gate.giveUp(t, db)
 	err := db.Close()
 	if err == nil || !strings.Contains(err.Error(), "session "+id+" was given up, and could not be ended") {
 		t.Errorf("closing the pool: %v", err)
@@ -153,6 +135,85 @@ func TestGivenUpSessionsEndLater(t *testing.T) {
 		t.Errorf("the observer was told %q", told.says)
 	}
 	testenv.Exec(t, "mysql", dsn, "KILL "+id)
+}
+
+// gate is a way to a server that can be closed.
+type gate struct {
+	down atomic.Bool
+	dsn  string // through the gate
+}
+
+var gates atomic.Int64
+
+func newGate(dsn string) *gate {
+	name := fmt.Sprintf("gate%d", gates.Add(1))
+	g := &gate{dsn: strings.Replace(dsn, "@tcp(", "@"+name+"(", 1)}
+	mysql.RegisterDialContext(name, func(ctx context.Context, address string) (net.Conn, error) {
+		if g.down.Load() {
+			return nil, errors.New("no route")
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	})
+	return g
+}
+
+// giveUp closes the gate and gives up a session of a pool.
+func (g *gate) giveUp(t *testing.T, db *sql.DB) (id string) {
+	t.Helper()
+	conn, session := writingSession(t, db)
+	g.down.Store(true)
+	giveUp(t, conn)
+	return session.id
+}
+
+// giveUp gives up a session in a statement. The pool ends it.
+func giveUp(t *testing.T, conn *sql.Conn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, "DO sleep(60)"); err == nil {
+		t.Error("it was to be given up")
+	}
+	_ = conn.Close() // it is broken
+}
+
+// TestClosingNamesAFewGivenUpSessions: closing the pool names some of the sessions that go on
+// on the server, and counts the others. The observer is told of each.
+func TestClosingNamesAFewGivenUpSessions(t *testing.T) {
+	t.Parallel()
+	dsn := testenv.MySQL(t)
+	var told abandoned
+	gate := newGate(dsn)
+	db := openForWriting(t, gate.dsn, &told)
+	const more = 3
+	db.SetMaxOpenConns(mostFailed + more)
+	var conns []*sql.Conn
+	var ids []string
+	for range mostFailed + more {
+		conn, session := writingSession(t, db)
+		conns, ids = append(conns, conn), append(ids, session.id)
+	}
+	gate.down.Store(true)
+	for _, conn := range conns {
+		giveUp(t, conn)
+	}
+	err := db.Close()
+	if err == nil {
+		t.Fatal("closing the pool says nothing")
+	}
+	if named := strings.Count(err.Error(), "was given up, and could not be ended"); named != mostFailed {
+		t.Errorf("%d sessions are named, want %d: %v", named, mostFailed, err)
+	}
+	if !strings.Contains(err.Error(), fmt.Sprintf("and %d more sessions", more)) {
+		t.Errorf("the others are not counted: %v", err)
+	}
+	all := strings.Join(told.says, "\n")
+	for _, id := range ids {
+		if strings.Count(all, "session "+id+" was given up") != 1 {
+			t.Errorf("the observer was not told once of session %s: %s", id, all)
+		}
+		testenv.Exec(t, "mysql", dsn, "KILL "+id)
+	}
 }
 
 // TestRefusedRowsAreNotReadToTheEnd: who refuses a row does not wait for the rest.
