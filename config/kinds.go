@@ -133,6 +133,9 @@ func (r *reader) unknown(f field, keys []settings.Key, kinds kinded, of any) {
 		word = kinds.registry().word
 		known = append(known, kinds.registry().names()...)
 	}
+	if near, ok := settings.Nearest(f.name, known); !ok || secretInside().MatchString(near+":") {
+		r.hideValue(f.value)
+	}
 	r.wrong(f.key, "%s", settings.UnknownWord(word, f.name, known))
 }
 

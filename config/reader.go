@@ -26,16 +26,17 @@ type reader struct {
 	dir      string
 	env      func(string) (string, bool)
 	source   []byte
-	lines    []string // lines of source; set at the first mistake
-	hidden   []bool   // whether each of lines is a part of a secret
 	secrets  []string // values that messages must mask
 	mistakes []Mistake
 	notes    []string // warnings from before there is a Config
 	root     *yaml.Node
 	bad      map[*yaml.Node]bool // nodes with a mistake
-	needed   needs
-	key      string              // top-level key that is being decoded
-	unread   map[*yaml.Node]bool // nodes whose value is not needed, and was not read
+	// unknownValues are the columns at which values of unknown keys begin, by line: the name of a
+	// key that holds a secret may be mistyped.
+	unknownValues map[int][]int
+	needed        needs
+	key           string              // top-level key that is being decoded
+	unread        map[*yaml.Node]bool // nodes whose value is not needed, and was not read
 
 	schedules map[cron]parsed
 	words     map[string]string // values returned by shared
@@ -72,8 +73,15 @@ func (r *reader) errors() error {
 		}
 		return a.Column - b.Column
 	})
-	for i := range r.mistakes { // mask again: a secret may be read after a mistake on its line
-		r.mistakes[i].Message, r.mistakes[i].Source = r.mask(r.mistakes[i].Message), r.mask(r.mistakes[i].Source)
+	lines := splitLines(r.source)
+	hidden := hiddenLines(lines)
+	for i := range r.mistakes { // at the end: a secret may be read after a mistake on its line
+		m := &r.mistakes[i]
+		m.Message = r.mask(m.Message)
+		if m.Line <= len(lines) {
+			line := maskColumns(lines[m.Line-1], r.unknownValues[m.Line])
+			m.Source = r.mask(strings.TrimRight(maskLine(line, hidden[m.Line-1]), " \t"))
+		}
 	}
 	return &Errors{List: slices.Compact(r.mistakes)}
 }
@@ -102,13 +110,6 @@ func (r *reader) isWrong(n *yaml.Node) bool {
 
 func (r *reader) wrongAt(line, column int, message string) {
 	m := Mistake{File: r.file, Line: max(1, line), Column: max(1, column), Message: r.mask(message)}
-	if r.lines == nil {
-		r.lines = splitLines(r.source)
-		r.hidden = hiddenLines(r.lines)
-	}
-	if line >= 1 && line <= len(r.lines) {
-		m.Source = r.mask(strings.TrimRight(maskLine(r.lines[line-1], r.hidden[line-1]), " \t"))
-	}
 	r.mistakes = append(r.mistakes, m)
 }
 

@@ -23,6 +23,16 @@ func TestMistakesShowNoSecret(t *testing.T) {
 			"datasets: [{table: w.t, depends_on: [\"${V}\"], checks: [schema]}]\n",
 		"a mistake before a MySQL dsn": "warehouses: {w: {max_connections: many, dsn: " +
 			"\"u:hunter22@tcp(h)/d\"}}\n" + tail,
+		"a list below its key, on its line": "notify: {n: {pagerduty: {routing_key: [hunter22]}}}\n" + tail,
+		"a header beside a mistake": "notify: {n: {webhook: {url: \"http://h\", headers: {A: \"a]}\", B: hunter22}, x: 1}}}\n" +
+			tail,
+		"a password in a list":      "notify: {n: {email: {host: h, from: a, to: [b], password: [hunter22]}}}\n" + tail,
+		"a key that is mistyped":    "tokne: hunter22\n" + tail,
+		"one of them, in JSON":      "notify: {n: {webhook: {\"url\":\"http://h\",\"hedaers\":{\"A\":\"hunter22\"}}}}\n" + tail,
+		"one of them, below":        "warehouses:\n  w:\n    nsd:   \"hunter22 \\\" hunter22\" # ü\n" + tail,
+		"a password in a parameter": "warehouses: {w: {dsn: 'postgres://u@h/d?password=hunter22&sslmode=x'}}\n" + tail,
+		"a variable of a program": "datasets:\n- table: w.t\n  repair:\n  - on: [schema]\n    exec:\n      command: [a]\n" +
+			"      env:\n        PASSWORD: [hunter22]\n",
 		"a state with a password": "state: redis://u:hunter22@h/d\n" +
 			"warehouses: {w: {dsn: \"sqlite:w.db\"}}\n" + tail,
 	} {

@@ -9,7 +9,7 @@ import (
 // UnknownWord returns the message for an unknown word, with the known word that was
 // probably meant. what names the kind of word, such as "key".
 func UnknownWord(what, word string, known []string) string {
-	if near, ok := nearest(word, known); ok {
+	if near, ok := Nearest(word, known); ok {
 		return fmt.Sprintf("unknown %s %q: did you mean %q?", what, word, near)
 	}
 	known = slices.Sorted(slices.Values(known))
@@ -19,8 +19,8 @@ func UnknownWord(what, word string, known []string) string {
 	return fmt.Sprintf("unknown %s %q: want one of %s", what, word, strings.Join(known, ", "))
 }
 
-// nearest returns the known word closest to an unknown one, if it is close enough.
-func nearest(word string, known []string) (string, bool) {
+// Nearest returns the known word closest to an unknown one, if it is close enough.
+func Nearest(word string, known []string) (string, bool) {
 	best, distance := "", len(word)/3+2
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k)); d < distance {
