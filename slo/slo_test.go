@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
@@ -141,7 +142,7 @@ func TestATimelineIsBounded(t *testing.T) {
 		t.Errorf("%v", sum)
 	}
 	data, err := json.Marshal(line)
-	if err != nil || len(data) > 200_000 {
+	if err != nil || len(data) > 40_000 {
 		t.Errorf("%d bytes (%v)", len(data), err)
 	}
 	recent := line.Sum(now.Add(-6*time.Hour), now, nil)
@@ -151,6 +152,29 @@ func TestATimelineIsBounded(t *testing.T) {
 	line.Forget(now.Add(-time.Hour))
 	if sum := line.Sum(begin, now, nil); sum[slo.Bad] != 30*time.Minute || sum[slo.Good] != 30*time.Minute {
 		t.Errorf("after forgetting: %v", sum)
+	}
+}
+
+// TestTimelinesOfEarlierStates: the form that earlier versions stored reads as the one of now. What
+// is neither is refused.
+func TestTimelinesOfEarlierStates(t *testing.T) {
+	t.Parallel()
+	var old, again slo.Timeline
+	const earlier = `[{"f":1772431200,"t":1772431500,"s":[0,300,0,0]},{"f":1772431800,"t":1772431900,"s":[40,60,0,0]}]`
+	if err := json.Unmarshal([]byte(earlier), &old); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(old)
+	if want := `[[1772431200,300,1],[300,100,40,60,0,0]]`; err != nil || string(data) != want {
+		t.Errorf("%s (%v), want %s", data, err, want)
+	}
+	if err := json.Unmarshal(data, &again); err != nil || !reflect.DeepEqual(old, again) {
+		t.Errorf("%+v (%v), want %+v", again, err, old)
+	}
+	for _, text := range []string{`[[1,2]]`, `[[1,2,4]]`, `[[1,2,-1]]`, `[[1,0,1]]`, `[[1,2,1],[-1,2,1]]`, `{}`, `[[1,2,1,1]]`} {
+		if err := json.Unmarshal([]byte(text), &again); err == nil {
+			t.Errorf("%s is read", text)
+		}
 	}
 }
 

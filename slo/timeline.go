@@ -4,9 +4,11 @@
 package slo
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -157,13 +159,16 @@ func (t *Timeline) compact() {
 
 // Forget removes what lies before a time.
 func (t *Timeline) Forget(before time.Time) {
-	var kept []span
-	for _, s := range t.spans {
-		if part, ok := s.cut(before, s.to); ok {
-			kept = append(kept, part)
-		}
+	first := slices.IndexFunc(t.spans, func(s span) bool { return s.to.After(before) })
+	switch {
+	case first < 0:
+		t.spans = nil
+	case t.spans[first].from.Before(before):
+		t.spans = slices.Clone(t.spans[first:])
+		t.spans[0], _ = t.spans[0].cut(before, t.spans[0].to)
+	case first > 0:
+		t.spans = slices.Clone(t.spans[first:])
 	}
-	t.spans = kept
 }
 
 // End returns the time up to which the timeline is known; zero if it is empty.
@@ -221,30 +226,40 @@ func split(s span, leftOut []Range) []span {
 	return out
 }
 
-// savedSpan is the encoded form of a span: seconds since 1970 and seconds in each state.
-// States hold it, so its form stays.
+// savedSpan is the encoded form of a span in states of earlier versions: seconds since 1970 and
+// seconds in each state.
 type savedSpan struct {
 	From   int64    `json:"f"`
 	To     int64    `json:"t"`
 	Totals [4]int64 `json:"s"`
 }
 
-// MarshalJSON implements json.Marshaler.
+// MarshalJSON implements json.Marshaler. A span is a list of numbers: the seconds since the end of
+// the one before (of the first one since 1970), its length in seconds, and its state; of one with
+// several states the seconds in each. A dataset whose ticks are skipped again and again has
+// thousands of spans, and stores them at each tick.
 func (t Timeline) MarshalJSON() ([]byte, error) {
-	out := make([]savedSpan, len(t.spans))
+	out := make([][]int64, len(t.spans))
+	end := int64(0)
 	for i, s := range t.spans {
-		out[i] = savedSpan{From: s.from.Unix(), To: s.to.Unix()}
-		for n, d := range s.totals {
-			out[i].Totals[n] = int64(d / time.Second)
+		row := []int64{s.from.Unix() - end, int64(s.to.Sub(s.from) / time.Second)}
+		end = s.to.Unix()
+		if state, pure := s.state(); pure {
+			row = append(row, int64(state))
+		} else {
+			for _, d := range s.totals {
+				row = append(row, int64(d/time.Second))
+			}
 		}
+		out[i] = row
 	}
 	return json.Marshal(out)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Timeline) UnmarshalJSON(data []byte) error {
-	var saved []savedSpan
-	if err := json.Unmarshal(data, &saved); err != nil {
+	saved, err := savedSpans(data)
+	if err != nil {
 		return err
 	}
 	spans := make([]span, len(saved))
@@ -261,6 +276,33 @@ func (t *Timeline) UnmarshalJSON(data []byte) error {
 	}
 	t.spans = spans
 	return nil
+}
+
+// savedSpans reads both forms of the spans of a timeline.
+func savedSpans(data []byte) (saved []savedSpan, err error) {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[{")) {
+		return saved, json.Unmarshal(data, &saved)
+	}
+	var rows [][]int64
+	if err := json.Unmarshal(data, &rows); err != nil {
+		return nil, err
+	}
+	end := int64(0)
+	for _, row := range rows {
+		if len(row) != 3 && len(row) != 2+int(states) || len(row) == 3 && (row[2] < 0 || row[2] >= int64(states)) {
+			return nil, fmt.Errorf("%v is no span of a timeline", row)
+		}
+		s := savedSpan{From: end + row[0]}
+		s.To = s.From + row[1]
+		end = s.To
+		if len(row) == 3 {
+			s.Totals[row[2]] = row[1]
+		} else {
+			copy(s.Totals[:], row[2:])
+		}
+		saved = append(saved, s)
+	}
+	return saved, nil
 }
 
 // Begin returns the first time that is known; zero if the timeline is empty.
