@@ -43,12 +43,24 @@ func (b *backups) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		k := b.keeper.Load()
 		if k == nil {
-			b.problem.Store(nil)
+			b.forget()
 			wait.Wake(ctx, wait.On(b.Clock, backupRetry), b.changed)
 			continue
 		}
 		next := b.try(ctx, k)
 		wait.Wake(ctx, wait.On(b.Clock, min(next.Sub(b.Clock.Now()), backupRetry)), b.changed)
+	}
+}
+
+// forget removes what a reload has left of backups that are no longer taken: nobody waits for the
+// next one.
+func (b *backups) forget() {
+	b.problem.Store(nil)
+	b.kept.Store(nil)
+	for _, m := range []exporters.Metric{
+		exporters.BackupDue, exporters.BackupTimestamp, exporters.BackupSize, exporters.BackupsKept,
+	} {
+		b.metrics.Forget(m)
 	}
 }
 

@@ -2,16 +2,20 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/backup"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/wait"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -115,5 +119,38 @@ func TestWhatCannotBeCleanedStopsNoBackup(t *testing.T) {
 	b.step(t, "without a scratch directory", "The last backup of the state failed: stat "+k.Scratch)
 	if !strings.Contains(b.log.String(), `level=WARN msg="removing what earlier backups have left"`) {
 		t.Errorf("the log: %s", &b.log)
+	}
+}
+
+// What a reload removes from the configuration is due no more: the alert of overdue backups would
+// fire for ever.
+func TestBackupsThatAreSwitchedOffAreNotDue(t *testing.T) {
+	t.Parallel()
+	b := newBackingUp(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { b.run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	exported := func() bool {
+		answer := httptest.NewRecorder()
+		b.metrics.ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+		return strings.Contains(answer.Body.String(), "\nsentinel_backup_due_timestamp_seconds ")
+	}
+	await := func(want bool) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		for exported() != want {
+			if !wait.For(ctx, 10*time.Millisecond) {
+				t.Fatalf("the next backup is exported: %t", !want)
+			}
+		}
+	}
+	await(true)
+	b.put(nil)
+	await(false)
+	if kept, known := b.known(); known {
+		t.Errorf("the page knows of %+v", kept)
 	}
 }
