@@ -48,8 +48,13 @@ func (a *Agent) AcceptSegments(ctx context.Context, v store.Acceptance) ([]strin
 	if len(names) == 0 {
 		return nil, fmt.Errorf("no segment of %s is gone", v.Check)
 	}
+	// What was accepted stays accepted until the check has forgotten it.
+	all, err := checks.StoredSegments{Memory: stored.Memory}.Decode()
+	if err != nil {
+		return nil, err
+	}
 	maps.DeleteFunc(accepted, func(name string, _ time.Time) bool {
-		return !slices.ContainsFunc(memory, func(k checks.KnownSegment) bool { return k.Name == name })
+		return !slices.ContainsFunc(all.Known, func(k checks.KnownSegment) bool { return k.Name == name })
 	})
 	data, err := json.Marshal(accepted)
 	if err != nil {

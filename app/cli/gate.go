@@ -36,6 +36,9 @@ too old.
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("max-age") && maxAge <= 0 {
+				return fmt.Errorf("--max-age %s: want an age above 0, such as 15m", maxAge)
+			}
 			cfg, err := loadFor(cmd, "state")
 			if err != nil {
 				return err
