@@ -179,6 +179,7 @@ func hostileRole(t *testing.T) place {
 	owner := change(t, at.dsn, func(u *url.URL) { u.User = url.User("postgres") })
 	for _, setting := range []string{
 		"search_path = evil, public, pg_catalog", "client_encoding = LATIN1", "DateStyle = 'SQL, DMY'",
+		"bytea_output = escape", "lc_monetary = 'POSIX'", "xmlbinary = hex", "gin_fuzzy_search_limit = 5",
 		"IntervalStyle = sql_standard", "TimeZone = 'Asia/Kathmandu'", "default_transaction_read_only = off",
 		"statement_timeout = 0", "lock_timeout = 0", "extra_float_digits = -15", "standard_conforming_strings = off",
 		"transform_null_equals = on", "default_transaction_isolation = serializable",

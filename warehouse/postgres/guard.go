@@ -47,6 +47,10 @@ func guardFor(cfg warehouse.Config, rowSecurity string) guard {
 		{"DateStyle", "'ISO'", []byte("ISO")},
 		{"IntervalStyle", "'postgres'", []byte("postgres")},
 		{"extra_float_digits", "'1'", []byte("1")},
+		{"bytea_output", "'hex'", []byte("hex")},
+		{"lc_monetary", "'C'", []byte("C")},
+		{"xmlbinary", "'base64'", []byte("base64")},
+		{"gin_fuzzy_search_limit", "'0'", []byte("0")}, // any other answers with a part of the rows
 		{"standard_conforming_strings", "'on'", []byte("on")},
 		{"transform_null_equals", "'off'", []byte("off")},
 		{"quote_all_identifiers", "'off'", []byte("off")},

@@ -62,10 +62,11 @@ func createDatabase(tb testing.TB, s *scratch.Server, options string) database {
 // hostileSettings are a role's own settings that change what statements mean.
 var hostileSettings = []string{
 	"search_path = public, evil, pg_catalog", "DateStyle = 'SQL, DMY'",
+	"bytea_output = escape", "lc_monetary = 'POSIX'", "xmlbinary = hex", "gin_fuzzy_search_limit = 5",
 	"IntervalStyle = sql_standard", "TimeZone = 'Asia/Kathmandu'", "default_transaction_read_only = off",
 	"statement_timeout = 0", "lock_timeout = 0", "extra_float_digits = -15", "standard_conforming_strings = off",
 	"backslash_quote = on", "escape_string_warning = off", "transform_null_equals = on", "quote_all_identifiers = on",
-	"default_transaction_isolation = serializable", "bytea_output = escape",
+	"default_transaction_isolation = serializable",
 }
 
 // shadows are functions and an operator named like the system's.
@@ -291,5 +292,38 @@ func TestAStatementWithoutItsGuardIsNotRun(t *testing.T) {
 		if warehouse.KindOf(failed) != warehouse.Unguarded {
 			t.Errorf("%s: %v, want %s", name, failed, warehouse.Unguarded)
 		}
+	}
+}
+
+// TestTextsOfValuesAreTheSameForEveryRole reads values of every built-in type as text, for an
+// owner and for a role with hostile settings: names of segments are such texts.
+func TestTextsOfValuesAreTheSameForEveryRole(t *testing.T) {
+	t.Parallel()
+	server := testenv.NewPostgres(t)
+	d := createDatabase(t, server, "")
+	role := hostile(t, d, "LATIN1")
+	query := `SELECT typname, pg_catalog.array_agg(v) FROM (VALUES
+		('bytea', '\x41ff00'::bytea::text), ('money', 1234.5::numeric::money::text), ('xml', xmlforest('\x41'::bytea AS a)::text),
+		('timestamptz', '2026-11-29 04:05:06+00'::timestamptz::text), ('date', '2026-11-29'::date::text),
+		('interval', '1 month -2 days 3 hours'::interval::text), ('float8', (1::float8/3)::text), ('float4', (1::float4/3)::text),
+		('bool', true::text), ('bit', B'101'::text), ('numeric', 1.50::text), ('inet', '10.0.0.1/8'::inet::text),
+		('timetz', '04:05:06+05:45'::timetz::text), ('json', to_json('2026-11-29 04:05:06+00'::timestamptz)::text),
+		('jsonb', to_jsonb('\x41'::bytea)::text), ('point', point(1::float8/3, 1)::text), ('array', ARRAY[1::float8/3]::text),
+		('range', tstzrange('2026-11-29 04:05:06+00', NULL)::text), ('row', ROW('\x41'::bytea, '1 day'::interval)::text)
+	) AS t (typname, v) GROUP BY 1 ORDER BY 1`
+	texts := func(dsn string) (out string) {
+		db := dialecttest.Open(t, dsn)
+		db.Run(t.Context(), []warehouse.Statement{{SQL: query}}, func(_ int, rows warehouse.Rows, err error) {
+			if err != nil || len(rows) != 19 {
+				t.Fatal(len(rows), err)
+			}
+			for _, r := range rows {
+				out += r[0].Text + " " + r[1].Text + "\n"
+			}
+		})
+		return out
+	}
+	if owner, other := texts(d.DSN()), texts(role.DSN()); owner != other {
+		t.Errorf("the owner reads\n%s\nthe role\n%s", owner, other)
 	}
 }
