@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // compared are two distributions over the same cells.
@@ -41,7 +42,8 @@ const mostCategories = 100
 const fewestExpected = 20
 
 // newCompared reads the groups of a Cells answer.
-func newCompared(groups []Group, numbers bool, against *Against) *compared {
+func newCompared(groups []Group, cells *Cells, against *Against) *compared {
+	numbers := cells.Numbers
 	d := &compared{fixed: len(against.Values) > 0, ordered: numbers}
 	at := map[string]int{}
 	cell := func(segment string) *comparedCell {
@@ -62,6 +64,9 @@ func newCompared(groups []Group, numbers bool, against *Against) *compared {
 	}
 	for _, g := range groups {
 		n, _ := g.Count.Int64() // a count is an integer
+		if d.fixed && g.Segment != "" {
+			g.Segment = "=" + categoryOf(&cells.Column, strings.TrimPrefix(g.Segment, "="))
+		}
 		if c := cell(g.Segment); g.Step == 1 {
 			c.rows += n
 			d.rows += n
@@ -71,7 +76,7 @@ func newCompared(groups []Group, numbers bool, against *Against) *compared {
 		}
 	}
 	if d.fixed {
-		d.fix(against, cell)
+		d.fix(against, &cells.Column, cell)
 	}
 	slices.SortFunc(d.cells, func(a, b comparedCell) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.number, b.number), cmp.Compare(a.name, b.name))
@@ -80,19 +85,27 @@ func newCompared(groups []Group, numbers bool, against *Against) *compared {
 }
 
 // fix sets the configured shares. Values without one are joined.
-func (d *compared) fix(against *Against, cell func(string) *comparedCell) {
-	shares, err := against.shares()
+func (d *compared) fix(against *Against, column *warehouse.Column, cell func(string) *comparedCell) {
+	shares, err := against.sharesOf(column)
 	if err != nil {
 		return // Validate refuses it
 	}
 	other := comparedCell{name: "other", kind: 2, share: 1}
 	for value, share := range shares {
-		cell("=" + value).share = share
+		segment := ""
+		if value != nullShare {
+			segment = "=" + value
+		}
+		cell(segment).share = share
 		other.share -= share
 	}
 	other.share = max(other.share, 0)
 	d.cells = slices.DeleteFunc(d.cells, func(c comparedCell) bool {
-		if _, known := shares[c.name]; known && c.kind == 0 {
+		name := c.name
+		if c.kind == 1 {
+			name = nullShare
+		}
+		if _, known := shares[name]; known && c.kind <= 1 {
 			return false
 		}
 		other.rows += c.rows

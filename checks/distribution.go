@@ -12,6 +12,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 func init() { Register("distribution", func() Check { return &Distribution{} }) }
@@ -38,7 +39,7 @@ type Against struct {
 	From string `yaml:"from" doc:"First day or time of a reference period: 2026-11-01."`
 	To   string `yaml:"to" doc:"End of the reference period, which is no part of it."`
 
-	Values map[string]string `yaml:"values" doc:"Shares of values: {DE: 0.6, US: 0.4}. All others together have the rest."`
+	Values map[string]string `yaml:"values" doc:"Shares of values: {DE: 0.6, US: 0.4}. null is NULL. All others together have the rest."`
 }
 
 // Validate implements Check.
@@ -137,6 +138,50 @@ func (a *Against) shares() (map[string]float64, error) {
 	return out, nil
 }
 
+// nullShare is the name of NULL among the configured values.
+const nullShare = "null"
+
+// sharesOf returns the configured shares by the category of each value in a column.
+func (a *Against) sharesOf(column *warehouse.Column) (map[string]float64, error) {
+	shares, err := a.shares()
+	if err != nil {
+		return nil, err
+	}
+	out, written := map[string]float64{}, map[string]string{}
+	for _, value := range slices.Sorted(maps.Keys(shares)) {
+		category := value
+		if value != nullShare {
+			if _, err := warehouse.LiteralFor(column, value, time.UTC); err != nil {
+				return nil, fmt.Errorf("values: %w", err)
+			}
+			category = categoryOf(column, value)
+		}
+		if other, twice := written[category]; twice {
+			return nil, fmt.Errorf("values: %q and %q are the same value of column %s, which is %s",
+				other, value, column.Name, column.Type.Native)
+		}
+		out[category], written[category] = shares[value], value
+	}
+	return out, nil
+}
+
+// categoryOf returns the one way in which a value of a column is written here: 1 for the
+// numbers 1.00 and 01, and for true.
+func categoryOf(c *warehouse.Column, text string) string {
+	l, err := warehouse.LiteralFor(c, text, time.UTC)
+	switch {
+	case err != nil:
+		return text
+	case l.SQL == "TRUE":
+		return "1"
+	case l.SQL == "FALSE":
+		return "0"
+	case l.SQL != "":
+		return l.SQL
+	}
+	return l.Text
+}
+
 func (c *Distribution) measure() measurement {
 	return measurement{Metric: "value", Direction: "spike", Alone: !c.Warn.Set() && !c.Fail.Set()}
 }
@@ -183,6 +228,9 @@ func (c *Distribution) cells(t Target) (*Cells, error) {
 		return nil, fmt.Errorf("column %s is %s: a distribution is of numbers or categories", column.Name, column.Type.Native)
 	case !numbers && c.Method == "ks":
 		return nil, fmt.Errorf("column %s is %s, and ks is for numbers", column.Name, column.Type.Native)
+	}
+	if _, err := c.Against.sharesOf(column); err != nil {
+		return nil, err
 	}
 	out := &Cells{Column: *column, Numbers: numbers, Where: c.Where}
 	if c.Bucket == "" {
@@ -238,7 +286,7 @@ func (c *Distribution) Judge(t Target, a Answers) sentinel.Result {
 		j.bucket, _ = c.closes().closed(t)
 		j.label = " for " + c.closes().label(t, j.bucket)
 	}
-	return c.ofBucket(t, kind, j.judge(kind, newCompared(got.Groups, cells.Numbers, &c.Against)), a)
+	return c.ofBucket(t, kind, j.judge(kind, newCompared(got.Groups, cells, &c.Against)), a)
 }
 
 // distributionJudge compares one distance with the bounds.

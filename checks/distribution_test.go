@@ -359,3 +359,48 @@ func TestDistributionMessages(t *testing.T) {
 		}
 	}
 }
+
+// TestDistributionOfSpelledValues holds that the type of a column says what the configured
+// values mean, as for a list of valid values.
+func TestDistributionOfSpelledValues(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		halves := []map[string]string{{"1": "0.5", "0": "0.5"}}
+		types := map[string]string{"integer": "", "decimal(5,2)": "", "double precision": ""}
+		switch b.name {
+		case "postgres":
+			types["boolean"] = "::boolean"
+		case "mysql":
+			types["integer(5) zerofill"], types["tinyint(1)"] = "", ""
+			b.exec("CREATE TABLE bits (n bit(1))")
+			b.want("bits", &checks.Distribution{Column: "n", Against: checks.Against{Values: halves[0]}},
+				sentinel.Error, "which is not compared with values")
+		}
+		i := 0
+		for kind, cast := range types {
+			i++
+			table := fmt.Sprintf("spelled%d", i)
+			b.exec("CREATE TABLE " + table + " (n " + kind + ")")
+			b.exec("INSERT INTO " + table + " VALUES " + strings.TrimSuffix(strings.Repeat("(1"+cast+"), (0"+cast+"), ", 150), ", "))
+			spellings := slices.Clone(halves)
+			switch kind {
+			case "integer", "decimal(5,2)", "double precision", "integer(5) zerofill":
+				spellings = append(spellings, map[string]string{"1.00": "0.5", "00": "0.5"}, map[string]string{"1e0": "0.5", "-0": "0.5"})
+			case "boolean", "tinyint(1)":
+				spellings = append(spellings, map[string]string{"true": "0.5", "False": "0.5"})
+			}
+			for _, values := range spellings {
+				b.want(table, &checks.Distribution{Column: "n", Against: checks.Against{Values: values}}, sentinel.Pass, "distance of n is 0")
+			}
+			b.want(table, &checks.Distribution{Column: "n", Against: checks.Against{Values: map[string]string{"one": "1"}}},
+				sentinel.Error, `"one" is`)
+			b.want(table, &checks.Distribution{Column: "n", Against: checks.Against{Values: map[string]string{"1": "0.5", "01": "0.5"}}},
+				sentinel.Error, `"01" `)
+			b.exec("INSERT INTO " + table + " VALUES " + strings.TrimSuffix(strings.Repeat("(NULL), ", 300), ", "))
+			b.want(table, &checks.Distribution{Column: "n",
+				Against: checks.Against{Values: map[string]string{"1": "0.25", "0": "0.25", "null": "0.5"}}}, sentinel.Pass, "distance of n is 0")
+			b.want(table, &checks.Distribution{Column: "n",
+				Against: checks.Against{Values: map[string]string{"1": "0.5", "0": "0.5"}}}, sentinel.Fail, "")
+		}
+	})
+}
