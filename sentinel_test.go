@@ -149,13 +149,17 @@ func TestLayers(t *testing.T) {
 			"/warehouse",
 		},
 		"/app/server": {
-			"", "/agent", "/app/setup", "/backup", "/cluster", "/config", "/exporters", "/repair", "/store", "/telemetry",
+			"", "/agent", "/app/setup", "/app/unwatched", "/backup", "/cluster", "/config", "/exporters", "/repair", "/store",
+			"/telemetry", "/warehouse",
 			"/web", "/web/page", "/internal/panics", "/notify",
 			"/internal/wait",
 		},
 		"/demo":        {"", "/internal/wait", "/app/server", "/app/setup", "/store"},
 		"/drill":       {"", "/demo", "/scratch", "/store"},
-		"/app/propose": {"", "/anomaly", "/checks", "/config", "/warehouse"},
+		"/app/propose": {"", "/anomaly", "/checks", "/config", "/store", "/warehouse"},
+		"/app/unwatched": {
+			"/internal/panics", "/internal/wait", "", "/app/propose", "/config", "/exporters", "/store", "/warehouse", "/web/page",
+		},
 		"/app/cli": {
 			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/app/propose", "/app/server", "/app/setup", "/chart", "/checks", "/config",
 			"/contract", "/demo", "/docs", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",

@@ -54,10 +54,11 @@ type Config struct {
 	Routes         []notify.Route   // default routes if the file has none
 	Windows        []notify.Window  // maintenance
 	Exporters      []Exporter
-	URL            string   // address of the agent for people; may be empty
-	RepairsOff     bool     // the kill switch
-	RepairBudget   int      // largest number of repairs that may begin in an hour; 0: 60
-	Warnings       []string // settings that are allowed but probably mistakes
+	Unwatched      *Unwatched // nil: nobody looks for tables that nobody watches
+	URL            string     // address of the agent for people; may be empty
+	RepairsOff     bool       // the kill switch
+	RepairBudget   int        // largest number of repairs that may begin in an hour; 0: 60
+	Warnings       []string   // settings that are allowed but probably mistakes
 
 	// Secrets are the files and commands that secrets come from.
 	Secrets secrets.Set

@@ -49,6 +49,7 @@ type file struct {
 	Routes      []routeEntry               `yaml:"routes" doc:"Which incidents go to which channels. Default: all."`
 	Maintenance []windowEntry              `yaml:"maintenance" doc:"Times in which nobody is notified."`
 	Exporters   []exporterEntry            `yaml:"exporters" doc:"Destinations of results, beside /metrics."`
+	Unwatched   unwatchedEntry             `yaml:"unwatched" doc:"Looking daily for tables that nobody watches. off: it is not done."`
 }
 
 // inheritable holds the keys that datasets inherit from `defaults:`, and checks from
@@ -155,6 +156,29 @@ func (e *riskEntry) decodeNode(r *reader, n *yaml.Node) {
 }
 
 func (riskEntry) describe() description { return description{of: reflect.TypeFor[Risk](), off: true} }
+
+// unwatchedEntry is the value of `unwatched:`.
+type unwatchedEntry struct {
+	located
+	off   bool
+	value Unwatched
+}
+
+func (e *unwatchedEntry) decodeNode(r *reader, n *yaml.Node) {
+	if isNull(n) {
+		return
+	}
+	e.place(n)
+	if n.Kind == yaml.ScalarNode && (n.Value == "off" || n.Value == "false") {
+		e.off = true
+		return
+	}
+	e.off = !r.decode(n, &e.value)
+}
+
+func (unwatchedEntry) describe() description {
+	return description{of: reflect.TypeFor[Unwatched](), off: true}
+}
 
 // located holds the position of a value in the file.
 type located struct{ node *yaml.Node }

@@ -57,6 +57,7 @@ func (r *reader) config(root *yaml.Node) *Config {
 		Channels:       r.channels(&f),
 		Windows:        r.maintenance(f.Maintenance),
 		Exporters:      r.exporters(f.Exporters),
+		Unwatched:      r.unwatched(f.Unwatched),
 	}
 	c.Routes = notify.DefaultRoutes(c.Channels)
 	if !isNull(child(root, "routes")) {

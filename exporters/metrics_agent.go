@@ -135,6 +135,11 @@ var (
 		"Backups of the state that failed, and lists of them that could not be read.",
 		nil,
 	}
+	UnwatchedTables = Metric{
+		"sentinel_unwatched_tables", "gauge",
+		"Tables and views of the warehouse that the configuration neither names nor excludes, at the last daily look.",
+		[]string{"warehouse"},
+	}
 	StoreRolledBack = Metric{
 		"sentinel_store_rolled_back_seconds", "gauge",
 		"By how much the state was older at the start than it had been before, for a day. 0: it was not.",

@@ -19,6 +19,7 @@ func agentMetrics() []Metric {
 		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, StoreBytes, StoreCut,
 		Leading, StateShared,
 		BackupTimestamp, BackupDue, BackupSize, BackupsKept, BackupFailures, StoreRolledBack,
+		UnwatchedTables,
 		AgentsExpected, SecretsUnread, Peers, Tasks, WorkShared, ReloadSuccessful, ReloadTimestamp, ReplacedRunning, SeriesDropped,
 		DatasetInfo, Risk, Deadline, ArrivalsKnown, ExpectedArrival, RiskBrier, RiskSkill, RiskCalibration, RiskLead,
 		RiskModel,

@@ -27,6 +27,25 @@ func (s *Server) datasets(w http.ResponseWriter, r *http.Request) {
 	s.json(w, list, nil)
 }
 
+// unwatched returns what was found last of tables that nobody watches. No warehouse is asked.
+func (s *Server) unwatched(w http.ResponseWriter, r *http.Request) {
+	var known []page.UnwatchedWarehouse
+	on := false
+	if s.Unwatched != nil && s.Board != nil {
+		known, on = s.Unwatched.Known()
+	}
+	if !on {
+		s.text(w, http.StatusNotFound, page.ErrUnwatchedOff.Error())
+		return
+	}
+	list, err := s.Board.UnwatchedList(known, r.URL.Query())
+	if err != nil {
+		s.text(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	s.json(w, list, nil)
+}
+
 // results returns the last result of every check. The parameters dataset, which is a name
 // or a pattern as in the configuration, and check select some.
 func (s *Server) results(w http.ResponseWriter, r *http.Request) {

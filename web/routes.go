@@ -119,6 +119,17 @@ func (s *Server) datasetRoutes() []route {
 			},
 			Errors: map[int]string{http.StatusBadRequest: "A state is not known, or after is no dataset."},
 		}),
+		{"GET", "/api/v1/unwatched", s.unwatched, openapi.Operation{
+			ID: "listUnwatched", Group: ofDatasets, Role: access.Viewer, Answer: page.UnwatchedList{},
+			Summary: "The tables that nobody watches, with a proposal of checks, by name, at most 1000.",
+			Parameters: []openapi.Parameter{
+				{Name: "q", About: "Words that the name holds."}, {Name: "warehouse"}, {Name: "schema"},
+				{Name: "after", About: "The table before the first one: the last of an answer before."},
+			},
+			Errors: map[int]string{
+				http.StatusBadRequest: "after is no table.", http.StatusNotFound: "The configuration says unwatched: off.",
+			},
+		}},
 		reads("/api/v1/results", s.results, openapi.Operation{
 			ID: "listResults", Summary: "The last result of every check.", Group: ofDatasets, Answer: []sentinel.Result{},
 			Parameters: []openapi.Parameter{

@@ -62,10 +62,12 @@ type Server struct {
 	page.Condition
 	// Configuration may be nil: then no page shows it.
 	Configuration page.Configuration
-	Reloader      Reloader
-	Clock         sentinel.Clock
-	Log           *slog.Logger
-	Version       string
+	// Unwatched may be nil: then nobody looks for tables that nobody watches.
+	Unwatched page.Unwatched
+	Reloader  Reloader
+	Clock     sentinel.Clock
+	Log       *slog.Logger
+	Version   string
 	// StateName says where the state is, without secrets.
 	StateName string
 	// URL is the agent's address for people; "": not known.
@@ -160,7 +162,7 @@ func (s *Server) site() *page.Site {
 	}
 	site := &page.Site{
 		Store: s.Store, Agent: s.Agent, Board: board, Condition: s.Condition, Clock: s.Clock, Log: s.Log,
-		Version: s.Version, StateName: s.StateName, Configuration: s.Configuration,
+		Version: s.Version, StateName: s.StateName, Configuration: s.Configuration, Unwatched: s.Unwatched,
 	}
 	if u, err := url.Parse(s.URL); err == nil {
 		site.Base = strings.TrimSuffix(u.EscapedPath(), "/")

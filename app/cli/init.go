@@ -8,8 +8,6 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/app/propose"
-	"github.com/sentinel-dq/sentinel/config"
-	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
@@ -63,53 +61,18 @@ func (f proposing) run(cmd *cobra.Command, dsn string) (err error) {
 		return unavailable(errors.New("the catalog shows no table: does the user of the DSN have privileges on one?"))
 	}
 	source := propose.Source{
-		Warehouse: f.name, Dialect: db.Dialect, Catalog: catalog, Only: f.only, State: stateTables(catalog),
+		Warehouse: f.name, Dialect: db.Dialect, Catalog: catalog, Only: f.only, State: propose.StateTables(catalog),
 	}
 	if names, left := source.Names(); len(names) == 0 {
 		return fmt.Errorf("none of the %d tables is left to propose checks for (--dataset %q; left out: %v)",
 			len(catalog.Tables), f.only, left)
 	}
-	var known map[warehouse.TableName]propose.Past
+	p := propose.From(source, nil)
 	if !f.catalogOnly {
-		if known, err = propose.Read(ctx, db, source, clock); err != nil {
-			return err
-		}
-	}
-	p := propose.From(source, known)
-	if !f.catalogOnly {
-		p.AddChecks(propose.Values(ctx, db, source))
-		if err := tryProposal(cmd, p, dsn); err != nil {
+		if p, err = propose.FromRows(ctx, db, source, clock); err != nil {
 			return err
 		}
 	}
 	_, err = fmt.Fprint(cmd.OutOrStdout(), p.YAML())
 	return err
-}
-
-// tryProposal runs the proposed checks once, and leaves out those that would be wrong at once.
-func tryProposal(cmd *cobra.Command, p *propose.Proposal, dsn string) error {
-	cfg, err := config.Parse("sentinel.yaml", []byte(p.YAML()), func(string) (string, bool) { return dsn, true })
-	if err != nil {
-		return fmt.Errorf("the proposal: %w", err)
-	}
-	r, err := checkConfig(cmd, cfg, "", true)
-	if err != nil {
-		return err
-	}
-	p.Judge(cfg, r.results)
-	return nil
-}
-
-// stateTables are the tables of a Sentinel's state in a catalog.
-func stateTables(c *warehouse.Catalog) (own []warehouse.TableName) {
-	schemas := map[string][]string{}
-	for n := range c.Tables {
-		schemas[n.Schema] = append(schemas[n.Schema], n.Name)
-	}
-	for schema, names := range schemas {
-		for _, n := range store.OwnTables(names) {
-			own = append(own, warehouse.TableName{Schema: schema, Name: n})
-		}
-	}
-	return own
 }

@@ -168,7 +168,7 @@ func TestTablesOfAStateAreKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if own := stateTables(c); len(own) != len(c.Tables) || len(own) < 10 {
+	if own := propose.StateTables(c); len(own) != len(c.Tables) || len(own) < 10 {
 		t.Errorf("%d of %d: %v", len(own), len(c.Tables), c.Tables)
 	}
 }

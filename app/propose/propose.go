@@ -42,6 +42,10 @@ type Source struct {
 	Catalog   *warehouse.Catalog
 	Only      string                // pattern of the datasets; "" for all
 	State     []warehouse.TableName // tables of a Sentinel's state
+	// Schemas are proposed for besides that of the DSN, where schemas are databases.
+	Schemas []string
+	// NoValues leaves out proposals that list values of rows.
+	NoValues bool
 }
 
 // Facts are the facts of a catalog that a proposal needs.
@@ -114,7 +118,8 @@ func (s Source) Names() (kept []warehouse.TableName, left []string) {
 // elsewhere reports whether the DSN names another database than that of a table.
 func (s Source) elsewhere(n warehouse.TableName) bool {
 	_, isSchema := s.Dialect.(warehouse.DatabaseSchemas)
-	return isSchema && s.Only == "" && s.Catalog.DefaultSchema != "" && n.Schema != s.Catalog.DefaultSchema
+	return isSchema && s.Only == "" && s.Catalog.DefaultSchema != "" && n.Schema != s.Catalog.DefaultSchema &&
+		!slices.Contains(s.Schemas, n.Schema)
 }
 
 // internal reports whether a table is one of Sentinel's own: of a state, or of repairs.

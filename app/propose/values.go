@@ -32,7 +32,7 @@ func Values(ctx context.Context, db *warehouse.DB, s Source) map[warehouse.Table
 	for _, n := range names {
 		t := s.Catalog.Tables[n]
 		if tester, ok := s.Dialect.(warehouse.ValueTester); ok && t.Kind != warehouse.View && !t.Filtered {
-			v := valuesOf{db: db, dialect: s.Dialect, tester: tester, table: t}
+			v := valuesOf{db: db, dialect: s.Dialect, tester: tester, table: t, noWords: s.NoValues}
 			out[n] = v.checks(ctx)
 		}
 	}
@@ -45,6 +45,7 @@ type valuesOf struct {
 	dialect warehouse.Dialect
 	tester  warehouse.ValueTester
 	table   *warehouse.Table
+	noWords bool // no value is proposed
 }
 
 func (v valuesOf) checks(ctx context.Context) (out []Check) {
@@ -130,7 +131,7 @@ func (v valuesOf) mayBeKey(c warehouse.Column) bool {
 
 // words returns the values of a column that holds a few words, as YAML; nil if it does not.
 func (v valuesOf) words(ctx context.Context, c warehouse.Column) (list []string) {
-	if !c.Type.IsText() || c.Type.Family == warehouse.UUID || c.Type.Family == warehouse.Enum {
+	if v.noWords || !c.Type.IsText() || c.Type.Family == warehouse.UUID || c.Type.Family == warehouse.Enum {
 		return nil
 	}
 	name, err := v.dialect.Quote(c.Name)

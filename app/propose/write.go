@@ -43,6 +43,13 @@ func (p *Proposal) YAML() string {
 	return b.String()
 }
 
+// YAML writes the table as an item of `datasets:`.
+func (t *Table) YAML() string {
+	var b strings.Builder
+	t.write(&b)
+	return b.String()
+}
+
 func (t *Table) write(b *strings.Builder) {
 	fmt.Fprintf(b, "  - table: %s\n", text(t.Name.String()))
 	switch {

@@ -21,12 +21,14 @@ import (
 
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/app/setup"
+	"github.com/sentinel-dq/sentinel/app/unwatched"
 	"github.com/sentinel-dq/sentinel/cluster"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/telemetry"
+	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/web"
 	"github.com/sentinel-dq/sentinel/web/page"
 )
@@ -49,6 +51,7 @@ type term struct {
 	board        *page.Board // what the pages know
 	backups      backups
 	rollback     rollback
+	unwatched    *unwatched.Finder
 	repairsOff   *repair.StoredKillSwitch
 	leads        atomic.Bool
 	reloading    sync.Mutex // one reload at a time
@@ -81,6 +84,7 @@ func (s *Server) newTerm(ctx context.Context, state *store.Store) (*term, error)
 	}
 	t.repairsOff = killSwitch(state, s.config.RepairsOff)
 	t.makeAgent()
+	t.unwatched = t.finder()
 	t.server = t.web()
 	t.backups.term, t.backups.changed = t, make(chan struct{}, 1)
 	t.rollback.term, t.rollback.memory = t, s.remembered
@@ -125,6 +129,18 @@ func (t *term) makeAgent() {
 	t.agent = agent.New(cfg)
 }
 
+// finder finds tables that nobody watches, with sessions of its own.
+func (t *term) finder() *unwatched.Finder {
+	return unwatched.New(unwatched.Config{
+		Store: t.state, Metrics: t.metrics, Clock: t.Clock, Log: t.Log, InForce: t.inForce.Load, Ready: t.agent.Ready,
+		Open: func(cfg *config.Config, w warehouse.Config) (*warehouse.DB, error) {
+			w.MaxConnections = 1
+			return t.setup(cfg).Warehouse(w)
+		},
+		Changed: t.board.Unwatched,
+	})
+}
+
 // run runs the agent and its HTTP server until ctx ends, one of them fails, or
 // another agent leads. Then it closes everything, also the state.
 func (t *term) run(ctx context.Context) error {
@@ -147,6 +163,7 @@ func (t *term) run(ctx context.Context) error {
 	parts.Go(func() { (&unread{config: t.inForce.Load, metrics: t.metrics, log: t.Log}).keep(running) })
 	parts.Go(func() { t.backups.run(running) })
 	parts.Go(func() { t.rollback.run(running) })
+	parts.Go(func() { t.unwatched.Run(running) })
 	if t.member != nil {
 		parts.Go(func() { t.member.Run(running) })
 		parts.Go(func() { led = cluster.KeepLeading(running, t.state, leading{t}, t.Log); stop() })
@@ -173,6 +190,7 @@ func (t *term) web() *web.Server {
 		Board:         t.board,
 		Condition:     t,
 		Configuration: t,
+		Unwatched:     t.unwatched,
 		Reloader:      t,
 		Clock:         t.Clock,
 		Log:           t.Log,
@@ -257,6 +275,7 @@ func (t *term) tryReload(ctx context.Context) error {
 	t.metrics.AgentsExpected(cfg.Agents)
 	t.backups.put(t.setup(cfg).Keeper())
 	t.server.Use(cfg.Web)
+	t.unwatched.Reloaded()
 	t.Log.Info("configuration reloaded", "datasets", len(cfg.Datasets))
 	return nil
 }

@@ -56,17 +56,22 @@ func (w Writers) Close() (err error) {
 func (s Setup) Warehouses() (Warehouses, error) {
 	open := Warehouses{}
 	for _, w := range s.Config.Warehouses {
-		w.Clock = s.Clock
-		if s.Metrics != nil {
-			w.Observer = s.observe(w)
-		}
-		db, err := warehouse.Open(w)
+		db, err := s.Warehouse(w)
 		if err != nil {
 			return nil, errors.Join(err, open.Close())
 		}
 		open[w.Name] = db
 	}
 	return open, nil
+}
+
+// Warehouse opens one warehouse of the configuration.
+func (s Setup) Warehouse(w warehouse.Config) (*warehouse.DB, error) {
+	w.Clock = s.Clock
+	if s.Metrics != nil {
+		w.Observer = s.observe(w)
+	}
+	return warehouse.Open(w)
 }
 
 // Writers opens the sessions of every `repair_dsn`. No server needs to be up.

@@ -32,8 +32,9 @@ import (
 func main() {
 	url := flag.String("url", "", "address of an agent; by default that of a sample")
 	out := flag.String("out", ".", "folder of the pictures")
+	token := flag.String("token", "", "token to read the pages with; by default they are read as by anybody")
 	flag.Parse()
-	if err := start(*url, *out, flag.Args()); err != nil {
+	if err := start(*url, *out, *token, flag.Args()); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -47,9 +48,9 @@ var screensOfSample = []string{
 }
 
 // start takes pictures of an agent, or of the sample where there is no address.
-func start(url, out string, screens []string) (err error) {
+func start(url, out, token string, screens []string) (err error) {
 	if url != "" {
-		return run(url, out, "", screens)
+		return run(url, out, token, screens)
 	}
 	dir, err := os.MkdirTemp("", "sentinel-screens-")
 	if err != nil {

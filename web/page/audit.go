@@ -25,7 +25,7 @@ const auditRows = 100
 // auditActions are the beginnings of the words for what was done.
 var auditActions = []string{
 	"audit.", "baseline.", "config.", "incident.", "label.", "log", "notification.", "repair.", "repairs.", "segments.",
-	"silence.", "table.",
+	"silence.", "table.", "unwatched.",
 }
 
 // auditData is the content of history_audit.html.

@@ -98,6 +98,7 @@ func (q datasetQuery) matches(d *dataset, words []string) bool {
 
 // datasetsData is the content of datasets.html.
 type datasetsData struct {
+	tabs
 	Query                                    datasetQuery
 	All                                      int // in the configuration
 	Found                                    int // in the list
@@ -169,7 +170,7 @@ func boolInt(v bool) int {
 
 func (s *Site) listDatasets(ctx context.Context, q datasetQuery) (datasetsData, error) {
 	all := s.Board.all()
-	d := datasetsData{Query: q, All: len(all)}
+	d := datasetsData{tabs: s.tabs("/datasets"), Query: q, All: len(all)}
 	d.choices(all)
 	words := strings.Fields(strings.ToLower(q.Text))
 	counts := map[sentinel.Status]int{}

@@ -19,6 +19,7 @@ import (
 //	check     a check has run
 //	incident  an incident has begun, changed or ended
 //	repair    a repair has moved on
+//	unwatched tables that nobody watches were looked for
 const (
 	mostStreams  = 64               // open streams; every tab has one, and the server takes 128 connections
 	streamLength = 50 * time.Second // a stream ends before the server's limit of an answer; the browser asks again

@@ -99,6 +99,8 @@ type Site struct {
 	Board *Board
 	// Configuration may be nil: then no page shows it.
 	Configuration Configuration
+	// Unwatched may be nil: then nobody looks for tables that nobody watches.
+	Unwatched Unwatched
 	Condition
 	Clock   sentinel.Clock
 	Log     *slog.Logger

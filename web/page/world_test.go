@@ -22,6 +22,7 @@ import (
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/web"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // world is a site of which every screen has something to show. Wherever others may write, its
@@ -122,9 +123,12 @@ func newWorld(t *testing.T, text string, change ...func(*web.Server)) *world {
 	w.site = serve(t, append([]func(*web.Server){func(s *web.Server) {
 		s.Agent = teller{risky{agent.New(agent.Config{Clock: s.Clock}), []sentinel.Risk{risk}}, text}
 		s.Configuration, s.Condition, s.StateName, s.Version = entry(text), condition{text}, text, text
+		s.Unwatched = unwatchedOf(of, text)
 	}}, change...)...)
 	w.paths = map[string][]string{
 		"overview.html": {"/"}, "datasets.html": {"/datasets", "/datasets?sort=oldest", "/datasets?q=" + url.QueryEscape(text)},
+		"unwatched.html": {"/datasets/unwatched", "/datasets/unwatched?sort=rows&q=" + url.QueryEscape(text)},
+		"proposal.html":  {"/datasets/unwatched/proposal?of=" + url.QueryEscape(unwatchedOf(of, text).all[0].Tables[0].Table.String())},
 		"dataset.html":   {"/datasets/" + url.PathEscape(of.Warehouse) + "/" + url.PathEscape(text) + "/" + url.PathEscape(text)},
 		"lineage.html":   {"/lineage", "/lineage?of=" + url.QueryEscape(of.String())},
 		"incidents.html": {"/incidents"}, "incident.html": {"/incidents/i1", "/incidents/i0", "/incidents/i2"},
@@ -139,6 +143,15 @@ func newWorld(t *testing.T, text string, change ...func(*web.Server)) *world {
 	}
 	w.fill(of)
 	return w
+}
+
+// unwatchedOf are tables beside one that is watched, of which nobody watches any.
+func unwatchedOf(of sentinel.Table, text string) *looking {
+	of.Name += "?"
+	one := page.UnwatchedTable{Table: of, Kind: text, Rows: 7, Proposal: text, RowsRead: noon, Failed: text}
+	return &looking{all: []page.UnwatchedWarehouse{{
+		Name: of.Warehouse, Read: noon, Failed: text, Relations: 7, Count: 1, Excluded: 1, Tables: []page.UnwatchedTable{one},
+	}}}
 }
 
 // fill records datasets in every state, incidents and repairs.

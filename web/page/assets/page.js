@@ -173,8 +173,29 @@
     }
   }
 
+  // Texts that are made to be copied get a button. Where the browser gives no clipboard, the text is selected.
+  function copies(within) {
+    for (const text of within.querySelectorAll("pre[data-copy]")) {
+      if (text.nextElementSibling?.matches(".copy")) continue;
+      const button = document.createElement("button");
+      button.className = "btn copy";
+      button.type = "button";
+      button.textContent = "Copy";
+      button.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(text.textContent);
+          button.textContent = "Copied";
+        } catch {
+          getSelection().selectAllChildren(text);
+          button.textContent = "Selected: copy it by the keyboard";
+        }
+      });
+      text.after(button);
+    }
+  }
+
   // Requests by script say which page they come from, as forms do.
   document.addEventListener("htmx:after:swap", () => ready());
-  function ready() { localTimes(document); charts(document); }
+  function ready() { localTimes(document); charts(document); copies(document); }
   ready();
 })();
