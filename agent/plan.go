@@ -49,6 +49,14 @@ type Dataset struct {
 	Gone bool
 }
 
+// Tags returns the tags of the dataset, sorted. They are those of each of its checks.
+func (d Dataset) Tags() []string {
+	if len(d.Checks) == 0 {
+		return nil
+	}
+	return d.Checks[0].Meta.Tags
+}
+
 // Exporter is a destination of results.
 type Exporter struct {
 	Name string

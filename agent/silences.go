@@ -142,7 +142,7 @@ func (a *Agent) Silences(ctx context.Context) ([]notify.SilenceStatus, error) {
 	return all, nil
 }
 
-// silenceTarget is a check that a silence may be about. It has the tier and the owner if it
+// silenceTarget is a check that a silence may be about. It has the tags, the tier and the owner if it
 // is configured.
 type silenceTarget struct {
 	sentinel.Incident
@@ -153,7 +153,7 @@ type silenceTarget struct {
 func silenceTargets(datasets []Dataset) (all []silenceTarget) {
 	for _, d := range datasets {
 		for _, c := range d.Checks {
-			i := sentinel.Incident{Table: d.Table, Check: c.Common().ID, Tier: c.Meta.Tier, Owner: c.Meta.Owner}
+			i := sentinel.Incident{Table: d.Table, Check: c.Common().ID, Tier: c.Meta.Tier, Owner: c.Meta.Owner, Tags: c.Meta.Tags}
 			all = append(all, silenceTarget{i, true})
 		}
 	}
@@ -179,7 +179,7 @@ func (a *Agent) silenceStatus(s notify.Silence, targets []silenceTarget, now tim
 		seen[t.Table] = true
 		of := s
 		if !t.configured {
-			of.Tier, of.Owner = "", "" // not known here
+			of.Tag, of.Tier, of.Owner = "", "", "" // not known here
 		}
 		if of.Covers(t.Incident) {
 			matched[t.Table] = true

@@ -35,7 +35,7 @@ func TestSilencesAreBoundedListedAndEnded(t *testing.T) {
 	var log bytes.Buffer
 	a.log = slog.New(slog.NewTextHandler(&log, nil))
 	a.setNotifications(&Notifications{MaxSilence: 48 * time.Hour})
-	a.datasets = []Dataset{{Table: w.table, Checks: []Check{{Check: &checks.RowCount{}, Meta: Meta{Owner: "bob"}}}}}
+	a.datasets = []Dataset{{Table: w.table, Checks: []Check{{Check: &checks.RowCount{}, Meta: Meta{Owner: "bob", Tags: []string{"finance", "pii"}}}}}}
 	set := func(s notify.Silence) string {
 		if err := a.Silence(t.Context(), s); err != nil {
 			return err.Error()
@@ -44,6 +44,8 @@ func TestSilencesAreBoundedListedAndEnded(t *testing.T) {
 	}
 	everything := silenceOf("all", "", w.now, time.Hour)
 	everything.All = true
+	tagged, mistyped := silenceOf("s6", "", w.now, time.Hour), silenceOf("s7", "", w.now, time.Hour)
+	tagged.Tag, mistyped.Tag = "fin*", "Finance"
 	for _, c := range []struct {
 		silence notify.Silence
 		refused string
@@ -55,6 +57,8 @@ func TestSilencesAreBoundedListedAndEnded(t *testing.T) {
 		{silenceOf("s4", "*.%", w.now, time.Hour), "matches everything"},
 		{notify.Silence{ID: "s5", Incident: "nothing", From: w.now, Until: w.now.Add(time.Hour), Who: "a", Why: "b"}, ""},
 		{everything, ""},
+		{tagged, ""},
+		{mistyped, ""},
 	} {
 		if got := set(c.silence); (got == "") != (c.refused == "") || !strings.Contains(got, c.refused) {
 			t.Errorf("%+v: %q, want %q", c.silence, got, c.refused)
@@ -65,21 +69,21 @@ func TestSilencesAreBoundedListedAndEnded(t *testing.T) {
 	for _, s := range all {
 		brief = append(brief, s.ID+" "+s.What()+map[bool]string{true: " matches nothing"}[s.Warning != ""])
 	}
-	want := "s5 incident nothing matches nothing, all everything, s1 dataset w.main.*, " +
-		"s2 dataset w.main.mistyped matches nothing"
+	want := "s5 incident nothing matches nothing, all everything, s6 tag fin*, s7 tag Finance matches nothing, " +
+		"s1 dataset w.main.*, s2 dataset w.main.mistyped matches nothing"
 	if got := strings.Join(brief, ", "); err != nil || got != want {
 		t.Errorf("%s, %v", got, err)
 	}
 	logged := map[string]bool{}
 	a.watchSilences(t.Context(), logged)
 	a.watchSilences(t.Context(), logged)
-	if n := strings.Count(log.String(), "a silence matches nothing"); n != 2 {
-		t.Errorf("%d lines for two silences: %s", n, &log)
+	if n := strings.Count(log.String(), "a silence matches nothing"); n != 3 {
+		t.Errorf("%d lines for three silences: %s", n, &log)
 	}
 	if _, err := a.EndSilence(t.Context(), "nobody", "ann", ""); err == nil || !strings.Contains(err.Error(), "silence list") {
 		t.Error(err)
 	}
-	for _, id := range []string{"s1", "all"} {
+	for _, id := range []string{"s1", "all", "s6", "s7"} {
 		if _, err := a.EndSilence(t.Context(), id, "bob", "done"); err != nil {
 			t.Fatal(err)
 		}

@@ -14,8 +14,9 @@ import (
 
 // Source is what a contract is written from.
 type Source struct {
-	Config  importers.File // the configuration; its variables stay as they are written
-	Pattern string         // names the datasets that are written, such as shop.public.*; "": all
+	Config importers.File // the configuration; its variables stay as they are written
+	// Selects reports whether the entry of datasets: that begins at a line is written; nil: all are.
+	Selects func(line int) bool
 	// Columns are those of the catalog, by the table as it is configured; nil: none are written but
 	// those that a schema check declares.
 	Columns map[sentinel.Table][]Column
@@ -43,7 +44,7 @@ func Export(s Source) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s:%d: a contract names tables, this is none: %w", s.Config.Name, d.Line, err)
 		}
-		if s.Pattern != "" && !sentinel.MatchTable(s.Pattern, table) {
+		if s.Selects != nil && !s.Selects(d.Line) {
 			continue
 		}
 		o := &object{name: name, properties: map[string]*entry{}}

@@ -48,10 +48,11 @@ type Window struct {
 	Dataset []string `yaml:"dataset" doc:"Tables that it holds for, with * and %. Default: all."`
 	Tier    []string `yaml:"tier" enum:"critical,warning,info" doc:"Tiers that it holds for. Default: all."`
 	Owner   []string `yaml:"owner" doc:"Owners that it holds for, with * and %. Default: all."`
+	Tag     []string `yaml:"tag" doc:"Tags of the dataset of which one must match, with * and %. Default: any."`
 }
 
 func (w *Window) matches(i sentinel.Incident) bool {
-	return matchTable(w.Dataset, i.Table) && matchAny(w.Tier, i.Tier) && matchAny(w.Owner, i.Owner)
+	return matchTable(w.Dataset, i.Table) && matchAny(w.Tier, i.Tier) && matchAny(w.Owner, i.Owner) && matchTags(w.Tag, i.Tags)
 }
 
 // Validate reads the times; a window must be validated before it is used.

@@ -172,6 +172,10 @@ func matchTags(patterns, tags []string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(tags, func(t string) bool { return matchAny(patterns, t) })
 }
 
+// MatchTag reports whether a pattern matches one of the tags of a dataset, by the rules of routes:
+// * and % stand for any text, and case counts.
+func MatchTag(pattern string, tags []string) bool { return matchTags([]string{pattern}, tags) }
+
 // matchTable reports whether one of the patterns names a table, by the rules of the
 // configuration. Without patterns every table matches.
 func matchTable(patterns []string, t sentinel.Table) bool {

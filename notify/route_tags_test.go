@@ -3,6 +3,7 @@ package notify
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 )
@@ -30,6 +31,29 @@ func TestRoutesByTag(t *testing.T) {
 		routes := []Route{{Tag: strings.Fields(c.early)}, {Tag: strings.Fields(c.late)}}
 		if got := Hides(routes, 1); got != c.want {
 			t.Errorf("%+v: hidden by %d", c, got)
+		}
+	}
+}
+
+// A silence and a window by tags hold for the datasets of which one tag matches, by the rule of routes.
+func TestQuietByTag(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		pattern, tags string
+		want          bool
+	}{
+		{"", "", true}, {"", "a b", true}, {"pii", "finance pii", true}, {"pii", "finance", false}, {"pii", "", false},
+		{"fin*", "x finance", true}, {"Pii", "pii", false}, {"*", "", false}, {"%", "a", true},
+	} {
+		i := sentinel.Incident{ID: "i", Table: sentinel.Table{Warehouse: "w", Name: "t"}, Tags: strings.Fields(c.tags)}
+		s := Silence{Tag: c.pattern, From: from, Until: from.Add(time.Hour)}
+		if got := s.Suppresses(i, from); got != c.want {
+			t.Errorf("silence %+v: %v", c, got)
+		}
+		w := Window{Tag: strings.Fields(c.pattern)}
+		if got := w.matches(i); got != c.want || MatchTag(c.pattern, i.Tags) != c.want && c.pattern != "" {
+			t.Errorf("window %+v: %v", c, got)
 		}
 	}
 }

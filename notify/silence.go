@@ -18,6 +18,7 @@ type Silence struct {
 	Dataset  string    `json:"dataset,omitempty"`  // as for [sentinel.MatchTable]; "": any
 	Check    string    `json:"check,omitempty"`    // a check's id, with * and %; "": any
 	Finding  string    `json:"finding,omitempty"`  // a finding's key, with * and %; "": any
+	Tag      string    `json:"tag,omitempty"`      // a tag of the dataset, with * and %; "": any
 	Tier     string    `json:"tier,omitempty"`
 	Owner    string    `json:"owner,omitempty"`
 	All      bool      `json:"all,omitempty"` // it may match everything
@@ -36,10 +37,10 @@ const longestReason = 1000
 // Validate requires what every silence must have: a bound in time, something that it
 // matches, and who set it and why. One that matches everything must say so.
 func (s Silence) Validate() error {
-	given := s.Incident + s.Dataset + s.Check + s.Finding + s.Tier + s.Owner
+	given := s.Incident + s.Dataset + s.Check + s.Finding + s.Tag + s.Tier + s.Owner
 	switch {
 	case given == "" && !s.All:
-		return errors.New("silence: say what: an incident, dataset, check, finding, tier or owner")
+		return errors.New("silence: say what: an incident, dataset, check, finding, tag, tier or owner")
 	case s.Until.IsZero() || !s.Until.After(s.From):
 		return errors.New("silence: until: want a time after its beginning")
 	case s.Who == "" || s.Why == "":
@@ -80,7 +81,7 @@ func (s Silence) Suppresses(i sentinel.Incident, now time.Time) bool {
 
 // Covers reports whether the silence is about a check of a dataset, at any time, and
 // whichever incident or finding it names. Of the incident only the table, the check, the
-// tier and the owner are read.
+// tags, the tier and the owner are read.
 func (s Silence) Covers(i sentinel.Incident) bool {
 	for _, m := range [...]struct{ pattern, value string }{
 		{s.Check, i.Check},
@@ -91,7 +92,7 @@ func (s Silence) Covers(i sentinel.Incident) bool {
 			return false
 		}
 	}
-	return s.Dataset == "" || sentinel.MatchTable(s.Dataset, i.Table)
+	return (s.Tag == "" || MatchTag(s.Tag, i.Tags)) && (s.Dataset == "" || sentinel.MatchTable(s.Dataset, i.Table))
 }
 
 // What says in words what the silence matches.
@@ -102,6 +103,7 @@ func (s Silence) What() string {
 		{"dataset", s.Dataset},
 		{"check", s.Check},
 		{"finding", s.Finding},
+		{"tag", s.Tag},
 		{"tier", s.Tier},
 		{"owner", s.Owner},
 	} {

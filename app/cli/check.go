@@ -21,7 +21,8 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	var dataset, format string
+	var of selection
+	var format string
 	var judge judgement
 	var noState bool
 	cmd := &cobra.Command{
@@ -38,7 +39,7 @@ history but are not recorded.
 			if !slices.Contains(formats, format) || !slices.Contains(levels, judge.failOn) {
 				return errors.New("want --format text, json or junit and --fail-on warn or fail")
 			}
-			r, err := checkOnce(cmd, dataset, noState)
+			r, err := checkOnce(cmd, of, noState)
 			if err != nil {
 				return err
 			}
@@ -48,7 +49,7 @@ history but are not recorded.
 			return judge.verdict(r.results)
 		},
 	}
-	cmd.Flags().StringVar(&dataset, "dataset", "", "check only the datasets that match, such as shop.public.*")
+	of.flags(cmd.Flags(), "check")
 	judge.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "output format: text, json or junit")
 	cmd.Flags().BoolVar(&noState, "no-state", false, "do not read or write the state")
@@ -63,16 +64,16 @@ type report struct {
 
 // checkOnce runs the checks of the datasets that match, and records their
 // results unless an agent runs or noState is set.
-func checkOnce(cmd *cobra.Command, dataset string, noState bool) (r report, err error) {
+func checkOnce(cmd *cobra.Command, of selection, noState bool) (r report, err error) {
 	cfg, err := load(cmd)
 	if err != nil {
 		return r, err
 	}
-	return checkConfig(cmd, cfg, dataset, noState)
+	return checkConfig(cmd, cfg, of, noState)
 }
 
 // checkConfig is [checkOnce] of a configuration that is read.
-func checkConfig(cmd *cobra.Command, cfg *config.Config, dataset string, noState bool) (r report, err error) {
+func checkConfig(cmd *cobra.Command, cfg *config.Config, of selection, noState bool) (r report, err error) {
 	ctx := cmd.Context()
 	open, err := setupOf(cfg).Warehouses()
 	if err != nil {
@@ -97,7 +98,7 @@ func checkConfig(cmd *cobra.Command, cfg *config.Config, dataset string, noState
 	for _, p := range problems {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}
-	if datasets, err = only(datasets, dataset); err != nil {
+	if datasets, err = only(datasets, of); err != nil {
 		return r, err
 	}
 	outcomes := runJobs(ctx, env, jobsOf(datasets))

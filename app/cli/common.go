@@ -3,13 +3,16 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/app/setup"
 	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -57,23 +60,64 @@ func reader(cmd *cobra.Command) (*store.Store, error) {
 	return s, unavailable(err)
 }
 
-// only keeps the datasets a pattern like shop.public.* names; "" keeps all. Parts in
-// double quotes are exact. A name without a schema means the table of any schema.
-func only(datasets []agent.Dataset, pattern string) ([]agent.Dataset, error) {
-	if pattern == "" {
+// selection says which datasets a command is about. Where both are given, both must match.
+type selection struct {
+	// dataset is a pattern like shop.public.*; "": any. Parts in double quotes are exact. A
+	// name without a schema means the table of any schema.
+	dataset string
+	tag     string // a pattern of which one tag of the dataset must match, as of a route; "": any
+}
+
+// flags adds the flags of a selection. does says what the command does with the datasets.
+func (s *selection) flags(f *pflag.FlagSet, does string) {
+	f.StringVar(&s.dataset, "dataset", "", does+" only the datasets that match, such as shop.public.*")
+	f.StringVar(&s.tag, "tag", "", does+" only the datasets with a tag that matches, such as finance")
+}
+
+// valid returns what is wrong with the flags.
+func (s selection) valid() error {
+	if s.dataset == "" {
+		return nil
+	}
+	if err := sentinel.CheckPatterns(s.dataset); err != nil {
+		return fmt.Errorf("--dataset: %w", err)
+	}
+	return nil
+}
+
+// has reports whether a table with its tags is selected.
+func (s selection) has(t sentinel.Table, tags []string) bool {
+	return (s.dataset == "" || sentinel.MatchTable(s.dataset, t)) && (s.tag == "" || notify.MatchTag(s.tag, tags))
+}
+
+// String is the flags as they were given.
+func (s selection) String() string {
+	var given []string
+	if s.dataset != "" {
+		given = append(given, "--dataset "+s.dataset)
+	}
+	if s.tag != "" {
+		given = append(given, "--tag "+s.tag)
+	}
+	return strings.Join(given, " ")
+}
+
+// only keeps the datasets of a selection. It is an error if there is none.
+func only(datasets []agent.Dataset, s selection) ([]agent.Dataset, error) {
+	if s == (selection{}) {
 		return datasets, nil
 	}
-	if err := sentinel.CheckPatterns(pattern); err != nil {
-		return nil, fmt.Errorf("--dataset: %w", err)
+	if err := s.valid(); err != nil {
+		return nil, err
 	}
 	var kept []agent.Dataset
 	for _, d := range datasets {
-		if sentinel.MatchTable(pattern, d.Table) {
+		if s.has(d.Table, d.Tags()) {
 			kept = append(kept, d)
 		}
 	}
 	if len(kept) == 0 {
-		return nil, fmt.Errorf("--dataset %s names none of the %d datasets", pattern, len(datasets))
+		return nil, fmt.Errorf("%s names none of the %d datasets", s, len(datasets))
 	}
 	return kept, nil
 }

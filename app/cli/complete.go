@@ -9,11 +9,13 @@ import (
 	"github.com/sentinel-dq/sentinel/config"
 )
 
-// completeNames lets a shell complete --dataset and --check of all commands by the names
+// completeNames lets a shell complete --dataset, --check and --tag of all commands by the names
 // in the configuration.
 func completeNames(cmd *cobra.Command) error {
 	var failed []error
-	for flag, names := range map[string]func(*config.Config) []string{"dataset": datasetNames, "check": checkNames} {
+	for flag, names := range map[string]func(*config.Config) []string{
+		"dataset": datasetNames, "check": checkNames, "tag": tagNames,
+	} {
 		if cmd.Flags().Lookup(flag) != nil {
 			failed = append(failed, cmd.RegisterFlagCompletionFunc(flag, completeBy(names)))
 		}
@@ -40,6 +42,13 @@ func completeBy(names func(*config.Config) []string) cobra.CompletionFunc {
 func datasetNames(cfg *config.Config) (names []string) {
 	for _, d := range cfg.Datasets {
 		names = append(names, d.Pattern.String())
+	}
+	return names
+}
+
+func tagNames(cfg *config.Config) (names []string) {
+	for _, d := range cfg.Datasets {
+		names = append(names, d.Tags...)
 	}
 	return names
 }

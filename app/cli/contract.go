@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -33,7 +34,7 @@ func newContract() *cobra.Command {
 }
 
 func newContractExport() *cobra.Command {
-	var dataset string
+	var of selection
 	var types bool
 	cmd := &cobra.Command{
 		Use:   "export",
@@ -45,18 +46,16 @@ that "sentinel import odcs" gives the same checks. Sends no statement to a wareh
 		Example: `  sentinel contract export --dataset 'shop.public.*' > shop.odcs.yaml
   sentinel contract export --types > shop.odcs.yaml`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return exportContract(cmd, dataset, types) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return exportContract(cmd, of, types) },
 	}
-	cmd.Flags().StringVar(&dataset, "dataset", "", "write only the datasets that match, such as shop.public.*")
+	of.flags(cmd.Flags(), "write")
 	cmd.Flags().BoolVar(&types, "types", false, "also write the columns of the catalogs, with their types")
 	return cmd
 }
 
-func exportContract(cmd *cobra.Command, dataset string, types bool) error {
-	if dataset != "" {
-		if err := sentinel.CheckPatterns(dataset); err != nil {
-			return fmt.Errorf("--dataset: %w", err)
-		}
+func exportContract(cmd *cobra.Command, of selection, types bool) error {
+	if err := of.valid(); err != nil {
+		return err
 	}
 	path, err := cmd.Flags().GetString("config")
 	if err != nil {
@@ -73,9 +72,11 @@ func exportContract(cmd *cobra.Command, dataset string, types bool) error {
 	if err != nil {
 		return err
 	}
-	source := contract.Source{Config: importers.File{Name: path, Data: data}, Pattern: dataset}
+	source := contract.Source{Config: importers.File{Name: path, Data: data}, Selects: func(line int) bool {
+		return slices.ContainsFunc(cfg.Datasets, func(d config.Dataset) bool { return d.Line == line && of.has(d.Table, d.Tags) })
+	}}
 	if types {
-		if source.Columns, err = catalogColumns(cmd.Context(), cfg, dataset); err != nil {
+		if source.Columns, err = catalogColumns(cmd.Context(), cfg, of); err != nil {
 			return err
 		}
 	}
@@ -98,7 +99,7 @@ var logicalTypes = map[warehouse.Family]string{
 // catalogColumns reads the columns of the configured tables that match. A table that does not
 // exist, or whose columns cannot be read, is an error: a contract without them would promise less.
 func catalogColumns(
-	ctx context.Context, cfg *config.Config, pattern string,
+	ctx context.Context, cfg *config.Config, of selection,
 ) (found map[sentinel.Table][]contract.Column, err error) {
 	open, err := setupOf(cfg).Warehouses()
 	if err != nil {
@@ -108,7 +109,7 @@ func catalogColumns(
 	found = map[sentinel.Table][]contract.Column{}
 	catalogs := map[string]*warehouse.Catalog{}
 	for _, d := range cfg.Datasets {
-		if d.Pattern.Wild() || pattern != "" && !sentinel.MatchTable(pattern, d.Table) {
+		if d.Pattern.Wild() || !of.has(d.Table, d.Tags) {
 			continue
 		}
 		c := catalogs[d.Table.Warehouse]
@@ -172,7 +173,7 @@ What the contract says beyond checks is listed on standard error.
 			if err != nil {
 				return err
 			}
-			r, err := checkConfig(cmd, cfg, "", true)
+			r, err := checkConfig(cmd, cfg, selection{}, true)
 			if err != nil {
 				return err
 			}

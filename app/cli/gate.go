@@ -17,24 +17,27 @@ import (
 )
 
 func newGate() *cobra.Command {
-	var dataset string
+	var of selection
 	var judge judgement
 	var maxAge time.Duration
 	cmd := &cobra.Command{
 		Use:   "gate",
 		Short: "Stop a pipeline before it reads bad data: exit by the last results of a dataset",
-		Long: `Reads the last results from the agent's state. Sends no statement to a warehouse.
+		Long: `Reads the last results from the agent's state. Sends no statement to a warehouse. With
+--tag: those of all datasets with a tag that matches.
 
 It also ends with 3 if the dataset is not configured, a check has no result, or a result is
 too old.
 
 ` + exitCodes,
-		Example: "  sentinel gate --dataset shop.public.orders --max-age 15m && dbt run",
-		Args:    cobra.NoArgs,
+		Example: `  sentinel gate --dataset shop.public.orders --max-age 15m && dbt run
+  sentinel gate --tag finance && dbt run`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			name, err := parseDataset(dataset)
-			if err != nil {
-				return err
+			if of.dataset != "" {
+				if _, err := parseDataset(of.dataset); err != nil {
+					return err
+				}
 			}
 			if cmd.Flags().Changed("max-age") && maxAge <= 0 {
 				return fmt.Errorf("--max-age %s: want an age above 0, such as 15m", maxAge)
@@ -48,7 +51,7 @@ too old.
 				return unavailable(err)
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			results, err := gateResults(cmd.Context(), cfg, s, name)
+			results, err := gateAll(cmd.Context(), cfg, s, of)
 			if err != nil {
 				return unavailable(err)
 			}
@@ -64,13 +67,51 @@ too old.
 			return judge.verdict(results)
 		},
 	}
-	cmd.Flags().StringVar(&dataset, "dataset", "", "dataset: warehouse.schema.table")
+	cmd.Flags().StringVar(&of.dataset, "dataset", "", "dataset: warehouse.schema.table")
+	cmd.Flags().StringVar(&of.tag, "tag", "", "all datasets with a tag that matches, such as finance")
 	judge.flags(cmd)
 	cmd.Flags().DurationVar(&maxAge, "max-age", 0, "exit with 3 if a result is older")
-	if err := cmd.MarkFlagRequired("dataset"); err != nil {
-		panic(err)
-	}
+	cmd.MarkFlagsOneRequired("dataset", "tag")
+	cmd.MarkFlagsMutuallyExclusive("dataset", "tag")
 	return cmd
+}
+
+// gateAll returns the last results of the dataset, or of all datasets with the tag.
+func gateAll(ctx context.Context, cfg *config.Config, s *store.Store, of selection) (all []sentinel.Result, err error) {
+	names := []string{of.dataset}
+	if of.tag != "" {
+		found, err := setupOf(cfg).RememberedDatasets(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		datasets, err := only(found.Datasets, of)
+		if err != nil {
+			return nil, errors.Join(append(found.Problems, err)...)
+		}
+		for _, d := range cfg.Datasets {
+			if d.Pattern.Wild() && of.has(d.Table, d.Tags) && !slices.ContainsFunc(datasets, func(o agent.Dataset) bool {
+				return d.Names(o.Table)
+			}) {
+				return nil, fmt.Errorf("no table of %s is known yet: does the agent run?", d.Pattern)
+			}
+		}
+		names = nil
+		for _, d := range datasets {
+			names = append(names, d.Table.String())
+		}
+	}
+	for _, name := range names {
+		p, err := parseDataset(name)
+		if err != nil {
+			return nil, err
+		}
+		results, err := gateResults(ctx, cfg, s, p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, results...)
+	}
+	return all, nil
 }
 
 // gateResults returns the last results of the checks that are configured for a name. It

@@ -16,7 +16,7 @@ import (
 )
 
 func newPlan() *cobra.Command {
-	var dataset string
+	var of selection
 	var explain bool
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -40,14 +40,14 @@ the engine's plan of each statement.`,
 			if len(found.Problems) > 0 {
 				return unavailable(errors.Join(found.Problems...))
 			}
-			datasets, err := only(found.Datasets, dataset)
+			datasets, err := only(found.Datasets, of)
 			if err != nil {
 				return err
 			}
 			return printPlan(cmd, open, jobsOf(datasets), explain)
 		},
 	}
-	cmd.Flags().StringVar(&dataset, "dataset", "", "print only the datasets that match, such as shop.public.*")
+	of.flags(cmd.Flags(), "print")
 	cmd.Flags().BoolVar(&explain, "explain", false, "print the engine's plan of each statement too")
 	return cmd
 }

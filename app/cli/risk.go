@@ -27,13 +27,14 @@ func newRisk() *cobra.Command {
   sentinel risk report`,
 	}
 	var plot string
+	var of selection
 	report := &cobra.Command{
 		Use:     "report",
 		Short:   "Report the quality of the last 30 predictions of each dataset",
 		Args:    cobra.NoArgs,
 		Example: "  sentinel risk report --plot reliability.svg",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := forecasts(cmd, "")
+			all, err := forecasts(cmd, of)
 			if err != nil {
 				return err
 			}
@@ -45,6 +46,7 @@ func newRisk() *cobra.Command {
 			return printRiskReport(cmd.OutOrStdout(), all)
 		},
 	}
+	of.flags(report.Flags(), "report")
 	report.Flags().StringVar(&plot, "plot", "", "draw forecasts and outcomes into this .svg file")
 	cmd.AddCommand(report, &cobra.Command{
 		Use:     "explain DATASET",
@@ -52,7 +54,7 @@ func newRisk() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		Example: "  sentinel risk explain shop.public.orders",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found, err := forecasts(cmd, args[0])
+			found, err := forecasts(cmd, selection{dataset: args[0]})
 			if err != nil {
 				return err
 			}
@@ -69,7 +71,7 @@ func newRisk() *cobra.Command {
 
 // forecasts are those of the configured datasets with a deadline, as the store
 // remembers them.
-func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err error) {
+func forecasts(cmd *cobra.Command, of selection) (out []*agent.Forecast, err error) {
 	cfg, err := loadFor(cmd, "state")
 	if err != nil {
 		return nil, err
@@ -86,7 +88,7 @@ func forecasts(cmd *cobra.Command, pattern string) (out []*agent.Forecast, err e
 	for _, p := range found.Problems {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}
-	datasets, err := only(found.Datasets, pattern)
+	datasets, err := only(found.Datasets, of)
 	if err != nil {
 		return nil, err
 	}

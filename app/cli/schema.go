@@ -25,14 +25,15 @@ func newSchema() *cobra.Command {
 		Example: `  sentinel schema diff
   sentinel schema accept --dataset shop.public.orders --why 'release 42'`,
 	}
-	var dataset, why string
+	var of selection
+	var why string
 	diff := &cobra.Command{
 		Use:     "diff",
 		Short:   "Read the schemas of the tables now and print the drifts of every schema check",
 		Example: "  sentinel schema diff --dataset shop.public.orders",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := checkOnce(cmd, dataset, false)
+			r, err := checkOnce(cmd, of, false)
 			if err != nil {
 				return err
 			}
@@ -48,10 +49,10 @@ agent runs, the command asks the agent to do it: this needs the token: key in th
 configuration.`,
 		Example: "  sentinel schema accept --dataset shop.public.orders --why 'release 42'",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return acceptSchema(cmd, dataset, why) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return acceptSchema(cmd, of, why) },
 	}
 	for _, c := range []*cobra.Command{diff, accept} {
-		c.Flags().StringVar(&dataset, "dataset", "", "use only the datasets that match, such as shop.public.*")
+		of.flags(c.Flags(), "use")
 	}
 	accept.Flags().StringVar(&why, "why", "", "reason, recorded with the baseline")
 	cmd.AddCommand(diff, accept)
@@ -86,7 +87,7 @@ func printDrifts(cmd *cobra.Command, results []sentinel.Result) error {
 // acceptSchema makes the present schemas of tables the baselines of the checks that report
 // a difference: all of them, or none if one cannot be accepted. Each warehouse's catalog is
 // read once.
-func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
+func acceptSchema(cmd *cobra.Command, of selection, why string) (err error) {
 	ctx := cmd.Context()
 	cfg, err := load(cmd)
 	if err != nil {
@@ -97,7 +98,7 @@ func acceptSchema(cmd *cobra.Command, dataset, why string) (err error) {
 		return unavailable(err)
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
-	outcomes, tables, err := presentSchemas(cmd, cfg, state, dataset)
+	outcomes, tables, err := presentSchemas(cmd, cfg, state, of)
 	if err != nil {
 		return err
 	}
@@ -201,7 +202,7 @@ func openForAcceptance(ctx context.Context, dsn sentinel.Secret) (*store.Store, 
 // presentSchemas runs the checks that have baselines, and returns what they report with the
 // schemas that they saw. It also returns the tables of patterns that are gone or created.
 func presentSchemas(
-	cmd *cobra.Command, cfg *config.Config, state *store.Store, dataset string,
+	cmd *cobra.Command, cfg *config.Config, state *store.Store, of selection,
 ) (outcomes []checks.Outcome, tables []store.TableAcceptance, err error) {
 	ctx := cmd.Context()
 	open, err := setupOf(cfg).Warehouses()
@@ -213,7 +214,7 @@ func presentSchemas(
 	if len(found.Problems) > 0 {
 		return nil, nil, unavailable(errors.Join(found.Problems...))
 	}
-	datasets, err := only(found.Datasets, dataset)
+	datasets, err := only(found.Datasets, of)
 	if err != nil {
 		return nil, nil, err
 	}

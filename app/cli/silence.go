@@ -55,7 +55,7 @@ func newSilence() *cobra.Command {
 	var lasts string
 	cmd := &cobra.Command{
 		Use:   "silence [ID]",
-		Short: "Stop notifications of an incident, a dataset, a check, an owner or a tier for a time",
+		Short: "Stop notifications of an incident, a dataset, a check, a tag, an owner or a tier for a time",
 		Long:  "Checks continue to run. When the silence ends, incidents that are still open are notified.",
 		Example: `  sentinel incidents silence 0cq1k4mg3s8qo --for 2h --why 'loader is being fixed'
   sentinel incidents silence --dataset 'shop.staging.*' --for 1h --why 'migration'`,
@@ -78,6 +78,7 @@ func newSilence() *cobra.Command {
 	f.StringVar(&s.Dataset, "dataset", "", "warehouse.schema.table, as in the configuration, with * for any text")
 	f.StringVar(&s.Check, "check", "", "a check's id")
 	f.StringVar(&s.Finding, "finding", "", "a finding's key, such as country=DE, with * for any text")
+	f.StringVar(&s.Tag, "tag", "", "a tag of the dataset, with * for any text")
 	f.StringVar(&s.Tier, "tier", "", "critical, warning or info")
 	f.StringVar(&s.Owner, "owner", "", "an owner")
 	f.BoolVar(&s.All, "all", false, "the silence may match everything")

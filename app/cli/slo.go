@@ -20,7 +20,8 @@ import (
 )
 
 func newSLO() *cobra.Command {
-	var dataset, format string
+	var of selection
+	var format string
 	cmd := &cobra.Command{
 		Use:   "slo",
 		Short: "Print how datasets stand against their objectives, and the key figures of 30 days",
@@ -35,7 +36,7 @@ budget is left, and when it is spent at the rate of the last six hours.`,
 				return fmt.Errorf("--format: %q: want text or json", format)
 			}
 			now := clock.Now()
-			reports, figures, err := serviceLevels(cmd, dataset, now)
+			reports, figures, err := serviceLevels(cmd, of, now)
 			if err != nil {
 				return err
 			}
@@ -45,14 +46,14 @@ budget is left, and when it is spent at the rate of the last six hours.`,
 			return errors.Join(printLevels(cmd.OutOrStdout(), reports, now), printKPIs(cmd.OutOrStdout(), figures))
 		},
 	}
-	cmd.Flags().StringVar(&dataset, "dataset", "", "only these datasets, with * and %")
+	of.flags(cmd.Flags(), "print")
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	return cmd
 }
 
 // serviceLevels reads the levels of the configured datasets from the state.
 func serviceLevels(
-	cmd *cobra.Command, pattern string, now time.Time,
+	cmd *cobra.Command, of selection, now time.Time,
 ) (reports []slo.Report, figures agent.KPIs, err error) {
 	cfg, err := loadFor(cmd, "state")
 	if err != nil {
@@ -74,7 +75,7 @@ func serviceLevels(
 	for _, p := range found.Problems {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sentinel: "+p.Error())
 	}
-	datasets, err := only(found.Datasets, pattern)
+	datasets, err := only(found.Datasets, of)
 	if err != nil {
 		return nil, figures, err
 	}

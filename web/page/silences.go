@@ -76,7 +76,7 @@ func addSilence(s *Site, r *request) (string, error) {
 	now := s.Clock.Now()
 	v := notify.Silence{
 		ID: notify.SilenceID(now), Incident: r.Field("incident"), Dataset: r.Field("dataset"), Check: r.Field("check"),
-		Finding: r.Field("finding"), Tier: r.Field("tier"), Owner: r.Field("owner"), All: r.Field("all") != "",
+		Finding: r.Field("finding"), Tag: r.Field("tag"), Tier: r.Field("tier"), Owner: r.Field("owner"), All: r.Field("all") != "",
 		From: now.UTC().Truncate(time.Second), Who: r.Who(), Why: r.Field("why"),
 	}
 	if text := r.Field("from"); text != "" {
