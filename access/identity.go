@@ -99,9 +99,17 @@ func (g *Guard) HasLogins() bool { return len(g.inForce().Tokens) > 0 || g.inFor
 // a role, or nobody can have one and only this machine reaches the agent.
 func (g *Guard) Trusts(ctx context.Context) bool { return Known(ctx) || g.loopback && !g.HasLogins() }
 
-// Reads lets requests through that may read.
+// Reads lets requests through that may read. One that brings a login must have a good one, also
+// where nobody needs one; then its sender is known.
 func (g *Guard) Reads(next http.Handler) http.Handler {
-	return g.reading(func(r *rules) string { return r.Read }, next)
+	open, closed := g.reading(func(r *rules) string { return r.Read }, next), g.Needs(Viewer, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.HasLogins() && r.Header.Get("Authorization") != "" {
+			closed.ServeHTTP(w, r)
+			return
+		}
+		open.ServeHTTP(w, r)
+	})
 }
 
 // ReadsMetrics lets requests through that may read the metrics.

@@ -73,7 +73,7 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 // incidents returns the open incidents. With all=1 it also returns resolved ones.
 func (s *Server) incidents(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Store.Incidents(r.Context(), store.IncidentFilter{Resolved: r.FormValue("all") == "1", Limit: 1000})
-	s.json(w, nonNil(v), err)
+	s.json(w, page.Unnamed(r.Context(), nonNil(v), page.UnnamedIncident), err)
 }
 
 // history returns the stored points of one check. The parameters are check, metric,

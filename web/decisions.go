@@ -6,6 +6,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // incident returns one incident.
@@ -15,7 +16,7 @@ func (s *Server) incident(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusNotFound, "there is no incident "+r.PathValue("id"))
 		return
 	}
-	s.json(w, i, err)
+	s.json(w, page.UnnamedIncident(r.Context(), i), err)
 }
 
 // decideIncident applies a person's decision on an incident: ack or resolve.

@@ -7,6 +7,7 @@ import (
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // repairs returns repairs, the newest first. The parameters active=1, state and id
@@ -18,7 +19,7 @@ func (s *Server) repairs(w http.ResponseWriter, r *http.Request) {
 		State:  sentinel.RepairState(r.FormValue("state")),
 		Limit:  1000,
 	})
-	s.json(w, nonNil(v), err)
+	s.json(w, page.Unnamed(r.Context(), nonNil(v), page.UnnamedRepair), err)
 }
 
 // decision is a person's decision on an incident or a repair.

@@ -44,6 +44,7 @@ func (s *Server) routes() []route {
 	all := s.agentRoutes()
 	all = append(all, s.datasetRoutes()...)
 	all = append(all, s.incidentRoutes()...)
+	all = append(all, s.searchRoutes()...)
 	all = append(all, s.silenceRoutes()...)
 	return append(all, s.repairRoutes()...)
 }
@@ -55,6 +56,7 @@ const (
 	ofIncidents = "incidents"
 	ofNotices   = "notifications"
 	ofRepairs   = "repairs"
+	ofPast      = "history"
 )
 
 // reads is a route that answers whoever may read.

@@ -10,6 +10,7 @@ import (
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/web/page"
 )
 
 // silences returns the silences that have not ended.
@@ -19,7 +20,7 @@ func (s *Server) silences(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	s.json(w, v, nil)
+	s.json(w, page.Unnamed(r.Context(), v, page.UnnamedSilence), nil)
 }
 
 // silenceRequest is the body that sets a silence.

@@ -74,6 +74,7 @@ type Server struct {
 	URL string
 
 	refusals refusals
+	pages    *page.Site // what the API tells as the pages do
 
 	door
 }
@@ -172,6 +173,7 @@ func (s *Server) site() *page.Site {
 
 func (s *Server) handler(g *access.Guard, site *page.Site) http.Handler {
 	mux := http.NewServeMux()
+	s.pages = site
 	s.register(mux, g)
 	site.Routes(mux, g)
 	return g.Hosts(limitBodies(mux), probes...)

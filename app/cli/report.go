@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -162,81 +161,8 @@ func printRows(w io.Writer, of string, rows []monthly.Row) {
 	}
 }
 
-// figureJSON are figures as JSON. Null is what is not known; times are in seconds.
-type figureJSON struct {
-	Incidents int      `json:"incidents"`
-	Carried   int      `json:"carried_over"`
-	Open      int      `json:"open_at_the_end"`
-	Monitor   int      `json:"about_checks_alone"`
-	False     int      `json:"false_alarms"`
-	Bad       float64  `json:"bad_seconds"`
-	Detect    *float64 `json:"mean_time_to_detect_seconds"`
-	Resolve   *float64 `json:"mean_time_to_resolve_seconds"`
-	Repair    *float64 `json:"mean_time_to_repair_seconds"`
-	Repaired  int      `json:"repairs_succeeded"`
-	Repairs   int      `json:"repairs"`
-}
-
-func figuresOf(f monthly.Figures) figureJSON {
-	seconds := func(m agent.Mean) *float64 {
-		d, ok := m.Value()
-		if !ok {
-			return nil
-		}
-		v := d.Seconds()
-		return &v
-	}
-	return figureJSON{f.Incidents, f.Carried, f.Open, f.Monitor, f.False, f.Bad.Seconds(),
-		seconds(f.Detect), seconds(f.Resolve), seconds(f.Repair), f.Repairs.Good, f.Repairs.All}
-}
-
-// rowJSON is a row of a report as JSON.
-type rowJSON struct {
-	Name string `json:"name"`
-	figureJSON
-}
-
-// monthLevelJSON is a service level over a month as JSON. Null is what is not known.
-type monthLevelJSON struct {
-	Dataset   string   `json:"dataset"`
-	SLO       string   `json:"slo"`
-	Objective float64  `json:"objective"`
-	Reached   *float64 `json:"reached"`
-	Left      *float64 `json:"budget_left"`
-	Known     float64  `json:"known"`
-}
-
 func printReportJSON(w io.Writer, r monthly.Report) error {
-	known := func(v float64) *float64 {
-		if math.IsNaN(v) {
-			return nil
-		}
-		return &v
-	}
-	rows := func(of []monthly.Row) []rowJSON {
-		out := []rowJSON{}
-		for _, row := range of {
-			out = append(out, rowJSON{row.Name, figuresOf(row.Figures)})
-		}
-		return out
-	}
-	out := struct {
-		Month    string                       `json:"month"`
-		From     time.Time                    `json:"from"`
-		Until    time.Time                    `json:"until"`
-		Total    figureJSON                   `json:"total"`
-		Owners   []rowJSON                    `json:"owners"`
-		Datasets []rowJSON                    `json:"datasets"`
-		Levels   []monthLevelJSON             `json:"levels"`
-		Repairs  map[sentinel.RepairState]int `json:"repairs_by_state"`
-		Labels   []store.Label                `json:"labels"`
-	}{r.Name(), r.From, r.Until, figuresOf(r.Total), rows(r.Owners), rows(r.Datasets), []monthLevelJSON{}, r.States,
-		append([]store.Label{}, r.Labels...)}
-	for _, l := range r.Levels {
-		out.Levels = append(out.Levels, monthLevelJSON{l.Table.String(), l.Indicator, l.Objective.Target,
-			known(l.Actual), known(l.Left), r.Known(l)})
-	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return e.Encode(r.Document())
 }

@@ -48,6 +48,7 @@ jitter: 0s
 web:
   tokens:
     - {name: oncall, role: operator, token: token-of-oncall-1}
+    - {name: root, role: admin, token: token-of-root-1234}
     - {name: night, role: operator, token: token-of-night-12}
     - {name: grafana, role: viewer, token: token-of-grafana}
 warehouses: {shop: {dsn: "sqlite:shop.db", repair_dsn: "sqlite:shop.db"}}

@@ -57,17 +57,13 @@ func (r auditRow) Begin() string {
 func (s *Site) auditLog(r *http.Request) (d auditData, err error) {
 	ctx := r.Context()
 	d.Now, d.Actions = s.Clock.Now(), auditActions
-	if d.Query, err = readSearch("/history/audit", r.URL.Query(), "who", "what", "subject"); err != nil {
+	if d.Query, err = readSearch("/history/audit", r.URL.Query(), auditFields...); err != nil {
 		return d, err
 	}
 	q := d.Query
-	f := store.AuditFilter{
-		Actor: q.Get("who"), What: q.Get("what"), Subject: q.Get("subject"), Since: q.From, Until: q.Until, Limit: auditRows,
-	}
-	if after := q.Get("after"); after != "" {
-		if f.Before, err = strconv.ParseInt(after, 10, 64); err != nil || f.Before < 1 {
-			return d, searchError(store.ErrNoPlace)
-		}
+	f, err := q.audit(auditRows)
+	if err != nil {
+		return d, err
 	}
 	if d.First, d.Last, err = s.Store.AuditRange(ctx); err != nil {
 		return d, err
@@ -84,6 +80,22 @@ func (s *Site) auditLog(r *http.Request) (d auditData, err error) {
 	}
 	d.Chain = s.Board.chain.look(ctx, false)
 	return d, nil
+}
+
+// audit is the search of the log, rows on one page.
+func (q query) audit(rows int) (store.AuditFilter, error) {
+	f := store.AuditFilter{
+		Actor: q.Get("who"), What: q.Get("what"), Subject: q.Get("subject"), Since: q.From, Until: q.Until, Limit: rows,
+	}
+	after := q.Get("after")
+	if after == "" {
+		return f, nil
+	}
+	var err error
+	if f.Before, err = strconv.ParseInt(after, 10, 64); err != nil || f.Before < 1 {
+		return f, searchError(store.ErrNoPlace)
+	}
+	return f, nil
 }
 
 // subjectPath is the address of what an entry is about; "" if it has no page.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/predict"
 	"github.com/sentinel-dq/sentinel/store"
@@ -279,6 +280,9 @@ func (s *Site) schemaCard(ctx context.Context, o *dataset) (*schemaCard, error) 
 				if err1 == nil && err2 == nil {
 					a.Drifts = checks.Diff(before, after, checks.DiffOptions{})
 				}
+			}
+			if !access.Known(ctx) && !strings.HasPrefix(a.AcceptedBy, "sentinel") {
+				a.AcceptedBy = somebody
 			}
 			card.Accepted = append(card.Accepted, a)
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/store"
-	"github.com/sentinel-dq/sentinel/web"
 )
 
 // configured is a dataset with freshness and a row count.
@@ -141,11 +139,9 @@ func processor(b *testing.B) time.Duration {
 
 // The overview and the list of 10,000 datasets, and a dataset with 30 days of values, are small and
 // take no more than a moment. The bytes are those that are sent, the milliseconds those of the
-// processors, of the browser's side too; a machine at work does not change them much. Statements
-// are the calls of what asks a warehouse.
+// processors, of the browser's side too; a machine at work does not change them much.
 func BenchmarkPages(b *testing.B) {
-	asked := new(atomic.Int64)
-	s := serve(b, func(w *web.Server) { w.Agent = asking{w.Agent, asked} })
+	s := serve(b)
 	s.fill(10_000)
 	s.past(table(7))
 	for _, path := range []string{
@@ -162,7 +158,6 @@ func BenchmarkPages(b *testing.B) {
 				b.ReportMetric(float64(size), "bytes/page")
 			}
 			b.ReportMetric(float64((processor(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/page")
-			b.ReportMetric(float64(asked.Load()), "statements")
 		})
 	}
 }

@@ -24,6 +24,13 @@ func init() {
 	})
 }
 
+// The fields of the searches.
+var (
+	incidentFields = []string{"q", "severity", "kind", "owner", "who"}
+	repairFields   = []string{"q", "state", "action", "who"}
+	auditFields    = []string{"who", "what", "subject"}
+)
+
 // searchRows is the number of rows on one page of a search.
 const searchRows = 50
 
@@ -40,7 +47,7 @@ type historyData struct {
 
 func (s *Site) searchIncidents(r *http.Request) (d historyData, err error) {
 	d.Now = s.Clock.Now()
-	if d.Query, err = readSearch("/history", r.URL.Query(), "q", "severity", "kind", "owner", "who"); err != nil {
+	if d.Query, err = readSearch("/history", r.URL.Query(), incidentFields...); err != nil {
 		return d, err
 	}
 	q := d.Query
@@ -49,10 +56,7 @@ func (s *Site) searchIncidents(r *http.Request) (d historyData, err error) {
 	}
 	worst := q.statuses("severity")
 	var next string
-	d.Found, next, err = s.Store.SearchIncidents(r.Context(), store.IncidentSearch{
-		Dataset: q.Get("q"), Since: q.From, Until: q.Until, Actor: q.Get("who"), Worst: worst, Kind: q.Get("kind"),
-		Owner: q.Get("owner"), After: q.Get("after"), Limit: searchRows,
-	})
+	d.Found, next, err = s.Store.SearchIncidents(r.Context(), q.incidents(searchRows))
 	if err != nil {
 		return d, searchError(err)
 	}
@@ -70,6 +74,22 @@ func (s *Site) searchIncidents(r *http.Request) (d historyData, err error) {
 	}
 	d.Kinds, d.Owners = checks.Kinds(), s.owners()
 	return d, nil
+}
+
+// incidents is the search of incidents, rows on one page.
+func (q query) incidents(rows int) store.IncidentSearch {
+	return store.IncidentSearch{
+		Dataset: q.Get("q"), Since: q.From, Until: q.Until, Actor: q.Get("who"), Worst: q.statuses("severity"),
+		Kind: q.Get("kind"), Owner: q.Get("owner"), After: q.Get("after"), Limit: rows,
+	}
+}
+
+// repairs is the search of repairs, rows on one page.
+func (q query) repairs(rows int) store.RepairSearch {
+	return store.RepairSearch{
+		Dataset: q.Get("q"), Since: q.From, Until: q.Until, Actor: q.Get("who"),
+		State: sentinel.RepairState(q.Get("state")), Action: q.Get("action"), After: q.Get("after"), Limit: rows,
+	}
 }
 
 // Worst reports whether a search is narrowed to states.
@@ -111,7 +131,7 @@ var searchedStates = []sentinel.RepairState{
 
 func (s *Site) searchRepairs(r *http.Request) (d repairSearchData, err error) {
 	d.Now, d.States, d.Actions = s.Clock.Now(), searchedStates, repair.Actions()
-	if d.Query, err = readSearch("/history/repairs", r.URL.Query(), "q", "state", "action", "who"); err != nil {
+	if d.Query, err = readSearch("/history/repairs", r.URL.Query(), repairFields...); err != nil {
 		return d, err
 	}
 	q := d.Query
@@ -119,15 +139,13 @@ func (s *Site) searchRepairs(r *http.Request) (d repairSearchData, err error) {
 		return d, err
 	}
 	var next string
-	d.Found, next, err = s.Store.SearchRepairs(r.Context(), store.RepairSearch{
-		Dataset: q.Get("q"), Since: q.From, Until: q.Until, Actor: q.Get("who"),
-		State: sentinel.RepairState(q.Get("state")), Action: q.Get("action"), After: q.Get("after"), Limit: searchRows,
-	})
+	d.Found, next, err = s.Store.SearchRepairs(r.Context(), q.repairs(searchRows))
 	if err != nil {
 		return d, searchError(err)
 	}
 	if next != "" {
 		d.Next = q.With("after", next)
 	}
+	Unnamed(r.Context(), d.Found, UnnamedRepair)
 	return d, nil
 }

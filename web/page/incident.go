@@ -105,6 +105,7 @@ func (s *Site) incidentOf(r *http.Request) (d incidentData, err error) {
 	if d.Incident, err = s.findIncident(ctx, r.PathValue("id")); err != nil {
 		return d, err
 	}
+	d.Incident = UnnamedIncident(ctx, d.Incident)
 	d.Now, d.Zone = s.Clock.Now(), s.Board.zone(d.Table)
 	d.Open = d.OpenFindings()
 	for _, f := range d.Findings {
@@ -272,7 +273,7 @@ func (s *Site) addStory(ctx context.Context, d *incidentData) error {
 			d.Told = append(d.Told, n.Channel)
 		}
 	}
-	d.Events = timeline(d.Incident, repairs, notices, log)
+	d.Events = unnamedEvents(ctx, timeline(d.Incident, Unnamed(ctx, repairs, UnnamedRepair), notices, log))
 	if d.Chart, err = s.incidentChart(ctx, d, appliedAt(repairs)); err != nil {
 		return err
 	}
@@ -283,7 +284,7 @@ func (s *Site) addStory(ctx context.Context, d *incidentData) error {
 		}
 		for _, o := range silences {
 			if slices.ContainsFunc(d.Parts(), func(p sentinel.Incident) bool { return o.Suppresses(p, d.Now) }) {
-				d.Silences = append(d.Silences, o)
+				d.Silences = append(d.Silences, UnnamedSilence(ctx, o))
 			}
 		}
 	}

@@ -31,6 +31,7 @@ const (
 // reportData is the content of history_report.html.
 type reportData struct {
 	report.Report
+	whole                                         report.Report // with all rows, for programs
 	Now                                           time.Time
 	States                                        []stateCount
 	MoreDatasets, MoreOwners, MoreLevels, MoreOut int
@@ -89,6 +90,7 @@ func (s *Site) monthReport(r *http.Request) (d reportData, err error) {
 	if err != nil {
 		return d, err
 	}
+	d.whole = d.Report
 	for state, n := range d.Report.States {
 		d.States = append(d.States, stateCount{state, n})
 	}

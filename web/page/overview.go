@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
-	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -102,7 +101,7 @@ func (s *Site) overview(ctx context.Context) (overviewData, error) {
 			d.Repairs = append(d.Repairs, r)
 		}
 	}
-	d.OffWhy, d.Off = repair.ReadKillSwitch(ctx, s.Store)
+	d.OffWhy, d.Off = s.killSwitch(ctx)
 	d.addHeat(all, s.Board, now)
 	d.Levels, d.MoreLevels = s.levels()
 	if d.Glance, err = s.glance(ctx, all); err != nil {

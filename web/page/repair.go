@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,6 +58,12 @@ type planStep struct {
 	Lines []sqlLine
 }
 
+// killSwitch says whether repairs are off, and by whom and why.
+func (s *Site) killSwitch(ctx context.Context) (why string, off bool) {
+	why, off = repair.ReadKillSwitch(ctx, s.Store)
+	return unnamedText(ctx, why), off
+}
+
 // sqlLine is a statement with what it does to rows.
 type sqlLine struct{ Text, Class string }
 
@@ -69,16 +76,17 @@ func (s *Site) repairOf(r *http.Request) (d repairData, err error) {
 	if len(found) == 0 {
 		return d, notFound("There is no repair " + id + ".")
 	}
-	d.Repair, d.Now, d.As = found[0], s.Clock.Now(), signedAs(ctx)
+	d.Repair, d.Now, d.As = UnnamedRepair(ctx, found[0]), s.Clock.Now(), signedAs(ctx)
 	d.Hash, d.Zone = d.Plan.Hash(), s.Board.zone(d.Table)
 	d.Stages, d.Verdicts, d.Sent = stagesOf(d.Repair, d.Now), verdictsOf(d.Repair), planSteps(d.Plan)
-	d.OffWhy, d.Off = repair.ReadKillSwitch(ctx, s.Store)
+	d.OffWhy, d.Off = s.killSwitch(ctx)
 	if d.Incident != "" {
 		i, ok, err := s.Store.Incident(ctx, d.Incident)
 		if err != nil {
 			return d, err
 		}
 		if ok {
+			i = UnnamedIncident(ctx, i)
 			d.Cause = &i
 		}
 		others, err := s.Store.Repairs(ctx, store.RepairFilter{Incident: d.Incident})
@@ -93,8 +101,10 @@ func (s *Site) repairOf(r *http.Request) (d repairData, err error) {
 	}
 	log, err := s.Store.Audit(ctx, id, 1000)
 	for _, e := range log {
+		e.Detail = unnamedText(ctx, e.Detail)
 		d.Events = append(d.Events, repairEvent(e))
 	}
+	d.Events = unnamedEvents(ctx, d.Events)
 	return d, err
 }
 
@@ -106,7 +116,7 @@ func repairEvent(e store.AuditEntry) event {
 		"retried": "tried it again", "discarded": "put it aside",
 	}
 	if word := words[state]; word != "" {
-		v := event{At: e.At, Icon: "talk", Class: "dim", Who: e.Actor, What: " " + word, Quote: e.Detail}
+		v := event{At: e.At, Icon: "talk", Class: "dim", Who: e.Actor, What: " " + word, Quote: e.Detail, Person: true}
 		if state == "approved" {
 			v.Quote, v.What = "", " approved the plan "+shortHash(e.Detail)
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
-	"github.com/sentinel-dq/sentinel/repair"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -59,7 +58,7 @@ func (s *Site) repairsSince(ctx context.Context, since time.Time, most int) ([]s
 func (s *Site) repairList(r *http.Request) (d repairsData, err error) {
 	ctx := r.Context()
 	d.Now = s.Clock.Now()
-	d.OffWhy, d.Off = repair.ReadKillSwitch(ctx, s.Store)
+	d.OffWhy, d.Off = s.killSwitch(ctx)
 	active, err := s.Store.Repairs(ctx, store.RepairFilter{Active: true})
 	if err != nil {
 		return d, err
@@ -81,6 +80,9 @@ func (s *Site) repairList(r *http.Request) (d repairsData, err error) {
 		return !v.State.Final() || v.State == sentinel.DeadLetter
 	})
 	d.Ended = d.Ended[:min(lately, len(d.Ended))]
+	for _, list := range [][]sentinel.Repair{d.Waiting, d.GivenUp, d.Active, d.Ended} {
+		Unnamed(ctx, list, UnnamedRepair)
+	}
 	switch {
 	case d.Off:
 		d.Sentence = "Repairs are switched off"

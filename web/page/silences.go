@@ -65,7 +65,8 @@ func (s *Site) silenceRows(ctx context.Context) ([]notify.SilenceStatus, error) 
 	if !s.Agent.Ready() {
 		return nil, nil
 	}
-	return s.Agent.Silences(ctx)
+	all, err := s.Agent.Silences(ctx)
+	return Unnamed(ctx, all, UnnamedSilence), err
 }
 
 // addSilence sets a silence of what a form says. The agent refuses one that is too long, or that

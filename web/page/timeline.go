@@ -23,6 +23,8 @@ type event struct {
 	Quote string // what a person wrote
 	Link  string // a path of the site; "" for none
 	Label string // of Link
+
+	Person bool // Who is one
 }
 
 // timeline tells what has happened to an incident, the newest first.
@@ -94,6 +96,7 @@ func repairEvents(repairs []sentinel.Repair) (all []event) {
 		add(r.Created, "wrench", "acc", "Sentinel", " planned a repair"+waits)
 		if r.Approval != nil {
 			add(r.Approval.At, "talk", "dim", r.Approval.By, " approved the repair")
+			all[len(all)-1].Person = true
 		}
 		add(r.Applied, "wrench", "acc", "Sentinel", " applied the repair")
 		if r.State.Final() {
@@ -159,7 +162,7 @@ func kindWord(kind string) string { return strings.ReplaceAll(kind, "_", " ") }
 // logEvents are what people have decided and written. Repairs tell of themselves.
 func logEvents(log []store.AuditEntry) (all []event) {
 	for _, e := range log {
-		v := event{At: e.At, Icon: "talk", Class: "dim", Who: e.Actor, What: " " + decisionWord(e), Quote: e.Detail}
+		v := event{At: e.At, Icon: "talk", Class: "dim", Who: e.Actor, What: " " + decisionWord(e), Quote: e.Detail, Person: true}
 		if e.What == "silence.set" {
 			v.Quote = silenceWhy(e.Detail)
 		}

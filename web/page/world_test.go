@@ -3,11 +3,9 @@ package page_test
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,45 +72,6 @@ func (t teller) ServiceLevels() []slo.Report {
 }
 
 func (t teller) ServiceLevelsOver(_, _, _ time.Time) []slo.Report { return t.ServiceLevels() }
-
-// asking is an agent that counts the calls of what asks a warehouse: nothing else of a page does.
-type asking struct {
-	web.Agent
-	count *atomic.Int64
-}
-
-func (a asking) Statements(ctx context.Context, t sentinel.Table) ([]agent.Statement, error) {
-	a.count.Add(1)
-	return a.Agent.Statements(ctx, t)
-}
-
-func (a asking) AcceptSchema(ctx context.Context, v agent.SchemaAcceptance) ([]string, error) {
-	a.count.Add(1)
-	return a.Agent.AcceptSchema(ctx, v)
-}
-
-// No page asks a warehouse, but the one that shows statements.
-func TestPagesAskNoWarehouse(t *testing.T) {
-	t.Parallel()
-	asked := new(atomic.Int64)
-	w := newWorld(t, "payments", func(s *web.Server) { s.Agent = asking{s.Agent, asked} })
-	viewer := http.Header{"Authorization": {"Bearer token-of-grafana"}}
-	for name, paths := range w.paths {
-		for _, path := range paths {
-			before := asked.Load()
-			want := http.StatusOK
-			if name == "message.html" {
-				want = http.StatusNotFound
-			}
-			if status, body, _ := w.get(path, viewer); status != want {
-				t.Errorf("%s: %d, want %d: %s", path, status, want, body)
-			}
-			if asks, may := asked.Load() > before, name == "statements.html"; asks != may {
-				t.Errorf("%s asks a warehouse: %v", path, asks)
-			}
-		}
-	}
-}
 
 // newWorld serves a world. Its address is open to readers.
 func newWorld(t *testing.T, text string, change ...func(*web.Server)) *world {
