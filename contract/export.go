@@ -15,8 +15,8 @@ import (
 // Source is what a contract is written from.
 type Source struct {
 	Config importers.File // the configuration; its variables stay as they are written
-	// Selects reports whether the entry of datasets: that begins at a line is written; nil: all are.
-	Selects func(line int) bool
+	// Lines are where the entries of datasets: begin that are written; nil: all are.
+	Lines []int
 	// Columns are those of the catalog, by the table as it is configured; nil: none are written but
 	// those that a schema check declares.
 	Columns map[sentinel.Table][]Column
@@ -44,7 +44,7 @@ func Export(s Source) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s:%d: a contract names tables, this is none: %w", s.Config.Name, d.Line, err)
 		}
-		if s.Selects != nil && !s.Selects(d.Line) {
+		if s.Lines != nil && !slices.Contains(s.Lines, d.Line) {
 			continue
 		}
 		o := &object{name: name, properties: map[string]*entry{}}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -72,9 +71,12 @@ func exportContract(cmd *cobra.Command, of selection, types bool) error {
 	if err != nil {
 		return err
 	}
-	source := contract.Source{Config: importers.File{Name: path, Data: data}, Selects: func(line int) bool {
-		return slices.ContainsFunc(cfg.Datasets, func(d config.Dataset) bool { return d.Line == line && of.has(d.Table, d.Tags) })
-	}}
+	source := contract.Source{Config: importers.File{Name: path, Data: data}, Lines: []int{}}
+	for _, d := range cfg.Datasets {
+		if of.has(d.Table, d.Tags) {
+			source.Lines = append(source.Lines, d.Line)
+		}
+	}
 	if types {
 		if source.Columns, err = catalogColumns(cmd.Context(), cfg, of); err != nil {
 			return err

@@ -132,13 +132,22 @@ func (t *term) makeAgent() {
 // finder finds tables that nobody watches, with sessions of its own.
 func (t *term) finder() *unwatched.Finder {
 	return unwatched.New(unwatched.Config{
-		Store: t.state, Metrics: t.metrics, Clock: t.Clock, Log: t.Log, InForce: t.inForce.Load, Ready: t.agent.Ready,
-		Open: func(cfg *config.Config, w warehouse.Config) (*warehouse.DB, error) {
-			w.MaxConnections = 1
-			return t.setup(cfg).Warehouse(w)
-		},
-		Changed: t.board.Unwatched,
+		Store: t.state, Metrics: t.metrics, Clock: t.Clock, Log: t.Log, Host: lookingTerm{t},
 	})
+}
+
+// lookingTerm is a term as the finder of tables that nobody watches sees it.
+type lookingTerm struct{ *term }
+
+func (t lookingTerm) InForce() *config.Config { return t.inForce.Load() }
+
+func (t lookingTerm) Ready() bool { return t.agent.Ready() }
+
+func (t lookingTerm) Changed() { t.board.Unwatched() }
+
+func (t lookingTerm) Open(c *config.Config, w warehouse.Config) (*warehouse.DB, error) {
+	w.MaxConnections = 1
+	return t.setup(c).Warehouse(w)
 }
 
 // run runs the agent and its HTTP server until ctx ends, one of them fails, or

@@ -18,7 +18,7 @@ import (
 
 // look reads the catalogs that are due.
 func (f *Finder) look(ctx context.Context) (err error) {
-	cfg := f.InForce()
+	cfg := f.Host.InForce()
 	f.forget(cfg)
 	if cfg.Unwatched == nil {
 		return nil
@@ -56,7 +56,7 @@ func (f *Finder) looked() {
 	f.mu.Lock()
 	f.looking = false
 	f.mu.Unlock()
-	f.Changed()
+	f.Host.Changed()
 }
 
 // forget forgets the warehouses that the configuration does not have, or all where it is off.
@@ -102,7 +102,7 @@ func (f *Finder) lookAt(ctx context.Context, cfg *config.Config, w warehouse.Con
 func (f *Finder) read(
 	ctx context.Context, cfg *config.Config, w warehouse.Config, before []page.UnwatchedTable,
 ) (found page.UnwatchedWarehouse, err error) {
-	db, err := f.Open(cfg, w)
+	db, err := f.Host.Open(cfg, w)
 	if err != nil {
 		return found, err
 	}

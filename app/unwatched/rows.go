@@ -33,7 +33,7 @@ func (f *Finder) proposeAsked(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, f.proposeRows(ctx, next[0]))
 		f.answered(next[0])
-		f.Changed()
+		f.Host.Changed()
 	}
 	return err
 }
@@ -67,12 +67,12 @@ func (f *Finder) proposeRows(ctx context.Context, t sentinel.Table) error {
 func (f *Finder) readRows(ctx context.Context, t sentinel.Table) (text string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	cfg := f.InForce()
+	cfg := f.Host.InForce()
 	at := slices.IndexFunc(cfg.Warehouses, func(w warehouse.Config) bool { return w.Name == t.Warehouse })
 	if at < 0 {
 		return "", fmt.Errorf("warehouse %s is not configured", t.Warehouse)
 	}
-	db, err := f.Open(cfg, cfg.Warehouses[at])
+	db, err := f.Host.Open(cfg, cfg.Warehouses[at])
 	if err != nil {
 		return "", err
 	}
@@ -103,7 +103,7 @@ const stateKind = "unwatched"
 // keep makes what was found known, and remembers it.
 func (f *Finder) keep(ctx context.Context, found page.UnwatchedWarehouse) error {
 	f.put(found)
-	f.Changed()
+	f.Host.Changed()
 	data, err := encode(found)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (f *Finder) restore(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		f.Log.Warn("reading which tables nobody watches", "error", err)
 	}
-	cfg := f.InForce()
+	cfg := f.Host.InForce()
 	for _, s := range states {
 		found, err := decode(s.Data)
 		if err != nil {

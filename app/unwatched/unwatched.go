@@ -40,14 +40,19 @@ type Config struct {
 	Metrics *exporters.Prometheus
 	Clock   sentinel.Clock
 	Log     *slog.Logger
+	Host    Host
+}
+
+// Host is the agent that a [Finder] works for. All methods may be called concurrently.
+type Host interface {
 	// InForce returns the configuration.
-	InForce func() *config.Config
-	// Open opens a warehouse of a configuration for this reading alone.
-	Open func(*config.Config, warehouse.Config) (*warehouse.DB, error)
+	InForce() *config.Config
+	// Open opens a warehouse of a configuration for one reading alone.
+	Open(c *config.Config, w warehouse.Config) (*warehouse.DB, error)
 	// Ready reports whether the agent has begun to check.
-	Ready func() bool
+	Ready() bool
 	// Changed is called when there is something new to show.
-	Changed func()
+	Changed()
 }
 
 // Finder finds tables that nobody watches. [New] makes one. It implements [page.Unwatched].
@@ -76,7 +81,7 @@ func (f *Finder) Run(ctx context.Context) {
 	f.restore(ctx)
 	for ctx.Err() == nil {
 		again := time.Second
-		if f.Ready() {
+		if f.Host.Ready() {
 			f.safely(ctx, "looking for tables that nobody watches", f.look)
 			f.safely(ctx, "proposing checks for a table", f.proposeAsked)
 			again = lookPeriod
@@ -109,7 +114,7 @@ func (f *Finder) awake() {
 
 // Look implements [page.Unwatched].
 func (f *Finder) Look(ctx context.Context, who string) error {
-	if f.InForce().Unwatched == nil {
+	if f.Host.InForce().Unwatched == nil {
 		return page.ErrUnwatchedOff
 	}
 	err := f.Store.AppendAudit(ctx, store.AuditEntry{At: f.Clock.Now(), Actor: who, What: "unwatched.look"})
@@ -122,7 +127,7 @@ func (f *Finder) Look(ctx context.Context, who string) error {
 
 // Propose implements [page.Unwatched].
 func (f *Finder) Propose(ctx context.Context, t sentinel.Table, who string) error {
-	if f.InForce().Unwatched == nil {
+	if f.Host.InForce().Unwatched == nil {
 		return page.ErrUnwatchedOff
 	}
 	if err := f.ask(t); err != nil {
@@ -170,7 +175,7 @@ func (f *Finder) answered(t sentinel.Table) {
 
 // Known implements [page.Unwatched].
 func (f *Finder) Known() (all []page.UnwatchedWarehouse, ok bool) {
-	cfg := f.InForce()
+	cfg := f.Host.InForce()
 	if cfg.Unwatched == nil {
 		return nil, false
 	}

@@ -35,6 +35,8 @@ type finding struct {
 	cfg    *config.Config
 	now    time.Time
 	opened []string // warehouses, in the order of opening
+
+	changed chan struct{} // of capacity 1
 }
 
 func (f *finding) Now() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now }
@@ -66,22 +68,33 @@ func (f *finding) begin() {
 		}
 	})
 	f.Finder = New(Config{
-		Store: s, Metrics: exporters.NewPrometheus("test"), Clock: f, Log: slog.New(slog.DiscardHandler),
-		InForce: func() *config.Config { f.mu.Lock(); defer f.mu.Unlock(); return f.cfg },
-		Open: func(c *config.Config, w warehouse.Config) (*warehouse.DB, error) {
-			f.mu.Lock()
-			f.opened = append(f.opened, w.Name)
-			f.mu.Unlock()
-			return setup.Setup{Config: c, Clock: f}.Warehouse(w)
-		},
-		Ready: func() bool { return true }, Changed: func() {},
+		Store: s, Metrics: exporters.NewPrometheus("test"), Clock: f, Log: slog.New(slog.DiscardHandler), Host: f,
 	})
 	f.restore(f.Context())
 }
 
+// InForce, Open, Ready and Changed implement Host.
+func (f *finding) InForce() *config.Config { f.mu.Lock(); defer f.mu.Unlock(); return f.cfg }
+
+func (f *finding) Open(c *config.Config, w warehouse.Config) (*warehouse.DB, error) {
+	f.mu.Lock()
+	f.opened = append(f.opened, w.Name)
+	f.mu.Unlock()
+	return setup.Setup{Config: c, Clock: f}.Warehouse(w)
+}
+
+func (f *finding) Ready() bool { return true }
+
+func (f *finding) Changed() {
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+}
+
 func newFinding(t *testing.T, cfg string) *finding {
 	t.Helper()
-	f := &finding{TB: t, state: filepath.Join(t.TempDir(), "s.db"), now: time.Now()}
+	f := &finding{TB: t, state: filepath.Join(t.TempDir(), "s.db"), now: time.Now(), changed: make(chan struct{}, 1)}
 	f.configure(cfg)
 	f.begin()
 	return f
@@ -391,13 +404,6 @@ func TestRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "w.db")
 	testenv.Exec(t, "sqlite", file, "CREATE TABLE a (id int)", "CREATE TABLE b (id int)")
 	f := newFinding(t, fmt.Sprintf("warehouses: {w: {dsn: %q}}\ndatasets: [{table: w.a, checks: [schema]}]\n", "sqlite:"+file))
-	changed := make(chan struct{}, 1)
-	f.Changed = func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { f.Run(ctx); close(ended) }()
@@ -405,7 +411,7 @@ func TestRun(t *testing.T) {
 		t.Helper()
 		for !is() {
 			select {
-			case <-changed:
+			case <-f.changed:
 			case <-time.After(20 * time.Second):
 				t.Fatalf("nothing has changed: %+v", f.of("w"))
 			}
