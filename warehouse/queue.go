@@ -225,6 +225,16 @@ func (l *Lane) Sent() {
 	l.since = l.queue.timings.clock.Now()
 }
 
+// SentFar says that statements were sent just now to a server that is a round trip away, and
+// that says nothing when it begins.
+func (l *Lane) SentFar(trip time.Duration) {
+	now := l.queue.timings.clock.Now()
+	l.queue.mu.Lock()
+	defer l.queue.mu.Unlock()
+	l.queue.timings.storeTrip(trip)
+	l.since = now.Add(trip)
+}
+
 // Began says that the server has begun with what was sent. The time since it was sent is
 // a round trip.
 func (l *Lane) Began() {
@@ -242,7 +252,7 @@ func (l *Lane) Answered(i int, err error) {
 	now := q.timings.clock.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	took := now.Sub(l.since)
+	took := max(0, now.Sub(l.since))
 	l.since = now
 	if len(l.part) > 0 {
 		l.part = l.part[1:]

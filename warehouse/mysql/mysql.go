@@ -109,31 +109,40 @@ func (Dialect) Open(cfg warehouse.Config) (warehouse.Sessions, error) {
 		slots:    make(chan struct{}, cfg.MaxConnections),
 		idle:     make(chan *session, cfg.MaxConnections),
 	}
-	s.db = sql.OpenDB(&sessionConnector{s})
-	s.db.SetMaxOpenConns(cfg.MaxConnections + 2) // one more for KILL QUERY, and one to ask whether the server is there
-	s.db.SetMaxIdleConns(cfg.MaxConnections)
-	s.db.SetConnMaxLifetime(warehouse.ConnectionLifetime)
+	s.joined = sql.OpenDB(&sessionConnector{sessions: s, joins: true})
+	s.alone = sql.OpenDB(&sessionConnector{sessions: s})
+	s.alone.SetMaxIdleConns(-1) // none
 	return s, nil
 }
 
 // login is a parsed DSN.
 type login struct {
-	driver.Connector
-	timeout time.Duration // until a session is set up
+	alone   driver.Connector // of connections that take one statement at a time
+	joined  driver.Connector // of those that take several
+	timeout time.Duration    // until a session is set up
 }
 
-// parseReading returns how a session that reads is opened by a DSN.
+// parseReading returns how a session that reads is opened by a DSN. Whether its connections
+// take several statements at once is not the user's choice.
 func parseReading(dsn string, cfg warehouse.Config) (*login, error) {
 	cc, err := parseDSN(dsn)
 	if err != nil {
 		return nil, err
 	}
-	cc.MultiStatements, cc.InterpolateParams, cc.ParseTime, cc.Loc = false, false, false, time.UTC
+	cc.ParseTime, cc.Loc = false, time.UTC
 	if cc.Timeout == 0 {
 		cc.Timeout = warehouse.ConnectTime(cfg.StatementTimeout)
 	}
-	connector, err := mysql.NewConnector(cc)
-	return &login{connector, cc.Timeout}, err
+	l := &login{timeout: cc.Timeout}
+	cc.MultiStatements, cc.InterpolateParams = false, false
+	if l.alone, err = mysql.NewConnector(cc); err != nil {
+		return nil, err
+	}
+	// Statements that are sent together cannot be prepared: the driver writes the arguments. It
+	// refuses that beside a collation, which the settings of the session replace anyway.
+	cc.MultiStatements, cc.InterpolateParams, cc.Collation = true, true, ""
+	l.joined, err = mysql.NewConnector(cc)
+	return l, err
 }
 
 // CheckDSN implements warehouse.DSNChecker.

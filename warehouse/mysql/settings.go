@@ -84,9 +84,11 @@ func (s settings) statements() []string {
 	}
 }
 
-// check is the statement that reads the settings back, after the id of the connection.
+// check is the statement that reads the settings back, after the id of the connection and
+// whether its texts have other quotes than [Dialect.Lexicon] says.
 func (s settings) check() string {
-	return "SELECT connection_id(), " + s.comments(func(one setting) string { return "@@SESSION." + one.name })
+	return "SELECT connection_id(), @@SESSION.sql_mode REGEXP 'ANSI_QUOTES|NO_BACKSLASH_ESCAPES', " +
+		s.comments(func(one setting) string { return "@@SESSION." + one.name })
 }
 
 // verify compares an answer to check with what was set.
@@ -120,17 +122,28 @@ func unguarded(err error) error {
 }
 
 // apply sets a new connection up, reads the settings back, and returns the connection's id.
-func (s settings) apply(ctx context.Context, conn driverConn) (id string, err error) {
-	for _, statement := range s.statements() {
+// With joined it does all in one round trip, which fails if the server takes one statement
+// at a time, or reads the quotes in a text in another way.
+func (s settings) apply(ctx context.Context, conn driverConn, joined bool) (id string, err error) {
+	statements := s.statements()
+	check := s.check()
+	if joined {
+		check = strings.Join(append(statements, check), separator)
+		statements = nil
+	}
+	for _, statement := range statements {
 		if _, err := conn.ExecContext(ctx, statement, nil); err != nil {
 			return "", fmt.Errorf("setting up the session: %w", err)
 		}
 	}
-	row, err := readRow(ctx, conn, s.check())
+	row, err := readRow(ctx, conn, check)
 	if err != nil {
 		return "", fmt.Errorf("reading back the session: %w", err)
 	}
-	return row[0], s.verify(row[1:])
+	if joined && row[1] != "0" {
+		return "", errors.New("the session has an sql_mode with other quotes")
+	}
+	return row[0], s.verify(row[2:])
 }
 
 // readRow returns the one row that a query answers with.

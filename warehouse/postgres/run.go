@@ -3,15 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
-
-// joinInterval is how often it is asked whether another connection is worth it.
-const joinInterval = 10 * time.Millisecond
 
 // answers takes the answer to statement i.
 type answers func(i int, rows warehouse.Rows, err error)
@@ -19,14 +14,10 @@ type answers func(i int, rows warehouse.Rows, err error)
 // batch is one call of Run.
 type batch struct {
 	*sessions
+	*warehouse.Workers
 	statements []warehouse.Statement
 	done       answers
 	queue      *warehouse.Queue
-
-	mu      sync.Mutex
-	workers int
-	refused bool  // another connection could not be opened
-	down    error // why the server cannot be reached; the statements that wait fail with it
 }
 
 // Run implements warehouse.Sessions. Each connection sends what the queue gives it as one
@@ -35,39 +26,9 @@ func (s *sessions) Run(ctx context.Context, statements []warehouse.Statement, do
 	if len(statements) == 0 {
 		return
 	}
-	b := &batch{sessions: s, statements: statements, done: done,
-		queue: warehouse.NewQueue(s.timings, statements, s.max)}
-	if len(statements) == 1 {
-		b.workers = 1
-		b.work(ctx)
-		return
-	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	join := time.NewTicker(joinInterval)
-	defer join.Stop()
-	for {
-		for b.joins() {
-			wg.Go(func() { b.work(ctx) })
-		}
-		select {
-		case <-b.queue.Empty():
-			return
-		case <-join.C:
-		}
-	}
-}
-
-// joins counts another worker, if there is work for one.
-func (b *batch) joins() bool {
-	wanted := b.queue.Connections()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.workers > 0 && (b.refused || b.workers >= wanted) {
-		return false
-	}
-	b.workers++
-	return true
+	b := &batch{sessions: s, statements: statements, done: done, queue: warehouse.NewQueue(s.timings, statements, s.max)}
+	b.Workers = warehouse.NewWorkers(b.queue)
+	b.Workers.Run(func() { b.work(ctx) })
 }
 
 // work sends what the queue gives, on one connection after another, until no statement
@@ -77,7 +38,7 @@ func (b *batch) work(ctx context.Context) {
 	var lane *warehouse.Lane
 	for {
 		c, err := b.connection(ctx)
-		if err != nil && b.leave() {
+		if err != nil && b.Leave() {
 			return
 		}
 		if lane == nil {
@@ -98,18 +59,6 @@ func (b *batch) work(ctx context.Context) {
 	}
 }
 
-// leave reports whether other workers go on without one that has no connection.
-func (b *batch) leave() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.refused = true
-	if b.workers > 1 {
-		b.workers--
-		return true
-	}
-	return false
-}
-
 // part runs statements, the first of them on the connection c. When a connection breaks, the
 // statement under way fails and the rest go to a new connection: a restarted server costs one
 // statement.
@@ -126,7 +75,7 @@ func (b *batch) part(ctx context.Context, lane *warehouse.Lane, c *session, part
 				part = b.failFirst(lane, part, warehouse.Overdue(b.limit))
 			case errors.Is(broken, errSilent) && ctx.Err() == nil:
 				err := warehouse.NoAnswer(b.limit)
-				b.giveUp(err)
+				b.GiveUp(err)
 				b.fail(part, err)
 				return
 			case fresh || n > 0 || ctx.Err() != nil || bug:
@@ -153,24 +102,14 @@ func (b *batch) failFirst(lane *warehouse.Lane, part []int, err error) []int {
 
 // connection returns a connection, unless the server was found to be down.
 func (b *batch) connection(ctx context.Context) (*session, error) {
-	b.mu.Lock()
-	down := b.down
-	b.mu.Unlock()
-	if down != nil {
+	if down := b.Down(); down != nil {
 		return nil, down
 	}
 	c, err := b.acquire(ctx)
 	if warehouse.KindOf(err) == warehouse.Unreachable {
-		b.giveUp(err)
+		b.GiveUp(err)
 	}
 	return c, err
-}
-
-// giveUp makes the statements that still wait fail.
-func (b *batch) giveUp(err error) {
-	b.mu.Lock()
-	b.down = err
-	b.mu.Unlock()
 }
 
 func (b *batch) fail(part []int, err error) {
