@@ -170,3 +170,24 @@ func TestSemicolonsEndNothing(t *testing.T) {
 		t.Errorf("%d connections at once, want 2 at most", w.mostOpen)
 	}
 }
+
+// TestRefusedConnectionsFailNothing: a server that takes one connection answers all that
+// four were wanted for.
+func TestRefusedConnectionsFailNothing(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t).(database)
+	d.Exec(t, "CREATE TABLE t (id integer)")
+	reader := d.Reader(t, "t")
+	user, _, _ := strings.Cut(reader, ":")
+	d.Exec(t, "ALTER USER "+user+"@'%' WITH MAX_USER_CONNECTIONS 1")
+	db := dialecttest.OpenConfig(t, warehouse.Config{DSN: sentinel.NewSecret(reader), MaxConnections: 4})
+	var statements []warehouse.Statement
+	var want []string
+	for i := range 8 {
+		statements = append(statements, warehouse.Statement{SQL: fmt.Sprintf("SELECT %d, sleep(0.06)", i)})
+		want = append(want, fmt.Sprint(i))
+	}
+	for range 2 {
+		wantTexts(t, runAll(t, db, statements), want)
+	}
+}
