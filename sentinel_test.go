@@ -32,7 +32,7 @@ func TestLayers(t *testing.T) {
 		"/rowdiff":               {"/rowvalues", "/warehouse"},
 		"/warehouse/sqlpool":     {"/internal/panics", "/warehouse"},
 		"/warehouse/postgres":    {"/internal/panics", "", "/warehouse"},
-		"/warehouse/mysql":       {"", "/warehouse", "/warehouse/sqlpool"},
+		"/warehouse/mysql":       {"/internal/panics", "", "/warehouse", "/warehouse/sqlpool"},
 		"/warehouse/sqlite":      {"", "/rowvalues", "/warehouse", "/warehouse/sqlpool"},
 		"/warehouse/all":         {"/warehouse/postgres", "/warehouse/mysql", "/warehouse/sqlite"},
 		"/warehouse/dialecttest": {"", "/warehouse", "/warehouse/sqlpool"},
