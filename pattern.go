@@ -108,6 +108,24 @@ func MatchName(pattern string, name ...string) bool {
 	return matchLiterals(literals, strings.Join(name, "."))
 }
 
+// MatchFold is [MatchName], without regard to case in parts without quotes of a pattern
+// without wildcards: it is a name as people write it.
+func MatchFold(pattern string, name ...string) bool {
+	if MatchName(pattern, name...) {
+		return true
+	}
+	parts, err := splitName(pattern)
+	if err != nil || len(parts) != len(name) {
+		return false
+	}
+	for i, p := range parts {
+		if isWild(p.text, p.quoted) || p.text != name[i] && (p.quoted || !strings.EqualFold(p.text, name[i])) {
+			return false
+		}
+	}
+	return true
+}
+
 // MatchTable reports whether a text that people write names a table: as a name or pattern
 // of a configuration (see [Pattern.Names]), or as a pattern of [MatchName], such as shop.*
 // for all tables of a warehouse.

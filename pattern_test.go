@@ -172,3 +172,28 @@ func TestUsualTableNames(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesMatchWithoutRegardToCase holds that a name without quotes and wildcards is found
+// as people write it, and that a pattern or a part in quotes is taken as it stands.
+func TestNamesMatchWithoutRegardToCase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern string
+		name    []string
+		want    bool
+	}{
+		{"TMP", []string{"tmp"}, true},
+		{"Ex.TMP", []string{"ex", "tmp"}, true},
+		{"TMP", []string{"ex", "tmp"}, false},
+		{`"TMP"`, []string{"tmp"}, false},
+		{`"TMP"`, []string{"TMP"}, true},
+		{`ex."TMP"`, []string{"EX", "TMP"}, true},
+		{"TMP*", []string{"tmp"}, false},
+		{"tmp*", []string{"tmp_a"}, true},
+		{"TMP", []string{"tmp2"}, false},
+	} {
+		if got := sentinel.MatchFold(c.pattern, c.name...); got != c.want {
+			t.Errorf("%s, %q: %v", c.pattern, c.name, got)
+		}
+	}
+}

@@ -66,7 +66,7 @@ func (d Dataset) Selects(t sentinel.Table, defaultSchema string) bool {
 		p.Schema = defaultSchema
 	}
 	return p.Matches(t) && !slices.ContainsFunc(d.Exclude, func(e string) bool {
-		return sentinel.MatchName(e, t.Name) || sentinel.MatchName(e, t.Schema, t.Name)
+		return sentinel.MatchFold(e, t.Name) || sentinel.MatchFold(e, t.Schema, t.Name)
 	})
 }
 

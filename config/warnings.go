@@ -250,9 +250,9 @@ func disjoint(a, b string) bool {
 	bFirst, bLast := strings.IndexAny(b, wild), strings.LastIndexAny(b, wild)
 	switch {
 	case aFirst < 0:
-		return !sentinel.MatchName(b, a)
+		return !sentinel.MatchName(strings.ToLower(b), strings.ToLower(a))
 	case bFirst < 0:
-		return !sentinel.MatchName(a, b)
+		return !sentinel.MatchName(strings.ToLower(a), strings.ToLower(b))
 	}
 	apart := func(x, y string, within func(s, part string) bool) bool { return !within(x, y) && !within(y, x) }
 	return apart(a[:aFirst], b[:bFirst], strings.HasPrefix) || apart(a[aLast+1:], b[bLast+1:], strings.HasSuffix)

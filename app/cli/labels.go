@@ -1,14 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/config"
+	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -21,7 +26,8 @@ func newLabel() *cobra.Command {
 		Use:   "label",
 		Short: "Exclude points from the baseline of a check, or include them again",
 		Long: `Points with the label --exclude are not part of any baseline. The detectors of the
-check learn again from the other recorded points. --include removes a label.`,
+check learn again from the other recorded points. --include removes a label. Times without a
+zone are in the time zone of the check; a date is the whole day.`,
 		Example: `  sentinel history label --check shop.public.orders/row_count:day \
     --from 2026-11-01 --to 2026-11-03 --exclude --why 'backfill ran twice'`,
 		Args: cobra.NoArgs,
@@ -29,11 +35,20 @@ check learn again from the other recorded points. --include removes a label.`,
 			if l.Exclude == include {
 				return errors.New("give --exclude, or --include to remove a label")
 			}
-			if l.From, err = parseWhen(from); err != nil {
+			cfg, err := loadFor(cmd, agentKeys()...)
+			if err != nil {
+				return err
+			}
+			zone := zoneOf(cfg, l.Check)
+			if l.From, _, err = parseWhen(from, zone); err != nil {
 				return fmt.Errorf("--from: %w", err)
 			}
-			if l.To, err = parseWhen(to); err != nil {
+			var day bool
+			if l.To, day, err = parseWhen(to, zone); err != nil {
 				return fmt.Errorf("--to: %w", err)
+			}
+			if day {
+				l.To = l.To.AddDate(0, 0, 1).Add(-time.Second)
 			}
 			l.Who = userName()
 			err = change{
@@ -53,7 +68,7 @@ check learn again from the other recorded points. --include removes a label.`,
 	f.StringVar(&l.Check, "check", "", "id of the check")
 	f.StringVar(&l.Segment, "segment", "", "segment, such as country=DE")
 	f.StringVar(&from, "from", "", "first point, such as 2026-11-01 or 2026-11-01T06:00:00Z")
-	f.StringVar(&to, "to", "", "last point")
+	f.StringVar(&to, "to", "", "last point, or its day")
 	f.BoolVar(&l.Exclude, "exclude", false, "exclude these points from the baseline")
 	f.BoolVar(&include, "include", false, "include these points in the baseline again")
 	f.StringVar(&l.Why, "why", "", "reason, recorded with the label")
@@ -65,11 +80,45 @@ check learn again from the other recorded points. --include removes a label.`,
 	return cmd
 }
 
-func parseWhen(s string) (time.Time, error) {
+// parseWhen reads a time, or a day, which begins at midnight of the zone.
+func parseWhen(s string, zone *time.Location) (at time.Time, day bool, err error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, layout == time.DateOnly, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q: want a time such as 2026-11-01 or 2026-11-01T06:00:00Z", s)
+	return time.Time{}, false, fmt.Errorf("%q: want a time such as 2026-11-01 or 2026-11-01T06:00:00Z", s)
+}
+
+// zoneOf returns the time zone of a check; UTC if none is configured, or the check is not.
+func zoneOf(cfg *config.Config, check string) *time.Location {
+	for _, d := range cfg.Datasets {
+		table := d.Table
+		if d.Pattern.Wild() {
+			named, err := sentinel.ParseTable(check[:max(0, strings.LastIndexByte(check, '/'))])
+			if err != nil || !d.Names(named) {
+				continue
+			}
+			table = named
+			d = d.Of(named)
+		}
+		for _, c := range d.Checks {
+			if o := c.Common(); o.ID == check || table.String()+"/"+o.ID == check {
+				return cmp.Or(zoneNamed(o.Timezone), d.Location, time.UTC)
+			}
+		}
+	}
+	return time.UTC
+}
+
+// zoneNamed returns the zone of a name that the configuration has read; nil for none.
+func zoneNamed(name string) *time.Location {
+	if name == "" {
+		return nil
+	}
+	zone, err := schedule.Zone(name)
+	if err != nil {
+		return nil
+	}
+	return zone
 }
