@@ -27,6 +27,7 @@ type call struct {
 	Body    any               // encoded as JSON, unless it is []byte
 	Secrets []sentinel.Secret // kept out of every error
 	Private bool              // link-local and metadata addresses are let through
+	AnyPage bool              // the receiver may answer with a page of HTML
 	Notice  Notice            // its key, trace and time
 }
 
@@ -92,8 +93,15 @@ func (c call) do(req *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	said := scrubText(string(answer), c.Secrets) // before it is cut: half a secret is not found
-	return answer, classify(resp, said, c.Notice.At)
+	if err := classify(resp, said, c.Notice.At); err != nil || c.AnyPage || !isPage(answer) {
+		return answer, err
+	}
+	return nil, fmt.Errorf("%s, but with a page of HTML, so it is not the receiver that answers but a proxy or a login: %s",
+		resp.Status, clip(flat(said), 200))
 }
+
+// isPage reports whether an answer is a page of HTML. No receiver but a webhook's answers with one.
+func isPage(answer []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(answer), []byte("<")) }
 
 // classify turns a status into an error.
 func classify(resp *http.Response, answer string, now time.Time) error {

@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"bytes"
 	"context"
+	"errors"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/settings"
@@ -105,7 +107,10 @@ func (t *Teams) Notify(ctx context.Context, n Notice) (string, error) {
 		}
 	}
 	body := teamsMessage{"message", []teamsAttachment{{"application/vnd.microsoft.card.adaptive", card}}}
-	_, err := post(ctx, call{URL: t.WebhookURL.Reveal(), Body: body, Secrets: []sentinel.Secret{t.WebhookURL}, Notice: n})
+	answer, err := post(ctx, call{URL: t.WebhookURL.Reveal(), Body: body, Secrets: []sentinel.Secret{t.WebhookURL}, Notice: n})
+	if err == nil && bytes.HasPrefix(answer, []byte("Webhook message delivery failed")) { // with status 200
+		err = errors.New(scrubText(clip(flat(string(answer)), 200), []sentinel.Secret{t.WebhookURL}))
+	}
 	return "", err
 }
 

@@ -191,6 +191,7 @@ func (w *Webhook) Notify(ctx context.Context, n Notice) (string, error) {
 		Body:    data,
 		Secrets: []sentinel.Secret{w.URL, w.Secret},
 		Private: w.AllowPrivate,
+		AnyPage: true,
 		Notice:  n,
 	}
 	for k, v := range w.Headers {

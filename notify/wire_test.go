@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -179,6 +180,35 @@ func TestWireFormats(t *testing.T) {
 			}
 			golden(t, name+".golden", sent)
 		})
+	}
+}
+
+// TestAnAnswerOfSomebodyElseDeliversNothing: the page of a proxy or a login says nothing of the
+// receiver, and Teams says with status 200 what has failed. Both are tried again. The receiver of a
+// webhook may answer what it likes.
+func TestAnAnswerOfSomebodyElseDeliversNothing(t *testing.T) {
+	t.Parallel()
+	try := func(configure func(url string) notify.Notifier, answer string) error {
+		n := channel(t, configure(answering(t, says(http.StatusOK, answer)).URL))
+		_, err := n.Notify(t.Context(), notices()[0])
+		return err
+	}
+	for name, c := range channels {
+		err := try(c.configure, "\n<!DOCTYPE html><title>Sign in</title>"+secret)
+		if name == "webhook" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if permanent := new(notify.PermanentError); err == nil || errors.As(err, &permanent) ||
+			strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: after a page of HTML: %v", name, err)
+		}
+	}
+	const failed = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"
+	if err := try(channels["teams"].configure, failed); err == nil || !strings.Contains(err.Error(), "HTTP error 429") {
+		t.Errorf("teams: %v", err)
 	}
 }
 
