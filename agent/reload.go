@@ -267,6 +267,7 @@ func (a *Agent) dropReplaced(r *running) bool {
 // sooner after a problem, such as a warehouse that is down at the start. Until a new plan
 // has resolved its datasets, those of the plan before are checked.
 func (a *Agent) resolve(ctx context.Context, r *running, loops []*loop) {
+	var down map[string]bool
 	for ctx.Err() == nil {
 		datasets, problems := r.plan.Resolver.Datasets(ctx)
 		if ctx.Err() != nil {
@@ -275,6 +276,7 @@ func (a *Agent) resolve(ctx context.Context, r *running, loops []*loop) {
 		for _, p := range problems {
 			a.log.Warn("resolving datasets", "error", p)
 		}
+		down = a.exportUnwatched(datasets, problems, down)
 		a.setDatasets(datasets, problems...)
 		known := errors.Join(a.setForecasts(ctx, datasets), a.setLevels(ctx, datasets))
 		if ctx.Err() != nil {

@@ -44,7 +44,8 @@ var (
 	}
 	WarehouseUp = Metric{
 		"sentinel_warehouse_up", "gauge",
-		"Whether the warehouse answered the last batch of checks (1) or not (0).",
+		"Whether the warehouse answered the last batch of checks (1) or not (0); without one, when its patterns were " +
+			"resolved.",
 		[]string{"warehouse"},
 	}
 	ClockSkew = Metric{
