@@ -50,5 +50,8 @@ func (a *Agent) exportAccuracy(f *Forecast) {
 
 // riskMetrics are the metrics of a dataset that has a deadline.
 func riskMetrics() []exporters.Metric {
-	return []exporters.Metric{exporters.Risk, exporters.Deadline, exporters.ArrivalsKnown, exporters.ExpectedArrival}
+	return []exporters.Metric{
+		exporters.Risk, exporters.Deadline, exporters.ArrivalsKnown, exporters.ExpectedArrival,
+		exporters.RiskBrier, exporters.RiskSkill, exporters.RiskCalibration, exporters.RiskLead, exporters.RiskModel,
+	}
 }

@@ -250,6 +250,38 @@ func TestAMissIsPredictedAndScored(t *testing.T) {
 	}
 }
 
+// TestARiskThatIsSwitchedOffIsNotExported: nothing of it stays on /metrics, and so no alert.
+func TestARiskThatIsSwitchedOffIsNotExported(t *testing.T) {
+	t.Parallel()
+	w := watchOrders(t, filepath.Join(t.TempDir(), "state.db"))
+	w.days(3, 5*time.Hour+20*time.Minute)
+	exported := func() (names []string) {
+		families, err := w.agent.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			name := f.GetName()
+			of := strings.HasPrefix(name, "sentinel_risk") || strings.HasSuffix(name, "deadline_timestamp_seconds") ||
+				strings.Contains(name, "arrival")
+			if of && len(f.Metric) > 0 {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	w.agent.mu.Lock()
+	_, err := w.agent.judgeRisks(w.now, nil)
+	w.agent.mu.Unlock()
+	if names := exported(); err != nil || len(names) < 6 {
+		t.Fatalf("with a risk only %v are exported (%v)", names, err)
+	}
+	w.agent.setForecasts(t.Context(), nil)
+	if names := exported(); len(names) > 0 {
+		t.Errorf("without it %v are exported", names)
+	}
+}
+
 // After a deadline nothing is said of it until a check has looked: rows may have come since
 // the last look. Then the time up to which it is known passes the deadline.
 func TestADeadlineIsMissedWhenACheckHasLooked(t *testing.T) {
