@@ -96,7 +96,8 @@ func (c call) do(req *http.Request) ([]byte, error) {
 	if err := classify(resp, said, c.Notice.At); err != nil || c.AnyPage || !isPage(answer) {
 		return answer, err
 	}
-	return nil, fmt.Errorf("%s, but with a page of HTML, so it is not the receiver that answers but a proxy or a login: %s",
+	return nil, fmt.Errorf(
+		"%s, but with a page of HTML, so it is not the receiver that answers but a proxy or a login: %s",
 		resp.Status, clip(flat(said), 200))
 }
 

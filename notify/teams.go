@@ -107,9 +107,10 @@ func (t *Teams) Notify(ctx context.Context, n Notice) (string, error) {
 		}
 	}
 	body := teamsMessage{"message", []teamsAttachment{{"application/vnd.microsoft.card.adaptive", card}}}
-	answer, err := post(ctx, call{URL: t.WebhookURL.Reveal(), Body: body, Secrets: []sentinel.Secret{t.WebhookURL}, Notice: n})
+	hidden := []sentinel.Secret{t.WebhookURL}
+	answer, err := post(ctx, call{URL: t.WebhookURL.Reveal(), Body: body, Secrets: hidden, Notice: n})
 	if err == nil && bytes.HasPrefix(answer, []byte("Webhook message delivery failed")) { // with status 200
-		err = errors.New(scrubText(clip(flat(string(answer)), 200), []sentinel.Secret{t.WebhookURL}))
+		err = errors.New(scrubText(clip(flat(string(answer)), 200), hidden))
 	}
 	return "", err
 }
