@@ -19,8 +19,8 @@ const sampleKeyState = "sample_key"
 // turned remembers the checks of a dataset that have turned bad, and whose bad rows are kept or
 // explained. Each check of the list has one result.
 func (t *tickRun) turned(o checks.Outcome, list []*Check) {
-	sampled, explained := o.Job, o.Job
-	sampled.Checks, explained.Checks = nil, nil
+	sampled, explained := o.Job, checks.Outcome{Job: o.Job}
+	sampled.Checks, explained.Job.Checks = nil, nil
 	for i, c := range list {
 		r := &o.Results[i]
 		if c.Common().Samples == nil || !r.Status.Bad() || !t.agent.incidents.turnedBad(r.Table, r.Check) {
@@ -28,13 +28,14 @@ func (t *tickRun) turned(o checks.Outcome, list []*Check) {
 		}
 		sampled.Checks = append(sampled.Checks, c.Check)
 		if checks.Explains(c.Check) {
-			explained.Checks = append(explained.Checks, c.Check)
+			explained.Job.Checks = append(explained.Job.Checks, c.Check)
+			explained.Results = append(explained.Results, *r)
 		}
 	}
 	if len(sampled.Checks) > 0 {
 		t.bad = append(t.bad, sampled)
 	}
-	if len(explained.Checks) > 0 {
+	if len(explained.Results) > 0 {
 		t.obscure = append(t.obscure, explained)
 	}
 }

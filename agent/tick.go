@@ -76,7 +76,7 @@ type tickRun struct {
 	changes  []notify.Change
 	observed map[sentinel.Table]bool // datasets whose forecast has seen this tick
 	bad      []checks.Job            // checks that have turned bad, and keep samples
-	obscure  []checks.Job            // checks that have turned bad, and whose bad rows are explained
+	obscure  []checks.Outcome        // checks that have turned bad, and whose bad rows are explained
 
 	problems []error       // errors of judging
 	answered bool          // some outcomes are known, so that up is

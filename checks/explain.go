@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,33 +23,60 @@ type Explanation struct {
 	Note string // why there is no Text; "" if the rows were looked at
 }
 
+// checkOf is a check of a table.
+type checkOf struct {
+	table sentinel.Table
+	check string
+}
+
 // Explains reports whether messages of a check may say what its bad rows have in common: it
-// judges whole rows, and no segments, and `samples.explain` lists columns.
+// judges rows of the table, and `samples.explain` lists a column that does not name its segments.
 func Explains(c Check) bool {
-	f, can := c.(rowChecker)
-	if !can || c.Common().Samples == nil || len(c.Common().Samples.Explain) == 0 {
+	f, can := c.(rowFailer)
+	if !can || c.Common().Samples == nil {
 		return false
 	}
 	query, is := f.(*FailedRows)
-	by, judgesSegments := c.(interface{ segmentsBy() []string })
-	return !(is && query.Query != "") && !(judgesSegments && len(by.segmentsBy()) > 0)
+	by := segmentsBy(c)
+	named := slices.ContainsFunc(c.Common().Samples.Explain, func(name string) bool { return !slices.Contains(by, name) })
+	return named && !(is && query.Query != "")
+}
+
+// segmentsBy returns the columns whose values a check judges one by one; nil if it judges all rows
+// together.
+func segmentsBy(c Check) []string {
+	if explained, is := c.(explainedCheck); is {
+		c = explained.rowFailer
+	}
+	if by, can := c.(interface{ segmentsBy() []string }); can {
+		return by.segmentsBy()
+	}
+	return nil
 }
 
 func (b *BadRows) segmentsBy() []string { return b.By }
 
-// ExplainFailures says what the bad rows of the jobs' checks have in common, which have turned
-// bad. It sends at most two statements a table, each of which has a third of the time of other
-// statements. All of them together have the time of one. The first counts rows by the values
-// of the columns that may be named, the second those of the cause by their time. There is one
-// explanation for each check that [Explains]. Texts of the engine's errors, which may quote
-// values, are in none.
-func ExplainFailures(ctx context.Context, env Env, name string, jobs []Job) []Explanation {
+// ExplainFailures says what the bad rows of the checks have in common, which have turned bad with
+// these results. Of a check with `by` these are the rows of the segments that are bad. It sends at
+// most two statements a table, each of which has a third of the time of other statements. All of
+// them together have the time of one. The first counts rows by the values of the columns that may
+// be named, the second those of the cause by their time. There is one explanation for each check
+// that [Explains]. Texts of the engine's errors, which may quote values, are in none.
+func ExplainFailures(ctx context.Context, env Env, name string, bad []Outcome) []Explanation {
+	var jobs []Job
+	results := map[checkOf]sentinel.Result{}
+	for _, o := range bad {
+		jobs = append(jobs, o.Job)
+		for _, r := range o.Results {
+			results[checkOf{r.Table, r.Check}] = r
+		}
+	}
 	e, part := explaining(ctx, env, name, jobs)
 	ctx, limit, cancel := e.shortly(ctx)
 	defer cancel()
 	var out []Explanation
 	for i := range part {
-		x := e.explained(&part[i])
+		x := e.explained(&part[i], results)
 		x.limit = limit
 		x.explain(ctx)
 		for _, m := range x.members {
@@ -64,7 +92,7 @@ func PlanExplanations(ctx context.Context, env Env, name string, jobs []Job) []P
 	e, part := explaining(ctx, env, name, jobs)
 	var out []PlannedStatement
 	for i := range part {
-		x := e.explained(&part[i])
+		x := e.explained(&part[i], nil)
 		p := PlannedStatement{Table: part[i].job.Table}
 		for _, m := range x.members {
 			p.Checks = append(p.Checks, m.run.target.Check)
@@ -99,8 +127,8 @@ type explainedCheck struct{ rowFailer }
 // Needs implements Check.
 func (c explainedCheck) Needs(t Target) Needs {
 	n := c.rowFailer.Needs(t)
-	return Needs{Facts: n.Facts | warehouse.Columns, Column: n.Column,
-		Columns: append(n.Columns[:len(n.Columns):len(n.Columns)], c.Common().Samples.Explain...)}
+	return Needs{Facts: n.Facts | warehouse.Columns | warehouse.Keys, Column: n.Column,
+		Like: n.Like, LikeFacts: n.LikeFacts, Columns: append(n.Columns[:len(n.Columns):len(n.Columns)], c.Common().Samples.Explain...)}
 }
 
 // explainedTable are the checks of a table that have turned bad.
@@ -120,14 +148,16 @@ type explainedRun struct {
 	Explanation
 	run     *checkRun
 	rows    *failingRows
-	columns []int // of the table's, that this check may name
-	timed   bool  // it may name the time
+	by      []string   // columns whose values the check judges one by one
+	only    [][]string // values of by in the segments that are bad; nil: all rows are looked at
+	columns []int      // of the table's, that this check may name
+	timed   bool       // it may name the time
 	groups  []explainedGroup
 	cause   cause
 }
 
-// explained prepares the checks of a job.
-func (e *executor) explained(j *jobRun) *explainedTable {
+// explained prepares the checks of a job. Without a result a check's rows are all looked at.
+func (e *executor) explained(j *jobRun, results map[checkOf]sentinel.Result) *explainedTable {
 	x := &explainedTable{db: e.db}
 	for k := range j.checks {
 		run := &j.checks[k]
@@ -138,7 +168,11 @@ func (e *executor) explained(j *jobRun) *explainedTable {
 			continue
 		}
 		x.rel, x.zone, x.tick = run.target.Known.Relation, run.target.zone(), run.target.Tick
-		if err := x.add(m); err != nil {
+		err := x.add(m)
+		if r, known := results[checkOf{m.Table, m.Check}]; known && err == nil {
+			err = m.onlyBad(r)
+		}
+		if err != nil {
 			m.fail(err)
 		}
 	}
@@ -151,10 +185,14 @@ func (x *explainedTable) add(m *explainedRun) (err error) {
 	if m.rows, err = m.run.check.(explainedCheck).failing(t); err != nil {
 		return err
 	}
+	m.by = segmentsBy(m.run.check)
 	for _, name := range m.run.check.Common().Samples.Explain {
 		column, err := t.Column(name)
 		if err != nil {
 			return err
+		}
+		if containsColumn(x.rel, m.by, column.Name) {
+			continue // the segments are named already
 		}
 		if source, is := t.explainedTime(column); is && (!x.time.set() || x.time.Column == column.Name) {
 			x.time, m.timed = source, true
@@ -218,13 +256,13 @@ func (m *explainedRun) conclude(x *explainedTable, in *span) {
 		if bad == whole.bad {
 			share = "all"
 		}
-		m.Text = share + " of the bad rows: " + strings.Join(parts, ", ")
+		m.Text = share + " of the bad rows" + m.ofSegments() + ": " + strings.Join(parts, ", ")
 	case len(even) > 0:
 		var names []string
 		for _, c := range even {
 			names = append(names, x.columns[c].Name)
 		}
-		m.Text = "the bad rows are spread evenly over " + strings.Join(names, ", ")
+		m.Text = "the bad rows" + m.ofSegments() + " are spread evenly over " + strings.Join(names, ", ")
 	}
 }
 

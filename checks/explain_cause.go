@@ -10,8 +10,8 @@ import (
 
 // explainedGroup counts the rows of one combination of values that a check looked at.
 type explainedGroup struct {
-	values      []warehouse.Cell // of the columns, as texts
-	rows, bad   int64
+	values []warehouse.Cell // of the columns, as texts
+	counts
 	first, last float64 // smallest and largest time of its bad rows in Unix seconds; NaN if there is none
 }
 
@@ -24,7 +24,7 @@ type condition struct {
 // cause is what sets the bad rows apart: conditions that all hold for most of them.
 type cause struct {
 	conditions []condition
-	rows, bad  int64 // for which the conditions hold
+	counts     // of the rows for which the conditions hold
 }
 
 const (
@@ -40,8 +40,12 @@ const (
 	surprise = 6.907755278982137
 )
 
-// counts are numbers of rows, and of bad ones among them.
-type counts struct{ rows, bad int64 }
+// counts are numbers of rows, and of bad ones among them. Where keys repeat, kin are all rows of
+// such keys, and bad are those beyond the first of each. Elsewhere kin is bad.
+type counts struct{ rows, bad, kin int64 }
+
+func (n counts) plus(m counts) counts  { return counts{n.rows + m.rows, n.bad + m.bad, n.kin + m.kin} }
+func (n counts) minus(m counts) counts { return counts{n.rows - m.rows, n.bad - m.bad, n.kin - m.kin} }
 
 // apart reports whether bad rows are so much more frequent in a part than in the rest of the
 // whole that it is no chance, tries being the number of parts that were looked at. score says
@@ -51,19 +55,34 @@ type counts struct{ rows, bad int64 }
 // with a probability of at most exp(-bad*D), where D is the divergence of the part's share of
 // the bad rows from its share of all rows (W. Hoeffding, Probability inequalities for sums of
 // bounded random variables, 1963, theorems 1 and 4).
+//
+// Which row of a key is the first is no chance: where rows come in the order of time, late parts
+// have more of the others. So there all rows of such keys must be that surprising, too. They are
+// at least two a key, and count as one.
 func (whole counts) apart(part counts, tries int) (score float64, ok bool) {
-	rest := counts{whole.rows - part.rows, whole.bad - part.bad}
+	rest := whole.minus(part)
 	if part.bad < fewestBad || rest.rows <= 0 || rest.bad < 0 ||
 		float64(part.bad)*float64(rest.rows) < leastLift*float64(rest.bad)*float64(part.rows) {
 		return 0, false
 	}
-	p, q := float64(part.bad)/float64(whole.bad), float64(part.rows)/float64(whole.rows)
+	chance := surprise + math.Log(float64(max(tries, 1)))
+	q := float64(part.rows) / float64(whole.rows)
+	score = surpriseOf(part.bad, whole.bad, q)
+	return score, score > chance && (whole.kin == whole.bad || surpriseOf(part.kin, whole.kin, q) > 2*chance)
+}
+
+// surpriseOf is the negative logarithm of the bound for some of n rows in a part with a share q of
+// all rows; 0 if they are no more than expected.
+func surpriseOf(some, n int64, q float64) float64 {
+	p := float64(some) / float64(n)
+	if p <= q {
+		return 0
+	}
 	divergence := p * math.Log(p/q)
 	if p < 1 {
 		divergence += (1 - p) * math.Log((1-p)/(1-q))
 	}
-	score = float64(whole.bad) * divergence
-	return score, score > surprise+math.Log(float64(max(tries, 1)))
+	return float64(n) * divergence
 }
 
 // covers reports whether a part has at least a share of the bad rows, in percent.
@@ -71,7 +90,7 @@ func (whole counts) covers(part counts, percent int64) bool { return 100*part.ba
 
 func total(groups []explainedGroup) (n counts) {
 	for _, g := range groups {
-		n.rows, n.bad = n.rows+g.rows, n.bad+g.bad
+		n = n.plus(g.counts)
 	}
 	return n
 }
@@ -131,9 +150,7 @@ func combinations(groups []explainedGroup, columns []int, size int) (out map[pai
 				} else {
 					key.b.column = -1
 				}
-				n := out[key]
-				n.rows, n.bad = n.rows+g.rows, n.bad+g.bad
-				out[key] = n
+				out[key] = out[key].plus(g.counts)
 			}
 		}
 	}
@@ -154,7 +171,7 @@ func bestOf(whole counts, parts map[pair]counts, percent int64) (best cause) {
 			continue
 		}
 		score, of = s, key
-		best = cause{conditions: []condition{key.a}, rows: n.rows, bad: n.bad}
+		best = cause{conditions: []condition{key.a}, counts: n}
 		if key.b.column >= 0 {
 			best.conditions = append(best.conditions, key.b)
 		}
@@ -178,19 +195,19 @@ func (c condition) compare(d condition) int {
 
 // evenly returns the columns over whose values the bad rows are spread as all rows are: where
 // 20 bad rows are expected of a value, half as many to twice as many are there, and few rows
-// have other values.
+// have other values. A column of one value says nothing.
 func evenly(groups []explainedGroup, columns []int) (out []int) {
 	whole := total(groups)
 	for _, c := range columns {
-		judged, even := int64(0), true
+		judged, values, even := int64(0), 0, true
 		for _, n := range combinations(groups, []int{c}, 1) {
 			expected := float64(n.rows) * float64(whole.bad) / float64(whole.rows)
 			if expected >= 20 {
-				judged += n.rows
+				judged, values = judged+n.rows, values+1
 				even = even && float64(n.bad) >= expected/2 && float64(n.bad) <= expected*2
 			}
 		}
-		if even && 100*judged >= 95*whole.rows && whole.bad > 0 {
+		if even && values > 1 && 100*judged >= 95*whole.rows && whole.bad > 0 {
 			out = append(out, c)
 		}
 	}

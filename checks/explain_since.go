@@ -7,8 +7,8 @@ import (
 
 // explainedStep counts the rows of one step of time.
 type explainedStep struct {
-	number      int64
-	rows, bad   int64
+	number int64
+	counts
 	first, last float64 // smallest and largest time of its bad rows in Unix seconds; NaN if there is none
 }
 
@@ -23,24 +23,25 @@ type span struct {
 // findSpan returns the time in which the bad rows are, of the steps from the first bad row on.
 // whole are all rows, also those before it and those without a time. later are the rows after
 // the last bad one. ok is false if time does not set bad rows apart.
-func findSpan(steps []explainedStep, whole counts, later counts, percent int64) (best span, ok bool) {
+func findSpan(steps []explainedStep, whole, later counts, percent int64) (best span, ok bool) {
 	slices.SortFunc(steps, func(a, b explainedStep) int { return int(a.number - b.number) })
 	var bad []int // places of the steps with bad rows
 	known := later
 	for i, s := range steps {
-		known.rows, known.bad = known.rows+s.rows, known.bad+s.bad
+		known = known.plus(s.counts)
 		if s.bad > 0 {
 			bad = append(bad, i)
 		}
 	}
-	whole.rows, whole.bad = max(whole.rows, known.rows), max(whole.bad, known.bad) // rows may have come meanwhile
+	// Rows may have come meanwhile.
+	whole = counts{max(whole.rows, known.rows), max(whole.bad, known.bad), max(whole.kin, known.kin)}
 	tries := len(steps) * (len(steps) + 1) / 2
-	score, before := 0.0, counts{whole.rows - known.rows, whole.bad - known.bad}
+	score, before := 0.0, whole.minus(known)
 	for n, from := range bad {
 		in, at := counts{}, from
 		for _, to := range bad[n:] {
 			for ; at <= to; at++ {
-				in.rows, in.bad = in.rows+steps[at].rows, in.bad+steps[at].bad
+				in = in.plus(steps[at].counts)
 			}
 			s, apart := whole.apart(in, tries)
 			if !apart || s <= score || !whole.covers(in, percent) {
@@ -51,9 +52,9 @@ func findSpan(steps []explainedStep, whole counts, later counts, percent int64) 
 			for i, other := range steps {
 				switch {
 				case i < from:
-					earlier.rows, earlier.bad = earlier.rows+other.rows, earlier.bad+other.bad
+					earlier = earlier.plus(other.counts)
 				case i > to:
-					after.rows, after.bad = after.rows+other.rows, after.bad+other.bad
+					after = after.plus(other.counts)
 				}
 			}
 			best = span{bad: in.bad, first: steps[from].first, last: steps[to].last,
@@ -66,7 +67,7 @@ func findSpan(steps []explainedStep, whole counts, later counts, percent int64) 
 // outnumbers reports whether bad rows are so much less frequent in others that it is no
 // chance.
 func (n counts) outnumbers(others counts) bool {
-	_, apart := counts{n.rows + others.rows, n.bad + others.bad}.apart(n, 1)
+	_, apart := n.plus(others).apart(n, 1)
 	return apart
 }
 

@@ -37,7 +37,7 @@ func (x *explainedTable) readSpans(ctx context.Context) map[*explainedRun]*span 
 		if m.cause.conditions == nil {
 			percent = 50
 		}
-		in, ok := findSpan(steps[m], counts{m.cause.rows, m.cause.bad}, later[m], percent)
+		in, ok := findSpan(steps[m], m.cause.counts, later[m], percent)
 		if ok && total(m.groups).covers(counts{bad: in.bad}, 50) {
 			out[m] = &in
 		}
@@ -73,9 +73,9 @@ func (x *explainedTable) readSteps(
 			if at, err = x.decode(row, at, &g); err != nil {
 				return nil, nil, err
 			}
-			s := explainedStep{number: int64(n.Float64()), rows: g.rows, bad: g.bad, first: g.first, last: g.last}
+			s := explainedStep{number: int64(n.Float64()), counts: g.counts, first: g.first, last: g.last}
 			if s.number < 0 {
-				later[m] = counts{s.rows, s.bad}
+				later[m] = s.counts
 			} else if s.rows > 0 {
 				steps[m] = append(steps[m], s)
 			}
@@ -110,7 +110,11 @@ func (x *explainedTable) stepStatement(first, last float64) (st warehouse.Statem
 	}
 	base, step := 60*math.Floor(first/60), stepOf(first, last, x.time.Dates)
 	from := time.Unix(int64(base), 0).UTC()
-	rows, err := x.rows(Window{Time: x.time, From: from, FromWall: from}, &st.Args)
+	since, also := Window{Time: x.time, From: from, FromWall: from}, ""
+	if x.comparesRows() { // an earlier row may have the key of a bad one
+		since, also = Window{}, fmt.Sprintf(" WHERE e >= %.0f", base)
+	}
+	rows, err := x.rows(since, &st.Args)
 	if err != nil {
 		return st, err
 	}
@@ -118,6 +122,7 @@ func (x *explainedTable) stepStatement(first, last float64) (st warehouse.Statem
 	end := fmt.Sprintf("%.0f", math.Floor(last)+1)
 	counted, _ := x.perCheck("s%d")
 	st.SQL = fmt.Sprintf("SELECT step, %s FROM (SELECT CASE WHEN e < %s THEN %s ELSE -1 END AS step, e, %s"+
-		" FROM (%s) r) q GROUP BY step", strings.Join(counted, ", "), end, number, strings.Join(outputs, ", "), rows)
+		" FROM (%s) r%s) q GROUP BY step",
+		strings.Join(counted, ", "), end, number, strings.Join(outputs, ", "), rows, also)
 	return st, nil
 }

@@ -27,20 +27,25 @@ func (x *explainedTable) explain(ctx context.Context) {
 	again := full && len(x.columns) > 1
 	if again {
 		x.leaveOutWidest()
+	} else if timedOut := errors.Is(err, context.DeadlineExceeded) || warehouse.KindOf(err) == warehouse.TimedOut; timedOut &&
+		ctx.Err() == nil {
+		again = x.leaveOutKeys(ctx, err)
+	}
+	if again {
 		full, err = x.readGroups(ctx)
 	}
 	if err == nil && full {
 		err = fmt.Errorf("the columns have more than %d combinations of values", mostExplainedGroups)
 	}
 	if err != nil {
-		x.fail(ctx, err)
+		x.fail(ctx, err, func(*explainedRun) bool { return true })
 		return
 	}
 	for _, m := range x.members {
 		if m.Note == "" {
 			m.cause = findCause(m.groups, m.columns)
-			if n := total(m.groups); m.cause.conditions == nil {
-				m.cause.rows, m.cause.bad = n.rows, n.bad
+			if m.cause.conditions == nil {
+				m.cause.counts = total(m.groups)
 			}
 		}
 	}
@@ -60,17 +65,30 @@ func (x *explainedTable) open() bool {
 	return slices.ContainsFunc(x.members, func(m *explainedRun) bool { return m.Note == "" })
 }
 
-func (x *explainedTable) fail(ctx context.Context, err error) {
+// leaveOutKeys leaves out the checks of keys, which take long, if others are left that may take less.
+func (x *explainedTable) leaveOutKeys(ctx context.Context, err error) bool {
+	ofKeys := func(m *explainedRun) bool { return m.rows != nil && m.rows.keys != nil }
+	isOther := func(m *explainedRun) bool { return m.Note == "" && !ofKeys(m) }
+	if !slices.ContainsFunc(x.members, isOther) {
+		return false
+	}
+	n := slices.IndexFunc(x.members, func(m *explainedRun) bool { return m.Note == "" && ofKeys(m) })
+	x.fail(ctx, err, ofKeys)
+	return n >= 0
+}
+
+// fail notes why the statement of some checks had no answer.
+func (x *explainedTable) fail(ctx context.Context, err error, of func(*explainedRun) bool) {
 	var names []string
 	for _, c := range x.columns {
 		names = append(names, c.Name)
 	}
 	why := err.Error()
-	if ctx.Err() != nil || warehouse.KindOf(err) != "" {
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || warehouse.KindOf(err) != "" {
 		why = statementError(ctx, err, x.limit, names)
 	}
 	for _, m := range x.members {
-		if m.Note == "" {
+		if m.Note == "" && of(m) {
 			m.fail(errors.New(why))
 		}
 	}
@@ -108,76 +126,6 @@ func (x *explainedTable) first() int {
 	return slices.IndexFunc(x.members, func(m *explainedRun) bool { return m.Note == "" })
 }
 
-// rows writes a query of the rows that the checks look at: the columns as v1, v2 and so on,
-// the time as e, and for each check c1, c2 and so on: 2 for a bad row, 1 for another one, and 0
-// for one that it does not look at. since is a further bound.
-func (x *explainedTable) rows(since Window, args *[]any) (string, error) {
-	d := x.db.Dialect
-	tester, ok := d.(warehouse.ValueTester)
-	if !ok {
-		return "", fmt.Errorf("the dialect %s cannot write values as texts", d.Name())
-	}
-	var outputs []string
-	for i, c := range x.columns {
-		name, err := d.Quote(c.Name)
-		if err != nil {
-			return "", err
-		}
-		outputs = append(outputs, fmt.Sprintf("%s AS v%d", tester.Exact(name, c.Type), i+1))
-	}
-	if x.time.set() {
-		value, err := x.time.value(d)
-		if err != nil {
-			return "", err
-		}
-		epoch, err := x.time.epoch(d, value)
-		if err != nil {
-			return "", err
-		}
-		outputs = append(outputs, epoch+" AS e")
-	}
-	for i, m := range x.members {
-		if m.Note != "" {
-			continue
-		}
-		code, err := m.rows.code(d, args)
-		if err != nil {
-			return "", err
-		}
-		outputs = append(outputs, fmt.Sprintf("%s AS c%d", code, i+1))
-	}
-	table, err := source{rel: x.rel}.from(d, args)
-	if err != nil {
-		return "", err
-	}
-	conditions, err := since.conditions(d, args)
-	if err != nil {
-		return "", err
-	}
-	windows, err := x.windows(args)
-	if windows != "" {
-		conditions = append(conditions, windows)
-	}
-	return "SELECT " + strings.Join(outputs, ", ") + " FROM " + table + whereClause(conditions), err
-}
-
-// code writes what a row is for a check.
-func (f *failingRows) code(d warehouse.Dialect, args *[]any) (string, error) {
-	conditions, err := f.window.conditions(d, args)
-	if err != nil {
-		return "", err
-	}
-	if f.where != "" {
-		conditions = append(conditions, filterText(f.where))
-	}
-	bad, err := warehouse.WritePredicate(d, f.bad, args)
-	code := "CASE WHEN (" + bad + ") THEN 2 ELSE 1 END"
-	if len(conditions) > 0 {
-		code = "CASE WHEN " + strings.Join(conditions, " AND ") + " THEN " + code + " ELSE 0 END"
-	}
-	return code, err
-}
-
 // windows writes the condition that a row is in the window of one of the checks; "" if one of
 // them looks at all times.
 func (x *explainedTable) windows(args *[]any) (string, error) {
@@ -210,10 +158,9 @@ func (x *explainedTable) perCheck(form string) (outputs, anyBad []string) {
 			continue
 		}
 		c := fmt.Sprintf(form, i+1)
-		outputs = append(
-			outputs,
-			fmt.Sprintf("count(CASE WHEN %[1]s > 0 THEN 1 END), count(CASE WHEN %[1]s = 2 THEN 1 END)", c),
-		)
+		for _, holds := range []string{" > 0", " = 2", " > 1"} {
+			outputs = append(outputs, fmt.Sprintf("count(CASE WHEN %s%s THEN 1 END)", c, holds))
+		}
 		anyBad = append(anyBad, c+" = 2")
 		if x.time.set() {
 			outputs = append(outputs, fmt.Sprintf("min(CASE WHEN %[1]s = 2 THEN e END), max(CASE WHEN %[1]s = 2 THEN e END)", c))
@@ -277,7 +224,7 @@ func (x *explainedTable) readGroups(ctx context.Context) (full bool, err error) 
 // decode reads what [explainedTable.perCheck] wrote of a check, from a column of the row on. It
 // returns the next one.
 func (x *explainedTable) decode(row []warehouse.Cell, at int, g *explainedGroup) (int, error) {
-	for _, to := range []*int64{&g.rows, &g.bad} {
+	for _, to := range []*int64{&g.rows, &g.bad, &g.kin} {
 		n, err := row[at].Number()
 		if err != nil {
 			return at, err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,9 +21,11 @@ type explainedRow struct {
 	values map[string]string // of country, status and channel; "NULL" is NULL
 	at     time.Time
 	bad    bool
+	key    int
 }
 
-// planted is a table in which the rows of a cause are bad.
+// planted is a table in which the rows of a cause are bad: n is -1, which is not in the table
+// ones, and k is that of an earlier row.
 type planted struct {
 	rows  []explainedRow
 	cause map[string]string // values that bad rows have
@@ -66,7 +70,24 @@ func plant(r *rand.Rand, end time.Time) planted {
 		}
 		p.rows = append(p.rows, row)
 	}
+	p.repeat(r)
 	return p
+}
+
+// repeat gives bad rows the key of a row before them that is not bad.
+func (p *planted) repeat(r *rand.Rand) {
+	slices.SortStableFunc(p.rows, func(a, b explainedRow) int { return a.at.Compare(b.at) })
+	var earlier []int // keys of rows that are not bad
+	for i := range p.rows {
+		row := &p.rows[i]
+		row.bad = row.bad && len(earlier) > 0 && p.rows[0].at.Before(row.at)
+		if row.key = i; row.bad {
+			row.key = earlier[r.IntN(sort.Search(len(earlier), func(k int) bool { return !p.rows[earlier[k]].at.Before(row.at) }))]
+			continue
+		}
+		earlier = append(earlier, i)
+	}
+	r.Shuffle(len(p.rows), func(i, k int) { p.rows[i], p.rows[k] = p.rows[k], p.rows[i] })
 }
 
 // holds reports whether a row is one of those that the cause is about.
@@ -81,7 +102,7 @@ func (p planted) holds(row explainedRow) bool {
 
 func (p planted) create(b *bench, table string) {
 	b.exec(
-		"CREATE TABLE " + table + " (country varchar(10), status varchar(10), channel varchar(10), at " + b.plain() + ", n integer)",
+		"CREATE TABLE " + table + " (country varchar(10), status varchar(10), channel varchar(10), at " + b.plain() + ", n integer, k integer)",
 	)
 	var tuples []string
 	for _, row := range p.rows {
@@ -97,7 +118,8 @@ func (p planted) create(b *bench, table string) {
 		if row.bad {
 			n = -1
 		}
-		tuples = append(tuples, fmt.Sprintf("(%s, '%s', %d)", strings.Join(texts, ", "), row.at.Format(time.DateTime), n))
+		tuples = append(tuples, fmt.Sprintf("(%s, '%s', %d, %d)", strings.Join(texts, ", "),
+			row.at.Format(time.DateTime), n, row.key))
 	}
 	b.exec("INSERT INTO " + table + " VALUES " + strings.Join(tuples, ", "))
 }
@@ -161,12 +183,15 @@ func (p planted) read(tb testing.TB, text string, end time.Time) (said planted, 
 }
 
 // What is said of bad rows is true when it is counted in Go, and a planted cause is found. Where
-// bad rows are drawn at random nothing is said.
+// bad rows are drawn at random nothing is said. It is the same whatever makes the rows bad: an
+// expression, a key that another table has not, or one that an earlier row has.
 func TestExplanations(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(b *bench) {
 		end := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 		b.tick = end
+		b.exec("CREATE TABLE ones (n integer)", "INSERT INTO ones VALUES (1), (1), (2)")
+		ones := &sentinel.Table{Warehouse: "w", Schema: b.schema, Name: "ones"}
 		found := 0
 		for seed := range uint64(36) {
 			p := plant(rand.New(rand.NewPCG(seed, 7)), end)
@@ -174,12 +199,21 @@ func TestExplanations(t *testing.T) {
 			p.create(b, table)
 			options := listing(5, nil, "country", "status", "channel", "at")
 			options.Samples.Explain = options.Samples.Columns
-			got := checks.ExplainFailures(b.tb.Context(), b.env, "w",
-				[]checks.Job{b.job(table, &checks.FailedRows{Expression: "n < 0", Options: options})})
-			if len(got) != 1 || got[0].Note != "" {
-				b.tb.Fatalf("seed %d: %+v", seed, got)
+			var got []checks.Explanation
+			for _, c := range []checks.Check{
+				&checks.FailedRows{Expression: "n < 0", Options: options},
+				&checks.Reference{Column: "n", To: ones, Options: options},
+				&checks.Duplicate{Column: "k", Options: options},
+			} {
+				outcomes := checks.Run(b.tb.Context(), b.env, "w", []checks.Job{b.job(table, c)})
+				got = append(got, checks.ExplainFailures(b.tb.Context(), b.env, "w", outcomes)...)
 			}
 			text := got[0].Text
+			for _, x := range got {
+				if x.Note != "" || x.Text != text {
+					b.tb.Errorf("seed %d: %+v, want %q", seed, x, text)
+				}
+			}
 			random := len(p.cause) == 0 && p.since.IsZero()
 			if text == "" || strings.HasPrefix(text, "the bad rows are spread evenly over") {
 				if !random {
@@ -217,8 +251,13 @@ func naming(columns ...string) checks.Options {
 // explained returns the explanations of checks as one text, a line a check.
 func (b *bench) explained(table string, list ...checks.Check) string {
 	b.tb.Helper()
+	return b.explain(checks.Run(b.tb.Context(), b.env, "w", []checks.Job{b.job(table, list...)}))
+}
+
+func (b *bench) explain(outcomes []checks.Outcome) string {
+	b.tb.Helper()
 	var lines []string
-	for _, x := range checks.ExplainFailures(b.tb.Context(), b.env, "w", []checks.Job{b.job(table, list...)}) {
+	for _, x := range checks.ExplainFailures(b.tb.Context(), b.env, "w", outcomes) {
 		lines = append(lines, x.Check+": "+x.Text+x.Note)
 	}
 	return strings.Join(lines, "\n")
@@ -291,6 +330,8 @@ func TestExplanationsShareStatements(t *testing.T) {
 				bad(checks.Options{}),
 			}
 		}
+		outcomes := checks.Run(b.tb.Context(), counted.env, "w", []checks.Job{counted.job("x", list()...)})
+		sent.Store(0)
 		if got := checks.PlanExplanations(b.tb.Context(), counted.env, "w", []checks.Job{counted.job("x", list()...)}); len(
 			got,
 		) != 1 ||
@@ -299,7 +340,7 @@ func TestExplanationsShareStatements(t *testing.T) {
 		}
 		catalog := sent.Swap(0)
 		want := "c0: 92 % of the bad rows: country = PL, since 02:01\nc1: the bad rows are spread evenly over country"
-		if got := counted.explained("x", list()...); got != want || sent.Load()-catalog > 2 {
+		if got := counted.explain(outcomes); got != want || sent.Load()-catalog > 2 {
 			b.tb.Errorf("%s\n%d statements", got, sent.Load()-catalog)
 		}
 		b.exec("UPDATE x SET kind = '" + strings.Repeat("long", 70) + "' WHERE id = 77")

@@ -86,7 +86,7 @@ type failingRows struct {
 	where  string
 	window Window
 	query  string       // SELECT of the user that returns the bad rows, in the place of the other fields
-	keys   *failingKeys // keys with their numbers of rows, in the place of the other fields
+	keys   *failingKeys // keys that are bad, in the place of bad
 }
 
 // rowFailer is a kind that can say which rows are bad.

@@ -52,12 +52,16 @@ func (c *Duplicate) failing(t Target) (*failingRows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &failingRows{keys: &failingKeys{repeated: c.repeated(t, columns)}}, nil
+	k := c.repeated(t, columns)
+	return &failingRows{where: k.Where, window: k.Window, keys: &failingKeys{repeated: k}}, nil
 }
 
 func (c *Reference) failing(t Target) (*failingRows, error) {
 	o, err := c.orphans(t)
-	return &failingRows{keys: &failingKeys{orphans: o, to: t.Known.Like}}, err
+	if err != nil {
+		return nil, err
+	}
+	return &failingRows{where: o.Where, window: o.Window, keys: &failingKeys{orphans: o, to: t.Known.Like}}, nil
 }
 
 // onlyKey leaves the columns of the key, where keys are bad and not rows, and adds their number of

@@ -223,21 +223,22 @@ func explainBad(ctx context.Context, env checks.Env, s *store.Store, outcomes []
 			return err
 		}
 	}
-	jobs := map[string][]checks.Job{}
+	all := map[string][]checks.Outcome{} // by warehouse
 	for _, o := range outcomes {
-		job := o.Job
-		job.Checks = nil
+		bad := checks.Outcome{Job: o.Job}
+		bad.Job.Checks = nil
 		for i, c := range o.Job.Checks {
-			if o.Results[i].Status.Bad() && checks.Explains(c) && !isOpen(job.Table, o.Results[i].Check) {
-				job.Checks = append(job.Checks, c)
+			if r := o.Results[i]; r.Status.Bad() && checks.Explains(c) && !isOpen(r.Table, r.Check) {
+				bad.Job.Checks = append(bad.Job.Checks, c)
+				bad.Results = append(bad.Results, r)
 			}
 		}
-		if len(job.Checks) > 0 {
-			jobs[job.Table.Warehouse] = append(jobs[job.Table.Warehouse], job)
+		if len(bad.Results) > 0 {
+			all[o.Job.Table.Warehouse] = append(all[o.Job.Table.Warehouse], bad)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(jobs)) {
-		for _, e := range checks.ExplainFailures(ctx, env, name, jobs[name]) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		for _, e := range checks.ExplainFailures(ctx, env, name, all[name]) {
 			for _, o := range outcomes {
 				for i := range o.Results {
 					if r := &o.Results[i]; e.Text != "" && r.Table == e.Table && r.Check == e.Check {
