@@ -166,6 +166,7 @@ type Answer struct {
 	Groups   []Group           // groups, largest first
 	Other    *Group            // those beyond the limit; nil: there are none
 	Rows     warehouse.Rows    // of Compare
+	Orphans  []keyRow          // of Foreign with Named: keys without a partner, those with the most rows first
 	Err      error
 	AsOf     time.Time // the database's clock at the time of the answer
 	Evidence sentinel.Evidence

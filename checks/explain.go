@@ -112,7 +112,7 @@ func PlanExplanations(ctx context.Context, env Env, name string, jobs []Job) []P
 
 // explaining reads the catalog for the jobs that have checks which [Explains].
 func explaining(ctx context.Context, env Env, name string, jobs []Job) (*executor, []jobRun) {
-	return readFor(ctx, env, name, withChecks(jobs, func(c Check) Check {
+	return readFor(ctx, env, name, withChecks(jobs, func(_ sentinel.Table, c Check) Check {
 		if f, can := c.(rowFailer); can && Explains(c) {
 			return explainedCheck{f}
 		}

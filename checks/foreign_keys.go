@@ -18,6 +18,7 @@ type ForeignKeys struct {
 	ToWhere    string // filter of the other table
 	Window     Window
 	Most       int64 // different keys of a side that are read
+	Named      int   // keys without a partner that the answer names
 }
 
 // statement writes the statement that reads the keys of a side, in the order of their bytes:

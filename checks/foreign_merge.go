@@ -97,35 +97,37 @@ func (e *executor) mergeKeys(ctx context.Context, q question) Answer {
 			sides[s].page = <-sides[s].pages // nil if there are no keys, or the statement failed
 		}
 	}
-	rows, bad, err := mergeStreams(sides[0], sides[1])
+	rows, bad, orphans, err := mergeStreams(sides[0], sides[1], q.ask.Foreign.Named)
 	cancel() // the rest of the other side says no more
 	running.Wait()
 	if err != nil {
 		return Answer{Err: err}
 	}
-	return Answer{Values: []sentinel.Number{sentinel.Int(rows), sentinel.Int(bad)},
+	return Answer{Values: []sentinel.Number{sentinel.Int(rows), sentinel.Int(bad)}, Orphans: orphans,
 		Evidence: sentinel.Evidence{Source: "scan", Confidence: sentinel.Exact}}
 }
 
-// mergeStreams counts the rows of one side, and those whose key the other does not have.
-func mergeStreams(of, to *keyStream) (rows, bad int64, err error) {
+// mergeStreams counts the rows of one side, and those whose key the other does not have. It names
+// so many of these keys, those with the most rows.
+func mergeStreams(of, to *keyStream, named int) (rows, bad int64, orphans []keyRow, err error) {
 	partner, more, err := to.next()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	for {
 		r, is, err := of.next()
 		if err != nil || !is {
-			return rows, bad, err
+			return rows, bad, orphans, err
 		}
 		for more && slices.Compare(partner.key, r.key) < 0 {
 			if partner, more, err = to.next(); err != nil {
-				return 0, 0, err
+				return 0, 0, nil, err
 			}
 		}
 		rows += r.rows
 		if !more || !slices.Equal(partner.key, r.key) {
 			bad += r.rows
+			orphans = keepOrphan(orphans, r, named)
 		}
 	}
 }

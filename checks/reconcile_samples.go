@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/rowdiff"
@@ -16,22 +15,15 @@ import (
 // differenceColumn is the column of a sample that says in what a row differs.
 const differenceColumn = "difference"
 
-// takeKeySamples compares the rows of jobs again whose comparisons have turned bad, to name
-// some that differ: a check keeps no values. All together have the time of one statement.
+// takeKeySamples compares the rows or keys of jobs again whose comparisons have turned bad, to
+// name some: a check keeps no values. All together have the time of one statement.
 func takeKeySamples(ctx context.Context, env Env, name string, jobs []Job, key []byte) (out []sentinel.Sample) {
-	var sampled []Job
-	for _, j := range jobs {
-		own := j
-		own.Checks = nil
-		for _, c := range j.Checks {
-			if r, is := c.(*Reconcile); is && len(r.Key) > 0 && r.Samples != nil {
-				own.Checks = append(own.Checks, namer{r, r.Samples.Limit})
-			}
+	sampled := withChecks(jobs, func(table sentinel.Table, c Check) Check {
+		if again := keySamplerOf(table, c); again != nil {
+			return again
 		}
-		if len(own.Checks) > 0 {
-			sampled = append(sampled, own)
-		}
-	}
+		return nil
+	})
 	if len(sampled) == 0 {
 		return nil
 	}
@@ -43,12 +35,11 @@ func takeKeySamples(ctx context.Context, env Env, name string, jobs []Job, key [
 	}
 	part := e.askAll(ctx, sampled)
 	for run := range allChecks(part) {
-		c, is := run.check.(namer)
+		c, is := run.check.(keySampler)
 		if !is {
 			continue
 		}
-		s := sentinel.Sample{Check: run.target.Check, Table: run.target.Table, Taken: run.target.Tick,
-			Keep: time.Duration(c.Samples.Keep)}
+		s := newSample(run)
 		if err := c.sample(&s, run, key); err != nil {
 			s.Note = "no sample: " + err.Error()
 		}

@@ -90,7 +90,7 @@ func (c *Reference) Needs(t Target) Needs {
 // orphans returns the question, or why it cannot be asked.
 func (c *Reference) orphans(t Target) (*Orphans, error) {
 	if c.elsewhere(t) {
-		return nil, fmt.Errorf("the rows without a key in %s, which is in another warehouse, are only counted", c.To)
+		return nil, fmt.Errorf("%s is in another warehouse", c.To)
 	}
 	columns, of, err := c.columns(t)
 	if err != nil {

@@ -32,16 +32,30 @@ func (c *Reference) foreign(t Target) (*ForeignKeys, error) {
 		UTC:      utc,
 	})
 	if err != nil || !comparison.ExactKey() {
-		var types []string
-		for i := range columns {
-			types = append(types, fmt.Sprintf("%s is %s here and %s is %s in %s", columns[i].Name, columns[i].Type.Native,
-				of[i].Name, of[i].Type.Native, c.To))
-		}
-		return nil, fmt.Errorf("%s: such values are not compared between warehouses: use a view that casts them",
-			strings.Join(types, ", "))
+		return nil, c.incomparable(columns, of)
 	}
 	return &ForeignKeys{Comparison: comparison, Where: c.Where, ToWhere: c.ToWhere,
 		Window: c.closes().window(t.alone(), t.Known.Relation), Most: c.MaxKeys}, nil
+}
+
+// incomparable says which columns are no keys between warehouses, and why.
+func (c *Reference) incomparable(columns, of []warehouse.Column) error {
+	var types []string
+	why, cast := "no rule says which values of such types are equal", "a type that both have"
+	for i := range columns {
+		types = append(types, fmt.Sprintf("%s is %s here and %s is %s in %s", columns[i].Name, columns[i].Type.Native,
+			of[i].Name, of[i].Type.Native, c.To))
+		for _, family := range []warehouse.Family{columns[i].Type.Family, of[i].Type.Family} {
+			switch family {
+			case warehouse.FloatType:
+				why, cast = "floats are rounded, so that equal ones are written in several ways", "decimal or integer"
+			case warehouse.JSON:
+				why, cast = "equal JSON values are written in several ways", "text, or the field that is the key"
+			}
+		}
+	}
+	return fmt.Errorf("%s: not compared between warehouses, because %s: name columns of views that cast them to %s",
+		strings.Join(types, ", "), why, cast)
 }
 
 // askForeign asks for the keys without a partner in another warehouse.

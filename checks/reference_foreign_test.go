@@ -37,6 +37,13 @@ func (b *bench) elsewhere(there *bench, column, field string) *checks.Reference 
 	return &checks.Reference{Columns: strings.Split(column, ","), To: to, Field: strings.Split(field, ",")}
 }
 
+// sampled returns a reference of n that samples columns.
+func (b *bench) sampled(there *bench, limit int, mask map[string]string, columns ...string) *checks.Reference {
+	c := b.elsewhere(there, "n", "n")
+	c.Samples = listing(limit, mask, columns...).Samples
+	return c
+}
+
 // utf8Text is the type of texts of any characters.
 func (b *bench) utf8Text() string {
 	if b.name == "mysql" {
@@ -144,7 +151,27 @@ func TestReferenceToAnotherWarehouseOfManyKeys(t *testing.T) {
 		engine := check()
 		engine.Compare = "engine"
 		here.want("source", engine, sentinel.Error, "compare: engine is for tables of one warehouse")
-		here.want("source", here.elsewhere(there, "x", "x"), sentinel.Error, "not compared between warehouses")
+		here.want("source", here.elsewhere(there, "x", "x"), sentinel.Error, "not compared between warehouses, because floats are rounded")
+		if got, want := here.take("source", here.sampled(there, 1, nil, "n")), "c0: n = -5, rows = 2"; got != want {
+			here.tb.Errorf("got %s, want %s", got, want)
+		}
+		if got, want := here.take("source", here.sampled(there, 5, map[string]string{"n": "length"}, "n")),
+			"c0: n = 2 (length), rows = 2\nc0: n = 5 (length), rows = 1"; got != want {
+			here.tb.Errorf("got %s, want %s", got, want)
+		}
+		for want, c := range map[string]*checks.Reference{
+			"c0: no sample: samples.columns lists none of n, whose values are bad": here.sampled(there, 5, nil, "x"),
+			"c0: no sample: mask names n, which is no column of the sample: nothing is read unmasked": here.sampled(there, 5,
+				map[string]string{"n": "hash"}, "keys"),
+		} {
+			if got := here.take("source", c); got != want {
+				here.tb.Errorf("got %s, want %s", got, want)
+			}
+		}
+		there.exec("DELETE FROM target WHERE n < 2", "INSERT INTO target (n) VALUES (-5), (30001), (0), (1)")
+		if got, want := here.take("source", here.sampled(there, 5, nil, "n")), "c0: no sample: no bad row was found any more"; got != want {
+			here.tb.Errorf("got %s, want %s", got, want)
+		}
 		there.exec("DROP TABLE target")
 		here.want("source", check(), sentinel.Error, "does not exist")
 		job := here.job("source", check())

@@ -17,8 +17,8 @@ import (
 // sends one statement a table, which has a third of the time of other statements. All of them
 // together have the time of one. key is of the mask `hash`. There is one sample for each check
 // with `samples:`; its Note says why it has no rows. Texts of the engine's errors, which may
-// quote values, are in none. Rows that differ from those of another table are compared again,
-// by as many statements as the check sends.
+// quote values, are in none. Rows that differ from those of another table, and keys that one in
+// another warehouse has not, are looked for again, by as many statements as the check sends.
 func TakeSamples(ctx context.Context, env Env, name string, jobs []Job, key []byte) []sentinel.Sample {
 	e, part := sampling(ctx, env, name, jobs)
 	ctx, limit, cancel := e.shortly(ctx)
@@ -75,8 +75,8 @@ func (c sampledCheck) Needs(t Target) Needs {
 
 // sampling reads the catalog for the jobs that have checks with `samples:`.
 func sampling(ctx context.Context, env Env, name string, jobs []Job) (*executor, []jobRun) {
-	return readFor(ctx, env, name, withChecks(jobs, func(c Check) Check {
-		if f, can := c.(rowFailer); can && c.Common().Samples != nil {
+	return readFor(ctx, env, name, withChecks(jobs, func(table sentinel.Table, c Check) Check {
+		if f, can := c.(rowFailer); can && c.Common().Samples != nil && keySamplerOf(table, c) == nil {
 			return sampledCheck{f}
 		}
 		return nil
@@ -85,12 +85,12 @@ func sampling(ctx context.Context, env Env, name string, jobs []Job) (*executor,
 
 // withChecks returns the jobs with other checks in the place of their own; nil is none. Jobs
 // without checks are left out.
-func withChecks(jobs []Job, instead func(Check) Check) (out []Job) {
+func withChecks(jobs []Job, instead func(sentinel.Table, Check) Check) (out []Job) {
 	for _, j := range jobs {
 		own := j
 		own.Checks = nil
 		for _, c := range j.Checks {
-			if other := instead(c); other != nil {
+			if other := instead(j.Table, c); other != nil {
 				own.Checks = append(own.Checks, other)
 			}
 		}
@@ -131,10 +131,7 @@ func (e *executor) sampleStatement(j *jobRun) *samplesOfTable {
 	width := 0
 	for k := range j.checks {
 		run := &j.checks[k]
-		m := &sampledRun{run: run, Sample: sentinel.Sample{
-			Check: run.target.Check, Table: run.target.Table, Taken: run.target.Tick,
-			Keep: time.Duration(run.check.Common().Samples.Keep),
-		}}
+		m := &sampledRun{run: run, Sample: newSample(run)}
 		out.members = append(out.members, m)
 		if err := m.columns(e); err != nil {
 			m.fail(err)
