@@ -7,6 +7,7 @@ package dbt
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -37,6 +38,7 @@ type project struct {
 	singular  []importers.File      // its tests that are statements
 	tests     []*test
 	folders   []folderSetting
+	layouts   []layout
 	manifest  bool // tests come from a manifest, in which names are resolved
 }
 
@@ -61,8 +63,14 @@ func (r *relation) named() string { return importers.TableName(r.schema, r.table
 func read(files []importers.File, o importers.Options) (importers.Imported, error) {
 	p := &project{options: o, relations: map[string]*relation{}, vars: map[string]string{}, lists: map[string]*yaml.Node{},
 		macros: map[string]*macro{}}
+	if err := p.readProjects(files); err != nil {
+		return p.out, err
+	}
 	var schemas []document
 	for _, f := range files {
+		if isProject(f) {
+			continue
+		}
 		if filepath.Ext(f.Name) == ".json" && bytes.Contains(f.Data, []byte(`"nodes"`)) {
 			if err := p.readManifest(f); err != nil {
 				return p.out, err
@@ -78,10 +86,6 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 			return p.out, err
 		}
 		for _, root := range roots {
-			if name := filepath.Base(f.Name); strings.HasPrefix(name, "dbt_project.") {
-				p.readProject(f, root)
-				continue
-			}
 			schemas = append(schemas, document{f, root})
 		}
 	}
@@ -106,6 +110,29 @@ func read(files []importers.File, o importers.Options) (importers.Imported, erro
 		}
 	}
 	return p.out, nil
+}
+
+// isProject reports whether a file is a dbt_project.yml.
+func isProject(f importers.File) bool {
+	return strings.HasPrefix(filepath.Base(f.Name), "dbt_project.")
+}
+
+// readProjects reads what the other files must be read with.
+func (p *project) readProjects(files []importers.File) error {
+	for _, f := range files {
+		if !isProject(f) {
+			continue
+		}
+		roots, err := importers.Parse(f)
+		if err != nil {
+			return err
+		}
+		for _, root := range roots {
+			p.layouts = append(p.layouts, readLayout(f, root))
+			p.readProject(f, root)
+		}
+	}
+	return nil
 }
 
 // readProject reads the variables and the severity of tests of dbt_project.yml.
@@ -135,13 +162,18 @@ func (p *project) readProject(f importers.File, root *yaml.Node) {
 
 var (
 	callOfVar = pattern(`\{\{\s*var\(\s*['"](\w+)['"]\s*(?:,\s*['"]?([^'")]*)['"]?\s*)?\)\s*\}\}`)
+	callOfEnv = pattern(`\{\{\s*env_var\(\s*['"](\w+)['"]\s*(?:,\s*['"]([^'"]*)['"]\s*)?\)\s*\}\}`)
 	callOfRef = pattern(`^(?:\{\{)?\s*ref\(\s*(?:['"][\w.-]+['"]\s*,\s*)?['"]([\w.-]+)['"](?:\s*,\s*v(?:ersion)?\s*=\s*['"]?([\w.-]+)['"]?)?\s*\)\s*(?:\}\})?$`)
 	callOfSrc = pattern(`^(?:\{\{)?\s*source\(\s*['"]([^'"]+)['"]\s*,\s*['"]([^'"]+)['"]\s*\)\s*(?:\}\})?$`)
 	refInside = pattern(`\{\{\s*((?:ref|source)\([^{}]*\))\s*\}\}`)
 )
 
-// plain replaces variables of the project, and references to tables, in a text.
+// plain replaces variables of the project, defaults of those of the environment, and references to
+// tables, in a text.
 func (p *project) plain(text string) string {
+	text = callOfEnv().ReplaceAllStringFunc(text, func(call string) string {
+		return cmp.Or(callOfEnv().FindStringSubmatch(call)[2], call)
+	})
 	text = callOfVar().ReplaceAllStringFunc(text, func(call string) string {
 		m := callOfVar().FindStringSubmatch(call)
 		if v, known := p.vars[m[1]]; known {

@@ -1,8 +1,6 @@
 package dbt
 
 import (
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -107,7 +105,7 @@ func (p *project) deepest(key, file string) (deepest *folderSetting, sure bool) 
 		if s.key != key || !s.refuses() {
 			continue
 		}
-		switch holds, is := s.holds(file); {
+		switch holds, is := p.holds(s.folder, file); {
 		case is && holds && (deepest == nil || len(s.dirs) >= len(deepest.dirs)):
 			deepest = s
 		case !is:
@@ -118,20 +116,4 @@ func (p *project) deepest(key, file string) (deepest *folderSetting, sure bool) 
 		return maybe, false
 	}
 	return deepest, true
-}
-
-// holds reports whether a file is in a folder of the project, and whether its path is long enough
-// to tell: folders are named from that of the models, or of singular tests, on.
-func (d folder) holds(file string) (holds, sure bool) {
-	if len(d.dirs) == 0 {
-		return true, true
-	}
-	names := strings.Split(path.Dir(filepath.ToSlash(file)), "/")
-	for i, name := range names {
-		if slices.Contains([]string{"models", "seeds", "snapshots", "tests"}, name) {
-			rest := names[i+1:]
-			holds, sure = holds || len(rest) >= len(d.dirs) && slices.Equal(rest[:len(d.dirs)], d.dirs), true
-		}
-	}
-	return holds, sure
 }

@@ -4,7 +4,6 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -41,7 +40,7 @@ var (
 func (p *project) readSQL(f importers.File) {
 	text := comment().ReplaceAllString(string(f.Data), "")
 	found := testBlock().FindAllStringSubmatch(text, -1)
-	if found == nil && inTests(f.Name) && !anyMacro().MatchString(text) {
+	if found == nil && p.inTests(f.Name) && !anyMacro().MatchString(text) {
 		p.singular = append(p.singular, importers.File{Name: f.Name, Data: []byte(text)})
 	}
 	for _, m := range found {
@@ -56,15 +55,6 @@ func (p *project) readSQL(f importers.File) {
 		}
 		p.macros[m[1]] = one
 	}
-}
-
-// inTests reports whether a file is in the folder of tests of a project. Models may be in a folder
-// of that name, too.
-func inTests(file string) bool {
-	folders := strings.Split(path.Dir(filepath.ToSlash(file)), "/")
-	return slices.Contains(folders, "tests") && !slices.ContainsFunc(folders, func(name string) bool {
-		return slices.Contains([]string{"models", "macros", "snapshots", "analyses", "analysis", "fixtures"}, name)
-	})
 }
 
 // splitArguments divides a list at its commas, but for those within brackets.

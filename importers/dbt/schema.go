@@ -108,7 +108,10 @@ func (p *project) sourceTable(d document, src, t *yaml.Node) *relation {
 // look reads what the tests of a relation must know, and whether its name holds Jinja.
 func (r *relation) look(n *yaml.Node) {
 	for _, key := range []string{r.schema, r.table} {
-		if hasJinja(key) {
+		if m := callOfEnv().FindStringSubmatch(key); m != nil {
+			r.why = "the environment variable " + m[1] + " is in the name, and has no default: write the name, or run " +
+				"`dbt compile` and import target/manifest.json"
+		} else if hasJinja(key) {
 			r.why = key + ": the name is Jinja, a template: write the name, or run `dbt compile` and import " +
 				"target/manifest.json"
 		}

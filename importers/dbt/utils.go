@@ -26,7 +26,7 @@ func init() {
 		"recency":                       {recency, "field datepart interval ignore_time_component"},
 		"mutually_exclusive_ranges": {exclusiveRanges,
 			"lower_bound_column upper_bound_column partition_by gaps zero_length_range_allowed"},
-		"sequential_values": {sequentialValues, "interval group_by_columns"},
+		"sequential_values": {sequentialValues, "interval datepart group_by_columns"},
 		"equality":          {equality, "compare_model compare_columns"},
 	} {
 		kinds["dbt_utils."+name] = k

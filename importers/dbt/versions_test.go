@@ -139,7 +139,7 @@ func TestMacrosOfTheProject(t *testing.T) {
 		"select 1": "",
 		"select * from {{ ref('t') }} {% if true %}{% endif %}": "",
 	} {
-		one := importers.File{Name: "shop/tests/one.sql", Data: []byte(text)}
+		one := importers.File{Name: "tests/one.sql", Data: []byte(text)}
 		model := importers.File{Name: "/home/tests/shop/models/tests/t.sql", Data: []byte("select * from {{ ref('t') }}")}
 		out, got := imported(t, "s", project, one, model)
 		if want != "" && !strings.Contains(strings.ReplaceAll(out, "              ", ""), want) || want == "" && len(got.Left) != 1 {

@@ -1,6 +1,8 @@
 package dbt
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/importers"
@@ -50,8 +52,25 @@ func sequentialValues(p *project, t *test) ([]importers.Check, string) {
 	if groups := t.words("group_by_columns"); len(groups) > 0 {
 		over = "PARTITION BY " + strings.Join(groups, ", ") + " " + over
 	}
+	if part := p.word(t, "datepart"); part != "" {
+		unit, known := intervals[strings.ToLower(part)]
+		n, err := strconv.Atoi(step)
+		if !known || err != nil {
+			return nil, "datepart " + part + " with interval " + step + ": want a whole number of seconds to years"
+		}
+		step = fmt.Sprintf("INTERVAL '%d' %s", n*unit.times, unit.name)
+	}
 	return query("SELECT 1 FROM (\n  SELECT " + column + " AS this, lag(" + column + ") OVER (" + over + ") AS previous\n  FROM " +
 		importers.From(t.where) + "\n) windowed WHERE NOT (this = previous + " + step + ")")
+}
+
+// intervals are the parts of dates of dbt as the standard's intervals have them.
+var intervals = map[string]struct {
+	name  string
+	times int
+}{
+	"second": {"SECOND", 1}, "minute": {"MINUTE", 1}, "hour": {"HOUR", 1}, "day": {"DAY", 1}, "week": {"DAY", 7},
+	"month": {"MONTH", 1}, "quarter": {"MONTH", 3}, "year": {"YEAR", 1},
 }
 
 func exclusiveRanges(p *project, t *test) ([]importers.Check, string) {
