@@ -76,6 +76,29 @@ var incidents = []incident{
 		mend: execute(`INSERT INTO daily_sales SELECT * FROM kept`, `DROP TABLE kept`),
 	},
 	{
+		name:  "a column is empty",
+		check: "shop.orders/missing:customer_id",
+		cause: execute(`UPDATE orders SET customer_id = NULL WHERE id BETWEEN 6000 AND 6400`),
+		mend:  execute(`UPDATE orders SET customer_id = id % 200 WHERE id BETWEEN 6000 AND 6400`),
+	},
+	{
+		name:  "values have the wrong sign",
+		check: "shop.orders/invalid:amount:range",
+		cause: execute(`UPDATE orders SET amount = -amount WHERE id BETWEEN 5000 AND 5300`),
+		mend:  execute(`UPDATE orders SET amount = -amount WHERE amount < 0`),
+	},
+	{
+		name:  "rows are loaded twice",
+		check: "shop.orders/duplicate:customer_id,created_at",
+		cause: execute(
+			`INSERT INTO orders (customer_id, amount, created_at)
+			SELECT customer_id, amount, created_at FROM orders WHERE id BETWEEN 4000 AND 4200`,
+		),
+		mend: execute(
+			`DELETE FROM orders WHERE id NOT IN (SELECT min(id) FROM orders GROUP BY customer_id, created_at)`,
+		),
+	},
+	{
 		name:  "a column is added",
 		check: "shop.orders/schema",
 		key:   "column_added",

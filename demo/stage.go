@@ -14,7 +14,7 @@ import (
 const (
 	waitLimit  = 2 * time.Minute  // for each thing that the agent must do
 	quietTime  = 15 * time.Second // between two incidents, once all were staged
-	checkCount = 11               // of the configuration
+	checkCount = 14               // of the configuration
 	lineFormat = "%-27s %-8s %-9s %-28s %s\n"
 )
 
