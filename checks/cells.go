@@ -21,7 +21,7 @@ type Cells struct {
 	Numbers   bool
 	Where     string
 	Window    Window
-	Reference *Window // nil: there is none
+	Reference []Window // none of them overlap; empty: there is none
 }
 
 const (
@@ -80,7 +80,7 @@ func compileCells(d warehouse.Dialect, of source, c *Cells) (warehouse.Statement
 		return strings.Join(conditions, " AND "), err
 	}
 	current := "1"
-	if c.Reference != nil {
+	if len(c.Reference) > 0 {
 		conditions, err := within(c.Window)
 		if err != nil {
 			return st, err
@@ -96,11 +96,11 @@ func compileCells(d warehouse.Dialect, of source, c *Cells) (warehouse.Statement
 		return st, err
 	}
 	var windows []string
-	for _, w := range []*Window{&c.Window, c.Reference} {
-		if w == nil || !w.Time.set() {
+	for _, w := range append([]Window{c.Window}, c.Reference...) {
+		if !w.Time.set() {
 			continue
 		}
-		conditions, err := within(*w)
+		conditions, err := within(w)
 		if err != nil {
 			return st, err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/settings"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -35,7 +36,10 @@ type Distribution struct {
 
 // Against says which distribution is the reference. One of the fields is set.
 type Against struct {
-	Last int    `yaml:"last" doc:"So many buckets before the one that is judged, 1 to 60."`
+	Last int `yaml:"last" doc:"So many buckets before the one that is judged, 1 to 60."`
+	// SameWeekday compares a Monday with Mondays, and its hour with the same hour.
+	SameWeekday int `yaml:"same_weekday" doc:"The same weekday, and hour, of so many weeks before, 1 to 26."`
+
 	From string `yaml:"from" doc:"First day or time of a reference period: 2026-11-01."`
 	To   string `yaml:"to" doc:"End of the reference period, which is no part of it."`
 
@@ -47,7 +51,7 @@ func (c *Distribution) Validate() error {
 	if err := complete(c); err != nil {
 		return err
 	}
-	if c.Against.Last == 0 && c.Against.From+c.Against.To == "" && len(c.Against.Values) == 0 {
+	if c.Against.given() == 0 {
 		c.Against.Last = 7
 	}
 	if !c.Warn.Set() && !c.Fail.Set() && c.Anomaly == nil {
@@ -74,19 +78,27 @@ func (c *Distribution) Validate() error {
 	return errors.Join(c.TimeBucket.validate(), c.watch(c.measure()))
 }
 
-// validate checks the reference of a check.
-func (a *Against) validate(c *Distribution) error {
-	given := 0
-	for _, set := range []bool{a.Last != 0, a.From+a.To != "", len(a.Values) > 0} {
+// given returns how many references are configured.
+func (a *Against) given() (n int) {
+	for _, set := range []bool{a.Last != 0, a.SameWeekday != 0, a.From+a.To != "", len(a.Values) > 0} {
 		if set {
-			given++
+			n++
 		}
 	}
+	return n
+}
+
+// validate checks the reference of a check.
+func (a *Against) validate(c *Distribution) error {
 	switch {
-	case given > 1:
-		return settings.Wrong("", "want one of last, from with to, and values")
+	case a.given() > 1:
+		return settings.Wrong("", "want one of last, same_weekday, from with to, and values")
 	case a.Last < 0 || a.Last > 60:
 		return settings.Wrong("last", "want 1 to 60 buckets")
+	case a.SameWeekday < 0 || a.SameWeekday > 26:
+		return settings.Wrong("same_weekday", "want 1 to 26 weeks")
+	case a.SameWeekday > 0 && c.Bucket != schedule.Day && c.Bucket != schedule.Hour:
+		return settings.Wrong("same_weekday", "needs bucket: day or hour")
 	case len(a.Values) > 0 && c.Method == "ks":
 		return settings.Wrong("values", "ks is for numbers: use js, psi or max_share")
 	case len(a.Values) > mostCategories:
@@ -242,8 +254,12 @@ func (c *Distribution) cells(t Target) (*Cells, error) {
 	out.Window = b.between(t, t.Known.Relation, p, from, to)
 	switch a := c.Against; {
 	case a.Last > 0:
-		reference := b.between(t, t.Known.Relation, p, p.Back(from, a.Last), from)
-		out.Reference = &reference
+		out.Reference = []Window{b.between(t, t.Known.Relation, p, p.Back(from, a.Last), from)}
+	case a.SameWeekday > 0:
+		for weeks := range a.SameWeekday {
+			first := p.Start(from.In(t.zone()).AddDate(0, 0, -7*(weeks+1)))
+			out.Reference = append(out.Reference, b.between(t, t.Known.Relation, p, first, p.Next(first)))
+		}
 	case a.From != "":
 		first, err := readDay(a.From, t.zone())
 		if err != nil {
@@ -253,8 +269,7 @@ func (c *Distribution) cells(t Target) (*Cells, error) {
 		if err != nil {
 			return nil, err
 		}
-		reference := t.window(out.Window.Time, first, end)
-		out.Reference = &reference
+		out.Reference = []Window{t.window(out.Window.Time, first, end)}
 	}
 	return out, nil
 }
