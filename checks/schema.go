@@ -95,6 +95,8 @@ type DeclaredColumn struct {
 	Nullable *bool  `yaml:"nullable" doc:"Whether it may be NULL. Default: either."`
 }
 
+func (c DeclaredColumn) isJSON() bool { return warehouse.ParseType(c.Type).Family == warehouse.JSON }
+
 // DeclaredColumns is a list of columns, of names, or a map of name to type.
 type DeclaredColumns []DeclaredColumn
 
@@ -136,6 +138,8 @@ func (s *Schema) facts() warehouse.Facts {
 	switch {
 	case s.Like != nil:
 		return warehouse.Columns | warehouse.Keys | warehouse.Details
+	case slices.ContainsFunc(s.Columns, DeclaredColumn.isJSON):
+		return warehouse.Columns | warehouse.Details // a check may make a text JSON
 	case len(s.Columns) > 0:
 		return warehouse.Columns
 	}
@@ -204,8 +208,8 @@ func (s *Schema) Judge(t Target, _ Answers) sentinel.Result {
 	case s.Like != nil:
 		return s.judgeLike(t)
 	case len(s.Columns) > 0:
-		drifts := s.declared(t.Known.Relation)
-		want := s.wanted(t.Known.Relation)
+		drifts := s.declared(t.Known.Dialect, t.Known.Relation)
+		want := s.wanted(t.Known.Dialect, t.Known.Relation)
 		statements{dialect: t.Known.Dialect, have: t.Known.Relation, want: want, across: true}.add(drifts)
 		return s.result(drifts, fmt.Sprintf("as declared: %d columns", len(s.Columns)))
 	}
@@ -235,8 +239,9 @@ func (s *Schema) judgeLike(t Target) sentinel.Result {
 	return s.result(drifts, fmt.Sprintf("like %s: %d columns", s.Like, len(t.Known.Like.Columns)))
 }
 
-// declared compares the table with the columns of the configuration.
-func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
+// declared compares the table with the columns of the configuration. The dialect is that of
+// the table.
+func (s *Schema) declared(d warehouse.Dialect, rel *warehouse.Table) []sentinel.Drift {
 	if rel == nil {
 		return Diff(&warehouse.Table{}, nil, DiffOptions{})
 	}
@@ -249,8 +254,7 @@ func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
 			continue
 		}
 		if want.Type != "" {
-			declared := warehouse.ParseType(want.Type)
-			if kind := declaredDrift(declared, is.Type); kind != "" {
+			if kind := declaredDrift(d, want.Type, is.Type); kind != "" {
 				drifts = append(drifts, sentinel.Drift{Kind: kind, Object: want.Name, Column: true,
 					Before: want.Type, After: is.Type.Native, Compatibility: sentinel.Breaking})
 			}
@@ -274,61 +278,16 @@ func (s *Schema) declared(rel *warehouse.Table) []sentinel.Drift {
 	return drifts
 }
 
-// wanted is the table as the configuration declares it. What it does not declare is as it is.
-func (s *Schema) wanted(rel *warehouse.Table) *warehouse.Table {
-	if rel == nil {
-		return nil
-	}
-	want := &warehouse.Table{Kind: rel.Kind, Server: rel.Server}
-	for _, d := range s.Columns {
-		c := warehouse.Column{Name: d.Name, Nullable: true}
-		is := rel.Column(d.Name)
-		if is != nil {
-			c.Nullable, c.Type = is.Nullable, is.Type
-		} else if d.Type == "" {
-			continue // of which type it should be is not known
-		}
-		if d.Type != "" {
-			c.Type = warehouse.ParseType(d.Type)
-		}
-		if d.Nullable != nil {
-			c.Nullable = *d.Nullable
-		}
-		want.Columns = append(want.Columns, c)
-	}
-	return want
-}
-
-// declaredDrift compares a declared type. A bare "varchar" or "numeric" allows any size.
-func declaredDrift(declared, is warehouse.Type) sentinel.DriftKind {
-	if declared.Family == warehouse.Other {
-		if sameType(strings.ToLower(declared.Native), strings.ToLower(is.Native)) {
-			return ""
-		}
-		return sentinel.TypeChanged
-	}
-	if declared.Length == 0 && !strings.Contains(declared.Native, "(") {
-		is.Length, is.Precision, is.Scale = 0, 0, 0
-		declared.Precision, declared.Scale, declared.Length = 0, 0, 0
-	}
-	return typeDrift(declared, is, true)
-}
-
 // result sets the status of each drift, and returns findings of those not ignored.
 func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
-	status := func(kind sentinel.DriftKind) sentinel.Status {
-		if kind == sentinel.ColumnAdded && len(s.Columns) > 0 {
-			return s.Extra.status()
-		}
-		return s.of(kind).status()
-	}
 	var findings []sentinel.Finding
 	kept := drifts[:0:0]
 	for _, d := range drifts {
-		if d.Column && s.ignored(d.Object) {
+		status, shown := s.policy(d)
+		if !shown {
 			continue
 		}
-		d.Status = status(d.Kind)
+		d.Status = status
 		kept = append(kept, d)
 		if d.Status != sentinel.Pass {
 			text := driftText(d)
@@ -343,6 +302,17 @@ func (s *Schema) result(drifts []sentinel.Drift, pass string) sentinel.Result {
 	r.Drifts = kept
 	r.Evidence = sentinel.Evidence{Source: "catalog", Confidence: sentinel.Exact}
 	return r
+}
+
+// policy returns the status of a drift. A drift of an ignored column is not shown.
+func (s *Schema) policy(d sentinel.Drift) (status sentinel.Status, shown bool) {
+	switch {
+	case d.Column && s.ignored(d.Object):
+		return sentinel.Pass, false
+	case d.Kind == sentinel.ColumnAdded && len(s.Columns) > 0:
+		return s.Extra.status(), true
+	}
+	return s.of(d.Kind).status(), true
 }
 
 func (s *Schema) ignored(column string) bool {

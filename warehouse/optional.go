@@ -138,6 +138,14 @@ type TypeParser interface {
 	ParseType(declared string) Type
 }
 
+// TypeSpeller is a dialect that knows all spellings of its own types.
+type TypeSpeller interface {
+	// OwnType reads a declared type. Native is the one spelling that all spellings of the
+	// type have in common; it need not be the catalog's. ok is false for a type that the
+	// engine does not have, and for one that a user made.
+	OwnType(declared string) (t Type, ok bool)
+}
+
 // Limiter is a dialect that has no LIMIT.
 type Limiter interface {
 	// Limit returns the statement that answers with the first n rows of sql, which

@@ -55,12 +55,15 @@ func CheckType(d Dialect, declared string) (wrong string, sure bool) {
 		t = *t.Element
 	}
 	own, open := typeNames(d)
+	_, spelled := OwnType(d, declared)
 	switch {
+	case spelled && strings.HasSuffix(text, "]"): // of an array
+		return "", false
 	case t.Family == Timestamp || t.Family == Time:
 		return checkZone(declared, text)
 	case t.Family != Other:
 		return checkSizes(declared, text, t)
-	case slices.Contains(own, name) || slices.Contains(own, text):
+	case spelled || slices.Contains(own, name) || slices.Contains(own, text):
 		return "", false
 	}
 	if meant, ok := foreignTypes[name]; ok {

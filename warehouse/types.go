@@ -116,6 +116,31 @@ var aliases = map[string]string{
 	"timestamp":   "timestamp without time zone",
 }
 
+// SpellType writes a declared type in lower case, and with single spaces. Labels in quotes
+// stay.
+func SpellType(declared string) string {
+	parts := strings.Split(declared, "'")
+	for i := 0; i < len(parts); i += 2 {
+		text := strings.Join(strings.Fields(strings.ToLower(parts[i])), " ")
+		for _, sign := range []string{"(", ")", ",", "["} {
+			text = strings.ReplaceAll(text, " "+sign, sign)
+		}
+		text = strings.NewReplacer("( ", "(", ", ", ",").Replace(text)
+		parts[i] = text
+	}
+	return strings.Join(parts, "'")
+}
+
+// OwnType reads a declared type in the spellings of a dialect. ok is false for a type that
+// the dialect does not have, or if it does not list its spellings. The dialect may be nil.
+func OwnType(d Dialect, declared string) (t Type, ok bool) {
+	s, speller := d.(TypeSpeller)
+	if !speller {
+		return Type{}, false
+	}
+	return s.OwnType(declared)
+}
+
 // ParseType reads a type as people declare it, in any engine's words.
 func ParseType(declared string) Type {
 	name, rest, sized := strings.Cut(strings.ToLower(strings.TrimSpace(declared)), "(")
@@ -131,7 +156,7 @@ func ParseType(declared string) Type {
 			break
 		}
 		if d, ok := registered(n).(TypeParser); ok {
-			t = d.ParseType(strings.ToLower(declared))
+			t = d.ParseType(SpellType(declared))
 		}
 	}
 	t.Native = declared
