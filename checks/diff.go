@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel"
@@ -22,6 +23,14 @@ type DiffOptions struct {
 	// Dialect is that of the table after. It writes the statements that undo the drifts. nil:
 	// drifts have none.
 	Dialect warehouse.Dialect
+	// policy arranges the drifts in the order in which people read them, the worst first. nil:
+	// all are shown as they are found.
+	policy driftPolicy
+}
+
+// driftPolicy returns the status of a drift, and whether it is shown.
+type driftPolicy interface {
+	policy(d sentinel.Drift) (status sentinel.Status, shown bool)
 }
 
 // Diff returns the differences between two snapshots of a table. A nil snapshot means that
@@ -45,8 +54,33 @@ func Diff(before, after *warehouse.Table, o DiffOptions) []sentinel.Drift {
 	}
 	d := newDiffer(before, after, o)
 	d.compare()
-	statements{dialect: o.Dialect, have: after, want: before, now: d.now}.add(d.drifts)
-	return d.drifts
+	drifts := arranged(d.drifts, o.policy)
+	statements{dialect: o.Dialect, have: after, want: before, now: d.now, present: o.Present}.add(drifts)
+	return drifts
+}
+
+// arranged returns the drifts that a policy shows, the worst first.
+func arranged(drifts []sentinel.Drift, by driftPolicy) []sentinel.Drift {
+	if by == nil {
+		return drifts
+	}
+	shown := drifts[:0:0]
+	for _, d := range drifts {
+		if status, ok := by.policy(d); ok {
+			d.Status = status
+			shown = append(shown, d)
+		}
+	}
+	slices.SortStableFunc(shown, func(a, b sentinel.Drift) int {
+		switch {
+		case a.Status.Worse(b.Status):
+			return -1
+		case b.Status.Worse(a.Status):
+			return 1
+		}
+		return 0
+	})
+	return shown
 }
 
 // compare finds the drifts of two tables.
@@ -107,14 +141,20 @@ func newDiffer(before, after *warehouse.Table, o DiffOptions) *differ {
 	}
 	if before.DetailsVersion > 0 && after.DetailsVersion > 0 && d.facts&warehouse.Details != 0 && !o.Across {
 		d.details = true
-		d.old, d.new = detailsByPart(before), detailsByPart(after)
+		later := min(before.DetailsVersion, after.DetailsVersion) >= 3
+		d.old, d.new = detailsByPart(before, later), detailsByPart(after, later)
 	}
 	return d
 }
 
-func detailsByPart(t *warehouse.Table) map[partName][]warehouse.Detail {
+// detailsByPart leaves out the facts that only later versions read, unless both sides have
+// them.
+func detailsByPart(t *warehouse.Table, later bool) map[partName][]warehouse.Detail {
 	out := map[partName][]warehouse.Detail{}
 	for _, fact := range t.Details {
+		if !later && slices.Contains(warehouse.LaterFacts, fact.Fact) {
+			continue
+		}
 		name := partName{fact.Part, fact.Name}
 		out[name] = append(out[name], fact)
 	}
@@ -176,7 +216,8 @@ func (d *differ) primaryKey() {
 		d.detail(&a, d.new, of)
 	}
 	if d.differ(b, a) {
-		d.add(sentinel.PrimaryKeyChanged, "", cmp.Or(d.renamed(b.text()), none), cmp.Or(a.text(), none), sentinel.Breaking)
+		was, is := d.texts(b.text(), a.text())
+		d.add(sentinel.PrimaryKeyChanged, "", cmp.Or(was, none), cmp.Or(is, none), sentinel.Breaking)
 	}
 }
 

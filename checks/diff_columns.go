@@ -23,6 +23,7 @@ func (d *differ) columns() {
 // names reports added and removed columns, and returns the others in pairs.
 func (d *differ) names() []columnPair {
 	m := d.match()
+	d.rename(m.pairs)
 	switch {
 	case d.same():
 		d.replacedColumns(&m)
@@ -39,18 +40,23 @@ func (d *differ) names() []columnPair {
 	for _, c := range m.removed {
 		d.addColumn(sentinel.ColumnRemoved, c.Name, describeColumn(c), "", sentinel.Breaking)
 	}
-	d.now = map[string]string{}
-	for _, p := range m.pairs {
-		if p.before.Name != p.after.Name && !d.across {
-			d.now[p.before.Name] = p.after.Name
-		}
-	}
+	d.rename(m.pairs)
 	if d.replaced() && d.after.Kind != warehouse.View && d.after.Kind != warehouse.MaterializedView {
 		for _, p := range d.alike(&m) { // both are reported; the keys that moved along are not
 			d.now[p.before.Name] = p.after.Name
 		}
 	}
 	return m.pairs
+}
+
+// rename takes over the names that columns have in after.
+func (d *differ) rename(pairs []columnPair) {
+	d.now = map[string]string{}
+	for _, p := range pairs {
+		if p.before.Name != p.after.Name && !d.across {
+			d.now[p.before.Name] = p.after.Name
+		}
+	}
 }
 
 // columnMatch is what became of the columns.
@@ -123,14 +129,15 @@ func (d *differ) column(b, a *warehouse.Column) {
 		if d.equal(x, y) || f.onlyBoth && (x.value == "" || y.value == "") {
 			continue
 		}
-		d.addFact(f, a.Name, cmp.Or(d.renamed(x.value), none), cmp.Or(y.value, none))
+		was, is := d.texts(x.value, y.value)
+		d.addFact(f, a.Name, cmp.Or(was, none), cmp.Or(is, none))
 	}
 }
 
 // of returns the fact of a column with these details.
 func (f *columnFact) of(c *warehouse.Column, details []warehouse.Detail) fact {
 	found := detailOf(details, f.detail)
-	out := fact{value: found.Value, stored: found.Stored, text: f.text}
+	out := fact{value: found.Value, stored: found.Stored, text: f.text, columns: f.columns}
 	if f.value != nil {
 		out.value = f.value(c)
 	}

@@ -12,10 +12,11 @@ import (
 var columnFacts = []columnFact{
 	{kind: sentinel.DefaultChanged, class: sentinel.Compatible, detail: "default", text: true, value: columnDefault},
 	{kind: sentinel.DefaultChanged, class: sentinel.Compatible, detail: "domain default", ofDomain: true, text: true},
-	{kind: sentinel.GeneratedChanged, class: sentinel.Breaking, detail: "generated", text: true, value: generated,
-		facts: warehouse.Expressions},
-	{kind: sentinel.GeneratedChanged, class: sentinel.Breaking, detail: "expression", text: true},
+	{kind: sentinel.GeneratedChanged, class: sentinel.Breaking, detail: "generated", text: true, columns: true,
+		value: generated, facts: warehouse.Expressions},
+	{kind: sentinel.GeneratedChanged, class: sentinel.Breaking, detail: "expression", text: true, columns: true},
 	{kind: sentinel.GeneratedChanged, class: sentinel.Breaking, detail: "kept", onlyBoth: true},
+	{kind: sentinel.GeneratedChanged, class: sentinel.Breaking, detail: warehouse.AutoincrementFact},
 	{kind: sentinel.IdentityChanged, class: sentinel.Compatible, detail: "sequence", onlyBoth: true},
 	{kind: sentinel.OnUpdateChanged, class: sentinel.Breaking, detail: "on update"},
 	{kind: sentinel.VisibilityChanged, class: sentinel.Breaking, detail: "visibility"},
@@ -23,6 +24,7 @@ var columnFacts = []columnFact{
 	{kind: sentinel.CollationChanged, class: sentinel.Breaking, ofTexts: true, detail: "collation"},
 	{kind: sentinel.CollationChanged, class: sentinel.Breaking, ofTexts: true, detail: "domain collation", ofDomain: true},
 	{kind: sentinel.CheckChanged, class: sentinel.Breaking, detail: "domain checks", ofDomain: true, text: true},
+	{kind: sentinel.CheckChanged, class: sentinel.Breaking, detail: warehouse.OnConflictFact},
 	{kind: sentinel.StorageChanged, class: sentinel.Breaking, detail: "versioning"},
 	{kind: sentinel.ForeignTableChanged, class: sentinel.Breaking, detail: "foreign options"},
 	{kind: sentinel.CommentChanged, class: sentinel.Compatible, value: comment},
@@ -36,8 +38,10 @@ type columnFact struct {
 	detail string
 	value  func(c *warehouse.Column) string
 	// text: the server writes it, so that its versions differ.
-	text  bool
-	facts warehouse.Facts // that it is read with, beside the columns
+	text bool
+	// columns: it is an expression over columns of the table.
+	columns bool
+	facts   warehouse.Facts // that it is read with, beside the columns
 	// onlyBoth: it says nothing if only one side has it, because another fact differs then.
 	onlyBoth bool
 	// ofDomain: it is compared if both types are domains.
@@ -125,6 +129,7 @@ var tableFacts = []tableFact{
 	{kind: sentinel.StorageChanged, class: sentinel.Breaking, detail: "engine"},
 	{kind: sentinel.StorageChanged, class: sentinel.Breaking, detail: "versioning"},
 	{kind: sentinel.StorageChanged, class: sentinel.Breaking, detail: "row options"},
+	{kind: sentinel.StorageChanged, class: sentinel.Breaking, detail: warehouse.VirtualTableFact},
 	{kind: sentinel.RowSecurityChanged, class: sentinel.Breaking, detail: "row security"},
 	{kind: sentinel.ForeignTableChanged, class: sentinel.Breaking, detail: "foreign options"},
 	{

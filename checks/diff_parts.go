@@ -26,6 +26,10 @@ type fact struct {
 	stored string
 	// text: the server writes the value, so that its versions differ.
 	text bool
+	// columns: names in the value are those of columns of the table.
+	columns bool
+	// refers is the table of which the value names columns, if it is another one.
+	refers *warehouse.TableName
 	// silent: another fact tells it.
 	silent bool
 	// unknown: the session may not see it.
@@ -44,13 +48,21 @@ func (p part) text() string {
 }
 
 // equal compares two values of a fact. It is the same if it reads the same with the
-// present names of columns, or if the engine keeps it in the same form.
+// present names of columns, or if the engine keeps it in the same form. The numbers of
+// columns in that form are those of one table.
 func (d *differ) equal(b, a fact) bool {
+	columns := b.columns || a.columns
 	switch {
-	case b.unknown || a.unknown, b.value == a.value, b.stored != "" && b.stored == a.stored:
+	case b.unknown || a.unknown, b.stored != "" && b.stored == a.stored && (d.same() || !columns):
 		return true
 	case b.text && a.text && !d.likeTexts:
 		return (b.value == "") == (a.value == "")
+	case columns:
+		return d.sameColumns(b.value, a.value, d.now)
+	case a.refers != nil && d.refersElsewhere(b, a):
+		return false
+	case b.value == a.value:
+		return true
 	}
 	return sameSQL(b.value, a.value, d.now)
 }
@@ -86,6 +98,7 @@ func (d *differ) detail(p *part, details map[partName][]warehouse.Detail, of war
 		}
 		f := fact{name: detail.Fact, value: detail.Value, stored: detail.Stored}
 		f.text = detail.Fact == "definition"
+		f.columns = f.text || detail.Fact == setColumnsFact
 		if f.text {
 			p.facts = slices.Insert(p.facts, 0, f)
 		} else {
@@ -126,9 +139,10 @@ func (d *differ) parts(k partKind) {
 		case !ok:
 			gone = append(gone, b)
 		case d.differ(b, a):
-			d.add(k.removed.kind, b.name, d.renamed(b.text()), a.text(), k.added.class)
+			was, is := d.texts(b.text(), a.text())
+			d.add(k.removed.kind, b.name, was, is, k.added.class)
 			if k.added.kind != k.removed.kind {
-				d.add(k.added.kind, b.name, d.renamed(b.text()), a.text(), k.added.class)
+				d.add(k.added.kind, b.name, was, is, k.added.class)
 			}
 		}
 	}
@@ -147,6 +161,9 @@ func (d *differ) parts(k partKind) {
 		d.add(k.added.kind, a.name, none, a.text(), k.added.class)
 	}
 }
+
+// setColumnsFact is the fact of a foreign key that lists the columns that lose their values.
+const setColumnsFact = "set columns"
 
 // partitionPart is the kind of partitions.
 const partitionPart warehouse.Part = "partition"
@@ -184,7 +201,7 @@ func named(parts []part, name string) (part, bool) {
 func (d *differ) listed(k partKind, t *warehouse.Table, details map[partName][]warehouse.Detail) []part {
 	var out []part
 	if k.list != nil {
-		if k.part == warehouse.ForeignKeyPart && t == d.before && len(d.present) > 0 {
+		if k.part == warehouse.ForeignKeyPart && t == d.before {
 			t = d.following()
 		}
 		out = k.list(t)
@@ -209,7 +226,8 @@ func primaryKeyPart(t *warehouse.Table) part {
 	if t.PrimaryKey == nil {
 		return part{facts: []fact{{name: "columns"}}}
 	}
-	p := part{name: t.PrimaryKey.Name, facts: []fact{{name: "columns", value: nameList(t.PrimaryKey.Columns)}}}
+	columns := fact{name: "columns", value: nameList(t.PrimaryKey.Columns), columns: true}
+	p := part{name: t.PrimaryKey.Name, facts: []fact{columns}}
 	if ix := indexNamed(t, t.PrimaryKey.Name); ix != nil {
 		p.facts = append(p.facts, indexFact(ix))
 	}
@@ -219,7 +237,8 @@ func primaryKeyPart(t *warehouse.Table) part {
 func uniqueKeys(t *warehouse.Table) []part {
 	out := make([]part, 0, len(t.Unique))
 	for _, k := range t.Unique {
-		p := part{name: k.Name, facts: []fact{{name: "columns", value: "(" + nameList(k.Columns) + ")"}}}
+		columns := fact{name: "columns", value: "(" + nameList(k.Columns) + ")", columns: true}
+		p := part{name: k.Name, facts: []fact{columns}}
 		if ix := indexNamed(t, k.Name); ix != nil {
 			p.facts = append(p.facts, indexFact(ix), fact{name: "method", value: ix.Method, silent: true})
 		}
@@ -244,16 +263,19 @@ func indexFact(ix *warehouse.Index) fact {
 	definition := ix.Definition
 	bare := strings.TrimSpace(strings.TrimPrefix(definition, ix.Method))
 	silent := bare == plain || "("+bare+")" == plain || bare == ""
-	return fact{name: "definition", value: definition, text: true, silent: silent}
+	return fact{name: "definition", value: definition, text: true, columns: true, silent: silent}
 }
 
 func foreignKeys(t *warehouse.Table) []part {
 	out := make([]part, 0, len(t.ForeignKeys))
 	for _, k := range t.ForeignKeys {
 		target := strings.Trim(k.References.Schema+"."+k.References.Name, ".")
+		if !slices.Contains(k.RefColumns, "") { // else it means the primary key
+			target += " (" + nameList(k.RefColumns) + ")"
+		}
 		out = append(out, part{name: k.Name, facts: []fact{
-			{name: "definition", value: fmt.Sprintf("(%s) references %s (%s)",
-				nameList(k.Columns), target, nameList(k.RefColumns))},
+			{name: "columns", value: "(" + nameList(k.Columns) + ")", columns: true},
+			{name: "definition", value: "references " + target, refers: &k.References},
 			{
 				name: "actions", value: fmt.Sprintf("on update %s on delete %s", k.OnUpdate, k.OnDelete),
 				unknown: k.OnUpdate+k.OnDelete == "",
@@ -275,7 +297,7 @@ func indexes(t *warehouse.Table) []part {
 		if ix.Unique {
 			p.facts = append(p.facts, fact{name: "unique", value: "unique"})
 		}
-		definition := fact{name: "definition", value: ix.Definition, text: true}
+		definition := fact{name: "definition", value: ix.Definition, text: true, columns: true}
 		method := fact{name: "method", value: ix.Method, silent: strings.HasPrefix(ix.Definition, ix.Method)}
 		if definition.value == "" {
 			definition.value = "(" + strings.Join(ix.Columns, ", ") + ")"

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -73,9 +74,10 @@ func (d *differ) alike(m *columnMatch) (pairs []columnPair) {
 // alikeColumns reports whether two columns are the same in all that is known of them, but
 // for their names, ids and positions.
 func (d *differ) alikeColumns(b, a *warehouse.Column) bool {
-	now := map[string]string{b.Name: a.Name}
+	now := maps.Clone(d.now)
+	now[b.Name] = a.Name
 	if describeColumn(b) != describeColumn(a) || b.Collation != a.Collation || b.Comment != a.Comment ||
-		!slices.Equal(b.Type.Values, a.Type.Values) || !sameSQL(b.Generated, a.Generated, now) {
+		!slices.Equal(b.Type.Values, a.Type.Values) || !d.sameColumns(b.Generated, a.Generated, now) {
 		return false
 	}
 	facts := func(c *warehouse.Column, details map[partName][]warehouse.Detail) map[string]string {
@@ -126,16 +128,56 @@ func (d *differ) followed(k warehouse.ForeignKey) warehouse.ForeignKey {
 	i := slices.IndexFunc(d.after.ForeignKeys, func(a warehouse.ForeignKey) bool {
 		return a.Name == k.Name && a.References == k.References && len(a.RefColumns) == len(k.RefColumns)
 	})
+	if i >= 0 && sameImplied(implied(d.before, k), implied(d.after, d.after.ForeignKeys[i])) {
+		k.RefColumns = d.after.ForeignKeys[i].RefColumns
+	}
 	if other == nil || i < 0 {
 		return k
 	}
 	k.RefColumns = slices.Clone(k.RefColumns)
 	for n, is := range d.after.ForeignKeys[i].RefColumns {
-		if has(other, is) && !has(other, k.RefColumns[n]) {
+		if k.RefColumns[n] != "" && has(other, is) && !has(other, k.RefColumns[n]) {
 			k.RefColumns[n] = is
 		}
 	}
 	return k
+}
+
+// refersElsewhere reports whether a foreign key refers to another column of the same table,
+// which may have the name of the former one. A column that took the place of a dropped one
+// is no difference of the key.
+func (d *differ) refersElsewhere(b, a fact) bool {
+	was, is := strings.Fields(b.stored), strings.Fields(a.stored) // table, columns, columns that it refers to
+	if len(was) != 3 || len(is) != 3 || was[0] != is[0] || was[2] == is[2] {
+		return false
+	}
+	other := d.present[*a.refers]
+	if other == nil || other.ID != was[0] {
+		return true
+	}
+	numbers := func(list string) []string { return strings.Split(strings.Trim(list, "{}"), ",") }
+	now := numbers(is[2])
+	return slices.ContainsFunc(numbers(was[2]), func(id string) bool {
+		kept := slices.ContainsFunc(other.Columns, func(c warehouse.Column) bool { return c.ID == id })
+		return kept && !slices.Contains(now, id)
+	})
+}
+
+// implied are the columns that a foreign key refers to. One that names none means the primary
+// key of the other table. nil: they are not known.
+func implied(t *warehouse.Table, k warehouse.ForeignKey) []string {
+	if !slices.Contains(k.RefColumns, "") {
+		return k.RefColumns
+	}
+	if of := t.Detail(warehouse.ForeignKeyPart, k.Name, warehouse.ImpliedFact).Stored; of != "" {
+		return strings.Split(of, ",")
+	}
+	return nil
+}
+
+// sameImplied compares the columns that two keys refer to.
+func sameImplied(before, after []string) bool {
+	return before == nil || after == nil || slices.EqualFunc(before, after, strings.EqualFold)
 }
 
 // withoutChecksOf leaves out the checks that are part of a column that the other table lacks:

@@ -19,37 +19,49 @@ type statements struct {
 	have, want *warehouse.Table
 	// now is what columns of want are called in have, if they have other names.
 	now map[string]string
+	// present are other tables as they are, as far as they are known.
+	present map[warehouse.TableName]*warehouse.Table
 	// across: the tables are of different databases, and the case of names does not matter.
 	across bool
 }
 
-// add sets Statement of the drifts that one statement undoes or follows.
+// add sets Statement of the drifts that one statement undoes or follows. Each statement holds
+// for the table as those before it leave it. Renames come before other drifts of their status.
 func (s statements) add(drifts []sentinel.Drift) {
 	if s.dialect == nil || s.have == nil || s.want == nil || shape(s.have.Kind) != shape(s.want.Kind) {
 		return
 	}
+	m := newMoment(s)
+	if !s.across {
+		m.orderRenames(drifts)
+	}
 	for i := range drifts {
 		d := &drifts[i]
-		c := warehouse.SchemaChange{Kind: d.Kind, Object: d.Object, Have: s.have, Want: s.want, OfColumn: d.Column}
+		c := warehouse.SchemaChange{Kind: d.Kind, Object: d.Object, Have: m.table, Want: s.want, OfColumn: d.Column}
 		if d.Column {
-			c.HaveColumn, c.WantColumn = s.pair(d)
+			c.HaveColumn, c.WantColumn = s.pair(d, m)
 			if c.HaveColumn != nil && c.WantColumn != nil {
 				kind := typeDrift(c.HaveColumn.Type, c.WantColumn.Type, s.across)
 				c.Fits = kind == "" || kind == sentinel.TypeWidened
 			}
 		}
-		d.Statement = onOneLine(c.Statement(s.dialect))
+		statement := onOneLine(c.Statement(s.dialect))
+		if !s.across && !m.allows(&c, statement) {
+			continue
+		}
+		d.Statement = statement
+		m.ran(&c, statement)
 	}
 }
 
 // pair finds the column of a drift on both sides.
-func (s statements) pair(d *sentinel.Drift) (have, want *warehouse.Column) {
-	if !s.across && (d.Kind == sentinel.ColumnRemoved || d.Kind == sentinel.ColumnAdded) {
-		// Of a column that was dropped and added otherwise the name is taken.
-		return s.have.Column(d.Object), s.want.Column(d.Object)
-	}
-	if s.across {
+func (s statements) pair(d *sentinel.Drift, m *moment) (have, want *warehouse.Column) {
+	switch {
+	case s.across:
 		return columnLike(s.have, d.Object), columnLike(s.want, d.Object)
+	case d.Kind == sentinel.ColumnRemoved || d.Kind == sentinel.ColumnAdded:
+		// Of a column that was dropped and added otherwise the name is taken.
+		return m.table.Column(d.Object), s.want.Column(d.Object)
 	}
 	name := d.Object
 	for old, is := range s.now {
@@ -57,7 +69,7 @@ func (s statements) pair(d *sentinel.Drift) (have, want *warehouse.Column) {
 			name = old
 		}
 	}
-	return s.have.Column(d.Object), s.want.Column(name)
+	return m.table.Column(m.nameOf(d.Object)), s.want.Column(name)
 }
 
 func columnLike(t *warehouse.Table, name string) *warehouse.Column {

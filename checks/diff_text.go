@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sentinel-dq/sentinel/warehouse"
 )
 
 // token is a word, a literal or a sign of an SQL text.
@@ -101,9 +103,65 @@ func sameSQL(before, after string, now map[string]string) bool {
 	})
 }
 
+// sameColumns reports whether two texts are the same, and mention the same columns of the
+// table: a column may have got a name that was another one's.
+func (d *differ) sameColumns(before, after string, now map[string]string) bool {
+	return slices.EqualFunc(tokens(before), tokens(after), func(b, a token) bool {
+		is := renamedToken(b, now)
+		switch {
+		case b.word != a.word:
+			return false
+		case is != b && (is.text == a.text || strings.ToLower(is.text) == a.text):
+			return true
+		case b.text != a.text:
+			return false
+		case is != b:
+			return columnOf(d.after, a) == nil // the word is no column
+		}
+		was := columnOf(d.before, b)
+		return was == nil || !takesName(now, columnOf(d.after, a))
+	})
+}
+
+// columnOf returns the column that a word of a text names; nil if it names none.
+func columnOf(t *warehouse.Table, w token) *warehouse.Column {
+	for i := range t.Columns {
+		if c := &t.Columns[i]; w.word && (c.Name == w.text || c.Name == w.raw) {
+			return c
+		}
+	}
+	return nil
+}
+
+// takesName reports whether a column had another name before.
+func takesName(now map[string]string, c *warehouse.Column) bool {
+	if c == nil {
+		return false
+	}
+	for old, is := range now {
+		if is == c.Name && old != is {
+			return true
+		}
+	}
+	return false
+}
+
+// texts returns what is told of a fact that differs: its texts with the present names of
+// columns. If they read the same, a column of another identity has the name.
+func (d *differ) texts(before, after string) (was, is string) {
+	was, is = d.renamed(before), after
+	if was == is && was != "" {
+		is += " (another column of that name)"
+	}
+	return was, is
+}
+
 // renamed returns a text of before with the present names of columns.
-func (d *differ) renamed(sql string) string {
-	if len(d.now) == 0 {
+func (d *differ) renamed(sql string) string { return withNames(sql, d.now) }
+
+// withNames returns a text with other names of columns. Names in backquotes stay in them.
+func withNames(sql string, now map[string]string) string {
+	if len(now) == 0 {
 		return sql
 	}
 	var b strings.Builder
@@ -111,7 +169,11 @@ func (d *differ) renamed(sql string) string {
 	for _, t := range tokens(sql) {
 		i := strings.Index(rest, t.raw)
 		b.WriteString(rest[:i])
-		b.WriteString(renamedToken(t, d.now).raw)
+		is := renamedToken(t, now)
+		if is != t && strings.HasPrefix(t.raw, "`") {
+			is.raw = "`" + strings.ReplaceAll(is.text, "`", "``") + "`"
+		}
+		b.WriteString(is.raw)
 		rest = rest[i+len(t.raw):]
 	}
 	b.WriteString(rest)

@@ -11,7 +11,7 @@ const nestedPartitions = "CREATE TABLE $d (id int, country text) PARTITION BY RA
 	"CREATE TABLE $r PARTITION OF $q FOR VALUES IN ('DE')"
 
 var postgresRows = slicesOf(
-	postgresColumns, postgresTypes, postgresKeys, postgresIndexes, postgresOthers, postgresQuiet,
+	postgresColumns, postgresTypes, postgresKeys, postgresIndexes, postgresOthers, postgresQuiet, postgresMoved,
 )
 
 func slicesOf(lists ...[]ddlRow) (all []ddlRow) {

@@ -50,32 +50,7 @@ func TestStatementsUndoDrifts(t *testing.T) {
 			rows := append(slices.Clone(rows), statementRows[engine]...)
 			b := newBench(t, engine, warehouse.Config{})
 			conn := b.connection()
-			before, changed := b.change(conn, rows)
-			shown := map[sentinel.DriftKind]bool{}
-			left := map[int][]string{}
-			for n, r := range rows {
-				for _, d := range changed.drifts(b, r.of(n, "$d"), before) {
-					if d.Statement == "" {
-						left[n] = append(left[n], d.Key())
-						continue
-					}
-					shown[d.Kind] = true
-					if strings.ContainsAny(d.Statement, "\n\t") {
-						t.Errorf("%s: more than a line: %q", r.name, d.Statement)
-					}
-					if _, err := conn.ExecContext(t.Context(), d.Statement); err != nil {
-						t.Errorf("%s: %s: %s: %v", r.name, d.Key(), d.Statement, err)
-					}
-				}
-			}
-			after := b.tables(len(rows))
-			for n, r := range rows {
-				for _, d := range after.drifts(b, r.of(n, "$d"), before) {
-					if !slices.Contains(left[n], d.Key()) && !slices.Contains(harmless, d.Kind) {
-						t.Errorf("%s: still\n%s", r.name, checks.RenderDrifts([]sentinel.Drift{d}))
-					}
-				}
-			}
+			shown := b.undo(conn, rows)
 			for _, kind := range undone[engine] {
 				if !shown[kind] {
 					t.Errorf("no drift shows a statement that undoes %s", kind)
@@ -83,6 +58,51 @@ func TestStatementsUndoDrifts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// undo changes tables, and executes the statements that their drifts show, from top to
+// bottom. The drifts are gone then, and those without a statement are left. It returns the
+// kinds of drift that had a statement.
+func (b *bench) undo(conn *sql.Conn, rows []ddlRow) (shown map[sentinel.DriftKind]bool) {
+	b.tb.Helper()
+	before, changed := b.change(conn, rows)
+	shown = map[sentinel.DriftKind]bool{}
+	left, told := map[int][]string{}, map[int]string{}
+	for n, r := range rows {
+		drifts := changed.drifts(b, r.of(n, "$d"), before)
+		told[n] = r.change + "\n" + checks.RenderDrifts(drifts)
+		old := map[string]string{} // names of columns that get them back
+		for _, d := range drifts {
+			if d.Kind == sentinel.ColumnRenamed && d.Statement != "" {
+				old[d.Object] = d.Before
+			}
+		}
+		for _, d := range drifts {
+			if d.Statement == "" {
+				if name, ok := old[d.Object]; ok && d.Column && d.Kind != sentinel.ColumnRemoved {
+					d.Object = name
+				}
+				left[n] = append(left[n], d.Key())
+				continue
+			}
+			shown[d.Kind] = true
+			if strings.ContainsAny(d.Statement, "\n\t") {
+				b.tb.Errorf("%s: more than a line: %q", r.name, d.Statement)
+			}
+			if _, err := conn.ExecContext(b.tb.Context(), d.Statement); err != nil {
+				b.tb.Errorf("%s: %s: %s: %v\n%s", r.name, d.Key(), d.Statement, err, told[n])
+			}
+		}
+	}
+	after := b.tables(len(rows))
+	for n, r := range rows {
+		for _, d := range after.drifts(b, r.of(n, "$d"), before) {
+			if !slices.Contains(left[n], d.Key()) && !slices.Contains(harmless, d.Kind) {
+				b.tb.Errorf("%s: still\n%s%s", r.name, checks.RenderDrifts([]sentinel.Drift{d}), told[n])
+			}
+		}
+	}
+	return shown
 }
 
 // change makes the tables of rows, and changes them.

@@ -27,7 +27,7 @@ func (s *Schema) judgeBaseline(t Target) sentinel.Result {
 	}
 	drifts := created(t)
 	if base != rel {
-		options := DiffOptions{Facts: s.facts(), Present: present(t), Dialect: t.Known.Dialect}
+		options := DiffOptions{Facts: s.facts(), Present: present(t), Dialect: t.Known.Dialect, policy: s}
 		drifts = append(drifts, Diff(base, rel, options)...)
 		hidden |= base.Unreadable & s.facts()
 	}

@@ -7,8 +7,24 @@ import (
 
 // DetailsVersion is the version of what dialects read as [Table.Details]. A snapshot of a
 // smaller version lacks facts, so their absence means nothing. One below 2 lacks the partitions
-// of partitions.
-const DetailsVersion = 2
+// of partitions, and one below 3 the facts in [LaterFacts].
+const DetailsVersion = 3
+
+// Facts that version 3 began to read.
+const (
+	// OnConflictFact is what happens to rows that break a constraint (SQLite).
+	OnConflictFact = "on conflict"
+	// AutoincrementFact says that a column never takes a number again (SQLite).
+	AutoincrementFact = "autoincrement"
+	// VirtualTableFact is the module of a table and its arguments (SQLite).
+	VirtualTableFact = "virtual table"
+	// PeriodFact says that a check makes a period, or that a key takes periods that do not
+	// overlap (MariaDB).
+	PeriodFact = "application period"
+)
+
+// LaterFacts are the facts that snapshots below version 3 lack.
+var LaterFacts = []string{OnConflictFact, AutoincrementFact, VirtualTableFact, PeriodFact}
 
 // Part is a kind of part of a table that details belong to.
 type Part string
@@ -26,6 +42,10 @@ const (
 	RulePart       Part = "rule"
 	PolicyPart     Part = "policy"
 )
+
+// ImpliedFact is the fact of a foreign key that names no columns of the other table. Its Stored
+// are the columns of the primary key that it means, divided by commas.
+const ImpliedFact = "implied columns"
 
 // CheckLevel is the fact of a check that is part of a column. Its Stored is "column".
 const CheckLevel = "level"

@@ -108,6 +108,7 @@ func (d Dialect) Catalog(ctx context.Context, s warehouse.Sessions, scope wareho
 		}
 	}
 	probe(ctx, s, c, scope)
+	readPeriods(ctx, s, c)
 	for _, t := range c.Tables {
 		if scope.Facts&warehouse.Details != 0 {
 			t.Server, t.DetailsVersion = serverName(server[3].Text), warehouse.DetailsVersion

@@ -27,6 +27,8 @@ func index(c *warehouse.SchemaChange) string {
 		return c.Alter() + "ALTER INDEX " + c.Name(name) + " " + visibility(hidden(c.Have), hidden(c.Want))
 	case want != nil && hidden(c.Want) != "":
 		return ""
+	case have != nil && want != nil && overlaps(c.Have, name) != overlaps(c.Want, name):
+		return "" // the server takes both for one key, and does nothing
 	}
 	var actions []string
 	if have != nil {
@@ -41,7 +43,7 @@ func index(c *warehouse.SchemaChange) string {
 		if !ok {
 			return ""
 		}
-		actions = append(actions, "ADD "+indexHead(c, want)+" ("+columns+")"+indexMethod(want))
+		actions = append(actions, "ADD "+indexHead(c, want)+" ("+columns+")"+indexMethod(c, want))
 	}
 	if len(actions) == 0 {
 		return ""
@@ -72,11 +74,17 @@ func indexHead(c *warehouse.SchemaChange, ix *warehouse.Index) string {
 	return "INDEX " + c.Name(ix.Name)
 }
 
-func indexMethod(ix *warehouse.Index) string {
-	if ix.Method == "hash" {
+// indexMethod names the method where the server would take another one. Engines that keep rows
+// in memory make hash indexes unless told otherwise.
+func indexMethod(c *warehouse.SchemaChange, ix *warehouse.Index) string {
+	switch engine := c.Have.Detail(warehouse.TablePart, "", "engine").Value; {
+	case ix.Method == "hash":
 		return " USING HASH"
+	case ix.Method != "btree", engine == "", strings.EqualFold(engine, "InnoDB"), strings.EqualFold(engine, "MyISAM"),
+		strings.EqualFold(engine, "Aria"):
+		return ""
 	}
-	return ""
+	return " USING BTREE"
 }
 
 // indexColumns writes the columns of an index with their prefixes and orders.
@@ -100,6 +108,9 @@ func indexColumns(c *warehouse.SchemaChange, ix *warehouse.Index) (list string, 
 			part, rest = part+" DESC", after
 		}
 		parts, rest = append(parts, part), strings.TrimPrefix(rest, ", ")
+	}
+	if name, ok := strings.CutSuffix(overlaps(c.Want, ix.Name), " without overlaps"); ok && len(parts) > 2 { // its ends are the last columns
+		parts = append(parts[:len(parts)-2], c.Name(name)+" WITHOUT OVERLAPS")
 	}
 	if strings.Contains(ix.Method, "text") || ix.Method == "spatial" {
 		return strings.Join(unsized(c, ix), ", "), true
@@ -148,6 +159,9 @@ func checkConstraint(c *warehouse.SchemaChange) string {
 	if c.Want.Detail(warehouse.CheckPart, c.Object, "enforced").Value != "" {
 		add += " NOT ENFORCED"
 	}
+	if period(c.Have, c.Object) || period(c.Want, c.Object) {
+		return periodStatement(c, have, want)
+	}
 	switch {
 	case want == "":
 		return c.Alter() + "DROP CONSTRAINT " + c.Name(c.Object)
@@ -155,6 +169,28 @@ func checkConstraint(c *warehouse.SchemaChange) string {
 		return c.Alter() + add
 	}
 	return c.Alter() + "DROP CONSTRAINT " + c.Name(c.Object) + ", " + add
+}
+
+// overlaps says in which period the rows of a key may not overlap; "" for none.
+func overlaps(t *warehouse.Table, index string) string {
+	return t.Detail(warehouse.IndexPart, index, warehouse.PeriodFact).Value
+}
+
+// period reports whether a check makes a period.
+func period(t *warehouse.Table, name string) bool {
+	return t.Detail(warehouse.CheckPart, name, warehouse.PeriodFact).Value != ""
+}
+
+// periodStatement adds or drops a period. One that was exchanged takes two statements.
+func periodStatement(c *warehouse.SchemaChange, have, want string) string {
+	switch {
+	case want == "":
+		return c.Alter() + "DROP PERIOD FOR " + c.Name(c.Object)
+	case have != "":
+		return ""
+	}
+	ends := strings.Replace(strings.TrimPrefix(want, "check "), " < ", ", ", 1)
+	return c.Alter() + "ADD PERIOD FOR " + c.Name(c.Object) + " " + ends
 }
 
 // storage takes a table back to InnoDB, or makes it keep its history again. Other engines

@@ -160,8 +160,10 @@ func restored(c *warehouse.SchemaChange) (d columnDefinition, left map[sentinel.
 	computed := is.Generated != "" && is.Generated != autoIncrement
 	if is.Type.Native != want.Type.Native && (computed || !c.TypeIsSafe()) {
 		d.Type, d.Collation = is.Type, is.Collation
+		d.Default, d.onUpdate = is.Default, is.onUpdate // the former ones need not be of the type
 		for _, kind := range []sentinel.DriftKind{
 			sentinel.TypeChanged, sentinel.TypeNarrowed, sentinel.TypeWidened, sentinel.CollationChanged,
+			sentinel.DefaultChanged, sentinel.OnUpdateChanged,
 		} {
 			left[kind] = true
 		}

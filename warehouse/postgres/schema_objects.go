@@ -22,6 +22,8 @@ func trigger(c *warehouse.SchemaChange) string {
 			return "DROP " + k.word + " " + c.Name(c.Object) + " ON " + c.Table()
 		case !strings.HasPrefix(want, k.verb):
 			return "" // a constraint trigger is not replaced
+		case have == want && on == off:
+			return "" // it is about another column of the same name
 		case have == want:
 			return c.Alter() + enable(on) + " " + k.word + " " + c.Name(c.Object)
 		case have == "" && on == "":

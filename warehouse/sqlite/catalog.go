@@ -175,6 +175,7 @@ func readFacts(c *warehouse.Catalog, a []warehouse.Rows) error {
 			readForeignKey(t, r)
 		}
 	}
+	readImplied(c, a[2])
 	return nil
 }
 
@@ -205,6 +206,9 @@ func readDetails(c *warehouse.Catalog, a []warehouse.Rows) {
 			readIndex(t, r)
 			readIndexDetails(t, declared[t.Name], r)
 		}
+	}
+	for name, d := range declared {
+		readConflicts(at(name), d)
 	}
 	for _, r := range a[6] {
 		if t := at(r[0].Text); t != nil {

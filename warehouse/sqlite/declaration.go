@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -12,12 +13,25 @@ type declaration struct {
 	// foreignKeys are whether and how each foreign key is deferrable, in order.
 	foreignKeys []string
 	options     string // after the columns, such as "strict"
+	// conflicts are what primary and unique keys do with rows that break them, if they say so.
+	conflicts []keyConflict
+	virtual   string // module of a virtual table, with its arguments
+}
+
+// keyConflict is what a key does with a row that breaks it, such as "replace".
+type keyConflict struct {
+	primary bool
+	columns []string
+	then    string
 }
 
 type declaredColumn struct {
 	collation  string
 	expression string // of a generated column
 	stored     bool
+	// onNull is what happens to a row without a value, if the declaration says so.
+	onNull        string
+	autoincrement bool
 }
 
 type declaredCheck struct{ name, text string }
@@ -27,6 +41,11 @@ type declaredCheck struct{ name, text string }
 func readDeclaration(sql string) declaration {
 	d := declaration{columns: map[string]declaredColumn{}}
 	words := split(sql)
+	if len(words) > 2 && strings.EqualFold(words[1], "VIRTUAL") {
+		at := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, "USING") })
+		d.virtual = strings.Join(words[at+1:], " ")
+		return d
+	}
 	open := -1
 	for i, w := range words {
 		if strings.HasPrefix(w, "(") {
@@ -63,6 +82,7 @@ func (d *declaration) item(words []string) {
 		words = words[1:]
 	}
 	of := d.columns[column]
+	d.keyConflicts(column, words)
 	name := ""
 	for i, w := range words {
 		next := ""
@@ -81,6 +101,12 @@ func (d *declaration) item(words []string) {
 			of.expression = inside(next)
 		case "STORED":
 			of.stored = true
+		case "AUTOINCREMENT":
+			of.autoincrement = true
+		case "NULL":
+			if i > 0 && strings.EqualFold(words[i-1], "NOT") {
+				of.onNull = onConflict(words[i+1:])
+			}
 		case "REFERENCES":
 			d.foreignKeys = append(d.foreignKeys, deferral(words[i:]))
 		}
@@ -88,6 +114,49 @@ func (d *declaration) item(words []string) {
 	if column != "" {
 		d.columns[column] = of
 	}
+}
+
+// keyConflicts reads the keys of an item that say what happens to rows that break them.
+func (d *declaration) keyConflicts(column string, words []string) {
+	for i, w := range words {
+		k := keyConflict{primary: strings.EqualFold(w, "PRIMARY")}
+		if !k.primary && !strings.EqualFold(w, "UNIQUE") {
+			continue
+		}
+		rest := words[i+1:]
+		for len(rest) > 0 && slices.Contains([]string{"KEY", "ASC", "DESC"}, strings.ToUpper(rest[0])) {
+			rest = rest[1:]
+		}
+		k.columns = []string{column}
+		if column == "" && len(rest) > 0 {
+			k.columns, rest = keyColumns(rest[0]), rest[1:]
+		}
+		if k.then = onConflict(rest); k.then != "" {
+			d.conflicts = append(d.conflicts, k)
+		}
+	}
+}
+
+// keyColumns are the columns of a key in parentheses.
+func keyColumns(list string) (columns []string) {
+	first := true
+	for _, w := range split(inside(list)) {
+		if first {
+			columns = append(columns, unquoted(w))
+		}
+		first = w == ","
+	}
+	return columns
+}
+
+// onConflict returns what the words ON CONFLICT at the beginning say; "" for what is the
+// default.
+func onConflict(words []string) string {
+	if len(words) < 3 || !strings.EqualFold(words[0], "ON") || !strings.EqualFold(words[1], "CONFLICT") ||
+		strings.EqualFold(words[2], "ABORT") {
+		return ""
+	}
+	return strings.ToLower(words[2])
 }
 
 // deferral returns when a foreign key is checked; "" for at once.

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -18,6 +20,7 @@ func addDetail(t *warehouse.Table, part warehouse.Part, name, fact, value string
 func readDeclared(t *warehouse.Table, sql string) declaration {
 	d := readDeclaration(sql)
 	addDetail(t, warehouse.TablePart, "", "row options", d.options)
+	addDetail(t, warehouse.TablePart, "", warehouse.VirtualTableFact, d.virtual)
 	for name, c := range d.columns {
 		if c.collation != "binary" {
 			addDetail(t, warehouse.ColumnPart, name, "collation", c.collation)
@@ -29,6 +32,12 @@ func readDeclared(t *warehouse.Table, sql string) declaration {
 			}
 			addDetail(t, warehouse.ColumnPart, name, "expression", c.expression)
 			addDetail(t, warehouse.ColumnPart, name, "kept", kept)
+		}
+		if c.onNull != "" {
+			addDetail(t, warehouse.ColumnPart, name, warehouse.OnConflictFact, "not null on conflict "+c.onNull)
+		}
+		if c.autoincrement {
+			addDetail(t, warehouse.ColumnPart, name, warehouse.AutoincrementFact, "autoincrement")
 		}
 	}
 	for i, c := range d.checks {
@@ -42,6 +51,54 @@ func readDeclared(t *warehouse.Table, sql string) declaration {
 		addDetail(t, warehouse.ForeignKeyPart, fmt.Sprintf("fk_%d", len(d.foreignKeys)-1-i), "deferrable", when)
 	}
 	return d
+}
+
+// readConflicts adds to keys what happens to rows that break them. A key is found by its
+// columns.
+func readConflicts(t *warehouse.Table, d declaration) {
+	for _, k := range d.conflicts {
+		same := func(columns []string) bool { return slices.EqualFunc(columns, k.columns, strings.EqualFold) }
+		value := "on conflict " + k.then
+		if k.primary {
+			addDetail(t, warehouse.PrimaryKeyPart, "", warehouse.OnConflictFact, value)
+			continue
+		}
+		i := slices.IndexFunc(t.Indexes, func(ix warehouse.Index) bool {
+			return strings.HasPrefix(ix.Name, "sqlite_autoindex_") && same(ix.Columns)
+		})
+		if i >= 0 {
+			addDetail(t, warehouse.IndexPart, t.Indexes[i].Name, warehouse.OnConflictFact, value)
+		}
+	}
+}
+
+// readImplied adds to the foreign keys that name no columns the primary keys that they mean.
+// The rows are those of all columns.
+func readImplied(c *warehouse.Catalog, rows warehouse.Rows) {
+	keys := map[string]map[string]string{}
+	for _, r := range rows {
+		if r[6].Text == "0" {
+			continue
+		}
+		table := strings.ToLower(r[0].Text)
+		if keys[table] == nil {
+			keys[table] = map[string]string{}
+		}
+		keys[table][r[6].Text] = r[2].Text
+	}
+	for _, t := range c.Tables {
+		for _, k := range t.ForeignKeys {
+			key := keys[strings.ToLower(k.References.Name)]
+			var columns []string
+			for n := 1; n <= len(key); n++ {
+				columns = append(columns, key[strconv.Itoa(n)])
+			}
+			if slices.Contains(k.RefColumns, "") && len(columns) == len(k.Columns) {
+				t.Details = append(t.Details, warehouse.Detail{Part: warehouse.ForeignKeyPart, Name: k.Name,
+					Fact: warehouse.ImpliedFact, Stored: strings.Join(columns, ",")})
+			}
+		}
+	}
 }
 
 // readIndexDetails adds the order and the collation of a column of an index, where they are

@@ -20,6 +20,11 @@ CROSS JOIN LATERAL (
     END, CASE k.contype
       WHEN 'c' THEN md5(k.conbin::text)
       WHEN 'f' THEN concat_ws(' ', k.confrelid, k.conkey, k.confkey)
+      WHEN 'x' THEN (
+        SELECT md5(concat_ws('|', i.indkey, i.indoption, i.indexprs::text, i.indpred::text, k.conexclop))
+        FROM pg_catalog.pg_index i
+        WHERE i.indexrelid = k.conindid
+      )
     END),
     ('match', CASE WHEN k.contype = 'f' AND k.confmatchtype = 'f' THEN 'match full' END, NULL),
     ('set columns', (
