@@ -12,6 +12,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/testenv"
 )
 
 // churned is one tick of a dataset that a churning state must have.
@@ -138,4 +139,60 @@ func openRaw(t *testing.T, url string) *sql.DB {
 		}
 	})
 	return db
+}
+
+// TestYoungestNamesAreTakenBack: another server of PostgreSQL takes over that has not seen the last
+// commits. Datasets of which it does not know the numbers get new ones.
+func TestYoungestNamesAreTakenBack(t *testing.T) {
+	t.Parallel()
+	url := testenv.Postgres(t)
+	s := openURL(t, url)
+	of := func(name string, n int) store.Batch {
+		b := batch(n)
+		table := sentinel.Table{Warehouse: "shop", Schema: "public", Name: name}
+		b.Ticks[0].Table, b.Results[0].Table, b.Results[0].Check = table, table, name
+		b.Results[0].Message = fmt.Sprint(name, " ", n)
+		return b
+	}
+	record(t, s, of("old", 1))
+	record(t, s, of("young", 2))
+	testenv.Exec(t, "pgx", url, `
+DELETE FROM tick WHERE id = (SELECT max(id) FROM tick);
+DELETE FROM recent WHERE id = (SELECT max(id) FROM recent);
+DELETE FROM last_tick WHERE dataset LIKE '%young';
+DELETE FROM name WHERE name LIKE '%young';
+DELETE FROM series WHERE check_id = 'young';
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	for n := 3; n < 5; n++ {
+		for _, name := range []string{"young", "old"} {
+			if _, err := s.Record(t.Context(), of(name, n)); err != nil {
+				record(t, s, of(name, n)) // the first may have met the session that was cut
+			}
+		}
+	}
+	reader, err := store.OpenReader(t.Context(), url) // whose sessions were not cut
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for name, want := range map[string][]string{"old": {"old 4", "old 3", "old 1"}, "young": {"young 4", "young 3"}} {
+		runs, err := reader.Runs(t.Context(), name, time.Time{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range runs {
+			got = append(got, r.Message)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+		points, err := reader.Points(t.Context(), store.Series{Check: name, Metric: "ratio"}, time.Time{}, 10)
+		if err != nil || len(points) != len(want) {
+			t.Errorf("%s: %d points, want %d, %v", name, len(points), len(want), err)
+		}
+	}
+	if err := reader.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

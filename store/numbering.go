@@ -15,22 +15,15 @@ type numbering[K comparable] struct {
 	args   func(key K) []any // the arguments of a key
 	ids    map[K]int64
 	newest int64 // the highest id when ids was read or added to
+	// session is the one of which newest is known; none if known is false.
+	session int64
+	known   bool
 }
 
 // learn reads the ids of keys, and adds those that are new.
 func (n *numbering[K]) learn(ctx context.Context, t *txn, keys iter.Seq[K]) error {
-	// A failover of the server may take the youngest rows back.
-	st, err := t.prepare(ctx, `SELECT coalesce(max(id), 0) FROM `+n.table)
-	if err != nil {
+	if err := n.distrust(ctx, t); err != nil {
 		return err
-	}
-	var newest int64
-	if err := st.QueryRowContext(ctx).Scan(&newest); err != nil {
-		return err
-	}
-	if newest != n.newest {
-		clear(n.ids)
-		n.newest = newest
 	}
 	unknown, err := n.lookUp(ctx, t, n.unknown(keys))
 	if err != nil || len(unknown) == 0 {
@@ -48,6 +41,28 @@ func (n *numbering[K]) learn(ctx context.Context, t *txn, keys iter.Seq[K]) erro
 		err = fmt.Errorf("%v was not added to the table %s", missing[0], n.table)
 	}
 	return err
+}
+
+// distrust forgets the ids at the first use of a session if the table does not end where it did: a
+// failover of the server may have taken the youngest rows back.
+func (n *numbering[K]) distrust(ctx context.Context, t *txn) error {
+	if n.known && n.session == t.session {
+		return nil
+	}
+	st, err := t.prepare(ctx, `SELECT coalesce(max(id), 0) FROM `+n.table)
+	if err != nil {
+		return err
+	}
+	var newest int64
+	if err := st.QueryRowContext(ctx).Scan(&newest); err != nil {
+		return err
+	}
+	if newest != n.newest {
+		clear(n.ids)
+		n.newest = newest
+	}
+	n.session, n.known = t.session, true
+	return nil
 }
 
 // unknown are the keys whose ids are not known, each once.

@@ -61,6 +61,9 @@ type dbEngine interface {
 	Write(ctx context.Context, durable bool, do func(context.Context, *sql.Tx) error) error
 	// Watch bounds the wait for the next row of a query.
 	Watch(ctx context.Context) (_ context.Context, progress, stop func())
+	// Session is the number of the session that Write uses. What an earlier one has committed
+	// may be lost, if another server has taken over. Only the goroutine that writes calls it.
+	Session() int64
 	// InsertSizes are the numbers of rows that an insert is prepared for,
 	// largest first. The last is 1.
 	InsertSizes() []int

@@ -53,7 +53,9 @@ func (s *Store) runJob(j job, memory *memory) (err error) {
 		return j.guard(j.ctx)
 	}
 	return s.engine.Write(j.ctx, j.durable, func(ctx context.Context, tx *sql.Tx) error {
-		return j.do(ctx, &txn{Tx: tx, sizes: s.engine.InsertSizes(), memory: memory, prepared: map[string]*sql.Stmt{}})
+		return j.do(ctx, &txn{
+			Tx: tx, session: s.engine.Session(), sizes: s.engine.InsertSizes(), memory: memory, prepared: map[string]*sql.Stmt{},
+		})
 	})
 }
 
@@ -93,6 +95,7 @@ func (s *Store) insert(ctx context.Context, query string, args ...any) error {
 // txn is a transaction of the goroutine that writes.
 type txn struct {
 	*sql.Tx
+	session  int64 // see dbEngine
 	sizes    []int
 	memory   *memory
 	prepared map[string]*sql.Stmt // closed by the end of the transaction

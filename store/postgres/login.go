@@ -78,7 +78,7 @@ func (c connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
 		}
 		opened, err := stdlib.GetConnector(*cfg).Connect(ctx)
 		if err == nil {
-			conn = rewritten{opened.(*stdlib.Conn)}
+			conn = rewritten{opened.(*stdlib.Conn), map[string]string{}}
 		}
 		return err
 	})

@@ -11,20 +11,33 @@ import (
 )
 
 // rewritten is pgx with parameters spelled as in SQLite: ? and ?1.
-type rewritten struct{ *stdlib.Conn }
+type rewritten struct {
+	*stdlib.Conn
+	texts map[string]string // of statements, by how they were spelled before
+}
+
+// text is a statement in the spelling of PostgreSQL.
+func (c rewritten) text(query string) string {
+	text, known := c.texts[query]
+	if !known {
+		text = dollars(query)
+		c.texts[query] = text
+	}
+	return text
+}
 
 // PrepareContext asks the server nothing: pgx prepares a statement when it is first run on a
 // connection, and keeps it there.
 func (c rewritten) PrepareContext(_ context.Context, query string) (driver.Stmt, error) {
-	return statement{c, dollars(query)}, nil
+	return statement{c, c.text(query)}, nil
 }
 
 func (c rewritten) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return c.Conn.ExecContext(ctx, dollars(query), args)
+	return c.Conn.ExecContext(ctx, c.text(query), args)
 }
 
 func (c rewritten) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	return c.Conn.QueryContext(ctx, dollars(query), args)
+	return c.Conn.QueryContext(ctx, c.text(query), args)
 }
 
 // statement is a text that is run on a connection.

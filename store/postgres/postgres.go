@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
@@ -22,6 +23,9 @@ type DB struct {
 	lead   *leadership // nil for readers
 	reads  *sql.DB
 	writes *sql.DB // one connection; nil for readers
+	// session is the connection of the last write, and sessions counts those before and it.
+	session  *stdlib.Conn
+	sessions int64
 }
 
 // Open opens a state for writing, once no other agent leads, and migrates it. The error
@@ -85,8 +89,12 @@ func (d *DB) Snapshot(ctx context.Context) (*sql.Tx, error) {
 }
 
 // InsertSizes are the numbers of rows that an insert is prepared for, largest first.
-// Every statement is a round trip.
-func (d *DB) InsertSizes() []int { return []int{64, 8, 1} }
+// Every statement is a round trip: there are as many as ones in the binary number of rows.
+func (d *DB) InsertSizes() []int { return []int{128, 64, 32, 16, 8, 4, 2, 1} }
+
+// Session is the number of the session of the server that wrote last, or writes now. Only the
+// goroutine that writes calls it.
+func (d *DB) Session() int64 { return d.sessions }
 
 // Leading checks that this process still leads. If the session was lost and nobody else
 // has led since, it takes the lock again. For a reader it does nothing.

@@ -92,7 +92,12 @@ func (d *DB) begin(ctx, whole context.Context) (t transaction, err error) {
 			return transaction{}, err
 		}
 		err = t.conn.Raw(func(c any) error {
-			network := c.(rewritten).Conn.Conn().PgConn().Conn()
+			session := c.(rewritten).Conn
+			if session != d.session {
+				d.session = session
+				d.sessions++
+			}
+			network := session.Conn().PgConn().Conn()
 			t.hangUp = func() { _ = network.Close() }
 			return nil
 		})

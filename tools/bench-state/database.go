@@ -13,17 +13,18 @@ import (
 // database is the one that holds the state.
 type database struct {
 	*sql.DB
-	file bool
+	file   bool
+	engine string // as it is printed
 }
 
 func openDatabase(state string) (database, error) {
 	path, file := strings.CutPrefix(state, "sqlite:")
-	driver := "pgx"
+	driver, engine := "pgx", "database"
 	if file {
-		driver = "sqlite"
+		driver, engine = "sqlite", "file"
 	}
 	db, err := sql.Open(driver, path)
-	return database{db, file}, err
+	return database{db, file, engine}, err
 }
 
 // vacuum does what the autovacuum of a server would do in an hour. A file needs none.

@@ -2,13 +2,14 @@
 // recording costs in processor time.
 //
 //	go run -C tools ./bench-state -checks 400 -every 30m -days 90
-//	go run -C tools ./bench-state -state postgres://user@host/database
+//	go run -C tools ./bench-state -states sqlite:state.db,postgres://user@host/database
 //
 // It records the ticks of a simulated fleet, prunes once a day as the agent does, and prints
-// the bytes of the state over all results that were recorded. Without -state the state is a
-// file in a temporary directory. A database must be empty. Days pass in seconds, so that the
-// autovacuum of a server does not come: once in a simulated hour the bench vacuums the tables
-// of which each tick replaces the rows.
+// the bytes of the state over all results that were recorded. Without -states the state is a
+// file in a temporary directory. Several states get the same ticks, a day in turn, so that a
+// machine that is busy is fair to all. A database must be empty. Days pass in seconds, so that
+// the autovacuum of a server does not come: once in a simulated hour the bench vacuums the
+// tables of which each tick replaces the rows.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,7 +29,7 @@ import (
 
 // options are those of the command line.
 type options struct {
-	state     string
+	states    string
 	checks    int
 	every     time.Duration
 	days      int
@@ -36,7 +38,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.state, "state", "", "where the state is; default: a temporary file")
+	flag.StringVar(&o.states, "states", "file", "where states are, with commas; file: a temporary file")
 	flag.IntVar(&o.checks, "checks", 400, "checks of the fleet, four a dataset")
 	flag.DurationVar(&o.every, "every", 30*time.Minute, "time between two ticks")
 	flag.IntVar(&o.days, "days", 90, "days to simulate")
@@ -67,50 +69,49 @@ func profiled(path string, do func() error) error {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if o.state == "" {
-		dir, err := os.MkdirTemp("", "bench-state")
+	dir, err := os.MkdirTemp("", "bench-state")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	var benches []*bench
+	defer func() {
+		for _, b := range benches {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	for n, address := range strings.Split(o.states, ",") {
+		if address == "file" {
+			address = "sqlite:" + filepath.Join(dir, fmt.Sprintf("state-%d.db", n))
+		}
+		b, err := open(ctx, o, address)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		o.state = "sqlite:" + filepath.Join(dir, "state.db")
+		benches = append(benches, b)
 	}
-	db, err := openDatabase(o.state)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := store.Open(ctx, o.state)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	b := &bench{options: o, store: s, database: db, fleet: newFleet(o.checks/checksADataset, o.every)}
 	fmt.Printf("%d checks every %s for %d days, kept for %s\n", o.checks, o.every, o.days, o.retention)
-	fmt.Printf(
-		"%6s %10s %10s %14s %18s %18s\n",
-		"DAY",
-		"RESULTS",
-		"MB",
-		"BYTES/RESULT",
-		"RECORD us/RESULT",
-		"PRUNE us/RESULT",
-	)
+	fmt.Printf("%-9s %6s %10s %10s %14s %18s %18s\n",
+		"STATE", "DAY", "RESULTS", "MB", "BYTES/RESULT", "RECORD us/RESULT", "PRUNE us/RESULT")
 	for day := 1; day <= o.days; day++ {
-		if err := b.day(ctx); err != nil {
-			return err
-		}
-		if day == 1 || day == 7 || day == 30 || day == o.days {
-			st, err := s.Stats(ctx)
-			if err != nil {
+		for _, b := range benches {
+			if err := b.day(ctx); err != nil {
 				return err
 			}
-			n := float64(b.results)
-			fmt.Printf("%6d %10d %10.1f %14.1f %18.1f %18.1f\n", day, b.results, float64(st.Bytes)/1e6,
-				float64(st.Bytes)/n, float64(b.record.Microseconds())/n, float64(b.prune.Microseconds())/n)
+			if day == 1 || day == 7 || day == 30 || day == o.days {
+				if err := b.print(ctx, day); err != nil {
+					return err
+				}
+			}
 		}
 	}
-	return db.printTables(ctx, b.results)
+	for _, b := range benches {
+		fmt.Println(b.database.engine)
+		if err := b.database.printTables(ctx, b.results); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bench is one run, and what it has spent.
@@ -123,17 +124,45 @@ type bench struct {
 	record, prune time.Duration // of processor time
 }
 
+func open(ctx context.Context, o options, address string) (*bench, error) {
+	db, err := openDatabase(address)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, address)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &bench{options: o, store: s, database: db, fleet: newFleet(o.checks/checksADataset, o.every)}, nil
+}
+
+func (b *bench) close() error { return errors.Join(b.store.Close(), b.database.Close()) }
+
+// print prints what the state takes and has cost until now.
+func (b *bench) print(ctx context.Context, day int) error {
+	st, err := b.store.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	n := float64(b.results)
+	fmt.Printf("%-9s %6d %10d %10.1f %14.1f %18.1f %18.1f\n", b.database.engine, day, b.results, float64(st.Bytes)/1e6,
+		float64(st.Bytes)/n, float64(b.record.Microseconds())/n, float64(b.prune.Microseconds())/n)
+	return nil
+}
+
 // day records the ticks of one day, and prunes once.
 func (b *bench) day(ctx context.Context) error {
 	f := b.fleet
-	began := processorTime()
 	for end := f.now.Add(24 * time.Hour); f.now.Before(end); f.now = f.now.Add(f.every) {
-		for _, batch := range f.tick() {
+		batches := f.tick()
+		began := processorTime()
+		for _, batch := range batches {
 			if _, err := b.store.Record(ctx, batch); err != nil {
 				return err
 			}
 			b.results += len(batch.Results)
 		}
+		b.record += processorTime() - began
 		if f.now.Minute() == 0 {
 			if err := b.database.vacuum(ctx); err != nil {
 				return err
@@ -142,7 +171,6 @@ func (b *bench) day(ctx context.Context) error {
 	}
 	recorded := processorTime()
 	_, err := b.store.Prune(ctx, f.now, b.retention)
-	b.record += recorded - began
 	b.prune += processorTime() - recorded
 	return err
 }
