@@ -23,6 +23,7 @@ const partDatasets = 250
 type fleet struct {
 	now      time.Time
 	every    time.Duration
+	schedule string
 	random   *rand.Rand
 	datasets []*dataset
 }
@@ -39,7 +40,7 @@ type dataset struct {
 
 func newFleet(datasets int, every time.Duration) *fleet {
 	f := &fleet{
-		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), every: every, random: rand.New(rand.NewPCG(1, 2)),
+		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), every: every, schedule: "*/5 * * * *", random: rand.New(rand.NewPCG(1, 2)),
 	}
 	words := []string{"orders", "customers", "payments", "shipments", "events", "invoices", "products", "sessions"}
 	for i := range datasets {
@@ -58,7 +59,7 @@ func (f *fleet) tick() (batches []store.Batch) {
 	var b store.Batch
 	for i, d := range f.datasets {
 		f.move(d)
-		b.Ticks = append(b.Ticks, store.TickRecord{Schedule: "*/5 * * * *", Table: d.table, Tick: f.now})
+		b.Ticks = append(b.Ticks, store.TickRecord{Schedule: f.schedule, Table: d.table, Tick: f.now})
 		b.Results = append(b.Results, f.results(d)...)
 		if (i+1)%partDatasets == 0 || i+1 == len(f.datasets) {
 			batches = append(batches, b)

@@ -3,13 +3,15 @@
 //
 //	go run -C tools ./bench-state -checks 400 -every 30m -days 90
 //	go run -C tools ./bench-state -states sqlite:state.db,postgres://user@host/database
+//	go run -C tools ./bench-state -growth 1000,10000,100000 -growth-days 7,90,365
 //
 // It records the ticks of a simulated fleet, prunes once a day as the agent does, and prints
 // the bytes of the state over all results that were recorded. Without -states the state is a
 // file in a temporary directory. Several states get the same ticks, a day in turn, so that a
 // machine that is busy is fair to all. A database must be empty. Days pass in seconds, so that
 // the autovacuum of a server does not come: once in a simulated hour the bench vacuums the
-// tables of which each tick replaces the rows.
+// tables of which each tick replaces the rows. The last command starts real agents on states
+// that have one tick a day, and prints what they take; see growth.go.
 package main
 
 import (
@@ -25,6 +27,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel/store"
+	"github.com/sentinel-dq/sentinel/tools/internal/scaled"
 )
 
 // options are those of the command line.
@@ -37,15 +40,24 @@ type options struct {
 }
 
 func main() {
+	scaled.Child()
 	var o options
 	flag.StringVar(&o.states, "states", "file", "where states are, with commas; file: a temporary file")
 	flag.IntVar(&o.checks, "checks", 400, "checks of the fleet, four a dataset")
 	flag.DurationVar(&o.every, "every", 30*time.Minute, "time between two ticks")
 	flag.IntVar(&o.days, "days", 90, "days to simulate")
 	flag.DurationVar(&o.retention, "retention", 90*24*time.Hour, "how long history is kept")
+	grow := flag.String("growth", "", "measure agents on growing states instead, of these numbers of checks (1000,10000)")
+	ages := flag.String("growth-days", "7,90,365", "days of the growing states")
 	profile := flag.String("cpuprofile", "", "where to write a profile of the processor time")
 	flag.Parse()
-	if err := profiled(*profile, func() error { return run(context.Background(), o) }); err != nil {
+	err := profiled(*profile, func() error {
+		if *grow != "" {
+			return growth(context.Background(), *grow, *ages)
+		}
+		return run(context.Background(), o)
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench-state:", err)
 		os.Exit(1)
 	}
