@@ -81,6 +81,7 @@ type Forecast struct {
 	own     [members]float64 // level that each filter predicts
 	weight  [members]float64 // share of each filter in the forecast
 	effects float64          // sum of the effects of the calendar
+	holiday float64          // that of the holiday among them
 	unsure  float64          // variance of that sum
 	noise   float64          // variance of the value around its center
 	center  float64          // logarithm of the expected value
@@ -101,7 +102,7 @@ func (m *Model) Forecast(p Place) Forecast {
 		apart += w * (f.own[i] - level) * (f.own[i] - level)
 	}
 	f.center = level + f.effects
-	f.noise = m.noise(&f, int(m.Law))
+	f.noise = m.noise(&f)
 	f.sd = math.Sqrt(f.noise + f.unsure + apart)
 	f.trust = f.noise / (f.noise + f.unsure)
 	return f

@@ -159,3 +159,31 @@ func TestIrregularSeriesDoNotFit(t *testing.T) {
 		t.Errorf("a regular series fits: %v; one with a bad day in 23 fits: %v", regular.Fits(f), irregular.Fits(g))
 	}
 }
+
+// TestNoiseIsLearnedAfterAConstantSeries holds that a series without noise does not make the
+// model blind for the noise that begins later.
+func TestNoiseIsLearnedAfterAConstantSeries(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 3))
+	var m counts.Model
+	outside, all := 0, 0
+	const constant, learned, n = 5000, 600, 2600
+	for i := range constant + n {
+		v := 1000.0
+		if i >= constant {
+			v = math.Round(proportional(.05)(r, v))
+		}
+		f := m.Forecast(place(series{hourly: true}, i))
+		low, high := m.Range(f, 0.01)
+		if i >= constant+learned {
+			all++
+			if v < low || v > high {
+				outside++
+			}
+		}
+		m.Learn(f, v)
+	}
+	if outside > all*4/100 {
+		t.Errorf("%d of %d values are outside of ranges of 98 %%", outside, all)
+	}
+}

@@ -39,21 +39,28 @@ func ratio(d, q float64) float64 {
 	return math.Log1p(q*d) / q
 }
 
-// noise returns the variance of a value around its center, by a law.
-func (m *Model) noise(f *Forecast, law int) float64 {
-	v := float64(m.Phi[law])
-	if law == int(m.Law) {
-		v *= m.local(f).spread()
-	}
+// noise returns the variance of a value around its center, by the law in use.
+func (m *Model) noise(f *Forecast) float64 {
+	v := float64(m.Phi[m.Law]) * m.scale(f, int(m.Law)) * m.local(f).spread()
+	return math.Max(v, m.least(f))
+}
+
+// scale returns the variance of a value by a law over that at Ref.
+func (m *Model) scale(f *Forecast, law int) float64 {
 	if q := powers[law]; q > 0 {
-		v *= math.Exp(-2 * q * (f.center - m.Ref))
+		return math.Exp(-2 * q * (f.center - m.Ref))
 	}
+	return 1
+}
+
+// least returns the smallest variance of a value.
+func (m *Model) least(f *Forecast) float64 {
 	least := floorSpread * floorSpread
 	if !m.Fraction { // whole numbers are at least half a number apart from their mean
 		half := 0.5 * math.Exp(-f.center)
 		least += half * half
 	}
-	return math.Max(v, least)
+	return least
 }
 
 // local returns the effect whose spread applies.
@@ -79,15 +86,16 @@ func (m *Model) learnNoise(f *Forecast, l float64) {
 	other, best := f.sd*f.sd-f.noise, 0
 	local, spread := m.local(f), m.local(f).spread()
 	for k, q := range powers {
-		d, v := distance(l, q), m.noise(f, k)
-		if k == int(m.Law) {
-			v = math.Max(v/spread, floorSpread*floorSpread)
-			u := math.Min(d*d/(v+other), 9*spread)
-			local.Weight += float32(share)
-			local.Spread += (float32(u) - local.Spread) * float32(share) / max(min(local.Weight, spreadMost), 1)
-		}
+		d, scale := distance(l, q), m.scale(f, k)
+		v := math.Max(float64(m.Phi[k])*scale, m.least(f))
 		u := d * d / (v + other)
-		m.Phi[k] *= float32(1 + gain*(1.03*math.Min(u, 9)-1))
+		if k == int(m.Law) {
+			local.Weight += float32(share)
+			near := math.Min(u, 9*spread)
+			local.Spread += (float32(near) - local.Spread) * float32(share) / max(min(local.Weight, spreadMost), 1)
+		}
+		// Where the least variance counts, the error says how large it is beside that one.
+		m.Phi[k] += float32(gain * (1.03*math.Min(u, 9)*v/scale - float64(m.Phi[k])))
 		fit := -0.5*math.Log(v+other) - 3.5*math.Log1p(u/6) + q*l
 		m.Fit[k] += float32((fit - float64(m.Fit[k])) * gain)
 		if m.Fit[k] > m.Fit[best] {
