@@ -54,6 +54,12 @@ func (s *state) forecast(t time.Time, holiday bool) (f forecast) {
 	return f
 }
 
+// toldValue returns the value of the forecast as it is told: not below what can be, nor below what log
+// tells apart.
+func (s *state) toldValue(f forecast) float64 {
+	return max(f.value, s.lowest(), s.unlog(math.Log(leastLog*offset*max(s.Size, 1e-9))))
+}
+
 // place returns the place of a time for the model of counts.
 func (s *state) place(t time.Time, holiday bool) counts.Place {
 	p := counts.Place{
@@ -94,7 +100,7 @@ func (s *state) spread(d, w *slot, expected float64) float64 {
 // from the lowest value, plus a part of the usual size.
 func (s *state) log(v float64) float64 {
 	k := offset * max(s.Size, 1e-9)
-	return math.Log(max(v-s.Low+k, 0.05*k))
+	return math.Log(max(v-s.Low+k, leastLog*k))
 }
 
 // unlog is the inverse of log.

@@ -26,6 +26,7 @@ func init() { Register("profile", func() Detector { return &Profile{} }) }
 // The state takes at most 6.3 KB for an hourly series and 3 KB for a daily one.
 type Profile struct {
 	state
+	why *Explanation // where the next point is explained; nil: it is not
 }
 
 // Memories are in points, and caps are in spreads. No constant depends on a series.
@@ -45,6 +46,7 @@ const (
 	winsor       = 5.0                 // spreads by which one value may move what is learnt
 	errorCap     = 12.0                // largest error in a sum, in spreads
 	offset       = 0.1                 // part of the usual size added before logarithms, so that ratios of small values matter less
+	leastLog     = 0.05                // share of that part that is left of values far below zero
 	floorSpread  = 0.02                // smallest spread: a value a few percent off is not unusual
 	tailPart     = 0.1                 // share of values that form the tail
 	silence      = 24 * time.Hour      // shortest duration of an episode
@@ -273,7 +275,9 @@ func (s *state) outside(c Config, v float64, f forecast) bool {
 	limit := s.testsLimit(c, f)
 	curve := s.curve(f, limit)
 	prob, _, side := curve.verdictOf(v)
-	return curve.expect(c, v, prob <= limit, side).outside(v)
+	e := curve.expect(v, prob <= limit, side)
+	e.center = s.toldValue(f)
+	return s.whole(s.ignoring(c, e), v).outside(v)
 }
 
 // judge decides whether a point is an alarm, and scores it. A point is an alarm if its
@@ -285,12 +289,16 @@ func (p *Profile) judge(c Config, pt sentinel.Point, v float64, f forecast) (out
 	curve := s.curve(f, limit)
 	prob, kind, side := curve.verdictOf(v)
 	e := evidence{point: pt, forecast: f, err: s.standardise(v, f), kind: kind}
-	e.expected = s.narrow(c, v, f, curve.expect(c, v, prob <= limit, side))
+	byTests := curve.expect(v, prob <= limit, side)
+	e.expected = s.told(c, v, f, byTests)
 	if e.expected.outside(v) {
 		e.side = sign(v - e.expected.low)
 		e.alarm = c.sideCounts(e.side)
 	}
 	s.applyRules(c, v, c.limit(s.Step), &e)
+	if p.why != nil {
+		*p.why = s.explain(c, byTests, e)
+	}
 	out = sentinel.Score{
 		Time:  pt.Time,
 		Value: pt.Value,
@@ -337,12 +345,13 @@ func (s *state) applyRules(c Config, v, limit float64, e *evidence) {
 	usual := s.zeroProbability(e.forecast) > limit
 	e.expected.zero = usual && e.expected.low > 0
 	switch {
-	case s.absent(v, e.forecast) && !usual && c.counts(v, e.forecast.value):
+	case s.absent(v, e.forecast) && !usual && c.counts(v, e.expected.center):
 		e.rule, e.alarm, e.kind, e.side = absentRule, true, sentinel.Onset, -1
 		if !e.expected.outside(v) { // no value was too low for the tests
-			e.expected = s.whole(expected{low: 1, high: max(1, e.forecast.value, e.forecast.seasonal)}, v)
+			e.expected.low, e.expected.high = 1, max(1, e.forecast.value, e.forecast.seasonal)
+			e.expected = s.whole(e.expected, v)
 		}
-	case s.stuck(v) && c.counts(v, e.forecast.value):
+	case s.stuck(v) && c.counts(v, e.expected.center):
 		e.rule, e.alarm, e.kind, e.expected = stuckRule, true, sentinel.Onset, noRange()
 	}
 	s.seekChange(c, v, limit, e)

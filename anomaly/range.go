@@ -117,6 +117,7 @@ func (s *state) lowest() float64 {
 // expected is the range of values that are no alarm.
 type expected struct {
 	low, high float64 // NaN if there is no range: every value would be an alarm, or none
+	center    float64 // what is expected; deviations are measured from it
 	zero      bool    // zero is normal too
 }
 
@@ -132,7 +133,7 @@ func (e expected) outside(v float64) bool { return v < e.low || v > e.high }
 // expect returns the range for a value v, which is outside of it if the tests make it an
 // alarm. Where they would make every value one, because of the points before it, the
 // profile is an end of the range, and side says which one.
-func (c *curve) expect(conf Config, v float64, alarm bool, side float64) expected {
+func (c *curve) expect(v float64, alarm bool, side float64) expected {
 	center := c.value
 	if c.unusual(center) {
 		center = c.s.log(c.f.seasonal)
@@ -150,15 +151,11 @@ func (c *curve) expect(conf Config, v float64, alarm bool, side float64) expecte
 		low := min(max(v, c.s.lowest()), c.f.seasonal, c.s.unlog(c.value-c.reach(0)))
 		e = expected{low: low, high: c.f.seasonal}
 	}
-	e.low = max(e.low, c.s.lowest())
+	e.low = max(e.low, min(c.s.lowest(), e.high))
 	if c.s.Top > 0 {
 		e.high = min(e.high, farOff*c.s.Top)
 	}
-	if conf.IgnoreBelow != (Floors{}) {
-		away := max(conf.IgnoreBelow.Absolute, conf.IgnoreBelow.Relative*math.Abs(c.f.value))
-		e.low, e.high = min(e.low, max(c.f.value-away, c.s.lowest())), max(e.high, c.f.value+away)
-	}
-	return c.s.whole(e, v)
+	return e
 }
 
 // around returns the range around a normal value, whose logarithm is center. Its ends are
@@ -188,30 +185,53 @@ func (s *state) testsLimit(c Config, f forecast) float64 {
 	return c.limit(s.Step)
 }
 
-// narrow narrows a range to that of the model of counts, if the model describes the series.
-func (s *state) narrow(c Config, v float64, f forecast, e expected) expected {
-	if !s.Count.Fits(f.count) || f.shift != 0 || s.signed() || !e.stated() {
-		return e
+// told returns the range that is told of a point: that of the tests, narrowed to that of the
+// model of counts where the model describes the series. Smaller distances from what is expected
+// than the configuration wants are in it. Of two expectations the one of the model counts.
+func (s *state) told(c Config, v float64, f forecast, tests expected) expected {
+	e := tests
+	e.center = s.toldValue(f)
+	if both, ok := s.narrow(c, v, f, tests); ok {
+		e = both
+		e.center = s.Count.Value(f.count)
 	}
+	return s.whole(s.ignoring(c, e), v)
+}
+
+// narrow narrows a range to that of the model of counts. ok is false if the model does not
+// describe the series, or the two ranges have nothing in common.
+func (s *state) narrow(c Config, v float64, f forecast, e expected) (both expected, ok bool) {
+	if !s.Count.Fits(f.count) || f.shift != 0 || s.signed() || !e.stated() {
+		return e, false
+	}
+	low, high := s.Count.Range(f.count, s.countLimit(c))
+	if v == 0 && s.zeroProbability(f) > c.limit(s.Step) {
+		low = 0
+	}
+	both = expected{low: max(e.low, low), high: min(e.high, high), zero: e.zero}
+	return both, both.stated()
+}
+
+// countLimit returns the share of points that may be beyond one end of the range of the model
+// of counts.
+func (s *state) countLimit(c Config) float64 {
 	prob := countPart * c.limit(s.Step) / 2
 	if c.Direction == "drop" || c.Direction == "spike" {
 		prob *= 2
 	}
-	prob *= min(1, s.Step/3600) // its errors do not depend on each other, also of points within an hour
-	low, high := s.Count.Range(f.count, prob)
-	if c.IgnoreBelow != (Floors{}) {
-		value := s.Count.Value(f.count)
-		away := max(c.IgnoreBelow.Absolute, c.IgnoreBelow.Relative*math.Abs(value))
-		low, high = min(low, max(value-away, 0)), max(high, value+away)
+	return prob * min(1, s.Step/3600) // its errors do not depend on each other, also of points within an hour
+}
+
+// ignoring widens a range by the distances from what is expected that are too small to matter.
+func (s *state) ignoring(c Config, e expected) expected {
+	if c.IgnoreBelow != (Floors{}) && e.stated() {
+		away := max(c.IgnoreBelow.Absolute, c.IgnoreBelow.Relative*math.Abs(e.center))
+		e.low, e.high = min(e.low, e.center-away), max(e.high, e.center+away)
+		if !s.signed() {
+			e.low = max(e.low, 0)
+		}
 	}
-	if v == 0 && s.zeroProbability(f) > c.limit(s.Step) {
-		low = 0
-	}
-	both := expected{low: max(e.low, low), high: min(e.high, high), zero: e.zero}
-	if both.low > both.high {
-		return e
-	}
-	return s.whole(both, v)
+	return e
 }
 
 // whole narrows the range of a series of whole numbers to whole numbers. v stays on its

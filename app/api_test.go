@@ -68,7 +68,7 @@ func TestTheAgentAnswersAsDescribed(t *testing.T) {
 	const who = `"who": "ann", "why": "a test"`
 	for _, r := range [][4]string{
 		{"GET", "/api/v1/datasets"}, {"GET", "/api/v1/results"}, {"GET", "/api/v1/results", "?dataset=shop.*"}, {"GET", "/api/v1/incidents", "?all=1"},
-		{"GET", "/api/v1/history", "?check=nan&metric=value"}, {"GET", "/api/v1/history", "?check=rows&metric=row_count&limit=5"},
+		{"GET", "/api/v1/history", "?check=nan&metric=value"}, {"GET", "/api/v1/history", "?check=rows&metric=row_count&explain=1&limit=5"},
 		{"GET", "/api/v1/history", "?check=none&metric=none"},
 		{"GET", "/api/v1/repairs"}, {"GET", "/api/v1/notifications/dead"}, {"GET", "/api/v1/openapi.json"},
 		{"GET", "/-/healthy"}, {"GET", "/-/ready"}, {"GET", "/-/leader"}, {"GET", "/metrics"},

@@ -3,8 +3,6 @@ package web
 import (
 	"net/http"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/docs"
@@ -74,47 +72,6 @@ func (s *Server) results(w http.ResponseWriter, r *http.Request) {
 func (s *Server) incidents(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Store.Incidents(r.Context(), store.IncidentFilter{Resolved: r.FormValue("all") == "1", Limit: 1000})
 	s.json(w, page.Unnamed(r.Context(), nonNil(v), page.UnnamedIncident), err)
-}
-
-// history returns the stored points of one check. The parameters are check, metric,
-// segment, since (RFC 3339) and limit (default 1000, at most 10000).
-func (s *Server) history(w http.ResponseWriter, r *http.Request) {
-	limit := 1000
-	if v := r.FormValue("limit"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 || n > 10000 {
-			s.text(w, http.StatusBadRequest, "limit: want a number from 1 to 10000")
-			return
-		}
-		limit = n
-	}
-	var since time.Time
-	if v := r.FormValue("since"); v != "" {
-		t, err := time.Parse(time.RFC3339, v)
-		if err != nil {
-			s.text(w, http.StatusBadRequest, "since: want a time like 2026-01-31T06:00:00Z")
-			return
-		}
-		since = t
-	}
-	if r.FormValue("check") == "" || r.FormValue("metric") == "" {
-		s.text(w, http.StatusBadRequest, "want ?check=ID&metric=NAME (row_count, freshness_seconds, ...)")
-		return
-	}
-	check, metric, segment := r.FormValue("check"), r.FormValue("metric"), r.FormValue("segment")
-	v, err := s.Store.Points(r.Context(), store.Series{Check: check, Metric: metric, Segment: segment}, since, limit)
-	points := make([]point, len(v))
-	for i, p := range v {
-		points[i] = point{p.Time, sentinel.Float(p.Value), p.Bad}
-	}
-	s.json(w, points, err)
-}
-
-// point is a [sentinel.Point] whose value may be infinite or no number.
-type point struct {
-	Time  time.Time // start of the bucket, or the tick if there is no bucket
-	Value sentinel.Number
-	Bad   bool // a person or a resolved incident labelled the value as bad; a baseline leaves it out
 }
 
 // description is the description of this API, as OpenAPI.

@@ -149,6 +149,7 @@ func (s *Server) datasetRoutes() []route {
 				{Name: "segment", About: "column=value, ...; without it the whole table."},
 				{Name: "since", About: "The first time.", Schema: openapi.Schema{Type: "string", Format: "date-time"}},
 				{Name: "limit", About: "From 1 to 10000; 1000 by default.", Schema: openapi.Schema{Type: "integer"}},
+				{Name: "explain", About: "1: with what was expected of each value, and why.", Schema: openapi.Text("1")},
 			},
 			Errors: map[int]string{http.StatusBadRequest: "A parameter is missing, or is not what is wanted."},
 		}),

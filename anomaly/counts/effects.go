@@ -45,7 +45,8 @@ func (m *Model) addEffects(f *Forecast) {
 	}
 	f.effects -= m.Base
 	if f.place.Holiday {
-		f.effects += float64(m.Holiday.Mean)
+		f.holiday = float64(m.Holiday.Mean)
+		f.effects += f.holiday
 		f.unsure += m.Holiday.variance(holidayPrior)
 	}
 }

@@ -277,6 +277,21 @@ func (b *Board) of(t sentinel.Table) (*dataset, sentinel.Incident) {
 	return d, b.incidents[t]
 }
 
+// Detector returns the configuration of the detector of a check; nil if it has none. It must not be
+// changed.
+func (b *Board) Detector(id string) *anomaly.Config {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, d := range b.datasets {
+		for i := range d.Checks {
+			if d.Checks[i].ID == id {
+				return d.Checks[i].detector
+			}
+		}
+	}
+	return nil
+}
+
 // zone is the time zone of a dataset; UTC if it is not watched.
 func (b *Board) zone(t sentinel.Table) *time.Location {
 	if d, _ := b.of(t); d != nil {

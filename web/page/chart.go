@@ -48,6 +48,7 @@ type point struct {
 	Time      time.Time
 	Value     float64
 	Low, High float64 // NaN: not known
+	Why       string  // why that was expected; "" if nothing was
 	Alarm     bool    // it was an anomaly
 	Left      bool    // a person, or a resolved incident, has left it out of what is normal
 }

@@ -21,6 +21,7 @@ type checkCard struct {
 	Title       string
 	Short       string // its id without the table
 	Expected    string // of the newest value; "" if nothing is
+	Why         bool   // it is known why values were expected
 	Chart       bool   // there are values to draw
 	Wide, Small chart
 	Has         struct{ Band, Alarm, Left, Incident, Repair bool } // what the legend explains
@@ -39,6 +40,7 @@ type checkCard struct {
 type tableRow struct {
 	Time            time.Time
 	Value, Expected string
+	Why             string // that was expected
 	Note            string
 }
 
@@ -129,6 +131,7 @@ func (c *checkCard) draw(v series) {
 	c.Expected = rangeText(v, newest.Low, newest.High)
 	for _, p := range v.Points {
 		c.Has.Band = c.Has.Band || !math.IsNaN(p.Low)
+		c.Why = c.Why || p.Why != ""
 		c.Has.Alarm, c.Has.Left = c.Has.Alarm || p.Alarm, c.Has.Left || p.Left
 	}
 	c.Has.Incident, c.Has.Repair = len(c.Wide.Incidents) > 0, len(c.Wide.Repairs) > 0
@@ -137,7 +140,7 @@ func (c *checkCard) draw(v series) {
 			c.MoreRows = len(v.Points) - mostTableRows
 			break
 		}
-		row := tableRow{Time: p.Time, Value: v.exact(p.Value)}
+		row := tableRow{Time: p.Time, Value: v.exact(p.Value), Why: p.Why}
 		row.Expected = strings.TrimSuffix(rangeText(v, p.Low, p.High), " expected")
 		switch {
 		case p.Alarm:

@@ -43,20 +43,23 @@ func plain(points []sentinel.Point) []point {
 }
 
 // replay judges the newest points again as the agent did after a restart, and so knows the range
-// that was expected of each.
+// that was expected of each, and why.
 func replay(c anomaly.Config, points []sentinel.Point) []point {
 	out := plain(points)
-	d, err := anomaly.New(c.Detector)
+	judged, err := anomaly.Replay(c, points)
 	if err != nil {
 		return out // of an earlier version
 	}
-	_, most := anomaly.LookBack()
-	for i := max(0, len(points)-most); i < len(points); i++ {
-		score := d.Observe(c, points[i])
-		if score.State == sentinel.Learning {
+	first := len(points) - len(judged)
+	for i, j := range judged {
+		if j.State == sentinel.Learning {
 			continue
 		}
-		out[i].Low, out[i].High, out[i].Alarm = score.Low, score.High, score.State.Alarm()
+		o := &out[first+i]
+		o.Low, o.High, o.Alarm = j.Low, j.High, j.State.Alarm()
+		if j.Why != nil {
+			o.Why = j.Why.Words(c)
+		}
 	}
 	return out
 }
