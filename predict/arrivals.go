@@ -17,6 +17,7 @@ type arrivals struct {
 	Calendar           calendar
 	Noise              noise // of the average
 	Trouble            trouble
+	Normal             float64           // log of the faded likelihood of normal noise over that of noise with heavier tails
 	Tails              [tailBins]float64 // faded number of arrivals by their tail probability
 	Known              int               // arrivals learned
 }
@@ -57,6 +58,7 @@ type outlook struct {
 	kinds    shares
 	odd      oddArrival
 	noise    background
+	normal   float64           // share of normal noise
 	tails    [tailBins]float64 // cumulated shares, see recalibrated
 }
 
@@ -75,6 +77,7 @@ func (a *arrivals) outlook(deadline time.Time) *outlook {
 func (a *arrivals) withoutPlaces(deadline time.Time) *outlook {
 	o := &outlook{deadline: deadline, places: a.Calendar.places(deadline), odd: a.Trouble.odd()}
 	o.kinds = a.Trouble.Chain[a.Trouble.State].normal()
+	o.normal = logistic(a.Normal)
 	total := 0.0
 	for i, n := range a.Tails {
 		total += n
@@ -108,7 +111,12 @@ func (o *outlook) average(a *arrivals) {
 
 // survival returns the probability that nothing has come x minutes after the deadline.
 func (o *outlook) survival(x float64) float64 {
-	return o.kinds[nothing] + o.odd.later(x, o.kinds) + o.kinds[ordinary]*o.recalibrated(o.usual.later(x))
+	return o.kinds[nothing] + o.odd.later(x, o.kinds) + o.kinds[ordinary]*o.recalibrated(o.later(x))
+}
+
+// later returns the probability of an ordinary arrival later than x.
+func (o *outlook) later(x float64) float64 {
+	return o.normal*o.usual.normalLater(x) + (1-o.normal)*o.usual.later(x)
 }
 
 // recalibrated maps a tail probability to the share of past arrivals with a smaller one, which learns the shape of the
@@ -160,7 +168,11 @@ func (a *arrivals) learn(o *outlook, margin float64) {
 		kinds = shares{ordinary: 1 - odd, oddLate: odd}
 	}
 	a.Trouble.learn(o.places, kinds)
-	a.learnTail(o.usual.later(margin), 1-odd)
+	a.learnTail(o.later(margin), 1-odd)
+	a.Normal *= expertKeep
+	if d := o.usual.density(margin); d > 0 {
+		a.Normal += (1 - odd) * math.Log(math.Max(o.usual.normalDensity(margin), 1e-6*d)/d)
+	}
 	for i, p := range o.parts {
 		a.Weights[i] = expertKeep*a.Weights[i] + math.Log(o.kinds[ordinary]*p.density(margin)+strange)
 	}

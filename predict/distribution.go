@@ -18,6 +18,25 @@ func (m mixture) later(x float64) float64 {
 	return p
 }
 
+// normalLater and normalDensity are later and density of the same mixture of normal distributions.
+func (m mixture) normalLater(x float64) float64 {
+	p := 0.0
+	for _, c := range m {
+		p += c.weight * .5 * math.Erfc((x-c.mean)/(c.scale*normalScale*math.Sqrt2))
+	}
+	return p
+}
+
+func (m mixture) normalDensity(x float64) float64 {
+	p := 0.0
+	for _, c := range m {
+		s := c.scale * normalScale
+		z := (x - c.mean) / s
+		p += c.weight * math.Exp(-z*z/2) / (s * math.Sqrt(2*math.Pi))
+	}
+	return p
+}
+
 func (m mixture) density(x float64) float64 {
 	p := 0.0
 	for _, c := range m {
@@ -53,6 +72,9 @@ func studentDensity(z float64) float64 {
 	w := 1 / (1 + z*z/8)
 	return 35.0 / 32 / math.Sqrt(8) * w * w * w * w * math.Sqrt(w)
 }
+
+// normalScale is the standard deviation of normal residuals over the scale that noise estimates of them.
+const normalScale = 1.11
 
 // robust is the weight of a residual of z scales in the estimate of a mean or a scale: one step of the EM algorithm for
 // that distribution (Lange, Little and Taylor 1989). It is at most 9/8.
