@@ -92,6 +92,9 @@ func WriteReport(sets []Set, out string) (err error) {
 	if err := writePower(&b, powerSeries); err != nil {
 		return err
 	}
+	if err := writeCalibration(&b, powerSeries, out); err != nil {
+		return err
+	}
 	for _, s := range sets {
 		fmt.Fprintf(&b, "\n## %s: %d series\n\n", s.Name, len(s.Labels))
 		fmt.Fprint(&b, "| detector | NAB standard | NAB low FP | found | false | precision | recall | F1 | false a series-week | median delay, points | NAB standard without any one file |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
@@ -122,6 +125,7 @@ the detector of Sentinel, with textbook detectors on labelled series.
 - The first 15 % of a series, at most 750 points, are not scored.
 - The last column is the lowest and the highest score of the set with any one file left out. It shows how much
   depends on one file.
+- What is found is counted within the labelled windows: the incident is missed if it is found later.
 - The few constants of ` + "`profile`" + ` were compared on these same series. Other series may score lower.
 `
 
