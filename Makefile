@@ -65,6 +65,7 @@ screens: ## take pictures of the pages of a sample into SCREENS (bin/screens); n
 	cp $(or $(SCREENS),bin/screens)/overview-1280-light.png docs/page/overview.png
 	cp $(or $(SCREENS),bin/screens)/dataset-1280-dark.png docs/page/dataset.png
 	cp $(or $(SCREENS),bin/screens)/history-1280-light.png docs/page/history.png
+	cp $(or $(SCREENS),bin/screens)/unwatched-1280-light.png docs/page/unwatched.png
 
 dashboards: ## write grafana/dashboards from tools/dashboards
 	$(GO) generate ./grafana

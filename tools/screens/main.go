@@ -44,7 +44,7 @@ var screensOfSample = []string{
 	"overview=/", "datasets=/datasets", "dataset=/datasets/shop/public/payments", "lineage=/lineage?of=shop.public.payments",
 	"docs=/docs/checks/freshness.md", "login=/login", "incident=/incidents/i-payments", "incidents=/incidents",
 	"history=/history", "history-repairs=/history/repairs", "audit=/history/audit", "report=/history/report?month=2026-11",
-	"silences=/silences",
+	"silences=/silences", "unwatched=/datasets/unwatched", "proposal=/datasets/unwatched/proposal?of=shop.public.refunds",
 }
 
 // start takes pictures of an agent, or of the sample where there is no address.

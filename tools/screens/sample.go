@@ -53,7 +53,7 @@ func serveSample(ctx context.Context, dir string) (url string, ended <-chan erro
 	server := &web.Server{
 		Store: state, Board: s.board, Metrics: exporters.NewPrometheus("1.4.0"), Version: "1.4.0", StateName: "sqlite:sentinel.db",
 		Agent: sampleAgent{agent.New(agent.Config{Clock: clock}), risks()}, Condition: leads{}, Configuration: leads{},
-		Reloader: leads{}, Clock: clock, Log: slog.New(slog.DiscardHandler),
+		Unwatched: sampleUnwatched{}, Reloader: leads{}, Clock: clock, Log: slog.New(slog.DiscardHandler),
 	}
 	server.Access.Tokens = []access.Token{
 		{Name: "on-call", Role: access.Operator, Text: sentinel.NewSecret(sampleToken)},
