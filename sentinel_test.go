@@ -118,7 +118,7 @@ func TestLayers(t *testing.T) {
 		"/contract":       {"", "/checks", "/importers", "/importers/odcs", "/warehouse"},
 		"/agent": {
 			"", "/anomaly", "/predict", "/telemetry", "/notify", "/repair", "/schedule", "/warehouse", "/store",
-			"/exporters", "/checks", "/rowdiff", "/slo", "/internal/panics", "/internal/wait",
+			"/exporters", "/checks", "/rowdiff", "/slo", "/budget", "/internal/panics", "/internal/wait",
 		},
 		"/report": {"", "/agent", "/slo", "/store"},
 		"/cluster": {
@@ -133,14 +133,14 @@ func TestLayers(t *testing.T) {
 			"/checks",
 		},
 		"/web": {
-			"", "/access", "/docs", "/store", "/repair", "/notify", "/slo", "/web/openapi", "/web/page",
+			"", "/access", "/budget", "/docs", "/store", "/repair", "/notify", "/slo", "/web/openapi", "/web/page",
 		},
 		"/web/openapi":             {},
 		"/web/openapi/openapitest": {"/docs"},
 		"/docs":                    {},
 		"/web/page": {
-			"", "/access", "/agent", "/anomaly", "/checks", "/config", "/docs", "/notify", "/predict", "/repair", "/report", "/slo",
-			"/store", "/warehouse",
+			"", "/access", "/agent", "/anomaly", "/budget", "/checks", "/config", "/docs", "/notify", "/predict", "/repair", "/report",
+			"/schedule", "/slo", "/store", "/warehouse",
 		},
 		"/scratch": {},
 		"/testenv": {"/scratch"},
@@ -161,7 +161,7 @@ func TestLayers(t *testing.T) {
 			"/internal/panics", "/internal/wait", "", "/app/propose", "/config", "/exporters", "/store", "/warehouse", "/web/page",
 		},
 		"/app/cli": {
-			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/app/propose", "/app/server", "/app/setup", "/chart", "/checks", "/config",
+			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/budget", "/app/propose", "/app/server", "/app/setup", "/chart", "/checks", "/config",
 			"/contract", "/demo", "/docs", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
 			"/importers/soda", "/notify", "/predict", "/predict/backtest", "/repair",
 			"/report", "/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",

@@ -73,6 +73,7 @@ type Agent struct {
 	scorer        *Scorer
 	forecasts     forecasts
 	levels        map[sentinel.Table]*Levels // of datasets with an objective
+	budgets       *Budgets
 	notifications *Notifications
 	planner       *notify.Planner // nil: nobody is notified
 	exporters     []*exporters.Queue
@@ -146,6 +147,12 @@ func (a *Agent) start(ctx context.Context, n *Notifications) error {
 	if err != nil {
 		return err
 	}
+	budgets, err := ReadBudgets(ctx, a.store)
+	if budgets == nil {
+		return err
+	} else if err != nil {
+		a.log.Warn("ignoring damaged states of budgets: what checks cost is measured again", "error", err)
+	}
 	confirmed := confirmations{}
 	for _, s := range states {
 		if err := confirmed.decode(s.Key, s.Data); err != nil {
@@ -175,6 +182,7 @@ func (a *Agent) start(ctx context.Context, n *Notifications) error {
 	a.countSilences()
 	a.incidents = known
 	a.confirmations = confirmed
+	a.budgets = budgets
 	a.cache = &checks.Cache{}
 	a.history = NewHistory(a.store)
 	a.scorer = &Scorer{Store: a.store}

@@ -38,6 +38,7 @@ func (a *Agent) housekeep(ctx context.Context, plan Plan) {
 		}
 		a.settleFlapping(ctx)
 		a.countNotices(ctx)
+		a.exportBudgets() // a day may have begun
 		a.measureState(ctx)
 		a.rereadSilences(ctx)
 		a.mu.Lock()

@@ -53,15 +53,17 @@ type entry struct {
 // progress says which ticks of an entry have been run. It is kept when the datasets
 // are replaced.
 type progress struct {
-	last     time.Time // the last tick that was started or counted as missed
-	owed     time.Time // every tick until then is run, one after the other
-	skipped  []skip    // ticks that were not run, and are not yet recorded
-	running  bool      // the entry is in a running batch
-	answered bool      // the running batch has its results
-	waits    bool      // nothing is due before the entry's next tick
-	due      time.Time // when the first tick without results begins, as exported; zero: not known yet
-	unread   bool      // the last tick has to be read from the store
-	since    time.Time // when the agent first had the entry
+	last     time.Time   // the last tick that was started or counted as missed
+	owed     time.Time   // every tick until then is run, one after the other
+	skipped  []skip      // ticks that were not run, and are not yet recorded
+	running  bool        // the entry is in a running batch
+	answered bool        // the running batch has its results
+	waits    bool        // nothing is due before the entry's next tick
+	leftOut  time.Time   // ticks until then that the budget leaves out are noted
+	due      time.Time   // when the first tick without results begins, as exported; zero: not known yet
+	unread   bool        // the last tick has to be read from the store
+	since    time.Time   // when the agent first had the entry
+	heirs    []*progress // of the entries that follow this one: see follow
 }
 
 // set replaces the datasets by others of the same plan: see replace.
@@ -92,7 +94,8 @@ func (l *loop) replace(plan *running, datasets []Dataset) {
 		l.plan = plan
 	}
 	known := make(map[store.TickKey]*entry, len(l.entries))
-	for _, e := range slices.Concat(l.removed, l.entries) {
+	before := slices.Concat(l.removed, l.entries)
+	for _, e := range before {
 		known[e.key()] = e
 	}
 	l.entries, l.removed = nil, nil
@@ -103,8 +106,9 @@ func (l *loop) replace(plan *running, datasets []Dataset) {
 		for _, e := range splitBySchedule(plan, &datasets[i]) {
 			if old := known[e.key()]; old != nil {
 				e.progress = old.progress
+				e.heirs = nil
 				delete(known, e.key())
-			} else {
+			} else if !l.follow(e, before, now) {
 				e.since, e.unread, l.hasNew = now, true, true
 			}
 			l.entries = append(l.entries, e)
@@ -247,7 +251,7 @@ func (l *loop) due(now time.Time, recorded map[store.TickKey]time.Time) map[time
 			continue
 		}
 		if e.unread = false; e.last.IsZero() {
-			e.last = recorded[e.key()]
+			e.last = e.lastOf(recorded)
 		}
 		if last == nil || last.sched.String() != e.sched.String() {
 			last, before, after = e, e.sched.Prev(now), e.sched.Next(now)
@@ -295,6 +299,7 @@ func (l *loop) start(e *entry, newest time.Time, skipped skipLog) (tick time.Tim
 	}
 	missed, n := e.missed(newest, why)
 	all := append(missed, skip{tick: newest, why: why})
+	l.leaveOut(e, newest)
 	switch {
 	case e.running:
 		skipped.add("ticks skipped: the last ones are still running", e.dataset.Table, n+1, e.last)

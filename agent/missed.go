@@ -36,11 +36,12 @@ const (
 	stillRunning = "the tick before was still running"
 	reloaded     = "the configuration was reloaded before the tick had begun"
 	noAgent      = "no agent ran at that time"
+	forBudget    = "left out for the budget of the warehouse"
 	panicked     = "a bug ended the tick; the agent's log has its stack"
 )
 
 // skip notes ticks that were not run. They are recorded with the entry's next tick.
-func (e *entry) skip(ticks ...skip) { e.skipped = fold(append(e.skipped, ticks...)) }
+func (p *progress) skip(ticks ...skip) { p.skipped = fold(append(p.skipped, ticks...)) }
 
 // fold makes one skip of the oldest ones, so that there are at most maxMissed.
 func fold(list []skip) []skip {
@@ -100,12 +101,14 @@ func (l *loop) giveBack(tick time.Time, due []*entry) bool {
 		return false
 	}
 	for _, e := range due {
-		if e.last.Equal(tick) {
-			e.last = tick.Add(-time.Nanosecond) // the ticks before are written down already
-			e.waits = false
-			continue
+		for _, p := range e.inForce() {
+			if p.last.Equal(tick) {
+				p.last = tick.Add(-time.Nanosecond) // the ticks before are written down already
+				p.waits = false
+				continue
+			}
+			p.skip(skip{tick: tick, why: reloaded}) // and so are later ones; nothing was too slow
 		}
-		e.skip(skip{tick: tick, why: reloaded}) // and so are later ones; nothing was too slow
 	}
 	l.end(due)
 	return true

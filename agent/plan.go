@@ -119,6 +119,17 @@ func (p Plan) open(name string) (*warehouse.DB, error) {
 	return db, nil
 }
 
+// Budgets returns how long the statements of checks may take in a day, by warehouse.
+func (p Plan) Budgets() map[string]time.Duration {
+	limits := map[string]time.Duration{}
+	for name, db := range p.Warehouses {
+		if db != nil && db.Config.Budget > 0 {
+			limits[name] = db.Config.Budget
+		}
+	}
+	return limits
+}
+
 // RefreshAfter returns how long to wait before the datasets are resolved again. It
 // is at most a minute after problems.
 func (p Plan) RefreshAfter(problems bool) time.Duration {

@@ -277,6 +277,7 @@ func (a *Agent) resolve(ctx context.Context, r *running, loops []*loop) {
 			a.log.Warn("resolving datasets", "error", p)
 		}
 		down = a.exportUnwatched(datasets, problems, down)
+		datasets = a.withinBudgets(r.plan, datasets, len(problems) == 0)
 		a.setDatasets(datasets, problems...)
 		known := errors.Join(a.setForecasts(ctx, datasets), a.setLevels(ctx, datasets))
 		if ctx.Err() != nil {

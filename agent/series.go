@@ -60,6 +60,9 @@ func (a *Agent) expectPlan(plan, before Plan) {
 		}
 		a.metrics.Expect(exporters.CheckDuration, name)
 	}
+	for name := range plan.Budgets() {
+		a.metrics.Expect(exporters.BudgetTicksSkipped, name)
+	}
 	if n := plan.Notifications; n != nil && n.Dispatcher != nil {
 		for _, c := range n.Dispatcher.Channels {
 			for _, outcome := range []string{notify.OutcomeSent, notify.OutcomeRetried, notify.OutcomeDead} {
@@ -72,6 +75,8 @@ func (a *Agent) expectPlan(plan, before Plan) {
 // keepOf removes the gauges of warehouses and channels that a plan does not have.
 func (a *Agent) keepOf(plan Plan) {
 	a.metrics.KeepWarehouses(func(name string) bool { return plan.Warehouses[name] != nil })
+	limits := plan.Budgets()
+	a.metrics.KeepBudgets(func(name string) bool { return limits[name] > 0 })
 	channels := map[string]bool{}
 	if n := plan.Notifications; n != nil && n.Dispatcher != nil {
 		for _, c := range n.Dispatcher.Channels {

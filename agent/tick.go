@@ -92,6 +92,7 @@ func (t *tickRun) run(ctx context.Context) error {
 	for first, outcomes := range t.ask(ctx) {
 		part := t.batch.slice(first, len(outcomes))
 		t.observe(outcomes)
+		t.spend(part, outcomes)
 		detectors := t.agent.loadDetectors(ctx, part, outcomes)
 		rec, bug := t.judge(ctx, part, outcomes, detectors)
 		t.record(ctx, rec)
@@ -122,6 +123,7 @@ func (t *tickRun) finish(ctx context.Context) error {
 	if t.answered {
 		a.metrics.Warehouse(t.loop.name, t.up, t.skew, t.duration, telemetry.TraceID(ctx))
 	}
+	t.fitBudgets()
 	rec, err := t.judgeTick(ctx)
 	if err != nil {
 		a.log.ErrorContext(ctx, "judging risks", "warehouse", t.loop.name, "error", err)

@@ -197,6 +197,8 @@ type Outcome struct {
 	LeftOut map[string]string
 	// Segments holds what checks with `by` remember after the results, by id; nil if none do.
 	Segments map[string]*SegmentMemory
+	// Spent holds what statements took whose warehouse has a budget; nil if none has.
+	Spent []Spent
 }
 
 // Renewal is a snapshot that replaces the stored one of digest Of.

@@ -50,6 +50,8 @@ type executor struct {
 	place    string                  // server from which the catalog was read
 	heavy    []question              // questions that are asked after the others; see askHeavy
 	foreign  []question              // questions for keys of other warehouses; see askForeign
+
+	spent map[sentinel.Table][]Spent // what statements took whose warehouse has a budget
 }
 
 // newExecutor opens the warehouse and reads the catalogs that the jobs need.
@@ -233,6 +235,7 @@ func (e *executor) send(ctx context.Context, batch []planned) (failed []planned)
 	}
 	running.Wait()
 	for _, p := range batch {
+		e.noteSent(p.db, p.SQL, p.questions)
 		p.holdOneRow()
 		if p.err != nil && !ofOneCheck(p.questions) && mayBeOneMember(p.err) {
 			failed = append(failed, p)
@@ -293,7 +296,7 @@ func (e *executor) judge(part []jobRun, start time.Time) []Outcome {
 	took := e.env.Clock.Now().Sub(start)
 	for i := range part {
 		j := &part[i]
-		o := Outcome{Job: j.job, Results: make([]sentinel.Result, len(j.checks))}
+		o := Outcome{Job: j.job, Results: make([]sentinel.Result, len(j.checks)), Spent: e.spent[j.job.Table]}
 		for k := range j.checks {
 			run := &j.checks[k]
 			run.target.Known.Server = e.server(run.target)

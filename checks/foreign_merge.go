@@ -100,6 +100,9 @@ func (e *executor) mergeKeys(ctx context.Context, q question) Answer {
 	rows, bad, orphans, err := mergeStreams(sides[0], sides[1], q.ask.Foreign.Named)
 	cancel() // the rest of the other side says no more
 	running.Wait()
+	for _, p := range statements {
+		e.noteSent(p.db, p.SQL, p.questions)
+	}
 	if err != nil {
 		return Answer{Err: err}
 	}

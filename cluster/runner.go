@@ -114,6 +114,7 @@ func (r *Runner) runRemotely(ctx context.Context, warehouse string, jobs []check
 		}
 		outcomes[i] = checks.Outcome{
 			Job: jobs[i], Results: o.Results, Baselines: baselines, Renewals: o.Renewals, Segments: segments,
+			Spent: o.Spent,
 		}
 	}
 	return outcomes, nil

@@ -136,6 +136,7 @@ type checksOutcome struct {
 	Baselines map[string][]byte         `json:"baselines,omitempty"`
 	Renewals  map[string]checks.Renewal `json:"renewals,omitempty"`
 	Segments  map[string][]byte         `json:"segments,omitempty"`
+	Spent     []checks.Spent            `json:"spent,omitempty"`
 }
 
 func (w *Worker) runChecks(ctx context.Context, data json.RawMessage) (json.RawMessage, error) {
@@ -149,7 +150,7 @@ func (w *Worker) runChecks(ctx context.Context, data json.RawMessage) (json.RawM
 	}
 	var a checksAnswer
 	for _, o := range checks.Run(ctx, env, t.Warehouse, jobs) {
-		out := checksOutcome{Results: o.Results, Renewals: o.Renewals}
+		out := checksOutcome{Results: o.Results, Renewals: o.Renewals, Spent: o.Spent}
 		for id, table := range o.Baselines {
 			if out.Baselines == nil {
 				out.Baselines = map[string][]byte{}

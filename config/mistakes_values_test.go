@@ -262,5 +262,12 @@ var values = []mistake{
 	{"state: sqlite:sentinel.db", "state: \"postgres://h:abc/d\"", "f.yaml:1:8: state: it cannot be read"},
 	{"    time_column: created_at", "    time_column: “created_at”", "f.yaml:11:18: typographic quotes are part of the text"},
 	{"    statement_timeout: 30s", "    host: h", "f.yaml:7:5: unknown key \"host\": write all of the connection as `dsn:"},
+	{"    statement_timeout: 30s", "    budget: 0", "f.yaml:7:13: warehouse shop: want how long the statements of checks"},
+	{"    statement_timeout: 30s", "    budget: -10m", "f.yaml:7:13: "},
+	{"    statement_timeout: 30s", "    budget: 600", "f.yaml:7:13: "},
+	{"    statement_timeout: 30s", "    budget: much", "f.yaml:7:13: "},
+	{"    statement_timeout: 30s", "    budget: 1ms", "f.yaml:7:13: warehouse shop: want how long the statements of checks"},
+	{"    statement_timeout: 30s", "    budget: 10d", "f.yaml:7:13: warehouse shop: 4 connections take 96h0m0s in a day at most"},
+	{"    statement_timeout: 30s", "    budget: {seconds: 10}", "f.yaml:7:14: "},
 	{"datasets:\n", "datasets:\n  -\n", "f.yaml:10:4: an empty item: want `- table:"},
 }

@@ -308,6 +308,7 @@ func (r *reader) warehouse(e *warehouseEntry) {
 	if e.node != nil {
 		r.dsns(e)
 	}
+	r.budget(e, key)
 	r.resolveFiles(&e.Config)
 }
 

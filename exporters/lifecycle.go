@@ -130,6 +130,15 @@ func (p *Prometheus) KeepWarehouses(stays func(name string) bool) {
 	}
 }
 
+// KeepBudgets removes the gauges of the budgets of all warehouses for which stays is false.
+func (p *Prometheus) KeepBudgets(stays func(name string) bool) {
+	for _, m := range budgetMetrics() {
+		if m.Type == "gauge" {
+			p.keepGauges(m, stays)
+		}
+	}
+}
+
 // KeepChannels removes the gauges of all channels for which stays is false.
 func (p *Prometheus) KeepChannels(stays func(name string) bool) {
 	p.keepGauges(NotificationsOverdue, stays)

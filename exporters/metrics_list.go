@@ -14,7 +14,7 @@ func checkMetrics() []Metric {
 
 // agentMetrics lists the metrics of datasets and of the agent itself.
 func agentMetrics() []Metric {
-	return append(sloMetrics(),
+	return append(append(sloMetrics(), budgetMetrics()...),
 		BuildInfo, Time, CheckResults, CheckDuration, IncidentsOpen, IncidentsFlapping, TicksMissed, JobsSkipped,
 		WarehouseUp, ClockSkew, ReplicationLag, Panics, RecordsDropped, StoreUp, StoreRewritten, StoreBytes, StoreCut,
 		Leading, StateShared,

@@ -72,6 +72,9 @@ var recorded = map[string]string{
 	"silence":         "SentinelRowCountBad",
 }
 
+// notRecorded are the alerts that no situation raises: only series that are made up try them.
+var notRecorded = []string{"SentinelBudgetExceeded"}
+
 // situation is a file of testdata.
 type situation struct {
 	name, about, every, length string
@@ -208,8 +211,8 @@ func TestAlertsOfRealAgents(t *testing.T) {
 		}
 	}
 	for alert := range alerts {
-		if !fires[alert] {
-			t.Errorf("%s fires in no recorded situation", alert)
+		if fires[alert] == slices.Contains(notRecorded, alert) {
+			t.Errorf("%s: fires in a recorded situation: %t", alert, fires[alert])
 		}
 	}
 	holdMatrix(t, matrix(all, found, slices.Sorted(maps.Keys(alerts))))

@@ -421,6 +421,20 @@ var cases = map[string][]struct {
 		{map[string]string{`sentinel_warehouse_clock_skew_seconds{warehouse="w"}`: "-45x30"}, "20m", 1},
 		{map[string]string{`sentinel_warehouse_clock_skew_seconds{warehouse="w"}`: "20x30"}, "20m", 0},
 	},
+	"SentinelBudgetExceeded": {
+		{map[string]string{
+			`sentinel_budget_used_seconds{instance="i",warehouse="w"}`: "0+30x30",
+			`sentinel_budget_seconds{instance="i",warehouse="w"}`:      "100x30",
+		}, "20m", 1},
+		{map[string]string{
+			`sentinel_budget_used_seconds{instance="i",warehouse="w"}`: "0+30x30",
+			`sentinel_budget_seconds{instance="i",warehouse="w"}`:      "1000x30",
+		}, "20m", 0},
+		{map[string]string{ // a day has begun
+			`sentinel_budget_used_seconds{instance="i",warehouse="w"}`: "120x5 0x30",
+			`sentinel_budget_seconds{instance="i",warehouse="w"}`:      "100x30",
+		}, "8m", 0},
+	},
 	"SentinelSeriesDropped": {
 		{map[string]string{`sentinel_series_dropped{instance="i"}`: "3x30"}, "20m", 1},
 		{map[string]string{`sentinel_series_dropped{instance="i"}`: "0x30"}, "20m", 0},

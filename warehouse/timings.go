@@ -31,6 +31,10 @@ func NewTimings(clock sentinel.Clock) *Timings {
 	return &Timings{clock: clock, seed: maphash.MakeSeed(), recent: map[uint64]time.Duration{}}
 }
 
+// Took returns how long a statement took when it was last answered, or was given up because it
+// took too long; false if it is not known.
+func (t *Timings) Took(sql string) (time.Duration, bool) { return t.load(t.key(sql)) }
+
 // load returns what the statement with the key took; false if it is not known.
 func (t *Timings) load(key uint64) (time.Duration, bool) {
 	t.mu.Lock()

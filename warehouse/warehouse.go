@@ -30,6 +30,7 @@ type Config struct {
 	Observer         Observer          `yaml:"-"` // nil: nobody observes
 	Timings          *Timings          `yaml:"-"` // what the statements took; nil: it is not known yet
 	ChangeCounters   bool              `yaml:"change_counters" doc:"Skip tables that the engine's statistics say nobody wrote to."`
+	Budget           time.Duration     `yaml:"budget" doc:"How long the statements of checks may take in a day; dear checks tick more rarely. Default: any."`
 }
 
 // Dialect is what one engine spells and does differently. A dialect is a package

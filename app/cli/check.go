@@ -101,6 +101,7 @@ func checkConfig(cmd *cobra.Command, cfg *config.Config, of selection, noState b
 	if datasets, err = only(datasets, of); err != nil {
 		return r, err
 	}
+	noteBudgets(cmd, cfg, datasets)
 	outcomes := runJobs(ctx, env, jobsOf(datasets))
 	states := found.States
 	if state != nil {

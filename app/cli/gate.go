@@ -60,8 +60,8 @@ too old.
 			}
 			for _, r := range results {
 				if age := clock.Now().Sub(r.Tick); maxAge > 0 && age > maxAge {
-					return unavailable(fmt.Errorf("the last result of %s is %s old: does the agent run?",
-						r.Check, age.Round(time.Second)))
+					return unavailable(fmt.Errorf("the last result of %s is %s old: %s",
+						r.Check, age.Round(time.Second), whyOld(cmd.Context(), cfg, s, r)))
 				}
 			}
 			return judge.verdict(results)
@@ -112,6 +112,19 @@ func gateAll(ctx context.Context, cfg *config.Config, s *store.Store, of selecti
 		all = append(all, results...)
 	}
 	return all, nil
+}
+
+// whyOld says why a result may be old.
+func whyOld(ctx context.Context, cfg *config.Config, s *store.Store, r sentinel.Result) string {
+	known, err := agent.ReadBudgets(ctx, s)
+	if known == nil || err != nil {
+		return "does the agent run?"
+	}
+	if every := known.Every(budgetsOf(cfg), r.Table, r.Check); every > 0 {
+		return fmt.Sprintf("for the budget of its warehouse it is run once in %s: want a --max-age of as much, "+
+			"or `sentinel check`", every)
+	}
+	return "does the agent run?"
 }
 
 // gateResults returns the last results of the checks that are configured for a name. It

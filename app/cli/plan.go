@@ -23,7 +23,9 @@ func newPlan() *cobra.Command {
 		Short: "Print the statements that the checks would send",
 		Long: `Reads the catalogs and prints the statements that the checks of each dataset would
 send now, each with what the engine expects it to cost. Reads no rows. --explain prints
-the engine's plan of each statement.`,
+the engine's plan of each statement. Where a warehouse has a ` + "`budget`" + `, it prints what a day
+costs by the engine's estimates and by what the agent has measured, and which checks tick
+more rarely.`,
 		Example: "  sentinel plan --dataset shop.public.orders --explain",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -44,7 +46,11 @@ the engine's plan of each statement.`,
 			if err != nil {
 				return err
 			}
-			return printPlan(cmd, open, jobsOf(datasets), explain)
+			costs := newDailyCost(datasets)
+			if err := printPlan(cmd, planned{open, jobsOf(datasets), costs}, explain); err != nil {
+				return err
+			}
+			return printBudgets(cmd, cfg, found.Datasets, costs)
 		},
 	}
 	of.flags(cmd.Flags(), "print")
@@ -52,8 +58,15 @@ the engine's plan of each statement.`,
 	return cmd
 }
 
-func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]checks.Job, explain bool) error {
-	w := cmd.OutOrStdout()
+// planned is what is to be printed.
+type planned struct {
+	open  setup.Warehouses
+	jobs  map[string][]checks.Job
+	costs *dailyCost
+}
+
+func printPlan(cmd *cobra.Command, of planned, explain bool) error {
+	w, open, jobs := cmd.OutOrStdout(), of.open, of.jobs
 	env := checks.Env{Clock: clock, Warehouse: func(name string) (*warehouse.DB, error) { return open[name], nil }}
 	statements, tables := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(jobs)) {
@@ -70,7 +83,10 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 			}
 			statements++
 			printStatement(w, p.Statement)
-			printEstimate(cmd, open[p.Warehouse], p.Statement)
+			e := printEstimate(cmd, open[p.Warehouse], p.Statement)
+			if open[p.Warehouse].Config.Budget > 0 {
+				of.costs.add(w, p, e)
+			}
 			if explain {
 				text, err := open[p.Warehouse].Explain(cmd.Context(), p.Statement)
 				if err != nil {
@@ -86,14 +102,16 @@ func printPlan(cmd *cobra.Command, open setup.Warehouses, jobs map[string][]chec
 	return err
 }
 
-// printEstimate prints what the engine's planner expects of a statement.
-func printEstimate(cmd *cobra.Command, db *warehouse.DB, st warehouse.Statement) {
-	switch e, ok, err := db.Estimate(cmd.Context(), st); {
+// printEstimate prints what the engine's planner expects of a statement, and returns it.
+func printEstimate(cmd *cobra.Command, db *warehouse.DB, st warehouse.Statement) warehouse.Estimate {
+	e, ok, err := db.Estimate(cmd.Context(), st)
+	switch {
 	case err != nil:
 		printf(cmd.OutOrStdout(), "-- no estimate: %v\n", err)
 	case ok:
 		printf(cmd.OutOrStdout(), "-- estimate: %s\n", e)
 	}
+	return e
 }
 
 // printSamples prints the statements that read bad rows.
