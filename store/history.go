@@ -3,8 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -100,54 +98,6 @@ func (s *Store) Ticks(ctx context.Context, table sentinel.Table, limit int) ([]T
 		return cmp.Or(b.Tick.Compare(a.Tick), strings.Compare(a.Schedule, b.Schedule))
 	})
 	return out[:min(limit, len(out))], err
-}
-
-// Filter narrows results; a zero field does not.
-type Filter struct {
-	Table sentinel.Table
-	Check string
-}
-
-// LastResults returns the last whole result of every check in the filter, by dataset
-// and check. A last result outlives the retention. After its check is removed from the
-// configuration, it stays until its dataset is checked again.
-func (s *Store) LastResults(ctx context.Context, f Filter) ([]sentinel.Result, error) {
-	dataset := ""
-	if f.Table != (sentinel.Table{}) {
-		dataset = f.Table.String()
-	}
-	last := map[string]sentinel.Result{}
-	const query = `SELECT dataset, ran, results FROM last_tick WHERE ran <> 0 AND (?1 = '' OR dataset = ?1)`
-	err := s.each(ctx, query, []any{dataset}, func(scan func(...any) error) error {
-		var name string
-		var ran int64
-		var body []byte
-		if err := scan(&name, &ran, &body); err != nil {
-			return err
-		}
-		results, err := format.DecodeResults(body)
-		if err != nil {
-			return err
-		}
-		table, err := sentinel.ParseTable(name)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		for _, r := range results {
-			if f.Check != "" && r.Check != f.Check {
-				continue
-			}
-			r.Table = table
-			r.Tick = fromMicros(ran)
-			if before, known := last[r.Check]; !known || r.Tick.After(before.Tick) {
-				last[r.Check] = r
-			}
-		}
-		return nil
-	})
-	return slices.SortedFunc(maps.Values(last), func(a, b sentinel.Result) int {
-		return cmp.Or(a.Table.Compare(b.Table), strings.Compare(a.Check, b.Check))
-	}), err
 }
 
 // Run is one past run of a check.

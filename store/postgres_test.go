@@ -19,6 +19,7 @@ func TestOnPostgres(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"what is recorded is remembered":      TestWhatIsRecordedIsRemembered,
 		"the last result is whole":            TestLastResultIsWhole,
+		"last results in parts":               TestLastResultsInParts,
 		"a tick is recorded once":             TestATickIsRecordedOnce,
 		"schedules that meet":                 TestSchedulesThatMeet,
 		"skipped ticks keep their reason":     TestSkippedTicksKeepTheirReason,

@@ -133,12 +133,15 @@ func (s *Server) datasetRoutes() []route {
 			},
 		}},
 		reads("/api/v1/results", s.results, openapi.Operation{
-			ID: "listResults", Summary: "The last result of every check.", Group: ofDatasets, Answer: []sentinel.Result{},
+			ID: "listResults", Summary: "The last results of checks, in parts of whole datasets: until there are 1000.",
+			Group: ofDatasets, Answer: []sentinel.Result{},
 			Parameters: []openapi.Parameter{
 				{Name: "dataset", About: "A name, or a pattern as in the configuration."},
 				{Name: "check", About: "The id of a check."},
+				{Name: "state", About: "States, with commas between them."},
+				{Name: "after", About: "The dataset before the first one: the last of an answer before. The last part is empty."},
 			},
-			Errors: map[int]string{http.StatusBadRequest: "The dataset is no name."},
+			Errors: map[int]string{http.StatusBadRequest: "The dataset or after is no name, or a state is not known."},
 		}),
 		reads("/api/v1/history", s.history, openapi.Operation{
 			ID: "readHistory", Summary: "The stored values of one check, the oldest first.", Group: ofDatasets,

@@ -49,6 +49,7 @@ type dataset struct {
 	risk       *agent.Risk
 	Checks     []check
 	search     string // what a search looks in, in lower case
+	group      string // its schema, with the warehouse
 	read       bool   // by a page
 }
 
@@ -105,6 +106,7 @@ func (b *Board) Configured(datasets []agent.Dataset) {
 // describe returns a dataset of the agent without results.
 func describe(from *agent.Dataset) *dataset {
 	d := &dataset{Table: from.Table, Location: from.Location, Upstream: from.DependsOn}
+	d.group = d.Table.Warehouse + "." + d.Table.Schema
 	if d.Location == nil {
 		d.Location = time.UTC
 	}
@@ -173,7 +175,7 @@ func (b *Board) changeable(t sentinel.Table) *dataset {
 	d := b.datasets[t]
 	switch {
 	case d == nil:
-		d = &dataset{Table: t, Location: time.UTC, search: strings.ToLower(t.String())}
+		d = &dataset{Table: t, Location: time.UTC, search: strings.ToLower(t.String()), group: t.Warehouse + "." + t.Schema}
 		b.sorted = nil
 	case d.read:
 		replacement := *d

@@ -144,6 +144,7 @@ type ranked struct {
 	state sentinel.Status
 	group string
 	worst int // rank of the worst in the group
+	at    int // among the rows by table
 }
 
 // rank orders statuses, the worst first.
@@ -179,7 +180,7 @@ func (s *Site) listDatasets(ctx context.Context, q datasetQuery) (datasetsData, 
 		if !q.matches(o, words) {
 			continue
 		}
-		r := ranked{dataset: o, state: o.Status(), group: o.Table.Warehouse + "." + o.Table.Schema}
+		r := ranked{dataset: o, state: o.Status(), group: o.group, at: len(rows)}
 		counts[r.state]++
 		if len(q.States) == 0 || slices.Contains(q.States, r.state) {
 			rows = append(rows, r)
@@ -228,9 +229,9 @@ func (q datasetQuery) sort(rows []ranked) map[string]map[sentinel.Status]int {
 	for i := range rows {
 		rows[i].worst = worst[rows[i].group]
 	}
-	slices.SortStableFunc(rows, func(a, b ranked) int {
+	slices.SortFunc(rows, func(a, b ranked) int {
 		return cmp.Or(a.worst-b.worst, strings.Compare(a.group, b.group), rank(a.state)-rank(b.state),
-			tierRank(a.Tier)-tierRank(b.Tier))
+			tierRank(a.Tier)-tierRank(b.Tier), a.at-b.at)
 	})
 	return groups
 }

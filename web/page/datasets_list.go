@@ -81,3 +81,16 @@ func (b *Board) List(v url.Values) (DatasetList, error) {
 	}
 	return out, nil
 }
+
+// With returns the datasets with a check that has an id and one of some states, by name. The
+// id "" is that of any check, and no states are any.
+func (b *Board) With(id string, states []sentinel.Status) (tables []sentinel.Table) {
+	for _, d := range b.all() {
+		if slices.ContainsFunc(d.Checks, func(c check) bool {
+			return (id == "" || c.ID == id) && (len(states) == 0 || slices.Contains(states, c.Status))
+		}) {
+			tables = append(tables, d.Table)
+		}
+	}
+	return tables
+}

@@ -1,9 +1,14 @@
 package page_test
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/sentinel-dq/sentinel"
 )
 
 // Somebody finds one dataset among many by typing, narrows the list, goes on to the next page,
@@ -68,5 +73,35 @@ func TestPagesFitAPhone(t *testing.T) {
 		if over := value[int](p, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
 			t.Errorf("%s is %d px too wide", path, over)
 		}
+	}
+}
+
+// A program reads all results in parts, and those that do not pass.
+func TestResultsInParts(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.fill(1200)
+	seen := map[string]bool{}
+	for after, parts := "", 0; ; parts++ {
+		status, body, _ := s.get("/api/v1/results?after="+url.QueryEscape(after), nil)
+		var part []sentinel.Result
+		if err := json.Unmarshal([]byte(body), &part); err != nil || status != http.StatusOK || parts > 5 {
+			t.Fatalf("part %d: %d, %v", parts, status, err)
+		}
+		if len(part) == 0 {
+			break
+		}
+		for _, r := range part {
+			seen[r.Check] = true
+			after = r.Table.String()
+		}
+	}
+	if len(seen) != 2400 {
+		t.Errorf("%d results, want 2400", len(seen))
+	}
+	_, body, _ := s.get("/api/v1/results?state=fail,error", nil)
+	var bad []sentinel.Result
+	if err := json.Unmarshal([]byte(body), &bad); err != nil || len(bad) != 12 {
+		t.Errorf("%d results do not pass, %v, want 12", len(bad), err)
 	}
 }
