@@ -79,6 +79,7 @@ type checkRun struct {
 	answers Answers
 
 	bug     error     // a panic of the check; the check is not called again
+	done    bool      // it has no more questions
 	slow    error     // of a merged statement that timed out; the table is not scanned again
 	began   time.Time // when the rows of its tables began to be compared
 	unasked string    // why a question could not be asked of substituted rows; "" if all could
@@ -163,14 +164,20 @@ func allChecks(part []jobRun) iter.Seq[*checkRun] {
 }
 
 // questions returns the next questions of the job's checks. A table that does not exist,
-// or whose catalog could not be read, gets only statements of the user.
+// or whose catalog could not be read, gets only statements of the user. A check without
+// questions gets no answers, and so it has none later.
 func (e *executor) questions(j *jobRun) (out []question) {
 	for k := range j.checks {
 		run := &j.checks[k]
+		if run.done {
+			continue
+		}
+		run.done = true
 		for _, a := range run.nextAsks() {
 			if run.answers.asked(a.Key) || run.target.Known.Relation == nil && a.Query == nil {
 				continue
 			}
+			run.done = false
 			q := question{run, a}
 			if run.slow != nil && a.Query == nil && !q.fromIndex() {
 				q.answer(Answer{Err: run.slow})
@@ -385,14 +392,4 @@ func (run *checkRun) result() sentinel.Result {
 	t.Known.Server.annotate(&res)
 	clipTexts(&res)
 	return res
-}
-
-// clipTexts cuts the texts of a result that may hold values of the database.
-func clipTexts(r *sentinel.Result) {
-	r.Message = sentinel.Clip(r.Message)
-	r.Evidence.Note = sentinel.Clip(r.Evidence.Note)
-	for i := range r.Findings {
-		r.Findings[i].Message = sentinel.Clip(r.Findings[i].Message)
-		r.Findings[i].Expected = sentinel.Clip(r.Findings[i].Expected)
-	}
 }

@@ -248,3 +248,13 @@ func against(key, what string, n sentinel.Number, warn, fail Bound) (sentinel.Fi
 	}
 	return sentinel.Finding{}, false
 }
+
+// clipTexts cuts the texts of a result that may hold values of the database.
+func clipTexts(r *sentinel.Result) {
+	r.Message = sentinel.Clip(r.Message)
+	r.Evidence.Note = sentinel.Clip(r.Evidence.Note)
+	for i := range r.Findings {
+		r.Findings[i].Message = sentinel.Clip(r.Findings[i].Message)
+		r.Findings[i].Expected = sentinel.Clip(r.Findings[i].Expected)
+	}
+}
