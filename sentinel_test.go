@@ -133,7 +133,7 @@ func TestLayers(t *testing.T) {
 			"/checks",
 		},
 		"/web": {
-			"", "/access", "/budget", "/docs", "/store", "/repair", "/notify", "/slo", "/web/openapi", "/web/page",
+			"", "/access", "/anomaly", "/budget", "/docs", "/store", "/repair", "/notify", "/report", "/slo", "/web/openapi", "/web/page",
 		},
 		"/web/openapi":             {},
 		"/web/openapi/openapitest": {"/docs"},
@@ -164,7 +164,7 @@ func TestLayers(t *testing.T) {
 			"", "/access", "/agent", "/anomaly", "/anomaly/backtest", "/backup", "/budget", "/app/propose", "/app/server", "/app/setup", "/chart", "/checks", "/config",
 			"/contract", "/demo", "/docs", "/drill", "/exporters", "/grafana", "/importers", "/importers/dbt", "/importers/gx", "/importers/odcs",
 			"/importers/soda", "/notify", "/predict", "/predict/backtest", "/repair",
-			"/report", "/rules", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
+			"/report", "/rules", "/schedule", "/slo", "/store", "/warehouse", "/internal/signals", "/outbound", "/secrets",
 		},
 		"/repair/repairtest": {"", "/repair", "/repair/reload", "/store", "/testenv", "/warehouse", "/warehouse/all"},
 		"/app/chaos":         {}, // only tests
