@@ -247,3 +247,70 @@ func TestStateWithoutData(t *testing.T) {
 		t.Errorf("%q, %v, %v", data, ok, err)
 	}
 }
+
+// Rows that are damaged do not keep an old state from being brought up to date: all others are there.
+func TestDamagedRowsOfTheFormatBefore(t *testing.T) {
+	t.Parallel()
+	url := oldFile(t)
+	db := openRaw(t, url)
+	var ticks, blocks int
+	if err := db.QueryRow(`SELECT (SELECT count(*) FROM tick WHERE checks > 0), (SELECT count(*) FROM block)`).Scan(&ticks, &blocks); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`UPDATE tick SET runs = '{' WHERE (tick, schedule, dataset) IN
+(SELECT tick, schedule, dataset FROM tick WHERE checks > 0 ORDER BY tick LIMIT 3)`,
+		`UPDATE tick SET runs = '[["c"]]' WHERE (tick, schedule, dataset) IN
+(SELECT tick, schedule, dataset FROM tick WHERE checks > 0 ORDER BY tick DESC LIMIT 2)`,
+		`UPDATE block SET points = '[[1' WHERE (series, first) IN (SELECT series, first FROM block LIMIT 1)`,
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openURL(t, url)
+	if err := s.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	var kept, keptBlocks int
+	if err := db.QueryRow(`SELECT (SELECT sum(n) FROM tick WHERE checks > 0), (SELECT count(*) FROM block)`).Scan(&kept, &keptBlocks); err != nil {
+		t.Fatal(err)
+	}
+	if kept != ticks-5 || keptBlocks != blocks-1 {
+		t.Errorf("%d ticks are left of %d, and %d blocks of %d", kept, ticks, keptBlocks, blocks)
+	}
+	st, err := s.Stats(t.Context())
+	var want dump
+	if err := errors.Join(err, json.Unmarshal(unzipped(t, "old-sqlite.json.gz"), &want)); err != nil {
+		t.Fatal(err)
+	}
+	if st.Ticks != want.Stats.Ticks-5 {
+		t.Errorf("%d ticks are left of %d", st.Ticks, want.Stats.Ticks)
+	}
+}
+
+// A file of which a disk could not hold a second one is left as it is.
+func TestNoRoomToRewriteAFile(t *testing.T) {
+	t.Parallel()
+	url := oldFile(t)
+	path := strings.TrimPrefix(url, "sqlite:")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<42); err != nil { // it takes no space itself
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), url); !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "MB are free") {
+		t.Errorf("got %v", err)
+	}
+	after := make([]byte, len(before))
+	f, err := os.Open(path)
+	if err == nil {
+		_, err = io.ReadFull(f, after)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file was changed: %v", err)
+	}
+}

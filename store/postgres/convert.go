@@ -44,6 +44,11 @@ const conversionPage = 20_000
 
 // convertObservations moves a row a value to blocks.
 func convertObservations(ctx context.Context, tx *sql.Tx) error {
+	progress, err := engine.StartProgress(ctx, tx, "observations", "old_observation")
+	if err != nil {
+		return err
+	}
+	defer progress.End(ctx)
 	last := format.Observed{Series: math.MinInt64, Sample: format.Sample{At: math.MinInt64}}
 	var series int64
 	var block []format.Sample
@@ -71,6 +76,7 @@ func convertObservations(ctx context.Context, tx *sql.Tx) error {
 				series = o.Series
 			}
 			block = append(block, o.Sample)
+			progress.Row(ctx, nil)
 		}
 		last = page[len(page)-1]
 	}

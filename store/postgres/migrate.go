@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
@@ -60,6 +61,9 @@ func migrate(ctx context.Context, by login) (err error) {
 		return engine.ErrNewer
 	}
 	for i := version; i < len(names); i++ {
+		if version > 0 {
+			slog.InfoContext(ctx, "migrating the state", "to_version", i+1, "of", len(names))
+		}
 		if err := step(ctx, conn, names[i], i+1); err != nil {
 			return fmt.Errorf("migrating to version %d: %w", i+1, err)
 		}

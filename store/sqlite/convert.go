@@ -43,6 +43,11 @@ func convertIncidents(ctx context.Context, tx *sql.Tx) error {
 }
 
 func convertBlocks(ctx context.Context, tx *sql.Tx) error {
+	progress, err := engine.StartProgress(ctx, tx, "observations", "old_block")
+	if err != nil {
+		return err
+	}
+	defer progress.End(ctx)
 	insert, err := tx.PrepareContext(ctx, engine.InsertBlock)
 	if err != nil {
 		return err
@@ -54,21 +59,26 @@ func convertBlocks(ctx context.Context, tx *sql.Tx) error {
 		if err := scan(&series, &first, &text); err != nil {
 			return err
 		}
-		tuples, err := oldTuples(text, 2)
-		if err != nil || len(tuples) == 0 {
-			return err
+		tuples, damage := oldTuples(text, 2)
+		if progress.Row(ctx, damage); damage != nil || len(tuples) == 0 {
+			return nil
 		}
 		samples := make([]format.Sample, len(tuples))
 		for i, t := range tuples {
 			samples[i] = format.Sample{At: first + t.numbers[0], Value: t.value}
 		}
-		_, err = insert.ExecContext(ctx, engine.BlockArgs(series, samples)...)
+		_, err := insert.ExecContext(ctx, engine.BlockArgs(series, samples)...)
 		return err
 	})
 	return errors.Join(err, insert.Close())
 }
 
 func convertRecent(ctx context.Context, tx *sql.Tx) error {
+	progress, err := engine.StartProgress(ctx, tx, "recent observations", "old_recent")
+	if err != nil {
+		return err
+	}
+	defer progress.End(ctx)
 	query := `SELECT id, low, high, at, n, points FROM old_recent ORDER BY id`
 	return engine.Each(ctx, tx, query, nil, func(scan func(...any) error) error {
 		var id, low, high, at, n int64
@@ -76,9 +86,9 @@ func convertRecent(ctx context.Context, tx *sql.Tx) error {
 		if err := scan(&id, &low, &high, &at, &n, &text); err != nil {
 			return err
 		}
-		tuples, err := oldTuples(text, 3)
-		if err != nil {
-			return err
+		tuples, damage := oldTuples(text, 3)
+		if progress.Row(ctx, damage); damage != nil {
+			return nil
 		}
 		values := make([]format.Observed, len(tuples))
 		for i, t := range tuples {
@@ -86,7 +96,7 @@ func convertRecent(ctx context.Context, tx *sql.Tx) error {
 			values[i].At = at + t.numbers[1]
 			values[i].Value = t.value
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO recent (id, low, high, n, points) VALUES (?, ?, ?, ?, ?)`,
+		_, err := tx.ExecContext(ctx, `INSERT INTO recent (id, low, high, n, points) VALUES (?, ?, ?, ?, ?)`,
 			id, low, high, n, format.AppendBundle(nil, values))
 		return err
 	})

@@ -6,6 +6,10 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"syscall"
 
 	"github.com/sentinel-dq/sentinel/store/internal/engine"
 )
@@ -21,6 +25,33 @@ var conversions = map[string]func(context.Context, *sql.Tx) error{
 	"migrations/008_format.sql":    convert,
 	"migrations/009_incidents.sql": convertIncidents,
 	"migrations/012_names.sql":     engine.NumberNames,
+}
+
+// rewriting are the steps that write ticks or observations anew, beside the old ones.
+var rewriting = map[string]bool{
+	"migrations/002_append.sql": true,
+	"migrations/006_rows.sql":   true,
+	"migrations/007_blocks.sql": true,
+	"migrations/008_format.sql": true,
+	"migrations/012_names.sql":  true,
+}
+
+// room refuses to begin such steps without as much free space as the file takes.
+func (d *DB) room(ctx context.Context) error {
+	size, err := d.Size(ctx)
+	if err != nil {
+		return err
+	}
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(filepath.Dir(d.path), &disk); err != nil {
+		return err
+	}
+	if free := int64(disk.Bavail) * int64(disk.Bsize); free < size {
+		const mega = 1_000_000
+		return fmt.Errorf("%w: to bring it up to date takes up to %d MB, and %d MB are free",
+			engine.ErrFull, size/mega+1, free/mega)
+	}
+	return nil
 }
 
 // version reads the version of the file; 0 for an empty one. It refuses a database with
@@ -49,7 +80,15 @@ func (d *DB) migrate(ctx context.Context) error {
 	if v > len(names) {
 		return engine.ErrNewer
 	}
+	if v > 0 && slices.ContainsFunc(names[v:], func(name string) bool { return rewriting[name] }) {
+		if err := d.room(ctx); err != nil {
+			return err
+		}
+	}
 	for i := v; i < len(names); i++ {
+		if v > 0 {
+			slog.InfoContext(ctx, "migrating the state", "to_version", i+1, "of", len(names))
+		}
 		if err := d.step(ctx, names[i], i+1); err != nil {
 			return fmt.Errorf("migrating to version %d: %w", i+1, err)
 		}

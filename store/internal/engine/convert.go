@@ -67,8 +67,13 @@ type oldTick struct {
 const conversionPage = 5000
 
 // ConvertTicks moves the rows of the table old_tick, one a dataset, to the table tick. It
-// joins rows of one instant and schedule.
+// joins rows of one instant and schedule, and leaves out those that are damaged.
 func ConvertTicks(ctx context.Context, tx *sql.Tx) error {
+	progress, err := StartProgress(ctx, tx, "ticks", "old_tick")
+	if err != nil {
+		return err
+	}
+	defer progress.End(ctx)
 	last := oldTick{at: -1 << 63}
 	first := last
 	var part []jsonTick
@@ -92,15 +97,15 @@ func ConvertTicks(ctx context.Context, tx *sql.Tx) error {
 			return put()
 		}
 		for _, row := range page {
+			tick, damage := row.convert()
+			if progress.Row(ctx, damage); damage != nil {
+				continue
+			}
 			if row.at != first.at || row.schedule != first.schedule || len(part) == TicksPerRow {
 				if err := put(); err != nil {
 					return err
 				}
 				first = row
-			}
-			tick, err := row.convert()
-			if err != nil {
-				return err
 			}
 			part = append(part, tick)
 		}

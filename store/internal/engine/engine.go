@@ -34,6 +34,8 @@ func Advice(err error) string {
 		return "run that version, or keep this state and name another"
 	case errors.Is(err, ErrOlder):
 		return "start `sentinel run` once to bring it up to date"
+	case errors.Is(err, ErrFull):
+		return "free some space"
 	case errors.Is(err, ErrForeign):
 		return "name another file as `state:`"
 	}

@@ -4,15 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"log/slog"
 
 	"github.com/sentinel-dq/sentinel/store/internal/format"
 )
 
 // NumberNames moves the rows of the table old_tick to the table tick, in which datasets,
 // checks and schedules have numbers. It fills the table name, and drops old_tick. Rows that are
-// damaged are left out, and a warning counts them: a state without some old ticks is better than
-// none.
+// damaged are left out.
 func NumberNames(ctx context.Context, tx *sql.Tx) (err error) {
 	insert, err := tx.PrepareContext(ctx, InsertTick)
 	if err != nil {
@@ -30,22 +28,22 @@ func NumberNames(ctx context.Context, tx *sql.Tx) (err error) {
 		return n, err
 	}
 	var encode format.TickEncoder
-	damaged := 0
+	progress, err := StartProgress(ctx, tx, "ticks", "old_tick")
+	if err != nil {
+		return err
+	}
+	defer progress.End(ctx)
 	for last := int64(-1 << 63); ; {
 		page, err := rowsOfJSON(ctx, tx, last)
 		if err != nil {
 			return err
 		}
 		if len(page) == 0 {
-			if damaged > 0 {
-				slog.WarnContext(ctx, "migrating the state: damaged rows of ticks are left out", "rows", damaged)
-			}
 			_, err := tx.ExecContext(ctx, `DROP TABLE old_tick`)
 			return err
 		}
 		for _, row := range page {
-			if row.damaged {
-				damaged++
+			if progress.Row(ctx, row.damage); row.damage != nil {
 				continue
 			}
 			schedule, err := id(row.schedule)
@@ -75,7 +73,7 @@ type jsonRow struct {
 	id, at   int64
 	schedule string
 	ticks    []jsonTick
-	damaged  bool // there are no ticks: they cannot be decoded
+	damage   error // why there are no ticks: they cannot be decoded
 }
 
 // jsonPage is how many rows a page has. Each has up to [TicksPerRow] datasets.
@@ -91,8 +89,7 @@ func rowsOfJSON(ctx context.Context, tx *sql.Tx, last int64) (page []jsonRow, er
 		if err != nil {
 			return err
 		}
-		row.ticks, err = decodeJSONTicks(body)
-		row.damaged = err != nil
+		row.ticks, row.damage = decodeJSONTicks(body)
 		page = append(page, row)
 		return nil
 	})
