@@ -48,6 +48,10 @@ func TestCostBesideTheFloor(t *testing.T) {
 	if err := product.Build(binary); err != nil {
 		t.Fatal(err)
 	}
+	hand, err := buildFloor(dir, "bench-floor")
+	if err != nil {
+		t.Fatal(err)
+	}
 	reader := strings.Replace(server.DSN, "postgres@", "reader@", 1)
 	for name, limit := range map[string]struct{ statements, blocks, ratio float64 }{
 		"mart":            {205, 0, 1.02},
@@ -59,7 +63,7 @@ func TestCostBesideTheFloor(t *testing.T) {
 		if err := os.WriteFile(config, []byte(configOf(name, reader)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		floor, err := one(t.Context(), conn, exec.Command(os.Args[0], append(floorArgs(reader), name)...))
+		floor, err := one(t.Context(), conn, floorCommand(hand, reader, floorOf(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,13 +236,4 @@ func metric(t *testing.T, url, name string) string {
 		}
 	}
 	return ""
-}
-
-// TestMain lets the test's binary be the floor, as the command itself is.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "-floor" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
 }
