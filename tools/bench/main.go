@@ -174,8 +174,15 @@ func (r row) print() error {
 	b := median(all[len(all)-1][1:])
 	for i, w := range ways {
 		a := median(all[i][1:])
-		fmt.Printf("%-16s %-9s %10.0f %10.0f %8.1f %8.1f %7.1f   ratio %5.2f %5.2f %5.2f %5.2f %5.2f\n", r.name, w.who,
-			a[0], a[1], a[2], a[3], a[4], a[0]/b[0], a[1]/b[1], a[2]/b[2], a[3]/b[3], a[4]/b[4])
+		fmt.Printf("%-16s %-9s %10.0f %10.0f %8.1f %8.1f %7.1f   ratio", r.name, w.who, a[0], a[1], a[2], a[3], a[4])
+		for k := range a {
+			if b[k] == 0 {
+				fmt.Printf(" %5s", "-")
+				continue
+			}
+			fmt.Printf(" %5.2f", a[k]/b[k])
+		}
+		fmt.Println()
 	}
 	fmt.Println()
 	return nil

@@ -170,7 +170,7 @@ func buildMariaDB(ctx context.Context, db *sql.DB) error {
 		}
 		statements = append(statements,
 			fmt.Sprintf("CREATE TABLE mart.t_%03d (id bigint PRIMARY KEY, customer_id integer, name varchar(40) NOT NULL, status varchar(10), amount decimal(12,2), qty integer NOT NULL, created_at datetime NOT NULL, updated_at datetime NOT NULL%s)", i, index),
-			fmt.Sprintf("INSERT INTO mart.t_%03d SELECT seq, (seq * 7919) %% 5003, concat('name ', seq), elt(1 + seq %% 4, 'new', 'paid', 'shipped', 'closed'), seq %% 1000, seq %% 13, utc_timestamp() - INTERVAL %d + %d - seq MINUTE, utc_timestamp() - INTERVAL %d * 60 + (%d - seq) * 50 SECOND FROM seq_1_to_%d", i, stale, *rows, stale, *rows, *rows))
+			fmt.Sprintf("INSERT INTO mart.t_%03d SELECT seq, (seq * 7919) %% 5003, concat('name ', seq), elt(1 + seq %% 4, 'new', 'paid', 'shipped', 'closed'), seq %% 1000, seq %% 13, utc_timestamp() - INTERVAL %d + %d - seq MINUTE, utc_timestamp() - INTERVAL %d * 60 + (%d - seq) * 50 SECOND FROM mart.seq_1_to_%d", i, stale, *rows, stale, *rows, *rows))
 	}
 	for _, s := range statements {
 		if _, err := db.ExecContext(ctx, s); err != nil {
