@@ -110,6 +110,10 @@ func (s *Server) agentRoutes() []route {
 
 func (s *Server) datasetRoutes() []route {
 	return []route{
+		reads("/api/v1/budgets", s.budgets, openapi.Operation{
+			ID: "listBudgets", Group: ofDatasets, Answer: []budgetAnswer{},
+			Summary: "How the budgets of warehouses stand, and which checks tick more rarely for them.",
+		}),
 		reads("/api/v1/datasets", s.datasets, openapi.Operation{
 			ID: "listDatasets", Summary: "The datasets with their states, by name, at most 1000.", Group: ofDatasets,
 			Answer: page.DatasetList{},

@@ -14,6 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/anomaly"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
+	"github.com/sentinel-dq/sentinel/schedule"
 	"github.com/sentinel-dq/sentinel/store"
 )
 
@@ -61,6 +62,7 @@ type check struct {
 	Status   sentinel.Status
 	Message  string
 	Tick     time.Time       // zero: it has not run
+	Rarer    string          // why it ticks more rarely than configured; "" if it does not
 	Newest   time.Time       // time of the newest row; zero: not known
 	Value    sentinel.Number // of the whole table, of the newest bucket
 	Metric   string          // of Value
@@ -121,10 +123,20 @@ func describe(from *agent.Dataset) *dataset {
 		d.Checks = append(d.Checks, check{
 			ID: c.Common().ID, Name: c.Common().Name, Aspect: c.Common().Aspect, Kind: checks.KindOf(c.Check),
 			Status: sentinel.Unknown, limits: checks.Limits(c.Check), detector: c.Common().Anomaly,
+			Rarer: rarer(c.Schedule),
 		})
 	}
 	d.search = strings.ToLower(d.Table.String() + " " + d.Owner + " " + d.Tier + " " + strings.Join(d.Tags, " "))
 	return d
+}
+
+// rarer says which ticks of a schedule a budget leaves; "" for all.
+func rarer(s schedule.Schedule) string {
+	if s.Stretch() == 0 {
+		return ""
+	}
+	return "One tick in " + duration(s.Stretch()) + " of " + s.Configured().String() +
+		" is run, for the budget of the warehouse. The others are left out."
 }
 
 // keep takes over the last results of checks that are still configured.
@@ -140,7 +152,7 @@ func (d *dataset) keep(results []check) {
 
 // configuredAs returns a result with what the configuration says of its check.
 func (c check) configuredAs(o check) check {
-	c.Name, c.Aspect, c.limits, c.detector = o.Name, o.Aspect, o.limits, o.detector
+	c.Name, c.Aspect, c.limits, c.detector, c.Rarer = o.Name, o.Aspect, o.limits, o.detector, o.Rarer
 	return c
 }
 

@@ -24,6 +24,7 @@ func functions(base string) template.FuncMap {
 		"clock":   clockTime,
 		"ago":     func(now, t time.Time) string { return duration(now.Sub(t)) },
 		"span":    duration,
+		"seconds": func(s float64) string { return duration(time.Duration(s * float64(time.Second))) },
 		"word":    statusWord,
 		"short":   shortTable,
 		"percent": percent, "mean": mean, "part": part,

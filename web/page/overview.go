@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/budget"
 	"github.com/sentinel-dq/sentinel/slo"
 	"github.com/sentinel-dq/sentinel/store"
 )
@@ -249,6 +250,7 @@ type warehouseRow struct {
 	Name           string
 	Datasets, Away int // datasets, and those that could not be looked at
 	Why            string
+	Budget         *budget.Report // nil: it has none
 }
 
 // Status is error if no dataset of the warehouse can be looked at.
@@ -304,6 +306,11 @@ func (s *Site) glance(ctx context.Context, all []*dataset) (glance, error) {
 		if c := o.Worst(); c != nil && c.Status == sentinel.Error {
 			w.Away++
 			w.Why = c.Message
+		}
+	}
+	for _, r := range s.Agent.Budgets() {
+		if w := byName[r.Warehouse]; w != nil {
+			w.Budget = &r
 		}
 	}
 	for _, w := range byName {

@@ -16,6 +16,7 @@ import (
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/access"
 	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/budget"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/docs"
 	"github.com/sentinel-dq/sentinel/notify"
@@ -38,6 +39,8 @@ type Agent interface {
 	ServiceLevels() []slo.Report
 	// ServiceLevelsOver returns how they stood at until, in a time from one instant to another.
 	ServiceLevelsOver(from, until, to time.Time) []slo.Report
+	// Budgets returns how the budgets of warehouses stand now.
+	Budgets() []budget.Report
 	// Decide acts on an incident. what is "ack", "resolve", or "note" with why as its text.
 	Decide(ctx context.Context, what, id, who, why string) (sentinel.Incident, error)
 	// Silence suppresses notifications for a time.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/agent"
+	"github.com/sentinel-dq/sentinel/budget"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/notify"
 	"github.com/sentinel-dq/sentinel/predict"
@@ -72,6 +73,13 @@ func (t teller) ServiceLevels() []slo.Report {
 }
 
 func (t teller) ServiceLevelsOver(_, _, _ time.Time) []slo.Report { return t.ServiceLevels() }
+
+func (t teller) Budgets() []budget.Report {
+	return []budget.Report{{
+		Warehouse: t.table().Warehouse, Budget: 600, Used: 720, Expected: 590, Configured: 4000,
+		Moved: []budget.Moved{{Table: t.table().String(), Checks: []string{t.text}, Schedule: t.text, Every: 3600}},
+	}}
+}
 
 // newWorld serves a world. Its address is open to readers.
 func newWorld(t *testing.T, text string, change ...func(*web.Server)) *world {
