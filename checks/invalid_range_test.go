@@ -7,20 +7,16 @@ import (
 	"github.com/sentinel-dq/sentinel/checks"
 )
 
-// TestRangesWithoutValuesAreRefused holds that a range or a pair of lists that no value can
-// meet is refused, and that a range whose order only the column's type tells is not.
+// TestRangesWithoutValuesAreRefused holds that a range of times that no value can meet is
+// refused, and that a range whose order only the column's type tells is not.
 func TestRangesWithoutValuesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ low, high, wrong string }{
-		{"10", "5", "no value is in the range"},
-		{"-1", "-1.5", "no value is in the range"},
-		{"9007199254740993", "9007199254740992", "no value is in the range"},
-		{"1e3", "999", "no value is in the range"},
+		{"10", "5", ""}, // of a column of texts
 		{"now", "now-7d", "no value is in the range"},
 		{"now + 1h", "now+30m", "no value is in the range"},
 		{"2026-12-01", "2026-01-01", "no value is in the range"},
-		{"5", "5", "no value lies between"}, // exclusive
-		{"now", "now", "no value lies between"},
+		{"now", "now", "no value lies between"}, // exclusive
 		{"5", "10", ""},
 		{"9", "10", ""},
 		{"now-7d", "now", ""},
@@ -33,8 +29,28 @@ func TestRangesWithoutValuesAreRefused(t *testing.T) {
 			t.Errorf("%q to %q: %v, want %q", c.low, c.high, err, c.wrong)
 		}
 	}
-	err := (&checks.Invalid{Column: "a", ValidValues: checks.ValueList{"1", "2"}, InvalidValues: checks.ValueList{"3", "2"}}).Validate()
-	if err == nil || !strings.Contains(err.Error(), `"2" is one of valid_values too`) {
-		t.Errorf("a value of both lists: %v", err)
+}
+
+// TestNumbersOfARange holds that ends between which no number lies are known as such.
+func TestNumbersOfARange(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		low, high string
+		exclusive bool
+		none      bool
+	}{
+		{"10", "5", false, true},
+		{"-1", "-1.5", false, true},
+		{"9007199254740993", "9007199254740992", false, true},
+		{"1e3", "999", false, true},
+		{"5", "5.0", true, true},
+		{"5", "5.0", false, false},
+		{"9", "10", true, false},
+		{"a", "5", true, false},
+		{"", "5", true, false},
+	} {
+		if got := checks.NoNumberBetween(c.low, c.high, c.exclusive); got != c.none {
+			t.Errorf("%q to %q, exclusive %v: %v", c.low, c.high, c.exclusive, got)
+		}
 	}
 }

@@ -122,26 +122,27 @@ func validateEnd(key, text string) error {
 	return nil
 }
 
-// compareEnds compares two ends of a range; known is false where only the type of the column,
-// or the clock, tells how they lie.
-func compareEnds(low, high string) (order int, known bool) {
-	if low == "" || high == "" {
-		return 0, false
-	}
-	a, aRelative := fromNow(low)
-	b, bRelative := fromNow(high)
-	if aRelative || bRelative {
-		return cmp.Compare(a, b), aRelative && bRelative
-	}
-	x, errX := sentinel.ParseNumber(low)
-	y, errY := sentinel.ParseNumber(high)
-	if errX == nil && errY == nil {
-		return x.Cmp(y), true
-	}
+// compareTimes compares two ends of a range that are dates, or relative to now; known is
+// false for others.
+func compareTimes(low, high string) (order int, known bool) {
 	if plainDate.MatchString(low) && plainDate.MatchString(high) {
 		return strings.Compare(low, high), true
 	}
-	return 0, false
+	a, aRelative := fromNow(low)
+	b, bRelative := fromNow(high)
+	return cmp.Compare(a, b), aRelative && bRelative
+}
+
+// NoNumberBetween reports whether no number lies in the range of two ends that are numbers.
+// As texts they may have values between them.
+func NoNumberBetween(low, high string, exclusive bool) bool {
+	a, errA := sentinel.ParseNumber(low)
+	b, errB := sentinel.ParseNumber(high)
+	if errA != nil || errB != nil || a.Absent() || b.Absent() {
+		return false
+	}
+	order := a.Cmp(b)
+	return order > 0 || order == 0 && exclusive
 }
 
 // plainDate matches 2026-11-29, which orders as its text does.

@@ -196,6 +196,10 @@ func TestWarnings(t *testing.T) {
 			"0\"}]\n": "f.yaml:4: row_count never fails",
 		"    checks: [row_count: {warn: \"< 5\", fail: \"< " +
 			"10\"}]\n": "f.yaml:4: warn has no effect",
+		"    checks: [invalid: {column: a, min: 10, max: 5" +
+			"}]\n": "f.yaml:4: invalid: no number is in the range from min (10) to max (5)",
+		"    checks: [invalid: {column: a, valid_values: [1], invalid_values: [1, 2" +
+			"]}]\n": "f.yaml:4: invalid: every value of valid_values is one of invalid_values",
 		"    checks: [missing: {column: a, fail: \"> -1" +
 			"\"}]\n": "f.yaml:4: missing always fails",
 		"    checks: [missing: {column: a, warn: \"<= 100" +

@@ -86,6 +86,15 @@ func (r *reader) warnOfCheck(c *Config, d *datasetEntry, e *checkEntry) {
 		r.warnOfColumns(c, e, k.By)
 	case *checks.SQL:
 		r.warnOfSQL(c, d, e, "query", k.Query)
+	case *checks.Invalid:
+		if checks.NoNumberBetween(k.Min, k.Max, k.Exclusive) {
+			r.note(c, nodeOf(e.fields, e.node, "min"), "invalid: no number is in the range from min (%s) to max (%s)", k.Min, k.Max)
+		}
+		if len(k.ValidValues) > 0 && !slices.ContainsFunc(k.ValidValues, func(v string) bool {
+			return !slices.Contains(k.InvalidValues, v)
+		}) {
+			r.note(c, nodeOf(e.fields, e.node, "valid_values"), "invalid: every value of valid_values is one of invalid_values")
+		}
 	}
 }
 

@@ -244,6 +244,10 @@ func drawRange(r *rand.Rand, c oddColumn) part {
 	ends := drawValues(r, c)
 	low, high := ends[0], ends[len(ends)-1]
 	exclusive := r.IntN(3) == 0
+	if c.kind == "date" { // a range of days without one is refused
+		low, high = min(low, high), max(low, high)
+		exclusive = exclusive && low < high
+	}
 	if r.IntN(3) > 0 {
 		options["min"] = low
 	} else {
