@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -167,9 +168,8 @@ func (f *Freshness) judgeSegments(t Target, a Answers) sentinel.Result {
 			r.Message = g.Segment + ": " + r.Message
 			return r
 		}
-		if empty := indexOfKey(j.findings, sentinel.SegmentKey(sentinel.EmptyKey, g.Segment)); empty >= 0 && !sure {
-			j.findings[empty].Status = sentinel.Unknown
-			j.findings[empty].Message += ", or its group has another name without those"
+		if !sure {
+			j.doubt(g.Segment)
 		}
 	}
 	for _, k := range list.gone {
@@ -227,6 +227,15 @@ func (j *freshnessJudge) judge(segment string, a Answers) sentinel.Result {
 	}
 	j.observations = append(j.observations, own)
 	return r
+}
+
+// doubt makes a segment unknown whose rows that are not in the future may be those of a group
+// with another name: whatever an empty segment is, this one may not be empty.
+func (j *freshnessJudge) doubt(segment string) {
+	key := sentinel.SegmentKey(sentinel.EmptyKey, segment)
+	j.findings = slices.DeleteFunc(j.findings, func(f sentinel.Finding) bool { return f.Key == key })
+	j.findings = append(j.findings, sentinel.Finding{Key: key, Status: sentinel.Unknown, Expected: "at least one row",
+		Message: segment + ": no row has a timestamp that is not in the future, or its group has another name without those"})
 }
 
 // all returns the observations of the segments, and those of the whole table.

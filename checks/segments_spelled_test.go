@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
@@ -78,6 +79,30 @@ func TestManySegmentsSpelledAnew(t *testing.T) {
 		gone := slices.ContainsFunc(r.Observations, func(o sentinel.Observation) bool { return o.Gone })
 		if gone {
 			b.tb.Errorf("a segment is gone: %v", r.Observations)
+		}
+	})
+}
+
+// TestAFutureRowOfAnotherSpellingHidesNoLateSegment has two spellings of one segment, one of
+// them only in a row of the future. Its other rows are late: whatever an empty segment is, the
+// check does not pass.
+func TestAFutureRowOfAnotherSpellingHidesNoLateSegment(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(b *bench) {
+		kind := map[string]string{
+			"postgres": "text COLLATE same", "mysql": "varchar(9) COLLATE utf8mb4_general_ci", "sqlite": "text COLLATE NOCASE",
+		}[b.name]
+		if b.name == "postgres" {
+			b.exec("CREATE COLLATION same (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+		}
+		b.exec("CREATE TABLE t (s "+kind+", at "+b.plain()+")",
+			"INSERT INTO t VALUES ('de', "+b.ago(3*time.Hour)+"), ('de', "+b.ago(2*time.Hour)+"), ('DE', "+b.ago(-2*time.Hour)+")")
+		for _, empty := range []checks.Policy{"ignore", "warn", "fail"} {
+			r := b.run("t", &checks.Freshness{By: []string{"s"}, Column: "at", Fail: checks.Duration(time.Hour), OnEmpty: empty,
+				OnFuture: "ignore"})[0]
+			if r.Status != sentinel.Fail && r.Status != sentinel.Unknown {
+				b.tb.Errorf("on_empty %s: %s %q", empty, r.Status, r.Message)
+			}
 		}
 	})
 }

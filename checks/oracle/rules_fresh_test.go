@@ -110,6 +110,7 @@ func (f freshness) expect(e *engine, t *table) expectation {
 			return one
 		}
 		x.segments[i].age = true
+		x.mayDoubt = x.mayDoubt || one.ahead && s.spellings(t, f.by) > 1
 		x.status = worse(x.status, one.status)
 		at := one.numbers["newest_timestamp_seconds"]
 		if was := x.numbers["newest_timestamp_seconds"]; at != nil && (was == nil || at.Cmp(was) > 0) {
@@ -138,7 +139,7 @@ func (f freshness) expectOf(e *engine, t *table, rows []row) expectation {
 		}
 		newest, some = newest.and(at), true
 	}
-	if future {
+	if x.ahead = future; future {
 		x.status = worse(x.status, policy(f.onFuture, sentinel.Warn))
 	}
 	if !some {

@@ -24,9 +24,13 @@ type expectation struct {
 	status sentinel.Status
 	// mayRefuse allows an error instead: the number cannot be expected of every engine.
 	mayRefuse bool
-	numbers   map[string]*big.Rat // observations by metric
-	segments  []segment           // observations of the rows of each segment
-	nothing   bool                // the case decides nothing, for example because it hangs on a second
+	// mayDoubt allows a finding that is unknown instead: a segment is written in several ways,
+	// and what Sentinel asks of some of its rows may come under another name.
+	mayDoubt bool
+	numbers  map[string]*big.Rat // observations by metric
+	segments []segment           // observations of the rows of each segment
+	ahead    bool                // some rows lie in the future
+	nothing  bool                // the case decides nothing, for example because it hangs on a second
 }
 
 // segment is one group of rows. An engine names it by the values of any of its rows.
@@ -35,6 +39,19 @@ type segment struct {
 	count int
 	age   bool // the observation is an age, which depends on the clock, and not the count
 	rows  []row
+}
+
+// spellings is in how many ways the values of a segment are written.
+func (s segment) spellings(t *table, by []string) int {
+	ways := map[string]bool{}
+	for _, r := range s.rows {
+		var values []any
+		for _, name := range by {
+			values = append(values, r[t.index(name)])
+		}
+		ways[fmt.Sprintf("%v", values)] = true
+	}
+	return len(ways)
 }
 
 // bound is a condition on a number. The zero bound is none.
