@@ -42,7 +42,7 @@ func (s *Server) register(to mux, g *access.Guard) {
 // routes are the addresses of the API but /metrics, by group.
 func (s *Server) routes() []route {
 	all := s.agentRoutes()
-	all = append(all, s.datasetRoutes()...)
+	all = append(append(all, s.datasetRoutes()...), s.datasetChanges()...)
 	all = append(all, s.incidentRoutes()...)
 	all = append(all, s.searchRoutes()...)
 	all = append(all, s.silenceRoutes()...)
@@ -160,6 +160,12 @@ func (s *Server) datasetRoutes() []route {
 			},
 			Errors: map[int]string{http.StatusBadRequest: "A parameter is missing, or is not what is wanted."},
 		}),
+	}
+}
+
+// datasetChanges are the routes that change what is known of datasets.
+func (s *Server) datasetChanges() []route {
+	return []route{
 		changes("/api/v1/labels", s.label, openapi.Operation{
 			ID: "label", Summary: "Leaves points out of what is normal, or takes them in again.", Group: ofDatasets,
 			Body: store.Label{}, Required: []string{"check", "from", "to", "why"}, Errors: conflicts,

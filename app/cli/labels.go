@@ -39,16 +39,8 @@ zone are in the time zone of the check; a date is the whole day.`,
 			if err != nil {
 				return err
 			}
-			zone := zoneOf(cfg, l.Check)
-			if l.From, _, err = parseWhen(from, zone); err != nil {
-				return fmt.Errorf("--from: %w", err)
-			}
-			var day bool
-			if l.To, day, err = parseWhen(to, zone); err != nil {
-				return fmt.Errorf("--to: %w", err)
-			}
-			if day {
-				l.To = l.To.AddDate(0, 0, 1).Add(-time.Second)
+			if l.From, l.To, err = parseRange(from, to, zoneOf(cfg, l.Check)); err != nil {
+				return err
 			}
 			l.Who = userName()
 			err = change{
@@ -78,6 +70,22 @@ zone are in the time zone of the check; a date is the whole day.`,
 		}
 	}
 	return cmd
+}
+
+// parseRange reads the first and the last time of a range. A day as its end is whole.
+func parseRange(from, to string, zone *time.Location) (first, last time.Time, err error) {
+	first, _, err = parseWhen(from, zone)
+	if err != nil {
+		return first, last, fmt.Errorf("--from: %w", err)
+	}
+	last, day, err := parseWhen(to, zone)
+	if err != nil {
+		return first, last, fmt.Errorf("--to: %w", err)
+	}
+	if day {
+		last = last.AddDate(0, 0, 1).Add(-time.Second)
+	}
+	return first, last, nil
 }
 
 // parseWhen reads a time, or a day, which begins at midnight of the zone.
