@@ -172,3 +172,37 @@ func TestTablesOfAStateAreKnown(t *testing.T) {
 		t.Errorf("%d of %d: %v", len(own), len(c.Tables), c.Tables)
 	}
 }
+
+// TestOddNamesAreProposed holds that a proposal loads and runs, whatever the names of tables and
+// columns are, and with a view that cannot be read.
+func TestOddNamesAreProposed(t *testing.T) {
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "odd.db")
+	tables := []string{"${X}", "$$", "a$b", "it's", "Odd Näme", "line\nend", "tab\tbed", `q"q`, "#c", "- x", "k: v", "%p*"}
+	for _, name := range tables {
+		quoted := `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+		testenv.Exec(t, "sqlite", strings.TrimPrefix(dsn, "sqlite:"), "CREATE TABLE "+quoted+" (id INTEGER PRIMARY KEY, "+
+			`"loaded`+"\n"+`at" TIMESTAMP NOT NULL, `+quoted+" TEXT NOT NULL)",
+			"INSERT INTO "+quoted+" VALUES (1, datetime('now'), 'x'), (2, datetime('now', '-1 hour'), 'y')")
+	}
+	testenv.Exec(t, "sqlite", strings.TrimPrefix(dsn, "sqlite:"), "CREATE TABLE gone (a)", "CREATE VIEW broken AS SELECT a FROM gone",
+		"DROP TABLE gone")
+	proposed := says(t, "init", dsn, "--name", "w")
+	file := filepath.Join(t.TempDir(), "sentinel.yaml")
+	if err := os.WriteFile(file, []byte(strings.Replace(proposed, "${W_DSN}", "'"+dsn+"'", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var results []struct{ Dataset, Check, Status, Message string }
+	if err := json.Unmarshal([]byte(says(t, "check", "-c", file, "--no-state", "--format", "json")), &results); err != nil {
+		t.Fatalf("%v\n%s", err, proposed)
+	}
+	checked := map[string]bool{}
+	for _, r := range results {
+		checked[r.Dataset] = true
+		if r.Status != "pass" && r.Status != "unknown" {
+			t.Errorf("%s: %s (%s)", r.Check, r.Status, r.Message)
+		}
+	}
+	if len(checked) != len(tables) || !strings.Contains(proposed, "  # - table: 'w.main.broken'") {
+		t.Errorf("%d of %d tables are checked:\n%s", len(checked), len(tables), proposed)
+	}
+}

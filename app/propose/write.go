@@ -2,7 +2,10 @@ package propose
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/config"
@@ -50,7 +53,26 @@ func (t *Table) YAML() string {
 	return b.String()
 }
 
+// write writes the table as an item, or as a comment if no check of it is left: a dataset
+// without checks does not load.
 func (t *Table) write(b *strings.Builder) {
+	var item strings.Builder
+	t.item(&item)
+	if t.checked() {
+		b.WriteString(item.String())
+		return
+	}
+	for line := range strings.Lines(item.String()) {
+		b.WriteString("  # " + strings.TrimPrefix(line, "  "))
+	}
+}
+
+// checked reports whether the table has a check that is not left out.
+func (t *Table) checked() bool {
+	return slices.ContainsFunc(t.Checks, func(c Check) bool { return c.Text != "" && c.Off == "" })
+}
+
+func (t *Table) item(b *strings.Builder) {
 	fmt.Fprintf(b, "  - table: %s\n", text(t.Name.String()))
 	switch {
 	case t.Time.Column == "":
@@ -67,24 +89,31 @@ func (t *Table) write(b *strings.Builder) {
 		fmt.Fprintf(b, "    depends_on: [%s]\n", strings.Join(names, ", "))
 	}
 	for _, n := range t.Notes {
-		fmt.Fprintf(b, "    # %s\n", n)
+		fmt.Fprintf(b, "    # %s\n", oneLine(n))
 	}
 	b.WriteString("    checks:\n")
 	for _, c := range t.Checks {
 		switch {
 		case c.Text == "":
-			fmt.Fprintf(b, "      # %s\n", c.Off)
+			fmt.Fprintf(b, "      # %s\n", oneLine(c.Off))
 		case c.Off != "":
 			fmt.Fprintf(b, "      # - %s   # left out: %s\n", c.Text, c.Off)
 		case c.Note != "":
-			fmt.Fprintf(b, "      - %s   # %s\n", c.Text, c.Note)
+			fmt.Fprintf(b, "      - %s   # %s\n", c.Text, oneLine(c.Note))
 		default:
 			fmt.Fprintf(b, "      - %s\n", c.Text)
 		}
 	}
 }
 
-func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+// text writes a text so that the configuration reads it as it is: $ begins a variable there.
+func text(s string) string {
+	s = strings.ReplaceAll(s, "$", "$$")
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
 
 // Judge leaves out the checks that were tried and would be wrong at once. cfg is the
 // configuration of [Proposal.YAML], and results are those of its checks.
@@ -93,8 +122,13 @@ func (p *Proposal) Judge(cfg *config.Config, results []sentinel.Result) {
 	for _, r := range results {
 		by[r.Check] = r
 	}
+	datasets := cfg.Datasets
 	for i := range p.Tables {
-		configured := cfg.Datasets[i].Checks
+		if !p.Tables[i].checked() {
+			continue // it is a comment
+		}
+		configured := datasets[0].Checks
+		datasets = datasets[1:]
 		for j := range p.Tables[i].Checks {
 			c := &p.Tables[i].Checks[j]
 			if c.Text == "" || c.Off != "" {
