@@ -3,6 +3,8 @@ package soda
 import (
 	"strings"
 
+	"github.com/sentinel-dq/sentinel"
+	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/importers"
 	"github.com/sentinel-dq/sentinel/warehouse"
 )
@@ -97,7 +99,21 @@ func schemaOf(side importers.Plain, declared, changed importers.Fields) (out []i
 		out = append(out, c)
 	}
 	if len(changed) > 0 {
-		out = append(out, importers.Check{Kind: "schema", Keys: changed})
+		out = append(out, importers.Check{Kind: "schema", Keys: onlyThese(side, changed)})
 	}
 	return out
+}
+
+// onlyThese adds the other kinds of drifts, which Soda does not look at. It takes a rename for a
+// column that is gone and one that is new. A table that is gone fails its checks there, too.
+func onlyThese(side importers.Plain, changed importers.Fields) importers.Fields {
+	if has(changed, "column_removed") || has(changed, "column_added") {
+		changed.Set("column_renamed", side)
+	}
+	for _, kind := range checks.DriftKinds() {
+		if kind != sentinel.TableDropped && !has(changed, string(kind)) {
+			changed.Set(string(kind), importers.Plain("ignore"))
+		}
+	}
+	return changed
 }
