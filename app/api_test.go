@@ -70,6 +70,8 @@ func TestTheAgentAnswersAsDescribed(t *testing.T) {
 		{"GET", "/api/v1/datasets"}, {"GET", "/api/v1/results"}, {"GET", "/api/v1/results", "?dataset=shop.*"}, {"GET", "/api/v1/incidents", "?all=1"},
 		{"GET", "/api/v1/history", "?check=nan&metric=value"}, {"GET", "/api/v1/history", "?check=rows&metric=row_count&explain=1&limit=5"},
 		{"GET", "/api/v1/history", "?check=none&metric=none"},
+		{"GET", "/api/v1/budgets"}, {"GET", "/api/v1/unwatched"}, {"GET", "/api/v1/audit"}, {"GET", "/api/v1/report"},
+		{"GET", "/api/v1/search/incidents", "?q=orders"}, {"GET", "/api/v1/search/repairs"},
 		{"GET", "/api/v1/repairs"}, {"GET", "/api/v1/notifications/dead"}, {"GET", "/api/v1/openapi.json"},
 		{"GET", "/-/healthy"}, {"GET", "/-/ready"}, {"GET", "/-/leader"}, {"GET", "/metrics"},
 		{"GET", "/api/v1/incidents/{id}"}, {"GET", "/api/v1/incidents/{id}/samples"},

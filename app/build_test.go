@@ -77,7 +77,7 @@ func TestBuildModes(t *testing.T) {
 			goRun(t, "..", mode.env, append(append([]string{"build", "-o", p.path}, mode.args...), "./cmd/sentinel")...)
 			p.want("valid: 1 warehouses, 1 datasets, 2 checks", "validate")
 			p.want("2 checks, 2 pass", "check")
-			p.want("7 incidents staged, 7 seen and cleared", "demo", "--once")
+			p.want("10 incidents staged, 10 seen and cleared", "demo", "--once")
 		})
 	}
 }
