@@ -136,6 +136,24 @@ func (l *loop) follow(e *entry, before []*entry, now time.Time) bool {
 	return true
 }
 
+// before returns the entries that a plan replaces: by their ticks, all of them with those in force
+// first, and those that others follow while they still run. The lock is held.
+func (l *loop) before() (known map[store.TickKey]*entry, all, followed []*entry) {
+	known = make(map[store.TickKey]*entry, len(l.entries))
+	for _, e := range l.removed {
+		switch {
+		case len(e.heirs) == 0:
+			known[e.key()] = e
+		case e.running:
+			followed = append(followed, e)
+		}
+	}
+	for _, e := range l.entries {
+		known[e.key()] = e
+	}
+	return known, slices.Concat(l.entries, l.removed), followed
+}
+
 // inForce returns the progress itself, or what follows it where a budget has changed its ticks.
 func (p *progress) inForce() (all []*progress) {
 	if len(p.heirs) == 0 {

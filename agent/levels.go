@@ -322,11 +322,17 @@ func (l *Levels) exclude(labels map[string][]store.Range) {
 }
 
 // inWindow reports whether a maintenance window is open for a dataset. The lock is held.
-func (a *Agent) inWindow(now time.Time, t sentinel.Table, tier, owner string) bool {
+func (a *Agent) inWindow(now time.Time, d Dataset) bool {
 	if a.notifications == nil {
 		return false
 	}
-	return windowOpen(a.notifications.Windows, sentinel.Incident{Table: t, Tier: tier, Owner: owner}, now)
+	return windowOpen(a.notifications.Windows, incidentOf(d), now)
+}
+
+// incidentOf is what an incident of a dataset would have for a window to match.
+func incidentOf(d Dataset) sentinel.Incident {
+	owner, tier := ownerAndTier(d)
+	return sentinel.Incident{Table: d.Table, Tier: tier, Owner: owner, Tags: d.Tags()}
 }
 
 // windowOpen reports whether one of the windows is open for what an incident would be of.
@@ -338,8 +344,7 @@ func windowOpen(windows []notify.Window, of sentinel.Incident, now time.Time) bo
 // EndWindows ends the excluded time whose window has closed since it was recorded. Those who
 // read the levels beside the agent, or while none runs, need it.
 func (l *Levels) EndWindows(now time.Time, windows []notify.Window) {
-	owner, tier := ownerAndTier(l.dataset)
-	of := sentinel.Incident{Table: l.dataset.Table, Tier: tier, Owner: owner}
+	of := incidentOf(l.dataset)
 	l.endWindow(now, func(at time.Time) bool { return windowOpen(windows, of, at) })
 }
 

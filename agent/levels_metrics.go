@@ -52,8 +52,7 @@ func (a *Agent) setLevels(ctx context.Context, datasets []Dataset) error {
 // windowsOf reports whether a maintenance window is open for a dataset at a time. The lock is
 // held.
 func (a *Agent) windowsOf(l *Levels) (open func(at time.Time) bool) {
-	owner, tier := ownerAndTier(l.dataset)
-	return func(at time.Time) bool { return a.inWindow(at, l.dataset.Table, tier, owner) }
+	return func(at time.Time) bool { return a.inWindow(at, l.dataset) }
 }
 
 // watchLevels exports the service levels once a minute, because budgets change while

@@ -93,12 +93,8 @@ func (l *loop) replace(plan *running, datasets []Dataset) {
 		l.plan.users.Done()
 		l.plan = plan
 	}
-	known := make(map[store.TickKey]*entry, len(l.entries))
-	before := slices.Concat(l.removed, l.entries)
-	for _, e := range before {
-		known[e.key()] = e
-	}
-	l.entries, l.removed = nil, nil
+	known, before, followed := l.before()
+	l.entries, l.removed = nil, followed
 	for i := range datasets {
 		if datasets[i].Table.Warehouse != l.name {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sentinel-dq/sentinel"
@@ -186,7 +187,11 @@ func (a *Agent) underMaintenance(now time.Time, t sentinel.Table) (why string, q
 	if a.notifications == nil {
 		return "", false
 	}
-	return notify.Quiet{Windows: a.notifications.Windows}.Suppressed(sentinel.Incident{Table: t}, now)
+	of := sentinel.Incident{Table: t}
+	if i := slices.IndexFunc(a.datasets, func(d Dataset) bool { return d.Table == t }); i >= 0 {
+		of = incidentOf(a.datasets[i])
+	}
+	return notify.Quiet{Windows: a.notifications.Windows}.Suppressed(of, now)
 }
 
 // countChange counts a transition.

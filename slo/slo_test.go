@@ -155,6 +155,26 @@ func TestATimelineIsBounded(t *testing.T) {
 	}
 }
 
+// TestAForgottenPartOfASecondShiftsNothing: what is stored after forgetting reads as it was.
+func TestAForgottenPartOfASecondShiftsNothing(t *testing.T) {
+	t.Parallel()
+	for part := time.Duration(0); part < time.Second; part += 50 * time.Millisecond {
+		for _, left := range []time.Duration{0, 5 * time.Second} {
+			var line, again slo.Timeline
+			line.Set(begin, begin.Add(20*time.Second), slo.Good)
+			line.Set(begin.Add(20*time.Second), begin.Add(50*time.Second), slo.Bad)
+			line.Forget(begin.Add(19*time.Second - left + part))
+			data, err := json.Marshal(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(data, &again); err != nil || !again.End().Equal(begin.Add(50*time.Second)) || !reflect.DeepEqual(line, again) {
+				t.Errorf("%s: %+v (%v), want %+v", part, again, err, line)
+			}
+		}
+	}
+}
+
 // TestTimelinesOfEarlierStates: the form that earlier versions stored reads as the one of now. What
 // is neither is refused.
 func TestTimelinesOfEarlierStates(t *testing.T) {

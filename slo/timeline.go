@@ -159,6 +159,7 @@ func (t *Timeline) compact() {
 
 // Forget removes what lies before a time.
 func (t *Timeline) Forget(before time.Time) {
+	before = before.UTC().Truncate(time.Second) // spans are stored in whole seconds
 	first := slices.IndexFunc(t.spans, func(s span) bool { return s.to.After(before) })
 	switch {
 	case first < 0:
@@ -242,7 +243,7 @@ func (t Timeline) MarshalJSON() ([]byte, error) {
 	out := make([][]int64, len(t.spans))
 	end := int64(0)
 	for i, s := range t.spans {
-		row := []int64{s.from.Unix() - end, int64(s.to.Sub(s.from) / time.Second)}
+		row := []int64{s.from.Unix() - end, s.to.Unix() - s.from.Unix()}
 		end = s.to.Unix()
 		if state, pure := s.state(); pure {
 			row = append(row, int64(state))
