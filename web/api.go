@@ -109,6 +109,9 @@ func (q resultQuery) selects(r sentinel.Result) bool {
 func (s *Server) lastResults(ctx context.Context, q resultQuery) (part []sentinel.Result, err error) {
 	if q.Table != (sentinel.Table{}) {
 		if part, err = s.Store.LastResults(ctx, q.Filter); err != nil || len(part) > 0 {
+			if q.after == q.Table { // it was the only dataset
+				part = nil
+			}
 			return part, err
 		}
 		q.Table = sentinel.Table{} // not the name of the catalog

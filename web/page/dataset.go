@@ -131,7 +131,7 @@ func (s *Site) oneDataset(ctx context.Context, t sentinel.Table, days int) (data
 		if i, ok, err := s.Store.Incident(ctx, id); err != nil {
 			return d, err
 		} else if ok && i.State == sentinel.Resolved {
-			d.Past = append(d.Past, i)
+			d.Past = append(d.Past, UnnamedIncident(ctx, i))
 		}
 	}
 	if d.Schema, err = s.schemaCard(ctx, o); err != nil {

@@ -60,6 +60,7 @@ func (s *Site) searchIncidents(r *http.Request) (d historyData, err error) {
 	if err != nil {
 		return d, searchError(err)
 	}
+	Unnamed(r.Context(), d.Found, UnnamedIncident)
 	if next != "" {
 		d.Next = q.With("after", next)
 	}

@@ -293,7 +293,7 @@ func (s *Site) addStory(ctx context.Context, d *incidentData) error {
 	})
 	for _, o := range alike {
 		if o.ID != d.ID && len(d.Alike) < mostAlike {
-			d.Alike = append(d.Alike, o)
+			d.Alike = append(d.Alike, UnnamedIncident(ctx, o))
 		}
 	}
 	return err

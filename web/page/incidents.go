@@ -59,7 +59,7 @@ func (s *Site) incidentList(r *http.Request) (d incidentsData, err error) {
 		}
 	}
 	slices.SortFunc(d.Ended, func(a, b sentinel.Incident) int { return b.Resolved.Compare(a.Resolved) })
-	d.Ended = d.Ended[:min(mostEnded, len(d.Ended))]
+	d.Ended = Unnamed(ctx, d.Ended[:min(mostEnded, len(d.Ended))], UnnamedIncident)
 	silences, err := s.silenceRows(ctx)
 	if err != nil {
 		return d, err

@@ -15,8 +15,8 @@ import (
 const somebody = "somebody"
 
 // decided matches what the agent writes of decisions: the word for it, and the name.
-var decided = regexp.MustCompile(`\b(acknowledged|resolved|accepted as gone|accepted as dropped|approved|asked for|silenced|` +
-	`switched off|was set) by (.*?)( since \d{4}-|: |$)`)
+var decided = regexp.MustCompile(`\b(acknowledged|resolved|accepted as gone|accepted as dropped|approved|rejected|asked for|` +
+	`silenced|switched off|was set) by (.*?)( since \d{4}-|: |$)`)
 
 // unnamed leaves out who has decided of a text of the agent.
 func unnamed(text string) string { return decided.ReplaceAllString(text, "$1 by "+somebody+"$3") }

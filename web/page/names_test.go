@@ -44,13 +44,15 @@ func TestNamesAreForThoseWhoHaveSignedIn(t *testing.T) {
 	i := incident(of, "3 rows")
 	i.State, i.Note = sentinel.Acknowledged, "acknowledged by "+who+": it is known"
 	i.Findings[0].Note = "accepted as gone by " + who
+	ended := incident(of, "4 rows")
+	ended.ID, ended.State, ended.Note, ended.Resolved = "ended", sentinel.Resolved, "resolved by "+who+": done", noon
 	columns := &warehouse.Table{TableName: warehouse.TableName{Schema: of.Schema, Name: of.Name}, Kind: "table"}
 	entry := func(what, subject string) store.AuditEntry {
 		return store.AuditEntry{At: noon, Actor: who, What: what, Subject: subject, Detail: "it is known"}
 	}
 	s.record(store.Batch{
 		Results: append(results(of, sentinel.Fail, 3, "3 rows"), sentinel.Result{Check: shape, Kind: "schema", Table: of, Tick: noon}),
-		Ticks:   []store.TickRecord{{Schedule: "s", Table: of, Tick: noon}}, Incidents: []sentinel.Incident{i},
+		Ticks:   []store.TickRecord{{Schedule: "s", Table: of, Tick: noon}}, Incidents: []sentinel.Incident{i, ended},
 		Baselines: map[string]store.Snapshot{shape: {Data: checks.EncodeSnapshot(columns), TakenAt: noon, AcceptedBy: who}},
 		Audit:     []store.AuditEntry{entry("incident.ack", i.ID)},
 	})
@@ -60,6 +62,12 @@ func TestNamesAreForThoseWhoHaveSignedIn(t *testing.T) {
 		Plan: sentinel.Plan{Action: "sql", Table: of, Summary: "Copy rows"},
 	}
 	r.Approval.Hash = r.Plan.Hash()
+	rejected := r
+	rejected.ID, rejected.Key, rejected.State, rejected.Approval = "r2", "r2", sentinel.RepairCancelled, nil
+	rejected.Message = "rejected by " + who + ": not now"
+	if _, err := s.store.AddRepair(t.Context(), rejected, entry("repair.rejected", "r2")); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.store.AddRepair(t.Context(), r, entry("repair.approved", "r1")); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +77,7 @@ func TestNamesAreForThoseWhoHaveSignedIn(t *testing.T) {
 	}
 	viewer := http.Header{"Authorization": {"Bearer token-of-grafana"}}
 	for _, path := range []string{
-		"/incidents/" + i.ID, "/repairs/r1", "/repairs", "/history/repairs", "/history/report", "/silences",
+		"/incidents/" + i.ID, "/repairs/r1", "/repairs/r2", "/repairs", "/history/repairs", "/history/report", "/silences",
 		"/datasets/" + of.Warehouse + "/" + of.Schema + "/" + of.Name,
 		"/api/v1/incidents", "/api/v1/incidents/" + i.ID, "/api/v1/repairs", "/api/v1/silences", "/api/v1/report",
 		"/api/v1/search/incidents", "/api/v1/search/repairs",
