@@ -105,7 +105,7 @@ func (d *compared) fix(against *Against, column *warehouse.Column, cell func(str
 		if c.kind == 1 {
 			name = nullShare
 		}
-		if _, known := shares[name]; known && c.kind <= 1 {
+		if _, known := shares[name]; known && (c.kind == 1 || c.kind == 0 && name != nullShare) {
 			return false
 		}
 		other.rows += c.rows

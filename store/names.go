@@ -15,7 +15,9 @@ type names struct {
 }
 
 func numberedNames() names {
-	return names{used: map[int64]int64{}, numbering: &numbering[string]{
+	used := map[int64]int64{}
+	return names{used: used, numbering: &numbering[string]{
+		forgot: func() { clear(used) }, // a number may be another row's now
 		table:  "name",
 		insert: statement{head: `INSERT INTO name (name) VALUES `, row: `(?)`, tail: ` ON CONFLICT DO NOTHING`, width: 1},
 		find: statement{

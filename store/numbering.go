@@ -14,7 +14,8 @@ type numbering[K comparable] struct {
 	find   statement         // from rows of a place and a key to the place and the id
 	args   func(key K) []any // the arguments of a key
 	ids    map[K]int64
-	newest int64 // the highest id when ids was read or added to
+	forgot func() // called when the ids are forgotten; nil for nothing
+	newest int64  // the highest id when ids was read or added to
 	// session is the one of which newest is known; none if known is false.
 	session int64
 	known   bool
@@ -59,6 +60,9 @@ func (n *numbering[K]) distrust(ctx context.Context, t *txn) error {
 	}
 	if newest != n.newest {
 		clear(n.ids)
+		if n.forgot != nil {
+			n.forgot()
+		}
 		n.newest = newest
 	}
 	n.session, n.known = t.session, true

@@ -21,7 +21,7 @@ type Lexicon struct {
 	// EscapeStrings says that E'...' has backslashes.
 	EscapeStrings bool
 	// MySQLComments says that # begins a comment, that -- does so only before a blank,
-	// and that the text in /*! */ is no comment.
+	// and that the text in /*! */ and /*M! */ is no comment.
 	MySQLComments bool
 	// Brackets says that [...] quotes a name.
 	Brackets bool
@@ -158,7 +158,7 @@ func (l *lexer) skip() (skipped bool, err error) {
 		}
 		l.at += end
 		return true, nil
-	case strings.HasPrefix(rest, "/*!") && l.MySQLComments:
+	case (strings.HasPrefix(rest, "/*!") || strings.HasPrefix(rest, "/*M!")) && l.MySQLComments:
 		return false, nil
 	case strings.HasPrefix(rest, "/*"):
 		return true, l.skipComment()

@@ -64,7 +64,7 @@ func (c *dailyCost) add(w io.Writer, p checks.PlannedStatement, e warehouse.Esti
 		return
 	}
 	c.cost[p.Warehouse] += e.Cost * c.ticks[p.Table]
-	fmt.Fprintf(w, "-- a day: cost %.0f in %s ticks\n", e.Cost*c.ticks[p.Table], ticks(c.ticks[p.Table]))
+	printf(w, "-- a day: cost %.0f in %s ticks\n", e.Cost*c.ticks[p.Table], ticks(c.ticks[p.Table]))
 }
 
 // printBudgets prints how the budgets stand by what the agent has measured, and what they move.
@@ -76,7 +76,7 @@ func printBudgets(cmd *cobra.Command, cfg *config.Config, datasets []agent.Datas
 	w := cmd.OutOrStdout()
 	s, err := store.OpenReaderDSN(cmd.Context(), cfg.State)
 	if err != nil {
-		fmt.Fprintf(w, "-- budget: what statements took is not known: %v\n", err)
+		printf(w, "-- budget: what statements took is not known: %v\n", err)
 	} else {
 		defer func() { err = errors.Join(err, s.Close()) }()
 	}
@@ -87,10 +87,10 @@ func printBudgets(cmd *cobra.Command, cfg *config.Config, datasets []agent.Datas
 	known.Configure(limits, datasets, true)
 	known.Choose()
 	for _, r := range known.Reports(clock.Now()) {
-		fmt.Fprintf(w, "-- budget of %s: %s of statements in a day; today %s so far\n", r.Warehouse, limits[r.Warehouse],
+		printf(w, "-- budget of %s: %s of statements in a day; today %s so far\n", r.Warehouse, limits[r.Warehouse],
 			inSeconds(r.Used))
 		if cost := costs.cost[r.Warehouse]; cost > 0 {
-			fmt.Fprintf(w, "--   by EXPLAIN a day with all ticks costs %.0f in the planner's unit\n", cost)
+			printf(w, "--   by EXPLAIN a day with all ticks costs %.0f in the planner's unit\n", cost)
 		}
 		printBudget(w, r)
 	}
@@ -102,13 +102,13 @@ func printBudget(w io.Writer, r budget.Report) {
 		fmt.Fprintln(w, "--   no statement was measured yet: the agent measures them as it runs them, and moves nothing before")
 		return
 	}
-	fmt.Fprintf(w, "--   as measured a day with all ticks takes %s, with those that remain %s\n", inSeconds(r.Configured),
+	printf(w, "--   as measured a day with all ticks takes %s, with those that remain %s\n", inSeconds(r.Configured),
 		inSeconds(r.Expected))
 	if len(r.Moved) == 0 {
 		fmt.Fprintln(w, "--   all ticks are run")
 	}
 	for _, m := range r.Moved {
-		fmt.Fprintf(w, "--   %s: one tick in %s of %s, %s and not %s in a day, of %s each\n", strings.Join(m.Checks, ", "),
+		printf(w, "--   %s: one tick in %s of %s, %s and not %s in a day, of %s each\n", strings.Join(m.Checks, ", "),
 			m.Stretch(), m.Schedule, ticks(m.Ticks), ticks(m.AllTicks), inSeconds(m.Cost))
 	}
 	if r.Over {

@@ -72,7 +72,7 @@ func printDrifts(cmd *cobra.Command, results []sentinel.Result) error {
 		}
 		if len(r.Drifts) > 0 {
 			clean = false
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", r.Check, checks.RenderDrifts(r.Drifts))
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", oneLine(r.Check), checks.RenderDrifts(r.Drifts))
 		}
 	}
 	if len(unread) > 0 {
@@ -132,7 +132,7 @@ func acceptSchema(cmd *cobra.Command, of selection, why string) (err error) {
 				r.Drifts[i].Statement = "" // it would undo what is accepted
 			}
 			if len(r.Drifts) > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", r.Check, checks.RenderDrifts(r.Drifts))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s", oneLine(r.Check), checks.RenderDrifts(r.Drifts))
 			}
 		}
 	}
@@ -174,7 +174,7 @@ func acceptTables(cmd *cobra.Command, cfg *config.Config, a *agent.Agent, tables
 			kind = sentinel.TableDropped
 		}
 		if accepted {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\n  %s accepted\n", v.Table, kind)
+			printf(cmd.OutOrStdout(), "%s\n  %s accepted\n", v.Table, kind)
 		}
 	}
 	return nil

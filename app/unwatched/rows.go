@@ -14,6 +14,7 @@ import (
 	"github.com/sentinel-dq/sentinel/app/propose"
 	"github.com/sentinel-dq/sentinel/config"
 	"github.com/sentinel-dq/sentinel/exporters"
+	"github.com/sentinel-dq/sentinel/internal/panics"
 	"github.com/sentinel-dq/sentinel/store"
 	"github.com/sentinel-dq/sentinel/warehouse"
 	"github.com/sentinel-dq/sentinel/web/page"
@@ -31,7 +32,7 @@ func (f *Finder) proposeAsked(ctx context.Context) (err error) {
 		if len(next) == 0 {
 			return err
 		}
-		err = errors.Join(err, f.proposeRows(ctx, next[0]))
+		err = errors.Join(err, panics.Catch(func() error { return f.proposeRows(ctx, next[0]) }))
 		f.answered(next[0])
 		f.Host.Changed()
 	}

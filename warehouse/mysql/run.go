@@ -77,8 +77,12 @@ func (b *batch) turn(ctx context.Context, lane *warehouse.Lane) (_ *warehouse.La
 	}
 	r := &runner{batch: b, lane: lane, session: c, kept: kept}
 	r.run(ctx, part)
-	if r.session != nil {
+	switch {
+	case r.session == nil:
+	case r.session.joins || b.single.Load():
 		b.release(r.session)
+	default:
+		b.drop(r.session) // the pool is of sessions that take several statements
 	}
 	return lane, true
 }

@@ -117,6 +117,7 @@ func (Dialect) LimitTransaction(l warehouse.TransactionLimits) warehouse.Stateme
 			set_config('bytea_output', 'hex', true),
 			set_config('lc_monetary', 'C', true),
 			set_config('xmlbinary', 'base64', true),
+			set_config('gin_fuzzy_search_limit', '0', true),
 			set_config('client_connection_check_interval', '500ms', true)`,
 		Args: []any{
 			fmt.Sprintf("%dms", l.Lock.Milliseconds()), fmt.Sprintf("%dms", l.Statement.Milliseconds()), l.Application,
