@@ -105,8 +105,8 @@ func TestStatementsShareRoundTrips(t *testing.T) {
 // one, and so is one that reads quotes in another way than is expected.
 func TestOneStatementAtATime(t *testing.T) {
 	t.Parallel()
-	statements, want := numbered(30)
 	for name, mode := range map[string]string{"refused": "", "quotes": "?sql_mode='ANSI_QUOTES'", "escapes": "?sql_mode='NO_BACKSLASH_ESCAPES'"} {
+		statements, want := numbered(30)
 		w := newWire(t, newDatabase(t).(database), name == "refused")
 		db := openStanding(t, warehouse.Config{DSN: sentinel.NewSecret(w.dsn + mode)})
 		if name == "escapes" {
