@@ -3,7 +3,6 @@ package soda
 import (
 	"strings"
 
-	"github.com/sentinel-dq/sentinel"
 	"github.com/sentinel-dq/sentinel/checks"
 	"github.com/sentinel-dq/sentinel/importers"
 	"github.com/sentinel-dq/sentinel/warehouse"
@@ -111,7 +110,7 @@ func onlyThese(side importers.Plain, changed importers.Fields) importers.Fields 
 		changed.Set("column_renamed", side)
 	}
 	for _, kind := range checks.DriftKinds() {
-		if kind != sentinel.TableDropped && !has(changed, string(kind)) {
+		if kind != "table_dropped" && !has(changed, string(kind)) {
 			changed.Set(string(kind), importers.Plain("ignore"))
 		}
 	}
